@@ -1,0 +1,89 @@
+//! A token with all that proves who signed it.
+
+use veraid::{SignatureBundle, Timestamp};
+
+use crate::verify::{TokenVerification, VerifiedToken};
+use crate::{Error, Malformed, authorization};
+
+/// The size of the largest bundle, in octets.
+pub const MAX_BUNDLE_OCTETS: usize = 16_384;
+
+/// A token bundle that could be read; nothing in it is to be believed before it is verified.
+///
+/// ```
+/// use kliento::{Timestamp, TokenBundle, TokenVerification, TrustAnchor};
+///
+/// # fn verify(header: &[u8], now: Timestamp) -> Result<(), kliento::Error> {
+/// let trust_anchors = TrustAnchor::iana();
+/// let verification = TokenVerification::new(&["https://api.example.com"], &trust_anchors);
+///
+/// let bundle = TokenBundle::from_authorization(header)?;
+/// let token = bundle.verify(&verification, now)?;
+/// println!("{} until {}", token.subject_id(), token.period().end());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenBundle(Vec<u8>);
+
+impl TokenBundle {
+    /// Reads a bundle of at most [`MAX_BUNDLE_OCTETS`].
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is larger, or its outer structure, version or organisation
+    /// certificate can't be read.
+    pub fn from_bytes(bundle: Vec<u8>) -> Result<Self, Error> {
+        if bundle.len() > MAX_BUNDLE_OCTETS {
+            return Err(Malformed::Size { maximum: MAX_BUNDLE_OCTETS, found: bundle.len() }.into());
+        }
+        SignatureBundle::from_der(&bundle).map_err(Malformed::Bundle)?;
+        Ok(Self(bundle))
+    }
+
+    /// Reads the value of an `Authorization` header: `Kliento <base64>`.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for another scheme, for what is no Base64, and as
+    /// [`Self::from_bytes`]. A value longer than that of a maximum bundle is not decoded.
+    pub fn from_authorization(value: impl AsRef<[u8]>) -> Result<Self, Error> {
+        Self::from_bytes(authorization::decode(value.as_ref()).map_err(Malformed::Authorization)?)
+    }
+
+    /// The bundle's octets.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Takes the bundle's octets out.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// The value of an `Authorization` header: `Kliento <base64>`, at most 21,856 characters.
+    #[must_use]
+    pub fn to_authorization(&self) -> String {
+        authorization::encode(&self.0)
+    }
+
+    /// Verifies that everything in the bundle holds at one instant, for one of the audiences.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], which tells the stage and both sides of what differed.
+    pub fn verify(
+        &self,
+        verification: &TokenVerification<'_>,
+        at: Timestamp,
+    ) -> Result<VerifiedToken, Error> {
+        let bundle = SignatureBundle::from_der(&self.0).map_err(Malformed::Bundle)?;
+        Ok(verification.verify(&bundle, at)?)
+    }
+}
+
+/// The octets may be used by whoever has them, so they are not shown.
+impl std::fmt::Debug for TokenBundle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenBundle").field("octets", &self.0.len()).finish_non_exhaustive()
+    }
+}

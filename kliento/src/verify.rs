@@ -1,0 +1,155 @@
+//! Verification of token bundles: everything holds at one instant, for one of our audiences.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use veraid::{
+    Limits, Member, ObjectIdentifier, OrganisationName, Period, SignatureBundle, SignatureVerifier,
+    SignerKind, Timestamp, TrustAnchor, Verification,
+};
+
+use crate::{Claims, Invalid, Token};
+
+/// The VeraId service to which the signature of every token is bound.
+pub const SERVICE: &str = "1.3.6.1.4.1.58708.3.0";
+
+pub(crate) static SERVICE_OID: LazyLock<ObjectIdentifier> =
+    LazyLock::new(|| SERVICE.parse().unwrap_or_else(|_| unreachable!("a constant that is valid")));
+
+/// How token bundles are verified: for which audiences, from which trust anchors, within which
+/// limits.
+///
+/// It reads no clock and does no I/O.
+///
+/// ```
+/// use std::time::Duration;
+/// use kliento::{TokenVerification, TrustAnchor};
+///
+/// let trust_anchors = TrustAnchor::iana();
+/// let verification = TokenVerification::new(&["https://api.example.com"], &trust_anchors)
+///     .with_max_validity(Duration::from_secs(300))
+///     .with_min_modulus_bits(3072);
+/// ```
+#[derive(Clone, Copy)]
+pub struct TokenVerification<'a> {
+    audiences: &'a [&'a str],
+    verification: Verification<'a>,
+    limits: Limits,
+}
+
+/// A token that verified, and who proved to have signed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedToken {
+    organisation: OrganisationName,
+    member: Member,
+    signer: SignerKind,
+    token: Token,
+    period: Period,
+}
+
+impl<'a> TokenVerification<'a> {
+    /// How long a token may be valid by default, from its start to its end.
+    pub const DEFAULT_MAX_VALIDITY: Duration = Duration::from_secs(60 * 60);
+
+    /// Verification for the audiences, of which each is compared octet for octet.
+    ///
+    /// By default a token may be valid for at most 60 minutes, and RSA keys have at least 2048
+    /// bits.
+    #[must_use]
+    pub fn new(audiences: &'a [&'a str], trust_anchors: &'a [TrustAnchor]) -> Self {
+        let limits = Limits::default().with_max_signature_period(Self::DEFAULT_MAX_VALIDITY);
+        let verification = Verification::new(&SERVICE_OID, trust_anchors).with_limits(limits);
+        Self { audiences, verification, limits }
+    }
+
+    /// Sets how long a token may be valid, from its start to its end.
+    #[must_use]
+    pub const fn with_max_validity(self, validity: Duration) -> Self {
+        self.with_limits(self.limits.with_max_signature_period(validity))
+    }
+
+    /// Sets the least size of RSA keys in certificates, in bits.
+    ///
+    /// Sizes other than 2048, 3072 and 4096 are refused whatever this is.
+    #[must_use]
+    pub const fn with_min_modulus_bits(self, bits: usize) -> Self {
+        self.with_limits(self.limits.with_min_modulus_bits(bits))
+    }
+
+    /// Sets who checks signatures, so that those that are known need not be checked again.
+    #[must_use]
+    pub fn with_verifier(mut self, verifier: &'a dyn SignatureVerifier) -> Self {
+        self.verification = self.verification.with_verifier(verifier);
+        self
+    }
+
+    const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self.verification = self.verification.with_limits(limits);
+        self
+    }
+
+    pub(crate) fn verify(
+        &self,
+        bundle: &SignatureBundle<'_>,
+        at: Timestamp,
+    ) -> Result<VerifiedToken, Invalid> {
+        let signature = self.verification.verify_signature_at(bundle, at)?;
+        let token = Token::from_json(signature.plaintext())?;
+        if !self.audiences.contains(&token.audience()) {
+            let expected = self.audiences.iter().map(ToString::to_string).collect();
+            return Err(Invalid::Audience { expected, found: token.audience().to_owned() });
+        }
+        Ok(VerifiedToken {
+            organisation: signature.organisation().clone(),
+            member: signature.member().clone(),
+            signer: signature.signer(),
+            token,
+            period: signature.period(),
+        })
+    }
+}
+
+impl VerifiedToken {
+    /// Who the token speaks for: `user@organisation`, or `organisation` for a bot.
+    #[must_use]
+    pub fn subject_id(&self) -> String {
+        self.member.subject_id(&self.organisation)
+    }
+
+    /// The organisation.
+    #[must_use]
+    pub const fn organisation(&self) -> &OrganisationName {
+        &self.organisation
+    }
+
+    /// The member of the organisation.
+    #[must_use]
+    pub const fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// Whose key signed: the member's, or the organisation's on the member's behalf.
+    #[must_use]
+    pub const fn signer(&self) -> SignerKind {
+        self.signer
+    }
+
+    /// For whom the token is: one of the audiences that were asked for.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        self.token.audience()
+    }
+
+    /// What the token claims.
+    #[must_use]
+    pub const fn claims(&self) -> &Claims {
+        self.token.claims()
+    }
+
+    /// The closed period in which all of this holds.
+    #[must_use]
+    pub const fn period(&self) -> Period {
+        self.period
+    }
+}

@@ -1,0 +1,143 @@
+//! How much work one bundle may cost, spent before the work is done.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::crypto::{SignatureCheck, SignatureVerifier};
+
+/// Bounds on what one verification does, and on what it accepts.
+///
+/// ```
+/// use std::time::Duration;
+/// use veraid::Limits;
+///
+/// let limits = Limits::default()
+///     .with_min_modulus_bits(3072)
+///     .with_max_signature_period(Duration::from_secs(3600));
+/// assert_eq!(limits.min_modulus_bits(), 3072);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    min_modulus_bits: usize,
+    max_signature_period: Option<Duration>,
+}
+
+impl Default for Limits {
+    /// RSA keys of certificates from 2048 bits, signature periods of any length.
+    fn default() -> Self {
+        Self { min_modulus_bits: 2048, max_signature_period: None }
+    }
+}
+
+impl Limits {
+    /// The public-key operations that one bundle may cost.
+    pub const PUBLIC_KEY_OPERATIONS: u32 = 32;
+    /// The signatures that are tried over one set of records.
+    pub const SIGNATURES_PER_SET: usize = 8;
+    /// The keys that are tried for one signature (several can have its key tag).
+    pub const KEYS_PER_TAG: usize = 4;
+    /// The records of one set, and the signatures over it.
+    pub const RECORDS_PER_SET: usize = 64;
+    /// The messages of one chain.
+    pub const MESSAGES: usize = 64;
+    /// The records of one chain, in all sections of all messages.
+    pub const RECORDS: usize = 512;
+    /// The octets of one chain, in all messages.
+    pub const CHAIN_OCTETS: usize = 65_535;
+    /// The certificates that a signature may attach.
+    pub const CERTIFICATES: usize = 32;
+    /// The sum of the operations' costs, where RSA-2048 counts 8 (see `PublicKey::cost`).
+    pub(crate) const COST: u32 = 600;
+
+    /// Sets the least size of the organisation's and member's RSA keys, in bits.
+    ///
+    /// Sizes other than 2048, 3072 and 4096 are refused whatever this is.
+    #[must_use]
+    pub const fn with_min_modulus_bits(mut self, bits: usize) -> Self {
+        self.min_modulus_bits = bits;
+        self
+    }
+
+    /// Sets how long the period of a signature's metadata may be, from its start to its end.
+    #[must_use]
+    pub const fn with_max_signature_period(mut self, period: Duration) -> Self {
+        self.max_signature_period = Some(period);
+        self
+    }
+
+    /// The least size of the organisation's and member's RSA keys, in bits; 2048 by default.
+    #[must_use]
+    pub const fn min_modulus_bits(&self) -> usize {
+        self.min_modulus_bits
+    }
+
+    /// How long the period of a signature's metadata may be; unlimited by default.
+    #[must_use]
+    pub const fn max_signature_period(&self) -> Option<Duration> {
+        self.max_signature_period
+    }
+}
+
+/// A bound of [`Limits`] that a bundle went over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than {maximum} {what}")]
+#[non_exhaustive]
+pub struct LimitExceeded {
+    /// What there was too much of.
+    pub what: &'static str,
+    /// How much is allowed.
+    pub maximum: usize,
+}
+
+impl LimitExceeded {
+    /// Fails if `count` is above `maximum`.
+    pub(crate) fn check(what: &'static str, count: usize, maximum: usize) -> Result<(), Self> {
+        if count <= maximum { Ok(()) } else { Err(Self { what, maximum }) }
+    }
+}
+
+/// What is left of the work that one bundle may cost.
+pub(crate) struct Budget<'v> {
+    verifier: &'v dyn SignatureVerifier,
+    memo: Option<HashMap<[u8; 32], bool>>,
+    operations: u32,
+    cost: u32,
+}
+
+impl<'v> Budget<'v> {
+    pub(crate) fn new(verifier: &'v dyn SignatureVerifier) -> Self {
+        Self { verifier, memo: None, operations: Limits::PUBLIC_KEY_OPERATIONS, cost: Limits::COST }
+    }
+
+    /// A budget under which the same check is paid for once: for trying several instants.
+    pub(crate) fn remembering(verifier: &'v dyn SignatureVerifier) -> Self {
+        Self { memo: Some(HashMap::new()), ..Self::new(verifier) }
+    }
+
+    /// Checks a signature, if there is enough left to pay for it.
+    pub(crate) fn is_valid(&mut self, check: &SignatureCheck<'_>) -> Result<bool, LimitExceeded> {
+        let fingerprint = self.memo.as_ref().map(|_| check.fingerprint());
+        let known = self.memo.as_ref().zip(fingerprint).and_then(|(memo, key)| memo.get(&key));
+        if let Some(known) = known {
+            return Ok(*known);
+        }
+        self.spend(check)?;
+        let is_valid = self.verifier.is_valid(check);
+        if let Some((memo, fingerprint)) = self.memo.as_mut().zip(fingerprint) {
+            memo.insert(fingerprint, is_valid);
+        }
+        Ok(is_valid)
+    }
+
+    fn spend(&mut self, check: &SignatureCheck<'_>) -> Result<(), LimitExceeded> {
+        self.operations = self.operations.checked_sub(1).ok_or(LimitExceeded {
+            what: "public-key operations",
+            maximum: Limits::PUBLIC_KEY_OPERATIONS as usize,
+        })?;
+        self.cost = self.cost.checked_sub(check.key.cost()).ok_or(LimitExceeded {
+            what: "units of public-key work",
+            maximum: Limits::COST as usize,
+        })?;
+        Ok(())
+    }
+}

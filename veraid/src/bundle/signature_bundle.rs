@@ -1,0 +1,104 @@
+//! A signature with all that proves it.
+
+use crate::cert::Certificate;
+use crate::der::{DerError, Reader, Tag};
+use crate::{LimitExceeded, Limits};
+
+/// A signature bundle whose outer structure and organisation certificate could be read.
+///
+/// ```text
+/// SignatureBundle ::= SEQUENCE {
+///     version                 [0] INTEGER (0),
+///     dnssecChain             [1] SET OF OCTET STRING,
+///     organisationCertificate [2] Certificate,
+///     signature               [3] ContentInfo }          -- all tags are IMPLICIT
+/// ```
+///
+/// Nothing in it is to be believed before [`Verification`](crate::Verification) has verified it.
+#[derive(Clone, Debug)]
+pub struct SignatureBundle<'a> {
+    pub(crate) chain: Vec<&'a [u8]>,
+    pub(crate) organisation_certificate: Certificate<'a>,
+    /// The contents of the `ContentInfo`.
+    pub(crate) signature: &'a [u8],
+}
+
+/// Why octets are no bundle.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MalformedBundle {
+    /// The outer structure is not as it should be.
+    #[error("the bundle's structure can't be read: {0}")]
+    Structure(DerError),
+    /// The version is another one than 0.
+    #[error("the bundle's version is {found}, not 0")]
+    Version {
+        /// The version that is there.
+        found: u8,
+    },
+    /// The organisation certificate is no certificate.
+    #[error("the organisation certificate can't be read: {0}")]
+    OrganisationCertificate(DerError),
+    /// The member certificate of a member id bundle is no certificate.
+    #[error("the member certificate can't be read: {0}")]
+    MemberCertificate(DerError),
+    /// There is too much of something.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+}
+
+impl<'a> SignatureBundle<'a> {
+    /// Reads a bundle; the octets are borrowed.
+    ///
+    /// # Errors
+    /// [`MalformedBundle`] if the structure, the version or the organisation certificate can't be
+    /// read. The signature and the DNS messages are only read when they are verified.
+    pub fn from_der(octets: &'a [u8]) -> Result<Self, MalformedBundle> {
+        let mut outer = Reader::new(octets);
+        let mut bundle = outer.nested(Tag::SEQUENCE).map_err(MalformedBundle::Structure)?;
+        outer.end().map_err(MalformedBundle::Structure)?;
+        read_version(&mut bundle)?;
+        let chain = read_chain(&mut bundle)?;
+        let certificate = bundle.read(Tag::constructed(2)).map_err(MalformedBundle::Structure)?;
+        let signature = bundle.read(Tag::constructed(3)).map_err(MalformedBundle::Structure)?;
+        bundle.end().map_err(MalformedBundle::Structure)?;
+        let organisation_certificate = Certificate::from_contents(&certificate)
+            .map_err(MalformedBundle::OrganisationCertificate)?;
+        Ok(Self { chain, organisation_certificate, signature: signature.contents })
+    }
+
+    /// The DNS messages of the chain, as they are.
+    #[must_use]
+    pub fn dnssec_chain(&self) -> &[&'a [u8]] {
+        &self.chain
+    }
+
+    /// The organisation's certificate, as yet unverified.
+    #[must_use]
+    pub const fn organisation_certificate(&self) -> &Certificate<'a> {
+        &self.organisation_certificate
+    }
+}
+
+pub(crate) fn read_version(bundle: &mut Reader<'_>) -> Result<(), MalformedBundle> {
+    match bundle.small_integer(Tag::primitive(0)).map_err(MalformedBundle::Structure)? {
+        0 => Ok(()),
+        found => Err(MalformedBundle::Version { found }),
+    }
+}
+
+/// Reads `[1] SET OF OCTET STRING`, in whatever order it is: deployed producers don't sort it.
+pub(crate) fn read_chain<'a>(bundle: &mut Reader<'a>) -> Result<Vec<&'a [u8]>, MalformedBundle> {
+    let mut messages = bundle.nested(Tag::constructed(1)).map_err(MalformedBundle::Structure)?;
+    let mut chain = Vec::with_capacity(16);
+    let mut octets = 0_usize;
+    while !messages.is_empty() {
+        let message =
+            messages.read(Tag::OCTET_STRING).map_err(MalformedBundle::Structure)?.contents;
+        chain.push(message);
+        octets = octets.saturating_add(message.len());
+        LimitExceeded::check("messages in the chain", chain.len(), Limits::MESSAGES)?;
+        LimitExceeded::check("octets in the chain", octets, Limits::CHAIN_OCTETS)?;
+    }
+    Ok(chain)
+}

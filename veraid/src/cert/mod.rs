@@ -1,0 +1,16 @@
+//! The X.509 certificates of organisations and members (RFC 5280, PROTOCOL "Certificates").
+
+mod algorithm;
+mod certificate;
+mod error;
+mod extensions;
+mod name;
+mod profile;
+mod public_key;
+
+pub(crate) use algorithm::{read_hash, read_pss_hash};
+pub use certificate::Certificate;
+pub(crate) use certificate::read_serial;
+pub use error::{AlgorithmError, CertificateError};
+pub(crate) use profile::{Organisation, verify_member, verify_organisation};
+pub(crate) use public_key::RsaPublicKey;

@@ -1,0 +1,72 @@
+//! RSA public keys in a `SubjectPublicKeyInfo` (RFC 3279, 2.3.1).
+
+use super::algorithm::unknown;
+use super::certificate::read_bit_string;
+use super::{AlgorithmError, CertificateError};
+use crate::crypto::{Hash, PublicKey, RsaScheme, bit_length};
+use crate::der::{Reader, Tag, Value};
+use crate::{KeyAlgorithm, Limits};
+
+const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+
+/// The RSA key of a certificate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RsaPublicKey<'a> {
+    modulus: &'a [u8],
+    exponent: &'a [u8],
+    pub(crate) algorithm: KeyAlgorithm,
+}
+
+impl<'a> RsaPublicKey<'a> {
+    /// Reads a key of 2048, 3072 or 4096 bits, and no less than the limit.
+    pub(crate) fn read(info: &Value<'a>, limits: &Limits) -> Result<Self, CertificateError> {
+        let mut fields = info.reader();
+        let mut algorithm = fields.nested(Tag::SEQUENCE)?;
+        let oid = algorithm.read(Tag::OBJECT_IDENTIFIER)?;
+        if oid.contents != RSA_ENCRYPTION {
+            return Err(CertificateError::PublicKeyAlgorithm(unknown(oid.contents)));
+        }
+        let null = algorithm.read(Tag::NULL)?;
+        if !null.contents.is_empty() {
+            return Err(CertificateError::PublicKeyAlgorithm(AlgorithmError::Der(
+                null.error("NULL"),
+            )));
+        }
+        algorithm.end()?;
+        let mut key_bits = Reader::new(read_bit_string(&mut fields)?);
+        fields.end()?;
+        let mut key = key_bits.nested(Tag::SEQUENCE)?;
+        key_bits.end()?;
+        let (modulus, exponent) = (key.positive_integer()?, key.positive_integer()?);
+        key.end()?;
+        Self::check(modulus, exponent, limits)
+    }
+
+    fn check(
+        modulus: &'a [u8],
+        exponent: &'a [u8],
+        limits: &Limits,
+    ) -> Result<Self, CertificateError> {
+        let (bits, minimum) = (bit_length(modulus), limits.min_modulus_bits());
+        let size = CertificateError::ModulusBits { minimum, found: bits };
+        let algorithm = KeyAlgorithm::from_modulus_bits(bits).filter(|_| bits >= minimum);
+        let algorithm = algorithm.ok_or(size)?;
+        // A dear exponent makes every check dear, and no producer has one above 2^32.
+        if bit_length(exponent) > 32 {
+            return Err(CertificateError::ExponentBits {
+                maximum: 32,
+                found: bit_length(exponent),
+            });
+        }
+        Ok(Self { modulus, exponent, algorithm })
+    }
+
+    /// The key as it checks signatures with this hash.
+    pub(crate) const fn with_pss(&self, hash: Hash) -> PublicKey<'a> {
+        PublicKey::Rsa {
+            scheme: RsaScheme::Pss(hash),
+            modulus: self.modulus,
+            exponent: self.exponent,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The CMS signature of a bundle (RFC 5652, PROTOCOL "CMS").
+
+mod attributes;
+mod error;
+mod signed_data;
+mod verify;
+
+pub use error::SignatureError;
+pub(crate) use signed_data::SignedData;
+pub use verify::SignerKind;
+pub(crate) use verify::{Expectation, verify_signed_data};

@@ -1,0 +1,137 @@
+//! Who signed, and what.
+
+use std::fmt;
+
+use super::attributes::SignedAttributes;
+use super::{SignatureError, SignedData};
+use crate::budget::Budget;
+use crate::cert::{Organisation, RsaPublicKey, verify_member};
+use crate::crypto::SignatureCheck;
+use crate::der::Tag;
+use crate::period::{Missed, Validity};
+use crate::{Certificate, Limits, Member, ObjectIdentifier, Period};
+
+/// Who made a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SignerKind {
+    /// The member, with a certificate by the organisation.
+    Member,
+    /// The organisation, which attributes the signature to the member.
+    Organisation,
+}
+
+impl fmt::Display for SignerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Member => "member",
+            Self::Organisation => "organisation",
+        })
+    }
+}
+
+/// What a signature must be, and what its verification may cost.
+pub(crate) struct Expectation<'a> {
+    pub(crate) organisation: &'a Organisation<'a>,
+    pub(crate) service: &'a ObjectIdentifier,
+    pub(crate) limits: &'a Limits,
+}
+
+/// Verifies a signature by the organisation or one of its members, narrows the validity by the
+/// periods of the signature and of the member's certificate, and says who signed for whom.
+///
+/// Only the attribution among the signed attributes tells who must have signed: with it the
+/// organisation, so that no member can attribute to another; without it a member.
+pub(crate) fn verify_signed_data(
+    signed_data: &SignedData<'_>,
+    expectation: &Expectation<'_>,
+    validity: &mut Validity,
+    budget: &mut Budget<'_>,
+) -> Result<(SignerKind, Member), SignatureError> {
+    let organisation = expectation.organisation;
+    let attributes = SignedAttributes::read(&signed_data.attributes)?;
+    require_digest(signed_data, attributes.message_digest)?;
+    require_service(&attributes, expectation.service)?;
+    let missed = |Missed { wanted, validity }| SignatureError::NotValid { wanted, validity };
+    validity.narrow(check_period(&attributes, expectation.limits)?).map_err(missed)?;
+    let certificate = signer_certificate(signed_data)?;
+    let is_organisation = signed_data.is_signer(&organisation.certificate);
+    match attributes.attribution {
+        Some(_) if !is_organisation => Err(SignatureError::SignerNotOrganisation),
+        Some(member) => {
+            require_signature(signed_data, &organisation.key, budget)?;
+            Ok((SignerKind::Organisation, member))
+        }
+        None if is_organisation => Err(SignatureError::SignerNotMember),
+        None => {
+            let certificate = certificate.ok_or(SignatureError::SignerCertificateMissing)?;
+            let signer =
+                verify_member(&certificate, organisation, expectation.limits, validity, budget)
+                    .map_err(SignatureError::MemberCertificate)?;
+            require_signature(signed_data, &signer.key, budget)?;
+            Ok((SignerKind::Member, signer.member))
+        }
+    }
+}
+
+fn require_service(
+    attributes: &SignedAttributes<'_>,
+    expected: &ObjectIdentifier,
+) -> Result<(), SignatureError> {
+    let found = &attributes.metadata.service;
+    if found == expected {
+        return Ok(());
+    }
+    Err(SignatureError::Service { expected: expected.clone(), found: found.clone() })
+}
+
+fn require_digest(signed_data: &SignedData<'_>, found: &[u8]) -> Result<(), SignatureError> {
+    let expected = signed_data.digest_hash.digest(&signed_data.plaintext);
+    if expected.as_ref() == found {
+        return Ok(());
+    }
+    Err(SignatureError::MessageDigest { expected: expected.as_ref().into(), found: found.into() })
+}
+
+fn check_period(
+    attributes: &SignedAttributes<'_>,
+    limits: &Limits,
+) -> Result<Period, SignatureError> {
+    let (start, end) = (attributes.metadata.start, attributes.metadata.end);
+    let period = Period::new(start, end).ok_or(SignatureError::Period { start, end })?;
+    let found = end.as_millisecond().abs_diff(start.as_millisecond());
+    let maximum = limits.max_signature_period().map(|maximum| maximum.as_millis());
+    match maximum.and_then(|maximum| u64::try_from(maximum).ok()) {
+        Some(maximum) if found > maximum => Err(SignatureError::PeriodTooLong { maximum, found }),
+        _ => Ok(period),
+    }
+}
+
+/// The attached certificate that the signer means, of which there must not be two.
+fn signer_certificate<'a>(
+    signed_data: &SignedData<'a>,
+) -> Result<Option<Certificate<'a>>, SignatureError> {
+    let mut candidates = signed_data.signer_certificates();
+    let certificate = candidates.pop();
+    if candidates.is_empty() {
+        return Ok(certificate);
+    }
+    Err(SignatureError::SignerCertificateAmbiguous { found: candidates.len() + 1 })
+}
+
+/// The signature covers the attributes as they were sent, with the tag of a SET (RFC 5652, 5.4).
+fn require_signature(
+    signed_data: &SignedData<'_>,
+    key: &RsaPublicKey<'_>,
+    budget: &mut Budget<'_>,
+) -> Result<(), SignatureError> {
+    let mut message = signed_data.attributes.encoded.to_vec();
+    if let Some(tag) = message.first_mut() {
+        *tag = Tag::SET.0;
+    }
+    let check = SignatureCheck {
+        key: key.with_pss(signed_data.signature_hash),
+        message: &message,
+        signature: signed_data.signature,
+    };
+    if budget.is_valid(&check)? { Ok(()) } else { Err(SignatureError::Signature) }
+}

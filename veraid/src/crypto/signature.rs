@@ -1,0 +1,137 @@
+//! The one seam through which every signature is checked.
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519,
+    RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey,
+    VerificationAlgorithm,
+};
+
+use super::{Digest, Hash, PublicKey, RsaScheme};
+
+/// A key, a message and a signature: they match or they don't, whatever the time is.
+#[derive(Clone, Copy, Debug)]
+pub struct SignatureCheck<'a> {
+    /// The key, and how it signs.
+    pub key: PublicKey<'a>,
+    /// What was signed.
+    pub message: &'a [u8],
+    /// The signature.
+    pub signature: &'a [u8],
+}
+
+/// Decides whether signatures match; the seam for a memo of those that did.
+///
+/// An implementation may remember a check that [`SignatureCheck::verify`] passed, under
+/// [`SignatureCheck::fingerprint`], for as long as it likes: nothing about time is in it.
+///
+/// ```
+/// use std::collections::HashSet;
+/// use std::sync::Mutex;
+/// use veraid::{SignatureCheck, SignatureVerifier};
+///
+/// #[derive(Default)]
+/// struct Memo(Mutex<HashSet<[u8; 32]>>);
+///
+/// impl SignatureVerifier for Memo {
+///     fn is_valid(&self, check: &SignatureCheck<'_>) -> bool {
+///         let fingerprint = check.fingerprint();
+///         let Ok(mut known) = self.0.lock() else { return check.verify() };
+///         known.contains(&fingerprint) || (check.verify() && known.insert(fingerprint))
+///     }
+/// }
+/// ```
+pub trait SignatureVerifier {
+    /// Whether the signature is the key's, over the message.
+    fn is_valid(&self, check: &SignatureCheck<'_>) -> bool;
+}
+
+/// Checks every signature anew.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DirectVerifier;
+
+impl SignatureVerifier for DirectVerifier {
+    fn is_valid(&self, check: &SignatureCheck<'_>) -> bool {
+        check.verify()
+    }
+}
+
+impl SignatureCheck<'_> {
+    /// Does the public-key operation.
+    ///
+    /// RSA keys below 1024 bits for PKCS #1 and below 2048 bits for PSS never verify.
+    #[must_use]
+    pub fn verify(&self) -> bool {
+        match self.key {
+            PublicKey::Rsa { scheme, modulus, exponent } => {
+                let components = RsaPublicKeyComponents { n: modulus, e: exponent };
+                components.verify(parameters(scheme), self.message, self.signature).is_ok()
+            }
+            PublicKey::EcdsaP256(point) => self.verify_ecdsa::<65>(&ECDSA_P256_SHA256_FIXED, point),
+            PublicKey::EcdsaP384(point) => self.verify_ecdsa::<97>(&ECDSA_P384_SHA384_FIXED, point),
+            PublicKey::Ed25519(key) => {
+                UnparsedPublicKey::new(&ED25519, key).verify(self.message, self.signature).is_ok()
+            }
+        }
+    }
+
+    /// A digest of key, message and signature, under which a passed check can be remembered.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let (tag, first, second): (u8, &[u8], &[u8]) = match self.key {
+            PublicKey::Rsa { scheme, modulus, exponent } => (scheme_tag(scheme), modulus, exponent),
+            PublicKey::EcdsaP256(point) => (7, point, &[]),
+            PublicKey::EcdsaP384(point) => (8, point, &[]),
+            PublicKey::Ed25519(key) => (9, key, &[]),
+        };
+        // The lengths make the parts unambiguous.
+        let length = |part: &[u8]| (part.len() as u64).to_be_bytes();
+        let lengths = [length(first), length(second), length(self.signature)].concat();
+        let parts = [&[tag], lengths.as_slice(), first, second, self.signature, self.message];
+        let digest: Digest = Hash::Sha256.digest_parts(&parts);
+        let mut fingerprint = [0; 32];
+        for (octet, digested) in fingerprint.iter_mut().zip(digest.as_ref()) {
+            *octet = *digested;
+        }
+        fingerprint
+    }
+
+    /// The library wants the point as SEC 1 has it, uncompressed.
+    fn verify_ecdsa<const LENGTH: usize>(
+        &self,
+        algorithm: &'static dyn VerificationAlgorithm,
+        point: &[u8],
+    ) -> bool {
+        let mut uncompressed = [4_u8; LENGTH];
+        match uncompressed.split_first_mut() {
+            Some((_, coordinates)) if coordinates.len() == point.len() => {
+                coordinates.copy_from_slice(point);
+            }
+            _ => return false,
+        }
+        UnparsedPublicKey::new(algorithm, uncompressed).verify(self.message, self.signature).is_ok()
+    }
+}
+
+fn parameters(scheme: RsaScheme) -> &'static RsaParameters {
+    match scheme {
+        RsaScheme::Pkcs1(Hash::Sha256) => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+        RsaScheme::Pkcs1(Hash::Sha384) => &RSA_PKCS1_2048_8192_SHA384,
+        RsaScheme::Pkcs1(Hash::Sha512) => &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+        RsaScheme::Pss(Hash::Sha256) => &RSA_PSS_2048_8192_SHA256,
+        RsaScheme::Pss(Hash::Sha384) => &RSA_PSS_2048_8192_SHA384,
+        RsaScheme::Pss(Hash::Sha512) => &RSA_PSS_2048_8192_SHA512,
+    }
+}
+
+const fn scheme_tag(scheme: RsaScheme) -> u8 {
+    match scheme {
+        RsaScheme::Pkcs1(Hash::Sha256) => 1,
+        RsaScheme::Pkcs1(Hash::Sha384) => 2,
+        RsaScheme::Pkcs1(Hash::Sha512) => 3,
+        RsaScheme::Pss(Hash::Sha256) => 4,
+        RsaScheme::Pss(Hash::Sha384) => 5,
+        RsaScheme::Pss(Hash::Sha512) => 6,
+    }
+}

@@ -1,0 +1,260 @@
+//! Reads tag-length-value triples, and refuses what DER forbids.
+
+use std::fmt;
+
+/// Why octets are not the DER that was expected (X.690, PROTOCOL "Signature bundle").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} at octet {offset}")]
+pub struct DerError {
+    /// Where it was noticed, counted from the start of the structure that was being read.
+    pub offset: usize,
+    /// What was wrong.
+    pub kind: DerErrorKind,
+}
+
+/// What was wrong with the octets of a [`DerError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DerErrorKind {
+    /// The octets end within a value.
+    #[error("the octets end within a value")]
+    Truncated,
+    /// Octets follow the last value.
+    #[error("superfluous octets")]
+    Trailing,
+    /// Another tag stands where one was required.
+    #[error("tag {found:#04x} where {expected:#04x} was expected")]
+    Tag {
+        /// The identifier octet that was required.
+        expected: u8,
+        /// The identifier octet that is there.
+        found: u8,
+    },
+    /// A tag number above 30, which nothing in VeraId has.
+    #[error("a tag of several octets")]
+    LongTag,
+    /// An indefinite length, or one that is not in its shortest form, or above 2^32.
+    #[error("a length that is indefinite or not in its shortest form")]
+    Length,
+    /// A value that its type does not allow.
+    #[error("no valid {0}")]
+    Value(&'static str),
+}
+
+/// An identifier octet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tag(pub(crate) u8);
+
+impl Tag {
+    pub(crate) const BOOLEAN: Self = Self(0x01);
+    pub(crate) const INTEGER: Self = Self(0x02);
+    pub(crate) const BIT_STRING: Self = Self(0x03);
+    pub(crate) const OCTET_STRING: Self = Self(0x04);
+    pub(crate) const NULL: Self = Self(0x05);
+    pub(crate) const OBJECT_IDENTIFIER: Self = Self(0x06);
+    pub(crate) const UTF8_STRING: Self = Self(0x0c);
+    pub(crate) const PRINTABLE_STRING: Self = Self(0x13);
+    pub(crate) const UTC_TIME: Self = Self(0x17);
+    pub(crate) const GENERALIZED_TIME: Self = Self(0x18);
+    pub(crate) const BMP_STRING: Self = Self(0x1e);
+    pub(crate) const CONSTRUCTED_OCTET_STRING: Self = Self(0x24);
+    pub(crate) const SEQUENCE: Self = Self(0x30);
+    pub(crate) const SET: Self = Self(0x31);
+
+    /// A context-specific tag of a primitive type.
+    pub(crate) const fn primitive(number: u8) -> Self {
+        Self(0x80 | number)
+    }
+
+    /// A context-specific tag of a constructed type.
+    pub(crate) const fn constructed(number: u8) -> Self {
+        Self(0xa0 | number)
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#04x}", self.0)
+    }
+}
+
+/// One value as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value<'a> {
+    pub(crate) tag: Tag,
+    /// Tag, length and contents.
+    pub(crate) encoded: &'a [u8],
+    /// The contents, which start at `offset` of the whole structure.
+    pub(crate) contents: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Value<'a> {
+    /// A reader of the contents.
+    pub(crate) fn reader(&self) -> Reader<'a> {
+        Reader { rest: self.contents, offset: self.offset }
+    }
+
+    /// An error about this value.
+    pub(crate) fn error(&self, what: &'static str) -> DerError {
+        DerError { offset: self.offset, kind: DerErrorKind::Value(what) }
+    }
+}
+
+/// What remains to be read of a structure.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(octets: &'a [u8]) -> Self {
+        Self { rest: octets, offset: 0 }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The tag of the next value, if there is one.
+    pub(crate) fn peek(&self) -> Option<Tag> {
+        self.rest.first().copied().map(Tag)
+    }
+
+    /// The next value, whatever its tag.
+    pub(crate) fn any(&mut self) -> Result<Value<'a>, DerError> {
+        let (&tag, after_tag) =
+            self.rest.split_first().ok_or(self.error(DerErrorKind::Truncated))?;
+        if tag & 0x1f == 0x1f {
+            return Err(self.error(DerErrorKind::LongTag));
+        }
+        let (length, after_length) = self.length(after_tag)?;
+        let header = self.rest.len() - after_length.len();
+        let (contents, rest) =
+            after_length.split_at_checked(length).ok_or(self.error(DerErrorKind::Truncated))?;
+        let (encoded, _) = self
+            .rest
+            .split_at_checked(header + length)
+            .ok_or(self.error(DerErrorKind::Truncated))?;
+        let value = Value { tag: Tag(tag), encoded, contents, offset: self.offset + header };
+        self.offset += header + length;
+        self.rest = rest;
+        Ok(value)
+    }
+
+    /// The next value, which must have this tag.
+    pub(crate) fn read(&mut self, tag: Tag) -> Result<Value<'a>, DerError> {
+        match self.peek() {
+            Some(found) if found == tag => self.any(),
+            Some(found) => Err(self.error(DerErrorKind::Tag { expected: tag.0, found: found.0 })),
+            None => Err(self.error(DerErrorKind::Truncated)),
+        }
+    }
+
+    /// The next value if it has this tag.
+    pub(crate) fn optional(&mut self, tag: Tag) -> Result<Option<Value<'a>>, DerError> {
+        if self.peek() == Some(tag) { self.any().map(Some) } else { Ok(None) }
+    }
+
+    /// A reader of the contents of the next value, which must have this tag.
+    pub(crate) fn nested(&mut self, tag: Tag) -> Result<Self, DerError> {
+        Ok(self.read(tag)?.reader())
+    }
+
+    /// An INTEGER that fits an octet and is not negative.
+    pub(crate) fn small_integer(&mut self, tag: Tag) -> Result<u8, DerError> {
+        let value = self.read(tag)?;
+        match value.contents {
+            [octet] if *octet < 0x80 => Ok(*octet),
+            [0, octet] if *octet >= 0x80 => Ok(*octet),
+            _ => Err(value.error("INTEGER of an octet")),
+        }
+    }
+
+    /// A positive INTEGER in its shortest form, without the sign octet.
+    pub(crate) fn positive_integer(&mut self) -> Result<&'a [u8], DerError> {
+        let value = self.read(Tag::INTEGER)?;
+        match value.contents {
+            [0, magnitude @ ..] if magnitude.first().is_some_and(|octet| *octet >= 0x80) => {
+                Ok(magnitude)
+            }
+            [first, ..] if (1..0x80).contains(first) => Ok(value.contents),
+            _ => Err(value.error("positive INTEGER")),
+        }
+    }
+
+    /// Fails if anything remains.
+    pub(crate) fn end(&self) -> Result<(), DerError> {
+        if self.is_empty() { Ok(()) } else { Err(self.error(DerErrorKind::Trailing)) }
+    }
+
+    fn error(&self, kind: DerErrorKind) -> DerError {
+        DerError { offset: self.offset, kind }
+    }
+
+    /// The length, and what follows it (X.690, 10.1: definite, shortest form).
+    fn length(&self, octets: &'a [u8]) -> Result<(usize, &'a [u8]), DerError> {
+        let (&first, rest) = octets.split_first().ok_or(self.error(DerErrorKind::Truncated))?;
+        if first < 0x80 {
+            return Ok((usize::from(first), rest));
+        }
+        let count = usize::from(first & 0x7f);
+        if count == 0 || count > 4 {
+            return Err(self.error(DerErrorKind::Length));
+        }
+        let (digits, rest) =
+            rest.split_at_checked(count).ok_or(self.error(DerErrorKind::Truncated))?;
+        let length =
+            digits.iter().fold(0_usize, |length, digit| (length << 8) | usize::from(*digit));
+        let shortest = if count == 1 { 0x80 } else { 1 << (8 * (count - 1)) };
+        if length < shortest {
+            return Err(self.error(DerErrorKind::Length));
+        }
+        Ok((length, rest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(octets: &[u8]) -> DerErrorKind {
+        Reader::new(octets).any().unwrap_err().kind
+    }
+
+    #[test]
+    fn reads_a_value_and_what_follows() {
+        let mut reader = Reader::new(&[0x04, 0x02, 1, 2, 0x05, 0x00]);
+        assert_eq!(reader.read(Tag::OCTET_STRING).unwrap().contents, [1, 2]);
+        assert_eq!(reader.end().unwrap_err().kind, DerErrorKind::Trailing);
+        assert!(reader.read(Tag::NULL).unwrap().contents.is_empty());
+        reader.end().unwrap();
+    }
+
+    #[test]
+    fn refuses_lengths_that_are_not_der() {
+        assert_eq!(kind(&[0x30, 0x80, 0, 0]), DerErrorKind::Length);
+        assert_eq!(kind(&[0x04, 0x81, 0x01, 0]), DerErrorKind::Length);
+        assert_eq!(kind(&[0x04, 0x82, 0x00, 0x80]), DerErrorKind::Length);
+        assert_eq!(kind(&[0x04, 0x85, 1, 0, 0, 0, 0]), DerErrorKind::Length);
+        assert_eq!(kind(&[0x04, 0x84, 0xff, 0xff, 0xff, 0xff]), DerErrorKind::Truncated);
+        assert_eq!(kind(&[0x1f, 0x01, 0x00]), DerErrorKind::LongTag);
+    }
+
+    #[test]
+    fn refuses_integers_that_are_not_shortest_or_not_positive() {
+        for octets in [&[2, 2, 0, 0x3f][..], &[2, 1, 0x80], &[2, 1, 0], &[2, 0]] {
+            assert!(Reader::new(octets).positive_integer().is_err(), "{octets:?}");
+        }
+        assert_eq!(Reader::new(&[2, 2, 0, 0xff]).positive_integer().unwrap(), [0xff]);
+    }
+
+    #[test]
+    fn tells_where_and_what() {
+        let mut reader = Reader::new(&[0x05, 0x00, 0x04, 0x00]);
+        reader.any().unwrap();
+        let error = reader.read(Tag::SEQUENCE).unwrap_err();
+        assert_eq!(error.to_string(), "tag 0x04 where 0x30 was expected at octet 2");
+    }
+}

@@ -1,0 +1,242 @@
+//! The chain from the trust anchors to a set of TXT records.
+
+use domain::base::Name;
+use domain::base::iana::{Rcode, Rtype};
+
+use super::DnssecError;
+use super::response::{AnswerData, ChainSignature, Response, ResponseError, shown};
+use super::rrset::{RecordSet, kind_name, validity};
+use super::zone::{Zone, narrowed};
+use crate::budget::Budget;
+use crate::crypto::{DirectVerifier, SignatureVerifier};
+use crate::{LimitExceeded, Limits, Period, Timestamp, TrustAnchor};
+
+/// The DNS responses that prove a set of TXT records; nothing of them is verified.
+///
+/// ```no_run
+/// use veraid::{DnssecChain, Timestamp, TrustAnchor};
+///
+/// # fn messages() -> Vec<Vec<u8>> { unimplemented!() }
+/// let messages: Vec<Vec<u8>> = messages();
+/// let chain = DnssecChain::from_messages(messages.iter().map(Vec::as_slice))?;
+/// let at: Timestamp = "2026-11-22T18:03:00Z".parse()?;
+/// let proven = chain.verify_at("_veraid.example.com", at, &TrustAnchor::iana())?;
+/// println!("{} until {}", proven.zone(), proven.period().end());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct DnssecChain<'a> {
+    responses: Vec<Response<'a>>,
+}
+
+/// A set of TXT records that the trust anchors prove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TxtRecordSet {
+    records: Vec<Vec<Vec<u8>>>,
+    zone: String,
+    period: Period,
+}
+
+impl TxtRecordSet {
+    /// The records, each a list of character-strings (RFC 1035, 3.3.14), in canonical order.
+    #[must_use]
+    pub fn records(&self) -> &[Vec<Vec<u8>>] {
+        &self.records
+    }
+
+    /// The zone that holds them: absolute, in presentation form, with the final dot.
+    #[must_use]
+    pub fn zone(&self) -> &str {
+        &self.zone
+    }
+
+    /// The closed period, around the instant that was asked for, in which the proof holds.
+    #[must_use]
+    pub const fn period(&self) -> Period {
+        self.period
+    }
+}
+
+impl<'a> DnssecChain<'a> {
+    /// Reads the responses; the octets are borrowed.
+    ///
+    /// # Errors
+    /// [`DnssecError::Message`] if one of them is malformed, [`DnssecError::Limit`] past 64
+    /// messages, 65,535 octets or 512 records.
+    pub fn from_messages(
+        messages: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, DnssecError> {
+        let mut responses = Vec::with_capacity(16);
+        let (mut octets, mut records) = (0_usize, 0);
+        for (position, message) in messages.into_iter().enumerate() {
+            octets = octets.saturating_add(message.len());
+            LimitExceeded::check("messages in the chain", position + 1, Limits::MESSAGES)?;
+            LimitExceeded::check("octets in the chain", octets, Limits::CHAIN_OCTETS)?;
+            responses.push(Response::read(message, &mut records).map_err(|error| match error {
+                ResponseError::Malformed(reason) => DnssecError::Message { position, reason },
+                ResponseError::Limit(limit) => DnssecError::Limit(limit),
+            })?);
+        }
+        Ok(Self { responses })
+    }
+
+    /// Verifies the TXT records of `owner` (a domain name in presentation form) at an instant.
+    ///
+    /// # Errors
+    /// [`DnssecError`] that says which set of records broke the chain, and why.
+    pub fn verify_at(
+        &self,
+        owner: &str,
+        at: Timestamp,
+        trust_anchors: &[TrustAnchor],
+    ) -> Result<TxtRecordSet, DnssecError> {
+        self.verify_at_with(owner, at, trust_anchors, &DirectVerifier)
+    }
+
+    /// As [`Self::verify_at`], with signatures checked by `verifier`.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn verify_at_with(
+        &self,
+        owner: &str,
+        at: Timestamp,
+        trust_anchors: &[TrustAnchor],
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<TxtRecordSet, DnssecError> {
+        self.verify(owner, at, trust_anchors, &mut Budget::new(verifier))
+    }
+
+    /// The owners of the TXT records that the chain has responses about, with the final dot.
+    #[must_use]
+    pub fn txt_owners(&self) -> Vec<String> {
+        let about_txt = self.responses.iter().filter(|response| response.kind == Rtype::TXT);
+        about_txt.map(|response| shown(&response.name)).collect()
+    }
+
+    /// All signatures of the answers as they are there, for showing; `near` tells which turn of
+    /// the 32-bit clock their times mean.
+    #[must_use]
+    pub fn signatures(&self, near: Timestamp) -> Vec<ChainSignature> {
+        let answers = self.responses.iter().flat_map(|response| &response.answers);
+        let signatures = answers.filter_map(|answer| match &answer.data {
+            AnswerData::Signature(signature) => Some((&answer.owner, signature)),
+            AnswerData::Other(_) => None,
+        });
+        let shown = signatures.map(|(owner, signature)| ChainSignature {
+            owner: shown(owner),
+            kind: signature.type_covered().to_string(),
+            signer: shown(signature.signer_name()),
+            key_tag: signature.key_tag(),
+            algorithm: signature.algorithm().to_int(),
+            validity: validity(signature, near),
+        });
+        shown.collect()
+    }
+
+    /// The instants at which a signature of the chain starts to hold, in order, without repeats.
+    pub(crate) fn inceptions(&self, near: Timestamp) -> Vec<Timestamp> {
+        let answers = self.responses.iter().flat_map(|response| &response.answers);
+        let validities = answers.filter_map(|answer| match &answer.data {
+            AnswerData::Signature(signature) => validity(signature, near),
+            AnswerData::Other(_) => None,
+        });
+        let mut inceptions: Vec<_> = validities.map(Period::start).collect();
+        inceptions.sort_unstable();
+        inceptions.dedup();
+        inceptions
+    }
+
+    /// From the root to the zone that holds the records, each step proven before the next.
+    pub(crate) fn verify(
+        &self,
+        owner: &str,
+        at: Timestamp,
+        trust_anchors: &[TrustAnchor],
+        budget: &mut Budget<'_>,
+    ) -> Result<TxtRecordSet, DnssecError> {
+        let owner_name = canonical_name(owner)?;
+        let suffixes: Vec<&Name<[u8]>> = suffixes(&owner_name).collect();
+        let set = self.txt_record_set(owner_name.for_slice())?;
+        let mut zone = Zone::root(self, trust_anchors, at, budget)?;
+        for name in suffixes {
+            if let Some(child) = zone.delegated(name, self, at, budget)? {
+                zone = child;
+            }
+        }
+        let signed = zone.verify(&set, at, budget)?;
+        let period = narrowed(zone.validity, signed, zone.name)?;
+        let records = set.records.iter().map(|record| character_strings(record)).collect();
+        Ok(TxtRecordSet { records, zone: shown(zone.name), period })
+    }
+
+    /// The first response to the question that is no error.
+    pub(super) fn first_response(&self, name: &Name<[u8]>, kind: Rtype) -> Option<&Response<'a>> {
+        let mut responses = self.responses.iter();
+        responses.find(|response| response.code == Rcode::NOERROR && response.is_about(name, kind))
+    }
+
+    /// The set of the only response about the owner's TXT records.
+    fn txt_record_set<'m>(
+        &'m self,
+        owner: &'m Name<[u8]>,
+    ) -> Result<RecordSet<'m, 'a>, DnssecError> {
+        let mut responses =
+            self.responses.iter().filter(|response| response.is_about(owner, Rtype::TXT));
+        let (first, others) = (responses.next(), responses.count());
+        let response = match first {
+            Some(response) if others == 0 => response,
+            first => {
+                let found = others + usize::from(first.is_some());
+                return Err(DnssecError::TxtResponses { owner: shown(owner), found });
+            }
+        };
+        if response.code != Rcode::NOERROR {
+            let found = response.code.to_int();
+            return Err(DnssecError::ResponseCode { owner: shown(owner), found });
+        }
+        if response.answers.iter().any(|answer| matches!(answer.kind, Rtype::CNAME | Rtype::DNAME))
+        {
+            return Err(DnssecError::Alias { owner: shown(owner) });
+        }
+        let set = RecordSet::collect(owner, Rtype::TXT, response)?;
+        set.ok_or_else(|| DnssecError::NoRecords {
+            owner: shown(owner),
+            kind: kind_name(Rtype::TXT),
+        })
+    }
+}
+
+fn canonical_name(owner: &str) -> Result<Name<Vec<u8>>, DnssecError> {
+    let name = Name::vec_from_str(owner);
+    let mut name = name.map_err(|_| DnssecError::Owner(owner.to_owned()))?;
+    name.make_canonical();
+    Ok(name)
+}
+
+/// The name's ancestors and itself, from the top-level domain down; not the root.
+fn suffixes(name: &Name<Vec<u8>>) -> impl Iterator<Item = &Name<[u8]>> {
+    let starts: Vec<usize> = name
+        .iter()
+        .scan(0, |start, label| {
+            let this = *start;
+            *start += usize::from(label.compose_len());
+            Some(this)
+        })
+        .take(name.label_count() - 1)
+        .collect();
+    starts.into_iter().rev().map(|start| name.slice_from(start))
+}
+
+/// Splits the data of a TXT record; what is cut short yields no strings.
+fn character_strings(record: &[u8]) -> Vec<Vec<u8>> {
+    let mut strings = Vec::new();
+    let mut rest = record;
+    while let Some((&length, after)) = rest.split_first() {
+        let Some((string, next)) = after.split_at_checked(usize::from(length)) else {
+            return Vec::new();
+        };
+        strings.push(string.to_vec());
+        rest = next;
+    }
+    strings
+}

@@ -1,0 +1,164 @@
+//! The DNS responses of a chain.
+
+use domain::base::iana::{Class, Rcode, Rtype};
+use domain::base::wire::ParseError;
+use domain::base::{Message, Name, ParsedName, ParsedRecord, ToName, UnknownRecordData};
+use domain::rdata::Rrsig;
+
+use crate::{LimitExceeded, Limits, Period};
+
+/// What was wrong with a DNS message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MalformedMessage {
+    /// It ends within its header.
+    #[error("it ends within its header")]
+    Header,
+    /// It has no question, or several.
+    #[error("it has {0} questions, not 1")]
+    QuestionCount(u16),
+    /// A name or a record is not in its form.
+    #[error("a name or record in it is malformed")]
+    Record,
+    /// Octets follow the last record.
+    #[error("octets follow its last record")]
+    Trailing,
+}
+
+pub(super) type Signature<'a> = Rrsig<&'a [u8], ParsedName<&'a [u8]>>;
+
+/// One record of an answer.
+pub(super) struct Answer<'a> {
+    pub(super) owner: ParsedName<&'a [u8]>,
+    pub(super) kind: Rtype,
+    pub(super) data: AnswerData<'a>,
+}
+
+pub(super) enum AnswerData<'a> {
+    Signature(Signature<'a>),
+    Other(&'a [u8]),
+}
+
+/// A response: its question, its code and the records of its answer, all of class IN.
+pub(super) struct Response<'a> {
+    pub(super) name: ParsedName<&'a [u8]>,
+    pub(super) kind: Rtype,
+    class: Class,
+    pub(super) code: Rcode,
+    pub(super) answers: Vec<Answer<'a>>,
+}
+
+/// One signature over a set of records of a chain, as it is there; nothing of it is verified.
+///
+/// Names are absolute, in presentation form, with the final dot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChainSignature {
+    /// Whose records it covers.
+    pub owner: String,
+    /// The type of the records, as `DNSKEY`.
+    pub kind: String,
+    /// The zone that signed.
+    pub signer: String,
+    /// The tag of the key that signed.
+    pub key_tag: u16,
+    /// The number of the key's algorithm.
+    pub algorithm: u8,
+    /// When it holds, or `None` if it ends before it starts.
+    pub validity: Option<Period>,
+}
+
+impl<'a> Response<'a> {
+    /// Reads a message, all of it, but keeps only the answer: the rest proves nothing.
+    ///
+    /// `records` counts the records of all messages so far.
+    pub(super) fn read(octets: &'a [u8], records: &mut usize) -> Result<Self, ResponseError> {
+        let message = Message::from_slice(octets).map_err(|_| MalformedMessage::Header)?;
+        let counts = message.header_counts();
+        if counts.qdcount() != 1 {
+            return Err(MalformedMessage::QuestionCount(counts.qdcount()).into());
+        }
+        *records += [counts.ancount(), counts.nscount(), counts.arcount()]
+            .map(usize::from)
+            .iter()
+            .sum::<usize>();
+        LimitExceeded::check("records in the chain", *records, Limits::RECORDS)?;
+        let question = message.sole_question()?;
+        let answers = read_sections(message)?;
+        Ok(Self {
+            name: *question.qname(),
+            kind: question.qtype(),
+            class: question.qclass(),
+            code: message.header().rcode(),
+            answers,
+        })
+    }
+
+    /// Whether it responds to this question.
+    pub(super) fn is_about<N: ToName + ?Sized>(&self, name: &N, kind: Rtype) -> bool {
+        self.kind == kind && self.class == Class::IN && self.name.name_eq(name)
+    }
+}
+
+/// Why a response is refused.
+pub(super) enum ResponseError {
+    Malformed(MalformedMessage),
+    Limit(LimitExceeded),
+}
+
+impl From<MalformedMessage> for ResponseError {
+    fn from(error: MalformedMessage) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl From<LimitExceeded> for ResponseError {
+    fn from(error: LimitExceeded) -> Self {
+        Self::Limit(error)
+    }
+}
+
+impl From<ParseError> for ResponseError {
+    fn from(_: ParseError) -> Self {
+        Self::Malformed(MalformedMessage::Record)
+    }
+}
+
+fn read_sections(message: &Message<[u8]>) -> Result<Vec<Answer<'_>>, ResponseError> {
+    let mut section = message.answer()?;
+    let mut answers = Vec::with_capacity(usize::from(message.header_counts().ancount()));
+    for record in section.by_ref() {
+        let record = record?;
+        if record.class() == Class::IN {
+            answers.push(read_answer(&record)?);
+        }
+    }
+    while let Some(mut next) = section.next_section()? {
+        for record in next.by_ref() {
+            record?;
+        }
+        section = next;
+    }
+    if section.pos() == message.as_slice().len() {
+        Ok(answers)
+    } else {
+        Err(MalformedMessage::Trailing.into())
+    }
+}
+
+fn read_answer<'a>(record: &ParsedRecord<'a, [u8]>) -> Result<Answer<'a>, ParseError> {
+    let data = if record.rtype() == Rtype::RRSIG {
+        record.to_record::<Signature<'a>>()?.map(|record| AnswerData::Signature(record.into_data()))
+    } else {
+        let data = record.to_record::<UnknownRecordData<&'a [u8]>>()?;
+        data.map(|record| AnswerData::Other(record.data().data()))
+    };
+    let data = data.ok_or(ParseError::form_error("record"))?;
+    Ok(Answer { owner: record.owner(), kind: record.rtype(), data })
+}
+
+/// The name in presentation form with the final dot.
+pub(super) fn shown<N: ToName + ?Sized>(name: &N) -> String {
+    let name: Name<Vec<u8>> = name.to_vec();
+    name.fmt_with_dot().to_string()
+}

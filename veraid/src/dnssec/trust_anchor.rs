@@ -1,0 +1,209 @@
+//! The keys of the DNS root that are trusted to begin with.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::key::{is_known_algorithm, is_known_digest};
+use crate::hex::Hex;
+
+/// A trusted key of the DNS root, as the DS record that names it (RFC 4034, 5.1).
+///
+/// ```
+/// use veraid::TrustAnchor;
+///
+/// let text = ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D";
+/// let anchor: TrustAnchor = text.parse()?;
+/// assert_eq!(anchor.key_tag(), 20326);
+/// assert_eq!(anchor.to_string(), text);
+/// assert!(TrustAnchor::iana().contains(&anchor));
+/// # Ok::<(), veraid::ParseTrustAnchorError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TrustAnchor {
+    key_tag: u16,
+    algorithm: u8,
+    digest_type: u8,
+    digest: Vec<u8>,
+}
+
+/// The text is no DS record of the root that can be checked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseTrustAnchorError {
+    /// It is not the presentation form of a DS record.
+    #[error("not a DS record of the root: {0:?}")]
+    Syntax(String),
+    /// The algorithm of the key can't be checked.
+    #[error("DNSSEC algorithm {0} is not supported")]
+    Algorithm(u8),
+    /// The digest can't be checked: only SHA-256 (2) and SHA-384 (4) can.
+    #[error("digest type {0} is not supported")]
+    DigestType(u8),
+    /// The digest has another length than its type calls for.
+    #[error("the digest has {found} octets, not {expected}")]
+    DigestLength {
+        /// What the type calls for.
+        expected: usize,
+        /// What is there.
+        found: usize,
+    },
+}
+
+/// The digest of KSK-2017 and of KSK-2024 (<https://data.iana.org/root-anchors/>).
+const KSK_2017: [u8; 32] = [
+    0xe0, 0x6d, 0x44, 0xb8, 0x0b, 0x8f, 0x1d, 0x39, 0xa9, 0x5c, 0x0b, 0x0d, 0x7c, 0x65, 0xd0, 0x84,
+    0x58, 0xe8, 0x80, 0x40, 0x9b, 0xbc, 0x68, 0x34, 0x57, 0x10, 0x42, 0x37, 0xc7, 0xf8, 0xec, 0x8d,
+];
+const KSK_2024: [u8; 32] = [
+    0x68, 0x3d, 0x2d, 0x0a, 0xcb, 0x8c, 0x9b, 0x71, 0x2a, 0x19, 0x48, 0xb2, 0x7f, 0x74, 0x12, 0x19,
+    0x29, 0x8d, 0x0a, 0x45, 0x0d, 0x61, 0x2c, 0x48, 0x3a, 0xf4, 0x44, 0xa4, 0xc0, 0xfb, 0x2b, 0x16,
+];
+
+impl TrustAnchor {
+    /// The keys of the DNS root that IANA publishes: 20326 (2017) and 38696 (2024).
+    #[must_use]
+    pub fn iana() -> Vec<Self> {
+        let anchor = |key_tag, digest: [u8; 32]| Self {
+            key_tag,
+            algorithm: 8,
+            digest_type: 2,
+            digest: digest.to_vec(),
+        };
+        vec![anchor(20326, KSK_2017), anchor(38696, KSK_2024)]
+    }
+
+    /// The anchor of these fields of a DS record.
+    ///
+    /// # Errors
+    /// [`ParseTrustAnchorError`] if the algorithm is none of 8, 10, 13, 14 and 15, the digest type
+    /// neither 2 nor 4, or the digest of another length.
+    pub fn new(
+        key_tag: u16,
+        algorithm: u8,
+        digest_type: u8,
+        digest: Vec<u8>,
+    ) -> Result<Self, ParseTrustAnchorError> {
+        if !is_known_algorithm(algorithm) {
+            return Err(ParseTrustAnchorError::Algorithm(algorithm));
+        }
+        let hash = is_known_digest(digest_type);
+        let hash = hash.ok_or(ParseTrustAnchorError::DigestType(digest_type))?;
+        if digest.len() != hash.length() {
+            let (expected, found) = (hash.length(), digest.len());
+            return Err(ParseTrustAnchorError::DigestLength { expected, found });
+        }
+        Ok(Self { key_tag, algorithm, digest_type, digest })
+    }
+
+    /// The key's tag (RFC 4034, appendix B).
+    #[must_use]
+    pub const fn key_tag(&self) -> u16 {
+        self.key_tag
+    }
+
+    /// The number of the key's algorithm.
+    #[must_use]
+    pub const fn algorithm(&self) -> u8 {
+        self.algorithm
+    }
+
+    /// The number of the digest's type.
+    #[must_use]
+    pub const fn digest_type(&self) -> u8 {
+        self.digest_type
+    }
+
+    /// The digest of the root's name and the key.
+    #[must_use]
+    pub fn digest(&self) -> &[u8] {
+        &self.digest
+    }
+}
+
+/// Reads the presentation form; `. IN DS` before the fields, or a part of it, may be left out.
+impl FromStr for TrustAnchor {
+    type Err = ParseTrustAnchorError;
+
+    fn from_str(text: &str) -> Result<Self, ParseTrustAnchorError> {
+        let syntax = || ParseTrustAnchorError::Syntax(text.to_owned());
+        let mut words: Vec<&str> = text.split_ascii_whitespace().collect();
+        for prefix in [".", "IN", "DS"] {
+            if words.first().is_some_and(|word| word.eq_ignore_ascii_case(prefix)) {
+                words.remove(0);
+            }
+        }
+        let [key_tag, algorithm, digest_type, digest @ ..] = words.as_slice() else {
+            return Err(syntax());
+        };
+        let digest = decode_hex(&digest.concat()).ok_or_else(syntax)?;
+        Self::new(
+            key_tag.parse().map_err(|_| syntax())?,
+            algorithm.parse().map_err(|_| syntax())?,
+            digest_type.parse().map_err(|_| syntax())?,
+            digest,
+        )
+    }
+}
+
+fn decode_hex(text: &str) -> Option<Vec<u8>> {
+    let nibbles: Option<Vec<u8>> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect();
+    let nibbles = nibbles.filter(|nibbles| nibbles.len().is_multiple_of(2))?;
+    Some(
+        nibbles
+            .chunks_exact(2)
+            .map(|pair| pair.iter().fold(0, |octet, nibble| (octet << 4) | nibble))
+            .collect(),
+    )
+}
+
+/// Writes `. IN DS <key tag> <algorithm> <digest type> <digest>`.
+impl fmt::Display for TrustAnchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, ". IN DS {} {} {} ", self.key_tag, self.algorithm, self.digest_type)?;
+        self.digest.iter().try_for_each(|octet| write!(f, "{octet:02X}"))
+    }
+}
+
+impl fmt::Debug for TrustAnchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TrustAnchor({} {} {} ", self.key_tag, self.algorithm, self.digest_type)?;
+        write!(f, "{})", Hex::from(self.digest.as_slice()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16";
+
+    #[test]
+    fn reads_the_presentation_form() {
+        for prefix in [". IN DS ", ". in ds ", "IN DS ", "DS ", ""] {
+            let anchor: TrustAnchor = format!("{prefix}38696 8 2 {DIGEST}").parse().unwrap();
+            assert_eq!(anchor, TrustAnchor::iana()[1]);
+        }
+        let (first, second) = DIGEST.split_at(32);
+        let split: TrustAnchor =
+            format!("38696 8 2 {first} {}", second.to_lowercase()).parse().unwrap();
+        assert_eq!(split, TrustAnchor::iana()[1]);
+    }
+
+    #[test]
+    fn refuses_what_can_not_be_checked() {
+        use ParseTrustAnchorError as E;
+        let refused = |text: &str| text.parse::<TrustAnchor>().unwrap_err();
+        assert_eq!(refused(&format!("1 5 2 {DIGEST}")), E::Algorithm(5));
+        assert_eq!(refused(&format!("1 8 1 {DIGEST}")), E::DigestType(1));
+        assert_eq!(
+            refused(&format!("1 8 4 {DIGEST}")),
+            E::DigestLength { expected: 48, found: 32 }
+        );
+        for text in ["", ". IN DS", "com. IN DS 1 8 2 00", "1 8 2 0", "65536 8 2 00", "1 8 2 zz"] {
+            assert_eq!(refused(text), E::Syntax(text.to_owned()));
+        }
+    }
+}

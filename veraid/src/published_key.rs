@@ -1,0 +1,61 @@
+//! Whether an organisation publishes a key for a service.
+
+use crate::cert::Organisation;
+use crate::{KeyAlgorithm, ObjectIdentifier, OrganisationName, TxtRecord, VerificationError};
+
+/// A key that must be among an organisation's TXT records.
+pub(crate) struct PublishedKey<'a> {
+    organisation: &'a OrganisationName,
+    algorithm: KeyAlgorithm,
+    subject_public_key_info: &'a [u8],
+    service: &'a ObjectIdentifier,
+}
+
+impl<'a> PublishedKey<'a> {
+    pub(crate) fn of(organisation: &'a Organisation<'_>, service: &'a ObjectIdentifier) -> Self {
+        Self {
+            organisation: &organisation.name,
+            algorithm: organisation.key.algorithm,
+            subject_public_key_info: organisation.certificate.subject_public_key_info(),
+            service,
+        }
+    }
+
+    fn is_in(&self, record: &TxtRecord) -> bool {
+        record.identifies(self.algorithm, self.subject_public_key_info)
+            && record.service().is_none_or(|service| service == self.service)
+    }
+}
+
+/// The one record that names the key: one that is bound to the service wins over one for any,
+/// and two of the same kind fail. Records that can't be read are for somebody else.
+pub(crate) fn select_record(
+    records: &[Vec<Vec<u8>>],
+    key: &PublishedKey<'_>,
+) -> Result<TxtRecord, VerificationError> {
+    let readable = records.iter().filter_map(|strings| read_record(strings));
+    let matching = readable.filter(|record| key.is_in(record));
+    let (mut bound, mut unbound): (Vec<_>, Vec<_>) =
+        matching.partition(|record| record.service().is_some());
+    let candidates = if bound.is_empty() { &mut unbound } else { &mut bound };
+    match (candidates.pop(), candidates.len()) {
+        (Some(record), 0) => Ok(record),
+        (None, _) => Err(VerificationError::KeyNotPublished {
+            organisation: key.organisation.clone(),
+            service: key.service.clone(),
+            records: records.len(),
+        }),
+        (Some(_), others) => Err(VerificationError::KeyPublishedTwice {
+            organisation: key.organisation.clone(),
+            found: others + 1,
+        }),
+    }
+}
+
+/// Several character-strings are no VeraId record.
+fn read_record(strings: &[Vec<u8>]) -> Option<TxtRecord> {
+    match strings {
+        [string] => std::str::from_utf8(string).ok()?.parse().ok(),
+        _ => None,
+    }
+}

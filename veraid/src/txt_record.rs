@@ -1,0 +1,305 @@
+//! The value of a TXT record at `_veraid.<organisation>` (PROTOCOL "TXT record").
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+
+use crate::ObjectIdentifier;
+use crate::crypto::Hash;
+
+/// The sizes of RSA key that an organisation can publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyAlgorithm {
+    /// `1`: RSA with a modulus of 2048 bits.
+    Rsa2048,
+    /// `2`: RSA with a modulus of 3072 bits.
+    Rsa3072,
+    /// `3`: RSA with a modulus of 4096 bits.
+    Rsa4096,
+}
+
+impl KeyAlgorithm {
+    /// The algorithm for a modulus of so many bits.
+    #[must_use]
+    pub const fn from_modulus_bits(bits: usize) -> Option<Self> {
+        match bits {
+            2048 => Some(Self::Rsa2048),
+            3072 => Some(Self::Rsa3072),
+            4096 => Some(Self::Rsa4096),
+            _ => None,
+        }
+    }
+
+    /// The hash that identifies such a key in the deployed form.
+    const fn deployed_hash(self) -> Hash {
+        match self {
+            Self::Rsa2048 => Hash::Sha256,
+            Self::Rsa3072 => Hash::Sha384,
+            Self::Rsa4096 => Hash::Sha512,
+        }
+    }
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::Rsa2048 => 1,
+            Self::Rsa3072 => 2,
+            Self::Rsa4096 => 3,
+        }
+    }
+}
+
+/// How a record is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// `<algorithm> <padded key id> <ttl override> [<service>]`, which deployed verifiers read.
+    #[default]
+    Deployed,
+    /// `<algorithm> <key id type> <unpadded key id> <ttl override> [<service>]`, as specified.
+    Spec,
+}
+
+/// One record: an organisation's key, how long its signatures may be old, and for which service.
+///
+/// ```
+/// use veraid::{Dialect, TxtRecord};
+///
+/// let value = "1 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= 3600";
+/// let record: TxtRecord = value.parse()?;
+/// assert_eq!(record.ttl_override(), 3600);
+/// assert_eq!(record.to_value(Dialect::Deployed), value);
+/// assert_eq!(
+///     record.to_value(Dialect::Spec),
+///     "1 1 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU 3600",
+/// );
+/// # Ok::<(), veraid::TxtRecordError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TxtRecord {
+    algorithm: KeyAlgorithm,
+    hash: Hash,
+    key_id: Vec<u8>,
+    ttl_override: u32,
+    service: Option<ObjectIdentifier>,
+}
+
+/// Why a text is no [`TxtRecord`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TxtRecordError {
+    /// There are too few or too many fields.
+    #[error("{0} fields, where a record has three to five")]
+    FieldCount(usize),
+    /// The algorithm is none of 1, 2 and 3.
+    #[error("unknown key algorithm {0:?}")]
+    KeyAlgorithm(String),
+    /// The key id type is none of 1, 2 and 3.
+    #[error("unknown key id type {0:?}")]
+    KeyIdType(String),
+    /// The key id is not the Base64 of a digest of the size that the record calls for.
+    #[error("key id {0:?} is not the Base64 of the digest called for")]
+    KeyId(String),
+    /// The TTL override is no number from 1 to 7,776,000.
+    #[error("TTL override {0:?} is not a number of seconds from 1 to 7776000")]
+    TtlOverride(String),
+    /// The service is no object identifier.
+    #[error("service {0:?} is not an object identifier")]
+    Service(String),
+}
+
+impl TxtRecord {
+    /// The longest TTL override, in seconds: 90 days.
+    pub const MAX_TTL_OVERRIDE: u32 = 7_776_000;
+
+    /// The record for the key of a DER `SubjectPublicKeyInfo`, identified as deployed.
+    ///
+    /// # Errors
+    /// [`TxtRecordError::TtlOverride`] unless it is from 1 to [`Self::MAX_TTL_OVERRIDE`] seconds.
+    pub fn new(
+        algorithm: KeyAlgorithm,
+        subject_public_key_info: &[u8],
+        ttl_override: u32,
+        service: Option<ObjectIdentifier>,
+    ) -> Result<Self, TxtRecordError> {
+        let hash = algorithm.deployed_hash();
+        let key_id = hash.digest(subject_public_key_info).as_ref().to_vec();
+        let ttl_override = parse_ttl_override(&ttl_override.to_string())?;
+        Ok(Self { algorithm, hash, key_id, ttl_override, service })
+    }
+
+    /// How old the signatures of this key may be, in seconds, before a verification's end.
+    #[must_use]
+    pub const fn ttl_override(&self) -> u32 {
+        self.ttl_override
+    }
+
+    /// The size of the key.
+    #[must_use]
+    pub const fn key_algorithm(&self) -> KeyAlgorithm {
+        self.algorithm
+    }
+
+    /// The service that the record is for, or `None` if it is for any.
+    #[must_use]
+    pub const fn service(&self) -> Option<&ObjectIdentifier> {
+        self.service.as_ref()
+    }
+
+    /// Whether the record names this key.
+    #[must_use]
+    pub fn identifies(&self, algorithm: KeyAlgorithm, subject_public_key_info: &[u8]) -> bool {
+        self.algorithm == algorithm
+            && self.hash.digest(subject_public_key_info).as_ref() == self.key_id
+    }
+
+    /// The record's text.
+    ///
+    /// The deployed form can't tell a hash other than the one of the key's size, so a record that
+    /// has another is written as specified.
+    #[must_use]
+    pub fn to_value(&self, dialect: Dialect) -> String {
+        let number = self.algorithm.number();
+        let key = if dialect == Dialect::Deployed && self.hash == self.algorithm.deployed_hash() {
+            STANDARD.encode(&self.key_id)
+        } else {
+            format!("{} {}", key_id_type(self.hash), STANDARD_NO_PAD.encode(&self.key_id))
+        };
+        let service = self.service.as_ref().map(|service| format!(" {service}"));
+        format!("{number} {key} {}{}", self.ttl_override, service.unwrap_or_default())
+    }
+}
+
+const fn key_id_type(hash: Hash) -> u8 {
+    match hash {
+        Hash::Sha256 => 1,
+        Hash::Sha384 => 2,
+        Hash::Sha512 => 3,
+    }
+}
+
+/// Reads either form, with fields apart by ASCII blanks.
+impl FromStr for TxtRecord {
+    type Err = TxtRecordError;
+
+    fn from_str(text: &str) -> Result<Self, TxtRecordError> {
+        let fields: Vec<&str> = text.split([' ', '\t']).filter(|field| !field.is_empty()).collect();
+        let (algorithm, rest) = match fields.as_slice() {
+            [algorithm, rest @ ..] if (2..=4).contains(&rest.len()) => {
+                (parse_algorithm(algorithm)?, rest)
+            }
+            _ => return Err(TxtRecordError::FieldCount(fields.len())),
+        };
+        // The second field is one digit in the specified form, and a digest in the deployed one.
+        let (hash, key_id, rest) = match rest {
+            [kind, key_id, rest @ ..] if is_digit(kind) => {
+                let hash = parse_key_id_type(kind)?;
+                (hash, parse_key_id(key_id, hash, &STANDARD_NO_PAD)?, rest)
+            }
+            [key_id, rest @ ..] => {
+                let hash = algorithm.deployed_hash();
+                (hash, parse_key_id(key_id, hash, &STANDARD)?, rest)
+            }
+            [] => return Err(TxtRecordError::FieldCount(fields.len())),
+        };
+        let (ttl_override, service) = match rest {
+            [ttl_override] => (ttl_override, None),
+            [ttl_override, service] => (ttl_override, Some(parse_service(service)?)),
+            _ => return Err(TxtRecordError::FieldCount(fields.len())),
+        };
+        let ttl_override = parse_ttl_override(ttl_override)?;
+        Ok(Self { algorithm, hash, key_id, ttl_override, service })
+    }
+}
+
+fn is_digit(field: &str) -> bool {
+    matches!(field.as_bytes(), [digit] if digit.is_ascii_digit())
+}
+
+fn parse_algorithm(field: &str) -> Result<KeyAlgorithm, TxtRecordError> {
+    match field {
+        "1" => Ok(KeyAlgorithm::Rsa2048),
+        "2" => Ok(KeyAlgorithm::Rsa3072),
+        "3" => Ok(KeyAlgorithm::Rsa4096),
+        _ => Err(TxtRecordError::KeyAlgorithm(field.to_owned())),
+    }
+}
+
+fn parse_key_id_type(field: &str) -> Result<Hash, TxtRecordError> {
+    match field {
+        "1" => Ok(Hash::Sha256),
+        "2" => Ok(Hash::Sha384),
+        "3" => Ok(Hash::Sha512),
+        _ => Err(TxtRecordError::KeyIdType(field.to_owned())),
+    }
+}
+
+fn parse_key_id(
+    field: &str,
+    hash: Hash,
+    base64: &impl base64::Engine,
+) -> Result<Vec<u8>, TxtRecordError> {
+    let key_id = base64.decode(field).ok().filter(|key_id| key_id.len() == hash.length());
+    key_id.ok_or_else(|| TxtRecordError::KeyId(field.to_owned()))
+}
+
+fn parse_ttl_override(field: &str) -> Result<u32, TxtRecordError> {
+    let is_number = field.bytes().all(|digit| digit.is_ascii_digit());
+    let seconds =
+        field.parse().ok().filter(|seconds| (1..=TxtRecord::MAX_TTL_OVERRIDE).contains(seconds));
+    seconds.filter(|_| is_number).ok_or_else(|| TxtRecordError::TtlOverride(field.to_owned()))
+}
+
+fn parse_service(field: &str) -> Result<ObjectIdentifier, TxtRecordError> {
+    field.parse().map_err(|_| TxtRecordError::Service(field.to_owned()))
+}
+
+/// Writes the deployed form.
+impl fmt::Display for TxtRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_value(Dialect::Deployed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
+
+    #[test]
+    fn reads_both_forms() {
+        let deployed: TxtRecord = format!(" 1\t{ID}=  60 1.2.3 ").parse().unwrap();
+        let spec: TxtRecord = format!("1 1 {ID} 60 1.2.3").parse().unwrap();
+        assert_eq!(deployed, spec);
+        assert!(deployed.identifies(KeyAlgorithm::Rsa2048, b""));
+        assert!(!deployed.identifies(KeyAlgorithm::Rsa2048, b"x"));
+        assert!(!deployed.identifies(KeyAlgorithm::Rsa3072, b""));
+    }
+
+    #[test]
+    fn specified_form_may_pair_any_hash_with_any_size() {
+        let record: TxtRecord = format!("3 1 {ID} 60").parse().unwrap();
+        assert!(record.identifies(KeyAlgorithm::Rsa4096, b""));
+        assert_eq!(record.to_value(Dialect::Deployed), format!("3 1 {ID} 60"));
+    }
+
+    #[test]
+    fn refuses_what_is_no_record() {
+        use TxtRecordError as E;
+        let refused = |text: &str| text.parse::<TxtRecord>().unwrap_err();
+        assert_eq!(refused(""), E::FieldCount(0));
+        assert_eq!(refused(&format!("1 {ID}=")), E::FieldCount(2));
+        assert_eq!(refused(&format!("1 {ID}= 60 1.2.3 x")), E::FieldCount(5));
+        assert_eq!(refused(&format!("1 1 {ID} 60 1.2.3 x")), E::FieldCount(6));
+        assert_eq!(refused(&format!("4 {ID}= 60")), E::KeyAlgorithm("4".into()));
+        assert_eq!(refused(&format!("1 0 {ID} 60")), E::KeyIdType("0".into()));
+        assert_eq!(refused(&format!("1 {ID} 60")), E::KeyId(ID.into()));
+        assert_eq!(refused(&format!("1 1 {ID}= 60")), E::KeyId(format!("{ID}=")));
+        assert_eq!(refused(&format!("2 {ID}= 60")), E::KeyId(format!("{ID}=")));
+        for ttl in ["0", "7776001", "-1", "+1", "1.5", "99999999999"] {
+            assert_eq!(refused(&format!("1 {ID}= {ttl}")), E::TtlOverride(ttl.into()));
+        }
+        assert_eq!(refused(&format!("1 {ID}= 60 x")), E::Service("x".into()));
+    }
+}
