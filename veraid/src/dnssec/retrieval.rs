@@ -1,0 +1,264 @@
+//! The questions whose answers make a chain, without the transport.
+
+mod query;
+mod response;
+mod stored;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+
+use domain::base::iana::Rtype;
+use domain::base::name::{Name, ToName};
+
+use self::stored::{AnswerSection, Stored};
+use crate::{LimitExceeded, Limits, OrganisationName};
+
+pub use self::query::{Query, Question};
+pub use self::response::ResponseError;
+
+/// Collects the DNSSEC chain from the root to the TXT records of one owner name.
+///
+/// It does no I/O: it says what to ask, and the caller brings the responses of a recursive
+/// resolver that hands on signatures. No question depends on the answer of another one, so that
+/// all may be asked at once. What comes out is **not verified**.
+///
+/// The questions are those that deployed implementations ask and look for (PROTOCOL.md, "The
+/// chain"): the DNSKEY set of the root and of each name down to the owner, the DS set of each but
+/// the root, and the TXT set.
+///
+/// ```
+/// use veraid::dnssec::retrieval::{ChainRetrieval, Query, RetrievalError};
+///
+/// fn retrieve(
+///     mut ask: impl FnMut(&Query) -> Vec<u8>,
+/// ) -> Result<Vec<Vec<u8>>, RetrievalError> {
+///     let mut retrieval = ChainRetrieval::new("_veraid.example.com")?;
+///     for query in retrieval.unanswered() {
+///         let response = ask(&query);
+///         retrieval.answer(&query, &response)?;
+///     }
+///     retrieval.finish()
+/// }
+/// # assert!(retrieve(|_| Vec::new()).is_err());
+/// ```
+#[derive(Clone, Debug)]
+pub struct ChainRetrieval {
+    owner: Name<Vec<u8>>,
+    exchanges: Vec<Exchange>,
+    /// The zone that the TXT records' signatures name.
+    zone: Option<Name<Vec<u8>>>,
+}
+
+/// A question and, when it is there, what the chain stores of its response.
+#[derive(Clone, Debug)]
+struct Exchange {
+    query: Query,
+    stored: Option<Stored>,
+}
+
+/// Why there is no chain for a name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RetrievalError {
+    /// The owner is no domain name (RFC 1035, 2.3.4).
+    #[error("not a domain name: {0:?}")]
+    Owner(String),
+    /// The chain would be larger than any that is verified.
+    #[error("the chain has {0}")]
+    Limit(#[from] LimitExceeded),
+    /// The question was not one of this retrieval.
+    #[error("{0} is not asked for")]
+    NotAsked(Question),
+    /// A response is of no use.
+    #[error("{question}: {error}")]
+    Response {
+        /// What had been asked.
+        question: Question,
+        /// What is wrong with the response.
+        #[source]
+        error: ResponseError,
+    },
+    /// The root's keys came without a signature: the resolver does not hand on DNSSEC records.
+    #[error("the resolver does not hand on DNSSEC signatures: there is none over the root's keys")]
+    ResolverWithoutDnssec,
+    /// There are no TXT records at the owner.
+    #[error("there are no TXT records at {owner}{}", if *.is_name_missing { ": no such name" } else { "" })]
+    NoRecords {
+        /// Where they would be.
+        owner: String,
+        /// Whether there is no such name at all (NXDOMAIN).
+        is_name_missing: bool,
+    },
+    /// The owner is an alias (CNAME), which is not followed.
+    #[error("{owner} is an alias of another name")]
+    Alias {
+        /// The name that is an alias.
+        owner: String,
+    },
+    /// The TXT records are not signed: their zone has no DNSSEC.
+    #[error("the TXT records at {owner} are not signed")]
+    Unsigned {
+        /// Where they are.
+        owner: String,
+    },
+    /// Some questions have no response yet.
+    #[error("no response yet: {}", join(.0))]
+    Unanswered(Vec<Question>),
+}
+
+impl ChainRetrieval {
+    /// The labels that an owner may have: two questions for each must fit [`Limits::MESSAGES`].
+    pub const MAX_LABELS: usize = (Limits::MESSAGES - 2) / 2;
+
+    /// Starts the retrieval of the TXT records of any owner, with or without the final dot.
+    ///
+    /// # Errors
+    /// [`RetrievalError::Owner`] for what is no domain name, and [`RetrievalError::Limit`] above
+    /// [`Self::MAX_LABELS`].
+    pub fn new(owner: &str) -> Result<Self, RetrievalError> {
+        let name = Name::<Vec<u8>>::vec_from_str(owner)
+            .map_err(|_| RetrievalError::Owner(owner.to_owned()))?
+            .to_canonical_name::<Vec<u8>>();
+        // `label_count` includes the root's.
+        LimitExceeded::check("labels", name.label_count() - 1, Self::MAX_LABELS)?;
+        let exchanges = questions(&name)
+            .into_iter()
+            .map(|question| {
+                Some(Exchange {
+                    query: Query::new(question)?,
+                    stored: None,
+                })
+            })
+            .collect::<Option<_>>()
+            .ok_or_else(|| RetrievalError::Owner(owner.to_owned()))?;
+        Ok(Self {
+            owner: name,
+            exchanges,
+            zone: None,
+        })
+    }
+
+    /// Starts the retrieval of an organisation's chain, whose TXT records are at
+    /// [`OrganisationName::txt_owner`].
+    ///
+    /// # Errors
+    /// [`RetrievalError::Limit`] above [`Self::MAX_LABELS`].
+    pub fn for_organisation(organisation: &OrganisationName) -> Result<Self, RetrievalError> {
+        Self::new(&organisation.txt_owner())
+    }
+
+    /// What has still to be asked: at first everything, in the end nothing.
+    #[must_use]
+    pub fn unanswered(&self) -> Vec<Query> {
+        let open = self
+            .exchanges
+            .iter()
+            .filter(|exchange| exchange.stored.is_none());
+        open.map(|exchange| exchange.query.clone()).collect()
+    }
+
+    /// Takes the response to a query: a whole DNS message, without the length that TCP prefixes.
+    ///
+    /// The message ID must be the query's. After an error the question stays open.
+    ///
+    /// # Errors
+    /// [`RetrievalError::Response`] when another try or another resolver may do better (see
+    /// [`Query::check`]), [`RetrievalError::NoRecords`], [`RetrievalError::Alias`] or
+    /// [`RetrievalError::Unsigned`] when there is nothing that could be proven, and
+    /// [`RetrievalError::ResolverWithoutDnssec`].
+    pub fn answer(&mut self, query: &Query, response: &[u8]) -> Result<(), RetrievalError> {
+        let question = query.question();
+        let exchange = self
+            .exchanges
+            .iter_mut()
+            .find(|exchange| exchange.query.question() == question);
+        let exchange = exchange.ok_or_else(|| RetrievalError::NotAsked(question.clone()))?;
+        let fail = |error| RetrievalError::Response {
+            question: question.clone(),
+            error,
+        };
+        let message = query.read(response).map_err(fail)?;
+        let section = AnswerSection::read(question, message).map_err(fail)?;
+        if question.rtype() == Rtype::TXT {
+            self.zone = Some(zone_of_records(&section, &self.owner)?);
+        } else if question.is_for_root_keys() && section.is_unsigned() {
+            return Err(RetrievalError::ResolverWithoutDnssec);
+        }
+        exchange.stored = Some(section.store(question, message).map_err(fail)?);
+        Ok(())
+    }
+
+    /// The chain's messages, one for each question, in the order of deployed implementations.
+    ///
+    /// Each holds the question and the records that answer it, and nothing else: no other
+    /// sections, names in lower case, TTLs made equal, ID 0, no flags but QR. Signatures are
+    /// untouched, for none covers what was changed (RFC 4034, 3.1.8.1).
+    ///
+    /// # Errors
+    /// [`RetrievalError::Unanswered`], or [`RetrievalError::Limit`] above
+    /// [`Limits::CHAIN_OCTETS`].
+    pub fn finish(self) -> Result<Vec<Vec<u8>>, RetrievalError> {
+        let Self {
+            exchanges, zone, ..
+        } = self;
+        let (mut messages, mut open) = (Vec::new(), Vec::new());
+        for Exchange { query, stored } in exchanges {
+            match (stored, &zone) {
+                (Some(stored), Some(zone)) => {
+                    messages.push(stored.into_message(query.question(), zone));
+                }
+                _ => open.push(query.into_question()),
+            }
+        }
+        if !open.is_empty() {
+            return Err(RetrievalError::Unanswered(open));
+        }
+        let octets = messages.iter().map(Vec::len).sum();
+        LimitExceeded::check("octets", octets, Limits::CHAIN_OCTETS)?;
+        Ok(messages)
+    }
+}
+
+fn questions(owner: &Name<Vec<u8>>) -> Vec<Question> {
+    let mut names: Vec<_> = owner.iter_suffixes().map(|name| name.to_vec()).collect();
+    names.reverse();
+    let keys = names
+        .iter()
+        .map(|name| Question::new(name.clone(), Rtype::DNSKEY));
+    let delegations = names
+        .iter()
+        .skip(1)
+        .map(|name| Question::new(name.clone(), Rtype::DS));
+    let records = Question::new(owner.clone(), Rtype::TXT);
+    keys.chain(delegations).chain([records]).collect()
+}
+
+/// The zone that signed the TXT records, or why they can't be proven.
+fn zone_of_records(
+    section: &AnswerSection,
+    owner: &Name<Vec<u8>>,
+) -> Result<Name<Vec<u8>>, RetrievalError> {
+    let owner = owner.to_string();
+    if section.is_alias() {
+        Err(RetrievalError::Alias { owner })
+    } else if section.is_empty() {
+        Err(RetrievalError::NoRecords {
+            owner,
+            is_name_missing: section.is_name_missing(),
+        })
+    } else {
+        section.zone().ok_or(RetrievalError::Unsigned { owner })
+    }
+}
+
+fn join(questions: &[Question]) -> String {
+    let mut text = String::new();
+    for (index, question) in questions.iter().enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        let _ = write!(text, "{separator}{question}");
+    }
+    text
+}

@@ -1,0 +1,169 @@
+//! What a resolver's response must be.
+
+use domain::base::iana::{Class, Opcode, OptRcode};
+use domain::base::message::Message;
+use domain::base::name::ToName as _;
+use domain::base::wire::ParseError;
+
+use super::{Query, Question};
+use crate::dnssec::MalformedMessage;
+
+/// Why a response is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResponseError {
+    /// It is longer than a DNS message can be: 65,535 octets.
+    #[error("a response of {0} octets")]
+    TooLong(usize),
+    /// It is no DNS message.
+    #[error("a malformed response: {0}")]
+    Malformed(#[from] MalformedMessage),
+    /// It answers a query with another ID.
+    #[error("a response with ID {found} to a query with ID {expected}")]
+    Id {
+        /// The query's.
+        expected: u16,
+        /// The response's.
+        found: u16,
+    },
+    /// It is a query itself, or no standard one was answered (QR and OPCODE).
+    #[error("not a response to a standard query")]
+    NotResponse,
+    /// It answers another question.
+    #[error("a response to another question")]
+    Question,
+    /// It is cut (TC), and has to be asked for over TCP.
+    #[error("a truncated response")]
+    Truncated,
+    /// The resolver failed: the RCODE is neither NOERROR nor NXDOMAIN.
+    #[error("the resolver answered {0}")]
+    Rcode(String),
+}
+
+impl From<ParseError> for ResponseError {
+    fn from(_: ParseError) -> Self {
+        Self::Malformed(MalformedMessage::Record)
+    }
+}
+
+/// Checks that the octets answer the query, for good.
+pub(super) fn read<'m>(
+    query: &Query,
+    octets: &'m [u8],
+) -> Result<&'m Message<[u8]>, ResponseError> {
+    if octets.len() > usize::from(u16::MAX) {
+        return Err(ResponseError::TooLong(octets.len()));
+    }
+    let message = Message::from_slice(octets).map_err(|_| MalformedMessage::Header)?;
+    let header = message.header();
+    if header.id() != query.id() {
+        return Err(ResponseError::Id {
+            expected: query.id(),
+            found: header.id(),
+        });
+    }
+    if !header.qr() || header.opcode() != Opcode::QUERY {
+        return Err(ResponseError::NotResponse);
+    }
+    check_question(query.question(), message)?;
+    if header.tc() {
+        return Err(ResponseError::Truncated);
+    }
+    match message.opt_rcode() {
+        OptRcode::NOERROR | OptRcode::NXDOMAIN => Ok(message),
+        rcode => Err(ResponseError::Rcode(rcode.to_string())),
+    }
+}
+
+/// Resolvers may change the case of the name, for which see draft-vixie-dnsext-dns0x20.
+fn check_question(question: &Question, message: &Message<[u8]>) -> Result<(), ResponseError> {
+    let Ok(found) = message.sole_question() else {
+        return Err(ResponseError::Question);
+    };
+    let is_same = found.qname().name_eq(question.name())
+        && found.qtype() == question.rtype()
+        && found.qclass() == Class::IN;
+    if is_same {
+        Ok(())
+    } else {
+        Err(ResponseError::Question)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::signed_response;
+    use super::super::{ChainRetrieval, RetrievalError};
+    use super::*;
+
+    #[test]
+    fn refuses_responses_of_no_use() {
+        type Change = fn(&mut Vec<u8>);
+        let cases: [(Change, ResponseError); 8] = [
+            (
+                |m| m[1] ^= 1,
+                ResponseError::Id {
+                    expected: 7,
+                    found: 6,
+                },
+            ),
+            (|m| m[2] &= 0x7f, ResponseError::NotResponse),
+            (|m| m[2] |= 0x08, ResponseError::NotResponse),
+            (|m| m[14] ^= 1, ResponseError::Question),
+            (|m| m[5] = 0, ResponseError::Question),
+            (|m| m[2] |= 0x02, ResponseError::Truncated),
+            (|m| m[3] |= 0x02, ResponseError::Rcode("SERVFAIL".into())),
+            (|m| m.resize(65_536, 0), ResponseError::TooLong(65_536)),
+        ];
+        let mut retrieval = ChainRetrieval::new("example.com").unwrap();
+        let query = retrieval.unanswered().swap_remove(1).with_id(7);
+        let good = signed_response(&query, &["com.", "."]);
+        assert_eq!(query.check(&good), Ok(()));
+        for (change, error) in cases {
+            let mut response = good.clone();
+            change(&mut response);
+            assert_eq!(query.check(&response), Err(error.clone()));
+            let question = query.question().clone();
+            assert_eq!(
+                retrieval.answer(&query, &response),
+                Err(RetrievalError::Response { question, error })
+            );
+        }
+        for length in [0, 11] {
+            assert!(
+                matches!(
+                    query.check(&good[..length]),
+                    Err(ResponseError::Malformed(_))
+                ),
+                "{length}"
+            );
+        }
+        let cut = retrieval
+            .answer(&query, &good[..good.len() / 2])
+            .unwrap_err();
+        assert!(matches!(
+            cut,
+            RetrievalError::Response {
+                error: ResponseError::Malformed(_),
+                ..
+            }
+        ));
+        assert_eq!(retrieval.unanswered().len(), 6);
+    }
+
+    #[test]
+    fn refuses_a_bad_version_of_edns() {
+        let retrieval = ChainRetrieval::new("example.com").unwrap();
+        let query = &retrieval.unanswered()[0];
+        let mut response = query.message().to_vec();
+        response[2] |= 0x80;
+        assert_eq!(query.check(&response), Ok(()));
+        // The OPT record ends the message; its extended RCODE makes 16 of the header's 0.
+        let extended_rcode = response.len() - 6;
+        response[extended_rcode] = 1;
+        assert!(matches!(
+            query.check(&response),
+            Err(ResponseError::Rcode(_))
+        ));
+    }
+}
