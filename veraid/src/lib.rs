@@ -24,6 +24,8 @@ pub use cert::{AlgorithmError, Certificate, CertificateError};
 pub use cms::{SignatureError, SignerKind};
 pub use crypto::{DirectVerifier, Hash, PublicKey, RsaScheme, SignatureCheck, SignatureVerifier};
 pub use der::{DerError, DerErrorKind, ObjectIdentifier, ParseOidError};
+#[cfg(feature = "retrieve")]
+pub use dnssec::retrieval;
 pub use dnssec::{
     ChainSignature, DnssecChain, DnssecError, MalformedMessage, ParseTrustAnchorError, TrustAnchor,
     TxtRecordSet,

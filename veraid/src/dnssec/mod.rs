@@ -8,6 +8,9 @@ mod rrset;
 mod trust_anchor;
 mod zone;
 
+#[cfg(feature = "retrieve")]
+pub mod retrieval;
+
 pub use chain::{DnssecChain, TxtRecordSet};
 pub use error::DnssecError;
 pub use response::{ChainSignature, MalformedMessage};

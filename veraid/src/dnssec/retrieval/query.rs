@@ -133,9 +133,7 @@ mod tests {
     #[test]
     fn asks_for_recursion_and_signatures_without_checks() {
         let name = Name::vec_from_str("example.com").unwrap();
-        let query = Query::new(Question::new(name, Rtype::DS))
-            .unwrap()
-            .with_id(0x1234);
+        let query = Query::new(Question::new(name, Rtype::DS)).unwrap().with_id(0x1234);
         let expected = b"\x12\x34\x01\x10\0\x01\0\0\0\0\0\x01\
             \x07example\x03com\0\0\x2b\0\x01\
             \0\0\x29\x04\xd0\0\0\x80\0\0\0";
@@ -146,9 +144,6 @@ mod tests {
 
     #[test]
     fn writes_the_root_with_one_dot() {
-        assert_eq!(
-            Question::new(Name::root_vec(), Rtype::DNSKEY).to_string(),
-            ". DNSKEY"
-        );
+        assert_eq!(Question::new(Name::root_vec(), Rtype::DNSKEY).to_string(), ". DNSKEY");
     }
 }

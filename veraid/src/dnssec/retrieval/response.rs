@@ -57,10 +57,7 @@ pub(super) fn read<'m>(
     let message = Message::from_slice(octets).map_err(|_| MalformedMessage::Header)?;
     let header = message.header();
     if header.id() != query.id() {
-        return Err(ResponseError::Id {
-            expected: query.id(),
-            found: header.id(),
-        });
+        return Err(ResponseError::Id { expected: query.id(), found: header.id() });
     }
     if !header.qr() || header.opcode() != Opcode::QUERY {
         return Err(ResponseError::NotResponse);
@@ -83,11 +80,7 @@ fn check_question(question: &Question, message: &Message<[u8]>) -> Result<(), Re
     let is_same = found.qname().name_eq(question.name())
         && found.qtype() == question.rtype()
         && found.qclass() == Class::IN;
-    if is_same {
-        Ok(())
-    } else {
-        Err(ResponseError::Question)
-    }
+    if is_same { Ok(()) } else { Err(ResponseError::Question) }
 }
 
 #[cfg(test)]
@@ -100,13 +93,7 @@ mod tests {
     fn refuses_responses_of_no_use() {
         type Change = fn(&mut Vec<u8>);
         let cases: [(Change, ResponseError); 8] = [
-            (
-                |m| m[1] ^= 1,
-                ResponseError::Id {
-                    expected: 7,
-                    found: 6,
-                },
-            ),
+            (|m| m[1] ^= 1, ResponseError::Id { expected: 7, found: 6 }),
             (|m| m[2] &= 0x7f, ResponseError::NotResponse),
             (|m| m[2] |= 0x08, ResponseError::NotResponse),
             (|m| m[14] ^= 1, ResponseError::Question),
@@ -131,23 +118,12 @@ mod tests {
         }
         for length in [0, 11] {
             assert!(
-                matches!(
-                    query.check(&good[..length]),
-                    Err(ResponseError::Malformed(_))
-                ),
+                matches!(query.check(&good[..length]), Err(ResponseError::Malformed(_))),
                 "{length}"
             );
         }
-        let cut = retrieval
-            .answer(&query, &good[..good.len() / 2])
-            .unwrap_err();
-        assert!(matches!(
-            cut,
-            RetrievalError::Response {
-                error: ResponseError::Malformed(_),
-                ..
-            }
-        ));
+        let cut = retrieval.answer(&query, &good[..good.len() / 2]).unwrap_err();
+        assert!(matches!(cut, RetrievalError::Response { error: ResponseError::Malformed(_), .. }));
         assert_eq!(retrieval.unanswered().len(), 6);
     }
 
@@ -161,9 +137,6 @@ mod tests {
         // The OPT record ends the message; its extended RCODE makes 16 of the header's 0.
         let extended_rcode = response.len() - 6;
         response[extended_rcode] = 1;
-        assert!(matches!(
-            query.check(&response),
-            Err(ResponseError::Rcode(_))
-        ));
+        assert!(matches!(query.check(&response), Err(ResponseError::Rcode(_))));
     }
 }

@@ -35,11 +35,7 @@ impl<'m> AnswerSection<'m> {
         records.retain(|record| {
             record.rtype() == question.rtype() || covers(record, question.rtype())
         });
-        Ok(Self {
-            records,
-            rcode: message.opt_rcode(),
-            is_alias,
-        })
+        Ok(Self { records, rcode: message.opt_rcode(), is_alias })
     }
 
     pub(super) const fn is_alias(&self) -> bool {
@@ -51,9 +47,7 @@ impl<'m> AnswerSection<'m> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.records
-            .iter()
-            .all(|record| record.rtype() == Rtype::RRSIG)
+        self.records.iter().all(|record| record.rtype() == Rtype::RRSIG)
     }
 
     pub(super) fn is_unsigned(&self) -> bool {
@@ -65,18 +59,14 @@ impl<'m> AnswerSection<'m> {
         let owner = self.records.first()?.owner();
         let signers = self.signatures().map(Rrsig::signer_name);
         let zones = signers.filter(|signer| owner.ends_with(signer));
-        zones
-            .max_by_key(|zone| zone.iter_labels().count())
-            .map(ToName::to_canonical_name)
+        zones.max_by_key(|zone| zone.iter_labels().count()).map(ToName::to_canonical_name)
     }
 
     fn signatures(&self) -> impl Iterator<Item = &Rrsig<&'m [u8], ParsedName<&'m [u8]>>> {
-        self.records
-            .iter()
-            .filter_map(|record| match record.data() {
-                AllRecordData::Rrsig(rrsig) => Some(rrsig),
-                _ => None,
-            })
+        self.records.iter().filter_map(|record| match record.data() {
+            AllRecordData::Rrsig(rrsig) => Some(rrsig),
+            _ => None,
+        })
     }
 
     /// Writes what the chain keeps.
@@ -86,11 +76,7 @@ impl<'m> AnswerSection<'m> {
         message: &'m Message<[u8]>,
     ) -> Result<Stored, ResponseError> {
         let is_proof = question.rtype() == Rtype::DS && self.is_empty();
-        let proof = if is_proof {
-            records_of(message.authority()?)?
-        } else {
-            Vec::new()
-        };
+        let proof = if is_proof { records_of(message.authority()?)? } else { Vec::new() };
         let compose = |authority| {
             compose(question, self.rcode, &self.records, authority)
                 .map_err(|_| ResponseError::Malformed(MalformedMessage::Record))
@@ -117,9 +103,7 @@ impl Stored {
     /// (`co.jp`, if `example.co.jp` is delegated by `jp`), and not below the zone of the records.
     pub(super) fn into_message(self, question: &Question, zone: &Name<Vec<u8>>) -> Vec<u8> {
         let is_above_zone = zone != question.name() && zone.ends_with(question.name());
-        self.with_proof
-            .filter(|_| is_above_zone)
-            .unwrap_or(self.message)
+        self.with_proof.filter(|_| is_above_zone).unwrap_or(self.message)
     }
 }
 
@@ -197,21 +181,14 @@ mod tests {
 
     fn answers(message: &[u8]) -> Records {
         let message = Message::from_octets(message).unwrap();
-        let answers = message
-            .answer()
-            .unwrap()
-            .limit_to::<AllRecordData<&[u8], ParsedName<&[u8]>>>();
+        let answers =
+            message.answer().unwrap().limit_to::<AllRecordData<&[u8], ParsedName<&[u8]>>>();
         answers
             .map(|record| {
                 let record = record.unwrap();
                 let mut rdata = Vec::new();
                 record.data().compose_rdata(&mut rdata).unwrap();
-                (
-                    record.owner().to_name(),
-                    record.ttl(),
-                    record.rtype(),
-                    rdata,
-                )
+                (record.owner().to_name(), record.ttl(), record.rtype(), rdata)
             })
             .collect()
     }
@@ -242,10 +219,7 @@ mod tests {
             assert_eq!(header, b"\0\0\x80\0");
         }
         let total: usize = messages.iter().map(Vec::len).sum();
-        assert_eq!(
-            total,
-            recorded().iter().map(Vec::len).sum::<usize>() + 2 * (12 + 19 + 4)
-        );
+        assert_eq!(total, recorded().iter().map(Vec::len).sum::<usize>() + 2 * (12 + 19 + 4));
     }
 
     #[test]
@@ -266,10 +240,7 @@ mod tests {
         let respond = |query: &Query| signed_response(query, &["EXAMPLE.com.", "com.", "."]);
         let messages = retrieve("_veraid.example.com", respond).unwrap();
         let text = messages.last().unwrap();
-        assert!(
-            text.windows(12)
-                .any(|window| window == b"\x07example\x03com")
-        );
+        assert!(text.windows(12).any(|window| window == b"\x07example\x03com"));
         assert!(text.windows(7).all(|window| window != b"EXAMPLE"));
     }
 }

@@ -16,10 +16,7 @@ pub(super) const RECORDED_OWNER: &str = "_ens.matoken.live.";
 
 pub(super) fn recorded() -> Vec<Vec<u8>> {
     let octet = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    RECORDED
-        .lines()
-        .map(|line| line.as_bytes().chunks(2).map(octet).collect())
-        .collect()
+    RECORDED.lines().map(|line| line.as_bytes().chunks(2).map(octet).collect()).collect()
 }
 
 /// The recorded response, or that there are no records of that type.
@@ -38,9 +35,7 @@ pub(super) fn respond(
     authority: impl FnOnce(&mut AuthorityBuilder<Vec<u8>>),
 ) -> Vec<u8> {
     let asked = Message::from_octets(query.message()).unwrap();
-    let mut builder = MessageBuilder::new_vec()
-        .start_answer(&asked, rcode)
-        .unwrap();
+    let mut builder = MessageBuilder::new_vec().start_answer(&asked, rcode).unwrap();
     answer(&mut builder);
     let mut builder = builder.authority();
     authority(&mut builder);
@@ -55,18 +50,7 @@ pub(super) fn name(text: &str) -> Name<Vec<u8>> {
 pub(super) fn rrsig(covered: Rtype, signer: &str) -> Rrsig<Vec<u8>, Name<Vec<u8>>> {
     let (ttl, time) = (Ttl::from_secs(60), Timestamp::from(0));
     let algorithm = domain::base::iana::SecurityAlgorithm::ED25519;
-    Rrsig::new(
-        covered,
-        algorithm,
-        2,
-        ttl,
-        time,
-        time,
-        1,
-        name(signer),
-        vec![0; 64],
-    )
-    .unwrap()
+    Rrsig::new(covered, algorithm, 2, ttl, time, time, 1, name(signer), vec![0; 64]).unwrap()
 }
 
 /// Answers that a zone signs, and its parents' names that are no zones with their proofs.
@@ -84,17 +68,13 @@ pub(super) fn signed_response(query: &Query, zones: &[&str]) -> Vec<u8> {
                     UnknownRecordData::from_octets(question.rtype(), b"\x07letters".to_vec())
                         .unwrap();
                 answer.push((&owner, 60, data)).unwrap();
-                answer
-                    .push((&owner, 50, rrsig(question.rtype(), zones[0])))
-                    .unwrap();
+                answer.push((&owner, 50, rrsig(question.rtype(), zones[0]))).unwrap();
             }
         },
         |authority| {
             let nsec = Nsec::new(name("z."), RtypeBitmap::<Vec<u8>>::builder().finalize());
             authority.push((&owner, 60, nsec)).unwrap();
-            authority
-                .push((&owner, 60, rrsig(Rtype::NSEC, zones[0])))
-                .unwrap();
+            authority.push((&owner, 60, rrsig(Rtype::NSEC, zones[0]))).unwrap();
         },
     )
 }

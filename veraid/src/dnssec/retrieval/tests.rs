@@ -23,11 +23,8 @@ fn error_of_txt(respond: impl Fn(&Query) -> Vec<u8>) -> RetrievalError {
 fn asks_once_for_keys_and_delegations_of_each_name() {
     let organisation = "Example.com".parse().unwrap();
     let retrieval = ChainRetrieval::for_organisation(&organisation).unwrap();
-    let questions: Vec<_> = retrieval
-        .unanswered()
-        .iter()
-        .map(|query| query.question().to_string())
-        .collect();
+    let questions: Vec<_> =
+        retrieval.unanswered().iter().map(|query| query.question().to_string()).collect();
     let expected = [
         ". DNSKEY",
         "com. DNSKEY",
@@ -46,24 +43,14 @@ fn drops_other_records_and_sections() {
     let respond_with_more = |query: &Query| {
         let response = signed_response(query, &["example.com.", "com.", "."]);
         let mut more = MessageBuilder::new_vec()
-            .start_answer(
-                &Message::from_octets(query.message()).unwrap(),
-                Rcode::NOERROR,
-            )
+            .start_answer(&Message::from_octets(query.message()).unwrap(), Rcode::NOERROR)
             .unwrap();
-        more.push((
-            name("other.example.com."),
-            1,
-            Txt::<Vec<u8>>::build_from_slice(b"a").unwrap(),
-        ))
-        .unwrap();
-        more.push((query.question().name(), 1, rrsig(Rtype::A, "example.com.")))
+        more.push((name("other.example.com."), 1, Txt::<Vec<u8>>::build_from_slice(b"a").unwrap()))
             .unwrap();
+        more.push((query.question().name(), 1, rrsig(Rtype::A, "example.com."))).unwrap();
         let response = Message::from_octets(response).unwrap();
-        for record in response
-            .answer()
-            .unwrap()
-            .limit_to::<AllRecordData<&[u8], ParsedName<&[u8]>>>()
+        for record in
+            response.answer().unwrap().limit_to::<AllRecordData<&[u8], ParsedName<&[u8]>>>()
         {
             more.push(record.unwrap()).unwrap();
         }
@@ -78,21 +65,15 @@ fn drops_other_records_and_sections() {
 #[test]
 fn keeps_proofs_between_zones_alone() {
     let zones = ["example.co.jp.", "jp.", "."];
-    let messages = retrieve("_veraid.example.co.jp", |query| {
-        signed_response(query, &zones)
-    })
-    .unwrap();
+    let messages =
+        retrieve("_veraid.example.co.jp", |query| signed_response(query, &zones)).unwrap();
     let with_proof: Vec<_> = messages
         .iter()
         .map(|message| Message::from_octets(message).unwrap())
         .filter(|message| message.header_counts().nscount() > 0)
         .map(|message| {
             let question = message.sole_question().unwrap();
-            (
-                question.qname().to_string(),
-                question.qtype(),
-                message.header_counts().nscount(),
-            )
+            (question.qname().to_string(), question.qtype(), message.header_counts().nscount())
         })
         .collect();
     assert_eq!(with_proof, [("co.jp".to_owned(), Rtype::DS, 2)]);
@@ -102,33 +83,12 @@ fn keeps_proofs_between_zones_alone() {
 fn tells_why_there_is_nothing_to_prove() {
     let owner = || "_veraid.example.com".to_owned();
     let nothing = error_of_txt(|query| respond(query, Rcode::NOERROR, |_| (), |_| ()));
-    assert_eq!(
-        nothing,
-        RetrievalError::NoRecords {
-            owner: owner(),
-            is_name_missing: false
-        }
-    );
+    assert_eq!(nothing, RetrievalError::NoRecords { owner: owner(), is_name_missing: false });
     let no_name = error_of_txt(|query| respond(query, Rcode::NXDOMAIN, |_| (), |_| ()));
-    assert_eq!(
-        no_name,
-        RetrievalError::NoRecords {
-            owner: owner(),
-            is_name_missing: true
-        }
-    );
+    assert_eq!(no_name, RetrievalError::NoRecords { owner: owner(), is_name_missing: true });
     let alias = error_of_txt(|query| {
-        let cname = (
-            query.question().name(),
-            60,
-            Cname::new(name("other.example.")),
-        );
-        respond(
-            query,
-            Rcode::NOERROR,
-            |answer| answer.push(cname).unwrap(),
-            |_| (),
-        )
+        let cname = (query.question().name(), 60, Cname::new(name("other.example.")));
+        respond(query, Rcode::NOERROR, |answer| answer.push(cname).unwrap(), |_| ())
     });
     assert_eq!(alias, RetrievalError::Alias { owner: owner() });
     let unsigned = error_of_txt(|query| {
@@ -147,9 +107,8 @@ fn tells_why_there_is_nothing_to_prove() {
 
 #[test]
 fn notices_a_resolver_that_drops_signatures() {
-    let unsigned_keys = retrieve("example.com", |query| {
-        respond(query, Rcode::NOERROR, |_| (), |_| ())
-    });
+    let unsigned_keys =
+        retrieve("example.com", |query| respond(query, Rcode::NOERROR, |_| (), |_| ()));
     assert_eq!(unsigned_keys, Err(RetrievalError::ResolverWithoutDnssec));
 }
 
@@ -158,16 +117,10 @@ fn ends_only_when_all_is_answered() {
     let mut retrieval = ChainRetrieval::new("com").unwrap();
     let queries = retrieval.unanswered();
     for query in &queries[1..] {
-        retrieval
-            .answer(query, &signed_response(query, &["com.", "."]))
-            .unwrap();
+        retrieval.answer(query, &signed_response(query, &["com.", "."])).unwrap();
     }
     assert_eq!(retrieval.unanswered(), queries[..1]);
-    let other = ChainRetrieval::new("org")
-        .unwrap()
-        .unanswered()
-        .pop()
-        .unwrap();
+    let other = ChainRetrieval::new("org").unwrap().unanswered().pop().unwrap();
     let not_asked = RetrievalError::NotAsked(other.question().clone());
     assert_eq!(retrieval.answer(&other, &[]), Err(not_asked));
     let error = retrieval.finish().unwrap_err();
@@ -177,19 +130,10 @@ fn ends_only_when_all_is_answered() {
 #[test]
 fn bounds_the_labels_and_the_octets() {
     let deep = |labels| vec!["a"; labels].join(".");
-    assert_eq!(
-        ChainRetrieval::new(&deep(31)).unwrap().unanswered().len(),
-        64
-    );
-    assert!(matches!(
-        ChainRetrieval::new(&deep(32)),
-        Err(RetrievalError::Limit(_))
-    ));
+    assert_eq!(ChainRetrieval::new(&deep(31)).unwrap().unanswered().len(), 64);
+    assert!(matches!(ChainRetrieval::new(&deep(32)), Err(RetrievalError::Limit(_))));
     for text in ["", "a..b", "é.com", &"a".repeat(64), &deep(128)] {
-        assert_eq!(
-            ChainRetrieval::new(text).unwrap_err(),
-            RetrievalError::Owner(text.into())
-        );
+        assert_eq!(ChainRetrieval::new(text).unwrap_err(), RetrievalError::Owner(text.into()));
     }
 }
 

@@ -30,7 +30,7 @@ pub use self::response::ResponseError;
 /// the root, and the TXT set.
 ///
 /// ```
-/// use veraid::dnssec::retrieval::{ChainRetrieval, Query, RetrievalError};
+/// use veraid::retrieval::{ChainRetrieval, Query, RetrievalError};
 ///
 /// fn retrieve(
 ///     mut ask: impl FnMut(&Query) -> Vec<u8>,
@@ -126,19 +126,10 @@ impl ChainRetrieval {
         LimitExceeded::check("labels", name.label_count() - 1, Self::MAX_LABELS)?;
         let exchanges = questions(&name)
             .into_iter()
-            .map(|question| {
-                Some(Exchange {
-                    query: Query::new(question)?,
-                    stored: None,
-                })
-            })
+            .map(|question| Some(Exchange { query: Query::new(question)?, stored: None }))
             .collect::<Option<_>>()
             .ok_or_else(|| RetrievalError::Owner(owner.to_owned()))?;
-        Ok(Self {
-            owner: name,
-            exchanges,
-            zone: None,
-        })
+        Ok(Self { owner: name, exchanges, zone: None })
     }
 
     /// Starts the retrieval of an organisation's chain, whose TXT records are at
@@ -153,10 +144,7 @@ impl ChainRetrieval {
     /// What has still to be asked: at first everything, in the end nothing.
     #[must_use]
     pub fn unanswered(&self) -> Vec<Query> {
-        let open = self
-            .exchanges
-            .iter()
-            .filter(|exchange| exchange.stored.is_none());
+        let open = self.exchanges.iter().filter(|exchange| exchange.stored.is_none());
         open.map(|exchange| exchange.query.clone()).collect()
     }
 
@@ -171,15 +159,10 @@ impl ChainRetrieval {
     /// [`RetrievalError::ResolverWithoutDnssec`].
     pub fn answer(&mut self, query: &Query, response: &[u8]) -> Result<(), RetrievalError> {
         let question = query.question();
-        let exchange = self
-            .exchanges
-            .iter_mut()
-            .find(|exchange| exchange.query.question() == question);
+        let exchange =
+            self.exchanges.iter_mut().find(|exchange| exchange.query.question() == question);
         let exchange = exchange.ok_or_else(|| RetrievalError::NotAsked(question.clone()))?;
-        let fail = |error| RetrievalError::Response {
-            question: question.clone(),
-            error,
-        };
+        let fail = |error| RetrievalError::Response { question: question.clone(), error };
         let message = query.read(response).map_err(fail)?;
         let section = AnswerSection::read(question, message).map_err(fail)?;
         if question.rtype() == Rtype::TXT {
@@ -201,9 +184,7 @@ impl ChainRetrieval {
     /// [`RetrievalError::Unanswered`], or [`RetrievalError::Limit`] above
     /// [`Limits::CHAIN_OCTETS`].
     pub fn finish(self) -> Result<Vec<Vec<u8>>, RetrievalError> {
-        let Self {
-            exchanges, zone, ..
-        } = self;
+        let Self { exchanges, zone, .. } = self;
         let (mut messages, mut open) = (Vec::new(), Vec::new());
         for Exchange { query, stored } in exchanges {
             match (stored, &zone) {
@@ -225,13 +206,8 @@ impl ChainRetrieval {
 fn questions(owner: &Name<Vec<u8>>) -> Vec<Question> {
     let mut names: Vec<_> = owner.iter_suffixes().map(|name| name.to_vec()).collect();
     names.reverse();
-    let keys = names
-        .iter()
-        .map(|name| Question::new(name.clone(), Rtype::DNSKEY));
-    let delegations = names
-        .iter()
-        .skip(1)
-        .map(|name| Question::new(name.clone(), Rtype::DS));
+    let keys = names.iter().map(|name| Question::new(name.clone(), Rtype::DNSKEY));
+    let delegations = names.iter().skip(1).map(|name| Question::new(name.clone(), Rtype::DS));
     let records = Question::new(owner.clone(), Rtype::TXT);
     keys.chain(delegations).chain([records]).collect()
 }
@@ -245,10 +221,7 @@ fn zone_of_records(
     if section.is_alias() {
         Err(RetrievalError::Alias { owner })
     } else if section.is_empty() {
-        Err(RetrievalError::NoRecords {
-            owner,
-            is_name_missing: section.is_name_missing(),
-        })
+        Err(RetrievalError::NoRecords { owner, is_name_missing: section.is_name_missing() })
     } else {
         section.zone().ok_or(RetrievalError::Unsigned { owner })
     }

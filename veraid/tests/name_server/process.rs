@@ -1,0 +1,125 @@
+//! BIND's processes: started, waited for, and ended with the value that owns them.
+
+use std::env;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What one `named` does.
+pub(super) struct Configuration {
+    /// What its files are called.
+    pub(super) name: &'static str,
+    /// Clauses of the statement `options`.
+    pub(super) options: String,
+    /// Other statements.
+    pub(super) statements: String,
+}
+
+impl Configuration {
+    fn text(&self, directory: &Path) -> String {
+        let Self { name, options, statements } = self;
+        let directory = directory.display();
+        format!(
+            "controls {{ }};
+            options {{
+            directory \"{directory}\"; managed-keys-directory \"{directory}/{name}\";
+            pid-file none; session-keyfile none; lock-file none; listen-on-v6 {{ none; }};
+            {options}
+            }};
+            {statements}\n"
+        )
+    }
+}
+
+/// A running `named`.
+pub(super) struct Named {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Named {
+    /// Starts `named`, and waits until it takes connections on the port.
+    pub(super) fn start(directory: &Path, port: u16, configuration: &Configuration) -> Self {
+        let name = configuration.name;
+        fs::create_dir(directory.join(name)).unwrap();
+        super::write(directory, &format!("{name}.conf"), &configuration.text(directory));
+        let log = directory.join(format!("{name}.log"));
+        let child = command("named")
+            .args(["-g", "-n", "1", "-c"])
+            .arg(directory.join(format!("{name}.conf")))
+            .stdin(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn();
+        let child = child.unwrap_or_else(|error| missing("named", &error));
+        let mut named = Self { child, log };
+        named.wait_for(port);
+        named
+    }
+
+    fn wait_for(&mut self, port: u16) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            let status = self.child.try_wait().unwrap();
+            assert_eq!(status, None, "named ended:\n{}", self.log());
+            assert!(Instant::now() < deadline, "named does not listen:\n{}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        // Neither can fail but for a process that has ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a tool in the directory and returns what it wrote to standard output.
+pub(super) fn run<'a>(
+    directory: &Path,
+    tool: &str,
+    arguments: impl IntoIterator<Item = &'a str>,
+) -> String {
+    let output = command(tool).current_dir(directory).args(arguments).output();
+    let output = output.unwrap_or_else(|error| missing(tool, &error));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{tool}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A port that nobody listens on, outside the range from which the system picks ports itself.
+pub(super) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = (process::id() % 1000) as u16 * 10;
+    let is_free = |port: &u16| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+            && UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+    };
+    let candidates =
+        (0..10_000).map(|_| 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000);
+    candidates.into_iter().find(is_free).expect("no free port from 20000 to 29999")
+}
+
+/// `named` is not in the path of everybody.
+fn command(tool: &str) -> Command {
+    let path = env::var("PATH").unwrap_or_default();
+    let mut command = Command::new(tool);
+    command.env("PATH", format!("{path}:/usr/sbin:/usr/bin"));
+    command
+}
+
+fn missing(tool: &str, error: &std::io::Error) -> ! {
+    panic!(
+        "{tool} can't be run ({error}): this test needs BIND 9.18 or later and OpenSSL, \
+         which are Debian's packages bind9 and openssl"
+    )
+}
