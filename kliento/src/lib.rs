@@ -1,4 +1,38 @@
-//! Token bundles.
+//! Token bundles: workload authentication that is verified offline.
+//!
+//! A workload sends `Authorization: Kliento <base64>`. The credentials are a **token bundle**: a
+//! small JSON token (for which audience it is, and what it claims) in a VeraId signature bundle,
+//! which proves that `alice@example.com`, or `example.com`, signed it. The verifier needs the keys
+//! of the DNS root and a clock, and nothing else: no shared secret, no key server, no network.
+//!
+//! ```
+//! use kliento::{TokenBundle, TokenVerification, TrustAnchor};
+//!
+//! # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+//! # let header = TokenBundle::from_bytes(std::fs::read(file)?)?.to_authorization();
+//! // A bundle that the JavaScript implementation made, under a mock DNS root; a service uses
+//! // `TrustAnchor::iana()`.
+//! let trust_anchors: [TrustAnchor; 1] =
+//!     ["19522 8 2 81BCD7E55DD8B40BE69DD64E6AF9B1BCEAACE85C32A6BCAD895B75AFEF828499".parse()?];
+//! let verification = TokenVerification::new(&["https://api.example.com"], &trust_anchors);
+//!
+//! let bundle = TokenBundle::from_authorization(&header)?;
+//! let token = bundle.verify(&verification, "2026-11-22T18:03:00Z".parse()?)?;
+//! assert_eq!(token.subject_id(), "alice@example.com");
+//! assert_eq!(token.claims()["permission"], "read-only");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The library does no I/O and reads no clock. The crate also has the `kliento` command (feature
+//! `cli`), which verifies, draws and issues bundles, and serves verification over HTTP.
+//!
+//! # Features
+//! None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `issue` | signing of tokens |
+//! | `cli` | the `kliento` command |
 
 mod authorization;
 mod error;

@@ -1,4 +1,45 @@
-//! The VeraId protocol.
+//! Offline proofs that a domain name, or a user of one, signed something: the VeraId protocol.
+//!
+//! A **signature bundle** carries all that its verification needs: the DNSSEC chain from the DNS
+//! root to the TXT records at `_veraid.example.com`, the organisation's certificate, whose key one
+//! of those records names, and a CMS signature by the organisation or by a member with a
+//! certificate of the organisation's. There is no shared secret and no key server.
+//!
+//! This crate parses and verifies bundles. It does no I/O and reads no clock: the instant, the
+//! trust anchors, the service and the limits are arguments, and the same arguments always give the
+//! same result. Everything that it does for a bundle is bounded before it is done (see [`Limits`]).
+//!
+//! ```
+//! use veraid::{ObjectIdentifier, SignatureBundle, TrustAnchor, Verification};
+//!
+//! # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+//! # let octets = std::fs::read(file)?;
+//! // A bundle that the JavaScript implementation made, under a mock DNS root.
+//! let bundle = SignatureBundle::from_der(&octets)?;
+//! let service: ObjectIdentifier = "1.3.6.1.4.1.58708.3.0".parse()?;
+//! let trust_anchors: [TrustAnchor; 1] =
+//!     ["19522 8 2 81BCD7E55DD8B40BE69DD64E6AF9B1BCEAACE85C32A6BCAD895B75AFEF828499".parse()?];
+//!
+//! let verified = Verification::new(&service, &trust_anchors)
+//!     .verify_signature_at(&bundle, "2026-11-22T18:03:00Z".parse()?)?;
+//! assert_eq!(verified.organisation().as_str(), "example.com");
+//! assert_eq!(verified.member().to_string(), "alice");
+//! assert_eq!(verified.period().end().to_string(), "2026-11-22T18:58:00Z");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//! None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `issue` | certificates, bundles and TXT record values, with keys behind a trait |
+//! | `retrieve` | the DNS questions whose answers make an organisation's chain |
+//! | `testing` | a mock DNS root, zones, organisations and members, for tests alone |
+//!
+//! # Where the rules come from
+//! The V1 specification and what deployed software sends differ in places; `docs/protocol.md` of
+//! the repository says where, and what this crate does. Its cases are in `vectors/`.
 
 mod budget;
 mod bundle;

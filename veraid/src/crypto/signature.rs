@@ -42,7 +42,7 @@ pub struct SignatureCheck<'a> {
 ///     }
 /// }
 /// ```
-pub trait SignatureVerifier {
+pub trait SignatureVerifier: Send + Sync {
     /// Whether the signature is the key's, over the message.
     fn is_valid(&self, check: &SignatureCheck<'_>) -> bool;
 }
