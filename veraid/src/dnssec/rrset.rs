@@ -71,7 +71,7 @@ impl<'m, 'a> RecordSet<'m, 'a> {
         at: Timestamp,
         budget: &mut Budget<'_>,
     ) -> Result<Period, DnssecError> {
-        let mut refusal = Refusal::unsigned(self);
+        let mut refusal = Refusal::default();
         let mut candidates = Vec::new();
         for signature in &self.signatures {
             match self.is_candidate(signature, signers, at) {
@@ -87,7 +87,8 @@ impl<'m, 'a> RecordSet<'m, 'a> {
             let error = DnssecError::Signature { owner: shown(self.owner), kind: self.kind_name };
             refusal.note(Rank::Signature, error);
         }
-        Err(refusal.error)
+        let unsigned = || DnssecError::Unsigned { owner: shown(self.owner), kind: self.kind_name };
+        Err(refusal.farthest.map_or_else(unsigned, |(_, error)| error))
     }
 
     /// What can be told of a signature without a public-key operation (RFC 4035, 5.3.1).
@@ -207,7 +208,6 @@ pub(super) fn kind_name(kind: RecordType) -> &'static str {
 /// How far a signature came before it was refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    Unsigned,
     Signer,
     Wildcard,
     Key,
@@ -216,20 +216,15 @@ enum Rank {
 }
 
 /// The refusal of the signature that came farthest: it says most about what is wrong.
+#[derive(Default)]
 struct Refusal {
-    rank: Rank,
-    error: DnssecError,
+    farthest: Option<(Rank, DnssecError)>,
 }
 
 impl Refusal {
-    fn unsigned(set: &RecordSet<'_, '_>) -> Self {
-        let error = DnssecError::Unsigned { owner: shown(set.owner), kind: set.kind_name };
-        Self { rank: Rank::Unsigned, error }
-    }
-
     fn note(&mut self, rank: Rank, error: DnssecError) {
-        if rank > self.rank {
-            *self = Self { rank, error };
+        if self.farthest.as_ref().is_none_or(|(farthest, _)| rank > *farthest) {
+            self.farthest = Some((rank, error));
         }
     }
 }
