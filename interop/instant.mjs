@@ -1,0 +1,17 @@
+// Instants as arguments and indexes have them.
+
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/iu;
+
+/** Reads an instant of RFC 3339; throws for anything else that `Date` would take. */
+export function parseInstant(text) {
+  const instant = new Date(text);
+  if (!RFC3339.test(text) || Number.isNaN(instant.getTime())) {
+    throw new Error(`${text} is no instant of RFC 3339`);
+  }
+  return instant;
+}
+
+/** Writes an instant in UTC, without a fraction where there is none. */
+export function formatInstant(instant) {
+  return instant.toISOString().replace('.000Z', 'Z');
+}
