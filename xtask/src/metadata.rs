@@ -1,0 +1,101 @@
+//! What cargo knows of the workspace: its members, and all that they depend on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::step::{cargo, output};
+
+/// A version of Rust; the patch level does not matter to what compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RustVersion {
+    major: u32,
+    minor: u32,
+}
+
+impl RustVersion {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.').map(str::parse);
+        let (major, minor) = (parts.next()?.ok()?, parts.next()?.ok()?);
+        Some(Self { major, minor })
+    }
+}
+
+impl fmt::Display for RustVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// A package, and the ids of those that it is built with (tests' dependencies left out).
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) rust_version: Option<RustVersion>,
+    is_member: bool,
+    dependencies: Vec<String>,
+}
+
+/// All packages of the lock file, by id.
+#[derive(Debug)]
+pub(crate) struct Metadata(BTreeMap<String, Package>);
+
+impl Metadata {
+    pub(crate) fn read() -> Result<Self, Failure> {
+        let json = output(&mut cargo(&["metadata", "--format-version", "1", "--all-features"]))?;
+        let json = serde_json::from_str(&json);
+        let json: Value = json.map_err(|error| Failure::new(format!("cargo metadata: {error}")))?;
+        Self::from_json(&json).ok_or_else(|| Failure::new("cargo metadata has another form"))
+    }
+
+    fn from_json(json: &Value) -> Option<Self> {
+        let members: BTreeSet<&str> =
+            json.get("workspace_members")?.as_array()?.iter().filter_map(Value::as_str).collect();
+        let mut packages = BTreeMap::new();
+        for package in json.get("packages")?.as_array()? {
+            let id = package.get("id")?.as_str()?;
+            let rust_version = package.get("rust_version").and_then(Value::as_str);
+            packages.insert(
+                id.to_owned(),
+                Package {
+                    name: package.get("name")?.as_str()?.to_owned(),
+                    rust_version: rust_version.and_then(RustVersion::parse),
+                    is_member: members.contains(id),
+                    dependencies: Vec::new(),
+                },
+            );
+        }
+        for node in json.get("resolve")?.get("nodes")?.as_array()? {
+            let package = packages.get_mut(node.get("id")?.as_str()?)?;
+            let dependencies = node.get("deps")?.as_array()?.iter().filter(|edge| is_built(edge));
+            let ids = dependencies.filter_map(|edge| Some(edge.get("pkg")?.as_str()?.to_owned()));
+            package.dependencies = ids.collect();
+        }
+        Some(Self(packages))
+    }
+
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
+        self.0.values().filter(|package| package.is_member)
+    }
+
+    /// All that a package is built with, however far away.
+    pub(crate) fn built_with(&self, package: &Package) -> Vec<&Package> {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&String> = package.dependencies.iter().collect();
+        while let Some(id) = open.pop() {
+            if seen.insert(id) {
+                open.extend(self.0.get(id).into_iter().flat_map(|package| &package.dependencies));
+            }
+        }
+        seen.into_iter().filter_map(|id| self.0.get(id)).collect()
+    }
+}
+
+/// Whether a dependency is more than one of the tests.
+fn is_built(edge: &Value) -> bool {
+    let kinds = edge.get("dep_kinds").and_then(Value::as_array);
+    let is_dev = |kind: &Value| kind.get("kind").and_then(Value::as_str) == Some("dev");
+    kinds.is_none_or(|kinds| !kinds.iter().all(is_dev))
+}

@@ -1,0 +1,59 @@
+//! The programs that tests and checks need, and where they come from when they are missing.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::failure::Failure;
+use crate::step::{cargo, output, run};
+
+/// A program and Debian's package of it.
+const PROGRAMS: [(&str, &str); 3] =
+    [("named", "bind9"), ("dnssec-signzone", "bind9-utils"), ("openssl", "openssl")];
+
+/// Installs the missing ones through `apt-get`, as root or with sudo.
+pub(crate) fn install_missing() -> Result<(), Failure> {
+    let missing = PROGRAMS.iter().filter(|(program, _)| find(program).is_none());
+    let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if find("apt-get").is_none() {
+        return Err(Failure::new(format!(
+            "missing, and there is no apt-get to install it: {}",
+            packages.join(", ")
+        )));
+    }
+    run("Debian's package lists", as_root("apt-get").arg("update"))?;
+    let mut install = as_root("apt-get");
+    install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    run("Debian's packages", &mut install)
+}
+
+/// Installs a subcommand of cargo's, built from source, if it is missing.
+pub(crate) fn install_subcommand(name: &str, version: &str) -> Result<(), Failure> {
+    let subcommand = name.trim_start_matches("cargo-");
+    let mut probe = cargo(&[subcommand, "--version"]);
+    let probe = probe.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if probe.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    let title = format!("{name} (built once; it takes minutes)");
+    run(&title, &mut cargo(&["install", "--locked", "--version", version, name]))
+}
+
+fn as_root(program: &str) -> Command {
+    let is_root = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    let mut command = Command::new(if is_root { program } else { "sudo" });
+    if !is_root {
+        command.arg(program);
+    }
+    command
+}
+
+/// Where a program is; `/usr/sbin` is not in everybody's `PATH`.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let directories = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    directories.map(|directory| directory.join(program)).find(|file| file.is_file())
+}

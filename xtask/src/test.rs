@@ -1,0 +1,64 @@
+//! Everything that CI runs, in the order in which failures are found soonest.
+
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::step::{Count, cargo, run, run_tests};
+use crate::{advisories, msrv, packages, tidy};
+
+const CARGO_DENY: &str = "0.20.2";
+const CARGO_HACK: &str = "0.6.46";
+
+/// Runs all checks and tests, stops at the first that fails, and closes with the tests' count.
+pub(crate) fn run_all() -> Result<(), Failure> {
+    let mut count = Count::default();
+    let outcome = checks().and_then(|()| tests(&mut count));
+    if outcome.is_err() {
+        // What failed may be no test, or have ended before it could count.
+        count.failed = count.failed.max(1);
+    }
+    let closing = format!("\n{} passed, {} failed", count.passed, count.failed);
+    outcome.map_err(|failure| failure.closed_by(&closing))?;
+    println!("{closing}");
+    Ok(())
+}
+
+fn checks() -> Result<(), Failure> {
+    run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
+    tidy::run()?;
+    packages::install_missing()?;
+    run("lints", &mut lints())?;
+    run("documentation", &mut documentation())?;
+    packages::install_subcommand("cargo-hack", CARGO_HACK)?;
+    run("each set of features", &mut feature_sets())?;
+    packages::install_subcommand("cargo-deny", CARGO_DENY)?;
+    run("dependencies", &mut cargo(&["deny", "check", "bans", "licenses", "sources"]))?;
+    advisories::check()?;
+    msrv::run_all()
+}
+
+fn tests(count: &mut Count) -> Result<(), Failure> {
+    let mut all = cargo(&["test", "--workspace", "--all-features"]);
+    run_tests("tests with all features", &mut all, count)?;
+    let mut plain = cargo(&["test", "--package", "veraid", "--package", "kliento"]);
+    run_tests("tests with default features", &mut plain, count)
+}
+
+fn lints() -> Command {
+    let what = ["clippy", "--workspace", "--all-targets", "--all-features"];
+    let mut command = cargo(&what);
+    command.args(["--", "-D", "warnings"]);
+    command
+}
+
+fn documentation() -> Command {
+    let mut command = cargo(&["doc", "--workspace", "--all-features", "--no-deps"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    command
+}
+
+fn feature_sets() -> Command {
+    let mut command = cargo(&["hack", "clippy", "--feature-powerset"]);
+    command.args(["--package", "veraid", "--package", "kliento", "--", "-D", "warnings"]);
+    command
+}
