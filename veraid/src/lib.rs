@@ -51,6 +51,8 @@ mod der;
 mod dnssec;
 mod error;
 mod hex;
+#[cfg(feature = "issue")]
+pub mod issue;
 mod member;
 mod organisation;
 mod period;

@@ -1,10 +1,10 @@
 //! The X.509 certificates of organisations and members (RFC 5280, PROTOCOL "Certificates").
 
-mod algorithm;
+pub(crate) mod algorithm;
 mod certificate;
 mod error;
-mod extensions;
-mod name;
+pub(crate) mod extensions;
+pub(crate) mod name;
 mod profile;
 mod public_key;
 

@@ -3,7 +3,7 @@
 use super::CertificateError;
 use crate::der::{DerError, Tag, Value};
 
-const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+pub(crate) const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 
 /// The only common name among the attributes of a `Name`.
 ///

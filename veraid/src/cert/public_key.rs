@@ -18,6 +18,21 @@ pub(crate) struct RsaPublicKey<'a> {
 }
 
 impl<'a> RsaPublicKey<'a> {
+    /// Reads the DER of a `SubjectPublicKeyInfo`, as [`Self::read`] does.
+    #[cfg(feature = "issue")]
+    pub(crate) fn from_der(octets: &'a [u8], limits: &Limits) -> Result<Self, CertificateError> {
+        let mut outer = Reader::new(octets);
+        let info = outer.read(Tag::SEQUENCE)?;
+        outer.end()?;
+        Self::read(&info, limits)
+    }
+
+    /// How long the key's signatures are, in octets.
+    #[cfg(feature = "issue")]
+    pub(crate) const fn signature_length(&self) -> usize {
+        self.modulus.len()
+    }
+
     /// Reads a key of 2048, 3072 or 4096 bits, and no less than the limit.
     pub(crate) fn read(info: &Value<'a>, limits: &Limits) -> Result<Self, CertificateError> {
         let mut fields = info.reader();

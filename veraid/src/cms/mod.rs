@@ -1,8 +1,8 @@
 //! The CMS signature of a bundle (RFC 5652, PROTOCOL "CMS").
 
-mod attributes;
+pub(crate) mod attributes;
 mod error;
-mod signed_data;
+pub(crate) mod signed_data;
 mod verify;
 
 pub use error::SignatureError;

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use super::SignatureError;
+use super::attributes::ID_DATA;
 use crate::cert::{Certificate, read_hash, read_pss_hash};
 use crate::crypto::Hash;
 use crate::der::{DerError, ObjectIdentifier, Reader, Tag, Value};
 use crate::{LimitExceeded, Limits};
 
-const ID_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
-const ID_SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+pub(crate) const ID_SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
 
 /// ```text
 /// ContentInfo ::= SEQUENCE { contentType (id-signedData), content [0] EXPLICIT SignedData }

@@ -2,10 +2,18 @@
 
 mod digest;
 mod public_key;
+#[cfg(feature = "issue")]
+mod random;
+#[cfg(feature = "issue")]
+mod rsa_signer;
 mod signature;
 
 pub(crate) use digest::Digest;
 pub use digest::Hash;
 pub(crate) use public_key::bit_length;
 pub use public_key::{PublicKey, RsaScheme};
+#[cfg(feature = "issue")]
+pub(crate) use random::random_octets;
+#[cfg(feature = "issue")]
+pub use rsa_signer::{KeyError, RsaSigner};
 pub use signature::{DirectVerifier, SignatureCheck, SignatureVerifier};

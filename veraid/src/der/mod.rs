@@ -3,6 +3,8 @@
 mod oid;
 mod reader;
 mod time;
+#[cfg(feature = "issue")]
+pub(crate) mod writer;
 
 pub use oid::{ObjectIdentifier, ParseOidError};
 pub use reader::{DerError, DerErrorKind};

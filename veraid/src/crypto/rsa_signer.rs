@@ -1,0 +1,201 @@
+//! Private RSA keys in memory.
+
+use std::fmt;
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    KeyPair as _, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+};
+use pem_rfc7468::LineEnding;
+use zeroize::Zeroizing;
+
+use super::Hash;
+use crate::cert::{CertificateError, RsaPublicKey};
+use crate::issue::{Signer, SigningError};
+use crate::{KeyAlgorithm, Limits};
+
+/// A private RSA key in memory, which signs with RSASSA-PSS.
+///
+/// It signs with SHA-256 whatever its size, as the keys of deployed organisations do;
+/// [`Self::with_hash`] chooses another. The private key is never shown, and wiped when dropped.
+///
+/// ```
+/// use veraid::KeyAlgorithm;
+/// use veraid::issue::RsaSigner;
+///
+/// let key = RsaSigner::generate(KeyAlgorithm::Rsa2048)?;
+/// let pem = key.to_pkcs8_pem()?;
+/// assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----"));
+/// assert_eq!(RsaSigner::from_pem(pem.as_bytes())?.algorithm(), KeyAlgorithm::Rsa2048);
+/// # Ok::<(), veraid::issue::KeyError>(())
+/// ```
+#[derive(Clone)]
+pub struct RsaSigner {
+    key: RsaKeyPair,
+    subject_public_key_info: Vec<u8>,
+    algorithm: KeyAlgorithm,
+    hash: Hash,
+}
+
+/// Why there is no private key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// No key could be generated.
+    #[error("no key could be generated")]
+    Generation,
+    /// The key could not be written.
+    #[error("the key can't be written")]
+    Encoding,
+    /// The text is no PEM (RFC 7468).
+    #[error("the key is no PEM: {reason}")]
+    Pem {
+        /// What was wrong, in the words of the PEM reader.
+        reason: String,
+    },
+    /// The key is encrypted; it has to be decrypted first, for instance by `openssl pkey`.
+    #[error("the key is encrypted: decrypt it first, for instance by `openssl pkey`")]
+    Encrypted,
+    /// The PEM holds something else than a private key.
+    #[error("the PEM holds a {found:?}, not a \"PRIVATE KEY\"")]
+    Label {
+        /// What it says that it holds.
+        found: String,
+    },
+    /// The octets are no private RSA key.
+    #[error("not a private RSA key in PKCS #8: {reason}")]
+    Rejected {
+        /// What was wrong, in the words of the cryptographic library.
+        reason: String,
+    },
+    /// The key's modulus or exponent has a size that VeraId does not have.
+    #[error("the key is refused: {0}")]
+    PublicKey(#[source] CertificateError),
+}
+
+impl RsaSigner {
+    /// Generates a key, with the operating system's randomness.
+    ///
+    /// # Errors
+    /// [`KeyError::Generation`] if the library fails to.
+    pub fn generate(algorithm: KeyAlgorithm) -> Result<Self, KeyError> {
+        let size = match algorithm {
+            KeyAlgorithm::Rsa2048 => KeySize::Rsa2048,
+            KeyAlgorithm::Rsa3072 => KeySize::Rsa3072,
+            KeyAlgorithm::Rsa4096 => KeySize::Rsa4096,
+        };
+        Self::new(RsaKeyPair::generate(size).map_err(|_| KeyError::Generation)?)
+    }
+
+    /// Reads a key from the DER of an unencrypted PKCS #8 `PrivateKeyInfo` (RFC 5208).
+    ///
+    /// # Errors
+    /// [`KeyError::Rejected`] unless it is an RSA key, [`KeyError::PublicKey`] if its modulus has
+    /// not 2048, 3072 or 4096 bits, or its exponent more than 32.
+    pub fn from_pkcs8_der(octets: &[u8]) -> Result<Self, KeyError> {
+        Self::new(RsaKeyPair::from_pkcs8(octets).map_err(rejected)?)
+    }
+
+    /// Reads a key from PEM: `PRIVATE KEY` (PKCS #8), or `RSA PRIVATE KEY` (PKCS #1).
+    ///
+    /// # Errors
+    /// [`KeyError::Encrypted`] for a key that is encrypted either way, [`KeyError::Pem`] and
+    /// [`KeyError::Label`] for what is no private key, and as [`Self::from_pkcs8_der`].
+    pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
+        let malformed = |error: pem_rfc7468::Error| KeyError::Pem { reason: error.to_string() };
+        let label = pem_rfc7468::decode_label(text).map_err(malformed)?;
+        if label == "ENCRYPTED PRIVATE KEY" || has_encryption_header(text) {
+            return Err(KeyError::Encrypted);
+        }
+        if !["PRIVATE KEY", "RSA PRIVATE KEY"].contains(&label) {
+            return Err(KeyError::Label { found: label.to_owned() });
+        }
+        let (label, octets) = pem_rfc7468::decode_vec(text).map_err(malformed)?;
+        let octets = Zeroizing::new(octets);
+        match label {
+            "PRIVATE KEY" => Self::from_pkcs8_der(&octets),
+            _ => Self::new(RsaKeyPair::from_der(&octets).map_err(rejected)?),
+        }
+    }
+
+    /// Writes the key as the DER of an unencrypted PKCS #8 `PrivateKeyInfo`.
+    ///
+    /// # Errors
+    /// [`KeyError::Encoding`] if the library fails to.
+    pub fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let octets: Pkcs8V1Der<'_> = self.key.as_der().map_err(|_| KeyError::Encoding)?;
+        Ok(Zeroizing::new(octets.as_ref().to_vec()))
+    }
+
+    /// Writes the key as PEM, unencrypted, with the label `PRIVATE KEY`.
+    ///
+    /// # Errors
+    /// [`KeyError::Encoding`] if the library fails to.
+    pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        let octets = self.to_pkcs8_der()?;
+        let pem = pem_rfc7468::encode_string("PRIVATE KEY", LineEnding::LF, &octets);
+        pem.map(Zeroizing::new).map_err(|_| KeyError::Encoding)
+    }
+
+    /// Sets the hash that it signs with; SHA-256 by default.
+    #[must_use]
+    pub const fn with_hash(mut self, hash: Hash) -> Self {
+        self.hash = hash;
+        self
+    }
+
+    /// The size of the key.
+    #[must_use]
+    pub const fn algorithm(&self) -> KeyAlgorithm {
+        self.algorithm
+    }
+
+    fn new(key: RsaKeyPair) -> Result<Self, KeyError> {
+        let encoded: PublicKeyX509Der<'_> =
+            key.public_key().as_der().map_err(|_| KeyError::Encoding)?;
+        let subject_public_key_info = encoded.as_ref().to_vec();
+        let public_key = RsaPublicKey::from_der(&subject_public_key_info, &Limits::default());
+        let algorithm = public_key.map_err(KeyError::PublicKey)?.algorithm;
+        Ok(Self { key, subject_public_key_info, algorithm, hash: Hash::Sha256 })
+    }
+}
+
+impl Signer for RsaSigner {
+    fn subject_public_key_info(&self) -> &[u8] {
+        &self.subject_public_key_info
+    }
+
+    fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
+        let encoding: &dyn RsaEncoding = match self.hash {
+            Hash::Sha256 => &RSA_PSS_SHA256,
+            Hash::Sha384 => &RSA_PSS_SHA384,
+            Hash::Sha512 => &RSA_PSS_SHA512,
+        };
+        let mut signature = vec![0; self.key.public_modulus_len()];
+        let signed = self.key.sign(encoding, &SystemRandom::new(), message, &mut signature);
+        signed.map_err(SigningError::signer)?;
+        Ok(signature)
+    }
+}
+
+impl fmt::Debug for RsaSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("RsaSigner");
+        shown.field("algorithm", &self.algorithm).field("hash", &self.hash).finish_non_exhaustive()
+    }
+}
+
+fn rejected(error: aws_lc_rs::error::KeyRejected) -> KeyError {
+    KeyError::Rejected { reason: error.to_string() }
+}
+
+/// The header of keys that are encrypted the old way (RFC 1421, 4.6.1.1).
+fn has_encryption_header(text: &[u8]) -> bool {
+    text.split(|octet| *octet == b'\n').any(|line| line.starts_with(b"Proc-Type: 4,ENCRYPTED"))
+}

@@ -1,0 +1,236 @@
+//! The certificates of organisations and members.
+
+use super::algorithm::pss_algorithm;
+use super::tbs_certificate::{TbsCertificate, common_name};
+use super::unsigned::{SigningKey, sealed};
+use super::{IssueError, Issued, Unsigned};
+use crate::budget::Budget;
+use crate::cert::{Organisation, verify_member, verify_organisation};
+use crate::crypto::DirectVerifier;
+use crate::der::Tag;
+use crate::der::writer::{bit_string, encode};
+use crate::period::Validity;
+use crate::{
+    Certificate, CertificateError, Hash, Limits, Member, OrganisationName, Period, Timestamp,
+};
+
+/// A certificate that an organisation issued to itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganisationCertificate {
+    octets: Vec<u8>,
+    name: OrganisationName,
+    period: Period,
+}
+
+/// A certificate that an organisation issued to one of its members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberCertificate {
+    octets: Vec<u8>,
+    member: Member,
+    period: Period,
+}
+
+impl OrganisationCertificate {
+    /// Prepares a certificate for an organisation's key, which is to sign it itself.
+    ///
+    /// The period's ends are rounded down to the second. The common name has no final dot.
+    ///
+    /// # Errors
+    /// [`IssueError::PublicKey`] unless it is an RSA key of 2048, 3072 or 4096 bits.
+    pub fn prepare(
+        name: &OrganisationName,
+        subject_public_key_info: &[u8],
+        hash: Hash,
+        period: Period,
+    ) -> Result<Unsigned<Self>, IssueError> {
+        let key = SigningKey::new(subject_public_key_info, hash).map_err(IssueError::PublicKey)?;
+        let subject = common_name(name.as_str());
+        let period = whole_seconds(period);
+        let to_be_signed = TbsCertificate {
+            hash,
+            issuer: &subject,
+            issuer_public_key_info: subject_public_key_info,
+            subject: &subject,
+            subject_public_key_info,
+            period,
+            is_organisation: true,
+        };
+        let to_be_signed = to_be_signed.encode()?;
+        let octets = with_placeholder(&to_be_signed, &key);
+        let value = Self { octets, name: name.clone(), period };
+        Ok(Unsigned::new(value, to_be_signed, key))
+    }
+
+    /// Reads a certificate, and verifies all but the time.
+    ///
+    /// # Errors
+    /// [`IssueError::OrganisationCertificate`] if a verifier would not accept it at any time.
+    pub fn from_der(octets: Vec<u8>) -> Result<Self, IssueError> {
+        let mut validity = always();
+        let organisation = Certificate::from_der(&octets)
+            .map_err(CertificateError::from)
+            .and_then(|certificate| verified_organisation(&certificate, &mut validity))
+            .map_err(IssueError::OrganisationCertificate)?;
+        let name = organisation.name;
+        Ok(Self { octets, name, period: validity.holds })
+    }
+
+    /// The certificate's DER.
+    #[must_use]
+    pub fn as_der(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// The organisation.
+    #[must_use]
+    pub const fn name(&self) -> &OrganisationName {
+        &self.name
+    }
+
+    /// When it is valid.
+    #[must_use]
+    pub const fn period(&self) -> Period {
+        self.period
+    }
+
+    /// The certificate's parts.
+    pub(super) fn parts(&self) -> Result<Certificate<'_>, IssueError> {
+        let parts = Certificate::from_der(&self.octets);
+        parts.map_err(|error| IssueError::OrganisationCertificate(error.into()))
+    }
+}
+
+impl MemberCertificate {
+    /// Prepares a certificate for a member's key, which the organisation's key is to sign with
+    /// this hash.
+    ///
+    /// The period is cut to the one of the organisation's certificate, and its ends are rounded
+    /// down to the second.
+    ///
+    /// # Errors
+    /// [`IssueError::PublicKey`] unless it is an RSA key of 2048, 3072 or 4096 bits, and
+    /// [`IssueError::OutsideOrganisation`] if the two periods share nothing.
+    pub fn prepare(
+        member: &Member,
+        subject_public_key_info: &[u8],
+        organisation: &OrganisationCertificate,
+        hash: Hash,
+        period: Period,
+    ) -> Result<Unsigned<Self>, IssueError> {
+        SigningKey::new(subject_public_key_info, hash).map_err(IssueError::PublicKey)?;
+        let outside =
+            IssueError::OutsideOrganisation { wanted: period, organisation: organisation.period };
+        let period = whole_seconds(period).intersection(organisation.period).ok_or(outside)?;
+        let issuer = organisation.parts()?;
+        let key = SigningKey::new(issuer.subject_public_key_info(), hash)
+            .map_err(IssueError::OrganisationCertificate)?;
+        let to_be_signed = TbsCertificate {
+            hash,
+            issuer: issuer.subject.encoded,
+            issuer_public_key_info: issuer.subject_public_key_info(),
+            subject: &common_name(&member.to_string()),
+            subject_public_key_info,
+            period,
+            is_organisation: false,
+        };
+        let to_be_signed = to_be_signed.encode()?;
+        let octets = with_placeholder(&to_be_signed, &key);
+        let value = Self { octets, member: member.clone(), period };
+        Ok(Unsigned::new(value, to_be_signed, key))
+    }
+
+    /// Reads a certificate that the organisation issued, and verifies all but the time.
+    ///
+    /// # Errors
+    /// [`IssueError::MemberCertificate`] if a verifier would not accept it at any time, and
+    /// [`IssueError::OrganisationCertificate`] likewise.
+    pub fn from_der(
+        octets: Vec<u8>,
+        organisation: &OrganisationCertificate,
+    ) -> Result<Self, IssueError> {
+        let mut validity = always();
+        let issuer = verified_organisation(&organisation.parts()?, &mut validity)
+            .map_err(IssueError::OrganisationCertificate)?;
+        let certificate = Certificate::from_der(&octets)
+            .map_err(|error| IssueError::MemberCertificate(error.into()))?;
+        let mut validity = always();
+        let member = verified_member(&certificate, &issuer, &mut validity)
+            .map_err(IssueError::MemberCertificate)?;
+        Ok(Self { octets, member, period: validity.holds })
+    }
+
+    /// The certificate's DER.
+    #[must_use]
+    pub fn as_der(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// The member.
+    #[must_use]
+    pub const fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// When it is valid.
+    #[must_use]
+    pub const fn period(&self) -> Period {
+        self.period
+    }
+}
+
+impl Issued for OrganisationCertificate {}
+impl sealed::Octets for OrganisationCertificate {
+    fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    fn octets_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.octets
+    }
+}
+
+impl Issued for MemberCertificate {}
+impl sealed::Octets for MemberCertificate {
+    fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    fn octets_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.octets
+    }
+}
+
+/// Verifies an organisation's certificate just as a verifier does.
+pub(super) fn verified_organisation<'a>(
+    certificate: &Certificate<'a>,
+    validity: &mut Validity,
+) -> Result<Organisation<'a>, CertificateError> {
+    let mut budget = Budget::new(&DirectVerifier);
+    verify_organisation(certificate, &Limits::default(), validity, &mut budget)
+}
+
+/// Verifies a member's certificate just as a verifier does.
+pub(super) fn verified_member(
+    certificate: &Certificate<'_>,
+    organisation: &Organisation<'_>,
+    validity: &mut Validity,
+) -> Result<Member, CertificateError> {
+    let (limits, mut budget) = (Limits::default(), Budget::new(&DirectVerifier));
+    Ok(verify_member(certificate, organisation, &limits, validity, &mut budget)?.member)
+}
+
+/// A validity that nothing can miss.
+pub(super) fn always() -> Validity {
+    Validity::new(Period::new(Timestamp::MIN, Timestamp::MAX).unwrap_or(Period::at(Timestamp::MIN)))
+}
+
+fn with_placeholder(to_be_signed: &[u8], key: &SigningKey<'_>) -> Vec<u8> {
+    let signature = bit_string(&key.placeholder());
+    encode(Tag::SEQUENCE, &[to_be_signed, &pss_algorithm(key.hash), &signature])
+}
+
+/// Certificates tell whole seconds; rounding down makes what starts now valid now.
+fn whole_seconds(period: Period) -> Period {
+    let whole = |instant: Timestamp| Timestamp::from_second(instant.as_second()).unwrap_or(instant);
+    Period::new(whole(period.start()), whole(period.end())).unwrap_or(period)
+}

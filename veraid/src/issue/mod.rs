@@ -1,0 +1,69 @@
+//! Issues certificates, member id bundles and signature bundles (feature `issue`).
+//!
+//! Time is always an argument. Randomness, from the operating system, goes into keys, serial
+//! numbers and the salts of signatures alone.
+//!
+//! What bears a signature is prepared as an [`Unsigned`] value first. [`Unsigned::sign`] finishes
+//! it with a [`Signer`]; where the key can only be reached asynchronously,
+//! [`Unsigned::with_signature`] takes the signature from wherever it was made.
+//!
+//! ```
+//! use veraid::issue::{
+//!     MemberCertificate, OrganisationCertificate, RsaSigner, SignatureRequest, Signer,
+//!     member_id_bundle,
+//! };
+//! use veraid::{KeyAlgorithm, Member, MemberIdBundle, ObjectIdentifier, Period, TxtRecord};
+//!
+//! # fn issue(chain: &[Vec<u8>], period: Period) -> Result<(), Box<dyn std::error::Error>> {
+//! // Once: the organisation's key, and what its zone publishes at `_veraid.example.com`.
+//! let organisation_key = RsaSigner::generate(KeyAlgorithm::Rsa2048)?;
+//! let spki = organisation_key.subject_public_key_info();
+//! let record = TxtRecord::new(organisation_key.algorithm(), spki, 3600, None)?;
+//! println!("_veraid.example.com. IN TXT \"{record}\"");
+//! let name = "example.com".parse()?;
+//! let organisation =
+//!     OrganisationCertificate::prepare(&name, spki, organisation_key.hash(), period)?
+//!         .sign(&organisation_key)?;
+//!
+//! // For each member: a certificate, and a bundle of it with a recent DNSSEC chain.
+//! let alice_key = RsaSigner::generate(KeyAlgorithm::Rsa2048)?;
+//! let alice: Member = "alice".parse()?;
+//! let spki = alice_key.subject_public_key_info();
+//! let certificate =
+//!     MemberCertificate::prepare(&alice, spki, &organisation, organisation_key.hash(), period)?
+//!         .sign(&organisation_key)?;
+//! let bundle = member_id_bundle(&organisation, &certificate, chain)?;
+//!
+//! // For each message: a signature by the member, or by the organisation for the member.
+//! let service: ObjectIdentifier = "1.3.6.1.4.1.58708.1.1".parse()?;
+//! let request = SignatureRequest::new(&service, b"Hello", period);
+//! let id = MemberIdBundle::from_der(&bundle)?;
+//! let by_alice = request.by_member(&id, alice_key.hash())?.sign(&alice_key)?;
+//! let for_alice = request
+//!     .by_organisation(&organisation, chain, &alice, organisation_key.hash())?
+//!     .sign(&organisation_key)?;
+//! # drop((by_alice, for_alice));
+//! # Ok(())
+//! # }
+//! ```
+
+mod algorithm;
+mod bundle;
+mod certificate;
+mod error;
+mod request;
+mod signed_data;
+mod signer;
+mod tbs_certificate;
+#[cfg(test)]
+mod tests;
+mod unsigned;
+
+pub use bundle::{SignatureBundleDer, member_id_bundle};
+pub use certificate::{MemberCertificate, OrganisationCertificate};
+pub use error::IssueError;
+pub use request::SignatureRequest;
+pub use signer::{Signer, SigningError};
+pub use unsigned::{Issued, Unsigned};
+
+pub use crate::crypto::{KeyError, RsaSigner};

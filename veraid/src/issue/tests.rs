@@ -1,0 +1,299 @@
+//! Round trips through our own verification, as far as they need no DNSSEC chain.
+
+use super::certificate::{always, verified_organisation};
+use super::*;
+use crate::budget::Budget;
+use crate::cert::verify_member;
+use crate::cms::{Expectation, SignedData, SignerKind, verify_signed_data};
+use crate::crypto::DirectVerifier;
+use crate::period::Validity;
+use crate::{
+    Certificate, CertificateError, DnssecError, Hash, KeyAlgorithm, Limits, Member, MemberIdBundle,
+    ObjectIdentifier, Period, SignatureBundle, TxtRecord, VerificationError,
+};
+
+const HASHES: [Hash; 3] = [Hash::Sha256, Hash::Sha384, Hash::Sha512];
+/// One key for all tests of a size: making them is slow.
+static KEY: std::sync::LazyLock<RsaSigner> =
+    std::sync::LazyLock::new(|| RsaSigner::generate(KeyAlgorithm::Rsa2048).unwrap());
+static MEMBER_KEY: std::sync::LazyLock<RsaSigner> =
+    std::sync::LazyLock::new(|| RsaSigner::generate(KeyAlgorithm::Rsa2048).unwrap());
+
+fn period(start: &str, end: &str) -> Period {
+    Period::new(start.parse().unwrap(), end.parse().unwrap()).unwrap()
+}
+
+fn year() -> Period {
+    period("2026-01-01T00:00:00Z", "2026-12-31T23:59:59Z")
+}
+
+fn minutes() -> Period {
+    period("2026-11-22T18:00:00.25Z", "2026-11-22T18:05:00.25Z")
+}
+
+fn service() -> ObjectIdentifier {
+    "1.3.6.1.4.1.58708.1.1".parse().unwrap()
+}
+
+fn organisation(key: &RsaSigner, period: Period) -> OrganisationCertificate {
+    let name = "example.com".parse().unwrap();
+    let spki = key.subject_public_key_info();
+    OrganisationCertificate::prepare(&name, spki, key.hash(), period).unwrap().sign(key).unwrap()
+}
+
+fn member_certificate(
+    member: &Member,
+    key: &RsaSigner,
+    organisation: &OrganisationCertificate,
+    organisation_key: &RsaSigner,
+    period: Period,
+) -> MemberCertificate {
+    let (spki, hash) = (key.subject_public_key_info(), organisation_key.hash());
+    MemberCertificate::prepare(member, spki, organisation, hash, period)
+        .unwrap()
+        .sign(organisation_key)
+        .unwrap()
+}
+
+/// A response about the organisation's TXT records, without any, and one about something else.
+fn chain() -> Vec<Vec<u8>> {
+    let header = [0, 0, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    let txt = b"\x07_veraid\x07example\x03com\0\0\x10\0\x01";
+    vec![[&header[..], txt].concat(), [&header[..], b"\0\0\x30\0\x01"].concat()]
+}
+
+/// Everything that a verifier checks but the DNSSEC chain.
+fn verify(bundle: &[u8], at: Period) -> Result<(SignerKind, Member, Vec<u8>), VerificationError> {
+    let bundle = SignatureBundle::from_der(bundle).unwrap();
+    let (limits, mut budget) = (Limits::default(), Budget::new(&DirectVerifier));
+    let mut validity = Validity::new(at);
+    let organisation = verified_organisation(bundle.organisation_certificate(), &mut validity)
+        .map_err(VerificationError::OrganisationCertificate)?;
+    let signed_data = SignedData::read(bundle.signature)?;
+    let service = service();
+    let expectation =
+        Expectation { organisation: &organisation, service: &service, limits: &limits };
+    let (kind, member) =
+        verify_signed_data(&signed_data, &expectation, &mut validity, &mut budget)?;
+    Ok((kind, member, signed_data.plaintext.into_owned()))
+}
+
+#[test]
+fn signatures_of_both_kinds_verify_for_users_and_bots_with_each_size_and_hash() {
+    let service = service();
+    let request = SignatureRequest::new(&service, b"Hello", minutes());
+    for (algorithm, hash) in [
+        (KeyAlgorithm::Rsa2048, Hash::Sha256),
+        (KeyAlgorithm::Rsa3072, Hash::Sha384),
+        (KeyAlgorithm::Rsa4096, Hash::Sha512),
+    ] {
+        let key = RsaSigner::generate(algorithm).unwrap().with_hash(hash);
+        let organisation = organisation(&key, year());
+        for name in ["alice", "🦀crab", "@"] {
+            let member: Member = name.parse().unwrap();
+            let certificate = member_certificate(&member, &key, &organisation, &key, year());
+            let id = member_id_bundle(&organisation, &certificate, &chain()).unwrap();
+            let id = MemberIdBundle::from_der(&id).unwrap();
+            let bundle = request.by_member(&id, hash).unwrap().sign(&key).unwrap();
+            let expected = (SignerKind::Member, member.clone(), b"Hello".to_vec());
+            assert_eq!(verify(bundle.as_bytes(), minutes()), Ok(expected));
+            let unsigned = request.by_organisation(&organisation, &chain(), &member, hash);
+            let bundle = unsigned.unwrap().sign(&key).unwrap();
+            let expected = (SignerKind::Organisation, member.clone(), b"Hello".to_vec());
+            assert_eq!(verify(bundle.as_bytes(), minutes()), Ok(expected));
+        }
+    }
+}
+
+#[test]
+fn the_signer_s_hash_is_used_whatever_the_size_of_the_key() {
+    let service = service();
+    let request = SignatureRequest::new(&service, b"Hello", minutes());
+    for hash in HASHES {
+        let key = KEY.clone().with_hash(hash);
+        let organisation = organisation(&key, year());
+        let unsigned = request.by_organisation(&organisation, &chain(), &Member::Bot, hash);
+        let unsigned = unsigned.unwrap();
+        let length = unsigned.finished_length();
+        let bundle = unsigned.sign(&key).unwrap();
+        assert_eq!(bundle.as_bytes().len(), length);
+        verify(bundle.as_bytes(), minutes()).unwrap();
+    }
+}
+
+#[test]
+fn certificates_can_be_stored() {
+    let organisation = organisation(&KEY, year());
+    let read = OrganisationCertificate::from_der(organisation.as_der().to_vec()).unwrap();
+    assert_eq!(read, organisation);
+    let alice: Member = "alice".parse().unwrap();
+    let certificate = member_certificate(&alice, &MEMBER_KEY, &organisation, &KEY, minutes());
+    let read = MemberCertificate::from_der(certificate.as_der().to_vec(), &organisation).unwrap();
+    assert_eq!(read, certificate);
+    assert_eq!(read.period(), period("2026-11-22T18:00:00Z", "2026-11-22T18:05:00Z"));
+    let refused = OrganisationCertificate::from_der(certificate.as_der().to_vec()).unwrap_err();
+    assert!(matches!(
+        refused,
+        IssueError::OrganisationCertificate(CertificateError::CertificateAuthority { .. })
+    ));
+}
+
+#[test]
+fn a_member_s_certificate_is_cut_to_the_organisation_s() {
+    let organisation = organisation(&KEY, year());
+    let spki = MEMBER_KEY.subject_public_key_info();
+    let prepare = |period| {
+        MemberCertificate::prepare(&Member::Bot, spki, &organisation, Hash::Sha256, period)
+    };
+    let longer = period("2025-12-31T00:00:00Z", "2050-01-01T00:00:00Z");
+    let certificate = prepare(longer).unwrap().sign(&*KEY).unwrap();
+    assert_eq!(certificate.period(), year());
+    let later = period("2027-01-01T00:00:00Z", "2027-01-02T00:00:00Z");
+    let outside = IssueError::OutsideOrganisation { wanted: later, organisation: year() };
+    assert_eq!(prepare(later).unwrap_err(), outside);
+}
+
+#[test]
+fn serial_numbers_differ_and_are_positive_and_of_sixteen_octets() {
+    let (one, other) = (organisation(&KEY, year()), organisation(&KEY, year()));
+    let serial = |certificate: &OrganisationCertificate| {
+        Certificate::from_der(certificate.as_der()).unwrap().serial.to_vec()
+    };
+    assert_ne!(serial(&one), serial(&other));
+    assert_eq!(serial(&one).len(), 16);
+}
+
+#[test]
+fn a_signature_may_only_start_within_the_certificates() {
+    let service = service();
+    let organisation = organisation(&KEY, year());
+    let day = period("2026-11-22T00:00:00Z", "2026-11-22T23:59:59Z");
+    let certificate = member_certificate(&Member::Bot, &MEMBER_KEY, &organisation, &KEY, day);
+    let id = member_id_bundle(&organisation, &certificate, &chain()).unwrap();
+    let id = MemberIdBundle::from_der(&id).unwrap();
+    for (start, is_valid) in [
+        ("2026-11-21T23:59:59.999Z", false),
+        ("2026-11-22T00:00:00Z", true),
+        ("2026-11-22T23:59:59Z", true),
+        ("2026-11-22T23:59:59.001Z", false),
+    ] {
+        let request = SignatureRequest::new(&service, b"", period(start, "2027-02-01T00:00:00Z"));
+        let outcome = request.by_member(&id, Hash::Sha256);
+        match outcome {
+            Ok(_) => assert!(is_valid, "{start}"),
+            Err(IssueError::MemberCertificate(CertificateError::NotValid { validity, .. })) => {
+                assert!(!is_valid, "{start}");
+                assert_eq!(validity, day);
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    let late = SignatureRequest::new(
+        &service,
+        b"",
+        period("2027-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+    );
+    let refused = late.by_organisation(&organisation, &chain(), &Member::Bot, Hash::Sha256);
+    assert!(matches!(
+        refused.unwrap_err(),
+        IssueError::OrganisationCertificate(CertificateError::NotValid { .. })
+    ));
+}
+
+#[test]
+fn a_chain_about_somebody_else_is_refused() {
+    let organisation = organisation(&KEY, year());
+    let service = service();
+    let request = SignatureRequest::new(&service, b"", minutes());
+    let refused = |chain: &[Vec<u8>]| {
+        let refused = request.by_organisation(&organisation, chain, &Member::Bot, Hash::Sha256);
+        refused.unwrap_err()
+    };
+    let owner = "_veraid.example.com".to_owned();
+    let missing = DnssecError::TxtResponses { owner: owner.clone(), found: 0 };
+    assert_eq!(refused(&chain()[1..]), IssueError::Chain(missing));
+    let twice = DnssecError::TxtResponses { owner, found: 2 };
+    assert_eq!(refused(&[chain(), chain()].concat()), IssueError::Chain(twice));
+    assert!(matches!(refused(&[vec![0]]), IssueError::Chain(DnssecError::Message { .. })));
+}
+
+#[test]
+fn another_organisation_s_member_is_refused() {
+    let (ours, theirs) = (organisation(&KEY, year()), organisation(&MEMBER_KEY, year()));
+    let certificate = member_certificate(&Member::Bot, &KEY, &theirs, &MEMBER_KEY, year());
+    let refused = member_id_bundle(&ours, &certificate, &chain()).unwrap_err();
+    assert!(matches!(
+        refused,
+        IssueError::MemberCertificate(CertificateError::AuthorityKeyId { .. })
+    ));
+}
+
+#[test]
+fn only_the_right_signature_finishes() {
+    let service = service();
+    let organisation = organisation(&KEY, year());
+    let request = SignatureRequest::new(&service, b"Hello", minutes());
+    let unsigned = request.by_organisation(&organisation, &chain(), &Member::Bot, Hash::Sha256);
+    let unsigned = unsigned.unwrap();
+    assert_eq!(unsigned.subject_public_key_info(), KEY.subject_public_key_info());
+    let mut signature = KEY.sign(unsigned.to_be_signed()).unwrap();
+    unsigned.clone().with_signature(&signature).unwrap();
+    let short = unsigned.clone().with_signature(&signature[1..]).unwrap_err();
+    assert!(matches!(short, SigningError::Length { expected: 256, found: 255 }));
+    signature[100] ^= 1;
+    let wrong = unsigned.clone().with_signature(&signature).unwrap_err();
+    assert!(matches!(wrong, SigningError::Mismatch));
+    assert!(matches!(unsigned.clone().sign(&*MEMBER_KEY).unwrap_err(), SigningError::Key));
+    let other_hash = KEY.clone().with_hash(Hash::Sha512);
+    assert!(matches!(unsigned.sign(&other_hash).unwrap_err(), SigningError::Hash { .. }));
+}
+
+#[test]
+fn keys_survive_der_and_pem() {
+    let der = KEY.to_pkcs8_der().unwrap();
+    let read = RsaSigner::from_pkcs8_der(&der).unwrap();
+    assert_eq!(read.subject_public_key_info(), KEY.subject_public_key_info());
+    let pem = KEY.to_pkcs8_pem().unwrap();
+    let read = RsaSigner::from_pem(pem.as_bytes()).unwrap();
+    assert_eq!(read.subject_public_key_info(), KEY.subject_public_key_info());
+    assert_eq!(read.hash(), Hash::Sha256);
+    assert_eq!(format!("{read:?}"), "RsaSigner { algorithm: Rsa2048, hash: Sha256, .. }");
+}
+
+#[test]
+fn what_is_no_key_is_refused() {
+    let refused = |text: &str| RsaSigner::from_pem(text.as_bytes()).unwrap_err();
+    assert!(matches!(refused(""), KeyError::Pem { .. }));
+    let pem = KEY.to_pkcs8_pem().unwrap();
+    let label = |label: &str| pem.replace("PRIVATE KEY", label);
+    assert_eq!(refused(&label("ENCRYPTED PRIVATE KEY")), KeyError::Encrypted);
+    let found = "CERTIFICATE".to_owned();
+    assert_eq!(refused(&label("CERTIFICATE")), KeyError::Label { found });
+    let old = pem.replace("KEY-----\nM", "KEY-----\nProc-Type: 4,ENCRYPTED\n\nM");
+    assert_eq!(refused(&old), KeyError::Encrypted);
+    assert!(matches!(RsaSigner::from_pkcs8_der(b"x"), Err(KeyError::Rejected { .. })));
+}
+
+#[test]
+fn a_txt_record_names_a_signer_s_key() {
+    let spki = KEY.subject_public_key_info();
+    let record = TxtRecord::new(KEY.algorithm(), spki, 3600, None).unwrap();
+    assert!(record.identifies(KEY.algorithm(), spki));
+    assert!(TxtRecord::new(KEY.algorithm(), spki, 0, None).is_err());
+    assert!(TxtRecord::new(KEY.algorithm(), spki, 7_776_001, None).is_err());
+}
+
+#[test]
+fn certificates_past_2049_and_with_members_of_any_size_verify() {
+    let century = period("1949-01-01T00:00:00Z", "2099-12-31T23:59:59Z");
+    let organisation = organisation(&KEY, century);
+    let key = RsaSigner::generate(KeyAlgorithm::Rsa3072).unwrap().with_hash(Hash::Sha512);
+    let certificate = member_certificate(&Member::Bot, &key, &organisation, &KEY, century);
+    let parts = Certificate::from_der(certificate.as_der()).unwrap();
+    let organisation_parts = organisation.parts().unwrap();
+    let issuer = verified_organisation(&organisation_parts, &mut always()).unwrap();
+    let (limits, mut budget) = (Limits::default(), Budget::new(&DirectVerifier));
+    let mut validity = always();
+    verify_member(&parts, &issuer, &limits, &mut validity, &mut budget).unwrap();
+    assert_eq!(validity.holds, century);
+}

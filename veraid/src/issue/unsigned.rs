@@ -1,0 +1,139 @@
+//! What only lacks its signature.
+
+use super::{Signer, SigningError};
+use crate::cert::RsaPublicKey;
+use crate::crypto::SignatureCheck;
+use crate::{CertificateError, Hash, Limits};
+
+/// A value that only lacks its signature.
+///
+/// It can wait for a key that is reached asynchronously:
+///
+/// ```
+/// use veraid::issue::{OrganisationCertificate, SigningError, Unsigned};
+///
+/// # async fn kms_sign(_: &[u8]) -> std::io::Result<Vec<u8>> { Ok(vec![]) }
+/// async fn sign(
+///     unsigned: Unsigned<OrganisationCertificate>,
+/// ) -> Result<OrganisationCertificate, SigningError> {
+///     let signature = kms_sign(unsigned.to_be_signed()).await.map_err(SigningError::signer)?;
+///     unsigned.with_signature(&signature)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Unsigned<T> {
+    /// The value up to its signature, which is always what ends it.
+    unfinished: T,
+    to_be_signed: Vec<u8>,
+    subject_public_key_info: Vec<u8>,
+    signature_length: usize,
+    hash: Hash,
+}
+
+/// What can be issued: certificates and signature bundles.
+pub trait Issued: sealed::Octets {}
+
+pub(super) mod sealed {
+    pub trait Octets {
+        fn octets(&self) -> &[u8];
+        fn octets_mut(&mut self) -> &mut Vec<u8>;
+    }
+}
+
+/// The key that must sign, and the hash that it signs with.
+#[derive(Clone, Copy)]
+pub(super) struct SigningKey<'a> {
+    subject_public_key_info: &'a [u8],
+    signature_length: usize,
+    pub(super) hash: Hash,
+}
+
+impl<'a> SigningKey<'a> {
+    pub(super) fn new(
+        subject_public_key_info: &'a [u8],
+        hash: Hash,
+    ) -> Result<Self, CertificateError> {
+        let key = RsaPublicKey::from_der(subject_public_key_info, &Limits::default())?;
+        Ok(Self { subject_public_key_info, signature_length: key.signature_length(), hash })
+    }
+
+    /// What stands for the signature until there is one.
+    pub(super) fn placeholder(&self) -> Vec<u8> {
+        vec![0; self.signature_length]
+    }
+}
+
+impl<T: Issued> Unsigned<T> {
+    /// Takes the octets of the value with a placeholder at their end.
+    pub(super) fn new(mut value: T, to_be_signed: Vec<u8>, key: SigningKey<'_>) -> Self {
+        let octets = value.octets_mut();
+        octets.truncate(octets.len().saturating_sub(key.signature_length));
+        Self {
+            unfinished: value,
+            to_be_signed,
+            subject_public_key_info: key.subject_public_key_info.to_vec(),
+            signature_length: key.signature_length,
+            hash: key.hash,
+        }
+    }
+
+    /// What the signature must cover, not hashed yet.
+    #[must_use]
+    pub fn to_be_signed(&self) -> &[u8] {
+        &self.to_be_signed
+    }
+
+    /// The hash of message and mask that the signature must use; the salt is as long as it.
+    #[must_use]
+    pub const fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// The DER of the `SubjectPublicKeyInfo` of the key that must sign.
+    #[must_use]
+    pub fn subject_public_key_info(&self) -> &[u8] {
+        &self.subject_public_key_info
+    }
+
+    /// How many octets the finished value will have.
+    #[must_use]
+    pub fn finished_length(&self) -> usize {
+        self.unfinished.octets().len() + self.signature_length
+    }
+
+    /// Finishes the value with a signature, which is verified.
+    ///
+    /// # Errors
+    /// [`SigningError::Length`] or [`SigningError::Mismatch`] unless the signature is by the key
+    /// that must sign, over what was to be signed.
+    pub fn with_signature(mut self, signature: &[u8]) -> Result<T, SigningError> {
+        let (expected, found) = (self.signature_length, signature.len());
+        if expected != found {
+            return Err(SigningError::Length { expected, found });
+        }
+        let key = RsaPublicKey::from_der(&self.subject_public_key_info, &Limits::default());
+        let key = key.map_err(|_| SigningError::Key)?.with_pss(self.hash);
+        if !(SignatureCheck { key, message: &self.to_be_signed, signature }).verify() {
+            return Err(SigningError::Mismatch);
+        }
+        self.unfinished.octets_mut().extend_from_slice(signature);
+        Ok(self.unfinished)
+    }
+
+    /// Finishes the value with a signature by the signer, which is verified.
+    ///
+    /// # Errors
+    /// [`SigningError::Key`] or [`SigningError::Hash`] if the signer holds another key or uses
+    /// another hash, [`SigningError::Signer`] if it fails, and as [`Self::with_signature`].
+    pub fn sign(self, signer: &dyn Signer) -> Result<T, SigningError> {
+        if signer.subject_public_key_info() != self.subject_public_key_info {
+            return Err(SigningError::Key);
+        }
+        let (expected, found) = (self.hash, signer.hash());
+        if expected != found {
+            return Err(SigningError::Hash { expected, found });
+        }
+        let signature = signer.sign(&self.to_be_signed)?;
+        self.with_signature(&signature)
+    }
+}
