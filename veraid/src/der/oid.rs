@@ -35,6 +35,7 @@ impl ObjectIdentifier {
     }
 
     /// The contents octets.
+    #[cfg(any(test, feature = "issue"))]
     pub(crate) fn as_contents(&self) -> &[u8] {
         &self.0
     }
