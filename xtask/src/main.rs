@@ -3,8 +3,10 @@
 
 mod advisories;
 mod failure;
+mod interop;
 mod metadata;
 mod msrv;
+mod node;
 mod packages;
 mod step;
 mod test;
@@ -19,15 +21,17 @@ use failure::Failure;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  test   everything that CI runs; installs what is missing from Debian's packages
-  tidy   the house rules: sizes and heads of files, links, manifests
-  msrv   each crate with the oldest Rust that it declares, if that toolchain is here";
+  test     everything that CI runs; installs what is missing from Debian's packages
+  interop  bundles of the JavaScript reference, verified by ours
+  tidy     the house rules: sizes and heads of files, links, manifests
+  msrv     each crate with the oldest Rust that it declares, if that toolchain is here";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = enter_root().and_then(|()| match arguments.as_slice() {
-        ["test"] => test::run_all(),
+        ["test"] => test::closed(test::run_all),
+        ["interop"] => test::closed(interop::run_all),
         ["tidy"] => tidy::run(),
         ["msrv"] => msrv::run_all(),
         _ => Err(Failure::new(USAGE)),

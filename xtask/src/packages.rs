@@ -8,12 +8,18 @@ use crate::failure::Failure;
 use crate::step::{cargo, output, run};
 
 /// A program and Debian's package of it.
-const PROGRAMS: [(&str, &str); 3] =
+type Program = (&'static str, &'static str);
+
+/// What the tests start.
+pub(crate) const TESTS: [Program; 3] =
     [("named", "bind9"), ("dnssec-signzone", "bind9-utils"), ("openssl", "openssl")];
 
-/// Installs the missing ones through `apt-get`, as root or with sudo.
-pub(crate) fn install_missing() -> Result<(), Failure> {
-    let missing = PROGRAMS.iter().filter(|(program, _)| find(program).is_none());
+/// What the JavaScript reference runs on.
+pub(crate) const NODE: [Program; 2] = [("node", "nodejs"), ("npm", "npm")];
+
+/// Installs those that are missing through `apt-get`, as root or with sudo.
+pub(crate) fn install_missing(programs: &[Program]) -> Result<(), Failure> {
+    let missing = programs.iter().filter(|(program, _)| find(program).is_none());
     let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
     if packages.is_empty() {
         return Ok(());
@@ -52,7 +58,7 @@ fn as_root(program: &str) -> Command {
 }
 
 /// Where a program is; `/usr/sbin` is not in everybody's `PATH`.
-fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let directories = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     directories.map(|directory| directory.join(program)).find(|file| file.is_file())

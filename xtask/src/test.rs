@@ -4,15 +4,22 @@ use std::process::Command;
 
 use crate::failure::Failure;
 use crate::step::{Count, cargo, run, run_tests};
-use crate::{advisories, msrv, packages, tidy};
+use crate::{advisories, interop, msrv, packages, tidy};
 
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_HACK: &str = "0.6.46";
 
-/// Runs all checks and tests, stops at the first that fails, and closes with the tests' count.
-pub(crate) fn run_all() -> Result<(), Failure> {
+/// Runs all checks and tests, and stops at the first that fails.
+pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
+    checks()?;
+    tests(count)?;
+    interop::run_all(count)
+}
+
+/// Runs what counts tests, and closes with the count.
+pub(crate) fn closed(run: impl FnOnce(&mut Count) -> Result<(), Failure>) -> Result<(), Failure> {
     let mut count = Count::default();
-    let outcome = checks().and_then(|()| tests(&mut count));
+    let outcome = run(&mut count);
     if outcome.is_err() {
         // What failed may be no test, or have ended before it could count.
         count.failed = count.failed.max(1);
@@ -26,7 +33,7 @@ pub(crate) fn run_all() -> Result<(), Failure> {
 fn checks() -> Result<(), Failure> {
     run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     tidy::run()?;
-    packages::install_missing()?;
+    packages::install_missing(&packages::TESTS)?;
     run("lints", &mut lints())?;
     run("documentation", &mut documentation())?;
     packages::install_subcommand("cargo-hack", CARGO_HACK)?;
