@@ -36,6 +36,8 @@
 
 mod authorization;
 mod error;
+#[cfg(feature = "issue")]
+pub mod issue;
 mod token;
 mod token_bundle;
 mod verify;

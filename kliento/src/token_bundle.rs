@@ -24,7 +24,7 @@ pub const MAX_BUNDLE_OCTETS: usize = 16_384;
 /// # }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct TokenBundle(Vec<u8>);
+pub struct TokenBundle(pub(crate) Vec<u8>);
 
 impl TokenBundle {
     /// Reads a bundle of at most [`MAX_BUNDLE_OCTETS`].

@@ -1,0 +1,208 @@
+//! Signs token bundles (feature `issue`).
+//!
+//! A token is signed by a member, who has a member id bundle, or by the organisation on behalf of
+//! a member. [`TokenRequest`] does both; it is all in the two steps of [`UnsignedTokenBundle`] for
+//! keys that can only be reached asynchronously.
+
+use std::time::Duration;
+
+pub use veraid::issue::{
+    IssueError, KeyError, MemberCertificate, OrganisationCertificate, RsaSigner, Signer,
+    SigningError, member_id_bundle,
+};
+use veraid::issue::{SignatureBundleDer, SignatureRequest, Unsigned};
+pub use veraid::{Hash, KeyAlgorithm, MalformedBundle, MemberIdBundle, TxtRecord};
+
+use crate::verify::SERVICE_OID;
+use crate::{MAX_BUNDLE_OCTETS, Member, Period, Token, TokenBundle, TokenVerification};
+
+/// A token to be signed, and when it is to be valid.
+///
+/// ```
+/// use kliento::issue::{MemberIdBundle, RsaSigner, TokenIssueError, TokenRequest};
+/// use kliento::{Period, Token, TokenBundle};
+///
+/// fn sign(
+///     member_id: &[u8],
+///     key: &RsaSigner,
+///     period: Period,
+/// ) -> Result<TokenBundle, TokenIssueError> {
+///     let token = Token::new("https://api.example.com").with_claim("permission", "read-only");
+///     let member_id = MemberIdBundle::from_der(member_id)?;
+///     TokenRequest::new(&token, period).sign_by_member(&member_id, key)
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct TokenRequest<'a> {
+    token: &'a Token,
+    period: Period,
+    max_validity: Duration,
+}
+
+/// A token bundle that only lacks its signature.
+#[derive(Clone, Debug)]
+pub struct UnsignedTokenBundle(Unsigned<SignatureBundleDer>);
+
+/// Why a token bundle is not issued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenIssueError {
+    /// The token would be valid for longer than verifiers accept.
+    #[error("the token would be valid for {found:?}, more than {maximum:?}")]
+    Validity {
+        /// The most that is allowed.
+        maximum: Duration,
+        /// How long it would be valid, from its start to its end.
+        found: Duration,
+    },
+    /// The bundle would be larger than verifiers accept.
+    #[error("the bundle would have {found} octets, more than {maximum}")]
+    Size {
+        /// The most that is allowed.
+        maximum: usize,
+        /// How many octets it would have.
+        found: usize,
+    },
+    /// The member id bundle can't be read.
+    #[error(transparent)]
+    MemberIdBundle(#[from] MalformedBundle),
+    /// A part of the bundle is refused.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// There is no signature.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+}
+
+impl<'a> TokenRequest<'a> {
+    /// A request to sign the token for a period of at most
+    /// [`TokenVerification::DEFAULT_MAX_VALIDITY`].
+    #[must_use]
+    pub const fn new(token: &'a Token, period: Period) -> Self {
+        Self { token, period, max_validity: TokenVerification::DEFAULT_MAX_VALIDITY }
+    }
+
+    /// Sets how long the token may be valid, from its start to its end.
+    ///
+    /// Verifiers refuse what is valid for more than 60 minutes unless they were told otherwise.
+    #[must_use]
+    pub const fn with_max_validity(mut self, validity: Duration) -> Self {
+        self.max_validity = validity;
+        self
+    }
+
+    /// Signs as a member, with the member's key.
+    ///
+    /// # Errors
+    /// As [`Self::by_member`] and [`UnsignedTokenBundle::sign`].
+    pub fn sign_by_member(
+        &self,
+        id: &MemberIdBundle<'_>,
+        signer: &dyn Signer,
+    ) -> Result<TokenBundle, TokenIssueError> {
+        Ok(self.by_member(id, signer.hash())?.sign(signer)?)
+    }
+
+    /// Signs as the organisation on behalf of a member, with the organisation's key.
+    ///
+    /// # Errors
+    /// As [`Self::by_organisation`] and [`UnsignedTokenBundle::sign`].
+    pub fn sign_by_organisation(
+        &self,
+        organisation: &OrganisationCertificate,
+        dnssec_chain: &[impl AsRef<[u8]>],
+        member: &Member,
+        signer: &dyn Signer,
+    ) -> Result<TokenBundle, TokenIssueError> {
+        let unsigned = self.by_organisation(organisation, dnssec_chain, member, signer.hash())?;
+        Ok(unsigned.sign(signer)?)
+    }
+
+    /// Prepares a signature by a member, whose key is to sign with this hash.
+    ///
+    /// # Errors
+    /// [`TokenIssueError::Validity`], [`TokenIssueError::Size`], and [`TokenIssueError::Issue`] as
+    /// [`SignatureRequest::by_member`].
+    pub fn by_member(
+        &self,
+        id: &MemberIdBundle<'_>,
+        hash: Hash,
+    ) -> Result<UnsignedTokenBundle, TokenIssueError> {
+        self.prepare(|request| request.by_member(id, hash))
+    }
+
+    /// Prepares a signature by the organisation, whose key is to sign with this hash, on behalf
+    /// of a member.
+    ///
+    /// # Errors
+    /// [`TokenIssueError::Validity`], [`TokenIssueError::Size`], and [`TokenIssueError::Issue`] as
+    /// [`SignatureRequest::by_organisation`].
+    pub fn by_organisation(
+        &self,
+        organisation: &OrganisationCertificate,
+        dnssec_chain: &[impl AsRef<[u8]>],
+        member: &Member,
+        hash: Hash,
+    ) -> Result<UnsignedTokenBundle, TokenIssueError> {
+        self.prepare(|request| request.by_organisation(organisation, dnssec_chain, member, hash))
+    }
+
+    fn prepare(
+        &self,
+        prepare: impl FnOnce(SignatureRequest<'_>) -> Result<Unsigned<SignatureBundleDer>, IssueError>,
+    ) -> Result<UnsignedTokenBundle, TokenIssueError> {
+        let (maximum, found) = (self.max_validity, length(self.period));
+        if found > maximum {
+            return Err(TokenIssueError::Validity { maximum, found });
+        }
+        let plaintext = self.token.to_json();
+        let request = SignatureRequest::new(&SERVICE_OID, plaintext.as_bytes(), self.period);
+        let unsigned = prepare(request)?;
+        let (maximum, found) = (MAX_BUNDLE_OCTETS, unsigned.finished_length());
+        if found > maximum {
+            return Err(TokenIssueError::Size { maximum, found });
+        }
+        Ok(UnsignedTokenBundle(unsigned))
+    }
+}
+
+impl UnsignedTokenBundle {
+    /// What the signature must cover, not hashed yet.
+    #[must_use]
+    pub fn to_be_signed(&self) -> &[u8] {
+        self.0.to_be_signed()
+    }
+
+    /// The hash of message and mask that the signature must use; the salt is as long as it.
+    #[must_use]
+    pub const fn hash(&self) -> Hash {
+        self.0.hash()
+    }
+
+    /// The DER of the `SubjectPublicKeyInfo` of the key that must sign.
+    #[must_use]
+    pub fn subject_public_key_info(&self) -> &[u8] {
+        self.0.subject_public_key_info()
+    }
+
+    /// Finishes the bundle with a signature (RSASSA-PSS), which is verified.
+    ///
+    /// # Errors
+    /// As [`Unsigned::with_signature`].
+    pub fn with_signature(self, signature: &[u8]) -> Result<TokenBundle, SigningError> {
+        self.0.with_signature(signature).map(|bundle| TokenBundle(bundle.into_bytes()))
+    }
+
+    /// Finishes the bundle with a signature by the signer, which is verified.
+    ///
+    /// # Errors
+    /// As [`Unsigned::sign`].
+    pub fn sign(self, signer: &dyn Signer) -> Result<TokenBundle, SigningError> {
+        self.0.sign(signer).map(|bundle| TokenBundle(bundle.into_bytes()))
+    }
+}
+
+fn length(period: Period) -> Duration {
+    let (start, end) = (period.start().as_millisecond(), period.end().as_millisecond());
+    Duration::from_millis(end.abs_diff(start))
+}
