@@ -57,6 +57,8 @@ mod member;
 mod organisation;
 mod period;
 mod published_key;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod timestamp;
 mod txt_record;
 mod verify;

@@ -1,12 +1,16 @@
 //! Signatures and digests: the only folder that names the cryptographic library.
 
 mod digest;
+#[cfg(feature = "testing")]
+mod plain_rsa;
 mod public_key;
 #[cfg(feature = "issue")]
 mod random;
 #[cfg(feature = "issue")]
 mod rsa_signer;
 mod signature;
+#[cfg(feature = "testing")]
+mod zone_signer;
 
 pub(crate) use digest::Digest;
 pub use digest::Hash;
@@ -17,3 +21,7 @@ pub(crate) use random::random_octets;
 #[cfg(feature = "issue")]
 pub use rsa_signer::{KeyError, RsaSigner};
 pub use signature::{DirectVerifier, SignatureCheck, SignatureVerifier};
+#[cfg(feature = "testing")]
+pub use zone_signer::ZoneAlgorithm;
+#[cfg(feature = "testing")]
+pub(crate) use zone_signer::{ZoneSigner, delegation_digest};

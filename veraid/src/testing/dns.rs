@@ -1,0 +1,254 @@
+//! A mock DNS: signed zones from the root down, and the responses that prove their records.
+
+use std::collections::BTreeMap;
+
+use domain::base::{Name, ToName as _};
+
+use super::name::{canonical, parse, shown};
+use super::record::{kind, txt_data};
+use super::{MockError, MockMessage, MockRecord, MockRecordSet, MockZone};
+use crate::{Period, TrustAnchor};
+
+type CanonicalName = Name<Vec<u8>>;
+
+/// A mock DNS: a signed root, and zones and TXT records below it. For tests alone.
+///
+/// A name belongs to the deepest zone above it, so that zones may skip labels (`example.co.jp`
+/// below `jp`) and records may lie deep in their zone.
+///
+/// ```
+/// use veraid::testing::MockDns;
+/// use veraid::{DnssecChain, Period, Timestamp};
+///
+/// let start: Timestamp = "2026-01-01T00:00:00Z".parse()?;
+/// let end: Timestamp = "2026-02-01T00:00:00Z".parse()?;
+/// let dns = MockDns::new(Period::new(start, end).expect("starts before it ends"))?
+///     .with_zones(["com", "example.com"])?
+///     .with_txt("_veraid.example.com", "some text")?;
+///
+/// let messages = dns.chain("_veraid.example.com")?;
+/// let chain = DnssecChain::from_messages(messages.iter().map(Vec::as_slice))?;
+/// let proven = chain.verify_at("_veraid.example.com", end, &dns.trust_anchors()?)?;
+/// assert_eq!(proven.records(), [[b"some text"]]);
+/// assert_eq!(proven.zone(), "example.com.");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MockDns {
+    zones: BTreeMap<CanonicalName, MockZone>,
+    texts: BTreeMap<CanonicalName, Vec<Vec<u8>>>,
+    sets: BTreeMap<(CanonicalName, u16), MockRecordSet>,
+    form: ResponseForm,
+}
+
+/// What the messages of a chain look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResponseForm {
+    /// As a validating resolver sends them: flags, compressed names, proofs of what is not
+    /// there, EDNS.
+    #[default]
+    Resolver,
+    /// As deployed implementations write them anew: ID and flags 0, the answer alone,
+    /// uncompressed names.
+    Reencoded,
+}
+
+impl MockDns {
+    /// A DNS with a root alone, which has a new ECDSA P-256 key.
+    ///
+    /// # Errors
+    /// [`MockError::Key`] if the system has no randomness.
+    pub fn new(period: Period) -> Result<Self, MockError> {
+        let root = MockZone::new(".", period)?;
+        let zones = BTreeMap::from([(Name::root_vec(), root)]);
+        let (texts, sets) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { zones, texts, sets, form: ResponseForm::default() })
+    }
+
+    /// Adds a zone, or replaces the one of that name, as the root `.`.
+    ///
+    /// # Errors
+    /// [`MockError::Name`].
+    pub fn with_zone(mut self, zone: MockZone) -> Result<Self, MockError> {
+        self.zones.insert(canonical(&zone.name)?, zone);
+        Ok(self)
+    }
+
+    /// Adds zones with new ECDSA P-256 keys, whose signatures hold when the root's do.
+    ///
+    /// # Errors
+    /// [`MockError::Name`].
+    pub fn with_zones<'n>(
+        mut self,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Self, MockError> {
+        let period = self.zone_mut(".")?.period;
+        for name in names {
+            self = self.with_zone(MockZone::new(name, period)?)?;
+        }
+        Ok(self)
+    }
+
+    /// Adds a TXT record of one character-string.
+    ///
+    /// # Errors
+    /// [`MockError::Name`], [`MockError::TooLong`] above 255 octets.
+    pub fn with_txt(self, owner: &str, value: &str) -> Result<Self, MockError> {
+        self.with_txt_strings(owner, &[value])
+    }
+
+    /// Adds a TXT record of several character-strings.
+    ///
+    /// # Errors
+    /// [`MockError::Name`], [`MockError::TooLong`] above 255 octets.
+    pub fn with_txt_strings(
+        mut self,
+        owner: &str,
+        strings: &[impl AsRef<[u8]>],
+    ) -> Result<Self, MockError> {
+        self.texts.entry(canonical(owner)?).or_default().push(txt_data(strings)?);
+        Ok(self)
+    }
+
+    /// Answers with this set where it has its owner and type, whatever the zones say.
+    ///
+    /// # Errors
+    /// [`MockError::Name`].
+    pub fn with_record_set(mut self, set: MockRecordSet) -> Result<Self, MockError> {
+        self.sets.insert((canonical(&set.owner)?, set.kind), set);
+        Ok(self)
+    }
+
+    /// Sets what the messages look like.
+    #[must_use]
+    pub const fn with_form(mut self, form: ResponseForm) -> Self {
+        self.form = form;
+        self
+    }
+
+    /// The zone of this name, to alter it.
+    ///
+    /// # Errors
+    /// [`MockError::Name`], [`MockError::NoZone`].
+    pub fn zone_mut(&mut self, name: &str) -> Result<&mut MockZone, MockError> {
+        let zone = self.zones.get_mut(&canonical(name)?);
+        zone.ok_or_else(|| MockError::NoZone(name.to_owned()))
+    }
+
+    /// The root's entry keys as trust anchors, with SHA-256.
+    ///
+    /// # Errors
+    /// [`MockError::TrustAnchor`] if one has an algorithm that nothing verifies.
+    pub fn trust_anchors(&self) -> Result<Vec<TrustAnchor>, MockError> {
+        self.zone_of(&Name::root_vec())?.entry_keys().map(|key| trust_anchor(key, 2)).collect()
+    }
+
+    /// The messages that prove the TXT records of `owner`: DNSKEY of the root and each label
+    /// down to it, DS of the same but the root, and TXT.
+    ///
+    /// # Errors
+    /// As [`Self::response`].
+    pub fn chain(&self, owner: &str) -> Result<Vec<Vec<u8>>, MockError> {
+        self.chain_messages(owner)?.iter().map(MockMessage::compose).collect()
+    }
+
+    /// As [`Self::chain`], before the messages are composed.
+    ///
+    /// # Errors
+    /// As [`Self::response`].
+    pub fn chain_messages(&self, owner: &str) -> Result<Vec<MockMessage>, MockError> {
+        let owner = parse(owner)?;
+        let mut names: Vec<String> =
+            owner.iter_suffixes().map(|name| name.fmt_with_dot().to_string()).collect();
+        names.reverse();
+        let keys = names.iter().map(|name| (name, kind::DNSKEY));
+        let delegations = names.iter().skip(1).map(|name| (name, kind::DS));
+        let text = shown(&owner);
+        let questions = keys.chain(delegations).chain([(&text, kind::TXT)]);
+        questions.map(|(name, kind)| self.response(name, kind)).collect()
+    }
+
+    /// The response to a question about DNSKEY, DS or TXT records.
+    ///
+    /// Where there are none, it has NOERROR and the proof of that.
+    ///
+    /// # Errors
+    /// [`MockError::Name`], [`MockError::Period`], [`MockError::Signing`],
+    /// [`MockError::DigestType`].
+    pub fn response(&self, owner: &str, kind: u16) -> Result<MockMessage, MockError> {
+        let mut message = MockMessage::response(owner, kind);
+        match self.record_set(owner, kind)? {
+            Some(set) => message.answer = set.records()?,
+            None => message.authority = self.denial(owner, kind)?,
+        }
+        match self.form {
+            ResponseForm::Resolver => {
+                // EDNS with 1232 octets and the flag DO (RFC 6891, 6.1.2; RFC 3225, 3).
+                let options = MockRecord { class: 1232, ..MockRecord::new(".", kind::OPT, vec![]) };
+                message.additional.push(options.with_ttl(0x8000));
+            }
+            ResponseForm::Reencoded => {
+                (message.flags, message.is_compressed) = (0, false);
+                message.authority.clear();
+            }
+        }
+        Ok(message)
+    }
+
+    /// The set that answers a question, with the signatures to make; alter it and give it back
+    /// to [`Self::with_record_set`].
+    ///
+    /// # Errors
+    /// [`MockError::Name`], [`MockError::Period`], [`MockError::DigestType`].
+    pub fn record_set(&self, owner: &str, kind: u16) -> Result<Option<MockRecordSet>, MockError> {
+        let name = canonical(owner)?;
+        if let Some(set) = self.sets.get(&(name.clone(), kind)) {
+            return Ok(Some(set.clone()));
+        }
+        match (kind, self.zones.get(&name), self.texts.get(&name)) {
+            (kind::DNSKEY, Some(zone), _) => zone.key_set().map(Some),
+            (kind::DS, Some(zone), _) if !name.is_root() => {
+                let parent = self.zone_above(&name, kind)?;
+                parent.sign(owner, kind, zone.delegation()?).map(Some)
+            }
+            (kind::TXT, _, Some(texts)) => {
+                self.zone_above(&name, kind)?.sign(owner, kind, texts.clone()).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The proof that there are no such records (RFC 4035, 3.1.3.1).
+    fn denial(&self, owner: &str, kind: u16) -> Result<Vec<MockRecord>, MockError> {
+        let name = canonical(owner)?;
+        let zone = self.zone_above(&name, kind)?;
+        let mut records = Vec::new();
+        let kinds: &[u16] = if self.texts.contains_key(&name) { &[kind::TXT] } else { &[] };
+        for record in [MockRecord::soa(&zone.name)?, MockRecord::nsec(&shown(&name), kinds)?] {
+            records.extend(zone.sign(&record.owner, record.kind, vec![record.data])?.records()?);
+        }
+        Ok(records)
+    }
+
+    /// The deepest zone that has the name; delegations are in the one above (RFC 4035, 2.4).
+    fn zone_above(&self, name: &CanonicalName, kind: u16) -> Result<&MockZone, MockError> {
+        if kind == kind::DS && !name.is_root() {
+            let parent = name.iter_suffixes().nth(1).map(|parent| parent.to_vec());
+            return self.zone_of(&parent.unwrap_or_else(Name::root_vec));
+        }
+        self.zone_of(name)
+    }
+
+    fn zone_of(&self, name: &CanonicalName) -> Result<&MockZone, MockError> {
+        let zone = name.iter_suffixes().find_map(|suffix| self.zones.get(&suffix.to_vec()));
+        zone.ok_or_else(|| MockError::NoZone(shown(name)))
+    }
+}
+
+/// The trust anchor for a key of the root.
+fn trust_anchor(key: &super::MockKey, digest_type: u8) -> Result<TrustAnchor, MockError> {
+    let data = key.ds_data(".", digest_type)?;
+    let digest = data.get(4..).unwrap_or_default().to_vec();
+    Ok(TrustAnchor::new(key.key_tag(), key.algorithm, digest_type, digest)?)
+}

@@ -1,0 +1,222 @@
+//! The keys of mock zones.
+
+use std::fmt;
+use std::sync::Arc;
+
+use domain::base::iana::SecurityAlgorithm;
+use domain::rdata::Dnskey;
+
+use super::MockError;
+use super::name::canonical;
+use crate::crypto::{ZoneAlgorithm, ZoneSigner, delegation_digest};
+
+/// A key of a mock zone: the fields of its DNSKEY record, and the private key.
+///
+/// The fields can be altered; the private key stays, so that a key with another number of
+/// algorithm, or with the flag [`Self::REVOKE`], still signs. Clones share the private key.
+///
+/// ```
+/// use veraid::testing::{MockKey, ZoneAlgorithm};
+///
+/// let mut key = MockKey::generate(ZoneAlgorithm::Ed25519)?;
+/// assert_eq!((key.flags, key.protocol, key.algorithm), (257, 3, 15));
+/// let tag = key.key_tag();
+/// key.flags |= MockKey::REVOKE;
+/// assert_eq!(key.key_tag(), tag + 128);
+/// # Ok::<(), veraid::testing::MockError>(())
+/// ```
+#[derive(Clone)]
+pub struct MockKey {
+    /// The flags; 257 (zone key and secure entry point) when made.
+    pub flags: u16,
+    /// The protocol; 3 when made.
+    pub protocol: u8,
+    /// The number of the algorithm.
+    pub algorithm: u8,
+    /// The public key (RFC 3110, 2; RFC 6605, 4; RFC 8080, 3).
+    pub public_key: Vec<u8>,
+    kind: ZoneAlgorithm,
+    pkcs8: Option<Arc<[u8]>>,
+    signer: Arc<ZoneSigner>,
+}
+
+impl MockKey {
+    /// The flag of a key that may sign its zone's records (RFC 4034, 2.1.1).
+    pub const ZONE: u16 = 0x0100;
+    /// The flag of a key that delegations name, and that signs the keys (RFC 4034, 2.1.1).
+    pub const SECURE_ENTRY_POINT: u16 = 0x0001;
+    /// The flag of a revoked key (RFC 5011, 2.1).
+    pub const REVOKE: u16 = 0x0080;
+
+    /// Makes a key; RSA keys have 2048 bits, and take a while.
+    ///
+    /// # Errors
+    /// [`MockError::Key`] if the system has no randomness.
+    pub fn generate(algorithm: ZoneAlgorithm) -> Result<Self, MockError> {
+        Self::generate_rsa(algorithm, 2048)
+    }
+
+    /// Makes an RSA key of 2048, 3072 or 4096 bits; other sizes come from [`Self::from_pkcs8`].
+    ///
+    /// # Errors
+    /// [`MockError::Key`] for another size.
+    pub fn generate_rsa(algorithm: ZoneAlgorithm, bits: usize) -> Result<Self, MockError> {
+        let pkcs8 = ZoneSigner::generate_pkcs8(algorithm, bits);
+        Self::from_pkcs8(algorithm, &pkcs8.ok_or_else(|| no_key(algorithm))?)
+    }
+
+    /// Reads a key in DER PKCS #8, so that the same one is used each time.
+    ///
+    /// RSA and Ed25519 then sign the same octets each time, ECDSA does not.
+    ///
+    /// # Errors
+    /// [`MockError::Key`] if it is no such key.
+    pub fn from_pkcs8(algorithm: ZoneAlgorithm, pkcs8: &[u8]) -> Result<Self, MockError> {
+        let signer = ZoneSigner::from_pkcs8(algorithm, pkcs8).ok_or_else(|| no_key(algorithm))?;
+        let key = Self::new(algorithm, signer);
+        Ok(Self { pkcs8: Some(Arc::from(pkcs8)), ..key })
+    }
+
+    fn new(kind: ZoneAlgorithm, signer: ZoneSigner) -> Self {
+        Self {
+            flags: Self::ZONE | Self::SECURE_ENTRY_POINT,
+            protocol: 3,
+            algorithm: kind.number(),
+            public_key: signer.public_key(),
+            kind,
+            pkcs8: None,
+            signer: Arc::new(signer),
+        }
+    }
+
+    /// The private key in DER PKCS #8, or `None` if it was made by [`Self::with_exponent`].
+    #[must_use]
+    pub fn to_pkcs8(&self) -> Option<&[u8]> {
+        self.pkcs8.as_deref()
+    }
+
+    /// Takes the flag [`Self::SECURE_ENTRY_POINT`] away: a key for all records but the keys.
+    #[must_use]
+    pub const fn into_zone_signing_key(mut self) -> Self {
+        self.flags &= !Self::SECURE_ENTRY_POINT;
+        self
+    }
+
+    /// The key's tag (RFC 4034, appendix B).
+    #[must_use]
+    pub fn key_tag(&self) -> u16 {
+        let algorithm = SecurityAlgorithm::from_int(self.algorithm);
+        let key = Dnskey::new(self.flags, self.protocol, algorithm, &self.public_key);
+        // A key that no record can hold is refused when the record is composed.
+        key.map(|key| key.key_tag()).unwrap_or_default()
+    }
+
+    /// The data of the DNSKEY record (RFC 4034, 2.1).
+    #[must_use]
+    pub fn dnskey_data(&self) -> Vec<u8> {
+        let flags = self.flags.to_be_bytes();
+        [&flags, [self.protocol, self.algorithm].as_slice(), &self.public_key].concat()
+    }
+
+    /// The data of the DS record of a zone with this key (RFC 4034, 5.1); digest types 1, 2, 4.
+    ///
+    /// # Errors
+    /// [`MockError::Name`], [`MockError::DigestType`].
+    pub fn ds_data(&self, zone: &str, digest_type: u8) -> Result<Vec<u8>, MockError> {
+        let zone = canonical(zone)?;
+        let digest = delegation_digest(digest_type, &[zone.as_slice(), &self.dnskey_data()]);
+        let digest = digest.ok_or(MockError::DigestType(digest_type))?;
+        let tag = self.key_tag().to_be_bytes();
+        Ok([&tag, [self.algorithm, digest_type].as_slice(), &digest].concat())
+    }
+
+    /// Signs octets with the private key.
+    ///
+    /// # Errors
+    /// [`MockError::Signing`] if the modulus is too short for the hash.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, MockError> {
+        self.signer.sign(message).ok_or_else(|| MockError::Signing(self.key_tag()))
+    }
+
+    /// The RSA key of the same modulus with another public exponent, of any length (big-endian).
+    ///
+    /// # Errors
+    /// [`MockError::Key`] if this is no RSA key, or no private exponent fits.
+    pub fn with_exponent(&self, exponent: &[u8]) -> Result<Self, MockError> {
+        let signer = self.signer.with_exponent(self.kind, exponent);
+        let signer = signer.ok_or_else(|| no_key(self.kind))?;
+        let public_key = signer.public_key();
+        Ok(Self { public_key, pkcs8: None, signer: Arc::new(signer), ..self.clone() })
+    }
+
+    /// Another key of this algorithm, with these flags and this tag, that signs.
+    ///
+    /// RSA keys share the modulus and differ in the exponent. Others are found by making some
+    /// 65,000 keys, which takes seconds.
+    ///
+    /// # Errors
+    /// [`MockError::NoCollision`] if none is found.
+    pub fn colliding(&self) -> Result<Self, MockError> {
+        let is_rsa = self.signer.public_key_with_exponent(&[3]).is_some();
+        let found = if is_rsa { self.colliding_exponent() } else { self.colliding_key() };
+        found.ok_or_else(|| MockError::NoCollision(self.key_tag()))
+    }
+
+    /// This key with other octets in the middle of its public key, so that it has the tag.
+    ///
+    /// Nothing that it signs verifies: it is for what only looks like a key.
+    ///
+    /// # Errors
+    /// [`MockError::NoCollision`] if none is found.
+    pub fn forged(&self, tag: u16) -> Result<Self, MockError> {
+        let mut key = self.clone();
+        let middle = key.public_key.len() / 2;
+        for pair in 0..=u16::MAX {
+            if let Some(octets) = key.public_key.get_mut(middle..middle + 2) {
+                octets.copy_from_slice(&pair.to_be_bytes());
+            }
+            if key.key_tag() == tag && key.public_key != self.public_key {
+                return Ok(key);
+            }
+        }
+        Err(MockError::NoCollision(tag))
+    }
+
+    fn colliding_exponent(&self) -> Option<Self> {
+        let tag = self.key_tag();
+        // Odd, and as long as 65537, the usual one.
+        (0x01_0003_u32..0x100_0000).step_by(2).find_map(|exponent| {
+            let [_, exponent @ ..] = exponent.to_be_bytes();
+            let public_key = self.signer.public_key_with_exponent(&exponent)?;
+            let candidate = Self { public_key, ..self.clone() };
+            let is_other = candidate.public_key != self.public_key && candidate.key_tag() == tag;
+            is_other.then(|| self.with_exponent(&exponent).ok()).flatten()
+        })
+    }
+
+    fn colliding_key(&self) -> Option<Self> {
+        let tag = self.key_tag();
+        // Each one fails with probability 1 - 2^-16, so that all do with e^-32.
+        (0..32 << 16).find_map(|_| {
+            let mut candidate = Self::generate(self.kind).ok()?;
+            candidate.flags = self.flags;
+            candidate.algorithm = self.algorithm;
+            (candidate.key_tag() == tag).then_some(candidate)
+        })
+    }
+}
+
+/// Shows what is public.
+impl fmt::Debug for MockKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockKey")
+            .field("flags", &self.flags)
+            .field("algorithm", &self.algorithm)
+            .field("key_tag", &self.key_tag())
+            .finish_non_exhaustive()
+    }
+}
+
+const fn no_key(algorithm: ZoneAlgorithm) -> MockError {
+    MockError::Key { algorithm: algorithm.number() }
+}

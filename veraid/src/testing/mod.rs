@@ -1,0 +1,50 @@
+//! A mock DNS with signed zones, for tests; never enable it in production.
+//!
+//! What it makes is real: real keys, real signatures, real messages, which verify from the trust
+//! anchor of a mock root. It reads no clock and does no I/O.
+//!
+//! - [`MockDns`] is what most tests want: zones, TXT records, the chain and the trust anchors.
+//! - [`MockZone`] and [`MockKey`] choose algorithms, roles, digests and times.
+//! - [`MockRecordSet`], [`MockSignature`] and [`MockMessage`] let a test alter everything,
+//!   before it is signed and after: [`MockDns::record_set`] and [`MockDns::chain_messages`] give
+//!   them out.
+//!
+//! ```
+//! use veraid::testing::{MockDns, MockMessage, kind};
+//! use veraid::{DnssecChain, DnssecError, Period, Timestamp};
+//!
+//! let start: Timestamp = "2026-01-01T00:00:00Z".parse()?;
+//! let end: Timestamp = "2026-02-01T00:00:00Z".parse()?;
+//! let dns = MockDns::new(Period::new(start, end).expect("starts before it ends"))?
+//!     .with_zones(["com", "example.com"])?
+//!     .with_txt("_veraid.example.com", "some text")?;
+//!
+//! // The TXT records as if they came from a wildcard.
+//! let mut set = dns.record_set("_veraid.example.com", kind::TXT)?.expect("there is one");
+//! set.signatures[0].labels -= 1;
+//! let dns = dns.with_record_set(set)?;
+//!
+//! let messages = dns.chain("_veraid.example.com")?;
+//! let chain = DnssecChain::from_messages(messages.iter().map(Vec::as_slice))?;
+//! let refused = chain.verify_at("_veraid.example.com", start, &dns.trust_anchors()?);
+//! assert!(matches!(refused, Err(DnssecError::Wildcard { expected: 3, found: 2, .. })));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod dns;
+mod error;
+mod key;
+mod message;
+mod name;
+mod record;
+mod record_set;
+mod zone;
+
+pub use crate::crypto::ZoneAlgorithm;
+pub use dns::{MockDns, ResponseForm};
+pub use error::MockError;
+pub use key::MockKey;
+pub use message::{MockMessage, MockQuestion};
+pub use record::{MockRecord, kind};
+pub use record_set::{MockRecordSet, MockSignature};
+pub use zone::MockZone;

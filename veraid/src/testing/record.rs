@@ -1,0 +1,142 @@
+//! Records of mock zones, in which everything can be altered.
+
+use super::name::{canonical, parse};
+use super::{MockError, MockKey};
+
+/// The numbers of the types that chains have to do with (IANA "Resource Record TYPEs").
+pub mod kind {
+    /// An alias.
+    pub const CNAME: u16 = 5;
+    /// The start of a zone.
+    pub const SOA: u16 = 6;
+    /// Text.
+    pub const TXT: u16 = 16;
+    /// The alias of a subtree.
+    pub const DNAME: u16 = 39;
+    /// The parameters of a message (RFC 6891).
+    pub const OPT: u16 = 41;
+    /// The name of a delegated zone's key.
+    pub const DS: u16 = 43;
+    /// A signature over a set of records.
+    pub const RRSIG: u16 = 46;
+    /// What is not there.
+    pub const NSEC: u16 = 47;
+    /// A zone's key.
+    pub const DNSKEY: u16 = 48;
+}
+
+/// A record: owner, type, class, TTL and data.
+///
+/// Names are in presentation form, the data as on the wire.
+///
+/// ```
+/// use veraid::testing::{MockRecord, kind};
+///
+/// let record = MockRecord::txt("_veraid.example.com", &["some text"])?;
+/// assert_eq!((record.kind, record.ttl), (kind::TXT, 300));
+/// assert_eq!(record.data, b"\x09some text");
+/// # Ok::<(), veraid::testing::MockError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MockRecord {
+    /// Whose record it is.
+    pub owner: String,
+    /// Its type, as [`kind::TXT`].
+    pub kind: u16,
+    /// Its class; 1 (the Internet) when made.
+    pub class: u16,
+    /// How long it may be cached, in seconds; 300 when made.
+    pub ttl: u32,
+    /// The data.
+    pub data: Vec<u8>,
+}
+
+impl MockRecord {
+    /// A record of any type and data.
+    #[must_use]
+    pub fn new(owner: &str, kind: u16, data: Vec<u8>) -> Self {
+        Self { owner: owner.to_owned(), kind, class: 1, ttl: 300, data }
+    }
+
+    /// A TXT record of character-strings (RFC 1035, 3.3.14).
+    ///
+    /// # Errors
+    /// [`MockError::TooLong`] if one of them has more than 255 octets.
+    pub fn txt(owner: &str, strings: &[impl AsRef<[u8]>]) -> Result<Self, MockError> {
+        Ok(Self::new(owner, kind::TXT, txt_data(strings)?))
+    }
+
+    /// A DNSKEY record.
+    #[must_use]
+    pub fn dnskey(zone: &str, key: &MockKey) -> Self {
+        Self::new(zone, kind::DNSKEY, key.dnskey_data())
+    }
+
+    /// A DS record.
+    ///
+    /// # Errors
+    /// As [`MockKey::ds_data`].
+    pub fn ds(zone: &str, key: &MockKey, digest_type: u8) -> Result<Self, MockError> {
+        Ok(Self::new(zone, kind::DS, key.ds_data(zone, digest_type)?))
+    }
+
+    /// A CNAME record.
+    ///
+    /// # Errors
+    /// [`MockError::Name`] for the target.
+    pub fn cname(owner: &str, target: &str) -> Result<Self, MockError> {
+        Ok(Self::new(owner, kind::CNAME, canonical(target)?.as_slice().to_vec()))
+    }
+
+    /// An NSEC record that proves that its owner has signatures and these types alone: its
+    /// span ends at the first name below the owner (RFC 9824, 3).
+    ///
+    /// # Errors
+    /// [`MockError::Name`].
+    pub fn nsec(owner: &str, kinds: &[u16]) -> Result<Self, MockError> {
+        let next = parse(&format!("\\000.{}", owner.strip_suffix('.').unwrap_or(owner)))?;
+        let kinds = kinds.iter().chain(&[kind::RRSIG, kind::NSEC]);
+        let mut bitmap = [0_u8; 32];
+        for kind in kinds {
+            if let Some(octet) = bitmap.get_mut(usize::from(kind / 8)) {
+                *octet |= 0x80 >> (kind % 8);
+            }
+        }
+        // All types of chains are in the first window (RFC 4034, 4.1.2).
+        let used = bitmap.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+        let length = u8::try_from(used).unwrap_or(u8::MAX);
+        let bitmap: Vec<u8> = bitmap.into_iter().take(used).collect();
+        Ok(Self::new(owner, kind::NSEC, [next.as_slice(), &[0, length], &bitmap].concat()))
+    }
+
+    /// The SOA record of a zone (RFC 1035, 3.3.13).
+    ///
+    /// # Errors
+    /// [`MockError::Name`].
+    pub fn soa(zone: &str) -> Result<Self, MockError> {
+        let name = canonical(zone)?;
+        let numbers = [1_u32, 7200, 3600, 1_209_600, 300].map(u32::to_be_bytes);
+        let mailbox = [b"\x0ahostmaster", name.as_slice()].concat();
+        let data = [name.as_slice(), &mailbox, numbers.as_flattened()].concat();
+        Ok(Self::new(zone, kind::SOA, data))
+    }
+
+    /// Sets the TTL, in seconds.
+    #[must_use]
+    pub const fn with_ttl(mut self, ttl: u32) -> Self {
+        self.ttl = ttl;
+        self
+    }
+}
+
+/// The data of a TXT record.
+pub(super) fn txt_data(strings: &[impl AsRef<[u8]>]) -> Result<Vec<u8>, MockError> {
+    let mut data = Vec::new();
+    for string in strings {
+        let string = string.as_ref();
+        let length = u8::try_from(string.len());
+        data.push(length.map_err(|_| MockError::TooLong("character-string"))?);
+        data.extend_from_slice(string);
+    }
+    Ok(data)
+}

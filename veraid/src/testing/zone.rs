@@ -1,0 +1,127 @@
+//! Mock zones: a name, keys, and when their signatures hold.
+
+use super::record::kind;
+use super::{MockError, MockKey, MockRecordSet, ZoneAlgorithm};
+use crate::Period;
+
+/// A signed zone of a [`MockDns`](super::MockDns).
+///
+/// Where some keys have the flag [`MockKey::SECURE_ENTRY_POINT`] and others don't, the former
+/// sign the keys and the latter the rest; else all sign all.
+///
+/// ```
+/// use veraid::testing::{MockKey, MockZone, ZoneAlgorithm};
+/// use veraid::Period;
+///
+/// # fn zone(period: Period) -> Result<MockZone, veraid::testing::MockError> {
+/// let algorithm = ZoneAlgorithm::RsaSha256;
+/// let zone = MockZone::new("example.com", period)?
+///     .with_keys([
+///         MockKey::generate(algorithm)?,
+///         MockKey::generate(algorithm)?.into_zone_signing_key(),
+///     ])
+///     .with_digest_types([4]);
+/// # Ok(zone)
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct MockZone {
+    /// The zone's name.
+    pub name: String,
+    /// The keys that sign; one of ECDSA P-256 when made.
+    pub keys: Vec<MockKey>,
+    /// Keys that are published beside them and don't sign; none when made.
+    pub standby_keys: Vec<MockKey>,
+    /// The types of digest in the delegation; 2 (SHA-256) when made.
+    pub digest_types: Vec<u8>,
+    /// The TTL of all records, in seconds; 300 when made.
+    pub ttl: u32,
+    /// When the signatures hold, in whole seconds.
+    pub period: Period,
+}
+
+impl MockZone {
+    /// A zone with a new ECDSA P-256 key.
+    ///
+    /// # Errors
+    /// [`MockError::Key`] if the system has no randomness.
+    pub fn new(name: &str, period: Period) -> Result<Self, MockError> {
+        Ok(Self {
+            name: name.to_owned(),
+            keys: vec![MockKey::generate(ZoneAlgorithm::EcdsaP256Sha256)?],
+            standby_keys: Vec::new(),
+            digest_types: vec![2],
+            ttl: 300,
+            period,
+        })
+    }
+
+    /// Sets the keys that sign.
+    #[must_use]
+    pub fn with_keys(mut self, keys: impl IntoIterator<Item = MockKey>) -> Self {
+        self.keys = keys.into_iter().collect();
+        self
+    }
+
+    /// Sets the keys that are published and don't sign.
+    #[must_use]
+    pub fn with_standby_keys(mut self, keys: impl IntoIterator<Item = MockKey>) -> Self {
+        self.standby_keys = keys.into_iter().collect();
+        self
+    }
+
+    /// Sets the types of digest in the delegation: 1, 2 or 4.
+    #[must_use]
+    pub fn with_digest_types(mut self, digest_types: impl IntoIterator<Item = u8>) -> Self {
+        self.digest_types = digest_types.into_iter().collect();
+        self
+    }
+
+    /// Sets the TTL of all records, in seconds.
+    #[must_use]
+    pub const fn with_ttl(mut self, ttl: u32) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// The keys that delegations name, and that sign the keys.
+    pub fn entry_keys(&self) -> impl Iterator<Item = &MockKey> {
+        self.keys_for(true)
+    }
+
+    /// A set of records in this zone, with its signatures.
+    pub(super) fn sign(
+        &self,
+        owner: &str,
+        kind: u16,
+        data: Vec<Vec<u8>>,
+    ) -> Result<MockRecordSet, MockError> {
+        let mut set = MockRecordSet { ttl: self.ttl, ..MockRecordSet::new(owner, kind, data) };
+        for key in self.keys_for(kind == kind::DNSKEY) {
+            set.sign_with(key, &self.name, self.period)?;
+        }
+        Ok(set)
+    }
+
+    /// The set of this zone's keys.
+    pub(super) fn key_set(&self) -> Result<MockRecordSet, MockError> {
+        let keys = self.keys.iter().chain(&self.standby_keys);
+        self.sign(&self.name, kind::DNSKEY, keys.map(MockKey::dnskey_data).collect())
+    }
+
+    /// The data of the delegation to this zone.
+    pub(super) fn delegation(&self) -> Result<Vec<Vec<u8>>, MockError> {
+        let digest_types = self.digest_types.iter();
+        digest_types
+            .flat_map(|digest_type| {
+                self.entry_keys().map(|key| key.ds_data(&self.name, *digest_type))
+            })
+            .collect()
+    }
+
+    fn keys_for(&self, is_entry: bool) -> impl Iterator<Item = &MockKey> {
+        let has_flag = |key: &MockKey| key.flags & MockKey::SECURE_ENTRY_POINT != 0;
+        let has_both = self.keys.iter().any(has_flag) && !self.keys.iter().all(has_flag);
+        self.keys.iter().filter(move |key| !has_both || has_flag(key) == is_entry)
+    }
+}

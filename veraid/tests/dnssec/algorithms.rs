@@ -1,0 +1,86 @@
+//! Every algorithm, digest and division of keys.
+
+use veraid::testing::{MockKey, ResponseForm, ZoneAlgorithm};
+
+use super::{OWNER, assert_holds, dns, key, zone};
+
+/// Keys that were made for this test: the library makes none of these sizes.
+const RSA_1024: &[u8] = include_bytes!("rsa-1024.pk8");
+
+const VERIFIABLE: [ZoneAlgorithm; 5] = [
+    ZoneAlgorithm::RsaSha256,
+    ZoneAlgorithm::RsaSha512,
+    ZoneAlgorithm::EcdsaP256Sha256,
+    ZoneAlgorithm::EcdsaP384Sha384,
+    ZoneAlgorithm::Ed25519,
+];
+
+#[test]
+fn every_algorithm_verifies_in_root_and_child() {
+    for algorithm in VERIFIABLE {
+        for name in [".", "example.com"] {
+            let dns = dns().with_zone(zone(name).with_keys([key(algorithm)])).unwrap();
+            assert_holds(&dns, OWNER, "example.com.");
+        }
+    }
+}
+
+#[test]
+fn rsa_verifies_from_1024_to_4096_bits() {
+    for algorithm in [ZoneAlgorithm::RsaSha256, ZoneAlgorithm::RsaSha512] {
+        for key in [
+            MockKey::from_pkcs8(algorithm, RSA_1024).unwrap(),
+            MockKey::generate_rsa(algorithm, 3072).unwrap(),
+            MockKey::generate_rsa(algorithm, 4096).unwrap(),
+        ] {
+            let dns = dns().with_zone(zone("com").with_keys([key])).unwrap();
+            assert_holds(&dns, OWNER, "example.com.");
+        }
+    }
+}
+
+#[test]
+fn rsa_verifies_with_exponents_to_32_bits() {
+    let rsa = key(ZoneAlgorithm::RsaSha256);
+    // Primes, so that they have a private exponent.
+    for exponent in [[0xff, 0xff, 0xff, 0xfb].as_slice(), &[0xff, 0xff, 0xff, 0xef], &[1, 0, 3]] {
+        let key = rsa.with_exponent(exponent).unwrap();
+        assert!(key.to_pkcs8().is_none());
+        let dns = dns().with_zone(zone("com").with_keys([key])).unwrap();
+        assert_holds(&dns, OWNER, "example.com.");
+    }
+}
+
+#[test]
+fn keys_can_have_roles() {
+    for algorithm in VERIFIABLE {
+        let keys = [key(algorithm).into_zone_signing_key(), key(algorithm)];
+        let dns = dns().with_zone(zone("example.com").with_keys(keys)).unwrap();
+        assert_holds(&dns, OWNER, "example.com.");
+    }
+}
+
+#[test]
+fn each_digest_verifies() {
+    for digest_types in [vec![2], vec![4], vec![2, 4]] {
+        let zone = zone("example.com").with_digest_types(digest_types);
+        assert_holds(&dns().with_zone(zone).unwrap(), OWNER, "example.com.");
+    }
+}
+
+#[test]
+fn each_form_of_response_verifies() {
+    for form in [ResponseForm::Resolver, ResponseForm::Reencoded] {
+        assert_holds(&dns().with_form(form), OWNER, "example.com.");
+    }
+}
+
+#[test]
+fn a_key_is_read_again_and_signs_the_same() {
+    for algorithm in [ZoneAlgorithm::RsaSha256, ZoneAlgorithm::RsaSha1, ZoneAlgorithm::Ed25519] {
+        let key = key(algorithm);
+        let again = MockKey::from_pkcs8(algorithm, key.to_pkcs8().unwrap()).unwrap();
+        assert_eq!(again.dnskey_data(), key.dnskey_data());
+        assert_eq!(again.sign(b"message").unwrap(), key.sign(b"message").unwrap());
+    }
+}
