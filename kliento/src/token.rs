@@ -1,6 +1,6 @@
 //! The token: for whom it is, and what it claims.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for TokenVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Token, A::Error> {
-        let (mut audience, mut claims, mut seen) = (None, None, Vec::new());
+        let (mut audience, mut claims, mut seen) = (None, None, BTreeSet::new());
         while let Some(name) = members.next_key::<String>()? {
             if seen.contains(&name) {
                 return Err(A::Error::custom(format_args!("duplicate member {name:?}")));
@@ -111,7 +111,7 @@ impl<'de> Visitor<'de> for TokenVisitor {
                 // Read in full, so that what is no JSON, such as a lone surrogate, is noticed.
                 _ => drop(members.next_value::<serde_json::Value>()?),
             }
-            seen.push(name);
+            seen.insert(name);
         }
         let audience = audience.ok_or_else(|| A::Error::missing_field("audience"))?;
         Ok(Token { audience, claims: claims.unwrap_or_default() })

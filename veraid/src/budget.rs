@@ -44,6 +44,8 @@ impl Limits {
     pub const RECORDS: usize = 512;
     /// The octets of one chain, in all messages.
     pub const CHAIN_OCTETS: usize = 65_535;
+    /// The labels of the owner, without the root's: two messages for each must fit the chain.
+    pub const LABELS: usize = (Self::MESSAGES - 2) / 2;
     /// The certificates that a signature may attach.
     pub const CERTIFICATES: usize = 32;
     /// The sum of the operations' costs, where RSA-2048 counts 8 (see `PublicKey::cost`).
@@ -134,7 +136,10 @@ impl<'v> Budget<'v> {
             what: "public-key operations",
             maximum: Limits::PUBLIC_KEY_OPERATIONS as usize,
         })?;
-        self.cost = self.cost.checked_sub(check.key.cost()).ok_or(LimitExceeded {
+        // A unit is also what hashing a KiB costs.
+        let hashing = u32::try_from(check.message.len() / 1024).unwrap_or(u32::MAX);
+        let cost = check.key.cost().saturating_add(hashing);
+        self.cost = self.cost.checked_sub(cost).ok_or(LimitExceeded {
             what: "units of public-key work",
             maximum: Limits::COST as usize,
         })?;

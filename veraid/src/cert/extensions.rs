@@ -1,5 +1,7 @@
 //! The certificate extensions that VeraId reads (RFC 5280, 4.2.1).
 
+use std::collections::BTreeSet;
+
 use super::CertificateError;
 use crate::der::{DerError, ObjectIdentifier, Reader, Tag, Value};
 
@@ -43,7 +45,7 @@ impl<'a> Extensions<'a> {
     /// Reads `SEQUENCE OF SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue }`.
     pub(super) fn read(extensions: Option<&Value<'a>>) -> Result<Self, CertificateError> {
         let mut known = Self::default();
-        let mut seen: Vec<&[u8]> = Vec::new();
+        let mut seen = BTreeSet::new();
         let Some(extensions) = extensions else {
             return Ok(known);
         };
@@ -54,12 +56,11 @@ impl<'a> Extensions<'a> {
             let is_critical = read_critical(&mut extension)?;
             let value = extension.read(Tag::OCTET_STRING)?.contents;
             extension.end()?;
-            if seen.contains(&oid) {
+            if !seen.insert(oid) {
                 return Err(CertificateError::DuplicateExtension(ObjectIdentifier::from_contents(
                     oid,
                 )));
             }
-            seen.push(oid);
             known.read_one(oid, is_critical, value)?;
         }
         Ok(known)

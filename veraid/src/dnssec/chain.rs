@@ -155,6 +155,7 @@ impl<'a> DnssecChain<'a> {
         budget: &mut Budget<'_>,
     ) -> Result<TxtRecordSet, DnssecError> {
         let owner_name = canonical_name(owner)?;
+        LimitExceeded::check("labels", owner_name.label_count() - 1, Limits::LABELS)?;
         let suffixes: Vec<&Name<[u8]>> = suffixes(&owner_name).collect();
         let set = self.txt_record_set(owner_name.for_slice())?;
         let mut zone = Zone::root(self, trust_anchors, at, budget)?;

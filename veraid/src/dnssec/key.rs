@@ -108,10 +108,28 @@ impl<'a> Delegation<'a> {
         Some(Self { key_tag, algorithm, hash, digest: anchor.digest() })
     }
 
-    /// Whether it names this key of the zone; `zone` is in canonical form.
-    pub(super) fn names(&self, zone: &Name<[u8]>, key: &ZoneKey<'_>) -> bool {
-        self.key_tag == key.tag
-            && self.algorithm == key.algorithm
-            && self.hash.digest_parts(&[zone.as_slice(), key.rdata]).as_ref() == self.digest
+    fn may_name(&self, key: &ZoneKey<'_>) -> bool {
+        self.key_tag == key.tag && self.algorithm == key.algorithm
     }
+}
+
+/// Whether one of the delegations names this key of the zone; `zone` is in canonical form.
+///
+/// The key is digested once for each hash, however many delegations have its tag.
+pub(super) fn is_named(
+    key: &ZoneKey<'_>,
+    zone: &Name<[u8]>,
+    delegations: &[Delegation<'_>],
+) -> bool {
+    [Hash::Sha256, Hash::Sha384].into_iter().any(|hash| {
+        let mut candidates = delegations
+            .iter()
+            .filter(|delegation| delegation.hash == hash && delegation.may_name(key))
+            .peekable();
+        if candidates.peek().is_none() {
+            return false;
+        }
+        let digest = hash.digest_parts(&[zone.as_slice(), key.rdata]);
+        candidates.any(|delegation| delegation.digest == digest.as_ref())
+    })
 }

@@ -5,7 +5,7 @@ use domain::base::iana::Rtype;
 
 use super::DnssecError;
 use super::chain::DnssecChain;
-use super::key::{Delegation, ZoneKey};
+use super::key::{Delegation, ZoneKey, is_named};
 use super::response::shown;
 use super::rrset::{RecordSet, Signers};
 use crate::budget::Budget;
@@ -85,9 +85,8 @@ impl<'m, 'a> Zone<'m, 'a> {
         let set =
             set.ok_or_else(|| DnssecError::NoRecords { owner: shown(name), kind: "DNSKEY" })?;
         let keys: Vec<_> = set.records.iter().filter_map(|record| ZoneKey::read(record)).collect();
-        let is_named =
-            |key: &&ZoneKey<'_>| delegations.iter().any(|delegation| delegation.names(name, key));
-        let entry_keys: Vec<_> = keys.iter().filter(is_named).copied().collect();
+        let entry_keys: Vec<_> =
+            keys.iter().filter(|key| is_named(key, name, delegations)).copied().collect();
         if entry_keys.is_empty() {
             return Err(DnssecError::UntrustedKeys {
                 zone: shown(name),

@@ -110,20 +110,17 @@ pub enum RetrievalError {
 }
 
 impl ChainRetrieval {
-    /// The labels that an owner may have: two questions for each must fit [`Limits::MESSAGES`].
-    pub const MAX_LABELS: usize = (Limits::MESSAGES - 2) / 2;
-
     /// Starts the retrieval of the TXT records of any owner, with or without the final dot.
     ///
     /// # Errors
     /// [`RetrievalError::Owner`] for what is no domain name, and [`RetrievalError::Limit`] above
-    /// [`Self::MAX_LABELS`].
+    /// [`Limits::LABELS`].
     pub fn new(owner: &str) -> Result<Self, RetrievalError> {
         let name = Name::<Vec<u8>>::vec_from_str(owner)
             .map_err(|_| RetrievalError::Owner(owner.to_owned()))?
             .to_canonical_name::<Vec<u8>>();
         // `label_count` includes the root's.
-        LimitExceeded::check("labels", name.label_count() - 1, Self::MAX_LABELS)?;
+        LimitExceeded::check("labels", name.label_count() - 1, Limits::LABELS)?;
         let exchanges = questions(&name)
             .into_iter()
             .map(|question| Some(Exchange { query: Query::new(question)?, stored: None }))
@@ -136,7 +133,7 @@ impl ChainRetrieval {
     /// [`OrganisationName::txt_owner`].
     ///
     /// # Errors
-    /// [`RetrievalError::Limit`] above [`Self::MAX_LABELS`].
+    /// [`RetrievalError::Limit`] above [`Limits::LABELS`].
     pub fn for_organisation(organisation: &OrganisationName) -> Result<Self, RetrievalError> {
         Self::new(&organisation.txt_owner())
     }
