@@ -111,6 +111,15 @@ impl MockDns {
         Ok(self)
     }
 
+    /// Takes the TXT records of a name away.
+    ///
+    /// # Errors
+    /// [`MockError::Name`].
+    pub fn without_txt(mut self, owner: &str) -> Result<Self, MockError> {
+        self.texts.remove(&canonical(owner)?);
+        Ok(self)
+    }
+
     /// Answers with this set where it has its owner and type, whatever the zones say.
     ///
     /// # Errors

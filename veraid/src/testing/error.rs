@@ -1,9 +1,13 @@
 //! Why a mock can't be made.
 
-use crate::{ParseTrustAnchorError, Period};
+use crate::issue::{IssueError, KeyError, SigningError};
+use crate::{
+    MalformedBundle, OrganisationNameError, ParseTrustAnchorError, Period, TxtRecordError,
+    UserNameError,
+};
 
 /// Why a mock can't be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MockError {
     /// The text is no domain name.
@@ -36,4 +40,25 @@ pub enum MockError {
     /// The root's key can't be a trust anchor.
     #[error("the root's key can't be a trust anchor: {0}")]
     TrustAnchor(#[from] ParseTrustAnchorError),
+    /// The text is no organisation's name.
+    #[error(transparent)]
+    OrganisationName(#[from] OrganisationNameError),
+    /// The text is no user's name.
+    #[error(transparent)]
+    UserName(#[from] UserNameError),
+    /// There is no such TXT record.
+    #[error(transparent)]
+    TxtRecord(#[from] TxtRecordError),
+    /// There is no key for an organisation or member.
+    #[error(transparent)]
+    RsaKey(#[from] KeyError),
+    /// An organisation's or member's key did not sign.
+    #[error(transparent)]
+    Signer(#[from] SigningError),
+    /// No verifier would accept what was to be issued.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// The member id bundle can't be read.
+    #[error(transparent)]
+    MalformedBundle(#[from] MalformedBundle),
 }

@@ -1,9 +1,11 @@
-//! A mock DNS with signed zones, for tests; never enable it in production.
+//! A mock DNS with signed zones, organisations and members, for tests; never enable it in
+//! production.
 //!
 //! What it makes is real: real keys, real signatures, real messages, which verify from the trust
 //! anchor of a mock root. It reads no clock and does no I/O.
 //!
-//! - [`MockDns`] is what most tests want: zones, TXT records, the chain and the trust anchors.
+//! - [`MockWorld`] is what most tests want: organisations and members that sign.
+//! - [`MockDns`] is for tests of the DNS: zones, TXT records, the chain and the trust anchors.
 //! - [`MockZone`] and [`MockKey`] choose algorithms, roles, digests and times.
 //! - [`MockRecordSet`], [`MockSignature`] and [`MockMessage`] let a test alter everything,
 //!   before it is signed and after: [`MockDns::record_set`] and [`MockDns::chain_messages`] give
@@ -34,17 +36,23 @@
 mod dns;
 mod error;
 mod key;
+mod member;
 mod message;
 mod name;
+mod organisation;
 mod record;
 mod record_set;
+mod world;
 mod zone;
 
 pub use crate::crypto::ZoneAlgorithm;
 pub use dns::{MockDns, ResponseForm};
 pub use error::MockError;
 pub use key::MockKey;
+pub use member::MockMember;
 pub use message::{MockMessage, MockQuestion};
+pub use organisation::MockOrganisation;
 pub use record::{MockRecord, kind};
 pub use record_set::{MockRecordSet, MockSignature};
+pub use world::MockWorld;
 pub use zone::MockZone;

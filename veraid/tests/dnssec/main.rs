@@ -77,16 +77,16 @@ fn assert_holds(dns: &MockDns, owner: &str, zone: &str) {
 #[test]
 fn what_no_mock_can_be_is_an_error() {
     let refused = MockKey::from_pkcs8(ZoneAlgorithm::RsaSha256, b"no key").unwrap_err();
-    assert_eq!(refused, MockError::Key { algorithm: 8 });
+    assert!(matches!(refused, MockError::Key { algorithm: 8 }));
     let refused = MockKey::generate_rsa(ZoneAlgorithm::RsaSha512, 1024).unwrap_err();
-    assert_eq!(refused, MockError::Key { algorithm: 10 });
+    assert!(matches!(refused, MockError::Key { algorithm: 10 }));
     let refused = MockDns::new(period()).unwrap().with_txt("a..b", "text").unwrap_err();
-    assert_eq!(refused, MockError::Name("a..b".to_owned()));
+    assert!(matches!(refused, MockError::Name(name) if name == "a..b"));
     let refused = dns().with_txt(OWNER, &"a".repeat(256)).unwrap_err();
-    assert_eq!(refused, MockError::TooLong("character-string"));
+    assert!(matches!(refused, MockError::TooLong("character-string")));
     let refused = dns().zone_mut("org").unwrap_err();
-    assert_eq!(refused, MockError::NoZone("org".to_owned()));
+    assert!(matches!(refused, MockError::NoZone(name) if name == "org"));
     let century = Period::new(instant(START), instant("2126-01-01T00:00:00Z")).unwrap();
     let refused = MockDns::new(century).unwrap().chain(OWNER).unwrap_err();
-    assert_eq!(refused, MockError::Period(century));
+    assert!(matches!(refused, MockError::Period(period) if period == century));
 }

@@ -1,0 +1,178 @@
+//! A mock organisation: its key, certificate, TXT record and chain.
+
+use super::{MockDns, MockError, MockMember};
+use crate::issue::{OrganisationCertificate, RsaSigner, SignatureRequest, Signer as _};
+use crate::{Dialect, KeyAlgorithm, Member, ObjectIdentifier, OrganisationName, Period, TxtRecord};
+
+/// An organisation of a [`MockWorld`](super::MockWorld). For tests alone.
+///
+/// ```
+/// use veraid::testing::MockWorld;
+/// use veraid::{Dialect, Member, ObjectIdentifier, Period, TxtRecord};
+///
+/// # fn bundle(world: &MockWorld, period: Period) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+/// let service: ObjectIdentifier = "1.3.6.1.4.1.58708.1.1".parse()?;
+/// let organisation = world.organisation("example.com")?;
+/// let record = organisation.record(86400, Some(service.clone()))?;
+/// let organisation = organisation.with_records(&[record], Dialect::Spec)?;
+/// let bundle = organisation.sign(b"Hello", &Member::Bot, &service, period)?;
+/// # Ok(bundle)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct MockOrganisation {
+    name: OrganisationName,
+    key: RsaSigner,
+    certificate: OrganisationCertificate,
+    period: Period,
+    dns: MockDns,
+    chain: Vec<Vec<u8>>,
+}
+
+impl MockOrganisation {
+    /// An organisation in a DNS, which gets its TXT record, with a certificate for the period.
+    ///
+    /// # Errors
+    /// [`MockError::Period`] and the like if a zone can't be signed, [`MockError::Signer`].
+    pub fn new(
+        name: OrganisationName,
+        key: RsaSigner,
+        dns: MockDns,
+        period: Period,
+    ) -> Result<Self, MockError> {
+        let certificate = OrganisationCertificate::prepare(
+            &name,
+            key.subject_public_key_info(),
+            key.hash(),
+            period,
+        )?
+        .sign(&key)?;
+        let organisation = Self { name, key, certificate, period, dns, chain: Vec::new() };
+        let record = organisation.record(3600, None)?;
+        organisation.with_records(&[record], Dialect::Deployed)
+    }
+
+    /// A TXT record for the organisation's key.
+    ///
+    /// # Errors
+    /// [`MockError::TxtRecord`] unless the TTL override is from 1 to 7,776,000 seconds.
+    pub fn record(
+        &self,
+        ttl_override: u32,
+        service: Option<ObjectIdentifier>,
+    ) -> Result<TxtRecord, MockError> {
+        let (algorithm, key) = (self.key.algorithm(), self.key.subject_public_key_info());
+        Ok(TxtRecord::new(algorithm, key, ttl_override, service)?)
+    }
+
+    /// Publishes these TXT records instead of those that were there.
+    ///
+    /// # Errors
+    /// As [`MockDns::response`].
+    pub fn with_records(self, records: &[TxtRecord], dialect: Dialect) -> Result<Self, MockError> {
+        let values: Vec<_> = records.iter().map(|record| record.to_value(dialect)).collect();
+        self.with_values(&values)
+    }
+
+    /// Publishes these texts, whatever they are, instead of the TXT records that were there.
+    ///
+    /// # Errors
+    /// As [`MockDns::response`].
+    pub fn with_values(self, values: &[impl AsRef<str>]) -> Result<Self, MockError> {
+        let owner = self.name.txt_owner();
+        let mut dns = self.dns.clone().without_txt(&owner)?;
+        for value in values {
+            dns = dns.with_txt(&owner, value.as_ref())?;
+        }
+        self.with_dns(dns)
+    }
+
+    /// Is proven by another DNS, as it is: the TXT records must be there.
+    ///
+    /// # Errors
+    /// As [`MockDns::response`].
+    pub fn with_dns(mut self, dns: MockDns) -> Result<Self, MockError> {
+        self.chain = dns.chain(&self.name.txt_owner())?;
+        self.dns = dns;
+        Ok(self)
+    }
+
+    /// Is proven by these DNS messages, whatever they are.
+    #[must_use]
+    pub fn with_chain(mut self, chain: Vec<Vec<u8>>) -> Self {
+        self.chain = chain;
+        self
+    }
+
+    /// Has another certificate for its key.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: OrganisationCertificate) -> Self {
+        self.certificate = certificate;
+        self
+    }
+
+    /// A user of this name (or the bot, for `@`) with a new key of RSA-2048.
+    ///
+    /// # Errors
+    /// [`MockError::UserName`], [`MockError::RsaKey`].
+    pub fn member(&self, name: &str) -> Result<MockMember, MockError> {
+        let key = RsaSigner::generate(KeyAlgorithm::Rsa2048)?;
+        MockMember::new(self.clone(), name.parse()?, key, self.period)
+    }
+
+    /// The bot, with a new key of RSA-2048.
+    ///
+    /// # Errors
+    /// [`MockError::RsaKey`].
+    pub fn bot(&self) -> Result<MockMember, MockError> {
+        let key = RsaSigner::generate(KeyAlgorithm::Rsa2048)?;
+        MockMember::new(self.clone(), Member::Bot, key, self.period)
+    }
+
+    /// Signs as the organisation, on behalf of a member.
+    ///
+    /// # Errors
+    /// [`MockError::Issue`] if the certificate is not valid when the period starts.
+    pub fn sign(
+        &self,
+        plaintext: &[u8],
+        member: &Member,
+        service: &ObjectIdentifier,
+        period: Period,
+    ) -> Result<Vec<u8>, MockError> {
+        let request = SignatureRequest::new(service, plaintext, period);
+        let unsigned =
+            request.by_organisation(&self.certificate, &self.chain, member, self.key.hash())?;
+        Ok(unsigned.sign(&self.key)?.into_bytes())
+    }
+
+    /// The organisation's name.
+    #[must_use]
+    pub const fn name(&self) -> &OrganisationName {
+        &self.name
+    }
+
+    /// The organisation's key.
+    #[must_use]
+    pub const fn key(&self) -> &RsaSigner {
+        &self.key
+    }
+
+    /// The organisation's certificate.
+    #[must_use]
+    pub const fn certificate(&self) -> &OrganisationCertificate {
+        &self.certificate
+    }
+
+    /// The DNS that proves its TXT records.
+    #[must_use]
+    pub const fn dns(&self) -> &MockDns {
+        &self.dns
+    }
+
+    /// The DNS messages that prove its TXT records.
+    #[must_use]
+    pub fn chain(&self) -> &[Vec<u8>] {
+        &self.chain
+    }
+}

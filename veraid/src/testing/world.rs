@@ -1,0 +1,98 @@
+//! A mock world: one DNS root, and organisations below it.
+
+use super::{MockDns, MockError, MockKey, MockOrganisation, MockZone, ZoneAlgorithm};
+use crate::issue::RsaSigner;
+use crate::{KeyAlgorithm, OrganisationName, Period, TrustAnchor};
+
+/// A DNS root, with organisations below it, in a period. For tests alone.
+///
+/// All organisations are proven from the same trust anchor.
+///
+/// ```
+/// use veraid::testing::MockWorld;
+/// use veraid::{ObjectIdentifier, Period, SignatureBundle, Timestamp, Verification};
+///
+/// let start: Timestamp = "2026-01-01T00:00:00Z".parse()?;
+/// let end: Timestamp = "2026-02-01T00:00:00Z".parse()?;
+/// let period = Period::new(start, end).expect("starts before it ends");
+/// let service: ObjectIdentifier = "1.3.6.1.4.1.58708.1.1".parse()?;
+///
+/// let world = MockWorld::new(period)?;
+/// let alice = world.organisation("example.com")?.member("alice")?;
+/// let octets = alice.sign(b"Hello", &service, period)?;
+///
+/// let trust_anchors = world.trust_anchors()?;
+/// let bundle = SignatureBundle::from_der(&octets)?;
+/// let verified =
+///     Verification::new(&service, &trust_anchors).verify_signature_at(&bundle, end)?;
+/// assert_eq!(verified.member().subject_id(verified.organisation()), "alice@example.com");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MockWorld {
+    dns: MockDns,
+    zone_key: MockKey,
+    period: Period,
+}
+
+impl MockWorld {
+    /// A world whose signatures hold in the period: whole seconds, less than 2^31 of them.
+    ///
+    /// # Errors
+    /// [`MockError::Key`] if the system has no randomness.
+    pub fn new(period: Period) -> Result<Self, MockError> {
+        let key = || MockKey::generate(ZoneAlgorithm::EcdsaP256Sha256);
+        Self::with_keys(period, key()?, key()?)
+    }
+
+    /// As [`Self::new`], with the key of the root, and the key that all other zones share.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_keys(
+        period: Period,
+        root_key: MockKey,
+        zone_key: MockKey,
+    ) -> Result<Self, MockError> {
+        let root = MockZone::new(".", period)?.with_keys([root_key]);
+        Ok(Self { dns: MockDns::new(period)?.with_zone(root)?, zone_key, period })
+    }
+
+    /// The trust anchors that prove everything in this world.
+    ///
+    /// # Errors
+    /// [`MockError::TrustAnchor`] if the root's key has an algorithm that nothing verifies.
+    pub fn trust_anchors(&self) -> Result<Vec<TrustAnchor>, MockError> {
+        self.dns.trust_anchors()
+    }
+
+    /// An organisation with a new key of RSA-2048, which takes a while to make.
+    ///
+    /// Each label of its name is a zone, and its TXT record has a TTL override of an hour.
+    ///
+    /// # Errors
+    /// [`MockError::OrganisationName`], [`MockError::RsaKey`], [`MockError::Period`].
+    pub fn organisation(&self, name: &str) -> Result<MockOrganisation, MockError> {
+        self.organisation_with_key(name, RsaSigner::generate(KeyAlgorithm::Rsa2048)?)
+    }
+
+    /// As [`Self::organisation`], with this key.
+    ///
+    /// # Errors
+    /// [`MockError::OrganisationName`], [`MockError::Period`].
+    pub fn organisation_with_key(
+        &self,
+        name: &str,
+        key: RsaSigner,
+    ) -> Result<MockOrganisation, MockError> {
+        let name: OrganisationName = name.parse()?;
+        let mut dns = self.dns.clone();
+        let text = name.as_str();
+        let ends = text.rmatch_indices('.').map(|(dot, _)| dot + 1).chain([0]);
+        for zone in ends.filter_map(|start| text.get(start..)) {
+            let zone = MockZone::new(zone, self.period)?.with_keys([self.zone_key.clone()]);
+            dns = dns.with_zone(zone)?;
+        }
+        MockOrganisation::new(name, key, dns, self.period)
+    }
+}
