@@ -1,0 +1,93 @@
+//! The bundles that are measured.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kliento::{SERVICE, Timestamp, TokenBundle, TokenVerification, TrustAnchor, VerifiedToken};
+use serde_json::Value;
+use veraid::{
+    ObjectIdentifier, SignatureBundle, SignatureVerifier, Verification, VerificationError,
+};
+
+/// A bundle with all that its verification needs.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// The bundle itself.
+    pub octets: Vec<u8>,
+    /// The value of an `Authorization` header.
+    pub header: String,
+    audience: String,
+    at: Timestamp,
+    trust_anchors: Vec<TrustAnchor>,
+    service: ObjectIdentifier,
+}
+
+impl Bundle {
+    /// One of the bundles that the JavaScript reference made, by its name in the index.
+    #[must_use]
+    pub fn reference(name: &str) -> Self {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/reference");
+        let index = read(&directory.join("index.json"));
+        let index: Value = serde_json::from_slice(&index).expect("an index in JSON");
+        let cases = index.as_array().expect("an index is a list");
+        let case = cases.iter().find(|case| case["name"] == name).expect("a case of that name");
+        let text = |member: &str| case[member].as_str().expect("a text member");
+        let trust_anchors = case["trust_anchors"].as_array().expect("a list of anchors");
+        let anchor = |anchor: &Value| anchor.as_str().and_then(|text| text.parse().ok());
+        Self::new(
+            read(&directory.join(format!("{name}.bin"))),
+            text("audience"),
+            text("at").parse().expect("an instant"),
+            trust_anchors.iter().map(|text| anchor(text).expect("a DS record")).collect(),
+        )
+    }
+
+    fn new(
+        octets: Vec<u8>,
+        audience: &str,
+        at: Timestamp,
+        trust_anchors: Vec<TrustAnchor>,
+    ) -> Self {
+        let bundle = TokenBundle::from_bytes(octets.clone()).expect("a bundle");
+        Self {
+            octets,
+            header: bundle.to_authorization(),
+            audience: audience.to_owned(),
+            at,
+            trust_anchors,
+            service: SERVICE.parse().expect("a constant"),
+        }
+    }
+
+    /// The same bundle with one bit of its last octet, which is the signature's, changed.
+    #[must_use]
+    pub fn tampered(&self) -> Self {
+        let mut octets = self.octets.clone();
+        *octets.last_mut().expect("a bundle is not empty") ^= 1;
+        Self::new(octets, &self.audience, self.at, self.trust_anchors.clone())
+    }
+
+    /// Reads and verifies the bundle as a VeraId signature.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn verify(&self, verifier: &dyn SignatureVerifier) -> Result<(), VerificationError> {
+        let bundle = SignatureBundle::from_der(&self.octets).expect("a bundle");
+        let verification = Verification::new(&self.service, &self.trust_anchors);
+        verification.with_verifier(verifier).verify_signature_at(&bundle, self.at).map(drop)
+    }
+
+    /// Reads and verifies the header's value as a Kliento token.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn verify_header(&self) -> Result<VerifiedToken, kliento::Error> {
+        let audiences = [self.audience.as_str()];
+        let verification = TokenVerification::new(&audiences, &self.trust_anchors);
+        TokenBundle::from_authorization(&self.header)?.verify(&verification, self.at)
+    }
+}
+
+fn read(path: &PathBuf) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

@@ -1,0 +1,51 @@
+//! The signature checks of a verification, recorded at the seam so that they can be repeated bare.
+
+use std::sync::Mutex;
+
+use veraid::{PublicKey, SignatureCheck, SignatureVerifier};
+
+use crate::Bundle;
+
+/// The signature checks that one verification does, in order.
+#[derive(Debug, Default)]
+pub struct Checks(Mutex<Vec<SignatureCheck<'static>>>);
+
+impl Checks {
+    /// Verifies the bundle, whatever comes out, and keeps its checks.
+    #[must_use]
+    pub fn of(bundle: &Bundle) -> Vec<SignatureCheck<'static>> {
+        let recorder = Self::default();
+        // A bundle that is refused in the end is as good: what counts is what it cost.
+        let _ = bundle.verify(&recorder);
+        recorder.0.into_inner().expect("nobody panicked")
+    }
+}
+
+impl SignatureVerifier for Checks {
+    fn is_valid(&self, check: &SignatureCheck<'_>) -> bool {
+        let recorded = SignatureCheck {
+            key: kept_key(check.key),
+            message: kept(check.message),
+            signature: kept(check.signature),
+        };
+        self.0.lock().expect("nobody panicked").push(recorded);
+        check.verify()
+    }
+}
+
+/// Measurements are few and short-lived, so what they need is never freed.
+fn kept(octets: &[u8]) -> &'static [u8] {
+    Box::leak(octets.into())
+}
+
+fn kept_key(key: PublicKey<'_>) -> PublicKey<'static> {
+    match key {
+        PublicKey::Rsa { scheme, modulus, exponent } => {
+            PublicKey::Rsa { scheme, modulus: kept(modulus), exponent: kept(exponent) }
+        }
+        PublicKey::EcdsaP256(point) => PublicKey::EcdsaP256(kept(point)),
+        PublicKey::EcdsaP384(point) => PublicKey::EcdsaP384(kept(point)),
+        PublicKey::Ed25519(key) => PublicKey::Ed25519(kept(key)),
+        other => panic!("a kind of key that is not measured yet: {other:?}"),
+    }
+}
