@@ -15,7 +15,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use name_server::{
-    ALIAS, ED25519, INSECURE, MANY_RECORDS, MISSING, NameServers, Organisation, SKIPS_A_LABEL, TEXT,
+    ALIAS, ED25519, INSECURE, LAME, MANY_RECORDS, MISSING, NameServers, Organisation,
+    SKIPS_A_LABEL, TEXT,
 };
 use veraid::retrieval::{ChainRetrieval, Query, ResponseError, RetrievalError};
 use veraid::{DnssecChain, DnssecError, Timestamp, TrustAnchor, TxtRecordSet};
@@ -82,6 +83,8 @@ fn organisations_that_prove_nothing_have_no_chain() {
     assert_eq!(error(&ALIAS), RetrievalError::Alias { owner });
     let owner = MISSING.txt_owner();
     assert_eq!(error(&MISSING), RetrievalError::NoRecords { owner, is_name_missing: true });
+    let servfail = ResponseError::Rcode("SERVFAIL".into());
+    assert!(matches!(error(&LAME), RetrievalError::Response { error, .. } if error == servfail));
 }
 
 /// Collects all messages from the resolver, each way of asking with its own message IDs.

@@ -11,8 +11,10 @@ use tempfile::TempDir;
 
 use self::process::{Configuration, Named, free_port, run};
 
+#[allow(unused_imports, reason = "not every test crate reads the records")]
+pub(crate) use self::zones::TEXT;
 pub(crate) use self::zones::{
-    ALIAS, ED25519, INSECURE, MANY_RECORDS, MISSING, Organisation, SKIPS_A_LABEL, TEXT,
+    ALIAS, ED25519, INSECURE, LAME, MANY_RECORDS, MISSING, Organisation, SKIPS_A_LABEL,
 };
 
 /// An authoritative server for all zones, and a resolver that validates and speaks UDP, TCP and

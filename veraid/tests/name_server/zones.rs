@@ -38,6 +38,9 @@ pub(crate) const INSECURE: Organisation =
 /// Whose TXT owner is a CNAME.
 pub(crate) const ALIAS: Organisation =
     Organisation { name: "alias.example.test", zone: "example.test.", records: 0 };
+/// In a zone that is delegated to a server that does not serve it.
+pub(crate) const LAME: Organisation =
+    Organisation { name: "lame.test", zone: "lame.test.", records: 0 };
 /// Which does not exist.
 pub(crate) const MISSING: Organisation =
     Organisation { name: "missing.example.test", zone: "example.test.", records: 0 };
@@ -91,7 +94,8 @@ pub(super) fn served_file(zone: &str) -> String {
 fn records(zone: &str) -> String {
     let own = match zone {
         "." => "test NS ns.test.\nns.test A 127.0.0.1\n".to_owned(),
-        "test." => "ns A 127.0.0.1\nexample NS ns\nexample.co NS ns\ninsecure NS ns\n".to_owned(),
+        "test." => "ns A 127.0.0.1\nexample NS ns\nexample.co NS ns\ninsecure NS ns\nlame NS ns\n"
+            .to_owned(),
         "example.test." => {
             let numbered = |number| format!("_veraid.many TXT \"{TEXT} {number}\"\n");
             let more = (0..20).map(numbered).collect::<Vec<_>>().concat();

@@ -1,0 +1,151 @@
+//! Asks a DNS resolver for the chain of an owner: over UDP and TCP, or over HTTPS.
+
+mod dns;
+mod error;
+mod https;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use reqwest::Url;
+use veraid::retrieval::{ChainRetrieval, Query, RetrievalError};
+
+pub(crate) use self::error::ResolverError;
+
+/// Whom to ask: a recursive resolver that hands on DNSSEC records.
+///
+/// It is read from an IP address, with or without a port (53), or an `https://` URL of DNS over
+/// HTTPS (RFC 8484).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Resolver {
+    /// The name servers of `/etc/resolv.conf`, one after another.
+    #[default]
+    System,
+    /// One name server, over UDP, and over TCP for what does not fit a datagram.
+    Address(SocketAddr),
+    /// One server over HTTPS, that the system's root certificates vouch for.
+    Https(Url),
+}
+
+impl Resolver {
+    /// How long everything may take.
+    const TIMEOUT: Duration = Duration::from_secs(30);
+    /// How many questions are open at the same time.
+    const CONCURRENT_QUESTIONS: usize = 8;
+
+    /// Retrieves the messages that prove the TXT records of `owner`; nothing of them is verified.
+    ///
+    /// It takes 30 seconds at most, and asks at most eight questions at a time.
+    pub(crate) async fn retrieve(&self, owner: &str) -> Result<Vec<Vec<u8>>, ResolverError> {
+        let mut retrieval = ChainRetrieval::new(owner)?;
+        let queries = retrieval.unanswered();
+        let responses = tokio::time::timeout(Self::TIMEOUT, self.fetch(&queries)).await;
+        let responses = responses.map_err(|_| ResolverError::Timeout {
+            resolver: self.to_string(),
+            seconds: Self::TIMEOUT.as_secs(),
+        })?;
+        for (query, response) in queries.iter().zip(responses?) {
+            retrieval.answer(query, &response).map_err(|error| match error {
+                RetrievalError::ResolverWithoutDnssec => {
+                    ResolverError::WithoutDnssec { resolver: self.to_string() }
+                }
+                error => error.into(),
+            })?;
+        }
+        Ok(retrieval.finish()?)
+    }
+
+    /// The responses to the queries, in their order and with their IDs.
+    async fn fetch(&self, queries: &[Query]) -> Result<Vec<Vec<u8>>, ResolverError> {
+        let transport = &self.transport().await?;
+        let responses = stream::iter(queries).map(|query| transport.ask(query));
+        responses.buffered(Self::CONCURRENT_QUESTIONS).try_collect().await
+    }
+
+    async fn transport(&self) -> Result<Transport, ResolverError> {
+        Ok(match self {
+            Self::System => Transport::Dns(dns::system_servers().await?),
+            Self::Address(server) => Transport::Dns(vec![*server]),
+            Self::Https(url) => Transport::Https(https::Client::new(url.clone())?),
+        })
+    }
+}
+
+enum Transport {
+    Dns(Vec<SocketAddr>),
+    Https(https::Client),
+}
+
+impl Transport {
+    async fn ask(&self, query: &Query) -> Result<Vec<u8>, ResolverError> {
+        match self {
+            Self::Dns(servers) => dns::ask_in_turn(servers, query).await,
+            Self::Https(client) => client.ask(query).await,
+        }
+    }
+}
+
+impl FromStr for Resolver {
+    type Err = ResolverError;
+
+    fn from_str(text: &str) -> Result<Self, ResolverError> {
+        if let Ok(server) = text.parse() {
+            return Ok(Self::Address(server));
+        }
+        let address = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        if let Ok(address) = address.unwrap_or(text).parse::<IpAddr>() {
+            return Ok(Self::Address((address, dns::PORT).into()));
+        }
+        // Servers publish URI templates (RFC 8484, 4.1), whose variable is for GET alone.
+        let url = text.strip_suffix("{?dns}").unwrap_or(text).parse::<Url>().ok();
+        let url = url.filter(|url| url.scheme() == "https" && url.has_host());
+        url.map(Self::Https).ok_or_else(|| ResolverError::Syntax(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("the system's resolver"),
+            Self::Address(server) => server.fmt(f),
+            Self::Https(url) => url.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_an_address_or_a_url() {
+        for (text, shown) in [
+            ("192.0.2.1", "192.0.2.1:53"),
+            ("192.0.2.1:5353", "192.0.2.1:5353"),
+            ("2001:db8::1", "[2001:db8::1]:53"),
+            ("[2001:db8::1]", "[2001:db8::1]:53"),
+            ("[2001:db8::1]:5353", "[2001:db8::1]:5353"),
+            ("https://dns.example/dns-query", "https://dns.example/dns-query"),
+            ("https://[2001:db8::1]:8443/dns-query{?dns}", "https://[2001:db8::1]:8443/dns-query"),
+        ] {
+            assert_eq!(text.parse::<Resolver>().unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn is_nothing_else() {
+        for text in [
+            "",
+            "dns.example",
+            "192.0.2.1:",
+            "192.0.2.1:65536",
+            "http://dns.example/",
+            "tls://dns.example",
+        ] {
+            assert!(matches!(text.parse::<Resolver>(), Err(ResolverError::Syntax(_))), "{text}");
+        }
+    }
+}
