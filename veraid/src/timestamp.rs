@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::fmt::temporal::Pieces;
+
 /// An instant in UTC, to the millisecond, between the years 0000 and 9999.
 ///
 /// Milliseconds are the finest step that any part of a bundle has (the signature metadata of
@@ -36,6 +38,9 @@ impl Timestamp {
     pub(crate) const MIN: Self = Self(Self::MIN_MILLISECOND);
     pub(crate) const MAX: Self = Self(Self::MAX_MILLISECOND);
 
+    /// All arithmetic is civil: `jiff::Timestamp` ends a day before the year 9999 does, and the
+    /// last second of it is how certificates say that they do not expire (RFC 5280, 4.1.2.5).
+    const EPOCH: jiff::civil::DateTime = jiff::civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     /// The first instant of the year 0000.
     const MIN_MILLISECOND: i64 = -62_167_219_200_000;
     /// The last millisecond of the year 9999.
@@ -73,8 +78,8 @@ impl Timestamp {
         let nanosecond = millisecond.checked_mul(1_000_000)?;
         let civil =
             jiff::civil::DateTime::new(year, month, day, hour, minute, second, nanosecond).ok()?;
-        let instant = jiff::tz::Offset::UTC.to_timestamp(civil).ok()?;
-        Self::from_millisecond(instant.as_millisecond()).ok()
+        let since_epoch = civil.duration_since(Self::EPOCH).as_millis();
+        Self::from_millisecond(i64::try_from(since_epoch).ok()?).ok()
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z, negative before it.
@@ -105,8 +110,8 @@ impl Timestamp {
 
     /// The calendar date and time of day, for the encoders.
     pub(crate) fn to_civil(self) -> jiff::civil::DateTime {
-        let instant = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
-        jiff::tz::Offset::UTC.to_datetime(instant)
+        let since_epoch = jiff::SignedDuration::from_millis(self.0);
+        Self::EPOCH.checked_add(since_epoch).unwrap_or(jiff::civil::DateTime::MAX)
     }
 }
 
@@ -138,12 +143,18 @@ impl FromStr for Timestamp {
                 || text
                     .get(text.len().saturating_sub(3)..)
                     .is_some_and(|end| end.starts_with(':')));
-        let instant = text.parse::<jiff::Timestamp>().ok().filter(|_| is_shaped);
-        let instant = instant.ok_or_else(|| TimestampError::Rfc3339(text.to_owned()))?;
-        Self::from_millisecond(
-            instant.as_nanosecond().div_euclid(1_000_000).try_into().unwrap_or(i64::MAX),
-        )
+        let instant = Pieces::parse(text).ok().filter(|_| is_shaped);
+        let instant = instant.and_then(|pieces| from_pieces(&pieces));
+        instant.ok_or_else(|| TimestampError::Rfc3339(text.to_owned()))
     }
+}
+
+fn from_pieces(pieces: &Pieces<'_>) -> Option<Timestamp> {
+    let civil = pieces.date().to_datetime(pieces.time()?);
+    let offset = i64::from(pieces.to_numeric_offset()?.seconds());
+    let since_epoch = civil.duration_since(Timestamp::EPOCH).as_nanos();
+    let since_epoch = i64::try_from(since_epoch.div_euclid(1_000_000)).ok()?;
+    Timestamp::from_millisecond(since_epoch - offset * 1000).ok()
 }
 
 /// Writes RFC 3339 in UTC, with a fraction only where there is one.
@@ -165,6 +176,8 @@ mod tests {
             ("2026-11-22T18:03:00.4619Z", "2026-11-22T18:03:00.461Z"),
             ("2026-11-22t19:03:00+01:00", "2026-11-22T18:03:00Z"),
             ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
+            ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
         ] {
             let instant: Timestamp = text.parse().unwrap();
             assert_eq!(instant.to_string(), written);
@@ -180,6 +193,8 @@ mod tests {
             "2026-11-22T18:03:00",
             "2026-02-30T00:00:00Z",
             "2026-11-22T18Z+01",
+            "0000-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
         ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }

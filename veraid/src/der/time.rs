@@ -95,6 +95,7 @@ mod tests {
         assert_eq!(parse(utc_time, "261122180300Z").unwrap(), "2026-11-22T18:03:00Z");
         assert_eq!(parse(utc_time, "500101000000Z").unwrap(), "1950-01-01T00:00:00Z");
         assert_eq!(parse(generalized_time, "20500101000000Z").unwrap(), "2050-01-01T00:00:00Z");
+        assert_eq!(parse(generalized_time, "99991231235959Z").unwrap(), "9999-12-31T23:59:59Z");
         assert_eq!(
             parse(metadata_time, "20261122164854.461Z").unwrap(),
             "2026-11-22T16:48:54.461Z"
