@@ -57,8 +57,12 @@ pub(crate) fn object_identifier(contents: &[u8]) -> Vec<u8> {
     encode(Tag::OBJECT_IDENTIFIER, &[contents])
 }
 
-/// Text as a BMPString: UTF-16, with surrogate pairs beyond the BMP, as deployed producers do.
-pub(crate) fn bmp_string(text: &str) -> Vec<u8> {
+/// Text as a BMPString, as all deployed producers write it, or as a UTF8String if it has
+/// characters that a BMPString can't hold: OpenSSL reads no certificate with surrogates in one.
+pub(crate) fn text(text: &str) -> Vec<u8> {
+    if text.chars().any(|character| character > '\u{ffff}') {
+        return encode(Tag::UTF8_STRING, &[text.as_bytes()]);
+    }
     let octets: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
     encode(Tag::BMP_STRING, &[&octets])
 }
@@ -69,11 +73,11 @@ pub(crate) fn certificate_time(instant: Timestamp) -> Vec<u8> {
     let time = instant.to_civil();
     let year = time.year();
     if (1950..2050).contains(&year) {
-        let text = format!("{:02}{}Z", year.rem_euclid(100), month_to_second(time));
-        return encode(Tag::UTC_TIME, &[text.as_bytes()]);
+        let written = format!("{:02}{}Z", year.rem_euclid(100), month_to_second(time));
+        return encode(Tag::UTC_TIME, &[written.as_bytes()]);
     }
-    let text = format!("{year:04}{}Z", month_to_second(time));
-    encode(Tag::GENERALIZED_TIME, &[text.as_bytes()])
+    let written = format!("{year:04}{}Z", month_to_second(time));
+    encode(Tag::GENERALIZED_TIME, &[written.as_bytes()])
 }
 
 /// A GeneralizedTime under another tag, with milliseconds if there are any (X.690, 11.7).
@@ -85,8 +89,8 @@ pub(crate) fn metadata_time(tag: Tag, instant: Timestamp) -> Vec<u8> {
         _ => format!(".{millisecond:03}"),
     };
     let fraction = fraction.trim_end_matches('0');
-    let text = format!("{:04}{}{fraction}Z", time.year(), month_to_second(time));
-    encode(tag, &[text.as_bytes()])
+    let written = format!("{:04}{}{fraction}Z", time.year(), month_to_second(time));
+    encode(tag, &[written.as_bytes()])
 }
 
 fn month_to_second(time: jiff::civil::DateTime) -> String {
@@ -123,6 +127,13 @@ mod tests {
         let elements = vec![vec![4, 2, 1, 1], vec![4, 1, 2], vec![4, 1, 1]];
         let sorted = [0x31, 10, 4, 1, 1, 4, 1, 2, 4, 2, 1, 1];
         assert_eq!(set_of(Tag::SET, elements), sorted);
+    }
+
+    #[test]
+    fn text_is_a_bmp_string_where_it_can_be() {
+        assert_eq!(text("é"), [0x1e, 2, 0, 0xe9]);
+        assert_eq!(text("\u{ffff}"), [0x1e, 2, 0xff, 0xff]);
+        assert_eq!(text("🦀"), [0x0c, 4, 0xf0, 0x9f, 0xa6, 0x80]);
     }
 
     #[test]

@@ -8,9 +8,7 @@ use crate::cert::extensions::{
 use crate::cert::name::COMMON_NAME;
 use crate::crypto::random_octets;
 use crate::der::Tag;
-use crate::der::writer::{
-    bmp_string, certificate_time, encode, integer, object_identifier, set_of,
-};
+use crate::der::writer::{certificate_time, encode, integer, object_identifier, set_of, text};
 use crate::{Hash, Period};
 
 /// The parts of a certificate of which the rest follows.
@@ -70,9 +68,9 @@ fn extension(oid: &[u8], critical: &[u8], value: &[u8]) -> Vec<u8> {
     encode(Tag::SEQUENCE, &[&object_identifier(oid), critical, &value])
 }
 
-/// A `Name` of one common name, in the string type that deployed producers use.
-pub(super) fn common_name(text: &str) -> Vec<u8> {
-    let attribute = [object_identifier(COMMON_NAME), bmp_string(text)];
+/// A `Name` of one common name.
+pub(super) fn common_name(name: &str) -> Vec<u8> {
+    let attribute = [object_identifier(COMMON_NAME), text(name)];
     let attribute = encode(Tag::SEQUENCE, &[&attribute.concat()]);
     encode(Tag::SEQUENCE, &[&set_of(Tag::SET, vec![attribute])])
 }
