@@ -151,8 +151,9 @@ impl MockKey {
 
     /// Another key of this algorithm, with these flags and this tag, that signs.
     ///
-    /// RSA keys share the modulus and differ in the exponent. Others are found by making some
-    /// 65,000 keys, which takes seconds.
+    /// RSA keys share the modulus and have the next exponent of three octets that fits, so that
+    /// repeated calls give different keys. Others are found by making some 65,000 keys, which
+    /// takes seconds.
     ///
     /// # Errors
     /// [`MockError::NoCollision`] if none is found.
@@ -184,13 +185,13 @@ impl MockKey {
 
     fn colliding_exponent(&self) -> Option<Self> {
         let tag = self.key_tag();
-        // Odd, and as long as 65537, the usual one.
+        // Odd, and as long as 65537, the usual one; of equal length, greater octets mean a greater one.
         (0x01_0003_u32..0x100_0000).step_by(2).find_map(|exponent| {
             let [_, exponent @ ..] = exponent.to_be_bytes();
             let public_key = self.signer.public_key_with_exponent(&exponent)?;
             let candidate = Self { public_key, ..self.clone() };
-            let is_other = candidate.public_key != self.public_key && candidate.key_tag() == tag;
-            is_other.then(|| self.with_exponent(&exponent).ok()).flatten()
+            let is_next = candidate.public_key > self.public_key && candidate.key_tag() == tag;
+            is_next.then(|| self.with_exponent(&exponent).ok()).flatten()
         })
     }
 

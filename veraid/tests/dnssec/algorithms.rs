@@ -2,12 +2,9 @@
 
 use veraid::testing::{MockKey, ResponseForm, ZoneAlgorithm};
 
-use super::{OWNER, assert_holds, dns, key, zone};
+use super::{OWNER, RSA_1024, assert_holds, dns, key, zone};
 
-/// Keys that were made for this test: the library makes none of these sizes.
-const RSA_1024: &[u8] = include_bytes!("rsa-1024.pk8");
-
-const VERIFIABLE: [ZoneAlgorithm; 5] = [
+pub(crate) const VERIFIABLE: [ZoneAlgorithm; 5] = [
     ZoneAlgorithm::RsaSha256,
     ZoneAlgorithm::RsaSha512,
     ZoneAlgorithm::EcdsaP256Sha256,

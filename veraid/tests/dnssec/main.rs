@@ -10,13 +10,32 @@
 
 mod algorithms;
 mod names;
+mod oracle;
+mod refused;
+mod skipped;
+mod windows;
 
-use veraid::testing::{MockDns, MockError, MockKey, MockZone, ZoneAlgorithm};
+use veraid::testing::{MockDns, MockError, MockKey, MockRecordSet, MockZone, ZoneAlgorithm, kind};
 use veraid::{DnssecChain, DnssecError, Period, Timestamp, TrustAnchor, TxtRecordSet};
 
 const START: &str = "2026-01-01T00:00:00Z";
 const END: &str = "2026-02-01T00:00:00Z";
+/// An instant between them.
+const AT: &str = "2026-01-15T12:00:00Z";
 const OWNER: &str = "_veraid.example.com";
+
+/// The sets that prove the records of most tests, from the zone down.
+const DELEGATION: (&str, u16) = ("example.com", kind::DS);
+const KEYS: (&str, u16) = ("example.com", kind::DNSKEY);
+const TEXT: (&str, u16) = (OWNER, kind::TXT);
+
+/// As errors show them.
+const SHOWN_OWNER: &str = "_veraid.example.com.";
+const SHOWN_ZONE: &str = "example.com.";
+
+/// Keys that were made for these tests: the library makes none of these sizes.
+const RSA_1000: &[u8] = include_bytes!("rsa-1000.pk8");
+const RSA_1024: &[u8] = include_bytes!("rsa-1024.pk8");
 
 fn instant(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -40,6 +59,23 @@ fn zone(name: &str) -> MockZone {
     MockZone::new(name, period()).unwrap()
 }
 
+/// The DNS with a zone altered.
+fn alter_zone(mut dns: MockDns, name: &str, alter: impl FnOnce(&mut MockZone)) -> MockDns {
+    alter(dns.zone_mut(name).unwrap());
+    dns
+}
+
+/// The DNS with a set of records altered before it is signed.
+fn alter_set(
+    dns: MockDns,
+    (owner, kind): (&str, u16),
+    alter: impl FnOnce(&mut MockRecordSet),
+) -> MockDns {
+    let mut set = dns.record_set(owner, kind).unwrap().unwrap();
+    alter(&mut set);
+    dns.with_record_set(set).unwrap()
+}
+
 fn verify_at(dns: &MockDns, owner: &str, at: Timestamp) -> Result<TxtRecordSet, DnssecError> {
     verify_messages(&dns.chain(owner).unwrap(), owner, at, &dns.trust_anchors().unwrap())
 }
@@ -53,21 +89,32 @@ fn verify_messages(
     DnssecChain::from_messages(messages.iter().map(Vec::as_slice))?.verify_at(owner, at, anchors)
 }
 
+/// Why the DNS does not prove the records; unaltered, it does.
+fn refusal(dns: &MockDns) -> DnssecError {
+    verify_at(&crate::dns(), OWNER, instant(AT)).unwrap();
+    verify_at(dns, OWNER, instant(AT)).unwrap_err()
+}
+
 /// Asserts that the chain holds in the period and not a second outside, nor under other anchors.
 fn assert_holds(dns: &MockDns, owner: &str, zone: &str) {
-    for at in [instant(START), instant("2026-01-15T12:00:00Z"), instant(END)] {
-        let proven = verify_at(dns, owner, at).unwrap();
+    let (messages, anchors) = (dns.chain(owner).unwrap(), dns.trust_anchors().unwrap());
+    assert_messages_hold(&messages, owner, &anchors);
+    assert_eq!(verify_at(dns, owner, instant(START)).unwrap().zone(), zone);
+}
+
+/// As [`assert_holds`], for messages.
+fn assert_messages_hold(messages: &[Vec<u8>], owner: &str, anchors: &[TrustAnchor]) {
+    for at in [instant(START), instant(AT), instant(END)] {
+        let proven = verify_messages(messages, owner, at, anchors).unwrap();
         assert_eq!(proven.records(), [[b"text"]]);
-        assert_eq!(proven.zone(), zone);
         assert_eq!(proven.period(), period());
     }
     for at in ["2025-12-31T23:59:59Z", "2026-02-01T00:00:01Z"] {
-        let refused = verify_at(dns, owner, instant(at)).unwrap_err();
+        let refused = verify_messages(messages, owner, instant(at), anchors).unwrap_err();
         assert!(matches!(refused, DnssecError::Time { .. }), "{at}: {refused}");
     }
     let other = MockDns::new(period()).unwrap().trust_anchors().unwrap();
-    let messages = dns.chain(owner).unwrap();
-    let refused = verify_messages(&messages, owner, instant(START), &other).unwrap_err();
+    let refused = verify_messages(messages, owner, instant(START), &other).unwrap_err();
     assert!(
         matches!(&refused, DnssecError::UntrustedKeys { zone, .. } if zone == "."),
         "{refused}"

@@ -1,0 +1,163 @@
+//! Keys and delegations that prove nothing.
+
+use veraid::DnssecError;
+use veraid::testing::{MockKey, ZoneAlgorithm, kind};
+
+use super::signature;
+use crate::{
+    AT, DELEGATION, KEYS, OWNER, RSA_1000, SHOWN_OWNER, SHOWN_ZONE, TEXT, alter_set, alter_zone,
+    dns, instant, key, period, refusal, verify_at,
+};
+
+#[test]
+fn delegations_that_can_not_be_checked() {
+    let unusable = DnssecError::UnusableDelegation { zone: SHOWN_ZONE.to_owned() };
+    let sha1 = alter_zone(dns(), "example.com", |zone| zone.digest_types = vec![1]);
+    assert_eq!(refusal(&sha1), unusable);
+    for algorithm in [ZoneAlgorithm::RsaSha1, ZoneAlgorithm::RsaSha1Nsec3] {
+        let dns = alter_zone(dns(), "example.com", |zone| zone.keys = vec![key(algorithm)]);
+        assert_eq!(refusal(&dns), unusable);
+    }
+    for algorithm in [1, 3, 6, 12, 16, 253, 254] {
+        let dns = alter_zone(dns(), "example.com", |zone| zone.keys[0].algorithm = algorithm);
+        assert_eq!(refusal(&dns), unusable);
+    }
+    for digest_type in [0, 3, 5, 255] {
+        let dns = alter_set(dns(), DELEGATION, |set| set.data[0][3] = digest_type);
+        assert_eq!(refusal(&dns), unusable);
+    }
+    let cut = alter_set(dns(), DELEGATION, |set| set.data[0].truncate(35));
+    assert_eq!(refusal(&cut), unusable);
+}
+
+#[test]
+fn keys_that_can_not_be_used() {
+    let rsa = key(ZoneAlgorithm::RsaSha256);
+    let mut keys = vec![
+        MockKey::from_pkcs8(ZoneAlgorithm::RsaSha256, RSA_1000).unwrap(),
+        // 2^32 + 15 is the least prime above 2^32.
+        rsa.with_exponent(&[1, 0, 0, 0, 0x0f]).unwrap(),
+    ];
+    let alterations: [fn(&mut MockKey); 6] = [
+        |key| key.flags |= MockKey::REVOKE,
+        |key| key.flags &= !MockKey::ZONE,
+        |key| key.protocol = 2,
+        |key| key.public_key.truncate(63),
+        |key| key.public_key.push(0),
+        |key| key.public_key.clear(),
+    ];
+    for alter in alterations {
+        let mut key = key(ZoneAlgorithm::EcdsaP256Sha256);
+        alter(&mut key);
+        keys.push(key);
+    }
+    for name in [".", SHOWN_ZONE] {
+        for key in &keys {
+            let expected = vec![key.key_tag()];
+            let dns = alter_zone(dns(), name, |zone| zone.keys = vec![key.clone()]);
+            let zone = name.to_owned();
+            let refused = DnssecError::UntrustedKeys { zone, expected, found: vec![] };
+            assert_eq!(refusal(&dns), refused);
+        }
+    }
+}
+
+#[test]
+fn keys_that_the_delegation_does_not_name() {
+    let dns = dns();
+    let delegation = dns.record_set("example.com", kind::DS).unwrap().unwrap();
+    let old = dns.clone().zone_mut("example.com").unwrap().keys[0].key_tag();
+    let new = key(ZoneAlgorithm::EcdsaP256Sha256);
+    let same_tag = new.forged(old).unwrap();
+    for key in [new, same_tag] {
+        let found = vec![key.key_tag()];
+        let dns = dns.clone().with_record_set(delegation.clone()).unwrap();
+        let dns = alter_zone(dns, "example.com", |zone| zone.keys = vec![key]);
+        let zone = SHOWN_ZONE.to_owned();
+        assert_eq!(refusal(&dns), DnssecError::UntrustedKeys { zone, expected: vec![old], found });
+    }
+}
+
+#[test]
+fn keys_signed_by_another_than_the_delegation_names() {
+    let other = key(ZoneAlgorithm::EcdsaP256Sha256).into_zone_signing_key();
+    let found = other.key_tag();
+    let dns = alter_zone(dns(), "example.com", |zone| zone.standby_keys.push(other.clone()));
+    let dns = alter_set(dns, KEYS, |set| {
+        set.signatures.clear();
+        set.sign_with(&other, "example.com", period()).unwrap();
+    });
+    let refused = DnssecError::UnknownKey { owner: SHOWN_ZONE.to_owned(), kind: "DNSKEY", found };
+    assert_eq!(refusal(&dns), refused);
+}
+
+#[test]
+fn records_signed_by_a_key_that_is_not_published() {
+    let other = key(ZoneAlgorithm::EcdsaP256Sha256);
+    let found = other.key_tag();
+    let dns = alter_set(dns(), TEXT, |set| {
+        set.signatures.clear();
+        set.sign_with(&other, "example.com", period()).unwrap();
+    });
+    let refused = DnssecError::UnknownKey { owner: SHOWN_OWNER.to_owned(), kind: "TXT", found };
+    assert_eq!(refusal(&dns), refused);
+}
+
+#[test]
+fn records_signed_by_a_revoked_key() {
+    let mut revoked = key(ZoneAlgorithm::Ed25519);
+    revoked.flags |= MockKey::REVOKE;
+    let found = revoked.key_tag();
+    let dns = alter_zone(dns(), "example.com", |zone| zone.standby_keys.push(revoked.clone()));
+    let dns = alter_set(dns, TEXT, |set| {
+        set.signatures.clear();
+        set.sign_with(&revoked, "example.com", period()).unwrap();
+    });
+    let refused = DnssecError::UnknownKey { owner: SHOWN_OWNER.to_owned(), kind: "TXT", found };
+    assert_eq!(refusal(&dns), refused);
+}
+
+#[test]
+fn records_signed_by_another_zone() {
+    // Each with a key that is good in that zone.
+    for (set, shown, kind, expected, found) in [
+        (TEXT, SHOWN_OWNER, "TXT", SHOWN_ZONE, "com."),
+        (TEXT, SHOWN_OWNER, "TXT", SHOWN_ZONE, "."),
+        (DELEGATION, SHOWN_ZONE, "DS", "com.", SHOWN_ZONE),
+        (DELEGATION, SHOWN_ZONE, "DS", "com.", "."),
+        (KEYS, SHOWN_ZONE, "DNSKEY", SHOWN_ZONE, "com."),
+        (("com", kind::DS), "com.", "DS", ".", "com."),
+    ] {
+        let key = dns().zone_mut(found).unwrap().keys[0].clone();
+        let mut dns = dns();
+        dns.zone_mut(found).unwrap().keys = vec![key.clone()];
+        let dns = alter_set(dns, set, |set| {
+            set.signatures.clear();
+            set.sign_with(&key, found, period()).unwrap();
+        });
+        let (owner, expected, found) = (shown.to_owned(), expected.to_owned(), found.to_owned());
+        assert_eq!(refusal(&dns), DnssecError::Signer { owner, kind, expected, found });
+    }
+}
+
+#[test]
+fn a_good_key_behind_four_with_its_tag() {
+    // In the order in which they are tried: that of their exponents.
+    let mut keys = vec![key(ZoneAlgorithm::RsaSha256)];
+    for _ in 0..4 {
+        keys.push(keys.last().unwrap().colliding().unwrap());
+    }
+    for (bad, is_good) in [(3, true), (4, false)] {
+        let dns = alter_zone(dns(), "com", |zone| {
+            zone.keys = vec![keys[bad].clone()];
+            zone.standby_keys = keys[..bad].to_vec();
+        });
+        match verify_at(&dns, OWNER, instant(AT)) {
+            Ok(_) => assert!(is_good),
+            Err(refused) => {
+                assert_eq!(refused, signature(SHOWN_ZONE, "DS"));
+                assert!(!is_good);
+            }
+        }
+    }
+}

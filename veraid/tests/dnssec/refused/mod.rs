@@ -1,0 +1,37 @@
+//! What is refused, each time for one fault, and why.
+
+mod keys;
+mod responses;
+mod signatures;
+
+use veraid::DnssecError;
+use veraid::testing::{MockDns, MockMessage};
+
+use super::{AT, OWNER, dns, instant, verify_at, verify_messages};
+
+/// Why the messages do not prove the records once they are altered; unaltered, they do.
+fn refusal_of(alter: impl FnOnce(&mut Vec<MockMessage>)) -> DnssecError {
+    let dns = dns();
+    let mut messages = dns.chain_messages(OWNER).unwrap();
+    alter(&mut messages);
+    let messages: Vec<_> = messages.iter().map(|message| message.compose().unwrap()).collect();
+    refusal_of_octets(&dns, &messages)
+}
+
+fn refusal_of_octets(dns: &MockDns, messages: &[Vec<u8>]) -> DnssecError {
+    verify_at(dns, OWNER, instant(AT)).unwrap();
+    let anchors = dns.trust_anchors().unwrap();
+    verify_messages(messages, OWNER, instant(AT), &anchors).unwrap_err()
+}
+
+fn position(messages: &[MockMessage], (owner, kind): (&str, u16)) -> usize {
+    let is_about = |message: &MockMessage| {
+        let question = &message.questions[0];
+        question.owner.trim_end_matches('.') == owner.trim_end_matches('.') && question.kind == kind
+    };
+    messages.iter().position(is_about).unwrap()
+}
+
+fn signature(owner: &str, kind: &'static str) -> DnssecError {
+    DnssecError::Signature { owner: owner.to_owned(), kind }
+}

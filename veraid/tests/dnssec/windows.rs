@@ -1,0 +1,108 @@
+//! When signatures hold: every set for itself, in seconds modulo 2^32.
+
+use veraid::testing::{MockDns, MockRecordSet, kind};
+use veraid::{DnssecError, Period};
+
+use super::{
+    AT, DELEGATION, END, KEYS, OWNER, SHOWN_OWNER, SHOWN_ZONE, START, TEXT, alter_set, dns,
+    instant, period, refusal, verify_at,
+};
+
+#[test]
+fn the_shortest_window_of_the_needed_sets_counts() {
+    let (later, sooner) = (instant("2026-01-10T00:00:00Z"), instant("2026-01-20T00:00:00Z"));
+    let narrowed = Period::new(later, sooner).unwrap();
+    for (set, narrower) in [
+        (TEXT, Period::new(later, instant(END)).unwrap()),
+        (KEYS, Period::new(instant(START), sooner).unwrap()),
+        (DELEGATION, narrowed),
+        ((".", kind::DNSKEY), narrowed),
+        (("com", kind::DS), narrowed),
+    ] {
+        let dns = alter_set(dns(), set, |set| set.signatures[0].set_period(narrower).unwrap());
+        let proven = verify_at(&dns, OWNER, instant("2026-01-15T00:00:00Z")).unwrap();
+        assert_eq!(proven.period(), narrower);
+    }
+}
+
+#[test]
+fn of_the_signatures_that_hold_the_longest_counts() {
+    let short = Period::new(instant(START), instant("2026-01-20T00:00:00Z")).unwrap();
+    let dns = alter_set(dns(), TEXT, |set| {
+        let mut signature = set.signatures[0].clone();
+        signature.set_period(short).unwrap();
+        set.signatures.insert(0, signature);
+    });
+    assert_eq!(verify_at(&dns, OWNER, instant(START)).unwrap().period(), period());
+}
+
+#[test]
+fn times_go_round_after_2106() {
+    for (start, end) in [
+        ("2106-02-07T06:28:00Z", "2106-02-07T06:28:31Z"),
+        ("2150-01-01T00:00:00Z", "2150-06-01T00:00:00Z"),
+        ("1969-12-31T00:00:00Z", "1970-01-02T00:00:00Z"),
+    ] {
+        let period = Period::new(instant(start), instant(end)).unwrap();
+        let dns = MockDns::new(period).unwrap().with_zones(["com", "example.com"]).unwrap();
+        let dns = dns.with_txt(OWNER, "text").unwrap();
+        for at in [start, end] {
+            assert_eq!(verify_at(&dns, OWNER, instant(at)).unwrap().period(), period);
+        }
+        let second = std::time::Duration::from_secs(1);
+        assert!(verify_at(&dns, OWNER, instant(start).saturating_sub(second)).is_err());
+        assert!(verify_at(&dns, OWNER, instant(end).saturating_add(second)).is_err());
+    }
+}
+
+#[test]
+fn windows_that_miss_the_instant() {
+    for (set, owner, kind) in [
+        (TEXT, SHOWN_OWNER, "TXT"),
+        (DELEGATION, SHOWN_ZONE, "DS"),
+        (KEYS, SHOWN_ZONE, "DNSKEY"),
+        ((".", kind::DNSKEY), ".", "DNSKEY"),
+        (("com", kind::DS), "com.", "DS"),
+    ] {
+        for (start, end) in [
+            ("2026-01-01T00:00:00Z", "2026-01-15T11:59:59Z"),
+            ("2026-01-15T12:00:01Z", "2026-02-01T00:00:00Z"),
+        ] {
+            let validity = Period::new(instant(start), instant(end)).unwrap();
+            let alter = |set: &mut MockRecordSet| {
+                set.signatures[0].set_period(validity).unwrap();
+            };
+            let at = instant(AT);
+            let refused = DnssecError::Time { owner: owner.to_owned(), kind, at, validity };
+            assert_eq!(refusal(&alter_set(dns(), set, alter)), refused);
+        }
+    }
+}
+
+#[test]
+fn signatures_that_end_before_they_start() {
+    let dns = alter_set(dns(), TEXT, |set| {
+        let signature = &mut set.signatures[0];
+        std::mem::swap(&mut signature.inception, &mut signature.expiration);
+    });
+    assert_eq!(refusal(&dns), mismatch());
+}
+
+#[test]
+fn half_a_circle_away() {
+    let now = u32::try_from(instant(AT).as_second()).unwrap();
+    for distance in [1 << 31, (1 << 31) + 1] {
+        let dns = alter_set(dns(), TEXT, |set| {
+            set.signatures[0].expiration = now.wrapping_add(distance);
+        });
+        assert_eq!(refusal(&dns), mismatch());
+    }
+    let dns = alter_set(dns(), TEXT, |set| {
+        set.signatures[0].expiration = now + ((1 << 31) - 1);
+    });
+    verify_at(&dns, OWNER, instant(AT)).unwrap();
+}
+
+fn mismatch() -> DnssecError {
+    DnssecError::Signature { owner: SHOWN_OWNER.to_owned(), kind: "TXT" }
+}
