@@ -8,15 +8,20 @@ use crate::node::Node;
 use crate::packages;
 use crate::step::{Count, cargo, run, run_tests};
 
-/// Where the reference's bundles are written.
+/// Where the reference's bundles are written, and where ours are.
 const PRODUCED: &str = "target/interop/reference";
+const ISSUED: &str = "target/interop/ours";
 
 /// Installs the reference and runs both directions.
 pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
     packages::install_missing(&packages::NODE)?;
     let node = Node::find()?;
     install_reference(&node)?;
+    verify_with_ours(&node, count)?;
+    verify_with_reference(&node, count)
+}
 
+fn verify_with_ours(node: &Node, count: &mut Count) -> Result<(), Failure> {
     fs::create_dir_all(PRODUCED)?;
     let produced = fs::canonicalize(PRODUCED)?;
     let out = format!("../{PRODUCED}");
@@ -24,6 +29,18 @@ pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
     let mut ours = cargo(&["test", "--package", "kliento", "--all-features", "--test", "interop"]);
     ours.env("KLIENTO_INTEROP_DIRECTORY", produced);
     run_tests("the reference's bundles, verified by ours", &mut ours, count)
+}
+
+fn verify_with_reference(node: &Node, count: &mut Count) -> Result<(), Failure> {
+    fs::create_dir_all(ISSUED)?;
+    let issued = fs::canonicalize(ISSUED)?;
+    let mut ours = cargo(&["test", "--package", "kliento", "--all-features", "--test", "issue"]);
+    ours.arg("reference::").env("KLIENTO_ISSUED_DIRECTORY", issued);
+    run_tests("bundles by ours", &mut ours, count)?;
+    let index = format!("../{ISSUED}/index.json");
+    let verify = ["verify.mjs", "--clock-at-instant", &index];
+    let mut reference = node.command("node", &verify)?;
+    run_tests("our bundles, verified by the reference", &mut reference, count)
 }
 
 /// `npm ci`, unless what is installed is what the lock file asks for.

@@ -1,0 +1,156 @@
+//! Token bundles that we issue, verified by ours and by the JavaScript reference.
+#![cfg(feature = "issue")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may end by a panic"
+)]
+
+mod reference;
+
+use std::time::Duration;
+
+use kliento::issue::{
+    Hash, IssueError, KeyAlgorithm, MemberIdBundle, RsaSigner, Signer as _, SigningError,
+    TokenIssueError, TokenRequest,
+};
+use kliento::{
+    Error, Invalid, MAX_BUNDLE_OCTETS, Member, Period, SignerKind, Timestamp, Token, TokenBundle,
+    TokenVerification, VerifiedToken,
+};
+use veraid::testing::{MockOrganisation, MockWorld};
+use veraid::{SignatureError, TrustAnchor, VerificationError};
+
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
+pub(crate) const AT: &str = "2026-11-22T18:03:00Z";
+
+pub(crate) fn at() -> Timestamp {
+    AT.parse().unwrap()
+}
+
+/// A period that starts some minutes before the instant of verification, and its length.
+pub(crate) fn minutes(length: u64) -> Period {
+    let start = at().saturating_sub(Duration::from_secs(60));
+    Period::new(start, start.saturating_add(Duration::from_secs(60 * length))).unwrap()
+}
+
+fn year() -> Period {
+    Period::new("2026-01-01T00:00:00Z".parse().unwrap(), "2026-12-31T00:00:00Z".parse().unwrap())
+        .unwrap()
+}
+
+pub(crate) fn token() -> Token {
+    Token::new(AUDIENCE).with_claim("permission", "read-only")
+}
+
+pub(crate) fn organisation(key: RsaSigner) -> (MockOrganisation, Vec<TrustAnchor>) {
+    let world = MockWorld::new(year()).unwrap();
+    (world.organisation_with_key("example.com", key).unwrap(), world.trust_anchors().unwrap())
+}
+
+fn small_organisation() -> (MockOrganisation, Vec<TrustAnchor>) {
+    organisation(RsaSigner::generate(KeyAlgorithm::Rsa2048).unwrap())
+}
+
+fn verify(bundle: &TokenBundle, anchors: &[TrustAnchor]) -> Result<VerifiedToken, Error> {
+    bundle.verify(&TokenVerification::new(&[AUDIENCE], anchors), at())
+}
+
+pub(crate) fn sign_for(
+    organisation: &MockOrganisation,
+    request: &TokenRequest<'_>,
+    member: &Member,
+) -> Result<TokenBundle, TokenIssueError> {
+    let (certificate, chain) = (organisation.certificate(), organisation.chain());
+    request.sign_by_organisation(certificate, chain, member, organisation.key())
+}
+
+#[test]
+fn a_member_s_token_verifies_from_the_header_s_value() {
+    let (organisation, anchors) = small_organisation();
+    let alice = organisation.member("alice").unwrap();
+    let id = alice.id_bundle().unwrap();
+    let id = MemberIdBundle::from_der(&id).unwrap();
+    let token = token();
+    let request = TokenRequest::new(&token, minutes(5));
+    let bundle = request.sign_by_member(&id, alice.key()).unwrap();
+    let bundle = TokenBundle::from_authorization(bundle.to_authorization()).unwrap();
+    let verified = verify(&bundle, &anchors).unwrap();
+    assert_eq!(verified.subject_id(), "alice@example.com");
+    assert_eq!((verified.signer(), verified.claims()), (SignerKind::Member, token.claims()));
+    assert_eq!(verified.period(), minutes(5));
+}
+
+#[test]
+fn an_organisation_s_token_verifies() {
+    let (organisation, anchors) = small_organisation();
+    let token = token();
+    let request = TokenRequest::new(&token, minutes(60));
+    let bundle = sign_for(&organisation, &request, &Member::Bot).unwrap();
+    let verified = verify(&bundle, &anchors).unwrap();
+    assert_eq!(verified.subject_id(), "example.com");
+    assert_eq!(verified.signer(), SignerKind::Organisation);
+}
+
+#[test]
+fn the_signature_can_come_from_elsewhere() {
+    let (organisation, anchors) = small_organisation();
+    let token = token();
+    let (certificate, chain) = (organisation.certificate(), organisation.chain());
+    let unsigned = TokenRequest::new(&token, minutes(5))
+        .by_organisation(certificate, chain, &Member::Bot, Hash::Sha512)
+        .unwrap();
+    let key = organisation.key().clone().with_hash(unsigned.hash());
+    assert_eq!(unsigned.subject_public_key_info(), key.subject_public_key_info());
+    let signature = key.sign(unsigned.to_be_signed()).unwrap();
+    let bundle = unsigned.clone().with_signature(&signature).unwrap();
+    verify(&bundle, &anchors).unwrap();
+    let refused = unsigned.with_signature(&[0; 256]).unwrap_err();
+    assert!(matches!(refused, SigningError::Mismatch));
+}
+
+#[test]
+fn more_than_sixty_minutes_have_to_be_asked_for() {
+    let (organisation, anchors) = small_organisation();
+    let token = token();
+    let request = TokenRequest::new(&token, minutes(61));
+    let refused = sign_for(&organisation, &request, &Member::Bot).unwrap_err();
+    let (hour, found) = (Duration::from_secs(3600), Duration::from_secs(3660));
+    assert!(
+        matches!(refused, TokenIssueError::Validity { maximum, found: f } if (maximum, f) == (hour, found))
+    );
+    let request = request.with_max_validity(found);
+    let bundle = sign_for(&organisation, &request, &Member::Bot).unwrap();
+    let refused = verify(&bundle, &anchors).unwrap_err();
+    let Error::Invalid(Invalid::Signature(VerificationError::Signature(refused))) = refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(refused, SignatureError::PeriodTooLong { maximum: 3_600_000, found: 3_660_000 });
+}
+
+#[test]
+fn the_largest_bundle_verifies_and_a_larger_one_is_not_issued() {
+    let (organisation, anchors) = small_organisation();
+    let bundle_of = |filler: usize| {
+        let token = Token::new(AUDIENCE).with_claim("filler", "x".repeat(filler));
+        sign_for(&organisation, &TokenRequest::new(&token, minutes(5)), &Member::Bot)
+    };
+    // Past 256 octets, a claim's octet more makes the bundle an octet larger.
+    let filler = 1000 + MAX_BUNDLE_OCTETS - bundle_of(1000).unwrap().as_bytes().len();
+    let largest = bundle_of(filler).unwrap();
+    assert_eq!(largest.as_bytes().len(), MAX_BUNDLE_OCTETS);
+    verify(&largest, &anchors).unwrap();
+    let refused = bundle_of(filler + 1).unwrap_err();
+    assert!(matches!(refused, TokenIssueError::Size { maximum: 16_384, found: 16_385 }));
+}
+
+#[test]
+fn a_token_must_start_within_the_certificate() {
+    let (organisation, _) = small_organisation();
+    let token = token();
+    let start = year().end().saturating_add(Duration::from_millis(1));
+    let request = TokenRequest::new(&token, Period::at(start));
+    let refused = sign_for(&organisation, &request, &Member::Bot).unwrap_err();
+    assert!(matches!(refused, TokenIssueError::Issue(IssueError::OrganisationCertificate(_))));
+}
