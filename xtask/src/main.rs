@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user")]
 
 mod advisories;
+mod demo;
 mod failure;
 mod interop;
 mod metadata;
@@ -21,6 +22,7 @@ use failure::Failure;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
+  demo     the main job, shown offline: bundles issued, verified and drawn
   test     everything that CI runs; installs what is missing from Debian's packages
   interop  bundles of the JavaScript reference, verified by ours
   tidy     the house rules: sizes and heads of files, links, manifests
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = enter_root().and_then(|()| match arguments.as_slice() {
+        ["demo"] => demo::run_all(),
         ["test"] => test::closed(test::run_all),
         ["interop"] => test::closed(interop::run_all),
         ["tidy"] => tidy::run(),

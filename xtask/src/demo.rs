@@ -1,0 +1,99 @@
+//! The main job, shown: a bundle of ours and one of the reference's, verified and drawn offline.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::{env, fs, io};
+
+use crate::failure::Failure;
+use crate::step::{cargo, run, shown};
+
+const DIRECTORY: &str = "target/demo";
+const AUDIENCE: &str = "https://api.example.com";
+
+/// Builds the command, and runs it as its user would.
+pub(crate) fn run_all() -> Result<(), Failure> {
+    let mut build = cargo(&["build", "--release", "--package", "kliento", "--features", "cli"]);
+    run("the kliento command", build.arg("--quiet"))?;
+    let kliento = env::current_dir()?.join("target/release").join(name_of("kliento"));
+    match fs::remove_dir_all(DIRECTORY) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => fs::create_dir_all(DIRECTORY)?,
+    }
+    let demo = Demo { kliento: &kliento };
+
+    say("An organisation, example.com, under a mock DNS root (yours has a real one):");
+    demo.run(&["key", "generate", "-o", "organisation.pem"])?;
+    let organisation = ["--org", "example.com", "--key", "organisation.pem"];
+    demo.run_with(&["mock"], &organisation, &["--ttl", "3600", "--out-dir", "."])?;
+
+    say("Its member alice gets a key, and issues a token bundle for a service:");
+    demo.run(&["key", "generate", "-o", "alice.pem"])?;
+    let member = ["--member", "alice", "--member-key", "alice.pem", "--chain", "chain.der"];
+    let token = ["--audience", AUDIENCE, "--claim", "permission=read-only", "-o", "alice.bundle"];
+    demo.run_with(&["issue"], &organisation, &[member, token].concat())?;
+
+    say("The service verifies it, with the keys of the DNS root and nothing else:");
+    let anchor = fs::read_to_string(Path::new(DIRECTORY).join("trust-anchor.txt"))?;
+    let anchor = ["--trust-anchor", anchor.trim()];
+    demo.run_with(&["verify", "--audience", AUDIENCE], &anchor, &["alice.bundle"])?;
+    demo.run_with(&["inspect"], &anchor, &["alice.bundle"])?;
+
+    say("And one that the JavaScript reference implementation made, at an instant of its hour:");
+    let reference = Reference::read()?;
+    let at = ["--at", &reference.at, "--trust-anchor", &reference.trust_anchor, &reference.file];
+    demo.run_with(&["verify", "--audience", AUDIENCE], &[], &at)?;
+    demo.run_with(&["inspect"], &[], &at)
+}
+
+fn say(what: &str) {
+    println!("\n\n{what}");
+}
+
+fn name_of(program: &str) -> String {
+    format!("{program}{}", env::consts::EXE_SUFFIX)
+}
+
+struct Demo<'a> {
+    kliento: &'a Path,
+}
+
+impl Demo<'_> {
+    fn run(&self, arguments: &[&str]) -> Result<(), Failure> {
+        self.run_with(arguments, &[], &[])
+    }
+
+    /// Shows the command as it is typed where `kliento` is installed, and runs it.
+    fn run_with(&self, first: &[&str], second: &[&str], third: &[&str]) -> Result<(), Failure> {
+        let arguments = [first, second, third].concat();
+        let typed = shown(Command::new("kliento").args(&arguments));
+        println!("\n$ {typed}");
+        let mut command = Command::new(self.kliento);
+        command.args(&arguments).current_dir(DIRECTORY).stdin(Stdio::null());
+        if command.status()?.success() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("{typed} failed")).repeated_by(shown(&command)))
+    }
+}
+
+/// A bundle of the reference's, and what its index says of it.
+struct Reference {
+    file: String,
+    at: String,
+    trust_anchor: String,
+}
+
+impl Reference {
+    fn read() -> Result<Self, Failure> {
+        let index = fs::read_to_string("vectors/reference/index.json")?;
+        let index: serde_json::Value =
+            serde_json::from_str(&index).map_err(|error| Failure::new(error.to_string()))?;
+        let text = |pointer: &str| {
+            let value = index.pointer(pointer).and_then(serde_json::Value::as_str);
+            let missing = || Failure::new(format!("the index of the reference has no {pointer}"));
+            value.map(str::to_owned).ok_or_else(missing)
+        };
+        let file = format!("../../vectors/reference/{}.bin", text("/0/name")?);
+        Ok(Self { file, at: text("/0/at")?, trust_anchor: text("/0/trust_anchors/0")? })
+    }
+}
