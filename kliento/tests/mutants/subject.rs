@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::RwLock;
 
-use kliento::{Timestamp, TokenBundle, TokenVerification, TrustAnchor};
+use kliento::{Period, Timestamp, TokenBundle, TokenVerification, TrustAnchor};
 use serde::Deserialize;
 use veraid::{SignatureCheck, SignatureVerifier};
 
@@ -13,11 +13,23 @@ use veraid::{SignatureCheck, SignatureVerifier};
 pub(crate) struct Subject {
     pub(crate) name: String,
     pub(crate) octets: Vec<u8>,
-    /// All that its verification tells.
-    pub(crate) proves: String,
+    pub(crate) proof: Proof,
+    pub(crate) setting: Setting,
+}
+
+/// What a vector is verified with.
+pub(crate) struct Setting {
     audience: String,
     at: Timestamp,
     trust_anchors: Vec<TrustAnchor>,
+}
+
+/// All that a verification tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// Who says what to whom.
+    pub(crate) says: String,
+    period: Period,
 }
 
 /// A line of the index of the reference's bundles.
@@ -40,40 +52,35 @@ impl Subject {
     }
 
     fn of(case: Case) -> Self {
+        let octets = file(&format!("reference/{}.bin", case.name));
         let anchor = |text: &String| text.parse().expect("a DS record");
-        let mut subject = Self {
-            octets: file(&format!("reference/{}.bin", case.name)),
-            name: case.name,
-            proves: String::new(),
+        let setting = Setting {
             audience: case.audience,
             at: case.at.parse().expect("an instant"),
             trust_anchors: case.trust_anchors.iter().map(anchor).collect(),
         };
-        let outcome = subject.outcome(&subject.octets, &KnownSignatures::default());
-        subject.proves = outcome.expect("the vector is valid");
+        let proof = setting.verify(&octets, &KnownSignatures::default());
+        let proof = proof.expect("the vector is valid");
         let expected = format!("{} {:?} {}", case.subject, case.claims, case.signer);
-        assert!(subject.proves.starts_with(&expected), "{}: {}", subject.name, subject.proves);
-        subject
+        assert!(proof.says.starts_with(&expected), "{}: {proof:?}", case.name);
+        Self { name: case.name, octets, proof, setting }
     }
+}
 
-    /// What the octets prove under the vector's circumstances.
-    pub(crate) fn outcome(
+impl Setting {
+    /// What the octets prove.
+    pub(crate) fn verify(
         &self,
         octets: &[u8],
         known: &KnownSignatures,
-    ) -> Result<String, kliento::Error> {
+    ) -> Result<Proof, kliento::Error> {
         let audiences = [self.audience.as_str()];
         let verification =
             TokenVerification::new(&audiences, &self.trust_anchors).with_verifier(known);
         let token = TokenBundle::from_bytes(octets.to_vec())?.verify(&verification, self.at)?;
-        Ok(format!(
-            "{} {:?} {} {} {}",
-            token.subject_id(),
-            token.claims(),
-            token.signer(),
-            token.audience(),
-            token.period()
-        ))
+        let (id, claims, signer) = (token.subject_id(), token.claims(), token.signer());
+        let says = format!("{id} {claims:?} {signer} {}", token.audience());
+        Ok(Proof { says, period: token.period() })
     }
 }
 

@@ -1,0 +1,87 @@
+//! What must hold for octets of strangers; each function is the body of a fuzz target.
+//!
+//! Whoever fuzzes has no private key, so that nothing may verify but what the seeds prove.
+#![forbid(unsafe_code)]
+
+mod seed;
+
+use kliento::{Timestamp, Token, TokenBundle, TokenVerification, TrustAnchor};
+use veraid::retrieval::{ChainRetrieval, Query};
+use veraid::{Certificate, Dialect, DnssecChain, MemberIdBundle, TxtRecord};
+
+pub use seed::{Seed, contents, fields, values, with_field};
+
+/// Whole token bundles: a bundle that verifies says what one of the seeds says.
+pub fn bundle(octets: &[u8]) {
+    let _ = MemberIdBundle::from_der(octets);
+    let Ok(bundle) = TokenBundle::from_bytes(octets.to_vec()) else { return };
+    for seed in Seed::all() {
+        let audiences = [seed.audience.as_str()];
+        let verification = TokenVerification::new(&audiences, &seed.trust_anchors);
+        if let Ok(token) = bundle.verify(&verification, seed.at) {
+            let is_known = Seed::all().iter().any(|seed| seed.subject == token.subject_id());
+            assert!(is_known, "{} is nobody's signature", token.subject_id());
+        }
+    }
+}
+
+/// Certificates, alone and as the organisation's of a bundle.
+pub fn certificate(octets: &[u8]) {
+    if let Ok(certificate) = Certificate::from_der(octets) {
+        let _ = (certificate.common_name(), certificate.subject_public_key_info());
+        let mut field = octets.to_vec();
+        // The bundle's tag stands for the certificate's (IMPLICIT).
+        field[0] = 0xa2;
+        bundle(&with_field(2, &field));
+    }
+}
+
+/// CMS signatures, within a bundle that is valid otherwise.
+pub fn cms(octets: &[u8]) {
+    bundle(&with_field(3, octets));
+}
+
+/// DNS messages, as part of a chain and as responses from the network.
+pub fn dns_message(octets: &[u8]) {
+    let owner = "_veraid.example.com";
+    if let Ok(chain) = DnssecChain::from_messages([octets]) {
+        let at: Timestamp = "2026-11-22T18:03:00Z".parse().expect("a constant");
+        let _ = (chain.txt_owners(), chain.signatures(at));
+        let proven = chain.verify_at(owner, at, &TrustAnchor::iana());
+        assert!(proven.is_err(), "one message is no chain");
+    }
+    let retrieval = ChainRetrieval::new(owner).expect("a constant");
+    for query in retrieval.unanswered() {
+        answer(retrieval.clone(), &query, octets);
+    }
+}
+
+fn answer(mut retrieval: ChainRetrieval, query: &Query, octets: &[u8]) {
+    // What is checked is what is taken.
+    let is_sound = query.check(octets).is_ok();
+    assert!(is_sound || retrieval.answer(query, octets).is_err());
+}
+
+/// Values of the `Authorization` header: what is read is written the same.
+pub fn header(octets: &[u8]) {
+    if let Ok(bundle) = TokenBundle::from_authorization(octets) {
+        let written = bundle.to_authorization();
+        assert_eq!(TokenBundle::from_authorization(&written).as_ref(), Ok(&bundle));
+    }
+}
+
+/// Tokens in JSON: what is read is written the same.
+pub fn token(octets: &[u8]) {
+    if let Ok(token) = Token::from_json(octets) {
+        assert_eq!(Token::from_json(token.to_json().as_bytes()).as_ref(), Ok(&token));
+    }
+}
+
+/// TXT records of organisations: what is read is written the same, in either form.
+pub fn txt_record(octets: &[u8]) {
+    let text = std::str::from_utf8(octets);
+    let Some(record) = text.ok().and_then(|text| text.parse::<TxtRecord>().ok()) else { return };
+    for dialect in [Dialect::Deployed, Dialect::Spec] {
+        assert_eq!(record.to_value(dialect).parse().as_ref(), Ok(&record));
+    }
+}
