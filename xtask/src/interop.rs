@@ -26,7 +26,7 @@ fn verify_with_ours(node: &Node, count: &mut Count) -> Result<(), Failure> {
     let produced = fs::canonicalize(PRODUCED)?;
     let out = format!("../{PRODUCED}");
     run("bundles by the reference", &mut node.command("node", &["produce.mjs", "--out", &out])?)?;
-    let mut ours = cargo(&["test", "--package", "kliento", "--all-features", "--test", "interop"]);
+    let mut ours = cargo(&["test", "--workspace", "--all-features", "--test", "interop"]);
     ours.env("KLIENTO_INTEROP_DIRECTORY", produced);
     run_tests("the reference's bundles, verified by ours", &mut ours, count)
 }
@@ -34,7 +34,7 @@ fn verify_with_ours(node: &Node, count: &mut Count) -> Result<(), Failure> {
 fn verify_with_reference(node: &Node, count: &mut Count) -> Result<(), Failure> {
     fs::create_dir_all(ISSUED)?;
     let issued = fs::canonicalize(ISSUED)?;
-    let mut ours = cargo(&["test", "--package", "kliento", "--all-features", "--test", "issue"]);
+    let mut ours = cargo(&["test", "--workspace", "--all-features", "--test", "issue"]);
     ours.arg("reference::").env("KLIENTO_ISSUED_DIRECTORY", issued);
     run_tests("bundles by ours", &mut ours, count)?;
     let index = format!("../{ISSUED}/index.json");

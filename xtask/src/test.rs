@@ -1,5 +1,6 @@
 //! Everything that CI runs, in the order in which failures are found soonest.
 
+use std::env;
 use std::process::Command;
 
 use crate::failure::Failure;
@@ -36,6 +37,11 @@ fn checks() -> Result<(), Failure> {
     packages::install_missing(&packages::TESTS)?;
     run("lints", &mut lints())?;
     run("documentation", &mut documentation())?;
+    run(
+        "format of the fuzz targets",
+        &mut cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]),
+    )?;
+    run("lints of the fuzz targets", &mut fuzz_lints())?;
     packages::install_subcommand("cargo-hack", CARGO_HACK)?;
     run("each set of features", &mut feature_sets())?;
     packages::install_subcommand("cargo-deny", CARGO_DENY)?;
@@ -54,6 +60,16 @@ fn tests(count: &mut Count) -> Result<(), Failure> {
 fn lints() -> Command {
     let what = ["clippy", "--workspace", "--all-targets", "--all-features"];
     let mut command = cargo(&what);
+    command.args(["--", "-D", "warnings"]);
+    command
+}
+
+/// The fuzz targets are outside the workspace, but are built beside what it has built already.
+/// Without libFuzzer, they compile on any toolchain.
+fn fuzz_lints() -> Command {
+    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let mut command = cargo(&["clippy", "--manifest-path", "fuzz/Cargo.toml", "--all-targets"]);
+    command.args(["--no-default-features", "--target-dir"]).arg(target);
     command.args(["--", "-D", "warnings"]);
     command
 }
