@@ -32,6 +32,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `issue` | signing of tokens |
+//! | `inspect` | bundles taken apart step by step, to see why they are refused |
 //! | `cli` | the `kliento` command |
 
 mod authorization;

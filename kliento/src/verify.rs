@@ -83,6 +83,17 @@ impl<'a> TokenVerification<'a> {
         self
     }
 
+    /// Takes a bundle apart and looks at each step, whatever came of the others.
+    ///
+    /// It is about the signature alone: the token is in
+    /// [`InspectedSignature::plaintext`](veraid::InspectedSignature::plaintext), and the audiences
+    /// play no part. See [`Verification::inspect`].
+    #[cfg(feature = "inspect")]
+    #[must_use]
+    pub fn inspect<'b>(&self, bundle: &'b [u8], at: Timestamp) -> veraid::Inspection<'b> {
+        self.verification.inspect(bundle, at)
+    }
+
     const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self.verification = self.verification.with_limits(limits);

@@ -1,6 +1,9 @@
 //! Stable names of the reasons for which bundles are refused.
 
-use crate::{CertificateError, DnssecError, MalformedBundle, SignatureError, VerificationError};
+use crate::{
+    CertificateError, DnssecError, MalformedBundle, MalformedChain, SignatureError,
+    VerificationError,
+};
 
 impl MalformedBundle {
     /// A stable name of the reason, in kebab case, for programs and logs.
@@ -11,6 +14,17 @@ impl MalformedBundle {
             Self::Version { .. } => "bundle-version",
             Self::OrganisationCertificate(_) => "organisation-certificate-malformed",
             Self::MemberCertificate(_) => "member-certificate-malformed",
+            Self::Limit(_) => "limit-exceeded",
+        }
+    }
+}
+
+impl MalformedChain {
+    /// A stable name of the reason, in kebab case, for programs and logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Structure(_) => "chain-malformed",
             Self::Limit(_) => "limit-exceeded",
         }
     }

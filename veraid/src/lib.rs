@@ -33,6 +33,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `inspect` | bundles taken apart step by step, to see why they are refused |
 //! | `issue` | certificates, bundles and TXT record values, with keys behind a trait |
 //! | `retrieve` | the DNS questions whose answers make an organisation's chain |
 //! | `testing` | a mock DNS root, zones, organisations and members, for tests alone |
@@ -51,6 +52,8 @@ mod der;
 mod dnssec;
 mod error;
 mod hex;
+#[cfg(feature = "inspect")]
+mod inspect;
 #[cfg(feature = "issue")]
 pub mod issue;
 mod member;
@@ -64,19 +67,29 @@ mod txt_record;
 mod verify;
 
 pub use budget::{LimitExceeded, Limits};
-pub use bundle::{MalformedBundle, MemberIdBundle, SignatureBundle};
+pub use bundle::{MalformedBundle, MalformedChain, MemberIdBundle, SignatureBundle};
+#[cfg(feature = "inspect")]
+pub use cert::InspectedCertificate;
 pub use cert::{AlgorithmError, Certificate, CertificateError};
+#[cfg(feature = "inspect")]
+pub use cms::InspectedSignature;
 pub use cms::{SignatureError, SignerKind};
 pub use crypto::{DirectVerifier, Hash, PublicKey, RsaScheme, SignatureCheck, SignatureVerifier};
 pub use der::{DerError, DerErrorKind, ObjectIdentifier, ParseOidError};
 #[cfg(feature = "retrieve")]
 pub use dnssec::retrieval;
+#[cfg(feature = "inspect")]
 pub use dnssec::{
-    ChainSignature, DnssecChain, DnssecError, MalformedMessage, ParseTrustAnchorError, TrustAnchor,
-    TxtRecordSet,
+    ChainSignature, DelegationRecord, InspectedChain, InspectedDelegation, InspectedKey,
+    InspectedSet, InspectedZone,
+};
+pub use dnssec::{
+    DnssecChain, DnssecError, MalformedMessage, ParseTrustAnchorError, TrustAnchor, TxtRecordSet,
 };
 pub use error::VerificationError;
 pub use hex::Hex;
+#[cfg(feature = "inspect")]
+pub use inspect::{Finding, Inspection, Outcome};
 pub use member::{Member, UserName, UserNameError};
 pub use organisation::{OrganisationName, OrganisationNameError};
 pub use period::Period;

@@ -25,6 +25,9 @@ pub struct Period {
 }
 
 impl Period {
+    /// All the time that can be told.
+    pub(crate) const ALWAYS: Self = Self { start: Timestamp::MIN, end: Timestamp::MAX };
+
     /// The period from `start` to `end`, or `None` if it ends before it starts.
     #[must_use]
     pub fn new(start: Timestamp, end: Timestamp) -> Option<Self> {
@@ -62,9 +65,13 @@ impl Period {
     }
 }
 
-/// Writes both ends in RFC 3339: `2026-11-22T18:00:00Z to 2026-11-22T19:00:00Z`.
+/// Writes both ends in RFC 3339, `2026-11-22T18:00:00Z to 2026-11-22T19:00:00Z`, or the one instant
+/// that it is.
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.start == self.end {
+            return self.start.fmt(f);
+        }
         write!(f, "{} to {}", self.start, self.end)
     }
 }
@@ -80,7 +87,7 @@ pub(crate) struct Validity {
 
 impl Validity {
     pub(crate) const fn new(wanted: Period) -> Self {
-        Self { wanted, holds: Period { start: Timestamp::MIN, end: Timestamp::MAX } }
+        Self { wanted, holds: Period::ALWAYS }
     }
 
     /// Takes a further period into account, or says that it misses what was asked for.

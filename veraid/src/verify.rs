@@ -34,9 +34,9 @@ use crate::{
 /// ```
 #[derive(Clone, Copy)]
 pub struct Verification<'a> {
-    service: &'a ObjectIdentifier,
-    trust_anchors: &'a [TrustAnchor],
-    limits: Limits,
+    pub(crate) service: &'a ObjectIdentifier,
+    pub(crate) trust_anchors: &'a [TrustAnchor],
+    pub(crate) limits: Limits,
     verifier: &'a dyn SignatureVerifier,
 }
 

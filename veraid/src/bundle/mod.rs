@@ -1,10 +1,13 @@
 //! The two bundles of VeraId: a signature, and a member's identity, each with all that proves it.
 
+mod chain_messages;
 mod member_id_bundle;
 mod metadata;
 mod signature_bundle;
 
+pub use chain_messages::MalformedChain;
+pub(crate) use chain_messages::read_chain;
 pub use member_id_bundle::MemberIdBundle;
 pub(crate) use metadata::SignatureMetadata;
+pub(crate) use signature_bundle::read_version;
 pub use signature_bundle::{MalformedBundle, SignatureBundle};
-pub(crate) use signature_bundle::{read_chain, read_version};

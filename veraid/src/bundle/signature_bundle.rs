@@ -1,8 +1,9 @@
 //! A signature with all that proves it.
 
+use super::read_chain;
+use crate::LimitExceeded;
 use crate::cert::Certificate;
 use crate::der::{DerError, Reader, Tag};
-use crate::{LimitExceeded, Limits};
 
 /// A signature bundle whose outer structure and organisation certificate could be read.
 ///
@@ -85,20 +86,4 @@ pub(crate) fn read_version(bundle: &mut Reader<'_>) -> Result<(), MalformedBundl
         0 => Ok(()),
         found => Err(MalformedBundle::Version { found }),
     }
-}
-
-/// Reads `[1] SET OF OCTET STRING`, in whatever order it is: deployed producers don't sort it.
-pub(crate) fn read_chain<'a>(bundle: &mut Reader<'a>) -> Result<Vec<&'a [u8]>, MalformedBundle> {
-    let mut messages = bundle.nested(Tag::constructed(1)).map_err(MalformedBundle::Structure)?;
-    let mut chain = Vec::with_capacity(16);
-    let mut octets = 0_usize;
-    while !messages.is_empty() {
-        let message =
-            messages.read(Tag::OCTET_STRING).map_err(MalformedBundle::Structure)?.contents;
-        chain.push(message);
-        octets = octets.saturating_add(message.len());
-        LimitExceeded::check("messages in the chain", chain.len(), Limits::MESSAGES)?;
-        LimitExceeded::check("octets in the chain", octets, Limits::CHAIN_OCTETS)?;
-    }
-    Ok(chain)
 }

@@ -143,6 +143,20 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
+    /// The next value with as much of its contents as there is.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn salvage(&mut self) -> Option<Value<'a>> {
+        if let Ok(value) = self.any() {
+            return Some(value);
+        }
+        let (&tag, after_tag) = self.rest.split_first().filter(|(tag, _)| **tag & 0x1f != 0x1f)?;
+        let (_, contents) = self.length(after_tag).ok()?;
+        let offset = self.offset + self.rest.len() - contents.len();
+        let value = Value { tag: Tag(tag), encoded: self.rest, contents, offset };
+        self.rest = &[];
+        Some(value)
+    }
+
     /// The next value, which must have this tag.
     pub(crate) fn read(&mut self, tag: Tag) -> Result<Value<'a>, DerError> {
         match self.peek() {

@@ -4,7 +4,7 @@ use domain::base::Name;
 use domain::base::iana::{Rcode, Rtype};
 
 use super::DnssecError;
-use super::response::{AnswerData, ChainSignature, Response, ResponseError, shown};
+use super::response::{AnswerData, Response, ResponseError, shown};
 use super::rrset::{RecordSet, kind_name, validity};
 use super::zone::{Zone, narrowed};
 use crate::budget::Budget;
@@ -113,26 +113,6 @@ impl<'a> DnssecChain<'a> {
         about_txt.map(|response| shown(&response.name)).collect()
     }
 
-    /// All signatures of the answers as they are there, for showing; `near` tells which turn of
-    /// the 32-bit clock their times mean.
-    #[must_use]
-    pub fn signatures(&self, near: Timestamp) -> Vec<ChainSignature> {
-        let answers = self.responses.iter().flat_map(|response| &response.answers);
-        let signatures = answers.filter_map(|answer| match &answer.data {
-            AnswerData::Signature(signature) => Some((&answer.owner, signature)),
-            AnswerData::Other(_) => None,
-        });
-        let shown = signatures.map(|(owner, signature)| ChainSignature {
-            owner: shown(owner),
-            kind: signature.type_covered().to_string(),
-            signer: shown(signature.signer_name()),
-            key_tag: signature.key_tag(),
-            algorithm: signature.algorithm().to_int(),
-            validity: validity(signature, near),
-        });
-        shown.collect()
-    }
-
     /// The instants at which a signature of the chain starts to hold, in order, without repeats.
     pub(crate) fn inceptions(&self, near: Timestamp) -> Vec<Timestamp> {
         let answers = self.responses.iter().flat_map(|response| &response.answers);
@@ -177,7 +157,7 @@ impl<'a> DnssecChain<'a> {
     }
 
     /// The set of the only response about the owner's TXT records.
-    fn txt_record_set<'m>(
+    pub(super) fn txt_record_set<'m>(
         &'m self,
         owner: &'m Name<[u8]>,
     ) -> Result<RecordSet<'m, 'a>, DnssecError> {
@@ -207,7 +187,7 @@ impl<'a> DnssecChain<'a> {
     }
 }
 
-fn canonical_name(owner: &str) -> Result<Name<Vec<u8>>, DnssecError> {
+pub(super) fn canonical_name(owner: &str) -> Result<Name<Vec<u8>>, DnssecError> {
     let name = Name::vec_from_str(owner);
     let mut name = name.map_err(|_| DnssecError::Owner(owner.to_owned()))?;
     name.make_canonical();
@@ -215,7 +195,7 @@ fn canonical_name(owner: &str) -> Result<Name<Vec<u8>>, DnssecError> {
 }
 
 /// The name's ancestors and itself, from the top-level domain down; not the root.
-fn suffixes(name: &Name<Vec<u8>>) -> impl Iterator<Item = &Name<[u8]>> {
+pub(super) fn suffixes(name: &Name<Vec<u8>>) -> impl Iterator<Item = &Name<[u8]>> {
     let starts: Vec<usize> = name
         .iter()
         .scan(0, |start, label| {
@@ -229,7 +209,7 @@ fn suffixes(name: &Name<Vec<u8>>) -> impl Iterator<Item = &Name<[u8]>> {
 }
 
 /// Splits the data of a TXT record; what is cut short yields no strings.
-fn character_strings(record: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn character_strings(record: &[u8]) -> Vec<Vec<u8>> {
     let mut strings = Vec::new();
     let mut rest = record;
     while let Some((&length, after)) = rest.split_first() {

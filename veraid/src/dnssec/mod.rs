@@ -2,6 +2,8 @@
 
 mod chain;
 mod error;
+#[cfg(feature = "inspect")]
+mod inspection;
 mod key;
 mod response;
 mod rrset;
@@ -13,5 +15,10 @@ pub mod retrieval;
 
 pub use chain::{DnssecChain, TxtRecordSet};
 pub use error::DnssecError;
-pub use response::{ChainSignature, MalformedMessage};
+#[cfg(feature = "inspect")]
+pub use inspection::{
+    ChainSignature, DelegationRecord, InspectedChain, InspectedDelegation, InspectedKey,
+    InspectedSet, InspectedZone,
+};
+pub use response::MalformedMessage;
 pub use trust_anchor::{ParseTrustAnchorError, TrustAnchor};

@@ -5,7 +5,7 @@ use domain::base::wire::ParseError;
 use domain::base::{Message, Name, ParsedName, ParsedRecord, ToName, UnknownRecordData};
 use domain::rdata::Rrsig;
 
-use crate::{LimitExceeded, Limits, Period};
+use crate::{LimitExceeded, Limits};
 
 /// What was wrong with a DNS message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,26 +46,6 @@ pub(super) struct Response<'a> {
     class: Class,
     pub(super) code: Rcode,
     pub(super) answers: Vec<Answer<'a>>,
-}
-
-/// One signature over a set of records of a chain, as it is there; nothing of it is verified.
-///
-/// Names are absolute, in presentation form, with the final dot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ChainSignature {
-    /// Whose records it covers.
-    pub owner: String,
-    /// The type of the records, as `DNSKEY`.
-    pub kind: String,
-    /// The zone that signed.
-    pub signer: String,
-    /// The tag of the key that signed.
-    pub key_tag: u16,
-    /// The number of the key's algorithm.
-    pub algorithm: u8,
-    /// When it holds, or `None` if it ends before it starts.
-    pub validity: Option<Period>,
 }
 
 impl<'a> Response<'a> {

@@ -13,12 +13,12 @@ use crate::{LimitExceeded, Limits, Period, Timestamp};
 /// The records of one owner and type in a response, with the signatures over them.
 pub(super) struct RecordSet<'m, 'a> {
     /// In canonical form.
-    owner: &'m Name<[u8]>,
-    kind: Rtype,
+    pub(super) owner: &'m Name<[u8]>,
+    pub(super) kind: Rtype,
     kind_name: &'static str,
     /// In canonical order, without duplicates (RFC 4034, 6.3).
     pub(super) records: Vec<&'a [u8]>,
-    signatures: Vec<&'m Signature<'a>>,
+    pub(super) signatures: Vec<&'m Signature<'a>>,
 }
 
 /// The zone that must have signed, and those of its keys that may.

@@ -1,0 +1,59 @@
+//! The arguments that several commands have.
+
+use std::time::SystemTime;
+
+use kliento::{Timestamp, TrustAnchor};
+
+use crate::failure::Failure;
+
+/// From which trust anchors and for which instant things are verified.
+#[derive(clap::Args)]
+pub(crate) struct Trust {
+    /// A key of the DNS root to trust, as a DS record [default: the keys that IANA publishes]
+    ///
+    /// In presentation form, of which `. IN DS` may be left out: `. IN DS 20326 8 2 E06D44B8…`.
+    /// May be given several times; then any of them is trusted, and IANA's are not.
+    #[arg(long = "trust-anchor", value_name = "DS", value_parser = parse_trust_anchor)]
+    given_anchors: Vec<TrustAnchor>,
+
+    /// The instant to verify at, in RFC 3339, such as 2026-11-22T18:03:00Z [default: now]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    at: Option<Timestamp>,
+}
+
+impl Trust {
+    /// The anchors that were given, or else IANA's.
+    pub(crate) fn anchors(&self) -> Vec<TrustAnchor> {
+        if self.given_anchors.is_empty() { TrustAnchor::iana() } else { self.given_anchors.clone() }
+    }
+
+    /// What may have been meant when a chain is refused for this reason.
+    pub(crate) fn hint(&self, code: Option<&str>) -> Option<&'static str> {
+        let is_untrusted = code == Some("dnssec-keys-untrusted");
+        (is_untrusted && self.given_anchors.is_empty()).then_some(
+            "only the keys that IANA publishes are trusted; for another root, such as a mock one, \
+             give its key with --trust-anchor",
+        )
+    }
+
+    /// The instant that was given, or else now.
+    pub(crate) fn instant(&self) -> Result<Timestamp, Failure> {
+        self.at.map_or_else(now, Ok)
+    }
+}
+
+/// What the system's clock says.
+#[expect(clippy::disallowed_methods, reason = "the command is where time comes from")]
+pub(crate) fn now() -> Result<Timestamp, Failure> {
+    Timestamp::try_from(SystemTime::now()).map_err(Failure::Clock)
+}
+
+pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|error| format!("{error}; write it as 2026-11-22T18:03:00Z"))
+}
+
+fn parse_trust_anchor(text: &str) -> Result<TrustAnchor, String> {
+    text.parse().map_err(|error| {
+        format!("{error}; write it as '. IN DS <key tag> <algorithm> <digest type> <digest>'")
+    })
+}

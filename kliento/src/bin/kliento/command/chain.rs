@@ -1,0 +1,185 @@
+//! `kliento chain`: DNSSEC chains in files of their own.
+
+use std::fmt::Write as _;
+
+use kliento::Timestamp;
+use serde::Serialize;
+use veraid::{DnssecChain, DnssecError, TxtRecordSet};
+
+use crate::arguments::Trust;
+use crate::failure::Failure;
+use crate::input::Source;
+use crate::report::Status;
+use crate::terminal::{self, FAINT, GOOD};
+use crate::text::{plural, presentation};
+
+/// Work with DNSSEC chains, from the DNS root to TXT records
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    Verify(Verify),
+}
+
+impl Command {
+    pub(crate) fn run(&self) -> Result<Status, Failure> {
+        match self {
+            Self::Verify(arguments) => arguments.run(),
+        }
+    }
+}
+
+/// Verify a DNSSEC chain, and print the TXT records that it proves
+#[derive(clap::Args)]
+pub(crate) struct Verify {
+    /// Whose TXT records [default: those that the chain is about, if there is only one name]
+    #[arg(long, value_name = "OWNER")]
+    name: Option<String>,
+
+    #[command(flatten)]
+    trust: Trust,
+
+    /// Write the result as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// The chain: the DER of a SET OF OCTET STRING, each a DNS response; `-` is standard input
+    #[arg(value_name = "CHAIN")]
+    source: Source,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "status", rename_all = "lowercase", rename_all_fields = "camelCase")]
+enum Report {
+    Valid {
+        name: String,
+        zone: String,
+        /// Each a list of character-strings, in the presentation form of RFC 1035, 5.1.
+        records: Vec<Vec<String>>,
+        valid_from: String,
+        valid_until: String,
+    },
+    Invalid {
+        code: &'static str,
+        error: String,
+    },
+    Malformed {
+        code: &'static str,
+        error: String,
+    },
+}
+
+impl Verify {
+    fn run(&self) -> Result<Status, Failure> {
+        let at = self.trust.instant()?;
+        let octets = self.source.read()?;
+        let report = self.verify(&octets, at)?;
+        if self.json {
+            terminal::print_json(&report)?;
+        } else {
+            terminal::print(&report.describe())?;
+            if let Some(hint) = self.trust.hint(report.code()) {
+                terminal::print_hint(hint);
+            }
+        }
+        Ok(report.status())
+    }
+
+    fn verify(&self, octets: &[u8], at: Timestamp) -> Result<Report, Failure> {
+        let messages = match DnssecChain::messages_from_der(octets) {
+            Ok(messages) => messages,
+            Err(error) => {
+                return Ok(Report::Malformed { code: error.code(), error: error.to_string() });
+            }
+        };
+        let invalid =
+            |error: DnssecError| Report::Invalid { code: error.code(), error: error.to_string() };
+        let chain = match DnssecChain::from_messages(messages) {
+            Ok(chain) => chain,
+            Err(error) => return Ok(invalid(error)),
+        };
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => match only_owner(&chain)? {
+                Some(owner) => owner,
+                None => return Ok(Report::without_records()),
+            },
+        };
+        let proven = chain.verify_at(&name, at, &self.trust.anchors());
+        Ok(proven.map_or_else(invalid, |records| Report::valid(&name, &records)))
+    }
+}
+
+/// The only name about whose TXT records there are responses, if there are any.
+fn only_owner(chain: &DnssecChain<'_>) -> Result<Option<String>, Failure> {
+    let mut owners = chain.txt_owners();
+    for owner in &mut owners {
+        owner.make_ascii_lowercase();
+    }
+    owners.sort_unstable();
+    owners.dedup();
+    match owners.pop() {
+        Some(owner) if !owners.is_empty() => {
+            owners.push(owner);
+            Err(Failure::SeveralOwners(owners))
+        }
+        only => Ok(only),
+    }
+}
+
+impl Report {
+    fn valid(name: &str, records: &TxtRecordSet) -> Self {
+        let strings =
+            |record: &Vec<Vec<u8>>| record.iter().map(|string| presentation(string)).collect();
+        Self::Valid {
+            name: format!("{}.", name.trim_end_matches('.').to_ascii_lowercase()),
+            zone: records.zone().to_owned(),
+            records: records.records().iter().map(strings).collect(),
+            valid_from: records.period().start().to_string(),
+            valid_until: records.period().end().to_string(),
+        }
+    }
+
+    /// The library's error is about one name, and here there is none.
+    fn without_records() -> Self {
+        let error = "the chain has no response about TXT records".to_owned();
+        Self::Invalid { code: "dnssec-txt-responses", error }
+    }
+
+    const fn status(&self) -> Status {
+        match self {
+            Self::Valid { .. } => Status::Valid,
+            Self::Invalid { .. } => Status::Invalid,
+            Self::Malformed { .. } => Status::Malformed,
+        }
+    }
+
+    const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Valid { .. } => None,
+            Self::Invalid { code, .. } | Self::Malformed { code, .. } => Some(code),
+        }
+    }
+
+    /// The result for people.
+    fn describe(&self) -> String {
+        let (name, zone, records, from, until) = match self {
+            Self::Valid { name, zone, records, valid_from, valid_until } => {
+                (name, zone, records, valid_from, valid_until)
+            }
+            Self::Invalid { code, error } | Self::Malformed { code, error } => {
+                return terminal::refusal(self.status(), code, error);
+            }
+        };
+        let count = plural(records.len(), "TXT record");
+        let mut text = format!("{GOOD}valid{GOOD:#}: {count} of {name}\n");
+        for record in records {
+            let strings: Vec<_> = record.iter().map(|string| format!("\"{string}\"")).collect();
+            let _ = writeln!(text, "  {}", strings.join(" "));
+        }
+        for (heading, value) in
+            [("in the zone", zone), ("valid from", from), ("valid until", until)]
+        {
+            let _ = writeln!(text, "  {FAINT}{heading:<13}{FAINT:#}{value}");
+        }
+        text
+    }
+}

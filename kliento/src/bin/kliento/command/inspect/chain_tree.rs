@@ -1,0 +1,134 @@
+//! The part of the tree that is DNSSEC: zones, and the TXT records of the organisation.
+
+use serde_json::{Value, json};
+use veraid::{
+    ChainSignature, DnssecError, Finding, InspectedChain, InspectedDelegation, InspectedKey,
+    InspectedSet, InspectedZone, Inspection, TxtRecord,
+};
+
+use super::names::{algorithm, digest_type};
+use super::node::{Node, State, Window};
+use crate::text::{plural, presentation};
+
+/// A zone with the sets that prove it.
+pub(crate) fn zone(zone: &InspectedZone) -> Node {
+    let title =
+        if zone.name == "." { "root zone".to_owned() } else { format!("zone {}", zone.name) };
+    let mut node = Node::new("zone", title).fact("name", zone.name.as_str());
+    node.children.extend(zone.delegation.as_ref().map(delegation));
+    node.children.push(keys(zone));
+    let has_failed = node.children.iter().any(|set| set.state == State::Fails);
+    if has_failed {
+        node.state = State::Fails;
+    }
+    node
+}
+
+fn delegation(delegation: &InspectedDelegation) -> Node {
+    let records = &delegation.records;
+    let names = records.iter().map(|record| {
+        let (key, digest) = (algorithm(record.algorithm), digest_type(record.digest_type));
+        format!("names key {}, {key}, by {digest}", record.key_tag)
+    });
+    let facts: Vec<Value> = records
+        .iter()
+        .map(|record| {
+            json!({
+                "keyTag": record.key_tag,
+                "algorithm": record.algorithm,
+                "digestType": record.digest_type,
+            })
+        })
+        .collect();
+    let mut node = set("DS", &delegation.set).fact("records", facts);
+    node.details.extend(names);
+    node
+}
+
+fn keys(zone: &InspectedZone) -> Node {
+    let facts: Vec<Value> = zone.keys.iter().map(key_facts).collect();
+    let mut node = set("DNSKEY", &zone.set).fact("keys", facts);
+    node.details.extend(zone.keys.iter().map(|key| describe_key(key, zone.name == ".")));
+    node
+}
+
+fn key_facts(key: &InspectedKey) -> Value {
+    json!({
+        "keyTag": key.tag,
+        "algorithm": key.algorithm,
+        "modulusBits": key.modulus_bits,
+        "usable": key.is_usable,
+        "trusted": key.is_named,
+    })
+}
+
+fn describe_key(key: &InspectedKey, is_root: bool) -> String {
+    let bits = key.modulus_bits.map(|bits| format!(", {bits} bits")).unwrap_or_default();
+    let role = match (key.is_usable, key.is_named) {
+        (false, _) => ", not usable",
+        (true, true) if is_root => ", the trust anchor's",
+        (true, true) => ", named by the DS record",
+        (true, false) => "",
+    };
+    format!("key {}, {}{bits}{role}", key.tag, algorithm(key.algorithm))
+}
+
+/// The TXT records, with the one marked that names the organisation's key.
+pub(crate) fn txt_records(chain: &InspectedChain, inspection: &Inspection<'_>) -> Node {
+    let mut node = set("TXT", &chain.set).fact("name", chain.set.owner.as_str());
+    node.title = format!("TXT {}", chain.set.owner);
+    if let [only] = node.windows.as_slice() {
+        node.details.push(only.label.clone());
+    }
+    let mut facts = Vec::new();
+    for strings in &chain.records {
+        let text: Vec<String> = strings.iter().map(|string| presentation(string)).collect();
+        let (record, is_checked) = (record(strings), inspection.publication != Finding::Unchecked);
+        let names_key = record.is_some() && record == inspection.record;
+        let remark = match record {
+            None => " is no VeraId record",
+            Some(_) if names_key => " names the organisation's key",
+            // Two records that name the key are told of at the certificate.
+            Some(_) if is_checked && inspection.record.is_some() => {
+                " is about another key or service"
+            }
+            Some(_) => "",
+        };
+        node.details.push(format!("\"{}\"{remark}", text.join("\" \"")));
+        facts.push(json!({ "strings": text, "namesKey": is_checked.then_some(names_key) }));
+    }
+    node.fact("records", facts)
+}
+
+fn record(strings: &[Vec<u8>]) -> Option<TxtRecord> {
+    match strings {
+        [string] => std::str::from_utf8(string).ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// A set of records: one signature stands in its title, several each have a row.
+fn set(kind: &'static str, set: &InspectedSet) -> Node {
+    let count = set.signatures.len();
+    let mut node = Node::new(kind, kind).finding(&set.finding, DnssecError::code);
+    node.windows.extend(set.signatures.iter().map(|one| signature(one, &set.owner)));
+    node.title = match node.windows.as_slice() {
+        [only] => format!("{kind} {}", only.label),
+        _ => format!("{kind}, {}", plural(count, "signature")),
+    };
+    node
+}
+
+fn signature(signature: &ChainSignature, owner: &str) -> Window {
+    let signer = match signature.signer.as_str() {
+        signer if signer == owner => "its",
+        "." => "the root's",
+        signer => &format!("{signer}'s"),
+    };
+    let label =
+        format!("signed by {signer} key {}, {}", signature.key_tag, algorithm(signature.algorithm));
+    Window::new(label, signature.validity)
+        .fact("signer", signature.signer.as_str())
+        .fact("keyTag", signature.key_tag)
+        .fact("algorithm", signature.algorithm)
+}

@@ -1,0 +1,246 @@
+//! The tree as text: each step with its state and its window, and below it why it fails.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+use kliento::{Period, Timestamp};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::Inspected;
+use super::node::{Node, State, Window};
+use super::time_line::TimeLine;
+use crate::command::verify::describe;
+use crate::report::Report;
+use crate::terminal::{self, BAD, FAINT, GOOD, Glyphs, STRONG, UNSURE};
+use crate::text::{distance, printable, wrap};
+
+/// Draws what an inspection found, as wide as the terminal allows.
+pub(crate) fn draw(inspected: &Inspected, report: &Report) -> String {
+    let columns = terminal::columns();
+    let mut periods = inspected.tree.periods();
+    periods.extend(&inspected.valid);
+    let line_columns = line_columns(columns);
+    let mut drawing = Drawing {
+        glyphs: terminal::glyphs(),
+        at: inspected.at,
+        line: TimeLine::new(&periods, inspected.at, line_columns),
+        columns,
+        text: summary(inspected, report),
+    };
+    drawing.text.push('\n');
+    drawing.heading();
+    drawing.node(&inspected.tree, "", "");
+    drawing.valid_periods(&inspected.valid);
+    drawing.legend(&inspected.tree);
+    drawing.text
+}
+
+/// The columns of the time line: they leave 53 to the tree, which is enough for most.
+const fn line_columns(columns: usize) -> usize {
+    if columns * 2 / 5 + 54 > columns { columns - 54 } else { columns * 2 / 5 }
+}
+
+/// What came of it, and when it was or will be otherwise.
+fn summary(inspected: &Inspected, report: &Report) -> String {
+    let at = inspected.at;
+    match (&inspected.verified, report) {
+        (Ok(token), _) => describe(token, at, " (the token's own, not compared)"),
+        (_, Report::Invalid { code, error } | Report::Malformed { code, error }) => {
+            let width = terminal::columns() - 2;
+            let mut lines = wrap(&printable(&format!("{error} ({code})")), width - 10);
+            if matches!(report, Report::Invalid { .. }) {
+                lines.extend(wrap(&when_valid(&inspected.valid, at), width));
+            }
+            let word = report.status().word();
+            format!("{BAD}{word}{BAD:#}: {}\n", lines.join("\n  "))
+        }
+        (Err(_), Report::Valid { .. }) => String::new(),
+    }
+}
+
+fn when_valid(valid: &[Period], at: Timestamp) -> String {
+    if valid.is_empty() {
+        return "Under these trust anchors there is no time at which its signature is valid."
+            .into();
+    }
+    let sentences = valid.iter().map(|period| match position(*period, at) {
+        Position::Past => {
+            let ago = distance(period.end(), at);
+            format!("Its signature was valid from {period}, which ended {ago} before.")
+        }
+        Position::Future => {
+            let away = distance(at, period.start());
+            format!("Its signature will be valid from {period}, which starts {away} later.")
+        }
+        Position::Present => format!("Its signature is valid from {period}."),
+    });
+    sentences.collect::<Vec<_>>().join(" ")
+}
+
+enum Position {
+    Past,
+    Present,
+    Future,
+}
+
+fn position(period: Period, at: Timestamp) -> Position {
+    match period {
+        period if period.contains(at) => Position::Present,
+        period if period.end() < at => Position::Past,
+        _ => Position::Future,
+    }
+}
+
+struct Drawing {
+    glyphs: &'static Glyphs,
+    at: Timestamp,
+    line: Option<TimeLine>,
+    columns: usize,
+    text: String,
+}
+
+impl Drawing {
+    /// The columns left of the time line.
+    const fn left(&self) -> usize {
+        self.columns - line_columns(self.columns) - 1
+    }
+
+    fn heading(&mut self) {
+        let left = self.left();
+        let Some(line) = &self.line else { return };
+        for heading in line.heading(self.glyphs) {
+            let _ = writeln!(self.text, "{:left$} {FAINT}{}{FAINT:#}", "", heading.trim_end());
+        }
+    }
+
+    /// Draws a step: `prefix` stands before its first line, `below` before the others.
+    fn node(&mut self, node: &Node, prefix: &str, below: &str) {
+        let (mark, style) = self.mark(node.state);
+        let lines =
+            format!("{below}{}", if node.children.is_empty() { "  " } else { self.glyphs.trunk });
+        let only = match node.windows.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        };
+        // Titles, labels and details have the words of strangers in them.
+        let title = printable(&node.title);
+        let width = prefix.width() + 2 + title.width();
+        let title = format!("{prefix}{style}{mark}{style:#} {title}");
+        self.with_bar(&title, width, &lines, only.and_then(|window| window.period), style);
+        // A window that misses the instant says so itself.
+        let missed = node.misses_instant();
+        if let (Some(error), false) = (&node.error, missed) {
+            self.paragraph(&lines, error, BAD);
+        }
+        let window_style = if missed { BAD } else { Style::new() };
+        if let Some(window) = only {
+            self.window_text(&lines, window, window_style);
+        } else {
+            for window in &node.windows {
+                let label = format!("{lines}{}", printable(&window.label));
+                self.with_bar(&label, label.width(), &lines, window.period, style);
+                self.window_text(&lines, window, window_style);
+            }
+        }
+        for detail in &node.details {
+            self.paragraph(&lines, detail, FAINT);
+        }
+        let last = node.children.len().saturating_sub(1);
+        for (position, child) in node.children.iter().enumerate() {
+            let (branch, trunk) = if position == last {
+                (self.glyphs.last, "  ")
+            } else {
+                (self.glyphs.branch, self.glyphs.trunk)
+            };
+            self.node(child, &format!("{below}{branch}"), &format!("{below}{trunk}"));
+        }
+    }
+
+    /// A line of text with the bar at its right, or below it where the text is too long.
+    fn with_bar(
+        &mut self,
+        text: &str,
+        width: usize,
+        lines: &str,
+        period: Option<Period>,
+        style: Style,
+    ) {
+        let left = self.left();
+        let bar =
+            period.zip(self.line.as_ref()).map(|(period, line)| line.bar(period, self.glyphs));
+        let Some(bar) = bar else {
+            let _ = writeln!(self.text, "{text}");
+            return;
+        };
+        let (padding, bar) = (left.saturating_sub(width), bar.trim_end());
+        if width > left {
+            let padding = left.saturating_sub(lines.width());
+            let _ = writeln!(self.text, "{text}\n{lines}{:padding$} {style}{bar}{style:#}", "");
+        } else {
+            let _ = writeln!(self.text, "{text}{:padding$} {style}{bar}{style:#}", "");
+        }
+    }
+
+    fn window_text(&mut self, lines: &str, window: &Window, style: Style) {
+        let text = match window.period {
+            None => "ends before it starts".to_owned(),
+            Some(period) => match position(period, self.at) {
+                Position::Past => {
+                    format!("{period}, ended {} before", distance(period.end(), self.at))
+                }
+                Position::Future => {
+                    format!("{period}, starts {} later", distance(self.at, period.start()))
+                }
+                Position::Present => period.to_string(),
+            },
+        };
+        self.paragraph(lines, &text, style);
+    }
+
+    fn paragraph(&mut self, lines: &str, text: &str, style: Style) {
+        let width = self.columns.saturating_sub(lines.width() + 2);
+        for line in wrap(&printable(text), width) {
+            let _ = writeln!(self.text, "{lines}  {style}{line}{style:#}");
+        }
+    }
+
+    /// The last row: when everything holds at once.
+    fn valid_periods(&mut self, valid: &[Period]) {
+        for period in valid {
+            let title = "everything at once";
+            let styled = format!("\n{STRONG}{title}{STRONG:#}");
+            self.with_bar(&styled, title.len(), "", Some(*period), GOOD);
+            self.window_text("", &Window::of(*period), Style::new());
+        }
+    }
+
+    fn legend(&mut self, tree: &Node) {
+        let (unproven, unchecked) = (self.glyphs.unproven, self.glyphs.unchecked);
+        let mut remarks = Vec::new();
+        if tree.has(State::Unproven) {
+            remarks.push(format!(
+                "{unproven} right in itself, but something that it hangs from fails"
+            ));
+        }
+        if tree.has(State::Unchecked) {
+            remarks
+                .push(format!("{unchecked} not checked, for want of something that it hangs from"));
+        }
+        if self.line.is_some() {
+            remarks.push("The time line is not to scale.".to_owned());
+        }
+        self.text.push('\n');
+        for remark in remarks {
+            let _ = writeln!(self.text, "{FAINT}{remark}{FAINT:#}");
+        }
+    }
+
+    const fn mark(&self, state: State) -> (char, Style) {
+        match state {
+            State::Holds => (self.glyphs.holds, GOOD),
+            State::Fails => (self.glyphs.fails, BAD),
+            State::Unproven => (self.glyphs.unproven, UNSURE),
+            State::Unchecked => (self.glyphs.unchecked, UNSURE),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What numbers of DNSSEC and of certificates are called.
+
+use veraid::{Hash, KeyAlgorithm, ObjectIdentifier};
+
+/// The name of a DNSSEC algorithm (IANA's registry), as people write it.
+pub(crate) fn algorithm(number: u8) -> String {
+    match number {
+        5 | 7 => "RSA/SHA-1",
+        8 => "RSA/SHA-256",
+        10 => "RSA/SHA-512",
+        13 => "ECDSA P-256",
+        14 => "ECDSA P-384",
+        15 => "Ed25519",
+        16 => "Ed448",
+        _ => return format!("algorithm {number}"),
+    }
+    .to_owned()
+}
+
+/// The name of a DS digest type.
+pub(crate) fn digest_type(number: u8) -> String {
+    match number {
+        1 => "SHA-1",
+        2 => "SHA-256",
+        4 => "SHA-384",
+        _ => return format!("digest type {number}"),
+    }
+    .to_owned()
+}
+
+pub(crate) const fn hash(hash: Hash) -> &'static str {
+    match hash {
+        Hash::Sha256 => "SHA-256",
+        Hash::Sha384 => "SHA-384",
+        Hash::Sha512 => "SHA-512",
+    }
+}
+
+pub(crate) const fn modulus_bits(algorithm: KeyAlgorithm) -> u16 {
+    match algorithm {
+        KeyAlgorithm::Rsa2048 => 2048,
+        KeyAlgorithm::Rsa3072 => 3072,
+        KeyAlgorithm::Rsa4096 => 4096,
+    }
+}
+
+/// The service's identifier, with its name if it is Kliento.
+pub(crate) fn service(service: &ObjectIdentifier) -> String {
+    let name = if service.to_string() == kliento::SERVICE { " (Kliento)" } else { "" };
+    format!("{service}{name}")
+}

@@ -1,0 +1,81 @@
+//! `kliento verify`: who signed a bundle, and whether it is for us.
+
+use std::fmt::Write as _;
+
+use kliento::{Timestamp, TokenVerification, VerifiedToken};
+
+use crate::arguments::Trust;
+use crate::failure::Failure;
+use crate::input::BundleInput;
+use crate::report::{Report, Status};
+use crate::terminal::{self, FAINT, GOOD};
+use crate::text::{distance, printable};
+
+/// Verify a token bundle: who signed it, for whom, with which claims
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The audience that the token must be for, octet for octet
+    ///
+    /// May be given several times; then the token must be for one of them.
+    #[arg(long = "audience", value_name = "AUD", required = true)]
+    audiences: Vec<String>,
+
+    #[command(flatten)]
+    trust: Trust,
+
+    /// Write the result as JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    input: BundleInput,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self) -> Result<Status, Failure> {
+        let at = self.trust.instant()?;
+        let anchors = self.trust.anchors();
+        let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();
+        let verification = TokenVerification::new(&audiences, &anchors);
+        let input = self.input.read()?;
+        let verified = input.bundle.clone().and_then(|bundle| bundle.verify(&verification, at));
+        let report = Report::from(&verified);
+        if self.json {
+            terminal::print_json(&report)?;
+            return Ok(report.status());
+        }
+        match &verified {
+            Ok(token) => terminal::print(&describe(token, at, ""))?,
+            Err(error) => {
+                terminal::print(&terminal::refusal(
+                    report.status(),
+                    error.code(),
+                    &error.to_string(),
+                ))?;
+            }
+        }
+        if let Some(hint) = input.hint().or_else(|| self.trust.hint(report.code())) {
+            terminal::print_hint(hint);
+        }
+        Ok(report.status())
+    }
+}
+
+/// The result for people, with a remark about the audience.
+pub(crate) fn describe(token: &VerifiedToken, at: Timestamp, remark: &str) -> String {
+    let period = token.period();
+    let mut text = format!("{GOOD}valid{GOOD:#}: {}\n", printable(&token.subject_id()));
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {FAINT}{name:<12}{FAINT:#}{value}");
+    };
+    line("audience", &format!("{}{remark}", printable(token.audience())));
+    for (position, (name, value)) in token.claims().iter().enumerate() {
+        let heading = if position == 0 { "claims" } else { "" };
+        line(heading, &format!("{} = {}", printable(name), printable(value)));
+    }
+    line("signed by", &format!("the {}", token.signer()));
+    line("valid from", &period.start().to_string());
+    let left = distance(at, period.end());
+    line("valid until", &format!("{} ({left} left)", period.end()));
+    text
+}

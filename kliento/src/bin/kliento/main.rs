@@ -1,0 +1,55 @@
+//! The `kliento` command: verifies, inspects and issues token bundles.
+
+mod arguments;
+mod command;
+mod failure;
+mod input;
+mod report;
+mod terminal;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::command::Command;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.run() {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            terminal::print_failure(&failure);
+            ExitCode::from(failure::EXIT_STATUS)
+        }
+    }
+}
+
+/// Verifies, inspects and issues Kliento token bundles.
+///
+/// A token bundle proves, offline, that a domain name or a user of one signed a token for an
+/// audience. It carries the DNSSEC chain, the certificates and the signature that it needs.
+#[derive(clap::Parser)]
+#[command(name = "kliento", version, max_term_width = 100, after_help = STATUS, after_long_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const STATUS: &str = "Exit status: 0 valid, 1 invalid, 2 wrong usage, 3 malformed.";
+
+const EXAMPLES: &str = "\
+Examples:
+  Who signed this bundle, and is it for us?
+    kliento verify --audience https://api.example.com bundle.bin
+
+  The value of an Authorization header, from standard input:
+    kliento verify --audience https://api.example.com --auth-header < header.txt
+
+  Why is it refused, and when was it valid?
+    kliento inspect bundle.bin
+
+  The verifier service, for software in other languages:
+    kliento serve --listen 127.0.0.1:8080
+
+Exit status: 0 valid, 1 invalid, 2 wrong usage, 3 malformed.";

@@ -1,0 +1,100 @@
+//! What came of a verification, in JSON and as an exit status.
+
+use std::process::ExitCode;
+
+use kliento::{Claims, Error, VerifiedToken};
+use serde::Serialize;
+
+/// What came of a verification; as JSON it is the same in each command.
+#[derive(Debug, Serialize)]
+#[serde(tag = "status", rename_all = "lowercase", rename_all_fields = "camelCase")]
+pub(crate) enum Report {
+    Valid {
+        /// The name that deployed verifiers give to `subjectId`, which they document.
+        subject: String,
+        subject_id: String,
+        audience: String,
+        claims: Claims,
+        signer: String,
+        valid_from: String,
+        valid_until: String,
+    },
+    Invalid {
+        code: &'static str,
+        error: String,
+    },
+    Malformed {
+        code: &'static str,
+        error: String,
+    },
+}
+
+/// What a command found, for scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Valid,
+    Invalid,
+    Malformed,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(match status {
+            Status::Valid => 0,
+            Status::Invalid => 1,
+            Status::Malformed => 3,
+        })
+    }
+}
+
+impl Status {
+    /// The status as JSON has it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+impl Report {
+    pub(crate) const fn status(&self) -> Status {
+        match self {
+            Self::Valid { .. } => Status::Valid,
+            Self::Invalid { .. } => Status::Invalid,
+            Self::Malformed { .. } => Status::Malformed,
+        }
+    }
+
+    /// Why the bundle is refused, in the words of programs.
+    pub(crate) const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Valid { .. } => None,
+            Self::Invalid { code, .. } | Self::Malformed { code, .. } => Some(code),
+        }
+    }
+}
+
+impl From<&Result<VerifiedToken, Error>> for Report {
+    fn from(verified: &Result<VerifiedToken, Error>) -> Self {
+        match verified {
+            Ok(token) => Self::Valid {
+                subject: token.subject_id(),
+                subject_id: token.subject_id(),
+                audience: token.audience().to_owned(),
+                claims: token.claims().clone(),
+                signer: token.signer().to_string(),
+                valid_from: token.period().start().to_string(),
+                valid_until: token.period().end().to_string(),
+            },
+            Err(error) => {
+                let (code, sentence) = (error.code(), error.to_string());
+                match error {
+                    Error::Malformed(_) => Self::Malformed { code, error: sentence },
+                    Error::Invalid(_) => Self::Invalid { code, error: sentence },
+                }
+            }
+        }
+    }
+}

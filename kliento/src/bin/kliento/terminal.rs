@@ -1,0 +1,140 @@
+//! Standard output and error: their width, their colours, and what they can show.
+
+use std::env;
+use std::io::{self, IsTerminal as _, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::report::Status;
+use crate::text::{printable, printable_json};
+
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const UNSURE: Style = AnsiColor::Yellow.on_default();
+pub(crate) const FAINT: Style = Style::new().dimmed();
+pub(crate) const STRONG: Style = Style::new().bold();
+
+/// The columns that a drawing takes, from 80 to 120: what COLUMNS says, or the terminal, or 100.
+pub(crate) fn columns() -> usize {
+    let asked = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let terminal = || terminal_size::terminal_size_of(io::stdout());
+    let columns = asked.or_else(|| terminal().map(|(width, _)| usize::from(width.0)));
+    columns.unwrap_or(100).clamp(80, 120)
+}
+
+/// The characters of drawings.
+pub(crate) struct Glyphs {
+    pub(crate) holds: char,
+    pub(crate) fails: char,
+    pub(crate) unproven: char,
+    pub(crate) unchecked: char,
+    pub(crate) branch: &'static str,
+    pub(crate) last: &'static str,
+    pub(crate) trunk: &'static str,
+    pub(crate) mark: char,
+    pub(crate) bar: char,
+    pub(crate) bar_start: char,
+    pub(crate) bar_end: char,
+    pub(crate) bar_point: char,
+    pub(crate) bar_crossed: char,
+    pub(crate) bar_missed: char,
+}
+
+pub(crate) const UNICODE: Glyphs = Glyphs {
+    holds: '✓',
+    fails: '✗',
+    unproven: '○',
+    unchecked: '?',
+    branch: "├ ",
+    last: "└ ",
+    trunk: "│ ",
+    mark: '▼',
+    bar: '─',
+    bar_start: '├',
+    bar_end: '┤',
+    bar_point: '╴',
+    bar_crossed: '┼',
+    bar_missed: '│',
+};
+
+pub(crate) const ASCII: Glyphs = Glyphs {
+    holds: '+',
+    fails: 'x',
+    unproven: 'o',
+    unchecked: '?',
+    branch: "|-",
+    last: "`-",
+    trunk: "| ",
+    mark: 'v',
+    bar: '-',
+    bar_start: '[',
+    bar_end: ']',
+    bar_point: '-',
+    bar_crossed: '+',
+    bar_missed: '|',
+};
+
+/// The characters that the locale can show.
+pub(crate) fn glyphs() -> &'static Glyphs {
+    if is_unicode() { &UNICODE } else { &ASCII }
+}
+
+/// Whether the locale says that text is in UTF-8 (POSIX: the first of these that is set decides).
+fn is_unicode() -> bool {
+    let variables = ["LC_ALL", "LC_CTYPE", "LANG"];
+    let locale =
+        variables.iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    // Without any, it is a container or a service more often than a terminal of the nineties.
+    locale.is_none_or(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
+/// The first line about something that is refused.
+pub(crate) fn refusal(status: Status, code: &str, error: &str) -> String {
+    let word = status.word();
+    format!("{BAD}{word}{BAD:#}: {} {FAINT}({code}){FAINT:#}\n", printable(error))
+}
+
+/// Writes to standard output; that nobody reads it any more is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut output = anstream::stdout().lock();
+    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    ignore_closed(written)
+}
+
+/// Writes JSON: on one line for programs, on several for people.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    let json = if output.is_terminal() {
+        serde_json::to_string_pretty(value)
+    } else {
+        serde_json::to_string(value)
+    };
+    let json = json.map_err(|error| Failure::StandardOutput(error.into()))?;
+    let written = writeln!(output, "{}", printable_json(&json)).and_then(|()| output.flush());
+    ignore_closed(written)
+}
+
+/// Writes a remark to standard error.
+pub(crate) fn print_hint(hint: &str) {
+    let _ = writeln!(anstream::stderr(), "{STRONG}hint:{STRONG:#} {hint}");
+}
+
+pub(crate) fn print_failure(failure: &Failure) {
+    let sentence = printable(&failure.to_string()).into_owned();
+    let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {sentence}");
+    if let Some(hint) = failure.hint() {
+        print_hint(hint);
+    }
+}
+
+fn ignore_closed(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Failure::StandardOutput),
+    }
+}

@@ -1,0 +1,74 @@
+//! `kliento chain`.
+
+use serde_json::json;
+
+use crate::reference::case;
+use crate::run::{command, feed};
+
+const OWNER: &str = "_veraid.example.com.";
+
+#[test]
+fn verifies_a_chain_and_prints_its_records() {
+    let case = case("member-user");
+    let rest = ["--at", &case.at, "--json", "-"];
+    let run = feed(command(&case.arguments(&["chain", "verify"], &rest)), &case.chain());
+    assert_eq!(run.status, 0, "{run:?}");
+    let expected = json!({
+        "status": "valid",
+        "name": OWNER,
+        "zone": "example.com.",
+        "records": [["1 bGjno8/z1eivY++GGBNvwVJBlDZTvrwR4Nf/e3Hy4Bg= 86400"]],
+        "validFrom": "2026-11-22T17:03:00Z",
+        "validUntil": "2026-11-29T18:03:00Z",
+    });
+    assert_eq!(run.json(), expected);
+
+    let rest = ["--at", &case.at, "--name", "_VERAID.example.com", "-"];
+    let run = feed(command(&case.arguments(&["chain", "verify"], &rest)), &case.chain());
+    assert_eq!(
+        run.output,
+        "valid: 1 TXT record of _veraid.example.com.
+  \"1 bGjno8/z1eivY++GGBNvwVJBlDZTvrwR4Nf/e3Hy4Bg= 86400\"
+  in the zone  example.com.
+  valid from   2026-11-22T17:03:00Z
+  valid until  2026-11-29T18:03:00Z
+"
+    );
+}
+
+#[test]
+fn refuses_what_it_does_not_prove() {
+    let case = case("member-user");
+    let verify = |rest: &[&str], chain: &[u8]| {
+        let rest = [rest, &["--json", "-"]].concat();
+        let run = feed(command(&case.arguments(&["chain", "verify"], &rest)), chain);
+        (run.status, run.code())
+    };
+    let at = ["--at", case.at.as_str()];
+    let refused = |status, code: &str| (status, code.to_owned());
+    let other = [&at[..], &["--name", "_veraid.example.org"]].concat();
+    assert_eq!(verify(&other, &case.chain()), refused(1, "dnssec-txt-responses"));
+    let late = ["--at", "2026-11-29T18:03:01Z"];
+    assert_eq!(verify(&late, &case.chain()), refused(1, "dnssec-time"));
+    assert_eq!(verify(&at, b"\x31\x00"), refused(1, "dnssec-txt-responses"));
+    assert_eq!(verify(&at, b"\x31\x03\x04\x01x"), refused(1, "dnssec-message-malformed"));
+    for octets in [&b""[..], b"\x30\x00", b"\x31\x01", b"\x31\x02\x05\x00", b"\x31\x00\x00"] {
+        assert_eq!(verify(&at, octets), refused(3, "chain-malformed"), "{octets:?}");
+    }
+}
+
+#[test]
+fn asks_which_name_is_meant() {
+    let case = case("member-user");
+    // A response about another name's TXT records, without any: a header and a question.
+    let other = b"\x04\x15\0\0\x80\0\0\x01\0\0\0\0\0\0\x03foo\0\0\x10\0\x01";
+    let messages = [&case.chain()[4..], other].concat();
+    let length = u16::try_from(messages.len()).unwrap().to_be_bytes();
+    let chain = [&[0x31, 0x82], &length[..], &messages].concat();
+    let run = feed(command(&["chain", "verify", "-"]), &chain);
+    assert_eq!((run.status, run.errors.contains("--name")), (2, true), "{run:?}");
+
+    let rest = ["--at", &case.at, "--name", "_veraid.example.com", "-"];
+    let run = feed(command(&case.arguments(&["chain", "verify"], &rest)), &chain);
+    assert_eq!(run.status, 0, "{run:?}");
+}

@@ -1,0 +1,63 @@
+//! The DNS messages of a chain, as bundles and files hold them.
+
+use super::MalformedBundle;
+use crate::der::{DerError, Reader, Tag};
+use crate::{DnssecChain, LimitExceeded, Limits};
+
+/// Why octets are not the messages of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MalformedChain {
+    /// The structure is not as it should be.
+    #[error("the chain's structure can't be read: {0}")]
+    Structure(#[from] DerError),
+    /// There are too many messages or octets.
+    #[error("the chain has {0}")]
+    Limit(#[from] LimitExceeded),
+}
+
+impl DnssecChain<'_> {
+    /// Reads the messages of a chain that stands alone: the DER of `SET OF OCTET STRING`.
+    ///
+    /// It is what a bundle has in its field `dnssecChain`, under its own tag, and like there the
+    /// order is free. The messages themselves are not looked at.
+    ///
+    /// # Errors
+    /// [`MalformedChain`] for another structure, or past 64 messages or 65,535 octets of them.
+    ///
+    /// ```
+    /// use veraid::DnssecChain;
+    ///
+    /// let messages = DnssecChain::messages_from_der(b"\x31\x06\x04\x01b\x04\x01a")?;
+    /// assert_eq!(messages, [b"b", b"a"]);
+    /// # Ok::<(), veraid::MalformedChain>(())
+    /// ```
+    pub fn messages_from_der(octets: &[u8]) -> Result<Vec<&[u8]>, MalformedChain> {
+        let mut outer = Reader::new(octets);
+        let set = outer.nested(Tag::SET)?;
+        outer.end()?;
+        read_messages(set)
+    }
+}
+
+/// Reads `[1] SET OF OCTET STRING`, in whatever order it is: deployed producers don't sort it.
+pub(crate) fn read_chain<'a>(bundle: &mut Reader<'a>) -> Result<Vec<&'a [u8]>, MalformedBundle> {
+    let messages = bundle.nested(Tag::constructed(1)).map_err(MalformedBundle::Structure)?;
+    read_messages(messages).map_err(|error| match error {
+        MalformedChain::Structure(error) => MalformedBundle::Structure(error),
+        MalformedChain::Limit(limit) => MalformedBundle::Limit(limit),
+    })
+}
+
+fn read_messages(mut messages: Reader<'_>) -> Result<Vec<&[u8]>, MalformedChain> {
+    let mut chain = Vec::with_capacity(16);
+    let mut octets = 0_usize;
+    while !messages.is_empty() {
+        let message = messages.read(Tag::OCTET_STRING)?.contents;
+        chain.push(message);
+        octets = octets.saturating_add(message.len());
+        LimitExceeded::check("messages in the chain", chain.len(), Limits::MESSAGES)?;
+        LimitExceeded::check("octets in the chain", octets, Limits::CHAIN_OCTETS)?;
+    }
+    Ok(chain)
+}

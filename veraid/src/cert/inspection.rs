@@ -1,0 +1,81 @@
+//! What a certificate says, whether or not it holds.
+
+use super::name::read_common_name;
+use super::{Certificate, CertificateError, RsaPublicKey, read_pss_hash};
+use crate::crypto::Hash;
+use crate::der::{Reader, Tag};
+use crate::inspect::Finding;
+use crate::{Hex, KeyAlgorithm, Limits, Period, Timestamp};
+
+/// A certificate of a bundle, by its own word.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct InspectedCertificate {
+    /// The subject's only common name, if it can be read.
+    pub subject: Option<String>,
+    /// The issuer's only common name, if it can be read.
+    pub issuer: Option<String>,
+    /// The serial number, without leading zeros.
+    pub serial: Hex,
+    /// When it starts to be valid.
+    pub not_before: Timestamp,
+    /// The last instant at which it is valid.
+    pub not_after: Timestamp,
+    /// The size of its key, if it is one that an organisation or a member may have.
+    pub key_algorithm: Option<KeyAlgorithm>,
+    /// The hash of its RSASSA-PSS signature, if it has such a one.
+    pub signature_hash: Option<Hash>,
+    /// Whether it is right, and holds at the instant.
+    pub finding: Finding<CertificateError>,
+}
+
+impl InspectedCertificate {
+    /// The certificate with what came of its verification at any time, which is handed on.
+    pub(crate) fn of<T>(
+        certificate: &Certificate<'_>,
+        verified: Result<T, CertificateError>,
+        at: Timestamp,
+    ) -> (Self, Option<T>) {
+        let mut shown = Self::unchecked(certificate);
+        match verified {
+            Ok(verified) => {
+                shown.finding = shown.finding_at(at);
+                (shown, Some(verified))
+            }
+            Err(error) => {
+                shown.finding = Finding::Fails(error);
+                (shown, None)
+            }
+        }
+    }
+
+    /// The certificate for which there is nothing to check it with.
+    pub(crate) fn unchecked(certificate: &Certificate<'_>) -> Self {
+        let mut issuer = Reader::new(certificate.issuer);
+        let issuer = issuer.read(Tag::SEQUENCE).ok();
+        let key = RsaPublicKey::read(&certificate.subject_public_key_info, &Limits::default()).ok();
+        Self {
+            subject: certificate.common_name(),
+            issuer: issuer.and_then(|issuer| read_common_name(&issuer).ok()),
+            serial: certificate.serial.into(),
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+            key_algorithm: key.map(|key| key.algorithm),
+            signature_hash: read_pss_hash(&certificate.algorithm).ok(),
+            finding: Finding::Unchecked,
+        }
+    }
+
+    fn finding_at(&self, at: Timestamp) -> Finding<CertificateError> {
+        match Period::new(self.not_before, self.not_after) {
+            Some(validity) if validity.contains(at) => Finding::Holds,
+            Some(validity) => {
+                Finding::Fails(CertificateError::NotValid { wanted: Period::at(at), validity })
+            }
+            None => Finding::Fails(CertificateError::Validity {
+                not_before: self.not_before,
+                not_after: self.not_after,
+            }),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What a bundle holds, step by step, and what of it fails: for people who look for the reason.
+
+mod finding;
+mod salvage;
+
+use crate::budget::Budget;
+use crate::cert::{InspectedCertificate, Organisation, verify_organisation};
+use crate::cms::{InspectedSignature, inspect_signature};
+use crate::crypto::DirectVerifier;
+use crate::dnssec::{DnssecChain, DnssecError, InspectedChain};
+use crate::period::Validity;
+use crate::published_key::{PublishedKey, select_record};
+use crate::{
+    Certificate, MalformedBundle, Period, SignatureBundle, Timestamp, TxtRecord, Verification,
+    VerificationError, VerifiedSignature,
+};
+
+use self::salvage::Salvage;
+
+pub use self::finding::Finding;
+
+/// A signature bundle taken apart, as far as it can be read.
+///
+/// Only [`Self::outcome`] tells whether the bundle is valid: the other fields show claims, and
+/// each finding is about one step alone.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Inspection<'a> {
+    /// What the verification of the bundle says.
+    pub outcome: Outcome<'a>,
+    /// The periods in which it is valid, in order, if there are any.
+    pub valid: Vec<Period>,
+    /// How many DNS messages there are.
+    pub messages: usize,
+    /// Why some of the DNS messages can't be read.
+    pub unreadable_messages: Vec<DnssecError>,
+    /// The DNSSEC chain to the TXT records, if it is known whose.
+    pub chain: Option<InspectedChain>,
+    /// The TXT record that names the organisation's key.
+    pub record: Option<TxtRecord>,
+    /// Whether there is exactly one such record.
+    pub publication: Finding<VerificationError>,
+    /// The organisation's certificate.
+    pub organisation_certificate: Option<InspectedCertificate>,
+    /// The certificate of the member who signed.
+    pub member_certificate: Option<InspectedCertificate>,
+    /// The CMS signature.
+    pub signature: Option<InspectedSignature<'a>>,
+}
+
+/// What the verification of a bundle says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome<'a> {
+    /// It can't be read.
+    Malformed(MalformedBundle),
+    /// It can be read, and is refused.
+    Invalid(VerificationError),
+    /// It is valid at the instant.
+    Valid(VerifiedSignature<'a>),
+}
+
+impl Verification<'_> {
+    /// Takes a signature bundle apart and looks at each step, whatever came of the others.
+    ///
+    /// It costs several times a verification: it is for people who look for the reason of a
+    /// refusal, not for deciding.
+    ///
+    /// ```
+    /// use veraid::{ObjectIdentifier, Outcome, TrustAnchor, Verification};
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+    /// # let octets = std::fs::read(file)?;
+    /// let service: ObjectIdentifier = "1.3.6.1.4.1.58708.3.0".parse()?;
+    /// let trust_anchors: [TrustAnchor; 1] =
+    ///     ["19522 8 2 81BCD7E55DD8B40BE69DD64E6AF9B1BCEAACE85C32A6BCAD895B75AFEF828499".parse()?];
+    /// let inspection = Verification::new(&service, &trust_anchors)
+    ///     .inspect(&octets, "2027-01-01T00:00:00Z".parse()?);
+    ///
+    /// assert!(matches!(inspection.outcome, Outcome::Invalid(_)));
+    /// assert_eq!(inspection.valid[0].end().to_string(), "2026-11-22T18:58:00Z");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn inspect<'a>(&self, octets: &'a [u8], at: Timestamp) -> Inspection<'a> {
+        let (salvage, valid, outcome) = match SignatureBundle::from_der(octets) {
+            Ok(bundle) => {
+                let verified = self.verify_signature_at(&bundle, at);
+                let outcome = verified.map_or_else(Outcome::Invalid, Outcome::Valid);
+                (Salvage::of_bundle(&bundle), self.valid_periods(&bundle, at), outcome)
+            }
+            Err(error) => (Salvage::read(octets), Vec::new(), Outcome::Malformed(error)),
+        };
+        let inspection = Inspection {
+            outcome,
+            valid,
+            messages: salvage.chain.len(),
+            unreadable_messages: Vec::new(),
+            chain: None,
+            record: None,
+            publication: Finding::Unchecked,
+            organisation_certificate: None,
+            member_certificate: None,
+            signature: None,
+        };
+        self.inspect_steps(&salvage, at, inspection)
+    }
+
+    fn inspect_steps<'a>(
+        &self,
+        salvage: &Salvage<'a>,
+        at: Timestamp,
+        mut inspection: Inspection<'a>,
+    ) -> Inspection<'a> {
+        let mut budget = Budget::remembering(&DirectVerifier);
+        let certificate = salvage.organisation_certificate.as_ref();
+        let organisation = certificate.and_then(|certificate| {
+            // Time is looked at apart, so that what is late is still checked.
+            let mut ever = Validity::new(Period::ALWAYS);
+            let verified = verify_organisation(certificate, &self.limits, &mut ever, &mut budget);
+            let (shown, organisation) = InspectedCertificate::of(certificate, verified, at);
+            inspection.organisation_certificate = Some(shown);
+            organisation
+        });
+        if let Some(content_info) = salvage.signature {
+            let (member_certificate, signature) =
+                inspect_signature(content_info, organisation.as_ref(), self, at, &mut budget);
+            inspection.member_certificate = member_certificate;
+            inspection.signature = Some(signature);
+        }
+        self.inspect_chain(salvage, organisation.as_ref(), at, &mut inspection);
+        inspection
+    }
+
+    fn inspect_chain(
+        &self,
+        salvage: &Salvage<'_>,
+        organisation: Option<&Organisation<'_>>,
+        at: Timestamp,
+        inspection: &mut Inspection<'_>,
+    ) {
+        let (chain, unreadable) = salvage.readable_chain();
+        inspection.unreadable_messages = unreadable;
+        let Some(chain) = chain else { return };
+        let Some(owner) = txt_owner(&chain, organisation, salvage) else { return };
+        let Ok(chain) = chain.inspect(&owner, at, self.trust_anchors) else { return };
+        if let Some(organisation) = organisation {
+            let key = PublishedKey::of(organisation, self.service);
+            match select_record(&chain.records, &key) {
+                Ok(record) => {
+                    inspection.record = Some(record);
+                    inspection.publication = Finding::Holds;
+                }
+                Err(error) => inspection.publication = Finding::Fails(error),
+            }
+        }
+        inspection.chain = Some(chain);
+    }
+
+    /// All periods in which the bundle is valid. Each of them begins where something in the
+    /// bundle begins to hold, so those instants are enough to find them.
+    fn valid_periods(&self, bundle: &SignatureBundle<'_>, near: Timestamp) -> Vec<Period> {
+        let attempts =
+            starts(bundle, near).into_iter().map(|at| self.verify_signature_at(bundle, at));
+        let mut valid: Vec<_> = attempts.flatten().map(|verified| verified.period()).collect();
+        valid.sort_unstable_by_key(|period| (period.start(), period.end()));
+        valid.dedup();
+        valid
+    }
+}
+
+/// The instants at which something in the bundle begins to hold.
+fn starts(bundle: &SignatureBundle<'_>, near: Timestamp) -> Vec<Timestamp> {
+    let chain = DnssecChain::from_messages(bundle.dnssec_chain().iter().copied());
+    let mut starts = chain.map(|chain| chain.inceptions(near)).unwrap_or_default();
+    starts.push(bundle.organisation_certificate().not_before());
+    starts.extend(crate::cms::starts(bundle.signature));
+    starts.sort_unstable();
+    starts.dedup();
+    starts
+}
+
+/// Whose TXT records to look for: the organisation's by its certificate, else those that are there.
+fn txt_owner(
+    chain: &DnssecChain<'_>,
+    organisation: Option<&Organisation<'_>>,
+    salvage: &Salvage<'_>,
+) -> Option<String> {
+    let by_name = |certificate: &Certificate<'_>| {
+        let name: crate::OrganisationName = certificate.common_name()?.parse().ok()?;
+        Some(name.txt_owner())
+    };
+    organisation
+        .map(|organisation| organisation.name.txt_owner())
+        .or_else(|| salvage.organisation_certificate.as_ref().and_then(by_name))
+        .or_else(|| chain.txt_owners().into_iter().next())
+}

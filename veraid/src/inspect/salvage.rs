@@ -1,0 +1,71 @@
+//! What can be read of a bundle that is no bundle.
+
+use crate::der::{Reader, Tag, Value};
+use crate::{Certificate, DnssecChain, DnssecError, SignatureBundle};
+
+/// The parts of a bundle, as far as they are there.
+#[derive(Debug, Default)]
+pub(super) struct Salvage<'a> {
+    pub(super) chain: Vec<&'a [u8]>,
+    pub(super) organisation_certificate: Option<Certificate<'a>>,
+    pub(super) signature: Option<&'a [u8]>,
+}
+
+impl<'a> Salvage<'a> {
+    /// All of a bundle that could be read.
+    pub(super) fn of_bundle(bundle: &SignatureBundle<'a>) -> Self {
+        Self {
+            chain: bundle.dnssec_chain().to_vec(),
+            organisation_certificate: Some(bundle.organisation_certificate().clone()),
+            signature: Some(bundle.signature),
+        }
+    }
+
+    /// The parts up to where the octets end, or are no more DER.
+    pub(super) fn read(octets: &'a [u8]) -> Self {
+        let mut salvage = Self::default();
+        let outer = Reader::new(octets).salvage().filter(|outer| outer.tag == Tag::SEQUENCE);
+        let Some(mut fields) = outer.map(|outer| outer.reader()) else {
+            return salvage;
+        };
+        while let Some(field) = fields.salvage() {
+            match field.tag {
+                tag if tag == Tag::constructed(1) => salvage.chain = read_messages(&field),
+                tag if tag == Tag::constructed(2) => {
+                    salvage.organisation_certificate = Certificate::from_contents(&field).ok();
+                }
+                tag if tag == Tag::constructed(3) => salvage.signature = Some(field.contents),
+                _ => {}
+            }
+        }
+        salvage
+    }
+
+    /// The chain of those messages that can be read, and why the others can't.
+    pub(super) fn readable_chain(&self) -> (Option<DnssecChain<'a>>, Vec<DnssecError>) {
+        let mut unreadable = Vec::new();
+        let mut readable = Vec::new();
+        for (position, message) in self.chain.iter().enumerate() {
+            match DnssecChain::from_messages([*message]) {
+                Ok(_) => readable.push(*message),
+                Err(DnssecError::Message { reason, .. }) => {
+                    unreadable.push(DnssecError::Message { position, reason });
+                }
+                Err(error) => unreadable.push(error),
+            }
+        }
+        match DnssecChain::from_messages(readable) {
+            Ok(chain) => (Some(chain), unreadable),
+            Err(error) => {
+                unreadable.push(error);
+                (None, unreadable)
+            }
+        }
+    }
+}
+
+fn read_messages<'a>(field: &Value<'a>) -> Vec<&'a [u8]> {
+    let mut messages = field.reader();
+    std::iter::from_fn(|| messages.read(Tag::OCTET_STRING).ok().map(|message| message.contents))
+        .collect()
+}
