@@ -8,13 +8,13 @@ use serde::Deserialize;
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Case {
-    pub name: String,
-    pub audience: String,
-    pub at: String,
-    pub trust_anchors: Vec<String>,
-    pub subject: String,
-    pub claims: BTreeMap<String, String>,
-    pub signer: String,
+    pub(crate) name: String,
+    pub(crate) audience: String,
+    pub(crate) at: String,
+    pub(crate) trust_anchors: Vec<String>,
+    pub(crate) subject: String,
+    pub(crate) claims: BTreeMap<String, String>,
+    pub(crate) signer: String,
 }
 
 impl Case {

@@ -8,9 +8,9 @@ use serde_json::Value;
 /// What a run of the command left behind.
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub status: i32,
-    pub output: String,
-    pub errors: String,
+    pub(crate) status: i32,
+    pub(crate) output: String,
+    pub(crate) errors: String,
 }
 
 impl Run {

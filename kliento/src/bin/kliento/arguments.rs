@@ -36,11 +36,6 @@ impl Trust {
         )
     }
 
-    /// The instant that was given.
-    pub(crate) fn fixed_instant(&self) -> Option<Timestamp> {
-        self.at
-    }
-
     /// The instant that was given, or else now.
     pub(crate) fn instant(&self) -> Result<Timestamp, Failure> {
         self.at.map_or_else(now, Ok)

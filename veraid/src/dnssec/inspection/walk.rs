@@ -227,7 +227,7 @@ fn read_key(rdata: &[u8], zone: &Name<[u8]>, named: &[Delegation<'_>]) -> Option
         algorithm,
         modulus_bits: usable.and_then(|key| modulus_bits(key.public_key)),
         is_usable: usable.is_some(),
-        is_named: usable.as_ref().is_some_and(|key| is_named(key, zone, named)),
+        is_named: usable.is_some_and(|key| is_named(&key, zone, named)),
     })
 }
 
