@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub use veraid::issue::{
     IssueError, KeyError, MemberCertificate, OrganisationCertificate, RsaSigner, Signer,
-    SigningError, member_id_bundle,
+    SigningError, member_id_bundle, txt_record,
 };
 use veraid::issue::{SignatureBundleDer, SignatureRequest, Unsigned};
 pub use veraid::{Hash, KeyAlgorithm, MalformedBundle, MemberIdBundle, TxtRecord};

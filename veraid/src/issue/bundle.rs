@@ -38,7 +38,8 @@ impl sealed::Octets for SignatureBundleDer {
 
 /// The octets of a member id bundle: a member's certificate, with all that proves it.
 ///
-/// Certificates last, but chains don't: make the bundle anew when there is a more recent chain.
+/// The chain has one response to each question, and stands in the bundle in DER order. Certificates
+/// last, but chains don't: make the bundle anew when there is a more recent one.
 ///
 /// # Errors
 /// [`IssueError::MemberCertificate`] if the certificate is not by this organisation, and

@@ -5,7 +5,7 @@ use super::tbs_certificate::{TbsCertificate, common_name};
 use super::unsigned::{SigningKey, sealed};
 use super::{IssueError, Issued, Unsigned};
 use crate::budget::Budget;
-use crate::cert::{Organisation, verify_member, verify_organisation};
+use crate::cert::{Organisation, RsaPublicKey, verify_member, verify_organisation};
 use crate::crypto::DirectVerifier;
 use crate::der::Tag;
 use crate::der::writer::{bit_string, encode};
@@ -117,7 +117,8 @@ impl MemberCertificate {
         hash: Hash,
         period: Period,
     ) -> Result<Unsigned<Self>, IssueError> {
-        SigningKey::new(subject_public_key_info, hash).map_err(IssueError::PublicKey)?;
+        RsaPublicKey::from_der(subject_public_key_info, &Limits::default())
+            .map_err(IssueError::PublicKey)?;
         let outside =
             IssueError::OutsideOrganisation { wanted: period, organisation: organisation.period };
         let period = whole_seconds(period).intersection(organisation.period).ok_or(outside)?;

@@ -1,6 +1,6 @@
 //! Why something is not issued.
 
-use crate::{CertificateError, DnssecError, Period};
+use crate::{CertificateError, DnssecError, Period, TxtRecordError};
 
 /// Why something is not issued: no verifier would accept it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum IssueError {
     /// The DNSSEC chain can't be read, or is not about the organisation.
     #[error("the DNSSEC chain is refused: {0}")]
     Chain(#[from] DnssecError),
+    /// The TXT record is refused.
+    #[error("the TXT record is refused: {0}")]
+    TxtRecord(#[from] TxtRecordError),
     /// The operating system has no randomness for a serial number.
     #[error("the operating system has no randomness")]
     Randomness,

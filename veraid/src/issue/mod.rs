@@ -10,15 +10,15 @@
 //! ```
 //! use veraid::issue::{
 //!     MemberCertificate, OrganisationCertificate, RsaSigner, SignatureRequest, Signer,
-//!     member_id_bundle,
+//!     member_id_bundle, txt_record,
 //! };
-//! use veraid::{KeyAlgorithm, Member, MemberIdBundle, ObjectIdentifier, Period, TxtRecord};
+//! use veraid::{KeyAlgorithm, Member, MemberIdBundle, ObjectIdentifier, Period};
 //!
 //! # fn issue(chain: &[Vec<u8>], period: Period) -> Result<(), Box<dyn std::error::Error>> {
 //! // Once: the organisation's key, and what its zone publishes at `_veraid.example.com`.
 //! let organisation_key = RsaSigner::generate(KeyAlgorithm::Rsa2048)?;
 //! let spki = organisation_key.subject_public_key_info();
-//! let record = TxtRecord::new(organisation_key.algorithm(), spki, 3600, None)?;
+//! let record = txt_record(spki, 3600, None)?;
 //! println!("_veraid.example.com. IN TXT \"{record}\"");
 //! let name = "example.com".parse()?;
 //! let organisation =
@@ -57,6 +57,7 @@ mod signer;
 mod tbs_certificate;
 #[cfg(test)]
 mod tests;
+mod txt_record;
 mod unsigned;
 
 pub use bundle::{SignatureBundleDer, member_id_bundle};
@@ -64,6 +65,7 @@ pub use certificate::{MemberCertificate, OrganisationCertificate};
 pub use error::IssueError;
 pub use request::SignatureRequest;
 pub use signer::{Signer, SigningError};
+pub use txt_record::txt_record;
 pub use unsigned::{Issued, Unsigned};
 
 pub use crate::crypto::{KeyError, RsaSigner};

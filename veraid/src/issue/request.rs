@@ -11,7 +11,7 @@ use crate::{Certificate, Hash, Member, MemberIdBundle, ObjectIdentifier, Period}
 
 /// What is to be signed, for which service and how long.
 ///
-/// The plaintext is part of the bundle. Both ends of the period belong to it; milliseconds are
+/// The plaintext becomes part of the bundle, and is digested with the hash that signs. Both ends of the period belong to it; milliseconds are
 /// kept, and deployed verifiers read them.
 #[derive(Clone, Copy, Debug)]
 pub struct SignatureRequest<'a> {

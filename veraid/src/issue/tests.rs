@@ -9,7 +9,7 @@ use crate::crypto::DirectVerifier;
 use crate::period::Validity;
 use crate::{
     Certificate, CertificateError, DnssecError, Hash, KeyAlgorithm, Limits, Member, MemberIdBundle,
-    ObjectIdentifier, Period, SignatureBundle, TxtRecord, VerificationError,
+    ObjectIdentifier, Period, SignatureBundle, TxtRecordError, VerificationError,
 };
 
 const HASHES: [Hash; 3] = [Hash::Sha256, Hash::Sha384, Hash::Sha512];
@@ -277,10 +277,15 @@ fn what_is_no_key_is_refused() {
 #[test]
 fn a_txt_record_names_a_signer_s_key() {
     let spki = KEY.subject_public_key_info();
-    let record = TxtRecord::new(KEY.algorithm(), spki, 3600, None).unwrap();
+    let record = txt_record(spki, 7_776_000, Some(service())).unwrap();
     assert!(record.identifies(KEY.algorithm(), spki));
-    assert!(TxtRecord::new(KEY.algorithm(), spki, 0, None).is_err());
-    assert!(TxtRecord::new(KEY.algorithm(), spki, 7_776_001, None).is_err());
+    assert_eq!(record.service(), Some(&service()));
+    for ttl_override in [0, 7_776_001] {
+        let refused = txt_record(spki, ttl_override, None).unwrap_err();
+        let reason = TxtRecordError::TtlOverride(ttl_override.to_string());
+        assert_eq!(refused, IssueError::TxtRecord(reason));
+    }
+    assert!(matches!(txt_record(b"", 1, None).unwrap_err(), IssueError::PublicKey(_)));
 }
 
 #[test]

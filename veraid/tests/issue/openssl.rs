@@ -8,9 +8,10 @@ use cms::cert::x509::der::asn1::Any;
 use cms::cert::x509::der::{Decode as _, Encode as _};
 use tempfile::TempDir;
 use veraid::issue::{KeyError, RsaSigner, Signer as _};
-use veraid::{CertificateError, KeyAlgorithm, Member};
+use veraid::testing::{MockMember, MockOrganisation};
+use veraid::{CertificateError, Hash, KeyAlgorithm};
 
-use crate::organisation::{KEYS, Organisation, PLAINTEXT, minutes};
+use crate::organisation::{KEYS, PLAINTEXT, member, minutes, organisation, sign_by, sign_for};
 
 /// Runs `openssl`, which has to be installed, and returns what it prints.
 fn openssl(directory: &Path, arguments: &[&str]) -> String {
@@ -23,14 +24,13 @@ fn openssl(directory: &Path, arguments: &[&str]) -> String {
 }
 
 /// A directory with the certificates in PEM, and the signatures of both kinds, in DER.
-fn directory(organisation: &Organisation, member: &Member) -> TempDir {
+fn directory(organisation: &MockOrganisation, member: &MockMember) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, octets: &[u8]| fs::write(directory.path().join(name), octets).unwrap();
-    write("organisation.der", organisation.certificate.as_der());
-    let key = &organisation.key;
-    write("member.der", organisation.member_certificate(member, key).as_der());
-    write("by-member.bin", &organisation.sign_by(member, key));
-    write("by-organisation.bin", &organisation.sign_for(member));
+    write("organisation.der", organisation.certificate().as_der());
+    write("member.der", member.certificate().as_der());
+    write("by-member.bin", &sign_by(member));
+    write("by-organisation.bin", &sign_for(organisation, member.member()));
     for name in ["organisation", "member"] {
         let (der, pem) = (format!("{name}.der"), format!("{name}.pem"));
         openssl(directory.path(), &["x509", "-inform", "DER", "-in", &der, "-out", &pem]);
@@ -41,8 +41,8 @@ fn directory(organisation: &Organisation, member: &Member) -> TempDir {
 #[test]
 fn it_reads_certificates() {
     for (algorithm, hash) in KEYS {
-        let organisation = Organisation::new(algorithm, hash);
-        let directory = directory(&organisation, &"Zoë 🦀".parse().unwrap());
+        let (organisation, _) = organisation(algorithm, hash);
+        let directory = directory(&organisation, &member(&organisation, "Zoë 🦀"));
         let text = |name: &str| {
             let options =
                 ["x509", "-in", name, "-noout", "-text", "-nameopt", "utf8,sep_comma_plus"];
@@ -63,8 +63,8 @@ fn it_reads_certificates() {
 fn it_verifies_certificates_and_signatures() {
     let at = minutes().start().as_second().to_string();
     for (algorithm, hash) in KEYS {
-        let organisation = Organisation::new(algorithm, hash);
-        let directory = directory(&organisation, &"alice".parse().unwrap());
+        let (organisation, _) = organisation(algorithm, hash);
+        let directory = directory(&organisation, &member(&organisation, "alice"));
         let time = ["-attime", &at, "-CAfile", "organisation.pem"];
         let verify = [&["verify"][..], &time, &["member.pem"]].concat();
         openssl(directory.path(), &verify);
@@ -89,8 +89,8 @@ fn content_info(bundle: &[u8]) -> Vec<u8> {
 
 #[test]
 fn it_parses_bundles() {
-    let organisation = Organisation::new(KeyAlgorithm::Rsa2048, veraid::Hash::Sha256);
-    let directory = directory(&organisation, &Member::Bot);
+    let (organisation, _) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha256);
+    let directory = directory(&organisation, &member(&organisation, "@"));
     for name in ["by-member.bin", "by-organisation.bin"] {
         let text = openssl(directory.path(), &["asn1parse", "-inform", "DER", "-in", name]);
         assert!(text.contains("pkcs7-signedData"), "{text}");

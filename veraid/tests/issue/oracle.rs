@@ -10,9 +10,9 @@ use cms::cert::x509::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, Subje
 use cms::content_info::{CmsVersion, ContentInfo};
 use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
 use veraid::issue::Signer as _;
-use veraid::{Hash, KeyAlgorithm, Member};
+use veraid::{Hash, KeyAlgorithm};
 
-use crate::organisation::{Organisation, PLAINTEXT, month};
+use crate::organisation::{PLAINTEXT, member, month, organisation, sign_by, sign_for};
 
 const CONTENT_TYPE: &str = "1.2.840.113549.1.9.3";
 const MESSAGE_DIGEST: &str = "1.2.840.113549.1.9.4";
@@ -24,48 +24,53 @@ const SEQUENCE: u8 = 0x30;
 
 #[test]
 fn certificates_have_the_fields_that_they_must_have() {
-    let organisation = Organisation::new(KeyAlgorithm::Rsa2048, Hash::Sha384);
-    let alice: Member = "alice".parse().unwrap();
-    let member = organisation.member_certificate(&alice, &organisation.key);
-    let key_id = digest(&SHA256, organisation.key.subject_public_key_info());
-    let issuer: Certificate = read(organisation.certificate.as_der());
-    for (octets, name, is_ca) in [
-        (organisation.certificate.as_der(), "example.com", true),
-        (member.as_der(), "alice", false),
+    let (organisation, _) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha384);
+    let alice = member(&organisation, "alice");
+    let issuer: Certificate = read(organisation.certificate().as_der());
+    let issuer_key_id = digest(&SHA256, organisation.key().subject_public_key_info());
+    for (octets, name, key, path_length) in [
+        (organisation.certificate().as_der(), "example.com", organisation.key(), Some(0)),
+        (alice.certificate().as_der(), "alice", alice.key(), None),
     ] {
         let certificate: Certificate = read(octets);
-        let tbs = &certificate.tbs_certificate;
-        assert_eq!(tbs.version, cms::cert::x509::Version::V3);
-        assert_eq!(tbs.serial_number.as_bytes().len(), 16);
-        assert_eq!(tbs.issuer, issuer.tbs_certificate.subject);
+        check_fields(&certificate, &issuer);
         assert_eq!(common_name(&certificate), name);
-        assert_eq!(certificate.signature_algorithm.oid.to_string(), RSASSA_PSS);
-        assert_eq!(certificate.signature_algorithm, tbs.signature);
-        assert_eq!(unix_seconds(tbs.validity.not_before), month().start().as_second());
-        assert_eq!(unix_seconds(tbs.validity.not_after), month().end().as_second());
+        let spki = certificate.tbs_certificate.subject_public_key_info.to_der().unwrap();
+        assert_eq!(spki, key.subject_public_key_info());
         let (is_critical, constraints) = extension::<BasicConstraints>(&certificate);
-        assert_eq!((is_critical, constraints.ca), (true, is_ca));
-        assert_eq!(constraints.path_len_constraint, is_ca.then_some(0));
-        let (is_critical, subject_key) = extension::<SubjectKeyIdentifier>(&certificate);
-        assert_eq!((is_critical, subject_key.0.as_bytes()), (false, key_id.as_ref()));
-        let (is_critical, authority_key) = extension::<AuthorityKeyIdentifier>(&certificate);
-        let authority_key = authority_key.key_identifier.unwrap();
-        assert_eq!((is_critical, authority_key.as_bytes()), (false, key_id.as_ref()));
+        assert_eq!((is_critical, constraints.ca), (true, path_length.is_some()));
+        assert_eq!(constraints.path_len_constraint, path_length);
+        let (is_critical, key_id) = extension::<SubjectKeyIdentifier>(&certificate);
+        assert_eq!((is_critical, key_id.0.as_bytes()), (false, digest(&SHA256, &spki).as_ref()));
+        let (is_critical, authority) = extension::<AuthorityKeyIdentifier>(&certificate);
+        let key_id = authority.key_identifier.unwrap();
+        assert_eq!((is_critical, key_id.as_bytes()), (false, issuer_key_id.as_ref()));
     }
+}
+
+fn check_fields(certificate: &Certificate, issuer: &Certificate) {
+    let tbs = &certificate.tbs_certificate;
+    assert_eq!(tbs.version, cms::cert::x509::Version::V3);
+    assert_eq!(tbs.serial_number.as_bytes().len(), 16);
+    assert_eq!(tbs.issuer, issuer.tbs_certificate.subject);
+    assert_eq!(certificate.signature_algorithm.oid.to_string(), RSASSA_PSS);
+    assert_eq!(certificate.signature_algorithm, tbs.signature);
+    assert_eq!(unix_seconds(tbs.validity.not_before), month().start().as_second());
+    assert_eq!(unix_seconds(tbs.validity.not_after), month().end().as_second());
 }
 
 #[test]
 fn bundles_are_der_with_sorted_sets() {
-    let organisation = Organisation::new(KeyAlgorithm::Rsa2048, Hash::Sha384);
-    let alice: Member = "alice".parse().unwrap();
-    let id = organisation.member_id_bundle(&alice, &organisation.key);
-    for bundle in [&id, &organisation.sign_for(&alice)] {
+    let (organisation, _) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha384);
+    let alice = member(&organisation, "alice");
+    let id = alice.id_bundle().unwrap();
+    for bundle in [&id, &sign_for(&organisation, alice.member())] {
         let elements = elements(bundle);
         let [version, chain, certificate, _] = elements.as_slice() else { panic!("4 elements") };
         assert_eq!(version, &[0x80, 1, 0]);
         let chain: SetOfVec<Any> = read(&with_tag(chain, 0x31));
-        assert_eq!(chain.len(), organisation.chain.len());
-        assert_eq!(with_tag(certificate, SEQUENCE), organisation.certificate.as_der());
+        assert_eq!(chain.len(), organisation.chain().len());
+        assert_eq!(with_tag(certificate, SEQUENCE), organisation.certificate().as_der());
     }
     let member: Certificate = read(&with_tag(&elements(&id)[3], SEQUENCE));
     assert_eq!(common_name(&member), "alice");
@@ -73,13 +78,12 @@ fn bundles_are_der_with_sorted_sets() {
 
 #[test]
 fn signatures_have_the_fields_that_they_must_have() {
-    let organisation = Organisation::new(KeyAlgorithm::Rsa2048, Hash::Sha384);
-    let alice: Member = "alice".parse().unwrap();
-    let issuer: Certificate = read(organisation.certificate.as_der());
-    for (bundle, is_by_member) in [
-        (organisation.sign_by(&alice, &organisation.key), true),
-        (organisation.sign_for(&alice), false),
-    ] {
+    let (organisation, _) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha384);
+    let alice = member(&organisation, "alice");
+    let issuer: Certificate = read(organisation.certificate().as_der());
+    for (bundle, is_by_member) in
+        [(sign_by(&alice), true), (sign_for(&organisation, alice.member()), false)]
+    {
         let signed_data = signed_data(&bundle);
         let certificates = signed_data.certificates.as_ref().unwrap().0.as_slice();
         let certificate = match certificates {

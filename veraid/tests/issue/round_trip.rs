@@ -1,33 +1,37 @@
 //! What we issue verifies with our own verification, from the mock root's trust anchor on.
 
-use veraid::issue::RsaSigner;
+use veraid::issue::{RsaSigner, Signer as _, txt_record};
+use veraid::testing::MockMember;
 use veraid::{
     Dialect, Hash, KeyAlgorithm, Member, MemberIdBundle, SignatureBundle, SignerKind, Verification,
     VerificationError,
 };
 
-use crate::organisation::{KEYS, Organisation, PLAINTEXT, minutes, month, service};
+use crate::organisation::{
+    KEYS, PLAINTEXT, member, minutes, month, organisation, service, sign_by, sign_for,
+};
 
 #[test]
 fn signatures_and_member_ids_verify_with_each_key() {
+    let service = service();
     for (algorithm, hash) in KEYS {
-        let organisation = Organisation::new(algorithm, hash);
-        let service = service();
-        let verification = Verification::new(&service, &organisation.trust_anchors);
+        let (organisation, anchors) = organisation(algorithm, hash);
+        let verification = Verification::new(&service, &anchors);
         for name in ["alice", "Alice Smith", "🦀crab", "@"] {
-            let member: Member = name.parse().unwrap();
-            let id = organisation.member_id_bundle(&member, &organisation.key);
+            let signer = member(&organisation, name);
+            let member = signer.member();
+            let id = signer.id_bundle().unwrap();
             let id = MemberIdBundle::from_der(&id).unwrap();
             let verified = verification.verify_member_id_at(&id, month().end()).unwrap();
-            assert_eq!((verified.member(), verified.period()), (&member, month()));
+            assert_eq!((verified.member(), verified.period()), (member, month()));
             for (octets, signer) in [
-                (organisation.sign_by(&member, &organisation.key), SignerKind::Member),
-                (organisation.sign_for(&member), SignerKind::Organisation),
+                (sign_by(&signer), SignerKind::Member),
+                (sign_for(&organisation, member), SignerKind::Organisation),
             ] {
                 let bundle = SignatureBundle::from_der(&octets).unwrap();
                 let verified = verification.verify_signature_at(&bundle, minutes().end()).unwrap();
                 assert_eq!(verified.organisation().as_str(), "example.com");
-                assert_eq!((verified.member(), verified.signer()), (&member, signer));
+                assert_eq!((verified.member(), verified.signer()), (member, signer));
                 assert_eq!((verified.plaintext(), verified.period()), (PLAINTEXT, minutes()));
             }
         }
@@ -36,29 +40,29 @@ fn signatures_and_member_ids_verify_with_each_key() {
 
 #[test]
 fn members_and_organisations_may_have_keys_of_different_sizes() {
-    let organisation = Organisation::new(KeyAlgorithm::Rsa2048, Hash::Sha256);
+    let (organisation, anchors) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha256);
     let key = RsaSigner::generate(KeyAlgorithm::Rsa4096).unwrap().with_hash(Hash::Sha512);
-    let octets = organisation.sign_by(&Member::Bot, &key);
+    let octets = sign_by(&MockMember::new(organisation, Member::Bot, key, month()).unwrap());
     let bundle = SignatureBundle::from_der(&octets).unwrap();
     let service = service();
-    let verification = Verification::new(&service, &organisation.trust_anchors);
+    let verification = Verification::new(&service, &anchors);
     verification.verify_signature_at(&bundle, minutes().start()).unwrap();
 }
 
 #[test]
 fn both_dialects_of_the_txt_record_publish_a_key_for_its_service_alone() {
-    let other = "1.2.3".parse().unwrap();
+    let (organisation, anchors) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha256);
+    let (service, other) = (service(), "1.2.3".parse().unwrap());
+    let key = organisation.key().subject_public_key_info();
+    let record = txt_record(key, 3600, Some(service.clone())).unwrap();
     for dialect in [Dialect::Deployed, Dialect::Spec] {
-        let bound = Some(service());
         let organisation =
-            Organisation::publishing(KeyAlgorithm::Rsa2048, Hash::Sha256, bound, dialect);
-        let bundle = organisation.member_id_bundle(&Member::Bot, &organisation.key);
+            organisation.clone().with_records(std::slice::from_ref(&record), dialect).unwrap();
+        let bundle = member(&organisation, "alice").id_bundle().unwrap();
         let id = MemberIdBundle::from_der(&bundle).unwrap();
         let at = minutes().start();
-        let service = service();
-        let anchors = &organisation.trust_anchors;
-        Verification::new(&service, anchors).verify_member_id_at(&id, at).unwrap();
-        let refused = Verification::new(&other, anchors).verify_member_id_at(&id, at).unwrap_err();
+        Verification::new(&service, &anchors).verify_member_id_at(&id, at).unwrap();
+        let refused = Verification::new(&other, &anchors).verify_member_id_at(&id, at).unwrap_err();
         assert!(matches!(refused, VerificationError::KeyNotPublished { records: 1, .. }));
     }
 }

@@ -1,0 +1,35 @@
+//! The TXT record that publishes a key.
+
+use super::IssueError;
+use crate::cert::RsaPublicKey;
+use crate::{Limits, ObjectIdentifier, TxtRecord};
+
+/// The TXT record that an organisation publishes at `_veraid.<name>` for its key.
+///
+/// The key is the DER of a `SubjectPublicKeyInfo`, wherever its private half is; the TTL override
+/// is how old its signatures may be, in seconds; without a service the record is for any.
+///
+/// ```
+/// use veraid::KeyAlgorithm;
+/// use veraid::issue::{RsaSigner, Signer, txt_record};
+///
+/// let key = RsaSigner::generate(KeyAlgorithm::Rsa3072)?;
+/// let record = txt_record(key.subject_public_key_info(), 3600, None)?;
+/// assert_eq!(record.key_algorithm(), KeyAlgorithm::Rsa3072);
+/// println!("_veraid.example.com. IN TXT \"{record}\"");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`IssueError::PublicKey`] unless it is an RSA key of 2048, 3072 or 4096 bits, and
+/// [`IssueError::TxtRecord`] unless the TTL override is from 1 to
+/// [`TxtRecord::MAX_TTL_OVERRIDE`] seconds.
+pub fn txt_record(
+    subject_public_key_info: &[u8],
+    ttl_override: u32,
+    service: Option<ObjectIdentifier>,
+) -> Result<TxtRecord, IssueError> {
+    let key = RsaPublicKey::from_der(subject_public_key_info, &Limits::default())
+        .map_err(IssueError::PublicKey)?;
+    Ok(TxtRecord::new(key.algorithm, subject_public_key_info, ttl_override, service)?)
+}
