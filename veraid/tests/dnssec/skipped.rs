@@ -150,7 +150,7 @@ fn anchors_of(root: &MockMessage) -> Vec<TrustAnchor> {
 
 #[test]
 fn what_no_signature_covers_makes_no_difference() {
-    let alterations: [fn(&mut MockMessage); 8] = [
+    let alterations: [fn(&mut MockMessage); 9] = [
         |message| message.id = 0xbeef,
         |message| message.flags = 0,
         |message| message.is_compressed = false,
@@ -159,10 +159,15 @@ fn what_no_signature_covers_makes_no_difference() {
         |message| message.questions[0].owner.make_ascii_uppercase(),
         |message| message.additional.clear(),
         |message| {
+            let Some(record) = message.answer.first().cloned() else { return };
+            let chaos = MockRecord { class: 3, data: vec![1, 2, 3, 4], ..record };
+            let owner = format!("x.{}", chaos.owner.trim_start_matches('.'));
+            let stranger = MockRecord { class: 1, owner, ..chaos.clone() };
+            message.answer.splice(0..0, [chaos, stranger]);
+        },
+        |message| {
             let address = MockRecord::new(&message.questions[0].owner, 1, vec![127, 0, 0, 1]);
-            let chaos =
-                MockRecord { class: 3, ..message.answer.first().unwrap_or(&address).clone() };
-            message.answer.splice(0..0, [address.clone(), chaos]);
+            message.answer.insert(0, address.clone());
             message.authority.push(address.clone());
             message.additional.push(address);
         },

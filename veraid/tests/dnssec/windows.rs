@@ -97,10 +97,16 @@ fn half_a_circle_away() {
         });
         assert_eq!(refusal(&dns), mismatch());
     }
-    let dns = alter_set(dns(), TEXT, |set| {
-        set.signatures[0].expiration = now + ((1 << 31) - 1);
+    let half_before = alter_set(dns(), TEXT, |set| {
+        set.signatures[0].inception = now.wrapping_sub(1 << 31);
     });
-    verify_at(&dns, OWNER, instant(AT)).unwrap();
+    assert_eq!(refusal(&half_before), mismatch());
+    // One second less can be told.
+    let farthest = alter_set(dns(), TEXT, |set| {
+        set.signatures[0].inception = now.wrapping_sub((1 << 31) - 1);
+        set.signatures[0].expiration = now.wrapping_add((1 << 31) - 1);
+    });
+    verify_at(&farthest, OWNER, instant(AT)).unwrap();
 }
 
 fn mismatch() -> DnssecError {

@@ -37,7 +37,13 @@ fn keys_that_can_not_be_used() {
         MockKey::from_pkcs8(ZoneAlgorithm::RsaSha256, RSA_1000).unwrap(),
         // 2^32 + 15 is the least prime above 2^32.
         rsa.with_exponent(&[1, 0, 0, 0, 0x0f]).unwrap(),
+        // 256 octets, so that the length takes three; some odd number has an inverse.
+        (1..=255)
+            .step_by(2)
+            .find_map(|last| rsa.with_exponent(&[[1; 255].as_slice(), &[last]].concat()).ok())
+            .unwrap(),
     ];
+    assert_eq!(keys[2].public_key[..4], [0, 1, 0, 1]);
     let alterations: [fn(&mut MockKey); 6] = [
         |key| key.flags |= MockKey::REVOKE,
         |key| key.flags &= !MockKey::ZONE,
@@ -79,6 +85,15 @@ fn keys_that_the_delegation_does_not_name() {
 }
 
 #[test]
+fn keys_that_the_delegation_names_with_another_algorithm() {
+    // RSA/SHA-512: the tag and the digest are right.
+    let dns = alter_set(dns(), DELEGATION, |set| set.data[0][2] = 10);
+    let tag = vec![dns.clone().zone_mut("example.com").unwrap().keys[0].key_tag()];
+    let (zone, found) = (SHOWN_ZONE.to_owned(), tag.clone());
+    assert_eq!(refusal(&dns), DnssecError::UntrustedKeys { zone, expected: tag, found });
+}
+
+#[test]
 fn keys_signed_by_another_than_the_delegation_names() {
     let other = key(ZoneAlgorithm::EcdsaP256Sha256).into_zone_signing_key();
     let found = other.key_tag();
@@ -101,6 +116,19 @@ fn records_signed_by_a_key_that_is_not_published() {
     });
     let refused = DnssecError::UnknownKey { owner: SHOWN_OWNER.to_owned(), kind: "TXT", found };
     assert_eq!(refusal(&dns), refused);
+}
+
+#[test]
+fn records_signed_with_another_algorithm_than_the_key_has() {
+    for (set, owner, kind) in [(TEXT, SHOWN_OWNER, "TXT"), (KEYS, SHOWN_ZONE, "DNSKEY")] {
+        let (dns, owner) = (dns(), owner.to_owned());
+        let found = dns.record_set(set.0, set.1).unwrap().unwrap().signatures[0].key_tag;
+        let refused = DnssecError::UnknownKey { owner, kind, found };
+        for algorithm in [8, 14, 16] {
+            let dns = alter_set(dns.clone(), set, |set| set.signatures[0].algorithm = algorithm);
+            assert_eq!(refusal(&dns), refused);
+        }
+    }
 }
 
 #[test]
