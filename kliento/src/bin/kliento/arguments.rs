@@ -7,7 +7,7 @@ use kliento::{Timestamp, TrustAnchor};
 use crate::failure::Failure;
 
 /// From which trust anchors and for which instant things are verified.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct Trust {
     /// A key of the DNS root to trust, as a DS record [default: the keys that IANA publishes]
     ///

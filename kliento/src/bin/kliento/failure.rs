@@ -1,6 +1,7 @@
 //! Why a command could not do what it was asked: wrong usage, and files that can't be used.
 
 use std::io;
+use std::net::SocketAddr;
 
 use veraid::TimestampError;
 
@@ -14,6 +15,10 @@ pub(crate) enum Failure {
     Read { name: String, source: io::Error },
     #[error("the chain is about the TXT records of several names: {}", .0.join(", "))]
     SeveralOwners(Vec<String>),
+    #[error("can't listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("can't start: {0}")]
+    Runtime(#[source] io::Error),
     #[error("can't write to standard output: {0}")]
     StandardOutput(#[source] io::Error),
     #[error("the system's clock is outside the years 0 to 9999: {0}")]
@@ -26,7 +31,8 @@ impl Failure {
         match self {
             Self::Clock(_) => Some("give the instant with --at"),
             Self::SeveralOwners(_) => Some("choose one with --name"),
-            Self::Read { .. } | Self::StandardOutput(_) => None,
+            Self::Listen { .. } => Some("choose another address with --listen"),
+            Self::Read { .. } | Self::Runtime(_) | Self::StandardOutput(_) => None,
         }
     }
 }

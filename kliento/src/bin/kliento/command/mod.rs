@@ -2,6 +2,7 @@
 
 mod chain;
 mod inspect;
+mod serve;
 mod verify;
 
 use crate::failure::Failure;
@@ -13,6 +14,7 @@ pub(crate) enum Command {
     Inspect(inspect::Arguments),
     #[command(subcommand)]
     Chain(chain::Command),
+    Serve(serve::Arguments),
 }
 
 impl Command {
@@ -21,6 +23,7 @@ impl Command {
             Self::Verify(arguments) => arguments.run(),
             Self::Inspect(arguments) => arguments.run(),
             Self::Chain(command) => command.run(),
+            Self::Serve(arguments) => arguments.run(),
         }
     }
 }
