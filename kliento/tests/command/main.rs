@@ -11,4 +11,5 @@ mod chain;
 mod inspect;
 mod reference;
 mod run;
+mod serve;
 mod verify;

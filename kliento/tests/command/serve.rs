@@ -1,0 +1,193 @@
+//! `kliento serve`, asked over a real socket.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::reference::{Case, case};
+use crate::run::command;
+
+const BUNDLE: &str = "application/vnd.kliento.token-bundle";
+const HEADER: &str = "application/vnd.kliento.auth-header";
+
+/// A running service, which ends with its test.
+struct Service {
+    child: Child,
+    address: String,
+}
+
+impl Service {
+    fn start(case: &Case) -> Self {
+        let at = ["--at", &case.at];
+        let arguments = case.arguments(&["serve", "--listen", "127.0.0.1:0"], &at);
+        let mut command = command(&arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").expect("an address");
+        Self { address: address.to_owned(), child }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn post(&self, case: &Case) -> RequestBuilder {
+        Client::new().post(self.url("/")).query(&[("audience", &case.audience)])
+    }
+
+    /// Asks the service to stop, as service managers do.
+    fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// How the service ended, and what it logged.
+    fn end(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (status, log)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
+    let response: Response = request.send().await.unwrap();
+    (response.status(), response.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn verifies_bundles_and_header_values() {
+    let case = case("member-user");
+    let service = Service::start(&case);
+    let header = kliento::TokenBundle::from_bytes(case.octets()).unwrap().to_authorization();
+    let requests = [
+        service.post(&case).body(case.octets()),
+        service.post(&case).header(CONTENT_TYPE, BUNDLE).body(case.octets()),
+        service
+            .post(&case)
+            .header(CONTENT_TYPE, "Application/VND.kliento.token-bundle; x=y")
+            .body(case.octets()),
+        service.post(&case).header(CONTENT_TYPE, HEADER).body(header.clone()),
+        service.post(&case).header(CONTENT_TYPE, HEADER).body(format!("{header}\n")),
+    ];
+    for request in requests {
+        let (status, verdict) = answer(request).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(verdict["status"], "valid");
+        assert_eq!(verdict["subject"], "alice@example.com");
+        assert_eq!(verdict["subjectId"], "alice@example.com");
+        assert_eq!(verdict["claims"], json!({ "permission": "read-only" }));
+    }
+}
+
+#[tokio::test]
+async fn tells_invalid_from_malformed() {
+    let case = case("org-bot");
+    let service = Service::start(&case);
+    let mut other = case.clone();
+    other.audience = "https://other.example.com".to_owned();
+    let (status, verdict) = answer(service.post(&other).body(case.octets())).await;
+    assert_eq!((status, &verdict["status"]), (StatusCode::OK, &json!("invalid")));
+    assert_eq!(verdict["code"], "audience-mismatch");
+    for body in [vec![], b"no bundle".to_vec(), vec![0x30; 16_385]] {
+        let (status, verdict) = answer(service.post(&case).body(body)).await;
+        assert_eq!((status, &verdict["status"]), (StatusCode::OK, &json!("malformed")));
+        assert!(verdict["error"].as_str().is_some_and(|error| !error.is_empty()));
+    }
+}
+
+#[tokio::test]
+async fn refuses_what_is_no_request() {
+    let case = case("member-user");
+    let service = Service::start(&case);
+    let post = |path: &str| Client::new().post(service.url(path)).body(case.octets());
+    for path in ["/", "/?audience=", "/?audience=a&audience=b", "/?Audience=a"] {
+        let (status, error) = answer(post(path)).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(error["error"].is_string());
+    }
+    let form = service.post(&case).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    assert_eq!(answer(form.body("x")).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let large = service.post(&case).body(vec![0; 64 * 1024 + 1]).send().await.unwrap();
+    assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer(post("/other?audience=a")).await.0, StatusCode::NOT_FOUND);
+    let get = Client::new().get(service.url("/?audience=a")).send().await.unwrap();
+    assert_eq!(get.status(), StatusCode::METHOD_NOT_ALLOWED);
+    let health = Client::new().get(service.url("/health")).send().await.unwrap();
+    assert_eq!(health.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn sheds_load_past_its_bound_and_stays_healthy() {
+    let case = case("member-user");
+    let service = Service::start(&case);
+    // Requests whose bodies never come take all the places there are; some more of them than
+    // places, since the requests below take one for a moment.
+    let mut waiting = Vec::new();
+    for _ in 0..600 {
+        let mut stream = TcpStream::connect(&service.address).await.unwrap();
+        stream
+            .write_all(b"POST /?audience=a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+            .await
+            .unwrap();
+        waiting.push(stream);
+    }
+    let mut refused = None;
+    for _ in 0..50 {
+        let response = service.post(&case).body(case.octets()).send().await.unwrap();
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            refused = Some(response);
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let refused = refused.expect("a refusal once all places are taken");
+    assert_eq!(refused.headers().get(RETRY_AFTER).unwrap(), "1");
+    let health = Client::new().get(service.url("/health")).send().await.unwrap();
+    assert_eq!(health.status(), StatusCode::OK);
+    drop(waiting);
+}
+
+#[tokio::test]
+async fn finishes_what_is_under_way_before_it_stops_and_logs_no_credential() {
+    let case = case("member-user");
+    let service = Service::start(&case);
+    let body = case.octets();
+    let mut stream = TcpStream::connect(&service.address).await.unwrap();
+    let path = "/?audience=https%3A%2F%2Fapi.example.com";
+    let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body[..100]).await.unwrap();
+    // The request is under way once another one, sent later, was answered.
+    assert_eq!(answer(service.post(&case).body(body.clone())).await.0, StatusCode::OK);
+    service.terminate();
+    // A connection is refused once the listener is gone.
+    while TcpStream::connect(&service.address).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stream.write_all(&body[100..]).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
+    assert!(response.contains(r#""status":"valid""#), "{response}");
+    let (status, log) = service.end();
+    assert!(status.success(), "{status}: {log}");
+    assert!(log.contains("alice@example.com"), "{log}");
+    assert!(!log.contains("MIIV") && !log.to_lowercase().contains("kliento m"), "{log}");
+}
