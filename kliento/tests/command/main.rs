@@ -9,6 +9,10 @@
 
 mod chain;
 mod inspect;
+mod issuing;
+#[allow(dead_code, unused_imports, reason = "other tests use the rest")]
+#[path = "../../../veraid/tests/name_server/mod.rs"]
+mod name_server;
 mod reference;
 mod run;
 mod serve;

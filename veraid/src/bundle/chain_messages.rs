@@ -1,6 +1,8 @@
 //! The DNS messages of a chain, as bundles and files hold them.
 
 use super::MalformedBundle;
+#[cfg(feature = "issue")]
+use crate::der::writer::{encode, set_of};
 use crate::der::{DerError, Reader, Tag};
 use crate::{DnssecChain, LimitExceeded, Limits};
 
@@ -38,6 +40,20 @@ impl DnssecChain<'_> {
         outer.end()?;
         read_messages(set)
     }
+
+    /// Writes the messages of a chain as [`Self::messages_from_der`] reads them, in DER's order.
+    #[cfg(feature = "issue")]
+    #[must_use]
+    pub fn messages_to_der(messages: &[impl AsRef<[u8]>]) -> Vec<u8> {
+        write_chain(Tag::SET, messages)
+    }
+}
+
+/// `SET OF OCTET STRING` under a tag.
+#[cfg(feature = "issue")]
+pub(crate) fn write_chain(tag: Tag, messages: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let messages = messages.iter().map(|message| encode(Tag::OCTET_STRING, &[message.as_ref()]));
+    set_of(tag, messages.collect())
 }
 
 /// Reads `[1] SET OF OCTET STRING`, in whatever order it is: deployed producers don't sort it.

@@ -7,6 +7,8 @@ mod signature_bundle;
 
 pub use chain_messages::MalformedChain;
 pub(crate) use chain_messages::read_chain;
+#[cfg(feature = "issue")]
+pub(crate) use chain_messages::write_chain;
 pub use member_id_bundle::MemberIdBundle;
 pub(crate) use metadata::SignatureMetadata;
 pub(crate) use signature_bundle::read_version;

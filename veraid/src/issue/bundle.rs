@@ -3,8 +3,9 @@
 use super::certificate::{always, verified_member, verified_organisation};
 use super::unsigned::sealed;
 use super::{IssueError, Issued, MemberCertificate, OrganisationCertificate};
+use crate::bundle::write_chain;
 use crate::der::Tag;
-use crate::der::writer::{encode, set_of};
+use crate::der::writer::encode;
 use crate::{Certificate, DnssecChain, DnssecError, OrganisationName};
 
 /// A signature bundle that was issued.
@@ -82,8 +83,7 @@ pub(super) fn encode_chain(
     if found != 1 {
         return Err(DnssecError::TxtResponses { owner, found }.into());
     }
-    let messages = messages.iter().map(|message| encode(Tag::OCTET_STRING, &[message.as_ref()]));
-    Ok(set_of(Tag::constructed(1), messages.collect()))
+    Ok(write_chain(Tag::constructed(1), messages))
 }
 
 /// A certificate as it was, under another tag.

@@ -1,6 +1,6 @@
 //! The arguments that several commands have.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use kliento::{Timestamp, TrustAnchor};
 
@@ -46,6 +46,12 @@ impl Trust {
 #[expect(clippy::disallowed_methods, reason = "the command is where time comes from")]
 pub(crate) fn now() -> Result<Timestamp, Failure> {
     Timestamp::try_from(SystemTime::now()).map_err(Failure::Clock)
+}
+
+/// The instant without its fraction of a second.
+pub(crate) fn whole_second(instant: Timestamp) -> Timestamp {
+    let fraction = instant.as_millisecond().rem_euclid(1000).unsigned_abs();
+    instant.saturating_sub(Duration::from_millis(fraction))
 }
 
 pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {

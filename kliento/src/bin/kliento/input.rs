@@ -43,7 +43,8 @@ impl Source {
         octets.map_err(|source| Failure::Read { name: self.name(), source })
     }
 
-    fn name(&self) -> String {
+    /// How messages call it.
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::StandardInput => "standard input".to_owned(),
             Self::File(path) => path.display().to_string(),

@@ -4,7 +4,10 @@ mod arguments;
 mod command;
 mod failure;
 mod input;
+mod key_file;
+mod output;
 mod report;
+mod resolver;
 mod terminal;
 mod text;
 

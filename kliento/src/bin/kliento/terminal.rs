@@ -119,6 +119,40 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     ignore_closed(written)
 }
 
+/// Writes octets to standard output, as they are.
+pub(crate) fn print_octets(octets: &[u8]) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    let written = output.write_all(octets).and_then(|()| output.flush());
+    ignore_closed(written)
+}
+
+/// Says on standard error what takes a while, until it is dropped; on terminals alone.
+pub(crate) fn progress(what: &str) -> Progress {
+    let is_shown = io::stderr().is_terminal();
+    if is_shown {
+        let _ = write!(anstream::stderr(), "{FAINT}{}...{FAINT:#}", printable(what));
+    }
+    Progress { is_shown }
+}
+
+/// What takes a while.
+pub(crate) struct Progress {
+    is_shown: bool,
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// Writes to standard error what is likely not as it was meant.
+pub(crate) fn print_warning(warning: &str) {
+    let _ = writeln!(anstream::stderr(), "{UNSURE}warning:{UNSURE:#} {}", printable(warning));
+}
+
 /// Writes a remark to standard error.
 pub(crate) fn print_hint(hint: &str) {
     let _ = writeln!(anstream::stderr(), "{STRONG}hint:{STRONG:#} {hint}");

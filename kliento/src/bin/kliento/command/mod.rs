@@ -2,7 +2,11 @@
 
 mod chain;
 mod inspect;
+mod issue;
+mod key;
+mod mock;
 mod serve;
+mod txt_record;
 mod verify;
 
 use crate::failure::Failure;
@@ -13,7 +17,12 @@ pub(crate) enum Command {
     Verify(verify::Arguments),
     Inspect(inspect::Arguments),
     #[command(subcommand)]
+    Key(key::Command),
+    TxtRecord(txt_record::Arguments),
+    #[command(subcommand)]
     Chain(chain::Command),
+    Mock(mock::Arguments),
+    Issue(issue::Arguments),
     Serve(serve::Arguments),
 }
 
@@ -22,7 +31,11 @@ impl Command {
         match self {
             Self::Verify(arguments) => arguments.run(),
             Self::Inspect(arguments) => arguments.run(),
+            Self::Key(command) => command.run(),
+            Self::TxtRecord(arguments) => arguments.run(),
             Self::Chain(command) => command.run(),
+            Self::Mock(arguments) => arguments.run(),
+            Self::Issue(arguments) => arguments.run(),
             Self::Serve(arguments) => arguments.run(),
         }
     }

@@ -1,6 +1,6 @@
 //! What numbers of DNSSEC and of certificates are called.
 
-use veraid::{Hash, KeyAlgorithm, ObjectIdentifier};
+use veraid::{Hash, ObjectIdentifier};
 
 /// The name of a DNSSEC algorithm (IANA's registry), as people write it.
 pub(crate) fn algorithm(number: u8) -> String {
@@ -33,14 +33,6 @@ pub(crate) const fn hash(hash: Hash) -> &'static str {
         Hash::Sha256 => "SHA-256",
         Hash::Sha384 => "SHA-384",
         Hash::Sha512 => "SHA-512",
-    }
-}
-
-pub(crate) const fn modulus_bits(algorithm: KeyAlgorithm) -> u16 {
-    match algorithm {
-        KeyAlgorithm::Rsa2048 => 2048,
-        KeyAlgorithm::Rsa3072 => 3072,
-        KeyAlgorithm::Rsa4096 => 4096,
     }
 }
 

@@ -7,8 +7,9 @@ use veraid::{
 };
 
 use super::chain_tree;
-use super::names::{algorithm, hash, modulus_bits, service};
+use super::names::{algorithm, hash, service};
 use super::node::{Node, Window};
+use crate::command::key::modulus_bits;
 use crate::text::{distance, plural};
 
 /// Everything that an inspection found, each step hanging from the one that it depends on.

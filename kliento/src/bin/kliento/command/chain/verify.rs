@@ -1,4 +1,4 @@
-//! `kliento chain`: DNSSEC chains in files of their own.
+//! `kliento chain verify`: which TXT records a chain proves.
 
 use std::fmt::Write as _;
 
@@ -13,23 +13,9 @@ use crate::report::Status;
 use crate::terminal::{self, FAINT, GOOD};
 use crate::text::{plural, presentation};
 
-/// Work with DNSSEC chains, from the DNS root to TXT records
-#[derive(clap::Subcommand)]
-pub(crate) enum Command {
-    Verify(Verify),
-}
-
-impl Command {
-    pub(crate) fn run(&self) -> Result<Status, Failure> {
-        match self {
-            Self::Verify(arguments) => arguments.run(),
-        }
-    }
-}
-
 /// Verify a DNSSEC chain, and print the TXT records that it proves
 #[derive(clap::Args)]
-pub(crate) struct Verify {
+pub(crate) struct Arguments {
     /// Whose TXT records [default: those that the chain is about, if there is only one name]
     #[arg(long, value_name = "OWNER")]
     name: Option<String>,
@@ -67,8 +53,8 @@ enum Report {
     },
 }
 
-impl Verify {
-    fn run(&self) -> Result<Status, Failure> {
+impl Arguments {
+    pub(crate) fn run(&self) -> Result<Status, Failure> {
         let at = self.trust.instant()?;
         let octets = self.source.read()?;
         let report = self.verify(&octets, at)?;

@@ -1,0 +1,48 @@
+//! `kliento chain fetch`: an organisation's chain, from a resolver.
+
+use std::path::PathBuf;
+
+use kliento::OrganisationName;
+use veraid::DnssecChain;
+
+use crate::failure::Failure;
+use crate::output;
+use crate::report::Status;
+use crate::resolver::Resolver;
+use crate::terminal;
+use crate::text::plural;
+
+/// Ask a resolver for the chain of an organisation, and write it to a file
+///
+/// The chain proves the TXT records at _veraid.ORG. Its signatures hold for days or weeks: fetch
+/// it anew before they end. Nothing of it is verified here: that is for `kliento chain verify`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The organisation, a domain name such as example.com
+    #[arg(value_name = "ORG")]
+    organisation: OrganisationName,
+
+    /// The file to write, over what is there
+    #[arg(short, long, value_name = "CHAIN.der")]
+    output: PathBuf,
+
+    /// A resolver that hands on DNSSEC records, as an address with or without a port (53), or as
+    /// an https:// URL of DNS over HTTPS [default: the system's]
+    #[arg(long, value_name = "ADDR|URL", default_value_t, hide_default_value = true)]
+    resolver: Resolver,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self) -> Result<Status, Failure> {
+        let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
+        let owner = self.organisation.txt_owner();
+        let progress = terminal::progress(&format!("asking {} about {owner}", self.resolver));
+        let messages = runtime.block_on(self.resolver.retrieve(&owner)).map_err(Box::new)?;
+        drop(progress);
+        let chain = DnssecChain::messages_to_der(&messages);
+        output::replace(&self.output, &chain, output::Readers::Everyone)?;
+        let (path, count) = (self.output.display(), plural(messages.len(), "DNS message"));
+        terminal::print(&format!("wrote {path}: {count}, {} octets\n", chain.len()))?;
+        Ok(Status::Valid)
+    }
+}

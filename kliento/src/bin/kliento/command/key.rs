@@ -1,0 +1,67 @@
+//! `kliento key`: private keys of organisations and members.
+
+use std::path::PathBuf;
+
+use kliento::issue::{KeyAlgorithm, RsaSigner};
+
+use crate::failure::Failure;
+use crate::output;
+use crate::report::Status;
+use crate::terminal;
+
+/// Make private keys
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    Generate(Generate),
+}
+
+impl Command {
+    pub(crate) fn run(&self) -> Result<Status, Failure> {
+        match self {
+            Self::Generate(arguments) => arguments.run(),
+        }
+    }
+}
+
+/// Generate a private RSA key, for an organisation or a member
+///
+/// The file is PKCS #8 in PEM, not encrypted, and only its owner can read it (mode 0600).
+#[derive(clap::Args)]
+pub(crate) struct Generate {
+    /// The size of the modulus, in bits
+    #[arg(long, default_value = "2048", value_parser = parse_bits, value_name = "2048|3072|4096")]
+    bits: KeyAlgorithm,
+
+    /// The file to write, which must not exist
+    #[arg(short, long, value_name = "KEY.pem")]
+    output: PathBuf,
+}
+
+impl Generate {
+    fn run(&self) -> Result<Status, Failure> {
+        output::require_absent(&self.output)?;
+        let bits = modulus_bits(self.bits);
+        let progress = terminal::progress(&format!("generating an RSA key of {bits} bits"));
+        let key = RsaSigner::generate(self.bits).map_err(Failure::KeyGeneration)?;
+        let pem = key.to_pkcs8_pem().map_err(Failure::KeyGeneration)?;
+        drop(progress);
+        output::create(&self.output, pem.as_bytes(), output::Readers::Owner)?;
+        let path = self.output.display();
+        terminal::print(&format!("wrote {path}: a private RSA key of {bits} bits\n"))?;
+        Ok(Status::Valid)
+    }
+}
+
+fn parse_bits(text: &str) -> Result<KeyAlgorithm, String> {
+    let bits = text.parse().ok().and_then(KeyAlgorithm::from_modulus_bits);
+    bits.ok_or_else(|| "it must be 2048, 3072 or 4096".to_owned())
+}
+
+/// The size of such a key, in bits.
+pub(crate) const fn modulus_bits(algorithm: KeyAlgorithm) -> u16 {
+    match algorithm {
+        KeyAlgorithm::Rsa2048 => 2048,
+        KeyAlgorithm::Rsa3072 => 3072,
+        KeyAlgorithm::Rsa4096 => 4096,
+    }
+}

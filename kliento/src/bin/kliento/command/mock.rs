@@ -1,0 +1,74 @@
+//! `kliento mock`: a chain under a DNS root of its own, for local work.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kliento::{OrganisationName, Period};
+use veraid::testing::{MockError, MockWorld};
+use veraid::{Dialect, DnssecChain};
+
+use super::txt_record::TtlOverride;
+use crate::arguments::{now, whole_second};
+use crate::failure::Failure;
+use crate::key_file::KeyFile;
+use crate::output::{self, Readers};
+use crate::report::Status;
+use crate::terminal;
+
+/// Write a DNSSEC chain under a mock DNS root, for local work without a domain name
+///
+/// Writes chain.der, and the root's key as trust-anchor.txt, over what is there. The root and the
+/// zones get new keys each time, which are not kept, and their signatures hold for 30 days. Only
+/// those who are given that --trust-anchor believe them.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The organisation, a domain name such as example.com
+    #[arg(long = "org", value_name = "ORG")]
+    organisation: OrganisationName,
+
+    /// The organisation's private key, in PEM
+    #[arg(long, value_name = "KEY.pem")]
+    key: KeyFile,
+
+    #[command(flatten)]
+    ttl: TtlOverride,
+
+    /// The folder to write to, which must exist
+    #[arg(long, value_name = "DIR")]
+    out_dir: PathBuf,
+}
+
+impl Arguments {
+    /// Signatures start earlier, for clocks that are behind.
+    const BEFORE: Duration = Duration::from_secs(3600);
+    const AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
+
+    pub(crate) fn run(&self) -> Result<Status, Failure> {
+        let key = self.key.read()?;
+        let now = whole_second(now()?);
+        let (start, end) = (now.saturating_sub(Self::BEFORE), now.saturating_add(Self::AFTER));
+        let period = Period::new(start, end).unwrap_or(Period::at(now));
+        let mock = || -> Result<_, MockError> {
+            let world = MockWorld::new(period)?;
+            let organisation = world.organisation_with_key(self.organisation.as_str(), key)?;
+            let record = organisation.record(self.ttl.seconds, None)?;
+            let organisation = organisation.with_records(&[record], Dialect::Deployed)?;
+            Ok((organisation.chain().to_vec(), world.trust_anchors()?))
+        };
+        let (messages, anchors) = mock().map_err(Box::new)?;
+        let anchors: Vec<_> = anchors.iter().map(ToString::to_string).collect();
+        let anchors = format!("{}\n", anchors.join("\n"));
+        let chain = DnssecChain::messages_to_der(&messages);
+        let (chain_path, anchors_path) =
+            (self.out_dir.join("chain.der"), self.out_dir.join("trust-anchor.txt"));
+        output::replace(&chain_path, &chain, Readers::Everyone)?;
+        output::replace(&anchors_path, anchors.as_bytes(), Readers::Everyone)?;
+        let owner = self.organisation.txt_owner();
+        terminal::print(&format!(
+            "wrote {}: mock DNSSEC of {owner}, until {end}\nwrote {}: {anchors}",
+            chain_path.display(),
+            anchors_path.display(),
+        ))?;
+        Ok(Status::Valid)
+    }
+}

@@ -1,0 +1,232 @@
+//! `kliento key`, `txt-record`, `mock` and `issue`, one after another as they are used.
+
+use std::fs;
+
+use kliento::issue::{RsaSigner, Signer as _, TxtRecord};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use veraid::Dialect;
+
+use crate::run::{Run, command, feed, kliento};
+
+/// A folder with the keys of an organisation and a member, and a mock chain.
+struct Workshop {
+    folder: TempDir,
+}
+
+impl Workshop {
+    fn new() -> Self {
+        let workshop = Self { folder: tempfile::tempdir().unwrap() };
+        workshop.succeed(&["key", "generate", "-o", "organisation.pem"]);
+        workshop.succeed(&["key", "generate", "--bits", "3072", "-o", "alice.pem"]);
+        let mock = ["mock", "--org", "example.com", "--key", "organisation.pem"];
+        workshop.succeed(&[&mock[..], &["--ttl", "3600", "--out-dir", "."]].concat());
+        workshop
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        let mut command = command(arguments);
+        command.current_dir(&self.folder);
+        feed(command, b"")
+    }
+
+    fn succeed(&self, arguments: &[&str]) -> String {
+        let run = self.run(arguments);
+        assert_eq!((run.status, run.errors.as_str()), (0, ""), "{arguments:?}");
+        run.output
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.folder.path().join(name)).unwrap()
+    }
+
+    fn anchor(&self) -> String {
+        String::from_utf8(self.read("trust-anchor.txt")).unwrap().trim_end().to_owned()
+    }
+
+    fn issue(&self, rest: &[&str]) -> Run {
+        let fixed = ["issue", "--org", "example.com", "--key", "organisation.pem"];
+        self.run(
+            &[&fixed[..], &["--chain", "chain.der", "--audience", "https://a.example"], rest]
+                .concat(),
+        )
+    }
+
+    fn verify(&self, rest: &[&str]) -> Run {
+        let anchor = self.anchor();
+        let fixed = ["verify", "--audience", "https://a.example", "--trust-anchor", &anchor];
+        self.run(&[&fixed[..], rest].concat())
+    }
+}
+
+#[test]
+fn what_is_issued_verifies() {
+    let workshop = Workshop::new();
+    for (arguments, subject, signer) in [
+        (&["--member", "alice", "--member-key", "alice.pem"][..], "alice@example.com", "member"),
+        (&["--bot", "--member-key", "alice.pem", "--as", "member"], "example.com", "member"),
+        (&["--member", "Ünï 🦀"], "Ünï 🦀@example.com", "organisation"),
+        (&["--bot", "--as", "organisation"], "example.com", "organisation"),
+        (&[], "example.com", "organisation"),
+    ] {
+        let claims = ["--claim", "a=b=c", "--claim", "empty=", "-o", "bundle"];
+        let run = workshop.issue(&[arguments, &claims].concat());
+        assert_eq!((run.status, run.errors.as_str()), (0, ""), "{arguments:?}");
+        assert!(
+            run.output
+                .starts_with(&format!("wrote bundle: {subject} for https://a.example, until "))
+        );
+        let mut verified = workshop.verify(&["--json", "bundle"]).json();
+        let times = ["validFrom", "validUntil"].map(|name| verified[name].take());
+        let expected = json!({
+            "status": "valid",
+            "subject": subject,
+            "subjectId": subject,
+            "audience": "https://a.example",
+            "claims": { "a": "b=c", "empty": "" },
+            "signer": signer,
+            "validFrom": null,
+            "validUntil": null,
+        });
+        assert_eq!(verified, expected);
+        let [from, until] = times.map(|time| time.as_str().unwrap().parse::<kliento::Timestamp>());
+        assert_eq!(until.unwrap().as_millisecond() - from.unwrap().as_millisecond(), 300_000);
+    }
+}
+
+#[test]
+fn a_header_goes_from_one_command_to_the_next() {
+    let workshop = Workshop::new();
+    let header = workshop.issue(&["--member", "alice", "--auth-header"]).output;
+    assert!(header.starts_with("Kliento ") && header.lines().count() == 1);
+    let anchor = workshop.anchor();
+    let arguments = ["--audience", "https://a.example", "--trust-anchor", &anchor];
+    let run =
+        feed(command(&[&["verify", "--auth-header"], &arguments[..]].concat()), header.as_bytes());
+    assert_eq!(run.status, 0, "{run:?}");
+}
+
+#[test]
+fn the_start_can_be_chosen() {
+    let workshop = Workshop::new();
+    let chain = workshop.run(&[
+        "chain",
+        "verify",
+        "--json",
+        "--trust-anchor",
+        &workshop.anchor(),
+        "chain.der",
+    ]);
+    let start = chain.json()["validFrom"].as_str().unwrap().to_owned();
+    let at = start.replace('Z', ".9Z");
+    let run = workshop.issue(&["--at", &at, "--ttl", "1h", "-o", "bundle"]);
+    assert_eq!((run.status, run.errors.as_str()), (0, ""));
+    let verified = workshop.verify(&["--json", "--at", &start, "bundle"]).json();
+    assert_eq!(verified["validFrom"], Value::String(start));
+    let early = workshop.issue(&["--at", "2026-01-01T00:00:00Z", "-o", "bundle"]);
+    assert_eq!((early.status, early.errors.contains("does not hold")), (0, true), "{early:?}");
+}
+
+#[test]
+fn what_strangers_wrote_does_not_reach_the_terminal() {
+    let workshop = Workshop::new();
+    let rest = ["--claim", "a=\u{1b}[2J\u{9b}\n\u{202e}", "-o", "bundle"];
+    assert_eq!(workshop.issue(&rest).status, 0);
+    let anchor = workshop.anchor();
+    for arguments in [&["inspect"][..], &["verify", "--audience", "https://a.example"]] {
+        let arguments = [arguments, &["--trust-anchor", &anchor, "bundle"]].concat();
+        let output = workshop.succeed(&arguments);
+        assert!(output.contains(r"a = \u{1b}[2J\u{9b}\n\u{202e}"), "{output:?}");
+        assert!(!output.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{output:?}");
+        let json = workshop.run(&[&arguments, &["--json"][..]].concat());
+        assert!(!json.output.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{json:?}");
+        assert_eq!(json.json()["claims"]["a"], "\u{1b}[2J\u{9b}\n\u{202e}");
+    }
+}
+
+#[test]
+fn nothing_is_issued_that_no_verifier_accepts() {
+    let workshop = Workshop::new();
+    let refused = |arguments: &[&str], words: &str| {
+        let run = workshop.issue(arguments);
+        assert_eq!((run.status, run.output.as_str()), (2, ""), "{arguments:?}");
+        assert!(run.errors.contains(words), "{words:?} in {:?}", run.errors);
+    };
+    refused(&["--as", "member"], "--member-key");
+    refused(&["--as", "organisation", "--member-key", "alice.pem"], "--member-key");
+    refused(&["--member", "a@b"], "'@'");
+    refused(&["--member", "alice", "--bot"], "cannot be used with");
+    refused(&["--claim", "a"], "name=value");
+    refused(&["--ttl", "61m"], "--ttl");
+    refused(&["--ttl", "5"], "5m");
+    refused(&["--ttl", "0s"], "at least one second");
+    refused(&["--member-key", "chain.der"], "chain.der");
+    refused(&["--claim", &format!("a={}", "b".repeat(16_384))], "more than 16384");
+    let with = |key: &str, chain: &str, org: &str| {
+        let key = ["issue", "--audience", "a", "--key", key, "--chain", chain, "--org", org];
+        workshop.run(&key)
+    };
+    let other_key = with("alice.pem", "chain.der", "example.com");
+    assert!(other_key.status == 2 && other_key.errors.contains("txt-record"), "{other_key:?}");
+    let other_name = with("organisation.pem", "chain.der", "example.org");
+    assert!(other_name.status == 2 && other_name.errors.contains("_veraid.example.org"));
+    let no_chain = with("organisation.pem", "alice.pem", "example.com");
+    assert!(no_chain.status == 2 && no_chain.errors.contains("alice.pem"), "{no_chain:?}");
+}
+
+#[test]
+fn records_name_the_key() {
+    let workshop = Workshop::new();
+    for (key, algorithm) in [("organisation.pem", 1), ("alice.pem", 2)] {
+        let signer = RsaSigner::from_pem(&workshop.read(key)).unwrap();
+        for (dialect, form) in [("deployed", Dialect::Deployed), ("spec", Dialect::Spec)] {
+            let service = ["--service", "1.3.6.1.4.1.58708.3.0", "--dialect", dialect];
+            let arguments =
+                [&["txt-record", "--key", key, "--ttl", "86400"], &service[..]].concat();
+            let value = workshop.succeed(&arguments);
+            let record: TxtRecord = value.trim_end().parse().unwrap();
+            assert!(record.identifies(signer.algorithm(), signer.subject_public_key_info()));
+            assert_eq!(value, format!("{}\n", record.to_value(form)));
+            assert!(value.starts_with(&format!("{algorithm} ")));
+            assert_eq!(record.ttl_override(), 86_400);
+        }
+    }
+    let value = workshop.succeed(&["txt-record", "--key", "organisation.pem", "--ttl", "3600"]);
+    let anchor = workshop.anchor();
+    let proven = workshop.succeed(&["chain", "verify", "--trust-anchor", &anchor, "chain.der"]);
+    assert!(proven.contains(&format!("\"{}\"", value.trim_end())));
+    for ttl in ["0", "7776001", "x"] {
+        let run = workshop.run(&["txt-record", "--key", "organisation.pem", "--ttl", ttl]);
+        assert_eq!((run.status, run.errors.contains("--ttl")), (2, true), "{run:?}");
+    }
+}
+
+#[test]
+fn keys_are_private_and_never_overwritten() {
+    let workshop = Workshop::new();
+    let before = workshop.read("alice.pem");
+    let run = workshop.run(&["key", "generate", "-o", "alice.pem"]);
+    assert_eq!((run.status, run.errors.contains("alice.pem exists")), (2, true), "{run:?}");
+    assert_eq!(workshop.read("alice.pem"), before);
+    let bundle =
+        workshop.issue(&["--member", "alice", "--member-key", "alice.pem", "-o", "bundle"]);
+    assert_eq!(bundle.status, 0);
+    #[cfg(unix)]
+    for (name, mode) in [("alice.pem", 0o600), ("bundle", 0o600)] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let metadata = fs::metadata(workshop.folder.path().join(name)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, mode, "{name}");
+    }
+    let files = fs::read_dir(&workshop.folder).unwrap().count();
+    assert_eq!(files, 5, "no temporary file is left behind");
+}
+
+#[test]
+fn refuses_other_sizes_of_key_and_other_files() {
+    let run = kliento(&["key", "generate", "--bits", "1024", "-o", "key.pem"]);
+    assert_eq!((run.status, run.errors.contains("2048, 3072 or 4096")), (2, true), "{run:?}");
+    let run = kliento(&["key", "generate", "-o", "/no/such/folder/key.pem"]);
+    assert_eq!((run.status, run.errors.contains("/no/such/folder/key.pem")), (2, true), "{run:?}");
+    let run = kliento(&["txt-record", "--key", "/no/such.pem", "--ttl", "1"]);
+    assert_eq!((run.status, run.errors.contains("/no/such.pem")), (2, true), "{run:?}");
+}
