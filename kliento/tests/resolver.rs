@@ -53,7 +53,10 @@ async fn retrieves_over_https_in_a_child() {
     retrieve_all(&resolver, &env::var("TEST_TRUST_ANCHOR").unwrap()).await;
     let other_path: Resolver = format!("{resolver}/other").parse().unwrap();
     let not_found = error(&other_path, &ED25519).await;
-    assert!(matches!(not_found, ResolverError::HttpResponse { status, .. } if status == 404));
+    assert!(
+        matches!(not_found, ResolverError::HttpResponse { status, .. } if status == 404),
+        "{not_found} {not_found:?}"
+    );
 }
 
 #[tokio::test]

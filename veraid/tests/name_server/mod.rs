@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use self::process::{Configuration, Named, free_port, run};
+use self::process::{Configuration, Named, Ports, run};
 
 #[allow(unused_imports, reason = "not every test crate reads the records")]
 pub(crate) use self::zones::TEXT;
@@ -22,8 +22,7 @@ pub(crate) use self::zones::{
 pub(crate) struct NameServers {
     resolver: Named,
     _authority: Named,
-    resolver_port: u16,
-    https_port: u16,
+    ports: Ports,
     trust_anchor: String,
     directory: TempDir,
 }
@@ -38,22 +37,22 @@ impl NameServers {
         let path = directory.path();
         let trust_anchor = zones::sign(path);
         make_certificate(path);
-        let ports = [free_port(), free_port(), free_port()];
-        let [authority_port, resolver_port, https_port] = ports;
-        let authority = Named::start(path, authority_port, &authority(authority_port));
-        let resolver = Named::start(path, resolver_port, &resolver(ports, &trust_anchor));
-        Self { resolver, _authority: authority, resolver_port, https_port, trust_anchor, directory }
+        let ports = Ports::reserve();
+        let authority = Named::start(path, &[ports.authority], &authority(&ports));
+        let listening = [ports.resolver, ports.https];
+        let resolver = Named::start(path, &listening, &resolver(&ports, &trust_anchor));
+        Self { resolver, _authority: authority, ports, trust_anchor, directory }
     }
 
     /// Where the resolver takes UDP and TCP.
     pub(crate) fn resolver(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.resolver_port).into()
+        (Ipv4Addr::LOCALHOST, self.ports.resolver).into()
     }
 
     /// Where the resolver takes DNS over HTTPS.
     #[allow(dead_code, reason = "one of the test crates asks over HTTPS")]
     pub(crate) fn https(&self) -> String {
-        format!("https://127.0.0.1:{}/dns-query", self.https_port)
+        format!("https://127.0.0.1:{}/dns-query", self.ports.https)
     }
 
     /// The certificate of [`Self::https`], self-signed, as PEM.
@@ -80,7 +79,8 @@ fn make_certificate(directory: &Path) {
     run(directory, "openssl", arguments.split_whitespace());
 }
 
-fn authority(port: u16) -> Configuration {
+fn authority(ports: &Ports) -> Configuration {
+    let port = ports.authority;
     let zone = |zone: &&str| {
         format!("zone \"{zone}\" {{ type primary; file \"{}\"; }};\n", zones::served_file(zone))
     };
@@ -91,7 +91,8 @@ fn authority(port: u16) -> Configuration {
     }
 }
 
-fn resolver([authority, port, https]: [u16; 3], trust_anchor: &str) -> Configuration {
+fn resolver(ports: &Ports, trust_anchor: &str) -> Configuration {
+    let Ports { authority, resolver: port, https, .. } = ports;
     let anchor: Vec<&str> = trust_anchor.split_whitespace().skip(3).collect();
     let [tag, algorithm, digest_type, digest @ ..] = anchor.as_slice() else {
         panic!("{trust_anchor}")

@@ -4,8 +4,7 @@ use std::env;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{self, Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,7 +26,8 @@ impl Configuration {
             "controls {{ }};
             options {{
             directory \"{directory}\"; managed-keys-directory \"{directory}/{name}\";
-            pid-file none; session-keyfile none; lock-file none; listen-on-v6 {{ none; }};
+            pid-file none; session-keyfile none; lock-file none; reuseport no;
+            listen-on-v6 {{ none; }};
             {options}
             }};
             {statements}\n"
@@ -42,8 +42,8 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// Starts `named`, and waits until it takes connections on the port.
-    pub(super) fn start(directory: &Path, port: u16, configuration: &Configuration) -> Self {
+    /// Starts `named`, and waits until it takes connections on the ports.
+    pub(super) fn start(directory: &Path, ports: &[u16], configuration: &Configuration) -> Self {
         let name = configuration.name;
         fs::create_dir(directory.join(name)).unwrap();
         super::write(directory, &format!("{name}.conf"), &configuration.text(directory));
@@ -56,7 +56,9 @@ impl Named {
             .spawn();
         let child = child.unwrap_or_else(|error| missing("named", &error));
         let mut named = Self { child, log };
-        named.wait_for(port);
+        for port in ports {
+            named.wait_for(*port);
+        }
         named
     }
 
@@ -96,17 +98,35 @@ pub(super) fn run<'a>(
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A port that nobody listens on, outside the range from which the system picks ports itself.
-pub(super) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = (process::id() % 1000) as u16 * 10;
-    let is_free = |port: &u16| {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
-            && UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
-    };
-    let candidates =
-        (0..10_000).map(|_| 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000);
-    candidates.into_iter().find(is_free).expect("no free port from 20000 to 29999")
+/// Ports of 127.0.0.1 that no other test uses as long as this lives.
+///
+/// They lie outside the range from which the system picks ports itself.
+pub(super) struct Ports {
+    pub(super) authority: u16,
+    pub(super) resolver: u16,
+    pub(super) https: u16,
+    /// Whoever listens on the first port of a block has all of it.
+    _guard: TcpListener,
+}
+
+impl Ports {
+    const BLOCK: u16 = 4;
+
+    pub(super) fn reserve() -> Self {
+        let mut blocks = (20_000..30_000).step_by(Self::BLOCK.into());
+        blocks.find_map(Self::of_block).expect("no free ports from 20000 to 29999")
+    }
+
+    fn of_block(first: u16) -> Option<Self> {
+        let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
+        let guard = bind(first)?;
+        let [authority, resolver, https] = [first + 1, first + 2, first + 3];
+        for port in [authority, resolver, https] {
+            bind(port)?;
+            UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).ok()?;
+        }
+        Some(Self { authority, resolver, https, _guard: guard })
+    }
 }
 
 /// `named` is not in the path of everybody.

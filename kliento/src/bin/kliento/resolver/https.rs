@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Octets of a DNS message.
 const MAX_LENGTH: usize = 65_535;
 
-/// Asks one server, over one connection.
+/// Asks one server, over one connection if it speaks HTTP/2.
 pub(super) struct Client {
     http: reqwest::Client,
     url: Url,
@@ -25,11 +25,8 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(url: Url) -> Result<Self, ResolverError> {
-        // HTTP/2 alone (RFC 8484, 5.2, asks for no less), since all questions share a connection
-        // only if that is known before the first one is made.
         let builder = reqwest::Client::builder()
             .https_only(true)
-            .http2_prior_knowledge()
             .redirect(redirect::Policy::none())
             .timeout(TIMEOUT);
         match builder.build() {

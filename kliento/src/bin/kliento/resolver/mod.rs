@@ -41,28 +41,38 @@ impl Resolver {
     /// It takes 30 seconds at most, and asks at most eight questions at a time.
     pub(crate) async fn retrieve(&self, owner: &str) -> Result<Vec<Vec<u8>>, ResolverError> {
         let mut retrieval = ChainRetrieval::new(owner)?;
-        let queries = retrieval.unanswered();
-        let responses = tokio::time::timeout(Self::TIMEOUT, self.fetch(&queries)).await;
-        let responses = responses.map_err(|_| ResolverError::Timeout {
+        let answered = tokio::time::timeout(Self::TIMEOUT, self.answer(&mut retrieval)).await;
+        answered.map_err(|_| ResolverError::Timeout {
             resolver: self.to_string(),
             seconds: Self::TIMEOUT.as_secs(),
-        })?;
-        for (query, response) in queries.iter().zip(responses?) {
-            retrieval.answer(query, &response).map_err(|error| match error {
-                RetrievalError::ResolverWithoutDnssec => {
-                    ResolverError::WithoutDnssec { resolver: self.to_string() }
-                }
-                error => error.into(),
-            })?;
-        }
+        })??;
         Ok(retrieval.finish()?)
     }
 
-    /// The responses to the queries, in their order and with their IDs.
-    async fn fetch(&self, queries: &[Query]) -> Result<Vec<Vec<u8>>, ResolverError> {
+    async fn answer(&self, retrieval: &mut ChainRetrieval) -> Result<(), ResolverError> {
         let transport = &self.transport().await?;
-        let responses = stream::iter(queries).map(|query| transport.ask(query));
-        responses.buffered(Self::CONCURRENT_QUESTIONS).try_collect().await
+        let queries = retrieval.unanswered();
+        // The root's keys alone tell whether this resolver is of use, and open the connection
+        // that the other questions share.
+        let (first, others) = queries.split_at(queries.len().min(1));
+        for queries in [first, others] {
+            let responses = stream::iter(queries).map(|query| transport.ask(query));
+            let responses = responses.buffered(Self::CONCURRENT_QUESTIONS);
+            let responses: Vec<_> = responses.try_collect().await?;
+            for (query, response) in queries.iter().zip(responses) {
+                retrieval.answer(query, &response).map_err(|error| self.explain(error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn explain(&self, error: RetrievalError) -> ResolverError {
+        match error {
+            RetrievalError::ResolverWithoutDnssec => {
+                ResolverError::WithoutDnssec { resolver: self.to_string() }
+            }
+            error => error.into(),
+        }
     }
 
     async fn transport(&self) -> Result<Transport, ResolverError> {
