@@ -12,9 +12,10 @@ const AUDIENCE: &str = "https://api.example.com";
 
 /// Builds the command, and runs it as its user would.
 pub(crate) fn run_all() -> Result<(), Failure> {
-    let mut build = cargo(&["build", "--release", "--package", "kliento", "--features", "cli"]);
-    run("the kliento command", build.arg("--quiet"))?;
-    let kliento = env::current_dir()?.join("target/release").join(name_of("kliento"));
+    let mut build = cargo(&["build", "--package", "kliento", "--features", "cli"]);
+    // Where it is built is not left to the user's settings.
+    run("the kliento command", build.args(["--target-dir", "target"]))?;
+    let kliento = env::current_dir()?.join("target/debug").join(name_of("kliento"));
     match fs::remove_dir_all(DIRECTORY) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => fs::create_dir_all(DIRECTORY)?,

@@ -56,3 +56,26 @@ Examples:
     kliento serve --listen 127.0.0.1:8080
 
 Exit status: 0 valid, 1 invalid, 2 wrong usage, 3 malformed.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_needs_no_more_arguments() {
+        for line in [
+            "kliento verify --audience a",
+            "kliento inspect",
+            "kliento key generate -o k",
+            "kliento chain fetch example.com -o c",
+            "kliento chain verify c",
+            "kliento txt-record --key k --ttl 60",
+            "kliento mock --org example.com --key k --ttl 60 --out-dir d",
+            "kliento issue --org example.com --key k --chain c --audience a",
+            "kliento serve",
+        ] {
+            let cli = Cli::try_parse_from(line.split(' '));
+            assert!(cli.is_ok(), "{line}: {}", cli.err().unwrap());
+        }
+    }
+}

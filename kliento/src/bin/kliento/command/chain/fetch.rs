@@ -28,16 +28,17 @@ pub(crate) struct Arguments {
 
     /// A resolver that hands on DNSSEC records, as an address with or without a port (53), or as
     /// an https:// URL of DNS over HTTPS [default: the system's]
-    #[arg(long, value_name = "ADDR|URL", default_value_t, hide_default_value = true)]
-    resolver: Resolver,
+    #[arg(long, value_name = "ADDR|URL")]
+    resolver: Option<Resolver>,
 }
 
 impl Arguments {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
-        let owner = self.organisation.txt_owner();
-        let progress = terminal::progress(&format!("asking {} about {owner}", self.resolver));
-        let messages = runtime.block_on(self.resolver.retrieve(&owner)).map_err(Box::new)?;
+        let (owner, resolver) = (self.organisation.txt_owner(), self.resolver.clone());
+        let resolver = resolver.unwrap_or_default();
+        let progress = terminal::progress(&format!("asking {resolver} about {owner}"));
+        let messages = runtime.block_on(resolver.retrieve(&owner)).map_err(Box::new)?;
         drop(progress);
         let chain = DnssecChain::messages_to_der(&messages);
         output::replace(&self.output, &chain, output::Readers::Everyone)?;
