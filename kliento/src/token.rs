@@ -67,7 +67,7 @@ impl Token {
         self.claims
     }
 
-    /// Reads a token (PROTOCOL "Kliento").
+    /// Reads a token (`docs/protocol.md`, "Kliento").
     ///
     /// # Errors
     /// [`TokenError`] unless it is a JSON object in UTF-8, without a byte-order mark, with a text

@@ -1,4 +1,4 @@
-//! The value of a TXT record at `_veraid.<organisation>` (PROTOCOL "TXT record").
+//! The value of a TXT record at `_veraid.<organisation>` (`docs/protocol.md`, "TXT records").
 
 use std::fmt;
 use std::str::FromStr;

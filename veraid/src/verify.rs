@@ -250,7 +250,7 @@ impl When {
         let wanted = match self {
             Self::At(_) => validity.holds,
             Self::During(_) => {
-                // PROTOCOL "TXT record": `[max(start, end - override), end]` of what was asked for.
+                // `docs/protocol.md`, "TXT records": `[max(start, end - override), end]` of what was asked for.
                 let age = std::time::Duration::from_secs(ttl_override.into());
                 let start = self.period().end().saturating_sub(age).max(validity.wanted.start());
                 let aged = VerificationError::TtlOverride { wanted: self.period(), ttl_override };

@@ -1,4 +1,4 @@
-//! The CMS signature of a bundle (RFC 5652, PROTOCOL "CMS").
+//! The CMS signature of a bundle (RFC 5652, `docs/protocol.md`, "CMS").
 
 pub(crate) mod attributes;
 mod error;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why octets are not the DER that was expected (X.690, PROTOCOL "Signature bundle").
+/// Why octets are not the DER that was expected (X.690, `docs/protocol.md`, "Bundles").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at octet {offset}")]
 pub struct DerError {

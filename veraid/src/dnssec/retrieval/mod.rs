@@ -25,8 +25,8 @@ pub use self::response::ResponseError;
 /// resolver that hands on signatures. No question depends on the answer of another one, so that
 /// all may be asked at once. What comes out is **not verified**.
 ///
-/// The questions are those that deployed implementations ask and look for (PROTOCOL.md, "The
-/// chain"): the DNSKEY set of the root and of each name down to the owner, the DS set of each but
+/// The questions are those that deployed implementations ask and look for (`docs/protocol.md`,
+/// "DNSSEC"): the DNSKEY set of the root and of each name down to the owner, the DS set of each but
 /// the root, and the TXT set.
 ///
 /// ```
