@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use crate::name_server::{ED25519, MISSING, NameServers};
 use crate::reference::case;
-use crate::run::{command, feed, kliento};
+use crate::run::{command, feed};
 
 const OWNER: &str = "_veraid.example.com.";
 
@@ -72,31 +71,4 @@ fn asks_which_name_is_meant() {
     let rest = ["--at", &case.at, "--name", "_veraid.example.com", "-"];
     let run = feed(command(&case.arguments(&["chain", "verify"], &rest)), &chain);
     assert_eq!(run.status, 0, "{run:?}");
-}
-
-#[test]
-fn fetches_chains_from_a_resolver() {
-    let servers = NameServers::start();
-    let folder = tempfile::tempdir().unwrap();
-    let (over_dns, over_https) = (servers.resolver().to_string(), servers.https());
-    let organisation = ED25519.txt_owner();
-    let name = organisation.strip_prefix("_veraid.").unwrap();
-    let file = folder.path().join("chain.der");
-    let path = file.to_str().unwrap();
-    for resolver in [over_dns.as_str(), &over_https] {
-        let mut fetch = command(&["chain", "fetch", name, "-o", path, "--resolver", resolver]);
-        fetch.env("SSL_CERT_FILE", servers.certificate());
-        let run = feed(fetch, b"");
-        assert_eq!((run.status, run.errors.as_str()), (0, ""), "{run:?} {}", servers.log());
-        let anchor = ["--trust-anchor", servers.trust_anchor(), "--at", "2030-01-01T00:00:00Z"];
-        let run = kliento(&[&["chain", "verify", "--json", path], &anchor[..]].concat());
-        assert_eq!(run.status, 0, "{run:?}");
-        assert_eq!(run.json()["records"].as_array().unwrap().len(), ED25519.records);
-        std::fs::remove_file(&file).unwrap();
-    }
-    let missing = MISSING.txt_owner();
-    let missing = missing.strip_prefix("_veraid.").unwrap();
-    let run = kliento(&["chain", "fetch", missing, "-o", path, "--resolver", &over_dns]);
-    assert_eq!((run.status, run.errors.contains("no TXT records")), (2, true), "{run:?}");
-    assert!(!file.exists());
 }

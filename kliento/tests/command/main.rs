@@ -8,6 +8,7 @@
 )]
 
 mod chain;
+mod chain_fetch;
 mod inspect;
 mod issuing;
 #[allow(dead_code, unused_imports, reason = "other tests use the rest")]

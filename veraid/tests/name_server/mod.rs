@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use self::process::{Configuration, Named, Ports, run};
 
-#[allow(unused_imports, reason = "not every test crate reads the records")]
+#[allow(unused_imports, reason = "the command's tests don't read the records")]
 pub(crate) use self::zones::TEXT;
 pub(crate) use self::zones::{
     ALIAS, ED25519, INSECURE, LAME, MANY_RECORDS, MISSING, Organisation, SKIPS_A_LABEL,
@@ -50,13 +50,13 @@ impl NameServers {
     }
 
     /// Where the resolver takes DNS over HTTPS.
-    #[allow(dead_code, reason = "one of the test crates asks over HTTPS")]
+    #[allow(dead_code, reason = "the command's tests ask over HTTPS")]
     pub(crate) fn https(&self) -> String {
         format!("https://127.0.0.1:{}/dns-query", self.ports.https)
     }
 
     /// The certificate of [`Self::https`], self-signed, as PEM.
-    #[allow(dead_code, reason = "one of the test crates asks over HTTPS")]
+    #[allow(dead_code, reason = "the command's tests ask over HTTPS")]
     pub(crate) fn certificate(&self) -> PathBuf {
         self.directory.path().join("tls.crt")
     }

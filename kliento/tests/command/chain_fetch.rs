@@ -1,0 +1,83 @@
+//! `kliento chain fetch`, from BIND over UDP, TCP and HTTPS.
+
+use std::path::Path;
+
+use crate::name_server::{
+    ALIAS, ED25519, INSECURE, LAME, MANY_RECORDS, MISSING, NameServers, Organisation, SKIPS_A_LABEL,
+};
+use crate::run::{Run, command, feed, kliento};
+
+#[test]
+fn chains_over_udp_and_tcp_verify() {
+    let servers = NameServers::start();
+    chains_verify(&servers, &servers.resolver().to_string());
+}
+
+#[test]
+fn chains_over_https_verify() {
+    let servers = NameServers::start();
+    chains_verify(&servers, &servers.https());
+}
+
+fn chains_verify(servers: &NameServers, resolver: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chain.der");
+    for organisation in [ED25519, SKIPS_A_LABEL, MANY_RECORDS] {
+        let run = fetch(servers, resolver, &organisation, &file);
+        assert_eq!((run.status, run.errors.as_str()), (0, ""), "{run:?} {}", servers.log());
+        let chain = ["chain", "verify", "--json", file.to_str().unwrap()];
+        let at = ["--trust-anchor", servers.trust_anchor(), "--at", "2030-01-01T00:00:00Z"];
+        let run = kliento(&[chain, at].concat());
+        assert_eq!(run.status, 0, "{run:?}");
+        assert_eq!(run.json()["zone"], organisation.zone);
+        assert_eq!(run.json()["records"].as_array().unwrap().len(), organisation.records);
+    }
+}
+
+#[test]
+fn what_proves_nothing_is_told_and_not_written() {
+    let servers = NameServers::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chain.der");
+    for resolver in [servers.resolver().to_string(), servers.https()] {
+        for (organisation, reason) in [
+            (INSECURE, "the TXT records at _veraid.insecure.test are not signed"),
+            (ALIAS, "_veraid.alias.example.test is an alias of another name"),
+            (MISSING, "there are no TXT records at _veraid.missing.example.test: no such name"),
+            (LAME, "the resolver answered SERVFAIL"),
+        ] {
+            let run = fetch(&servers, &resolver, &organisation, &file);
+            assert_eq!((run.status, run.errors.contains(reason)), (2, true), "{run:?}");
+        }
+    }
+    assert!(!file.exists());
+}
+
+#[test]
+fn resolvers_that_can_not_be_used_are_named() {
+    let servers = NameServers::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chain.der");
+    let other_path = format!("{}/other", servers.https());
+    let run = fetch(&servers, &other_path, &ED25519, &file);
+    let reason = format!("{other_path} answered 404 Not Found");
+    assert_eq!((run.status, run.errors.contains(&reason)), (2, true), "{run:?}");
+
+    let untrusted = NameServers::start();
+    let run = fetch(&servers, &untrusted.https(), &ED25519, &file);
+    let is_told = run.errors.contains(&untrusted.https()) && run.errors.contains("certificate");
+    assert_eq!((run.status, is_told), (2, true), "{run:?}");
+
+    let run = fetch(&servers, "dns.example", &ED25519, &file);
+    assert_eq!((run.status, run.errors.contains("nor an https:// URL")), (2, true), "{run:?}");
+    assert!(!file.exists());
+}
+
+/// Runs the command with the servers' certificate as the only root that it trusts.
+fn fetch(servers: &NameServers, resolver: &str, organisation: &Organisation, file: &Path) -> Run {
+    let file = file.to_str().unwrap();
+    let mut fetch =
+        command(&["chain", "fetch", organisation.name, "-o", file, "--resolver", resolver]);
+    fetch.env("SSL_CERT_FILE", servers.certificate());
+    feed(fetch, b"")
+}
