@@ -58,6 +58,12 @@ fn read_bounded(reader: impl Read) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
+/// The text without the line breaks that files of text end with, which are none of a header's.
+pub(crate) fn without_line_breaks(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|octet| !b"\r\n".contains(octet));
+    text.get(..end.map_or(0, |end| end + 1)).unwrap_or_default()
+}
+
 /// A bundle, or the text of a header's value.
 #[derive(clap::Args)]
 pub(crate) struct BundleInput {
@@ -75,10 +81,7 @@ impl BundleInput {
     pub(crate) fn read(&self) -> Result<InputBundle, Failure> {
         let octets = self.source.read()?;
         let bundle = if self.auth_header {
-            // Files of text end with a line break, which is none of the header's.
-            let end = octets.iter().rposition(|octet| !b"\r\n".contains(octet));
-            let value = octets.get(..end.map_or(0, |end| end + 1)).unwrap_or_default();
-            TokenBundle::from_authorization(value)
+            TokenBundle::from_authorization(without_line_breaks(&octets))
         } else {
             TokenBundle::from_bytes(octets.clone())
         };

@@ -141,16 +141,13 @@ fn signature(signature: &InspectedSignature<'_>) -> Node {
         .fact("service", signature.service.as_ref().map(ToString::to_string))
         .fact("signatureHash", signature.signature_hash.map(hash))
         .fact("digestHash", signature.digest_hash.map(hash));
-    node.details
-        .extend(signature.signature_hash.map(|name| format!("RSASSA-PSS with {}", hash(name))));
-    node.details
-        .extend(signature.service.as_ref().map(|oid| format!("for the service {}", service(oid))));
     if let Some((start, end)) = signature.period {
-        node.details.push(format!("{} long", distance(start, end)));
+        let service = signature.service.as_ref().map(service).unwrap_or_default();
+        node.details.push(format!("{}, for the service {service}", distance(start, end)));
         node.windows.push(Window::new("", Period::new(start, end)));
     }
-    let details = node.details.join(", ");
-    node.details = if details.is_empty() { Vec::new() } else { vec![details] };
+    let hash = signature.signature_hash.map(hash);
+    node.details.extend(hash.map(|hash| format!("signed with RSASSA-PSS and {hash}")));
     node
 }
 

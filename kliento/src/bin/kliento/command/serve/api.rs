@@ -21,6 +21,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::arguments::Trust;
 use crate::failure::Failure;
+use crate::input::without_line_breaks;
 use crate::report::Report;
 use crate::text::printable;
 
@@ -51,8 +52,7 @@ impl Verifier {
         let verification = TokenVerification::new(&audiences, &self.anchors);
         let bundle = match form {
             Form::Bundle => TokenBundle::from_bytes(body.to_vec()),
-            // Files of text end with a line break, which is none of the header's.
-            Form::Header => TokenBundle::from_authorization(body.trim_ascii_end()),
+            Form::Header => TokenBundle::from_authorization(without_line_breaks(body)),
         };
         Ok(Report::from(&bundle.and_then(|bundle| bundle.verify(&verification, at))))
     }

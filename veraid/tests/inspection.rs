@@ -1,0 +1,175 @@
+//! An inspection and a verification of the same bundle agree.
+#![cfg(feature = "inspect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may end by a panic"
+)]
+
+use std::path::PathBuf;
+
+use veraid::{
+    Finding, InspectedZone, Inspection, ObjectIdentifier, Outcome, SignatureBundle, Timestamp,
+    TrustAnchor, Verification,
+};
+
+const ANCHOR: &str = "19522 8 2 81BCD7E55DD8B40BE69DD64E6AF9B1BCEAACE85C32A6BCAD895B75AFEF828499";
+
+struct World {
+    service: ObjectIdentifier,
+    anchors: [TrustAnchor; 1],
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            service: "1.3.6.1.4.1.58708.3.0".parse().unwrap(),
+            anchors: [ANCHOR.parse().unwrap()],
+        }
+    }
+
+    fn verification(&self) -> Verification<'_> {
+        Verification::new(&self.service, &self.anchors)
+    }
+}
+
+fn bundle(name: &str) -> Vec<u8> {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let path: PathBuf = [root, "..", "vectors", "reference", name].iter().collect();
+    std::fs::read(path.with_extension("bin")).unwrap()
+}
+
+fn instant(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// Whether every step is there, and holds.
+fn holds_in_full(inspection: &Inspection<'_>) -> bool {
+    let holds_zone = |zone: &InspectedZone| {
+        let delegation = zone.delegation.as_ref();
+        zone.set.finding == Finding::Holds
+            && delegation.is_none_or(|delegation| delegation.set.finding == Finding::Holds)
+    };
+    let chain = inspection.chain.as_ref().is_some_and(|chain| {
+        chain.set.finding == Finding::Holds && chain.zones.iter().all(holds_zone)
+    });
+    let member = inspection.member_certificate.as_ref();
+    chain
+        && inspection.unreadable_messages.is_empty()
+        && inspection.publication == Finding::Holds
+        && inspection
+            .organisation_certificate
+            .as_ref()
+            .is_some_and(|certificate| certificate.finding == Finding::Holds)
+        && member.is_none_or(|certificate| certificate.finding == Finding::Holds)
+        && inspection
+            .signature
+            .as_ref()
+            .is_some_and(|signature| signature.finding == Finding::Holds)
+}
+
+/// Inspects, and holds the result against a verification.
+fn check(world: &World, octets: &[u8], at: Timestamp, what: &str) -> bool {
+    let inspection = world.verification().inspect(octets, at);
+    let verified = match SignatureBundle::from_der(octets) {
+        Ok(bundle) => world.verification().verify_signature_at(&bundle, at).ok(),
+        Err(error) => {
+            assert_eq!(inspection.outcome, Outcome::Malformed(error), "{what}");
+            return false;
+        }
+    };
+    match (&verified, &inspection.outcome) {
+        (Some(verified), Outcome::Valid(outcome)) => {
+            assert_eq!(verified, outcome, "{what}");
+            assert!(
+                inspection.valid.contains(&verified.period()),
+                "{what}: {:?}",
+                inspection.valid
+            );
+        }
+        (None, Outcome::Invalid(_)) => {
+            assert!(!inspection.valid.iter().any(|period| period.contains(at)), "{what}");
+        }
+        disagreement => panic!("{what}: {disagreement:?}"),
+    }
+    assert_eq!(holds_in_full(&inspection), verified.is_some(), "{what}: {inspection:#?}");
+    verified.is_some()
+}
+
+#[test]
+fn they_agree_at_every_edge() {
+    let world = World::new();
+    for name in ["member-user", "org-bot", "cms-jvm-style", "rsa4096-org-sha512"] {
+        let octets = bundle(name);
+        let mut valid = 0;
+        for at in [
+            "2026-11-21T18:02:59Z",
+            "2026-11-22T17:03:00Z",
+            "2026-11-22T17:57:59.999Z",
+            "2026-11-22T17:58:00Z",
+            "2026-11-22T18:58:00Z",
+            "2026-11-22T18:58:00.001Z",
+            "2026-11-29T18:03:00Z",
+            "2027-02-10T18:03:01Z",
+            "2096-01-01T00:00:00Z",
+        ] {
+            valid += usize::from(check(&world, &octets, instant(at), at));
+        }
+        assert_eq!(valid, 2, "{name}");
+    }
+}
+
+#[test]
+fn they_agree_about_flipped_bits_and_cut_ends() {
+    let world = World::new();
+    let at = instant("2026-11-22T18:03:00Z");
+    let original = bundle("member-user");
+    let mut valid = 0;
+    for position in (0..original.len()).step_by(5) {
+        let mut octets = original.clone();
+        octets[position] ^= 1 << (position % 8);
+        valid += usize::from(check(&world, &octets, at, &format!("octet {position}")));
+    }
+    // What no signature covers: IDs, flags and TTLs of DNS messages, and such.
+    assert!((1..original.len() / 20).contains(&valid), "{valid}");
+    for length in (0..original.len()).step_by(13) {
+        assert!(!check(&world, &original[..length], at, &format!("{length} octets")));
+    }
+}
+
+#[test]
+fn a_late_step_is_told_from_a_wrong_one() {
+    let world = World::new();
+    let octets = bundle("member-user");
+    let late = world.verification().inspect(&octets, instant("2026-12-22T18:03:00Z"));
+    let chain = late.chain.unwrap();
+    assert!(matches!(
+        chain.set.finding.error(),
+        Some(veraid::DnssecError::Time { owner, .. }) if owner == "_veraid.example.com."
+    ));
+    assert_eq!(late.organisation_certificate.unwrap().finding, Finding::Holds);
+    assert_eq!(late.publication, Finding::Holds);
+
+    let mut wrong = octets.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    let wrong = world.verification().inspect(&wrong, instant("2026-12-22T18:03:00Z"));
+    let finding = wrong.signature.unwrap().finding;
+    assert_eq!(finding, Finding::Fails(veraid::SignatureError::Signature));
+}
+
+#[test]
+fn the_keys_below_an_untrusted_root_are_still_checked() {
+    let world = World { anchors: [TrustAnchor::iana().remove(0)], ..World::new() };
+    let octets = bundle("member-user");
+    let inspection = world.verification().inspect(&octets, instant("2026-11-22T18:03:00Z"));
+    let chain = inspection.chain.unwrap();
+    let names: Vec<_> = chain.zones.iter().map(|zone| zone.name.as_str()).collect();
+    assert_eq!(names, [".", "com.", "example.com."]);
+    let findings = chain.zones.iter().map(|zone| zone.set.finding.error().is_some());
+    assert_eq!(findings.collect::<Vec<_>>(), [true, false, false]);
+    assert_eq!(chain.set.finding, Finding::Holds);
+    assert!(chain.zones[0].keys.iter().all(|key| key.is_usable && !key.is_named));
+    assert!(chain.zones[1].keys.iter().any(|key| key.is_named));
+}
