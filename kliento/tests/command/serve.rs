@@ -189,5 +189,6 @@ async fn finishes_what_is_under_way_before_it_stops_and_logs_no_credential() {
     let (status, log) = service.end();
     assert!(status.success(), "{status}: {log}");
     assert!(log.contains("alice@example.com"), "{log}");
+    assert!(log.contains("--at"), "{log}");
     assert!(!log.contains("MIIV") && !log.to_lowercase().contains("kliento m"), "{log}");
 }

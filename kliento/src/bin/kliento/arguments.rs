@@ -36,6 +36,11 @@ impl Trust {
         )
     }
 
+    /// Whether the clock plays no part.
+    pub(crate) const fn is_instant_fixed(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// The instant that was given, or else now.
     pub(crate) fn instant(&self) -> Result<Timestamp, Failure> {
         self.at.map_or_else(now, Ok)

@@ -50,6 +50,9 @@ impl Arguments {
         let listener = TcpListener::bind(self.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         terminal::print(&format!("listening on http://{address}\n"))?;
+        if self.trust.is_instant_fixed() {
+            tracing::warn!("the time stands still (--at): bundles never end, so this is for tests");
+        }
         connections::serve(listener, api::router(Verifier::new(self.trust.clone())), stopped).await;
         Ok(())
     }
