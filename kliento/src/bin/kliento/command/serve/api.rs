@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::error_handling::HandleErrorLayer;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
@@ -17,7 +18,8 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
-use tower_http::timeout::TimeoutLayer;
+use tower::timeout::TimeoutLayer;
+use tower::timeout::error::Elapsed;
 
 use crate::arguments::Trust;
 use crate::failure::Failure;
@@ -80,10 +82,10 @@ impl Form {
 
 pub(super) fn router(verifier: Verifier) -> Router {
     let bounds = ServiceBuilder::new()
-        .layer(HandleErrorLayer::new(|_: BoxError| async { overloaded() }))
+        .layer(HandleErrorLayer::new(|error: BoxError| async move { out_of_bounds(&error) }))
         .load_shed()
         .layer(GlobalConcurrencyLimitLayer::new(REQUESTS))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT));
+        .layer(TimeoutLayer::new(TIMEOUT));
     Router::new()
         .route("/", post(verify))
         .layer(DefaultBodyLimit::max(MAX_BODY_OCTETS))
@@ -97,8 +99,12 @@ async fn verify(
     State(verifier): State<Arc<Verifier>>,
     Query(parameters): Query<Vec<(String, String)>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return refused(rejection.status(), &rejection.body_text()),
+    };
     let Some(audience) = only_audience(parameters) else {
         let error = "The query string must have one audience that is not empty";
         return refused(StatusCode::BAD_REQUEST, error);
@@ -147,6 +153,14 @@ fn log(report: &Report, duration: Duration) {
 
 fn refused(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({ "error": error }))).into_response()
+}
+
+/// A request took too long, or there was no place for it.
+fn out_of_bounds(error: &BoxError) -> Response {
+    if error.is::<Elapsed>() {
+        return refused(StatusCode::REQUEST_TIMEOUT, "The request took too long");
+    }
+    overloaded()
 }
 
 fn overloaded() -> Response {
