@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use kliento::{SERVICE, Timestamp, TokenBundle, TokenVerification, TrustAnchor, VerifiedToken};
+use kliento::{
+    Period, SERVICE, Timestamp, TokenBundle, TokenVerification, TrustAnchor, VerifiedToken,
+};
 use serde_json::Value;
 use veraid::{
     ObjectIdentifier, SignatureBundle, SignatureVerifier, Verification, VerificationError,
@@ -42,7 +45,7 @@ impl Bundle {
         )
     }
 
-    fn new(
+    pub(crate) fn new(
         octets: Vec<u8>,
         audience: &str,
         at: Timestamp,
@@ -75,6 +78,18 @@ impl Bundle {
         let bundle = SignatureBundle::from_der(&self.octets).expect("a bundle");
         let verification = Verification::new(&self.service, &self.trust_anchors);
         verification.with_verifier(verifier).verify_signature_at(&bundle, self.at).map(drop)
+    }
+
+    /// Reads and verifies the bundle as a VeraId signature over the hour before its instant.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn verify_during(&self, verifier: &dyn SignatureVerifier) -> Result<(), VerificationError> {
+        let bundle = SignatureBundle::from_der(&self.octets).expect("a bundle");
+        let verification = Verification::new(&self.service, &self.trust_anchors);
+        let start = self.at.saturating_sub(Duration::from_secs(3600));
+        let period = Period::new(start, self.at).expect("an hour");
+        verification.with_verifier(verifier).verify_signature_during(&bundle, period).map(drop)
     }
 
     /// Reads and verifies the header's value as a Kliento token.

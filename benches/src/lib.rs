@@ -7,11 +7,18 @@
     clippy::missing_panics_doc,
     clippy::panic,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a measurement may end by a panic"
 )]
 
 mod bundle;
 mod checks;
+mod dear;
+mod der;
+mod mock;
+mod stopwatch;
 
 pub use bundle::Bundle;
 pub use checks::Checks;
+pub use dear::DearBundle;
+pub use stopwatch::{Medians, rounds};

@@ -48,8 +48,10 @@ impl Limits {
     pub const LABELS: usize = (Self::MESSAGES - 2) / 2;
     /// The certificates that a signature may attach.
     pub const CERTIFICATES: usize = 32;
-    /// The sum of the operations' costs, where RSA-2048 counts 8 (see `PublicKey::cost`).
-    pub(crate) const COST: u32 = 600;
+    /// The sum of what the operations cost, in the units of [`SignatureCheck::cost`].
+    pub const COST: u32 = 600;
+    /// The instants that are tried where a bundle must hold during a period.
+    pub const INSTANTS: usize = 32;
 
     /// Sets the least size of the organisation's and member's RSA keys, in bits.
     ///
@@ -104,11 +106,19 @@ pub(crate) struct Budget<'v> {
     memo: Option<HashMap<[u8; 32], bool>>,
     operations: u32,
     cost: u32,
+    /// What known checks may cost: nothing is computed, but their messages are hashed again.
+    known_cost: u32,
 }
 
 impl<'v> Budget<'v> {
     pub(crate) fn new(verifier: &'v dyn SignatureVerifier) -> Self {
-        Self { verifier, memo: None, operations: Limits::PUBLIC_KEY_OPERATIONS, cost: Limits::COST }
+        Self {
+            verifier,
+            memo: None,
+            operations: Limits::PUBLIC_KEY_OPERATIONS,
+            cost: Limits::COST,
+            known_cost: Limits::COST,
+        }
     }
 
     /// A budget under which the same check is paid for once: for trying several instants.
@@ -120,29 +130,27 @@ impl<'v> Budget<'v> {
     pub(crate) fn is_valid(&mut self, check: &SignatureCheck<'_>) -> Result<bool, LimitExceeded> {
         let fingerprint = self.memo.as_ref().map(|_| check.fingerprint());
         let known = self.memo.as_ref().zip(fingerprint).and_then(|(memo, key)| memo.get(&key));
-        if let Some(known) = known {
-            return Ok(*known);
+        if let Some(known) = known.copied() {
+            spend(&mut self.known_cost, 1 + check.hashing_cost())?;
+            return Ok(known);
         }
-        self.spend(check)?;
+        self.operations = self.operations.checked_sub(1).ok_or(LimitExceeded {
+            what: "public-key operations",
+            maximum: Limits::PUBLIC_KEY_OPERATIONS as usize,
+        })?;
+        spend(&mut self.cost, check.cost())?;
         let is_valid = self.verifier.is_valid(check);
         if let Some((memo, fingerprint)) = self.memo.as_mut().zip(fingerprint) {
             memo.insert(fingerprint, is_valid);
         }
         Ok(is_valid)
     }
+}
 
-    fn spend(&mut self, check: &SignatureCheck<'_>) -> Result<(), LimitExceeded> {
-        self.operations = self.operations.checked_sub(1).ok_or(LimitExceeded {
-            what: "public-key operations",
-            maximum: Limits::PUBLIC_KEY_OPERATIONS as usize,
-        })?;
-        // A unit is also what hashing a KiB costs.
-        let hashing = u32::try_from(check.message.len() / 1024).unwrap_or(u32::MAX);
-        let cost = check.key.cost().saturating_add(hashing);
-        self.cost = self.cost.checked_sub(cost).ok_or(LimitExceeded {
-            what: "units of public-key work",
-            maximum: Limits::COST as usize,
-        })?;
-        Ok(())
-    }
+fn spend(left: &mut u32, cost: u32) -> Result<(), LimitExceeded> {
+    let maximum = Limits::COST as usize;
+    *left = left
+        .checked_sub(cost)
+        .ok_or(LimitExceeded { what: "units of public-key work", maximum })?;
+    Ok(())
 }

@@ -10,8 +10,8 @@ use crate::dnssec::DnssecChain;
 use crate::period::Validity;
 use crate::published_key::{PublishedKey, select_record};
 use crate::{
-    Limits, Member, MemberIdBundle, ObjectIdentifier, OrganisationName, Period, SignatureBundle,
-    SignerKind, Timestamp, TrustAnchor, VerificationError,
+    DnssecError, LimitExceeded, Limits, Member, MemberIdBundle, ObjectIdentifier, OrganisationName,
+    Period, SignatureBundle, SignerKind, Timestamp, TrustAnchor, VerificationError,
 };
 
 /// How bundles are verified: for which service, from which trust anchors, within which limits.
@@ -190,7 +190,10 @@ impl<'a> Verification<'a> {
         let key = PublishedKey::of(organisation, self.service);
         let owner = organisation.name.txt_owner();
         let mut refusal = None;
-        for at in when.instants(chain, validity.wanted) {
+        let instants = when.instants(chain, validity.wanted);
+        LimitExceeded::check("instants to try", instants.len(), Limits::INSTANTS)
+            .map_err(DnssecError::Limit)?;
+        for at in instants {
             let attempt = chain.verify(&owner, at, self.trust_anchors, budget).map_err(Into::into);
             let attempt = attempt.and_then(|set| {
                 let record = select_record(set.records(), &key)?;
@@ -198,6 +201,8 @@ impl<'a> Verification<'a> {
             });
             match attempt {
                 Ok(period) => return Ok(period),
+                // What went over a limit does so at the other instants too.
+                Err(error @ VerificationError::Dnssec(DnssecError::Limit(_))) => return Err(error),
                 Err(error) => refusal = refusal.or(Some(error)),
             }
         }

@@ -33,21 +33,26 @@ pub enum PublicKey<'a> {
 }
 
 impl PublicKey<'_> {
-    /// How dear a check with this key is, where RSA-2048 with exponent 65537 costs 9 units.
+    /// How dear an operation with this key is, in the units of [`SignatureCheck::cost`].
     ///
-    /// The figures follow measurements of the library (see `benches/`); an RSA check is a
-    /// modular multiplication for each bit of the exponent and each bit set in it.
-    pub(crate) fn cost(&self) -> u32 {
+    /// [`SignatureCheck::cost`]: super::SignatureCheck::cost
+    pub(super) fn cost(&self) -> u32 {
         match self {
-            Self::Rsa { modulus, exponent, .. } => {
-                let words = u32::try_from(modulus.len().div_ceil(128)).unwrap_or(u32::MAX);
-                words.saturating_mul(words).saturating_mul(multiplications(exponent)).div_ceil(9)
-            }
+            Self::Rsa { modulus, exponent, .. } => rsa_cost(modulus, exponent),
             Self::EcdsaP256(_) => 20,
             Self::EcdsaP384(_) => 76,
             Self::Ed25519(_) => 14,
         }
     }
+}
+
+/// A multiplication for each bit of the exponent and each bit set in it; what one costs grows
+/// with the square of the modulus, and is twice as much where its 64-bit limbs don't come in fours.
+fn rsa_cost(modulus: &[u8], exponent: &[u8]) -> u32 {
+    let words = u32::try_from(modulus.len().div_ceil(128)).unwrap_or(u32::MAX);
+    let slowness = if modulus.len().div_ceil(8).is_multiple_of(4) { 1 } else { 2 };
+    let multiplication = words.saturating_mul(words).saturating_mul(slowness);
+    multiplication.saturating_mul(multiplications(exponent)).div_ceil(9)
 }
 
 fn multiplications(exponent: &[u8]) -> u32 {
@@ -60,4 +65,24 @@ fn multiplications(exponent: &[u8]) -> u32 {
 pub(crate) fn bit_length(number: &[u8]) -> usize {
     let zeros = number.first().map_or(0, |first| first.leading_zeros());
     (number.len() * 8).saturating_sub(zeros as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rsa_costs_what_it_takes() {
+        let usual = [1, 0, 1];
+        for (octets, exponent, cost) in [
+            (128, &usual[..], 3),
+            (256, &usual, 9),
+            (384, &usual, 19),
+            (512, &usual, 34),
+            (500, &usual, 68),
+            (512, &[0xff; 4], 114),
+        ] {
+            assert_eq!(rsa_cost(&vec![0xff; octets], exponent), cost, "{octets} {exponent:?}");
+        }
+    }
 }

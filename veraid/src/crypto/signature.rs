@@ -76,6 +76,20 @@ impl SignatureCheck<'_> {
         }
     }
 
+    /// How dear the operation is, where RSA-2048 with the exponent 65537 costs 9 units.
+    ///
+    /// The figures follow measurements of the library. A verification spends at most
+    /// [`Limits::COST`](crate::Limits::COST) of them.
+    #[must_use]
+    pub fn cost(&self) -> u32 {
+        self.key.cost().saturating_add(self.hashing_cost())
+    }
+
+    /// A unit is also what hashing a KiB costs.
+    pub(crate) fn hashing_cost(&self) -> u32 {
+        u32::try_from(self.message.len() / 1024).unwrap_or(u32::MAX)
+    }
+
     /// A digest of key, message and signature, under which a passed check can be remembered.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {

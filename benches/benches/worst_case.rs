@@ -1,0 +1,41 @@
+//! How much the dearest bundles cost beside a typical one.
+#![allow(clippy::print_stdout, reason = "it reports figures")]
+
+use benches::{Bundle, Checks, DearBundle, Medians, rounds};
+use veraid::DirectVerifier;
+
+/// No bundle may cost more than so many typical ones.
+const TARGET: f64 = 10.0;
+
+fn main() {
+    let rounds = rounds(500);
+    let typical = Bundle::reference("member-user");
+    println!(
+        "{:<50} {:>6} {:>6} {:>18} {:>18}",
+        "bundle", "octets", "checks", "at an instant", "over a period"
+    );
+    for DearBundle { name, bundle } in DearBundle::all() {
+        let (octets, checks) = (bundle.octets.len(), Checks::of(&bundle).len());
+        let at = Medians::alternate(
+            rounds,
+            || drop(bundle.verify_header()),
+            || drop(typical.verify_header()),
+        );
+        let during = Medians::alternate(
+            rounds,
+            || drop(bundle.verify_during(&DirectVerifier)),
+            || drop(typical.verify_during(&DirectVerifier)),
+        );
+        println!("{name:<50} {octets:>6} {checks:>6} {} {}", shown(&at), shown(&during));
+        if std::env::var_os("WHY").is_some() {
+            println!("   {:?}", bundle.verify(&DirectVerifier).map_err(|e| e.to_string()));
+            println!("   {:?}", bundle.verify_during(&DirectVerifier).map_err(|e| e.to_string()));
+        }
+    }
+}
+
+fn shown(medians: &Medians) -> String {
+    let (micros, ratio) = (medians.first.as_secs_f64() * 1e6, medians.ratio());
+    let mark = if ratio <= TARGET { ' ' } else { '!' };
+    format!("{micros:>6.0} us {ratio:>6.2}x{mark}")
+}

@@ -1,0 +1,94 @@
+//! Messages that are dear to read: deep compression, many records, many labels.
+
+use kliento::MAX_BUNDLE_OCTETS;
+use veraid::testing::{MockMessage, ResponseForm, kind};
+use veraid::{KeyAlgorithm, Limits};
+
+use super::{Named, chain, compose};
+use crate::Bundle;
+use crate::mock::{Mock, at};
+
+/// The labels of the longest name (RFC 1035, 2.3.4), without the root's.
+const MOST_LABELS: u16 = 126;
+
+/// What a record takes whose owner is a pointer, without and with the data of a signature.
+const RECORD_OCTETS: usize = 12;
+const SIGNATURE_OCTETS: usize = 32;
+
+/// A type of records that nothing looks into.
+const OPAQUE: u16 = 65_280;
+
+pub(super) fn all(mock: &Mock) -> Vec<Named> {
+    let messages = compose(&chain(mock));
+    vec![
+        ("names of 126 pointers", filled(mock, messages, false)),
+        ("31 labels, 64 messages", many_labels()),
+    ]
+}
+
+/// The chain with a message more, which fills the bundle with as many names as fit, or with as
+/// many signatures.
+pub(super) fn filled(mock: &Mock, mut chain: Vec<Vec<u8>>, is_with_signatures: bool) -> Bundle {
+    let room = MAX_BUNDLE_OCTETS - mock.bundle_with(chain.clone()).octets.len() - 16;
+    let records = if is_with_signatures { room / SIGNATURE_OCTETS } else { Limits::RECORDS - 64 };
+    chain.push(deep_pointers(room, records));
+    mock.bundle_with(chain)
+}
+
+/// A message of as many records as fit, whose names are a pointer to a pointer to a pointer: a
+/// signature has two of them, which start to hold one second after the other.
+fn deep_pointers(octets: usize, records: usize) -> Vec<u8> {
+    let mut message = MockMessage::response(".", OPAQUE).compose().expect("a message");
+    let first = message.len() + 11;
+    let mut names = vec![1, b'a', 0];
+    for number in 1..MOST_LABELS {
+        let target = first + names.len() - if number == 1 { 3 } else { 4 };
+        names.extend([1, b'a', 0xc0 | high(target), low(target)]);
+    }
+    let deepest = first + names.len() - 4;
+    let pointer = [0xc0 | high(deepest), low(deepest)];
+    push(&mut message, &[0], OPAQUE, &names);
+    let room = octets.saturating_sub(message.len());
+    let records = records.min(room / RECORD_OCTETS);
+    let signatures = (room - records * RECORD_OCTETS) / (SIGNATURE_OCTETS - RECORD_OCTETS);
+    for number in 1..records {
+        if number <= signatures {
+            push(&mut message, &pointer, kind::RRSIG, &signature(number, pointer));
+        } else {
+            push(&mut message, &pointer, OPAQUE, &[]);
+        }
+    }
+    message[6..8].copy_from_slice(&u16::try_from(records).expect("few records").to_be_bytes());
+    message
+}
+
+/// The data of an RRSIG record (RFC 4034, 3.1) without a signature.
+fn signature(number: usize, signer: [u8; 2]) -> Vec<u8> {
+    let instant = at().as_second() - i64::try_from(number).expect("few records");
+    let inception = u32::try_from(instant).expect("before 2106");
+    let times = [3600, inception + 3600, inception].map(u32::to_be_bytes);
+    [&[0, 16, 13, 2], times.as_flattened(), &[0, 0], &signer].concat()
+}
+
+fn push(message: &mut Vec<u8>, owner: &[u8], kind: u16, data: &[u8]) {
+    message.extend(owner);
+    message.extend([kind, 1, 0, 0].map(u16::to_be_bytes).as_flattened());
+    message.extend(u16::try_from(data.len()).expect("short data").to_be_bytes());
+    message.extend(data);
+}
+
+fn high(offset: usize) -> u8 {
+    u8::try_from(offset >> 8).expect("an offset in a message")
+}
+
+fn low(offset: usize) -> u8 {
+    u8::try_from(offset & 0xff).expect("an octet")
+}
+
+/// An organisation so deep that its chain has as many messages as a chain may have.
+fn many_labels() -> Bundle {
+    let labels = vec!["l"; Limits::LABELS - 3];
+    let name = format!("{}.example.com", labels.join("."));
+    let dns = Mock::typical().dns.with_form(ResponseForm::Reencoded);
+    Mock::organisation(&name, dns, KeyAlgorithm::Rsa2048).bundle()
+}
