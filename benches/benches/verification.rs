@@ -12,12 +12,13 @@ criterion_main!(verification);
 
 fn valid(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("verify");
-    for name in ["member-user", "org-user", "rsa4096-org-sha512", "mock-chain-member-user"] {
-        let bundle = Bundle::reference(name);
+    for (name, bundle) in Bundle::measured() {
         group.bench_function(name, |bencher| bencher.iter(|| bundle.verify(&DirectVerifier)));
     }
     let bundle = Bundle::reference("member-user");
-    group.bench_function("member-user, header", |bencher| bencher.iter(|| bundle.verify_header()));
+    group.bench_function("member, typical, header", |bencher| {
+        bencher.iter(|| bundle.verify_header());
+    });
 }
 
 fn refused(criterion: &mut Criterion) {

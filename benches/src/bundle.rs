@@ -8,9 +8,13 @@ use kliento::{
     Period, SERVICE, Timestamp, TokenBundle, TokenVerification, TrustAnchor, VerifiedToken,
 };
 use serde_json::Value;
+use veraid::testing::{MockKey, ZoneAlgorithm};
 use veraid::{
-    ObjectIdentifier, SignatureBundle, SignatureVerifier, Verification, VerificationError,
+    KeyAlgorithm, ObjectIdentifier, SignatureBundle, SignatureVerifier, Verification,
+    VerificationError,
 };
+
+use crate::mock::Mock;
 
 /// A bundle with all that its verification needs.
 #[derive(Clone, Debug)]
@@ -43,6 +47,24 @@ impl Bundle {
             text("at").parse().expect("an instant"),
             trust_anchors.iter().map(|text| anchor(text).expect("a DS record")).collect(),
         )
+    }
+
+    /// The bundles of which verification is measured, with what each shows.
+    #[must_use]
+    pub fn measured() -> Vec<(&'static str, Self)> {
+        let zones = |algorithm, bits, size| {
+            let key = || MockKey::generate_rsa(algorithm, bits).expect("a key");
+            Mock::new(key(), key(), key(), size).bundle()
+        };
+        let rsa = ZoneAlgorithm::RsaSha256;
+        vec![
+            ("member, typical", Self::reference("member-user")),
+            ("organisation", Self::reference("org-user")),
+            ("organisation with RSA-4096", Self::reference("rsa4096-org-sha512")),
+            ("zones with RSA-2048 alone", Self::reference("mock-chain-member-user")),
+            ("zones with Ed25519", zones(ZoneAlgorithm::Ed25519, 0, KeyAlgorithm::Rsa2048)),
+            ("RSA-4096 everywhere", zones(rsa, 4096, KeyAlgorithm::Rsa4096)),
+        ]
     }
 
     pub(crate) fn new(

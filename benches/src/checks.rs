@@ -11,13 +11,21 @@ use crate::Bundle;
 pub struct Checks(Mutex<Vec<SignatureCheck<'static>>>);
 
 impl Checks {
-    /// Verifies the bundle, whatever comes out, and keeps its checks.
+    /// The checks that the bundle costs at its instant, whatever comes out.
     #[must_use]
     pub fn of(bundle: &Bundle) -> Vec<SignatureCheck<'static>> {
         let recorder = Self::default();
-        // A bundle that is refused in the end is as good: what counts is what it cost.
-        let _ = bundle.verify(&recorder);
-        recorder.0.into_inner().expect("nobody panicked")
+        drop(bundle.verify(&recorder));
+        recorder.into_vec()
+    }
+
+    /// The checks so far.
+    ///
+    /// # Panics
+    /// If a verification did.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<SignatureCheck<'static>> {
+        self.0.into_inner().expect("nobody panicked")
     }
 }
 

@@ -20,5 +20,5 @@ mod stopwatch;
 
 pub use bundle::Bundle;
 pub use checks::Checks;
-pub use dear::DearBundle;
+pub use dear::{DearBundle, bundle_of_instants};
 pub use stopwatch::{Medians, rounds};

@@ -15,29 +15,30 @@ const MOST_LABELS: u16 = 126;
 const RECORD_OCTETS: usize = 12;
 const SIGNATURE_OCTETS: usize = 32;
 
+/// The most records of one message, since some of the chain's are in others.
+const OWN_RECORDS: usize = Limits::RECORDS - 72;
+
 /// A type of records that nothing looks into.
 const OPAQUE: u16 = 65_280;
 
 pub(super) fn all(mock: &Mock) -> Vec<Named> {
     let messages = compose(&chain(mock));
     vec![
-        ("names of 126 pointers", filled(mock, messages, false)),
+        ("names of 126 pointers", filled(mock, messages, 0)),
         ("31 labels, 64 messages", many_labels()),
     ]
 }
 
-/// The chain with a message more, which fills the bundle with as many names as fit, or with as
-/// many signatures.
-pub(super) fn filled(mock: &Mock, mut chain: Vec<Vec<u8>>, is_with_signatures: bool) -> Bundle {
+/// The chain with a message more, of as many deep names as fit the bundle; among them are
+/// signatures that start to hold at so many instants before the one that is verified.
+pub(super) fn filled(mock: &Mock, mut chain: Vec<Vec<u8>>, instants: usize) -> Bundle {
     let room = MAX_BUNDLE_OCTETS - mock.bundle_with(chain.clone()).octets.len() - 16;
-    let records = if is_with_signatures { room / SIGNATURE_OCTETS } else { Limits::RECORDS - 64 };
-    chain.push(deep_pointers(room, records));
+    chain.push(deep_pointers(room, instants));
     mock.bundle_with(chain)
 }
 
-/// A message of as many records as fit, whose names are a pointer to a pointer to a pointer: a
-/// signature has two of them, which start to hold one second after the other.
-fn deep_pointers(octets: usize, records: usize) -> Vec<u8> {
+/// A message whose names are a pointer to a pointer to a pointer; a signature has two of them.
+fn deep_pointers(octets: usize, instants: usize) -> Vec<u8> {
     let mut message = MockMessage::response(".", OPAQUE).compose().expect("a message");
     let first = message.len() + 11;
     let mut names = vec![1, b'a', 0];
@@ -49,22 +50,25 @@ fn deep_pointers(octets: usize, records: usize) -> Vec<u8> {
     let pointer = [0xc0 | high(deepest), low(deepest)];
     push(&mut message, &[0], OPAQUE, &names);
     let room = octets.saturating_sub(message.len());
-    let records = records.min(room / RECORD_OCTETS);
+    let records = OWN_RECORDS.min(room / RECORD_OCTETS);
     let signatures = (room - records * RECORD_OCTETS) / (SIGNATURE_OCTETS - RECORD_OCTETS);
-    for number in 1..records {
-        if number <= signatures {
-            push(&mut message, &pointer, kind::RRSIG, &signature(number, pointer));
-        } else {
-            push(&mut message, &pointer, OPAQUE, &[]);
-        }
+    let signatures = signatures.max(instants);
+    let others = (room - signatures * SIGNATURE_OCTETS) / RECORD_OCTETS;
+    let others = others.min(OWN_RECORDS - signatures);
+    for number in 0..signatures {
+        push(&mut message, &pointer, kind::RRSIG, &signature(number % instants.max(1), pointer));
     }
-    message[6..8].copy_from_slice(&u16::try_from(records).expect("few records").to_be_bytes());
+    for _ in 0..others {
+        push(&mut message, &pointer, OPAQUE, &[]);
+    }
+    let count = u16::try_from(1 + signatures + others).expect("few records");
+    message[6..8].copy_from_slice(&count.to_be_bytes());
     message
 }
 
 /// The data of an RRSIG record (RFC 4034, 3.1) without a signature.
-fn signature(number: usize, signer: [u8; 2]) -> Vec<u8> {
-    let instant = at().as_second() - i64::try_from(number).expect("few records");
+fn signature(seconds: usize, signer: [u8; 2]) -> Vec<u8> {
+    let instant = at().as_second() - i64::try_from(seconds).expect("few seconds");
     let inception = u32::try_from(instant).expect("before 2106");
     let times = [3600, inception + 3600, inception].map(u32::to_be_bytes);
     [&[0, 16, 13, 2], times.as_flattened(), &[0, 0], &signer].concat()

@@ -28,6 +28,14 @@ impl DearBundle {
     }
 }
 
+/// A valid bundle whose signatures start to hold at so many different instants.
+#[must_use]
+pub fn bundle_of_instants(instants: usize) -> Bundle {
+    let mock = Mock::typical();
+    // All of the chain's own start together.
+    messages::filled(&mock, compose(&chain(&mock)), instants - 1)
+}
+
 type Named = (&'static str, Bundle);
 
 /// The messages of the mock's chain, for changing them.

@@ -13,27 +13,56 @@ use crate::mock::{Mock, period};
 const LARGEST_EXPONENT: [u8; 4] = [0xff; 4];
 const USUAL_EXPONENT: [u8; 3] = [1, 0, 1];
 
+/// What an attack is made of.
+struct Attack {
+    /// The keys in the zone beside its own.
+    keys: Vec<MockKey>,
+    /// How many signatures there are by each tag.
+    signatures: usize,
+    /// How long each is, in octets.
+    octets: usize,
+    /// How many TXT records there are beside the organisation's, of 256 octets each.
+    records: u8,
+    /// At how many more instants a signature starts to hold.
+    instants: usize,
+}
+
 pub(super) fn all(mock: &Mock) -> Vec<Named> {
     let rsa = MockKey::generate_rsa(ZoneAlgorithm::RsaSha256, 4096).expect("a key");
-    let keys = |octets, exponent: &[u8]| colliding(&rsa, octets, exponent);
-    vec![
-        ("4096 bits, exponent 2^32 - 1", hostile(mock, &keys(512, &LARGEST_EXPONENT), 8, 512, 0)),
-        // Of a number of limbs for which libraries have no fast path.
-        ("4000 bits, usual exponent", hostile(mock, &keys(500, &USUAL_EXPONENT), 8, 500, 0)),
-        ("4000 bits, exponent 2^32 - 1", hostile(mock, &keys(500, &LARGEST_EXPONENT), 8, 500, 0)),
-        ("2048 bits, exponent 3", hostile(mock, &keys(256, &[3]), 8, 256, 0)),
-        ("2048 bits, exponent 3, 6 KB set", hostile(mock, &keys(256, &[3]), 8, 256, 24)),
-        ("1024 bits, exponent 3, 8 KB set", hostile(mock, &keys(128, &[3]), 8, 128, 32)),
-        ("ECDSA P-384", hostile(mock, &curve(ZoneAlgorithm::EcdsaP384Sha384), 1, 96, 0)),
-        ("Ed25519, 6 KB set", hostile(mock, &curve(ZoneAlgorithm::Ed25519), 1, 64, 24)),
-        ("Ed25519, 1 KB", hostile(mock, &curve(ZoneAlgorithm::Ed25519), 1, 64, 3)),
-        ("Ed25519, 2 KB", hostile(mock, &curve(ZoneAlgorithm::Ed25519), 1, 64, 7)),
-        ("Ed25519, 4 KB", hostile(mock, &curve(ZoneAlgorithm::Ed25519), 1, 64, 15)),
-        ("2048 exponent 3, 1 KB", hostile(mock, &keys(256, &[3]), 8, 256, 3)),
-        ("1024 exponent 3, 1 KB", hostile(mock, &keys(128, &[3]), 8, 128, 3)),
-        ("1024 exponent 3, 3 KB", hostile(mock, &keys(128, &[3]), 8, 128, 11)),
-        ("zones of P-384 all the way down", deep_zones()),
-    ]
+    let rsa = |octets, exponent: &[u8]| Attack {
+        keys: colliding(&rsa, octets, exponent),
+        signatures: Limits::SIGNATURES_PER_SET,
+        octets,
+        records: 0,
+        instants: 0,
+    };
+    let curve = |algorithm, octets| Attack {
+        keys: of_curve(algorithm),
+        signatures: 1,
+        octets,
+        records: 0,
+        instants: 0,
+    };
+    let (p384, ed25519) = (ZoneAlgorithm::EcdsaP384Sha384, ZoneAlgorithm::Ed25519);
+    let instants = Limits::INSTANTS - 2;
+    let attacks = [
+        ("RSA-4096, exponent 2^32 - 1", rsa(512, &LARGEST_EXPONENT)),
+        // Of a number of limbs for which the library is slow.
+        ("RSA-4000", rsa(500, &USUAL_EXPONENT)),
+        ("RSA-4000, exponent 2^32 - 1", rsa(500, &LARGEST_EXPONENT)),
+        ("RSA-2048, exponent 3", rsa(256, &[3])),
+        ("RSA-1024, exponent 3, 8 KB of records", Attack { records: 32, ..rsa(128, &[3]) }),
+        ("ECDSA P-384", curve(p384, 96)),
+        ("Ed25519, 6 KB of records", Attack { records: 24, ..curve(ed25519, 64) }),
+        ("RSA-2048, exponent 3, instants", Attack { instants, ..rsa(256, &[3]) }),
+        ("Ed25519, instants", Attack { instants, ..curve(ed25519, 64) }),
+        ("Ed25519, 2 KB, instants", Attack { instants, records: 8, ..curve(ed25519, 64) }),
+        ("Ed25519, 6 KB, instants", Attack { instants, records: 24, ..curve(ed25519, 64) }),
+    ];
+    let mut all: Vec<_> =
+        attacks.into_iter().map(|(name, attack)| (name, attack.on(mock))).collect();
+    all.push(("zones with P-384 below each other", deep_zones()));
+    all
 }
 
 /// As many keys of one tag as are tried, with moduli of this length that nobody can factor.
@@ -56,34 +85,35 @@ fn exponent_length(exponent: &[u8]) -> u8 {
 }
 
 /// As many keys as signatures are tried; a curve's points can't be made up.
-fn curve(algorithm: ZoneAlgorithm) -> Vec<MockKey> {
+fn of_curve(algorithm: ZoneAlgorithm) -> Vec<MockKey> {
     let key = |_| MockKey::generate(algorithm).expect("a key");
     (0..Limits::SIGNATURES_PER_SET).map(key).collect()
 }
 
-/// A zone with these keys beside its own, whose TXT set has some records more, and signatures of
-/// this length with the tag of each key.
-fn hostile(mock: &Mock, keys: &[MockKey], each: usize, length: usize, records: u8) -> Bundle {
-    let zone = mock.dns.clone().zone_mut("example.com").expect("a zone").clone();
-    let dns = mock.dns.clone().with_zone(zone.with_standby_keys(keys.to_vec()));
-    let mock = Mock { dns: dns.expect("a zone"), ..mock.clone() };
-    let mut messages = chain(&mock);
-    let txt = messages.last_mut().expect("a TXT message");
-    let signature = txt.answer.pop().expect("a signature");
-    let owner = mock.owner();
-    for number in 0..records {
-        let string = [&[number], [b'x'; 249].as_slice()].concat();
-        txt.answer.push(MockRecord::txt(&owner, &[string]).expect("a record"));
-    }
-    let mut tags: Vec<_> = keys.iter().map(|key| (key.algorithm, key.key_tag())).collect();
-    tags.dedup();
-    for (algorithm, tag) in tags {
-        for number in 0..each {
-            let data = made_up(&signature.data, algorithm, tag, length, number);
-            txt.answer.push(MockRecord::new(&owner, kind::RRSIG, data));
+impl Attack {
+    /// The mock's bundle, with this attack in its zone.
+    fn on(&self, mock: &Mock) -> Bundle {
+        let mut dns = mock.dns.clone();
+        dns.zone_mut("example.com").expect("a zone").standby_keys.clone_from(&self.keys);
+        let mock = Mock { dns, ..mock.clone() };
+        let mut messages = chain(&mock);
+        let txt = messages.last_mut().expect("a TXT message");
+        let signature = txt.answer.pop().expect("a signature");
+        let owner = mock.owner();
+        for number in 0..self.records {
+            let string = [&[number], [b'x'; 249].as_slice()].concat();
+            txt.answer.push(MockRecord::txt(&owner, &[string]).expect("a record"));
         }
+        let mut tags: Vec<_> = self.keys.iter().map(|key| (key.algorithm, key.key_tag())).collect();
+        tags.dedup();
+        for (algorithm, tag) in tags {
+            for number in 0..self.signatures {
+                let data = made_up(&signature.data, algorithm, tag, self.octets, number);
+                txt.answer.push(MockRecord::new(&owner, kind::RRSIG, data));
+            }
+        }
+        filled(&mock, compose(&messages), self.instants)
     }
-    filled(&mock, compose(&messages), records % 2 == 1)
 }
 
 /// The data of an RRSIG record (RFC 4034, 3.1) with another algorithm, key tag and signature.
