@@ -21,9 +21,9 @@ pub(super) fn check(text: &str) -> Vec<String> {
 
 /// Whether the line is a dependency, not one of ours, without a comment above.
 fn is_unexplained(table: &str, before: &str, line: &str) -> bool {
-    let is_table = table.ends_with("dependencies") && table != "workspace.dependencies";
+    let is_table = table.ends_with("dependencies");
     let is_dependency = line.contains('=') && !line.starts_with('#');
-    let is_ours = line.contains(".workspace = true") || line.contains("path = ");
+    let is_ours = line.contains("workspace = true") || line.contains("path = ");
     is_table && is_dependency && !is_ours && !before.starts_with('#')
 }
 
