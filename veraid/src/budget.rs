@@ -49,7 +49,7 @@ impl Limits {
     /// The certificates that a signature may attach.
     pub const CERTIFICATES: usize = 32;
     /// The sum of what the operations cost, in the units of [`SignatureCheck::cost`].
-    pub const COST: u32 = 600;
+    pub const COST: u32 = 1000;
     /// The instants that are tried where a bundle must hold during a period.
     pub const INSTANTS: usize = 32;
 

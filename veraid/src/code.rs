@@ -98,6 +98,7 @@ impl SignatureError {
             Self::SignerNotMember => "signature-signer-not-member",
             Self::SignerCertificateMissing => "signature-certificate-missing",
             Self::SignerCertificateAmbiguous { .. } => "signature-certificate-ambiguous",
+            Self::OrganisationCertificate(error) => organisation_certificate_code(error),
             Self::MemberCertificate(error) => member_certificate_code(error),
             Self::Signature => "signature-mismatch",
             Self::Limit(_) => "limit-exceeded",

@@ -56,10 +56,11 @@ pub enum VerificationError {
     },
 }
 
-/// A refused member certificate is that, wherever it was attached.
+/// A refused certificate is that, wherever it was attached or used.
 impl From<SignatureError> for VerificationError {
     fn from(error: SignatureError) -> Self {
         match error {
+            SignatureError::OrganisationCertificate(error) => Self::OrganisationCertificate(error),
             SignatureError::MemberCertificate(error) => Self::MemberCertificate(error),
             error => Self::Signature(error),
         }

@@ -12,6 +12,7 @@ mod packages;
 mod step;
 mod test;
 mod tidy;
+mod vectors;
 
 use std::env;
 use std::path::Path;
@@ -24,6 +25,7 @@ usage: cargo xtask <command>
 
   demo     the main job, shown offline: bundles issued, verified and drawn
   test     everything that CI runs; installs what is missing from Debian's packages
+  vectors  writes the test vectors anew, where their recipes changed
   interop  bundles of the JavaScript reference, verified by ours
   tidy     the house rules: sizes and heads of files, links, manifests
   msrv     each crate with the oldest Rust that it declares, if that toolchain is here";
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = enter_root().and_then(|()| match arguments.as_slice() {
         ["demo"] => demo::run_all(),
         ["test"] => test::closed(test::run_all),
+        ["vectors"] => vectors::write(),
         ["interop"] => test::closed(interop::run_all),
         ["tidy"] => tidy::run(),
         ["msrv"] => msrv::run_all(),

@@ -114,15 +114,20 @@ fn read_basic_constraints(octets: &[u8], is_critical: bool) -> Result<BasicConst
     Ok(BasicConstraints { is_critical, is_ca })
 }
 
+/// A list of named bits ends with one that is set (X.690, 11.2.2).
 fn read_key_usage(octets: &[u8]) -> Result<KeyUsage, DerError> {
     let mut outer = Reader::new(octets);
     let bits = outer.read(Tag::BIT_STRING)?;
     outer.end()?;
     match bits.contents {
-        [unused, first] if *unused < 8 => Ok(KeyUsage(*first)),
-        [unused, first, _] if *unused < 8 => Ok(KeyUsage(*first)),
-        _ => Err(bits.error("KeyUsage")),
+        [unused, first] | [unused, first, _] => {
+            let last = bits.contents.last().copied().unwrap_or_default();
+            let is_shortest = last != 0 && last.trailing_zeros() == u32::from(*unused);
+            is_shortest.then_some(KeyUsage(*first))
+        }
+        _ => None,
     }
+    .ok_or_else(|| bits.error("KeyUsage"))
 }
 
 fn read_subject_key_id(octets: &[u8]) -> Result<&[u8], DerError> {

@@ -1,6 +1,6 @@
 //! What VeraId asks of the certificates of organisations and members.
 
-use super::extensions::Extensions;
+use super::extensions::{Extensions, KeyUsage};
 use super::name::read_common_name;
 use super::{Certificate, CertificateError, RsaPublicKey, read_pss_hash};
 use crate::budget::Budget;
@@ -17,6 +17,14 @@ pub(crate) struct Organisation<'a> {
     pub(crate) key: RsaPublicKey<'a>,
     pub(crate) certificate: Certificate<'a>,
     subject_key_id: Vec<u8>,
+    key_usage: Option<KeyUsage>,
+}
+
+impl Organisation<'_> {
+    /// Fails unless the key may sign more than certificates (RFC 5280, 4.2.1.3).
+    pub(crate) fn require_signatures(&self) -> Result<(), CertificateError> {
+        require_signatures(self.key_usage)
+    }
 }
 
 /// A member whose certificate is sound and signed by the organisation.
@@ -51,6 +59,7 @@ pub(crate) fn verify_organisation<'a>(
         key: sound.key,
         certificate: certificate.clone(),
         subject_key_id: sound.subject_key_id,
+        key_usage: sound.extensions.key_usage,
     })
 }
 
@@ -65,9 +74,7 @@ pub(crate) fn verify_member<'a>(
     let sound = SoundCertificate::check(certificate, limits)?;
     sound.require_ca(false)?;
     let member: Member = sound.common_name.parse()?;
-    if sound.extensions.key_usage.is_some_and(|usage| !usage.allows_signatures()) {
-        return Err(CertificateError::KeyUsage("signatures"));
-    }
+    require_signatures(sound.extensions.key_usage)?;
     require_issuer(certificate, &organisation.certificate)?;
     require_key_id(sound.extensions.authority_key_id, &organisation.subject_key_id)?;
     narrow(validity, sound.validity)?;
@@ -122,6 +129,14 @@ impl<'a> SoundCertificate<'a> {
         } else {
             Err(CertificateError::CertificateAuthority { expected, found })
         }
+    }
+}
+
+fn require_signatures(key_usage: Option<KeyUsage>) -> Result<(), CertificateError> {
+    if key_usage.is_none_or(KeyUsage::allows_signatures) {
+        Ok(())
+    } else {
+        Err(CertificateError::KeyUsage("signatures"))
     }
 }
 

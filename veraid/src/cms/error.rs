@@ -119,6 +119,9 @@ pub enum SignatureError {
         /// How many there are.
         found: usize,
     },
+    /// The organisation's certificate does not allow that its key signs this.
+    #[error("the organisation certificate is refused: {0}")]
+    OrganisationCertificate(#[source] CertificateError),
     /// The member's certificate is refused.
     #[error("the member certificate is refused: {0}")]
     MemberCertificate(#[source] CertificateError),

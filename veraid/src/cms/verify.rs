@@ -58,6 +58,7 @@ pub(crate) fn verify_signed_data(
     match attributes.attribution {
         Some(_) if !is_organisation => Err(SignatureError::SignerNotOrganisation),
         Some(member) => {
+            organisation.require_signatures().map_err(SignatureError::OrganisationCertificate)?;
             require_signature(signed_data, &organisation.key, budget)?;
             Ok((SignerKind::Organisation, member))
         }

@@ -1,0 +1,240 @@
+//! The structure, algorithms, keys and signatures of certificates.
+
+use super::base::{MEMBER, MEMBER_ID, ORGANISATION};
+use crate::case::Case;
+use crate::der::{Change, Edit};
+use crate::hash::Hash;
+use crate::key::KeyName;
+use crate::octets::Octets;
+use crate::recipe::{
+    Attached, Certificate, Identity, Issuer, Pss, SignatureAlgorithm, bmp, common_name,
+};
+use crate::suite::{Suite, text};
+
+const STRUCTURE: &str = "certificate-der";
+const SERIAL: &str = "certificate-serial";
+const VERSION: &str = "certificate-version";
+const ALGORITHM: &str = "certificate-signature-algorithm";
+const ISSUER: &str = "certificate-issuer";
+
+type PssChange = fn(&mut Pss);
+
+/// Whose certificate a case is about.
+#[derive(Clone, Copy)]
+pub(super) struct Whose {
+    pub(super) name: &'static str,
+    pub(super) of: fn(&mut Case) -> &mut Certificate,
+}
+
+pub(super) const ORGANISATIONS: Whose =
+    Whose { name: "organisation", of: |case| &mut case.recipe.organisation };
+pub(super) const MEMBERS: Whose = Whose { name: "member", of: |case| &mut case.recipe.member };
+
+impl Whose {
+    /// A name or a code that starts with what the certificate is.
+    pub(super) fn certificate(self, what: &str) -> &'static str {
+        text(format!("{}-certificate-{what}", self.name))
+    }
+
+    pub(super) fn key(self, what: &str) -> KeyName {
+        text(format!("{}-{what}", self.name))
+    }
+}
+
+pub(crate) fn add(suite: &mut Suite) {
+    for whose in [ORGANISATIONS, MEMBERS] {
+        add_versions(suite, whose);
+        add_algorithms(suite, whose);
+        add_issuers(suite, whose);
+        add_structure(suite, whose);
+    }
+    add_serials(suite);
+    add_intermediate(suite);
+}
+
+fn add_versions(suite: &mut Suite, whose: Whose) {
+    for (version, shows, octets) in [
+        ("v1", "A certificate of version 1, which leaves the field out, is refused.", None),
+        ("v2", "A certificate of version 2 is refused.", Some([1])),
+        ("v4", "A certificate of version 4 is refused.", Some([3])),
+    ] {
+        let about = (whose.certificate(version), VERSION, shows);
+        suite.invalid(MEMBER, about, whose.certificate("version"), |case| {
+            (whose.of)(case).version = octets.map(Octets::from);
+        });
+    }
+}
+
+fn add_algorithms(suite: &mut Suite, whose: Whose) {
+    for (hash, shows, algorithm) in [
+        ("sha384", "SHA-384 is allowed, whatever the size of the key.", Hash::Sha384),
+        ("sha512", "SHA-512 is allowed, whatever the size of the key.", Hash::Sha512),
+    ] {
+        suite.valid(MEMBER, (whose.certificate(hash), ALGORITHM, shows), |case| {
+            (whose.of)(case).algorithm = SignatureAlgorithm::pss(algorithm);
+        });
+    }
+    let code = whose.certificate("algorithm");
+    let changes: [(&str, &'static str, bool, PssChange); 9] = [
+        ("trailer-1", "The trailer may be 1, explicitly.", true, |pss| pss.trailer = Some(1)),
+        ("hash-without-null", "The hashes may have no parameters.", true, |pss| pss.null = false),
+        ("sha1", "SHA-1 is refused.", false, |pss| pss.hash = Hash::Sha1),
+        ("sha224", "SHA-224 is refused.", false, |pss| pss.hash = Hash::Sha224),
+        ("mask-hash", "MGF1 uses the hash of the signature.", false, |pss| {
+            pss.mask_hash = Some(Hash::Sha384);
+        }),
+        ("salt-short", "The salt is as long as the hash.", false, |pss| pss.salt_length = Some(20)),
+        ("salt-empty", "The salt is not empty.", false, |pss| pss.salt_length = Some(0)),
+        ("trailer-2", "The trailer is not 2.", false, |pss| pss.trailer = Some(2)),
+        ("pss-parameters-missing", "The parameters of RSASSA-PSS are explicit.", false, |pss| {
+            pss.omitted = true;
+        }),
+    ];
+    for (name, shows, is_valid, change) in changes {
+        let about = (whose.certificate(name), ALGORITHM, shows);
+        let change = |case: &mut Case| change((whose.of)(case).algorithm.as_pss());
+        if is_valid {
+            suite.valid(MEMBER, about, change);
+        } else {
+            suite.invalid(MEMBER, about, code, change);
+        }
+    }
+    let about = (whose.certificate("pkcs1"), ALGORITHM, "RSASSA-PKCS1-v1_5 is refused.");
+    suite.invalid(MEMBER, about, code, |case| {
+        (whose.of)(case).algorithm = SignatureAlgorithm::Pkcs1(Hash::Sha256);
+    });
+    let about = (
+        whose.certificate("other-salt"),
+        ALGORITHM,
+        "A salt of another length than is declared is refused.",
+    );
+    suite.invalid(MEMBER, about, whose.certificate("signature"), |case| {
+        (whose.of)(case).algorithm.as_pss().used_salt_length = Some(20);
+    });
+    let about = (
+        whose.certificate("two-algorithms"),
+        ALGORITHM,
+        "The algorithm that is signed is the one of the signature.",
+    );
+    suite.invalid(MEMBER, about, whose.certificate("algorithm-mismatch"), |case| {
+        (whose.of)(case).signed_algorithm = Some(SignatureAlgorithm::pss(Hash::Sha512));
+    });
+}
+
+fn add_issuers(suite: &mut Suite, whose: Whose) {
+    let about =
+        (whose.certificate("other-issuer"), ISSUER, "The issuer's name is the organisation's.");
+    suite.invalid(MEMBER, about, whose.certificate("issuer"), |case| {
+        (whose.of)(case).issuer = Some(common_name(bmp("example.org")));
+    });
+    let code = whose.certificate("signature");
+    let about = (
+        whose.certificate("signed-by-stranger"),
+        ISSUER,
+        "The organisation's key signs the certificate, no other one.",
+    );
+    suite.invalid(MEMBER, about, code, |case| (whose.of)(case).signer = Some("stranger-2048"));
+    let about = (whose.certificate("signature-zero"), ISSUER, "A signature of zeros is none.");
+    suite.invalid(MEMBER, about, code, |case| {
+        (whose.of)(case).signature = Some(vec![0; 256].into());
+    });
+    let about = (whose.certificate("signature-empty"), ISSUER, "An empty signature is none.");
+    suite.invalid(MEMBER, about, code, |case| (whose.of)(case).signature = Some(Vec::new().into()));
+}
+
+/// Of an organisation's certificate, the structure is read first; that of a member is a part of
+/// a member id bundle, and read then.
+fn add_structure(suite: &mut Suite, whose: Whose) {
+    let code = whose.certificate("malformed");
+    for (name, shows, edit) in [
+        ("padded-length", "Lengths are in their shortest form.", Edit::at(&[4], Change::PadLength)),
+        ("indefinite-length", "Lengths are definite.", Edit::at(&[4], Change::Indefinite)),
+        (
+            "surplus-field",
+            "No field follows the extensions.",
+            Edit::at(&[], Change::Append([5, 0].into())),
+        ),
+        ("missing-validity", "No field is missing.", Edit::at(&[4], Change::Remove)),
+        (
+            "third-time",
+            "A validity has two times.",
+            Edit::at(&[4], Change::Append(THIRD_TIME.to_vec().into())),
+        ),
+        ("serial-missing", "A serial number is required.", Edit::at(&[1], Change::Remove)),
+        (
+            "serial-empty",
+            "A serial number has a digit.",
+            Edit::at(&[1], Change::Contents(Octets::default())),
+        ),
+        (
+            "serial-negative",
+            "A serial number is not negative.",
+            Edit::at(&[1], Change::Contents([0xba, 0x11].into())),
+        ),
+        (
+            "version-surplus",
+            "The version is one number.",
+            Edit::at(&[0], Change::Append([2, 1, 2].into())),
+        ),
+        (
+            "extensions-surplus",
+            "The extensions are one list.",
+            Edit::at(&[7], Change::Append([0x30, 0].into())),
+        ),
+    ] {
+        suite.malformed(MEMBER_ID, (whose.certificate(name), STRUCTURE, shows), code, |case| {
+            (whose.of)(case).edit = Some(edit);
+        });
+    }
+}
+
+const THIRD_TIME: &[u8] = b"\x17\x0d270130000000Z";
+
+fn add_serials(suite: &mut Suite) {
+    let serial = |octets: Vec<u8>| move |case: &mut Case| case.recipe.member.serial = octets.into();
+    let about = (
+        "serial-with-zeros",
+        SERIAL,
+        "A serial number may have superfluous zeros: one in 512 of the deployed library's has.",
+    );
+    suite.valid(MEMBER, about, serial(vec![0, 0x3f, 0x11, 0x52, 0x0d]));
+    let about = ("serial-with-zeros-of-organisation", SERIAL, "So may that of an organisation.");
+    suite.valid(ORGANISATION, about, |case| {
+        case.recipe.organisation.serial = [0, 0x3f, 0x11, 0x52].into();
+    });
+    let about = (
+        "serial-compared-as-number",
+        SERIAL,
+        "The signer may tell the serial number without the zeros that the certificate has.",
+    );
+    suite.valid("serial-with-zeros", about, |case| {
+        case.recipe.signer().identity = Identity::MemberWithSerial([0x3f, 0x11, 0x52, 0x0d].into());
+    });
+    let about = ("serial-of-20-octets", SERIAL, "A serial number may have 20 octets.");
+    suite.valid(MEMBER, about, serial(vec![0x7f; 20]));
+    let about = (
+        "serial-of-the-organisation",
+        SERIAL,
+        "A member whose serial number is the organisation's is taken for it.",
+    );
+    suite.invalid(MEMBER, about, "signature-signer-not-member", |case| {
+        case.recipe.member.serial = case.recipe.organisation.serial.clone();
+    });
+}
+
+fn add_intermediate(suite: &mut Suite) {
+    const ATTACHED: &str = "intermediate-attached";
+    let about =
+        (ATTACHED, ISSUER, "A CA's certificate by the organisation may be attached, to no effect.");
+    suite.valid(MEMBER, about, |case| {
+        case.recipe.signature.certificates = Some(vec![Attached::Member, Attached::Intermediate]);
+    });
+    let about = (
+        "intermediate-issues-member",
+        ISSUER,
+        "A member's certificate by a CA of the organisation's is refused.",
+    );
+    suite.invalid(ATTACHED, about, "member-certificate-issuer", |case| {
+        case.recipe.member_issuer = Issuer::Intermediate;
+    });
+}

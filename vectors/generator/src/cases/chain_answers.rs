@@ -1,0 +1,163 @@
+//! The records of responses that count, and responses that can't be read.
+
+use super::base::CHAIN;
+use super::chain_messages::{OWNER, RESOLVED};
+use crate::dns::{
+    CLASS_CH, Damage, Ds, KeyRef, Rdata, Record, TYPE_A, TYPE_CNAME, TYPE_DNAME, TYPE_DNSKEY,
+    TYPE_DS, TxtRdata, name_octets,
+};
+use crate::suite::Suite;
+
+const FORM: &str = "chain-message-form";
+const SECTIONS: &str = "chain-answer-sections";
+const ALIAS: &str = "chain-aliases";
+
+pub(crate) fn add(suite: &mut Suite) {
+    add_sections(suite);
+    add_aliases(suite);
+    add_damage(suite);
+}
+
+fn unsigned() -> Record {
+    Record::new(OWNER, Rdata::Txt(TxtRdata { strings: vec!["unsigned".to_owned()] }))
+}
+
+fn add_sections(suite: &mut Suite) {
+    let about = (
+        "chain-records-in-other-sections",
+        SECTIONS,
+        "Records in the authority and additional sections are ignored.",
+    );
+    suite.valid(CHAIN, about, |case| {
+        case.recipe.chain.txt().authority.push(unsigned());
+        case.recipe.chain.txt().additional.push(unsigned());
+    });
+    let about = (
+        "chain-other-records-in-answer",
+        SECTIONS,
+        "Records of other names, types and classes in the answer are ignored.",
+    );
+    suite.valid(CHAIN, about, |case| {
+        let address = Record::new(OWNER, Rdata::Other(TYPE_A, [192, 0, 2, 1].into()));
+        let other = Record { owner: "example.com".to_owned(), ..unsigned() };
+        case.recipe.chain.txt().answer.extend([
+            address,
+            other,
+            Record { class: CLASS_CH, ..unsigned() },
+        ]);
+    });
+    let about = (
+        "chain-signature-in-authority",
+        SECTIONS,
+        "A signature in the authority section does not count.",
+    );
+    suite.valid(
+        CHAIN,
+        (
+            "chain-signature-in-both-sections",
+            SECTIONS,
+            "A signature may stand in the authority section as well.",
+        ),
+        |case| {
+            let message = case.recipe.chain.txt();
+            message.authority.clone_from(&message.answer);
+        },
+    );
+    suite.invalid("chain-signature-in-both-sections", about, "dnssec-unsigned", |case| {
+        drop(case.recipe.chain.txt().answer.pop());
+    });
+    let about = (
+        "chain-ds-in-answer-of-another-question",
+        SECTIONS,
+        "Records count in the response to their own question alone.",
+    );
+    suite.valid(CHAIN, about, |case| {
+        let ds = Record::new("example.com", Rdata::Ds(Ds::of(KeyRef { zone: 2, key: 1 })));
+        case.recipe.chain.message("com", TYPE_DS).answer.push(ds);
+    });
+}
+
+fn add_aliases(suite: &mut Suite) {
+    for (name, shows, owner, kind) in [
+        ("chain-cname", "A CNAME in the TXT answer is refused.", OWNER, TYPE_CNAME),
+        ("chain-dname", "A DNAME in the TXT answer is refused.", "example.com", TYPE_DNAME),
+    ] {
+        suite.invalid(CHAIN, (name, ALIAS, shows), "dnssec-alias", |case| {
+            let data = Rdata::Other(kind, name_octets("example.org").into());
+            case.recipe.chain.txt().answer.insert(0, Record::new(owner, data));
+        });
+    }
+}
+
+fn add_damage(suite: &mut Suite) {
+    const CODE: &str = "dnssec-message-malformed";
+    for (name, shows, damage) in [
+        (
+            "chain-message-cut",
+            "A message that ends within a record refuses the chain.",
+            Damage::Cut(1),
+        ),
+        (
+            "chain-message-header-alone",
+            "A message without its question refuses the chain.",
+            Damage::CutTo(12),
+        ),
+        (
+            "chain-message-header-cut",
+            "A message that ends within its header refuses the chain.",
+            Damage::CutTo(11),
+        ),
+        ("chain-message-empty", "An empty message refuses the chain.", Damage::CutTo(0)),
+        (
+            "chain-message-trailing-octet",
+            "A message with an octet after its last record refuses the chain.",
+            Damage::Append([0].into()),
+        ),
+        (
+            "chain-message-no-question",
+            "A message without a question refuses the chain.",
+            Damage::QuestionCount(0),
+        ),
+        (
+            "chain-message-two-questions",
+            "A message with two questions refuses the chain.",
+            Damage::QuestionCount(2),
+        ),
+        (
+            "chain-message-missing-answer",
+            "A message with fewer answers than its header tells refuses the chain.",
+            Damage::AnswerCount(3),
+        ),
+        (
+            "chain-message-surplus-answer",
+            "A message with more answers than its header tells refuses the chain.",
+            Damage::AnswerCount(1),
+        ),
+        (
+            "chain-message-long-label",
+            "A message with a label of a type that there is not refuses the chain.",
+            Damage::Octet(12, 0x80),
+        ),
+    ] {
+        suite.invalid(CHAIN, (name, FORM, shows), CODE, |case| {
+            case.recipe.chain.txt().damage = Some(damage);
+        });
+    }
+    let about = (
+        "chain-unneeded-message-cut",
+        FORM,
+        "A message that can't be read refuses the chain, even if nothing needs it.",
+    );
+    suite.invalid(CHAIN, about, CODE, |case| {
+        case.recipe.chain.message(OWNER, TYPE_DNSKEY).damage = Some(Damage::Cut(1));
+    });
+    // The first owner of the answer follows the question, at octet 37, and is a pointer.
+    for (name, shows, octet) in [
+        ("chain-message-pointer-to-itself", "A name that points to itself refuses the chain.", 37),
+        ("chain-message-pointer-forward", "A name that points forward refuses the chain.", 60),
+    ] {
+        suite.invalid(RESOLVED, (name, FORM, shows), CODE, |case| {
+            case.recipe.chain.txt().damage = Some(Damage::Octet(38, octet));
+        });
+    }
+}

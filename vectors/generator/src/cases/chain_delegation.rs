@@ -1,0 +1,230 @@
+//! The delegations and trust anchors that name the keys of zones.
+
+use super::base::{CHAIN, MEMBER};
+use super::chain_keys::{UNKNOWN, UNTRUSTED, UNUSABLE, ZONE, add_key};
+use crate::case::Case;
+use crate::dns::{Chain, Ds, KeyRef, PublicKey, Rdata, Record, TYPE_DNSKEY, TYPE_DS, ZoneKey};
+use crate::octets::Octets;
+use crate::suite::{Suite, text};
+
+const DELEGATION: &str = "chain-delegation";
+const ANCHORS: &str = "chain-trust-anchors";
+const BESIDE: &str = "chain-unknown-beside";
+
+type DsChange = fn(&mut Ds);
+
+pub(crate) fn add(suite: &mut Suite) {
+    add_delegations(suite);
+    add_beside(suite);
+    add_anchors(suite);
+}
+
+/// The delegation of the zone.
+fn ds(case: &mut Case) -> &mut Ds {
+    match &mut case.recipe.chain.message(ZONE, TYPE_DS).answer[0].data {
+        Rdata::Ds(ds) => ds,
+        _ => panic!("the first record is the delegation"),
+    }
+}
+
+fn add_delegations(suite: &mut Suite) {
+    let about = ("chain-ds-sha384", DELEGATION, "A delegation may have a SHA-384 digest.");
+    suite.valid(CHAIN, about, |case| ds(case).digest_type = 4);
+    let about = (
+        "chain-ds-of-zsk",
+        DELEGATION,
+        "The keys of a zone may be signed by any key that the delegation names.",
+    );
+    suite.valid(CHAIN, about, |case| {
+        ds(case).of = KeyRef { zone: 2, key: 1 };
+        case.recipe.chain.rrsig(ZONE, TYPE_DNSKEY).by = KeyRef { zone: 2, key: 1 };
+    });
+    let about = (
+        "chain-ds-of-other-key",
+        DELEGATION,
+        "A key that the delegation does not name does not sign the keys of a zone.",
+    );
+    suite.invalid("chain-ds-of-zsk", about, UNKNOWN, |case| {
+        case.recipe.chain.rrsig(ZONE, TYPE_DNSKEY).by = KeyRef { zone: 2, key: 0 };
+    });
+    let changes: [(&'static str, &'static str, &'static str, DsChange); 8] = [
+        ("chain-ds-sha1", "A SHA-1 digest is as if absent.", UNUSABLE, |ds| ds.digest_type = 1),
+        ("chain-ds-gost", "A digest of type 3 is unknown.", UNUSABLE, |ds| ds.digest_type = 3),
+        ("chain-ds-unknown-digest", "A digest of type 5 is unknown.", UNUSABLE, |ds| {
+            ds.digest_type = 5;
+        }),
+        ("chain-ds-cut", "A digest that is too short is none.", UNUSABLE, |ds| {
+            ds.digest = Some(vec![0; 31].into());
+        }),
+        ("chain-ds-empty", "An empty digest is none.", UNUSABLE, |ds| {
+            ds.digest = Some(Octets::default());
+        }),
+        ("chain-ds-other-digest", "A delegation names a key by its digest.", UNTRUSTED, |ds| {
+            ds.digest = Some(vec![0; 32].into());
+        }),
+        ("chain-ds-other-tag", "A delegation names a key by its tag, too.", UNTRUSTED, |ds| {
+            ds.tag = Some(1);
+        }),
+        (
+            "chain-ds-other-algorithm",
+            "A delegation names a key by its algorithm, too.",
+            UNTRUSTED,
+            |ds| ds.algorithm = Some(14),
+        ),
+    ];
+    for (name, shows, code, change) in changes {
+        suite.invalid(CHAIN, (name, DELEGATION, shows), code, |case| change(ds(case)));
+    }
+}
+
+fn add_beside(suite: &mut Suite) {
+    let own = || Ds::of(KeyRef { zone: 2, key: 0 });
+    for (name, shows, other) in [
+        (
+            "chain-ds-sha1-beside",
+            "A SHA-1 digest beside a good one is skipped.",
+            Ds { digest_type: 1, ..own() },
+        ),
+        (
+            "chain-ds-unknown-digest-beside",
+            "An unknown digest beside a good one is skipped.",
+            Ds { digest_type: 5, ..own() },
+        ),
+        (
+            "chain-ds-other-digest-beside",
+            "A digest of no key beside a good one is skipped.",
+            Ds { digest: Some(vec![0; 32].into()), ..own() },
+        ),
+        (
+            "chain-ds-unknown-algorithm-beside",
+            "A delegation of an unknown algorithm beside a good one is skipped.",
+            Ds { algorithm: Some(16), ..own() },
+        ),
+        (
+            "chain-ds-cut-beside",
+            "A delegation that is too short beside a good one is skipped.",
+            Ds { digest: Some(Octets::default()), ..own() },
+        ),
+    ] {
+        suite.valid(CHAIN, (name, BESIDE, shows), |case| {
+            let record = Record::new(ZONE, Rdata::Ds(other));
+            case.recipe.chain.message(ZONE, TYPE_DS).answer.insert(0, record);
+        });
+    }
+    let key = |algorithm, public_key| ZoneKey {
+        public_key,
+        ..ZoneKey::with_algorithm("sub", ZoneKey::ZSK, algorithm)
+    };
+    for (name, shows, key) in [
+        (
+            "chain-key-ed448-beside",
+            "An Ed448 key beside good ones is skipped.",
+            key(16, PublicKey::Octets(vec![7; 57].into())),
+        ),
+        (
+            "chain-key-sha1-beside",
+            "A key for SHA-1 beside good ones is skipped.",
+            key(5, PublicKey::Octets(vec![7; 132].into())),
+        ),
+        (
+            "chain-key-cut-beside",
+            "A key that is too short beside good ones is skipped.",
+            key(13, PublicKey::Octets(vec![7; 63].into())),
+        ),
+        (
+            "chain-key-empty-beside",
+            "An empty key beside good ones is skipped.",
+            key(8, PublicKey::Octets(Octets::default())),
+        ),
+        (
+            "chain-key-off-curve-beside",
+            "A key that is no point of its curve beside good ones is skipped.",
+            key(13, PublicKey::Octets(vec![7; 64].into())),
+        ),
+    ] {
+        suite.valid(CHAIN, (name, BESIDE, shows), |case| add_key(&mut case.recipe.chain, key));
+    }
+    let about = (
+        "chain-dnskey-without-data-beside",
+        BESIDE,
+        "A DNSKEY record without a key beside good ones is skipped.",
+    );
+    suite.valid(CHAIN, about, |case| {
+        let record = Record::new(ZONE, Rdata::Other(TYPE_DNSKEY, [1].into()));
+        case.recipe.chain.message(ZONE, TYPE_DNSKEY).answer.insert(0, record);
+    });
+}
+
+/// The digest of a trust anchor with another last digit.
+fn with_other_digest(anchor: &str) -> String {
+    let (head, last) = anchor.split_at(anchor.len() - 1);
+    format!("{head}{}", if last == "0" { "1" } else { "0" })
+}
+
+fn other_root(mut chain: Chain) -> String {
+    chain.zones[0].keys[0].key = "other-root";
+    chain.anchor(0)
+}
+
+fn add_anchors(suite: &mut Suite) {
+    const ROLLED: &str = "chain-trust-anchors-of-both-states";
+    for (twin, prefix) in [(CHAIN, "chain"), (MEMBER, "bundle")] {
+        let about = (
+            text(format!("{prefix}-no-trust-anchors")),
+            ANCHORS,
+            "Without a trust anchor, nothing is proven.",
+        );
+        suite.invalid(twin, about, "dnssec-no-trust-anchor", |case| {
+            case.context.trust_anchors.clear();
+        });
+        let about = (
+            text(format!("{prefix}-other-trust-anchor")),
+            ANCHORS,
+            "A root that no trust anchor names proves nothing.",
+        );
+        suite.invalid(twin, about, UNTRUSTED, |case| {
+            case.context.trust_anchors[0] = other_root(case.recipe.chain.clone());
+        });
+        let about = (
+            text(format!("{prefix}-iana-trust-anchors")),
+            ANCHORS,
+            "A root that is not IANA's proves nothing under IANA's trust anchors.",
+        );
+        suite.invalid(twin, about, UNTRUSTED, |case| {
+            case.context.trust_anchors[0] = "iana".to_owned();
+        });
+    }
+    let about = ("chain-several-trust-anchors", ANCHORS, "Any of several trust anchors is enough.");
+    suite.valid(CHAIN, about, |case| {
+        let other = other_root(case.recipe.chain.clone());
+        case.context.trust_anchors.insert(0, other);
+    });
+    let about =
+        ("chain-trust-anchor-other-digest", ANCHORS, "A trust anchor names a key by its digest.");
+    suite.invalid(CHAIN, about, UNTRUSTED, |case| {
+        let anchor = &mut case.context.trust_anchors[0];
+        *anchor = with_other_digest(anchor);
+    });
+    let about = (
+        "chain-trust-anchor-of-zsk",
+        ANCHORS,
+        "A trust anchor names the key that signs the root's keys.",
+    );
+    suite.invalid(CHAIN, about, UNKNOWN, |case| {
+        case.context.trust_anchors[0] = case.recipe.chain.anchor(1);
+    });
+    let about = (ROLLED, ANCHORS, "Trust anchors of one key as it is and as it is when revoked.");
+    suite.valid(CHAIN, about, |case| {
+        let mut revoked = case.recipe.chain.clone();
+        revoked.zones[0].keys[0].flags |= ZoneKey::REVOKE;
+        case.context.trust_anchors.push(revoked.anchor(0));
+    });
+    let about = (
+        "chain-root-key-revoked",
+        ANCHORS,
+        "A revoked key of the root is as if absent, even if a trust anchor names it.",
+    );
+    suite.invalid(ROLLED, about, UNTRUSTED, |case| {
+        case.recipe.chain.zones[0].keys[0].flags |= ZoneKey::REVOKE;
+    });
+}

@@ -1,0 +1,178 @@
+//! Verification over a period instead of an instant.
+
+use super::base::SIGNATURE;
+use crate::case::{Case, Window};
+use crate::dns::{Rdata, Record, TYPE_DNSKEY, TYPE_TXT, TxtRdata};
+use crate::suite::Suite;
+
+const RULE: &str = "period";
+const OVERRIDE: &str = "period-ttl-override";
+const DURING: &str = "during-two-hours";
+
+pub(crate) fn add(suite: &mut Suite) {
+    let about =
+        (DURING, RULE, "A signature that holds for a part of the period is valid in that part.");
+    suite.valid(SIGNATURE, about, |case| {
+        set_window(case, "2026-11-22T17:00:00Z", "2026-11-22T19:00:00Z");
+    });
+    add_windows(suite);
+    add_overlaps(suite);
+    add_overrides(suite);
+}
+
+fn set_window(case: &mut Case, start: &str, end: &str) {
+    case.context.at = None;
+    case.context.during = Some(Window { start: start.to_owned(), end: end.to_owned() });
+}
+
+fn window(case: &mut Case) -> &mut Window {
+    case.context.during.as_mut().expect("the case is about a period")
+}
+
+fn add_windows(suite: &mut Suite) {
+    const TOUCHES_END: &str = "during-from-last-second";
+    const TOUCHES_START: &str = "during-to-first-second";
+    let about =
+        (TOUCHES_END, RULE, "One second is enough: the period starts when the signature ends.");
+    suite.valid(DURING, about, |case| {
+        set_window(case, "2026-11-22T18:05:00Z", "2026-11-22T18:30:00Z");
+        case.set_period("2026-11-22T18:05:00Z", "2026-11-22T18:05:00Z");
+    });
+    let about = (
+        "during-from-second-after",
+        RULE,
+        "A period that starts a second after the signature's end misses it.",
+    );
+    suite.invalid(TOUCHES_END, about, "signature-time", |case| {
+        window(case).start = "2026-11-22T18:05:01Z".to_owned();
+    });
+    let about =
+        (TOUCHES_START, RULE, "One second is enough: the period ends when the signature starts.");
+    suite.valid(DURING, about, |case| {
+        set_window(case, "2026-11-22T17:00:00Z", "2026-11-22T18:00:00Z");
+        case.set_period("2026-11-22T18:00:00Z", "2026-11-22T18:00:00Z");
+    });
+    let about = (
+        "during-to-second-before",
+        RULE,
+        "A period that ends a second before the signature's start misses it.",
+    );
+    suite.invalid(TOUCHES_START, about, "signature-time", |case| {
+        window(case).end = "2026-11-22T17:59:59Z".to_owned();
+    });
+    let about = ("during-cut", RULE, "The result lies within the period.");
+    suite.valid(DURING, about, |case| {
+        set_window(case, "2026-11-22T18:01:00Z", "2026-11-22T18:02:00Z");
+        case.set_period("2026-11-22T18:01:00Z", "2026-11-22T18:02:00Z");
+    });
+}
+
+fn add_overlaps(suite: &mut Suite) {
+    const OWNER: &str = "_veraid.example.com";
+    const ONE_SECOND: &str = "during-overlap-of-one-second";
+    let about =
+        (ONE_SECOND, RULE, "Everything holds at the same time for one second, which is enough.");
+    suite.valid(DURING, about, |case| {
+        case.recipe.chain.rrsig(".", TYPE_DNSKEY).expiration = "20261122180200".to_owned();
+        case.recipe.chain.rrsig(OWNER, TYPE_TXT).inception = "20261122180200".to_owned();
+        case.set_period("2026-11-22T18:02:00Z", "2026-11-22T18:02:00Z");
+    });
+    let about = (
+        "during-no-overlap",
+        RULE,
+        "Two signatures of the chain that hold in the period, but never at the same time, are refused.",
+    );
+    suite.invalid(ONE_SECOND, about, "dnssec-time", |case| {
+        case.recipe.chain.rrsig(OWNER, TYPE_TXT).inception = "20261122180201".to_owned();
+    });
+    let about = (
+        "during-overlap-with-metadata",
+        RULE,
+        "The chain and the signature hold at the same time for one second, which is enough.",
+    );
+    suite.valid(DURING, about, |case| {
+        case.recipe.chain.rrsig(OWNER, TYPE_TXT).expiration = "20261122180000".to_owned();
+        case.set_period("2026-11-22T18:00:00Z", "2026-11-22T18:00:00Z");
+    });
+    let about = (
+        "during-no-overlap-with-metadata",
+        RULE,
+        "A chain that ends before the signature starts is refused.",
+    );
+    suite.invalid("during-overlap-with-metadata", about, "dnssec-time", |case| {
+        case.recipe.chain.rrsig(OWNER, TYPE_TXT).expiration = "20261122175959".to_owned();
+    });
+}
+
+fn add_overrides(suite: &mut Suite) {
+    const CHAIN_TOUCHES: &str = "during-override-reaches-chain";
+    const ENOUGH: &str = "during-override-reaches";
+    const BOUND: &str = "during-override-of-bound-record";
+    let record = |template: &'static str| {
+        move |case: &mut Case| template.clone_into(&mut case.recipe.chain.txt_strings()[0])
+    };
+    let about = (
+        ENOUGH,
+        OVERRIDE,
+        "Something held no longer before the end of the period than the TTL override: 3,300 s.",
+    );
+    suite.valid(DURING, about, |case| {
+        record("1 {sha256-padded} 3300")(case);
+        case.set_period("2026-11-22T18:05:00Z", "2026-11-22T18:05:00Z");
+    });
+    let about = (
+        "during-override-misses",
+        OVERRIDE,
+        "What held longer before the end of the period than the TTL override does not count.",
+    );
+    suite.invalid(ENOUGH, about, "ttl-override", record("1 {sha256-padded} 3299"));
+    let about = (
+        "during-override-of-one-second",
+        OVERRIDE,
+        "A TTL override of one second leaves the last two instants.",
+    );
+    suite.valid(DURING, about, |case| {
+        record("1 {sha256-padded} 1")(case);
+        set_window(case, "2026-11-22T17:00:00Z", "2026-11-22T18:04:00Z");
+        case.set_period("2026-11-22T18:03:59Z", "2026-11-22T18:04:00Z");
+    });
+    let about = (
+        CHAIN_TOUCHES,
+        OVERRIDE,
+        "The chain holds no longer before the end of the period than the TTL override.",
+    );
+    suite.valid(DURING, about, |case| {
+        record("1 {sha256-padded} 3480")(case);
+        case.recipe.chain.txt_rrsig().expiration = "20261122180200".to_owned();
+        case.set_period("2026-11-22T18:02:00Z", "2026-11-22T18:02:00Z");
+    });
+    let about = (
+        "during-override-misses-chain",
+        OVERRIDE,
+        "A chain that ended longer before the end of the period than the TTL override does not count.",
+    );
+    suite.invalid(CHAIN_TOUCHES, about, "no-instant", |case| {
+        case.recipe.chain.txt_rrsig().expiration = "20261122180159".to_owned();
+    });
+    let about = (
+        BOUND,
+        OVERRIDE,
+        "The TTL override is that of the record for the service, not that of the one for any.",
+    );
+    suite.valid(DURING, about, |case| {
+        let strings = vec!["1 {sha256-padded} 60".to_owned()];
+        let unbound = Record::new("_veraid.example.com", Rdata::Txt(TxtRdata { strings }));
+        record("1 {sha256-padded} 7200 1.3.6.1.4.1.58708.1.1")(case);
+        case.recipe.chain.txt().answer.insert(1, unbound);
+    });
+    let about = (
+        "during-override-of-bound-record-misses",
+        OVERRIDE,
+        "A short TTL override of the record for the service counts, however long the other one's is.",
+    );
+    suite.invalid(DURING, about, "ttl-override", |case| {
+        let strings = vec!["1 {sha256-padded} 60 1.3.6.1.4.1.58708.1.1".to_owned()];
+        let bound = Record::new("_veraid.example.com", Rdata::Txt(TxtRdata { strings }));
+        case.recipe.chain.txt().answer.insert(0, bound);
+    });
+}

@@ -1,0 +1,119 @@
+//! Zones and their keys.
+
+use serde::{Serialize, Serializer};
+
+use super::wire::{ALGORITHM_ECDSA_P256, key_tag};
+use crate::hash::Hash;
+use crate::key::{Key, KeyName};
+use crate::octets::Octets;
+
+#[derive(Clone, Serialize)]
+pub(crate) struct Zone {
+    pub(crate) name: String,
+    pub(crate) keys: Vec<ZoneKey>,
+}
+
+#[derive(Clone, Serialize)]
+pub(crate) struct ZoneKey {
+    pub(crate) key: KeyName,
+    pub(crate) flags: u16,
+    pub(crate) protocol: u8,
+    pub(crate) algorithm: u8,
+    pub(crate) public_key: PublicKey,
+}
+
+#[derive(Clone, Serialize)]
+pub(crate) enum PublicKey {
+    /// That of the test key.
+    Own,
+    Octets(Octets),
+    /// Nobody's key, with the same tag and length as that of the test key, and first in order.
+    Colliding(u8),
+    /// Nobody's RSA key, with the tag and modulus length of the test key, and an exponent as long.
+    CollidingWithHugeExponent(u8),
+}
+
+/// A key by the positions of its zone and itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyRef {
+    pub(crate) zone: usize,
+    pub(crate) key: usize,
+}
+
+/// As one value: another key is one difference.
+impl Serialize for KeyRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("key {} of zone {}", self.key, self.zone))
+    }
+}
+
+impl ZoneKey {
+    pub(crate) const KSK: u16 = 257;
+    pub(crate) const ZSK: u16 = 256;
+    pub(crate) const REVOKE: u16 = 128;
+
+    pub(crate) const fn new(key: KeyName, flags: u16) -> Self {
+        Self::with_algorithm(key, flags, ALGORITHM_ECDSA_P256)
+    }
+
+    pub(crate) const fn with_algorithm(key: KeyName, flags: u16, algorithm: u8) -> Self {
+        Self { key, flags, protocol: 3, algorithm, public_key: PublicKey::Own }
+    }
+
+    /// `flags, protocol, algorithm, public key` (RFC 4034, 2.1).
+    pub(crate) fn rdata(&self) -> Vec<u8> {
+        let own = Key::named(self.key).dns_public_key();
+        match &self.public_key {
+            PublicKey::Own => self.with_public_key(&own),
+            PublicKey::Octets(octets) => self.with_public_key(&octets.0),
+            PublicKey::Colliding(seed) => {
+                // The exponent of an RSA key stays.
+                let kept = if self.algorithm == 8 { usize::from(own[0]) + 1 } else { 0 };
+                let noise = noise(*seed, own.len() - kept);
+                self.colliding(&[&own[..kept], &noise].concat())
+            }
+            PublicKey::CollidingWithHugeExponent(seed) => {
+                let modulus = own.len() - usize::from(own[0]) - 1;
+                let [.., high, low] = modulus.to_be_bytes();
+                self.colliding(&[&[0, high, low], noise(*seed, 2 * modulus).as_slice()].concat())
+            }
+        }
+    }
+
+    pub(crate) fn tag(&self) -> u16 {
+        key_tag(&self.rdata())
+    }
+
+    fn with_public_key(&self, public_key: &[u8]) -> Vec<u8> {
+        [&self.flags.to_be_bytes(), [self.protocol, self.algorithm].as_slice(), public_key].concat()
+    }
+
+    /// Changes two octets in the midst so that the tag is that of the test key.
+    fn colliding(&self, public_key: &[u8]) -> Vec<u8> {
+        let wanted = key_tag(&self.with_public_key(&Key::named(self.key).dns_public_key()));
+        let mut rdata = self.with_public_key(public_key);
+        let middle = rdata.len() / 4 * 2;
+        rdata[middle..middle + 2].fill(0);
+        // The tag is a sum in which carries come around again, so it is off by one at most.
+        let difference = wanted.wrapping_sub(key_tag(&rdata));
+        let collides = [difference, difference.wrapping_sub(1)].into_iter().any(|word| {
+            rdata[middle..middle + 2].copy_from_slice(&word.to_be_bytes());
+            key_tag(&rdata) == wanted
+        });
+        assert!(collides, "no octets give the tag");
+        rdata
+    }
+}
+
+/// Octets that follow from the seed; the first is low but not zero, so that they sort first and
+/// have no leading zeros, and the last is odd, as numbers of RSA are.
+pub(crate) fn noise(seed: u8, length: usize) -> Vec<u8> {
+    let blocks = (0_u16..).flat_map(|block| {
+        let [high, low] = block.to_be_bytes();
+        Hash::Sha256.digest(&[seed, high, low])
+    });
+    let mut octets: Vec<u8> = blocks.take(length).collect();
+    octets[0] = 0x01;
+    octets[length - 1] |= 1;
+    octets
+}

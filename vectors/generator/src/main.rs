@@ -1,0 +1,84 @@
+//! Writes the test vectors of VeraId and Kliento into `vectors/`, or checks that they are there.
+//!
+//! It shares no code with the verifier: what it makes and what it expects comes from PROTOCOL.md.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "its input are the recipes in it: what is wrong with them is to stop it"
+)]
+#![allow(clippy::print_stdout, reason = "a command talks to its user")]
+#![allow(clippy::assigning_clones, reason = "a case reads as the assignment that it is")]
+
+mod case;
+mod cases;
+mod der;
+mod difference;
+mod dns;
+mod hash;
+mod index;
+mod key;
+mod octets;
+mod recipe;
+mod recorded;
+mod rsa;
+mod rules;
+mod suite;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{fs, io};
+
+/// The folders that hold nothing but what is written here.
+const FOLDERS: [&str; 5] =
+    ["token-bundle", "signature-bundle", "member-id-bundle", "authorization", "chain"];
+
+fn main() -> io::Result<ExitCode> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let suite = cases::all();
+    let files = index::files(&suite);
+    let stale = stale(&root, &files)?;
+    if std::env::args().any(|argument| argument == "--check") {
+        for path in &stale {
+            println!("{} is not as it would be written", path.display());
+        }
+        return Ok(if stale.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    for path in &stale {
+        match files.iter().find(|(name, _)| root.join(name) == *path) {
+            Some((_, octets)) => write(path, octets)?,
+            None => fs::remove_file(path)?,
+        }
+    }
+    println!(
+        "{} cases in {} files, of which {} changed",
+        suite.cases.len(),
+        files.len(),
+        stale.len()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The files that are missing, are not as they should be, or should not be there.
+fn stale(root: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Result<Vec<PathBuf>> {
+    let wanted = files.iter().map(|(name, octets)| (root.join(name), octets));
+    let differ = wanted.filter(|(path, octets)| fs::read(path).ok().as_ref() != Some(octets));
+    let mut stale: Vec<PathBuf> = differ.map(|(path, _)| path).collect();
+    for folder in FOLDERS.map(|folder| root.join(folder)).iter().filter(|folder| folder.exists()) {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if !files.keys().any(|name| root.join(name) == path) {
+                stale.push(path);
+            }
+        }
+    }
+    Ok(stale)
+}
+
+fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, octets)
+}

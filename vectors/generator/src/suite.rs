@@ -1,0 +1,124 @@
+//! The list of cases, each made from its twin.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::case::{Case, Context, Outcome};
+use crate::difference::differences;
+use crate::recipe::Recipe;
+
+#[derive(Default)]
+pub(crate) struct Suite {
+    pub(crate) cases: Vec<Case>,
+    positions: HashMap<&'static str, usize>,
+}
+
+/// Name, rule and what is shown.
+pub(crate) type About = (&'static str, &'static str, &'static str);
+
+impl Suite {
+    /// A valid case that others are made from.
+    pub(crate) fn base(
+        &mut self,
+        (name, rule, shows): About,
+        recipe: Recipe,
+        context: Context,
+        outcome: Outcome,
+    ) {
+        let differs = Vec::new();
+        self.push(Case { name, shows, rule, twin: None, recipe, context, outcome, differs });
+    }
+
+    /// A valid case, by any number of changes of another one and of what is expected.
+    pub(crate) fn valid(
+        &mut self,
+        twin: &'static str,
+        about: About,
+        change: impl FnOnce(&mut Case),
+    ) {
+        let case = self.changed(twin, about, change);
+        self.push(case);
+    }
+
+    /// A case that is invalid for one change of a valid one.
+    pub(crate) fn invalid(
+        &mut self,
+        twin: &'static str,
+        about: About,
+        code: &'static str,
+        change: impl FnOnce(&mut Case),
+    ) {
+        self.refused(twin, about, Outcome::Invalid(code), change);
+    }
+
+    /// A case that is malformed for one change of a valid one.
+    pub(crate) fn malformed(
+        &mut self,
+        twin: &'static str,
+        about: About,
+        code: &'static str,
+        change: impl FnOnce(&mut Case),
+    ) {
+        self.refused(twin, about, Outcome::Malformed(code), change);
+    }
+
+    pub(crate) fn get(&self, name: &str) -> &Case {
+        let position =
+            self.positions.get(name).unwrap_or_else(|| panic!("there is no case {name}"));
+        &self.cases[*position]
+    }
+
+    fn refused(
+        &mut self,
+        twin: &'static str,
+        about: About,
+        outcome: Outcome,
+        change: impl FnOnce(&mut Case),
+    ) {
+        let case = Case { outcome, ..self.changed(twin, about, change) };
+        assert!(
+            matches!(self.get(twin).outcome, Outcome::Valid(_)),
+            "the twin of {} is refused",
+            case.name
+        );
+        assert_eq!(case.differs.len(), 1, "{} has several faults: {:?}", case.name, case.differs);
+        self.push(case);
+    }
+
+    fn changed(
+        &self,
+        twin: &'static str,
+        (name, rule, shows): About,
+        change: impl FnOnce(&mut Case),
+    ) -> Case {
+        let original = self.get(twin);
+        let mut case = Case { name, shows, rule, twin: Some(twin), ..original.clone() };
+        change(&mut case);
+        assert!(
+            case.recipe.kind == original.recipe.kind,
+            "{name} is of another kind than its twin"
+        );
+        case.differs = differences(&fields(original), &fields(&case));
+        assert!(!case.differs.is_empty(), "{name} does not differ from its twin");
+        case
+    }
+
+    fn push(&mut self, case: Case) {
+        assert!(
+            self.positions.insert(case.name, self.cases.len()).is_none(),
+            "{} is there twice",
+            case.name
+        );
+        self.cases.push(case);
+    }
+}
+
+fn fields(case: &Case) -> Value {
+    json!({ "recipe": case.recipe, "context": case.context })
+}
+
+/// A text that is there for as long as the program runs.
+pub(crate) fn text(text: String) -> &'static str {
+    text.leak()
+}
