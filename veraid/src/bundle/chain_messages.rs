@@ -35,9 +35,7 @@ impl DnssecChain<'_> {
     /// # Ok::<(), veraid::MalformedChain>(())
     /// ```
     pub fn messages_from_der(octets: &[u8]) -> Result<Vec<&[u8]>, MalformedChain> {
-        let mut outer = Reader::new(octets);
-        let set = outer.nested(Tag::SET)?;
-        outer.end()?;
+        let set = Reader::only(octets, Tag::SET)?.reader();
         read_messages(set)
     }
 

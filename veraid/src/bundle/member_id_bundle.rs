@@ -1,8 +1,8 @@
 //! A member's certificate with all that proves it.
 
-use super::{MalformedBundle, read_chain, read_version};
+use super::MalformedBundle;
+use super::signature_bundle::read_fields;
 use crate::cert::Certificate;
-use crate::der::{Reader, Tag};
 
 /// A member id bundle whose structure and certificates could be read.
 ///
@@ -28,14 +28,7 @@ impl<'a> MemberIdBundle<'a> {
     /// # Errors
     /// [`MalformedBundle`] if the structure, the version or one of the certificates can't be read.
     pub fn from_der(octets: &'a [u8]) -> Result<Self, MalformedBundle> {
-        let mut outer = Reader::new(octets);
-        let mut bundle = outer.nested(Tag::SEQUENCE).map_err(MalformedBundle::Structure)?;
-        outer.end().map_err(MalformedBundle::Structure)?;
-        read_version(&mut bundle)?;
-        let chain = read_chain(&mut bundle)?;
-        let organisation = bundle.read(Tag::constructed(2)).map_err(MalformedBundle::Structure)?;
-        let member = bundle.read(Tag::constructed(3)).map_err(MalformedBundle::Structure)?;
-        bundle.end().map_err(MalformedBundle::Structure)?;
+        let (chain, organisation, member) = read_fields(octets)?;
         Ok(Self {
             chain,
             organisation_certificate: Certificate::from_contents(&organisation)

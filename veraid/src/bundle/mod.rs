@@ -11,5 +11,4 @@ pub(crate) use chain_messages::read_chain;
 pub(crate) use chain_messages::write_chain;
 pub use member_id_bundle::MemberIdBundle;
 pub(crate) use metadata::SignatureMetadata;
-pub(crate) use signature_bundle::read_version;
 pub use signature_bundle::{MalformedBundle, SignatureBundle};

@@ -3,7 +3,7 @@
 use super::read_chain;
 use crate::LimitExceeded;
 use crate::cert::Certificate;
-use crate::der::{DerError, Reader, Tag};
+use crate::der::{DerError, Reader, Tag, Value};
 
 /// A signature bundle whose outer structure and organisation certificate could be read.
 ///
@@ -55,14 +55,7 @@ impl<'a> SignatureBundle<'a> {
     /// [`MalformedBundle`] if the structure, the version or the organisation certificate can't be
     /// read. The signature and the DNS messages are only read when they are verified.
     pub fn from_der(octets: &'a [u8]) -> Result<Self, MalformedBundle> {
-        let mut outer = Reader::new(octets);
-        let mut bundle = outer.nested(Tag::SEQUENCE).map_err(MalformedBundle::Structure)?;
-        outer.end().map_err(MalformedBundle::Structure)?;
-        read_version(&mut bundle)?;
-        let chain = read_chain(&mut bundle)?;
-        let certificate = bundle.read(Tag::constructed(2)).map_err(MalformedBundle::Structure)?;
-        let signature = bundle.read(Tag::constructed(3)).map_err(MalformedBundle::Structure)?;
-        bundle.end().map_err(MalformedBundle::Structure)?;
+        let (chain, certificate, signature) = read_fields(octets)?;
         let organisation_certificate = Certificate::from_contents(&certificate)
             .map_err(MalformedBundle::OrganisationCertificate)?;
         Ok(Self { chain, organisation_certificate, signature: signature.contents })
@@ -81,9 +74,19 @@ impl<'a> SignatureBundle<'a> {
     }
 }
 
-pub(crate) fn read_version(bundle: &mut Reader<'_>) -> Result<(), MalformedBundle> {
+/// Reads what both bundles have: the version, the chain, and what is under `[2]` and `[3]`.
+pub(super) fn read_fields(
+    octets: &[u8],
+) -> Result<(Vec<&[u8]>, Value<'_>, Value<'_>), MalformedBundle> {
+    let bundle = Reader::only(octets, Tag::SEQUENCE).map_err(MalformedBundle::Structure)?;
+    let mut bundle = bundle.reader();
     match bundle.small_integer(Tag::primitive(0)).map_err(MalformedBundle::Structure)? {
-        0 => Ok(()),
-        found => Err(MalformedBundle::Version { found }),
+        0 => {}
+        found => return Err(MalformedBundle::Version { found }),
     }
+    let chain = read_chain(&mut bundle)?;
+    let second = bundle.read(Tag::constructed(2)).map_err(MalformedBundle::Structure)?;
+    let third = bundle.read(Tag::constructed(3)).map_err(MalformedBundle::Structure)?;
+    bundle.end().map_err(MalformedBundle::Structure)?;
+    Ok((chain, second, third))
 }

@@ -21,9 +21,7 @@ impl<'a> RsaPublicKey<'a> {
     /// Reads the DER of a `SubjectPublicKeyInfo`, as [`Self::read`] does.
     #[cfg(feature = "issue")]
     pub(crate) fn from_der(octets: &'a [u8], limits: &Limits) -> Result<Self, CertificateError> {
-        let mut outer = Reader::new(octets);
-        let info = outer.read(Tag::SEQUENCE)?;
-        outer.end()?;
+        let info = Reader::only(octets, Tag::SEQUENCE)?;
         Self::read(&info, limits)
     }
 

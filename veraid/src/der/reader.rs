@@ -113,6 +113,14 @@ impl<'a> Reader<'a> {
         Self { rest: octets, offset: 0 }
     }
 
+    /// The only value that the octets hold, which must have this tag.
+    pub(crate) fn only(octets: &'a [u8], tag: Tag) -> Result<Value<'a>, DerError> {
+        let mut reader = Self::new(octets);
+        let value = reader.read(tag)?;
+        reader.end()?;
+        Ok(value)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

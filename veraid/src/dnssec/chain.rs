@@ -13,15 +13,18 @@ use crate::{LimitExceeded, Limits, Period, Timestamp, TrustAnchor};
 
 /// The DNS responses that prove a set of TXT records; nothing of them is verified.
 ///
-/// ```no_run
+/// ```
 /// use veraid::{DnssecChain, Timestamp, TrustAnchor};
 ///
-/// # fn messages() -> Vec<Vec<u8>> { unimplemented!() }
-/// let messages: Vec<Vec<u8>> = messages();
-/// let chain = DnssecChain::from_messages(messages.iter().map(Vec::as_slice))?;
-/// let at: Timestamp = "2026-11-22T18:03:00Z".parse()?;
-/// let proven = chain.verify_at("_veraid.example.com", at, &TrustAnchor::iana())?;
-/// println!("{} until {}", proven.zone(), proven.period().end());
+/// # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/chain");
+/// # let octets = std::fs::read(format!("{folder}/recorded-mattcorallo-com.der"))?;
+/// // A chain of the real DNS, recorded in August 2026.
+/// let chain = DnssecChain::from_messages(DnssecChain::messages_from_der(&octets)?)?;
+/// let at: Timestamp = "2026-08-08T00:00:00Z".parse()?;
+/// let owner = "matt.user._bitcoin-payment.mattcorallo.com";
+/// let proven = chain.verify_at(owner, at, &TrustAnchor::iana())?;
+/// assert_eq!(proven.zone(), "mattcorallo.com.");
+/// assert_eq!(proven.period().end().to_string(), "2026-08-11T02:38:40Z");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct DnssecChain<'a> {
