@@ -7,13 +7,18 @@ mod seed;
 
 use kliento::{Timestamp, Token, TokenBundle, TokenVerification, TrustAnchor};
 use veraid::retrieval::{ChainRetrieval, Query};
-use veraid::{Certificate, Dialect, DnssecChain, MemberIdBundle, TxtRecord};
+use veraid::{
+    Certificate, Dialect, DnssecChain, MemberIdBundle, Outcome, SignatureBundle, TxtRecord,
+    Verification,
+};
 
 pub use seed::{Seed, contents, fields, values, with_field};
 
-/// Whole token bundles: a bundle that verifies says what one of the seeds says.
+/// Whole token bundles: a bundle that verifies says what one of the seeds says, and an inspection
+/// never finds another outcome.
 pub fn bundle(octets: &[u8]) {
     let _ = MemberIdBundle::from_der(octets);
+    inspect(octets);
     let Ok(bundle) = TokenBundle::from_bytes(octets.to_vec()) else { return };
     for seed in Seed::all() {
         let audiences = [seed.audience.as_str()];
@@ -23,6 +28,20 @@ pub fn bundle(octets: &[u8]) {
             assert!(is_known, "{} is nobody's signature", token.subject_id());
         }
     }
+}
+
+fn inspect(octets: &[u8]) {
+    let seed = &Seed::all()[0];
+    let service = kliento::SERVICE.parse().expect("a constant");
+    let verification = Verification::new(&service, &seed.trust_anchors);
+    let outcome = verification.inspect(octets, seed.at).outcome;
+    let expected = match SignatureBundle::from_der(octets) {
+        Ok(bundle) => verification
+            .verify_signature_at(&bundle, seed.at)
+            .map_or_else(Outcome::Invalid, Outcome::Valid),
+        Err(error) => Outcome::Malformed(error),
+    };
+    assert_eq!(outcome, expected);
 }
 
 /// Certificates, alone and as the organisation's of a bundle.
@@ -46,7 +65,7 @@ pub fn dns_message(octets: &[u8]) {
     let owner = "_veraid.example.com";
     if let Ok(chain) = DnssecChain::from_messages([octets]) {
         let at: Timestamp = "2026-11-22T18:03:00Z".parse().expect("a constant");
-        let _ = (chain.txt_owners(), chain.signatures(at));
+        let _ = (chain.txt_owners(), chain.inspect(owner, at, &TrustAnchor::iana()));
         let proven = chain.verify_at(owner, at, &TrustAnchor::iana());
         assert!(proven.is_err(), "one message is no chain");
     }

@@ -2,8 +2,8 @@
 //!
 //! Whoever owns a domain can do that: the parent only signs a digest of one of the zone's keys.
 
-use veraid::Limits;
-use veraid::testing::{MockKey, MockRecord, MockZone, ZoneAlgorithm, kind};
+use veraid::testing::{MockKey, MockRecord, MockZone, ResponseForm, ZoneAlgorithm, kind};
+use veraid::{KeyAlgorithm, Limits};
 
 use super::messages::filled;
 use super::{Named, chain, compose};
@@ -61,7 +61,7 @@ pub(super) fn all(mock: &Mock) -> Vec<Named> {
     ];
     let mut all: Vec<_> =
         attacks.into_iter().map(|(name, attack)| (name, attack.on(mock))).collect();
-    all.push(("zones with P-384 below each other", deep_zones()));
+    all.push(("zones with P-384 below each other", deep_zones(mock)));
     all
 }
 
@@ -128,15 +128,16 @@ fn made_up(template: &[u8], algorithm: u8, tag: u16, length: usize, number: usiz
     data
 }
 
-/// As many zones below each other as the budget may pay for.
-fn deep_zones() -> Bundle {
+/// More zones below each other than the budget pays for.
+fn deep_zones(mock: &Mock) -> Bundle {
     let key = || MockKey::generate(ZoneAlgorithm::EcdsaP384Sha384).expect("a key");
-    let mock = Mock::typical();
-    let names = ["e.example.com", "d.e.example.com", "c.d.e.example.com", "b.c.d.e.example.com"];
-    let dns = names.iter().fold(mock.dns, |dns, name| {
-        let zone = MockZone::new(name, period()).expect("a zone").with_keys([key()]);
-        dns.with_zone(zone).expect("a zone")
-    });
-    let owner = "b.c.d.e.example.com";
-    Mock::organisation(owner, dns, veraid::KeyAlgorithm::Rsa2048).bundle()
+    let mut name = "example.com".to_owned();
+    let mut dns = mock.dns.clone().with_form(ResponseForm::Reencoded);
+    for label in ["h", "g", "f", "e", "d", "c", "b", "a"] {
+        name = format!("{label}.{name}");
+        let zone = MockZone::new(&name, period()).expect("a zone").with_keys([key()]);
+        dns = dns.with_zone(zone).expect("a zone");
+    }
+    let deep = Mock::organisation(&name, dns, KeyAlgorithm::Rsa2048);
+    filled(&deep, compose(&chain(&deep)), 0)
 }
