@@ -4,6 +4,7 @@
 
 mod case;
 mod consistency;
+mod reference;
 mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let cases = Case::all();
     let mut trials = consistency::trials(&cases);
+    trials.extend(reference::trials());
     trials
         .extend(cases.into_iter().map(|case| Trial::test(case.name.clone(), move || check(&case))));
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -132,6 +132,10 @@ impl Node {
             (Change::Tag(tag), _) => self.tag = *tag,
             (Change::PadLength, _) => self.length = Length::Padded,
             (Change::Indefinite, _) => self.length = Length::Indefinite,
+            (Change::Chunk, Contents::Octets(octets)) => {
+                *self =
+                    Self::constructed(self.tag | 0x20, vec![Self::octet_string(octets.clone())]);
+            }
             (Change::Replace(octets), _) => *self = Self::verbatim(octets.0.clone()),
             (Change::Contents(octets), contents) => *contents = Contents::Octets(octets.0.clone()),
             (Change::Append(octets), Contents::Children(children)) => {
@@ -141,7 +145,9 @@ impl Node {
             (Change::Swap(first, second), Contents::Children(children)) => {
                 children.swap(*first, *second);
             }
-            (Change::Remove | Change::Swap(..), _) => panic!("an edit of what is not there"),
+            (Change::Chunk | Change::Remove | Change::Swap(..), _) => {
+                panic!("an edit of what is not there")
+            }
         }
     }
 }
@@ -169,6 +175,8 @@ pub(crate) enum Change {
     Contents(Octets),
     /// These octets after the contents.
     Append(Octets),
+    /// The contents in a chunk of a constructed string.
+    Chunk,
     /// Two children in each other's place.
     Swap(usize, usize),
 }

@@ -136,8 +136,8 @@ fn add_chain(suite: &mut Suite) {
         ),
         (
             "bundle-chain-constructed",
-            "The chain's messages are primitive.",
-            Edit::at(&[1, 5], Change::Tag(0x24)),
+            "The chain's messages are primitive: only the content may be in chunks.",
+            Edit::at(&[1, 5], Change::Chunk),
         ),
         (
             "bundle-chain-padded-length",

@@ -71,6 +71,12 @@ fn add_keys(suite: &mut Suite, whose: Whose) {
             Edit::at(&[1, 1, 1], Change::PadLength),
         ),
         (
+            "key-padded-exponent",
+            "malformed",
+            "The key's numbers are in their shortest form.",
+            Edit::at(&[1, 1, 1], Change::Contents([0, 1, 0, 1].into())),
+        ),
+        (
             "key-negative-exponent",
             "malformed",
             "The key's numbers are positive.",

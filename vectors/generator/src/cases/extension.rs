@@ -2,6 +2,7 @@
 
 use super::base::{MEMBER, ORGANISATION};
 use super::certificate::{MEMBERS, ORGANISATIONS, Whose};
+use crate::der::{Change, Edit};
 use crate::hash::Hash;
 use crate::key::Key;
 use crate::octets::Octets;
@@ -265,6 +266,11 @@ fn add_others(suite: &mut Suite, whose: Whose) {
     push(suite, "extension-twice", shows, "extension-duplicate", again);
     let shows = "A default value is not encoded: extensions that are not critical do not say so.";
     push(suite, "critical-false", shows, "malformed", unknown(Critical::Encoded(0)));
+    let about =
+        (whose.certificate("extension-constructed"), OTHERS, "An extension's value is primitive.");
+    suite.invalid(MEMBER, about, whose.certificate("malformed"), |case| {
+        (whose.of)(case).edit = Some(Edit::at(&[7, 0, 2, 1], Change::Chunk));
+    });
     let shows = "TRUE is 255 in DER, not 1.";
     push(suite, "critical-1", shows, "malformed", unknown(Critical::Encoded(1)));
 }

@@ -206,6 +206,18 @@ fn add_structure(suite: &mut Suite) {
             &[4, 0, 3],
             Change::Remove,
         ),
+        (
+            "cms-version-padded",
+            "The version is in its shortest form.",
+            &[0],
+            Change::Contents([0, 1].into()),
+        ),
+        (
+            "cms-signature-constructed",
+            "A signature is primitive: only the content may be in chunks.",
+            &[4, 0, 5],
+            Change::Chunk,
+        ),
         ("cms-signature-missing", "A signature is required.", &[4, 0, 5], Change::Remove),
         ("cms-signature-bit-string", "A signature is an OCTET STRING.", &[4, 0, 5], Change::Tag(3)),
     ] {
@@ -227,6 +239,11 @@ fn add_structure(suite: &mut Suite) {
             "cms-attribute-values-sequence",
             "An attribute's values are a SET.",
             Edit::at(&[1, 1], Change::Tag(0x30)),
+        ),
+        (
+            "cms-message-digest-constructed",
+            "A message digest is primitive: only the content may be in chunks.",
+            Edit::at(&[1, 1, 0], Change::Chunk),
         ),
         (
             "cms-message-digest-utf8",

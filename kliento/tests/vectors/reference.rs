@@ -1,0 +1,43 @@
+//! The bundles that the JavaScript reference made, one test each.
+
+use std::collections::BTreeMap;
+
+use kliento::{TokenBundle, TokenVerification, TrustAnchor};
+use libtest_mimic::{Failed, Trial};
+use serde::Deserialize;
+
+use crate::folder;
+
+/// An element of `vectors/reference/index.json`.
+#[derive(Deserialize)]
+struct Made {
+    name: String,
+    audience: String,
+    at: String,
+    trust_anchors: Vec<String>,
+    subject: String,
+    claims: BTreeMap<String, String>,
+    signer: String,
+}
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let index = std::fs::read(folder().join("reference/index.json")).expect("an index");
+    let index: Vec<Made> = serde_json::from_slice(&index).expect("an index in JSON");
+    assert_eq!(index.len(), 8, "the reference made eight bundles");
+    let trial = |made: Made| Trial::test(format!("reference-{}", made.name), move || check(&made));
+    index.into_iter().map(trial).collect()
+}
+
+fn check(made: &Made) -> Result<(), Failed> {
+    let octets = std::fs::read(folder().join(format!("reference/{}.bin", made.name)))?;
+    let anchors = made.trust_anchors.iter().map(|anchor| anchor.parse());
+    let anchors: Vec<TrustAnchor> = anchors.collect::<Result<_, _>>()?;
+    let audiences = [made.audience.as_str()];
+    let verification = TokenVerification::new(&audiences, &anchors);
+    let token = TokenBundle::from_bytes(octets)?.verify(&verification, made.at.parse()?)?;
+    let found = (token.subject_id(), token.claims(), token.signer().to_string());
+    if found == (made.subject.clone(), &made.claims, made.signer.clone()) {
+        return Ok(());
+    }
+    Err(format!("found {found:?}").into())
+}
