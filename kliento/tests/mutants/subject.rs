@@ -1,109 +1,62 @@
 //! The valid vectors that mutants are made of, and what each proves.
 
-use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::path::Path;
-use std::sync::RwLock;
 
-use kliento::{Period, Timestamp, TokenBundle, TokenVerification, TrustAnchor};
-use serde::Deserialize;
-use veraid::{SignatureCheck, SignatureVerifier};
+use serde_json::{Value, json};
+
+use crate::case::{Case, Verdict};
+use crate::{folder, verdict};
+
+/// Vectors that hold two proofs on purpose, so that a mutant without the one proves the other.
+const OF_TWO_PROOFS: [&str; 2] = ["chain-longest-signature", "chain-other-signer-beside"];
 
 /// A valid vector.
 pub(crate) struct Subject {
-    pub(crate) name: String,
+    pub(crate) case: Case,
     pub(crate) octets: Vec<u8>,
-    pub(crate) proof: Proof,
-    pub(crate) setting: Setting,
-}
-
-/// What a vector is verified with.
-pub(crate) struct Setting {
-    audience: String,
-    at: Timestamp,
-    trust_anchors: Vec<TrustAnchor>,
-}
-
-/// All that a verification tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Proof {
-    /// Who says what to whom.
-    pub(crate) says: String,
-    period: Period,
-}
-
-/// A line of the index of the reference's bundles.
-#[derive(Deserialize)]
-struct Case {
-    name: String,
-    audience: String,
-    at: String,
-    trust_anchors: Vec<String>,
-    subject: String,
-    claims: BTreeMap<String, String>,
-    signer: String,
+    pub(crate) proof: Verdict,
 }
 
 impl Subject {
+    /// The valid vectors, our own and the reference's.
     pub(crate) fn all() -> Vec<Self> {
-        let cases: Vec<Case> =
-            serde_json::from_slice(&file("reference/index.json")).expect("an index in JSON");
-        cases.into_iter().map(Self::of).collect()
+        let own = Case::all().into_iter().filter(|case| case.expect == "valid");
+        let own = own.filter(|case| !OF_TWO_PROOFS.contains(&case.name.as_str()));
+        own.chain(reference()).map(Self::of).collect()
     }
 
     fn of(case: Case) -> Self {
-        let octets = file(&format!("reference/{}.bin", case.name));
-        let anchor = |text: &String| text.parse().expect("a DS record");
-        let setting = Setting {
-            audience: case.audience,
-            at: case.at.parse().expect("an instant"),
-            trust_anchors: case.trust_anchors.iter().map(anchor).collect(),
-        };
-        let proof = setting.verify(&octets, &KnownSignatures::default());
-        let proof = proof.expect("the vector is valid");
-        let expected = format!("{} {:?} {}", case.subject, case.claims, case.signer);
-        assert!(proof.says.starts_with(&expected), "{}: {proof:?}", case.name);
-        Self { name: case.name, octets, proof, setting }
-    }
-}
-
-impl Setting {
-    /// What the octets prove.
-    pub(crate) fn verify(
-        &self,
-        octets: &[u8],
-        known: &KnownSignatures,
-    ) -> Result<Proof, kliento::Error> {
-        let audiences = [self.audience.as_str()];
-        let verification =
-            TokenVerification::new(&audiences, &self.trust_anchors).with_verifier(known);
-        let token = TokenBundle::from_bytes(octets.to_vec())?.verify(&verification, self.at)?;
-        let (id, claims, signer) = (token.subject_id(), token.claims(), token.signer());
-        let says = format!("{id} {claims:?} {signer} {}", token.audience());
-        Ok(Proof { says, period: token.period() })
-    }
-}
-
-/// Remembers the signatures that verified: most of a mutant's are its original's.
-#[derive(Default)]
-pub(crate) struct KnownSignatures(RwLock<HashSet<[u8; 32]>>);
-
-impl SignatureVerifier for KnownSignatures {
-    fn is_valid(&self, check: &SignatureCheck<'_>) -> bool {
-        let fingerprint = check.fingerprint();
-        if self.0.read().expect("nobody panicked").contains(&fingerprint) {
-            return true;
+        let octets = fs::read(folder().join(&case.file)).expect("the vector's file");
+        let mut subject = Self { proof: case.verdict(), octets, case };
+        let proof = subject.verify(&subject.octets).expect("the vector is valid");
+        // The reference's index does not say when its bundles are valid.
+        if subject.proof.valid_from.is_none() {
+            subject.proof.valid_from.clone_from(&proof.valid_from);
+            subject.proof.valid_until.clone_from(&proof.valid_until);
         }
-        let is_valid = check.verify();
-        if is_valid {
-            self.0.write().expect("nobody panicked").insert(fingerprint);
-        }
-        is_valid
+        assert_eq!(proof, subject.proof, "{}", subject.case.name);
+        subject
+    }
+
+    /// What the octets prove under the vector's circumstances, or `None` if they are refused.
+    pub(crate) fn verify(&self, octets: &[u8]) -> Option<Verdict> {
+        let (verdict, _) = verdict::of(&self.case, octets.to_vec()).expect("circumstances");
+        (verdict.expect == "valid").then_some(verdict)
     }
 }
 
-/// A file of `vectors/`.
-pub(crate) fn file(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors").join(name);
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+/// The cases of the reference's bundles, in the words of our index.
+fn reference() -> Vec<Case> {
+    let index = fs::read(folder().join("reference/index.json")).expect("the reference's index");
+    let index: Vec<Value> = serde_json::from_slice(&index).expect("an index in JSON");
+    let case = |line: Value| {
+        let file = format!("reference/{}.bin", line["name"].as_str().expect("a name"));
+        serde_json::from_value(json!({
+            "name": format!("reference {}", line["name"]), "kind": "token-bundle", "file": file,
+            "shows": line["reason"], "rule": "", "expect": "valid", "at": line["at"],
+            "audience": line["audience"], "trust_anchors": line["trust_anchors"],
+            "subject": line["subject"], "signer": line["signer"], "claims": line["claims"],
+        }))
+    };
+    index.into_iter().map(|line| case(line).expect("a case")).collect()
 }
