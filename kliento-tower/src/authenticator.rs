@@ -1,0 +1,160 @@
+//! Finds out who presented a bundle: from the cache at best, by a verification at worst.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use kliento::{SERVICE, Timestamp, TokenBundle, TokenVerification};
+
+use crate::cache::BundleKey;
+use crate::credentials::{is_list, parameter};
+use crate::flights::{Flights, Verdict};
+use crate::gate::Gate;
+use crate::{
+    BundleCache, Clock, Rejection, SignatureMemo, SystemClock, TrustAnchorError, TrustAnchorStore,
+    TrustAnchors, WorkloadIdentity,
+};
+
+/// All that decides whether a bundle holds, and what is known already. It knows nothing of Tower.
+pub(crate) struct Authenticator {
+    pub(crate) audiences: Vec<String>,
+    pub(crate) max_validity: Duration,
+    pub(crate) min_modulus_bits: usize,
+    pub(crate) trust_anchors: Arc<dyn TrustAnchorStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cache: BundleCache,
+    pub(crate) memo: SignatureMemo,
+    pub(crate) gate: Gate,
+    /// A digest of what the layer asks of bundles.
+    context: [u8; 32],
+    flights: Flights,
+}
+
+/// A bundle that is not known yet.
+pub(crate) struct Unknown {
+    credentials: HeaderValue,
+    /// From which anchors it would be verified, if that can be told without waiting.
+    looked_up: Option<(TrustAnchors, BundleKey)>,
+}
+
+impl Authenticator {
+    pub(crate) fn new(audience: String) -> Self {
+        let mut authenticator = Self {
+            audiences: vec![audience],
+            max_validity: TokenVerification::DEFAULT_MAX_VALIDITY,
+            min_modulus_bits: 2048,
+            trust_anchors: Arc::new(TrustAnchors::iana()),
+            clock: Arc::new(SystemClock),
+            cache: BundleCache::default(),
+            memo: SignatureMemo::default(),
+            gate: Gate::new(Gate::default_concurrency(), Gate::DEFAULT_QUEUE),
+            context: [0; 32],
+            flights: Flights::default(),
+        };
+        authenticator.configure();
+        authenticator
+    }
+
+    /// To be called after each change of what is asked of bundles.
+    pub(crate) fn configure(&mut self) {
+        let mut context = blake3::Hasher::new_derive_key("kliento-tower, verified bundles, 1");
+        context.update(&self.max_validity.as_nanos().to_be_bytes());
+        context.update(&self.min_modulus_bits.to_be_bytes());
+        for text in self.audiences.iter().map(String::as_str).chain([SERVICE]) {
+            // The lengths make the parts unambiguous.
+            context.update(&text.len().to_be_bytes()).update(text.as_bytes());
+        }
+        self.context = context.finalize().into();
+    }
+
+    /// Tells without waiting who presented these credentials, if they are known.
+    pub(crate) fn recall(&self, credentials: &HeaderValue) -> Result<Verdict, Unknown> {
+        let unknown = |looked_up| Unknown { credentials: credentials.clone(), looked_up };
+        let anchors = self.trust_anchors.current().ok_or_else(|| unknown(None))?;
+        let Some(now) = self.clock.now() else { return Ok(Err(Rejection::Clock)) };
+        let key = self.key(credentials, &anchors);
+        // What no longer can be verified is not remembered either.
+        let known = self.cache.get(&key, now).filter(|_| !anchors.as_slice().is_empty());
+        known.map(Ok).ok_or_else(|| unknown(Some((anchors, key))))
+    }
+
+    /// Finds out who presented a bundle, once for all requests that carry it at the same time.
+    pub(crate) async fn find_out(&self, unknown: &Unknown) -> Verdict {
+        let credentials = &unknown.credentials;
+        if is_list(credentials.as_bytes()) {
+            return Err(Rejection::SeveralCredentials);
+        }
+        let (anchors, key) = if let Some((anchors, key)) = &unknown.looked_up {
+            (anchors.clone(), *key)
+        } else {
+            let anchors = self.trust_anchors.snapshot().await?;
+            let key = self.key(credentials, &anchors);
+            (anchors, key)
+        };
+        if anchors.as_slice().is_empty() {
+            return Err(TrustAnchorError::new("the set is empty").into());
+        }
+        self.flights.join(key, || self.verify(key, credentials, &anchors)).await
+    }
+
+    /// Waits for a turn, and verifies.
+    async fn verify(
+        &self,
+        key: BundleKey,
+        credentials: &HeaderValue,
+        anchors: &TrustAnchors,
+    ) -> Verdict {
+        let _turn = self.gate.enter().await?;
+        let now = self.clock.now().ok_or(Rejection::Clock)?;
+        if let Some(known) = self.cache.get(&key, now) {
+            return Ok(known);
+        }
+        let identity = self.verify_now(credentials, anchors, now)?;
+        self.cache.insert(key, identity.clone(), now);
+        Ok(identity)
+    }
+
+    fn verify_now(
+        &self,
+        credentials: &HeaderValue,
+        anchors: &TrustAnchors,
+        now: Timestamp,
+    ) -> Verdict {
+        #[cfg(feature = "metrics")]
+        metrics::counter!("kliento_verifications_total").increment(1);
+        let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();
+        let learner = self.memo.learner();
+        let verification = TokenVerification::new(&audiences, anchors.as_slice())
+            .with_max_validity(self.max_validity)
+            .with_min_modulus_bits(self.min_modulus_bits)
+            .with_verifier(&learner);
+        let bundle = TokenBundle::from_authorization(credentials)?;
+        let token = bundle.verify(&verification, now)?;
+        learner.share();
+        Ok(WorkloadIdentity::new(token))
+    }
+
+    /// A digest of the credentials, keyed by all else that the verdict follows from but the time.
+    fn key(&self, credentials: &HeaderValue, anchors: &TrustAnchors) -> BundleKey {
+        let context = blake3::keyed_hash(&self.context, anchors.generation());
+        blake3::keyed_hash(context.as_bytes(), parameter(credentials.as_bytes())).into()
+    }
+}
+
+/// The same configuration and memory, with nobody waiting.
+impl Clone for Authenticator {
+    fn clone(&self) -> Self {
+        Self {
+            audiences: self.audiences.clone(),
+            max_validity: self.max_validity,
+            min_modulus_bits: self.min_modulus_bits,
+            trust_anchors: Arc::clone(&self.trust_anchors),
+            clock: Arc::clone(&self.clock),
+            cache: self.cache.clone(),
+            memo: self.memo.clone(),
+            gate: self.gate.clone(),
+            context: self.context,
+            flights: Flights::default(),
+        }
+    }
+}

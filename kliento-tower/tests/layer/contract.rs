@@ -1,0 +1,88 @@
+//! The contract of Tower's services: readiness, clones, cancellation, errors.
+
+use std::pin::pin;
+use std::task::Poll;
+
+use http::{Request, Response};
+use kliento_tower::KlientoAuth;
+use tower::{Layer as _, Service as _, ServiceExt as _};
+use tower_test::mock;
+
+use crate::bundle::{authorization, layer, request};
+
+type Mock = mock::Mock<Request<String>, Response<String>>;
+type Handle = mock::Handle<Request<String>, Response<String>>;
+
+fn layered() -> (KlientoAuth<Mock>, Handle) {
+    let (service, handle) = mock::pair();
+    (layer().layer(service), handle)
+}
+
+#[tokio::test]
+async fn it_is_ready_when_the_service_is() {
+    let (mut service, mut handle) = layered();
+    handle.allow(0);
+    {
+        let mut ready = pin!(service.ready());
+        assert!(futures_util::poll!(&mut ready).is_pending());
+        handle.allow(1);
+        assert!(matches!(futures_util::poll!(&mut ready), Poll::Ready(Ok(_))));
+    }
+}
+
+#[tokio::test]
+async fn the_polled_instance_is_the_one_called() {
+    let (mut service, mut handle) = layered();
+    // `Mock` panics if it is called without having been polled. First unknown, then known.
+    for _ in 0..3 {
+        let ready = service.ready().await.unwrap();
+        let response = ready.call(request(&[&authorization()]));
+        let answer = async {
+            let (request, responder) = handle.next_request().await.unwrap();
+            assert!(request.headers()["authorization"].is_sensitive());
+            responder.send_response(Response::new(String::new()));
+        };
+        let (response, ()) = tokio::join!(response, answer);
+        response.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_gives_its_place_back() {
+    let (service, handle) = mock::pair::<Request<String>, Response<String>>();
+    let limited = tower::limit::ConcurrencyLimit::new(service, 1);
+    let mut refused = layer().layer(limited);
+    let mut other = refused.clone();
+    let response = refused.ready().await.unwrap().call(request(&[]));
+    assert_eq!(response.await.unwrap().status(), 401);
+    let mut ready = pin!(other.ready());
+    assert!(futures_util::poll!(&mut ready).is_ready());
+    drop(handle);
+}
+
+#[tokio::test]
+async fn the_services_errors_pass() {
+    let (mut service, mut handle) = layered();
+    let response = service.ready().await.unwrap().call(request(&[&authorization()]));
+    let answer = async {
+        handle.next_request().await.unwrap().1.send_error("out of paper");
+    };
+    let (response, ()) = tokio::join!(response, answer);
+    assert_eq!(response.err().unwrap().to_string(), "out of paper");
+    handle.send_error("broken");
+    assert_eq!(service.ready().await.err().unwrap().to_string(), "broken");
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_does_not_take_others_along() {
+    let (mut service, mut handle) = layered();
+    let mut clone = service.clone();
+    let given_up = service.ready().await.unwrap().call(request(&[&authorization()]));
+    drop(given_up);
+    let response = clone.ready().await.unwrap().call(request(&[&authorization()]));
+    let answer = async {
+        handle.next_request().await.unwrap().1.send_response(Response::new(String::new()));
+    };
+    let (response, ()) = tokio::join!(response, answer);
+    assert_eq!(response.unwrap().status(), 200);
+}

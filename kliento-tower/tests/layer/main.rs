@@ -1,0 +1,14 @@
+//! The layer as its users see it: requests in, responses out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may end by a panic"
+)]
+
+mod bundle;
+mod contract;
+mod refusals;
+mod verification;
