@@ -23,9 +23,12 @@ pub struct Bundle {
     pub octets: Vec<u8>,
     /// The value of an `Authorization` header.
     pub header: String,
-    audience: String,
-    at: Timestamp,
-    trust_anchors: Vec<TrustAnchor>,
+    /// For whom its token is.
+    pub audience: String,
+    /// When it is verified.
+    pub at: Timestamp,
+    /// What it is verified from.
+    pub trust_anchors: Vec<TrustAnchor>,
     service: ObjectIdentifier,
 }
 

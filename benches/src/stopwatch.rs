@@ -28,6 +28,28 @@ impl Medians {
         Self { first: median(firsts), second: median(seconds) }
     }
 
+    /// As [`Self::alternate`], where each run of the first needs something that is made untimed.
+    pub fn alternate_prepared<T>(
+        rounds: usize,
+        mut prepare: impl FnMut() -> T,
+        mut first: impl FnMut(&mut T),
+        second: impl Fn(),
+    ) -> Self {
+        let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+        for round in 0..rounds {
+            // What is prepared is dropped untimed too.
+            let mut prepared = prepare();
+            if round % 2 == 0 {
+                firsts.push(time(|| first(&mut prepared)));
+                seconds.push(time(&second));
+            } else {
+                seconds.push(time(&second));
+                firsts.push(time(|| first(&mut prepared)));
+            }
+        }
+        Self { first: median(firsts), second: median(seconds) }
+    }
+
     /// How many times the second the first takes.
     #[must_use]
     pub fn ratio(&self) -> f64 {
@@ -41,7 +63,7 @@ pub fn rounds(wanted: usize) -> usize {
     if std::env::args().any(|argument| argument == "--bench") { wanted } else { 3 }
 }
 
-fn time(operation: impl Fn()) -> Duration {
+fn time(operation: impl FnOnce()) -> Duration {
     let start = Instant::now();
     operation();
     start.elapsed()

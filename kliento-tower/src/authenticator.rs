@@ -137,8 +137,21 @@ impl Authenticator {
     /// A digest of the credentials, keyed by all else that the verdict follows from but the time.
     fn key(&self, credentials: &HeaderValue, anchors: &TrustAnchors) -> BundleKey {
         let context = blake3::keyed_hash(&self.context, anchors.generation());
-        blake3::keyed_hash(context.as_bytes(), parameter(credentials.as_bytes())).into()
+        digest(context.as_bytes(), parameter(credentials.as_bytes()))
     }
+}
+
+/// A keyed digest of a part of a header's value.
+///
+/// BLAKE3 takes 8 chunks of 1 KiB at a time, but the rest one by one: a typical bundle is digested
+/// in half the time with zeros after it. They add no collisions, for no value has any.
+fn digest(key: &[u8; 32], text: &[u8]) -> [u8; 32] {
+    const WIDTH: usize = 4 * 1024;
+    let length = text.len().next_multiple_of(WIDTH);
+    let mut padded = Vec::with_capacity(length);
+    padded.extend_from_slice(text);
+    padded.resize(length, 0);
+    blake3::keyed_hash(key, &padded).into()
 }
 
 /// The same configuration and memory, with nobody waiting.

@@ -1,9 +1,9 @@
 //! The signatures that were verified, so that what bundles of an organisation share is checked once.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use veraid::{SignatureCheck, SignatureVerifier};
 
 type Fingerprint = [u8; 32];
@@ -21,23 +21,22 @@ type Fingerprint = [u8; 32];
 /// let layer = KlientoAuthLayer::new("https://api.example.com").with_signature_memo(memo);
 /// ```
 #[derive(Clone)]
-pub struct SignatureMemo(Cache<Fingerprint, ()>);
+pub struct SignatureMemo(Arc<Cache<Fingerprint, ()>>);
 
 impl SignatureMemo {
     /// How many signatures a layer remembers by default: 10,000, in about 2 MB.
-    pub const DEFAULT_SIGNATURES: u64 = 10_000;
+    pub const DEFAULT_SIGNATURES: usize = 10_000;
 
     /// A memo of at most about so many signatures; 0 remembers none.
     #[must_use]
-    pub fn new(signatures: u64) -> Self {
-        Self(Cache::new(signatures))
+    pub fn new(signatures: usize) -> Self {
+        Self(Arc::new(Cache::new(signatures)))
     }
 
     /// How many signatures are remembered, about.
     #[must_use]
-    pub fn len(&self) -> u64 {
-        self.0.run_pending_tasks();
-        self.0.entry_count()
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether no signature is remembered.
@@ -60,7 +59,7 @@ impl Default for SignatureMemo {
 
 impl fmt::Debug for SignatureMemo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignatureMemo").field("len", &self.0.entry_count()).finish_non_exhaustive()
+        f.debug_struct("SignatureMemo").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
