@@ -10,6 +10,7 @@ use crate::cache::BundleKey;
 use crate::credentials::{is_list, parameter};
 use crate::flights::{Flights, Verdict};
 use crate::gate::Gate;
+use crate::observation::CacheUse;
 use crate::{
     BundleCache, Clock, Rejection, SignatureMemo, SystemClock, TrustAnchorError, TrustAnchorStore,
     TrustAnchors, WorkloadIdentity,
@@ -71,55 +72,74 @@ impl Authenticator {
     pub(crate) fn recall(&self, credentials: &HeaderValue) -> Result<Verdict, Unknown> {
         let unknown = |looked_up| Unknown { credentials: credentials.clone(), looked_up };
         let anchors = self.trust_anchors.current().ok_or_else(|| unknown(None))?;
-        let Some(now) = self.clock.now() else { return Ok(Err(Rejection::Clock)) };
-        let key = self.key(credentials, &anchors);
-        // What no longer can be verified is not remembered either.
-        let known = self.cache.get(&key, now).filter(|_| !anchors.as_slice().is_empty());
-        known.map(Ok).ok_or_else(|| unknown(Some((anchors, key))))
+        self.recall_from(credentials, anchors).map_err(|looked_up| unknown(Some(looked_up)))
     }
 
     /// Finds out who presented a bundle, once for all requests that carry it at the same time.
-    pub(crate) async fn find_out(&self, unknown: &Unknown) -> Verdict {
-        let credentials = &unknown.credentials;
+    ///
+    /// Tells too whether it was known after all: not all stores tell their anchors without waiting.
+    pub(crate) async fn find_out(&self, unknown: Unknown) -> (Verdict, CacheUse) {
+        let Unknown { credentials, looked_up } = unknown;
         if is_list(credentials.as_bytes()) {
-            return Err(Rejection::SeveralCredentials);
+            return (Err(Rejection::SeveralCredentials), CacheUse::None);
         }
-        let (anchors, key) = if let Some((anchors, key)) = &unknown.looked_up {
-            (anchors.clone(), *key)
-        } else {
-            let anchors = self.trust_anchors.snapshot().await?;
-            let key = self.key(credentials, &anchors);
-            (anchors, key)
+        let looked_up = match looked_up {
+            Some(looked_up) => looked_up,
+            None => match self.recall_waiting(&credentials).await {
+                Ok(verdict) => {
+                    let cache = CacheUse::of_recalled(&verdict);
+                    return (verdict, cache);
+                }
+                Err(looked_up) => looked_up,
+            },
         };
-        if anchors.as_slice().is_empty() {
-            return Err(TrustAnchorError::new("the set is empty").into());
-        }
-        self.flights.join(key, || self.verify(key, credentials, &anchors)).await
+        let (anchors, key) = looked_up;
+        let verdict = self.flights.join(key, || self.verify(key, &credentials, &anchors)).await;
+        (verdict, CacheUse::Miss)
     }
 
-    /// Waits for a turn, and verifies.
+    async fn recall_waiting(
+        &self,
+        credentials: &HeaderValue,
+    ) -> Result<Verdict, (TrustAnchors, BundleKey)> {
+        match self.trust_anchors.snapshot().await {
+            Ok(anchors) => self.recall_from(credentials, anchors),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    fn recall_from(
+        &self,
+        credentials: &HeaderValue,
+        anchors: TrustAnchors,
+    ) -> Result<Verdict, (TrustAnchors, BundleKey)> {
+        if anchors.as_slice().is_empty() {
+            return Ok(Err(TrustAnchorError::new("the set is empty").into()));
+        }
+        let Some(now) = self.clock.now() else { return Ok(Err(Rejection::Clock)) };
+        let key = self.key(credentials, &anchors);
+        self.cache.get(&key, now).map(Ok).ok_or((anchors, key))
+    }
+
+    /// Waits for a turn, and verifies. What can't be read waits for none.
     async fn verify(
         &self,
         key: BundleKey,
         credentials: &HeaderValue,
         anchors: &TrustAnchors,
     ) -> Verdict {
+        let bundle = TokenBundle::from_authorization(credentials)?;
         let _turn = self.gate.enter().await?;
         let now = self.clock.now().ok_or(Rejection::Clock)?;
         if let Some(known) = self.cache.get(&key, now) {
             return Ok(known);
         }
-        let identity = self.verify_now(credentials, anchors, now)?;
+        let identity = self.verify_now(&bundle, anchors, now)?;
         self.cache.insert(key, identity.clone(), now);
         Ok(identity)
     }
 
-    fn verify_now(
-        &self,
-        credentials: &HeaderValue,
-        anchors: &TrustAnchors,
-        now: Timestamp,
-    ) -> Verdict {
+    fn verify_now(&self, bundle: &TokenBundle, anchors: &TrustAnchors, now: Timestamp) -> Verdict {
         #[cfg(feature = "metrics")]
         metrics::counter!("kliento_verifications_total").increment(1);
         let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();
@@ -128,7 +148,6 @@ impl Authenticator {
             .with_max_validity(self.max_validity)
             .with_min_modulus_bits(self.min_modulus_bits)
             .with_verifier(&learner);
-        let bundle = TokenBundle::from_authorization(credentials)?;
         let token = bundle.verify(&verification, now)?;
         learner.share();
         Ok(WorkloadIdentity::new(token))

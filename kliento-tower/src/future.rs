@@ -14,7 +14,7 @@ use tracing::Span;
 use crate::authenticator::Unknown;
 use crate::flights::Verdict;
 use crate::layer::Shared;
-use crate::observation::Observation;
+use crate::observation::{CacheUse, Observation};
 use crate::service::ResponseBody;
 
 pin_project! {
@@ -37,7 +37,7 @@ pin_project! {
     }
 }
 
-type Verifying = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+type Verifying = Pin<Box<dyn Future<Output = (Verdict, CacheUse)> + Send>>;
 
 /// What follows the verdict.
 struct Next<S, B> {
@@ -64,7 +64,7 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
         observation: Observation,
     ) -> Self {
         let verifier = Arc::clone(&shared);
-        let verdict = Box::pin(async move { verifier.authenticator.find_out(&unknown).await });
+        let verdict = Box::pin(async move { verifier.authenticator.find_out(unknown).await });
         let next = Some(Next { shared, service, request, observation });
         Self { state: State::Verifying { verdict, next } }
     }
@@ -81,8 +81,9 @@ where
         loop {
             match state.as_mut().project() {
                 StateProjection::Verifying { verdict, next } => {
-                    let verdict = ready!(verdict.as_mut().poll(context));
-                    let Some(next) = next.take() else { return Poll::Pending };
+                    let (verdict, cache) = ready!(verdict.as_mut().poll(context));
+                    let Some(mut next) = next.take() else { return Poll::Pending };
+                    next.observation.cache = cache;
                     state.set(next.follow(verdict));
                 }
                 StateProjection::Called { future, span } => {

@@ -47,6 +47,10 @@ impl Observation {
 }
 
 impl CacheUse {
+    pub(crate) const fn of_recalled(verdict: &Verdict) -> Self {
+        if verdict.is_ok() { Self::Hit } else { Self::None }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::None => "none",

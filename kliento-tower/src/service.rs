@@ -73,7 +73,6 @@ where
                 }
             }
             FirstLook::Unknown(unknown) => {
-                observation.cache = CacheUse::Miss;
                 let clone = self.inner.clone();
                 // The instance that was polled is the one to call.
                 let ready = mem::replace(&mut self.inner, clone);
@@ -91,7 +90,10 @@ impl Shared {
             Err(rejection) => return FirstLook::Decided(Err(rejection), CacheUse::None),
         };
         match self.authenticator.recall(credentials) {
-            Ok(verdict) => FirstLook::Decided(verdict, CacheUse::Hit),
+            Ok(verdict) => {
+                let cache = CacheUse::of_recalled(&verdict);
+                FirstLook::Decided(verdict, cache)
+            }
             Err(unknown) => FirstLook::Unknown(unknown),
         }
     }
