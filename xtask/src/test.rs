@@ -10,6 +10,10 @@ use crate::{advisories, interop, msrv, packages, tidy, vectors};
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_HACK: &str = "0.6.46";
 
+/// What others depend on, with whichever features.
+const LIBRARIES: [&str; 6] =
+    ["--package", "veraid", "--package", "kliento", "--package", "kliento-tower"];
+
 /// Runs all checks and tests, and stops at the first that fails.
 pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
     checks()?;
@@ -54,7 +58,8 @@ fn tests(count: &mut Count) -> Result<(), Failure> {
     vectors::check()?;
     let mut all = cargo(&["test", "--workspace", "--all-features"]);
     run_tests("tests with all features", &mut all, count)?;
-    let mut plain = cargo(&["test", "--package", "veraid", "--package", "kliento"]);
+    let mut plain = cargo(&["test"]);
+    plain.args(LIBRARIES);
     run_tests("tests with default features", &mut plain, count)
 }
 
@@ -83,6 +88,6 @@ fn documentation() -> Command {
 
 fn feature_sets() -> Command {
     let mut command = cargo(&["hack", "clippy", "--feature-powerset"]);
-    command.args(["--package", "veraid", "--package", "kliento", "--", "-D", "warnings"]);
+    command.args(["--depth", "2"]).args(LIBRARIES).args(["--", "-D", "warnings"]);
     command
 }
