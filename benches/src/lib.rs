@@ -1,8 +1,6 @@
-//! What verification costs: the bundles that are measured, and their bare signature checks.
+//! What verification and the layer cost: bundles to measure, and what they are measured beside.
 //!
-//! `cargo bench --package benches --bench ratio` prints how much dearer the verification of a
-//! bundle is than the sum of its signature checks, measured alternately in one run;
-//! `--bench verification` prints absolute figures.
+//! The benchmarks and what each tells are listed in `README.md`.
 #![allow(
     clippy::missing_panics_doc,
     clippy::panic,
@@ -12,13 +10,21 @@
 )]
 
 mod bundle;
+mod caller;
+mod chart;
 mod checks;
+mod comparison;
 mod dear;
 mod der;
 mod mock;
+mod organisation;
 mod stopwatch;
 
 pub use bundle::Bundle;
+pub use caller::{Answer, Caller, Echo};
+pub use chart::chart;
 pub use checks::Checks;
+pub use comparison::{Comparison, Target};
 pub use dear::{DearBundle, bundle_of_instants};
-pub use stopwatch::{Medians, rounds};
+pub use organisation::{Organisation, Signer};
+pub use stopwatch::{Medians, medians, ratio, rounds, time};

@@ -8,7 +8,7 @@ use veraid::{KeyAlgorithm, Period};
 use crate::Bundle;
 
 /// For whom all tokens are.
-const AUDIENCE: &str = "https://api.example.com";
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
 /// An organisation, its DNS, and a member who signs.
 #[derive(Clone)]

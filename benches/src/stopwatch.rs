@@ -1,4 +1,4 @@
-//! Two operations, timed in turn.
+//! Operations, timed in turn.
 
 use std::time::{Duration, Instant};
 
@@ -14,59 +14,57 @@ pub struct Medians {
 impl Medians {
     /// Times two operations in turn, so that what disturbs the machine disturbs both.
     pub fn alternate(rounds: usize, first: impl Fn(), second: impl Fn()) -> Self {
-        let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
-        for round in 0..rounds {
-            // Who goes first changes too: the other finds the caches as they were left.
-            if round % 2 == 0 {
-                firsts.push(time(&first));
-                seconds.push(time(&second));
-            } else {
-                seconds.push(time(&second));
-                firsts.push(time(&first));
-            }
-        }
-        Self { first: median(firsts), second: median(seconds) }
-    }
-
-    /// As [`Self::alternate`], where each run of the first needs something that is made untimed.
-    pub fn alternate_prepared<T>(
-        rounds: usize,
-        mut prepare: impl FnMut() -> T,
-        mut first: impl FnMut(&mut T),
-        second: impl Fn(),
-    ) -> Self {
-        let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
-        for round in 0..rounds {
-            // What is prepared is dropped untimed too.
-            let mut prepared = prepare();
-            if round % 2 == 0 {
-                firsts.push(time(|| first(&mut prepared)));
-                seconds.push(time(&second));
-            } else {
-                seconds.push(time(&second));
-                firsts.push(time(|| first(&mut prepared)));
-            }
-        }
-        Self { first: median(firsts), second: median(seconds) }
+        let [first, second] = medians(rounds, &mut [&mut || time(&first), &mut || time(&second)]);
+        Self { first, second }
     }
 
     /// How many times the second the first takes.
     #[must_use]
     pub fn ratio(&self) -> f64 {
-        self.first.as_secs_f64() / self.second.as_secs_f64()
+        ratio(self.first, self.second)
     }
+}
+
+/// Has each of several operations time itself, in turn, and gives the median of each.
+///
+/// What an operation does before and after it looks at the clock, such as to prepare what it needs
+/// and to drop what it made, does not count.
+pub fn medians<const N: usize>(
+    rounds: usize,
+    operations: &mut [&mut dyn FnMut() -> Duration; N],
+) -> [Duration; N] {
+    let mut times = [const { Vec::new() }; N];
+    for round in 0..rounds {
+        for place in 0..N {
+            // Who goes first changes, and so does who follows whom: the next one finds the
+            // processor's caches as they were left.
+            let turn = if round % 2 == 0 { place } else { N - 1 - place };
+            let turn = (turn + round / 2) % N;
+            times[turn].push(operations[turn]());
+        }
+    }
+    times.map(median)
+}
+
+/// How long an operation takes.
+pub fn time<T>(operation: impl FnOnce() -> T) -> Duration {
+    let start = Instant::now();
+    let made = operation();
+    let elapsed = start.elapsed();
+    drop(made);
+    elapsed
+}
+
+/// How many times the second the first is.
+#[must_use]
+pub fn ratio(first: Duration, second: Duration) -> f64 {
+    first.as_secs_f64() / second.as_secs_f64()
 }
 
 /// How often to measure: few times unless `cargo bench` asks, for tests only want to see it run.
 #[must_use]
 pub fn rounds(wanted: usize) -> usize {
     if std::env::args().any(|argument| argument == "--bench") { wanted } else { 3 }
-}
-
-fn time(operation: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    operation();
-    start.elapsed()
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

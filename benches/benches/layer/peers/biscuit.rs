@@ -1,0 +1,51 @@
+//! A biscuit that says the same, verified and authorised by `biscuit-auth`.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use biscuit_auth::macros::{authorizer, biscuit};
+use biscuit_auth::{AuthorizerLimits, Biscuit, KeyPair, PublicKey};
+
+use super::{AUDIENCE, PERMISSION, SUBJECT, expiry};
+
+pub(super) struct Token {
+    text: String,
+    key: PublicKey,
+}
+
+impl Token {
+    pub(super) fn new() -> Self {
+        let pair = KeyPair::new();
+        let expiry = expiry();
+        let builder = biscuit!(
+            r#"
+            subject({SUBJECT});
+            audience({AUDIENCE});
+            permission({PERMISSION});
+            check if time($time), $time <= {expiry};
+            "#
+        );
+        let token = builder.build(&pair).expect("a token");
+        Self { text: token.to_base64().expect("an encoding"), key: pair.public() }
+    }
+
+    /// Who presents the token.
+    pub(super) fn authorize(&self) -> String {
+        let token = Biscuit::from_base64(black_box(&self.text), self.key).expect("it is valid");
+        let rules = authorizer!(
+            r#"
+            allow if audience({AUDIENCE}), permission({PERMISSION});
+            "#
+        );
+        let mut authorizer = rules.time().set_limits(patient()).build(&token).expect("rules");
+        authorizer.authorize().expect("it is allowed");
+        let query = "data($subject) <- subject($subject)";
+        let (subject,) = authorizer.query_exactly_one(query).expect("one subject");
+        subject
+    }
+}
+
+/// By default it gives up after a millisecond, which passes on a machine that is busy.
+fn patient() -> AuthorizerLimits {
+    AuthorizerLimits { max_time: Duration::from_secs(1), ..AuthorizerLimits::default() }
+}
