@@ -1,0 +1,39 @@
+//! The client's command, against the server's.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use crate::reference;
+use crate::server::ServerCommand;
+
+fn ask(server: &ServerCommand, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
+    command.args(["--server", &server.url]).args(arguments).output().unwrap()
+}
+
+#[test]
+fn it_prints_who_the_server_says_it_is() {
+    let server = ServerCommand::start();
+    let directory = tempfile::tempdir().unwrap();
+    let header = directory.path().join("header");
+    let value = reference::bundle("member-user").to_authorization();
+    fs::write(&header, format!("{value}\n")).unwrap();
+    for file in [reference::file("member-user"), header] {
+        let output = ask(&server, &["--bundle", file.to_str().unwrap()]);
+        let printed = "alice@example.com, signed by the member, until 2026-11-22T18:58:00Z\n  \
+                       permission: read-only\n";
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), printed);
+        assert!(output.status.success());
+    }
+}
+
+#[test]
+fn it_says_why_it_is_refused() {
+    let server = ServerCommand::start();
+    let output = ask(&server, &["--watch"]);
+    let printed = "error: the server refuses: Unauthenticated: Kliento credentials are required \
+                   (credentials_missing)\n";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), printed);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+}

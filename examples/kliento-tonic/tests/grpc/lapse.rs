@@ -1,0 +1,111 @@
+//! Streams end when what proves the caller lapses, by the server's clock.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use kliento::Timestamp;
+use kliento_tonic::Credentials;
+use kliento_tonic::v1::identity_client::IdentityClient;
+use kliento_tonic::v1::{Caller, Statement, WatchRequest, WhoAmIRequest};
+use kliento_tower::Clock;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic::{Code, Status, Streaming};
+
+use crate::reference::{self, INSTANT};
+use crate::server::{connect_to, layer};
+
+/// A clock that the test sets.
+struct TestClock(Mutex<Option<Timestamp>>);
+
+impl TestClock {
+    fn set(&self, now: Option<Timestamp>) {
+        *self.0.lock().unwrap() = now;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Option<Timestamp> {
+        *self.0.lock().unwrap()
+    }
+}
+
+type Client = IdentityClient<InterceptedService<Channel, Credentials>>;
+
+async fn client() -> (Client, Arc<TestClock>) {
+    let clock = Arc::new(TestClock(Mutex::new(INSTANT.parse().ok())));
+    let channel = connect_to(layer(clock.clone()), clock.clone()).await;
+    (IdentityClient::with_interceptor(channel, reference::alice()), clock)
+}
+
+/// The last instant at which a caller is proven, and the next one.
+fn last_and_next(caller: &Caller) -> (Option<Timestamp>, Option<Timestamp>) {
+    let last: Timestamp = caller.valid_until.parse().unwrap();
+    (Some(last), Some(last.saturating_add(Duration::from_millis(1))))
+}
+
+async fn next(callers: &mut Streaming<Caller>) -> Caller {
+    callers.message().await.unwrap().expect("it goes on")
+}
+
+/// What ends the stream, soon: some messages may be on their way already.
+async fn end(callers: &mut Streaming<Caller>) -> Status {
+    for _ in 0..10_000 {
+        match callers.message().await {
+            Ok(message) => assert_eq!(message.expect("a status").subject, "alice@example.com"),
+            Err(status) => return status,
+        }
+    }
+    panic!("it goes on");
+}
+
+#[tokio::test]
+async fn who_watches_is_told_when_the_proof_lapses() {
+    let (mut client, clock) = client().await;
+    let mut callers = client.watch(WatchRequest {}).await.unwrap().into_inner();
+    let (last, later) = last_and_next(&next(&mut callers).await);
+    clock.set(last);
+    for _ in 0..100 {
+        next(&mut callers).await;
+    }
+    clock.set(later);
+    let status = end(&mut callers).await;
+    assert_eq!(status.code(), Code::Unauthenticated);
+    assert_eq!(status.message(), "The token bundle has lapsed (credentials_invalid)");
+    // Nor is another call let in.
+    let refused = client.who_am_i(WhoAmIRequest {}).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn who_watches_is_told_when_the_time_is_unknown() {
+    let (mut client, clock) = client().await;
+    let mut callers = client.watch(WatchRequest {}).await.unwrap().into_inner();
+    next(&mut callers).await;
+    clock.set(None);
+    assert_eq!(end(&mut callers).await.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn nothing_is_attributed_once_the_proof_has_lapsed() {
+    let (mut client, clock) = client().await;
+    let caller = client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner();
+    let (last, later) = last_and_next(&caller);
+    let (say, statements) = mpsc::channel(1);
+    let statements = ReceiverStream::new(statements);
+    let mut attributed = client.attribute(statements).await.unwrap().into_inner();
+
+    let statement = |text: &str| Statement { text: text.to_owned() };
+    clock.set(last);
+    say.send(statement("just in time")).await.unwrap();
+    let answer = attributed.message().await.unwrap().expect("an answer");
+    assert_eq!(answer.text, "just in time");
+
+    clock.set(later);
+    say.send(statement("too late")).await.unwrap();
+    let status = attributed.message().await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+}

@@ -1,0 +1,18 @@
+//! The service as its clients see it, over real connections.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may end by a panic"
+)]
+
+mod callers;
+mod client_command;
+mod lapse;
+mod mock;
+mod reference;
+mod refusals;
+mod server;
+mod sizes;

@@ -1,0 +1,126 @@
+//! Who is refused gets a gRPC status, and nobody else's connection suffers.
+
+use std::sync::Arc;
+
+use kliento::TokenBundle;
+use kliento_tonic::v1::identity_client::IdentityClient;
+use kliento_tonic::v1::identity_server::Identity as _;
+use kliento_tonic::v1::{Statement, WatchRequest, WhoAmIRequest};
+use kliento_tonic::{Credentials, IdentityService};
+use kliento_tower::{FixedClock, TrustAnchors};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+use crate::reference::{self, INSTANT};
+use crate::server::{ServerCommand, connect_to, layer};
+
+const MISSING: &str = "Kliento credentials are required (credentials_missing)";
+const MALFORMED: &str = "The Authorization header can't be read (credentials_malformed)";
+const INVALID: &str = "The token bundle is not valid here and now (credentials_invalid)";
+
+/// What a call with these `Authorization` headers is refused with.
+pub(crate) async fn refusal(channel: &Channel, authorizations: &[&str]) -> (Code, String) {
+    let mut request = Request::new(WhoAmIRequest {});
+    for value in authorizations {
+        request.metadata_mut().append("authorization", value.parse().unwrap());
+    }
+    let status = IdentityClient::new(channel.clone()).who_am_i(request).await.unwrap_err();
+    (status.code(), status.message().to_owned())
+}
+
+#[tokio::test]
+async fn who_does_not_prove_it_is_unauthenticated() {
+    let server = ServerCommand::start();
+    let channel = server.connect().await;
+    let good = reference::bundle("member-user").to_authorization();
+    let tampered = tampered();
+    for (authorizations, message) in [
+        (vec![], MISSING),
+        (vec!["Bearer x"], MISSING),
+        (vec!["Kliento !"], MALFORMED),
+        (vec![&good, &good], MALFORMED),
+        (vec![&tampered], INVALID),
+    ] {
+        let refused = refusal(&channel, &authorizations).await;
+        assert_eq!(
+            refused,
+            (Code::Unauthenticated, message.to_owned()),
+            "{}",
+            authorizations.len()
+        );
+    }
+    // The same connection still serves who does.
+    let mut client = IdentityClient::with_interceptor(channel, reference::alice());
+    assert_eq!(
+        client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner().subject,
+        "alice@example.com"
+    );
+}
+
+/// A bundle with another last octet, which is the signature's.
+fn tampered() -> String {
+    let mut octets = reference::bundle("member-user").into_bytes();
+    *octets.last_mut().unwrap() ^= 1;
+    TokenBundle::from_bytes(octets).unwrap().to_authorization()
+}
+
+#[tokio::test]
+async fn streams_are_refused_before_they_begin() {
+    let server = ServerCommand::start();
+    let mut client = IdentityClient::new(server.connect().await);
+    let watched = client.watch(WatchRequest {}).await.map(drop).unwrap_err();
+    let statements = tokio_stream::pending::<Statement>();
+    let attributed = client.attribute(statements).await.map(drop).unwrap_err();
+    for status in [watched, attributed] {
+        assert_eq!((status.code(), status.message()), (Code::Unauthenticated, MISSING));
+    }
+}
+
+#[tokio::test]
+async fn a_bundle_for_another_audience_proves_nothing_here() {
+    let anchors = reference::trust_anchors();
+    let server = ServerCommand::with("https://api.example.net", &anchors);
+    let good = reference::bundle("member-user").to_authorization();
+    let refused = refusal(&server.connect().await, &[&good]).await;
+    assert_eq!(refused, (Code::Unauthenticated, INVALID.to_owned()));
+}
+
+#[tokio::test]
+async fn who_is_not_admitted_is_denied() {
+    let clock = Arc::new(FixedClock(INSTANT.parse().unwrap()));
+    let layer = layer(clock.clone()).with_admission(|caller| caller.user().is_none());
+    let channel = connect_to(layer, clock).await;
+    let alice = reference::bundle("member-user").to_authorization();
+    let refused = refusal(&channel, &[&alice]).await;
+    let message = "The workload is not admitted (permission_denied)".to_owned();
+    assert_eq!(refused, (Code::PermissionDenied, message));
+
+    let bot = Credentials::new(&reference::bundle("member-bot")).unwrap();
+    let mut client = IdentityClient::with_interceptor(channel, bot);
+    assert_eq!(
+        client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner().subject,
+        "example.com"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_checked_is_unavailable() {
+    let clock = Arc::new(FixedClock(INSTANT.parse().unwrap()));
+    let layer = layer(clock.clone()).with_trust_anchors(TrustAnchors::new([]));
+    let channel = connect_to(layer, clock).await;
+    let alice = reference::bundle("member-user").to_authorization();
+    let message = "Credentials can't be checked at the moment (unavailable)".to_owned();
+    assert_eq!(refusal(&channel, &[&alice]).await, (Code::Unavailable, message));
+    // Who has none is refused all the same.
+    assert_eq!(refusal(&channel, &[]).await, (Code::Unauthenticated, MISSING.to_owned()));
+}
+
+#[tokio::test]
+async fn a_service_without_its_layer_tells_nobody_anything() {
+    let service = IdentityService::new(Arc::new(FixedClock(INSTANT.parse().unwrap())));
+    let code = |status: Status| status.code();
+    let told = service.who_am_i(Request::new(WhoAmIRequest {})).await.map(drop);
+    assert_eq!(told.map_err(code), Err(Code::Internal));
+    let watched = service.watch(Request::new(WatchRequest {})).await.map(drop);
+    assert_eq!(watched.map_err(code), Err(Code::Internal));
+}

@@ -1,0 +1,42 @@
+//! The largest bundle passes, and what is larger is refused cleanly.
+
+use kliento::MAX_BUNDLE_OCTETS;
+use kliento_tonic::v1::WhoAmIRequest;
+use kliento_tonic::v1::identity_client::IdentityClient;
+use kliento_tonic::{Credentials, MAX_HEADER_LIST_OCTETS};
+use tonic::Code;
+
+use crate::mock::Mock;
+use crate::reference::AUDIENCE;
+use crate::refusals::refusal;
+use crate::server::ServerCommand;
+
+#[tokio::test]
+async fn the_largest_bundle_passes_and_larger_ones_are_refused() {
+    let mock = Mock::new();
+    let server = ServerCommand::with(AUDIENCE, &mock.trust_anchors);
+    let channel = server.connect().await;
+
+    let largest = mock.bundle(MAX_BUNDLE_OCTETS);
+    assert_eq!(largest.to_authorization().len(), 21_856);
+    let credentials = Credentials::new(&largest).unwrap();
+    let mut client = IdentityClient::with_interceptor(channel.clone(), credentials);
+    let caller = client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner();
+    assert_eq!(caller.subject, "carol@example.org");
+
+    // One more octet takes no more characters, a thousand do.
+    for octets in [MAX_BUNDLE_OCTETS + 1, MAX_BUNDLE_OCTETS + 1000] {
+        let (code, message) = refusal(&channel, &[&mock.authorization(octets)]).await;
+        assert_eq!(code, Code::Unauthenticated);
+        assert!(message.contains("(credentials_malformed)"), "{message}");
+    }
+
+    // Beyond the server's limit, it is HTTP/2 that refuses.
+    let beyond = "A".repeat(MAX_HEADER_LIST_OCTETS.try_into().unwrap());
+    let (code, message) = refusal(&channel, &[&format!("Kliento {beyond}")]).await;
+    assert_eq!(code, Code::Unknown);
+    assert!(message.contains("431"), "{message}");
+
+    // The connection has survived all of them.
+    client.who_am_i(WhoAmIRequest {}).await.unwrap();
+}
