@@ -63,5 +63,8 @@ pub use rejection::Rejection;
 pub use responder::{ProblemResponder, Responder};
 pub use service::{KlientoAuth, ResponseBody};
 pub use signature_memo::SignatureMemo;
-pub use trust_anchors::{TrustAnchorError, TrustAnchorStore, TrustAnchors};
+pub use trust_anchors::{
+    ElementFault, SkipReason, SkippedAnchor, TrustAnchorError, TrustAnchorFile,
+    TrustAnchorFileError, TrustAnchorFileOptions, TrustAnchorStore, TrustAnchors,
+};
 pub use unauthenticated::Unauthenticated;

@@ -1,11 +1,21 @@
 //! Where the trust anchors come from, and what they are at one moment.
 
+mod ds_records;
+mod file;
+mod file_contents;
+mod file_error;
+mod root_anchors_xml;
+mod schedule;
+
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use kliento::TrustAnchor;
+
+pub use file::{TrustAnchorFile, TrustAnchorFileOptions};
+pub use file_error::{ElementFault, SkipReason, SkippedAnchor, TrustAnchorFileError};
 
 /// Tells which keys of the DNS root are trusted now.
 ///

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::key::{is_known_algorithm, is_known_digest};
+use domain::base::Name;
+
+use super::key::{Delegation, ZoneKey, is_known_algorithm, is_known_digest, is_named};
 use crate::hex::Hex;
 
 /// A trusted key of the DNS root, as the DS record that names it (RFC 4034, 5.1).
@@ -118,6 +120,22 @@ impl TrustAnchor {
     pub fn digest(&self) -> &[u8] {
         &self.digest
     }
+
+    /// Whether this is the DS record of the root's key with these flags and this public key
+    /// (RFC 4034, 2.1 and 5.1.4).
+    ///
+    /// The protocol is 3 and the algorithm the anchor's. A key that can't sign the root's records,
+    /// such as a revoked one, has no DS record.
+    #[must_use]
+    pub fn is_of_key(&self, flags: u16, public_key: &[u8]) -> bool {
+        let mut rdata = flags.to_be_bytes().to_vec();
+        rdata.extend_from_slice(&[3, self.algorithm]);
+        rdata.extend_from_slice(public_key);
+        let (Some(key), Some(anchor)) = (ZoneKey::read(&rdata), Delegation::of_anchor(self)) else {
+            return false;
+        };
+        is_named(&key, Name::root_slice(), &[anchor])
+    }
 }
 
 /// Reads the presentation form; `. IN DS` before the fields, or a part of it, may be left out.
@@ -176,6 +194,9 @@ impl fmt::Debug for TrustAnchor {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     const DIGEST: &str = "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16";
@@ -205,5 +226,25 @@ mod tests {
         for text in ["", ". IN DS", "com. IN DS 1 8 2 00", "1 8 2 0", "65536 8 2 00", "1 8 2 zz"] {
             assert_eq!(refused(text), E::Syntax(text.to_owned()));
         }
+    }
+
+    /// The key 38696 as IANA publishes it.
+    const KSK_2024_KEY: &str = "\
+        AwEAAa96jeuknZlaeSrvyAJj6ZHv28hhOKkx3rLGXVaC6rXTsDc449/cidltpkyGwCJNnOAlFNKF2jBosZBU5eeHspaQ\
+        WOmOElZsjICMQMC3aeHbGiShvZsx4wMYSjH8e7Vrhbu6irwCzVBApESjbUdpWWmEnhathWu1jo+siFUiRAAxm9qyJNg/\
+        wOZqqzL/dL/q8PkcRU5oUKEpUge71M3ej2/7CPqpdVwuMoTvoB+ZOT4YeGyxMvHmbrxlFzGOHOijtzN+u1TQNatX2XBu\
+        zZNQ1K+s2CXkPIZo7s6JgZyvaBevYtxPvYLw4z9mR7K2vaF18UYH9Z9GNUUeayffKC73PYc=";
+
+    #[test]
+    fn names_one_key() {
+        let mut key = STANDARD.decode(KSK_2024_KEY).unwrap();
+        let [other, anchor] = TrustAnchor::iana().try_into().unwrap();
+        assert!(anchor.is_of_key(257, &key));
+        assert!(!other.is_of_key(257, &key));
+        // Without SEP, without ZONE, revoked: other keys each.
+        assert!([256, 1, 385].iter().all(|flags| !anchor.is_of_key(*flags, &key)));
+        assert!(!anchor.is_of_key(257, &[]));
+        *key.last_mut().unwrap() ^= 1;
+        assert!(!anchor.is_of_key(257, &key));
     }
 }

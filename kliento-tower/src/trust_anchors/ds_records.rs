@@ -1,0 +1,130 @@
+//! Trust anchors as DS records, one a line.
+
+use kliento::TrustAnchor;
+use veraid::ParseTrustAnchorError;
+
+use super::file_contents::{Contents, DatedAnchor};
+use super::file_error::{SkipReason, TrustAnchorFileError};
+
+/// In octets, without the comment. The longest record with a digest that is known has about 150.
+const MAX_RECORD_LENGTH: usize = 512;
+
+/// Reads DS records in presentation form (RFC 4034, 5.3), or as lines of a zone file (RFC 1035,
+/// 5.1) without parentheses.
+pub(super) fn parse(text: &str) -> Result<Contents, TrustAnchorFileError> {
+    let mut contents = Contents::default();
+    for (line, record) in (1..).zip(text.lines()) {
+        let record = without_comment(record).trim_ascii();
+        if record.is_empty() {
+            continue;
+        }
+        match parse_record(record) {
+            Ok(anchor) => contents.add(DatedAnchor { anchor, period: None })?,
+            Err(error) if is_unsupported(&error) => {
+                contents.skip(line, SkipReason::Unsupported(error))?;
+            }
+            Err(error) => return Err(TrustAnchorFileError::Record { line, error }),
+        }
+    }
+    Ok(contents)
+}
+
+/// Whether the record is sound, and only its algorithm or digest type can't be checked.
+pub(super) fn is_unsupported(error: &ParseTrustAnchorError) -> bool {
+    use ParseTrustAnchorError::{Algorithm, DigestType};
+    matches!(error, Algorithm(_) | DigestType(_))
+}
+
+fn without_comment(line: &str) -> &str {
+    if line.trim_ascii_start().starts_with('#') {
+        return "";
+    }
+    line.split(';').next().unwrap_or_default()
+}
+
+/// Takes off what a zone file has before `DS`; [`TrustAnchor`] reads the rest.
+fn parse_record(record: &str) -> Result<TrustAnchor, ParseTrustAnchorError> {
+    let syntax = || {
+        let shown = record.chars().take(MAX_RECORD_LENGTH).collect();
+        Err(ParseTrustAnchorError::Syntax(shown))
+    };
+    if record.len() > MAX_RECORD_LENGTH {
+        return syntax();
+    }
+    let words: Vec<&str> = record.split_ascii_whitespace().collect();
+    let Some(record_type) = words.iter().position(|word| word.eq_ignore_ascii_case("DS")) else {
+        return record.parse();
+    };
+    let (head, record_data) = words.split_at(record_type);
+    if is_of_root(head) { record_data.join(" ").parse() } else { syntax() }
+}
+
+/// `[.] [TTL] [IN]` or `[.] [IN] [TTL]`.
+fn is_of_root(head: &[&str]) -> bool {
+    let is_class = |word: &str| word.eq_ignore_ascii_case("IN");
+    match head.strip_prefix(&["."]).unwrap_or(head) {
+        [] => true,
+        [word] => is_class(word) || is_ttl(word),
+        [one, other] => is_class(one) && is_ttl(other) || is_ttl(one) && is_class(other),
+        _ => false,
+    }
+}
+
+fn is_ttl(word: &str) -> bool {
+    word.bytes().all(|octet| octet.is_ascii_digit()) && word.parse::<u32>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16";
+
+    #[test]
+    fn reads_lines_of_zone_files() {
+        for head in [
+            "",
+            "DS",
+            ". DS",
+            "IN DS",
+            ". IN DS",
+            ". 86400 IN DS",
+            ". IN 86400 DS",
+            "\t172800 in ds",
+            ".\t86400\tDS",
+        ] {
+            let contents = parse(&format!("{head} 38696 8 2 {DIGEST} ; KSK-2024\r\n")).unwrap();
+            let [anchor] = contents.anchors.as_slice() else { panic!("{head}") };
+            assert_eq!(anchor.anchor, TrustAnchor::iana()[1], "{head}");
+            assert_eq!(anchor.period, None);
+        }
+    }
+
+    #[test]
+    fn refuses_records_of_other_names_classes_and_types() {
+        for head in [
+            "com. IN DS",
+            ". CH DS",
+            ". IN IN DS",
+            ". 1 2 DS",
+            ". 4294967296 IN DS",
+            ". 1d IN DS",
+            ". . DS",
+            "DS DS",
+            ". IN DNSKEY",
+            "$ORIGIN",
+        ] {
+            let refused = parse(&format!("\n# root\n{head} 38696 8 2 {DIGEST}")).unwrap_err();
+            let TrustAnchorFileError::Record { line: 3, error } = refused else {
+                panic!("{refused}")
+            };
+            assert!(matches!(error, ParseTrustAnchorError::Syntax(_)), "{head}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_neither_read_nor_repeated_whole() {
+        let refused = parse(&"8 ".repeat(100_000)).unwrap_err();
+        assert!(refused.to_string().len() < 1000, "{refused}");
+    }
+}

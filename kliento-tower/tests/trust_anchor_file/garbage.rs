@@ -1,0 +1,96 @@
+//! Whatever is in the file, nothing panics, and nothing that was cut off passes for whole.
+
+use kliento_tower::{TrustAnchorStore as _, TrustAnchors};
+
+use crate::place::{IANA_DS, IANA_XML, Place, key_tags};
+
+/// A writer that does not rename is caught at any point of its work.
+#[test]
+fn xml_that_is_cut_off_never_loads() {
+    let place = Place::with(IANA_XML);
+    let store = place.open().unwrap();
+    let end = IANA_XML.trim_end().len();
+    for length in 0..end {
+        place.write(&IANA_XML[..length]);
+        assert!(store.reload().is_err(), "{length} of {end}");
+        assert_eq!(store.current(), Some(TrustAnchors::iana()));
+    }
+    place.write(&IANA_XML[..end]);
+    store.reload().unwrap();
+}
+
+/// Records are whole or refused; a cut between lines leaves fewer, and never others.
+#[test]
+fn records_that_are_cut_off_leave_some_of_them() {
+    let place = Place::with(IANA_DS);
+    let store = place.open().unwrap();
+    let mut loaded = Vec::new();
+    for length in 0..IANA_DS.len() {
+        place.write(&IANA_DS[..length]);
+        if store.reload().is_ok() && !loaded.contains(&key_tags(&store)) {
+            loaded.push(key_tags(&store));
+        }
+        let anchors = store.current().unwrap();
+        let known = TrustAnchors::iana();
+        assert!(anchors.as_slice().iter().all(|anchor| known.as_slice().contains(anchor)));
+    }
+    assert_eq!(loaded, [vec![20326], vec![20326, 38696]]);
+}
+
+/// Either it is refused and changes nothing, or it is sound and holds what it says.
+#[test]
+fn garbage_never_panics_nor_changes_anything() {
+    let seed = 9718;
+    let mut random = fastrand::Rng::with_seed(seed);
+    let place = Place::with(IANA_DS);
+    let store = place.open().unwrap();
+    let mut sound = 0;
+    for round in 0..4000 {
+        place.write(garbage(&mut random));
+        let before = store.current();
+        match store.reload().map_err(|error| error.to_string()) {
+            Ok(()) => {
+                assert!(store.current().is_some(), "seed {seed}, round {round}");
+                sound += 1;
+            }
+            Err(error) if error == "none of the anchors is valid now" => {
+                assert_eq!(store.current(), None, "seed {seed}, round {round}");
+            }
+            Err(error) => {
+                assert_eq!(store.current(), before, "seed {seed}, round {round}: {error}");
+            }
+        }
+    }
+    // The garbage is near enough to what is sound to get past the first check.
+    assert!((100..3900).contains(&sound), "{sound}");
+}
+
+fn garbage(random: &mut fastrand::Rng) -> Vec<u8> {
+    let alphabet = b" \t\r\n.;#<>/&=\"'!-[]?INDSKeyTagDigest0123456789abcdefABCDEF\xc3\xa9\x00";
+    let octet = |any: bool, random: &mut fastrand::Rng| {
+        if any { random.u8(..) } else { alphabet[random.usize(..alphabet.len())] }
+    };
+    let any = random.bool();
+    let original = match random.u8(..3) {
+        0 => {
+            let length = random.usize(..600);
+            return (0..length).map(|_| octet(any, random)).collect();
+        }
+        1 => IANA_DS,
+        _ => IANA_XML,
+    };
+    let mut octets = original.as_bytes().to_vec();
+    for _ in 0..random.usize(1..4) {
+        let at = random.usize(..octets.len());
+        match random.u8(..4) {
+            0 => octets[at] = octet(any, random),
+            1 => octets.insert(at, octet(any, random)),
+            2 => drop(octets.drain(at..(at + random.usize(1..40)).min(octets.len()))),
+            _ => octets.extend_from_within(at..(at + random.usize(1..400)).min(octets.len())),
+        }
+        if octets.is_empty() {
+            break;
+        }
+    }
+    octets
+}

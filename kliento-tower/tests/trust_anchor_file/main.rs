@@ -1,0 +1,10 @@
+//! Trust anchors from a file: what it may hold, and what happens when it changes.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod change;
+mod formats;
+mod garbage;
+mod layer;
+mod place;
+mod time;
