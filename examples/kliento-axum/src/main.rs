@@ -1,0 +1,38 @@
+//! A service with axum that knows which workload is calling.
+
+mod routes;
+
+// What has nothing to do with axum is that of the example without it.
+#[path = "../../kliento-hyper/src/arguments.rs"]
+mod arguments;
+#[path = "../../kliento-hyper/src/caller.rs"]
+mod caller;
+// `axum::serve` has no way to raise the limit of HTTP/2's headers, so it can't take large bundles.
+#[path = "../../kliento-hyper/src/connections.rs"]
+mod connections;
+
+use std::error::Error;
+use std::io::{self, Write as _};
+
+use clap::Parser as _;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::arguments::Arguments;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let level = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(level.from_env_lossy())
+        .with_writer(io::stderr)
+        .init();
+    let layer = arguments.layer().ok_or("there is no audience")?;
+    let stopped = connections::stop_signal()?;
+    let listener = TcpListener::bind(arguments.listen).await?;
+    writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+    connections::serve(listener, routes::router(layer), stopped).await;
+    Ok(())
+}

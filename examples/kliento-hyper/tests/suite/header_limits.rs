@@ -1,0 +1,112 @@
+//! The largest bundle is taken; what is larger is refused by the layer, or by hyper before it.
+
+use http::{StatusCode, Version};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::case::vector;
+use super::client::{Connection, VERSIONS};
+use super::process::Server;
+
+#[tokio::test]
+async fn the_largest_bundle_is_taken() {
+    let case = vector("authorization-maximum");
+    assert_eq!(case.authorization.len(), "Kliento ".len() + 16_384_usize.div_ceil(3) * 4);
+    let server = Server::start(&case);
+    for version in VERSIONS {
+        let mut connection = Connection::open(&server, version).await;
+        // The second time it is known.
+        for _ in 0..2 {
+            let answer = connection.get("/whoami", &[&case.authorization]).await;
+            assert_eq!((answer.status, answer.version), (StatusCode::OK, version));
+            assert_eq!(answer.json()["subject"], case.expected["subject"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_octet_more_is_refused_by_the_layer() {
+    let case = vector("authorization-maximum");
+    let server = Server::start(&case);
+    let octet_more = vector("authorization-16385-octets").authorization;
+    let character_more = format!("{}A", case.authorization);
+    for version in VERSIONS {
+        let mut connection = Connection::open(&server, version).await;
+        for value in [&octet_more, &character_more] {
+            let answer = connection.get("/whoami", &[value]).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+            assert_eq!(answer.json()["code"], "credentials_malformed");
+        }
+        let answer = connection.get("/whoami", &[&case.authorization]).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+}
+
+/// Over HTTP/2 the other requests of the connection go on; over HTTP/1 there are none.
+#[tokio::test]
+async fn heads_above_the_limit_get_431() {
+    let case = vector("member-user");
+    let server = Server::start(&case);
+    for version in VERSIONS {
+        for kibibytes in [32, 64, 120] {
+            let mut connection = Connection::open(&server, version).await;
+            let answer = connection.get("/whoami", &[&credentials(kibibytes)]).await;
+            assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+            assert_eq!(answer.version, version);
+            let next = connection.try_get("/whoami", &[&case.authorization]).await;
+            let goes_on = next.is_ok_and(|answer| answer.status == StatusCode::OK);
+            assert_eq!(goes_on, version == Version::HTTP_2);
+        }
+    }
+}
+
+/// The whole of it is written before the response is read, or until the server closes.
+#[tokio::test]
+async fn a_head_far_above_the_limit_gets_431_over_http_1() {
+    let case = vector("member-user");
+    let server = Server::start(&case);
+    for kibibytes in [128, 1024, 16 * 1024] {
+        let stream = TcpStream::connect(&server.address).await.unwrap();
+        let (mut reader, mut writer) = stream.into_split();
+        let value = credentials(kibibytes);
+        let writing = tokio::spawn(async move {
+            let head = format!("GET /whoami HTTP/1.1\r\nHost: a\r\nAuthorization: {value}\r\n\r\n");
+            // The server may have closed the connection before it has read everything.
+            let _ = writer.write_all(head.as_bytes()).await;
+            writer
+        });
+        let mut status = [0; 13];
+        reader.read_exact(&mut status).await.unwrap();
+        assert_eq!(&status, b"HTTP/1.1 431 ");
+        drop(writing.await);
+    }
+    let mut connection = Connection::open(&server, Version::HTTP_11).await;
+    let answer = connection.get("/whoami", &[&case.authorization]).await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+/// Above four times the limit, hyper ends the connection of HTTP/2 with `ENHANCE_YOUR_CALM`.
+#[tokio::test]
+async fn a_head_far_above_the_limit_ends_its_connection_over_http_2() {
+    let case = vector("member-user");
+    let arguments = ["--audience", &case.audience, "--clock", &case.at];
+    let server = Server::start_logging(&case, &arguments, "debug");
+    let mut other = Connection::open(&server, Version::HTTP_2).await;
+    for kibibytes in [160, 1024] {
+        let mut connection = Connection::open(&server, Version::HTTP_2).await;
+        assert!(connection.try_get("/whoami", &[&credentials(kibibytes)]).await.is_err());
+        // With an error, too, if the server closed it while the client was writing.
+        let _ = connection.ended.await.unwrap();
+        let answer = other.get("/whoami", &[&case.authorization]).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    server.signal("-TERM");
+    other.ended.await.unwrap().unwrap();
+    let (_, log) = server.end();
+    assert!(log.contains("a connection ended early"), "{log}");
+    assert!(log.contains("detected excessive load generating behavior"), "{log}");
+}
+
+fn credentials(kibibytes: usize) -> String {
+    format!("Kliento {}", "A".repeat(kibibytes * 1024))
+}

@@ -1,0 +1,100 @@
+//! Who is calling, as the services tell it.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::case::{Case, reference, vector};
+use super::client::{Connection, VERSIONS};
+use super::process::Server;
+
+#[tokio::test]
+async fn whoami_tells_what_the_bundle_proves() {
+    for (name, user) in [
+        ("member-user", Some("alice")),
+        ("member-bot", None),
+        ("organisation-user", Some("alice")),
+        ("organisation-bot", None),
+    ] {
+        let case = vector(name);
+        let server = Server::start(&case);
+        for version in VERSIONS {
+            let mut connection = Connection::open(&server, version).await;
+            let answer = connection.get("/whoami", &[&case.authorization]).await;
+            assert_eq!((answer.status, answer.version), (StatusCode::OK, version), "{name}");
+            assert_eq!(answer.header("content-type"), "application/json");
+            let expected = json!({
+                "subject": case.expected["subject"],
+                "organisation": "example.com",
+                "user": user,
+                "signer": case.expected["signer"],
+                "audience": case.audience,
+                "claims": case.expected["claims"],
+                "validUntil": case.expected["valid_until"],
+            });
+            assert_eq!(answer.json(), expected, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bundles_of_the_reference_are_taken() {
+    for name in ["member-user", "member-bot", "org-user", "org-bot", "user-unicode-astral"] {
+        let case = reference(name);
+        let server = Server::start(&case);
+        for version in VERSIONS {
+            let mut connection = Connection::open(&server, version).await;
+            let caller = connection.get("/whoami", &[&case.authorization]).await.json();
+            for member in ["subject", "signer", "claims"] {
+                assert_eq!(caller[member], case.expected[member], "{member} of {name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn public_does_not_look_and_optional_takes_both() {
+    let case = vector("member-user");
+    let server = Server::start(&case);
+    for version in VERSIONS {
+        let mut connection = Connection::open(&server, version).await;
+        for authorizations in [vec![], vec![case.authorization.as_str()], vec!["Kliento !"]] {
+            let answer = connection.get("/public", &authorizations).await;
+            assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"open to all\n"[..]));
+        }
+        let anonymous = connection.get("/optional", &[]).await;
+        assert_eq!((anonymous.status, &anonymous.body[..]), (StatusCode::OK, &b"anonymous\n"[..]));
+        let known = connection.get("/optional", &[&case.authorization]).await;
+        assert_eq!(known.body, format!("{}\n", text(&case.expected["subject"])));
+        let bad = connection.get("/optional", &[&case.tampered()]).await;
+        assert_eq!(bad.status, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn any_of_several_audiences_will_do() {
+    let case = vector("member-user");
+    let audiences = ["--audience", "https://other.example", "--audience", &case.audience];
+    let server = Server::start_with(&case, &[&audiences[..], &["--clock", &case.at]].concat());
+    for version in VERSIONS {
+        let mut connection = Connection::open(&server, version).await;
+        let caller = connection.get("/whoami", &[&case.authorization]).await.json();
+        assert_eq!(caller["audience"], case.audience);
+    }
+}
+
+/// The recorded bundles ended long ago, whatever the year is.
+#[tokio::test]
+async fn without_a_frozen_clock_it_is_now() {
+    let case: Case = reference("member-user");
+    let server = Server::start_with(&case, &["--audience", &case.audience]);
+    for version in VERSIONS {
+        let mut connection = Connection::open(&server, version).await;
+        let answer = connection.get("/whoami", &[&case.authorization]).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(answer.json()["code"], "credentials_invalid");
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}

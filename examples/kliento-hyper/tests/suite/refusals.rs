@@ -1,0 +1,94 @@
+//! Who doesn't prove who they are is told so, and nothing else.
+
+use http::StatusCode;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::case::vector;
+use super::client::{Answer, Connection, VERSIONS};
+use super::process::Server;
+
+#[tokio::test]
+async fn refusals_have_a_challenge_and_problem_details() {
+    let case = vector("member-user");
+    let server = Server::start(&case);
+    let (good, tampered) = (case.authorization.as_str(), case.tampered());
+    let (missing, malformed) = (None, Some("invalid_request"));
+    for version in VERSIONS {
+        let mut connection = Connection::open(&server, version).await;
+        for (authorizations, error, code) in [
+            (&[][..], missing, "credentials_missing"),
+            (&["Bearer x"], missing, "credentials_missing"),
+            (&["Kliento"], malformed, "credentials_malformed"),
+            (&["Kliento !"], malformed, "credentials_malformed"),
+            (&[good, good], malformed, "credentials_malformed"),
+            (&["Bearer x", good], malformed, "credentials_malformed"),
+            (&[&tampered], Some("invalid_token"), "credentials_invalid"),
+        ] {
+            let answer = connection.get("/whoami", authorizations).await;
+            assert_refused(&answer, &case.audience, error, code);
+        }
+        // None of it was held against the connection.
+        assert_eq!(connection.get("/whoami", &[good]).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn tokens_for_others_are_refused() {
+    let case = vector("member-user");
+    let audience = "https://api.example.net";
+    let server = Server::start_with(&case, &["--audience", audience, "--clock", &case.at]);
+    for version in VERSIONS {
+        let mut connection = Connection::open(&server, version).await;
+        let answer = connection.get("/whoami", &[&case.authorization]).await;
+        assert_refused(&answer, audience, Some("invalid_token"), "credentials_invalid");
+    }
+}
+
+/// Field names in any case, which client libraries would have made the same.
+#[tokio::test]
+async fn two_fields_are_refused_however_they_are_written() {
+    let case = vector("member-user");
+    let server = Server::start(&case);
+    let good = &case.authorization;
+    let fields = format!("Authorization: {good}\r\nAUTHORIZATION: Kliento QQ==\r\n");
+    let head = ask(&server, &fields).await;
+    assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
+    assert!(head.contains("credentials_malformed"));
+    let head = ask(&server, &format!("aUTHORIZATION:{good} \t\r\n")).await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+}
+
+#[tokio::test]
+async fn other_paths_are_nobodys() {
+    let case = vector("member-user");
+    let server = Server::start(&case);
+    for version in VERSIONS {
+        let mut connection = Connection::open(&server, version).await;
+        let answer = connection.get("/whoami/", &[&case.authorization]).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    }
+}
+
+fn assert_refused(answer: &Answer, audience: &str, error: Option<&str>, code: &str) {
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    let error = error.map_or(String::new(), |error| format!(", error=\"{error}\""));
+    let challenge = format!("Kliento realm=\"{audience}\"{error}");
+    assert_eq!(answer.header("www-authenticate"), challenge);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let problem = answer.json();
+    assert_eq!(problem["code"], code);
+    assert_eq!(problem["status"], json!(401));
+    assert_eq!(problem["title"], "Unauthorized");
+}
+
+/// Sends a request with these fields, and reads until the server closes the connection.
+async fn ask(server: &Server, fields: &str) -> String {
+    let mut stream = TcpStream::connect(&server.address).await.unwrap();
+    let head = format!("GET /whoami HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
+}
