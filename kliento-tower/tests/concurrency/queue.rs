@@ -1,0 +1,63 @@
+//! More bundles than may wait: the surplus is told to come again, and nobody else.
+
+use std::task::Poll;
+use std::thread;
+
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use kliento_tower::{KlientoAuthLayer, Rejection};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use crate::mock::exchange::{Outcome, request, tell};
+use crate::stage::{Hold, Stage, call, finish, poll};
+
+const QUEUE: usize = 16;
+const BUNDLES: usize = 1_000;
+
+#[test]
+fn the_surplus_is_refused_and_the_rest_is_not() {
+    let (stage, hold) = (Stage::new(), Hold::default());
+    let clock = hold.clone();
+    let layer = stage.layer().with_queue(QUEUE).with_clock(move || Some(clock.read()));
+    let bundles: Vec<_> = (0..BUNDLES).map(|number| stage.credentials(number)).collect();
+    let first = call(&layer, &bundles[0]);
+    let first = thread::spawn(|| finish(first));
+    hold.reached();
+    let (mut waiting, mut refused) = (Vec::new(), 0);
+    for (number, bundle) in bundles.iter().enumerate().skip(1) {
+        let mut pending = call(&layer, bundle);
+        match poll(&mut pending) {
+            Poll::Pending => waiting.push((number, pending)),
+            Poll::Ready(outcome) => {
+                assert!(matches!(outcome, Err(Rejection::Busy)), "{outcome:?}");
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!((waiting.len(), refused), (QUEUE, BUNDLES - 1 - QUEUE));
+    // Who came first waits.
+    assert!(waiting.iter().map(|(number, _)| *number).eq(1..=QUEUE));
+    assert_busy(&layer, &bundles[BUNDLES - 1]);
+    hold.release();
+    assert_eq!(number(first.join().unwrap()), 0);
+    for (expected, pending) in waiting {
+        assert_eq!(number(finish(pending)), expected);
+    }
+    for (expected, bundle) in bundles.iter().enumerate() {
+        assert_eq!(number(finish(call(&layer, bundle))), expected);
+    }
+}
+
+/// Whose bundle it was.
+fn number(outcome: Outcome) -> usize {
+    outcome.unwrap().claim("number").unwrap().parse().unwrap()
+}
+
+/// What the client sees.
+fn assert_busy(layer: &KlientoAuthLayer, bundle: &HeaderValue) {
+    let service = layer.layer(service_fn(tell));
+    let Ok(response) = finish(service.oneshot(request(bundle)));
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()[RETRY_AFTER], "1");
+    assert_eq!(response.extensions().get::<Rejection>().unwrap().code(), "busy");
+}

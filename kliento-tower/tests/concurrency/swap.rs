@@ -1,0 +1,125 @@
+//! Anchors that change while many ask: no answer is from a set that was not there.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+
+use async_trait::async_trait;
+use http::HeaderValue;
+use kliento_tower::{KlientoAuthLayer, TrustAnchorError, TrustAnchorStore, TrustAnchors};
+
+use crate::mock::exchange::send;
+use crate::stage::Stage;
+
+const SWAPS: usize = 2_000;
+const TASKS: usize = 8;
+
+/// Two sets, of which one is current, and whether that is told without waiting.
+#[derive(Clone)]
+struct Swapped {
+    sets: [TrustAnchors; 2],
+    /// How many swaps there were: the set follows from it.
+    swaps: Arc<RwLock<usize>>,
+    tells_at_once: bool,
+}
+
+impl Swapped {
+    fn set(&self) -> TrustAnchors {
+        self.sets[*self.swaps.read().unwrap() % 2].clone()
+    }
+}
+
+#[async_trait]
+impl TrustAnchorStore for Swapped {
+    async fn snapshot(&self) -> Result<TrustAnchors, TrustAnchorError> {
+        Ok(self.set())
+    }
+
+    fn current(&self) -> Option<TrustAnchors> {
+        self.tells_at_once.then(|| self.set())
+    }
+}
+
+/// Who asks, and what they found.
+#[derive(Clone)]
+struct Asker {
+    store: Swapped,
+    layer: KlientoAuthLayer,
+    /// Each holds from the set of its place.
+    bundles: [HeaderValue; 2],
+    is_over: Arc<AtomicBool>,
+    unswapped: Arc<AtomicUsize>,
+    swapped: Arc<AtomicUsize>,
+}
+
+impl Asker {
+    fn new(tells_at_once: bool) -> Self {
+        let stages = [Stage::new(), Stage::new()];
+        let sets = [stages[0].trust_anchors(), stages[1].trust_anchors()];
+        let store = Swapped { sets, swaps: Arc::default(), tells_at_once };
+        Self {
+            layer: stages[0].layer().with_trust_anchors(store.clone()),
+            store,
+            bundles: [stages[0].credentials(0), stages[1].credentials(1)],
+            is_over: Arc::default(),
+            unswapped: Arc::default(),
+            swapped: Arc::default(),
+        }
+    }
+
+    /// Asks about a bundle: the answer must be that of a set that was current meanwhile.
+    async fn ask(&self, bundle: usize) {
+        let before = *self.store.swaps.read().unwrap();
+        let answer = send(&self.layer, &self.bundles[bundle]).await;
+        let after = *self.store.swaps.read().unwrap();
+        if before == after {
+            let reason = answer.as_ref().err().map(kliento_tower::Rejection::reason);
+            let expected = (before % 2 != bundle).then_some("dnssec-keys-untrusted");
+            assert_eq!(reason, expected, "bundle {bundle} after {before} swaps");
+            self.unswapped.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.swapped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn ask_on(self, task: usize) {
+        let mut bundle = task;
+        while !self.is_over.load(Ordering::Relaxed) {
+            bundle += 1;
+            self.ask(bundle % 2).await;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Swaps, and sees each time at once what the swap brought: nobody else swaps.
+    async fn swap(&self) {
+        for _ in 0..SWAPS {
+            *self.store.swaps.write().unwrap() += 1;
+            self.ask(0).await;
+            self.ask(1).await;
+        }
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn swap_under_load(tells_at_once: bool) {
+    let asker = Asker::new(tells_at_once);
+    let askers: Vec<_> = (0..TASKS).map(|task| tokio::spawn(asker.clone().ask_on(task))).collect();
+    let swapper = asker.clone();
+    tokio::spawn(async move { swapper.swap().await }).await.unwrap();
+    for asker in askers {
+        asker.await.unwrap();
+    }
+    let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+    assert!(count(&asker.unswapped) > 2 * SWAPS, "nobody but the swapper had an answer to check");
+    assert!(count(&asker.swapped) > 0, "no answer was under way during a swap");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn swaps_of_a_store_that_tells_at_once() {
+    swap_under_load(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn swaps_of_a_store_that_has_to_be_waited_for() {
+    swap_under_load(false).await;
+}
