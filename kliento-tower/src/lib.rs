@@ -26,6 +26,9 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `client` | [`client::KlientoClientLayer`] for outgoing requests, and bundles from files |
+//! | `issue` | bundles that the client signs itself |
+//! | `reqwest` | the same for reqwest's client |
 //! | `axum` | extractors for [`WorkloadIdentity`] and `Option` of it |
 //! | `metrics` | `kliento_authentications_total`, `kliento_verifications_total` and the histogram `kliento_authentication_duration_seconds`, through the `metrics` facade |
 
@@ -33,6 +36,8 @@ mod admission;
 mod answer;
 mod authenticator;
 mod cache;
+#[cfg(feature = "client")]
+pub mod client;
 mod clock;
 mod credentials;
 #[cfg(feature = "axum")]

@@ -1,9 +1,9 @@
 //! A token with all that proves who signed it.
 
-use veraid::{SignatureBundle, Timestamp};
+use veraid::{SignatureBundle, Timestamp, VerificationError};
 
 use crate::verify::{TokenVerification, VerifiedToken};
-use crate::{Error, Malformed, authorization};
+use crate::{Error, Invalid, Malformed, Period, authorization};
 
 /// The size of the largest bundle, in octets.
 pub const MAX_BUNDLE_OCTETS: usize = 16_384;
@@ -65,6 +65,30 @@ impl TokenBundle {
     #[must_use]
     pub fn to_authorization(&self) -> String {
         authorization::encode(&self.0)
+    }
+
+    /// When the token is to be valid, by the bundle's own word; nothing is verified.
+    ///
+    /// For the client that holds a bundle and has to know when to get another one. Certificates
+    /// and the DNSSEC chain may end before it does.
+    ///
+    /// ```
+    /// use kliento::TokenBundle;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+    /// # let octets = std::fs::read(file)?;
+    /// let bundle = TokenBundle::from_bytes(octets)?;
+    /// assert_eq!(bundle.claimed_period()?.end().to_string(), "2026-11-22T18:58:00Z");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the signed data or its attributes can't be read, or the period ends
+    /// before it starts.
+    pub fn claimed_period(&self) -> Result<Period, Error> {
+        let bundle = SignatureBundle::from_der(&self.0).map_err(Malformed::Bundle)?;
+        let refused = |error| Invalid::Signature(VerificationError::from(error));
+        Ok(bundle.claimed_period().map_err(refused)?)
     }
 
     /// Verifies that everything in the bundle holds at one instant, for one of the audiences.

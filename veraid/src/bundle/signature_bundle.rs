@@ -1,9 +1,9 @@
 //! A signature with all that proves it.
 
 use super::read_chain;
-use crate::LimitExceeded;
 use crate::cert::Certificate;
 use crate::der::{DerError, Reader, Tag, Value};
+use crate::{LimitExceeded, Period, SignatureError};
 
 /// A signature bundle whose outer structure and organisation certificate could be read.
 ///
@@ -71,6 +71,28 @@ impl<'a> SignatureBundle<'a> {
     #[must_use]
     pub const fn organisation_certificate(&self) -> &Certificate<'a> {
         &self.organisation_certificate
+    }
+
+    /// When the signature is to be valid, by its own word; nothing is verified.
+    ///
+    /// For whoever holds a bundle and has to know when to get another one. Certificates and the
+    /// chain may end before it does.
+    ///
+    /// ```
+    /// use veraid::SignatureBundle;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+    /// # let octets = std::fs::read(file)?;
+    /// let period = SignatureBundle::from_der(&octets)?.claimed_period()?;
+    /// assert_eq!(period.end().to_string(), "2026-11-22T18:58:00Z");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SignatureError`] if the signed data or its attributes can't be read, or the period ends
+    /// before it starts.
+    pub fn claimed_period(&self) -> Result<Period, SignatureError> {
+        crate::cms::claimed_period(self.signature)
     }
 }
 

@@ -14,4 +14,4 @@ pub use inspection::InspectedSignature;
 pub(crate) use inspection::{inspect_signature, starts};
 pub(crate) use signed_data::SignedData;
 pub use verify::SignerKind;
-pub(crate) use verify::{Expectation, verify_signed_data};
+pub(crate) use verify::{Expectation, claimed_period, verify_signed_data};

@@ -74,6 +74,12 @@ pub(crate) fn verify_signed_data(
     }
 }
 
+/// The period in the metadata of a `ContentInfo`'s contents, whether or not it was signed.
+pub(crate) fn claimed_period(content_info: &[u8]) -> Result<Period, SignatureError> {
+    let signed_data = SignedData::read(content_info)?;
+    read_period(&SignedAttributes::read(&signed_data.attributes)?)
+}
+
 fn require_service(
     attributes: &SignedAttributes<'_>,
     expected: &ObjectIdentifier,
@@ -97,14 +103,19 @@ fn check_period(
     attributes: &SignedAttributes<'_>,
     limits: &Limits,
 ) -> Result<Period, SignatureError> {
-    let (start, end) = (attributes.metadata.start, attributes.metadata.end);
-    let period = Period::new(start, end).ok_or(SignatureError::Period { start, end })?;
+    let period = read_period(attributes)?;
+    let (start, end) = (period.start(), period.end());
     let found = end.as_millisecond().abs_diff(start.as_millisecond());
     let maximum = limits.max_signature_period().map(|maximum| maximum.as_millis());
     match maximum.and_then(|maximum| u64::try_from(maximum).ok()) {
         Some(maximum) if found > maximum => Err(SignatureError::PeriodTooLong { maximum, found }),
         _ => Ok(period),
     }
+}
+
+fn read_period(attributes: &SignedAttributes<'_>) -> Result<Period, SignatureError> {
+    let (start, end) = (attributes.metadata.start, attributes.metadata.end);
+    Period::new(start, end).ok_or(SignatureError::Period { start, end })
 }
 
 /// The attached certificate that the signer means, of which there must not be two.

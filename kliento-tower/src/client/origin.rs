@@ -1,0 +1,172 @@
+//! Where requests go: scheme, host and port.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use http::Uri;
+
+/// A scheme, a host and a port (RFC 6454), with the scheme's port where none is given.
+///
+/// Hosts are compared as they are written, in any case; a name in another script has to be given
+/// in A-labels.
+///
+/// ```
+/// use kliento_tower::client::Origin;
+///
+/// let origin: Origin = "https://API.example.com:443".parse()?;
+/// assert_eq!(origin.to_string(), "https://api.example.com:443");
+/// assert!(origin.is_of("https", "api.example.com", None));
+/// assert!(!origin.is_of("http", "api.example.com", None));
+/// # Ok::<(), kliento_tower::client::OriginError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    is_https: bool,
+    host: Host,
+    port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Host {
+    /// In lower case.
+    Name(String),
+    /// Which can be written in several ways.
+    Address(Ipv6Addr),
+}
+
+/// A text is no origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no origin, such as https://api.example.com")]
+#[non_exhaustive]
+pub struct OriginError {
+    /// The text.
+    pub text: String,
+}
+
+impl Origin {
+    /// Whether this is the origin of a URL with this scheme, host and explicit port.
+    ///
+    /// The host is as URLs have it: an IPv6 address stands in brackets.
+    #[must_use]
+    pub fn is_of(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
+        let Some(is_https) = is_https(scheme) else { return false };
+        let is_host = match &self.host {
+            Host::Name(name) => name.eq_ignore_ascii_case(host),
+            Host::Address(address) => parse_address(host).as_ref() == Some(address),
+        };
+        is_host && is_https == self.is_https && port.unwrap_or(default_port(is_https)) == self.port
+    }
+}
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let origin = text.parse().ok().and_then(|uri: Uri| parse(&uri));
+        origin.ok_or_else(|| OriginError { text: text.to_owned() })
+    }
+}
+
+/// Writes the port too.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_https { "https" } else { "http" };
+        match &self.host {
+            Host::Name(name) => write!(f, "{scheme}://{name}:{}", self.port),
+            Host::Address(address) => write!(f, "{scheme}://[{address}]:{}", self.port),
+        }
+    }
+}
+
+fn parse(uri: &Uri) -> Option<Origin> {
+    let is_https = is_https(uri.scheme_str()?)?;
+    let (authority, port) = (uri.authority()?, uri.port_u16());
+    let host = authority.host();
+    // Neither user information nor a port that is none may be dropped in silence.
+    let written = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    if authority.as_str() != written
+        || host.is_empty()
+        || uri.path() != "/"
+        || uri.query().is_some()
+    {
+        return None;
+    }
+    let host = if host.starts_with('[') {
+        Host::Address(parse_address(host)?)
+    } else {
+        Host::Name(host.to_ascii_lowercase())
+    };
+    Some(Origin { is_https, host, port: port.unwrap_or(default_port(is_https)) })
+}
+
+fn is_https(scheme: &str) -> Option<bool> {
+    let is_https = scheme.eq_ignore_ascii_case("https");
+    (is_https || scheme.eq_ignore_ascii_case("http")).then_some(is_https)
+}
+
+const fn default_port(is_https: bool) -> u16 {
+    if is_https { 443 } else { 80 }
+}
+
+fn parse_address(host: &str) -> Option<Ipv6Addr> {
+    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(text: &str) -> Origin {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn ports_and_cases_are_normal() {
+        assert_eq!(origin("https://a.example"), origin("HTTPS://A.example:443/"));
+        assert_eq!(origin("http://[::1]"), origin("http://[0:0:0:0:0:0:0:1]:80"));
+        assert_ne!(origin("https://a.example"), origin("http://a.example"));
+        assert_ne!(origin("https://a.example"), origin("https://a.example:80"));
+        assert_ne!(origin("https://a.example"), origin("https://a.example."));
+    }
+
+    #[test]
+    fn only_what_is_the_same_is_of_an_origin() {
+        let named = origin("https://a.example");
+        assert!(named.is_of("HTTPS", "A.EXAMPLE", Some(443)));
+        for (scheme, host, port) in [
+            ("wss", "a.example", None),
+            ("https", "b.a.example", None),
+            ("https", "a.example", Some(80)),
+            ("http", "a.example", Some(443)),
+            ("https", "", None),
+        ] {
+            assert!(!named.is_of(scheme, host, port), "{scheme} {host} {port:?}");
+        }
+        let numbered = origin("http://[::1]:8080");
+        assert!(numbered.is_of("http", "[0::1]", Some(8080)));
+        assert!(!numbered.is_of("http", "::1", Some(8080)));
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused() {
+        for text in [
+            "",
+            "a.example",
+            "/path",
+            "//a.example",
+            "ftp://a.example",
+            "https://",
+            "https://a.example/path",
+            "https://a.example?query",
+            "https://user@a.example",
+            "https://a.example:",
+            "https://a.example:0443",
+            "https://a.example:65536",
+            "https://[::g]",
+            "https://b\u{fc}cher.example",
+        ] {
+            assert_eq!(text.parse::<Origin>(), Err(OriginError { text: text.to_owned() }));
+        }
+    }
+}

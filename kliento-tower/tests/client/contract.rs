@@ -1,0 +1,112 @@
+//! The contract of Tower's services: readiness, clones, cancellation, errors.
+
+use std::pin::pin;
+use std::task::Poll;
+
+use http::{Request, Response};
+use kliento_tower::client::{BundleError, ClientError, KlientoClient, KlientoClientLayer};
+use tower::{Layer as _, Service as _, ServiceExt as _};
+use tower_test::mock;
+
+use crate::script::{HandClock, Script, failing, lasting, request, value};
+
+type Mock = mock::Mock<Request<String>, Response<String>>;
+type Handle = mock::Handle<Request<String>, Response<String>>;
+
+/// `Mock`'s own error is no `Error`.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Failure(String);
+
+fn layer() -> KlientoClientLayer {
+    KlientoClientLayer::new(Script::new([lasting(1, 300)])).with_clock(HandClock::new())
+}
+
+fn layered() -> (KlientoClient<Mock>, Handle) {
+    let (service, handle) = mock::pair();
+    (layer().layer(service), handle)
+}
+
+#[tokio::test]
+async fn it_is_ready_when_the_service_is() {
+    let (mut service, mut handle) = layered();
+    handle.allow(0);
+    {
+        let mut ready = pin!(service.ready());
+        assert!(futures_util::poll!(&mut ready).is_pending());
+        handle.allow(1);
+        assert!(matches!(futures_util::poll!(&mut ready), Poll::Ready(Ok(_))));
+    }
+}
+
+#[tokio::test]
+async fn the_polled_instance_is_the_one_called() {
+    let (mut service, mut handle) = layered();
+    // `Mock` panics if it is called without having been polled. First to be obtained, then at hand.
+    for _ in 0..3 {
+        let ready = service.ready().await.unwrap();
+        let response = ready.call(request("https://api.example.com/"));
+        let answer = async {
+            let (request, responder) = handle.next_request().await.unwrap();
+            let attached = &request.headers()["authorization"];
+            assert!(attached.is_sensitive());
+            assert_eq!(Some(attached), value(1).as_ref());
+            responder.send_response(Response::new(String::new()));
+        };
+        let (response, ()) = tokio::join!(response, answer);
+        response.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_sent_gives_its_place_back() {
+    let (service, handle) = mock::pair::<Request<String>, Response<String>>();
+    let limited = tower::limit::ConcurrencyLimit::new(service, 1);
+    let layer = KlientoClientLayer::new(Script::new([failing("there is none")]));
+    let mut refused = layer.with_clock(HandClock::new()).layer(limited);
+    // The first one waits for the source, the second is told what the first one was.
+    for _ in 0..2 {
+        let response = refused.ready().await.unwrap().call(request("https://api.example.com/"));
+        let error = response.await.unwrap_err();
+        assert!(matches!(error, ClientError::Bundle(BundleError::Source(_))), "{error:?}");
+        let mut other = refused.clone();
+        let mut ready = pin!(other.ready());
+        assert!(futures_util::poll!(&mut ready).is_ready());
+    }
+    drop(handle);
+}
+
+#[tokio::test]
+async fn the_services_errors_pass() {
+    let (service, mut handle) = mock::pair::<Request<String>, Response<String>>();
+    let service = service.map_err(|error| Failure(error.to_string()));
+    let mut service = layer().layer(service);
+    let response = service.ready().await.unwrap().call(request("https://api.example.com/"));
+    let answer = async {
+        handle.next_request().await.unwrap().1.send_error("out of paper");
+    };
+    let (response, ()) = tokio::join!(response, answer);
+    let error: Box<dyn std::error::Error> = response.unwrap_err().into();
+    assert_eq!(error.to_string(), "out of paper");
+    handle.send_error("broken");
+    let error = service.ready().await.err().unwrap();
+    assert!(matches!(error, ClientError::Service(Failure(reason)) if reason == "broken"));
+}
+
+#[test]
+fn outside_of_a_runtime_it_is_an_error() {
+    let (service, handle) = mock::pair::<Request<String>, Response<String>>();
+    let response = layer().layer(service).oneshot(request("https://api.example.com/"));
+    let error = poll_once(response).unwrap_err();
+    assert!(matches!(error, ClientError::Bundle(BundleError::Runtime)), "{error:?}");
+    drop(handle);
+}
+
+/// Polls once: nothing is waited for.
+fn poll_once<F: Future>(future: F) -> F::Output {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}

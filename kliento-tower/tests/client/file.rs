@@ -1,0 +1,92 @@
+//! Bundles from files.
+
+use std::fs;
+use std::path::Path;
+
+use base64::Engine as _;
+use kliento_tower::FixedClock;
+use kliento_tower::client::{
+    BundleError, BundleFile, BundleFileError, ClientError, KlientoClientLayer,
+};
+
+use crate::script::{START, attached, bundle, request, send, value};
+
+fn layer(path: &Path) -> KlientoClientLayer {
+    KlientoClientLayer::new(BundleFile::new(path)).with_clock(FixedClock(START.parse().unwrap()))
+}
+
+/// As a well-behaved program does it.
+fn replace(path: &Path, octets: impl AsRef<[u8]>) {
+    let new = path.with_extension("new");
+    fs::write(&new, octets).unwrap();
+    fs::rename(new, path).unwrap();
+}
+
+async fn refusal(layer: &KlientoClientLayer) -> String {
+    match send(layer, request("https://api.example.com/")).await {
+        Err(ClientError::Bundle(BundleError::Source(error))) => {
+            let cause = std::error::Error::source(&error).unwrap();
+            assert!(cause.is::<BundleFileError>(), "{cause:?}");
+            error.to_string()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn it_may_be_written_in_any_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bundle");
+    let base64 = base64::engine::general_purpose::STANDARD.encode(bundle(1).as_bytes());
+    let lines: Vec<_> = base64.as_bytes().chunks(76).collect();
+    for octets in [
+        bundle(1).into_bytes(),
+        format!("{}\n", bundle(1).to_authorization()).into_bytes(),
+        base64.clone().into_bytes(),
+        lines.join(b"\r\n".as_slice()),
+    ] {
+        replace(&path, octets);
+        assert_eq!(attached(&layer(&path)).await, value(1));
+    }
+}
+
+#[tokio::test]
+async fn another_one_is_used_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bundle");
+    replace(&path, bundle(1).as_bytes());
+    let layer = layer(&path);
+    for number in [1, 2, 3] {
+        replace(&path, bundle(number).as_bytes());
+        assert_eq!(attached(&layer).await, value(number));
+        assert_eq!(attached(&layer).await, value(number));
+    }
+}
+
+#[tokio::test]
+async fn a_bad_one_leaves_the_last_good_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bundle");
+    replace(&path, bundle(1).as_bytes());
+    let layer = layer(&path);
+    assert_eq!(attached(&layer).await, value(1));
+    replace(&path, "no bundle");
+    assert_eq!(attached(&layer).await, value(1));
+    fs::remove_file(&path).unwrap();
+    assert_eq!(attached(&layer).await, value(1));
+    replace(&path, bundle(2).as_bytes());
+    assert_eq!(attached(&layer).await, value(2));
+}
+
+#[tokio::test]
+async fn what_is_none_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bundle");
+    assert!(refusal(&layer(&path)).await.contains("can't be read"));
+    for octets in [b"".to_vec(), b"Bearer abc".to_vec(), vec![0x30, 0], b"Kliento".to_vec()] {
+        replace(&path, octets);
+        assert!(refusal(&layer(&path)).await.contains("holds no token bundle"));
+    }
+    replace(&path, vec![b'A'; 33_000]);
+    assert!(refusal(&layer(&path)).await.contains("more than 32768 octets"));
+}

@@ -1,0 +1,87 @@
+//! Bundles that are signed here, in front of a service that verifies them, over real sockets.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use kliento::{Member, Token};
+use kliento_tower::FixedClock;
+use kliento_tower::client::{
+    KlientoClientLayer, LocalSigner, LocalSignerError, TokenBundleSource as _,
+};
+use tower::{Layer as _, ServiceExt as _};
+use veraid::DnssecChain;
+
+use crate::script::START;
+use crate::world::{AUDIENCE, WORLD, whoami};
+
+fn by_alice() -> LocalSigner {
+    let id = WORLD.alice.id_bundle().unwrap();
+    fixed(LocalSigner::member(id, WORLD.alice.key().clone(), Token::new(AUDIENCE)))
+}
+
+fn fixed(signer: LocalSigner) -> LocalSigner {
+    signer.with_clock(FixedClock(START.parse().unwrap()))
+}
+
+/// Who the service says is calling.
+async fn subject(signer: LocalSigner) -> String {
+    let origin = format!("http://{}", whoami().await);
+    let layer = KlientoClientLayer::new(signer).with_clock(FixedClock(START.parse().unwrap()));
+    let layer = layer.with_origin(&origin).unwrap();
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let request = Request::get(format!("{origin}/")).body(Empty::new()).unwrap();
+    let response = layer.layer(client).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_member_is_told() {
+    assert_eq!(subject(by_alice()).await, "alice@example.com");
+}
+
+#[tokio::test]
+async fn the_organisation_is_told() {
+    let organisation = WORLD.alice.organisation();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("chain.der");
+    std::fs::write(&file, DnssecChain::messages_to_der(organisation.chain())).unwrap();
+    let certificate = organisation.certificate().clone();
+    let (key, token) = (organisation.key().clone(), Token::new(AUDIENCE));
+    let signer = LocalSigner::organisation(certificate, file.as_path(), Member::Bot, key, token);
+    assert_eq!(subject(fixed(signer)).await, "example.com");
+}
+
+#[tokio::test]
+async fn it_lasts_as_long_as_it_is_told() {
+    let signer =
+        by_alice().with_lifetime(Duration::from_secs(900)).with_backdating(Duration::from_secs(30));
+    let issued = signer.token_bundle().await.unwrap();
+    let claimed = issued.bundle().claimed_period().unwrap();
+    assert_eq!(claimed.to_string(), "2026-11-22T18:02:30Z to 2026-11-22T18:18:00Z");
+    assert_eq!(issued.end(), claimed.end());
+}
+
+#[tokio::test]
+async fn what_can_not_be_signed_is_an_error() {
+    let long = by_alice().with_lifetime(Duration::from_secs(3601));
+    let key = WORLD.alice.key().clone();
+    let token = || Token::new(AUDIENCE);
+    let garbage = fixed(LocalSigner::member(vec![0x30, 0], key.clone(), token()));
+    let missing = std::path::Path::new("/nowhere/alice.vid");
+    let missing = fixed(LocalSigner::member(missing, key, token()));
+    for (signer, is_expected) in [
+        (long, (|error| matches!(error, LocalSignerError::Issue(_))) as fn(&LocalSignerError) -> _),
+        (garbage, |error| matches!(error, LocalSignerError::MemberIdBundle(_))),
+        (missing, |error| matches!(error, LocalSignerError::Read { .. })),
+    ] {
+        let error = signer.token_bundle().await.unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap();
+        assert!(is_expected(cause.downcast_ref().unwrap()), "{error}");
+    }
+}

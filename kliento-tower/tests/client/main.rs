@@ -1,0 +1,22 @@
+//! The client's layer as its users see it: requests out, with or without a bundle.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may end by a panic"
+)]
+
+mod contract;
+mod destination;
+mod file;
+#[cfg(feature = "issue")]
+mod local_signer;
+mod renewal;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+mod script;
+mod single_flight;
+#[cfg(any(feature = "issue", feature = "reqwest"))]
+mod world;

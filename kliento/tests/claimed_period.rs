@@ -1,0 +1,30 @@
+//! The period that a bundle claims, from bundles that are valid and bundles that are not.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::path::Path;
+
+use kliento::{Error, Invalid, Period, TokenBundle};
+
+fn claimed_period(vector: &str) -> Result<Period, Error> {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors");
+    TokenBundle::from_bytes(std::fs::read(vectors.join(vector)).unwrap())?.claimed_period()
+}
+
+#[test]
+fn it_is_the_metadatas() {
+    let period = claimed_period("reference/member-user.bin").unwrap();
+    assert_eq!(period.to_string(), "2026-11-22T18:02:00Z to 2026-11-22T18:58:00Z");
+}
+
+#[test]
+fn what_has_none_is_refused() {
+    for (vector, code) in [
+        ("metadata-swapped.bin", "signature-period"),
+        ("metadata-no-end.bin", "signature-metadata-malformed"),
+        ("cms-metadata-missing.bin", "signature-attribute-missing"),
+    ] {
+        let error = claimed_period(&format!("signature-bundle/{vector}")).unwrap_err();
+        assert!(matches!(error, Error::Invalid(Invalid::Signature(_))), "{vector}");
+        assert_eq!(error.code(), code, "{vector}");
+    }
+}
