@@ -1,7 +1,24 @@
 //! A gRPC service that tells its callers who they are, by their Kliento token bundles.
 //!
-//! [`serve`] puts the layer around one service and leaves the health service beside it open,
-//! [`IdentityService`] reads who is calling, and [`Credentials`] is what a client sends.
+//! [`serve`] puts the layer around one service and leaves the health service beside it open, and
+//! [`IdentityService`] reads who is calling. A client has a layer around its channel:
+//!
+//! ```no_run
+//! use kliento_tonic::v1::{WhoAmIRequest, identity_client::IdentityClient};
+//! use kliento_tower::client::{BundleFile, KlientoClientLayer};
+//! use tonic::transport::Channel;
+//! use tower_layer::Layer;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let channel = Channel::from_static("http://127.0.0.1:50051").connect().await?;
+//! let layer = KlientoClientLayer::new(BundleFile::new("/run/kliento/api.bin"));
+//! let mut client = IdentityClient::new(layer.layer(channel));
+//! let caller = client.who_am_i(WhoAmIRequest {}).await?.into_inner();
+//! println!("{}", caller.subject);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Limits of headers
 //! The largest bundle takes 21,856 characters of header, its scheme included. tonic's server takes
@@ -11,11 +28,9 @@
 //! `Endpoint` is for the headers that it receives, and what it sends has no limit.
 
 mod caller;
-mod credentials;
 mod server;
 mod service;
 
-pub use credentials::{Credentials, CredentialsError};
 pub use server::{MAX_HEADER_LIST_OCTETS, serve};
 pub use service::IdentityService;
 

@@ -1,17 +1,18 @@
-//! The client: `client [--server URL] [--bundle FILE] [--watch]` asks who it is.
+//! The client: `client --bundle FILE [--server URL] [--watch] [--clock RFC3339]` asks who it is.
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use kliento::Timestamp;
 use kliento_tonic::v1::identity_client::IdentityClient;
 use kliento_tonic::v1::{Caller, WatchRequest, WhoAmIRequest};
-use kliento_tonic::{Credentials, CredentialsError};
-use tonic::service::Interceptor;
+use kliento_tower::FixedClock;
+use kliento_tower::client::{BundleFile, KlientoClientLayer};
+use tonic::Status;
 use tonic::transport::Endpoint;
-use tonic::{Request, Status};
+use tower_layer::Layer as _;
 
 /// Asks a gRPC service who it is that asks
 #[derive(Parser)]
@@ -20,9 +21,13 @@ struct Arguments {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051")]
     server: Endpoint,
 
-    /// A file with a token bundle, or with the header's value [default: send none]
+    /// A file with a token bundle, or with the header's value; it is read again when it changes
     #[arg(long, value_name = "FILE")]
-    bundle: Option<PathBuf>,
+    bundle: PathBuf,
+
+    /// The time at which the clock stands still, for bundles that were recorded [default: it runs]
+    #[arg(long, value_name = "RFC3339")]
+    clock: Option<Timestamp>,
 
     /// Asks until the bundle lapses
     #[arg(long)]
@@ -31,13 +36,9 @@ struct Arguments {
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("can't read {}: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("{} has no token bundle: {source}", path.display())]
-    Bundle { path: PathBuf, source: CredentialsError },
     #[error("can't connect: {0}")]
     Connect(#[from] tonic::transport::Error),
-    #[error("the server refuses: {:?}: {}", .0.code(), visible(.0.message()))]
+    #[error("{:?}: {}", .0.code(), visible(.0.message()))]
     Refused(#[from] Status),
     #[error("can't write: {0}")]
     Output(#[from] io::Error),
@@ -56,13 +57,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let credentials = arguments.bundle.map(credentials).transpose()?;
     let channel = arguments.server.connect().await?;
-    let attach = move |request: Request<()>| match credentials.clone() {
-        Some(mut credentials) => credentials.call(request),
-        None => Ok(request),
-    };
-    let mut client = IdentityClient::with_interceptor(channel, attach);
+    // The channel leads to one server, so the bundle need not be kept from others.
+    let mut layer = KlientoClientLayer::new(BundleFile::new(arguments.bundle));
+    if let Some(instant) = arguments.clock {
+        layer = layer.with_clock(FixedClock(instant));
+    }
+    let mut client = IdentityClient::new(layer.layer(channel));
     if !arguments.watch {
         return Ok(print(&client.who_am_i(WhoAmIRequest {}).await?.into_inner())?);
     }
@@ -87,10 +88,4 @@ fn print(caller: &Caller) -> io::Result<()> {
 /// A server's text, without what a terminal would obey.
 fn visible(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
-}
-
-fn credentials(path: PathBuf) -> Result<Credentials, Failure> {
-    let octets = fs::read(&path);
-    let octets = octets.map_err(|source| Failure::Read { path: path.clone(), source })?;
-    Credentials::from_file(octets).map_err(|source| Failure::Bundle { path, source })
 }

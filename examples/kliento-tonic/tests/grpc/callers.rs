@@ -1,12 +1,11 @@
 //! Who is proven to be calling is told, in all kinds of calls.
 
-use kliento_tonic::Credentials;
-use kliento_tonic::v1::identity_client::IdentityClient;
 use kliento_tonic::v1::{Signer, Statement, WatchRequest, WhoAmIRequest};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::client::{alice, client};
 use crate::reference;
 use crate::server::ServerCommand;
 
@@ -17,8 +16,7 @@ async fn each_bundle_of_the_reference_tells_who_is_calling() {
     let cases = reference::cases();
     assert_eq!(cases.len(), 8);
     for case in cases {
-        let credentials = Credentials::new(&reference::bundle(&case.name)).unwrap();
-        let mut client = IdentityClient::with_interceptor(channel.clone(), credentials);
+        let mut client = client(channel.clone(), reference::file(&case.name));
         // The second time, the layer remembers.
         for _ in 0..2 {
             let caller = client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner();
@@ -38,8 +36,7 @@ async fn each_bundle_of_the_reference_tells_who_is_calling() {
 #[tokio::test]
 async fn streams_know_who_is_calling() {
     let server = ServerCommand::start();
-    let channel = server.connect().await;
-    let mut client = IdentityClient::with_interceptor(channel, reference::alice());
+    let mut client = alice(server.connect().await);
 
     let mut callers = client.watch(WatchRequest {}).await.unwrap().into_inner();
     for _ in 0..2 {

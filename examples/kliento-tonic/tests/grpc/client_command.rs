@@ -1,14 +1,16 @@
 //! The client's command, against the server's.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::reference;
+use crate::reference::{self, INSTANT};
 use crate::server::ServerCommand;
 
-fn ask(server: &ServerCommand, arguments: &[&str]) -> Output {
+fn ask(server: &ServerCommand, bundle: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
-    command.args(["--server", &server.url]).args(arguments).output().unwrap()
+    command.args(["--server", &server.url, "--clock", INSTANT]).args(more);
+    command.arg("--bundle").arg(bundle).output().unwrap()
 }
 
 #[test]
@@ -19,7 +21,7 @@ fn it_prints_who_the_server_says_it_is() {
     let value = reference::bundle("member-user").to_authorization();
     fs::write(&header, format!("{value}\n")).unwrap();
     for file in [reference::file("member-user"), header] {
-        let output = ask(&server, &["--bundle", file.to_str().unwrap()]);
+        let output = ask(&server, &file, &[]);
         let printed = "alice@example.com, signed by the member, until 2026-11-22T18:58:00Z\n  \
                        permission: read-only\n";
         assert_eq!(String::from_utf8(output.stdout).unwrap(), printed);
@@ -29,10 +31,10 @@ fn it_prints_who_the_server_says_it_is() {
 
 #[test]
 fn it_says_why_it_is_refused() {
-    let server = ServerCommand::start();
-    let output = ask(&server, &["--watch"]);
-    let printed = "error: the server refuses: Unauthenticated: Kliento credentials are required \
-                   (credentials_missing)\n";
+    let server = ServerCommand::with("https://api.example.net", &reference::trust_anchors());
+    let output = ask(&server, &reference::file("member-user"), &["--watch"]);
+    let printed = "error: Unauthenticated: The token bundle is not valid here and now \
+                   (credentials_invalid)\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), printed);
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());

@@ -5,17 +5,14 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use kliento::Timestamp;
-use kliento_tonic::Credentials;
-use kliento_tonic::v1::identity_client::IdentityClient;
 use kliento_tonic::v1::{Caller, Statement, WatchRequest, WhoAmIRequest};
 use kliento_tower::Clock;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
-use crate::reference::{self, INSTANT};
+use crate::client::{Client, alice};
+use crate::reference::INSTANT;
 use crate::server::{connect_to, layer};
 
 /// A clock that the test sets.
@@ -33,12 +30,10 @@ impl Clock for TestClock {
     }
 }
 
-type Client = IdentityClient<InterceptedService<Channel, Credentials>>;
-
 async fn client() -> (Client, Arc<TestClock>) {
     let clock = Arc::new(TestClock(Mutex::new(INSTANT.parse().ok())));
     let channel = connect_to(layer(clock.clone()), clock.clone()).await;
-    (IdentityClient::with_interceptor(channel, reference::alice()), clock)
+    (alice(channel), clock)
 }
 
 /// The last instant at which a caller is proven, and the next one.

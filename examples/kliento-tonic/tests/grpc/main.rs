@@ -9,6 +9,7 @@
 )]
 
 mod callers;
+mod client;
 mod client_command;
 mod lapse;
 mod mock;

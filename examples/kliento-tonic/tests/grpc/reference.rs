@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kliento::{TokenBundle, TrustAnchor};
-use kliento_tonic::Credentials;
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 /// When all of them hold.
@@ -46,11 +45,6 @@ pub(crate) fn file(name: &str) -> PathBuf {
 
 pub(crate) fn bundle(name: &str) -> TokenBundle {
     TokenBundle::from_bytes(fs::read(file(name)).unwrap()).unwrap()
-}
-
-/// `alice@example.com`, by her own key.
-pub(crate) fn alice() -> Credentials {
-    Credentials::new(&bundle("member-user")).unwrap()
 }
 
 fn directory() -> PathBuf {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use kliento::TokenBundle;
+use kliento_tonic::IdentityService;
 use kliento_tonic::v1::identity_client::IdentityClient;
 use kliento_tonic::v1::identity_server::Identity as _;
 use kliento_tonic::v1::{Statement, WatchRequest, WhoAmIRequest};
-use kliento_tonic::{Credentials, IdentityService};
 use kliento_tower::{FixedClock, TrustAnchors};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
+use crate::client::{alice, client};
 use crate::reference::{self, INSTANT};
 use crate::server::{ServerCommand, connect_to, layer};
 
@@ -50,7 +51,7 @@ async fn who_does_not_prove_it_is_unauthenticated() {
         );
     }
     // The same connection still serves who does.
-    let mut client = IdentityClient::with_interceptor(channel, reference::alice());
+    let mut client = alice(channel);
     assert_eq!(
         client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner().subject,
         "alice@example.com"
@@ -95,8 +96,7 @@ async fn who_is_not_admitted_is_denied() {
     let message = "The workload is not admitted (permission_denied)".to_owned();
     assert_eq!(refused, (Code::PermissionDenied, message));
 
-    let bot = Credentials::new(&reference::bundle("member-bot")).unwrap();
-    let mut client = IdentityClient::with_interceptor(channel, bot);
+    let mut client = client(channel, reference::file("member-bot"));
     assert_eq!(
         client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner().subject,
         "example.com"

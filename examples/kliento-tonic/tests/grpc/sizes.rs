@@ -1,11 +1,13 @@
 //! The largest bundle passes, and what is larger is refused cleanly.
 
+use std::fs;
+
 use kliento::MAX_BUNDLE_OCTETS;
+use kliento_tonic::MAX_HEADER_LIST_OCTETS;
 use kliento_tonic::v1::WhoAmIRequest;
-use kliento_tonic::v1::identity_client::IdentityClient;
-use kliento_tonic::{Credentials, MAX_HEADER_LIST_OCTETS};
 use tonic::Code;
 
+use crate::client::client;
 use crate::mock::Mock;
 use crate::reference::AUDIENCE;
 use crate::refusals::refusal;
@@ -19,8 +21,10 @@ async fn the_largest_bundle_passes_and_larger_ones_are_refused() {
 
     let largest = mock.bundle(MAX_BUNDLE_OCTETS);
     assert_eq!(largest.to_authorization().len(), 21_856);
-    let credentials = Credentials::new(&largest).unwrap();
-    let mut client = IdentityClient::with_interceptor(channel.clone(), credentials);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("largest.bin");
+    fs::write(&file, largest.as_bytes()).unwrap();
+    let mut client = client(channel.clone(), file);
     let caller = client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner();
     assert_eq!(caller.subject, "carol@example.org");
 
