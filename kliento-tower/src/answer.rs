@@ -99,6 +99,11 @@ fn grpc(rejection: &Rejection, content_type: &HeaderValue) -> Response<Bytes> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type.clone());
     headers.insert(HeaderName::from_static("grpc-status"), HeaderValue::from_static(status));
+    if let Some(wait) = rejection.retry_after() {
+        // When to try again, as gRPC's own retries read it (gRPC proposal A6, "Pushback").
+        let milliseconds = HeaderValue::from(wait.as_secs() * 1000);
+        headers.insert(HeaderName::from_static("grpc-retry-pushback-ms"), milliseconds);
+    }
     if let Ok(message) = HeaderValue::try_from(message) {
         headers.insert(HeaderName::from_static("grpc-message"), message);
     }

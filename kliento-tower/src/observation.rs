@@ -101,7 +101,7 @@ fn tell(admitted: &Result<Verdict, Rejection>, outcome: &str, cache: &str, durat
         }
         Err(rejection) => {
             let (code, reason, error) = told(rejection);
-            tracing::info!(outcome, code, reason, error, cache, microseconds, "not admitted");
+            tracing::info!(outcome, code, reason, error, cache, microseconds, "refused");
         }
     }
 }

@@ -136,6 +136,8 @@ async fn grpc_gets_a_status_of_its_own() {
         let response = send(&layer, request).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["grpc-status"], status);
+        let is_our_fault = response.headers().contains_key("grpc-retry-pushback-ms");
+        assert_eq!(is_our_fault, status == "14");
         assert_eq!(response.headers()[CONTENT_TYPE], content_type);
         assert!(response.extensions().get::<Rejection>().is_some());
         assert_eq!(body(response).await, "");
