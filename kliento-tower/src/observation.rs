@@ -8,6 +8,9 @@ use tracing::field::Empty;
 use crate::flights::Verdict;
 use crate::{Rejection, WorkloadIdentity};
 
+/// By which filters know what is told here.
+const TARGET: &str = "kliento_tower";
+
 /// An authentication that is under way.
 pub(crate) struct Observation {
     span: Span,
@@ -26,7 +29,7 @@ pub(crate) enum CacheUse {
 
 impl Observation {
     pub(crate) fn begin() -> Self {
-        let span = tracing::info_span!("kliento", subject = Empty, outcome = Empty);
+        let span = tracing::info_span!(target: TARGET, "kliento", subject = Empty, outcome = Empty);
         Self { span, start: Instant::now(), cache: CacheUse::None }
     }
 
@@ -81,11 +84,11 @@ fn tell(admitted: &Result<Verdict, Rejection>, outcome: &str, cache: &str, durat
     match admitted {
         Ok(Ok(identity)) => {
             let subject = identity.subject();
-            tracing::debug!(outcome, subject, cache, microseconds, "authenticated");
+            tracing::debug!(target: TARGET, outcome, subject, cache, microseconds, "authenticated");
         }
         Ok(Err(rejection)) => {
             let (reason, error) = (rejection.reason(), rejection.to_string());
-            tracing::debug!(outcome, reason, error, cache, microseconds, "not authenticated");
+            tracing::debug!(target: TARGET, outcome, reason, error, cache, microseconds, "not authenticated");
         }
         Err(rejection) if rejection.is_our_fault() => {
             let (code, reason, error) = told(rejection);
@@ -101,7 +104,7 @@ fn tell(admitted: &Result<Verdict, Rejection>, outcome: &str, cache: &str, durat
         }
         Err(rejection) => {
             let (code, reason, error) = told(rejection);
-            tracing::info!(outcome, code, reason, error, cache, microseconds, "refused");
+            tracing::info!(target: TARGET, outcome, code, reason, error, cache, microseconds, "refused");
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The main job, shown: a bundle of ours and one of the reference's, verified and drawn offline.
+//! The main job, shown: bundles of ours and of the reference's, verified offline, by a service too.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, fs, io};
 
 use crate::failure::Failure;
+use crate::service;
 use crate::step::{cargo, run, shown};
 
 const DIRECTORY: &str = "target/demo";
@@ -12,9 +13,10 @@ const AUDIENCE: &str = "https://api.example.com";
 
 /// Builds the command, and runs it as its user would.
 pub(crate) fn run_all() -> Result<(), Failure> {
-    let mut build = cargo(&["build", "--package", "kliento", "--features", "cli"]);
+    let mut build = cargo(&["build", "--package", "kliento", "--features", "kliento/cli"]);
     // Where it is built is not left to the user's settings.
-    run("the kliento command", build.args(["--target-dir", "target"]))?;
+    build.args(["--package", "kliento-axum", "--target-dir", "target"]);
+    run("the kliento command and a service", &mut build)?;
     let kliento = env::current_dir()?.join("target/debug").join(name_of("kliento"));
     match fs::remove_dir_all(DIRECTORY) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -43,7 +45,12 @@ pub(crate) fn run_all() -> Result<(), Failure> {
     let reference = Reference::read()?;
     let at = ["--at", &reference.at, "--trust-anchor", &reference.trust_anchor, &reference.file];
     demo.run_with(&["verify", "--audience", AUDIENCE], &[], &at)?;
-    demo.run_with(&["inspect"], &[], &at)
+    demo.run_with(&["inspect"], &[], &at)?;
+
+    say("A service on axum, behind KlientoAuthLayer, lets alice in and nobody else:");
+    let header = ["--audience", AUDIENCE, "--auth-header", "-o", "authorization.txt"];
+    demo.run_with(&["issue"], &organisation, &[member.as_slice(), &header].concat())?;
+    service::show(AUDIENCE, anchor[1], &Path::new(DIRECTORY).join("authorization.txt"))
 }
 
 fn say(what: &str) {

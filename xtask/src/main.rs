@@ -9,6 +9,7 @@ mod metadata;
 mod msrv;
 mod node;
 mod packages;
+mod service;
 mod step;
 mod test;
 mod tidy;
