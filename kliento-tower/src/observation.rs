@@ -93,6 +93,7 @@ fn tell(admitted: &Result<Verdict, Rejection>, outcome: &str, cache: &str, durat
         Err(rejection) if rejection.is_our_fault() => {
             let (code, reason, error) = told(rejection);
             tracing::error!(
+                target: TARGET,
                 outcome,
                 code,
                 reason,
