@@ -11,12 +11,18 @@
     feature = "issue",
     doc = "| [`LocalSigner`] | a private key of a member's or the organisation's | `issue` |"
 )]
+#![cfg_attr(
+    feature = "exchange",
+    doc = "| [`AuthorityExchange`] | VeraId Authority, in exchange for a JWT | `exchange` |"
+)]
 //! | yours | an implementation of [`TokenBundleSource`] | `client` |
 //!
 //! A layer that signs its own tokens, and one that is configured further, are shown at
 //! [`KlientoClientLayer`].
 
 mod error;
+#[cfg(feature = "exchange")]
+mod exchange;
 mod file;
 mod layer;
 mod origin;
@@ -29,6 +35,11 @@ mod stock;
 mod supply;
 
 pub use error::{BundleError, ClientError};
+#[cfg(feature = "exchange")]
+pub use exchange::{
+    AuthorityExchange, ExchangeConfigError, ExchangeError, JwtFile, JwtFileError, JwtSource,
+    JwtVariable,
+};
 pub use file::{BundleFile, BundleFileError};
 pub use layer::KlientoClientLayer;
 pub use origin::{Origin, OriginError};

@@ -8,9 +8,15 @@
     reason = "a test may end by a panic"
 )]
 
+#[cfg(feature = "exchange")]
+mod authority;
 mod contract;
 mod destination;
+#[cfg(feature = "exchange")]
+mod exchange;
 mod file;
+#[cfg(feature = "exchange")]
+mod jwt;
 #[cfg(feature = "issue")]
 mod local_signer;
 mod renewal;

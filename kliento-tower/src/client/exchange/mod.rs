@@ -1,0 +1,209 @@
+//! Token bundles from VeraId Authority, in exchange for a JWT (its "Credentials Exchange API").
+
+mod attempt;
+mod error;
+mod jwt;
+mod retry;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use backon::{ExponentialBuilder, Retryable as _};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, Url};
+
+use super::{IssuedBundle, SourceError, TokenBundleSource};
+use crate::{Clock, SystemClock};
+
+pub use self::error::{ExchangeConfigError, ExchangeError};
+pub use self::jwt::{JwtFile, JwtFileError, JwtSource, JwtVariable};
+
+/// Exchanges JWTs for token bundles at VeraId Authority.
+///
+/// Each exchange is a `GET` on the exchange URL of a signature spec, whose plaintext is the token
+/// and whose service is Kliento. The JWT comes from a [`JwtSource`], and must be for the exchange
+/// URL as its audience. The bundle lasts for as long as the spec says, and no longer than the JWT.
+///
+/// # Rules
+/// - The URL is of `https`, or of a loopback host. Redirects are not followed, so that the JWT goes
+///   nowhere else.
+/// - Failed connections, responses that take too long (5 seconds by default), and the statuses 429
+///   and 5xx are tried again, 3 times by default, after pauses that grow from 0.2 to 5 seconds,
+///   with jitter. `Retry-After` is added to that; when it is more than 10 seconds, the exchange
+///   fails, and the layer does not ask before then. Other statuses, such as 401 for a JWT that is
+///   refused and 404 for an unknown signature spec, are final.
+/// - At most 32 KiB are read of a response.
+///
+/// # Examples
+/// With the service account token that Kubernetes projects into a file and renews.
+///
+/// ```
+/// use kliento_tower::client::{AuthorityExchange, JwtFile, KlientoClientLayer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "https://authority.example.com/credentials/signatureBundles/123";
+/// let exchange = AuthorityExchange::new(url, JwtFile::new("/var/run/secrets/veraid/token"))?;
+/// let layer = KlientoClientLayer::new(exchange).with_origin("https://api.example.com")?;
+/// # let _ = layer;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Configured, with a JWT from a function of one's own.
+///
+/// ```
+/// use std::time::Duration;
+/// use kliento_tower::client::{AuthorityExchange, SourceError};
+/// use secrecy::SecretString;
+///
+/// # async fn ask_the_metadata_server(_: &str) -> std::io::Result<String> { Ok("".into()) }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "https://authority.example.com/credentials/signatureBundles/123";
+/// let jwt = move || async move {
+///     let jwt = ask_the_metadata_server(url).await.map_err(SourceError::new)?;
+///     Ok(SecretString::from(jwt))
+/// };
+/// let exchange = AuthorityExchange::new(url, jwt)?
+///     .with_client(reqwest::Client::builder().user_agent("orders/1.0"))?
+///     .with_timeout(Duration::from_secs(3))
+///     .with_retries(5);
+/// # let _ = exchange;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AuthorityExchange {
+    url: Url,
+    client: Client,
+    jwt: Arc<dyn JwtSource>,
+    timeout: Duration,
+    retries: usize,
+    first_delay: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl AuthorityExchange {
+    const TIMEOUT: Duration = Duration::from_secs(5);
+    const RETRIES: usize = 3;
+    const FIRST_DELAY: Duration = Duration::from_millis(200);
+    const MAX_DELAY: Duration = Duration::from_secs(5);
+
+    /// Exchanges JWTs of this source at this URL, which VeraId Authority calls the `exchangeUrl`.
+    ///
+    /// # Errors
+    /// [`ExchangeConfigError`] unless the URL is absolute, of `https` or of a loopback host, and
+    /// without user information; or if the system's TLS can't be set up.
+    pub fn new(url: &str, jwt: impl JwtSource) -> Result<Self, ExchangeConfigError> {
+        let url = parse_url(url)?;
+        Ok(Self {
+            client: build(Client::builder(), &url)?,
+            url,
+            jwt: Arc::new(jwt),
+            timeout: Self::TIMEOUT,
+            retries: Self::RETRIES,
+            first_delay: Self::FIRST_DELAY,
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// Sets the HTTP client: its root certificates, proxies and the like.
+    ///
+    /// Redirects are turned off, and so are proxies where the authority is on a loopback host.
+    ///
+    /// # Errors
+    /// [`ExchangeConfigError::Client`] if the client can't be made.
+    pub fn with_client(mut self, builder: ClientBuilder) -> Result<Self, ExchangeConfigError> {
+        self.client = build(builder, &self.url)?;
+        Ok(self)
+    }
+
+    /// Sets how long one attempt may take, with the response's body; 5 seconds by default.
+    #[must_use]
+    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how often a failed attempt is tried again; 3 times by default.
+    #[must_use]
+    pub const fn with_retries(mut self, retries: usize) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Sets the pause before the first retry, which the following ones double, up to 5 seconds;
+    /// 0.2 seconds by default. Up to as much is added by chance.
+    #[must_use]
+    pub const fn with_retry_delay(mut self, delay: Duration) -> Self {
+        self.first_delay = delay;
+        self
+    }
+
+    /// Sets the clock, by which dates in `Retry-After` are read; by default it is the
+    /// [system's](crate::SystemClock).
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    async fn exchange(&self) -> Result<IssuedBundle, ExchangeError> {
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(self.first_delay)
+            .with_max_delay(Self::MAX_DELAY)
+            .with_max_times(self.retries)
+            .with_jitter();
+        (|| self.attempt())
+            .retry(backoff)
+            .when(ExchangeError::is_transient)
+            .adjust(retry::delay)
+            .notify(|error, delay| tracing::debug!(%error, ?delay, "the exchange is tried again"))
+            .await
+    }
+}
+
+#[async_trait]
+impl TokenBundleSource for AuthorityExchange {
+    async fn token_bundle(&self) -> Result<IssuedBundle, SourceError> {
+        self.exchange().await.map_err(|error| {
+            let retry_after = error.retry_after();
+            let error = SourceError::new(error);
+            retry_after.map_or(error.clone(), |delay| error.with_retry_after(delay))
+        })
+    }
+}
+
+/// The JWT is given to whoever is there, so it must be the authority.
+fn parse_url(text: &str) -> Result<Url, ExchangeConfigError> {
+    let url: Url = text.parse().map_err(|_| ExchangeConfigError::Url)?;
+    let is_secure = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
+    if !is_secure {
+        return Err(ExchangeConfigError::Insecure { scheme: url.scheme().to_owned() });
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(ExchangeConfigError::UserInformation);
+    }
+    Ok(url)
+}
+
+fn build(builder: ClientBuilder, url: &Url) -> Result<Client, ExchangeConfigError> {
+    let builder = builder.redirect(Policy::none()).https_only(url.scheme() == "https");
+    // A proxy elsewhere would be sent the JWT in the clear.
+    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
+    builder.build().map_err(ExchangeConfigError::Client)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let is_address = address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_address || host == "localhost"
+}
+
+impl fmt::Debug for AuthorityExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorityExchange").field("url", &self.url.as_str()).finish_non_exhaustive()
+    }
+}

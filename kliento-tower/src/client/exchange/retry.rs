@@ -1,0 +1,66 @@
+//! When an exchange is tried again.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+use kliento::Timestamp;
+
+use super::ExchangeError;
+
+/// The longest that requests are kept waiting for one retry because the authority asks for it.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// The pause before the next attempt, or `None` if there is to be none.
+///
+/// The back-off is added to what the authority asks for, so that its jitter keeps clients apart.
+pub(super) fn delay(error: &ExchangeError, backoff: Option<Duration>) -> Option<Duration> {
+    let retry_after = error.retry_after().unwrap_or_default();
+    backoff.filter(|_| retry_after <= MAX_RETRY_AFTER).map(|backoff| backoff + retry_after)
+}
+
+/// Reads `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
+pub(super) fn retry_after(headers: &HeaderMap, now: Option<Timestamp>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date: Timestamp = httpdate::parse_http_date(text).ok()?.try_into().ok()?;
+    let milliseconds = date.as_millisecond().saturating_sub(now?.as_millisecond());
+    Some(Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, StatusCode};
+
+    use super::*;
+
+    fn read(text: &'static str) -> Option<Duration> {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
+        retry_after(&headers, "2026-11-22T18:03:00Z".parse().ok())
+    }
+
+    #[test]
+    fn seconds_and_dates_are_read() {
+        assert_eq!(read("120"), Some(Duration::from_secs(120)));
+        assert_eq!(read("Sun, 22 Nov 2026 18:04:30 GMT"), Some(Duration::from_secs(90)));
+        assert_eq!(read("Sun, 22 Nov 2026 18:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("-1"), None);
+        assert_eq!(read("soon"), None);
+    }
+
+    #[test]
+    fn what_the_authority_asks_for_is_added_to_the_back_off() {
+        let delay = |retry_after, backoff| {
+            let retry_after = Some(Duration::from_secs(retry_after));
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            delay(&ExchangeError::Status { status, retry_after }, backoff)
+        };
+        let backoff = Some(Duration::from_millis(300));
+        assert_eq!(delay(0, backoff), backoff);
+        assert_eq!(delay(10, backoff), Some(Duration::from_millis(10_300)));
+        assert_eq!(delay(11, backoff), None);
+        assert_eq!(delay(1, None), None);
+    }
+}

@@ -1,0 +1,106 @@
+//! A VeraId Authority on a real socket that responds as it is told, and remembers what it is asked.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use base64::Engine as _;
+use http::{HeaderMap, StatusCode};
+use kliento::{SERVICE, Token};
+use kliento_tower::client::{AuthorityExchange, JwtSource};
+use secrecy::SecretString;
+
+use crate::world::{AUDIENCE, WORLD, serve};
+
+pub(crate) const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl";
+pub(crate) const BASE64: &str = "application/vnd.veraid.signature-bundle+base64";
+pub(crate) const BINARY: &str = "application/vnd.veraid.signature-bundle";
+
+pub(crate) struct Authority {
+    pub(crate) address: SocketAddr,
+    script: Arc<Script>,
+}
+
+struct Script {
+    responses: Mutex<VecDeque<Response>>,
+    asked: Mutex<Vec<HeaderMap>>,
+}
+
+impl Authority {
+    pub(crate) async fn new(responses: impl IntoIterator<Item = Response>) -> Self {
+        let responses = Mutex::new(responses.into_iter().collect());
+        let script = Arc::new(Script { responses, asked: Mutex::default() });
+        let router = Router::new().fallback(respond).with_state(Arc::clone(&script));
+        Self { address: serve(router).await, script }
+    }
+
+    /// The header fields of what it was asked.
+    pub(crate) fn asked(&self) -> Vec<HeaderMap> {
+        self.script.asked.lock().unwrap().clone()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/credentials/signatureBundles/123", self.address)
+    }
+
+    /// Exchanges with hardly a pause.
+    pub(crate) fn exchange(&self) -> AuthorityExchange {
+        self.exchange_of(SecretString::from(JWT))
+    }
+
+    pub(crate) fn exchange_of(&self, jwt: impl JwtSource) -> AuthorityExchange {
+        let exchange = AuthorityExchange::new(&self.url(), jwt).unwrap();
+        exchange.with_retry_delay(Duration::from_millis(1))
+    }
+}
+
+async fn respond(State(script): State<Arc<Script>>, headers: HeaderMap) -> Response {
+    script.asked.lock().unwrap().push(headers);
+    let response = script.responses.lock().unwrap().pop_front();
+    match response {
+        Some(response) => response,
+        // It has nothing more to say, and does not say so.
+        None => std::future::pending().await,
+    }
+}
+
+pub(crate) fn status(status: u16) -> Response {
+    let response = Response::builder().status(status);
+    response.body(Body::from(r#"{"type":"problem"}"#)).unwrap()
+}
+
+pub(crate) fn busy(status: u16, retry_after: &str) -> Response {
+    let response = Response::builder().status(status).header("retry-after", retry_after);
+    response.body(Body::empty()).unwrap()
+}
+
+pub(crate) fn ok(content_type: &str, body: impl Into<Body>) -> Response {
+    let response = Response::builder().status(StatusCode::OK).header("content-type", content_type);
+    response.body(body.into()).unwrap()
+}
+
+/// As deployed authorities respond.
+pub(crate) fn granted() -> Response {
+    ok(BASE64, base64::engine::general_purpose::STANDARD.encode(octets()))
+}
+
+/// A bundle by the organisation on behalf of alice, valid for 5 minutes from the start.
+pub(crate) fn octets() -> Vec<u8> {
+    // Signatures have salt, so another one would be another bundle.
+    static OCTETS: LazyLock<Vec<u8>> = LazyLock::new(sign);
+    OCTETS.clone()
+}
+
+fn sign() -> Vec<u8> {
+    let start: kliento::Timestamp = crate::script::START.parse().unwrap();
+    let end = start.saturating_add(Duration::from_secs(300));
+    let period = kliento::Period::new(start, end).unwrap();
+    let (token, service) = (Token::new(AUDIENCE).to_json(), SERVICE.parse().unwrap());
+    let organisation = WORLD.alice.organisation();
+    organisation.sign(token.as_bytes(), WORLD.alice.member(), &service, period).unwrap()
+}

@@ -1,0 +1,170 @@
+//! Exchanges at an authority on a real socket.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use kliento_tower::FixedClock;
+use kliento_tower::client::{
+    AuthorityExchange, ExchangeConfigError, ExchangeError, KlientoClientLayer, SourceError,
+    TokenBundleSource as _,
+};
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tower::{Layer as _, ServiceExt as _};
+
+use crate::authority::{Authority, BASE64, BINARY, JWT, busy, granted, octets, ok, status};
+use crate::script::START;
+use crate::world::{serve, whoami};
+
+/// Why an exchange with this authority failed.
+async fn failure(exchange: AuthorityExchange) -> SourceError {
+    exchange.token_bundle().await.unwrap_err()
+}
+
+fn cause(error: &SourceError) -> &ExchangeError {
+    std::error::Error::source(error).unwrap().downcast_ref().unwrap()
+}
+
+#[tokio::test]
+async fn what_passes_is_tried_again() {
+    let authority = Authority::new([status(503), busy(429, "1"), granted()]).await;
+    let issued = authority.exchange().token_bundle().await.unwrap();
+    assert!(issued.bundle().as_bytes() == octets());
+    assert_eq!(issued.end().to_string(), "2026-11-22T18:08:00Z");
+    let asked = authority.asked();
+    assert_eq!(asked.len(), 3);
+    for headers in asked {
+        assert_eq!(headers["authorization"], format!("Bearer {JWT}"));
+        assert_eq!(headers["accept"], BASE64);
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_pass_is_final() {
+    for code in [400, 401, 403, 404, 406, 201, 302] {
+        let authority = Authority::new([status(code), granted()]).await;
+        let error = failure(authority.exchange()).await;
+        assert!(matches!(cause(&error), ExchangeError::Status { status, .. } if *status == code));
+        assert_eq!(authority.asked().len(), 1, "{code}");
+        assert!(!format!("{error:?} {error}").contains(JWT));
+    }
+}
+
+#[tokio::test]
+async fn it_gives_up_after_the_last_retry() {
+    let authority = Authority::new([500, 502, 504].map(status)).await;
+    let error = failure(authority.exchange().with_retries(2)).await;
+    let is_last = |status: &StatusCode| *status == StatusCode::GATEWAY_TIMEOUT;
+    assert!(matches!(cause(&error), ExchangeError::Status { status, .. } if is_last(status)));
+    assert_eq!(authority.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn an_authority_that_is_busy_for_long_is_left_in_peace() {
+    let authority = Authority::new([busy(429, "120"), granted()]).await;
+    let error = failure(authority.exchange()).await;
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
+    assert_eq!(authority.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_too_slow_is_tried_again() {
+    let authority = Authority::new([]).await;
+    let exchange = authority.exchange().with_timeout(Duration::from_millis(50)).with_retries(1);
+    let error = failure(exchange).await;
+    assert!(matches!(cause(&error), ExchangeError::Transport(error) if error.is_timeout()));
+    assert_eq!(authority.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let exchange = AuthorityExchange::new(&url, SecretString::from(JWT)).unwrap();
+    let breaking = async {
+        drop(listener.accept().await.unwrap());
+        let router = axum::Router::new().fallback(|| async { granted() });
+        axum::serve(listener, router).await.unwrap();
+    };
+    tokio::select! {
+        issued = exchange.token_bundle() => assert!(issued.unwrap().bundle().as_bytes() == octets()),
+        () = breaking => unreachable!("it serves for good"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_bundle_is_refused() {
+    let large = vec![b'A'; 40_000];
+    let authority = Authority::new([
+        ok(BINARY, octets()),
+        ok(&format!("{BASE64}; charset=utf-8"), "TUlJ"),
+        ok(BASE64, large.clone()),
+        ok(BINARY, large),
+        ok("text/html", "<p>Log in here"),
+        ok(BASE64, "no Base64"),
+    ])
+    .await;
+    let issued = authority.exchange().token_bundle().await.unwrap();
+    assert!(issued.bundle().as_bytes() == octets());
+    let error = failure(authority.exchange()).await;
+    assert!(matches!(cause(&error), ExchangeError::Bundle(_)), "{error}");
+    for _ in 0..2 {
+        let error = failure(authority.exchange()).await;
+        assert!(matches!(cause(&error), ExchangeError::TooLarge { .. }), "{error}");
+    }
+    let error = failure(authority.exchange()).await;
+    assert!(matches!(cause(&error), ExchangeError::ContentType { .. }), "{error}");
+    let error = failure(authority.exchange()).await;
+    assert!(matches!(cause(&error), ExchangeError::Bundle(_)), "{error}");
+    assert_eq!(authority.asked().len(), 6);
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = Authority::new([granted()]).await;
+    let location = elsewhere.url();
+    let redirect = move || async move { (StatusCode::FOUND, [("location", location)]) };
+    let address = serve(axum::Router::new().fallback(redirect)).await;
+    let url = format!("http://{address}/");
+    let exchange = AuthorityExchange::new(&url, SecretString::from(JWT)).unwrap();
+    let exchange = exchange.with_client(reqwest::Client::builder()).unwrap();
+    let error = failure(exchange).await;
+    assert!(matches!(cause(&error), ExchangeError::Status { .. }), "{error}");
+    assert!(elsewhere.asked().is_empty());
+}
+
+#[test]
+fn the_jwt_goes_over_tls_or_stays_on_the_host() {
+    let new = |url| AuthorityExchange::new(url, SecretString::from(JWT));
+    for url in [
+        "https://authority.example.com/x",
+        "http://127.0.0.1:80/x",
+        "http://127.3.2.1/x",
+        "http://[::1]/x",
+        "http://localhost:8080/x",
+    ] {
+        assert!(!format!("{:?}", new(url).unwrap()).contains(JWT), "{url}");
+    }
+    for url in ["http://authority.example.com/x", "http://127.0.0.1.evil.example/", "ftp://[::1]/"]
+    {
+        assert!(matches!(new(url), Err(ExchangeConfigError::Insecure { .. })), "{url}");
+    }
+    assert!(matches!(new("/x"), Err(ExchangeConfigError::Url)));
+    let user = "https://user:password@authority.example.com/";
+    assert!(matches!(new(user), Err(ExchangeConfigError::UserInformation)));
+}
+
+#[tokio::test]
+async fn what_was_exchanged_is_verified_by_a_service() {
+    let authority = Authority::new([granted()]).await;
+    let origin = format!("http://{}", whoami().await);
+    let layer = KlientoClientLayer::new(authority.exchange());
+    let layer = layer.with_clock(FixedClock(START.parse().unwrap())).with_origin(&origin).unwrap();
+    let client = layer.layer(reqwest::Client::builder().no_proxy().build().unwrap());
+    for _ in 0..3 {
+        let request = reqwest::Request::new(http::Method::GET, origin.parse().unwrap());
+        let response = client.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.text().await.unwrap(), "alice@example.com");
+    }
+    assert_eq!(authority.asked().len(), 1);
+}

@@ -1,0 +1,70 @@
+//! Where the JWTs come from that are exchanged.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use kliento_tower::client::{
+    ExchangeError, JwtFile, JwtSource, JwtVariable, SourceError, TokenBundleSource as _,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::authority::{Authority, JWT, granted, status};
+
+#[tokio::test]
+async fn a_file_is_read_anew_for_each_exchange() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("token");
+    let authority = Authority::new([granted(), granted()]).await;
+    let exchange = authority.exchange_of(JwtFile::new(&path));
+    for jwt in ["a.b.c", "d.e.f"] {
+        std::fs::write(&path, format!("{jwt}\n")).unwrap();
+        exchange.token_bundle().await.unwrap();
+        let asked = authority.asked();
+        assert_eq!(asked.last().unwrap()["authorization"], format!("Bearer {jwt}"));
+    }
+}
+
+#[tokio::test]
+async fn a_function_is_asked_at_each_attempt() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let jwt = move || {
+        let number = counted.fetch_add(1, Ordering::SeqCst);
+        async move { Ok(SecretString::from(format!("a.{number}.c"))) }
+    };
+    let authority = Authority::new([status(503), granted()]).await;
+    authority.exchange_of(jwt).token_bundle().await.unwrap();
+    let sent: Vec<_> =
+        authority.asked().iter().map(|headers| headers["authorization"].clone()).collect();
+    assert_eq!(sent, ["Bearer a.0.c", "Bearer a.1.c"]);
+}
+
+#[tokio::test]
+async fn a_variable_is_read() {
+    // Cargo sets it for tests.
+    let jwt = JwtVariable::new("CARGO_PKG_NAME").jwt().await.unwrap();
+    assert_eq!(jwt.expose_secret(), "kliento-tower");
+}
+
+#[tokio::test]
+async fn without_a_jwt_nobody_is_asked() {
+    let authority = Authority::new([granted()]).await;
+    let failing = || async { Err(SourceError::new("the metadata server does not answer")) };
+    let sources: [Arc<dyn JwtSource>; 3] = [
+        Arc::new(JwtVariable::new("KLIENTO_NOT_SET")),
+        Arc::new(JwtFile::new("/nowhere/token")),
+        Arc::new(failing),
+    ];
+    for source in sources {
+        let error = authority.exchange_of(source).token_bundle().await.unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap();
+        assert!(matches!(cause.downcast_ref(), Some(ExchangeError::Jwt(_))), "{error}");
+    }
+    for jwt in ["", "a b", "a.b.c\r\nx: y", JWT.repeat(2).replace('.', ",").as_str()] {
+        let error = authority.exchange_of(SecretString::from(jwt)).token_bundle().await;
+        let error = error.unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap();
+        assert!(matches!(cause.downcast_ref(), Some(ExchangeError::JwtCharacters)), "{error}");
+    }
+    assert!(authority.asked().is_empty());
+}
