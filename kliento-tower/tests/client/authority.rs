@@ -15,7 +15,8 @@ use kliento::{SERVICE, Token};
 use kliento_tower::client::{AuthorityExchange, JwtSource};
 use secrecy::SecretString;
 
-use crate::world::{AUDIENCE, WORLD, serve};
+use crate::server::serve;
+use crate::world::{AUDIENCE, WORLD};
 
 pub(crate) const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl";
 pub(crate) const BASE64: &str = "application/vnd.veraid.signature-bundle+base64";

@@ -14,7 +14,8 @@ use tower::{Layer as _, ServiceExt as _};
 
 use crate::authority::{Authority, BASE64, BINARY, JWT, busy, granted, octets, ok, status};
 use crate::script::START;
-use crate::world::{serve, whoami};
+use crate::server::serve;
+use crate::world::whoami;
 
 /// Why an exchange with this authority failed.
 async fn failure(exchange: AuthorityExchange) -> SourceError {

@@ -23,6 +23,10 @@ mod renewal;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod script;
-mod single_flight;
 #[cfg(any(feature = "issue", feature = "reqwest"))]
+mod server;
+mod single_flight;
+#[cfg(feature = "exchange")]
+mod telling;
+#[cfg(any(feature = "issue", feature = "exchange"))]
 mod world;

@@ -8,7 +8,7 @@ use reqwest::{Client, Request, Url};
 use tower::{Layer as _, ServiceExt as _};
 
 use crate::script::{HandClock, Script, lasting, value};
-use crate::world::serve;
+use crate::server::serve;
 
 async fn echo(headers: HeaderMap) -> String {
     let value = headers.get("authorization");

@@ -7,10 +7,10 @@ use axum::Router;
 use axum::routing::get;
 use kliento::{Period, Timestamp};
 use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors, WorkloadIdentity};
-use tokio::net::TcpListener;
 use veraid::testing::{MockMember, MockWorld};
 
 use crate::script::START;
+use crate::server::serve;
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
@@ -38,12 +38,4 @@ pub(crate) async fn whoami() -> SocketAddr {
         caller.unwrap().subject().to_owned()
     };
     serve(Router::new().route("/", get(tell)).layer(layer)).await
-}
-
-/// Serves until the test ends.
-pub(crate) async fn serve(router: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    address
 }

@@ -1,0 +1,60 @@
+//! What is logged, by the client and all that it uses.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use kliento_tower::FixedClock;
+use kliento_tower::client::KlientoClientLayer;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::authority::{Authority, JWT, granted, status};
+use crate::script::{START, attached};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn neither_the_jwt_nor_the_bundle_is_told() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+    let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
+    let authority = Authority::new([status(503), granted(), status(401)]).await;
+    let exchange = Arc::new(authority.exchange());
+    let clock = FixedClock(START.parse().unwrap());
+    let layer = KlientoClientLayer::new(exchange.clone()).with_clock(clock);
+    let value = attached(&layer).await.unwrap();
+    assert_eq!(attached(&layer).await.as_ref(), Some(&value));
+    let layer = KlientoClientLayer::new(exchange).with_clock(clock);
+    crate::script::send(&layer, crate::script::request("/")).await.unwrap_err();
+
+    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for message in [
+        "the exchange is tried again",
+        "obtained a token bundle",
+        "attached a token bundle",
+        "can't obtain a token bundle",
+    ] {
+        assert!(told.contains(message), "{message}");
+    }
+    let credentials = value.to_str().unwrap().strip_prefix("Kliento ").unwrap();
+    assert!(!told.contains(JWT), "{told}");
+    assert!(!told.contains(&credentials[..40]), "{told}");
+}
