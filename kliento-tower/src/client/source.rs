@@ -102,7 +102,7 @@ impl SourceError {
         Self { cause: Arc::from(cause.into()), retry_after: None }
     }
 
-    /// Says for how long it is no use to ask again.
+    /// Says for how long it is no use to ask again, of which 10 minutes at most are respected.
     #[must_use]
     pub const fn with_retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);

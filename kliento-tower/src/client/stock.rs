@@ -57,30 +57,29 @@ impl Stock {
         self.held.as_ref().filter(|held| now <= held.end).map(|held| held.value.clone())
     }
 
-    /// Takes in what the source said. Where it failed, the bundle at hand still counts.
+    /// Ends the flight with what the source said, and gives the header's value with its end, or
+    /// the error with the value at hand, which still counts.
     pub(super) fn settle(
         &mut self,
         obtained: Result<IssuedBundle, BundleError>,
-        now: Timestamp,
+        now: Result<Timestamp, BundleError>,
         margin: Option<Duration>,
-    ) -> Outcome {
+    ) -> Result<(HeaderValue, Timestamp), (BundleError, Option<HeaderValue>)> {
+        self.flight = None;
+        let now = now.map_err(|error| (error, None))?;
         match obtained.and_then(|issued| Held::new(&issued, now)) {
             Ok(held) => {
                 let (value, end) = (held.value.clone(), held.end);
                 (self.held, self.failure) = (Some(held), None);
                 let default_margin = (until(now, end) / 10).min(Self::DEFAULT_MARGIN);
                 self.rest_until(now, end.saturating_sub(margin.unwrap_or(default_margin)));
-                tracing::debug!(%end, "obtained a token bundle");
-                Ok(value)
+                Ok((value, end))
             }
             Err(error) => {
                 let delay = retry_after(&error).min(Self::MAX_RETRY_AFTER);
                 self.rest_until(now, now.saturating_add(delay));
                 self.failure = Some(error.clone());
-                let valid = self.valid(now);
-                let is_served = valid.is_some();
-                tracing::warn!(%error, is_served, "can't obtain a token bundle");
-                valid.ok_or(error)
+                Err((error, self.valid(now)))
             }
         }
     }

@@ -28,7 +28,8 @@ pub(super) enum Supplied {
     Underway(Flight),
 }
 
-/// A question to the source; if it is given up, another one can be put.
+/// A question to the source, in a task of its own, so that it is no matter which requests are
+/// given up. If it is given up itself, another one can be put.
 struct Journey {
     supply: Supply,
     sender: Option<watch::Sender<Option<Outcome>>>,
@@ -54,31 +55,30 @@ impl Supply {
         if !has_changed && let Some(settled) = self.read().settled(now) {
             return settled.map(Supplied::AtHand);
         }
+        let runtime = Handle::try_current().map_err(|_| BundleError::Runtime)?;
         let mut stock = self.write();
         // Another request may have seen to it in between.
         if !has_changed && let Some(settled) = stock.settled(now) {
             return settled.map(Supplied::AtHand);
         }
-        let flight = match &stock.flight {
-            Some(flight) => flight.clone(),
-            None => stock.flight.insert(self.depart()?).clone(),
-        };
-        match stock.valid(now) {
-            Some(value) if !has_changed => Ok(Supplied::AtHand(value)),
-            _ => Ok(Supplied::Underway(flight)),
+        let (flight, journey) = self.join(&mut stock);
+        let valid = stock.valid(now).filter(|_| !has_changed);
+        // A runtime that is being shut down drops the journey at once, and that takes the lock.
+        drop(stock);
+        if let Some(journey) = journey {
+            runtime.spawn(journey.travel());
         }
+        Ok(valid.map_or(Supplied::Underway(flight), Supplied::AtHand))
     }
 
-    /// Asks the source in a task of its own, so that it is no matter which requests are given up.
-    fn depart(&self) -> Result<Flight, BundleError> {
-        let runtime = Handle::try_current().map_err(|_| BundleError::Runtime)?;
+    /// Joins the flight that is under way, or begins one.
+    fn join(&self, stock: &mut Stock) -> (Flight, Option<Journey>) {
+        if let Some(flight) = &stock.flight {
+            return (flight.clone(), None);
+        }
         let (sender, flight) = watch::channel(None);
-        let journey = Journey { supply: self.clone(), sender: Some(sender) };
-        runtime.spawn(async move {
-            let obtained = journey.supply.obtain().await;
-            journey.land(obtained);
-        });
-        Ok(flight)
+        stock.flight = Some(flight.clone());
+        (flight, Some(Journey { supply: self.clone(), sender: Some(sender) }))
     }
 
     async fn obtain(&self) -> Result<IssuedBundle, BundleError> {
@@ -87,10 +87,20 @@ impl Supply {
     }
 
     fn settle(&self, obtained: Result<IssuedBundle, BundleError>) -> Outcome {
-        let now = self.clock.now();
-        let mut stock = self.write();
-        stock.flight = None;
-        stock.settle(obtained, now.ok_or(BundleError::Clock)?, self.margin)
+        let now = self.clock.now().ok_or(BundleError::Clock);
+        let settled = self.write().settle(obtained, now, self.margin);
+        // A subscriber may send what it is told by this very client, so the lock is free by now.
+        match settled {
+            Ok((value, end)) => {
+                tracing::debug!(%end, "obtained a token bundle");
+                Ok(value)
+            }
+            Err((error, valid)) => {
+                let is_served = valid.is_some();
+                tracing::warn!(%error, is_served, "can't obtain a token bundle");
+                valid.ok_or(error)
+            }
+        }
     }
 
     /// Nothing can panic while the lock is held.
@@ -110,10 +120,10 @@ pub(super) async fn outcome(mut flight: Flight) -> Outcome {
 }
 
 impl Journey {
-    fn land(mut self, obtained: Result<IssuedBundle, BundleError>) {
+    async fn travel(mut self) {
+        let obtained = self.supply.obtain().await;
         if let Some(sender) = self.sender.take() {
-            let outcome = self.supply.settle(obtained);
-            sender.send_replace(Some(outcome));
+            sender.send_replace(Some(self.supply.settle(obtained)));
         }
     }
 }

@@ -102,6 +102,19 @@ fn outside_of_a_runtime_it_is_an_error() {
     drop(handle);
 }
 
+#[test]
+fn within_a_runtime_that_is_shut_down_it_is_an_error() {
+    let (service, handle) = mock::pair::<Request<String>, Response<String>>();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let entered = runtime.handle().clone();
+    drop(runtime);
+    let _guard = entered.enter();
+    let response = layer().layer(service).oneshot(request("https://api.example.com/"));
+    let error = poll_once(response).unwrap_err();
+    assert!(matches!(error, ClientError::Bundle(BundleError::Abandoned)), "{error:?}");
+    drop(handle);
+}
+
 /// Polls once: nothing is waited for.
 fn poll_once<F: Future>(future: F) -> F::Output {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

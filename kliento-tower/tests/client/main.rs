@@ -26,7 +26,5 @@ mod script;
 #[cfg(any(feature = "issue", feature = "reqwest"))]
 mod server;
 mod single_flight;
-#[cfg(feature = "exchange")]
-mod telling;
 #[cfg(any(feature = "issue", feature = "exchange"))]
 mod world;

@@ -9,7 +9,7 @@ use kliento::Timestamp;
 use super::ExchangeError;
 
 /// The longest that requests are kept waiting for one retry because the authority asks for it.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The pause before the next attempt, or `None` if there is to be none.
 ///
@@ -59,8 +59,8 @@ mod tests {
         };
         let backoff = Some(Duration::from_millis(300));
         assert_eq!(delay(0, backoff), backoff);
-        assert_eq!(delay(10, backoff), Some(Duration::from_millis(10_300)));
-        assert_eq!(delay(11, backoff), None);
+        assert_eq!(delay(5, backoff), Some(Duration::from_millis(5300)));
+        assert_eq!(delay(6, backoff), None);
         assert_eq!(delay(1, None), None);
     }
 }

@@ -1,4 +1,24 @@
-//! What is logged, by the client and all that it uses.
+//! What is logged, by the client and all that it uses; in a process of its own, since other threads
+//! could keep a subscriber of one thread from being asked.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may end by a panic"
+)]
+
+#[path = "client/authority.rs"]
+#[allow(dead_code, reason = "others use the rest")]
+mod authority;
+#[path = "client/script.rs"]
+#[allow(dead_code, reason = "others use the rest")]
+mod script;
+#[path = "client/server.rs"]
+mod server;
+#[path = "client/world.rs"]
+#[allow(dead_code, reason = "others use the rest")]
+mod world;
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -8,7 +28,7 @@ use kliento_tower::client::KlientoClientLayer;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::authority::{Authority, JWT, granted, status};
-use crate::script::{START, attached};
+use crate::script::{START, attached, request, send};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -43,7 +63,7 @@ async fn neither_the_jwt_nor_the_bundle_is_told() {
     let value = attached(&layer).await.unwrap();
     assert_eq!(attached(&layer).await.as_ref(), Some(&value));
     let layer = KlientoClientLayer::new(exchange).with_clock(clock);
-    crate::script::send(&layer, crate::script::request("/")).await.unwrap_err();
+    send(&layer, request("/")).await.unwrap_err();
 
     let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for message in [
