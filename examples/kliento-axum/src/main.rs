@@ -1,5 +1,6 @@
 //! A service with axum that knows which workload is calling.
 
+mod layers;
 mod routes;
 
 // What has nothing to do with axum is that of the example without it.
@@ -33,6 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let stopped = connections::stop_signal()?;
     let listener = TcpListener::bind(arguments.listen).await?;
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
-    connections::serve(listener, routes::router(layer), stopped).await;
+    let router = layers::around(routes::router(layer));
+    connections::serve(listener, router, stopped).await;
     Ok(())
 }

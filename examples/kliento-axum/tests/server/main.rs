@@ -8,6 +8,10 @@
     reason = "a test may end by a panic"
 )]
 
+mod axum_serve;
+mod layer_order;
+#[path = "../../src/layers.rs"]
+mod layers;
 #[path = "../../../kliento-hyper/tests/suite/mod.rs"]
 mod suite;
 

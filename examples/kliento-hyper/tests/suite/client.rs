@@ -38,7 +38,11 @@ pub(crate) struct Answer {
 
 impl Connection {
     pub(crate) async fn open(server: &Server, version: Version) -> Self {
-        let io = TokioIo::new(TcpStream::connect(&server.address).await.unwrap());
+        Self::open_at(&server.address, version).await
+    }
+
+    pub(crate) async fn open_at(address: &str, version: Version) -> Self {
+        let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
         let (sender, ended) = if version == Version::HTTP_2 {
             let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
             (Sender::Http2(sender), tokio::spawn(connection))
@@ -46,7 +50,7 @@ impl Connection {
             let (sender, connection) = http1::handshake(io).await.unwrap();
             (Sender::Http1(sender), tokio::spawn(connection))
         };
-        Self { sender, ended, host: server.address.clone() }
+        Self { sender, ended, host: address.to_owned() }
     }
 
     /// Asks for a path, with these values of `Authorization`.
