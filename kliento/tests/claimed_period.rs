@@ -13,7 +13,7 @@ fn claimed_period(vector: &str) -> Result<Period, Error> {
 #[test]
 fn it_is_the_metadatas() {
     let period = claimed_period("reference/member-user.bin").unwrap();
-    assert_eq!(period.to_string(), "2026-11-22T18:02:00Z to 2026-11-22T18:58:00Z");
+    assert_eq!(period.to_string(), "2026-11-22T17:58:00Z to 2026-11-22T18:58:00Z");
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn what_has_none_is_refused() {
         ("metadata-no-end.bin", "signature-metadata-malformed"),
         ("cms-metadata-missing.bin", "signature-attribute-missing"),
     ] {
-        let error = claimed_period(&format!("signature-bundle/{vector}")).unwrap_err();
+        let error = claimed_period(&format!("token-bundle/{vector}")).unwrap_err();
         assert!(matches!(error, Error::Invalid(Invalid::Signature(_))), "{vector}");
         assert_eq!(error.code(), code, "{vector}");
     }
