@@ -38,6 +38,8 @@ use crate::{
 /// # Deployment
 /// - A bundle takes up to 21,856 characters of header: raise the server's limit to 32 KiB at
 ///   least. hyper's for HTTP/2 is 16 KiB by default (`max_header_list_size`).
+/// - `Authorization` is marked as sensitive for all that is inside. What logs headers outside needs
+///   that before: see `docs/deployment.md`, on the order of layers.
 /// - A bundle can be replayed for its audience until it lapses. See `SECURITY.md`.
 /// - The clock must be in step.
 ///

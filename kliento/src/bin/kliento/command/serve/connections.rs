@@ -4,15 +4,19 @@ use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Router;
+use axum::http::Request;
+use axum::{BoxError, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tower::ServiceExt as _;
 
 /// How many connections are open at the same time; further ones wait to be accepted.
 const CONNECTIONS: usize = 4_096;
@@ -48,11 +52,17 @@ pub(super) async fn serve(
                 continue;
             }
         };
-        let service = TowerToHyperService::new(router.clone());
+        let spoke = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&spoke);
+        let router = router.clone().map_request(move |request: Request<_>| {
+            noted.store(true, Ordering::Relaxed);
+            request
+        });
+        let service = TowerToHyperService::new(router);
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = unless_silent(connection, &spoke).await {
                 tracing::debug!(error, "a connection ended early");
             }
             drop(permit);
@@ -60,7 +70,7 @@ pub(super) async fn serve(
     }
     drop(listener);
     tracing::info!("stopping");
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+    if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests that took too long were cut off");
     }
 }
@@ -72,4 +82,18 @@ async fn accept(
     let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     Ok((stream, permit))
+}
+
+/// Drops a connection whose client sends no request in time: while hyper-util waits for the
+/// octets that tell HTTP/1 from HTTP/2, no timeout of hyper's runs.
+async fn unless_silent(
+    connection: impl Future<Output = Result<(), BoxError>>,
+    spoke: &AtomicBool,
+) -> Result<(), BoxError> {
+    let mut connection = pin!(connection);
+    match timeout(HEAD_TIMEOUT, &mut connection).await {
+        Ok(ended) => ended,
+        Err(_) if spoke.load(Ordering::Relaxed) => connection.await,
+        Err(silent) => Err(silent.into()),
+    }
 }
