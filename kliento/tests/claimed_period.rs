@@ -19,7 +19,7 @@ fn it_is_the_metadatas() {
 #[test]
 fn what_has_none_is_refused() {
     for (vector, code) in [
-        ("metadata-swapped.bin", "signature-period"),
+        ("signature-ends-before-start.bin", "signature-period"),
         ("metadata-no-end.bin", "signature-metadata-malformed"),
         ("cms-metadata-missing.bin", "signature-attribute-missing"),
     ] {
