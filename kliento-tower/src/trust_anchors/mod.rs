@@ -82,9 +82,8 @@ struct Set {
 /// let error = TrustAnchorError::new("the database does not answer");
 /// assert_eq!(error.to_string(), "no trust anchors: the database does not answer");
 /// ```
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("no trust anchors: {0}")]
-pub struct TrustAnchorError(#[source] Arc<dyn Error + Send + Sync>);
+#[derive(Clone, Debug)]
+pub struct TrustAnchorError(Arc<dyn Error + Send + Sync>);
 
 impl TrustAnchors {
     /// A set of anchors; order and repetition do not matter.
@@ -118,6 +117,19 @@ impl TrustAnchors {
     #[must_use]
     pub fn generation(&self) -> &[u8; 32] {
         &self.0.generation
+    }
+}
+
+impl fmt::Display for TrustAnchorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no trust anchors: {}", self.0)
+    }
+}
+
+impl Error for TrustAnchorError {
+    /// The reason itself, for those who look for a type of theirs.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
     }
 }
 
@@ -166,6 +178,12 @@ impl fmt::Debug for dyn TrustAnchorStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reason_can_be_found() {
+        let error = TrustAnchorError::new(fmt::Error);
+        assert!(error.source().is_some_and(|reason| reason.is::<fmt::Error>()));
+    }
 
     #[test]
     fn the_generation_follows_from_the_set() {
