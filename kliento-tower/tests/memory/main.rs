@@ -7,6 +7,7 @@
     reason = "a test may end by a panic"
 )]
 
+mod forgery;
 #[path = "../mock/mod.rs"]
 mod mock;
 

@@ -1,0 +1,62 @@
+//! A signature that failed beside a good one is believed in no other bundle.
+
+use http::HeaderValue;
+use kliento::{Member, SERVICE, Token};
+use kliento_tower::{BundleCache, FixedClock, KlientoAuthLayer, SignatureMemo, TrustAnchors};
+use veraid::testing::{MockMessage, MockOrganisation, MockWorld, kind};
+
+use crate::mock::credentials;
+use crate::mock::exchange::send;
+use crate::{AUDIENCE, hour};
+
+/// The good bundle verifies, as one good signature is enough (RFC 4035, 5.3.3), but the other one
+/// must not be remembered with it.
+#[tokio::test]
+async fn a_forged_signature_beside_a_good_one_is_not_remembered() {
+    let world = MockWorld::new(hour()).unwrap();
+    let organisation = world.organisation("example.com").unwrap();
+    let memo = SignatureMemo::default();
+    let layer = KlientoAuthLayer::new(AUDIENCE)
+        .with_trust_anchors(TrustAnchors::new(world.trust_anchors().unwrap()))
+        .with_clock(FixedClock(hour().start()))
+        .with_cache(BundleCache::new(0))
+        .with_signature_memo(memo.clone());
+    // Signed once, as each signature is another one.
+    let chain = organisation.dns().chain_messages(&organisation.name().txt_owner()).unwrap();
+    for _ in 0..2 {
+        assert!(send(&layer, &bundle(&organisation, chain.clone(), true)).await.is_ok());
+        assert!(!memo.is_empty());
+        let bad = bundle(&organisation, chain.clone(), false);
+        let refused = send(&layer, &bad).await.unwrap_err();
+        assert_eq!(refused.reason(), "dnssec-signature");
+    }
+}
+
+/// A bundle whose TXT records have a forged signature, and perhaps a good one after it.
+fn bundle(
+    organisation: &MockOrganisation,
+    mut chain: Vec<MockMessage>,
+    has_good_one: bool,
+) -> HeaderValue {
+    let is_txt = |message: &&mut MockMessage| message.questions[0].kind == kind::TXT;
+    forge(chain.iter_mut().find(is_txt).unwrap(), has_good_one);
+    let chain = chain.iter().map(|message| message.compose().unwrap()).collect();
+    let token = Token::new(AUDIENCE).to_json();
+    let service = SERVICE.parse().unwrap();
+    let signed = organisation.clone().with_chain(chain);
+    let octets = signed.sign(token.as_bytes(), &Member::Bot, &service, hour());
+    credentials(octets.unwrap())
+}
+
+/// Alters the last octet of a signature: it comes first, and so it is tried first.
+fn forge(response: &mut MockMessage, has_good_one: bool) {
+    let answer = &mut response.answer;
+    let place = answer.iter().position(|record| record.kind == kind::RRSIG).unwrap();
+    let mut forged = answer[place].clone();
+    *forged.data.last_mut().unwrap() ^= 1;
+    if has_good_one {
+        answer.insert(place, forged);
+    } else {
+        answer[place] = forged;
+    }
+}
