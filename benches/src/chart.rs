@@ -13,8 +13,8 @@ const LABELS: f64 = 350.0;
 const FIGURES: f64 = 170.0;
 
 /// The ratios at the ends of the scale, which is logarithmic.
-const SCALE: (f64, f64) = (0.01, 1.6);
-const TICKS: [f64; 7] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
+const SCALE: (f64, f64) = (0.005, 1.6);
+const TICKS: [f64; 8] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
 
 const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn longer_bars_are_larger_ratios() {
-        let places = [0.01, 0.02, 0.5, 1.0, 1.6].map(place);
+        let places = [0.005, 0.02, 0.5, 1.0, 1.6].map(place);
         assert!(places.is_sorted_by(|shorter, longer| shorter < longer));
         assert!(places[0] >= LABELS && places[4] <= WIDTH - FIGURES);
     }

@@ -11,6 +11,7 @@ use crate::credentials::{is_list, parameter};
 use crate::flights::{Flights, Verdict};
 use crate::gate::Gate;
 use crate::observation::CacheUse;
+use crate::recent::Context;
 use crate::{
     BundleCache, Clock, Rejection, SignatureMemo, SystemClock, TrustAnchorError, TrustAnchorStore,
     TrustAnchors, WorkloadIdentity,
@@ -27,7 +28,7 @@ pub(crate) struct Authenticator {
     pub(crate) memo: SignatureMemo,
     pub(crate) gate: Gate,
     /// A digest of what the layer asks of bundles.
-    context: [u8; 32],
+    requirements: [u8; 32],
     flights: Flights,
 }
 
@@ -49,7 +50,7 @@ impl Authenticator {
             cache: BundleCache::default(),
             memo: SignatureMemo::default(),
             gate: Gate::new(Gate::default_concurrency(), Gate::DEFAULT_QUEUE),
-            context: [0; 32],
+            requirements: [0; 32],
             flights: Flights::default(),
         };
         authenticator.configure();
@@ -58,14 +59,14 @@ impl Authenticator {
 
     /// To be called after each change of what is asked of bundles.
     pub(crate) fn configure(&mut self) {
-        let mut context = blake3::Hasher::new_derive_key("kliento-tower, verified bundles, 1");
-        context.update(&self.max_validity.as_nanos().to_be_bytes());
-        context.update(&self.min_modulus_bits.to_be_bytes());
+        let mut requirements = blake3::Hasher::new_derive_key("kliento-tower, verified bundles, 1");
+        requirements.update(&self.max_validity.as_nanos().to_be_bytes());
+        requirements.update(&self.min_modulus_bits.to_be_bytes());
         for text in self.audiences.iter().map(String::as_str).chain([SERVICE]) {
             // The lengths make the parts unambiguous.
-            context.update(&text.len().to_be_bytes()).update(text.as_bytes());
+            requirements.update(&text.len().to_be_bytes()).update(text.as_bytes());
         }
-        self.context = context.finalize().into();
+        self.requirements = requirements.finalize().into();
     }
 
     /// Tells without waiting who presented these credentials, if they are known.
@@ -117,8 +118,15 @@ impl Authenticator {
             return Ok(Err(TrustAnchorError::new("the set is empty").into()));
         }
         let Some(now) = self.clock.now() else { return Ok(Err(Rejection::Clock)) };
-        let key = self.key(credentials, &anchors);
-        self.cache.get(&key, now).map(Ok).ok_or((anchors, key))
+        let context = blake3::keyed_hash(&self.requirements, anchors.generation()).into();
+        let credentials = parameter(credentials.as_bytes());
+        if let Some(known) = self.cache.get_recent(credentials, &context, now) {
+            return Ok(Ok(known));
+        }
+        let key = digest(&context, credentials);
+        let Some(known) = self.cache.get(&key, now) else { return Err((anchors, key)) };
+        self.cache.insert_recent(credentials, context, &known);
+        Ok(Ok(known))
     }
 
     /// Waits for a turn, and verifies. What can't be read waits for none.
@@ -152,25 +160,19 @@ impl Authenticator {
         learner.share();
         Ok(WorkloadIdentity::new(token))
     }
-
-    /// A digest of the credentials, keyed by all else that the verdict follows from but the time.
-    fn key(&self, credentials: &HeaderValue, anchors: &TrustAnchors) -> BundleKey {
-        let context = blake3::keyed_hash(&self.context, anchors.generation());
-        digest(context.as_bytes(), parameter(credentials.as_bytes()))
-    }
 }
 
-/// A keyed digest of a part of a header's value.
+/// A digest of the credentials, keyed by all else that the verdict follows from but the time.
 ///
 /// BLAKE3 takes 8 chunks of 1 KiB at a time, but the rest one by one: a typical bundle is digested
 /// in half the time with zeros after it. They add no collisions, for no value has any.
-fn digest(key: &[u8; 32], text: &[u8]) -> [u8; 32] {
+fn digest(context: &Context, text: &[u8]) -> BundleKey {
     const WIDTH: usize = 4 * 1024;
     let length = text.len().next_multiple_of(WIDTH);
     let mut padded = Vec::with_capacity(length);
     padded.extend_from_slice(text);
     padded.resize(length, 0);
-    blake3::keyed_hash(key, &padded).into()
+    blake3::keyed_hash(context, &padded).into()
 }
 
 /// The same configuration and memory, with nobody waiting.
@@ -185,7 +187,7 @@ impl Clone for Authenticator {
             cache: self.cache.clone(),
             memo: self.memo.clone(),
             gate: self.gate.clone(),
-            context: self.context,
+            requirements: self.requirements,
             flights: Flights::default(),
         }
     }

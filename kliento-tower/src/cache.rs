@@ -1,13 +1,18 @@
 //! The bundles that were verified, each for as long as it holds.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kliento::Timestamp;
+use kliento::{MAX_BUNDLE_OCTETS, Timestamp};
 use moka::Expiry;
 use moka::sync::Cache;
 
 use crate::WorkloadIdentity;
+use crate::recent::{Context, Recent};
+
+/// The most octets that credentials take.
+const MAX_CREDENTIALS: u64 = (MAX_BUNDLE_OCTETS.div_ceil(3) * 4) as u64;
 
 /// A digest of what was presented, of what it was verified for, and from which trust anchors.
 pub(crate) type BundleKey = [u8; 32];
@@ -16,8 +21,9 @@ pub(crate) type BundleKey = [u8; 32];
 ///
 /// Only what verified is in it, under a keyed BLAKE3 digest of the credentials, the audiences, the
 /// limits and the trust anchors: layers of any configuration can share one cache. An entry lives
-/// until its bundle stops holding, which is compared with the clock at every hit. It holds no
-/// credentials.
+/// until its bundle stops holding, which is compared with the clock at every hit. The credentials
+/// that are presented again and again (190 of them by default) are kept as they are, so that
+/// not even a digest is needed; they are wiped when others take their place.
 ///
 /// ```
 /// use kliento_tower::{BundleCache, KlientoAuthLayer};
@@ -27,7 +33,10 @@ pub(crate) type BundleKey = [u8; 32];
 /// let write = KlientoAuthLayer::new("https://api.example.com/write").with_cache(cache);
 /// ```
 #[derive(Clone)]
-pub struct BundleCache(Cache<BundleKey, Entry>);
+pub struct BundleCache {
+    bundles: Cache<BundleKey, Entry>,
+    recent: Arc<Recent>,
+}
 
 #[derive(Clone)]
 struct Entry {
@@ -43,21 +52,28 @@ impl BundleCache {
     /// What the map takes for an entry beside the identity, about.
     const ENTRY_OCTETS: usize = 256;
 
+    /// The most recent credentials that are kept.
+    const MAX_RECENT: u64 = 256;
+
     /// A cache that takes at most about so many octets; 0 remembers nothing.
+    ///
+    /// A quarter of them is for credentials.
     #[must_use]
     pub fn new(octets: u64) -> Self {
+        let slots = (octets / 4 / MAX_CREDENTIALS).min(Self::MAX_RECENT);
+        let recent = Arc::new(Recent::new(usize::try_from(slots).unwrap_or(0)));
         let weigh = |_: &BundleKey, entry: &Entry| {
             u32::try_from(entry.identity.octets() + Self::ENTRY_OCTETS).unwrap_or(u32::MAX)
         };
-        let cache = Cache::builder().max_capacity(octets).weigher(weigh);
-        Self(cache.expire_after(Lifetime).build())
+        let cache = Cache::builder().max_capacity(octets - slots * MAX_CREDENTIALS).weigher(weigh);
+        Self { bundles: cache.expire_after(Lifetime).build(), recent }
     }
 
     /// How many bundles are remembered, about.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.0.run_pending_tasks();
-        self.0.entry_count()
+        self.bundles.run_pending_tasks();
+        self.bundles.entry_count()
     }
 
     /// Whether no bundle is remembered.
@@ -68,18 +84,39 @@ impl BundleCache {
 
     /// Forgets all bundles, so that each is verified anew.
     pub fn clear(&self) {
-        self.0.invalidate_all();
+        self.bundles.invalidate_all();
+        self.recent.clear();
+    }
+
+    /// Who presented these very credentials of late.
+    pub(crate) fn get_recent(
+        &self,
+        credentials: &[u8],
+        context: &Context,
+        now: Timestamp,
+    ) -> Option<WorkloadIdentity> {
+        self.recent.get(credentials, context, now)
+    }
+
+    /// Keeps credentials that were presented before, and are good.
+    pub(crate) fn insert_recent(
+        &self,
+        credentials: &[u8],
+        context: Context,
+        identity: &WorkloadIdentity,
+    ) {
+        self.recent.insert(credentials, context, identity);
     }
 
     /// Who presented this, if it is known and holds now.
     pub(crate) fn get(&self, key: &BundleKey, now: Timestamp) -> Option<WorkloadIdentity> {
-        let identity = self.0.get(key)?.identity;
+        let identity = self.bundles.get(key)?.identity;
         if identity.period().contains(now) {
             return Some(identity);
         }
         if identity.valid_until() < now {
             // Were the clock to go backwards, it must not come back.
-            self.0.invalidate(key);
+            self.bundles.invalidate(key);
         }
         None
     }
@@ -87,7 +124,7 @@ impl BundleCache {
     pub(crate) fn insert(&self, key: BundleKey, identity: WorkloadIdentity, now: Timestamp) {
         let left = identity.valid_until().as_millisecond() - now.as_millisecond();
         let lifetime = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-        self.0.insert(key, Entry { identity, lifetime });
+        self.bundles.insert(key, Entry { identity, lifetime });
     }
 }
 
@@ -99,7 +136,9 @@ impl Default for BundleCache {
 
 impl fmt::Debug for BundleCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BundleCache").field("len", &self.0.entry_count()).finish_non_exhaustive()
+        f.debug_struct("BundleCache")
+            .field("len", &self.bundles.entry_count())
+            .finish_non_exhaustive()
     }
 }
 

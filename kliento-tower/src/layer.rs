@@ -26,7 +26,7 @@ use crate::{
 ///
 /// # Rules
 /// - A bundle is verified once and remembered for as long as it holds. Requests with a known one
-///   cost a digest of the header and a look-up.
+///   cost a comparison, or a digest of the header and a look-up.
 /// - A bundle must be for one of the audiences, octet for octet; nothing that the request says,
 ///   such as `Host`, plays a part.
 /// - The trust anchors are asked for at each request, so a change takes effect on the next one.

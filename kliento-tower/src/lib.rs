@@ -50,6 +50,7 @@ mod identity;
 mod layer;
 mod observation;
 mod policy;
+mod recent;
 mod rejection;
 mod responder;
 mod service;

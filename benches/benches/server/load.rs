@@ -1,0 +1,78 @@
+//! Clients that send prepared requests on open connections, and count the answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
+
+/// How many requests are under way at the same time.
+const CONNECTIONS: usize = 64;
+
+/// Connections to one server.
+pub(crate) struct Load<'r> {
+    runtime: &'r Runtime,
+    connections: Vec<Arc<Mutex<Connection>>>,
+}
+
+struct Connection {
+    stream: TcpStream,
+    request: Arc<[u8]>,
+    /// The octets of an answer: all of them are alike.
+    answer: Vec<u8>,
+}
+
+impl<'r> Load<'r> {
+    pub(crate) fn new(runtime: &'r Runtime, server: SocketAddr, authorization: &str) -> Self {
+        let request =
+            format!("GET / HTTP/1.1\r\nHost: {server}\r\nAuthorization: {authorization}\r\n\r\n");
+        let request: Arc<[u8]> = request.into_bytes().into();
+        let connections = (0..CONNECTIONS)
+            .map(|_| runtime.block_on(Connection::open(server, Arc::clone(&request))))
+            .map(|connection| Arc::new(Mutex::new(connection)));
+        let connections = connections.collect();
+        Self { runtime, connections }
+    }
+
+    /// How many requests per second are answered.
+    pub(crate) fn throughput(&self, time: Duration) -> f64 {
+        let start = Instant::now();
+        let end = start + time;
+        let clients = self.connections.iter().map(|connection| {
+            let connection = Arc::clone(connection);
+            self.runtime.spawn(async move { connection.lock().await.ask_until(end).await })
+        });
+        let clients: Vec<_> = clients.collect();
+        let answers: u32 =
+            clients.into_iter().map(|client| self.runtime.block_on(client).expect("answers")).sum();
+        f64::from(answers) / start.elapsed().as_secs_f64()
+    }
+}
+
+impl Connection {
+    async fn open(server: SocketAddr, request: Arc<[u8]>) -> Self {
+        let mut stream = TcpStream::connect(server).await.expect("a connection");
+        stream.set_nodelay(true).expect("a connection");
+        stream.write_all(&request).await.expect("a request");
+        // The first answer tells how long all of them are.
+        let mut answer = vec![0; 4096];
+        let length = stream.read(&mut answer).await.expect("an answer");
+        answer.truncate(length);
+        assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"\r\n\r\nhello"));
+        Self { stream, request, answer }
+    }
+
+    async fn ask_until(&mut self, end: Instant) -> u32 {
+        let mut answers = 0;
+        while Instant::now() < end {
+            self.stream.write_all(&self.request).await.expect("a request");
+            self.stream.read_exact(&mut self.answer).await.expect("an answer");
+            assert!(self.answer.starts_with(b"HTTP/1.1 200"), "an answer of another length");
+            answers += 1;
+        }
+        answers
+    }
+}
