@@ -182,7 +182,8 @@ mod tests {
     #[test]
     fn the_reason_can_be_found() {
         let error = TrustAnchorError::new(fmt::Error);
-        assert!(error.source().is_some_and(|reason| reason.is::<fmt::Error>()));
+        let reason = error.source().and_then(<dyn Error>::downcast_ref::<fmt::Error>);
+        assert!(reason.is_some());
     }
 
     #[test]
