@@ -29,7 +29,7 @@
 //! | `client` | [`client::KlientoClientLayer`] for outgoing requests, and bundles from files |
 //! | `issue` | bundles that the client signs itself |
 //! | `exchange` | bundles from VeraId Authority, in exchange for JWTs |
-//! | `reqwest` | the same for reqwest's client |
+//! | `reqwest` | that layer around reqwest's client |
 //! | `axum` | extractors for [`WorkloadIdentity`] and `Option` of it |
 //! | `metrics` | `kliento_authentications_total`, `kliento_verifications_total` and the histogram `kliento_authentication_duration_seconds`, through the `metrics` facade |
 
