@@ -19,6 +19,7 @@ mod der;
 mod mock;
 mod organisation;
 mod stopwatch;
+mod variants;
 
 pub use bundle::Bundle;
 pub use caller::{Answer, Caller, Echo};
@@ -28,3 +29,4 @@ pub use comparison::{Comparison, Target};
 pub use dear::{DearBundle, bundle_of_instants};
 pub use organisation::{Organisation, Signer};
 pub use stopwatch::{Medians, medians, ratio, rounds, time};
+pub use variants::Variants;

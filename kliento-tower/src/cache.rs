@@ -22,7 +22,7 @@ pub(crate) type BundleKey = [u8; 32];
 /// Only what verified is in it, under a keyed BLAKE3 digest of the credentials, the audiences, the
 /// limits and the trust anchors: layers of any configuration can share one cache. An entry lives
 /// until its bundle stops holding, which is compared with the clock at every hit. The credentials
-/// that are presented again and again (190 of them by default) are kept as they are, so that
+/// that are presented again and again (256 of them by default) are kept as they are, so that
 /// not even a digest is needed; they are wiped when others take their place.
 ///
 /// ```
@@ -46,11 +46,11 @@ struct Entry {
 }
 
 impl BundleCache {
-    /// How many octets a layer's cache may take by default: 16 MiB, some 20,000 bundles.
-    pub const DEFAULT_OCTETS: u64 = 16 * 1024 * 1024;
+    /// How many octets a layer's cache may take by default: 32 MiB, some 20,000 bundles.
+    pub const DEFAULT_OCTETS: u64 = 32 * 1024 * 1024;
 
     /// What the map takes for an entry beside the identity, about.
-    const ENTRY_OCTETS: usize = 256;
+    const ENTRY_OCTETS: usize = 512;
 
     /// The most recent credentials that are kept.
     const MAX_RECENT: u64 = 256;

@@ -101,13 +101,17 @@ impl WorkloadIdentity {
 
     /// About how many octets this takes in memory.
     pub(crate) fn octets(&self) -> usize {
-        // What a map's node and a text take beside the text itself.
-        const CLAIM_OVERHEAD: usize = 64;
+        // A node of a `BTreeMap` has place for 11 entries, and is half full at least.
+        const NODE: usize = 11 * 2 * size_of::<String>() + 16;
+        const ALLOCATION: usize = 24;
         let token = &self.0.token;
-        let claims = token.claims().iter();
-        let claims: usize = claims.map(|(k, v)| k.len() + v.len() + CLAIM_OVERHEAD).sum();
-        let names = 2 * self.0.subject.len() + token.audience().len();
-        size_of::<Proven>() + names + claims
+        let text = |length: usize| length + ALLOCATION;
+        let claims =
+            token.claims().iter().map(|(name, value)| text(name.len()) + text(value.len()));
+        let claims = claims.sum::<usize>() + token.claims().len().div_ceil(6) * (NODE + ALLOCATION);
+        // The subject is made of the names of the organisation and the user.
+        let names = 2 * text(self.0.subject.len()) + 2 * text(token.audience().len());
+        size_of::<Proven>() + ALLOCATION + names + claims
     }
 }
 
