@@ -11,8 +11,8 @@ const CARGO_DENY: &str = "0.20.2";
 const CARGO_HACK: &str = "0.6.46";
 
 /// What others depend on, with whichever features.
-const LIBRARIES: [&str; 6] =
-    ["--package", "veraid", "--package", "kliento", "--package", "kliento-tower"];
+const LIBRARIES: [&str; 4] =
+    ["--package=veraid", "--package=kliento", "--package=kliento-tower", "--package=kleidia-tower"];
 
 /// Runs all checks and tests, and stops at the first that fails.
 pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {

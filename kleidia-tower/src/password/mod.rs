@@ -1,0 +1,12 @@
+//! Passwords: hashed with Argon2id on threads of their own, and bound to a policy.
+
+mod breached;
+mod hasher;
+mod normalisation;
+mod parameters;
+mod policy;
+
+pub use breached::{BreachedPasswordError, BreachedPasswordFile, BreachedPasswords};
+pub use hasher::{HashingError, PasswordHasher, Verdict};
+pub use parameters::{Argon2Parameters, ParameterError};
+pub use policy::{CharacterClass, PasswordFault, PasswordPolicy};
