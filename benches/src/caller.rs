@@ -7,7 +7,9 @@ use std::task::{Context, Poll, Waker};
 
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
-use kliento_tower::{FixedClock, KlientoAuth, KlientoAuthLayer, ResponseBody, TrustAnchors};
+use kliento_tower::{
+    Clock as _, KlientoAuth, KlientoAuthLayer, ResponseBody, SystemClock, TrustAnchors,
+};
 use tower::{Layer as _, Service};
 
 use crate::Bundle;
@@ -62,9 +64,11 @@ impl Bundle {
     /// A layer that has seen nothing yet, for the bundle's audience, anchors and instant.
     #[must_use]
     pub fn layer(&self) -> KlientoAuthLayer {
+        let at = self.at;
         KlientoAuthLayer::new(&self.audience)
             .with_trust_anchors(TrustAnchors::new(self.trust_anchors.iter().cloned()))
-            .with_clock(FixedClock(self.at))
+            // The clock is read, as it is in production, but not believed.
+            .with_clock(move || SystemClock.now().map(|_| at))
     }
 
     /// A request that carries the bundle.

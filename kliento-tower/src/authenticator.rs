@@ -118,7 +118,8 @@ impl Authenticator {
             return Ok(Err(TrustAnchorError::new("the set is empty").into()));
         }
         let Some(now) = self.clock.now() else { return Ok(Err(Rejection::Clock)) };
-        let context = blake3::keyed_hash(&self.requirements, anchors.generation()).into();
+        let (requirements, generation) = (self.requirements, *anchors.generation());
+        let context = Context { requirements, generation };
         let credentials = parameter(credentials.as_bytes());
         if let Some(known) = self.cache.get_recent(credentials, &context, now) {
             return Ok(Ok(known));
@@ -162,17 +163,20 @@ impl Authenticator {
     }
 }
 
-/// A digest of the credentials, keyed by all else that the verdict follows from but the time.
+/// A keyed digest of the credentials and of all else that the verdict follows from but the time.
 ///
 /// BLAKE3 takes 8 chunks of 1 KiB at a time, but the rest one by one: a typical bundle is digested
-/// in half the time with zeros after it. They add no collisions, for no value has any.
+/// in half the time with zeros after it. They add no collisions, for no value has any, and as many
+/// octets as ever come last.
 fn digest(context: &Context, text: &[u8]) -> BundleKey {
     const WIDTH: usize = 4 * 1024;
-    let length = text.len().next_multiple_of(WIDTH);
+    let Context { requirements, generation } = context;
+    let length = (text.len() + generation.len()).next_multiple_of(WIDTH);
     let mut padded = Vec::with_capacity(length);
     padded.extend_from_slice(text);
-    padded.resize(length, 0);
-    blake3::keyed_hash(context, &padded).into()
+    padded.resize(length - generation.len(), 0);
+    padded.extend_from_slice(generation);
+    blake3::keyed_hash(requirements, &padded).into()
 }
 
 /// The same configuration and memory, with nobody waiting.

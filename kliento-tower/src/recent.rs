@@ -10,8 +10,14 @@ use zeroize::Zeroizing;
 
 use crate::WorkloadIdentity;
 
-/// A digest of all that a verdict follows from but the credentials and the time.
-pub(crate) type Context = [u8; 32];
+/// All that a verdict follows from but the credentials and the time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Context {
+    /// A digest of what the layer asks of bundles.
+    pub(crate) requirements: [u8; 32],
+    /// That of the trust anchors.
+    pub(crate) generation: [u8; 32],
+}
 
 /// A few credentials as they came, each in the one place where it can be.
 ///

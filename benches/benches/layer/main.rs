@@ -1,4 +1,6 @@
 //! What `KlientoAuthLayer` costs beside what it can't do without, and beside its peers.
+//!
+//! `cargo bench -p benches --bench layer -- hit peers` runs these sections alone.
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
@@ -18,19 +20,31 @@ use benches::{Comparison, chart};
 
 const TITLE: &str = "kliento-tower: ratios measured in one run; shorter is faster";
 
+/// Measures something.
+type Section = fn() -> Vec<Comparison>;
+
+/// All sections run, in this order, unless some are named.
+const SECTIONS: [(&str, Section); 4] = [
+    ("first-sight", verification::first_sight),
+    ("seen-before", verification::seen_before),
+    ("hit", hit::all),
+    ("peers", peers::all),
+];
+
 fn main() {
-    let mut arguments = env::args().skip_while(|argument| argument != "--chart").skip(1);
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let is_named = |name| arguments.iter().any(|argument| argument == name);
+    let names_any = SECTIONS.iter().any(|(name, _)| is_named(name));
     println!("{}", Comparison::head());
-    let sections: [fn() -> Vec<Comparison>; 4] =
-        [verification::first_sight, verification::seen_before, hit::all, peers::all];
     let mut comparisons = Vec::new();
-    for section in sections {
+    for (_, section) in SECTIONS.iter().filter(|(name, _)| is_named(name) || !names_any) {
         for comparison in section() {
             println!("{comparison}");
             comparisons.push(comparison);
         }
     }
-    if let Some(file) = arguments.next() {
-        fs::write(&file, chart(TITLE, &comparisons)).expect("a file that can be written");
+    let file = arguments.iter().skip_while(|argument| *argument != "--chart").nth(1);
+    if let Some(file) = file {
+        fs::write(file, chart(TITLE, &comparisons)).expect("a file that can be written");
     }
 }
