@@ -23,6 +23,8 @@ const ATTRIBUTE: [u8; 27] = [
     0xa1, 0x19, 0x30, 0x17, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x63, 0x31,
     0x0a, 0x04, 0x08, 0, 0, 0, 0, 0, 0, 0, 0,
 ];
+/// So much is left of what is cut: the outermost header, and the counter.
+const CUT_LEAST: usize = 32;
 /// How deep the signer information lies in the last values of a bundle.
 const DEPTH: usize = 5;
 
@@ -55,13 +57,14 @@ impl Variants {
         request(&octets)
     }
 
-    /// The beginning of a bundle, which can't be read.
+    /// The beginning of a bundle with a counter at its end, which can't be read.
     #[must_use]
     pub fn cut(&self, count: u64) -> Request<()> {
         let mut octets = self.numbered(count);
-        let length = usize::try_from(count).expect("a count") % octets.len();
-        octets.rotate_right(8);
-        octets.truncate(8 + length);
+        let length = usize::try_from(count).expect("a count") % (octets.len() - CUT_LEAST);
+        octets.truncate(CUT_LEAST + length);
+        // It has lost its counter.
+        *octets.last_chunk_mut::<8>().expect("more than that") = count.to_be_bytes();
         request(&octets)
     }
 
