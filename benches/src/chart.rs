@@ -18,7 +18,6 @@ const TICKS: [f64; 8] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
 
 const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
-text { stroke: #ffffff; stroke-width: 4; paint-order: stroke }
 .title { font-size: 16px; font-weight: 600 }
 .muted { font-size: 12px; fill: #59636e }
 .page { fill: #ffffff }
@@ -28,7 +27,7 @@ text { stroke: #ffffff; stroke-width: 4; paint-order: stroke }
 .target { stroke: #9a5b00; stroke-width: 3 }
 .bound { font-size: 12px; fill: #9a5b00 }
 @media (prefers-color-scheme: dark) {
-text { fill: #e6edf3; stroke: #0d1117 }
+text { fill: #e6edf3 }
 .muted { fill: #9aa4af }
 .page { fill: #0d1117 }
 .bar { fill: #4493d8 }
