@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use crate::credentials::scheme;
 use crate::{ProblemResponder, Rejection, Responder};
 
 /// What `grpc-message` may not have as it is (gRPC over HTTP/2, "Responses").
@@ -18,13 +19,18 @@ const NOT_IN_MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
 pub(crate) struct Answer {
     pub(crate) responder: Arc<dyn Responder>,
     pub(crate) realm: String,
-    /// The challenges of other schemes.
+    /// The challenges of the schemes that are left to the next layer.
     pub(crate) others: Vec<HeaderValue>,
 }
 
 impl Answer {
     pub(crate) fn new(realm: String) -> Self {
         Self { responder: Arc::new(ProblemResponder), realm, others: Vec::new() }
+    }
+
+    /// Whether a 401 names this scheme too.
+    pub(crate) fn names(&self, name: &[u8]) -> bool {
+        self.others.iter().any(|other| scheme(other.as_bytes()).eq_ignore_ascii_case(name))
     }
 
     /// The whole response, with the rejection in its extensions.

@@ -121,12 +121,12 @@ impl Authenticator {
         let (requirements, generation) = (self.requirements, *anchors.generation());
         let context = Context { requirements, generation };
         let credentials = parameter(credentials.as_bytes());
-        if let Some(known) = self.cache.get_recent(credentials, &context, now) {
+        if let Some(known) = self.cache.recent.get(credentials, &context, now) {
             return Ok(Ok(known));
         }
         let key = digest(&context, credentials);
         let Some(known) = self.cache.get(&key, now) else { return Err((anchors, key)) };
-        self.cache.insert_recent(credentials, context, &known);
+        self.cache.recent.insert(credentials, context, &known);
         Ok(Ok(known))
     }
 

@@ -9,7 +9,7 @@ use moka::Expiry;
 use moka::sync::Cache;
 
 use crate::WorkloadIdentity;
-use crate::recent::{Context, Recent};
+use crate::recent::Recent;
 
 /// The most octets that credentials take.
 const MAX_CREDENTIALS: u64 = (MAX_BUNDLE_OCTETS.div_ceil(3) * 4) as u64;
@@ -35,7 +35,7 @@ pub(crate) type BundleKey = [u8; 32];
 #[derive(Clone)]
 pub struct BundleCache {
     bundles: Cache<BundleKey, Entry>,
-    recent: Arc<Recent>,
+    pub(crate) recent: Arc<Recent>,
 }
 
 #[derive(Clone)]
@@ -86,26 +86,6 @@ impl BundleCache {
     pub fn clear(&self) {
         self.bundles.invalidate_all();
         self.recent.clear();
-    }
-
-    /// Who presented these very credentials of late.
-    pub(crate) fn get_recent(
-        &self,
-        credentials: &[u8],
-        context: &Context,
-        now: Timestamp,
-    ) -> Option<WorkloadIdentity> {
-        self.recent.get(credentials, context, now)
-    }
-
-    /// Keeps credentials that were presented before, and are good.
-    pub(crate) fn insert_recent(
-        &self,
-        credentials: &[u8],
-        context: Context,
-        identity: &WorkloadIdentity,
-    ) {
-        self.recent.insert(credentials, context, identity);
     }
 
     /// Who presented this, if it is known and holds now.

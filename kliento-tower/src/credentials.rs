@@ -22,11 +22,24 @@ pub(crate) enum Credentials<'a> {
 }
 
 impl<'a> Credentials<'a> {
+    /// The credentials that are ours to check, or why there are none.
+    pub(crate) fn ours(
+        headers: &'a HeaderMap,
+        is_left_to_others: impl Fn(&[u8]) -> bool,
+    ) -> Result<&'a HeaderValue, Rejection> {
+        match Self::of(headers)? {
+            Self::Kliento(value) => Ok(value),
+            Self::Missing => Err(Rejection::MissingCredentials),
+            Self::Other(scheme) if is_left_to_others(scheme) => Err(Rejection::OtherScheme),
+            Self::Other(_) => Err(Rejection::UnsupportedScheme),
+        }
+    }
+
     /// Finds the credentials.
     ///
     /// The header is no list (RFC 9110, 11.6.2), so neither several fields nor several values are
     /// taken: whoever stands before us might have looked at another one.
-    pub(crate) fn of(headers: &'a HeaderMap) -> Result<Self, Rejection> {
+    fn of(headers: &'a HeaderMap) -> Result<Self, Rejection> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Ok(Self::Missing) };
         if values.next().is_some() {

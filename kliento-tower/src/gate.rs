@@ -29,6 +29,14 @@ impl Gate {
         (available_parallelism().map_or(1, NonZero::get) / 2).max(1)
     }
 
+    pub(crate) fn with_concurrency(&self, concurrency: usize) -> Self {
+        Self::new(concurrency, self.queue)
+    }
+
+    pub(crate) fn with_queue(&self, queue: usize) -> Self {
+        Self::new(self.concurrency, queue)
+    }
+
     /// Waits for a turn, unless too many do.
     pub(crate) async fn enter(&self) -> Result<SemaphorePermit<'_>, Rejection> {
         if let Ok(permit) = self.permits.try_acquire() {
@@ -43,16 +51,6 @@ impl Gate {
 impl Clone for Gate {
     fn clone(&self) -> Self {
         Self::new(self.concurrency, self.queue)
-    }
-}
-
-impl Gate {
-    pub(crate) fn with_concurrency(&self, concurrency: usize) -> Self {
-        Self::new(concurrency, self.queue)
-    }
-
-    pub(crate) fn with_queue(&self, queue: usize) -> Self {
-        Self::new(self.concurrency, queue)
     }
 }
 

@@ -196,8 +196,7 @@ impl KlientoAuthLayer {
     /// `challenge` is that scheme's, such as `Bearer realm="people"`: a 401 names it too.
     #[must_use]
     pub fn with_other_scheme(self, challenge: HeaderValue) -> Self {
-        let layer = self.with_answer(|answer| answer.others.push(challenge.clone()));
-        layer.with(|shared| shared.admission.others.push(challenge))
+        self.with_answer(|answer| answer.others.push(challenge))
     }
 
     /// Sets what refusals look like; [problem details](crate::ProblemResponder) by default.

@@ -78,7 +78,7 @@ const fn identity(admitted: &Result<Verdict, Rejection>) -> Option<&WorkloadIden
     }
 }
 
-/// The reason is told to the log alone.
+/// The reason is told to the log alone, as a text, which subscribers escape.
 fn tell(admitted: &Result<Verdict, Rejection>, outcome: &str, cache: &str, duration: Duration) {
     let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     match admitted {
@@ -87,31 +87,44 @@ fn tell(admitted: &Result<Verdict, Rejection>, outcome: &str, cache: &str, durat
             tracing::debug!(target: TARGET, outcome, subject, cache, microseconds, "authenticated");
         }
         Ok(Err(rejection)) => {
-            let (reason, error) = (rejection.reason(), rejection.to_string());
-            tracing::debug!(target: TARGET, outcome, reason, error, cache, microseconds, "not authenticated");
+            let reason = rejection.reason();
+            tracing::debug!(
+                target: TARGET,
+                outcome,
+                reason,
+                error = rejection.to_string(),
+                cache,
+                microseconds,
+                "not authenticated"
+            );
         }
         Err(rejection) if rejection.is_our_fault() => {
-            let (code, reason, error) = told(rejection);
+            let (code, reason) = (rejection.code(), rejection.reason());
             tracing::error!(
                 target: TARGET,
                 outcome,
                 code,
                 reason,
-                error,
+                error = rejection.to_string(),
                 cache,
                 microseconds,
                 "can't authenticate"
             );
         }
         Err(rejection) => {
-            let (code, reason, error) = told(rejection);
-            tracing::info!(target: TARGET, outcome, code, reason, error, cache, microseconds, "refused");
+            let (code, reason) = (rejection.code(), rejection.reason());
+            tracing::info!(
+                target: TARGET,
+                outcome,
+                code,
+                reason,
+                error = rejection.to_string(),
+                cache,
+                microseconds,
+                "refused"
+            );
         }
     }
-}
-
-fn told(rejection: &Rejection) -> (&'static str, &'static str, String) {
-    (rejection.code(), rejection.reason(), rejection.to_string())
 }
 
 /// `kliento_authentications_total` and `kliento_authentication_duration_seconds`.

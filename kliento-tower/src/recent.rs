@@ -21,8 +21,8 @@ pub(crate) struct Context {
 
 /// A few credentials as they came, each in the one place where it can be.
 ///
-/// To compare octets takes a tenth of the time of a digest. They are credentials, so they are few,
-/// and are wiped when others take their place.
+/// The digest of a bundle is most of what a look-up costs (`docs/benchmarks.md`), and a comparison is
+/// not. They are credentials, so they are few, and are wiped when others take their place.
 pub(crate) struct Recent {
     slots: Box<[Slot]>,
     /// Its key is random, so that nobody can choose credentials that take a place from others.

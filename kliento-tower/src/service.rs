@@ -12,6 +12,7 @@ use tower_service::Service;
 use tracing::Span;
 
 use crate::authenticator::Unknown;
+use crate::credentials::Credentials;
 use crate::flights::Verdict;
 use crate::future::ResponseFuture;
 use crate::layer::Shared;
@@ -85,7 +86,7 @@ where
 
 impl Shared {
     fn first_look(&self, headers: &HeaderMap) -> FirstLook {
-        let credentials = match self.admission.credentials(headers) {
+        let credentials = match Credentials::ours(headers, |scheme| self.answer.names(scheme)) {
             Ok(credentials) => credentials,
             Err(rejection) => return FirstLook::Decided(Err(rejection), CacheUse::None),
         };
@@ -142,7 +143,7 @@ impl Shared {
 
 /// So that nobody who prints the headers prints the credentials.
 fn mark_sensitive(headers: &mut HeaderMap) {
-    if let http::header::Entry::Occupied(mut entry) = headers.entry(AUTHORIZATION) {
-        entry.iter_mut().for_each(|value| value.set_sensitive(true));
-    }
+    // `HeaderMap::entry` would make room for one more header first.
+    let values = headers.iter_mut().filter(|(name, _)| *name == AUTHORIZATION);
+    values.for_each(|(_, value)| value.set_sensitive(true));
 }

@@ -6,7 +6,7 @@ mod connections;
 mod routes;
 
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Parser as _;
 use tokio::net::TcpListener;
@@ -21,6 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let level = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
     tracing_subscriber::fmt()
         .with_env_filter(level.from_env_lossy())
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
     let layer = arguments.layer().ok_or("there is no audience")?;

@@ -169,12 +169,6 @@ impl<T: TrustAnchorStore + ?Sized> TrustAnchorStore for Arc<T> {
     }
 }
 
-impl fmt::Debug for dyn TrustAnchorStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TrustAnchorStore").field("current", &self.current()).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

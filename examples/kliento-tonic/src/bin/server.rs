@@ -1,6 +1,6 @@
 //! The server: `server --audience AUD... [--listen ADDR] [--trust-anchor DS]... [--clock RFC3339]`.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -63,6 +63,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     let level = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
     tracing_subscriber::fmt()
         .with_env_filter(level.from_env_lossy())
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
     let clock = arguments.clock();

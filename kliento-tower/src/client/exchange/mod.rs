@@ -32,8 +32,8 @@ pub use self::jwt::{JwtFile, JwtFileError, JwtSource, JwtVariable};
 /// - Failed connections, responses that take too long (5 seconds by default), and the statuses 429
 ///   and 5xx are tried again, 3 times by default, after pauses that grow from 0.2 to 5 seconds,
 ///   with jitter. `Retry-After` is added to that; when it is more than 5 seconds, the exchange
-///   fails, and the layer does not ask before then (or 10 minutes have passed). Other statuses, such as 401 for a JWT that is
-///   refused and 404 for an unknown signature spec, are final.
+///   fails, and the layer does not ask before then (or 10 minutes have passed). Other statuses, such
+///   as 401 for a JWT that is refused and 404 for an unknown signature spec, are final.
 /// - At most 32 KiB are read of a response.
 ///
 /// # Examples

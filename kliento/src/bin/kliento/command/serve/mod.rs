@@ -4,6 +4,7 @@ mod api;
 mod connections;
 
 use std::future::Future;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
@@ -38,6 +39,7 @@ impl Arguments {
         let level = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
         tracing_subscriber::fmt()
             .with_env_filter(level.from_env_lossy())
+            .with_ansi(std::io::stderr().is_terminal())
             .with_writer(std::io::stderr)
             .init();
         Runtime::new().map_err(Failure::Runtime)?.block_on(self.serve())?;
