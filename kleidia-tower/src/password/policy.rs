@@ -75,6 +75,24 @@ pub enum PasswordFault {
     Breached,
 }
 
+impl PasswordFault {
+    /// A stable name for clients.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooShort { .. } => "too_short",
+            Self::TooLong { .. } => "too_long",
+            Self::Missing(CharacterClass::Lowercase) => "no_lowercase",
+            Self::Missing(CharacterClass::Uppercase) => "no_uppercase",
+            Self::Missing(CharacterClass::Digit) => "no_digit",
+            Self::Missing(CharacterClass::Symbol) => "no_symbol",
+            Self::UserName => "user_name",
+            Self::UsedBefore => "used_before",
+            Self::Breached => "breached",
+        }
+    }
+}
+
 impl PasswordPolicy {
     /// The most characters that are taken.
     pub const MAX_CHARACTERS: usize = 1024;

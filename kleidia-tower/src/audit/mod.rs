@@ -1,0 +1,11 @@
+//! Audit: what happened, who did it, and proof that nothing was changed since.
+
+mod event;
+mod reason;
+mod record;
+mod store;
+
+pub use event::{AuditEvent, EventKind, Outcome, Party};
+pub use reason::{OverrideReason, Reason};
+pub use record::{AuditRecord, ChainDigest, ChainHead};
+pub use store::{AuditQuery, AuditStore, ChainCheck};

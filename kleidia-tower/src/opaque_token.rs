@@ -1,0 +1,112 @@
+//! Opaque tokens: 256 random bits, of which only digests are stored.
+
+use std::fmt;
+
+use aws_lc_rs::{digest, hmac};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+/// A random token, such as a refresh token: a credential.
+#[derive(Clone)]
+pub(crate) struct OpaqueToken(Zeroizing<[u8; OpaqueToken::OCTETS]>);
+
+/// The SHA-256 digest of an opaque token, which is all that a store knows of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenDigest(pub [u8; 32]);
+
+/// A token that can be read by who has the token before it, and by nobody else.
+///
+/// It is the successor of a spent refresh token. Each token has one successor at most, so that
+/// a pad made of the token is used once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct WrappedToken(pub [u8; OpaqueToken::OCTETS]);
+
+impl OpaqueToken {
+    pub(crate) const OCTETS: usize = 32;
+
+    pub(crate) fn generate() -> Result<Self, getrandom::Error> {
+        let mut octets = Zeroizing::new([0; Self::OCTETS]);
+        getrandom::fill(&mut *octets)?;
+        Ok(Self(octets))
+    }
+
+    /// Reads the only text that a token has; `None` if it is none.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut octets = Zeroizing::new([0; Self::OCTETS + 1]);
+        // A slice of the exact length is refused, because the decoder rounds up what it needs.
+        let length = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut *octets).ok()?;
+        let token = octets.get(..length)?.try_into().ok()?;
+        Some(Self(Zeroizing::new(token)))
+    }
+
+    pub(crate) fn to_text(&self) -> SecretString {
+        BASE64_URL_SAFE_NO_PAD.encode(*self.0).into()
+    }
+
+    pub(crate) fn digest(&self) -> TokenDigest {
+        let mut octets = [0; 32];
+        octets.copy_from_slice(digest::digest(&digest::SHA256, &*self.0).as_ref());
+        TokenDigest(octets)
+    }
+
+    /// Makes the successor readable for who has this token.
+    pub(crate) fn wrap(&self, successor: &Self) -> WrappedToken {
+        WrappedToken(*self.padded(&successor.0))
+    }
+
+    /// Reads the successor, which must have this digest.
+    pub(crate) fn unwrap(&self, wrapped: &WrappedToken, digest: &TokenDigest) -> Option<Self> {
+        let successor = Self(self.padded(&wrapped.0));
+        (successor.digest() == *digest).then_some(successor)
+    }
+
+    fn padded(&self, octets: &[u8; Self::OCTETS]) -> Zeroizing<[u8; Self::OCTETS]> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.0);
+        let pad = hmac::sign(&key, b"kleidia: the successor of this refresh token");
+        let mut padded = Zeroizing::new(*octets);
+        padded.iter_mut().zip(pad.as_ref()).for_each(|(octet, pad)| *octet ^= pad);
+        padded
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest")
+    }
+}
+
+impl fmt::Debug for WrappedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WrappedToken")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[test]
+    fn a_token_has_one_text() {
+        let token = OpaqueToken::generate().unwrap();
+        let text = token.to_text();
+        let text = text.expose_secret();
+        assert_eq!(text.len(), 43);
+        assert_eq!(OpaqueToken::parse(text).unwrap().digest(), token.digest());
+        for other in [&text[1..], "", &format!("{text}="), &format!("{text}A"), &text.repeat(2)] {
+            assert!(OpaqueToken::parse(other).is_none(), "{} characters", other.len());
+        }
+    }
+
+    #[test]
+    fn the_successor_is_for_who_has_the_token() {
+        let [token, successor, other] = [(); 3].map(|()| OpaqueToken::generate().unwrap());
+        let (wrapped, digest) = (token.wrap(&successor), successor.digest());
+        assert_eq!(token.unwrap(&wrapped, &digest).unwrap().digest(), digest);
+        assert!(other.unwrap(&wrapped, &digest).is_none());
+        assert_ne!(wrapped.0, *successor.0);
+    }
+}

@@ -1,0 +1,62 @@
+//! Names of roles.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// The name of a role: 1 to 64 of `a-z`, `0-9`, `_`, `-`, `.`.
+///
+/// ```
+/// use kleidia_tower::rbac::RoleName;
+///
+/// let auditor: RoleName = "auditor".parse()?;
+/// assert_ne!(auditor, RoleName::admin());
+/// # Ok::<(), kleidia_tower::rbac::RoleNameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoleName(Arc<str>);
+
+/// A text is no name of a role.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no name of a role: 1 to 64 of a-z, 0-9, _, -, .")]
+pub struct RoleNameError(String);
+
+impl RoleName {
+    /// `admin`: everything but deletion.
+    #[must_use]
+    pub fn admin() -> Self {
+        Self("admin".into())
+    }
+
+    /// `user`: what is one's own.
+    #[must_use]
+    pub fn user() -> Self {
+        Self("user".into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RoleName {
+    type Err = RoleNameError;
+
+    fn from_str(text: &str) -> Result<Self, RoleNameError> {
+        let is_named = |octet: u8| {
+            octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"_-.".contains(&octet)
+        };
+        if (1..=64).contains(&text.len()) && text.bytes().all(is_named) {
+            return Ok(Self(text.into()));
+        }
+        Err(RoleNameError(text.chars().take(64).collect()))
+    }
+}
+
+impl fmt::Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,20 @@
+//! Stores: where accounts, sessions, failures and the audit log are kept.
+
+mod change;
+mod error;
+mod expiry;
+mod rows;
+
+use crate::account::AccountStore;
+use crate::audit::AuditStore;
+use crate::lockout::FailureStore;
+use crate::session::SessionStore;
+
+pub use change::{Change, Committed};
+pub use error::StoreError;
+pub use expiry::{ExpiryStore, Retention};
+
+/// All that a store can do.
+pub trait Store: AccountStore + SessionStore + FailureStore + AuditStore + ExpiryStore {}
+
+impl<T: AccountStore + SessionStore + FailureStore + AuditStore + ExpiryStore> Store for T {}

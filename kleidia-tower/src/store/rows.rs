@@ -1,0 +1,126 @@
+//! The rows of a store within one transaction, on which every operation is written once.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::UnixTime;
+use crate::UserName;
+use crate::access_token::{SessionId, UserId};
+use crate::account::{Account, AccountKey, NewAccount, StoredPassword};
+use crate::audit::{AuditRecord, ChainHead};
+use crate::lockout::Source;
+use crate::opaque_token::{TokenDigest, WrappedToken};
+use crate::session::{FamilyId, Session, SessionKey};
+
+/// The rows that one transaction sees, isolated from all others; it is committed or rolled back
+/// by whoever lends it to an operation.
+#[async_trait]
+pub(crate) trait Rows: Send {
+    async fn account(
+        &mut self,
+        key: AccountKey<'_>,
+    ) -> Result<Option<(Account, StoredPassword)>, StoreError>;
+    /// The name is free: that was asked for in this transaction.
+    async fn insert_account(
+        &mut self,
+        new: NewAccount,
+        at: UnixTime,
+    ) -> Result<Account, StoreError>;
+    async fn update_account(&mut self, account: &Account) -> Result<(), StoreError>;
+    async fn update_password(
+        &mut self,
+        user: UserId,
+        password: &StoredPassword,
+    ) -> Result<(), StoreError>;
+
+    async fn session(&mut self, key: SessionKey) -> Result<Option<Session>, StoreError>;
+    /// The session's number is made up by the store; the one in `session` is ignored.
+    async fn insert_session(
+        &mut self,
+        session: Session,
+        token: TokenDigest,
+    ) -> Result<Session, StoreError>;
+    async fn update_session(&mut self, session: &Session) -> Result<(), StoreError>;
+    /// Sessions of a user that were not ended, whether they are over or not.
+    async fn sessions_not_ended(&mut self, user: UserId) -> Result<Vec<Session>, StoreError>;
+
+    async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError>;
+    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError>;
+    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError>;
+    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError>;
+
+    async fn refresh_token(
+        &mut self,
+        digest: &TokenDigest,
+    ) -> Result<Option<RefreshTokenRow>, StoreError>;
+    async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError>;
+    async fn spend_refresh_token(
+        &mut self,
+        digest: &TokenDigest,
+        spent: &Spent,
+    ) -> Result<(), StoreError>;
+
+    async fn failures(
+        &mut self,
+        name: &UserName,
+        scope: FailureScope,
+    ) -> Result<Option<FailureRow>, StoreError>;
+    async fn put_failures(
+        &mut self,
+        name: &UserName,
+        scope: FailureScope,
+        row: &FailureRow,
+    ) -> Result<(), StoreError>;
+    async fn all_failures_of(
+        &mut self,
+        name: &UserName,
+    ) -> Result<Vec<(FailureScope, FailureRow)>, StoreError>;
+
+    async fn chain_head(&mut self) -> Result<ChainHead, StoreError>;
+    /// The record follows the head, which becomes its own.
+    async fn append_record(&mut self, record: &AuditRecord) -> Result<(), StoreError>;
+}
+
+/// A refresh token as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RefreshTokenRow {
+    pub(crate) digest: TokenDigest,
+    pub(crate) family: FamilyId,
+    pub(crate) session: SessionId,
+    pub(crate) expires_at: UnixTime,
+    pub(crate) spent: Option<Spent>,
+}
+
+/// What followed a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub(crate) at: UnixTime,
+    pub(crate) successor: TokenDigest,
+    pub(crate) wrapped: WrappedToken,
+}
+
+/// Whose failures a row counts, of one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum FailureScope {
+    /// Those of one source.
+    Source(Source),
+    /// Those of all sources.
+    Account,
+}
+
+/// Failures of one name, from one source or from all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FailureRow {
+    /// Failures in a row since the last quiet time: they make locks longer.
+    pub(crate) failures: u32,
+    /// Failures since the last success or unlocking, whatever the time between.
+    pub(crate) consecutive: u32,
+    /// Attempts that are being evaluated.
+    pub(crate) pending: u32,
+    /// When the last of them was granted: one that was never settled is forgotten after a while.
+    pub(crate) pending_at: UnixTime,
+    pub(crate) last_failure_at: UnixTime,
+    pub(crate) locked_until: UnixTime,
+    /// When somebody last signed in from there.
+    pub(crate) succeeded_at: Option<UnixTime>,
+}
