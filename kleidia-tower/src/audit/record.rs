@@ -43,6 +43,16 @@ pub struct ChainHead {
     pub digest: ChainDigest,
 }
 
+impl ChainHead {
+    /// Follows the chain through the next records; `None` once one is missing or another one.
+    #[must_use]
+    pub fn follow(self, record: &AuditRecord) -> Option<Self> {
+        let follows = record.sequence == self.sequence + 1
+            && record.digest == record.digest_after(&self.digest);
+        follows.then(|| record.head())
+    }
+}
+
 impl AuditRecord {
     /// The record that follows.
     #[must_use]

@@ -40,6 +40,22 @@ pub struct AuditQuery {
     pub limit: usize,
 }
 
+impl AuditQuery {
+    /// Whether a record is asked for.
+    #[must_use]
+    pub fn matches(&self, record: &AuditRecord) -> bool {
+        let is_named = |name: &String| {
+            [&record.user, &record.actor].into_iter().flatten().any(|party| party.name == *name)
+        };
+        self.kind.is_none_or(|kind| kind == record.kind)
+            && self.user.as_ref().is_none_or(is_named)
+            && self.outcome.is_none_or(|outcome| outcome == record.outcome)
+            && self.from.is_none_or(|from| from <= record.at)
+            && self.until.is_none_or(|until| record.at < until)
+            && self.before.is_none_or(|before| record.sequence < before)
+    }
+}
+
 /// Whether a chain holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChainCheck {

@@ -3,6 +3,8 @@
 mod change;
 mod error;
 mod expiry;
+mod memory;
+mod operations;
 mod rows;
 
 use crate::account::AccountStore;
@@ -13,6 +15,7 @@ use crate::session::SessionStore;
 pub use change::{Change, Committed};
 pub use error::StoreError;
 pub use expiry::{ExpiryStore, Retention};
+pub use memory::MemoryStore;
 
 /// All that a store can do.
 pub trait Store: AccountStore + SessionStore + FailureStore + AuditStore + ExpiryStore {}

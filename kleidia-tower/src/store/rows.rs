@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{Retention, StoreError};
 use crate::UnixTime;
 use crate::UserName;
 use crate::access_token::{SessionId, UserId};
@@ -123,4 +123,27 @@ pub(crate) struct FailureRow {
     pub(crate) locked_until: UnixTime,
     /// When somebody last signed in from there.
     pub(crate) succeeded_at: Option<UnixTime>,
+}
+
+impl FailureRow {
+    /// For how many seconds a source stays familiar after a success.
+    pub(crate) const FAMILIAR: UnixTime = 90 * 24 * 3600;
+
+    /// Whether nothing would change if it were forgotten.
+    ///
+    /// How often an account was guessed in a row is never forgotten by time alone.
+    pub(crate) fn is_over(
+        &self,
+        scope: FailureScope,
+        has_account: bool,
+        now: UnixTime,
+        retention: &Retention,
+    ) -> bool {
+        let is_kept = has_account && scope == FailureScope::Account && self.consecutive > 0;
+        let is_familiar =
+            self.succeeded_at.is_some_and(|at| now < at.saturating_add(Self::FAMILIAR));
+        let last = self.last_failure_at.max(self.pending_at);
+        let is_quiet = last.saturating_add(retention.failures) <= now && self.locked_until <= now;
+        !is_kept && !is_familiar && is_quiet
+    }
 }

@@ -1,0 +1,101 @@
+//! Forgets what is over: found while others read, removed while nobody does.
+
+use super::rows::State;
+use crate::TokenDigest;
+use crate::UnixTime;
+use crate::UserName;
+use crate::access_token::SessionId;
+use crate::session::FamilyId;
+use crate::store::Retention;
+use crate::store::rows::FailureScope;
+
+/// What was over when it was looked at.
+pub(super) struct Expired {
+    families: Vec<FamilyId>,
+    refresh_tokens: Vec<TokenDigest>,
+    failures: Vec<(UserName, FailureScope)>,
+}
+
+impl Expired {
+    pub(super) fn find(state: &State, now: UnixTime, retention: &Retention, limit: usize) -> Self {
+        let families = state.families.keys().copied();
+        let families = families.filter(|id| is_family_over(state, *id, now, retention));
+        let tokens = state.refresh_tokens.values().filter(|token| token.expires_at <= now);
+        let failures = state
+            .failures
+            .iter()
+            .flat_map(|(name, rows)| rows.keys().map(move |scope| (name, *scope)));
+        let failures =
+            failures.filter(|(name, scope)| is_failure_over(state, name, *scope, now, retention));
+        Self {
+            families: families.take(limit).collect(),
+            refresh_tokens: tokens.map(|token| token.digest).take(limit).collect(),
+            failures: failures.map(|(name, scope)| (name.clone(), scope)).take(limit).collect(),
+        }
+    }
+
+    /// Removes what is still over.
+    pub(super) fn remove(self, state: &mut State, now: UnixTime, retention: &Retention) -> usize {
+        let mut removed = 0;
+        for digest in self.refresh_tokens {
+            removed += usize::from(state.refresh_tokens.remove(&digest).is_some());
+        }
+        for id in self.families {
+            if is_family_over(state, id, now, retention) {
+                removed += state.remove_family(id);
+            }
+        }
+        for (name, scope) in self.failures {
+            if is_failure_over(state, &name, scope, now, retention)
+                && let Some(rows) = state.failures.get_mut(&name)
+            {
+                removed += usize::from(rows.remove(&scope).is_some());
+                if rows.is_empty() {
+                    state.failures.remove(&name);
+                }
+            }
+        }
+        removed
+    }
+}
+
+impl State {
+    fn remove_family(&mut self, id: FamilyId) -> usize {
+        let Some(family) = self.families.remove(&id) else { return 0 };
+        if let Some(families) = self.families_of.get_mut(&family.user) {
+            families.remove(&id);
+        }
+        let sessions = family.sessions.iter();
+        sessions.map(|session| usize::from(self.remove_session(*session))).sum()
+    }
+
+    fn remove_session(&mut self, id: SessionId) -> bool {
+        let Some((session, token)) = self.sessions.remove(&id) else { return false };
+        self.tokens.remove(&token);
+        if let Some(sessions) = self.sessions_of.get_mut(&session.user) {
+            sessions.remove(&id);
+        }
+        true
+    }
+}
+
+/// Whether neither its sessions nor its tokens can be used, and that for long enough. As long as
+/// there is a token, its sessions are kept: that it was used twice has to show.
+fn is_family_over(state: &State, id: FamilyId, now: UnixTime, retention: &Retention) -> bool {
+    let Some(family) = state.families.get(&id) else { return false };
+    let sessions = family.sessions.iter().filter_map(|session| state.sessions.get(session));
+    let ends = sessions.map(|(session, _)| session.expires_at);
+    let end = ends.chain([family.expires_at]).max().unwrap_or_default();
+    end.saturating_add(retention.sessions) <= now
+}
+
+fn is_failure_over(
+    state: &State,
+    name: &UserName,
+    scope: FailureScope,
+    now: UnixTime,
+    retention: &Retention,
+) -> bool {
+    let row = state.failures.get(name).and_then(|rows| rows.get(&scope));
+    row.is_some_and(|row| row.is_over(scope, state.names.contains_key(name), now, retention))
+}

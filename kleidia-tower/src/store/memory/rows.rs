@@ -1,0 +1,232 @@
+//! The rows in memory, which an operation has for itself.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::access_token::{SessionId, UserId};
+use crate::account::{Account, AccountKey, NewAccount, StoredPassword};
+use crate::audit::{AuditRecord, ChainHead};
+use crate::session::{FamilyId, Session, SessionKey};
+use crate::store::StoreError;
+use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, Rows, Spent};
+use crate::{TokenDigest, UnixTime, UserName};
+
+/// All rows.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) accounts: BTreeMap<UserId, (Arc<Account>, StoredPassword)>,
+    pub(super) names: HashMap<UserName, UserId>,
+    pub(super) sessions: HashMap<SessionId, (Arc<Session>, TokenDigest)>,
+    pub(super) tokens: HashMap<TokenDigest, SessionId>,
+    /// Those that were not ended.
+    pub(super) sessions_of: HashMap<UserId, BTreeSet<SessionId>>,
+    pub(super) families: HashMap<FamilyId, Family>,
+    pub(super) families_of: HashMap<UserId, BTreeSet<FamilyId>>,
+    pub(super) refresh_tokens: HashMap<TokenDigest, RefreshTokenRow>,
+    pub(super) failures: HashMap<UserName, BTreeMap<FailureScope, FailureRow>>,
+    pub(super) records: Vec<AuditRecord>,
+    last_session: SessionId,
+    last_family: FamilyId,
+}
+
+/// What is left of a family: its sessions and tokens, by number.
+#[derive(Default)]
+pub(super) struct Family {
+    pub(super) user: UserId,
+    pub(super) is_revoked: bool,
+    pub(super) sessions: BTreeSet<SessionId>,
+    /// When its last refresh token is over.
+    pub(super) expires_at: UnixTime,
+}
+
+impl State {
+    pub(super) fn find_account(
+        &self,
+        key: AccountKey<'_>,
+    ) -> Option<&(Arc<Account>, StoredPassword)> {
+        match key {
+            AccountKey::Id(id) => self.accounts.get(&id),
+            AccountKey::Name(name) => self.accounts.get(self.names.get(name)?),
+        }
+    }
+
+    pub(super) fn find_session(&self, key: SessionKey) -> Option<&Arc<Session>> {
+        let id = match key {
+            SessionKey::Id(id) => id,
+            SessionKey::Token(digest) => *self.tokens.get(&digest)?,
+        };
+        self.sessions.get(&id).map(|(session, _)| session)
+    }
+}
+
+#[async_trait]
+impl Rows for State {
+    async fn account(
+        &mut self,
+        key: AccountKey<'_>,
+    ) -> Result<Option<(Account, StoredPassword)>, StoreError> {
+        let found = self.find_account(key);
+        Ok(found.map(|(account, password)| (Account::clone(account), password.clone())))
+    }
+
+    async fn insert_account(
+        &mut self,
+        new: NewAccount,
+        at: UnixTime,
+    ) -> Result<Account, StoreError> {
+        let NewAccount { name, roles, password } = new;
+        let id = self.accounts.last_key_value().map_or(1, |(last, _)| last + 1);
+        let (created_at, password_changed_at) = (at, at);
+        self.names.insert(name.clone(), id);
+        let is_disabled = false;
+        let account = Account { id, name, roles, is_disabled, created_at, password_changed_at };
+        let password = StoredPassword { current: password, earlier: Vec::new() };
+        self.accounts.insert(id, (Arc::new(account.clone()), password));
+        Ok(account)
+    }
+
+    async fn update_account(&mut self, account: &Account) -> Result<(), StoreError> {
+        if let Some((stored, _)) = self.accounts.get_mut(&account.id) {
+            *stored = Arc::new(account.clone());
+        }
+        Ok(())
+    }
+
+    async fn update_password(
+        &mut self,
+        user: UserId,
+        password: &StoredPassword,
+    ) -> Result<(), StoreError> {
+        if let Some((_, stored)) = self.accounts.get_mut(&user) {
+            stored.clone_from(password);
+        }
+        Ok(())
+    }
+
+    async fn session(&mut self, key: SessionKey) -> Result<Option<Session>, StoreError> {
+        Ok(self.find_session(key).map(|session| Session::clone(session)))
+    }
+
+    async fn insert_session(
+        &mut self,
+        mut session: Session,
+        token: TokenDigest,
+    ) -> Result<Session, StoreError> {
+        self.last_session += 1;
+        session.id = self.last_session;
+        self.tokens.insert(token, session.id);
+        self.sessions_of.entry(session.user).or_default().insert(session.id);
+        self.families.entry(session.family).or_default().sessions.insert(session.id);
+        self.sessions.insert(session.id, (Arc::new(session.clone()), token));
+        Ok(session)
+    }
+
+    async fn update_session(&mut self, session: &Session) -> Result<(), StoreError> {
+        if let Some((stored, _)) = self.sessions.get_mut(&session.id) {
+            *stored = Arc::new(session.clone());
+        }
+        if session.end.is_some()
+            && let Some(sessions) = self.sessions_of.get_mut(&session.user)
+        {
+            sessions.remove(&session.id);
+        }
+        Ok(())
+    }
+
+    async fn sessions_not_ended(&mut self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        let ids = self.sessions_of.get(&user).into_iter().flatten();
+        let sessions = ids.filter_map(|id| self.sessions.get(id));
+        Ok(sessions.map(|(session, _)| Session::clone(session)).collect())
+    }
+
+    async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError> {
+        self.last_family += 1;
+        let family = Family { user, ..Family::default() };
+        self.families.insert(self.last_family, family);
+        self.families_of.entry(user).or_default().insert(self.last_family);
+        Ok(self.last_family)
+    }
+
+    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
+        Ok(self.families.get(&family).is_none_or(|family| family.is_revoked))
+    }
+
+    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
+        if let Some(family) = self.families.get_mut(&family) {
+            family.is_revoked = true;
+        }
+        Ok(())
+    }
+
+    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
+        for id in self.families_of.get(&user).into_iter().flatten() {
+            if let Some(family) = self.families.get_mut(id) {
+                family.is_revoked = true;
+            }
+        }
+        Ok(())
+    }
+
+    async fn refresh_token(
+        &mut self,
+        digest: &TokenDigest,
+    ) -> Result<Option<RefreshTokenRow>, StoreError> {
+        Ok(self.refresh_tokens.get(digest).cloned())
+    }
+
+    async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError> {
+        if let Some(family) = self.families.get_mut(&row.family) {
+            family.expires_at = family.expires_at.max(row.expires_at);
+        }
+        self.refresh_tokens.insert(row.digest, row.clone());
+        Ok(())
+    }
+
+    async fn spend_refresh_token(
+        &mut self,
+        digest: &TokenDigest,
+        spent: &Spent,
+    ) -> Result<(), StoreError> {
+        if let Some(row) = self.refresh_tokens.get_mut(digest) {
+            row.spent = Some(spent.clone());
+        }
+        Ok(())
+    }
+
+    async fn failures(
+        &mut self,
+        name: &UserName,
+        scope: FailureScope,
+    ) -> Result<Option<FailureRow>, StoreError> {
+        Ok(self.failures.get(name).and_then(|rows| rows.get(&scope)).copied())
+    }
+
+    async fn put_failures(
+        &mut self,
+        name: &UserName,
+        scope: FailureScope,
+        row: &FailureRow,
+    ) -> Result<(), StoreError> {
+        self.failures.entry(name.clone()).or_default().insert(scope, *row);
+        Ok(())
+    }
+
+    async fn all_failures_of(
+        &mut self,
+        name: &UserName,
+    ) -> Result<Vec<(FailureScope, FailureRow)>, StoreError> {
+        let rows = self.failures.get(name).into_iter().flatten();
+        Ok(rows.map(|(scope, row)| (*scope, *row)).collect())
+    }
+
+    async fn chain_head(&mut self) -> Result<ChainHead, StoreError> {
+        Ok(self.records.last().map(AuditRecord::head).unwrap_or_default())
+    }
+
+    async fn append_record(&mut self, record: &AuditRecord) -> Result<(), StoreError> {
+        self.records.push(record.clone());
+        Ok(())
+    }
+}

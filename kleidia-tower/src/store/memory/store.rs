@@ -1,0 +1,261 @@
+//! The store's traits, over rows in memory.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+
+use super::purge::Expired;
+use super::rows::State;
+use crate::access_token::{SessionId, UserId};
+use crate::account::{
+    Account, AccountKey, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+};
+use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
+use crate::lockout::{Attempt, FailureStore, LockoutPolicy, Reservation};
+use crate::session::{
+    EndReason, Ending, NewSession, Opened, Rotated, Rotation, Session, SessionKey, SessionStore,
+    SessionView,
+};
+use crate::store::{
+    Change, Committed, ExpiryStore, Retention, StoreError, operations, operations::failures,
+};
+use crate::{UnixTime, UserName};
+
+/// Keeps everything in memory, the audit log too, until the process ends.
+///
+/// ```
+/// use kleidia_tower::account::AccountStore;
+/// use kleidia_tower::store::MemoryStore;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let store = MemoryStore::default();
+/// assert!(store.account(1).await.is_ok_and(|account| account.is_none()));
+/// # }
+/// ```
+#[derive(Default)]
+pub struct MemoryStore {
+    state: RwLock<State>,
+}
+
+impl MemoryStore {
+    fn read(&self) -> Result<RwLockReadGuard<'_, State>, StoreError> {
+        self.state.read().map_err(|_| poisoned())
+    }
+
+    /// Runs an operation, which has all rows for itself.
+    fn write<T>(
+        &self,
+        operation: impl AsyncFnOnce(&mut State) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut state = self.state.write().map_err(|_| poisoned())?;
+        let done = pin!(operation(&mut state));
+        // Memory is never waited for, so one poll does it all.
+        match done.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => Err(StoreError::unavailable("an operation waits")),
+        }
+    }
+}
+
+/// Somebody panicked in the middle of a change, so nothing can be believed any more.
+fn poisoned() -> StoreError {
+    StoreError::unavailable("a change was not finished")
+}
+
+#[async_trait]
+impl AccountStore for MemoryStore {
+    async fn account(&self, id: UserId) -> Result<Option<Arc<Account>>, StoreError> {
+        Ok(self.read()?.accounts.get(&id).map(|(account, _)| Arc::clone(account)))
+    }
+
+    async fn account_with_password(
+        &self,
+        key: AccountKey<'_>,
+    ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
+        Ok(self.read()?.find_account(key).cloned())
+    }
+
+    async fn accounts(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Account>>, StoreError> {
+        let state = self.read()?;
+        let from = after.map_or(UserId::MIN, |after| after.saturating_add(1));
+        let accounts = state.accounts.range(from..).take(limit);
+        Ok(accounts.map(|(_, (account, _))| Arc::clone(account)).collect())
+    }
+
+    async fn create_account(
+        &self,
+        new: NewAccount,
+        change: &Change,
+    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
+        self.write(async |rows| operations::create_account(rows, new, change).await)
+    }
+
+    async fn update_account(
+        &self,
+        id: UserId,
+        update: AccountUpdate,
+        change: &Change,
+    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
+        self.write(async |rows| operations::update_account(rows, id, update, change).await)
+    }
+
+    async fn change_password(
+        &self,
+        new: PasswordChange,
+        change: &Change,
+    ) -> Result<Committed<bool>, StoreError> {
+        self.write(async |rows| operations::change_password(rows, new, change).await)
+    }
+}
+
+#[async_trait]
+impl SessionStore for MemoryStore {
+    async fn session(&self, key: SessionKey) -> Result<Option<SessionView>, StoreError> {
+        let state = self.read()?;
+        let Some(session) = state.find_session(key) else { return Ok(None) };
+        let account = state.accounts.get(&session.user);
+        let (account, _) = account.ok_or(StoreError::Corrupt("a session without an account"))?;
+        let (session, account) = (Arc::clone(session), Arc::clone(account));
+        Ok(Some(SessionView { session, account }))
+    }
+
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        now: UnixTime,
+    ) -> Result<Vec<Arc<Session>>, StoreError> {
+        let state = self.read()?;
+        let ids = state.sessions_of.get(&user).into_iter().flatten().rev();
+        let sessions = ids.filter_map(|id| state.sessions.get(id));
+        let active = sessions.filter(|(session, _)| session.is_active(now));
+        Ok(active.map(|(session, _)| Arc::clone(session)).collect())
+    }
+
+    async fn open(
+        &self,
+        new: NewSession,
+        change: &Change,
+    ) -> Result<Committed<Opened>, StoreError> {
+        self.write(async |rows| operations::open(rows, new, change).await)
+    }
+
+    async fn rotate(
+        &self,
+        rotation: &Rotation,
+        change: &Change,
+    ) -> Result<Committed<Rotated>, StoreError> {
+        self.write(async |rows| operations::rotate(rows, rotation, change).await)
+    }
+
+    async fn end(
+        &self,
+        which: Ending,
+        reason: EndReason,
+        change: &Change,
+    ) -> Result<Committed<Vec<SessionId>>, StoreError> {
+        self.write(async |rows| operations::end(rows, which, reason, change).await)
+    }
+
+    async fn touch(&self, session: SessionId, now: UnixTime) -> Result<(), StoreError> {
+        self.write(async |rows| operations::touch(rows, session, now).await)
+    }
+
+    async fn register_agent(
+        &self,
+        session: SessionId,
+        user: UserId,
+        public_key_pem: String,
+        change: &Change,
+    ) -> Result<Committed<bool>, StoreError> {
+        self.write(async |rows| {
+            operations::register_agent(rows, session, user, public_key_pem, change).await
+        })
+    }
+}
+
+#[async_trait]
+impl FailureStore for MemoryStore {
+    async fn reserve(
+        &self,
+        attempt: &Attempt,
+        policy: &LockoutPolicy,
+        now: UnixTime,
+    ) -> Result<Reservation, StoreError> {
+        self.write(async |rows| failures::reserve(rows, attempt, policy, now).await)
+    }
+
+    async fn fail(
+        &self,
+        attempt: &Attempt,
+        policy: &LockoutPolicy,
+        change: &Change,
+    ) -> Result<Committed<()>, StoreError> {
+        self.write(async |rows| failures::fail(rows, attempt, policy, change).await)
+    }
+
+    async fn release(&self, attempt: &Attempt, now: UnixTime) -> Result<(), StoreError> {
+        self.write(async |rows| failures::release(rows, attempt, now).await)
+    }
+
+    async fn unlock(&self, name: &UserName, change: &Change) -> Result<Committed<()>, StoreError> {
+        self.write(async |rows| failures::unlock(rows, name, change).await)
+    }
+}
+
+#[async_trait]
+impl AuditStore for MemoryStore {
+    async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
+        self.write(async |rows| operations::append(rows, events).await)
+    }
+
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        let state = self.read()?;
+        let matching = state.records.iter().rev().filter(|record| query.matches(record));
+        Ok(matching.take(query.limit).cloned().collect())
+    }
+
+    async fn verify_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
+        let state = self.read()?;
+        let before = usize::try_from(since.sequence).ok().and_then(|end| state.records.get(..end));
+        let is_known = before.is_some_and(|before| {
+            before.last().map(AuditRecord::head).unwrap_or_default() == since
+        });
+        if !is_known {
+            return Ok(ChainCheck::Broken { sequence: since.sequence });
+        }
+        let mut head = since;
+        for record in state.records.iter().skip(before.map_or(0, <[_]>::len)) {
+            let Some(next) = head.follow(record) else {
+                return Ok(ChainCheck::Broken { sequence: head.sequence + 1 });
+            };
+            head = next;
+        }
+        Ok(ChainCheck::Intact(head))
+    }
+}
+
+#[async_trait]
+impl ExpiryStore for MemoryStore {
+    async fn purge(
+        &self,
+        now: UnixTime,
+        retention: &Retention,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let expired = Expired::find(&*self.read()?, now, retention, limit);
+        self.write(async |rows| Ok(expired.remove(rows, now, retention)))
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,91 @@
+//! Accounts: created, changed, disabled; never deleted.
+
+use std::sync::Arc;
+
+use super::record;
+use super::sessions::{Events, end_sessions};
+use crate::access_token::UserId;
+use crate::account::{
+    Account, AccountKey, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+};
+use crate::audit::{EventKind, Reason};
+use crate::session::EndReason;
+use crate::store::rows::Rows;
+use crate::store::{Change, Committed, StoreError};
+
+pub(crate) async fn create_account(
+    rows: &mut dyn Rows,
+    new: NewAccount,
+    change: &Change,
+) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
+    if rows.account(AccountKey::Name(&new.name)).await?.is_some() {
+        return record(rows, None, Vec::new()).await;
+    }
+    let account = rows.insert_account(new, change.at).await?;
+    let mut events = Events::of(&account, change);
+    let to = account.roles.iter().cloned().collect();
+    events.add(EventKind::UserCreated, Some(Reason::Roles { from: Vec::new(), to }));
+    record(rows, Some(Arc::new(account)), events.into()).await
+}
+
+pub(crate) async fn update_account(
+    rows: &mut dyn Rows,
+    id: UserId,
+    update: AccountUpdate,
+    change: &Change,
+) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
+    let Some((mut account, _)) = rows.account(AccountKey::Id(id)).await? else {
+        return record(rows, None, Vec::new()).await;
+    };
+    let mut events = Events::of(&account, change);
+    if let Some(roles) = update.roles.filter(|roles| *roles != account.roles) {
+        let (from, to) = (account.roles.into_iter().collect(), roles.iter().cloned().collect());
+        events.add(EventKind::RoleChanged, Some(Reason::Roles { from, to }));
+        account.roles = roles;
+    }
+    let disabled = update.is_disabled.filter(|disabled| *disabled != account.is_disabled);
+    if let Some(is_disabled) = disabled {
+        account.is_disabled = is_disabled;
+        let kind = if is_disabled { EventKind::UserDisabled } else { EventKind::UserEnabled };
+        events.add(kind, None);
+    }
+    if !events.is_empty() {
+        rows.update_account(&account).await?;
+    }
+    if disabled == Some(true) {
+        let sessions = rows.sessions_not_ended(id).await?;
+        end_sessions(rows, sessions, EndReason::Disabled, change, &mut events).await?;
+        rows.revoke_families_of(id).await?;
+    }
+    record(rows, Some(Arc::new(account)), events.into()).await
+}
+
+pub(crate) async fn change_password(
+    rows: &mut dyn Rows,
+    new: PasswordChange,
+    change: &Change,
+) -> Result<Committed<bool>, StoreError> {
+    let found = rows.account(AccountKey::Id(new.user)).await?;
+    let Some((mut account, password)) =
+        found.filter(|(_, password)| password.current == new.expected)
+    else {
+        return record(rows, false, Vec::new()).await;
+    };
+    account.password_changed_at = change.at;
+    rows.update_account(&account).await?;
+    rows.update_password(new.user, &replaced(password, &new)).await?;
+    let mut events = Events::of(&account, change);
+    events.add(EventKind::PasswordChanged, None);
+    let mut sessions = rows.sessions_not_ended(new.user).await?;
+    sessions.retain(|session| Some(session.id) != new.kept);
+    end_sessions(rows, sessions, EndReason::PasswordChanged, change, &mut events).await?;
+    rows.revoke_families_of(new.user).await?;
+    record(rows, true, events.into()).await
+}
+
+fn replaced(password: StoredPassword, new: &PasswordChange) -> StoredPassword {
+    let mut earlier = password.earlier;
+    earlier.insert(0, password.current);
+    earlier.truncate(new.history);
+    StoredPassword { current: new.new.clone(), earlier }
+}

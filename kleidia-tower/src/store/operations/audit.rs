@@ -1,0 +1,34 @@
+//! Records events at the end of the chain.
+
+use crate::audit::{AuditEvent, AuditRecord};
+use crate::store::rows::Rows;
+use crate::store::{Committed, StoreError};
+
+/// Records events, in order.
+pub(crate) async fn append(
+    rows: &mut dyn Rows,
+    events: Vec<AuditEvent>,
+) -> Result<Vec<AuditRecord>, StoreError> {
+    let mut records = Vec::with_capacity(events.len());
+    if events.is_empty() {
+        return Ok(records);
+    }
+    let mut head = rows.chain_head().await?;
+    for event in events {
+        let record = AuditRecord::follow(&head, event);
+        rows.append_record(&record).await?;
+        head = record.head();
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// Ends an operation: what it came to, with its events.
+pub(crate) async fn record<T>(
+    rows: &mut dyn Rows,
+    value: T,
+    events: Vec<AuditEvent>,
+) -> Result<Committed<T>, StoreError> {
+    let records = append(rows, events).await?;
+    Ok(Committed { value, records })
+}

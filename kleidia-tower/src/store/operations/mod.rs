@@ -1,0 +1,12 @@
+//! Every operation of a store, written once over the rows that a transaction sees.
+
+mod accounts;
+mod audit;
+pub(crate) mod failures;
+mod rotation;
+mod sessions;
+
+pub(crate) use accounts::{change_password, create_account, update_account};
+pub(crate) use audit::{append, record};
+pub(crate) use rotation::rotate;
+pub(crate) use sessions::{end, open, register_agent, touch};
