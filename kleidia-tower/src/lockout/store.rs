@@ -31,7 +31,7 @@ pub trait FailureStore: Send + Sync + 'static {
     ) -> Result<Committed<()>, StoreError>;
 
     /// Settles an attempt that was not evaluated to the end.
-    async fn release(&self, attempt: &Attempt, now: UnixTime) -> Result<(), StoreError>;
+    async fn release(&self, attempt: &Attempt) -> Result<(), StoreError>;
 
     /// Lifts all locks of a name. Records `login.unlocked`.
     async fn unlock(&self, name: &UserName, change: &Change) -> Result<Committed<()>, StoreError>;

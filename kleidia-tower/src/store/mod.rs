@@ -5,7 +5,7 @@ mod error;
 mod expiry;
 mod memory;
 mod operations;
-mod rows;
+pub(crate) mod rows;
 
 use crate::account::AccountStore;
 use crate::audit::AuditStore;

@@ -200,8 +200,8 @@ impl FailureStore for MemoryStore {
         self.write(async |rows| failures::fail(rows, attempt, policy, change).await)
     }
 
-    async fn release(&self, attempt: &Attempt, now: UnixTime) -> Result<(), StoreError> {
-        self.write(async |rows| failures::release(rows, attempt, now).await)
+    async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        self.write(async |rows| failures::release(rows, attempt).await)
     }
 
     async fn unlock(&self, name: &UserName, change: &Change) -> Result<Committed<()>, StoreError> {

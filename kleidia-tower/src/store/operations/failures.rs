@@ -1,42 +1,97 @@
 //! Failures to log in: reserved, counted, forgotten.
 
-#![allow(clippy::unused_async, reason = "while it is being written")]
-
-use crate::lockout::{Attempt, LockoutPolicy, Reservation};
-use crate::store::rows::Rows;
+use super::record;
+use crate::account::AccountKey;
+use crate::audit::{AuditEvent, EventKind, Outcome, Party, Reason};
+use crate::lockout::{Attempt, Counters, LockoutPolicy, Reservation};
+use crate::store::rows::{FailureScope, Rows};
 use crate::store::{Change, Committed, StoreError};
 use crate::{UnixTime, UserName};
 
 pub(crate) async fn reserve(
-    _: &mut dyn Rows,
-    _: &Attempt,
-    _: &LockoutPolicy,
-    _: UnixTime,
+    rows: &mut dyn Rows,
+    attempt: &Attempt,
+    policy: &LockoutPolicy,
+    now: UnixTime,
 ) -> Result<Reservation, StoreError> {
-    Err(StoreError::unavailable("not written yet"))
+    let mut counters = counters(rows, attempt).await?;
+    let reservation = counters.reserve(policy, now);
+    if reservation == Reservation::Granted {
+        put(rows, attempt, &counters).await?;
+    }
+    Ok(reservation)
 }
 
 pub(crate) async fn fail(
-    _: &mut dyn Rows,
-    _: &Attempt,
-    _: &LockoutPolicy,
-    _: &Change,
+    rows: &mut dyn Rows,
+    attempt: &Attempt,
+    policy: &LockoutPolicy,
+    change: &Change,
 ) -> Result<Committed<()>, StoreError> {
-    Err(StoreError::unavailable("not written yet"))
+    let mut counters = counters(rows, attempt).await?;
+    let locks = counters.fail(policy, change.at);
+    put(rows, attempt, &counters).await?;
+    let user = party(rows, &attempt.name).await?;
+    let reason = if user.is_some() { Reason::WrongPassword } else { Reason::UnknownUser };
+    let event = |kind, reason| AuditEvent {
+        user: user.clone(),
+        ..change.event(kind, Outcome::Failure, Some(reason))
+    };
+    let mut events = vec![event(EventKind::LoginFailure, reason)];
+    events.extend(locks.then(|| event(EventKind::LoginLocked, Reason::LockBegins)));
+    record(rows, (), events).await
 }
 
-pub(crate) async fn release(_: &mut dyn Rows, _: &Attempt, _: UnixTime) -> Result<(), StoreError> {
-    Ok(())
+/// Settles an attempt that came to nothing.
+pub(crate) async fn release(rows: &mut dyn Rows, attempt: &Attempt) -> Result<(), StoreError> {
+    let mut counters = counters(rows, attempt).await?;
+    counters.release();
+    put(rows, attempt, &counters).await
 }
 
-pub(crate) async fn forget(_: &mut dyn Rows, _: &Attempt, _: UnixTime) -> Result<(), StoreError> {
-    Ok(())
+/// Settles an attempt that succeeded.
+pub(crate) async fn forget(
+    rows: &mut dyn Rows,
+    attempt: &Attempt,
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    let mut counters = counters(rows, attempt).await?;
+    counters.succeed(now);
+    put(rows, attempt, &counters).await
 }
 
 pub(crate) async fn unlock(
-    _: &mut dyn Rows,
-    _: &UserName,
-    _: &Change,
+    rows: &mut dyn Rows,
+    name: &UserName,
+    change: &Change,
 ) -> Result<Committed<()>, StoreError> {
-    Err(StoreError::unavailable("not written yet"))
+    for (scope, mut row) in rows.all_failures_of(name).await? {
+        row.unlock();
+        rows.put_failures(name, scope, &row).await?;
+    }
+    let user = party(rows, name).await?;
+    let event = change.event(EventKind::LoginUnlocked, Outcome::Success, None);
+    record(rows, (), vec![AuditEvent { user, ..event }]).await
+}
+
+async fn counters(rows: &mut dyn Rows, attempt: &Attempt) -> Result<Counters, StoreError> {
+    let source = rows.failures(&attempt.name, FailureScope::Source(attempt.source)).await?;
+    let account = rows.failures(&attempt.name, FailureScope::Account).await?;
+    Ok(Counters { source: source.unwrap_or_default(), account: account.unwrap_or_default() })
+}
+
+async fn put(
+    rows: &mut dyn Rows,
+    attempt: &Attempt,
+    counters: &Counters,
+) -> Result<(), StoreError> {
+    let scope = FailureScope::Source(attempt.source);
+    rows.put_failures(&attempt.name, scope, &counters.source).await?;
+    rows.put_failures(&attempt.name, FailureScope::Account, &counters.account).await
+}
+
+/// The account of this name; other names are not recorded.
+async fn party(rows: &mut dyn Rows, name: &UserName) -> Result<Option<Party>, StoreError> {
+    let account = rows.account(AccountKey::Name(name)).await?;
+    Ok(account.map(|(account, _)| Party::account(account.id, &account.name)))
 }

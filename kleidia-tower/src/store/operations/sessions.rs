@@ -27,7 +27,7 @@ pub(crate) async fn open(
 ) -> Result<Committed<Opened>, StoreError> {
     let found = rows.account(AccountKey::Id(new.user)).await?;
     let Some((account, password)) = found else {
-        failures::release(rows, &new.attempt, change.at).await?;
+        failures::release(rows, &new.attempt).await?;
         return record(rows, Opened::Changed, Vec::new()).await;
     };
     let mut events = Events::of(&account, change);
@@ -39,7 +39,7 @@ pub(crate) async fn open(
         None
     };
     if let Some((refused, reason)) = refusal {
-        failures::release(rows, &new.attempt, change.at).await?;
+        failures::release(rows, &new.attempt).await?;
         events.fail(EventKind::LoginFailure, reason);
         return record(rows, refused, events.into()).await;
     }

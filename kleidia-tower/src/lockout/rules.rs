@@ -1,0 +1,244 @@
+//! The rules of the lockout, over the rows of one name: no clock, no store.
+
+use super::{LockoutPolicy, Reservation};
+use crate::UnixTime;
+use crate::store::rows::FailureRow;
+
+/// After how many seconds an attempt that nobody settled is taken for given up.
+const ABANDONED: UnixTime = 60;
+/// From how many failures in a row on strangers are slowed down.
+const SOFT_THRESHOLD: u32 = 20;
+/// For how many seconds strangers wait at most.
+const LONGEST_THROTTLE: UnixTime = 60;
+
+/// The rows of one name: of the source that asks, and of all sources.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) source: FailureRow,
+    pub(crate) account: FailureRow,
+}
+
+impl Counters {
+    /// Asks to evaluate a password; what is granted is noted as pending.
+    pub(crate) fn reserve(&mut self, policy: &LockoutPolicy, now: UnixTime) -> Reservation {
+        for row in [&mut self.source, &mut self.account] {
+            row.forget_past(policy, now);
+        }
+        let is_familiar = self.source.is_familiar(now);
+        let (most, throttled) = if is_familiar {
+            (LockoutPolicy::MOST_FAILURES, UnixTime::MIN)
+        } else {
+            (LockoutPolicy::MOST_FAILURES_OF_STRANGERS, self.account.locked_until)
+        };
+        if self.account.consecutive >= most {
+            return Reservation::Locked { until: UnixTime::MAX };
+        }
+        let until = self.source.locked_until.max(throttled);
+        if now < until {
+            return Reservation::Locked { until };
+        }
+        // What is pending may fail, and then there must not have been too many.
+        let run = self.source.run(policy) + self.source.pending;
+        let is_full = run >= policy.threshold.max(1)
+            || self.account.consecutive + self.account.pending >= most
+            || (!is_familiar && self.account.is_throttled() && self.account.pending > 0);
+        if is_full {
+            return Reservation::Busy;
+        }
+        for row in [&mut self.source, &mut self.account] {
+            row.pending += 1;
+            row.pending_at = now;
+        }
+        Reservation::Granted
+    }
+
+    /// Counts a failure; tells whether it begins a lock.
+    pub(crate) fn fail(&mut self, policy: &LockoutPolicy, now: UnixTime) -> bool {
+        self.release();
+        for row in [&mut self.source, &mut self.account] {
+            row.failures = row.failures.saturating_add(1);
+            row.consecutive = row.consecutive.saturating_add(1);
+            row.last_failure_at = now;
+        }
+        if self.account.is_throttled() && !self.source.is_familiar(now) {
+            let beyond = self.account.consecutive - SOFT_THRESHOLD;
+            self.account.locked_until = now + doubled(1, beyond, LONGEST_THROTTLE);
+        }
+        let Some(beyond) = self.source.failures.checked_sub(policy.threshold.max(1)) else {
+            return false;
+        };
+        self.source.locked_until = now + doubled(policy.base, beyond, policy.longest);
+        true
+    }
+
+    /// Takes back what was noted as pending.
+    pub(crate) fn release(&mut self) {
+        for row in [&mut self.source, &mut self.account] {
+            row.pending = row.pending.saturating_sub(1);
+        }
+    }
+
+    /// Forgets the failures after a success, and remembers the source.
+    pub(crate) fn succeed(&mut self, now: UnixTime) {
+        self.release();
+        self.source = FailureRow {
+            succeeded_at: Some(now),
+            pending: self.source.pending,
+            pending_at: self.source.pending_at,
+            ..FailureRow::default()
+        };
+        self.account = FailureRow {
+            pending: self.account.pending,
+            pending_at: self.account.pending_at,
+            ..FailureRow::default()
+        };
+    }
+}
+
+impl FailureRow {
+    /// Lifts all locks. That somebody signed in from there is not forgotten.
+    pub(crate) fn unlock(&mut self) {
+        *self = Self { succeeded_at: self.succeeded_at, ..Self::default() };
+    }
+
+    /// Forgets what lies too far back, or, after the clock was set back, ahead.
+    fn forget_past(&mut self, policy: &LockoutPolicy, now: UnixTime) {
+        if self.pending_at.abs_diff(now) >= ABANDONED.unsigned_abs() {
+            self.pending = 0;
+        }
+        if self.last_failure_at.abs_diff(now) >= policy.quiet.unsigned_abs() {
+            self.failures = 0;
+        }
+        let longest = policy.longest.max(policy.base).max(LONGEST_THROTTLE);
+        if self.locked_until > now.saturating_add(longest) {
+            self.locked_until = now.saturating_add(longest);
+        }
+    }
+
+    fn is_familiar(&self, now: UnixTime) -> bool {
+        self.succeeded_at.is_some_and(|at| now < at.saturating_add(Self::FAMILIAR))
+    }
+
+    const fn is_throttled(&self) -> bool {
+        self.consecutive >= SOFT_THRESHOLD
+    }
+
+    /// How many failures count towards the next lock: once a lock is over, one more locks again.
+    fn run(&self, policy: &LockoutPolicy) -> u32 {
+        self.failures.min(policy.threshold.max(1) - 1)
+    }
+}
+
+/// `base` seconds, doubled so many times, but `longest` at most.
+fn doubled(base: UnixTime, times: u32, longest: UnixTime) -> UnixTime {
+    let factor = 1_i64.checked_shl(times.min(62)).unwrap_or(i64::MAX);
+    base.max(0).saturating_mul(factor).min(longest.max(base))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = 1_795_370_580;
+
+    fn fails(counters: &mut Counters, policy: &LockoutPolicy, now: UnixTime) -> bool {
+        assert_eq!(counters.reserve(policy, now), Reservation::Granted, "at {}", now - NOW);
+        counters.fail(policy, now)
+    }
+
+    #[test]
+    fn locks_grow_and_end() {
+        let (mut counters, policy) = (Counters::default(), LockoutPolicy::default());
+        for failure in 1..=5 {
+            assert_eq!(fails(&mut counters, &policy, NOW), failure == 5);
+        }
+        let mut now = NOW;
+        for lock in [60, 120, 240, 480, 900, 900] {
+            let until = now + lock;
+            assert_eq!(counters.reserve(&policy, until - 1), Reservation::Locked { until });
+            now = until;
+            assert!(fails(&mut counters, &policy, now));
+        }
+        // Quiet for long enough: locks are short again.
+        now += policy.quiet;
+        for failure in 1..=5 {
+            assert_eq!(fails(&mut counters, &policy, now), failure == 5);
+        }
+        assert_eq!(counters.source.locked_until, now + 60);
+    }
+
+    #[test]
+    fn what_is_pending_gives_no_extra_tries() {
+        let (mut counters, policy) = (Counters::default(), LockoutPolicy::default());
+        for _ in 0..5 {
+            assert_eq!(counters.reserve(&policy, NOW), Reservation::Granted);
+        }
+        assert_eq!(counters.reserve(&policy, NOW), Reservation::Busy);
+        counters.release();
+        assert_eq!(counters.reserve(&policy, NOW), Reservation::Granted);
+        // Whoever was killed before it was settled is forgotten.
+        assert_eq!(counters.reserve(&policy, NOW + 60), Reservation::Granted);
+        for _ in 0..5 {
+            counters.fail(&policy, NOW + 61);
+        }
+        assert!(matches!(counters.reserve(&policy, NOW + 61), Reservation::Locked { .. }));
+    }
+
+    #[test]
+    fn strangers_can_not_keep_the_owner_out() {
+        let policy = LockoutPolicy::default();
+        let owner = FailureRow { succeeded_at: Some(NOW - 1000), ..FailureRow::default() };
+        let (mut account, mut evaluated, mut now) = (FailureRow::default(), 0, NOW);
+        // Each from another source, and as patient as can be.
+        for _ in 0..1000 {
+            let mut stranger = Counters { account, ..Counters::default() };
+            match stranger.reserve(&policy, now) {
+                Reservation::Granted => {
+                    stranger.fail(&policy, now);
+                    evaluated += 1;
+                }
+                Reservation::Locked { until } => now = until.min(now + 3600),
+                Reservation::Busy => panic!("nothing is pending"),
+            }
+            account = stranger.account;
+        }
+        assert_eq!(evaluated, 50);
+        let mut counters = Counters { source: owner, account };
+        assert_eq!(counters.reserve(&policy, now), Reservation::Granted);
+        counters.succeed(now);
+        let mut stranger = Counters { account: counters.account, ..Counters::default() };
+        assert_eq!(stranger.reserve(&policy, now), Reservation::Granted);
+    }
+
+    #[test]
+    fn no_more_than_a_hundred_are_ever_evaluated_in_a_row() {
+        let policy = LockoutPolicy::default();
+        let mut counters = Counters::default();
+        counters.source.succeeded_at = Some(NOW);
+        let (mut evaluated, mut now) = (0, NOW);
+        for _ in 0..1000 {
+            match counters.reserve(&policy, now) {
+                Reservation::Granted => {
+                    counters.fail(&policy, now);
+                    evaluated += 1;
+                }
+                Reservation::Locked { until } => now = until.min(now + 3600),
+                Reservation::Busy => panic!("nothing is pending"),
+            }
+        }
+        assert_eq!(evaluated, 100);
+        counters.source.unlock();
+        counters.account.unlock();
+        assert_eq!(counters.reserve(&policy, now), Reservation::Granted);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_for_long() {
+        let (mut counters, policy) = (Counters::default(), LockoutPolicy::default());
+        for _ in 0..5 {
+            fails(&mut counters, &policy, NOW + 1_000_000);
+        }
+        assert_eq!(counters.reserve(&policy, NOW), Reservation::Locked { until: NOW + 900 });
+        assert_eq!(counters.reserve(&policy, NOW + 900), Reservation::Granted);
+    }
+}
