@@ -1,6 +1,8 @@
 //! Stores: where accounts, sessions, failures and the audit log are kept.
 
 mod change;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod expiry;
 mod memory;

@@ -38,10 +38,12 @@ impl Expired {
     pub(super) fn remove(self, state: &mut State, now: UnixTime, retention: &Retention) -> usize {
         let mut removed = 0;
         for digest in self.refresh_tokens {
-            removed += usize::from(state.refresh_tokens.remove(&digest).is_some());
+            removed += usize::from(state.remove_refresh_token(&digest));
         }
         for id in self.families {
-            if is_family_over(state, id, now, retention) {
+            // The tokens that are left, if there were too many for one batch, still need it.
+            let has_tokens = state.families.get(&id).is_some_and(|family| family.tokens > 0);
+            if !has_tokens && is_family_over(state, id, now, retention) {
                 removed += state.remove_family(id);
             }
         }
@@ -60,6 +62,14 @@ impl Expired {
 }
 
 impl State {
+    fn remove_refresh_token(&mut self, digest: &TokenDigest) -> bool {
+        let Some(token) = self.refresh_tokens.remove(digest) else { return false };
+        if let Some(family) = self.families.get_mut(&token.family) {
+            family.tokens = family.tokens.saturating_sub(1);
+        }
+        true
+    }
+
     fn remove_family(&mut self, id: FamilyId) -> usize {
         let Some(family) = self.families.remove(&id) else { return 0 };
         if let Some(families) = self.families_of.get_mut(&family.user) {

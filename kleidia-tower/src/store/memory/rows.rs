@@ -37,6 +37,8 @@ pub(super) struct Family {
     pub(super) user: UserId,
     pub(super) is_revoked: bool,
     pub(super) sessions: BTreeSet<SessionId>,
+    /// How many refresh tokens are kept.
+    pub(super) tokens: usize,
     /// When its last refresh token is over.
     pub(super) expires_at: UnixTime,
 }
@@ -179,6 +181,7 @@ impl Rows for State {
     async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError> {
         if let Some(family) = self.families.get_mut(&row.family) {
             family.expires_at = family.expires_at.max(row.expires_at);
+            family.tokens += 1;
         }
         self.refresh_tokens.insert(row.digest, row.clone());
         Ok(())

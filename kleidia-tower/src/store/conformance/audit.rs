@@ -1,0 +1,188 @@
+//! The audit log: kept as it was, found, paged, and chained without a gap.
+
+use std::sync::Arc;
+
+use super::many::at_once;
+use super::scene::{NOW, Scene, at, elsewhere, new_account, new_session};
+use crate::audit::{
+    AuditEvent, AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Outcome, OverrideReason,
+    Party, Reason,
+};
+use crate::{Origin, UnixTime};
+
+fn event(kind: EventKind, second: UnixTime) -> AuditEvent {
+    at(second).event(kind, Outcome::Success, None)
+}
+
+fn party(id: i64, name: &str) -> Option<Party> {
+    Some(Party { id: Some(id), name: name.to_owned() })
+}
+
+impl Scene {
+    async fn append(&self, events: Vec<AuditEvent>) -> Vec<AuditRecord> {
+        let records = self.store.append(events).await.expect("an answer");
+        assert_eq!(records, self.news().await, "told as they are logged");
+        records
+    }
+
+    async fn found(&self, query: AuditQuery) -> Vec<u64> {
+        let records = self.store.records(&query).await.expect("an answer");
+        records.iter().map(|record| record.sequence).collect()
+    }
+}
+
+fn all() -> AuditQuery {
+    AuditQuery { limit: usize::MAX, ..AuditQuery::default() }
+}
+
+pub(super) async fn events_are_kept_as_they_were(scene: &Scene) {
+    assert!(scene.append(vec![]).await.is_empty());
+    let reason = OverrideReason::new("'; DROP TABLE audit; -- \u{1f512}").expect("a reason");
+    let workload = Some(Party { id: None, name: "workload@example.com".to_owned() });
+    let mut events = vec![
+        AuditEvent {
+            user: party(7, "stra\u{df}e \u{1f600}"),
+            actor: workload.clone(),
+            session: Some(i64::MAX),
+            reason: Some(Reason::Override(reason)),
+            outcome: Outcome::Failure,
+            ..event(EventKind::PolicyOverride, 0)
+        },
+        AuditEvent { origin: Origin::default(), ..event(EventKind::PolicyViolation, -5) },
+        AuditEvent {
+            user: workload,
+            reason: Some(Reason::Policy("needs users:read".to_owned())),
+            ..elsewhere(&at(3)).event(EventKind::PermissionDenied, Outcome::Failure, None)
+        },
+        AuditEvent { at: 0, user: party(-1, "x"), session: Some(0), ..event(EventKind::Logout, 0) },
+    ];
+    events.extend(EventKind::ALL.map(|kind| event(kind, 9)));
+    let mut head = scene.head();
+    let records = scene.append(events.clone()).await;
+    assert_eq!(records.first().map(|record| record.sequence), Some(1), "the first is 1");
+    let expected = events.into_iter().map(|event| {
+        let record = AuditRecord::follow(&head, event);
+        head = record.head();
+        record
+    });
+    let expected: Vec<_> = expected.collect();
+    assert_eq!(records, expected);
+    let mut found = scene.store.records(&all()).await.expect("an answer");
+    found.reverse();
+    assert_eq!(found, expected);
+}
+
+pub(super) async fn records_are_found_by_what_they_say(scene: &Scene) {
+    let login = |second| event(EventKind::LoginSuccess, second);
+    let denied = |second| at(second).event(EventKind::PermissionDenied, Outcome::Failure, None);
+    scene
+        .append(vec![
+            AuditEvent { user: party(1, "alice"), ..login(0) },
+            AuditEvent { user: party(2, "bob"), actor: party(1, "alice"), ..login(10) },
+            AuditEvent { user: party(2, "bob"), ..denied(20) },
+            AuditEvent { actor: party(1, "alice"), ..denied(15) },
+            login(30),
+            AuditEvent { user: party(3, "alice2"), ..event(EventKind::Logout, 20) },
+        ])
+        .await;
+    let alice = Some("alice".to_owned());
+    let (kind, outcome) = (Some(EventKind::LoginSuccess), Some(Outcome::Failure));
+    for (query, expected) in [
+        (all(), &[6, 5, 4, 3, 2, 1][..]),
+        (AuditQuery { kind, ..all() }, &[5, 2, 1]),
+        (AuditQuery { kind: Some(EventKind::UserCreated), ..all() }, &[]),
+        (AuditQuery { user: alice.clone(), ..all() }, &[4, 2, 1]),
+        (AuditQuery { user: Some("bob".to_owned()), ..all() }, &[3, 2]),
+        (AuditQuery { user: Some("ali%".to_owned()), ..all() }, &[]),
+        (AuditQuery { user: Some("Alice".to_owned()), ..all() }, &[]),
+        (AuditQuery { outcome, ..all() }, &[4, 3]),
+        (AuditQuery { outcome: Some(Outcome::Success), ..all() }, &[6, 5, 2, 1]),
+        (AuditQuery { from: Some(NOW + 20), ..all() }, &[6, 5, 3]),
+        (AuditQuery { until: Some(NOW + 20), ..all() }, &[4, 2, 1]),
+        (AuditQuery { from: Some(NOW + 15), until: Some(NOW + 30), ..all() }, &[6, 4, 3]),
+        (AuditQuery { from: Some(i64::MIN), until: Some(i64::MAX), ..all() }, &[6, 5, 4, 3, 2, 1]),
+        (AuditQuery { kind, user: alice.clone(), ..all() }, &[2, 1]),
+        (AuditQuery { outcome, user: alice, until: Some(NOW + 16), ..all() }, &[4]),
+        (AuditQuery { before: Some(4), outcome, ..all() }, &[3]),
+        (AuditQuery { kind, limit: 1, before: Some(5), ..all() }, &[2]),
+    ] {
+        assert_eq!(scene.found(query.clone()).await, expected, "{query:?}");
+    }
+}
+
+pub(super) async fn records_come_in_pages(scene: &Scene) {
+    for second in 0..25 {
+        scene.append(vec![event(EventKind::LoginSuccess, second); 2]).await;
+    }
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = scene.found(AuditQuery { limit: 7, before, ..AuditQuery::default() }).await;
+        let Some(last) = page.last() else { break };
+        assert!(page.len() == 7 || *last == 1, "only the last page is short: {page:?}");
+        before = Some(*last);
+        seen.extend(page);
+    }
+    assert_eq!(seen, (1..=50).rev().collect::<Vec<_>>(), "the newest first, each once");
+    assert!(scene.found(AuditQuery { limit: 0, ..all() }).await.is_empty());
+    assert!(scene.found(AuditQuery { before: Some(0), ..all() }).await.is_empty());
+    assert_eq!(scene.found(AuditQuery { before: Some(u64::MAX), ..all() }).await.len(), 50);
+}
+
+pub(super) async fn the_chain_is_verified_from_any_head(scene: &Scene) {
+    let check = scene.store.verify_chain(ChainHead::default()).await.expect("a check");
+    assert_eq!(check, ChainCheck::Intact(ChainHead::default()), "nothing was logged yet");
+    let mut heads = vec![ChainHead::default()];
+    for second in 0..5 {
+        let records = scene.append(vec![event(EventKind::Logout, second)]).await;
+        heads.extend(records.iter().map(AuditRecord::head));
+    }
+    let end = scene.head();
+    for head in &heads {
+        let check = scene.store.verify_chain(*head).await.expect("a check");
+        assert_eq!(check, ChainCheck::Intact(end), "since {}", head.sequence);
+    }
+    let mut others: Vec<_> =
+        heads.iter().map(|head| ChainHead { digest: [7; 32], ..*head }).collect();
+    others.push(ChainHead { sequence: 6, ..end });
+    others.push(ChainHead { sequence: u64::MAX, ..end });
+    others.push(ChainHead { sequence: 3, ..heads[2] });
+    for other in others {
+        let check = scene.store.verify_chain(other).await.expect("a check");
+        assert!(matches!(check, ChainCheck::Broken { .. }), "{check:?} since {other:?}");
+    }
+}
+
+pub(super) async fn events_of_many_have_no_gaps(scene: &Scene) {
+    let alice = scene.account("alice").await;
+    let appended = at_once(100, |task| {
+        let (store, alice) = (Arc::clone(&scene.store), Arc::clone(&alice));
+        let number = u32::try_from(task).expect("a number");
+        async move {
+            match task % 3 {
+                0 => {
+                    let kinds = [EventKind::PolicyOverride, EventKind::PolicyViolation];
+                    let events = kinds.map(|kind| event(kind, i64::from(number)));
+                    store.append(events.into()).await.expect("an answer")
+                }
+                1 => {
+                    let new = new_account(&format!("user{task}"));
+                    store.create_account(new, &at(0)).await.expect("an answer").records
+                }
+                _ => {
+                    let new = new_session(&alice, number, 0);
+                    store.open(new, &at(0)).await.expect("an answer").records
+                }
+            }
+        }
+    });
+    let mut told = Vec::new();
+    for records in appended.await {
+        let sequences: Vec<_> = records.iter().map(|record| record.sequence).collect();
+        let whole: Vec<_> = (sequences[0]..).take(sequences.len()).collect();
+        assert_eq!(sequences, whole, "what is recorded at once stands together");
+        told.extend(records);
+    }
+    told.sort_by_key(|record| record.sequence);
+    assert_eq!(told, scene.news().await, "each is told to whom it belongs");
+    assert_eq!(told.len(), 34 * 2 + 33 + 33 * 2);
+}

@@ -1,0 +1,23 @@
+//! Operations that run at once.
+
+use std::sync::Arc;
+
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+/// Runs them at once, and tells what each came to.
+pub(super) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    count: usize,
+    operation: impl Fn(usize) -> F,
+) -> Vec<T> {
+    let start = Arc::new(Barrier::new(count));
+    let mut running = JoinSet::new();
+    for number in 0..count {
+        let (start, operation) = (Arc::clone(&start), operation(number));
+        running.spawn(async move {
+            start.wait().await;
+            operation.await
+        });
+    }
+    running.join_all().await
+}

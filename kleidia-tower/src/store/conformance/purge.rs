@@ -1,0 +1,173 @@
+//! What is over is forgotten, in bounded batches, and nothing else.
+
+use std::collections::BTreeSet;
+
+use super::refresh::{GRACE, rotation};
+use super::scene::{NOW, REFRESH, SESSION, Scene, at, new_session, refresh_token};
+use crate::UnixTime;
+use crate::audit::AuditQuery;
+use crate::session::{EndReason, Ending, NewSession, Session, SessionKey};
+use crate::store::Retention;
+
+/// For how long sessions are kept in these cases.
+const KEPT: UnixTime = 1000;
+const RETENTION: Retention = Retention { sessions: KEPT, failures: 12 * 3600 };
+
+impl Scene {
+    /// Forgets all that is over at this second, and tells how much that was.
+    async fn purge(&self, second: UnixTime) -> usize {
+        let mut forgotten = 0;
+        for _ in 0..1000 {
+            let purged = self.store.purge(NOW + second, &RETENTION, 100).await.expect("an answer");
+            forgotten += purged;
+            // Of each kind there may be as many as the limit.
+            if purged == 0 {
+                return forgotten;
+            }
+        }
+        panic!("it never ends: {forgotten} rows are forgotten");
+    }
+
+    async fn is_kept(&self, session: &Session) -> bool {
+        let view = self.store.session(SessionKey::Id(session.id)).await.expect("an answer");
+        view.is_some()
+    }
+}
+
+pub(super) async fn sessions_are_kept_while_they_or_their_tokens_last(scene: &Scene) {
+    let alice = scene.account("alice").await;
+    let renewed = scene.login(&alice, 1).await;
+    let brief = NewSession { refresh_expires_at: NOW + 60, ..new_session(&alice, 10, 0) };
+    let brief = scene.open(brief, &alice, &at(0)).await.session;
+    assert_eq!(scene.purge(REFRESH - 1).await, 1, "a token that is over");
+    assert!(scene.is_kept(&renewed).await, "its token lasts");
+    assert!(!scene.is_kept(&brief).await, "it and its token were over for long enough");
+    let followed = rotation(1, 2, REFRESH - 1);
+    let followed = scene.reopens(&alice, followed, &at(REFRESH - 1)).await;
+
+    let end = 2 * REFRESH - 1;
+    for (second, is_kept) in [(end - 1, true), (end, true), (end + KEPT - 1, true)] {
+        scene.purge(second).await;
+        assert_eq!(scene.is_kept(&followed).await, is_kept, "at {second}");
+    }
+    let forgotten = scene.purge(end + KEPT).await;
+    assert!((1..=2).contains(&forgotten), "{forgotten} rows");
+    assert!(!scene.is_kept(&followed).await && !scene.is_kept(&renewed).await);
+    for token in [1, 2, 10] {
+        scene.is_invalid(&alice, token, end + KEPT).await;
+    }
+}
+
+pub(super) async fn what_is_revoked_stays_revoked(scene: &Scene) {
+    let alice = scene.account("alice").await;
+    let session = scene.login(&alice, 1).await;
+    scene.refreshes(&alice, 1, 2, 1).await;
+    let one = Ending::One { user: alice.id, session: session.id };
+    scene.ends(&alice, one, EndReason::Logout, &[session.id], &at(2)).await;
+    let open = scene.login_at(&alice, 10, 3).await;
+    for second in [3, SESSION + KEPT + 10, REFRESH - 1] {
+        scene.purge(second).await;
+        for token in [1, 2] {
+            scene.is_invalid(&alice, token, second).await;
+        }
+    }
+    assert!(scene.is_kept(&open).await);
+    scene.reopens(&alice, rotation(10, 11, REFRESH - 1), &at(REFRESH - 1)).await;
+}
+
+pub(super) async fn reuse_is_still_noticed(scene: &Scene) {
+    let alice = scene.account("alice").await;
+    let session = scene.login(&alice, 1).await;
+    scene.refreshes(&alice, 1, 2, 10).await;
+    scene.purge(10).await;
+    scene.retries(&alice, 1, 2, 10 + GRACE - 1).await;
+    scene.purge(REFRESH - 1).await;
+    let second = REFRESH - 1;
+    let followed = scene.reopens(&alice, rotation(2, 3, second), &at(second)).await;
+    scene.purge(second).await;
+    scene.is_reused(&alice, 1, session.id, &[followed.id], second).await;
+    scene.is_invalid(&alice, 3, second).await;
+}
+
+pub(super) async fn purges_are_bounded(scene: &Scene) {
+    const LIMIT: usize = 10;
+    /// Sessions, refresh tokens and failures, and what a store has beside them.
+    const KINDS: usize = 4;
+    let alice = scene.account("alice").await;
+    let mut sessions = Vec::new();
+    for token in 1..=35 {
+        sessions.push(scene.login(&alice, token).await);
+        scene.refreshes(&alice, token, 1000 + token, 1).await;
+    }
+    let now = NOW + 1 + REFRESH + KEPT;
+    assert_eq!(scene.store.purge(now, &RETENTION, 0).await.expect("an answer"), 0);
+    let mut forgotten = 0;
+    loop {
+        let purged = scene.store.purge(now, &RETENTION, LIMIT).await.expect("an answer");
+        assert!(purged <= LIMIT * KINDS, "{purged} rows in one batch of {LIMIT}");
+        forgotten += purged;
+        // Whatever was forgotten first, what is left of it is refused, and breaks nothing.
+        for token in 1..=35 {
+            scene.is_invalid(&alice, token, 1 + REFRESH + KEPT).await;
+            scene.is_invalid(&alice, 1000 + token, 1 + REFRESH + KEPT).await;
+        }
+        if purged < LIMIT {
+            break;
+        }
+    }
+    assert!(forgotten >= 35 * 3, "{forgotten} rows, of 35 sessions and 70 tokens");
+    for session in &sessions {
+        assert!(!scene.is_kept(session).await, "fewer than the limit: there are no more");
+    }
+    assert_eq!(scene.store.purge(now, &RETENTION, usize::MAX).await.expect("an answer"), 0);
+}
+
+pub(super) async fn accounts_and_records_are_kept(scene: &Scene) {
+    let (alice, bob) = (scene.account("alice").await, scene.account("bob").await);
+    for token in 1..=5 {
+        scene.login(&alice, token).await;
+    }
+    let query = AuditQuery { limit: usize::MAX, ..AuditQuery::default() };
+    let records = scene.store.records(&query).await.expect("an answer");
+    let (hers, his) = (scene.stored(&alice).await, scene.stored(&bob).await);
+    assert!(scene.purge(100 * REFRESH).await >= 10);
+    assert_eq!(scene.store.records(&query).await.expect("an answer"), records);
+    assert_eq!((scene.stored(&alice).await, scene.stored(&bob).await), (hers, his));
+    let listed = scene.store.accounts(None, 10).await.expect("an answer");
+    assert_eq!(listed.len(), 2);
+    scene.login_at(&alice, 6, 100 * REFRESH).await;
+}
+
+pub(super) async fn numbers_are_not_used_again(scene: &Scene) {
+    let alice = scene.account("alice").await;
+    let (mut sessions, mut families) = (BTreeSet::new(), BTreeSet::new());
+    for round in 0..5 {
+        let second = i64::from(round) * 2 * REFRESH;
+        for token in 1..=3 {
+            let session = scene.login_at(&alice, round * 10 + token, second).await;
+            assert!(sessions.insert(session.id), "session {} is another's", session.id);
+            assert!(families.insert(session.family), "family {} is another's", session.family);
+        }
+        assert!(scene.purge(second + REFRESH + KEPT).await >= 6);
+        assert!(scene.active(alice.id, second).await.is_empty());
+    }
+    assert!(sessions.iter().is_sorted());
+}
+
+pub(super) async fn what_never_ends_is_kept(scene: &Scene) {
+    let alice = scene.account("alice").await;
+    let new = NewSession {
+        expires_at: UnixTime::MAX,
+        refresh_expires_at: UnixTime::MAX,
+        refresh_token: refresh_token(7),
+        ..new_session(&alice, 1, 0)
+    };
+    let session = scene.open(new, &alice, &at(0)).await.session;
+    let retention = Retention { sessions: UnixTime::MAX, failures: UnixTime::MAX };
+    for retention in [RETENTION, retention] {
+        let purged = scene.store.purge(NOW + 1000 * REFRESH, &retention, 100).await;
+        assert_eq!(purged.expect("an answer"), 0);
+    }
+    assert_eq!(scene.session(&session).await, session);
+    scene.refreshes(&alice, 7, 8, 1000 * REFRESH).await;
+}

@@ -1,0 +1,197 @@
+//! What may become of a refresh token.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::expected::{Expected, ended, failure, success};
+use super::scene::{NOW, REFRESH, SESSION, Scene, at, refresh_token, session_token};
+use crate::access_token::SessionId;
+use crate::account::Account;
+use crate::audit::{EventKind, Reason};
+use crate::session::{EndReason, Rotated, Rotation, Session, SessionView};
+use crate::store::{Change, Committed};
+use crate::{UnixTime, WrappedToken};
+
+/// For how long a retry is answered as the first use.
+pub(super) const GRACE: UnixTime = 10;
+
+/// A token to spend, and what may follow it.
+pub(super) fn rotation(presented: u32, successor: u32, second: UnixTime) -> Rotation {
+    Rotation {
+        presented: refresh_token(presented),
+        successor: refresh_token(successor),
+        wrapped: wrapped(successor),
+        session_token: session_token(successor),
+        expires_at: NOW + second + SESSION,
+        refresh_expires_at: NOW + second + REFRESH,
+        grace: GRACE,
+    }
+}
+
+pub(super) fn wrapped(successor: u32) -> WrappedToken {
+    WrappedToken(refresh_token(successor).0.map(|octet| !octet))
+}
+
+impl Scene {
+    #[track_caller]
+    fn rotate(
+        &self,
+        rotation: Rotation,
+        change: &Change,
+    ) -> impl Future<Output = Committed<Rotated>> + Send {
+        let here = Location::caller();
+        async move {
+            let done = self.store.rotate(&rotation, change).await;
+            done.unwrap_or_else(|error| panic!("{here}: {error}"))
+        }
+    }
+
+    /// It is spent for its successor, and its session goes on.
+    #[track_caller]
+    pub(super) fn refreshes(
+        &self,
+        user: &Account,
+        presented: u32,
+        successor: u32,
+        second: UnixTime,
+    ) -> impl Future<Output = Arc<Session>> + Send {
+        let here = Location::caller();
+        async move {
+            let done = self.rotate(rotation(presented, successor, second), &at(second)).await;
+            let view = first(&done, here);
+            let event = success(EventKind::TokenRefresh).of(view.session.id);
+            self.expect_at(here, done, &at(second), user, &[event]).await;
+            assert_eq!(self.session(&view.session).await, view.session, "{here}: as it is stored");
+            view.session
+        }
+    }
+
+    /// It is spent for its successor, and another session follows the one that has lapsed.
+    #[track_caller]
+    pub(super) fn reopens(
+        &self,
+        user: &Account,
+        rotation: Rotation,
+        change: &Change,
+    ) -> impl Future<Output = Arc<Session>> + Send {
+        let here = Location::caller();
+        async move {
+            let done = self.rotate(rotation, change).await;
+            let view = first(&done, here);
+            let id = view.session.id;
+            let created = success(EventKind::SessionCreated).of(id).because(Reason::SessionLapsed);
+            let events = [created, success(EventKind::TokenRefresh).of(id)];
+            self.expect_at(here, done, change, user, &events).await;
+            assert_eq!(self.session(&view.session).await, view.session, "{here}: as it is stored");
+            view.session
+        }
+    }
+
+    /// It was spent a moment ago for that successor, which is told again.
+    #[track_caller]
+    pub(super) fn retries(
+        &self,
+        user: &Account,
+        presented: u32,
+        successor: u32,
+        second: UnixTime,
+    ) -> impl Future<Output = (Arc<Session>, UnixTime)> + Send {
+        let here = Location::caller();
+        async move {
+            // Another successor is offered, which must never be.
+            let rotation = rotation(presented, successor + 1_000_000, second);
+            let done = self.rotate(rotation, &at(second)).await;
+            let Rotated::Again {
+                session,
+                successor: digest,
+                wrapped: followed,
+                refresh_expires_at,
+            } = done.value.clone()
+            else {
+                panic!("{here}: {:?}", done.value)
+            };
+            assert_eq!(digest, refresh_token(successor), "{here}: the same successor");
+            assert_eq!(followed, wrapped(successor), "{here}: the same successor");
+            let id = session.session.id;
+            let event = success(EventKind::TokenRefresh).of(id).because(Reason::Retry);
+            self.expect_at(here, done, &at(second), user, &[event]).await;
+            assert_eq!(self.session(&session.session).await, session.session, "{here}");
+            (session.session, refresh_expires_at)
+        }
+    }
+
+    /// It was used before, and its family ends, with those of its sessions that go on.
+    #[track_caller]
+    pub(super) fn is_reused(
+        &self,
+        user: &Account,
+        presented: u32,
+        of: SessionId,
+        ends: &[SessionId],
+        second: UnixTime,
+    ) -> impl Future<Output = ()> + Send {
+        let here = Location::caller();
+        async move {
+            let done = self.rotate(rotation(presented, 999_999, second), &at(second)).await;
+            let Rotated::Reused(account) = &done.value else { panic!("{here}: {:?}", done.value) };
+            assert_eq!(account.id, user.id, "{here}");
+            let mut events = vec![failure(EventKind::TokenReuse).of(of)];
+            events.extend(ends.iter().map(|id| ended(*id, EndReason::Reuse)));
+            self.expect_at(here, done, &at(second), user, &events).await;
+            self.is_invalid(user, 999_999, second).await;
+        }
+    }
+
+    /// It refreshes nothing, and nothing is recorded.
+    #[track_caller]
+    pub(super) fn is_invalid(
+        &self,
+        user: &Account,
+        presented: u32,
+        second: UnixTime,
+    ) -> impl Future<Output = ()> + Send {
+        let here = Location::caller();
+        async move {
+            let done = self.rotate(rotation(presented, 888_888, second), &at(second)).await;
+            assert!(matches!(done.value, Rotated::Invalid), "{here}: {:?}", done.value);
+            self.expect_at(here, done, &at(second), user, &[]).await;
+        }
+    }
+
+    /// Its user is disabled.
+    #[track_caller]
+    pub(super) fn is_of_the_disabled(
+        &self,
+        user: &Account,
+        presented: u32,
+        session: SessionId,
+        second: UnixTime,
+    ) -> impl Future<Output = ()> + Send {
+        let here = Location::caller();
+        async move {
+            let done = self.rotate(rotation(presented, 777_777, second), &at(second)).await;
+            assert!(matches!(done.value, Rotated::Disabled), "{here}: {:?}", done.value);
+            let refused = failure(EventKind::TokenRefresh).of(session);
+            let refused = refused.because(Reason::AccountDisabled);
+            self.expect_at(here, done, &at(second), user, &[refused]).await;
+        }
+    }
+
+    async fn expect_at(
+        &self,
+        here: &Location<'_>,
+        done: Committed<Rotated>,
+        change: &Change,
+        user: &Account,
+        expected: &[Expected],
+    ) {
+        if let Err(difference) = self.agrees(done, change, user, expected).await {
+            panic!("{here}: {difference}");
+        }
+    }
+}
+
+fn first(done: &Committed<Rotated>, here: &Location<'_>) -> SessionView {
+    let Rotated::First { session } = &done.value else { panic!("{here}: {:?}", done.value) };
+    session.clone()
+}

@@ -1,0 +1,241 @@
+//! A store under test, and all that its log says.
+
+use std::collections::BTreeSet;
+use std::panic::Location;
+use std::sync::{Arc, Mutex};
+
+use super::expected::{Expected, matches, success};
+use crate::access_token::UserId;
+use crate::account::{
+    Account, AccountKey, AccountUpdate, NewAccount, PasswordHash, StoredPassword,
+};
+use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Party, Reason};
+use crate::lockout::{Attempt, Source};
+use crate::rbac::RoleName;
+use crate::session::{NewSession, Opened, Session, SessionKey, SessionView};
+use crate::store::{Change, Committed, Store, StoreError};
+use crate::{Origin, TokenDigest, UnixTime, UserAgent};
+
+/// When scenes begin.
+pub(super) const NOW: UnixTime = 1_795_370_580;
+/// How long sessions last.
+pub(super) const SESSION: UnixTime = 3600;
+/// How long refresh tokens last.
+pub(super) const REFRESH: UnixTime = 7 * 24 * 3600;
+
+/// A store under test. Whatever it records has to be expected.
+pub(super) struct Scene {
+    pub(super) store: Arc<dyn Store>,
+    head: Mutex<ChainHead>,
+}
+
+/// A change by a user, so many seconds after the beginning.
+pub(super) fn at(second: UnixTime) -> Change {
+    let origin = Origin {
+        address: "192.0.2.1".parse().ok(),
+        user_agent: Some(UserAgent::new("Laptop/1.0")),
+    };
+    Change { at: NOW + second, origin, actor: None }
+}
+
+/// The same change, from elsewhere.
+pub(super) fn elsewhere(change: &Change) -> Change {
+    let origin = Origin {
+        address: "2001:db8::7".parse().ok(),
+        user_agent: Some(UserAgent::new("Phone/2.0")),
+    };
+    Change { origin, ..change.clone() }
+}
+
+/// The same change, by somebody else.
+pub(super) fn by(actor: &Account, change: &Change) -> Change {
+    Change { actor: Some(Party::account(actor.id, &actor.name)), ..elsewhere(change) }
+}
+
+/// The digest of a refresh token.
+pub(super) fn refresh_token(number: u32) -> TokenDigest {
+    digest(1, number)
+}
+
+/// The digest of a session's token.
+pub(super) fn session_token(number: u32) -> TokenDigest {
+    digest(2, number)
+}
+
+fn digest(kind: u8, number: u32) -> TokenDigest {
+    let mut octets = [kind; 32];
+    octets.iter_mut().zip(number.to_be_bytes()).for_each(|(octet, byte)| *octet = byte);
+    TokenDigest(octets)
+}
+
+/// The hash of a password.
+pub(super) fn hash(number: u32) -> PasswordHash {
+    PasswordHash::new(format!("$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHQ${number}"))
+}
+
+pub(super) fn roles(names: &[RoleName]) -> BTreeSet<RoleName> {
+    names.iter().cloned().collect()
+}
+
+pub(super) fn new_account(name: &str) -> NewAccount {
+    let name = name.parse().expect("a name");
+    NewAccount { name, roles: roles(&[RoleName::user()]), password: hash(1) }
+}
+
+/// A session to open. Its token and its refresh token have the same number.
+pub(super) fn new_session(account: &Account, token: u32, second: UnixTime) -> NewSession {
+    NewSession {
+        user: account.id,
+        expected: hash(1),
+        rehashed: None,
+        token: session_token(token),
+        refresh_token: refresh_token(token),
+        expires_at: NOW + second + SESSION,
+        refresh_expires_at: NOW + second + REFRESH,
+        attempt: attempt(account, &at(second)),
+    }
+}
+
+pub(super) fn attempt(account: &Account, change: &Change) -> Attempt {
+    Attempt { name: account.name.clone(), source: Source::new(change.origin.address) }
+}
+
+impl Scene {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, head: Mutex::default() }
+    }
+
+    /// What a change came to, once what was recorded is what was expected, and nothing else.
+    #[track_caller]
+    pub(super) fn expect<T: Send>(
+        &self,
+        done: Result<Committed<T>, StoreError>,
+        change: &Change,
+        user: &Account,
+        expected: &[Expected],
+    ) -> impl Future<Output = T> + Send {
+        let here = Location::caller();
+        async move {
+            let done = done.unwrap_or_else(|error| panic!("{here}: {error}"));
+            let agreed = self.agrees(done, change, user, expected).await;
+            agreed.unwrap_or_else(|difference| panic!("{here}: {difference}"))
+        }
+    }
+
+    /// What a change came to, or how its records differ from what was expected.
+    pub(super) async fn agrees<T>(
+        &self,
+        done: Committed<T>,
+        change: &Change,
+        user: &Account,
+        expected: &[Expected],
+    ) -> Result<T, String> {
+        let Committed { value, records } = done;
+        let news = self.news().await;
+        if records != news {
+            return Err(format!("told of {records:#?}\nbut the log has {news:#?}"));
+        }
+        matches(&records, expected, Some(user), change).map(|()| value)
+    }
+
+    /// What was recorded since the last look, in order.
+    #[track_caller]
+    pub(super) fn news(&self) -> impl Future<Output = Vec<AuditRecord>> + Send {
+        let here = Location::caller();
+        async move {
+            let head = *self.head.lock().expect("a head");
+            let query = AuditQuery { limit: usize::MAX, ..AuditQuery::default() };
+            let mut news = self.store.records(&query).await.expect("records");
+            news.retain(|record| record.sequence > head.sequence);
+            news.reverse();
+            let end = news.iter().try_fold(head, ChainHead::follow);
+            *self.head.lock().expect("a head") =
+                end.unwrap_or_else(|| panic!("{here}: the log does not follow: {news:#?}"));
+            news
+        }
+    }
+
+    /// The end of the log so far.
+    pub(super) fn head(&self) -> ChainHead {
+        *self.head.lock().expect("a head")
+    }
+
+    /// Nothing else was recorded, and the chain holds.
+    pub(super) async fn close(&self) {
+        let news = self.news().await;
+        assert!(news.is_empty(), "nobody expected {news:#?}");
+        let check = self.store.verify_chain(ChainHead::default()).await.expect("a check");
+        assert_eq!(check, ChainCheck::Intact(self.head()));
+    }
+
+    /// Creates an account in the role `user`.
+    pub(super) async fn account(&self, name: &str) -> Arc<Account> {
+        let new = new_account(name);
+        let to = new.roles.iter().cloned().collect();
+        let created = self.store.create_account(new, &at(0)).await.expect("an account");
+        let account = created.value.clone().expect("the name is free");
+        let event = success(EventKind::UserCreated).because(Reason::Roles { from: vec![], to });
+        self.expect(Ok(created), &at(0), &account, &[event]).await;
+        account
+    }
+
+    /// Signs in at the beginning.
+    pub(super) async fn login(&self, account: &Account, token: u32) -> Arc<Session> {
+        self.login_at(account, token, 0).await
+    }
+
+    /// Signs in so many seconds after the beginning.
+    pub(super) async fn login_at(
+        &self,
+        account: &Account,
+        token: u32,
+        second: UnixTime,
+    ) -> Arc<Session> {
+        self.open(new_session(account, token, second), account, &at(second)).await.session
+    }
+
+    /// Opens a session, which must succeed.
+    pub(super) async fn open(
+        &self,
+        new: NewSession,
+        account: &Account,
+        change: &Change,
+    ) -> SessionView {
+        let opened = self.store.open(new, change).await.expect("an answer");
+        let Opened::Session(view) = opened.value.clone() else { panic!("{:?}", opened.value) };
+        let id = view.session.id;
+        let events =
+            [EventKind::LoginSuccess, EventKind::SessionCreated].map(|kind| success(kind).of(id));
+        self.expect(Ok(opened), change, account, &events).await;
+        view
+    }
+
+    /// Disables or enables; the events are expected elsewhere.
+    pub(super) async fn disable(
+        &self,
+        account: &Account,
+        is_disabled: bool,
+        change: &Change,
+    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
+        let update = AccountUpdate { is_disabled: Some(is_disabled), ..AccountUpdate::default() };
+        self.store.update_account(account.id, update, change).await
+    }
+
+    /// The account as it is stored now.
+    pub(super) async fn stored(&self, account: &Account) -> (Arc<Account>, StoredPassword) {
+        let key = AccountKey::Id(account.id);
+        self.store.account_with_password(key).await.expect("an answer").expect("the account")
+    }
+
+    /// The session as it is stored now.
+    pub(super) async fn session(&self, session: &Session) -> Arc<Session> {
+        let view = self.store.session(SessionKey::Id(session.id)).await.expect("an answer");
+        view.expect("the session").session
+    }
+
+    /// The numbers of the sessions that go on, as they are listed.
+    pub(super) async fn active(&self, user: UserId, second: UnixTime) -> Vec<i64> {
+        let sessions = self.store.sessions_of(user, NOW + second).await.expect("an answer");
+        sessions.iter().map(|session| session.id).collect()
+    }
+}
