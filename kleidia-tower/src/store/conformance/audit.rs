@@ -14,8 +14,8 @@ fn event(kind: EventKind, second: UnixTime) -> AuditEvent {
     at(second).event(kind, Outcome::Success, None)
 }
 
-fn party(id: i64, name: &str) -> Option<Party> {
-    Some(Party { id: Some(id), name: name.to_owned() })
+fn party(id: i64, name: &str) -> Party {
+    Party { id: Some(id), name: name.to_owned() }
 }
 
 impl Scene {
@@ -41,7 +41,7 @@ pub(super) async fn events_are_kept_as_they_were(scene: &Scene) {
     let workload = Some(Party { id: None, name: "workload@example.com".to_owned() });
     let mut events = vec![
         AuditEvent {
-            user: party(7, "stra\u{df}e \u{1f600}"),
+            user: Some(party(7, "stra\u{df}e \u{1f600}")),
             actor: workload.clone(),
             session: Some(i64::MAX),
             reason: Some(Reason::Override(reason)),
@@ -54,7 +54,12 @@ pub(super) async fn events_are_kept_as_they_were(scene: &Scene) {
             reason: Some(Reason::Policy("needs users:read".to_owned())),
             ..elsewhere(&at(3)).event(EventKind::PermissionDenied, Outcome::Failure, None)
         },
-        AuditEvent { at: 0, user: party(-1, "x"), session: Some(0), ..event(EventKind::Logout, 0) },
+        AuditEvent {
+            at: 0,
+            user: Some(party(-1, "x")),
+            session: Some(0),
+            ..event(EventKind::Logout, 0)
+        },
     ];
     events.extend(EventKind::ALL.map(|kind| event(kind, 9)));
     let mut head = scene.head();
@@ -77,12 +82,12 @@ pub(super) async fn records_are_found_by_what_they_say(scene: &Scene) {
     let denied = |second| at(second).event(EventKind::PermissionDenied, Outcome::Failure, None);
     scene
         .append(vec![
-            AuditEvent { user: party(1, "alice"), ..login(0) },
-            AuditEvent { user: party(2, "bob"), actor: party(1, "alice"), ..login(10) },
-            AuditEvent { user: party(2, "bob"), ..denied(20) },
-            AuditEvent { actor: party(1, "alice"), ..denied(15) },
+            AuditEvent { user: Some(party(1, "alice")), ..login(0) },
+            AuditEvent { user: Some(party(2, "bob")), actor: Some(party(1, "alice")), ..login(10) },
+            AuditEvent { user: Some(party(2, "bob")), ..denied(20) },
+            AuditEvent { actor: Some(party(1, "alice")), ..denied(15) },
             login(30),
-            AuditEvent { user: party(3, "alice2"), ..event(EventKind::Logout, 20) },
+            AuditEvent { user: Some(party(3, "alice2")), ..event(EventKind::Logout, 20) },
         ])
         .await;
     let alice = Some("alice".to_owned());
