@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 
 use crate::access_token::{AccessTokenError, KeyError};
-use crate::password::PasswordFault;
+use crate::password::{HashingError, PasswordFault};
 use crate::rbac::Denial;
 use crate::store::StoreError;
 
@@ -51,6 +51,9 @@ pub enum Rejection {
     /// The principal may not do that.
     #[error(transparent)]
     PermissionDenied(Denial),
+    /// The name of the new account is taken.
+    #[error("the name is taken")]
+    NameTaken,
     /// There is no such thing, or it is somebody else's.
     #[error("there is no such thing")]
     NotFound,
@@ -74,6 +77,9 @@ pub enum Rejection {
     /// The keys can't be had.
     #[error(transparent)]
     Keys(Arc<KeyError>),
+    /// A password can't be hashed or compared.
+    #[error(transparent)]
+    Password(Arc<HashingError>),
     /// Something else of ours does not work.
     #[error("can't tell: {0}")]
     Unavailable(&'static str),
@@ -105,6 +111,7 @@ impl Rejection {
     /// | `invalid_credentials`, `token_invalid`, `token_expired`, `session_expired`, `account_disabled`, `refresh_invalid`, `refresh_reused` | 401 |
     /// | `permission_denied`, `password_expired` | 403 |
     /// | `not_found` | 404 |
+    /// | `name_taken` | 409 |
     /// | `password_rejected` | 422 |
     /// | `rate_limited` | 429 |
     /// | `busy`, `unavailable` | 503 |
@@ -175,6 +182,7 @@ impl Rejection {
                 "password_rejected",
                 "The new password is not taken",
             ),
+            Self::NameTaken => plain(StatusCode::CONFLICT, "name_taken", "The name is taken"),
             Self::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
             Self::MalformedRequest(_) => {
                 plain(StatusCode::BAD_REQUEST, "malformed_request", "The request can't be read")
@@ -188,6 +196,15 @@ impl Rejection {
             }
             Self::Busy => unavailable("busy", "Too many requests at once", 1),
             _ => unavailable("unavailable", "That can't be answered at the moment", 5),
+        }
+    }
+}
+
+impl From<HashingError> for Rejection {
+    fn from(error: HashingError) -> Self {
+        match error {
+            HashingError::Busy => Self::Busy,
+            error => Self::Password(Arc::new(error)),
         }
     }
 }

@@ -3,9 +3,11 @@
 mod event;
 mod reason;
 mod record;
+mod sinks;
 mod store;
 
 pub use event::{AuditEvent, EventKind, Outcome, Party};
 pub use reason::{OverrideReason, Reason};
 pub use record::{AuditRecord, ChainDigest, ChainHead};
+pub use sinks::{AuditSink, AuditSinks, TracingSink};
 pub use store::{AuditQuery, AuditStore, ChainCheck};

@@ -2,17 +2,17 @@
 
 use std::error::Error;
 use std::num::NonZero;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
-use phc::{Output, PasswordHash, Salt};
+use argon2::Block;
 use secrecy::SecretString;
-use tokio::sync::oneshot;
-use zeroize::Zeroizing;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::Argon2Parameters;
+use super::evaluation::{Stored, write};
 use super::normalisation::normalised;
 
 /// Hashes and verifies passwords with Argon2id (RFC 9106), off the async workers.
@@ -35,7 +35,19 @@ use super::normalisation::normalised;
 #[derive(Clone)]
 pub struct PasswordHasher {
     parameters: Argon2Parameters,
-    jobs: SyncSender<Job>,
+    permits: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    queue: usize,
+    jobs: Sender<Job>,
+}
+
+/// The right to one evaluation, now. Whoever has it waits for nobody.
+///
+/// It is given back when the evaluation is done, whether anybody still waits for that or not.
+pub struct HashingPermit {
+    parameters: Argon2Parameters,
+    permit: OwnedSemaphorePermit,
+    jobs: Sender<Job>,
 }
 
 /// Whether a password is the right one.
@@ -82,14 +94,16 @@ impl PasswordHasher {
         permits: usize,
         queue: usize,
     ) -> Result<Self, HashingError> {
-        let (jobs, waiting) = sync_channel::<Job>(queue);
+        let (jobs, waiting) = channel::<Job>();
         let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..permits.max(1) {
+        let permits = permits.max(1);
+        for _ in 0..permits {
             let waiting = Arc::clone(&waiting);
             let worker = thread::Builder::new().name("kleidia-argon2".to_owned());
             worker.spawn(move || work(&waiting)).map_err(system)?;
         }
-        Ok(Self { parameters, jobs })
+        let (permits, waiting) = (Arc::new(Semaphore::new(permits)), Arc::default());
+        Ok(Self { parameters, permits, waiting, queue, jobs })
     }
 
     /// Half of the processors: each evaluation uses several lanes.
@@ -98,11 +112,48 @@ impl PasswordHasher {
         (thread::available_parallelism().map_or(1, NonZero::get) / 2).max(1)
     }
 
-    /// Hashes a password with a new salt, into a PHC string.
+    /// Waits for the right to an evaluation, in the order of asking.
+    ///
+    /// # Errors
+    /// [`HashingError::Busy`] if too many wait already.
+    pub async fn permit(&self) -> Result<HashingPermit, HashingError> {
+        let permits = Arc::clone(&self.permits);
+        let permit = if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
+            permit
+        } else {
+            let _place = Place::take(&self.waiting, self.queue)?;
+            permits.acquire_owned().await.map_err(system)?
+        };
+        Ok(HashingPermit { parameters: self.parameters, permit, jobs: self.jobs.clone() })
+    }
+
+    /// [`HashingPermit::hash`], once there is a permit.
     ///
     /// # Errors
     /// [`HashingError::Busy`] and [`HashingError::System`].
     pub async fn hash(&self, password: &SecretString) -> Result<String, HashingError> {
+        self.permit().await?.hash(password).await
+    }
+
+    /// [`HashingPermit::verify`], once there is a permit.
+    ///
+    /// # Errors
+    /// [`HashingError::Busy`], and those of [`HashingPermit::verify`].
+    pub async fn verify(
+        &self,
+        password: &SecretString,
+        stored: &str,
+    ) -> Result<Verdict, HashingError> {
+        self.permit().await?.verify(password, stored).await
+    }
+}
+
+impl HashingPermit {
+    /// Hashes a password with a new salt, into a PHC string.
+    ///
+    /// # Errors
+    /// [`HashingError::System`].
+    pub async fn hash(self, password: &SecretString) -> Result<String, HashingError> {
         let password = normalised(password);
         let parameters = self.parameters.to_argon2().map_err(system)?;
         let mut salt = [0; 16];
@@ -113,10 +164,10 @@ impl PasswordHasher {
     /// Tells whether this is the password that was hashed.
     ///
     /// # Errors
-    /// [`HashingError::Busy`], [`HashingError::System`], and [`HashingError::Stored`] if the hash
-    /// is not one of Argon2id, or dearer than [`Argon2Parameters`] may be.
+    /// [`HashingError::System`], and [`HashingError::Stored`] if the hash is not one of Argon2id,
+    /// or dearer than [`Argon2Parameters`] may be.
     pub async fn verify(
-        &self,
+        self,
         password: &SecretString,
         stored: &str,
     ) -> Result<Verdict, HashingError> {
@@ -129,26 +180,47 @@ impl PasswordHasher {
     ///
     /// # Errors
     /// As [`Self::hash`].
-    pub async fn verify_nothing(&self, password: &SecretString) -> Result<(), HashingError> {
+    pub async fn verify_nothing(self, password: &SecretString) -> Result<(), HashingError> {
         self.hash(password).await.map(drop)
     }
 
     async fn run<T: Send + 'static>(
-        &self,
+        self,
         job: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
     ) -> Result<T, HashingError> {
+        let Self { permit, jobs, .. } = self;
         let (sender, receiver) = oneshot::channel();
         let job = Box::new(move |memory: &mut Vec<Block>| {
             // Nobody waits any more for what was not begun.
-            if !sender.is_closed() {
-                drop(sender.send(job(memory)));
+            let done = (!sender.is_closed()).then(|| job(memory));
+            // Whoever hears of the end finds the permit free.
+            drop(permit);
+            if let Some(done) = done {
+                drop(sender.send(done));
             }
         });
-        self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => HashingError::Busy,
-            TrySendError::Disconnected(_) => system("no thread is left"),
-        })?;
+        jobs.send(job).map_err(|_| system("no thread is left"))?;
         receiver.await.map_err(system)
+    }
+}
+
+/// A place among those who wait.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize, most: usize) -> Result<Self, HashingError> {
+        let place = Self(waiting);
+        if waiting.fetch_add(1, Ordering::Relaxed) < most {
+            Ok(place)
+        } else {
+            Err(HashingError::Busy)
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -162,83 +234,7 @@ fn work(waiting: &Mutex<Receiver<Job>>) {
     }
 }
 
-/// A hash as it was stored.
-struct Stored {
-    salt: Salt,
-    output: Output,
-    parameters: Params,
-    is_outdated: bool,
-}
-
-impl Stored {
-    fn parse(text: &str, current: Argon2Parameters) -> Result<Self, HashingError> {
-        let hash = PasswordHash::new(text).map_err(|_| HashingError::Stored("no PHC string"))?;
-        let is_argon2id = hash.algorithm.as_str() == "argon2id" && hash.version == Some(19);
-        if !is_argon2id {
-            return Err(HashingError::Stored("another algorithm than Argon2id, version 19"));
-        }
-        let params = Params::try_from(&hash).map_err(|_| HashingError::Stored("parameters"))?;
-        let stored = Argon2Parameters::new(params.m_cost(), params.t_cost(), params.p_cost());
-        let stored = stored.map_err(|_| HashingError::Stored("parameters out of bounds"))?;
-        let (salt, output) =
-            hash.salt.zip(hash.hash).ok_or(HashingError::Stored("no salt or no hash"))?;
-        let is_outdated = stored != current || output.len() != Argon2Parameters::OUTPUT_OCTETS;
-        Ok(Self { salt, output, parameters: params, is_outdated })
-    }
-
-    fn verify(
-        &self,
-        password: &Zeroizing<String>,
-        memory: &mut Vec<Block>,
-    ) -> Result<Verdict, HashingError> {
-        let length = self.output.len();
-        let output = evaluate(password, &self.salt, &self.parameters, length, memory)?;
-        // `Output` compares in constant time.
-        let is_right = output == self.output;
-        let Self { is_outdated, .. } = *self;
-        Ok(if is_right { Verdict::Right { is_outdated } } else { Verdict::Wrong })
-    }
-}
-
-fn write(
-    password: &Zeroizing<String>,
-    salt: &[u8],
-    parameters: &Params,
-    memory: &mut Vec<Block>,
-) -> Result<String, HashingError> {
-    let output = evaluate(password, salt, parameters, Argon2Parameters::OUTPUT_OCTETS, memory)?;
-    let hash = PasswordHash {
-        algorithm: Algorithm::Argon2id.ident(),
-        version: Some(Version::V0x13.into()),
-        params: parameters.try_into().map_err(system)?,
-        salt: Some(Salt::new(salt).map_err(system)?),
-        hash: Some(output),
-    };
-    Ok(hash.to_string())
-}
-
-fn evaluate(
-    password: &Zeroizing<String>,
-    salt: &[u8],
-    parameters: &Params,
-    length: usize,
-    memory: &mut Vec<Block>,
-) -> Result<Output, HashingError> {
-    let blocks = parameters.block_count();
-    if memory.len() < blocks {
-        memory.try_reserve_exact(blocks - memory.len()).map_err(system)?;
-        memory.resize(blocks, Block::new());
-    }
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone());
-    let mut output = Zeroizing::new(vec![0; length]);
-    let password = password.as_bytes();
-    argon2
-        .hash_password_into_with_memory(password, salt, &mut output, memory.as_mut_slice())
-        .map_err(system)?;
-    Output::new(&output).map_err(system)
-}
-
-fn system(error: impl Into<Box<dyn Error + Send + Sync>>) -> HashingError {
+pub(super) fn system(error: impl Into<Box<dyn Error + Send + Sync>>) -> HashingError {
     HashingError::System(error.into())
 }
 

@@ -1,7 +1,9 @@
 //! Sessions: opened by a login, renewed by refresh tokens, ended at once on every node.
 
+mod authenticator;
 mod record;
 mod store;
 
+pub use authenticator::SessionAuthenticator;
 pub use record::{EndReason, FamilyId, Session, SessionEnd, SessionView};
 pub use store::{Ending, NewSession, Opened, Rotated, Rotation, SessionKey, SessionStore};

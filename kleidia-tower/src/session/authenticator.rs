@@ -1,0 +1,131 @@
+//! Who is calling, by the access token: signature, expiry, session, account, in that order.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{EndReason, SessionKey, SessionStore, SessionView};
+use crate::access_token::{Claims, KeyProvider, KeyRing, verify};
+use crate::account::Account;
+use crate::opaque_token::OpaqueToken;
+use crate::{Clock, Rejection, SystemClock, UnixTime};
+
+/// After how many seconds it is noted again that a session is in use.
+const TOUCH: UnixTime = 60;
+
+/// Tells which session an access token belongs to, and whether it goes on. Cheap to clone.
+#[derive(Clone)]
+pub struct SessionAuthenticator {
+    store: Arc<dyn SessionStore>,
+    keys: Arc<dyn KeyProvider>,
+    clock: Arc<dyn Clock>,
+    leeway: UnixTime,
+    max_password_age: Option<UnixTime>,
+}
+
+impl SessionAuthenticator {
+    /// Authenticates by the sessions of this store and with these keys.
+    pub fn new(store: Arc<dyn SessionStore>, keys: Arc<dyn KeyProvider>) -> Self {
+        let clock = Arc::new(SystemClock);
+        Self { store, keys, clock, leeway: 0, max_password_age: None }
+    }
+
+    /// Sets the clock; the system's by default.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets for how many seconds past its end a token is still taken; 0 by default.
+    #[must_use]
+    pub const fn with_leeway(mut self, seconds: UnixTime) -> Self {
+        self.leeway = seconds;
+        self
+    }
+
+    /// Sets after how many seconds a password has to be changed; never by default.
+    #[must_use]
+    pub const fn with_max_password_age(mut self, seconds: Option<UnixTime>) -> Self {
+        self.max_password_age = seconds;
+        self
+    }
+
+    /// Tells which active session of which enabled account an access token belongs to.
+    ///
+    /// # Errors
+    /// [`Rejection::AccessToken`], [`Rejection::SessionExpired`], [`Rejection::AccountDisabled`],
+    /// whichever is found first, and what is our fault.
+    pub async fn authenticate(&self, token: &str) -> Result<SessionView, Rejection> {
+        let now = self.now()?;
+        let claims = match self.keys.current() {
+            Some(keys) => self.verify(&keys, token, now)?,
+            None => self.verify(&self.keys.keys().await?, token, now)?,
+        };
+        let view = self.store.session(SessionKey::Id(claims.session_id)).await?;
+        let view = view.filter(|view| view.session.user == claims.user_id);
+        self.admit(view, now).await
+    }
+
+    /// Tells the same of a session's own token, for services that keep it in a cookie.
+    ///
+    /// # Errors
+    /// [`Rejection::SessionExpired`], [`Rejection::AccountDisabled`], and what is our fault.
+    pub async fn authenticate_session_token(&self, token: &str) -> Result<SessionView, Rejection> {
+        let now = self.now()?;
+        let token = OpaqueToken::parse(token).ok_or(Rejection::SessionExpired)?;
+        let view = self.store.session(SessionKey::Token(token.digest())).await?;
+        self.admit(view, now).await
+    }
+
+    /// Refuses accounts whose password has to be changed first.
+    ///
+    /// # Errors
+    /// [`Rejection::PasswordExpired`], or that the clock tells no time.
+    pub fn check_password_age(&self, account: &Account) -> Result<(), Rejection> {
+        let Some(most) = self.max_password_age else { return Ok(()) };
+        let ends_at = account.password_changed_at.saturating_add(most);
+        if self.now()? < ends_at { Ok(()) } else { Err(Rejection::PasswordExpired) }
+    }
+
+    fn now(&self) -> Result<UnixTime, Rejection> {
+        self.clock.now().ok_or(Rejection::Unavailable("the clock tells no time"))
+    }
+
+    fn verify(&self, keys: &KeyRing, token: &str, now: UnixTime) -> Result<Claims, Rejection> {
+        let claims = verify(keys, token, now, self.leeway);
+        claims.map_err(|error| Rejection::AccessToken(Arc::new(error)))
+    }
+
+    async fn admit(
+        &self,
+        view: Option<SessionView>,
+        now: UnixTime,
+    ) -> Result<SessionView, Rejection> {
+        let view = view.ok_or(Rejection::SessionExpired)?;
+        let SessionView { session, account } = &view;
+        let ended_by_disabling = session.end.is_some_and(|end| end.reason == EndReason::Disabled);
+        let is_over = now >= session.expires_at || session.end.is_some();
+        if is_over && !(account.is_disabled && ended_by_disabling) {
+            return Err(Rejection::SessionExpired);
+        }
+        if account.is_disabled {
+            return Err(Rejection::AccountDisabled);
+        }
+        if now.saturating_sub(session.last_seen_at) >= TOUCH
+            && let Err(error) = self.store.touch(session.id, now).await
+        {
+            // It says when the session was last seen, and grants nothing.
+            tracing::warn!(%error, session = session.id, "can't note that a session is in use");
+        }
+        Ok(view)
+    }
+}
+
+impl fmt::Debug for SessionAuthenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionAuthenticator")
+            .field("leeway", &self.leeway)
+            .field("max_password_age", &self.max_password_age)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! Accounts over the store in memory, with real hashes at low cost.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod lockout;
+mod passwords;
+mod refresh;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use kleidia_tower::access_token::{KeyRing, SigningKey};
+use kleidia_tower::account::{Account, AccountSettings, Accounts, LogIn, LoggedIn};
+use kleidia_tower::audit::{AuditQuery, EventKind};
+use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+use kleidia_tower::rbac::RoleName;
+use kleidia_tower::store::MemoryStore;
+use kleidia_tower::{Origin, Rejection, UnixTime};
+use secrecy::{ExposeSecret as _, SecretString};
+
+const NOW: UnixTime = 1_795_370_580;
+const PASSWORD: &str = "correct horse battery staple";
+
+/// A service with one user, alice, and a clock that the test holds.
+struct Service {
+    accounts: Accounts,
+    clock: Arc<AtomicI64>,
+    alice: Arc<Account>,
+}
+
+impl Service {
+    async fn new() -> Self {
+        Self::with_settings(AccountSettings::default()).await
+    }
+
+    async fn with_settings(settings: AccountSettings) -> Self {
+        let parameters = Argon2Parameters::new(7 * 1024, 1, 1).unwrap();
+        let hasher = PasswordHasher::new(parameters, 2, 2000).unwrap();
+        let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
+        let clock = Arc::new(AtomicI64::new(NOW));
+        let told = Arc::clone(&clock);
+        let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher)
+            .with_settings(settings)
+            .with_clock(move || Some(told.load(Ordering::Relaxed)));
+        let roles = [RoleName::user()].into();
+        let alice = accounts.create_user(None, "alice", PASSWORD.into(), roles, at("192.0.2.1"));
+        let alice = alice.await.unwrap();
+        Self { accounts, clock, alice }
+    }
+
+    fn pass(&self, seconds: UnixTime) {
+        self.clock.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    async fn log_in(&self, name: &str, password: &str, from: &str) -> Result<LoggedIn, Rejection> {
+        let (user_name, password) = (name.to_owned(), password.into());
+        self.accounts.log_in(LogIn { user_name, password, origin: at(from) }).await
+    }
+
+    async fn alice(&self) -> LoggedIn {
+        self.log_in("alice", PASSWORD, "192.0.2.1").await.unwrap()
+    }
+
+    async fn refresh(&self, token: &SecretString) -> Result<LoggedIn, Rejection> {
+        self.accounts.refresh(token, at("192.0.2.1")).await
+    }
+
+    /// The code of the answer to an access token.
+    async fn answer(&self, token: &SecretString) -> &'static str {
+        let known = self.accounts.authenticator().authenticate(token.expose_secret()).await;
+        known.map_or_else(|rejection| rejection.code(), |_| "ok")
+    }
+
+    async fn count(&self, kind: EventKind) -> usize {
+        let query = AuditQuery { kind: Some(kind), limit: usize::MAX, ..AuditQuery::default() };
+        self.accounts.audit(&query).await.unwrap().len()
+    }
+}
+
+fn at(address: &str) -> Origin {
+    Origin { address: address.parse().ok(), user_agent: None }
+}
+
+fn code<T>(outcome: Result<T, Rejection>) -> &'static str {
+    outcome.map_or_else(|rejection| rejection.code(), |_| "ok")
+}
+
+#[tokio::test]
+async fn each_step_has_its_own_answer() {
+    let service = Service::new().await;
+    let alice = service.alice().await;
+    assert_eq!(service.answer(&alice.access_token).await, "ok");
+    assert_eq!(service.answer(&"no token".into()).await, "token_invalid");
+    assert_eq!(service.answer(&alice.refresh_token).await, "token_invalid");
+
+    service.accounts.log_out(&alice.session, Origin::default()).await.unwrap();
+    assert_eq!(service.answer(&alice.access_token).await, "session_expired");
+    let alice = service.alice().await;
+    service.pass(1800);
+    assert_eq!(service.answer(&alice.access_token).await, "token_expired");
+    assert_eq!(code(service.refresh(&alice.access_token).await), "refresh_invalid");
+    assert_eq!(code(service.refresh(&alice.refresh_token).await), "ok");
+}
+
+#[tokio::test]
+async fn whoever_is_disabled_is_out_at_once_and_stays_out_of_old_sessions() {
+    let service = Service::new().await;
+    let alice = service.alice().await;
+    let view = service.accounts.authenticator();
+    let view = view.authenticate(alice.access_token.expose_secret()).await.unwrap();
+    assert_eq!(view.account.id, service.alice.id);
+    let update = |is_disabled| kleidia_tower::account::AccountUpdate {
+        is_disabled: Some(is_disabled),
+        roles: None,
+    };
+    let change = kleidia_tower::store::Change { at: NOW, origin: Origin::default(), actor: None };
+    let store = service.accounts.store();
+    let _ = store.update_account(view.account.id, update(true), &change).await.unwrap();
+    assert_eq!(service.answer(&alice.access_token).await, "account_disabled");
+    assert_eq!(code(service.refresh(&alice.refresh_token).await), "account_disabled");
+    assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "account_disabled");
+    assert_eq!(code(service.log_in("alice", "wrong", "192.0.2.1").await), "invalid_credentials");
+    let _ = store.update_account(view.account.id, update(false), &change).await.unwrap();
+    assert_eq!(service.answer(&alice.access_token).await, "session_expired");
+    assert_eq!(code(service.refresh(&alice.refresh_token).await), "refresh_invalid");
+    assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "ok");
+}
+
+#[tokio::test]
+async fn a_session_token_is_known_by_its_digest() {
+    let service = Service::new().await;
+    let alice = service.alice().await;
+    let token = alice.session_token.unwrap();
+    let authenticator = service.accounts.authenticator();
+    let known = authenticator.authenticate_session_token(token.expose_secret()).await.unwrap();
+    assert_eq!(known.session.id, alice.session.session.id);
+    service.accounts.log_out_everywhere(&known, Origin::default()).await.unwrap();
+    let gone = authenticator.authenticate_session_token(token.expose_secret()).await;
+    assert_eq!(code(gone), "session_expired");
+}

@@ -1,0 +1,75 @@
+//! Changing passwords.
+
+use std::time::Duration;
+
+use kleidia_tower::account::AccountSettings;
+use kleidia_tower::password::{PasswordFault, PasswordPolicy};
+use kleidia_tower::{Origin, Rejection};
+use secrecy::ExposeSecret as _;
+
+use super::{PASSWORD, Service, code};
+
+const OTHER: &str = "Tr0ub4dor and three";
+
+async fn change(service: &Service, from: &str, to: &str) -> Result<(), Rejection> {
+    let view = service.log_in("alice", from, "192.0.2.1").await.unwrap().session;
+    service.accounts.change_password(&view, from.into(), to.into(), Origin::default()).await
+}
+
+#[tokio::test]
+async fn a_change_ends_what_was_opened_with_the_old_password() {
+    let service = Service::new().await;
+    let (here, there) = (service.alice().await, service.alice().await);
+    let (current, new) = (PASSWORD.into(), OTHER.into());
+    let changed = service.accounts.change_password(&here.session, current, new, Origin::default());
+    changed.await.unwrap();
+    assert_eq!(service.answer(&here.access_token).await, "ok");
+    assert_eq!(service.answer(&there.access_token).await, "session_expired");
+    for tokens in [here, there] {
+        assert_eq!(code(service.refresh(&tokens.refresh_token).await), "refresh_invalid");
+    }
+    let old = service.log_in("alice", PASSWORD, "192.0.2.1").await;
+    assert_eq!(code(old), "invalid_credentials");
+    assert_eq!(code(service.log_in("alice", OTHER, "192.0.2.1").await), "ok");
+}
+
+#[tokio::test]
+async fn reasons_are_told_all_at_once() {
+    let policy = PasswordPolicy::default().with_history(2);
+    let settings = AccountSettings { password_policy: policy, ..AccountSettings::default() };
+    let service = Service::with_settings(settings).await;
+    let Err(Rejection::PasswordRejected(faults)) = change(&service, PASSWORD, "alice").await else {
+        panic!("taken");
+    };
+    assert_eq!(faults, [PasswordFault::TooShort { least: 8 }, PasswordFault::UserName]);
+    for (from, to) in [(PASSWORD, OTHER), (OTHER, "a third password")] {
+        change(&service, from, to).await.unwrap();
+    }
+    for used in [PASSWORD, OTHER, "a third password"] {
+        let refused = change(&service, "a third password", used).await;
+        let Err(Rejection::PasswordRejected(faults)) = refused else { panic!("taken") };
+        assert_eq!(faults, [PasswordFault::UsedBefore], "{used}");
+    }
+    change(&service, "a third password", "a fourth password").await.unwrap();
+    change(&service, "a fourth password", PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_old_password_lets_in_but_no_further() {
+    let policy = PasswordPolicy::default().with_max_age(Duration::from_secs(86_400));
+    let settings = AccountSettings { password_policy: policy, ..AccountSettings::default() };
+    let service = Service::with_settings(settings).await;
+    let authenticator = service.accounts.authenticator();
+    service.pass(86_399);
+    let alice = service.alice().await;
+    assert_eq!(code(authenticator.check_password_age(&alice.session.account)), "ok");
+    service.pass(1);
+    assert_eq!(service.answer(&alice.access_token).await, "ok");
+    let refused = authenticator.check_password_age(&alice.session.account);
+    assert_eq!(code(refused), "password_expired");
+    change(&service, PASSWORD, OTHER).await.unwrap();
+    let token = alice.access_token.expose_secret();
+    let alice = service.log_in("alice", OTHER, "192.0.2.1").await.unwrap();
+    assert_eq!(code(authenticator.check_password_age(&alice.session.account)), "ok");
+    assert_eq!(code(authenticator.authenticate(token).await), "session_expired");
+}

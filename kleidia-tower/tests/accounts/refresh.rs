@@ -1,0 +1,57 @@
+//! Refresh tokens: one successor, whatever the concurrency.
+
+use std::collections::HashSet;
+
+use kleidia_tower::audit::EventKind;
+use secrecy::ExposeSecret as _;
+
+use super::{Service, code};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_tasks_get_one_successor_in_every_round() {
+    let service = Service::new().await;
+    let mut token = service.alice().await.refresh_token;
+    for round in 0..50 {
+        let tasks = (0..100).map(|_| {
+            let (accounts, token) = (service.accounts.clone(), token.clone());
+            tokio::spawn(async move { accounts.refresh(&token, super::at("192.0.2.1")).await })
+        });
+        let mut successors = HashSet::new();
+        for task in tasks.collect::<Vec<_>>() {
+            let renewed = task.await.unwrap().unwrap();
+            successors.insert(renewed.refresh_token.expose_secret().to_owned());
+            assert_eq!(service.answer(&renewed.access_token).await, "ok");
+        }
+        assert_eq!(successors.len(), 1, "round {round}");
+        token = successors.into_iter().next().unwrap().into();
+    }
+}
+
+#[tokio::test]
+async fn reuse_after_the_grace_ends_the_family() {
+    let service = Service::new().await;
+    let alice = service.alice().await;
+    let renewed = service.refresh(&alice.refresh_token).await.unwrap();
+    service.pass(9);
+    let again = service.refresh(&alice.refresh_token).await.unwrap();
+    assert_eq!(again.refresh_token.expose_secret(), renewed.refresh_token.expose_secret());
+    service.pass(1);
+    assert_eq!(code(service.refresh(&alice.refresh_token).await), "refresh_reused");
+    assert_eq!(code(service.refresh(&renewed.refresh_token).await), "refresh_invalid");
+    assert_eq!(service.answer(&renewed.access_token).await, "session_expired");
+    assert_eq!(service.count(EventKind::TokenReuse).await, 1);
+}
+
+#[tokio::test]
+async fn a_session_that_lapsed_is_followed_by_another_one() {
+    let service = Service::new().await;
+    let alice = service.alice().await;
+    service.pass(3600);
+    let renewed = service.refresh(&alice.refresh_token).await.unwrap();
+    assert_ne!(renewed.session.session.id, alice.session.session.id);
+    let (before, after) = (&alice.session.session, &renewed.session.session);
+    assert_eq!(after.authenticated_at, before.authenticated_at);
+    assert_eq!(after.created_at, before.created_at + 3600);
+    service.pass(7 * 24 * 3600);
+    assert_eq!(code(service.refresh(&renewed.refresh_token).await), "refresh_invalid");
+}
