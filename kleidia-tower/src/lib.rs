@@ -14,6 +14,7 @@ mod opaque_token;
 mod origin;
 pub mod password;
 mod principal;
+pub mod rate_limit;
 pub mod rbac;
 mod rejection;
 mod responder;

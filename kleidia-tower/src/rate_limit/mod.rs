@@ -1,0 +1,19 @@
+//! How often something may be asked for: limits, what they count by, and whose address that is.
+
+mod budget;
+mod client_address;
+mod clock;
+mod debts;
+mod forwarded;
+mod gcra;
+mod key;
+mod limit;
+mod limiter;
+mod proxies;
+
+pub use budget::Budget;
+pub use client_address::{ClientAddress, PeerAddress};
+pub use key::{Key, RequestHead};
+pub use limit::{Limit, LimitError};
+pub use limiter::{RateLimitError, RateLimiter};
+pub use proxies::{ForwardingHeader, TrustedProxies};
