@@ -1,5 +1,6 @@
 //! The response to a refused request: challenge, problem details, or a gRPC status.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +24,15 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Whether a challenge names this scheme too.
+    pub(crate) fn names(&self, name: &[u8]) -> bool {
+        let scheme = |challenge: &HeaderValue| {
+            let mut parts = challenge.as_bytes().split(|octet| *octet == b' ');
+            parts.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(name))
+        };
+        self.others.iter().any(scheme)
+    }
+
     /// The whole response, with the rejection in its extensions.
     pub(crate) fn to(&self, request: &Parts, rejection: Rejection) -> Response<Bytes> {
         let mut response = match grpc_content_type(&request.headers) {
@@ -62,6 +72,12 @@ impl Answer {
             challenge.push('"');
         }
         HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Bearer"))
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("realm", &self.realm).finish_non_exhaustive()
     }
 }
 

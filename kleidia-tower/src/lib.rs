@@ -7,6 +7,8 @@ pub mod account;
 mod answer;
 pub mod audit;
 mod clock;
+#[cfg(feature = "axum")]
+mod extract;
 mod future;
 mod guard;
 pub mod lockout;
@@ -21,6 +23,7 @@ mod responder;
 mod service;
 pub mod session;
 pub mod store;
+mod unauthenticated;
 mod user_name;
 
 pub use clock::{Clock, SystemClock, UnixTime};
@@ -31,4 +34,5 @@ pub use principal::Principal;
 pub use rejection::Rejection;
 pub use responder::{ProblemResponder, Responder};
 pub use service::{Guarded, ResponseBody};
+pub use unauthenticated::Unauthenticated;
 pub use user_name::{UserName, UserNameError};

@@ -21,6 +21,9 @@ pub enum Rejection {
     /// Nobody says who is calling.
     #[error("there are no credentials")]
     MissingCredentials,
+    /// The credentials are of a scheme that is not accepted.
+    #[error("the credentials are of another scheme")]
+    UnsupportedScheme,
     /// There are several `Authorization` headers, or one that can't be read.
     #[error("the Authorization header can't be read")]
     MalformedCredentials,
@@ -145,7 +148,7 @@ impl Rejection {
 
     fn told(&self) -> Told {
         match self {
-            Self::MissingCredentials => {
+            Self::MissingCredentials | Self::UnsupportedScheme => {
                 unauthorized("token_invalid", "An access token is required", None)
             }
             Self::MalformedCredentials => unauthorized(

@@ -1,9 +1,14 @@
 //! Sessions: opened by a login, renewed by refresh tokens, ended at once on every node.
 
 mod authenticator;
+mod credentials;
+mod layer;
+mod policy;
 mod record;
 mod store;
 
 pub use authenticator::SessionAuthenticator;
+pub use layer::{JwtSessionLayer, SessionGuard};
+pub use policy::CredentialPolicy;
 pub use record::{EndReason, FamilyId, Session, SessionEnd, SessionView};
 pub use store::{Ending, NewSession, Opened, Rotated, Rotation, SessionKey, SessionStore};

@@ -1,0 +1,175 @@
+//! The layer that lets requests of live sessions in.
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{Extensions, HeaderMap, HeaderValue, Request};
+use tower_layer::Layer;
+
+use super::credentials::Credentials;
+use super::{CredentialPolicy, SessionAuthenticator, SessionView};
+use crate::answer::Answer;
+use crate::guard::{Guard, Passed, Progress, Verdict};
+use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
+
+/// Lets in requests with the access token of a live session: `Authorization: Bearer <JWT>`.
+///
+/// A request is checked in this order, and each step has its own code: signature (`token_invalid`),
+/// expiry (`token_expired`), session (`session_expired`), account (`account_disabled`), age of the
+/// password (`password_expired`, 403). What can't be checked is refused with 503, in every mode.
+/// The extensions of a request that passes have a [`Principal`] and the [`SessionView`]; those of
+/// one that passes without credentials have [`Unauthenticated`].
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use kleidia_tower::access_token::{KeyRing, SigningKey};
+/// # use kleidia_tower::account::Accounts;
+/// # use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+/// # use kleidia_tower::session::{CredentialPolicy, JwtSessionLayer};
+/// # use kleidia_tower::store::MemoryStore;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let hasher = PasswordHasher::new(Argon2Parameters::default(), 1, 1)?;
+/// # let keys = KeyRing::new([SigningKey::generate()?])?;
+/// let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
+/// let layer = JwtSessionLayer::new(accounts.authenticator());
+/// let lenient = layer.with_policy(CredentialPolicy::AllowMissing).with_realm("portal");
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct JwtSessionLayer {
+    guard: Arc<SessionGuard>,
+}
+
+/// What [`JwtSessionLayer`] checks.
+#[derive(Clone, Debug)]
+pub struct SessionGuard {
+    authenticator: SessionAuthenticator,
+    policy: CredentialPolicy,
+    checks_password_age: bool,
+    answer: Answer,
+}
+
+impl JwtSessionLayer {
+    /// A layer that requires a token of a live session.
+    #[must_use]
+    pub fn new(authenticator: SessionAuthenticator) -> Self {
+        let (policy, answer) = (CredentialPolicy::default(), Answer::default());
+        let guard = SessionGuard { authenticator, policy, checks_password_age: true, answer };
+        Self { guard: Arc::new(guard) }
+    }
+
+    /// Sets who may pass without a session; nobody by default.
+    #[must_use]
+    pub fn with_policy(self, policy: CredentialPolicy) -> Self {
+        self.with(|guard| guard.policy = policy)
+    }
+
+    /// Lets users pass whose password has to be changed: for where they change it.
+    #[must_use]
+    pub fn allowing_expired_passwords(self) -> Self {
+        self.with(|guard| guard.checks_password_age = false)
+    }
+
+    /// Leaves credentials of another scheme, such as `Kliento`, to the next layer, and names that
+    /// scheme in challenges.
+    ///
+    /// The next layer has to refuse what it does not know, and this one goes around it.
+    #[must_use]
+    pub fn with_other_scheme(self, challenge: HeaderValue) -> Self {
+        self.with(|guard| guard.answer.others.push(challenge))
+    }
+
+    /// Sets the realm of challenges (RFC 9110, 11.5); `kleidia` by default.
+    #[must_use]
+    pub fn with_realm(self, realm: impl Into<String>) -> Self {
+        self.with(|guard| guard.answer.realm = realm.into())
+    }
+
+    /// Sets what refusals look like; [`ProblemResponder`](crate::ProblemResponder) by default.
+    #[must_use]
+    pub fn with_responder(self, responder: impl Responder) -> Self {
+        self.with(|guard| guard.answer.responder = Arc::new(responder))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut SessionGuard)) -> Self {
+        change(Arc::make_mut(&mut self.guard));
+        self
+    }
+}
+
+impl<S> Layer<S> for JwtSessionLayer {
+    type Service = Guarded<S, SessionGuard>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Guarded::new(inner, Arc::clone(&self.guard))
+    }
+}
+
+impl Guard for SessionGuard {
+    type Finding = Result<SessionView, Rejection>;
+
+    fn begin<B>(&self, request: &mut Request<B>) -> Progress<Self::Finding> {
+        mark_sensitive(request.headers_mut());
+        let token = match Credentials::of(request.headers()) {
+            Ok(Credentials::Bearer(token)) => token.to_owned(),
+            Ok(Credentials::Other(scheme)) if self.answer.names(scheme) => {
+                return Progress::Decided(Ok(Passed::default()));
+            }
+            Ok(Credentials::None) => {
+                let missing = Err(Rejection::MissingCredentials);
+                return Progress::Decided(self.finish(request, missing));
+            }
+            Ok(Credentials::Other(_)) => {
+                let other = Err(Rejection::UnsupportedScheme);
+                return Progress::Decided(self.finish(request, other));
+            }
+            Err(rejection) => return Progress::Decided(self.finish(request, Err(rejection))),
+        };
+        let guard = (self.authenticator.clone(), self.checks_password_age);
+        Progress::Waiting(Box::pin(async move {
+            let (authenticator, checks_password_age) = guard;
+            let view = authenticator.authenticate(&token).await?;
+            if checks_password_age {
+                authenticator.check_password_age(&view.account)?;
+            }
+            Ok(view)
+        }))
+    }
+
+    fn finish<B>(&self, request: &mut Request<B>, finding: Self::Finding) -> Verdict {
+        let extensions = request.extensions_mut();
+        match finding {
+            Ok(view) => {
+                extensions.remove::<Unauthenticated>();
+                extensions.insert(Principal::user(view.clone()));
+                extensions.insert(view);
+            }
+            Err(rejection) if self.policy.lets_pass(&rejection) => {
+                forget(extensions);
+                extensions.insert(Unauthenticated::new(rejection));
+            }
+            Err(rejection) => {
+                tracing::debug!(code = rejection.code(), reason = %rejection, "refused");
+                return Err(rejection);
+            }
+        }
+        Ok(Passed::default())
+    }
+
+    fn answer(&self) -> &Answer {
+        &self.answer
+    }
+}
+
+/// What others may have put there, of this request, is not what this layer found.
+fn forget(extensions: &mut Extensions) {
+    extensions.remove::<Principal>();
+    extensions.remove::<SessionView>();
+}
+
+/// So that nobody who prints the headers prints the credentials.
+fn mark_sensitive(headers: &mut HeaderMap) {
+    // `HeaderMap::entry` would make room for one more header first.
+    let values = headers.iter_mut().filter(|(name, _)| *name == AUTHORIZATION);
+    values.for_each(|(_, value)| value.set_sensitive(true));
+}
