@@ -12,7 +12,7 @@ const SOFT_THRESHOLD: u32 = 20;
 const LONGEST_THROTTLE: UnixTime = 60;
 
 /// The rows of one name: of the source that asks, and of all sources.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     pub(crate) source: FailureRow,
     pub(crate) account: FailureRow,

@@ -14,9 +14,11 @@ pub(crate) async fn reserve(
     policy: &LockoutPolicy,
     now: UnixTime,
 ) -> Result<Reservation, StoreError> {
-    let mut counters = counters(rows, attempt).await?;
+    let before = counters(rows, attempt).await?;
+    let mut counters = before;
     let reservation = counters.reserve(policy, now);
-    if reservation == Reservation::Granted {
+    // What a clock that was set back has shortened stays so.
+    if counters != before {
         put(rows, attempt, &counters).await?;
     }
     Ok(reservation)
