@@ -32,7 +32,7 @@ impl Scene {
                 let logout = |id: &SessionId| success(EventKind::Logout).of(*id);
                 events.extend(sessions.iter().map(logout));
             }
-            let agreed = self.agrees(done, change, user, &events).await;
+            let agreed = self.agrees(done, change, Some(user), &events).await;
             let mut ended = agreed.unwrap_or_else(|difference| panic!("{here}: {difference}"));
             ended.sort_unstable();
             assert_eq!(ended, sessions, "{here}: those that ended");

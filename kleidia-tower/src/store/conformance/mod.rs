@@ -47,10 +47,12 @@
 
 mod accounts;
 mod agents;
+mod attempts;
 mod audit;
 mod disabling;
 mod end;
 mod expected;
+mod lockout;
 mod login;
 mod lookup;
 mod many;
@@ -61,6 +63,7 @@ mod refresh;
 mod reuse;
 mod rotation;
 mod scene;
+mod strangers;
 
 use std::fmt;
 use std::pin::Pin;
@@ -100,6 +103,14 @@ cases! {
     agents:
         an_agent_is_bound_to_an_active_session_of_its_own
         an_agent_dies_with_its_session;
+    attempts:
+        what_is_pending_gives_no_extra_tries
+        what_is_settled_is_no_longer_pending
+        a_refused_login_is_no_failure
+        who_never_comes_back_blocks_nobody
+        the_threshold_bounds_what_runs_at_once
+        the_threshold_bounds_what_fails_at_once
+        strangers_at_once_are_bounded;
     audit:
         events_are_kept_as_they_were
         records_are_found_by_what_they_say
@@ -118,6 +129,17 @@ cases! {
         each_reason_is_kept
         a_lapsed_session_is_not_refreshed_after_its_end
         a_session_ends_once_whoever_asks_at_once;
+    lockout:
+        failures_lock
+        locks_grow
+        a_quiet_time_makes_locks_short
+        a_success_forgets_failures
+        names_and_sources_are_counted_apart
+        unknown_names_are_locked_alike
+        an_admin_lifts_locks
+        the_least_threshold_is_one
+        a_clock_that_is_set_back_locks_nobody_for_long
+        locks_outlive_purges;
     login:
         a_login_opens_a_session
         a_login_continues_no_session
@@ -166,6 +188,11 @@ cases! {
         a_retry_gets_the_session_that_followed
         nothing_is_refreshed_after_the_end
         one_of_many_is_first;
+    strangers:
+        strangers_are_slowed_down
+        strangers_do_not_keep_the_owner_out
+        a_hundred_failures_in_a_row_are_the_end
+        guesses_are_never_forgotten_by_time_alone;
 }
 
 /// Runs all cases, each with an empty store of its own.

@@ -185,7 +185,7 @@ impl Scene {
         user: &Account,
         expected: &[Expected],
     ) {
-        if let Err(difference) = self.agrees(done, change, user, expected).await {
+        if let Err(difference) = self.agrees(done, change, Some(user), expected).await {
             panic!("{here}: {difference}");
         }
     }

@@ -117,7 +117,7 @@ impl Scene {
         let here = Location::caller();
         async move {
             let done = done.unwrap_or_else(|error| panic!("{here}: {error}"));
-            let agreed = self.agrees(done, change, user, expected).await;
+            let agreed = self.agrees(done, change, Some(user), expected).await;
             agreed.unwrap_or_else(|difference| panic!("{here}: {difference}"))
         }
     }
@@ -127,7 +127,7 @@ impl Scene {
         &self,
         done: Committed<T>,
         change: &Change,
-        user: &Account,
+        user: Option<&Account>,
         expected: &[Expected],
     ) -> Result<T, String> {
         let Committed { value, records } = done;
@@ -135,7 +135,7 @@ impl Scene {
         if records != news {
             return Err(format!("told of {records:#?}\nbut the log has {news:#?}"));
         }
-        matches(&records, expected, Some(user), change).map(|()| value)
+        matches(&records, expected, user, change).map(|()| value)
     }
 
     /// What was recorded since the last look, in order.
