@@ -1,10 +1,12 @@
 //! The keys of access tokens: the newest signs, the others still verify.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, iter};
 
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret as _, SecretSlice};
+
+use super::header;
 
 /// A secret that signs access tokens (HMAC with SHA-256), and its name.
 ///
@@ -34,12 +36,19 @@ pub struct SigningKey {
 /// # Ok::<(), kleidia_tower::access_token::KeyRingError>(())
 /// ```
 #[derive(Clone)]
-pub struct KeyRing(Arc<[Key]>);
+pub struct KeyRing(Arc<Keys>);
 
+struct Keys {
+    newest: Key,
+    older: Vec<Key>,
+}
+
+/// A key, ready for use.
 pub(super) struct Key {
     pub(super) id: String,
-    pub(super) signing: EncodingKey,
-    pub(super) verifying: DecodingKey,
+    /// The first segment of the tokens that it signs.
+    pub(super) header: String,
+    pub(super) secret: hmac::Key,
 }
 
 /// Why keys are refused: the system does not start with them.
@@ -62,6 +71,9 @@ pub enum KeyRingError {
     /// Two keys have the same name.
     #[error("two keys have the name {0:?}")]
     Duplicate(String),
+    /// The header of a key's tokens can't be written.
+    #[error("no header: {0}")]
+    Header(#[source] serde_json::Error),
     /// The operating system gives no random octets.
     #[error("no random octets: {0}")]
     Random(#[from] getrandom::Error),
@@ -108,25 +120,39 @@ impl KeyRing {
     /// # Errors
     /// [`KeyRingError`] if there is none, or two have the same name.
     pub fn new(keys: impl IntoIterator<Item = SigningKey>) -> Result<Self, KeyRingError> {
-        let mut ring: Vec<Key> = Vec::new();
-        for SigningKey { id, secret } in keys {
-            if ring.iter().any(|key| key.id == id) {
-                return Err(KeyRingError::Duplicate(id));
+        let mut keys = keys.into_iter();
+        let newest = Key::new(&keys.next().ok_or(KeyRingError::Empty)?)?;
+        let mut ring = Keys { newest, older: Vec::new() };
+        for key in keys {
+            if ring.iter().any(|other| other.id == key.id) {
+                return Err(KeyRingError::Duplicate(key.id));
             }
-            let secret = secret.expose_secret();
-            let signing = EncodingKey::from_secret(secret);
-            ring.push(Key { id, signing, verifying: DecodingKey::from_secret(secret) });
+            ring.older.push(Key::new(&key)?);
         }
-        if ring.is_empty() { Err(KeyRingError::Empty) } else { Ok(Self(ring.into())) }
+        Ok(Self(Arc::new(ring)))
     }
 
-    /// The key that signs. A ring has at least one.
-    pub(super) fn signing(&self) -> Option<&Key> {
-        self.0.first()
+    /// The key that signs.
+    pub(super) fn newest(&self) -> &Key {
+        &self.0.newest
     }
 
-    pub(super) fn verifying(&self, id: &str) -> Option<&Key> {
-        self.0.iter().find(|key| key.id == id)
+    pub(super) fn find(&self, is_wanted: impl Fn(&Key) -> bool) -> Option<&Key> {
+        self.0.iter().find(|key| is_wanted(key))
+    }
+}
+
+impl Keys {
+    fn iter(&self) -> impl Iterator<Item = &Key> {
+        iter::once(&self.newest).chain(&self.older)
+    }
+}
+
+impl Key {
+    fn new(key: &SigningKey) -> Result<Self, KeyRingError> {
+        let header = header::encoded(&key.id).map_err(KeyRingError::Header)?;
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, key.secret.expose_secret());
+        Ok(Self { id: key.id.clone(), header, secret })
     }
 }
 

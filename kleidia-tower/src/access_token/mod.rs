@@ -1,6 +1,7 @@
 //! Access tokens: short-lived JWTs, and the keys that sign and verify them.
 
 mod claims;
+mod header;
 mod key_provider;
 mod key_ring;
 mod token;

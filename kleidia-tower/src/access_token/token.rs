@@ -1,17 +1,13 @@
 //! Access tokens as they are sent: JWTs with HS256 (RFC 7519; RFC 9068, the header's `typ`).
 
-use std::sync::Once;
-
-use jsonwebtoken::crypto::aws_lc;
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 
-use super::{Claims, KeyRing};
+use super::key_ring::Key;
+use super::{Claims, KeyRing, header};
 use crate::UnixTime;
-
-/// The media type of access tokens (RFC 9068, 2.1).
-const TYPE: &str = "at+jwt";
 
 /// An access token, and what it says.
 #[derive(Debug)]
@@ -32,30 +28,34 @@ pub enum AccessTokenError {
     /// It was one.
     #[error("expired at {0}")]
     Expired(UnixTime),
-    /// It could not be signed.
+    /// It could not be written.
     #[error("can't sign: {0}")]
-    Signing(#[source] jsonwebtoken::errors::Error),
+    Signing(#[source] serde_json::Error),
 }
 
 /// Signs an access token with the newest key.
 ///
 /// # Errors
-/// [`AccessTokenError::Signing`].
+/// [`AccessTokenError::Signing`] if the claims can't be written, which those of [`Claims`] can.
 pub fn issue(keys: &KeyRing, claims: Claims) -> Result<IssuedToken, AccessTokenError> {
-    use_aws_lc();
-    let missing = || AccessTokenError::Signing(ErrorKind::InvalidKeyFormat.into());
-    let key = keys.signing().ok_or_else(missing)?;
-    let mut header = Header::new(Algorithm::HS256);
-    header.typ = Some(TYPE.to_owned());
-    header.kid = Some(key.id.clone());
-    let token = encode(&header, &claims, &key.signing).map_err(AccessTokenError::Signing)?;
+    let key = keys.newest();
+    let payload = serde_json::to_vec(&claims).map_err(AccessTokenError::Signing)?;
+    let payload = BASE64_URL_SAFE_NO_PAD.encode(payload);
+    // At its full length from the start, so that it does not leave copies of itself behind.
+    let mut token = String::with_capacity(key.header.len() + payload.len() + 2 + SIGNATURE_LENGTH);
+    token.extend([&key.header, ".", &payload]);
+    let signature = hmac::sign(&key.secret, token.as_bytes());
+    token.push('.');
+    BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     Ok(IssuedToken { token: token.into(), claims })
 }
 
 /// Verifies an access token: its signature first, and then whether it has expired.
 ///
-/// `leeway` is how many seconds past its end a token is still taken; 0 where issuer and verifier
-/// are one system.
+/// It is valid until before its `exp` (RFC 7519, 4.1.4), or `leeway` seconds longer; 0 where
+/// issuer and verifier are one system. Its `iat` is not compared with `now`, because the clocks of
+/// nodes differ. Claims that [`Claims`] does not have, such as `nbf` and `aud`, could only restrict
+/// a token, so a token with any is refused.
 ///
 /// # Errors
 /// [`AccessTokenError::Invalid`] or [`AccessTokenError::Expired`].
@@ -65,79 +65,61 @@ pub fn verify(
     now: UnixTime,
     leeway: UnixTime,
 ) -> Result<Claims, AccessTokenError> {
-    use_aws_lc();
-    let invalid = AccessTokenError::Invalid;
-    let header = decode_header(token).map_err(|_| invalid("no JWT"))?;
-    check_header(&header)?;
-    let id = header.kid.as_deref().ok_or(invalid("no key is named"))?;
-    let key = keys.verifying(id).ok_or(invalid("the key is unknown"))?;
-    let decoded = decode::<Claims>(token, &key.verifying, &validation());
-    let claims = decoded.map_err(|error| invalid(reason(error.kind())))?.claims;
-    if claims.iss != Claims::ISSUER {
-        return Err(invalid("the issuer is another"));
-    }
-    if claims.sub != claims.user_id.to_string() {
-        return Err(invalid("the subject is another than the user"));
-    }
+    let no_jwt = AccessTokenError::Invalid("no JWT");
+    let Some((message, signature)) = token.rsplit_once('.') else { return Err(no_jwt) };
+    let Some((header, payload)) = message.split_once('.') else { return Err(no_jwt) };
+    let key = key_of(keys, token, header)?;
+    verify_signature(&key.secret, message, signature)?;
+    let claims = read_claims(payload)?;
     if now >= claims.exp.saturating_add(leeway) {
         return Err(AccessTokenError::Expired(claims.exp));
     }
     Ok(claims)
 }
 
-/// The algorithm is pinned, and so is what a token is for. No key may come with the token, and
-/// what must be understood is not (RFC 7515, 4.1.11).
-fn check_header(header: &Header) -> Result<(), AccessTokenError> {
-    let invalid = |reason| Err(AccessTokenError::Invalid(reason));
-    if header.alg != Algorithm::HS256 {
-        return invalid("the algorithm is another than HS256");
+/// Our own tokens begin as we write them, which needs no reading; others may write the same header
+/// otherwise.
+fn key_of<'k>(keys: &'k KeyRing, token: &str, header: &str) -> Result<&'k Key, AccessTokenError> {
+    if let Some(key) = keys.find(|key| key.header == header) {
+        return Ok(key);
     }
-    if header.typ.as_deref() != Some(TYPE) {
-        return invalid("the type is another than at+jwt");
-    }
-    let has_key = header.jwk.is_some()
-        || header.jku.is_some()
-        || header.x5u.is_some()
-        || header.x5c.is_some();
-    if has_key {
-        return invalid("a key comes with it");
-    }
-    if header.crit.is_some() {
-        return invalid("a critical header");
-    }
-    Ok(())
+    let id = header::key_id(token)?;
+    keys.find(|key| key.id == id).ok_or(AccessTokenError::Invalid("the key is unknown"))
 }
 
-/// The clock is ours, so the library's must not be asked.
-fn validation() -> Validation {
-    let mut validation = Validation::new(Algorithm::HS256);
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation.leeway = 0;
-    validation.required_spec_claims.clear();
-    validation
+/// In characters of Base64.
+const SIGNATURE_LENGTH: usize = 43;
+
+fn verify_signature(
+    secret: &hmac::Key,
+    message: &str,
+    signature: &str,
+) -> Result<(), AccessTokenError> {
+    // The decoder wants room for what it rounds up.
+    let mut octets = [0; SIGNATURE_LENGTH];
+    let decoded = BASE64_URL_SAFE_NO_PAD.decode_slice(signature, &mut octets);
+    let octets = decoded.ok().and_then(|length| octets.get(..length));
+    octets
+        .and_then(|octets| hmac::verify(secret, message.as_bytes(), octets).ok())
+        .ok_or(AccessTokenError::Invalid("the signature does not match"))
 }
 
-const fn reason(kind: &ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::InvalidSignature => "the signature does not match",
-        ErrorKind::Json(_) => "the claims are others",
-        _ => "no JWT of that kind",
+fn read_claims(payload: &str) -> Result<Claims, AccessTokenError> {
+    let others = AccessTokenError::Invalid("the claims are others");
+    let Ok(payload) = BASE64_URL_SAFE_NO_PAD.decode(payload) else { return Err(others) };
+    let Ok(claims) = serde_json::from_slice::<Claims>(&payload) else { return Err(others) };
+    if claims.iss != Claims::ISSUER {
+        return Err(AccessTokenError::Invalid("the issuer is another"));
     }
-}
-
-/// Features of other crates can make the library choose no provider, and panic.
-fn use_aws_lc() {
-    static ONCE: Once = Once::new();
-    // Whoever installed another one wants that.
-    ONCE.call_once(|| {
-        let _ = aws_lc::DEFAULT_PROVIDER.install_default();
-    });
+    if claims.sub != claims.user_id.to_string() {
+        return Err(AccessTokenError::Invalid("the subject is another than the user"));
+    }
+    Ok(claims)
 }
 
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::EncodingKey;
+    use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
     use secrecy::ExposeSecret as _;
     use serde_json::{Value, json};
 
@@ -192,30 +174,66 @@ mod tests {
         assert!(verify(&keys, &token, NOW + 1859, 60).is_ok());
     }
 
-    /// Signed with the right key, but for one thing.
-    fn signed(header: &Value, claims: &Value) -> String {
-        let part = |value: &Value| base64_url(value.to_string().as_bytes());
+    /// Signed with the right key, whatever it says.
+    fn signed(header: &str, claims: &str) -> String {
+        let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
         let message = format!("{}.{}", part(header), part(claims));
-        let key = EncodingKey::from_secret("a".repeat(32).as_bytes());
-        use_aws_lc();
-        let algorithm = match header["alg"].as_str() {
-            Some("HS384") => Algorithm::HS384,
-            _ => Algorithm::HS256,
-        };
-        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, algorithm).unwrap();
-        format!("{message}.{signature}")
+        let key = hmac::Key::new(hmac::HMAC_SHA256, "a".repeat(32).as_bytes());
+        let signature = hmac::sign(&key, message.as_bytes());
+        format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
     }
 
-    fn base64_url(octets: &[u8]) -> String {
-        const ALPHABET: &[u8; 64] =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let digits = |chunk: &[u8]| {
-            let group = chunk.iter().fold(0_u32, |group, octet| group << 8 | u32::from(*octet));
-            let group = group << (8 * (3 - chunk.len()));
-            let digit = |i| char::from(ALPHABET[(group >> (18 - 6 * i) & 63) as usize]);
-            (0..=chunk.len()).map(digit).collect::<String>()
-        };
-        octets.chunks(3).map(digits).collect()
+    /// Whether the header is written as `issue` writes it or otherwise, so that both ways of
+    /// reading it are taken.
+    const HEADERS: [&str; 4] = [
+        r#"{"typ":"at+jwt","alg":"HS256","kid":"a"}"#,
+        r#"{"kid":"a","alg":"HS256","typ":"at+jwt"}"#,
+        r#" { "alg": "HS256", "typ": "at+jwt", "kid": "\u0061" } "#,
+        r#"{"alg":"HS256","typ":"at+jwt","kid":"a","cty":null}"#,
+    ];
+
+    #[test]
+    fn the_form_of_the_header_does_not_matter() {
+        let (keys, others) = (ring(&["b", "a"]), ring(&["b"]));
+        let text = serde_json::to_string(&claims()).unwrap();
+        assert_eq!(signed(HEADERS[0], &text), token(&ring(&["a"])));
+        for header in HEADERS {
+            let token = signed(header, &text);
+            assert_eq!(verify(&keys, &token, NOW, 0).unwrap(), claims(), "{header}");
+            let late = verify(&keys, &token, NOW + 1800, 0);
+            assert!(matches!(late, Err(AccessTokenError::Expired(_))), "{header}");
+            assert_eq!(refusal(&others, &token), "the key is unknown", "{header}");
+            let (message, _) = token.rsplit_once('.').unwrap();
+            for signature in ["", "AAAA", &"A".repeat(43), &"A".repeat(44), &"A".repeat(86)] {
+                let token = format!("{message}.{signature}");
+                assert_eq!(refusal(&keys, &token), "the signature does not match", "{header}");
+            }
+            let token = signed(header, "{}");
+            assert_eq!(refusal(&keys, &token), "the claims are others", "{header}");
+        }
+    }
+
+    fn refusal(keys: &KeyRing, token: &str) -> &'static str {
+        match verify(keys, token, NOW, 0) {
+            Err(AccessTokenError::Invalid(reason)) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn other_implementations_agree() {
+        // Features of other crates can make the library choose no provider, and panic.
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.validate_exp = false;
+        let key = DecodingKey::from_secret("a".repeat(32).as_bytes());
+        let token = token(&ring(&["a"]));
+        let read = jsonwebtoken::decode::<Claims>(&token, &key, &validation).unwrap();
+        assert_eq!(read.claims, claims());
+
+        let key = EncodingKey::from_secret("a".repeat(32).as_bytes());
+        let token = jsonwebtoken::encode(&read.header, &claims(), &key).unwrap();
+        assert_eq!(verify(&ring(&["a"]), &token, NOW, 0).unwrap(), claims());
     }
 
     #[test]
@@ -223,6 +241,8 @@ mod tests {
         let keys = ring(&["a"]);
         let header = json!({"alg": "HS256", "typ": "at+jwt", "kid": "a"});
         let claims = serde_json::to_value(claims()).unwrap();
+        let signed =
+            |header: &Value, claims: &Value| signed(&header.to_string(), &claims.to_string());
         assert!(verify(&keys, &signed(&header, &claims), NOW, 0).is_ok());
         for (member, value) in [
             ("alg", json!("none")),
@@ -246,20 +266,45 @@ mod tests {
         for (member, value) in [
             ("iss", json!("other")),
             ("sub", json!("8")),
+            ("sub", json!("07")),
             ("exp", Value::Null),
             ("exp", json!("1")),
+            ("nbf", json!(NOW)),
+            ("aud", json!("other")),
         ] {
             let mut claims = claims.clone();
             claims[member] = value;
             let refused = verify(&keys, &signed(&header, &claims), NOW, 0);
             assert!(matches!(refused, Err(AccessTokenError::Invalid(_))), "{claims}");
         }
-        let good = signed(&header, &claims);
-        for index in 0..good.len() {
-            let mut bad = good.clone().into_bytes();
-            bad[index] ^= 1;
-            let bad = String::from_utf8(bad).unwrap();
-            assert!(verify(&keys, &bad, NOW, 0).is_err(), "{index}");
+    }
+
+    #[test]
+    fn no_bit_can_change() {
+        let keys = ring(&["b", "a"]);
+        let text = serde_json::to_string(&claims()).unwrap();
+        for good in HEADERS.map(|header| signed(header, &text)) {
+            assert!(verify(&keys, &good, NOW, 0).is_ok());
+            for (index, bit) in
+                (0..good.len()).flat_map(|index| (0..7).map(move |bit| (index, bit)))
+            {
+                let mut bad = good.clone().into_bytes();
+                bad[index] ^= 1 << bit;
+                let bad = String::from_utf8(bad).unwrap();
+                let refused = verify(&keys, &bad, NOW, 0);
+                assert!(matches!(refused, Err(AccessTokenError::Invalid(_))), "{index}, {bit}");
+            }
         }
+    }
+
+    #[test]
+    fn a_signed_algorithm_is_pinned() {
+        let header = r#"{"typ":"at+jwt","alg":"HS384","kid":"a"}"#;
+        let message = BASE64_URL_SAFE_NO_PAD.encode(header);
+        let message = format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode("{}"));
+        let key = hmac::Key::new(hmac::HMAC_SHA384, "a".repeat(32).as_bytes());
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
+        let token = format!("{message}.{signature}");
+        assert_eq!(refusal(&ring(&["a"]), &token), "the algorithm is another than HS256");
     }
 }

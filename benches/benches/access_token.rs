@@ -1,0 +1,55 @@
+//! What it costs to verify an access token, beside `jsonwebtoken` on its own.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "it reports figures")]
+
+use std::hint::black_box;
+
+use benches::Target::AtMost;
+use benches::{Comparison, medians, rounds, time};
+use jsonwebtoken::crypto::aws_lc;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use kleidia_tower::access_token::{Claims, KeyRing, SigningKey, issue, verify};
+use kleidia_tower::{Clock as _, SystemClock};
+use secrecy::ExposeSecret as _;
+
+const SECRET: &[u8] = b"a secret of thirty-two octets...";
+/// In each of the times that are compared: one verification is not much longer than a look at the
+/// clock.
+const VERIFICATIONS: u32 = 16;
+
+fn main() {
+    let now = SystemClock.now().expect("a clock");
+    let claims = Claims::new(1_000_007, "alice.liddell".to_owned(), false, 2_000_011, now, 1800);
+    let claims = claims.expect("random octets");
+    let [newest, older] = ["2026-11", "2026-10"]
+        .map(|id| SigningKey::new(id, SECRET.to_vec()).expect("a secret that is long enough"));
+    let [signer, keys] = [vec![older.clone()], vec![newest, older]]
+        .map(|keys| KeyRing::new(keys).expect("keys with different names"));
+    let issued = |keys| issue(keys, claims.clone()).expect("a token").token;
+    let (new, old) = (issued(&keys), issued(&signer));
+    // Features of other crates can make the library choose no provider.
+    let _ = aws_lc::DEFAULT_PROVIDER.install_default();
+    let key = DecodingKey::from_secret(SECRET);
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_issuer(&[Claims::ISSUER]);
+    let ours = |token: &str| {
+        assert!(verify(&keys, black_box(token), now, 0).is_ok());
+    };
+    let theirs = || {
+        let token = black_box(new.expose_secret());
+        assert!(decode::<Claims>(token, &key, &validation).is_ok());
+    };
+    let [newest, older, bare] = medians(
+        rounds(10_000),
+        &mut [
+            &mut || time(|| (0..VERIFICATIONS).for_each(|_| ours(new.expose_secret()))),
+            &mut || time(|| (0..VERIFICATIONS).for_each(|_| ours(old.expose_secret()))),
+            &mut || time(|| (0..VERIFICATIONS).for_each(|_| theirs())),
+        ],
+    )
+    .map(|time| time / VERIFICATIONS);
+    println!("{}", Comparison::head());
+    for (name, time) in [("verify, the newest key", newest), ("verify, an older key", older)] {
+        let beside = ("jsonwebtoken::decode", bare);
+        println!("{}", Comparison::of_times((name, time), beside, Some(AtMost(1.0))));
+    }
+}
