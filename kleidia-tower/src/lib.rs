@@ -4,6 +4,7 @@
 
 pub mod access_token;
 pub mod account;
+pub mod agent;
 mod answer;
 pub mod audit;
 mod clock;

@@ -1,0 +1,33 @@
+//! Agents: programs on a user's own machine, which are sent secrets that nobody else can read.
+//!
+//! At start an agent makes a key ([`AgentKey`]) and answers for its public half on the loopback
+//! interface ([`PublicKeyService`]). The user's browser fetches that and registers it with the
+//! session; from then on the service encrypts to it ([`AgentPublicKey::encrypt`]) what only that
+//! agent is to have, until the session is over or the agent starts again.
+//!
+//! ```
+//! use kleidia_tower::agent::{AgentKey, AgentPublicKey};
+//! use secrecy::ExposeSecret as _;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let agent = AgentKey::generate().await?;
+//! let registered = agent.public_key().to_pem();
+//!
+//! let key: AgentPublicKey = registered.parse()?;
+//! let ciphertext = key.encrypt(b"PUK 12345678")?;
+//! assert_eq!(agent.decrypt(&ciphertext)?.expose_secret(), b"PUK 12345678");
+//! # Ok(()) }
+//! ```
+
+mod key;
+mod public_key;
+mod public_key_error;
+mod rsa_requirements;
+mod service;
+mod web_origin;
+
+pub use key::{AgentKey, DecryptionError, KeyGenerationError};
+pub use public_key::{AgentPublicKey, EncryptionError};
+pub use public_key_error::PublicKeyError;
+pub use service::PublicKeyService;
+pub use web_origin::{WebOrigin, WebOriginError};
