@@ -3,6 +3,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use http::header::USER_AGENT;
+use http::{Extensions, HeaderMap};
+
+use crate::rate_limit::{ClientAddress, PeerAddress};
+
 /// Where a request comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -15,6 +20,20 @@ pub struct Origin {
 /// The value of `User-Agent` (RFC 9110, 10.1.5): at most 256 characters, all of them visible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserAgent(String);
+
+impl Origin {
+    /// The origin of a request: the [`ClientAddress`] that a layer found, else the other end of the
+    /// connection; and what the client says of itself.
+    #[must_use]
+    pub fn of(extensions: &Extensions, headers: &HeaderMap) -> Self {
+        let found = extensions.get::<ClientAddress>().copied();
+        let peer = || PeerAddress::of(extensions).map(ClientAddress::new);
+        let user_agent = headers
+            .get(USER_AGENT)
+            .map(|value| UserAgent::new(&String::from_utf8_lossy(value.as_bytes())));
+        Self { address: found.or_else(peer).map(ClientAddress::ip), user_agent }
+    }
+}
 
 impl UserAgent {
     /// The most characters that are kept.

@@ -1,6 +1,6 @@
 //! Who is calling, proven: a session's user, or a workload.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::access_token::{SessionId, UserId};
@@ -21,15 +21,26 @@ enum Identity {
 
 /// A workload that proved who it is, and in which roles the service's rules put it.
 #[derive(Debug)]
-pub(crate) struct Workload {
-    pub(crate) subject: String,
-    pub(crate) roles: BTreeSet<RoleName>,
+struct Workload {
+    subject: String,
+    claims: BTreeMap<String, String>,
+    roles: BTreeSet<RoleName>,
 }
 
 impl Principal {
     /// The user of a session that was found active, of an account that was found enabled.
     pub(crate) const fn user(view: SessionView) -> Self {
         Self(Identity::User(view))
+    }
+
+    /// A workload whose bundle was verified, with the claims of its token.
+    #[cfg(feature = "kliento")]
+    pub(crate) fn workload(
+        subject: String,
+        claims: BTreeMap<String, String>,
+        roles: BTreeSet<RoleName>,
+    ) -> Self {
+        Self(Identity::Workload(Arc::new(Workload { subject, claims, roles })))
     }
 
     /// The session and account of a user; `None` for workloads.
@@ -77,6 +88,15 @@ impl Principal {
         match &self.0 {
             Identity::User(view) => &view.account.roles,
             Identity::Workload(workload) => &workload.roles,
+        }
+    }
+
+    /// The claims of a workload's token; `None` for users.
+    #[must_use]
+    pub fn claims(&self) -> Option<&BTreeMap<String, String>> {
+        match &self.0 {
+            Identity::User(_) => None,
+            Identity::Workload(workload) => Some(&workload.claims),
         }
     }
 

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::AccountSettings;
 use crate::access_token::{Claims, KeyProvider, KeyRing, UserId, issue};
-use crate::audit::{AuditEvent, AuditSinks};
+use crate::audit::{AuditEvent, AuditSinks, AuditTrail};
 use crate::opaque_token::OpaqueToken;
 use crate::password::{BreachedPasswords, PasswordHasher};
 use crate::session::{SessionAuthenticator, SessionView};
@@ -142,6 +142,13 @@ impl Accounts {
     #[must_use]
     pub fn audit_sinks(&self) -> &AuditSinks {
         &self.0.sinks
+    }
+
+    /// Where events that come with no change are recorded.
+    #[must_use]
+    pub fn audit_trail(&self) -> AuditTrail {
+        let store: Arc<dyn Store> = Arc::clone(&self.0.store);
+        AuditTrail::new(store, self.0.sinks.clone(), Arc::clone(&self.0.clock))
     }
 
     pub(super) fn hasher(&self) -> &PasswordHasher {

@@ -5,9 +5,11 @@ mod reason;
 mod record;
 mod sinks;
 mod store;
+mod trail;
 
 pub use event::{AuditEvent, EventKind, Outcome, Party};
 pub use reason::{OverrideReason, Reason};
 pub use record::{AuditRecord, ChainDigest, ChainHead};
 pub use sinks::{AuditSink, AuditSinks, TracingSink};
 pub use store::{AuditQuery, AuditStore, ChainCheck};
+pub use trail::AuditTrail;

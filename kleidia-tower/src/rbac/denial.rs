@@ -1,6 +1,6 @@
 //! Why a principal may not do something.
 
-use super::RoleName;
+use super::{Permission, RoleName};
 
 /// Why a principal may not do something. Clients are told nothing of it but that it is so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum Denial {
     Role(RoleName),
     /// A permission is missing.
     #[error("permission {0} is missing")]
-    Permission(String),
+    Permission(Permission),
     /// None of several requirements is met.
     #[error("none of the alternatives is met")]
     NoAlternative,

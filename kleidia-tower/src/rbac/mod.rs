@@ -1,7 +1,25 @@
 //! Who may do what: roles, permissions and requirements.
 
+mod decision;
 mod denial;
+mod layer;
+mod ownership;
+mod permission;
+mod permit;
+mod policy;
+mod policy_provider;
+mod requirement;
 mod role;
+#[cfg(feature = "kliento")]
+mod workload;
 
 pub use denial::Denial;
+pub use layer::{RbacGuard, RbacLayer};
+pub use permission::{Permission, PermissionError};
+pub use permit::Permit;
+pub use policy::Policy;
+pub use policy_provider::{CachedPolicy, PolicyError, PolicyProvider};
+pub use requirement::{Circumstances, Requirement};
 pub use role::{RoleName, RoleNameError};
+#[cfg(feature = "kliento")]
+pub use workload::{WorkloadGuard, WorkloadRules};

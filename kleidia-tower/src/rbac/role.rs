@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::permission::is_word;
+
 /// The name of a role: 1 to 64 of `a-z`, `0-9`, `_`, `-`, `.`.
 ///
 /// ```
@@ -45,10 +47,7 @@ impl FromStr for RoleName {
     type Err = RoleNameError;
 
     fn from_str(text: &str) -> Result<Self, RoleNameError> {
-        let is_named = |octet: u8| {
-            octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"_-.".contains(&octet)
-        };
-        if (1..=64).contains(&text.len()) && text.bytes().all(is_named) {
+        if is_word(text) {
             return Ok(Self(text.into()));
         }
         Err(RoleNameError(text.chars().take(64).collect()))

@@ -1,0 +1,130 @@
+//! Workloads among people: which roles verified workloads are in.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Request;
+use kliento_tower::WorkloadIdentity;
+use tower_layer::Layer;
+
+use super::RoleName;
+use crate::answer::Answer;
+use crate::guard::{Guard, Passed, Progress, Verdict};
+use crate::{Guarded, Principal};
+
+/// Which roles verified workloads are in; those that no rule names are in none. Cheap to clone.
+///
+/// As a layer inside [`KlientoAuthLayer`](kliento_tower::KlientoAuthLayer) it makes the identity
+/// of a verified workload a [`Principal`], so that one route can serve people and workloads.
+///
+/// ```
+/// use kleidia_tower::rbac::{RoleName, WorkloadRules};
+///
+/// let reporter: RoleName = "reporter".parse()?;
+/// let rules = WorkloadRules::default()
+///     .with_subject("backup@example.com", [RoleName::admin()])
+///     .with_organisation("example.org", [reporter.clone()])
+///     .with_rule(move |workload| {
+///         let may_read = workload.claim("permission") == Some("read-only");
+///         may_read.then(|| reporter.clone()).into_iter().collect()
+///     });
+/// # Ok::<(), kleidia_tower::rbac::RoleNameError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct WorkloadRules {
+    rules: Vec<Arc<Rule>>,
+}
+
+type Rule = dyn Fn(&WorkloadIdentity) -> Vec<RoleName> + Send + Sync;
+
+/// What [`WorkloadRules`] does as a layer: it refuses nobody.
+pub struct WorkloadGuard {
+    rules: WorkloadRules,
+    answer: Answer,
+}
+
+impl WorkloadRules {
+    /// Puts the workload of this subject, such as `alice@example.com`, into these roles.
+    #[must_use]
+    pub fn with_subject(
+        self,
+        subject: impl Into<String>,
+        roles: impl IntoIterator<Item = RoleName>,
+    ) -> Self {
+        let (subject, roles) = (subject.into(), Vec::from_iter(roles));
+        self.with_rule(
+            move |workload| {
+                if workload.subject() == subject { roles.clone() } else { Vec::new() }
+            },
+        )
+    }
+
+    /// Puts all workloads of this organisation, its members too, into these roles.
+    #[must_use]
+    pub fn with_organisation(
+        self,
+        organisation: impl Into<String>,
+        roles: impl IntoIterator<Item = RoleName>,
+    ) -> Self {
+        let (organisation, roles) = (organisation.into(), Vec::from_iter(roles));
+        self.with_rule(move |workload| {
+            let is_of_it = workload.organisation().to_string() == organisation;
+            if is_of_it { roles.clone() } else { Vec::new() }
+        })
+    }
+
+    /// Puts workloads into the roles that this function tells.
+    #[must_use]
+    pub fn with_rule(
+        mut self,
+        rule: impl Fn(&WorkloadIdentity) -> Vec<RoleName> + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.push(Arc::new(rule));
+        self
+    }
+
+    /// The principal that a verified workload is.
+    #[must_use]
+    pub fn principal(&self, workload: &WorkloadIdentity) -> Principal {
+        let roles = self.rules.iter().flat_map(|rule| rule(workload)).collect();
+        let claims = workload.claims().iter();
+        let claims = claims.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Principal::workload(workload.subject().to_owned(), claims, roles)
+    }
+}
+
+impl<S> Layer<S> for WorkloadRules {
+    type Service = Guarded<S, WorkloadGuard>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let guard = WorkloadGuard { rules: self.clone(), answer: Answer::default() };
+        Guarded::new(inner, Arc::new(guard))
+    }
+}
+
+impl Guard for WorkloadGuard {
+    type Finding = std::convert::Infallible;
+
+    fn begin<B>(&self, request: &mut Request<B>) -> Progress<Self::Finding> {
+        let extensions = request.extensions_mut();
+        if let Some(workload) = extensions.get::<WorkloadIdentity>() {
+            let principal = self.rules.principal(workload);
+            extensions.insert(principal);
+        }
+        Progress::Decided(Ok(Passed::default()))
+    }
+
+    fn finish<B>(&self, _: &mut Request<B>, finding: Self::Finding) -> Verdict {
+        match finding {}
+    }
+
+    fn answer(&self) -> &Answer {
+        &self.answer
+    }
+}
+
+impl fmt::Debug for WorkloadRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkloadRules").field("rules", &self.rules.len()).finish_non_exhaustive()
+    }
+}
