@@ -1,6 +1,7 @@
 //! New passwords: for who knows the current one, and for new accounts.
 
 use secrecy::{ExposeSecret as _, SecretString};
+use tracing::Instrument as _;
 
 use super::{AccountKey, Accounts, PasswordChange, PasswordHash, StoredPassword};
 use crate::lockout::{Attempt, Source};
@@ -28,7 +29,7 @@ impl Accounts {
         let change =
             async move { accounts.try_change_password(&view, &current, &new, origin).await };
         // As with a login: what was begun is settled, whether anybody waits for it or not.
-        let done = tokio::spawn(change).await;
+        let done = tokio::spawn(change.in_current_span()).await;
         done.unwrap_or(Err(Rejection::Unavailable("the change was not finished")))
     }
 

@@ -64,14 +64,9 @@ impl Accounts {
             return Ok(None);
         };
         let hash = stored.current;
-        let Verdict::Right { is_outdated } = permit.verify(password, hash.as_str()).await? else {
-            return Ok(None);
-        };
-        let mut rehashed = None;
-        if is_outdated {
-            rehashed = Some(PasswordHash::new(self.hasher().hash(password).await?));
-        }
-        Ok(Some(Proven { account, hash, rehashed }))
+        let (verdict, renewed) = permit.verify_and_renew(password, hash.as_str()).await?;
+        let rehashed = renewed.map(PasswordHash::new);
+        Ok((verdict != Verdict::Wrong).then_some(Proven { account, hash, rehashed }))
     }
 
     async fn record_locked(&self, attempt: &Attempt, change: &Change) -> Result<(), Rejection> {

@@ -155,9 +155,7 @@ impl HashingPermit {
     /// [`HashingError::System`].
     pub async fn hash(self, password: &SecretString) -> Result<String, HashingError> {
         let password = normalised(password);
-        let parameters = self.parameters.to_argon2().map_err(system)?;
-        let mut salt = [0; 16];
-        getrandom::fill(&mut salt).map_err(system)?;
+        let (parameters, salt) = (self.parameters.to_argon2().map_err(system)?, salt()?);
         self.run(move |memory| write(&password, &salt, &parameters, memory)).await?
     }
 
@@ -174,6 +172,28 @@ impl HashingPermit {
         let password = normalised(password);
         let stored = Stored::parse(stored, self.parameters)?;
         self.run(move |memory| stored.verify(&password, memory)).await?
+    }
+
+    /// Verifies as [`Self::verify`] does, and hashes what is right but outdated again, under the
+    /// same permit.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub async fn verify_and_renew(
+        self,
+        password: &SecretString,
+        stored: &str,
+    ) -> Result<(Verdict, Option<String>), HashingError> {
+        let password = normalised(password);
+        let stored = Stored::parse(stored, self.parameters)?;
+        let (parameters, salt) = (self.parameters.to_argon2().map_err(system)?, salt()?);
+        let job = move |memory: &mut Vec<Block>| {
+            let verdict = stored.verify(&password, memory)?;
+            let is_outdated = verdict == Verdict::Right { is_outdated: true };
+            let renewed = is_outdated.then(|| write(&password, &salt, &parameters, memory));
+            Ok((verdict, renewed.transpose()?))
+        };
+        self.run(job).await?
     }
 
     /// Takes the time of [`Self::verify`], where there is no hash to compare with.
@@ -232,6 +252,13 @@ fn work(waiting: &Mutex<Receiver<Job>>) {
         let Ok(job) = job else { return };
         job(&mut memory);
     }
+}
+
+/// As many random octets as RFC 9106, 3.1, wants.
+fn salt() -> Result<[u8; 16], HashingError> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(system)?;
+    Ok(salt)
 }
 
 pub(super) fn system(error: impl Into<Box<dyn Error + Send + Sync>>) -> HashingError {

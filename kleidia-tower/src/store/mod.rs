@@ -1,6 +1,7 @@
 //! Stores: where accounts, sessions, failures and the audit log are kept.
 
 mod change;
+mod cleanup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -15,6 +16,7 @@ use crate::lockout::FailureStore;
 use crate::session::SessionStore;
 
 pub use change::{Change, Committed};
+pub use cleanup::{Cleanup, CleanupSettings};
 pub use error::StoreError;
 pub use expiry::{ExpiryStore, Retention};
 pub use memory::MemoryStore;
