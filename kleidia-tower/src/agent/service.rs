@@ -8,11 +8,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN,
-    VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, VARY,
 };
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use tower_service::Service;
 
@@ -84,25 +83,23 @@ impl PublicKeyService {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
-        let mut response = self.key(request.method());
+        let mut response = self.key();
         response.headers_mut().extend(self.allowance(request.headers()));
         response
     }
 
-    fn key(&self, method: &Method) -> Response<Full<Bytes>> {
+    /// The answer to `HEAD` too, whose content the server leaves out (RFC 9110, 9.3.2).
+    fn key(&self) -> Response<Full<Bytes>> {
         let mut response = empty(StatusCode::OK);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-pem-file"));
-        headers.insert(CONTENT_LENGTH, self.pem.len().into());
         headers.insert(VARY, HeaderValue::from_static("Origin"));
-        if *method == Method::GET {
-            *response.body_mut() = Full::new(self.pem.clone());
-        }
+        *response.body_mut() = Full::new(self.pem.clone());
         response
     }
 
     /// What allows the page that asks to read the answer, if it may.
-    fn allowance(&self, headers: &HeaderMap) -> Option<(http::HeaderName, HeaderValue)> {
+    fn allowance(&self, headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
         let mut origins = headers.get_all(ORIGIN).iter();
         let origin = origins.next().filter(|_| origins.next().is_none())?;
         let is_allowed = self.allowed_origins.iter().any(|allowed| allowed.as_header() == origin);
