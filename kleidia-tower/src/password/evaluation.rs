@@ -82,3 +82,71 @@ fn evaluate(
         .map_err(system)?;
     Output::new(&output).map_err(system)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::PasswordHasher;
+    use super::*;
+
+    fn hasher(memory_kib: u32) -> PasswordHasher {
+        let parameters = Argon2Parameters::new(memory_kib, 1, 4).unwrap();
+        PasswordHasher::new(parameters, 1, 8).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_right_password_is_told_from_others() {
+        let hasher = hasher(7 * 1024);
+        let stored = hasher.hash(&"caf\u{e9} au lait".into()).await.unwrap();
+        for (password, expected) in [
+            ("cafe\u{301} au lait", Verdict::Right { is_outdated: false }),
+            ("caf\u{e9} au lai", Verdict::Wrong),
+            ("", Verdict::Wrong),
+        ] {
+            assert_eq!(hasher.verify(&password.into(), &stored).await.unwrap(), expected);
+        }
+        assert_ne!(hasher.hash(&"caf\u{e9} au lait".into()).await.unwrap(), stored);
+    }
+
+    #[tokio::test]
+    async fn what_other_parameters_hashed_is_outdated_and_renewed() {
+        let stored = hasher(7 * 1024).hash(&"password".into()).await.unwrap();
+        let hasher = hasher(8 * 1024);
+        let renew = async |password: &str, stored: &str| {
+            let permit = hasher.permit().await.unwrap();
+            permit.verify_and_renew(&password.into(), stored).await.unwrap()
+        };
+        assert_eq!(renew("another", &stored).await, (Verdict::Wrong, None));
+        let (verdict, renewed) = renew("password", &stored).await;
+        assert_eq!(verdict, Verdict::Right { is_outdated: true });
+        let right = (Verdict::Right { is_outdated: false }, None);
+        assert_eq!(renew("password", &renewed.unwrap()).await, right);
+    }
+
+    /// From the reference implementation (`argon2` of Debian): `echo -n password | argon2
+    /// somesalt -id -t 1 -k 65536 -p 4 -l 32 -e`.
+    #[tokio::test]
+    async fn the_reference_agrees() {
+        let stored = "$argon2id$v=19$m=65536,t=1,p=4$c29tZXNhbHQ$cWczuhdHfhDA6sh4imHnld+cUIbXhbfejilbkQ/p/Uo";
+        let verdict = hasher(7 * 1024).verify(&"password".into(), stored).await.unwrap();
+        assert_eq!(verdict, Verdict::Right { is_outdated: true });
+    }
+
+    #[tokio::test]
+    async fn stored_hashes_are_bounded() {
+        let hasher = hasher(7 * 1024);
+        let end = "c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        for start in [
+            "$argon2id$v=19$m=4194304,t=1,p=4$",
+            "$argon2id$v=19$m=1024,t=1,p=4$",
+            "$argon2id$v=19$m=65536,t=100,p=4$",
+            "$argon2id$v=19$m=65536,t=1,p=64$",
+            "$argon2id$v=16$m=65536,t=1,p=4$",
+            "$argon2i$v=19$m=65536,t=1,p=4$",
+            "$5$",
+            "",
+        ] {
+            let refused = hasher.verify(&"password".into(), &format!("{start}{end}")).await;
+            assert!(matches!(refused, Err(HashingError::Stored(_))), "{start}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -38,6 +38,7 @@ pub struct PasswordHasher {
     permits: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     queue: usize,
+    evaluations: Arc<AtomicU64>,
     jobs: Sender<Job>,
 }
 
@@ -47,6 +48,7 @@ pub struct PasswordHasher {
 pub struct HashingPermit {
     parameters: Argon2Parameters,
     permit: OwnedSemaphorePermit,
+    evaluations: Arc<AtomicU64>,
     jobs: Sender<Job>,
 }
 
@@ -103,13 +105,19 @@ impl PasswordHasher {
             worker.spawn(move || work(&waiting)).map_err(system)?;
         }
         let (permits, waiting) = (Arc::new(Semaphore::new(permits)), Arc::default());
-        Ok(Self { parameters, permits, waiting, queue, jobs })
+        Ok(Self { parameters, permits, waiting, queue, evaluations: Arc::default(), jobs })
     }
 
     /// Half of the processors: each evaluation uses several lanes.
     #[must_use]
     pub fn default_permits() -> usize {
         (thread::available_parallelism().map_or(1, NonZero::get) / 2).max(1)
+    }
+
+    /// How many passwords were hashed or compared so far, for metrics.
+    #[must_use]
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations.load(Ordering::Relaxed)
     }
 
     /// Waits for the right to an evaluation, in the order of asking.
@@ -124,7 +132,8 @@ impl PasswordHasher {
             let _place = Place::take(&self.waiting, self.queue)?;
             permits.acquire_owned().await.map_err(system)?
         };
-        Ok(HashingPermit { parameters: self.parameters, permit, jobs: self.jobs.clone() })
+        let (parameters, evaluations) = (self.parameters, Arc::clone(&self.evaluations));
+        Ok(HashingPermit { parameters, permit, evaluations, jobs: self.jobs.clone() })
     }
 
     /// [`HashingPermit::hash`], once there is a permit.
@@ -208,11 +217,12 @@ impl HashingPermit {
         self,
         job: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
     ) -> Result<T, HashingError> {
-        let Self { permit, jobs, .. } = self;
+        let Self { permit, evaluations, jobs, .. } = self;
         let (sender, receiver) = oneshot::channel();
         let job = Box::new(move |memory: &mut Vec<Block>| {
             // Nobody waits any more for what was not begun.
             let done = (!sender.is_closed()).then(|| job(memory));
+            evaluations.fetch_add(done.is_some().into(), Ordering::Relaxed);
             // Whoever hears of the end finds the permit free.
             drop(permit);
             if let Some(done) = done {
@@ -267,77 +277,60 @@ pub(super) fn system(error: impl Into<Box<dyn Error + Send + Sync>>) -> HashingE
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures_util::future::poll_immediate;
+
     use super::*;
 
-    fn hasher(memory_kib: u32, queue: usize) -> PasswordHasher {
-        let parameters = Argon2Parameters::new(memory_kib, 1, 4).unwrap();
+    fn hasher(queue: usize) -> PasswordHasher {
+        let parameters = Argon2Parameters::new(7 * 1024, 1, 1).unwrap();
         PasswordHasher::new(parameters, 1, queue).unwrap()
     }
 
     #[tokio::test]
-    async fn the_right_password_is_told_from_others() {
-        let hasher = hasher(7 * 1024, 8);
-        let stored = hasher.hash(&"caf\u{e9} au lait".into()).await.unwrap();
-        for (password, expected) in [
-            ("cafe\u{301} au lait", Verdict::Right { is_outdated: false }),
-            ("caf\u{e9} au lai", Verdict::Wrong),
-            ("", Verdict::Wrong),
-        ] {
-            assert_eq!(hasher.verify(&password.into(), &stored).await.unwrap(), expected);
-        }
-        assert_ne!(hasher.hash(&"caf\u{e9} au lait".into()).await.unwrap(), stored);
-    }
-
-    #[tokio::test]
-    async fn what_other_parameters_hashed_is_outdated() {
-        let stored = hasher(7 * 1024, 8).hash(&"password".into()).await.unwrap();
-        let verdict = hasher(8 * 1024, 8).verify(&"password".into(), &stored).await.unwrap();
-        assert_eq!(verdict, Verdict::Right { is_outdated: true });
-    }
-
-    /// From the reference implementation (`argon2` of Debian): `echo -n password | argon2
-    /// somesalt -id -t 1 -k 65536 -p 4 -l 32 -e`.
-    #[tokio::test]
-    async fn the_reference_agrees() {
-        let stored = "$argon2id$v=19$m=65536,t=1,p=4$c29tZXNhbHQ$cWczuhdHfhDA6sh4imHnld+cUIbXhbfejilbkQ/p/Uo";
-        let verdict = hasher(7 * 1024, 8).verify(&"password".into(), stored).await.unwrap();
-        assert_eq!(verdict, Verdict::Right { is_outdated: true });
-    }
-
-    #[tokio::test]
-    async fn stored_hashes_are_bounded() {
-        let hasher = hasher(7 * 1024, 8);
-        let end = "c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        for start in [
-            "$argon2id$v=19$m=4194304,t=1,p=4$",
-            "$argon2id$v=19$m=1024,t=1,p=4$",
-            "$argon2id$v=19$m=65536,t=100,p=4$",
-            "$argon2id$v=19$m=65536,t=1,p=64$",
-            "$argon2id$v=16$m=65536,t=1,p=4$",
-            "$argon2i$v=19$m=65536,t=1,p=4$",
-            "$5$",
-            "",
-        ] {
-            let refused = hasher.verify(&"password".into(), &format!("{start}{end}")).await;
-            assert!(matches!(refused, Err(HashingError::Stored(_))), "{start}");
-        }
-    }
-
-    #[tokio::test]
     async fn what_does_not_fit_the_queue_is_refused() {
-        let hasher = hasher(64 * 1024, 1);
-        let hash = || async { hasher.hash(&"password".into()).await };
-        let all = [(); 16].map(|()| hash());
-        let (mut done, mut busy) = (0, 0);
-        for outcome in futures_util::future::join_all(all).await {
-            match outcome {
-                Ok(_) => done += 1,
-                Err(HashingError::Busy) => busy += 1,
-                Err(error) => panic!("{error}"),
-            }
+        let hasher = hasher(1);
+        let held = hasher.permit().await.unwrap();
+        let mut waits = pin!(hasher.permit());
+        assert!(poll_immediate(&mut waits).await.is_none());
+        for _ in 0..2 {
+            assert!(matches!(hasher.permit().await, Err(HashingError::Busy)));
         }
-        // One is at it at most, one waits; all are asked for at once.
-        assert!((1..=2).contains(&done), "{done}");
-        assert_eq!(done + busy, 16);
+        drop(held);
+        drop(waits.await.unwrap());
+        // Whoever gives up waiting leaves the place to others.
+        let _held = hasher.permit().await.unwrap();
+        for _ in 0..2 {
+            assert!(poll_immediate(pin!(hasher.permit())).await.is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn hanging_up_frees_nothing_before_the_thread_is_done() {
+        let hasher = hasher(1);
+        let (begin, begun) = oneshot::channel();
+        let (finish, finished) = channel();
+        let job = move |_: &mut Vec<Block>| {
+            begin.send(()).unwrap();
+            finished.recv().unwrap();
+        };
+        let mut run = Box::pin(hasher.permit().await.unwrap().run(job));
+        assert!(poll_immediate(&mut run).await.is_none());
+        begun.await.unwrap();
+        drop(run);
+        let mut next = pin!(hasher.permit());
+        assert!(poll_immediate(&mut next).await.is_none());
+        finish.send(()).unwrap();
+        let permit = next.await.unwrap();
+        assert_eq!(hasher.evaluations(), 1);
+        permit.hash(&"password".into()).await.unwrap();
+        assert_eq!(hasher.evaluations(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_permit_outlives_its_hasher() {
+        let permit = hasher(1).permit().await.unwrap();
+        assert!(permit.hash(&"password".into()).await.is_ok());
     }
 }
