@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Accounts;
 use crate::access_token::{SessionId, UserId};
+use crate::agent::AgentPublicKey;
 use crate::session::{EndReason, Ending, Session, SessionView};
 use crate::{Origin, Rejection};
 
@@ -63,10 +64,10 @@ impl Accounts {
         &self,
         view: &SessionView,
         session: SessionId,
-        public_key: String,
+        key: &AgentPublicKey,
         origin: Origin,
     ) -> Result<(), Rejection> {
-        let (change, key) = (self.change(origin, None)?, public_key);
+        let (change, key) = (self.change(origin, None)?, key.to_pem());
         let user = view.account.id;
         let bound = self.store().register_agent(session, user, key, &change).await?;
         if self.published(bound) { Ok(()) } else { Err(Rejection::NotFound) }

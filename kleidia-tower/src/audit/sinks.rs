@@ -1,6 +1,7 @@
 //! Sinks other than the store: fed by a thread of their own, so that no request waits for them.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +37,7 @@ pub struct AuditSinks {
 
 struct Queue {
     sender: Mutex<Option<SyncSender<AuditRecord>>>,
-    dropped: AtomicU64,
+    dropped: Arc<AtomicU64>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -54,15 +55,12 @@ impl AuditSinks {
     /// There is no thread to be had.
     pub fn new(sinks: Vec<Box<dyn AuditSink>>, queue: usize) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(queue);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let lost = Arc::clone(&dropped);
         let thread = Builder::new().name("kleidia-audit".to_owned());
-        let thread = thread.spawn(move || feed(sinks, &receiver))?;
-        Ok(Self {
-            queue: Some(Arc::new(Queue {
-                sender: Mutex::new(Some(sender)),
-                dropped: AtomicU64::new(0),
-                thread: Mutex::new(Some(thread)),
-            })),
-        })
+        let thread = thread.spawn(move || feed(sinks, &receiver, &lost))?;
+        let (sender, thread) = (Mutex::new(Some(sender)), Mutex::new(Some(thread)));
+        Ok(Self { queue: Some(Arc::new(Queue { sender, dropped, thread })) })
     }
 
     /// Hands records over, without waiting.
@@ -77,7 +75,7 @@ impl AuditSinks {
         }
     }
 
-    /// How many records found no place.
+    /// How many records found no place, or made a sink panic.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.queue.as_ref().map_or(0, |queue| queue.dropped.load(Ordering::Relaxed))
@@ -90,15 +88,20 @@ impl AuditSinks {
         drop(mem::take(&mut *queue.sender.lock().unwrap_or_else(PoisonError::into_inner)));
         let thread = mem::take(&mut *queue.thread.lock().unwrap_or_else(PoisonError::into_inner));
         if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("a sink of the audit log panicked");
+            tracing::error!("the sinks of the audit log ended before their time");
         }
     }
 }
 
-fn feed(mut sinks: Vec<Box<dyn AuditSink>>, records: &Receiver<AuditRecord>) {
+fn feed(mut sinks: Vec<Box<dyn AuditSink>>, records: &Receiver<AuditRecord>, dropped: &AtomicU64) {
     for record in records {
         for sink in &mut sinks {
-            sink.record(&record);
+            // What one can't take is no reason to tell the others nothing.
+            let told = catch_unwind(AssertUnwindSafe(|| sink.record(&record)));
+            if told.is_err() {
+                dropped.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(sequence = record.sequence, "a sink of the audit log panicked");
+            }
         }
     }
 }

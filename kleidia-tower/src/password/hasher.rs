@@ -309,7 +309,7 @@ mod tests {
     #[tokio::test]
     async fn hanging_up_frees_nothing_before_the_thread_is_done() {
         let hasher = hasher(1);
-        let (begin, begun) = oneshot::channel();
+        let (begin, started) = oneshot::channel();
         let (finish, finished) = channel();
         let job = move |_: &mut Vec<Block>| {
             begin.send(()).unwrap();
@@ -317,7 +317,7 @@ mod tests {
         };
         let mut run = Box::pin(hasher.permit().await.unwrap().run(job));
         assert!(poll_immediate(&mut run).await.is_none());
-        begun.await.unwrap();
+        started.await.unwrap();
         drop(run);
         let mut next = pin!(hasher.permit());
         assert!(poll_immediate(&mut next).await.is_none());

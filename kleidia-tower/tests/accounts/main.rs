@@ -1,17 +1,23 @@
 //! Accounts over the store in memory, with real hashes at low cost.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+mod administration;
+mod cleanup;
+mod evaluations;
+mod hanging_up;
 mod lockout;
 mod passwords;
 mod refresh;
+mod sessions;
+mod sinks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{Account, AccountSettings, Accounts, LogIn, LoggedIn};
-use kleidia_tower::audit::{AuditQuery, EventKind};
+use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::store::MemoryStore;
@@ -19,11 +25,13 @@ use kleidia_tower::{Origin, Rejection, UnixTime};
 use secrecy::{ExposeSecret as _, SecretString};
 
 const NOW: UnixTime = 1_795_370_580;
+const PERMITS: usize = 2;
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A service with one user, alice, and a clock that the test holds.
 struct Service {
     accounts: Accounts,
+    hasher: PasswordHasher,
     clock: Arc<AtomicI64>,
     alice: Arc<Account>,
 }
@@ -35,17 +43,18 @@ impl Service {
 
     async fn with_settings(settings: AccountSettings) -> Self {
         let parameters = Argon2Parameters::new(7 * 1024, 1, 1).unwrap();
-        let hasher = PasswordHasher::new(parameters, 2, 2000).unwrap();
+        let hasher = PasswordHasher::new(parameters, PERMITS, 2000).unwrap();
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let clock = Arc::new(AtomicI64::new(NOW));
         let told = Arc::clone(&clock);
-        let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher)
-            .with_settings(settings)
-            .with_clock(move || Some(told.load(Ordering::Relaxed)));
+        let accounts =
+            Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher.clone())
+                .with_settings(settings)
+                .with_clock(move || Some(told.load(Ordering::Relaxed)));
         let roles = [RoleName::user()].into();
         let alice = accounts.create_user(None, "alice", PASSWORD.into(), roles, at("192.0.2.1"));
         let alice = alice.await.unwrap();
-        Self { accounts, clock, alice }
+        Self { accounts, hasher, clock, alice }
     }
 
     fn pass(&self, seconds: UnixTime) {
@@ -72,8 +81,13 @@ impl Service {
     }
 
     async fn count(&self, kind: EventKind) -> usize {
-        let query = AuditQuery { kind: Some(kind), limit: usize::MAX, ..AuditQuery::default() };
-        self.accounts.audit(&query).await.unwrap().len()
+        self.records(Some(kind)).await.len()
+    }
+
+    /// The records of a kind, or all of them, the newest first.
+    async fn records(&self, kind: Option<EventKind>) -> Vec<AuditRecord> {
+        let query = AuditQuery { kind, limit: usize::MAX, ..AuditQuery::default() };
+        self.accounts.audit(&query).await.unwrap()
     }
 }
 

@@ -1,0 +1,186 @@
+//! What admins do, and what is recorded of it.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use kleidia_tower::account::{Account, AccountUpdate};
+use kleidia_tower::audit::{AuditQuery, EventKind, Outcome};
+use kleidia_tower::password::{BreachedPasswordError, BreachedPasswords, PasswordFault};
+use kleidia_tower::rbac::RoleName;
+use kleidia_tower::session::JwtSessionLayer;
+use kleidia_tower::{Origin, Principal, Rejection};
+use secrecy::{ExposeSecret as _, SecretString};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use super::{PASSWORD, Service, at, code};
+
+impl Service {
+    /// The principal of an admin, as the layer tells it.
+    async fn admin(&self) -> Principal {
+        let roles = [RoleName::admin()].into();
+        let created = self.accounts.create_user(None, "root", PASSWORD.into(), roles, at(""));
+        created.await.unwrap();
+        let token = self.log_in("root", PASSWORD, "192.0.2.200").await.unwrap().access_token;
+        let found = Arc::new(Mutex::new(None));
+        let inner = service_fn(|request: Request<()>| {
+            *found.lock().unwrap() = request.extensions().get::<Principal>().cloned();
+            async { Ok::<_, Infallible>(Response::new(())) }
+        });
+        let layer = JwtSessionLayer::new(self.accounts.authenticator());
+        let authorization = format!("Bearer {}", token.expose_secret());
+        let request = Request::builder().header(AUTHORIZATION, authorization).body(()).unwrap();
+        layer.layer(inner).oneshot(request).await.unwrap();
+        found.lock().unwrap().take().unwrap()
+    }
+
+    async fn create(&self, name: &str, password: &str) -> Result<Arc<Account>, Rejection> {
+        let roles = [RoleName::user()].into();
+        self.accounts.create_user(None, name, password.into(), roles, Origin::default()).await
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_created_once_with_passwords_that_are_taken() {
+    let service = Service::new().await;
+    assert_eq!(code(service.create("bob", PASSWORD).await), "ok");
+    for variant in ["bob", "BOB", "\u{ff42}ob"] {
+        assert_eq!(code(service.create(variant, PASSWORD).await), "name_taken", "{variant}");
+    }
+    for name in ["", "b\u{200b}ob", "b\nob"] {
+        assert_eq!(code(service.create(name, PASSWORD).await), "malformed_request", "{name:?}");
+    }
+    assert_eq!(code(service.create("carol", "short").await), "password_rejected");
+    assert_eq!(code(service.log_in("Bob", PASSWORD, "192.0.2.3").await), "ok");
+    let created = service.records(Some(EventKind::UserCreated)).await;
+    let names = created.iter().map(|record| record.user.as_ref().unwrap().name.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["bob", "alice"]);
+}
+
+/// Knows one password, and of others that nothing can be found out.
+struct Breached;
+
+#[async_trait]
+impl BreachedPasswords for Breached {
+    async fn contains(&self, password: &SecretString) -> Result<bool, BreachedPasswordError> {
+        match password.expose_secret() {
+            "letmein letmein" => Ok(true),
+            PASSWORD => Ok(false),
+            _ => Err(BreachedPasswordError::new("the list can't be read")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_can_not_be_checked_is_not_taken() {
+    let mut service = Service::new().await;
+    service.accounts = service.accounts.clone().with_breached_passwords(Breached);
+    let refused = service.create("bob", "letmein letmein").await;
+    let Err(Rejection::PasswordRejected(faults)) = refused else { panic!("taken") };
+    assert_eq!(faults, [PasswordFault::Breached]);
+    assert_eq!(code(service.create("bob", "nobody knows of this").await), "unavailable");
+    assert_eq!(code(service.create("bob", PASSWORD).await), "ok");
+}
+
+#[tokio::test]
+async fn changes_by_admins_name_them() {
+    let service = Service::new().await;
+    let (admin, alice) = (service.admin().await, service.alice().await);
+    let auditor: RoleName = "auditor".parse().unwrap();
+    let roles = BTreeSet::from([RoleName::user(), auditor]);
+    let update = AccountUpdate { is_disabled: Some(true), roles: Some(roles.clone()) };
+    let id = service.alice.id;
+    let updated = service.accounts.update_user(&admin, id, update.clone(), at("")).await.unwrap();
+    assert_eq!((updated.is_disabled, &updated.roles), (true, &roles));
+    assert_eq!(service.answer(&alice.access_token).await, "account_disabled");
+    // The same once more changes nothing, and is not recorded.
+    service.accounts.update_user(&admin, id, update, at("")).await.unwrap();
+    for (kind, reason) in [
+        (EventKind::UserDisabled, None),
+        (EventKind::RoleChanged, Some("user -> auditor,user")),
+        (EventKind::SessionEnded, Some("disabled")),
+    ] {
+        let records = service.records(Some(kind)).await;
+        let [record] = &records[..] else { panic!("{kind}: {}", records.len()) };
+        assert_eq!(record.actor.as_ref(), Some(&admin.party()), "{kind}");
+        assert_eq!(record.user.as_ref().unwrap().id, Some(id), "{kind}");
+        assert_eq!(record.reason.as_deref(), reason, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn an_admin_lifts_locks() {
+    let service = Service::new().await;
+    let admin = service.admin().await;
+    for _ in 0..5 {
+        let wrong = service.log_in("alice", "wrong", "192.0.2.9").await;
+        assert_eq!(code(wrong), "invalid_credentials");
+    }
+    let locked = service.log_in("alice", PASSWORD, "192.0.2.9").await;
+    assert_eq!(code(locked), "invalid_credentials");
+    service.accounts.unlock(&admin, service.alice.id, at("")).await.unwrap();
+    assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.9").await), "ok");
+    let unlocked = service.records(Some(EventKind::LoginUnlocked)).await;
+    assert_eq!(unlocked[0].actor.as_ref(), Some(&admin.party()));
+}
+
+#[tokio::test]
+async fn an_admin_ends_all_sessions_of_a_user() {
+    let service = Service::new().await;
+    let (admin, id) = (service.admin().await, service.alice.id);
+    let alice = [service.alice().await, service.alice().await];
+    service.accounts.end_sessions_of(&admin, id, at("")).await.unwrap();
+    for tokens in alice {
+        assert_eq!(service.answer(&tokens.access_token).await, "session_expired");
+        assert_eq!(code(service.refresh(&tokens.refresh_token).await), "refresh_invalid");
+    }
+    let ended = service.records(Some(EventKind::SessionEnded)).await;
+    assert_eq!(ended.len(), 2);
+    assert!(ended.iter().all(|record| record.reason.as_deref() == Some("revoked-by-admin")));
+    assert_eq!(service.count(EventKind::Logout).await, 0);
+    assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "ok");
+}
+
+#[tokio::test]
+async fn who_does_not_exist_is_not_found() {
+    let service = Service::new().await;
+    let (accounts, admin) = (&service.accounts, service.admin().await);
+    let update = AccountUpdate { is_disabled: Some(true), roles: None };
+    assert_eq!(code(accounts.update_user(&admin, 99, update, at("")).await), "not_found");
+    assert_eq!(code(accounts.unlock(&admin, 99, at("")).await), "not_found");
+    assert_eq!(code(accounts.end_sessions_of(&admin, 99, at("")).await), "not_found");
+    assert!(accounts.user(99).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn users_and_the_audit_log_are_read_in_pages() {
+    let service = Service::new().await;
+    for index in 0..5 {
+        service.create(&format!("user-{index}"), PASSWORD).await.unwrap();
+    }
+    let (mut after, mut names) = (None, Vec::new());
+    loop {
+        let page = service.accounts.users(after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        names.extend(page.iter().map(|account| account.name.to_string()));
+    }
+    assert_eq!(names, ["alice", "user-0", "user-1", "user-2", "user-3", "user-4"]);
+
+    assert_eq!(code(service.log_in("alice", "wrong", "").await), "invalid_credentials");
+    let query = AuditQuery {
+        user: Some("alice".to_owned()),
+        outcome: Some(Outcome::Failure),
+        limit: 10,
+        ..AuditQuery::default()
+    };
+    let [record] = &service.accounts.audit(&query).await.unwrap()[..] else { panic!("one") };
+    assert_eq!(record.kind, EventKind::LoginFailure);
+    let before = AuditQuery { before: Some(record.sequence), limit: 2, ..AuditQuery::default() };
+    let earlier = service.accounts.audit(&before).await.unwrap();
+    let sequences = earlier.iter().map(|earlier| earlier.sequence).collect::<Vec<_>>();
+    assert_eq!(sequences, [record.sequence - 1, record.sequence - 2]);
+}

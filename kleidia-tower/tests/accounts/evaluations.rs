@@ -1,0 +1,66 @@
+//! How much is evaluated: as much for who is unknown, locked or mistaken, and renewed if outdated.
+
+use std::sync::Arc;
+
+use kleidia_tower::access_token::{KeyRing, SigningKey};
+use kleidia_tower::account::{AccountKey, Accounts, LogIn};
+use kleidia_tower::audit::EventKind;
+use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+
+use super::{NOW, PASSWORD, Service, at, code};
+
+#[tokio::test]
+async fn every_attempt_costs_one_evaluation() {
+    let service = Service::new().await;
+    for (name, password, expected) in [
+        ("alice", PASSWORD, "ok"),
+        ("alice", "wrong", "invalid_credentials"),
+        ("nobody", "wrong", "invalid_credentials"),
+        ("no name\u{200b}", "wrong", "invalid_credentials"),
+        ("", "wrong", "invalid_credentials"),
+    ] {
+        let before = service.hasher.evaluations();
+        assert_eq!(code(service.log_in(name, password, "192.0.2.1").await), expected, "{name:?}");
+        assert_eq!(service.hasher.evaluations(), before + 1, "{name:?}");
+    }
+    for name in ["alice", "nobody"] {
+        for _ in 0..7 {
+            let before = service.hasher.evaluations();
+            let wrong = service.log_in(name, "wrong", "192.0.2.2").await;
+            assert_eq!(code(wrong), "invalid_credentials");
+            assert_eq!(service.hasher.evaluations(), before + 1, "{name}");
+        }
+    }
+    // 5 wrong, and 2 refused, for each.
+    assert_eq!(service.count(EventKind::LoginLocked).await, 2 * (1 + 2));
+}
+
+#[tokio::test]
+async fn an_outdated_hash_is_renewed_by_who_logs_in() {
+    let service = Service::new().await;
+    let parameters = Argon2Parameters::new(8 * 1024, 2, 1).unwrap();
+    let hasher = PasswordHasher::new(parameters, 1, 8).unwrap();
+    let store = Arc::clone(service.accounts.store());
+    let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
+    let dearer = Accounts::new(store, Arc::new(keys), hasher).with_clock(|| Some(NOW));
+    let log_in = async |password: &str| {
+        let (user_name, password) = ("alice".to_owned(), password.into());
+        dearer.log_in(LogIn { user_name, password, origin: at("192.0.2.1") }).await
+    };
+    let stored = async || {
+        let key = AccountKey::Id(service.alice.id);
+        let (account, stored) = dearer.store().account_with_password(key).await.unwrap().unwrap();
+        assert_eq!(account.password_changed_at, NOW);
+        assert!(stored.earlier.is_empty());
+        stored.current
+    };
+    let before = stored().await;
+    assert_eq!(code(log_in("wrong").await), "invalid_credentials");
+    assert_eq!(stored().await, before);
+    assert_eq!(code(log_in(PASSWORD).await), "ok");
+    let renewed = stored().await;
+    assert!(renewed.as_str().starts_with("$argon2id$v=19$m=8192,t=2,p=1$"));
+    assert_eq!(code(log_in(PASSWORD).await), "ok");
+    assert_eq!(stored().await, renewed);
+    assert_eq!(service.count(EventKind::PasswordChanged).await, 0);
+}

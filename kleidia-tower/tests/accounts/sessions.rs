@@ -1,0 +1,135 @@
+//! Sessions: how long they last, who sees and ends them, and what each login starts anew.
+
+use kleidia_tower::Origin;
+use kleidia_tower::account::AccountSettings;
+use kleidia_tower::agent::AgentKey;
+use kleidia_tower::audit::EventKind;
+use kleidia_tower::session::SessionKey;
+
+use super::{NOW, PASSWORD, Service, code};
+
+#[tokio::test]
+async fn an_access_token_ends_with_its_session_at_the_latest() {
+    let settings =
+        AccountSettings { access_ttl: 1800, session_ttl: 600, ..AccountSettings::default() };
+    let service = Service::with_settings(settings).await;
+    let alice = service.alice().await;
+    assert_eq!((alice.expires_in, alice.refresh_expires_in), (600, 7 * 24 * 3600));
+    service.pass(599);
+    assert_eq!(service.answer(&alice.access_token).await, "ok");
+    service.pass(1);
+    assert_eq!(service.answer(&alice.access_token).await, "token_expired");
+}
+
+#[tokio::test]
+async fn a_token_outlives_no_session_that_has_lapsed() {
+    let service = Service::new().await;
+    let alice = service.alice().await;
+    service.pass(1000);
+    let renewed = service.refresh(&alice.refresh_token).await.unwrap();
+    assert_eq!(renewed.session.session.id, alice.session.session.id);
+    assert_eq!(renewed.session.session.expires_at, NOW + 1000 + 3600);
+    service.pass(1799);
+    assert_eq!(service.answer(&renewed.access_token).await, "ok");
+    service.pass(1);
+    assert_eq!(service.answer(&renewed.access_token).await, "token_expired");
+}
+
+#[tokio::test]
+async fn people_see_and_end_their_own_sessions_alone() {
+    let service = Service::new().await;
+    let bob =
+        service.accounts.create_user(None, "bob", PASSWORD.into(), [].into(), Origin::default());
+    bob.await.unwrap();
+    let bob = service.log_in("bob", PASSWORD, "192.0.2.3").await.unwrap();
+    let (first, second) = (service.alice().await, service.alice().await);
+    let seen = service.accounts.sessions(service.alice.id).await.unwrap();
+    let (one, two) = (first.session.session.id, second.session.session.id);
+    assert_eq!(seen.iter().map(|session| session.id).collect::<Vec<_>>(), [two, one]);
+
+    let end =
+        async |view, id| code(service.accounts.end_session(view, id, Origin::default()).await);
+    assert_eq!(end(&bob.session, one).await, "not_found");
+    assert_eq!(end(&first.session, bob.session.session.id).await, "not_found");
+    assert_eq!(end(&first.session, 99).await, "not_found");
+    assert_eq!(service.answer(&first.access_token).await, "ok");
+    assert_eq!(end(&second.session, one).await, "ok");
+    assert_eq!(end(&second.session, one).await, "not_found");
+    assert_eq!(service.answer(&first.access_token).await, "session_expired");
+    assert_eq!(code(service.refresh(&first.refresh_token).await), "refresh_invalid");
+    assert_eq!(service.answer(&second.access_token).await, "ok");
+    assert_eq!(service.answer(&bob.access_token).await, "ok");
+    let ended = service.records(Some(EventKind::SessionEnded)).await;
+    assert_eq!(ended[0].reason.as_deref(), Some("revoked"));
+}
+
+#[tokio::test]
+async fn log_out_everywhere_is_everywhere() {
+    let service = Service::new().await;
+    let alice = [service.alice().await, service.alice().await, service.alice().await];
+    let everywhere = service.accounts.log_out_everywhere(&alice[0].session, Origin::default());
+    everywhere.await.unwrap();
+    for tokens in &alice {
+        assert_eq!(service.answer(&tokens.access_token).await, "session_expired");
+        assert_eq!(code(service.refresh(&tokens.refresh_token).await), "refresh_invalid");
+    }
+    assert!(service.accounts.sessions(service.alice.id).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn lapsed_sessions_are_signed_out_everywhere_too() {
+    let service = Service::new().await;
+    let lapsed = service.alice().await;
+    service.pass(3600);
+    let alice = service.alice().await;
+    let everywhere = service.accounts.log_out_everywhere(&alice.session, Origin::default());
+    everywhere.await.unwrap();
+    assert_eq!(code(service.refresh(&lapsed.refresh_token).await), "refresh_invalid");
+}
+
+#[tokio::test]
+async fn an_agent_is_bound_by_the_owner_of_a_session_alone() {
+    let service = Service::new().await;
+    let bob =
+        service.accounts.create_user(None, "bob", PASSWORD.into(), [].into(), Origin::default());
+    bob.await.unwrap();
+    let bob = service.log_in("bob", PASSWORD, "192.0.2.3").await.unwrap();
+    let alice = service.alice().await;
+    let id = alice.session.session.id;
+    let register = async |view, key: &AgentKey| {
+        let key = key.public_key();
+        code(service.accounts.register_agent(view, id, key, Origin::default()).await)
+    };
+    let key = async || {
+        let found = service.accounts.store().session(SessionKey::Id(id)).await.unwrap();
+        found.unwrap().session.agent_key.clone()
+    };
+    let agents = [AgentKey::generate().await.unwrap(), AgentKey::generate().await.unwrap()];
+    assert_eq!(register(&bob.session, &agents[0]).await, "not_found");
+    assert_eq!(key().await, None);
+    // The second one follows when the agent was started again.
+    for agent in &agents {
+        assert_eq!(register(&alice.session, agent).await, "ok");
+        assert_eq!(key().await, Some(agent.public_key().to_pem()));
+    }
+    service.accounts.log_out(&alice.session, Origin::default()).await.unwrap();
+    assert_eq!(key().await, None);
+    assert_eq!(register(&alice.session, &agents[0]).await, "not_found");
+    assert_eq!(service.count(EventKind::AgentRegistered).await, 2);
+}
+
+#[tokio::test]
+async fn that_a_session_is_in_use_is_noted_once_a_minute() {
+    let service = Service::new().await;
+    let alice = service.alice().await;
+    let seen = async || {
+        let id = alice.session.session.id;
+        let found = service.accounts.store().session(SessionKey::Id(id)).await.unwrap();
+        found.unwrap().session.last_seen_at - NOW
+    };
+    for (seconds, expected) in [(59, 0), (1, 60), (59, 60), (2, 121)] {
+        service.pass(seconds);
+        assert_eq!(service.answer(&alice.access_token).await, "ok");
+        assert_eq!(seen().await, expected);
+    }
+}

@@ -1,0 +1,101 @@
+//! Sinks of the audit log: told of everything, waited for by nobody.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use kleidia_tower::audit::{AuditRecord, AuditSink, AuditSinks, TracingSink};
+
+use super::{PASSWORD, Service, code};
+
+/// Passes records on, each after it was let.
+struct Slow {
+    lets: Option<Receiver<()>>,
+    records: Sender<AuditRecord>,
+}
+
+impl AuditSink for Slow {
+    fn record(&mut self, record: &AuditRecord) {
+        if let Some(lets) = &self.lets {
+            lets.recv().unwrap();
+        }
+        self.records.send(record.clone()).unwrap();
+    }
+}
+
+struct Broken;
+
+impl AuditSink for Broken {
+    fn record(&mut self, _: &AuditRecord) {
+        panic!("no more ink");
+    }
+}
+
+async fn with_sinks(sinks: &AuditSinks) -> Service {
+    let mut service = Service::new().await;
+    service.accounts = service.accounts.clone().with_audit_sinks(sinks.clone());
+    service
+}
+
+#[tokio::test]
+async fn sinks_are_told_of_every_record_in_order() {
+    let (records, told) = channel();
+    let sinks: [Box<dyn AuditSink>; 2] =
+        [Box::new(TracingSink), Box::new(Slow { lets: None, records })];
+    let sinks = AuditSinks::new(sinks.into(), AuditSinks::DEFAULT_QUEUE).unwrap();
+    let service = with_sinks(&sinks).await;
+    let before = service.records(None).await.len();
+    let alice = service.alice().await;
+    let renewed = service.refresh(&alice.refresh_token).await.unwrap();
+    for name in ["alice", "nobody", "not\u{200b}a name"] {
+        for _ in 0..6 {
+            let refused = service.log_in(name, "wrong", "192.0.2.7").await;
+            assert_eq!(code(refused), "invalid_credentials");
+        }
+    }
+    let (current, new) = (PASSWORD.into(), "a password that is new".into());
+    let changed = service.accounts.change_password(&renewed.session, current, new, super::at(""));
+    changed.await.unwrap();
+    service.accounts.log_out(&renewed.session, super::at("")).await.unwrap();
+    sinks.close();
+    let mut stored = service.records(None).await;
+    stored.reverse();
+    assert_eq!(told.iter().collect::<Vec<_>>(), stored[before..]);
+    assert_eq!(sinks.dropped(), 0);
+}
+
+#[tokio::test]
+async fn what_finds_no_place_is_counted_and_nobody_waits() {
+    let ((records, told), (let_one, lets)) = (channel(), channel());
+    let slow = Slow { lets: Some(lets), records };
+    let sinks = AuditSinks::new(vec![Box::new(slow)], 4).unwrap();
+    let service = with_sinks(&sinks).await;
+    // The sink takes none of these 20 records before they are all in the store.
+    for _ in 0..10 {
+        service.alice().await;
+    }
+    let dropped = usize::try_from(sinks.dropped()).unwrap();
+    // 4 wait, and one may be with the sink.
+    assert!((15..=16).contains(&dropped), "{dropped}");
+    for _ in 0..20 {
+        let_one.send(()).unwrap();
+    }
+    sinks.close();
+    assert_eq!(told.iter().count() + dropped, 20);
+    assert_eq!(service.records(None).await.len(), 1 + 20);
+}
+
+#[tokio::test]
+async fn a_sink_that_breaks_breaks_nothing_else() {
+    let (records, told) = channel();
+    let sinks: [Box<dyn AuditSink>; 2] = [Box::new(Broken), Box::new(Slow { lets: None, records })];
+    let sinks = AuditSinks::new(sinks.into(), AuditSinks::DEFAULT_QUEUE).unwrap();
+    let service = with_sinks(&sinks).await;
+    for _ in 0..10 {
+        service.alice().await;
+    }
+    sinks.close();
+    assert_eq!(told.iter().count(), 20);
+    assert_eq!(sinks.dropped(), 20);
+    // Nothing is taken any more, and that is counted as well.
+    service.alice().await;
+    assert_eq!(sinks.dropped(), 22);
+}
