@@ -103,7 +103,7 @@ pub(crate) async fn end(
     }
     let mut events = Events::of(&account, change);
     if reason == EndReason::Logout {
-        for session in &sessions {
+        for session in sessions.iter().filter(|session| session.is_active(change.at)) {
             events.of_session(EventKind::Logout, session.id, None);
         }
     }
