@@ -135,7 +135,7 @@ pub(super) async fn a_lapsed_session_is_not_refreshed_after_its_end(scene: &Scen
     scene.login_at(&alice, 20, 30).await;
     scene.refreshes(&alice, 20, 21, 31).await;
     let all = Ending::All { user: alice.id };
-    scene.ends(&alice, all, EndReason::Revoked, &[], &at(2 * SESSION)).await;
+    scene.ends(&alice, all, EndReason::Logout, &[], &at(2 * SESSION)).await;
     for token in [10, 20, 21] {
         scene.is_invalid(&alice, token, 2 * SESSION).await;
     }

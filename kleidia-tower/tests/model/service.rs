@@ -1,0 +1,140 @@
+//! The service that is judged: accounts over a store, with a clock and keys that the model holds.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, RwLock};
+
+use async_trait::async_trait;
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use fastrand::Rng;
+use kleidia_tower::access_token::{Claims, KeyError, KeyProvider, KeyRing, SigningKey, issue};
+use kleidia_tower::account::{AccountSettings, Accounts, PasswordHash};
+use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+use kleidia_tower::session::{SessionAuthenticator, SessionView};
+use kleidia_tower::store::Store;
+use kleidia_tower::{Origin, TokenDigest, UserAgent};
+use secrecy::ExposeSecret as _;
+
+use crate::oracle::{ACCESS, REFRESH, SESSION};
+
+/// How many keys verify.
+const KEYS: usize = 3;
+
+pub(crate) struct Service {
+    pub(crate) store: Arc<dyn Store>,
+    /// With a grace of 10 seconds.
+    pub(crate) accounts: Accounts,
+    /// Over the same store, without any grace.
+    pub(crate) strict: Accounts,
+    pub(crate) authenticator: SessionAuthenticator,
+    clock: Arc<AtomicI64>,
+    keys: Arc<Keys>,
+}
+
+/// A token of the store's, made by hand: 32 octets, whose text is Base64url without padding.
+pub(crate) struct OpaqueToken {
+    pub(crate) text: String,
+    pub(crate) digest: TokenDigest,
+}
+
+#[derive(Default)]
+struct Keys(RwLock<Vec<SigningKey>>);
+
+#[async_trait]
+impl KeyProvider for Keys {
+    async fn keys(&self) -> Result<KeyRing, KeyError> {
+        let keys = self.0.read().unwrap().clone();
+        KeyRing::new(keys).map_err(KeyError::new)
+    }
+}
+
+impl Service {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        let (clock, keys) = (Arc::new(AtomicI64::new(0)), Arc::new(Keys::default()));
+        let parameters = Argon2Parameters::new(7 * 1024, 1, 1).unwrap();
+        let hasher = PasswordHasher::new(parameters, 1, 1).unwrap();
+        let accounts = |refresh_grace| {
+            let (access_ttl, refresh_ttl, session_ttl) = (ACCESS, REFRESH, SESSION);
+            let settings = AccountSettings {
+                access_ttl,
+                refresh_ttl,
+                session_ttl,
+                refresh_grace,
+                ..AccountSettings::default()
+            };
+            let (provider, clock): (Arc<dyn KeyProvider>, _) = (keys.clone(), clock.clone());
+            Accounts::new(Arc::clone(&store), provider, hasher.clone())
+                .with_settings(settings)
+                .with_clock(move || Some(clock.load(Ordering::Relaxed)))
+        };
+        let (strict, accounts) = (accounts(0), accounts(10));
+        let authenticator = accounts.authenticator();
+        let service = Self { store, accounts, strict, authenticator, clock, keys };
+        service.rotate_keys();
+        service
+    }
+
+    pub(crate) fn set_clock(&self, now: i64) {
+        self.clock.store(now, Ordering::Relaxed);
+    }
+
+    /// A new key signs, and the oldest verifies no longer.
+    pub(crate) fn rotate_keys(&self) {
+        let mut keys = self.keys.0.write().unwrap();
+        keys.insert(0, SigningKey::generate().unwrap());
+        keys.truncate(KEYS);
+    }
+
+    pub(crate) fn signing_key(&self) -> String {
+        self.keys.0.read().unwrap()[0].id().to_owned()
+    }
+
+    pub(crate) fn verifies(&self, key: &str) -> bool {
+        self.keys.0.read().unwrap().iter().any(|kept| kept.id() == key)
+    }
+
+    /// Signs what a login is answered with.
+    pub(crate) async fn signed(&self, view: &SessionView, now: i64, exp: i64) -> String {
+        let claims = Claims {
+            user_id: view.account.id,
+            username: view.account.name.to_string(),
+            is_admin: view.account.is_admin(),
+            session_id: view.session.id,
+            exp,
+            iat: now,
+            iss: Claims::ISSUER.to_owned(),
+            sub: view.account.id.to_string(),
+            jti: format!("{}-{now}", view.session.id),
+        };
+        let issued = issue(&self.keys.keys().await.unwrap(), claims).unwrap();
+        issued.token.expose_secret().to_owned()
+    }
+}
+
+impl OpaqueToken {
+    pub(crate) fn generate(random: &mut Rng) -> Self {
+        let mut octets = [0; 32];
+        random.fill(&mut octets);
+        let text = BASE64_URL_SAFE_NO_PAD.encode(octets);
+        Self { digest: digest_of(&text), text }
+    }
+}
+
+/// The digest of the octets that a text stands for.
+pub(crate) fn digest_of(text: &str) -> TokenDigest {
+    let octets = BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
+    let digest = digest::digest(&digest::SHA256, &octets);
+    TokenDigest(digest.as_ref().try_into().unwrap())
+}
+
+/// From where things are done, by number.
+pub(crate) fn origin(number: usize) -> Origin {
+    let address = ["192.0.2.1", "198.51.100.7", "2001:db8::1", "none"][number].parse().ok();
+    let user_agent = (number < 3).then(|| UserAgent::new(&format!("Agent/{number}")));
+    Origin { address, user_agent }
+}
+
+pub(crate) fn hash(user: usize, password: u32) -> PasswordHash {
+    PasswordHash::new(format!("$argon2id${user}${password}"))
+}
