@@ -28,7 +28,7 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, F, B, G> where G: Guard {
-        Waiting { finding: Finding<G>, next: Option<Next<S, B, G>> },
+        Waiting { finding: Finding<G>, next: Option<Box<Next<S, B, G>>> },
         Called { #[pin] future: F, headers: Option<Box<HeaderMap>> },
         Refused { response: Option<Box<Response<Bytes>>> },
     }
@@ -52,13 +52,14 @@ impl<S: Service<Request<B>>, B, G: Guard> ResponseFuture<S, B, G> {
         Self { state: State::Refused { response: Some(response) } }
     }
 
-    pub(crate) const fn waiting(
+    pub(crate) fn waiting(
         guard: Arc<G>,
         finding: Finding<G>,
         service: S,
         request: Request<B>,
     ) -> Self {
-        let next = Some(Next { guard, service, request });
+        // In a box, so that the futures of those that wait for nothing are small.
+        let next = Some(Box::new(Next { guard, service, request }));
         Self { state: State::Waiting { finding, next } }
     }
 }
@@ -82,7 +83,7 @@ where
                 StateProjection::Called { future, headers } => {
                     let mut response = ready!(future.poll(context))?;
                     if let Some(headers) = headers.take() {
-                        response.headers_mut().extend(*headers);
+                        append(response.headers_mut(), &headers);
                     }
                     return Poll::Ready(Ok(response.map(Either::Left)));
                 }
@@ -106,5 +107,12 @@ impl<S: Service<Request<B>>, B, G: Guard> Next<S, B, G> {
                 State::Refused { response: Some(response) }
             }
         }
+    }
+}
+
+/// Layers inside may have said something of the same name, which holds too.
+fn append(to: &mut HeaderMap, headers: &HeaderMap) {
+    for (name, value) in headers {
+        to.append(name, value.clone());
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::header::USER_AGENT;
 use http::{Extensions, HeaderMap};
 
-use crate::rate_limit::{ClientAddress, PeerAddress};
+use crate::rate_limit::ClientAddress;
 
 /// Where a request comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,12 +26,11 @@ impl Origin {
     /// connection; and what the client says of itself.
     #[must_use]
     pub fn of(extensions: &Extensions, headers: &HeaderMap) -> Self {
-        let found = extensions.get::<ClientAddress>().copied();
-        let peer = || PeerAddress::of(extensions).map(ClientAddress::new);
+        let address = ClientAddress::of(extensions);
         let user_agent = headers
             .get(USER_AGENT)
             .map(|value| UserAgent::new(&String::from_utf8_lossy(value.as_bytes())));
-        Self { address: found.or_else(peer).map(ClientAddress::ip), user_agent }
+        Self { address: address.map(ClientAddress::ip), user_agent }
     }
 }
 

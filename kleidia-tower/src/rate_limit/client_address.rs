@@ -5,8 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::Extensions;
 
-/// The address of the client, as the layers of this crate found it; it is in the extensions of the
-/// requests that they let pass, so that limits, sessions and audit go by the same one.
+/// The address of the client: limits, sessions and audit [go by](Self::of) the same one.
+///
+/// Where proxies are trusted, [`RateLimitLayer`](super::RateLimitLayer) puts it into the extensions
+/// of requests. One that is there already, it takes as it is.
 ///
 /// ```
 /// use kleidia_tower::rate_limit::ClientAddress;
@@ -26,12 +28,20 @@ pub struct ClientAddress(IpAddr);
 pub struct PeerAddress(pub SocketAddr);
 
 impl ClientAddress {
-    /// The address, as your own layer found it; what is there already is not looked for again.
+    /// The address, as your own layer found it.
     ///
     /// An IPv4 address that is mapped into IPv6 is the IPv4 address (RFC 4291, 2.5.5.2).
     #[must_use]
     pub const fn new(address: IpAddr) -> Self {
         Self(address.to_canonical())
+    }
+
+    /// What an outer layer put into a request's extensions, or else the other end of the connection;
+    /// `None` if the server does not tell it.
+    #[must_use]
+    pub fn of(extensions: &Extensions) -> Option<Self> {
+        let found = extensions.get().copied();
+        found.or_else(|| PeerAddress::of(extensions).map(Self::new))
     }
 
     /// The address.

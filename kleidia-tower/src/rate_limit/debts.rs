@@ -1,6 +1,6 @@
 //! What keys owe, in memory that is bounded.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How many keys share a place, and compete for it.
@@ -54,6 +54,16 @@ impl Debts {
         Fingerprint(self.secret.hash_one(key))
     }
 
+    /// Of the key that hashes so.
+    pub(crate) fn fingerprint_by<E>(
+        &self,
+        hash: impl FnOnce(&mut DefaultHasher) -> Result<(), E>,
+    ) -> Result<Fingerprint, E> {
+        let mut hasher = self.secret.build_hasher();
+        hash(&mut hasher)?;
+        Ok(Fingerprint(hasher.finish()))
+    }
+
     /// The key's slot, or the one that it would take.
     pub(crate) fn hold(&self, fingerprint: Fingerprint) -> Held<'_> {
         let set = lock(self.set(fingerprint));
@@ -91,7 +101,7 @@ impl Held<'_> {
     }
 
     /// Writes down when the key will owe nothing, in place of what was in the slot.
-    pub(crate) fn owe_until(mut self, paid_at: u64) {
+    pub(crate) fn owe_until(&mut self, paid_at: u64) {
         if let Some(slot) = self.set.get_mut(self.number) {
             *slot = Slot { fingerprint: self.fingerprint, paid_at };
         }

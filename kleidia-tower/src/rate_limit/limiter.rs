@@ -1,6 +1,6 @@
 //! One limit for any number of keys, in bounded memory.
 
-use std::hash::Hash;
+use std::hash::{DefaultHasher, Hash};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,13 +135,16 @@ impl RateLimiter {
     /// If the key has not enough budget, or the cost is more than the burst: then nothing is
     /// charged.
     pub fn check<K: Hash + ?Sized>(&self, key: &K, cost: u32) -> Result<Budget, RateLimitError> {
-        self.claim(self.fingerprint(key), cost).charge()
+        let mut claim = self.claim(self.debts.fingerprint(key), cost);
+        let debt = claim.charged.clone()?;
+        claim.charge();
+        Ok(Budget::new(&self.limit, debt))
     }
 
     /// Tells what a key has left, and charges nothing.
     #[must_use]
     pub fn peek<K: Hash + ?Sized>(&self, key: &K) -> Budget {
-        self.claim(self.fingerprint(key), 0).before()
+        self.claim(self.debts.fingerprint(key), 0).budget(false)
     }
 
     /// How many keys owe something, each of which takes a place; it looks at all places.
@@ -150,8 +153,12 @@ impl RateLimiter {
         self.debts.count(self.ticks.now())
     }
 
-    pub(crate) fn fingerprint<K: Hash + ?Sized>(&self, key: &K) -> Fingerprint {
-        self.debts.fingerprint(key)
+    /// Of the key that hashes so.
+    pub(crate) fn fingerprint_by<E>(
+        &self,
+        hash: impl FnOnce(&mut DefaultHasher) -> Result<(), E>,
+    ) -> Result<Fingerprint, E> {
+        self.debts.fingerprint_by(hash)
     }
 
     /// Decides, and charges nothing yet; the key's place stays locked meanwhile.
@@ -174,25 +181,39 @@ impl RateLimiter {
 }
 
 impl Claim<'_> {
-    /// Whether it can be charged.
-    pub(crate) const fn outcome(&self) -> Result<(), &RateLimitError> {
-        match &self.charged {
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
+    /// How long to wait until it can be charged; `None` if it can.
+    ///
+    /// What costs more than the burst never can. It waits for as long as a whole burst takes.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        match self.charged {
+            Ok(_) => None,
+            Err(RateLimitError::Exceeded { retry_after }) => Some(retry_after),
+            Err(RateLimitError::CostExceedsBurst { .. }) => {
+                Some(self.limiter.limit.replenished_in())
+            }
         }
     }
 
-    /// What there is before the charge.
-    pub(crate) fn before(&self) -> Budget {
-        Budget::new(&self.limiter.limit, self.debt)
+    /// What the key has left, before the charge or after it.
+    pub(crate) fn budget(&self, is_charged: bool) -> Budget {
+        let debt = match self.charged {
+            Ok(debt) if is_charged => debt,
+            _ => self.debt,
+        };
+        Budget::new(&self.limiter.limit, debt)
     }
 
     /// Charges the key, if it has enough.
-    pub(crate) fn charge(self) -> Result<Budget, RateLimitError> {
-        let debt = self.charged?;
-        if debt > 0 {
-            self.held.owe_until(self.now.saturating_add(debt));
+    pub(crate) fn charge(&mut self) {
+        match self.charged {
+            Ok(debt) if debt > self.debt => self.held.owe_until(self.now.saturating_add(debt)),
+            _ => {}
         }
-        Ok(Budget::new(&self.limiter.limit, debt))
+    }
+}
+
+impl From<Limit> for RateLimiter {
+    fn from(limit: Limit) -> Self {
+        Self::new(limit)
     }
 }

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use http::header::FORWARDED;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Request};
 use ipnet::IpNet;
 
-use super::ClientAddress;
 use super::forwarded::{forwarded, x_forwarded_for};
+use super::{ClientAddress, PeerAddress};
 
 /// The proxies that are believed, by their networks, and the header in which they tell who is in
 /// front of them.
@@ -74,6 +74,19 @@ impl TrustedProxies {
     /// The proxies in these networks are, and tell who is in front of them in this header.
     pub fn new(header: ForwardingHeader, networks: impl IntoIterator<Item = IpNet>) -> Self {
         Self(Some(Trust { header, networks: networks.into_iter().collect() }))
+    }
+
+    pub(super) const fn are_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// What an outer layer found, or what the server and the proxies tell.
+    pub(super) fn client_address_of<B>(&self, request: &Request<B>) -> Option<ClientAddress> {
+        let found = request.extensions().get().copied();
+        found.or_else(|| {
+            let peer = PeerAddress::of(request.extensions())?;
+            Some(self.client_address(peer, request.headers()))
+        })
     }
 
     /// The client's address, of the other end of the connection and a request's headers.

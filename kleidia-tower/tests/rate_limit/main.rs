@@ -9,6 +9,9 @@
 
 mod bounds;
 mod concurrency;
+mod fields;
+mod layer;
 mod model;
 mod proxies;
+mod servers;
 mod world;
