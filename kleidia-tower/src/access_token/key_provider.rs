@@ -9,7 +9,8 @@ use super::KeyRing;
 /// Tells which keys sign and verify now.
 ///
 /// It is asked whenever a token is signed or verified, so a rotation takes effect at once. A
-/// [`KeyRing`] is itself a provider, whose keys never change.
+/// [`KeyRing`] is itself a provider, whose keys never change; a [`KeyFile`](super::KeyFile) is read
+/// again when it changes.
 #[async_trait]
 pub trait KeyProvider: Send + Sync + 'static {
     /// The keys of now.

@@ -5,6 +5,7 @@ use std::{fmt, iter};
 
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret as _, SecretSlice};
+use zeroize::Zeroizing;
 
 use super::header;
 
@@ -25,8 +26,12 @@ pub struct SigningKey {
 
 /// The keys of one moment, cheap to clone.
 ///
-/// Keys rotate without logging anyone out: put a new one first, and drop the old ones once the
-/// tokens that they signed have lapsed.
+/// The first key signs, and all verify, so that keys rotate without logging anyone out:
+///
+/// 1. Add the new key behind the old one, and wait until every node has it, which is as long as
+///    their provider takes. A node that stands alone can do without this step.
+/// 2. Put the new key first: it signs from now on.
+/// 3. Drop the old key once the tokens that it signed have lapsed, 30 minutes by default.
 ///
 /// ```
 /// use kleidia_tower::access_token::{KeyRing, SigningKey};
@@ -88,7 +93,9 @@ impl SigningKey {
     /// # Errors
     /// [`KeyRingError::TooShort`] if the secret has fewer than 32 octets.
     pub fn new(id: impl Into<String>, secret: Vec<u8>) -> Result<Self, KeyRingError> {
-        let (id, secret) = (id.into(), SecretSlice::from(secret));
+        // A vector that shrinks to its length leaves a copy behind; this one is wiped.
+        let secret = Zeroizing::new(secret);
+        let (id, secret) = (id.into(), SecretSlice::from(secret.to_vec()));
         let (found, least) = (secret.expose_secret().len(), Self::LEAST_OCTETS);
         if found < least {
             return Err(KeyRingError::TooShort { id, found, least });
@@ -137,6 +144,11 @@ impl KeyRing {
         &self.0.newest
     }
 
+    /// The names of the keys.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|key| key.id.as_str())
+    }
+
     pub(super) fn find(&self, is_wanted: impl Fn(&Key) -> bool) -> Option<&Key> {
         self.0.iter().find(|key| is_wanted(key))
     }
@@ -164,6 +176,6 @@ impl fmt::Debug for SigningKey {
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
+        f.debug_list().entries(self.ids()).finish()
     }
 }
