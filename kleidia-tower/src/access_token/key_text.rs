@@ -88,7 +88,7 @@ pub enum KeyEnvironmentError {
 /// use kleidia_tower::access_token::KeyRing;
 ///
 /// let keys: KeyRing = "
-///     # The second one signed until 2026-11-01.
+///     ## The second one signed until 2026-11-01.
 ///     2026-11:x1rfFMl6eDCVKoNYKFmgvUDTSWbI1UgyeYe3Mww+pTw=
 ///     2026-10:7h2tOTk5Cz3TIrDFa1eQnqGwmlGm/tHQS7KyRr8WTu8=
 /// "

@@ -1,0 +1,126 @@
+//! Keys from Vault or OpenBao, through the client that services use.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kleidia_tower::access_token::{VaultKeyError, VaultKeys};
+use serde_json::{Value, json};
+use vaultrs::client::VaultClient;
+use vaultrs::kv2;
+
+use crate::texts::{ANNOUNCED, BAD, NEW, OLD, ROTATED};
+use crate::token::{is_good, sign};
+use crate::vault_server::{Health, TOKEN, VaultServer};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Read when it is told to, and not otherwise.
+async fn open(client: Arc<VaultClient>) -> Result<VaultKeys, VaultKeyError> {
+    let options = VaultKeys::options().with_interval(Duration::MAX);
+    options.with_timeout(Duration::from_secs(5)).open(client, "secret", "auth/kleidia").await
+}
+
+/// Writes a version of the secret, as an operator does.
+async fn write(client: &VaultClient, fields: &Value) {
+    kv2::set(client, "secret", "auth/kleidia", fields).await.unwrap();
+}
+
+/// With keys in it.
+async fn started(text: &str) -> (VaultServer, Arc<VaultClient>) {
+    let server = VaultServer::start().await;
+    let client = server.client(TOKEN);
+    write(&client, &json!({ "keys": text, "owner": "operations" })).await;
+    (server, client)
+}
+
+#[tokio::test]
+async fn keys_rotate_and_log_nobody_out() {
+    let (_server, client) = started(OLD).await;
+    let keys = open(client.clone()).await.unwrap();
+    let (kid, old) = sign(&keys);
+    assert_eq!(kid, "2026-10");
+    for (text, signer) in [(ANNOUNCED, "2026-10"), (ROTATED, "2026-11"), (NEW, "2026-11")] {
+        write(&client, &json!({ "keys": text })).await;
+        let before = Instant::now();
+        keys.reload().await.unwrap();
+        assert!(keys.staleness() <= before.elapsed());
+        let (kid, token) = sign(&keys);
+        assert_eq!((kid.as_str(), is_good(&keys, &token)), (signer, true));
+        assert_eq!(is_good(&keys, &old), text != NEW);
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_noticed() {
+    let (_server, client) = started(OLD).await;
+    let options = VaultKeys::options().with_interval(Duration::ZERO);
+    let keys = options.open(client.clone(), "secret", "auth/kleidia").await.unwrap();
+    write(&client, &json!({ "keys": ROTATED })).await;
+    let start = Instant::now();
+    while sign(&keys).0 != "2026-11" {
+        assert!(start.elapsed() < DEADLINE, "it was not noticed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_bad_changes_nothing() {
+    let (_server, client) = started(OLD).await;
+    let keys = open(client.clone()).await.unwrap();
+    let (_, token) = sign(&keys);
+    let no_keys = "the secret has no text in a field `keys`";
+    let bad = BAD.map(|(text, reason)| (json!({ "keys": text }), reason));
+    let others = [json!({}), json!({ "key": NEW }), json!({ "keys": [NEW] })];
+    for (fields, reason) in bad.into_iter().chain(others.map(|fields| (fields, no_keys))) {
+        write(&client, &fields).await;
+        let error = keys.reload().await.unwrap_err();
+        assert_eq!(error.to_string(), reason);
+        assert_eq!(keys.last_error().unwrap().to_string(), reason);
+        assert!(is_good(&keys, &token));
+        assert_eq!(open(client.clone()).await.unwrap_err().to_string(), reason);
+        assert!(!format!("{error:?} {keys:?}").contains("7h2t"), "it tells a secret");
+    }
+    write(&client, &json!({ "keys": NEW })).await;
+    keys.reload().await.unwrap();
+    assert!(keys.last_error().is_none());
+}
+
+#[tokio::test]
+async fn the_last_good_keys_outlast_the_server() {
+    let (server, client) = started(OLD).await;
+    let options = VaultKeys::options().with_interval(Duration::MAX);
+    let options = options.with_timeout(Duration::from_millis(200));
+    let keys = options.open(client.clone(), "secret", "auth/kleidia").await.unwrap();
+    let (_, token) = sign(&keys);
+
+    server.set_health(Health::Sealed);
+    assert_refused(&keys.reload().await.unwrap_err(), 503, &["Vault is sealed"]);
+    server.set_health(Health::Stuck);
+    assert!(matches!(&*keys.reload().await.unwrap_err(), VaultKeyError::TimedOut(_)));
+    server.set_health(Health::Good);
+    kv2::delete_latest(&*client, "secret", "auth/kleidia").await.unwrap();
+    assert_refused(&keys.reload().await.unwrap_err(), 404, &[]);
+    let before = keys.staleness();
+    server.stop().await;
+    let gone = keys.reload().await.unwrap_err();
+    assert!(matches!(&*gone, VaultKeyError::Unanswered(_)), "{gone:?}");
+    assert!(keys.staleness() > before);
+    assert!(is_good(&keys, &token));
+}
+
+#[tokio::test]
+async fn who_may_not_read_gets_no_keys() {
+    let (server, client) = started(OLD).await;
+    let refused = open(server.client("hvs.other")).await.unwrap_err();
+    assert_refused(&refused, 403, &["permission denied"]);
+    let refused = open(server.client("of a file, with its end\n")).await.unwrap_err();
+    assert!(matches!(refused, VaultKeyError::Token));
+    let refused = VaultKeys::new(client, "secret", "auth/other").await.unwrap_err();
+    assert_refused(&refused, 404, &[]);
+}
+
+fn assert_refused(error: &VaultKeyError, expected: u16, reasons: &[&str]) {
+    let VaultKeyError::Refused { status, errors } = error else { panic!("{error:?}") };
+    assert_eq!(*status, expected);
+    assert_eq!(errors, reasons);
+}

@@ -1,0 +1,159 @@
+//! The part of Vault's and OpenBao's API that keys are read and written by (KV secrets engine,
+//! version 2, API), on loopback: neither server is in a package that tests could install.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use vaultrs::client::{VaultClient, VaultClientSettingsBuilder};
+
+pub(crate) const TOKEN: &str = "hvs.CAESIJlWh5ZE5uuFQd2tTBSgIeGDzG9tYrpO";
+
+/// A server with one engine, at `secret`.
+pub(crate) struct VaultServer {
+    pub(crate) address: String,
+    pub(crate) health: Arc<Mutex<Health>>,
+    serving: JoinHandle<()>,
+}
+
+/// How the server does.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(crate) enum Health {
+    #[default]
+    Good,
+    Sealed,
+    /// It takes requests, and never answers.
+    Stuck,
+}
+
+#[derive(Clone, Default)]
+struct Engine {
+    /// Each version of each secret; those that are deleted have no fields.
+    secrets: Arc<Mutex<HashMap<String, Vec<Option<Value>>>>>,
+    health: Arc<Mutex<Health>>,
+}
+
+type Answer = (StatusCode, Json<Value>);
+
+impl VaultServer {
+    pub(crate) async fn start() -> Self {
+        let engine = Engine::default();
+        let health = engine.health.clone();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let methods = get(read).post(write).delete(delete);
+        let routes = Router::new().route("/v1/secret/data/{*path}", methods).with_state(engine);
+        let serving = tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });
+        Self { address, health, serving }
+    }
+
+    pub(crate) fn client(&self, token: &str) -> Arc<VaultClient> {
+        let mut settings = VaultClientSettingsBuilder::default();
+        let settings = settings.address(&self.address).token(token).build().unwrap();
+        Arc::new(VaultClient::new(settings).unwrap())
+    }
+
+    pub(crate) fn set_health(&self, health: Health) {
+        *self.health.lock().unwrap() = health;
+    }
+
+    /// Ends the server, and its connections.
+    pub(crate) async fn stop(self) {
+        self.serving.abort();
+        assert!(self.serving.await.unwrap_err().is_cancelled());
+    }
+}
+
+async fn read(
+    State(engine): State<Engine>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    if let Some(refusal) = engine.refusal(&headers).await {
+        return refusal;
+    }
+    let secrets = engine.secrets.lock().unwrap();
+    let Some(versions) = secrets.get(&path) else { return refuse(StatusCode::NOT_FOUND, &[]) };
+    let fields = versions.last().unwrap();
+    let status = if fields.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let metadata = metadata(versions.len(), fields.is_none());
+    (status, answer(&json!({ "data": fields, "metadata": metadata })))
+}
+
+async fn write(
+    State(engine): State<Engine>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+    body: String,
+) -> Answer {
+    if let Some(refusal) = engine.refusal(&headers).await {
+        return refusal;
+    }
+    // Neither server asks for a content type, and the client sends none.
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let mut secrets = engine.secrets.lock().unwrap();
+    let versions = secrets.entry(path).or_default();
+    versions.push(Some(body["data"].clone()));
+    (StatusCode::OK, answer(&metadata(versions.len(), false)))
+}
+
+async fn delete(
+    State(engine): State<Engine>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Answer> {
+    if let Some(refusal) = engine.refusal(&headers).await {
+        return Err(refusal);
+    }
+    if let Some(newest) = engine.secrets.lock().unwrap().get_mut(&path).and_then(|v| v.last_mut()) {
+        *newest = None;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl Engine {
+    async fn refusal(&self, headers: &HeaderMap) -> Option<Answer> {
+        let health = *self.health.lock().unwrap();
+        match health {
+            Health::Good if headers.get("x-vault-token").is_some_and(|token| token == TOKEN) => {
+                None
+            }
+            Health::Good => Some(refuse(StatusCode::FORBIDDEN, &["permission denied"])),
+            Health::Sealed => Some(refuse(StatusCode::SERVICE_UNAVAILABLE, &["Vault is sealed"])),
+            Health::Stuck => std::future::pending().await,
+        }
+    }
+}
+
+fn refuse(status: StatusCode, errors: &[&str]) -> Answer {
+    (status, Json(json!({ "errors": errors })))
+}
+
+fn answer(data: &Value) -> Json<Value> {
+    Json(json!({
+        "request_id": "93a8ba1e-3b8c-4b2c-9a0e-6a8e6b3d7f10",
+        "lease_id": "",
+        "renewable": false,
+        "lease_duration": 0,
+        "data": data,
+        "wrap_info": null,
+        "warnings": null,
+        "auth": null,
+    }))
+}
+
+fn metadata(version: usize, is_deleted: bool) -> Value {
+    json!({
+        "created_time": "2026-11-01T09:30:00.945319214Z",
+        "custom_metadata": null,
+        "deletion_time": if is_deleted { "2026-11-02T09:30:00.141421356Z" } else { "" },
+        "destroyed": false,
+        "version": version,
+    })
+}
