@@ -8,13 +8,28 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials = CASES.iter().map(memory).collect();
+    let trials = CASES.iter().map(memory);
+    #[cfg(feature = "sqlite")]
+    let trials = trials.chain(CASES.iter().map(sqlite));
+    let trials = trials.collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 
 fn memory(case: &'static Case) -> Trial {
     Trial::test(format!("memory::{}", case.name()), move || {
         run(async { case.run(Arc::new(MemoryStore::default()) as Arc<dyn Store>).await })
+    })
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite(case: &'static Case) -> Trial {
+    Trial::test(format!("sqlite::{}", case.name()), move || {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("accounts.db");
+        run(async move {
+            let store = kleidia_tower::store::SqliteStore::open(path).await.unwrap();
+            case.run(Arc::new(store) as Arc<dyn Store>).await;
+        })
     })
 }
 

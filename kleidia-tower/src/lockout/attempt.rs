@@ -31,6 +31,19 @@ impl Source {
     }
 }
 
+impl Source {
+    /// The source that is written like this.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let address = name.strip_suffix("/64").unwrap_or(name);
+        let source = match address {
+            "unknown" => Self::new(None),
+            address => Self::new(Some(address.parse().ok()?)),
+        };
+        (source.to_string() == name).then_some(source)
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {

@@ -73,6 +73,13 @@ impl RbacLayer {
         Ok(self.with(|guard| guard.ownership = Ownership::Parameter(Arc::new(router))))
     }
 
+    /// The same, for paths of ours; one that can't be matched is nobody's own.
+    #[cfg(feature = "axum")]
+    pub(crate) fn owned_by(self, path: &'static str) -> Self {
+        let unowned = self.clone();
+        self.with_owner_parameter(path).unwrap_or(unowned)
+    }
+
     /// Takes a resource for a principal's own if this function says so.
     #[must_use]
     pub fn with_owner(

@@ -36,7 +36,7 @@ impl Permission {
         self.0.split_once(':').map_or("", |(_, action)| action)
     }
 
-    pub(super) fn of_ours(name: &'static str) -> Self {
+    pub(crate) fn of_ours(name: &'static str) -> Self {
         Self(name.into())
     }
 }

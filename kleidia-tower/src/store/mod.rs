@@ -9,6 +9,8 @@ mod expiry;
 mod memory;
 mod operations;
 pub(crate) mod rows;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use crate::account::AccountStore;
 use crate::audit::AuditStore;
@@ -20,6 +22,8 @@ pub use cleanup::{Cleanup, CleanupSettings};
 pub use error::StoreError;
 pub use expiry::{ExpiryStore, Retention};
 pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{OpenError, SqliteStore};
 
 /// All that a store can do.
 pub trait Store: AccountStore + SessionStore + FailureStore + AuditStore + ExpiryStore {}

@@ -1,0 +1,130 @@
+-- Accounts, sessions, failures and the audit log. Times are seconds since 1970; digests SHA-256.
+
+CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    roles TEXT NOT NULL,
+    is_disabled INTEGER NOT NULL CHECK (is_disabled IN (0, 1)),
+    created_at INTEGER NOT NULL,
+    password_changed_at INTEGER NOT NULL,
+    password TEXT NOT NULL,
+    earlier_passwords TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER accounts_stay BEFORE DELETE ON accounts
+BEGIN SELECT RAISE(ABORT, 'accounts are disabled, never deleted'); END;
+
+CREATE TABLE families (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user INTEGER NOT NULL REFERENCES accounts (id),
+    is_revoked INTEGER NOT NULL DEFAULT 0 CHECK (is_revoked IN (0, 1)),
+    -- When the last of its refresh tokens is over.
+    expires_at INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE INDEX families_of_user ON families (user);
+CREATE INDEX families_over ON families (expires_at);
+
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user INTEGER NOT NULL REFERENCES accounts (id),
+    family INTEGER NOT NULL REFERENCES families (id),
+    token BLOB NOT NULL UNIQUE CHECK (length(token) = 32),
+    ip TEXT,
+    user_agent TEXT,
+    created_at INTEGER NOT NULL,
+    authenticated_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    end_reason TEXT,
+    agent_key TEXT,
+    CHECK ((ended_at IS NULL) = (end_reason IS NULL))
+) STRICT;
+
+CREATE INDEX sessions_not_ended ON sessions (user) WHERE ended_at IS NULL;
+CREATE INDEX sessions_of_family ON sessions (family);
+
+CREATE TABLE refresh_tokens (
+    digest BLOB PRIMARY KEY CHECK (length(digest) = 32),
+    family INTEGER NOT NULL REFERENCES families (id),
+    session INTEGER NOT NULL REFERENCES sessions (id),
+    expires_at INTEGER NOT NULL,
+    spent_at INTEGER,
+    successor BLOB CHECK (length(successor) = 32),
+    wrapped BLOB CHECK (length(wrapped) = 32),
+    CHECK ((spent_at IS NULL) = (successor IS NULL) AND (spent_at IS NULL) = (wrapped IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX refresh_tokens_over ON refresh_tokens (expires_at);
+CREATE INDEX refresh_tokens_of_family ON refresh_tokens (family);
+CREATE INDEX refresh_tokens_of_session ON refresh_tokens (session);
+
+CREATE TABLE failures (
+    name TEXT NOT NULL,
+    -- Empty for those of all sources.
+    source TEXT NOT NULL,
+    failures INTEGER NOT NULL,
+    consecutive INTEGER NOT NULL,
+    pending INTEGER NOT NULL,
+    pending_at INTEGER NOT NULL,
+    last_failure_at INTEGER NOT NULL,
+    locked_until INTEGER NOT NULL,
+    succeeded_at INTEGER,
+    PRIMARY KEY (name, source)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX failures_over ON failures (last_failure_at);
+
+CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    user_id INTEGER,
+    user_name TEXT,
+    actor_id INTEGER,
+    actor_name TEXT,
+    session INTEGER,
+    ip TEXT,
+    user_agent TEXT,
+    reason TEXT,
+    digest BLOB NOT NULL CHECK (length(digest) = 32)
+) STRICT;
+
+CREATE INDEX audit_of_user ON audit (user_name, sequence) WHERE user_name IS NOT NULL;
+CREATE INDEX audit_of_actor ON audit (actor_name, sequence) WHERE actor_name IS NOT NULL;
+CREATE INDEX audit_of_kind ON audit (kind, sequence);
+
+-- The end of the chain, so that a record that is cut off at the end shows.
+CREATE TABLE audit_head (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    sequence INTEGER NOT NULL,
+    digest BLOB NOT NULL CHECK (length(digest) = 32)
+) STRICT;
+
+INSERT INTO audit_head VALUES (1, 0, zeroblob(32));
+
+-- This also keeps INSERT OR REPLACE from replacing a record.
+CREATE TRIGGER audit_follows BEFORE INSERT ON audit
+WHEN NEW.sequence IS NOT (SELECT sequence + 1 FROM audit_head)
+BEGIN SELECT RAISE(ABORT, 'a record follows the last one'); END;
+
+CREATE TRIGGER audit_advances AFTER INSERT ON audit
+BEGIN UPDATE audit_head SET sequence = NEW.sequence, digest = NEW.digest; END;
+
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON audit_head
+WHEN NEW.sequence IS NOT OLD.sequence + 1
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TRIGGER audit_head_is_one BEFORE INSERT ON audit_head
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TRIGGER audit_head_is_not_deleted BEFORE DELETE ON audit_head
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;

@@ -1,0 +1,184 @@
+//! What columns hold, read back with care: a row that can't be is no row of ours.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::database::unavailable;
+use crate::account::{Account, PasswordHash, StoredPassword};
+use crate::audit::{AuditRecord, EventKind, Outcome, Party};
+use crate::lockout::Source;
+use crate::rbac::RoleName;
+use crate::session::{EndReason, Session, SessionEnd};
+use crate::store::StoreError;
+use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, Spent};
+use crate::{Origin, TokenDigest, UserAgent, WrappedToken};
+
+/// A row, by the names of its columns.
+pub(super) struct Columns<'a>(pub(super) &'a SqliteRow);
+
+type Value<T> = Result<T, StoreError>;
+
+impl Columns<'_> {
+    pub(super) fn get<'r, T>(&'r self, name: &str) -> Value<T>
+    where
+        T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    {
+        self.0.try_get(name).map_err(unavailable)
+    }
+
+    fn number(&self, name: &str) -> Value<u32> {
+        self.get::<i64>(name)?.try_into().map_err(|_| StoreError::Corrupt("a count"))
+    }
+
+    fn digest(&self, name: &str) -> Value<[u8; 32]> {
+        let octets: &[u8] = self.get(name)?;
+        octets.try_into().map_err(|_| StoreError::Corrupt("a digest"))
+    }
+
+    fn origin(&self) -> Value<Origin> {
+        let address: Option<&str> = self.get("ip")?;
+        let address = address.map(str::parse).transpose();
+        let address = address.map_err(|_| StoreError::Corrupt("an address"))?;
+        let user_agent = self.get::<Option<&str>>("user_agent")?.map(UserAgent::new);
+        Ok(Origin { address, user_agent })
+    }
+
+    /// An account, of columns that have this prefix.
+    pub(super) fn account(&self) -> Value<Account> {
+        let name = self.get::<&str>("name")?.parse();
+        Ok(Account {
+            id: self.get("account")?,
+            name: name.map_err(|_| StoreError::Corrupt("the name of an account"))?,
+            roles: roles(self.get("roles")?)?,
+            is_disabled: self.get("is_disabled")?,
+            created_at: self.get("account_created_at")?,
+            password_changed_at: self.get("password_changed_at")?,
+        })
+    }
+
+    pub(super) fn password(&self) -> Value<StoredPassword> {
+        let hash = |text: &str| PasswordHash::new(text.to_owned());
+        let earlier: &str = self.get("earlier_passwords")?;
+        Ok(StoredPassword {
+            current: hash(self.get("password")?),
+            earlier: earlier.lines().map(hash).collect(),
+        })
+    }
+
+    pub(super) fn session(&self) -> Value<Session> {
+        let end = match (self.get("ended_at")?, self.get::<Option<&str>>("end_reason")?) {
+            (Some(at), Some(reason)) => {
+                let reason = EndReason::from_name(reason);
+                let reason = reason.ok_or(StoreError::Corrupt("the end of a session"))?;
+                Some(SessionEnd { at, reason })
+            }
+            (None, None) => None,
+            _ => return Err(StoreError::Corrupt("the end of a session")),
+        };
+        Ok(Session {
+            id: self.get("id")?,
+            user: self.get("user")?,
+            family: self.get("family")?,
+            origin: self.origin()?,
+            created_at: self.get("created_at")?,
+            authenticated_at: self.get("authenticated_at")?,
+            last_seen_at: self.get("last_seen_at")?,
+            expires_at: self.get("expires_at")?,
+            end,
+            agent_key: self.get("agent_key")?,
+        })
+    }
+
+    pub(super) fn refresh_token(&self) -> Value<RefreshTokenRow> {
+        let spent = match self.get("spent_at")? {
+            Some(at) => Some(Spent {
+                at,
+                successor: TokenDigest(self.digest("successor")?),
+                wrapped: WrappedToken(self.digest("wrapped")?),
+            }),
+            None => None,
+        };
+        Ok(RefreshTokenRow {
+            digest: TokenDigest(self.digest("digest")?),
+            family: self.get("family")?,
+            session: self.get("session")?,
+            expires_at: self.get("expires_at")?,
+            spent,
+        })
+    }
+
+    pub(super) fn failures(&self) -> Value<(FailureScope, FailureRow)> {
+        let scope = match self.get("source")? {
+            "" => FailureScope::Account,
+            source => {
+                let source = Source::from_name(source);
+                FailureScope::Source(source.ok_or(StoreError::Corrupt("a source"))?)
+            }
+        };
+        let row = FailureRow {
+            failures: self.number("failures")?,
+            consecutive: self.number("consecutive")?,
+            pending: self.number("pending")?,
+            pending_at: self.get("pending_at")?,
+            last_failure_at: self.get("last_failure_at")?,
+            locked_until: self.get("locked_until")?,
+            succeeded_at: self.get("succeeded_at")?,
+        };
+        Ok((scope, row))
+    }
+
+    pub(super) fn record(&self) -> Value<AuditRecord> {
+        let corrupt = StoreError::Corrupt("an audit record");
+        let kind = EventKind::from_name(self.get("kind")?);
+        let outcome = Outcome::from_name(self.get("outcome")?);
+        let (Some(kind), Some(outcome)) = (kind, outcome) else { return Err(corrupt) };
+        Ok(AuditRecord {
+            sequence: sequence(self.get("sequence")?)?,
+            at: self.get("at")?,
+            kind,
+            outcome,
+            user: self.party("user_id", "user_name")?,
+            actor: self.party("actor_id", "actor_name")?,
+            session: self.get("session")?,
+            origin: self.origin()?,
+            reason: self.get("reason")?,
+            digest: self.digest("digest")?,
+        })
+    }
+
+    fn party(&self, id: &str, name: &str) -> Value<Option<Party>> {
+        let (id, name) = (self.get(id)?, self.get::<Option<String>>(name)?);
+        Ok(name.map(|name| Party { id, name }))
+    }
+
+    pub(super) fn head_digest(&self) -> Value<[u8; 32]> {
+        self.digest("digest")
+    }
+
+    pub(super) fn shared_account(&self) -> Value<Arc<Account>> {
+        self.account().map(Arc::new)
+    }
+}
+
+pub(super) fn sequence(number: i64) -> Value<u64> {
+    number.try_into().map_err(|_| StoreError::Corrupt("the number of a record"))
+}
+
+fn roles(text: &str) -> Value<BTreeSet<RoleName>> {
+    let names = text.split(',').filter(|name| !name.is_empty());
+    let roles = names.map(str::parse).collect::<Result<_, _>>();
+    roles.map_err(|_| StoreError::Corrupt("the roles of an account"))
+}
+
+/// Roles in one column: their names have no commas.
+pub(super) fn joined(roles: &BTreeSet<RoleName>) -> String {
+    roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(",")
+}
+
+/// Hashes in one column: PHC strings have no line ends.
+pub(super) fn lines(hashes: &[PasswordHash]) -> String {
+    hashes.iter().map(PasswordHash::as_str).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,10 @@
+//! A store in a file of SQLite's: the embedded default.
+
+mod columns;
+mod database;
+mod purge;
+mod reads;
+mod rows;
+mod store;
+
+pub use database::{OpenError, SqliteStore};

@@ -1,0 +1,68 @@
+//! Forgets what is over, a batch at a time.
+
+use sqlx::query;
+
+use super::database::unavailable;
+use super::rows::{Query, SqliteRows};
+use crate::UnixTime;
+use crate::store::rows::FailureRow;
+use crate::store::{Retention, StoreError};
+
+impl SqliteRows<'_> {
+    /// Removes at most `limit` rows of each kind.
+    pub(super) async fn purge(
+        &mut self,
+        now: UnixTime,
+        retention: &Retention,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let tokens = query(
+            "DELETE FROM refresh_tokens WHERE digest IN \
+             (SELECT digest FROM refresh_tokens WHERE expires_at <= ? LIMIT ?)",
+        );
+        let tokens = self.delete(tokens.bind(now).bind(limit)).await?;
+        let since = now.saturating_sub(retention.sessions);
+        // As long as there is a token, its sessions are kept: that it was used twice has to show.
+        let sessions = query(
+            "DELETE FROM sessions WHERE id IN (SELECT sessions.id FROM families \
+             JOIN sessions ON sessions.family = families.id WHERE families.expires_at <= ?1 \
+             AND NOT EXISTS (SELECT 1 FROM refresh_tokens WHERE family = families.id) \
+             AND NOT EXISTS (SELECT 1 FROM sessions AS other \
+                 WHERE other.family = families.id AND other.expires_at > ?1) LIMIT ?2)",
+        );
+        let sessions = self.delete(sessions.bind(since).bind(limit)).await?;
+        let families = query(
+            "DELETE FROM families WHERE id IN (SELECT id FROM families WHERE expires_at <= ? \
+             AND NOT EXISTS (SELECT 1 FROM sessions WHERE family = families.id) LIMIT ?)",
+        );
+        self.delete(families.bind(since).bind(limit)).await?;
+        let failures = self.purge_failures(now, retention, limit).await?;
+        usize::try_from(tokens + sessions + failures).map_err(|_| StoreError::Corrupt("a count"))
+    }
+
+    async fn purge_failures(
+        &mut self,
+        now: UnixTime,
+        retention: &Retention,
+        limit: i64,
+    ) -> Result<u64, StoreError> {
+        // The same as `FailureRow::is_over`.
+        let failures = query(
+            "DELETE FROM failures WHERE (name, source) IN (SELECT name, source FROM failures \
+             WHERE max(last_failure_at, pending_at) <= ?1 AND locked_until <= ?2 \
+             AND (succeeded_at IS NULL OR succeeded_at <= ?3) \
+             AND NOT (source = '' AND consecutive > 0 \
+                 AND EXISTS (SELECT 1 FROM accounts WHERE accounts.name = failures.name)) \
+             LIMIT ?4)",
+        );
+        let quiet = now.saturating_sub(retention.failures);
+        let unfamiliar = now.saturating_sub(FailureRow::FAMILIAR);
+        self.delete(failures.bind(quiet).bind(now).bind(unfamiliar).bind(limit)).await
+    }
+
+    async fn delete(&mut self, delete: Query<'_>) -> Result<u64, StoreError> {
+        let done = delete.execute(&mut *self.0).await.map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+}

@@ -1,0 +1,178 @@
+//! What is read without a transaction, by connections that can't write.
+
+use std::sync::Arc;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite, query};
+
+use super::SqliteStore;
+use super::columns::{Columns, sequence};
+use super::database::unavailable;
+use super::rows::{account_by_id, account_by_name, head};
+use crate::UnixTime;
+use crate::access_token::UserId;
+use crate::account::{Account, AccountKey, StoredPassword};
+use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
+use crate::session::{Session, SessionKey, SessionView};
+use crate::store::StoreError;
+
+/// How many records are verified at once.
+const BATCH: i64 = 1000;
+
+const SESSION_BY_ID: &str = "SELECT sessions.*, accounts.id AS account, name, roles, is_disabled, \
+    accounts.created_at AS account_created_at, password_changed_at \
+    FROM sessions JOIN accounts ON accounts.id = sessions.user WHERE sessions.id = ?";
+const SESSION_BY_TOKEN: &str = "SELECT sessions.*, accounts.id AS account, name, roles, \
+    is_disabled, accounts.created_at AS account_created_at, password_changed_at \
+    FROM sessions JOIN accounts ON accounts.id = sessions.user WHERE sessions.token = ?";
+const ACCOUNTS: &str = "SELECT accounts.id AS account, name, roles, is_disabled, \
+    created_at AS account_created_at, password_changed_at FROM accounts WHERE id > ? \
+    ORDER BY id LIMIT ?";
+
+impl SqliteStore {
+    pub(super) async fn read_account(
+        &self,
+        key: AccountKey<'_>,
+    ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
+        let found = match key {
+            AccountKey::Id(id) => query(account_by_id()).bind(id).fetch_optional(&self.readers),
+            AccountKey::Name(name) => {
+                query(account_by_name()).bind(name.as_str()).fetch_optional(&self.readers)
+            }
+        };
+        let read = |row: SqliteRow| {
+            let columns = Columns(&row);
+            Ok((columns.shared_account()?, columns.password()?))
+        };
+        found.await.map_err(unavailable)?.map(read).transpose()
+    }
+
+    pub(super) async fn read_accounts(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Account>>, StoreError> {
+        let found = query(ACCOUNTS).bind(after.unwrap_or(UserId::MIN)).bind(bounded(limit));
+        let found = found.fetch_all(&self.readers).await.map_err(unavailable)?;
+        found.iter().map(|row| Columns(row).shared_account()).collect()
+    }
+
+    pub(super) async fn read_session(
+        &self,
+        key: SessionKey,
+    ) -> Result<Option<SessionView>, StoreError> {
+        let found = match key {
+            SessionKey::Id(id) => query(SESSION_BY_ID).bind(id),
+            SessionKey::Token(digest) => query(SESSION_BY_TOKEN).bind(digest.0.to_vec()),
+        };
+        let found = found.fetch_optional(&self.readers).await.map_err(unavailable)?;
+        let read = |row: SqliteRow| {
+            let columns = Columns(&row);
+            let session = Arc::new(columns.session()?);
+            Ok(SessionView { session, account: columns.shared_account()? })
+        };
+        found.map(read).transpose()
+    }
+
+    pub(super) async fn read_sessions_of(
+        &self,
+        user: UserId,
+        now: UnixTime,
+    ) -> Result<Vec<Arc<Session>>, StoreError> {
+        let found = query(
+            "SELECT * FROM sessions WHERE user = ? AND ended_at IS NULL AND expires_at > ? \
+             ORDER BY id DESC",
+        );
+        let found = found.bind(user).bind(now).fetch_all(&self.readers).await;
+        let found = found.map_err(unavailable)?;
+        found.iter().map(|row| Columns(row).session().map(Arc::new)).collect()
+    }
+
+    pub(super) async fn read_records(
+        &self,
+        asked: &AuditQuery,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE TRUE");
+        if let Some(kind) = asked.kind {
+            query.push(" AND kind = ").push_bind(kind.as_str());
+        }
+        if let Some(user) = &asked.user {
+            query.push(" AND (user_name = ").push_bind(user.clone());
+            query.push(" OR actor_name = ").push_bind(user.clone()).push(")");
+        }
+        if let Some(outcome) = asked.outcome {
+            query.push(" AND outcome = ").push_bind(outcome.as_str());
+        }
+        if let Some(from) = asked.from {
+            query.push(" AND at >= ").push_bind(from);
+        }
+        if let Some(until) = asked.until {
+            query.push(" AND at < ").push_bind(until);
+        }
+        if let Some(before) = asked.before {
+            let before = i64::try_from(before).unwrap_or(i64::MAX);
+            query.push(" AND sequence < ").push_bind(before);
+        }
+        query.push(" ORDER BY sequence DESC LIMIT ").push_bind(bounded(asked.limit));
+        let found = query.build().fetch_all(&self.readers).await.map_err(unavailable)?;
+        found.iter().map(|row| Columns(row).record()).collect()
+    }
+
+    /// Reads the chain in batches, up to where it ends now.
+    pub(super) async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
+        if !self.is_known(&since).await? {
+            return Ok(ChainCheck::Broken { sequence: since.sequence });
+        }
+        let end = query("SELECT sequence, digest FROM audit_head");
+        let end = end.fetch_optional(&self.readers).await.map_err(unavailable)?;
+        let (mut reached, end) = (since, head(end.as_ref())?);
+        while reached.sequence < end.sequence {
+            let broken = Ok(ChainCheck::Broken { sequence: reached.sequence + 1 });
+            let batch = self.batch_after(reached.sequence, end.sequence).await?;
+            if batch.is_empty() {
+                return broken;
+            }
+            for record in batch {
+                let broken = Ok(ChainCheck::Broken { sequence: reached.sequence + 1 });
+                // A record that can't be read is not the one that was written.
+                let next = record.ok().and_then(|record| reached.follow(&record));
+                let Some(next) = next else { return broken };
+                reached = next;
+            }
+        }
+        let is_whole = reached == end;
+        let broken = ChainCheck::Broken { sequence: end.sequence };
+        Ok(if is_whole { ChainCheck::Intact(end) } else { broken })
+    }
+
+    async fn batch_after(
+        &self,
+        after: u64,
+        until: u64,
+    ) -> Result<Vec<Result<AuditRecord, StoreError>>, StoreError> {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let batch = query(
+            "SELECT * FROM audit WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?",
+        );
+        let batch = batch.bind(number(after)).bind(number(until)).bind(BATCH);
+        let batch = batch.fetch_all(&self.readers).await.map_err(unavailable)?;
+        Ok(batch.iter().map(|row| Columns(row).record()).collect())
+    }
+
+    async fn is_known(&self, head: &ChainHead) -> Result<bool, StoreError> {
+        if head.sequence == 0 {
+            return Ok(*head == ChainHead::default());
+        }
+        let Ok(number) = i64::try_from(head.sequence) else { return Ok(false) };
+        let found = query("SELECT sequence, digest FROM audit WHERE sequence = ?").bind(number);
+        let found = found.fetch_optional(&self.readers).await.map_err(unavailable)?;
+        let Some(row) = found else { return Ok(false) };
+        let columns = Columns(&row);
+        let digest = columns.head_digest()?;
+        Ok(sequence(number)? == head.sequence && digest == head.digest)
+    }
+}
+
+fn bounded(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,290 @@
+//! The rows that a transaction sees.
+
+use async_trait::async_trait;
+use sqlx::query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Sqlite, SqliteConnection};
+
+use super::columns::{Columns, joined, lines, sequence};
+use super::database::unavailable;
+use crate::access_token::UserId;
+use crate::account::{Account, AccountKey, NewAccount, StoredPassword};
+use crate::audit::{AuditRecord, ChainHead};
+use crate::lockout::Source;
+use crate::session::{FamilyId, Session, SessionKey};
+use crate::store::StoreError;
+use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, Rows, Spent};
+use crate::{TokenDigest, UnixTime, UserAgent, UserName};
+
+/// The rows of a transaction.
+pub(super) struct SqliteRows<'a>(pub(super) &'a mut SqliteConnection);
+
+pub(super) type Query<'q> = query::Query<'q, Sqlite, SqliteArguments>;
+
+impl SqliteRows<'_> {
+    async fn one(&mut self, query: Query<'_>) -> Result<Option<SqliteRow>, StoreError> {
+        query.fetch_optional(&mut *self.0).await.map_err(unavailable)
+    }
+
+    async fn all(&mut self, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
+        query.fetch_all(&mut *self.0).await.map_err(unavailable)
+    }
+
+    /// The number of the row that was inserted last.
+    async fn run(&mut self, query: Query<'_>) -> Result<i64, StoreError> {
+        let done = query.execute(&mut *self.0).await.map_err(unavailable)?;
+        Ok(done.last_insert_rowid())
+    }
+}
+
+#[async_trait]
+impl Rows for SqliteRows<'_> {
+    async fn account(
+        &mut self,
+        key: AccountKey<'_>,
+    ) -> Result<Option<(Account, StoredPassword)>, StoreError> {
+        let found = match key {
+            AccountKey::Id(id) => self.one(query(account_by_id()).bind(id)).await?,
+            AccountKey::Name(name) => {
+                self.one(query(account_by_name()).bind(name.as_str())).await?
+            }
+        };
+        let read = |row: SqliteRow| {
+            let columns = Columns(&row);
+            Ok((columns.account()?, columns.password()?))
+        };
+        found.map(read).transpose()
+    }
+
+    async fn insert_account(
+        &mut self,
+        new: NewAccount,
+        at: UnixTime,
+    ) -> Result<Account, StoreError> {
+        let NewAccount { name, roles, password } = new;
+        let insert = query(
+            "INSERT INTO accounts (name, roles, is_disabled, created_at, password_changed_at, \
+             password, earlier_passwords) VALUES (?, ?, 0, ?, ?, ?, '')",
+        );
+        let insert = insert.bind(name.as_str().to_owned()).bind(joined(&roles)).bind(at).bind(at);
+        let id = self.run(insert.bind(password.as_str().to_owned())).await?;
+        let (created_at, password_changed_at) = (at, at);
+        Ok(Account { id, name, roles, is_disabled: false, created_at, password_changed_at })
+    }
+
+    async fn update_account(&mut self, account: &Account) -> Result<(), StoreError> {
+        let update = query(
+            "UPDATE accounts SET roles = ?, is_disabled = ?, password_changed_at = ? WHERE id = ?",
+        );
+        let update = update.bind(joined(&account.roles)).bind(account.is_disabled);
+        self.run(update.bind(account.password_changed_at).bind(account.id)).await.map(drop)
+    }
+
+    async fn update_password(
+        &mut self,
+        user: UserId,
+        password: &StoredPassword,
+    ) -> Result<(), StoreError> {
+        let update = query("UPDATE accounts SET password = ?, earlier_passwords = ? WHERE id = ?");
+        let update = update.bind(password.current.as_str()).bind(lines(&password.earlier));
+        self.run(update.bind(user)).await.map(drop)
+    }
+
+    async fn session(&mut self, key: SessionKey) -> Result<Option<Session>, StoreError> {
+        let found = match key {
+            SessionKey::Id(id) => {
+                self.one(query("SELECT * FROM sessions WHERE id = ?").bind(id)).await?
+            }
+            SessionKey::Token(digest) => {
+                let token = digest.0.to_vec();
+                self.one(query("SELECT * FROM sessions WHERE token = ?").bind(token)).await?
+            }
+        };
+        found.map(|row| Columns(&row).session()).transpose()
+    }
+
+    async fn insert_session(
+        &mut self,
+        session: Session,
+        token: TokenDigest,
+    ) -> Result<Session, StoreError> {
+        let insert = query(
+            "INSERT INTO sessions (user, family, token, ip, user_agent, created_at, \
+             authenticated_at, last_seen_at, expires_at, agent_key) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        );
+        let insert = insert
+            .bind(session.user)
+            .bind(session.family)
+            .bind(token.0.to_vec())
+            .bind(session.origin.address.map(|address| address.to_string()))
+            .bind(session.origin.user_agent.as_ref().map(UserAgent::to_string))
+            .bind(session.created_at)
+            .bind(session.authenticated_at)
+            .bind(session.last_seen_at)
+            .bind(session.expires_at)
+            .bind(session.agent_key.clone());
+        let id = self.run(insert).await?;
+        Ok(Session { id, ..session })
+    }
+
+    async fn update_session(&mut self, session: &Session) -> Result<(), StoreError> {
+        let update = query(
+            "UPDATE sessions SET last_seen_at = ?, expires_at = ?, ended_at = ?, end_reason = ?, \
+             agent_key = ? WHERE id = ?",
+        );
+        let update = update
+            .bind(session.last_seen_at)
+            .bind(session.expires_at)
+            .bind(session.end.map(|end| end.at))
+            .bind(session.end.map(|end| end.reason.as_str()))
+            .bind(session.agent_key.as_deref());
+        self.run(update.bind(session.id)).await.map(drop)
+    }
+
+    async fn sessions_not_ended(&mut self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        let found = query("SELECT * FROM sessions WHERE user = ? AND ended_at IS NULL ORDER BY id");
+        let found = self.all(found.bind(user)).await?;
+        found.iter().map(|row| Columns(row).session()).collect()
+    }
+
+    async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError> {
+        self.run(query("INSERT INTO families (user) VALUES (?)").bind(user)).await
+    }
+
+    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
+        let found = query("SELECT is_revoked FROM families WHERE id = ?").bind(family);
+        let found = self.one(found).await?;
+        found.map_or(Ok(true), |row| Columns(&row).get("is_revoked"))
+    }
+
+    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
+        let update = query("UPDATE families SET is_revoked = 1 WHERE id = ?");
+        self.run(update.bind(family)).await.map(drop)
+    }
+
+    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
+        let update = query("UPDATE families SET is_revoked = 1 WHERE user = ?");
+        self.run(update.bind(user)).await.map(drop)
+    }
+
+    async fn refresh_token(
+        &mut self,
+        digest: &TokenDigest,
+    ) -> Result<Option<RefreshTokenRow>, StoreError> {
+        let found = query("SELECT * FROM refresh_tokens WHERE digest = ?");
+        let found = self.one(found.bind(digest.0.to_vec())).await?;
+        found.map(|row| Columns(&row).refresh_token()).transpose()
+    }
+
+    async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError> {
+        let insert = query(
+            "INSERT INTO refresh_tokens (digest, family, session, expires_at) VALUES (?, ?, ?, ?)",
+        );
+        let insert = insert.bind(row.digest.0.to_vec()).bind(row.family).bind(row.session);
+        self.run(insert.bind(row.expires_at)).await?;
+        let update = query("UPDATE families SET expires_at = max(expires_at, ?) WHERE id = ?");
+        self.run(update.bind(row.expires_at).bind(row.family)).await.map(drop)
+    }
+
+    async fn spend_refresh_token(
+        &mut self,
+        digest: &TokenDigest,
+        spent: &Spent,
+    ) -> Result<(), StoreError> {
+        let update = query(
+            "UPDATE refresh_tokens SET spent_at = ?, successor = ?, wrapped = ? WHERE digest = ?",
+        );
+        let update = update.bind(spent.at).bind(spent.successor.0.to_vec());
+        self.run(update.bind(spent.wrapped.0.to_vec()).bind(digest.0.to_vec())).await.map(drop)
+    }
+
+    async fn failures(
+        &mut self,
+        name: &UserName,
+        scope: FailureScope,
+    ) -> Result<Option<FailureRow>, StoreError> {
+        let found = query("SELECT * FROM failures WHERE name = ? AND source = ?");
+        let found = self.one(found.bind(name.as_str()).bind(text(scope))).await?;
+        found.map(|row| Columns(&row).failures().map(|(_, row)| row)).transpose()
+    }
+
+    async fn put_failures(
+        &mut self,
+        name: &UserName,
+        scope: FailureScope,
+        row: &FailureRow,
+    ) -> Result<(), StoreError> {
+        let put = query("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        let put = put
+            .bind(name.as_str())
+            .bind(text(scope))
+            .bind(i64::from(row.failures))
+            .bind(i64::from(row.consecutive))
+            .bind(i64::from(row.pending))
+            .bind(row.pending_at)
+            .bind(row.last_failure_at)
+            .bind(row.locked_until)
+            .bind(row.succeeded_at);
+        self.run(put).await.map(drop)
+    }
+
+    async fn all_failures_of(
+        &mut self,
+        name: &UserName,
+    ) -> Result<Vec<(FailureScope, FailureRow)>, StoreError> {
+        let found = query("SELECT * FROM failures WHERE name = ?").bind(name.as_str());
+        let found = self.all(found).await?;
+        found.iter().map(|row| Columns(row).failures()).collect()
+    }
+
+    async fn chain_head(&mut self) -> Result<ChainHead, StoreError> {
+        let row = self.one(query("SELECT sequence, digest FROM audit_head")).await?;
+        head(row.as_ref())
+    }
+
+    async fn append_record(&mut self, record: &AuditRecord) -> Result<(), StoreError> {
+        let out_of_range = || StoreError::Corrupt("the number of a record");
+        let sequence = i64::try_from(record.sequence).map_err(|_| out_of_range())?;
+        let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
+        let insert = query("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            .bind(sequence)
+            .bind(record.at)
+            .bind(record.kind.as_str())
+            .bind(record.outcome.as_str())
+            .bind(user.and_then(|party| party.id))
+            .bind(user.map(|party| party.name.as_str()))
+            .bind(actor.and_then(|party| party.id))
+            .bind(actor.map(|party| party.name.as_str()))
+            .bind(record.session)
+            .bind(record.origin.address.map(|address| address.to_string()))
+            .bind(record.origin.user_agent.as_ref().map(UserAgent::as_str))
+            .bind(record.reason.as_deref())
+            .bind(record.digest.to_vec());
+        self.run(insert).await.map(drop)
+    }
+}
+
+/// The end of the chain; a database without one has lost it.
+pub(super) fn head(row: Option<&SqliteRow>) -> Result<ChainHead, StoreError> {
+    let row = row.ok_or(StoreError::Corrupt("the end of the audit log is missing"))?;
+    let columns = Columns(row);
+    Ok(ChainHead { sequence: sequence(columns.get("sequence")?)?, digest: columns.head_digest()? })
+}
+
+pub(super) const fn account_by_id() -> &'static str {
+    "SELECT accounts.id AS account, name, roles, is_disabled, created_at AS account_created_at, \
+     password_changed_at, password, earlier_passwords FROM accounts WHERE id = ?"
+}
+
+pub(super) const fn account_by_name() -> &'static str {
+    "SELECT accounts.id AS account, name, roles, is_disabled, created_at AS account_created_at, \
+     password_changed_at, password, earlier_passwords FROM accounts WHERE name = ?"
+}
+
+fn text(scope: FailureScope) -> String {
+    match scope {
+        FailureScope::Account => String::new(),
+        FailureScope::Source(source) => Source::to_string(&source),
+    }
+}

@@ -1,0 +1,73 @@
+//! All that a run lets others see: its log, and whatever it prints.
+
+use std::error::Error;
+use std::fmt::Debug;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use kleidia_tower::Rejection;
+use tracing::Level;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// What was written, by all threads.
+#[derive(Clone, Default)]
+pub(crate) struct Evidence(Arc<Mutex<Vec<u8>>>);
+
+impl Evidence {
+    /// Writes down all that is logged in this process from now on, on every level.
+    pub(crate) fn of_the_log() -> Self {
+        let log = Self::default();
+        tracing_subscriber::fmt()
+            .with_max_level(Level::TRACE)
+            .with_span_events(FmtSpan::FULL)
+            .with_ansi(false)
+            .with_writer(log.clone())
+            .init();
+        log
+    }
+
+    /// Writes down how something is printed.
+    pub(crate) fn note(&self, thing: &impl Debug) {
+        self.write(&format!("{thing:?}\n{thing:#?}\n"));
+    }
+
+    /// Writes down an error, with all of its sources and the answer to it.
+    pub(crate) fn note_error<T>(&self, expected: &str, outcome: Result<T, Rejection>) {
+        let Err(rejection) = outcome else { panic!("{expected} is expected") };
+        assert_eq!(rejection.code(), expected);
+        self.write(rejection.detail());
+        let mut error: Option<&dyn Error> = Some(&rejection);
+        while let Some(next) = error {
+            self.write(&format!("{next}\n{next:?}\n{next:#?}\n"));
+            error = next.source();
+        }
+    }
+
+    pub(crate) fn text(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn write(&self, text: &str) {
+        self.0.lock().unwrap().extend_from_slice(text.as_bytes());
+    }
+}
+
+impl io::Write for Evidence {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Evidence {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
