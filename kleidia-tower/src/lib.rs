@@ -28,6 +28,8 @@ mod unauthenticated;
 mod user_name;
 
 pub use clock::{Clock, SystemClock, UnixTime};
+#[cfg(feature = "axum")]
+pub use extract::PrincipalRejection;
 pub use future::ResponseFuture;
 pub use opaque_token::{TokenDigest, WrappedToken};
 pub use origin::{Origin, UserAgent};

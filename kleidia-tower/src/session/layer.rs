@@ -46,14 +46,15 @@ pub struct SessionGuard {
     authenticator: SessionAuthenticator,
     policy: CredentialPolicy,
     checks_password_age: bool,
-    answer: Answer,
+    /// The extractors answer too.
+    answer: Arc<Answer>,
 }
 
 impl JwtSessionLayer {
     /// A layer that requires a token of a live session.
     #[must_use]
     pub fn new(authenticator: SessionAuthenticator) -> Self {
-        let (policy, answer) = (CredentialPolicy::default(), Answer::default());
+        let (policy, answer) = (CredentialPolicy::default(), Arc::default());
         let guard = SessionGuard { authenticator, policy, checks_password_age: true, answer };
         Self { guard: Arc::new(guard) }
     }
@@ -76,24 +77,28 @@ impl JwtSessionLayer {
     /// The next layer has to refuse what it does not know, and this one goes around it.
     #[must_use]
     pub fn with_other_scheme(self, challenge: HeaderValue) -> Self {
-        self.with(|guard| guard.answer.others.push(challenge))
+        self.with_answer(|answer| answer.others.push(challenge))
     }
 
     /// Sets the realm of challenges (RFC 9110, 11.5); `kleidia` by default.
     #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        self.with(|guard| guard.answer.realm = realm.into())
+        self.with_answer(|answer| answer.realm = realm.into())
     }
 
     /// Sets what refusals look like; [`ProblemResponder`](crate::ProblemResponder) by default.
     #[must_use]
     pub fn with_responder(self, responder: impl Responder) -> Self {
-        self.with(|guard| guard.answer.responder = Arc::new(responder))
+        self.with_answer(|answer| answer.responder = Arc::new(responder))
     }
 
     fn with(mut self, change: impl FnOnce(&mut SessionGuard)) -> Self {
         change(Arc::make_mut(&mut self.guard));
         self
+    }
+
+    fn with_answer(self, change: impl FnOnce(&mut Answer)) -> Self {
+        self.with(|guard| change(Arc::make_mut(&mut guard.answer)))
     }
 }
 
@@ -110,30 +115,20 @@ impl Guard for SessionGuard {
 
     fn begin<B>(&self, request: &mut Request<B>) -> Progress<Self::Finding> {
         mark_sensitive(request.headers_mut());
-        let token = match Credentials::of(request.headers()) {
-            Ok(Credentials::Bearer(token)) => token.to_owned(),
+        let decided = match Credentials::of(request.headers()) {
+            Ok(Credentials::Bearer(token)) => {
+                let token = token.to_owned();
+                return Progress::Waiting(Box::pin(self.authenticate(token)));
+            }
             Ok(Credentials::Other(scheme)) if self.answer.names(scheme) => {
+                self.leave_to_others(request.extensions_mut());
                 return Progress::Decided(Ok(Passed::default()));
             }
-            Ok(Credentials::None) => {
-                let missing = Err(Rejection::MissingCredentials);
-                return Progress::Decided(self.finish(request, missing));
-            }
-            Ok(Credentials::Other(_)) => {
-                let other = Err(Rejection::UnsupportedScheme);
-                return Progress::Decided(self.finish(request, other));
-            }
-            Err(rejection) => return Progress::Decided(self.finish(request, Err(rejection))),
+            Ok(Credentials::None) => Err(Rejection::MissingCredentials),
+            Ok(Credentials::Other(_)) => Err(Rejection::UnsupportedScheme),
+            Err(rejection) => Err(rejection),
         };
-        let guard = (self.authenticator.clone(), self.checks_password_age);
-        Progress::Waiting(Box::pin(async move {
-            let (authenticator, checks_password_age) = guard;
-            let view = authenticator.authenticate(&token).await?;
-            if checks_password_age {
-                authenticator.check_password_age(&view.account)?;
-            }
-            Ok(view)
-        }))
+        Progress::Decided(self.finish(request, decided))
     }
 
     fn finish<B>(&self, request: &mut Request<B>, finding: Self::Finding) -> Verdict {
@@ -145,13 +140,12 @@ impl Guard for SessionGuard {
                 extensions.insert(view);
             }
             Err(rejection) if self.policy.lets_pass(&rejection) => {
-                forget(extensions);
-                extensions.insert(Unauthenticated::new(rejection));
+                // What others may have put there is not what this layer found.
+                extensions.remove::<Principal>();
+                extensions.remove::<SessionView>();
+                self.tell_unauthenticated(extensions, rejection);
             }
-            Err(rejection) => {
-                tracing::debug!(code = rejection.code(), reason = %rejection, "refused");
-                return Err(rejection);
-            }
+            Err(rejection) => return Err(rejection),
         }
         Ok(Passed::default())
     }
@@ -161,10 +155,33 @@ impl Guard for SessionGuard {
     }
 }
 
-/// What others may have put there, of this request, is not what this layer found.
-fn forget(extensions: &mut Extensions) {
-    extensions.remove::<Principal>();
-    extensions.remove::<SessionView>();
+impl SessionGuard {
+    fn authenticate(&self, token: String) -> impl Future<Output = Result<SessionView, Rejection>> + use<> {
+        let (authenticator, checks_password_age) =
+            (self.authenticator.clone(), self.checks_password_age);
+        async move {
+            let view = authenticator.authenticate(&token).await?;
+            if checks_password_age {
+                authenticator.check_password_age(&view.account)?;
+            }
+            Ok(view)
+        }
+    }
+
+    /// A layer around this one may have found a workload; users are found here alone.
+    fn leave_to_others(&self, extensions: &mut Extensions) {
+        extensions.remove::<SessionView>();
+        if extensions.get().is_some_and(|found: &Principal| found.session().is_some()) {
+            extensions.remove::<Principal>();
+        }
+        if extensions.get::<Principal>().is_none() {
+            self.tell_unauthenticated(extensions, Rejection::UnsupportedScheme);
+        }
+    }
+
+    fn tell_unauthenticated(&self, extensions: &mut Extensions, rejection: Rejection) {
+        extensions.insert(Unauthenticated::new(rejection, Arc::clone(&self.answer)));
+    }
 }
 
 /// So that nobody who prints the headers prints the credentials.
