@@ -13,6 +13,7 @@ mod extract;
 mod future;
 mod guard;
 pub mod lockout;
+mod observation;
 mod opaque_token;
 mod origin;
 pub mod password;

@@ -10,9 +10,9 @@ use http::{Request, Response};
 use http_body_util::{Either, Full};
 use tower_service::Service;
 
-use crate::Rejection;
 use crate::future::ResponseFuture;
 use crate::guard::{Guard, Passed, Progress};
+use crate::{Rejection, observation};
 
 /// The service that a layer of this crate puts around another one.
 ///
@@ -69,6 +69,7 @@ pub(crate) fn refuse<G: Guard, B>(
     request: Request<B>,
     rejection: Rejection,
 ) -> Box<Response<Bytes>> {
+    observation::tell(&rejection);
     let (parts, _) = request.into_parts();
     Box::new(guard.answer().to(&parts, rejection))
 }

@@ -135,6 +135,8 @@ impl Guard for SessionGuard {
         let extensions = request.extensions_mut();
         match finding {
             Ok(view) => {
+                let (user, session) = (view.account.id, view.session.id);
+                tracing::debug!(user, session, "authenticated");
                 extensions.remove::<Unauthenticated>();
                 extensions.insert(Principal::user(view.clone()));
                 extensions.insert(view);
@@ -156,7 +158,10 @@ impl Guard for SessionGuard {
 }
 
 impl SessionGuard {
-    fn authenticate(&self, token: String) -> impl Future<Output = Result<SessionView, Rejection>> + use<> {
+    fn authenticate(
+        &self,
+        token: String,
+    ) -> impl Future<Output = Result<SessionView, Rejection>> + use<> {
         let (authenticator, checks_password_age) =
             (self.authenticator.clone(), self.checks_password_age);
         async move {
@@ -180,6 +185,7 @@ impl SessionGuard {
     }
 
     fn tell_unauthenticated(&self, extensions: &mut Extensions, rejection: Rejection) {
+        tracing::debug!(code = rejection.code(), error = %rejection, "not authenticated");
         extensions.insert(Unauthenticated::new(rejection, Arc::clone(&self.answer)));
     }
 }

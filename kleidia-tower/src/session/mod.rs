@@ -1,6 +1,9 @@
 //! Sessions: opened by a login, renewed by refresh tokens, ended at once on every node.
 
 mod authenticator;
+mod cache;
+mod cached;
+mod cached_rest;
 mod credentials;
 mod layer;
 mod policy;
@@ -8,6 +11,7 @@ mod record;
 mod store;
 
 pub use authenticator::SessionAuthenticator;
+pub use cached::CachedSessions;
 pub use layer::{JwtSessionLayer, SessionGuard};
 pub use policy::CredentialPolicy;
 pub use record::{EndReason, FamilyId, Session, SessionEnd, SessionView};

@@ -68,7 +68,7 @@ pub trait SessionStore: Send + Sync + 'static {
 }
 
 /// By what a session is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SessionKey {
     /// By its number.
     Id(SessionId),

@@ -1,0 +1,66 @@
+//! What a store that remembers sessions hands through, because it happens to no session.
+
+use async_trait::async_trait;
+
+use super::CachedSessions;
+use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
+use crate::lockout::{Attempt, FailureStore, LockoutPolicy, Reservation};
+use crate::store::{Change, Committed, ExpiryStore, Retention, StoreError};
+use crate::{UnixTime, UserName};
+
+#[async_trait]
+impl FailureStore for CachedSessions {
+    async fn reserve(
+        &self,
+        attempt: &Attempt,
+        policy: &LockoutPolicy,
+        now: UnixTime,
+    ) -> Result<Reservation, StoreError> {
+        self.store.reserve(attempt, policy, now).await
+    }
+
+    async fn fail(
+        &self,
+        attempt: &Attempt,
+        policy: &LockoutPolicy,
+        change: &Change,
+    ) -> Result<Committed<()>, StoreError> {
+        self.store.fail(attempt, policy, change).await
+    }
+
+    async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        self.store.release(attempt).await
+    }
+
+    async fn unlock(&self, name: &UserName, change: &Change) -> Result<Committed<()>, StoreError> {
+        self.store.unlock(name, change).await
+    }
+}
+
+#[async_trait]
+impl AuditStore for CachedSessions {
+    async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
+        self.store.append(events).await
+    }
+
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        self.store.records(query).await
+    }
+
+    async fn verify_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
+        self.store.verify_chain(since).await
+    }
+}
+
+/// What is purged is over, which is told by the clock.
+#[async_trait]
+impl ExpiryStore for CachedSessions {
+    async fn purge(
+        &self,
+        now: UnixTime,
+        retention: &Retention,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        self.store.purge(now, retention, limit).await
+    }
+}
