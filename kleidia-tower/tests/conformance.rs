@@ -1,14 +1,16 @@
 //! Each case of the exported suite, with each store of ours.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use kleidia_tower::session::CachedSessions;
 use kleidia_tower::store::conformance::{CASES, Case};
 use kleidia_tower::store::{MemoryStore, Store};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials = CASES.iter().map(memory);
+    let trials = CASES.iter().map(memory).chain(CASES.iter().map(cached));
     #[cfg(feature = "sqlite")]
     let trials = trials.chain(CASES.iter().map(sqlite));
     let trials = trials.collect();
@@ -18,6 +20,17 @@ fn main() {
 fn memory(case: &'static Case) -> Trial {
     Trial::test(format!("memory::{}", case.name()), move || {
         run(async { case.run(Arc::new(MemoryStore::default()) as Arc<dyn Store>).await })
+    })
+}
+
+fn cached(case: &'static Case) -> Trial {
+    Trial::test(format!("cached::{}", case.name()), move || {
+        run(async {
+            let store = CachedSessions::new(Arc::new(MemoryStore::default()));
+            // Longer than any case takes: what it should not remember would show.
+            let store = store.with_staleness(Duration::from_secs(3600));
+            case.run(Arc::new(store) as Arc<dyn Store>).await;
+        })
     })
 }
 

@@ -84,7 +84,7 @@ impl CachedSessions {
     }
 
     /// Changes something, tells the cache of it, and only then the caller.
-    async fn change<T, F>(
+    pub(super) async fn change<T, F>(
         &self,
         concerned: impl FnOnce(&T) -> Vec<Concerned> + Send + 'static,
         change: impl FnOnce(Arc<dyn Store>) -> F,

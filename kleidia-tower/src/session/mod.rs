@@ -3,8 +3,8 @@
 mod authenticator;
 mod cache;
 mod cached;
-mod cached_rest;
 mod credentials;
+mod handed_through;
 mod layer;
 mod policy;
 mod record;

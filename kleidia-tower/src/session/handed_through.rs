@@ -1,11 +1,14 @@
-//! What a store that remembers sessions hands through, because it happens to no session.
+//! What a store that remembers sessions mostly hands through.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::CachedSessions;
+use super::cache::Concerned;
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
 use crate::lockout::{Attempt, FailureStore, LockoutPolicy, Reservation};
-use crate::store::{Change, Committed, ExpiryStore, Retention, StoreError};
+use crate::store::{Change, Committed, ExpiryStore, Retention, Store, StoreError};
 use crate::{UnixTime, UserName};
 
 #[async_trait]
@@ -52,7 +55,6 @@ impl AuditStore for CachedSessions {
     }
 }
 
-/// What is purged is over, which is told by the clock.
 #[async_trait]
 impl ExpiryStore for CachedSessions {
     async fn purge(
@@ -61,6 +63,10 @@ impl ExpiryStore for CachedSessions {
         retention: &Retention,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        self.store.purge(now, retention, limit).await
+        let retention = *retention;
+        let purge = async move |store: Arc<dyn Store>| store.purge(now, &retention, limit).await;
+        // Nobody tells whose they were; it is once in a while.
+        let concerned = |purged: &usize| (*purged > 0).then_some(Concerned::Anybody);
+        self.change(move |purged| concerned(purged).into_iter().collect(), purge).await
     }
 }
