@@ -38,6 +38,12 @@ impl Accounts {
                 self.record_locked(attempt, change).await?;
                 return Err(Rejection::InvalidCredentials);
             }
+            Reservation::Refused { .. } => {
+                let evaluated = permit.verify_nothing(password).await;
+                self.published(store.refuse(attempt, lockout, change).await?);
+                evaluated?;
+                return Err(Rejection::InvalidCredentials);
+            }
         }
         match self.compare(permit, attempt, password).await {
             Ok(Some(proven)) => Ok(proven),

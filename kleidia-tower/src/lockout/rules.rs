@@ -19,63 +19,76 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Asks to evaluate a password; what is granted is noted as pending.
+    /// Asks to evaluate a password; what is granted or refused is noted as pending.
+    ///
+    /// The source alone decides about locked and busy: time forgets it, and the account as a whole
+    /// only where there is none, so that other answers would tell which names have one.
     pub(crate) fn reserve(&mut self, policy: &LockoutPolicy, now: UnixTime) -> Reservation {
         for row in [&mut self.source, &mut self.account] {
             row.forget_past(policy, now);
         }
-        let is_familiar = self.source.is_familiar(now);
-        let (most, throttled) = if is_familiar {
-            (LockoutPolicy::MOST_FAILURES, UnixTime::MIN)
-        } else {
-            (LockoutPolicy::MOST_FAILURES_OF_STRANGERS, self.account.locked_until)
-        };
-        if self.account.consecutive >= most {
-            return Reservation::Locked { until: UnixTime::MAX };
-        }
-        let until = self.source.locked_until.max(throttled);
-        if now < until {
-            return Reservation::Locked { until };
+        if now < self.source.locked_until {
+            return Reservation::Locked { until: self.source.locked_until };
         }
         // What is pending may fail, and then there must not have been too many.
-        let run = self.source.run(policy) + self.source.pending;
-        let is_full = run >= policy.threshold.max(1)
-            || self.account.consecutive + self.account.pending >= most
-            || (!is_familiar && self.account.is_throttled() && self.account.pending > 0);
-        if is_full {
+        if self.source.run(policy) + self.source.pending >= policy.threshold.max(1) {
             return Reservation::Busy;
         }
-        for row in [&mut self.source, &mut self.account] {
-            row.pending += 1;
-            row.pending_at = now;
+        self.source.begin(now);
+        if let Some(until) = self.refused_until(now) {
+            return Reservation::Refused { until };
         }
+        self.account.begin(now);
         Reservation::Granted
+    }
+
+    /// Until when the account as a whole takes nobody from that source, if it does not.
+    fn refused_until(&self, now: UnixTime) -> Option<UnixTime> {
+        let Self { source, account } = self;
+        let (most, is_throttled) = if source.is_familiar(now) {
+            (LockoutPolicy::MOST_FAILURES, false)
+        } else {
+            (LockoutPolicy::MOST_FAILURES_OF_STRANGERS, account.is_throttled())
+        };
+        if account.consecutive >= most {
+            return Some(UnixTime::MAX);
+        }
+        if is_throttled && now < account.locked_until {
+            return Some(account.locked_until);
+        }
+        let is_full = account.consecutive + account.pending >= most;
+        (is_full || (is_throttled && account.pending > 0)).then(|| now.saturating_add(1))
     }
 
     /// Counts a failure; tells whether it begins a lock.
     pub(crate) fn fail(&mut self, policy: &LockoutPolicy, now: UnixTime) -> bool {
-        self.release();
-        for row in [&mut self.source, &mut self.account] {
-            row.failures = row.failures.saturating_add(1);
-            row.consecutive = row.consecutive.saturating_add(1);
-            row.last_failure_at = now;
-        }
+        self.account.end();
+        self.account.count(now);
         if self.account.is_throttled() && !self.source.is_familiar(now) {
             let beyond = self.account.consecutive - SOFT_THRESHOLD;
-            self.account.locked_until = now + doubled(1, beyond, LONGEST_THROTTLE);
+            let wait = doubled(1, beyond, LONGEST_THROTTLE);
+            self.account.locked_until = now.saturating_add(wait);
         }
+        self.refuse(policy, now)
+    }
+
+    /// Counts an attempt that the account as a whole refused: for its source, as any failure, and
+    /// for nobody else. Tells whether it begins a lock.
+    pub(crate) fn refuse(&mut self, policy: &LockoutPolicy, now: UnixTime) -> bool {
+        self.source.end();
+        self.source.count(now);
         let Some(beyond) = self.source.failures.checked_sub(policy.threshold.max(1)) else {
             return false;
         };
-        self.source.locked_until = now + doubled(policy.base, beyond, policy.longest);
+        let wait = doubled(policy.base, beyond, policy.longest);
+        self.source.locked_until = now.saturating_add(wait);
         true
     }
 
-    /// Takes back what was noted as pending.
+    /// Takes back what was granted.
     pub(crate) fn release(&mut self) {
-        for row in [&mut self.source, &mut self.account] {
-            row.pending = row.pending.saturating_sub(1);
-        }
+        self.source.end();
+        self.account.end();
     }
 
     /// Forgets the failures after a success, and remembers the source.
@@ -99,6 +112,23 @@ impl FailureRow {
     /// Lifts all locks. That somebody signed in from there is not forgotten.
     pub(crate) fn unlock(&mut self) {
         *self = Self { succeeded_at: self.succeeded_at, ..Self::default() };
+    }
+
+    /// Notes an attempt as pending.
+    const fn begin(&mut self, now: UnixTime) {
+        self.pending = self.pending.saturating_add(1);
+        self.pending_at = now;
+    }
+
+    /// One attempt is no longer pending.
+    const fn end(&mut self) {
+        self.pending = self.pending.saturating_sub(1);
+    }
+
+    fn count(&mut self, now: UnixTime) {
+        self.failures = self.failures.saturating_add(1);
+        self.consecutive = self.consecutive.saturating_add(1);
+        self.last_failure_at = now;
     }
 
     /// Forgets what lies too far back, or, after the clock was set back, ahead.
@@ -197,7 +227,9 @@ mod tests {
                     stranger.fail(&policy, now);
                     evaluated += 1;
                 }
-                Reservation::Locked { until } => now = until.min(now + 3600),
+                Reservation::Locked { until } | Reservation::Refused { until } => {
+                    now = until.min(now + 3600);
+                }
                 Reservation::Busy => panic!("nothing is pending"),
             }
             account = stranger.account;
@@ -222,7 +254,9 @@ mod tests {
                     counters.fail(&policy, now);
                     evaluated += 1;
                 }
-                Reservation::Locked { until } => now = until.min(now + 3600),
+                Reservation::Locked { until } | Reservation::Refused { until } => {
+                    now = until.min(now + 3600);
+                }
                 Reservation::Busy => panic!("nothing is pending"),
             }
         }
@@ -240,5 +274,40 @@ mod tests {
         }
         assert_eq!(counters.reserve(&policy, NOW), Reservation::Locked { until: NOW + 900 });
         assert_eq!(counters.reserve(&policy, NOW + 900), Reservation::Granted);
+    }
+
+    #[test]
+    fn what_is_remembered_of_an_account_is_not_seen() {
+        let policy = LockoutPolicy::default();
+        let mut random = fastrand::Rng::with_seed(7);
+        for consecutive in [19, 20, 49, 50, 100] {
+            let account = FailureRow { consecutive, ..FailureRow::default() };
+            let mut known = Counters { account, ..Counters::default() };
+            let (mut unknown, mut now, mut running) = (Counters::default(), NOW, Vec::new());
+            for _ in 0..2000 {
+                if running.is_empty() {
+                    now += random.i64(0..100);
+                }
+                if random.bool() {
+                    let asked = [known.reserve(&policy, now), unknown.reserve(&policy, now)];
+                    if let [Reservation::Granted | Reservation::Refused { .. }, unknown] = asked {
+                        assert_eq!(unknown, Reservation::Granted);
+                        running.push(asked[0]);
+                    } else {
+                        assert_eq!(asked[0], asked[1]);
+                    }
+                } else if let Some(asked) = running.pop() {
+                    let locks = match asked {
+                        Reservation::Granted => known.fail(&policy, now),
+                        _ => known.refuse(&policy, now),
+                    };
+                    assert_eq!(locks, unknown.fail(&policy, now));
+                }
+                assert_eq!(known.source.locked_until, unknown.source.locked_until);
+                // The name without an account was forgotten, and begins anew.
+                unknown.account = FailureRow::default();
+            }
+            assert!(known.account.consecutive <= consecutive.max(50));
+        }
     }
 }

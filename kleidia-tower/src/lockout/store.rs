@@ -9,8 +9,8 @@ use crate::store::{Change, Committed, StoreError};
 
 /// Counts failures. An attempt is reserved before the password is evaluated, and settled by
 /// [`fail`](Self::fail), [`release`](Self::release) or
-/// [`SessionStore::open`](crate::session::SessionStore::open), so that no concurrency gets extra
-/// tries.
+/// [`SessionStore::open`](crate::session::SessionStore::open), or by [`refuse`](Self::refuse), so
+/// that no concurrency gets extra tries.
 #[async_trait]
 pub trait FailureStore: Send + Sync + 'static {
     /// Asks to evaluate a password.
@@ -30,6 +30,15 @@ pub trait FailureStore: Send + Sync + 'static {
         change: &Change,
     ) -> Result<Committed<()>, StoreError>;
 
+    /// Settles an attempt that was [`Reservation::Refused`]: it counts for its source alone.
+    /// Records `login.locked`, and another one where the source is locked from here on.
+    async fn refuse(
+        &self,
+        attempt: &Attempt,
+        policy: &LockoutPolicy,
+        change: &Change,
+    ) -> Result<Committed<()>, StoreError>;
+
     /// Settles an attempt that was not evaluated to the end.
     async fn release(&self, attempt: &Attempt) -> Result<(), StoreError>;
 
@@ -42,8 +51,16 @@ pub trait FailureStore: Send + Sync + 'static {
 pub enum Reservation {
     /// It may, and has to be settled.
     Granted,
-    /// It must not before that time.
+    /// It must not before that time: the name is locked for that source. There is nothing to
+    /// settle.
     Locked {
+        /// The first second at which it may be.
+        until: UnixTime,
+    },
+    /// It must not before that time: the account as a whole takes nobody from that source. This
+    /// has to be settled as if it had been evaluated, by [`FailureStore::refuse`], so that nobody
+    /// sees for which names failures are remembered.
+    Refused {
         /// The first second at which it may be.
         until: UnixTime,
     },

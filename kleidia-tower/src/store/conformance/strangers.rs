@@ -30,7 +30,9 @@ impl Scene {
                     drop(done.expect("an answer"));
                     evaluated += 1;
                 }
-                Reservation::Locked { until } => second = (until - NOW).min(second + 3600),
+                Reservation::Locked { until } | Reservation::Refused { until } => {
+                    second = (until - NOW).min(second + 3600)
+                }
                 Reservation::Busy => panic!("nothing is pending of {}", user.name),
             }
         }
@@ -42,7 +44,7 @@ impl Scene {
         for second in [second, second + 365 * 24 * 3600] {
             let asked = self.asks(attempt, second).await;
             assert!(
-                matches!(asked, Reservation::Locked { until } if until > NOW + second),
+                matches!(asked, Reservation::Refused { until } if until > NOW + second),
                 "{asked:?} at {second}"
             );
         }
@@ -66,7 +68,7 @@ pub(super) async fn strangers_are_slowed_down(scene: &Scene) {
                 drop(done.expect("an answer"));
                 scene.news().await;
             }
-            Reservation::Locked { until } => {
+            Reservation::Locked { until } | Reservation::Refused { until } => {
                 let wait = until - NOW - 1;
                 assert!((1..=60).contains(&wait), "a soft throttle, not {wait} seconds");
                 slowed = true;

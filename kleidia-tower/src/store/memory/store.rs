@@ -200,6 +200,15 @@ impl FailureStore for MemoryStore {
         self.write(async |rows| failures::fail(rows, attempt, policy, change).await)
     }
 
+    async fn refuse(
+        &self,
+        attempt: &Attempt,
+        policy: &LockoutPolicy,
+        change: &Change,
+    ) -> Result<Committed<()>, StoreError> {
+        self.write(async |rows| failures::refuse(rows, attempt, policy, change).await)
+    }
+
     async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
         self.write(async |rows| failures::release(rows, attempt).await)
     }

@@ -35,13 +35,30 @@ pub(crate) async fn fail(
     put(rows, attempt, &counters).await?;
     let user = party(rows, &attempt.name).await?;
     let reason = if user.is_some() { Reason::WrongPassword } else { Reason::UnknownUser };
-    let event = |kind, reason| AuditEvent {
-        user: user.clone(),
-        ..change.event(kind, Outcome::Failure, Some(reason))
-    };
-    let mut events = vec![event(EventKind::LoginFailure, reason)];
-    events.extend(locks.then(|| event(EventKind::LoginLocked, Reason::LockBegins)));
-    record(rows, (), events).await
+    let event = change.event(EventKind::LoginFailure, Outcome::Failure, Some(reason));
+    record(rows, (), with_lock(AuditEvent { user, ..event }, locks)).await
+}
+
+/// Settles an attempt that was refused because of the account as a whole.
+pub(crate) async fn refuse(
+    rows: &mut dyn Rows,
+    attempt: &Attempt,
+    policy: &LockoutPolicy,
+    change: &Change,
+) -> Result<Committed<()>, StoreError> {
+    let mut counters = counters(rows, attempt).await?;
+    let locks = counters.refuse(policy, change.at);
+    put(rows, attempt, &counters).await?;
+    let user = party(rows, &attempt.name).await?;
+    let event = change.event(EventKind::LoginLocked, Outcome::Failure, Some(Reason::Locked));
+    record(rows, (), with_lock(AuditEvent { user, ..event }, locks)).await
+}
+
+/// The event, and a second one where a lock begins with it.
+fn with_lock(event: AuditEvent, locks: bool) -> Vec<AuditEvent> {
+    let (kind, reason) = (EventKind::LoginLocked, Some(Reason::LockBegins));
+    let lock = locks.then(|| AuditEvent { kind, reason, ..event.clone() });
+    [event].into_iter().chain(lock).collect()
 }
 
 /// Settles an attempt that came to nothing.
