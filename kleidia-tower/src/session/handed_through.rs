@@ -31,6 +31,15 @@ impl FailureStore for CachedSessions {
         self.store.fail(attempt, policy, change).await
     }
 
+    async fn refuse(
+        &self,
+        attempt: &Attempt,
+        policy: &LockoutPolicy,
+        change: &Change,
+    ) -> Result<Committed<()>, StoreError> {
+        self.store.refuse(attempt, policy, change).await
+    }
+
     async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
         self.store.release(attempt).await
     }

@@ -1,6 +1,8 @@
 //! Guessing: how often, from where, and what the guesser sees of it.
 
 use kleidia_tower::audit::EventKind;
+use kleidia_tower::lockout::{Attempt, LockoutPolicy, Reservation, Source};
+use kleidia_tower::store::Retention;
 
 use super::{PASSWORD, Service, code};
 
@@ -50,4 +52,62 @@ async fn a_thousand_guesses_at_once_get_no_extra_tries() {
     assert_eq!(evaluated, 5);
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.9").await), "invalid_credentials");
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "ok");
+}
+
+#[tokio::test]
+async fn who_is_kept_out_of_an_account_as_a_whole_does_not_notice() {
+    let service = Service::new().await;
+    let home = "192.0.2.1";
+    service.alice().await;
+    // Each from elsewhere, and longer apart than any throttle.
+    for source in 0..50 {
+        let from = format!("198.51.100.{source}");
+        let wrong = service.log_in("alice", "wrong", &from).await;
+        assert_eq!(code(wrong), "invalid_credentials");
+        service.pass(60);
+    }
+    assert_eq!(service.count(EventKind::LoginFailure).await, 50);
+    let evaluations = service.hasher.evaluations();
+    for attempt in 1..=6 {
+        let refused = service.log_in("alice", PASSWORD, "203.0.113.1").await;
+        assert_eq!(code(refused), "invalid_credentials");
+        assert_eq!(service.hasher.evaluations(), evaluations + attempt);
+    }
+    // 6 were refused, and the fifth began a lock of that source.
+    assert_eq!(service.count(EventKind::LoginLocked).await, 7);
+    assert_eq!(service.count(EventKind::LoginFailure).await, 50);
+    // The owner gets in where she did before, and with that strangers get a hearing again.
+    assert_eq!(code(service.log_in("alice", PASSWORD, home).await), "ok");
+    assert_eq!(code(service.log_in("alice", PASSWORD, "203.0.113.2").await), "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_does_not_tell_which_names_have_an_account() {
+    let service = Service::new().await;
+    for source in 0..50 {
+        for name in ["alice", "nobody"] {
+            let from = format!("198.51.100.{source}");
+            let wrong = service.log_in(name, "wrong", &from).await;
+            assert_eq!(code(wrong), "invalid_credentials");
+        }
+        service.pass(60);
+    }
+    // What is known of the one name is forgotten by then, and what is known of the other is not.
+    service.pass(24 * 3600);
+    let (store, retention) = (service.accounts.store(), Retention::default());
+    let now = super::NOW + 50 * 60 + 24 * 3600;
+    while store.purge(now, &retention, 1000).await.unwrap() > 0 {}
+    for name in ["alice", "nobody"] {
+        let source = Source::new("203.0.113.1".parse().ok());
+        let attempt = Attempt { name: name.parse().unwrap(), source };
+        let policy = LockoutPolicy::default();
+        let reserve = async || store.reserve(&attempt, &policy, now).await.unwrap();
+        for _ in 0..5 {
+            let reserved = reserve().await;
+            let is_known = matches!(reserved, Reservation::Refused { .. });
+            assert_eq!(is_known, name == "alice", "{reserved:?}");
+        }
+        assert_eq!(reserve().await, Reservation::Busy);
+        assert_eq!(code(service.log_in(name, "wrong", "203.0.113.1").await), "busy");
+    }
 }

@@ -52,8 +52,8 @@ fn a_secret_is_seen_in_every_form() {
     let within = |before: &[u8]| [before, secret, b"..."].concat();
     for text in [
         within(b"log: "),
-        format!("{:02x?}", secret).replace(", ", "").into_bytes(),
-        format!("{:02X?}", secret).replace(", ", "").into_bytes(),
+        format!("{secret:02x?}").replace(", ", "").into_bytes(),
+        format!("{secret:02X?}").replace(", ", "").into_bytes(),
         format!("{secret:?}").into_bytes(),
         BASE64_STANDARD_NO_PAD.encode(within(b"")).into_bytes(),
         BASE64_STANDARD_NO_PAD.encode(within(b"1")).into_bytes(),

@@ -191,6 +191,7 @@ cases! {
     strangers:
         strangers_are_slowed_down
         strangers_do_not_keep_the_owner_out
+        who_is_refused_counts_for_the_source_alone
         a_hundred_failures_in_a_row_are_the_end
         guesses_are_never_forgotten_by_time_alone;
 }

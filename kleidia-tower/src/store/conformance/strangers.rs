@@ -1,11 +1,11 @@
 //! The account as a whole: strangers are slowed down and bounded, its owner is not kept out.
 
-use super::expected::success;
+use super::expected::{failure, success};
 use super::lockout::attempt_from;
 use super::scene::{NOW, Scene, at, by};
 use crate::UnixTime;
 use crate::account::Account;
-use crate::audit::EventKind;
+use crate::audit::{EventKind, Reason};
 use crate::lockout::{Attempt, LockoutPolicy, Reservation};
 use crate::store::Retention;
 
@@ -31,7 +31,7 @@ impl Scene {
                     evaluated += 1;
                 }
                 Reservation::Locked { until } | Reservation::Refused { until } => {
-                    second = (until - NOW).min(second + 3600)
+                    second = (until - NOW).min(second + 3600);
                 }
                 Reservation::Busy => panic!("nothing is pending of {}", user.name),
             }
@@ -97,6 +97,30 @@ pub(super) async fn strangers_do_not_keep_the_owner_out(scene: &Scene) {
     assert_eq!(evaluated, LockoutPolicy::MOST_FAILURES_OF_STRANGERS);
     scene.unlocks(&alice, &by(&root, &at(second))).await;
     scene.guesses(Some(&alice), &stranger, second, false).await;
+}
+
+pub(super) async fn who_is_refused_counts_for_the_source_alone(scene: &Scene) {
+    let alice = scene.account("alice").await;
+    let home = attempt_from("alice", 1);
+    scene.gets_in(&alice, &home, 1, 0).await;
+    let (_, second) = scene.guesses_patiently(&alice, 1000..1400, 1).await;
+    let (stranger, policy) = (attempt_from("alice", 9999), LockoutPolicy::default());
+    // As many at once as of any other name.
+    for _ in 0..policy.threshold {
+        let asked = scene.asks(&stranger, second).await;
+        assert!(matches!(asked, Reservation::Refused { .. }), "{asked:?}");
+    }
+    assert_eq!(scene.asks(&stranger, second).await, Reservation::Busy);
+    let refused = failure(EventKind::LoginLocked).because(Reason::Locked);
+    let locks = failure(EventKind::LoginLocked).because(Reason::LockBegins);
+    for settled in 1..=policy.threshold {
+        let done = scene.store.refuse(&stranger, &policy, &at(second)).await;
+        let events = [refused.clone(), locks.clone()];
+        let many = if settled == policy.threshold { 2 } else { 1 };
+        scene.expect(done, &at(second), &alice, &events[..many]).await;
+    }
+    scene.is_locked(&stranger, second + policy.base, second).await;
+    scene.gets_in(&alice, &home, 2, second).await;
 }
 
 pub(super) async fn a_hundred_failures_in_a_row_are_the_end(scene: &Scene) {
