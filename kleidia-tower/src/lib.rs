@@ -12,6 +12,8 @@ mod clock;
 mod extract;
 mod future;
 mod guard;
+#[cfg(feature = "axum")]
+pub mod http;
 pub mod lockout;
 mod observation;
 mod opaque_token;

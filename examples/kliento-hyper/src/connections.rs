@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,7 +55,7 @@ pub(crate) async fn serve<S, B>(
             () = &mut stopped => break,
             accepted = accept(&listener, &permits) => accepted,
         };
-        let (stream, permit) = match accepted {
+        let (stream, peer, permit) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "no connection can be accepted");
@@ -63,7 +64,7 @@ pub(crate) async fn serve<S, B>(
             }
         };
         let spoke = Arc::new(AtomicBool::new(false));
-        let service = TowerToHyperService::new(noting(service.clone(), Arc::clone(&spoke)));
+        let service = TowerToHyperService::new(noting(service.clone(), peer, Arc::clone(&spoke)));
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
@@ -98,22 +99,24 @@ fn builder() -> Builder<TokioExecutor> {
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, permit))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, permit))
 }
 
-/// A service that notes that a request came to it.
-fn noting<S, R>(
+/// A service that notes that a request came to it, and tells it from where.
+fn noting<S, B>(
     service: S,
+    peer: SocketAddr,
     spoke: Arc<AtomicBool>,
-) -> impl Service<R, Response = S::Response, Error = S::Error, Future = S::Future> + Clone
+) -> impl Service<Request<B>, Response = S::Response, Error = S::Error, Future = S::Future> + Clone
 where
-    S: Service<R> + Clone,
+    S: Service<Request<B>> + Clone,
 {
-    service.map_request(move |request| {
+    service.map_request(move |mut request: Request<B>| {
         spoke.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(peer);
         request
     })
 }

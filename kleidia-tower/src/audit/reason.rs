@@ -72,6 +72,7 @@ impl fmt::Display for Reason {
             Self::SessionLapsed => f.write_str("session-lapsed"),
             Self::Retry => f.write_str("retry"),
             Self::Ended(reason) => f.write_str(reason.as_str()),
+            Self::Roles { from, to } if from.is_empty() => f.write_str(&names(to)),
             Self::Roles { from, to } => write!(f, "{} -> {}", names(from), names(to)),
             Self::Policy(text) | Self::Override(OverrideReason(text)) => f.write_str(text),
         }

@@ -1,0 +1,52 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use crate::settings::Settings;
+
+/// A portal where people sign in, on one SQLite file
+///
+/// The page is at `/`, the API below `/api`. There are no accounts at first: `portal create-admin`
+/// makes one. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what is logged.
+#[derive(clap::Parser)]
+#[command(name = "portal", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The database, which is created if there is none; the keys of access tokens are beside it
+    #[arg(long, global = true, value_name = "FILE", default_value = "portal.db")]
+    pub(crate) database: PathBuf,
+
+    /// Settings that are not given here, in TOML, under the names of these options
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Create the account `admin` with a random password, and print it, if there is none
+    #[arg(long)]
+    pub(crate) demo: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Create an account with the role `admin`, and end
+    CreateAdmin {
+        /// The name to sign in with
+        name: String,
+        /// Read the password from standard input instead of asking for it
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Try it:
+    portal --demo
+
+  An account of your own:
+    portal create-admin alice
+    portal --listen 127.0.0.1:8080";

@@ -1,0 +1,64 @@
+//! A portal where people sign in: sessions, roles, limits and audit, on one SQLite file.
+
+mod arguments;
+mod create_admin;
+mod keys;
+mod page;
+mod routes;
+mod service;
+mod settings;
+
+// What has nothing to do with people is that of the example for workloads.
+#[path = "../../kliento-hyper/src/connections.rs"]
+mod connections;
+
+use std::error::Error;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::arguments::{Arguments, Command};
+use crate::settings::LogFormat;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to tell where standard error can't be written.
+            drop(writeln!(io::stderr(), "error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), BoxError> {
+    let Arguments { database, config, demo, mut settings, command } = arguments;
+    if let Some(path) = config {
+        settings = settings.or_file(&path)?;
+    }
+    log_to_stderr(settings.log.unwrap_or(LogFormat::Text));
+    match command {
+        Some(Command::CreateAdmin { name, password_stdin }) => {
+            create_admin::run(&database, &name, password_stdin).await
+        }
+        None => service::run(&database, &settings, demo).await,
+    }
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let level = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(level.from_env_lossy())
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

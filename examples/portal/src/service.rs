@@ -1,0 +1,128 @@
+//! The service: opened with its settings, run until it is asked to stop, closed.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use kleidia_tower::account::{AccountKey, AccountSettings, AccountStore as _, Accounts};
+use kleidia_tower::audit::{AuditSinks, TracingSink};
+use kleidia_tower::lockout::LockoutPolicy;
+use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+use kleidia_tower::store::{Cleanup, CleanupSettings, SqliteStore};
+use kleidia_tower::{SystemClock, UnixTime};
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+
+use crate::settings::{Period, Settings};
+use crate::{BoxError, connections, create_admin, keys, routes};
+
+/// Where to listen by default.
+const LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+/// The accounts of the portal, and what they stand on.
+pub(crate) struct Service {
+    pub(crate) accounts: Accounts,
+    store: Arc<SqliteStore>,
+    sinks: AuditSinks,
+}
+
+/// Serves until it is asked to stop.
+pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Result<(), BoxError> {
+    let stopped = connections::stop_signal()?;
+    let service = Service::open(database, settings).await?;
+    let routes = routes::all(service.accounts.clone(), settings)?;
+    if demo {
+        create_demo_admin(&service).await?;
+    }
+    let address = settings.listen.unwrap_or(LISTEN);
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| format!("can't listen on {address}: {error}"))?;
+    let cleanup = Cleanup::spawn(
+        Arc::<SqliteStore>::clone(&service.store),
+        SystemClock,
+        CleanupSettings::default(),
+    );
+    writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+    connections::serve(listener, routes, stopped).await;
+    cleanup.stop().await;
+    service.close().await;
+    Ok(())
+}
+
+impl Service {
+    /// Opens the database and the keys beside it.
+    pub(crate) async fn open(database: &Path, settings: &Settings) -> Result<Self, BoxError> {
+        let settings_of_accounts = account_settings(settings)?;
+        let permits = settings.argon2_permits.unwrap_or_else(PasswordHasher::default_permits);
+        let queue = PasswordHasher::DEFAULT_QUEUE;
+        let hasher = PasswordHasher::new(Argon2Parameters::default(), permits, queue)?;
+        let store = SqliteStore::open(database).await;
+        let store = Arc::new(store.map_err(|error| format!("{}: {error}", database.display()))?);
+        let keys = Arc::new(keys::beside(database)?);
+        let sinks = AuditSinks::new(vec![Box::new(TracingSink)], AuditSinks::DEFAULT_QUEUE)?;
+        let accounts = Accounts::new(Arc::<SqliteStore>::clone(&store), keys, hasher)
+            .with_settings(settings_of_accounts)
+            .with_audit_sinks(sinks.clone());
+        Ok(Self { accounts, store, sinks })
+    }
+
+    /// Waits for what is under way.
+    pub(crate) async fn close(self) {
+        let sinks = self.sinks.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || sinks.close()).await {
+            tracing::error!(%error, "the audit log's sinks did not end");
+        }
+        self.store.close().await;
+    }
+}
+
+fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
+    let default = AccountSettings::default();
+    let lasting = |period, default, name| match seconds(period, default)? {
+        0 => Err(BoxError::from(format!("--{name} must be a second at least"))),
+        seconds => Ok(seconds),
+    };
+    if settings.lockout_threshold == Some(0) {
+        return Err("--lockout-threshold must be 1 at least".into());
+    }
+    let base = seconds(settings.lockout_base, default.lockout.base)?;
+    let lockout = LockoutPolicy {
+        threshold: settings.lockout_threshold.unwrap_or(default.lockout.threshold),
+        base,
+        longest: default.lockout.longest.max(base),
+        ..default.lockout
+    };
+    Ok(AccountSettings {
+        access_ttl: lasting(settings.access_ttl, default.access_ttl, "access-ttl")?,
+        refresh_ttl: lasting(settings.refresh_ttl, default.refresh_ttl, "refresh-ttl")?,
+        session_ttl: lasting(settings.session_ttl, default.session_ttl, "session-ttl")?,
+        refresh_grace: seconds(settings.refresh_grace, default.refresh_grace)?,
+        lockout,
+        ..default
+    })
+}
+
+fn seconds(period: Option<Period>, default: UnixTime) -> Result<UnixTime, BoxError> {
+    let period = period.map(|Period(period)| UnixTime::try_from(Duration::as_secs(&period)));
+    Ok(period.transpose()?.unwrap_or(default))
+}
+
+/// An account to look around with, if there is none of its name.
+async fn create_demo_admin(service: &Service) -> Result<(), BoxError> {
+    const NAME: &str = "admin";
+    let name = NAME.parse()?;
+    if service.store.account_with_password(AccountKey::Name(&name)).await?.is_some() {
+        writeln!(io::stdout(), "there is an account {NAME:?} already, with the password it had")?;
+        return Ok(());
+    }
+    let mut random = [0; 12];
+    getrandom::fill(&mut random)?;
+    let password = BASE64_URL_SAFE_NO_PAD.encode(random);
+    create_admin::create(service, NAME, SecretString::from(password.clone())).await?;
+    writeln!(io::stdout(), "sign in as {NAME:?} with the password {password}")?;
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The settings: from the command line, else from a file, else the defaults.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+use std::{fs, io};
+
+use ipnet::IpNet;
+use kleidia_tower::rate_limit::Limit;
+use kliento::TrustAnchor;
+use serde::{Deserialize, Deserializer};
+
+/// What can be set; what is `None` has its default.
+#[derive(Clone, Debug, Default, clap::Args, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Settings {
+    /// The address to listen on; port 0 is any free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// How long an access token is valid, such as 10s, 30m, 2h [default: 30m]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) access_ttl: Option<Period>,
+
+    /// How long a refresh token is valid [default: 7d]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) refresh_ttl: Option<Period>,
+
+    /// How long a session goes on without a refresh [default: 1h]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) session_ttl: Option<Period>,
+
+    /// For how long a refresh token that was just spent is answered with the same successor, 0s
+    /// for not at all [default: 10s]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) refresh_grace: Option<Period>,
+
+    /// How many wrong passwords in a row lock a name for an address [default: 5]
+    #[arg(long, value_name = "N")]
+    pub(crate) lockout_threshold: Option<u32>,
+
+    /// How long the first lock holds; each further failure doubles it, up to 15m [default: 1m]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) lockout_base: Option<Period>,
+
+    /// How many logins an address may try [default: 60/60]
+    #[arg(long, value_name = "N/SECONDS")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) login_limit: Option<Limit>,
+
+    /// How many requests a caller may make [default: 1200/60]
+    #[arg(long, value_name = "N/SECONDS")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) api_limit: Option<Limit>,
+
+    /// A network whose `X-Forwarded-For` is believed; may be given several times
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) trusted_proxy: Vec<IpNet>,
+
+    /// How many passwords are hashed at once, in 64 MiB each [default: half of the processors]
+    #[arg(long, value_name = "N")]
+    pub(crate) argon2_permits: Option<usize>,
+
+    /// How to write the log [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log: Option<LogFormat>,
+
+    /// Let workloads in whose Kliento token bundles are for this audience
+    #[arg(long, value_name = "AUD")]
+    pub(crate) kliento_audience: Option<String>,
+
+    /// A key of the DNS root to trust for that, as a DS record; may be given several times
+    /// [default: the keys that IANA publishes]
+    #[arg(long, value_name = "DS")]
+    #[serde(deserialize_with = "texts")]
+    pub(crate) kliento_trust_anchor: Vec<TrustAnchor>,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// A duration of whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Period(pub(crate) Duration);
+
+/// Why the settings in a file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    #[error("{}: {source}", .path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", .path.display())]
+    Malformed { path: PathBuf, source: Box<toml::de::Error> },
+}
+
+impl Settings {
+    /// Takes from a file what is not set yet.
+    pub(crate) fn or_file(self, path: &Path) -> Result<Self, SettingsError> {
+        let path = path.to_owned();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(source) => return Err(SettingsError::Unreadable { path, source }),
+        };
+        match toml::from_str(&text) {
+            Ok(file) => Ok(self.or(file)),
+            Err(source) => Err(SettingsError::Malformed { path, source: Box::new(source) }),
+        }
+    }
+
+    fn or(self, file: Self) -> Self {
+        let or = |ours: Vec<_>, files| if ours.is_empty() { files } else { ours };
+        let anchors = if self.kliento_trust_anchor.is_empty() {
+            file.kliento_trust_anchor
+        } else {
+            self.kliento_trust_anchor
+        };
+        Self {
+            listen: self.listen.or(file.listen),
+            access_ttl: self.access_ttl.or(file.access_ttl),
+            refresh_ttl: self.refresh_ttl.or(file.refresh_ttl),
+            session_ttl: self.session_ttl.or(file.session_ttl),
+            refresh_grace: self.refresh_grace.or(file.refresh_grace),
+            lockout_threshold: self.lockout_threshold.or(file.lockout_threshold),
+            lockout_base: self.lockout_base.or(file.lockout_base),
+            login_limit: self.login_limit.or(file.login_limit),
+            api_limit: self.api_limit.or(file.api_limit),
+            trusted_proxy: or(self.trusted_proxy, file.trusted_proxy),
+            argon2_permits: self.argon2_permits.or(file.argon2_permits),
+            log: self.log.or(file.log),
+            kliento_audience: self.kliento_audience.or(file.kliento_audience),
+            kliento_trust_anchor: anchors,
+        }
+    }
+}
+
+impl FromStr for Period {
+    type Err = humantime::DurationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        humantime::parse_duration(text).map(|period| Self(Duration::from_secs(period.as_secs())))
+    }
+}
+
+impl TryFrom<String> for Period {
+    type Error = humantime::DurationError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+fn text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn texts<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    let texts = Vec::<String>::deserialize(deserializer)?.into_iter();
+    texts.map(|text| text.parse()).collect::<Result<_, _>>().map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,84 @@
+//! One's own sessions: seen, ended, bound to agents.
+
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::body::Body;
+use super::path::Id;
+use super::time::rfc3339;
+use crate::access_token::SessionId;
+use crate::account::Accounts;
+use crate::agent::AgentPublicKey;
+use crate::session::{Session, SessionView};
+use crate::{Origin, Rejection};
+
+/// A session as its user sees it.
+#[derive(Serialize)]
+pub(super) struct Seen {
+    id: SessionId,
+    /// Whether it is the one that asks.
+    current: bool,
+    ip: Option<IpAddr>,
+    user_agent: Option<String>,
+    created_at: String,
+    last_seen_at: String,
+    expires_at: String,
+    /// In PEM.
+    agent_key: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct AgentKey {
+    public_key: String,
+}
+
+pub(super) async fn list(
+    State(accounts): State<Accounts>,
+    view: SessionView,
+) -> Result<Json<Vec<Seen>>, Rejection> {
+    let sessions = accounts.sessions(view.account.id).await?;
+    let seen = sessions.iter().map(|session| Seen::new(session, view.session.id));
+    Ok(Json(seen.collect()))
+}
+
+pub(super) async fn end(
+    State(accounts): State<Accounts>,
+    view: SessionView,
+    origin: Origin,
+    Id(id): Id,
+) -> Result<StatusCode, Rejection> {
+    accounts.end_session(&view, id, origin).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn register_agent(
+    State(accounts): State<Accounts>,
+    view: SessionView,
+    origin: Origin,
+    Id(id): Id,
+    Body(AgentKey { public_key }): Body<AgentKey>,
+) -> Result<StatusCode, Rejection> {
+    let malformed = Rejection::MalformedRequest("the public key");
+    let public_key: AgentPublicKey = public_key.parse().map_err(|_| malformed)?;
+    accounts.register_agent(&view, id, &public_key, origin).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl Seen {
+    fn new(session: &Session, current: SessionId) -> Self {
+        Self {
+            id: session.id,
+            current: session.id == current,
+            ip: session.origin.address,
+            user_agent: session.origin.user_agent.as_ref().map(ToString::to_string),
+            created_at: rfc3339(session.created_at),
+            last_seen_at: rfc3339(session.last_seen_at),
+            expires_at: rfc3339(session.expires_at),
+            agent_key: session.agent_key.clone(),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Who is calling, and what they may do.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::api::Shared;
+use crate::rbac::Policy;
+use crate::{Principal, Rejection};
+
+#[derive(Serialize)]
+pub(super) struct Caller {
+    /// `user` or `workload`.
+    kind: &'static str,
+    subject: String,
+    /// `None` for workloads.
+    username: Option<String>,
+    roles: Vec<String>,
+    permissions: Vec<String>,
+    claims: Value,
+}
+
+pub(super) async fn whoami(
+    State(shared): State<Shared>,
+    principal: Principal,
+) -> Result<Json<Caller>, Rejection> {
+    let policy = shared.policy.policy().await.map_err(|error| {
+        tracing::error!(%error, "nobody's permissions can be told");
+        Rejection::Unavailable("the policy can't be had")
+    })?;
+    Ok(Json(Caller::new(&principal, &policy)))
+}
+
+impl Caller {
+    fn new(principal: &Principal, policy: &Policy) -> Self {
+        let permissions = policy.permissions(principal.roles());
+        Self {
+            kind: if principal.session().is_some() { "user" } else { "workload" },
+            subject: principal.subject(),
+            username: principal.session().map(|view| view.account.name.to_string()),
+            roles: principal.roles().iter().map(ToString::to_string).collect(),
+            permissions: permissions.iter().map(ToString::to_string).collect(),
+            claims: claims(principal),
+        }
+    }
+}
+
+/// What a workload's token claims; of a user, what the session says.
+fn claims(principal: &Principal) -> Value {
+    match principal.session() {
+        Some(view) => json!({
+            "user_id": view.account.id,
+            "session_id": view.session.id,
+            "is_admin": view.account.is_admin(),
+        }),
+        None => json!(principal.claims()),
+    }
+}
