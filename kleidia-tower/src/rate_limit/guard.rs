@@ -15,7 +15,7 @@ use crate::Rejection;
 use crate::answer::Answer;
 use crate::guard::{Guard, Passed, Progress, Verdict};
 
-/// All that the services of a layer share.
+/// All that the services of a [`RateLimitLayer`](super::RateLimitLayer) share.
 #[derive(Clone, Default)]
 pub struct RateLimitGuard {
     /// They are locked in this order, which all layers that share some of them agree on.

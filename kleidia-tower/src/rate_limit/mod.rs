@@ -16,6 +16,7 @@ mod proxies;
 
 pub use budget::Budget;
 pub use client_address::{ClientAddress, PeerAddress};
+pub use guard::RateLimitGuard;
 pub use key::{Key, RequestHead};
 pub use layer::RateLimitLayer;
 pub use limit::{Limit, LimitError};

@@ -12,6 +12,7 @@ mod concurrency;
 mod fields;
 mod layer;
 mod model;
+mod principals;
 mod proxies;
 mod servers;
 mod world;
