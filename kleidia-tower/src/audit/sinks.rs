@@ -20,7 +20,8 @@ pub trait AuditSink: Send + 'static {
 /// The sinks that are told of every record. Cheap to clone.
 ///
 /// A bounded queue is before them. What finds no place is not waited for: it is counted, and still
-/// in the store.
+/// in the store, as is what was committed for somebody who hung up in that moment. Who has to have
+/// everything reads the store.
 ///
 /// ```
 /// use kleidia_tower::audit::{AuditRecord, AuditSinks, TracingSink};

@@ -1,6 +1,7 @@
 //! Hashes passwords on a bounded number of threads, each with memory of its own.
 
 use std::error::Error;
+use std::fmt;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -231,6 +232,13 @@ impl HashingPermit {
         });
         jobs.send(job).map_err(|_| system("no thread is left"))?;
         receiver.await.map_err(system)
+    }
+}
+
+impl fmt::Debug for PasswordHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { parameters, queue, .. } = self;
+        f.debug_tuple("PasswordHasher").field(parameters).field(queue).finish()
     }
 }
 

@@ -7,6 +7,7 @@ mod cleanup;
 mod evaluations;
 mod hanging_up;
 mod lockout;
+mod order;
 mod passwords;
 mod refresh;
 mod sessions;
@@ -42,9 +43,13 @@ impl Service {
     }
 
     async fn with_settings(settings: AccountSettings) -> Self {
+        let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
+        Self::with_keys(keys, settings).await
+    }
+
+    async fn with_keys(keys: KeyRing, settings: AccountSettings) -> Self {
         let parameters = Argon2Parameters::new(7 * 1024, 1, 1).unwrap();
         let hasher = PasswordHasher::new(parameters, PERMITS, 2000).unwrap();
-        let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let clock = Arc::new(AtomicI64::new(NOW));
         let told = Arc::clone(&clock);
         let accounts =

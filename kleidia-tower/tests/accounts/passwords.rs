@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kleidia_tower::account::AccountSettings;
+use kleidia_tower::audit::EventKind;
 use kleidia_tower::password::{PasswordFault, PasswordPolicy};
 use kleidia_tower::{Origin, Rejection};
 use secrecy::ExposeSecret as _;
@@ -72,4 +73,24 @@ async fn an_old_password_lets_in_but_no_further() {
     let alice = service.log_in("alice", OTHER, "192.0.2.1").await.unwrap();
     assert_eq!(code(authenticator.check_password_age(&alice.session.account)), "ok");
     assert_eq!(code(authenticator.authenticate(token).await), "session_expired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_changes_at_once_one_is_made() {
+    let service = Service::new().await;
+    let view = service.alice().await.session;
+    let changes = ["the one password", "the other password"].map(|new| {
+        let (accounts, view) = (service.accounts.clone(), view.clone());
+        let (current, new) = (PASSWORD.into(), new.into());
+        tokio::spawn(async move {
+            accounts.change_password(&view, current, new, Origin::default()).await
+        })
+    });
+    let mut answers = Vec::new();
+    for change in changes {
+        answers.push(code(change.await.unwrap()));
+    }
+    answers.sort_unstable();
+    assert_eq!(answers, ["invalid_credentials", "ok"]);
+    assert_eq!(service.count(EventKind::PasswordChanged).await, 1);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use kleidia_tower::account::AccountSettings;
 use kleidia_tower::audit::EventKind;
 use secrecy::ExposeSecret as _;
 
@@ -54,4 +55,14 @@ async fn a_session_that_lapsed_is_followed_by_another_one() {
     assert_eq!(after.created_at, before.created_at + 3600);
     service.pass(7 * 24 * 3600);
     assert_eq!(code(service.refresh(&renewed.refresh_token).await), "refresh_invalid");
+}
+
+#[tokio::test]
+async fn without_a_grace_every_second_use_is_reuse() {
+    let settings = AccountSettings { refresh_grace: 0, ..AccountSettings::default() };
+    let service = Service::with_settings(settings).await;
+    let alice = service.alice().await;
+    let renewed = service.refresh(&alice.refresh_token).await.unwrap();
+    assert_eq!(code(service.refresh(&alice.refresh_token).await), "refresh_reused");
+    assert_eq!(service.answer(&renewed.access_token).await, "session_expired");
 }

@@ -1,0 +1,91 @@
+//! Each request is checked in one order: signature, expiry, session, account.
+
+use std::sync::Arc;
+
+use kleidia_tower::access_token::{Claims, KeyRing, SigningKey, issue};
+use kleidia_tower::account::{AccountSettings, AccountUpdate};
+use kleidia_tower::session::SessionAuthenticator;
+use kleidia_tower::store::{Change, Store};
+use kleidia_tower::{Origin, UnixTime};
+use secrecy::ExposeSecret as _;
+
+use super::{NOW, Service, code};
+
+const SECRET: [u8; 32] = [7; 32];
+
+fn keys(name: &str) -> KeyRing {
+    KeyRing::new([SigningKey::new(name, SECRET.to_vec()).unwrap()]).unwrap()
+}
+
+/// The answer to a token that is good but for what is changed of its claims.
+async fn answer(service: &Service, change: impl FnOnce(&mut Claims)) -> &'static str {
+    let view = service.alice().await.session;
+    let mut claims = Claims {
+        user_id: view.account.id,
+        username: view.account.name.to_string(),
+        is_admin: false,
+        session_id: view.session.id,
+        exp: NOW + 600,
+        iat: NOW,
+        iss: Claims::ISSUER.to_owned(),
+        sub: view.account.id.to_string(),
+        jti: "jti".to_owned(),
+    };
+    change(&mut claims);
+    service.answer(&issue(&keys("key"), claims).unwrap().token).await
+}
+
+async fn service(settings: AccountSettings) -> Service {
+    Service::with_keys(keys("key"), settings).await
+}
+
+#[tokio::test]
+async fn a_token_is_of_the_session_that_it_names() {
+    let service = service(AccountSettings::default()).await;
+    let roles = [].into();
+    let bob = service.accounts.create_user(None, "bob", "a password".into(), roles, super::at(""));
+    let bob = bob.await.unwrap().id;
+    assert_eq!(answer(&service, |_| ()).await, "ok");
+    // Another user's session, none at all, and what only a hint may say.
+    let of_bob = |claims: &mut Claims| (claims.user_id, claims.sub) = (bob, bob.to_string());
+    assert_eq!(answer(&service, of_bob).await, "session_expired");
+    assert_eq!(answer(&service, |claims| claims.session_id = 99).await, "session_expired");
+    assert_eq!(answer(&service, |claims| claims.is_admin = true).await, "ok");
+}
+
+#[tokio::test]
+async fn what_is_found_first_is_told() {
+    let service = service(AccountSettings::default()).await;
+    let alice = service.alice().await;
+    let disable = async |at: UnixTime| {
+        let change = Change { at, origin: Origin::default(), actor: None };
+        let update = AccountUpdate { is_disabled: Some(true), roles: None };
+        let store = service.accounts.store();
+        drop(store.update_account(service.alice.id, update, &change).await.unwrap());
+    };
+    service.accounts.log_out(&alice.session, Origin::default()).await.unwrap();
+    assert_eq!(service.answer(&alice.access_token).await, "session_expired");
+    let other = service.alice().await;
+    disable(NOW).await;
+    // The one session was ended before, the other one by this.
+    assert_eq!(service.answer(&alice.access_token).await, "session_expired");
+    assert_eq!(service.answer(&other.access_token).await, "account_disabled");
+    service.pass(1800);
+    assert_eq!(service.answer(&alice.access_token).await, "token_expired");
+    assert_eq!(service.answer(&other.access_token).await, "token_expired");
+    let store: Arc<dyn Store> = Arc::clone(service.accounts.store());
+    let elsewhere = SessionAuthenticator::new(store, Arc::new(keys("other")));
+    let known = elsewhere.authenticate(other.access_token.expose_secret()).await;
+    assert_eq!(code(known), "token_invalid");
+}
+
+#[tokio::test]
+async fn leeway_is_given_where_it_is_asked_for() {
+    let settings = AccountSettings { leeway: 60, ..AccountSettings::default() };
+    let service = service(settings).await;
+    let alice = service.alice().await;
+    service.pass(1859);
+    assert_eq!(service.answer(&alice.access_token).await, "ok");
+    service.pass(1);
+    assert_eq!(service.answer(&alice.access_token).await, "token_expired");
+}
