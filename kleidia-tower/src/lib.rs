@@ -1,7 +1,5 @@
 //! Tower layers that tell which person is calling, and what they may do.
 
-#![allow(dead_code, reason = "while its parts are being written")]
-
 pub mod access_token;
 pub mod account;
 pub mod agent;

@@ -16,6 +16,7 @@ pub struct Principal(Identity);
 #[derive(Clone, Debug)]
 enum Identity {
     User(SessionView),
+    #[cfg_attr(not(feature = "kliento"), expect(dead_code, reason = "made of verified bundles"))]
     Workload(Arc<Workload>),
 }
 

@@ -34,6 +34,8 @@ impl fmt::Display for RustVersion {
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) rust_version: Option<RustVersion>,
+    /// Optional dependencies that need a newer Rust, by name: `[package.metadata.rust-version]`.
+    pub(crate) newer: BTreeMap<String, RustVersion>,
     is_member: bool,
     dependencies: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl Metadata {
                 Package {
                     name: package.get("name")?.as_str()?.to_owned(),
                     rust_version: rust_version.and_then(RustVersion::parse),
+                    newer: newer(package),
                     is_member: members.contains(id),
                     dependencies: Vec::new(),
                 },
@@ -80,10 +83,17 @@ impl Metadata {
         self.0.values().filter(|package| package.is_member)
     }
 
-    /// All that a package is built with, however far away.
-    pub(crate) fn built_with(&self, package: &Package) -> Vec<&Package> {
+    /// All that a package is built with, however far away, by those of its own dependencies whose
+    /// names are taken.
+    pub(crate) fn built_with(
+        &self,
+        package: &Package,
+        takes: impl Fn(&str) -> bool,
+    ) -> Vec<&Package> {
         let mut seen = BTreeSet::new();
-        let mut open: Vec<&String> = package.dependencies.iter().collect();
+        let own = package.dependencies.iter();
+        let is_wanted = |id: &&String| self.0.get(*id).is_some_and(|own| takes(&own.name));
+        let mut open: Vec<&String> = own.filter(is_wanted).collect();
         while let Some(id) = open.pop() {
             if seen.insert(id) {
                 open.extend(self.0.get(id).into_iter().flat_map(|package| &package.dependencies));
@@ -91,6 +101,15 @@ impl Metadata {
         }
         seen.into_iter().filter_map(|id| self.0.get(id)).collect()
     }
+}
+
+fn newer(package: &Value) -> BTreeMap<String, RustVersion> {
+    let table = package.get("metadata").and_then(|metadata| metadata.get("rust-version"));
+    let entries = table.and_then(Value::as_object).into_iter().flatten();
+    let read = |(name, version): (&String, &Value)| {
+        Some((name.clone(), RustVersion::parse(version.as_str()?)?))
+    };
+    entries.filter_map(read).collect()
 }
 
 /// Whether a dependency is more than one of the tests.

@@ -17,8 +17,13 @@ pub(crate) fn run_all() -> Result<(), Failure> {
         let Some(declared) = package.rust_version else {
             return Err(Failure::new(format!("{name} declares no rust-version")));
         };
-        check_dependencies(&metadata, package, declared)?;
+        let newer = &package.newer;
+        check_dependencies(&metadata, package, declared, |name| !newer.contains_key(name))?;
         println!("{name}: no dependency declares a newer Rust than {declared}");
+        for (dependency, version) in newer {
+            check_dependencies(&metadata, package, *version, |name| name == dependency)?;
+            println!("{name}: but {dependency}, which is optional, {version}");
+        }
         match toolchain(&toolchains, declared) {
             Some(toolchain) => compile(package, toolchain)?,
             None => println!("{name}: compiling SKIPPED, Rust {declared} is not installed"),
@@ -31,8 +36,9 @@ fn check_dependencies(
     metadata: &Metadata,
     package: &Package,
     declared: RustVersion,
+    takes: impl Fn(&str) -> bool,
 ) -> Result<(), Failure> {
-    let dependencies = metadata.built_with(package);
+    let dependencies = metadata.built_with(package, takes);
     let newest = dependencies.iter().max_by_key(|dependency| dependency.rust_version);
     match newest.and_then(|newest| Some((&newest.name, newest.rust_version?))) {
         Some((name, version)) if version > declared => Err(Failure::new(format!(
@@ -57,8 +63,11 @@ fn toolchain(toolchains: &str, version: RustVersion) -> Option<&str> {
 
 fn compile(package: &Package, toolchain: &str) -> Result<(), Failure> {
     let mut command = Command::new("rustup");
-    command.args(["run", toolchain, "cargo", "check", "--all-features"]);
-    command.args(["--package", &package.name]);
+    command.args(["run", toolchain, "cargo", "check", "--package", &package.name]);
+    // Features that need a newer one are left out.
+    if package.newer.is_empty() {
+        command.arg("--all-features");
+    }
     command.env("CARGO_TARGET_DIR", format!("target/{toolchain}"));
     run(&format!("{} with Rust {toolchain}", package.name), &mut command)
 }
