@@ -58,3 +58,13 @@ async fn run(store: Arc<dyn Store>) {
 async fn memory_does_as_the_oracle_says() {
     run(Arc::new(MemoryStore::default())).await;
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn sqlite_does_as_the_oracle_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = kleidia_tower::store::SqliteStore::open(directory.path().join("store.db"));
+    let store = Arc::new(store.await.unwrap());
+    run(Arc::clone(&store) as Arc<dyn Store>).await;
+    store.close().await;
+}

@@ -190,6 +190,8 @@ cases! {
         one_of_many_is_first;
     strangers:
         strangers_are_slowed_down
+        strangers_are_evaluated_one_by_one
+        the_owner_stays_known
         strangers_do_not_keep_the_owner_out
         who_is_refused_counts_for_the_source_alone
         a_hundred_failures_in_a_row_are_the_end

@@ -82,6 +82,36 @@ pub(super) async fn strangers_are_slowed_down(scene: &Scene) {
     scene.guesses(Some(&alice), &attempt_from("alice", 300), 1, false).await;
 }
 
+pub(super) async fn strangers_are_evaluated_one_by_one(scene: &Scene) {
+    let alice = scene.account("alice").await;
+    let home = attempt_from("alice", 1);
+    scene.gets_in(&alice, &home, 1, 0).await;
+    let (evaluated, second) = scene.guesses_patiently(&alice, 1000..1060, 1).await;
+    assert!(evaluated > 20, "{evaluated} guesses");
+    // No throttle lasts longer than that.
+    let second = second + 60;
+    assert_eq!(scene.asks(&attempt_from("alice", 5000), second).await, Reservation::Granted);
+    for source in 5001..5010 {
+        let asked = scene.asks(&attempt_from("alice", source), second).await;
+        assert_eq!(asked, Reservation::Busy, "source {source}, while another one is evaluated");
+    }
+    scene.gets_in(&alice, &home, 2, second).await;
+}
+
+pub(super) async fn the_owner_stays_known(scene: &Scene) {
+    let (root, alice) = (scene.account("root").await, scene.account("alice").await);
+    let home = attempt_from("alice", 1);
+    scene.gets_in(&alice, &home, 1, 0).await;
+    scene.guesses(Some(&alice), &home, 1, false).await;
+    scene.unlocks(&alice, &by(&root, &at(2))).await;
+    let month = 30 * 24 * 3600;
+    let purged = scene.store.purge(NOW + month, &Retention::default(), 100).await;
+    purged.expect("an answer");
+    let (_, second) = scene.guesses_patiently(&alice, 1000..1400, month).await;
+    scene.is_for_good(&attempt_from("alice", 9999), second).await;
+    scene.gets_in(&alice, &home, 2, second).await;
+}
+
 pub(super) async fn strangers_do_not_keep_the_owner_out(scene: &Scene) {
     let (root, alice) = (scene.account("root").await, scene.account("alice").await);
     let (home, stranger) = (attempt_from("alice", 1), attempt_from("alice", 9999));
