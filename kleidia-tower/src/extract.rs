@@ -10,6 +10,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use crate::answer::Answer;
+use crate::rbac::Permit;
 use crate::session::SessionView;
 use crate::{Principal, Rejection, Unauthenticated};
 
@@ -69,12 +70,32 @@ impl<S: Sync> OptionalFromRequestParts<S> for SessionView {
     }
 }
 
-/// Why there is no [`Principal`] or [`SessionView`] to extract (feature `axum`).
+/// Proof that the principal may, from [`RbacLayer`](crate::rbac::RbacLayer) (feature `axum`).
+///
+/// ```
+/// use kleidia_tower::rbac::Permit;
+///
+/// async fn report(permit: Permit) -> String {
+///     format!("for {}", permit.principal().name())
+/// }
+/// # let _ = report;
+/// ```
+impl<S: Sync> FromRequestParts<S> for Permit {
+    type Rejection = PrincipalRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, PrincipalRejection> {
+        parts.extensions.get().cloned().ok_or(PrincipalRejection::NoRequirement)
+    }
+}
+
+/// Why there is no [`Principal`], [`SessionView`] or [`Permit`] to extract (feature `axum`).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PrincipalRejection {
     /// The route has no layer that tells who is calling: the service's mistake, 500.
     NoLayer,
+    /// The route asks for nothing, so nothing was permitted: the service's mistake, 500.
+    NoRequirement,
     /// The layer let the request through without a principal. The layer's own response follows.
     Unauthenticated {
         /// Why there is none.
@@ -118,6 +139,7 @@ impl fmt::Display for PrincipalRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoLayer => f.write_str("no layer tells who is calling on this route: add one"),
+            Self::NoRequirement => f.write_str("no RbacLayer is on this route: add one"),
             Self::Unauthenticated { rejection, .. } => rejection.fmt(f),
         }
     }
@@ -128,7 +150,7 @@ impl std::error::Error for PrincipalRejection {}
 impl IntoResponse for PrincipalRejection {
     fn into_response(self) -> Response {
         match self {
-            Self::NoLayer => {
+            Self::NoLayer | Self::NoRequirement => {
                 tracing::error!(error = %self);
                 (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
             }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
+use tracing::Instrument as _;
 
 use super::ownership::Known;
 use super::{Circumstances, Denial, Permission, Permit, Policy, PolicyProvider, Requirement};
@@ -63,17 +64,24 @@ impl Decider {
         let circumstances = Circumstances { is_own, now: self.now() };
         match policy.decide(&case.principal, &self.requirement, &circumstances) {
             Ok(permit) => Ok(permit),
-            Err(denial) => self.deny(&policy, case, denial).await,
+            Err(denial) => self.deny(&policy, case, circumstances, denial).await,
         }
     }
 
-    async fn deny(&self, policy: &Policy, case: Case, denial: Denial) -> Result<Permit, Rejection> {
+    async fn deny(
+        &self,
+        policy: &Policy,
+        case: Case,
+        circumstances: Circumstances,
+        denial: Denial,
+    ) -> Result<Permit, Rejection> {
         if matches!(case.plea, Plea::None) {
             return Err(self.denied(&case, EventKind::PermissionDenied, denial).await);
         }
         let permission = Permission::of_ours("policy:override");
         let may = self.is_overridable
             && !self.requirement.asks_for_deletion()
+            && self.requirement.is_met_by_override(&case.principal, &circumstances)
             && policy.permits(case.principal.roles(), &permission);
         if let (true, Plea::Explained(reason)) = (may, &case.plea) {
             let event = case.event(
@@ -81,7 +89,7 @@ impl Decider {
                 EventKind::PolicyOverride,
                 Reason::Override(reason.clone()),
             );
-            self.audit.append(AuditEvent { outcome: Outcome::Success, ..event }).await?;
+            self.record(AuditEvent { outcome: Outcome::Success, ..event }).await?;
             return Ok(Permit::overridden(case.principal.clone(), reason.clone()));
         }
         self.denied(&case, EventKind::PolicyViolation, denial.clone()).await;
@@ -90,14 +98,23 @@ impl Decider {
 
     /// Records a denial, which stands whether that can be done or not.
     async fn denied(&self, case: &Case, kind: EventKind, denial: Denial) -> Rejection {
-        tracing::debug!(principal = case.principal.name(), %denial, "denied");
         let reason = Reason::Policy(denial.to_string());
-        if let Ok(at) = self.time()
-            && let Err(error) = self.audit.append(case.event(at, kind, reason)).await
-        {
+        let recorded = match self.time() {
+            Ok(at) => self.record(case.event(at, kind, reason)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = recorded {
             tracing::error!(%error, event = kind.as_str(), "a denial can't be recorded");
         }
         Rejection::PermissionDenied(denial)
+    }
+
+    /// Whoever hangs up is recorded all the same.
+    async fn record(&self, event: AuditEvent) -> Result<(), Rejection> {
+        let audit = self.audit.clone();
+        let append = async move { audit.append(event).await };
+        let done = tokio::spawn(append.in_current_span()).await;
+        Ok(done.map_err(|_| Rejection::Unavailable("the event was not recorded"))??)
     }
 
     fn time(&self) -> Result<UnixTime, Rejection> {
@@ -130,13 +147,23 @@ impl Case {
 
 impl Plea {
     fn of(headers: &HeaderMap) -> Self {
-        let asks = headers.get("x-admin-override");
-        if !asks.is_some_and(|asks| asks.as_bytes().eq_ignore_ascii_case(b"true")) {
+        let is_true = |asks: &HeaderValue| asks.as_bytes().eq_ignore_ascii_case(b"true");
+        if !headers.get_all("x-admin-override").iter().any(is_true) {
             return Self::None;
         }
-        let reason = headers.get("x-override-reason").and_then(|reason| reason.to_str().ok());
-        reason.and_then(OverrideReason::new).map_or(Self::Unexplained, Self::Explained)
+        let reason =
+            only(headers, "x-override-reason").and_then(|reason| str::from_utf8(reason).ok());
+        let is_clear = only(headers, "x-admin-override").is_some();
+        let reason = reason.filter(|_| is_clear).and_then(OverrideReason::new);
+        reason.map_or(Self::Unexplained, Self::Explained)
     }
+}
+
+/// The value of a header that is there once.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    values.next().is_none().then_some(value.as_bytes())
 }
 
 impl fmt::Debug for Decider {

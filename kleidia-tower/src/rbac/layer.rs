@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Request, Uri};
-use matchit::{InsertError, Router};
 use tower_layer::Layer;
 
 use super::decision::{Case, Decider};
-use super::ownership::{Known, Ownership};
-use super::{Circumstances, Permit, PolicyProvider, Requirement};
+use super::ownership::{Known, Ownership, owner_path};
+use super::{Circumstances, OwnerPathError, Permit, PolicyProvider, Requirement};
 use crate::answer::Answer;
 use crate::audit::AuditTrail;
 use crate::guard::{Guard, Passed, Progress, Verdict};
@@ -19,8 +18,11 @@ use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
 ///
 /// It goes inside the layer that tells who is calling, such as
 /// [`JwtSessionLayer`](crate::session::JwtSessionLayer). Requests without a principal get 401, those
-/// of one who may not get 403, and 503 if the policy or the owner can't be had. Denials are
-/// audited. The extensions of a request that passes have a [`Permit`].
+/// of one who may not get 403, and 503 if the policy or the owner can't be had. The extensions of a
+/// request that passes have a [`Permit`].
+///
+/// Denials are recorded as `permission.denied` before they are answered, also if the client hangs
+/// up; they stand where that can't be done, which is an error in the log. It needs a Tokio runtime.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -61,16 +63,17 @@ impl RbacLayer {
         Self { guard: Arc::new(RbacGuard { decider, ownership, answer }) }
     }
 
-    /// Takes a resource for a user's own if the parameter of this path is the user's number.
+    /// Takes a resource for a user's own if the parameter of this path is the user's number, as it
+    /// is written: `7`, and not `07` or `%37`.
     ///
     /// The path is matched as the layer sees it: within axum's `nest` without the prefix.
     ///
     /// # Errors
-    /// [`InsertError`] if the path can't be matched; `/users/{id}` can.
-    pub fn with_owner_parameter(self, path: &str) -> Result<Self, InsertError> {
-        let mut router = Router::new();
-        router.insert(path, ())?;
-        Ok(self.with(|guard| guard.ownership = Ownership::Parameter(Arc::new(router))))
+    /// [`OwnerPathError`] if the path can't be matched or has not one parameter, as `/users/{id}`
+    /// has.
+    pub fn with_owner_parameter(self, path: &str) -> Result<Self, OwnerPathError> {
+        let router = Arc::new(owner_path(path)?);
+        Ok(self.with(|guard| guard.ownership = Ownership::Parameter(router)))
     }
 
     /// The same, for paths of ours; one that can't be matched is nobody's own.
@@ -104,8 +107,11 @@ impl RbacLayer {
     }
 
     /// Lets who has the permission `policy:override` pass all the same, with the headers
-    /// `X-Admin-Override: true` and `X-Override-Reason`; that is recorded first. Deletion can't be
-    /// overridden.
+    /// `X-Admin-Override: true` and `X-Override-Reason` of 1 to 256 visible characters.
+    ///
+    /// That is recorded first, as `policy.override`, and answered with 503 if it can't be. An
+    /// override that is refused is recorded as `policy.violation`. Deletion can't be overridden,
+    /// nor [step-up](Requirement::step_up), which is no matter of policies.
     #[must_use]
     pub fn overridable(self) -> Self {
         self.with(|guard| guard.decider.is_overridable = true)

@@ -15,6 +15,7 @@ mod workload;
 
 pub use denial::Denial;
 pub use layer::{RbacGuard, RbacLayer};
+pub use ownership::OwnerPathError;
 pub use permission::{Permission, PermissionError};
 pub use permit::Permit;
 pub use policy::Policy;

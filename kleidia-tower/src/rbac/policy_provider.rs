@@ -1,10 +1,12 @@
 //! Where policies come from.
 
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
-use moka::future::Cache;
+use tokio::sync::Mutex;
 
 use super::Policy;
 
@@ -30,6 +32,9 @@ pub struct PolicyError(#[source] Arc<dyn std::error::Error + Send + Sync>);
 
 /// Remembers the policy of another provider for a while: 5 minutes by default.
 ///
+/// A change is seen after that at the latest. A policy that can't be had again then is believed no
+/// longer: nobody may do anything until it can. However many ask at once, one of them loads.
+///
 /// ```
 /// use std::time::Duration;
 ///
@@ -40,7 +45,16 @@ pub struct PolicyError(#[source] Arc<dyn std::error::Error + Send + Sync>);
 /// ```
 pub struct CachedPolicy<P> {
     provider: P,
-    cache: Cache<(), Policy>,
+    period: Duration,
+    loaded: ArcSwapOption<Loaded>,
+    loading: Mutex<()>,
+}
+
+/// What the provider said, when it was asked, and when it answered.
+struct Loaded {
+    asked: Instant,
+    answered: Instant,
+    outcome: Result<Policy, PolicyError>,
 }
 
 impl PolicyError {
@@ -61,15 +75,46 @@ impl<P: PolicyProvider> CachedPolicy<P> {
 
     /// Remembers for as long as this.
     pub fn with_period(provider: P, period: Duration) -> Self {
-        Self { provider, cache: Cache::builder().max_capacity(1).time_to_live(period).build() }
+        Self { provider, period, loaded: ArcSwapOption::empty(), loading: Mutex::new(()) }
+    }
+
+    fn remembered(&self) -> Option<Policy> {
+        let loaded = self.loaded.load();
+        let loaded = loaded.as_ref().filter(|loaded| loaded.asked.elapsed() < self.period)?;
+        loaded.outcome.as_ref().ok().cloned()
+    }
+
+    /// What was loaded since then, whether it is a policy or a failure.
+    fn loaded_since(&self, since: Instant) -> Option<Result<Policy, PolicyError>> {
+        let loaded = self.loaded.load();
+        loaded
+            .as_ref()
+            .filter(|loaded| loaded.answered >= since)
+            .map(|loaded| loaded.outcome.clone())
     }
 }
 
 #[async_trait]
 impl<P: PolicyProvider> PolicyProvider for CachedPolicy<P> {
     async fn policy(&self) -> Result<Policy, PolicyError> {
-        let loaded = self.cache.try_get_with((), self.provider.policy()).await;
-        loaded.map_err(|error| PolicyError::clone(&error))
+        if let Some(policy) = self.remembered() {
+            return Ok(policy);
+        }
+        let since = Instant::now();
+        let _turn = self.loading.lock().await;
+        // Who waited gets what was loaded meanwhile, lest each waits for a failure of its own.
+        if let Some(outcome) = self.loaded_since(since) {
+            return outcome;
+        }
+        let asked = Instant::now();
+        let outcome = self.provider.policy().await;
+        let loaded = Loaded { asked, answered: Instant::now(), outcome: outcome.clone() };
+        self.loaded.store(Some(Arc::new(loaded)));
+        outcome
+    }
+
+    fn current(&self) -> Option<Policy> {
+        self.remembered()
     }
 }
 
@@ -92,5 +137,11 @@ impl<P: PolicyProvider + ?Sized> PolicyProvider for Arc<P> {
 
     fn current(&self) -> Option<Policy> {
         (**self).current()
+    }
+}
+
+impl<P> fmt::Debug for CachedPolicy<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedPolicy").field("period", &self.period).finish_non_exhaustive()
     }
 }

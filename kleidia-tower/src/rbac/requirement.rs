@@ -90,6 +90,23 @@ impl Requirement {
         }
     }
 
+    /// Whether it is met once a policy is overridden: the age of a password is no matter of
+    /// policies, and nobody overrides deletion.
+    pub(super) fn is_met_by_override(
+        &self,
+        principal: &Principal,
+        circumstances: &Circumstances,
+    ) -> bool {
+        let is_met = |part: &Self| part.is_met_by_override(principal, circumstances);
+        match &self.0 {
+            Kind::Permission(permission) => permission.action() != "delete",
+            Kind::Authenticated | Kind::Role(_) | Kind::Own => true,
+            Kind::StepUp(seconds) => is_fresh(principal, circumstances.now, *seconds),
+            Kind::AnyOf(parts) => parts.iter().any(is_met),
+            Kind::AllOf(parts) => !parts.is_empty() && parts.iter().all(is_met),
+        }
+    }
+
     pub(super) fn needs_time(&self) -> bool {
         match &self.0 {
             Kind::StepUp(_) => true,

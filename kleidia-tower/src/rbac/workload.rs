@@ -10,7 +10,8 @@ use tower_layer::Layer;
 use super::RoleName;
 use crate::answer::Answer;
 use crate::guard::{Guard, Passed, Progress, Verdict};
-use crate::{Guarded, Principal};
+use crate::session::SessionView;
+use crate::{Guarded, Principal, Unauthenticated};
 
 /// Which roles verified workloads are in; those that no rule names are in none. Cheap to clone.
 ///
@@ -68,7 +69,7 @@ impl WorkloadRules {
     ) -> Self {
         let (organisation, roles) = (organisation.into(), Vec::from_iter(roles));
         self.with_rule(move |workload| {
-            let is_of_it = workload.organisation().to_string() == organisation;
+            let is_of_it = workload.organisation().as_str() == organisation;
             if is_of_it { roles.clone() } else { Vec::new() }
         })
     }
@@ -109,6 +110,8 @@ impl Guard for WorkloadGuard {
         let extensions = request.extensions_mut();
         if let Some(workload) = extensions.get::<WorkloadIdentity>() {
             let principal = self.rules.principal(workload);
+            extensions.remove::<Unauthenticated>();
+            extensions.remove::<SessionView>();
             extensions.insert(principal);
         }
         Progress::Decided(Ok(Passed::default()))

@@ -1,0 +1,98 @@
+//! The layer in servers that listen on sockets: hyper's own, and axum's.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::routing::get;
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{Request, StatusCode, Version};
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use kleidia_tower::session::JwtSessionLayer;
+use kleidia_tower::{Origin, Principal};
+use tokio::net::TcpListener;
+use tower::Layer as _;
+
+use crate::stage::http::Tell;
+use crate::stage::{World, bearer};
+
+async fn ask(server: SocketAddr, value: Option<&str>, is_http2: bool) -> (StatusCode, String) {
+    let client: Client<_, Empty<Bytes>> =
+        Client::builder(TokioExecutor::new()).http2_only(is_http2).build_http();
+    let mut request = Request::get(format!("http://{server}/"));
+    if let Some(value) = value {
+        request = request.header(AUTHORIZATION, value);
+    }
+    let response = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+    assert_eq!(response.version(), if is_http2 { Version::HTTP_2 } else { Version::HTTP_11 });
+    let status = response.status();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+async fn hyper_server(layer: JwtSessionLayer) -> SocketAddr {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let service = TowerToHyperService::new(layer.layer(Tell));
+            tokio::spawn(async move {
+                Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+            });
+        }
+    });
+    address
+}
+
+async fn axum_server(layer: JwtSessionLayer) -> SocketAddr {
+    let (listener, address) = listen().await;
+    let handler = async |caller: Principal| caller.name().to_owned();
+    let router = Router::new().route("/", get(handler)).layer(layer);
+    tokio::spawn(async { axum::serve(listener, router).await });
+    address
+}
+
+#[tokio::test]
+async fn a_session_opens_and_ends_on_each_server() {
+    let world = World::new().await;
+    let servers =
+        [(hyper_server(world.layer()).await, true), (axum_server(world.layer()).await, false)];
+    for (server, has_http2) in servers {
+        let alice = world.log_in("alice").await;
+        for is_http2 in [false, has_http2] {
+            let (status, body) = ask(server, Some(&bearer(&alice)), is_http2).await;
+            assert_eq!((status, body.as_str()), (StatusCode::OK, "alice"));
+            let (status, body) = ask(server, None, is_http2).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED);
+            assert!(body.contains("token_invalid"), "{body}");
+        }
+        world.accounts.log_out(&alice.session, Origin::default()).await.unwrap();
+        let (status, body) = ask(server, Some(&bearer(&alice)), false).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+        assert!(body.contains("session_expired"), "{body}");
+    }
+}
+
+/// A token in the target is no credential (RFC 6750, 2.3): it would be in every log.
+#[tokio::test]
+async fn a_token_in_the_query_is_not_looked_at() {
+    let world = World::new().await;
+    let server = axum_server(world.layer()).await;
+    let bearer = world.bearer("alice").await;
+    let token = bearer.strip_prefix("Bearer ").unwrap();
+    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let target = format!("http://{server}/?access_token={token}").parse().unwrap();
+    assert_eq!(client.get(target).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}

@@ -1,0 +1,93 @@
+//! Requests through layers, to a service that tells what they found.
+
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt;
+use kleidia_tower::session::SessionView;
+use kleidia_tower::{Principal, Rejection, Unauthenticated};
+use serde_json::Value;
+use tower::{Layer, Service, ServiceExt as _};
+
+/// Tells who is calling, in which session, and why nobody is.
+#[derive(Clone, Copy)]
+pub(crate) struct Tell;
+
+pub(crate) fn request(authorizations: &[&str]) -> Request<String> {
+    let mut request = Request::new(String::new());
+    for value in authorizations {
+        request.headers_mut().append(AUTHORIZATION, value.parse().unwrap());
+    }
+    request
+}
+
+/// A request with headers, to somewhere.
+pub(crate) fn request_to(path: &str, headers: &[(&'static str, &str)]) -> Request<String> {
+    let headers =
+        headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+    let mut request = Request::new(String::new());
+    *request.uri_mut() = path.parse().unwrap();
+    *request.headers_mut() = headers.collect::<HeaderMap>();
+    request
+}
+
+pub(crate) async fn send<L, B>(layer: L, request: Request<String>) -> Response<Bytes>
+where
+    L: Layer<Tell>,
+    L::Service: Service<Request<String>, Response = Response<B>, Error = Infallible>,
+    B: BodyExt<Data = Bytes>,
+    B::Error: Debug,
+{
+    let response = layer.layer(Tell).oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
+}
+
+/// What the service said, or the code of the refusal.
+pub(crate) fn outcome(response: &Response<Bytes>) -> String {
+    let body = str::from_utf8(response.body()).unwrap();
+    match response.extensions().get::<Rejection>() {
+        None => body.to_owned(),
+        Some(rejection) => {
+            let problem: Value = serde_json::from_str(body).unwrap();
+            assert_eq!(problem["code"], rejection.code());
+            assert_eq!(problem["status"], response.status().as_u16());
+            rejection.code().to_owned()
+        }
+    }
+}
+
+pub(crate) fn challenges(response: &Response<Bytes>) -> Vec<&str> {
+    let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
+    values.map(|value| value.to_str().unwrap()).collect()
+}
+
+impl<B> Service<Request<B>> for Tell {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let found = request.extensions();
+        let name = found.get().map_or("nobody", Principal::name);
+        let session = found.get::<SessionView>().map(|view| view.account.name.as_str());
+        let reason = found.get().map(|why: &Unauthenticated| why.rejection().code());
+        assert_eq!(
+            session,
+            found.get().and_then(Principal::session).map(|view| view.account.name.as_str())
+        );
+        let mut authorizations = request.headers().get_all(AUTHORIZATION).iter();
+        assert!(authorizations.all(http::HeaderValue::is_sensitive));
+        let reason = reason.map(|code| format!(": {code}")).unwrap_or_default();
+        ready(Ok(Response::new(format!("{name}{reason}"))))
+    }
+}

@@ -1,0 +1,148 @@
+//! A service with its people: alice, a user, and root, an admin.
+
+// Each test binary needs some of it.
+#![allow(dead_code, unreachable_pub, reason = "shared by several tests")]
+
+pub(crate) mod http;
+pub(crate) mod store;
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use ::http::{Request, Response};
+use kleidia_tower::access_token::{KeyRing, SigningKey, UserId};
+use kleidia_tower::account::{AccountSettings, AccountUpdate, Accounts, LogIn, LoggedIn};
+use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
+use kleidia_tower::password::{Argon2Parameters, PasswordHasher, PasswordPolicy};
+use kleidia_tower::rbac::RoleName;
+use kleidia_tower::session::{CachedSessions, JwtSessionLayer};
+use kleidia_tower::store::{Change, Store};
+use kleidia_tower::{Origin, Principal, UnixTime};
+use secrecy::ExposeSecret as _;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use store::StagedStore;
+
+pub(crate) const NOW: UnixTime = 1_795_370_580;
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+pub(crate) struct World {
+    pub(crate) accounts: Accounts,
+    pub(crate) store: Arc<StagedStore>,
+    clock: Arc<AtomicI64>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let store = Arc::new(StagedStore::default());
+        Self::over(Arc::clone(&store), store, AccountSettings::default()).await
+    }
+
+    pub(crate) async fn with_settings(settings: AccountSettings) -> Self {
+        let store = Arc::new(StagedStore::default());
+        Self::over(Arc::clone(&store), store, settings).await
+    }
+
+    /// With a cache around the store, which believes for as long as no test takes.
+    pub(crate) async fn cached() -> Self {
+        let store = Arc::new(StagedStore::default());
+        let staged: Arc<dyn Store> = Arc::clone(&store) as _;
+        let hour = std::time::Duration::from_secs(3600);
+        let cached = Arc::new(CachedSessions::new(staged).with_staleness(hour));
+        Self::over(store, cached, AccountSettings::default()).await
+    }
+
+    async fn over(
+        staged: Arc<StagedStore>,
+        store: Arc<dyn Store>,
+        settings: AccountSettings,
+    ) -> Self {
+        let parameters = Argon2Parameters::new(7 * 1024, 1, 1).unwrap();
+        let hasher = PasswordHasher::new(parameters, 2, 2000).unwrap();
+        let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
+        let clock = Arc::new(AtomicI64::new(NOW));
+        let told = Arc::clone(&clock);
+        let accounts = Accounts::new(store, Arc::new(keys), hasher)
+            .with_settings(settings)
+            .with_clock(move || Some(told.load(Ordering::SeqCst)));
+        for (name, role) in [("alice", RoleName::user()), ("root", RoleName::admin())] {
+            let roles = [role].into();
+            let created = accounts.create_user(None, name, PASSWORD.into(), roles, at_home());
+            created.await.unwrap();
+        }
+        Self { accounts, store: staged, clock }
+    }
+
+    /// Whose passwords are over after a day.
+    pub(crate) async fn with_daily_passwords() -> Self {
+        let day = std::time::Duration::from_secs(24 * 3600);
+        let password_policy = PasswordPolicy::default().with_max_age(day);
+        let settings = AccountSettings { password_policy, ..AccountSettings::default() };
+        Self::with_settings(settings).await
+    }
+
+    pub(crate) fn layer(&self) -> JwtSessionLayer {
+        JwtSessionLayer::new(self.accounts.authenticator())
+    }
+
+    pub(crate) fn pass(&self, seconds: UnixTime) {
+        self.clock.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub(crate) async fn log_in(&self, name: &str) -> LoggedIn {
+        let log_in =
+            LogIn { user_name: name.to_owned(), password: PASSWORD.into(), origin: at_home() };
+        self.accounts.log_in(log_in).await.unwrap()
+    }
+
+    /// A new session's `Authorization`.
+    pub(crate) async fn bearer(&self, name: &str) -> String {
+        bearer(&self.log_in(name).await)
+    }
+
+    /// The principal that a layer makes of a session.
+    pub(crate) async fn principal(&self, name: &str) -> Principal {
+        let found = Arc::new(Mutex::new(None));
+        let (told, request) = (Arc::clone(&found), http::request(&[&self.bearer(name).await]));
+        let service = self.layer().layer(service_fn(move |request: Request<String>| {
+            *told.lock().unwrap() = request.extensions().get::<Principal>().cloned();
+            std::future::ready(Ok::<_, Infallible>(Response::new(String::new())))
+        }));
+        service.oneshot(request).await.unwrap();
+        let principal = found.lock().unwrap().take();
+        principal.unwrap()
+    }
+
+    pub(crate) async fn disable(&self, id: UserId) {
+        let update = AccountUpdate { is_disabled: Some(true), roles: None };
+        self.update(id, update).await;
+    }
+
+    pub(crate) async fn set_roles(&self, id: UserId, roles: &[&str]) {
+        let roles = roles.iter().map(|role| role.parse().unwrap()).collect();
+        self.update(id, AccountUpdate { is_disabled: None, roles: Some(roles) }).await;
+    }
+
+    pub(crate) async fn update(&self, id: UserId, update: AccountUpdate) {
+        let at = self.clock.load(Ordering::SeqCst);
+        let change = Change { at, origin: at_home(), actor: None };
+        let _ = self.accounts.store().update_account(id, update, &change).await.unwrap();
+    }
+
+    /// What was recorded of this kind, the oldest first.
+    pub(crate) async fn recorded(&self, kind: EventKind) -> Vec<AuditRecord> {
+        let query = AuditQuery { kind: Some(kind), limit: usize::MAX, ..AuditQuery::default() };
+        let mut records = self.accounts.audit(&query).await.unwrap();
+        records.reverse();
+        records
+    }
+}
+
+pub(crate) fn bearer(logged_in: &LoggedIn) -> String {
+    format!("Bearer {}", logged_in.access_token.expose_secret())
+}
+
+fn at_home() -> Origin {
+    Origin { address: "192.0.2.1".parse().ok(), user_agent: None }
+}

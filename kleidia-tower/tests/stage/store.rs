@@ -1,0 +1,225 @@
+//! A store in memory that fails, or lets look-ups wait, when a test says so.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use kleidia_tower::access_token::{SessionId, UserId};
+use kleidia_tower::account::{
+    Account, AccountKey, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+};
+use kleidia_tower::audit::{
+    AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead,
+};
+use kleidia_tower::lockout::{Attempt, FailureStore, LockoutPolicy, Reservation};
+use kleidia_tower::session::{
+    EndReason, Ending, NewSession, Opened, Rotated, Rotation, Session, SessionKey, SessionStore,
+    SessionView,
+};
+use kleidia_tower::store::{Change, Committed, ExpiryStore, MemoryStore, Retention, StoreError};
+use kleidia_tower::{UnixTime, UserName};
+use tokio::sync::Notify;
+
+/// The store in memory, in the hands of a test.
+#[derive(Default)]
+pub(crate) struct StagedStore {
+    memory: MemoryStore,
+    is_broken: AtomicBool,
+    lookups: AtomicUsize,
+    gate: Mutex<Option<Arc<Gate>>>,
+}
+
+/// Where a look-up waits with what it has found.
+#[derive(Default)]
+pub(crate) struct Gate {
+    pub(crate) reached: Notify,
+    pub(crate) opened: Notify,
+}
+
+impl StagedStore {
+    /// From here on nothing can be asked, or everything again.
+    pub(crate) fn set_broken(&self, is_broken: bool) {
+        self.is_broken.store(is_broken, Ordering::SeqCst);
+    }
+
+    /// How many sessions were looked up.
+    pub(crate) fn lookups(&self) -> usize {
+        self.lookups.load(Ordering::SeqCst)
+    }
+
+    /// Lets the next look-up wait.
+    pub(crate) fn hold_next(&self) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
+        *self.gate.lock().unwrap() = Some(Arc::clone(&gate));
+        gate
+    }
+
+    fn memory(&self) -> Result<&MemoryStore, StoreError> {
+        let is_broken = self.is_broken.load(Ordering::SeqCst);
+        if is_broken { Err(StoreError::unavailable("unplugged")) } else { Ok(&self.memory) }
+    }
+}
+
+#[async_trait]
+impl SessionStore for StagedStore {
+    async fn session(&self, key: SessionKey) -> Result<Option<SessionView>, StoreError> {
+        self.lookups.fetch_add(1, Ordering::SeqCst);
+        let found = self.memory()?.session(key).await;
+        let gate = self.gate.lock().unwrap().take();
+        if let Some(gate) = gate {
+            gate.reached.notify_one();
+            gate.opened.notified().await;
+        }
+        found
+    }
+
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        now: UnixTime,
+    ) -> Result<Vec<Arc<Session>>, StoreError> {
+        self.memory()?.sessions_of(user, now).await
+    }
+
+    async fn open(
+        &self,
+        new: NewSession,
+        change: &Change,
+    ) -> Result<Committed<Opened>, StoreError> {
+        self.memory()?.open(new, change).await
+    }
+
+    async fn rotate(
+        &self,
+        rotation: &Rotation,
+        change: &Change,
+    ) -> Result<Committed<Rotated>, StoreError> {
+        self.memory()?.rotate(rotation, change).await
+    }
+
+    async fn end(
+        &self,
+        which: Ending,
+        reason: EndReason,
+        change: &Change,
+    ) -> Result<Committed<Vec<SessionId>>, StoreError> {
+        self.memory()?.end(which, reason, change).await
+    }
+
+    async fn touch(&self, session: SessionId, now: UnixTime) -> Result<(), StoreError> {
+        self.memory()?.touch(session, now).await
+    }
+
+    async fn register_agent(
+        &self,
+        session: SessionId,
+        user: UserId,
+        public_key_pem: String,
+        change: &Change,
+    ) -> Result<Committed<bool>, StoreError> {
+        self.memory()?.register_agent(session, user, public_key_pem, change).await
+    }
+}
+
+#[async_trait]
+impl AccountStore for StagedStore {
+    async fn account(&self, id: UserId) -> Result<Option<Arc<Account>>, StoreError> {
+        self.memory()?.account(id).await
+    }
+
+    async fn account_with_password(
+        &self,
+        key: AccountKey<'_>,
+    ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
+        self.memory()?.account_with_password(key).await
+    }
+
+    async fn accounts(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Account>>, StoreError> {
+        self.memory()?.accounts(after, limit).await
+    }
+
+    async fn create_account(
+        &self,
+        new: NewAccount,
+        change: &Change,
+    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
+        self.memory()?.create_account(new, change).await
+    }
+
+    async fn update_account(
+        &self,
+        id: UserId,
+        update: AccountUpdate,
+        change: &Change,
+    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
+        self.memory()?.update_account(id, update, change).await
+    }
+
+    async fn change_password(
+        &self,
+        new: PasswordChange,
+        change: &Change,
+    ) -> Result<Committed<bool>, StoreError> {
+        self.memory()?.change_password(new, change).await
+    }
+}
+
+#[async_trait]
+impl FailureStore for StagedStore {
+    async fn reserve(
+        &self,
+        attempt: &Attempt,
+        policy: &LockoutPolicy,
+        now: UnixTime,
+    ) -> Result<Reservation, StoreError> {
+        self.memory()?.reserve(attempt, policy, now).await
+    }
+
+    async fn fail(
+        &self,
+        attempt: &Attempt,
+        policy: &LockoutPolicy,
+        change: &Change,
+    ) -> Result<Committed<()>, StoreError> {
+        self.memory()?.fail(attempt, policy, change).await
+    }
+
+    async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        self.memory()?.release(attempt).await
+    }
+
+    async fn unlock(&self, name: &UserName, change: &Change) -> Result<Committed<()>, StoreError> {
+        self.memory()?.unlock(name, change).await
+    }
+}
+
+#[async_trait]
+impl AuditStore for StagedStore {
+    async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
+        self.memory()?.append(events).await
+    }
+
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        self.memory()?.records(query).await
+    }
+
+    async fn verify_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
+        self.memory()?.verify_chain(since).await
+    }
+}
+
+#[async_trait]
+impl ExpiryStore for StagedStore {
+    async fn purge(
+        &self,
+        now: UnixTime,
+        retention: &Retention,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        self.memory()?.purge(now, retention, limit).await
+    }
+}

@@ -1,0 +1,51 @@
+//! Workloads whose bundles are verified under a mock DNS root.
+
+// Each test binary needs some of it.
+#![allow(dead_code, reason = "shared by several tests")]
+
+use http::HeaderValue;
+use kliento::{Period, SERVICE, Timestamp, Token, TokenBundle};
+use kliento_tower::KlientoAuthLayer;
+use veraid::testing::{MockMember, MockWorld};
+
+const AUDIENCE: &str = "https://api.example.com";
+
+/// Organisations, whose members sign tokens for this service.
+pub(crate) struct Workloads(MockWorld);
+
+impl Workloads {
+    pub(crate) fn new() -> Self {
+        Self(MockWorld::new(hour()).unwrap())
+    }
+
+    /// The layer that verifies them.
+    pub(crate) fn layer(&self) -> KlientoAuthLayer {
+        let anchors: kliento_tower::TrustAnchors = self.0.trust_anchors().unwrap().into();
+        KlientoAuthLayer::new(AUDIENCE)
+            .with_trust_anchors(anchors)
+            .with_clock(|| Some(hour().start()))
+            .with_other_scheme(HeaderValue::from_static(r#"Bearer realm="people""#))
+    }
+
+    /// The `Authorization` of a member of an organisation.
+    pub(crate) fn member(&self, name: &str, organisation: &str) -> String {
+        signed(&self.0.organisation(organisation).unwrap().member(name).unwrap())
+    }
+
+    /// The `Authorization` of an organisation's bot.
+    pub(crate) fn bot(&self, organisation: &str) -> String {
+        signed(&self.0.organisation(organisation).unwrap().bot().unwrap())
+    }
+}
+
+fn signed(member: &MockMember) -> String {
+    let token = Token::new(AUDIENCE).with_claim("permission", "read-only");
+    let service = SERVICE.parse().unwrap();
+    let octets = member.sign(token.to_json().as_bytes(), &service, hour()).unwrap();
+    TokenBundle::from_bytes(octets).unwrap().to_authorization()
+}
+
+fn hour() -> Period {
+    let instant = |text: &str| text.parse::<Timestamp>().unwrap();
+    Period::new(instant("2026-11-22T18:00:00Z"), instant("2026-11-22T19:00:00Z")).unwrap()
+}
