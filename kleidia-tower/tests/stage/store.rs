@@ -188,6 +188,15 @@ impl FailureStore for StagedStore {
         self.memory()?.fail(attempt, policy, change).await
     }
 
+    async fn refuse(
+        &self,
+        attempt: &Attempt,
+        policy: &LockoutPolicy,
+        change: &Change,
+    ) -> Result<Committed<()>, StoreError> {
+        self.memory()?.refuse(attempt, policy, change).await
+    }
+
     async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
         self.memory()?.release(attempt).await
     }
