@@ -56,6 +56,12 @@ impl OverrideReason {
         let is_visible = !text.is_empty() && !text.chars().any(char::is_control);
         (is_bounded && is_visible).then(|| Self(text.to_owned()))
     }
+
+    /// The reason.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for Reason {

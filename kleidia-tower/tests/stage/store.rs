@@ -25,11 +25,13 @@ use tokio::sync::Notify;
 pub(crate) struct StagedStore {
     memory: MemoryStore,
     is_broken: AtomicBool,
+    is_log_broken: AtomicBool,
     lookups: AtomicUsize,
-    gate: Mutex<Option<Arc<Gate>>>,
+    lookup_gate: Mutex<Option<Arc<Gate>>>,
+    log_gate: Mutex<Option<Arc<Gate>>>,
 }
 
-/// Where a look-up waits with what it has found.
+/// Where something waits: a look-up with what it has found, an event before it is recorded.
 #[derive(Default)]
 pub(crate) struct Gate {
     pub(crate) reached: Notify,
@@ -42,6 +44,11 @@ impl StagedStore {
         self.is_broken.store(is_broken, Ordering::SeqCst);
     }
 
+    /// From here on no event can be recorded alone, or each again.
+    pub(crate) fn set_log_broken(&self, is_broken: bool) {
+        self.is_log_broken.store(is_broken, Ordering::SeqCst);
+    }
+
     /// How many sessions were looked up.
     pub(crate) fn lookups(&self) -> usize {
         self.lookups.load(Ordering::SeqCst)
@@ -49,9 +56,12 @@ impl StagedStore {
 
     /// Lets the next look-up wait.
     pub(crate) fn hold_next(&self) -> Arc<Gate> {
-        let gate = Arc::new(Gate::default());
-        *self.gate.lock().unwrap() = Some(Arc::clone(&gate));
-        gate
+        hold(&self.lookup_gate)
+    }
+
+    /// Lets the next event wait.
+    pub(crate) fn hold_next_event(&self) -> Arc<Gate> {
+        hold(&self.log_gate)
     }
 
     fn memory(&self) -> Result<&MemoryStore, StoreError> {
@@ -60,16 +70,26 @@ impl StagedStore {
     }
 }
 
+fn hold(place: &Mutex<Option<Arc<Gate>>>) -> Arc<Gate> {
+    let gate = Arc::new(Gate::default());
+    *place.lock().unwrap() = Some(Arc::clone(&gate));
+    gate
+}
+
+async fn pass(place: &Mutex<Option<Arc<Gate>>>) {
+    let gate = place.lock().unwrap().take();
+    if let Some(gate) = gate {
+        gate.reached.notify_one();
+        gate.opened.notified().await;
+    }
+}
+
 #[async_trait]
 impl SessionStore for StagedStore {
     async fn session(&self, key: SessionKey) -> Result<Option<SessionView>, StoreError> {
         self.lookups.fetch_add(1, Ordering::SeqCst);
         let found = self.memory()?.session(key).await;
-        let gate = self.gate.lock().unwrap().take();
-        if let Some(gate) = gate {
-            gate.reached.notify_one();
-            gate.opened.notified().await;
-        }
+        pass(&self.lookup_gate).await;
         found
     }
 
@@ -209,6 +229,10 @@ impl FailureStore for StagedStore {
 #[async_trait]
 impl AuditStore for StagedStore {
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
+        pass(&self.log_gate).await;
+        if self.is_log_broken.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("out of paper"));
+        }
         self.memory()?.append(events).await
     }
 

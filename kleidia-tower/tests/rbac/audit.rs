@@ -1,0 +1,105 @@
+//! Denials are recorded, whatever becomes of the request and of the log.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::poll;
+use http::StatusCode;
+use kleidia_tower::UserAgent;
+use kleidia_tower::audit::{AuditRecord, AuditSink, AuditSinks, AuditTrail, EventKind, Outcome};
+use kleidia_tower::rate_limit::PeerAddress;
+use kleidia_tower::rbac::{Policy, RbacLayer};
+use tower::{Layer as _, ServiceExt as _};
+
+use crate::stage::http::{Tell, outcome, request, request_to, send};
+use crate::stage::{NOW, World};
+use crate::{inside, may, require};
+
+#[tokio::test]
+async fn a_denial_says_who_where_and_why() {
+    let world = World::new().await;
+    let alice = world.log_in("alice").await;
+    let headers =
+        [("authorization", crate::stage::bearer(&alice)), ("user-agent", "Laptop/1.0".to_owned())];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let mut request = request_to("/", &headers);
+    request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse().unwrap()));
+    let layer = inside(&world, require(&world, may("users:read")));
+    assert_eq!(send(layer, request).await.status(), StatusCode::FORBIDDEN);
+    let records = world.recorded(EventKind::PermissionDenied).await;
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((record.at, record.outcome), (NOW, Outcome::Failure));
+    assert_eq!(record.user.as_ref().unwrap().name, "alice");
+    assert_eq!(record.session, Some(alice.session.session.id));
+    assert_eq!(record.origin.address, "192.0.2.7".parse().ok());
+    assert_eq!(record.origin.user_agent, Some(UserAgent::new("Laptop/1.0")));
+    assert_eq!(record.reason.as_deref(), Some("permission users:read is missing"));
+}
+
+#[tokio::test]
+async fn what_passes_and_who_is_nobody_is_not_recorded() {
+    let world = World::new().await;
+    let layer = || inside(&world, require(&world, may("users:read")));
+    assert_eq!(outcome(&send(layer(), request(&[&world.bearer("root").await])).await), "root");
+    assert_eq!(outcome(&send(layer(), request(&[])).await), "token_invalid");
+    assert!(world.recorded(EventKind::PermissionDenied).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_denial_stands_without_its_record() {
+    let world = World::new().await;
+    let alice = world.bearer("alice").await;
+    world.store.set_log_broken(true);
+    let layer = inside(&world, require(&world, may("users:read")));
+    assert_eq!(outcome(&send(layer, request(&[&alice])).await), "permission_denied");
+}
+
+/// Whoever hangs up is recorded all the same.
+#[tokio::test]
+async fn hanging_up_hides_nothing() {
+    let world = World::new().await;
+    let alice = world.bearer("alice").await;
+    let service = inside(&world, require(&world, may("users:read"))).layer(Tell);
+    let gate = world.store.hold_next_event();
+    {
+        let mut given_up = pin!(service.oneshot(request(&[&alice])));
+        tokio::select! {
+            response = &mut given_up => panic!("{:?}", response.map(|response| response.status())),
+            () = gate.reached.notified() => {}
+        }
+        assert!(poll!(&mut given_up).is_pending());
+    }
+    gate.opened.notify_one();
+    let recorded = async {
+        while world.recorded(EventKind::PermissionDenied).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), recorded).await.unwrap();
+}
+
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<AuditRecord>>>);
+
+impl AuditSink for Heard {
+    fn record(&mut self, record: &AuditRecord) {
+        self.0.lock().unwrap().push(record.clone());
+    }
+}
+
+#[tokio::test]
+async fn sinks_hear_of_it() {
+    let (world, heard) = (World::new().await, Heard::default());
+    let sinks = AuditSinks::new(vec![Box::new(heard.clone())], AuditSinks::DEFAULT_QUEUE).unwrap();
+    let trail = AuditTrail::new(world.store.clone(), sinks.clone(), Arc::new(|| Some(NOW)));
+    let layer = RbacLayer::new(Policy::default(), may("users:read"), trail);
+    let response = send(inside(&world, layer), request(&[&world.bearer("alice").await])).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    sinks.close();
+    let heard = heard.0.lock().unwrap();
+    assert_eq!(
+        heard.iter().map(|record| record.kind).collect::<Vec<_>>(),
+        [EventKind::PermissionDenied]
+    );
+}

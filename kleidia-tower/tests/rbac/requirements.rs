@@ -1,0 +1,130 @@
+//! Roles, permissions, step-up, and what is made of them.
+
+use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use kleidia_tower::Rejection;
+use kleidia_tower::rbac::{Denial, Policy, RbacLayer, Requirement, RoleName};
+
+use crate::stage::World;
+use crate::stage::http::{challenges, outcome, request, send};
+use crate::{inside, may, permission, require};
+
+const DENIED: &str = "permission_denied";
+
+async fn ask(world: &World, requirement: &Requirement, bearer: &str) -> String {
+    let layer = inside(world, require(world, requirement.clone()));
+    outcome(&send(layer, request(&[bearer])).await)
+}
+
+#[tokio::test]
+async fn the_two_roles_may_what_the_model_says() {
+    let world = World::new().await;
+    let (alice, root) = (world.bearer("alice").await, world.bearer("root").await);
+    let none = Requirement::any_of([]);
+    for (requirement, user, admin) in [
+        (Requirement::authenticated(), "alice", "root"),
+        (Requirement::role(RoleName::user()), "alice", DENIED),
+        (Requirement::role(RoleName::admin()), DENIED, "root"),
+        (may("users:read"), DENIED, "root"),
+        (may("audit:read"), DENIED, "root"),
+        (may("policies:update"), DENIED, "root"),
+        (may("system:configure"), DENIED, "root"),
+        (may("users:delete"), DENIED, DENIED),
+        (may("audit:delete"), DENIED, DENIED),
+        (Requirement::own(), DENIED, DENIED),
+        (Requirement::any_of([may("users:delete"), may("users:read")]), DENIED, "root"),
+        (Requirement::all_of([may("users:delete"), may("users:read")]), DENIED, DENIED),
+        (Requirement::all_of([Requirement::authenticated(), may("users:read")]), DENIED, "root"),
+        // Deny by default: what asks for nothing permits nothing.
+        (none.clone(), DENIED, DENIED),
+        (Requirement::all_of([]), DENIED, DENIED),
+        (Requirement::all_of([Requirement::authenticated(), none]), DENIED, DENIED),
+    ] {
+        assert_eq!(ask(&world, &requirement, &alice).await, user, "{requirement:?}");
+        assert_eq!(ask(&world, &requirement, &root).await, admin, "{requirement:?}");
+    }
+}
+
+#[tokio::test]
+async fn roles_and_permissions_can_be_your_own() {
+    let world = World::new().await;
+    let id = world.principal("alice").await.user_id().unwrap();
+    let auditor: RoleName = "auditor".parse().unwrap();
+    let policy = Policy::empty().with_role(auditor, [permission("audit:read")]);
+    let layer = |requirement| {
+        let layer = RbacLayer::new(policy.clone(), requirement, world.accounts.audit_trail());
+        inside(&world, layer)
+    };
+    let alice = world.bearer("alice").await;
+    let audit = || layer(may("audit:read"));
+    assert_eq!(outcome(&send(audit(), request(&[&alice])).await), DENIED);
+    // The account in the store decides, at once, whatever the token says.
+    world.set_roles(id, &["auditor"]).await;
+    assert_eq!(outcome(&send(audit(), request(&[&alice])).await), "alice");
+    assert_eq!(outcome(&send(layer(may("users:read")), request(&[&alice])).await), DENIED);
+    world.set_roles(id, &[]).await;
+    assert_eq!(outcome(&send(audit(), request(&[&alice])).await), DENIED);
+    // Where the policy has no admin, an admin is nobody.
+    let root = world.bearer("root").await;
+    assert_eq!(outcome(&send(audit(), request(&[&root])).await), DENIED);
+}
+
+#[tokio::test]
+async fn step_up_asks_how_long_ago_the_password_was_given() {
+    let world = World::new().await;
+    let log_in = world.log_in("alice").await;
+    let alice = crate::stage::bearer(&log_in);
+    let fresh = Requirement::step_up(300);
+    assert_eq!(ask(&world, &fresh, &alice).await, "alice");
+    world.pass(299);
+    assert_eq!(ask(&world, &fresh, &alice).await, "alice");
+    world.pass(1);
+    assert_eq!(ask(&world, &fresh, &alice).await, DENIED);
+    // A refresh asks for no password, so it does not help; a login does.
+    let here = kleidia_tower::Origin::default();
+    let refreshed = world.accounts.refresh(&log_in.refresh_token, here).await.unwrap();
+    assert_eq!(ask(&world, &fresh, &crate::stage::bearer(&refreshed)).await, DENIED);
+    assert_eq!(ask(&world, &fresh, &world.bearer("alice").await).await, "alice");
+    let both = Requirement::all_of([may("users:read"), fresh]);
+    let root = world.bearer("root").await;
+    assert_eq!(ask(&world, &both, &root).await, "root");
+    world.pass(300);
+    assert_eq!(ask(&world, &both, &root).await, DENIED);
+    assert_eq!(ask(&world, &may("users:read"), &root).await, "root");
+}
+
+#[tokio::test]
+async fn without_a_principal_it_is_401_with_all_challenges() {
+    let world = World::new().await;
+    let kliento = HeaderValue::from_static(r#"Kliento realm="workloads""#);
+    let layer = require(&world, Requirement::authenticated());
+    let layer = layer.with_realm("people").with_other_scheme(kliento);
+    // No layer of sessions around it: a mistake of the service's lets nobody in.
+    let response = send(layer, request(&[&world.bearer("root").await])).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let expected = [r#"Bearer realm="people""#, r#"Kliento realm="workloads""#];
+    assert_eq!(challenges(&response), expected);
+}
+
+#[tokio::test]
+async fn a_denial_is_403_and_tells_the_client_no_reason() {
+    let world = World::new().await;
+    let alice = world.bearer("alice").await;
+    let layer = || inside(&world, require(&world, may("users:read")));
+    let response = send(layer(), request(&[&alice])).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
+    let body = str::from_utf8(response.body()).unwrap();
+    assert!(!body.contains("users:read"), "{body}");
+    let rejection = response.extensions().get::<Rejection>();
+    let denial = Denial::Permission(permission("users:read"));
+    assert!(matches!(rejection, Some(Rejection::PermissionDenied(found)) if *found == denial));
+
+    let mut grpc = request(&[&alice]);
+    grpc.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    let response = send(layer(), grpc).await;
+    assert_eq!(
+        (response.status(), &response.headers()["grpc-status"]),
+        (StatusCode::OK, &"7".parse().unwrap())
+    );
+}

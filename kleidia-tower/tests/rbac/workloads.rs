@@ -1,0 +1,124 @@
+//! Verified workloads, in the roles that rules put them into.
+
+use http::{HeaderValue, StatusCode};
+use kleidia_tower::audit::EventKind;
+use kleidia_tower::rbac::{Requirement, RoleName, WorkloadRules};
+use tower::ServiceBuilder;
+
+use crate::stage::World;
+use crate::stage::http::{outcome, request_to, send};
+use crate::stage_workloads::Workloads;
+use crate::{may, require};
+
+fn role(name: &str) -> RoleName {
+    name.parse().unwrap()
+}
+
+/// One route for people and workloads, which asks for this.
+async fn ask(
+    world: &World,
+    workloads: &Workloads,
+    rules: &WorkloadRules,
+    requirement: Requirement,
+    value: &str,
+) -> String {
+    let layers = ServiceBuilder::new()
+        .layer(world.layer().with_other_scheme(HeaderValue::from_static("Kliento")))
+        .layer(workloads.layer())
+        .layer(rules.clone())
+        .layer(require(world, requirement))
+        .into_inner();
+    let response = send(layers, request_to("/", &[("authorization", value)])).await;
+    let is_answered = [StatusCode::OK, StatusCode::FORBIDDEN].contains(&response.status());
+    assert!(is_answered, "{response:?}");
+    outcome(&response)
+}
+
+#[tokio::test]
+async fn rules_tell_the_roles() {
+    let (world, workloads) = (World::new().await, Workloads::new());
+    let rules = WorkloadRules::default()
+        .with_subject("backup@example.com", [role("admin")])
+        .with_organisation("example.org", [role("reporter")])
+        .with_rule(|workload| {
+            let is_bot = workload.user().is_none();
+            let may_read = workload.claim("permission") == Some("read-only");
+            (is_bot && may_read).then(|| role("reader")).into_iter().collect()
+        });
+    let denied = "permission_denied";
+    for (value, name, admin, reporter, reader) in [
+        (workloads.member("backup", "example.com"), "backup@example.com", true, false, false),
+        (workloads.member("other", "example.com"), "other@example.com", false, false, false),
+        (workloads.member("backup", "example.net"), "backup@example.net", false, false, false),
+        (workloads.member("any", "example.org"), "any@example.org", false, true, false),
+        (workloads.bot("example.org"), "example.org", false, true, true),
+        (workloads.bot("example.com"), "example.com", false, false, true),
+    ] {
+        for (requirement, may) in [
+            (may("users:read"), admin),
+            (Requirement::role(role("reporter")), reporter),
+            (Requirement::role(role("reader")), reader),
+            (Requirement::authenticated(), true),
+            // A workload has no password, and is no user.
+            (Requirement::step_up(i64::MAX), false),
+            (may("users:delete"), false),
+        ] {
+            let expected = if may { name } else { denied };
+            let asked = format!("{name}: {requirement:?}");
+            let answer = ask(&world, &workloads, &rules, requirement, &value).await;
+            assert_eq!(answer, expected, "{asked}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_rules_a_workload_may_nothing_and_that_is_recorded() {
+    let (world, workloads) = (World::new().await, Workloads::new());
+    let (rules, value) = (WorkloadRules::default(), workloads.member("backup", "example.com"));
+    let answer = ask(&world, &workloads, &rules, may("reports:read"), &value).await;
+    assert_eq!(answer, "permission_denied");
+    let records = world.recorded(EventKind::PermissionDenied).await;
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    let user = record.user.as_ref().unwrap();
+    assert_eq!((user.id, user.name.as_str(), record.session), (None, "backup@example.com", None));
+}
+
+/// A workload whose name is a user's number owns nothing of the user's.
+#[tokio::test]
+async fn a_workload_owns_no_users_resources() {
+    let (world, workloads) = (World::new().await, Workloads::new());
+    let own = world.principal("alice").await.user_id().unwrap();
+    let layers = ServiceBuilder::new()
+        .layer(workloads.layer())
+        .layer(WorkloadRules::default())
+        .layer(require(&world, Requirement::own()).with_owner_parameter("/{id}").unwrap())
+        .into_inner();
+    let value = workloads.member(&own.to_string(), "example.com");
+    let request = request_to(&format!("/{own}"), &[("authorization", &value)]);
+    assert_eq!(outcome(&send(layers, request).await), "permission_denied");
+}
+
+#[tokio::test]
+async fn a_principal_tells_the_claims() {
+    let (world, workloads) = (World::new().await, Workloads::new());
+    let rules = WorkloadRules::default().with_rule(|workload| {
+        assert_eq!(workload.claim("permission"), Some("read-only"));
+        vec![role("reader")]
+    });
+    let value = workloads.bot("example.com");
+    let layers = ServiceBuilder::new()
+        .layer(workloads.layer())
+        .layer(rules)
+        .layer(require(&world, Requirement::role(role("reader"))).with_owner(|principal, _| {
+            let claims = principal.claims().unwrap();
+            assert_eq!(claims.get("permission").map(String::as_str), Some("read-only"));
+            assert!(principal.session().is_none() && principal.user_id().is_none());
+            assert_eq!(principal.subject(), "example.com");
+            false
+        }))
+        .into_inner();
+    assert_eq!(
+        outcome(&send(layers, request_to("/", &[("authorization", &value)])).await),
+        "example.com"
+    );
+}
