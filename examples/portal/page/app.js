@@ -1,0 +1,157 @@
+// The page: what is shown to whom, and where the focus goes.
+
+import { demands, signOut, whoami } from "/page/api.js";
+import { accountView } from "/page/account.js";
+import { auditView } from "/page/audit.js";
+import { element, fill } from "/page/element.js";
+import { tell, watchConnection } from "/page/notices.js";
+import { words } from "/page/messages.js";
+import { panel } from "/page/panel.js";
+import { passwordView } from "/page/password.js";
+import { sessionsView, signOutWords } from "/page/sessions.js";
+import { signInView } from "/page/sign_in.js";
+import * as tokens from "/page/tokens.js";
+import { usersView } from "/page/users.js";
+
+/** The views, by the fragment of their address. What is not permitted, the server refuses anyway. */
+const VIEWS = {
+  sessions: { name: "Sessions", view: sessionsView },
+  password: { name: "Password", view: passwordView },
+  account: { name: "Account", view: accountView },
+  users: { name: "Users", view: usersView, permission: "users:read" },
+  audit: { name: "Audit log", view: auditView, permission: "audit:read" },
+};
+
+const app = document.getElementById("app");
+
+/** Whom the page is built for; it is built anew when that changes. */
+let builtFor = null;
+/** Whether the views are there, rather than a form, or nothing yet. */
+let isOpen = false;
+/** What the sign-in form says above it when it is shown next. */
+let why = "";
+
+/** Shows the sign-in form, or the page of who is signed in. */
+function show() {
+  const record = tokens.current();
+  const next = record ? `${record.sessionId} ${record.user.username} ${record.user.roles}` : "";
+  if (next === builtFor) return;
+  builtFor = next;
+  isOpen = false;
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  if (record) showCaller(record.user.username);
+  else showSignIn();
+}
+
+function showSignIn() {
+  document.title = "Sign in · Portal";
+  fill(app, header(), element("main", { id: "main", class: "centred" }, signInView(why)));
+  why = "";
+  app.querySelector("input").focus();
+}
+
+/** Asks what the user may do, and shows the page then. */
+function showCaller(username) {
+  const asked = panel(
+    () => whoami().catch(unlessExpired),
+    (caller) => {
+      // It may be somebody else's by now.
+      if (!asked.element.isConnected) return [];
+      return caller ? showPage(caller) : showExpired({ username });
+    },
+  );
+  fill(app, header(username), element("main", { id: "main" }, asked.element));
+}
+
+function unlessExpired(refusal) {
+  if (refusal.code === "password_expired") return null;
+  throw refusal;
+}
+
+function showExpired(caller) {
+  const main = element("main", { id: "main" }, passwordView({ caller, signedOut, expired: true }));
+  fill(app, header(caller.username), main);
+  settle(main, "Your password has expired");
+}
+
+function showPage(caller) {
+  const permitted = Object.entries(VIEWS).filter(([, { permission }]) => !permission || caller.permissions.includes(permission));
+  const links = permitted.map(([key, { name }]) => element("a", { href: `#${key}` }, name));
+  const nav = element("nav", { "aria-label": "Views" }, links);
+  const main = element("main", { id: "main" });
+  fill(app, header(caller.username), nav, main);
+  isOpen = true;
+
+  const open = () => {
+    // After a later change this page is no longer there.
+    if (!main.isConnected) return removeEventListener("hashchange", open);
+    const [key, { name, view }] = permitted.find(([key]) => location.hash === `#${key}`) ?? permitted[0];
+    for (const link of links) {
+      if (link.hash === `#${key}`) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    fill(main, view({ caller, signedOut }));
+    return settle(main, name);
+  };
+  addEventListener("hashchange", open);
+  open();
+}
+
+/** Names the page after its view, and puts the focus on the view's heading. */
+function settle(main, name) {
+  document.title = `${name} · Portal`;
+  scrollTo(0, 0);
+  main.querySelector("h1").focus();
+}
+
+function header(username) {
+  const leave = element("button", { type: "button", click: () => leaveNow(leave) }, "Sign out");
+  return element(
+    "header",
+    { class: "top" },
+    element("p", { class: "brand" }, "Portal"),
+    username && element("p", { class: "user" }, element("span", { class: "unseen" }, "Signed in as "), username),
+    username && leave,
+  );
+}
+
+async function leaveNow(button) {
+  if (button.hasAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  signedOut(signOutWords(await signOut()));
+}
+
+/** Says above the sign-in form why it is there. */
+function signedOut(text) {
+  const status = document.getElementById("why");
+  if (status) status.textContent = text;
+  else why = text;
+}
+
+function watch() {
+  tokens.changes.addEventListener("change", ({ detail }) => {
+    if (detail.why) why = words({ code: detail.why });
+    const isNew = builtFor === "" && tokens.current();
+    show();
+    if (isNew) tell(`Signed in as ${tokens.current().user.username}.`);
+  });
+  demands.addEventListener("expired", () => {
+    // The forms that are there before the views don't ask for anything that could be refused so.
+    if (!isOpen) return;
+    builtFor = null;
+    show();
+  });
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    // Fragments name views.
+    event.preventDefault();
+    app.querySelector("h1")?.focus();
+  });
+  for (const fault of ["error", "unhandledrejection"]) {
+    addEventListener(fault, () => tell("Something went wrong on this page. Please reload it."));
+  }
+  watchConnection();
+}
+
+watch();
+await tokens.open();
+show();

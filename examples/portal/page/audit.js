@@ -1,0 +1,119 @@
+// The audit log, for who may read it.
+
+import { audit } from "/page/api.js";
+import { element, title } from "/page/element.js";
+import { choice, failureNotice, field, form } from "/page/form.js";
+import { browser, momentToTheSecond } from "/page/format.js";
+import { Refusal } from "/page/http.js";
+import { eventNames, eventWords, outcomeWords } from "/page/messages.js";
+import { tell } from "/page/notices.js";
+import { panel } from "/page/panel.js";
+
+const PAGE = 50;
+
+export function auditView() {
+  const any = ["", "Any"];
+  const event = choice({
+    label: "Event",
+    name: "event",
+    options: [any, ...eventNames.map((name) => [name, eventWords(name)])],
+  });
+  const user = field({ label: "User", name: "user", autocomplete: "off", type: "search" });
+  const outcome = choice({
+    label: "Outcome",
+    name: "outcome",
+    options: [any, ...["success", "failure"].map((name) => [name, outcomeWords(name)])],
+  });
+  const filter = (before) => ({
+    event: event.input.value,
+    user: user.input.value.trim(),
+    outcome: outcome.input.value,
+    limit: PAGE,
+    before,
+  });
+
+  const list = panel(() => audit(filter()), (entries) => log(entries, filter()));
+  const { element: filterForm } = form({
+    label: "Filter the audit log",
+    content: element("div", { class: "filters" }, event.element, user.element, outcome.element),
+    action: "Filter",
+    act: async () => {
+      await list.reload();
+      const count = list.element.querySelectorAll("tbody tr").length;
+      tell(count === 1 ? "One entry." : `${count} entries.`);
+    },
+  });
+  filterForm.classList.add("filter");
+  return element("section", {}, title("Audit log"), filterForm, list.element);
+}
+
+/** The entries, and a button that appends older ones under the same filter. */
+function log(entries, filter) {
+  if (entries.length === 0) return element("p", { class: "empty" }, "Nothing matches.");
+  const body = element("tbody", { role: "rowgroup" }, entries.map(row));
+  const problem = element("div", { role: "alert", class: "problem" });
+  const older = element("button", { type: "button", click: append }, "Show older");
+  let before = entries.at(-1).id;
+  let isBusy = false;
+  older.hidden = entries.length < PAGE;
+
+  async function append() {
+    if (isBusy) return;
+    isBusy = true;
+    problem.replaceChildren();
+    try {
+      const page = await audit({ ...filter, before });
+      const rows = page.map(row);
+      body.append(...rows);
+      before = page.at(-1)?.id ?? before;
+      older.hidden = page.length < PAGE;
+      tell(`${page.length} older entries.`);
+      rows[0]?.setAttribute("tabindex", "-1");
+      rows[0]?.focus();
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal)) throw refusal;
+      problem.replaceChildren(...failureNotice(refusal).filter(Boolean));
+    } finally {
+      isBusy = false;
+    }
+  }
+
+  return [table(body), problem, element("div", { class: "actions" }, older)];
+}
+
+function table(body) {
+  const head = ["Time", "Event", "User", "From", "Reason"];
+  return element(
+    "table",
+    { role: "table", class: "cards-when-narrow log" },
+    element("caption", { class: "unseen" }, "Audit log, the newest first"),
+    element(
+      "thead",
+      { role: "rowgroup" },
+      element("tr", { role: "row" }, head.map((text) => element("th", { scope: "col", role: "columnheader" }, text))),
+    ),
+    body,
+  );
+}
+
+function row(entry) {
+  const cell = (label, ...content) => element("td", { role: "cell", "data-label": label }, content);
+  const hasFailed = entry.outcome === "failure";
+  return element(
+    "tr",
+    { role: "row" },
+    cell("Time", momentToTheSecond(entry.time)),
+    cell(
+      "Event",
+      element("span", { title: entry.event }, eventWords(entry.event)),
+      hasFailed && element("span", { class: "badge bad" }, outcomeWords(entry.outcome)),
+    ),
+    cell("User", entry.user ?? "–", entry.actor && element("span", { class: "fine" }, `by ${entry.actor}`)),
+    cell("From", entry.ip ?? "–", entry.user_agent && element("span", { class: "fine" }, browser(entry.user_agent))),
+    cell(
+      "Reason",
+      entry.reason ?? "–",
+      entry.session !== null && element("span", { class: "fine" }, `session ${entry.session}`),
+    ),
+  );
+}

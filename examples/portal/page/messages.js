@@ -1,0 +1,107 @@
+// The one table of codes and of what people are told about them.
+
+/** What a refusal says. None says more than the server does. */
+const REFUSALS = {
+  invalid_credentials:
+    "The user name or the password is wrong. After several failures, sign-in pauses for some minutes.",
+  signed_out: "You are signed out, as you are in another tab.",
+  token_expired: "You have been signed out. Please sign in again.",
+  token_invalid: "You have been signed out. Please sign in again.",
+  session_expired: "Your session is over. Please sign in again.",
+  refresh_invalid: "Your session is over. Please sign in again.",
+  refresh_reused:
+    "Your session was ended for safety, as its key was used twice. If you can’t explain that, change your password.",
+  account_disabled: "This account is disabled. An administrator can enable it again.",
+  password_expired: "Your password has expired. Please choose a new one.",
+  password_rejected: "The new password is not accepted:",
+  permission_denied: "You are not permitted to do that.",
+  not_found: "That does not exist, or no longer does.",
+  name_taken: "There is a user of that name already.",
+  rate_limited: "Too many requests.",
+  busy: "The server is busy.",
+  unavailable: "The server can’t answer at the moment.",
+  malformed_request: "The server could not read what was entered. Please check it.",
+  lost: "The server can’t be reached. Please check your connection.",
+  unintelligible: "The server gave an answer that this page does not understand.",
+};
+
+/** Where a code is about something particular in one place. */
+const REFUSALS_IN_PLACE = {
+  password: {
+    invalid_credentials:
+      "The current password is wrong. After several failures, it is not checked for some minutes.",
+  },
+  agent: {
+    malformed_request: "That is not the public key of an agent: RSA with 4096 bits, in PEM.",
+    not_found: "This session is over. Please sign in again.",
+  },
+  user: {
+    malformed_request: "A user can’t have that name. Letters, digits, and single spaces between them, will do.",
+    not_found: "There is no such user.",
+  },
+};
+
+/** Why a password is not accepted. */
+const REASONS = {
+  too_short: "It is too short",
+  too_long: "It is too long",
+  no_lowercase: "It has no lower-case letter",
+  no_uppercase: "It has no upper-case letter",
+  no_digit: "It has no digit",
+  no_symbol: "It has no symbol, such as ! or #",
+  user_name: "The user name is part of it",
+  used_before: "It was used before",
+  breached: "It is known from a data breach, and will be tried by attackers",
+};
+
+/** Where the server's detail has a number that belongs to the reason. */
+const DETAILED = ["too_short", "too_long"];
+
+const EVENTS = {
+  "login.success": "Signed in",
+  "login.failure": "Sign-in failed",
+  "login.locked": "Sign-in locked",
+  "login.unlocked": "Sign-in unlocked",
+  logout: "Signed out",
+  "token.refresh": "Session renewed",
+  "token.reuse": "Spent token used",
+  "session.created": "Session opened",
+  "session.ended": "Session ended",
+  "permission.denied": "Permission denied",
+  "password.changed": "Password changed",
+  "user.created": "User created",
+  "user.disabled": "User disabled",
+  "user.enabled": "User enabled",
+  "role.changed": "Roles changed",
+  "agent.registered": "Agent registered",
+  "policy.override": "Policy overridden",
+  "policy.violation": "Policy violated",
+};
+
+/** What to tell of a refusal; `place` is where it happened. */
+export function words(refusal, place) {
+  const { code, retryAfter } = refusal;
+  const text = REFUSALS_IN_PLACE[place]?.[code] ?? REFUSALS[code] ?? `The server refused (${code}).`;
+  return retryAfter ? `${text} Please wait ${duration(retryAfter)}.` : text;
+}
+
+/** What to tell of the reasons for which a password is rejected. */
+export function reasonWords(reasons) {
+  return reasons.map(({ code, detail }) => {
+    const text = REASONS[code];
+    if (!text) return `It has ${detail}.`;
+    return DETAILED.includes(code) && detail ? `${text}: ${detail}.` : `${text}.`;
+  });
+}
+
+/** The names of events, as the server's filter knows them. */
+export const eventNames = Object.keys(EVENTS);
+
+export const eventWords = (name) => EVENTS[name] ?? name;
+
+export const outcomeWords = (name) => ({ success: "Success", failure: "Failure" })[name] ?? name;
+
+function duration(seconds) {
+  if (seconds < 120) return `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
+  return `${Math.ceil(seconds / 60)} minutes`;
+}

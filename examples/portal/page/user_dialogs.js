@@ -1,0 +1,134 @@
+// What admins do with users: create them, change them, keep them out.
+
+import { createUser, endSessionsOf, unlockUser, updateUser } from "/page/api.js";
+import { openDialog } from "/page/dialog.js";
+import { element, fill } from "/page/element.js";
+import { boxes, failureNotice, field, form } from "/page/form.js";
+import { Refusal } from "/page/http.js";
+
+/** Creates a user; `done` is told what was done. */
+export function createDialog({ done }) {
+  openDialog("Create user", (close) => {
+    const name = field({ label: "User name", name: "username", autocomplete: "off", required: true });
+    const password = field({
+      label: "First password",
+      name: "password",
+      type: "password",
+      autocomplete: "new-password",
+      required: true,
+      hint: "Tell it to the user by another way than the user name, and ask them to change it.",
+    });
+    const roles = boxes({ legend: "Roles", name: "roles", options: [["user", true], ["admin", false]] });
+    const { element: made } = form({
+      label: "Create user",
+      place: "user",
+      content: [name.element, password.element, roles.element],
+      action: "Create user",
+      blamed: ({ code }) => [code === "password_rejected" ? password.input : name.input],
+      act: async () => {
+        const [username, typed] = [name.input.value.trim(), password.input.value];
+        const user = await createUser({ username, password: typed, roles: roles.values() });
+        close();
+        await done(user, `${user.username} is created.`);
+      },
+    });
+    return made;
+  });
+}
+
+/** Changes a user; `may` tells which permissions there are. */
+export function manageDialog({ user, may, roles, done }) {
+  openDialog(user.username, (close) => {
+    const act = async (change, what) => {
+      await change();
+      close();
+      await done(user, what);
+    };
+    return [
+      may("users:update") && rolesForm(user, roles, act),
+      element(
+        "div",
+        { class: "choices" },
+        may("users:update") && (user.disabled ? enable(user, act) : disable(user, act)),
+        may("users:unlock") && unlock(user, act),
+        may("sessions:revoke") && endSessions(user, act),
+      ),
+    ];
+  });
+}
+
+function rolesForm(user, roles, act) {
+  const options = roles.map((role) => [role, user.roles.includes(role)]);
+  const chosen = boxes({ legend: "Roles", name: "roles", options });
+  return form({
+    label: `Roles of ${user.username}`,
+    place: "user",
+    content: chosen.element,
+    action: "Save roles",
+    act: () =>
+      act(() => updateUser(user.id, { roles: chosen.values() }), `The roles of ${user.username} are saved.`),
+  }).element;
+}
+
+function disable(user, act) {
+  return deed({
+    action: "Disable",
+    danger: true,
+    text: "Ends all sessions, and lets nobody sign in until the user is enabled again.",
+    act: () => act(() => updateUser(user.id, { disabled: true }), `${user.username} is disabled.`),
+  });
+}
+
+function enable(user, act) {
+  return deed({
+    action: "Enable",
+    text: "Lets the user sign in again.",
+    act: () => act(() => updateUser(user.id, { disabled: false }), `${user.username} is enabled.`),
+  });
+}
+
+function unlock(user, act) {
+  return deed({
+    action: "Unlock sign-in",
+    text: "Lifts the pause that follows wrong passwords.",
+    act: () => act(() => unlockUser(user.id), `Sign-in of ${user.username} is unlocked.`),
+  });
+}
+
+function endSessions(user, act) {
+  return deed({
+    action: "End sessions",
+    danger: true,
+    text: "Signs the user out everywhere, at once.",
+    act: () => act(() => endSessionsOf(user.id), `The sessions of ${user.username} are ended.`),
+  });
+}
+
+/** Something that can be done, said in words, with a button that asks once more where it hurts. */
+function deed({ action, text, danger = false, act }) {
+  const problem = element("div", { role: "alert", class: "problem" });
+  const button = element("button", { type: "button", class: danger && "danger", click }, action);
+  let isSure = !danger;
+  let isBusy = false;
+
+  async function click() {
+    if (isBusy) return;
+    if (!isSure) {
+      isSure = true;
+      button.classList.add("sure");
+      fill(button, `${action}: are you sure?`);
+      return;
+    }
+    isBusy = true;
+    try {
+      await act();
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal)) throw refusal;
+      fill(problem, failureNotice(refusal, "user"));
+    } finally {
+      isBusy = false;
+    }
+  }
+
+  return element("div", { class: "choice" }, element("p", {}, text), button, problem);
+}
