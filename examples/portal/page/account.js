@@ -58,7 +58,7 @@ function agentForm(session, agent) {
     },
   });
   const state = isBound ? "An agent is registered for this session." : "No agent is registered for this session.";
-  return [element("p", {}, element("span", { class: isBound ? "badge good" : "badge" }, state)), made];
+  return [element("p", { class: isBound && "good" }, state), made];
 }
 
 /** Without what copying adds around it; the server reads PEM strictly. */

@@ -52,7 +52,7 @@ export function passwordView({ caller, expired = false, signedOut }) {
       { class: "lead" },
       expired
         ? "Please choose a new one to go on."
-        : "All your other sessions end when you change it. This one goes on.",
+        : "All your other sessions end when you change it. An agent has to be registered again.",
     ),
     made.element,
   );

@@ -51,7 +51,7 @@ function card(session, reload, signedOut) {
       element("button", { type: "button", "aria-label": label, click: end }, "End"),
     ),
     element("dl", { class: "facts" }, facts.filter(Boolean).map(([term, fact]) => factOf(term, fact))),
-    session.user_agent && element("p", { class: "fine" }, session.user_agent),
+    session.user_agent && element("p", { class: "fine", title: session.user_agent }, session.user_agent),
   );
 }
 

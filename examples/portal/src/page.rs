@@ -8,14 +8,37 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 
-/// Scripts and styles are files of ours, and requests go to ourselves alone (CSP 3).
+/// Scripts and styles are files of ours, requests go to ourselves alone (CSP 3), and no text can
+/// become markup or script (Trusted Types).
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; \
-    frame-ancestors 'none'";
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// The files, by their paths below `/`.
-const FILES: &[(&str, &str, &str)] =
-    &[("/", "text/html; charset=utf-8", include_str!("../page/index.html"))];
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// The files, by their paths.
+const FILES: &[(&str, &str, &str)] = &[
+    ("/", "text/html; charset=utf-8", include_str!("../page/index.html")),
+    ("/page/style.css", "text/css; charset=utf-8", include_str!("../page/style.css")),
+    ("/page/account.js", JAVASCRIPT, include_str!("../page/account.js")),
+    ("/page/api.js", JAVASCRIPT, include_str!("../page/api.js")),
+    ("/page/app.js", JAVASCRIPT, include_str!("../page/app.js")),
+    ("/page/audit.js", JAVASCRIPT, include_str!("../page/audit.js")),
+    ("/page/dialog.js", JAVASCRIPT, include_str!("../page/dialog.js")),
+    ("/page/element.js", JAVASCRIPT, include_str!("../page/element.js")),
+    ("/page/form.js", JAVASCRIPT, include_str!("../page/form.js")),
+    ("/page/format.js", JAVASCRIPT, include_str!("../page/format.js")),
+    ("/page/http.js", JAVASCRIPT, include_str!("../page/http.js")),
+    ("/page/messages.js", JAVASCRIPT, include_str!("../page/messages.js")),
+    ("/page/notices.js", JAVASCRIPT, include_str!("../page/notices.js")),
+    ("/page/panel.js", JAVASCRIPT, include_str!("../page/panel.js")),
+    ("/page/password.js", JAVASCRIPT, include_str!("../page/password.js")),
+    ("/page/sessions.js", JAVASCRIPT, include_str!("../page/sessions.js")),
+    ("/page/sign_in.js", JAVASCRIPT, include_str!("../page/sign_in.js")),
+    ("/page/tokens.js", JAVASCRIPT, include_str!("../page/tokens.js")),
+    ("/page/user_dialogs.js", JAVASCRIPT, include_str!("../page/user_dialogs.js")),
+    ("/page/users.js", JAVASCRIPT, include_str!("../page/users.js")),
+];
 
 /// The routes of the page.
 pub(crate) fn routes() -> Router {
