@@ -103,3 +103,73 @@ impl AuditRecord {
         digest
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::UserAgent;
+
+    fn record() -> AuditRecord {
+        let party = |id, name: &str| Some(Party { id: Some(id), name: name.to_owned() });
+        let user_agent = Some(UserAgent::new("Agent/1"));
+        let origin = Origin { address: "192.0.2.1".parse().ok(), user_agent };
+        let event = AuditEvent {
+            at: 1_795_370_580,
+            kind: EventKind::SessionEnded,
+            outcome: Outcome::Success,
+            user: party(1, "alice"),
+            actor: party(2, "root"),
+            session: Some(3),
+            origin,
+            reason: None,
+        };
+        let record = AuditRecord::follow(&ChainHead::default(), event);
+        AuditRecord { reason: Some("logout".to_owned()), ..record }
+    }
+
+    #[test]
+    fn every_field_is_in_the_digest() {
+        let changes: [fn(&mut AuditRecord); 18] = [
+            |record| record.sequence += 1,
+            |record| record.at += 1,
+            |record| record.kind = EventKind::SessionCreated,
+            |record| record.outcome = Outcome::Failure,
+            |record| record.user = None,
+            |record| record.user.as_mut().unwrap().id = None,
+            |record| record.user.as_mut().unwrap().name.clear(),
+            |record| record.actor = None,
+            |record| record.actor.as_mut().unwrap().id = Some(7),
+            |record| record.actor.as_mut().unwrap().name.push('x'),
+            |record| std::mem::swap(&mut record.user, &mut record.actor),
+            |record| record.session = None,
+            |record| record.session = Some(4),
+            |record| record.origin.address = "192.0.2.2".parse().ok(),
+            |record| record.origin.address = None,
+            |record| record.origin.user_agent = None,
+            |record| record.reason = None,
+            |record| record.reason = Some(String::new()),
+        ];
+        let mut digests = vec![record().digest_after(&[0; 32]), record().digest_after(&[1; 32])];
+        for change in changes {
+            let mut record = record();
+            change(&mut record);
+            digests.push(record.digest_after(&[0; 32]));
+        }
+        let different: std::collections::BTreeSet<_> = digests.iter().collect();
+        assert_eq!(different.len(), digests.len(), "two records have one digest");
+    }
+
+    #[test]
+    fn a_chain_is_followed_in_order() {
+        let first = AuditRecord { digest: record().digest_after(&[0; 32]), ..record() };
+        let head = ChainHead::default().follow(&first).unwrap();
+        assert_eq!(head, first.head());
+        assert_eq!(head.follow(&first), None, "twice");
+        let second = AuditRecord { sequence: 2, ..record() };
+        let second = AuditRecord { digest: second.digest_after(&head.digest), ..second };
+        assert_eq!(head.follow(&second), Some(second.head()));
+        assert_eq!(ChainHead::default().follow(&second), None, "one is missing");
+        let changed = AuditRecord { at: second.at + 1, ..second };
+        assert_eq!(head.follow(&changed), None, "another one");
+    }
+}
