@@ -1,5 +1,7 @@
 //! Each case of the exported suite, with each store of ours.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,8 +42,10 @@ fn sqlite(case: &'static Case) -> Trial {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("accounts.db");
         run(async move {
-            let store = kleidia_tower::store::SqliteStore::open(path).await.unwrap();
-            case.run(Arc::new(store) as Arc<dyn Store>).await;
+            let store = kleidia_tower::store::SqliteStore::open(path).await.expect("a database");
+            let store = Arc::new(store);
+            case.run(Arc::clone(&store) as Arc<dyn Store>).await;
+            store.close().await;
         })
     })
 }

@@ -16,7 +16,9 @@ mod trial;
 use std::collections::VecDeque;
 use std::env;
 use std::sync::Arc;
+use std::time::Duration;
 
+use kleidia_tower::session::CachedSessions;
 use kleidia_tower::store::{MemoryStore, Store};
 use trial::Trial;
 
@@ -57,6 +59,13 @@ async fn run(store: Arc<dyn Store>) {
 #[tokio::test]
 async fn memory_does_as_the_oracle_says() {
     run(Arc::new(MemoryStore::default())).await;
+}
+
+#[tokio::test]
+async fn a_cache_of_sessions_does_as_the_oracle_says() {
+    let store = CachedSessions::new(Arc::new(MemoryStore::default()));
+    // Longer than it takes: what it should not remember would show.
+    run(Arc::new(store.with_staleness(Duration::from_secs(3600)))).await;
 }
 
 #[cfg(feature = "sqlite")]

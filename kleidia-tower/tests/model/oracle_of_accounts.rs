@@ -22,7 +22,7 @@ impl Oracle {
             password_changed: self.now,
         });
         let created = event("user.created", self.users.len() - 1);
-        (true, vec![created.because(&format!(" -> {role}"))])
+        (true, vec![created.because(role)])
     }
 
     pub(crate) fn update(
@@ -35,7 +35,9 @@ impl Oracle {
         if let Some(roles) = roles.filter(|roles| *roles != self.users[user].roles) {
             let names =
                 |roles: &BTreeSet<&str>| roles.iter().copied().collect::<Vec<_>>().join(",");
-            let change = format!("{} -> {}", names(&self.users[user].roles), names(&roles));
+            let (before, after) = (names(&self.users[user].roles), names(&roles));
+            // Where there were none before, the new ones are named alone.
+            let change = if before.is_empty() { after } else { format!("{before} -> {after}") };
             events.push(event("role.changed", user).because(&change));
             self.users[user].roles = roles;
         }
