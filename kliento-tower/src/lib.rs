@@ -75,8 +75,3 @@ pub use trust_anchors::{
     TrustAnchorFileError, TrustAnchorFileOptions, TrustAnchorStore, TrustAnchors,
 };
 pub use unauthenticated::Unauthenticated;
-
-/// The examples of the repository's README, which have to compile.
-#[cfg(all(doctest, feature = "axum"))]
-#[doc = include_str!("../../README.md")]
-struct Readme;
