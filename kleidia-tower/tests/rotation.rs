@@ -1,0 +1,136 @@
+//! A hundred tasks refresh one token at once, round after round: there is one successor, with
+//! each store; and a use after the grace ends it all.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use kleidia_tower::access_token::{KeyRing, SigningKey};
+use kleidia_tower::account::{Accounts, LogIn, LoggedIn};
+use kleidia_tower::audit::{AuditQuery, ChainCheck, ChainHead, EventKind};
+use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+use kleidia_tower::rbac::RoleName;
+use kleidia_tower::store::{MemoryStore, Store};
+use kleidia_tower::{Origin, Rejection};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+const NOW: i64 = 1_795_370_580;
+const PASSWORD: &str = "correct horse battery staple";
+const TASKS: usize = 100;
+const ROUNDS: i64 = 10;
+/// After so many seconds a second use is no retry.
+const GRACE: i64 = 10;
+
+struct Service {
+    accounts: Accounts,
+    clock: Arc<AtomicI64>,
+}
+
+impl Service {
+    fn new(store: Arc<dyn Store>) -> Self {
+        let hasher = PasswordHasher::new(Argon2Parameters::new(7 * 1024, 1, 1).unwrap(), 1, 1);
+        let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
+        let clock = Arc::new(AtomicI64::new(NOW));
+        let told = Arc::clone(&clock);
+        let accounts = Accounts::new(store, Arc::new(keys), hasher.unwrap())
+            .with_clock(move || Some(told.load(Ordering::Relaxed)));
+        Self { accounts, clock }
+    }
+
+    async fn log_in(&self) -> LoggedIn {
+        let (roles, origin) = ([RoleName::user()].into(), Origin::default());
+        let created = self.accounts.create_user(None, "alice", PASSWORD.into(), roles, origin);
+        created.await.unwrap();
+        let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
+        self.accounts
+            .log_in(LogIn { user_name, password, origin: Origin::default() })
+            .await
+            .unwrap()
+    }
+
+    /// What each of a hundred is told who present the same token at once.
+    async fn refresh_at_once(&self, token: &SecretString) -> Vec<Result<LoggedIn, Rejection>> {
+        let (start, mut running) = (Arc::new(Barrier::new(TASKS)), JoinSet::new());
+        for _ in 0..TASKS {
+            let (accounts, start) = (self.accounts.clone(), Arc::clone(&start));
+            let token = token.clone();
+            running.spawn(async move {
+                start.wait().await;
+                accounts.refresh(&token, Origin::default()).await
+            });
+        }
+        running.join_all().await
+    }
+
+    async fn count(&self, kind: EventKind, reason: Option<&str>) -> usize {
+        let query = AuditQuery { kind: Some(kind), limit: usize::MAX, ..AuditQuery::default() };
+        let records = self.accounts.audit(&query).await.unwrap();
+        records.iter().filter(|record| record.reason.as_deref() == reason).count()
+    }
+}
+
+async fn one_successor(store: Arc<dyn Store>) {
+    let service = Service::new(Arc::clone(&store));
+    let opened = service.log_in().await;
+    let (mut token, session) = (opened.refresh_token, opened.session.session.id);
+    let mut spent = Vec::new();
+    for round in 1..=ROUNDS {
+        service.clock.fetch_add(1, Ordering::Relaxed);
+        let told = service.refresh_at_once(&token).await;
+        let told: Vec<_> = told.into_iter().map(Result::unwrap).collect();
+        let successors: BTreeSet<_> =
+            told.iter().map(|told| told.refresh_token.expose_secret()).collect();
+        assert_eq!(successors.len(), 1, "round {round}: successors");
+        assert!(told.iter().all(|told| told.session.session.id == session), "round {round}");
+        let authenticator = service.accounts.authenticator();
+        for told in &told {
+            let known = authenticator.authenticate(told.access_token.expose_secret()).await;
+            assert_eq!(known.unwrap().session.id, session, "each is let in");
+        }
+        let successor = told.into_iter().next().unwrap().refresh_token;
+        spent.push(std::mem::replace(&mut token, successor));
+    }
+    let rounds = usize::try_from(ROUNDS).unwrap();
+    assert_eq!(service.count(EventKind::TokenRefresh, None).await, rounds, "one is first");
+    let retries = service.count(EventKind::TokenRefresh, Some("retry")).await;
+    assert_eq!(retries, rounds * (TASKS - 1));
+
+    let last = spent.last().unwrap().clone();
+    let access_token = service.accounts.refresh(&token, Origin::default()).await.unwrap();
+    service.clock.fetch_add(GRACE, Ordering::Relaxed);
+    let codes = service.refresh_at_once(&last).await;
+    let codes: Vec<_> = codes.iter().map(|told| told.as_ref().unwrap_err().code()).collect();
+    let reused = codes.iter().filter(|code| **code == "refresh_reused").count();
+    let invalid = codes.iter().filter(|code| **code == "refresh_invalid").count();
+    assert_eq!((reused, invalid), (1, TASKS - 1), "the first one ends the family");
+    let known = service.accounts.authenticator();
+    let known = known.authenticate(access_token.access_token.expose_secret()).await;
+    assert_eq!(known.unwrap_err().code(), "session_expired");
+    for token in [&token, &access_token.refresh_token] {
+        let told = service.accounts.refresh(token, Origin::default()).await;
+        assert_eq!(told.unwrap_err().code(), "refresh_invalid");
+    }
+    assert_eq!(service.count(EventKind::TokenReuse, None).await, 1);
+    assert_eq!(service.count(EventKind::SessionEnded, Some("reuse")).await, 1);
+    let check = store.verify_chain(ChainHead::default()).await.unwrap();
+    assert!(matches!(check, ChainCheck::Intact(_)), "{check:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn there_is_one_successor_in_memory() {
+    one_successor(Arc::new(MemoryStore::default())).await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn there_is_one_successor_in_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = kleidia_tower::store::SqliteStore::open(directory.path().join("store.db"));
+    let store = Arc::new(store.await.unwrap());
+    one_successor(Arc::clone(&store) as Arc<dyn Store>).await;
+    store.close().await;
+}
