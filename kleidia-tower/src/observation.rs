@@ -8,11 +8,11 @@ const TARGET: &str = "kleidia_tower";
 /// Tells why a request is refused: as an error what is our fault, quietly what comes in floods.
 pub(crate) fn tell(rejection: &Rejection) {
     let code = rejection.code();
-    if rejection.is_our_fault() {
+    if matches!(rejection, Rejection::RateLimited { .. } | Rejection::Busy) {
+        tracing::debug!(target: TARGET, code, error = rejection.to_string(), "refused");
+    } else if rejection.is_our_fault() {
         let error = rejection.to_string();
         tracing::error!(target: TARGET, code, error, "can't decide about a request");
-    } else if matches!(rejection, Rejection::RateLimited { .. }) {
-        tracing::debug!(target: TARGET, code, error = rejection.to_string(), "refused");
     } else {
         tracing::info!(target: TARGET, code, error = rejection.to_string(), "refused");
     }

@@ -52,7 +52,9 @@ pub(crate) fn all(accounts: Accounts, settings: &Settings) -> Result<Router, Box
             // Before anything that might print the headers.
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
             // Sees every response, with the reason of a refusal in its extensions.
-            .layer(TraceLayer::new_for_http().make_span_with(span()).on_response(log))
+            .layer(
+                TraceLayer::new_for_http().make_span_with(span()).on_response(log).on_failure(()),
+            )
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT)),
     ))
 }
@@ -74,7 +76,10 @@ fn span() -> DefaultMakeSpan {
 fn log<B>(response: &http::Response<B>, latency: Duration, _: &Span) {
     let (status, milliseconds) = (response.status().as_u16(), latency.as_millis());
     let rejection = response.extensions().get::<Rejection>();
-    if let Some(rejection) = rejection.filter(|_| response.status().is_server_error()) {
+    // Logins that find no place come in floods, and are told by their code.
+    let is_fault =
+        response.status().is_server_error() && !matches!(rejection, Some(Rejection::Busy));
+    if let Some(rejection) = rejection.filter(|_| is_fault) {
         tracing::error!(status, milliseconds, reason = %rejection, "can't answer");
     }
     let code = rejection.map(Rejection::code);

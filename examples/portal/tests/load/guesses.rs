@@ -1,0 +1,39 @@
+//! A thousand guesses at once, and connections that say nothing.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use crate::portal::{PASSWORD, PERMITS, Portal, code};
+
+/// By default.
+const THRESHOLD: usize = 5;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrency_gets_no_extra_tries() {
+    let portal = Arc::new(Portal::start());
+    let guesses = (0..1000).map(|index| {
+        let portal = Arc::clone(&portal);
+        tokio::spawn(async move {
+            code(portal.log_in("alice", &format!("guess {index}"), "192.0.2.9").await).await
+        })
+    });
+    for guess in guesses.collect::<Vec<_>>() {
+        let code = guess.await.unwrap();
+        assert!(code == "invalid_credentials" || code == "busy", "{code}");
+    }
+    let evaluated = portal.count("login.failure").await;
+    assert!(evaluated <= THRESHOLD + usize::try_from(PERMITS).unwrap(), "{evaluated}");
+    assert_eq!(evaluated, THRESHOLD);
+    let locked = portal.log_in("alice", PASSWORD, "192.0.2.9").await;
+    assert_eq!(code(locked).await, "invalid_credentials");
+    assert_eq!(code(portal.log_in("alice", PASSWORD, "192.0.2.10").await).await, "ok");
+}
+
+#[tokio::test]
+async fn silent_connections_keep_nobody_out() {
+    let portal = Portal::start();
+    let address = portal.origin.strip_prefix("http://").unwrap();
+    let silent: Vec<_> = (0..500).map(|_| TcpStream::connect(address).unwrap()).collect();
+    assert_eq!(code(portal.log_in("alice", PASSWORD, "192.0.2.1").await).await, "ok");
+    drop(silent);
+}

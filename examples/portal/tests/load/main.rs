@@ -1,0 +1,7 @@
+//! Floods of logins against the portal itself: what they cost it, and what others notice of them.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod floods;
+mod guesses;
+mod portal;
