@@ -1,0 +1,45 @@
+//! Calls services without a runtime: nothing in them waits.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use benches::time;
+use http::{Request, Response};
+use tower::Service;
+
+/// In each of the times that are compared: a call is not much longer than a look at the clock.
+pub(crate) const CALLS: u32 = 16;
+
+pub(crate) fn repeat(operation: impl Fn()) -> Duration {
+    time(|| (0..CALLS).for_each(|_| operation()))
+}
+
+/// As a server calls its service; requests are made before, and responses dropped after.
+pub(crate) fn time_calls<S, B>(service: &mut S, request: impl Fn() -> Request<()>) -> Duration
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+{
+    let requests: Vec<_> = (0..CALLS).map(|_| request()).collect();
+    let mut responses = Vec::with_capacity(requests.len());
+    time(move || {
+        for request in requests {
+            responses.push(call(service, request));
+        }
+        responses
+    })
+}
+
+/// Calls once; whoever is refused ends the measurement.
+pub(crate) fn call<S, B>(service: &mut S, request: Request<()>) -> Response<B>
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+{
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut context).is_ready(), "it is always ready");
+    match pin!(service.call(request)).poll(&mut context) {
+        Poll::Ready(Ok(response)) if response.status().is_success() => response,
+        _ => panic!("nothing is refused, and nothing waits"),
+    }
+}

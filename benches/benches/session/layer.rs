@@ -1,0 +1,73 @@
+//! `JwtSessionLayer` beside a verification and a look-up, and beside `axum-login`.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::sync::RwLock;
+
+use benches::Target::AtMost;
+use benches::{Comparison, Echo, medians, rounds};
+use jsonwebtoken::crypto::aws_lc;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use kleidia_tower::access_token::{Claims, SessionId};
+use kleidia_tower::session::{JwtSessionLayer, SessionView};
+use tower::Layer as _;
+
+use crate::caller::{CALLS, call, repeat, time_calls};
+use crate::peer::Peer;
+use crate::people::{People, SECRET};
+
+pub(crate) fn all(people: &People, peer: &Peer) -> Vec<Comparison> {
+    let layer = JwtSessionLayer::new(people.accounts.authenticator());
+    let cached = JwtSessionLayer::new(people.cached().authenticator());
+    let (mut layered, mut cached, mut login) =
+        (layer.layer(Echo), cached.layer(Echo), peer.service());
+    let least = Least::new(people);
+    // It is remembered from here on.
+    call(&mut cached, people.request());
+    let [layered, cached, login, least] = medians(
+        rounds(20_000),
+        &mut [
+            &mut || time_calls(&mut layered, || people.request()),
+            &mut || time_calls(&mut cached, || people.request()),
+            &mut || time_calls(&mut login, || peer.request()),
+            &mut || repeat(|| least.verify_and_look_up(black_box(&people.token))),
+        ],
+    )
+    .map(|round| round / CALLS);
+    let least = ("jsonwebtoken::decode and a look-up", least);
+    let login = ("axum-login over tower-sessions, in memory", login);
+    vec![
+        Comparison::of_times(
+            ("JwtSessionLayer, store in memory", layered),
+            least,
+            Some(AtMost(1.3)),
+        ),
+        Comparison::of_times(("JwtSessionLayer, sessions remembered", cached), least, None),
+        Comparison::of_times(("JwtSessionLayer, store in memory", layered), login, None),
+    ]
+}
+
+/// What nobody can do without who takes JWTs and ends sessions.
+struct Least {
+    key: DecodingKey,
+    validation: Validation,
+    sessions: RwLock<HashMap<SessionId, SessionView>>,
+}
+
+impl Least {
+    fn new(people: &People) -> Self {
+        // Features of other crates can make the library choose no provider.
+        let _ = aws_lc::DEFAULT_PROVIDER.install_default();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[Claims::ISSUER]);
+        let session = people.session.clone();
+        let sessions = RwLock::new(HashMap::from([(session.session.id, session)]));
+        Self { key: DecodingKey::from_secret(SECRET), validation, sessions }
+    }
+
+    fn verify_and_look_up(&self, token: &str) {
+        let claims = decode::<Claims>(token, &self.key, &self.validation).expect("a token").claims;
+        let sessions = self.sessions.read().expect("nobody panics");
+        assert!(black_box(sessions.get(&claims.session_id).cloned()).is_some());
+    }
+}

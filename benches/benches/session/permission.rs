@@ -1,0 +1,72 @@
+//! `RbacLayer`, and the decision in it.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use benches::Target::AtMost;
+use benches::{Comparison, Echo, medians, rounds};
+use http::Request;
+use kleidia_tower::Principal;
+use kleidia_tower::rbac::{Circumstances, Policy, RbacLayer, Requirement};
+use kleidia_tower::session::JwtSessionLayer;
+use tower::Layer as _;
+
+use crate::caller::{CALLS, call, repeat, time_calls};
+use crate::people::People;
+
+/// What a permission may cost.
+const BUDGET: (&str, Duration) = ("200 ns", Duration::from_nanos(200));
+
+pub(crate) fn all(people: &People) -> Vec<Comparison> {
+    let may = |name: &str| Requirement::permission(name.parse().expect("a permission"));
+    let (own, read) = (Requirement::own(), may("users:read"));
+    let either = Requirement::any_of([own, read.clone()]);
+    let layer = |requirement: Requirement| {
+        RbacLayer::new(Policy::default(), requirement, people.accounts.audit_trail())
+    };
+    let path = "/api/users/{id}";
+    let owned = layer(either).with_owner_parameter(path).expect("a path").layer(Echo);
+    let (mut plain, mut owned, mut bare) = (layer(read.clone()).layer(Echo), owned, Echo);
+    let (principal, policy) = (principal(people), Policy::default());
+    let circumstances = Circumstances { is_own: false, now: None };
+    let uri = format!("/api/users/{}", people.session.account.id);
+    let request = || {
+        let request = Request::builder().uri(&uri).extension(principal.clone());
+        request.body(()).expect("a request")
+    };
+    let [decided, plain, owned, bare] = medians(
+        rounds(20_000),
+        &mut [
+            &mut || {
+                repeat(|| {
+                    let decided = policy.decide(black_box(&principal), &read, &circumstances);
+                    assert!(black_box(decided).is_ok());
+                })
+            },
+            &mut || time_calls(&mut plain, request),
+            &mut || time_calls(&mut owned, request),
+            &mut || time_calls(&mut bare, request),
+        ],
+    )
+    .map(|round| round / CALLS);
+    let more = |time: Duration| time.saturating_sub(bare);
+    vec![
+        Comparison::of_times(("Policy::decide, a permission", decided), BUDGET, Some(AtMost(1.0))),
+        Comparison::of_times(("RbacLayer, a permission", more(plain)), BUDGET, Some(AtMost(1.0))),
+        Comparison::of_times(
+            ("RbacLayer, a permission or one's own path", more(owned)),
+            BUDGET,
+            Some(AtMost(1.0)),
+        ),
+    ]
+}
+
+/// As the layer of sessions makes it.
+fn principal(people: &People) -> Principal {
+    let mut service = JwtSessionLayer::new(people.accounts.authenticator()).layer(Echo);
+    let answer = call(&mut service, people.request());
+    let http_body_util::Either::Left(request) = answer.into_body() else {
+        panic!("nothing is refused")
+    };
+    request.extensions().get::<Principal>().cloned().expect("a principal")
+}
