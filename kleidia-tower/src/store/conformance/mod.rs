@@ -162,6 +162,7 @@ cases! {
         what_is_revoked_stays_revoked
         reuse_is_still_noticed
         purges_are_bounded
+        a_family_goes_in_batches
         accounts_and_records_are_kept
         numbers_are_not_used_again
         what_never_ends_is_kept;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::refresh::{GRACE, rotation};
-use super::scene::{NOW, REFRESH, SESSION, Scene, at, new_session, refresh_token};
+use super::scene::{NOW, REFRESH, SESSION, Scene, at, new_session, refresh_token, session_token};
 use crate::UnixTime;
 use crate::audit::AuditQuery;
 use crate::session::{EndReason, Ending, NewSession, Session, SessionKey};
@@ -123,6 +123,35 @@ pub(super) async fn purges_are_bounded(scene: &Scene) {
         assert!(!scene.is_kept(session).await, "fewer than the limit: there are no more");
     }
     assert_eq!(scene.store.purge(now, &RETENTION, usize::MAX).await.expect("an answer"), 0);
+}
+
+pub(super) async fn a_family_goes_in_batches(scene: &Scene) {
+    const LIMIT: usize = 5;
+    const SESSIONS: u32 = 40;
+    let alice = scene.account("alice").await;
+    scene.login(&alice, 0).await;
+    let mut second = 0;
+    for token in 1..SESSIONS {
+        second += SESSION;
+        scene.reopens(&alice, rotation(token - 1, token, second), &at(second)).await;
+    }
+    second += REFRESH + KEPT;
+    for batch in 0.. {
+        assert!(batch < 100, "it never ends");
+        let purged = scene.store.purge(NOW + second, &RETENTION, LIMIT).await.expect("an answer");
+        // Sessions, refresh tokens and failures.
+        assert!(purged <= 3 * LIMIT, "{purged} rows in one batch of {LIMIT}");
+        for token in 0..SESSIONS {
+            scene.is_invalid(&alice, token, second).await;
+        }
+        if purged < LIMIT {
+            break;
+        }
+    }
+    for number in 0..SESSIONS {
+        let key = SessionKey::Token(session_token(number));
+        assert_eq!(scene.store.session(key).await.expect("an answer"), None, "session {number}");
+    }
 }
 
 pub(super) async fn accounts_and_records_are_kept(scene: &Scene) {

@@ -11,15 +11,17 @@ use crate::store::rows::FailureScope;
 
 /// What was over when it was looked at.
 pub(super) struct Expired {
-    families: Vec<FamilyId>,
+    sessions: Vec<(FamilyId, SessionId)>,
     refresh_tokens: Vec<TokenDigest>,
     failures: Vec<(UserName, FailureScope)>,
 }
 
 impl Expired {
     pub(super) fn find(state: &State, now: UnixTime, retention: &Retention, limit: usize) -> Self {
-        let families = state.families.keys().copied();
-        let families = families.filter(|id| is_family_over(state, *id, now, retention));
+        let families = state.families.iter();
+        let families = families.filter(|(id, _)| is_family_over(state, **id, now, retention));
+        let sessions = families
+            .flat_map(|(id, family)| family.sessions.iter().map(move |session| (*id, *session)));
         let tokens = state.refresh_tokens.values().filter(|token| token.expires_at <= now);
         let failures = state
             .failures
@@ -28,7 +30,7 @@ impl Expired {
         let failures =
             failures.filter(|(name, scope)| is_failure_over(state, name, *scope, now, retention));
         Self {
-            families: families.take(limit).collect(),
+            sessions: sessions.take(limit).collect(),
             refresh_tokens: tokens.map(|token| token.digest).take(limit).collect(),
             failures: failures.map(|(name, scope)| (name.clone(), scope)).take(limit).collect(),
         }
@@ -40,11 +42,11 @@ impl Expired {
         for digest in self.refresh_tokens {
             removed += usize::from(state.remove_refresh_token(&digest));
         }
-        for id in self.families {
+        for (family, session) in self.sessions {
             // The tokens that are left, if there were too many for one batch, still need it.
-            let has_tokens = state.families.get(&id).is_some_and(|family| family.tokens > 0);
-            if !has_tokens && is_family_over(state, id, now, retention) {
-                removed += state.remove_family(id);
+            let has_tokens = state.families.get(&family).is_some_and(|family| family.tokens > 0);
+            if !has_tokens && is_family_over(state, family, now, retention) {
+                removed += usize::from(state.remove_session(family, session));
             }
         }
         for (name, scope) in self.failures {
@@ -70,20 +72,22 @@ impl State {
         true
     }
 
-    fn remove_family(&mut self, id: FamilyId) -> usize {
-        let Some(family) = self.families.remove(&id) else { return 0 };
-        if let Some(families) = self.families_of.get_mut(&family.user) {
-            families.remove(&id);
-        }
-        let sessions = family.sessions.iter();
-        sessions.map(|session| usize::from(self.remove_session(*session))).sum()
-    }
-
-    fn remove_session(&mut self, id: SessionId) -> bool {
+    /// Removes a session, and its family with the last one.
+    fn remove_session(&mut self, family: FamilyId, id: SessionId) -> bool {
         let Some((session, token)) = self.sessions.remove(&id) else { return false };
         self.tokens.remove(&token);
         if let Some(sessions) = self.sessions_of.get_mut(&session.user) {
             sessions.remove(&id);
+        }
+        let is_last = self.families.get_mut(&family).is_some_and(|family| {
+            family.sessions.remove(&id);
+            family.sessions.is_empty()
+        });
+        if is_last {
+            self.families.remove(&family);
+            if let Some(families) = self.families_of.get_mut(&session.user) {
+                families.remove(&family);
+            }
         }
         true
     }

@@ -34,7 +34,6 @@ pub(super) struct State {
 /// What is left of a family: its sessions and tokens, by number.
 #[derive(Default)]
 pub(super) struct Family {
-    pub(super) user: UserId,
     pub(super) is_revoked: bool,
     pub(super) sessions: BTreeSet<SessionId>,
     /// How many refresh tokens are kept.
@@ -145,8 +144,7 @@ impl Rows for State {
 
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError> {
         self.last_family += 1;
-        let family = Family { user, ..Family::default() };
-        self.families.insert(self.last_family, family);
+        self.families.insert(self.last_family, Family::default());
         self.families_of.entry(user).or_default().insert(self.last_family);
         Ok(self.last_family)
     }
