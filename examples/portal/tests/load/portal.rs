@@ -15,7 +15,7 @@ pub(crate) const PERMITS: u64 = 2;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_portal");
 /// Nothing takes so long unless it hangs.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 pub(crate) struct Portal {
     child: Child,
