@@ -1,0 +1,94 @@
+//! What a login costs beside the evaluation of Argon2id that it can't do without.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "it reports figures")]
+
+use std::sync::Arc;
+use std::thread;
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use benches::Target::AtMost;
+use benches::{Comparison, medians, rounds, time};
+use kleidia_tower::Origin;
+use kleidia_tower::access_token::{KeyRing, SigningKey};
+use kleidia_tower::account::{Accounts, LogIn};
+use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+use kleidia_tower::rbac::RoleName;
+use kleidia_tower::store::MemoryStore;
+use tokio::runtime::Runtime;
+
+const PASSWORD: &str = "correct horse battery staple";
+/// For each permit, in each of the times that are compared.
+const LOGINS: usize = 4;
+
+fn main() {
+    let permits = PasswordHasher::default_permits();
+    let runtime = Runtime::new().expect("a runtime");
+    let accounts = runtime.block_on(accounts(permits));
+    let mut memories: Vec<Vec<Block>> = (0..permits).map(|_| memory()).collect();
+    let [logins, reused, fresh] = medians(
+        rounds(20),
+        &mut [
+            &mut || time(|| runtime.block_on(log_in(&accounts, permits * LOGINS))),
+            &mut || time(|| evaluate_in(&mut memories)),
+            &mut || time(|| evaluate_in(&mut (0..permits).map(|_| Vec::new()).collect::<Vec<_>>())),
+        ],
+    )
+    .map(|time| time / u32::try_from(permits * LOGINS).unwrap_or(u32::MAX));
+    println!("64 MiB, 1 pass, 4 lanes; {permits} at once; the allocator of the system");
+    println!("{}", Comparison::head());
+    // A throughput of 0.97 at least.
+    let target = Some(AtMost(1.0 / 0.97));
+    let login = ("Accounts::log_in, memory store", logins);
+    println!("{}", Comparison::of_times(login, ("argon2, memory reused", reused), target));
+    println!("{}", Comparison::of_times(login, ("argon2, memory of its own", fresh), None));
+}
+
+async fn accounts(permits: usize) -> Accounts {
+    let hasher = PasswordHasher::new(Argon2Parameters::default(), permits, permits * LOGINS);
+    let keys = KeyRing::new([SigningKey::generate().expect("random octets")]).expect("a key");
+    let store = Arc::new(MemoryStore::default());
+    let accounts = Accounts::new(store, Arc::new(keys), hasher.expect("threads"));
+    let roles = [RoleName::user()].into();
+    let created = accounts.create_user(None, "alice", PASSWORD.into(), roles, Origin::default());
+    created.await.expect("an account");
+    accounts
+}
+
+/// All at once: as many as there are permits go on together.
+async fn log_in(accounts: &Accounts, count: usize) {
+    let logins = (0..count).map(|_| {
+        let (user_name, origin) = ("alice".to_owned(), Origin::default());
+        let (accounts, password) = (accounts.clone(), PASSWORD.into());
+        tokio::spawn(async move { accounts.log_in(LogIn { user_name, password, origin }).await })
+    });
+    for login in logins.collect::<Vec<_>>() {
+        login.await.expect("a task").expect("a login");
+    }
+}
+
+/// A thread for each memory, and as many evaluations.
+fn evaluate_in(memories: &mut [Vec<Block>]) {
+    thread::scope(|scope| {
+        for memory in memories {
+            scope.spawn(|| (0..LOGINS).for_each(|_| evaluate(memory)));
+        }
+    });
+}
+
+fn evaluate(memory: &mut Vec<Block>) {
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params());
+    let (mut output, salt) = ([0; 32], [7; 16]);
+    let evaluated = if memory.is_empty() {
+        argon2.hash_password_into(PASSWORD.as_bytes(), &salt, &mut output)
+    } else {
+        argon2.hash_password_into_with_memory(PASSWORD.as_bytes(), &salt, &mut output, memory)
+    };
+    evaluated.expect("an evaluation");
+}
+
+fn memory() -> Vec<Block> {
+    vec![Block::new(); params().block_count()]
+}
+
+fn params() -> Params {
+    Params::new(64 * 1024, 1, 4, Some(32)).expect("parameters")
+}
