@@ -14,6 +14,14 @@ CREATE TABLE accounts (
 CREATE TRIGGER accounts_stay BEFORE DELETE ON accounts
 BEGIN SELECT RAISE(ABORT, 'accounts are disabled, never deleted'); END;
 
+-- REPLACE deletes, and asks no trigger of deletions.
+CREATE TRIGGER accounts_are_not_replaced BEFORE INSERT ON accounts
+WHEN EXISTS (SELECT 1 FROM accounts WHERE id = NEW.id OR name = NEW.name)
+BEGIN SELECT RAISE(ABORT, 'accounts are disabled, never deleted'); END;
+
+CREATE TRIGGER accounts_keep_their_names BEFORE UPDATE OF id, name ON accounts
+BEGIN SELECT RAISE(ABORT, 'accounts are disabled, never deleted'); END;
+
 CREATE TABLE families (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user INTEGER NOT NULL REFERENCES accounts (id),
@@ -74,7 +82,7 @@ CREATE TABLE failures (
     PRIMARY KEY (name, source)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX failures_over ON failures (last_failure_at);
+CREATE INDEX failures_over ON failures (succeeded_at, last_failure_at);
 
 CREATE TABLE audit (
     sequence INTEGER PRIMARY KEY,
@@ -95,6 +103,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_of_user ON audit (user_name, sequence) WHERE user_name IS NOT NULL;
 CREATE INDEX audit_of_actor ON audit (actor_name, sequence) WHERE actor_name IS NOT NULL;
 CREATE INDEX audit_of_kind ON audit (kind, sequence);
+CREATE INDEX audit_at ON audit (at);
 
 -- The end of the chain, so that a record that is cut off at the end shows.
 CREATE TABLE audit_head (
@@ -120,7 +129,8 @@ CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON audit_head
-WHEN NEW.sequence IS NOT OLD.sequence + 1
+WHEN NEW.id IS NOT OLD.id OR NEW.sequence IS NOT OLD.sequence + 1
+    OR NOT EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence AND digest = NEW.digest)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 CREATE TRIGGER audit_head_is_one BEFORE INSERT ON audit_head
@@ -128,3 +138,7 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 CREATE TRIGGER audit_head_is_not_deleted BEFORE DELETE ON audit_head
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+-- "KLDA": whose database it is.
+PRAGMA application_id = 1263289409;
+PRAGMA user_version = 1;

@@ -23,7 +23,7 @@ pub use error::StoreError;
 pub use expiry::{ExpiryStore, Retention};
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{OpenError, SqliteStore};
+pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 
 /// All that a store can do.
 pub trait Store: AccountStore + SessionStore + FailureStore + AuditStore + ExpiryStore {}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::database::unavailable;
+use super::error::store_error;
 use crate::account::{Account, PasswordHash, StoredPassword};
 use crate::audit::{AuditRecord, EventKind, Outcome, Party};
 use crate::lockout::Source;
@@ -26,7 +26,7 @@ impl Columns<'_> {
     where
         T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
     {
-        self.0.try_get(name).map_err(unavailable)
+        self.0.try_get(name).map_err(store_error)
     }
 
     fn number(&self, name: &str) -> Value<u32> {
@@ -46,7 +46,7 @@ impl Columns<'_> {
         Ok(Origin { address, user_agent })
     }
 
-    /// An account, of columns that have this prefix.
+    /// An account; its number and its creation have names of their own, beside a session's.
     pub(super) fn account(&self) -> Value<Account> {
         let name = self.get::<&str>("name")?.parse();
         Ok(Account {

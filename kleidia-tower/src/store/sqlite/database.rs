@@ -1,25 +1,30 @@
-//! The file: opened, brought up to date, closed.
+//! The database: opened, used and closed.
 
 use std::fmt;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use futures_core::future::BoxFuture;
-use sqlx::error::BoxDynError;
-use sqlx::migrate::{Migration, MigrationSource, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{SqlSafeStr as _, Sqlite, Transaction};
+use sqlx::{Connection as _, Sqlite, Transaction};
 
+use super::error::store_error;
+use super::file::DatabaseFile;
+use super::migrations;
 use super::rows::SqliteRows;
 use crate::store::StoreError;
 
 /// Keeps everything in one file of SQLite's.
 ///
 /// What is acknowledged is on disk: the journal is a write-ahead log, synchronised with each
-/// transaction. One connection writes and a few read, so that reads wait for nobody. Several
-/// processes of one machine can share the file. The audit log refuses changes in the database too.
+/// transaction (`synchronous=FULL`). One connection writes, for one operation after the other in
+/// the order in which they came, and a few read, so that reads wait for nobody. Several processes
+/// of one machine can share the file, on a local disk. The audit log refuses changes in the
+/// database too.
+///
+/// An operation whose caller hangs up is done as a whole or not at all. If the file is removed or
+/// replaced, everything is refused until the store is opened anew.
 ///
 /// ```
 /// use kleidia_tower::account::AccountStore;
@@ -33,63 +38,98 @@ use crate::store::StoreError;
 /// store.close().await;
 /// # Ok(()) }
 /// ```
+///
+/// With more connections, which give up sooner:
+/// ```
+/// use std::time::Duration;
+///
+/// use kleidia_tower::store::{SqliteOptions, SqliteStore};
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("portal.db");
+/// let options = SqliteOptions { readers: 16, busy_timeout: Duration::from_secs(2) };
+/// let store = SqliteStore::open_with(&path, options).await?;
+/// # store.close().await;
+/// # Ok(()) }
+/// ```
 pub struct SqliteStore {
+    file: DatabaseFile,
     writer: SqlitePool,
-    pub(super) readers: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// How a database is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqliteOptions {
+    /// How many connections read, each with a thread of its own; 4 by default, at least 1.
+    pub readers: u32,
+    /// How long an operation waits for another process that writes, and how long for a connection;
+    /// 10 seconds by default.
+    pub busy_timeout: Duration,
 }
 
 /// Why a database can't be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// It can't be created or read, or is no database.
+    /// It can't be created or read, or is no database of ours.
     #[error("the database can't be opened: {0}")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Its tables are those of another version of this crate, of a newer one perhaps.
-    #[error("the database is of another version: {0}")]
-    Version(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A newer version of this crate made its tables.
+    #[error("the database is of version {version}, and this knows {latest} at most")]
+    Newer {
+        /// The version of its tables.
+        version: i32,
+        /// The newest that is known.
+        latest: usize,
+    },
+    /// It is a database of something else.
+    #[error("the database is one of the application {application}")]
+    Other {
+        /// What it says in its header (`PRAGMA application_id`); often 0.
+        application: i32,
+    },
+    /// The name is not one of a file, such as `:memory:`; for that, there is
+    /// [`MemoryStore`](crate::store::MemoryStore).
+    #[error("the database has to be a file: {}", .0.display())]
+    NoFile(PathBuf),
 }
 
-/// The migrations, in order: what was released is never changed.
-#[derive(Debug)]
-struct Migrations;
-
 impl SqliteStore {
-    /// How many connections read.
-    const READERS: u32 = 4;
-    /// How long to wait for another process that writes, or for a connection.
-    const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-    /// Opens the database, creates it if there is none, and brings its tables up to date.
+    /// Opens the database with the default options, creates it if there is none, and brings its
+    /// tables up to date.
     ///
     /// On Unix a new file can be read by its owner alone.
     ///
     /// # Errors
     /// [`OpenError`].
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        create(path).map_err(|error| OpenError::Database(error.into()))?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Self::BUSY_TIMEOUT);
-        let pool = || SqlitePoolOptions::new().acquire_timeout(Self::BUSY_TIMEOUT);
-        let failed = |error: sqlx::Error| OpenError::Database(error.into());
-        let writer = pool().max_connections(1).connect_with(options.clone()).await;
-        let writer = writer.map_err(failed)?;
-        let migrator = Migrator::new(Migrations).await;
-        let migrator = migrator.map_err(|error| OpenError::Version(error.into()))?;
-        migrator.run(&writer).await.map_err(|error| OpenError::Version(error.into()))?;
-        let readers = pool().max_connections(Self::READERS);
-        let readers = readers.connect_with(options.read_only(true)).await.map_err(failed)?;
-        Ok(Self { writer, readers })
+        Self::open_with(path, SqliteOptions::default()).await
     }
 
-    /// Waits for what is under way, and closes the file.
+    /// Opens the database as [`Self::open`] does, with these options.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open_with(
+        path: impl AsRef<Path>,
+        options: SqliteOptions,
+    ) -> Result<Self, OpenError> {
+        let file = DatabaseFile::create(path.as_ref())?;
+        let connect = options.connect(file.path());
+        let writer = options.writer(&connect).await?;
+        migrations::run(&mut *writer.acquire().await?).await?;
+        let readers = options.pool(options.readers.max(1));
+        let readers = readers.connect_with(connect.read_only(true)).await?;
+        Ok(Self { file, writer, readers })
+    }
+
+    /// Waits for what is under way, writes the journal back into the file, and closes it; whatever
+    /// comes after that is refused.
     pub async fn close(&self) {
         self.readers.close().await;
+        // The last one that closes writes the journal back.
         self.writer.close().await;
     }
 
@@ -100,45 +140,85 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let mut transaction = self.begin().await?;
         let value = operation(&mut SqliteRows(&mut transaction)).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        transaction.commit().await.map_err(store_error)?;
+        // Only what was committed to this very file is acknowledged.
+        self.file.check()?;
         Ok(value)
     }
 
     /// Takes the lock first, so that nobody has to start again in the middle.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
+    }
+
+    /// The connections that read.
+    pub(super) fn readers(&self) -> Result<&SqlitePool, StoreError> {
+        self.file.check()?;
+        Ok(&self.readers)
     }
 }
 
-pub(super) fn unavailable(error: sqlx::Error) -> StoreError {
-    StoreError::unavailable(error)
-}
+impl SqliteOptions {
+    /// SQLite counts milliseconds in 31 bits.
+    fn timeout(&self) -> Duration {
+        self.busy_timeout.min(Duration::from_millis(i32::MAX.unsigned_abs().into()))
+    }
 
-impl<'s> MigrationSource<'s> for Migrations {
-    fn resolve(self) -> BoxFuture<'s, Result<Vec<Migration>, BoxDynError>> {
-        let initial = include_str!("../../../migrations/sqlite/1_initial.sql").into_sql_str();
-        let kind = MigrationType::Simple;
-        let migrations = vec![Migration::new(1, "initial".into(), kind, initial, false)];
-        Box::pin(async { Ok(migrations) })
+    fn connect(&self, path: &Path) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(self.timeout())
+    }
+
+    fn pool(&self, connections: u32) -> SqlitePoolOptions {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(self.timeout())
+            .idle_timeout(None)
+            .max_lifetime(None)
+            // A full disk makes SQLite end a transaction, of which sqlx learns nothing: it would
+            // refuse to begin another one for ever.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+    }
+
+    /// The one that writes. It is tried again while others open the file: SQLite does not wait
+    /// for who changes the mode of its journal.
+    async fn writer(&self, connect: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+        const PAUSE: Duration = Duration::from_millis(10);
+        let start = Instant::now();
+        loop {
+            match self.pool(1).connect_with(connect.clone()).await {
+                Err(error) if is_busy(&error) && start.elapsed() < self.timeout() => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 }
 
-/// Creates the file for its owner alone; SQLite gives the files beside it the same mode.
-#[cfg(unix)]
-fn create(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-
-    let mut options = std::fs::OpenOptions::new();
-    options.append(true).create(true).mode(0o600).open(path).map(drop)
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: i32 = 5;
+    super::error::primary_code(error) == Some(SQLITE_BUSY)
 }
 
-#[cfg(not(unix))]
-fn create(path: &Path) -> std::io::Result<()> {
-    std::fs::OpenOptions::new().append(true).create(true).open(path).map(drop)
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { readers: 4, busy_timeout: Duration::from_secs(10) }
+    }
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
 }
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore").finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("file", &self.file).finish_non_exhaustive()
     }
 }

@@ -2,9 +2,12 @@
 
 mod columns;
 mod database;
+mod error;
+mod file;
+mod migrations;
 mod purge;
 mod reads;
 mod rows;
 mod store;
 
-pub use database::{OpenError, SqliteStore};
+pub use database::{OpenError, SqliteOptions, SqliteStore};

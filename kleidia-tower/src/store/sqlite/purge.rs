@@ -2,7 +2,7 @@
 
 use sqlx::query;
 
-use super::database::unavailable;
+use super::error::store_error;
 use super::rows::{Query, SqliteRows};
 use crate::UnixTime;
 use crate::store::rows::FailureRow;
@@ -47,11 +47,12 @@ impl SqliteRows<'_> {
         retention: &Retention,
         limit: i64,
     ) -> Result<u64, StoreError> {
-        // The same as `FailureRow::is_over`.
+        // The same as `FailureRow::is_over`, in terms that the index knows.
         let failures = query(
             "DELETE FROM failures WHERE (name, source) IN (SELECT name, source FROM failures \
-             WHERE max(last_failure_at, pending_at) <= ?1 AND locked_until <= ?2 \
-             AND (succeeded_at IS NULL OR succeeded_at <= ?3) \
+             WHERE (succeeded_at IS NULL AND last_failure_at <= ?1 \
+                 OR succeeded_at <= ?3 AND last_failure_at <= ?1) \
+             AND pending_at <= ?1 AND locked_until <= ?2 \
              AND NOT (source = '' AND consecutive > 0 \
                  AND EXISTS (SELECT 1 FROM accounts WHERE accounts.name = failures.name)) \
              LIMIT ?4)",
@@ -62,7 +63,7 @@ impl SqliteRows<'_> {
     }
 
     async fn delete(&mut self, delete: Query<'_>) -> Result<u64, StoreError> {
-        let done = delete.execute(&mut *self.0).await.map_err(unavailable)?;
+        let done = delete.execute(&mut *self.0).await.map_err(store_error)?;
         Ok(done.rows_affected())
     }
 }

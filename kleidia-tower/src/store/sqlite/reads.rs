@@ -7,7 +7,7 @@ use sqlx::{QueryBuilder, Sqlite, query};
 
 use super::SqliteStore;
 use super::columns::{Columns, sequence};
-use super::database::unavailable;
+use super::error::store_error;
 use super::rows::{account_by_id, account_by_name, head};
 use crate::UnixTime;
 use crate::access_token::UserId;
@@ -35,16 +35,16 @@ impl SqliteStore {
         key: AccountKey<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
         let found = match key {
-            AccountKey::Id(id) => query(account_by_id()).bind(id).fetch_optional(&self.readers),
+            AccountKey::Id(id) => query(account_by_id()).bind(id).fetch_optional(self.readers()?),
             AccountKey::Name(name) => {
-                query(account_by_name()).bind(name.as_str()).fetch_optional(&self.readers)
+                query(account_by_name()).bind(name.as_str()).fetch_optional(self.readers()?)
             }
         };
         let read = |row: SqliteRow| {
             let columns = Columns(&row);
             Ok((columns.shared_account()?, columns.password()?))
         };
-        found.await.map_err(unavailable)?.map(read).transpose()
+        found.await.map_err(store_error)?.map(read).transpose()
     }
 
     pub(super) async fn read_accounts(
@@ -53,7 +53,7 @@ impl SqliteStore {
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError> {
         let found = query(ACCOUNTS).bind(after.unwrap_or(UserId::MIN)).bind(bounded(limit));
-        let found = found.fetch_all(&self.readers).await.map_err(unavailable)?;
+        let found = found.fetch_all(self.readers()?).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).shared_account()).collect()
     }
 
@@ -65,7 +65,7 @@ impl SqliteStore {
             SessionKey::Id(id) => query(SESSION_BY_ID).bind(id),
             SessionKey::Token(digest) => query(SESSION_BY_TOKEN).bind(digest.0.to_vec()),
         };
-        let found = found.fetch_optional(&self.readers).await.map_err(unavailable)?;
+        let found = found.fetch_optional(self.readers()?).await.map_err(store_error)?;
         let read = |row: SqliteRow| {
             let columns = Columns(&row);
             let session = Arc::new(columns.session()?);
@@ -83,8 +83,8 @@ impl SqliteStore {
             "SELECT * FROM sessions WHERE user = ? AND ended_at IS NULL AND expires_at > ? \
              ORDER BY id DESC",
         );
-        let found = found.bind(user).bind(now).fetch_all(&self.readers).await;
-        let found = found.map_err(unavailable)?;
+        let found = found.bind(user).bind(now).fetch_all(self.readers()?).await;
+        let found = found.map_err(store_error)?;
         found.iter().map(|row| Columns(row).session().map(Arc::new)).collect()
     }
 
@@ -114,7 +114,7 @@ impl SqliteStore {
             query.push(" AND sequence < ").push_bind(before);
         }
         query.push(" ORDER BY sequence DESC LIMIT ").push_bind(bounded(asked.limit));
-        let found = query.build().fetch_all(&self.readers).await.map_err(unavailable)?;
+        let found = query.build().fetch_all(self.readers()?).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).record()).collect()
     }
 
@@ -124,7 +124,7 @@ impl SqliteStore {
             return Ok(ChainCheck::Broken { sequence: since.sequence });
         }
         let end = query("SELECT sequence, digest FROM audit_head");
-        let end = end.fetch_optional(&self.readers).await.map_err(unavailable)?;
+        let end = end.fetch_optional(self.readers()?).await.map_err(store_error)?;
         let (mut reached, end) = (since, head(end.as_ref())?);
         while reached.sequence < end.sequence {
             let broken = Ok(ChainCheck::Broken { sequence: reached.sequence + 1 });
@@ -155,7 +155,7 @@ impl SqliteStore {
             "SELECT * FROM audit WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?",
         );
         let batch = batch.bind(number(after)).bind(number(until)).bind(BATCH);
-        let batch = batch.fetch_all(&self.readers).await.map_err(unavailable)?;
+        let batch = batch.fetch_all(self.readers()?).await.map_err(store_error)?;
         Ok(batch.iter().map(|row| Columns(row).record()).collect())
     }
 
@@ -165,7 +165,7 @@ impl SqliteStore {
         }
         let Ok(number) = i64::try_from(head.sequence) else { return Ok(false) };
         let found = query("SELECT sequence, digest FROM audit WHERE sequence = ?").bind(number);
-        let found = found.fetch_optional(&self.readers).await.map_err(unavailable)?;
+        let found = found.fetch_optional(self.readers()?).await.map_err(store_error)?;
         let Some(row) = found else { return Ok(false) };
         let columns = Columns(&row);
         let digest = columns.head_digest()?;

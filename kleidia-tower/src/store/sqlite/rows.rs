@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Sqlite, SqliteConnection};
 
 use super::columns::{Columns, joined, lines, sequence};
-use super::database::unavailable;
+use super::error::store_error;
 use crate::access_token::UserId;
 use crate::account::{Account, AccountKey, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
@@ -23,16 +23,16 @@ pub(super) type Query<'q> = query::Query<'q, Sqlite, SqliteArguments>;
 
 impl SqliteRows<'_> {
     async fn one(&mut self, query: Query<'_>) -> Result<Option<SqliteRow>, StoreError> {
-        query.fetch_optional(&mut *self.0).await.map_err(unavailable)
+        query.fetch_optional(&mut *self.0).await.map_err(store_error)
     }
 
     async fn all(&mut self, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
-        query.fetch_all(&mut *self.0).await.map_err(unavailable)
+        query.fetch_all(&mut *self.0).await.map_err(store_error)
     }
 
     /// The number of the row that was inserted last.
     async fn run(&mut self, query: Query<'_>) -> Result<i64, StoreError> {
-        let done = query.execute(&mut *self.0).await.map_err(unavailable)?;
+        let done = query.execute(&mut *self.0).await.map_err(store_error)?;
         Ok(done.last_insert_rowid())
     }
 }

@@ -1,0 +1,115 @@
+//! The file: who can read it, what is kept in it, and what is no file.
+
+use std::time::Duration;
+
+use kleidia_tower::account::{AccountKey, AccountStore as _};
+use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
+use kleidia_tower::session::{Rotated, SessionKey, SessionStore as _};
+use kleidia_tower::store::{OpenError, SqliteOptions, SqliteStore, StoreError};
+use sqlx::Connection as _;
+
+use crate::people::{Place, at, create, hash, log_in, new_account, rotation, session_token};
+
+#[tokio::test]
+async fn what_was_stored_is_there_when_it_is_opened_again() {
+    let place = Place::new();
+    let store = place.open().await;
+    let alice = create(&store, "alice").await;
+    let view = log_in(&store, &alice, 1).await;
+    let head = store.verify_chain(ChainHead::default()).await.unwrap();
+    store.close().await;
+    assert!(!place.beside("-wal").exists(), "the journal was not written back");
+
+    let store = place.open().await;
+    let (account, password) =
+        store.account_with_password(AccountKey::Name(&alice.name)).await.unwrap().unwrap();
+    assert_eq!((account, password.current), (alice.clone(), hash(0)));
+    let found = store.session(SessionKey::Token(session_token(1))).await.unwrap().unwrap();
+    assert_eq!(found, view);
+    assert_eq!(store.verify_chain(ChainHead::default()).await.unwrap(), head);
+    assert!(matches!(head, ChainCheck::Intact(head) if head.sequence == 3));
+    let refreshed = store.rotate(&rotation(1, 2), &at(1)).await.unwrap().value;
+    assert!(matches!(refreshed, Rotated::First { .. }));
+}
+
+#[tokio::test]
+async fn what_was_closed_is_refused() {
+    let place = Place::new();
+    let store = place.open().await;
+    store.close().await;
+    let read = store.account(1).await;
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    let written = store.create_account(new_account("alice"), &at(0)).await;
+    assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_reads_the_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = Place::new();
+    let store = place.open().await;
+    create(&store, "alice").await;
+    for file in [place.path.clone(), place.beside("-wal"), place.beside("-shm")] {
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused() {
+    for name in [":memory:", "file:accounts.db?mode=memory", "sqlite::memory:"] {
+        let opened = SqliteStore::open(name).await;
+        assert!(matches!(opened, Err(OpenError::NoFile(_))), "{opened:?}");
+    }
+    for name in ["", "/nowhere/at/all/accounts.db", "/"] {
+        let opened = SqliteStore::open(name).await;
+        assert!(matches!(opened, Err(OpenError::Database(_))), "{opened:?}");
+    }
+}
+
+#[tokio::test]
+async fn any_options_do() {
+    let place = Place::new();
+    let options = SqliteOptions { readers: 0, busy_timeout: Duration::MAX };
+    let store = SqliteStore::open_with(&place.path, options).await.unwrap();
+    create(&store, "alice").await;
+    assert!(store.account(1).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn who_writes_for_too_long_is_not_waited_for() {
+    let place = Place::new();
+    let busy_timeout = Duration::from_millis(50);
+    let options = SqliteOptions { busy_timeout, ..SqliteOptions::default() };
+    let store = SqliteStore::open_with(&place.path, options).await.unwrap();
+    let mut other = place.connect().await;
+    let transaction = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let refused = store.create_account(new_account("alice"), &at(0)).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert!(store.account(1).await.unwrap().is_none(), "who reads waits for nobody");
+    transaction.rollback().await.unwrap();
+    create(&store, "alice").await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_gone_is_not_written() {
+    let place = Place::new();
+    let store = place.open().await;
+    let alice = create(&store, "alice").await;
+    let elsewhere = place.beside(".moved");
+    std::fs::rename(&place.path, &elsewhere).unwrap();
+    for is_replaced in [false, true] {
+        if is_replaced {
+            std::fs::copy(&elsewhere, &place.path).unwrap();
+        }
+        let read = store.account(alice.id).await;
+        assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+        let written = store.create_account(new_account("bob"), &at(0)).await;
+        assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
+    }
+    std::fs::rename(&elsewhere, &place.path).unwrap();
+    assert_eq!(store.account(alice.id).await.unwrap(), Some(alice));
+}

@@ -1,0 +1,101 @@
+//! Several stores on one file, in one process and in two.
+
+use std::env;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use kleidia_tower::account::{AccountStore as _, AccountUpdate};
+use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
+use kleidia_tower::session::{EndReason, Ending, Rotated, SessionKey, SessionStore as _};
+use kleidia_tower::store::SqliteStore;
+
+use crate::people::{NOW, Place, at, create, log_in, new_account, rotation, session_token};
+
+const PATH: &str = "KLEIDIA_TEST_SHARED_DATABASE";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_at_once_make_one_database() {
+    let place = Place::new();
+    let opening = (0..8).map(|_| tokio::spawn(SqliteStore::open(place.path.clone())));
+    let stores = join_all(opening).await.into_iter().map(|store| store.unwrap().unwrap());
+    let stores: Vec<_> = stores.collect();
+    let name = || new_account("alice");
+    let created = join_all(stores.iter().map(|store| async move {
+        store.create_account(name(), &at(0)).await.unwrap().value.is_some()
+    }));
+    let created = created.await;
+    assert_eq!(created.iter().filter(|is_created| **is_created).count(), 1);
+    for store in &stores {
+        assert!(store.account(1).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_many_nodes_refreshes() {
+    let place = Place::new();
+    let stores = [place.open().await, place.open().await, place.open().await].map(Arc::new);
+    let alice = create(&stores[0], "alice").await;
+    for round in 0..10 {
+        let first = 1000 * (round + 1);
+        log_in(&stores[0], &alice, first).await;
+        let tries = (1..=9).map(|other| {
+            let store = Arc::clone(&stores[other as usize % 3]);
+            let mut rotation = rotation(first, first + other);
+            rotation.grace = 10;
+            tokio::spawn(async move { store.rotate(&rotation, &at(0)).await.unwrap().value })
+        });
+        let tries: Vec<_> = join_all(tries).await.into_iter().map(Result::unwrap).collect();
+        let firsts = tries.iter().filter(|tried| matches!(tried, Rotated::First { .. })).count();
+        let again = tries.iter().filter(|tried| matches!(tried, Rotated::Again { .. })).count();
+        assert_eq!((firsts, again), (1, 8), "{tries:?}");
+    }
+    let check = stores[1].verify_chain(ChainHead::default()).await.unwrap();
+    assert!(matches!(check, ChainCheck::Intact(_)), "{check:?}");
+}
+
+#[tokio::test]
+async fn what_one_node_ends_is_over_on_the_other() {
+    let place = Place::new();
+    let (here, there) = (place.open().await, place.open().await);
+    let alice = create(&here, "alice").await;
+    log_in(&here, &alice, 1).await;
+    let token = SessionKey::Token(session_token(1));
+    assert!(there.session(token).await.unwrap().unwrap().session.is_active(NOW));
+    drop(here.end(Ending::All { user: alice.id }, EndReason::Logout, &at(0)).await.unwrap());
+    assert!(!there.session(token).await.unwrap().unwrap().session.is_active(NOW));
+    let refreshed = there.rotate(&rotation(1, 2), &at(0)).await.unwrap().value;
+    assert!(matches!(refreshed, Rotated::Invalid));
+    let disabled = AccountUpdate { is_disabled: Some(true), roles: None };
+    drop(there.update_account(alice.id, disabled, &at(0)).await.unwrap());
+    assert!(here.account(alice.id).await.unwrap().unwrap().is_disabled);
+}
+
+#[tokio::test]
+async fn another_process_shares_the_file() {
+    let place = Place::new();
+    let store = place.open().await;
+    let alice = create(&store, "alice").await;
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["nodes::the_other_process", "--exact", "--ignored"])
+        .env(PATH, &place.path)
+        .stdin(Stdio::null())
+        .output();
+    let child = tokio::task::spawn_blocking(|| child).await.unwrap().unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+    let view = store.session(SessionKey::Token(session_token(5))).await.unwrap().unwrap();
+    assert_eq!(view.account, alice);
+    create(&store, "bob").await;
+    let check = store.verify_chain(ChainHead::default()).await.unwrap();
+    assert!(matches!(check, ChainCheck::Intact(head) if head.sequence == 4), "{check:?}");
+}
+
+#[tokio::test]
+#[ignore = "it is the other process of a test"]
+async fn the_other_process() {
+    let store = SqliteStore::open(env::var_os(PATH).unwrap()).await.unwrap();
+    let alice = store.account(1).await.unwrap().unwrap();
+    assert_eq!(alice.name.as_str(), "alice");
+    log_in(&store, &alice, 5).await;
+    store.close().await;
+}

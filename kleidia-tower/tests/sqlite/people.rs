@@ -1,0 +1,124 @@
+//! Who signs in to a store under test.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kleidia_tower::account::{Account, AccountStore as _, NewAccount, PasswordHash};
+use kleidia_tower::lockout::{Attempt, Source};
+use kleidia_tower::rbac::RoleName;
+use kleidia_tower::session::{NewSession, Opened, Rotation, SessionStore as _, SessionView};
+use kleidia_tower::store::{Change, SqliteStore};
+use kleidia_tower::{Origin, TokenDigest, UserAgent, WrappedToken};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tempfile::TempDir;
+
+pub(crate) const NOW: i64 = 1_795_370_580;
+
+/// A directory with the path of a database.
+pub(crate) struct Place {
+    pub(crate) path: PathBuf,
+    _directory: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { path: directory.path().join("accounts.db"), _directory: directory }
+    }
+
+    pub(crate) async fn open(&self) -> SqliteStore {
+        SqliteStore::open(&self.path).await.unwrap()
+    }
+
+    /// A connection beside the store, as an admin with a shell has it.
+    pub(crate) async fn connect(&self) -> SqliteConnection {
+        connect(&self.path).await
+    }
+
+    /// Runs statements beside the store.
+    pub(crate) async fn alter(&self, statements: &'static str) {
+        let mut connection = self.connect().await;
+        sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    pub(crate) fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(suffix);
+        name.into()
+    }
+}
+
+async fn connect(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).connect().await.unwrap()
+}
+
+pub(crate) fn at(second: i64) -> Change {
+    let user_agent = Some(UserAgent::new("Laptop/1.0"));
+    let origin = Origin { address: "192.0.2.1".parse().ok(), user_agent };
+    Change { at: NOW + second, origin, actor: None }
+}
+
+pub(crate) fn session_token(number: u32) -> TokenDigest {
+    digest(1, number)
+}
+
+pub(crate) fn refresh_token(number: u32) -> TokenDigest {
+    digest(2, number)
+}
+
+fn digest(kind: u8, number: u32) -> TokenDigest {
+    let mut octets = [kind; 32];
+    octets[..4].copy_from_slice(&number.to_be_bytes());
+    TokenDigest(octets)
+}
+
+pub(crate) fn hash(number: u32) -> PasswordHash {
+    PasswordHash::new(format!("$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHQ${number}"))
+}
+
+pub(crate) fn new_account(name: &str) -> NewAccount {
+    let roles = BTreeSet::from([RoleName::user()]);
+    NewAccount { name: name.parse().unwrap(), roles, password: hash(0) }
+}
+
+pub(crate) async fn create(store: &SqliteStore, name: &str) -> Arc<Account> {
+    store.create_account(new_account(name), &at(0)).await.unwrap().value.unwrap()
+}
+
+/// A session whose tokens have this number.
+pub(crate) fn new_session(account: &Account, password: PasswordHash, token: u32) -> NewSession {
+    NewSession {
+        user: account.id,
+        expected: password,
+        rehashed: None,
+        token: session_token(token),
+        refresh_token: refresh_token(token),
+        expires_at: NOW + 3600,
+        refresh_expires_at: NOW + 7 * 24 * 3600,
+        attempt: Attempt { name: account.name.clone(), source: Source::new(None) },
+    }
+}
+
+pub(crate) async fn log_in(store: &SqliteStore, account: &Account, token: u32) -> SessionView {
+    let opened = store.open(new_session(account, hash(0), token), &at(0)).await.unwrap();
+    match opened.value {
+        Opened::Session(view) => view,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A refresh without a grace.
+pub(crate) fn rotation(presented: u32, successor: u32) -> Rotation {
+    Rotation {
+        presented: refresh_token(presented),
+        successor: refresh_token(successor),
+        wrapped: WrappedToken([7; 32]),
+        session_token: session_token(successor),
+        expires_at: NOW + 3600,
+        refresh_expires_at: NOW + 7 * 24 * 3600,
+        grace: 0,
+    }
+}

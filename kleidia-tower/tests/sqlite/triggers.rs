@@ -1,0 +1,109 @@
+//! What the database refuses to whoever has it open, and what shows of those who remove even that.
+
+use kleidia_tower::account::AccountStore as _;
+use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
+use kleidia_tower::session::{EndReason, Ending, SessionStore as _};
+
+use crate::people::{Place, at, create, log_in};
+
+/// The log is of 5 records: two accounts, a login with its session, and its end.
+async fn place() -> (Place, ChainHead) {
+    let place = Place::new();
+    let store = place.open().await;
+    let alice = create(&store, "alice").await;
+    create(&store, "bob").await;
+    log_in(&store, &alice, 1).await;
+    let all = Ending::All { user: alice.id };
+    drop(store.end(all, EndReason::Revoked, &at(1)).await.unwrap());
+    let ChainCheck::Intact(head) = store.verify_chain(ChainHead::default()).await.unwrap() else {
+        panic!("the chain is broken");
+    };
+    assert_eq!(head.sequence, 5);
+    store.close().await;
+    (place, head)
+}
+
+#[tokio::test]
+async fn the_log_and_accounts_stay() {
+    let (place, head) = place().await;
+    let mut connection = place.connect().await;
+    for statement in [
+        "DELETE FROM audit",
+        "DELETE FROM audit WHERE sequence = 5",
+        "UPDATE audit SET reason = 'another'",
+        "UPDATE audit SET sequence = 6 WHERE sequence = 5",
+        "UPDATE OR REPLACE audit SET sequence = 1 WHERE sequence = 2",
+        "UPDATE OR IGNORE audit SET reason = 'another'",
+        "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE sequence = 1",
+        "REPLACE INTO audit SELECT * FROM audit WHERE sequence = 5",
+        "INSERT INTO audit SELECT 7, at, kind, outcome, NULL, NULL, NULL, NULL, NULL, NULL, \
+         NULL, NULL, digest FROM audit WHERE sequence = 5",
+        "DELETE FROM audit_head",
+        "UPDATE audit_head SET digest = zeroblob(32)",
+        "UPDATE audit_head SET sequence = sequence - 1",
+        "UPDATE audit_head SET sequence = sequence + 1",
+        "UPDATE audit_head SET id = NULL",
+        "INSERT INTO audit_head VALUES (2, 0, zeroblob(32))",
+        "REPLACE INTO audit_head VALUES (1, 0, zeroblob(32))",
+        "DELETE FROM accounts",
+        "REPLACE INTO accounts SELECT * FROM accounts WHERE id = 1",
+        "INSERT OR REPLACE INTO accounts SELECT NULL, name, roles, 0, 0, 0, '', '' FROM accounts",
+        "UPDATE accounts SET name = 'carol' WHERE id = 1",
+        "UPDATE OR REPLACE accounts SET name = 'bob' WHERE id = 1",
+        "UPDATE OR REPLACE accounts SET id = 2 WHERE id = 1",
+        "INSERT INTO sessions SELECT NULL, user, family, x'00', ip, user_agent, 0, 0, 0, 0, NULL, \
+         NULL, NULL FROM sessions",
+        "INSERT INTO refresh_tokens VALUES (x'00', 1, 1, 0, NULL, NULL, NULL)",
+    ] {
+        let refused = sqlx::query(statement).execute(&mut connection).await;
+        assert!(refused.is_err(), "{statement}");
+    }
+    let store = place.open().await;
+    let check = store.verify_chain(ChainHead::default()).await.unwrap();
+    assert_eq!(check, ChainCheck::Intact(head));
+    let accounts = store.accounts(None, 10).await.unwrap();
+    let names: Vec<_> = accounts.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!(names, ["alice", "bob"]);
+}
+
+#[tokio::test]
+async fn who_alters_the_log_all_the_same_is_noticed() {
+    for (alteration, broken) in [
+        ("UPDATE audit SET reason = 'another' WHERE sequence = 3", 3),
+        ("UPDATE audit SET user_agent = NULL WHERE sequence = 1", 1),
+        ("UPDATE audit SET kind = 'another' WHERE sequence = 2", 2),
+        ("UPDATE audit SET user_name = 'bob' WHERE sequence = 1", 1),
+        ("DELETE FROM audit WHERE sequence = 2", 2),
+        ("DELETE FROM audit WHERE sequence = 1", 1),
+        ("DELETE FROM audit WHERE sequence = 5", 5),
+        ("DELETE FROM audit WHERE sequence > 2", 3),
+        ("UPDATE audit SET digest = zeroblob(32) WHERE sequence = 5", 5),
+        ("UPDATE audit_head SET digest = zeroblob(32)", 5),
+    ] {
+        let (place, _) = place().await;
+        place
+            .alter(
+                "DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_deleted; \
+                 DROP TRIGGER audit_head_goes_forward",
+            )
+            .await;
+        place.alter(alteration).await;
+        let check = place.open().await.verify_chain(ChainHead::default()).await.unwrap();
+        assert_eq!(check, ChainCheck::Broken { sequence: broken }, "{alteration}");
+    }
+}
+
+#[tokio::test]
+async fn who_cuts_the_end_off_is_noticed_by_a_head_that_was_noted() {
+    let (place, head) = place().await;
+    place
+        .alter(
+            "DROP TRIGGER audit_is_not_deleted; DROP TRIGGER audit_head_goes_forward; \
+             DELETE FROM audit WHERE sequence = 5; \
+             UPDATE audit_head SET sequence = 4, \
+             digest = (SELECT digest FROM audit WHERE sequence = 4)",
+        )
+        .await;
+    let check = place.open().await.verify_chain(head).await.unwrap();
+    assert_eq!(check, ChainCheck::Broken { sequence: 5 });
+}
