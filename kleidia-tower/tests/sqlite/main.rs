@@ -12,6 +12,7 @@ mod cancellation;
 mod corruption;
 mod file;
 mod full_disk;
+mod kill;
 mod nodes;
 mod people;
 mod schema;

@@ -1,0 +1,164 @@
+//! The process that is killed.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{self, Read as _, Write as _};
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_util::future::join_all;
+use kleidia_tower::account::{
+    Account, AccountKey, AccountStore as _, AccountUpdate, PasswordChange, PasswordHash,
+};
+use kleidia_tower::audit::AuditRecord;
+use kleidia_tower::session::{EndReason, Ending, Opened, Rotated, SessionStore as _};
+use kleidia_tower::store::SqliteStore;
+
+use super::operation::Operation;
+use super::witness::hex;
+use super::{PATH, TOKENS};
+use crate::people::{at, hash, new_session, rotation};
+
+/// Somebody who signs in and out until the process is killed.
+struct Load {
+    store: Arc<SqliteStore>,
+    account: Arc<Account>,
+    tokens: Arc<AtomicU32>,
+    password: PasswordHash,
+    is_disabled: bool,
+    /// The sessions of this process: their numbers in the store, and their refresh tokens.
+    sessions: BTreeMap<u32, (i64, Option<u32>)>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it is the process that a test kills"]
+async fn a_mixed_load() {
+    std::thread::spawn(|| {
+        // The other end closes with the process that waits for this one.
+        io::stdin().read_to_end(&mut Vec::new()).ok();
+        process::exit(1);
+    });
+    let store = Arc::new(SqliteStore::open(env::var_os(PATH).unwrap()).await.unwrap());
+    let tokens = env::var(TOKENS).unwrap().parse().unwrap();
+    let tokens = Arc::new(AtomicU32::new(tokens));
+    let accounts = store.accounts(None, 100).await.unwrap();
+    let loads = accounts
+        .into_iter()
+        .map(|account| tokio::spawn(Load::run(Arc::clone(&store), account, Arc::clone(&tokens))));
+    for load in join_all(loads).await {
+        load.unwrap();
+    }
+}
+
+impl Load {
+    async fn run(store: Arc<SqliteStore>, account: Arc<Account>, tokens: Arc<AtomicU32>) {
+        let key = AccountKey::Id(account.id);
+        let (_, password) = store.account_with_password(key).await.unwrap().unwrap();
+        let (password, is_disabled) = (password.current, account.is_disabled);
+        let sessions = BTreeMap::new();
+        let mut load = Self { store, account, tokens, password, is_disabled, sessions };
+        loop {
+            let operation = load.next();
+            let user = load.account.id;
+            say(&format!("start {user} {operation}"));
+            let records = load.play(operation).await;
+            let records = records.iter();
+            let records =
+                records.map(|record| format!("{}={}", record.sequence, hex(&record.digest)));
+            say(&format!("done {user} {}", records.collect::<Vec<_>>().join(" ")));
+        }
+    }
+
+    fn number(&self) -> u32 {
+        self.tokens.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn next(&self) -> Operation {
+        let any = fastrand::choice(self.sessions.keys().copied());
+        let refreshable = self
+            .sessions
+            .iter()
+            .filter_map(|(session, (_, token))| token.map(|presented| (*session, presented)));
+        let refreshable = fastrand::choice(refreshable.collect::<Vec<_>>());
+        if self.is_disabled {
+            return Operation::Enable;
+        }
+        match (fastrand::u32(0..20), any, refreshable) {
+            (0, ..) => Operation::Disable,
+            (1, ..) => Operation::LogOutEverywhere,
+            (2, kept, _) => {
+                let kept = kept.filter(|_| fastrand::bool());
+                Operation::ChangePassword { hash: self.number(), kept }
+            }
+            (3..6, Some(session), _) => Operation::LogOut { session },
+            (6..14, _, Some((session, presented))) => {
+                Operation::Refresh { session, presented, successor: self.number() }
+            }
+            _ => Operation::LogIn { session: self.number() },
+        }
+    }
+
+    /// Does it, and returns what was recorded.
+    async fn play(&mut self, operation: Operation) -> Vec<AuditRecord> {
+        let (store, user) = (Arc::clone(&self.store), self.account.id);
+        match operation {
+            Operation::LogIn { session } => {
+                let new = new_session(&self.account, self.password.clone(), session);
+                let opened = store.open(new, &at(0)).await.unwrap();
+                let Opened::Session(view) = opened.value else { panic!("{:?}", opened.value) };
+                self.sessions.insert(session, (view.session.id, Some(session)));
+                opened.records
+            }
+            Operation::Refresh { session, presented, successor } => {
+                let rotation = rotation(presented, successor);
+                let rotated = store.rotate(&rotation, &at(0)).await.unwrap();
+                assert!(matches!(rotated.value, Rotated::First { .. }), "{:?}", rotated.value);
+                self.sessions.get_mut(&session).unwrap().1 = Some(successor);
+                rotated.records
+            }
+            Operation::LogOut { session } => {
+                let (session, _) = self.sessions.remove(&session).unwrap();
+                self.end(Ending::One { user, session }).await
+            }
+            Operation::LogOutEverywhere => {
+                self.sessions.clear();
+                self.end(Ending::All { user }).await
+            }
+            Operation::Disable | Operation::Enable => {
+                self.is_disabled = operation == Operation::Disable;
+                self.sessions.clear();
+                let update = AccountUpdate { is_disabled: Some(self.is_disabled), roles: None };
+                store.update_account(user, update, &at(0)).await.unwrap().records
+            }
+            Operation::ChangePassword { hash: number, kept } => {
+                self.change_password(number, kept).await
+            }
+        }
+    }
+
+    async fn end(&self, which: Ending) -> Vec<AuditRecord> {
+        self.store.end(which, EndReason::Logout, &at(0)).await.unwrap().records
+    }
+
+    async fn change_password(&mut self, number: u32, kept: Option<u32>) -> Vec<AuditRecord> {
+        self.sessions.retain(|session, _| Some(*session) == kept);
+        self.sessions.values_mut().for_each(|(_, token)| *token = None);
+        let change = PasswordChange {
+            user: self.account.id,
+            expected: self.password.clone(),
+            new: hash(number),
+            history: 3,
+            kept: self.sessions.values().next().map(|(id, _)| *id),
+        };
+        self.password = hash(number);
+        let changed = self.store.change_password(change, &at(0)).await.unwrap();
+        assert!(changed.value);
+        changed.records
+    }
+}
+
+/// In one piece, of which the pipe keeps what was said when this process is killed.
+fn say(line: &str) {
+    io::stderr().lock().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
