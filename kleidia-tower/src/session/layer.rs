@@ -12,28 +12,81 @@ use crate::answer::Answer;
 use crate::guard::{Guard, Passed, Progress, Verdict};
 use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
 
-/// Lets in requests with the access token of a live session: `Authorization: Bearer <JWT>`.
+/// Lets in requests with the access token of a live session: `Authorization: Bearer <JWT>`
+/// (RFC 6750, 2.1).
 ///
 /// A request is checked in this order, and each step has its own code: signature (`token_invalid`),
 /// expiry (`token_expired`), session (`session_expired`), account (`account_disabled`), age of the
-/// password (`password_expired`, 403). What can't be checked is refused with 503, in every mode.
-/// The extensions of a request that passes have a [`Principal`] and the [`SessionView`]; those of
-/// one that passes without credentials have [`Unauthenticated`].
+/// password (`password_expired`, 403). Those that pass have a [`Principal`] and the [`SessionView`]
+/// in their extensions; those that pass without a session have [`Unauthenticated`] instead.
 ///
+/// # Rules
+/// - What can't be checked, because of the store, the keys or the clock, is refused with 503 under
+///   every [`CredentialPolicy`]. A request without a token reaches no store.
+/// - There is one `Authorization` header at most, with a token of at most 4,096 characters. Tokens
+///   in the target or the body are not looked at.
+/// - The header is marked as sensitive. No token is in any log, response or `Debug`.
+/// - The typed [`Rejection`] is in the extensions of the response to a refused request.
+/// - Clones share all state.
+///
+/// # Deployment
+/// - What the token says of the user is a hint for clients: roles and names are the store's, of now.
+/// - The store is asked at each request, unless [`CachedSessions`](super::CachedSessions) is around
+///   it.
+///
+/// # Examples
 /// ```
 /// # use std::sync::Arc;
+/// # use kleidia_tower::Origin;
 /// # use kleidia_tower::access_token::{KeyRing, SigningKey};
-/// # use kleidia_tower::account::Accounts;
+/// # use kleidia_tower::account::{Accounts, LogIn};
 /// # use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
-/// # use kleidia_tower::session::{CredentialPolicy, JwtSessionLayer};
+/// # use kleidia_tower::rbac::RoleName;
 /// # use kleidia_tower::store::MemoryStore;
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let hasher = PasswordHasher::new(Argon2Parameters::default(), 1, 1)?;
+/// use http::{Request, Response, StatusCode, header::AUTHORIZATION};
+/// use kleidia_tower::Principal;
+/// use kleidia_tower::session::JwtSessionLayer;
+/// use secrecy::ExposeSecret;
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let hasher = PasswordHasher::new(Argon2Parameters::new(7 * 1024, 1, 1)?, 1, 1)?;
 /// # let keys = KeyRing::new([SigningKey::generate()?])?;
-/// let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
-/// let layer = JwtSessionLayer::new(accounts.authenticator());
-/// let lenient = layer.with_policy(CredentialPolicy::AllowMissing).with_realm("portal");
+/// # let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
+/// # let (password, roles) = ("correct horse battery staple", [RoleName::user()].into());
+/// # accounts.create_user(None, "alice", password.into(), roles, Origin::default()).await?;
+/// # let (user_name, origin) = ("alice".to_owned(), Origin::default());
+/// # let alice = accounts.log_in(LogIn { user_name, password: password.into(), origin }).await?;
+/// let service = ServiceBuilder::new()
+///     .layer(JwtSessionLayer::new(accounts.authenticator()))
+///     .service_fn(|request: Request<String>| async move {
+///         let caller = request.extensions().get().map_or("nobody", Principal::name);
+///         Ok::<_, std::convert::Infallible>(Response::new(caller.to_owned()))
+///     });
+///
+/// let token = alice.access_token.expose_secret();
+/// let request = Request::builder().header(AUTHORIZATION, format!("Bearer {token}"));
+/// let response = service.clone().oneshot(request.body(String::new())?).await?;
+/// assert_eq!(response.status(), StatusCode::OK);
+///
+/// let refused = service.oneshot(Request::new(String::new())).await?;
+/// assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
 /// # Ok(()) }
+/// ```
+///
+/// Configured: strangers may pass, and so may workloads, whom the next layer authenticates.
+///
+/// ```
+/// use http::HeaderValue;
+/// use kleidia_tower::session::{CredentialPolicy, JwtSessionLayer, SessionAuthenticator};
+///
+/// fn layer(authenticator: SessionAuthenticator) -> JwtSessionLayer {
+///     JwtSessionLayer::new(authenticator)
+///         .with_policy(CredentialPolicy::AllowMissing)
+///         .with_realm("people")
+///         .with_other_scheme(HeaderValue::from_static(r#"Kliento realm="workloads""#))
+/// }
 /// ```
 #[derive(Clone, Debug)]
 pub struct JwtSessionLayer {
