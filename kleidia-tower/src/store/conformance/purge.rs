@@ -41,9 +41,13 @@ pub(super) async fn sessions_are_kept_while_they_or_their_tokens_last(scene: &Sc
     let brief = scene.open(brief, &alice, &at(0)).await.session;
     assert!(scene.purge(60 + KEPT).await >= 1, "a token is over");
     assert!(scene.is_kept(&brief).await, "the session was over later");
-    assert!(scene.purge(REFRESH - 1).await >= 1);
-    assert!(scene.is_kept(&renewed).await, "its token lasts");
+    scene.purge(SESSION + KEPT - 1).await;
+    assert!(scene.is_kept(&brief).await, "for one second more");
+    assert!(scene.purge(SESSION + KEPT).await >= 1, "a session");
     assert!(!scene.is_kept(&brief).await, "it and its token were over for long enough");
+    assert!(scene.is_kept(&renewed).await, "its token lasts");
+    scene.purge(REFRESH - 1).await;
+    assert!(scene.is_kept(&renewed).await, "its token lasts");
     let followed = rotation(1, 2, REFRESH - 1);
     let followed = scene.reopens(&alice, followed, &at(REFRESH - 1)).await;
 
