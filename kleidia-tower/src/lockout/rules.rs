@@ -277,6 +277,20 @@ mod tests {
     }
 
     #[test]
+    fn throttled_strangers_come_one_at_a_time() {
+        let policy = LockoutPolicy::default();
+        let account = FailureRow { consecutive: 20, ..FailureRow::default() };
+        let mut first = Counters { account, ..Counters::default() };
+        assert_eq!(first.reserve(&policy, NOW), Reservation::Granted);
+        let mut second = Counters { account: first.account, ..Counters::default() };
+        let refused = Reservation::Refused { until: NOW + 1 };
+        assert_eq!(second.reserve(&policy, NOW), refused);
+        let source = FailureRow { succeeded_at: Some(NOW - 1000), ..FailureRow::default() };
+        let mut owner = Counters { source, account: first.account };
+        assert_eq!(owner.reserve(&policy, NOW), Reservation::Granted);
+    }
+
+    #[test]
     fn what_is_remembered_of_an_account_is_not_seen() {
         let policy = LockoutPolicy::default();
         let mut random = fastrand::Rng::with_seed(7);

@@ -63,14 +63,14 @@ async fn wait_until(is_so: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn what_is_over_is_forgotten_in_batches_whatever_fails_at_first() {
+async fn what_is_over_is_forgotten_in_batches_at_once() {
     let service = Service::new().await;
     let mut sessions = Vec::new();
     for _ in 0..10 {
         sessions.push(service.alice().await.session.session.id);
     }
-    let store = observed(&service, 3);
-    let interval = Duration::from_millis(1);
+    let store = observed(&service, 0);
+    let interval = Duration::from_secs(3600);
     let cleanup = Cleanup::spawn(Arc::clone(&store) as _, much_later(), settings(interval));
     // 10 sessions, 10 refresh tokens, and the failures of the user and of the source.
     wait_until(|| store.removed.load(Ordering::SeqCst) >= 22).await;
@@ -82,6 +82,18 @@ async fn what_is_over_is_forgotten_in_batches_whatever_fails_at_first() {
     // At most 3 of each of the three kinds.
     assert!((3..=9).contains(&store.most.load(Ordering::SeqCst)));
     assert!(!service.records(None).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_failed_is_tried_again() {
+    let service = Service::new().await;
+    service.alice().await;
+    let store = observed(&service, 3);
+    let interval = Duration::from_millis(1);
+    let cleanup = Cleanup::spawn(Arc::clone(&store) as _, much_later(), settings(interval));
+    wait_until(|| store.removed.load(Ordering::SeqCst) > 0).await;
+    assert!(store.calls.load(Ordering::SeqCst) > 3);
+    cleanup.stop().await;
 }
 
 #[tokio::test]
@@ -146,7 +158,7 @@ async fn stopping_waits_for_the_batch_that_was_begun_and_for_no_other() {
     let mut stopping = Box::pin(cleanup.stop());
     assert!(futures_util::future::poll_immediate(&mut stopping).await.is_none());
     store.lets.add_permits(10);
-    stopping.await;
+    tokio::time::timeout(Duration::from_secs(60), stopping).await.unwrap();
     assert_eq!(store.done.load(Ordering::SeqCst), 3);
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::{AccountKey, Accounts, LogIn};
+use kleidia_tower::account::{AccountKey, Accounts, LogIn, NewAccount, PasswordHash};
 use kleidia_tower::audit::EventKind;
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+use kleidia_tower::store::Change;
 
 use super::{NOW, PASSWORD, Service, at, code};
 
@@ -63,4 +64,17 @@ async fn an_outdated_hash_is_renewed_by_who_logs_in() {
     assert_eq!(code(log_in(PASSWORD).await), "ok");
     assert_eq!(stored().await, renewed);
     assert_eq!(service.count(EventKind::PasswordChanged).await, 0);
+}
+
+#[tokio::test]
+async fn what_can_not_be_evaluated_is_no_failure_and_stays_pending_for_nobody() {
+    let service = Service::new().await;
+    let (name, roles) = ("broken".parse().unwrap(), [].into());
+    let new = NewAccount { name, roles, password: PasswordHash::new("$5$".to_owned()) };
+    let change = Change { at: NOW, origin: at(""), actor: None };
+    drop(service.accounts.store().create_account(new, &change).await.unwrap());
+    for _ in 0..10 {
+        assert_eq!(code(service.log_in("broken", PASSWORD, "192.0.2.1").await), "unavailable");
+    }
+    assert_eq!(service.count(EventKind::LoginFailure).await, 0);
 }
