@@ -93,6 +93,7 @@ pub(super) async fn accounts_are_listed_by_number(scene: &Scene) {
 
 pub(super) async fn roles_change(scene: &Scene) {
     let (root, alice) = (scene.account("root").await, scene.account("alice").await);
+    let bob = scene.account("bob").await;
     let session = scene.login(&alice, 1).await;
     let both = roles(&[RoleName::admin(), RoleName::user()]);
     for (second, from, to) in [
@@ -110,8 +111,10 @@ pub(super) async fn roles_change(scene: &Scene) {
         let expected = Account { roles: to, ..(*alice).clone() };
         assert_eq!(changed.as_deref(), Some(&expected));
         assert_eq!(*scene.stored(&alice).await.0, expected);
+        for other in [&root, &bob] {
+            assert_eq!(scene.stored(other).await.0, *other, "others stay as they are");
+        }
     }
-    assert_eq!(scene.stored(&root).await.0, root, "others stay as they are");
     assert_eq!(scene.active(alice.id, 3).await, [session.id], "sessions go on");
     scene.refreshes(&alice, 1, 2, 3).await;
 }

@@ -159,6 +159,7 @@ cases! {
         one_of_many_replaces_a_password;
     purge:
         sessions_are_kept_while_they_or_their_tokens_last
+        the_token_that_lasts_longest_counts
         what_is_revoked_stays_revoked
         reuse_is_still_noticed
         purges_are_bounded

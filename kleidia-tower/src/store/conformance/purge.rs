@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::expected::success;
 use super::refresh::{GRACE, rotation};
 use super::scene::{NOW, REFRESH, SESSION, Scene, at, new_session, refresh_token, session_token};
 use crate::UnixTime;
-use crate::audit::AuditQuery;
-use crate::session::{EndReason, Ending, NewSession, Session, SessionKey};
+use crate::audit::{AuditQuery, EventKind};
+use crate::session::{EndReason, Ending, NewSession, Rotated, Rotation, Session, SessionKey};
 use crate::store::Retention;
 
 /// For how long sessions are kept in these cases.
@@ -61,6 +62,23 @@ pub(super) async fn sessions_are_kept_while_they_or_their_tokens_last(scene: &Sc
     for token in [1, 2, 10] {
         scene.is_invalid(&alice, token, end + KEPT).await;
     }
+}
+
+pub(super) async fn the_token_that_lasts_longest_counts(scene: &Scene) {
+    let alice = scene.account("alice").await;
+    let session = scene.login(&alice, 1).await;
+    // A node whose tokens last for a shorter time.
+    let brief = Rotation { refresh_expires_at: NOW + 60, ..rotation(1, 2, 1) };
+    let done = scene.store.rotate(&brief, &at(1)).await;
+    let event = success(EventKind::TokenRefresh).of(session.id);
+    let rotated = scene.expect(done, &at(1), &alice, &[event]).await;
+    assert!(matches!(rotated, Rotated::First { .. }), "{rotated:?}");
+    for second in [SESSION + KEPT, REFRESH + KEPT - 1] {
+        scene.purge(second).await;
+        assert!(scene.is_kept(&session).await, "at {second}");
+    }
+    scene.purge(REFRESH + KEPT).await;
+    assert!(!scene.is_kept(&session).await);
 }
 
 pub(super) async fn what_is_revoked_stays_revoked(scene: &Scene) {
