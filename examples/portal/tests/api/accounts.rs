@@ -1,0 +1,107 @@
+//! `/api/admin/users`: accounts are created, changed, seen, and never deleted.
+
+use serde_json::{Value, json};
+
+use crate::portal::{ADMIN, PASSWORD, Portal};
+
+#[tokio::test]
+async fn an_admin_creates_accounts() {
+    let portal = Portal::start(&[]);
+    let admin = portal.admin().await;
+    let create =
+        async |body: Value| portal.post("/api/admin/users").by(&admin).json(&body).send().await;
+    let alice = create(json!({"username": "Alice", "password": PASSWORD})).await;
+    assert_eq!(alice.status, 201);
+    let alice = alice.gives();
+    let members: Vec<_> = alice.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = ["created_at", "disabled", "id", "is_admin", "password_changed_at"];
+    assert_eq!(members, [&expected[..], &["roles", "username"]].concat());
+    assert_eq!((&alice["username"], &alice["roles"]), (&json!("alice"), &json!(["user"])));
+    let bob = json!({"username": "bob", "password": PASSWORD, "roles": ["user", "admin"]});
+    assert_eq!(create(bob).await.gives()["is_admin"], true);
+
+    for name in ["alice", "ALICE", "\u{ff21}lice", ADMIN] {
+        let again = create(json!({"username": name, "password": PASSWORD})).await;
+        again.refuses(409, "name_taken");
+    }
+    let weak = create(json!({"username": "carol", "password": "carol"})).await;
+    let reasons = weak.refuses(422, "password_rejected")["reasons"].clone();
+    assert_eq!(
+        (&reasons[0]["code"], &reasons[1]["code"]),
+        (&json!("too_short"), &json!("user_name"))
+    );
+
+    let created = portal.audit(&admin, "event=user.created").await;
+    let names: Vec<_> = created.iter().map(|record| record["user"].as_str().unwrap()).collect();
+    assert_eq!(names, ["bob", "alice", ADMIN]);
+    assert_eq!(created[0]["actor"], ADMIN);
+    assert_eq!((&created[0]["ip"], &created[2]["ip"]), (&json!("127.0.0.1"), &Value::Null));
+}
+
+#[tokio::test]
+async fn accounts_are_seen_page_by_page() {
+    let portal = Portal::start(&[]);
+    let admin = portal.admin().await;
+    for name in ["alice", "bob", "carol"] {
+        portal.user(&admin, name).await;
+    }
+    let names = async |query: &str| -> Vec<(i64, String)> {
+        let path = format!("/api/admin/users?{query}");
+        let users = portal.get(&path).by(&admin).send().await.gives();
+        let pair = |user: &Value| {
+            (user["id"].as_i64().unwrap(), user["username"].as_str().unwrap().to_owned())
+        };
+        users.as_array().unwrap().iter().map(pair).collect()
+    };
+    let all = names("").await;
+    let all_names: Vec<_> = all.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(all_names, [ADMIN, "alice", "bob", "carol"]);
+    assert_eq!(names("limit=2").await, all[..2]);
+    assert_eq!(names(&format!("limit=2&after={}", all[1].0)).await, all[2..]);
+    assert_eq!(names(&format!("after={}", all[3].0)).await, []);
+    assert!(!names("limit=1000000").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_account_is_disabled_and_enabled() {
+    let portal = Portal::start(&[]);
+    let admin = portal.admin().await;
+    let alice = portal.user(&admin, "alice").await;
+    let path = format!("/api/admin/users/{}", alice.user);
+    for (disabled, event) in [(true, "user.disabled"), (false, "user.enabled")] {
+        let update = json!({"disabled": disabled});
+        let updated = portal.patch(&path).by(&admin).json(&update).send().await.gives();
+        assert_eq!(updated["disabled"], disabled);
+        // Once more changes nothing, and is no event.
+        portal.patch(&path).by(&admin).json(&update).send().await.gives();
+        let records = portal.audit(&admin, &format!("event={event}")).await;
+        assert_eq!((records.len(), &records[0]["user"]), (1, &json!("alice")));
+        assert_eq!(records[0]["actor"], ADMIN);
+    }
+    let ended = portal.audit(&admin, "event=session.ended").await;
+    assert_eq!((ended.len(), &ended[0]["reason"]), (1, &json!("disabled")));
+    portal.get(&path.replace("/admin", "")).by(&admin).send().await.gives();
+    let nothing = portal.patch(&path).by(&admin).json(&json!({})).send().await.gives();
+    assert_eq!((&nothing["disabled"], &nothing["roles"]), (&json!(false), &json!(["user"])));
+    let nobody = portal.patch("/api/admin/users/999").by(&admin).json(&json!({})).send().await;
+    nobody.refuses(404, "not_found");
+}
+
+#[tokio::test]
+async fn an_admin_ends_all_sessions_of_a_user() {
+    let portal = Portal::start(&[]);
+    let admin = portal.admin().await;
+    let (one, two) = (portal.user(&admin, "alice").await, portal.enter("alice").await);
+    let path = format!("/api/admin/users/{}/sessions", one.user);
+    portal.delete(&path).by(&admin).send().await.is_done();
+    for tokens in [&one, &two] {
+        portal.get("/api/session").by(tokens).send().await.refuses(401, "session_expired");
+    }
+    portal.delete(&path).by(&admin).send().await.is_done();
+    portal.get("/api/session").by(&admin).send().await.gives();
+    let nobody = portal.delete("/api/admin/users/999/sessions").by(&admin).send().await;
+    nobody.refuses(404, "not_found");
+    let ended = portal.audit(&admin, "event=session.ended").await;
+    assert_eq!(ended.len(), 2);
+    assert!(ended.iter().all(|r| r["reason"] == "revoked-by-admin" && r["actor"] == ADMIN));
+}
