@@ -89,6 +89,9 @@ fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
     if settings.lockout_threshold == Some(0) {
         return Err("--lockout-threshold must be 1 at least".into());
     }
+    if settings.argon2_permits == Some(0) {
+        return Err("--argon2-permits must be 1 at least".into());
+    }
     let base = seconds(settings.lockout_base, default.lockout.base)?;
     let lockout = LockoutPolicy {
         threshold: settings.lockout_threshold.unwrap_or(default.lockout.threshold),
