@@ -1,0 +1,135 @@
+//! `GET /api/admin/audit`: filters, pages, and what a record tells.
+
+use serde_json::{Value, json};
+
+use crate::portal::{ADMIN, PASSWORD, Portal};
+
+#[tokio::test]
+async fn a_record_tells_who_where_and_how() {
+    let portal = Portal::start(&["--trusted-proxy", "127.0.0.1/32"]);
+    let admin = portal.admin().await;
+    let alice = portal.user(&admin, "alice").await;
+    let wrong = portal.log_in("alice", "not this one").from("203.0.113.5, 198.51.100.7");
+    let wrong = wrong.header("user-agent", "curl/8 \u{fe}").send().await;
+    wrong.refuses(401, "invalid_credentials");
+    let records = portal.audit(&admin, "limit=2").await;
+    let record = &records[0];
+    let members: Vec<_> = record.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = ["actor", "event", "id", "ip", "outcome", "reason", "session", "time"];
+    assert_eq!(members, [&expected[..], &["user", "user_agent"]].concat());
+    assert_eq!(
+        (&record["event"], &record["outcome"]),
+        (&json!("login.failure"), &json!("failure"))
+    );
+    assert_eq!((&record["user"], &record["ip"]), (&json!("alice"), &json!("198.51.100.7")));
+    assert_eq!((&record["reason"], &record["session"]), (&json!("wrong-password"), &Value::Null));
+    assert!(record["user_agent"].as_str().unwrap().starts_with("curl/8 "), "{record}");
+    let time = record["time"].as_str().unwrap();
+    assert!(time.len() == 20 && time.ends_with('Z'), "{time}");
+
+    let created = &records[1];
+    assert_eq!(
+        (&created["event"], &created["outcome"]),
+        (&json!("session.created"), &json!("success"))
+    );
+    assert_eq!((&created["session"], &created["ip"]), (&json!(alice.session), &json!("127.0.0.1")));
+    assert_eq!(created["user_agent"], "api-test/1");
+}
+
+#[tokio::test]
+async fn each_filter_narrows() {
+    let portal = Portal::start(&[]);
+    let admin = portal.admin().await;
+    let alice = portal.user(&admin, "alice").await;
+    portal.user(&admin, "bob").await;
+    portal.get("/api/admin/users").by(&alice).send().await.refuses(403, "permission_denied");
+    let all = portal.audit(&admin, "").await;
+    let kept = |keeps: &dyn Fn(&Value) -> bool| -> Vec<Value> {
+        all.iter().filter(|record| keeps(record)).cloned().collect()
+    };
+    let concerns = |name: &'static str| move |r: &Value| r["user"] == name || r["actor"] == name;
+    let of_alice = kept(&concerns("alice"));
+    assert!(of_alice.len() >= 4 && of_alice.len() < all.len());
+    for user in ["alice", "ALICE", "%EF%BC%A1lice", &alice.user.to_string()] {
+        assert_eq!(portal.audit(&admin, &format!("user={user}")).await, of_alice, "{user}");
+    }
+    let failures = kept(&|record| record["outcome"] == "failure");
+    assert_eq!(failures.len(), 1);
+    assert_eq!(portal.audit(&admin, "outcome=failure").await, failures);
+    let logins = kept(&|record| record["event"] == "login.success");
+    assert_eq!(logins.len(), 3);
+    assert_eq!(portal.audit(&admin, "event=login.success").await, logins);
+    let query = "event=login.success&user=bob&outcome=success";
+    assert_eq!(
+        portal.audit(&admin, query).await,
+        kept(&|r| r["event"] == "login.success" && r["user"] == "bob")
+    );
+    assert_eq!(portal.audit(&admin, "event=&user=&outcome=&before=").await, all);
+    assert_eq!(portal.audit(&admin, "user=nobody").await, Vec::<Value>::new());
+    assert_eq!(portal.audit(&admin, "user=999").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn pages_are_told_one_after_the_other() {
+    let portal = Portal::start(&[]);
+    let admin = portal.admin().await;
+    for name in ["alice", "bob"] {
+        portal.user(&admin, name).await;
+    }
+    let all = portal.audit(&admin, "").await;
+    let ids: Vec<_> = all.iter().map(|record| record["id"].as_u64().unwrap()).collect();
+    assert!(ids.is_sorted_by(|newer, older| newer > older), "{ids:?}");
+    let (mut pages, mut before) = (Vec::new(), String::new());
+    loop {
+        let page = portal.audit(&admin, &format!("limit=3&before={before}")).await;
+        let Some(last) = page.last() else { break };
+        assert!(page.len() <= 3);
+        before = last["id"].to_string();
+        pages.extend(page);
+    }
+    assert_eq!(pages, all);
+
+    let newest = all[0]["time"].as_str().unwrap();
+    let earlier = portal.audit(&admin, &format!("before={newest}")).await;
+    let expected: Vec<_> =
+        all.iter().filter(|record| record["time"].as_str().unwrap() < newest).cloned().collect();
+    assert_eq!(earlier, expected);
+    assert_eq!(portal.audit(&admin, "before=2999-01-01T00:00:00Z").await, all);
+    assert_eq!(portal.audit(&admin, "before=1999-01-01T00:00:00Z").await, Vec::<Value>::new());
+    assert_eq!(portal.audit(&admin, "limit=0").await, Vec::<Value>::new());
+    assert_eq!(portal.audit(&admin, "limit=99999999").await, all);
+}
+
+#[tokio::test]
+async fn what_is_no_filter_is_refused() {
+    let portal = Portal::start(&[]);
+    let admin = portal.admin().await;
+    for query in [
+        "event=logged",
+        "outcome=maybe",
+        "limit=x",
+        "limit=-1",
+        "before=yesterday",
+        "event=logout&event=logout",
+    ] {
+        let answer = portal.get(&format!("/api/admin/audit?{query}")).by(&admin).send().await;
+        answer.refuses(400, "malformed_request");
+    }
+}
+
+/// What was typed where a name belongs may be a password.
+#[tokio::test]
+async fn no_record_tells_a_secret() {
+    let portal = Portal::start(&[]);
+    let admin = portal.admin().await;
+    let typed = "typed in the wrong field";
+    portal.log_in(typed, PASSWORD).send().await.refuses(401, "invalid_credentials");
+    portal.log_in(ADMIN, typed).send().await.refuses(401, "invalid_credentials");
+    portal.refresh(&admin.refresh).await.gives();
+    let records = portal.audit(&admin, "").await;
+    assert!(records.iter().any(|record| record["reason"] == "unknown-user"), "{records:?}");
+    let text = Value::from(records).to_string();
+    for secret in [typed, PASSWORD, &admin.access, &admin.refresh] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+}
