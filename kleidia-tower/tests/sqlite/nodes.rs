@@ -16,19 +16,41 @@ const PATH: &str = "KLEIDIA_TEST_SHARED_DATABASE";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_start_at_once_make_one_database() {
-    let place = Place::new();
-    let opening = (0..8).map(|_| tokio::spawn(SqliteStore::open(place.path.clone())));
-    let stores = join_all(opening).await.into_iter().map(|store| store.unwrap().unwrap());
-    let stores: Vec<_> = stores.collect();
-    let name = || new_account("alice");
-    let created = join_all(stores.iter().map(|store| async move {
-        store.create_account(name(), &at(0)).await.unwrap().value.is_some()
-    }));
-    let created = created.await;
-    assert_eq!(created.iter().filter(|is_created| **is_created).count(), 1);
-    for store in &stores {
-        assert!(store.account(1).await.unwrap().is_some());
+    for _ in 0..20 {
+        let place = Place::new();
+        let opening = (0..8).map(|_| tokio::spawn(SqliteStore::open(place.path.clone())));
+        let stores = join_all(opening).await.into_iter().map(|store| store.unwrap().unwrap());
+        let stores: Vec<_> = stores.collect();
+        let created = join_all(stores.iter().map(async |store| {
+            store.create_account(new_account("alice"), &at(0)).await.unwrap().value.is_some()
+        }));
+        let created = created.await;
+        assert_eq!(created.iter().filter(|is_created| **is_created).count(), 1);
+        for store in &stores {
+            assert!(store.account(1).await.unwrap().is_some());
+        }
     }
+}
+
+/// The last one that closes removes the journal, while others open it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_come_and_go() {
+    let place = Place::new();
+    place.open().await.close().await;
+    let nodes = (0..6).map(|node| {
+        let path = place.path.clone();
+        tokio::spawn(async move {
+            for round in 0..20 {
+                let store = SqliteStore::open(&path).await.unwrap();
+                let account = create(&store, &format!("user{node}-{round}")).await;
+                assert!(store.account(account.id).await.unwrap().is_some());
+                store.close().await;
+            }
+        })
+    });
+    join_all(nodes).await.into_iter().for_each(Result::unwrap);
+    let check = place.open().await.verify_chain(ChainHead::default()).await.unwrap();
+    assert!(matches!(check, ChainCheck::Intact(head) if head.sequence == 120), "{check:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
