@@ -3,6 +3,7 @@
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
+    name_digest BLOB NOT NULL UNIQUE CHECK (length(name_digest) = 32),
     roles TEXT NOT NULL,
     is_disabled INTEGER NOT NULL CHECK (is_disabled IN (0, 1)),
     created_at INTEGER NOT NULL,
@@ -16,10 +17,11 @@ BEGIN SELECT RAISE(ABORT, 'accounts are disabled, never deleted'); END;
 
 -- REPLACE deletes, and asks no trigger of deletions.
 CREATE TRIGGER accounts_are_not_replaced BEFORE INSERT ON accounts
-WHEN EXISTS (SELECT 1 FROM accounts WHERE id = NEW.id OR name = NEW.name)
+WHEN EXISTS (SELECT 1 FROM accounts
+    WHERE id = NEW.id OR name = NEW.name OR name_digest = NEW.name_digest)
 BEGIN SELECT RAISE(ABORT, 'accounts are disabled, never deleted'); END;
 
-CREATE TRIGGER accounts_keep_their_names BEFORE UPDATE OF id, name ON accounts
+CREATE TRIGGER accounts_keep_their_names BEFORE UPDATE OF id, name, name_digest ON accounts
 BEGIN SELECT RAISE(ABORT, 'accounts are disabled, never deleted'); END;
 
 CREATE TABLE families (
@@ -69,7 +71,8 @@ CREATE INDEX refresh_tokens_of_family ON refresh_tokens (family);
 CREATE INDEX refresh_tokens_of_session ON refresh_tokens (session);
 
 CREATE TABLE failures (
-    name TEXT NOT NULL,
+    -- Of what was typed as a name, which may have been a password.
+    name_digest BLOB NOT NULL CHECK (length(name_digest) = 32),
     -- Empty for those of all sources.
     source TEXT NOT NULL,
     failures INTEGER NOT NULL,
@@ -79,7 +82,7 @@ CREATE TABLE failures (
     last_failure_at INTEGER NOT NULL,
     locked_until INTEGER NOT NULL,
     succeeded_at INTEGER,
-    PRIMARY KEY (name, source)
+    PRIMARY KEY (name_digest, source)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX failures_over ON failures (succeeded_at, last_failure_at);

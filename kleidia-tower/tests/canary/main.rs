@@ -18,7 +18,7 @@ use kleidia_tower::account::{AccountKey, Accounts, LogIn, LoggedIn, NewAccount, 
 use kleidia_tower::audit::{AuditQuery, AuditSinks, TracingSink};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::session::JwtSessionLayer;
-use kleidia_tower::store::{Change, MemoryStore};
+use kleidia_tower::store::{Change, MemoryStore, Store};
 use kleidia_tower::{Origin, Rejection};
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -43,8 +43,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
-        let evidence = Evidence::of_the_log();
+    fn new(evidence: Evidence, store: Arc<dyn Store>) -> Self {
         let mut secrets = Secrets::default();
         secrets.add("key", KEY);
         for password in [PASSWORD, WRONG, NEW, WITH_NAME, AS_NAME, NO_HASH] {
@@ -62,7 +61,7 @@ impl Scene {
         let sinks = AuditSinks::new(vec![Box::new(TracingSink)], 1000).unwrap();
         let clock = Arc::new(AtomicI64::new(1_795_370_580));
         let told = Arc::clone(&clock);
-        let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher)
+        let accounts = Accounts::new(store, Arc::new(keys), hasher)
             .with_audit_sinks(sinks.clone())
             .with_clock(move || Some(told.load(Ordering::Relaxed)));
         Self { accounts, clock, sinks, evidence, secrets }
@@ -131,7 +130,35 @@ impl Scene {
 
 #[tokio::test]
 async fn no_secret_is_ever_seen() {
-    let mut scene = Scene::new();
+    let evidence = Evidence::of_the_log();
+    play(evidence.clone(), Arc::new(MemoryStore::default())).await;
+    #[cfg(feature = "sqlite")]
+    play_in_a_file(evidence).await;
+}
+
+/// The store itself has the hashes of passwords, and no other secret.
+#[cfg(feature = "sqlite")]
+async fn play_in_a_file(evidence: Evidence) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = kleidia_tower::store::SqliteStore::open(directory.path().join("store.db"));
+    let store = Arc::new(store.await.unwrap());
+    let secrets = play(evidence, Arc::clone(&store) as Arc<dyn Store>).await;
+    for is_closed in [false, true] {
+        let files = directory.path().read_dir().unwrap().map(|file| file.unwrap().path());
+        let octets: Vec<u8> = files.flat_map(|file| std::fs::read(file).unwrap()).collect();
+        let hash = format!("{NO_HASH}, plain");
+        let seen = secrets.seen_in(&octets);
+        assert!(seen.contains(&hash.as_str()), "hashes are not where they belong");
+        let is_more = |form: &&str| ![hash.as_str(), "hash, plain"].contains(form);
+        assert_eq!(seen.into_iter().filter(is_more).collect::<Vec<_>>(), [""; 0]);
+        if !is_closed {
+            store.close().await;
+        }
+    }
+}
+
+async fn play(evidence: Evidence, store: Arc<dyn Store>) -> Secrets {
+    let mut scene = Scene::new(evidence, store);
     create(&mut scene).await;
     let alice = log_in(&mut scene).await;
     let alice = refresh(&mut scene, alice).await;
@@ -156,6 +183,7 @@ async fn no_secret_is_ever_seen() {
         assert!(is_there, "{expected}");
     }
     assert_eq!(scene.secrets.seen_in(&text), [""; 0]);
+    scene.secrets
 }
 
 async fn create(scene: &mut Scene) {

@@ -47,8 +47,12 @@ async fn the_log_and_accounts_stay() {
         "REPLACE INTO audit_head VALUES (1, 0, zeroblob(32))",
         "DELETE FROM accounts",
         "REPLACE INTO accounts SELECT * FROM accounts WHERE id = 1",
-        "INSERT OR REPLACE INTO accounts SELECT NULL, name, roles, 0, 0, 0, '', '' FROM accounts",
+        "INSERT OR REPLACE INTO accounts SELECT NULL, name, name_digest, roles, 0, 0, 0, '', '' \
+         FROM accounts",
+        "INSERT OR REPLACE INTO accounts SELECT NULL, 'carol', name_digest, roles, 0, 0, 0, '', '' \
+         FROM accounts",
         "UPDATE accounts SET name = 'carol' WHERE id = 1",
+        "UPDATE accounts SET name_digest = zeroblob(32) WHERE id = 1",
         "UPDATE OR REPLACE accounts SET name = 'bob' WHERE id = 1",
         "UPDATE OR REPLACE accounts SET id = 2 WHERE id = 1",
         "INSERT INTO sessions SELECT NULL, user, family, x'00', ip, user_agent, 0, 0, 0, 0, NULL, \

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
@@ -14,7 +15,7 @@ use crate::rbac::RoleName;
 use crate::session::{EndReason, Session, SessionEnd};
 use crate::store::StoreError;
 use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, Spent};
-use crate::{Origin, TokenDigest, UserAgent, WrappedToken};
+use crate::{Origin, TokenDigest, UserAgent, UserName, WrappedToken};
 
 /// A row, by the names of its columns.
 pub(super) struct Columns<'a>(pub(super) &'a SqliteRow);
@@ -181,4 +182,9 @@ pub(super) fn joined(roles: &BTreeSet<RoleName>) -> String {
 /// Hashes in one column: PHC strings have no line ends.
 pub(super) fn lines(hashes: &[PasswordHash]) -> String {
     hashes.iter().map(PasswordHash::as_str).collect::<Vec<_>>().join("\n")
+}
+
+/// A name by which failures are counted: people type passwords where names belong.
+pub(super) fn name_digest(name: &UserName) -> Vec<u8> {
+    digest::digest(&digest::SHA256, name.as_str().as_bytes()).as_ref().to_vec()
 }

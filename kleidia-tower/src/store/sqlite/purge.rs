@@ -49,12 +49,14 @@ impl SqliteRows<'_> {
     ) -> Result<u64, StoreError> {
         // The same as `FailureRow::is_over`, in terms that the index knows.
         let failures = query(
-            "DELETE FROM failures WHERE (name, source) IN (SELECT name, source FROM failures \
+            "DELETE FROM failures WHERE (name_digest, source) IN \
+             (SELECT name_digest, source FROM failures \
              WHERE (succeeded_at IS NULL AND last_failure_at <= ?1 \
                  OR succeeded_at <= ?3 AND last_failure_at <= ?1) \
              AND pending_at <= ?1 AND locked_until <= ?2 \
              AND NOT (source = '' AND consecutive > 0 \
-                 AND EXISTS (SELECT 1 FROM accounts WHERE accounts.name = failures.name)) \
+                 AND EXISTS (SELECT 1 FROM accounts \
+                     WHERE accounts.name_digest = failures.name_digest)) \
              LIMIT ?4)",
         );
         let quiet = now.saturating_sub(retention.failures);

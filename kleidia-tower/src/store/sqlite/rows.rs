@@ -5,7 +5,7 @@ use sqlx::query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Sqlite, SqliteConnection};
 
-use super::columns::{Columns, joined, lines, sequence};
+use super::columns::{Columns, joined, lines, name_digest, sequence};
 use super::error::store_error;
 use crate::access_token::UserId;
 use crate::account::{Account, AccountKey, NewAccount, StoredPassword};
@@ -63,10 +63,11 @@ impl Rows for SqliteRows<'_> {
     ) -> Result<Account, StoreError> {
         let NewAccount { name, roles, password } = new;
         let insert = query(
-            "INSERT INTO accounts (name, roles, is_disabled, created_at, password_changed_at, \
-             password, earlier_passwords) VALUES (?, ?, 0, ?, ?, ?, '')",
+            "INSERT INTO accounts (name, name_digest, roles, is_disabled, created_at, \
+             password_changed_at, password, earlier_passwords) VALUES (?, ?, ?, 0, ?, ?, ?, '')",
         );
-        let insert = insert.bind(name.as_str().to_owned()).bind(joined(&roles)).bind(at).bind(at);
+        let insert = insert.bind(name.as_str().to_owned()).bind(name_digest(&name));
+        let insert = insert.bind(joined(&roles)).bind(at).bind(at);
         let id = self.run(insert.bind(password.as_str().to_owned())).await?;
         let (created_at, password_changed_at) = (at, at);
         Ok(Account { id, name, roles, is_disabled: false, created_at, password_changed_at })
@@ -204,8 +205,8 @@ impl Rows for SqliteRows<'_> {
         name: &UserName,
         scope: FailureScope,
     ) -> Result<Option<FailureRow>, StoreError> {
-        let found = query("SELECT * FROM failures WHERE name = ? AND source = ?");
-        let found = self.one(found.bind(name.as_str()).bind(text(scope))).await?;
+        let found = query("SELECT * FROM failures WHERE name_digest = ? AND source = ?");
+        let found = self.one(found.bind(name_digest(name)).bind(text(scope))).await?;
         found.map(|row| Columns(&row).failures().map(|(_, row)| row)).transpose()
     }
 
@@ -217,7 +218,7 @@ impl Rows for SqliteRows<'_> {
     ) -> Result<(), StoreError> {
         let put = query("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
         let put = put
-            .bind(name.as_str())
+            .bind(name_digest(name))
             .bind(text(scope))
             .bind(i64::from(row.failures))
             .bind(i64::from(row.consecutive))
@@ -233,7 +234,7 @@ impl Rows for SqliteRows<'_> {
         &mut self,
         name: &UserName,
     ) -> Result<Vec<(FailureScope, FailureRow)>, StoreError> {
-        let found = query("SELECT * FROM failures WHERE name = ?").bind(name.as_str());
+        let found = query("SELECT * FROM failures WHERE name_digest = ?").bind(name_digest(name));
         let found = self.all(found).await?;
         found.iter().map(|row| Columns(row).failures()).collect()
     }
