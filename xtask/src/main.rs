@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user")]
 
 mod advisories;
+mod axe;
 mod demo;
 mod failure;
 mod interop;

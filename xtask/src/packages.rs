@@ -11,8 +11,13 @@ use crate::step::{cargo, output, run};
 type Program = (&'static str, &'static str);
 
 /// What the tests start.
-pub(crate) const TESTS: [Program; 3] =
-    [("named", "bind9"), ("dnssec-signzone", "bind9-utils"), ("openssl", "openssl")];
+pub(crate) const TESTS: [Program; 5] = [
+    ("named", "bind9"),
+    ("dnssec-signzone", "bind9-utils"),
+    ("openssl", "openssl"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+];
 
 /// What the JavaScript reference runs on.
 pub(crate) const NODE: [Program; 2] = [("node", "nodejs"), ("npm", "npm")];

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::failure::Failure;
 use crate::step::{Count, cargo, run, run_tests};
-use crate::{advisories, interop, msrv, packages, tidy, vectors};
+use crate::{advisories, axe, interop, msrv, packages, tidy, vectors};
 
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_HACK: &str = "0.6.46";
@@ -56,6 +56,7 @@ fn checks() -> Result<(), Failure> {
 
 fn tests(count: &mut Count) -> Result<(), Failure> {
     vectors::check()?;
+    axe::install()?;
     let mut all = cargo(&["test", "--workspace", "--all-features"]);
     run_tests("tests with all features", &mut all, count)?;
     let mut plain = cargo(&["test"]);

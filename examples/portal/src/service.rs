@@ -99,12 +99,17 @@ fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
         longest: default.lockout.longest.max(base),
         ..default.lockout
     };
+    let mut password_policy = default.password_policy.clone();
+    if let Some(Period(age)) = settings.password_max_age {
+        password_policy = password_policy.with_max_age(age);
+    }
     Ok(AccountSettings {
         access_ttl: lasting(settings.access_ttl, default.access_ttl, "access-ttl")?,
         refresh_ttl: lasting(settings.refresh_ttl, default.refresh_ttl, "refresh-ttl")?,
         session_ttl: lasting(settings.session_ttl, default.session_ttl, "session-ttl")?,
         refresh_grace: seconds(settings.refresh_grace, default.refresh_grace)?,
         lockout,
+        password_policy,
         ..default
     })
 }

@@ -45,6 +45,10 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "DURATION")]
     pub(crate) lockout_base: Option<Period>,
 
+    /// How old a password may grow before it has to be changed [default: any age]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) password_max_age: Option<Period>,
+
     /// How many logins an address may try [default: 60/60]
     #[arg(long, value_name = "N/SECONDS")]
     #[serde(deserialize_with = "text")]
@@ -131,6 +135,7 @@ impl Settings {
             refresh_grace: self.refresh_grace.or(file.refresh_grace),
             lockout_threshold: self.lockout_threshold.or(file.lockout_threshold),
             lockout_base: self.lockout_base.or(file.lockout_base),
+            password_max_age: self.password_max_age.or(file.password_max_age),
             login_limit: self.login_limit.or(file.login_limit),
             api_limit: self.api_limit.or(file.api_limit),
             trusted_proxy: or(self.trusted_proxy, file.trusted_proxy),

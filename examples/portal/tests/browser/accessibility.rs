@@ -1,0 +1,63 @@
+//! Every view, narrow and dark, wide and light, by the rules that axe-core can check.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::portal::{ADMIN, Portal};
+
+/// Where `cargo xtask test` puts axe-core.
+const AXE: &str = "../../target/axe/node_modules/axe-core/axe.min.js";
+const NEEDED: &str = "this test needs axe-core: npm install --no-save --prefix target/axe axe-core";
+
+/// All violations, with what is wrong and where.
+const RUN: &str = "return axe.run({ resultTypes: ['violations'] }).then(({ violations }) =>
+    violations.map(({ id, nodes }) => [id, nodes.map(({ target, failureSummary }) => [target, failureSummary])]))";
+const IS_TOO_WIDE: &str =
+    "const page = document.documentElement; return page.scrollWidth > page.clientWidth";
+
+#[tokio::test]
+async fn everybody_can_use_every_view() {
+    let portal = Portal::start(&[]);
+    portal.create_user("alice").await;
+    let browser = Browser::open(&portal).await;
+    check(&browser, "the sign-in form").await;
+    browser.press("Sign in").await;
+    browser.sees("Please fill in this field.").await;
+    check(&browser, "a refusal").await;
+    browser.sign_in(ADMIN).await;
+    browser.sees("This session").await;
+    check(&browser, "Sessions").await;
+    for (view, text) in [
+        ("Password", "New password again"),
+        ("Account", "Register the agent"),
+        ("Users", "Manage"),
+        ("Audit log", "Signed in"),
+    ] {
+        browser.press(view).await;
+        browser.sees(text).await;
+        check(&browser, view).await;
+    }
+    browser.press("Users").await;
+    browser.press("Create user").await;
+    check(&browser, "a dialog with a form").await;
+    browser.press("Close").await;
+    browser.press("Manage alice").await;
+    check(&browser, "a dialog with choices").await;
+    browser.end().await;
+}
+
+async fn check(browser: &Browser, what: &str) {
+    let axe = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(AXE)).expect(NEEDED);
+    browser.run(&format!("{axe}; window.axe = axe"), []).await;
+    for (width, scheme) in [(320, "dark"), (1280, "light")] {
+        browser.look(width, scheme).await;
+        let settled = "return Promise.all(document.getAnimations().map(({ finished }) => finished)).then(() => null)";
+        assert_eq!(browser.run(settled, []).await, Value::Null);
+        let violations = browser.run(RUN, []).await;
+        assert_eq!(violations, json!([]), "{what}, {width} px, {scheme}");
+        assert_eq!(browser.run(IS_TOO_WIDE, []).await, false, "{what} at {width} px");
+    }
+}

@@ -1,0 +1,151 @@
+//! The real portal on a database of the test's own, and its API.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+
+pub(crate) const ADMIN: &str = "root";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// A running portal with one account, [`ADMIN`], which ends with this.
+pub(crate) struct Portal {
+    directory: tempfile::TempDir,
+    settings: Vec<String>,
+    /// Such as `127.0.0.1:8080`.
+    address: String,
+    process: Child,
+}
+
+/// Somebody who uses the API without the page.
+pub(crate) struct Caller {
+    client: Client,
+    api: String,
+    token: String,
+}
+
+impl Portal {
+    pub(crate) fn start(settings: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        create_admin(&directory.path().join("portal.db"));
+        let settings: Vec<_> = settings.iter().map(ToString::to_string).collect();
+        let database = directory.path().join("portal.db");
+        let (process, address) = run(&database, "127.0.0.1:0", &settings);
+        Self { directory, settings, address, process }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.directory.path().join("portal.db")
+    }
+
+    /// Ends it; connections are refused then.
+    pub(crate) fn stop(&mut self) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(self.process.wait().unwrap().success());
+    }
+
+    /// Runs it again, where it was.
+    pub(crate) fn start_again(&mut self) {
+        (self.process, _) = run(&self.database(), &self.address, &self.settings);
+    }
+
+    /// A session of a user's, by the API.
+    pub(crate) async fn log_in(&self, name: &str, password: &str) -> Caller {
+        let (status, body) = self.try_log_in(name, password).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        let token = body["access_token"].as_str().unwrap().to_owned();
+        Caller { client: client(), api: format!("{}api/", self.url()), token }
+    }
+
+    pub(crate) async fn try_log_in(&self, name: &str, password: &str) -> (StatusCode, Value) {
+        let request = client().post(format!("{}api/auth/login", self.url()));
+        let credentials = json!({"username": name, "password": password});
+        let response = request.json(&credentials).send().await.unwrap();
+        (response.status(), response.json().await.unwrap())
+    }
+
+    /// A session of the admin's, by the API.
+    pub(crate) async fn admin(&self) -> Caller {
+        self.log_in(ADMIN, PASSWORD).await
+    }
+
+    pub(crate) async fn create_user(&self, name: &str) -> i64 {
+        let user = json!({"username": name, "password": PASSWORD});
+        let (status, body) = self.admin().await.call(Method::POST, "admin/users", user).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        body["id"].as_i64().unwrap()
+    }
+}
+
+impl Caller {
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.call(Method::GET, path, Value::Null).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body
+    }
+
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let request = self.client.request(method, format!("{}{path}", self.api));
+        let response = request.bearer_auth(&self.token).json(&body).send().await.unwrap();
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// How many records of this event concern the user.
+    pub(crate) async fn count(&self, event: &str, user: &str) -> usize {
+        let path = format!("admin/audit?limit=1000&event={event}&user={user}");
+        self.get(&path).await.as_array().unwrap().len()
+    }
+}
+
+impl Drop for Portal {
+    fn drop(&mut self) {
+        // It may have been stopped.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn client() -> Client {
+    Client::builder().user_agent("Other/1.0").build().unwrap()
+}
+
+fn create_admin(database: &PathBuf) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
+    command.args(["create-admin", ADMIN, "--password-stdin", "--database"]).arg(database);
+    command.env("RUST_LOG", "warn").stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut process = command.spawn().unwrap();
+    writeln!(process.stdin.take().unwrap(), "{PASSWORD}").unwrap();
+    assert!(process.wait().unwrap().success());
+}
+
+fn run(database: &PathBuf, listen: &str, settings: &[String]) -> (Child, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
+    command.args(["--listen", listen, "--database"]).arg(database).args(settings);
+    // What it logs is there to be looked at when a test has failed.
+    let log = File::options().create(true).append(true).open(database.with_extension("log"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.unwrap());
+    let mut process = command.spawn().unwrap();
+    let mut output = BufReader::new(process.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    // What else it prints must go somewhere.
+    thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+    let address = line.trim().rsplit("http://").next().unwrap().to_owned();
+    assert!(!address.is_empty(), "the portal does not start");
+    (process, address)
+}

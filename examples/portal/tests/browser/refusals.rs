@@ -1,0 +1,75 @@
+//! What the page makes of a server that is away, too busy, or has had enough.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::browser::Browser;
+use crate::portal::{ADMIN, PASSWORD, Portal};
+
+#[tokio::test]
+async fn a_lost_connection_is_told_and_found_again() {
+    let mut portal = Portal::start(&[]);
+    let browser = Browser::open(&portal).await;
+    browser.sign_in(ADMIN).await;
+    browser.sees("This session").await;
+    portal.stop();
+    browser.press("Users").await;
+    browser.sees("The server can’t be reached.").await;
+    browser.sees("The connection to the server is lost.").await;
+
+    portal.start_again();
+    browser.sees("Connected again.").await;
+    // What was asked for comes by itself.
+    browser.sees("Manage").await;
+    browser.sees_no("The connection to the server is lost.").await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn who_signs_out_without_a_connection_is_told() {
+    let mut portal = Portal::start(&[]);
+    let browser = Browser::open(&portal).await;
+    browser.sign_in(ADMIN).await;
+    browser.sees("This session").await;
+    portal.stop();
+    browser.press("Sign out").await;
+    browser.sees("The server could not be told").await;
+    assert_eq!(browser.run("return localStorage.length", []).await, 0);
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn a_limit_is_told_with_the_time_to_wait() {
+    let portal = Portal::start(&["--login-limit", "1/1800"]);
+    portal.admin().await;
+    let browser = Browser::open(&portal).await;
+    browser.fill("User name", ADMIN).await;
+    browser.fill("Password", PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees("Too many requests. Please wait 30 minutes.").await;
+    let button = "return document.querySelector('form .primary').ariaDisabled";
+    assert_eq!(browser.run(button, []).await, "true");
+    // It is not asked in vain, and nothing has to be typed again.
+    let typed = "return document.querySelector('[name=password]').value.length";
+    assert_eq!(browser.run(typed, []).await, PASSWORD.len());
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn who_is_disabled_is_signed_out() {
+    let portal = Portal::start(&[]);
+    let alice = portal.create_user("alice").await;
+    let browser = Browser::open(&portal).await;
+    browser.sign_in("alice").await;
+    let path = format!("admin/users/{alice}");
+    let body = json!({"disabled": true});
+    let (status, _) = portal.admin().await.call(Method::PATCH, &path, body).await;
+    assert_eq!(status, StatusCode::OK);
+    browser.press("Account").await;
+    browser.focuses("User name").await;
+    browser.fill("User name", "alice").await;
+    browser.fill("Password", PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees("This account is disabled.").await;
+    browser.end().await;
+}

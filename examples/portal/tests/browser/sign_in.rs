@@ -1,0 +1,108 @@
+//! Signing in: by keyboard alone, with a wrong password, while locked out.
+
+use reqwest::StatusCode;
+use thirtyfour::Key;
+
+use crate::browser::Browser;
+use crate::portal::{PASSWORD, Portal};
+
+/// The words of a wrong password, and of anything that must not be told from one.
+const WRONG: &str = "The user name or the password is wrong.";
+
+#[tokio::test]
+async fn the_keyboard_is_enough() {
+    let portal = Portal::start(&[]);
+    portal.create_user("alice").await;
+    let browser = Browser::open(&portal).await;
+    browser.focuses("User name").await;
+    browser.type_keys("alice").await;
+    browser.key(Key::Tab).await;
+    browser.focuses("Password").await;
+    browser.type_keys(PASSWORD).await;
+    browser.key(Key::Enter).await;
+    browser.is_at("Sessions").await;
+
+    browser.sees("This session").await;
+    browser.key(Key::Tab).await;
+    browser.focuses("End this session").await;
+    browser.key(Key::Enter).await;
+    browser.focuses("Cancel").await;
+    browser.key(Key::Escape).await;
+    browser.focuses("End this session").await;
+
+    browser.key(Key::Enter).await;
+    browser.focuses("Cancel").await;
+    browser.key(Key::Tab).await;
+    browser.focuses("End and sign out").await;
+    browser.key(Key::Enter).await;
+    browser.focuses("User name").await;
+    browser.sees("You are signed out.").await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_a_lock_have_the_same_words() {
+    let portal = Portal::start(&["--lockout-threshold", "2", "--lockout-base", "15m"]);
+    portal.create_user("alice").await;
+    let browser = Browser::open(&portal).await;
+    for name in ["alice", "alice", "nobody"] {
+        browser.fill("User name", name).await;
+        browser.fill("Password", "wrong").await;
+        browser.press("Sign in").await;
+        browser.sees(WRONG).await;
+        browser.focuses("Password").await;
+        browser.reload().await;
+        browser.focuses("User name").await;
+    }
+    // It is locked by now: the right one is refused too.
+    let (status, body) = portal.try_log_in("alice", PASSWORD).await;
+    assert_eq!(
+        (status, body["code"].as_str()),
+        (StatusCode::UNAUTHORIZED, Some("invalid_credentials"))
+    );
+    browser.fill("User name", "alice").await;
+    browser.fill("Password", PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees(WRONG).await;
+    browser.sees_no("locked").await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn fields_that_are_empty_are_told_without_asking() {
+    let portal = Portal::start(&[]);
+    let browser = Browser::open(&portal).await;
+    browser.fill("Password", "something").await;
+    browser.press("Sign in").await;
+    browser.sees("Please fill in this field.").await;
+    browser.focuses("User name").await;
+    let invalid = "return document.activeElement.ariaInvalid";
+    assert_eq!(browser.run(invalid, []).await, "true");
+    assert_eq!(portal.admin().await.count("login.failure", "").await, 0);
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn who_closes_the_page_is_signed_out() {
+    let portal = Portal::start(&[]);
+    let browser = Browser::open(&portal).await;
+    browser.sign_in("root").await;
+    browser.reload().await;
+    browser.is_at("Sessions").await;
+
+    // One of two tabs is no end yet.
+    browser.open_tab().await;
+    browser.go_to(&portal).await;
+    browser.is_at("Sessions").await;
+    browser.close_other_tabs().await;
+    browser.reload().await;
+    browser.is_at("Sessions").await;
+
+    // Without any tab the browser would end, so that the next one is there before.
+    browser.open_tab().await;
+    browser.close_other_tabs().await;
+    browser.go_to(&portal).await;
+    browser.focuses("User name").await;
+    assert_eq!(browser.run("return localStorage.length", []).await, 0);
+    browser.end().await;
+}

@@ -1,0 +1,116 @@
+//! Several tabs on one session, which renew at once.
+
+use serde_json::{Value, json};
+use thirtyfour::WindowHandle;
+
+use crate::browser::Browser;
+use crate::portal::{ADMIN, Caller, Portal};
+use crate::until;
+
+/// Renews at the moment that all tabs are told, and keeps what comes of it.
+const RENEW_AT: &str = "
+    const [moment, withLocks] = arguments;
+    if (!withLocks) Object.defineProperty(navigator, 'locks', { value: undefined });
+    return import('/page/tokens.js').then((tokens) => {
+        const { accessToken, refreshToken } = tokens.current();
+        window.renewal = new Promise((done) => setTimeout(done, moment - Date.now()))
+            .then(() => tokens.renewed(accessToken))
+            .then((record) => ({ spent: refreshToken, next: record.refreshToken }));
+    })";
+
+#[tokio::test]
+async fn tabs_that_renew_at_once_stay_signed_in() {
+    let portal = Portal::start(&[]);
+    let browser = Browser::open(&portal).await;
+    let (tabs, audit) = (two_tabs(&portal, &browser).await, portal.admin().await);
+    for round in 1..=3 {
+        let renewed = renew_at_once(&browser, &tabs, true).await;
+        assert_eq!(renewed[0], renewed[1]);
+        assert_ne!(renewed[0]["spent"], renewed[0]["next"]);
+        let count = audit.count("token.refresh", ADMIN).await;
+        assert!((round..=2 * round).contains(&count), "{count} renewals in {round} rounds");
+    }
+    are_signed_in(&browser, &tabs, &audit).await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn without_locks_the_server_gives_both_the_same_successor() {
+    let portal = Portal::start(&[]);
+    let browser = Browser::open(&portal).await;
+    let (tabs, audit) = (two_tabs(&portal, &browser).await, portal.admin().await);
+    let renewed = renew_at_once(&browser, &tabs, false).await;
+    assert_eq!(renewed[0], renewed[1]);
+    assert_eq!(audit.count("token.refresh", ADMIN).await, 2);
+    are_signed_in(&browser, &tabs, &audit).await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn tabs_renew_by_themselves_before_the_token_ends() {
+    let portal = Portal::start(&["--access-ttl", "4s"]);
+    let browser = Browser::open(&portal).await;
+    let tabs = two_tabs(&portal, &browser).await;
+    until("three renewals", || async {
+        let audit = portal.admin().await;
+        (audit.count("token.refresh", ADMIN).await >= 3).then_some(())
+    })
+    .await;
+    are_signed_in(&browser, &tabs, &portal.admin().await).await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn who_signs_out_in_one_tab_is_signed_out_in_all() {
+    let portal = Portal::start(&[]);
+    let browser = Browser::open(&portal).await;
+    let tabs = two_tabs(&portal, &browser).await;
+    browser.press("Sign out").await;
+    browser.sees("You are signed out.").await;
+    browser.turn_to(&tabs[0]).await;
+    browser.sees("You are signed out, as you are in another tab.").await;
+
+    browser.sign_in(ADMIN).await;
+    browser.turn_to(&tabs[1]).await;
+    browser.is_at("Sessions").await;
+    browser.end().await;
+}
+
+/// The admin's page in two tabs; the second is in front.
+async fn two_tabs(portal: &Portal, browser: &Browser) -> Vec<WindowHandle> {
+    browser.sign_in(ADMIN).await;
+    let tabs = browser.open_tab().await;
+    browser.go_to(portal).await;
+    browser.is_at("Sessions").await;
+    assert_eq!(tabs.len(), 2);
+    tabs
+}
+
+async fn renew_at_once(browser: &Browser, tabs: &[WindowHandle], with_locks: bool) -> Vec<Value> {
+    // In time for both to be told of it.
+    let moment = browser.run("return Date.now() + 3000", []).await;
+    for tab in tabs {
+        browser.turn_to(tab).await;
+        browser.run(RENEW_AT, [moment.clone(), json!(with_locks)]).await;
+    }
+    let mut renewed = Vec::new();
+    for tab in tabs {
+        browser.turn_to(tab).await;
+        renewed.push(browser.run("return window.renewal", []).await);
+    }
+    renewed
+}
+
+/// Both tabs can ask for more, and nobody is thought a thief.
+async fn are_signed_in(browser: &Browser, tabs: &[WindowHandle], audit: &Caller) {
+    for tab in tabs {
+        browser.turn_to(tab).await;
+        browser.press("Account").await;
+        browser.is_at("Account").await;
+        browser.sees("No agent is registered").await;
+        browser.press("Sessions").await;
+        browser.is_at("Sessions").await;
+        browser.sees("This session").await;
+    }
+    assert_eq!(audit.count("token.reuse", ADMIN).await, 0);
+}
