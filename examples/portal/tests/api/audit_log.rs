@@ -86,6 +86,7 @@ async fn pages_are_told_one_after_the_other() {
         assert!(page.len() <= 3);
         before = last["id"].to_string();
         pages.extend(page);
+        assert!(pages.len() <= all.len(), "a record is told twice");
     }
     assert_eq!(pages, all);
 
