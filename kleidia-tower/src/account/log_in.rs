@@ -34,25 +34,33 @@ impl Accounts {
     /// [`Rejection::Busy`], and what is our fault.
     pub async fn log_in(&self, log_in: LogIn) -> Result<LoggedIn, Rejection> {
         let accounts = self.clone();
-        let attempt = async move { accounts.try_log_in(log_in).await };
+        let attempt = async move {
+            if let Some(logged_in) = accounts.try_log_in(&log_in).await? {
+                return Ok(logged_in);
+            }
+            // The hash is another one by now: of another password, or, by a login beside this
+            // one, of the same.
+            accounts.try_log_in(&log_in).await?.ok_or(Rejection::InvalidCredentials)
+        };
         let done = tokio::spawn(attempt.in_current_span()).await;
         done.unwrap_or(Err(Rejection::Unavailable("the login was not finished")))
     }
 
-    async fn try_log_in(&self, log_in: LogIn) -> Result<LoggedIn, Rejection> {
+    /// `None` if the password was replaced while it was compared.
+    async fn try_log_in(&self, log_in: &LogIn) -> Result<Option<LoggedIn>, Rejection> {
         let LogIn { user_name, password, origin } = log_in;
         let keys = self.keys().await?;
         let (settings, token, refresh) = (self.settings(), random_token()?, random_token()?);
         let permit = self.hasher().permit().await?;
-        let change = self.change(origin, None)?;
+        let change = self.change(origin.clone(), None)?;
         let Ok(name) = user_name.parse::<UserName>() else {
-            permit.verify_nothing(&password).await?;
+            permit.verify_nothing(password).await?;
             let reason = Some(Reason::UnknownUser);
             self.append(change.event(EventKind::LoginFailure, Outcome::Failure, reason)).await?;
             return Err(Rejection::InvalidCredentials);
         };
         let attempt = Attempt { name, source: Source::new(change.origin.address) };
-        let proven = self.prove(permit, &attempt, &password, &change).await?;
+        let proven = self.prove(permit, &attempt, password, &change).await?;
         let new = NewSession {
             user: proven.account.id,
             expected: proven.hash,
@@ -66,17 +74,17 @@ impl Accounts {
         let view = match self.published(self.store().open(new, &change).await?) {
             Opened::Session(view) => view,
             Opened::Disabled => return Err(Rejection::AccountDisabled),
-            Opened::Changed => return Err(Rejection::InvalidCredentials),
+            Opened::Changed => return Ok(None),
         };
         let (access_token, expires_in) = self.signed(&keys, &view, change.at)?;
-        Ok(LoggedIn {
+        Ok(Some(LoggedIn {
             access_token,
             expires_in,
             refresh_token: refresh.to_text(),
             refresh_expires_in: settings.refresh_ttl,
             session_token: Some(token.to_text()),
             session: view,
-        })
+        }))
     }
 }
 

@@ -37,7 +37,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// one is [`Rotated::First`].
     ///
     /// Records `token.refresh` (and `session.created`, where a new session was opened), or
-    /// `token.reuse` and `session.ended`.
+    /// `token.reuse` and `session.ended`; of a disabled account, that `token.refresh` failed.
     async fn rotate(
         &self,
         rotation: &Rotation,

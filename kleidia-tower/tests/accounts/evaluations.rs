@@ -66,6 +66,27 @@ async fn an_outdated_hash_is_renewed_by_who_logs_in() {
     assert_eq!(service.count(EventKind::PasswordChanged).await, 0);
 }
 
+/// Each finds the outdated hash, and one of them finds it gone when it comes to open its session.
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_at_once_renew_an_outdated_hash_and_all_get_in() {
+    for _ in 0..8 {
+        let service = Service::new().await;
+        let parameters = Argon2Parameters::new(8 * 1024, 2, 1).unwrap();
+        let hasher = PasswordHasher::new(parameters, 4, 8).unwrap();
+        let store = Arc::clone(service.accounts.store());
+        let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
+        let dearer = Accounts::new(store, Arc::new(keys), hasher).with_clock(|| Some(NOW));
+        let log_in = || {
+            let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
+            dearer.log_in(LogIn { user_name, password, origin: at("192.0.2.1") })
+        };
+        let all = [(); 4].map(|()| log_in());
+        for outcome in futures_util::future::join_all(all).await {
+            assert_eq!(code(outcome), "ok");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_can_not_be_evaluated_is_no_failure_and_stays_pending_for_nobody() {
     let service = Service::new().await;
