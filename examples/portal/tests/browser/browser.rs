@@ -13,9 +13,10 @@ use crate::until;
 
 /// A browser with the page open.
 pub(crate) struct Browser {
+    /// Ends first: where a test has failed, `web` would wait for it for two minutes.
+    _driver: ChromeDriver,
     web: WebDriver,
     is_ended: AtomicBool,
-    _driver: ChromeDriver,
 }
 
 impl Browser {
@@ -170,9 +171,9 @@ impl Browser {
     pub(crate) async fn end(self) {
         self.is_ended.store(true, Ordering::Relaxed);
         let log = self.web.browser_log().await.unwrap();
+        self.web.clone().quit().await.unwrap();
         let faults: Vec<_> = log.iter().filter(|entry| !is_expected(entry)).collect();
         assert!(faults.is_empty(), "{faults:#?}");
-        self.web.clone().quit().await.unwrap();
     }
 
     async fn click(&self, path: &str) {
