@@ -1,6 +1,7 @@
 //! The portal as a process, on a database of its own.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,31 +22,28 @@ pub(crate) struct Portal {
     child: Child,
     pub(crate) origin: String,
     pub(crate) client: Client,
+    /// Of Alice, so that what is asked afterwards needs no login.
+    access_token: String,
+    idle_memory_kib: Option<u64>,
     _directory: TempDir,
 }
 
 impl Portal {
     /// A portal with an admin, `alice`, whose limits are out of the way.
-    pub(crate) fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("portal.db");
-        let mut create = Command::new(PROGRAM);
-        create.args(["create-admin", "alice", "--password-stdin", "--database"]).arg(&database);
-        let mut create = create.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        writeln!(create.stdin.take().unwrap(), "{PASSWORD}").unwrap();
-        assert!(create.wait().unwrap().success());
-
-        let mut portal = Command::new(PROGRAM);
-        portal.args(["--listen", "127.0.0.1:0", "--trusted-proxy", "127.0.0.1/32"]);
-        portal.args(["--login-limit", "100000/1", "--api-limit", "100000/1"]);
-        portal.args(["--argon2-permits", &PERMITS.to_string(), "--database"]).arg(&database);
-        portal.env("RUST_LOG", "error").stdin(Stdio::null());
-        let mut child = portal.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let origin = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        create_alice(&database);
+        let (child, origin) = listen(&database);
         let client = Client::builder().timeout(DEADLINE).build().unwrap();
-        Self { child, origin, client, _directory: directory }
+        let access_token = String::new();
+        let idle_memory_kib = peak_memory_kib(&child);
+        let mut portal =
+            Self { child, origin, client, access_token, idle_memory_kib, _directory: directory };
+        let alice = portal.log_in("alice", PASSWORD, "192.0.2.200").await;
+        let alice: Value = alice.json().await.unwrap();
+        alice["access_token"].as_str().unwrap().clone_into(&mut portal.access_token);
+        portal
     }
 
     /// A login from an address of its own, as a proxy tells it.
@@ -58,19 +56,21 @@ impl Portal {
 
     /// The records of a kind.
     pub(crate) async fn count(&self, event: &str) -> usize {
-        let alice: Value =
-            self.log_in("alice", PASSWORD, "192.0.2.200").await.json().await.unwrap();
         let records = format!("{}/api/admin/audit?limit=1000&event={event}", self.origin);
-        let records = self.client.get(records).bearer_auth(alice["access_token"].as_str().unwrap());
+        let records = self.client.get(records).bearer_auth(&self.access_token);
         let records: Vec<Value> = records.send().await.unwrap().json().await.unwrap();
         records.len()
     }
 
-    /// The most memory that it ever had, in KiB; only Linux tells.
-    pub(crate) fn peak_memory_kib(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    /// Hashing never takes more memory than the permits allow, and the rest not much.
+    pub(crate) fn assert_memory_is_bounded(&self) {
+        let (Some(idle), Some(peak)) = (self.idle_memory_kib, peak_memory_kib(&self.child)) else {
+            println!("memory was not measured: this system does not tell it");
+            return;
+        };
+        let most = idle + (PERMITS * 64 + 64) * 1024;
+        println!("{idle} KiB idle, {peak} KiB at most, where {most} KiB are allowed");
+        assert!(peak <= most, "{peak} KiB, where {most} KiB are allowed");
     }
 }
 
@@ -79,6 +79,36 @@ impl Drop for Portal {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
+}
+
+fn create_alice(database: &Path) {
+    let mut create = Command::new(PROGRAM);
+    create.args(["create-admin", "alice", "--password-stdin", "--database"]).arg(database);
+    create.env("RUST_LOG", "error").stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut create = create.spawn().unwrap();
+    writeln!(create.stdin.take().unwrap(), "{PASSWORD}").unwrap();
+    assert!(create.wait().unwrap().success());
+}
+
+/// Starts the portal, and waits for the line that tells its address.
+fn listen(database: &Path) -> (Child, String) {
+    let mut portal = Command::new(PROGRAM);
+    portal.args(["--listen", "127.0.0.1:0", "--trusted-proxy", "127.0.0.1/32"]);
+    portal.args(["--login-limit", "100000/1", "--api-limit", "100000/1"]);
+    portal.args(["--argon2-permits", &PERMITS.to_string(), "--database"]).arg(database);
+    portal.env("RUST_LOG", "error").stdin(Stdio::null());
+    let mut child = portal.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let origin = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+    (child, origin)
+}
+
+/// The most memory that a process ever had, in KiB; only Linux tells.
+fn peak_memory_kib(process: &Child) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 /// The code of an answer, or `ok`. Who is sent away is told when to come again.
