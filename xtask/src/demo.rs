@@ -6,7 +6,7 @@ use std::{env, fs, io};
 
 use crate::failure::Failure;
 use crate::service;
-use crate::step::{cargo, run, shown};
+use crate::step::{cargo, run, shell_command};
 
 const DIRECTORY: &str = "target/demo";
 const AUDIENCE: &str = "https://api.example.com";
@@ -24,36 +24,38 @@ pub(crate) fn run_all() -> Result<(), Failure> {
     }
     let demo = Demo { kliento: &kliento };
 
-    say("An organisation, example.com, under a mock DNS root (yours has a real one):");
+    print_step("An organisation, example.com, under a mock DNS root (yours has a real one):");
     demo.run(&["key", "generate", "-o", "organisation.pem"])?;
     let organisation = ["--org", "example.com", "--key", "organisation.pem"];
     demo.run_with(&["mock"], &organisation, &["--ttl", "3600", "--out-dir", "."])?;
 
-    say("Its member alice gets a key, and issues a token bundle for a service:");
+    print_step("Its member alice gets a key, and issues a token bundle for a service:");
     demo.run(&["key", "generate", "-o", "alice.pem"])?;
     let member = ["--member", "alice", "--member-key", "alice.pem", "--chain", "chain.der"];
     let token = ["--audience", AUDIENCE, "--claim", "permission=read-only", "-o", "alice.bundle"];
     demo.run_with(&["issue"], &organisation, &[member, token].concat())?;
 
-    say("The service verifies it, with the keys of the DNS root and nothing else:");
+    print_step("The service verifies it, with the keys of the DNS root and nothing else:");
     let anchor = fs::read_to_string(Path::new(DIRECTORY).join("trust-anchor.txt"))?;
     let anchor = ["--trust-anchor", anchor.trim()];
     demo.run_with(&["verify", "--audience", AUDIENCE], &anchor, &["alice.bundle"])?;
     demo.run_with(&["inspect"], &anchor, &["alice.bundle"])?;
 
-    say("And one that the JavaScript reference implementation made, at an instant of its hour:");
+    print_step(
+        "And one that the JavaScript reference implementation made, at an instant of its hour:",
+    );
     let reference = Reference::read()?;
     let at = ["--at", &reference.at, "--trust-anchor", &reference.trust_anchor, &reference.file];
     demo.run_with(&["verify", "--audience", AUDIENCE], &[], &at)?;
     demo.run_with(&["inspect"], &[], &at)?;
 
-    say("A service on axum, behind KlientoAuthLayer, lets alice in and nobody else:");
+    print_step("A service on axum, behind KlientoAuthLayer, lets alice in and nobody else:");
     let header = ["--audience", AUDIENCE, "--auth-header", "-o", "authorization.txt"];
     demo.run_with(&["issue"], &organisation, &[member.as_slice(), &header].concat())?;
     service::show(AUDIENCE, anchor[1], &Path::new(DIRECTORY).join("authorization.txt"))
 }
 
-fn say(what: &str) {
+fn print_step(what: &str) {
     println!("\n\n{what}");
 }
 
@@ -73,14 +75,14 @@ impl Demo<'_> {
     /// Shows the command as it is typed where `kliento` is installed, and runs it.
     fn run_with(&self, first: &[&str], second: &[&str], third: &[&str]) -> Result<(), Failure> {
         let arguments = [first, second, third].concat();
-        let typed = shown(Command::new("kliento").args(&arguments));
+        let typed = shell_command(Command::new("kliento").args(&arguments));
         println!("\n$ {typed}");
         let mut command = Command::new(self.kliento);
         command.args(&arguments).current_dir(DIRECTORY).stdin(Stdio::null());
         if command.status()?.success() {
             return Ok(());
         }
-        Err(Failure::new(format!("{typed} failed")).repeated_by(shown(&command)))
+        Err(Failure::new(format!("{typed} failed")).with_rerun_command(shell_command(&command)))
     }
 }
 

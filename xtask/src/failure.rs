@@ -17,13 +17,13 @@ impl Failure {
     }
 
     /// Names the command that shows the failure again.
-    pub(crate) fn repeated_by(mut self, command: impl Into<String>) -> Self {
+    pub(crate) fn with_rerun_command(mut self, command: impl Into<String>) -> Self {
         self.repeat = Some(command.into());
         self
     }
 
     /// Puts a line after everything else.
-    pub(crate) fn closed_by(mut self, line: impl Into<String>) -> Self {
+    pub(crate) fn with_footer(mut self, line: impl Into<String>) -> Self {
         self.closing = line.into();
         self
     }

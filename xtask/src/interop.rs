@@ -17,11 +17,11 @@ pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
     packages::install_missing(&packages::NODE)?;
     let node = Node::find()?;
     install_reference(&node)?;
-    verify_with_ours(&node, count)?;
+    verify_with_kliento(&node, count)?;
     verify_with_reference(&node, count)
 }
 
-fn verify_with_ours(node: &Node, count: &mut Count) -> Result<(), Failure> {
+fn verify_with_kliento(node: &Node, count: &mut Count) -> Result<(), Failure> {
     fs::create_dir_all(PRODUCED)?;
     let produced = fs::canonicalize(PRODUCED)?;
     let out = format!("../{PRODUCED}");

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user")]
 
 mod advisories;
+mod archives;
 mod axe;
 mod demo;
 mod failure;
@@ -10,6 +11,9 @@ mod metadata;
 mod msrv;
 mod node;
 mod packages;
+mod public_api;
+mod quick_start;
+mod release;
 mod service;
 mod step;
 mod test;
@@ -25,21 +29,25 @@ use failure::Failure;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  demo     the main job, shown offline: bundles issued, verified and drawn
-  test     everything that CI runs; installs what is missing from Debian's packages
-  vectors  writes the test vectors anew, where their recipes changed
-  interop  bundles of the JavaScript reference, verified by ours
-  tidy     the house rules: sizes and heads of files, links, manifests
-  msrv     each crate with the oldest Rust that it declares, if that toolchain is here";
+  demo           issues, verifies and draws token bundles, and calls a service with one, offline
+  test           runs everything that CI runs; installs missing packages on Debian
+  release-check  checks archives, public APIs, pairs of features and the examples on their own
+  vectors        writes the test vectors whose recipes changed
+  interop        verifies bundles of the JavaScript reference, and ours with the reference
+  quick-start    builds and runs the README's quick starts outside the workspace
+  tidy           checks the repository rules: sizes and heads of files, links, manifests
+  msrv           compiles each crate with the oldest Rust that it declares, if installed";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = enter_root().and_then(|()| match arguments.as_slice() {
         ["demo"] => demo::run_all(),
-        ["test"] => test::closed(test::run_all),
+        ["test"] => test::with_test_count(test::run_all),
+        ["release-check"] => release::check(),
+        ["quick-start"] => test::with_test_count(quick_start::run_all),
         ["vectors"] => vectors::write(),
-        ["interop"] => test::closed(interop::run_all),
+        ["interop"] => test::with_test_count(interop::run_all),
         ["tidy"] => tidy::run(),
         ["msrv"] => msrv::run_all(),
         _ => Err(Failure::new(USAGE)),

@@ -36,6 +36,12 @@ pub(crate) struct Package {
     pub(crate) rust_version: Option<RustVersion>,
     /// Optional dependencies that need a newer Rust, by name: `[package.metadata.rust-version]`.
     pub(crate) newer: BTreeMap<String, RustVersion>,
+    /// Whether it may be published.
+    pub(crate) is_published: bool,
+    /// Why types of a dependency below version 1 are in the public API, by the dependency's name:
+    /// `[package.metadata.public-dependencies]`.
+    pub(crate) public: BTreeMap<String, String>,
+    pub(crate) version: String,
     is_member: bool,
     dependencies: Vec<String>,
 }
@@ -65,6 +71,9 @@ impl Metadata {
                     name: package.get("name")?.as_str()?.to_owned(),
                     rust_version: rust_version.and_then(RustVersion::parse),
                     newer: newer(package),
+                    is_published: package.get("publish").is_none_or(Value::is_null),
+                    public: public(package),
+                    version: package.get("version")?.as_str()?.to_owned(),
                     is_member: members.contains(id),
                     dependencies: Vec::new(),
                 },
@@ -83,16 +92,24 @@ impl Metadata {
         self.0.values().filter(|package| package.is_member)
     }
 
+    /// The name of the package of a library, if a version of it below 1 is in the lock file.
+    pub(crate) fn unstable_dependency(&self, library: &str) -> Option<&str> {
+        let is_unstable = |package: &&Package| {
+            package.name.replace('-', "_") == library && package.version.starts_with("0.")
+        };
+        self.0.values().find(is_unstable).map(|package| package.name.as_str())
+    }
+
     /// All that a package is built with, however far away, by those of its own dependencies whose
     /// names are taken.
     pub(crate) fn built_with(
         &self,
         package: &Package,
-        takes: impl Fn(&str) -> bool,
+        includes: impl Fn(&str) -> bool,
     ) -> Vec<&Package> {
         let mut seen = BTreeSet::new();
         let own = package.dependencies.iter();
-        let is_wanted = |id: &&String| self.0.get(*id).is_some_and(|own| takes(&own.name));
+        let is_wanted = |id: &&String| self.0.get(*id).is_some_and(|own| includes(&own.name));
         let mut open: Vec<&String> = own.filter(is_wanted).collect();
         while let Some(id) = open.pop() {
             if seen.insert(id) {
@@ -104,12 +121,20 @@ impl Metadata {
 }
 
 fn newer(package: &Value) -> BTreeMap<String, RustVersion> {
-    let table = package.get("metadata").and_then(|metadata| metadata.get("rust-version"));
+    let versions = table(package, "rust-version");
+    versions.filter_map(|(name, text)| Some((name, RustVersion::parse(text)?))).collect()
+}
+
+fn public(package: &Value) -> BTreeMap<String, String> {
+    let reasons = table(package, "public-dependencies");
+    reasons.map(|(name, reason)| (name, reason.to_owned())).collect()
+}
+
+/// The texts of a table `[package.metadata.NAME]`.
+fn table<'a>(package: &'a Value, name: &str) -> impl Iterator<Item = (String, &'a str)> + use<'a> {
+    let table = package.get("metadata").and_then(|metadata| metadata.get(name));
     let entries = table.and_then(Value::as_object).into_iter().flatten();
-    let read = |(name, version): (&String, &Value)| {
-        Some((name.clone(), RustVersion::parse(version.as_str()?)?))
-    };
-    entries.filter_map(read).collect()
+    entries.filter_map(|(name, text)| Some((name.clone(), text.as_str()?)))
 }
 
 /// Whether a dependency is more than one of the tests.

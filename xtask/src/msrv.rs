@@ -36,9 +36,9 @@ fn check_dependencies(
     metadata: &Metadata,
     package: &Package,
     declared: RustVersion,
-    takes: impl Fn(&str) -> bool,
+    includes: impl Fn(&str) -> bool,
 ) -> Result<(), Failure> {
-    let dependencies = metadata.built_with(package, takes);
+    let dependencies = metadata.built_with(package, includes);
     let newest = dependencies.iter().max_by_key(|dependency| dependency.rust_version);
     match newest.and_then(|newest| Some((&newest.name, newest.rust_version?))) {
         Some((name, version)) if version > declared => Err(Failure::new(format!(

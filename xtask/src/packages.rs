@@ -41,8 +41,20 @@ pub(crate) fn install_missing(programs: &[Program]) -> Result<(), Failure> {
     run("Debian's packages", &mut install)
 }
 
+/// A subcommand of cargo's, and the version of it that is installed.
+type Subcommand = (&'static str, &'static str);
+
+/// Runs cargo for sets of features.
+pub(crate) const CARGO_HACK: Subcommand = ("cargo-hack", "0.6.46");
+
+/// Checks licences, sources and versions of dependencies.
+pub(crate) const CARGO_DENY: Subcommand = ("cargo-deny", "0.20.2");
+
+/// Compares public APIs with those of the last release.
+pub(crate) const CARGO_SEMVER_CHECKS: Subcommand = ("cargo-semver-checks", "0.51.0");
+
 /// Installs a subcommand of cargo's, built from source, if it is missing.
-pub(crate) fn install_subcommand(name: &str, version: &str) -> Result<(), Failure> {
+pub(crate) fn install_subcommand((name, version): &Subcommand) -> Result<(), Failure> {
     let subcommand = name.trim_start_matches("cargo-");
     let mut probe = cargo(&[subcommand, "--version"]);
     let probe = probe.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -50,7 +62,13 @@ pub(crate) fn install_subcommand(name: &str, version: &str) -> Result<(), Failur
         return Ok(());
     }
     let title = format!("{name} (built once; it takes minutes)");
-    run(&title, &mut cargo(&["install", "--locked", "--version", version, name]))
+    let mut install = cargo(&["install", "--locked", "--version", version, name]);
+    // It runs for seconds, so optimising it for minutes does not pay.
+    install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1").env("CARGO_PROFILE_RELEASE_LTO", "off");
+    install
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
+    run(&title, &mut install)
 }
 
 fn as_root(program: &str) -> Command {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::failure::Failure;
-use crate::step::shown;
+use crate::step::shell_command;
 
 const PROGRAM: &str = "target/debug/kliento-axum";
 
@@ -16,7 +16,7 @@ pub(crate) fn show(audience: &str, trust_anchor: &str, value: &Path) -> Result<(
     let arguments = ["--listen", "127.0.0.1:0", "--audience", audience];
     let mut command = Command::new(PROGRAM);
     command.args(arguments).args(["--trust-anchor", trust_anchor]);
-    println!("\n$ {}", shown(&command));
+    println!("\n$ {}", shell_command(&command));
     let service = Service::start(command)?;
 
     println!("\n$ curl -i http://{}/whoami", service.address);

@@ -1,8 +1,9 @@
-//! Commands that are shown, run and timed, and the tests that they count.
+//! Commands that are printed, run and timed, and the tests that they count.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 
@@ -18,6 +19,20 @@ impl Count {
         self.passed += other.passed;
         self.failed += other.failed;
     }
+}
+
+/// The steps so far, and how long each took.
+static TIMES: Mutex<Vec<(String, Duration)>> = Mutex::new(Vec::new());
+
+/// Prints how long each step took, in the order in which they ran, and the total.
+pub(crate) fn print_times() {
+    let times = TIMES.lock().unwrap_or_else(PoisonError::into_inner);
+    println!("\n=== time of each step");
+    for (title, time) in times.iter() {
+        println!("{:>8.1} s  {title}", time.as_secs_f64());
+    }
+    let total: Duration = times.iter().map(|(_, time)| *time).sum();
+    println!("{:>8.1} s  in all", total.as_secs_f64());
 }
 
 /// Runs a command that must succeed.
@@ -41,7 +56,8 @@ pub(crate) fn run_tests(
     total.add(count);
     finish(title, command, start, outcome)?;
     if count == Count::default() {
-        return Err(Failure::new(format!("{title}: no test ran")).repeated_by(shown(command)));
+        return Err(Failure::new(format!("{title}: no test ran"))
+            .with_rerun_command(shell_command(command)));
     }
     Ok(())
 }
@@ -49,7 +65,7 @@ pub(crate) fn run_tests(
 /// Runs a command quietly and returns what it wrote to standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     let output = command.output();
-    let failed = |reason: String| Failure::new(reason).repeated_by(shown(command));
+    let failed = |reason: String| Failure::new(reason).with_rerun_command(shell_command(command));
     let output = output.map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
         return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
@@ -65,7 +81,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 }
 
 fn announce(title: &str, command: &Command) -> Instant {
-    println!("\n=== {title}\n$ {}", shown(command));
+    println!("\n=== {title}\n$ {}", shell_command(command));
     Instant::now()
 }
 
@@ -77,13 +93,15 @@ fn finish(
 ) -> Result<(), Failure> {
     let reason = match outcome {
         Ok(true) => {
-            println!("--- {title}: {:.1} s", start.elapsed().as_secs_f64());
+            let time = start.elapsed();
+            println!("--- {title}: {:.1} s", time.as_secs_f64());
+            TIMES.lock().unwrap_or_else(PoisonError::into_inner).push((title.to_owned(), time));
             return Ok(());
         }
         Ok(false) => format!("{title} failed"),
         Err(error) => format!("{title} could not be run: {error}"),
     };
-    Err(Failure::new(reason).repeated_by(shown(command)))
+    Err(Failure::new(reason).with_rerun_command(shell_command(command)))
 }
 
 fn count_tests(command: &mut Command, count: &mut Count) -> io::Result<bool> {
@@ -109,7 +127,7 @@ fn read_count(line: &str) -> Option<Count> {
 }
 
 /// The command as a user would type it.
-pub(crate) fn shown(command: &Command) -> String {
+pub(crate) fn shell_command(command: &Command) -> String {
     let mut words = Vec::new();
     if let Some(directory) = command.get_current_dir() {
         words.push(format!("cd {} &&", directory.display()));
@@ -155,6 +173,6 @@ mod tests {
     fn shows_commands_as_they_are_typed() {
         let mut command = cargo(&["clippy", "--", "-D", "a b"]);
         command.env("RUSTDOCFLAGS", "-D warnings");
-        assert_eq!(shown(&command), "RUSTDOCFLAGS='-D warnings' cargo clippy -- -D 'a b'");
+        assert_eq!(shell_command(&command), "RUSTDOCFLAGS='-D warnings' cargo clippy -- -D 'a b'");
     }
 }

@@ -4,15 +4,9 @@ use std::env;
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::step::{Count, cargo, run, run_tests};
-use crate::{advisories, axe, interop, msrv, packages, tidy, vectors};
-
-const CARGO_DENY: &str = "0.20.2";
-const CARGO_HACK: &str = "0.6.46";
-
-/// What others depend on, with whichever features.
-const LIBRARIES: [&str; 4] =
-    ["--package=veraid", "--package=kliento", "--package=kliento-tower", "--package=kleidia-tower"];
+use crate::metadata::Metadata;
+use crate::step::{self, Count, cargo, run, run_tests};
+use crate::{advisories, axe, interop, msrv, packages, tidy};
 
 /// Runs all checks and tests, and stops at the first that fails.
 pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
@@ -21,57 +15,56 @@ pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
     interop::run_all(count)
 }
 
-/// Runs what counts tests, and closes with the count.
-pub(crate) fn closed(run: impl FnOnce(&mut Count) -> Result<(), Failure>) -> Result<(), Failure> {
+/// Runs what counts tests, and ends with the time of each step and the count.
+pub(crate) fn with_test_count(
+    run: impl FnOnce(&mut Count) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut count = Count::default();
     let outcome = run(&mut count);
+    step::print_times();
     if outcome.is_err() {
-        // What failed may be no test, or have ended before it could count.
+        // The step that failed may be no test, or may have ended before it could count.
         count.failed = count.failed.max(1);
     }
-    let closing = format!("\n{} passed, {} failed", count.passed, count.failed);
-    outcome.map_err(|failure| failure.closed_by(&closing))?;
-    println!("{closing}");
+    let footer = format!("\n{} passed, {} failed", count.passed, count.failed);
+    outcome.map_err(|failure| failure.with_footer(&footer))?;
+    println!("{footer}");
     Ok(())
 }
 
 fn checks() -> Result<(), Failure> {
     run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
-    tidy::run()?;
-    packages::install_missing(&packages::TESTS)?;
-    run("lints", &mut lints())?;
-    run("documentation", &mut documentation())?;
     run(
         "format of the fuzz targets",
         &mut cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]),
     )?;
+    tidy::run()?;
+    packages::install_missing(&packages::TESTS)?;
+    run("lints", &mut lints())?;
+    run("documentation", &mut documentation())?;
     run("lints of the fuzz targets", &mut fuzz_lints())?;
-    packages::install_subcommand("cargo-hack", CARGO_HACK)?;
-    run("each set of features", &mut feature_sets())?;
-    packages::install_subcommand("cargo-deny", CARGO_DENY)?;
+    packages::install_subcommand(&packages::CARGO_HACK)?;
+    run("each feature alone", &mut feature_sets(&["--each-feature"])?)?;
+    packages::install_subcommand(&packages::CARGO_DENY)?;
     run("dependencies", &mut cargo(&["deny", "check", "bans", "licenses", "sources"]))?;
     advisories::check()?;
     msrv::run_all()
 }
 
 fn tests(count: &mut Count) -> Result<(), Failure> {
-    vectors::check()?;
     axe::install()?;
     let mut all = cargo(&["test", "--workspace", "--all-features"]);
-    run_tests("tests with all features", &mut all, count)?;
-    let mut plain = cargo(&["test"]);
-    plain.args(LIBRARIES);
-    run_tests("tests with default features", &mut plain, count)
+    run_tests("tests with all features", &mut all, count)
 }
 
 fn lints() -> Command {
-    let what = ["clippy", "--workspace", "--all-targets", "--all-features"];
-    let mut command = cargo(&what);
+    let arguments = ["clippy", "--workspace", "--all-targets", "--all-features"];
+    let mut command = cargo(&arguments);
     command.args(["--", "-D", "warnings"]);
     command
 }
 
-/// The fuzz targets are outside the workspace, but are built beside what it has built already.
+/// The fuzz targets are outside the workspace, but share its build directory.
 /// Without libFuzzer, they compile on any toolchain.
 fn fuzz_lints() -> Command {
     let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
@@ -87,8 +80,14 @@ fn documentation() -> Command {
     command
 }
 
-fn feature_sets() -> Command {
-    let mut command = cargo(&["hack", "clippy", "--feature-powerset"]);
-    command.args(["--depth", "2"]).args(LIBRARIES).args(["--", "-D", "warnings"]);
-    command
+/// Lints of the crates that others depend on, with sets of features that `cargo hack` chooses.
+/// All features together are left out: [`lints`] has them.
+pub(crate) fn feature_sets(sets: &[&str]) -> Result<Command, Failure> {
+    let mut command = cargo(&["hack", "clippy", "--exclude-all-features"]);
+    command.args(sets);
+    let metadata = Metadata::read()?;
+    let published = metadata.members().filter(|package| package.is_published);
+    command.args(published.map(|package| format!("--package={}", package.name)));
+    command.args(["--", "-D", "warnings"]);
+    Ok(command)
 }

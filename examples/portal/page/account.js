@@ -1,9 +1,9 @@
-// Who is signed in, and the agent that belongs to this session.
+// The account that is signed in, and the agent of this session.
 
 import { registerAgent, sessions } from "/page/api.js";
 import { element, title } from "/page/element.js";
 import { field, form } from "/page/form.js";
-import { tell } from "/page/notices.js";
+import { notify } from "/page/notices.js";
 import { panel } from "/page/panel.js";
 
 export function accountView({ caller }) {
@@ -49,19 +49,19 @@ function agentForm(session, agent) {
     place: "agent",
     content: key.element,
     action: isBound ? "Replace the agent" : "Register the agent",
-    blamed: () => [key.input],
+    invalidFields: () => [key.input],
     act: async () => {
       await registerAgent(session.id, pem(key.input.value));
       await agent.reload();
       agent.element.querySelector("textarea")?.focus();
-      tell("The agent is registered for this session.");
+      notify("The agent is registered for this session.");
     },
   });
   const state = isBound ? "An agent is registered for this session." : "No agent is registered for this session.";
   return [element("p", { class: isBound && "good" }, state), made];
 }
 
-/** Without what copying adds around it; the server reads PEM strictly. */
+/** Removes the white space that copying adds; the server reads PEM strictly. */
 function pem(text) {
   const lines = text.trim().split(/\r?\n/).map((line) => line.trim());
   return `${lines.join("\n")}\n`;

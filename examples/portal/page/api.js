@@ -1,38 +1,38 @@
-// What the page asks of the API, as whoever is signed in.
+// The calls of the API, with the access token of the user who is signed in.
 
-import { Refusal, send } from "/page/http.js";
+import { ApiError, send } from "/page/http.js";
 import * as tokens from "/page/tokens.js";
 
-/** Tells `expired` when the password has to be changed before anything else. */
-export const demands = new EventTarget();
+/** Dispatches `expired` when the password must be changed before any other call. */
+export const authEvents = new EventTarget();
 
-// The access token no longer does, but a refresh may: also after the session has lapsed by time.
-const RENEWABLE = ["token_expired", "token_invalid", "session_expired"];
+// The access token is not accepted, but a refresh may work, even after the session has expired.
+const REFRESHABLE = ["token_expired", "token_invalid", "session_expired"];
 
 /** Opens a session, and keeps its tokens. */
 export async function signIn(username, password) {
-  return tokens.exclusively(() => openSession(username, password));
+  return tokens.withLock(() => openSession(username, password));
 }
 
-/** Ends this session; resolves with whether the server was told. */
+/** Ends this session; resolves with whether the server received the request. */
 export async function signOut() {
   try {
-    await tokens.fresh();
-    await tokens.exclusively(async () => {
+    await tokens.validSession();
+    await tokens.withLock(async () => {
       const token = tokens.current()?.accessToken;
       if (token) await send("POST", "/api/auth/logout", { token });
     });
     return true;
-  } catch (refusal) {
-    if (!(refusal instanceof Refusal)) throw refusal;
-    // A session that is over already needs no end.
-    return refusal.status === 401;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    // The session has already ended.
+    return error.status === 401;
   } finally {
     tokens.forget();
   }
 }
 
-/** Ends all sessions of this user, this one too. */
+/** Ends all sessions of this user, including this one. */
 export async function signOutEverywhere() {
   await call("POST", "/api/auth/logout-all");
   tokens.forget();
@@ -41,28 +41,28 @@ export async function signOutEverywhere() {
 /**
  * Changes the password, and signs in with the new one; resolves with whether that worked.
  *
- * The server ends all other sessions then and takes no refresh token any more, so that this session
- * would end before long. No tab may try to renew in between: it would be refused for good.
+ * The server then ends all other sessions and revokes all refresh tokens, so this session could not
+ * be refreshed. The lock keeps other tabs from trying meanwhile.
  */
-export async function changePassword(current, fresh) {
-  const before = await tokens.fresh();
-  return tokens.exclusively(async () => {
+export async function changePassword(current, next) {
+  const before = await tokens.validSession();
+  return tokens.withLock(async () => {
     const { accessToken, user } = tokens.current() ?? before;
-    const body = { current_password: current, new_password: fresh };
+    const body = { current_password: current, new_password: next };
     try {
       await send("POST", "/api/auth/password", { body, token: accessToken });
-    } catch (refusal) {
-      throw noted(refusal, accessToken);
+    } catch (error) {
+      throw handleAuthError(error, accessToken);
     }
     try {
-      await openSession(user.username, fresh);
-    } catch (refusal) {
-      if (!(refusal instanceof Refusal)) throw refusal;
+      await openSession(user.username, next);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
       tokens.forget();
       return false;
     }
-    // It would lapse by itself, but would be in the list of sessions until then.
-    await send("POST", "/api/auth/logout", { token: accessToken }).catch(ignoreRefusal);
+    // It would expire by itself, but would stay in the list of sessions until then.
+    await send("POST", "/api/auth/logout", { token: accessToken }).catch(ignoreApiError);
     return true;
   });
 }
@@ -84,36 +84,36 @@ async function openSession(username, password) {
   return tokens.keep(await send("POST", "/api/auth/login", { body: { username, password } }));
 }
 
-/** A request of the session's; where its access token has just ended, once more with the next. */
+/** Sends a request of the session, and repeats it once if the access token has just expired. */
 async function call(method, path, body) {
-  const used = (await tokens.fresh())?.accessToken;
+  const used = (await tokens.validSession())?.accessToken;
   try {
     return await send(method, path, { body, token: used });
-  } catch (refusal) {
-    if (!RENEWABLE.includes(refusal.code)) throw noted(refusal, used);
+  } catch (error) {
+    if (!REFRESHABLE.includes(error.code)) throw handleAuthError(error, used);
   }
-  const token = (await tokens.renewed(used))?.accessToken;
+  const token = (await tokens.refreshSession(used))?.accessToken;
   try {
     return await send(method, path, { body, token });
-  } catch (refusal) {
-    throw noted(refusal, token);
+  } catch (error) {
+    throw handleAuthError(error, token);
   }
 }
 
-/** Some refusals are about everything that would be asked next. */
-function noted(refusal, token) {
-  const { code } = refusal;
-  if (code === "password_expired") demands.dispatchEvent(new Event("expired"));
-  if (code === "account_disabled" || RENEWABLE.includes(code)) tokens.forgetRefused(token, code);
-  return refusal;
+/** Handles the errors that concern all further requests. */
+function handleAuthError(error, token) {
+  const { code } = error;
+  if (code === "password_expired") authEvents.dispatchEvent(new Event("expired"));
+  if (code === "account_disabled" || REFRESHABLE.includes(code)) tokens.forgetRejected(token, code);
+  return error;
 }
 
-function ignoreRefusal(refusal) {
-  if (!(refusal instanceof Refusal)) throw refusal;
+function ignoreApiError(error) {
+  if (!(error instanceof ApiError)) throw error;
 }
 
-/** A query of those parameters that say something. */
+/** A query string of the parameters that have a value. */
 function query(parameters) {
-  const said = Object.entries(parameters).filter(([, value]) => value !== "" && value != null);
-  return said.length ? `?${new URLSearchParams(said)}` : "";
+  const given = Object.entries(parameters).filter(([, value]) => value !== "" && value != null);
+  return given.length ? `?${new URLSearchParams(given)}` : "";
 }

@@ -1,11 +1,11 @@
-// The page: what is shown to whom, and where the focus goes.
+// The page: which view is shown, and where the focus goes.
 
-import { demands, signOut, whoami } from "/page/api.js";
+import { authEvents, signOut, whoami } from "/page/api.js";
 import { accountView } from "/page/account.js";
 import { auditView } from "/page/audit.js";
 import { element, fill } from "/page/element.js";
-import { tell, watchConnection } from "/page/notices.js";
-import { words } from "/page/messages.js";
+import { notify, watchConnection } from "/page/notices.js";
+import { messageFor } from "/page/messages.js";
 import { panel } from "/page/panel.js";
 import { passwordView } from "/page/password.js";
 import { sessionsView, signOutWords } from "/page/sessions.js";
@@ -13,7 +13,7 @@ import { signInView } from "/page/sign_in.js";
 import * as tokens from "/page/tokens.js";
 import { usersView } from "/page/users.js";
 
-/** The views, by the fragment of their address. What is not permitted, the server refuses anyway. */
+/** The views, by the fragment of their address. The server enforces the permissions. */
 const VIEWS = {
   sessions: { name: "Sessions", view: sessionsView },
   password: { name: "Password", view: passwordView },
@@ -24,14 +24,14 @@ const VIEWS = {
 
 const app = document.getElementById("app");
 
-/** Whom the page is built for; it is built anew when that changes. */
+/** The user and session that the page is built for; it is rebuilt when they change. */
 let builtFor = null;
-/** Whether the views are there, rather than a form, or nothing yet. */
+/** Whether the views are shown, not a form. */
 let isOpen = false;
-/** What the sign-in form says above it when it is shown next. */
+/** The text above the sign-in form when it is shown next. */
 let why = "";
 
-/** Shows the sign-in form, or the page of who is signed in. */
+/** Shows the sign-in form, or the page of the user who is signed in. */
 function show() {
   const record = tokens.current();
   const next = record ? `${record.sessionId} ${record.user.username} ${record.user.roles}` : "";
@@ -50,12 +50,12 @@ function showSignIn() {
   app.querySelector("input").focus();
 }
 
-/** Asks what the user may do, and shows the page then. */
+/** Loads the user's permissions, and then shows the page. */
 function showCaller(username) {
   const asked = panel(
     () => whoami().catch(unlessExpired),
     (caller) => {
-      // It may be somebody else's by now.
+      // Another user may have signed in meanwhile.
       if (!asked.element.isConnected) return [];
       return caller ? showPage(caller) : showExpired({ username });
     },
@@ -63,9 +63,9 @@ function showCaller(username) {
   fill(app, header(username), element("main", { id: "main" }, asked.element));
 }
 
-function unlessExpired(refusal) {
-  if (refusal.code === "password_expired") return null;
-  throw refusal;
+function unlessExpired(error) {
+  if (error.code === "password_expired") return null;
+  throw error;
 }
 
 function showExpired(caller) {
@@ -83,7 +83,7 @@ function showPage(caller) {
   isOpen = true;
 
   const open = () => {
-    // After a later change this page is no longer there.
+    // The page may have been rebuilt.
     if (!main.isConnected) return removeEventListener("hashchange", open);
     const [key, { name, view }] = permitted.find(([key]) => location.hash === `#${key}`) ?? permitted[0];
     for (const link of links) {
@@ -97,7 +97,7 @@ function showPage(caller) {
   open();
 }
 
-/** Names the page after its view, and puts the focus on the view's heading. */
+/** Sets the title to the view's name, and focuses the view's heading. */
 function settle(main, name) {
   document.title = `${name} · Portal`;
   scrollTo(0, 0);
@@ -121,7 +121,7 @@ async function leaveNow(button) {
   signedOut(signOutWords(await signOut()));
 }
 
-/** Says above the sign-in form why it is there. */
+/** Shows above the sign-in form why it is shown. */
 function signedOut(text) {
   const status = document.getElementById("why");
   if (status) status.textContent = text;
@@ -130,13 +130,13 @@ function signedOut(text) {
 
 function watch() {
   tokens.changes.addEventListener("change", ({ detail }) => {
-    if (detail.why) why = words({ code: detail.why });
+    if (detail.why) why = messageFor({ code: detail.why });
     const isNew = builtFor === "" && tokens.current();
     show();
-    if (isNew) tell(`Signed in as ${tokens.current().user.username}.`);
+    if (isNew) notify(`Signed in as ${tokens.current().user.username}.`);
   });
-  demands.addEventListener("expired", () => {
-    // The forms that are there before the views don't ask for anything that could be refused so.
+  authEvents.addEventListener("expired", () => {
+    // The forms outside the views make no request that needs a current password.
     if (!isOpen) return;
     builtFor = null;
     show();
@@ -147,7 +147,7 @@ function watch() {
     app.querySelector("h1")?.focus();
   });
   for (const fault of ["error", "unhandledrejection"]) {
-    addEventListener(fault, () => tell("Something went wrong on this page. Please reload it."));
+    addEventListener(fault, () => notify("Something went wrong on this page. Please reload it."));
   }
   watchConnection();
 }

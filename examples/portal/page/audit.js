@@ -1,12 +1,12 @@
-// The audit log, for who may read it.
+// The audit log, for users who may read it.
 
 import { audit } from "/page/api.js";
 import { element, title } from "/page/element.js";
 import { choice, failureNotice, field, form } from "/page/form.js";
-import { browser, momentToTheSecond } from "/page/format.js";
-import { Refusal } from "/page/http.js";
-import { eventNames, eventWords, outcomeWords } from "/page/messages.js";
-import { tell } from "/page/notices.js";
+import { browser, formatTimeWithSeconds } from "/page/format.js";
+import { ApiError } from "/page/http.js";
+import { eventNames, eventLabel, outcomeLabel } from "/page/messages.js";
+import { notify } from "/page/notices.js";
 import { panel } from "/page/panel.js";
 
 const PAGE = 50;
@@ -16,13 +16,13 @@ export function auditView() {
   const event = choice({
     label: "Event",
     name: "event",
-    options: [any, ...eventNames.map((name) => [name, eventWords(name)])],
+    options: [any, ...eventNames.map((name) => [name, eventLabel(name)])],
   });
   const user = field({ label: "User", name: "user", autocomplete: "off", type: "search" });
   const outcome = choice({
     label: "Outcome",
     name: "outcome",
-    options: [any, ...["success", "failure"].map((name) => [name, outcomeWords(name)])],
+    options: [any, ...["success", "failure"].map((name) => [name, outcomeLabel(name)])],
   });
   const filter = (before) => ({
     event: event.input.value,
@@ -40,7 +40,7 @@ export function auditView() {
     act: async () => {
       await list.reload();
       const count = list.element.querySelectorAll("tbody tr").length;
-      tell(count === 1 ? "One entry." : `${count} entries.`);
+      notify(count === 1 ? "One entry." : `${count} entries.`);
     },
   });
   filterForm.classList.add("filter");
@@ -67,12 +67,12 @@ function log(entries, filter) {
       body.append(...rows);
       before = page.at(-1)?.id ?? before;
       older.hidden = page.length < PAGE;
-      tell(`${page.length} older entries.`);
+      notify(`${page.length} older entries.`);
       rows[0]?.setAttribute("tabindex", "-1");
       rows[0]?.focus();
-    } catch (refusal) {
-      if (!(refusal instanceof Refusal)) throw refusal;
-      problem.replaceChildren(...failureNotice(refusal).filter(Boolean));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      problem.replaceChildren(...failureNotice(error).filter(Boolean));
     } finally {
       isBusy = false;
     }
@@ -102,11 +102,11 @@ function row(entry) {
   return element(
     "tr",
     { role: "row" },
-    cell("Time", momentToTheSecond(entry.time)),
+    cell("Time", formatTimeWithSeconds(entry.time)),
     cell(
       "Event",
-      element("span", { title: entry.event }, eventWords(entry.event)),
-      hasFailed && element("span", { class: "badge bad" }, outcomeWords(entry.outcome)),
+      element("span", { title: entry.event }, eventLabel(entry.event)),
+      hasFailed && element("span", { class: "badge bad" }, outcomeLabel(entry.outcome)),
     ),
     cell("User", entry.user ?? "–", entry.actor && element("span", { class: "fine" }, `by ${entry.actor}`)),
     cell("From", entry.ip ?? "–", entry.user_agent && element("span", { class: "fine" }, browser(entry.user_agent))),

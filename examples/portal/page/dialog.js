@@ -1,8 +1,8 @@
-// Dialogs: questions before something that can't be undone, and forms on top of a view.
+// Dialogs: confirmations of what can't be undone, and forms on top of a view.
 
 import { element, fill, unique } from "/page/element.js";
 import { failureNotice } from "/page/form.js";
-import { Refusal } from "/page/http.js";
+import { ApiError } from "/page/http.js";
 
 /** Opens a dialog of this heading over the page; `content` gets a function that closes it. */
 export function openDialog(heading, content) {
@@ -16,14 +16,14 @@ export function openDialog(heading, content) {
     element("button", { type: "button", class: "quiet close", "aria-label": "Close", click: close }, "✕"),
   );
   fill(dialog, head, content(close));
-  // A click beside it closes it, as the Escape key does; but not a drag that only ends there.
+  // A click outside closes it, as the Escape key does, but not a drag that ends there.
   dialog.addEventListener("mousedown", ({ target }) => target === dialog && close());
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
 }
 
-/** Asks, does `act`, closes, does `done`; what is refused is told in the dialog, which stays open. */
+/** Asks for confirmation, runs `act`, closes and runs `done`. The dialog stays open and shows errors. */
 export function confirm({ heading, text, action, act, done = () => {} }) {
   openDialog(heading, (close) => {
     const problem = element("div", { role: "alert", class: "problem" });
@@ -38,9 +38,9 @@ export function confirm({ heading, text, action, act, done = () => {} }) {
         const outcome = await act();
         close();
         await done(outcome);
-      } catch (refusal) {
-        if (!(refusal instanceof Refusal)) throw refusal;
-        fill(problem, failureNotice(refusal));
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        fill(problem, failureNotice(error));
       } finally {
         isBusy = false;
         button.removeAttribute("aria-disabled");

@@ -1,8 +1,8 @@
-// Forms: labelled fields, one submission at a time, and refusals told beside what they are about.
+// Forms: labelled fields, one submission at a time, and errors shown beside the fields.
 
 import { element, fill, unique } from "/page/element.js";
-import { Refusal } from "/page/http.js";
-import { reasonWords, words } from "/page/messages.js";
+import { ApiError } from "/page/http.js";
+import { passwordReasons, messageFor } from "/page/messages.js";
 
 /** A labelled field, as `{ element, input }`; passwords can be shown. */
 export function field({ label, name, hint, rows, ...attributes }) {
@@ -37,8 +37,8 @@ export function choice({ label, name, options }) {
   return { input, element: element("div", { class: "field" }, element("label", { for: id }, label), input) };
 }
 
-/** Boxes to tick, as `{ element, values }`. */
-export function boxes({ legend, name, options }) {
+/** A group of checkboxes, as `{ element, values }`. */
+export function checkboxes({ legend, name, options }) {
   const inputs = options.map(([value, checked]) =>
     element("input", { type: "checkbox", id: unique(name), name, value, checked }),
   );
@@ -54,15 +54,15 @@ export function boxes({ legend, name, options }) {
 /**
  * A form whose submission is `act`, one at a time.
  *
- * A refusal is told above the button, `place` says where for the words of it, and the first field of
- * `blamed(refusal)` takes the focus. After `Retry-After` the button waits.
+ * An error is shown above the button; `place` selects its message. The first field of
+ * `invalidFields(error)` gets the focus. The button is disabled for the time of `Retry-After`.
  */
-export function form({ label, content, action, place, act, blamed = () => [] }) {
+export function form({ label, content, action, place, act, invalidFields = () => [] }) {
   const problem = element("div", { role: "alert", class: "problem", id: unique("problem") });
   const button = element("button", { type: "submit", class: "primary" }, action);
   const made = element(
     "form",
-    // Should the script fail, nothing that was typed is put into an address.
+    // If the script fails, no input ends up in an address.
     { method: "post", "aria-label": label, novalidate: true, submit },
     content,
     problem,
@@ -74,17 +74,17 @@ export function form({ label, content, action, place, act, blamed = () => [] }) 
     if (button.hasAttribute("aria-disabled")) return;
     clear();
     const empty = made.querySelector("[required]:invalid");
-    if (empty) return tellOf("Please fill in this field.", [empty]);
+    if (empty) return showProblem("Please fill in this field.", [empty]);
     // It keeps the focus, as a disabled button would not.
     button.setAttribute("aria-disabled", "true");
     try {
       await act();
       button.removeAttribute("aria-disabled");
-    } catch (refusal) {
+    } catch (error) {
       button.removeAttribute("aria-disabled");
-      if (!(refusal instanceof Refusal)) throw refusal;
-      tellOf(failureNotice(refusal, place), blamed(refusal));
-      if (refusal.retryAfter) wait(button, action, refusal.retryAfter);
+      if (!(error instanceof ApiError)) throw error;
+      showProblem(failureNotice(error, place), invalidFields(error));
+      if (error.retryAfter) wait(button, action, error.retryAfter);
     }
   }
 
@@ -96,7 +96,7 @@ export function form({ label, content, action, place, act, blamed = () => [] }) 
     }
   }
 
-  function tellOf(text, inputs) {
+  function showProblem(text, inputs) {
     fill(problem, text);
     for (const input of inputs) {
       input.setAttribute("aria-invalid", "true");
@@ -105,19 +105,19 @@ export function form({ label, content, action, place, act, blamed = () => [] }) 
     inputs[0]?.focus();
   }
 
-  return { element: made, fail: tellOf };
+  return { element: made, fail: showProblem };
 }
 
-/** What a refusal says, with the reasons where a password is rejected. */
-export function failureNotice(refusal, place) {
-  const reasons = reasonWords(refusal.reasons);
+/** The message of an error, with the reasons if a password is rejected. */
+export function failureNotice(error, place) {
+  const reasons = passwordReasons(error.reasons);
   return [
-    element("p", {}, words(refusal, place)),
+    element("p", {}, messageFor(error, place)),
     reasons.length > 0 && element("ul", {}, reasons.map((reason) => element("li", {}, reason))),
   ];
 }
 
-/** Keeps a button from being used for some seconds, and shows how many are left. */
+/** Disables a button for some seconds, and shows how many are left. */
 export function wait(button, text, seconds, done = () => {}) {
   const until = Date.now() + seconds * 1000;
   button.setAttribute("aria-disabled", "true");

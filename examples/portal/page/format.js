@@ -1,4 +1,4 @@
-// Times and browsers, as people write them.
+// Times and browsers, formatted for people.
 
 import { element } from "/page/element.js";
 
@@ -7,24 +7,24 @@ const MOMENT_TO_THE_SECOND = new Intl.DateTimeFormat(undefined, { dateStyle: "me
 const AGO = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
 
-/** A moment in the user's language and time zone. */
-export function moment(text) {
+/** A time in the user's language and time zone. */
+export function formatTime(text) {
   return time(text, MOMENT.format(new Date(text)));
 }
 
-/** The same, to the second. */
-export function momentToTheSecond(text) {
+/** A time with seconds. */
+export function formatTimeWithSeconds(text) {
   return time(text, MOMENT_TO_THE_SECOND.format(new Date(text)));
 }
 
-/** How long ago something was, or how soon it will be. */
+/** A time relative to now. */
 export function distance(text) {
   const seconds = (Date.parse(text) - Date.now()) / 1000;
   const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["minute", 60];
-  return time(text, AGO.format(Math.trunc(seconds / length), unit), moment(text).textContent);
+  return time(text, AGO.format(Math.trunc(seconds / length), unit), formatTime(text).textContent);
 }
 
-// The first that is named wins: browsers name those before them, too.
+// The first match wins: browsers also name the ones that they are compatible with.
 const BROWSERS = [
   [/Edg(?:e|A|iOS)?\/(\d+)/, "Edge"],
   [/OPR\/(\d+)/, "Opera"],
@@ -43,7 +43,7 @@ const SYSTEMS = [
   [/Linux|X11/, "Linux"],
 ];
 
-/** A browser's name and system, made out from how it calls itself. */
+/** The browser's name and system, from its `User-Agent`. */
 export function browser(userAgent) {
   if (!userAgent) return "Unknown client";
   const [pattern, name] = BROWSERS.find(([pattern]) => pattern.test(userAgent)) ?? [];

@@ -1,24 +1,24 @@
-// Requests to the server, and what they come to: an answer, or a refusal with a code.
+// Requests to the server, which resolve with the response or reject with an `ApiError`.
 
-/** Tells `lost` when the server can't be reached, and `back` when it answers again. */
+/** Dispatches `offline` when the server is unreachable, and `back` when it responds again. */
 export const connection = new EventTarget();
 
-// Longer than the server takes to give up, so that it is the one to say why.
-const PATIENCE = 40_000;
+// In milliseconds; longer than the server's own time-out, so that the server's error is shown.
+const REQUEST_TIMEOUT = 40_000;
 const PROBE_EVERY = 2_000;
 
 let isLost = false;
 
-/** Why a request came to nothing: a code of the server's, or `lost` or `unintelligible`. */
-export class Refusal extends Error {
+/** Why a request failed: a code of the server, or `offline` or `invalid_response`. */
+export class ApiError extends Error {
   /** @param {{code: string, status?: number, reasons?: object[], retryAfter?: number}} what */
   constructor({ code, status = 0, reasons = [], retryAfter = null }) {
     super(code);
-    Object.assign(this, { name: "Refusal", code, status, reasons, retryAfter });
+    Object.assign(this, { name: "ApiError", code, status, reasons, retryAfter });
   }
 }
 
-/** Sends a request; resolves with the JSON of the answer, or `null` where there is none. */
+/** Sends a request; resolves with the JSON of the response, or `null` if it has no body. */
 export async function send(method, path, { body, token } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -30,19 +30,19 @@ export async function send(method, path, { body, token } = {}) {
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
-      // The token says who asks. Nothing that the browser adds by itself does.
+      // Only the token authenticates the request, not what the browser adds by itself.
       credentials: "omit",
       redirect: "error",
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT),
     });
     text = await response.text();
   } catch {
-    lose();
-    throw new Refusal({ code: "lost" });
+    markOffline();
+    throw new ApiError({ code: "offline" });
   }
-  find();
+  markOnline();
   if (response.ok) return read(text, response);
-  throw refusal(response, text);
+  throw apiError(response, text);
 }
 
 function read(text, response) {
@@ -50,20 +50,20 @@ function read(text, response) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Refusal({ code: "unintelligible", status: response.status });
+    throw new ApiError({ code: "invalid_response", status: response.status });
   }
 }
 
-function refusal(response, text) {
+function apiError(response, text) {
   let problem = {};
   try {
     problem = JSON.parse(text);
   } catch {
-    // A proxy in between answers in words of its own; its status has to do.
+    // A proxy responds without a code, so its status must do.
   }
   const isAway = [502, 503, 504].includes(response.status);
-  return new Refusal({
-    code: problem?.code ?? (isAway ? "unavailable" : "unintelligible"),
+  return new ApiError({
+    code: problem?.code ?? (isAway ? "unavailable" : "invalid_response"),
     status: response.status,
     reasons: problem?.reasons ?? [],
     retryAfter: seconds(response.headers.get("Retry-After")),
@@ -78,29 +78,29 @@ function seconds(value) {
   return Number.isNaN(until) ? null : Math.max(1, Math.ceil(until));
 }
 
-function lose() {
+function markOffline() {
   if (isLost) return;
   isLost = true;
-  connection.dispatchEvent(new Event("lost"));
+  connection.dispatchEvent(new Event("offline"));
   setTimeout(probe, PROBE_EVERY);
 }
 
-function find() {
+function markOnline() {
   if (!isLost) return;
   isLost = false;
   connection.dispatchEvent(new Event("back"));
 }
 
-/** Any answer will do: also one that says the store is down. */
+/** Any response will do, even one that reports that the store is unavailable. */
 async function probe() {
   if (!isLost) return;
   try {
     await fetch("/api/health", { cache: "no-store", signal: AbortSignal.timeout(PROBE_EVERY * 5) });
-    find();
+    markOnline();
   } catch {
     setTimeout(probe, PROBE_EVERY);
   }
 }
 
-// A browser that knows it is offline says so before any request fails.
-addEventListener("offline", lose);
+// The browser may know that it is offline before any request fails.
+addEventListener("offline", markOffline);

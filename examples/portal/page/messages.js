@@ -1,7 +1,7 @@
-// The one table of codes and of what people are told about them.
+// The table of error codes and their messages.
 
-/** What a refusal says. None says more than the server does. */
-const REFUSALS = {
+/** The messages, which say no more than the server does. */
+const MESSAGES = {
   invalid_credentials:
     "The user name or the password is wrong. After several failures, sign-in pauses for some minutes.",
   signed_out: "You are signed out, as you are in another tab.",
@@ -21,12 +21,12 @@ const REFUSALS = {
   busy: "The server is busy.",
   unavailable: "The server can’t answer at the moment.",
   malformed_request: "The server could not read what was entered. Please check it.",
-  lost: "The server can’t be reached. Please check your connection.",
-  unintelligible: "The server gave an answer that this page does not understand.",
+  offline: "The server can’t be reached. Please check your connection.",
+  invalid_response: "The server gave an answer that this page does not understand.",
 };
 
-/** Where a code is about something particular in one place. */
-const REFUSALS_IN_PLACE = {
+/** Messages that depend on the place where the error occurs. */
+const MESSAGES_IN_PLACE = {
   password: {
     invalid_credentials:
       "The current password is wrong. After several failures, it is not checked for some minutes.",
@@ -41,7 +41,7 @@ const REFUSALS_IN_PLACE = {
   },
 };
 
-/** Why a password is not accepted. */
+/** The reasons for which a password is rejected. */
 const REASONS = {
   too_short: "It is too short",
   too_long: "It is too long",
@@ -54,7 +54,7 @@ const REASONS = {
   breached: "It is known from a data breach, and will be tried by attackers",
 };
 
-/** Where the server's detail has a number that belongs to the reason. */
+/** Reasons whose detail from the server has a number. */
 const DETAILED = ["too_short", "too_long"];
 
 const EVENTS = {
@@ -78,15 +78,15 @@ const EVENTS = {
   "policy.violation": "Policy violated",
 };
 
-/** What to tell of a refusal; `place` is where it happened. */
-export function words(refusal, place) {
-  const { code, retryAfter } = refusal;
-  const text = REFUSALS_IN_PLACE[place]?.[code] ?? REFUSALS[code] ?? `The server refused (${code}).`;
+/** The message of an error; `place` is where it occurred. */
+export function messageFor(error, place) {
+  const { code, retryAfter } = error;
+  const text = MESSAGES_IN_PLACE[place]?.[code] ?? MESSAGES[code] ?? `The server rejected the request (${code}).`;
   return retryAfter ? `${text} Please wait ${duration(retryAfter)}.` : text;
 }
 
-/** What to tell of the reasons for which a password is rejected. */
-export function reasonWords(reasons) {
+/** The messages of the reasons for which a password is rejected. */
+export function passwordReasons(reasons) {
   return reasons.map(({ code, detail }) => {
     const text = REASONS[code];
     if (!text) return `It has ${detail}.`;
@@ -94,12 +94,12 @@ export function reasonWords(reasons) {
   });
 }
 
-/** The names of events, as the server's filter knows them. */
+/** The names of events that the server can filter by. */
 export const eventNames = Object.keys(EVENTS);
 
-export const eventWords = (name) => EVENTS[name] ?? name;
+export const eventLabel = (name) => EVENTS[name] ?? name;
 
-export const outcomeWords = (name) => ({ success: "Success", failure: "Failure" })[name] ?? name;
+export const outcomeLabel = (name) => ({ success: "Success", failure: "Failure" })[name] ?? name;
 
 function duration(seconds) {
   if (seconds < 120) return `${seconds} ${seconds === 1 ? "second" : "seconds"}`;

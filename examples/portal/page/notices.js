@@ -1,4 +1,4 @@
-// What is told at the foot of the page: what was done, and whether the server can be reached.
+// Notices at the foot of the page: completed actions, and the state of the connection.
 
 import { connection } from "/page/http.js";
 
@@ -6,22 +6,22 @@ const STAYS = 6_000;
 
 let timer;
 
-/** Tells that something was done; screen readers say it when they have nothing else to say. */
-export function tell(text) {
+/** Reports a completed action; screen readers announce it politely. */
+export function notify(text) {
   const status = document.getElementById("status");
   clearTimeout(timer);
   status.textContent = text;
   timer = setTimeout(() => (status.textContent = ""), STAYS);
 }
 
-/** Tells when the connection is lost, for as long as it is. */
+/** Shows a notice for as long as the server is unreachable. */
 export function watchConnection() {
   const notice = document.getElementById("connection");
-  connection.addEventListener("lost", () => {
+  connection.addEventListener("offline", () => {
     notice.textContent = "The connection to the server is lost. Trying again…";
   });
   connection.addEventListener("back", () => {
     notice.textContent = "";
-    tell("Connected again.");
+    notify("Connected again.");
   });
 }

@@ -1,14 +1,14 @@
-// What is loaded from the server into a view: shown when it is there, told when it is refused.
+// A part of a view that is loaded from the server, or shows why it could not be.
 
 import { element, fill } from "/page/element.js";
 import { failureNotice, wait } from "/page/form.js";
-import { connection, Refusal } from "/page/http.js";
+import { connection, ApiError } from "/page/http.js";
 
 /**
- * A place whose content `show` makes of what `load` gets, as `{ element, reload }`.
+ * An element whose content `show` makes from the result of `load`, as `{ element, reload }`.
  *
- * What is there stays until the next is. A refusal takes its place, with a button to try again; that
- * is done by itself after `Retry-After`, and when a lost connection is back.
+ * The content stays until the next has loaded. An error replaces it, with a button to retry. It also
+ * retries by itself after `Retry-After`, and when the server is reachable again.
  */
 export function panel(load, show) {
   const place = element("div", { class: "panel" });
@@ -17,26 +17,26 @@ export function panel(load, show) {
     place.setAttribute("aria-busy", "true");
     try {
       fill(place, show(await load()));
-    } catch (refusal) {
-      if (!(refusal instanceof Refusal)) throw refusal;
-      fill(place, refused(refusal));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      fill(place, failure(error));
     } finally {
       place.removeAttribute("aria-busy");
     }
   }
 
-  function refused(refusal) {
+  function failure(error) {
     const button = element("button", { type: "button", click: again }, "Try again");
     function again() {
       if (!button.hasAttribute("aria-disabled")) reload();
     }
-    // The view may be gone by then.
+    // The view may have been closed meanwhile.
     const isHere = () => button.isConnected;
-    if (refusal.retryAfter) wait(button, "Try again", refusal.retryAfter, () => isHere() && reload());
-    if (refusal.code === "lost") {
+    if (error.retryAfter) wait(button, "Try again", error.retryAfter, () => isHere() && reload());
+    if (error.code === "offline") {
       connection.addEventListener("back", () => isHere() && reload(), { once: true });
     }
-    return [element("div", { class: "problem", role: "alert" }, failureNotice(refusal)), button];
+    return [element("div", { class: "problem", role: "alert" }, failureNotice(error)), button];
   }
 
   reload();

@@ -1,10 +1,10 @@
-// One's own sessions: seen and ended.
+// The sessions of the user who is signed in.
 
 import { endSession, sessions, signOut, signOutEverywhere } from "/page/api.js";
 import { confirm } from "/page/dialog.js";
 import { element, title } from "/page/element.js";
-import { browser, distance, moment } from "/page/format.js";
-import { tell } from "/page/notices.js";
+import { browser, distance, formatTime } from "/page/format.js";
+import { notify } from "/page/notices.js";
 import { panel } from "/page/panel.js";
 
 export function sessionsView({ signedOut }) {
@@ -16,16 +16,16 @@ export function sessionsView({ signedOut }) {
 
   async function reload(what) {
     await list.reload();
-    // The button that had the focus is gone with its session.
+    // The button that had the focus was removed with its session.
     heading.focus();
-    tell(what);
+    notify(what);
   }
 
   const lead = "Where you are signed in. End what you don’t recognise, and change your password.";
   return element("section", {}, heading, element("p", { class: "lead" }, lead), list.element);
 }
 
-/** The current one first; the server has the newest first. */
+/** The current session first; the server sorts by age. */
 function inOrder(all) {
   return [...all].sort((one, other) => other.current - one.current);
 }
@@ -34,7 +34,7 @@ function card(session, reload, signedOut) {
   const name = browser(session.user_agent);
   const facts = [
     ["Address", session.ip ?? "unknown"],
-    ["Signed in", moment(session.created_at)],
+    ["Signed in", formatTime(session.created_at)],
     ["Last seen", session.current ? "now" : distance(session.last_seen_at)],
     ["Ends", distance(session.expires_at)],
     session.agent_key && ["Agent", "key registered"],
@@ -91,9 +91,9 @@ function everywhere(signedOut) {
   return element("button", { type: "button", class: "danger", click: ask }, "Sign out everywhere");
 }
 
-/** What to tell who signs out; `isTold` is whether the server knows. */
+/** The message after signing out; `isTold` is whether the server received the request. */
 export function signOutWords(isTold) {
   return isTold
     ? "You are signed out."
-    : "You are signed out here. The server could not be told: there, the session ends by itself.";
+    : "You are signed out here. The server is unreachable, so the session stays active there until it expires.";
 }

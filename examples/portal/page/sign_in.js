@@ -1,10 +1,10 @@
-// Signing in.
+// The sign-in form.
 
 import { signIn } from "/page/api.js";
 import { element, title } from "/page/element.js";
 import { field, form } from "/page/form.js";
 
-/** The form, under words on why it is shown, which are read out with the first field. */
+/** The form, below a text that says why it is shown, which describes the first field. */
 export function signInView(why) {
   const name = field({ label: "User name", name: "username", autocomplete: "username", required: true });
   name.input.setAttribute("aria-describedby", "why");
@@ -19,13 +19,13 @@ export function signInView(why) {
     label: "Sign in",
     content: [name.element, password.element],
     action: "Sign in",
-    blamed: ({ code }) => (code === "invalid_credentials" ? [password.input] : []),
+    invalidFields: ({ code }) => (code === "invalid_credentials" ? [password.input] : []),
     act: async () => {
       try {
         await signIn(name.input.value.trim(), password.input.value);
-      } catch (refusal) {
-        if (refusal.code === "invalid_credentials") password.input.value = "";
-        throw refusal;
+      } catch (error) {
+        if (error.code === "invalid_credentials") password.input.value = "";
+        throw error;
       }
     },
   });

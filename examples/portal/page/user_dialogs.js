@@ -1,12 +1,12 @@
-// What admins do with users: create them, change them, keep them out.
+// Dialogs in which admins create, change and disable users.
 
 import { createUser, endSessionsOf, unlockUser, updateUser } from "/page/api.js";
 import { openDialog } from "/page/dialog.js";
 import { element, fill } from "/page/element.js";
-import { boxes, failureNotice, field, form } from "/page/form.js";
-import { Refusal } from "/page/http.js";
+import { checkboxes, failureNotice, field, form } from "/page/form.js";
+import { ApiError } from "/page/http.js";
 
-/** Creates a user; `done` is told what was done. */
+/** Creates a user; `done` gets a message. */
 export function createDialog({ done }) {
   openDialog("Create user", (close) => {
     const name = field({ label: "User name", name: "username", autocomplete: "off", required: true });
@@ -18,13 +18,13 @@ export function createDialog({ done }) {
       required: true,
       hint: "Tell it to the user by another way than the user name, and ask them to change it.",
     });
-    const roles = boxes({ legend: "Roles", name: "roles", options: [["user", true], ["admin", false]] });
+    const roles = checkboxes({ legend: "Roles", name: "roles", options: [["user", true], ["admin", false]] });
     const { element: made } = form({
       label: "Create user",
       place: "user",
       content: [name.element, password.element, roles.element],
       action: "Create user",
-      blamed: ({ code }) => [code === "password_rejected" ? password.input : name.input],
+      invalidFields: ({ code }) => [code === "password_rejected" ? password.input : name.input],
       act: async () => {
         const [username, typed] = [name.input.value.trim(), password.input.value];
         const user = await createUser({ username, password: typed, roles: roles.values() });
@@ -36,7 +36,7 @@ export function createDialog({ done }) {
   });
 }
 
-/** Changes a user; `may` tells which permissions there are. */
+/** Changes a user; `may` tests the caller's permissions. */
 export function manageDialog({ user, may, roles, done }) {
   openDialog(user.username, (close) => {
     const act = async (change, what) => {
@@ -59,7 +59,7 @@ export function manageDialog({ user, may, roles, done }) {
 
 function rolesForm(user, roles, act) {
   const options = roles.map((role) => [role, user.roles.includes(role)]);
-  const chosen = boxes({ legend: "Roles", name: "roles", options });
+  const chosen = checkboxes({ legend: "Roles", name: "roles", options });
   return form({
     label: `Roles of ${user.username}`,
     place: "user",
@@ -71,16 +71,16 @@ function rolesForm(user, roles, act) {
 }
 
 function disable(user, act) {
-  return deed({
+  return actionButton({
     action: "Disable",
     danger: true,
-    text: "Ends all sessions, and lets nobody sign in until the user is enabled again.",
+    text: "Ends all sessions. The user can’t sign in until you enable the account again.",
     act: () => act(() => updateUser(user.id, { disabled: true }), `${user.username} is disabled.`),
   });
 }
 
 function enable(user, act) {
-  return deed({
+  return actionButton({
     action: "Enable",
     text: "Lets the user sign in again.",
     act: () => act(() => updateUser(user.id, { disabled: false }), `${user.username} is enabled.`),
@@ -88,15 +88,15 @@ function enable(user, act) {
 }
 
 function unlock(user, act) {
-  return deed({
+  return actionButton({
     action: "Unlock sign-in",
-    text: "Lifts the pause that follows wrong passwords.",
+    text: "Ends the lockout that follows wrong passwords.",
     act: () => act(() => unlockUser(user.id), `Sign-in of ${user.username} is unlocked.`),
   });
 }
 
 function endSessions(user, act) {
-  return deed({
+  return actionButton({
     action: "End sessions",
     danger: true,
     text: "Signs the user out everywhere, at once.",
@@ -104,8 +104,8 @@ function endSessions(user, act) {
   });
 }
 
-/** Something that can be done, said in words, with a button that asks once more where it hurts. */
-function deed({ action, text, danger = false, act }) {
+/** An action with its description and a button, which asks for confirmation if it is dangerous. */
+function actionButton({ action, text, danger = false, act }) {
   const problem = element("div", { role: "alert", class: "problem" });
   const button = element("button", { type: "button", class: danger && "danger", click }, action);
   let isSure = !danger;
@@ -122,9 +122,9 @@ function deed({ action, text, danger = false, act }) {
     isBusy = true;
     try {
       await act();
-    } catch (refusal) {
-      if (!(refusal instanceof Refusal)) throw refusal;
-      fill(problem, failureNotice(refusal, "user"));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      fill(problem, failureNotice(error, "user"));
     } finally {
       isBusy = false;
     }

@@ -1,9 +1,9 @@
-// The users, for who may see them.
+// The users, for users who may read them.
 
 import { users } from "/page/api.js";
 import { element, title } from "/page/element.js";
-import { moment } from "/page/format.js";
-import { tell } from "/page/notices.js";
+import { formatTime } from "/page/format.js";
+import { notify } from "/page/notices.js";
 import { panel } from "/page/panel.js";
 import { createDialog, manageDialog } from "/page/user_dialogs.js";
 
@@ -12,7 +12,7 @@ const PAGE = 50;
 export function usersView({ caller }) {
   const may = (permission) => caller.permissions.includes(permission);
   const heading = title("Users");
-  // How many are shown stays so when one of them is changed.
+  // The number of rows stays the same when a user is changed.
   let shown = PAGE;
   const list = panel(
     () => firstUsers(shown),
@@ -24,10 +24,10 @@ export function usersView({ caller }) {
 
   async function done(user, what) {
     await list.reload();
-    // The button that opened the dialog is another one now.
+    // The button that opened the dialog was replaced.
     const [button] = list.element.querySelectorAll(`button[data-user="${user.id}"]`);
     (button ?? heading).focus();
-    tell(what);
+    notify(what);
   }
 
   function more() {
@@ -55,7 +55,7 @@ export function usersView({ caller }) {
   );
 }
 
-/** The first users, and one more if there is one; the server gives so many at once. */
+/** The first `count` users, and one more if there is one, page by page. */
 async function firstUsers(count) {
   const all = [];
   while (all.length <= count) {
@@ -66,7 +66,7 @@ async function firstUsers(count) {
   return all;
 }
 
-/** Roles that somebody is in, so that those of your own policy can be given to others too. */
+/** The built-in roles and all roles that a user has, which may come from your own policy. */
 function rolesOf(all) {
   return [...new Set(["admin", "user", ...all.flatMap(({ roles }) => roles)])];
 }
@@ -100,8 +100,8 @@ function row(user, manage) {
       user.disabled && element("span", { class: "badge bad" }, "Disabled"),
     ),
     cell("Roles", element("span", { class: "badges" }, badges.length ? badges : "none")),
-    cell("Created", moment(user.created_at)),
-    cell("Password set", moment(user.password_changed_at)),
+    cell("Created", formatTime(user.created_at)),
+    cell("Password set", formatTime(user.password_changed_at)),
     element(
       "td",
       { role: "cell", class: "end" },

@@ -2,21 +2,21 @@
 
 /// Checks one `Cargo.toml`.
 pub(super) fn check(text: &str) -> Vec<String> {
-    let mut offences = Vec::new();
+    let mut violations = Vec::new();
     let is_package = text.lines().any(|line| line == "[package]");
     if is_package && !text.lines().any(|line| line.starts_with("rust-version")) {
-        offences.push("declares no rust-version".to_owned());
+        violations.push("declares no rust-version".to_owned());
     }
     let (mut table, mut before) = ("", "");
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
             table = line.trim_matches(['[', ']']);
         } else if is_unexplained(table, before, line) {
-            offences.push(format!("no comment says why this is needed: {line}"));
+            violations.push(format!("no comment says why this is needed: {line}"));
         }
         before = line;
     }
-    offences
+    violations
 }
 
 /// Whether the line is a dependency, not one of ours, without a comment above.

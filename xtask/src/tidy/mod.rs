@@ -1,4 +1,4 @@
-//! The house rules that no compiler knows.
+//! The repository rules that no compiler knows.
 
 mod manifest;
 mod markdown;
@@ -13,8 +13,8 @@ use crate::step::output;
 
 /// Checks every file that is tracked, and lists all that breaks a rule.
 pub(crate) fn run() -> Result<(), Failure> {
-    println!("\n=== house rules\n$ cargo xtask tidy");
-    let mut offences = Vec::new();
+    println!("\n=== repository rules\n$ cargo xtask tidy");
+    let mut violations = Vec::new();
     let list = output(
         Command::new("git")
             .args(["ls-files", "--cached", "--others"])
@@ -24,24 +24,24 @@ pub(crate) fn run() -> Result<(), Failure> {
     for name in list.split('\0').filter(|name| !name.is_empty()) {
         // What is no text has no rules.
         if let Ok(text) = fs::read_to_string(name) {
-            offences.extend(check(Path::new(name), &text));
+            violations.extend(check(Path::new(name), &text));
             files += 1;
         }
     }
-    if offences.is_empty() {
-        println!("--- house rules: {files} files");
+    if violations.is_empty() {
+        println!("--- repository rules: {files} files");
         return Ok(());
     }
-    Err(Failure::new(offences.join("\n")).repeated_by("cargo xtask tidy"))
+    Err(Failure::new(violations.join("\n")).with_rerun_command("cargo xtask tidy"))
 }
 
 fn check(path: &Path, text: &str) -> Vec<String> {
-    let mut offences = source::places(text);
+    let mut violations = source::machine_paths(text);
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("rs") => offences.extend(source::check(text)),
-        Some("md") => offences.extend(markdown::check(path, text)),
-        Some("toml") if path.ends_with("Cargo.toml") => offences.extend(manifest::check(text)),
+        Some("rs") => violations.extend(source::check(text)),
+        Some("md") => violations.extend(markdown::check(path, text)),
+        Some("toml") if path.ends_with("Cargo.toml") => violations.extend(manifest::check(text)),
         _ => {}
     }
-    offences.into_iter().map(|offence| format!("{}: {offence}", path.display())).collect()
+    violations.into_iter().map(|violation| format!("{}: {violation}", path.display())).collect()
 }

@@ -4,13 +4,13 @@
 const LINES: usize = 350;
 
 /// Directories that only one machine has. In pieces, so that this file does not break the rule.
-const PLACES: [&str; 4] =
+const MACHINE_PATHS: [&str; 4] =
     [concat!("/ho", "me/"), concat!("/Us", "ers/"), concat!("/ro", "ot/"), concat!("/wo", "rk/")];
 
 /// The places of one machine that the text names.
-pub(super) fn places(text: &str) -> Vec<String> {
+pub(super) fn machine_paths(text: &str) -> Vec<String> {
     let named = text.lines().enumerate().filter_map(|(number, line)| {
-        let place = PLACES.iter().find(|place| names(line, place))?;
+        let place = MACHINE_PATHS.iter().find(|place| names(line, place))?;
         Some(format!("line {}: names the place {place} of one machine", number + 1))
     });
     named.collect()
@@ -26,15 +26,15 @@ fn names(line: &str, place: &str) -> bool {
 
 /// The rules of Rust files.
 pub(super) fn check(text: &str) -> Vec<String> {
-    let mut offences = Vec::new();
+    let mut violations = Vec::new();
     if !text.starts_with("//! ") {
-        offences.push("does not begin with a //! sentence that says what lives here".to_owned());
+        violations.push("does not begin with a //! sentence that says what lives here".to_owned());
     }
     let lines = text.lines().count();
     if lines > LINES {
-        offences.push(format!("has {lines} lines, more than {LINES}"));
+        violations.push(format!("has {lines} lines, more than {LINES}"));
     }
-    offences
+    violations
 }
 
 #[cfg(test)]
@@ -43,11 +43,11 @@ mod tests {
 
     #[test]
     fn machine_places_are_seen() {
-        let place = PLACES[0];
-        assert_eq!(places(&format!("a\nsee {place}me/x")).len(), 1);
-        assert_eq!(places(&format!("\"{place}me\"")).len(), 1);
-        assert!(places(&format!("https://example.com{place}x")).is_empty());
-        assert!(places(&format!("target{place}x")).is_empty());
+        let place = MACHINE_PATHS[0];
+        assert_eq!(machine_paths(&format!("a\nsee {place}me/x")).len(), 1);
+        assert_eq!(machine_paths(&format!("\"{place}me\"")).len(), 1);
+        assert!(machine_paths(&format!("https://example.com{place}x")).is_empty());
+        assert!(machine_paths(&format!("target{place}x")).is_empty());
     }
 
     #[test]

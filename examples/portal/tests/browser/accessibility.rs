@@ -12,14 +12,14 @@ use crate::portal::{ADMIN, Portal};
 const AXE: &str = "../../target/axe/node_modules/axe-core/axe.min.js";
 const NEEDED: &str = "this test needs axe-core: npm install --no-save --prefix target/axe axe-core";
 
-/// All violations, with what is wrong and where.
+/// All violations, with their rule and element.
 const RUN: &str = "return axe.run({ resultTypes: ['violations'] }).then(({ violations }) =>
     violations.map(({ id, nodes }) => [id, nodes.map(({ target, failureSummary }) => [target, failureSummary])]))";
 const IS_TOO_WIDE: &str =
     "const page = document.documentElement; return page.scrollWidth > page.clientWidth";
 
 #[tokio::test]
-async fn everybody_can_use_every_view() {
+async fn every_view_is_accessible() {
     let portal = Portal::start(&[]);
     portal.create_user("alice").await;
     let browser = Browser::open(&portal).await;

@@ -7,7 +7,7 @@ use crate::browser::Browser;
 use crate::portal::{ADMIN, PASSWORD, Portal};
 
 #[tokio::test]
-async fn users_are_created_changed_and_kept_out() {
+async fn admin_creates_changes_and_disables_users() {
     let portal = Portal::start(&["--lockout-threshold", "1", "--lockout-base", "15m"]);
     let browser = Browser::open(&portal).await;
     browser.sign_in(ADMIN).await;
@@ -32,13 +32,13 @@ async fn users_are_created_changed_and_kept_out() {
     assert_eq!(bob.get("whoami").await["roles"], json!(["admin", "user"]));
 
     browser.press("Manage bob").await;
-    twice(&browser, "End sessions").await;
+    confirm(&browser, "End sessions").await;
     browser.sees("The sessions of bob are ended.").await;
     let (status, _) = bob.call(Method::GET, "whoami", Value::Null).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
 
     browser.press("Manage bob").await;
-    twice(&browser, "Disable").await;
+    confirm(&browser, "Disable").await;
     browser.sees("bob is disabled.").await;
     browser.sees("Disabled").await;
     let (_, body) = portal.try_log_in("bob", PASSWORD).await;
@@ -58,7 +58,7 @@ async fn users_are_created_changed_and_kept_out() {
 }
 
 #[tokio::test]
-async fn the_audit_log_is_filtered_and_read_back() {
+async fn audit_log_is_filtered_and_paged() {
     let portal = Portal::start(&[]);
     portal.create_user("alice").await;
     let alice = portal.log_in("alice", PASSWORD).await;
@@ -91,7 +91,7 @@ async fn the_audit_log_is_filtered_and_read_back() {
 }
 
 #[tokio::test]
-async fn text_of_others_stays_text() {
+async fn escapes_text_of_other_users() {
     let portal = Portal::start(&[]);
     let name = "<img src=x onerror=document.title='owned'>";
     portal.create_user(name).await;
@@ -117,8 +117,8 @@ async fn create(browser: &Browser, name: &str, password: &str) {
     browser.press("Create user").await;
 }
 
-/// What hurts is asked once more.
-async fn twice(browser: &Browser, action: &str) {
+/// Presses a button that asks for confirmation.
+async fn confirm(browser: &Browser, action: &str) {
     browser.press(action).await;
     browser.press(&format!("{action}: are you sure?")).await;
 }

@@ -204,7 +204,7 @@ impl Drop for Browser {
     }
 }
 
-/// Refusals of the API are what tests ask for; a file of the page that is missing is not.
+/// Tests provoke errors of the API, but no file of the page may be missing.
 fn is_expected(entry: &thirtyfour::BrowserLogEntry) -> bool {
     let is_refusal = entry.source.as_deref() == Some("network") && entry.message.contains("/api/");
     is_refusal || entry.level != "SEVERE"

@@ -8,7 +8,7 @@ use thirtyfour::{DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
 
 const NEEDED: &str = "this test needs Chromium: apt-get install chromium chromium-driver";
 
-/// What Chromium is started with.
+/// The arguments of Chromium.
 const ARGUMENTS: [&str; 5] = [
     "--headless=new",
     // It has no sandbox for root, as whom tests run in containers; it opens our page alone.

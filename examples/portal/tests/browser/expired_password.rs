@@ -9,7 +9,7 @@ const NEW_PASSWORD: &str = "another staple for the battery";
 const DAY: i64 = 24 * 3600;
 
 #[tokio::test]
-async fn it_is_changed_before_anything_else() {
+async fn expired_password_must_be_changed_first() {
     let mut portal = Portal::start(&["--password-max-age", "90days"]);
     portal.create_user("alice").await;
     portal.stop();
@@ -36,7 +36,7 @@ async fn it_is_changed_before_anything_else() {
     browser.end().await;
 }
 
-/// Makes it so long ago that all passwords were set.
+/// Sets all passwords so many seconds into the past.
 async fn age_passwords(portal: &Portal, seconds: i64) {
     let url = format!("sqlite://{}", portal.database().display());
     let mut database = SqliteConnection::connect(&url).await.unwrap();

@@ -12,9 +12,9 @@ mod accessibility;
 mod admin;
 mod browser;
 mod driver;
+mod errors;
 mod expired_password;
 mod portal;
-mod refusals;
 mod sign_in;
 mod tabs;
 mod user;
@@ -22,10 +22,10 @@ mod user;
 use std::future::Future;
 use std::time::Duration;
 
-/// How long anything may take before it is taken for broken; nothing waits for it otherwise.
+/// How long a step may take before the test fails.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Asks again and again, until there is an answer.
+/// Repeats `ask` until it returns a value.
 async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
     let asked = async {
         loop {
@@ -36,5 +36,5 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F
         }
     };
     let answer = tokio::time::timeout(DEADLINE, asked).await;
-    answer.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+    answer.unwrap_or_else(|_| panic!("timed out: {what}"))
 }

@@ -21,7 +21,7 @@ pub(crate) struct Portal {
     process: Child,
 }
 
-/// Somebody who uses the API without the page.
+/// A client of the API, without the page.
 pub(crate) struct Caller {
     client: Client,
     api: String,

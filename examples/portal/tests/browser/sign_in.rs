@@ -6,11 +6,11 @@ use thirtyfour::Key;
 use crate::browser::Browser;
 use crate::portal::{PASSWORD, Portal};
 
-/// The words of a wrong password, and of anything that must not be told from one.
+/// The message for a wrong password, and for everything that must look the same.
 const WRONG: &str = "The user name or the password is wrong.";
 
 #[tokio::test]
-async fn the_keyboard_is_enough() {
+async fn works_with_keyboard_alone() {
     let portal = Portal::start(&[]);
     portal.create_user("alice").await;
     let browser = Browser::open(&portal).await;
@@ -41,7 +41,7 @@ async fn the_keyboard_is_enough() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_a_lock_have_the_same_words() {
+async fn wrong_password_and_lockout_show_same_message() {
     let portal = Portal::start(&["--lockout-threshold", "2", "--lockout-base", "15m"]);
     portal.create_user("alice").await;
     let browser = Browser::open(&portal).await;
@@ -69,7 +69,7 @@ async fn a_wrong_password_and_a_lock_have_the_same_words() {
 }
 
 #[tokio::test]
-async fn fields_that_are_empty_are_told_without_asking() {
+async fn reports_empty_fields_without_request() {
     let portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
     browser.fill("Password", "something").await;
@@ -83,7 +83,7 @@ async fn fields_that_are_empty_are_told_without_asking() {
 }
 
 #[tokio::test]
-async fn who_closes_the_page_is_signed_out() {
+async fn closing_the_page_signs_out() {
     let portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
     browser.sign_in("root").await;

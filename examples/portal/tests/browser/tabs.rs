@@ -1,4 +1,4 @@
-//! Several tabs on one session, which renew at once.
+//! Several tabs of one session that refresh at the same time.
 
 use serde_json::{Value, json};
 use thirtyfour::WindowHandle;
@@ -7,47 +7,47 @@ use crate::browser::Browser;
 use crate::portal::{ADMIN, Caller, Portal};
 use crate::until;
 
-/// Renews at the moment that all tabs are told, and keeps what comes of it.
-const RENEW_AT: &str = "
+/// Refreshes at the given time in all tabs, and stores the result.
+const REFRESH_AT: &str = "
     const [moment, withLocks] = arguments;
     if (!withLocks) Object.defineProperty(navigator, 'locks', { value: undefined });
     return import('/page/tokens.js').then((tokens) => {
         const { accessToken, refreshToken } = tokens.current();
         window.renewal = new Promise((done) => setTimeout(done, moment - Date.now()))
-            .then(() => tokens.renewed(accessToken))
+            .then(() => tokens.refreshSession(accessToken))
             .then((record) => ({ spent: refreshToken, next: record.refreshToken }));
     })";
 
 #[tokio::test]
-async fn tabs_that_renew_at_once_stay_signed_in() {
+async fn concurrent_refreshes_of_tabs_keep_session() {
     let portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
     let (tabs, audit) = (two_tabs(&portal, &browser).await, portal.admin().await);
     for round in 1..=3 {
-        let renewed = renew_at_once(&browser, &tabs, true).await;
+        let renewed = refresh_concurrently(&browser, &tabs, true).await;
         assert_eq!(renewed[0], renewed[1]);
         assert_ne!(renewed[0]["spent"], renewed[0]["next"]);
         let count = audit.count("token.refresh", ADMIN).await;
         assert!((round..=2 * round).contains(&count), "{count} renewals in {round} rounds");
     }
-    are_signed_in(&browser, &tabs, &audit).await;
+    assert_signed_in(&browser, &tabs, &audit).await;
     browser.end().await;
 }
 
 #[tokio::test]
-async fn without_locks_the_server_gives_both_the_same_successor() {
+async fn returns_same_successor_to_tabs_without_locks() {
     let portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
     let (tabs, audit) = (two_tabs(&portal, &browser).await, portal.admin().await);
-    let renewed = renew_at_once(&browser, &tabs, false).await;
+    let renewed = refresh_concurrently(&browser, &tabs, false).await;
     assert_eq!(renewed[0], renewed[1]);
     assert_eq!(audit.count("token.refresh", ADMIN).await, 2);
-    are_signed_in(&browser, &tabs, &audit).await;
+    assert_signed_in(&browser, &tabs, &audit).await;
     browser.end().await;
 }
 
 #[tokio::test]
-async fn tabs_renew_by_themselves_before_the_token_ends() {
+async fn tabs_refresh_before_token_expires() {
     let portal = Portal::start(&["--access-ttl", "4s"]);
     let browser = Browser::open(&portal).await;
     let tabs = two_tabs(&portal, &browser).await;
@@ -57,12 +57,12 @@ async fn tabs_renew_by_themselves_before_the_token_ends() {
         until("a renewal", || async { (browser.run(token, []).await != spent).then_some(()) })
             .await;
     }
-    are_signed_in(&browser, &tabs, &portal.admin().await).await;
+    assert_signed_in(&browser, &tabs, &portal.admin().await).await;
     browser.end().await;
 }
 
 #[tokio::test]
-async fn who_signs_out_in_one_tab_is_signed_out_in_all() {
+async fn signing_out_affects_all_tabs() {
     let portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
     let tabs = two_tabs(&portal, &browser).await;
@@ -87,12 +87,16 @@ async fn two_tabs(portal: &Portal, browser: &Browser) -> Vec<WindowHandle> {
     tabs
 }
 
-async fn renew_at_once(browser: &Browser, tabs: &[WindowHandle], with_locks: bool) -> Vec<Value> {
+async fn refresh_concurrently(
+    browser: &Browser,
+    tabs: &[WindowHandle],
+    with_locks: bool,
+) -> Vec<Value> {
     // In time for both to be told of it.
     let moment = browser.run("return Date.now() + 3000", []).await;
     for tab in tabs {
         browser.turn_to(tab).await;
-        browser.run(RENEW_AT, [moment.clone(), json!(with_locks)]).await;
+        browser.run(REFRESH_AT, [moment.clone(), json!(with_locks)]).await;
     }
     let mut renewed = Vec::new();
     for tab in tabs {
@@ -102,8 +106,8 @@ async fn renew_at_once(browser: &Browser, tabs: &[WindowHandle], with_locks: boo
     renewed
 }
 
-/// Both tabs can ask for more, and nobody is thought a thief.
-async fn are_signed_in(browser: &Browser, tabs: &[WindowHandle], audit: &Caller) {
+/// Both tabs still have the session, and no reuse was recorded.
+async fn assert_signed_in(browser: &Browser, tabs: &[WindowHandle], audit: &Caller) {
     for tab in tabs {
         browser.turn_to(tab).await;
         browser.press("Account").await;

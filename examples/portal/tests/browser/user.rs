@@ -10,7 +10,7 @@ use crate::portal::{PASSWORD, Portal};
 const NEW_PASSWORD: &str = "another staple for the battery";
 
 #[tokio::test]
-async fn sessions_are_seen_and_ended() {
+async fn lists_and_ends_sessions() {
     let portal = Portal::start(&[]);
     portal.create_user("alice").await;
     let other = portal.log_in("alice", PASSWORD).await;
@@ -48,7 +48,7 @@ async fn sessions_are_seen_and_ended() {
 }
 
 #[tokio::test]
-async fn a_password_is_changed() {
+async fn changes_password() {
     let portal = Portal::start(&[]);
     portal.create_user("alice").await;
     let other = portal.log_in("alice", PASSWORD).await;
@@ -78,7 +78,7 @@ async fn a_password_is_changed() {
     // The page goes on, with a session that can be renewed, and without the one before.
     let renew = "return import('/page/tokens.js').then(async (tokens) => {
         const { accessToken } = tokens.current();
-        return (await tokens.renewed(accessToken)).accessToken !== accessToken; })";
+        return (await tokens.refreshSession(accessToken)).accessToken !== accessToken; })";
     assert_eq!(browser.run(renew, []).await, true);
     browser.press("Sessions").await;
     browser.is_at("Sessions").await;
@@ -89,7 +89,7 @@ async fn a_password_is_changed() {
 }
 
 #[tokio::test]
-async fn an_agent_is_registered() {
+async fn registers_agent() {
     let portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
     browser.sign_in("root").await;

@@ -7,7 +7,7 @@ use crate::browser::Browser;
 use crate::portal::{ADMIN, PASSWORD, Portal};
 
 #[tokio::test]
-async fn a_lost_connection_is_told_and_found_again() {
+async fn reports_lost_connection_and_recovers() {
     let mut portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
     browser.sign_in(ADMIN).await;
@@ -26,20 +26,20 @@ async fn a_lost_connection_is_told_and_found_again() {
 }
 
 #[tokio::test]
-async fn who_signs_out_without_a_connection_is_told() {
+async fn reports_sign_out_without_connection() {
     let mut portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
     browser.sign_in(ADMIN).await;
     browser.sees("This session").await;
     portal.stop();
     browser.press("Sign out").await;
-    browser.sees("The server could not be told").await;
+    browser.sees("The server is unreachable").await;
     assert_eq!(browser.run("return localStorage.length", []).await, 0);
     browser.end().await;
 }
 
 #[tokio::test]
-async fn a_limit_is_told_with_the_time_to_wait() {
+async fn reports_rate_limit_with_time_to_wait() {
     let portal = Portal::start(&["--login-limit", "1/1800"]);
     portal.admin().await;
     let browser = Browser::open(&portal).await;
@@ -56,7 +56,7 @@ async fn a_limit_is_told_with_the_time_to_wait() {
 }
 
 #[tokio::test]
-async fn who_is_disabled_is_signed_out() {
+async fn signs_out_disabled_user() {
     let portal = Portal::start(&[]);
     let alice = portal.create_user("alice").await;
     let browser = Browser::open(&portal).await;

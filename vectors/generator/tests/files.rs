@@ -1,0 +1,10 @@
+//! The files of `vectors/` are as the generator writes them: nobody edits one by hand.
+
+use std::process::Command;
+
+#[test]
+fn files_are_as_generated() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_veraid-vectors")).arg("--check").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}

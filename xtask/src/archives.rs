@@ -1,0 +1,41 @@
+//! The archives of the published crates, unpacked as a user of the registry gets them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use crate::failure::Failure;
+use crate::metadata::Metadata;
+use crate::step::{cargo, output, run};
+
+const DIRECTORY: &str = "target/archives";
+
+/// Packages all published crates, unpacks the archives, and returns the lines of a manifest that
+/// take the crates from there: `[patch.crates-io]`.
+pub(crate) fn unpack() -> Result<String, Failure> {
+    let metadata = Metadata::read()?;
+    let published: Vec<_> = metadata.members().filter(|package| package.is_published).collect();
+    // What is tested is the working tree. Archives are built by `release-check`.
+    let mut package = cargo(&["package", "--no-verify", "--allow-dirty", "--quiet"]);
+    package.args(published.iter().map(|package| format!("--package={}", package.name)));
+    run("archives of the crates", &mut package)?;
+    fs::create_dir_all(DIRECTORY)?;
+    let directory = fs::canonicalize(DIRECTORY)?;
+    let mut patch = vec!["[patch.crates-io]".to_owned()];
+    for package in published {
+        let name = format!("{}-{}", package.name, package.version);
+        let crate_directory = directory.join(&name);
+        if crate_directory.exists() {
+            fs::remove_dir_all(&crate_directory)?;
+        }
+        let archive = target_directory().join("package").join(format!("{name}.crate"));
+        output(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&directory))?;
+        patch.push(format!("{} = {{ path = \"{}\" }}", package.name, crate_directory.display()));
+    }
+    Ok(patch.join("\n"))
+}
+
+/// The directory that cargo builds into.
+pub(crate) fn target_directory() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new("target").to_owned(), PathBuf::from)
+}

@@ -1,0 +1,235 @@
+//! The quick starts of the README, done as a reader does them, outside the workspace.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::{env, fs};
+
+use crate::archives::{self, target_directory};
+use crate::failure::Failure;
+use crate::step::{Count, cargo, output, run, run_tests};
+
+const DIRECTORY: &str = "target/quick-start";
+
+/// The address that the README's programs listen on. Here it is replaced by a free one.
+const ADDRESS: &str = "127.0.0.1:8080";
+
+/// Builds the programs of the README's quick starts against the archives of the crates, starts
+/// them, and runs the commands that the README shows next.
+pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
+    let readme = fs::read_to_string("README.md")?;
+    let quick_starts = [
+        QuickStart::read(&readme, "workloads", "## Authenticate workloads")?,
+        QuickStart::read(&readme, "people", "## Authenticate people")?,
+    ];
+    write_workspace(quick_starts.each_ref().map(|quick_start| quick_start.name))?;
+    for quick_start in &quick_starts {
+        quick_start.write()?;
+    }
+    let manifest = format!("{DIRECTORY}/Cargo.toml");
+    let mut build = cargo(&["build", "--manifest-path", &manifest]);
+    run("the programs of the README", build.env("CARGO_TARGET_DIR", absolute_target()?))?;
+    for quick_start in &quick_starts {
+        quick_start.run(count)?;
+    }
+    Ok(())
+}
+
+/// Compiles each example on its own, against the archives of the crates.
+pub(crate) fn check_examples() -> Result<(), Failure> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir("examples")? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    for name in &names {
+        let directory = Path::new(DIRECTORY).join(name);
+        if directory.exists() {
+            fs::remove_dir_all(&directory)?;
+        }
+        fs::create_dir_all(DIRECTORY)?;
+        let from = format!("examples/{name}");
+        output(Command::new("cp").args(["-R", &from]).arg(&directory))?;
+        let manifest = directory.join("Cargo.toml");
+        let text = fs::read_to_string(&manifest)?;
+        fs::write(&manifest, without_paths(&text))?;
+    }
+    write_workspace(names.iter().map(String::as_str))?;
+    let manifest = format!("{DIRECTORY}/Cargo.toml");
+    let arguments = ["check", "--workspace", "--all-targets", "--manifest-path", &manifest];
+    run("examples on their own", cargo(&arguments).env("CARGO_TARGET_DIR", absolute_target()?))
+}
+
+/// A manifest whose dependencies are named by their versions alone.
+fn without_paths(manifest: &str) -> String {
+    let mut text = String::new();
+    for line in manifest.lines() {
+        match (line.find("path = \"../"), line.find("version = ")) {
+            (Some(start), Some(_)) => {
+                let path = line.get(start..).unwrap_or_default();
+                let end = path.find("\", ").map_or(path.len(), |end| end + 3);
+                text.push_str(&line.replacen(path.get(..end).unwrap_or_default(), "", 1));
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// A workspace around the programs, so that they share what they are built of.
+fn write_workspace<'a>(members: impl IntoIterator<Item = &'a str>) -> Result<(), Failure> {
+    let members: Vec<&str> = members.into_iter().collect();
+    let patch = archives::unpack()?;
+    fs::create_dir_all(DIRECTORY)?;
+    // The same versions of dependencies that all other tests have.
+    fs::copy("Cargo.lock", format!("{DIRECTORY}/Cargo.lock"))?;
+    let profile = "[profile.dev]\ndebug = \"line-tables-only\"\n";
+    let manifest =
+        format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n{patch}\n\n{profile}");
+    Ok(fs::write(format!("{DIRECTORY}/Cargo.toml"), manifest)?)
+}
+
+fn absolute_target() -> Result<PathBuf, Failure> {
+    Ok(env::current_dir()?.join(target_directory()))
+}
+
+/// A section of the README: lines of a manifest, a program, how to start it, and what to do then.
+struct QuickStart<'a> {
+    name: &'static str,
+    dependencies: &'a str,
+    program: &'a str,
+    start: &'a str,
+    calls: &'a str,
+    address: String,
+}
+
+impl<'a> QuickStart<'a> {
+    fn read(readme: &'a str, name: &'static str, heading: &str) -> Result<Self, Failure> {
+        let missing =
+            |what: &str| Failure::new(format!("README.md: {what} is missing below {heading:?}"));
+        let section = readme.split_once(&format!("\n{heading}\n"));
+        let (_, section) = section.ok_or_else(|| missing("the section"))?;
+        let section = section.split("\n## ").next().unwrap_or(section);
+        let block = |language: &str, number: usize| {
+            let fence = format!("```{language}\n");
+            let block =
+                section.split(&fence).skip(1).nth(number).and_then(|rest| rest.split("```").next());
+            block.ok_or_else(|| missing(&format!("block {} of {language}", number + 1)))
+        };
+        Ok(Self {
+            name,
+            dependencies: block("toml", 0)?,
+            program: block("rust", 0)?,
+            start: block("sh", 0)?,
+            calls: block("sh", 1)?,
+            address: TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string(),
+        })
+    }
+
+    fn directory(&self) -> PathBuf {
+        Path::new(DIRECTORY).join(self.name)
+    }
+
+    /// Writes the crate, without anything that an earlier run left.
+    fn write(&self) -> Result<(), Failure> {
+        let (directory, name) = (self.directory(), self.name);
+        if directory.exists() {
+            fs::remove_dir_all(&directory)?;
+        }
+        fs::create_dir_all(directory.join("src"))?;
+        let package = format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n\n");
+        fs::write(directory.join("Cargo.toml"), package + self.dependencies)?;
+        Ok(fs::write(directory.join("src/main.rs"), self.local(self.program))?)
+    }
+
+    /// The text with the address on which the program listens here.
+    fn local(&self, text: &str) -> String {
+        text.replace(ADDRESS, &self.address)
+    }
+
+    fn run(&self, count: &mut Count) -> Result<(), Failure> {
+        let server = Server::start(self.shell(self.start)?)?;
+        // Each command must succeed, `curl` with `--fail`; the last line counts them.
+        let calls = self.local(self.calls);
+        let number = calls.lines().filter(|line| !line.is_empty()).count();
+        let script = format!("set -ex\n{calls}\necho\necho '{number} passed, 0 failed'\n");
+        let title = format!("the quick start for {}", self.name);
+        run_tests(&title, &mut self.shell(&script)?, count)?;
+        drop(server);
+        Ok(())
+    }
+
+    /// A shell in the crate's directory that finds the `kliento` command.
+    fn shell(&self, script: &str) -> Result<Command, Failure> {
+        let target = absolute_target()?;
+        let path = env::var_os("PATH").unwrap_or_default();
+        let directories = [target.join("debug")].into_iter().chain(env::split_paths(&path));
+        let path = env::join_paths(directories);
+        let path = path.map_err(|error| Failure::new(error.to_string()))?;
+        let mut command = Command::new("sh");
+        command.arg("-ec").arg(self.local(script)).current_dir(self.directory());
+        command.env("PATH", path).env("CARGO_TARGET_DIR", target);
+        Ok(command)
+    }
+}
+
+/// A program that serves, and all processes between it and us; they end with this.
+struct Server(Child);
+
+impl Server {
+    /// Starts it, and waits until it says that it listens.
+    fn start(mut command: Command) -> Result<Self, Failure> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+        let mut server = Self(command.spawn()?);
+        let stdout = server.0.stdout.take();
+        let lines = stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).lines());
+        for line in lines {
+            let line = line?;
+            println!("{line}");
+            if line.contains("listening on") {
+                return Ok(server);
+            }
+        }
+        Err(Failure::new("the program of the README ended before it listened"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to end.
+        let group = format!("-{}", self.0.id());
+        drop(output(Command::new("kill").args(["-TERM", "--", &group])));
+        drop(self.0.wait());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_section() {
+        let readme = "# A\n\n## B\n\n```toml\nx\n```\n```rust\ny\n```\n```sh\nz\n```\n\n```sh\ncurl\n```\n\n## C\n";
+        let quick_start = QuickStart::read(readme, "b", "## B").unwrap();
+        let QuickStart { dependencies, program, start, calls, .. } = quick_start;
+        assert_eq!((dependencies, program, start, calls), ("x\n", "y\n", "z\n", "curl\n"));
+        assert!(QuickStart::read(readme, "c", "## C").is_err());
+    }
+
+    #[test]
+    fn removes_paths_beside_versions() {
+        for (line, expected) in [
+            ("a = { path = \"../../a\", version = \"0.1\" }", "a = { version = \"0.1\" }\n"),
+            (
+                "a = { version = \"0.1\", path = \"../../a\", features = [\"b\"] }",
+                "a = { version = \"0.1\", features = [\"b\"] }\n",
+            ),
+            ("path = \"tests/x.rs\"", "path = \"tests/x.rs\"\n"),
+        ] {
+            assert_eq!(without_paths(line), expected);
+        }
+    }
+}

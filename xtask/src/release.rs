@@ -1,0 +1,37 @@
+//! What must hold before a release, beyond what every change is tested for.
+
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::metadata::Metadata;
+use crate::step::{cargo, output, run};
+use crate::test::feature_sets;
+use crate::{packages, public_api, quick_start};
+
+/// Runs all checks of a release, and stops at the first that fails.
+pub(crate) fn check() -> Result<(), Failure> {
+    packages::install_subcommand(&packages::CARGO_HACK)?;
+    run("pairs of features", &mut feature_sets(&["--feature-powerset", "--depth", "2"])?)?;
+    let mut plain = cargo(&["test"]);
+    let metadata = Metadata::read()?;
+    let published = || metadata.members().filter(|package| package.is_published);
+    plain.args(published().map(|package| format!("--package={}", package.name)));
+    run("tests with default features", &mut plain)?;
+    public_api::check(&metadata)?;
+    // Nothing is uploaded; each crate is built from its archive and those of the others.
+    run("archives", &mut cargo(&["publish", "--workspace", "--dry-run", "--allow-dirty"]))?;
+    quick_start::check_examples()?;
+    compare_with_last_release()
+}
+
+/// Checks that no change since the last tag breaks users more than the versions say.
+fn compare_with_last_release() -> Result<(), Failure> {
+    let tag = output(Command::new("git").args(["describe", "--tags", "--abbrev=0"]));
+    let Ok(tag) = tag else {
+        println!("\n=== compatibility: SKIPPED, there is no release yet");
+        return Ok(());
+    };
+    packages::install_subcommand(&packages::CARGO_SEMVER_CHECKS)?;
+    let arguments = ["semver-checks", "--workspace", "--all-features", "--baseline-rev"];
+    run("compatibility", cargo(&arguments).arg(tag.trim()))
+}
