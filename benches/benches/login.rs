@@ -10,7 +10,7 @@ use benches::{Comparison, medians, rounds, time};
 use kleidia_tower::Origin;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{Accounts, LogIn};
-use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+use kleidia_tower::password::PasswordHasher;
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::store::MemoryStore;
 use tokio::runtime::Runtime;
@@ -44,7 +44,8 @@ fn main() {
 }
 
 async fn accounts(permits: usize) -> Accounts {
-    let hasher = PasswordHasher::new(Argon2Parameters::default(), permits, permits * LOGINS);
+    let options = PasswordHasher::options().with_permits(permits).expect("permits");
+    let hasher = options.with_queue_limit(permits * LOGINS).start();
     let keys = KeyRing::new([SigningKey::generate().expect("random octets")]).expect("a key");
     let store = Arc::new(MemoryStore::default());
     let accounts = Accounts::new(store, Arc::new(keys), hasher.expect("threads"));

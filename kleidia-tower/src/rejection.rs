@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 
 use crate::access_token::{AccessTokenError, KeyError};
-use crate::password::{HashingError, PasswordFault};
+use crate::password::{HashingError, PasswordViolation};
 use crate::rbac::Denial;
 use crate::store::StoreError;
 
@@ -50,7 +50,7 @@ pub enum Rejection {
     PasswordExpired,
     /// The new password is not taken.
     #[error("the new password is not taken: {0:?}")]
-    PasswordRejected(Vec<PasswordFault>),
+    PasswordRejected(Vec<PasswordViolation>),
     /// The principal may not do that.
     #[error(transparent)]
     PermissionDenied(Denial),

@@ -38,7 +38,7 @@ impl Responder for ProblemResponder {
         if let (Rejection::PasswordRejected(faults), Some(problem)) =
             (rejection, problem.as_object_mut())
         {
-            let reason = |fault: &crate::password::PasswordFault| json!({"code": fault.code(), "detail": fault.to_string()});
+            let reason = |fault: &crate::password::PasswordViolation| json!({"code": fault.code(), "detail": fault.to_string()});
             problem.insert("reasons".to_owned(), faults.iter().map(reason).collect());
         }
         let mut response = Response::new(Bytes::from(problem.to_string()));

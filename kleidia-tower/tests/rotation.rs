@@ -32,7 +32,8 @@ struct Service {
 
 impl Service {
     fn new(store: Arc<dyn Store>) -> Self {
-        let hasher = PasswordHasher::new(Argon2Parameters::new(7 * 1024, 1, 1).unwrap(), 1, 1);
+        let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
+        let hasher = options.with_permits(1).unwrap().with_queue_limit(1).start();
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let clock = Arc::new(AtomicI64::new(NOW));
         let told = Arc::clone(&clock);

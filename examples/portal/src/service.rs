@@ -10,7 +10,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use kleidia_tower::account::{AccountKey, AccountSettings, AccountStore as _, Accounts};
 use kleidia_tower::audit::{AuditSinks, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
-use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+use kleidia_tower::password::PasswordHasher;
 use kleidia_tower::store::{Cleanup, CleanupSettings, SqliteStore};
 use kleidia_tower::{SystemClock, UnixTime};
 use secrecy::SecretString;
@@ -58,8 +58,7 @@ impl Service {
     pub(crate) async fn open(database: &Path, settings: &Settings) -> Result<Self, BoxError> {
         let settings_of_accounts = account_settings(settings)?;
         let permits = settings.argon2_permits.unwrap_or_else(PasswordHasher::default_permits);
-        let queue = PasswordHasher::DEFAULT_QUEUE;
-        let hasher = PasswordHasher::new(Argon2Parameters::default(), permits, queue)?;
+        let hasher = PasswordHasher::options().with_permits(permits)?.start()?;
         let store = SqliteStore::open(database).await;
         let store = Arc::new(store.map_err(|error| format!("{}: {error}", database.display()))?);
         let keys = Arc::new(keys::beside(database)?);
@@ -101,7 +100,7 @@ fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
     };
     let mut password_policy = default.password_policy.clone();
     if let Some(Period(age)) = settings.password_max_age {
-        password_policy = password_policy.with_max_age(age);
+        password_policy = password_policy.with_max_age(age)?;
     }
     Ok(AccountSettings {
         access_ttl: lasting(settings.access_ttl, default.access_ttl, "access-ttl")?,

@@ -22,13 +22,13 @@ use crate::{Clock, Origin, Principal, Rejection, SystemClock, UnixTime};
 ///
 /// use kleidia_tower::access_token::{KeyRing, SigningKey};
 /// use kleidia_tower::account::{Accounts, LogIn};
-/// use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+/// use kleidia_tower::password::PasswordHasher;
 /// use kleidia_tower::rbac::RoleName;
 /// use kleidia_tower::store::MemoryStore;
 /// use kleidia_tower::Origin;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let hasher = PasswordHasher::new(Argon2Parameters::default(), 2, 64)?;
+/// let hasher = PasswordHasher::new()?;
 /// let keys = KeyRing::new([SigningKey::generate()?])?;
 /// let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
 ///

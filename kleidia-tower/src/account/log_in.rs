@@ -54,7 +54,7 @@ impl Accounts {
         let permit = self.hasher().permit().await?;
         let change = self.change(origin.clone(), None)?;
         let Ok(name) = user_name.parse::<UserName>() else {
-            permit.verify_nothing(password).await?;
+            permit.dummy_verify(password).await?;
             let reason = Some(Reason::UnknownUser);
             self.append(change.event(EventKind::LoginFailure, Outcome::Failure, reason)).await?;
             return Err(Rejection::InvalidCredentials);

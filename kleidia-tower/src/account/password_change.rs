@@ -5,7 +5,7 @@ use tracing::Instrument as _;
 
 use super::{AccountKey, Accounts, PasswordChange, PasswordHash, StoredPassword};
 use crate::lockout::{Attempt, Source};
-use crate::password::{PasswordFault, Verdict};
+use crate::password::{PasswordCheck, PasswordViolation};
 use crate::session::SessionView;
 use crate::{Origin, Rejection, UserName};
 
@@ -49,7 +49,7 @@ impl Accounts {
         self.store().release(&attempt).await?;
         let mut faults = self.faults(name, new).await?;
         if self.was_used(user, current, new).await? {
-            faults.push(PasswordFault::UsedBefore);
+            faults.push(PasswordViolation::UsedBefore);
         }
         if !faults.is_empty() {
             return Err(Rejection::PasswordRejected(faults));
@@ -75,14 +75,14 @@ impl Accounts {
         &self,
         name: &UserName,
         new: &SecretString,
-    ) -> Result<Vec<PasswordFault>, Rejection> {
-        let mut faults = self.settings().password_policy.faults(name.as_str(), new);
+    ) -> Result<Vec<PasswordViolation>, Rejection> {
+        let mut faults = self.settings().password_policy.violations(name.as_str(), new);
         if let Some(breached) = self.breached() {
             let is_known = breached.contains(new).await.map_err(|error| {
                 tracing::error!(%error, "new passwords can't be checked");
                 Rejection::Unavailable("the breached passwords can't be had")
             })?;
-            faults.extend(is_known.then_some(PasswordFault::Breached));
+            faults.extend(is_known.then_some(PasswordViolation::Breached));
         }
         Ok(faults)
     }
@@ -101,7 +101,7 @@ impl Accounts {
         let Some((_, StoredPassword { current, earlier })) = found else { return Ok(false) };
         let history = self.settings().password_policy.history();
         for hash in [current].iter().chain(earlier.iter().take(history)) {
-            if self.hasher().verify(new, hash.as_str()).await? != Verdict::Wrong {
+            if self.hasher().verify(new, hash.as_str()).await? != PasswordCheck::Mismatch {
                 return Ok(true);
             }
         }

@@ -8,7 +8,7 @@ use super::{Account, AccountKey, Accounts, PasswordHash};
 use crate::Rejection;
 use crate::audit::{AuditEvent, EventKind, Outcome, Party, Reason};
 use crate::lockout::{Attempt, Reservation};
-use crate::password::{HashingPermit, Verdict};
+use crate::password::{HashingPermit, PasswordCheck};
 use crate::store::Change;
 
 /// An account whose password was found to be right. The attempt is still to be settled.
@@ -34,12 +34,12 @@ impl Accounts {
             Reservation::Granted => {}
             Reservation::Busy => return Err(Rejection::Busy),
             Reservation::Locked { .. } => {
-                permit.verify_nothing(password).await?;
+                permit.dummy_verify(password).await?;
                 self.record_locked(attempt, change).await?;
                 return Err(Rejection::InvalidCredentials);
             }
             Reservation::Refused { .. } => {
-                let evaluated = permit.verify_nothing(password).await;
+                let evaluated = permit.dummy_verify(password).await;
                 self.published(store.refuse(attempt, lockout, change).await?);
                 evaluated?;
                 return Err(Rejection::InvalidCredentials);
@@ -66,13 +66,13 @@ impl Accounts {
     ) -> Result<Option<Proven>, Rejection> {
         let found = self.store().account_with_password(AccountKey::Name(&attempt.name)).await?;
         let Some((account, stored)) = found else {
-            permit.verify_nothing(password).await?;
+            permit.dummy_verify(password).await?;
             return Ok(None);
         };
         let hash = stored.current;
-        let (verdict, renewed) = permit.verify_and_renew(password, hash.as_str()).await?;
+        let (verdict, renewed) = permit.verify_and_rehash(password, hash.as_str()).await?;
         let rehashed = renewed.map(PasswordHash::new);
-        Ok((verdict != Verdict::Wrong).then_some(Proven { account, hash, rehashed }))
+        Ok((verdict != PasswordCheck::Mismatch).then_some(Proven { account, hash, rehashed }))
     }
 
     async fn record_locked(&self, attempt: &Attempt, change: &Change) -> Result<(), Rejection> {

@@ -1,4 +1,4 @@
-//! The agent's own key pair, which is in memory alone.
+//! The agent's own key pair, which exists only in memory.
 
 use std::fmt;
 
@@ -11,10 +11,11 @@ use zeroize::Zeroizing;
 
 use super::AgentPublicKey;
 
-/// The key pair of an agent: RSA-4096, in memory alone, until the agent ends.
+/// The RSA-4096 key pair of an agent, which exists only in memory.
 ///
-/// Nothing writes the private half, nor clones it: put it into an `Arc` to share it. What is
-/// encrypted to its public half is lost with it, and has to be sent again to the next one.
+/// The private key can be neither exported nor cloned; wrap the key pair in an `Arc` to share it.
+/// When the agent exits, ciphertexts for this key can no longer be decrypted: the service encrypts
+/// the secrets again, for the agent's next key.
 ///
 /// ```
 /// use kleidia_tower::agent::AgentKey;
@@ -30,29 +31,29 @@ pub struct AgentKey {
     public: AgentPublicKey,
 }
 
-/// No key was made: the cryptographic library fails, or the runtime shuts down.
+/// Key generation failed: the cryptographic library failed, or the runtime is shutting down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no key could be made for the agent")]
+#[error("failed to generate the agent's key pair")]
 pub struct KeyGenerationError;
 
-/// Something is not encrypted to this key, or was changed on the way.
+/// The ciphertext is for another key, or was modified.
 ///
-/// It says no more on purpose: reasons are what an attacker would decrypt with (RFC 8017, 7.1.2).
+/// It gives no further reason, since a reason would be a decryption oracle (RFC 8017, 7.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the ciphertext is not for this key, or was changed")]
+#[error("invalid ciphertext")]
 pub struct DecryptionError;
 
 impl AgentKey {
-    /// Makes a key on one of Tokio's blocking threads, because that takes a second or so.
+    /// Generates a key pair on one of Tokio's blocking threads. It takes about a second.
     ///
     /// # Errors
-    /// [`KeyGenerationError`] if the library fails, or the runtime shuts down meanwhile.
+    /// [`KeyGenerationError`] if the library fails, or the runtime shuts down in the meantime.
     pub async fn generate() -> Result<Self, KeyGenerationError> {
-        let made = tokio::task::spawn_blocking(Self::generate_blocking).await;
-        made.map_err(|_| KeyGenerationError)?
+        let generated = tokio::task::spawn_blocking(Self::generate_blocking).await;
+        generated.map_err(|_| KeyGenerationError)?
     }
 
-    /// Makes a key on this thread, which should be no async worker: it takes a second or so.
+    /// Generates a key pair on the current thread, which it blocks for about a second.
     ///
     /// # Errors
     /// [`KeyGenerationError`] if the library fails.
@@ -60,23 +61,24 @@ impl AgentKey {
         let failed = |_| KeyGenerationError;
         let private = PrivateDecryptingKey::generate(KeySize::Rsa4096).map_err(failed)?;
         let public: PublicKeyX509Der<'_> = private.public_key().as_der().map_err(failed)?;
-        // What we would refuse of others we refuse of ourselves.
+        // The agent's own key must meet the requirements that the service checks.
         let public = AgentPublicKey::from_der(public.as_ref()).map_err(|_| KeyGenerationError)?;
         let private = OaepPrivateDecryptingKey::new(private).map_err(failed)?;
         Ok(Self { private, public })
     }
 
-    /// The public half, to be registered.
+    /// Returns the public key, which the user registers with the service.
     #[must_use]
     pub const fn public_key(&self) -> &AgentPublicKey {
         &self.public
     }
 
-    /// Decrypts what [`AgentPublicKey::encrypt`] made, or any other RSA-OAEP with SHA-256, MGF1
-    /// with SHA-256 and an empty label (RFC 8017, 7.1). It takes some milliseconds.
+    /// Decrypts a ciphertext of [`AgentPublicKey::encrypt`], or of another implementation of
+    /// RSA-OAEP with SHA-256, MGF1 with SHA-256 and an empty label (RFC 8017, 7.1). It takes a few
+    /// milliseconds.
     ///
     /// # Errors
-    /// [`DecryptionError`] if it was made for another key, changed, or is of another length.
+    /// [`DecryptionError`] if the ciphertext is for another key, was modified or has another length.
     pub fn decrypt(&self, ciphertext: &[u8]) -> Result<SecretSlice<u8>, DecryptionError> {
         let mut buffer = Zeroizing::new([0; AgentPublicKey::CIPHERTEXT_OCTETS]);
         let algorithm = &OAEP_SHA256_MGF1SHA256;

@@ -1,9 +1,9 @@
-//! Agents: programs on a user's own machine, which are sent secrets that nobody else can read.
+//! Agents: programs on a user's own machine that receive secrets encrypted for them alone.
 //!
-//! At start an agent makes a key ([`AgentKey`]) and answers for its public half on the loopback
-//! interface ([`PublicKeyService`]). The user's browser fetches that and registers it with the
-//! session; from then on the service encrypts to it ([`AgentPublicKey::encrypt`]) what only that
-//! agent is to have, until the session is over or the agent starts again.
+//! At start, an agent generates a key pair ([`AgentKey`]) and serves the public key on the loopback
+//! interface ([`PublicKeyService`]). The user's browser fetches the key and registers it with the
+//! session. The service then encrypts secrets for the agent with it ([`AgentPublicKey::encrypt`]),
+//! until the session ends or the agent restarts.
 //!
 //! ```
 //! use kleidia_tower::agent::{AgentKey, AgentPublicKey};

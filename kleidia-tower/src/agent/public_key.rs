@@ -1,4 +1,4 @@
-//! The public key of an agent: RSA-4096, checked before anything is encrypted to it.
+//! The public key of an agent: RSA-4096, checked before its first use.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,15 +14,16 @@ use spki::SubjectPublicKeyInfoRef;
 
 use super::{PublicKeyError, rsa_requirements};
 
-/// The public key of an agent, to which secrets are encrypted (KLEIDIA.md, "Agents").
+/// The public key of an agent, with which a service encrypts secrets for it.
 ///
-/// It is read from one PEM block of at most [`MAX_PEM_OCTETS`](Self::MAX_PEM_OCTETS) octets, with
-/// nothing before it and white space alone behind it: a `SubjectPublicKeyInfo` (RFC 5280, 4.1) with
-/// the label `PUBLIC KEY` (RFC 7468, 13), which OpenSSL writes and browsers export. PKCS #1's
-/// `RSA PUBLIC KEY` is refused: one form is enough, and that one doesn't name the key's algorithm.
+/// It is parsed from a single PEM block of at most [`MAX_PEM_OCTETS`](Self::MAX_PEM_OCTETS) octets.
+/// Nothing may precede the block, and only white space may follow it. The block is a
+/// `SubjectPublicKeyInfo` (RFC 5280, 4.1) with the label `PUBLIC KEY` (RFC 7468, 13), as OpenSSL
+/// and browsers export it. `RSA PUBLIC KEY` (PKCS #1) is rejected, since it doesn't name the key's
+/// algorithm.
 ///
-/// The key is RSA with a modulus of exactly 4096 bits, without factors below 752, and with an odd
-/// public exponent of 65,537 to 2^32 - 1. Equal keys have equal texts, whatever they were read from.
+/// The key must be RSA. Its modulus has exactly 4096 bits and no factor below 752. Its public
+/// exponent is odd and between 65,537 and 2^32 - 1. Equal keys have equal PEM texts.
 ///
 /// ```
 /// use kleidia_tower::agent::{AgentPublicKey, PublicKeyError};
@@ -31,8 +32,8 @@ use super::{PublicKeyError, rsa_requirements};
 /// MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 /// -----END PUBLIC KEY-----
 /// ";
-/// let refused = ed25519.parse::<AgentPublicKey>().unwrap_err();
-/// assert_eq!(refused, PublicKeyError::Algorithm { found: "1.3.101.112".to_owned() });
+/// let error = ed25519.parse::<AgentPublicKey>().unwrap_err();
+/// assert_eq!(error, PublicKeyError::Algorithm { found: "1.3.101.112".to_owned() });
 /// ```
 #[derive(Clone)]
 pub struct AgentPublicKey {
@@ -41,42 +42,45 @@ pub struct AgentPublicKey {
     fingerprint: String,
 }
 
-/// Why something was not encrypted.
+/// An error from [`AgentPublicKey::encrypt`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncryptionError {
-    /// There is more of it than fits into one block of RSA-OAEP.
-    #[error("{octets} octets can't be encrypted, only {}", AgentPublicKey::MAX_PLAINTEXT_OCTETS)]
+    /// The plaintext does not fit into one block of RSA-OAEP.
+    #[error(
+        "the plaintext has {octets} octets, expected at most {}",
+        AgentPublicKey::MAX_PLAINTEXT_OCTETS
+    )]
     TooLong {
-        /// How many octets there are.
+        /// The length of the plaintext.
         octets: usize,
     },
     /// The cryptographic library failed.
-    #[error("the cryptographic library fails to encrypt")]
+    #[error("the cryptographic library failed to encrypt")]
     Failed,
 }
 
 impl AgentPublicKey {
-    /// How many bits the modulus has.
+    /// The length of the modulus in bits.
     pub const BITS: usize = 4096;
     /// The smallest public exponent.
     pub const MIN_EXPONENT: u32 = 65_537;
-    /// The most octets that a key is read from, which has 800 of them in PEM.
+    /// The maximum length of a PEM text. A valid key has 800 octets.
     pub const MAX_PEM_OCTETS: usize = 4096;
-    /// The most octets that fit into a block: the modulus, less two digests and two octets
+    /// The maximum length of a plaintext: that of the modulus, less two digests and two octets
     /// (RFC 8017, 7.1.1).
     pub const MAX_PLAINTEXT_OCTETS: usize = Self::CIPHERTEXT_OCTETS - 2 * 32 - 2;
-    /// How many octets are made of a plaintext, whatever its length.
+    /// The length of every ciphertext in octets.
     pub const CIPHERTEXT_OCTETS: usize = Self::BITS / 8;
 
     pub(super) const LABEL: &str = "PUBLIC KEY";
 
     /// Encrypts a secret by RSA-OAEP with SHA-256, MGF1 with SHA-256 and an empty label (RFC 8017,
-    /// 7.1). Whoever has the public key can do so: it tells the agent nothing of who sends it.
+    /// 7.1). It does not authenticate the sender: anyone can encrypt with a public key.
     ///
     /// # Errors
-    /// [`EncryptionError::TooLong`] beyond [`MAX_PLAINTEXT_OCTETS`](Self::MAX_PLAINTEXT_OCTETS),
-    /// which are 446; an empty plaintext is encrypted as any other.
+    /// [`EncryptionError::TooLong`] if the plaintext has more than
+    /// [`MAX_PLAINTEXT_OCTETS`](Self::MAX_PLAINTEXT_OCTETS), which are 446. It may be empty.
     pub fn encrypt(&self, plaintext: &[u8]) -> Result<Vec<u8>, EncryptionError> {
         if plaintext.len() > Self::MAX_PLAINTEXT_OCTETS {
             return Err(EncryptionError::TooLong { octets: plaintext.len() });
@@ -88,22 +92,22 @@ impl AgentPublicKey {
         Ok(ciphertext)
     }
 
-    /// The key in PEM, with lines of 64 characters that end in LF: the only text of this key.
+    /// Returns the key in PEM, in its canonical form: lines of 64 characters that end with LF.
     #[must_use]
     pub fn to_pem(&self) -> String {
         self.pem.clone()
     }
 
-    /// `SHA256:` and the digest of the `SubjectPublicKeyInfo` in Base64 without padding, for people
-    /// to compare.
+    /// Returns the fingerprint, for people to compare: `SHA256:` and the digest of the
+    /// `SubjectPublicKeyInfo` in Base64 without padding.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    /// Reads a `SubjectPublicKeyInfo`.
+    /// Parses a `SubjectPublicKeyInfo` in DER.
     pub(super) fn from_der(octets: &[u8]) -> Result<Self, PublicKeyError> {
-        let info = SubjectPublicKeyInfoRef::from_der(octets).map_err(malformed)?;
+        let info = SubjectPublicKeyInfoRef::from_der(octets).map_err(invalid_der)?;
         if info.algorithm.oid != pkcs1::ALGORITHM_OID {
             return Err(PublicKeyError::Algorithm { found: info.algorithm.oid.to_string() });
         }
@@ -111,12 +115,12 @@ impl AgentPublicKey {
             return Err(PublicKeyError::Parameters);
         }
         let key = info.subject_public_key.as_bytes().unwrap_or_default();
-        let key = RsaPublicKeyRef::from_der(key).map_err(malformed)?;
+        let key = RsaPublicKeyRef::from_der(key).map_err(invalid_der)?;
         rsa_requirements::check(key.modulus.as_bytes(), key.public_exponent.as_bytes())?;
 
-        let key = PublicEncryptingKey::from_der(octets).map_err(|_| PublicKeyError::Refused)?;
-        // DER, as it was read, is the only encoding there is, so nothing is encoded again.
-        let pem = pem::encode_string(Self::LABEL, LineEnding::LF, octets).map_err(unreadable)?;
+        let key = PublicEncryptingKey::from_der(octets).map_err(|_| PublicKeyError::Rejected)?;
+        // DER is canonical, so the input is also the encoding of the key.
+        let pem = pem::encode_string(Self::LABEL, LineEnding::LF, octets).map_err(invalid_pem)?;
         let digest = digest::digest(&digest::SHA256, octets);
         let fingerprint = format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(digest));
         Ok(Self { key, pem, fingerprint })
@@ -132,16 +136,16 @@ impl FromStr for AgentPublicKey {
             return Err(PublicKeyError::TooLong { octets: text.len() });
         }
         let text = text.trim_ascii_end();
-        // The decoder skips what comes before a block, where another one could hide.
+        // The decoder skips text before a block, so another block could precede it unnoticed.
         let found = text.matches(BEGIN).count();
         if found != 1 || !text.starts_with(BEGIN) {
             return Err(PublicKeyError::Blocks { found });
         }
-        let label = pem::decode_label(text.as_bytes()).map_err(unreadable)?;
+        let label = pem::decode_label(text.as_bytes()).map_err(invalid_pem)?;
         if label != Self::LABEL {
             return Err(PublicKeyError::Label { found: label.to_owned() });
         }
-        let (_, octets) = pem::decode_vec(text.as_bytes()).map_err(unreadable)?;
+        let (_, octets) = pem::decode_vec(text.as_bytes()).map_err(invalid_pem)?;
         Self::from_der(&octets)
     }
 }
@@ -160,10 +164,10 @@ impl fmt::Debug for AgentPublicKey {
     }
 }
 
-fn unreadable(error: pem::Error) -> PublicKeyError {
+fn invalid_pem(error: pem::Error) -> PublicKeyError {
     PublicKeyError::Pem { reason: error.to_string() }
 }
 
-fn malformed(error: der::Error) -> PublicKeyError {
+fn invalid_der(error: der::Error) -> PublicKeyError {
     PublicKeyError::Der { reason: error.to_string() }
 }

@@ -1,81 +1,84 @@
-//! Why a text is no public key that secrets may be encrypted to.
+//! Errors from parsing an agent's public key.
 
 use super::AgentPublicKey;
 
-/// Why a text is no [`AgentPublicKey`]: what was found, and what is asked for.
+/// An error from parsing an [`AgentPublicKey`].
 ///
-/// Nothing but a label, numbers and object identifiers of the text is in it, so that somebody who
-/// sends a private key by mistake does not find it in a log.
+/// It quotes only a label, numbers and object identifiers, so a private key that was sent by
+/// mistake does not reach a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublicKeyError {
-    /// The text is too long to be read.
-    #[error("the key has {octets} octets of PEM, more than {}", AgentPublicKey::MAX_PEM_OCTETS)]
+    /// The text is too long.
+    #[error(
+        "the PEM text has {octets} octets, expected at most {}",
+        AgentPublicKey::MAX_PEM_OCTETS
+    )]
     TooLong {
-        /// How many octets it has.
+        /// The length of the text.
         octets: usize,
     },
-    /// There is not one PEM block in the text, or there is something before it.
-    #[error("the text is not one PEM block and nothing else: {found} blocks begin in it")]
+    /// The text is not a single PEM block, or other text precedes the block.
+    #[error("expected a single PEM block and nothing else, found {found} blocks")]
     Blocks {
-        /// How many begin.
+        /// The number of blocks that begin in the text.
         found: usize,
     },
-    /// The block is not as RFC 7468, section 3, has it (figure 3, "strict").
-    #[error("the PEM block can't be read: {reason}")]
+    /// The block does not follow the strict grammar of RFC 7468, section 3 (figure 3).
+    #[error("malformed PEM block: {reason}")]
     Pem {
-        /// What is wrong with it.
+        /// The decoder's message.
         reason: String,
     },
-    /// The block is something else, such as `RSA PUBLIC KEY` (PKCS #1) or a private key.
-    #[error("the PEM block is a {found:?}, not a {:?}", AgentPublicKey::LABEL)]
+    /// The block has another label, such as `RSA PUBLIC KEY` (PKCS #1) or `PRIVATE KEY`.
+    #[error("expected PEM label {:?}, found {found:?}", AgentPublicKey::LABEL)]
     Label {
-        /// What it says it is.
+        /// The label of the block.
         found: String,
     },
-    /// The block has no `SubjectPublicKeyInfo` in DER (RFC 5280, 4.1), or not that alone.
-    #[error("the key is no SubjectPublicKeyInfo in DER: {reason}")]
+    /// The content of the block is not exactly a `SubjectPublicKeyInfo` in DER (RFC 5280, 4.1).
+    #[error("malformed SubjectPublicKeyInfo: {reason}")]
     Der {
-        /// What is wrong with it.
+        /// The decoder's message.
         reason: String,
     },
-    /// It is a key of another algorithm.
-    #[error("the key's algorithm is {found}, not rsaEncryption (1.2.840.113549.1.1.1)")]
+    /// The key is for another algorithm.
+    #[error("expected algorithm rsaEncryption (1.2.840.113549.1.1.1), found {found}")]
     Algorithm {
-        /// Its object identifier, in dots.
+        /// The object identifier of the algorithm, in dotted decimal.
         found: String,
     },
-    /// The algorithm has other parameters than NULL (RFC 3279, 2.3.1).
+    /// The algorithm's parameters are not NULL (RFC 3279, 2.3.1).
     #[error("the parameters of rsaEncryption are not NULL")]
     Parameters,
     /// The modulus has another length.
-    #[error("the key has {found} bits, not {}", AgentPublicKey::BITS)]
+    #[error("expected a modulus of {} bits, found {found}", AgentPublicKey::BITS)]
     ModulusBits {
-        /// How many bits it has.
+        /// The length of the modulus in bits.
         found: usize,
     },
-    /// The modulus has a small factor, so that it is no product of two large primes.
-    #[error("the modulus can be divided by {factor}")]
+    /// The modulus has a small factor, so it is not the product of two large primes.
+    #[error("the modulus is divisible by {factor}")]
     SmallFactor {
-        /// The smallest one.
+        /// The smallest factor.
         factor: u16,
     },
     /// The public exponent is even or small.
     #[error(
-        "the public exponent is {found}, not odd and at least {}",
+        "expected an odd public exponent of at least {}, found {found}",
         AgentPublicKey::MIN_EXPONENT
     )]
     Exponent {
-        /// What it is.
+        /// The public exponent.
         found: u32,
     },
-    /// The public exponent is so large that encrypting would be slow.
-    #[error("the public exponent has {found} bits, more than 32")]
+    /// The public exponent is so large that encryption would be slow.
+    #[error("expected a public exponent of at most 32 bits, found {found}")]
     ExponentBits {
-        /// How many bits it has.
+        /// The length of the public exponent in bits.
         found: usize,
     },
-    /// The cryptographic library takes no such key.
-    #[error("the cryptographic library refuses the key")]
-    Refused,
+    /// The cryptographic library rejected the key.
+    #[error("the cryptographic library rejected the key")]
+    Rejected,
 }

@@ -1,11 +1,12 @@
-//! What is asked of the numbers of an RSA public key before anything is encrypted to it.
+//! Requirements on the modulus and the exponent of an RSA public key.
 
 use super::{AgentPublicKey, PublicKeyError};
 
-/// What can be checked of a public key alone, as in NIST SP 800-89, 5.3.3, except that nobody
-/// looks whether the modulus is a prime: who registers a key could as well publish its other half.
+/// Checks a public key by itself, as NIST SP 800-89, 5.3.3, requires.
 ///
-/// Both numbers are big-endian, without zeros in front.
+/// It does not test whether the modulus is prime: a user who registers such a key harms only
+/// themselves, as if they published the private key. Both numbers are big-endian, without leading
+/// zeros.
 pub(super) fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), PublicKeyError> {
     match bits(modulus) {
         AgentPublicKey::BITS => {}
@@ -32,14 +33,14 @@ fn bits(number: &[u8]) -> usize {
     number.len() * 8 - zeros
 }
 
-/// The smallest factor below 752, the bound of SP 800-89. The smallest is always a prime.
+/// Returns the smallest factor below 752, the bound of SP 800-89. It is always a prime.
 fn small_factor(modulus: &[u8]) -> Option<u16> {
     let odd = (3..752).step_by(2);
     std::iter::once(2).chain(odd).find(|factor| remainder(modulus, *factor) == 0)
 }
 
 fn remainder(modulus: &[u8], divisor: u16) -> u64 {
-    // Four octets at a time: a division costs more than all else here.
+    // Four octets at a time, since division dominates the cost.
     modulus.chunks(4).fold(0, |remainder, chunk| {
         let number =
             chunk.iter().fold(remainder, |number, octet| (number << 8) | u64::from(*octet));
@@ -53,15 +54,15 @@ mod tests {
 
     const EXPONENT: [u8; 3] = [1, 0, 1];
 
-    /// 2^4096 - 1, of which each Fermat prime is a factor, less so much.
-    fn modulus(less: u8) -> [u8; 512] {
+    /// 2^4096 - 1, which every Fermat prime divides, minus a difference.
+    fn modulus(difference: u8) -> [u8; 512] {
         let mut modulus = [0xff; 512];
-        modulus[511] -= less;
+        modulus[511] -= difference;
         modulus
     }
 
     #[test]
-    fn the_length_is_exact() {
+    fn rejects_other_lengths() {
         for (modulus, found) in [
             (&[][..], 0),
             (&[0x80], 8),
@@ -74,10 +75,10 @@ mod tests {
     }
 
     #[test]
-    fn small_factors_are_found() {
-        for (less, factor) in [(0, 3), (1, 2), (2, 13), (8, 7), (10, 5)] {
-            let refused = check(&modulus(less), &EXPONENT);
-            assert_eq!(refused, Err(PublicKeyError::SmallFactor { factor }), "{less}");
+    fn rejects_small_factors() {
+        for (difference, factor) in [(0, 3), (1, 2), (2, 13), (8, 7), (10, 5)] {
+            let checked = check(&modulus(difference), &EXPONENT);
+            assert_eq!(checked, Err(PublicKeyError::SmallFactor { factor }), "{difference}");
         }
         assert_eq!(check(&modulus(4), &EXPONENT), Ok(()));
         let square = |prime: u64| (prime * prime).to_be_bytes();
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exponent_is_odd_and_neither_small_nor_huge() {
+    fn rejects_even_small_and_long_exponents() {
         let check = |exponent: &[u8]| check(&modulus(4), exponent);
         for (exponent, found) in [
             (&[][..], 0),

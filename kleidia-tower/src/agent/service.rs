@@ -1,4 +1,4 @@
-//! The service of an agent that tells its public key to the user's browser.
+//! The service by which an agent gives its public key to the user's browser.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -17,33 +17,37 @@ use tower_service::Service;
 
 use super::{AgentPublicKey, WebOrigin};
 
-/// Answers `GET /pubkey` with the agent's public key in PEM (KLEIDIA.md, "Agents").
+/// A Tower service that responds to `GET /pubkey` with the agent's public key in PEM.
 ///
-/// It goes with anything that takes a Tower service: axum's `route_service`, or hyper with
-/// hyper-util's `TowerToHyperService`. Listen on a loopback address.
+/// Use it as axum's `route_service`, or with hyper through hyper-util's `TowerToHyperService`. Bind
+/// the listener to a loopback address.
 ///
-/// - `GET` and `HEAD` of [`PATH`](Self::PATH) answer 200 with `application/x-pem-file`, other
-///   methods 405, other paths 404. Nothing may be stored: the next start of the agent has another key.
-/// - Pages of other origins can't read the key unless their origin is allowed (the CORS protocol of
-///   the Fetch standard); none is by default. The key is no secret, but would tell any page on the
-///   web that it is the same visitor again.
-/// - A request by a host name other than `localhost` is answered 421, as a page could have its own
-///   name resolve to this machine and be of the same origin then (DNS rebinding). Addresses pass.
+/// # Rules
+/// - `GET` and `HEAD` of [`PATH`](Self::PATH) return 200 with `application/x-pem-file`. Other
+///   methods return 405, other paths 404. Responses must not be stored (`no-store`), since the
+///   agent has another key after a restart.
+/// - Pages of other origins can't read the key unless their origin is allowed (CORS protocol, Fetch
+///   standard). No origin is allowed by default: the key is not secret, but any web page could
+///   recognise the user by it.
+/// - A request whose host is neither an IP address nor `localhost` is rejected with 421. Otherwise a
+///   page could let its own host name resolve to this machine, and would be of the same origin (DNS
+///   rebinding).
 ///
-/// The page asks by a plain `fetch("http://127.0.0.1:PORT/pubkey")`, without header fields of its
-/// own, for which browsers send no preflight. The headers of Private Network Access, which Chromium
-/// gave up for a permission that the user grants ("Local Network Access", `loopback-network` in
-/// `Permissions-Policy`), are not answered. For that permission the page has to come by `https` or
-/// from this machine, and its `Content-Security-Policy` has to let it connect.
+/// # In the browser
+/// The page calls `fetch("http://127.0.0.1:PORT/pubkey")` without custom headers, so browsers send
+/// no preflight request. Chromium asks the user for a permission ("Local Network Access",
+/// `loopback-network` in `Permissions-Policy`). For that, the page must be loaded over `https` or
+/// from this machine, and its `Content-Security-Policy` must allow the connection. The headers of
+/// the former Private Network Access are not supported.
 ///
 /// ```
 /// use kleidia_tower::agent::{AgentKey, PublicKeyService};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let key = AgentKey::generate().await?;
-/// // For what runs on this machine, but for no page:
+/// // For programs on this machine, but not for web pages:
 /// let service = PublicKeyService::new(key.public_key());
-/// // For the portal's pages too:
+/// // Also for the pages of the portal:
 /// let service = service.with_allowed_origin("https://portal.example".parse()?);
 /// let router: axum::Router = axum::Router::new().fallback_service(service);
 /// # Ok(()) }
@@ -58,21 +62,21 @@ impl PublicKeyService {
     /// The path of the key.
     pub const PATH: &str = "/pubkey";
 
-    /// Answers with this key, for no other origin.
+    /// Creates a service for this key, without allowed origins.
     #[must_use]
     pub fn new(key: &AgentPublicKey) -> Self {
         Self { pem: key.to_pem().into(), allowed_origins: Arc::default() }
     }
 
-    /// Lets the pages of one more origin read the key.
+    /// Allows the pages of another origin to read the key.
     #[must_use]
     pub fn with_allowed_origin(mut self, origin: WebOrigin) -> Self {
         self.allowed_origins = self.allowed_origins.iter().cloned().chain([origin]).collect();
         self
     }
 
-    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        if !is_named_by_address(request) {
+    fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if !has_local_host(request) {
             return empty(StatusCode::MISDIRECTED_REQUEST);
         }
         if request.uri().path() != Self::PATH {
@@ -83,13 +87,13 @@ impl PublicKeyService {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
-        let mut response = self.key();
-        response.headers_mut().extend(self.allowance(request.headers()));
+        let mut response = self.key_response();
+        response.headers_mut().extend(self.cors_header(request.headers()));
         response
     }
 
-    /// The answer to `HEAD` too, whose content the server leaves out (RFC 9110, 9.3.2).
-    fn key(&self) -> Response<Full<Bytes>> {
+    /// The response to `GET` and `HEAD`: the server omits the content for `HEAD` (RFC 9110, 9.3.2).
+    fn key_response(&self) -> Response<Full<Bytes>> {
         let mut response = empty(StatusCode::OK);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-pem-file"));
@@ -98,8 +102,8 @@ impl PublicKeyService {
         response
     }
 
-    /// What allows the page that asks to read the answer, if it may.
-    fn allowance(&self, headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
+    /// Returns the header that allows the requesting page to read the response.
+    fn cors_header(&self, headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
         let mut origins = headers.get_all(ORIGIN).iter();
         let origin = origins.next().filter(|_| origins.next().is_none())?;
         let is_allowed = self.allowed_origins.iter().any(|allowed| allowed.as_header() == origin);
@@ -117,7 +121,7 @@ impl<B> Service<Request<B>> for PublicKeyService {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(self.answer(&request)))
+        ready(Ok(self.respond(&request)))
     }
 }
 
@@ -128,17 +132,18 @@ fn empty(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-/// Whether each name that the request gives this server is an address or `localhost`. Browsers
-/// always give one (RFC 9110, 7.2), and only they can be led astray.
-fn is_named_by_address<B>(request: &Request<B>) -> bool {
-    let is_address = |authority: &Authority| {
+/// Returns whether the target's authority and each `Host` are an IP address or `localhost`.
+///
+/// A request without either passes: browsers always send one (RFC 9110, 7.2).
+fn has_local_host<B>(request: &Request<B>) -> bool {
+    let is_local = |authority: &Authority| {
         let host = authority.host();
         let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         host.eq_ignore_ascii_case("localhost") || address.unwrap_or(host).parse::<IpAddr>().is_ok()
     };
-    let fields = request.headers().get_all(HOST);
-    request.uri().authority().is_none_or(is_address)
-        && fields.iter().all(|field| {
-            Authority::try_from(field.as_bytes()).is_ok_and(|authority| is_address(&authority))
+    let hosts = request.headers().get_all(HOST);
+    request.uri().authority().is_none_or(is_local)
+        && hosts.iter().all(|host| {
+            Authority::try_from(host.as_bytes()).is_ok_and(|authority| is_local(&authority))
         })
 }

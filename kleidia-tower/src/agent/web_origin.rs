@@ -1,4 +1,4 @@
-//! Origins of web pages, as browsers write them.
+//! Origins of web pages, as browsers serialise them.
 
 use std::net::Ipv6Addr;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 
-/// The origin of a web page: scheme, host, and port unless it is the scheme's own (RFC 6454, 6.2).
+/// The origin of a web page: scheme, host, and port unless it is the default (RFC 6454, 6.2).
 ///
-/// It is compared octet by octet with what browsers send, so only what a browser would write is
-/// taken: small letters, no path, no default port; no `null`, and no `*`.
+/// It is compared octet by octet with the `Origin` header. So only the form that browsers send is
+/// valid: lower case, without a path and without the default port. `null` and `*` are invalid.
 ///
 /// ```
 /// use kleidia_tower::agent::WebOrigin;
@@ -21,11 +21,11 @@ use http::{HeaderValue, Uri};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebOrigin(HeaderValue);
 
-/// A text is no origin as browsers write it.
+/// An error from parsing a [`WebOrigin`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not as browsers write an origin, such as https://portal.example")]
+#[error("invalid origin {text:?}, expected a URL such as https://portal.example")]
 pub struct WebOriginError {
-    /// The text.
+    /// The invalid text.
     pub text: String,
 }
 
@@ -40,13 +40,14 @@ impl FromStr for WebOrigin {
 
     fn from_str(text: &str) -> Result<Self, WebOriginError> {
         let uri = text.parse::<Uri>().ok();
-        let is_canonical = uri.and_then(|uri| canonical(&uri)).is_some_and(|form| form == text);
+        let is_canonical =
+            uri.and_then(|uri| canonicalise(&uri)).is_some_and(|origin| origin == text);
         let value = HeaderValue::from_str(text).ok().filter(|_| is_canonical);
         value.map(Self).ok_or_else(|| WebOriginError { text: text.to_owned() })
     }
 }
 
-fn canonical(uri: &Uri) -> Option<String> {
+fn canonicalise(uri: &Uri) -> Option<String> {
     let scheme = uri.scheme()?;
     let default_port = match scheme {
         scheme if *scheme == Scheme::HTTPS => 443,
@@ -60,15 +61,15 @@ fn canonical(uri: &Uri) -> Option<String> {
     }
 }
 
-/// An address or a domain name; what URIs allow besides is in no origin of a browser.
+/// Returns whether the host is an IP address or a domain name. Browsers send no other host.
 fn is_host(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_of_name = |octet: u8| octet.is_ascii_alphanumeric() || b"-._".contains(&octet);
+    let is_name_octet = |octet: u8| octet.is_ascii_alphanumeric() || b"-._".contains(&octet);
     match address {
         Some(address) => {
             address.parse().is_ok_and(|parsed: Ipv6Addr| parsed.to_string() == address)
         }
-        None => !host.is_empty() && host.bytes().all(is_of_name),
+        None => !host.is_empty() && host.bytes().all(is_name_octet),
     }
 }
 
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_browsers_write_is_taken() {
+    fn accepts_origins_of_browsers() {
         for text in [
             "https://portal.example",
             "https://portal.example:8443",
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn rejects_other_texts() {
         for text in [
             "",
             "*",

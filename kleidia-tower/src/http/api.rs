@@ -40,10 +40,10 @@ use crate::session::JwtSessionLayer;
 /// # use kleidia_tower::access_token::{KeyRing, SigningKey};
 /// # use kleidia_tower::account::Accounts;
 /// # use kleidia_tower::http::Api;
-/// # use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+/// # use kleidia_tower::password::PasswordHasher;
 /// # use kleidia_tower::store::MemoryStore;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let hasher = PasswordHasher::new(Argon2Parameters::default(), 1, 1)?;
+/// # let hasher = PasswordHasher::new()?;
 /// # let keys = KeyRing::new([SigningKey::generate()?])?;
 /// let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
 /// let api = Api::new(accounts).with_login_limit("60/60".parse()?).into_router();

@@ -1,4 +1,4 @@
-//! Passwords that others have lost, and that nobody should use again.
+//! Passwords that are known from data breaches.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -8,31 +8,32 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::normalisation::normalised;
+use super::normalisation::normalise;
 
-/// Tells which passwords are known from breaches.
+/// A list of passwords that are known from data breaches.
 #[async_trait]
 pub trait BreachedPasswords: Send + Sync + 'static {
-    /// Whether the password is known.
+    /// Returns whether the password is in the list.
     ///
     /// # Errors
-    /// [`BreachedPasswordError`] if that can't be found out: then no password is taken.
+    /// [`BreachedPasswordError`] if the list is unavailable. New passwords are then rejected with
+    /// 503.
     async fn contains(&self, password: &SecretString) -> Result<bool, BreachedPasswordError>;
 }
 
-/// It can't be found out which passwords are known.
+/// An error from looking up a password: the list is unavailable.
 #[derive(Debug, thiserror::Error)]
-#[error("the breached passwords can't be had: {0}")]
+#[error("breached-password list unavailable: {0}")]
 pub struct BreachedPasswordError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl BreachedPasswordError {
-    /// It can't be found out, for this reason.
+    /// Creates an error from its cause.
     pub fn new(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(reason.into())
     }
 }
 
-/// The breached passwords of a file, one a line, in UTF-8; they are kept in memory, normalised.
+/// A list from a UTF-8 file with one password per line. It is kept in memory, normalised.
 ///
 /// ```no_run
 /// use kleidia_tower::password::BreachedPasswordFile;
@@ -53,14 +54,14 @@ impl BreachedPasswordFile {
     /// Reads the whole file.
     ///
     /// # Errors
-    /// [`BreachedPasswordError`] if it can't be read, or is not in UTF-8.
+    /// [`BreachedPasswordError`] if the file can't be read or is not UTF-8.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, BreachedPasswordError> {
         let path = path.as_ref();
-        let refuse =
+        let failed =
             |source| BreachedPasswordError::new(FileError { path: path.to_owned(), source });
-        let lines = BufReader::new(File::open(path).map_err(refuse)?).lines();
-        let passwords = lines.map(|line| line.map(|line| normalised(&line.into()).to_string()));
-        let mut passwords = passwords.collect::<Result<HashSet<_>, _>>().map_err(refuse)?;
+        let lines = BufReader::new(File::open(path).map_err(failed)?).lines();
+        let passwords = lines.map(|line| line.map(|line| normalise(&line.into()).to_string()));
+        let mut passwords = passwords.collect::<Result<HashSet<_>, _>>().map_err(failed)?;
         passwords.remove("");
         Ok(Self(passwords))
     }
@@ -69,7 +70,7 @@ impl BreachedPasswordFile {
 #[async_trait]
 impl BreachedPasswords for BreachedPasswordFile {
     async fn contains(&self, password: &SecretString) -> Result<bool, BreachedPasswordError> {
-        Ok(self.0.contains(normalised(password).as_str()))
+        Ok(self.0.contains(normalise(password).as_str()))
     }
 }
 
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_file_has_a_password_a_line() {
+    async fn reads_one_password_per_line() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "123456\r\ncafe\u{301} au lait\n\n").unwrap();
         let breached = BreachedPasswordFile::read(file.path()).unwrap();

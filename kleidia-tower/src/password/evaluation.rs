@@ -1,68 +1,72 @@
-//! One evaluation of Argon2id (RFC 9106), in memory that is lent to it.
+//! One evaluation of Argon2id (RFC 9106), in memory that the caller provides.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use phc::{Output, PasswordHash, Salt};
 use zeroize::Zeroizing;
 
-use super::hasher::system;
-use super::{Argon2Parameters, HashingError, Verdict};
+use super::hasher::system_error;
+use super::{Argon2Parameters, HashingError, PasswordCheck};
 
-/// A hash as it was stored.
-pub(super) struct Stored {
+/// A stored hash, parsed from its PHC string.
+pub(super) struct ParsedHash {
     salt: Salt,
     output: Output,
     parameters: Params,
-    is_outdated: bool,
+    needs_rehash: bool,
 }
 
-impl Stored {
+impl ParsedHash {
     pub(super) fn parse(text: &str, current: Argon2Parameters) -> Result<Self, HashingError> {
-        let hash = PasswordHash::new(text).map_err(|_| HashingError::Stored("no PHC string"))?;
+        let hash = PasswordHash::new(text)
+            .map_err(|_| HashingError::InvalidHash("malformed PHC string"))?;
         let is_argon2id = hash.algorithm.as_str() == "argon2id" && hash.version == Some(19);
         if !is_argon2id {
-            return Err(HashingError::Stored("another algorithm than Argon2id, version 19"));
+            return Err(HashingError::InvalidHash("expected Argon2id, version 19"));
         }
-        let params = Params::try_from(&hash).map_err(|_| HashingError::Stored("parameters"))?;
-        let stored = Argon2Parameters::new(params.m_cost(), params.t_cost(), params.p_cost());
-        let stored = stored.map_err(|_| HashingError::Stored("parameters out of bounds"))?;
+        let params =
+            Params::try_from(&hash).map_err(|_| HashingError::InvalidHash("invalid parameters"))?;
+        let stored = Argon2Parameters::from_argon2(&params)
+            .map_err(|_| HashingError::InvalidHash("parameters out of range"))?;
         let (salt, output) =
-            hash.salt.zip(hash.hash).ok_or(HashingError::Stored("no salt or no hash"))?;
-        let is_outdated = stored != current || output.len() != Argon2Parameters::OUTPUT_OCTETS;
-        Ok(Self { salt, output, parameters: params, is_outdated })
+            hash.salt.zip(hash.hash).ok_or(HashingError::InvalidHash("missing salt or hash"))?;
+        let needs_rehash = stored != current || output.len() != Argon2Parameters::OUTPUT_OCTETS;
+        Ok(Self { salt, output, parameters: params, needs_rehash })
     }
 
     pub(super) fn verify(
         &self,
         password: &Zeroizing<String>,
         memory: &mut Vec<Block>,
-    ) -> Result<Verdict, HashingError> {
+    ) -> Result<PasswordCheck, HashingError> {
         let length = self.output.len();
-        let output = evaluate(password, &self.salt, &self.parameters, length, memory)?;
+        let output = run_argon2(password, &self.salt, &self.parameters, length, memory)?;
         // `Output` compares in constant time.
-        let is_right = output == self.output;
-        let Self { is_outdated, .. } = *self;
-        Ok(if is_right { Verdict::Right { is_outdated } } else { Verdict::Wrong })
+        if output != self.output {
+            return Ok(PasswordCheck::Mismatch);
+        }
+        Ok(PasswordCheck::Match { needs_rehash: self.needs_rehash })
     }
 }
 
-pub(super) fn write(
+/// Hashes a password into a PHC string.
+pub(super) fn hash_to_phc(
     password: &Zeroizing<String>,
     salt: &[u8],
     parameters: &Params,
     memory: &mut Vec<Block>,
 ) -> Result<String, HashingError> {
-    let output = evaluate(password, salt, parameters, Argon2Parameters::OUTPUT_OCTETS, memory)?;
+    let output = run_argon2(password, salt, parameters, Argon2Parameters::OUTPUT_OCTETS, memory)?;
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
-        params: parameters.try_into().map_err(system)?,
-        salt: Some(Salt::new(salt).map_err(system)?),
+        params: parameters.try_into().map_err(system_error)?,
+        salt: Some(Salt::new(salt).map_err(system_error)?),
         hash: Some(output),
     };
     Ok(hash.to_string())
 }
 
-fn evaluate(
+fn run_argon2(
     password: &Zeroizing<String>,
     salt: &[u8],
     parameters: &Params,
@@ -71,7 +75,7 @@ fn evaluate(
 ) -> Result<Output, HashingError> {
     let blocks = parameters.block_count();
     if memory.len() < blocks {
-        memory.try_reserve_exact(blocks - memory.len()).map_err(system)?;
+        memory.try_reserve_exact(blocks - memory.len()).map_err(system_error)?;
         memory.resize(blocks, Block::new());
     }
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone());
@@ -79,8 +83,8 @@ fn evaluate(
     let password = password.as_bytes();
     argon2
         .hash_password_into_with_memory(password, salt, &mut output, memory.as_mut_slice())
-        .map_err(system)?;
-    Output::new(&output).map_err(system)
+        .map_err(system_error)?;
+    Output::new(&output).map_err(system_error)
 }
 
 #[cfg(test)]
@@ -89,18 +93,19 @@ mod tests {
     use super::*;
 
     fn hasher(memory_kib: u32) -> PasswordHasher {
-        let parameters = Argon2Parameters::new(memory_kib, 1, 4).unwrap();
-        PasswordHasher::new(parameters, 1, 8).unwrap()
+        let parameters = Argon2Parameters::default().with_memory_kib(memory_kib).unwrap();
+        let options = PasswordHasher::options().with_parameters(parameters);
+        options.with_permits(1).unwrap().start().unwrap()
     }
 
     #[tokio::test]
-    async fn the_right_password_is_told_from_others() {
+    async fn matches_only_the_hashed_password() {
         let hasher = hasher(7 * 1024);
         let stored = hasher.hash(&"caf\u{e9} au lait".into()).await.unwrap();
         for (password, expected) in [
-            ("cafe\u{301} au lait", Verdict::Right { is_outdated: false }),
-            ("caf\u{e9} au lai", Verdict::Wrong),
-            ("", Verdict::Wrong),
+            ("cafe\u{301} au lait", PasswordCheck::Match { needs_rehash: false }),
+            ("caf\u{e9} au lai", PasswordCheck::Mismatch),
+            ("", PasswordCheck::Mismatch),
         ] {
             assert_eq!(hasher.verify(&password.into(), &stored).await.unwrap(), expected);
         }
@@ -108,31 +113,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_other_parameters_hashed_is_outdated_and_renewed() {
+    async fn rehashes_after_a_change_of_parameters() {
         let stored = hasher(7 * 1024).hash(&"password".into()).await.unwrap();
         let hasher = hasher(8 * 1024);
-        let renew = async |password: &str, stored: &str| {
+        let verify = async |password: &str, stored: &str| {
             let permit = hasher.permit().await.unwrap();
-            permit.verify_and_renew(&password.into(), stored).await.unwrap()
+            permit.verify_and_rehash(&password.into(), stored).await.unwrap()
         };
-        assert_eq!(renew("another", &stored).await, (Verdict::Wrong, None));
-        let (verdict, renewed) = renew("password", &stored).await;
-        assert_eq!(verdict, Verdict::Right { is_outdated: true });
-        let right = (Verdict::Right { is_outdated: false }, None);
-        assert_eq!(renew("password", &renewed.unwrap()).await, right);
+        assert_eq!(verify("another", &stored).await, (PasswordCheck::Mismatch, None));
+        let (check, rehashed) = verify("password", &stored).await;
+        assert_eq!(check, PasswordCheck::Match { needs_rehash: true });
+        let current = (PasswordCheck::Match { needs_rehash: false }, None);
+        assert_eq!(verify("password", &rehashed.unwrap()).await, current);
     }
 
     /// From the reference implementation (`argon2` of Debian): `echo -n password | argon2
     /// somesalt -id -t 1 -k 65536 -p 4 -l 32 -e`.
     #[tokio::test]
-    async fn the_reference_agrees() {
+    async fn verifies_hash_of_the_reference_implementation() {
         let stored = "$argon2id$v=19$m=65536,t=1,p=4$c29tZXNhbHQ$cWczuhdHfhDA6sh4imHnld+cUIbXhbfejilbkQ/p/Uo";
-        let verdict = hasher(7 * 1024).verify(&"password".into(), stored).await.unwrap();
-        assert_eq!(verdict, Verdict::Right { is_outdated: true });
+        let check = hasher(7 * 1024).verify(&"password".into(), stored).await.unwrap();
+        assert_eq!(check, PasswordCheck::Match { needs_rehash: true });
     }
 
     #[tokio::test]
-    async fn stored_hashes_are_bounded() {
+    async fn rejects_other_algorithms_and_costs() {
         let hasher = hasher(7 * 1024);
         let end = "c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         for start in [
@@ -145,8 +150,8 @@ mod tests {
             "$5$",
             "",
         ] {
-            let refused = hasher.verify(&"password".into(), &format!("{start}{end}")).await;
-            assert!(matches!(refused, Err(HashingError::Stored(_))), "{start}");
+            let check = hasher.verify(&"password".into(), &format!("{start}{end}")).await;
+            assert!(matches!(check, Err(HashingError::InvalidHash(_))), "{start}");
         }
     }
 }

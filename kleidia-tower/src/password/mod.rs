@@ -1,13 +1,17 @@
-//! Passwords: hashed with Argon2id on threads of their own, and bound to a policy.
+//! Passwords: hashed with Argon2id on dedicated threads, and checked against a policy.
 
 mod breached;
 mod evaluation;
 mod hasher;
 mod normalisation;
+mod options;
 mod parameters;
+mod permit;
 mod policy;
 
 pub use breached::{BreachedPasswordError, BreachedPasswordFile, BreachedPasswords};
-pub use hasher::{HashingError, HashingPermit, PasswordHasher, Verdict};
-pub use parameters::{Argon2Parameters, ParameterError};
-pub use policy::{CharacterClass, PasswordFault, PasswordPolicy};
+pub use hasher::{HashingError, PasswordHasher};
+pub use options::PasswordHasherOptions;
+pub use parameters::{Argon2Parameters, PasswordSettingError};
+pub use permit::{HashingPermit, PasswordCheck};
+pub use policy::{CharacterClass, PasswordPolicy, PasswordViolation};

@@ -1,17 +1,17 @@
-//! One form for passwords that look the same (NIST SP 800-63B, 3.1.1.2; Unicode, NFKC).
+//! The normal form of passwords (NIST SP 800-63B, 3.1.1.2; Unicode, NFKC).
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-/// The password as it is hashed, whatever keyboard it was typed on.
-pub(super) fn normalised(password: &SecretString) -> Zeroizing<String> {
+/// Returns the password in the form that is hashed, which does not depend on the keyboard.
+pub(super) fn normalise(password: &SecretString) -> Zeroizing<String> {
     let normalizer = ComposingNormalizerBorrowed::new_nfkc();
     let password = password.expose_secret();
-    // Enough for all that NFKC makes of it but a few ligatures, so that no copy is left behind.
-    let mut form = Zeroizing::new(String::with_capacity(password.len() * 4));
-    form.extend(normalizer.normalize_iter(password.chars()));
-    form
+    // With this capacity it grows only for a few ligatures: growing would leave a copy in memory.
+    let mut normalised = Zeroizing::new(String::with_capacity(password.len() * 4));
+    normalised.extend(normalizer.normalize_iter(password.chars()));
+    normalised
 }
 
 #[cfg(test)]
@@ -19,10 +19,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_word_is_the_same_password() {
+    fn equivalent_texts_are_equal() {
         let composed = SecretString::from("caf\u{e9} \u{fb01}");
         let decomposed = SecretString::from("cafe\u{301} fi");
-        assert_eq!(*normalised(&composed), *normalised(&decomposed));
-        assert_eq!(*normalised(&composed), "caf\u{e9} fi");
+        assert_eq!(*normalise(&composed), *normalise(&decomposed));
+        assert_eq!(*normalise(&composed), "caf\u{e9} fi");
     }
 }

@@ -1,19 +1,18 @@
-//! How much an evaluation of Argon2id costs (RFC 9106, 3.1).
+//! The cost of an Argon2id evaluation (RFC 9106, 3.1).
 
 use argon2::Params;
 
-/// How much an evaluation of Argon2id costs: memory, passes and lanes.
+/// The cost of an Argon2id evaluation: memory, passes and lanes.
 ///
-/// The default is 64 MiB, one pass, four lanes; hashes have 32 octets.
+/// The defaults are 64 MiB, one pass and four lanes. Hashes have 32 octets.
 ///
 /// ```
 /// use kleidia_tower::password::Argon2Parameters;
 ///
-/// let parameters = Argon2Parameters::default();
-/// assert_eq!(parameters.memory_kib(), 65_536);
-/// // The second choice of RFC 9106, 4: the same memory, three passes.
-/// let slower = Argon2Parameters::new(65_536, 3, 4)?;
-/// # Ok::<(), kleidia_tower::password::ParameterError>(())
+/// assert_eq!(Argon2Parameters::default().memory_kib(), 65_536);
+/// // The second recommendation of RFC 9106, 4: three passes over the same memory.
+/// let slower = Argon2Parameters::default().with_passes(3)?;
+/// # Ok::<(), kleidia_tower::password::PasswordSettingError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Argon2Parameters {
@@ -22,60 +21,86 @@ pub struct Argon2Parameters {
     lanes: u32,
 }
 
-/// Parameters that are out of bounds.
+/// A setting of this module that is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} of {found}, which is not between {least} and {most}")]
+#[error("{setting} of {found}, expected {min} to {max}")]
 #[non_exhaustive]
-pub struct ParameterError {
-    /// What is out of bounds.
-    pub what: &'static str,
-    /// How much there is of it.
-    pub found: u32,
-    /// The least that is taken.
-    pub least: u32,
-    /// The most that is taken.
-    pub most: u32,
+pub struct PasswordSettingError {
+    /// The setting, such as `passes`.
+    pub setting: &'static str,
+    /// The given value.
+    pub found: u64,
+    /// The minimum.
+    pub min: u64,
+    /// The maximum.
+    pub max: u64,
 }
 
 impl Argon2Parameters {
-    /// The octets of a hash.
+    /// The lowest cost: 7 MiB, one pass, one lane. It is meant for tests.
+    pub const MINIMUM: Self = Self { memory_kib: Self::MIN_MEMORY_KIB, passes: 1, lanes: 1 };
+    /// The length of a hash in octets.
     pub const OUTPUT_OCTETS: usize = 32;
-    /// The least memory, in KiB: what OWASP names for a single lane, with more passes.
-    pub const LEAST_MEMORY_KIB: u32 = 7 * 1024;
-    /// The most memory, in KiB.
-    pub const MOST_MEMORY_KIB: u32 = 1024 * 1024;
-    /// The most passes.
-    pub const MOST_PASSES: u32 = 16;
-    /// The most lanes.
-    pub const MOST_LANES: u32 = 16;
+    /// The minimum memory in KiB: the lowest that OWASP recommends, with five passes.
+    pub const MIN_MEMORY_KIB: u32 = 7 * 1024;
+    /// The maximum memory in KiB.
+    pub const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+    /// The maximum number of passes.
+    pub const MAX_PASSES: u32 = 16;
+    /// The maximum number of lanes.
+    pub const MAX_LANES: u32 = 16;
 
-    /// Parameters within the bounds.
+    /// Sets the memory of an evaluation, in KiB: 7,168 to 1,048,576; 65,536 by default.
     ///
     /// # Errors
-    /// [`ParameterError`], which tells the bounds.
-    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, ParameterError> {
-        bounded("memory in KiB", memory_kib, Self::LEAST_MEMORY_KIB, Self::MOST_MEMORY_KIB)?;
-        bounded("passes", passes, 1, Self::MOST_PASSES)?;
-        bounded("lanes", lanes, 1, Self::MOST_LANES)?;
-        Ok(Self { memory_kib, passes, lanes })
+    /// [`PasswordSettingError`] if the value is out of range.
+    pub fn with_memory_kib(self, memory_kib: u32) -> Result<Self, PasswordSettingError> {
+        let (min, max) = (Self::MIN_MEMORY_KIB.into(), Self::MAX_MEMORY_KIB.into());
+        check_range("memory in KiB", memory_kib.into(), min, max)?;
+        Ok(Self { memory_kib, ..self })
     }
 
-    /// The memory of an evaluation, in KiB.
+    /// Sets the number of passes over the memory: 1 to 16; 1 by default.
+    ///
+    /// # Errors
+    /// [`PasswordSettingError`] if the value is out of range.
+    pub fn with_passes(self, passes: u32) -> Result<Self, PasswordSettingError> {
+        check_range("passes", passes.into(), 1, Self::MAX_PASSES.into())?;
+        Ok(Self { passes, ..self })
+    }
+
+    /// Sets the number of lanes, which are filled in parallel: 1 to 16; 4 by default.
+    ///
+    /// # Errors
+    /// [`PasswordSettingError`] if the value is out of range.
+    pub fn with_lanes(self, lanes: u32) -> Result<Self, PasswordSettingError> {
+        check_range("lanes", lanes.into(), 1, Self::MAX_LANES.into())?;
+        Ok(Self { lanes, ..self })
+    }
+
+    /// Returns the memory of an evaluation, in KiB.
     #[must_use]
     pub const fn memory_kib(self) -> u32 {
         self.memory_kib
     }
 
-    /// How many times the memory is passed over.
+    /// Returns the number of passes over the memory.
     #[must_use]
     pub const fn passes(self) -> u32 {
         self.passes
     }
 
-    /// How many lanes are filled in parallel.
+    /// Returns the number of lanes.
     #[must_use]
     pub const fn lanes(self) -> u32 {
         self.lanes
+    }
+
+    pub(super) fn from_argon2(params: &Params) -> Result<Self, PasswordSettingError> {
+        Self::default()
+            .with_memory_kib(params.m_cost())?
+            .with_passes(params.t_cost())?
+            .with_lanes(params.p_cost())
     }
 
     pub(super) fn to_argon2(self) -> Result<Params, argon2::Error> {
@@ -89,9 +114,38 @@ impl Default for Argon2Parameters {
     }
 }
 
-fn bounded(what: &'static str, found: u32, least: u32, most: u32) -> Result<(), ParameterError> {
-    if (least..=most).contains(&found) {
+pub(super) fn check_range(
+    setting: &'static str,
+    found: u64,
+    min: u64,
+    max: u64,
+) -> Result<(), PasswordSettingError> {
+    if (min..=max).contains(&found) {
         return Ok(());
     }
-    Err(ParameterError { what, found, least, most })
+    Err(PasswordSettingError { setting, found, min, max })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejects_values_out_of_range() {
+        let default = Argon2Parameters::default();
+        for (parameters, setting) in [
+            (default.with_memory_kib(7 * 1024 - 1), "memory in KiB"),
+            (default.with_memory_kib(1024 * 1024 + 1), "memory in KiB"),
+            (default.with_passes(0), "passes"),
+            (default.with_passes(17), "passes"),
+            (default.with_lanes(0), "lanes"),
+            (default.with_lanes(17), "lanes"),
+        ] {
+            assert_eq!(parameters.unwrap_err().setting, setting);
+        }
+        let error = default.with_passes(17).unwrap_err();
+        assert_eq!(error.to_string(), "passes of 17, expected 1 to 16");
+        let minimum = default.with_memory_kib(7 * 1024).unwrap().with_lanes(1).unwrap();
+        assert_eq!(minimum, Argon2Parameters::MINIMUM);
+    }
 }

@@ -1,27 +1,31 @@
-//! Which passwords are taken, and why others are not.
+//! The policy that new passwords must meet.
 
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::normalisation::normalised;
+use super::normalisation::normalise;
+use super::parameters::{PasswordSettingError, check_range};
 
-/// Which passwords are taken.
+/// The policy that new passwords must meet.
 ///
-/// The defaults are those of NIST SP 800-63B: at least 8 characters, any Unicode, no character
-/// classes, no maximum age. Lengths are in characters of the normalised (NFKC) password.
+/// The defaults follow NIST SP 800-63B: at least 8 characters, any Unicode character, no required
+/// character classes, no maximum age and no history. A password must not contain the user's name,
+/// unless the name has fewer than 4 characters. Lengths count the characters of the normalised
+/// (NFKC) password.
 ///
 /// ```
-/// use kleidia_tower::password::{CharacterClass, PasswordFault, PasswordPolicy};
+/// use kleidia_tower::password::{CharacterClass, PasswordPolicy, PasswordViolation};
 ///
 /// let policy = PasswordPolicy::default()
-///     .with_min_characters(12)
+///     .with_min_characters(12)?
 ///     .with_required_classes([CharacterClass::Digit]);
 /// assert_eq!(
-///     policy.faults("alice", &"correct horse".into()),
-///     [PasswordFault::Missing(CharacterClass::Digit)],
+///     policy.violations("alice", &"correct horse".into()),
+///     [PasswordViolation::Missing(CharacterClass::Digit)],
 /// );
-/// assert!(policy.faults("alice", &"correct horse 4".into()).is_empty());
+/// assert!(policy.violations("alice", &"correct horse 4".into()).is_empty());
+/// # Ok::<(), kleidia_tower::password::PasswordSettingError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordPolicy {
@@ -31,7 +35,7 @@ pub struct PasswordPolicy {
     history: usize,
 }
 
-/// A kind of character.
+/// A class of characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CharacterClass {
@@ -41,42 +45,42 @@ pub enum CharacterClass {
     Uppercase,
     /// A digit of any script.
     Digit,
-    /// Anything but letters, digits and white space.
+    /// A character that is neither a letter, a digit nor white space.
     Symbol,
 }
 
-/// Why a password is not taken.
+/// A reason for which the policy rejects a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PasswordFault {
-    /// It is too short.
-    #[error("fewer than {least} characters")]
+pub enum PasswordViolation {
+    /// The password is too short.
+    #[error("fewer than {min} characters")]
     TooShort {
-        /// The least that is taken.
-        least: usize,
+        /// The minimum number of characters.
+        min: usize,
     },
-    /// It is too long to be hashed without harm.
-    #[error("more than {most} characters")]
+    /// The password is too long.
+    #[error("more than {max} characters")]
     TooLong {
-        /// The most that is taken.
-        most: usize,
+        /// The maximum number of characters.
+        max: usize,
     },
-    /// A class of characters is missing.
+    /// The password has no character of a required class.
     #[error("no {0:?} character")]
     Missing(CharacterClass),
-    /// It is, or contains, the user's name.
-    #[error("the user's name is in it")]
-    UserName,
-    /// It was used before.
+    /// The password contains the user's name.
+    #[error("contains the user name")]
+    ContainsUserName,
+    /// The password is the current one, or in the history.
     #[error("used before")]
     UsedBefore,
-    /// It is among those that others have lost.
-    #[error("known from a breach")]
+    /// The password is in the list of breached passwords.
+    #[error("known from a data breach")]
     Breached,
 }
 
-impl PasswordFault {
-    /// A stable name for clients.
+impl PasswordViolation {
+    /// Returns the stable code for clients.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -86,7 +90,7 @@ impl PasswordFault {
             Self::Missing(CharacterClass::Uppercase) => "no_uppercase",
             Self::Missing(CharacterClass::Digit) => "no_digit",
             Self::Missing(CharacterClass::Symbol) => "no_symbol",
-            Self::UserName => "user_name",
+            Self::ContainsUserName => "user_name",
             Self::UsedBefore => "used_before",
             Self::Breached => "breached",
         }
@@ -94,17 +98,24 @@ impl PasswordFault {
 }
 
 impl PasswordPolicy {
-    /// The most characters that are taken.
+    /// The lowest number of characters that a policy can require (NIST SP 800-63B, 3.1.1.2).
+    pub const MIN_CHARACTERS: usize = 8;
+    /// The maximum number of characters of a password.
     pub const MAX_CHARACTERS: usize = 1024;
+    /// The maximum number of previous passwords in the history.
+    pub const MAX_HISTORY: usize = 24;
 
-    /// Sets the least number of characters; 8 by default, and never less.
-    #[must_use]
-    pub fn with_min_characters(mut self, characters: usize) -> Self {
-        self.min_characters = characters.max(8);
-        self
+    /// Sets the minimum number of characters: 8 to 1,024; 8 by default.
+    ///
+    /// # Errors
+    /// [`PasswordSettingError`] if the value is out of range.
+    pub fn with_min_characters(self, characters: usize) -> Result<Self, PasswordSettingError> {
+        let (min, max) = (Self::MIN_CHARACTERS as u64, Self::MAX_CHARACTERS as u64);
+        check_range("minimum characters", characters as u64, min, max)?;
+        Ok(Self { min_characters: characters, ..self })
     }
 
-    /// Sets the classes of which a password must have a character each; none by default.
+    /// Sets the classes of which a password needs a character each; none by default.
     #[must_use]
     pub fn with_required_classes(
         mut self,
@@ -114,57 +125,72 @@ impl PasswordPolicy {
         self
     }
 
-    /// Sets how old a password may grow before it has to be changed; any age by default.
-    #[must_use]
-    pub const fn with_max_age(mut self, age: Duration) -> Self {
-        self.max_age = Some(age);
-        self
+    /// Sets the age in whole seconds at which a password must be changed: at least a minute; none
+    /// by default.
+    ///
+    /// # Errors
+    /// [`PasswordSettingError`] if the age is less than a minute.
+    pub fn with_max_age(self, age: Duration) -> Result<Self, PasswordSettingError> {
+        check_range("maximum age in seconds", age.as_secs(), 60, u64::MAX)?;
+        Ok(Self { max_age: Some(age), ..self })
     }
 
-    /// Sets how many earlier passwords must not be used again; 0 by default.
-    #[must_use]
-    pub const fn with_history(mut self, passwords: usize) -> Self {
-        self.history = passwords;
-        self
+    /// Sets how many previous passwords can't be used again: 0 to 24; 0 by default.
+    ///
+    /// A change of password costs one evaluation for each.
+    ///
+    /// # Errors
+    /// [`PasswordSettingError`] if the value is out of range.
+    pub fn with_history(self, passwords: usize) -> Result<Self, PasswordSettingError> {
+        check_range("history", passwords as u64, 0, Self::MAX_HISTORY as u64)?;
+        Ok(Self { history: passwords, ..self })
     }
 
-    /// How old a password may grow.
+    /// Returns the minimum number of characters.
+    #[must_use]
+    pub const fn min_characters(&self) -> usize {
+        self.min_characters
+    }
+
+    /// Returns the age at which a password must be changed.
     #[must_use]
     pub const fn max_age(&self) -> Option<Duration> {
         self.max_age
     }
 
-    /// How many earlier passwords must not be used again.
+    /// Returns how many previous passwords can't be used again.
     #[must_use]
     pub const fn history(&self) -> usize {
         self.history
     }
 
-    /// All that speaks against a password but its past: history and breaches are asked elsewhere.
+    /// Returns how a password violates the policy, apart from its history and data breaches:
+    /// [`Accounts`](crate::account::Accounts) checks these too.
     #[must_use]
-    pub fn faults(&self, user_name: &str, password: &SecretString) -> Vec<PasswordFault> {
-        let password = normalised(password);
-        let (length, mut faults) = (password.chars().count(), Vec::new());
+    pub fn violations(&self, user_name: &str, password: &SecretString) -> Vec<PasswordViolation> {
+        let password = normalise(password);
+        let (length, mut violations) = (password.chars().count(), Vec::new());
         if length < self.min_characters {
-            faults.push(PasswordFault::TooShort { least: self.min_characters });
+            violations.push(PasswordViolation::TooShort { min: self.min_characters });
         }
         if length > Self::MAX_CHARACTERS {
-            faults.push(PasswordFault::TooLong { most: Self::MAX_CHARACTERS });
+            violations.push(PasswordViolation::TooLong { max: Self::MAX_CHARACTERS });
         }
         let missing = self.required_classes.iter().copied();
         let missing = missing.filter(|class| !password.chars().any(|c| class.contains(c)));
-        faults.extend(missing.map(PasswordFault::Missing));
-        // Shorter names are in too many words.
+        violations.extend(missing.map(PasswordViolation::Missing));
+        // Shorter names occur in many words.
         if user_name.chars().count() > 3 && contains_without_case(&password, user_name) {
-            faults.push(PasswordFault::UserName);
+            violations.push(PasswordViolation::ContainsUserName);
         }
-        faults
+        violations
     }
 }
 
 impl Default for PasswordPolicy {
     fn default() -> Self {
-        Self { min_characters: 8, required_classes: Vec::new(), max_age: None, history: 0 }
+        let min_characters = Self::MIN_CHARACTERS;
+        Self { min_characters, required_classes: Vec::new(), max_age: None, history: 0 }
     }
 }
 
@@ -188,25 +214,46 @@ fn contains_without_case(text: &str, part: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn faults(policy: &PasswordPolicy, password: &str) -> Vec<PasswordFault> {
-        policy.faults("alice", &password.into())
+    fn violations(policy: &PasswordPolicy, password: &str) -> Vec<PasswordViolation> {
+        policy.violations("alice", &password.into())
     }
 
     #[test]
-    fn lengths_are_in_characters() {
+    fn counts_characters() {
         let policy = PasswordPolicy::default();
-        assert_eq!(faults(&policy, "pässwör"), [PasswordFault::TooShort { least: 8 }]);
-        assert!(faults(&policy, "pässwörd").is_empty());
-        assert!(faults(&policy, &"\u{1f511}".repeat(1024)).is_empty());
-        assert_eq!(faults(&policy, &"x".repeat(1025)), [PasswordFault::TooLong { most: 1024 }]);
+        assert_eq!(violations(&policy, "pässwör"), [PasswordViolation::TooShort { min: 8 }]);
+        assert!(violations(&policy, "pässwörd").is_empty());
+        assert!(violations(&policy, &"\u{1f511}".repeat(1024)).is_empty());
+        assert_eq!(
+            violations(&policy, &"x".repeat(1025)),
+            [PasswordViolation::TooLong { max: 1024 }]
+        );
     }
 
     #[test]
-    fn each_fault_is_told() {
+    fn reports_every_violation() {
         let classes = [CharacterClass::Uppercase, CharacterClass::Symbol];
         let policy = PasswordPolicy::default().with_required_classes(classes);
-        let found = faults(&policy, "Alice1");
-        let missing = PasswordFault::Missing(CharacterClass::Symbol);
-        assert_eq!(found, [PasswordFault::TooShort { least: 8 }, missing, PasswordFault::UserName]);
+        let found = violations(&policy, "Alice1");
+        let missing = PasswordViolation::Missing(CharacterClass::Symbol);
+        assert_eq!(
+            found,
+            [PasswordViolation::TooShort { min: 8 }, missing, PasswordViolation::ContainsUserName]
+        );
+    }
+
+    #[test]
+    fn rejects_settings_out_of_range() {
+        let policy = PasswordPolicy::default();
+        for (characters, is_valid) in [(7, false), (8, true), (1024, true), (1025, false)] {
+            assert_eq!(policy.clone().with_min_characters(characters).is_ok(), is_valid);
+        }
+        for (passwords, is_valid) in [(0, true), (24, true), (25, false)] {
+            assert_eq!(policy.clone().with_history(passwords).is_ok(), is_valid);
+        }
+        for (seconds, is_valid) in [(0, false), (59, false), (60, true), (u64::MAX, true)] {
+            let age = Duration::from_secs(seconds);
+            assert_eq!(policy.clone().with_max_age(age).is_ok(), is_valid);
+        }
     }
 }

@@ -40,7 +40,7 @@ use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
 /// # use kleidia_tower::Origin;
 /// # use kleidia_tower::access_token::{KeyRing, SigningKey};
 /// # use kleidia_tower::account::{Accounts, LogIn};
-/// # use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+/// # use kleidia_tower::password::PasswordHasher;
 /// # use kleidia_tower::rbac::RoleName;
 /// # use kleidia_tower::store::MemoryStore;
 /// use http::{Request, Response, StatusCode, header::AUTHORIZATION};
@@ -51,7 +51,7 @@ use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let hasher = PasswordHasher::new(Argon2Parameters::new(7 * 1024, 1, 1)?, 1, 1)?;
+/// # let hasher = PasswordHasher::new()?;
 /// # let keys = KeyRing::new([SigningKey::generate()?])?;
 /// # let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
 /// # let (password, roles) = ("correct horse battery staple", [RoleName::user()].into());

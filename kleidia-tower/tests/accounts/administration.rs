@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use kleidia_tower::account::{Account, AccountUpdate};
 use kleidia_tower::audit::{AuditQuery, EventKind, Outcome};
-use kleidia_tower::password::{BreachedPasswordError, BreachedPasswords, PasswordFault};
+use kleidia_tower::password::{BreachedPasswordError, BreachedPasswords, PasswordViolation};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::session::JwtSessionLayer;
 use kleidia_tower::{Origin, Principal, Rejection};
@@ -80,7 +80,7 @@ async fn what_can_not_be_checked_is_not_taken() {
     service.accounts = service.accounts.clone().with_breached_passwords(Breached);
     let refused = service.create("bob", "letmein letmein").await;
     let Err(Rejection::PasswordRejected(faults)) = refused else { panic!("taken") };
-    assert_eq!(faults, [PasswordFault::Breached]);
+    assert_eq!(faults, [PasswordViolation::Breached]);
     assert_eq!(code(service.create("bob", "nobody knows of this").await), "unavailable");
     assert_eq!(code(service.create("bob", PASSWORD).await), "ok");
 }

@@ -39,8 +39,9 @@ async fn every_attempt_costs_one_evaluation() {
 #[tokio::test]
 async fn an_outdated_hash_is_renewed_by_who_logs_in() {
     let service = Service::new().await;
-    let parameters = Argon2Parameters::new(8 * 1024, 2, 1).unwrap();
-    let hasher = PasswordHasher::new(parameters, 1, 8).unwrap();
+    let parameters = Argon2Parameters::MINIMUM.with_memory_kib(8 * 1024).unwrap();
+    let options = PasswordHasher::options().with_parameters(parameters.with_passes(2).unwrap());
+    let hasher = options.with_permits(1).unwrap().with_queue_limit(8).start().unwrap();
     let store = Arc::clone(service.accounts.store());
     let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
     let dearer = Accounts::new(store, Arc::new(keys), hasher).with_clock(|| Some(NOW));
@@ -71,8 +72,9 @@ async fn an_outdated_hash_is_renewed_by_who_logs_in() {
 async fn logins_at_once_renew_an_outdated_hash_and_all_get_in() {
     for _ in 0..8 {
         let service = Service::new().await;
-        let parameters = Argon2Parameters::new(8 * 1024, 2, 1).unwrap();
-        let hasher = PasswordHasher::new(parameters, 4, 8).unwrap();
+        let parameters = Argon2Parameters::MINIMUM.with_memory_kib(8 * 1024).unwrap();
+        let options = PasswordHasher::options().with_parameters(parameters.with_passes(2).unwrap());
+        let hasher = options.with_permits(4).unwrap().with_queue_limit(8).start().unwrap();
         let store = Arc::clone(service.accounts.store());
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let dearer = Accounts::new(store, Arc::new(keys), hasher).with_clock(|| Some(NOW));

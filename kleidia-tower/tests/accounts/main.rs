@@ -48,8 +48,9 @@ impl Service {
     }
 
     async fn with_keys(keys: KeyRing, settings: AccountSettings) -> Self {
-        let parameters = Argon2Parameters::new(7 * 1024, 1, 1).unwrap();
-        let hasher = PasswordHasher::new(parameters, PERMITS, 2000).unwrap();
+        let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
+        let options = options.with_permits(PERMITS).unwrap().with_queue_limit(2000);
+        let hasher = options.start().unwrap();
         let clock = Arc::new(AtomicI64::new(NOW));
         let told = Arc::clone(&clock);
         let accounts =

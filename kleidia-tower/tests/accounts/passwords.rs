@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kleidia_tower::account::AccountSettings;
 use kleidia_tower::audit::EventKind;
-use kleidia_tower::password::{PasswordFault, PasswordPolicy};
+use kleidia_tower::password::{PasswordPolicy, PasswordViolation};
 use kleidia_tower::{Origin, Rejection};
 use secrecy::ExposeSecret as _;
 
@@ -36,20 +36,23 @@ async fn a_change_ends_what_was_opened_with_the_old_password() {
 
 #[tokio::test]
 async fn reasons_are_told_all_at_once() {
-    let policy = PasswordPolicy::default().with_history(2);
+    let policy = PasswordPolicy::default().with_history(2).unwrap();
     let settings = AccountSettings { password_policy: policy, ..AccountSettings::default() };
     let service = Service::with_settings(settings).await;
     let Err(Rejection::PasswordRejected(faults)) = change(&service, PASSWORD, "alice").await else {
         panic!("taken");
     };
-    assert_eq!(faults, [PasswordFault::TooShort { least: 8 }, PasswordFault::UserName]);
+    assert_eq!(
+        faults,
+        [PasswordViolation::TooShort { min: 8 }, PasswordViolation::ContainsUserName]
+    );
     for (from, to) in [(PASSWORD, OTHER), (OTHER, "a third password")] {
         change(&service, from, to).await.unwrap();
     }
     for used in [PASSWORD, OTHER, "a third password"] {
         let refused = change(&service, "a third password", used).await;
         let Err(Rejection::PasswordRejected(faults)) = refused else { panic!("taken") };
-        assert_eq!(faults, [PasswordFault::UsedBefore], "{used}");
+        assert_eq!(faults, [PasswordViolation::UsedBefore], "{used}");
     }
     change(&service, "a third password", "a fourth password").await.unwrap();
     change(&service, "a fourth password", PASSWORD).await.unwrap();
@@ -57,7 +60,7 @@ async fn reasons_are_told_all_at_once() {
 
 #[tokio::test]
 async fn an_old_password_lets_in_but_no_further() {
-    let policy = PasswordPolicy::default().with_max_age(Duration::from_secs(86_400));
+    let policy = PasswordPolicy::default().with_max_age(Duration::from_secs(86_400)).unwrap();
     let settings = AccountSettings { password_policy: policy, ..AccountSettings::default() };
     let service = Service::with_settings(settings).await;
     let authenticator = service.accounts.authenticator();

@@ -1,4 +1,4 @@
-//! What keys do, and what they don't tell.
+//! Encryption, decryption, canonical text and `Debug` of keys.
 
 use kleidia_tower::agent::{AgentKey, AgentPublicKey, DecryptionError, EncryptionError};
 use secrecy::ExposeSecret as _;
@@ -8,7 +8,7 @@ use crate::AGENT;
 const SECRET: &[u8] = b"PUK 73519264";
 
 #[test]
-fn what_is_encrypted_is_decrypted() {
+fn decrypts_what_was_encrypted() {
     for length in [0, 1, 32, AgentPublicKey::MAX_PLAINTEXT_OCTETS] {
         let plaintext = vec![7; length];
         let ciphertext = AGENT.public_key().encrypt(&plaintext).unwrap();
@@ -18,27 +18,27 @@ fn what_is_encrypted_is_decrypted() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn rejects_too_long_plaintext() {
     assert_eq!(AgentPublicKey::MAX_PLAINTEXT_OCTETS, 446);
     for octets in [447, 512, 100_000] {
-        let refused = AGENT.public_key().encrypt(&vec![7; octets]);
-        assert_eq!(refused, Err(EncryptionError::TooLong { octets }));
+        let encrypted = AGENT.public_key().encrypt(&vec![7; octets]);
+        assert_eq!(encrypted, Err(EncryptionError::TooLong { octets }));
     }
 }
 
 #[test]
-fn a_plaintext_is_never_encrypted_to_the_same_twice() {
+fn ciphertexts_of_one_plaintext_differ() {
     let encrypt = || AGENT.public_key().encrypt(SECRET).unwrap();
     assert_ne!(encrypt(), encrypt());
 }
 
-/// That it runs elsewhere is seen in that this thread, which is the only one of the runtime, goes on.
+/// The runtime has a single thread, which keeps running: so generation runs on another one.
 #[tokio::test]
-async fn each_key_is_another_and_is_made_off_the_workers() {
-    let made = tokio::spawn(AgentKey::generate());
+async fn generates_distinct_keys_off_the_workers() {
+    let task = tokio::spawn(AgentKey::generate());
     tokio::task::yield_now().await;
-    assert!(!made.is_finished());
-    let other = made.await.unwrap().unwrap();
+    assert!(!task.is_finished());
+    let other = task.await.unwrap().unwrap();
     assert_ne!(other.public_key(), AGENT.public_key());
     assert_ne!(other.public_key().fingerprint(), AGENT.public_key().fingerprint());
     let ciphertext = other.public_key().encrypt(SECRET).unwrap();
@@ -47,7 +47,7 @@ async fn each_key_is_another_and_is_made_off_the_workers() {
 }
 
 #[test]
-fn a_key_has_one_text() {
+fn equal_keys_have_equal_texts() {
     let key = AGENT.public_key();
     let pem = key.to_pem();
     assert_eq!(pem.len(), 800);
@@ -57,13 +57,13 @@ fn a_key_has_one_text() {
         pem.trim_end().to_owned(),
         format!("{pem}\n \r\n\t"),
     ] {
-        let read: AgentPublicKey = variant.parse().unwrap();
-        assert_eq!((&read, read.to_pem()), (key, pem.clone()));
+        let parsed: AgentPublicKey = variant.parse().unwrap();
+        assert_eq!((&parsed, parsed.to_pem()), (key, pem.clone()));
     }
 }
 
 #[test]
-fn debug_tells_no_secrets() {
+fn debug_output_contains_no_secret() {
     let key = AGENT.public_key();
     assert_eq!(format!("{:?}", *AGENT), "AgentKey { .. }");
     assert_eq!(format!("{key:?}"), format!("AgentPublicKey({})", key.fingerprint()));

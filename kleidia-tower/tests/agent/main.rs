@@ -1,4 +1,4 @@
-//! Keys of agents: beside OpenSSL, in hostile hands, and over sockets.
+//! Agents: keys, interoperability with OpenSSL, malformed input, and the service over sockets.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,8 +7,8 @@
     reason = "a test may end by a panic"
 )]
 
-mod hostility;
 mod keys;
+mod malformed_input;
 mod openssl;
 mod openssl_keys;
 mod service;
@@ -17,5 +17,5 @@ use std::sync::LazyLock;
 
 use kleidia_tower::agent::AgentKey;
 
-/// One for all tests, since it takes a second or more to make.
+/// Shared by all tests, since generating a key takes about a second.
 static AGENT: LazyLock<AgentKey> = LazyLock::new(|| AgentKey::generate_blocking().unwrap());

@@ -1,4 +1,4 @@
-//! OpenSSL decrypts what we encrypt, and we what it encrypts, where the padding is the right one.
+//! OpenSSL and this crate decrypt each other's ciphertexts if the padding matches.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ const OAEP: [&str; 6] = [
     "rsa_mgf1_md:sha256",
 ];
 
-/// A private key of OpenSSL's, in PEM; one for all tests.
+/// A private key of OpenSSL in PEM, shared by all tests.
 static PRIVATE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
     let options = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4096"];
@@ -30,15 +30,15 @@ static PRIVATE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     fs::read(directory.path().join("private.pem")).unwrap()
 });
 
-/// Runs `openssl`, which has to be installed.
+/// Runs `openssl`, which must be installed.
 pub(crate) fn openssl(directory: &Path, arguments: &[&str]) {
     let output = Command::new("openssl").args(arguments).current_dir(directory).output();
     let output = output.expect("this test needs the `openssl` command: apt-get install openssl");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "openssl {arguments:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "openssl {arguments:?}: {stderr}");
 }
 
-/// A directory with these files.
+/// Creates a temporary directory with these files.
 fn directory(files: &[(&str, &[u8])]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (name, content) in files {
@@ -47,8 +47,8 @@ fn directory(files: &[(&str, &[u8])]) -> TempDir {
     directory
 }
 
-/// What OpenSSL encrypts to our key, with these options.
-fn encrypted(plaintext: &[u8], options: &[&str]) -> Vec<u8> {
+/// Encrypts with OpenSSL to the key of the agent.
+fn encrypt_with_openssl(plaintext: &[u8], options: &[&str]) -> Vec<u8> {
     let pem = AGENT.public_key().to_pem();
     let directory = directory(&[("public.pem", pem.as_bytes()), ("plain", plaintext)]);
     let encrypt = ["pkeyutl", "-encrypt", "-pubin", "-inkey", "public.pem"];
@@ -58,7 +58,7 @@ fn encrypted(plaintext: &[u8], options: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn it_decrypts_what_we_encrypt() {
+fn openssl_decrypts_our_ciphertexts() {
     let directory = directory(&[("private.pem", &PRIVATE)]);
     openssl(directory.path(), &["pkey", "-in", "private.pem", "-pubout", "-out", "public.pem"]);
     let public = fs::read_to_string(directory.path().join("public.pem")).unwrap();
@@ -74,15 +74,15 @@ fn it_decrypts_what_we_encrypt() {
 }
 
 #[test]
-fn we_decrypt_what_it_encrypts() {
+fn decrypts_ciphertexts_of_openssl() {
     for plaintext in [&b"x"[..], b"PUK 73519264", &[0; 446]] {
-        let ciphertext = encrypted(plaintext, &OAEP);
+        let ciphertext = encrypt_with_openssl(plaintext, &OAEP);
         assert_eq!(AGENT.decrypt(&ciphertext).unwrap().expose_secret(), plaintext);
     }
 }
 
 #[test]
-fn another_padding_digest_or_label_is_refused() {
+fn rejects_other_padding_digest_or_label() {
     let [option, oaep, _, sha256, _, mgf1] = OAEP;
     for options in [
         &[option, "rsa_padding_mode:pkcs1"][..],
@@ -92,13 +92,13 @@ fn another_padding_digest_or_label_is_refused() {
         &[option, oaep, option, "rsa_oaep_md:sha512", option, "rsa_mgf1_md:sha512"],
         &[option, oaep, option, sha256, option, mgf1, option, "rsa_oaep_label:00"],
     ] {
-        let ciphertext = encrypted(b"PUK 73519264", options);
+        let ciphertext = encrypt_with_openssl(b"PUK 73519264", options);
         assert_eq!(AGENT.decrypt(&ciphertext).unwrap_err(), DecryptionError, "{options:?}");
     }
 }
 
 #[test]
-fn it_reads_our_key_and_digests_it_alike() {
+fn openssl_computes_the_same_fingerprint() {
     let pem = AGENT.public_key().to_pem();
     let directory = directory(&[("public.pem", pem.as_bytes())]);
     let read = ["pkey", "-pubin", "-in", "public.pem"];

@@ -1,4 +1,4 @@
-//! Of the keys that OpenSSL makes, only RSA-4096 is taken, in one form.
+//! Of the keys that OpenSSL generates, only RSA-4096 in a `SubjectPublicKeyInfo` is valid.
 
 use std::fs;
 
@@ -6,15 +6,15 @@ use kleidia_tower::agent::{AgentPublicKey, PublicKeyError};
 
 use crate::openssl::openssl;
 
+/// A key in the forms that OpenSSL writes.
 struct Key {
-    /// What OpenSSL wrote, of which the private half is the first.
     private: String,
     public: String,
     pkcs1: String,
 }
 
-/// Makes a key by this command and its options, and writes the halves.
-fn made(command: &[&str]) -> Key {
+/// Generates a key by this command of OpenSSL and its options.
+fn generate(command: &[&str]) -> Key {
     let directory = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| openssl(directory.path(), arguments);
     let read = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
@@ -32,61 +32,64 @@ fn made(command: &[&str]) -> Key {
 
 fn rsa(options: &[&str]) -> Key {
     let options: Vec<_> = options.iter().flat_map(|option| ["-pkeyopt", option]).collect();
-    made(&[&["genpkey", "-algorithm", "RSA"][..], &options].concat())
+    generate(&[&["genpkey", "-algorithm", "RSA"][..], &options].concat())
 }
 
-fn refused(text: &str) -> PublicKeyError {
+fn parse_error(text: &str) -> PublicKeyError {
     text.parse::<AgentPublicKey>().unwrap_err()
 }
 
 #[test]
-fn other_lengths_are_refused() {
+fn rejects_other_lengths() {
     for (bits, primes, found) in [
         ("rsa_keygen_bits:1024", "rsa_keygen_primes:2", 1024),
         ("rsa_keygen_bits:2048", "rsa_keygen_primes:2", 2048),
         ("rsa_keygen_bits:3072", "rsa_keygen_primes:2", 3072),
         ("rsa_keygen_bits:4088", "rsa_keygen_primes:3", 4088),
         ("rsa_keygen_bits:4104", "rsa_keygen_primes:3", 4104),
-        // Two primes of that length take a minute to find.
+        // Five primes, since two of this length take a minute to find.
         ("rsa_keygen_bits:8192", "rsa_keygen_primes:5", 8192),
     ] {
-        assert_eq!(refused(&rsa(&[bits, primes]).public), PublicKeyError::ModulusBits { found });
+        assert_eq!(
+            parse_error(&rsa(&[bits, primes]).public),
+            PublicKeyError::ModulusBits { found }
+        );
     }
 }
 
 #[test]
-fn small_exponents_are_refused() {
+fn rejects_small_and_long_exponents() {
     let key = |exponent| rsa(&["rsa_keygen_bits:4096", "rsa_keygen_primes:3", exponent]);
     let small = key("rsa_keygen_pubexp:3");
-    assert_eq!(refused(&small.public), PublicKeyError::Exponent { found: 3 });
+    assert_eq!(parse_error(&small.public), PublicKeyError::Exponent { found: 3 });
     let small = key("rsa_keygen_pubexp:65535");
-    assert_eq!(refused(&small.public), PublicKeyError::Exponent { found: 65_535 });
+    assert_eq!(parse_error(&small.public), PublicKeyError::Exponent { found: 65_535 });
     let long = key("rsa_keygen_pubexp:4294967297");
-    assert_eq!(refused(&long.public), PublicKeyError::ExponentBits { found: 33 });
+    assert_eq!(parse_error(&long.public), PublicKeyError::ExponentBits { found: 33 });
     let odd = key("rsa_keygen_pubexp:4294967295");
-    let taken: AgentPublicKey = odd.public.parse().unwrap();
-    assert_eq!(taken.encrypt(b"x").unwrap().len(), 512);
+    let valid: AgentPublicKey = odd.public.parse().unwrap();
+    assert_eq!(valid.encrypt(b"x").unwrap().len(), 512);
 }
 
 #[test]
-fn other_forms_and_private_keys_are_refused_without_their_content() {
+fn rejects_other_forms_without_quoting_them() {
     let key = rsa(&["rsa_keygen_bits:4096", "rsa_keygen_primes:3"]);
     assert!(key.public.parse::<AgentPublicKey>().is_ok());
     for (text, label) in [(&key.pkcs1, "RSA PUBLIC KEY"), (&key.private, "PRIVATE KEY")] {
-        let error = refused(text);
+        let error = parse_error(text);
         assert_eq!(error, PublicKeyError::Label { found: label.to_owned() });
-        let told = format!("{error:?} {error}");
+        let message = format!("{error:?} {error}");
         let mut lines = text.lines().filter(|line| !line.starts_with("-----"));
-        assert!(lines.all(|line| !told.contains(line)), "{told}");
+        assert!(lines.all(|line| !message.contains(line)), "{message}");
     }
     let mislabelled = key.private.replace("PRIVATE KEY", "PUBLIC KEY");
-    assert!(matches!(refused(&mislabelled), PublicKeyError::Der { .. }));
+    assert!(matches!(parse_error(&mislabelled), PublicKeyError::Der { .. }));
     let mislabelled = key.pkcs1.replace("RSA PUBLIC KEY", "PUBLIC KEY");
-    assert!(matches!(refused(&mislabelled), PublicKeyError::Der { .. }));
+    assert!(matches!(parse_error(&mislabelled), PublicKeyError::Der { .. }));
 }
 
 #[test]
-fn other_algorithms_are_refused() {
+fn rejects_other_algorithms() {
     let rsa_pss = ["genpkey", "-algorithm", "RSA-PSS", "-pkeyopt"];
     let rsa_pss =
         [&rsa_pss[..], &["rsa_keygen_bits:4096", "-pkeyopt", "rsa_keygen_primes:3"]].concat();
@@ -98,7 +101,7 @@ fn other_algorithms_are_refused() {
         (&["dsaparam", "-genkey", "1024"], "1.2.840.10040.4.1"),
         (&rsa_pss, "1.2.840.113549.1.1.10"),
     ] {
-        let key = made(command);
-        assert_eq!(refused(&key.public), PublicKeyError::Algorithm { found: found.to_owned() });
+        let key = generate(command);
+        assert_eq!(parse_error(&key.public), PublicKeyError::Algorithm { found: found.to_owned() });
     }
 }

@@ -1,4 +1,4 @@
-//! The service, over sockets.
+//! The service over sockets.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::AGENT;
 
-struct Answer {
+struct HttpResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: String,
@@ -26,7 +26,7 @@ fn service() -> PublicKeyService {
     PublicKeyService::new(AGENT.public_key())
 }
 
-/// Serves by plain hyper until the test ends, and gives the address.
+/// Serves on plain hyper until the test ends, and returns the address.
 async fn serve(service: PublicKeyService) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -41,10 +41,15 @@ async fn serve(service: PublicKeyService) -> SocketAddr {
     address
 }
 
-/// Asks, with these fields besides.
-async fn ask(address: SocketAddr, method: Method, path: &str, fields: &[(&str, &str)]) -> Answer {
+/// Sends a request with these headers.
+async fn send(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> HttpResponse {
     let mut request = Request::builder().method(method).uri(format!("http://{address}{path}"));
-    for (name, value) in fields {
+    for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
@@ -53,28 +58,28 @@ async fn ask(address: SocketAddr, method: Method, path: &str, fields: &[(&str, &
     let body = to_bytes(Body::new(body), 10_000).await.unwrap();
     assert_eq!(parts.headers["cache-control"], "no-store");
     let body = String::from_utf8(body.into()).unwrap();
-    Answer { status: parts.status, headers: parts.headers, body }
+    HttpResponse { status: parts.status, headers: parts.headers, body }
 }
 
 #[tokio::test]
-async fn what_is_fetched_can_be_registered() {
+async fn serves_a_key_that_can_be_registered() {
     let address = serve(service()).await;
-    let answer = ask(address, Method::GET, "/pubkey", &[]).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.headers[CONTENT_TYPE], "application/x-pem-file");
-    assert_eq!(answer.headers[CONTENT_LENGTH], "800");
-    let key: AgentPublicKey = answer.body.parse().unwrap();
+    let response = send(address, Method::GET, "/pubkey", &[]).await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.headers[CONTENT_TYPE], "application/x-pem-file");
+    assert_eq!(response.headers[CONTENT_LENGTH], "800");
+    let key: AgentPublicKey = response.body.parse().unwrap();
     let ciphertext = key.encrypt(b"PUK 73519264").unwrap();
     assert_eq!(AGENT.decrypt(&ciphertext).unwrap().expose_secret(), b"PUK 73519264");
 
-    let head = ask(address, Method::HEAD, "/pubkey?x", &[]).await;
+    let head = send(address, Method::HEAD, "/pubkey?x", &[]).await;
     assert_eq!((head.status, head.body.as_str()), (StatusCode::OK, ""));
     assert_eq!(head.headers[CONTENT_LENGTH], "800");
     assert_eq!(head.headers[CONTENT_TYPE], "application/x-pem-file");
 }
 
 #[tokio::test]
-async fn it_goes_into_a_router_of_axum() {
+async fn works_in_an_axum_router() {
     let router = Router::new()
         .route_service(PublicKeyService::PATH, service())
         .nest_service("/agent", service());
@@ -82,9 +87,9 @@ async fn it_goes_into_a_router_of_axum() {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     for path in ["/pubkey", "/agent/pubkey"] {
-        let answer = ask(address, Method::GET, path, &[]).await;
-        assert_eq!((answer.status, answer.body), (StatusCode::OK, AGENT.public_key().to_pem()));
-        let head = ask(address, Method::HEAD, path, &[]).await;
+        let response = send(address, Method::GET, path, &[]).await;
+        assert_eq!((response.status, response.body), (StatusCode::OK, AGENT.public_key().to_pem()));
+        let head = send(address, Method::HEAD, path, &[]).await;
         assert_eq!(
             (head.status, &head.headers[CONTENT_LENGTH]),
             (StatusCode::OK, &"800".parse().unwrap())
@@ -93,25 +98,29 @@ async fn it_goes_into_a_router_of_axum() {
 }
 
 #[tokio::test]
-async fn there_is_nothing_else() {
+async fn rejects_other_paths_and_methods() {
     let address = serve(service()).await;
     for path in ["/", "/pubkey/", "/PUBKEY", "//pubkey", "/pubkey2", "/%70ubkey", "/x/../pubkey"] {
-        let answer = ask(address, Method::GET, path, &[]).await;
-        assert_eq!((answer.status, answer.body.as_str()), (StatusCode::NOT_FOUND, ""), "{path}");
+        let response = send(address, Method::GET, path, &[]).await;
+        assert_eq!(
+            (response.status, response.body.as_str()),
+            (StatusCode::NOT_FOUND, ""),
+            "{path}"
+        );
     }
     let methods = [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH];
     for method in methods {
-        let answer = ask(address, method.clone(), "/pubkey", &[]).await;
-        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        let response = send(address, method.clone(), "/pubkey", &[]).await;
+        assert_eq!(response.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
         assert_eq!(
-            (&answer.headers[ALLOW], answer.body.as_str()),
+            (&response.headers[ALLOW], response.body.as_str()),
             (&"GET, HEAD".parse().unwrap(), "")
         );
     }
 }
 
 #[tokio::test]
-async fn only_the_pages_of_allowed_origins_can_read_it() {
+async fn only_allowed_origins_can_read_the_key() {
     let (portal, test) = ("https://portal.example", "http://127.0.0.1:8080");
     let none = serve(service()).await;
     let both = service().with_allowed_origin(portal.parse().unwrap());
@@ -130,22 +139,22 @@ async fn only_the_pages_of_allowed_origins_can_read_it() {
         (both, "*", false),
         (both, "", false),
     ] {
-        let answer = ask(address, Method::GET, "/pubkey", &[("origin", origin)]).await;
-        let allowed = answer.headers.get(ACCESS_CONTROL_ALLOW_ORIGIN);
+        let response = send(address, Method::GET, "/pubkey", &[("origin", origin)]).await;
+        let allowed = response.headers.get(ACCESS_CONTROL_ALLOW_ORIGIN);
         let expected = is_allowed.then(|| origin.parse().unwrap());
-        assert_eq!((answer.status, allowed), (StatusCode::OK, expected.as_ref()), "{origin}");
-        assert_eq!(answer.headers[VARY], "Origin");
-        assert!(!answer.headers.contains_key("access-control-allow-credentials"));
+        assert_eq!((response.status, allowed), (StatusCode::OK, expected.as_ref()), "{origin}");
+        assert_eq!(response.headers[VARY], "Origin");
+        assert!(!response.headers.contains_key("access-control-allow-credentials"));
     }
     let twice = [("origin", portal), ("origin", "https://evil.example")];
-    let answer = ask(both, Method::GET, "/pubkey", &twice).await;
-    assert!(!answer.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
-    let without = ask(both, Method::GET, "/pubkey", &[]).await;
+    let response = send(both, Method::GET, "/pubkey", &twice).await;
+    assert!(!response.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+    let without = send(both, Method::GET, "/pubkey", &[]).await;
     assert!(!without.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
 }
 
 #[tokio::test]
-async fn no_other_name_leads_here() {
+async fn rejects_other_hosts() {
     let address = serve(service()).await;
     for (host, status) in [
         ("127.0.0.1:9000", StatusCode::OK),
@@ -163,8 +172,8 @@ async fn no_other_name_leads_here() {
         ("", StatusCode::MISDIRECTED_REQUEST),
         ("a b", StatusCode::MISDIRECTED_REQUEST),
     ] {
-        let answer = ask(address, Method::GET, "/pubkey", &[("host", host)]).await;
-        assert_eq!(answer.status, status, "{host:?}");
-        assert_eq!(answer.body.is_empty(), status != StatusCode::OK, "{host:?}");
+        let response = send(address, Method::GET, "/pubkey", &[("host", host)]).await;
+        assert_eq!(response.status, status, "{host:?}");
+        assert_eq!(response.body.is_empty(), status != StatusCode::OK, "{host:?}");
     }
 }

@@ -56,8 +56,9 @@ impl Scene {
         evidence.note(&KeyRing::new([key.clone(), key.clone()]).unwrap_err());
         let keys = KeyRing::new([key]).unwrap();
         evidence.note(&keys);
-        let parameters = Argon2Parameters::new(7 * 1024, 1, 1).unwrap();
-        let hasher = PasswordHasher::new(parameters, 1, 16).unwrap();
+        let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
+        let options = options.with_permits(1).unwrap().with_queue_limit(16);
+        let hasher = options.start().unwrap();
         let sinks = AuditSinks::new(vec![Box::new(TracingSink)], 1000).unwrap();
         let clock = Arc::new(AtomicI64::new(1_795_370_580));
         let told = Arc::clone(&clock);

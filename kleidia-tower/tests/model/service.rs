@@ -52,8 +52,9 @@ impl KeyProvider for Keys {
 impl Service {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         let (clock, keys) = (Arc::new(AtomicI64::new(0)), Arc::new(Keys::default()));
-        let parameters = Argon2Parameters::new(7 * 1024, 1, 1).unwrap();
-        let hasher = PasswordHasher::new(parameters, 1, 1).unwrap();
+        let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
+        let options = options.with_permits(1).unwrap().with_queue_limit(1);
+        let hasher = options.start().unwrap();
         let accounts = |refresh_grace| {
             let (access_ttl, refresh_ttl, session_ttl) = (ACCESS, REFRESH, SESSION);
             let settings = AccountSettings {

@@ -20,8 +20,9 @@ use crate::world::Hand;
 const PASSWORD: &str = "correct horse battery staple";
 
 async fn accounts() -> Accounts {
-    let parameters = Argon2Parameters::new(7 * 1024, 1, 1).unwrap();
-    let hasher = PasswordHasher::new(parameters, 1, 10).unwrap();
+    let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
+    let options = options.with_permits(1).unwrap().with_queue_limit(10);
+    let hasher = options.start().unwrap();
     let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
     let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
     for name in ["alice", "bob"] {

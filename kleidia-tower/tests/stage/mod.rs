@@ -58,8 +58,9 @@ impl World {
         store: Arc<dyn Store>,
         settings: AccountSettings,
     ) -> Self {
-        let parameters = Argon2Parameters::new(7 * 1024, 1, 1).unwrap();
-        let hasher = PasswordHasher::new(parameters, 2, 2000).unwrap();
+        let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
+        let options = options.with_permits(2).unwrap().with_queue_limit(2000);
+        let hasher = options.start().unwrap();
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let clock = Arc::new(AtomicI64::new(NOW));
         let told = Arc::clone(&clock);
@@ -77,7 +78,7 @@ impl World {
     /// Whose passwords are over after a day.
     pub(crate) async fn with_daily_passwords() -> Self {
         let day = std::time::Duration::from_secs(24 * 3600);
-        let password_policy = PasswordPolicy::default().with_max_age(day);
+        let password_policy = PasswordPolicy::default().with_max_age(day).unwrap();
         let settings = AccountSettings { password_policy, ..AccountSettings::default() };
         Self::with_settings(settings).await
     }
