@@ -1,0 +1,128 @@
+//! gRPC: which requests are gRPC calls, and the response to a rejected one.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::Problem;
+
+/// The characters that `grpc-message` has to encode (gRPC over HTTP/2, "Responses").
+const MESSAGE_ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+
+/// Returns the content type of a gRPC call: a `POST` over HTTP/2 or HTTP/3, or over any version if it
+/// is gRPC-Web. No other request may get a status of 200 for a rejection.
+pub(crate) fn content_type(request: &Parts) -> Option<&HeaderValue> {
+    if request.method != Method::POST {
+        return None;
+    }
+    let value = request.headers.get(CONTENT_TYPE)?;
+    let rest = value.as_bytes().strip_prefix(b"application/grpc")?;
+    let is_call = match rest.strip_prefix(b"-web") {
+        Some(rest) => ends_media_type(rest.strip_prefix(b"-text").unwrap_or(rest)),
+        None => {
+            let has_trailers = matches!(request.version, Version::HTTP_2 | Version::HTTP_3);
+            has_trailers && ends_media_type(rest)
+        }
+    };
+    is_call.then_some(value)
+}
+
+/// Whether at most a message format or parameters follow.
+fn ends_media_type(rest: &[u8]) -> bool {
+    matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+}
+
+/// A response that has headers only, with the gRPC status among them.
+///
+/// gRPC calls it `Trailers-Only`; gRPC-Web clients accept it as well.
+pub(crate) fn render(problem: &Problem, content_type: &HeaderValue) -> Response<Bytes> {
+    let message = format!("{} ({})", problem.detail(), problem.code());
+    let message = utf8_percent_encode(&message, MESSAGE_ENCODED).to_string();
+    let mut response = Response::new(Bytes::new());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type.clone());
+    let status = HeaderValue::from_static(grpc_status(problem.status()));
+    headers.insert(HeaderName::from_static("grpc-status"), status);
+    if let Some(wait) = problem.retry_after() {
+        // When gRPC's own retries try again (gRPC proposal A6, "Pushback").
+        let milliseconds = HeaderValue::from(wait.as_secs().saturating_mul(1000));
+        headers.insert(HeaderName::from_static("grpc-retry-pushback-ms"), milliseconds);
+    }
+    if let Ok(message) = HeaderValue::try_from(message) {
+        headers.insert(HeaderName::from_static("grpc-message"), message);
+    }
+    response
+}
+
+/// The gRPC status code for an HTTP status.
+fn grpc_status(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => "3",
+        StatusCode::NOT_FOUND => "5",
+        StatusCode::CONFLICT => "6",
+        StatusCode::FORBIDDEN => "7",
+        StatusCode::TOO_MANY_REQUESTS => "8",
+        StatusCode::UNAUTHORIZED => "16",
+        status if status.is_server_error() => "14",
+        _ => "2",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn is_call(method: Method, version: Version, value: &str) -> bool {
+        let request = Request::builder().method(method).version(version);
+        let request = request.header(CONTENT_TYPE, value).body(()).unwrap();
+        content_type(&request.into_parts().0).is_some()
+    }
+
+    #[test]
+    fn recognises_calls_by_content_type() {
+        for (value, expected) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc;x=y", true),
+            ("application/grpc-web", true),
+            ("application/grpc-web+proto", true),
+            ("application/grpc-web-text", true),
+            ("application/grpc-web-text+proto", true),
+            ("application/grpcx", false),
+            ("application/grpc-other", false),
+            ("application/grpc-webx", false),
+            ("application/json", false),
+        ] {
+            assert_eq!(is_call(Method::POST, Version::HTTP_2, value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn recognises_only_post_over_http_2_or_3() {
+        for version in [Version::HTTP_10, Version::HTTP_11] {
+            assert!(!is_call(Method::POST, version, "application/grpc"), "{version:?}");
+            assert!(is_call(Method::POST, version, "application/grpc-web"), "{version:?}");
+        }
+        assert!(is_call(Method::POST, Version::HTTP_3, "application/grpc+proto"));
+        for method in [Method::GET, Method::HEAD, Method::PUT, Method::OPTIONS] {
+            for value in ["application/grpc", "application/grpc-web"] {
+                assert!(!is_call(method.clone(), Version::HTTP_2, value), "{method} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn maps_http_to_grpc_status() {
+        for (status, expected) in
+            [(400, "3"), (401, "16"), (403, "7"), (404, "5"), (409, "6"), (422, "3"), (429, "8")]
+        {
+            assert_eq!(grpc_status(StatusCode::from_u16(status).unwrap()), expected, "{status}");
+        }
+        assert_eq!(grpc_status(StatusCode::SERVICE_UNAVAILABLE), "14");
+        assert_eq!(grpc_status(StatusCode::GONE), "2");
+    }
+}

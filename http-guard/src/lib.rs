@@ -1,0 +1,128 @@
+//! Tower services around a check of HTTP requests.
+//!
+//! A [`Guard`] decides whether a request may reach a service. [`GuardedService`] applies it: it calls
+//! the inner service, or responds with the [`Rejection`] that the guard returns. A rejection becomes
+//! problem details (RFC 9457) with the right challenge (RFC 9110), or a gRPC status. The crate also
+//! has what most guards need: [`Credentials`] of the `Authorization` header, a [`Clock`], and the
+//! [`ClientAddress`] behind [`TrustedProxies`].
+//!
+//! `kliento-tower` and `kleidia-tower` are built on it. Use it directly to write a layer of your own
+//! whose rejections look like theirs.
+//!
+//! ```
+//! use std::fmt;
+//! use std::sync::Arc;
+//!
+//! use http::{Request, Response, StatusCode};
+//! use http_guard::{
+//!     Allowed, Check, Decision, Guard, GuardedService, Problem, Rejection, RejectionRenderer,
+//! };
+//! use tower::{ServiceBuilder, ServiceExt, layer::layer_fn, service_fn};
+//!
+//! /// Rejects requests without an API key.
+//! struct ApiKeyGuard {
+//!     key: &'static str,
+//!     renderer: RejectionRenderer<InvalidApiKey>,
+//! }
+//!
+//! #[derive(Clone, Debug)]
+//! struct InvalidApiKey;
+//!
+//! impl fmt::Display for InvalidApiKey {
+//!     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+//!         f.write_str("invalid API key")
+//!     }
+//! }
+//!
+//! impl std::error::Error for InvalidApiKey {}
+//!
+//! impl Rejection for InvalidApiKey {
+//!     fn problem(&self) -> Problem {
+//!         Problem::unauthorized("invalid_api_key", "A valid API key is required")
+//!     }
+//! }
+//!
+//! impl Guard for ApiKeyGuard {
+//!     type Rejection = InvalidApiKey;
+//!     type Lookup = std::convert::Infallible;
+//!
+//!     fn start<B>(&self, request: &mut Request<B>) -> Check<Self::Lookup, InvalidApiKey> {
+//!         let is_valid = request.headers().get("x-api-key").is_some_and(|key| key == self.key);
+//!         Check::Ready(if is_valid { Ok(Allowed::default()) } else { Err(InvalidApiKey) })
+//!     }
+//!
+//!     fn finish<B>(&self, _: &mut Request<B>, lookup: Self::Lookup) -> Decision<InvalidApiKey> {
+//!         match lookup {}
+//!     }
+//!
+//!     fn renderer(&self) -> &RejectionRenderer<InvalidApiKey> {
+//!         &self.renderer
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let renderer = RejectionRenderer::new("ApiKey", "example");
+//! let guard = Arc::new(ApiKeyGuard { key: "example-key", renderer });
+//! let service = ServiceBuilder::new()
+//!     .layer(layer_fn(move |inner| GuardedService::new(inner, Arc::clone(&guard))))
+//!     .service_fn(|_: Request<()>| async {
+//!         Ok::<_, std::convert::Infallible>(Response::new(String::from("hello")))
+//!     });
+//!
+//! let allowed = Request::builder().header("x-api-key", "example-key").body(()).unwrap();
+//! assert_eq!(service.clone().oneshot(allowed).await.unwrap().status(), StatusCode::OK);
+//!
+//! let rejected = service.oneshot(Request::new(())).await.unwrap();
+//! assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+//! assert_eq!(rejected.headers()["www-authenticate"], r#"ApiKey realm="example""#);
+//! assert_eq!(rejected.headers()["cache-control"], "no-store");
+//! # }
+//! ```
+//!
+//! # Features
+//! None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `axum` | [`extract_required`], [`extract_optional`] and [`ExtractionRejection`] |
+//! | `connect-info` | [`PeerAddress`] from axum's `ConnectInfo<SocketAddr>` |
+
+mod client_address;
+mod clock;
+mod credentials;
+#[cfg(feature = "axum")]
+mod extract;
+mod forwarded;
+mod future;
+mod grpc;
+mod guard;
+mod policy;
+mod problem;
+mod proxies;
+mod rejection;
+mod rejection_renderer;
+mod responder;
+mod service;
+mod unauthenticated;
+
+pub use client_address::{ClientAddress, PeerAddress};
+pub use clock::{Clock, ClockFn, FixedClock, SystemClock, clock_fn};
+pub use credentials::{Credentials, has_multiple_values, mark_authorization_sensitive, token68};
+#[cfg(feature = "axum")]
+pub use extract::{ExtractionRejection, extract_optional, extract_required};
+pub use future::ResponseFuture;
+pub use guard::{Allowed, Check, Decision, Guard, LookupFuture};
+pub use jiff::Timestamp;
+pub use policy::CredentialPolicy;
+pub use problem::Problem;
+pub use proxies::{ForwardingHeader, TrustedProxies};
+pub use rejection::Rejection;
+pub use rejection_renderer::RejectionRenderer;
+pub use responder::{ProblemResponder, Responder};
+pub use service::{GuardedService, ResponseBody};
+pub use unauthenticated::Unauthenticated;
+
+/// The example of this crate's README, which has to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
