@@ -1,9 +1,10 @@
-//! What a limit costs beside governor's own keyed check, and what a million addresses take.
+//! The time of a rate limit, compared with governor's keyed check, and the memory of a million
+//! addresses.
 //!
-//! The figure of a limit is what a service with it takes more than with the same layer without it:
-//! finding the request's key, the clock, the limit. The figure of the layer is what it takes more
-//! than the service alone: the client's address, and the layer's own service and future too. Rounds
-//! are of 100 calls, with requests that are made before.
+//! The figure of a limit is the difference to the same layer without the limit: the request's key,
+//! the clock and the limit. The figure of the layer is the difference to the service alone, so it
+//! includes the client's address and the layer's service and future. Each round has 100 calls, with
+//! requests that are made before.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -32,11 +33,11 @@ use tower::{Layer as _, Service};
 
 /// In each round.
 const CALLS: u32 = 100;
-/// What no run exceeds.
+/// The rate of a limit that no run exceeds.
 const OFTEN: u32 = 1_000_000_000;
 const MILLION: u32 = 1_000_000;
-/// What a limiter may take for its keys: 16.5 octets each, and a few for itself.
-const CONFIGURED: usize = RateLimiter::DEFAULT_KEYS * 33 / 2 + 1024;
+/// The memory that a limiter may take: 16.5 octets per key, and a few of its own.
+const CONFIGURED: usize = RateLimiter::DEFAULT_CAPACITY * 33 / 2 + 1024;
 
 #[global_allocator]
 static HEAP: Cap<System> = Cap::new(System, usize::MAX);
@@ -58,8 +59,8 @@ fn hot_key() -> Vec<Comparison> {
     let limiter = RateLimiter::new(often());
     let quota = Quota::per_second(NonZeroU32::new(OFTEN).expect("it is not zero"));
     let peer = DefaultKeyedRateLimiter::keyed(quota);
-    let one = RateLimitLayer::new().limit(Key::address(), often());
-    let two = one.clone().limit(Key::address(), often());
+    let one = RateLimitLayer::new().with_limit(Key::address(), often());
+    let two = one.clone().with_limit(Key::address(), often());
     let mut empty = RateLimitLayer::new().layer(Nothing);
     let (mut one, mut two) = (one.layer(Nothing), two.layer(Nothing));
     let [bare, empty, one, two, limiter, peer] = medians(
@@ -94,7 +95,7 @@ fn repeat(operation: impl Fn()) -> Duration {
     time(|| (0..CALLS).for_each(|_| operation()))
 }
 
-/// As a server calls its service, but for what comes before and after.
+/// Calls a service as a server does.
 fn time_calls<S, B>(service: &mut S) -> Duration
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
@@ -117,7 +118,7 @@ where
     assert!(service.poll_ready(&mut context).is_ready(), "it is always ready");
     match pin!(service.call(request)).poll(&mut context) {
         Poll::Ready(Ok(response)) if response.status().is_success() => response,
-        _ => panic!("nothing is refused, and nothing waits"),
+        _ => panic!("no request is rejected or waits"),
     }
 }
 
@@ -126,7 +127,7 @@ fn request() -> Request<()> {
     Request::builder().extension(peer).body(()).expect("a request")
 }
 
-/// What a limiter has allocated at most, and keeps, of a million addresses.
+/// Measures the memory of a limiter before and after a million addresses.
 fn million_addresses() -> bool {
     let before = HEAP.allocated();
     let limiter = RateLimiter::new("100/60".parse().expect("a limit"));
@@ -137,7 +138,7 @@ fn million_addresses() -> bool {
         assert!(limiter.check(&address, 1).is_ok(), "they are all new");
     }
     let kept = HEAP.allocated() - before;
-    let (keys, peer) = (limiter.keys(), peer_octets(addresses));
+    let (keys, peer) = (limiter.active_keys(), peer_octets(addresses));
     println!(
         "after {addresses} addresses: {keys} keys in {kept} octets, as {created} at the start;"
     );

@@ -8,7 +8,11 @@ const TARGET: &str = "kleidia_tower";
 /// Tells why a request is refused: as an error what is our fault, quietly what comes in floods.
 pub(crate) fn tell(rejection: &Rejection) {
     let code = rejection.code();
-    if matches!(rejection, Rejection::RateLimited { .. } | Rejection::Busy) {
+    // `ClientAddressUnknown` is logged as an error where it is found.
+    if matches!(
+        rejection,
+        Rejection::RateLimited { .. } | Rejection::Busy | Rejection::ClientAddressUnknown
+    ) {
         tracing::debug!(target: TARGET, code, error = rejection.to_string(), "refused");
     } else if rejection.is_our_fault() {
         let error = rejection.to_string();

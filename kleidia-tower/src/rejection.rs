@@ -74,6 +74,12 @@ pub enum Rejection {
     /// Too much is waiting already.
     #[error("too much is waiting")]
     Busy,
+    /// A limit or a lockout needs the client's address, and the server does not provide it.
+    #[error(
+        "client address unknown: serve with http_guard::serve, axum's \
+         into_make_service_with_connect_info, or insert PeerAddress"
+    )]
+    ClientAddressUnknown,
     /// The store can't be asked.
     #[error(transparent)]
     Store(#[from] StoreError),

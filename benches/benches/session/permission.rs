@@ -1,4 +1,4 @@
-//! `RbacLayer`, and the decision in it.
+//! `RbacLayer`, and its decision.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use benches::Target::AtMost;
 use benches::{Comparison, Echo, medians, rounds};
 use http::Request;
 use kleidia_tower::Principal;
-use kleidia_tower::rbac::{Circumstances, Policy, RbacLayer, Requirement};
+use kleidia_tower::rbac::{AccessContext, Policy, RbacLayer, Requirement};
 use kleidia_tower::session::JwtSessionLayer;
 use tower::Layer as _;
 
 use crate::caller::{CALLS, call, repeat, time_calls};
 use crate::people::People;
 
-/// What a permission may cost.
+/// The target for a permission.
 const BUDGET: (&str, Duration) = ("200 ns", Duration::from_nanos(200));
 
 pub(crate) fn all(people: &People) -> Vec<Comparison> {
     let may = |name: &str| Requirement::permission(name.parse().expect("a permission"));
-    let (own, read) = (Requirement::own(), may("users:read"));
-    let either = Requirement::any_of([own, read.clone()]);
+    let (owner, read) = (Requirement::owner(), may("users:read"));
+    let either = Requirement::any_of([owner, read.clone()]);
     let layer = |requirement: Requirement| {
         RbacLayer::new(Policy::default(), requirement, people.accounts.audit_trail())
     };
@@ -28,7 +28,7 @@ pub(crate) fn all(people: &People) -> Vec<Comparison> {
     let owned = layer(either).with_owner_parameter(path).expect("a path").layer(Echo);
     let (mut plain, mut owned, mut bare) = (layer(read.clone()).layer(Echo), owned, Echo);
     let (principal, policy) = (principal(people), Policy::default());
-    let circumstances = Circumstances { is_own: false, now: None };
+    let context = AccessContext { is_owner: false, now: None };
     let uri = format!("/api/users/{}", people.session.account.id);
     let request = || {
         let request = Request::builder().uri(&uri).extension(principal.clone());
@@ -39,7 +39,7 @@ pub(crate) fn all(people: &People) -> Vec<Comparison> {
         &mut [
             &mut || {
                 repeat(|| {
-                    let decided = policy.decide(black_box(&principal), &read, &circumstances);
+                    let decided = policy.decide(black_box(&principal), &read, &context);
                     assert!(black_box(decided).is_ok());
                 })
             },
@@ -54,14 +54,14 @@ pub(crate) fn all(people: &People) -> Vec<Comparison> {
         Comparison::of_times(("Policy::decide, a permission", decided), BUDGET, Some(AtMost(1.0))),
         Comparison::of_times(("RbacLayer, a permission", more(plain)), BUDGET, Some(AtMost(1.0))),
         Comparison::of_times(
-            ("RbacLayer, a permission or one's own path", more(owned)),
+            ("RbacLayer, a permission or the owner's path", more(owned)),
             BUDGET,
             Some(AtMost(1.0)),
         ),
     ]
 }
 
-/// As the layer of sessions makes it.
+/// Returns the principal that `JwtSessionLayer` makes.
 fn principal(people: &People) -> Principal {
     let mut service = JwtSessionLayer::new(people.accounts.authenticator()).layer(Echo);
     let answer = call(&mut service, people.request());

@@ -94,15 +94,16 @@ impl Api {
     /// Limits how many logins an address may try.
     #[must_use]
     pub fn with_login_limit(mut self, limit: Limit) -> Self {
-        self.login_limit = self.login_limit.limit(Key::address(), limit);
+        self.login_limit = self.login_limit.with_limit(Key::address(), limit);
         self
     }
 
     /// Limits how many requests an address may make, and how many a user or workload.
     #[must_use]
     pub fn with_request_limit(mut self, limit: Limit) -> Self {
-        self.requests_by_address = self.requests_by_address.limit(Key::address(), limit.clone());
-        self.requests_by_principal = self.requests_by_principal.limit(Key::principal(), limit);
+        self.requests_by_address =
+            self.requests_by_address.with_limit(Key::address(), limit.clone());
+        self.requests_by_principal = self.requests_by_principal.with_limit(Key::principal(), limit);
         self
     }
 
@@ -168,7 +169,7 @@ impl Api {
     }
 
     fn user_routes(&self) -> Router<Shared> {
-        let may = |name: &'static str| Requirement::permission(Permission::of_ours(name));
+        let may = |name: &'static str| Requirement::permission(Permission::built_in(name));
         let route = |route, name| self.required(route, may(name), None);
         let users =
             route(get(users::list), "users:read").merge(route(post(users::create), "users:create"));
@@ -176,7 +177,7 @@ impl Api {
             .merge(route(delete(nothing_is_deleted), "users:delete"));
         let log = route(get(audit::list), "audit:read")
             .merge(route(delete(nothing_is_deleted), "audit:delete"));
-        let own_or_all = Requirement::any_of([Requirement::own(), may("users:read")]);
+        let own_or_all = Requirement::any_of([Requirement::owner(), may("users:read")]);
         let one = self.required(get(users::one), own_or_all, Some("/users/{id}"));
         let whoami = self.required(get(whoami::whoami), Requirement::authenticated(), None);
         Router::new()
@@ -202,7 +203,7 @@ impl Api {
         let Shared { accounts, policy } = &self.shared;
         let mut rbac = RbacLayer::new(Arc::clone(policy), requirement, accounts.audit_trail());
         if let Some(path) = owner {
-            rbac = rbac.owned_by(path);
+            rbac = rbac.with_static_owner_path(path);
         }
         let route: MethodRouter<Shared> = route.layer(rbac);
         let route: MethodRouter<Shared> = route.layer(self.requests_by_principal.clone());

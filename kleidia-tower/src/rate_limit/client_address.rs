@@ -52,7 +52,7 @@ impl ClientAddress {
 
     /// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits, all of which one
     /// host can have (RFC 4291, 2.5.4).
-    pub(crate) const fn host(self) -> u128 {
+    pub(crate) const fn network_key(self) -> u128 {
         match self.0 {
             // It ends in ones and the address, where networks end in zeros: the two never meet.
             IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_host_is_one_client() {
-        let host = |address: &str| ClientAddress::new(address.parse().unwrap()).host();
+        let host = |address: &str| ClientAddress::new(address.parse().unwrap()).network_key();
         for (one, other, is_same) in [
             ("192.0.2.1", "192.0.2.1", true),
             ("192.0.2.1", "192.0.2.2", false),

@@ -1,44 +1,43 @@
-//! The limiters' clock, which only goes forward.
+//! The limiter's clock, which never goes back.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use governor::clock::{Clock, QuantaClock, QuantaInstant, Reference};
-
-/// Tells how much time has passed since some moment.
+/// Measures the time since a fixed instant.
 #[derive(Clone)]
-pub(crate) enum Ticks {
-    /// The processor's counter, which is read in a third of the time that `Instant` takes.
+pub(crate) enum MonotonicClock {
+    /// The processor's time-stamp counter, which is faster to read than `std::time::Instant`.
     Counter {
-        clock: QuantaClock,
-        start: QuantaInstant,
+        clock: quanta::Clock,
+        start: quanta::Instant,
     },
-    Yours(Arc<dyn Fn() -> Duration + Send + Sync>),
+    Custom(Arc<dyn Fn() -> Duration + Send + Sync>),
 }
 
-impl Ticks {
-    /// In nanoseconds.
+impl MonotonicClock {
+    /// Returns the nanoseconds since the fixed instant.
     pub(crate) fn now(&self) -> u64 {
-        match self {
-            Self::Counter { clock, start } => clock.now().duration_since(*start).as_u64(),
-            Self::Yours(clock) => u64::try_from(clock().as_nanos()).unwrap_or(u64::MAX),
-        }
+        let elapsed = match self {
+            Self::Counter { clock, start } => clock.now().duration_since(*start),
+            Self::Custom(clock) => clock(),
+        };
+        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
-impl Default for Ticks {
+impl Default for MonotonicClock {
     fn default() -> Self {
-        let clock = QuantaClock::default();
+        let clock = quanta::Clock::new();
         Self::Counter { start: clock.now(), clock }
     }
 }
 
-impl fmt::Debug for Ticks {
+impl fmt::Debug for MonotonicClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Counter { .. } => "Counter",
-            Self::Yours(_) => "Yours",
+            Self::Custom(_) => "Custom",
         })
     }
 }

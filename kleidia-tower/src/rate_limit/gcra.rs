@@ -1,80 +1,97 @@
-//! The generic cell rate algorithm, as governor computes it, on a debt that the caller holds.
+//! The generic cell rate algorithm (GCRA) as a pure function of numbers.
 
-use std::cell::Cell;
-use std::hash::{Hash, Hasher};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::RateLimiter;
-use governor::clock::Clock;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::StateStore;
+/// The rate of a limit: one unit comes back per emission interval, up to a burst of units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate {
+    /// In nanoseconds.
+    pub(crate) emission_interval: u64,
+    pub(crate) burst: NonZeroU32,
+}
 
-use super::Limit;
-
-/// Decides about one debt at a time.
-///
-/// governor keeps states itself, asks its clock at each check, and charges at once. Several limits
-/// are to be charged together or not at all, so here the key that is checked is the state, and
-/// the time is always zero: states are what is owed now, not when it will be paid.
-#[derive(Debug)]
-pub(crate) struct Gcra(RateLimiter<Debt, InKey, Standstill, NoOpMiddleware<Nanos>>);
-
-/// Nanoseconds until nothing is owed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Debt(Cell<u64>);
-
-/// The store that has no state but the key's.
-#[derive(Debug)]
-struct InKey;
-
-/// A clock that stands still.
-#[derive(Debug)]
-struct Standstill;
-
-impl Gcra {
-    pub(crate) fn new(limit: &Limit) -> Self {
-        Self(RateLimiter::new(limit.quota(), InKey, Standstill))
+impl Rate {
+    /// The time in which a whole burst comes back, in nanoseconds.
+    pub(crate) const fn burst_tolerance(self) -> u64 {
+        self.emission_interval.saturating_mul(self.burst.get() as u64)
     }
 
-    /// What is owed after a charge, or how long to wait for it.
+    /// Charges a key with a cost, given its theoretical arrival time (TAT), which is the time at
+    /// which its budget is full again.
     ///
-    /// `cost` must not exceed the burst: governor would multiply without looking.
-    pub(crate) fn charge(&self, debt: u64, cost: NonZeroU32) -> Result<u64, Duration> {
-        let debt = Debt(Cell::new(debt));
-        match self.0.check_key_n(&debt, cost) {
-            Ok(Ok(())) => Ok(debt.0.get()),
-            Ok(Err(not_until)) => Err(not_until.wait_time_from(Nanos::default())),
-            Err(_) => Err(Duration::MAX),
+    /// Returns the new TAT, or the time to wait until the cost can be charged. Times are
+    /// nanoseconds of the limiter's clock. All arithmetic saturates.
+    pub(crate) fn charge(self, tat: u64, now: u64, cost: u32) -> Result<u64, Duration> {
+        let increment = self.emission_interval.saturating_mul(cost.into());
+        let new_tat = tat.max(now).saturating_add(increment);
+        let allowed_at = new_tat.saturating_sub(self.burst_tolerance());
+        match allowed_at.saturating_sub(now) {
+            0 => Ok(new_tat),
+            wait => Err(Duration::from_nanos(wait)),
         }
     }
 }
 
-impl StateStore for InKey {
-    type Key = Debt;
+#[cfg(test)]
+mod tests {
+    use governor::clock::{Clock as _, FakeRelativeClock};
+    use governor::{Quota, RateLimiter};
 
-    fn measure_and_replace<T, F, E>(&self, debt: &Debt, measure: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let (measured, owed) = measure(Some(debt.0.get().into()))?;
-        debt.0.set(owed.into());
-        Ok(measured)
+    use super::*;
+
+    /// Random rates, costs and times: each decision and each wait is governor's.
+    #[test]
+    fn agrees_with_governor() {
+        let (mut allowed, mut rejected) = (0, 0);
+        for seed in 0..500 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let burst = NonZeroU32::new(rng.u32(1..=1000)).unwrap();
+            let max_interval = [1, 1000, 1_000_000_000, 1_000_000_000_000][rng.usize(0..4)];
+            let emission_interval = rng.u64(1..=max_interval);
+            let rate = Rate { emission_interval, burst };
+            let quota = Quota::with_period(Duration::from_nanos(emission_interval)).unwrap();
+            let clock = FakeRelativeClock::default();
+            let oracle = RateLimiter::direct_with_clock(quota.allow_burst(burst), clock.clone());
+            let (mut tat, mut now) = (0, 0);
+            for _ in 0..40 {
+                let intervals = [0, 1, 3, 100, 2000][rng.usize(0..5)];
+                let step = rng.u64(0..=emission_interval * intervals);
+                now += step;
+                clock.advance(Duration::from_nanos(step));
+                let cost = rng.u32(1..=burst.get());
+                let expected = oracle.check_n(NonZeroU32::new(cost).unwrap()).unwrap();
+                let expected = expected.map_err(|not_until| not_until.wait_time_from(clock.now()));
+                match rate.charge(tat, now, cost) {
+                    Ok(new_tat) => {
+                        assert!(expected.is_ok(), "seed {seed}: {rate:?}, {cost} at {now}");
+                        tat = new_tat;
+                        allowed += 1;
+                    }
+                    Err(wait) => {
+                        assert_eq!(expected, Err(wait), "seed {seed}: {rate:?}, {cost} at {now}");
+                        rejected += 1;
+                    }
+                }
+            }
+        }
+        assert!(allowed > 5000 && rejected > 5000, "{allowed} allowed, {rejected} rejected");
     }
-}
 
-impl Clock for Standstill {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        Nanos::default()
-    }
-}
-
-/// governor asks for it; nothing is looked up.
-impl Hash for Debt {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.get().hash(state);
+    #[test]
+    fn saturates_instead_of_overflowing() {
+        let extremes = [0, 1, u64::MAX / 2, u64::MAX - 1, u64::MAX];
+        for emission_interval in extremes.into_iter().skip(1) {
+            for burst in [NonZeroU32::MIN, NonZeroU32::MAX] {
+                let rate = Rate { emission_interval, burst };
+                for (tat, now) in extremes.iter().flat_map(|tat| extremes.map(|now| (*tat, now))) {
+                    for cost in [0, 1, u32::MAX] {
+                        if let Ok(new_tat) = rate.charge(tat, now, cost) {
+                            assert!(new_tat >= tat.max(now), "{rate:?}, {cost} at {now}");
+                        }
+                    }
+                }
+            }
+        }
     }
 }

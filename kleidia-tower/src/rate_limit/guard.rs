@@ -1,54 +1,57 @@
-//! Decides about requests: finds their keys, and charges all limits or none.
+//! The check of a request: determines its keys, and charges all limits or none.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, Request};
 use smallvec::SmallVec;
 
-use super::debts::Fingerprint;
-use super::key::{KeyOf, NoKey};
-use super::{Budget, ClientAddress, Key, RateLimiter, RequestHead, TrustedProxies, fields};
+use super::bucket_table::KeyHash;
+use super::key::{MissingKey, RequestKey};
+use super::{ClientAddress, Key, RateLimiter, Remaining, RequestHead, TrustedProxies, headers};
 use crate::Rejection;
 use crate::answer::Answer;
 use crate::guard::{Guard, Passed, Progress, Verdict};
 
-/// All that the services of a [`RateLimitLayer`](super::RateLimitLayer) share.
+/// The state that all services of a [`RateLimitLayer`](super::RateLimitLayer) share.
 #[derive(Clone, Default)]
 pub struct RateLimitGuard {
-    /// They are locked in this order, which all layers that share some of them agree on.
-    pub(super) rules: Vec<Arc<Rule>>,
+    /// All layers that share some of the rules lock them in the same order.
+    pub(super) rules: Vec<Arc<LimitRule>>,
     pub(super) proxies: TrustedProxies,
     pub(super) cost: Cost,
-    pub(super) has_fields: bool,
+    pub(super) sends_headers: bool,
     pub(super) answer: Answer,
+    /// Whether it was logged that the client's address is unknown.
+    logged_unknown_address: Arc<AtomicBool>,
 }
 
-/// A limit, and what it counts by.
-pub(super) struct Rule {
+/// A limit, and its key.
+pub(super) struct LimitRule {
     name: String,
     policy: String,
     key: Key,
     limiter: RateLimiter,
 }
 
-/// What a request costs.
+/// The cost of a request.
 #[derive(Clone)]
 pub(super) enum Cost {
     Fixed(u32),
-    Of(Arc<dyn Fn(&RequestHead<'_>) -> u32 + Send + Sync>),
+    Function(Arc<dyn Fn(&RequestHead<'_>) -> u32 + Send + Sync>),
 }
 
-/// Most layers have one limit or two: then nothing is allocated.
-type Few<T> = SmallVec<[T; 2]>;
+/// Most layers have one limit or two, for which nothing is allocated.
+type InlineVec<T> = SmallVec<[T; 2]>;
 
 impl Guard for RateLimitGuard {
     type Finding = Infallible;
 
     fn begin<B>(&self, request: &mut Request<B>) -> Progress<Infallible> {
-        Progress::Decided(self.admit(request))
+        Progress::Decided(self.check(request))
     }
 
     fn finish<B>(&self, _: &mut Request<B>, finding: Infallible) -> Verdict {
@@ -61,36 +64,39 @@ impl Guard for RateLimitGuard {
 }
 
 impl RateLimitGuard {
-    fn admit<B>(&self, request: &mut Request<B>) -> Verdict {
-        let address = self.address_of(request);
-        let head = RequestHead::of(request);
-        // Your functions are called before anything is locked.
-        let (cost, mut keyed) = (self.cost.of(&head), Few::new());
-        self.find_keys(head, address, &mut keyed)?;
-        let mut budgets = Few::new();
-        let wait = charge(&keyed, cost, None, self.has_fields.then_some(&mut budgets));
-        budgets.reverse();
-        let headers = if self.has_fields { fields(&keyed, &budgets) } else { None };
-        match wait {
+    fn check<B>(&self, request: &mut Request<B>) -> Verdict {
+        let address = self.client_address(request);
+        let head = RequestHead::from_request(request);
+        // The caller's functions run before any bucket is locked.
+        let (cost, matched_rules) = (self.cost.of(&head), self.matched_rules(head, address)?);
+        let mut remaining = InlineVec::new();
+        let pushed = self.sends_headers.then_some(&mut remaining);
+        let retry_delay = charge(&matched_rules, cost, None, pushed);
+        remaining.reverse();
+        let headers =
+            if self.sends_headers { rate_limit_headers(&matched_rules, &remaining) } else { None };
+        match retry_delay {
             None => Ok(Passed { headers }),
             Some(retry_after) => Err(Rejection::RateLimited { retry_after, headers }),
         }
     }
 
-    /// What a request has left of each limit that is for it.
-    pub(super) fn peek<B>(&self, request: &Request<B>) -> Result<Vec<(&str, Budget)>, Rejection> {
+    /// Returns what remains of each limit that applies to a request.
+    pub(super) fn peek<B>(
+        &self,
+        request: &Request<B>,
+    ) -> Result<Vec<(&str, Remaining)>, Rejection> {
         let address = self.proxies.client_address_of(request);
-        let mut keyed = Few::new();
-        self.find_keys(RequestHead::of(request), address, &mut keyed)?;
-        let budgets = keyed.iter().map(|(rule, key)| {
-            let budget = rule.limiter.claim(*key, 0).budget(false);
-            (rule.name.as_str(), budget)
+        let matched_rules = self.matched_rules(RequestHead::from_request(request), address)?;
+        let remaining = matched_rules.iter().map(|(rule, key)| {
+            let remaining = rule.limiter.prepare_charge(*key, 0).remaining(false);
+            (rule.name.as_str(), remaining)
         });
-        Ok(budgets.collect())
+        Ok(remaining.collect())
     }
 
-    /// The client's address, which goes on with the request if it is not the peer's.
-    fn address_of<B>(&self, request: &mut Request<B>) -> Option<ClientAddress> {
+    /// Returns the client's address. If proxies are trusted, inserts it into the extensions.
+    fn client_address<B>(&self, request: &mut Request<B>) -> Option<ClientAddress> {
         if self.proxies.are_none() {
             return ClientAddress::of(request.extensions());
         }
@@ -99,32 +105,38 @@ impl RateLimitGuard {
         Some(address)
     }
 
-    /// Finds the limits that are for a request, each with its key.
-    fn find_keys<'a>(
-        &'a self,
+    /// Returns the limits that apply to a request, each with its key.
+    fn matched_rules(
+        &self,
         head: RequestHead<'_>,
         address: Option<ClientAddress>,
-        keyed: &mut Few<(&'a Rule, Fingerprint)>,
-    ) -> Result<(), Rejection> {
+    ) -> Result<InlineVec<(&LimitRule, KeyHash)>, Rejection> {
+        let mut matched_rules = InlineVec::new();
         for rule in &self.rules {
-            let key = KeyOf { key: &rule.key, head, address };
-            match rule.limiter.fingerprint_by(|hasher| key.hash(hasher)) {
-                Ok(fingerprint) => keyed.push((&**rule, fingerprint)),
-                Err(NoKey::Exempt) => {}
-                Err(NoKey::NoAddress) => {
-                    return Err(Rejection::Unavailable("the server tells no peer's address"));
-                }
+            let key = RequestKey { key: &rule.key, head, address };
+            match rule.limiter.hash_key_with(|hasher| key.hash(hasher)) {
+                Ok(hash) => matched_rules.push((&**rule, hash)),
+                Err(MissingKey::Exempt) => {}
+                Err(MissingKey::AddressUnknown) => return Err(self.client_address_unknown()),
             }
         }
-        Ok(())
+        Ok(matched_rules)
+    }
+
+    /// Logged once, since it is a mistake in the server's set-up and concerns every request.
+    fn client_address_unknown(&self) -> Rejection {
+        if !self.logged_unknown_address.swap(true, Ordering::Relaxed) {
+            tracing::error!(error = %Rejection::ClientAddressUnknown, "requests cannot be limited");
+        }
+        Rejection::ClientAddressUnknown
     }
 }
 
-impl Rule {
+impl LimitRule {
     pub(super) fn new(key: Key, limiter: RateLimiter) -> Self {
         let limit = limiter.limit();
         let name = limit.name().map_or_else(|| key.name(), str::to_owned);
-        let policy = fields::policy(&name, limit);
+        let policy = headers::policy(&name, limit);
         Self { name, policy, key, limiter }
     }
 }
@@ -133,7 +145,7 @@ impl Cost {
     fn of(&self, head: &RequestHead<'_>) -> u32 {
         match self {
             Self::Fixed(cost) => *cost,
-            Self::Of(function) => function(head),
+            Self::Function(function) => function(head),
         }
     }
 }
@@ -144,33 +156,37 @@ impl Default for Cost {
     }
 }
 
-/// Charges all keys, or none and tells how long to wait; and what they have then, from the last.
+/// Charges all keys, or none and returns how long to wait. Pushes what remains, from the last.
 ///
-/// Each key stays locked until it is known of those that follow whether they can be charged.
+/// Each key stays locked until all later ones are decided.
 fn charge(
-    keyed: &[(&Rule, Fingerprint)],
+    matched_rules: &[(&LimitRule, KeyHash)],
     cost: u32,
-    wait: Option<Duration>,
-    mut budgets: Option<&mut Few<Budget>>,
+    retry_delay: Option<Duration>,
+    mut remaining: Option<&mut InlineVec<Remaining>>,
 ) -> Option<Duration> {
-    let Some(((rule, key), rest)) = keyed.split_first() else { return wait };
-    let mut claim = rule.limiter.claim(*key, cost);
-    let wait = charge(rest, cost, wait.max(claim.wait()), budgets.as_deref_mut());
-    if let Some(budgets) = budgets {
-        budgets.push(claim.budget(wait.is_none()));
+    let Some(((rule, key), rest)) = matched_rules.split_first() else { return retry_delay };
+    let mut pending = rule.limiter.prepare_charge(*key, cost);
+    let retry_delay = retry_delay.max(pending.retry_delay());
+    let retry_delay = charge(rest, cost, retry_delay, remaining.as_deref_mut());
+    if let Some(remaining) = remaining {
+        remaining.push(pending.remaining(retry_delay.is_none()));
     }
-    if wait.is_none() {
-        claim.charge();
+    if retry_delay.is_none() {
+        pending.commit();
     }
-    wait
+    retry_delay
 }
 
-/// The `RateLimit` fields of some limits.
-fn fields(keyed: &[(&Rule, Fingerprint)], budgets: &[Budget]) -> Option<Box<HeaderMap>> {
-    let policies: Few<&str> = keyed.iter().map(|(rule, _)| rule.policy.as_str()).collect();
-    let named = keyed.iter().zip(budgets);
-    let limits = named.map(|((rule, _), budget)| fields::service_limit(&rule.name, *budget));
-    fields::fields(&policies, &limits.collect::<Few<String>>())
+fn rate_limit_headers(
+    matched_rules: &[(&LimitRule, KeyHash)],
+    remaining: &[Remaining],
+) -> Option<Box<HeaderMap>> {
+    let rules = matched_rules.iter().map(|(rule, _)| *rule);
+    let policies: InlineVec<&str> = rules.clone().map(|rule| rule.policy.as_str()).collect();
+    let limits = rules.zip(remaining);
+    let limits = limits.map(|(rule, remaining)| headers::service_limit(&rule.name, *remaining));
+    headers::rate_limit_headers(&policies, &limits.collect::<InlineVec<String>>())
 }
 
 impl fmt::Debug for RateLimitGuard {

@@ -1,4 +1,4 @@
-//! What a limit counts by: the client's address, who is calling, a header, a route, your function.
+//! The key of a limit: the client's address, the principal, a header, the route, a function.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -9,9 +9,9 @@ use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
 use super::ClientAddress;
 use crate::Principal;
 
-/// What a limit counts by.
+/// Determines the key of a request: each key has a budget of its own.
 ///
-/// Keys are hashed where they are, without being copied; your function's is what it returns.
+/// Keys are hashed in place, without copying. The key of a function is the value that it returns.
 ///
 /// ```
 /// use http::HeaderName;
@@ -19,8 +19,8 @@ use crate::Principal;
 ///
 /// let per_client_and_path = Key::address().and(Key::function(|head| Some(head.uri().path().to_owned())));
 /// let per_tenant = Key::header(HeaderName::from_static("x-tenant"));
-/// // Not at all for who asks for nothing but health.
-/// let but_health = Key::function(|head| (head.uri().path() != "/health").then_some(()));
+/// // Requests for `/health` are not limited.
+/// let except_health = Key::function(|head| (head.uri().path() != "/health").then_some(()));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Key(Vec<Part>);
@@ -35,7 +35,7 @@ enum Part {
     Function(Function),
 }
 
-/// Hashes its result, unless there is none.
+/// Hashes the key of a request, and returns whether there is one.
 type Function = Arc<dyn for<'a> Fn(&RequestHead<'a>, &mut dyn Hasher) -> bool + Send + Sync>;
 
 /// A request without its body.
@@ -47,58 +47,58 @@ pub struct RequestHead<'a> {
     extensions: &'a Extensions,
 }
 
-/// A request's key for one limit.
-pub(crate) struct KeyOf<'a> {
+/// A request, with the key to determine for one limit.
+pub(crate) struct RequestKey<'a> {
     pub(crate) key: &'a Key,
     pub(crate) head: RequestHead<'a>,
     pub(crate) address: Option<ClientAddress>,
 }
 
-/// Why a request has no key.
+/// The reason why a request has no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoKey {
-    /// The limit is not for it.
+pub(crate) enum MissingKey {
+    /// The limit does not apply to the request.
     Exempt,
-    /// The address is not known.
-    NoAddress,
+    AddressUnknown,
 }
 
 impl Key {
-    /// By the client's address: IPv4 addresses, and IPv6 networks of 64 bits.
+    /// The client's address: an IPv4 address, or an IPv6 network of 64 bits.
     ///
-    /// Whoever has a larger IPv6 network has many keys. Requests whose address nobody knows are
-    /// refused with 503.
+    /// A client with a larger IPv6 network has many keys. If the client's address is unknown, the
+    /// request is rejected with 503: see [`RateLimitLayer`](super::RateLimitLayer).
     #[must_use]
     pub fn address() -> Self {
         Self(vec![Part::Address])
     }
 
-    /// By the [`Principal`], as an outer layer proved it: users by their number, workloads by
-    /// their name. Who is not known counts by address.
+    /// The [`Principal`] that an outer layer authenticated: the id of a user, or the subject of a
+    /// workload. For requests without a principal it is the client's address.
     #[must_use]
     pub fn principal() -> Self {
         Self(vec![Part::Principal])
     }
 
-    /// By the values of a header, of all its lines; requests without it share one key.
+    /// The values of all lines of a header. Requests without the header share one key.
     ///
-    /// Clients choose what they send: that limits nobody unless something else has checked it.
+    /// Clients choose their headers, so use this only for a header that another layer has checked.
     #[must_use]
     pub fn header(name: HeaderName) -> Self {
         Self(vec![Part::Header(name)])
     }
 
-    /// By method and by route, as axum matched it: `/users/{id}` is one, whatever the `id`.
+    /// The method and the route that axum matched: `/users/{id}` is one route for every `id`.
     ///
-    /// Requests that match none share one key. So do all where the layer is outside of the router.
+    /// Requests that match no route share one key. If the layer is outside of the router, all
+    /// requests do.
     #[cfg(feature = "axum")]
     #[must_use]
     pub fn route() -> Self {
         Self(vec![Part::Route])
     }
 
-    /// By what your function says of a request; the limit is not for those of which it says
-    /// `None`.
+    /// The value that a function returns for a request. If it returns `None`, the limit does not
+    /// apply to the request.
     #[must_use]
     pub fn function<K, F>(function: F) -> Self
     where
@@ -112,14 +112,15 @@ impl Key {
         Self(vec![Part::Function(Arc::new(hash))])
     }
 
-    /// By both: each pair of theirs is a key. The limit is not for requests for which one isn't.
+    /// Combines two keys: each pair of values is a key. The limit applies only to requests that
+    /// have both.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
     }
 
-    /// What limits are called that have no name of their own.
+    /// Returns the name of limits that have no name of their own.
     pub(crate) fn name(&self) -> String {
         let names: Vec<&str> = self.0.iter().map(Part::name).collect();
         names.join("-")
@@ -127,7 +128,7 @@ impl Key {
 }
 
 impl<'a> RequestHead<'a> {
-    pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
+    pub(crate) fn from_request<B>(request: &'a Request<B>) -> Self {
         Self {
             method: request.method(),
             uri: request.uri(),
@@ -136,25 +137,25 @@ impl<'a> RequestHead<'a> {
         }
     }
 
-    /// The method.
+    /// Returns the method.
     #[must_use]
     pub const fn method(&self) -> &'a Method {
         self.method
     }
 
-    /// The target.
+    /// Returns the request target.
     #[must_use]
     pub const fn uri(&self) -> &'a Uri {
         self.uri
     }
 
-    /// The headers.
+    /// Returns the headers.
     #[must_use]
     pub const fn headers(&self) -> &'a HeaderMap {
         self.headers
     }
 
-    /// What outer layers have found out.
+    /// Returns the extensions, which outer layers have set.
     #[must_use]
     pub const fn extensions(&self) -> &'a Extensions {
         self.extensions
@@ -174,19 +175,19 @@ impl Part {
     }
 }
 
-impl KeyOf<'_> {
-    /// Hashes every part, if the request has them.
-    pub(crate) fn hash(&self, hasher: &mut impl Hasher) -> Result<(), NoKey> {
+impl RequestKey<'_> {
+    /// Hashes all parts of the key.
+    pub(crate) fn hash(&self, hasher: &mut impl Hasher) -> Result<(), MissingKey> {
         self.key.0.iter().try_for_each(|part| self.hash_part(part, hasher))
     }
 
-    fn hash_part(&self, part: &Part, hasher: &mut impl Hasher) -> Result<(), NoKey> {
+    fn hash_part(&self, part: &Part, hasher: &mut impl Hasher) -> Result<(), MissingKey> {
         match part {
             Part::Address => self.hash_address(hasher)?,
             Part::Principal => self.hash_principal(hasher)?,
             Part::Header(name) => {
                 let values = self.head.headers.get_all(name);
-                // How many there are, lest the next part's key pass for one of them.
+                // The count separates the values from the next part of the key.
                 values.iter().count().hash(hasher);
                 values.iter().for_each(|value| value.as_bytes().hash(hasher));
             }
@@ -197,19 +198,19 @@ impl KeyOf<'_> {
             }
             Part::Function(function) => {
                 if !function(&self.head, hasher) {
-                    return Err(NoKey::Exempt);
+                    return Err(MissingKey::Exempt);
                 }
             }
         }
         Ok(())
     }
 
-    fn hash_address(&self, hasher: &mut impl Hasher) -> Result<(), NoKey> {
-        self.address.ok_or(NoKey::NoAddress)?.host().hash(hasher);
+    fn hash_address(&self, hasher: &mut impl Hasher) -> Result<(), MissingKey> {
+        self.address.ok_or(MissingKey::AddressUnknown)?.network_key().hash(hasher);
         Ok(())
     }
 
-    fn hash_principal(&self, hasher: &mut impl Hasher) -> Result<(), NoKey> {
+    fn hash_principal(&self, hasher: &mut impl Hasher) -> Result<(), MissingKey> {
         let principal = self.head.extensions.get::<Principal>();
         match principal.map(|principal| (principal, principal.user_id())) {
             Some((_, Some(user))) => (0_u8, user).hash(hasher),

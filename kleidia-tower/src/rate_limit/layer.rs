@@ -1,4 +1,4 @@
-//! `RateLimitLayer`: its configuration, and all that its services share.
+//! `RateLimitLayer` and its configuration.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,63 +6,76 @@ use std::sync::Arc;
 use http::Request;
 use tower_layer::Layer;
 
-use super::guard::{Cost, RateLimitGuard, Rule};
-use super::{Budget, Key, RateLimiter, RequestHead, TrustedProxies};
+use super::guard::{Cost, LimitRule, RateLimitGuard};
+use super::{Key, RateLimiter, Remaining, RequestHead, TrustedProxies};
 use crate::{Guarded, Rejection, Responder};
 
-/// Limits how often clients may ask, by their address, by who they are, or by what you choose.
+/// Limits how many requests each key may make.
 ///
-/// A request that exceeds one of the limits is refused with 429, `rate_limited`, and `Retry-After`
-/// of at least a second; a gRPC request with `RESOURCE_EXHAUSTED`. The response's body is problem
-/// details unless a [`Responder`] makes another, and the typed [`Rejection`] is in its extensions.
+/// A [`Key`] is the client's address, the principal, a header, the route, the value of a function,
+/// or a combination of these. Each key of a limit has a budget of its own.
 ///
 /// # Rules
-/// - Limits are checked together, and charged together or not at all: a request that one of them
-///   refuses costs the others nothing. `Retry-After` is when none refuses any more.
-/// - Each limit is exact, in bounded memory, and forgets last who owes most: see [`RateLimiter`].
-/// - All state is the layer's. Clones, and the services of all of them, share it.
-/// - The client's address is the peer's, as the server tells it: [`PeerAddress`], or axum's
-///   `ConnectInfo<SocketAddr>` with feature `axum`. Headers count where you say which proxies are
-///   [trusted](TrustedProxies); then requests go on with the [`ClientAddress`] in their extensions.
-/// - Where a limit goes by address and none is known, requests are refused with 503.
-/// - A request that costs more than a limit's burst is refused with 429, always.
+/// 1. A request over a limit is rejected with 429, `rate_limited` and `Retry-After` of at least one
+///    second. A gRPC request is rejected with `RESOURCE_EXHAUSTED`.
+/// 2. All limits of the layer are charged together or not at all, so a rejected request consumes no
+///    budget. `Retry-After` is the longest wait of all limits.
+/// 3. A request whose cost exceeds the burst of a limit is always rejected with 429. A request with
+///    a cost of 0 is always allowed.
+/// 4. The client's address is the [`ClientAddress`] of an outer layer, or else the peer address:
+///    [`PeerAddress`], or axum's `ConnectInfo<SocketAddr>` (feature `axum`). Headers are read only
+///    from [trusted proxies](Self::with_trusted_proxies); then the layer also inserts the
+///    [`ClientAddress`] into the extensions of requests.
+/// 5. If a limit needs the client's address and it is unknown, the request is rejected with 503 and
+///    [`Rejection::ClientAddressUnknown`]. The layer logs this once, as an error.
+/// 6. All clones of a layer, and all services that they wrap, share the state of its limits.
 ///
-/// # Deployment
-/// - Limits by address belong outside of authentication, which they protect; limits by principal
-///   inside. Both is two layers, or one inside with both limits.
-/// - Each node counts for itself: behind a balancer, `n` nodes let up to `n` times as much pass.
-/// - Behind a proxy that is not [trusted](Self::with_trusted_proxies), all clients are one.
+/// The body of a rejection is problem details by default; a [`Responder`] can replace it. The
+/// typed [`Rejection`] is in the extensions of the response.
+///
+/// # Deployment caveats
+/// - Serve with the peer address: with `http_guard::serve`, with axum's
+///   `into_make_service_with_connect_info::<SocketAddr>()`, or insert [`PeerAddress`] into the
+///   extensions of each request.
+/// - Behind a proxy that is not trusted, all clients share the proxy's address and its budget.
+/// - Place limits by address outside of the authentication that they protect, and limits by
+///   principal inside of it. These are two layers.
+/// - Limits apply per process, not per cluster: `n` processes allow up to `n` times the limit.
+/// - Memory is bounded: when the table is full, the key closest to a full budget is evicted first.
+///   See [`RateLimiter`] for the capacity.
 ///
 /// [`PeerAddress`]: super::PeerAddress
 /// [`ClientAddress`]: super::ClientAddress
 ///
-/// # Examples
-/// The default: requests cost 1, and the client is the other end of the connection.
+/// # Example
+/// The default: each request costs 1, and the client's address is the peer address.
 ///
 /// ```
 /// use http::{Request, Response, StatusCode, header::RETRY_AFTER};
 /// use kleidia_tower::rate_limit::{Key, Limit, PeerAddress, RateLimitLayer};
-/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+/// use tower::{ServiceBuilder, ServiceExt};
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let limit: Limit = "1/60".parse().unwrap();
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limit: Limit = "1/60".parse()?;
 /// let service = ServiceBuilder::new()
-///     .layer(RateLimitLayer::new().limit(Key::address(), limit))
+///     .layer(RateLimitLayer::new().with_limit(Key::address(), limit))
 ///     .service_fn(|_| async { Ok::<_, std::convert::Infallible>(Response::new(String::new())) });
 ///
 /// let request = || {
-///     let peer = PeerAddress("192.0.2.1:4711".parse().unwrap());
-///     Request::builder().extension(peer).body(()).unwrap()
+///     let peer = PeerAddress(([192, 0, 2, 1], 4711).into());
+///     Request::builder().extension(peer).body(())
 /// };
-/// assert_eq!(service.clone().oneshot(request()).await.unwrap().status(), StatusCode::OK);
-/// let refused = service.oneshot(request()).await.unwrap();
-/// assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-/// assert_eq!(refused.headers()[RETRY_AFTER], "60");
-/// # }
+/// assert_eq!(service.clone().oneshot(request()?).await?.status(), StatusCode::OK);
+/// let rejected = service.oneshot(request()?).await?;
+/// assert_eq!(rejected.status(), StatusCode::TOO_MANY_REQUESTS);
+/// assert_eq!(rejected.headers()[RETRY_AFTER], "60");
+/// # Ok(()) }
 /// ```
 ///
-/// Configured: two limits for each client, a third for expensive paths, clients behind a proxy, and
-/// `RateLimit` fields.
+/// # Configured example
+/// Two limits by address, a third one for expensive routes, a trusted proxy, costs, and `RateLimit`
+/// headers:
 ///
 /// ```
 /// use std::time::Duration;
@@ -71,82 +84,83 @@ use crate::{Guarded, Rejection, Responder};
 /// };
 ///
 /// let proxies = TrustedProxies::new(ForwardingHeader::Forwarded, ["10.0.0.0/8".parse()?]);
-/// let daily = Limit::per(Duration::from_secs(86_400), 10_000)?.named("daily")?;
+/// let daily = Limit::per(Duration::from_secs(86_400), 10_000)?.with_name("daily")?;
 /// let is_report = Key::function(|head| head.uri().path().starts_with("/reports").then_some(()));
 /// let layer = RateLimitLayer::new()
-///     .limit(Key::address(), Limit::per(Duration::from_secs(1), 10)?.with_burst(50)?)
-///     .limit(Key::address(), RateLimiter::new(daily).with_room_for(1_000_000))
-///     .limit(Key::principal().and(is_report), "5/60".parse::<Limit>()?.named("reports")?)
+///     .with_limit(Key::address(), Limit::per(Duration::from_secs(1), 10)?.with_burst(50)?)
+///     .with_limit(Key::address(), RateLimiter::new(daily).with_capacity(1_000_000))
+///     .with_limit(Key::principal().and(is_report), "5/60".parse::<Limit>()?.with_name("reports")?)
 ///     .with_trusted_proxies(proxies)
-///     .with_cost_of(|head| if head.method().is_safe() { 1 } else { 5 })
-///     .with_fields();
+///     .with_cost_fn(|head| if head.method().is_safe() { 1 } else { 5 })
+///     .with_rate_limit_headers();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct RateLimitLayer(Arc<RateLimitGuard>);
 
 impl RateLimitLayer {
-    /// A layer without limits; with [trusted proxies](Self::with_trusted_proxies) it finds the
-    /// client's address.
+    /// Creates a layer without limits. With [trusted proxies](Self::with_trusted_proxies) it still
+    /// determines the client's address.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a limit, for what you count by: a [`Limit`](super::Limit), or a [`RateLimiter`] with
-    /// room for as many keys as you like.
+    /// Adds a limit with its key: a [`Limit`](super::Limit), or a [`RateLimiter`] with its own
+    /// capacity.
     ///
-    /// Clones that are made before don't have it, and share the others.
+    /// Earlier clones of the layer do not have the new limit, and share the others.
     #[must_use]
-    pub fn limit(self, key: Key, limiter: impl Into<RateLimiter>) -> Self {
-        let rule = Arc::new(Rule::new(key, limiter.into()));
+    pub fn with_limit(self, key: Key, limiter: impl Into<RateLimiter>) -> Self {
+        let rule = Arc::new(LimitRule::new(key, limiter.into()));
         self.with(|guard| guard.rules.push(rule))
     }
 
-    /// Sets which proxies are believed; none by default.
+    /// Sets which proxies are trusted; none by default.
     #[must_use]
     pub fn with_trusted_proxies(self, proxies: TrustedProxies) -> Self {
         self.with(|guard| guard.proxies = proxies)
     }
 
-    /// Sets what each request costs, of each of the limits; 1 by default.
+    /// Sets what a request costs in each of the limits; 1 by default.
     #[must_use]
     pub fn with_cost(self, cost: u32) -> Self {
         self.with(|guard| guard.cost = Cost::Fixed(cost))
     }
 
-    /// Sets what requests cost, of each of the limits; those that cost 0 always pass.
+    /// Sets a function that returns what a request costs in each of the limits. Requests that cost
+    /// 0 are always allowed.
     #[must_use]
-    pub fn with_cost_of(
+    pub fn with_cost_fn(
         self,
         cost: impl Fn(&RequestHead<'_>) -> u32 + Send + Sync + 'static,
     ) -> Self {
-        self.with(|guard| guard.cost = Cost::Of(Arc::new(cost)))
+        self.with(|guard| guard.cost = Cost::Function(Arc::new(cost)))
     }
 
-    /// Tells clients of the limits that are for them, on every response: `RateLimit-Policy` and
-    /// `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11).
+    /// Adds the headers `RateLimit-Policy` and `RateLimit` to every response, for the limits that
+    /// apply to the request (draft-ietf-httpapi-ratelimit-headers-11).
     ///
-    /// A limit's name is its own or, if it has none, what it counts by, such as `address`. The
-    /// quota `q` is the burst, the window `w` how long a whole burst takes to come back, `r` what
-    /// is left, and `t` when one more is back, in seconds.
+    /// The name of a limit is its own or, by default, that of its key, such as `address`. The quota
+    /// `q` is the burst, the window `w` the time in which a whole burst comes back, `r` what
+    /// remains, and `t` the time until one more unit is back, in seconds.
     #[must_use]
-    pub fn with_fields(self) -> Self {
-        self.with(|guard| guard.has_fields = true)
+    pub fn with_rate_limit_headers(self) -> Self {
+        self.with(|guard| guard.sends_headers = true)
     }
 
-    /// Sets what refusals look like; [problem details](crate::ProblemResponder) by default.
+    /// Sets how rejections are rendered; [problem details](crate::ProblemResponder) by default.
     #[must_use]
     pub fn with_responder(self, responder: impl Responder) -> Self {
         self.with(|guard| guard.answer.responder = Arc::new(responder))
     }
 
-    /// Tells what a request has left of each of the limits that are for it, by their names, and
+    /// Returns what remains of each limit that applies to a request, with the limit's name, and
     /// charges nothing.
     ///
     /// # Errors
-    /// As the request would be refused itself: if a limit goes by address, and none is known.
-    pub fn peek<B>(&self, request: &Request<B>) -> Result<Vec<(&str, Budget)>, Rejection> {
+    /// [`Rejection::ClientAddressUnknown`] if a limit needs the client's address and it is unknown.
+    pub fn peek<B>(&self, request: &Request<B>) -> Result<Vec<(&str, Remaining)>, Rejection> {
         self.0.peek(request)
     }
 

@@ -1,4 +1,4 @@
-//! How often something may happen: a rate, a burst, and a name.
+//! A limit: a rate, a burst, and a name.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,134 +6,133 @@ use std::num::{IntErrorKind, NonZeroU32};
 use std::str::FromStr;
 use std::time::Duration;
 
-use governor::Quota;
+use super::gcra::Rate;
 
-/// How often something may happen: so many times per period, and so many at once.
+/// A rate, with the number of units that can be spent at once: the burst.
 ///
-/// Budget comes back evenly, not by windows: of 60 in a minute, one is back after each second. A
-/// key that was quiet may spend its whole burst at once, and goes on at the rate from there.
+/// Budget comes back evenly, not in windows: at 60 per minute, one unit per second. A key with a
+/// full budget can spend the whole burst at once, and continues at the rate from there.
 ///
-/// `N/SECONDS` is parsed, as `100/60`: then the burst is the `N`.
+/// `N/SECONDS` parses as a limit, such as `100/60`; its burst is `N`.
 ///
 /// ```
 /// use std::time::Duration;
 /// use kleidia_tower::rate_limit::Limit;
 ///
-/// let by_default: Limit = "100/60".parse()?;
-/// assert_eq!(by_default, Limit::per(Duration::from_secs(60), 100)?);
-/// assert_eq!(by_default.burst(), 100);
+/// let limit: Limit = "100/60".parse()?;
+/// assert_eq!(limit, Limit::per(Duration::from_secs(60), 100)?);
+/// assert_eq!(limit.burst(), 100);
 ///
-/// let smooth = Limit::per(Duration::from_secs(60), 100)?.with_burst(10)?.named("api")?;
-/// assert_eq!(smooth.replenished_in(), Duration::from_secs(6));
+/// let smooth = Limit::per(Duration::from_secs(60), 100)?.with_burst(10)?.with_name("api")?;
+/// assert_eq!(smooth.refill_time(), Duration::from_secs(6));
 /// # Ok::<(), kleidia_tower::rate_limit::LimitError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    quota: Quota,
+    rate: Rate,
     name: Option<Cow<'static, str>>,
 }
 
-/// Why that is no limit.
+/// An error from making a [`Limit`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitError {
-    /// It is not written `N/SECONDS`, in digits.
-    #[error("{0:?} is no limit; write N/SECONDS, as 100/60")]
-    Syntax(String),
-    /// The count, the burst or the period is zero, which would let nothing or everything pass.
-    #[error("the count, the burst and the period of a limit are at least 1")]
+    /// The text is not `N/SECONDS` in decimal digits.
+    #[error("invalid limit {0:?}, expected N/SECONDS such as 100/60")]
+    InvalidSyntax(String),
+    /// The count, the burst or the period is zero.
+    #[error("the count, the burst and the period of a limit must be at least 1")]
     Zero,
-    /// One is back in less than a nanosecond.
-    #[error("{count} in {period:?} is faster than once in a nanosecond")]
+    /// The rate is faster than one per nanosecond.
+    #[error("{count} per {period:?} is faster than one per nanosecond")]
     TooFast {
-        /// How many times.
+        /// The count per period.
         count: u32,
-        /// In what time.
+        /// The period.
         period: Duration,
     },
-    /// The whole burst takes too long to come back.
-    #[error("a burst has to be back in {:?}", Limit::MAX_REPLENISHED_IN)]
+    /// The whole burst takes longer than [`Limit::MAX_REFILL_TIME`] to come back.
+    #[error("the burst takes longer than {:?} to come back", Limit::MAX_REFILL_TIME)]
     TooSlow,
-    /// The name is empty, too long, or has other characters than letters, digits, `-`, `_` and `.`.
-    #[error("{0:?} is no name of a limit")]
-    Name(Cow<'static, str>),
+    /// The name is empty, too long, or has characters other than ASCII letters, digits, `-`, `_`
+    /// and `.`.
+    #[error("invalid name of a limit {0:?}")]
+    InvalidName(Cow<'static, str>),
 }
 
 impl Limit {
     /// The longest time in which a whole burst may come back: 36,500 days.
-    pub const MAX_REPLENISHED_IN: Duration = Duration::from_secs(36_500 * 86_400);
-    /// The most characters of a name.
+    pub const MAX_REFILL_TIME: Duration = Duration::from_secs(36_500 * 86_400);
+    /// The maximum length of a name.
     pub const MAX_NAME: usize = 64;
 
-    /// `count` times per period, and as many at once.
+    /// Creates a limit of `count` per period, with a burst of `count`.
     ///
     /// # Errors
-    /// If one of them is zero, or the rate is out of bounds: faster than once in a nanosecond, or
-    /// slower than [`Self::MAX_REPLENISHED_IN`].
+    /// If the count or the period is zero, the rate is faster than one per nanosecond, or the burst
+    /// takes longer than [`Self::MAX_REFILL_TIME`] to come back.
     pub fn per(period: Duration, count: u32) -> Result<Self, LimitError> {
         let burst = NonZeroU32::new(count).ok_or(LimitError::Zero)?;
         if period.is_zero() {
             return Err(LimitError::Zero);
         }
-        let too_fast = LimitError::TooFast { count, period };
-        let quota = Quota::with_period(period / count).ok_or(too_fast)?.allow_burst(burst);
-        Self { quota, name: None }.bounded()
+        let interval = period / count;
+        if interval.is_zero() {
+            return Err(LimitError::TooFast { count, period });
+        }
+        let interval = u64::try_from(interval.as_nanos()).map_err(|_| LimitError::TooSlow)?;
+        Self { rate: Rate { emission_interval: interval, burst }, name: None }.checked()
     }
 
-    /// Sets how many may happen at once; as many as per period by default.
+    /// Sets how many units can be spent at once; the default is the count per period.
     ///
     /// # Errors
-    /// If it is zero, or would take longer than [`Self::MAX_REPLENISHED_IN`] to come back.
+    /// If it is zero, or takes longer than [`Self::MAX_REFILL_TIME`] to come back.
     pub fn with_burst(self, burst: u32) -> Result<Self, LimitError> {
         let burst = NonZeroU32::new(burst).ok_or(LimitError::Zero)?;
-        Self { quota: self.quota.allow_burst(burst), ..self }.bounded()
+        Self { rate: Rate { burst, ..self.rate }, ..self }.checked()
     }
 
-    /// Sets the name that the `RateLimit` fields tell clients; by default it is the key's.
+    /// Sets the name in the `RateLimit` headers; the default is the name of the key, such as
+    /// `address`.
     ///
     /// # Errors
-    /// If it is empty, longer than [`Self::MAX_NAME`], or has other characters than ASCII letters,
+    /// If it is empty, longer than [`Self::MAX_NAME`], or has characters other than ASCII letters,
     /// digits, `-`, `_` and `.`.
-    pub fn named(self, name: impl Into<Cow<'static, str>>) -> Result<Self, LimitError> {
+    pub fn with_name(self, name: impl Into<Cow<'static, str>>) -> Result<Self, LimitError> {
         let name = name.into();
         let is_allowed =
             |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
         if name.is_empty() || name.len() > Self::MAX_NAME || !name.bytes().all(is_allowed) {
-            return Err(LimitError::Name(name));
+            return Err(LimitError::InvalidName(name));
         }
         Ok(Self { name: Some(name), ..self })
     }
 
-    /// How many may happen at once.
+    /// Returns how many units can be spent at once.
     #[must_use]
     pub const fn burst(&self) -> u32 {
-        self.quota.burst_size().get()
+        self.rate.burst.get()
     }
 
-    /// How long a key that spent its burst takes until it has all of it again.
+    /// Returns the time in which a whole burst comes back.
     #[must_use]
-    pub fn replenished_in(&self) -> Duration {
-        self.quota.replenish_interval().saturating_mul(self.burst())
+    pub const fn refill_time(&self) -> Duration {
+        Duration::from_nanos(self.rate.burst_tolerance())
     }
 
-    /// The name, if it was given one.
+    /// Returns the name, if it was set.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    pub(crate) const fn quota(&self) -> Quota {
-        self.quota
+    pub(crate) const fn rate(&self) -> Rate {
+        self.rate
     }
 
-    /// Nanoseconds until one is back, at least 1.
-    pub(crate) fn cell(&self) -> u64 {
-        u64::try_from(self.quota.replenish_interval().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// governor computes with nanoseconds of 64 bits, unchecked: within bounds it is right.
-    fn bounded(self) -> Result<Self, LimitError> {
-        if self.replenished_in() > Self::MAX_REPLENISHED_IN {
+    fn checked(self) -> Result<Self, LimitError> {
+        if self.refill_time() > Self::MAX_REFILL_TIME {
             return Err(LimitError::TooSlow);
         }
         Ok(self)
@@ -144,9 +143,9 @@ impl FromStr for Limit {
     type Err = LimitError;
 
     fn from_str(text: &str) -> Result<Self, LimitError> {
-        let syntax = || LimitError::Syntax(text.to_owned());
+        let syntax = || LimitError::InvalidSyntax(text.to_owned());
         let (count, seconds) = text.split_once('/').ok_or_else(syntax)?;
-        // `u64` would take a `+` too.
+        // `u64` also parses a `+`.
         let is_number = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());
         if !is_number(count) || !is_number(seconds) {
             return Err(syntax());
@@ -163,10 +162,10 @@ impl FromStr for Limit {
     }
 }
 
-/// The burst, and in how many seconds it is back.
+/// The burst, and the seconds in which it comes back.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.burst(), self.replenished_in().as_secs_f64())
+        write!(f, "{}/{}", self.burst(), self.refill_time().as_secs_f64())
     }
 }
 
@@ -175,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_parsed() {
+    fn parses_limits() {
         for (text, seconds, count) in [("5/60", 60, 5), ("1/1", 1, 1), ("1000/86400", 86_400, 1000)]
         {
             let expected = Limit::per(Duration::from_secs(seconds), count).unwrap();
@@ -184,7 +183,11 @@ mod tests {
         for text in
             ["", "5", "5/", "/5", "+5/60", "5/+60", "5/60s", "5/60/1", "-1/5", "5 /60", "5/6.5"]
         {
-            assert_eq!(text.parse::<Limit>(), Err(LimitError::Syntax(text.to_owned())), "{text}");
+            assert_eq!(
+                text.parse::<Limit>(),
+                Err(LimitError::InvalidSyntax(text.to_owned())),
+                "{text}"
+            );
         }
         assert_eq!("0/60".parse::<Limit>(), Err(LimitError::Zero));
         assert_eq!("5/0".parse::<Limit>(), Err(LimitError::Zero));
@@ -193,25 +196,25 @@ mod tests {
     }
 
     #[test]
-    fn rates_have_bounds() {
+    fn rejects_rates_out_of_bounds() {
         let second = Duration::from_secs(1);
         assert!(Limit::per(second, 1_000_000_000).is_ok());
         let too_fast = LimitError::TooFast { count: 1_000_000_001, period: second };
         assert_eq!(Limit::per(second, 1_000_000_001), Err(too_fast));
-        let slow = Limit::per(Limit::MAX_REPLENISHED_IN, 1).unwrap();
+        let slow = Limit::per(Limit::MAX_REFILL_TIME, 1).unwrap();
         assert_eq!(slow.clone().with_burst(2), Err(LimitError::TooSlow));
         assert_eq!(slow.with_burst(0), Err(LimitError::Zero));
-        let longer = Limit::MAX_REPLENISHED_IN + Duration::from_nanos(1);
+        let longer = Limit::MAX_REFILL_TIME + Duration::from_nanos(1);
         assert_eq!(Limit::per(longer, 1), Err(LimitError::TooSlow));
         assert_eq!(Limit::per(Duration::MAX, 1), Err(LimitError::TooSlow));
     }
 
     #[test]
-    fn names_are_tokens() {
+    fn rejects_invalid_names() {
         let limit: Limit = "5/60".parse().unwrap();
-        assert_eq!(limit.clone().named("log-in_1.0").unwrap().name(), Some("log-in_1.0"));
+        assert_eq!(limit.clone().with_name("log-in_1.0").unwrap().name(), Some("log-in_1.0"));
         for name in ["", "a b", "a\"", "é", &"a".repeat(65)] {
-            assert!(limit.clone().named(name.to_owned()).is_err(), "{name}");
+            assert!(limit.clone().with_name(name.to_owned()).is_err(), "{name}");
         }
     }
 }

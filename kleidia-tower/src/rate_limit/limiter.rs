@@ -1,45 +1,45 @@
 //! One limit for any number of keys, in bounded memory.
 
 use std::hash::{DefaultHasher, Hash};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::Ticks;
-use super::debts::{Debts, Fingerprint, Held};
-use super::gcra::Gcra;
-use super::{Budget, Limit};
+use super::bucket_table::{BucketTable, KeyHash, LockedBucket};
+use super::clock::MonotonicClock;
+use super::{Limit, Remaining};
 
-/// Keeps each of any number of keys within one [`Limit`], in bounded memory.
+/// Enforces one [`Limit`] for each of any number of keys, in bounded memory.
 ///
-/// [`RateLimitLayer`](super::RateLimitLayer) has one for each of its limits; it is of use without
-/// Tower too. Nothing in it waits for more than a short lock, or allocates.
+/// [`RateLimitLayer`](super::RateLimitLayer) has one limiter for each of its limits. A limiter is
+/// also useful without Tower. Its methods take one short lock and allocate nothing.
 ///
 /// # Rules
-/// - It is exact: however many threads ask, no more passes than the burst and what came back since.
-/// - A refused request costs nothing, so whoever keeps asking is served at the rate of the limit.
-/// - It keeps 16.5 octets for each of [100,000 keys](Self::DEFAULT_KEYS), or as many as you
-///   [set](Self::with_room_for), from the start and for good. What is kept of a key is a keyed hash
-///   alone, so long keys take no more, and a dump of memory does not tell them.
-/// - Keys share places by 16. Where more owe something at once, the key that would be the first to
-///   owe nothing is forgotten, and may spend its burst anew. So to make it forget a key that owes
-///   much, one has to run up debts as great for 15 other keys of the same place, and since nobody
-///   knows which these are, on average for as many keys as there is room for. Requests from new
-///   addresses, one from each, make it forget nothing but each other.
-/// - Restarts forget everything; other nodes are not asked.
+/// - A limiter is exact: under any concurrency, it allows no more than the burst and what came back
+///   since.
+/// - A rejected request consumes no budget, so a client that keeps asking is served at the rate of
+///   the limit.
+/// - A limiter allocates 16.5 octets per key of capacity when it is created, and nothing later. It
+///   stores only a keyed hash of each key, so long keys take no more, and a memory dump does not
+///   reveal them.
+/// - Keys share sets of 16 buckets. When a set is full, the key closest to a full budget is evicted
+///   first, and may spend its burst again. To evict a key that has spent its budget, an attacker
+///   has to spend as much with 15 other keys of the same set. The sets are secret, so this takes as
+///   many keys as the capacity on average. New addresses with one request each evict only each
+///   other.
+/// - The state is lost on restart, and is not shared between processes.
 ///
 /// # Examples
 /// ```
 /// use kleidia_tower::rate_limit::{Limit, RateLimiter};
 ///
 /// let logins = RateLimiter::new("5/60".parse()?);
-/// assert_eq!(logins.check("alice", 1)?.units(), 4);
+/// assert_eq!(logins.check("alice", 1)?.count(), 4);
 /// assert!(logins.check("alice", 5).is_err());
-/// assert_eq!(logins.peek("alice").units(), 4);
+/// assert_eq!(logins.peek("alice").count(), 4);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Room for a million keys, and a clock that a test holds:
+/// Configured with a capacity of a million keys, and the clock of a test:
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -49,7 +49,7 @@ use super::{Budget, Limit};
 /// let now = Arc::new(Mutex::new(Duration::ZERO));
 /// let clock = Arc::clone(&now);
 /// let limiter = RateLimiter::new(Limit::per(Duration::from_secs(10), 1)?)
-///     .with_room_for(1_000_000)
+///     .with_capacity(1_000_000)
 ///     .with_clock(move || *clock.lock().unwrap());
 /// limiter.check(&["any", "key"], 1)?;
 /// assert!(limiter.check(&["any", "key"], 1).is_err());
@@ -60,154 +60,152 @@ use super::{Budget, Limit};
 #[derive(Debug)]
 pub struct RateLimiter {
     limit: Limit,
-    gcra: Gcra,
-    debts: Debts,
-    ticks: Ticks,
+    buckets: BucketTable,
+    clock: MonotonicClock,
 }
 
-/// Why something is refused.
+/// An error from charging a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RateLimitError {
-    /// The key has spent its budget.
-    #[error("the budget is spent; there is enough in {retry_after:?}")]
+    /// The remaining budget is less than the cost.
+    #[error("rate limit exceeded, retry in {retry_after:?}")]
     Exceeded {
-        /// When there is enough for this cost, if nothing else is charged meanwhile.
+        /// The time until the budget is enough, if nothing else is charged meanwhile.
         retry_after: Duration,
     },
-    /// It costs more than the burst, and never passes.
-    #[error("the cost of {cost} is more than the burst of {burst}")]
+    /// The cost is more than the burst, so it is never allowed.
+    #[error("cost {cost} exceeds the burst of {burst}")]
     CostExceedsBurst {
         /// The cost.
         cost: u32,
-        /// The most that passes at once.
+        /// The burst.
         burst: u32,
     },
 }
 
-/// A key's request to be charged, which others of the same key wait for.
-pub(crate) struct Claim<'a> {
-    limiter: &'a RateLimiter,
-    held: Held<'a>,
+/// A charge that is decided but not stored. The key's bucket is locked meanwhile.
+pub(crate) struct PendingCharge<'a> {
+    limit: &'a Limit,
+    bucket: LockedBucket<'a>,
     now: u64,
-    /// What is owed before the charge.
-    debt: u64,
-    /// What is owed after it.
-    charged: Result<u64, RateLimitError>,
+    /// The TAT after the charge.
+    new_tat: Result<u64, RateLimitError>,
 }
 
 impl RateLimiter {
-    /// How many keys there is room for, unless you say otherwise.
-    pub const DEFAULT_KEYS: usize = 100_000;
+    /// The default capacity, in keys.
+    pub const DEFAULT_CAPACITY: usize = 100_000;
 
-    /// A limiter that has seen nothing yet.
+    /// Creates a limiter with the [default capacity](Self::DEFAULT_CAPACITY) and the system's
+    /// monotonic clock.
     #[must_use]
     pub fn new(limit: Limit) -> Self {
-        let debts = Debts::with_room_for(Self::DEFAULT_KEYS);
-        Self { gcra: Gcra::new(&limit), limit, debts, ticks: Ticks::default() }
+        let buckets = BucketTable::with_capacity(Self::DEFAULT_CAPACITY);
+        Self { limit, buckets, clock: MonotonicClock::default() }
     }
 
-    /// Sets how many keys there is room for, at 16.5 octets each, rounded up to a multiple of 16;
-    /// forgets all keys.
+    /// Sets the number of keys whose state is kept, at 16.5 octets per key; rounded up to a
+    /// multiple of 16. The state of all keys is reset.
     ///
-    /// As many may owe something at once. Half as much again is a good choice, since chance does
-    /// not spread keys evenly.
+    /// A good choice is 1.5 times the number of keys that are active at once, since hashing does
+    /// not spread keys evenly. The default is [`Self::DEFAULT_CAPACITY`].
     #[must_use]
-    pub fn with_room_for(self, keys: usize) -> Self {
-        Self { debts: Debts::with_room_for(keys), ..self }
+    pub fn with_capacity(self, keys: usize) -> Self {
+        Self { buckets: BucketTable::with_capacity(keys), ..self }
     }
 
-    /// Sets the clock: it tells how much time has passed since some moment, and never goes back.
+    /// Sets the clock, which returns the time since a fixed instant and never goes back.
     #[must_use]
     pub fn with_clock(self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        Self { ticks: Ticks::Yours(Arc::new(clock)), ..self }
+        Self { clock: MonotonicClock::Custom(Arc::new(clock)), ..self }
     }
 
-    /// The limit.
+    /// Returns the limit.
     #[must_use]
     pub const fn limit(&self) -> &Limit {
         &self.limit
     }
 
-    /// Charges a key, and tells what it has left; a cost of 0 always passes.
+    /// Charges a key, and returns what remains. A cost of 0 is always allowed.
     ///
     /// # Errors
-    /// If the key has not enough budget, or the cost is more than the burst: then nothing is
-    /// charged.
-    pub fn check<K: Hash + ?Sized>(&self, key: &K, cost: u32) -> Result<Budget, RateLimitError> {
-        let mut claim = self.claim(self.debts.fingerprint(key), cost);
-        let debt = claim.charged.clone()?;
-        claim.charge();
-        Ok(Budget::new(&self.limit, debt))
+    /// If the remaining budget is less than the cost, or the cost is more than the burst. Nothing
+    /// is charged then.
+    pub fn check<K: Hash + ?Sized>(&self, key: &K, cost: u32) -> Result<Remaining, RateLimitError> {
+        let mut charge = self.prepare_charge(self.buckets.hash_key(key), cost);
+        charge.new_tat.clone()?;
+        charge.commit();
+        Ok(charge.remaining(true))
     }
 
-    /// Tells what a key has left, and charges nothing.
+    /// Returns what remains of a key's budget, and charges nothing.
     #[must_use]
-    pub fn peek<K: Hash + ?Sized>(&self, key: &K) -> Budget {
-        self.claim(self.debts.fingerprint(key), 0).budget(false)
+    pub fn peek<K: Hash + ?Sized>(&self, key: &K) -> Remaining {
+        self.prepare_charge(self.buckets.hash_key(key), 0).remaining(false)
     }
 
-    /// How many keys owe something, each of which takes a place; it looks at all places.
+    /// Counts the keys whose budget is not full. It scans the whole table.
     #[must_use]
-    pub fn keys(&self) -> usize {
-        self.debts.count(self.ticks.now())
+    pub fn active_keys(&self) -> usize {
+        self.buckets.count(self.clock.now())
     }
 
-    /// Of the key that hashes so.
-    pub(crate) fn fingerprint_by<E>(
+    pub(crate) fn hash_key_with<E>(
         &self,
         hash: impl FnOnce(&mut DefaultHasher) -> Result<(), E>,
-    ) -> Result<Fingerprint, E> {
-        self.debts.fingerprint_by(hash)
+    ) -> Result<KeyHash, E> {
+        self.buckets.hash_key_with(hash)
     }
 
-    /// Decides, and charges nothing yet; the key's place stays locked meanwhile.
-    pub(crate) fn claim(&self, fingerprint: Fingerprint, cost: u32) -> Claim<'_> {
-        let now = self.ticks.now();
-        let held = self.debts.hold(fingerprint);
-        let debt = held.paid_at().saturating_sub(now);
-        Claim { limiter: self, held, now, debt, charged: self.charged(debt, cost) }
+    /// Decides about a charge and locks the key's bucket, but stores nothing yet.
+    pub(crate) fn prepare_charge(&self, key: KeyHash, cost: u32) -> PendingCharge<'_> {
+        let now = self.clock.now();
+        let bucket = self.buckets.lock_bucket(key);
+        let new_tat = self.charge(bucket.tat(), now, cost);
+        PendingCharge { limit: &self.limit, bucket, now, new_tat }
     }
 
-    fn charged(&self, debt: u64, cost: u32) -> Result<u64, RateLimitError> {
-        let Some(nonzero) = NonZeroU32::new(cost) else { return Ok(debt) };
+    fn charge(&self, tat: u64, now: u64, cost: u32) -> Result<u64, RateLimitError> {
         let burst = self.limit.burst();
         if cost > burst {
             return Err(RateLimitError::CostExceedsBurst { cost, burst });
         }
-        let charged = self.gcra.charge(debt, nonzero);
+        if cost == 0 {
+            return Ok(tat);
+        }
+        let charged = self.limit.rate().charge(tat, now, cost);
         charged.map_err(|retry_after| RateLimitError::Exceeded { retry_after })
     }
 }
 
-impl Claim<'_> {
-    /// How long to wait until it can be charged; `None` if it can.
+impl PendingCharge<'_> {
+    /// Returns how long to wait until the key can be charged, or `None` if it can be charged now.
     ///
-    /// What costs more than the burst never can. It waits for as long as a whole burst takes.
-    pub(crate) fn wait(&self) -> Option<Duration> {
-        match self.charged {
+    /// A cost above the burst can never be charged: then it is the time in which a burst comes back.
+    pub(crate) const fn retry_delay(&self) -> Option<Duration> {
+        match self.new_tat {
             Ok(_) => None,
             Err(RateLimitError::Exceeded { retry_after }) => Some(retry_after),
-            Err(RateLimitError::CostExceedsBurst { .. }) => {
-                Some(self.limiter.limit.replenished_in())
-            }
+            Err(RateLimitError::CostExceedsBurst { .. }) => Some(self.limit.refill_time()),
         }
     }
 
-    /// What the key has left, before the charge or after it.
-    pub(crate) fn budget(&self, is_charged: bool) -> Budget {
-        let debt = match self.charged {
-            Ok(debt) if is_charged => debt,
-            _ => self.debt,
+    /// Returns what remains of the key's budget, before the charge or after it.
+    pub(crate) fn remaining(&self, is_charged: bool) -> Remaining {
+        let tat = match self.new_tat {
+            Ok(new_tat) if is_charged => new_tat,
+            _ => self.bucket.tat(),
         };
-        Budget::new(&self.limiter.limit, debt)
+        Remaining::new(self.limit, tat.saturating_sub(self.now))
     }
 
-    /// Charges the key, if it has enough.
-    pub(crate) fn charge(&mut self) {
-        match self.charged {
-            Ok(debt) if debt > self.debt => self.held.owe_until(self.now.saturating_add(debt)),
-            _ => {}
+    /// Stores the charge, if it is allowed.
+    pub(crate) fn commit(&mut self) {
+        if let Ok(new_tat) = self.new_tat
+            && new_tat > self.bucket.tat()
+        {
+            self.bucket.set_tat(new_tat);
         }
     }
 }

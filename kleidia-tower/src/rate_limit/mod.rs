@@ -1,20 +1,19 @@
-//! How often something may be asked for: limits, what they count by, and whose address that is.
+//! Rate limits: limits, their keys, and the client's address.
 
-mod budget;
+mod bucket_table;
 mod client_address;
 mod clock;
-mod debts;
-mod fields;
 mod forwarded;
 mod gcra;
 mod guard;
+mod headers;
 mod key;
 mod layer;
 mod limit;
 mod limiter;
 mod proxies;
+mod remaining;
 
-pub use budget::Budget;
 pub use client_address::{ClientAddress, PeerAddress};
 pub use guard::RateLimitGuard;
 pub use key::{Key, RequestHead};
@@ -22,3 +21,4 @@ pub use layer::RateLimitLayer;
 pub use limit::{Limit, LimitError};
 pub use limiter::{RateLimitError, RateLimiter};
 pub use proxies::{ForwardingHeader, TrustedProxies};
+pub use remaining::Remaining;

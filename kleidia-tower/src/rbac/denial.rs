@@ -1,27 +1,27 @@
-//! Why a principal may not do something.
+//! The reason for which a requirement is not met.
 
 use super::{Permission, RoleName};
 
-/// Why a principal may not do something. Clients are told nothing of it but that it is so.
+/// The reason for which a principal does not meet a requirement. Clients do not see it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denial {
-    /// The route has no requirement, so nobody may.
-    #[error("nothing is permitted here")]
+    /// The requirement is empty, so no principal meets it.
+    #[error("no requirement")]
     NoRequirement,
-    /// A role is missing.
-    #[error("role {0} is missing")]
+    /// The principal does not have the role.
+    #[error("missing role {0}")]
     Role(RoleName),
-    /// A permission is missing.
-    #[error("permission {0} is missing")]
+    /// No role of the principal grants the permission.
+    #[error("missing permission {0}")]
     Permission(Permission),
-    /// None of several requirements is met.
+    /// The principal meets none of several alternatives.
     #[error("none of the alternatives is met")]
-    NoAlternative,
-    /// It is somebody else's.
-    #[error("the resource is somebody else's")]
+    NoneOf,
+    /// The resource belongs to another principal.
+    #[error("not the owner of the resource")]
     NotOwner,
-    /// The password was given too long ago, or never.
-    #[error("the password was given too long ago")]
-    StepUp,
+    /// The password was not verified recently enough, or the principal has none.
+    #[error("step-up authentication required")]
+    StepUpRequired,
 }

@@ -1,29 +1,43 @@
-//! The layer that lets principals do what they may.
+//! `RbacLayer` and its configuration.
 
 use std::sync::Arc;
 
 use http::{HeaderValue, Request, Uri};
 use tower_layer::Layer;
 
-use super::decision::{Case, Decider};
-use super::ownership::{Known, Ownership, owner_path};
-use super::{Circumstances, OwnerPathError, Permit, PolicyProvider, Requirement};
+use super::authorizer::{AccessRequest, Authorizer};
+use super::ownership::{OwnerCheck, Ownership, owner_path};
+use super::{AccessContext, OwnerPathError, Permit, PolicyProvider, Requirement};
 use crate::answer::Answer;
 use crate::audit::AuditTrail;
 use crate::guard::{Guard, Passed, Progress, Verdict};
 use crate::rate_limit::RequestHead;
 use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
 
-/// Lets in requests whose [`Principal`] meets a [`Requirement`], and refuses all others.
+/// Allows a request if its [`Principal`] meets a [`Requirement`].
 ///
-/// It goes inside the layer that tells who is calling, such as
-/// [`JwtSessionLayer`](crate::session::JwtSessionLayer). Requests without a principal get 401, those
-/// of one who may not get 403, and 503 if the policy or the owner can't be had. The extensions of a
-/// request that passes have a [`Permit`].
+/// # Rules
+/// 1. A request without a principal is rejected with 401.
+/// 2. A request whose principal does not meet the requirement is rejected with 403,
+///    `permission_denied`. The client does not see the reason.
+/// 3. If the policy or the owner lookup is unavailable, the request is rejected with 503, even if
+///    the principal could meet the requirement otherwise.
+/// 4. An allowed request has a [`Permit`] in its extensions.
+/// 5. Each denial is recorded as `permission.denied` before the response is sent, even if the
+///    client disconnects. If recording fails, the request is denied all the same, and the layer
+///    logs an error.
 ///
-/// Denials are recorded as `permission.denied` before they are answered, also if the client hangs
-/// up; they stand where that can't be done, which is an error in the log. It needs a Tokio runtime.
+/// A gRPC request is rejected with `UNAUTHENTICATED`, `PERMISSION_DENIED` or `UNAVAILABLE`. The
+/// typed [`Rejection`] is in the extensions of the response.
 ///
+/// # Deployment caveats
+/// - Place the layer inside the layer that authenticates the caller, such as
+///   [`JwtSessionLayer`](crate::session::JwtSessionLayer). Without that layer every request is
+///   rejected.
+/// - The layer wraps whole services: in axum, use `route_layer` or a layer per method router.
+/// - It needs a Tokio runtime.
+///
+/// # Example
 /// ```
 /// use std::sync::Arc;
 ///
@@ -35,11 +49,33 @@ use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
 /// let store = Arc::new(MemoryStore::default());
 /// let audit = AuditTrail::new(store, AuditSinks::default(), Arc::new(SystemClock));
 /// let readers = Requirement::permission("users:read".parse()?);
-/// let layer = RbacLayer::new(Policy::default(), readers.clone(), audit.clone());
+/// let layer = RbacLayer::new(Policy::default(), readers, audit);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
-/// let own_or_all = Requirement::any_of([Requirement::own(), readers]);
-/// let layer = RbacLayer::new(Policy::default(), own_or_all, audit)
-///     .with_owner_parameter("/users/{id}")?;
+/// # Configured example
+/// Users read their own data. Auditors read all data, under a policy that is loaded again every
+/// minute. Admins can override a denial.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use std::time::Duration;
+/// # use kleidia_tower::SystemClock;
+/// # use kleidia_tower::audit::{AuditSinks, AuditTrail};
+/// use kleidia_tower::rbac::{CachedPolicy, Policy, RbacLayer, Requirement};
+/// # use kleidia_tower::store::MemoryStore;
+/// # let store = Arc::new(MemoryStore::default());
+/// # let audit = AuditTrail::new(store, AuditSinks::default(), Arc::new(SystemClock));
+///
+/// let policy = Policy::default().with_role("auditor".parse()?, ["users:read".parse()?]);
+/// let policy = CachedPolicy::new(policy).with_ttl(Duration::from_secs(60));
+/// let owner_or_reader = Requirement::any_of([
+///     Requirement::owner(),
+///     Requirement::permission("users:read".parse()?),
+/// ]);
+/// let layer = RbacLayer::new(policy, owner_or_reader, audit)
+///     .with_owner_parameter("/users/{id}")?
+///     .with_overrides();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -47,43 +83,44 @@ pub struct RbacLayer {
     guard: Arc<RbacGuard>,
 }
 
-/// What [`RbacLayer`] checks.
+/// The state that all services of an [`RbacLayer`] share.
 #[derive(Clone, Debug)]
 pub struct RbacGuard {
-    decider: Decider,
+    authorizer: Authorizer,
     ownership: Ownership,
     answer: Answer,
 }
 
 impl RbacLayer {
-    /// A layer that asks for this, under this policy, and records denials there.
+    /// Creates a layer that enforces a requirement under a policy, and records denials in an audit
+    /// trail.
     pub fn new(policy: impl PolicyProvider, requirement: Requirement, audit: AuditTrail) -> Self {
-        let decider = Decider::new(Arc::new(policy), requirement, audit);
+        let authorizer = Authorizer::new(Arc::new(policy), requirement, audit);
         let (ownership, answer) = (Ownership::default(), Answer::default());
-        Self { guard: Arc::new(RbacGuard { decider, ownership, answer }) }
+        Self { guard: Arc::new(RbacGuard { authorizer, ownership, answer }) }
     }
 
-    /// Takes a resource for a user's own if the parameter of this path is the user's number, as it
-    /// is written: `7`, and not `07` or `%37`.
+    /// Makes the user whose id is the parameter of this path the owner. Only the canonical form of
+    /// an id matches: `7`, but not `07` or `%37`.
     ///
-    /// The path is matched as the layer sees it: within axum's `nest` without the prefix.
+    /// The path is the one that the layer sees: inside axum's `nest`, without the prefix.
     ///
     /// # Errors
-    /// [`OwnerPathError`] if the path can't be matched or has not one parameter, as `/users/{id}`
-    /// has.
+    /// [`OwnerPathError`] if the path is not a valid pattern with one parameter, such as
+    /// `/users/{id}`.
     pub fn with_owner_parameter(self, path: &str) -> Result<Self, OwnerPathError> {
         let router = Arc::new(owner_path(path)?);
         Ok(self.with(|guard| guard.ownership = Ownership::Parameter(router)))
     }
 
-    /// The same, for paths of ours; one that can't be matched is nobody's own.
+    /// As [`Self::with_owner_parameter`]. With an invalid path, no principal is the owner.
     #[cfg(feature = "axum")]
-    pub(crate) fn owned_by(self, path: &'static str) -> Self {
+    pub(crate) fn with_static_owner_path(self, path: &'static str) -> Self {
         let unowned = self.clone();
         self.with_owner_parameter(path).unwrap_or(unowned)
     }
 
-    /// Takes a resource for a principal's own if this function says so.
+    /// Sets a function that decides whether the principal owns the requested resource.
     #[must_use]
     pub fn with_owner(
         self,
@@ -92,8 +129,8 @@ impl RbacLayer {
         self.with(|guard| guard.ownership = Ownership::Function(Arc::new(owns)))
     }
 
-    /// Takes a resource for a principal's own if this function finds out that it is. What it can't
-    /// find out is refused with its rejection.
+    /// Sets an async function that decides whether the principal owns the requested resource. If it
+    /// fails, the request is rejected with its rejection.
     #[must_use]
     pub fn with_owner_lookup<F>(
         self,
@@ -106,20 +143,20 @@ impl RbacLayer {
         self.with(|guard| guard.ownership = Ownership::Lookup(Arc::new(lookup)))
     }
 
-    /// Lets who has the permission `policy:override` pass all the same, with the headers
-    /// `X-Admin-Override: true` and `X-Override-Reason` of 1 to 256 visible characters.
+    /// Allows principals with the permission `policy:override` to override a denial, with the
+    /// headers `X-Admin-Override: true` and `X-Override-Reason` of 1 to 256 visible characters.
     ///
-    /// That is recorded first, as `policy.override`, and answered with 503 if it can't be. An
-    /// override that is refused is recorded as `policy.violation`. Deletion can't be overridden,
-    /// nor [step-up](Requirement::step_up), which is no matter of policies.
+    /// An override is recorded as `policy.override` before the request is allowed; if recording
+    /// fails, the request is rejected with 503. A rejected override is recorded as
+    /// `policy.violation`. Deletion and [step-up](Requirement::step_up) cannot be overridden.
     #[must_use]
-    pub fn overridable(self) -> Self {
-        self.with(|guard| guard.decider.is_overridable = true)
+    pub fn with_overrides(self) -> Self {
+        self.with(|guard| guard.authorizer.is_overridable = true)
     }
 
-    /// Names another scheme that would do in challenges, such as `Kliento`.
+    /// Adds a challenge of another scheme to 401 responses, such as `Kliento`.
     #[must_use]
-    pub fn with_other_scheme(self, challenge: HeaderValue) -> Self {
+    pub fn with_additional_challenge(self, challenge: HeaderValue) -> Self {
         self.with(|guard| guard.answer.others.push(challenge))
     }
 
@@ -129,7 +166,7 @@ impl RbacLayer {
         self.with(|guard| guard.answer.realm = realm.into())
     }
 
-    /// Sets what refusals look like; [`ProblemResponder`](crate::ProblemResponder) by default.
+    /// Sets how rejections are rendered; [problem details](crate::ProblemResponder) by default.
     #[must_use]
     pub fn with_responder(self, responder: impl Responder) -> Self {
         self.with(|guard| guard.answer.responder = Arc::new(responder))
@@ -155,23 +192,25 @@ impl Guard for RbacGuard {
     fn begin<B>(&self, request: &mut Request<B>) -> Progress<Self::Finding> {
         let extensions = request.extensions();
         let Some(principal) = extensions.get::<Principal>() else {
-            let known = extensions.get::<Unauthenticated>();
-            let reason =
-                known.map_or(Rejection::MissingCredentials, |known| known.rejection().clone());
-            return Progress::Decided(Err(reason));
+            let reason = extensions.get::<Unauthenticated>();
+            let rejection =
+                reason.map_or(Rejection::MissingCredentials, |reason| reason.rejection().clone());
+            return Progress::Decided(Err(rejection));
         };
-        let head = RequestHead::of(request);
-        let known = self.ownership.find(principal, &head);
-        if let (Some(policy), Known::Known(is_own)) = (self.decider.policy.current(), &known) {
-            let circumstances = Circumstances { is_own: *is_own, now: self.decider.now() };
-            let decided = policy.decide(principal, &self.decider.requirement, &circumstances);
-            if let Ok(permit) = decided {
+        let head = RequestHead::from_request(request);
+        let owner = self.ownership.start(principal, &head);
+        let authorizer = &self.authorizer;
+        if let (Some(policy), OwnerCheck::Ready(is_owner)) =
+            (authorizer.policy.try_current(), &owner)
+        {
+            let context = AccessContext { is_owner: *is_owner, now: authorizer.now() };
+            if let Ok(permit) = policy.decide(principal, &authorizer.requirement, &context) {
                 return Progress::Decided(self.finish(request, Ok(permit)));
             }
         }
-        let case = Case::of(principal, &head);
-        let decider = self.decider.clone();
-        Progress::Waiting(Box::pin(async move { decider.decide(case, known).await }))
+        let access_request = AccessRequest::new(principal, &head);
+        let authorizer = authorizer.clone();
+        Progress::Waiting(Box::pin(authorizer.authorize(access_request, owner)))
     }
 
     fn finish<B>(&self, request: &mut Request<B>, finding: Self::Finding) -> Verdict {

@@ -1,6 +1,6 @@
-//! Who may do what: roles, permissions and requirements.
+//! Role-based access control: roles, permissions, requirements and decisions.
 
-mod decision;
+mod authorizer;
 mod denial;
 mod layer;
 mod ownership;
@@ -20,7 +20,7 @@ pub use permission::{Permission, PermissionError};
 pub use permit::Permit;
 pub use policy::Policy;
 pub use policy_provider::{CachedPolicy, PolicyError, PolicyProvider};
-pub use requirement::{Circumstances, Requirement};
+pub use requirement::{AccessContext, Requirement};
 pub use role::{RoleName, RoleNameError};
 #[cfg(feature = "kliento")]
 pub use workload::{WorkloadGuard, WorkloadRules};

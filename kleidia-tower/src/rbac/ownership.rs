@@ -1,4 +1,4 @@
-//! Whether what a request asks for is the principal's own.
+//! Whether the principal owns the requested resource.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,82 +10,84 @@ use matchit::{InsertError, Router};
 use crate::rate_limit::RequestHead;
 use crate::{Principal, Rejection};
 
-/// How it is found out.
+/// How the owner of a resource is determined.
 #[derive(Clone, Default)]
 pub(super) enum Ownership {
-    /// Nothing is anybody's own.
+    /// No principal owns the resource.
     #[default]
-    Unknown,
-    /// By a parameter of the path, which is a user's number.
+    Unowned,
+    /// The owner is the user whose id is the parameter of the path.
     Parameter(Arc<Router<()>>),
-    /// By a function of the service's.
-    Function(Arc<Function>),
-    /// By one that has to wait, such as for a database.
-    Lookup(Arc<Lookup>),
+    /// A function decides at once.
+    Function(Arc<OwnerFn>),
+    /// A function decides asynchronously, such as by a database query.
+    Lookup(Arc<LookupFn>),
 }
 
-pub(super) type Function = dyn Fn(&Principal, &RequestHead<'_>) -> bool + Send + Sync;
-pub(super) type Lookup = dyn Fn(Principal, Uri) -> Finding + Send + Sync;
-pub(super) type Finding = Pin<Box<dyn Future<Output = Result<bool, Rejection>> + Send>>;
+pub(super) type OwnerFn = dyn Fn(&Principal, &RequestHead<'_>) -> bool + Send + Sync;
+pub(super) type LookupFn = dyn Fn(Principal, Uri) -> OwnerLookup + Send + Sync;
+pub(super) type OwnerLookup = Pin<Box<dyn Future<Output = Result<bool, Rejection>> + Send>>;
 
-/// What is known at once.
-pub(super) enum Known {
-    Known(bool),
-    Waiting(Finding),
+/// Whether the principal is the owner, or the lookup that decides it.
+pub(super) enum OwnerCheck {
+    Ready(bool),
+    Pending(OwnerLookup),
 }
 
 impl Ownership {
-    pub(super) fn find(&self, principal: &Principal, head: &RequestHead<'_>) -> Known {
+    pub(super) fn start(&self, principal: &Principal, head: &RequestHead<'_>) -> OwnerCheck {
         match self {
-            Self::Unknown => Known::Known(false),
-            Self::Parameter(router) => Known::Known(is_number_of(router, principal, head.uri())),
-            Self::Function(function) => Known::Known(function(principal, head)),
-            Self::Lookup(lookup) => Known::Waiting(lookup(principal.clone(), head.uri().clone())),
+            Self::Unowned => OwnerCheck::Ready(false),
+            Self::Parameter(router) => {
+                OwnerCheck::Ready(path_matches_user(router, principal, head.uri()))
+            }
+            Self::Function(owns) => OwnerCheck::Ready(owns(principal, head)),
+            Self::Lookup(owns) => OwnerCheck::Pending(owns(principal.clone(), head.uri().clone())),
         }
     }
 }
 
-/// One number has one text, so that what is allowed is what is meant.
-fn is_number_of(router: &Router<()>, principal: &Principal, uri: &Uri) -> bool {
-    let Some(own) = principal.user_id() else { return false };
+/// Compares texts, so only the canonical form of the user's id matches: `7`, not `07`.
+fn path_matches_user(router: &Router<()>, principal: &Principal, uri: &Uri) -> bool {
+    let Some(user) = principal.user_id() else { return false };
     let Ok(found) = router.at(uri.path()) else { return false };
-    found.params.iter().next().is_some_and(|(_, text)| text == own.to_string())
+    found.params.iter().next().is_some_and(|(_, text)| text == user.to_string())
 }
 
-/// A matcher for paths with one parameter.
+/// Returns a matcher for a path with one parameter.
 pub(super) fn owner_path(path: &str) -> Result<Router<()>, OwnerPathError> {
-    // Braces in text are doubled.
+    // `{{` is an escaped brace.
     let found = path.replace("{{", "").matches('{').count();
     if found != 1 {
         return Err(OwnerPathError::Parameters { path: path.to_owned(), found });
     }
     let mut router = Router::new();
-    let refused = |error: InsertError| OwnerPathError::Pattern {
+    let invalid = |error: InsertError| OwnerPathError::Pattern {
         path: path.to_owned(),
         reason: error.to_string(),
     };
-    router.insert(path, ()).map_err(refused)?;
+    router.insert(path, ()).map_err(invalid)?;
     Ok(router)
 }
 
-/// Why a path does not tell whose a resource is.
+/// An error from parsing the path of an owner parameter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OwnerPathError {
-    /// It has no parameter, or several.
-    #[error("{path:?} has {found} parameters; one is the owner's number")]
+    /// The path does not have exactly one parameter.
+    #[error("expected 1 parameter in {path:?}, found {found}")]
     Parameters {
         /// The path.
         path: String,
-        /// How many it has.
+        /// The number of its parameters.
         found: usize,
     },
-    /// Nothing matches it.
-    #[error("{path:?} can't be matched: {reason}")]
+    /// The path is not a valid pattern.
+    #[error("invalid path {path:?}: {reason}")]
     Pattern {
         /// The path.
         path: String,
-        /// Why.
+        /// The error of the matcher.
         reason: String,
     },
 }
@@ -93,7 +95,7 @@ pub enum OwnerPathError {
 impl fmt::Debug for Ownership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unknown => "Unknown",
+            Self::Unowned => "Unowned",
             Self::Parameter(_) => "Parameter",
             Self::Function(_) => "Function",
             Self::Lookup(_) => "Lookup",
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_has_one_parameter() {
+    fn requires_one_parameter() {
         for (path, expected) in [("/users/{id}", 1), ("/{a}/{b}", 2), ("/{{a}}", 0), ("/users", 0)]
         {
             match owner_path(path) {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The name of a permission: an area and an action, such as `users:read`, each of 1 to 64 of
-/// `a-z`, `0-9`, `_`, `-`, `.`.
+/// The name of a permission: a resource and an action, such as `users:read`, each of 1 to 64
+/// characters of `a-z`, `0-9`, `_`, `-`, `.`.
 ///
 /// ```
 /// use kleidia_tower::rbac::Permission;
@@ -18,25 +18,25 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Permission(Arc<str>);
 
-/// A text is no name of a permission.
+/// An error from parsing a [`Permission`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no name of a permission, such as users:read")]
+#[error("invalid permission {0:?}, expected a name such as users:read")]
 pub struct PermissionError(String);
 
 impl Permission {
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What it permits to do.
+    /// Returns the action: the part after the colon.
     #[must_use]
     pub fn action(&self) -> &str {
         self.0.split_once(':').map_or("", |(_, action)| action)
     }
 
-    pub(crate) fn of_ours(name: &'static str) -> Self {
+    pub(crate) fn built_in(name: &'static str) -> Self {
         Self(name.into())
     }
 }
@@ -46,16 +46,18 @@ impl FromStr for Permission {
 
     fn from_str(text: &str) -> Result<Self, PermissionError> {
         match text.split_once(':') {
-            Some((area, action)) if is_word(area) && is_word(action) => Ok(Self(text.into())),
+            Some((resource, action)) if is_valid_part(resource) && is_valid_part(action) => {
+                Ok(Self(text.into()))
+            }
             _ => Err(PermissionError(text.chars().take(128).collect())),
         }
     }
 }
 
-pub(super) fn is_word(text: &str) -> bool {
-    let is_of_it =
+pub(super) fn is_valid_part(text: &str) -> bool {
+    let is_allowed =
         |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"_-.".contains(&octet);
-    (1..=64).contains(&text.len()) && text.bytes().all(is_of_it)
+    (1..=64).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
 impl fmt::Display for Permission {

@@ -1,35 +1,32 @@
-//! Proof that a principal may.
+//! The proof that a principal is allowed.
 
 use crate::Principal;
 use crate::audit::OverrideReason;
 
-/// Proof that a principal may do what was required: only a decision makes one.
+/// The proof that a principal meets a requirement. Only the decision of a
+/// [`Policy`](super::Policy) makes one.
 ///
-/// [`RbacLayer`](super::RbacLayer) puts it into the extensions of the requests that pass.
+/// [`RbacLayer`](super::RbacLayer) inserts it into the extensions of allowed requests.
 #[derive(Clone, Debug)]
 pub struct Permit {
     principal: Principal,
-    overridden: Option<OverrideReason>,
+    override_reason: Option<OverrideReason>,
 }
 
 impl Permit {
-    pub(super) const fn new(principal: Principal) -> Self {
-        Self { principal, overridden: None }
+    pub(super) const fn new(principal: Principal, override_reason: Option<OverrideReason>) -> Self {
+        Self { principal, override_reason }
     }
 
-    pub(super) const fn overridden(principal: Principal, reason: OverrideReason) -> Self {
-        Self { principal, overridden: Some(reason) }
-    }
-
-    /// Who may.
+    /// Returns the principal.
     #[must_use]
     pub const fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// Why a denial was overridden, if it was.
+    /// Returns the reason for which a denial was overridden, or `None` if there was no denial.
     #[must_use]
     pub const fn override_reason(&self) -> Option<&OverrideReason> {
-        self.overridden.as_ref()
+        self.override_reason.as_ref()
     }
 }

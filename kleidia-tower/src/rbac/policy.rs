@@ -1,4 +1,4 @@
-//! Which roles carry which permissions.
+//! The permissions of roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 
 use super::{Permission, RoleName};
 
-/// Which roles carry which permissions; what no role carries is permitted to nobody. Cheap to clone.
+/// Grants permissions to roles. A permission that no role grants is denied to all. Cheap to clone.
 ///
-/// The default has two roles. An `admin` may do everything but delete, whatever the permissions of
-/// the service are. A `user` has no permissions: what is one's own is asked for by
-/// [`Requirement::own`](super::Requirement::own).
+/// The default has two roles. `admin` has every permission except deletion (those with the action
+/// `delete`), including permissions that only the service knows. `user` has no permissions: use
+/// [`Requirement::owner`](super::Requirement::owner) for resources of the user.
 ///
 /// ```
 /// use kleidia_tower::rbac::{Policy, RoleName};
@@ -25,20 +25,18 @@ use super::{Permission, RoleName};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    roles: Arc<BTreeMap<RoleName, Carried>>,
+    roles: Arc<BTreeMap<RoleName, Grants>>,
 }
 
 /// The permissions of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Carried {
-    /// Everything but deletion.
-    AllButDeletion,
-    /// These.
+enum Grants {
+    AllExceptDelete,
     Listed(BTreeSet<Permission>),
 }
 
-/// The permissions that the routes of this crate ask for.
-const OURS: [&str; 7] = [
+/// The permissions that this crate requires.
+const BUILT_IN: [&str; 7] = [
     "audit:read",
     "policy:override",
     "sessions:revoke",
@@ -49,7 +47,7 @@ const OURS: [&str; 7] = [
 ];
 
 impl Policy {
-    /// A policy without roles: nobody may do anything.
+    /// Returns a policy without roles, which denies everything.
     #[must_use]
     pub fn empty() -> Self {
         static EMPTY: LazyLock<Policy> = LazyLock::new(|| Policy { roles: Arc::default() });
@@ -63,39 +61,40 @@ impl Policy {
         role: RoleName,
         permissions: impl IntoIterator<Item = Permission>,
     ) -> Self {
-        self.with(role, Carried::Listed(permissions.into_iter().collect()))
+        self.with(role, Grants::Listed(permissions.into_iter().collect()))
     }
 
-    /// Adds a role that may do everything but delete, or replaces it.
+    /// Adds a role with every permission except deletion, or replaces it.
     #[must_use]
     pub fn with_admin_role(self, role: RoleName) -> Self {
-        self.with(role, Carried::AllButDeletion)
+        self.with(role, Grants::AllExceptDelete)
     }
 
-    fn with(mut self, role: RoleName, carried: Carried) -> Self {
-        Arc::make_mut(&mut self.roles).insert(role, carried);
+    fn with(mut self, role: RoleName, grants: Grants) -> Self {
+        Arc::make_mut(&mut self.roles).insert(role, grants);
         self
     }
 
-    /// Whether one of the roles carries the permission.
+    /// Whether one of the roles grants the permission.
     #[must_use]
     pub fn permits<'a>(
         &self,
         roles: impl IntoIterator<Item = &'a RoleName>,
         permission: &Permission,
     ) -> bool {
-        let carried = roles.into_iter().filter_map(|role| self.roles.get(role));
-        carried.into_iter().any(|carried| carried.has(permission))
+        let mut grants = roles.into_iter().filter_map(|role| self.roles.get(role));
+        grants.any(|grants| grants.has(permission))
     }
 
-    /// The permissions that these roles carry, of those that this policy or this crate names.
+    /// Returns the permissions that these roles grant, of those that this policy or this crate
+    /// names.
     #[must_use]
     pub fn permissions(&self, roles: &BTreeSet<RoleName>) -> BTreeSet<Permission> {
-        let listed = self.roles.values().filter_map(|carried| match carried {
-            Carried::Listed(permissions) => Some(permissions),
-            Carried::AllButDeletion => None,
+        let listed = self.roles.values().filter_map(|grants| match grants {
+            Grants::Listed(permissions) => Some(permissions),
+            Grants::AllExceptDelete => None,
         });
-        let named = listed.flatten().cloned().chain(OURS.map(Permission::of_ours));
+        let named = listed.flatten().cloned().chain(BUILT_IN.map(Permission::built_in));
         named.filter(|permission| self.permits(roles, permission)).collect()
     }
 }
@@ -106,10 +105,10 @@ impl Default for Policy {
     }
 }
 
-impl Carried {
+impl Grants {
     fn has(&self, permission: &Permission) -> bool {
         match self {
-            Self::AllButDeletion => permission.action() != "delete",
+            Self::AllExceptDelete => permission.action() != "delete",
             Self::Listed(permissions) => permissions.contains(permission),
         }
     }
@@ -120,11 +119,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn admins_may_do_everything_but_delete() {
+    fn admin_has_every_permission_except_deletion() {
         let policy = Policy::default();
         let admin = BTreeSet::from([RoleName::admin()]);
         let names = policy.permissions(&admin);
-        assert_eq!(names.iter().map(Permission::as_str).collect::<Vec<_>>(), OURS);
+        assert_eq!(names.iter().map(Permission::as_str).collect::<Vec<_>>(), BUILT_IN);
         for name in ["users:delete", "audit:delete", "anything:delete"] {
             assert!(!policy.permits(&admin, &name.parse().unwrap()), "{name}");
         }

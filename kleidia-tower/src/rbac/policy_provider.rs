@@ -1,4 +1,4 @@
-//! Where policies come from.
+//! `PolicyProvider`, and a cache around it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,30 +10,31 @@ use tokio::sync::Mutex;
 
 use super::Policy;
 
-/// Tells the policy of now. A [`Policy`] is itself a provider, which never changes.
+/// Provides the current policy. A [`Policy`] is itself a provider.
 #[async_trait]
 pub trait PolicyProvider: Send + Sync + 'static {
-    /// The policy of now.
+    /// Returns the current policy.
     ///
     /// # Errors
-    /// [`PolicyError`] if it can't be had: then nobody may do anything, and the answer is 503.
+    /// [`PolicyError`] if the policy is unavailable. The layer then rejects requests with 503.
     async fn policy(&self) -> Result<Policy, PolicyError>;
 
-    /// The policy of now, if it can be told without waiting; it is asked first.
-    fn current(&self) -> Option<Policy> {
+    /// Returns the current policy if it is available without waiting; `None` by default. The layer
+    /// tries this first.
+    fn try_current(&self) -> Option<Policy> {
         None
     }
 }
 
-/// The policy can't be had.
+/// The policy is unavailable.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the policy can't be had: {0}")]
+#[error("policy unavailable: {0}")]
 pub struct PolicyError(#[source] Arc<dyn std::error::Error + Send + Sync>);
 
-/// Remembers the policy of another provider for a while: 5 minutes by default.
+/// Caches the policy of another provider, for 5 minutes by default.
 ///
-/// A change is seen after that at the latest. A policy that can't be had again then is believed no
-/// longer: nobody may do anything until it can. However many ask at once, one of them loads.
+/// A change takes effect within the TTL. When the TTL has passed and the policy cannot be loaded,
+/// requests are rejected with 503. Concurrent requests share one load, and its error.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,55 +42,58 @@ pub struct PolicyError(#[source] Arc<dyn std::error::Error + Send + Sync>);
 /// use kleidia_tower::rbac::{CachedPolicy, Policy};
 ///
 /// let cached = CachedPolicy::new(Policy::default());
-/// let shorter = CachedPolicy::with_period(Policy::default(), Duration::from_secs(10));
+/// let shorter = CachedPolicy::new(Policy::default()).with_ttl(Duration::from_secs(10));
 /// ```
 pub struct CachedPolicy<P> {
     provider: P,
-    period: Duration,
+    ttl: Duration,
     loaded: ArcSwapOption<Loaded>,
     loading: Mutex<()>,
 }
 
-/// What the provider said, when it was asked, and when it answered.
+/// The outcome of a load.
 struct Loaded {
-    asked: Instant,
-    answered: Instant,
+    started_at: Instant,
+    finished_at: Instant,
     outcome: Result<Policy, PolicyError>,
 }
 
 impl PolicyError {
-    /// It can't be had, for this reason, which must hold no secret.
+    /// Creates an error with this reason, which is logged and must contain no secret.
     pub fn new(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(reason.into().into())
     }
 }
 
 impl<P: PolicyProvider> CachedPolicy<P> {
-    /// For how long a policy is remembered by default.
-    pub const PERIOD: Duration = Duration::from_secs(300);
+    /// The default TTL: 5 minutes.
+    pub const DEFAULT_TTL: Duration = Duration::from_secs(300);
 
-    /// Remembers for 5 minutes.
+    /// Creates a cache with the [default TTL](Self::DEFAULT_TTL).
     pub fn new(provider: P) -> Self {
-        Self::with_period(provider, Self::PERIOD)
+        let (loaded, loading) = (ArcSwapOption::empty(), Mutex::new(()));
+        Self { provider, ttl: Self::DEFAULT_TTL, loaded, loading }
     }
 
-    /// Remembers for as long as this.
-    pub fn with_period(provider: P, period: Duration) -> Self {
-        Self { provider, period, loaded: ArcSwapOption::empty(), loading: Mutex::new(()) }
+    /// Sets how long a policy is cached, from the start of its load; 5 minutes by default. With
+    /// zero every request loads the policy, except that concurrent requests share a load.
+    #[must_use]
+    pub fn with_ttl(self, ttl: Duration) -> Self {
+        Self { ttl, ..self }
     }
 
-    fn remembered(&self) -> Option<Policy> {
+    fn cached(&self) -> Option<Policy> {
         let loaded = self.loaded.load();
-        let loaded = loaded.as_ref().filter(|loaded| loaded.asked.elapsed() < self.period)?;
+        let loaded = loaded.as_ref().filter(|loaded| loaded.started_at.elapsed() < self.ttl)?;
         loaded.outcome.as_ref().ok().cloned()
     }
 
-    /// What was loaded since then, whether it is a policy or a failure.
+    /// Returns the outcome of a load that finished since then: a policy or an error.
     fn loaded_since(&self, since: Instant) -> Option<Result<Policy, PolicyError>> {
         let loaded = self.loaded.load();
         loaded
             .as_ref()
-            .filter(|loaded| loaded.answered >= since)
+            .filter(|loaded| loaded.finished_at >= since)
             .map(|loaded| loaded.outcome.clone())
     }
 }
@@ -97,24 +101,24 @@ impl<P: PolicyProvider> CachedPolicy<P> {
 #[async_trait]
 impl<P: PolicyProvider> PolicyProvider for CachedPolicy<P> {
     async fn policy(&self) -> Result<Policy, PolicyError> {
-        if let Some(policy) = self.remembered() {
+        if let Some(policy) = self.cached() {
             return Ok(policy);
         }
         let since = Instant::now();
-        let _turn = self.loading.lock().await;
-        // Who waited gets what was loaded meanwhile, lest each waits for a failure of its own.
+        let _guard = self.loading.lock().await;
+        // Requests that waited share the load that finished meanwhile, even if it failed.
         if let Some(outcome) = self.loaded_since(since) {
             return outcome;
         }
-        let asked = Instant::now();
+        let started_at = Instant::now();
         let outcome = self.provider.policy().await;
-        let loaded = Loaded { asked, answered: Instant::now(), outcome: outcome.clone() };
+        let loaded = Loaded { started_at, finished_at: Instant::now(), outcome: outcome.clone() };
         self.loaded.store(Some(Arc::new(loaded)));
         outcome
     }
 
-    fn current(&self) -> Option<Policy> {
-        self.remembered()
+    fn try_current(&self) -> Option<Policy> {
+        self.cached()
     }
 }
 
@@ -124,7 +128,7 @@ impl PolicyProvider for Policy {
         Ok(self.clone())
     }
 
-    fn current(&self) -> Option<Policy> {
+    fn try_current(&self) -> Option<Policy> {
         Some(self.clone())
     }
 }
@@ -135,13 +139,13 @@ impl<P: PolicyProvider + ?Sized> PolicyProvider for Arc<P> {
         (**self).policy().await
     }
 
-    fn current(&self) -> Option<Policy> {
-        (**self).current()
+    fn try_current(&self) -> Option<Policy> {
+        (**self).try_current()
     }
 }
 
 impl<P> fmt::Debug for CachedPolicy<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CachedPolicy").field("period", &self.period).finish_non_exhaustive()
+        f.debug_struct("CachedPolicy").field("ttl", &self.ttl).finish_non_exhaustive()
     }
 }

@@ -1,18 +1,24 @@
-//! What is asked of a principal, and whether it is met.
+//! What a route requires of a principal, and the decision whether it is met.
+
+use std::time::Duration;
 
 use super::{Denial, Permission, Permit, Policy, RoleName};
+use crate::audit::OverrideReason;
 use crate::{Principal, UnixTime};
 
-/// What is asked of a principal.
+/// What a route requires of a principal.
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// use kleidia_tower::rbac::Requirement;
 ///
-/// let own_or_all = Requirement::any_of([
-///     Requirement::own(),
+/// let owner_or_reader = Requirement::any_of([
+///     Requirement::owner(),
 ///     Requirement::permission("users:read".parse()?),
 /// ]);
-/// let with_a_fresh_password = Requirement::all_of([own_or_all, Requirement::step_up(300)]);
+/// let recently = Requirement::step_up(Duration::from_secs(300));
+/// let both = Requirement::all_of([owner_or_reader, recently]);
 /// # Ok::<(), kleidia_tower::rbac::PermissionError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,93 +31,90 @@ enum Kind {
     Permission(Permission),
     AnyOf(Vec<Requirement>),
     AllOf(Vec<Requirement>),
-    Own,
-    StepUp(UnixTime),
+    Owner,
+    StepUp(Duration),
 }
 
-/// What is known of a request beside its principal.
+/// The facts about a request that a decision needs beside the principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Circumstances {
-    /// Whether the resource is the principal's own.
-    pub is_own: bool,
-    /// The time, for step-up; `None` meets none.
+pub struct AccessContext {
+    /// Whether the principal owns the requested resource.
+    pub is_owner: bool,
+    /// The current time, for step-up. With `None` no step-up requirement is met.
     pub now: Option<UnixTime>,
 }
 
 impl Requirement {
-    /// Any principal at all.
+    /// Requires any principal.
     #[must_use]
     pub const fn authenticated() -> Self {
         Self(Kind::Authenticated)
     }
 
-    /// This role.
+    /// Requires a role.
     #[must_use]
     pub const fn role(role: RoleName) -> Self {
         Self(Kind::Role(role))
     }
 
-    /// A role that carries this permission.
+    /// Requires a role to which the policy grants this permission.
     #[must_use]
     pub const fn permission(permission: Permission) -> Self {
         Self(Kind::Permission(permission))
     }
 
-    /// One of these at least; of none, nobody meets it.
+    /// Requires at least one of several requirements. An empty list is never met.
     #[must_use]
     pub fn any_of(alternatives: impl IntoIterator<Item = Self>) -> Self {
         Self(Kind::AnyOf(alternatives.into_iter().collect()))
     }
 
-    /// All of these; of none, nobody meets it, since what is not required is denied.
+    /// Requires all of several requirements. An empty list is never met.
     #[must_use]
     pub fn all_of(all: impl IntoIterator<Item = Self>) -> Self {
         Self(Kind::AllOf(all.into_iter().collect()))
     }
 
-    /// That the resource is the principal's own, as the layer finds it.
+    /// Requires that the principal owns the resource, as configured in
+    /// [`RbacLayer`](super::RbacLayer).
     #[must_use]
-    pub const fn own() -> Self {
-        Self(Kind::Own)
+    pub const fn owner() -> Self {
+        Self(Kind::Owner)
     }
 
-    /// A session whose password was given less than so many seconds ago. No workload meets it.
+    /// Requires a session whose password was verified less than `max_age` ago. Workloads never meet
+    /// it.
     #[must_use]
-    pub const fn step_up(seconds: UnixTime) -> Self {
-        Self(Kind::StepUp(seconds))
-    }
-
-    /// Whether it, or a part of it, asks for deletion: that can't be overridden.
-    pub(super) fn asks_for_deletion(&self) -> bool {
-        match &self.0 {
-            Kind::Permission(permission) => permission.action() == "delete",
-            Kind::AnyOf(parts) | Kind::AllOf(parts) => parts.iter().any(Self::asks_for_deletion),
-            _ => false,
-        }
-    }
-
-    /// Whether it is met once a policy is overridden: the age of a password is no matter of
-    /// policies, and nobody overrides deletion.
-    pub(super) fn is_met_by_override(
-        &self,
-        principal: &Principal,
-        circumstances: &Circumstances,
-    ) -> bool {
-        let is_met = |part: &Self| part.is_met_by_override(principal, circumstances);
-        match &self.0 {
-            Kind::Permission(permission) => permission.action() != "delete",
-            Kind::Authenticated | Kind::Role(_) | Kind::Own => true,
-            Kind::StepUp(seconds) => is_fresh(principal, circumstances.now, *seconds),
-            Kind::AnyOf(parts) => parts.iter().any(is_met),
-            Kind::AllOf(parts) => !parts.is_empty() && parts.iter().all(is_met),
-        }
+    pub const fn step_up(max_age: Duration) -> Self {
+        Self(Kind::StepUp(max_age))
     }
 
     pub(super) fn needs_time(&self) -> bool {
+        self.any_part(&|kind| matches!(kind, Kind::StepUp(_)))
+    }
+
+    fn includes_deletion(&self) -> bool {
+        self.any_part(&|kind| matches!(kind, Kind::Permission(name) if name.action() == "delete"))
+    }
+
+    fn any_part(&self, matches: &impl Fn(&Kind) -> bool) -> bool {
         match &self.0 {
-            Kind::StepUp(_) => true,
-            Kind::AnyOf(parts) | Kind::AllOf(parts) => parts.iter().any(Self::needs_time),
-            _ => false,
+            Kind::AnyOf(parts) | Kind::AllOf(parts) => {
+                parts.iter().any(|part| part.any_part(matches))
+            }
+            kind => matches(kind),
+        }
+    }
+
+    /// Whether an override of the policy is enough to meet the requirement. An override replaces
+    /// roles, permissions and ownership, but not a recent password.
+    fn allows_override(&self, principal: &Principal, context: &AccessContext) -> bool {
+        let allows = |part: &Self| part.allows_override(principal, context);
+        match &self.0 {
+            Kind::Authenticated | Kind::Role(_) | Kind::Permission(_) | Kind::Owner => true,
+            Kind::StepUp(max_age) => is_recent(principal, context.now, *max_age),
+            Kind::AnyOf(parts) => parts.iter().any(allows),
+            Kind::AllOf(parts) => !parts.is_empty() && parts.iter().all(allows),
         }
     }
 
@@ -119,49 +122,63 @@ impl Requirement {
         &self,
         policy: &Policy,
         principal: &Principal,
-        circumstances: &Circumstances,
+        context: &AccessContext,
     ) -> Result<(), Denial> {
-        let met = |met: bool, denial: fn() -> Denial| if met { Ok(()) } else { Err(denial()) };
-        let check = |part: &Self| part.check(policy, principal, circumstances);
+        let check = |part: &Self| part.check(policy, principal, context);
         match &self.0 {
             Kind::Authenticated => Ok(()),
             Kind::Role(role) if principal.roles().contains(role) => Ok(()),
             Kind::Role(role) => Err(Denial::Role(role.clone())),
             Kind::Permission(permission) if policy.permits(principal.roles(), permission) => Ok(()),
             Kind::Permission(permission) => Err(Denial::Permission(permission.clone())),
-            Kind::AnyOf(parts) => {
-                met(parts.iter().any(|part| check(part).is_ok()), || Denial::NoAlternative)
-            }
+            Kind::AnyOf(parts) if parts.iter().any(|part| check(part).is_ok()) => Ok(()),
+            Kind::AnyOf(_) => Err(Denial::NoneOf),
             Kind::AllOf(parts) if parts.is_empty() => Err(Denial::NoRequirement),
             Kind::AllOf(parts) => parts.iter().try_for_each(check),
-            Kind::Own => met(circumstances.is_own, || Denial::NotOwner),
-            Kind::StepUp(seconds) => {
-                let is_fresh = is_fresh(principal, circumstances.now, *seconds);
-                met(is_fresh, || Denial::StepUp)
-            }
+            Kind::Owner if context.is_owner => Ok(()),
+            Kind::Owner => Err(Denial::NotOwner),
+            Kind::StepUp(max_age) if is_recent(principal, context.now, *max_age) => Ok(()),
+            Kind::StepUp(_) => Err(Denial::StepUpRequired),
         }
     }
 }
 
-fn is_fresh(principal: &Principal, now: Option<UnixTime>, seconds: UnixTime) -> bool {
-    let at = principal.session().map(|view| view.session.authenticated_at);
-    let age = at.zip(now).map(|(at, now)| now.saturating_sub(at));
-    // A password that was given in the future was given by another clock.
-    age.is_some_and(|age| age.max(0) < seconds)
+fn is_recent(principal: &Principal, now: Option<UnixTime>, max_age: Duration) -> bool {
+    let verified_at = principal.session().map(|view| view.session.authenticated_at);
+    verified_at.zip(now).is_some_and(|(verified_at, now)| {
+        // A time in the future comes from the clock of another node.
+        let age = u64::try_from(now.saturating_sub(verified_at)).unwrap_or(0);
+        Duration::from_secs(age) < max_age
+    })
 }
 
+/// The only places that make a [`Permit`].
 impl Policy {
-    /// Decides whether a principal may.
+    /// Decides whether a principal meets a requirement.
     ///
     /// # Errors
-    /// The [`Denial`]: what is missing.
+    /// The [`Denial`], with the requirement that is not met.
     pub fn decide(
         &self,
         principal: &Principal,
         requirement: &Requirement,
-        circumstances: &Circumstances,
+        context: &AccessContext,
     ) -> Result<Permit, Denial> {
-        requirement.check(self, principal, circumstances)?;
-        Ok(Permit::new(principal.clone()))
+        requirement.check(self, principal, context)?;
+        Ok(Permit::new(principal.clone(), None))
+    }
+
+    /// Decides whether a principal may override the denial of a requirement.
+    pub(super) fn decide_override(
+        &self,
+        principal: &Principal,
+        requirement: &Requirement,
+        context: &AccessContext,
+        reason: OverrideReason,
+    ) -> Option<Permit> {
+        let is_allowed = !requirement.includes_deletion()
+            && requirement.allows_override(principal, context)
+            && self.permits(principal.roles(), &Permission::built_in("policy:override"));
+        is_allowed.then(|| Permit::new(principal.clone(), Some(reason)))
     }
 }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::permission::is_word;
+use super::permission::is_valid_part;
 
-/// The name of a role: 1 to 64 of `a-z`, `0-9`, `_`, `-`, `.`.
+/// The name of a role: 1 to 64 characters of `a-z`, `0-9`, `_`, `-`, `.`.
 ///
 /// ```
 /// use kleidia_tower::rbac::RoleName;
@@ -18,25 +18,25 @@ use super::permission::is_word;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleName(Arc<str>);
 
-/// A text is no name of a role.
+/// An error from parsing a [`RoleName`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no name of a role: 1 to 64 of a-z, 0-9, _, -, .")]
+#[error("invalid role name {0:?}, expected 1 to 64 characters of a-z, 0-9, _, -, .")]
 pub struct RoleNameError(String);
 
 impl RoleName {
-    /// `admin`: everything but deletion.
+    /// Returns `admin`, which the default policy grants everything except deletion.
     #[must_use]
     pub fn admin() -> Self {
         Self("admin".into())
     }
 
-    /// `user`: what is one's own.
+    /// Returns `user`, which the default policy grants no permission.
     #[must_use]
     pub fn user() -> Self {
         Self("user".into())
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -47,7 +47,7 @@ impl FromStr for RoleName {
     type Err = RoleNameError;
 
     fn from_str(text: &str) -> Result<Self, RoleNameError> {
-        if is_word(text) {
+        if is_valid_part(text) {
             return Ok(Self(text.into()));
         }
         Err(RoleNameError(text.chars().take(64).collect()))

@@ -1,4 +1,4 @@
-//! Workloads among people: which roles verified workloads are in.
+//! The roles of verified workloads.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,10 +13,12 @@ use crate::guard::{Guard, Passed, Progress, Verdict};
 use crate::session::SessionView;
 use crate::{Guarded, Principal, Unauthenticated};
 
-/// Which roles verified workloads are in; those that no rule names are in none. Cheap to clone.
+/// Assigns roles to verified workloads. A workload that no rule matches has no roles. Cheap to
+/// clone.
 ///
-/// As a layer inside [`KlientoAuthLayer`](kliento_tower::KlientoAuthLayer) it makes the identity
-/// of a verified workload a [`Principal`], so that one route can serve people and workloads.
+/// As a layer inside [`KlientoAuthLayer`](kliento_tower::KlientoAuthLayer) it makes a [`Principal`]
+/// of the identity of a verified workload, so one route can serve people and workloads. It rejects
+/// no requests.
 ///
 /// ```
 /// use kleidia_tower::rbac::{RoleName, WorkloadRules};
@@ -38,14 +40,14 @@ pub struct WorkloadRules {
 
 type Rule = dyn Fn(&WorkloadIdentity) -> Vec<RoleName> + Send + Sync;
 
-/// What [`WorkloadRules`] does as a layer: it refuses nobody.
+/// The guard of [`WorkloadRules`], which allows all requests.
 pub struct WorkloadGuard {
     rules: WorkloadRules,
     answer: Answer,
 }
 
 impl WorkloadRules {
-    /// Puts the workload of this subject, such as `alice@example.com`, into these roles.
+    /// Assigns roles to the workload with this subject, such as `alice@example.com`.
     #[must_use]
     pub fn with_subject(
         self,
@@ -60,7 +62,7 @@ impl WorkloadRules {
         )
     }
 
-    /// Puts all workloads of this organisation, its members too, into these roles.
+    /// Assigns roles to all workloads of this organisation, including its members.
     #[must_use]
     pub fn with_organisation(
         self,
@@ -69,12 +71,12 @@ impl WorkloadRules {
     ) -> Self {
         let (organisation, roles) = (organisation.into(), Vec::from_iter(roles));
         self.with_rule(move |workload| {
-            let is_of_it = workload.organisation().as_str() == organisation;
-            if is_of_it { roles.clone() } else { Vec::new() }
+            let is_member = workload.organisation().as_str() == organisation;
+            if is_member { roles.clone() } else { Vec::new() }
         })
     }
 
-    /// Puts workloads into the roles that this function tells.
+    /// Assigns the roles that a function returns for a workload.
     #[must_use]
     pub fn with_rule(
         mut self,
@@ -84,7 +86,7 @@ impl WorkloadRules {
         self
     }
 
-    /// The principal that a verified workload is.
+    /// Returns the principal of a verified workload.
     #[must_use]
     pub fn principal(&self, workload: &WorkloadIdentity) -> Principal {
         let roles = self.rules.iter().flat_map(|rule| rule(workload)).collect();

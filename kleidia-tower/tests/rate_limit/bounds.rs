@@ -1,90 +1,90 @@
-//! What is remembered of a million addresses, and of those that have spent much.
+//! Memory bounds: a million addresses, and keys that have spent their budget.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::world::Hand;
+use crate::fixture::ManualClock;
 
 const MILLION: u32 = 1_000_000;
-const ROOM: usize = 10_000;
+const CAPACITY: usize = 10_000;
 
 fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a00_0000 + number)
 }
 
 #[test]
-fn a_million_addresses_take_no_more_places_than_there_are() {
-    let limiter = Hand::default().limiter("5/60").with_room_for(ROOM);
+fn table_does_not_grow() {
+    let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY);
     for number in 0..MILLION {
-        assert_eq!(limiter.check(&address(number), 1).unwrap().units(), 4);
+        assert_eq!(limiter.check(&address(number), 1).unwrap().count(), 4);
     }
-    assert_eq!(limiter.keys(), ROOM);
+    assert_eq!(limiter.active_keys(), CAPACITY);
 }
 
 #[test]
-fn a_million_addresses_make_it_forget_none_that_owes_more() {
-    let limiter = Hand::default().limiter("5/60").with_room_for(ROOM);
-    let hot: Vec<_> = (0..20).map(|number| format!("spent {number}")).collect();
-    for key in &hot {
+fn new_addresses_do_not_evict_keys_with_less_budget() {
+    let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY);
+    let spent: Vec<_> = (0..20).map(|number| format!("spent {number}")).collect();
+    for key in &spent {
         limiter.check(key, 5).unwrap();
     }
     for number in 0..MILLION {
         limiter.check(&address(number), 1).unwrap();
     }
-    for key in &hot {
-        assert!(limiter.check(key, 1).is_err(), "{key} may spend anew");
+    for key in &spent {
+        assert!(limiter.check(key, 1).is_err(), "{key} may spend again");
     }
 }
 
-/// Which keys share a place is a secret, so whoever wants one forgotten has to fill all places.
+/// Clients cannot tell which keys share a set, so evicting one key takes as many as the capacity.
 #[test]
-fn to_be_forgotten_takes_about_as_much_debt_as_there_are_places() {
-    let mut least = u32::MAX;
+fn evicting_a_spent_key_takes_about_as_many_keys_as_the_capacity() {
+    let mut min = u32::MAX;
     for _ in 0..20 {
-        let limiter = Hand::default().limiter("5/60").with_room_for(ROOM);
+        let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY);
         limiter.check("hot", 5).unwrap();
         let mut spent = 0;
-        while limiter.peek("hot").units() == 0 {
+        while limiter.peek("hot").count() == 0 {
             limiter.check(&address(spent), 5).unwrap();
             spent += 1;
         }
-        least = least.min(spent);
+        min = min.min(spent);
     }
-    // On average it takes as many as there is room for; of 20 times, one takes fewer.
-    assert!(least as usize > ROOM / 5, "{least} keys were enough");
+    // On average it takes as many as the capacity; the minimum of 20 runs is lower.
+    assert!(min as usize > CAPACITY / 5, "{min} keys were enough");
 }
 
 #[test]
-fn places_are_free_once_the_debt_is_paid() {
-    let hand = Hand::default();
-    let limiter = hand.limiter("5/60").with_room_for(ROOM);
+fn buckets_are_free_once_the_budget_is_full() {
+    let clock = ManualClock::default();
+    let limiter = clock.limiter("5/60").with_capacity(CAPACITY);
     for number in 0..MILLION / 10 {
         limiter.check(&address(number), 5).unwrap();
     }
-    assert_eq!(limiter.keys(), ROOM);
-    hand.advance(Duration::from_secs(60));
-    assert_eq!(limiter.keys(), 0);
-    // All of them are there for others, and none of those owes what its predecessor did.
+    assert_eq!(limiter.active_keys(), CAPACITY);
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(limiter.active_keys(), 0);
+    // New keys do not inherit the state of the keys that they replace.
     let new = (0..1000).filter(|number| limiter.check(&address(MILLION + number), 5).is_ok());
     assert_eq!(new.count(), 1000);
-    assert_eq!(limiter.keys(), 1000);
+    assert_eq!(limiter.active_keys(), 1000);
 }
 
 #[test]
-fn half_as_many_keys_as_places_are_all_kept() {
-    let limiter = Hand::default().limiter("5/60").with_room_for(ROOM);
-    let half = u32::try_from(ROOM / 2).unwrap();
+fn keeps_half_as_many_keys_as_the_capacity() {
+    let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY);
+    let half = u32::try_from(CAPACITY / 2).unwrap();
     for number in 0..half {
         limiter.check(&address(number), 5).unwrap();
     }
-    // Chance: of 625 places with 8 keys on average, a few have more than 16.
-    let forgotten = (0..half).filter(|number| limiter.peek(&address(*number)).units() > 0).count();
-    assert!(forgotten < ROOM / 100, "{forgotten} were forgotten");
+    // By chance, a few of 625 sets with 8 keys on average have more than 16.
+    let evicted = (0..half).filter(|number| limiter.peek(&address(*number)).count() > 0).count();
+    assert!(evicted < CAPACITY / 100, "{evicted} were evicted");
 }
 
 #[test]
-fn there_is_room_for_one_at_least() {
-    let limiter = Hand::default().limiter("1/60").with_room_for(0);
+fn capacity_is_at_least_one() {
+    let limiter = ManualClock::default().limiter("1/60").with_capacity(0);
     assert!(limiter.check("key", 1).is_ok());
     assert!(limiter.check("key", 1).is_err());
 }

@@ -1,4 +1,4 @@
-//! Many threads that ask at the same instant.
+//! Concurrent requests of many threads.
 
 use std::convert::Infallible;
 use std::sync::Barrier;
@@ -8,14 +8,14 @@ use http::{Request, Response};
 use kleidia_tower::rate_limit::{Key, RateLimitLayer};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::world::Hand;
+use crate::fixture::ManualClock;
 
 const THREADS: usize = 16;
 
 #[test]
-fn no_more_than_the_burst_passes_at_one_instant() {
+fn concurrent_requests_share_one_burst() {
     for round in 0..50 {
-        let (limiter, start) = (Hand::default().limiter("100/60"), Barrier::new(THREADS));
+        let (limiter, start) = (ManualClock::default().limiter("100/60"), Barrier::new(THREADS));
         let passed = thread::scope(|scope| {
             let threads: Vec<_> = (0..THREADS)
                 .map(|_| {
@@ -32,9 +32,9 @@ fn no_more_than_the_burst_passes_at_one_instant() {
 }
 
 #[test]
-fn a_crowded_place_admits_no_key_more_than_its_burst() {
-    // One place of 16 for 8 keys: they compete for the lock, and none is forgotten.
-    let limiter = Hand::default().limiter("10/60").with_room_for(16);
+fn keys_of_one_set_get_no_more_than_their_bursts() {
+    // One set of 16 for 8 keys: they compete for the lock, and none is evicted.
+    let limiter = ManualClock::default().limiter("10/60").with_capacity(16);
     let passed = thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|_| {
@@ -50,14 +50,14 @@ fn a_crowded_place_admits_no_key_more_than_its_burst() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn several_limits_are_charged_together_or_not_at_all() {
-    let hand = Hand::default();
+async fn concurrent_requests_charge_all_limits_or_none() {
+    let clock = ManualClock::default();
     let tenant = Key::header(http::HeaderName::from_static("x-tenant"));
     let layer = RateLimitLayer::new()
-        .limit(Key::function(|_| Some("all")), hand.limiter("500/60"))
-        .limit(tenant, hand.limiter("60/60"));
+        .with_limit(Key::function(|_| Some("all")), clock.limiter("500/60"))
+        .with_limit(tenant, clock.limiter("60/60"));
     let request = |tenant: usize| Request::builder().header("x-tenant", tenant).body(()).unwrap();
-    // Of 8 tenants, each may have 60, and all of them more than that together.
+    // Each of 8 tenants has a limit of 60, and all together one of 500.
     let tasks = (0..64).map(|number| {
         let inner = service_fn(async |_| Ok::<_, Infallible>(Response::new(String::new())));
         let service = layer.layer(inner);
@@ -75,9 +75,9 @@ async fn several_limits_are_charged_together_or_not_at_all() {
         passed += task.await.unwrap();
     }
     let left =
-        |tenant| layer.peek(&request(tenant)).unwrap().into_iter().map(|(_, left)| left.units());
+        |tenant| layer.peek(&request(tenant)).unwrap().into_iter().map(|(_, left)| left.count());
     let by_tenant: u32 = (0..8).map(|tenant| left(tenant).nth(1).unwrap()).sum();
     assert_eq!(passed, 480);
-    // What refusals cost would be missing here.
+    // A charge for a rejected request would be missing here.
     assert_eq!((left(0).next(), by_tenant), (Some(20), 0));
 }

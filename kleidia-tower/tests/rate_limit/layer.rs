@@ -1,4 +1,4 @@
-//! The layer through its services: what passes, what is answered, and what it costs.
+//! The layer: which requests it allows, its responses, and what requests cost.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use kleidia_tower::{Rejection, ResponseBody};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::world::Hand;
+use crate::fixture::ManualClock;
 
-type Answer = Response<ResponseBody<String>>;
-type Client = BoxCloneSyncService<Request<()>, Answer, Infallible>;
+type HttpResponse = Response<ResponseBody<String>>;
+type Client = BoxCloneSyncService<Request<()>, HttpResponse, Infallible>;
 
-/// A service that answers with the client's address.
+/// A service that responds with the client's address.
 fn service(layer: &RateLimitLayer) -> Client {
     let inner = service_fn(|request: Request<()>| async move {
         let address = ClientAddress::of(request.extensions());
@@ -28,7 +28,7 @@ fn service(layer: &RateLimitLayer) -> Client {
     BoxCloneSyncService::new(layer.layer(inner))
 }
 
-async fn send(client: &Client, request: Request<()>) -> Answer {
+async fn send(client: &Client, request: Request<()>) -> HttpResponse {
     client.clone().oneshot(request).await.unwrap()
 }
 
@@ -49,19 +49,19 @@ fn with(address: &str, headers: &[(&str, &str)]) -> Request<()> {
 }
 
 #[tokio::test]
-async fn clones_of_layers_and_services_share_one_budget() {
-    let hand = Hand::default();
-    let layer = RateLimitLayer::new().limit(Key::address(), hand.limiter("5/1"));
+async fn clones_of_layers_and_services_share_the_state() {
+    let clock = ManualClock::default();
+    let layer = RateLimitLayer::new().with_limit(Key::address(), clock.limiter("5/1"));
     let mut passed = 0;
     for _ in 0..500 {
-        // As frameworks do: each route, connection and request has a clone of something.
+        // Frameworks clone layers and services for each route, connection and request.
         let one = service(&layer.clone());
         for client in [&one, &one.clone(), &service(&layer)] {
             passed += usize::from(status(client, from("192.0.2.1")).await.is_success());
         }
     }
     assert_eq!(passed, 5, "of 1500 requests");
-    hand.advance(Duration::from_millis(400));
+    clock.advance(Duration::from_millis(400));
     let client = service(&layer);
     for expected in [StatusCode::OK, StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
         assert_eq!(status(&client, from("192.0.2.1")).await, expected);
@@ -69,38 +69,39 @@ async fn clones_of_layers_and_services_share_one_budget() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_when_to_come_again() {
-    let hand = Hand::default();
-    let client = service(&RateLimitLayer::new().limit(Key::address(), hand.limiter("2/100")));
+async fn rejects_with_retry_after() {
+    let clock = ManualClock::default();
+    let client = service(&RateLimitLayer::new().with_limit(Key::address(), clock.limiter("2/100")));
     for _ in 0..2 {
         assert_eq!(status(&client, from("192.0.2.1")).await, StatusCode::OK);
     }
-    hand.advance(Duration::from_millis(500));
-    let refused = send(&client, from("192.0.2.1")).await;
-    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(refused.headers()[RETRY_AFTER], "50", "49.5, rounded up");
-    assert_eq!(refused.headers()[CONTENT_TYPE], "application/problem+json");
-    assert!(!refused.headers().contains_key("ratelimit"), "nobody asked for it");
-    let rejection = refused.extensions().get::<Rejection>();
+    clock.advance(Duration::from_millis(500));
+    let rejected = send(&client, from("192.0.2.1")).await;
+    assert_eq!(rejected.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(rejected.headers()[RETRY_AFTER], "50", "49.5, rounded up");
+    assert_eq!(rejected.headers()[CONTENT_TYPE], "application/problem+json");
+    assert!(!rejected.headers().contains_key("ratelimit"), "it is off by default");
+    let rejection = rejected.extensions().get::<Rejection>();
     let Some(Rejection::RateLimited { retry_after, .. }) = rejection else {
         panic!("{rejection:?}")
     };
     assert_eq!(*retry_after, Duration::from_millis(49_500));
-    let body = refused.into_body().collect().await.unwrap().to_bytes();
+    let body = rejected.into_body().collect().await.unwrap().to_bytes();
     let body = String::from_utf8(body.to_vec()).unwrap();
     assert!(
         body.contains(r#""code":"rate_limited""#) && body.contains(r#""status":429"#),
         "{body}"
     );
-    // Then it passes.
-    hand.advance(Duration::from_millis(49_500));
+    // Allowed after exactly this time.
+    clock.advance(Duration::from_millis(49_500));
     assert_eq!(status(&client, from("192.0.2.1")).await, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn to_come_again_is_never_at_once() {
-    let client =
-        service(&RateLimitLayer::new().limit(Key::address(), Hand::default().limiter("1000/1")));
+async fn retry_after_is_at_least_one_second() {
+    let client = service(
+        &RateLimitLayer::new().with_limit(Key::address(), ManualClock::default().limiter("1000/1")),
+    );
     let mut last = send(&client, from("192.0.2.1")).await;
     for _ in 0..1000 {
         last = send(&client, from("192.0.2.1")).await;
@@ -109,30 +110,31 @@ async fn to_come_again_is_never_at_once() {
 }
 
 #[tokio::test]
-async fn grpc_is_answered_in_its_own_way() {
-    let client =
-        service(&RateLimitLayer::new().limit(Key::address(), Hand::default().limiter("1/60")));
+async fn rejects_grpc_requests_with_resource_exhausted() {
+    let client = service(
+        &RateLimitLayer::new().with_limit(Key::address(), ManualClock::default().limiter("1/60")),
+    );
     let grpc = || with("192.0.2.1", &[("content-type", "application/grpc+proto")]);
     assert!(!send(&client, grpc()).await.headers().contains_key("grpc-status"));
-    let refused = send(&client, grpc()).await;
-    assert_eq!(refused.status(), StatusCode::OK);
-    assert_eq!(refused.headers()["grpc-status"], "8");
-    assert_eq!(refused.headers()["grpc-retry-pushback-ms"], "60000");
+    let rejected = send(&client, grpc()).await;
+    assert_eq!(rejected.status(), StatusCode::OK);
+    assert_eq!(rejected.headers()["grpc-status"], "8");
+    assert_eq!(rejected.headers()["grpc-retry-pushback-ms"], "60000");
 }
 
 #[tokio::test]
-async fn what_one_limit_refuses_costs_the_others_nothing() {
-    let hand = Hand::default();
+async fn rejected_request_is_charged_to_no_limit() {
+    let clock = ManualClock::default();
     let tenant = HeaderName::from_static("x-tenant");
     let layer = RateLimitLayer::new()
-        .limit(Key::address(), hand.limiter("5/60"))
-        .limit(Key::header(tenant), hand.limiter("2/60"))
-        .limit(Key::function(|_| Some("everybody")), hand.limiter("9/60"));
+        .with_limit(Key::address(), clock.limiter("5/60"))
+        .with_limit(Key::header(tenant), clock.limiter("2/60"))
+        .with_limit(Key::function(|_| Some("all")), clock.limiter("9/60"));
     let client = service(&layer);
     let request = |tenant| with("192.0.2.1", &[("x-tenant", tenant)]);
     let left = |tenant| {
         let left = layer.peek(&request(tenant)).unwrap();
-        left.into_iter().map(|(_, budget)| budget.units()).collect::<Vec<_>>()
+        left.into_iter().map(|(_, budget)| budget.count()).collect::<Vec<_>>()
     };
     for _ in 0..2 {
         assert_eq!(status(&client, request("a")).await, StatusCode::OK);
@@ -146,51 +148,56 @@ async fn what_one_limit_refuses_costs_the_others_nothing() {
     }
     assert_eq!(status(&client, request("c")).await, StatusCode::OK);
     assert_eq!(status(&client, request("d")).await, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(left("d"), [0, 2, 4], "the first limit refused, and the others were not charged");
+    assert_eq!(
+        left("d"),
+        [0, 2, 4],
+        "the first limit rejected the request, and the others were not charged"
+    );
 }
 
 #[tokio::test]
-async fn the_longest_wait_is_told() {
-    let hand = Hand::default();
+async fn retry_after_is_the_longest_wait() {
+    let clock = ManualClock::default();
     let layer = RateLimitLayer::new()
-        .limit(Key::address(), hand.limiter("1/10"))
-        .limit(Key::address(), hand.limiter("1/300"))
-        .limit(Key::address(), hand.limiter("1/20"));
+        .with_limit(Key::address(), clock.limiter("1/10"))
+        .with_limit(Key::address(), clock.limiter("1/300"))
+        .with_limit(Key::address(), clock.limiter("1/20"));
     let client = service(&layer);
     assert_eq!(status(&client, from("192.0.2.1")).await, StatusCode::OK);
     assert_eq!(send(&client, from("192.0.2.1")).await.headers()[RETRY_AFTER], "300");
 }
 
 #[tokio::test]
-async fn requests_cost_what_you_say() {
-    let hand = Hand::default();
+async fn charges_the_configured_cost() {
+    let clock = ManualClock::default();
     let layer = RateLimitLayer::new()
-        .limit(Key::address(), hand.limiter("10/100"))
-        .with_cost_of(|head| head.headers()["cost"].to_str().unwrap().parse().unwrap());
+        .with_limit(Key::address(), clock.limiter("10/100"))
+        .with_cost_fn(|head| head.headers()["cost"].to_str().unwrap().parse().unwrap());
     let client = service(&layer);
     let request = |cost| with("192.0.2.1", &[("cost", cost)]);
     assert_eq!(status(&client, request("7")).await, StatusCode::OK);
     assert_eq!(send(&client, request("4")).await.headers()[RETRY_AFTER], "10");
     assert_eq!(status(&client, request("3")).await, StatusCode::OK);
     assert_eq!(status(&client, request("0")).await, StatusCode::OK);
-    hand.advance(Duration::from_secs(100));
-    // More than ever passes.
-    let refused = send(&client, request("11")).await;
-    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(refused.headers()[RETRY_AFTER], "100");
+    clock.advance(Duration::from_secs(100));
+    // A cost above the burst is never allowed.
+    let rejected = send(&client, request("11")).await;
+    assert_eq!(rejected.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(rejected.headers()[RETRY_AFTER], "100");
     assert_eq!(status(&client, request("10")).await, StatusCode::OK);
 
-    let fixed = RateLimitLayer::new().limit(Key::address(), hand.limiter("10/100")).with_cost(6);
+    let fixed =
+        RateLimitLayer::new().with_limit(Key::address(), clock.limiter("10/100")).with_cost(6);
     let client = service(&fixed);
     assert_eq!(status(&client, from("192.0.2.1")).await, StatusCode::OK);
     assert_eq!(send(&client, from("192.0.2.1")).await.headers()[RETRY_AFTER], "20");
 }
 
 #[tokio::test]
-async fn keys_are_what_they_say() {
+async fn keys_separate_budgets() {
     let tenant = || Key::header(HeaderName::from_static("x-tenant"));
     let path = || Key::function(|head| Some(head.uri().path().to_owned()));
-    let but_health = || Key::function(|head| (head.uri().path() != "/health").then_some(()));
+    let except_health = || Key::function(|head| (head.uri().path() != "/health").then_some(()));
     let request = |address: &str, tenants: &[&str], path: &str| {
         let tenants: Vec<_> = tenants.iter().map(|tenant| ("x-tenant", *tenant)).collect();
         let mut request = with(address, &tenants);
@@ -215,38 +222,22 @@ async fn keys_are_what_they_say() {
         (tenant().and(path()), request("192.0.2.2", &["a"], "/b"), false),
         (Key::address().and(tenant()), request("192.0.2.1", &["a"], "/b"), true),
         (Key::address().and(tenant()), request("192.0.2.1", &["b"], "/"), false),
-        (Key::address().and(but_health()), request("192.0.2.1", &["a"], "/b"), true),
-        (Key::address().and(but_health()), request("192.0.2.1", &["a"], "/health"), false),
+        (Key::address().and(except_health()), request("192.0.2.1", &["a"], "/b"), true),
+        (Key::address().and(except_health()), request("192.0.2.1", &["a"], "/health"), false),
     ] {
-        let place = format!("{key:?} of {other:?}");
-        let client = service(&RateLimitLayer::new().limit(key, Hand::default().limiter("1/60")));
+        let context = format!("{key:?} of {other:?}");
+        let client =
+            service(&RateLimitLayer::new().with_limit(key, ManualClock::default().limiter("1/60")));
         assert_eq!(status(&client, one()).await, StatusCode::OK);
-        assert_eq!(status(&client, other).await.is_success(), !is_same, "{place}");
+        assert_eq!(status(&client, other).await.is_success(), !is_same, "{context}");
     }
 }
 
 #[tokio::test]
-async fn whose_address_nobody_knows_is_refused_where_it_counts() {
-    let unknown = || Request::new(());
-    for key in [Key::address(), Key::principal(), Key::function(|_| Some(1)).and(Key::address())] {
-        let layer = RateLimitLayer::new().limit(key, Hand::default().limiter("5/60"));
-        let refused = send(&service(&layer), unknown()).await;
-        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert!(refused.headers().contains_key(RETRY_AFTER));
-        let rejection = refused.extensions().get::<Rejection>();
-        assert!(matches!(rejection, Some(Rejection::Unavailable(_))), "{rejection:?}");
-        assert!(layer.peek(&unknown()).is_err());
-    }
-    let by_function = Key::function(|_| Some(1));
-    let layer = RateLimitLayer::new().limit(by_function, Hand::default().limiter("5/60"));
-    assert_eq!(status(&service(&layer), unknown()).await, StatusCode::OK);
-}
-
-#[tokio::test]
-async fn clients_behind_trusted_proxies_count_for_themselves() {
+async fn clients_behind_trusted_proxies_have_their_own_budgets() {
     let header = ForwardingHeader::XForwardedFor;
     let layer = RateLimitLayer::new()
-        .limit(Key::address(), Hand::default().limiter("1/60"))
+        .with_limit(Key::address(), ManualClock::default().limiter("1/60"))
         .with_trusted_proxies(TrustedProxies::new(header, ["10.0.0.0/8".parse().unwrap()]));
     let client = service(&layer);
     let by = |list| with("10.0.0.1", &[("x-forwarded-for", list)]);
@@ -256,24 +247,24 @@ async fn clients_behind_trusted_proxies_count_for_themselves() {
     assert_eq!(status(&client, by("198.51.100.1, 192.0.2.1")).await, StatusCode::TOO_MANY_REQUESTS);
     let direct = with("192.0.2.1", &[("x-forwarded-for", "198.51.100.2")]);
     assert_eq!(status(&client, direct).await, StatusCode::TOO_MANY_REQUESTS);
-    // What an outer layer found, holds.
+    // The address of an outer layer takes precedence.
     let mut found = by("192.0.2.1");
     found.extensions_mut().insert(ClientAddress::new("192.0.2.3".parse().unwrap()));
     assert_eq!(status(&client, found).await, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn responders_shape_refusals() {
+async fn responder_renders_rejections() {
     let layer = RateLimitLayer::new()
-        .limit(Key::address(), Hand::default().limiter("1/60"))
+        .with_limit(Key::address(), ManualClock::default().limiter("1/60"))
         .with_responder(|rejection: &Rejection, _: &http::request::Parts| {
             Response::new(Bytes::from(rejection.code()))
         });
     let client = service(&layer);
     assert_eq!(status(&client, from("192.0.2.1")).await, StatusCode::OK);
-    let refused = send(&client, from("192.0.2.1")).await;
-    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(refused.headers()[RETRY_AFTER], "60");
-    let body: Full<Bytes> = Full::new(refused.into_body().collect().await.unwrap().to_bytes());
+    let rejected = send(&client, from("192.0.2.1")).await;
+    assert_eq!(rejected.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(rejected.headers()[RETRY_AFTER], "60");
+    let body: Full<Bytes> = Full::new(rejected.into_body().collect().await.unwrap().to_bytes());
     assert_eq!(body.collect().await.unwrap().to_bytes(), "rate_limited");
 }

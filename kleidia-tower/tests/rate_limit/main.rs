@@ -1,18 +1,14 @@
-//! Limits: what passes, what is remembered in bounded memory, and whose address counts.
+//! Rate limits: allowed requests, bounded memory, and client addresses.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may end by a panic"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
 mod bounds;
 mod concurrency;
-mod fields;
+mod fixture;
+mod headers;
 mod layer;
 mod model;
 mod principals;
 mod proxies;
 mod servers;
-mod world;
+mod unknown_address;

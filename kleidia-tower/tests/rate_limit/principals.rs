@@ -1,4 +1,4 @@
-//! Limits by who is calling, as the layer of sessions proves it.
+//! Limits by principal, as `JwtSessionLayer` authenticates it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use kleidia_tower::store::MemoryStore;
 use secrecy::ExposeSecret as _;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
-use crate::world::Hand;
+use crate::fixture::ManualClock;
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -33,7 +33,7 @@ async fn accounts() -> Accounts {
     accounts
 }
 
-/// A new access token, of a new session.
+/// Returns the access token of a new session.
 async fn log_in(accounts: &Accounts, name: &str) -> String {
     let (user_name, password, origin) = (name.to_owned(), PASSWORD.into(), Origin::default());
     let logged_in = accounts.log_in(LogIn { user_name, password, origin }).await.unwrap();
@@ -50,33 +50,36 @@ fn request(address: &str, token: Option<&str>) -> Request<()> {
 }
 
 #[tokio::test]
-async fn people_count_wherever_they_are_and_strangers_where_they_are() {
+async fn limits_users_by_id_and_others_by_address() {
     let accounts = accounts().await;
     let sessions = JwtSessionLayer::new(accounts.authenticator());
     let service = ServiceBuilder::new()
         .layer(sessions.with_policy(CredentialPolicy::AllowMissing))
-        .layer(RateLimitLayer::new().limit(Key::principal(), Hand::default().limiter("2/60")))
+        .layer(
+            RateLimitLayer::new()
+                .with_limit(Key::principal(), ManualClock::default().limiter("2/60")),
+        )
         .service(service_fn(async |_: Request<()>| {
             Ok::<_, Infallible>(Response::new(String::new()))
         }));
     let (first, second) = (log_in(&accounts, "alice").await, log_in(&accounts, "alice").await);
     let bob = log_in(&accounts, "bob").await;
-    let (passed, refused) = (StatusCode::OK, StatusCode::TOO_MANY_REQUESTS);
+    let (allowed, rejected) = (StatusCode::OK, StatusCode::TOO_MANY_REQUESTS);
     for (address, token, expected) in [
-        // Another session and another address are the same person.
-        ("192.0.2.1", Some(&first), passed),
-        ("192.0.2.2", Some(&second), passed),
-        ("192.0.2.3", Some(&first), refused),
-        ("192.0.2.1", Some(&second), refused),
-        // The same address is not.
-        ("192.0.2.1", Some(&bob), passed),
-        ("192.0.2.1", Some(&bob), passed),
-        ("192.0.2.2", Some(&bob), refused),
-        // Nobody pays for strangers, nor they for anybody.
-        ("192.0.2.1", None, passed),
-        ("192.0.2.1", None, passed),
-        ("192.0.2.1", None, refused),
-        ("192.0.2.2", None, passed),
+        // Other sessions and addresses of the same user share the budget.
+        ("192.0.2.1", Some(&first), allowed),
+        ("192.0.2.2", Some(&second), allowed),
+        ("192.0.2.3", Some(&first), rejected),
+        ("192.0.2.1", Some(&second), rejected),
+        // Another user at the same address does not.
+        ("192.0.2.1", Some(&bob), allowed),
+        ("192.0.2.1", Some(&bob), allowed),
+        ("192.0.2.2", Some(&bob), rejected),
+        // Requests without a principal have the budget of their address.
+        ("192.0.2.1", None, allowed),
+        ("192.0.2.1", None, allowed),
+        ("192.0.2.1", None, rejected),
+        ("192.0.2.2", None, allowed),
     ] {
         let request = request(address, token.map(String::as_str));
         let response = service.clone().oneshot(request).await.unwrap();

@@ -1,4 +1,4 @@
-//! The layer in servers that listen on sockets: hyper's own, and axum's.
+//! The layer in servers that listen on sockets: hyper and axum.
 
 use std::net::SocketAddr;
 
@@ -14,9 +14,9 @@ use kleidia_tower::rate_limit::{ClientAddress, Key, PeerAddress, RateLimitLayer}
 use tokio::net::TcpListener;
 use tower::{ServiceBuilder, service_fn};
 
-use crate::world::Hand;
+use crate::fixture::ManualClock;
 
-/// The status and the body.
+/// Returns the status and the body.
 async fn get(server: SocketAddr, path: &str) -> (StatusCode, String) {
     let client: Client<HttpConnector, Empty<Bytes>> =
         Client::builder(TokioExecutor::new()).build_http();
@@ -32,15 +32,15 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// As a server of one's own does it: each connection has a clone of the service.
-async fn hyper_server(layer: RateLimitLayer, tells_peer: bool) -> SocketAddr {
+/// A server on plain hyper: each connection has a clone of the service.
+async fn hyper_server(layer: RateLimitLayer, inserts_peer: bool) -> SocketAddr {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         loop {
             let (stream, peer) = listener.accept().await.unwrap();
             let service = ServiceBuilder::new()
                 .map_request(move |mut request: Request<_>| {
-                    if tells_peer {
+                    if inserts_peer {
                         request.extensions_mut().insert(PeerAddress(peer));
                     }
                     request
@@ -63,21 +63,23 @@ async fn hyper_server(layer: RateLimitLayer, tells_peer: bool) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn hyper_tells_its_peers() {
-    let layer = RateLimitLayer::new().limit(Key::address(), Hand::default().limiter("3/60"));
+async fn limits_by_peer_address_on_hyper() {
+    let layer =
+        RateLimitLayer::new().with_limit(Key::address(), ManualClock::default().limiter("3/60"));
     let server = hyper_server(layer, true).await;
     for _ in 0..3 {
         assert_eq!(get(server, "/").await, (StatusCode::OK, "127.0.0.1".to_owned()));
     }
-    // From another connection, and so from another port.
+    // From another connection, so from another port.
     let (status, body) = get(server, "/").await;
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
     assert!(body.contains("rate_limited"), "{body}");
 }
 
 #[tokio::test]
-async fn who_forgets_to_tell_limits_nobody_by_address() {
-    let layer = RateLimitLayer::new().limit(Key::address(), Hand::default().limiter("3/60"));
+async fn rejects_requests_without_peer_address() {
+    let layer =
+        RateLimitLayer::new().with_limit(Key::address(), ManualClock::default().limiter("3/60"));
     let (status, body) = get(hyper_server(layer, false).await, "/").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(body.contains("unavailable"), "{body}");
@@ -102,21 +104,23 @@ mod axum_server {
     }
 
     #[tokio::test]
-    async fn axum_knows_its_peers() {
-        let layer = RateLimitLayer::new().limit(Key::address(), Hand::default().limiter("3/60"));
+    async fn limits_by_connect_info_on_axum() {
+        let layer = RateLimitLayer::new()
+            .with_limit(Key::address(), ManualClock::default().limiter("3/60"));
         let server = axum_server(layer).await;
         for path in ["/users/1", "/groups/1", "/users/2"] {
             assert_eq!(get(server, path).await.0, StatusCode::OK);
         }
-        // Routes have clones of the layer's service, and so has what is not found.
+        // Each route has a clone of the service, and so has the fallback.
         for path in ["/users/1", "/groups/1", "/users/2", "/nothing"] {
             assert_eq!(get(server, path).await.0, StatusCode::TOO_MANY_REQUESTS, "{path}");
         }
     }
 
     #[tokio::test]
-    async fn routes_are_what_axum_matches() {
-        let layer = RateLimitLayer::new().limit(Key::route(), Hand::default().limiter("1/60"));
+    async fn limits_by_matched_route() {
+        let layer =
+            RateLimitLayer::new().with_limit(Key::route(), ManualClock::default().limiter("1/60"));
         let server = axum_server(layer).await;
         for (path, expected) in [
             ("/users/1", StatusCode::OK),

@@ -1,4 +1,4 @@
-//! Denials are recorded, whatever becomes of the request and of the log.
+//! The audit records of denials.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::stage::{NOW, World};
 use crate::{inside, may, require};
 
 #[tokio::test]
-async fn a_denial_says_who_where_and_why() {
+async fn records_user_session_client_and_reason() {
     let world = World::new().await;
     let alice = world.log_in("alice").await;
     let headers =
@@ -34,11 +34,11 @@ async fn a_denial_says_who_where_and_why() {
     assert_eq!(record.session, Some(alice.session.session.id));
     assert_eq!(record.origin.address, "192.0.2.7".parse().ok());
     assert_eq!(record.origin.user_agent, Some(UserAgent::new("Laptop/1.0")));
-    assert_eq!(record.reason.as_deref(), Some("permission users:read is missing"));
+    assert_eq!(record.reason.as_deref(), Some("missing permission users:read"));
 }
 
 #[tokio::test]
-async fn what_passes_and_who_is_nobody_is_not_recorded() {
+async fn does_not_record_allowed_and_unauthenticated_requests() {
     let world = World::new().await;
     let layer = || inside(&world, require(&world, may("users:read")));
     assert_eq!(outcome(&send(layer(), request(&[&world.bearer("root").await])).await), "root");
@@ -47,7 +47,7 @@ async fn what_passes_and_who_is_nobody_is_not_recorded() {
 }
 
 #[tokio::test]
-async fn a_denial_stands_without_its_record() {
+async fn denies_if_recording_fails() {
     let world = World::new().await;
     let alice = world.bearer("alice").await;
     world.store.set_log_broken(true);
@@ -55,22 +55,21 @@ async fn a_denial_stands_without_its_record() {
     assert_eq!(outcome(&send(layer, request(&[&alice])).await), "permission_denied");
 }
 
-/// Whoever hangs up is recorded all the same.
 #[tokio::test]
-async fn hanging_up_hides_nothing() {
+async fn client_disconnect_does_not_prevent_the_record() {
     let world = World::new().await;
     let alice = world.bearer("alice").await;
     let service = inside(&world, require(&world, may("users:read"))).layer(Tell);
-    let gate = world.store.hold_next_event();
+    let held = world.store.hold_next_event();
     {
-        let mut given_up = pin!(service.oneshot(request(&[&alice])));
+        let mut cancelled = pin!(service.oneshot(request(&[&alice])));
         tokio::select! {
-            response = &mut given_up => panic!("{:?}", response.map(|response| response.status())),
-            () = gate.reached.notified() => {}
+            response = &mut cancelled => panic!("{:?}", response.map(|response| response.status())),
+            () = held.reached.notified() => {}
         }
-        assert!(poll!(&mut given_up).is_pending());
+        assert!(poll!(&mut cancelled).is_pending());
     }
-    gate.opened.notify_one();
+    held.opened.notify_one();
     let recorded = async {
         while world.recorded(EventKind::PermissionDenied).await.is_empty() {
             tokio::task::yield_now().await;
@@ -80,26 +79,26 @@ async fn hanging_up_hides_nothing() {
 }
 
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<AuditRecord>>>);
+struct CollectingSink(Arc<Mutex<Vec<AuditRecord>>>);
 
-impl AuditSink for Heard {
+impl AuditSink for CollectingSink {
     fn record(&mut self, record: &AuditRecord) {
         self.0.lock().unwrap().push(record.clone());
     }
 }
 
 #[tokio::test]
-async fn sinks_hear_of_it() {
-    let (world, heard) = (World::new().await, Heard::default());
-    let sinks = AuditSinks::new(vec![Box::new(heard.clone())], AuditSinks::DEFAULT_QUEUE).unwrap();
+async fn sinks_receive_denials() {
+    let (world, sink) = (World::new().await, CollectingSink::default());
+    let sinks = AuditSinks::new(vec![Box::new(sink.clone())], AuditSinks::DEFAULT_QUEUE).unwrap();
     let trail = AuditTrail::new(world.store.clone(), sinks.clone(), Arc::new(|| Some(NOW)));
     let layer = RbacLayer::new(Policy::default(), may("users:read"), trail);
     let response = send(inside(&world, layer), request(&[&world.bearer("alice").await])).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     sinks.close();
-    let heard = heard.0.lock().unwrap();
+    let records = sink.0.lock().unwrap();
     assert_eq!(
-        heard.iter().map(|record| record.kind).collect::<Vec<_>>(),
+        records.iter().map(|record| record.kind).collect::<Vec<_>>(),
         [EventKind::PermissionDenied]
     );
 }

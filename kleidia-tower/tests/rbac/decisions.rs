@@ -1,22 +1,23 @@
-//! The pure decision, beside an oracle that knows nothing of how it is made.
+//! `Policy::decide`, compared with an independent oracle.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use fastrand::Rng;
-use kleidia_tower::rbac::{Circumstances, Policy, Requirement, RoleName};
+use kleidia_tower::rbac::{AccessContext, Policy, Requirement, RoleName};
 
 use crate::stage::{NOW, World};
 use crate::{may, permission};
 
-/// A requirement, as the oracle sees it.
-enum Asked {
-    Anybody,
+/// A requirement, as the oracle evaluates it.
+enum Model {
+    Authenticated,
     Role(RoleName),
-    May(&'static str),
-    Own,
-    Fresh(i64),
-    Any(Vec<Asked>),
-    All(Vec<Asked>),
+    Permission(&'static str),
+    Owner,
+    StepUp(i64),
+    Any(Vec<Model>),
+    All(Vec<Model>),
 }
 
 const ROLES: [&str; 4] = ["admin", "user", "auditor", "nobody"];
@@ -28,7 +29,7 @@ fn policy() -> Policy {
     Policy::default().with_role(auditor, listed)
 }
 
-/// What the policy says, as a table.
+/// The policy as a table.
 fn is_permitted(role: &str, permission: &str) -> bool {
     matches!(
         (role, permission),
@@ -36,17 +37,17 @@ fn is_permitted(role: &str, permission: &str) -> bool {
     )
 }
 
-impl Asked {
+impl Model {
     fn random(rng: &mut Rng, depth: u32) -> Self {
         let parts = |rng: &mut Rng| {
             (0..rng.usize(0..4)).map(|_| Self::random(rng, depth + 1)).collect::<Vec<_>>()
         };
         match rng.u8(0..if depth < 3 { 9 } else { 5 }) {
-            0 => Self::Anybody,
+            0 => Self::Authenticated,
             1 => Self::Role(rng.choice(ROLES).unwrap().parse().unwrap()),
-            2 => Self::May(rng.choice(PERMISSIONS).unwrap()),
-            3 => Self::Own,
-            4 => Self::Fresh(rng.i64(0..4)),
+            2 => Self::Permission(rng.choice(PERMISSIONS).unwrap()),
+            3 => Self::Owner,
+            4 => Self::StepUp(rng.i64(0..4)),
             5 | 6 => Self::Any(parts(rng)),
             _ => Self::All(parts(rng)),
         }
@@ -54,33 +55,35 @@ impl Asked {
 
     fn requirement(&self) -> Requirement {
         match self {
-            Self::Anybody => Requirement::authenticated(),
+            Self::Authenticated => Requirement::authenticated(),
             Self::Role(role) => Requirement::role(role.clone()),
-            Self::May(name) => may(name),
-            Self::Own => Requirement::own(),
-            Self::Fresh(seconds) => Requirement::step_up(*seconds),
+            Self::Permission(name) => may(name),
+            Self::Owner => Requirement::owner(),
+            Self::StepUp(seconds) => {
+                Requirement::step_up(Duration::from_secs(seconds.unsigned_abs()))
+            }
             Self::Any(parts) => Requirement::any_of(parts.iter().map(Self::requirement)),
             Self::All(parts) => Requirement::all_of(parts.iter().map(Self::requirement)),
         }
     }
 
-    fn is_met(&self, roles: &BTreeSet<RoleName>, is_own: bool, age: i64) -> bool {
+    fn is_met(&self, roles: &BTreeSet<RoleName>, is_owner: bool, age: i64) -> bool {
         match self {
-            Self::Anybody => true,
+            Self::Authenticated => true,
             Self::Role(role) => roles.contains(role),
-            Self::May(name) => roles.iter().any(|role| is_permitted(role.as_str(), name)),
-            Self::Own => is_own,
-            Self::Fresh(seconds) => age < *seconds,
-            Self::Any(parts) => parts.iter().any(|part| part.is_met(roles, is_own, age)),
+            Self::Permission(name) => roles.iter().any(|role| is_permitted(role.as_str(), name)),
+            Self::Owner => is_owner,
+            Self::StepUp(seconds) => age < *seconds,
+            Self::Any(parts) => parts.iter().any(|part| part.is_met(roles, is_owner, age)),
             Self::All(parts) => {
-                !parts.is_empty() && parts.iter().all(|part| part.is_met(roles, is_own, age))
+                !parts.is_empty() && parts.iter().all(|part| part.is_met(roles, is_owner, age))
             }
         }
     }
 }
 
 #[tokio::test]
-async fn decisions_are_those_of_the_oracle() {
+async fn decisions_agree_with_the_oracle() {
     let world = World::new().await;
     let id = world.principal("alice").await.user_id().unwrap();
     let (mut rng, policy) = (Rng::with_seed(20_261_123), policy());
@@ -90,30 +93,31 @@ async fn decisions_are_those_of_the_oracle() {
         world.set_roles(id, &roles).await;
         let alice = world.principal("alice").await;
         for _ in 0..500 {
-            let asked = Asked::random(&mut rng, 0);
-            let (is_own, age) = (rng.bool(), rng.i64(0..4));
-            let circumstances = Circumstances { is_own, now: Some(NOW + age) };
-            let decided = policy.decide(&alice, &asked.requirement(), &circumstances);
-            let expected = asked.is_met(alice.roles(), is_own, age);
-            assert_eq!(decided.is_ok(), expected, "{:?} by {roles:?}", asked.requirement());
+            let model = Model::random(&mut rng, 0);
+            let (is_owner, age) = (rng.bool(), rng.i64(0..4));
+            let context = AccessContext { is_owner, now: Some(NOW + age) };
+            let decided = policy.decide(&alice, &model.requirement(), &context);
+            let expected = model.is_met(alice.roles(), is_owner, age);
+            assert_eq!(decided.is_ok(), expected, "{:?} by {roles:?}", model.requirement());
             if let Ok(permit) = decided {
                 assert_eq!(permit.principal().user_id(), Some(id));
                 permitted += 1;
             }
         }
     }
-    // Neither is the rare case.
+    // Both outcomes are frequent.
     assert!((2000..14_000).contains(&permitted), "{permitted}");
 }
 
-/// Without a time nothing is fresh.
 #[tokio::test]
-async fn a_clock_that_tells_no_time_permits_no_step_up() {
+async fn denies_step_up_without_a_time() {
     let world = World::new().await;
     let alice = world.principal("alice").await;
     let decide = |now| {
-        let circumstances = Circumstances { is_own: false, now };
-        Policy::default().decide(&alice, &Requirement::step_up(60), &circumstances).is_ok()
+        let context = AccessContext { is_owner: false, now };
+        Policy::default()
+            .decide(&alice, &Requirement::step_up(Duration::from_secs(60)), &context)
+            .is_ok()
     };
     assert!(decide(Some(NOW)) && !decide(None));
 }

@@ -1,11 +1,11 @@
-//! `RbacLayer` as its users see it: who may do what, and what is recorded of who may not.
+//! `RbacLayer`: decisions, responses and audit records.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test may end by a panic"
+    reason = "tests may panic"
 )]
 
 mod audit;
@@ -34,12 +34,12 @@ fn permission(name: &str) -> Permission {
     name.parse().unwrap()
 }
 
-/// The layer that asks for this, under the default policy.
+/// Returns a layer with this requirement, under the default policy.
 fn require(world: &World, requirement: Requirement) -> RbacLayer {
     RbacLayer::new(Policy::default(), requirement, world.accounts.audit_trail())
 }
 
-/// Inside the layer of sessions, as it is deployed.
+/// Wraps the layer into `JwtSessionLayer`, as in a deployment.
 fn inside(world: &World, layer: RbacLayer) -> Stack<RbacLayer, JwtSessionLayer> {
     Stack::new(layer, world.layer())
 }

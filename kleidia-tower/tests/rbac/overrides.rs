@@ -1,4 +1,6 @@
-//! Admins who override a policy, and others who try.
+//! Overrides of denials.
+
+use std::time::Duration;
 
 use http::StatusCode;
 use kleidia_tower::audit::{EventKind, Outcome};
@@ -9,10 +11,10 @@ use crate::stage::World;
 use crate::stage::http::{outcome, request_to, send};
 use crate::{inside, may, require};
 
-const ASKS: (&str, &str) = ("x-admin-override", "true");
-const WHY: (&str, &str) = ("x-override-reason", "incident 4711");
+const OVERRIDE: (&str, &str) = ("x-admin-override", "true");
+const REASON: (&str, &str) = ("x-override-reason", "incident 4711");
 
-/// Asks an admin's session for what no admin may: a role that nobody has.
+/// Requires a role that no account has.
 fn unmet(world: &World) -> RbacLayer {
     require(world, Requirement::role("operator".parse().unwrap()))
 }
@@ -30,7 +32,7 @@ async fn ask(
     (response.status().as_u16(), outcome(&response))
 }
 
-/// How many overrides, violations and denials were recorded.
+/// Counts the recorded overrides, violations and denials.
 async fn recorded(world: &World) -> [usize; 3] {
     [
         world.recorded(EventKind::PolicyOverride).await.len(),
@@ -44,10 +46,10 @@ fn denied() -> (u16, String) {
 }
 
 #[tokio::test]
-async fn an_override_is_recorded_and_passes() {
+async fn allows_and_records_an_override() {
     let world = World::new().await;
-    let layer = unmet(&world).overridable();
-    assert_eq!(ask(&world, &layer, "root", &[ASKS, WHY]).await, (200, "root".to_owned()));
+    let layer = unmet(&world).with_overrides();
+    assert_eq!(ask(&world, &layer, "root", &[OVERRIDE, REASON]).await, (200, "root".to_owned()));
     let records = world.recorded(EventKind::PolicyOverride).await;
     let [record] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!(record.outcome, Outcome::Success);
@@ -58,16 +60,16 @@ async fn an_override_is_recorded_and_passes() {
 }
 
 #[tokio::test]
-async fn the_service_sees_that_it_was_overridden() {
+async fn permit_has_the_override_reason() {
     let world = World::new().await;
     let tell = service_fn(async |request: http::Request<String>| {
         let permit = request.extensions().get::<Permit>().unwrap();
         let reason = permit.override_reason().unwrap().as_str().to_owned();
         Ok::<_, std::convert::Infallible>(http::Response::new(reason))
     });
-    let layer = unmet(&world).overridable();
+    let layer = unmet(&world).with_overrides();
     let bearer = world.bearer("root").await;
-    let headers = [("authorization", bearer.as_str()), ASKS, WHY];
+    let headers = [("authorization", bearer.as_str()), OVERRIDE, REASON];
     let service = inside(&world, layer).layer(tell);
     let response = service.oneshot(request_to("/", &headers)).await.unwrap();
     let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
@@ -75,14 +77,14 @@ async fn the_service_sees_that_it_was_overridden() {
 }
 
 #[tokio::test]
-async fn only_who_may_override_does() {
+async fn rejects_overrides_without_permission_or_reason() {
     let (long, world) = ("x".repeat(257), World::new().await);
-    let layer = unmet(&world).overridable();
+    let layer = unmet(&world).with_overrides();
     for (name, headers) in [
-        ("alice", vec![ASKS, WHY]),
-        ("root", vec![ASKS]),
-        ("root", vec![ASKS, ("x-override-reason", "  ")]),
-        ("root", vec![ASKS, ("x-override-reason", &long)]),
+        ("alice", vec![OVERRIDE, REASON]),
+        ("root", vec![OVERRIDE]),
+        ("root", vec![OVERRIDE, ("x-override-reason", "  ")]),
+        ("root", vec![OVERRIDE, ("x-override-reason", &long)]),
     ] {
         let before = recorded(&world).await;
         assert_eq!(ask(&world, &layer, name, &headers).await, denied(), "{name}: {headers:?}");
@@ -91,35 +93,35 @@ async fn only_who_may_override_does() {
     }
     let records = world.recorded(EventKind::PolicyViolation).await;
     assert!(records.iter().all(|record| record.outcome == Outcome::Failure));
-    // Who does not ask violates nothing.
-    for headers in [vec![], vec![WHY], vec![("x-admin-override", "false"), WHY]] {
+    // Without the override header it is a plain denial.
+    for headers in [vec![], vec![REASON], vec![("x-admin-override", "false"), REASON]] {
         assert_eq!(ask(&world, &layer, "root", &headers).await, denied());
     }
     assert_eq!(recorded(&world).await, [0, 4, 7]);
 }
 
 #[tokio::test]
-async fn headers_that_are_there_twice_override_nothing() {
+async fn rejects_repeated_override_headers() {
     let world = World::new().await;
     let bearer = world.bearer("root").await;
     for (name, value) in [("x-admin-override", "false"), ("x-override-reason", "another")] {
-        let mut request = request_to("/", &[("authorization", &bearer), ASKS, WHY]);
+        let mut request = request_to("/", &[("authorization", &bearer), OVERRIDE, REASON]);
         request.headers_mut().append(name, value.parse().unwrap());
-        let layer = inside(&world, unmet(&world).overridable());
+        let layer = inside(&world, unmet(&world).with_overrides());
         assert_eq!(send(layer, request).await.status(), StatusCode::FORBIDDEN, "{name}");
     }
     assert_eq!(recorded(&world).await, [0, 2, 2]);
 }
 
 #[tokio::test]
-async fn what_was_not_made_so_is_not_overridden() {
+async fn overrides_are_off_by_default() {
     let world = World::new().await;
-    assert_eq!(ask(&world, &unmet(&world), "root", &[ASKS, WHY]).await, denied());
+    assert_eq!(ask(&world, &unmet(&world), "root", &[OVERRIDE, REASON]).await, denied());
     assert_eq!(recorded(&world).await, [0, 1, 1]);
 }
 
 #[tokio::test]
-async fn nobody_overrides_deletion_nor_the_age_of_a_password() {
+async fn deletion_and_step_up_cannot_be_overridden() {
     let world = World::new().await;
     let operator = Requirement::role("operator".parse::<RoleName>().unwrap());
     for requirement in [
@@ -127,28 +129,32 @@ async fn nobody_overrides_deletion_nor_the_age_of_a_password() {
         may("audit:delete"),
         Requirement::all_of([operator.clone(), may("users:delete")]),
         Requirement::any_of([operator.clone(), may("users:delete")]),
-        Requirement::step_up(0),
-        Requirement::all_of([operator.clone(), Requirement::step_up(0)]),
+        Requirement::step_up(Duration::ZERO),
+        Requirement::all_of([operator.clone(), Requirement::step_up(Duration::ZERO)]),
         Requirement::all_of([]),
         Requirement::any_of([]),
     ] {
-        let layer = require(&world, requirement.clone()).overridable();
-        assert_eq!(ask(&world, &layer, "root", &[ASKS, WHY]).await, denied(), "{requirement:?}");
+        let layer = require(&world, requirement.clone()).with_overrides();
+        assert_eq!(
+            ask(&world, &layer, "root", &[OVERRIDE, REASON]).await,
+            denied(),
+            "{requirement:?}"
+        );
     }
     assert_eq!(recorded(&world).await, [0, 8, 8]);
-    // A password that was just given leaves the rest to be overridden.
-    let fresh = Requirement::all_of([operator, Requirement::step_up(60)]);
-    let layer = require(&world, fresh).overridable();
-    assert_eq!(ask(&world, &layer, "root", &[ASKS, WHY]).await, (200, "root".to_owned()));
+    // With a recent password the rest can be overridden.
+    let fresh = Requirement::all_of([operator, Requirement::step_up(Duration::from_secs(60))]);
+    let layer = require(&world, fresh).with_overrides();
+    assert_eq!(ask(&world, &layer, "root", &[OVERRIDE, REASON]).await, (200, "root".to_owned()));
 }
 
 #[tokio::test]
-async fn what_can_not_be_recorded_does_not_pass() {
+async fn rejects_an_override_that_cannot_be_recorded() {
     let world = World::new().await;
-    let layer = unmet(&world).overridable();
+    let layer = unmet(&world).with_overrides();
     let bearer = world.bearer("root").await;
     world.store.set_log_broken(true);
-    let request = request_to("/", &[("authorization", &bearer), ASKS, WHY]);
+    let request = request_to("/", &[("authorization", &bearer), OVERRIDE, REASON]);
     let response = send(inside(&world, layer), request).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(outcome(&response), "unavailable");
@@ -156,11 +162,10 @@ async fn what_can_not_be_recorded_does_not_pass() {
     assert_eq!(recorded(&world).await, [0, 0, 0]);
 }
 
-/// Who may anyway overrides nothing.
 #[tokio::test]
-async fn what_is_permitted_is_no_override() {
+async fn permitted_request_is_not_an_override() {
     let world = World::new().await;
-    let layer = require(&world, may("users:read")).overridable();
-    assert_eq!(ask(&world, &layer, "root", &[ASKS, WHY]).await, (200, "root".to_owned()));
+    let layer = require(&world, may("users:read")).with_overrides();
+    assert_eq!(ask(&world, &layer, "root", &[OVERRIDE, REASON]).await, (200, "root".to_owned()));
     assert_eq!(recorded(&world).await, [0, 0, 0]);
 }

@@ -1,4 +1,4 @@
-//! Whose a resource is: by a parameter of the path, or by your function.
+//! The owner of a resource: by a parameter of the path, or by a function.
 
 use axum::Router;
 use axum::body::Body;
@@ -14,14 +14,14 @@ use crate::stage::World;
 use crate::stage::http::{outcome, request_to, send};
 use crate::{inside, may, require};
 
-fn own_or_all(world: &World) -> RbacLayer {
-    require(world, Requirement::any_of([Requirement::own(), may("users:read")]))
+fn owner_or_reader(world: &World) -> RbacLayer {
+    require(world, Requirement::any_of([Requirement::owner(), may("users:read")]))
 }
 
 #[tokio::test]
-async fn a_number_in_the_path_is_the_owners() {
+async fn owner_is_the_user_in_the_path() {
     let world = World::new().await;
-    let layer = own_or_all(&world).with_owner_parameter("/api/users/{id}").unwrap();
+    let layer = owner_or_reader(&world).with_owner_parameter("/api/users/{id}").unwrap();
     let (alice, root) = (world.bearer("alice").await, world.bearer("root").await);
     let own = world.principal("alice").await.user_id().unwrap();
     let ask = async |path: &str, bearer: &str| {
@@ -30,7 +30,7 @@ async fn a_number_in_the_path_is_the_owners() {
     };
     assert_eq!(ask(&format!("/api/users/{own}"), &alice).await, "alice");
     assert_eq!(ask(&format!("/api/users/{own}?x=/api/users/0"), &alice).await, "alice");
-    // Whatever a handler may take for the same number is not.
+    // Other spellings, which a handler may parse to the same id, do not match.
     for path in [
         format!("/api/users/{}", own + 1),
         format!("/api/users/0{own}"),
@@ -49,10 +49,10 @@ async fn a_number_in_the_path_is_the_owners() {
 }
 
 #[tokio::test]
-async fn axum_nests_it_without_the_prefix() {
+async fn matches_paths_in_axum_nest_without_the_prefix() {
     let world = World::new().await;
     let own = world.principal("alice").await.user_id().unwrap();
-    let layer = own_or_all(&world).with_owner_parameter("/users/{id}").unwrap();
+    let layer = owner_or_reader(&world).with_owner_parameter("/users/{id}").unwrap();
     let handler = get(|Path(id): Path<i64>| async move { id.to_string() });
     let users = Router::new().route("/users/{id}", handler.layer(layer));
     let router = Router::new().nest("/api", users).layer(world.layer());
@@ -63,16 +63,16 @@ async fn axum_nests_it_without_the_prefix() {
         router.clone().oneshot(request).await.unwrap().status()
     };
     assert_eq!(status(format!("/api/users/{own}")).await, StatusCode::OK);
-    // axum decodes and reads numbers generously; who is let in by that must be the owner anyway.
+    // axum parses ids leniently, so only the canonical form may match.
     for path in [format!("/api/users/{}", own + 1), format!("/api/users/0{own}")] {
         assert_eq!(status(path).await, StatusCode::FORBIDDEN);
     }
 }
 
 #[tokio::test]
-async fn a_function_can_tell() {
+async fn function_decides_ownership() {
     let world = World::new().await;
-    let layer = own_or_all(&world).with_owner(|principal: &Principal, head| {
+    let layer = owner_or_reader(&world).with_owner(|principal: &Principal, head| {
         let owner = head.headers().get("x-owner").and_then(|owner| owner.to_str().ok());
         owner == Some(principal.name())
     });
@@ -84,12 +84,12 @@ async fn a_function_can_tell() {
 }
 
 #[tokio::test]
-async fn a_function_can_look_it_up_and_fail() {
+async fn lookup_decides_ownership_or_fails() {
     let world = World::new().await;
-    let layer = own_or_all(&world).with_owner_lookup(|principal: Principal, uri| async move {
+    let layer = owner_or_reader(&world).with_owner_lookup(|principal: Principal, uri| async move {
         tokio::task::yield_now().await;
         match uri.path() {
-            "/broken" => Err(Rejection::Unavailable("the documents can't be had")),
+            "/broken" => Err(Rejection::Unavailable("documents unavailable")),
             path => Ok(path == format!("/{}", principal.name())),
         }
     });
@@ -97,7 +97,7 @@ async fn a_function_can_look_it_up_and_fail() {
     for (path, bearer, expected) in [
         ("/alice", &alice, "alice"),
         ("/root", &alice, "permission_denied"),
-        // Fail closed, even for who might pass by another alternative: nobody knows.
+        // Fails closed, even if another alternative is met.
         ("/broken", &alice, "unavailable"),
         ("/broken", &root, "unavailable"),
         ("/alice", &root, "root"),

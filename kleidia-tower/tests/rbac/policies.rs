@@ -1,4 +1,4 @@
-//! Where policies come from, and what happens when they don't.
+//! Policy providers that fail, and `CachedPolicy`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,12 +14,12 @@ use crate::stage::World;
 use crate::stage::http::{outcome, request, send};
 use crate::{inside, may, permission};
 
-/// A database of policies: it can be unplugged, and made to wait.
+/// A database of policies that can fail and wait.
 #[derive(Clone)]
 struct Database(Arc<State>);
 
 struct State {
-    is_broken: AtomicBool,
+    is_unavailable: AtomicBool,
     allows_users: AtomicBool,
     loads: AtomicUsize,
     permits: Semaphore,
@@ -28,7 +28,7 @@ struct State {
 impl Database {
     fn new() -> Self {
         Self(Arc::new(State {
-            is_broken: AtomicBool::new(false),
+            is_unavailable: AtomicBool::new(false),
             allows_users: AtomicBool::new(false),
             loads: AtomicUsize::new(0),
             permits: Semaphore::new(Semaphore::MAX_PERMITS),
@@ -45,8 +45,8 @@ impl PolicyProvider for Database {
     async fn policy(&self) -> Result<Policy, PolicyError> {
         self.0.loads.fetch_add(1, Ordering::SeqCst);
         let _permit = self.0.permits.acquire().await.unwrap();
-        if self.0.is_broken.load(Ordering::SeqCst) {
-            return Err(PolicyError::new("unplugged"));
+        if self.0.is_unavailable.load(Ordering::SeqCst) {
+            return Err(PolicyError::new("connection refused"));
         }
         let granted = self.0.allows_users.load(Ordering::SeqCst);
         let granted = granted.then(|| permission("reports:read"));
@@ -60,11 +60,11 @@ async fn ask(world: &World, policy: impl PolicyProvider, bearer: &str) -> String
 }
 
 #[tokio::test]
-async fn a_policy_that_can_not_be_had_permits_nothing() {
+async fn unavailable_policy_is_503() {
     let world = World::new().await;
     let (alice, root) = (world.bearer("alice").await, world.bearer("root").await);
     let database = Database::new();
-    database.0.is_broken.store(true, Ordering::SeqCst);
+    database.0.is_unavailable.store(true, Ordering::SeqCst);
     for bearer in [&alice, &root] {
         let layer =
             RbacLayer::new(database.clone(), may("users:read"), world.accounts.audit_trail());
@@ -75,7 +75,7 @@ async fn a_policy_that_can_not_be_had_permits_nothing() {
     }
     let loads = database.loads();
     assert_eq!(send_anonymous(&world, database.clone()).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(database.loads(), loads, "nobody reaches no store");
+    assert_eq!(database.loads(), loads, "a request without credentials reaches no store");
 }
 
 async fn send_anonymous(world: &World, policy: impl PolicyProvider) -> StatusCode {
@@ -84,41 +84,40 @@ async fn send_anonymous(world: &World, policy: impl PolicyProvider) -> StatusCod
 }
 
 #[tokio::test]
-async fn a_cached_policy_is_loaded_once_in_its_period() {
+async fn loads_once_within_the_ttl() {
     let world = World::new().await;
     let (alice, database) = (world.bearer("alice").await, Database::new());
     let cached = Arc::new(CachedPolicy::new(database.clone()));
-    assert!(cached.current().is_none());
+    assert!(cached.try_current().is_none());
     for _ in 0..3 {
         assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "permission_denied");
     }
     database.0.allows_users.store(true, Ordering::SeqCst);
     assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "permission_denied");
-    database.0.is_broken.store(true, Ordering::SeqCst);
+    database.0.is_unavailable.store(true, Ordering::SeqCst);
     assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "permission_denied");
     assert_eq!(database.loads(), 1);
 }
 
 #[tokio::test]
-async fn after_its_period_it_is_loaded_again_or_not_believed() {
+async fn loads_again_after_the_ttl() {
     let world = World::new().await;
     let (alice, database) = (world.bearer("alice").await, Database::new());
-    let over = Arc::new(CachedPolicy::with_period(database.clone(), Duration::ZERO));
-    assert_eq!(ask(&world, Arc::clone(&over), &alice).await, "permission_denied");
+    let cached = Arc::new(CachedPolicy::new(database.clone()).with_ttl(Duration::ZERO));
+    assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "permission_denied");
     database.0.allows_users.store(true, Ordering::SeqCst);
-    assert_eq!(ask(&world, Arc::clone(&over), &alice).await, "alice");
-    database.0.is_broken.store(true, Ordering::SeqCst);
-    assert_eq!(ask(&world, Arc::clone(&over), &alice).await, "unavailable");
-    database.0.is_broken.store(false, Ordering::SeqCst);
-    assert_eq!(ask(&world, over, &alice).await, "alice");
+    assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "alice");
+    database.0.is_unavailable.store(true, Ordering::SeqCst);
+    assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "unavailable");
+    database.0.is_unavailable.store(false, Ordering::SeqCst);
+    assert_eq!(ask(&world, cached, &alice).await, "alice");
 }
 
-/// A hundred ask at once: one loads, and all of them get what it got, a failure too.
 #[tokio::test]
-async fn one_loads_for_all() {
-    for is_broken in [false, true] {
+async fn concurrent_requests_share_a_load_and_its_error() {
+    for is_unavailable in [false, true] {
         let database = Database::new();
-        database.0.is_broken.store(is_broken, Ordering::SeqCst);
+        database.0.is_unavailable.store(is_unavailable, Ordering::SeqCst);
         database.0.permits.forget_permits(Semaphore::MAX_PERMITS);
         let cached = CachedPolicy::new(database.clone());
         let all = future::join_all((0..100).map(|_| cached.policy()));
@@ -130,20 +129,19 @@ async fn one_loads_for_all() {
         };
         let both = async { tokio::join!(all, open) };
         let (outcomes, ()) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
-        assert!(outcomes.iter().all(|outcome| outcome.is_err() == is_broken));
+        assert!(outcomes.iter().all(|outcome| outcome.is_err() == is_unavailable));
         assert_eq!(database.loads(), 1);
     }
 }
 
-/// Who is given up while loading leaves the turn to others.
 #[tokio::test]
-async fn a_load_can_be_given_up() {
+async fn cancelled_load_does_not_block_others() {
     let database = Database::new();
     database.0.permits.forget_permits(Semaphore::MAX_PERMITS);
     let cached = CachedPolicy::new(database.clone());
     {
-        let mut given_up = std::pin::pin!(cached.policy());
-        assert!(futures_util::poll!(&mut given_up).is_pending());
+        let mut cancelled = std::pin::pin!(cached.policy());
+        assert!(futures_util::poll!(&mut cancelled).is_pending());
     }
     database.0.permits.add_permits(1);
     assert!(cached.policy().await.is_ok());

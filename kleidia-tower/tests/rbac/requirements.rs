@@ -1,4 +1,6 @@
-//! Roles, permissions, step-up, and what is made of them.
+//! Roles, permissions, step-up, and combinations of them.
+
+use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
@@ -17,7 +19,7 @@ async fn ask(world: &World, requirement: &Requirement, bearer: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_two_roles_may_what_the_model_says() {
+async fn default_roles_have_the_documented_permissions() {
     let world = World::new().await;
     let (alice, root) = (world.bearer("alice").await, world.bearer("root").await);
     let none = Requirement::any_of([]);
@@ -31,11 +33,11 @@ async fn the_two_roles_may_what_the_model_says() {
         (may("system:configure"), DENIED, "root"),
         (may("users:delete"), DENIED, DENIED),
         (may("audit:delete"), DENIED, DENIED),
-        (Requirement::own(), DENIED, DENIED),
+        (Requirement::owner(), DENIED, DENIED),
         (Requirement::any_of([may("users:delete"), may("users:read")]), DENIED, "root"),
         (Requirement::all_of([may("users:delete"), may("users:read")]), DENIED, DENIED),
         (Requirement::all_of([Requirement::authenticated(), may("users:read")]), DENIED, "root"),
-        // Deny by default: what asks for nothing permits nothing.
+        // Denies by default: an empty requirement is never met.
         (none.clone(), DENIED, DENIED),
         (Requirement::all_of([]), DENIED, DENIED),
         (Requirement::all_of([Requirement::authenticated(), none]), DENIED, DENIED),
@@ -46,7 +48,7 @@ async fn the_two_roles_may_what_the_model_says() {
 }
 
 #[tokio::test]
-async fn roles_and_permissions_can_be_your_own() {
+async fn policy_can_define_roles_and_permissions() {
     let world = World::new().await;
     let id = world.principal("alice").await.user_id().unwrap();
     let auditor: RoleName = "auditor".parse().unwrap();
@@ -58,34 +60,34 @@ async fn roles_and_permissions_can_be_your_own() {
     let alice = world.bearer("alice").await;
     let audit = || layer(may("audit:read"));
     assert_eq!(outcome(&send(audit(), request(&[&alice])).await), DENIED);
-    // The account in the store decides, at once, whatever the token says.
+    // The roles of the account in the store apply immediately, not those of the token.
     world.set_roles(id, &["auditor"]).await;
     assert_eq!(outcome(&send(audit(), request(&[&alice])).await), "alice");
     assert_eq!(outcome(&send(layer(may("users:read")), request(&[&alice])).await), DENIED);
     world.set_roles(id, &[]).await;
     assert_eq!(outcome(&send(audit(), request(&[&alice])).await), DENIED);
-    // Where the policy has no admin, an admin is nobody.
+    // Without a role `admin` in the policy, admins have no permissions.
     let root = world.bearer("root").await;
     assert_eq!(outcome(&send(audit(), request(&[&root])).await), DENIED);
 }
 
 #[tokio::test]
-async fn step_up_asks_how_long_ago_the_password_was_given() {
+async fn step_up_requires_a_recent_login() {
     let world = World::new().await;
     let log_in = world.log_in("alice").await;
     let alice = crate::stage::bearer(&log_in);
-    let fresh = Requirement::step_up(300);
-    assert_eq!(ask(&world, &fresh, &alice).await, "alice");
+    let recent = Requirement::step_up(Duration::from_secs(300));
+    assert_eq!(ask(&world, &recent, &alice).await, "alice");
     world.pass(299);
-    assert_eq!(ask(&world, &fresh, &alice).await, "alice");
+    assert_eq!(ask(&world, &recent, &alice).await, "alice");
     world.pass(1);
-    assert_eq!(ask(&world, &fresh, &alice).await, DENIED);
-    // A refresh asks for no password, so it does not help; a login does.
+    assert_eq!(ask(&world, &recent, &alice).await, DENIED);
+    // A refresh does not verify the password; a login does.
     let here = kleidia_tower::Origin::default();
     let refreshed = world.accounts.refresh(&log_in.refresh_token, here).await.unwrap();
-    assert_eq!(ask(&world, &fresh, &crate::stage::bearer(&refreshed)).await, DENIED);
-    assert_eq!(ask(&world, &fresh, &world.bearer("alice").await).await, "alice");
-    let both = Requirement::all_of([may("users:read"), fresh]);
+    assert_eq!(ask(&world, &recent, &crate::stage::bearer(&refreshed)).await, DENIED);
+    assert_eq!(ask(&world, &recent, &world.bearer("alice").await).await, "alice");
+    let both = Requirement::all_of([may("users:read"), recent]);
     let root = world.bearer("root").await;
     assert_eq!(ask(&world, &both, &root).await, "root");
     world.pass(300);
@@ -94,12 +96,12 @@ async fn step_up_asks_how_long_ago_the_password_was_given() {
 }
 
 #[tokio::test]
-async fn without_a_principal_it_is_401_with_all_challenges() {
+async fn missing_principal_is_401_with_all_challenges() {
     let world = World::new().await;
     let kliento = HeaderValue::from_static(r#"Kliento realm="workloads""#);
     let layer = require(&world, Requirement::authenticated());
-    let layer = layer.with_realm("people").with_other_scheme(kliento);
-    // No layer of sessions around it: a mistake of the service's lets nobody in.
+    let layer = layer.with_realm("people").with_additional_challenge(kliento);
+    // Without `JwtSessionLayer` around it, the layer rejects all requests.
     let response = send(layer, request(&[&world.bearer("root").await])).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     let expected = [r#"Bearer realm="people""#, r#"Kliento realm="workloads""#];
@@ -107,7 +109,7 @@ async fn without_a_principal_it_is_401_with_all_challenges() {
 }
 
 #[tokio::test]
-async fn a_denial_is_403_and_tells_the_client_no_reason() {
+async fn denial_is_403_without_a_reason() {
     let world = World::new().await;
     let alice = world.bearer("alice").await;
     let layer = || inside(&world, require(&world, may("users:read")));

@@ -1,4 +1,6 @@
-//! Verified workloads, in the roles that rules put them into.
+//! The roles of verified workloads.
+
+use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
 use kleidia_tower::audit::EventKind;
@@ -14,7 +16,7 @@ fn role(name: &str) -> RoleName {
     name.parse().unwrap()
 }
 
-/// One route for people and workloads, which asks for this.
+/// Sends a request to a route for people and workloads.
 async fn ask(
     world: &World,
     workloads: &Workloads,
@@ -29,13 +31,13 @@ async fn ask(
         .layer(require(world, requirement))
         .into_inner();
     let response = send(layers, request_to("/", &[("authorization", value)])).await;
-    let is_answered = [StatusCode::OK, StatusCode::FORBIDDEN].contains(&response.status());
-    assert!(is_answered, "{response:?}");
+    let is_expected = [StatusCode::OK, StatusCode::FORBIDDEN].contains(&response.status());
+    assert!(is_expected, "{response:?}");
     outcome(&response)
 }
 
 #[tokio::test]
-async fn rules_tell_the_roles() {
+async fn rules_assign_roles() {
     let (world, workloads) = (World::new().await, Workloads::new());
     let rules = WorkloadRules::default()
         .with_subject("backup@example.com", [role("admin")])
@@ -59,39 +61,39 @@ async fn rules_tell_the_roles() {
             (Requirement::role(role("reporter")), reporter),
             (Requirement::role(role("reader")), reader),
             (Requirement::authenticated(), true),
-            // A workload has no password, and is no user.
-            (Requirement::step_up(i64::MAX), false),
+            // A workload has no password and no user id.
+            (Requirement::step_up(Duration::MAX), false),
             (may("users:delete"), false),
         ] {
             let expected = if may { name } else { denied };
             let asked = format!("{name}: {requirement:?}");
-            let answer = ask(&world, &workloads, &rules, requirement, &value).await;
-            assert_eq!(answer, expected, "{asked}");
+            let response = ask(&world, &workloads, &rules, requirement, &value).await;
+            assert_eq!(response, expected, "{asked}");
         }
     }
 }
 
 #[tokio::test]
-async fn without_rules_a_workload_may_nothing_and_that_is_recorded() {
+async fn denies_and_records_workloads_without_roles() {
     let (world, workloads) = (World::new().await, Workloads::new());
     let (rules, value) = (WorkloadRules::default(), workloads.member("backup", "example.com"));
-    let answer = ask(&world, &workloads, &rules, may("reports:read"), &value).await;
-    assert_eq!(answer, "permission_denied");
+    let response = ask(&world, &workloads, &rules, may("reports:read"), &value).await;
+    assert_eq!(response, "permission_denied");
     let records = world.recorded(EventKind::PermissionDenied).await;
     let [record] = records.as_slice() else { panic!("{records:?}") };
     let user = record.user.as_ref().unwrap();
     assert_eq!((user.id, user.name.as_str(), record.session), (None, "backup@example.com", None));
 }
 
-/// A workload whose name is a user's number owns nothing of the user's.
+/// The subject of the workload contains the user's id.
 #[tokio::test]
-async fn a_workload_owns_no_users_resources() {
+async fn workload_does_not_own_resources_of_users() {
     let (world, workloads) = (World::new().await, Workloads::new());
     let own = world.principal("alice").await.user_id().unwrap();
     let layers = ServiceBuilder::new()
         .layer(workloads.layer())
         .layer(WorkloadRules::default())
-        .layer(require(&world, Requirement::own()).with_owner_parameter("/{id}").unwrap())
+        .layer(require(&world, Requirement::owner()).with_owner_parameter("/{id}").unwrap())
         .into_inner();
     let value = workloads.member(&own.to_string(), "example.com");
     let request = request_to(&format!("/{own}"), &[("authorization", &value)]);
@@ -99,7 +101,7 @@ async fn a_workload_owns_no_users_resources() {
 }
 
 #[tokio::test]
-async fn a_principal_tells_the_claims() {
+async fn principal_has_the_claims_of_the_token() {
     let (world, workloads) = (World::new().await, Workloads::new());
     let rules = WorkloadRules::default().with_rule(|workload| {
         assert_eq!(workload.claim("permission"), Some("read-only"));
