@@ -1,15 +1,16 @@
 //! What a login costs beside the evaluation of Argon2id that it can't do without.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "it reports figures")]
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::thread;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use benches::Target::AtMost;
 use benches::{Comparison, medians, rounds, time};
-use kleidia_tower::Origin;
+use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::{Accounts, LogIn};
+use kleidia_tower::account::{Accounts, LoginRequest};
 use kleidia_tower::password::PasswordHasher;
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::store::MemoryStore;
@@ -50,7 +51,8 @@ async fn accounts(permits: usize) -> Accounts {
     let store = Arc::new(MemoryStore::default());
     let accounts = Accounts::new(store, Arc::new(keys), hasher.expect("threads"));
     let roles = [RoleName::user()].into();
-    let created = accounts.create_user(None, "alice", PASSWORD.into(), roles, Origin::default());
+    let created =
+        accounts.create_user(None, "alice", PASSWORD.into(), roles, ClientInfo::default());
     created.await.expect("an account");
     accounts
 }
@@ -58,9 +60,12 @@ async fn accounts(permits: usize) -> Accounts {
 /// All at once: as many as there are permits go on together.
 async fn log_in(accounts: &Accounts, count: usize) {
     let logins = (0..count).map(|_| {
-        let (user_name, origin) = ("alice".to_owned(), Origin::default());
+        let client = ClientInfo::new(Ipv4Addr::LOCALHOST.into());
+        let user_name = "alice".to_owned();
         let (accounts, password) = (accounts.clone(), PASSWORD.into());
-        tokio::spawn(async move { accounts.log_in(LogIn { user_name, password, origin }).await })
+        tokio::spawn(
+            async move { accounts.log_in(LoginRequest { user_name, password, client }).await },
+        )
     });
     for login in logins.collect::<Vec<_>>() {
         login.await.expect("a task").expect("a login");

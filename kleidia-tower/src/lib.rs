@@ -27,7 +27,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `axum` | extractors, and `http::Api`, the routes of a whole API |
+//! | `axum` | extractors, and `api::Api`, the routes of a whole API |
 //! | `sqlite` | `store::SqliteStore`; it needs Rust 1.94 |
 //! | `kliento` | `rbac::WorkloadRules`: verified workloads as principals |
 //! | `vault` | keys of access tokens from Vault or OpenBao |
@@ -37,18 +37,18 @@ pub mod access_token;
 pub mod account;
 pub mod agent;
 mod answer;
+#[cfg(feature = "axum")]
+pub mod api;
 pub mod audit;
+mod client_info;
 mod clock;
 #[cfg(feature = "axum")]
 mod extract;
 mod future;
 mod guard;
-#[cfg(feature = "axum")]
-pub mod http;
 pub mod lockout;
 mod observation;
 mod opaque_token;
-mod origin;
 pub mod password;
 mod principal;
 pub mod rate_limit;
@@ -61,12 +61,12 @@ pub mod store;
 mod unauthenticated;
 mod user_name;
 
+pub use client_info::{ClientInfo, UserAgent};
 pub use clock::{Clock, SystemClock, UnixTime};
 #[cfg(feature = "axum")]
 pub use extract::PrincipalRejection;
 pub use future::ResponseFuture;
 pub use opaque_token::{TokenDigest, WrappedToken};
-pub use origin::{Origin, UserAgent};
 pub use principal::Principal;
 pub use rejection::Rejection;
 pub use responder::{ProblemResponder, Responder};

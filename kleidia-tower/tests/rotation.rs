@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::{Accounts, LogIn, LoggedIn};
+use kleidia_tower::account::{AccountError, Accounts, LoginRequest, TokenSet};
 use kleidia_tower::audit::{AuditQuery, ChainCheck, ChainHead, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::store::{MemoryStore, Store};
-use kleidia_tower::{Origin, Rejection};
+use kleidia_tower::{ClientInfo, Rejection};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -42,26 +42,25 @@ impl Service {
         Self { accounts, clock }
     }
 
-    async fn log_in(&self) -> LoggedIn {
-        let (roles, origin) = ([RoleName::user()].into(), Origin::default());
-        let created = self.accounts.create_user(None, "alice", PASSWORD.into(), roles, origin);
+    async fn log_in(&self) -> TokenSet {
+        let client = ClientInfo::new("192.0.2.1".parse().unwrap());
+        let roles = [RoleName::user()].into();
+        let created =
+            self.accounts.create_user(None, "alice", PASSWORD.into(), roles, client.clone());
         created.await.unwrap();
         let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
-        self.accounts
-            .log_in(LogIn { user_name, password, origin: Origin::default() })
-            .await
-            .unwrap()
+        self.accounts.log_in(LoginRequest { user_name, password, client }).await.unwrap()
     }
 
     /// What each of a hundred is told who present the same token at once.
-    async fn refresh_at_once(&self, token: &SecretString) -> Vec<Result<LoggedIn, Rejection>> {
+    async fn refresh_at_once(&self, token: &SecretString) -> Vec<Result<TokenSet, AccountError>> {
         let (start, mut running) = (Arc::new(Barrier::new(TASKS)), JoinSet::new());
         for _ in 0..TASKS {
             let (accounts, start) = (self.accounts.clone(), Arc::clone(&start));
             let token = token.clone();
             running.spawn(async move {
                 start.wait().await;
-                accounts.refresh(&token, Origin::default()).await
+                accounts.refresh(&token, ClientInfo::default()).await
             });
         }
         running.join_all().await
@@ -101,10 +100,11 @@ async fn one_successor(store: Arc<dyn Store>) {
     assert_eq!(retries, rounds * (TASKS - 1));
 
     let last = spent.last().unwrap().clone();
-    let access_token = service.accounts.refresh(&token, Origin::default()).await.unwrap();
+    let access_token = service.accounts.refresh(&token, ClientInfo::default()).await.unwrap();
     service.clock.fetch_add(GRACE, Ordering::Relaxed);
     let codes = service.refresh_at_once(&last).await;
-    let codes: Vec<_> = codes.iter().map(|told| told.as_ref().unwrap_err().code()).collect();
+    let codes: Vec<_> =
+        codes.into_iter().map(|told| Rejection::from(told.unwrap_err()).code()).collect();
     let reused = codes.iter().filter(|code| **code == "refresh_reused").count();
     let invalid = codes.iter().filter(|code| **code == "refresh_invalid").count();
     assert_eq!((reused, invalid), (1, TASKS - 1), "the first one ends the family");
@@ -112,8 +112,8 @@ async fn one_successor(store: Arc<dyn Store>) {
     let known = known.authenticate(access_token.access_token.expose_secret()).await;
     assert_eq!(known.unwrap_err().code(), "session_expired");
     for token in [&token, &access_token.refresh_token] {
-        let told = service.accounts.refresh(token, Origin::default()).await;
-        assert_eq!(told.unwrap_err().code(), "refresh_invalid");
+        let told = service.accounts.refresh(token, ClientInfo::default()).await;
+        assert_eq!(Rejection::from(told.unwrap_err()).code(), "refresh_invalid");
     }
     assert_eq!(service.count(EventKind::TokenReuse, None).await, 1);
     assert_eq!(service.count(EventKind::SessionEnded, Some("reuse")).await, 1);

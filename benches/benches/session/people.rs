@@ -1,12 +1,13 @@
 //! Somebody who is logged in.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use http::Request;
 use http::header::AUTHORIZATION;
-use kleidia_tower::Origin;
+use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::{Accounts, LogIn};
+use kleidia_tower::account::{Accounts, LoginRequest};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::session::{CachedSessions, SessionView};
@@ -59,10 +60,13 @@ fn accounts(store: Arc<dyn Store>) -> Accounts {
 
 async fn log_in(accounts: &Accounts, name: &str) -> (SessionView, String) {
     let roles = [RoleName::admin()].into();
-    let created = accounts.create_user(None, name, PASSWORD.into(), roles, Origin::default());
+    let created = accounts.create_user(None, name, PASSWORD.into(), roles, ClientInfo::default());
     created.await.expect("an account");
-    let log_in =
-        LogIn { user_name: name.to_owned(), password: PASSWORD.into(), origin: Origin::default() };
+    let log_in = LoginRequest {
+        user_name: name.to_owned(),
+        password: PASSWORD.into(),
+        client: ClientInfo::new(Ipv4Addr::LOCALHOST.into()),
+    };
     let logged_in = accounts.log_in(log_in).await.expect("a session");
     (logged_in.session, logged_in.access_token.expose_secret().to_owned())
 }

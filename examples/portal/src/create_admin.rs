@@ -3,8 +3,9 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
+use kleidia_tower::ClientInfo;
+use kleidia_tower::account::AccountError;
 use kleidia_tower::rbac::RoleName;
-use kleidia_tower::{Origin, Rejection};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::BoxError;
@@ -29,13 +30,15 @@ pub(crate) async fn create(
     password: SecretString,
 ) -> Result<(), BoxError> {
     let roles = [RoleName::admin()].into();
-    let created = service.accounts.create_user(None, name, password, roles, Origin::default());
+    let created = service.accounts.create_user(None, name, password, roles, ClientInfo::default());
     match created.await {
         Ok(_) => Ok(()),
-        Err(Rejection::NameTaken) => Err(format!("there is an account {name:?} already").into()),
-        Err(Rejection::PasswordRejected(faults)) => {
-            let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-            Err(format!("the password is not taken: {}", faults.join(", ")).into())
+        Err(AccountError::UserNameTaken) => {
+            Err(format!("an account {name:?} already exists").into())
+        }
+        Err(AccountError::PasswordRejected(violations)) => {
+            let violations: Vec<_> = violations.iter().map(ToString::to_string).collect();
+            Err(format!("password violates the policy: {}", violations.join(", ")).into())
         }
         Err(other) => Err(other.into()),
     }

@@ -10,7 +10,7 @@ use http::StatusCode;
 use http::header::AUTHORIZATION;
 use kleidia_tower::Rejection;
 use kleidia_tower::account::Accounts;
-use kleidia_tower::http::Api;
+use kleidia_tower::api::Api;
 use kleidia_tower::rate_limit::{ForwardingHeader, Limit, PeerAddress, TrustedProxies};
 use kleidia_tower::rbac::WorkloadRules;
 use kliento_tower::{KlientoAuthLayer, TrustAnchors};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use kleidia_tower::account::{AccountKey, AccountSettings, AccountStore as _, Accounts};
+use kleidia_tower::account::{AccountLookup, AccountSettings, AccountStore as _, Accounts};
 use kleidia_tower::audit::{AuditSinks, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
 use kleidia_tower::password::PasswordHasher;
@@ -122,7 +122,7 @@ fn seconds(period: Option<Period>, default: UnixTime) -> Result<UnixTime, BoxErr
 async fn create_demo_admin(service: &Service) -> Result<(), BoxError> {
     const NAME: &str = "admin";
     let name = NAME.parse()?;
-    if service.store.account_with_password(AccountKey::Name(&name)).await?.is_some() {
+    if service.store.account_with_password(AccountLookup::Name(&name)).await?.is_some() {
         writeln!(io::stdout(), "there is an account {NAME:?} already, with the password it had")?;
         return Ok(());
     }

@@ -1,31 +1,52 @@
-//! The accounts of a service: the parts that all of its use cases share.
+//! The accounts of a service, and what all of their operations share.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use secrecy::SecretString;
 
-use super::AccountSettings;
+use super::{AccountError, AccountSettings};
 use crate::access_token::{Claims, KeyProvider, KeyRing, UserId, issue};
 use crate::audit::{AuditEvent, AuditSinks, AuditTrail};
 use crate::opaque_token::OpaqueToken;
 use crate::password::{BreachedPasswords, PasswordHasher};
-use crate::session::{SessionAuthenticator, SessionView};
+use crate::rbac::{Policy, PolicyProvider, RbacLayer, Requirement};
+use crate::session::{JwtSessionLayer, SessionAuthenticator, SessionView};
 use crate::store::{Change, Committed, Store};
-use crate::{Clock, Origin, Principal, Rejection, SystemClock, UnixTime};
+use crate::{ClientInfo, Clock, Principal, SystemClock, UnixTime};
 
-/// The accounts of a service, and all that people do with them: get in, stay in, get out. Cheap
-/// to clone.
+/// The accounts of a service: login, refresh, logout, password changes, and administration.
+///
+/// It owns the store, the keys of access tokens, the password hasher and the policy, and makes the
+/// layers that protect routes: [`session_layer`](Self::session_layer) and
+/// [`require`](Self::require). It is cheap to clone; clones share all state.
+///
+/// ```
+/// use kleidia_tower::account::Accounts;
+/// use kleidia_tower::rbac::Requirement;
+/// use tower::ServiceBuilder;
+/// # use kleidia_tower::{rbac::RbacLayer, session::JwtSessionLayer};
+/// # use tower::layer::util::{Identity, Stack};
+///
+/// # type Layers = ServiceBuilder<Stack<RbacLayer, Stack<JwtSessionLayer, Identity>>>;
+/// # fn layers(accounts: &Accounts) -> Result<Layers, Box<dyn std::error::Error>> {
+/// let layers = ServiceBuilder::new()
+///     .layer(accounts.session_layer())
+///     .layer(accounts.require(Requirement::permission("reports:read".parse()?)));
+/// # Ok(layers) }
+/// ```
+///
+/// Creating an account and logging in, without HTTP:
 ///
 /// ```
 /// use std::sync::Arc;
 ///
 /// use kleidia_tower::access_token::{KeyRing, SigningKey};
-/// use kleidia_tower::account::{Accounts, LogIn};
+/// use kleidia_tower::account::{Accounts, LoginRequest};
 /// use kleidia_tower::password::PasswordHasher;
 /// use kleidia_tower::rbac::RoleName;
 /// use kleidia_tower::store::MemoryStore;
-/// use kleidia_tower::Origin;
+/// use kleidia_tower::ClientInfo;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let hasher = PasswordHasher::new()?;
@@ -34,21 +55,21 @@ use crate::{Clock, Origin, Principal, Rejection, SystemClock, UnixTime};
 ///
 /// let password = "correct horse battery staple";
 /// let roles = [RoleName::user()].into();
-/// accounts.create_user(None, "alice", password.into(), roles, Origin::default()).await?;
-/// let log_in = LogIn {
+/// accounts.create_user(None, "alice", password.into(), roles, ClientInfo::default()).await?;
+/// let request = LoginRequest {
 ///     user_name: "Alice".to_owned(),
 ///     password: password.into(),
-///     origin: Origin::default(),
+///     client: ClientInfo::new("192.0.2.1".parse()?),
 /// };
-/// let alice = accounts.log_in(log_in).await?;
+/// let alice = accounts.log_in(request).await?;
 /// assert_eq!(alice.session.account.name.as_str(), "alice");
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Accounts(Arc<Parts>);
+pub struct Accounts(Arc<Inner>);
 
 #[derive(Clone)]
-struct Parts {
+struct Inner {
     store: Arc<dyn Store>,
     keys: Arc<dyn KeyProvider>,
     hasher: PasswordHasher,
@@ -56,29 +77,31 @@ struct Parts {
     settings: AccountSettings,
     breached: Option<Arc<dyn BreachedPasswords>>,
     sinks: AuditSinks,
+    policy: Arc<dyn PolicyProvider>,
+    logs_unknown_address: Arc<Once>,
 }
 
-/// What somebody gets who is let in: credentials, and the session that they belong to.
+/// The tokens of a login or a refresh, and their session.
 #[derive(Debug)]
-pub struct LoggedIn {
+pub struct TokenSet {
     /// The access token: a JWT.
     pub access_token: SecretString,
-    /// For how many seconds it is valid.
+    /// The lifetime of the access token.
     pub expires_in: UnixTime,
-    /// The refresh token, which is used once.
+    /// The refresh token, for a single use.
     pub refresh_token: SecretString,
-    /// For how many seconds it is valid.
+    /// The lifetime of the refresh token.
     pub refresh_expires_in: UnixTime,
-    /// The session's own token, after a login: for services that keep it in a cookie.
+    /// The opaque session token, after a login: for services that keep sessions in cookies.
     pub session_token: Option<SecretString>,
     /// The session and its account.
     pub session: SessionView,
 }
 
 impl Accounts {
-    /// Accounts in this store, whose access tokens these keys sign.
+    /// Uses this store, these keys to sign access tokens, and this password hasher.
     pub fn new(store: Arc<dyn Store>, keys: Arc<dyn KeyProvider>, hasher: PasswordHasher) -> Self {
-        Self(Arc::new(Parts {
+        Self(Arc::new(Inner {
             store,
             keys,
             hasher,
@@ -86,42 +109,65 @@ impl Accounts {
             settings: AccountSettings::default(),
             breached: None,
             sinks: AuditSinks::default(),
+            policy: Arc::new(Policy::default()),
+            logs_unknown_address: Arc::new(Once::new()),
         }))
     }
 
-    /// Sets lifetimes, lockout and what passwords must be like.
+    /// Sets lifetimes, the lockout and the password policy.
     #[must_use]
     pub fn with_settings(self, settings: AccountSettings) -> Self {
-        self.with(|parts| parts.settings = settings)
+        self.with(|inner| inner.settings = settings)
     }
 
-    /// Sets the clock; the system's by default.
+    /// Sets the clock; the system clock by default.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> Self {
-        self.with(|parts| parts.clock = Arc::new(clock))
+        self.with(|inner| inner.clock = Arc::new(clock))
     }
 
-    /// Refuses new passwords that are known from breaches; none are known by default.
+    /// Rejects new passwords that are known from breaches; none are known by default.
     #[must_use]
     pub fn with_breached_passwords(self, breached: impl BreachedPasswords) -> Self {
-        self.with(|parts| parts.breached = Some(Arc::new(breached)))
+        self.with(|inner| inner.breached = Some(Arc::new(breached)))
     }
 
-    /// Tells these sinks of all that is recorded, once the store has it.
+    /// Sends audit records to these sinks once the store has committed them.
     #[must_use]
     pub fn with_audit_sinks(self, sinks: AuditSinks) -> Self {
-        self.with(|parts| parts.sinks = sinks)
+        self.with(|inner| inner.sinks = sinks)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
+    /// Sets which roles grant which permissions; [`Policy::default`] by default.
+    #[must_use]
+    pub fn with_policy(self, policy: impl PolicyProvider) -> Self {
+        self.with(|inner| inner.policy = Arc::new(policy))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }
 
-    /// What tells who is calling, by these accounts' sessions and keys.
+    /// Returns a layer that authenticates users by the access tokens of these accounts.
+    #[must_use]
+    pub fn session_layer(&self) -> JwtSessionLayer {
+        JwtSessionLayer::new(self.authenticator())
+    }
+
+    /// Returns a layer that allows requests whose principal meets the requirement, under the policy
+    /// of these accounts. Denials go to their audit log.
+    ///
+    /// Place it inside the layer that authenticates the caller.
+    #[must_use]
+    pub fn require(&self, requirement: Requirement) -> RbacLayer {
+        RbacLayer::new(Arc::clone(&self.0.policy), requirement, self.audit_trail())
+    }
+
+    /// Returns the authenticator of access and session tokens.
     #[must_use]
     pub fn authenticator(&self) -> SessionAuthenticator {
-        let Parts { store, keys, clock, settings, .. } = &*self.0;
+        let Inner { store, keys, clock, settings, .. } = &*self.0;
         let max_age = settings.password_policy.max_age();
         let max_age = max_age.map(|age| UnixTime::try_from(age.as_secs()).unwrap_or(UnixTime::MAX));
         let sessions: Arc<dyn Store> = Arc::clone(store);
@@ -132,19 +178,25 @@ impl Accounts {
             .with_max_password_age(max_age)
     }
 
-    /// The store.
+    /// Returns the store.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.0.store
     }
 
-    /// The sinks of the audit log.
+    /// Returns the policy.
+    #[must_use]
+    pub fn policy(&self) -> &Arc<dyn PolicyProvider> {
+        &self.0.policy
+    }
+
+    /// Returns the sinks of the audit log.
     #[must_use]
     pub fn audit_sinks(&self) -> &AuditSinks {
         &self.0.sinks
     }
 
-    /// Where events that come with no change are recorded.
+    /// Returns the audit trail, which records events without a change.
     #[must_use]
     pub fn audit_trail(&self) -> AuditTrail {
         let store: Arc<dyn Store> = Arc::clone(&self.0.store);
@@ -163,45 +215,56 @@ impl Accounts {
         self.0.breached.as_deref()
     }
 
-    pub(super) fn now(&self) -> Result<UnixTime, Rejection> {
-        self.0.clock.now().ok_or(Rejection::Unavailable("the clock tells no time"))
+    pub(super) fn now(&self) -> Result<UnixTime, AccountError> {
+        self.0.clock.now().ok_or(AccountError::ClockUnavailable)
     }
 
-    /// A change by somebody, now; `None` where the user whom it concerns is the one.
+    /// Fails without a client address, by which the lockout counts failures. The first failure is
+    /// logged, since it is a mistake of the service and not of the client.
+    pub(super) fn require_address(&self, client: &ClientInfo) -> Result<(), AccountError> {
+        if client.address.is_some() {
+            return Ok(());
+        }
+        let error = AccountError::ClientAddressUnknown;
+        self.0.logs_unknown_address.call_once(|| tracing::error!("{error}"));
+        Err(error)
+    }
+
+    /// The context of a change; without an actor, the affected user is the actor.
     pub(super) fn change(
         &self,
-        origin: Origin,
+        client: ClientInfo,
         actor: Option<&Principal>,
-    ) -> Result<Change, Rejection> {
-        Ok(Change { at: self.now()?, origin, actor: actor.map(Principal::party) })
+    ) -> Result<Change, AccountError> {
+        Ok(Change { at: self.now()?, client, actor: actor.map(Principal::party) })
     }
 
-    /// Tells the sinks of what was committed.
-    pub(super) fn published<T>(&self, committed: Committed<T>) -> T {
+    /// Sends committed records to the sinks.
+    pub(super) fn publish<T>(&self, committed: Committed<T>) -> T {
         self.0.sinks.publish(committed.records);
         committed.value
     }
 
-    /// Records an event that comes with no change.
-    pub(super) async fn append(&self, event: AuditEvent) -> Result<(), Rejection> {
+    /// Records an event without a change.
+    pub(super) async fn append(&self, event: AuditEvent) -> Result<(), AccountError> {
         self.0.sinks.publish(self.0.store.append(vec![event]).await?);
         Ok(())
     }
 
-    pub(super) async fn keys(&self) -> Result<KeyRing, Rejection> {
+    pub(super) async fn keys(&self) -> Result<KeyRing, AccountError> {
         match self.0.keys.current() {
             Some(keys) => Ok(keys),
             None => Ok(self.0.keys.keys().await?),
         }
     }
 
-    /// Signs an access token, which ends with its session at the latest.
-    pub(super) fn signed(
+    /// Signs an access token that expires no later than its session.
+    pub(super) fn issue_access_token(
         &self,
         keys: &KeyRing,
         view: &SessionView,
         now: UnixTime,
-    ) -> Result<(SecretString, UnixTime), Rejection> {
+    ) -> Result<(SecretString, UnixTime), AccountError> {
         let SessionView { session, account } = view;
         let exp = now.saturating_add(self.0.settings.access_ttl).min(session.expires_at);
         let claims = Claims {
@@ -213,31 +276,29 @@ impl Accounts {
             iat: now,
             iss: Claims::ISSUER.to_owned(),
             sub: account.id.to_string(),
-            jti: unique()?,
+            jti: random_jti()?,
         };
-        let issued = issue(keys, claims);
-        let issued = issued.map_err(|error| Rejection::AccessToken(Arc::new(error)))?;
+        let issued = issue(keys, claims)?;
         Ok((issued.token, exp - now))
     }
 
-    pub(super) async fn existing(&self, id: UserId) -> Result<Arc<super::Account>, Rejection> {
-        self.0.store.account(id).await?.ok_or(Rejection::NotFound)
+    pub(super) async fn require_account(
+        &self,
+        id: UserId,
+    ) -> Result<Arc<super::Account>, AccountError> {
+        self.0.store.account(id).await?.ok_or(AccountError::UserNotFound)
     }
 }
 
-/// A name that no other token has.
-fn unique() -> Result<String, Rejection> {
+/// Returns a random token identifier (`jti`).
+fn random_jti() -> Result<String, AccountError> {
     let mut octets = [0; 16];
-    getrandom::fill(&mut octets).map_err(|_| no_random_octets())?;
+    getrandom::fill(&mut octets).map_err(|_| AccountError::RandomUnavailable)?;
     Ok(format!("{:032x}", u128::from_be_bytes(octets)))
 }
 
-pub(super) fn random_token() -> Result<OpaqueToken, Rejection> {
-    OpaqueToken::generate().map_err(|_| no_random_octets())
-}
-
-const fn no_random_octets() -> Rejection {
-    Rejection::Unavailable("the operating system gives no random octets")
+pub(super) fn random_token() -> Result<OpaqueToken, AccountError> {
+    OpaqueToken::generate().map_err(|_| AccountError::RandomUnavailable)
 }
 
 impl fmt::Debug for Accounts {

@@ -1,119 +1,120 @@
-//! What admins do with the accounts of others, and see of them.
+//! Operations of admins on the accounts of other users.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::{Account, AccountUpdate, Accounts, NewAccount};
+use super::{Account, AccountError, AccountUpdate, Accounts, NewAccount};
 use crate::access_token::UserId;
 use crate::audit::{AuditQuery, AuditRecord};
 use crate::rbac::RoleName;
 use crate::session::{EndReason, Ending};
-use crate::{Origin, Principal, Rejection, UserName};
+use crate::{ClientInfo, Principal, UserName};
 
-/// Who may do these things is not asked here, but by [`RbacLayer`](crate::rbac).
+/// These operations do not check permissions; [`RbacLayer`](crate::rbac::RbacLayer) does.
 impl Accounts {
-    /// Creates an account. `actor` is who does it: `None` where it is nobody's session, as on a
-    /// command line.
+    /// Creates an account. The audit log records the `actor`; pass `None` outside of a session, as
+    /// on a command line.
     ///
     /// # Errors
-    /// [`Rejection::MalformedRequest`] if the name can't be one, [`Rejection::NameTaken`],
-    /// [`Rejection::PasswordRejected`] with all reasons, [`Rejection::Busy`], and what is our fault.
+    /// [`AccountError::InvalidUserName`], [`AccountError::UserNameTaken`],
+    /// [`AccountError::PasswordRejected`] with all violations, [`AccountError::Busy`], and server
+    /// errors.
     pub async fn create_user(
         &self,
         actor: Option<&Principal>,
         name: &str,
         password: SecretString,
         roles: BTreeSet<RoleName>,
-        origin: Origin,
-    ) -> Result<Arc<Account>, Rejection> {
-        let name: UserName =
-            name.parse().map_err(|_| Rejection::MalformedRequest("the user name"))?;
-        let faults = self.faults(&name, &password).await?;
-        if !faults.is_empty() {
-            return Err(Rejection::PasswordRejected(faults));
+        client: ClientInfo,
+    ) -> Result<Arc<Account>, AccountError> {
+        let name: UserName = name.parse()?;
+        let violations = self.violations(&name, &password).await?;
+        if !violations.is_empty() {
+            return Err(AccountError::PasswordRejected(violations));
         }
-        let password = self.hashed(&password).await?;
-        let (new, change) = (NewAccount { name, roles, password }, self.change(origin, actor)?);
+        let password = self.hash_password(&password).await?;
+        let (new, change) = (NewAccount { name, roles, password }, self.change(client, actor)?);
         let created = self.store().create_account(new, &change).await?;
-        self.published(created).ok_or(Rejection::NameTaken)
+        self.publish(created).ok_or(AccountError::UserNameTaken)
     }
 
-    /// Disables, enables, or changes roles, all at once. Whoever is disabled is signed out.
+    /// Disables or enables an account, or changes its roles, as one change. Disabling ends all
+    /// sessions of the user.
     ///
     /// # Errors
-    /// [`Rejection::NotFound`], and what is our fault.
+    /// [`AccountError::UserNotFound`], and server errors.
     pub async fn update_user(
         &self,
         actor: &Principal,
         id: UserId,
         update: AccountUpdate,
-        origin: Origin,
-    ) -> Result<Arc<Account>, Rejection> {
-        let change = self.change(origin, Some(actor))?;
+        client: ClientInfo,
+    ) -> Result<Arc<Account>, AccountError> {
+        let change = self.change(client, Some(actor))?;
         let updated = self.store().update_account(id, update, &change).await?;
-        self.published(updated).ok_or(Rejection::NotFound)
+        self.publish(updated).ok_or(AccountError::UserNotFound)
     }
 
-    /// Lifts all locks of a user's login.
+    /// Removes all locks of a user's login.
     ///
     /// # Errors
-    /// [`Rejection::NotFound`], and what is our fault.
+    /// [`AccountError::UserNotFound`], and server errors.
     pub async fn unlock(
         &self,
         actor: &Principal,
         id: UserId,
-        origin: Origin,
-    ) -> Result<(), Rejection> {
-        let account = self.existing(id).await?;
-        let change = self.change(origin, Some(actor))?;
-        self.published(self.store().unlock(&account.name, &change).await?);
+        client: ClientInfo,
+    ) -> Result<(), AccountError> {
+        let account = self.require_account(id).await?;
+        let change = self.change(client, Some(actor))?;
+        self.publish(self.store().unlock(&account.name, &change).await?);
         Ok(())
     }
 
     /// Ends all sessions of a user.
     ///
     /// # Errors
-    /// [`Rejection::NotFound`], and what is our fault.
+    /// [`AccountError::UserNotFound`], and server errors.
     pub async fn end_sessions_of(
         &self,
         actor: &Principal,
         id: UserId,
-        origin: Origin,
-    ) -> Result<(), Rejection> {
-        self.existing(id).await?;
-        let change = self.change(origin, Some(actor))?;
+        client: ClientInfo,
+    ) -> Result<(), AccountError> {
+        self.require_account(id).await?;
+        let change = self.change(client, Some(actor))?;
         let which = Ending::All { user: id };
-        self.published(self.store().end(which, EndReason::RevokedByAdmin, &change).await?);
+        self.publish(self.store().end(which, EndReason::RevokedByAdmin, &change).await?);
         Ok(())
     }
 
-    /// At most `limit` accounts whose numbers come after `after`, in the order of their numbers.
+    /// Returns at most `limit` accounts with ids greater than `after`, ordered by id.
     ///
     /// # Errors
-    /// What is our fault.
+    /// Server errors.
     pub async fn users(
         &self,
         after: Option<UserId>,
         limit: usize,
-    ) -> Result<Vec<Arc<Account>>, Rejection> {
+    ) -> Result<Vec<Arc<Account>>, AccountError> {
         Ok(self.store().accounts(after, limit).await?)
     }
 
-    /// The account of this number.
+    /// Returns the account with this id.
     ///
     /// # Errors
-    /// What is our fault.
-    pub async fn user(&self, id: UserId) -> Result<Option<Arc<Account>>, Rejection> {
+    /// Server errors.
+    pub async fn user(&self, id: UserId) -> Result<Option<Arc<Account>>, AccountError> {
         Ok(self.store().account(id).await?)
     }
 
-    /// The records of the audit log that match, the newest first.
+    /// Returns the matching records of the audit log, newest first.
     ///
     /// # Errors
-    /// What is our fault.
-    pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, Rejection> {
+    /// Server errors.
+    pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, AccountError> {
         Ok(self.store().records(query).await?)
     }
 }

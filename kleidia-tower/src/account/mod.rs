@@ -1,18 +1,20 @@
-//! Accounts: who people are, and how they get in and out.
+//! Accounts: login, refresh, logout, password changes, and administration.
 
 mod accounts;
 mod administration;
-mod log_in;
+mod error;
+mod login;
 mod password_change;
-mod proof;
+mod password_verification;
 mod record;
 mod refresh;
 mod sessions;
 mod settings;
 mod store;
 
-pub use accounts::{Accounts, LoggedIn};
-pub use log_in::LogIn;
+pub use accounts::{Accounts, TokenSet};
+pub use error::AccountError;
+pub use login::LoginRequest;
 pub use record::{Account, PasswordHash, StoredPassword};
 pub use settings::AccountSettings;
-pub use store::{AccountKey, AccountStore, AccountUpdate, NewAccount, PasswordChange};
+pub use store::{AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange};

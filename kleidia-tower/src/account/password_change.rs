@@ -1,36 +1,39 @@
-//! New passwords: for who knows the current one, and for new accounts.
+//! Sets passwords for new accounts and for users who present the current password.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing::Instrument as _;
 
-use super::{AccountKey, Accounts, PasswordChange, PasswordHash, StoredPassword};
+use super::{AccountError, AccountLookup, Accounts, PasswordChange, PasswordHash, StoredPassword};
+use crate::access_token::UserId;
 use crate::lockout::{Attempt, Source};
 use crate::password::{PasswordCheck, PasswordViolation};
 use crate::session::SessionView;
-use crate::{Origin, Rejection, UserName};
+use crate::{ClientInfo, UserName};
 
 impl Accounts {
-    /// Replaces the password of who asks.
+    /// Replaces the password of the session's user.
     ///
-    /// The session that asks goes on; all others are ended, and no refresh token of the user is
-    /// taken any more. A wrong current password counts as a failed login.
+    /// The current session stays active; all other sessions are ended and all refresh tokens of
+    /// the user are revoked. A wrong current password counts as a failed login. The change runs to
+    /// completion even if the caller drops the future.
     ///
     /// # Errors
-    /// [`Rejection::InvalidCredentials`], [`Rejection::PasswordRejected`] with all reasons,
-    /// [`Rejection::Busy`], and what is our fault.
+    /// [`AccountError::InvalidCredentials`] if the current password is wrong,
+    /// [`AccountError::PasswordRejected`] with all violations,
+    /// [`AccountError::ClientAddressUnknown`], [`AccountError::Busy`], and server errors.
     pub async fn change_password(
         &self,
         view: &SessionView,
         current: SecretString,
         new: SecretString,
-        origin: Origin,
-    ) -> Result<(), Rejection> {
+        client: ClientInfo,
+    ) -> Result<(), AccountError> {
+        self.require_address(&client)?;
         let (accounts, view) = (self.clone(), view.clone());
         let change =
-            async move { accounts.try_change_password(&view, &current, &new, origin).await };
-        // As with a login: what was begun is settled, whether anybody waits for it or not.
+            async move { accounts.try_change_password(&view, &current, &new, client).await };
         let done = tokio::spawn(change.in_current_span()).await;
-        done.unwrap_or(Err(Rejection::Unavailable("the change was not finished")))
+        done.unwrap_or(Err(AccountError::Aborted))
     }
 
     async fn try_change_password(
@@ -38,69 +41,71 @@ impl Accounts {
         view: &SessionView,
         current: &SecretString,
         new: &SecretString,
-        origin: Origin,
-    ) -> Result<(), Rejection> {
+        client: ClientInfo,
+    ) -> Result<(), AccountError> {
         let (user, name) = (view.account.id, &view.account.name);
         let permit = self.hasher().permit().await?;
-        let change = self.change(origin, None)?;
-        let source = Source::new(change.origin.address);
+        let change = self.change(client, None)?;
+        let source = Source::new(change.client.address);
         let attempt = Attempt { name: name.clone(), source };
-        let proven = self.prove(permit, &attempt, current, &change).await?;
+        let verified = self.verify_password(permit, &attempt, current, &change).await?;
         self.store().release(&attempt).await?;
-        let mut faults = self.faults(name, new).await?;
-        if self.was_used(user, current, new).await? {
-            faults.push(PasswordViolation::UsedBefore);
+        let mut violations = self.violations(name, new).await?;
+        if self.is_reused(user, current, new).await? {
+            violations.push(PasswordViolation::UsedBefore);
         }
-        if !faults.is_empty() {
-            return Err(Rejection::PasswordRejected(faults));
+        if !violations.is_empty() {
+            return Err(AccountError::PasswordRejected(violations));
         }
         let new = PasswordChange {
             user,
-            expected: proven.hash,
-            new: self.hashed(new).await?,
+            expected_hash: verified.hash,
+            new: self.hash_password(new).await?,
             history: self.settings().password_policy.history(),
-            kept: Some(view.session.id),
+            kept_session: Some(view.session.id),
         };
-        let is_changed = self.published(self.store().change_password(new, &change).await?);
-        // Somebody else was quicker.
-        if is_changed { Ok(()) } else { Err(Rejection::InvalidCredentials) }
+        let is_changed = self.publish(self.store().change_password(new, &change).await?);
+        // A concurrent change replaced the current password first.
+        if is_changed { Ok(()) } else { Err(AccountError::InvalidCredentials) }
     }
 
-    pub(super) async fn hashed(&self, new: &SecretString) -> Result<PasswordHash, Rejection> {
+    pub(super) async fn hash_password(
+        &self,
+        new: &SecretString,
+    ) -> Result<PasswordHash, AccountError> {
         Ok(PasswordHash::new(self.hasher().hash(new).await?))
     }
 
-    /// All that speaks against a password but its past.
-    pub(super) async fn faults(
+    /// Returns all violations of the policy except reuse.
+    pub(super) async fn violations(
         &self,
         name: &UserName,
         new: &SecretString,
-    ) -> Result<Vec<PasswordViolation>, Rejection> {
-        let mut faults = self.settings().password_policy.violations(name.as_str(), new);
+    ) -> Result<Vec<PasswordViolation>, AccountError> {
+        let mut violations = self.settings().password_policy.violations(name.as_str(), new);
         if let Some(breached) = self.breached() {
-            let is_known = breached.contains(new).await.map_err(|error| {
-                tracing::error!(%error, "new passwords can't be checked");
-                Rejection::Unavailable("the breached passwords can't be had")
+            let is_breached = breached.contains(new).await.inspect_err(|error| {
+                tracing::error!(%error, "breached-password list unavailable");
             })?;
-            faults.extend(is_known.then_some(PasswordViolation::Breached));
+            violations.extend(is_breached.then_some(PasswordViolation::Breached));
         }
-        Ok(faults)
+        Ok(violations)
     }
 
-    /// Whether it is the current password, or one of those that are remembered.
-    async fn was_used(
+    /// Returns whether the new password is the current one or one in the history.
+    async fn is_reused(
         &self,
-        user: i64,
+        user: UserId,
         current: &SecretString,
         new: &SecretString,
-    ) -> Result<bool, Rejection> {
+    ) -> Result<bool, AccountError> {
         if current.expose_secret() == new.expose_secret() {
             return Ok(true);
         }
-        let found = self.store().account_with_password(AccountKey::Id(user)).await?;
-        let Some((_, StoredPassword { current, earlier })) = found else { return Ok(false) };
+        let found = self.store().account_with_password(AccountLookup::Id(user)).await?;
+        let Some((_, StoredPassword { current, previous })) = found else { return Ok(false) };
         let history = self.settings().password_policy.history();
-        for hash in [current].iter().chain(earlier.iter().take(history)) {
+        for hash in [current].iter().chain(previous.iter().take(history)) {
             if self.hasher().verify(new, hash.as_str()).await? != PasswordCheck::Mismatch {
                 return Ok(true);
             }

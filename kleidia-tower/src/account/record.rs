@@ -1,4 +1,4 @@
-//! Accounts as stores know them.
+//! Accounts as stores keep them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,38 +7,38 @@ use crate::access_token::UserId;
 use crate::rbac::RoleName;
 use crate::{UnixTime, UserName};
 
-/// An account: who somebody is, and in which roles. It is disabled, never deleted.
+/// An account: a user with roles. Accounts are disabled, never deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its number, which no other account ever has.
+    /// The id, never reused.
     pub id: UserId,
-    /// Its name, which no other account ever has.
+    /// The user name, unique and never reused.
     pub name: UserName,
-    /// In which roles its owner is.
+    /// The roles of the user.
     pub roles: BTreeSet<RoleName>,
-    /// Whether its owner is kept out.
+    /// Whether login, refresh and active sessions are rejected.
     pub is_disabled: bool,
-    /// When it was created.
+    /// The time of creation.
     pub created_at: UnixTime,
-    /// When its password was last set.
+    /// The time at which the password was last set.
     pub password_changed_at: UnixTime,
 }
 
-/// The passwords of an account, hashed.
+/// The hashed passwords of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPassword {
-    /// The one that opens the account.
+    /// The current password.
     pub current: PasswordHash,
-    /// Those before it that must not be used again, the newest first.
-    pub earlier: Vec<PasswordHash>,
+    /// Previous passwords that must not be reused, newest first.
+    pub previous: Vec<PasswordHash>,
 }
 
-/// A hashed password, as a PHC string; it is not printed.
+/// A hashed password as a PHC string. `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl Account {
-    /// Whether its owner is an admin.
+    /// Returns whether the user has the role `admin`.
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.roles.contains(&RoleName::admin())
@@ -46,13 +46,13 @@ impl Account {
 }
 
 impl PasswordHash {
-    /// A PHC string as a hasher or a store gave it.
+    /// Wraps a PHC string from a hasher or a store.
     #[must_use]
     pub const fn new(phc: String) -> Self {
         Self(phc)
     }
 
-    /// The PHC string.
+    /// Returns the PHC string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

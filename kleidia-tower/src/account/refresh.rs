@@ -1,31 +1,32 @@
-//! Refresh: a refresh token for its successor, and for an access token.
+//! Refresh: exchanges a refresh token for its successor and an access token.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::accounts::random_token;
-use super::{Accounts, LoggedIn};
+use super::{AccountError, Accounts, TokenSet};
+use crate::ClientInfo;
 use crate::opaque_token::OpaqueToken;
 use crate::session::{Rotated, Rotation};
-use crate::{Origin, Rejection};
+use crate::store::StoreError;
 
 impl Accounts {
-    /// Renews a session. The token is spent, and another one follows.
+    /// Consumes a refresh token: returns its successor and an access token, and extends the session.
     ///
-    /// Within the grace, whoever presents the token once more gets the same successor. After that
-    /// the family of tokens is revoked and its session ended: somebody has stolen one of them.
+    /// During the grace period a repeated use of the token returns the same successor. A later use
+    /// is treated as theft: the token family is revoked and its session ended.
     ///
     /// # Errors
-    /// [`Rejection::RefreshInvalid`], [`Rejection::RefreshReused`], [`Rejection::AccountDisabled`],
-    /// and what is our fault.
+    /// [`AccountError::RefreshTokenInvalid`], [`AccountError::RefreshTokenReused`],
+    /// [`AccountError::AccountDisabled`], and server errors.
     pub async fn refresh(
         &self,
         refresh_token: &SecretString,
-        origin: Origin,
-    ) -> Result<LoggedIn, Rejection> {
+        client: ClientInfo,
+    ) -> Result<TokenSet, AccountError> {
         let presented = OpaqueToken::parse(refresh_token.expose_secret());
-        let presented = presented.ok_or(Rejection::RefreshInvalid)?;
+        let presented = presented.ok_or(AccountError::RefreshTokenInvalid)?;
         let (settings, successor) = (self.settings(), random_token()?);
-        let (keys, change) = (self.keys().await?, self.change(origin, None)?);
+        let (keys, change) = (self.keys().await?, self.change(client, None)?);
         let rotation = Rotation {
             presented: presented.digest(),
             successor: successor.digest(),
@@ -35,20 +36,20 @@ impl Accounts {
             refresh_expires_at: change.at.saturating_add(settings.refresh_ttl),
             grace: settings.refresh_grace,
         };
-        let rotated = self.published(self.store().rotate(&rotation, &change).await?);
+        let rotated = self.publish(self.store().rotate(&rotation, &change).await?);
         let (session, successor, refresh_expires_at) = match rotated {
             Rotated::First { session } => (session, successor, rotation.refresh_expires_at),
             Rotated::Again { session, successor, wrapped, refresh_expires_at } => {
                 let successor = presented.unwrap(&wrapped, &successor);
-                let unreadable = Rejection::Unavailable("a successor that can't be read");
+                let unreadable = StoreError::Corrupt("a wrapped refresh token is malformed");
                 (session, successor.ok_or(unreadable)?, refresh_expires_at)
             }
-            Rotated::Reused(_) => return Err(Rejection::RefreshReused),
-            Rotated::Invalid => return Err(Rejection::RefreshInvalid),
-            Rotated::Disabled => return Err(Rejection::AccountDisabled),
+            Rotated::Reused(_) => return Err(AccountError::RefreshTokenReused),
+            Rotated::Invalid => return Err(AccountError::RefreshTokenInvalid),
+            Rotated::Disabled => return Err(AccountError::AccountDisabled),
         };
-        let (access_token, expires_in) = self.signed(&keys, &session, change.at)?;
-        Ok(LoggedIn {
+        let (access_token, expires_in) = self.issue_access_token(&keys, &session, change.at)?;
+        Ok(TokenSet {
             access_token,
             expires_in,
             refresh_token: successor.to_text(),

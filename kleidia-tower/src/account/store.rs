@@ -1,4 +1,4 @@
-//! What accounts ask of a store.
+//! The store trait for accounts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,37 +11,37 @@ use crate::access_token::{SessionId, UserId};
 use crate::rbac::RoleName;
 use crate::store::{Change, Committed, StoreError};
 
-/// Keeps accounts. Every change is one operation, done whole or not at all, with its events.
+/// Stores accounts. Each method is one atomic change together with its audit events.
 #[async_trait]
 pub trait AccountStore: Send + Sync + 'static {
-    /// The account of this number.
+    /// Returns the account with this id.
     async fn account(&self, id: UserId) -> Result<Option<Arc<Account>>, StoreError>;
 
-    /// The account of this name, and its passwords.
+    /// Returns an account and its hashed passwords.
     async fn account_with_password(
         &self,
-        key: AccountKey<'_>,
+        key: AccountLookup<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError>;
 
-    /// At most `limit` accounts whose numbers come after `after`, in the order of their numbers.
+    /// Returns at most `limit` accounts with ids greater than `after`, ordered by id.
     async fn accounts(
         &self,
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError>;
 
-    /// Creates an account; `None` if the name is taken. Records `user.created`.
+    /// Creates an account, or returns `None` if the user name exists. Records `user.created`.
     async fn create_account(
         &self,
         new: NewAccount,
         change: &Change,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError>;
 
-    /// Disables, enables, or changes roles; `None` if there is no such account.
+    /// Disables or enables an account or changes its roles; returns `None` if it does not exist.
     ///
-    /// Records `user.disabled`, `user.enabled` and `role.changed` for what really changes. Whoever
-    /// is disabled has all sessions ended ([`EndReason::Disabled`](crate::session::EndReason)) and
-    /// all families of refresh tokens revoked.
+    /// Records `user.disabled`, `user.enabled` and `role.changed` for actual changes only. Disabling
+    /// ends all sessions ([`EndReason::Disabled`](crate::session::EndReason)) and revokes all
+    /// families of refresh tokens.
     async fn update_account(
         &self,
         id: UserId,
@@ -49,10 +49,10 @@ pub trait AccountStore: Send + Sync + 'static {
         change: &Change,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError>;
 
-    /// Replaces a password; `false` if the current one is no longer the expected one.
+    /// Replaces a password; returns `false` if the current hash is not the expected one.
     ///
-    /// Ends all sessions of the user but the kept one, revokes all families of refresh tokens,
-    /// and records `password.changed` and a `session.ended` for each.
+    /// Ends all sessions of the user except the kept one, revokes all families of refresh tokens,
+    /// and records `password.changed` and one `session.ended` per ended session.
     async fn change_password(
         &self,
         new: PasswordChange,
@@ -60,46 +60,46 @@ pub trait AccountStore: Send + Sync + 'static {
     ) -> Result<Committed<bool>, StoreError>;
 }
 
-/// By what an account is found.
+/// The key of an account look-up.
 #[derive(Clone, Copy, Debug)]
-pub enum AccountKey<'a> {
-    /// By its number.
+pub enum AccountLookup<'a> {
+    /// The id.
     Id(UserId),
-    /// By its name.
+    /// The user name.
     Name(&'a UserName),
 }
 
-/// An account to create.
+/// A new account.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
-    /// Its name.
+    /// The user name.
     pub name: UserName,
-    /// Its roles.
+    /// The roles.
     pub roles: BTreeSet<RoleName>,
-    /// Its password, hashed.
+    /// The hashed password.
     pub password: PasswordHash,
 }
 
-/// What becomes of an account: `None` leaves as it is.
+/// A change of an account; `None` leaves a value unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct AccountUpdate {
-    /// Whether its owner is kept out.
+    /// Whether the account is disabled.
     pub is_disabled: Option<bool>,
-    /// All of its roles.
+    /// The complete set of roles.
     pub roles: Option<BTreeSet<RoleName>>,
 }
 
-/// A password to replace.
+/// A change of a password.
 #[derive(Clone, Debug)]
 pub struct PasswordChange {
-    /// Whose password.
+    /// The user.
     pub user: UserId,
-    /// The hash that was compared with.
-    pub expected: PasswordHash,
-    /// The hash of the new one.
+    /// The hash that the current password was verified against.
+    pub expected_hash: PasswordHash,
+    /// The hash of the new password.
     pub new: PasswordHash,
-    /// How many earlier ones are kept to be refused.
+    /// How many previous hashes to keep.
     pub history: usize,
-    /// The session that goes on.
-    pub kept: Option<SessionId>,
+    /// The session that stays active.
+    pub kept_session: Option<SessionId>,
 }

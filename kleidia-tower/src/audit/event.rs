@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::access_token::{SessionId, UserId};
-use crate::{Origin, UnixTime, UserName};
+use crate::{ClientInfo, UnixTime, UserName};
 
 use super::Reason;
 
@@ -23,7 +23,7 @@ pub struct AuditEvent {
     /// In which session.
     pub session: Option<SessionId>,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// Why.
     pub reason: Option<Reason>,
 }

@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 
 use super::{AuditEvent, EventKind, Outcome, Party};
 use crate::access_token::SessionId;
-use crate::{Origin, UnixTime};
+use crate::{ClientInfo, UnixTime};
 
 /// An event as stores keep it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct AuditRecord {
     /// In which session.
     pub session: Option<SessionId>,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// Why.
     pub reason: Option<String>,
     /// The digest of this record and the one before: see [`Self::digest_after`].
@@ -57,11 +57,11 @@ impl AuditRecord {
     /// The record that follows.
     #[must_use]
     pub fn follow(head: &ChainHead, event: AuditEvent) -> Self {
-        let AuditEvent { at, kind, outcome, user, actor, session, origin, reason } = event;
+        let AuditEvent { at, kind, outcome, user, actor, session, client, reason } = event;
         let reason = reason.map(|reason| reason.to_string());
         let (sequence, digest) = (head.sequence + 1, ChainDigest::default());
         let mut record =
-            Self { sequence, at, kind, outcome, user, actor, session, origin, reason, digest };
+            Self { sequence, at, kind, outcome, user, actor, session, client, reason, digest };
         record.digest = record.digest_after(&head.digest);
         record
     }
@@ -94,9 +94,9 @@ impl AuditRecord {
             field(party.as_ref().map(|party| party.name.as_bytes()));
         }
         field(self.session.map(number).as_ref().map(<[u8; 8]>::as_slice));
-        let address = self.origin.address.map(|address| address.to_string());
+        let address = self.client.address.map(|address| address.to_string());
         field(address.as_ref().map(String::as_bytes));
-        field(self.origin.user_agent.as_ref().map(|agent| agent.as_str().as_bytes()));
+        field(self.client.user_agent.as_ref().map(|agent| agent.as_str().as_bytes()));
         field(self.reason.as_ref().map(String::as_bytes));
         let mut digest = ChainDigest::default();
         digest.copy_from_slice(context.finish().as_ref());
@@ -112,7 +112,7 @@ mod tests {
     fn record() -> AuditRecord {
         let party = |id, name: &str| Some(Party { id: Some(id), name: name.to_owned() });
         let user_agent = Some(UserAgent::new("Agent/1"));
-        let origin = Origin { address: "192.0.2.1".parse().ok(), user_agent };
+        let client = ClientInfo { address: "192.0.2.1".parse().ok(), user_agent };
         let event = AuditEvent {
             at: 1_795_370_580,
             kind: EventKind::SessionEnded,
@@ -120,7 +120,7 @@ mod tests {
             user: party(1, "alice"),
             actor: party(2, "root"),
             session: Some(3),
-            origin,
+            client,
             reason: None,
         };
         let record = AuditRecord::follow(&ChainHead::default(), event);
@@ -143,9 +143,9 @@ mod tests {
             |record| std::mem::swap(&mut record.user, &mut record.actor),
             |record| record.session = None,
             |record| record.session = Some(4),
-            |record| record.origin.address = "192.0.2.2".parse().ok(),
-            |record| record.origin.address = None,
-            |record| record.origin.user_agent = None,
+            |record| record.client.address = "192.0.2.2".parse().ok(),
+            |record| record.client.address = None,
+            |record| record.client.user_agent = None,
             |record| record.reason = None,
             |record| record.reason = Some(String::new()),
         ];

@@ -118,8 +118,8 @@ impl AuditSink for TracingSink {
             user = record.user.as_ref().map(|party| party.name.as_str()),
             actor = record.actor.as_ref().map(|party| party.name.as_str()),
             session = record.session,
-            address = record.origin.address.map(tracing::field::display),
-            user_agent = record.origin.user_agent.as_ref().map(UserAgent::as_str),
+            address = record.client.address.map(tracing::field::display),
+            user_agent = record.client.user_agent.as_ref().map(UserAgent::as_str),
             reason = record.reason.as_deref(),
         );
     }

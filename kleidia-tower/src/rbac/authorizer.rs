@@ -10,7 +10,7 @@ use super::ownership::OwnerCheck;
 use super::{AccessContext, Denial, Permit, Policy, PolicyProvider, Requirement};
 use crate::audit::{AuditEvent, AuditTrail, EventKind, Outcome, OverrideReason, Reason};
 use crate::rate_limit::RequestHead;
-use crate::{Origin, Principal, Rejection, UnixTime};
+use crate::{ClientInfo, Principal, Rejection, UnixTime};
 
 /// Decides about access requests, and records denials and overrides.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub(super) struct Authorizer {
 /// What the audit log records of a request.
 pub(super) struct AccessRequest {
     principal: Principal,
-    origin: Origin,
+    client: ClientInfo,
     override_request: OverrideRequest,
 }
 
@@ -135,7 +135,7 @@ impl AccessRequest {
     pub(super) fn new(principal: &Principal, head: &RequestHead<'_>) -> Self {
         Self {
             principal: principal.clone(),
-            origin: Origin::of(head.extensions(), head.headers()),
+            client: ClientInfo::from_request(head.extensions(), head.headers()),
             override_request: OverrideRequest::from_headers(head.headers()),
         }
     }
@@ -148,7 +148,7 @@ impl AccessRequest {
             user: Some(self.principal.party()),
             actor: None,
             session: self.principal.session_id(),
-            origin: self.origin.clone(),
+            client: self.client.clone(),
             reason: Some(reason),
         }
     }

@@ -117,7 +117,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::Origin;
+    use crate::ClientInfo;
     use crate::account::Account;
     use crate::session::Session;
 
@@ -128,7 +128,7 @@ mod tests {
             id,
             user,
             family: 1,
-            origin: Origin::default(),
+            client: ClientInfo::default(),
             created_at: 0,
             authenticated_at: 0,
             last_seen_at: 0,

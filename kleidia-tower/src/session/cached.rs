@@ -14,7 +14,7 @@ use super::{
 use crate::UnixTime;
 use crate::access_token::{SessionId, UserId};
 use crate::account::{
-    Account, AccountKey, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+    Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
 use crate::store::{Change, Committed, Store, StoreError};
 
@@ -198,7 +198,7 @@ impl AccountStore for CachedSessions {
 
     async fn account_with_password(
         &self,
-        key: AccountKey<'_>,
+        key: AccountLookup<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
         self.store.account_with_password(key).await
     }

@@ -37,9 +37,9 @@ use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
 /// # Examples
 /// ```
 /// # use std::sync::Arc;
-/// # use kleidia_tower::Origin;
+/// # use kleidia_tower::ClientInfo;
 /// # use kleidia_tower::access_token::{KeyRing, SigningKey};
-/// # use kleidia_tower::account::{Accounts, LogIn};
+/// # use kleidia_tower::account::{Accounts, LoginRequest};
 /// # use kleidia_tower::password::PasswordHasher;
 /// # use kleidia_tower::rbac::RoleName;
 /// # use kleidia_tower::store::MemoryStore;
@@ -55,9 +55,9 @@ use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
 /// # let keys = KeyRing::new([SigningKey::generate()?])?;
 /// # let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
 /// # let (password, roles) = ("correct horse battery staple", [RoleName::user()].into());
-/// # accounts.create_user(None, "alice", password.into(), roles, Origin::default()).await?;
-/// # let (user_name, origin) = ("alice".to_owned(), Origin::default());
-/// # let alice = accounts.log_in(LogIn { user_name, password: password.into(), origin }).await?;
+/// # accounts.create_user(None, "alice", password.into(), roles, ClientInfo::default()).await?;
+/// # let (user_name, client) = ("alice".to_owned(), ClientInfo::new("192.0.2.1".parse()?));
+/// # let alice = accounts.log_in(LoginRequest { user_name, password: password.into(), client }).await?;
 /// let service = ServiceBuilder::new()
 ///     .layer(JwtSessionLayer::new(accounts.authenticator()))
 ///     .service_fn(|request: Request<String>| async move {

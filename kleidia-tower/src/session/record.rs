@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::access_token::{SessionId, UserId};
 use crate::account::Account;
-use crate::{Origin, UnixTime};
+use crate::{ClientInfo, UnixTime};
 
 /// The number of a family: the refresh tokens that follow from one login.
 pub type FamilyId = i64;
@@ -19,7 +19,7 @@ pub struct Session {
     /// The family of its refresh tokens.
     pub family: FamilyId,
     /// From where it was opened.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// When it was opened.
     pub created_at: UnixTime,
     /// When its user last gave the password: a refresh opens sessions without asking for it.

@@ -82,7 +82,7 @@ pub struct NewSession {
     /// Whose.
     pub user: UserId,
     /// The hash that the password was compared with; another one means that it was changed.
-    pub expected: PasswordHash,
+    pub expected_hash: PasswordHash,
     /// The same password with the parameters of today.
     pub rehashed: Option<PasswordHash>,
     /// The digest of the session's token.

@@ -1,7 +1,7 @@
 //! What every change says of itself, and what comes back once it is done.
 
 use crate::audit::{AuditEvent, AuditRecord, EventKind, Outcome, Party, Reason};
-use crate::{Origin, UnixTime};
+use crate::{ClientInfo, UnixTime};
 
 /// Who changes something, when, and from where: what its events say.
 #[derive(Clone, Debug)]
@@ -9,7 +9,7 @@ pub struct Change {
     /// When.
     pub at: UnixTime,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// Who, where that is not the user whom the change concerns.
     pub actor: Option<Party>,
 }
@@ -35,7 +35,7 @@ impl Change {
             user: None,
             actor: self.actor.clone(),
             session: None,
-            origin: self.origin.clone(),
+            client: self.client.clone(),
             reason,
         }
     }

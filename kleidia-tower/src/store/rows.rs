@@ -6,7 +6,7 @@ use super::{Retention, StoreError};
 use crate::UnixTime;
 use crate::UserName;
 use crate::access_token::{SessionId, UserId};
-use crate::account::{Account, AccountKey, NewAccount, StoredPassword};
+use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
 use crate::lockout::Source;
 use crate::opaque_token::{TokenDigest, WrappedToken};
@@ -18,7 +18,7 @@ use crate::session::{FamilyId, Session, SessionKey};
 pub(crate) trait Rows: Send {
     async fn account(
         &mut self,
-        key: AccountKey<'_>,
+        key: AccountLookup<'_>,
     ) -> Result<Option<(Account, StoredPassword)>, StoreError>;
     /// The name is free: that was asked for in this transaction.
     async fn insert_account(

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
-use kleidia_tower::account::{Account, AccountUpdate};
+use kleidia_tower::account::{Account, AccountError, AccountUpdate};
 use kleidia_tower::audit::{AuditQuery, EventKind, Outcome};
 use kleidia_tower::password::{BreachedPasswordError, BreachedPasswords, PasswordViolation};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::session::JwtSessionLayer;
-use kleidia_tower::{Origin, Principal, Rejection};
+use kleidia_tower::{ClientInfo, Principal};
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -37,9 +37,9 @@ impl Service {
         found.lock().unwrap().take().unwrap()
     }
 
-    async fn create(&self, name: &str, password: &str) -> Result<Arc<Account>, Rejection> {
+    async fn create(&self, name: &str, password: &str) -> Result<Arc<Account>, AccountError> {
         let roles = [RoleName::user()].into();
-        self.accounts.create_user(None, name, password.into(), roles, Origin::default()).await
+        self.accounts.create_user(None, name, password.into(), roles, ClientInfo::default()).await
     }
 }
 
@@ -79,8 +79,8 @@ async fn what_can_not_be_checked_is_not_taken() {
     let mut service = Service::new().await;
     service.accounts = service.accounts.clone().with_breached_passwords(Breached);
     let refused = service.create("bob", "letmein letmein").await;
-    let Err(Rejection::PasswordRejected(faults)) = refused else { panic!("taken") };
-    assert_eq!(faults, [PasswordViolation::Breached]);
+    let Err(AccountError::PasswordRejected(violations)) = refused else { panic!("taken") };
+    assert_eq!(violations, [PasswordViolation::Breached]);
     assert_eq!(code(service.create("bob", "nobody knows of this").await), "unavailable");
     assert_eq!(code(service.create("bob", PASSWORD).await), "ok");
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::{AccountKey, Accounts, LogIn, NewAccount, PasswordHash};
+use kleidia_tower::account::{AccountLookup, Accounts, LoginRequest, NewAccount, PasswordHash};
 use kleidia_tower::audit::EventKind;
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::store::Change;
@@ -47,13 +47,13 @@ async fn an_outdated_hash_is_renewed_by_who_logs_in() {
     let dearer = Accounts::new(store, Arc::new(keys), hasher).with_clock(|| Some(NOW));
     let log_in = async |password: &str| {
         let (user_name, password) = ("alice".to_owned(), password.into());
-        dearer.log_in(LogIn { user_name, password, origin: at("192.0.2.1") }).await
+        dearer.log_in(LoginRequest { user_name, password, client: at("192.0.2.1") }).await
     };
     let stored = async || {
-        let key = AccountKey::Id(service.alice.id);
+        let key = AccountLookup::Id(service.alice.id);
         let (account, stored) = dearer.store().account_with_password(key).await.unwrap().unwrap();
         assert_eq!(account.password_changed_at, NOW);
-        assert!(stored.earlier.is_empty());
+        assert!(stored.previous.is_empty());
         stored.current
     };
     let before = stored().await;
@@ -80,7 +80,7 @@ async fn logins_at_once_renew_an_outdated_hash_and_all_get_in() {
         let dearer = Accounts::new(store, Arc::new(keys), hasher).with_clock(|| Some(NOW));
         let log_in = || {
             let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
-            dearer.log_in(LogIn { user_name, password, origin: at("192.0.2.1") })
+            dearer.log_in(LoginRequest { user_name, password, client: at("192.0.2.1") })
         };
         let all = [(); 4].map(|()| log_in());
         for outcome in futures_util::future::join_all(all).await {
@@ -94,7 +94,7 @@ async fn what_can_not_be_evaluated_is_no_failure_and_stays_pending_for_nobody() 
     let service = Service::new().await;
     let (name, roles) = ("broken".parse().unwrap(), [].into());
     let new = NewAccount { name, roles, password: PasswordHash::new("$5$".to_owned()) };
-    let change = Change { at: NOW, origin: at(""), actor: None };
+    let change = Change { at: NOW, client: at(""), actor: None };
     drop(service.accounts.store().create_account(new, &change).await.unwrap());
     for _ in 0..10 {
         assert_eq!(code(service.log_in("broken", PASSWORD, "192.0.2.1").await), "unavailable");

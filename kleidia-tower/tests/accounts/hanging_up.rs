@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use futures_util::future::poll_immediate;
-use kleidia_tower::account::LogIn;
+use kleidia_tower::account::LoginRequest;
 use kleidia_tower::audit::EventKind;
 use kleidia_tower::lockout::{Attempt, LockoutPolicy, Reservation, Source};
 
@@ -16,7 +16,7 @@ const THRESHOLD: usize = 5;
 /// Begins a login and gives it up after some polls; tells whether it was begun.
 async fn give_up(service: &Service, name: &str, password: &str, polls: u32) -> bool {
     let (user_name, password) = (name.to_owned(), password.into());
-    let log_in = LogIn { user_name, password, origin: at("192.0.2.1") };
+    let log_in = LoginRequest { user_name, password, client: at("192.0.2.1") };
     let mut attempt = pin!(service.accounts.log_in(log_in));
     for _ in 0..polls {
         if poll_immediate(&mut attempt).await.is_some() {

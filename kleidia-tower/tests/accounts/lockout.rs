@@ -37,10 +37,10 @@ async fn a_thousand_guesses_at_once_get_no_extra_tries() {
     let service = Service::new().await;
     let guesses = (0..1000).map(|index| {
         let accounts = service.accounts.clone();
-        let attempt = kleidia_tower::account::LogIn {
+        let attempt = kleidia_tower::account::LoginRequest {
             user_name: ["alice", "Alice", "\u{ff21}lice"][index % 3].to_owned(),
             password: format!("guess {index}").into(),
-            origin: super::at("192.0.2.9"),
+            client: super::at("192.0.2.9"),
         };
         tokio::spawn(async move { accounts.log_in(attempt).await })
     });

@@ -17,12 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::{Account, AccountSettings, Accounts, LogIn, LoggedIn};
+use kleidia_tower::account::{
+    Account, AccountError, AccountSettings, Accounts, LoginRequest, TokenSet,
+};
 use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::store::MemoryStore;
-use kleidia_tower::{Origin, Rejection, UnixTime};
+use kleidia_tower::{ClientInfo, Rejection, UnixTime};
 use secrecy::{ExposeSecret as _, SecretString};
 
 const NOW: UnixTime = 1_795_370_580;
@@ -67,16 +69,21 @@ impl Service {
         self.clock.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    async fn log_in(&self, name: &str, password: &str, from: &str) -> Result<LoggedIn, Rejection> {
+    async fn log_in(
+        &self,
+        name: &str,
+        password: &str,
+        from: &str,
+    ) -> Result<TokenSet, AccountError> {
         let (user_name, password) = (name.to_owned(), password.into());
-        self.accounts.log_in(LogIn { user_name, password, origin: at(from) }).await
+        self.accounts.log_in(LoginRequest { user_name, password, client: at(from) }).await
     }
 
-    async fn alice(&self) -> LoggedIn {
+    async fn alice(&self) -> TokenSet {
         self.log_in("alice", PASSWORD, "192.0.2.1").await.unwrap()
     }
 
-    async fn refresh(&self, token: &SecretString) -> Result<LoggedIn, Rejection> {
+    async fn refresh(&self, token: &SecretString) -> Result<TokenSet, AccountError> {
         self.accounts.refresh(token, at("192.0.2.1")).await
     }
 
@@ -97,12 +104,12 @@ impl Service {
     }
 }
 
-fn at(address: &str) -> Origin {
-    Origin { address: address.parse().ok(), user_agent: None }
+fn at(address: &str) -> ClientInfo {
+    ClientInfo { address: address.parse().ok(), user_agent: None }
 }
 
-fn code<T>(outcome: Result<T, Rejection>) -> &'static str {
-    outcome.map_or_else(|rejection| rejection.code(), |_| "ok")
+fn code<T, E: Into<Rejection>>(outcome: Result<T, E>) -> &'static str {
+    outcome.map_or_else(|error| error.into().code(), |_| "ok")
 }
 
 #[tokio::test]
@@ -113,7 +120,7 @@ async fn each_step_has_its_own_answer() {
     assert_eq!(service.answer(&"no token".into()).await, "token_invalid");
     assert_eq!(service.answer(&alice.refresh_token).await, "token_invalid");
 
-    service.accounts.log_out(&alice.session, Origin::default()).await.unwrap();
+    service.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
     assert_eq!(service.answer(&alice.access_token).await, "session_expired");
     let alice = service.alice().await;
     service.pass(1800);
@@ -133,7 +140,8 @@ async fn whoever_is_disabled_is_out_at_once_and_stays_out_of_old_sessions() {
         is_disabled: Some(is_disabled),
         roles: None,
     };
-    let change = kleidia_tower::store::Change { at: NOW, origin: Origin::default(), actor: None };
+    let change =
+        kleidia_tower::store::Change { at: NOW, client: ClientInfo::default(), actor: None };
     let store = service.accounts.store();
     let _ = store.update_account(view.account.id, update(true), &change).await.unwrap();
     assert_eq!(service.answer(&alice.access_token).await, "account_disabled");
@@ -154,7 +162,7 @@ async fn a_session_token_is_known_by_its_digest() {
     let authenticator = service.accounts.authenticator();
     let known = authenticator.authenticate_session_token(token.expose_secret()).await.unwrap();
     assert_eq!(known.session.id, alice.session.session.id);
-    service.accounts.log_out_everywhere(&known, Origin::default()).await.unwrap();
+    service.accounts.log_out_everywhere(&known, ClientInfo::default()).await.unwrap();
     let gone = authenticator.authenticate_session_token(token.expose_secret()).await;
     assert_eq!(code(gone), "session_expired");
 }

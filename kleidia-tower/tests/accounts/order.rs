@@ -6,7 +6,7 @@ use kleidia_tower::access_token::{Claims, KeyRing, SigningKey, issue};
 use kleidia_tower::account::{AccountSettings, AccountUpdate};
 use kleidia_tower::session::SessionAuthenticator;
 use kleidia_tower::store::{Change, Store};
-use kleidia_tower::{Origin, UnixTime};
+use kleidia_tower::{ClientInfo, UnixTime};
 use secrecy::ExposeSecret as _;
 
 use super::{NOW, Service, code};
@@ -58,12 +58,12 @@ async fn what_is_found_first_is_told() {
     let service = service(AccountSettings::default()).await;
     let alice = service.alice().await;
     let disable = async |at: UnixTime| {
-        let change = Change { at, origin: Origin::default(), actor: None };
+        let change = Change { at, client: ClientInfo::default(), actor: None };
         let update = AccountUpdate { is_disabled: Some(true), roles: None };
         let store = service.accounts.store();
         drop(store.update_account(service.alice.id, update, &change).await.unwrap());
     };
-    service.accounts.log_out(&alice.session, Origin::default()).await.unwrap();
+    service.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
     assert_eq!(service.answer(&alice.access_token).await, "session_expired");
     let other = service.alice().await;
     disable(NOW).await;

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use kleidia_tower::account::AccountSettings;
+use kleidia_tower::account::{AccountError, AccountSettings};
 use kleidia_tower::audit::EventKind;
 use kleidia_tower::password::{PasswordPolicy, PasswordViolation};
-use kleidia_tower::{Origin, Rejection};
 use secrecy::ExposeSecret as _;
 
-use super::{PASSWORD, Service, code};
+use super::{PASSWORD, Service, at, code};
 
 const OTHER: &str = "Tr0ub4dor and three";
 
-async fn change(service: &Service, from: &str, to: &str) -> Result<(), Rejection> {
+async fn change(service: &Service, from: &str, to: &str) -> Result<(), AccountError> {
     let view = service.log_in("alice", from, "192.0.2.1").await.unwrap().session;
-    service.accounts.change_password(&view, from.into(), to.into(), Origin::default()).await
+    service.accounts.change_password(&view, from.into(), to.into(), at("192.0.2.1")).await
 }
 
 #[tokio::test]
@@ -22,7 +21,7 @@ async fn a_change_ends_what_was_opened_with_the_old_password() {
     let service = Service::new().await;
     let (here, there) = (service.alice().await, service.alice().await);
     let (current, new) = (PASSWORD.into(), OTHER.into());
-    let changed = service.accounts.change_password(&here.session, current, new, Origin::default());
+    let changed = service.accounts.change_password(&here.session, current, new, at("192.0.2.1"));
     changed.await.unwrap();
     assert_eq!(service.answer(&here.access_token).await, "ok");
     assert_eq!(service.answer(&there.access_token).await, "session_expired");
@@ -39,11 +38,12 @@ async fn reasons_are_told_all_at_once() {
     let policy = PasswordPolicy::default().with_history(2).unwrap();
     let settings = AccountSettings { password_policy: policy, ..AccountSettings::default() };
     let service = Service::with_settings(settings).await;
-    let Err(Rejection::PasswordRejected(faults)) = change(&service, PASSWORD, "alice").await else {
+    let Err(AccountError::PasswordRejected(violations)) = change(&service, PASSWORD, "alice").await
+    else {
         panic!("taken");
     };
     assert_eq!(
-        faults,
+        violations,
         [PasswordViolation::TooShort { min: 8 }, PasswordViolation::ContainsUserName]
     );
     for (from, to) in [(PASSWORD, OTHER), (OTHER, "a third password")] {
@@ -51,8 +51,8 @@ async fn reasons_are_told_all_at_once() {
     }
     for used in [PASSWORD, OTHER, "a third password"] {
         let refused = change(&service, "a third password", used).await;
-        let Err(Rejection::PasswordRejected(faults)) = refused else { panic!("taken") };
-        assert_eq!(faults, [PasswordViolation::UsedBefore], "{used}");
+        let Err(AccountError::PasswordRejected(violations)) = refused else { panic!("taken") };
+        assert_eq!(violations, [PasswordViolation::UsedBefore], "{used}");
     }
     change(&service, "a third password", "a fourth password").await.unwrap();
     change(&service, "a fourth password", PASSWORD).await.unwrap();
@@ -85,9 +85,9 @@ async fn of_two_changes_at_once_one_is_made() {
     let changes = ["the one password", "the other password"].map(|new| {
         let (accounts, view) = (service.accounts.clone(), view.clone());
         let (current, new) = (PASSWORD.into(), new.into());
-        tokio::spawn(async move {
-            accounts.change_password(&view, current, new, Origin::default()).await
-        })
+        tokio::spawn(
+            async move { accounts.change_password(&view, current, new, at("192.0.2.1")).await },
+        )
     });
     let mut answers = Vec::new();
     for change in changes {

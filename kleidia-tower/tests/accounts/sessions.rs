@@ -1,6 +1,6 @@
 //! Sessions: how long they last, who sees and ends them, and what each login starts anew.
 
-use kleidia_tower::Origin;
+use kleidia_tower::ClientInfo;
 use kleidia_tower::account::AccountSettings;
 use kleidia_tower::agent::AgentKey;
 use kleidia_tower::audit::EventKind;
@@ -38,8 +38,13 @@ async fn a_token_outlives_no_session_that_has_lapsed() {
 #[tokio::test]
 async fn people_see_and_end_their_own_sessions_alone() {
     let service = Service::new().await;
-    let bob =
-        service.accounts.create_user(None, "bob", PASSWORD.into(), [].into(), Origin::default());
+    let bob = service.accounts.create_user(
+        None,
+        "bob",
+        PASSWORD.into(),
+        [].into(),
+        ClientInfo::default(),
+    );
     bob.await.unwrap();
     let bob = service.log_in("bob", PASSWORD, "192.0.2.3").await.unwrap();
     let (first, second) = (service.alice().await, service.alice().await);
@@ -48,7 +53,7 @@ async fn people_see_and_end_their_own_sessions_alone() {
     assert_eq!(seen.iter().map(|session| session.id).collect::<Vec<_>>(), [two, one]);
 
     let end =
-        async |view, id| code(service.accounts.end_session(view, id, Origin::default()).await);
+        async |view, id| code(service.accounts.end_session(view, id, ClientInfo::default()).await);
     assert_eq!(end(&bob.session, one).await, "not_found");
     assert_eq!(end(&first.session, bob.session.session.id).await, "not_found");
     assert_eq!(end(&first.session, 99).await, "not_found");
@@ -67,7 +72,7 @@ async fn people_see_and_end_their_own_sessions_alone() {
 async fn log_out_everywhere_is_everywhere() {
     let service = Service::new().await;
     let alice = [service.alice().await, service.alice().await, service.alice().await];
-    let everywhere = service.accounts.log_out_everywhere(&alice[0].session, Origin::default());
+    let everywhere = service.accounts.log_out_everywhere(&alice[0].session, ClientInfo::default());
     everywhere.await.unwrap();
     for tokens in &alice {
         assert_eq!(service.answer(&tokens.access_token).await, "session_expired");
@@ -82,7 +87,7 @@ async fn lapsed_sessions_are_signed_out_everywhere_too() {
     let lapsed = service.alice().await;
     service.pass(3600);
     let alice = service.alice().await;
-    let everywhere = service.accounts.log_out_everywhere(&alice.session, Origin::default());
+    let everywhere = service.accounts.log_out_everywhere(&alice.session, ClientInfo::default());
     everywhere.await.unwrap();
     assert_eq!(code(service.refresh(&lapsed.refresh_token).await), "refresh_invalid");
 }
@@ -90,15 +95,20 @@ async fn lapsed_sessions_are_signed_out_everywhere_too() {
 #[tokio::test]
 async fn an_agent_is_bound_by_the_owner_of_a_session_alone() {
     let service = Service::new().await;
-    let bob =
-        service.accounts.create_user(None, "bob", PASSWORD.into(), [].into(), Origin::default());
+    let bob = service.accounts.create_user(
+        None,
+        "bob",
+        PASSWORD.into(),
+        [].into(),
+        ClientInfo::default(),
+    );
     bob.await.unwrap();
     let bob = service.log_in("bob", PASSWORD, "192.0.2.3").await.unwrap();
     let alice = service.alice().await;
     let id = alice.session.session.id;
     let register = async |view, key: &AgentKey| {
         let key = key.public_key();
-        code(service.accounts.register_agent(view, id, key, Origin::default()).await)
+        code(service.accounts.register_agent(view, id, key, ClientInfo::default()).await)
     };
     let key = async || {
         let found = service.accounts.store().session(SessionKey::Id(id)).await.unwrap();
@@ -112,7 +122,7 @@ async fn an_agent_is_bound_by_the_owner_of_a_session_alone() {
         assert_eq!(register(&alice.session, agent).await, "ok");
         assert_eq!(key().await, Some(agent.public_key().to_pem()));
     }
-    service.accounts.log_out(&alice.session, Origin::default()).await.unwrap();
+    service.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
     assert_eq!(key().await, None);
     assert_eq!(register(&alice.session, &agents[0]).await, "not_found");
     assert_eq!(service.count(EventKind::AgentRegistered).await, 2);

@@ -32,15 +32,22 @@ impl Evidence {
         self.write(&format!("{thing:?}\n{thing:#?}\n"));
     }
 
-    /// Writes down an error, with all of its sources and the answer to it.
-    pub(crate) fn note_error<T>(&self, expected: &str, outcome: Result<T, Rejection>) {
-        let Err(rejection) = outcome else { panic!("{expected} is expected") };
+    /// Writes an error and its rejection, each with all of its sources.
+    pub(crate) fn note_error<T, E>(&self, expected: &str, outcome: Result<T, E>)
+    where
+        E: Error + Clone + Into<Rejection> + 'static,
+    {
+        let Err(error) = outcome else { panic!("{expected} is expected") };
+        let rejection: Rejection = error.clone().into();
         assert_eq!(rejection.code(), expected);
         self.write(rejection.detail());
-        let mut error: Option<&dyn Error> = Some(&rejection);
-        while let Some(next) = error {
-            self.write(&format!("{next}\n{next:?}\n{next:#?}\n"));
-            error = next.source();
+        let errors: [&dyn Error; 2] = [&error, &rejection];
+        for error in errors {
+            let mut error = Some(error);
+            while let Some(next) = error {
+                self.write(&format!("{next}\n{next:?}\n{next:#?}\n"));
+                error = next.source();
+            }
         }
     }
 

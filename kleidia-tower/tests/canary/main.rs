@@ -14,12 +14,14 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::{AccountKey, Accounts, LogIn, LoggedIn, NewAccount, PasswordHash};
+use kleidia_tower::account::{
+    AccountError, AccountLookup, Accounts, LoginRequest, NewAccount, PasswordHash, TokenSet,
+};
 use kleidia_tower::audit::{AuditQuery, AuditSinks, TracingSink};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::session::JwtSessionLayer;
 use kleidia_tower::store::{Change, MemoryStore, Store};
-use kleidia_tower::{Origin, Rejection};
+use kleidia_tower::{ClientInfo, Rejection};
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -33,6 +35,10 @@ const NEW: &str = "canary-new-password";
 const WITH_NAME: &str = "canary-alice-password";
 const AS_NAME: &str = "canary-password-typed-as-a-name";
 const NO_HASH: &str = "canary-that-is-no-hash-at-all";
+
+fn here() -> ClientInfo {
+    ClientInfo::new("192.0.2.1".parse().unwrap())
+}
 
 struct Scene {
     accounts: Accounts,
@@ -72,15 +78,15 @@ impl Scene {
         self.clock.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    async fn log_in(&self, name: &str, password: &str) -> Result<LoggedIn, Rejection> {
+    async fn log_in(&self, name: &str, password: &str) -> Result<TokenSet, AccountError> {
         let (user_name, password) = (name.to_owned(), password.into());
-        let log_in = LogIn { user_name, password, origin: Origin::default() };
+        let log_in = LoginRequest { user_name, password, client: here() };
         self.evidence.note(&log_in);
         self.accounts.log_in(log_in).await
     }
 
     /// Keeps an eye on all credentials that somebody got.
-    fn learn(&mut self, tokens: &LoggedIn) {
+    fn learn(&mut self, tokens: &TokenSet) {
         self.evidence.note(tokens);
         let access = tokens.access_token.expose_secret();
         self.secrets.add("access token", access.as_bytes());
@@ -119,13 +125,13 @@ impl Scene {
 
     async fn change_password(
         &self,
-        tokens: &LoggedIn,
+        tokens: &TokenSet,
         from: &str,
         to: &str,
-    ) -> Result<(), Rejection> {
+    ) -> Result<(), AccountError> {
         let (current, new) = (SecretString::from(from), SecretString::from(to));
         let view = &tokens.session;
-        self.accounts.change_password(view, current, new, Origin::default()).await
+        self.accounts.change_password(view, current, new, here()).await
     }
 }
 
@@ -189,7 +195,10 @@ async fn play(evidence: Evidence, store: Arc<dyn Store>) -> Secrets {
 
 async fn create(scene: &mut Scene) {
     let create = async |name: &str, password: &str| {
-        scene.accounts.create_user(None, name, password.into(), [].into(), Origin::default()).await
+        scene
+            .accounts
+            .create_user(None, name, password.into(), [].into(), ClientInfo::default())
+            .await
     };
     let rejected = create("alice", WITH_NAME).await;
     scene.evidence.note_error("password_rejected", rejected);
@@ -198,7 +207,7 @@ async fn create(scene: &mut Scene) {
     scene.evidence.note_error("malformed_request", create("\u{200b}", PASSWORD).await);
 
     let store = scene.accounts.store();
-    let found = store.account_with_password(AccountKey::Id(alice.id)).await.unwrap();
+    let found = store.account_with_password(AccountLookup::Id(alice.id)).await.unwrap();
     let (_, stored) = found.unwrap();
     scene.evidence.note(&stored);
     let (_, hash) = stored.current.as_str().rsplit_once('$').unwrap();
@@ -208,13 +217,13 @@ async fn create(scene: &mut Scene) {
     let broken = NewAccount { name: "broken".parse().unwrap(), roles: [].into(), password };
     scene.evidence.note(&broken);
     let at = scene.clock.load(Ordering::Relaxed);
-    let change = Change { at, origin: Origin::default(), actor: None };
+    let change = Change { at, client: ClientInfo::default(), actor: None };
     let created = store.create_account(broken, &change).await.unwrap();
     scene.evidence.note(&created);
     scene.evidence.note_error("unavailable", scene.log_in("broken", PASSWORD).await);
 }
 
-async fn log_in(scene: &mut Scene) -> LoggedIn {
+async fn log_in(scene: &mut Scene) -> TokenSet {
     let alice = scene.log_in("alice", PASSWORD).await.unwrap();
     scene.learn(&alice);
     for (name, password) in
@@ -232,9 +241,9 @@ async fn log_in(scene: &mut Scene) -> LoggedIn {
     alice
 }
 
-async fn refresh(scene: &mut Scene, alice: LoggedIn) -> LoggedIn {
+async fn refresh(scene: &mut Scene, alice: TokenSet) -> TokenSet {
     let refresh =
-        async |token: &SecretString| scene.accounts.refresh(token, Origin::default()).await;
+        async |token: &SecretString| scene.accounts.refresh(token, ClientInfo::default()).await;
     let renewed = refresh(&alice.refresh_token).await.unwrap();
     let again = refresh(&alice.refresh_token).await.unwrap();
     scene.pass(10);
@@ -249,7 +258,7 @@ async fn refresh(scene: &mut Scene, alice: LoggedIn) -> LoggedIn {
     alice
 }
 
-async fn change_password(scene: &mut Scene, alice: LoggedIn) {
+async fn change_password(scene: &mut Scene, alice: TokenSet) {
     for (from, to, expected) in [
         (WRONG, NEW, "invalid_credentials"),
         (PASSWORD, WITH_NAME, "password_rejected"),
@@ -262,7 +271,7 @@ async fn change_password(scene: &mut Scene, alice: LoggedIn) {
     let authenticator = scene.accounts.authenticator();
     let known = authenticator.authenticate_session_token(token.expose_secret()).await.unwrap();
     scene.evidence.note(&known);
-    scene.accounts.log_out(&known, Origin::default()).await.unwrap();
+    scene.accounts.log_out(&known, ClientInfo::default()).await.unwrap();
     let gone = authenticator.authenticate_session_token(token.expose_secret()).await;
     scene.evidence.note_error("session_expired", gone);
 }

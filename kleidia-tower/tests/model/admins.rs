@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kleidia_tower::account::{
-    AccountKey, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+    AccountLookup, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
 use kleidia_tower::session::{EndReason, Ending, SessionKey};
 use kleidia_tower::store::{Retention, StoreError};
@@ -82,10 +82,10 @@ impl Trial {
         let new = self.new_password();
         let change = PasswordChange {
             user: self.user_ids[user],
-            expected: hash(user, expected),
+            expected_hash: hash(user, expected),
             new: hash(user, new),
             history: HISTORY,
-            kept: kept.map(|kept| self.session_ids[kept]),
+            kept_session: kept.map(|kept| self.session_ids[kept]),
         };
         let changed = self.service.store.change_password(change, &self.change(doer)).await;
         let changed = ok(changed)?.value;
@@ -99,7 +99,7 @@ impl Trial {
         ok(self.service.store.touch(id, now).await)?;
         let session = &mut self.oracle.sessions[session];
         session.seen = session.seen.max(now);
-        self.recorded(vec![], Doer { origin: 0, actor: None }).await
+        self.recorded(vec![], Doer { client: 0, actor: None }).await
     }
 
     /// In batches, until there is nothing left to forget.
@@ -116,7 +116,7 @@ impl Trial {
             }
             self.oracle.sessions[session].is_gone = is_gone;
         }
-        self.recorded(vec![], Doer { origin: 0, actor: None }).await
+        self.recorded(vec![], Doer { client: 0, actor: None }).await
     }
 
     /// All accounts and their sessions, and some of the sessions that were.
@@ -129,11 +129,11 @@ impl Trial {
         let accounts: Vec<_> = accounts.iter().map(|account| (**account).clone()).collect();
         same("the accounts", &accounts, &expected)?;
         for user in 0..self.user_ids.len() {
-            let key = AccountKey::Id(self.user_ids[user]);
+            let key = AccountLookup::Id(self.user_ids[user]);
             let found = ok(store.account_with_password(key).await)?;
             let of = &self.oracle.users[user];
-            let earlier = of.earlier.iter().map(|password| hash(user, *password)).collect();
-            let password = StoredPassword { current: hash(user, of.password), earlier };
+            let previous = of.previous.iter().map(|password| hash(user, *password)).collect();
+            let password = StoredPassword { current: hash(user, of.password), previous };
             same("a password", &found.map(|(_, password)| password), &Some(password))?;
             let sessions = self.service.accounts.sessions(self.user_ids[user]).await;
             let sessions = sessions.map_err(|error| error.to_string())?;

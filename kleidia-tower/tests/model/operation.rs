@@ -14,7 +14,7 @@ pub(crate) enum Operation {
         role: &'static str,
         actor: Option<usize>,
     },
-    LogIn {
+    LoginRequest {
         user: usize,
         is_stale: bool,
         rehashes: bool,
@@ -108,7 +108,7 @@ pub(crate) fn next(random: &mut Rng, oracle: &Oracle, access_tokens: usize) -> O
     }
     let (user, actor) = (random.usize(..users), random.usize(..users));
     let Some(session) = session(random, oracle) else {
-        return Operation::LogIn { user, is_stale: false, rehashes: false };
+        return Operation::LoginRequest { user, is_stale: false, rehashes: false };
     };
     let rarely = random.u8(..8) == 0;
     match random.u32(..1000) {
@@ -116,7 +116,9 @@ pub(crate) fn next(random: &mut Rng, oracle: &Oracle, access_tokens: usize) -> O
             token: presented(random, oracle, access_tokens),
             has_grace: random.u8(..10) > 0,
         },
-        300..420 => Operation::LogIn { user, is_stale: rarely, rehashes: random.u8(..6) == 0 },
+        300..420 => {
+            Operation::LoginRequest { user, is_stale: rarely, rehashes: random.u8(..6) == 0 }
+        }
         420..600 if access_tokens > 0 => {
             // The younger ones more often.
             let age = random.usize(..access_tokens).min(random.usize(..access_tokens));

@@ -27,7 +27,7 @@ pub(crate) struct User {
     pub(crate) roles: BTreeSet<&'static str>,
     pub(crate) is_disabled: bool,
     pub(crate) password: u32,
-    pub(crate) earlier: Vec<u32>,
+    pub(crate) previous: Vec<u32>,
     pub(crate) created: i64,
     pub(crate) password_changed: i64,
 }
@@ -36,7 +36,7 @@ pub(crate) struct User {
 pub(crate) struct Session {
     pub(crate) user: usize,
     pub(crate) family: usize,
-    pub(crate) origin: usize,
+    pub(crate) client: usize,
     pub(crate) created: i64,
     pub(crate) authenticated: i64,
     pub(crate) seen: i64,
@@ -113,7 +113,7 @@ impl Oracle {
         user: usize,
         password: u32,
         rehashed: Option<u32>,
-        origin: usize,
+        client: usize,
     ) -> (Login, Vec<Event>) {
         let refused = event("login.failure", user).failed();
         if self.users[user].password != password {
@@ -126,17 +126,17 @@ impl Oracle {
             self.users[user].password = rehashed;
         }
         self.families.push(false);
-        let session = self.open(user, self.families.len() - 1, self.now, origin);
+        let session = self.open(user, self.families.len() - 1, self.now, client);
         self.offer(session);
         let events = ["login.success", "session.created"].map(|what| event(what, user).of(session));
         (Login::In(session), events.into())
     }
 
-    fn open(&mut self, user: usize, family: usize, authenticated: i64, origin: usize) -> usize {
+    fn open(&mut self, user: usize, family: usize, authenticated: i64, client: usize) -> usize {
         self.sessions.push(Session {
             user,
             family,
-            origin,
+            client,
             created: self.now,
             authenticated,
             seen: self.now,
@@ -159,7 +159,7 @@ impl Oracle {
         &mut self,
         token: Option<usize>,
         grace: i64,
-        origin: usize,
+        client: usize,
     ) -> (Refresh, Vec<Event>) {
         let invalid = (Refresh::Refused("refresh_invalid"), vec![]);
         let Some(number) = token.filter(|token| !self.tokens[*token].is_gone) else {
@@ -175,7 +175,7 @@ impl Oracle {
         if self.now >= token.expires || self.families[family] {
             return invalid;
         }
-        let Some((at, successor)) = token.spent else { return self.spend(number, origin) };
+        let Some((at, successor)) = token.spent else { return self.spend(number, client) };
         if (self.now - at).abs() >= grace {
             let reused = event("token.reuse", user).of(token.session).failed();
             let mut events = self.end_all("reuse", |_, session| session.family == family);
@@ -191,7 +191,7 @@ impl Oracle {
         (Refresh::Granted { session, token: successor }, vec![retry])
     }
 
-    fn spend(&mut self, token: usize, origin: usize) -> (Refresh, Vec<Event>) {
+    fn spend(&mut self, token: usize, client: usize) -> (Refresh, Vec<Event>) {
         let before = self.tokens[token].session;
         let (now, entry) = (self.now, &self.sessions[before]);
         let (user, family, authenticated) = (entry.user, entry.family, entry.authenticated);
@@ -202,7 +202,7 @@ impl Oracle {
             session.seen = session.seen.max(now);
             before
         } else {
-            let session = self.open(user, family, authenticated, origin);
+            let session = self.open(user, family, authenticated, client);
             events.push(event("session.created", user).of(session).because("session-lapsed"));
             session
         };

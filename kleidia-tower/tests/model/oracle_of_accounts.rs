@@ -17,7 +17,7 @@ impl Oracle {
             roles: BTreeSet::from([role]),
             is_disabled: false,
             password: 0,
-            earlier: vec![],
+            previous: vec![],
             created: self.now,
             password_changed: self.now,
         });
@@ -65,8 +65,8 @@ impl Oracle {
         if account.password != expected {
             return (false, vec![]);
         }
-        account.earlier.insert(0, account.password);
-        account.earlier.truncate(HISTORY);
+        account.previous.insert(0, account.password);
+        account.previous.truncate(HISTORY);
         account.password = new;
         account.password_changed = self.now;
         let is_meant = |number, session: &Session| session.user == user && Some(number) != kept;

@@ -1,13 +1,13 @@
 //! What people do: they get in, stay in, get out, and are known.
 
-use kleidia_tower::account::LoggedIn;
+use kleidia_tower::account::TokenSet;
 use kleidia_tower::lockout::{Attempt, Source};
 use kleidia_tower::session::{NewSession, Opened, SessionView};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::operation::Presented;
 use crate::oracle::{ACCESS, Login, REFRESH, Refresh, SESSION};
-use crate::service::{OpaqueToken, digest_of, hash, origin};
+use crate::service::{OpaqueToken, client, digest_of, hash};
 use crate::trial::{AccessToken, Doer, Judged, Trial, code, same};
 
 /// A password that nobody has.
@@ -26,10 +26,10 @@ impl Trial {
         let token = OpaqueToken::generate(&mut self.random);
         let refresh_token = OpaqueToken::generate(&mut self.random);
         let (now, name) = (self.oracle.now, self.account(user).name);
-        let source = Source::new(origin(doer.origin).address);
+        let source = Source::new(client(doer.client).address);
         let new = NewSession {
             user: self.user_ids[user],
-            expected: hash(user, password),
+            expected_hash: hash(user, password),
             rehashed: rehashed.map(|password| hash(user, password)),
             token: token.digest,
             refresh_token: refresh_token.digest,
@@ -39,7 +39,7 @@ impl Trial {
         };
         let opened = self.service.store.open(new, &self.change(doer)).await;
         let opened = opened.map_err(|error| error.to_string())?.value;
-        let (login, events) = self.oracle.log_in(user, password, rehashed, doer.origin);
+        let (login, events) = self.oracle.log_in(user, password, rehashed, doer.client);
         match (login, opened) {
             (Login::In(session), Opened::Session(view)) => {
                 self.adopt(session, &view, token.text)?;
@@ -74,9 +74,9 @@ impl Trial {
             Presented::Unknown => (OpaqueToken::generate(&mut self.random).text, None),
         };
         let accounts = if has_grace { &self.service.accounts } else { &self.service.strict };
-        let answer = accounts.refresh(&SecretString::from(text), origin(doer.origin)).await;
+        let answer = accounts.refresh(&SecretString::from(text), client(doer.client)).await;
         let grace = if has_grace { 10 } else { 0 };
-        let (refresh, events) = self.oracle.refresh(token, grace, doer.origin);
+        let (refresh, events) = self.oracle.refresh(token, grace, doer.client);
         if let Refresh::Refused(code) = refresh {
             self.saw(code);
         }
@@ -92,7 +92,7 @@ impl Trial {
         self.recorded(events, doer).await
     }
 
-    fn granted(&mut self, session: usize, token: usize, granted: &LoggedIn) -> Judged {
+    fn granted(&mut self, session: usize, token: usize, granted: &TokenSet) -> Judged {
         self.adopt(session, &granted.session, String::new())?;
         same("the session of a refresh", &granted.session, &self.view(session))?;
         let (now, text) = (self.oracle.now, granted.refresh_token.expose_secret());
@@ -149,12 +149,12 @@ impl Trial {
             let account = self.account(self.oracle.sessions[session].user);
             same("who calls", &*view.account, &account)?;
         }
-        self.recorded(vec![], Doer { origin: 0, actor: None }).await
+        self.recorded(vec![], Doer { client: 0, actor: None }).await
     }
 
     pub(crate) async fn log_out(&mut self, session: usize, doer: Doer) -> Judged {
         let view = self.view(session);
-        let answer = self.service.accounts.log_out(&view, origin(doer.origin)).await;
+        let answer = self.service.accounts.log_out(&view, client(doer.client)).await;
         same("a logout", &code(&answer), &"ok")?;
         let user = self.oracle.sessions[session].user;
         let events = self.oracle.end_one(user, session, "logout");
@@ -163,7 +163,7 @@ impl Trial {
 
     pub(crate) async fn end(&mut self, by: usize, session: usize, doer: Doer) -> Judged {
         let (view, id) = (self.view(by), self.session_ids[session]);
-        let answer = self.service.accounts.end_session(&view, id, origin(doer.origin)).await;
+        let answer = self.service.accounts.end_session(&view, id, client(doer.client)).await;
         let user = self.oracle.sessions[by].user;
         let is_own = self.oracle.sessions[session].user == user && self.oracle.is_active(session);
         let expected = if is_own { "ok" } else { "not_found" };
@@ -175,7 +175,7 @@ impl Trial {
 
     pub(crate) async fn log_out_everywhere(&mut self, session: usize, doer: Doer) -> Judged {
         let view = self.view(session);
-        let answer = self.service.accounts.log_out_everywhere(&view, origin(doer.origin)).await;
+        let answer = self.service.accounts.log_out_everywhere(&view, client(doer.client)).await;
         same("a logout everywhere", &code(&answer), &"ok")?;
         let user = self.oracle.sessions[session].user;
         let events = self.oracle.end_every(user, "logout");

@@ -13,7 +13,7 @@ use kleidia_tower::account::{AccountSettings, Accounts, PasswordHash};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::session::{SessionAuthenticator, SessionView};
 use kleidia_tower::store::Store;
-use kleidia_tower::{Origin, TokenDigest, UserAgent};
+use kleidia_tower::{ClientInfo, TokenDigest, UserAgent};
 use secrecy::ExposeSecret as _;
 
 use crate::oracle::{ACCESS, REFRESH, SESSION};
@@ -130,10 +130,10 @@ pub(crate) fn digest_of(text: &str) -> TokenDigest {
 }
 
 /// From where things are done, by number.
-pub(crate) fn origin(number: usize) -> Origin {
+pub(crate) fn client(number: usize) -> ClientInfo {
     let address = ["192.0.2.1", "198.51.100.7", "2001:db8::1", "none"][number].parse().ok();
     let user_agent = (number < 3).then(|| UserAgent::new(&format!("Agent/{number}")));
-    Origin { address, user_agent }
+    ClientInfo { address, user_agent }
 }
 
 pub(crate) fn hash(user: usize, password: u32) -> PasswordHash {

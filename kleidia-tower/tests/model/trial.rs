@@ -12,7 +12,7 @@ use kleidia_tower::{Rejection, UnixTime};
 
 use crate::operation::{Operation, next};
 use crate::oracle::{Event, Oracle};
-use crate::service::{Service, origin};
+use crate::service::{Service, client};
 
 const BEGINNING: UnixTime = 1_795_370_580;
 
@@ -77,7 +77,7 @@ pub(crate) struct AccessToken {
 /// Who does something, and from where.
 #[derive(Clone, Copy)]
 pub(crate) struct Doer {
-    pub(crate) origin: usize,
+    pub(crate) client: usize,
     pub(crate) actor: Option<usize>,
 }
 
@@ -89,8 +89,8 @@ pub(crate) fn same<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) ->
 }
 
 /// The code of an answer.
-pub(crate) fn code<T>(answer: &Result<T, Rejection>) -> &'static str {
-    answer.as_ref().map_or_else(Rejection::code, |_| "ok")
+pub(crate) fn code<T, E: Clone + Into<Rejection>>(answer: &Result<T, E>) -> &'static str {
+    answer.as_ref().map_or_else(|error| error.clone().into().code(), |_| "ok")
 }
 
 impl Trial {
@@ -119,12 +119,12 @@ impl Trial {
     }
 
     pub(crate) async fn play(&mut self, operation: &Operation) -> Judged {
-        let doer = Doer { origin: self.random.usize(..4), actor: None };
+        let doer = Doer { client: self.random.usize(..4), actor: None };
         match operation.clone() {
             Operation::Create { name, role, actor } => {
                 self.create(name, role, Doer { actor, ..doer }).await
             }
-            Operation::LogIn { user, is_stale, rehashes } => {
+            Operation::LoginRequest { user, is_stale, rehashes } => {
                 self.log_in(user, is_stale, rehashes, doer).await
             }
             Operation::Refresh { token, has_grace } => self.refresh(token, has_grace, doer).await,
@@ -178,7 +178,7 @@ impl Trial {
 
     pub(crate) fn change(&self, doer: Doer) -> Change {
         let actor = doer.actor.map(|actor| self.party(actor));
-        Change { at: self.oracle.now, origin: origin(doer.origin), actor }
+        Change { at: self.oracle.now, client: client(doer.client), actor }
     }
 
     fn party(&self, user: usize) -> Party {
@@ -199,8 +199,8 @@ impl Trial {
         }
         let change = self.change(doer);
         let common = |record: &AuditRecord| {
-            (record.at, record.origin.clone(), record.actor.clone())
-                == (change.at, change.origin.clone(), change.actor.clone())
+            (record.at, record.client.clone(), record.actor.clone())
+                == (change.at, change.client.clone(), change.actor.clone())
         };
         if let Some(record) = news.iter().find(|record| !common(record)) {
             return Err(format!("{record:?} is not of {change:?}"));
@@ -234,7 +234,7 @@ impl Trial {
             id: self.session_ids[number],
             user: self.user_ids[session.user],
             family: self.family_ids[session.family],
-            origin: origin(session.origin),
+            client: client(session.client),
             created_at: session.created,
             authenticated_at: session.authenticated,
             last_seen_at: session.seen,

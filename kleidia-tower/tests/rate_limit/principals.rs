@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
-use kleidia_tower::Origin;
+use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::{Accounts, LogIn};
+use kleidia_tower::account::{Accounts, LoginRequest};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rate_limit::{Key, PeerAddress, RateLimitLayer};
 use kleidia_tower::session::{CredentialPolicy, JwtSessionLayer};
@@ -27,7 +27,7 @@ async fn accounts() -> Accounts {
     let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
     for name in ["alice", "bob"] {
         let created =
-            accounts.create_user(None, name, PASSWORD.into(), [].into(), Origin::default());
+            accounts.create_user(None, name, PASSWORD.into(), [].into(), ClientInfo::default());
         created.await.unwrap();
     }
     accounts
@@ -35,8 +35,9 @@ async fn accounts() -> Accounts {
 
 /// Returns the access token of a new session.
 async fn log_in(accounts: &Accounts, name: &str) -> String {
-    let (user_name, password, origin) = (name.to_owned(), PASSWORD.into(), Origin::default());
-    let logged_in = accounts.log_in(LogIn { user_name, password, origin }).await.unwrap();
+    let (user_name, password) = (name.to_owned(), PASSWORD.into());
+    let client = ClientInfo::new("192.0.2.1".parse().unwrap());
+    let logged_in = accounts.log_in(LoginRequest { user_name, password, client }).await.unwrap();
     logged_in.access_token.expose_secret().to_owned()
 }
 

@@ -32,8 +32,8 @@ async fn records_user_session_client_and_reason() {
     assert_eq!((record.at, record.outcome), (NOW, Outcome::Failure));
     assert_eq!(record.user.as_ref().unwrap().name, "alice");
     assert_eq!(record.session, Some(alice.session.session.id));
-    assert_eq!(record.origin.address, "192.0.2.7".parse().ok());
-    assert_eq!(record.origin.user_agent, Some(UserAgent::new("Laptop/1.0")));
+    assert_eq!(record.client.address, "192.0.2.7".parse().ok());
+    assert_eq!(record.client.user_agent, Some(UserAgent::new("Laptop/1.0")));
     assert_eq!(record.reason.as_deref(), Some("missing permission users:read"));
 }
 

@@ -83,7 +83,7 @@ async fn step_up_requires_a_recent_login() {
     world.pass(1);
     assert_eq!(ask(&world, &recent, &alice).await, DENIED);
     // A refresh does not verify the password; a login does.
-    let here = kleidia_tower::Origin::default();
+    let here = kleidia_tower::ClientInfo::default();
     let refreshed = world.accounts.refresh(&log_in.refresh_token, here).await.unwrap();
     assert_eq!(ask(&world, &recent, &crate::stage::bearer(&refreshed)).await, DENIED);
     assert_eq!(ask(&world, &recent, &world.bearer("alice").await).await, "alice");

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use kleidia_tower::Origin;
-use kleidia_tower::account::{AccountUpdate, LoggedIn, PasswordChange};
+use kleidia_tower::ClientInfo;
+use kleidia_tower::account::{AccountUpdate, PasswordChange, TokenSet};
 use kleidia_tower::session::{EndReason, Ending};
 use kleidia_tower::store::Change;
 
 use crate::stage::http::{outcome, request, send};
 use crate::stage::{NOW, World, bearer};
 
-async fn answer(world: &World, alice: &LoggedIn) -> String {
+async fn answer(world: &World, alice: &TokenSet) -> String {
     outcome(&send(world.layer(), request(&[&bearer(alice)])).await)
 }
 
@@ -35,8 +35,8 @@ impl Event {
         Self::Reuse,
     ];
 
-    async fn happen(self, world: &World, alice: &LoggedIn) {
-        let (accounts, view, here) = (&world.accounts, &alice.session, Origin::default());
+    async fn happen(self, world: &World, alice: &TokenSet) {
+        let (accounts, view, here) = (&world.accounts, &alice.session, ClientInfo::default());
         let id = view.account.id;
         match self {
             Self::Logout => accounts.log_out(view, here).await.unwrap(),
@@ -48,11 +48,12 @@ impl Event {
             Self::Disabled => world.disable(id).await,
             Self::PasswordChanged => {
                 let store = accounts.store();
-                let key = kleidia_tower::account::AccountKey::Id(id);
+                let key = kleidia_tower::account::AccountLookup::Id(id);
                 let (_, password) = store.account_with_password(key).await.unwrap().unwrap();
-                let (expected, new) = (password.current.clone(), password.current);
-                let change = PasswordChange { user: id, expected, new, history: 0, kept: None };
-                let at = Change { at: NOW, origin: here, actor: None };
+                let (expected_hash, new) = (password.current.clone(), password.current);
+                let change =
+                    PasswordChange { user: id, expected_hash, new, history: 0, kept_session: None };
+                let at = Change { at: NOW, client: here, actor: None };
                 assert!(store.change_password(change, &at).await.unwrap().value);
             }
             Self::Reuse => {
@@ -121,7 +122,7 @@ async fn nobody_gets_in_once_the_end_is_told() {
             .collect();
         tokio::task::yield_now().await;
         let which = Ending::One { user: view.account.id, session: view.session.id };
-        let change = Change { at: NOW, origin: Origin::default(), actor: None };
+        let change = Change { at: NOW, client: ClientInfo::default(), actor: None };
         let _ = store.end(which, EndReason::Logout, &change).await.unwrap();
         for _ in 0..10 {
             assert!(store.session(key).await.unwrap().unwrap().session.end.is_some());
@@ -145,7 +146,8 @@ async fn roles_and_time_are_seen_at_once_too() {
     assert_eq!(seen.account.roles, ["auditor".parse().unwrap()].into());
     world.pass(1800);
     assert_eq!(answer(&world, &alice).await, "token_expired");
-    let refreshed = world.accounts.refresh(&alice.refresh_token, Origin::default()).await.unwrap();
+    let refreshed =
+        world.accounts.refresh(&alice.refresh_token, ClientInfo::default()).await.unwrap();
     assert_eq!(answer(&world, &refreshed).await, "alice");
 }
 
@@ -158,6 +160,6 @@ async fn a_broken_store_is_not_papered_over_for_strangers() {
     world.store.set_broken(true);
     assert_eq!(answer(&world, &unknown).await, "unavailable");
     assert_eq!(answer(&world, &known).await, "alice");
-    world.accounts.log_out(&known.session, Origin::default()).await.unwrap_err();
+    world.accounts.log_out(&known.session, ClientInfo::default()).await.unwrap_err();
     assert_eq!(answer(&world, &known).await, "unavailable");
 }

@@ -133,7 +133,7 @@ async fn clones_share_all_state() {
         assert_eq!(outcome(&send(layer, request(&[&bearer])).await), "alice");
     }
     assert_eq!(world.store.lookups(), 1);
-    world.accounts.log_out(&alice.session, kleidia_tower::Origin::default()).await.unwrap();
+    world.accounts.log_out(&alice.session, kleidia_tower::ClientInfo::default()).await.unwrap();
     for layer in [one, other] {
         assert_eq!(outcome(&send(layer, request(&[&bearer])).await), "session_expired");
     }

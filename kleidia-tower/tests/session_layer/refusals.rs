@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use kleidia_tower::account::AccountUpdate;
 use kleidia_tower::session::CredentialPolicy;
-use kleidia_tower::{Origin, Rejection};
+use kleidia_tower::{ClientInfo, Rejection};
 use secrecy::ExposeSecret as _;
 
 use crate::stage::http::{challenges, outcome, request, send};
@@ -41,7 +41,7 @@ async fn each_step_has_its_own_code_in_order() {
     world.pass(1000);
     let young = world.log_in("alice").await;
     world.pass(24 * 3600 - 1000 - 1);
-    let fresh = world.accounts.refresh(&young.refresh_token, Origin::default()).await.unwrap();
+    let fresh = world.accounts.refresh(&young.refresh_token, ClientInfo::default()).await.unwrap();
     let fresh_bearer = bearer(&fresh);
     assert_eq!(answer(&fresh_bearer).await.0, 200);
     world.pass(1);

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use kleidia_tower::session::JwtSessionLayer;
-use kleidia_tower::{Origin, Principal};
+use kleidia_tower::{ClientInfo, Principal};
 use tokio::net::TcpListener;
 use tower::Layer as _;
 
@@ -78,7 +78,7 @@ async fn a_session_opens_and_ends_on_each_server() {
             assert_eq!(status, StatusCode::UNAUTHORIZED);
             assert!(body.contains("token_invalid"), "{body}");
         }
-        world.accounts.log_out(&alice.session, Origin::default()).await.unwrap();
+        world.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
         let (status, body) = ask(server, Some(&bearer(&alice)), false).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED);
         assert!(body.contains("session_expired"), "{body}");

@@ -1,7 +1,7 @@
 //! Callers that hang up at any moment: what they asked for is done as a whole or not at all, and
 //! those who come after them find the store as usable as before.
 
-use kleidia_tower::account::{AccountKey, AccountStore as _, AccountUpdate};
+use kleidia_tower::account::{AccountLookup, AccountStore as _, AccountUpdate};
 use kleidia_tower::audit::{AuditQuery, AuditStore as _, ChainCheck, ChainHead, EventKind};
 use kleidia_tower::session::{Rotated, SessionKey, SessionStore as _};
 use kleidia_tower::store::SqliteStore;
@@ -46,7 +46,7 @@ async fn an_account_is_created_with_its_event_or_not_at_all() {
         // Of the next one, which waits for its turn, everything is known.
         let after = create(&store, &format!("after{number}")).await;
         assert!(store.account(after.id).await.unwrap().is_some());
-        let key = AccountKey::Name(&name.parse().unwrap());
+        let key = AccountLookup::Name(&name.parse().unwrap());
         let is_there = store.account_with_password(key).await.unwrap().is_some();
         assert_eq!(count(&store, EventKind::UserCreated, &name).await, usize::from(is_there));
         assert!(is_there || creating.is_none(), "{name} was acknowledged");

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::fs::OpenOptions;
 use std::io::{Seek as _, SeekFrom, Write as _};
 
-use kleidia_tower::account::{AccountKey, AccountStore as _};
+use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{AuditStore as _, ChainHead};
 use kleidia_tower::lockout::{Attempt, FailureStore as _, LockoutPolicy, Source};
 use kleidia_tower::session::{SessionKey, SessionStore as _};
@@ -42,7 +42,7 @@ async fn an_account_that_can_not_be_read_is_not_granted_anything() {
         place.alter(alteration).await;
         assert_corrupt(&store.account(1).await, alteration);
         assert_corrupt(&store.open(new_session(&alice, hash(0), 3), &at(0)).await, alteration);
-        assert_corrupt(&store.account_with_password(AccountKey::Id(1)).await, alteration);
+        assert_corrupt(&store.account_with_password(AccountLookup::Id(1)).await, alteration);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kleidia_tower::account::{AccountKey, AccountStore as _};
+use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
 use kleidia_tower::session::{Rotated, SessionKey, SessionStore as _};
 use kleidia_tower::store::{OpenError, SqliteOptions, SqliteStore, StoreError};
@@ -22,7 +22,7 @@ async fn what_was_stored_is_there_when_it_is_opened_again() {
 
     let store = place.open().await;
     let (account, password) =
-        store.account_with_password(AccountKey::Name(&alice.name)).await.unwrap().unwrap();
+        store.account_with_password(AccountLookup::Name(&alice.name)).await.unwrap().unwrap();
     assert_eq!((account, password.current), (alice.clone(), hash(0)));
     let found = store.session(SessionKey::Token(session_token(1))).await.unwrap().unwrap();
     assert_eq!(found, view);

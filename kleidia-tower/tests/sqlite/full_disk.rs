@@ -3,7 +3,7 @@
 use std::env;
 use std::process::{Command, Stdio};
 
-use kleidia_tower::account::{AccountKey, AccountStore as _};
+use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
 use kleidia_tower::store::{SqliteStore, StoreError};
 
@@ -74,7 +74,7 @@ async fn who_finds_no_room() {
     }
     for number in 0..number {
         let name = format!("user{number}").parse().unwrap();
-        let found = store.account_with_password(AccountKey::Name(&name)).await.unwrap();
+        let found = store.account_with_password(AccountLookup::Name(&name)).await.unwrap();
         assert!(found.is_some(), "user{number} was acknowledged");
     }
 }

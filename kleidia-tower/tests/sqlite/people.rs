@@ -9,7 +9,7 @@ use kleidia_tower::lockout::{Attempt, Source};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::session::{NewSession, Opened, Rotation, SessionStore as _, SessionView};
 use kleidia_tower::store::{Change, SqliteStore};
-use kleidia_tower::{Origin, TokenDigest, UserAgent, WrappedToken};
+use kleidia_tower::{ClientInfo, TokenDigest, UserAgent, WrappedToken};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
@@ -57,8 +57,8 @@ async fn connect(path: &Path) -> SqliteConnection {
 
 pub(crate) fn at(second: i64) -> Change {
     let user_agent = Some(UserAgent::new("Laptop/1.0"));
-    let origin = Origin { address: "192.0.2.1".parse().ok(), user_agent };
-    Change { at: NOW + second, origin, actor: None }
+    let client = ClientInfo { address: "192.0.2.1".parse().ok(), user_agent };
+    Change { at: NOW + second, client, actor: None }
 }
 
 pub(crate) fn session_token(number: u32) -> TokenDigest {
@@ -92,7 +92,7 @@ pub(crate) async fn create(store: &SqliteStore, name: &str) -> Arc<Account> {
 pub(crate) fn new_session(account: &Account, password: PasswordHash, token: u32) -> NewSession {
     NewSession {
         user: account.id,
-        expected: password,
+        expected_hash: password,
         rehashed: None,
         token: session_token(token),
         refresh_token: refresh_token(token),

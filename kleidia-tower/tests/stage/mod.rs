@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex};
 
 use ::http::{Request, Response};
 use kleidia_tower::access_token::{KeyRing, SigningKey, UserId};
-use kleidia_tower::account::{AccountSettings, AccountUpdate, Accounts, LogIn, LoggedIn};
+use kleidia_tower::account::{AccountSettings, AccountUpdate, Accounts, LoginRequest, TokenSet};
 use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher, PasswordPolicy};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::session::{CachedSessions, JwtSessionLayer};
 use kleidia_tower::store::{Change, Store};
-use kleidia_tower::{Origin, Principal, UnixTime};
+use kleidia_tower::{ClientInfo, Principal, UnixTime};
 use secrecy::ExposeSecret as _;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -91,9 +91,12 @@ impl World {
         self.clock.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    pub(crate) async fn log_in(&self, name: &str) -> LoggedIn {
-        let log_in =
-            LogIn { user_name: name.to_owned(), password: PASSWORD.into(), origin: at_home() };
+    pub(crate) async fn log_in(&self, name: &str) -> TokenSet {
+        let log_in = LoginRequest {
+            user_name: name.to_owned(),
+            password: PASSWORD.into(),
+            client: at_home(),
+        };
         self.accounts.log_in(log_in).await.unwrap()
     }
 
@@ -127,7 +130,7 @@ impl World {
 
     pub(crate) async fn update(&self, id: UserId, update: AccountUpdate) {
         let at = self.clock.load(Ordering::SeqCst);
-        let change = Change { at, origin: at_home(), actor: None };
+        let change = Change { at, client: at_home(), actor: None };
         let _ = self.accounts.store().update_account(id, update, &change).await.unwrap();
     }
 
@@ -140,10 +143,10 @@ impl World {
     }
 }
 
-pub(crate) fn bearer(logged_in: &LoggedIn) -> String {
+pub(crate) fn bearer(logged_in: &TokenSet) -> String {
     format!("Bearer {}", logged_in.access_token.expose_secret())
 }
 
-fn at_home() -> Origin {
-    Origin { address: "192.0.2.1".parse().ok(), user_agent: None }
+fn at_home() -> ClientInfo {
+    ClientInfo { address: "192.0.2.1".parse().ok(), user_agent: None }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kleidia_tower::access_token::{SessionId, UserId};
 use kleidia_tower::account::{
-    Account, AccountKey, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+    Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
 use kleidia_tower::audit::{
     AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead,
@@ -149,7 +149,7 @@ impl AccountStore for StagedStore {
 
     async fn account_with_password(
         &self,
-        key: AccountKey<'_>,
+        key: AccountLookup<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
         self.memory()?.account_with_password(key).await
     }

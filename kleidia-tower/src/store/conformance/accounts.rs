@@ -7,7 +7,7 @@ use super::expected::success;
 use super::many::at_once;
 use super::scene::{NOW, Scene, at, by, hash, new_account, roles};
 use crate::UserName;
-use crate::account::{Account, AccountKey, AccountUpdate, NewAccount, StoredPassword};
+use crate::account::{Account, AccountLookup, AccountUpdate, NewAccount, StoredPassword};
 use crate::audit::{EventKind, Reason};
 use crate::rbac::RoleName;
 
@@ -33,8 +33,8 @@ pub(super) async fn an_account_is_as_it_was_created(scene: &Scene) {
     let event = success(EventKind::UserCreated).because(reason);
     scene.expect(done, &change, &alice, &[event]).await;
 
-    let password = StoredPassword { current: hash(7), earlier: vec![] };
-    for key in [AccountKey::Id(alice.id), AccountKey::Name(&name)] {
+    let password = StoredPassword { current: hash(7), previous: vec![] };
+    for key in [AccountLookup::Id(alice.id), AccountLookup::Name(&name)] {
         let found = scene.store.account_with_password(key).await.expect("an answer");
         assert_eq!(found, Some((Arc::clone(&alice), password.clone())), "{key:?}");
     }
@@ -48,11 +48,11 @@ pub(super) async fn a_name_is_given_once(scene: &Scene) {
         let done = scene.store.create_account(new, &at(5)).await;
         assert_eq!(scene.expect(done, &at(5), &alice, &[]).await, None, "{variant}");
     }
-    let password = StoredPassword { current: hash(1), earlier: vec![] };
+    let password = StoredPassword { current: hash(1), previous: vec![] };
     assert_eq!(scene.stored(&alice).await, (alice, password));
 
     let unknown = "bob".parse().expect("a name");
-    let found = scene.store.account_with_password(AccountKey::Name(&unknown)).await;
+    let found = scene.store.account_with_password(AccountLookup::Name(&unknown)).await;
     assert_eq!(found.expect("an answer"), None);
 }
 
@@ -142,6 +142,6 @@ pub(super) async fn nobody_can_be_changed(scene: &Scene) {
     let done = scene.store.update_account(nobody, update, &at(1)).await;
     assert_eq!(scene.expect(done, &at(1), &alice, &[]).await, None);
     assert_eq!(scene.store.account(nobody).await.expect("an answer"), None);
-    let found = scene.store.account_with_password(AccountKey::Id(nobody)).await;
+    let found = scene.store.account_with_password(AccountLookup::Id(nobody)).await;
     assert_eq!(found.expect("an answer"), None);
 }

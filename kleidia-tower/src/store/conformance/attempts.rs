@@ -71,8 +71,11 @@ pub(super) async fn a_refused_login_is_no_failure(scene: &Scene) {
     for _ in 0..4 {
         scene.guesses(Some(&alice), &attempt, 0, false).await;
     }
-    let changed =
-        NewSession { attempt: attempt.clone(), expected: hash(2), ..new_session(&alice, 1, 0) };
+    let changed = NewSession {
+        attempt: attempt.clone(),
+        expected_hash: hash(2),
+        ..new_session(&alice, 1, 0)
+    };
     let refused = failure(EventKind::LoginFailure).because(Reason::PasswordChanged);
     for _ in 0..10 {
         assert_eq!(scene.asks(&attempt, 0).await, Reservation::Granted);

@@ -8,7 +8,7 @@ use crate::audit::{
     AuditEvent, AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Outcome, OverrideReason,
     Party, Reason,
 };
-use crate::{Origin, UnixTime};
+use crate::{ClientInfo, UnixTime};
 
 fn event(kind: EventKind, second: UnixTime) -> AuditEvent {
     at(second).event(kind, Outcome::Success, None)
@@ -48,7 +48,7 @@ pub(super) async fn events_are_kept_as_they_were(scene: &Scene) {
             outcome: Outcome::Failure,
             ..event(EventKind::PolicyOverride, 0)
         },
-        AuditEvent { origin: Origin::default(), ..event(EventKind::PolicyViolation, -5) },
+        AuditEvent { client: ClientInfo::default(), ..event(EventKind::PolicyViolation, -5) },
         AuditEvent {
             user: workload,
             reason: Some(Reason::Policy("needs users:read".to_owned())),

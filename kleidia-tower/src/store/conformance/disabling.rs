@@ -62,7 +62,7 @@ pub(super) async fn who_is_enabled_starts_anew(scene: &Scene) {
         scene.is_invalid(&alice, token, 3).await;
     }
     let (_, password) = scene.stored(&alice).await;
-    assert_eq!(password, StoredPassword { current: hash(1), earlier: vec![] });
+    assert_eq!(password, StoredPassword { current: hash(1), previous: vec![] });
     let anew = scene.login_at(&alice, 5, 4).await;
     assert_eq!(scene.active(alice.id, 4).await, [anew.id]);
     scene.refreshes(&alice, 5, 6, 5).await;

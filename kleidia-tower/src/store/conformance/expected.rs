@@ -59,8 +59,8 @@ pub(super) fn matches(
 ) -> Result<(), String> {
     let user = user.map(|user| Party::account(user.id, &user.name));
     for record in records {
-        let common = (record.at, &record.origin, &record.actor, &record.user);
-        if common != (change.at, &change.origin, &change.actor, &user) {
+        let common = (record.at, &record.client, &record.actor, &record.user);
+        if common != (change.at, &change.client, &change.actor, &user) {
             return Err(format!("{record:#?}\nis not of {change:#?}\nby {user:?}"));
         }
     }

@@ -19,7 +19,7 @@ pub(super) async fn a_login_opens_a_session(scene: &Scene) {
         id: view.session.id,
         user: alice.id,
         family: view.session.family,
-        origin: at(5).origin,
+        client: at(5).client,
         created_at: NOW + 5,
         authenticated_at: NOW + 5,
         last_seen_at: NOW + 5,
@@ -75,7 +75,7 @@ pub(super) async fn the_disabled_do_not_get_in(scene: &Scene) {
 pub(super) async fn another_password_is_no_login(scene: &Scene) {
     let alice = scene.account("alice").await;
     let new =
-        NewSession { expected: hash(2), rehashed: Some(hash(3)), ..new_session(&alice, 1, 1) };
+        NewSession { expected_hash: hash(2), rehashed: Some(hash(3)), ..new_session(&alice, 1, 1) };
     let done = scene.store.open(new, &at(1)).await;
     let refused = failure(EventKind::LoginFailure).because(Reason::PasswordChanged);
     let opened = scene.expect(done, &at(1), &alice, &[refused]).await;
@@ -103,7 +103,7 @@ pub(super) async fn an_unknown_account_is_no_login(scene: &Scene) {
 async fn is_unchanged(scene: &Scene, account: &Account) {
     let (stored, password) = scene.stored(account).await;
     assert_eq!(stored.password_changed_at, account.password_changed_at);
-    assert_eq!(password, StoredPassword { current: hash(1), earlier: vec![] });
+    assert_eq!(password, StoredPassword { current: hash(1), previous: vec![] });
     assert!(scene.active(account.id, 2).await.is_empty());
     let found = scene.store.session(SessionKey::Token(session_token(1))).await;
     assert_eq!(found.expect("an answer"), None);
@@ -117,14 +117,14 @@ pub(super) async fn a_login_rehashes(scene: &Scene) {
     assert_eq!(view.account, alice, "a rehashed password is the same password");
     let (stored, password) = scene.stored(&alice).await;
     assert_eq!(stored, alice);
-    assert_eq!(password, StoredPassword { current: hash(2), earlier: vec![] });
+    assert_eq!(password, StoredPassword { current: hash(2), previous: vec![] });
     assert_eq!(scene.active(alice.id, 5).await, [view.session.id, before.id]);
 
     let done = scene.store.open(new_session(&alice, 3, 6), &at(6)).await;
     let refused = failure(EventKind::LoginFailure).because(Reason::PasswordChanged);
     let opened = scene.expect(done, &at(6), &alice, &[refused]).await;
     assert!(matches!(opened, Opened::Changed), "compared with the hash of before: {opened:?}");
-    let new = NewSession { expected: hash(2), ..new_session(&alice, 4, 7) };
+    let new = NewSession { expected_hash: hash(2), ..new_session(&alice, 4, 7) };
     scene.open(new, &alice, &at(7)).await;
     scene.refreshes(&alice, 1, 5, 8).await;
 }

@@ -12,8 +12,8 @@ use crate::session::{EndReason, NewSession, Session, SessionEnd};
 use crate::store::Change;
 
 fn change_of(user: &Account, from: u32, to: u32) -> PasswordChange {
-    let (expected, new) = (hash(from), hash(to));
-    PasswordChange { user: user.id, expected, new, history: 5, kept: None }
+    let (expected_hash, new) = (hash(from), hash(to));
+    PasswordChange { user: user.id, expected_hash, new, history: 5, kept_session: None }
 }
 
 impl Scene {
@@ -43,14 +43,14 @@ pub(super) async fn a_password_is_replaced(scene: &Scene) {
     for wrong in [change_of(&alice, 2, 3), PasswordChange { user: 0, ..change_of(&alice, 1, 3) }] {
         scene.replaces_nothing(&alice, wrong).await;
     }
-    let unchanged = StoredPassword { current: hash(1), earlier: vec![] };
+    let unchanged = StoredPassword { current: hash(1), previous: vec![] };
     assert_eq!(scene.stored(&alice).await, (Arc::clone(&alice), unchanged.clone()));
     assert_eq!(scene.active(alice.id, 1).await, [second.id, first.id]);
 
     let change = by(&root, &at(9));
     scene.replaces(&alice, change_of(&alice, 1, 2), &[first.id, second.id], &change).await;
     let expected = Account { password_changed_at: NOW + 9, ..(*alice).clone() };
-    let password = StoredPassword { current: hash(2), earlier: vec![hash(1)] };
+    let password = StoredPassword { current: hash(2), previous: vec![hash(1)] };
     assert_eq!(scene.stored(&alice).await, (Arc::new(expected), password));
     assert_eq!(scene.stored(&root).await, (root, unchanged), "others keep theirs");
     for (session, token) in [(&first, 1), (&second, 2)] {
@@ -58,7 +58,7 @@ pub(super) async fn a_password_is_replaced(scene: &Scene) {
         assert_eq!(end, Some(SessionEnd { at: NOW + 9, reason: EndReason::PasswordChanged }));
         scene.is_invalid(&alice, token, 9).await;
     }
-    let new = NewSession { expected: hash(2), ..new_session(&alice, 3, 10) };
+    let new = NewSession { expected_hash: hash(2), ..new_session(&alice, 3, 10) };
     let view = scene.open(new, &alice, &at(10)).await;
     assert_eq!(scene.active(alice.id, 10).await, [view.session.id]);
     scene.refreshes(&alice, 3, 4, 11).await;
@@ -69,7 +69,7 @@ pub(super) async fn the_kept_session_goes_on_without_its_family(scene: &Scene) {
     let (kept, other) = (scene.login(&alice, 1).await, scene.login(&alice, 2).await);
     scene.refreshes(&alice, 1, 3, 1).await;
     let before = scene.session(&kept).await;
-    let new = PasswordChange { kept: Some(kept.id), ..change_of(&alice, 1, 2) };
+    let new = PasswordChange { kept_session: Some(kept.id), ..change_of(&alice, 1, 2) };
     scene.replaces(&alice, new, &[other.id], &at(2)).await;
     assert_eq!(scene.session(&kept).await, before);
     assert_eq!(scene.active(alice.id, 2).await, [kept.id]);
@@ -85,7 +85,7 @@ pub(super) async fn the_kept_session_goes_on_without_its_family(scene: &Scene) {
 pub(super) async fn sessions_of_others_go_on(scene: &Scene) {
     let (alice, bob) = (scene.account("alice").await, scene.account("bob").await);
     let (hers, his) = (scene.login(&alice, 1).await, scene.login(&bob, 2).await);
-    let new = PasswordChange { kept: Some(his.id), ..change_of(&alice, 1, 2) };
+    let new = PasswordChange { kept_session: Some(his.id), ..change_of(&alice, 1, 2) };
     scene.replaces(&alice, new, &[hers.id], &at(1)).await;
     assert_eq!(scene.session(&his).await, his);
     scene.refreshes(&bob, 2, 3, 1).await;
@@ -93,7 +93,7 @@ pub(super) async fn sessions_of_others_go_on(scene: &Scene) {
 
 pub(super) async fn the_history_is_bounded(scene: &Scene) {
     let alice = scene.account("alice").await;
-    for (from, history, earlier) in [
+    for (from, history, previous) in [
         (1, 3, vec![1]),
         (2, 3, vec![2, 1]),
         (3, 3, vec![3, 2, 1]),
@@ -105,14 +105,14 @@ pub(super) async fn the_history_is_bounded(scene: &Scene) {
         let new = PasswordChange { history, ..change_of(&alice, from, from + 1) };
         scene.replaces(&alice, new, &[], &at(1)).await;
         let (_, password) = scene.stored(&alice).await;
-        let earlier = earlier.into_iter().map(hash).collect();
-        assert_eq!(password, StoredPassword { current: hash(from + 1), earlier });
+        let previous = previous.into_iter().map(hash).collect();
+        assert_eq!(password, StoredPassword { current: hash(from + 1), previous });
     }
     let new =
-        NewSession { expected: hash(8), rehashed: Some(hash(9)), ..new_session(&alice, 1, 2) };
+        NewSession { expected_hash: hash(8), rehashed: Some(hash(9)), ..new_session(&alice, 1, 2) };
     scene.open(new, &alice, &at(2)).await;
     let (_, password) = scene.stored(&alice).await;
-    let expected = StoredPassword { current: hash(9), earlier: vec![hash(7)] };
+    let expected = StoredPassword { current: hash(9), previous: vec![hash(7)] };
     assert_eq!(password, expected, "a rehashed password is no earlier one");
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn one_of_many_replaces_a_password(scene: &Scene) {
     let replaced: Vec<_> = replaced.await.into_iter().filter(|(_, replaced)| *replaced).collect();
     let [(winner, _)] = replaced[..] else { panic!("{replaced:?}") };
     let (_, password) = scene.stored(&alice).await;
-    assert_eq!(password, StoredPassword { current: hash(winner), earlier: vec![hash(1)] });
+    assert_eq!(password, StoredPassword { current: hash(winner), previous: vec![hash(1)] });
     let mut kinds: Vec<_> = scene.news().await.iter().map(|record| record.kind).collect();
     kinds.sort_unstable();
     assert_eq!(kinds, [EventKind::SessionEnded, EventKind::PasswordChanged]);

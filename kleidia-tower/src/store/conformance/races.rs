@@ -34,8 +34,14 @@ impl Exclusion {
                 drop(store.update_account(user.id, update, &at(1)).await.expect("an answer"));
             }
             Self::Password => {
-                let (expected, new) = (hash(round), hash(round + 1));
-                let new = PasswordChange { user: user.id, expected, new, history: 0, kept: None };
+                let (expected_hash, new) = (hash(round), hash(round + 1));
+                let new = PasswordChange {
+                    user: user.id,
+                    expected_hash,
+                    new,
+                    history: 0,
+                    kept_session: None,
+                };
                 let done = store.change_password(new, &at(1)).await.expect("an answer");
                 assert!(done.value, "round {round}: the password was the expected one");
             }
@@ -77,7 +83,7 @@ async fn logins_meet(scene: &Scene, exclusion: Exclusion) {
         at_once(TASKS + 1, |task| {
             let (store, alice) = (Arc::clone(&scene.store), Arc::clone(&alice));
             let token = round * 1000 + u32::try_from(task).expect("a number");
-            let new = NewSession { expected: hash(password), ..new_session(&alice, token, 1) };
+            let new = NewSession { expected_hash: hash(password), ..new_session(&alice, token, 1) };
             async move {
                 if task == TASKS / 2 {
                     exclusion.happens(&*store, &alice, round).await;
@@ -104,7 +110,7 @@ async fn refreshes_meet(scene: &Scene, exclusion: Exclusion) {
     for round in 1..=ROUNDS {
         let password = if let Exclusion::Password = exclusion { round } else { 1 };
         let token = round * 1000;
-        let new = NewSession { expected: hash(password), ..new_session(&alice, token, 0) };
+        let new = NewSession { expected_hash: hash(password), ..new_session(&alice, token, 0) };
         scene.open(new, &alice, &at(0)).await;
         let rotated = at_once(TASKS + 1, |task| {
             let (store, alice) = (Arc::clone(&scene.store), Arc::clone(&alice));

@@ -107,7 +107,7 @@ pub(super) async fn a_lapsed_session_is_followed_by_another(scene: &Scene) {
         id: followed.id,
         user: alice.id,
         family: opened.family,
-        origin: change.origin.clone(),
+        client: change.client.clone(),
         created_at: change.at,
         authenticated_at: NOW,
         last_seen_at: change.at,

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use super::expected::{Expected, matches, success};
 use crate::access_token::UserId;
 use crate::account::{
-    Account, AccountKey, AccountUpdate, NewAccount, PasswordHash, StoredPassword,
+    Account, AccountLookup, AccountUpdate, NewAccount, PasswordHash, StoredPassword,
 };
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Party, Reason};
 use crate::lockout::{Attempt, Source};
 use crate::rbac::RoleName;
 use crate::session::{NewSession, Opened, Session, SessionKey, SessionView};
 use crate::store::{Change, Committed, Store, StoreError};
-use crate::{Origin, TokenDigest, UnixTime, UserAgent};
+use crate::{ClientInfo, TokenDigest, UnixTime, UserAgent};
 
 /// When scenes begin.
 pub(super) const NOW: UnixTime = 1_795_370_580;
@@ -31,20 +31,20 @@ pub(super) struct Scene {
 
 /// A change by a user, so many seconds after the beginning.
 pub(super) fn at(second: UnixTime) -> Change {
-    let origin = Origin {
+    let client = ClientInfo {
         address: "192.0.2.1".parse().ok(),
         user_agent: Some(UserAgent::new("Laptop/1.0")),
     };
-    Change { at: NOW + second, origin, actor: None }
+    Change { at: NOW + second, client, actor: None }
 }
 
 /// The same change, from elsewhere.
 pub(super) fn elsewhere(change: &Change) -> Change {
-    let origin = Origin {
+    let client = ClientInfo {
         address: "2001:db8::7".parse().ok(),
         user_agent: Some(UserAgent::new("Phone/2.0")),
     };
-    Change { origin, ..change.clone() }
+    Change { client, ..change.clone() }
 }
 
 /// The same change, by somebody else.
@@ -86,7 +86,7 @@ pub(super) fn new_account(name: &str) -> NewAccount {
 pub(super) fn new_session(account: &Account, token: u32, second: UnixTime) -> NewSession {
     NewSession {
         user: account.id,
-        expected: hash(1),
+        expected_hash: hash(1),
         rehashed: None,
         token: session_token(token),
         refresh_token: refresh_token(token),
@@ -97,7 +97,7 @@ pub(super) fn new_session(account: &Account, token: u32, second: UnixTime) -> Ne
 }
 
 pub(super) fn attempt(account: &Account, change: &Change) -> Attempt {
-    Attempt { name: account.name.clone(), source: Source::new(change.origin.address) }
+    Attempt { name: account.name.clone(), source: Source::new(change.client.address) }
 }
 
 impl Scene {
@@ -223,7 +223,7 @@ impl Scene {
 
     /// The account as it is stored now.
     pub(super) async fn stored(&self, account: &Account) -> (Arc<Account>, StoredPassword) {
-        let key = AccountKey::Id(account.id);
+        let key = AccountLookup::Id(account.id);
         self.store.account_with_password(key).await.expect("an answer").expect("the account")
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::access_token::{SessionId, UserId};
-use crate::account::{Account, AccountKey, NewAccount, StoredPassword};
+use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
 use crate::session::{FamilyId, Session, SessionKey};
 use crate::store::StoreError;
@@ -45,11 +45,11 @@ pub(super) struct Family {
 impl State {
     pub(super) fn find_account(
         &self,
-        key: AccountKey<'_>,
+        key: AccountLookup<'_>,
     ) -> Option<&(Arc<Account>, StoredPassword)> {
         match key {
-            AccountKey::Id(id) => self.accounts.get(&id),
-            AccountKey::Name(name) => self.accounts.get(self.names.get(name)?),
+            AccountLookup::Id(id) => self.accounts.get(&id),
+            AccountLookup::Name(name) => self.accounts.get(self.names.get(name)?),
         }
     }
 
@@ -66,7 +66,7 @@ impl State {
 impl Rows for State {
     async fn account(
         &mut self,
-        key: AccountKey<'_>,
+        key: AccountLookup<'_>,
     ) -> Result<Option<(Account, StoredPassword)>, StoreError> {
         let found = self.find_account(key);
         Ok(found.map(|(account, password)| (Account::clone(account), password.clone())))
@@ -83,7 +83,7 @@ impl Rows for State {
         self.names.insert(name.clone(), id);
         let is_disabled = false;
         let account = Account { id, name, roles, is_disabled, created_at, password_changed_at };
-        let password = StoredPassword { current: password, earlier: Vec::new() };
+        let password = StoredPassword { current: password, previous: Vec::new() };
         self.accounts.insert(id, (Arc::new(account.clone()), password));
         Ok(account)
     }

@@ -11,7 +11,7 @@ use super::purge::Expired;
 use super::rows::State;
 use crate::access_token::{SessionId, UserId};
 use crate::account::{
-    Account, AccountKey, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+    Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
 use crate::lockout::{Attempt, FailureStore, LockoutPolicy, Reservation};
@@ -73,7 +73,7 @@ impl AccountStore for MemoryStore {
 
     async fn account_with_password(
         &self,
-        key: AccountKey<'_>,
+        key: AccountLookup<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
         Ok(self.read()?.find_account(key).cloned())
     }

@@ -6,7 +6,7 @@ use super::record;
 use super::sessions::{Events, end_sessions};
 use crate::access_token::UserId;
 use crate::account::{
-    Account, AccountKey, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+    Account, AccountLookup, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
 use crate::audit::{EventKind, Reason};
 use crate::session::EndReason;
@@ -18,7 +18,7 @@ pub(crate) async fn create_account(
     new: NewAccount,
     change: &Change,
 ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-    if rows.account(AccountKey::Name(&new.name)).await?.is_some() {
+    if rows.account(AccountLookup::Name(&new.name)).await?.is_some() {
         return record(rows, None, Vec::new()).await;
     }
     let account = rows.insert_account(new, change.at).await?;
@@ -34,7 +34,7 @@ pub(crate) async fn update_account(
     update: AccountUpdate,
     change: &Change,
 ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-    let Some((mut account, _)) = rows.account(AccountKey::Id(id)).await? else {
+    let Some((mut account, _)) = rows.account(AccountLookup::Id(id)).await? else {
         return record(rows, None, Vec::new()).await;
     };
     let mut events = Events::of(&account, change);
@@ -65,9 +65,9 @@ pub(crate) async fn change_password(
     new: PasswordChange,
     change: &Change,
 ) -> Result<Committed<bool>, StoreError> {
-    let found = rows.account(AccountKey::Id(new.user)).await?;
+    let found = rows.account(AccountLookup::Id(new.user)).await?;
     let Some((mut account, password)) =
-        found.filter(|(_, password)| password.current == new.expected)
+        found.filter(|(_, password)| password.current == new.expected_hash)
     else {
         return record(rows, false, Vec::new()).await;
     };
@@ -77,15 +77,15 @@ pub(crate) async fn change_password(
     let mut events = Events::of(&account, change);
     events.add(EventKind::PasswordChanged, None);
     let mut sessions = rows.sessions_not_ended(new.user).await?;
-    sessions.retain(|session| Some(session.id) != new.kept);
+    sessions.retain(|session| Some(session.id) != new.kept_session);
     end_sessions(rows, sessions, EndReason::PasswordChanged, change, &mut events).await?;
     rows.revoke_families_of(new.user).await?;
     record(rows, true, events.into()).await
 }
 
 fn replaced(password: StoredPassword, new: &PasswordChange) -> StoredPassword {
-    let mut earlier = password.earlier;
-    earlier.insert(0, password.current);
-    earlier.truncate(new.history);
-    StoredPassword { current: new.new.clone(), earlier }
+    let mut previous = password.previous;
+    previous.insert(0, password.current);
+    previous.truncate(new.history);
+    StoredPassword { current: new.new.clone(), previous }
 }

@@ -1,7 +1,7 @@
 //! Failures to log in: reserved, counted, forgotten.
 
 use super::record;
-use crate::account::AccountKey;
+use crate::account::AccountLookup;
 use crate::audit::{AuditEvent, EventKind, Outcome, Party, Reason};
 use crate::lockout::{Attempt, Counters, LockoutPolicy, Reservation};
 use crate::store::rows::{FailureScope, Rows};
@@ -111,6 +111,6 @@ async fn put(
 
 /// The account of this name; other names are not recorded.
 async fn party(rows: &mut dyn Rows, name: &UserName) -> Result<Option<Party>, StoreError> {
-    let account = rows.account(AccountKey::Name(name)).await?;
+    let account = rows.account(AccountLookup::Name(name)).await?;
     Ok(account.map(|(account, _)| Party::account(account.id, &account.name)))
 }

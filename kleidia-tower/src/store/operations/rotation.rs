@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::record;
 use super::sessions::{Events, end_sessions};
-use crate::account::{Account, AccountKey};
+use crate::account::{Account, AccountLookup};
 use crate::audit::{EventKind, Outcome, Reason};
 use crate::session::{EndReason, Rotated, Rotation, Session, SessionKey, SessionView};
 use crate::store::rows::{RefreshTokenRow, Rows, Spent};
@@ -19,7 +19,7 @@ pub(crate) async fn rotate(
         return record(rows, Rotated::Invalid, Vec::new()).await;
     };
     let session = session_of(rows, &presented).await?;
-    let found = rows.account(AccountKey::Id(session.user)).await?;
+    let found = rows.account(AccountLookup::Id(session.user)).await?;
     let (account, _) = found.ok_or(StoreError::Corrupt("a session without an account"))?;
     let mut events = Events::of(&account, change);
     if account.is_disabled {
@@ -91,7 +91,7 @@ async fn renewed(
         return Ok(session);
     }
     let session = Session {
-        origin: change.origin.clone(),
+        client: change.client.clone(),
         created_at: change.at,
         last_seen_at: change.at,
         expires_at: rotation.expires_at,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{failures, record};
 use crate::UnixTime;
 use crate::access_token::{SessionId, UserId};
-use crate::account::{Account, AccountKey, StoredPassword};
+use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditEvent, EventKind, Outcome, Party, Reason};
 use crate::session::{
     EndReason, Ending, NewSession, Opened, Session, SessionEnd, SessionKey, SessionView,
@@ -25,13 +25,13 @@ pub(crate) async fn open(
     new: NewSession,
     change: &Change,
 ) -> Result<Committed<Opened>, StoreError> {
-    let found = rows.account(AccountKey::Id(new.user)).await?;
+    let found = rows.account(AccountLookup::Id(new.user)).await?;
     let Some((account, password)) = found else {
         failures::release(rows, &new.attempt).await?;
         return record(rows, Opened::Changed, Vec::new()).await;
     };
     let mut events = Events::of(&account, change);
-    let refusal = if password.current != new.expected {
+    let refusal = if password.current != new.expected_hash {
         Some((Opened::Changed, Reason::PasswordChanged))
     } else if account.is_disabled {
         Some((Opened::Disabled, Reason::AccountDisabled))
@@ -65,7 +65,7 @@ async fn open_family(
         id: 0,
         user: new.user,
         family,
-        origin: change.origin.clone(),
+        client: change.client.clone(),
         created_at: change.at,
         authenticated_at: change.at,
         last_seen_at: change.at,
@@ -92,7 +92,7 @@ pub(crate) async fn end(
     change: &Change,
 ) -> Result<Committed<Vec<SessionId>>, StoreError> {
     let (Ending::One { user, .. } | Ending::All { user }) = which;
-    let Some((account, _)) = rows.account(AccountKey::Id(user)).await? else {
+    let Some((account, _)) = rows.account(AccountLookup::Id(user)).await? else {
         return record(rows, Vec::new(), Vec::new()).await;
     };
     let mut sessions = rows.sessions_not_ended(user).await?;
@@ -156,7 +156,7 @@ pub(crate) async fn register_agent(
     let session = rows.session(SessionKey::Id(id)).await?;
     let session = session.filter(|session| session.user == user && session.is_active(change.at));
     let (Some(mut session), Some((account, _))) =
-        (session, rows.account(AccountKey::Id(user)).await?)
+        (session, rows.account(AccountLookup::Id(user)).await?)
     else {
         return record(rows, false, Vec::new()).await;
     };

@@ -15,7 +15,7 @@ use crate::rbac::RoleName;
 use crate::session::{EndReason, Session, SessionEnd};
 use crate::store::StoreError;
 use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, Spent};
-use crate::{Origin, TokenDigest, UserAgent, UserName, WrappedToken};
+use crate::{ClientInfo, TokenDigest, UserAgent, UserName, WrappedToken};
 
 /// A row, by the names of its columns.
 pub(super) struct Columns<'a>(pub(super) &'a SqliteRow);
@@ -39,12 +39,12 @@ impl Columns<'_> {
         octets.try_into().map_err(|_| StoreError::Corrupt("a digest"))
     }
 
-    fn origin(&self) -> Value<Origin> {
+    fn client(&self) -> Value<ClientInfo> {
         let address: Option<&str> = self.get("ip")?;
         let address = address.map(str::parse).transpose();
         let address = address.map_err(|_| StoreError::Corrupt("an address"))?;
         let user_agent = self.get::<Option<&str>>("user_agent")?.map(UserAgent::new);
-        Ok(Origin { address, user_agent })
+        Ok(ClientInfo { address, user_agent })
     }
 
     /// An account; its number and its creation have names of their own, beside a session's.
@@ -62,10 +62,10 @@ impl Columns<'_> {
 
     pub(super) fn password(&self) -> Value<StoredPassword> {
         let hash = |text: &str| PasswordHash::new(text.to_owned());
-        let earlier: &str = self.get("earlier_passwords")?;
+        let previous: &str = self.get("earlier_passwords")?;
         Ok(StoredPassword {
             current: hash(self.get("password")?),
-            earlier: earlier.lines().map(hash).collect(),
+            previous: previous.lines().map(hash).collect(),
         })
     }
 
@@ -83,7 +83,7 @@ impl Columns<'_> {
             id: self.get("id")?,
             user: self.get("user")?,
             family: self.get("family")?,
-            origin: self.origin()?,
+            client: self.client()?,
             created_at: self.get("created_at")?,
             authenticated_at: self.get("authenticated_at")?,
             last_seen_at: self.get("last_seen_at")?,
@@ -144,7 +144,7 @@ impl Columns<'_> {
             user: self.party("user_id", "user_name")?,
             actor: self.party("actor_id", "actor_name")?,
             session: self.get("session")?,
-            origin: self.origin()?,
+            client: self.client()?,
             reason: self.get("reason")?,
             digest: self.digest("digest")?,
         })

@@ -11,7 +11,7 @@ use super::error::store_error;
 use super::rows::{account_by_id, account_by_name, head};
 use crate::UnixTime;
 use crate::access_token::UserId;
-use crate::account::{Account, AccountKey, StoredPassword};
+use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionKey, SessionView};
 use crate::store::StoreError;
@@ -32,11 +32,13 @@ const ACCOUNTS: &str = "SELECT accounts.id AS account, name, roles, is_disabled,
 impl SqliteStore {
     pub(super) async fn read_account(
         &self,
-        key: AccountKey<'_>,
+        key: AccountLookup<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
         let found = match key {
-            AccountKey::Id(id) => query(account_by_id()).bind(id).fetch_optional(self.readers()?),
-            AccountKey::Name(name) => {
+            AccountLookup::Id(id) => {
+                query(account_by_id()).bind(id).fetch_optional(self.readers()?)
+            }
+            AccountLookup::Name(name) => {
                 query(account_by_name()).bind(name.as_str()).fetch_optional(self.readers()?)
             }
         };

@@ -8,7 +8,7 @@ use sqlx::{Sqlite, SqliteConnection};
 use super::columns::{Columns, joined, lines, name_digest, sequence};
 use super::error::store_error;
 use crate::access_token::UserId;
-use crate::account::{Account, AccountKey, NewAccount, StoredPassword};
+use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
 use crate::lockout::Source;
 use crate::session::{FamilyId, Session, SessionKey};
@@ -41,11 +41,11 @@ impl SqliteRows<'_> {
 impl Rows for SqliteRows<'_> {
     async fn account(
         &mut self,
-        key: AccountKey<'_>,
+        key: AccountLookup<'_>,
     ) -> Result<Option<(Account, StoredPassword)>, StoreError> {
         let found = match key {
-            AccountKey::Id(id) => self.one(query(account_by_id()).bind(id)).await?,
-            AccountKey::Name(name) => {
+            AccountLookup::Id(id) => self.one(query(account_by_id()).bind(id)).await?,
+            AccountLookup::Name(name) => {
                 self.one(query(account_by_name()).bind(name.as_str())).await?
             }
         };
@@ -87,7 +87,7 @@ impl Rows for SqliteRows<'_> {
         password: &StoredPassword,
     ) -> Result<(), StoreError> {
         let update = query("UPDATE accounts SET password = ?, earlier_passwords = ? WHERE id = ?");
-        let update = update.bind(password.current.as_str()).bind(lines(&password.earlier));
+        let update = update.bind(password.current.as_str()).bind(lines(&password.previous));
         self.run(update.bind(user)).await.map(drop)
     }
 
@@ -118,8 +118,8 @@ impl Rows for SqliteRows<'_> {
             .bind(session.user)
             .bind(session.family)
             .bind(token.0.to_vec())
-            .bind(session.origin.address.map(|address| address.to_string()))
-            .bind(session.origin.user_agent.as_ref().map(UserAgent::to_string))
+            .bind(session.client.address.map(|address| address.to_string()))
+            .bind(session.client.user_agent.as_ref().map(UserAgent::to_string))
             .bind(session.created_at)
             .bind(session.authenticated_at)
             .bind(session.last_seen_at)
@@ -258,8 +258,8 @@ impl Rows for SqliteRows<'_> {
             .bind(actor.and_then(|party| party.id))
             .bind(actor.map(|party| party.name.as_str()))
             .bind(record.session)
-            .bind(record.origin.address.map(|address| address.to_string()))
-            .bind(record.origin.user_agent.as_ref().map(UserAgent::as_str))
+            .bind(record.client.address.map(|address| address.to_string()))
+            .bind(record.client.user_agent.as_ref().map(UserAgent::as_str))
             .bind(record.reason.as_deref())
             .bind(record.digest.to_vec());
         self.run(insert).await.map(drop)

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::SqliteStore;
 use crate::access_token::{SessionId, UserId};
 use crate::account::{
-    Account, AccountKey, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+    Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
 use crate::lockout::{Attempt, FailureStore, LockoutPolicy, Reservation};
@@ -23,13 +23,13 @@ use crate::{UnixTime, UserName};
 #[async_trait]
 impl AccountStore for SqliteStore {
     async fn account(&self, id: UserId) -> Result<Option<Arc<Account>>, StoreError> {
-        let found = self.read_account(AccountKey::Id(id)).await?;
+        let found = self.read_account(AccountLookup::Id(id)).await?;
         Ok(found.map(|(account, _)| account))
     }
 
     async fn account_with_password(
         &self,
-        key: AccountKey<'_>,
+        key: AccountLookup<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
         self.read_account(key).await
     }

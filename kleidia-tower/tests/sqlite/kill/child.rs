@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::future::join_all;
 use kleidia_tower::account::{
-    Account, AccountKey, AccountStore as _, AccountUpdate, PasswordChange, PasswordHash,
+    Account, AccountLookup, AccountStore as _, AccountUpdate, PasswordChange, PasswordHash,
 };
 use kleidia_tower::audit::AuditRecord;
 use kleidia_tower::session::{EndReason, Ending, Opened, Rotated, SessionStore as _};
@@ -53,7 +53,7 @@ async fn a_mixed_load() {
 
 impl Load {
     async fn run(store: Arc<SqliteStore>, account: Arc<Account>, tokens: Arc<AtomicU32>) {
-        let key = AccountKey::Id(account.id);
+        let key = AccountLookup::Id(account.id);
         let (_, password) = store.account_with_password(key).await.unwrap().unwrap();
         let (password, is_disabled) = (password.current, account.is_disabled);
         let sessions = BTreeMap::new();
@@ -95,7 +95,7 @@ impl Load {
             (6..14, _, Some((session, presented))) => {
                 Operation::Refresh { session, presented, successor: self.number() }
             }
-            _ => Operation::LogIn { session: self.number() },
+            _ => Operation::LoginRequest { session: self.number() },
         }
     }
 
@@ -103,7 +103,7 @@ impl Load {
     async fn play(&mut self, operation: Operation) -> Vec<AuditRecord> {
         let (store, user) = (Arc::clone(&self.store), self.account.id);
         match operation {
-            Operation::LogIn { session } => {
+            Operation::LoginRequest { session } => {
                 let new = new_session(&self.account, self.password.clone(), session);
                 let opened = store.open(new, &at(0)).await.unwrap();
                 let Opened::Session(view) = opened.value else { panic!("{:?}", opened.value) };
@@ -146,10 +146,10 @@ impl Load {
         self.sessions.values_mut().for_each(|(_, token)| *token = None);
         let change = PasswordChange {
             user: self.account.id,
-            expected: self.password.clone(),
+            expected_hash: self.password.clone(),
             new: hash(number),
             history: 3,
-            kept: self.sessions.values().next().map(|(id, _)| *id),
+            kept_session: self.sessions.values().next().map(|(id, _)| *id),
         };
         self.password = hash(number);
         let changed = self.store.change_password(change, &at(0)).await.unwrap();

@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// What somebody does. Tokens and hashes are told by their numbers; a session's is its token's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
-    LogIn { session: u32 },
+    LoginRequest { session: u32 },
     Refresh { session: u32, presented: u32, successor: u32 },
     LogOut { session: u32 },
     LogOutEverywhere,
@@ -18,7 +18,7 @@ pub(super) enum Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::LogIn { session } => write!(f, "log-in {session}"),
+            Self::LoginRequest { session } => write!(f, "log-in {session}"),
             Self::Refresh { session, presented, successor } => {
                 write!(f, "refresh {session} {presented} {successor}")
             }
@@ -41,7 +41,7 @@ impl FromStr for Operation {
         let words: Vec<&str> = text.split(' ').collect();
         let number = |word: &str| word.parse::<u32>().map_err(|error| format!("{text}: {error}"));
         Ok(match *words {
-            ["log-in", session] => Self::LogIn { session: number(session)? },
+            ["log-in", session] => Self::LoginRequest { session: number(session)? },
             ["refresh", session, presented, successor] => {
                 let [session, presented] = [number(session)?, number(presented)?];
                 Self::Refresh { session, presented, successor: number(successor)? }

@@ -24,7 +24,7 @@ impl Person {
         use EventKind as Event;
 
         match operation {
-            Operation::LogIn { session } => {
+            Operation::LoginRequest { session } => {
                 self.sessions.insert(session, Some(session));
                 vec![Event::LoginSuccess, Event::SessionCreated]
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kleidia_tower::account::{AccountKey, AccountStore as _};
+use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{
     AuditQuery, AuditRecord, AuditStore as _, ChainCheck, ChainHead, EventKind,
 };
@@ -124,7 +124,7 @@ impl Heard {
     }
 
     async fn check_account(&self, store: &SqliteStore, user: i64) {
-        let found = store.account_with_password(AccountKey::Id(user)).await.unwrap();
+        let found = store.account_with_password(AccountLookup::Id(user)).await.unwrap();
         let (account, password) = found.unwrap();
         let expected = (self.person.is_disabled, hash(self.person.hash));
         assert_eq!((account.is_disabled, password.current), expected, "{user}");

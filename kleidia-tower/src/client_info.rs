@@ -1,4 +1,4 @@
-//! Where a request comes from, as sessions and audit remember it.
+//! The client of a request, as sessions and the audit log record it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,12 +8,12 @@ use http::{Extensions, HeaderMap};
 
 use crate::rate_limit::ClientAddress;
 
-/// Where a request comes from.
+/// The client of a request, as sessions and the audit log record it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// The client's address, as the trusted proxies tell it.
+pub struct ClientInfo {
+    /// The client's address, resolved through the trusted proxies.
     pub address: Option<IpAddr>,
-    /// What the client says of itself.
+    /// The client's `User-Agent`.
     pub user_agent: Option<UserAgent>,
 }
 
@@ -21,11 +21,16 @@ pub struct Origin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserAgent(String);
 
-impl Origin {
-    /// The origin of a request: the [`ClientAddress`] that a layer found, else the other end of the
-    /// connection; and what the client says of itself.
+impl ClientInfo {
+    /// A client at this address, without a `User-Agent`.
     #[must_use]
-    pub fn of(extensions: &Extensions, headers: &HeaderMap) -> Self {
+    pub const fn new(address: IpAddr) -> Self {
+        Self { address: Some(address), user_agent: None }
+    }
+
+    /// Reads the [`ClientAddress`] that a layer has set, or else the peer address, and `User-Agent`.
+    #[must_use]
+    pub fn from_request(extensions: &Extensions, headers: &HeaderMap) -> Self {
         let address = ClientAddress::of(extensions);
         let user_agent = headers
             .get(USER_AGENT)
@@ -35,17 +40,17 @@ impl Origin {
 }
 
 impl UserAgent {
-    /// The most characters that are kept.
+    /// The maximum number of characters; [`Self::new`] drops the rest.
     pub const MAX_CHARACTERS: usize = 256;
 
-    /// Keeps the beginning of what a client says, and `?` for what can't be seen.
+    /// Truncates the value and replaces control characters by `?`.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let visible = |character: char| if character.is_control() { '?' } else { character };
         Self(text.chars().take(Self::MAX_CHARACTERS).map(visible).collect())
     }
 
-    /// The text.
+    /// Returns the value.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

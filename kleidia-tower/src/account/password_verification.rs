@@ -1,70 +1,69 @@
-//! Whether a password is somebody's, asked under the rules of the lockout.
+//! Verifies a password under the rules of the lockout.
 
 use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::{Account, AccountKey, Accounts, PasswordHash};
-use crate::Rejection;
+use super::{Account, AccountError, AccountLookup, Accounts, PasswordHash};
 use crate::audit::{AuditEvent, EventKind, Outcome, Party, Reason};
 use crate::lockout::{Attempt, Reservation};
 use crate::password::{HashingPermit, PasswordCheck};
 use crate::store::Change;
 
-/// An account whose password was found to be right. The attempt is still to be settled.
-pub(super) struct Proven {
+/// An account whose password was correct. The attempt is still to be settled.
+pub(super) struct VerifiedPassword {
     pub(super) account: Arc<Account>,
-    /// The hash that was compared with.
+    /// The stored hash that the password matches.
     pub(super) hash: PasswordHash,
-    /// The same password with the parameters of today, where those were others.
+    /// The same password hashed with the current parameters, if the stored ones are outdated.
     pub(super) rehashed: Option<PasswordHash>,
 }
 
 impl Accounts {
-    /// Compares a password; an attempt that comes to nothing is settled and recorded.
-    pub(super) async fn prove(
+    /// Verifies a password. A failed attempt is settled and recorded.
+    pub(super) async fn verify_password(
         &self,
         permit: HashingPermit,
         attempt: &Attempt,
         password: &SecretString,
         change: &Change,
-    ) -> Result<Proven, Rejection> {
+    ) -> Result<VerifiedPassword, AccountError> {
         let (store, lockout) = (self.store(), &self.settings().lockout);
         match store.reserve(attempt, lockout, change.at).await? {
             Reservation::Granted => {}
-            Reservation::Busy => return Err(Rejection::Busy),
+            Reservation::Busy => return Err(AccountError::Busy),
             Reservation::Locked { .. } => {
                 permit.dummy_verify(password).await?;
-                self.record_locked(attempt, change).await?;
-                return Err(Rejection::InvalidCredentials);
+                self.record_locked_attempt(attempt, change).await?;
+                return Err(AccountError::InvalidCredentials);
             }
             Reservation::Refused { .. } => {
                 let evaluated = permit.dummy_verify(password).await;
-                self.published(store.refuse(attempt, lockout, change).await?);
+                self.publish(store.refuse(attempt, lockout, change).await?);
                 evaluated?;
-                return Err(Rejection::InvalidCredentials);
+                return Err(AccountError::InvalidCredentials);
             }
         }
-        match self.compare(permit, attempt, password).await {
-            Ok(Some(proven)) => Ok(proven),
+        match self.verify_stored_hash(permit, attempt, password).await {
+            Ok(Some(verified)) => Ok(verified),
             Ok(None) => {
-                self.published(store.fail(attempt, lockout, change).await?);
-                Err(Rejection::InvalidCredentials)
+                self.publish(store.fail(attempt, lockout, change).await?);
+                Err(AccountError::InvalidCredentials)
             }
-            Err(rejection) => {
+            Err(error) => {
                 store.release(attempt).await?;
-                Err(rejection)
+                Err(error)
             }
         }
     }
 
-    async fn compare(
+    async fn verify_stored_hash(
         &self,
         permit: HashingPermit,
         attempt: &Attempt,
         password: &SecretString,
-    ) -> Result<Option<Proven>, Rejection> {
-        let found = self.store().account_with_password(AccountKey::Name(&attempt.name)).await?;
+    ) -> Result<Option<VerifiedPassword>, AccountError> {
+        let found = self.store().account_with_password(AccountLookup::Name(&attempt.name)).await?;
         let Some((account, stored)) = found else {
             permit.dummy_verify(password).await?;
             return Ok(None);
@@ -72,11 +71,19 @@ impl Accounts {
         let hash = stored.current;
         let (verdict, renewed) = permit.verify_and_rehash(password, hash.as_str()).await?;
         let rehashed = renewed.map(PasswordHash::new);
-        Ok((verdict != PasswordCheck::Mismatch).then_some(Proven { account, hash, rehashed }))
+        Ok((verdict != PasswordCheck::Mismatch).then_some(VerifiedPassword {
+            account,
+            hash,
+            rehashed,
+        }))
     }
 
-    async fn record_locked(&self, attempt: &Attempt, change: &Change) -> Result<(), Rejection> {
-        let found = self.store().account_with_password(AccountKey::Name(&attempt.name)).await?;
+    async fn record_locked_attempt(
+        &self,
+        attempt: &Attempt,
+        change: &Change,
+    ) -> Result<(), AccountError> {
+        let found = self.store().account_with_password(AccountLookup::Name(&attempt.name)).await?;
         let user = found.map(|(account, _)| Party::account(account.id, &account.name));
         let reason = Some(Reason::Locked);
         let event = change.event(EventKind::LoginLocked, Outcome::Failure, reason);

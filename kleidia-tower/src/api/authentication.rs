@@ -6,33 +6,33 @@ use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::body::Body;
-use super::users::User;
+use super::body::JsonBody;
+use super::users::UserSummary;
 use crate::access_token::SessionId;
-use crate::account::{Accounts, LogIn, LoggedIn};
+use crate::account::{Accounts, LoginRequest, TokenSet};
 use crate::session::SessionView;
-use crate::{Origin, Rejection};
+use crate::{ClientInfo, Rejection};
 
 #[derive(Deserialize)]
-pub(super) struct Credentials {
+pub(super) struct LoginBody {
     username: String,
     password: SecretString,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Refresh {
+pub(super) struct RefreshBody {
     refresh_token: SecretString,
 }
 
 #[derive(Deserialize)]
-pub(super) struct NewPassword {
+pub(super) struct ChangePasswordBody {
     current_password: SecretString,
     new_password: SecretString,
 }
 
 /// What a login or a refresh gives (RFC 6749, 5.1, and who it is).
 #[derive(Serialize)]
-pub(super) struct Tokens {
+pub(super) struct TokenResponse {
     access_token: String,
     token_type: &'static str,
     /// In seconds.
@@ -41,56 +41,56 @@ pub(super) struct Tokens {
     /// In seconds.
     refresh_expires_in: i64,
     session_id: SessionId,
-    user: User,
+    user: UserSummary,
 }
 
 pub(super) async fn log_in(
     State(accounts): State<Accounts>,
-    origin: Origin,
-    Body(Credentials { username, password }): Body<Credentials>,
-) -> Result<Json<Tokens>, Rejection> {
-    let attempt = LogIn { user_name: username, password, origin };
+    client: ClientInfo,
+    JsonBody(LoginBody { username, password }): JsonBody<LoginBody>,
+) -> Result<Json<TokenResponse>, Rejection> {
+    let attempt = LoginRequest { user_name: username, password, client };
     Ok(Json(accounts.log_in(attempt).await?.into()))
 }
 
 pub(super) async fn refresh(
     State(accounts): State<Accounts>,
-    origin: Origin,
-    Body(Refresh { refresh_token }): Body<Refresh>,
-) -> Result<Json<Tokens>, Rejection> {
-    Ok(Json(accounts.refresh(&refresh_token, origin).await?.into()))
+    client: ClientInfo,
+    JsonBody(RefreshBody { refresh_token }): JsonBody<RefreshBody>,
+) -> Result<Json<TokenResponse>, Rejection> {
+    Ok(Json(accounts.refresh(&refresh_token, client).await?.into()))
 }
 
 pub(super) async fn log_out(
     State(accounts): State<Accounts>,
     view: SessionView,
-    origin: Origin,
+    client: ClientInfo,
 ) -> Result<StatusCode, Rejection> {
-    accounts.log_out(&view, origin).await?;
+    accounts.log_out(&view, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn log_out_everywhere(
     State(accounts): State<Accounts>,
     view: SessionView,
-    origin: Origin,
+    client: ClientInfo,
 ) -> Result<StatusCode, Rejection> {
-    accounts.log_out_everywhere(&view, origin).await?;
+    accounts.log_out_everywhere(&view, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn change_password(
     State(accounts): State<Accounts>,
     view: SessionView,
-    origin: Origin,
-    Body(NewPassword { current_password, new_password }): Body<NewPassword>,
+    client: ClientInfo,
+    JsonBody(ChangePasswordBody { current_password, new_password }): JsonBody<ChangePasswordBody>,
 ) -> Result<StatusCode, Rejection> {
-    accounts.change_password(&view, current_password, new_password, origin).await?;
+    accounts.change_password(&view, current_password, new_password, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-impl From<LoggedIn> for Tokens {
-    fn from(new: LoggedIn) -> Self {
+impl From<TokenSet> for TokenResponse {
+    fn from(new: TokenSet) -> Self {
         Self {
             access_token: new.access_token.expose_secret().to_owned(),
             token_type: "Bearer",
@@ -98,7 +98,7 @@ impl From<LoggedIn> for Tokens {
             refresh_token: new.refresh_token.expose_secret().to_owned(),
             refresh_expires_in: new.refresh_expires_in,
             session_id: new.session.session.id,
-            user: User::from(&*new.session.account),
+            user: UserSummary::from(&*new.session.account),
         }
     }
 }

@@ -13,9 +13,9 @@ pub(super) const MAX_OCTETS: usize = 16 * 1024;
 
 /// A body of JSON. Browsers send that to other sites only after a preflight request, which is
 /// never granted here, so that no other site can act for its visitors (Fetch, 4.8).
-pub(super) struct Body<T>(pub(super) T);
+pub(super) struct JsonBody<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Rejection;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {

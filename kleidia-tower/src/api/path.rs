@@ -6,9 +6,9 @@ use http::request::Parts;
 use crate::Rejection;
 
 /// The number in the path; what is no number names nothing.
-pub(super) struct Id(pub(super) i64);
+pub(super) struct PathId(pub(super) i64);
 
-impl<S: Send + Sync> FromRequestParts<S> for Id {
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {

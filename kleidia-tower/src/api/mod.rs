@@ -1,14 +1,14 @@
 //! The routes of an HTTP API over accounts, as a router to nest.
 
-mod api;
 mod audit;
 mod authentication;
 mod body;
-mod origin;
+mod client_info;
 mod path;
+mod router;
 mod sessions;
 mod time;
 mod users;
 mod whoami;
 
-pub use api::Api;
+pub use router::Api;

@@ -5,12 +5,12 @@ use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::api::Shared;
+use super::router::ApiState;
 use crate::rbac::Policy;
 use crate::{Principal, Rejection};
 
 #[derive(Serialize)]
-pub(super) struct Caller {
+pub(super) struct WhoamiResponse {
     /// `user` or `workload`.
     kind: &'static str,
     subject: String,
@@ -22,17 +22,17 @@ pub(super) struct Caller {
 }
 
 pub(super) async fn whoami(
-    State(shared): State<Shared>,
+    State(shared): State<ApiState>,
     principal: Principal,
-) -> Result<Json<Caller>, Rejection> {
+) -> Result<Json<WhoamiResponse>, Rejection> {
     let policy = shared.policy.policy().await.map_err(|error| {
         tracing::error!(%error, "nobody's permissions can be told");
         Rejection::Unavailable("the policy can't be had")
     })?;
-    Ok(Json(Caller::new(&principal, &policy)))
+    Ok(Json(WhoamiResponse::new(&principal, &policy)))
 }
 
-impl Caller {
+impl WhoamiResponse {
     fn new(principal: &Principal, policy: &Policy) -> Self {
         let permissions = policy.permissions(principal.roles());
         Self {

@@ -7,18 +7,18 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::body::Body;
-use super::path::Id;
+use super::body::JsonBody;
+use super::path::PathId;
 use super::time::rfc3339;
 use crate::access_token::SessionId;
 use crate::account::Accounts;
 use crate::agent::AgentPublicKey;
 use crate::session::{Session, SessionView};
-use crate::{Origin, Rejection};
+use crate::{ClientInfo, Rejection};
 
 /// A session as its user sees it.
 #[derive(Serialize)]
-pub(super) struct Seen {
+pub(super) struct SessionResponse {
     id: SessionId,
     /// Whether it is the one that asks.
     current: bool,
@@ -32,49 +32,49 @@ pub(super) struct Seen {
 }
 
 #[derive(Deserialize)]
-pub(super) struct AgentKey {
+pub(super) struct RegisterAgentBody {
     public_key: String,
 }
 
 pub(super) async fn list(
     State(accounts): State<Accounts>,
     view: SessionView,
-) -> Result<Json<Vec<Seen>>, Rejection> {
+) -> Result<Json<Vec<SessionResponse>>, Rejection> {
     let sessions = accounts.sessions(view.account.id).await?;
-    let seen = sessions.iter().map(|session| Seen::new(session, view.session.id));
+    let seen = sessions.iter().map(|session| SessionResponse::new(session, view.session.id));
     Ok(Json(seen.collect()))
 }
 
 pub(super) async fn end(
     State(accounts): State<Accounts>,
     view: SessionView,
-    origin: Origin,
-    Id(id): Id,
+    client: ClientInfo,
+    PathId(id): PathId,
 ) -> Result<StatusCode, Rejection> {
-    accounts.end_session(&view, id, origin).await?;
+    accounts.end_session(&view, id, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn register_agent(
     State(accounts): State<Accounts>,
     view: SessionView,
-    origin: Origin,
-    Id(id): Id,
-    Body(AgentKey { public_key }): Body<AgentKey>,
+    client: ClientInfo,
+    PathId(id): PathId,
+    JsonBody(RegisterAgentBody { public_key }): JsonBody<RegisterAgentBody>,
 ) -> Result<StatusCode, Rejection> {
     let malformed = Rejection::MalformedRequest("the public key");
     let public_key: AgentPublicKey = public_key.parse().map_err(|_| malformed)?;
-    accounts.register_agent(&view, id, &public_key, origin).await?;
+    accounts.register_agent(&view, id, &public_key, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-impl Seen {
+impl SessionResponse {
     fn new(session: &Session, current: SessionId) -> Self {
         Self {
             id: session.id,
             current: session.id == current,
-            ip: session.origin.address,
-            user_agent: session.origin.user_agent.as_ref().map(ToString::to_string),
+            ip: session.client.address,
+            user_agent: session.client.user_agent.as_ref().map(ToString::to_string),
             created_at: rfc3339(session.created_at),
             last_seen_at: rfc3339(session.last_seen_at),
             expires_at: rfc3339(session.expires_at),

@@ -39,7 +39,7 @@ use crate::session::JwtSessionLayer;
 /// # use std::sync::Arc;
 /// # use kleidia_tower::access_token::{KeyRing, SigningKey};
 /// # use kleidia_tower::account::Accounts;
-/// # use kleidia_tower::http::Api;
+/// # use kleidia_tower::api::Api;
 /// # use kleidia_tower::password::PasswordHasher;
 /// # use kleidia_tower::store::MemoryStore;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,7 +52,7 @@ use crate::session::JwtSessionLayer;
 /// ```
 #[derive(Clone)]
 pub struct Api {
-    shared: Shared,
+    shared: ApiState,
     session: JwtSessionLayer,
     login_limit: RateLimitLayer,
     requests_by_address: RateLimitLayer,
@@ -63,7 +63,7 @@ pub struct Api {
 
 /// What handlers share.
 #[derive(Clone)]
-pub(super) struct Shared {
+pub(super) struct ApiState {
     accounts: Accounts,
     pub(super) policy: Arc<dyn PolicyProvider>,
 }
@@ -74,7 +74,7 @@ impl Api {
     pub fn new(accounts: Accounts) -> Self {
         let session = JwtSessionLayer::new(accounts.authenticator());
         Self {
-            shared: Shared { accounts, policy: Arc::new(Policy::default()) },
+            shared: ApiState { accounts, policy: Arc::new(Policy::default()) },
             session,
             login_limit: RateLimitLayer::new(),
             requests_by_address: RateLimitLayer::new(),
@@ -138,48 +138,48 @@ impl Api {
             .layer(DefaultBodyLimit::max(body::MAX_OCTETS))
             .layer(requests)
             // Tokens are in the answers, and who may see one may not see the next (RFC 6749, 5.1).
-            .layer(map_response(not_stored))
+            .layer(map_response(no_store))
             .with_state(self.shared)
     }
 
-    fn authentication_routes(&self) -> Router<Shared> {
-        let in_session = |route: MethodRouter<Shared>| {
+    fn authentication_routes(&self) -> Router<ApiState> {
+        let with_session = |route: MethodRouter<ApiState>| {
             let session = self.session.clone().allowing_expired_passwords();
-            let route: MethodRouter<Shared> = route.layer(self.requests_by_principal.clone());
+            let route: MethodRouter<ApiState> = route.layer(self.requests_by_principal.clone());
             route.layer(session)
         };
         let log_in = post(authentication::log_in).layer(self.login_limit.clone());
         Router::new()
             .route("/auth/login", log_in)
             .route("/auth/refresh", post(authentication::refresh))
-            .route("/auth/logout", in_session(post(authentication::log_out)))
-            .route("/auth/logout-all", in_session(post(authentication::log_out_everywhere)))
-            .route("/auth/password", in_session(post(authentication::change_password)))
+            .route("/auth/logout", with_session(post(authentication::log_out)))
+            .route("/auth/logout-all", with_session(post(authentication::log_out_everywhere)))
+            .route("/auth/password", with_session(post(authentication::change_password)))
     }
 
-    fn session_routes(&self) -> Router<Shared> {
-        let in_session = |route: MethodRouter<Shared>| {
-            let route: MethodRouter<Shared> = route.layer(self.requests_by_principal.clone());
+    fn session_routes(&self) -> Router<ApiState> {
+        let with_session = |route: MethodRouter<ApiState>| {
+            let route: MethodRouter<ApiState> = route.layer(self.requests_by_principal.clone());
             route.layer(self.session.clone())
         };
         Router::new()
-            .route("/session", in_session(get(sessions::list)))
-            .route("/session/{id}", in_session(delete(sessions::end)))
-            .route("/session/{id}/register-agent", in_session(post(sessions::register_agent)))
+            .route("/session", with_session(get(sessions::list)))
+            .route("/session/{id}", with_session(delete(sessions::end)))
+            .route("/session/{id}/register-agent", with_session(post(sessions::register_agent)))
     }
 
-    fn user_routes(&self) -> Router<Shared> {
+    fn user_routes(&self) -> Router<ApiState> {
         let may = |name: &'static str| Requirement::permission(Permission::built_in(name));
-        let route = |route, name| self.required(route, may(name), None);
+        let route = |route, name| self.with_requirement(route, may(name), None);
         let users =
             route(get(users::list), "users:read").merge(route(post(users::create), "users:create"));
         let user = route(patch(users::update), "users:update")
-            .merge(route(delete(nothing_is_deleted), "users:delete"));
+            .merge(route(delete(deletion_denied), "users:delete"));
         let log = route(get(audit::list), "audit:read")
-            .merge(route(delete(nothing_is_deleted), "audit:delete"));
+            .merge(route(delete(deletion_denied), "audit:delete"));
         let own_or_all = Requirement::any_of([Requirement::owner(), may("users:read")]);
-        let one = self.required(get(users::one), own_or_all, Some("/users/{id}"));
-        let whoami = self.required(get(whoami::whoami), Requirement::authenticated(), None);
+        let one = self.with_requirement(get(users::one), own_or_all, Some("/users/{id}"));
+        let whoami = self.with_requirement(get(whoami::whoami), Requirement::authenticated(), None);
         Router::new()
             .route("/whoami", whoami)
             .route("/users/{id}", one)
@@ -194,39 +194,39 @@ impl Api {
     }
 
     /// Asks users and workloads for something.
-    fn required(
+    fn with_requirement(
         &self,
-        route: MethodRouter<Shared>,
+        route: MethodRouter<ApiState>,
         requirement: Requirement,
         owner: Option<&'static str>,
-    ) -> MethodRouter<Shared> {
-        let Shared { accounts, policy } = &self.shared;
+    ) -> MethodRouter<ApiState> {
+        let ApiState { accounts, policy } = &self.shared;
         let mut rbac = RbacLayer::new(Arc::clone(policy), requirement, accounts.audit_trail());
         if let Some(path) = owner {
             rbac = rbac.with_static_owner_path(path);
         }
-        let route: MethodRouter<Shared> = route.layer(rbac);
-        let route: MethodRouter<Shared> = route.layer(self.requests_by_principal.clone());
+        let route: MethodRouter<ApiState> = route.layer(rbac);
+        let route: MethodRouter<ApiState> = route.layer(self.requests_by_principal.clone());
         #[cfg(feature = "kliento")]
         if let Some((layer, rules)) = &self.workloads {
             let kliento = HeaderValue::from_static("Kliento realm=\"kleidia\"");
             let session = self.session.clone().with_other_scheme(kliento);
-            let route: MethodRouter<Shared> = route.layer(rules.clone());
-            let route: MethodRouter<Shared> = route.layer(layer.clone());
+            let route: MethodRouter<ApiState> = route.layer(rules.clone());
+            let route: MethodRouter<ApiState> = route.layer(layer.clone());
             return route.layer(session);
         }
         route.layer(self.session.clone())
     }
 }
 
-impl FromRef<Shared> for Accounts {
-    fn from_ref(shared: &Shared) -> Self {
+impl FromRef<ApiState> for Accounts {
+    fn from_ref(shared: &ApiState) -> Self {
         shared.accounts.clone()
     }
 }
 
 /// Whatever a policy says.
-async fn nothing_is_deleted() -> Rejection {
+async fn deletion_denied() -> Rejection {
     Rejection::PermissionDenied(crate::rbac::Denial::NoRequirement)
 }
 
@@ -238,7 +238,7 @@ async fn health(
     Ok("ok\n")
 }
 
-async fn not_stored<B>(mut response: Response<B>) -> Response<B> {
+async fn no_store<B>(mut response: Response<B>) -> Response<B> {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -14,12 +14,12 @@ use crate::account::Accounts;
 use crate::audit::{AuditQuery, AuditRecord, EventKind, Outcome};
 
 /// How many records are told at once.
-const PAGE: usize = 100;
-const MOST: usize = 1000;
+const DEFAULT_PAGE_SIZE: usize = 100;
+const MAX_PAGE_SIZE: usize = 1000;
 
 /// What is asked for; an empty text asks for anything.
 #[derive(Deserialize)]
-pub(super) struct Filter {
+pub(super) struct AuditParams {
     #[serde(default)]
     event: String,
     #[serde(default)]
@@ -34,7 +34,7 @@ pub(super) struct Filter {
 }
 
 #[derive(Serialize)]
-pub(super) struct Entry {
+pub(super) struct AuditEntryResponse {
     id: u64,
     time: String,
     event: &'static str,
@@ -50,13 +50,13 @@ pub(super) struct Entry {
 
 pub(super) async fn list(
     State(accounts): State<Accounts>,
-    filter: Result<Query<Filter>, QueryRejection>,
-) -> Result<Json<Vec<Entry>>, Rejection> {
+    filter: Result<Query<AuditParams>, QueryRejection>,
+) -> Result<Json<Vec<AuditEntryResponse>>, Rejection> {
     let Query(filter) = filter.map_err(|_| Rejection::MalformedRequest("the query"))?;
     let mut query = filter.query()?;
     query.user = user_name(&accounts, &filter.user).await?;
     let records = accounts.audit(&query).await?;
-    Ok(Json(records.into_iter().map(Entry::from).collect()))
+    Ok(Json(records.into_iter().map(AuditEntryResponse::from).collect()))
 }
 
 /// The name of a user who is named by name or by number.
@@ -74,12 +74,12 @@ async fn user_name(accounts: &Accounts, text: &str) -> Result<Option<String>, Re
     Ok(Some(name.unwrap_or_else(|_| text.to_owned())))
 }
 
-impl Filter {
+impl AuditParams {
     fn query(&self) -> Result<AuditQuery, Rejection> {
         let mut query = AuditQuery {
             kind: named(&self.event, EventKind::from_name, "the event")?,
             outcome: named(&self.outcome, Outcome::from_name, "the outcome")?,
-            limit: self.limit.unwrap_or(PAGE).min(MOST),
+            limit: self.limit.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE),
             ..AuditQuery::default()
         };
         if let Ok(sequence) = self.before.parse() {
@@ -102,7 +102,7 @@ fn named<T>(
     from_name(name).map(Some).ok_or(Rejection::MalformedRequest(what))
 }
 
-impl From<AuditRecord> for Entry {
+impl From<AuditRecord> for AuditEntryResponse {
     fn from(record: AuditRecord) -> Self {
         Self {
             id: record.sequence,
@@ -112,8 +112,8 @@ impl From<AuditRecord> for Entry {
             user: record.user.map(|party| party.name),
             actor: record.actor.map(|party| party.name),
             session: record.session,
-            ip: record.origin.address,
-            user_agent: record.origin.user_agent.map(|agent| agent.to_string()),
+            ip: record.client.address,
+            user_agent: record.client.user_agent.map(|agent| agent.to_string()),
             reason: record.reason,
         }
     }

@@ -1,0 +1,133 @@
+//! Errors of [`Accounts`](super::Accounts).
+
+use std::sync::Arc;
+
+use crate::access_token::{AccessTokenError, KeyError};
+use crate::password::{BreachedPasswordError, HashingError, PasswordViolation};
+use crate::store::StoreError;
+use crate::{Rejection, UserNameError};
+
+/// An error of an operation of [`Accounts`](super::Accounts).
+///
+/// It converts into a [`Rejection`] for HTTP clients.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccountError {
+    /// The name of a new account is invalid.
+    #[error("invalid user name: {0}")]
+    InvalidUserName(#[from] UserNameError),
+    /// Another account has this user name.
+    #[error("user name already exists")]
+    UserNameTaken,
+    /// The new password violates the policy in these ways.
+    #[error("password violates the policy: {0:?}")]
+    PasswordRejected(Vec<PasswordViolation>),
+    /// The password is wrong, the user name is unknown, or login is locked or throttled.
+    ///
+    /// Only the audit log distinguishes these cases, so that no client can.
+    #[error("invalid credentials")]
+    InvalidCredentials,
+    /// The refresh token is unknown, expired or revoked.
+    #[error("unknown, expired or revoked refresh token")]
+    RefreshTokenInvalid,
+    /// The refresh token was used before the grace period. Its family is revoked.
+    #[error("refresh token reused, its family is revoked")]
+    RefreshTokenReused,
+    /// The account is disabled.
+    #[error("account disabled")]
+    AccountDisabled,
+    /// No account has this id.
+    #[error("user not found")]
+    UserNotFound,
+    /// The user has no active session with this id.
+    #[error("session not found")]
+    SessionNotFound,
+    /// The request has no client address, which the lockout needs.
+    #[error(
+        "client address unknown: serve with http_guard::serve, axum's \
+         into_make_service_with_connect_info, or insert PeerAddress"
+    )]
+    ClientAddressUnknown,
+    /// Too many passwords are being hashed, or too many attempts at one login are pending.
+    #[error("queue full")]
+    Busy,
+    /// The store is unavailable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys of access tokens are unavailable.
+    #[error(transparent)]
+    Keys(Arc<KeyError>),
+    /// An access token cannot be signed.
+    #[error(transparent)]
+    Signing(Arc<AccessTokenError>),
+    /// A password cannot be hashed or verified.
+    #[error(transparent)]
+    Hashing(Arc<HashingError>),
+    /// The list of breached passwords is unavailable.
+    #[error(transparent)]
+    BreachedPasswords(Arc<BreachedPasswordError>),
+    /// The clock is unavailable.
+    #[error("clock unavailable")]
+    ClockUnavailable,
+    /// The operating system provides no random octets.
+    #[error("no random octets available")]
+    RandomUnavailable,
+    /// The operation ended before its outcome was known: it panicked, or the runtime shut down.
+    #[error("operation aborted")]
+    Aborted,
+}
+
+impl From<HashingError> for AccountError {
+    fn from(error: HashingError) -> Self {
+        match error {
+            HashingError::Busy => Self::Busy,
+            error => Self::Hashing(Arc::new(error)),
+        }
+    }
+}
+
+impl From<KeyError> for AccountError {
+    fn from(error: KeyError) -> Self {
+        Self::Keys(Arc::new(error))
+    }
+}
+
+impl From<AccessTokenError> for AccountError {
+    fn from(error: AccessTokenError) -> Self {
+        Self::Signing(Arc::new(error))
+    }
+}
+
+impl From<BreachedPasswordError> for AccountError {
+    fn from(error: BreachedPasswordError) -> Self {
+        Self::BreachedPasswords(Arc::new(error))
+    }
+}
+
+/// The one table of which error becomes which rejection.
+impl From<AccountError> for Rejection {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::InvalidUserName(_) => Self::MalformedRequest("the user name"),
+            AccountError::UserNameTaken => Self::NameTaken,
+            AccountError::PasswordRejected(violations) => Self::PasswordRejected(violations),
+            AccountError::InvalidCredentials => Self::InvalidCredentials,
+            AccountError::RefreshTokenInvalid => Self::RefreshInvalid,
+            AccountError::RefreshTokenReused => Self::RefreshReused,
+            AccountError::AccountDisabled => Self::AccountDisabled,
+            AccountError::UserNotFound | AccountError::SessionNotFound => Self::NotFound,
+            AccountError::Busy => Self::Busy,
+            AccountError::Store(error) => Self::Store(error),
+            AccountError::Keys(error) => Self::Keys(error),
+            AccountError::Signing(error) => Self::AccessToken(error),
+            AccountError::Hashing(error) => Self::Password(error),
+            AccountError::ClientAddressUnknown => Self::Unavailable("client address unknown"),
+            AccountError::BreachedPasswords(_) => {
+                Self::Unavailable("breached-password list unavailable")
+            }
+            AccountError::ClockUnavailable => Self::Unavailable("clock unavailable"),
+            AccountError::RandomUnavailable => Self::Unavailable("no random octets available"),
+            AccountError::Aborted => Self::Unavailable("operation aborted"),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Login: exchanges a user name and a password for a session.
+
+use std::fmt;
+
+use secrecy::SecretString;
+use tracing::Instrument as _;
+
+use super::accounts::random_token;
+use super::{AccountError, Accounts, TokenSet};
+use crate::audit::{EventKind, Outcome, Reason};
+use crate::lockout::{Attempt, Source};
+use crate::session::{NewSession, Opened};
+use crate::{ClientInfo, UserName};
+
+/// An attempt to log in.
+pub struct LoginRequest {
+    /// The user name as typed; any variant of its canonical form is accepted.
+    pub user_name: String,
+    /// The password.
+    pub password: SecretString,
+    /// The client; the lockout needs its address.
+    pub client: ClientInfo,
+}
+
+impl Accounts {
+    /// Opens a new session if the password is correct.
+    ///
+    /// An unknown or locked user name takes the time of a wrong password and gets the same error.
+    /// The attempt runs to completion even if the caller drops the future, so disconnecting does
+    /// not avoid being counted. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`AccountError::InvalidCredentials`], [`AccountError::AccountDisabled`] if the password is
+    /// correct, [`AccountError::ClientAddressUnknown`], [`AccountError::Busy`], and server errors.
+    pub async fn log_in(&self, request: LoginRequest) -> Result<TokenSet, AccountError> {
+        self.require_address(&request.client)?;
+        let accounts = self.clone();
+        let attempt = async move {
+            if let Some(tokens) = accounts.log_in_once(&request).await? {
+                return Ok(tokens);
+            }
+            // The hash was replaced meanwhile: by a new password, or by a concurrent login that
+            // rehashed the same one.
+            accounts.log_in_once(&request).await?.ok_or(AccountError::InvalidCredentials)
+        };
+        let done = tokio::spawn(attempt.in_current_span()).await;
+        done.unwrap_or(Err(AccountError::Aborted))
+    }
+
+    /// Returns `None` if the password was replaced while it was verified.
+    async fn log_in_once(&self, request: &LoginRequest) -> Result<Option<TokenSet>, AccountError> {
+        let LoginRequest { user_name, password, client } = request;
+        let keys = self.keys().await?;
+        let (settings, token, refresh) = (self.settings(), random_token()?, random_token()?);
+        let permit = self.hasher().permit().await?;
+        let change = self.change(client.clone(), None)?;
+        let Ok(name) = user_name.parse::<UserName>() else {
+            permit.dummy_verify(password).await?;
+            let reason = Some(Reason::UnknownUser);
+            self.append(change.event(EventKind::LoginFailure, Outcome::Failure, reason)).await?;
+            return Err(AccountError::InvalidCredentials);
+        };
+        let attempt = Attempt { name, source: Source::new(change.client.address) };
+        let verified = self.verify_password(permit, &attempt, password, &change).await?;
+        let new = NewSession {
+            user: verified.account.id,
+            expected_hash: verified.hash,
+            rehashed: verified.rehashed,
+            token: token.digest(),
+            refresh_token: refresh.digest(),
+            expires_at: change.at.saturating_add(settings.session_ttl),
+            refresh_expires_at: change.at.saturating_add(settings.refresh_ttl),
+            attempt,
+        };
+        let view = match self.publish(self.store().open(new, &change).await?) {
+            Opened::Session(view) => view,
+            Opened::Disabled => return Err(AccountError::AccountDisabled),
+            Opened::Changed => return Ok(None),
+        };
+        let (access_token, expires_in) = self.issue_access_token(&keys, &view, change.at)?;
+        Ok(Some(TokenSet {
+            access_token,
+            expires_in,
+            refresh_token: refresh.to_text(),
+            refresh_expires_in: settings.refresh_ttl,
+            session_token: Some(token.to_text()),
+            session: view,
+        }))
+    }
+}
+
+impl fmt::Debug for LoginRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The name is left out: users type passwords into the wrong field.
+        f.debug_struct("LoginRequest").field("client", &self.client).finish_non_exhaustive()
+    }
+}
