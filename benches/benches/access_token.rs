@@ -49,7 +49,7 @@ fn main() {
     .map(|time| time / VERIFICATIONS);
     println!("{}", Comparison::head());
     for (name, time) in [("verify, the newest key", newest), ("verify, an older key", older)] {
-        let beside = ("jsonwebtoken::decode", bare);
-        println!("{}", Comparison::of_times((name, time), beside, Some(AtMost(1.0))));
+        let baseline = ("jsonwebtoken::decode", bare);
+        println!("{}", Comparison::of_times((name, time), baseline, Some(AtMost(1.0))));
     }
 }

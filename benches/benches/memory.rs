@@ -6,8 +6,8 @@
 //! from as many threads as there are processors, with the allocator of the system.
 //!
 //! What is allocated is judged, at its most. What is resident is shown: it depends on which threads
-//! allocated and which freed, since glibc has arenas for threads; with `MALLOC_ARENA_MAX=1` it keeps
-//! next to nothing of them.
+//! allocated and which freed, since glibc has arenas for threads; with `MALLOC_ARENA_MAX=1` it
+//! keeps next to nothing of them.
 #![allow(
     clippy::cast_precision_loss,
     clippy::expect_used,
@@ -28,7 +28,7 @@ use http::header::AUTHORIZATION;
 use kliento_tower::{BundleCache, KlientoAuthLayer, SignatureMemo};
 
 /// What the layer may keep: the bounds of its cache and memo.
-const CONFIGURED: u64 = BundleCache::DEFAULT_OCTETS + MEMO;
+const CONFIGURED: u64 = BundleCache::DEFAULT_MAX_OCTETS + MEMO;
 const MEMO: u64 = 200 * SignatureMemo::DEFAULT_SIGNATURES as u64;
 const STEPS: u64 = 4;
 
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let threads = available_parallelism().map_or(1, NonZero::get);
     let variants = Variants::of(Bundle::reference("member-user"));
     let (cache, memo) = (BundleCache::default(), SignatureMemo::default());
-    let layer = variants.bundle().layer().with_concurrency(threads);
+    let layer = variants.bundle().layer().with_concurrency_limit(threads);
     let layer = layer.with_cache(cache.clone()).with_signature_memo(memo.clone());
     // What the programme itself needs is not the layer's.
     present(&layer, &variants, threads, 0..64);

@@ -16,11 +16,11 @@ fn main() {
     for (name, bundle) in Bundle::measured() {
         let checks = Checks::of(&bundle);
         let verify = || assert!(bundle.verify(&DirectVerifier).is_ok());
-        report(name, &Medians::alternate(rounds, verify, || check_all(&checks)));
+        report(name, &Medians::time_alternating(rounds, verify, || check_all(&checks)));
         let verify = || assert!(bundle.verify_header().is_ok());
         report(
             &format!("{name}, header"),
-            &Medians::alternate(rounds, verify, || check_all(&checks)),
+            &Medians::time_alternating(rounds, verify, || check_all(&checks)),
         );
     }
 }

@@ -1,10 +1,10 @@
-//! How much the dearest bundles cost beside a typical one.
-#![allow(clippy::print_stdout, reason = "it reports figures")]
+//! The cost of the most expensive bundles, relative to a typical one.
+#![allow(clippy::print_stdout, reason = "prints figures")]
 
-use benches::{Bundle, Checks, DearBundle, Medians, rounds};
+use benches::{Bundle, Checks, Medians, WorstCaseBundle, rounds};
 use veraid::DirectVerifier;
 
-/// No bundle may cost more than so many typical ones.
+/// The maximum cost of a bundle, relative to a typical one.
 const TARGET: f64 = 10.0;
 
 fn main() {
@@ -14,14 +14,14 @@ fn main() {
         "{:<50} {:>6} {:>6} {:>18} {:>18}",
         "bundle", "octets", "checks", "at an instant", "over a period"
     );
-    for DearBundle { name, bundle } in DearBundle::all() {
+    for WorstCaseBundle { name, bundle } in WorstCaseBundle::all() {
         let (octets, checks) = (bundle.octets.len(), Checks::of(&bundle).len());
-        let at = Medians::alternate(
+        let at = Medians::time_alternating(
             rounds,
             || drop(bundle.verify_header()),
             || drop(typical.verify_header()),
         );
-        let during = Medians::alternate(
+        let during = Medians::time_alternating(
             rounds,
             || drop(bundle.verify_during(&DirectVerifier)),
             || drop(typical.verify_during(&DirectVerifier)),

@@ -1,4 +1,4 @@
-//! A caller of a service that has `KlientoAuthLayer` and does nothing else.
+//! A caller of a service with `KlientoAuthLayer` and an inner service that only echoes.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -14,19 +14,19 @@ use tower::{Layer as _, Service};
 
 use crate::Bundle;
 
-/// A service under the layer, which is called without a runtime: nothing in it waits.
+/// A service with the layer, called without a runtime: it never waits.
 #[derive(Clone, Debug)]
 pub struct Caller(KlientoAuth<Echo>);
 
-/// Gives requests back, so that whoever times a call can drop them in their own time.
+/// Returns the request, so that dropping it does not count as time of the call.
 #[derive(Clone, Copy, Debug)]
 pub struct Echo;
 
-/// What comes back: the request if the layer let it pass, or its refusal.
-pub type Answer = Response<ResponseBody<Request<()>>>;
+/// The response: the request itself, or a rejection.
+pub type EchoResponse = Response<ResponseBody<Request<()>>>;
 
 impl Caller {
-    /// A caller of a service with this layer.
+    /// Creates a caller of a service with this layer.
     #[must_use]
     pub fn new(layer: &KlientoAuthLayer) -> Self {
         Self(layer.layer(Echo))
@@ -35,13 +35,13 @@ impl Caller {
     /// Sends a request.
     ///
     /// # Panics
-    /// If the layer waits for something, for which there is no reason.
-    pub fn call(&mut self, request: Request<()>) -> Answer {
+    /// If the layer waits.
+    pub fn call(&mut self, request: Request<()>) -> EchoResponse {
         let mut context = Context::from_waker(Waker::noop());
-        assert!(self.0.poll_ready(&mut context).is_ready(), "it is always ready");
+        assert!(self.0.poll_ready(&mut context).is_ready(), "always ready");
         match pin!(self.0.call(request)).poll(&mut context) {
-            Poll::Ready(Ok(answer)) => answer,
-            Poll::Pending => panic!("there is nothing to wait for"),
+            Poll::Ready(Ok(response)) => response,
+            Poll::Pending => panic!("the layer waited"),
         }
     }
 }
@@ -61,20 +61,20 @@ impl Service<Request<()>> for Echo {
 }
 
 impl Bundle {
-    /// A layer that has seen nothing yet, for the bundle's audience, anchors and instant.
+    /// Returns a layer with empty caches for the bundle's audience, anchors and instant.
     #[must_use]
     pub fn layer(&self) -> KlientoAuthLayer {
         let at = self.at;
         KlientoAuthLayer::new(&self.audience)
             .with_trust_anchors(TrustAnchors::new(self.trust_anchors.iter().cloned()))
-            // The clock is read, as it is in production, but not believed.
+            // Reads the clock, as in production, but ignores its time.
             .with_clock(move || SystemClock.now().map(|_| at))
     }
 
-    /// A request that carries the bundle.
+    /// Returns a request that carries the bundle.
     #[must_use]
     pub fn request(&self) -> Request<()> {
         let request = Request::builder().header(AUTHORIZATION, &self.header);
-        request.body(()).expect("a header's value")
+        request.body(()).expect("a valid header value")
     }
 }

@@ -9,7 +9,7 @@ const WIDTH: f64 = 880.0;
 const ROW: f64 = 44.0;
 const HEAD: f64 = 62.0;
 const LABELS: f64 = 350.0;
-/// What figures beside the longest bar take.
+/// The width of the figures after the longest bar.
 const FIGURES: f64 = 170.0;
 
 /// The ratios at the ends of the scale, which is logarithmic.
@@ -85,11 +85,11 @@ fn row(top: f64, comparison: &Comparison) -> String {
     let figures = right + 8.0;
     format!(
         r#"<text x="16" y="{upper}">{subject}</text>
-<text class="muted" x="16" y="{lower}">beside {beside}</text>
+<text class="muted" x="16" y="{lower}">baseline: {baseline}</text>
 <rect class="{class}" x="{LABELS}" y="{bar_top}" width="{width:.1}" height="24"/>
 {target}<text x="{figures:.1}" y="{middle}">{ratio:.3}{bound}</text>"#,
         subject = escape(&comparison.subject),
-        beside = escape(&comparison.beside),
+        baseline = escape(&comparison.baseline),
         ratio = comparison.ratio,
         bound = comparison.target.map(bound).unwrap_or_default(),
     )
@@ -120,9 +120,9 @@ mod tests {
     use super::*;
 
     fn comparison(subject: &str, ratio: f64, target: Target) -> Comparison {
-        let [subject, beside] = [subject.to_owned(), "another".to_owned()];
+        let [subject, baseline] = [subject.to_owned(), "another".to_owned()];
         let figures = [String::new(), String::new()];
-        Comparison { subject, beside, figures, ratio, target: Some(target) }
+        Comparison { subject, baseline, figures, ratio, target: Some(target) }
     }
 
     #[test]

@@ -1,48 +1,48 @@
-//! A ratio, with what it should be.
+//! A measured ratio and its target.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::ratio;
 
-/// What was measured beside something else.
+/// A measurement compared with a baseline.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     /// What was measured.
     pub subject: String,
-    /// Beside what.
-    pub beside: String,
-    /// The figures of both, with their unit.
+    /// The baseline.
+    pub baseline: String,
+    /// Both figures, with their unit.
     pub figures: [String; 2],
-    /// How many times the second the first is.
+    /// The subject's figure divided by the baseline's.
     pub ratio: f64,
-    /// What the ratio should be, if anything is promised.
+    /// The target of the ratio, if there is one.
     pub target: Option<Target>,
 }
 
-/// What a ratio should be.
+/// The target of a ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
-    /// No more than this.
+    /// An upper bound.
     AtMost(f64),
-    /// No less than this.
+    /// A lower bound.
     AtLeast(f64),
 }
 
 impl Comparison {
-    /// Compares times.
+    /// Compares two times.
     #[must_use]
     pub fn of_times(
         (subject, first): (impl Into<String>, Duration),
-        (beside, second): (impl Into<String>, Duration),
+        (baseline, second): (impl Into<String>, Duration),
         target: Option<Target>,
     ) -> Self {
         let figures = [micros(first), micros(second)];
         let ratio = ratio(first, second);
-        Self { subject: subject.into(), beside: beside.into(), figures, ratio, target }
+        Self { subject: subject.into(), baseline: baseline.into(), figures, ratio, target }
     }
 
-    /// Whether the target, if there is one, is missed.
+    /// Returns whether the ratio misses its target.
     #[must_use]
     pub fn is_missed(&self) -> bool {
         match self.target {
@@ -52,18 +52,18 @@ impl Comparison {
         }
     }
 
-    /// What stands above the lines of a table.
+    /// Returns the head of the table.
     #[must_use]
     pub fn head() -> String {
         format!(
             "{:<44} {:>12}  {:<44} {:>12} {:>7}  target",
-            "what", "median", "beside", "median", "ratio"
+            "subject", "median", "baseline", "median", "ratio"
         )
     }
 }
 
 impl Target {
-    /// The bound.
+    /// Returns the bound.
     #[must_use]
     pub const fn bound(self) -> f64 {
         match self {
@@ -75,8 +75,8 @@ impl Target {
 /// A line of the table.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { subject, beside, figures: [first, second], ratio, .. } = self;
-        write!(f, "{subject:<44} {first:>12}  {beside:<44} {second:>12} {ratio:>7.3}  ")?;
+        let Self { subject, baseline, figures: [first, second], ratio, .. } = self;
+        write!(f, "{subject:<44} {first:>12}  {baseline:<44} {second:>12} {ratio:>7.3}  ")?;
         match self.target {
             None => f.write_str("none"),
             Some(target) if self.is_missed() => write!(f, "{target}  MISSED"),

@@ -1,12 +1,12 @@
-//! What verification and the layer cost: bundles to measure, and what they are measured beside.
+//! The cost of verification and of the layers: bundles to measure, and baselines.
 //!
-//! The benchmarks and what each tells are listed in `README.md`.
+//! `README.md` lists the benchmarks.
 #![allow(
     clippy::missing_panics_doc,
     clippy::panic,
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a measurement may end by a panic"
+    reason = "benchmarks may panic"
 )]
 
 mod bundle;
@@ -14,19 +14,19 @@ mod caller;
 mod chart;
 mod checks;
 mod comparison;
-mod dear;
 mod der;
 mod mock;
 mod organisation;
-mod stopwatch;
+mod timing;
 mod variants;
+mod worst_case;
 
 pub use bundle::Bundle;
-pub use caller::{Answer, Caller, Echo};
+pub use caller::{Caller, Echo, EchoResponse};
 pub use chart::chart;
 pub use checks::Checks;
 pub use comparison::{Comparison, Target};
-pub use dear::{DearBundle, bundle_of_instants};
 pub use organisation::{Organisation, Signer};
-pub use stopwatch::{Medians, medians, ratio, rounds, time};
+pub use timing::{Medians, medians, ratio, rounds, time};
 pub use variants::Variants;
+pub use worst_case::{WorstCaseBundle, bundle_with_inceptions};

@@ -1,7 +1,7 @@
 //! What the dearest bundles cost, counted and never timed.
 #![allow(clippy::expect_used, reason = "a test may end by a panic")]
 
-use benches::{Checks, DearBundle, bundle_of_instants};
+use benches::{Checks, WorstCaseBundle, bundle_with_inceptions};
 use kliento::MAX_BUNDLE_OCTETS;
 use veraid::{DirectVerifier, Limits};
 
@@ -23,7 +23,7 @@ impl Spent {
 #[test]
 fn no_bundle_costs_more_than_the_limits() {
     let mut most = Spent::default();
-    for DearBundle { name, bundle } in DearBundle::all() {
+    for WorstCaseBundle { name, bundle } in WorstCaseBundle::all() {
         assert!(bundle.octets.len() <= MAX_BUNDLE_OCTETS, "{name}: {}", bundle.octets.len());
         let (at, during) = (Checks::default(), Checks::default());
         let outcomes = (bundle.verify(&at), bundle.verify_during(&during));
@@ -42,7 +42,7 @@ fn no_bundle_costs_more_than_the_limits() {
 
 #[test]
 fn no_more_instants_are_tried_than_the_limits_allow() {
-    let verify = |instants| bundle_of_instants(instants).verify_during(&DirectVerifier);
+    let verify = |instants| bundle_with_inceptions(instants).verify_during(&DirectVerifier);
     assert_eq!(verify(Limits::INSTANTS), Ok(()));
     let refused = verify(Limits::INSTANTS + 1).expect_err("it has too many instants");
     assert!(refused.to_string().contains("32 instants to try"), "{refused}");

@@ -1,4 +1,4 @@
-//! Finds out who presented a bundle: from the cache at best, by a verification at worst.
+//! Authenticates credentials: by the cache if the bundle is known, by verification otherwise.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,36 +7,38 @@ use http::HeaderValue;
 use kliento::{SERVICE, Timestamp, TokenBundle, TokenVerification};
 
 use crate::cache::BundleKey;
-use crate::credentials::{is_list, parameter};
-use crate::flights::{Flights, Verdict};
-use crate::gate::Gate;
-use crate::observation::CacheUse;
-use crate::recent::Context;
+use crate::concurrency::VerificationLimiter;
+use crate::credentials::{has_multiple_values, token68};
+use crate::singleflight::{Decision, SingleFlight};
+use crate::telemetry::CacheStatus;
 use crate::{
     BundleCache, Clock, Rejection, SignatureMemo, SystemClock, TrustAnchorError, TrustAnchorStore,
     TrustAnchors, WorkloadIdentity,
 };
 
-/// All that decides whether a bundle holds, and what is known already. It knows nothing of Tower.
+/// The verification settings of a layer, its caches and its limits. Independent of Tower.
+///
+/// Clones share the caches, the limiter and the single flight.
+#[derive(Clone)]
 pub(crate) struct Authenticator {
     pub(crate) audiences: Vec<String>,
     pub(crate) max_validity: Duration,
     pub(crate) min_modulus_bits: usize,
     pub(crate) trust_anchors: Arc<dyn TrustAnchorStore>,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: BundleCache,
     pub(crate) memo: SignatureMemo,
-    pub(crate) gate: Gate,
-    /// A digest of what the layer asks of bundles.
-    requirements: [u8; 32],
-    flights: Flights,
+    pub(crate) limiter: Arc<VerificationLimiter>,
+    clock: Arc<dyn Clock>,
+    /// A digest of the settings above that a decision depends on.
+    policy_digest: [u8; 32],
+    single_flight: Arc<SingleFlight>,
 }
 
-/// A bundle that is not known yet.
-pub(crate) struct Unknown {
+/// Credentials whose bundle is not in the cache.
+pub(crate) struct CacheMiss {
     credentials: HeaderValue,
-    /// From which anchors it would be verified, if that can be told without waiting.
-    looked_up: Option<(TrustAnchors, BundleKey)>,
+    /// The key and the anchors behind it, if the store gave the anchors without waiting.
+    cache_key: Option<(TrustAnchors, BundleKey)>,
 }
 
 impl Authenticator {
@@ -46,100 +48,100 @@ impl Authenticator {
             max_validity: TokenVerification::DEFAULT_MAX_VALIDITY,
             min_modulus_bits: 2048,
             trust_anchors: Arc::new(TrustAnchors::iana()),
-            clock: Arc::new(SystemClock),
             cache: BundleCache::default(),
             memo: SignatureMemo::default(),
-            gate: Gate::new(Gate::default_concurrency(), Gate::DEFAULT_QUEUE),
-            requirements: [0; 32],
-            flights: Flights::default(),
+            limiter: Arc::default(),
+            clock: Arc::new(SystemClock),
+            policy_digest: [0; 32],
+            single_flight: Arc::default(),
         };
-        authenticator.configure();
+        authenticator.update_policy_digest();
         authenticator
     }
 
-    /// To be called after each change of what is asked of bundles.
-    pub(crate) fn configure(&mut self) {
-        let mut requirements = blake3::Hasher::new_derive_key("kliento-tower, verified bundles, 1");
-        requirements.update(&self.max_validity.as_nanos().to_be_bytes());
-        requirements.update(&self.min_modulus_bits.to_be_bytes());
+    /// Must be called after each change of the audiences or of the bounds on tokens and keys.
+    pub(crate) fn update_policy_digest(&mut self) {
+        let mut digest = blake3::Hasher::new_derive_key("kliento-tower, verified bundles, 1");
+        digest.update(&self.max_validity.as_nanos().to_be_bytes());
+        digest.update(&self.min_modulus_bits.to_be_bytes());
         for text in self.audiences.iter().map(String::as_str).chain([SERVICE]) {
-            // The lengths make the parts unambiguous.
-            requirements.update(&text.len().to_be_bytes()).update(text.as_bytes());
+            // The lengths make the concatenation unambiguous.
+            digest.update(&text.len().to_be_bytes()).update(text.as_bytes());
         }
-        self.requirements = requirements.finalize().into();
+        self.policy_digest = digest.finalize().into();
     }
 
-    /// Tells without waiting who presented these credentials, if they are known.
-    pub(crate) fn recall(&self, credentials: &HeaderValue) -> Result<Verdict, Unknown> {
-        let unknown = |looked_up| Unknown { credentials: credentials.clone(), looked_up };
-        let anchors = self.trust_anchors.current().ok_or_else(|| unknown(None))?;
-        self.recall_from(credentials, anchors).map_err(|looked_up| unknown(Some(looked_up)))
+    /// Replaces the clock, and the single flight with it: the time is not part of its key, so
+    /// layers with different clocks must not share decisions.
+    pub(crate) fn set_clock(&mut self, clock: Arc<dyn Clock>) {
+        self.clock = clock;
+        self.single_flight = Arc::default();
     }
 
-    /// Finds out who presented a bundle, once for all requests that carry it at the same time.
+    /// Looks up the credentials without waiting.
+    pub(crate) fn lookup(&self, credentials: &HeaderValue) -> Result<Decision, CacheMiss> {
+        let miss = |cache_key| CacheMiss { credentials: credentials.clone(), cache_key };
+        let anchors = self.trust_anchors.try_current().ok_or_else(|| miss(None))?;
+        self.lookup_with_anchors(credentials, anchors).map_err(|cache_key| miss(Some(cache_key)))
+    }
+
+    /// Verifies a bundle, once for all concurrent requests that carry it.
     ///
-    /// Tells too whether it was known after all: not all stores tell their anchors without waiting.
-    pub(crate) async fn find_out(&self, unknown: Unknown) -> (Verdict, CacheUse) {
-        let Unknown { credentials, looked_up } = unknown;
-        if is_list(credentials.as_bytes()) {
-            return (Err(Rejection::SeveralCredentials), CacheUse::None);
+    /// The bundle may be in the cache after all if the anchors had to be awaited.
+    pub(crate) async fn authenticate(&self, miss: CacheMiss) -> (Decision, CacheStatus) {
+        let CacheMiss { credentials, cache_key } = miss;
+        if has_multiple_values(credentials.as_bytes()) {
+            return (Err(Rejection::MultipleCredentials), CacheStatus::NotConsulted);
         }
-        let looked_up = match looked_up {
-            Some(looked_up) => looked_up,
-            None => match self.recall_waiting(&credentials).await {
-                Ok(verdict) => {
-                    let cache = CacheUse::of_recalled(&verdict);
-                    return (verdict, cache);
+        let cache_key = match cache_key {
+            Some(cache_key) => cache_key,
+            None => match self.lookup_async(&credentials).await {
+                Ok(decision) => {
+                    let status = CacheStatus::from_lookup(&decision);
+                    return (decision, status);
                 }
-                Err(looked_up) => looked_up,
+                Err(cache_key) => cache_key,
             },
         };
-        let (anchors, key) = looked_up;
-        let verdict = self.flights.join(key, || self.verify(key, &credentials, &anchors)).await;
-        (verdict, CacheUse::Miss)
+        let (anchors, key) = cache_key;
+        let verify = || self.verify(key, &credentials, &anchors);
+        (self.single_flight.run(key, verify).await, CacheStatus::Miss)
     }
 
-    async fn recall_waiting(
+    async fn lookup_async(
         &self,
         credentials: &HeaderValue,
-    ) -> Result<Verdict, (TrustAnchors, BundleKey)> {
+    ) -> Result<Decision, (TrustAnchors, BundleKey)> {
         match self.trust_anchors.snapshot().await {
-            Ok(anchors) => self.recall_from(credentials, anchors),
+            Ok(anchors) => self.lookup_with_anchors(credentials, anchors),
             Err(error) => Ok(Err(error.into())),
         }
     }
 
-    fn recall_from(
+    fn lookup_with_anchors(
         &self,
         credentials: &HeaderValue,
         anchors: TrustAnchors,
-    ) -> Result<Verdict, (TrustAnchors, BundleKey)> {
+    ) -> Result<Decision, (TrustAnchors, BundleKey)> {
         if anchors.as_slice().is_empty() {
             return Ok(Err(TrustAnchorError::new("the set is empty").into()));
         }
-        let Some(now) = self.clock.now() else { return Ok(Err(Rejection::Clock)) };
-        let (requirements, generation) = (self.requirements, *anchors.generation());
-        let context = Context { requirements, generation };
-        let credentials = parameter(credentials.as_bytes());
-        if let Some(known) = self.cache.recent.get(credentials, &context, now) {
-            return Ok(Ok(known));
-        }
-        let key = digest(&context, credentials);
-        let Some(known) = self.cache.get(&key, now) else { return Err((anchors, key)) };
-        self.cache.recent.insert(credentials, context, &known);
-        Ok(Ok(known))
+        let Some(now) = self.clock.now() else { return Ok(Err(Rejection::ClockUnavailable)) };
+        let text = token68(credentials.as_bytes());
+        let key = cache_key_digest(&self.policy_digest, anchors.fingerprint(), text);
+        self.cache.get(&key, now).map(Ok).ok_or((anchors, key))
     }
 
-    /// Waits for a turn, and verifies. What can't be read waits for none.
+    /// Parses the bundle, waits for a permit, and verifies. A malformed bundle needs no permit.
     async fn verify(
         &self,
         key: BundleKey,
         credentials: &HeaderValue,
         anchors: &TrustAnchors,
-    ) -> Verdict {
+    ) -> Decision {
         let bundle = TokenBundle::from_authorization(credentials)?;
-        let _turn = self.gate.enter().await?;
-        let now = self.clock.now().ok_or(Rejection::Clock)?;
+        let _permit = self.limiter.acquire().await?;
+        let now = self.clock.now().ok_or(Rejection::ClockUnavailable)?;
         if let Some(known) = self.cache.get(&key, now) {
             return Ok(known);
         }
@@ -148,7 +150,7 @@ impl Authenticator {
         Ok(identity)
     }
 
-    fn verify_now(&self, bundle: &TokenBundle, anchors: &TrustAnchors, now: Timestamp) -> Verdict {
+    fn verify_now(&self, bundle: &TokenBundle, anchors: &TrustAnchors, now: Timestamp) -> Decision {
         #[cfg(feature = "metrics")]
         metrics::counter!("kliento_verifications_total").increment(1);
         let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();
@@ -159,40 +161,26 @@ impl Authenticator {
             .with_verifier(&learner);
         let token = bundle.verify(&verification, now)?;
         learner.share();
-        Ok(WorkloadIdentity::new(token))
+        Ok(WorkloadIdentity::new(&token))
     }
 }
 
-/// A keyed digest of the credentials and of all else that the verdict follows from but the time.
+/// A keyed digest of the credentials and of everything else that a decision depends on, except for
+/// the time.
 ///
-/// BLAKE3 takes 8 chunks of 1 KiB at a time, but the rest one by one: a typical bundle is digested
-/// in half the time with zeros after it. They add no collisions, for no value has any, and as many
-/// octets as ever come last.
-fn digest(context: &Context, text: &[u8]) -> BundleKey {
+/// BLAKE3 hashes groups of 1 KiB chunks in parallel, and the remaining chunks one by one. Zero
+/// padding to a multiple of 4 KiB halves the time for a typical bundle. It adds no collisions: a
+/// header value contains no zeros, and the fingerprint at the end has a fixed length.
+fn cache_key_digest(
+    policy_digest: &[u8; 32],
+    anchors_fingerprint: &[u8; 32],
+    text: &[u8],
+) -> BundleKey {
     const WIDTH: usize = 4 * 1024;
-    let Context { requirements, generation } = context;
-    let length = (text.len() + generation.len()).next_multiple_of(WIDTH);
+    let length = (text.len() + anchors_fingerprint.len()).next_multiple_of(WIDTH);
     let mut padded = Vec::with_capacity(length);
     padded.extend_from_slice(text);
-    padded.resize(length - generation.len(), 0);
-    padded.extend_from_slice(generation);
-    blake3::keyed_hash(requirements, &padded).into()
-}
-
-/// The same configuration and memory, with nobody waiting.
-impl Clone for Authenticator {
-    fn clone(&self) -> Self {
-        Self {
-            audiences: self.audiences.clone(),
-            max_validity: self.max_validity,
-            min_modulus_bits: self.min_modulus_bits,
-            trust_anchors: Arc::clone(&self.trust_anchors),
-            clock: Arc::clone(&self.clock),
-            cache: self.cache.clone(),
-            memo: self.memo.clone(),
-            gate: self.gate.clone(),
-            requirements: self.requirements,
-            flights: Flights::default(),
-        }
-    }
+    padded.resize(length - anchors_fingerprint.len(), 0);
+    padded.extend_from_slice(anchors_fingerprint);
+    blake3::keyed_hash(policy_digest, &padded).into()
 }

@@ -1,29 +1,23 @@
-//! The bundles that were verified, each for as long as it holds.
+//! The cache of verified bundles, each kept until it expires.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kliento::{MAX_BUNDLE_OCTETS, Timestamp};
+use kliento::Timestamp;
 use moka::Expiry;
 use moka::sync::Cache;
 
 use crate::WorkloadIdentity;
-use crate::recent::Recent;
 
-/// The most octets that credentials take.
-const MAX_CREDENTIALS: u64 = (MAX_BUNDLE_OCTETS.div_ceil(3) * 4) as u64;
-
-/// A digest of what was presented, of what it was verified for, and from which trust anchors.
+/// A digest of the credentials, the audiences, the bounds and the trust anchors.
 pub(crate) type BundleKey = [u8; 32];
 
-/// The bundles that were verified, so that a request with a known one costs a look-up.
+/// A cache of verified bundles: a request with a cached one costs a digest and a look-up.
 ///
-/// Only what verified is in it, under a keyed BLAKE3 digest of the credentials, the audiences, the
-/// limits and the trust anchors: layers of any configuration can share one cache. An entry lives
-/// until its bundle stops holding, which is compared with the clock at every hit. The credentials
-/// that are presented again and again (256 of them by default) are kept as they are, so that
-/// not even a digest is needed; they are wiped when others take their place.
+/// It contains only verified bundles. The key is a keyed BLAKE3 digest of the credentials, the
+/// audiences, the bounds on tokens and the trust anchors, so layers of any configuration can share
+/// one cache. An entry lives until its bundle expires, and each hit compares the bundle's validity
+/// with the clock. The cache does not contain the credentials themselves.
 ///
 /// ```
 /// use kliento_tower::{BundleCache, KlientoAuthLayer};
@@ -34,69 +28,60 @@ pub(crate) type BundleKey = [u8; 32];
 /// ```
 #[derive(Clone)]
 pub struct BundleCache {
-    bundles: Cache<BundleKey, Entry>,
-    pub(crate) recent: Arc<Recent>,
+    entries: Cache<BundleKey, Entry>,
 }
 
 #[derive(Clone)]
 struct Entry {
     identity: WorkloadIdentity,
-    /// From when it is remembered.
+    /// From its insertion to its expiry.
     lifetime: Duration,
 }
 
 impl BundleCache {
-    /// How many octets a layer's cache may take by default: 32 MiB, some 20,000 bundles.
-    pub const DEFAULT_OCTETS: u64 = 32 * 1024 * 1024;
+    /// The default size of a layer's cache: 32 MiB, enough for about 20,000 bundles.
+    pub const DEFAULT_MAX_OCTETS: u64 = 32 * 1024 * 1024;
 
-    /// What the map takes for an entry beside the identity, about.
+    /// The approximate size of a map entry without the identity.
     const ENTRY_OCTETS: usize = 512;
 
-    /// The most recent credentials that are kept.
-    const MAX_RECENT: u64 = 256;
-
-    /// A cache that takes at most about so many octets; 0 remembers nothing.
-    ///
-    /// A quarter of them is for credentials.
+    /// Creates a cache of at most about this many octets; 0 disables caching.
     #[must_use]
-    pub fn new(octets: u64) -> Self {
-        let slots = (octets / 4 / MAX_CREDENTIALS).min(Self::MAX_RECENT);
-        let recent = Arc::new(Recent::new(usize::try_from(slots).unwrap_or(0)));
+    pub fn new(max_octets: u64) -> Self {
         let weigh = |_: &BundleKey, entry: &Entry| {
-            u32::try_from(entry.identity.octets() + Self::ENTRY_OCTETS).unwrap_or(u32::MAX)
+            u32::try_from(entry.identity.memory_size() + Self::ENTRY_OCTETS).unwrap_or(u32::MAX)
         };
-        let cache = Cache::builder().max_capacity(octets - slots * MAX_CREDENTIALS).weigher(weigh);
-        Self { bundles: cache.expire_after(Lifetime).build(), recent }
+        let cache = Cache::builder().max_capacity(max_octets).weigher(weigh);
+        Self { entries: cache.expire_after(EntryExpiry).build() }
     }
 
-    /// How many bundles are remembered, about.
+    /// Returns the approximate number of cached bundles.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.bundles.run_pending_tasks();
-        self.bundles.entry_count()
+        self.entries.run_pending_tasks();
+        self.entries.entry_count()
     }
 
-    /// Whether no bundle is remembered.
+    /// Returns `true` if no bundle is cached.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Forgets all bundles, so that each is verified anew.
+    /// Removes all bundles, so that each is verified again.
     pub fn clear(&self) {
-        self.bundles.invalidate_all();
-        self.recent.clear();
+        self.entries.invalidate_all();
     }
 
-    /// Who presented this, if it is known and holds now.
+    /// Returns the identity for this key if it is cached and valid now.
     pub(crate) fn get(&self, key: &BundleKey, now: Timestamp) -> Option<WorkloadIdentity> {
-        let identity = self.bundles.get(key)?.identity;
+        let identity = self.entries.get(key)?.identity;
         if identity.period().contains(now) {
             return Some(identity);
         }
         if identity.valid_until() < now {
-            // Were the clock to go backwards, it must not come back.
-            self.bundles.invalidate(key);
+            // Without this, it would be valid again if the clock were set back.
+            self.entries.invalidate(key);
         }
         None
     }
@@ -104,28 +89,28 @@ impl BundleCache {
     pub(crate) fn insert(&self, key: BundleKey, identity: WorkloadIdentity, now: Timestamp) {
         let left = identity.valid_until().as_millisecond() - now.as_millisecond();
         let lifetime = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-        self.bundles.insert(key, Entry { identity, lifetime });
+        self.entries.insert(key, Entry { identity, lifetime });
     }
 }
 
 impl Default for BundleCache {
     fn default() -> Self {
-        Self::new(Self::DEFAULT_OCTETS)
+        Self::new(Self::DEFAULT_MAX_OCTETS)
     }
 }
 
 impl fmt::Debug for BundleCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BundleCache")
-            .field("len", &self.bundles.entry_count())
+            .field("len", &self.entries.entry_count())
             .finish_non_exhaustive()
     }
 }
 
-/// Lets go of entries that nobody asks for any more.
-struct Lifetime;
+/// Evicts expired entries that are not requested any more.
+struct EntryExpiry;
 
-impl Expiry<BundleKey, Entry> for Lifetime {
+impl Expiry<BundleKey, Entry> for EntryExpiry {
     fn expire_after_create(&self, _: &BundleKey, entry: &Entry, _: Instant) -> Option<Duration> {
         Some(entry.lifetime)
     }

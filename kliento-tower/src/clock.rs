@@ -1,37 +1,37 @@
-//! What time it is: the system's clock, or one that a test holds.
+//! The clock: the system's, or a fixed one for tests.
 
 use std::time::SystemTime;
 
 use kliento::Timestamp;
 
-/// Tells the time at which bundles are verified.
+/// Returns the time at which bundles are verified.
 ///
 /// ```
 /// use kliento_tower::{Clock, FixedClock};
 ///
-/// // For bundles that were recorded: time stands still.
+/// // For recorded bundles.
 /// let clock = FixedClock("2026-11-22T18:03:00Z".parse()?);
 /// assert_eq!(clock.now(), Some(clock.0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Clock: Send + Sync + 'static {
-    /// The time now, or `None` if it can't be told: then the layer answers 503.
+    /// Returns the current time, or `None` if it is unavailable: then the layer responds with 503.
     fn now(&self) -> Option<Timestamp>;
 }
 
-/// The system's clock, which has to be in step (NTP).
+/// The system's clock, which must be synchronised (NTP).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-/// A clock that stands still, for tests and recorded bundles.
+/// A clock that always returns the same time, for tests and recorded bundles.
 #[derive(Clone, Copy, Debug)]
 pub struct FixedClock(
-    /// The time that it always is.
+    /// The time.
     pub Timestamp,
 );
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system's clock")]
     fn now(&self) -> Option<Timestamp> {
         SystemTime::now().try_into().ok()
     }

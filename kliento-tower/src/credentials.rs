@@ -1,4 +1,4 @@
-//! The credentials of a request: which one `Authorization` header has, before anything is decoded.
+//! The credentials in the `Authorization` header, before any decoding.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
@@ -8,49 +8,53 @@ use crate::Rejection;
 
 const SCHEME: &[u8] = b"Kliento";
 
-/// The characters that a bundle of the largest size takes in Base64.
+/// The Base64 length of a bundle of the maximum size.
 const MAX_CHARACTERS: usize = MAX_BUNDLE_OCTETS.div_ceil(3) * 4;
 
-/// What a request's `Authorization` header is.
+/// The credentials of a request.
 pub(crate) enum Credentials<'a> {
-    /// There is none.
+    /// There is no `Authorization` header.
     Missing,
-    /// One of another scheme.
-    Other(&'a [u8]),
-    /// One of ours, of a length that a bundle can have.
+    /// Credentials of another scheme.
+    OtherScheme(&'a [u8]),
+    /// A `Kliento` header no longer than the largest bundle.
     Kliento(&'a HeaderValue),
 }
 
 impl<'a> Credentials<'a> {
-    /// The credentials that are ours to check, or why there are none.
-    pub(crate) fn ours(
+    /// Returns the Kliento credentials.
+    ///
+    /// # Errors
+    /// The [`Rejection`] if there are none.
+    pub(crate) fn for_kliento(
         headers: &'a HeaderMap,
-        is_left_to_others: impl Fn(&[u8]) -> bool,
+        is_passthrough_scheme: impl Fn(&[u8]) -> bool,
     ) -> Result<&'a HeaderValue, Rejection> {
-        match Self::of(headers)? {
+        match Self::from_headers(headers)? {
             Self::Kliento(value) => Ok(value),
             Self::Missing => Err(Rejection::MissingCredentials),
-            Self::Other(scheme) if is_left_to_others(scheme) => Err(Rejection::OtherScheme),
-            Self::Other(_) => Err(Rejection::UnsupportedScheme),
+            Self::OtherScheme(scheme) if is_passthrough_scheme(scheme) => {
+                Err(Rejection::PassthroughScheme)
+            }
+            Self::OtherScheme(_) => Err(Rejection::UnsupportedScheme),
         }
     }
 
-    /// Finds the credentials.
+    /// Reads the header, which is single-valued (RFC 9110, 11.6.2).
     ///
-    /// The header is no list (RFC 9110, 11.6.2), so neither several fields nor several values are
-    /// taken: whoever stands before us might have looked at another one.
-    fn of(headers: &'a HeaderMap) -> Result<Self, Rejection> {
+    /// Several values are rejected: a proxy in front may have checked another one.
+    fn from_headers(headers: &'a HeaderMap) -> Result<Self, Rejection> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Ok(Self::Missing) };
         if values.next().is_some() {
-            return Err(Rejection::SeveralCredentials);
+            return Err(Rejection::MultipleCredentials);
         }
         let octets = value.as_bytes();
         let scheme = scheme(octets);
         if !scheme.eq_ignore_ascii_case(SCHEME) {
-            return Ok(Self::Other(scheme));
+            return Ok(Self::OtherScheme(scheme));
         }
-        let found = parameter(octets).len();
+        let found = token68(octets).len();
         if found > MAX_CHARACTERS {
             let error = AuthorizationError::TooLong { maximum: MAX_CHARACTERS, found };
             return Err(kliento::Error::from(Malformed::from(error)).into());
@@ -65,14 +69,14 @@ pub(crate) fn scheme(value: &[u8]) -> &[u8] {
 }
 
 /// What follows the scheme and the spaces after it.
-pub(crate) fn parameter(value: &[u8]) -> &[u8] {
+pub(crate) fn token68(value: &[u8]) -> &[u8] {
     let rest = value.get(scheme(value).len()..).unwrap_or_default();
     let spaces = rest.iter().take_while(|octet| **octet == b' ').count();
     rest.get(spaces..).unwrap_or_default()
 }
 
-/// Whether there are several credentials in one value: Base64 has no comma.
-pub(crate) fn is_list(value: &[u8]) -> bool {
+/// Whether the value is a list of credentials: Base64 contains no comma.
+pub(crate) fn has_multiple_values(value: &[u8]) -> bool {
     value.contains(&b',')
 }
 
@@ -84,35 +88,35 @@ mod tests {
         values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())).collect()
     }
 
-    fn is_ours(value: &str) -> bool {
-        matches!(Credentials::of(&headers(&[value])), Ok(Credentials::Kliento(_)))
+    fn is_kliento(value: &str) -> bool {
+        matches!(Credentials::from_headers(&headers(&[value])), Ok(Credentials::Kliento(_)))
     }
 
     #[test]
-    fn the_scheme_is_compared_without_case_and_whole() {
-        assert!(is_ours("Kliento QUI=") && is_ours("kLIENTO   QUI="));
+    fn compares_the_whole_scheme_case_insensitively() {
+        assert!(is_kliento("Kliento QUI=") && is_kliento("kLIENTO   QUI="));
         for other in ["Klientos QUI=", "Klient QUI=", "Bearer Kliento", "KlientoQUI=", ""] {
-            assert!(!is_ours(other), "{other}");
+            assert!(!is_kliento(other), "{other}");
         }
-        assert_eq!(parameter(b"Kliento   QUI= x"), b"QUI= x");
-        assert_eq!(parameter(b"Kliento"), b"");
+        assert_eq!(token68(b"Kliento   QUI= x"), b"QUI= x");
+        assert_eq!(token68(b"Kliento"), b"");
     }
 
     #[test]
-    fn several_headers_are_refused() {
+    fn rejects_multiple_headers() {
         for values in [["Kliento QUI=", "Kliento QUI="], ["Bearer x", "Kliento QUI="]] {
             let headers = headers(&values);
-            let found = Credentials::of(&headers);
-            assert!(matches!(found, Err(Rejection::SeveralCredentials)));
+            let found = Credentials::from_headers(&headers);
+            assert!(matches!(found, Err(Rejection::MultipleCredentials)));
         }
     }
 
     #[test]
-    fn what_is_longer_than_a_bundle_is_refused() {
+    fn rejects_oversized_credentials() {
         let largest = format!("Kliento {}", "A".repeat(MAX_CHARACTERS));
-        assert!(is_ours(&largest));
+        assert!(is_kliento(&largest));
         let headers = headers(&[&format!("{largest}A")]);
-        let refused = Credentials::of(&headers).err().unwrap();
-        assert_eq!(refused.reason(), "authorization-too-long");
+        let rejected = Credentials::from_headers(&headers).err().unwrap();
+        assert_eq!(rejected.reason(), "authorization-too-long");
     }
 }

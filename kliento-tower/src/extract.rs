@@ -11,10 +11,11 @@ use http::request::Parts;
 
 use crate::{Rejection, Unauthenticated, WorkloadIdentity};
 
-/// Extracts who is calling (feature `axum`).
+/// Extracts the caller's identity (feature `axum`).
 ///
-/// Where the layer let a request pass without an identity, it is refused as the layer would have:
-/// so a route can insist under a layer that does not. `Option<WorkloadIdentity>` takes both.
+/// A request that passed the layer without an identity is rejected as the layer would have done.
+/// So a route can require an identity under a layer that does not. Extract
+/// `Option<WorkloadIdentity>` to accept both.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -40,7 +41,7 @@ impl<S: Sync> FromRequestParts<S> for WorkloadIdentity {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let identity = parts.extensions.get::<Self>();
-        identity.cloned().ok_or_else(|| IdentityRejection::of(parts))
+        identity.cloned().ok_or_else(|| IdentityRejection::from_parts(parts))
     }
 }
 
@@ -49,30 +50,30 @@ impl<S: Sync> OptionalFromRequestParts<S> for WorkloadIdentity {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
         let identity = parts.extensions.get::<Self>().cloned();
-        let is_layered = identity.is_some() || parts.extensions.get::<Unauthenticated>().is_some();
-        if is_layered { Ok(identity) } else { Err(IdentityRejection::NoLayer) }
+        let layer_ran = identity.is_some() || parts.extensions.get::<Unauthenticated>().is_some();
+        if layer_ran { Ok(identity) } else { Err(IdentityRejection::MissingLayer) }
     }
 }
 
-/// Why there is no [`WorkloadIdentity`] to extract (feature `axum`).
+/// An error from extracting a [`WorkloadIdentity`] (feature `axum`).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum IdentityRejection {
-    /// The route has no [`KlientoAuthLayer`](crate::KlientoAuthLayer): the service's mistake, 500.
-    NoLayer,
-    /// The layer let the request through without an identity. The layer's own response follows.
+    /// The route has no [`KlientoAuthLayer`](crate::KlientoAuthLayer), a bug of the service: 500.
+    MissingLayer,
+    /// The request passed the layer without an identity.
     Unauthenticated {
-        /// Why there is none.
+        /// Why it has none.
         rejection: Rejection,
-        /// What the layer would have answered.
+        /// The response that the layer would have sent.
         response: Box<http::Response<Bytes>>,
     },
 }
 
 impl IdentityRejection {
-    fn of(request: &Parts) -> Self {
+    fn from_parts(request: &Parts) -> Self {
         match request.extensions.get::<Unauthenticated>() {
-            None => Self::NoLayer,
+            None => Self::MissingLayer,
             Some(unauthenticated) => Self::Unauthenticated {
                 rejection: unauthenticated.rejection().clone(),
                 response: Box::new(unauthenticated.response_to(request)),
@@ -84,7 +85,7 @@ impl IdentityRejection {
 impl fmt::Display for IdentityRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoLayer => f.write_str("no KlientoAuthLayer is on this route: add one"),
+            Self::MissingLayer => f.write_str("missing KlientoAuthLayer on this route"),
             Self::Unauthenticated { rejection, .. } => rejection.fmt(f),
         }
     }
@@ -95,7 +96,7 @@ impl std::error::Error for IdentityRejection {}
 impl IntoResponse for IdentityRejection {
     fn into_response(self) -> Response {
         match self {
-            Self::NoLayer => {
+            Self::MissingLayer => {
                 tracing::error!(error = %self);
                 (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
             }

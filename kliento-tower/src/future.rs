@@ -1,4 +1,4 @@
-//! The future of a response, in which an unknown bundle is verified first.
+//! The future of a response, which verifies the bundle first if it is not cached.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 use tracing::Span;
 
-use crate::authenticator::Unknown;
-use crate::flights::Verdict;
-use crate::layer::Shared;
-use crate::observation::{CacheUse, Observation};
+use crate::authenticator::CacheMiss;
+use crate::layer::LayerState;
 use crate::service::ResponseBody;
+use crate::singleflight::Decision;
+use crate::telemetry::{CacheStatus, RequestTelemetry};
 
 pin_project! {
-    /// The future of [`KlientoAuth`](crate::KlientoAuth)'s responses.
+    /// The response future of [`KlientoAuth`](crate::KlientoAuth).
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,
@@ -31,42 +31,42 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, F, B> {
-        Verifying { verdict: Verifying, next: Option<Next<S, B>> },
-        Called { #[pin] future: F, span: Span },
-        Refused { response: Option<Box<Response<Bytes>>> },
+        Pending { lookup: Lookup, request: Option<PendingRequest<S, B>> },
+        Calling { #[pin] future: F, span: Span },
+        Rejected { response: Option<Box<Response<Bytes>>> },
     }
 }
 
-type Verifying = Pin<Box<dyn Future<Output = (Verdict, CacheUse)> + Send>>;
+type Lookup = Pin<Box<dyn Future<Output = (Decision, CacheStatus)> + Send>>;
 
-/// What follows the verdict.
-struct Next<S, B> {
-    shared: Arc<Shared>,
+/// The request and the service that receives it after the decision.
+struct PendingRequest<S, B> {
+    state: Arc<LayerState>,
     service: S,
     request: Request<B>,
-    observation: Observation,
+    telemetry: RequestTelemetry,
 }
 
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
-    pub(crate) const fn called(future: S::Future, span: Span) -> Self {
-        Self { state: State::Called { future, span } }
+    pub(crate) const fn calling(future: S::Future, span: Span) -> Self {
+        Self { state: State::Calling { future, span } }
     }
 
-    pub(crate) const fn refused(response: Box<Response<Bytes>>) -> Self {
-        Self { state: State::Refused { response: Some(response) } }
+    pub(crate) const fn rejected(response: Box<Response<Bytes>>) -> Self {
+        Self { state: State::Rejected { response: Some(response) } }
     }
 
-    pub(crate) fn verify(
-        shared: Arc<Shared>,
-        unknown: Unknown,
+    pub(crate) fn pending(
+        state: Arc<LayerState>,
+        miss: CacheMiss,
         service: S,
         request: Request<B>,
-        observation: Observation,
+        telemetry: RequestTelemetry,
     ) -> Self {
-        let verifier = Arc::clone(&shared);
-        let verdict = Box::pin(async move { verifier.authenticator.find_out(unknown).await });
-        let next = Some(Next { shared, service, request, observation });
-        Self { state: State::Verifying { verdict, next } }
+        let shared = Arc::clone(&state);
+        let lookup = Box::pin(async move { shared.authenticator.authenticate(miss).await });
+        let request = Some(PendingRequest { state, service, request, telemetry });
+        Self { state: State::Pending { lookup, request } }
     }
 }
 
@@ -80,18 +80,18 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProjection::Verifying { verdict, next } => {
-                    let (verdict, cache) = ready!(verdict.as_mut().poll(context));
-                    let Some(mut next) = next.take() else { return Poll::Pending };
-                    next.observation.cache = cache;
-                    state.set(next.follow(verdict));
+                StateProjection::Pending { lookup, request } => {
+                    let (decision, cache) = ready!(lookup.as_mut().poll(context));
+                    let Some(mut request) = request.take() else { return Poll::Pending };
+                    request.telemetry.cache = cache;
+                    state.set(request.resume(decision));
                 }
-                StateProjection::Called { future, span } => {
+                StateProjection::Calling { future, span } => {
                     let _entered = span.enter();
                     let response = ready!(future.poll(context));
                     return Poll::Ready(response.map(|response| response.map(Either::Left)));
                 }
-                StateProjection::Refused { response } => {
+                StateProjection::Rejected { response } => {
                     let Some(response) = response.take() else { return Poll::Pending };
                     return Poll::Ready(Ok(response.map(|body| Either::Right(Full::new(body)))));
                 }
@@ -100,14 +100,14 @@ where
     }
 }
 
-impl<S: Service<Request<B>>, B> Next<S, B> {
-    fn follow(mut self, verdict: Verdict) -> State<S, S::Future, B> {
-        match self.shared.decide(self.request, verdict, self.observation) {
+impl<S: Service<Request<B>>, B> PendingRequest<S, B> {
+    fn resume(mut self, decision: Decision) -> State<S, S::Future, B> {
+        match self.state.finish(self.request, decision, self.telemetry) {
             Ok((request, span)) => {
                 let future = span.in_scope(|| self.service.call(request));
-                State::Called { future, span }
+                State::Calling { future, span }
             }
-            Err(response) => State::Refused { response: Some(response) },
+            Err(response) => State::Rejected { response: Some(response) },
         }
     }
 }

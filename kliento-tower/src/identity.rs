@@ -1,4 +1,4 @@
-//! Who is calling: what a verified bundle proved.
+//! The identity of a workload, as proved by a verified bundle.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,11 +7,12 @@ use kliento::{
     Claims, Member, OrganisationName, Period, SignerKind, Timestamp, UserName, VerifiedToken,
 };
 
-/// The workload that is calling, as its token bundle proved it; cheap to clone.
+/// The identity of the calling workload, as proved by its token bundle. Cheap to clone.
 ///
-/// The layer puts it into the extensions of every request that it accepts. Nobody else can make
-/// one. It held when the request was accepted, and holds until [`Self::valid_until`]: a service
-/// that keeps a connection open for longer compares that itself.
+/// The layer puts it into the extensions of every request that it authenticates, and only the
+/// layer can create one (except with the feature `testing`). It is valid until
+/// [`Self::valid_until`]: a service that keeps a connection open for longer has to check that
+/// itself.
 ///
 /// ```
 /// use http::Request;
@@ -20,98 +21,115 @@ use kliento::{
 /// fn greet<B>(request: &Request<B>) -> String {
 ///     match request.extensions().get::<WorkloadIdentity>() {
 ///         Some(caller) => format!("Hello, {}", caller.subject()),
-///         None => "Hello, whoever you are".to_owned(),
+///         None => "Hello, stranger".to_owned(),
 ///     }
 /// }
-/// # assert_eq!(greet(&Request::new(())), "Hello, whoever you are");
+/// # assert_eq!(greet(&Request::new(())), "Hello, stranger");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct WorkloadIdentity(Arc<Proven>);
+pub struct WorkloadIdentity(Arc<Inner>);
 
 #[derive(PartialEq, Eq)]
-struct Proven {
-    subject: String,
-    token: VerifiedToken,
+pub(crate) struct Inner {
+    pub(crate) subject: String,
+    pub(crate) organisation: OrganisationName,
+    pub(crate) member: Member,
+    pub(crate) signer: SignerKind,
+    pub(crate) audience: String,
+    pub(crate) claims: Claims,
+    pub(crate) period: Period,
 }
 
 impl WorkloadIdentity {
-    pub(crate) fn new(token: VerifiedToken) -> Self {
-        Self(Arc::new(Proven { subject: token.subject_id(), token }))
+    pub(crate) fn new(token: &VerifiedToken) -> Self {
+        Self::from_inner(Inner {
+            subject: token.subject_id(),
+            organisation: token.organisation().clone(),
+            member: token.member().clone(),
+            signer: token.signer(),
+            audience: token.audience().to_owned(),
+            claims: token.claims().clone(),
+            period: token.period(),
+        })
     }
 
-    /// Who the token speaks for: `user@organisation`, or `organisation` for a bot.
+    pub(crate) fn from_inner(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// Returns the subject: `user@organisation`, or `organisation` for its bot.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.0.subject
     }
 
-    /// The organisation.
+    /// Returns the organisation.
     #[must_use]
     pub fn organisation(&self) -> &OrganisationName {
-        self.0.token.organisation()
+        &self.0.organisation
     }
 
-    /// The user, or `None` for the organisation's bot.
+    /// Returns the user, or `None` for the organisation's bot.
     #[must_use]
     pub fn user(&self) -> Option<&UserName> {
         self.member().user()
     }
 
-    /// The member of the organisation: a user or the bot.
+    /// Returns the member of the organisation: a user or the bot.
     #[must_use]
     pub fn member(&self) -> &Member {
-        self.0.token.member()
+        &self.0.member
     }
 
-    /// Whose key signed: the member's, or the organisation's on the member's behalf.
+    /// Returns whose key signed the token: the member's, or the organisation's on the member's
+    /// behalf.
     #[must_use]
     pub fn signer(&self) -> SignerKind {
-        self.0.token.signer()
+        self.0.signer
     }
 
-    /// For which of the layer's audiences the token is.
+    /// Returns the audience of the token, which is one of the layer's.
     #[must_use]
     pub fn audience(&self) -> &str {
-        self.0.token.audience()
+        &self.0.audience
     }
 
-    /// What the token claims: the words of whoever signed, and no more.
+    /// Returns the claims of the token, which the signer chose and the layer does not check.
     #[must_use]
     pub fn claims(&self) -> &Claims {
-        self.0.token.claims()
+        &self.0.claims
     }
 
-    /// The value of a claim.
+    /// Returns the value of a claim.
     #[must_use]
     pub fn claim(&self, name: &str) -> Option<&str> {
         self.claims().get(name).map(String::as_str)
     }
 
-    /// The closed period in which all of this holds.
+    /// Returns the closed period in which the identity is valid.
     #[must_use]
     pub fn period(&self) -> Period {
-        self.0.token.period()
+        self.0.period
     }
 
-    /// The last instant at which all of this holds.
+    /// Returns the last instant at which the identity is valid.
     #[must_use]
     pub fn valid_until(&self) -> Timestamp {
         self.period().end()
     }
 
-    /// About how many octets this takes in memory.
-    pub(crate) fn octets(&self) -> usize {
-        // A node of a `BTreeMap` has place for 11 entries, and is half full at least.
+    /// Returns the approximate size in memory, in octets.
+    pub(crate) fn memory_size(&self) -> usize {
+        // A node of a `BTreeMap` has a capacity of 11 entries, and is at least half full.
         const NODE: usize = 11 * 2 * size_of::<String>() + 16;
         const ALLOCATION: usize = 24;
-        let token = &self.0.token;
+        let Inner { subject, audience, claims, .. } = &*self.0;
         let text = |length: usize| length + ALLOCATION;
-        let claims =
-            token.claims().iter().map(|(name, value)| text(name.len()) + text(value.len()));
-        let claims = claims.sum::<usize>() + token.claims().len().div_ceil(6) * (NODE + ALLOCATION);
-        // The subject is made of the names of the organisation and the user.
-        let names = 2 * text(self.0.subject.len()) + 2 * text(token.audience().len());
-        size_of::<Proven>() + ALLOCATION + names + claims
+        let texts = claims.iter().map(|(name, value)| text(name.len()) + text(value.len()));
+        let claims = texts.sum::<usize>() + claims.len().div_ceil(6) * (NODE + ALLOCATION);
+        // The subject contains the names of the organisation and the user.
+        let names = 2 * text(subject.len()) + text(audience.len());
+        size_of::<Inner>() + ALLOCATION + names + claims
     }
 }
 

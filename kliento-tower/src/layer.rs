@@ -1,4 +1,4 @@
-//! `KlientoAuthLayer`: its configuration, and all that its services share.
+//! `KlientoAuthLayer`: its configuration, and the state that its services share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,44 +7,48 @@ use std::time::Duration;
 use http::HeaderValue;
 use tower_layer::Layer;
 
-use crate::admission::Admission;
-use crate::answer::Answer;
+use crate::access::AccessPolicy;
 use crate::authenticator::Authenticator;
+use crate::rejection_renderer::RejectionRenderer;
 use crate::{
     BundleCache, Clock, CredentialPolicy, KlientoAuth, Responder, SignatureMemo, TrustAnchorStore,
     WorkloadIdentity,
 };
 
-/// Authenticates the workloads that call a service, by their Kliento token bundles.
+/// Authenticates workloads by their Kliento token bundles.
 ///
-/// Requests whose `Authorization: Kliento <base64>` proves who is calling pass, with a
-/// [`WorkloadIdentity`] in their extensions. Others are refused, unless the
-/// [`CredentialPolicy`] says otherwise: 401 where it is not proven who is calling, 403 where that
-/// one is not admitted, 503 where it could not be found out. The response's body is problem
-/// details unless a [`Responder`] makes another; a gRPC request is answered with a gRPC status.
-/// The typed [`Rejection`](crate::Rejection) is in the response's extensions.
+/// A request with a valid `Authorization: Kliento <base64>` header reaches the inner service with a
+/// [`WorkloadIdentity`] in its extensions. By default all other requests are rejected: 401 if the
+/// credentials are missing or invalid, 403 if the authorizer denies the workload, 503 if the
+/// credentials cannot be checked. The response carries problem details, or a gRPC status for gRPC
+/// requests, and the typed [`Rejection`](crate::Rejection) in its extensions.
+///
+/// Any domain with DNSSEC can authenticate: use [`Self::with_authorizer`] to restrict the
+/// organisations.
 ///
 /// # Rules
-/// - A bundle is verified once and remembered for as long as it holds. Requests with a known one
-///   cost a comparison, or a digest of the header and a look-up.
-/// - A bundle must be for one of the audiences, octet for octet; nothing that the request says,
-///   such as `Host`, plays a part.
-/// - The trust anchors are asked for at each request, so a change takes effect on the next one.
-/// - Verification runs on the worker that polls the request, for about 0.3 ms, at most about 3 ms
-///   (the bounds of [`veraid::Limits`]), and on no more than half of the processors at once; some
-///   requests may wait, further ones are refused with 503.
-/// - All state is the layer's. Clones, and the services of all of them, share it.
+/// - The audience of the token must equal one of the layer's, octet for octet. Request data such as
+///   `Host` is never consulted.
+/// - Each bundle is verified once and cached until it expires. A request with a cached bundle costs
+///   a digest of the header and a look-up. Rejected bundles are not cached.
+/// - The trust anchors are queried for each request, so a change takes effect on the next one.
+/// - A verification runs on the task that polls the request. It takes about 0.3 ms, and at most
+///   about 3 ms within the bounds of [`veraid::Limits`].
+/// - At most half of the processors verify at the same time. Up to 1,024 further verifications
+///   wait; when this queue is full, the layer responds with 503.
+/// - All state belongs to the layer: its clones, layers configured from them, and their services
+///   share the caches and these limits.
 ///
-/// # Deployment
-/// - A bundle takes up to 21,856 characters of header: raise the server's limit to 32 KiB at
-///   least. hyper's for HTTP/2 is 16 KiB by default (`max_header_list_size`).
-/// - `Authorization` is marked as sensitive for all that is inside. What logs headers outside needs
-///   that before: see `docs/deployment.md`, on the order of layers.
-/// - A bundle can be replayed for its audience until it lapses. See `SECURITY.md`.
-/// - The clock must be in step.
+/// # Caveats
+/// - A bundle takes up to 21,856 characters of header. Raise the server's limit to at least 32 KiB:
+///   hyper's default for HTTP/2 (`max_header_list_size`) is 16 KiB.
+/// - `Authorization` is marked as sensitive for the inner service. Layers outside that log headers
+///   must mark it themselves: see "Order of layers" in `docs/deployment.md`.
+/// - A bundle can be replayed to its audience until it expires: see `SECURITY.md`.
+/// - The system's clock must be synchronised.
 ///
 /// # Examples
-/// The default: the DNS root's keys as IANA publishes them, the system's clock.
+/// By default the layer trusts the DNS root keys that IANA publishes, and reads the system's clock.
 ///
 /// ```
 /// use http::{Request, Response, StatusCode, header::WWW_AUTHENTICATE};
@@ -65,8 +69,8 @@ use crate::{
 /// # }
 /// ```
 ///
-/// Configured: tokens of at most 5 minutes, workloads of one organisation, and people with bearer
-/// tokens, whom another layer authenticates.
+/// A configured layer: tokens of at most 5 minutes, workloads of one organisation, and bearer
+/// tokens that the next layer authenticates.
 ///
 /// ```
 /// use std::time::Duration;
@@ -78,150 +82,160 @@ use crate::{
 ///     .with_max_validity(Duration::from_secs(300))
 ///     .with_min_modulus_bits(3072)
 ///     .with_cache(BundleCache::new(64 * 1024 * 1024))
-///     .with_admission(|caller| caller.organisation().as_str() == "partner.example")
-///     .with_other_scheme(HeaderValue::from_static(r#"Bearer realm="people""#));
+///     .with_authorizer(|caller| caller.organisation().as_str() == "partner.example")
+///     .with_passthrough_scheme(HeaderValue::from_static(r#"Bearer realm="people""#));
 /// ```
 #[derive(Clone)]
-pub struct KlientoAuthLayer(Arc<Shared>);
+pub struct KlientoAuthLayer(Arc<LayerState>);
 
-/// All that the services of a layer share.
+/// The state that the services of a layer share.
 #[derive(Clone)]
-pub(crate) struct Shared {
+pub(crate) struct LayerState {
     pub(crate) authenticator: Authenticator,
-    pub(crate) admission: Admission,
-    /// The extractors answer too.
-    pub(crate) answer: Arc<Answer>,
-    pub(crate) removes_credentials: bool,
+    pub(crate) access: AccessPolicy,
+    /// Shared with the extractors.
+    pub(crate) renderer: Arc<RejectionRenderer>,
+    pub(crate) removes_authorization: bool,
 }
 
 impl KlientoAuthLayer {
-    /// A layer for the tokens of one audience, which is also the realm of its challenges.
+    /// Creates a layer that accepts tokens for this audience, which is also the challenge's realm.
     pub fn new(audience: impl Into<String>) -> Self {
         let audience = audience.into();
-        Self(Arc::new(Shared {
-            answer: Arc::new(Answer::new(audience.clone())),
+        Self(Arc::new(LayerState {
+            renderer: Arc::new(RejectionRenderer::new(audience.clone())),
             authenticator: Authenticator::new(audience),
-            admission: Admission::default(),
-            removes_credentials: false,
+            access: AccessPolicy::default(),
+            removes_authorization: false,
         }))
     }
 
-    /// Takes tokens of this audience too.
+    /// Also accepts tokens for this audience.
     #[must_use]
     pub fn with_audience(self, audience: impl Into<String>) -> Self {
-        self.with(|shared| shared.authenticator.audiences.push(audience.into()))
+        self.with_policy_change(|authenticator| authenticator.audiences.push(audience.into()))
     }
 
-    /// Sets where trust anchors come from; by default they are [IANA's](crate::TrustAnchors::iana).
+    /// Sets the source of trust anchors; [IANA's](crate::TrustAnchors::iana) by default.
     #[must_use]
     pub fn with_trust_anchors(self, store: impl TrustAnchorStore) -> Self {
-        self.with(|shared| shared.authenticator.trust_anchors = Arc::new(store))
+        self.with(|state| state.authenticator.trust_anchors = Arc::new(store))
     }
 
-    /// Sets the clock; by default it is the [system's](crate::SystemClock).
+    /// Sets the clock; the [system's](crate::SystemClock) by default.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> Self {
-        self.with(|shared| shared.authenticator.clock = Arc::new(clock))
+        self.with(|state| state.authenticator.set_clock(Arc::new(clock)))
     }
 
-    /// Sets how long a token may be valid, from its start to its end; 60 minutes by default.
+    /// Sets the longest validity of a token, from its start to its end; 60 minutes by default.
     #[must_use]
     pub fn with_max_validity(self, validity: Duration) -> Self {
-        self.with(|shared| shared.authenticator.max_validity = validity)
+        self.with_policy_change(|authenticator| authenticator.max_validity = validity)
     }
 
-    /// Sets the least size of RSA keys in certificates, in bits; 2048 by default.
+    /// Sets the minimum size of RSA keys in certificates, in bits; 2048 by default.
     #[must_use]
     pub fn with_min_modulus_bits(self, bits: usize) -> Self {
-        self.with(|shared| shared.authenticator.min_modulus_bits = bits)
+        self.with_policy_change(|authenticator| authenticator.min_modulus_bits = bits)
     }
 
-    /// Sets how many verifications run at once, at least 1; half of the processors by default.
-    #[must_use]
-    pub fn with_concurrency(self, verifications: usize) -> Self {
-        self.with(|shared| {
-            let gate = &mut shared.authenticator.gate;
-            *gate = gate.with_concurrency(verifications);
-        })
-    }
-
-    /// Sets how many verifications may wait for their turn; 1,024 by default.
+    /// Sets the number of concurrent verifications, at least 1; half of the processors by default.
     ///
-    /// Requests that carry the same bundle count as one. What finds no place is refused with 503.
+    /// The layer gets a new limiter, which layers configured from it share. Layers that shared the
+    /// previous limiter keep it.
     #[must_use]
-    pub fn with_queue(self, verifications: usize) -> Self {
-        self.with(|shared| {
-            let gate = &mut shared.authenticator.gate;
-            *gate = gate.with_queue(verifications);
+    pub fn with_concurrency_limit(self, verifications: usize) -> Self {
+        self.with(|state| {
+            let limiter = &mut state.authenticator.limiter;
+            *limiter = Arc::new(limiter.with_concurrency_limit(verifications));
         })
     }
 
-    /// Sets the cache of verified bundles, which other layers may share.
+    /// Sets the number of verifications that may wait for others to complete; 1,024 by default.
+    ///
+    /// Requests with the same bundle count as one. When the queue is full, the layer responds with
+    /// 503. As with [`Self::with_concurrency_limit`], the layer gets a new limiter.
+    #[must_use]
+    pub fn with_queue_limit(self, verifications: usize) -> Self {
+        self.with(|state| {
+            let limiter = &mut state.authenticator.limiter;
+            *limiter = Arc::new(limiter.with_queue_limit(verifications));
+        })
+    }
+
+    /// Sets the cache of verified bundles, which several layers can share.
     #[must_use]
     pub fn with_cache(self, cache: BundleCache) -> Self {
-        self.with(|shared| shared.authenticator.cache = cache)
+        self.with(|state| state.authenticator.cache = cache)
     }
 
-    /// Sets the memo of verified signatures, which other layers may share.
+    /// Sets the cache of verified signatures, which several layers can share.
     #[must_use]
     pub fn with_signature_memo(self, memo: SignatureMemo) -> Self {
-        self.with(|shared| shared.authenticator.memo = memo)
+        self.with(|state| state.authenticator.memo = memo)
     }
 
-    /// Sets the realm of the challenges; by default it is the first audience.
+    /// Sets the realm of the challenge; the first audience by default.
     #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        self.with_answer(|answer| answer.realm = realm.into())
+        self.with_renderer(|renderer| renderer.realm = realm.into())
     }
 
-    /// Sets what becomes of requests that don't prove who is calling.
+    /// Sets which requests pass without valid credentials; none by default.
     #[must_use]
     pub fn with_policy(self, policy: CredentialPolicy) -> Self {
-        self.with(|shared| shared.admission.policy = policy)
+        self.with(|state| state.access.policy = policy)
     }
 
-    /// Admits only the workloads for which this is true; others are refused with 403.
+    /// Allows only the workloads for which `authorizer` returns `true`, and rejects others with
+    /// 403.
     ///
-    /// It is asked at every request that proves who is calling, so it should be quick.
+    /// The function is called for every authenticated request, so it should be fast.
     #[must_use]
-    pub fn with_admission(
+    pub fn with_authorizer(
         self,
-        admits: impl Fn(&WorkloadIdentity) -> bool + Send + Sync + 'static,
+        authorizer: impl Fn(&WorkloadIdentity) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.with(|shared| shared.admission.predicate = Some(Arc::new(admits)))
+        self.with(|state| state.access.authorizer = Some(Arc::new(authorizer)))
     }
 
-    /// Leaves the credentials of another scheme to the next layer, which has to check them.
+    /// Leaves the credentials of another scheme to the next layer, which must check them.
     ///
-    /// `challenge` is that scheme's, such as `Bearer realm="people"`: a 401 names it too.
+    /// `challenge` is that scheme's, such as `Bearer realm="people"`. A 401 includes it.
     #[must_use]
-    pub fn with_other_scheme(self, challenge: HeaderValue) -> Self {
-        self.with_answer(|answer| answer.others.push(challenge))
+    pub fn with_passthrough_scheme(self, challenge: HeaderValue) -> Self {
+        self.with_renderer(|renderer| renderer.additional_challenges.push(challenge))
     }
 
-    /// Sets what refusals look like; [problem details](crate::ProblemResponder) by default.
+    /// Sets the responder for rejections; [problem details](crate::ProblemResponder) by default.
     #[must_use]
     pub fn with_responder(self, responder: impl Responder) -> Self {
-        self.with_answer(|answer| answer.responder = Arc::new(responder))
+        self.with_renderer(|renderer| renderer.responder = Arc::new(responder))
     }
 
-    /// Removes the `Authorization` header of authenticated requests before the service sees it.
+    /// Removes the `Authorization` header from authenticated requests.
     ///
     /// By default it stays, marked as [sensitive](HeaderValue::set_sensitive).
     #[must_use]
-    pub fn with_credentials_removed(self) -> Self {
-        self.with(|shared| shared.removes_credentials = true)
+    pub fn with_authorization_removed(self) -> Self {
+        self.with(|state| state.removes_authorization = true)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Shared)) -> Self {
-        let shared = Arc::make_mut(&mut self.0);
-        change(shared);
-        shared.authenticator.configure();
+    fn with(mut self, change: impl FnOnce(&mut LayerState)) -> Self {
+        change(Arc::make_mut(&mut self.0));
         self
     }
 
-    fn with_answer(self, change: impl FnOnce(&mut Answer)) -> Self {
-        self.with(|shared| change(Arc::make_mut(&mut shared.answer)))
+    fn with_policy_change(self, change: impl FnOnce(&mut Authenticator)) -> Self {
+        self.with(|state| {
+            change(&mut state.authenticator);
+            state.authenticator.update_policy_digest();
+        })
+    }
+
+    fn with_renderer(self, change: impl FnOnce(&mut RejectionRenderer)) -> Self {
+        self.with(|state| change(Arc::make_mut(&mut state.renderer)))
     }
 }
 
@@ -239,11 +253,11 @@ impl fmt::Debug for KlientoAuthLayer {
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for LayerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KlientoAuth")
             .field("audiences", &self.authenticator.audiences)
-            .field("policy", &self.admission.policy)
+            .field("policy", &self.access.policy)
             .field("cache", &self.authenticator.cache)
             .field("signature_memo", &self.authenticator.memo)
             .finish_non_exhaustive()

@@ -1,18 +1,18 @@
-//! What becomes of requests without credentials, or with bad ones.
+//! Which requests pass without valid credentials.
 
-/// What becomes of requests that don't prove who is calling.
+/// Which requests pass without valid credentials.
 ///
-/// Whatever the policy is, credentials that could not be checked because of us are answered with
-/// 503, and a workload that proved who it is but is not admitted with 403.
+/// Under every policy, the layer responds with 503 if the credentials could not be checked, and
+/// with 403 if the authorizer denies the workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialPolicy {
-    /// Only requests with good credentials pass.
+    /// Only requests with valid credentials pass.
     #[default]
     Required,
-    /// Requests without an `Authorization` header pass too, without an identity. Bad credentials,
-    /// and those of schemes that the layer was not told of, are refused.
+    /// Requests without an `Authorization` header also pass, without an identity. Invalid
+    /// credentials and unsupported schemes are rejected.
     AllowMissing,
-    /// Requests without good credentials pass too, without an identity.
-    AllowMissingOrFailed,
+    /// Requests with missing, invalid or unsupported credentials also pass, without an identity.
+    AllowMissingOrInvalid,
 }

@@ -1,4 +1,4 @@
-//! Why a request is refused, and what the client is told of it: the one table of both.
+//! Why a request is rejected, and the response to it: one table for both.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,63 +7,64 @@ use http::StatusCode;
 
 use crate::{TrustAnchorError, WorkloadIdentity};
 
-/// Why a request is refused, or passes without an identity.
+/// The reason why a request is rejected, or passes without an identity.
 ///
-/// It is in the extensions of the response to a refused request, so that outer layers (logs,
-/// audit) learn what the client is not told: the client sees [`Self::status`] and [`Self::code`]
-/// alone.
+/// The response to a rejected request has it in its extensions, for outer layers such as logs and
+/// audit. The client only receives [`Self::status`], [`Self::code`] and [`Self::detail`].
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// There is no `Authorization` header.
-    #[error("there are no credentials")]
+    /// The request has no `Authorization` header.
+    #[error("missing credentials")]
     MissingCredentials,
-    /// The credentials are of a scheme that is not accepted.
-    #[error("the credentials are of another scheme than Kliento")]
+    /// The authentication scheme is not supported.
+    #[error("unsupported authentication scheme")]
     UnsupportedScheme,
-    /// The credentials are of a scheme that was left to the next layer.
-    #[error("the credentials are left to another layer")]
-    OtherScheme,
-    /// There are several `Authorization` headers, or several credentials in one.
-    #[error("there are several credentials")]
-    SeveralCredentials,
-    /// The credentials are malformed, or don't prove what they have to.
+    /// The credentials are of a scheme that is
+    /// [left to the next layer](crate::KlientoAuthLayer::with_passthrough_scheme).
+    #[error("authentication scheme left to the next layer")]
+    PassthroughScheme,
+    /// The request has several `Authorization` headers, or several credentials in one header.
+    #[error("multiple credentials")]
+    MultipleCredentials,
+    /// The credentials are malformed or invalid.
     #[error(transparent)]
-    Credentials(Arc<kliento::Error>),
-    /// The workload proved who it is, and is not admitted.
-    #[error("{} is not admitted", .0.subject())]
-    NotAdmitted(WorkloadIdentity),
-    /// Too many verifications wait already.
-    #[error("too many verifications wait")]
+    InvalidCredentials(Arc<kliento::Error>),
+    /// The workload is authenticated, but the
+    /// [authorizer](crate::KlientoAuthLayer::with_authorizer) denies it access.
+    #[error("permission denied for {}", .0.subject())]
+    PermissionDenied(WorkloadIdentity),
+    /// The queue of verifications is full.
+    #[error("verification queue full")]
     Busy,
-    /// The trust anchors can't be had.
+    /// The trust anchors are unavailable.
     #[error(transparent)]
-    TrustAnchors(#[from] TrustAnchorError),
-    /// The clock can't be told.
-    #[error("the clock tells no time")]
-    Clock,
+    TrustAnchorsUnavailable(#[from] TrustAnchorError),
+    /// The clock is unavailable.
+    #[error("clock unavailable")]
+    ClockUnavailable,
 }
 
-/// What the client is told.
-struct Told {
+/// The response to a rejection (RFC 9457), and the parameters of its headers.
+struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: &'static str,
-    /// The challenge's `error`, as OAuth names them (RFC 6750, 3.1).
+    /// The `error` parameter of the challenge, with OAuth's values (RFC 6750, 3.1).
     challenge_error: Option<&'static str>,
     /// In seconds.
     retry_after: Option<u64>,
 }
 
 impl Rejection {
-    /// 401 where it is not proven who is calling, 403 where that one is not admitted, 503 where it
-    /// could not be found out.
+    /// Returns 401 if the credentials are missing or invalid, 403 if the authorizer denies the
+    /// workload, and 503 if the credentials could not be checked.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.told().status
+        self.problem().status
     }
 
-    /// A stable name for clients; it is the `code` of the problem details.
+    /// Returns a stable code for clients: the `code` of the problem details.
     ///
     /// | code | status |
     /// |---|---|
@@ -72,72 +73,73 @@ impl Rejection {
     /// | `busy`, `unavailable` | 503 |
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.told().code
+        self.problem().code
     }
 
-    /// A stable name of the very reason, in kebab case, for logs; where credentials are refused it
-    /// is [`kliento::Error::code`].
+    /// Returns a stable name of the precise reason, for logs and metrics, in kebab case.
+    ///
+    /// For [`Self::InvalidCredentials`] it is [`kliento::Error::code`].
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
             Self::MissingCredentials => "credentials-missing",
             Self::UnsupportedScheme => "scheme-unsupported",
-            Self::OtherScheme => "scheme-other",
-            Self::SeveralCredentials => "credentials-several",
-            Self::Credentials(error) => error.code(),
-            Self::NotAdmitted(_) => "not-admitted",
+            Self::PassthroughScheme => "scheme-passthrough",
+            Self::MultipleCredentials => "credentials-multiple",
+            Self::InvalidCredentials(error) => error.code(),
+            Self::PermissionDenied(_) => "permission-denied",
             Self::Busy => "busy",
-            Self::TrustAnchors(_) => "trust-anchors-unavailable",
-            Self::Clock => "clock-unavailable",
+            Self::TrustAnchorsUnavailable(_) => "trust-anchors-unavailable",
+            Self::ClockUnavailable => "clock-unavailable",
         }
     }
 
-    /// A sentence for people on the client's side, which tells no more than the code.
+    /// Returns a sentence for the client's developers, which discloses no more than the code.
     #[must_use]
     pub fn detail(&self) -> &'static str {
-        self.told().detail
+        self.problem().detail
     }
 
-    /// How long the client should wait before it tries again, where that makes sense.
+    /// Returns the time after which the client may retry, if retrying makes sense.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.told().retry_after.map(Duration::from_secs)
+        self.problem().retry_after.map(Duration::from_secs)
     }
 
-    /// The `error` of the challenge: none where no credentials were sent.
+    /// The `error` of the challenge, or `None` if the request had no credentials.
     pub(crate) fn challenge_error(&self) -> Option<&'static str> {
-        self.told().challenge_error
+        self.problem().challenge_error
     }
 
-    /// Whether nobody knows if the client is in the right.
-    pub(crate) fn is_our_fault(&self) -> bool {
+    /// Whether the layer could not check the credentials.
+    pub(crate) fn is_server_error(&self) -> bool {
         self.status().is_server_error()
     }
 
-    fn told(&self) -> Told {
+    fn problem(&self) -> Problem {
         match self {
-            Self::MissingCredentials | Self::UnsupportedScheme | Self::OtherScheme => {
+            Self::MissingCredentials | Self::UnsupportedScheme | Self::PassthroughScheme => {
                 unauthorized("credentials_missing", "Kliento credentials are required", None)
             }
-            Self::SeveralCredentials => malformed(),
-            Self::Credentials(error) => match **error {
+            Self::MultipleCredentials => malformed(),
+            Self::InvalidCredentials(error) => match **error {
                 kliento::Error::Malformed(_) => malformed(),
                 kliento::Error::Invalid(_) => unauthorized(
                     "credentials_invalid",
-                    "The token bundle is not valid here and now",
+                    "The token bundle is not valid for this service at this time",
                     Some("invalid_token"),
                 ),
             },
-            Self::NotAdmitted(_) => Told {
+            Self::PermissionDenied(_) => Problem {
                 status: StatusCode::FORBIDDEN,
                 code: "permission_denied",
-                detail: "The workload is not admitted",
+                detail: "Permission denied",
                 challenge_error: None,
                 retry_after: None,
             },
-            Self::Busy => unavailable("busy", "Too many requests at once", 1),
-            Self::TrustAnchors(_) | Self::Clock => {
-                unavailable("unavailable", "Credentials can't be checked at the moment", 5)
+            Self::Busy => unavailable("busy", "Too many requests at the same time", 1),
+            Self::TrustAnchorsUnavailable(_) | Self::ClockUnavailable => {
+                unavailable("unavailable", "Authentication is temporarily unavailable", 5)
             }
         }
     }
@@ -145,12 +147,12 @@ impl Rejection {
 
 impl From<kliento::Error> for Rejection {
     fn from(error: kliento::Error) -> Self {
-        Self::Credentials(Arc::new(error))
+        Self::InvalidCredentials(Arc::new(error))
     }
 }
 
-fn malformed() -> Told {
-    let detail = "The Authorization header can't be read";
+fn malformed() -> Problem {
+    let detail = "The Authorization header is malformed";
     unauthorized("credentials_malformed", detail, Some("invalid_request"))
 }
 
@@ -158,12 +160,12 @@ fn unauthorized(
     code: &'static str,
     detail: &'static str,
     challenge_error: Option<&'static str>,
-) -> Told {
+) -> Problem {
     let status = StatusCode::UNAUTHORIZED;
-    Told { status, code, detail, challenge_error, retry_after: None }
+    Problem { status, code, detail, challenge_error, retry_after: None }
 }
 
-fn unavailable(code: &'static str, detail: &'static str, retry_after: u64) -> Told {
+fn unavailable(code: &'static str, detail: &'static str, retry_after: u64) -> Problem {
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    Told { status, code, detail, challenge_error: None, retry_after: Some(retry_after) }
+    Problem { status, code, detail, challenge_error: None, retry_after: Some(retry_after) }
 }

@@ -1,4 +1,4 @@
-//! What a refusal looks like to the client.
+//! The responses to rejected requests.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::Rejection;
 
-/// Makes the responses to refused requests.
+/// Creates the responses to rejected requests.
 ///
-/// The layer sets the status, `WWW-Authenticate` and `Retry-After` on what comes out, and answers
-/// gRPC requests itself, so that a responder can't break the protocol. A closure will do:
+/// The layer then sets the status, `WWW-Authenticate` and `Retry-After`, and responds to gRPC
+/// requests itself, so a responder cannot break the protocol. Closures implement this trait:
 ///
 /// ```
 /// use bytes::Bytes;
@@ -24,11 +24,11 @@ use crate::Rejection;
 ///     });
 /// ```
 pub trait Responder: Send + Sync + 'static {
-    /// Makes a response to this request, for this reason.
+    /// Returns the response to a request that was rejected for this reason.
     fn respond(&self, rejection: &Rejection, request: &Parts) -> Response<Bytes>;
 }
 
-/// Answers with problem details (RFC 9457): `title`, `status`, `detail`, and the stable `code`.
+/// Responds with problem details (RFC 9457): `title`, `status`, `detail`, and the stable `code`.
 ///
 /// ```json
 /// {"code":"credentials_missing","detail":"Kliento credentials are required","status":401,"title":"Unauthorized"}

@@ -1,4 +1,4 @@
-//! The service: authenticates, and then calls the one that it wraps.
+//! The service: authenticates each request, then calls the inner service.
 
 use std::mem;
 use std::sync::Arc;
@@ -11,35 +11,35 @@ use http_body_util::{Either, Full};
 use tower_service::Service;
 use tracing::Span;
 
-use crate::authenticator::Unknown;
+use crate::authenticator::CacheMiss;
 use crate::credentials::Credentials;
-use crate::flights::Verdict;
 use crate::future::ResponseFuture;
-use crate::layer::Shared;
-use crate::observation::{CacheUse, Observation};
+use crate::layer::LayerState;
+use crate::singleflight::Decision;
+use crate::telemetry::{CacheStatus, RequestTelemetry};
 use crate::{Rejection, Unauthenticated, WorkloadIdentity};
 
-/// The service that [`KlientoAuthLayer`](crate::KlientoAuthLayer) puts around another one.
+/// The service of [`KlientoAuthLayer`](crate::KlientoAuthLayer).
 ///
-/// Its errors are the other one's: that a request is refused is a response.
+/// Its errors are those of the inner service: a rejected request receives a response.
 #[derive(Clone, Debug)]
 pub struct KlientoAuth<S> {
     inner: S,
-    shared: Arc<Shared>,
+    state: Arc<LayerState>,
 }
 
-/// The body of a response: the service's, or a refusal's.
+/// The body of a response: the inner service's, or a rejection's.
 pub type ResponseBody<B> = Either<B, Full<Bytes>>;
 
-/// What is known of a request without waiting.
-enum FirstLook {
-    Decided(Verdict, CacheUse),
-    Unknown(Unknown),
+/// A check that may have to wait.
+enum Check {
+    Ready(Decision, CacheStatus),
+    Pending(CacheMiss),
 }
 
 impl<S> KlientoAuth<S> {
-    pub(crate) const fn new(inner: S, shared: Arc<Shared>) -> Self {
-        Self { inner, shared }
+    pub(crate) const fn new(inner: S, state: Arc<LayerState>) -> Self {
+        Self { inner, state }
     }
 }
 
@@ -56,94 +56,97 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let mut observation = Observation::begin();
+        let mut telemetry = RequestTelemetry::start();
         mark_sensitive(request.headers_mut());
-        match self.shared.first_look(request.headers()) {
-            FirstLook::Decided(verdict, cache) => {
-                observation.cache = cache;
-                match self.shared.decide(request, verdict, observation) {
+        match self.state.start(request.headers()) {
+            Check::Ready(decision, cache) => {
+                telemetry.cache = cache;
+                match self.state.finish(request, decision, telemetry) {
                     Ok((request, span)) => {
                         let future = span.in_scope(|| self.inner.call(request));
-                        ResponseFuture::called(future, span)
+                        ResponseFuture::calling(future, span)
                     }
-                    Err(refusal) => {
-                        // What was made ready must not be kept from others by who is refused.
+                    Err(response) => {
+                        // A rejected request must not keep the ready inner service: replace it with
+                        // a clone.
                         self.inner = self.inner.clone();
-                        ResponseFuture::refused(refusal)
+                        ResponseFuture::rejected(response)
                     }
                 }
             }
-            FirstLook::Unknown(unknown) => {
+            Check::Pending(miss) => {
                 let clone = self.inner.clone();
-                // The instance that was polled is the one to call.
+                // The instance that was polled ready must be the one that is called.
                 let ready = mem::replace(&mut self.inner, clone);
-                let shared = Arc::clone(&self.shared);
-                ResponseFuture::verify(shared, unknown, ready, request, observation)
+                let state = Arc::clone(&self.state);
+                ResponseFuture::pending(state, miss, ready, request, telemetry)
             }
         }
     }
 }
 
-impl Shared {
-    fn first_look(&self, headers: &HeaderMap) -> FirstLook {
-        let credentials = match Credentials::ours(headers, |scheme| self.answer.names(scheme)) {
+impl LayerState {
+    fn start(&self, headers: &HeaderMap) -> Check {
+        let credentials = match Credentials::for_kliento(headers, |scheme| {
+            self.renderer.is_passthrough_scheme(scheme)
+        }) {
             Ok(credentials) => credentials,
-            Err(rejection) => return FirstLook::Decided(Err(rejection), CacheUse::None),
+            Err(rejection) => return Check::Ready(Err(rejection), CacheStatus::NotConsulted),
         };
-        match self.authenticator.recall(credentials) {
-            Ok(verdict) => {
-                let cache = CacheUse::of_recalled(&verdict);
-                FirstLook::Decided(verdict, cache)
+        match self.authenticator.lookup(credentials) {
+            Ok(decision) => {
+                let cache = CacheStatus::from_lookup(&decision);
+                Check::Ready(decision, cache)
             }
-            Err(unknown) => FirstLook::Unknown(unknown),
+            Err(miss) => Check::Pending(miss),
         }
     }
 
-    /// Turns a verdict into a request for the service, or into a refusal.
-    pub(crate) fn decide<B>(
+    /// Applies a decision: returns the request for the inner service, or the response.
+    pub(crate) fn finish<B>(
         &self,
         mut request: Request<B>,
-        verdict: Verdict,
-        observation: Observation,
+        decision: Decision,
+        telemetry: RequestTelemetry,
     ) -> Result<(Request<B>, Span), Box<Response<Bytes>>> {
-        let admitted = self.admission.admit(verdict);
-        let span = observation.end(&admitted);
-        match admitted {
-            Ok(verdict) => {
-                self.tell_service(&mut request, verdict);
+        let checked = self.access.check(decision);
+        let span = telemetry.finish(&checked);
+        match checked {
+            Ok(decision) => {
+                self.set_extensions(&mut request, decision);
                 Ok((request, span))
             }
             Err(rejection) => {
                 let (parts, _) = request.into_parts();
-                Err(Box::new(span.in_scope(|| self.answer.to(&parts, &rejection))))
+                Err(Box::new(span.in_scope(|| self.renderer.render(&parts, &rejection))))
             }
         }
     }
 
-    /// Puts the outcome into the extensions, in place of what another layer may have put there.
-    fn tell_service<B>(&self, request: &mut Request<B>, verdict: Verdict) {
-        let is_anothers =
-            matches!(verdict, Err(Rejection::OtherScheme | Rejection::UnsupportedScheme));
-        if self.removes_credentials && !is_anothers {
+    /// Puts the decision into the extensions, and removes what another layer may have put there.
+    fn set_extensions<B>(&self, request: &mut Request<B>, decision: Decision) {
+        let is_other_scheme =
+            matches!(decision, Err(Rejection::PassthroughScheme | Rejection::UnsupportedScheme));
+        if self.removes_authorization && !is_other_scheme {
             request.headers_mut().remove(AUTHORIZATION);
         }
         let extensions = request.extensions_mut();
-        match verdict {
+        match decision {
             Ok(identity) => {
                 extensions.remove::<Unauthenticated>();
                 extensions.insert(identity);
             }
             Err(rejection) => {
                 extensions.remove::<WorkloadIdentity>();
-                extensions.insert(Unauthenticated::new(rejection, Arc::clone(&self.answer)));
+                extensions.insert(Unauthenticated::new(rejection, Arc::clone(&self.renderer)));
             }
         }
     }
 }
 
-/// So that nobody who prints the headers prints the credentials.
+/// Keeps the credentials out of the `Debug` output of the headers.
 fn mark_sensitive(headers: &mut HeaderMap) {
-    // `HeaderMap::entry` would make room for one more header first.
+    // `HeaderMap::entry` would reserve capacity for another header first.
     let values = headers.iter_mut().filter(|(name, _)| *name == AUTHORIZATION);
     values.for_each(|(_, value)| value.set_sensitive(true));
 }

@@ -1,4 +1,5 @@
-//! The signatures that were verified, so that what bundles of an organisation share is checked once.
+//! The signatures that were verified, so that what bundles of an organisation share is checked
+//! once.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

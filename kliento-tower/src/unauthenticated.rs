@@ -1,4 +1,4 @@
-//! Why a request that was let through has no identity.
+//! Why a request passed without an identity.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,35 +8,35 @@ use http::Response;
 use http::request::Parts;
 
 use crate::Rejection;
-use crate::answer::Answer;
+use crate::rejection_renderer::RejectionRenderer;
 
-/// That the layer let a request through without knowing who is calling, and why.
+/// Marks a request that passed the layer without an identity, and why.
 ///
-/// It is in the extensions of such requests, which only a
-/// [`CredentialPolicy`](crate::CredentialPolicy) other than the default, or
-/// [another scheme](crate::KlientoAuthLayer::with_other_scheme), lets through.
+/// It is in the extensions of such requests. They only pass with a
+/// [`CredentialPolicy`](crate::CredentialPolicy) other than the default, or with a
+/// [passthrough scheme](crate::KlientoAuthLayer::with_passthrough_scheme).
 #[derive(Clone)]
 pub struct Unauthenticated {
     rejection: Rejection,
-    answer: Arc<Answer>,
+    renderer: Arc<RejectionRenderer>,
 }
 
 impl Unauthenticated {
-    pub(crate) const fn new(rejection: Rejection, answer: Arc<Answer>) -> Self {
-        Self { rejection, answer }
+    pub(crate) const fn new(rejection: Rejection, renderer: Arc<RejectionRenderer>) -> Self {
+        Self { rejection, renderer }
     }
 
-    /// Why there is no identity; [`Rejection::MissingCredentials`] if nobody said who they are.
+    /// Returns why the request has no identity.
     #[must_use]
     pub const fn rejection(&self) -> &Rejection {
         &self.rejection
     }
 
-    /// What the layer would have answered to the request, had it not let it through: for handlers
-    /// that insist on an identity.
+    /// Returns the response that the layer would have sent had it rejected the request, for
+    /// handlers that require an identity.
     #[must_use]
     pub fn response_to(&self, request: &Parts) -> Response<Bytes> {
-        self.answer.to(request, &self.rejection)
+        self.renderer.render(request, &self.rejection)
     }
 }
 

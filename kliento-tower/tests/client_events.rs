@@ -11,14 +11,14 @@
 #[path = "client/authority.rs"]
 #[allow(dead_code, reason = "others use the rest")]
 mod authority;
-#[path = "client/script.rs"]
+#[path = "client/fixture.rs"]
 #[allow(dead_code, reason = "others use the rest")]
-mod script;
+mod fixture;
+#[path = "client/scripted_source.rs"]
+#[allow(dead_code, reason = "others use the rest")]
+mod scripted_source;
 #[path = "client/server.rs"]
 mod server;
-#[path = "client/world.rs"]
-#[allow(dead_code, reason = "others use the rest")]
-mod world;
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,7 @@ use kliento_tower::client::KlientoClientLayer;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::authority::{Authority, JWT, granted, status};
-use crate::script::{START, attached, request, send};
+use crate::scripted_source::{START, attached, request, send};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -52,7 +52,7 @@ impl MakeWriter<'_> for Log {
 }
 
 #[tokio::test]
-async fn neither_the_jwt_nor_the_bundle_is_told() {
+async fn log_contains_neither_jwt_nor_bundle() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
     let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
@@ -67,10 +67,10 @@ async fn neither_the_jwt_nor_the_bundle_is_told() {
 
     let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for message in [
-        "the exchange is tried again",
-        "obtained a token bundle",
-        "attached a token bundle",
-        "can't obtain a token bundle",
+        "retrying the exchange",
+        "token bundle refreshed",
+        "token bundle attached",
+        "token bundle refresh failed",
     ] {
         assert!(told.contains(message), "{message}");
     }

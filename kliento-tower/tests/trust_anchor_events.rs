@@ -14,7 +14,7 @@ use kliento_tower::TrustAnchorFile;
 const GOOD: &str = "38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16";
 
 #[test]
-fn a_problem_that_lasts_is_told_once() {
+fn lasting_problem_is_logged_once() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
@@ -23,21 +23,30 @@ fn a_problem_that_lasts_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("anchors");
     fs::write(&path, GOOD).unwrap();
-    let options = TrustAnchorFile::options().with_interval(Duration::MAX);
+    let options = TrustAnchorFile::options().with_poll_interval(Duration::MAX);
     let store = options.open(&path).unwrap();
-    assert_eq!(log.take(), ["INFO trust anchors read"]);
+    assert_eq!(log.take(), ["INFO trust anchors loaded"]);
     let told = |content: &str, is_good: bool| {
         fs::write(&path, content).unwrap();
         assert!((0..3).all(|_| store.reload().is_ok() == is_good));
         log.take()
     };
     assert_eq!(told(GOOD, true), [""; 0]);
-    assert_eq!(told("nothing", false), ["ERROR bad trust anchor file"]);
-    assert_eq!(told("", false), ["ERROR bad trust anchor file"]);
-    assert_eq!(told("nothing", false), ["ERROR bad trust anchor file"]);
-    assert_eq!(told(GOOD, true), ["INFO the trust anchor file is good again"]);
+    assert_eq!(
+        told("nothing", false),
+        ["ERROR invalid trust anchor file, keeping the last valid anchors"]
+    );
+    assert_eq!(
+        told("", false),
+        ["ERROR invalid trust anchor file, keeping the last valid anchors"]
+    );
+    assert_eq!(
+        told("nothing", false),
+        ["ERROR invalid trust anchor file, keeping the last valid anchors"]
+    );
+    assert_eq!(told(GOOD, true), ["INFO trust anchor file valid again"]);
     let skipped = format!("1 5 2 00\n{GOOD}");
-    assert_eq!(told(&skipped, true), ["INFO trust anchors read", "WARN trust anchor skipped"]);
+    assert_eq!(told(&skipped, true), ["INFO trust anchors loaded", "WARN trust anchor skipped"]);
     assert_eq!(told(&skipped, true), [""; 0]);
 }
 

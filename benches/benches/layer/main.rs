@@ -1,13 +1,13 @@
-//! What `KlientoAuthLayer` costs beside what it can't do without, and beside its peers.
+//! The cost of `KlientoAuthLayer`, compared with its unavoidable work and with its peers.
 //!
-//! `cargo bench -p benches --bench layer -- hit peers` runs these sections alone.
+//! `cargo bench -p benches --bench layer -- hit peers` runs only these sections.
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
-    reason = "it reports figures, or ends; the peers read the clock"
+    reason = "prints figures or panics; the peers read the clock"
 )]
 
 mod hit;
@@ -20,13 +20,13 @@ use benches::{Comparison, chart};
 
 const TITLE: &str = "kliento-tower: ratios measured in one run; shorter is faster";
 
-/// Measures something.
+/// A group of measurements.
 type Section = fn() -> Vec<Comparison>;
 
-/// All sections run, in this order, unless some are named.
+/// All sections run in this order, unless the command line names some.
 const SECTIONS: [(&str, Section); 4] = [
-    ("first-sight", verification::first_sight),
-    ("seen-before", verification::seen_before),
+    ("cold", verification::cold),
+    ("warm", verification::warm),
     ("hit", hit::all),
     ("peers", peers::all),
 ];

@@ -1,4 +1,4 @@
-//! Requests with a known bundle, beside the verification of other kinds of token.
+//! Requests with a cached bundle, compared with the verification of other kinds of token.
 
 mod biscuit;
 mod jwt;
@@ -9,7 +9,7 @@ use benches::Target::AtMost;
 use benches::{Comparison, medians, rounds, time};
 use jsonwebtoken::Algorithm;
 
-use crate::hit::Known;
+use crate::hit::Cached;
 
 /// What each token says; the peers' are for as long as ours.
 const SUBJECT: &str = "alice@example.com";
@@ -18,25 +18,25 @@ const PERMISSION: &str = "read-only";
 const VALIDITY: Duration = Duration::from_secs(3600);
 
 pub(crate) fn all() -> Vec<Comparison> {
-    let mut known = Known::new("member-user");
+    let mut cached = Cached::new("member-user");
     let rsa = jwt::Token::new(Algorithm::RS256);
     let ecdsa = jwt::Token::new(Algorithm::ES256);
     let biscuit = biscuit::Token::new();
     let [hit, rsa, ecdsa, biscuit] = medians(
         rounds(10_000),
         &mut [
-            &mut || known.time_hit(),
+            &mut || cached.time_hit(),
             &mut || time(|| assert_eq!(rsa.verify().subject(), SUBJECT)),
             &mut || time(|| assert_eq!(ecdsa.verify().subject(), SUBJECT)),
             &mut || time(|| assert_eq!(biscuit.authorize(), SUBJECT)),
         ],
     );
-    let beside = [
+    let baselines = [
         ("jsonwebtoken, RS256", rsa, Some(AtMost(1.0))),
         ("jsonwebtoken, ES256", ecdsa, Some(AtMost(1.0))),
         ("biscuit-auth, Ed25519", biscuit, None),
     ];
-    beside
+    baselines
         .map(|(name, time, target)| Comparison::of_times(("hit", hit), (name, time), target))
         .into()
 }

@@ -1,4 +1,4 @@
-//! Requests with bundles that the layer has not seen, beside the bundles' bare signature checks.
+//! Requests with bundles that are not cached, compared with the bundles' bare signature checks.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use veraid::SignatureCheck;
 
 const CHECKS: &str = "its bare signature checks";
 
-/// The first request of all, to a layer that knows nothing.
-pub(crate) fn first_sight() -> Vec<Comparison> {
+/// The first request to a layer with empty caches.
+pub(crate) fn cold() -> Vec<Comparison> {
     let rounds = rounds(3000);
     let bundles = [("member", "member-user"), ("organisation", "org-user")];
     let compare = |(kind, name)| {
@@ -20,33 +20,33 @@ pub(crate) fn first_sight() -> Vec<Comparison> {
         let mut first = || time_call(&mut Caller::new(&bundle.layer()), bundle.request());
         let mut second = || time(|| check_all(&checks));
         let [first, second] = medians(rounds, &mut [&mut first, &mut second]);
-        let subject = format!("first sight, signed by the {kind}");
+        let subject = format!("cold, signed by the {kind}");
         Comparison::of_times((subject, first), (CHECKS, second), Some(AtMost(1.10)))
     };
     bundles.map(compare).into()
 }
 
-/// Bundles that are new, to a layer that has seen others of the same organisation.
-pub(crate) fn seen_before() -> Vec<Comparison> {
+/// New bundles, after others of the same organisation.
+pub(crate) fn warm() -> Vec<Comparison> {
     let organisation = Organisation::typical();
     let kinds = [
-        ("another token of a known member", Signer::Member, Some(AtMost(0.20))),
-        ("another token of a known organisation", Signer::Organisation, Some(AtMost(0.20))),
-        ("a new member of a known organisation", Signer::NewMember, None),
+        ("warm, token of a known member", Signer::Member, Some(AtMost(0.20))),
+        ("warm, token of a known organisation", Signer::Organisation, Some(AtMost(0.20))),
+        ("warm, new member of a known organisation", Signer::NewMember, None),
     ];
     let compare = |(subject, signer, target)| {
         let rounds = rounds(3000);
         let bundles = organisation.sign(signer, 0..rounds + 1);
-        let [known, new @ ..] = bundles.as_slice() else { panic!("there is one at least") };
+        let [known, new @ ..] = bundles.as_slice() else { panic!("at least one bundle") };
         let mut caller = Caller::new(&known.layer());
         time_call(&mut caller, known.request());
         let (mut unseen, mut unchecked) = (new.iter(), new.iter());
         let mut first = || {
-            let bundle = unseen.next().expect("one for each round");
+            let bundle = unseen.next().expect("one bundle per round");
             time_call(&mut caller, bundle.request())
         };
         let mut second = || {
-            let checks = Checks::of(unchecked.next().expect("one for each round"));
+            let checks = Checks::of(unchecked.next().expect("one bundle per round"));
             time(|| check_all(&checks))
         };
         let [first, second] = medians(rounds, &mut [&mut first, &mut second]);
@@ -55,12 +55,12 @@ pub(crate) fn seen_before() -> Vec<Comparison> {
     kinds.map(compare).into()
 }
 
-/// How long it takes until the service has the request.
+/// Returns the time of a call.
 fn time_call(caller: &mut Caller, request: Request<()>) -> Duration {
     time(|| {
-        let answer = caller.call(request);
-        assert_eq!(answer.status(), StatusCode::OK);
-        answer
+        let response = caller.call(request);
+        assert_eq!(response.status(), StatusCode::OK);
+        response
     })
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn all(people: &People, peer: &Peer) -> Vec<Comparison> {
     let cached = JwtSessionLayer::new(people.cached().authenticator());
     let (mut layered, mut cached, mut login) =
         (layer.layer(Echo), cached.layer(Echo), peer.service());
-    let least = Least::new(people);
+    let least = Baseline::new(people);
     // It is remembered from here on.
     call(&mut cached, people.request());
     let [layered, cached, login, least] = medians(
@@ -48,13 +48,13 @@ pub(crate) fn all(people: &People, peer: &Peer) -> Vec<Comparison> {
 }
 
 /// What nobody can do without who takes JWTs and ends sessions.
-struct Least {
+struct Baseline {
     key: DecodingKey,
     validation: Validation,
     sessions: RwLock<HashMap<SessionId, SessionView>>,
 }
 
-impl Least {
+impl Baseline {
     fn new(people: &People) -> Self {
         // Features of other crates can make the library choose no provider.
         let _ = aws_lc::DEFAULT_PROVIDER.install_default();

@@ -122,7 +122,8 @@ impl Api {
         layer: kliento_tower::KlientoAuthLayer,
         rules: crate::rbac::WorkloadRules,
     ) -> Self {
-        let layer = layer.with_other_scheme(HeaderValue::from_static("Bearer realm=\"kleidia\""));
+        let layer =
+            layer.with_passthrough_scheme(HeaderValue::from_static("Bearer realm=\"kleidia\""));
         self.workloads = Some((layer, rules));
         self
     }

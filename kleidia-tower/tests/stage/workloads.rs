@@ -24,7 +24,7 @@ impl Workloads {
         KlientoAuthLayer::new(AUDIENCE)
             .with_trust_anchors(anchors)
             .with_clock(|| Some(hour().start()))
-            .with_other_scheme(HeaderValue::from_static(r#"Bearer realm="people""#))
+            .with_passthrough_scheme(HeaderValue::from_static(r#"Bearer realm="people""#))
     }
 
     /// The `Authorization` of a member of an organisation.

@@ -1,4 +1,4 @@
-//! Why a request was not sent, or not answered.
+//! Why a request was not sent, or has no response.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::SourceError;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError<E> {
-    /// The request was not sent: there is no token bundle for it.
+    /// The request was not sent, since there is no token bundle for it.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// The service's own error.
+    /// The inner service failed.
     #[error(transparent)]
     Service(E),
 }
@@ -22,27 +22,27 @@ pub enum ClientError<E> {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// The source has none.
+    /// The source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The source's is of no use any more.
-    #[error("the source's token bundle lapsed at {end}, and it is {now}")]
-    Lapsed {
-        /// When it ended.
-        end: Timestamp,
-        /// The time when it was obtained.
+    /// The source returned an expired bundle.
+    #[error("token bundle expired at {valid_until} (now {now})")]
+    Expired {
+        /// The last instant at which the bundle was valid.
+        valid_until: Timestamp,
+        /// The time at which the source returned it.
         now: Timestamp,
     },
-    /// The source does not answer.
-    #[error("the source of token bundles did not answer within {0:?}")]
+    /// The source did not respond in time.
+    #[error("the source of token bundles did not respond within {0:?}")]
     Timeout(Duration),
-    /// The source panicked, or the runtime that it ran on was shut down.
-    #[error("the source of token bundles was given up")]
-    Abandoned,
-    /// The clock does not tell the time.
-    #[error("the clock does not tell the time")]
-    Clock,
-    /// The service was called outside of a tokio runtime.
-    #[error("token bundles can only be obtained within a tokio runtime")]
-    Runtime,
+    /// The source panicked, or its runtime was shut down.
+    #[error("token bundle refresh aborted")]
+    RefreshAborted,
+    /// The clock is unavailable.
+    #[error("clock unavailable")]
+    ClockUnavailable,
+    /// The service was called outside a tokio runtime.
+    #[error("refreshing a token bundle requires a tokio runtime")]
+    NoTokioRuntime,
 }

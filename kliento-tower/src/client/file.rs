@@ -1,4 +1,4 @@
-//! A token bundle in a file that somebody else renews.
+//! A token bundle in a file that another process renews.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -10,14 +10,15 @@ use async_trait::async_trait;
 use kliento::TokenBundle;
 use tokio::task::spawn_blocking;
 
-use super::{IssuedBundle, SourceError, TokenBundleSource};
+use super::{ExpiringBundle, SourceError, TokenBundleSource};
 
-/// A file that holds a token bundle, which is read again when it changes, or is due.
+/// A token bundle in a file, which is re-read when the file changes or the bundle is about to
+/// expire.
 ///
-/// It holds the bundle's octets, the value of an `Authorization` header, or the Base64 of it, as
-/// `kliento issue` writes them; line breaks do not matter. Replace it by renaming another file to
-/// it, so that it is never there in part. Each request looks at the file's metadata, which takes
-/// about a microsecond on a local file system; a remote one may block.
+/// The file contains the binary bundle, the value of an `Authorization` header, or its Base64, as
+/// `kliento issue` writes them; line breaks are ignored. Replace the file by renaming another one
+/// over it, so that no partial file is ever read. Each request reads the file's metadata, which
+/// takes about a microsecond on a local file system; a remote one may block.
 ///
 /// ```
 /// use kliento_tower::client::{BundleFile, KlientoClientLayer};
@@ -34,40 +35,40 @@ pub struct BundleFile(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    /// How the file was when it was read last.
-    read: Mutex<Option<Stamp>>,
+    /// The version that was read last.
+    read: Mutex<Option<FileVersion>>,
 }
 
-/// What tells a file from what it was before, or why that can't be told.
-type Stamp = Result<(SystemTime, u64, u64), io::ErrorKind>;
+/// The time, length and number of a file, which change with its contents; or why they are unknown.
+type FileVersion = Result<(SystemTime, u64, u64), io::ErrorKind>;
 
-/// Why a file gives no token bundle.
+/// The error of a [`BundleFile`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleFileError {
-    /// The file can't be read.
-    #[error("{} can't be read: {source}", path.display())]
+    /// Reading the file failed.
+    #[error("failed to read {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The reason.
+        /// The cause.
         source: io::Error,
     },
-    /// The file holds no token bundle.
-    #[error("{} holds no token bundle: {source}", path.display())]
+    /// The file does not contain a valid token bundle.
+    #[error("invalid token bundle in {}: {source}", path.display())]
     Bundle {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The reason.
+        /// The cause.
         source: kliento::Error,
     },
 }
 
 impl BundleFile {
-    /// Base64 in lines, of a bundle of the maximum size.
+    /// Enough for a bundle of the maximum size in Base64 with line breaks.
     const MAX_OCTETS: u64 = 32 * 1024;
 
-    /// The bundle in the file at this path.
+    /// Creates a source that reads the file at this path.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(Arc::new(Inner { path: path.into(), read: Mutex::new(None) }))
     }
@@ -75,7 +76,7 @@ impl BundleFile {
 
 #[async_trait]
 impl TokenBundleSource for BundleFile {
-    async fn token_bundle(&self) -> Result<IssuedBundle, SourceError> {
+    async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
         let inner = Arc::clone(&self.0);
         let read = spawn_blocking(move || inner.read()).await.map_err(SourceError::new)?;
         read.map_err(SourceError::new)
@@ -83,34 +84,35 @@ impl TokenBundleSource for BundleFile {
 
     fn has_changed(&self) -> bool {
         let read = *self.0.read.lock().unwrap_or_else(PoisonError::into_inner);
-        read.is_some_and(|read| read != stamp(&self.0.path))
+        read.is_some_and(|read| read != file_version(&self.0.path))
     }
 }
 
 impl Inner {
-    fn read(&self) -> Result<IssuedBundle, BundleFileError> {
-        // Before reading, so that a change while it is being read is noticed afterwards.
-        let stamp = stamp(&self.path);
-        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamp);
-        let refuse = |source| BundleFileError::Bundle { path: self.path.clone(), source };
-        let octets = read_at_most(&self.path, BundleFile::MAX_OCTETS);
+    fn read(&self) -> Result<ExpiringBundle, BundleFileError> {
+        // Taken before reading, so that a change during the reading is noticed afterwards.
+        let version = file_version(&self.path);
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
+        let invalid = |source| BundleFileError::Bundle { path: self.path.clone(), source };
+        let octets = read_limited(&self.path, BundleFile::MAX_OCTETS);
         let octets =
             octets.map_err(|source| BundleFileError::Read { path: self.path.clone(), source })?;
-        IssuedBundle::from_claims(parse(octets).map_err(refuse)?).map_err(refuse)
+        ExpiringBundle::from_claimed_period(parse(octets).map_err(invalid)?).map_err(invalid)
     }
 }
 
-/// Reads a whole file, unless it is larger than that.
-pub(super) fn read_at_most(path: &Path, maximum: u64) -> io::Result<Vec<u8>> {
+/// Reads a whole file, or fails if it is larger than `maximum` octets.
+pub(super) fn read_limited(path: &Path, maximum: u64) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
     File::open(path)?.take(maximum + 1).read_to_end(&mut octets)?;
     if u64::try_from(octets.len()).is_ok_and(|length| length <= maximum) {
         return Ok(octets);
     }
-    Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {maximum} octets")))
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {maximum} octets")))
 }
 
-/// Every bundle begins with 0x30; text that did, "0", would be Base64 of something else.
+/// Every binary bundle begins with 0x30. As text this is "0", with which no Base64 of a bundle
+/// begins.
 fn parse(octets: Vec<u8>) -> Result<TokenBundle, kliento::Error> {
     if octets.first() == Some(&0x30) {
         return TokenBundle::from_bytes(octets);
@@ -123,19 +125,19 @@ fn parse(octets: Vec<u8>) -> Result<TokenBundle, kliento::Error> {
     TokenBundle::from_authorization(value)
 }
 
-fn stamp(path: &Path) -> Stamp {
+fn file_version(path: &Path) -> FileVersion {
     let metadata = fs::metadata(path).map_err(|error| error.kind())?;
     let modified = metadata.modified().map_err(|error| error.kind())?;
-    Ok((modified, metadata.len(), identity(&metadata)))
+    Ok((modified, metadata.len(), file_id(&metadata)))
 }
 
-/// A file that was renamed to this one may have its size and time, but not its number.
+/// A file that was renamed over this one may have its size and time, but not its inode number.
 #[cfg(unix)]
-fn identity(metadata: &fs::Metadata) -> u64 {
+fn file_id(metadata: &fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::ino(metadata)
 }
 
 #[cfg(not(unix))]
-const fn identity(_: &fs::Metadata) -> u64 {
+const fn file_id(_: &fs::Metadata) -> u64 {
     0
 }

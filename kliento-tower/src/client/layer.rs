@@ -1,4 +1,4 @@
-//! `KlientoClientLayer`: its configuration, and all that its services share.
+//! `KlientoClientLayer`: its configuration, and the state that its services share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,38 +7,39 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use tower_layer::Layer;
 
-use super::supply::Supply;
+use super::refresher::BundleRefresher;
 use super::{KlientoClient, Origin, OriginError, OutgoingRequest, TokenBundleSource};
 use crate::Clock;
 
-/// Attaches a Kliento token bundle to the requests of a client.
+/// Attaches a Kliento token bundle to outgoing requests.
 ///
-/// The bundle is obtained from a [`TokenBundleSource`] at the first request that needs it, and
-/// reused until shortly before it lapses.
+/// The first request fetches the bundle from a [`TokenBundleSource`]. Later requests reuse it until
+/// shortly before it expires.
 ///
 /// # Rules
-/// - A request that has an `Authorization` header is left alone, and so is one that goes to none
-///   of the [origins](Self::with_origin). **A layer without origins attaches to everything**, and
-///   whoever gets a bundle can use it at the service that it is meant for, until it lapses: name
-///   the origins.
-/// - The source is asked once, however many requests wait, and whichever of them is given up.
-/// - A bundle is replaced ahead of time: requests go on with the one at hand, and if the source
-///   fails they do so until that lapses. Only then are they refused, with a
-///   [`BundleError`](super::BundleError). A source that failed is not asked again for a second at
-///   least.
-/// - A bundle whose source [has changed](TokenBundleSource::has_changed) is replaced at once.
-/// - All state is the layer's. Clones, and the services of all of them, share it.
+/// - Requests with an `Authorization` header are not changed.
+/// - Requests to other [origins](Self::with_origin) than the configured ones are not changed. **A
+///   layer without origins attaches the bundle to every request.** Every recipient of a bundle can
+///   use it at the intended service until it expires, so configure the origins.
+/// - The source is queried once for all concurrent requests. Cancelling a request does not cancel
+///   the query.
+/// - A bundle is refreshed before it expires. Requests use the cached bundle meanwhile, and also if
+///   the refresh fails. After its expiry they fail with a [`BundleError`](super::BundleError).
+/// - After a failure the source is not queried for at least a second.
+/// - When the source [has changed](TokenBundleSource::has_changed), its bundle is refreshed at
+///   once.
+/// - All state belongs to the layer: its clones and their services share it.
 ///
-/// # Where to put it
-/// - Directly around the client: inside of what follows redirects or retries, so that each request
-///   is looked at for itself. (reqwest follows redirects within, and drops the header where they
-///   lead to another host.)
-/// - Around a tonic channel, requests only tell their origin if the generated client was made by
-///   its `with_origin`. A channel leads to one service, so the layer can do without origins there.
-/// - Within a tokio runtime that has timers. The clock must be in step.
+/// # Caveats
+/// - Place the layer directly around the client, inside layers for redirects or retries, so that it
+///   checks each request. reqwest follows redirects internally, and drops the header on a redirect
+///   to another host.
+/// - With tonic, requests only have an origin if the generated client was created with its
+///   `with_origin`. A channel connects to one service, so the layer needs no origins there.
+/// - The layer requires a tokio runtime with timers, and a synchronised clock.
 ///
 /// # Examples
-/// The default, around hyper-util's client.
+/// The default configuration, around hyper-util's client.
 ///
 /// ```
 /// # fn client() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,8 +60,8 @@ use crate::Clock;
 /// # }
 /// ```
 ///
-/// Configured: two hosts, a bundle of one's own making that is replaced 10 seconds before it
-/// lapses, and a service that shows what it is sent.
+/// A configured layer: two origins, a custom source whose bundle is refreshed 10 seconds before it
+/// expires, and an inner service that returns the header.
 ///
 /// ```
 /// use std::time::Duration;
@@ -68,7 +69,7 @@ use crate::Clock;
 /// use kliento::TokenBundle;
 /// use kliento_tower::FixedClock;
 /// use kliento_tower::client::{
-///     IssuedBundle, KlientoClientLayer, SourceError, TokenBundleSource,
+///     ExpiringBundle, KlientoClientLayer, SourceError, TokenBundleSource,
 /// };
 /// use tower::{Layer, ServiceExt, service_fn};
 ///
@@ -76,8 +77,8 @@ use crate::Clock;
 ///
 /// #[async_trait::async_trait]
 /// impl TokenBundleSource for Constant {
-///     async fn token_bundle(&self) -> Result<IssuedBundle, SourceError> {
-///         IssuedBundle::from_claims(self.0.clone()).map_err(SourceError::new)
+///     async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
+///         ExpiringBundle::from_claimed_period(self.0.clone()).map_err(SourceError::new)
 ///     }
 /// }
 ///
@@ -96,7 +97,7 @@ use crate::Clock;
 ///     }));
 ///
 /// let sent = Request::get("https://api.example.com/orders").body(String::new())?;
-/// let value = service.clone().oneshot(sent).await?.expect("it was attached");
+/// let value = service.clone().oneshot(sent).await?.expect("a bundle was attached");
 /// assert!(value.as_bytes().starts_with(b"Kliento MII"));
 /// assert_eq!(format!("{value:?}"), "Sensitive");
 ///
@@ -106,23 +107,24 @@ use crate::Clock;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct KlientoClientLayer(Arc<Shared>);
+pub struct KlientoClientLayer(Arc<LayerState>);
 
-/// All that the services of a layer share.
+/// The state that the services of a layer share.
 #[derive(Clone)]
-pub(super) struct Shared {
-    pub(super) supply: Supply,
+pub(super) struct LayerState {
+    pub(super) refresher: BundleRefresher,
     origins: Vec<Origin>,
 }
 
 impl KlientoClientLayer {
-    /// A layer that attaches the bundles of this source to every request.
+    /// Creates a layer that attaches the bundles of this source to every request.
     pub fn new(source: impl TokenBundleSource) -> Self {
-        Self(Arc::new(Shared { supply: Supply::new(source), origins: Vec::new() }))
+        let refresher = BundleRefresher::new(source);
+        Self(Arc::new(LayerState { refresher, origins: Vec::new() }))
     }
 
-    /// Attaches only to requests that go to this origin, such as `https://api.example.com`, or to
-    /// another one that is given so.
+    /// Restricts the layer to requests to this origin, such as `https://api.example.com`, and to
+    /// the other origins added so.
     ///
     /// # Errors
     /// [`OriginError`] unless it is an absolute `http` or `https` URL without a path.
@@ -131,37 +133,37 @@ impl KlientoClientLayer {
         Ok(self)
     }
 
-    /// Sets how long before it lapses a bundle is replaced; by default it is a tenth of the time
-    /// that it is valid for when it is obtained, and at most 60 seconds.
+    /// Sets how long before its expiry a bundle is refreshed; by default a tenth of its remaining
+    /// validity when it is fetched, and at most 60 seconds.
     #[must_use]
     pub fn with_refresh_margin(self, margin: Duration) -> Self {
-        self.with(|supply| supply.margin = Some(margin))
+        self.with(|refresher| refresher.margin = Some(margin))
     }
 
-    /// Sets how long the source may take; 30 seconds by default.
+    /// Sets the timeout of the source; 30 seconds by default.
     #[must_use]
     pub fn with_source_timeout(self, timeout: Duration) -> Self {
-        self.with(|supply| supply.source_timeout = timeout)
+        self.with(|refresher| refresher.source_timeout = timeout)
     }
 
-    /// Sets the clock; by default it is the [system's](crate::SystemClock).
+    /// Sets the clock; the [system's](crate::SystemClock) by default.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> Self {
-        self.with(|supply| supply.clock = Arc::new(clock))
+        self.with(|refresher| refresher.clock = Arc::new(clock))
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Supply)) -> Self {
-        change(&mut Arc::make_mut(&mut self.0).supply);
+    fn with(mut self, change: impl FnOnce(&mut BundleRefresher)) -> Self {
+        change(&mut Arc::make_mut(&mut self.0).refresher);
         self
     }
 }
 
-impl Shared {
-    /// Whether a bundle has to be attached.
-    pub(super) fn concerns(&self, request: &impl OutgoingRequest) -> bool {
-        let is_destined =
-            self.origins.is_empty() || self.origins.iter().any(|origin| request.goes_to(origin));
-        is_destined && !request.headers().contains_key(AUTHORIZATION)
+impl LayerState {
+    /// Returns whether the layer must attach a bundle.
+    pub(super) fn needs_bundle(&self, request: &impl OutgoingRequest) -> bool {
+        let matches_origin =
+            self.origins.is_empty() || self.origins.iter().any(|origin| request.targets(origin));
+        matches_origin && !request.headers().contains_key(AUTHORIZATION)
     }
 }
 
@@ -173,7 +175,7 @@ impl<S> Layer<S> for KlientoClientLayer {
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for LayerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KlientoClient").field("origins", &self.origins).finish_non_exhaustive()
     }

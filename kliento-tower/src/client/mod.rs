@@ -1,24 +1,23 @@
-//! Layers for clients: token bundles for outgoing requests (feature `client`).
+//! Token bundles for outgoing requests (feature `client`).
 //!
-//! [`KlientoClientLayer`] is put around an HTTP client that is a Tower service: hyper-util's,
-//! tonic's channel, or (feature `reqwest`) reqwest's. What it attaches comes from a
+//! [`KlientoClientLayer`] wraps an HTTP client that is a Tower service: hyper-util's client,
+//! tonic's channel, or (feature `reqwest`) reqwest's client. It attaches bundles from a
 //! [`TokenBundleSource`]:
 //!
-//! | source | where bundles come from | feature |
+//! | source | provides | feature |
 //! |---|---|---|
-//! | [`BundleFile`] | a file that somebody else renews | `client` |
+//! | [`BundleFile`] | the bundle in a file that another process renews | `client` |
 #![cfg_attr(
     feature = "issue",
-    doc = "| [`LocalSigner`] | a private key of a member's or the organisation's | `issue` |"
+    doc = "| [`LocalSigner`] | bundles signed with a private key of a member or the organisation | `issue` |"
 )]
 #![cfg_attr(
     feature = "exchange",
-    doc = "| [`AuthorityExchange`] | VeraId Authority, in exchange for a JWT | `exchange` |"
+    doc = "| [`AuthorityExchange`] | bundles from VeraId Authority, in exchange for a JWT | `exchange` |"
 )]
-//! | yours | an implementation of [`TokenBundleSource`] | `client` |
+//! | your own | an implementation of [`TokenBundleSource`] | `client` |
 //!
-//! A layer that signs its own tokens, and one that is configured further, are shown at
-//! [`KlientoClientLayer`].
+//! [`KlientoClientLayer`] has examples.
 
 mod error;
 #[cfg(feature = "exchange")]
@@ -26,19 +25,19 @@ mod exchange;
 mod file;
 mod layer;
 mod origin;
+mod refresh_state;
+mod refresher;
 mod request;
 mod service;
 #[cfg(feature = "issue")]
 mod signer;
 mod source;
-mod stock;
-mod supply;
 
 pub use error::{BundleError, ClientError};
 #[cfg(feature = "exchange")]
 pub use exchange::{
-    AuthorityExchange, ExchangeConfigError, ExchangeError, JwtFile, JwtFileError, JwtSource,
-    JwtVariable,
+    AuthorityExchange, ExchangeConfigError, ExchangeError, JwtEnvVar, JwtFile, JwtFileError,
+    JwtSource,
 };
 pub use file::{BundleFile, BundleFileError};
 pub use layer::KlientoClientLayer;
@@ -46,5 +45,5 @@ pub use origin::{Origin, OriginError};
 pub use request::OutgoingRequest;
 pub use service::{KlientoClient, ResponseFuture};
 #[cfg(feature = "issue")]
-pub use signer::{LocalSigner, LocalSignerError, Octets};
-pub use source::{IssuedBundle, SourceError, TokenBundleSource};
+pub use signer::{ByteSource, LocalSigner, LocalSignerError};
+pub use source::{ExpiringBundle, SourceError, TokenBundleSource};

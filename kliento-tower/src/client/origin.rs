@@ -1,4 +1,4 @@
-//! Where requests go: scheme, host and port.
+//! Origins of requests: scheme, host and port.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -6,18 +6,17 @@ use std::str::FromStr;
 
 use http::Uri;
 
-/// A scheme, a host and a port (RFC 6454), with the scheme's port where none is given.
+/// A scheme, a host and a port (RFC 6454); the port defaults to the scheme's.
 ///
-/// Hosts are compared as they are written, in any case; a name in another script has to be given
-/// in A-labels.
+/// Hosts are compared case-insensitively. An internationalised name must be given in A-labels.
 ///
 /// ```
 /// use kliento_tower::client::Origin;
 ///
 /// let origin: Origin = "https://API.example.com:443".parse()?;
 /// assert_eq!(origin.to_string(), "https://api.example.com:443");
-/// assert!(origin.is_of("https", "api.example.com", None));
-/// assert!(!origin.is_of("http", "api.example.com", None));
+/// assert!(origin.matches("https", "api.example.com", None));
+/// assert!(!origin.matches("http", "api.example.com", None));
 /// # Ok::<(), kliento_tower::client::OriginError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,15 +28,15 @@ pub struct Origin {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Host {
-    /// In lower case.
+    /// A name in lower case.
     Name(String),
-    /// Which can be written in several ways.
+    /// An address, since it has several textual forms.
     Address(Ipv6Addr),
 }
 
-/// A text is no origin.
+/// An error from parsing an [`Origin`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no origin, such as https://api.example.com")]
+#[error("invalid origin {text:?}, expected a URL such as https://api.example.com")]
 #[non_exhaustive]
 pub struct OriginError {
     /// The text.
@@ -45,17 +44,17 @@ pub struct OriginError {
 }
 
 impl Origin {
-    /// Whether this is the origin of a URL with this scheme, host and explicit port.
+    /// Returns whether a URL with this scheme, host and explicit port has this origin.
     ///
-    /// The host is as URLs have it: an IPv6 address stands in brackets.
+    /// The host is in URL form: an IPv6 address is in brackets.
     #[must_use]
-    pub fn is_of(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
+    pub fn matches(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
         let Some(is_https) = is_https(scheme) else { return false };
-        let is_host = match &self.host {
+        let has_host = match &self.host {
             Host::Name(name) => name.eq_ignore_ascii_case(host),
             Host::Address(address) => parse_address(host).as_ref() == Some(address),
         };
-        is_host && is_https == self.is_https && port.unwrap_or(default_port(is_https)) == self.port
+        has_host && is_https == self.is_https && port.unwrap_or(default_port(is_https)) == self.port
     }
 }
 
@@ -68,7 +67,7 @@ impl FromStr for Origin {
     }
 }
 
-/// Writes the port too.
+/// Always includes the port.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_https { "https" } else { "http" };
@@ -83,7 +82,7 @@ fn parse(uri: &Uri) -> Option<Origin> {
     let is_https = is_https(uri.scheme_str()?)?;
     let (authority, port) = (uri.authority()?, uri.port_u16());
     let host = authority.host();
-    // Neither user information nor a port that is none may be dropped in silence.
+    // User information or an invalid port must not be dropped silently.
     let written = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     if authority.as_str() != written
         || host.is_empty()
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_and_cases_are_normal() {
+    fn normalises_ports_and_case() {
         assert_eq!(origin("https://a.example"), origin("HTTPS://A.example:443/"));
         assert_eq!(origin("http://[::1]"), origin("http://[0:0:0:0:0:0:0:1]:80"));
         assert_ne!(origin("https://a.example"), origin("http://a.example"));
@@ -131,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_the_same_is_of_an_origin() {
-        let named = origin("https://a.example");
-        assert!(named.is_of("HTTPS", "A.EXAMPLE", Some(443)));
+    fn matches_only_the_same_origin() {
+        let name = origin("https://a.example");
+        assert!(name.matches("HTTPS", "A.EXAMPLE", Some(443)));
         for (scheme, host, port) in [
             ("wss", "a.example", None),
             ("https", "b.a.example", None),
@@ -141,15 +140,15 @@ mod tests {
             ("http", "a.example", Some(443)),
             ("https", "", None),
         ] {
-            assert!(!named.is_of(scheme, host, port), "{scheme} {host} {port:?}");
+            assert!(!name.matches(scheme, host, port), "{scheme} {host} {port:?}");
         }
-        let numbered = origin("http://[::1]:8080");
-        assert!(numbered.is_of("http", "[0::1]", Some(8080)));
-        assert!(!numbered.is_of("http", "::1", Some(8080)));
+        let address = origin("http://[::1]:8080");
+        assert!(address.matches("http", "[0::1]", Some(8080)));
+        assert!(!address.matches("http", "::1", Some(8080)));
     }
 
     #[test]
-    fn what_is_no_origin_is_refused() {
+    fn rejects_invalid_origins() {
         for text in [
             "",
             "a.example",

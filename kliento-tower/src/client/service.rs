@@ -1,4 +1,4 @@
-//! The service: attaches a token bundle, and then calls the one that it wraps.
+//! The service: attaches a token bundle, then calls the inner service.
 
 use std::mem;
 use std::pin::Pin;
@@ -10,20 +10,20 @@ use http::header::AUTHORIZATION;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::layer::Shared;
-use super::stock::Outcome;
-use super::supply::{self, Supplied};
+use super::layer::LayerState;
+use super::refresh_state::HeaderResult;
+use super::refresher::{BundleState, wait_for_refresh};
 use super::{BundleError, ClientError, OutgoingRequest};
 
-/// The service that [`KlientoClientLayer`](super::KlientoClientLayer) puts around a client.
+/// The service of [`KlientoClientLayer`](super::KlientoClientLayer).
 #[derive(Clone, Debug)]
 pub struct KlientoClient<S> {
     inner: S,
-    shared: Arc<Shared>,
+    state: Arc<LayerState>,
 }
 
 pin_project! {
-    /// The future of [`KlientoClient`]'s responses.
+    /// The response future of [`KlientoClient`].
     pub struct ResponseFuture<S, R>
     where
         S: Service<R>,
@@ -36,17 +36,17 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, R, F> {
-        Waiting { bundle: Waiting, next: Option<(S, R)> },
-        Called { #[pin] future: F },
-        Refused { error: Option<BundleError> },
+        Pending { refresh: Refresh, request: Option<(S, R)> },
+        Calling { #[pin] future: F },
+        Rejected { error: Option<BundleError> },
     }
 }
 
-type Waiting = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+type Refresh = Pin<Box<dyn Future<Output = HeaderResult> + Send>>;
 
 impl<S> KlientoClient<S> {
-    pub(super) const fn new(inner: S, shared: Arc<Shared>) -> Self {
-        Self { inner, shared }
+    pub(super) const fn new(inner: S, state: Arc<LayerState>) -> Self {
+        Self { inner, state }
     }
 }
 
@@ -64,25 +64,26 @@ where
     }
 
     fn call(&mut self, mut request: R) -> Self::Future {
-        if !self.shared.concerns(&request) {
-            return ResponseFuture::called(self.inner.call(request));
+        if !self.state.needs_bundle(&request) {
+            return ResponseFuture::calling(self.inner.call(request));
         }
-        let state = match self.shared.supply.ask() {
-            Ok(Supplied::AtHand(value)) => {
+        let state = match self.state.refresher.get() {
+            Ok(BundleState::Ready(value)) => {
                 attach(&mut request, value);
-                return ResponseFuture::called(self.inner.call(request));
+                return ResponseFuture::calling(self.inner.call(request));
             }
-            Ok(Supplied::Underway(flight)) => {
+            Ok(BundleState::Pending(pending)) => {
                 let clone = self.inner.clone();
-                // The instance that was polled is the one to call.
+                // The instance that was polled ready must be the one that is called.
                 let ready = mem::replace(&mut self.inner, clone);
-                let bundle = Box::pin(supply::outcome(flight));
-                State::Waiting { bundle, next: Some((ready, request)) }
+                let refresh = Box::pin(wait_for_refresh(pending));
+                State::Pending { refresh, request: Some((ready, request)) }
             }
             Err(error) => {
-                // What was made ready must not be kept from others by who is refused.
+                // A rejected request must not keep the ready inner service: replace it with a
+                // clone.
                 self.inner = self.inner.clone();
-                State::Refused { error: Some(error) }
+                State::Rejected { error: Some(error) }
             }
         };
         ResponseFuture { state }
@@ -90,8 +91,8 @@ where
 }
 
 impl<S: Service<R>, R> ResponseFuture<S, R> {
-    const fn called(future: S::Future) -> Self {
-        Self { state: State::Called { future } }
+    const fn calling(future: S::Future) -> Self {
+        Self { state: State::Calling { future } }
     }
 }
 
@@ -102,23 +103,23 @@ impl<S: Service<R>, R: OutgoingRequest> Future for ResponseFuture<S, R> {
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProjection::Waiting { bundle, next } => {
-                    let outcome = ready!(bundle.as_mut().poll(context));
-                    let Some((mut service, mut request)) = next.take() else {
+                StateProjection::Pending { refresh, request } => {
+                    let result = ready!(refresh.as_mut().poll(context));
+                    let Some((mut service, mut request)) = request.take() else {
                         return Poll::Pending;
                     };
-                    state.set(match outcome {
+                    state.set(match result {
                         Ok(value) => {
                             attach(&mut request, value);
-                            State::Called { future: service.call(request) }
+                            State::Calling { future: service.call(request) }
                         }
-                        Err(error) => State::Refused { error: Some(error) },
+                        Err(error) => State::Rejected { error: Some(error) },
                     });
                 }
-                StateProjection::Called { future } => {
+                StateProjection::Calling { future } => {
                     return future.poll(context).map_err(ClientError::Service);
                 }
-                StateProjection::Refused { error } => {
+                StateProjection::Rejected { error } => {
                     let Some(error) = error.take() else { return Poll::Pending };
                     return Poll::Ready(Err(error.into()));
                 }
@@ -129,5 +130,5 @@ impl<S: Service<R>, R: OutgoingRequest> Future for ResponseFuture<S, R> {
 
 fn attach(request: &mut impl OutgoingRequest, value: HeaderValue) {
     request.headers_mut().insert(AUTHORIZATION, value);
-    tracing::debug!("attached a token bundle");
+    tracing::debug!("token bundle attached");
 }

@@ -1,4 +1,4 @@
-//! Token bundles that are signed here, with a private key of a member's or the organisation's.
+//! Token bundles signed with a local private key, of a member or the organisation.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,17 @@ use kliento::{Member, Period, Timestamp, Token};
 use tokio::task::spawn_blocking;
 use veraid::{DnssecChain, MalformedChain};
 
-use super::file::read_at_most;
-use super::{IssuedBundle, SourceError, TokenBundleSource};
+use super::file::read_limited;
+use super::{ExpiringBundle, SourceError, TokenBundleSource};
 use crate::{Clock, SystemClock};
 
-/// Signs tokens as a member, or as the organisation on behalf of one.
+/// Signs tokens as a member, or as the organisation on behalf of a member.
 ///
-/// A DNSSEC chain only holds for days: give the member id bundle, or the chain, as a file that is
-/// renewed (`kliento chain fetch`); it is read anew for each signature.
+/// A DNSSEC chain is only valid for days. Pass the member id bundle, or the chain, as a file that
+/// is renewed (`kliento chain fetch`): it is re-read for each signature.
 ///
-/// A signature takes about a millisecond, and with a KMS or an HSM behind the [`Signer`] much
-/// longer, so it is made on tokio's threads for blocking work.
+/// A signature takes about a millisecond, and much longer if the [`Signer`] uses a KMS or an HSM.
+/// So it is computed on tokio's threads for blocking work.
 ///
 /// ```
 /// use std::path::Path;
@@ -43,7 +43,7 @@ use crate::{Clock, SystemClock};
 /// ```
 #[derive(Clone)]
 pub struct LocalSigner {
-    signatory: Arc<Signatory>,
+    identity: Arc<SigningIdentity>,
     signer: Arc<dyn Signer + Send + Sync>,
     token: Token,
     lifetime: Duration,
@@ -51,43 +51,43 @@ pub struct LocalSigner {
     clock: Arc<dyn Clock>,
 }
 
-/// Octets in memory, or in a file that is read anew at each use.
+/// Octets in memory, or in a file that is re-read for each use.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Octets {
-    /// In memory.
+pub enum ByteSource {
+    /// Octets in memory.
     Memory(Vec<u8>),
-    /// In the file at this path, of at most 1 MiB.
+    /// A file of at most 1 MiB.
     File(PathBuf),
 }
 
-enum Signatory {
-    Member { id: Octets },
-    Organisation { certificate: Box<OrganisationCertificate>, chain: Octets, member: Member },
+enum SigningIdentity {
+    Member { id: ByteSource },
+    Organisation { certificate: Box<OrganisationCertificate>, chain: ByteSource, member: Member },
 }
 
-/// Why a token is not signed.
+/// The error of a [`LocalSigner`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalSignerError {
-    /// The clock does not tell the time.
-    #[error("the clock does not tell the time")]
-    Clock,
-    /// The file with the member id bundle or the chain can't be read.
-    #[error("{} can't be read: {source}", path.display())]
+    /// The clock is unavailable.
+    #[error("clock unavailable")]
+    ClockUnavailable,
+    /// Reading the member id bundle or the chain failed.
+    #[error("failed to read {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The reason.
+        /// The cause.
         source: io::Error,
     },
-    /// The member id bundle can't be read.
-    #[error("the member id bundle is refused: {0}")]
+    /// The member id bundle is malformed.
+    #[error("invalid member id bundle: {0}")]
     MemberIdBundle(#[from] MalformedBundle),
-    /// The chain can't be read.
-    #[error("the chain is refused: {0}")]
+    /// The chain is malformed.
+    #[error("invalid chain: {0}")]
     Chain(#[from] MalformedChain),
-    /// There is no signature.
+    /// Signing failed.
     #[error(transparent)]
     Issue(#[from] TokenIssueError),
 }
@@ -95,36 +95,37 @@ pub enum LocalSignerError {
 impl LocalSigner {
     const LIFETIME: Duration = Duration::from_secs(300);
 
-    /// Signs as the member of this member id bundle, with the member's key.
+    /// Creates a source that signs as the member of this member id bundle, with the member's key.
     pub fn member(
-        id: impl Into<Octets>,
+        id: impl Into<ByteSource>,
         signer: impl Signer + Send + Sync + 'static,
         token: Token,
     ) -> Self {
-        Self::new(Signatory::Member { id: id.into() }, signer, token)
+        Self::new(SigningIdentity::Member { id: id.into() }, signer, token)
     }
 
-    /// Signs as the organisation on behalf of a member, with the organisation's key.
+    /// Creates a source that signs as the organisation on behalf of a member, with the
+    /// organisation's key.
     ///
-    /// The chain is as [`DnssecChain::messages_to_der`] writes it.
+    /// The chain is in the format of [`DnssecChain::messages_to_der`].
     pub fn organisation(
         certificate: OrganisationCertificate,
-        chain: impl Into<Octets>,
+        chain: impl Into<ByteSource>,
         member: Member,
         signer: impl Signer + Send + Sync + 'static,
         token: Token,
     ) -> Self {
         let (certificate, chain) = (Box::new(certificate), chain.into());
-        Self::new(Signatory::Organisation { certificate, chain, member }, signer, token)
+        Self::new(SigningIdentity::Organisation { certificate, chain, member }, signer, token)
     }
 
     fn new(
-        signatory: Signatory,
+        identity: SigningIdentity,
         signer: impl Signer + Send + Sync + 'static,
         token: Token,
     ) -> Self {
         Self {
-            signatory: Arc::new(signatory),
+            identity: Arc::new(identity),
             signer: Arc::new(signer),
             token,
             lifetime: Self::LIFETIME,
@@ -133,48 +134,48 @@ impl LocalSigner {
         }
     }
 
-    /// Sets for how long tokens are valid from when they are signed; 5 minutes by default.
+    /// Sets the validity of tokens after they are signed; 5 minutes by default.
     ///
-    /// Verifiers refuse what is valid for more than 60 minutes, backdating included.
+    /// Verifiers reject tokens that are valid for more than 60 minutes, backdating included.
     #[must_use]
     pub const fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// Sets how long before they are signed tokens begin to be valid, for verifiers whose clocks
-    /// are slow; none by default. Certificates must have been valid by then.
+    /// Sets the validity of tokens before they are signed, for verifiers with slow clocks; zero by
+    /// default. The certificates must have been valid at that time.
     #[must_use]
     pub const fn with_backdating(mut self, backdating: Duration) -> Self {
         self.backdating = backdating;
         self
     }
 
-    /// Sets the clock; by default it is the [system's](crate::SystemClock).
+    /// Sets the clock; the [system's](crate::SystemClock) by default.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    fn sign(&self) -> Result<IssuedBundle, LocalSignerError> {
-        let period = self.period(self.clock.now().ok_or(LocalSignerError::Clock)?);
+    fn sign(&self) -> Result<ExpiringBundle, LocalSignerError> {
+        let period = self.period(self.clock.now().ok_or(LocalSignerError::ClockUnavailable)?);
         let request = TokenRequest::new(&self.token, period);
-        let bundle = match &*self.signatory {
-            Signatory::Member { id } => {
+        let bundle = match &*self.identity {
+            SigningIdentity::Member { id } => {
                 let id = id.read()?;
                 request.sign_by_member(&MemberIdBundle::from_der(&id)?, &*self.signer)?
             }
-            Signatory::Organisation { certificate, chain, member } => {
+            SigningIdentity::Organisation { certificate, chain, member } => {
                 let chain = chain.read()?;
                 let chain = DnssecChain::messages_from_der(&chain)?;
                 request.sign_by_organisation(certificate, &chain, member, &*self.signer)?
             }
         };
-        Ok(IssuedBundle::new(bundle, period.end()))
+        Ok(ExpiringBundle::new(bundle, period.end()))
     }
 
-    /// From a whole second on, as certificates are.
+    /// Starts at a whole second, as certificates do.
     fn period(&self, now: Timestamp) -> Period {
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let start = now.saturating_sub(self.backdating);
@@ -184,44 +185,44 @@ impl LocalSigner {
 
 #[async_trait]
 impl TokenBundleSource for LocalSigner {
-    async fn token_bundle(&self) -> Result<IssuedBundle, SourceError> {
+    async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
         let signer = self.clone();
         let issued = spawn_blocking(move || signer.sign()).await.map_err(SourceError::new)?;
         issued.map_err(SourceError::new)
     }
 }
 
-impl Octets {
+impl ByteSource {
     const MAX_FILE: u64 = 1024 * 1024;
 
     fn read(&self) -> Result<Vec<u8>, LocalSignerError> {
         match self {
             Self::Memory(octets) => Ok(octets.clone()),
-            Self::File(path) => read_at_most(path, Self::MAX_FILE)
+            Self::File(path) => read_limited(path, Self::MAX_FILE)
                 .map_err(|source| LocalSignerError::Read { path: path.clone(), source }),
         }
     }
 }
 
-impl From<Vec<u8>> for Octets {
+impl From<Vec<u8>> for ByteSource {
     fn from(octets: Vec<u8>) -> Self {
         Self::Memory(octets)
     }
 }
 
-impl From<PathBuf> for Octets {
+impl From<PathBuf> for ByteSource {
     fn from(path: PathBuf) -> Self {
         Self::File(path)
     }
 }
 
-impl From<&Path> for Octets {
+impl From<&Path> for ByteSource {
     fn from(path: &Path) -> Self {
         Self::File(path.to_owned())
     }
 }
 
-/// Neither the key nor what the token claims is shown.
+/// Omits the key and the claims of the token.
 impl std::fmt::Debug for LocalSigner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let audience = self.token.audience();

@@ -1,4 +1,4 @@
-//! Where a client's token bundles come from.
+//! Sources of a client's token bundles.
 
 use std::error::Error;
 use std::fmt;
@@ -8,14 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kliento::{Timestamp, TokenBundle};
 
-/// Obtains token bundles: signs them, reads them, or asks somebody for them.
+/// A source of token bundles: it signs them, reads them, or requests them from a server.
 ///
-/// [`KlientoClientLayer`](super::KlientoClientLayer) asks one question at a time, and keeps what it
-/// got until shortly before it lapses; a source need not remember anything.
+/// [`KlientoClientLayer`](super::KlientoClientLayer) runs one request to the source at a time, and
+/// caches the bundle until shortly before it expires. A source needs no cache of its own.
 ///
 /// ```
 /// use kliento::TokenBundle;
-/// use kliento_tower::client::{IssuedBundle, SourceError, TokenBundleSource};
+/// use kliento_tower::client::{ExpiringBundle, SourceError, TokenBundleSource};
 ///
 /// # struct Vault;
 /// # impl Vault { async fn read(&self, _: &str) -> std::io::Result<Vec<u8>> { Ok(vec![]) } }
@@ -23,37 +23,37 @@ use kliento::{Timestamp, TokenBundle};
 ///
 /// #[async_trait::async_trait]
 /// impl TokenBundleSource for VaultSource {
-///     async fn token_bundle(&self) -> Result<IssuedBundle, SourceError> {
+///     async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
 ///         let octets = self.0.read("kliento/api").await.map_err(SourceError::new)?;
 ///         let bundle = TokenBundle::from_bytes(octets).map_err(SourceError::new)?;
-///         IssuedBundle::from_claims(bundle).map_err(SourceError::new)
+///         ExpiringBundle::from_claimed_period(bundle).map_err(SourceError::new)
 ///     }
 /// }
 /// ```
 #[async_trait]
 pub trait TokenBundleSource: Send + Sync + 'static {
-    /// Obtains a bundle.
+    /// Returns a bundle.
     ///
     /// # Errors
-    /// [`SourceError`] with whatever kept it from it. The source is asked again at a later request.
-    async fn token_bundle(&self) -> Result<IssuedBundle, SourceError>;
+    /// [`SourceError`] with the cause. A later request queries the source again.
+    async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError>;
 
-    /// Whether another bundle is to be had than the last one, although that one may still be valid.
+    /// Returns whether a new bundle is available, although the last one may still be valid.
     ///
-    /// It is asked at every request and must not block; by default it is never so.
+    /// Called for every request, so it must not block. Returns `false` by default.
     fn has_changed(&self) -> bool {
         false
     }
 }
 
-/// A token bundle, and until when it is of use.
+/// A token bundle and its expiry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IssuedBundle {
+pub struct ExpiringBundle {
     bundle: TokenBundle,
-    end: Timestamp,
+    valid_until: Timestamp,
 }
 
-/// A source has no token bundle.
+/// The error of a [`TokenBundleSource`].
 ///
 /// ```
 /// use kliento_tower::client::SourceError;
@@ -67,49 +67,49 @@ pub struct SourceError {
     retry_after: Option<Duration>,
 }
 
-impl IssuedBundle {
-    /// A bundle that is valid until this instant, and not later.
+impl ExpiringBundle {
+    /// Creates a bundle that is valid up to and including this instant.
     #[must_use]
-    pub const fn new(bundle: TokenBundle, end: Timestamp) -> Self {
-        Self { bundle, end }
+    pub const fn new(bundle: TokenBundle, valid_until: Timestamp) -> Self {
+        Self { bundle, valid_until }
     }
 
-    /// A bundle that is valid for as long as it claims; see [`TokenBundle::claimed_period`].
+    /// Creates a bundle that expires as it claims itself; see [`TokenBundle::claimed_period`].
     ///
     /// # Errors
-    /// [`kliento::Error`] if it can't be read from the bundle when that ends.
-    pub fn from_claims(bundle: TokenBundle) -> Result<Self, kliento::Error> {
+    /// [`kliento::Error`] if the bundle's period is malformed.
+    pub fn from_claimed_period(bundle: TokenBundle) -> Result<Self, kliento::Error> {
         let period = bundle.claimed_period()?;
-        Ok(Self { bundle, end: period.end() })
+        Ok(Self { bundle, valid_until: period.end() })
     }
 
-    /// The bundle.
+    /// Returns the bundle.
     #[must_use]
     pub const fn bundle(&self) -> &TokenBundle {
         &self.bundle
     }
 
-    /// The last instant at which it is of use.
+    /// Returns the last instant at which the bundle is valid.
     #[must_use]
-    pub const fn end(&self) -> Timestamp {
-        self.end
+    pub const fn valid_until(&self) -> Timestamp {
+        self.valid_until
     }
 }
 
 impl SourceError {
-    /// There is no bundle, for this reason, which must not hold a secret: it is logged.
+    /// Creates an error with this cause, which is logged and so must not contain a secret.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { cause: Arc::from(cause.into()), retry_after: None }
     }
 
-    /// Says for how long it is no use to ask again, of which 10 minutes at most are respected.
+    /// Sets the time after which a retry makes sense; at most 10 minutes are respected.
     #[must_use]
     pub const fn with_retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
     }
 
-    /// For how long it is no use to ask again, if that is known.
+    /// Returns the time after which a retry makes sense, if it is known.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
@@ -122,7 +122,7 @@ impl fmt::Display for SourceError {
     }
 }
 
-/// The source is the cause itself, so that it can be downcast to its type.
+/// [`Error::source`] is the cause itself, so it can be downcast.
 impl Error for SourceError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.cause)
@@ -131,7 +131,7 @@ impl Error for SourceError {
 
 #[async_trait]
 impl<T: TokenBundleSource + ?Sized> TokenBundleSource for Arc<T> {
-    async fn token_bundle(&self) -> Result<IssuedBundle, SourceError> {
+    async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
         (**self).token_bundle().await
     }
 

@@ -1,4 +1,4 @@
-//! Trust anchors as DS records, one a line.
+//! Trust anchors as DS records, one per line.
 
 use kliento::TrustAnchor;
 use veraid::ParseTrustAnchorError;
@@ -6,7 +6,7 @@ use veraid::ParseTrustAnchorError;
 use super::file_contents::{Contents, DatedAnchor};
 use super::file_error::{SkipReason, TrustAnchorFileError};
 
-/// In octets, without the comment. The longest record with a digest that is known has about 150.
+/// In octets, without the comment. The longest record with a supported digest has about 150.
 const MAX_RECORD_LENGTH: usize = 512;
 
 /// Reads DS records in presentation form (RFC 4034, 5.3), or as lines of a zone file (RFC 1035,
@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Result<Contents, TrustAnchorFileError> {
     Ok(contents)
 }
 
-/// Whether the record is sound, and only its algorithm or digest type can't be checked.
+/// Returns whether the record is well-formed, but its algorithm or digest type is unsupported.
 pub(super) fn is_unsupported(error: &ParseTrustAnchorError) -> bool {
     use ParseTrustAnchorError::{Algorithm, DigestType};
     matches!(error, Algorithm(_) | DigestType(_))
@@ -42,7 +42,7 @@ fn without_comment(line: &str) -> &str {
     line.split(';').next().unwrap_or_default()
 }
 
-/// Takes off what a zone file has before `DS`; [`TrustAnchor`] reads the rest.
+/// Strips the owner, TTL, class and type of a zone file; [`TrustAnchor`] parses the rest.
 fn parse_record(record: &str) -> Result<TrustAnchor, ParseTrustAnchorError> {
     let syntax = || {
         let shown = record.chars().take(MAX_RECORD_LENGTH).collect();
@@ -56,11 +56,11 @@ fn parse_record(record: &str) -> Result<TrustAnchor, ParseTrustAnchorError> {
         return record.parse();
     };
     let (head, record_data) = words.split_at(record_type);
-    if is_of_root(head) { record_data.join(" ").parse() } else { syntax() }
+    if has_root_owner(head) { record_data.join(" ").parse() } else { syntax() }
 }
 
 /// `[.] [TTL] [IN]` or `[.] [IN] [TTL]`.
-fn is_of_root(head: &[&str]) -> bool {
+fn has_root_owner(head: &[&str]) -> bool {
     let is_class = |word: &str| word.eq_ignore_ascii_case("IN");
     match head.strip_prefix(&["."]).unwrap_or(head) {
         [] => true,
@@ -81,7 +81,7 @@ mod tests {
     const DIGEST: &str = "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16";
 
     #[test]
-    fn reads_lines_of_zone_files() {
+    fn parses_zone_file_lines() {
         for head in [
             "",
             "DS",
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_records_of_other_names_classes_and_types() {
+    fn rejects_records_of_other_owners_classes_and_types() {
         for head in [
             "com. IN DS",
             ". CH DS",
@@ -114,17 +114,17 @@ mod tests {
             ". IN DNSKEY",
             "$ORIGIN",
         ] {
-            let refused = parse(&format!("\n# root\n{head} 38696 8 2 {DIGEST}")).unwrap_err();
-            let TrustAnchorFileError::Record { line: 3, error } = refused else {
-                panic!("{refused}")
+            let rejected = parse(&format!("\n# root\n{head} 38696 8 2 {DIGEST}")).unwrap_err();
+            let TrustAnchorFileError::Record { line: 3, error } = rejected else {
+                panic!("{rejected}")
             };
             assert!(matches!(error, ParseTrustAnchorError::Syntax(_)), "{head}");
         }
     }
 
     #[test]
-    fn a_long_line_is_neither_read_nor_repeated_whole() {
-        let refused = parse(&"8 ".repeat(100_000)).unwrap_err();
-        assert!(refused.to_string().len() < 1000, "{refused}");
+    fn truncates_long_lines_in_errors() {
+        let error = parse(&"8 ".repeat(100_000)).unwrap_err();
+        assert!(error.to_string().len() < 1000, "{error}");
     }
 }

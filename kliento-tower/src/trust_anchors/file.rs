@@ -1,4 +1,4 @@
-//! Trust anchors from a file, which is read again when it changes.
+//! Trust anchors from a file, which is polled for changes.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -18,37 +18,38 @@ use super::{
 };
 use crate::{Clock, SystemClock};
 
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-const MIN_INTERVAL: Duration = Duration::from_millis(100);
+const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Trust anchors from a file, which is read again when it changes.
+/// Trust anchors from a file, which is polled for changes.
 ///
-/// The file, of at most 1 MiB and 64 anchors, in UTF-8, holds one of:
-/// - DS records of the root, one a line: `38696 8 2 683D..` or, as in a zone file,
-///   `. 86400 IN DS 38696 8 2 683D..` (RFC 4034, 5.3), without parentheses. What follows a `;` and
-///   lines that begin with `#` are comments. They are always valid.
+/// The file is UTF-8, has at most 1 MiB and 64 anchors, and contains one of:
+/// - DS records of the root, one per line: `38696 8 2 683D..` or, as in a zone file,
+///   `. 86400 IN DS 38696 8 2 683D..` (RFC 4034, 5.3), without parentheses. Comments follow a `;`,
+///   or take up a line that begins with `#`. These anchors are always valid.
 /// - IANA's `root-anchors.xml` (RFC 9718, RFC 7958), <https://data.iana.org/root-anchors/>. Its
-///   signature is not verified: that is for whoever puts it in place. Each anchor is used from its
-///   `validFrom` on, and until before its `validUntil`.
+///   signature is not verified: verify it before you deploy the file. Each anchor is valid from its
+///   `validFrom` (inclusive) to its `validUntil` (exclusive).
 ///
-/// A malformed file is refused whole. Anchors with an algorithm or digest type that can't be
-/// checked, or a public key beside them that has another digest (RFC 9718, 2.2), are skipped and
-/// told by [`Self::skipped`]; a file with no other anchors is refused.
+/// A file with a malformed part is rejected as a whole. Anchors with an unsupported algorithm or
+/// digest type, or with a digest that does not match the public key of the same element (RFC 9718,
+/// 2.2), are skipped: see [`Self::skipped`]. A file without other anchors is rejected.
 ///
-/// # Change
-/// A thread of its own reads the file every 5 seconds, by default, and compares what it says, so
-/// that it notices a swapped symlink as well; the async workers never wait for it. It ends when the
-/// store is dropped. What a good file says is in force at once. A file that is bad or gone changes
-/// nothing: the last good anchors stay, [`Self::last_error`] tells why, and one event of level
-/// error per problem does; an event of level info tells when the file is good again.
+/// # Changes
+/// A thread re-reads the file every 5 seconds by default and compares the contents, so it also
+/// detects a swapped symlink. Requests never wait for it. The thread ends when the store is
+/// dropped.
 ///
-/// Replace the file by renaming another one over it. XML that is written in part is refused, and
-/// so is a DS record cut short, but a file of DS records that is cut between two lines is a good
-/// one with fewer anchors, until the rest is written.
+/// A valid file takes effect at once. If the file is invalid or missing, the last valid anchors
+/// stay active, [`Self::last_error`] returns the error, and one event of level error is logged per
+/// problem. An event of level info follows when the file is valid again.
 ///
-/// # Time
-/// When the last anchor's validity lapses there is none: the layer answers 503, and the same
-/// problem is told as for a bad file, as [`TrustAnchorFileError::NoneValid`].
+/// Replace the file by renaming another one over it. A partially written XML file or DS record is
+/// invalid, but a list of DS records that ends between two lines is valid, with fewer anchors.
+///
+/// # Expiry
+/// When the validity of the last anchor ends, the layer responds with 503. This is reported like an
+/// invalid file, as [`TrustAnchorFileError::NoValidAnchor`].
 ///
 /// ```
 /// use kliento_tower::{KlientoAuthLayer, TrustAnchorFile};
@@ -61,12 +62,12 @@ const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TrustAnchorFile {
-    watched: Arc<Watched>,
-    /// Never sends: that it is gone tells the thread to end.
-    _alive: Sender<Infallible>,
+    poller: Arc<Poller>,
+    /// Never sends: dropping it ends the thread.
+    _shutdown: Sender<Infallible>,
 }
 
-/// How to open a [`TrustAnchorFile`].
+/// Options for opening a [`TrustAnchorFile`].
 ///
 /// ```
 /// use std::sync::Arc;
@@ -76,8 +77,8 @@ pub struct TrustAnchorFile {
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("anchors.ds");
 /// # std::fs::write(&path, "38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16")?;
-/// // Read again when the service is told to, and not otherwise.
-/// let anchors = TrustAnchorFile::options().with_interval(Duration::MAX).open(path)?;
+/// // Re-read on SIGHUP only.
+/// let anchors = TrustAnchorFile::options().with_poll_interval(Duration::MAX).open(path)?;
 /// let anchors = Arc::new(anchors);
 /// let layer = KlientoAuthLayer::new("https://api.example.com").with_trust_anchors(anchors.clone());
 ///
@@ -88,161 +89,162 @@ pub struct TrustAnchorFile {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TrustAnchorFileOptions {
-    interval: Duration,
+    poll_interval: Duration,
     clock: Box<dyn Clock>,
 }
 
-struct Watched {
+struct Poller {
     path: PathBuf,
     clock: Box<dyn Clock>,
-    in_force: ArcSwap<InForce>,
+    active: ArcSwap<ActiveAnchors>,
     last_error: ArcSwapOption<TrustAnchorFileError>,
-    /// Readings take turns, so that an earlier one never replaces a later one.
-    turn: Mutex<()>,
+    /// Serialises reloads, so that an earlier one never replaces a later one.
+    reload_lock: Mutex<()>,
 }
 
-struct InForce {
+struct ActiveAnchors {
     contents: Contents,
     schedule: Schedule,
 }
 
 impl TrustAnchorFile {
-    /// Reads the file, and watches it from then on.
-    ///
-    /// It blocks while it reads.
+    /// Reads the file, and polls it from then on. Blocks during the first read.
     ///
     /// # Errors
-    /// [`TrustAnchorFileError`] if the file can't be read, is bad, or has no anchor that is valid
-    /// now, so that no service starts with it.
+    /// [`TrustAnchorFileError`] if the file is unreadable, invalid, or has no anchor that is valid
+    /// at this time.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, TrustAnchorFileError> {
         Self::options().open(path)
     }
 
-    /// Options that can be changed before the file is opened.
+    /// Returns the default options.
     #[must_use]
     pub fn options() -> TrustAnchorFileOptions {
-        TrustAnchorFileOptions { interval: DEFAULT_INTERVAL, clock: Box::new(SystemClock) }
+        TrustAnchorFileOptions {
+            poll_interval: DEFAULT_POLL_INTERVAL,
+            clock: Box::new(SystemClock),
+        }
     }
 
-    /// Reads the file now, without waiting for the next turn.
-    ///
-    /// It blocks while it reads.
+    /// Reads the file now instead of at the next poll. Blocks meanwhile.
     ///
     /// # Errors
-    /// [`TrustAnchorFileError`] if the file can't be read or is bad, and the last good anchors
-    /// stay; or if what the file says, which is in force then, is that no anchor is valid now.
+    /// [`TrustAnchorFileError`] if the file is unreadable or invalid: the last valid anchors stay
+    /// active. [`TrustAnchorFileError::NoValidAnchor`] if the file takes effect, but none of its
+    /// anchors is valid at this time.
     pub fn reload(&self) -> Result<(), Arc<TrustAnchorFileError>> {
-        self.watched.reload()
+        self.poller.reload()
     }
 
-    /// What was wrong when the file was last read, or `None` if it was good.
+    /// Returns the error of the last read, or `None` if it succeeded.
     #[must_use]
     pub fn last_error(&self) -> Option<Arc<TrustAnchorFileError>> {
-        self.watched.last_error.load_full()
+        self.poller.last_error.load_full()
     }
 
-    /// The anchors of the last good file that are not used.
+    /// Returns the anchors of the last valid file that are not used.
     #[must_use]
     pub fn skipped(&self) -> Vec<SkippedAnchor> {
-        self.watched.in_force.load().contents.skipped.clone()
+        self.poller.active.load().contents.skipped.clone()
     }
 
-    /// Where the file is.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.watched.path
+        &self.poller.path
     }
 }
 
 impl TrustAnchorFileOptions {
-    /// How long to wait between two readings: at least 100 milliseconds, by default 5 seconds. With
-    /// [`Duration::MAX`] the file is read by [`TrustAnchorFile::reload`] alone.
+    /// Sets the time between two reads: at least 100 milliseconds; 5 seconds by default.
+    ///
+    /// With [`Duration::MAX`] only [`TrustAnchorFile::reload`] reads the file again.
     #[must_use]
-    pub fn with_interval(mut self, interval: Duration) -> Self {
-        self.interval = interval.max(MIN_INTERVAL);
+    pub fn with_poll_interval(mut self, interval: Duration) -> Self {
+        self.poll_interval = interval.max(MIN_POLL_INTERVAL);
         self
     }
 
-    /// The clock by which the anchors are valid; by default the system's.
+    /// Sets the clock that the validity of anchors is compared with; the system's by default.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// Reads the file, and watches it from then on; see [`TrustAnchorFile::open`].
+    /// Reads the file, and polls it from then on.
     ///
     /// # Errors
-    /// [`TrustAnchorFileError`] if the file can't be read, is bad, or has no anchor that is valid
-    /// now.
+    /// As [`TrustAnchorFile::open`].
     pub fn open(self, path: impl Into<PathBuf>) -> Result<TrustAnchorFile, TrustAnchorFileError> {
         let path = path.into();
-        let in_force = InForce::new(Contents::read(&path)?, &path);
-        let watched = Arc::new(Watched {
+        let active = ActiveAnchors::new(Contents::read(&path)?, &path);
+        let poller = Arc::new(Poller {
             path,
             clock: self.clock,
-            in_force: ArcSwap::from_pointee(in_force),
+            active: ArcSwap::from_pointee(active),
             last_error: ArcSwapOption::empty(),
-            turn: Mutex::new(()),
+            reload_lock: Mutex::new(()),
         });
-        watched.current().ok_or(TrustAnchorFileError::NoneValid)?;
-        let (alive, ended) = mpsc::channel();
-        let watching = watched.clone();
+        poller.try_current().ok_or(TrustAnchorFileError::NoValidAnchor)?;
+        let (sender, shutdown) = mpsc::channel();
+        let polling = poller.clone();
         thread::Builder::new()
             .name("trust-anchors".to_owned())
-            .spawn(move || watching.watch(self.interval, &ended))
-            .map_err(TrustAnchorFileError::Watch)?;
-        Ok(TrustAnchorFile { watched, _alive: alive })
+            .spawn(move || polling.poll(self.poll_interval, &shutdown))
+            .map_err(TrustAnchorFileError::SpawnThread)?;
+        Ok(TrustAnchorFile { poller, _shutdown: sender })
     }
 }
 
-impl Watched {
-    fn current(&self) -> Option<TrustAnchors> {
-        self.in_force.load().schedule.at(self.clock.now()).cloned()
+impl Poller {
+    fn try_current(&self) -> Option<TrustAnchors> {
+        self.active.load().schedule.at(self.clock.now()).cloned()
     }
 
-    fn watch(&self, interval: Duration, ended: &Receiver<Infallible>) {
-        while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-            // It is told by the events and `last_error`.
+    fn poll(&self, interval: Duration, shutdown: &Receiver<Infallible>) {
+        while shutdown.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+            // Reported by events and `last_error`.
             let _: Result<(), _> = self.reload();
         }
     }
 
     fn reload(&self) -> Result<(), Arc<TrustAnchorFileError>> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = self.reload_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = self.read().map_err(Arc::new);
-        self.tell(outcome.as_ref().err());
+        self.log_change(outcome.as_ref().err());
         outcome
     }
 
     fn read(&self) -> Result<(), TrustAnchorFileError> {
         let contents = Contents::read(&self.path)?;
-        if self.in_force.load().contents != contents {
-            self.in_force.store(Arc::new(InForce::new(contents, &self.path)));
+        if self.active.load().contents != contents {
+            self.active.store(Arc::new(ActiveAnchors::new(contents, &self.path)));
         }
-        // A sound file whose anchors have lapsed withdraws them; the ones before it must not stay.
-        self.current().map(drop).ok_or(TrustAnchorFileError::NoneValid)
+        // A valid file whose anchors have expired takes effect, so the previous anchors must not
+        // stay.
+        self.try_current().map(drop).ok_or(TrustAnchorFileError::NoValidAnchor)
     }
 
-    /// Says what changed; a problem that lasts is said once.
-    fn tell(&self, error: Option<&Arc<TrustAnchorFileError>>) {
+    /// Logs a change; a lasting problem is logged once.
+    fn log_change(&self, error: Option<&Arc<TrustAnchorFileError>>) {
         let before = self.last_error.swap(error.cloned());
         let path = self.path.display();
         match (before, error) {
             (Some(before), Some(error)) if before.to_string() == error.to_string() => {}
             (_, Some(error)) => {
-                tracing::error!(%path, %error, "bad trust anchor file");
+                tracing::error!(%path, %error, "invalid trust anchor file, keeping the last valid anchors");
             }
-            (Some(_), None) => tracing::info!(%path, "the trust anchor file is good again"),
+            (Some(_), None) => tracing::info!(%path, "trust anchor file valid again"),
             (None, None) => {}
         }
     }
 }
 
-impl InForce {
+impl ActiveAnchors {
     fn new(contents: Contents, path: &Path) -> Self {
         let path = path.display();
-        tracing::info!(%path, anchors = contents.anchors.len(), "trust anchors read");
+        tracing::info!(%path, anchors = contents.anchors.len(), "trust anchors loaded");
         for skipped in &contents.skipped {
             tracing::warn!(%path, %skipped, "trust anchor skipped");
         }
@@ -253,19 +255,19 @@ impl InForce {
 #[async_trait]
 impl TrustAnchorStore for TrustAnchorFile {
     async fn snapshot(&self) -> Result<TrustAnchors, TrustAnchorError> {
-        self.current().ok_or_else(|| TrustAnchorError::new(TrustAnchorFileError::NoneValid))
+        self.try_current().ok_or_else(|| TrustAnchorError::new(TrustAnchorFileError::NoValidAnchor))
     }
 
-    fn current(&self) -> Option<TrustAnchors> {
-        self.watched.current()
+    fn try_current(&self) -> Option<TrustAnchors> {
+        self.poller.try_current()
     }
 }
 
 impl fmt::Debug for TrustAnchorFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TrustAnchorFile")
-            .field("path", &self.watched.path)
-            .field("current", &self.current())
+            .field("path", &self.poller.path)
+            .field("current", &self.try_current())
             .field("last_error", &self.last_error())
             .finish_non_exhaustive()
     }
@@ -274,7 +276,7 @@ impl fmt::Debug for TrustAnchorFile {
 impl fmt::Debug for TrustAnchorFileOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TrustAnchorFileOptions")
-            .field("interval", &self.interval)
+            .field("poll_interval", &self.poll_interval)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! What a file of trust anchors says, whichever of the two formats it has.
+//! The contents of a file of trust anchors, in either of the two formats.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -11,24 +11,24 @@ use super::{ds_records, root_anchors_xml};
 
 /// In octets. IANA's file has about 2,000.
 const MAX_FILE_LENGTH: u64 = 1 << 20;
-/// Used and skipped ones. The root has one to three.
+/// Including skipped ones. The root has one to three.
 const MAX_ANCHORS: usize = 64;
 
-/// What a file says.
+/// The contents of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Contents {
     pub(super) anchors: Vec<DatedAnchor>,
     pub(super) skipped: Vec<SkippedAnchor>,
 }
 
-/// An anchor and when it is valid; always, where nothing is said.
+/// An anchor and its validity; `None` if it is always valid.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct DatedAnchor {
     pub(super) anchor: TrustAnchor,
     pub(super) period: Option<ValidityPeriod>,
 }
 
-/// From an instant on, and until before another one (RFC 9718, 2.2).
+/// From an instant (inclusive) to another one (exclusive) (RFC 9718, 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ValidityPeriod {
     pub(super) from: Timestamp,
@@ -36,9 +36,9 @@ pub(super) struct ValidityPeriod {
 }
 
 impl Contents {
-    /// Reads the file; it is refused whole or taken whole.
+    /// Reads the file, and fails if any part of it is malformed.
     pub(super) fn read(path: &Path) -> Result<Self, TrustAnchorFileError> {
-        // Opening a pipe would wait for its writer.
+        // Opening a pipe would block until it has a writer.
         if !fs::metadata(path)?.is_file() {
             return Err(TrustAnchorFileError::NotRegular);
         }
@@ -53,13 +53,13 @@ impl Contents {
         }
         let text = str::from_utf8(octets)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        // No DS record begins like XML, and no XML otherwise.
+        // No DS record begins with `<`, and all XML does.
         let is_xml = text.trim_ascii_start().starts_with('<');
         let contents =
             if is_xml { root_anchors_xml::parse(text)? } else { ds_records::parse(text)? };
         if contents.anchors.is_empty() {
             let skipped = contents.skipped.len();
-            return Err(TrustAnchorFileError::NoAnchors { skipped });
+            return Err(TrustAnchorFileError::NoUsableAnchor { skipped });
         }
         Ok(contents)
     }

@@ -1,4 +1,4 @@
-//! Where the trust anchors come from, and what they are at one moment.
+//! Sources of trust anchors, and the set at one time.
 
 mod ds_records;
 mod file;
@@ -15,13 +15,13 @@ use async_trait::async_trait;
 use kliento::TrustAnchor;
 
 pub use file::{TrustAnchorFile, TrustAnchorFileOptions};
-pub use file_error::{ElementFault, SkipReason, SkippedAnchor, TrustAnchorFileError};
+pub use file_error::{SkipReason, SkippedAnchor, TrustAnchorFileError, XmlElementError};
 
-/// Tells which keys of the DNS root are trusted now.
+/// Provides the currently trusted keys of the DNS root.
 ///
-/// The layer asks at every request that has credentials, so a change takes effect on the next one.
-/// [`TrustAnchors`] is itself a store, whose set never changes: [`TrustAnchors::iana`] is the
-/// default. Where a store fails, or its set is empty, the layer answers 503.
+/// The layer queries the store for every request with credentials, so a change takes effect on the
+/// next one. If the store fails, or its set is empty, the layer responds with 503. A constant
+/// [`TrustAnchors`] is a store, too: [`TrustAnchors::iana`] is the default.
 ///
 /// ```
 /// use std::sync::RwLock;
@@ -33,32 +33,33 @@ pub use file_error::{ElementFault, SkipReason, SkippedAnchor, TrustAnchorFileErr
 /// #[async_trait::async_trait]
 /// impl TrustAnchorStore for Replaceable {
 ///     async fn snapshot(&self) -> Result<TrustAnchors, TrustAnchorError> {
-///         self.current().ok_or_else(|| TrustAnchorError::new("somebody panicked"))
+///         self.try_current().ok_or_else(|| TrustAnchorError::new("poisoned lock"))
 ///     }
 ///
-///     fn current(&self) -> Option<TrustAnchors> {
+///     fn try_current(&self) -> Option<TrustAnchors> {
 ///         self.0.read().ok().map(|anchors| anchors.clone())
 ///     }
 /// }
 /// ```
 #[async_trait]
 pub trait TrustAnchorStore: Send + Sync + 'static {
-    /// The anchors that are trusted now.
+    /// Returns the current anchors.
     ///
     /// # Errors
-    /// [`TrustAnchorError`] if they can't be had.
+    /// [`TrustAnchorError`] if they are unavailable.
     async fn snapshot(&self) -> Result<TrustAnchors, TrustAnchorError>;
 
-    /// The anchors that are trusted now, if they can be told without waiting.
+    /// Returns the current anchors if they are available without waiting.
     ///
-    /// It is asked first and must not block. A store that has its anchors in memory implements it,
-    /// so that requests with known bundles need not wait; by default it tells nothing.
-    fn current(&self) -> Option<TrustAnchors> {
+    /// The layer calls it before [`Self::snapshot`]; it must not block. Implement it if the anchors
+    /// are in memory, so that requests with cached bundles need not wait. Returns `None` by
+    /// default.
+    fn try_current(&self) -> Option<TrustAnchors> {
         None
     }
 }
 
-/// A set of trust anchors at one moment, cheap to clone.
+/// An immutable set of trust anchors. Cheap to clone.
 ///
 /// ```
 /// use kliento_tower::TrustAnchors;
@@ -66,27 +67,27 @@ pub trait TrustAnchorStore: Send + Sync + 'static {
 /// assert_eq!(TrustAnchors::iana().as_slice().len(), 2);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustAnchors(Arc<Set>);
+pub struct TrustAnchors(Arc<Inner>);
 
 #[derive(Debug, PartialEq, Eq)]
-struct Set {
+struct Inner {
     anchors: Vec<TrustAnchor>,
-    generation: [u8; 32],
+    fingerprint: [u8; 32],
 }
 
-/// Trust anchors can't be had.
+/// The error of a [`TrustAnchorStore`]: the trust anchors are unavailable.
 ///
 /// ```
 /// use kliento_tower::TrustAnchorError;
 ///
-/// let error = TrustAnchorError::new("the database does not answer");
-/// assert_eq!(error.to_string(), "no trust anchors: the database does not answer");
+/// let error = TrustAnchorError::new("connection refused");
+/// assert_eq!(error.to_string(), "trust anchors unavailable: connection refused");
 /// ```
 #[derive(Clone, Debug)]
 pub struct TrustAnchorError(Arc<dyn Error + Send + Sync>);
 
 impl TrustAnchors {
-    /// A set of anchors; order and repetition do not matter.
+    /// Creates a set of anchors; order and duplicates are ignored.
     pub fn new(anchors: impl IntoIterator<Item = TrustAnchor>) -> Self {
         let mut anchors: Vec<_> = anchors.into_iter().collect();
         anchors.sort_by_cached_key(ToString::to_string);
@@ -95,39 +96,40 @@ impl TrustAnchors {
         for anchor in &anchors {
             digest.update(anchor.to_string().as_bytes()).update(b"\n");
         }
-        Self(Arc::new(Set { anchors, generation: digest.finalize().into() }))
+        Self(Arc::new(Inner { anchors, fingerprint: digest.finalize().into() }))
     }
 
-    /// The keys of the DNS root that IANA publishes, as built into this version.
+    /// Returns the keys of the DNS root that IANA publishes, as built into this version.
     #[must_use]
     pub fn iana() -> Self {
         Self::new(TrustAnchor::iana())
     }
 
-    /// The anchors.
+    /// Returns the anchors.
     #[must_use]
     pub fn as_slice(&self) -> &[TrustAnchor] {
         &self.0.anchors
     }
 
-    /// A digest of the anchors, which tells sets apart.
+    /// Returns a digest of the anchors.
     ///
-    /// It follows from the anchors alone, so that no store can forget to change it: what was
-    /// verified from one set is never taken for verified from another.
+    /// The cache key of a bundle contains it, so a bundle that was verified with one set is
+    /// verified again with another. It depends only on the anchors, so no store can forget to
+    /// change it.
     #[must_use]
-    pub fn generation(&self) -> &[u8; 32] {
-        &self.0.generation
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.0.fingerprint
     }
 }
 
 impl fmt::Display for TrustAnchorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no trust anchors: {}", self.0)
+        write!(f, "trust anchors unavailable: {}", self.0)
     }
 }
 
 impl Error for TrustAnchorError {
-    /// The reason itself, for those who look for a type of theirs.
+    /// The cause itself, so that it can be downcast.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.0)
     }
@@ -140,20 +142,20 @@ impl From<Vec<TrustAnchor>> for TrustAnchors {
 }
 
 impl TrustAnchorError {
-    /// The anchors can't be had, for this reason.
-    pub fn new(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(Arc::from(reason.into()))
+    /// Creates an error with this cause.
+    pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Arc::from(cause.into()))
     }
 }
 
-/// A set that never changes.
+/// A constant set.
 #[async_trait]
 impl TrustAnchorStore for TrustAnchors {
     async fn snapshot(&self) -> Result<TrustAnchors, TrustAnchorError> {
         Ok(self.clone())
     }
 
-    fn current(&self) -> Option<TrustAnchors> {
+    fn try_current(&self) -> Option<TrustAnchors> {
         Some(self.clone())
     }
 }
@@ -164,8 +166,8 @@ impl<T: TrustAnchorStore + ?Sized> TrustAnchorStore for Arc<T> {
         (**self).snapshot().await
     }
 
-    fn current(&self) -> Option<TrustAnchors> {
-        (**self).current()
+    fn try_current(&self) -> Option<TrustAnchors> {
+        (**self).try_current()
     }
 }
 
@@ -174,19 +176,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reason_can_be_found() {
+    fn cause_can_be_downcast() {
         let error = TrustAnchorError::new(fmt::Error);
-        let reason = error.source().and_then(<dyn Error>::downcast_ref::<fmt::Error>);
-        assert!(reason.is_some());
+        let cause = error.source().and_then(<dyn Error>::downcast_ref::<fmt::Error>);
+        assert!(cause.is_some());
     }
 
     #[test]
-    fn the_generation_follows_from_the_set() {
+    fn fingerprint_depends_only_on_the_set() {
         let [first, second] = TrustAnchor::iana().try_into().unwrap();
         let set = |anchors: &[&TrustAnchor]| TrustAnchors::new(anchors.iter().copied().cloned());
         let both = set(&[&first, &second]);
         assert_eq!(both, set(&[&second, &first, &second]));
-        assert_ne!(both.generation(), set(&[&first]).generation());
-        assert_ne!(set(&[&first]).generation(), set(&[]).generation());
+        assert_ne!(both.fingerprint(), set(&[&first]).fingerprint());
+        assert_ne!(set(&[&first]).fingerprint(), set(&[]).fingerprint());
     }
 }

@@ -9,26 +9,26 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 use super::ds_records::is_unsupported;
 use super::file_contents::{Contents, DatedAnchor, ValidityPeriod};
-use super::file_error::{ElementFault, SkipReason, TrustAnchorFileError};
+use super::file_error::{SkipReason, TrustAnchorFileError, XmlElementError};
 
 /// Elements, texts, comments. IANA's file has about 60.
 const MAX_NODES: u32 = 4096;
 /// In characters. The Base64 of an RSA-4096 key has about 700.
 const MAX_TEXT_LENGTH: usize = 2048;
 
-/// Reads the document. Elements and attributes that RFC 9718 (2.1) does not have are ignored, so
-/// that its successor may add some, as it did.
+/// Parses the document. Unknown elements and attributes are ignored, since RFC 9718 added some to
+/// those of RFC 7958.
 pub(super) fn parse(text: &str) -> Result<Contents, TrustAnchorFileError> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..Default::default() };
     let document = Document::parse_with_options(text, options)
         .map_err(|error| TrustAnchorFileError::Xml(Box::new(error)))?;
     let root = document.root_element();
     if !has_name(root, "TrustAnchor") {
-        return Err(fault(root, "TrustAnchor", ElementFault::Missing));
+        return Err(element_error(root, "TrustAnchor", XmlElementError::Missing));
     }
     let zone = value(root, "Zone")?;
     if zone != "." {
-        return Err(fault(root, "Zone", ElementFault::Value(zone)));
+        return Err(element_error(root, "Zone", XmlElementError::InvalidValue(zone)));
     }
     let mut contents = Contents::default();
     for key_digest in root.children().filter(|child| has_name(*child, "KeyDigest")) {
@@ -45,7 +45,7 @@ fn add_key_digest(
     let public_key = read_public_key(key_digest)?;
     match read_anchor(key_digest)? {
         Ok(anchor) if public_key.is_some_and(|(flags, key)| !anchor.is_of_key(flags, &key)) => {
-            contents.skip(line(key_digest), SkipReason::OtherKey)
+            contents.skip(line(key_digest), SkipReason::DigestMismatch)
         }
         Ok(anchor) => contents.add(DatedAnchor { anchor, period }),
         Err(reason) => contents.skip(line(key_digest), reason),
@@ -62,17 +62,17 @@ fn read_anchor(
     match format!("{key_tag} {algorithm} {digest_type} {digest}").parse() {
         Ok(anchor) => Ok(Ok(anchor)),
         Err(error) if is_unsupported(&error) => Ok(Err(SkipReason::Unsupported(error))),
-        Err(error) => Err(fault(key_digest, "KeyDigest", ElementFault::Record(error))),
+        Err(error) => Err(element_error(key_digest, "KeyDigest", XmlElementError::Record(error))),
     }
 }
 
 fn read_period(key_digest: Node<'_, '_>) -> Result<ValidityPeriod, TrustAnchorFileError> {
     let from = instant(key_digest, "validFrom")?
-        .ok_or_else(|| fault(key_digest, "validFrom", ElementFault::Missing))?;
+        .ok_or_else(|| element_error(key_digest, "validFrom", XmlElementError::Missing))?;
     let until = instant(key_digest, "validUntil")?;
     if let Some(until) = until.filter(|until| *until < from) {
-        let until = ElementFault::Value(until.to_string());
-        return Err(fault(key_digest, "validUntil", until));
+        let until = XmlElementError::InvalidValue(until.to_string());
+        return Err(element_error(key_digest, "validUntil", until));
     }
     Ok(ValidityPeriod { from, until })
 }
@@ -89,11 +89,12 @@ fn read_public_key(
     let mut text = value(key_digest, "PublicKey")?;
     text.retain(|character| !character.is_ascii_whitespace());
     let key = STANDARD.decode(&text);
-    let key = key.map_err(|_| fault(key_digest, "PublicKey", ElementFault::Value(text)))?;
+    let key = key
+        .map_err(|_| element_error(key_digest, "PublicKey", XmlElementError::InvalidValue(text)))?;
     Ok(Some((flags, key)))
 }
 
-/// An `xsd:dateTime`; one without an offset is no instant, and refused.
+/// Parses an `xsd:dateTime`. One without an offset is not an instant, so it is invalid.
 fn instant(
     node: Node<'_, '_>,
     name: &'static str,
@@ -106,37 +107,44 @@ fn instant(
     };
     let text = attribute.value().trim_ascii();
     let instant = text.parse();
-    instant.map(Some).map_err(|_| fault(node, name, ElementFault::Value(shortened(text))))
+    instant
+        .map(Some)
+        .map_err(|_| element_error(node, name, XmlElementError::InvalidValue(truncate(text))))
 }
 
 fn number<T: FromStr>(parent: Node<'_, '_>, name: &'static str) -> Result<T, TrustAnchorFileError> {
     let text = value(parent, name)?;
-    text.parse().map_err(|_| fault(parent, name, ElementFault::Value(text)))
+    text.parse().map_err(|_| element_error(parent, name, XmlElementError::InvalidValue(text)))
 }
 
-/// The text of the one child with this name.
+/// Returns the text of the only child with this name.
 fn value(parent: Node<'_, '_>, name: &'static str) -> Result<String, TrustAnchorFileError> {
     let mut found = parent.children().filter(|child| has_name(*child, name));
-    let child = found.next().ok_or_else(|| fault(parent, name, ElementFault::Missing))?;
+    let child =
+        found.next().ok_or_else(|| element_error(parent, name, XmlElementError::Missing))?;
     if let Some(second) = found.next() {
-        return Err(fault(second, name, ElementFault::Repeated));
+        return Err(element_error(second, name, XmlElementError::Repeated));
     }
     let text: String =
         child.children().filter(Node::is_text).filter_map(|part| part.text()).collect();
     let has_elements = child.children().any(|part| part.is_element());
     if has_elements || text.len() > MAX_TEXT_LENGTH {
-        return Err(fault(child, name, ElementFault::Value(shortened(&text))));
+        return Err(element_error(child, name, XmlElementError::InvalidValue(truncate(&text))));
     }
     Ok(text.trim_ascii().to_owned())
 }
 
-/// In no namespace: `Node::has_tag_name` would take any.
+/// Requires that the element has no namespace: `Node::has_tag_name` accepts any.
 fn has_name(node: Node<'_, '_>, name: &str) -> bool {
     node.is_element() && node.tag_name() == name.into()
 }
 
-fn fault(node: Node<'_, '_>, name: &'static str, fault: ElementFault) -> TrustAnchorFileError {
-    TrustAnchorFileError::Element { line: line(node), name, fault }
+fn element_error(
+    node: Node<'_, '_>,
+    name: &'static str,
+    error: XmlElementError,
+) -> TrustAnchorFileError {
+    TrustAnchorFileError::Element { line: line(node), name, error }
 }
 
 fn line(node: Node<'_, '_>) -> usize {
@@ -144,7 +152,7 @@ fn line(node: Node<'_, '_>) -> usize {
     usize::try_from(row).unwrap_or(usize::MAX)
 }
 
-/// As much of a text as belongs in an error.
-fn shortened(text: &str) -> String {
+/// Truncates a text for an error.
+fn truncate(text: &str) -> String {
     text.chars().take(100).collect()
 }

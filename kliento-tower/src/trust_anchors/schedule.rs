@@ -1,4 +1,4 @@
-//! Which of the file's anchors are valid when, laid out beforehand so that requests only look it up.
+//! The sets of valid anchors over time, computed in advance so that requests only look one up.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use kliento::Timestamp;
 use super::TrustAnchors;
 use super::file_contents::{DatedAnchor, ValidityPeriod};
 
-/// The sets of anchors that follow on each other as time passes.
+/// The sets of anchors in order of time.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    /// The anchors that are valid always.
-    undated: TrustAnchors,
-    /// From when on which anchors are valid, in order of time.
-    changes: Vec<(Timestamp, TrustAnchors)>,
+    /// The anchors without a validity period.
+    always_valid: TrustAnchors,
+    /// Each start of a set, and the set, in order of time.
+    transitions: Vec<(Timestamp, TrustAnchors)>,
 }
 
 impl Schedule {
@@ -25,15 +25,17 @@ impl Schedule {
             .filter_map(|dated| dated.period)
             .flat_map(ValidityPeriod::ends)
             .collect();
-        let changes = instants.into_iter().map(|instant| (instant, set(Some(instant)))).collect();
-        Self { undated: set(None), changes }
+        let transitions =
+            instants.into_iter().map(|instant| (instant, set(Some(instant)))).collect();
+        Self { always_valid: set(None), transitions }
     }
 
-    /// The anchors that are valid at the instant, if any; where it can't be told, the undated ones.
+    /// Returns the valid anchors, if any. Without a time these are the always valid ones.
     pub(super) fn at(&self, now: Option<Timestamp>) -> Option<&TrustAnchors> {
-        let begun = self.changes.partition_point(|(start, _)| now.is_some_and(|now| *start <= now));
-        let last = begun.checked_sub(1).and_then(|index| self.changes.get(index));
-        let anchors = last.map_or(&self.undated, |(_, anchors)| anchors);
+        let started =
+            self.transitions.partition_point(|(start, _)| now.is_some_and(|now| *start <= now));
+        let last = started.checked_sub(1).and_then(|index| self.transitions.get(index));
+        let anchors = last.map_or(&self.always_valid, |(_, anchors)| anchors);
         (!anchors.as_slice().is_empty()).then_some(anchors)
     }
 }
@@ -66,9 +68,9 @@ mod tests {
         DatedAnchor { anchor: anchor.clone(), period }
     }
 
-    /// Looking it up is the same as asking each anchor, at every instant around every change.
+    /// At every instant around every transition.
     #[test]
-    fn agrees_with_each_anchor() {
+    fn agrees_with_each_anchors_validity() {
         let [one, other] = TrustAnchor::iana().try_into().unwrap();
         let sets = [
             vec![dated(&one, None)],

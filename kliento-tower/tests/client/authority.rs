@@ -15,8 +15,8 @@ use kliento::{SERVICE, Token};
 use kliento_tower::client::{AuthorityExchange, JwtSource};
 use secrecy::SecretString;
 
+use crate::fixture::{AUDIENCE, FIXTURE};
 use crate::server::serve;
-use crate::world::{AUDIENCE, WORLD};
 
 pub(crate) const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl";
 pub(crate) const BASE64: &str = "application/vnd.veraid.signature-bundle+base64";
@@ -24,10 +24,10 @@ pub(crate) const BINARY: &str = "application/vnd.veraid.signature-bundle";
 
 pub(crate) struct Authority {
     pub(crate) address: SocketAddr,
-    script: Arc<Script>,
+    source: Arc<ScriptedSource>,
 }
 
-struct Script {
+struct ScriptedSource {
     responses: Mutex<VecDeque<Response>>,
     asked: Mutex<Vec<HeaderMap>>,
 }
@@ -35,14 +35,14 @@ struct Script {
 impl Authority {
     pub(crate) async fn new(responses: impl IntoIterator<Item = Response>) -> Self {
         let responses = Mutex::new(responses.into_iter().collect());
-        let script = Arc::new(Script { responses, asked: Mutex::default() });
-        let router = Router::new().fallback(respond).with_state(Arc::clone(&script));
-        Self { address: serve(router).await, script }
+        let source = Arc::new(ScriptedSource { responses, asked: Mutex::default() });
+        let router = Router::new().fallback(respond).with_state(Arc::clone(&source));
+        Self { address: serve(router).await, source }
     }
 
     /// The header fields of what it was asked.
     pub(crate) fn asked(&self) -> Vec<HeaderMap> {
-        self.script.asked.lock().unwrap().clone()
+        self.source.asked.lock().unwrap().clone()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -60,9 +60,9 @@ impl Authority {
     }
 }
 
-async fn respond(State(script): State<Arc<Script>>, headers: HeaderMap) -> Response {
-    script.asked.lock().unwrap().push(headers);
-    let response = script.responses.lock().unwrap().pop_front();
+async fn respond(State(source): State<Arc<ScriptedSource>>, headers: HeaderMap) -> Response {
+    source.asked.lock().unwrap().push(headers);
+    let response = source.responses.lock().unwrap().pop_front();
     match response {
         Some(response) => response,
         // It has nothing more to say, and does not say so.
@@ -98,10 +98,10 @@ pub(crate) fn octets() -> Vec<u8> {
 }
 
 fn sign() -> Vec<u8> {
-    let start: kliento::Timestamp = crate::script::START.parse().unwrap();
+    let start: kliento::Timestamp = crate::scripted_source::START.parse().unwrap();
     let end = start.saturating_add(Duration::from_secs(300));
     let period = kliento::Period::new(start, end).unwrap();
     let (token, service) = (Token::new(AUDIENCE).to_json(), SERVICE.parse().unwrap());
-    let organisation = WORLD.alice.organisation();
-    organisation.sign(token.as_bytes(), WORLD.alice.member(), &service, period).unwrap()
+    let organisation = FIXTURE.alice.organisation();
+    organisation.sign(token.as_bytes(), FIXTURE.alice.member(), &service, period).unwrap()
 }

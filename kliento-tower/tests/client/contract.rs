@@ -8,7 +8,7 @@ use kliento_tower::client::{BundleError, ClientError, KlientoClient, KlientoClie
 use tower::{Layer as _, Service as _, ServiceExt as _};
 use tower_test::mock;
 
-use crate::script::{HandClock, Script, failing, lasting, request, value};
+use crate::scripted_source::{ManualClock, ScriptedSource, failing, lasting, request, value};
 
 type Mock = mock::Mock<Request<String>, Response<String>>;
 type Handle = mock::Handle<Request<String>, Response<String>>;
@@ -19,7 +19,7 @@ type Handle = mock::Handle<Request<String>, Response<String>>;
 struct Failure(String);
 
 fn layer() -> KlientoClientLayer {
-    KlientoClientLayer::new(Script::new([lasting(1, 300)])).with_clock(HandClock::new())
+    KlientoClientLayer::new(ScriptedSource::new([lasting(1, 300)])).with_clock(ManualClock::new())
 }
 
 fn layered() -> (KlientoClient<Mock>, Handle) {
@@ -28,7 +28,7 @@ fn layered() -> (KlientoClient<Mock>, Handle) {
 }
 
 #[tokio::test]
-async fn it_is_ready_when_the_service_is() {
+async fn is_ready_when_inner_service_is() {
     let (mut service, mut handle) = layered();
     handle.allow(0);
     {
@@ -40,7 +40,7 @@ async fn it_is_ready_when_the_service_is() {
 }
 
 #[tokio::test]
-async fn the_polled_instance_is_the_one_called() {
+async fn calls_the_instance_that_was_polled() {
     let (mut service, mut handle) = layered();
     // `Mock` panics if it is called without having been polled. First to be obtained, then at hand.
     for _ in 0..3 {
@@ -59,11 +59,11 @@ async fn the_polled_instance_is_the_one_called() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_not_sent_gives_its_place_back() {
+async fn rejected_request_releases_readiness() {
     let (service, handle) = mock::pair::<Request<String>, Response<String>>();
     let limited = tower::limit::ConcurrencyLimit::new(service, 1);
-    let layer = KlientoClientLayer::new(Script::new([failing("there is none")]));
-    let mut refused = layer.with_clock(HandClock::new()).layer(limited);
+    let layer = KlientoClientLayer::new(ScriptedSource::new([failing("there is none")]));
+    let mut refused = layer.with_clock(ManualClock::new()).layer(limited);
     // The first one waits for the source, the second is told what the first one was.
     for _ in 0..2 {
         let response = refused.ready().await.unwrap().call(request("https://api.example.com/"));
@@ -77,7 +77,7 @@ async fn a_request_that_is_not_sent_gives_its_place_back() {
 }
 
 #[tokio::test]
-async fn the_services_errors_pass() {
+async fn forwards_errors_of_inner_service() {
     let (service, mut handle) = mock::pair::<Request<String>, Response<String>>();
     let service = service.map_err(|error| Failure(error.to_string()));
     let mut service = layer().layer(service);
@@ -94,16 +94,16 @@ async fn the_services_errors_pass() {
 }
 
 #[test]
-fn outside_of_a_runtime_it_is_an_error() {
+fn fails_outside_a_runtime() {
     let (service, handle) = mock::pair::<Request<String>, Response<String>>();
     let response = layer().layer(service).oneshot(request("https://api.example.com/"));
     let error = poll_once(response).unwrap_err();
-    assert!(matches!(error, ClientError::Bundle(BundleError::Runtime)), "{error:?}");
+    assert!(matches!(error, ClientError::Bundle(BundleError::NoTokioRuntime)), "{error:?}");
     drop(handle);
 }
 
 #[test]
-fn within_a_runtime_that_is_shut_down_it_is_an_error() {
+fn fails_in_a_runtime_that_was_shut_down() {
     let (service, handle) = mock::pair::<Request<String>, Response<String>>();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let entered = runtime.handle().clone();
@@ -111,7 +111,7 @@ fn within_a_runtime_that_is_shut_down_it_is_an_error() {
     let _guard = entered.enter();
     let response = layer().layer(service).oneshot(request("https://api.example.com/"));
     let error = poll_once(response).unwrap_err();
-    assert!(matches!(error, ClientError::Bundle(BundleError::Abandoned)), "{error:?}");
+    assert!(matches!(error, ClientError::Bundle(BundleError::RefreshAborted)), "{error:?}");
     drop(handle);
 }
 

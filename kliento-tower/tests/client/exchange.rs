@@ -13,9 +13,9 @@ use tokio::net::TcpListener;
 use tower::{Layer as _, ServiceExt as _};
 
 use crate::authority::{Authority, BASE64, BINARY, JWT, busy, granted, octets, ok, status};
-use crate::script::START;
+use crate::fixture::whoami;
+use crate::scripted_source::START;
 use crate::server::serve;
-use crate::world::whoami;
 
 /// Why an exchange with this authority failed.
 async fn failure(exchange: AuthorityExchange) -> SourceError {
@@ -27,11 +27,11 @@ fn cause(error: &SourceError) -> &ExchangeError {
 }
 
 #[tokio::test]
-async fn what_passes_is_tried_again() {
+async fn retries_transient_errors() {
     let authority = Authority::new([status(503), busy(429, "1"), granted()]).await;
     let issued = authority.exchange().token_bundle().await.unwrap();
     assert!(issued.bundle().as_bytes() == octets());
-    assert_eq!(issued.end().to_string(), "2026-11-22T18:08:00Z");
+    assert_eq!(issued.valid_until().to_string(), "2026-11-22T18:08:00Z");
     let asked = authority.asked();
     assert_eq!(asked.len(), 3);
     for headers in asked {
@@ -41,7 +41,7 @@ async fn what_passes_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_does_not_pass_is_final() {
+async fn does_not_retry_permanent_errors() {
     for code in [400, 401, 403, 404, 406, 201, 302] {
         let authority = Authority::new([status(code), granted()]).await;
         let error = failure(authority.exchange()).await;
@@ -52,7 +52,7 @@ async fn what_does_not_pass_is_final() {
 }
 
 #[tokio::test]
-async fn it_gives_up_after_the_last_retry() {
+async fn fails_after_the_last_retry() {
     let authority = Authority::new([500, 502, 504].map(status)).await;
     let error = failure(authority.exchange().with_retries(2)).await;
     let is_last = |status: &StatusCode| *status == StatusCode::GATEWAY_TIMEOUT;
@@ -61,7 +61,7 @@ async fn it_gives_up_after_the_last_retry() {
 }
 
 #[tokio::test]
-async fn an_authority_that_is_busy_for_long_is_left_in_peace() {
+async fn reports_long_retry_after_instead_of_waiting() {
     let authority = Authority::new([busy(429, "120"), granted()]).await;
     let error = failure(authority.exchange()).await;
     assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
@@ -69,7 +69,7 @@ async fn an_authority_that_is_busy_for_long_is_left_in_peace() {
 }
 
 #[tokio::test]
-async fn what_is_too_slow_is_tried_again() {
+async fn retries_after_timeout() {
     let authority = Authority::new([]).await;
     let exchange = authority.exchange().with_timeout(Duration::from_millis(50)).with_retries(1);
     let error = failure(exchange).await;
@@ -78,7 +78,7 @@ async fn what_is_too_slow_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_tried_again() {
+async fn retries_broken_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let exchange = AuthorityExchange::new(&url, SecretString::from(JWT)).unwrap();
@@ -94,7 +94,7 @@ async fn a_broken_connection_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_is_no_bundle_is_refused() {
+async fn rejects_invalid_responses() {
     let large = vec![b'A'; 40_000];
     let authority = Authority::new([
         ok(BINARY, octets()),
@@ -121,7 +121,7 @@ async fn what_is_no_bundle_is_refused() {
 }
 
 #[tokio::test]
-async fn redirects_are_not_followed() {
+async fn does_not_follow_redirects() {
     let elsewhere = Authority::new([granted()]).await;
     let location = elsewhere.url();
     let redirect = move || async move { (StatusCode::FOUND, [("location", location)]) };
@@ -135,7 +135,7 @@ async fn redirects_are_not_followed() {
 }
 
 #[test]
-fn the_jwt_goes_over_tls_or_stays_on_the_host() {
+fn requires_https_or_a_loopback_host() {
     let new = |url| AuthorityExchange::new(url, SecretString::from(JWT));
     for url in [
         "https://authority.example.com/x",
@@ -150,13 +150,13 @@ fn the_jwt_goes_over_tls_or_stays_on_the_host() {
     {
         assert!(matches!(new(url), Err(ExchangeConfigError::Insecure { .. })), "{url}");
     }
-    assert!(matches!(new("/x"), Err(ExchangeConfigError::Url)));
+    assert!(matches!(new("/x"), Err(ExchangeConfigError::InvalidUrl)));
     let user = "https://user:password@authority.example.com/";
     assert!(matches!(new(user), Err(ExchangeConfigError::UserInformation)));
 }
 
 #[tokio::test]
-async fn what_was_exchanged_is_verified_by_a_service() {
+async fn exchanged_bundle_is_accepted_by_a_service() {
     let authority = Authority::new([granted()]).await;
     let origin = format!("http://{}", whoami().await);
     let layer = KlientoClientLayer::new(authority.exchange());

@@ -9,20 +9,20 @@ use kliento_tower::client::{
     BundleError, BundleFile, BundleFileError, ClientError, KlientoClientLayer,
 };
 
-use crate::script::{START, attached, bundle, request, send, value};
+use crate::scripted_source::{START, attached, bundle, request, send, value};
 
 fn layer(path: &Path) -> KlientoClientLayer {
     KlientoClientLayer::new(BundleFile::new(path)).with_clock(FixedClock(START.parse().unwrap()))
 }
 
-/// As a well-behaved program does it.
+/// Atomically, by renaming.
 fn replace(path: &Path, octets: impl AsRef<[u8]>) {
     let new = path.with_extension("new");
     fs::write(&new, octets).unwrap();
     fs::rename(new, path).unwrap();
 }
 
-async fn refusal(layer: &KlientoClientLayer) -> String {
+async fn failure(layer: &KlientoClientLayer) -> String {
     match send(layer, request("https://api.example.com/")).await {
         Err(ClientError::Bundle(BundleError::Source(error))) => {
             let cause = std::error::Error::source(&error).unwrap();
@@ -34,7 +34,7 @@ async fn refusal(layer: &KlientoClientLayer) -> String {
 }
 
 #[tokio::test]
-async fn it_may_be_written_in_any_way() {
+async fn accepts_every_encoding() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("bundle");
     let base64 = base64::engine::general_purpose::STANDARD.encode(bundle(1).as_bytes());
@@ -51,7 +51,7 @@ async fn it_may_be_written_in_any_way() {
 }
 
 #[tokio::test]
-async fn another_one_is_used_at_once() {
+async fn uses_new_file_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("bundle");
     replace(&path, bundle(1).as_bytes());
@@ -64,7 +64,7 @@ async fn another_one_is_used_at_once() {
 }
 
 #[tokio::test]
-async fn a_bad_one_leaves_the_last_good_one() {
+async fn invalid_file_keeps_the_cached_bundle() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("bundle");
     replace(&path, bundle(1).as_bytes());
@@ -79,14 +79,14 @@ async fn a_bad_one_leaves_the_last_good_one() {
 }
 
 #[tokio::test]
-async fn what_is_none_is_refused() {
+async fn rejects_invalid_files() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("bundle");
-    assert!(refusal(&layer(&path)).await.contains("can't be read"));
+    assert!(failure(&layer(&path)).await.contains("failed to read"));
     for octets in [b"".to_vec(), b"Bearer abc".to_vec(), vec![0x30, 0], b"Kliento".to_vec()] {
         replace(&path, octets);
-        assert!(refusal(&layer(&path)).await.contains("holds no token bundle"));
+        assert!(failure(&layer(&path)).await.contains("invalid token bundle in"));
     }
     replace(&path, vec![b'A'; 33_000]);
-    assert!(refusal(&layer(&path)).await.contains("more than 32768 octets"));
+    assert!(failure(&layer(&path)).await.contains("larger than 32768 octets"));
 }

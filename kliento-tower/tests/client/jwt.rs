@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kliento_tower::client::{
-    ExchangeError, JwtFile, JwtSource, JwtVariable, SourceError, TokenBundleSource as _,
+    ExchangeError, JwtEnvVar, JwtFile, JwtSource, SourceError, TokenBundleSource as _,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::authority::{Authority, JWT, granted, status};
 
 #[tokio::test]
-async fn a_file_is_read_anew_for_each_exchange() {
+async fn file_is_reread_for_each_exchange() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("token");
     let authority = Authority::new([granted(), granted()]).await;
@@ -25,7 +25,7 @@ async fn a_file_is_read_anew_for_each_exchange() {
 }
 
 #[tokio::test]
-async fn a_function_is_asked_at_each_attempt() {
+async fn function_is_called_for_each_attempt() {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
     let jwt = move || {
@@ -40,18 +40,18 @@ async fn a_function_is_asked_at_each_attempt() {
 }
 
 #[tokio::test]
-async fn a_variable_is_read() {
+async fn reads_environment_variable() {
     // Cargo sets it for tests.
-    let jwt = JwtVariable::new("CARGO_PKG_NAME").jwt().await.unwrap();
+    let jwt = JwtEnvVar::new("CARGO_PKG_NAME").jwt().await.unwrap();
     assert_eq!(jwt.expose_secret(), "kliento-tower");
 }
 
 #[tokio::test]
-async fn without_a_jwt_nobody_is_asked() {
+async fn sends_no_request_without_a_jwt() {
     let authority = Authority::new([granted()]).await;
     let failing = || async { Err(SourceError::new("the metadata server does not answer")) };
     let sources: [Arc<dyn JwtSource>; 3] = [
-        Arc::new(JwtVariable::new("KLIENTO_NOT_SET")),
+        Arc::new(JwtEnvVar::new("KLIENTO_NOT_SET")),
         Arc::new(JwtFile::new("/nowhere/token")),
         Arc::new(failing),
     ];
@@ -64,7 +64,7 @@ async fn without_a_jwt_nobody_is_asked() {
         let error = authority.exchange_of(SecretString::from(jwt)).token_bundle().await;
         let error = error.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap();
-        assert!(matches!(cause.downcast_ref(), Some(ExchangeError::JwtCharacters)), "{error}");
+        assert!(matches!(cause.downcast_ref(), Some(ExchangeError::InvalidJwt)), "{error}");
     }
     assert!(authority.asked().is_empty());
 }

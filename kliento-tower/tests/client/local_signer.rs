@@ -15,12 +15,12 @@ use kliento_tower::client::{
 use tower::{Layer as _, ServiceExt as _};
 use veraid::DnssecChain;
 
-use crate::script::START;
-use crate::world::{AUDIENCE, WORLD, whoami};
+use crate::fixture::{AUDIENCE, FIXTURE, whoami};
+use crate::scripted_source::START;
 
 fn by_alice() -> LocalSigner {
-    let id = WORLD.alice.id_bundle().unwrap();
-    fixed(LocalSigner::member(id, WORLD.alice.key().clone(), Token::new(AUDIENCE)))
+    let id = FIXTURE.alice.id_bundle().unwrap();
+    fixed(LocalSigner::member(id, FIXTURE.alice.key().clone(), Token::new(AUDIENCE)))
 }
 
 fn fixed(signer: LocalSigner) -> LocalSigner {
@@ -41,13 +41,13 @@ async fn subject(signer: LocalSigner) -> String {
 }
 
 #[tokio::test]
-async fn a_member_is_told() {
+async fn signs_as_member() {
     assert_eq!(subject(by_alice()).await, "alice@example.com");
 }
 
 #[tokio::test]
-async fn the_organisation_is_told() {
-    let organisation = WORLD.alice.organisation();
+async fn signs_as_organisation() {
+    let organisation = FIXTURE.alice.organisation();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("chain.der");
     std::fs::write(&file, DnssecChain::messages_to_der(organisation.chain())).unwrap();
@@ -58,19 +58,19 @@ async fn the_organisation_is_told() {
 }
 
 #[tokio::test]
-async fn it_lasts_as_long_as_it_is_told() {
+async fn respects_configured_validity() {
     let signer =
         by_alice().with_lifetime(Duration::from_secs(900)).with_backdating(Duration::from_secs(30));
     let issued = signer.token_bundle().await.unwrap();
     let claimed = issued.bundle().claimed_period().unwrap();
     assert_eq!(claimed.to_string(), "2026-11-22T18:02:30Z to 2026-11-22T18:18:00Z");
-    assert_eq!(issued.end(), claimed.end());
+    assert_eq!(issued.valid_until(), claimed.end());
 }
 
 #[tokio::test]
-async fn what_can_not_be_signed_is_an_error() {
+async fn reports_signing_errors() {
     let long = by_alice().with_lifetime(Duration::from_secs(3601));
-    let key = WORLD.alice.key().clone();
+    let key = FIXTURE.alice.key().clone();
     let token = || Token::new(AUDIENCE);
     let garbage = fixed(LocalSigner::member(vec![0x30, 0], key.clone(), token()));
     let missing = std::path::Path::new("/nowhere/alice.vid");

@@ -11,20 +11,20 @@
 #[cfg(feature = "exchange")]
 mod authority;
 mod contract;
-mod destination;
 #[cfg(feature = "exchange")]
 mod exchange;
 mod file;
+#[cfg(any(feature = "issue", feature = "exchange"))]
+mod fixture;
 #[cfg(feature = "exchange")]
 mod jwt;
 #[cfg(feature = "issue")]
 mod local_signer;
-mod renewal;
+mod origins;
+mod refresh;
 #[cfg(feature = "reqwest")]
 mod reqwest;
-mod script;
+mod scripted_source;
 #[cfg(any(feature = "issue", feature = "reqwest"))]
 mod server;
-mod single_flight;
-#[cfg(any(feature = "issue", feature = "exchange"))]
-mod world;
+mod singleflight;

@@ -7,7 +7,7 @@ use kliento_tower::client::KlientoClientLayer;
 use reqwest::{Client, Request, Url};
 use tower::{Layer as _, ServiceExt as _};
 
-use crate::script::{HandClock, Script, lasting, value};
+use crate::scripted_source::{ManualClock, ScriptedSource, lasting, value};
 use crate::server::serve;
 
 async fn echo(headers: HeaderMap) -> String {
@@ -16,13 +16,14 @@ async fn echo(headers: HeaderMap) -> String {
 }
 
 #[tokio::test]
-async fn requests_to_the_origin_get_a_bundle() {
+async fn attaches_bundle_to_requests_to_the_origin() {
     let (here, there) = (
         serve(Router::new().route("/", get(echo))).await,
         serve(Router::new().route("/", get(echo))).await,
     );
-    let layer = KlientoClientLayer::new(Script::new([lasting(1, 300)]));
-    let layer = layer.with_clock(HandClock::new()).with_origin(&format!("http://{here}")).unwrap();
+    let layer = KlientoClientLayer::new(ScriptedSource::new([lasting(1, 300)]));
+    let layer =
+        layer.with_clock(ManualClock::new()).with_origin(&format!("http://{here}")).unwrap();
     let client = layer.layer(Client::builder().no_proxy().build().unwrap());
     for (address, expected) in [(here, value(1)), (there, None)] {
         let url: Url = format!("http://{address}/").parse().unwrap();

@@ -1,63 +1,26 @@
-//! Requests that are given up, wherever they wait: others go on, and no place stays taken.
+//! Requests that are cancelled while they wait: others continue, and all slots are released.
 
 use std::sync::Arc;
 use std::task::Poll;
-use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
-use kliento_tower::{KlientoAuthLayer, TrustAnchorError, TrustAnchorStore, TrustAnchors};
+use kliento_tower::{TrustAnchorError, TrustAnchorStore, TrustAnchors};
 use tokio::sync::Semaphore;
 
-use crate::mock::exchange::Outcome;
-use crate::stage::{Hold, Pending, Stage, call, finish, poll};
-
-/// A layer with one place in the queue, whose turn is taken by bundle 0 until it is released.
-struct Occupied {
-    stage: Stage,
-    layer: KlientoAuthLayer,
-    hold: Hold,
-    occupant: JoinHandle<Outcome>,
-}
-
-impl Occupied {
-    fn new() -> Self {
-        let (stage, hold) = (Stage::new(), Hold::default());
-        let clock = hold.clone();
-        let layer = stage.layer().with_queue(1).with_clock(move || Some(clock.read()));
-        let first = call(&layer, &stage.credentials(0));
-        let occupant = thread::spawn(|| finish(first));
-        hold.reached();
-        Self { stage, layer, hold, occupant }
-    }
-
-    fn call(&self, number: usize) -> Pending {
-        let mut pending = call(&self.layer, &self.stage.credentials(number));
-        let polled = poll(&mut pending);
-        assert!(polled.is_pending(), "{polled:?}");
-        pending
-    }
-
-    /// Lets the occupant go, and then those who wait.
-    fn release(self, waiting: impl IntoIterator<Item = Pending>) {
-        self.hold.release();
-        self.occupant.join().unwrap().unwrap();
-        for pending in waiting {
-            finish(pending).unwrap();
-        }
-    }
-}
+use crate::fixture::{Fixture, call, poll};
+use crate::occupied::Occupied;
 
 #[test]
-fn a_follower_takes_over_from_a_leader_that_is_given_up() {
+fn waiter_takes_over_from_cancelled_leader() {
     let occupied = Occupied::new();
-    let bundle = occupied.stage.credentials(1);
+    let bundle = occupied.fixture.credentials(1);
     let mut requests: Vec<_> = (0..3).map(|_| call(&occupied.layer, &bundle)).collect();
     for request in &mut requests {
         assert!(poll(request).is_pending());
     }
-    // The leader waits in the queue, the others for the leader.
+    // The leader waits in the queue, the others wait for the leader.
     drop(requests.remove(0));
-    // The next one takes the leader's place in the queue; it is given up there too.
+    // The next one takes over and waits in the queue, where it is cancelled, too.
     assert!(poll(&mut requests[0]).is_pending());
     drop(requests.remove(0));
     assert!(poll(&mut requests[0]).is_pending());
@@ -65,9 +28,9 @@ fn a_follower_takes_over_from_a_leader_that_is_given_up() {
 }
 
 #[test]
-fn a_leader_goes_on_without_followers() {
+fn leader_continues_after_waiters_are_cancelled() {
     let occupied = Occupied::new();
-    let bundle = occupied.stage.credentials(1);
+    let bundle = occupied.fixture.credentials(1);
     let [mut leader, mut follower] = [(); 2].map(|()| call(&occupied.layer, &bundle));
     assert!(poll(&mut leader).is_pending() && poll(&mut follower).is_pending());
     drop(follower);
@@ -75,17 +38,17 @@ fn a_leader_goes_on_without_followers() {
 }
 
 #[test]
-fn who_is_given_up_leaves_the_queue() {
+fn cancelled_request_releases_its_queue_slot() {
     let occupied = Occupied::new();
     for number in 1..10 {
-        // There is one place, so each of them would be refused if the last one had kept it.
+        // There is one slot, so each of them would be rejected if the last one had kept it.
         drop(occupied.call(number));
     }
     let last = occupied.call(10);
     occupied.release([last]);
 }
 
-/// Anchors that come when the test lets them.
+/// Anchors that are available when the test permits it.
 struct Slow(TrustAnchors, Arc<Semaphore>);
 
 #[async_trait]
@@ -98,14 +61,14 @@ impl TrustAnchorStore for Slow {
 }
 
 #[test]
-fn who_is_given_up_while_anchors_are_awaited_leaves_nothing() {
-    let (stage, permits) = (Stage::new(), Arc::new(Semaphore::new(0)));
-    let store = Slow(stage.trust_anchors(), Arc::clone(&permits));
-    let layer = stage.layer().with_queue(0).with_trust_anchors(store);
-    let bundle = stage.credentials(0);
-    let [mut given_up, mut other] = [(); 2].map(|()| call(&layer, &bundle));
-    assert!(poll(&mut given_up).is_pending() && poll(&mut other).is_pending());
-    drop(given_up);
+fn cancellation_while_awaiting_anchors_leaves_nothing() {
+    let (fixture, permits) = (Fixture::new(), Arc::new(Semaphore::new(0)));
+    let store = Slow(fixture.trust_anchors(), Arc::clone(&permits));
+    let layer = fixture.layer().with_queue_limit(0).with_trust_anchors(store);
+    let bundle = fixture.credentials(0);
+    let [mut cancelled, mut other] = [(); 2].map(|()| call(&layer, &bundle));
+    assert!(poll(&mut cancelled).is_pending() && poll(&mut other).is_pending());
+    drop(cancelled);
     permits.add_permits(1);
     assert!(matches!(poll(&mut other), Poll::Ready(Ok(_))));
 }

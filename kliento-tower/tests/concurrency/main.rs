@@ -8,9 +8,11 @@
 )]
 
 mod cancellation;
-mod flight;
+mod fixture;
 #[path = "../mock/mod.rs"]
 mod mock;
+mod occupied;
 mod queue;
-mod stage;
+mod sharing;
+mod singleflight;
 mod swap;

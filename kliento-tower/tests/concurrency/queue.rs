@@ -8,18 +8,18 @@ use http::{HeaderValue, StatusCode};
 use kliento_tower::{KlientoAuthLayer, Rejection};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
+use crate::fixture::{BlockingClock, Fixture, call, finish, poll};
 use crate::mock::exchange::{Outcome, request, tell};
-use crate::stage::{Hold, Stage, call, finish, poll};
 
 const QUEUE: usize = 16;
 const BUNDLES: usize = 1_000;
 
 #[test]
-fn the_surplus_is_refused_and_the_rest_is_not() {
-    let (stage, hold) = (Stage::new(), Hold::default());
+fn rejects_only_requests_beyond_the_queue_limit() {
+    let (fixture, hold) = (Fixture::new(), BlockingClock::default());
     let clock = hold.clone();
-    let layer = stage.layer().with_queue(QUEUE).with_clock(move || Some(clock.read()));
-    let bundles: Vec<_> = (0..BUNDLES).map(|number| stage.credentials(number)).collect();
+    let layer = fixture.layer().with_queue_limit(QUEUE).with_clock(move || Some(clock.read()));
+    let bundles: Vec<_> = (0..BUNDLES).map(|number| fixture.credentials(number)).collect();
     let first = call(&layer, &bundles[0]);
     let first = thread::spawn(|| finish(first));
     hold.reached();

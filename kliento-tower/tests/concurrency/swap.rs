@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use http::HeaderValue;
 use kliento_tower::{KlientoAuthLayer, TrustAnchorError, TrustAnchorStore, TrustAnchors};
 
+use crate::fixture::Fixture;
 use crate::mock::exchange::send;
-use crate::stage::Stage;
 
 const SWAPS: usize = 2_000;
 const TASKS: usize = 8;
@@ -19,7 +19,7 @@ struct Swapped {
     sets: [TrustAnchors; 2],
     /// How many swaps there were: the set follows from it.
     swaps: Arc<RwLock<usize>>,
-    tells_at_once: bool,
+    is_ready: bool,
 }
 
 impl Swapped {
@@ -34,8 +34,8 @@ impl TrustAnchorStore for Swapped {
         Ok(self.set())
     }
 
-    fn current(&self) -> Option<TrustAnchors> {
-        self.tells_at_once.then(|| self.set())
+    fn try_current(&self) -> Option<TrustAnchors> {
+        self.is_ready.then(|| self.set())
     }
 }
 
@@ -52,14 +52,14 @@ struct Asker {
 }
 
 impl Asker {
-    fn new(tells_at_once: bool) -> Self {
-        let stages = [Stage::new(), Stage::new()];
-        let sets = [stages[0].trust_anchors(), stages[1].trust_anchors()];
-        let store = Swapped { sets, swaps: Arc::default(), tells_at_once };
+    fn new(is_ready: bool) -> Self {
+        let fixtures = [Fixture::new(), Fixture::new()];
+        let sets = [fixtures[0].trust_anchors(), fixtures[1].trust_anchors()];
+        let store = Swapped { sets, swaps: Arc::default(), is_ready };
         Self {
-            layer: stages[0].layer().with_trust_anchors(store.clone()),
+            layer: fixtures[0].layer().with_trust_anchors(store.clone()),
             store,
-            bundles: [stages[0].credentials(0), stages[1].credentials(1)],
+            bundles: [fixtures[0].credentials(0), fixtures[1].credentials(1)],
             is_over: Arc::default(),
             unswapped: Arc::default(),
             swapped: Arc::default(),
@@ -101,8 +101,8 @@ impl Asker {
     }
 }
 
-async fn swap_under_load(tells_at_once: bool) {
-    let asker = Asker::new(tells_at_once);
+async fn swap_under_load(is_ready: bool) {
+    let asker = Asker::new(is_ready);
     let askers: Vec<_> = (0..TASKS).map(|task| tokio::spawn(asker.clone().ask_on(task))).collect();
     let swapper = asker.clone();
     tokio::spawn(async move { swapper.swap().await }).await.unwrap();
@@ -115,11 +115,11 @@ async fn swap_under_load(tells_at_once: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn swaps_of_a_store_that_tells_at_once() {
+async fn swaps_of_a_ready_store() {
     swap_under_load(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn swaps_of_a_store_that_has_to_be_waited_for() {
+async fn swaps_of_a_pending_store() {
     swap_under_load(false).await;
 }

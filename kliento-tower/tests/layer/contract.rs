@@ -19,7 +19,7 @@ fn layered() -> (KlientoAuth<Mock>, Handle) {
 }
 
 #[tokio::test]
-async fn it_is_ready_when_the_service_is() {
+async fn is_ready_when_inner_service_is() {
     let (mut service, mut handle) = layered();
     handle.allow(0);
     {
@@ -31,7 +31,7 @@ async fn it_is_ready_when_the_service_is() {
 }
 
 #[tokio::test]
-async fn the_polled_instance_is_the_one_called() {
+async fn calls_the_instance_that_was_polled() {
     let (mut service, mut handle) = layered();
     // `Mock` panics if it is called without having been polled. First unknown, then known.
     for _ in 0..3 {
@@ -48,7 +48,7 @@ async fn the_polled_instance_is_the_one_called() {
 }
 
 #[tokio::test]
-async fn a_refused_request_gives_its_place_back() {
+async fn rejected_request_releases_readiness() {
     let (service, handle) = mock::pair::<Request<String>, Response<String>>();
     let limited = tower::limit::ConcurrencyLimit::new(service, 1);
     let mut refused = layer().layer(limited);
@@ -61,7 +61,7 @@ async fn a_refused_request_gives_its_place_back() {
 }
 
 #[tokio::test]
-async fn the_services_errors_pass() {
+async fn forwards_errors_of_inner_service() {
     let (mut service, mut handle) = layered();
     let response = service.ready().await.unwrap().call(request(&[&authorization()]));
     let answer = async {
@@ -74,7 +74,7 @@ async fn the_services_errors_pass() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_given_up_does_not_take_others_along() {
+async fn cancelled_request_does_not_affect_others() {
     let (mut service, mut handle) = layered();
     let mut clone = service.clone();
     let given_up = service.ready().await.unwrap().call(request(&[&authorization()]));

@@ -9,6 +9,6 @@
 )]
 
 mod bundle;
+mod caching;
 mod contract;
-mod refusals;
-mod verification;
+mod rejections;

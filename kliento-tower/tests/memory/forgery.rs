@@ -12,7 +12,7 @@ use crate::{AUDIENCE, hour};
 /// The good bundle verifies, as one good signature is enough (RFC 4035, 5.3.3), but the other one
 /// must not be remembered with it.
 #[tokio::test]
-async fn a_forged_signature_beside_a_good_one_is_not_remembered() {
+async fn forged_signature_of_a_valid_bundle_is_not_cached() {
     let world = MockWorld::new(hour()).unwrap();
     let organisation = world.organisation("example.com").unwrap();
     let memo = SignatureMemo::default();

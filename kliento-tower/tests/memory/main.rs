@@ -41,7 +41,7 @@ fn scene(cache: &BundleCache, memo: &SignatureMemo) -> (MockMember, KlientoAuthL
 
 /// Tokens of which a few fill the cache, so that each has to push out others.
 #[tokio::test]
-async fn different_bundles_take_no_more_than_the_cache_may() {
+async fn different_bundles_stay_within_the_cache_size() {
     const OCTETS: usize = 64 * 1024;
     const CLAIM: usize = 4_000;
     const SIGNATURES: usize = 32;
@@ -65,7 +65,7 @@ async fn different_bundles_take_no_more_than_the_cache_may() {
 
 /// A thousand bundles of the usual size need more than the cache has.
 #[tokio::test]
-async fn small_bundles_count_for_what_they_take() {
+async fn small_bundles_are_weighed_by_size() {
     const OCTETS: usize = 64 * 1024;
     /// What the map takes for each beside the bundle.
     const LEAST: usize = 256;
@@ -81,7 +81,7 @@ async fn small_bundles_count_for_what_they_take() {
 
 /// What is refused leaves nothing, whether it could be read or not.
 #[tokio::test]
-async fn garbage_is_not_remembered() {
+async fn garbage_is_not_cached() {
     let (cache, memo) = (BundleCache::default(), SignatureMemo::default());
     let (alice, layer) = scene(&cache, &memo);
     let others = sign(&alice, &Token::new("https://api.example.net"), hour());

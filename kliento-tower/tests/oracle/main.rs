@@ -11,7 +11,7 @@
 mod bundles;
 #[path = "../mock/exchange.rs"]
 mod exchange;
-mod question;
+mod query;
 mod walk;
 
 use std::env;
@@ -22,14 +22,14 @@ use walk::{Figures, Walk};
 const LOOK_UPS: usize = 60_000;
 
 #[test]
-fn a_large_cache_changes_nothing() {
+fn large_cache_agrees_with_verification() {
     let figures = walk(16 * 1024 * 1024, 10_000);
     assert!(figures.hits > LOOK_UPS / 4, "too few hits to tell: {figures:?}");
 }
 
 /// Few bundles fit, so that most are pushed out before they are asked for again.
 #[test]
-fn a_small_cache_changes_nothing() {
+fn small_cache_agrees_with_verification() {
     let figures = walk(2 * 1024, 12);
     assert!(figures.hits > LOOK_UPS / 20, "too few hits to tell: {figures:?}");
     let verified_anew = figures.accepted - figures.hits;

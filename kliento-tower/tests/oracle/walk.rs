@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::bundles::Bundles;
 use crate::exchange::{Outcome, send};
-use crate::question::{Requirements, agree};
+use crate::query::{Requirements, agree};
 
 /// What happened, so that a walk on which nothing happens is noticed.
 #[derive(Debug, Default)]
@@ -190,7 +190,7 @@ impl TrustAnchorStore for Shared {
         Ok(self.anchors.read().unwrap().clone())
     }
 
-    fn current(&self) -> Option<TrustAnchors> {
+    fn try_current(&self) -> Option<TrustAnchors> {
         // Half of the requests go the way of stores that can't tell at once.
         let is_even = self.now.read().unwrap().as_millisecond() % 2 == 0;
         is_even.then(|| self.anchors.read().unwrap().clone())

@@ -2,18 +2,18 @@
 
 use kliento_tower::{TrustAnchorStore as _, TrustAnchors};
 
-use crate::place::{IANA_DS, IANA_XML, Place, key_tags};
+use crate::fixture::{AnchorFile, IANA_DS, IANA_XML, key_tags};
 
 /// A writer that does not rename is caught at any point of its work.
 #[test]
-fn xml_that_is_cut_off_never_loads() {
-    let place = Place::with(IANA_XML);
+fn rejects_truncated_xml() {
+    let place = AnchorFile::with(IANA_XML);
     let store = place.open().unwrap();
     let end = IANA_XML.trim_end().len();
     for length in 0..end {
         place.write(&IANA_XML[..length]);
         assert!(store.reload().is_err(), "{length} of {end}");
-        assert_eq!(store.current(), Some(TrustAnchors::iana()));
+        assert_eq!(store.try_current(), Some(TrustAnchors::iana()));
     }
     place.write(&IANA_XML[..end]);
     store.reload().unwrap();
@@ -21,8 +21,8 @@ fn xml_that_is_cut_off_never_loads() {
 
 /// Records are whole or refused; a cut between lines leaves fewer, and never others.
 #[test]
-fn records_that_are_cut_off_leave_some_of_them() {
-    let place = Place::with(IANA_DS);
+fn truncated_records_load_fewer_anchors_or_fail() {
+    let place = AnchorFile::with(IANA_DS);
     let store = place.open().unwrap();
     let mut loaded = Vec::new();
     for length in 0..IANA_DS.len() {
@@ -30,7 +30,7 @@ fn records_that_are_cut_off_leave_some_of_them() {
         if store.reload().is_ok() && !loaded.contains(&key_tags(&store)) {
             loaded.push(key_tags(&store));
         }
-        let anchors = store.current().unwrap();
+        let anchors = store.try_current().unwrap();
         let known = TrustAnchors::iana();
         assert!(anchors.as_slice().iter().all(|anchor| known.as_slice().contains(anchor)));
     }
@@ -39,25 +39,25 @@ fn records_that_are_cut_off_leave_some_of_them() {
 
 /// Either it is refused and changes nothing, or it is sound and holds what it says.
 #[test]
-fn garbage_never_panics_nor_changes_anything() {
+fn garbage_neither_panics_nor_changes_the_anchors() {
     let seed = 9718;
     let mut random = fastrand::Rng::with_seed(seed);
-    let place = Place::with(IANA_DS);
+    let place = AnchorFile::with(IANA_DS);
     let store = place.open().unwrap();
     let mut sound = 0;
     for round in 0..4000 {
         place.write(garbage(&mut random));
-        let before = store.current();
+        let before = store.try_current();
         match store.reload().map_err(|error| error.to_string()) {
             Ok(()) => {
-                assert!(store.current().is_some(), "seed {seed}, round {round}");
+                assert!(store.try_current().is_some(), "seed {seed}, round {round}");
                 sound += 1;
             }
-            Err(error) if error == "none of the anchors is valid now" => {
-                assert_eq!(store.current(), None, "seed {seed}, round {round}");
+            Err(error) if error == "no anchor is valid at this time" => {
+                assert_eq!(store.try_current(), None, "seed {seed}, round {round}");
             }
             Err(error) => {
-                assert_eq!(store.current(), before, "seed {seed}, round {round}: {error}");
+                assert_eq!(store.try_current(), before, "seed {seed}, round {round}: {error}");
             }
         }
     }

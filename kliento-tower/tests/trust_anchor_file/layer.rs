@@ -9,15 +9,15 @@ use kliento::TokenBundle;
 use kliento_tower::{FixedClock, KlientoAuthLayer};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::place::{DIGEST_2024, IANA_XML, NOW, Place, key_digest, xml_of};
+use crate::fixture::{AnchorFile, DIGEST_2024, IANA_XML, NOW, key_digest, xml_of};
 
 /// The key of the mock root under which the reference implementation made the bundle.
 const MOCK_ROOT: &str =
     "19522 8 2 81BCD7E55DD8B40BE69DD64E6AF9B1BCEAACE85C32A6BCAD895B75AFEF828499";
 
 #[tokio::test]
-async fn a_change_takes_effect_on_the_next_request() {
-    let place = Place::with(MOCK_ROOT);
+async fn change_applies_to_the_next_request() {
+    let place = AnchorFile::with(MOCK_ROOT);
     let store = Arc::new(place.open().unwrap());
     let layer = KlientoAuthLayer::new("https://api.example.com")
         .with_trust_anchors(store.clone())

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod change;
+mod changes;
+mod fixture;
 mod formats;
 mod garbage;
 mod layer;
-mod place;
-mod time;
+mod validity;

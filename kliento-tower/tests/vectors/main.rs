@@ -7,12 +7,12 @@
     reason = "a test may end by a panic, and says what it left out"
 )]
 
-mod carriage;
 #[path = "../../../kliento/tests/vectors/case.rs"]
 mod case;
+mod decision;
 #[path = "../mock/exchange.rs"]
 mod exchange;
-mod verdict;
+mod request_encoding;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,9 +20,9 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use carriage::{Carriage, NotCarried};
 use case::Case;
-use verdict::Memory;
+use decision::Memory;
+use request_encoding::{Carriage, NotCarried};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -39,13 +39,13 @@ fn main() -> ExitCode {
         }
     }
     let carried = trials.len();
-    let check = move || what_is_left_out(carried, &left_out);
+    let check = move || reports_skipped_cases(carried, &left_out);
     trials.push(Trial::test("cases_that_no_request_carries", check));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// Tells which cases did not go through the layer, and that they are those that can't.
-fn what_is_left_out(carried: usize, left_out: &[(NotCarried, String)]) -> Result<(), Failed> {
+fn reports_skipped_cases(carried: usize, left_out: &[(NotCarried, String)]) -> Result<(), Failed> {
     println!("{carried} cases go through the layer");
     for reason in NotCarried::ALL {
         let names: Vec<_> = left_out.iter().filter(|(why, _)| *why == reason).collect();

@@ -37,7 +37,8 @@ impl Token {
             allow if audience({AUDIENCE}), permission({PERMISSION});
             "#
         );
-        let mut authorizer = rules.time().set_limits(patient()).build(&token).expect("rules");
+        let mut authorizer =
+            rules.time().set_limits(with_long_timeout()).build(&token).expect("rules");
         authorizer.authorize().expect("it is allowed");
         let query = "data($subject) <- subject($subject)";
         let (subject,) = authorizer.query_exactly_one(query).expect("one subject");
@@ -46,6 +47,6 @@ impl Token {
 }
 
 /// By default it gives up after a millisecond, which passes on a machine that is busy.
-fn patient() -> AuthorizerLimits {
+fn with_long_timeout() -> AuthorizerLimits {
     AuthorizerLimits { max_time: Duration::from_secs(1), ..AuthorizerLimits::default() }
 }

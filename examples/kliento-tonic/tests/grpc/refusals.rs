@@ -89,7 +89,7 @@ async fn a_bundle_for_another_audience_proves_nothing_here() {
 #[tokio::test]
 async fn who_is_not_admitted_is_denied() {
     let clock = Arc::new(FixedClock(INSTANT.parse().unwrap()));
-    let layer = layer(clock.clone()).with_admission(|caller| caller.user().is_none());
+    let layer = layer(clock.clone()).with_authorizer(|caller| caller.user().is_none());
     let channel = connect_to(layer, clock).await;
     let alice = reference::bundle("member-user").to_authorization();
     let refused = refusal(&channel, &[&alice]).await;

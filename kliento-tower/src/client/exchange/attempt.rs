@@ -1,4 +1,4 @@
-//! One request to the authority, and what it responds.
+//! One request to the authority, and its response.
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -7,19 +7,19 @@ use reqwest::Response;
 use secrecy::ExposeSecret as _;
 
 use super::{AuthorityExchange, ExchangeError, retry};
-use crate::client::IssuedBundle;
+use crate::client::ExpiringBundle;
 
-/// The authority compares the field with it whole, so nothing else may be accepted.
+/// The authority compares the whole field with this value, so the client accepts nothing else.
 const BASE64: &str = "application/vnd.veraid.signature-bundle+base64";
-/// What older authorities respond with, whatever is accepted.
+/// The type of older authorities, regardless of `Accept`.
 const BINARY: &str = "application/vnd.veraid.signature-bundle";
 
-/// More than the Base64 of any token bundle.
+/// Larger than the Base64 of any token bundle.
 const MAX_OCTETS: usize = 32 * 1024;
 
 impl AuthorityExchange {
-    pub(super) async fn attempt(&self) -> Result<IssuedBundle, ExchangeError> {
-        // Anew each time: the last one may have expired in between.
+    pub(super) async fn attempt(&self) -> Result<ExpiringBundle, ExchangeError> {
+        // Requested for each attempt: the last JWT may have expired meanwhile.
         let jwt = self.jwt.jwt().await.map_err(ExchangeError::Jwt)?;
         let request = self
             .client
@@ -36,18 +36,18 @@ impl AuthorityExchange {
         let is_base64 = is_base64(response.headers())?;
         let body = read_body(response).await?;
         let bundle = if is_base64 { decode(&body)? } else { TokenBundle::from_bytes(body)? };
-        Ok(IssuedBundle::from_claims(bundle)?)
+        Ok(ExpiringBundle::from_claimed_period(bundle)?)
     }
 }
 
 fn bearer(jwt: &str) -> Result<HeaderValue, ExchangeError> {
-    // RFC 6750, 2.1: what a field may hold besides would not be read as one token.
+    // RFC 6750, 2.1: a field value with other characters would not be one token.
     let is_token = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~+/=".contains(&octet);
     if jwt.is_empty() || !jwt.bytes().all(is_token) {
-        return Err(ExchangeError::JwtCharacters);
+        return Err(ExchangeError::InvalidJwt);
     }
     let value = HeaderValue::try_from(format!("Bearer {jwt}"));
-    let mut value = value.map_err(|_| ExchangeError::JwtCharacters)?;
+    let mut value = value.map_err(|_| ExchangeError::InvalidJwt)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -1,4 +1,4 @@
-//! Why there is no exchange.
+//! Errors of the exchange.
 
 use std::time::Duration;
 
@@ -6,67 +6,67 @@ use http::StatusCode;
 
 use crate::client::SourceError;
 
-/// Why an exchange can't be configured.
+/// An invalid configuration of an exchange.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExchangeConfigError {
-    /// The URL can't be read.
-    #[error("the exchange URL is no absolute URL")]
-    Url,
-    /// The JWT would not be safe on its way.
-    #[error("the exchange URL is of {scheme}, not of https, and not of a loopback host")]
+    /// The URL is not an absolute URL.
+    #[error("the exchange URL is not absolute")]
+    InvalidUrl,
+    /// The URL's scheme would expose the JWT.
+    #[error("insecure exchange URL: expected https or a loopback host, found {scheme}")]
     Insecure {
-        /// The URL's.
+        /// The scheme of the URL.
         scheme: String,
     },
-    /// The URL has a user name or a password.
-    #[error("the exchange URL has user information, where only a JWT authenticates")]
+    /// The URL contains a user name or a password.
+    #[error("the exchange URL contains user information")]
     UserInformation,
-    /// There is no HTTP client.
-    #[error("the HTTP client can't be made: {0}")]
+    /// Creating the HTTP client failed.
+    #[error("failed to create the HTTP client: {0}")]
     Client(#[source] reqwest::Error),
 }
 
-/// Why an exchange failed.
+/// The error of an exchange.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExchangeError {
-    /// There is no JWT.
-    #[error("there is no JWT: {0}")]
+    /// The JWT is unavailable.
+    #[error("JWT unavailable: {0}")]
     Jwt(#[source] SourceError),
-    /// The JWT has characters that no JWT has.
-    #[error("the JWT has other characters than JWTs have")]
-    JwtCharacters,
-    /// The authority can't be reached, or its response did not arrive in full and in time.
-    #[error("the authority can't be reached: {0}")]
+    /// The JWT contains characters that are not allowed in a JWT.
+    #[error("invalid character in the JWT")]
+    InvalidJwt,
+    /// The connection failed, or the response was incomplete or late.
+    #[error("request to the authority failed: {0}")]
     Transport(#[source] reqwest::Error),
-    /// The authority refuses.
+    /// The authority responded with an error status.
     #[error("the authority responded with {status}")]
     Status {
-        /// The response's status: 401 for a JWT that is refused, 404 for an unknown spec.
+        /// The status: 401 for an invalid JWT, 404 for an unknown signature spec.
         status: StatusCode,
-        /// For how long the authority asks to be left in peace.
+        /// The response's `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// The response is no signature bundle.
-    #[error("the response is of the type {found:?}, which is no signature bundle's")]
+    /// The response is not a signature bundle.
+    #[error("expected a signature bundle, found the content type {found:?}")]
     ContentType {
-        /// The response's media type, if it has one.
+        /// The content type of the response.
         found: Option<String>,
     },
-    /// The response is larger than that of any bundle.
-    #[error("the response has more than {maximum} octets")]
+    /// The response is larger than any bundle.
+    #[error("response larger than {maximum} octets")]
     TooLarge {
-        /// The most that is read.
+        /// The limit in octets.
         maximum: usize,
     },
-    /// The response holds no token bundle.
-    #[error("the response holds no token bundle: {0}")]
+    /// The response does not contain a valid token bundle.
+    #[error("invalid token bundle in the response: {0}")]
     Bundle(#[from] kliento::Error),
 }
 
 impl ExchangeError {
-    /// Whether another attempt may be of use.
+    /// Whether a retry may succeed.
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Transport(error) => !error.is_builder(),

@@ -1,4 +1,4 @@
-//! Where the JWTs come from that are exchanged.
+//! Sources of the JWTs to exchange.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,65 +10,65 @@ use secrecy::SecretString;
 use tokio::task::spawn_blocking;
 
 use crate::client::SourceError;
-use crate::client::file::read_at_most;
+use crate::client::file::read_limited;
 
-/// Tells the JWT that is to be exchanged now; it is asked at each attempt.
+/// Provides the JWT to exchange. It is called for each attempt.
 ///
-/// It is implemented for [`SecretString`], which never changes, for [`JwtVariable`], for
-/// [`JwtFile`], and for functions that give a future of one.
+/// Implemented for [`SecretString`], a constant, for [`JwtEnvVar`], for [`JwtFile`], and for
+/// functions that return a future of a [`SecretString`].
 ///
 /// ```
-/// use kliento_tower::client::{JwtSource, JwtVariable, SourceError};
+/// use kliento_tower::client::{JwtSource, JwtEnvVar, SourceError};
 /// use secrecy::SecretString;
 ///
 /// let sources: [Box<dyn JwtSource>; 3] = [
 ///     Box::new(SecretString::from("eyJhbGciOiJSUzI1NiJ9.e30.c2ln")),
-///     Box::new(JwtVariable::new("VERAID_JWT")),
-///     Box::new(|| async { Err(SourceError::new("the metadata server does not answer")) }),
+///     Box::new(JwtEnvVar::new("VERAID_JWT")),
+///     Box::new(|| async { Err(SourceError::new("metadata server unavailable")) }),
 /// ];
 /// # let _ = sources;
 /// ```
 #[async_trait]
 pub trait JwtSource: Send + Sync + 'static {
-    /// The JWT, without white space around it.
+    /// Returns the JWT, without surrounding white space.
     ///
     /// # Errors
-    /// [`SourceError`] if there is none.
+    /// [`SourceError`] if it is unavailable.
     async fn jwt(&self) -> Result<SecretString, SourceError>;
 }
 
 /// A JWT in an environment variable.
 #[derive(Clone, Debug)]
-pub struct JwtVariable(String);
+pub struct JwtEnvVar(String);
 
-/// A JWT in a file that is renewed, such as a projected token of Kubernetes.
+/// A JWT in a file that another process renews, such as a projected token of Kubernetes.
 ///
-/// It is read anew for each exchange, and has at most 64 KiB. White space at its end is dropped.
+/// The file is re-read for each exchange, and has at most 64 KiB. Trailing white space is dropped.
 #[derive(Clone, Debug)]
 pub struct JwtFile(PathBuf);
 
-/// Why a file gives no JWT.
+/// The error of a [`JwtFile`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwtFileError {
-    /// The file can't be read.
-    #[error("{} can't be read: {source}", path.display())]
+    /// Reading the file failed.
+    #[error("failed to read {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The reason.
+        /// The cause.
         source: io::Error,
     },
-    /// The file is no text.
-    #[error("{} is no text", path.display())]
-    Text {
-        /// The file.
+    /// The file is not UTF-8.
+    #[error("{} is not UTF-8", path.display())]
+    NotUtf8 {
+        /// The path of the file.
         path: PathBuf,
     },
 }
 
-impl JwtVariable {
-    /// The variable of this name.
+impl JwtEnvVar {
+    /// Creates a source that reads the variable of this name.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
@@ -77,16 +77,16 @@ impl JwtVariable {
 impl JwtFile {
     const MAX_OCTETS: u64 = 64 * 1024;
 
-    /// The file at this path.
+    /// Creates a source that reads the file at this path.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
     }
 
     fn read(self) -> Result<SecretString, JwtFileError> {
         let Self(path) = self;
-        match read_at_most(&path, Self::MAX_OCTETS).map(text) {
+        match read_limited(&path, Self::MAX_OCTETS).map(parse) {
             Ok(Ok(jwt)) => Ok(jwt),
-            Ok(Err(_)) => Err(JwtFileError::Text { path }),
+            Ok(Err(_)) => Err(JwtFileError::NotUtf8 { path }),
             Err(source) => Err(JwtFileError::Read { path, source }),
         }
     }
@@ -100,13 +100,15 @@ impl JwtSource for SecretString {
 }
 
 #[async_trait]
-impl JwtSource for JwtVariable {
+impl JwtSource for JwtEnvVar {
     async fn jwt(&self) -> Result<SecretString, SourceError> {
         let Self(name) = self;
-        // The error of `var` would show what is no text.
+        // The error of `var` would contain a value that is not UTF-8.
         let value = std::env::var(name).ok();
-        let value = value.filter(|value| !value.trim_end().is_empty()).map(trimmed);
-        value.ok_or_else(|| SourceError::new(format!("the variable {name} has no text")))
+        let value = value.filter(|value| !value.trim_end().is_empty()).map(trim_end);
+        value.ok_or_else(|| {
+            SourceError::new(format!("the variable {name} is unset, empty or not UTF-8"))
+        })
     }
 }
 
@@ -137,11 +139,11 @@ impl<T: JwtSource + ?Sized> JwtSource for Arc<T> {
     }
 }
 
-fn text(octets: Vec<u8>) -> Result<SecretString, FromUtf8Error> {
-    String::from_utf8(octets).map(trimmed)
+fn parse(octets: Vec<u8>) -> Result<SecretString, FromUtf8Error> {
+    String::from_utf8(octets).map(trim_end)
 }
 
-fn trimmed(mut text: String) -> SecretString {
+fn trim_end(mut text: String) -> SecretString {
     text.truncate(text.trim_end().len());
     text.into()
 }

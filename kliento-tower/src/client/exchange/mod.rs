@@ -14,30 +14,31 @@ use backon::{ExponentialBuilder, Retryable as _};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 
-use super::{IssuedBundle, SourceError, TokenBundleSource};
+use super::{ExpiringBundle, SourceError, TokenBundleSource};
 use crate::{Clock, SystemClock};
 
 pub use self::error::{ExchangeConfigError, ExchangeError};
-pub use self::jwt::{JwtFile, JwtFileError, JwtSource, JwtVariable};
+pub use self::jwt::{JwtEnvVar, JwtFile, JwtFileError, JwtSource};
 
 /// Exchanges JWTs for token bundles at VeraId Authority.
 ///
-/// Each exchange is a `GET` on the exchange URL of a signature spec, whose plaintext is the token
-/// and whose service is Kliento. The JWT comes from a [`JwtSource`], and must be for the exchange
-/// URL as its audience. The bundle lasts for as long as the spec says, and no longer than the JWT.
+/// Each exchange is a `GET` on the exchange URL of a signature spec. The plaintext of that spec is
+/// the token, and its service is Kliento. The JWT comes from a [`JwtSource`], and its audience must
+/// be the exchange URL. The bundle is valid for the duration in the spec, and no longer than the
+/// JWT.
 ///
 /// # Rules
-/// - The URL is of `https`, or of a loopback host. Redirects are not followed, so that the JWT goes
-///   nowhere else.
-/// - Failed connections, responses that take too long (5 seconds by default), and the statuses 429
-///   and 5xx are tried again, 3 times by default, after pauses that grow from 0.2 to 5 seconds,
-///   with jitter. `Retry-After` is added to that; when it is more than 5 seconds, the exchange
-///   fails, and the layer does not ask before then (or 10 minutes have passed). Other statuses, such
-///   as 401 for a JWT that is refused and 404 for an unknown signature spec, are final.
-/// - At most 32 KiB are read of a response.
+/// - The scheme of the URL is `https`, unless its host is a loopback address. Redirects are not
+///   followed, so the JWT is sent to no other server.
+/// - Failed connections, timeouts (5 seconds by default) and the statuses 429 and 5xx are retried,
+///   3 times by default, with exponential backoff from 0.2 to 5 seconds and jitter. Other statuses
+///   are final, such as 401 for an invalid JWT and 404 for an unknown signature spec.
+/// - `Retry-After` is added to the backoff. If it is longer than 5 seconds, the exchange fails, and
+///   the layer starts the next one after that time, or after 10 minutes if it is longer.
+/// - At most 32 KiB of a response are read.
 ///
 /// # Examples
-/// With the service account token that Kubernetes projects into a file and renews.
+/// With the service account token that Kubernetes projects into a file and renews:
 ///
 /// ```
 /// use kliento_tower::client::{AuthorityExchange, JwtFile, KlientoClientLayer};
@@ -51,18 +52,18 @@ pub use self::jwt::{JwtFile, JwtFileError, JwtSource, JwtVariable};
 /// # }
 /// ```
 ///
-/// Configured, with a JWT from a function of one's own.
+/// Configured, with a JWT from a custom function:
 ///
 /// ```
 /// use std::time::Duration;
 /// use kliento_tower::client::{AuthorityExchange, SourceError};
 /// use secrecy::SecretString;
 ///
-/// # async fn ask_the_metadata_server(_: &str) -> std::io::Result<String> { Ok("".into()) }
+/// # async fn query_metadata_server(_: &str) -> std::io::Result<String> { Ok("".into()) }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let url = "https://authority.example.com/credentials/signatureBundles/123";
 /// let jwt = move || async move {
-///     let jwt = ask_the_metadata_server(url).await.map_err(SourceError::new)?;
+///     let jwt = query_metadata_server(url).await.map_err(SourceError::new)?;
 ///     Ok(SecretString::from(jwt))
 /// };
 /// let exchange = AuthorityExchange::new(url, jwt)?
@@ -90,11 +91,11 @@ impl AuthorityExchange {
     const FIRST_DELAY: Duration = Duration::from_millis(200);
     const MAX_DELAY: Duration = Duration::from_secs(5);
 
-    /// Exchanges JWTs of this source at this URL, which VeraId Authority calls the `exchangeUrl`.
+    /// Creates a source that exchanges JWTs at this URL, VeraId Authority's `exchangeUrl`.
     ///
     /// # Errors
-    /// [`ExchangeConfigError`] unless the URL is absolute, of `https` or of a loopback host, and
-    /// without user information; or if the system's TLS can't be set up.
+    /// [`ExchangeConfigError`] if the URL is not absolute, insecure, or contains user information,
+    /// or if setting up TLS fails.
     pub fn new(url: &str, jwt: impl JwtSource) -> Result<Self, ExchangeConfigError> {
         let url = parse_url(url)?;
         Ok(Self {
@@ -108,48 +109,49 @@ impl AuthorityExchange {
         })
     }
 
-    /// Sets the HTTP client: its root certificates, proxies and the like.
+    /// Sets the HTTP client, with its root certificates, proxies and so on.
     ///
-    /// Redirects are turned off, and so are proxies where the authority is on a loopback host.
+    /// Redirects are disabled, and so are proxies if the authority is on a loopback host.
     ///
     /// # Errors
-    /// [`ExchangeConfigError::Client`] if the client can't be made.
+    /// [`ExchangeConfigError::Client`] if creating the client fails.
     pub fn with_client(mut self, builder: ClientBuilder) -> Result<Self, ExchangeConfigError> {
         self.client = build(builder, &self.url)?;
         Ok(self)
     }
 
-    /// Sets how long one attempt may take, with the response's body; 5 seconds by default.
+    /// Sets the timeout of one attempt, including the response body; 5 seconds by default.
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Sets how often a failed attempt is tried again; 3 times by default.
+    /// Sets the number of retries; 3 by default.
     #[must_use]
     pub const fn with_retries(mut self, retries: usize) -> Self {
         self.retries = retries;
         self
     }
 
-    /// Sets the pause before the first retry, which the following ones double, up to 5 seconds;
-    /// 0.2 seconds by default. Up to as much is added by chance.
+    /// Sets the delay before the first retry; 0.2 seconds by default.
+    ///
+    /// It doubles with each retry, up to 5 seconds. A random jitter of up to the delay is added.
     #[must_use]
     pub const fn with_retry_delay(mut self, delay: Duration) -> Self {
         self.first_delay = delay;
         self
     }
 
-    /// Sets the clock, by which dates in `Retry-After` are read; by default it is the
-    /// [system's](crate::SystemClock).
+    /// Sets the clock that dates in `Retry-After` are compared with; the
+    /// [system's](crate::SystemClock) by default.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    async fn exchange(&self) -> Result<IssuedBundle, ExchangeError> {
+    async fn exchange(&self) -> Result<ExpiringBundle, ExchangeError> {
         let backoff = ExponentialBuilder::default()
             .with_min_delay(self.first_delay)
             .with_max_delay(Self::MAX_DELAY)
@@ -159,14 +161,14 @@ impl AuthorityExchange {
             .retry(backoff)
             .when(ExchangeError::is_transient)
             .adjust(retry::delay)
-            .notify(|error, delay| tracing::debug!(%error, ?delay, "the exchange is tried again"))
+            .notify(|error, delay| tracing::debug!(%error, ?delay, "retrying the exchange"))
             .await
     }
 }
 
 #[async_trait]
 impl TokenBundleSource for AuthorityExchange {
-    async fn token_bundle(&self) -> Result<IssuedBundle, SourceError> {
+    async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
         self.exchange().await.map_err(|error| {
             let retry_after = error.retry_after();
             let error = SourceError::new(error);
@@ -175,9 +177,9 @@ impl TokenBundleSource for AuthorityExchange {
     }
 }
 
-/// The JWT is given to whoever is there, so it must be the authority.
+/// The JWT is sent to this URL, so the URL must authenticate the authority.
 fn parse_url(text: &str) -> Result<Url, ExchangeConfigError> {
-    let url: Url = text.parse().map_err(|_| ExchangeConfigError::Url)?;
+    let url: Url = text.parse().map_err(|_| ExchangeConfigError::InvalidUrl)?;
     let is_secure = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
     if !is_secure {
         return Err(ExchangeConfigError::Insecure { scheme: url.scheme().to_owned() });
@@ -190,7 +192,7 @@ fn parse_url(text: &str) -> Result<Url, ExchangeConfigError> {
 
 fn build(builder: ClientBuilder, url: &Url) -> Result<Client, ExchangeConfigError> {
     let builder = builder.redirect(Policy::none()).https_only(url.scheme() == "https");
-    // A proxy elsewhere would be sent the JWT in the clear.
+    // A proxy would receive the JWT in the clear.
     let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
     builder.build().map_err(ExchangeConfigError::Client)
 }

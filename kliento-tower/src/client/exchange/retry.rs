@@ -1,4 +1,4 @@
-//! When an exchange is tried again.
+//! When an exchange is retried.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use kliento::Timestamp;
 
 use super::ExchangeError;
 
-/// The longest that requests are kept waiting for one retry because the authority asks for it.
+/// The longest `Retry-After` for which requests wait.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// The pause before the next attempt, or `None` if there is to be none.
+/// Returns the delay before the next attempt, or `None` if there is none.
 ///
-/// The back-off is added to what the authority asks for, so that its jitter keeps clients apart.
+/// The backoff is added to `Retry-After`, so that its jitter spreads the clients.
 pub(super) fn delay(error: &ExchangeError, backoff: Option<Duration>) -> Option<Duration> {
     let retry_after = error.retry_after().unwrap_or_default();
     backoff.filter(|_| retry_after <= MAX_RETRY_AFTER).map(|backoff| backoff + retry_after)
 }
 
-/// Reads `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
+/// Parses `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
 pub(super) fn retry_after(headers: &HeaderMap, now: Option<Timestamp>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     if let Ok(seconds) = text.parse() {
@@ -36,22 +36,22 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &'static str) -> Option<Duration> {
+    fn parse(text: &'static str) -> Option<Duration> {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
         retry_after(&headers, "2026-11-22T18:03:00Z".parse().ok())
     }
 
     #[test]
-    fn seconds_and_dates_are_read() {
-        assert_eq!(read("120"), Some(Duration::from_secs(120)));
-        assert_eq!(read("Sun, 22 Nov 2026 18:04:30 GMT"), Some(Duration::from_secs(90)));
-        assert_eq!(read("Sun, 22 Nov 2026 18:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(read("-1"), None);
-        assert_eq!(read("soon"), None);
+    fn parses_seconds_and_dates() {
+        assert_eq!(parse("120"), Some(Duration::from_secs(120)));
+        assert_eq!(parse("Sun, 22 Nov 2026 18:04:30 GMT"), Some(Duration::from_secs(90)));
+        assert_eq!(parse("Sun, 22 Nov 2026 18:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(parse("-1"), None);
+        assert_eq!(parse("soon"), None);
     }
 
     #[test]
-    fn what_the_authority_asks_for_is_added_to_the_back_off() {
+    fn adds_retry_after_to_the_backoff() {
         let delay = |retry_after, backoff| {
             let retry_after = Some(Duration::from_secs(retry_after));
             let status = StatusCode::SERVICE_UNAVAILABLE;

@@ -1,0 +1,41 @@
+//! An organisation under a mock DNS root, and a service that knows it, on a real socket.
+
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::routing::get;
+use kliento::{Period, Timestamp};
+use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors, WorkloadIdentity};
+use veraid::testing::{MockMember, MockWorld};
+
+use crate::scripted_source::START;
+use crate::server::serve;
+
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
+
+pub(crate) struct World {
+    pub(crate) alice: MockMember,
+    trust_anchors: TrustAnchors,
+}
+
+/// Keys are dear to make, so they are made once.
+pub(crate) static FIXTURE: LazyLock<World> = LazyLock::new(|| {
+    let instant = |text: &str| text.parse::<Timestamp>().unwrap();
+    let period = (instant("2026-11-22T00:00:00Z"), instant("2026-11-24T00:00:00Z"));
+    let world = MockWorld::new(Period::new(period.0, period.1).unwrap()).unwrap();
+    let alice = world.organisation("example.com").unwrap().member("alice").unwrap();
+    World { alice, trust_anchors: TrustAnchors::new(world.trust_anchors().unwrap()) }
+});
+
+/// Starts a service that tells who is calling, and gives its address.
+pub(crate) async fn whoami() -> SocketAddr {
+    let layer = KlientoAuthLayer::new(AUDIENCE)
+        .with_trust_anchors(FIXTURE.trust_anchors.clone())
+        .with_clock(FixedClock(START.parse().unwrap()));
+    let tell = |request: axum::extract::Request| async move {
+        let caller = request.extensions().get::<WorkloadIdentity>();
+        caller.unwrap().subject().to_owned()
+    };
+    serve(Router::new().route("/", get(tell)).layer(layer)).await
+}

@@ -1,0 +1,150 @@
+//! A source that does as it is told, a clock that is moved by hand, and a service that shows what
+//! it is sent.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request};
+use kliento::{Timestamp, TokenBundle};
+use kliento_tower::Clock;
+use kliento_tower::client::{
+    ClientError, ExpiringBundle, KlientoClientLayer, SourceError, TokenBundleSource,
+};
+use tokio::sync::Semaphore;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+/// When the tests begin.
+pub(crate) const START: &str = "2026-11-22T18:03:00Z";
+
+/// Gives what it was told to give, when it is let.
+pub(crate) struct ScriptedSource {
+    outcomes: Mutex<VecDeque<Result<ExpiringBundle, SourceError>>>,
+    asked: AtomicUsize,
+    pub(crate) turns: Semaphore,
+    pub(crate) has_changed: AtomicBool,
+}
+
+impl ScriptedSource {
+    /// A source that always has its turn.
+    pub(crate) fn new(outcomes: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
+        let source = Self::held(outcomes);
+        source.turns.add_permits(Semaphore::MAX_PERMITS);
+        source
+    }
+
+    /// A source that waits for its turns.
+    pub(crate) fn held(outcomes: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
+        Arc::new(Self {
+            outcomes: Mutex::new(outcomes.into_iter().collect()),
+            asked: AtomicUsize::new(0),
+            turns: Semaphore::new(0),
+            has_changed: AtomicBool::new(false),
+        })
+    }
+
+    /// How often it was asked.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+type Outcome = Result<ExpiringBundle, SourceError>;
+
+#[async_trait]
+impl TokenBundleSource for ScriptedSource {
+    async fn token_bundle(&self) -> Outcome {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.turns.acquire().await.unwrap().forget();
+        self.has_changed.store(false, Ordering::SeqCst);
+        let next = self.outcomes.lock().unwrap().pop_front();
+        next.unwrap_or_else(|| Err(SourceError::new("the source has ended")))
+    }
+
+    fn has_changed(&self) -> bool {
+        self.has_changed.load(Ordering::SeqCst)
+    }
+}
+
+/// A bundle that tells from others, and is of use for so many seconds from the start on.
+#[expect(clippy::unnecessary_wraps, reason = "it is an outcome, as failures are")]
+pub(crate) fn lasting(number: u8, seconds: u64) -> Outcome {
+    let end = START.parse::<Timestamp>().unwrap().saturating_add(Duration::from_secs(seconds));
+    Ok(ExpiringBundle::new(bundle(number), end))
+}
+
+pub(crate) fn failing(reason: &str) -> Outcome {
+    Err(SourceError::new(reason.to_owned()))
+}
+
+/// One that the reference implementation made, with another last octet, which is the signature's.
+pub(crate) fn bundle(number: u8) -> TokenBundle {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/reference/member-user.bin");
+    let mut octets = std::fs::read(path).unwrap();
+    *octets.last_mut().unwrap() = number;
+    TokenBundle::from_bytes(octets).unwrap()
+}
+
+/// The header's value of a bundle.
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what was attached")]
+pub(crate) fn value(number: u8) -> Option<HeaderValue> {
+    Some(bundle(number).to_authorization().parse().unwrap())
+}
+
+/// A clock that is moved by hand.
+#[derive(Clone)]
+pub(crate) struct ManualClock(Arc<AtomicI64>);
+
+impl ManualClock {
+    pub(crate) fn new() -> Self {
+        let start: Timestamp = START.parse().unwrap();
+        Self(Arc::new(AtomicI64::new(start.as_millisecond())))
+    }
+
+    /// Sets it to so many seconds after the start.
+    pub(crate) fn set(&self, seconds: i64) {
+        let start: Timestamp = START.parse().unwrap();
+        self.0.store(start.as_millisecond() + seconds * 1000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.0.load(Ordering::SeqCst)).ok()
+    }
+}
+
+pub(crate) fn request(uri: &str) -> Request<String> {
+    Request::get(uri).body(String::new()).unwrap()
+}
+
+/// Sends a request through the layer, and gives the header that the service saw.
+pub(crate) async fn send(
+    layer: &KlientoClientLayer,
+    request: Request<String>,
+) -> Result<Option<HeaderValue>, ClientError<Infallible>> {
+    let service = service_fn(|request: Request<String>| async move {
+        Ok::<_, Infallible>(request.headers().get(AUTHORIZATION).cloned())
+    });
+    layer.layer(service).oneshot(request).await
+}
+
+/// What is attached to a request at this moment.
+pub(crate) async fn attached(layer: &KlientoClientLayer) -> Option<HeaderValue> {
+    send(layer, request("https://api.example.com/")).await.unwrap()
+}
+
+/// Sends requests until this is attached; whoever waits in vain fails with the test's own limit.
+pub(crate) async fn eventually(layer: &KlientoClientLayer, expected: Option<HeaderValue>) {
+    let attempts = async {
+        while attached(layer).await != expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), attempts).await.expect("it is attached in time");
+}

@@ -1,0 +1,138 @@
+//! A layer whose verifications a test can hold, and count.
+
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use http::HeaderValue;
+use kliento::{Timestamp, Token};
+use kliento_tower::KlientoAuthLayer;
+use metrics_util::debugging::{DebugValue, Snapshotter};
+use tower::{Layer as _, Service as _, service_fn};
+use veraid::testing::{MockMember, MockWorld};
+
+use crate::mock::exchange::{Outcome, outcome, request, tell};
+use crate::mock::{credentials, period, sign};
+
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
+
+/// A member, and all that their bundles are verified from.
+pub(crate) struct Fixture {
+    world: MockWorld,
+    member: MockMember,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        let world = MockWorld::new(hour()).unwrap();
+        let member = world.organisation("example.com").unwrap().member("alice").unwrap();
+        Self { world, member }
+    }
+
+    pub(crate) fn trust_anchors(&self) -> kliento_tower::TrustAnchors {
+        self.world.trust_anchors().unwrap().into()
+    }
+
+    /// A layer that verifies one bundle at a time.
+    pub(crate) fn layer(&self) -> KlientoAuthLayer {
+        KlientoAuthLayer::new(AUDIENCE)
+            .with_trust_anchors(self.trust_anchors())
+            .with_clock(move || Some(now()))
+            .with_concurrency_limit(1)
+    }
+
+    /// A bundle whose token says so.
+    pub(crate) fn credentials(&self, number: usize) -> HeaderValue {
+        let token = Token::new(AUDIENCE).with_claim("number", number.to_string());
+        credentials(sign(&self.member, &token, hour()))
+    }
+}
+
+fn hour() -> kliento::Period {
+    period("2026-11-22T18:00:00Z", "2026-11-22T19:00:00Z")
+}
+
+pub(crate) fn now() -> Timestamp {
+    hour().start()
+}
+
+/// A request that is under way, and makes progress only when it is polled.
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// Calls the layer, whose first look is taken at once.
+pub(crate) fn call(layer: &KlientoAuthLayer, credentials: &HeaderValue) -> Pending {
+    let mut service = layer.layer(service_fn(tell));
+    let response = service.call(request(credentials));
+    Box::pin(async {
+        let Ok(response) = response.await;
+        outcome(response)
+    })
+}
+
+/// Polls once, outside of a runtime: tokio lets a task make but so many steps at a time.
+pub(crate) fn poll(pending: &mut Pending) -> Poll<Outcome> {
+    pending.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Waits on this thread.
+pub(crate) fn finish<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// A clock at which a certain reading has to wait until the test goes on.
+#[derive(Clone, Default)]
+pub(crate) struct BlockingClock(Arc<(Mutex<Readings>, Condvar)>);
+
+#[derive(Default)]
+struct Readings {
+    count: usize,
+    is_over: bool,
+}
+
+impl BlockingClock {
+    /// The second reading is that of the first request's verification, within its turn.
+    const HELD: usize = 2;
+
+    pub(crate) fn read(&self) -> Timestamp {
+        let (readings, changed) = &*self.0;
+        let mut readings = readings.lock().unwrap();
+        readings.count += 1;
+        changed.notify_all();
+        if readings.count == Self::HELD {
+            drop(changed.wait_while(readings, |readings| !readings.is_over).unwrap());
+        }
+        now()
+    }
+
+    /// Waits until a verification is held.
+    pub(crate) fn reached(&self) {
+        let (readings, changed) = &*self.0;
+        let readings = readings.lock().unwrap();
+        drop(changed.wait_while(readings, |readings| readings.count < Self::HELD).unwrap());
+    }
+
+    pub(crate) fn release(&self) {
+        let (readings, changed) = &*self.0;
+        readings.lock().unwrap().is_over = true;
+        changed.notify_all();
+    }
+}
+
+/// A test that fails must not leave a thread waiting.
+impl Drop for BlockingClock {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// How many bundles were verified since the last time.
+pub(crate) fn verifications(snapshotter: &Snapshotter) -> u64 {
+    let metrics = snapshotter.snapshot().into_vec();
+    let counts = metrics.into_iter().filter_map(|(key, _, _, value)| match value {
+        DebugValue::Counter(count) if key.key().name() == "kliento_verifications_total" => {
+            Some(count)
+        }
+        _ => None,
+    });
+    counts.sum()
+}

@@ -1,0 +1,44 @@
+//! A layer all of whose permits are in use.
+
+use std::thread::{self, JoinHandle};
+
+use kliento_tower::KlientoAuthLayer;
+
+use crate::fixture::{BlockingClock, Fixture, Pending, call, finish, poll};
+use crate::mock::exchange::Outcome;
+
+/// A layer with a queue limit of 1, whose only permit is held by bundle 0 until it is released.
+pub(crate) struct Occupied {
+    pub(crate) fixture: Fixture,
+    pub(crate) layer: KlientoAuthLayer,
+    hold: BlockingClock,
+    occupant: JoinHandle<Outcome>,
+}
+
+impl Occupied {
+    pub(crate) fn new() -> Self {
+        let (fixture, hold) = (Fixture::new(), BlockingClock::default());
+        let clock = hold.clone();
+        let layer = fixture.layer().with_queue_limit(1).with_clock(move || Some(clock.read()));
+        let first = call(&layer, &fixture.credentials(0));
+        let occupant = thread::spawn(|| finish(first));
+        hold.reached();
+        Self { fixture, layer, hold, occupant }
+    }
+
+    pub(crate) fn call(&self, number: usize) -> Pending {
+        let mut pending = call(&self.layer, &self.fixture.credentials(number));
+        let polled = poll(&mut pending);
+        assert!(polled.is_pending(), "{polled:?}");
+        pending
+    }
+
+    /// Releases the permit, and completes the waiting requests.
+    pub(crate) fn release(self, waiting: impl IntoIterator<Item = Pending>) {
+        self.hold.release();
+        self.occupant.join().unwrap().unwrap();
+        for pending in waiting {
+            finish(pending).unwrap();
+        }
+    }
+}

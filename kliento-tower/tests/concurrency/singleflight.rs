@@ -1,0 +1,75 @@
+//! First uses of one bundle: however many there are, one verification.
+
+use std::sync::Barrier;
+use std::thread;
+
+use metrics::with_local_recorder;
+use metrics_util::debugging::DebuggingRecorder;
+
+use crate::fixture::{BlockingClock, Fixture, call, finish, poll, verifications};
+use crate::mock::exchange::send;
+
+/// All of them are there while the bundle is verified, without a place to wait in the queue.
+#[test]
+fn thousand_requests_share_one_verification() {
+    let (fixture, hold, recorder) =
+        (Fixture::new(), BlockingClock::default(), DebuggingRecorder::new());
+    let clock = hold.clone();
+    let layer = fixture.layer().with_queue_limit(0).with_clock(move || Some(clock.read()));
+    let bundle = fixture.credentials(0);
+    thread::scope(|scope| {
+        let hold = hold;
+        let first =
+            scope.spawn(|| with_local_recorder(&recorder, || finish(call(&layer, &bundle))));
+        hold.reached();
+        let mut others: Vec<_> = (1..1_000).map(|_| call(&layer, &bundle)).collect();
+        for other in &mut others {
+            assert!(poll(other).is_pending());
+        }
+        hold.release();
+        let first = first.join().unwrap().unwrap();
+        assert_eq!(verifications(&recorder.snapshotter()), 1);
+        with_local_recorder(&recorder, || {
+            for other in others {
+                // The very same object, so nobody verified another one.
+                assert!(std::ptr::eq(finish(other).unwrap().claims(), first.claims()));
+            }
+        });
+    });
+    assert_eq!(verifications(&recorder.snapshotter()), 0);
+}
+
+/// Many threads at the same time, each time with a new bundle, wherever they meet.
+#[test]
+fn racing_threads_verify_once() {
+    const THREADS: usize = 8;
+    const ROUNDS: usize = 100;
+    let (fixture, recorder) = (Fixture::new(), DebuggingRecorder::new());
+    let layer = fixture.layer().with_concurrency_limit(THREADS).with_queue_limit(0);
+    let bundles: Vec<_> = (0..ROUNDS).map(|round| fixture.credentials(round)).collect();
+    let start = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                with_local_recorder(&recorder, || {
+                    for bundle in &bundles {
+                        start.wait();
+                        finish(send(&layer, bundle)).unwrap();
+                    }
+                });
+            });
+        }
+    });
+    assert_eq!(verifications(&recorder.snapshotter()), ROUNDS as u64);
+}
+
+/// It did not find the bundle, and comes to verify it when another one has done so and gone.
+#[test]
+fn late_request_checks_the_cache_again() {
+    let (fixture, recorder) = (Fixture::new(), DebuggingRecorder::new());
+    let (layer, bundle) = (fixture.layer(), fixture.credentials(0));
+    let (late, early) = (call(&layer, &bundle), call(&layer, &bundle));
+    let (early, late) = with_local_recorder(&recorder, || (finish(early), finish(late)));
+    assert!(std::ptr::eq(early.unwrap().claims(), late.unwrap().claims()));
+    assert_eq!(verifications(&recorder.snapshotter()), 1);
+}

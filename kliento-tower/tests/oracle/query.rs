@@ -1,0 +1,72 @@
+//! A question about a bundle, and what verification without a cache says to it.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use http::HeaderValue;
+use kliento::{Error, Timestamp, TokenBundle, TokenVerification, VerifiedToken};
+use kliento_tower::{KlientoAuthLayer, Rejection, TrustAnchors, WorkloadIdentity};
+
+use crate::bundles::AUDIENCES;
+use crate::exchange::Outcome;
+
+/// What a layer asks of bundles.
+pub(crate) struct Requirements {
+    audiences: Vec<&'static str>,
+    max_validity: Duration,
+    min_modulus_bits: usize,
+}
+
+impl Requirements {
+    /// The first of all is out of reach: no key is as large.
+    pub(crate) fn new(number: usize, rng: &mut Rng) -> Self {
+        let count = rng.usize(2..=AUDIENCES.len());
+        let minutes = rng.choice([20, 60, 60, 120]).unwrap();
+        Self {
+            audiences: rng.choose_multiple(AUDIENCES, count),
+            max_validity: Duration::from_secs(minutes * 60),
+            min_modulus_bits: if number == 0 { 3072 } else { 2048 },
+        }
+    }
+
+    /// A layer that asks this.
+    pub(crate) fn layer(&self) -> KlientoAuthLayer {
+        let layer = KlientoAuthLayer::new(self.audiences[0])
+            .with_max_validity(self.max_validity)
+            .with_min_modulus_bits(self.min_modulus_bits);
+        let others = self.audiences.iter().skip(1);
+        others.fold(layer, |layer, audience| layer.with_audience(*audience))
+    }
+
+    /// What follows from the bundle and nothing that was there before.
+    pub(crate) fn verify(
+        &self,
+        credentials: &HeaderValue,
+        anchors: &TrustAnchors,
+        now: Timestamp,
+    ) -> Result<VerifiedToken, Error> {
+        let verification = TokenVerification::new(&self.audiences, anchors.as_slice())
+            .with_max_validity(self.max_validity)
+            .with_min_modulus_bits(self.min_modulus_bits);
+        TokenBundle::from_authorization(credentials)?.verify(&verification, now)
+    }
+}
+
+/// Whether the layer's answer is the oracle's, in all that it tells.
+pub(crate) fn agree(answer: &Outcome, oracle: &Result<VerifiedToken, Error>) -> bool {
+    match (answer, oracle) {
+        (Ok(identity), Ok(token)) => is_of(identity, token),
+        (Err(Rejection::InvalidCredentials(found)), Err(expected)) => **found == *expected,
+        _ => false,
+    }
+}
+
+fn is_of(identity: &WorkloadIdentity, token: &VerifiedToken) -> bool {
+    identity.subject() == token.subject_id()
+        && identity.organisation() == token.organisation()
+        && identity.member() == token.member()
+        && identity.signer() == token.signer()
+        && identity.audience() == token.audience()
+        && identity.claims() == token.claims()
+        && identity.period() == token.period()
+}

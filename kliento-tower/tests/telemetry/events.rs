@@ -1,0 +1,126 @@
+//! The event of each request: who, how it ended, and why.
+
+use std::convert::Infallible;
+
+use http::{Request, Response};
+use kliento_tower::{CredentialPolicy, KlientoAuthLayer, TrustAnchors};
+use serde_json::{Value, json};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use crate::bundle::{authorization, layer, request, send, tampered};
+use crate::log::events;
+
+/// Sends a request with these credentials, and gives its only event.
+fn event_of(layer: &KlientoAuthLayer, credentials: &[&str]) -> Value {
+    let mut events = events(send(layer, request(credentials)));
+    assert_eq!(events.len(), 1, "{events:?}");
+    events.remove(0)
+}
+
+/// The event without what no test foresees, which is looked at instead.
+fn told(mut event: Value) -> Value {
+    let fields = event["fields"].as_object_mut().unwrap();
+    assert!(fields.remove("duration_us").unwrap().is_u64());
+    let error = fields.remove("error");
+    assert_eq!(error.is_some(), fields["outcome"] != "accepted");
+    assert_eq!(event["target"], "kliento_tower");
+    assert_eq!(event["span"]["name"], "kliento");
+    assert_eq!(event["span"]["outcome"], fields_of(&event)["outcome"]);
+    json!([event["level"], event["span"]["subject"], event["fields"]])
+}
+
+fn fields_of(event: &Value) -> &Value {
+    &event["fields"]
+}
+
+#[test]
+fn logs_subject_of_accepted_request() {
+    let (layer, good) = (layer(), authorization());
+    for cache in ["miss", "hit", "hit"] {
+        let fields = json!({
+            "message": "authenticated", "outcome": "accepted",
+            "subject": "alice@example.com", "cache": cache,
+        });
+        let event = told(event_of(&layer, &[&good]));
+        assert_eq!(event, json!(["DEBUG", "alice@example.com", fields]));
+    }
+}
+
+#[test]
+fn logs_reason_of_rejected_request() {
+    let (layer, good, bad) = (layer(), authorization(), tampered());
+    for (credentials, code, reason, cache) in [
+        (vec![], "credentials_missing", "credentials-missing", "none"),
+        (vec!["Basic x"], "credentials_missing", "scheme-unsupported", "none"),
+        (vec![&good, &good], "credentials_malformed", "credentials-multiple", "none"),
+        (vec!["Kliento !"], "credentials_malformed", "authorization-base64", "miss"),
+        (vec![&bad], "credentials_invalid", "signature-mismatch", "miss"),
+        // What is refused is never remembered.
+        (vec![&bad], "credentials_invalid", "signature-mismatch", "miss"),
+    ] {
+        let fields = json!({
+            "message": "request rejected", "outcome": "rejected",
+            "code": code, "reason": reason, "cache": cache,
+        });
+        assert_eq!(told(event_of(&layer, &credentials)), json!(["INFO", null, fields]));
+    }
+}
+
+#[test]
+fn logs_subject_denied_by_authorizer() {
+    let layer = layer().with_authorizer(|_| false);
+    let fields = json!({
+        "message": "request rejected", "outcome": "rejected",
+        "code": "permission_denied", "reason": "permission-denied", "cache": "miss",
+    });
+    let event = told(event_of(&layer, &[&authorization()]));
+    assert_eq!(event, json!(["INFO", "alice@example.com", fields]));
+}
+
+#[test]
+fn logs_server_errors_at_level_error() {
+    for (layer, reason) in [
+        (layer().with_clock(|| None), "clock-unavailable"),
+        (layer().with_trust_anchors(TrustAnchors::new([])), "trust-anchors-unavailable"),
+    ] {
+        let fields = json!({
+            "message": "authentication unavailable", "outcome": "rejected",
+            "code": "unavailable", "reason": reason, "cache": "none",
+        });
+        assert_eq!(told(event_of(&layer, &[&authorization()])), json!(["ERROR", null, fields]));
+    }
+}
+
+#[test]
+fn logs_requests_that_pass_without_identity() {
+    let layer = layer().with_policy(CredentialPolicy::AllowMissingOrInvalid);
+    for (credentials, reason, cache) in
+        [(vec![], "credentials-missing", "none"), (vec![tampered()], "signature-mismatch", "miss")]
+    {
+        let fields = json!({
+            "message": "unauthenticated", "outcome": "unauthenticated",
+            "reason": reason, "cache": cache,
+        });
+        let credentials: Vec<_> = credentials.iter().map(String::as_str).collect();
+        assert_eq!(told(event_of(&layer, &credentials)), json!(["DEBUG", null, fields]));
+    }
+}
+
+/// What the service logs, now and after it has waited, can be told by the caller.
+#[test]
+fn inner_service_logs_within_the_span() {
+    let service = layer().layer(service_fn(async |_: Request<String>| {
+        tracing::info!("called");
+        tokio::task::yield_now().await;
+        tracing::info!("called on");
+        Ok::<_, Infallible>(Response::new(String::new()))
+    }));
+    for _ in 0..2 {
+        let events = events(service.clone().oneshot(request(&[&authorization()])));
+        let told = events.iter().map(|event| fields_of(event)["message"].as_str().unwrap());
+        assert!(told.eq(["authenticated", "called", "called on"]), "{events:?}");
+        for event in events {
+            assert_eq!(event["span"]["subject"], "alice@example.com");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Text that strangers choose, and that must not pass for lines of the log.
+
+use http::HeaderValue;
+use kliento::{Period, Token};
+use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
+use veraid::testing::{MockMember, MockWorld};
+
+use crate::log::text;
+use crate::mock::exchange::send;
+use crate::mock::{credentials, period, sign};
+
+/// A line of its own, a colour, a sequence that hides what precedes it, and text that goes left.
+const FORGED: &str =
+    "x\n2026-11-22T18:00:00Z  INFO \u{1b}[31mforged\r\u{1b}[2K\u{9b}1mforged\u{202e}";
+
+/// No user's name has control characters or other white space, but it may have quotes.
+const USER: &str = "eve\" outcome=\"accepted\" forged=\"";
+
+fn hour() -> Period {
+    period("2026-11-22T18:00:00Z", "2026-11-22T19:00:00Z")
+}
+
+fn eve(world: &MockWorld) -> MockMember {
+    world.organisation("example.com").unwrap().member(USER).unwrap()
+}
+
+/// What is logged of an accepted request, and of one for an audience of the client's choice.
+fn lines(is_coloured: bool) -> String {
+    let world = MockWorld::new(hour()).unwrap();
+    let eve = eve(&world);
+    let anchors: TrustAnchors = world.trust_anchors().unwrap().into();
+    let layer = KlientoAuthLayer::new("https://api.example.com")
+        .with_trust_anchors(anchors)
+        .with_clock(FixedClock(hour().start()));
+    let bundle = |audience: &str| -> HeaderValue {
+        let token = Token::new(audience).with_claim(FORGED, FORGED);
+        credentials(sign(&eve, &token, hour()))
+    };
+    let (good, bad) = (bundle("https://api.example.com"), bundle(FORGED));
+    text(is_coloured, async {
+        let identity = send(&layer, &good).await.unwrap();
+        assert_eq!(identity.user().unwrap().as_str(), USER);
+        let rejection = send(&layer, &bad).await.unwrap_err();
+        assert_eq!(rejection.reason(), "audience-mismatch");
+        // A service may log what it gets.
+        tracing::info!(?identity, ?rejection, %rejection, "in the service's words");
+    })
+}
+
+#[test]
+fn clients_cannot_forge_log_lines() {
+    let log = lines(false);
+    assert_eq!(log.lines().count(), 3, "{log}");
+    // Nothing but the ends of the three lines is not to be seen.
+    let unseen = |c: &char| c.is_control() || "\u{2028}\u{2029}\u{202e}".contains(*c);
+    assert_eq!(log.chars().filter(unseen).collect::<String>(), "\n\n\n", "{log:?}");
+    // What was forged is there, so that somebody can see that it was tried.
+    assert!(log.matches("forged").count() >= 3, "{log}");
+    assert!(!log.contains(r#" outcome="accepted" forged"#), "{log}");
+}
+
+#[test]
+fn clients_cannot_forge_terminal_escapes() {
+    let log = lines(true);
+    assert_eq!(log.lines().count(), 3, "{log}");
+    assert!(log.contains("\u{1b}["), "the log is in colours");
+    for stranger in ["\u{1b}[31m", "\u{1b}[2K", "\u{9b}", "\r"] {
+        assert!(!log.contains(&format!("{stranger}forged")), "{log:?}");
+    }
+    assert!(!log.contains("\u{1b}[31mforged") && !log.contains('\u{9b}') && !log.contains('\r'));
+}

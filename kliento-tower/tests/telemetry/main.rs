@@ -1,0 +1,19 @@
+//! What is told of requests, to the log and in metrics, and what is told to nobody.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may end by a panic"
+)]
+
+#[path = "../layer/bundle.rs"]
+mod bundle;
+mod events;
+mod log;
+mod log_injection;
+mod metrics;
+#[path = "../mock/mod.rs"]
+mod mock;
+mod secrecy;

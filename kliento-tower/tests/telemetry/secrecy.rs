@@ -1,0 +1,198 @@
+//! The credentials, of which no piece is told to anybody.
+
+use std::collections::{BTreeSet, HashSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Request};
+use kliento_tower::{
+    BundleCache, CredentialPolicy, KlientoAuthLayer, Rejection, SignatureMemo, TrustAnchors,
+    WorkloadIdentity,
+};
+use metrics::with_local_recorder;
+use metrics_util::debugging::DebuggingRecorder;
+use tower::{Layer as _, service_fn};
+
+use crate::bundle::{authorization, body, layer, request, send, tell_subject};
+use crate::log::text;
+
+/// As many characters are a piece.
+const PIECE: usize = 16;
+
+/// Credentials, in all the forms in which a piece of them could be told.
+struct Pieces {
+    base64: HashSet<Vec<u8>>,
+    octets: HashSet<Vec<u8>>,
+}
+
+impl Pieces {
+    /// Those of a whole bundle.
+    fn of(bundle: &[u8]) -> Self {
+        Self::new(bundle, bundle)
+    }
+
+    /// Those that not even a log may tell.
+    ///
+    /// Errors tell both sides of what differed, in hex: names, key identifiers and digests, which
+    /// are in every certificate. What a bundle is worth is its signature, which ends it.
+    fn secret_of(bundle: &[u8]) -> Self {
+        const SIGNATURE: usize = 2048 / 8;
+        Self::new(bundle, &bundle[bundle.len() - SIGNATURE..])
+    }
+
+    fn new(encoded: &[u8], octets: &[u8]) -> Self {
+        let windows = |text: &[u8], size| text.windows(size).map(<[u8]>::to_vec).collect();
+        let base64 = STANDARD.encode(encoded);
+        Self { base64: windows(base64.as_bytes(), PIECE), octets: windows(octets, PIECE / 2) }
+    }
+
+    /// The piece that a text tells, if it tells one: in Base64, in hex, or as a list of numbers.
+    fn told_in<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let is_told = |window: &&[u8]| {
+            self.base64.contains(*window)
+                || octets_of(window).is_some_and(|octets| self.octets.contains(&octets))
+        };
+        let window = text.as_bytes().windows(PIECE).find(is_told);
+        let window = window.map(|window| str::from_utf8(window).unwrap());
+        window.or_else(|| self.listed_in(text).then_some("a list of numbers"))
+    }
+
+    /// As `{:?}` shows octets.
+    fn listed_in(&self, text: &str) -> bool {
+        let numbers = text.split([',', '[', ']', ' ']).filter(|number| !number.is_empty());
+        let octets: Vec<_> = numbers.map(|number| number.parse::<u8>().ok()).collect();
+        let mut windows = octets.windows(PIECE / 2);
+        windows.any(|window| {
+            let window: Option<Vec<u8>> = window.iter().copied().collect();
+            window.is_some_and(|octets| self.octets.contains(&octets))
+        })
+    }
+}
+
+/// What is in hex there, in either case.
+fn octets_of(hex: &[u8]) -> Option<Vec<u8>> {
+    let digit = |digit: &u8| char::from(*digit).to_digit(16);
+    let octet = |pair: &[u8]| u8::try_from(digit(&pair[0])? * 16 + digit(&pair[1])?).ok();
+    hex.chunks_exact(2).map(octet).collect()
+}
+
+fn hex_of(octet: u8) -> [char; 2] {
+    [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap())
+}
+
+/// Bundles that are good, and refused for all sorts of reasons.
+fn bundles() -> Vec<Vec<u8>> {
+    let header = authorization();
+    let good = STANDARD.decode(header.strip_prefix("Kliento ").unwrap()).unwrap();
+    let altered = (0..good.len()).step_by(29).map(|place| {
+        let mut altered = good.clone();
+        altered[place] ^= 1;
+        altered
+    });
+    altered.chain([good.clone()]).collect()
+}
+
+fn layers() -> [KlientoAuthLayer; 5] {
+    [
+        layer(),
+        layer().with_policy(CredentialPolicy::AllowMissingOrInvalid),
+        layer().with_trust_anchors(TrustAnchors::iana()),
+        layer().with_trust_anchors(TrustAnchors::new([])),
+        layer().with_authorizer(|_| false),
+    ]
+}
+
+/// All that is told of a request.
+#[derive(Default)]
+struct Told {
+    client: String,
+    /// The service, outer layers, and whoever reads the log.
+    inside: String,
+}
+
+fn told(layer: &KlientoAuthLayer, credentials: &str, reasons: &mut BTreeSet<&str>) -> Told {
+    let mut told = Told::default();
+    let log = text(false, async {
+        let response = send(layer, request(&[credentials])).await;
+        told.client = format!("{:?}", response.headers());
+        if let Some(rejection) = response.extensions().get::<Rejection>() {
+            reasons.insert(rejection.reason());
+            told.inside = format!("{rejection} {rejection:?} {rejection:#?} ");
+        }
+        told.client += str::from_utf8(&body(response).await).unwrap();
+    });
+    assert!(log.contains("outcome="), "{log}");
+    let shown = format!("{layer:?}{:?}", layer.layer(service_fn(tell_subject)));
+    Told { inside: told.inside + &log + &shown, ..told }
+}
+
+fn assert_nothing_disclosed(layer: &KlientoAuthLayer, octets: &[u8], reasons: &mut BTreeSet<&str>) {
+    let (whole, secret) = (Pieces::of(octets), Pieces::secret_of(octets));
+    let base64 = STANDARD.encode(octets);
+    // A bundle that can't be read because of its Base64 is no less secret.
+    for credentials in [format!("Kliento {base64}"), format!("Kliento {base64}!")] {
+        let Told { client, inside } = told(layer, &credentials, reasons);
+        assert_eq!(whole.told_in(&client), None, "{client}");
+        assert_eq!(secret.told_in(&inside), None, "{inside}");
+    }
+}
+
+#[test]
+fn bundle_is_not_disclosed() {
+    let recorder = DebuggingRecorder::new();
+    let (layers, mut reasons) = (layers(), BTreeSet::new());
+    let bundles = bundles();
+    let (good, altered) = bundles.split_last().unwrap();
+    with_local_recorder(&recorder, || {
+        for layer in &layers {
+            assert_nothing_disclosed(layer, good, &mut reasons);
+        }
+        for octets in altered {
+            assert_nothing_disclosed(&layers[0], octets, &mut reasons);
+        }
+    });
+    assert!(reasons.len() > 20, "too few reasons to tell: {reasons:?}");
+    let metrics = format!("{:?}", recorder.snapshotter().snapshot());
+    assert!(metrics.contains("kliento_authentications_total"));
+    assert_eq!(Pieces::of(good).told_in(&metrics), None);
+}
+
+/// Who prints what the layer hands on prints no credentials.
+#[test]
+fn debug_output_contains_no_secret() {
+    let (cache, memo) = (BundleCache::default(), SignatureMemo::default());
+    let layer = layer().with_cache(cache.clone()).with_signature_memo(memo.clone());
+    let service = layer.layer(service_fn(async |request: Request<String>| {
+        let identity = request.extensions().get::<WorkloadIdentity>();
+        tracing::info!(?request, headers = ?request.headers(), ?identity, "called");
+        tell_subject(request).await
+    }));
+    let credentials = authorization();
+    let log = text(false, tower::ServiceExt::oneshot(service, request(&[&credentials])));
+    let shown = format!("{log} {cache:?} {memo:?}");
+    assert!(shown.contains("alice@example.com") && shown.contains("Sensitive"), "{shown}");
+    assert_eq!((cache.len(), memo.is_empty()), (1, false));
+    let octets = STANDARD.decode(credentials.strip_prefix("Kliento ").unwrap()).unwrap();
+    assert_eq!(Pieces::of(&octets).told_in(&shown), None, "{shown}");
+}
+
+/// The search finds what it is for, or else it would prove nothing.
+#[test]
+fn finds_fragments_in_every_encoding() {
+    let octets: Vec<u8> = (100..140).collect();
+    let pieces = Pieces::of(&octets);
+    let base64 = STANDARD.encode(&octets);
+    let headers: HeaderMap = HeaderMap::from_iter([(AUTHORIZATION, base64.parse().unwrap())]);
+    let hex: String = octets.iter().copied().flat_map(hex_of).collect();
+    for leak in [
+        format!("x{}x", &base64[3..3 + PIECE]),
+        format!("x{}x", &hex[8..8 + PIECE]),
+        hex.to_uppercase(),
+        format!("{headers:?}"),
+        format!("{:?}", &octets[5..20]),
+    ] {
+        assert!(pieces.told_in(&leak).is_some(), "{leak}");
+    }
+    assert!(pieces.told_in(&base64[..PIECE - 1]).is_none());
+}

@@ -1,0 +1,132 @@
+//! What the layer says of a case, the first time and again.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use kliento::{Error, Timestamp};
+use kliento_tower::{
+    BundleCache, FixedClock, KlientoAuthLayer, Rejection, SignatureMemo, TrustAnchors,
+    WorkloadIdentity,
+};
+use libtest_mimic::Failed;
+
+use crate::case::{Case, Verdict};
+use crate::exchange::{Outcome, send};
+
+/// What the layers of all cases remember: together, so that none profits wrongly from another.
+#[derive(Default)]
+pub(crate) struct Memory {
+    cache: BundleCache,
+    memo: SignatureMemo,
+}
+
+impl Memory {
+    /// Sends a case through its layer twice.
+    pub(crate) fn check(&self, case: &Case, credentials: &HeaderValue) -> Result<(), Failed> {
+        let layer = self.layer(case)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let first = runtime.block_on(send(&layer, credentials));
+        let again = runtime.block_on(send(&layer, credentials));
+        let expected = expected(case, credentials);
+        for (when, found) in [("first", &first), ("again", &again)] {
+            let verdict = verdict(found)?;
+            if verdict != expected {
+                let shows = &case.shows;
+                let why = format!("{shows}\n{when}\nexpected {expected:#?}\nfound {verdict:#?}");
+                return Err(format!("{why}\n{found:?}").into());
+            }
+        }
+        match (first, again) {
+            (Ok(first), Ok(again)) if !is_same(&first, &again) && !is_last(&first, case)? => {
+                Err("the second time was no hit".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn layer(&self, case: &Case) -> Result<KlientoAuthLayer, Failed> {
+        // A signature bundle's question has no audience.
+        let audience = case.audience.as_deref().unwrap_or("https://api.example.com");
+        let mut layer = KlientoAuthLayer::new(audience)
+            .with_cache(self.cache.clone())
+            .with_signature_memo(self.memo.clone())
+            .with_trust_anchors(trust_anchors(case)?)
+            .with_clock(FixedClock(at(case)?));
+        if let Some(seconds) = case.max_validity {
+            layer = layer.with_max_validity(Duration::from_secs(seconds));
+        }
+        if let Some(bits) = case.min_modulus_bits {
+            layer = layer.with_min_modulus_bits(bits);
+        }
+        Ok(layer)
+    }
+}
+
+/// Whether an identity is the very one that was remembered, not one that is equal.
+fn is_same(first: &WorkloadIdentity, again: &WorkloadIdentity) -> bool {
+    std::ptr::eq(first.claims(), again.claims())
+}
+
+/// Whether the bundle stops holding now, so that there is no time for which to remember it.
+fn is_last(identity: &WorkloadIdentity, case: &Case) -> Result<bool, Failed> {
+    Ok(identity.valid_until() == at(case)?)
+}
+
+fn at(case: &Case) -> Result<Timestamp, Failed> {
+    Ok(case.at.as_deref().ok_or("the case has no instant")?.parse()?)
+}
+
+fn trust_anchors(case: &Case) -> Result<TrustAnchors, Failed> {
+    if case.trust_anchors == ["iana"] {
+        return Ok(TrustAnchors::iana());
+    }
+    let anchors: Result<Vec<_>, _> = case.trust_anchors.iter().map(|text| text.parse()).collect();
+    Ok(anchors?.into())
+}
+
+/// What the index says, in the layer's words.
+fn expected(case: &Case, credentials: &HeaderValue) -> Verdict {
+    let mut expected = case.verdict();
+    if case.trust_anchors.is_empty() {
+        // A verifier without anchors trusts nobody, a server without them is broken.
+        let code = Some("trust-anchors-unavailable".to_owned());
+        return Verdict { expect: "unavailable".to_owned(), code, ..Verdict::default() };
+    }
+    if expected.code.as_deref() == Some("authorization-scheme") {
+        // Other schemes may stand beside ours.
+        expected.code = Some("scheme-unsupported".to_owned());
+    } else if credentials.as_bytes().contains(&b',') {
+        expected.code = Some("credentials-multiple".to_owned());
+    }
+    expected
+}
+
+fn verdict(found: &Outcome) -> Result<Verdict, Failed> {
+    let rejection = match found {
+        Ok(identity) => return Ok(valid(identity)),
+        Err(rejection) => rejection,
+    };
+    let expect = match rejection {
+        Rejection::TrustAnchorsUnavailable(_) => "unavailable",
+        Rejection::UnsupportedScheme | Rejection::MultipleCredentials => "malformed",
+        Rejection::InvalidCredentials(error) => match **error {
+            Error::Malformed(_) => "malformed",
+            Error::Invalid(_) => "invalid",
+        },
+        other => return Err(format!("refused for another reason: {other:?}").into()),
+    };
+    let code = Some(rejection.reason().to_owned());
+    Ok(Verdict { expect: expect.to_owned(), code, ..Verdict::default() })
+}
+
+fn valid(identity: &WorkloadIdentity) -> Verdict {
+    Verdict {
+        expect: "valid".to_owned(),
+        subject: Some(identity.subject().to_owned()),
+        signer: Some(identity.signer().to_string()),
+        claims: Some(identity.claims().clone()),
+        valid_from: Some(identity.period().start().to_string()),
+        valid_until: Some(identity.valid_until().to_string()),
+        ..Verdict::default()
+    }
+}
