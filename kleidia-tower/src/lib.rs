@@ -46,6 +46,7 @@ mod clock;
 mod extract;
 mod future;
 mod guard;
+mod invalid_field;
 pub mod lockout;
 mod observation;
 mod opaque_token;
@@ -66,6 +67,7 @@ pub use clock::{Clock, SystemClock, UnixTime};
 #[cfg(feature = "axum")]
 pub use extract::PrincipalRejection;
 pub use future::ResponseFuture;
+pub use invalid_field::InvalidField;
 pub use opaque_token::{TokenDigest, WrappedToken};
 pub use principal::Principal;
 pub use rejection::Rejection;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value, json};
 
+use crate::InvalidField;
 use crate::access_token::{AccessTokenError, KeyError};
 use crate::password::{HashingError, PasswordViolation};
 use crate::rbac::Denial;
@@ -49,8 +51,13 @@ pub enum Rejection {
     #[error("the password has expired")]
     PasswordExpired,
     /// The new password is not taken.
-    #[error("the new password is not taken: {0:?}")]
-    PasswordRejected(Vec<PasswordViolation>),
+    #[error("password violates the policy: {violations:?}")]
+    PasswordRejected {
+        /// The field of the request with the new password.
+        field: &'static str,
+        /// All violations of the policy.
+        violations: Vec<PasswordViolation>,
+    },
     /// The principal may not do that.
     #[error(transparent)]
     PermissionDenied(Denial),
@@ -60,9 +67,15 @@ pub enum Rejection {
     /// There is no such thing, or it is somebody else's.
     #[error("there is no such thing")]
     NotFound,
-    /// The request can't be read.
-    #[error("the request can't be read: {0}")]
+    /// The resource does not support the method.
+    #[error("method not allowed")]
+    MethodNotAllowed,
+    /// The request is malformed; the client learns this detail.
+    #[error("malformed request: {0}")]
     MalformedRequest(&'static str),
+    /// Fields of the request are invalid; the client learns which, and why.
+    #[error("invalid fields: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    InvalidFields(Vec<InvalidField>),
     /// Too many requests.
     #[error("too many requests; the next one in {} seconds", .retry_after.as_secs_f64())]
     RateLimited {
@@ -120,6 +133,7 @@ impl Rejection {
     /// | `invalid_credentials`, `token_invalid`, `token_expired`, `session_expired`, `account_disabled`, `refresh_invalid`, `refresh_reused` | 401 |
     /// | `permission_denied`, `password_expired` | 403 |
     /// | `not_found` | 404 |
+    /// | `method_not_allowed` | 405 |
     /// | `name_taken` | 409 |
     /// | `password_rejected` | 422 |
     /// | `rate_limited` | 429 |
@@ -140,6 +154,25 @@ impl Rejection {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.told().retry_after
+    }
+
+    /// The further members of the problem details: `errors` names the invalid fields.
+    pub(crate) fn members(&self) -> Map<String, Value> {
+        let mut members = Map::new();
+        let fields = match self {
+            Self::InvalidFields(fields) => fields.iter().map(InvalidField::to_json).collect(),
+            Self::PasswordRejected { field, violations } => {
+                let reason = |violation: &PasswordViolation| json!({"code": violation.code(), "detail": violation.to_string()});
+                members.insert("reasons".to_owned(), violations.iter().map(reason).collect());
+                let fields = violations
+                    .iter()
+                    .map(|violation| InvalidField::password(field, violation).to_json());
+                fields.collect()
+            }
+            _ => return members,
+        };
+        members.insert("errors".to_owned(), Value::Array(fields));
+        members
     }
 
     /// The `error` of the challenge: none where no credentials were sent.
@@ -186,16 +219,26 @@ impl Rejection {
 
     fn told_of_request(&self) -> Told {
         match self {
-            Self::PasswordRejected(_) => plain(
+            Self::PasswordRejected { .. } => plain(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "password_rejected",
                 "The new password is not taken",
             ),
             Self::NameTaken => plain(StatusCode::CONFLICT, "name_taken", "The name is taken"),
             Self::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
-            Self::MalformedRequest(_) => {
-                plain(StatusCode::BAD_REQUEST, "malformed_request", "The request can't be read")
+            Self::MethodNotAllowed => plain(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "The resource does not support this method",
+            ),
+            Self::MalformedRequest(detail) => {
+                plain(StatusCode::BAD_REQUEST, "malformed_request", detail)
             }
+            Self::InvalidFields(_) => plain(
+                StatusCode::BAD_REQUEST,
+                "malformed_request",
+                "The request has invalid fields",
+            ),
             Self::RateLimited { retry_after, .. } => {
                 let told =
                     plain(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests");

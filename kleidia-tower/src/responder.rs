@@ -35,11 +35,8 @@ impl Responder for ProblemResponder {
             "detail": rejection.detail(),
             "code": rejection.code(),
         });
-        if let (Rejection::PasswordRejected(faults), Some(problem)) =
-            (rejection, problem.as_object_mut())
-        {
-            let reason = |fault: &crate::password::PasswordViolation| json!({"code": fault.code(), "detail": fault.to_string()});
-            problem.insert("reasons".to_owned(), faults.iter().map(reason).collect());
+        if let Some(problem) = problem.as_object_mut() {
+            problem.extend(rejection.members());
         }
         let mut response = Response::new(Bytes::from(problem.to_string()));
         let content_type = HeaderValue::from_static("application/problem+json");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::access_token::{AccessTokenError, KeyError};
 use crate::password::{BreachedPasswordError, HashingError, PasswordViolation};
 use crate::store::StoreError;
-use crate::{Rejection, UserNameError};
+use crate::{InvalidField, Rejection, UserNameError};
 
 /// An error of an operation of [`Accounts`](super::Accounts).
 ///
@@ -108,9 +108,13 @@ impl From<BreachedPasswordError> for AccountError {
 impl From<AccountError> for Rejection {
     fn from(error: AccountError) -> Self {
         match error {
-            AccountError::InvalidUserName(_) => Self::MalformedRequest("the user name"),
+            AccountError::InvalidUserName(error) => {
+                Self::InvalidFields(vec![InvalidField::user_name(error)])
+            }
             AccountError::UserNameTaken => Self::NameTaken,
-            AccountError::PasswordRejected(violations) => Self::PasswordRejected(violations),
+            AccountError::PasswordRejected(violations) => {
+                Self::PasswordRejected { field: "password", violations }
+            }
             AccountError::InvalidCredentials => Self::InvalidCredentials,
             AccountError::RefreshTokenInvalid => Self::RefreshInvalid,
             AccountError::RefreshTokenReused => Self::RefreshReused,

@@ -1,35 +1,28 @@
-//! The audit log, for those who may read it.
+//! `/admin/audit`: the audit log.
 
 use std::net::IpAddr;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
-use super::time::{parse, rfc3339};
-use crate::Rejection;
+use super::query::{QueryParams, parse_with};
+use super::rejection::ApiRejection;
+use super::time::{self, rfc3339};
+use super::users::page_size;
 use crate::access_token::SessionId;
 use crate::account::Accounts;
 use crate::audit::{AuditQuery, AuditRecord, EventKind, Outcome};
 
-/// How many records are told at once.
-const DEFAULT_PAGE_SIZE: usize = 100;
-const MAX_PAGE_SIZE: usize = 1000;
-
-/// What is asked for; an empty text asks for anything.
-#[derive(Deserialize)]
+/// The query; an empty parameter matches everything.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct AuditParams {
-    #[serde(default)]
     event: String,
-    #[serde(default)]
     user: String,
-    #[serde(default)]
     outcome: String,
-    #[serde(default)]
-    limit: Option<usize>,
+    limit: String,
     /// The `id` of a record, or a time.
-    #[serde(default)]
     before: String,
 }
 
@@ -40,7 +33,7 @@ pub(super) struct AuditEntryResponse {
     event: &'static str,
     outcome: &'static str,
     user: Option<String>,
-    /// Who caused it, where that is not the user.
+    /// Who caused the event, if not the user.
     actor: Option<String>,
     session: Option<SessionId>,
     ip: Option<IpAddr>,
@@ -50,17 +43,16 @@ pub(super) struct AuditEntryResponse {
 
 pub(super) async fn list(
     State(accounts): State<Accounts>,
-    filter: Result<Query<AuditParams>, QueryRejection>,
-) -> Result<Json<Vec<AuditEntryResponse>>, Rejection> {
-    let Query(filter) = filter.map_err(|_| Rejection::MalformedRequest("the query"))?;
-    let mut query = filter.query()?;
-    query.user = user_name(&accounts, &filter.user).await?;
+    QueryParams(params): QueryParams<AuditParams>,
+) -> Result<Json<Vec<AuditEntryResponse>>, ApiRejection> {
+    let mut query = params.query()?;
+    query.user = user_name(&accounts, &params.user).await?;
     let records = accounts.audit(&query).await?;
     Ok(Json(records.into_iter().map(AuditEntryResponse::from).collect()))
 }
 
-/// The name of a user who is named by name or by number.
-async fn user_name(accounts: &Accounts, text: &str) -> Result<Option<String>, Rejection> {
+/// Returns the user name for a name or an id.
+async fn user_name(accounts: &Accounts, text: &str) -> Result<Option<String>, ApiRejection> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -69,37 +61,28 @@ async fn user_name(accounts: &Accounts, text: &str) -> Result<Option<String>, Re
     {
         return Ok(Some(account.name.to_string()));
     }
-    // Names of workloads are no names of users, and are looked for as they are.
+    // The name of a workload is not a valid user name, and is matched unchanged.
     let name = text.parse::<crate::UserName>().map(|name| name.to_string());
     Ok(Some(name.unwrap_or_else(|_| text.to_owned())))
 }
 
 impl AuditParams {
-    fn query(&self) -> Result<AuditQuery, Rejection> {
+    fn query(&self) -> Result<AuditQuery, ApiRejection> {
         let mut query = AuditQuery {
-            kind: named(&self.event, EventKind::from_name, "the event")?,
-            outcome: named(&self.outcome, Outcome::from_name, "the outcome")?,
-            limit: self.limit.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE),
+            kind: parse_with("event", &self.event, EventKind::from_name, "Unknown event")?,
+            outcome: parse_with("outcome", &self.outcome, Outcome::from_name, "Unknown outcome")?,
+            limit: page_size(&self.limit)?,
             ..AuditQuery::default()
         };
         if let Ok(sequence) = self.before.parse() {
             query.before = Some(sequence);
-        } else if !self.before.is_empty() {
-            query.until = Some(parse(&self.before)?);
+        } else {
+            let detail = "Neither the id of a record nor a time as in RFC 3339";
+            let time = |text: &str| time::parse(text).ok();
+            query.until = parse_with("before", &self.before, time, detail)?;
         }
         Ok(query)
     }
-}
-
-fn named<T>(
-    name: &str,
-    from_name: impl Fn(&str) -> Option<T>,
-    what: &'static str,
-) -> Result<Option<T>, Rejection> {
-    if name.is_empty() {
-        return Ok(None);
-    }
-    from_name(name).map(Some).ok_or(Rejection::MalformedRequest(what))
 }
 
 impl From<AuditRecord> for AuditEntryResponse {

@@ -1,4 +1,4 @@
-//! Getting in, staying in, getting out.
+//! `/auth`: login, refresh, logout and password changes.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::body::JsonBody;
+use super::rejection::ApiRejection;
 use super::users::UserSummary;
 use crate::access_token::SessionId;
 use crate::account::{Accounts, LoginRequest, TokenSet};
@@ -30,7 +31,7 @@ pub(super) struct ChangePasswordBody {
     new_password: SecretString,
 }
 
-/// What a login or a refresh gives (RFC 6749, 5.1, and who it is).
+/// The response to a login or a refresh (RFC 6749, 5.1), with the user.
 #[derive(Serialize)]
 pub(super) struct TokenResponse {
     access_token: String,
@@ -48,7 +49,7 @@ pub(super) async fn log_in(
     State(accounts): State<Accounts>,
     client: ClientInfo,
     JsonBody(LoginBody { username, password }): JsonBody<LoginBody>,
-) -> Result<Json<TokenResponse>, Rejection> {
+) -> Result<Json<TokenResponse>, ApiRejection> {
     let attempt = LoginRequest { user_name: username, password, client };
     Ok(Json(accounts.log_in(attempt).await?.into()))
 }
@@ -57,7 +58,7 @@ pub(super) async fn refresh(
     State(accounts): State<Accounts>,
     client: ClientInfo,
     JsonBody(RefreshBody { refresh_token }): JsonBody<RefreshBody>,
-) -> Result<Json<TokenResponse>, Rejection> {
+) -> Result<Json<TokenResponse>, ApiRejection> {
     Ok(Json(accounts.refresh(&refresh_token, client).await?.into()))
 }
 
@@ -65,7 +66,7 @@ pub(super) async fn log_out(
     State(accounts): State<Accounts>,
     view: SessionView,
     client: ClientInfo,
-) -> Result<StatusCode, Rejection> {
+) -> Result<StatusCode, ApiRejection> {
     accounts.log_out(&view, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -74,7 +75,7 @@ pub(super) async fn log_out_everywhere(
     State(accounts): State<Accounts>,
     view: SessionView,
     client: ClientInfo,
-) -> Result<StatusCode, Rejection> {
+) -> Result<StatusCode, ApiRejection> {
     accounts.log_out_everywhere(&view, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -84,8 +85,14 @@ pub(super) async fn change_password(
     view: SessionView,
     client: ClientInfo,
     JsonBody(ChangePasswordBody { current_password, new_password }): JsonBody<ChangePasswordBody>,
-) -> Result<StatusCode, Rejection> {
-    accounts.change_password(&view, current_password, new_password, client).await?;
+) -> Result<StatusCode, ApiRejection> {
+    let changed = accounts.change_password(&view, current_password, new_password, client).await;
+    changed.map_err(|error| match error.into() {
+        Rejection::PasswordRejected { violations, .. } => {
+            Rejection::PasswordRejected { field: "new_password", violations }
+        }
+        other => other,
+    })?;
     Ok(StatusCode::NO_CONTENT)
 }
 

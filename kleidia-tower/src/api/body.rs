@@ -1,4 +1,6 @@
-//! Bodies of requests: JSON, in its media type, within a bound.
+//! JSON bodies of requests, in their media type and within a limit.
+
+use std::error::Error as _;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -6,33 +8,62 @@ use axum::extract::{FromRequest, Request};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::Rejection;
+use super::rejection::ApiRejection;
+use crate::{InvalidField, Rejection};
 
-/// The most octets of a body; agents' keys are the longest part.
+/// The maximum length of a body; the public keys of agents are the longest part.
 pub(super) const MAX_OCTETS: usize = 16 * 1024;
 
-/// A body of JSON. Browsers send that to other sites only after a preflight request, which is
-/// never granted here, so that no other site can act for its visitors (Fetch, 4.8).
+/// A JSON body. Browsers send JSON to other sites only after a preflight request, which this API
+/// never grants, so no other site can act for its visitors (Fetch, 4.8).
 pub(super) struct JsonBody<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
-    type Rejection = Rejection;
+    type Rejection = ApiRejection;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiRejection> {
         match Json::from_request(request, state).await {
             Ok(Json(body)) => Ok(Self(body)),
-            Err(rejection) => Err(Rejection::MalformedRequest(reason(&rejection))),
+            Err(error) => Err(rejection(&error).into()),
         }
     }
 }
 
-/// What is wrong, in words of ours: the library's repeat what the client sent.
-fn reason(rejection: &JsonRejection) -> &'static str {
-    match rejection {
-        JsonRejection::JsonDataError(_) => "the JSON has other members",
-        JsonRejection::JsonSyntaxError(_) => "no JSON",
-        JsonRejection::MissingJsonContentType(_) => "the media type is not application/json",
-        other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => "the body is too long",
-        _ => "the body can't be read",
+/// The reason in words of our own: the messages of the libraries quote the request.
+fn rejection(error: &JsonRejection) -> Rejection {
+    Rejection::MalformedRequest(match error {
+        JsonRejection::JsonDataError(error) => {
+            let source = error.source().and_then(|source| source.downcast_ref());
+            match source.and_then(invalid_field) {
+                Some(field) => return Rejection::InvalidFields(vec![field]),
+                None => "The body is not the expected JSON object",
+            }
+        }
+        JsonRejection::JsonSyntaxError(_) => "The body is not valid JSON",
+        JsonRejection::MissingJsonContentType(_) => "The content type must be application/json",
+        other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => "The body is too long",
+        _ => "The body cannot be read",
+    })
+}
+
+/// Names the field. Missing and duplicate fields are in serde's message only, by names of ours.
+fn invalid_field(error: &serde_path_to_error::Error<serde_json::Error>) -> Option<InvalidField> {
+    let message = error.inner().to_string();
+    let named = |prefix: &str| Some(message.strip_prefix(prefix)?.split_once('`')?.0.to_owned());
+    if let Some(field) = named("missing field `") {
+        return Some(InvalidField::new(field, "missing", "The field is required"));
     }
+    if let Some(field) = named("duplicate field `") {
+        return Some(InvalidField::new(field, "duplicate", "The field occurs more than once"));
+    }
+    if let Some(field) = named("unknown field `") {
+        // The name is the client's: quote it only if it looks like one.
+        let is_name = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'_';
+        let is_quotable = field.len() <= 32 && field.bytes().all(is_name);
+        let field = if is_quotable { field } else { String::new() };
+        return Some(InvalidField::new(field, "unknown", "The field is not supported"));
+    }
+    let path = error.path().to_string();
+    let detail = "The value has the wrong type";
+    (path != ".").then(|| InvalidField::new(path, "wrong_type", detail))
 }

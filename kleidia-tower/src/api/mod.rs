@@ -1,14 +1,21 @@
-//! The routes of an HTTP API over accounts, as a router to nest.
+//! An HTTP API over accounts, as an axum router to nest.
 
 mod audit;
 mod authentication;
 mod body;
 mod client_info;
 mod path;
+mod query;
+mod rejection;
 mod router;
+mod routes;
 mod sessions;
 mod time;
 mod users;
 mod whoami;
 
 pub use router::Api;
+pub use routes::ApiRoutes;
+
+#[cfg(test)]
+mod tests;

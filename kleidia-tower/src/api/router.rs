@@ -1,59 +1,73 @@
-//! The router: each route, with what it asks of who calls it.
+//! The router: the routes of each group, with what each requires of the caller.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::middleware::map_response;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 use http::HeaderValue;
 use http::header::CACHE_CONTROL;
 
-use super::{audit, authentication, body, sessions, users, whoami};
-use crate::Rejection;
+use super::rejection::{ApiRejection, render};
+use super::{ApiRoutes, audit, authentication, body, sessions, users, whoami};
 use crate::account::Accounts;
+use crate::answer::Answer;
 use crate::rate_limit::{Key, Limit, RateLimitLayer, TrustedProxies};
-use crate::rbac::{Permission, Policy, PolicyProvider, RbacLayer, Requirement};
+use crate::rbac::{Denial, Permission, Requirement};
 use crate::session::JwtSessionLayer;
+use crate::{Rejection, Responder};
 
-/// The routes of an HTTP API over accounts, below wherever you nest them.
+/// The routes of an HTTP API over accounts, to nest below a path such as `/api`.
 ///
-/// | route | for whom |
+/// | route | requires |
 /// |---|---|
-/// | `POST /auth/login`, `POST /auth/refresh`, `GET /health` | everybody |
-/// | `POST /auth/logout`, `/auth/logout-all`, `/auth/password` | users |
-/// | `GET /session`, `DELETE /session/{id}`, `POST /session/{id}/register-agent` | users, their own |
-/// | `GET /whoami` | users and workloads |
-/// | `GET /users/{id}` | oneself, and who may `users:read` |
+/// | `POST /auth/login`, `POST /auth/refresh`, `GET /health` | nothing |
+/// | `POST /auth/logout`, `/auth/logout-all`, `/auth/password` | a session |
+/// | `GET /session`, `DELETE /session/{id}`, `POST /session/{id}/register-agent` | a session; the user's own sessions only |
+/// | `GET /whoami` | a user or a workload |
+/// | `GET /users/{id}` | the user's own id, or `users:read` |
 /// | `GET /admin/users`, `POST /admin/users` | `users:read`, `users:create` |
 /// | `PATCH /admin/users/{id}`, `POST /admin/users/{id}/unlock` | `users:update`, `users:unlock` |
 /// | `DELETE /admin/users/{id}/sessions` | `sessions:revoke` |
 /// | `GET /admin/audit` | `audit:read` |
-/// | `DELETE /admin/users/{id}`, `DELETE /admin/audit` | nobody: accounts and records stay |
+/// | `DELETE /admin/users/{id}`, `DELETE /admin/audit` | always denied: accounts and records are not deleted |
 ///
-/// Bodies are JSON of at most 16 KiB; refusals are problem details (RFC 9457) with the codes of
-/// [`Rejection::code`]. Nothing is rate-limited unless you set it.
+/// - Bodies are JSON of at most 16 KiB. Responses are never cached (`Cache-Control: no-store`).
+/// - Rejections are problem details (RFC 9457) with a code of [`Rejection::code`]. So are the 404 of
+///   an unknown path and the 405 of an unsupported method, which has `Allow`.
+/// - The [policy](Accounts::with_policy) and the audit log are those of the accounts.
+/// - There is no rate limit by default.
 ///
 /// ```
 /// # use std::sync::Arc;
 /// # use kleidia_tower::access_token::{KeyRing, SigningKey};
 /// # use kleidia_tower::account::Accounts;
-/// # use kleidia_tower::api::Api;
 /// # use kleidia_tower::password::PasswordHasher;
 /// # use kleidia_tower::store::MemoryStore;
+/// use axum::Router;
+/// use kleidia_tower::api::{Api, ApiRoutes};
+///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let hasher = PasswordHasher::new()?;
 /// # let keys = KeyRing::new([SigningKey::generate()?])?;
-/// let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
-/// let api = Api::new(accounts).with_login_limit("60/60".parse()?).into_router();
-/// let router: axum::Router = axum::Router::new().nest("/api", api);
+/// # let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
+/// let api = Api::new(accounts.clone()).with_login_limit("60/60".parse()?);
+/// let router: Router = Router::new().nest("/api", api.into_router());
+///
+/// // Login and sessions only:
+/// let api = Api::new(accounts)
+///     .with_routes([ApiRoutes::Authentication, ApiRoutes::Sessions])
+///     .with_realm("example");
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
 pub struct Api {
-    shared: ApiState,
-    session: JwtSessionLayer,
+    accounts: Accounts,
+    routes: BTreeSet<ApiRoutes>,
+    renderer: Answer,
     login_limit: RateLimitLayer,
     requests_by_address: RateLimitLayer,
     requests_by_principal: RateLimitLayer,
@@ -61,21 +75,14 @@ pub struct Api {
     workloads: Option<(kliento_tower::KlientoAuthLayer, crate::rbac::WorkloadRules)>,
 }
 
-/// What handlers share.
-#[derive(Clone)]
-pub(super) struct ApiState {
-    accounts: Accounts,
-    pub(super) policy: Arc<dyn PolicyProvider>,
-}
-
 impl Api {
-    /// Routes over these accounts, under the default policy.
+    /// Creates an API of all routes over these accounts.
     #[must_use]
     pub fn new(accounts: Accounts) -> Self {
-        let session = JwtSessionLayer::new(accounts.authenticator());
         Self {
-            shared: ApiState { accounts, policy: Arc::new(Policy::default()) },
-            session,
+            accounts,
+            routes: ApiRoutes::ALL.into(),
+            renderer: Answer::default(),
             login_limit: RateLimitLayer::new(),
             requests_by_address: RateLimitLayer::new(),
             requests_by_principal: RateLimitLayer::new(),
@@ -84,21 +91,37 @@ impl Api {
         }
     }
 
-    /// Sets which roles carry which permissions.
+    /// Sets the groups of routes; [all](ApiRoutes::ALL) by default.
     #[must_use]
-    pub fn with_policy(mut self, policy: impl PolicyProvider) -> Self {
-        self.shared.policy = Arc::new(policy);
+    pub fn with_routes(mut self, routes: impl IntoIterator<Item = ApiRoutes>) -> Self {
+        self.routes = routes.into_iter().collect();
         self
     }
 
-    /// Limits how many logins an address may try.
+    /// Sets the realm of challenges (RFC 9110, 11.5); `kleidia` by default.
+    #[must_use]
+    pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
+        self.renderer.realm = realm.into();
+        self
+    }
+
+    /// Sets the responder to rejected requests; [`ProblemResponder`](crate::ProblemResponder) by
+    /// default.
+    #[must_use]
+    pub fn with_responder(mut self, responder: impl Responder) -> Self {
+        self.renderer.responder = Arc::new(responder);
+        self
+    }
+
+    /// Limits the logins of each client address; unlimited by default.
     #[must_use]
     pub fn with_login_limit(mut self, limit: Limit) -> Self {
         self.login_limit = self.login_limit.with_limit(Key::address(), limit);
         self
     }
 
-    /// Limits how many requests an address may make, and how many a user or workload.
+    /// Limits the requests of each client address, and of each user or workload; unlimited by
+    /// default.
     #[must_use]
     pub fn with_request_limit(mut self, limit: Limit) -> Self {
         self.requests_by_address =
@@ -107,14 +130,14 @@ impl Api {
         self
     }
 
-    /// Sets which proxies are believed when they tell the client's address; none by default.
+    /// Sets the proxies that are trusted to report the client's address; none by default.
     #[must_use]
     pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.requests_by_address = self.requests_by_address.with_trusted_proxies(proxies);
         self
     }
 
-    /// Lets workloads in beside users, in the roles that the rules tell.
+    /// Also authenticates workloads, with the roles that the rules assign; none by default.
     #[cfg(feature = "kliento")]
     #[must_use]
     pub fn with_workloads(
@@ -122,119 +145,151 @@ impl Api {
         layer: kliento_tower::KlientoAuthLayer,
         rules: crate::rbac::WorkloadRules,
     ) -> Self {
-        let layer =
-            layer.with_passthrough_scheme(HeaderValue::from_static("Bearer realm=\"kleidia\""));
         self.workloads = Some((layer, rules));
         self
     }
 
-    /// The router, with all routes.
-    pub fn into_router(self) -> Router {
-        let requests = self.requests_by_address.clone();
-        self.authentication_routes()
-            .merge(self.session_routes())
-            .merge(self.user_routes())
-            .route("/health", get(health))
-            .fallback(|| async { Rejection::NotFound })
+    /// Returns the router.
+    pub fn into_router(mut self) -> Router {
+        for limits in
+            [&mut self.login_limit, &mut self.requests_by_address, &mut self.requests_by_principal]
+        {
+            *limits = std::mem::take(limits).with_renderer(self.renderer.clone());
+        }
+        let routes = self.routes.iter().map(|group| self.routes_of(*group));
+        routes
+            .fold(Router::new(), Router::merge)
+            .fallback(async || ApiRejection::from(Rejection::NotFound))
+            .method_not_allowed_fallback(async || ApiRejection::from(Rejection::MethodNotAllowed))
             .layer(DefaultBodyLimit::max(body::MAX_OCTETS))
-            .layer(requests)
-            // Tokens are in the answers, and who may see one may not see the next (RFC 6749, 5.1).
+            .layer(from_fn_with_state(Arc::new(self.renderer.clone()), render))
+            .layer(self.requests_by_address.clone())
+            // Responses have tokens, and data of the caller (RFC 6749, 5.1).
             .layer(map_response(no_store))
-            .with_state(self.shared)
+            .with_state(self.accounts)
     }
 
-    fn authentication_routes(&self) -> Router<ApiState> {
-        let with_session = |route: MethodRouter<ApiState>| {
-            let session = self.session.clone().allowing_expired_passwords();
-            let route: MethodRouter<ApiState> = route.layer(self.requests_by_principal.clone());
-            route.layer(session)
-        };
-        let log_in = post(authentication::log_in).layer(self.login_limit.clone());
+    fn routes_of(&self, group: ApiRoutes) -> Router<Accounts> {
+        let router = Router::new();
+        match group {
+            ApiRoutes::Authentication => self.authentication_routes(),
+            ApiRoutes::Sessions => self.session_routes(),
+            ApiRoutes::Whoami => {
+                let caller = Requirement::authenticated();
+                router.route("/whoami", self.with_requirement(get(whoami::whoami), caller, None))
+            }
+            ApiRoutes::Users => {
+                let requirement = Requirement::any_of([Requirement::owner(), may("users:read")]);
+                let path = "/users/{id}";
+                router.route(path, self.with_requirement(get(users::one), requirement, Some(path)))
+            }
+            ApiRoutes::Administration => self.administration_routes(),
+            ApiRoutes::Audit => {
+                let list = self.with_permission(get(audit::list), "audit:read");
+                let denied = self.with_permission(delete(deletion_denied), "audit:delete");
+                router.route("/admin/audit", list.merge(denied))
+            }
+            ApiRoutes::Health => router.route("/health", get(health)),
+        }
+    }
+
+    fn authentication_routes(&self) -> Router<Accounts> {
+        let session = self.session_layer().allowing_expired_passwords();
+        let with_session = |route| self.with_session(route, session.clone());
+        let login = post(authentication::log_in).route_layer(self.login_limit.clone());
         Router::new()
-            .route("/auth/login", log_in)
+            .route("/auth/login", login)
             .route("/auth/refresh", post(authentication::refresh))
             .route("/auth/logout", with_session(post(authentication::log_out)))
             .route("/auth/logout-all", with_session(post(authentication::log_out_everywhere)))
             .route("/auth/password", with_session(post(authentication::change_password)))
     }
 
-    fn session_routes(&self) -> Router<ApiState> {
-        let with_session = |route: MethodRouter<ApiState>| {
-            let route: MethodRouter<ApiState> = route.layer(self.requests_by_principal.clone());
-            route.layer(self.session.clone())
-        };
+    fn session_routes(&self) -> Router<Accounts> {
+        let with_session = |route| self.with_session(route, self.session_layer());
         Router::new()
             .route("/session", with_session(get(sessions::list)))
             .route("/session/{id}", with_session(delete(sessions::end)))
             .route("/session/{id}/register-agent", with_session(post(sessions::register_agent)))
     }
 
-    fn user_routes(&self) -> Router<ApiState> {
-        let may = |name: &'static str| Requirement::permission(Permission::built_in(name));
-        let route = |route, name| self.with_requirement(route, may(name), None);
+    fn administration_routes(&self) -> Router<Accounts> {
+        let route = |route, permission| self.with_permission(route, permission);
         let users =
             route(get(users::list), "users:read").merge(route(post(users::create), "users:create"));
         let user = route(patch(users::update), "users:update")
             .merge(route(delete(deletion_denied), "users:delete"));
-        let log = route(get(audit::list), "audit:read")
-            .merge(route(delete(deletion_denied), "audit:delete"));
-        let own_or_all = Requirement::any_of([Requirement::owner(), may("users:read")]);
-        let one = self.with_requirement(get(users::one), own_or_all, Some("/users/{id}"));
-        let whoami = self.with_requirement(get(whoami::whoami), Requirement::authenticated(), None);
+        let sessions = route(delete(users::end_sessions), "sessions:revoke");
         Router::new()
-            .route("/whoami", whoami)
-            .route("/users/{id}", one)
             .route("/admin/users", users)
             .route("/admin/users/{id}", user)
             .route("/admin/users/{id}/unlock", route(post(users::unlock), "users:unlock"))
-            .route(
-                "/admin/users/{id}/sessions",
-                route(delete(users::end_sessions), "sessions:revoke"),
-            )
-            .route("/admin/audit", log)
+            .route("/admin/users/{id}/sessions", sessions)
     }
 
-    /// Asks users and workloads for something.
+    fn session_layer(&self) -> JwtSessionLayer {
+        self.accounts.session_layer().with_renderer(self.renderer.clone())
+    }
+
+    // `route_layer`: the 405 of an unsupported method needs no authentication and is no denial.
+    fn with_session(
+        &self,
+        route: MethodRouter<Accounts>,
+        session: JwtSessionLayer,
+    ) -> MethodRouter<Accounts> {
+        route.route_layer(self.requests_by_principal.clone()).route_layer(session)
+    }
+
+    fn with_permission(
+        &self,
+        route: MethodRouter<Accounts>,
+        permission: &'static str,
+    ) -> MethodRouter<Accounts> {
+        self.with_requirement(route, may(permission), None)
+    }
+
+    /// Authenticates users and workloads, and checks the requirement.
     fn with_requirement(
         &self,
-        route: MethodRouter<ApiState>,
+        route: MethodRouter<Accounts>,
         requirement: Requirement,
-        owner: Option<&'static str>,
-    ) -> MethodRouter<ApiState> {
-        let ApiState { accounts, policy } = &self.shared;
-        let mut rbac = RbacLayer::new(Arc::clone(policy), requirement, accounts.audit_trail());
-        if let Some(path) = owner {
+        owner_path: Option<&'static str>,
+    ) -> MethodRouter<Accounts> {
+        let mut rbac = self.accounts.require(requirement).with_renderer(self.renderer.clone());
+        if let Some(path) = owner_path {
             rbac = rbac.with_static_owner_path(path);
         }
-        let route: MethodRouter<ApiState> = route.layer(rbac);
-        let route: MethodRouter<ApiState> = route.layer(self.requests_by_principal.clone());
+        let route = route.route_layer(rbac).route_layer(self.requests_by_principal.clone());
         #[cfg(feature = "kliento")]
         if let Some((layer, rules)) = &self.workloads {
-            let kliento = HeaderValue::from_static("Kliento realm=\"kleidia\"");
-            let session = self.session.clone().with_other_scheme(kliento);
-            let route: MethodRouter<ApiState> = route.layer(rules.clone());
-            let route: MethodRouter<ApiState> = route.layer(layer.clone());
-            return route.layer(session);
+            let challenge = |scheme| challenge(scheme, &self.renderer.realm);
+            let layer = layer.clone().with_passthrough_scheme(challenge("Bearer"));
+            let session = self.session_layer().with_other_scheme(challenge("Kliento"));
+            return route.route_layer(rules.clone()).route_layer(layer).route_layer(session);
         }
-        route.layer(self.session.clone())
+        route.route_layer(self.session_layer())
     }
 }
 
-impl FromRef<ApiState> for Accounts {
-    fn from_ref(shared: &ApiState) -> Self {
-        shared.accounts.clone()
-    }
+fn may(permission: &'static str) -> Requirement {
+    Requirement::permission(Permission::built_in(permission))
 }
 
-/// Whatever a policy says.
-async fn deletion_denied() -> Rejection {
-    Rejection::PermissionDenied(crate::rbac::Denial::NoRequirement)
+/// A challenge (RFC 9110, 11.6.1). A realm that no header can have is left out.
+#[cfg(feature = "kliento")]
+fn challenge(scheme: &'static str, realm: &str) -> HeaderValue {
+    let realm = realm.replace('\\', r"\\").replace('"', r#"\""#);
+    let challenge = HeaderValue::try_from(format!("{scheme} realm=\"{realm}\""));
+    challenge.unwrap_or(HeaderValue::from_static(scheme))
 }
 
-/// Whether the store can be asked.
-async fn health(
-    axum::extract::State(accounts): axum::extract::State<Accounts>,
-) -> Result<&'static str, Rejection> {
+/// Denies deletion even under a policy that grants it.
+async fn deletion_denied() -> ApiRejection {
+    Rejection::PermissionDenied(Denial::NoRequirement).into()
+}
+
+/// Checks that the store responds.
+async fn health(State(accounts): State<Accounts>) -> Result<&'static str, ApiRejection> {
     accounts.user(0).await?;
     Ok("ok\n")
 }

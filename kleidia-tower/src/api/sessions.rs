@@ -1,4 +1,4 @@
-//! One's own sessions: seen, ended, bound to agents.
+//! `/session`: the user's own sessions, and the agents bound to them.
 
 use std::net::IpAddr;
 
@@ -9,18 +9,19 @@ use serde::{Deserialize, Serialize};
 
 use super::body::JsonBody;
 use super::path::PathId;
+use super::rejection::ApiRejection;
 use super::time::rfc3339;
 use crate::access_token::SessionId;
 use crate::account::Accounts;
-use crate::agent::AgentPublicKey;
+use crate::agent::{AgentPublicKey, PublicKeyError};
 use crate::session::{Session, SessionView};
-use crate::{ClientInfo, Rejection};
+use crate::{ClientInfo, InvalidField, Rejection};
 
-/// A session as its user sees it.
+/// A session, for its user.
 #[derive(Serialize)]
 pub(super) struct SessionResponse {
     id: SessionId,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of this request.
     current: bool,
     ip: Option<IpAddr>,
     user_agent: Option<String>,
@@ -39,7 +40,7 @@ pub(super) struct RegisterAgentBody {
 pub(super) async fn list(
     State(accounts): State<Accounts>,
     view: SessionView,
-) -> Result<Json<Vec<SessionResponse>>, Rejection> {
+) -> Result<Json<Vec<SessionResponse>>, ApiRejection> {
     let sessions = accounts.sessions(view.account.id).await?;
     let seen = sessions.iter().map(|session| SessionResponse::new(session, view.session.id));
     Ok(Json(seen.collect()))
@@ -50,7 +51,7 @@ pub(super) async fn end(
     view: SessionView,
     client: ClientInfo,
     PathId(id): PathId,
-) -> Result<StatusCode, Rejection> {
+) -> Result<StatusCode, ApiRejection> {
     accounts.end_session(&view, id, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -61,11 +62,15 @@ pub(super) async fn register_agent(
     client: ClientInfo,
     PathId(id): PathId,
     JsonBody(RegisterAgentBody { public_key }): JsonBody<RegisterAgentBody>,
-) -> Result<StatusCode, Rejection> {
-    let malformed = Rejection::MalformedRequest("the public key");
-    let public_key: AgentPublicKey = public_key.parse().map_err(|_| malformed)?;
+) -> Result<StatusCode, ApiRejection> {
+    let public_key: AgentPublicKey = public_key.parse().map_err(invalid_key)?;
     accounts.register_agent(&view, id, &public_key, client).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn invalid_key(error: PublicKeyError) -> Rejection {
+    let detail = format!("The public key is not accepted: {error}");
+    Rejection::InvalidFields(vec![InvalidField::new("public_key", "invalid", detail)])
 }
 
 impl SessionResponse {

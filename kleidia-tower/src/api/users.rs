@@ -1,27 +1,27 @@
-//! Accounts: one's own, and for admins all.
+//! `/users` and `/admin/users`: the user's own account, and all accounts for admins.
 
 use std::collections::BTreeSet;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::body::JsonBody;
 use super::path::PathId;
+use super::query::{QueryParams, parse};
+use super::rejection::ApiRejection;
 use super::time::rfc3339;
 use crate::access_token::UserId;
 use crate::account::{Account, AccountUpdate, Accounts};
 use crate::rbac::RoleName;
-use crate::{ClientInfo, Principal, Rejection};
+use crate::{ClientInfo, InvalidField, Principal, Rejection};
 
-/// How many accounts are told at once.
 const DEFAULT_PAGE_SIZE: usize = 100;
 const MAX_PAGE_SIZE: usize = 1000;
 
-/// An account as its owner and admins see it.
+/// An account, for its user and for admins.
 #[derive(Serialize)]
 pub(super) struct UserSummary {
     id: UserId,
@@ -30,7 +30,7 @@ pub(super) struct UserSummary {
     is_admin: bool,
 }
 
-/// An account as admins see it.
+/// An account, for admins.
 #[derive(Serialize)]
 pub(super) struct UserResponse {
     #[serde(flatten)]
@@ -40,10 +40,11 @@ pub(super) struct UserResponse {
     password_changed_at: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct PageParams {
-    after: Option<UserId>,
-    limit: Option<usize>,
+    after: String,
+    limit: String,
 }
 
 #[derive(Deserialize)]
@@ -65,19 +66,17 @@ pub(super) struct UpdateUserBody {
 pub(super) async fn one(
     State(accounts): State<Accounts>,
     PathId(id): PathId,
-) -> Result<Json<UserResponse>, Rejection> {
+) -> Result<Json<UserResponse>, ApiRejection> {
     let account = accounts.user(id).await?.ok_or(Rejection::NotFound)?;
     Ok(Json(UserResponse::from(&*account)))
 }
 
 pub(super) async fn list(
     State(accounts): State<Accounts>,
-    page: Result<Query<PageParams>, QueryRejection>,
-) -> Result<Json<Vec<UserResponse>>, Rejection> {
-    let Query(page) = page.map_err(|_| Rejection::MalformedRequest("the query"))?;
-    let users = accounts
-        .users(page.after, page.limit.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE))
-        .await?;
+    QueryParams(page): QueryParams<PageParams>,
+) -> Result<Json<Vec<UserResponse>>, ApiRejection> {
+    let after = parse("after", &page.after, "Not the id of a user")?;
+    let users = accounts.users(after, page_size(&page.limit)?).await?;
     Ok(Json(users.iter().map(|account| UserResponse::from(&**account)).collect()))
 }
 
@@ -86,9 +85,9 @@ pub(super) async fn create(
     actor: Principal,
     client: ClientInfo,
     JsonBody(new): JsonBody<CreateUserBody>,
-) -> Result<(StatusCode, Json<UserResponse>), Rejection> {
+) -> Result<(StatusCode, Json<UserResponse>), ApiRejection> {
     let roles = match new.roles {
-        Some(roles) => named(&roles)?,
+        Some(roles) => role_names(&roles)?,
         None => BTreeSet::from([RoleName::user()]),
     };
     let created = accounts.create_user(Some(&actor), &new.username, new.password, roles, client);
@@ -101,8 +100,8 @@ pub(super) async fn update(
     client: ClientInfo,
     PathId(id): PathId,
     JsonBody(update): JsonBody<UpdateUserBody>,
-) -> Result<Json<UserResponse>, Rejection> {
-    let roles = update.roles.map(|roles| named(&roles)).transpose()?;
+) -> Result<Json<UserResponse>, ApiRejection> {
+    let roles = update.roles.map(|roles| role_names(&roles)).transpose()?;
     let update = AccountUpdate { is_disabled: update.disabled, roles };
     Ok(Json(UserResponse::from(&*accounts.update_user(&actor, id, update, client).await?)))
 }
@@ -112,7 +111,7 @@ pub(super) async fn unlock(
     actor: Principal,
     client: ClientInfo,
     PathId(id): PathId,
-) -> Result<StatusCode, Rejection> {
+) -> Result<StatusCode, ApiRejection> {
     accounts.unlock(&actor, id, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -122,14 +121,30 @@ pub(super) async fn end_sessions(
     actor: Principal,
     client: ClientInfo,
     PathId(id): PathId,
-) -> Result<StatusCode, Rejection> {
+) -> Result<StatusCode, ApiRejection> {
     accounts.end_sessions_of(&actor, id, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn named(roles: &[String]) -> Result<BTreeSet<RoleName>, Rejection> {
-    let roles = roles.iter().map(|role| role.parse());
-    roles.collect::<Result<_, _>>().map_err(|_| Rejection::MalformedRequest("a role"))
+/// Parses `limit`: 100 by default, 1000 at most.
+pub(super) fn page_size(limit: &str) -> Result<usize, Rejection> {
+    let limit = parse("limit", limit, "Not a number of entries")?;
+    Ok(limit.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE))
+}
+
+fn role_names(roles: &[String]) -> Result<BTreeSet<RoleName>, Rejection> {
+    let (mut names, mut invalid) = (BTreeSet::new(), Vec::new());
+    for (index, role) in roles.iter().enumerate() {
+        match role.parse() {
+            Ok(name) => drop(names.insert(name)),
+            Err(_) => invalid.push(InvalidField::new(
+                format!("roles[{index}]"),
+                "invalid",
+                "A role has 1 to 64 of the characters a-z, 0-9, _, - and .",
+            )),
+        }
+    }
+    if invalid.is_empty() { Ok(names) } else { Err(Rejection::InvalidFields(invalid)) }
 }
 
 impl From<&Account> for UserSummary {

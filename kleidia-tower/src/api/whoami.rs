@@ -1,11 +1,12 @@
-//! Who is calling, and what they may do.
+//! `/whoami`: the caller and its permissions.
 
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::router::ApiState;
+use super::rejection::ApiRejection;
+use crate::account::Accounts;
 use crate::rbac::Policy;
 use crate::{Principal, Rejection};
 
@@ -22,12 +23,12 @@ pub(super) struct WhoamiResponse {
 }
 
 pub(super) async fn whoami(
-    State(shared): State<ApiState>,
+    State(accounts): State<Accounts>,
     principal: Principal,
-) -> Result<Json<WhoamiResponse>, Rejection> {
-    let policy = shared.policy.policy().await.map_err(|error| {
-        tracing::error!(%error, "nobody's permissions can be told");
-        Rejection::Unavailable("the policy can't be had")
+) -> Result<Json<WhoamiResponse>, ApiRejection> {
+    let policy = accounts.policy().policy().await.map_err(|error| {
+        tracing::error!(%error, "policy unavailable");
+        Rejection::Unavailable("policy unavailable")
     })?;
     Ok(Json(WhoamiResponse::new(&principal, &policy)))
 }
@@ -46,7 +47,7 @@ impl WhoamiResponse {
     }
 }
 
-/// What a workload's token claims; of a user, what the session says.
+/// The claims of a workload's token; for users, the ids of the session.
 fn claims(principal: &Principal) -> Value {
     match principal.session() {
         Some(view) => json!({

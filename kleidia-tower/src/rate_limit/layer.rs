@@ -8,6 +8,8 @@ use tower_layer::Layer;
 
 use super::guard::{Cost, LimitRule, RateLimitGuard};
 use super::{Key, RateLimiter, Remaining, RequestHead, TrustedProxies};
+#[cfg(feature = "axum")]
+use crate::answer::Answer;
 use crate::{Guarded, Rejection, Responder};
 
 /// Limits how many requests each key may make.
@@ -162,6 +164,11 @@ impl RateLimitLayer {
     /// [`Rejection::ClientAddressUnknown`] if a limit needs the client's address and it is unknown.
     pub fn peek<B>(&self, request: &Request<B>) -> Result<Vec<(&str, Remaining)>, Rejection> {
         self.0.peek(request)
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn with_renderer(self, renderer: Answer) -> Self {
+        self.with(|guard| guard.answer = renderer)
     }
 
     fn with(mut self, change: impl FnOnce(&mut RateLimitGuard)) -> Self {

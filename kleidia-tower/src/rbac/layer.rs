@@ -172,6 +172,11 @@ impl RbacLayer {
         self.with(|guard| guard.answer.responder = Arc::new(responder))
     }
 
+    #[cfg(feature = "axum")]
+    pub(crate) fn with_renderer(self, renderer: Answer) -> Self {
+        self.with(|guard| guard.answer = renderer)
+    }
+
     fn with(mut self, change: impl FnOnce(&mut RbacGuard)) -> Self {
         change(Arc::make_mut(&mut self.guard));
         self

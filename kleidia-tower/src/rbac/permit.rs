@@ -14,7 +14,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(super) const fn new(principal: Principal, override_reason: Option<OverrideReason>) -> Self {
+    pub(crate) const fn new(principal: Principal, override_reason: Option<OverrideReason>) -> Self {
         Self { principal, override_reason }
     }
 

@@ -145,6 +145,11 @@ impl JwtSessionLayer {
         self.with_answer(|answer| answer.responder = Arc::new(responder))
     }
 
+    #[cfg(feature = "axum")]
+    pub(crate) fn with_renderer(self, renderer: Answer) -> Self {
+        self.with(|guard| guard.answer = Arc::new(renderer))
+    }
+
     fn with(mut self, change: impl FnOnce(&mut SessionGuard)) -> Self {
         change(Arc::make_mut(&mut self.guard));
         self

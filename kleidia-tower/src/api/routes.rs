@@ -1,0 +1,34 @@
+//! The groups of routes of an API.
+
+/// A group of routes of an [`Api`](super::Api).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ApiRoutes {
+    /// `/auth/login`, `/auth/refresh`, `/auth/logout`, `/auth/logout-all`, `/auth/password`.
+    Authentication,
+    /// `/session`, `/session/{id}`, `/session/{id}/register-agent`.
+    Sessions,
+    /// `/whoami`.
+    Whoami,
+    /// `/users/{id}`.
+    Users,
+    /// `/admin/users` and the routes below it.
+    Administration,
+    /// `/admin/audit`.
+    Audit,
+    /// `/health`.
+    Health,
+}
+
+impl ApiRoutes {
+    /// All groups.
+    pub const ALL: [Self; 7] = [
+        Self::Authentication,
+        Self::Sessions,
+        Self::Whoami,
+        Self::Users,
+        Self::Administration,
+        Self::Audit,
+        Self::Health,
+    ];
+}
