@@ -86,6 +86,7 @@
 //! |---|---|
 //! | `axum` | [`extract_required`], [`extract_optional`] and [`ExtractionRejection`] |
 //! | `connect-info` | [`PeerAddress`] from axum's `ConnectInfo<SocketAddr>` |
+//! | `serve` | [`serve::Server`], which serves a Tower service on a listener |
 
 mod client_address;
 mod clock;
@@ -102,6 +103,8 @@ mod proxies;
 mod rejection;
 mod rejection_renderer;
 mod responder;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod service;
 mod unauthenticated;
 

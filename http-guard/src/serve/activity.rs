@@ -1,0 +1,138 @@
+//! What a connection is doing, and when its next time-out is due.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::head::Protocol;
+
+/// The time-outs of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timeouts {
+    pub(super) head: Duration,
+    pub(super) idle: Duration,
+    pub(super) write: Duration,
+}
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// The head of a request did not arrive in time.
+    Head,
+    /// No request was open for too long.
+    Idle,
+    /// The client did not read what the server wrote.
+    Write,
+}
+
+/// The state of a connection, shared by its stream, its requests and its time-outs.
+#[derive(Debug)]
+pub(super) struct Activity(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    protocol: Protocol,
+    /// Requests whose response is not complete.
+    open_requests: usize,
+    idle_since: Instant,
+    /// The start of a head that is incomplete.
+    head_since: Option<Instant>,
+    /// The time since which the stream accepts no octets.
+    blocked_since: Option<Instant>,
+}
+
+impl Activity {
+    /// The state of a new connection, which owes the head of a request.
+    pub(super) fn new() -> Arc<Self> {
+        let now = Instant::now();
+        Arc::new(Self(Mutex::new(State {
+            protocol: Protocol::new(),
+            open_requests: 0,
+            idle_since: now,
+            head_since: Some(now),
+            blocked_since: None,
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn record_read(&self, octets: &[u8]) {
+        let mut state = self.state();
+        let has_open_requests = state.open_requests > 0;
+        if state.protocol.read(octets, has_open_requests) {
+            state.head_since.get_or_insert_with(Instant::now);
+        } else {
+            state.head_since = None;
+        }
+    }
+
+    pub(super) fn record_write(&self) {
+        let mut state = self.state();
+        state.blocked_since = None;
+        // What is left of a response in HTTP/1. In HTTP/2 it may be a ping, which is no activity.
+        if state.open_requests == 0 && matches!(state.protocol, Protocol::Http1) {
+            state.idle_since = Instant::now();
+        }
+    }
+
+    pub(super) fn record_blocked_write(&self) {
+        self.state().blocked_since.get_or_insert_with(Instant::now);
+    }
+
+    /// Opens a request, until the guard is dropped.
+    pub(super) fn open_request(self: &Arc<Self>) -> OpenRequest {
+        let mut state = self.state();
+        state.open_requests += 1;
+        if matches!(state.protocol, Protocol::Http1) {
+            state.head_since = None;
+        }
+        OpenRequest(Arc::clone(self))
+    }
+
+    pub(super) fn open_requests(&self) -> usize {
+        self.state().open_requests
+    }
+
+    /// Gives a connection that is being closed the time of an idle one to end.
+    pub(super) fn start_closing(&self) {
+        self.state().idle_since = Instant::now();
+    }
+
+    /// Returns the time-out that is due next, which activity may postpone.
+    pub(super) fn next_expiry(&self, timeouts: &Timeouts) -> Option<(Instant, Expiry)> {
+        let state = self.state();
+        let is_idle = state.open_requests == 0 && state.head_since.is_none();
+        [
+            state.head_since.map(|since| (since + timeouts.head, Expiry::Head)),
+            state.blocked_since.map(|since| (since + timeouts.write, Expiry::Write)),
+            is_idle.then(|| (state.idle_since + timeouts.idle, Expiry::Idle)),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| *at)
+    }
+}
+
+/// A request whose response is not complete.
+#[derive(Debug)]
+pub(super) struct OpenRequest(Arc<Activity>);
+
+impl OpenRequest {
+    /// Keeps the request open as long as the connection: it has become a tunnel.
+    pub(super) fn keep_open(&self) {
+        self.0.state().open_requests += 1;
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.open_requests = state.open_requests.saturating_sub(1);
+        if state.open_requests == 0 {
+            state.idle_since = Instant::now();
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One connection, from its handshake until it ends or a time-out closes it.
+
+use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tower_service::Service;
+
+use super::activity::{Activity, Expiry, Timeouts};
+use super::limits::Place;
+use super::listener::Peer;
+use super::request::ConnectionService;
+use super::shutdown::Phase;
+use super::stream::ServedStream;
+
+/// What a connection needs of its server.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) peer: Peer,
+    pub(super) place: Place,
+    pub(super) protocols: Arc<Builder<TokioExecutor>>,
+    pub(super) timeouts: Timeouts,
+    pub(super) phase: watch::Receiver<Phase>,
+}
+
+impl Connection {
+    /// Serves the connection. Returns how many requests were open when the server dropped it.
+    pub(super) async fn run<T, S, B>(
+        mut self,
+        handshake: impl Future<Output = std::io::Result<T>>,
+        service: S,
+    ) -> usize
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn Error + Send + Sync>>,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let peer = self.peer;
+        let stream = tokio::select! {
+            biased;
+            _ = self.phase.changed() => return 0,
+            stream = timeout(self.timeouts.head, handshake) => stream,
+        };
+        let stream = match stream {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                tracing::debug!(?peer, %error, "handshake failed");
+                return 0;
+            }
+            Err(_) => {
+                tracing::debug!(?peer, "handshake timed out");
+                return 0;
+            }
+        };
+        let activity = Activity::new();
+        let stream = ServedStream::new(stream, Arc::clone(&activity), self.place);
+        let service = ConnectionService::new(service, peer, Arc::clone(&activity));
+        let connection =
+            self.protocols.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let mut watchdog = Watchdog::new(Arc::clone(&activity), self.timeouts);
+        let mut is_closing = false;
+        loop {
+            tokio::select! {
+                // The connection comes first: what it reads may postpone its time-outs.
+                biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(?peer, error, "connection failed");
+                    }
+                    return 0;
+                }
+                _ = self.phase.changed() => {
+                    if *self.phase.borrow_and_update() == Phase::Dropping {
+                        return activity.open_requests();
+                    }
+                    connection.as_mut().graceful_shutdown();
+                    is_closing = true;
+                }
+                expiry = watchdog.expired() => {
+                    if expiry != Expiry::Idle || is_closing {
+                        tracing::debug!(?peer, ?expiry, "connection timed out");
+                        return 0;
+                    }
+                    // HTTP/2 clients are told which requests were served (RFC 9113, 6.8).
+                    activity.start_closing();
+                    connection.as_mut().graceful_shutdown();
+                    is_closing = true;
+                }
+            }
+        }
+    }
+}
+
+/// Waits for the time-outs of a connection.
+///
+/// It is polled after the connection, in the same task, so that one timer is enough: activity only
+/// moves what is due next, and the timer is set again when it fires too early.
+struct Watchdog {
+    activity: Arc<Activity>,
+    timeouts: Timeouts,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Watchdog {
+    fn new(activity: Arc<Activity>, timeouts: Timeouts) -> Self {
+        Self { activity, timeouts, timer: Box::pin(sleep(timeouts.head)) }
+    }
+
+    async fn expired(&mut self) -> Expiry {
+        poll_fn(|cx| self.poll_expired(cx)).await
+    }
+
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Expiry> {
+        loop {
+            let next = self.activity.next_expiry(&self.timeouts);
+            if let Some((at, _)) = next.filter(|(at, _)| *at < self.timer.deadline()) {
+                self.timer.as_mut().reset(at);
+            }
+            ready!(self.timer.as_mut().poll(cx));
+            let now = Instant::now();
+            match next {
+                Some((at, expiry)) if at <= now => return Poll::Ready(expiry),
+                Some((at, _)) => self.timer.as_mut().reset(at),
+                // Without anything due, the earliest that can become due is an idle time-out.
+                None => self.timer.as_mut().reset(now + self.timeouts.idle),
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Serves a Tower service: HTTP/1 and HTTP/2 on one port, with limits, time-outs and a graceful
+//! stop.
+//!
+//! [`Server`] closes the gaps of `axum::serve` and of hyper's defaults: heads of requests may have
+//! 32 KiB in both versions of HTTP, the peer's address is in the extensions of requests, silent and
+//! idle connections are closed, connections are bounded in all and per address, and the stop has a
+//! deadline.
+//!
+//! # Examples
+//! ```no_run
+//! use std::convert::Infallible;
+//!
+//! use http::{Request, Response};
+//! use http_guard::PeerAddress;
+//! use http_guard::serve::{Server, shutdown_signal};
+//! use tokio::net::TcpListener;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = tower::service_fn(async |request: Request<_>| {
+//!     let peer = request.extensions().get::<PeerAddress>();
+//!     let text = peer.map_or_else(String::new, |peer| format!("hello {}\n", peer.0.ip()));
+//!     Ok::<_, Infallible>(Response::new(text))
+//! });
+//! let shutdown = shutdown_signal()?;
+//! let listener = TcpListener::bind("127.0.0.1:8080").await?;
+//! let summary = Server::new().serve(listener, service, shutdown).await;
+//! println!("dropped {} requests", summary.dropped_requests());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Behind a proxy that keeps idle connections for two minutes:
+//! ```
+//! use std::time::Duration;
+//!
+//! use http_guard::serve::Server;
+//! use http_guard::{ForwardingHeader, TrustedProxies};
+//!
+//! let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, ["10.0.0.0/8".parse()?]);
+//! let server = Server::new()
+//!     .with_idle_timeout(Duration::from_secs(130))?
+//!     .with_max_connections(10_000)?
+//!     .with_exempt_proxies(proxies)
+//!     .with_shutdown_timeout(Duration::from_secs(25))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Closing of connections
+//! | reason | how |
+//! |---|---|
+//! | a handshake or the head of a request takes too long | dropped |
+//! | idle | closed; in HTTP/2 with `GOAWAY`, and dropped if the client does not end it |
+//! | the client reads nothing of what is written, or answers no ping | dropped |
+//! | the server stops | as idle ones once their requests are complete, dropped at the deadline |
+//!
+//! The server has no time-out for request bodies and for handlers: use
+//! `tower_http::timeout::TimeoutLayer`. It has none for upgraded connections either: they keep
+//! their place among the connections until the handler drops the stream.
+
+mod activity;
+mod connection;
+mod head;
+mod limits;
+mod listener;
+mod request;
+mod run;
+mod server;
+mod shutdown;
+mod stream;
+
+pub use self::listener::{Listener, Peer, WithHandshake};
+pub use self::server::{Server, ServerSettingError};
+pub use self::shutdown::{ShutdownSummary, shutdown_signal};

@@ -1,0 +1,105 @@
+//! The service of one connection: it inserts the peer and counts open requests.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{Method, Request, Response, Version};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper_util::service::{TowerToHyperService, TowerToHyperServiceFuture};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::activity::{Activity, OpenRequest};
+use super::listener::Peer;
+
+#[derive(Debug)]
+pub(super) struct ConnectionService<S> {
+    service: TowerToHyperService<S>,
+    peer: Peer,
+    activity: Arc<Activity>,
+}
+
+impl<S> ConnectionService<S> {
+    pub(super) fn new(service: S, peer: Peer, activity: Arc<Activity>) -> Self {
+        Self { service: TowerToHyperService::new(service), peer, activity }
+    }
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for ConnectionService<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone,
+{
+    type Response = Response<ResponseBody<B>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.peer.insert_into(request.extensions_mut());
+        let is_tunnel = request.method() == Method::CONNECT && request.version() == Version::HTTP_2;
+        let open = Some(self.activity.open_request());
+        ResponseFuture { response: self.service.call(request), open, is_tunnel }
+    }
+}
+
+pin_project! {
+    /// A response under way.
+    pub(super) struct ResponseFuture<S>
+    where
+        S: Service<Request<Incoming>>,
+    {
+        #[pin]
+        response: TowerToHyperServiceFuture<S, Request<Incoming>>,
+        open: Option<OpenRequest>,
+        is_tunnel: bool,
+    }
+}
+
+impl<S, B> Future for ResponseFuture<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>>,
+{
+    type Output = Result<Response<ResponseBody<B>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.response.poll(cx))?;
+        let open = this.open.take();
+        // HTTP/1 hands the stream of a tunnel over; in HTTP/2 it stays part of the connection.
+        if *this.is_tunnel && response.status().is_success() {
+            open.iter().for_each(OpenRequest::keep_open);
+        }
+        Poll::Ready(Ok(response.map(|body| ResponseBody { body, _open: open })))
+    }
+}
+
+pin_project! {
+    /// A response body, whose request is open until it is dropped.
+    #[derive(Debug)]
+    pub(super) struct ResponseBody<B> {
+        #[pin]
+        body: B,
+        _open: Option<OpenRequest>,
+    }
+}
+
+impl<B: Body> Body for ResponseBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,186 @@
+//! The loop that accepts connections until the server stops.
+
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep, timeout};
+use tower_service::Service;
+
+use super::connection::Connection;
+use super::limits::{LogThrottle, Place, Places};
+use super::listener::{Listener, Peer};
+use super::server::Server;
+use super::shutdown::{Phase, ShutdownSummary};
+
+/// The pause after the first accept error in a row, which doubles with each.
+const MIN_ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// The longest pause after an accept error.
+const MAX_ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+impl Server {
+    /// Serves until `shutdown` ends and then, until the deadline, the requests that are open.
+    ///
+    /// `service` is any Tower service for hyper's requests: an axum `Router`, tonic's `Routes`, or
+    /// `tower::service_fn`. It is cloned for each request.
+    pub async fn serve<L, S, B>(
+        &self,
+        listener: L,
+        service: S,
+        shutdown: impl Future<Output = ()>,
+    ) -> ShutdownSummary
+    where
+        L: Listener,
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn Error + Send + Sync>>,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let protocols = Arc::new(self.protocols());
+        let phase = watch::Sender::new(Phase::Running);
+        let mut acceptor = Acceptor::new(listener, Places::new(self.limits.clone()));
+        let mut connections = JoinSet::new();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let (handshake, peer, place) = tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                accepted = acceptor.accept() => accepted,
+            };
+            let connection = Connection {
+                peer,
+                place,
+                protocols: Arc::clone(&protocols),
+                timeouts: self.timeouts,
+                phase: phase.subscribe(),
+            };
+            connections.spawn(connection.run(handshake, service.clone()));
+            while let Some(ended) = connections.try_join_next() {
+                dropped_requests(ended);
+            }
+        }
+        tracing::info!("stopping");
+        let places = acceptor.close();
+        phase.send_replace(Phase::Draining);
+        let drained = async {
+            while let Some(ended) = connections.join_next().await {
+                dropped_requests(ended);
+            }
+            places.all_free().await;
+        };
+        if timeout(self.shutdown_timeout, drained).await.is_ok() {
+            return ShutdownSummary::default();
+        }
+        phase.send_replace(Phase::Dropping);
+        let mut summary = ShutdownSummary::default();
+        while let Some(ended) = connections.join_next().await {
+            summary.dropped_requests += dropped_requests(ended);
+        }
+        summary.open_upgrades = places.open();
+        if !summary.is_clean() {
+            let (requests, upgrades) = (summary.dropped_requests, summary.open_upgrades);
+            tracing::warn!(requests, upgrades, "shutdown timeout: dropped open requests");
+        }
+        summary
+    }
+
+    fn protocols(&self) -> Builder<TokioExecutor> {
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            // The head's time-out is ours: hyper's would close kept-alive connections too.
+            .header_read_timeout(None)
+            .max_buf_size(usize::try_from(self.max_head_octets).unwrap_or(usize::MAX));
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(self.keep_alive_interval)
+            .keep_alive_timeout(self.keep_alive_timeout)
+            .max_concurrent_streams(self.max_concurrent_streams)
+            .max_header_list_size(self.max_head_octets);
+        builder
+    }
+}
+
+fn dropped_requests(ended: Result<usize, JoinError>) -> usize {
+    ended.unwrap_or_else(|error| {
+        tracing::error!(%error, "connection task failed");
+        0
+    })
+}
+
+/// Accepts connections for which there is a place.
+struct Acceptor<L> {
+    listener: L,
+    places: Places,
+    retry_delay: Duration,
+    full: LogThrottle,
+    crowded: LogThrottle,
+}
+
+impl<L: Listener> Acceptor<L> {
+    fn new(listener: L, places: Places) -> Self {
+        Self {
+            listener,
+            places,
+            retry_delay: MIN_ACCEPT_RETRY_DELAY,
+            full: LogThrottle::default(),
+            crowded: LogThrottle::default(),
+        }
+    }
+
+    async fn accept(&mut self) -> (L::Handshake, Peer, Place) {
+        loop {
+            let mut permit = self.places.try_permit();
+            if permit.is_none() {
+                if let Some(count) = self.full.record() {
+                    tracing::warn!(count, "connection limit reached");
+                }
+                permit = self.places.permit().await;
+            }
+            let Some(permit) = permit else { continue };
+            match self.listener.accept().await {
+                Ok((handshake, peer)) => {
+                    self.retry_delay = MIN_ACCEPT_RETRY_DELAY;
+                    if let Some(place) = self.places.take(permit, peer) {
+                        return (handshake, peer, place);
+                    }
+                    if let Some(count) = self.crowded.record() {
+                        tracing::warn!(?peer, count, "connection limit of an address reached");
+                    }
+                }
+                Err(error) => self.pause_after(&error).await,
+            }
+        }
+    }
+
+    /// Waits before the next attempt, unless the error is that of a single connection.
+    async fn pause_after(&mut self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+
+        if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+            tracing::debug!(%error, "accept failed");
+            return;
+        }
+        // No descriptors, for example: they are free again when connections end.
+        tracing::error!(%error, "accept failed");
+        sleep(self.retry_delay).await;
+        self.retry_delay = (self.retry_delay * 2).min(MAX_ACCEPT_RETRY_DELAY);
+    }
+
+    /// Closes the listener.
+    fn close(self) -> Places {
+        self.places
+    }
+}

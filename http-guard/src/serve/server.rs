@@ -1,0 +1,229 @@
+//! A server's settings, with their defaults and bounds.
+
+use std::error::Error;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::activity::Timeouts;
+use super::limits::Limits;
+use crate::TrustedProxies;
+
+/// Serves HTTP/1 and HTTP/2 on one listener, with limits and time-outs that fit the Internet.
+///
+/// The version is detected per connection, so HTTP/2 works with prior knowledge and, over TLS, by
+/// ALPN. See the [module](super) for an example and for what the limits mean.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub(super) timeouts: Timeouts,
+    pub(super) limits: Limits,
+    pub(super) max_head_octets: u32,
+    pub(super) max_concurrent_streams: u32,
+    pub(super) keep_alive_interval: Duration,
+    pub(super) keep_alive_timeout: Duration,
+    pub(super) shutdown_timeout: Duration,
+}
+
+/// A setting of a [`Server`] is out of bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettingError {
+    setting: &'static str,
+    min: String,
+    max: String,
+    found: String,
+}
+
+impl fmt::Display for ServerSettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { setting, min, max, found } = self;
+        write!(f, "{setting} is out of bounds: expected {min} to {max}, found {found}")
+    }
+}
+
+impl Error for ServerSettingError {}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            timeouts: Timeouts {
+                head: Duration::from_secs(15),
+                idle: Duration::from_secs(75),
+                write: Duration::from_secs(60),
+            },
+            limits: Limits {
+                total: 4_096,
+                per_address: 1_024,
+                exempt_proxies: TrustedProxies::none(),
+            },
+            max_head_octets: 32 * 1_024,
+            max_concurrent_streams: 200,
+            keep_alive_interval: Duration::from_secs(20),
+            keep_alive_timeout: Duration::from_secs(20),
+            shutdown_timeout: Duration::from_secs(8),
+        }
+    }
+}
+
+/// The bounds of time-outs, so that none is due at once and all can be computed.
+const TIMES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
+
+impl Server {
+    /// Creates a server with the default settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how large the head of a request may be: 8 KiB to 1 MiB, 32 KiB by default.
+    ///
+    /// The default fits the largest Kliento token bundle (21,856 characters in one header). A larger
+    /// head gets 431. HTTP/2 counts 32 octets more per header (RFC 9113, 6.5.2).
+    ///
+    /// # Errors
+    /// [`ServerSettingError`] if `octets` is out of bounds.
+    pub fn with_max_head_octets(mut self, octets: u32) -> Result<Self, ServerSettingError> {
+        self.max_head_octets =
+            checked("max_head_octets", octets, &(8 * 1_024..=1_024 * 1_024), u32::to_string)?;
+        Ok(self)
+    }
+
+    /// Sets how long a client may take to send the head of a request: 1 ms to 24 h, 15 s by default.
+    ///
+    /// It is counted from the first octet of the head. For the first request of a connection it is
+    /// counted from the beginning, until HTTP/2 is recognised. A handshake has the same time. The
+    /// connection is closed.
+    ///
+    /// # Errors
+    /// [`ServerSettingError`] if `timeout` is out of bounds.
+    pub fn with_head_timeout(mut self, timeout: Duration) -> Result<Self, ServerSettingError> {
+        self.timeouts.head = checked_time("head_timeout", timeout, &TIMES)?;
+        Ok(self)
+    }
+
+    /// Sets how long a connection may be idle: 1 ms to 24 h, 75 s by default.
+    ///
+    /// A connection is idle while no request is open and no head is arriving; a request is open until
+    /// its response is complete. Pings are not activity. HTTP/2 clients are told by `GOAWAY`, and
+    /// have the same time again to end the connection.
+    ///
+    /// Set it above the idle time-out of the proxy in front, so that the proxy closes first:
+    /// otherwise a request may meet a connection that is being closed.
+    ///
+    /// # Errors
+    /// [`ServerSettingError`] if `timeout` is out of bounds.
+    pub fn with_idle_timeout(mut self, timeout: Duration) -> Result<Self, ServerSettingError> {
+        self.timeouts.idle = checked_time("idle_timeout", timeout, &TIMES)?;
+        Ok(self)
+    }
+
+    /// Sets how long a client may read nothing of what is written to it: 1 ms to 24 h, 60 s by
+    /// default. The connection is closed.
+    ///
+    /// # Errors
+    /// [`ServerSettingError`] if `timeout` is out of bounds.
+    pub fn with_write_timeout(mut self, timeout: Duration) -> Result<Self, ServerSettingError> {
+        self.timeouts.write = checked_time("write_timeout", timeout, &TIMES)?;
+        Ok(self)
+    }
+
+    /// Sets how often HTTP/2 connections without traffic are pinged, and how long the client may take
+    /// to answer: 1 ms to 24 h each, 20 s and 20 s by default.
+    ///
+    /// # Errors
+    /// [`ServerSettingError`] if `interval` or `timeout` is out of bounds.
+    pub fn with_keep_alive(
+        mut self,
+        interval: Duration,
+        timeout: Duration,
+    ) -> Result<Self, ServerSettingError> {
+        self.keep_alive_interval = checked_time("keep_alive_interval", interval, &TIMES)?;
+        self.keep_alive_timeout = checked_time("keep_alive_timeout", timeout, &TIMES)?;
+        Ok(self)
+    }
+
+    /// Sets how many connections are open at the same time: 1 to 1,000,000, 4,096 by default.
+    ///
+    /// A full server accepts no further connection until one ends. Clients wait in the operating
+    /// system's queue, which is bounded too; behind it, connecting fails or times out. Upgraded
+    /// connections count. The process needs a file descriptor for each (`ulimit -n`).
+    ///
+    /// # Errors
+    /// [`ServerSettingError`] if `connections` is out of bounds.
+    pub fn with_max_connections(mut self, connections: u32) -> Result<Self, ServerSettingError> {
+        self.limits.total =
+            checked("max_connections", connections, &(1..=1_000_000), u32::to_string)?;
+        Ok(self)
+    }
+
+    /// Sets how many connections one client address may have: 1 or more, 1,024 by default.
+    ///
+    /// An address is an IPv4 address or an IPv6 network of 64 bits, as in
+    /// [`ClientAddress::network_key`](crate::ClientAddress::network_key). Further connections are
+    /// closed when they are accepted.
+    ///
+    /// The default is a quarter of all connections: enough for a proxy in front, for which all
+    /// clients have one address, and too little for one client to keep the others out. Lower it
+    /// where clients connect directly, and exempt proxies with
+    /// [`with_exempt_proxies`](Self::with_exempt_proxies).
+    ///
+    /// # Errors
+    /// [`ServerSettingError`] if `connections` is zero.
+    pub fn with_max_connections_per_address(
+        mut self,
+        connections: usize,
+    ) -> Result<Self, ServerSettingError> {
+        let (setting, bounds) = ("max_connections_per_address", 1..=usize::MAX);
+        self.limits.per_address = checked(setting, connections, &bounds, usize::to_string)?;
+        Ok(self)
+    }
+
+    /// Sets the proxies whose connections are not counted per address, only in all. None by default.
+    #[must_use]
+    pub fn with_exempt_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.limits.exempt_proxies = proxies;
+        self
+    }
+
+    /// Sets how many requests one HTTP/2 connection may have open: 1 to 10,000, 200 by default.
+    ///
+    /// # Errors
+    /// [`ServerSettingError`] if `streams` is out of bounds.
+    pub fn with_max_concurrent_streams(mut self, streams: u32) -> Result<Self, ServerSettingError> {
+        self.max_concurrent_streams =
+            checked("max_concurrent_streams", streams, &(1..=10_000), u32::to_string)?;
+        Ok(self)
+    }
+
+    /// Sets how long open requests may take to finish at shutdown: up to 24 h, 8 s by default.
+    ///
+    /// The default is below the 10 s after which `docker stop` kills a process.
+    ///
+    /// # Errors
+    /// [`ServerSettingError`] if `timeout` is out of bounds.
+    pub fn with_shutdown_timeout(mut self, timeout: Duration) -> Result<Self, ServerSettingError> {
+        let bounds = Duration::ZERO..=*TIMES.end();
+        self.shutdown_timeout = checked_time("shutdown_timeout", timeout, &bounds)?;
+        Ok(self)
+    }
+}
+
+fn checked_time(
+    setting: &'static str,
+    value: Duration,
+    bounds: &RangeInclusive<Duration>,
+) -> Result<Duration, ServerSettingError> {
+    checked(setting, value, bounds, |time| format!("{time:?}"))
+}
+
+fn checked<T: Copy + PartialOrd>(
+    setting: &'static str,
+    value: T,
+    bounds: &RangeInclusive<T>,
+    display: impl Fn(&T) -> String,
+) -> Result<T, ServerSettingError> {
+    if bounds.contains(&value) {
+        return Ok(value);
+    }
+    let (min, max, found) = (display(bounds.start()), display(bounds.end()), display(&value));
+    Err(ServerSettingError { setting, min, max, found })
+}

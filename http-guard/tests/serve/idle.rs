@@ -1,0 +1,101 @@
+//! Which connections are idle, and how they are closed.
+
+use std::time::Duration;
+
+use http::Version;
+use http_guard::serve::Server;
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::{HTTP2_START, PATIENCE, Running, SHORT, VERSIONS, read_to_end};
+
+fn server() -> Server {
+    Server::new().with_idle_timeout(SHORT).unwrap()
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed() {
+    let running = Running::start(server()).await;
+    for version in VERSIONS {
+        let mut client = running.client(version).await;
+        client.ok("/").await;
+        sleep(SHORT / 2).await;
+        // A request starts the time-out again.
+        client.ok("/").await;
+        assert!(client.ended().await >= SHORT / 2, "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn answering_pings_is_idle() {
+    // hyper's client answers the pings.
+    let pinging = server().with_keep_alive(SHORT / 8, PATIENCE).unwrap();
+    let running = Running::start(pinging).await;
+    let mut client = running.client(Version::HTTP_2).await;
+    client.ok("/").await;
+    assert!(client.ended().await < PATIENCE / 2);
+}
+
+#[tokio::test]
+async fn sending_pings_is_idle_and_unanswered_goaway_drops_the_connection() {
+    let running = Running::start(server()).await;
+    let mut stream = running.connect().await;
+    stream.write_all(HTTP2_START).await.unwrap();
+    let start = Instant::now();
+    let (mut reader, mut writer) = stream.split();
+    let pings = async {
+        while writer.write_all(b"\0\0\x08\x06\0\0\0\0\0pingping").await.is_ok() {
+            sleep(SHORT / 8).await;
+        }
+    };
+    let mut octets = Vec::new();
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut octets);
+    timeout(PATIENCE, async {
+        tokio::select! { _ = read => {}, () = pings => {} }
+    })
+    .await
+    .unwrap();
+    assert!(start.elapsed() >= SHORT);
+    // GOAWAY with NO_ERROR.
+    assert!(octets.windows(9).any(|frame| frame == b"\0\0\x08\x07\0\0\0\0\0"), "{octets:?}");
+}
+
+#[tokio::test]
+async fn dead_peer_is_found_by_pings() {
+    let pinging = Server::new().with_keep_alive(SHORT / 2, SHORT / 2).unwrap();
+    let running = Running::start(pinging).await;
+    let mut stream = running.connect().await;
+    stream.write_all(HTTP2_START).await.unwrap();
+    assert!(read_to_end(&mut stream).await.1 < PATIENCE / 2);
+}
+
+#[tokio::test]
+async fn open_requests_are_not_idle() {
+    let running = Running::start(server()).await;
+    for version in VERSIONS {
+        let mut client = running.client(version).await;
+        assert_eq!(client.ok("/slow").await, "slow");
+        assert_eq!(client.ok("/ticks").await.lines().count(), 6);
+        assert_eq!(client.ok("/").await, "hello");
+    }
+}
+
+#[tokio::test]
+async fn client_that_reads_nothing_is_dropped() {
+    let running = Running::start(Server::new().with_write_timeout(SHORT).unwrap()).await;
+    let mut stream = running.connect().await;
+    stream.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    sleep(4 * SHORT).await;
+    let (octets, _) = read_to_end(&mut stream).await;
+    assert!(octets.len() < 32 * 1024 * 1024, "{}", octets.len());
+}
+
+#[tokio::test]
+async fn settings_out_of_bounds_are_rejected() {
+    let error = Server::new().with_idle_timeout(Duration::MAX).unwrap_err();
+    assert!(error.to_string().starts_with("idle_timeout is out of bounds: expected 1ms to 86400s"));
+    assert!(Server::new().with_head_timeout(Duration::ZERO).is_err());
+    assert!(Server::new().with_max_connections(0).is_err());
+    assert!(Server::new().with_max_connections_per_address(0).is_err());
+    assert!(Server::new().with_max_head_octets(1_024).is_err());
+}

@@ -1,0 +1,94 @@
+//! How many connections there may be, and when a place is free again.
+
+use http::Version;
+use http_guard::serve::Server;
+use http_guard::{ForwardingHeader, TrustedProxies};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::{Client, HTTP2_START, PATIENCE, Running, SHORT, read_to_end};
+
+fn one_per_address() -> Server {
+    Server::new().with_max_connections_per_address(1).unwrap()
+}
+
+#[tokio::test]
+async fn address_has_a_bound_of_its_own() {
+    let running = Running::start(one_per_address()).await;
+    let mut first = running.client(Version::HTTP_11).await;
+    first.ok("/").await;
+    let mut second = running.connect().await;
+    assert!(read_to_end(&mut second).await.0.is_empty());
+    first.ok("/").await;
+    // The place is free when the first connection has ended.
+    drop(first);
+    let start = Instant::now();
+    while running.client(Version::HTTP_11).await.get("/").await.is_err() {
+        assert!(start.elapsed() < PATIENCE);
+        sleep(SHORT / 8).await;
+    }
+}
+
+/// Only Linux has all of 127.0.0.0/8 without being asked.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn other_addresses_have_places_left() {
+    let running = Running::start(one_per_address()).await;
+    let mut first = running.client(Version::HTTP_11).await;
+    first.ok("/").await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let stream = socket.connect(running.address).await.unwrap();
+    Client::new(stream, Version::HTTP_11).await.ok("/").await;
+}
+
+#[tokio::test]
+async fn proxies_can_be_exempt() {
+    let networks = ["127.0.0.0/8".parse().unwrap()];
+    let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, networks);
+    let running = Running::start(one_per_address().with_exempt_proxies(proxies)).await;
+    let mut first = running.client(Version::HTTP_11).await;
+    first.ok("/").await;
+    running.client(Version::HTTP_2).await.ok("/").await;
+}
+
+/// Each of these takes the only place; the last client gets it afterwards.
+#[tokio::test]
+async fn every_end_of_a_connection_frees_its_place() {
+    let server = Server::new().with_max_connections(1).unwrap();
+    let server = server.with_head_timeout(SHORT).unwrap().with_idle_timeout(SHORT).unwrap();
+    let running = Running::start(server).await;
+
+    // Handlers that panic.
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        let mut client = running.client(version).await;
+        assert!(client.get("/panic").await.is_err());
+    }
+    // Clients that go away, during a request too.
+    drop(running.connect().await);
+    let mut client = running.client(Version::HTTP_11).await;
+    assert!(timeout(SHORT / 4, client.get("/never")).await.is_err());
+    client.connection.abort();
+    // A client that is idle, one that is silent, and malformed requests.
+    running.client(Version::HTTP_2).await.ok("/").await;
+    read_to_end(&mut running.connect().await).await;
+    for octets in [&b"\0\0\0\0\r\n\r\n"[..], &[HTTP2_START, &[0xff; 64]].concat()] {
+        let mut stream: TcpStream = running.connect().await;
+        stream.write_all(octets).await.unwrap();
+        read_to_end(&mut stream).await;
+    }
+    assert_eq!(running.client(Version::HTTP_11).await.ok("/").await, "hello");
+}
+
+#[tokio::test]
+async fn full_server_lets_clients_wait() {
+    let running = Running::start(Server::new().with_max_connections(1).unwrap()).await;
+    let mut first = running.client(Version::HTTP_11).await;
+    first.ok("/").await;
+    let mut second = running.client(Version::HTTP_11).await;
+    let mut waiting = Box::pin(second.get("/"));
+    assert!(timeout(SHORT, &mut waiting).await.is_err());
+    first.connection.abort();
+    assert_eq!(timeout(PATIENCE, waiting).await.unwrap().unwrap().1, "hello");
+}

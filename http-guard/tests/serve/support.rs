@@ -1,0 +1,193 @@
+//! A server with a service that does what its path says, and clients.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode, Version};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Empty, Full};
+use http_guard::serve::{Server, ShutdownSummary};
+use hyper::body::{Body, Frame, Incoming};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Interval, interval, sleep, timeout};
+
+/// Far above what anything takes, on a busy machine too.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Time-outs that tests wait for.
+pub(crate) const SHORT: Duration = Duration::from_millis(400);
+/// What an HTTP/2 client sends first: the preface and empty settings.
+pub(crate) const HTTP2_START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+pub(crate) const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
+
+pub(crate) type BoxBody = UnsyncBoxBody<Bytes, Infallible>;
+
+/// A running server, and how to stop it.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<ShutdownSummary>,
+}
+
+impl Running {
+    pub(crate) async fn start(server: Server) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let ended = tokio::spawn(async move {
+            let shutdown = async { stopped.await.unwrap() };
+            server.serve(listener, tower::service_fn(respond), shutdown).await
+        });
+        Self { address, stop, ended }
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    pub(crate) async fn client(&self, version: Version) -> Client {
+        Client::new(self.connect().await, version).await
+    }
+
+    /// Asks the server to stop.
+    pub(crate) fn stop(self) -> JoinHandle<ShutdownSummary> {
+        self.stop.send(()).unwrap();
+        self.ended
+    }
+}
+
+/// The service of all tests.
+pub(crate) async fn respond(request: Request<Incoming>) -> Result<Response<BoxBody>, Infallible> {
+    let body = match request.uri().path() {
+        "/slow" => {
+            sleep(2 * SHORT).await;
+            text("slow")
+        }
+        "/never" => std::future::pending().await,
+        "/panic" => panic!("as the client wants it"),
+        "/ticks" => Ticks { left: 6, interval: interval(SHORT / 2) }.boxed_unsync(),
+        "/large" => text(&"x".repeat(32 * 1024 * 1024)),
+        _ => text("hello"),
+    };
+    Ok(Response::new(body))
+}
+
+pub(crate) fn text(text: &str) -> BoxBody {
+    Full::new(Bytes::from(text.to_owned())).boxed_unsync()
+}
+
+/// A body that takes its time.
+struct Ticks {
+    left: usize,
+    interval: Interval,
+}
+
+impl Body for Ticks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        ready!(self.interval.poll_tick(cx));
+        self.left -= 1;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"tick\n")))))
+    }
+}
+
+/// A client's connection.
+pub(crate) struct Client {
+    sender: Sender,
+    /// Ends with the connection.
+    pub(crate) connection: JoinHandle<()>,
+}
+
+enum Sender {
+    Http1(http1::SendRequest<Empty<Bytes>>),
+    Http2(http2::SendRequest<Empty<Bytes>>),
+}
+
+impl Client {
+    pub(crate) async fn new(stream: TcpStream, version: Version) -> Self {
+        let io = TokioIo::new(stream);
+        if version == Version::HTTP_2 {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            let connected = builder.timer(TokioTimer::new()).handshake(io).await;
+            let (sender, connection) = connected.unwrap();
+            let connection = tokio::spawn(async { drop(connection.await) });
+            return Self { sender: Sender::Http2(sender), connection };
+        }
+        let (sender, connection) = http1::handshake(io).await.unwrap();
+        let connection = tokio::spawn(async { drop(connection.with_upgrades().await) });
+        Self { sender: Sender::Http1(sender), connection }
+    }
+
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Empty<Bytes>>,
+    ) -> hyper::Result<Response<Incoming>> {
+        match &mut self.sender {
+            Sender::Http1(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await
+            }
+            Sender::Http2(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await
+            }
+        }
+    }
+
+    pub(crate) fn request(&self, path: &str, headers: HeaderMap) -> Request<Empty<Bytes>> {
+        let uri = match self.sender {
+            Sender::Http1(_) => path.to_owned(),
+            Sender::Http2(_) => format!("http://server.example{path}"),
+        };
+        let mut request = Request::builder().uri(uri).body(Empty::new()).unwrap();
+        *request.headers_mut() = headers;
+        request.headers_mut().insert("host", "server.example".parse().unwrap());
+        request
+    }
+
+    /// The status and the text of the response.
+    pub(crate) async fn get(&mut self, path: &str) -> hyper::Result<(StatusCode, String)> {
+        let response = self.send(self.request(path, HeaderMap::new())).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok((status, String::from_utf8(body.to_vec()).unwrap()))
+    }
+
+    pub(crate) async fn ok(&mut self, path: &str) -> String {
+        let (status, text) = timeout(PATIENCE, self.get(path)).await.unwrap().unwrap();
+        assert_eq!(status, StatusCode::OK);
+        text
+    }
+
+    /// Waits until the connection ends. Returns how long that took.
+    pub(crate) async fn ended(self) -> Duration {
+        let start = Instant::now();
+        timeout(PATIENCE, self.connection).await.unwrap().unwrap();
+        start.elapsed()
+    }
+}
+
+/// Reads until the server closes the connection. Returns what it sent, and how long that took.
+pub(crate) async fn read_to_end(stream: &mut TcpStream) -> (Vec<u8>, Duration) {
+    let (mut octets, start) = (Vec::new(), Instant::now());
+    // A reset is an end as well.
+    drop(timeout(PATIENCE, stream.read_to_end(&mut octets)).await.expect("an end"));
+    (octets, start.elapsed())
+}

@@ -1,0 +1,67 @@
+//! Upgrades and tunnels of HTTP/1 keep working when the request is over.
+
+use std::convert::Infallible;
+
+use http::{Method, Request, Response, StatusCode};
+use http_guard::serve::Server;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use crate::support::{BoxBody, PATIENCE, SHORT, read_to_end, text};
+
+/// Echoes what comes after the head.
+async fn echo(request: Request<Incoming>) -> Result<Response<BoxBody>, Infallible> {
+    let mut response = Response::new(text(""));
+    if request.method() != Method::CONNECT {
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        response.headers_mut().insert("connection", "upgrade".parse().unwrap());
+        response.headers_mut().insert("upgrade", "echo".parse().unwrap());
+    }
+    tokio::spawn(async {
+        let upgraded = hyper::upgrade::on(request).await.unwrap();
+        let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
+        tokio::io::copy(&mut reader, &mut writer).await.unwrap();
+    });
+    Ok(response)
+}
+
+#[tokio::test]
+async fn upgraded_connections_outlive_time_outs_and_keep_their_place() {
+    let server = Server::new().with_idle_timeout(SHORT).unwrap().with_head_timeout(SHORT).unwrap();
+    let server = server.with_max_connections_per_address(1).unwrap();
+    let server = server.with_shutdown_timeout(SHORT).unwrap();
+    for head in [
+        "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n",
+        "CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n",
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let server = server.clone();
+        let ended = tokio::spawn(async move {
+            let shutdown = async { stopped.await.unwrap() };
+            server.serve(listener, tower::service_fn(echo), shutdown).await
+        });
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut response = Vec::new();
+        while !response.ends_with(b"\r\n\r\n") {
+            response.push(stream.read_u8().await.unwrap());
+        }
+        sleep(3 * SHORT).await;
+        stream.write_all(b"hello").await.unwrap();
+        let mut octets = [0; 5];
+        timeout(PATIENCE, stream.read_exact(&mut octets)).await.unwrap().unwrap();
+        assert_eq!(&octets, b"hello");
+
+        let mut second = TcpStream::connect(address).await.unwrap();
+        assert!(read_to_end(&mut second).await.0.is_empty());
+        stop.send(()).unwrap();
+        let summary = timeout(PATIENCE, ended).await.unwrap().unwrap();
+        assert_eq!((summary.dropped_requests(), summary.open_upgrades()), (0, 1));
+    }
+}
