@@ -87,8 +87,8 @@ impl BundleCache {
     }
 
     pub(crate) fn insert(&self, key: BundleKey, identity: WorkloadIdentity, now: Timestamp) {
-        let left = identity.valid_until().as_millisecond() - now.as_millisecond();
-        let lifetime = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+        let left = now.duration_until(identity.valid_until());
+        let lifetime = Duration::try_from(left).unwrap_or_default();
         self.entries.insert(key, Entry { identity, lifetime });
     }
 }

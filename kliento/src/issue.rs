@@ -151,7 +151,7 @@ impl<'a> TokenRequest<'a> {
         &self,
         prepare: impl FnOnce(SignatureRequest<'_>) -> Result<Unsigned<SignatureBundleDer>, IssueError>,
     ) -> Result<UnsignedTokenBundle, TokenIssueError> {
-        let (maximum, found) = (self.max_validity, length(self.period));
+        let (maximum, found) = (self.max_validity, self.period.duration());
         if found > maximum {
             return Err(TokenIssueError::Validity { maximum, found });
         }
@@ -200,9 +200,4 @@ impl UnsignedTokenBundle {
     pub fn sign(self, signer: &dyn Signer) -> Result<TokenBundle, SigningError> {
         self.0.sign(signer).map(|bundle| TokenBundle(bundle.into_bytes()))
     }
-}
-
-fn length(period: Period) -> Duration {
-    let (start, end) = (period.start().as_millisecond(), period.end().as_millisecond());
-    Duration::from_millis(end.abs_diff(start))
 }

@@ -62,7 +62,6 @@ mod period;
 mod published_key;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod timestamp;
 mod txt_record;
 mod verify;
 
@@ -90,9 +89,9 @@ pub use error::VerificationError;
 pub use hex::Hex;
 #[cfg(feature = "inspect")]
 pub use inspect::{Finding, Inspection, Outcome};
+pub use jiff::Timestamp;
 pub use member::{Member, UserName, UserNameError};
 pub use organisation::{OrganisationName, OrganisationNameError};
 pub use period::Period;
-pub use timestamp::{Timestamp, TimestampError};
 pub use txt_record::{Dialect, KeyAlgorithm, TxtRecord, TxtRecordError};
 pub use verify::{Verification, VerifiedMemberId, VerifiedSignature};

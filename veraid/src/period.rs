@@ -1,6 +1,7 @@
 //! Closed intervals of time that only narrow.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::Timestamp;
 
@@ -16,7 +17,7 @@ use crate::Timestamp;
 /// let period = Period::new(start, end).expect("starts before it ends");
 /// assert!(period.contains(end));
 /// assert_eq!(Period::new(end, start), None);
-/// # Ok::<(), veraid::TimestampError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Period {
@@ -50,6 +51,12 @@ impl Period {
     #[must_use]
     pub const fn end(self) -> Timestamp {
         self.end
+    }
+
+    /// The time from the first instant to the last.
+    #[must_use]
+    pub fn duration(self) -> Duration {
+        self.start.duration_until(self.end).unsigned_abs()
     }
 
     /// Whether the instant lies in the period.

@@ -257,7 +257,8 @@ impl When {
             Self::During(_) => {
                 // `docs/protocol.md`, "TXT records": `[max(start, end - override), end]` of what was asked for.
                 let age = std::time::Duration::from_secs(ttl_override.into());
-                let start = self.period().end().saturating_sub(age).max(validity.wanted.start());
+                let start = self.period().end().saturating_sub(age).unwrap_or(Timestamp::MIN);
+                let start = start.max(validity.wanted.start());
                 let aged = VerificationError::TtlOverride { wanted: self.period(), ttl_override };
                 Period::new(start, validity.wanted.end()).ok_or(aged)?
             }

@@ -74,12 +74,13 @@ impl RefreshState {
                 (self.cached, self.failure) = (Some(cached), None);
                 let default_margin = (until(now, valid_until) / 10).min(Self::DEFAULT_MARGIN);
                 let refresh_at = valid_until.saturating_sub(margin.unwrap_or(default_margin));
+                let refresh_at = refresh_at.unwrap_or(Timestamp::MIN);
                 self.delay_until(now, refresh_at);
                 Ok((value, valid_until))
             }
             Err(error) => {
                 let delay = retry_after(&error).min(Self::MAX_RETRY_AFTER);
-                self.delay_until(now, now.saturating_add(delay));
+                self.delay_until(now, now.saturating_add(delay).unwrap_or(Timestamp::MAX));
                 self.failure = Some(error.clone());
                 Err((error, self.valid_header(now)))
             }
@@ -91,7 +92,7 @@ impl RefreshState {
         let cached = self.cached.as_ref();
         let left = cached.map_or(Duration::ZERO, |cached| until(now, cached.valid_until));
         let min_delay = (left / 10).clamp(Self::MIN_DELAY, Self::MAX_DELAY);
-        let until = then.max(now.saturating_add(min_delay));
+        let until = then.max(now.saturating_add(min_delay).unwrap_or(Timestamp::MAX));
         self.delay = Some(RefreshDelay { since: now, until });
     }
 }
@@ -115,6 +116,5 @@ fn retry_after(error: &BundleError) -> Duration {
 }
 
 fn until(now: Timestamp, then: Timestamp) -> Duration {
-    let milliseconds = then.as_millisecond().saturating_sub(now.as_millisecond());
-    Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
+    Duration::try_from(now.duration_until(then)).unwrap_or_default()
 }

@@ -178,8 +178,9 @@ impl LocalSigner {
     /// Starts at a whole second, as certificates do.
     fn period(&self, now: Timestamp) -> Period {
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        let start = now.saturating_sub(self.backdating);
-        Period::new(start, now.saturating_add(self.lifetime)).unwrap_or(Period::at(start))
+        let start = now.saturating_sub(self.backdating).unwrap_or(Timestamp::MIN);
+        let end = now.saturating_add(self.lifetime).unwrap_or(Timestamp::MAX);
+        Period::new(start, end).unwrap_or(Period::at(start))
     }
 }
 

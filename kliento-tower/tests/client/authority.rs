@@ -99,7 +99,7 @@ pub(crate) fn octets() -> Vec<u8> {
 
 fn sign() -> Vec<u8> {
     let start: kliento::Timestamp = crate::scripted_source::START.parse().unwrap();
-    let end = start.saturating_add(Duration::from_secs(300));
+    let end = start + Duration::from_secs(300);
     let period = kliento::Period::new(start, end).unwrap();
     let (token, service) = (Token::new(AUDIENCE).to_json(), SERVICE.parse().unwrap());
     let organisation = FIXTURE.alice.organisation();

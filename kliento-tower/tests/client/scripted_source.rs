@@ -74,7 +74,7 @@ impl TokenBundleSource for ScriptedSource {
 /// A bundle that tells from others, and is of use for so many seconds from the start on.
 #[expect(clippy::unnecessary_wraps, reason = "it is an outcome, as failures are")]
 pub(crate) fn lasting(number: u8, seconds: u64) -> Outcome {
-    let end = START.parse::<Timestamp>().unwrap().saturating_add(Duration::from_secs(seconds));
+    let end = START.parse::<Timestamp>().unwrap() + Duration::from_secs(seconds);
     Ok(ExpiringBundle::new(bundle(number), end))
 }
 

@@ -1,5 +1,7 @@
 //! Why a CMS signature is refused.
 
+use std::time::Duration;
+
 use crate::cert::{AlgorithmError, CertificateError};
 use crate::der::{DerError, ObjectIdentifier};
 use crate::hex::Hex;
@@ -86,12 +88,12 @@ pub enum SignatureError {
         end: Timestamp,
     },
     /// The signature's period is longer than is allowed.
-    #[error("the signature is valid for {found} ms, more than {maximum} ms")]
+    #[error("the signature is valid for {found:?}, longer than {maximum:?}")]
     PeriodTooLong {
-        /// The most that is allowed, in milliseconds.
-        maximum: u64,
-        /// How long it is, in milliseconds.
-        found: u64,
+        /// The longest that is allowed.
+        maximum: Duration,
+        /// How long it is.
+        found: Duration,
     },
     /// The signature is not valid when it must be.
     #[error("the signature is valid from {validity}, which misses {wanted}")]

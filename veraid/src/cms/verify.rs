@@ -104,10 +104,8 @@ fn check_period(
     limits: &Limits,
 ) -> Result<Period, SignatureError> {
     let period = read_period(attributes)?;
-    let (start, end) = (period.start(), period.end());
-    let found = end.as_millisecond().abs_diff(start.as_millisecond());
-    let maximum = limits.max_signature_period().map(|maximum| maximum.as_millis());
-    match maximum.and_then(|maximum| u64::try_from(maximum).ok()) {
+    let found = period.duration();
+    match limits.max_signature_period() {
         Some(maximum) if found > maximum => Err(SignatureError::PeriodTooLong { maximum, found }),
         _ => Ok(period),
     }

@@ -1,5 +1,8 @@
 //! UTCTime and GeneralizedTime (RFC 5280, 4.1.2.5; `docs/protocol.md`, "Bundles", 6).
 
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+
 use super::{DerError, Value};
 use crate::Timestamp;
 
@@ -64,9 +67,12 @@ fn date_time(year: i16, pairs: &[u8], millisecond: i32) -> Option<Timestamp> {
     let mut fields =
         pairs.chunks(2).map(|pair| decimal(pair).and_then(|field| i8::try_from(field).ok()));
     let mut field = || fields.next()?;
-    let date = (year, field()?, field()?);
-    let time = (field()?, field()?, field()?);
-    Timestamp::from_civil(date, time, millisecond)
+    let (month, day) = (field()?, field()?);
+    let (hour, minute, second) = (field()?, field()?, field()?);
+    let nanosecond = millisecond.checked_mul(1_000_000)?;
+    let time = DateTime::new(year, month, day, hour, minute, second, nanosecond).ok()?;
+    // Only the last hours of the year 9999 are beyond what a `Timestamp` can hold.
+    Some(Offset::UTC.to_timestamp(time).unwrap_or(Timestamp::MAX))
 }
 
 fn decimal(digits: &[u8]) -> Option<i16> {
@@ -95,13 +101,24 @@ mod tests {
         assert_eq!(parse(utc_time, "261122180300Z").unwrap(), "2026-11-22T18:03:00Z");
         assert_eq!(parse(utc_time, "500101000000Z").unwrap(), "1950-01-01T00:00:00Z");
         assert_eq!(parse(generalized_time, "20500101000000Z").unwrap(), "2050-01-01T00:00:00Z");
-        assert_eq!(parse(generalized_time, "99991231235959Z").unwrap(), "9999-12-31T23:59:59Z");
+        assert_eq!(parse(generalized_time, "00000101000000Z").unwrap(), "0000-01-01T00:00:00Z");
         assert_eq!(
             parse(metadata_time, "20261122164854.461Z").unwrap(),
             "2026-11-22T16:48:54.461Z"
         );
         assert_eq!(parse(metadata_time, "20261122164854.4Z").unwrap(), "2026-11-22T16:48:54.4Z");
         assert_eq!(parse(metadata_time, "20261122164854Z").unwrap(), "2026-11-22T16:48:54Z");
+    }
+
+    #[test]
+    fn reads_no_expiry_as_the_last_timestamp() {
+        for (parser, text) in [
+            (generalized_time as Parser, "99991231235959Z"),
+            (generalized_time, "99991230220001Z"),
+            (metadata_time, "99991231235959.999Z"),
+        ] {
+            assert_eq!(parse(parser, text), Some(Timestamp::MAX.to_string()), "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,15 @@
 //! Writes DER, and nothing but DER (X.690, 10 and 11).
 
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+
 use super::Tag;
 use crate::Timestamp;
+
+/// The first instant of the year 0000, before which ASN.1 has no times.
+const MIN_TIME: Timestamp = Timestamp::constant(-62_167_219_200, 0);
+/// RFC 5280's date of certificates that do not expire (4.1.2.5).
+const NO_EXPIRY: DateTime = DateTime::constant(9999, 12, 31, 23, 59, 59, 0);
 
 /// A value of which the contents are the parts one after the other.
 pub(crate) fn encode(tag: Tag, parts: &[&[u8]]) -> Vec<u8> {
@@ -70,7 +78,7 @@ pub(crate) fn text(text: &str) -> Vec<u8> {
 /// The time of a certificate, rounded down to the second: UTCTime from 1950 to 2049, otherwise
 /// GeneralizedTime (RFC 5280, 4.1.2.5).
 pub(crate) fn certificate_time(instant: Timestamp) -> Vec<u8> {
-    let time = instant.to_civil();
+    let time = civil_time(instant);
     let year = time.year();
     if (1950..2050).contains(&year) {
         let written = format!("{:02}{}Z", year.rem_euclid(100), month_to_second(time));
@@ -82,18 +90,25 @@ pub(crate) fn certificate_time(instant: Timestamp) -> Vec<u8> {
 
 /// A GeneralizedTime under another tag, with milliseconds if there are any (X.690, 11.7).
 pub(crate) fn metadata_time(tag: Tag, instant: Timestamp) -> Vec<u8> {
-    let time = instant.to_civil();
-    let millisecond = instant.as_millisecond().rem_euclid(1000);
-    let fraction = match millisecond {
+    let time = civil_time(instant);
+    let fraction = match time.subsec_nanosecond() / 1_000_000 {
         0 => String::new(),
-        _ => format!(".{millisecond:03}"),
+        millisecond => format!(".{millisecond:03}"),
     };
     let fraction = fraction.trim_end_matches('0');
     let written = format!("{:04}{}{fraction}Z", time.year(), month_to_second(time));
     encode(tag, &[written.as_bytes()])
 }
 
-fn month_to_second(time: jiff::civil::DateTime) -> String {
+/// The date and time in UTC; of the last timestamp, [`NO_EXPIRY`].
+fn civil_time(instant: Timestamp) -> DateTime {
+    if instant == Timestamp::MAX {
+        return NO_EXPIRY;
+    }
+    Offset::UTC.to_datetime(instant.max(MIN_TIME))
+}
+
+fn month_to_second(time: DateTime) -> String {
     let (month, day) = (time.month(), time.day());
     let (hour, minute, second) = (time.hour(), time.minute(), time.second());
     format!("{month:02}{day:02}{hour:02}{minute:02}{second:02}")
@@ -143,7 +158,7 @@ mod tests {
             ("1950-01-01T00:00:00Z", "500101000000Z"),
             ("2049-12-31T23:59:59.999Z", "491231235959Z"),
             ("2050-01-01T00:00:00Z", "20500101000000Z"),
-            ("9999-12-31T23:59:59Z", "99991231235959Z"),
+            ("9999-12-30T22:00:00.999999999Z", "99991231235959Z"),
         ] {
             let instant: Timestamp = text.parse().unwrap();
             let octets = certificate_time(instant);

@@ -1,5 +1,7 @@
 //! The certificates of organisations and members.
 
+use jiff::{RoundMode, TimestampRound, Unit};
+
 use super::algorithm::pss_algorithm;
 use super::tbs_certificate::{TbsCertificate, common_name};
 use super::unsigned::{SigningKey, sealed};
@@ -222,7 +224,7 @@ pub(super) fn verified_member(
 
 /// A validity that nothing can miss.
 pub(super) fn always() -> Validity {
-    Validity::new(Period::new(Timestamp::MIN, Timestamp::MAX).unwrap_or(Period::at(Timestamp::MIN)))
+    Validity::new(Period::ALWAYS)
 }
 
 fn with_placeholder(to_be_signed: &[u8], key: &SigningKey<'_>) -> Vec<u8> {
@@ -232,6 +234,11 @@ fn with_placeholder(to_be_signed: &[u8], key: &SigningKey<'_>) -> Vec<u8> {
 
 /// Certificates tell whole seconds; rounding down makes what starts now valid now.
 fn whole_seconds(period: Period) -> Period {
-    let whole = |instant: Timestamp| Timestamp::from_second(instant.as_second()).unwrap_or(instant);
+    let floor = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
+    let whole = |instant: Timestamp| match instant {
+        // It stands for no expiry.
+        Timestamp::MAX => instant,
+        _ => instant.round(floor).unwrap_or(instant),
+    };
     Period::new(whole(period.start()), whole(period.end())).unwrap_or(period)
 }

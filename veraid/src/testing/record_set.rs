@@ -3,11 +3,12 @@
 use domain::base::iana::{Rtype, SecurityAlgorithm};
 use domain::base::{Name, Ttl};
 use domain::rdata::dnssec::{ProtoRrsig, Timestamp as Serial};
+use jiff::{RoundMode, TimestampRound, Unit};
 
 use super::name::{canonical, parse};
 use super::record::kind;
 use super::{MockError, MockKey, MockRecord};
-use crate::Period;
+use crate::{Period, Timestamp};
 
 /// All records of one owner and type, with the signatures to make over them.
 ///
@@ -160,8 +161,12 @@ impl MockSignature {
 
 /// The first and last whole second of a period, modulo 2^32 (RFC 4034, 3.1.5).
 fn serials(period: Period) -> Result<(u32, u32), MockError> {
-    let first = period.start().as_millisecond().saturating_add(999).div_euclid(1000);
-    let last = period.end().as_second();
+    let round = |instant: Timestamp, mode| {
+        let round = TimestampRound::new().smallest(Unit::Second).mode(mode);
+        instant.round(round).map_or(i64::MAX, Timestamp::as_second)
+    };
+    let first = round(period.start(), RoundMode::Ceil);
+    let last = round(period.end(), RoundMode::Floor);
     let is_told = (0..1 << 31).contains(&last.saturating_sub(first));
     let serial = |second: i64| u32::try_from(second.rem_euclid(1 << 32)).ok();
     let serials = serial(first).zip(serial(last)).filter(|_| is_told);

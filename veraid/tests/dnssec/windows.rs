@@ -50,8 +50,8 @@ fn times_go_round_after_2106() {
             assert_eq!(verify_at(&dns, OWNER, instant(at)).unwrap().period(), period);
         }
         let second = std::time::Duration::from_secs(1);
-        assert!(verify_at(&dns, OWNER, instant(start).saturating_sub(second)).is_err());
-        assert!(verify_at(&dns, OWNER, instant(end).saturating_add(second)).is_err());
+        assert!(verify_at(&dns, OWNER, instant(start) - second).is_err());
+        assert!(verify_at(&dns, OWNER, instant(end) + second).is_err());
     }
 }
 

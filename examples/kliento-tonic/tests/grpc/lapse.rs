@@ -39,7 +39,7 @@ async fn client() -> (Client, Arc<TestClock>) {
 /// The last instant at which a caller is proven, and the next one.
 fn last_and_next(caller: &Caller) -> (Option<Timestamp>, Option<Timestamp>) {
     let last: Timestamp = caller.valid_until.parse().unwrap();
-    (Some(last), Some(last.saturating_add(Duration::from_millis(1))))
+    (Some(last), Some(last + Duration::from_millis(1)))
 }
 
 async fn next(callers: &mut Streaming<Caller>) -> Caller {

@@ -22,7 +22,7 @@ impl Workload {
     fn new() -> Self {
         let now = UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
         let (now, around) = (Timestamp::from_second(now).unwrap(), Duration::from_mins(30));
-        let period = Period::new(now.saturating_sub(around), now.saturating_add(around)).unwrap();
+        let period = Period::new(now - around, now + around).unwrap();
         let world = MockWorld::new(period).unwrap();
         let member = world.organisation("example.org").unwrap().member("backup").unwrap();
         let anchor = world.trust_anchors().unwrap()[0].to_string();

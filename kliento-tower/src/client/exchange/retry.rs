@@ -26,8 +26,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Option<Timestamp>) -> Option
         return Some(Duration::from_secs(seconds));
     }
     let date: Timestamp = httpdate::parse_http_date(text).ok()?.try_into().ok()?;
-    let milliseconds = date.as_millisecond().saturating_sub(now?.as_millisecond());
-    Some(Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)))
+    Some(Duration::try_from(now?.duration_until(date)).unwrap_or_default())
 }
 
 #[cfg(test)]

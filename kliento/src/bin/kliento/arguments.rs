@@ -1,7 +1,8 @@
 //! The arguments that several commands have.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use jiff::{RoundMode, TimestampRound, Unit};
 use kliento::{Timestamp, TrustAnchor};
 
 use crate::failure::Failure;
@@ -47,16 +48,21 @@ impl Trust {
     }
 }
 
-/// What the system's clock says.
+/// What the system's clock says, to the millisecond.
 #[expect(clippy::disallowed_methods, reason = "the command is where time comes from")]
 pub(crate) fn now() -> Result<Timestamp, Failure> {
-    Timestamp::try_from(SystemTime::now()).map_err(Failure::Clock)
+    let now = Timestamp::try_from(SystemTime::now()).map_err(Failure::Clock)?;
+    Ok(floor(now, Unit::Millisecond))
+}
+
+fn floor(instant: Timestamp, unit: Unit) -> Timestamp {
+    let floor = TimestampRound::new().smallest(unit).mode(RoundMode::Floor);
+    instant.round(floor).unwrap_or(instant)
 }
 
 /// The instant without its fraction of a second.
 pub(crate) fn whole_second(instant: Timestamp) -> Timestamp {
-    let fraction = instant.as_millisecond().rem_euclid(1000).unsigned_abs();
-    instant.saturating_sub(Duration::from_millis(fraction))
+    floor(instant, Unit::Second)
 }
 
 pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use kliento::issue::{IssueError, KeyError, SigningError, TokenIssueError};
 use veraid::testing::MockError;
-use veraid::{MalformedChain, TimestampError, TxtRecordError};
+use veraid::{MalformedChain, TxtRecordError};
 
 use crate::resolver::ResolverError;
 
@@ -29,7 +29,7 @@ pub(crate) enum Failure {
     #[error("a bundle is binary, and standard output is a terminal")]
     BinaryOnTerminal,
     #[error("the system's clock is outside the years 0 to 9999: {0}")]
-    Clock(#[source] TimestampError),
+    Clock(#[source] jiff::Error),
     #[error("the system can't run tasks: {0}")]
     Runtime(#[source] io::Error),
     #[error("the chain is about the TXT records of several names: {}", .0.join(", "))]

@@ -117,7 +117,8 @@ impl Arguments {
 
     fn period(&self) -> Result<Period, Failure> {
         let start = whole_second(self.at.map_or_else(now, Ok)?);
-        Ok(Period::new(start, start.saturating_add(self.ttl)).unwrap_or(Period::at(start)))
+        let end = start.saturating_add(self.ttl).unwrap_or(Timestamp::MAX);
+        Ok(Period::new(start, end).unwrap_or(Period::at(start)))
     }
 
     /// Refuses to issue what no verifier would accept, and warns of what none will for long.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kliento::{OrganisationName, Period};
+use kliento::{OrganisationName, Period, Timestamp};
 use veraid::testing::{MockError, MockWorld};
 use veraid::{Dialect, DnssecChain};
 
@@ -46,7 +46,8 @@ impl Arguments {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         let key = self.key.read()?;
         let now = whole_second(now()?);
-        let (start, end) = (now.saturating_sub(Self::BEFORE), now.saturating_add(Self::AFTER));
+        let start = now.saturating_sub(Self::BEFORE).unwrap_or(Timestamp::MIN);
+        let end = now.saturating_add(Self::AFTER).unwrap_or(Timestamp::MAX);
         let period = Period::new(start, end).unwrap_or(Period::at(now));
         let mock = || -> Result<_, MockError> {
             let world = MockWorld::new(period)?;
