@@ -25,11 +25,11 @@ use benches::{Bundle, Caller, Variants, rounds};
 use cap::Cap;
 use http::Request;
 use http::header::AUTHORIZATION;
-use kliento_tower::{BundleCache, KlientoAuthLayer, SignatureMemo};
+use kliento_tower::{BundleCache, KlientoAuthLayer, SignatureCache};
 
-/// What the layer may keep: the bounds of its cache and memo.
+/// What the layer may keep: the bounds of its cache and signature_cache.
 const CONFIGURED: u64 = BundleCache::DEFAULT_MAX_OCTETS + MEMO;
-const MEMO: u64 = 200 * SignatureMemo::DEFAULT_SIGNATURES as u64;
+const MEMO: u64 = 200 * SignatureCache::DEFAULT_CAPACITY as u64;
 const STEPS: u64 = 4;
 
 #[global_allocator]
@@ -39,9 +39,9 @@ fn main() -> ExitCode {
     let each = (rounds(1_000_000) as u64 / STEPS).max(64);
     let threads = available_parallelism().map_or(1, NonZero::get);
     let variants = Variants::of(Bundle::reference("member-user"));
-    let (cache, memo) = (BundleCache::default(), SignatureMemo::default());
+    let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
     let layer = variants.bundle().layer().with_concurrency_limit(threads);
-    let layer = layer.with_cache(cache.clone()).with_signature_memo(memo.clone());
+    let layer = layer.with_cache(cache.clone()).with_signature_cache(signature_cache.clone());
     // What the programme itself needs is not the layer's.
     present(&layer, &variants, threads, 0..64);
     cache.clear();
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         let allocated = mib(HEAP.allocated().saturating_sub(before) as u64);
         let most = mib(HEAP.max_allocated().saturating_sub(before) as u64);
         let resident = mib(resident().saturating_sub(resident_before));
-        let (cached, signatures) = (cache.len(), memo.len());
+        let (cached, signatures) = (cache.len(), signature_cache.len());
         println!(
             "{done:>10} {done:>10} {allocated} {most} {resident} {cached:>9} {signatures:>11}"
         );

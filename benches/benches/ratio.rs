@@ -15,7 +15,7 @@ fn main() {
     println!("{:<36} {:>10} {:>10} {:>7}", "bundle", "verified", "checks", "ratio");
     for (name, bundle) in Bundle::measured() {
         let checks = Checks::of(&bundle);
-        let verify = || assert!(bundle.verify(&DirectVerifier).is_ok());
+        let verify = || assert!(bundle.verify(&mut DirectVerifier).is_ok());
         report(name, &Medians::time_alternating(rounds, verify, || check_all(&checks)));
         let verify = || assert!(bundle.verify_header().is_ok());
         report(

@@ -13,7 +13,7 @@ criterion_main!(verification);
 fn valid(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("verify");
     for (name, bundle) in Bundle::measured() {
-        group.bench_function(name, |bencher| bencher.iter(|| bundle.verify(&DirectVerifier)));
+        group.bench_function(name, |bencher| bencher.iter(|| bundle.verify(&mut DirectVerifier)));
     }
     let bundle = Bundle::reference("member-user");
     group.bench_function("member, typical, header", |bencher| {
@@ -23,9 +23,9 @@ fn valid(criterion: &mut Criterion) {
 
 fn refused(criterion: &mut Criterion) {
     let bundle = Bundle::reference("member-user").tampered();
-    assert!(bundle.verify(&DirectVerifier).is_err(), "what was tampered with verifies");
+    assert!(bundle.verify(&mut DirectVerifier).is_err(), "what was tampered with verifies");
     criterion.bench_function("refuse/tampered signature", |bencher| {
-        bencher.iter(|| bundle.verify(&DirectVerifier));
+        bencher.iter(|| bundle.verify(&mut DirectVerifier));
     });
 }
 

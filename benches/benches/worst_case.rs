@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "prints figures")]
 
 use benches::{Bundle, Checks, Medians, WorstCaseBundle, rounds};
-use veraid::DirectVerifier;
+use veraid::StagedVerifier;
 
 /// The maximum cost of a bundle, relative to a typical one.
 const TARGET: f64 = 10.0;
@@ -23,8 +23,8 @@ fn main() {
         );
         let during = Medians::time_alternating(
             rounds,
-            || drop(bundle.verify_during(&DirectVerifier)),
-            || drop(typical.verify_during(&DirectVerifier)),
+            || drop(bundle.verify_during(&mut StagedVerifier::new())),
+            || drop(typical.verify_during(&mut StagedVerifier::new())),
         );
         println!("{name:<50} {octets:>6} {checks:>6} {} {}", shown(&at), shown(&during));
     }

@@ -99,22 +99,25 @@ impl Bundle {
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn verify(&self, verifier: &dyn SignatureVerifier) -> Result<(), VerificationError> {
+    pub fn verify(&self, verifier: &mut dyn SignatureVerifier) -> Result<(), VerificationError> {
         let bundle = SignatureBundle::from_der(&self.octets).expect("a bundle");
         let verification = Verification::new(&self.service, &self.trust_anchors);
-        verification.with_verifier(verifier).verify_signature_at(&bundle, self.at).map(drop)
+        verification.verify_signature_with(&bundle, self.at, verifier).map(drop)
     }
 
     /// Reads and verifies the bundle as a VeraId signature over the hour before its instant.
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn verify_during(&self, verifier: &dyn SignatureVerifier) -> Result<(), VerificationError> {
+    pub fn verify_during(
+        &self,
+        verifier: &mut dyn SignatureVerifier,
+    ) -> Result<(), VerificationError> {
         let bundle = SignatureBundle::from_der(&self.octets).expect("a bundle");
         let verification = Verification::new(&self.service, &self.trust_anchors);
         let start = self.at - Duration::from_secs(3600);
         let period = Period::new(start, self.at).expect("an hour");
-        verification.with_verifier(verifier).verify_signature_during(&bundle, period).map(drop)
+        verification.verify_signature_with(&bundle, period, verifier).map(drop)
     }
 
     /// Reads and verifies the header's value as a Kliento token.

@@ -1,43 +1,44 @@
 //! The signature checks of a verification, recorded at the seam so that they can be repeated bare.
 
-use std::sync::Mutex;
-
 use veraid::{PublicKey, SignatureCheck, SignatureVerifier};
 
 use crate::Bundle;
 
 /// The signature checks that one verification does, in order.
 #[derive(Debug, Default)]
-pub struct Checks(Mutex<Vec<SignatureCheck<'static>>>);
+pub struct Checks(Vec<SignatureCheck<'static>>);
 
 impl Checks {
     /// The checks that the bundle costs at its instant, whatever comes out.
     #[must_use]
     pub fn of(bundle: &Bundle) -> Vec<SignatureCheck<'static>> {
-        let recorder = Self::default();
-        drop(bundle.verify(&recorder));
+        let mut recorder = Self::default();
+        drop(bundle.verify(&mut recorder));
         recorder.into_vec()
     }
 
     /// The checks so far.
-    ///
-    /// # Panics
-    /// If a verification did.
     #[must_use]
     pub fn into_vec(self) -> Vec<SignatureCheck<'static>> {
-        self.0.into_inner().expect("nobody panicked")
+        self.0
     }
 }
 
 impl SignatureVerifier for Checks {
-    fn is_valid(&self, check: &SignatureCheck<'_>) -> bool {
+    fn is_valid(&mut self, check: &SignatureCheck<'_>) -> bool {
         let recorded = SignatureCheck {
             key: kept_key(check.key),
             message: kept(check.message),
             signature: kept(check.signature),
         };
-        self.0.lock().expect("nobody panicked").push(recorded);
+        self.0.push(recorded);
         check.verify()
+    }
+
+    fn recall(&self, check: &SignatureCheck<'_>) -> Option<bool> {
+        let fingerprint = check.fingerprint();
+        let is_recorded = self.0.iter().any(|recorded| recorded.fingerprint() == fingerprint);
+        is_recorded.then(|| check.verify())
     }
 }
 

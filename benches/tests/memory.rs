@@ -1,8 +1,8 @@
-//! What a cache and a memo keep of more than they take, counted and never timed.
+//! What a cache and a signature_cache keep of more than they take, counted and never timed.
 #![allow(clippy::panic, reason = "a test may end by a panic")]
 
 use benches::{Bundle, Caller, Variants};
-use kliento_tower::{BundleCache, SignatureMemo};
+use kliento_tower::{BundleCache, SignatureCache};
 
 const OCTETS: u64 = 1024 * 1024;
 /// No entry weighs less than what the map takes for it.
@@ -12,24 +12,24 @@ const BUNDLES: u64 = 3_000;
 #[test]
 fn the_cache_keeps_no_more_than_its_bound_and_garbage_pushes_nothing_out() {
     const { assert!(BUNDLES > OCTETS / LEAST_ENTRY, "else nothing has to go") };
-    let (cache, memo) = (BundleCache::new(OCTETS), SignatureMemo::default());
+    let (cache, signature_cache) = (BundleCache::new(OCTETS), SignatureCache::default());
     let variants = Variants::of(Bundle::reference("member-user"));
     let layer = variants.bundle().layer();
-    let layer = layer.with_cache(cache.clone()).with_signature_memo(memo.clone());
+    let layer = layer.with_cache(cache.clone()).with_signature_cache(signature_cache.clone());
     let mut caller = Caller::new(&layer);
     let mut is_accepted = |request| caller.call(request).status().is_success();
 
     assert!(is_accepted(variants.good(0)));
-    let signatures = memo.len();
+    let signatures = signature_cache.len();
     assert!((1..BUNDLES).all(|count| is_accepted(variants.good(count))));
     let cached = cache.len();
     assert!((1..=OCTETS / LEAST_ENTRY).contains(&cached), "{cached}");
     // All have the same signatures.
-    assert_eq!(memo.len(), signatures);
+    assert_eq!(signature_cache.len(), signatures);
 
     for count in 0..BUNDLES {
         assert!(!is_accepted(variants.forged(count)), "{count}");
         assert!(!is_accepted(variants.cut(count)), "{count}");
     }
-    assert_eq!((cache.len(), memo.len()), (cached, signatures));
+    assert_eq!((cache.len(), signature_cache.len()), (cached, signatures));
 }

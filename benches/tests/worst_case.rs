@@ -3,7 +3,7 @@
 
 use benches::{Checks, WorstCaseBundle, bundle_with_inceptions};
 use kliento::MAX_BUNDLE_OCTETS;
-use veraid::{DirectVerifier, Limits};
+use veraid::{Limits, StagedVerifier};
 
 /// The public-key operations of one verification, and what they cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,8 +25,8 @@ fn no_bundle_costs_more_than_the_limits() {
     let mut most = Spent::default();
     for WorstCaseBundle { name, bundle } in WorstCaseBundle::all() {
         assert!(bundle.octets.len() <= MAX_BUNDLE_OCTETS, "{name}: {}", bundle.octets.len());
-        let (at, during) = (Checks::default(), Checks::default());
-        let outcomes = (bundle.verify(&at), bundle.verify_during(&during));
+        let (mut at, mut during) = (Checks::default(), Checks::default());
+        let outcomes = (bundle.verify(&mut at), bundle.verify_during(&mut during));
         for spent in [Spent::on(at), Spent::on(during)] {
             println!("{name}: {spent:?} {outcomes:?}");
             assert!(spent.operations <= Limits::PUBLIC_KEY_OPERATIONS, "{name}: {spent:?}");
@@ -42,7 +42,8 @@ fn no_bundle_costs_more_than_the_limits() {
 
 #[test]
 fn no_more_instants_are_tried_than_the_limits_allow() {
-    let verify = |instants| bundle_with_inceptions(instants).verify_during(&DirectVerifier);
+    let verify =
+        |instants| bundle_with_inceptions(instants).verify_during(&mut StagedVerifier::new());
     assert_eq!(verify(Limits::INSTANTS), Ok(()));
     let refused = verify(Limits::INSTANTS + 1).expect_err("it has too many instants");
     assert!(refused.to_string().contains("32 instants to try"), "{refused}");

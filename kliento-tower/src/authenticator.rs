@@ -12,7 +12,7 @@ use crate::credentials::{has_multiple_values, token68};
 use crate::singleflight::{Decision, SingleFlight};
 use crate::telemetry::CacheStatus;
 use crate::{
-    BundleCache, Clock, Rejection, SignatureMemo, SystemClock, TrustAnchorError, TrustAnchorStore,
+    BundleCache, Clock, Rejection, SignatureCache, SystemClock, TrustAnchorError, TrustAnchorStore,
     TrustAnchors, WorkloadIdentity,
 };
 
@@ -26,7 +26,7 @@ pub(crate) struct Authenticator {
     pub(crate) min_modulus_bits: usize,
     pub(crate) trust_anchors: Arc<dyn TrustAnchorStore>,
     pub(crate) cache: BundleCache,
-    pub(crate) memo: SignatureMemo,
+    pub(crate) signature_cache: SignatureCache,
     pub(crate) limiter: Arc<VerificationLimiter>,
     clock: Arc<dyn Clock>,
     /// A digest of the settings above that a decision depends on.
@@ -49,7 +49,7 @@ impl Authenticator {
             min_modulus_bits: 2048,
             trust_anchors: Arc::new(TrustAnchors::iana()),
             cache: BundleCache::default(),
-            memo: SignatureMemo::default(),
+            signature_cache: SignatureCache::default(),
             limiter: Arc::default(),
             clock: Arc::new(SystemClock),
             policy_digest: [0; 32],
@@ -154,13 +154,12 @@ impl Authenticator {
         #[cfg(feature = "metrics")]
         metrics::counter!("kliento_verifications_total").increment(1);
         let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();
-        let learner = self.memo.learner();
         let verification = TokenVerification::new(&audiences, anchors.as_slice())
             .with_max_validity(self.max_validity)
-            .with_min_modulus_bits(self.min_modulus_bits)
-            .with_verifier(&learner);
-        let token = bundle.verify(&verification, now)?;
-        learner.share();
+            .with_min_modulus_bits(self.min_modulus_bits);
+        let mut verifier = self.signature_cache.staged_verifier();
+        let token = bundle.verify_with(&verification, now, &mut verifier)?;
+        self.signature_cache.commit(verifier);
         Ok(WorkloadIdentity::new(&token))
     }
 }

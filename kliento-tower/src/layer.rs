@@ -11,7 +11,7 @@ use crate::access::AccessPolicy;
 use crate::authenticator::Authenticator;
 use crate::rejection_renderer::RejectionRenderer;
 use crate::{
-    BundleCache, Clock, CredentialPolicy, KlientoAuth, Responder, SignatureMemo, TrustAnchorStore,
+    BundleCache, Clock, CredentialPolicy, KlientoAuth, Responder, SignatureCache, TrustAnchorStore,
     WorkloadIdentity,
 };
 
@@ -172,8 +172,8 @@ impl KlientoAuthLayer {
 
     /// Sets the cache of verified signatures, which several layers can share.
     #[must_use]
-    pub fn with_signature_memo(self, memo: SignatureMemo) -> Self {
-        self.with(|state| state.authenticator.memo = memo)
+    pub fn with_signature_cache(self, signature_cache: SignatureCache) -> Self {
+        self.with(|state| state.authenticator.signature_cache = signature_cache)
     }
 
     /// Sets the realm of the challenge; the first audience by default.
@@ -259,7 +259,7 @@ impl fmt::Debug for LayerState {
             .field("audiences", &self.authenticator.audiences)
             .field("policy", &self.access.policy)
             .field("cache", &self.authenticator.cache)
-            .field("signature_memo", &self.authenticator.memo)
+            .field("signature_cache", &self.authenticator.signature_cache)
             .finish_non_exhaustive()
     }
 }

@@ -52,7 +52,7 @@ mod rejection;
 mod rejection_renderer;
 mod responder;
 mod service;
-mod signature_memo;
+mod signature_cache;
 mod singleflight;
 mod telemetry;
 #[cfg(feature = "testing")]
@@ -76,7 +76,7 @@ pub use policy::CredentialPolicy;
 pub use rejection::Rejection;
 pub use responder::{ProblemResponder, Responder};
 pub use service::{KlientoAuth, ResponseBody};
-pub use signature_memo::SignatureMemo;
+pub use signature_cache::SignatureCache;
 pub use trust_anchors::{
     SkipReason, SkippedAnchor, TrustAnchorError, TrustAnchorFile, TrustAnchorFileError,
     TrustAnchorFileOptions, TrustAnchorStore, TrustAnchors, XmlElementError,

@@ -158,7 +158,7 @@ impl<'a> TokenRequest<'a> {
         let plaintext = self.token.to_json();
         let request = SignatureRequest::new(&SERVICE_OID, plaintext.as_bytes(), self.period);
         let unsigned = prepare(request)?;
-        let (maximum, found) = (MAX_BUNDLE_OCTETS, unsigned.finished_length());
+        let (maximum, found) = (MAX_BUNDLE_OCTETS, unsigned.signed_length());
         if found > maximum {
             return Err(TokenIssueError::Size { maximum, found });
         }

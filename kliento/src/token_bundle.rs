@@ -1,6 +1,6 @@
 //! A token with all that proves who signed it.
 
-use veraid::{SignatureBundle, Timestamp, VerificationError};
+use veraid::{DirectVerifier, SignatureBundle, SignatureVerifier, Timestamp, VerificationError};
 
 use crate::verify::{TokenVerification, VerifiedToken};
 use crate::{Error, Invalid, Malformed, Period, authorization};
@@ -91,17 +91,30 @@ impl TokenBundle {
         Ok(bundle.claimed_period().map_err(refused)?)
     }
 
-    /// Verifies that everything in the bundle holds at one instant, for one of the audiences.
+    /// Verifies the bundle at one instant, for one of the audiences.
     ///
     /// # Errors
-    /// [`Error::Invalid`], which tells the stage and both sides of what differed.
+    /// [`Error::Invalid`] with the stage that failed, and the expected and the found value.
     pub fn verify(
         &self,
         verification: &TokenVerification<'_>,
         at: Timestamp,
     ) -> Result<VerifiedToken, Error> {
+        self.verify_with(verification, at, &mut DirectVerifier)
+    }
+
+    /// Verifies the bundle as [`Self::verify`] does, with signatures checked by `verifier`.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn verify_with(
+        &self,
+        verification: &TokenVerification<'_>,
+        at: Timestamp,
+        verifier: &mut dyn SignatureVerifier,
+    ) -> Result<VerifiedToken, Error> {
         let bundle = SignatureBundle::from_der(&self.0).map_err(Malformed::Bundle)?;
-        Ok(verification.verify(&bundle, at)?)
+        Ok(verification.verify(&bundle, at, verifier)?)
     }
 }
 

@@ -76,13 +76,6 @@ impl<'a> TokenVerification<'a> {
         self.with_limits(self.limits.with_min_modulus_bits(bits))
     }
 
-    /// Sets who checks signatures, so that those that are known need not be checked again.
-    #[must_use]
-    pub fn with_verifier(mut self, verifier: &'a dyn SignatureVerifier) -> Self {
-        self.verification = self.verification.with_verifier(verifier);
-        self
-    }
-
     /// Takes a bundle apart and looks at each step, whatever came of the others.
     ///
     /// It is about the signature alone: the token is in
@@ -104,8 +97,9 @@ impl<'a> TokenVerification<'a> {
         &self,
         bundle: &SignatureBundle<'_>,
         at: Timestamp,
+        verifier: &mut dyn SignatureVerifier,
     ) -> Result<VerifiedToken, Invalid> {
-        let signature = self.verification.verify_signature_at(bundle, at)?;
+        let signature = self.verification.verify_signature_with(bundle, at, verifier)?;
         let token = Token::from_json(signature.plaintext())?;
         if !self.audiences.contains(&token.audience()) {
             let expected = self.audiences.iter().map(ToString::to_string).collect();

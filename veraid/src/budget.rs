@@ -1,6 +1,5 @@
 //! How much work one bundle may cost, spent before the work is done.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::crypto::{SignatureCheck, SignatureVerifier};
@@ -84,66 +83,62 @@ impl Limits {
 
 /// A bound of [`Limits`] that a bundle went over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more than {maximum} {what}")]
+#[error("more than {maximum} {resource}")]
 #[non_exhaustive]
 pub struct LimitExceeded {
     /// What there was too much of.
-    pub what: &'static str,
+    pub resource: &'static str,
     /// How much is allowed.
     pub maximum: usize,
 }
 
 impl LimitExceeded {
     /// Fails if `count` is above `maximum`.
-    pub(crate) fn check(what: &'static str, count: usize, maximum: usize) -> Result<(), Self> {
-        if count <= maximum { Ok(()) } else { Err(Self { what, maximum }) }
+    pub(crate) fn check(resource: &'static str, count: usize, maximum: usize) -> Result<(), Self> {
+        if count <= maximum { Ok(()) } else { Err(Self { resource, maximum }) }
     }
 }
 
-/// What is left of the work that one bundle may cost.
+/// The public-key work that is left for one bundle.
 pub(crate) struct Budget<'v> {
-    verifier: &'v dyn SignatureVerifier,
-    memo: Option<HashMap<[u8; 32], bool>>,
+    verifier: &'v mut dyn SignatureVerifier,
+    recalls_results: bool,
     operations: u32,
     cost: u32,
-    /// What known checks may cost: nothing is computed, but their messages are hashed again.
-    known_cost: u32,
+    /// For recalled checks: no key is used again, but their messages are hashed again.
+    recall_cost: u32,
 }
 
 impl<'v> Budget<'v> {
-    pub(crate) fn new(verifier: &'v dyn SignatureVerifier) -> Self {
+    /// A budget that counts every check.
+    pub(crate) fn new(verifier: &'v mut dyn SignatureVerifier) -> Self {
         Self {
             verifier,
-            memo: None,
+            recalls_results: false,
             operations: Limits::PUBLIC_KEY_OPERATIONS,
             cost: Limits::COST,
-            known_cost: Limits::COST,
+            recall_cost: Limits::COST,
         }
     }
 
-    /// A budget under which the same check is paid for once: for trying several instants.
-    pub(crate) fn remembering(verifier: &'v dyn SignatureVerifier) -> Self {
-        Self { memo: Some(HashMap::new()), ..Self::new(verifier) }
+    /// A budget that counts each distinct check once, for several instants.
+    pub(crate) fn memoising(verifier: &'v mut dyn SignatureVerifier) -> Self {
+        Self { recalls_results: true, ..Self::new(verifier) }
     }
 
-    /// Checks a signature, if there is enough left to pay for it.
+    /// Checks a signature, if enough of the budget is left.
     pub(crate) fn is_valid(&mut self, check: &SignatureCheck<'_>) -> Result<bool, LimitExceeded> {
-        let fingerprint = self.memo.as_ref().map(|_| check.fingerprint());
-        let known = self.memo.as_ref().zip(fingerprint).and_then(|(memo, key)| memo.get(&key));
-        if let Some(known) = known.copied() {
-            spend(&mut self.known_cost, 1 + check.hashing_cost())?;
-            return Ok(known);
+        let recalled = self.recalls_results.then(|| self.verifier.recall(check)).flatten();
+        if let Some(is_valid) = recalled {
+            spend(&mut self.recall_cost, 1 + check.hashing_cost())?;
+            return Ok(is_valid);
         }
         self.operations = self.operations.checked_sub(1).ok_or(LimitExceeded {
-            what: "public-key operations",
+            resource: "public-key operations",
             maximum: Limits::PUBLIC_KEY_OPERATIONS as usize,
         })?;
         spend(&mut self.cost, check.cost())?;
-        let is_valid = self.verifier.is_valid(check);
-        if let Some((memo, fingerprint)) = self.memo.as_mut().zip(fingerprint) {
-            memo.insert(fingerprint, is_valid);
-        }
-        Ok(is_valid)
+        Ok(self.verifier.is_valid(check))
     }
 }
 
@@ -151,6 +146,6 @@ fn spend(left: &mut u32, cost: u32) -> Result<(), LimitExceeded> {
     let maximum = Limits::COST as usize;
     *left = left
         .checked_sub(cost)
-        .ok_or(LimitExceeded { what: "units of public-key work", maximum })?;
+        .ok_or(LimitExceeded { resource: "units of public-key work", maximum })?;
     Ok(())
 }

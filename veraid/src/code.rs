@@ -42,7 +42,7 @@ impl VerificationError {
             Self::KeyNotPublished { .. } => "key-not-published",
             Self::KeyPublishedTwice { .. } => "key-published-twice",
             Self::TtlOverride { .. } => "ttl-override",
-            Self::NoInstant { .. } => "no-instant",
+            Self::NoCommonInstant { .. } => "no-instant",
         }
     }
 }
@@ -52,7 +52,7 @@ impl DnssecError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Owner(_) => "dnssec-owner",
+            Self::InvalidOwner(_) => "dnssec-owner",
             Self::NoTrustAnchor => "dnssec-no-trust-anchor",
             Self::Message { .. } => "dnssec-message-malformed",
             Self::TxtResponses { .. } => "dnssec-txt-responses",
@@ -66,7 +66,7 @@ impl DnssecError {
             Self::Signer { .. } => "dnssec-signer",
             Self::Wildcard { .. } => "dnssec-wildcard",
             Self::UnknownKey { .. } => "dnssec-key-unknown",
-            Self::Time { .. } => "dnssec-time",
+            Self::OutsideValidity { .. } => "dnssec-time",
             Self::Signature { .. } => "dnssec-signature",
             Self::Limit(_) => "limit-exceeded",
         }

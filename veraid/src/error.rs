@@ -41,18 +41,18 @@ pub enum VerificationError {
         found: usize,
     },
     /// What holds lies longer before the end of the asked period than the TXT record allows.
-    #[error("all that holds lies more than {ttl_override} s before the end of {wanted}")]
+    #[error("all that holds lies more than {ttl_override} s before the end of {requested}")]
     TtlOverride {
         /// The period that was asked for.
-        wanted: Period,
+        requested: Period,
         /// The TTL override of the TXT record, in seconds.
         ttl_override: u32,
     },
     /// There is no instant at which everything holds at once.
-    #[error("there is no instant in {wanted} at which everything holds at once")]
-    NoInstant {
+    #[error("there is no instant in {requested} at which everything holds at once")]
+    NoCommonInstant {
         /// What was left of the period that was asked for.
-        wanted: Period,
+        requested: Period,
     },
 }
 

@@ -73,25 +73,27 @@ pub use cert::{AlgorithmError, Certificate, CertificateError};
 #[cfg(feature = "inspect")]
 pub use cms::InspectedSignature;
 pub use cms::{SignatureError, SignerKind};
-pub use crypto::{DirectVerifier, Hash, PublicKey, RsaScheme, SignatureCheck, SignatureVerifier};
+pub use crypto::{
+    DirectVerifier, Hash, PublicKey, RsaScheme, SignatureCheck, SignatureVerifier, StagedVerifier,
+};
 pub use der::{DerError, DerErrorKind, ObjectIdentifier, ParseOidError};
 #[cfg(feature = "retrieve")]
 pub use dnssec::retrieval;
 #[cfg(feature = "inspect")]
 pub use dnssec::{
-    ChainSignature, DelegationRecord, InspectedChain, InspectedDelegation, InspectedKey,
-    InspectedSet, InspectedZone,
+    ChainSignature, DsFields, InspectedChain, InspectedDsRrset, InspectedKey, InspectedRrset,
+    InspectedZone,
 };
 pub use dnssec::{
-    DnssecChain, DnssecError, MalformedMessage, ParseTrustAnchorError, TrustAnchor, TxtRecordSet,
+    DnssecChain, DnssecError, MalformedMessage, ParseTrustAnchorError, TrustAnchor, TxtRrset,
 };
 pub use error::VerificationError;
 pub use hex::Hex;
 #[cfg(feature = "inspect")]
-pub use inspect::{Finding, Inspection, Outcome};
+pub use inspect::{CheckResult, Inspection, Outcome};
 pub use jiff::Timestamp;
 pub use member::{Member, UserName, UserNameError};
 pub use organisation::{OrganisationName, OrganisationNameError};
 pub use period::Period;
 pub use txt_record::{Dialect, KeyAlgorithm, TxtRecord, TxtRecordError};
-pub use verify::{Verification, VerifiedMemberId, VerifiedSignature};
+pub use verify::{Verification, VerificationTime, VerifiedMemberId, VerifiedSignature};

@@ -81,7 +81,7 @@ pub enum UserNameError {
     Empty,
     /// A character that no name may have.
     #[error("the user's name has the character {0:?}")]
-    Forbidden(char),
+    ForbiddenCharacter(char),
 }
 
 impl UserName {
@@ -100,7 +100,7 @@ impl FromStr for UserName {
             return Err(UserNameError::Empty);
         }
         match text.chars().find(|character| is_forbidden(*character)) {
-            Some(character) => Err(UserNameError::Forbidden(character)),
+            Some(character) => Err(UserNameError::ForbiddenCharacter(character)),
             None => Ok(Self(text.to_owned())),
         }
     }
@@ -134,7 +134,7 @@ mod tests {
             '\u{3000}',
         ] {
             let text = format!("a{character}b");
-            assert_eq!(text.parse::<UserName>(), Err(UserNameError::Forbidden(character)));
+            assert_eq!(text.parse::<UserName>(), Err(UserNameError::ForbiddenCharacter(character)));
         }
     }
 

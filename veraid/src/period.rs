@@ -27,7 +27,7 @@ pub struct Period {
 
 impl Period {
     /// All the time that can be told.
-    pub(crate) const ALWAYS: Self = Self { start: Timestamp::MIN, end: Timestamp::MAX };
+    pub(crate) const UNBOUNDED: Self = Self { start: Timestamp::MIN, end: Timestamp::MAX };
 
     /// The period from `start` to `end`, or `None` if it ends before it starts.
     #[must_use]
@@ -85,30 +85,30 @@ impl fmt::Display for Period {
 
 /// When a verification is asked about, and when what it found so far holds; both only narrow.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Validity {
+pub(crate) struct ValidityTracker {
     /// What is left of the period that was asked for.
-    pub(crate) wanted: Period,
+    pub(crate) requested: Period,
     /// When everything that was found holds, around what was asked for.
-    pub(crate) holds: Period,
+    pub(crate) valid: Period,
 }
 
-impl Validity {
-    pub(crate) const fn new(wanted: Period) -> Self {
-        Self { wanted, holds: Period::ALWAYS }
+impl ValidityTracker {
+    pub(crate) const fn new(requested: Period) -> Self {
+        Self { requested, valid: Period::UNBOUNDED }
     }
 
     /// Takes a further period into account, or says that it misses what was asked for.
-    pub(crate) fn narrow(&mut self, period: Period) -> Result<(), Missed> {
-        let missed = Missed { wanted: self.wanted, validity: period };
-        let both = self.wanted.intersection(period).zip(self.holds.intersection(period));
-        (self.wanted, self.holds) = both.ok_or(missed)?;
+    pub(crate) fn narrow(&mut self, period: Period) -> Result<(), NoOverlap> {
+        let no_overlap = NoOverlap { requested: self.requested, validity: period };
+        let both = self.requested.intersection(period).zip(self.valid.intersection(period));
+        (self.requested, self.valid) = both.ok_or(no_overlap)?;
         Ok(())
     }
 }
 
 /// A period that misses what was asked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Missed {
-    pub(crate) wanted: Period,
+pub(crate) struct NoOverlap {
+    pub(crate) requested: Period,
     pub(crate) validity: Period,
 }

@@ -192,7 +192,7 @@ impl FromStr for TxtRecord {
         };
         // The second field is one digit in the specified form, and a digest in the deployed one.
         let (hash, key_id, rest) = match rest {
-            [kind, key_id, rest @ ..] if is_digit(kind) => {
+            [kind, key_id, rest @ ..] if is_single_digit(kind) => {
                 let hash = parse_key_id_type(kind)?;
                 (hash, parse_key_id(key_id, hash, &STANDARD_NO_PAD)?, rest)
             }
@@ -212,7 +212,7 @@ impl FromStr for TxtRecord {
     }
 }
 
-fn is_digit(field: &str) -> bool {
+fn is_single_digit(field: &str) -> bool {
     matches!(field.as_bytes(), [digit] if digit.is_ascii_digit())
 }
 

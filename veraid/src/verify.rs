@@ -1,20 +1,20 @@
-//! The whole verification of a bundle.
+//! The verification of a bundle.
 
 use std::borrow::Cow;
 
 use crate::budget::Budget;
 use crate::cert::{Organisation, verify_member, verify_organisation};
-use crate::cms::{Expectation, SignedData, verify_signed_data};
-use crate::crypto::{DirectVerifier, SignatureVerifier};
+use crate::cms::{SignatureRequirements, SignedData, verify_signed_data};
+use crate::crypto::{DirectVerifier, SignatureVerifier, StagedVerifier};
 use crate::dnssec::DnssecChain;
-use crate::period::Validity;
+use crate::period::ValidityTracker;
 use crate::published_key::{PublishedKey, select_record};
 use crate::{
     DnssecError, LimitExceeded, Limits, Member, MemberIdBundle, ObjectIdentifier, OrganisationName,
     Period, SignatureBundle, SignerKind, Timestamp, TrustAnchor, VerificationError,
 };
 
-/// How bundles are verified: for which service, from which trust anchors, within which limits.
+/// The service, the trust anchors and the limits of a verification.
 ///
 /// It reads no clock and does no I/O.
 ///
@@ -32,15 +32,14 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Verification<'a> {
     pub(crate) service: &'a ObjectIdentifier,
     pub(crate) trust_anchors: &'a [TrustAnchor],
     pub(crate) limits: Limits,
-    verifier: &'a dyn SignatureVerifier,
 }
 
-/// A signature that verified, with what it proves.
+/// A verified signature: its signer, and what was signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedSignature<'a> {
     id: VerifiedMemberId,
@@ -48,7 +47,7 @@ pub struct VerifiedSignature<'a> {
     plaintext: Cow<'a, [u8]>,
 }
 
-/// A member of an organisation, and when that is proven.
+/// A verified member of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedMemberId {
     organisation: OrganisationName,
@@ -56,11 +55,33 @@ pub struct VerifiedMemberId {
     period: Period,
 }
 
+/// The time at which a bundle must be valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerificationTime {
+    /// One instant. The TTL override of the organisation's TXT record has no effect.
+    At(Timestamp),
+    /// At least one instant of a period, and no earlier before its end than the TTL override of
+    /// the organisation's TXT record allows.
+    During(Period),
+}
+
+impl From<Timestamp> for VerificationTime {
+    fn from(at: Timestamp) -> Self {
+        Self::At(at)
+    }
+}
+
+impl From<Period> for VerificationTime {
+    fn from(period: Period) -> Self {
+        Self::During(period)
+    }
+}
+
 impl<'a> Verification<'a> {
-    /// Verification for a service, with the default [`Limits`] and every signature checked anew.
+    /// A verification for a service, with the default [`Limits`].
     #[must_use]
     pub fn new(service: &'a ObjectIdentifier, trust_anchors: &'a [TrustAnchor]) -> Self {
-        Self { service, trust_anchors, limits: Limits::default(), verifier: &DirectVerifier }
+        Self { service, trust_anchors, limits: Limits::default() }
     }
 
     /// Sets the limits.
@@ -70,100 +91,113 @@ impl<'a> Verification<'a> {
         self
     }
 
-    /// Sets who checks signatures, so that those that are known need not be checked again.
-    #[must_use]
-    pub fn with_verifier(mut self, verifier: &'a dyn SignatureVerifier) -> Self {
-        self.verifier = verifier;
-        self
-    }
-
-    /// Verifies that everything in a signature bundle holds at one instant.
+    /// Verifies a signature bundle at one instant.
     ///
-    /// The period of the result is all the time around the instant in which it holds. The TTL
-    /// override of the organisation's TXT record has no effect on an instant.
+    /// The period of the result is the whole period around the instant in which the bundle is
+    /// valid. The TTL override of the organisation's TXT record has no effect.
     ///
     /// # Errors
-    /// [`VerificationError`], which tells the stage and both sides of what differed.
+    /// [`VerificationError`] with the stage that failed, and the expected and the found value.
     pub fn verify_signature_at<'b>(
         &self,
         bundle: &SignatureBundle<'b>,
         at: Timestamp,
     ) -> Result<VerifiedSignature<'b>, VerificationError> {
-        self.verify_signature(bundle, When::At(at))
+        self.verify_signature_with(bundle, at, &mut DirectVerifier)
     }
 
-    /// Verifies that everything in a signature bundle holds at once, for at least one instant of
-    /// a period and no earlier before its end than the TTL override of the organisation's TXT
-    /// record allows.
+    /// Verifies that a signature bundle is valid at an instant of a period.
     ///
-    /// The period of the result is the part of the asked one in which it holds.
+    /// That instant must not be earlier before the period's end than the TTL override of the
+    /// organisation's TXT record allows. The period of the result is the part of the requested
+    /// period in which the bundle is valid.
     ///
     /// # Errors
-    /// [`VerificationError`], which tells the stage and both sides of what differed.
+    /// [`VerificationError`] with the stage that failed, and the expected and the found value.
     pub fn verify_signature_during<'b>(
         &self,
         bundle: &SignatureBundle<'b>,
         period: Period,
     ) -> Result<VerifiedSignature<'b>, VerificationError> {
-        self.verify_signature(bundle, When::During(period))
+        self.verify_signature_with(bundle, period, &mut StagedVerifier::new())
     }
 
-    /// Verifies that a member id bundle holds at one instant.
+    /// Verifies that a member id bundle is valid at one instant.
     ///
     /// # Errors
-    /// [`VerificationError`], which tells the stage and both sides of what differed.
+    /// [`VerificationError`] with the stage that failed, and the expected and the found value.
     pub fn verify_member_id_at(
         &self,
         bundle: &MemberIdBundle<'_>,
         at: Timestamp,
     ) -> Result<VerifiedMemberId, VerificationError> {
-        self.verify_member_id(bundle, When::At(at))
+        self.verify_member_id_with(bundle, at, &mut DirectVerifier)
     }
 
-    /// Verifies that a member id bundle holds for at least one instant of a period.
+    /// Verifies that a member id bundle is valid at an instant of a period, as
+    /// [`Self::verify_signature_during`] does.
     ///
     /// # Errors
-    /// [`VerificationError`], which tells the stage and both sides of what differed.
+    /// [`VerificationError`] with the stage that failed, and the expected and the found value.
     pub fn verify_member_id_during(
         &self,
         bundle: &MemberIdBundle<'_>,
         period: Period,
     ) -> Result<VerifiedMemberId, VerificationError> {
-        self.verify_member_id(bundle, When::During(period))
+        self.verify_member_id_with(bundle, period, &mut StagedVerifier::new())
     }
 
-    fn verify_signature<'b>(
+    /// Verifies a signature bundle, with signatures checked by `verifier`.
+    ///
+    /// A verification over a period repeats checks, so its verifier must [recall] them, as
+    /// [`StagedVerifier`] does. Otherwise the repeated checks count towards the [`Limits`].
+    ///
+    /// [recall]: SignatureVerifier::recall
+    ///
+    /// # Errors
+    /// [`VerificationError`] with the stage that failed, and the expected and the found value.
+    pub fn verify_signature_with<'b>(
         &self,
         bundle: &SignatureBundle<'b>,
-        when: When,
+        time: impl Into<VerificationTime>,
+        verifier: &mut dyn SignatureVerifier,
     ) -> Result<VerifiedSignature<'b>, VerificationError> {
-        let mut budget = when.budget(self.verifier);
-        let mut validity = Validity::new(when.period());
+        let time = time.into();
+        let mut budget = time.budget(verifier);
+        let mut validity = ValidityTracker::new(time.period());
         let chain = DnssecChain::from_messages(bundle.chain.iter().copied())?;
         let signed_data = SignedData::read(bundle.signature)?;
         let certificate = &bundle.organisation_certificate;
         let organisation =
             verify_organisation(certificate, &self.limits, &mut validity, &mut budget)
                 .map_err(VerificationError::OrganisationCertificate)?;
-        let expectation = Expectation {
+        let requirements = SignatureRequirements {
             organisation: &organisation,
             service: self.service,
             limits: &self.limits,
         };
         let (signer, member) =
-            verify_signed_data(&signed_data, &expectation, &mut validity, &mut budget)?;
-        let period = self.verify_key(&organisation, &chain, when, validity, &mut budget)?;
+            verify_signed_data(&signed_data, &requirements, &mut validity, &mut budget)?;
+        let period = self.verify_key(&organisation, &chain, time, validity, &mut budget)?;
         let id = VerifiedMemberId { organisation: organisation.name, member, period };
         Ok(VerifiedSignature { id, signer, plaintext: signed_data.plaintext })
     }
 
-    fn verify_member_id(
+    /// Verifies a member id bundle, with signatures checked by `verifier`.
+    ///
+    /// See [`Self::verify_signature_with`] for what a verification over a period needs.
+    ///
+    /// # Errors
+    /// [`VerificationError`] with the stage that failed, and the expected and the found value.
+    pub fn verify_member_id_with(
         &self,
         bundle: &MemberIdBundle<'_>,
-        when: When,
+        time: impl Into<VerificationTime>,
+        verifier: &mut dyn SignatureVerifier,
     ) -> Result<VerifiedMemberId, VerificationError> {
-        let mut budget = when.budget(self.verifier);
-        let mut validity = Validity::new(when.period());
+        let time = time.into();
+        let mut budget = time.budget(verifier);
+        let mut validity = ValidityTracker::new(time.period());
         let chain = DnssecChain::from_messages(bundle.chain.iter().copied())?;
         let certificate = &bundle.organisation_certificate;
         let organisation =
@@ -174,50 +208,44 @@ impl<'a> Verification<'a> {
             verify_member(certificate, &organisation, &self.limits, &mut validity, &mut budget)
                 .map_err(VerificationError::MemberCertificate)?
                 .member;
-        let period = self.verify_key(&organisation, &chain, when, validity, &mut budget)?;
+        let period = self.verify_key(&organisation, &chain, time, validity, &mut budget)?;
         Ok(VerifiedMemberId { organisation: organisation.name, member, period })
     }
 
-    /// Verifies that the organisation publishes its key, and returns when everything holds.
+    /// Verifies that the organisation publishes its key, and returns when the bundle is valid.
     fn verify_key(
         &self,
         organisation: &Organisation<'_>,
         chain: &DnssecChain<'_>,
-        when: When,
-        validity: Validity,
+        time: VerificationTime,
+        validity: ValidityTracker,
         budget: &mut Budget<'_>,
     ) -> Result<Period, VerificationError> {
         let key = PublishedKey::of(organisation, self.service);
         let owner = organisation.name.txt_owner();
-        let mut refusal = None;
-        let instants = when.instants(chain, validity.wanted);
+        let mut first_error = None;
+        let instants = time.candidate_instants(chain, validity.requested);
         LimitExceeded::check("instants to try", instants.len(), Limits::INSTANTS)
             .map_err(DnssecError::Limit)?;
         for at in instants {
             let attempt = chain.verify(&owner, at, self.trust_anchors, budget).map_err(Into::into);
             let attempt = attempt.and_then(|set| {
                 let record = select_record(set.records(), &key)?;
-                when.result(set.period(), validity, record.ttl_override())
+                time.combined_validity(set.period(), validity, record.ttl_override())
             });
             match attempt {
                 Ok(period) => return Ok(period),
-                // What went over a limit does so at the other instants too.
+                // A limit is exceeded at the other instants too.
                 Err(error @ VerificationError::Dnssec(DnssecError::Limit(_))) => return Err(error),
-                Err(error) => refusal = refusal.or(Some(error)),
+                Err(error) => first_error = first_error.or(Some(error)),
             }
         }
-        Err(refusal.unwrap_or(VerificationError::NoInstant { wanted: validity.wanted }))
+        Err(first_error
+            .unwrap_or(VerificationError::NoCommonInstant { requested: validity.requested }))
     }
 }
 
-/// When a bundle must hold.
-#[derive(Clone, Copy)]
-enum When {
-    At(Timestamp),
-    During(Period),
-}
-
-impl When {
+impl VerificationTime {
     const fn period(self) -> Period {
         match self {
             Self::At(at) => Period::at(at),
@@ -225,80 +253,85 @@ impl When {
         }
     }
 
-    fn budget(self, verifier: &dyn SignatureVerifier) -> Budget<'_> {
+    fn budget(self, verifier: &mut dyn SignatureVerifier) -> Budget<'_> {
         match self {
             Self::At(_) => Budget::new(verifier),
-            Self::During(_) => Budget::remembering(verifier),
+            Self::During(_) => Budget::memoising(verifier),
         }
     }
 
-    /// The instants to try. Periods share an instant if and only if they share the latest of
-    /// their starts, so the starts within what is wanted are enough.
-    fn instants(self, chain: &DnssecChain<'_>, wanted: Period) -> Vec<Timestamp> {
-        let mut instants = vec![wanted.start()];
+    /// Returns the instants to try.
+    ///
+    /// Periods share an instant if and only if they share the latest of their starts, so the
+    /// starts within the requested period are enough.
+    fn candidate_instants(self, chain: &DnssecChain<'_>, requested: Period) -> Vec<Timestamp> {
+        let mut instants = vec![requested.start()];
         if let Self::During(_) = self {
-            let inceptions = chain.inceptions(wanted.start());
+            let inceptions = chain.inceptions(requested.start());
             instants.extend(
-                inceptions.into_iter().filter(|at| *at > wanted.start() && *at <= wanted.end()),
+                inceptions
+                    .into_iter()
+                    .filter(|at| *at > requested.start() && *at <= requested.end()),
             );
         }
         instants
     }
 
-    /// When everything holds, given when the chain does.
-    fn result(
+    /// Returns when the bundle is valid, given when its chain is.
+    fn combined_validity(
         self,
         chain: Period,
-        validity: Validity,
+        validity: ValidityTracker,
         ttl_override: u32,
     ) -> Result<Period, VerificationError> {
-        let wanted = match self {
-            Self::At(_) => validity.holds,
+        let requested = match self {
+            Self::At(_) => validity.valid,
             Self::During(_) => {
-                // `docs/protocol.md`, "TXT records": `[max(start, end - override), end]` of what was asked for.
+                // `docs/protocol.md`, "TXT records": `[max(start, end - override), end]` of the requested period.
                 let age = std::time::Duration::from_secs(ttl_override.into());
                 let start = self.period().end().saturating_sub(age).unwrap_or(Timestamp::MIN);
-                let start = start.max(validity.wanted.start());
-                let aged = VerificationError::TtlOverride { wanted: self.period(), ttl_override };
-                Period::new(start, validity.wanted.end()).ok_or(aged)?
+                let start = start.max(validity.requested.start());
+                let aged =
+                    VerificationError::TtlOverride { requested: self.period(), ttl_override };
+                Period::new(start, validity.requested.end()).ok_or(aged)?
             }
         };
-        chain.intersection(wanted).ok_or(VerificationError::NoInstant { wanted })
+        chain.intersection(requested).ok_or(VerificationError::NoCommonInstant { requested })
     }
 }
 
 impl<'a> VerifiedSignature<'a> {
-    /// The organisation.
+    /// Returns the organisation.
     #[must_use]
     pub const fn organisation(&self) -> &OrganisationName {
         self.id.organisation()
     }
 
-    /// The member who signed, or to whom the organisation attributes the signature.
+    /// Returns the member who signed, or to whom the organisation attributes the signature.
     #[must_use]
     pub const fn member(&self) -> &Member {
         self.id.member()
     }
 
-    /// Whose key signed.
+    /// Returns whose key signed.
     #[must_use]
     pub const fn signer(&self) -> SignerKind {
         self.signer
     }
 
-    /// What was signed.
+    /// Returns the signed octets.
     #[must_use]
     pub fn plaintext(&self) -> &[u8] {
         &self.plaintext
     }
 
-    /// The closed period in which all of this holds.
+    /// Returns the closed period in which the signature is valid.
     #[must_use]
     pub const fn period(&self) -> Period {
         self.id.period()
     }
 
-    /// What was signed.
+    /// Returns the signed octets, without a copy where possible.
     #[must_use]
     pub fn into_plaintext(self) -> Cow<'a, [u8]> {
         self.plaintext
@@ -306,19 +339,19 @@ impl<'a> VerifiedSignature<'a> {
 }
 
 impl VerifiedMemberId {
-    /// The organisation.
+    /// Returns the organisation.
     #[must_use]
     pub const fn organisation(&self) -> &OrganisationName {
         &self.organisation
     }
 
-    /// The member.
+    /// Returns the member.
     #[must_use]
     pub const fn member(&self) -> &Member {
         &self.member
     }
 
-    /// The closed period in which this holds.
+    /// Returns the closed period in which the membership is valid.
     #[must_use]
     pub const fn period(&self) -> Period {
         self.period

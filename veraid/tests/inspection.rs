@@ -11,7 +11,7 @@
 use std::path::PathBuf;
 
 use veraid::{
-    Finding, InspectedZone, Inspection, ObjectIdentifier, Outcome, SignatureBundle, Timestamp,
+    CheckResult, InspectedZone, Inspection, ObjectIdentifier, Outcome, SignatureBundle, Timestamp,
     TrustAnchor, Verification,
 };
 
@@ -49,25 +49,25 @@ fn instant(text: &str) -> Timestamp {
 fn holds_in_full(inspection: &Inspection<'_>) -> bool {
     let holds_zone = |zone: &InspectedZone| {
         let delegation = zone.delegation.as_ref();
-        zone.set.finding == Finding::Holds
-            && delegation.is_none_or(|delegation| delegation.set.finding == Finding::Holds)
+        zone.rrset.check == CheckResult::Valid
+            && delegation.is_none_or(|delegation| delegation.rrset.check == CheckResult::Valid)
     };
     let chain = inspection.chain.as_ref().is_some_and(|chain| {
-        chain.set.finding == Finding::Holds && chain.zones.iter().all(holds_zone)
+        chain.rrset.check == CheckResult::Valid && chain.zones.iter().all(holds_zone)
     });
     let member = inspection.member_certificate.as_ref();
     chain
-        && inspection.unreadable_messages.is_empty()
-        && inspection.publication == Finding::Holds
+        && inspection.malformed_messages.is_empty()
+        && inspection.key_publication == CheckResult::Valid
         && inspection
             .organisation_certificate
             .as_ref()
-            .is_some_and(|certificate| certificate.finding == Finding::Holds)
-        && member.is_none_or(|certificate| certificate.finding == Finding::Holds)
+            .is_some_and(|certificate| certificate.check == CheckResult::Valid)
+        && member.is_none_or(|certificate| certificate.check == CheckResult::Valid)
         && inspection
             .signature
             .as_ref()
-            .is_some_and(|signature| signature.finding == Finding::Holds)
+            .is_some_and(|signature| signature.check == CheckResult::Valid)
 }
 
 /// Inspects, and holds the result against a verification.
@@ -84,13 +84,13 @@ fn check(world: &World, octets: &[u8], at: Timestamp, what: &str) -> bool {
         (Some(verified), Outcome::Valid(outcome)) => {
             assert_eq!(verified, outcome, "{what}");
             assert!(
-                inspection.valid.contains(&verified.period()),
+                inspection.valid_periods.contains(&verified.period()),
                 "{what}: {:?}",
-                inspection.valid
+                inspection.valid_periods
             );
         }
         (None, Outcome::Invalid(_)) => {
-            assert!(!inspection.valid.iter().any(|period| period.contains(at)), "{what}");
+            assert!(!inspection.valid_periods.iter().any(|period| period.contains(at)), "{what}");
         }
         disagreement => panic!("{what}: {disagreement:?}"),
     }
@@ -146,17 +146,17 @@ fn a_late_step_is_told_from_a_wrong_one() {
     let late = world.verification().inspect(&octets, instant("2026-12-22T18:03:00Z"));
     let chain = late.chain.unwrap();
     assert!(matches!(
-        chain.set.finding.error(),
-        Some(veraid::DnssecError::Time { owner, .. }) if owner == "_veraid.example.com."
+        chain.rrset.check.error(),
+        Some(veraid::DnssecError::OutsideValidity { owner, .. }) if owner == "_veraid.example.com."
     ));
-    assert_eq!(late.organisation_certificate.unwrap().finding, Finding::Holds);
-    assert_eq!(late.publication, Finding::Holds);
+    assert_eq!(late.organisation_certificate.unwrap().check, CheckResult::Valid);
+    assert_eq!(late.key_publication, CheckResult::Valid);
 
     let mut wrong = octets.clone();
     *wrong.last_mut().unwrap() ^= 1;
     let wrong = world.verification().inspect(&wrong, instant("2026-12-22T18:03:00Z"));
-    let finding = wrong.signature.unwrap().finding;
-    assert_eq!(finding, Finding::Fails(veraid::SignatureError::Signature));
+    let finding = wrong.signature.unwrap().check;
+    assert_eq!(finding, CheckResult::Invalid(veraid::SignatureError::Signature));
 }
 
 #[test]
@@ -167,9 +167,9 @@ fn the_keys_below_an_untrusted_root_are_still_checked() {
     let chain = inspection.chain.unwrap();
     let names: Vec<_> = chain.zones.iter().map(|zone| zone.name.as_str()).collect();
     assert_eq!(names, [".", "com.", "example.com."]);
-    let findings = chain.zones.iter().map(|zone| zone.set.finding.error().is_some());
+    let findings = chain.zones.iter().map(|zone| zone.rrset.check.error().is_some());
     assert_eq!(findings.collect::<Vec<_>>(), [true, false, false]);
-    assert_eq!(chain.set.finding, Finding::Holds);
-    assert!(chain.zones[0].keys.iter().all(|key| key.is_usable && !key.is_named));
-    assert!(chain.zones[1].keys.iter().any(|key| key.is_named));
+    assert_eq!(chain.rrset.check, CheckResult::Valid);
+    assert!(chain.zones[0].keys.iter().all(|key| key.is_usable && !key.matches_ds));
+    assert!(chain.zones[1].keys.iter().any(|key| key.matches_ds));
 }

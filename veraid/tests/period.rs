@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use veraid::issue::{OrganisationCertificate, RsaSigner, SignatureRequest, Signer};
-use veraid::testing::{MockDns, MockKey, MockZone, ZoneAlgorithm, kind};
+use veraid::testing::{MockDns, MockKey, MockZone, ZoneAlgorithm, rtype};
 use veraid::{
     KeyAlgorithm, Member, ObjectIdentifier, Period, SignatureBundle, Timestamp, TrustAnchor,
     TxtRecord, Verification,
@@ -75,17 +75,17 @@ impl Fixture {
         }
         dns = dns.with_txt(OWNER, &record.to_string())?;
         for (owner, kind) in [
-            (".", kind::DNSKEY),
-            ("example.com", kind::DS),
-            ("example.com", kind::DNSKEY),
-            (OWNER, kind::TXT),
+            (".", rtype::DNSKEY),
+            ("example.com", rtype::DS),
+            ("example.com", rtype::DNSKEY),
+            (OWNER, rtype::TXT),
         ] {
-            let mut set = dns.record_set(owner, kind)?.ok_or("the set is there")?;
+            let mut set = dns.rrset(owner, kind)?.ok_or("the set is there")?;
             set.signatures.extend_from_within(..usize::from(random.below(2) == 0));
             for signature in &mut set.signatures {
                 signature.set_period(random.period())?;
             }
-            dns = dns.with_record_set(set)?;
+            dns = dns.with_rrset(set)?;
         }
         let hash = self.organisation.hash();
         let name = "example.com".parse()?;

@@ -19,7 +19,7 @@ use name_server::{
     SKIPS_A_LABEL, TEXT,
 };
 use veraid::retrieval::{ChainRetrieval, Query, ResponseError, RetrievalError};
-use veraid::{DnssecChain, DnssecError, Timestamp, TrustAnchor, TxtRecordSet};
+use veraid::{DnssecChain, DnssecError, Timestamp, TrustAnchor, TxtRrset};
 
 #[test]
 fn signed_zones_are_retrieved_and_verified() {
@@ -153,7 +153,7 @@ fn verify(
     messages: &[Vec<u8>],
     organisation: &Organisation,
     trust_anchor: &str,
-) -> Result<TxtRecordSet, DnssecError> {
+) -> Result<TxtRrset, DnssecError> {
     let at: Timestamp = "2030-01-01T00:00:00Z".parse().unwrap();
     let anchor: TrustAnchor = trust_anchor.parse().unwrap();
     chain(messages).verify_at(&organisation.txt_owner(), at, &[anchor])

@@ -9,7 +9,7 @@ pub(super) fn all(mock: &Mock) -> Vec<Named> {
     let members: Vec<_> = (0..1000).map(|number| format!("\"{number}\":[[]]")).collect();
     let token = format!("{{\"audience\":\"https://api.example.com\",{}}}", members.join(","));
     let values: Vec<_> = (0..60).map(|number| format!("1 x {number} {}", "y".repeat(90))).collect();
-    let organisation = mock.organisation.clone().with_values(&values).expect("TXT records");
+    let organisation = mock.organisation.clone().with_raw_records(&values).expect("TXT records");
     let txt = Mock { dns: organisation.dns().clone(), organisation, ..mock.clone() };
     vec![
         ("token of 1000 members", mock.bundle_of(token.as_bytes())),

@@ -1,7 +1,7 @@
 //! Messages that are dear to read: deep compression, many records, many labels.
 
 use kliento::MAX_BUNDLE_OCTETS;
-use veraid::testing::{MockMessage, ResponseForm, kind};
+use veraid::testing::{MockMessage, ResponseForm, rtype};
 use veraid::{KeyAlgorithm, Limits};
 
 use super::{Named, chain, compose};
@@ -56,7 +56,7 @@ fn deep_pointers(octets: usize, instants: usize) -> Vec<u8> {
     let others = (room - signatures * SIGNATURE_OCTETS) / RECORD_OCTETS;
     let others = others.min(OWN_RECORDS - signatures);
     for number in 0..signatures {
-        push(&mut message, &pointer, kind::RRSIG, &signature(number % instants.max(1), pointer));
+        push(&mut message, &pointer, rtype::RRSIG, &signature(number % instants.max(1), pointer));
     }
     for _ in 0..others {
         push(&mut message, &pointer, OPAQUE, &[]);

@@ -2,7 +2,7 @@
 //!
 //! Whoever owns a domain can do that: the parent only signs a digest of one of the zone's keys.
 
-use veraid::testing::{MockKey, MockRecord, MockZone, ResponseForm, ZoneAlgorithm, kind};
+use veraid::testing::{MockKey, MockRecord, MockZone, ResponseForm, ZoneAlgorithm, rtype};
 use veraid::{KeyAlgorithm, Limits};
 
 use super::messages::filled;
@@ -109,7 +109,7 @@ impl Attack {
         for (algorithm, tag) in tags {
             for number in 0..self.signatures {
                 let data = made_up(&signature.data, algorithm, tag, self.octets, number);
-                txt.answer.push(MockRecord::new(&owner, kind::RRSIG, data));
+                txt.answer.push(MockRecord::new(&owner, rtype::RRSIG, data));
             }
         }
         filled(&mock, compose(&messages), self.instants)

@@ -6,16 +6,16 @@
 use http::HeaderValue;
 use kliento::{Period, SERVICE, Timestamp, Token, TokenBundle};
 use kliento_tower::KlientoAuthLayer;
-use veraid::testing::{MockMember, MockWorld};
+use veraid::testing::{MockEnvironment, MockMember};
 
 const AUDIENCE: &str = "https://api.example.com";
 
 /// Organisations, whose members sign tokens for this service.
-pub(crate) struct Workloads(MockWorld);
+pub(crate) struct Workloads(MockEnvironment);
 
 impl Workloads {
     pub(crate) fn new() -> Self {
-        Self(MockWorld::new(hour()).unwrap())
+        Self(MockEnvironment::new(hour()).unwrap())
     }
 
     /// The layer that verifies them.

@@ -44,7 +44,7 @@ fn add_key_digest(
     let period = Some(read_period(key_digest)?);
     let public_key = read_public_key(key_digest)?;
     match read_anchor(key_digest)? {
-        Ok(anchor) if public_key.is_some_and(|(flags, key)| !anchor.is_of_key(flags, &key)) => {
+        Ok(anchor) if public_key.is_some_and(|(flags, key)| !anchor.matches_key(flags, &key)) => {
             contents.skip(line(key_digest), SkipReason::DigestMismatch)
         }
         Ok(anchor) => contents.add(DatedAnchor { anchor, period }),

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::get;
 use kliento::{Period, Timestamp};
 use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors, WorkloadIdentity};
-use veraid::testing::{MockMember, MockWorld};
+use veraid::testing::{MockEnvironment, MockMember};
 
 use crate::scripted_source::START;
 use crate::server::serve;
@@ -23,7 +23,7 @@ pub(crate) struct World {
 pub(crate) static FIXTURE: LazyLock<World> = LazyLock::new(|| {
     let instant = |text: &str| text.parse::<Timestamp>().unwrap();
     let period = (instant("2026-11-22T00:00:00Z"), instant("2026-11-24T00:00:00Z"));
-    let world = MockWorld::new(Period::new(period.0, period.1).unwrap()).unwrap();
+    let world = MockEnvironment::new(Period::new(period.0, period.1).unwrap()).unwrap();
     let alice = world.organisation("example.com").unwrap().member("alice").unwrap();
     World { alice, trust_anchors: TrustAnchors::new(world.trust_anchors().unwrap()) }
 });

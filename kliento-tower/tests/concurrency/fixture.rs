@@ -9,7 +9,7 @@ use kliento::{Timestamp, Token};
 use kliento_tower::KlientoAuthLayer;
 use metrics_util::debugging::{DebugValue, Snapshotter};
 use tower::{Layer as _, Service as _, service_fn};
-use veraid::testing::{MockMember, MockWorld};
+use veraid::testing::{MockEnvironment, MockMember};
 
 use crate::mock::exchange::{Outcome, outcome, request, tell};
 use crate::mock::{credentials, period, sign};
@@ -18,13 +18,13 @@ pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
 /// A member, and all that their bundles are verified from.
 pub(crate) struct Fixture {
-    world: MockWorld,
+    world: MockEnvironment,
     member: MockMember,
 }
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        let world = MockWorld::new(hour()).unwrap();
+        let world = MockEnvironment::new(hour()).unwrap();
         let member = world.organisation("example.com").unwrap().member("alice").unwrap();
         Self { world, member }
     }

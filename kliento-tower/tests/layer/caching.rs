@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use http::StatusCode;
 use kliento::Timestamp;
 use kliento_tower::{
-    BundleCache, Clock, KlientoAuthLayer, SignatureMemo, TrustAnchorError, TrustAnchorStore,
+    BundleCache, Clock, KlientoAuthLayer, SignatureCache, TrustAnchorError, TrustAnchorStore,
     TrustAnchors,
 };
 
@@ -83,21 +83,21 @@ async fn swapped_anchors_apply_to_the_next_request() {
 
 #[tokio::test]
 async fn caches_can_be_disabled() {
-    let (cache, memo) = (BundleCache::new(0), SignatureMemo::new(0));
-    let layer = layer().with_cache(cache.clone()).with_signature_memo(memo.clone());
+    let (cache, signature_cache) = (BundleCache::new(0), SignatureCache::new(0));
+    let layer = layer().with_cache(cache.clone()).with_signature_cache(signature_cache.clone());
     for _ in 0..3 {
         assert_eq!(status(&layer).await, StatusCode::OK);
     }
-    assert!(cache.is_empty() && memo.is_empty());
+    assert!(cache.is_empty() && signature_cache.is_empty());
 }
 
 #[tokio::test]
 async fn rejected_bundle_is_not_cached() {
-    let (cache, memo) = (BundleCache::default(), SignatureMemo::default());
-    let layer = layer().with_cache(cache.clone()).with_signature_memo(memo.clone());
+    let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
+    let layer = layer().with_cache(cache.clone()).with_signature_cache(signature_cache.clone());
     let response = send(&layer, request(&[&tampered()])).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-    assert!(cache.is_empty() && memo.is_empty());
+    assert!(cache.is_empty() && signature_cache.is_empty());
     assert_eq!(status(&layer).await, StatusCode::OK);
-    assert_eq!((cache.len(), memo.len()), (1, 9));
+    assert_eq!((cache.len(), signature_cache.len()), (1, 9));
 }

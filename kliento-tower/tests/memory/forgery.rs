@@ -2,8 +2,8 @@
 
 use http::HeaderValue;
 use kliento::{Member, SERVICE, Token};
-use kliento_tower::{BundleCache, FixedClock, KlientoAuthLayer, SignatureMemo, TrustAnchors};
-use veraid::testing::{MockMessage, MockOrganisation, MockWorld, kind};
+use kliento_tower::{BundleCache, FixedClock, KlientoAuthLayer, SignatureCache, TrustAnchors};
+use veraid::testing::{MockEnvironment, MockMessage, MockOrganisation, rtype};
 
 use crate::mock::credentials;
 use crate::mock::exchange::send;
@@ -13,19 +13,19 @@ use crate::{AUDIENCE, hour};
 /// must not be remembered with it.
 #[tokio::test]
 async fn forged_signature_of_a_valid_bundle_is_not_cached() {
-    let world = MockWorld::new(hour()).unwrap();
+    let world = MockEnvironment::new(hour()).unwrap();
     let organisation = world.organisation("example.com").unwrap();
-    let memo = SignatureMemo::default();
+    let signature_cache = SignatureCache::default();
     let layer = KlientoAuthLayer::new(AUDIENCE)
         .with_trust_anchors(TrustAnchors::new(world.trust_anchors().unwrap()))
         .with_clock(FixedClock(hour().start()))
         .with_cache(BundleCache::new(0))
-        .with_signature_memo(memo.clone());
+        .with_signature_cache(signature_cache.clone());
     // Signed once, as each signature is another one.
     let chain = organisation.dns().chain_messages(&organisation.name().txt_owner()).unwrap();
     for _ in 0..2 {
         assert!(send(&layer, &bundle(&organisation, chain.clone(), true)).await.is_ok());
-        assert!(!memo.is_empty());
+        assert!(!signature_cache.is_empty());
         let bad = bundle(&organisation, chain.clone(), false);
         let refused = send(&layer, &bad).await.unwrap_err();
         assert_eq!(refused.reason(), "dnssec-signature");
@@ -38,7 +38,7 @@ fn bundle(
     mut chain: Vec<MockMessage>,
     has_good_one: bool,
 ) -> HeaderValue {
-    let is_txt = |message: &&mut MockMessage| message.questions[0].kind == kind::TXT;
+    let is_txt = |message: &&mut MockMessage| message.questions[0].rtype == rtype::TXT;
     forge(chain.iter_mut().find(is_txt).unwrap(), has_good_one);
     let chain = chain.iter().map(|message| message.compose().unwrap()).collect();
     let token = Token::new(AUDIENCE).to_json();
@@ -51,7 +51,7 @@ fn bundle(
 /// Alters the last octet of a signature: it comes first, and so it is tried first.
 fn forge(response: &mut MockMessage, has_good_one: bool) {
     let answer = &mut response.answer;
-    let place = answer.iter().position(|record| record.kind == kind::RRSIG).unwrap();
+    let place = answer.iter().position(|record| record.rtype == rtype::RRSIG).unwrap();
     let mut forged = answer[place].clone();
     *forged.data.last_mut().unwrap() ^= 1;
     if has_good_one {

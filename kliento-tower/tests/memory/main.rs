@@ -16,8 +16,8 @@ use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 use http::HeaderValue;
 use kliento::{Period, Token};
-use kliento_tower::{BundleCache, FixedClock, KlientoAuthLayer, SignatureMemo};
-use veraid::testing::{MockMember, MockWorld};
+use kliento_tower::{BundleCache, FixedClock, KlientoAuthLayer, SignatureCache};
+use veraid::testing::{MockEnvironment, MockMember};
 
 use mock::exchange::send;
 use mock::{credentials, period, sign};
@@ -29,13 +29,13 @@ fn hour() -> Period {
 }
 
 /// A member, and a layer that remembers what it is given.
-fn scene(cache: &BundleCache, memo: &SignatureMemo) -> (MockMember, KlientoAuthLayer) {
-    let world = MockWorld::new(hour()).unwrap();
+fn scene(cache: &BundleCache, signature_cache: &SignatureCache) -> (MockMember, KlientoAuthLayer) {
+    let world = MockEnvironment::new(hour()).unwrap();
     let layer = KlientoAuthLayer::new(AUDIENCE)
         .with_trust_anchors(kliento_tower::TrustAnchors::new(world.trust_anchors().unwrap()))
         .with_clock(FixedClock(hour().start()))
         .with_cache(cache.clone())
-        .with_signature_memo(memo.clone());
+        .with_signature_cache(signature_cache.clone());
     (world.organisation("example.com").unwrap().member("alice").unwrap(), layer)
 }
 
@@ -46,8 +46,9 @@ async fn different_bundles_stay_within_the_cache_size() {
     const CLAIM: usize = 4_000;
     const SIGNATURES: usize = 32;
     const BUNDLES: usize = 200;
-    let (cache, memo) = (BundleCache::new(OCTETS as u64), SignatureMemo::new(SIGNATURES));
-    let (alice, layer) = scene(&cache, &memo);
+    let (cache, signature_cache) =
+        (BundleCache::new(OCTETS as u64), SignatureCache::new(SIGNATURES));
+    let (alice, layer) = scene(&cache, &signature_cache);
     let (mut most, mut most_signatures) = (0, 0);
     for number in 0..BUNDLES {
         let claim = format!("{number:CLAIM$}");
@@ -56,7 +57,7 @@ async fn different_bundles_stay_within_the_cache_size() {
         let identity = send(&layer, &bundle).await.unwrap();
         assert_eq!(identity.claim("claim"), Some(claim.as_str()));
         most = most.max(usize::try_from(cache.len()).unwrap());
-        most_signatures = most_signatures.max(memo.len());
+        most_signatures = most_signatures.max(signature_cache.len());
     }
     // It is made use of, and not exceeded.
     assert!((OCTETS / CLAIM / 2..=OCTETS / CLAIM).contains(&most), "{most} bundles at a time");
@@ -70,7 +71,7 @@ async fn small_bundles_are_weighed_by_size() {
     /// What the map takes for each beside the bundle.
     const LEAST: usize = 256;
     let cache = BundleCache::new(OCTETS as u64);
-    let (alice, layer) = scene(&cache, &SignatureMemo::default());
+    let (alice, layer) = scene(&cache, &SignatureCache::default());
     for number in 0..400 {
         let token = Token::new(AUDIENCE).with_claim("number", number.to_string());
         send(&layer, &credentials(sign(&alice, &token, hour()))).await.unwrap();
@@ -82,8 +83,8 @@ async fn small_bundles_are_weighed_by_size() {
 /// What is refused leaves nothing, whether it could be read or not.
 #[tokio::test]
 async fn garbage_is_not_cached() {
-    let (cache, memo) = (BundleCache::default(), SignatureMemo::default());
-    let (alice, layer) = scene(&cache, &memo);
+    let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
+    let (alice, layer) = scene(&cache, &signature_cache);
     let others = sign(&alice, &Token::new("https://api.example.net"), hour());
     let mut rng = Rng::with_seed(20_261_122);
     for _ in 0..5_000 {
@@ -92,7 +93,7 @@ async fn garbage_is_not_cached() {
         let refused = send(&layer, &HeaderValue::try_from(value).unwrap()).await;
         assert_eq!(refused.unwrap_err().status(), 401);
     }
-    assert!(cache.is_empty() && memo.is_empty(), "{cache:?} {memo:?}");
+    assert!(cache.is_empty() && signature_cache.is_empty(), "{cache:?} {signature_cache:?}");
 }
 
 /// A bundle for others, with an octet that differs, or what was never a bundle.

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use http::HeaderValue;
 use kliento::{Member, Period, SERVICE, Timestamp, Token};
 use kliento_tower::TrustAnchors;
-use veraid::testing::{MockMember, MockWorld};
+use veraid::testing::{MockEnvironment, MockMember};
 
 /// For whom tokens may be.
 pub(crate) const AUDIENCES: [&str; 4] =
@@ -29,8 +29,8 @@ pub(crate) struct Bundles {
 impl Bundles {
     pub(crate) fn new(rng: &mut Rng) -> Self {
         let hours = Period::new(instant(HOURS.start), instant(HOURS.end)).unwrap();
-        let worlds = [MockWorld::new(hours).unwrap(), MockWorld::new(hours).unwrap()];
-        let member = |world: &MockWorld, organisation: &str, name: &str| {
+        let worlds = [MockEnvironment::new(hours).unwrap(), MockEnvironment::new(hours).unwrap()];
+        let member = |world: &MockEnvironment, organisation: &str, name: &str| {
             world.organisation(organisation).unwrap().member(name).unwrap()
         };
         let members = [

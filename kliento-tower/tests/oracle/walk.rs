@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use kliento::{Error, Timestamp, VerifiedToken};
 use kliento_tower::{
-    BundleCache, KlientoAuthLayer, SignatureMemo, TrustAnchorError, TrustAnchorStore, TrustAnchors,
-    WorkloadIdentity,
+    BundleCache, KlientoAuthLayer, SignatureCache, TrustAnchorError, TrustAnchorStore,
+    TrustAnchors, WorkloadIdentity,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -61,21 +61,21 @@ struct Shared {
 }
 
 impl Walk {
-    /// All layers share a cache and a memo of these sizes.
+    /// All layers share a cache and a signature_cache of these sizes.
     pub(crate) fn new(seed: u64, octets: u64, signatures: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
         let bundles = Bundles::new(&mut rng);
         let now = bundles.periods[0].start();
         let anchors = RwLock::new(bundles.anchors[0].clone());
         let shared = Arc::new(Shared { anchors, now: RwLock::new(now) });
-        let (cache, memo) = (BundleCache::new(octets), SignatureMemo::new(signatures));
+        let (cache, signature_cache) = (BundleCache::new(octets), SignatureCache::new(signatures));
         let layers = (0..12).map(|number| {
             let requirements = Requirements::new(number, &mut rng);
             let clock = Arc::clone(&shared);
             let layer = requirements
                 .layer()
                 .with_cache(cache.clone())
-                .with_signature_memo(memo.clone())
+                .with_signature_cache(signature_cache.clone())
                 .with_trust_anchors(Arc::clone(&shared))
                 .with_clock(move || Some(*clock.now.read().unwrap()));
             (requirements, layer)

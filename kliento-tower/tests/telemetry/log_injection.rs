@@ -3,7 +3,7 @@
 use http::HeaderValue;
 use kliento::{Period, Token};
 use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
-use veraid::testing::{MockMember, MockWorld};
+use veraid::testing::{MockEnvironment, MockMember};
 
 use crate::log::text;
 use crate::mock::exchange::send;
@@ -20,13 +20,13 @@ fn hour() -> Period {
     period("2026-11-22T18:00:00Z", "2026-11-22T19:00:00Z")
 }
 
-fn eve(world: &MockWorld) -> MockMember {
+fn eve(world: &MockEnvironment) -> MockMember {
     world.organisation("example.com").unwrap().member(USER).unwrap()
 }
 
 /// What is logged of an accepted request, and of one for an audience of the client's choice.
 fn lines(is_coloured: bool) -> String {
-    let world = MockWorld::new(hour()).unwrap();
+    let world = MockEnvironment::new(hour()).unwrap();
     let eve = eve(&world);
     let anchors: TrustAnchors = world.trust_anchors().unwrap().into();
     let layer = KlientoAuthLayer::new("https://api.example.com")

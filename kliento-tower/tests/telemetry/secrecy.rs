@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request};
 use kliento_tower::{
-    BundleCache, CredentialPolicy, KlientoAuthLayer, Rejection, SignatureMemo, TrustAnchors,
+    BundleCache, CredentialPolicy, KlientoAuthLayer, Rejection, SignatureCache, TrustAnchors,
     WorkloadIdentity,
 };
 use metrics::with_local_recorder;
@@ -161,8 +161,8 @@ fn bundle_is_not_disclosed() {
 /// Who prints what the layer hands on prints no credentials.
 #[test]
 fn debug_output_contains_no_secret() {
-    let (cache, memo) = (BundleCache::default(), SignatureMemo::default());
-    let layer = layer().with_cache(cache.clone()).with_signature_memo(memo.clone());
+    let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
+    let layer = layer().with_cache(cache.clone()).with_signature_cache(signature_cache.clone());
     let service = layer.layer(service_fn(async |request: Request<String>| {
         let identity = request.extensions().get::<WorkloadIdentity>();
         tracing::info!(?request, headers = ?request.headers(), ?identity, "called");
@@ -170,9 +170,9 @@ fn debug_output_contains_no_secret() {
     }));
     let credentials = authorization();
     let log = text(false, tower::ServiceExt::oneshot(service, request(&[&credentials])));
-    let shown = format!("{log} {cache:?} {memo:?}");
+    let shown = format!("{log} {cache:?} {signature_cache:?}");
     assert!(shown.contains("alice@example.com") && shown.contains("Sensitive"), "{shown}");
-    assert_eq!((cache.len(), memo.is_empty()), (1, false));
+    assert_eq!((cache.len(), signature_cache.is_empty()), (1, false));
     let octets = STANDARD.decode(credentials.strip_prefix("Kliento ").unwrap()).unwrap();
     assert_eq!(Pieces::of(&octets).told_in(&shown), None, "{shown}");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use kliento::{Error, Timestamp};
 use kliento_tower::{
-    BundleCache, FixedClock, KlientoAuthLayer, Rejection, SignatureMemo, TrustAnchors,
+    BundleCache, FixedClock, KlientoAuthLayer, Rejection, SignatureCache, TrustAnchors,
     WorkloadIdentity,
 };
 use libtest_mimic::Failed;
@@ -17,7 +17,7 @@ use crate::exchange::{Outcome, send};
 #[derive(Default)]
 pub(crate) struct Memory {
     cache: BundleCache,
-    memo: SignatureMemo,
+    signature_cache: SignatureCache,
 }
 
 impl Memory {
@@ -49,7 +49,7 @@ impl Memory {
         let audience = case.audience.as_deref().unwrap_or("https://api.example.com");
         let mut layer = KlientoAuthLayer::new(audience)
             .with_cache(self.cache.clone())
-            .with_signature_memo(self.memo.clone())
+            .with_signature_cache(self.signature_cache.clone())
             .with_trust_anchors(trust_anchors(case)?)
             .with_clock(FixedClock(at(case)?));
         if let Some(seconds) = case.max_validity {

@@ -19,7 +19,7 @@ use kliento::{
     Error, Invalid, MAX_BUNDLE_OCTETS, Member, Period, SignerKind, Timestamp, Token, TokenBundle,
     TokenVerification, VerifiedToken,
 };
-use veraid::testing::{MockOrganisation, MockWorld};
+use veraid::testing::{MockEnvironment, MockOrganisation};
 use veraid::{SignatureError, TrustAnchor, VerificationError};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
@@ -45,7 +45,7 @@ pub(crate) fn token() -> Token {
 }
 
 pub(crate) fn organisation(key: RsaSigner) -> (MockOrganisation, Vec<TrustAnchor>) {
-    let world = MockWorld::new(year()).unwrap();
+    let world = MockEnvironment::new(year()).unwrap();
     (world.organisation_with_key("example.com", key).unwrap(), world.trust_anchors().unwrap())
 }
 

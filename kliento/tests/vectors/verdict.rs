@@ -5,7 +5,7 @@ use std::time::Duration;
 use kliento::{Error, Timestamp, TokenBundle, TokenVerification, TrustAnchor};
 use libtest_mimic::Failed;
 use veraid::{
-    DnssecChain, Limits, MemberIdBundle, ObjectIdentifier, Period, SignatureBundle, TxtRecordSet,
+    DnssecChain, Limits, MemberIdBundle, ObjectIdentifier, Period, SignatureBundle, TxtRrset,
     Verification, VerifiedMemberId, VerifiedSignature,
 };
 
@@ -149,7 +149,7 @@ fn chain(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Told, Fa
     })
 }
 
-fn records(set: &TxtRecordSet) -> Result<Vec<Vec<String>>, Failed> {
+fn records(set: &TxtRrset) -> Result<Vec<Vec<String>>, Failed> {
     let record = |strings: &Vec<Vec<u8>>| strings.iter().cloned().map(String::from_utf8).collect();
     let mut records: Vec<_> = set.records().iter().map(record).collect::<Result<_, _>>()?;
     records.sort();

@@ -35,7 +35,7 @@ impl DnssecChain<'_> {
     /// # Ok::<(), veraid::MalformedChain>(())
     /// ```
     pub fn messages_from_der(octets: &[u8]) -> Result<Vec<&[u8]>, MalformedChain> {
-        let set = Reader::only(octets, Tag::SET)?.reader();
+        let set = Reader::read_single(octets, Tag::SET)?.reader();
         read_messages(set)
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct SignatureMetadata {
 impl SignatureMetadata {
     /// Reads the attribute's only value.
     pub(crate) fn read(octets: &[u8]) -> Result<Self, DerError> {
-        let mut metadata = Reader::only(octets, Tag::SEQUENCE)?.reader();
+        let mut metadata = Reader::read_single(octets, Tag::SEQUENCE)?.reader();
         let service = metadata.read(Tag::primitive(0))?;
         let mut period = metadata.nested(Tag::constructed(1))?;
         metadata.end()?;

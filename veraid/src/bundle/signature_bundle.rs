@@ -100,7 +100,7 @@ impl<'a> SignatureBundle<'a> {
 pub(super) fn read_fields(
     octets: &[u8],
 ) -> Result<(Vec<&[u8]>, Value<'_>, Value<'_>), MalformedBundle> {
-    let bundle = Reader::only(octets, Tag::SEQUENCE).map_err(MalformedBundle::Structure)?;
+    let bundle = Reader::read_single(octets, Tag::SEQUENCE).map_err(MalformedBundle::Structure)?;
     let mut bundle = bundle.reader();
     match bundle.small_integer(Tag::primitive(0)).map_err(MalformedBundle::Structure)? {
         0 => {}

@@ -37,7 +37,7 @@ impl<'a> Certificate<'a> {
     /// [`DerError`] if the structure is not that of a certificate in DER. A serial number may have
     /// superfluous zero octets: deployed producers write them.
     pub fn from_der(octets: &'a [u8]) -> Result<Self, DerError> {
-        let certificate = Reader::only(octets, Tag::SEQUENCE)?;
+        let certificate = Reader::read_single(octets, Tag::SEQUENCE)?;
         Self::from_contents(&certificate)
     }
 

@@ -97,10 +97,10 @@ pub enum CertificateError {
         not_after: Timestamp,
     },
     /// It is not valid when it must be.
-    #[error("it is valid from {validity}, which misses {wanted}")]
+    #[error("it is valid from {validity}, which misses {requested}")]
     NotValid {
         /// When it must be valid, at least once.
-        wanted: Period,
+        requested: Period,
         /// When it is valid.
         validity: Period,
     },

@@ -103,7 +103,7 @@ fn read_critical(extension: &mut Reader<'_>) -> Result<bool, DerError> {
 ///
 /// Deployed producers write a path length without cA, so it is not held against a member.
 fn read_basic_constraints(octets: &[u8], is_critical: bool) -> Result<BasicConstraints, DerError> {
-    let mut fields = Reader::only(octets, Tag::SEQUENCE)?.reader();
+    let mut fields = Reader::read_single(octets, Tag::SEQUENCE)?.reader();
     let is_ca = read_critical(&mut fields)?;
     if !fields.is_empty() {
         fields.small_integer(Tag::INTEGER)?;
@@ -114,7 +114,7 @@ fn read_basic_constraints(octets: &[u8], is_critical: bool) -> Result<BasicConst
 
 /// A list of named bits ends with one that is set (X.690, 11.2.2).
 fn read_key_usage(octets: &[u8]) -> Result<KeyUsage, DerError> {
-    let bits = Reader::only(octets, Tag::BIT_STRING)?;
+    let bits = Reader::read_single(octets, Tag::BIT_STRING)?;
     match bits.contents {
         [unused, first] | [unused, first, _] => {
             let last = bits.contents.last().copied().unwrap_or_default();
@@ -127,13 +127,13 @@ fn read_key_usage(octets: &[u8]) -> Result<KeyUsage, DerError> {
 }
 
 fn read_subject_key_id(octets: &[u8]) -> Result<&[u8], DerError> {
-    let key_id = Reader::only(octets, Tag::OCTET_STRING)?;
+    let key_id = Reader::read_single(octets, Tag::OCTET_STRING)?;
     Ok(key_id.contents)
 }
 
 /// `SEQUENCE { keyIdentifier [0] OCTET STRING }`: no producer writes the other fields.
 fn read_authority_key_id(octets: &[u8]) -> Result<&[u8], DerError> {
-    let mut fields = Reader::only(octets, Tag::SEQUENCE)?.reader();
+    let mut fields = Reader::read_single(octets, Tag::SEQUENCE)?.reader();
     let key_id = fields.read(Tag::primitive(0))?;
     fields.end()?;
     Ok(key_id.contents)

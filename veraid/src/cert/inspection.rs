@@ -4,7 +4,7 @@ use super::name::read_common_name;
 use super::{Certificate, CertificateError, RsaPublicKey, read_pss_hash};
 use crate::crypto::Hash;
 use crate::der::{Reader, Tag};
-use crate::inspect::Finding;
+use crate::inspect::CheckResult;
 use crate::{Hex, KeyAlgorithm, Limits, Period, Timestamp};
 
 /// A certificate of a bundle, by its own word.
@@ -26,7 +26,7 @@ pub struct InspectedCertificate {
     /// The hash of its RSASSA-PSS signature, if it has such a one.
     pub signature_hash: Option<Hash>,
     /// Whether it is right, and holds at the instant.
-    pub finding: Finding<CertificateError>,
+    pub check: CheckResult<CertificateError>,
 }
 
 impl InspectedCertificate {
@@ -39,11 +39,11 @@ impl InspectedCertificate {
         let mut shown = Self::unchecked(certificate);
         match verified {
             Ok(verified) => {
-                shown.finding = shown.finding_at(at);
+                shown.check = shown.check_at(at);
                 (shown, Some(verified))
             }
             Err(error) => {
-                shown.finding = Finding::Fails(error);
+                shown.check = CheckResult::Invalid(error);
                 (shown, None)
             }
         }
@@ -62,17 +62,18 @@ impl InspectedCertificate {
             not_after: certificate.not_after,
             key_algorithm: key.map(|key| key.algorithm),
             signature_hash: read_pss_hash(&certificate.algorithm).ok(),
-            finding: Finding::Unchecked,
+            check: CheckResult::NotChecked,
         }
     }
 
-    fn finding_at(&self, at: Timestamp) -> Finding<CertificateError> {
+    fn check_at(&self, at: Timestamp) -> CheckResult<CertificateError> {
         match Period::new(self.not_before, self.not_after) {
-            Some(validity) if validity.contains(at) => Finding::Holds,
-            Some(validity) => {
-                Finding::Fails(CertificateError::NotValid { wanted: Period::at(at), validity })
-            }
-            None => Finding::Fails(CertificateError::Validity {
+            Some(validity) if validity.contains(at) => CheckResult::Valid,
+            Some(validity) => CheckResult::Invalid(CertificateError::NotValid {
+                requested: Period::at(at),
+                validity,
+            }),
+            None => CheckResult::Invalid(CertificateError::Validity {
                 not_before: self.not_before,
                 not_after: self.not_after,
             }),

@@ -5,10 +5,10 @@ use super::name::read_common_name;
 use super::{Certificate, CertificateError, RsaPublicKey, read_pss_hash};
 use crate::budget::Budget;
 use crate::crypto::{Hash, SignatureCheck};
-use crate::period::{Missed, Validity};
+use crate::period::{NoOverlap, ValidityTracker};
 use crate::{Limits, Member, OrganisationName, Period};
 
-/// An organisation whose certificate is sound and signed by itself.
+/// An organisation whose certificate is checked and signed by itself.
 ///
 /// That the key is the organisation's is not told by this, but by a TXT record.
 #[derive(Clone, Debug)]
@@ -22,12 +22,12 @@ pub(crate) struct Organisation<'a> {
 
 impl Organisation<'_> {
     /// Fails unless the key may sign more than certificates (RFC 5280, 4.2.1.3).
-    pub(crate) fn require_signatures(&self) -> Result<(), CertificateError> {
-        require_signatures(self.key_usage)
+    pub(crate) fn require_signing_usage(&self) -> Result<(), CertificateError> {
+        require_signing_usage(self.key_usage)
     }
 }
 
-/// A member whose certificate is sound and signed by the organisation.
+/// A member whose certificate is checked and signed by the organisation.
 #[derive(Clone, Debug)]
 pub(crate) struct VerifiedMember<'a> {
     pub(crate) member: Member,
@@ -38,28 +38,28 @@ pub(crate) struct VerifiedMember<'a> {
 pub(crate) fn verify_organisation<'a>(
     certificate: &Certificate<'a>,
     limits: &Limits,
-    validity: &mut Validity,
+    validity: &mut ValidityTracker,
     budget: &mut Budget<'_>,
 ) -> Result<Organisation<'a>, CertificateError> {
-    let sound = SoundCertificate::check(certificate, limits)?;
-    sound.require_ca(true)?;
-    let name = sound.common_name.parse()?;
-    if sound.extensions.key_usage.is_some_and(|usage| !usage.allows_certificates()) {
+    let checked = ProfileCheckedCertificate::check(certificate, limits)?;
+    checked.require_ca(true)?;
+    let name = checked.common_name.parse()?;
+    if checked.extensions.key_usage.is_some_and(|usage| !usage.allows_certificates()) {
         return Err(CertificateError::KeyUsage("certificates"));
     }
     require_issuer(certificate, certificate)?;
     // RFC 5280, 4.2.1.1: a self-signed certificate may leave out whose key signed it.
-    if let Some(key_id) = sound.extensions.authority_key_id {
-        require_key_id(Some(key_id), &sound.subject_key_id)?;
+    if let Some(key_id) = checked.extensions.authority_key_id {
+        require_key_id(Some(key_id), &checked.subject_key_id)?;
     }
-    narrow(validity, sound.validity)?;
-    require_signature(certificate, &sound.key, budget)?;
+    restrict(validity, checked.validity)?;
+    require_signature(certificate, &checked.key, budget)?;
     Ok(Organisation {
         name,
-        key: sound.key,
+        key: checked.key,
         certificate: certificate.clone(),
-        subject_key_id: sound.subject_key_id,
-        key_usage: sound.extensions.key_usage,
+        subject_key_id: checked.subject_key_id,
+        key_usage: checked.extensions.key_usage,
     })
 }
 
@@ -68,22 +68,22 @@ pub(crate) fn verify_member<'a>(
     certificate: &Certificate<'a>,
     organisation: &Organisation<'_>,
     limits: &Limits,
-    validity: &mut Validity,
+    validity: &mut ValidityTracker,
     budget: &mut Budget<'_>,
 ) -> Result<VerifiedMember<'a>, CertificateError> {
-    let sound = SoundCertificate::check(certificate, limits)?;
-    sound.require_ca(false)?;
-    let member: Member = sound.common_name.parse()?;
-    require_signatures(sound.extensions.key_usage)?;
+    let checked = ProfileCheckedCertificate::check(certificate, limits)?;
+    checked.require_ca(false)?;
+    let member: Member = checked.common_name.parse()?;
+    require_signing_usage(checked.extensions.key_usage)?;
     require_issuer(certificate, &organisation.certificate)?;
-    require_key_id(sound.extensions.authority_key_id, &organisation.subject_key_id)?;
-    narrow(validity, sound.validity)?;
+    require_key_id(checked.extensions.authority_key_id, &organisation.subject_key_id)?;
+    restrict(validity, checked.validity)?;
     require_signature(certificate, &organisation.key, budget)?;
-    Ok(VerifiedMember { member, key: sound.key })
+    Ok(VerifiedMember { member, key: checked.key })
 }
 
 /// What both kinds of certificate must have.
-struct SoundCertificate<'a> {
+struct ProfileCheckedCertificate<'a> {
     common_name: String,
     key: RsaPublicKey<'a>,
     validity: Period,
@@ -91,7 +91,7 @@ struct SoundCertificate<'a> {
     subject_key_id: Vec<u8>,
 }
 
-impl<'a> SoundCertificate<'a> {
+impl<'a> ProfileCheckedCertificate<'a> {
     fn check(certificate: &Certificate<'a>, limits: &Limits) -> Result<Self, CertificateError> {
         if certificate.version != Some(2) {
             return Err(CertificateError::Version { found: certificate.version });
@@ -132,7 +132,7 @@ impl<'a> SoundCertificate<'a> {
     }
 }
 
-fn require_signatures(key_usage: Option<KeyUsage>) -> Result<(), CertificateError> {
+fn require_signing_usage(key_usage: Option<KeyUsage>) -> Result<(), CertificateError> {
     if key_usage.is_none_or(KeyUsage::allows_signatures) {
         Ok(())
     } else {
@@ -140,9 +140,10 @@ fn require_signatures(key_usage: Option<KeyUsage>) -> Result<(), CertificateErro
     }
 }
 
-fn narrow(validity: &mut Validity, period: Period) -> Result<(), CertificateError> {
-    let missed = |Missed { wanted, validity }| CertificateError::NotValid { wanted, validity };
-    validity.narrow(period).map_err(missed)
+fn restrict(validity: &mut ValidityTracker, period: Period) -> Result<(), CertificateError> {
+    let no_overlap =
+        |NoOverlap { requested, validity }| CertificateError::NotValid { requested, validity };
+    validity.narrow(period).map_err(no_overlap)
 }
 
 fn require_issuer(

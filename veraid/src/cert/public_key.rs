@@ -21,7 +21,7 @@ impl<'a> RsaPublicKey<'a> {
     /// Reads the DER of a `SubjectPublicKeyInfo`, as [`Self::read`] does.
     #[cfg(feature = "issue")]
     pub(crate) fn from_der(octets: &'a [u8], limits: &Limits) -> Result<Self, CertificateError> {
-        let info = Reader::only(octets, Tag::SEQUENCE)?;
+        let info = Reader::read_single(octets, Tag::SEQUENCE)?;
         Self::read(&info, limits)
     }
 

@@ -7,7 +7,7 @@ use crate::der::{DerError, ObjectIdentifier};
 use crate::hex::Hex;
 use crate::{LimitExceeded, Period, Timestamp, UserNameError};
 
-fn shown(oid: Option<&ObjectIdentifier>) -> String {
+fn display_oid(oid: Option<&ObjectIdentifier>) -> String {
     oid.map_or_else(|| "unreadable".to_owned(), ToString::to_string)
 }
 
@@ -19,7 +19,7 @@ pub enum SignatureError {
     #[error("the signed data can't be read: {0}")]
     Der(#[from] DerError),
     /// The content type is not signed-data, or what it holds is not id-data.
-    #[error("the content type is {}, not {}", shown(found.as_ref()), shown(expected.as_ref()))]
+    #[error("the content type is {}, not {}", display_oid(found.as_ref()), display_oid(expected.as_ref()))]
     ContentType {
         /// What it must be.
         expected: Option<ObjectIdentifier>,
@@ -96,10 +96,10 @@ pub enum SignatureError {
         found: Duration,
     },
     /// The signature is not valid when it must be.
-    #[error("the signature is valid from {validity}, which misses {wanted}")]
+    #[error("the signature is valid from {validity}, which misses {requested}")]
     NotValid {
         /// When it must be valid, at least once.
-        wanted: Period,
+        requested: Period,
         /// When it is valid.
         validity: Period,
     },

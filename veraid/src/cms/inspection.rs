@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use super::attributes::SignedAttributes;
-use super::{Expectation, SignatureError, SignedData, SignerKind, verify_signed_data};
+use super::{SignatureError, SignatureRequirements, SignedData, SignerKind, verify_signed_data};
 use crate::budget::Budget;
 use crate::cert::{InspectedCertificate, Organisation, verify_member};
 use crate::crypto::Hash;
-use crate::inspect::Finding;
-use crate::period::Validity;
+use crate::inspect::CheckResult;
+use crate::period::ValidityTracker;
 use crate::{Certificate, Member, ObjectIdentifier, Period, Timestamp, Verification};
 
 /// The CMS signature of a bundle, by its own word; what can't be read is `None`.
@@ -23,14 +23,14 @@ pub struct InspectedSignature<'a> {
     pub attribution: Option<Member>,
     /// The service that it is for.
     pub service: Option<ObjectIdentifier>,
-    /// When it starts and when it ends, in the order that it says.
+    /// The start and the end of the signed period, which may be in the wrong order.
     pub period: Option<(Timestamp, Timestamp)>,
     /// The hash of the signature over the signed attributes.
     pub signature_hash: Option<Hash>,
     /// The hash of the plaintext.
     pub digest_hash: Option<Hash>,
     /// Whether it is right, and holds at the instant.
-    pub finding: Finding<SignatureError>,
+    pub check: CheckResult<SignatureError>,
 }
 
 /// Looks at a signature and at the certificate of the member who made it, each for itself.
@@ -41,51 +41,55 @@ pub(crate) fn inspect_signature<'a>(
     at: Timestamp,
     budget: &mut Budget<'_>,
 ) -> (Option<InspectedCertificate>, InspectedSignature<'a>) {
-    let mut shown = InspectedSignature::default();
+    let mut inspected = InspectedSignature::default();
     let signed_data = match SignedData::read(content_info) {
         Ok(signed_data) => signed_data,
-        Err(error) => return (None, shown.failing(error)),
+        Err(error) => return (None, inspected.with_error(error)),
     };
-    shown.signature_hash = Some(signed_data.signature_hash);
-    shown.digest_hash = Some(signed_data.digest_hash);
-    shown.plaintext = Some(signed_data.plaintext.clone());
+    inspected.signature_hash = Some(signed_data.signature_hash);
+    inspected.digest_hash = Some(signed_data.digest_hash);
+    inspected.plaintext = Some(signed_data.plaintext.clone());
     match SignedAttributes::read(&signed_data.attributes) {
-        Ok(attributes) => shown.take(attributes),
-        Err(error) => return (None, shown.failing(error)),
+        Ok(attributes) => inspected.take(attributes),
+        Err(error) => return (None, inspected.with_error(error)),
     }
     let Some(organisation) = organisation else {
-        let certificate = shown.member_certificate(&signed_data);
-        return (certificate.as_ref().map(InspectedCertificate::unchecked), shown);
+        let certificate = inspected.member_certificate(&signed_data);
+        return (certificate.as_ref().map(InspectedCertificate::unchecked), inspected);
     };
-    let expectation =
-        Expectation { organisation, service: verification.service, limits: &verification.limits };
-    let certificate = shown.member_certificate(&signed_data).map(|certificate| {
+    let requirements = SignatureRequirements {
+        organisation,
+        service: verification.service,
+        limits: &verification.limits,
+    };
+    let certificate = inspected.member_certificate(&signed_data).map(|certificate| {
         // Time is looked at apart, so that what is late is still checked.
-        let mut ever = Validity::new(Period::ALWAYS);
-        let limits = expectation.limits;
-        let verified = verify_member(&certificate, organisation, limits, &mut ever, budget);
+        let mut unbounded = ValidityTracker::new(Period::UNBOUNDED);
+        let limits = requirements.limits;
+        let verified = verify_member(&certificate, organisation, limits, &mut unbounded, budget);
         InspectedCertificate::of(&certificate, verified, at).0
     });
-    let mut ever = Validity::new(Period::ALWAYS);
-    shown.finding = match verify_signed_data(&signed_data, &expectation, &mut ever, budget) {
-        Ok(_) => shown.finding_at(at),
-        // That is shown at the certificate.
-        Err(SignatureError::MemberCertificate(_)) => Finding::Unchecked,
-        Err(error) => Finding::Fails(error),
+    let mut unbounded = ValidityTracker::new(Period::UNBOUNDED);
+    inspected.check = match verify_signed_data(&signed_data, &requirements, &mut unbounded, budget)
+    {
+        Ok(_) => inspected.check_at(at),
+        // That is inspected at the certificate.
+        Err(SignatureError::MemberCertificate(_)) => CheckResult::NotChecked,
+        Err(error) => CheckResult::Invalid(error),
     };
-    (certificate, shown)
+    (certificate, inspected)
 }
 
 /// The instants at which a signature and its signer's certificate begin to hold.
-pub(crate) fn starts(content_info: &[u8]) -> Vec<Timestamp> {
+pub(crate) fn validity_starts(content_info: &[u8]) -> Vec<Timestamp> {
     let Ok(signed_data) = SignedData::read(content_info) else {
         return Vec::new();
     };
     let certificates = signed_data.signer_certificates();
-    let mut starts: Vec<_> = certificates.iter().map(Certificate::not_before).collect();
+    let mut validity_starts: Vec<_> = certificates.iter().map(Certificate::not_before).collect();
     let attributes = SignedAttributes::read(&signed_data.attributes);
-    starts.extend(attributes.map(|attributes| attributes.metadata.start));
-    starts
+    validity_starts.extend(attributes.map(|attributes| attributes.metadata.start));
+    validity_starts
 }
 
 impl<'a> InspectedSignature<'a> {
@@ -103,17 +107,20 @@ impl<'a> InspectedSignature<'a> {
         is_members.then(|| signed_data.signer_certificates().pop()).flatten()
     }
 
-    fn finding_at(&self, at: Timestamp) -> Finding<SignatureError> {
+    fn check_at(&self, at: Timestamp) -> CheckResult<SignatureError> {
         let period = self.period.and_then(|(start, end)| Period::new(start, end));
         match period {
             Some(validity) if !validity.contains(at) => {
-                Finding::Fails(SignatureError::NotValid { wanted: Period::at(at), validity })
+                CheckResult::Invalid(SignatureError::NotValid {
+                    requested: Period::at(at),
+                    validity,
+                })
             }
-            _ => Finding::Holds,
+            _ => CheckResult::Valid,
         }
     }
 
-    fn failing(self, error: SignatureError) -> Self {
-        Self { finding: Finding::Fails(error), ..self }
+    fn with_error(self, error: SignatureError) -> Self {
+        Self { check: CheckResult::Invalid(error), ..self }
     }
 }

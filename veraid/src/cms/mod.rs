@@ -11,7 +11,7 @@ pub use error::SignatureError;
 #[cfg(feature = "inspect")]
 pub use inspection::InspectedSignature;
 #[cfg(feature = "inspect")]
-pub(crate) use inspection::{inspect_signature, starts};
+pub(crate) use inspection::{inspect_signature, validity_starts};
 pub(crate) use signed_data::SignedData;
 pub use verify::SignerKind;
-pub(crate) use verify::{Expectation, claimed_period, verify_signed_data};
+pub(crate) use verify::{SignatureRequirements, claimed_period, verify_signed_data};

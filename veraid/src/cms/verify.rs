@@ -8,7 +8,7 @@ use crate::budget::Budget;
 use crate::cert::{Organisation, RsaPublicKey, verify_member};
 use crate::crypto::SignatureCheck;
 use crate::der::Tag;
-use crate::period::{Missed, Validity};
+use crate::period::{NoOverlap, ValidityTracker};
 use crate::{Certificate, Limits, Member, ObjectIdentifier, Period};
 
 /// Who made a signature.
@@ -30,7 +30,7 @@ impl fmt::Display for SignerKind {
 }
 
 /// What a signature must be, and what its verification may cost.
-pub(crate) struct Expectation<'a> {
+pub(crate) struct SignatureRequirements<'a> {
     pub(crate) organisation: &'a Organisation<'a>,
     pub(crate) service: &'a ObjectIdentifier,
     pub(crate) limits: &'a Limits,
@@ -43,22 +43,25 @@ pub(crate) struct Expectation<'a> {
 /// organisation, so that no member can attribute to another; without it a member.
 pub(crate) fn verify_signed_data(
     signed_data: &SignedData<'_>,
-    expectation: &Expectation<'_>,
-    validity: &mut Validity,
+    requirements: &SignatureRequirements<'_>,
+    validity: &mut ValidityTracker,
     budget: &mut Budget<'_>,
 ) -> Result<(SignerKind, Member), SignatureError> {
-    let organisation = expectation.organisation;
+    let organisation = requirements.organisation;
     let attributes = SignedAttributes::read(&signed_data.attributes)?;
     require_digest(signed_data, attributes.message_digest)?;
-    require_service(&attributes, expectation.service)?;
-    let missed = |Missed { wanted, validity }| SignatureError::NotValid { wanted, validity };
-    validity.narrow(check_period(&attributes, expectation.limits)?).map_err(missed)?;
+    require_service(&attributes, requirements.service)?;
+    let no_overlap =
+        |NoOverlap { requested, validity }| SignatureError::NotValid { requested, validity };
+    validity.narrow(check_period(&attributes, requirements.limits)?).map_err(no_overlap)?;
     let certificate = signer_certificate(signed_data)?;
     let is_organisation = signed_data.is_signer(&organisation.certificate);
     match attributes.attribution {
         Some(_) if !is_organisation => Err(SignatureError::SignerNotOrganisation),
         Some(member) => {
-            organisation.require_signatures().map_err(SignatureError::OrganisationCertificate)?;
+            organisation
+                .require_signing_usage()
+                .map_err(SignatureError::OrganisationCertificate)?;
             require_signature(signed_data, &organisation.key, budget)?;
             Ok((SignerKind::Organisation, member))
         }
@@ -66,7 +69,7 @@ pub(crate) fn verify_signed_data(
         None => {
             let certificate = certificate.ok_or(SignatureError::SignerCertificateMissing)?;
             let signer =
-                verify_member(&certificate, organisation, expectation.limits, validity, budget)
+                verify_member(&certificate, organisation, requirements.limits, validity, budget)
                     .map_err(SignatureError::MemberCertificate)?;
             require_signature(signed_data, &signer.key, budget)?;
             Ok((SignerKind::Member, signer.member))

@@ -1,14 +1,15 @@
 //! Signatures and digests: the only folder that names the cryptographic library.
 
 mod digest;
-#[cfg(feature = "testing")]
-mod plain_rsa;
 mod public_key;
 #[cfg(feature = "issue")]
 mod random;
 #[cfg(feature = "issue")]
 mod rsa_signer;
 mod signature;
+mod staged_verifier;
+#[cfg(feature = "testing")]
+mod unchecked_rsa;
 #[cfg(feature = "testing")]
 mod zone_signer;
 
@@ -21,7 +22,8 @@ pub(crate) use random::random_octets;
 #[cfg(feature = "issue")]
 pub use rsa_signer::{KeyError, RsaSigner};
 pub use signature::{DirectVerifier, SignatureCheck, SignatureVerifier};
+pub use staged_verifier::StagedVerifier;
 #[cfg(feature = "testing")]
 pub use zone_signer::ZoneAlgorithm;
 #[cfg(feature = "testing")]
-pub(crate) use zone_signer::{ZoneSigner, delegation_digest};
+pub(crate) use zone_signer::{ZoneSigner, ds_digest};

@@ -21,38 +21,42 @@ pub struct SignatureCheck<'a> {
     pub signature: &'a [u8],
 }
 
-/// Decides whether signatures match; the seam for a memo of those that did.
-///
-/// An implementation may remember a check that [`SignatureCheck::verify`] passed, under
-/// [`SignatureCheck::fingerprint`], for as long as it likes: nothing about time is in it.
+/// Checks signatures for a verification.
 ///
 /// ```
-/// use std::collections::HashSet;
-/// use std::sync::Mutex;
-/// use veraid::{SignatureCheck, SignatureVerifier};
+/// use veraid::{DirectVerifier, SignatureCheck, SignatureVerifier};
 ///
 /// #[derive(Default)]
-/// struct Memo(Mutex<HashSet<[u8; 32]>>);
+/// struct Counter(u32);
 ///
-/// impl SignatureVerifier for Memo {
-///     fn is_valid(&self, check: &SignatureCheck<'_>) -> bool {
-///         let fingerprint = check.fingerprint();
-///         let Ok(mut known) = self.0.lock() else { return check.verify() };
-///         known.contains(&fingerprint) || (check.verify() && known.insert(fingerprint))
+/// impl SignatureVerifier for Counter {
+///     fn is_valid(&mut self, check: &SignatureCheck<'_>) -> bool {
+///         self.0 += 1;
+///         DirectVerifier.is_valid(check)
 ///     }
 /// }
 /// ```
-pub trait SignatureVerifier: Send + Sync {
-    /// Whether the signature is the key's, over the message.
-    fn is_valid(&self, check: &SignatureCheck<'_>) -> bool;
+pub trait SignatureVerifier {
+    /// Returns whether the signature matches the key and the message.
+    fn is_valid(&mut self, check: &SignatureCheck<'_>) -> bool;
+
+    /// Returns the result of the same check earlier in the same verification, if it was kept.
+    ///
+    /// A verification over a period does not count such a check as another public-key operation.
+    /// A result of another verification must not be returned here: otherwise the limits of a
+    /// verification would depend on what the verifier has seen before.
+    fn recall(&self, check: &SignatureCheck<'_>) -> Option<bool> {
+        let _ = check;
+        None
+    }
 }
 
-/// Checks every signature anew.
+/// Checks every signature, and keeps no results.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DirectVerifier;
 
 impl SignatureVerifier for DirectVerifier {
-    fn is_valid(&self, check: &SignatureCheck<'_>) -> bool {
+    fn is_valid(&mut self, check: &SignatureCheck<'_>) -> bool {
         check.verify()
     }
 }

@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{
     RsaEncoding, RsaKeyPair,
 };
 
-use super::plain_rsa::{PlainRsa, RsaHash};
+use super::unchecked_rsa::{RsaHash, UncheckedRsa};
 
 /// An algorithm that mock zones sign with (IANA "DNS Security Algorithm Numbers").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,9 +51,9 @@ impl ZoneAlgorithm {
 /// A private key, and how it signs.
 pub(crate) enum ZoneSigner {
     /// A size and hash that the library signs with.
-    Rsa(RsaKeyPair, &'static dyn RsaEncoding, PlainRsa),
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding, UncheckedRsa),
     /// Any other size, exponent or hash.
-    PlainRsa(PlainRsa, RsaHash),
+    UncheckedRsa(UncheckedRsa, RsaHash),
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
@@ -84,7 +84,7 @@ impl ZoneSigner {
         };
         match algorithm {
             ZoneAlgorithm::RsaSha1 | ZoneAlgorithm::RsaSha1Nsec3 => {
-                Some(Self::PlainRsa(PlainRsa::from_pkcs8(pkcs8).ok()?, RsaHash::Sha1))
+                Some(Self::UncheckedRsa(UncheckedRsa::from_pkcs8(pkcs8).ok()?, RsaHash::Sha1))
             }
             ZoneAlgorithm::RsaSha256 => read_rsa(pkcs8, &RSA_PKCS1_SHA256, RsaHash::Sha256),
             ZoneAlgorithm::RsaSha512 => read_rsa(pkcs8, &RSA_PKCS1_SHA512, RsaHash::Sha512),
@@ -103,7 +103,7 @@ impl ZoneSigner {
             ZoneAlgorithm::RsaSha512 => RsaHash::Sha512,
             _ => RsaHash::Sha1,
         };
-        Some(Self::PlainRsa(self.rsa()?.with_exponent(exponent)?, hash))
+        Some(Self::UncheckedRsa(self.rsa()?.with_exponent(exponent)?, hash))
     }
 
     /// The public key that [`Self::with_exponent`] would give, or `None` if this is no RSA key.
@@ -114,7 +114,7 @@ impl ZoneSigner {
     /// The public key as DNSKEY records have it (RFC 3110, 2; RFC 6605, 4; RFC 8080, 3).
     pub(crate) fn public_key(&self) -> Vec<u8> {
         match self {
-            Self::Rsa(_, _, key) | Self::PlainRsa(key, _) => key.public_key(),
+            Self::Rsa(_, _, key) | Self::UncheckedRsa(key, _) => key.public_key(),
             // The library puts the mark of an uncompressed point (SEC 1, 2.3.3) before it.
             Self::Ecdsa(key) => key.public_key().as_ref().iter().skip(1).copied().collect(),
             Self::Ed25519(key) => key.public_key().as_ref().to_vec(),
@@ -129,7 +129,7 @@ impl ZoneSigner {
                 key.sign(*encoding, &SystemRandom::new(), message, &mut signature).ok()?;
                 Some(signature)
             }
-            Self::PlainRsa(key, hash) => key.sign(*hash, message),
+            Self::UncheckedRsa(key, hash) => key.sign(*hash, message),
             Self::Ecdsa(key) => {
                 key.sign(&SystemRandom::new(), message).ok().map(|it| it.as_ref().to_vec())
             }
@@ -137,16 +137,16 @@ impl ZoneSigner {
         }
     }
 
-    const fn rsa(&self) -> Option<&PlainRsa> {
+    const fn rsa(&self) -> Option<&UncheckedRsa> {
         match self {
-            Self::Rsa(_, _, key) | Self::PlainRsa(key, _) => Some(key),
+            Self::Rsa(_, _, key) | Self::UncheckedRsa(key, _) => Some(key),
             Self::Ecdsa(_) | Self::Ed25519(_) => None,
         }
     }
 }
 
 /// The digest of a DS record: type 1, 2 or 4, of a zone's name and key (RFC 4034, 5.1.4).
-pub(crate) fn delegation_digest(digest_type: u8, parts: &[&[u8]]) -> Option<Vec<u8>> {
+pub(crate) fn ds_digest(digest_type: u8, parts: &[&[u8]]) -> Option<Vec<u8>> {
     let algorithm = match digest_type {
         1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
         2 => &digest::SHA256,
@@ -167,10 +167,10 @@ fn generate_rsa_pkcs8(bits: usize) -> Option<Vec<u8>> {
 }
 
 fn read_rsa(pkcs8: &[u8], encoding: &'static dyn RsaEncoding, hash: RsaHash) -> Option<ZoneSigner> {
-    let plain = PlainRsa::from_pkcs8(pkcs8).ok()?;
+    let plain = UncheckedRsa::from_pkcs8(pkcs8).ok()?;
     // The library refuses keys below 2048 bits.
     match RsaKeyPair::from_pkcs8(pkcs8) {
         Ok(key) => Some(ZoneSigner::Rsa(key, encoding, plain)),
-        Err(_) => Some(ZoneSigner::PlainRsa(plain, hash)),
+        Err(_) => Some(ZoneSigner::UncheckedRsa(plain, hash)),
     }
 }

@@ -32,13 +32,13 @@ pub enum DerErrorKind {
     },
     /// A tag number above 30, which nothing in VeraId has.
     #[error("a tag of several octets")]
-    LongTag,
+    MultiOctetTag,
     /// An indefinite length, or one that is not in its shortest form, or above 2^32.
     #[error("a length that is indefinite or not in its shortest form")]
     Length,
     /// A value that its type does not allow.
     #[error("no valid {0}")]
-    Value(&'static str),
+    InvalidValue(&'static str),
 }
 
 /// An identifier octet.
@@ -97,7 +97,7 @@ impl<'a> Value<'a> {
 
     /// An error about this value.
     pub(crate) fn error(&self, what: &'static str) -> DerError {
-        DerError { offset: self.offset, kind: DerErrorKind::Value(what) }
+        DerError { offset: self.offset, kind: DerErrorKind::InvalidValue(what) }
     }
 }
 
@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The only value that the octets hold, which must have this tag.
-    pub(crate) fn only(octets: &'a [u8], tag: Tag) -> Result<Value<'a>, DerError> {
+    pub(crate) fn read_single(octets: &'a [u8], tag: Tag) -> Result<Value<'a>, DerError> {
         let mut reader = Self::new(octets);
         let value = reader.read(tag)?;
         reader.end()?;
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
         let (&tag, after_tag) =
             self.rest.split_first().ok_or(self.error(DerErrorKind::Truncated))?;
         if tag & 0x1f == 0x1f {
-            return Err(self.error(DerErrorKind::LongTag));
+            return Err(self.error(DerErrorKind::MultiOctetTag));
         }
         let (length, after_length) = self.length(after_tag)?;
         let header = self.rest.len() - after_length.len();
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
 
     /// The next value with as much of its contents as there is.
     #[cfg(feature = "inspect")]
-    pub(crate) fn salvage(&mut self) -> Option<Value<'a>> {
+    pub(crate) fn read_lenient(&mut self) -> Option<Value<'a>> {
         if let Ok(value) = self.any() {
             return Some(value);
         }
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(kind(&[0x04, 0x82, 0x00, 0x80]), DerErrorKind::Length);
         assert_eq!(kind(&[0x04, 0x85, 1, 0, 0, 0, 0]), DerErrorKind::Length);
         assert_eq!(kind(&[0x04, 0x84, 0xff, 0xff, 0xff, 0xff]), DerErrorKind::Truncated);
-        assert_eq!(kind(&[0x1f, 0x01, 0x00]), DerErrorKind::LongTag);
+        assert_eq!(kind(&[0x1f, 0x01, 0x00]), DerErrorKind::MultiOctetTag);
     }
 
     #[test]

@@ -4,14 +4,14 @@ use domain::base::Name;
 use domain::base::iana::{Rcode, Rtype};
 
 use super::DnssecError;
-use super::response::{AnswerData, Response, ResponseError, shown};
-use super::rrset::{RecordSet, kind_name, validity};
-use super::zone::{Zone, narrowed};
+use super::response::{AnswerRecordData, Response, ResponseError, presentation_form};
+use super::rrset::{Rrset, record_type_name, validity};
+use super::zone::{Zone, intersect_validity};
 use crate::budget::Budget;
 use crate::crypto::{DirectVerifier, SignatureVerifier};
 use crate::{LimitExceeded, Limits, Period, Timestamp, TrustAnchor};
 
-/// The DNS responses that prove a set of TXT records; nothing of them is verified.
+/// The DNS responses that prove a TXT RRset, as they were received. Nothing in them is verified.
 ///
 /// ```
 /// use veraid::{DnssecChain, Timestamp, TrustAnchor};
@@ -31,15 +31,15 @@ pub struct DnssecChain<'a> {
     responses: Vec<Response<'a>>,
 }
 
-/// A set of TXT records that the trust anchors prove.
+/// A TXT RRset that was verified from the trust anchors.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TxtRecordSet {
+pub struct TxtRrset {
     records: Vec<Vec<Vec<u8>>>,
     zone: String,
     period: Period,
 }
 
-impl TxtRecordSet {
+impl TxtRrset {
     /// The records, each a list of character-strings (RFC 1035, 3.3.14), in canonical order.
     #[must_use]
     pub fn records(&self) -> &[Vec<Vec<u8>>] {
@@ -91,8 +91,8 @@ impl<'a> DnssecChain<'a> {
         owner: &str,
         at: Timestamp,
         trust_anchors: &[TrustAnchor],
-    ) -> Result<TxtRecordSet, DnssecError> {
-        self.verify_at_with(owner, at, trust_anchors, &DirectVerifier)
+    ) -> Result<TxtRrset, DnssecError> {
+        self.verify_at_with(owner, at, trust_anchors, &mut DirectVerifier)
     }
 
     /// As [`Self::verify_at`], with signatures checked by `verifier`.
@@ -104,24 +104,24 @@ impl<'a> DnssecChain<'a> {
         owner: &str,
         at: Timestamp,
         trust_anchors: &[TrustAnchor],
-        verifier: &dyn SignatureVerifier,
-    ) -> Result<TxtRecordSet, DnssecError> {
+        verifier: &mut dyn SignatureVerifier,
+    ) -> Result<TxtRrset, DnssecError> {
         self.verify(owner, at, trust_anchors, &mut Budget::new(verifier))
     }
 
     /// The owners of the TXT records that the chain has responses about, with the final dot.
     #[must_use]
     pub fn txt_owners(&self) -> Vec<String> {
-        let about_txt = self.responses.iter().filter(|response| response.kind == Rtype::TXT);
-        about_txt.map(|response| shown(&response.name)).collect()
+        let about_txt = self.responses.iter().filter(|response| response.record_type == Rtype::TXT);
+        about_txt.map(|response| presentation_form(&response.name)).collect()
     }
 
     /// The instants at which a signature of the chain starts to hold, in order, without repeats.
     pub(crate) fn inceptions(&self, near: Timestamp) -> Vec<Timestamp> {
         let answers = self.responses.iter().flat_map(|response| &response.answers);
         let validities = answers.filter_map(|answer| match &answer.data {
-            AnswerData::Signature(signature) => validity(signature, near),
-            AnswerData::Other(_) => None,
+            AnswerRecordData::Signature(signature) => validity(signature, near),
+            AnswerRecordData::Other(_) => None,
         });
         let mut inceptions: Vec<_> = validities.map(Period::start).collect();
         inceptions.sort_unstable();
@@ -136,69 +136,78 @@ impl<'a> DnssecChain<'a> {
         at: Timestamp,
         trust_anchors: &[TrustAnchor],
         budget: &mut Budget<'_>,
-    ) -> Result<TxtRecordSet, DnssecError> {
+    ) -> Result<TxtRrset, DnssecError> {
         let owner_name = canonical_name(owner)?;
         LimitExceeded::check("labels", owner_name.label_count() - 1, Limits::LABELS)?;
-        let suffixes: Vec<&Name<[u8]>> = suffixes(&owner_name).collect();
-        let set = self.txt_record_set(owner_name.for_slice())?;
+        let zone_candidates: Vec<&Name<[u8]>> = zone_candidates(&owner_name).collect();
+        let set = self.txt_rrset(owner_name.for_slice())?;
         let mut zone = Zone::root(self, trust_anchors, at, budget)?;
-        for name in suffixes {
-            if let Some(child) = zone.delegated(name, self, at, budget)? {
+        for name in zone_candidates {
+            if let Some(child) = zone.child_zone(name, self, at, budget)? {
                 zone = child;
             }
         }
         let signed = zone.verify(&set, at, budget)?;
-        let period = narrowed(zone.validity, signed, zone.name)?;
+        let period = intersect_validity(zone.validity, signed, zone.name)?;
         let records = set.records.iter().map(|record| character_strings(record)).collect();
-        Ok(TxtRecordSet { records, zone: shown(zone.name), period })
+        Ok(TxtRrset { records, zone: presentation_form(zone.name), period })
     }
 
     /// The first response to the question that is no error.
-    pub(super) fn first_response(&self, name: &Name<[u8]>, kind: Rtype) -> Option<&Response<'a>> {
+    pub(super) fn first_response(
+        &self,
+        name: &Name<[u8]>,
+        record_type: Rtype,
+    ) -> Option<&Response<'a>> {
         let mut responses = self.responses.iter();
-        responses.find(|response| response.code == Rcode::NOERROR && response.is_about(name, kind))
+        responses.find(|response| {
+            response.code == Rcode::NOERROR && response.answers_question(name, record_type)
+        })
     }
 
     /// The set of the only response about the owner's TXT records.
-    pub(super) fn txt_record_set<'m>(
+    pub(super) fn txt_rrset<'m>(
         &'m self,
         owner: &'m Name<[u8]>,
-    ) -> Result<RecordSet<'m, 'a>, DnssecError> {
+    ) -> Result<Rrset<'m, 'a>, DnssecError> {
         let mut responses =
-            self.responses.iter().filter(|response| response.is_about(owner, Rtype::TXT));
+            self.responses.iter().filter(|response| response.answers_question(owner, Rtype::TXT));
         let (first, others) = (responses.next(), responses.count());
         let response = match first {
             Some(response) if others == 0 => response,
             first => {
                 let found = others + usize::from(first.is_some());
-                return Err(DnssecError::TxtResponses { owner: shown(owner), found });
+                return Err(DnssecError::TxtResponses { owner: presentation_form(owner), found });
             }
         };
         if response.code != Rcode::NOERROR {
             let found = response.code.to_int();
-            return Err(DnssecError::ResponseCode { owner: shown(owner), found });
+            return Err(DnssecError::ResponseCode { owner: presentation_form(owner), found });
         }
-        if response.answers.iter().any(|answer| matches!(answer.kind, Rtype::CNAME | Rtype::DNAME))
+        if response
+            .answers
+            .iter()
+            .any(|answer| matches!(answer.record_type, Rtype::CNAME | Rtype::DNAME))
         {
-            return Err(DnssecError::Alias { owner: shown(owner) });
+            return Err(DnssecError::Alias { owner: presentation_form(owner) });
         }
-        let set = RecordSet::collect(owner, Rtype::TXT, response)?;
+        let set = Rrset::collect(owner, Rtype::TXT, response)?;
         set.ok_or_else(|| DnssecError::NoRecords {
-            owner: shown(owner),
-            kind: kind_name(Rtype::TXT),
+            owner: presentation_form(owner),
+            record_type: record_type_name(Rtype::TXT),
         })
     }
 }
 
 pub(super) fn canonical_name(owner: &str) -> Result<Name<Vec<u8>>, DnssecError> {
     let name = Name::vec_from_str(owner);
-    let mut name = name.map_err(|_| DnssecError::Owner(owner.to_owned()))?;
+    let mut name = name.map_err(|_| DnssecError::InvalidOwner(owner.to_owned()))?;
     name.make_canonical();
     Ok(name)
 }
 
 /// The name's ancestors and itself, from the top-level domain down; not the root.
-pub(super) fn suffixes(name: &Name<Vec<u8>>) -> impl Iterator<Item = &Name<[u8]>> {
+pub(super) fn zone_candidates(name: &Name<Vec<u8>>) -> impl Iterator<Item = &Name<[u8]>> {
     let starts: Vec<usize> = name
         .iter()
         .scan(0, |start, label| {

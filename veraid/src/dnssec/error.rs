@@ -5,13 +5,13 @@ use crate::{LimitExceeded, Period, Timestamp};
 
 /// Why a chain does not prove the records of its owner.
 ///
-/// Names are absolute, in presentation form, with the final dot; `kind` is the type of the set.
+/// Names are absolute, in presentation form, with the final dot; `record_type` is the type of the set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DnssecError {
     /// The owner is no domain name.
     #[error("{0:?} is no domain name")]
-    Owner(String),
+    InvalidOwner(String),
     /// There are no trust anchors, so that nothing can be proven.
     #[error("there is no trust anchor")]
     NoTrustAnchor,
@@ -40,20 +40,20 @@ pub enum DnssecError {
         found: u8,
     },
     /// A response that is needed is missing.
-    #[error("the chain has no response about {kind} of {owner}")]
+    #[error("the chain has no response about {record_type} of {owner}")]
     MissingResponse {
         /// Whose records.
         owner: String,
         /// Their type.
-        kind: &'static str,
+        record_type: &'static str,
     },
     /// A response has no records of the type that was asked for.
-    #[error("the response about {kind} of {owner} has no such record")]
+    #[error("the response about {record_type} of {owner} has no such record")]
     NoRecords {
         /// Whose records.
         owner: String,
         /// Their type.
-        kind: &'static str,
+        record_type: &'static str,
     },
     /// The owner is an alias, which VeraId does not follow.
     #[error("{owner} is an alias")]
@@ -78,66 +78,66 @@ pub enum DnssecError {
         found: Vec<u16>,
     },
     /// There is no signature over a set of records.
-    #[error("{kind} of {owner} is not signed")]
+    #[error("{record_type} of {owner} is not signed")]
     Unsigned {
         /// Whose records.
         owner: String,
         /// Their type.
-        kind: &'static str,
+        record_type: &'static str,
     },
     /// The signatures are by another zone than the one that must sign.
-    #[error("{kind} of {owner} is signed by {found}, not by {expected}")]
+    #[error("{record_type} of {owner} is signed by {found}, not by {expected}")]
     Signer {
         /// Whose records.
         owner: String,
         /// Their type.
-        kind: &'static str,
+        record_type: &'static str,
         /// The zone that must sign.
         expected: String,
         /// The zone that signed.
         found: String,
     },
     /// The records come from a wildcard, which VeraId does not take.
-    #[error("{kind} of {owner} is signed for {found} labels, not {expected}")]
+    #[error("{record_type} of {owner} is signed for {found} labels, not {expected}")]
     Wildcard {
         /// Whose records.
         owner: String,
         /// Their type.
-        kind: &'static str,
+        record_type: &'static str,
         /// The labels of the owner.
         expected: u8,
         /// The labels of the signature.
         found: u8,
     },
     /// The signatures are by keys that are unknown, revoked or of unknown algorithms.
-    #[error("{kind} of {owner} is signed by no key that can be used (tag {found})")]
+    #[error("{record_type} of {owner} is signed by no key that can be used (tag {found})")]
     UnknownKey {
         /// Whose records.
         owner: String,
         /// Their type.
-        kind: &'static str,
+        record_type: &'static str,
         /// The tag of the key that signed.
         found: u16,
     },
     /// No signature holds at the instant.
-    #[error("{kind} of {owner} is signed from {validity}, which misses {at}")]
-    Time {
+    #[error("{record_type} of {owner} is signed from {validity}, which misses {at}")]
+    OutsideValidity {
         /// Whose records.
         owner: String,
         /// Their type.
-        kind: &'static str,
+        record_type: &'static str,
         /// The instant.
         at: Timestamp,
         /// When the signature holds.
         validity: Period,
     },
     /// The signatures don't match the records and the keys.
-    #[error("the signature over {kind} of {owner} does not match")]
+    #[error("the signature over {record_type} of {owner} does not match")]
     Signature {
         /// Whose records.
         owner: String,
         /// Their type.
-        kind: &'static str,
+        record_type: &'static str,
     },
     /// There is too much of something.
     #[error(transparent)]

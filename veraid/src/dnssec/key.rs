@@ -1,4 +1,4 @@
-//! The keys of zones, and the delegations that name them.
+//! The keys of zones, and the ds_records that name them.
 
 use domain::base::Name;
 use domain::base::iana::SecurityAlgorithm;
@@ -14,12 +14,12 @@ const ECDSA_P384_SHA384: u8 = 14;
 const ED25519: u8 = 15;
 
 /// Whether signatures of the algorithm can be checked. SHA-1 can't, on purpose.
-pub(super) const fn is_known_algorithm(algorithm: u8) -> bool {
+pub(super) const fn is_supported_algorithm(algorithm: u8) -> bool {
     matches!(algorithm, RSA_SHA256 | RSA_SHA512 | ECDSA_P256_SHA256 | ECDSA_P384_SHA384 | ED25519)
 }
 
 /// The hash of a DS digest type, if it can be checked. SHA-1 can't, on purpose.
-pub(super) const fn is_known_digest(digest_type: u8) -> Option<Hash> {
+pub(super) const fn supported_digest(digest_type: u8) -> Option<Hash> {
     match digest_type {
         2 => Some(Hash::Sha256),
         4 => Some(Hash::Sha384),
@@ -83,48 +83,48 @@ fn read_rsa_key(scheme: RsaScheme, key: &[u8]) -> Option<PublicKey<'_>> {
 
 /// A DS record: the name of a key by tag, algorithm and digest.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Delegation<'a> {
+pub(super) struct DsRecord<'a> {
     pub(super) key_tag: u16,
     algorithm: u8,
     hash: Hash,
     digest: &'a [u8],
 }
 
-impl<'a> Delegation<'a> {
+impl<'a> DsRecord<'a> {
     /// Reads a DS record, or `None` if its algorithm or digest can't be checked.
     ///
     /// `key tag (2), algorithm (1), digest type (1), digest` (RFC 4034, 5.1).
     pub(super) fn read(rdata: &'a [u8]) -> Option<Self> {
         let (&[tag_high, tag_low, algorithm, digest_type], digest) = rdata.split_first_chunk()?;
-        let hash = is_known_digest(digest_type).filter(|hash| digest.len() == hash.length())?;
+        let hash = supported_digest(digest_type).filter(|hash| digest.len() == hash.length())?;
         let key_tag = u16::from_be_bytes([tag_high, tag_low]);
-        is_known_algorithm(algorithm).then_some(Self { key_tag, algorithm, hash, digest })
+        is_supported_algorithm(algorithm).then_some(Self { key_tag, algorithm, hash, digest })
     }
 
     /// The delegation that a trust anchor is.
-    pub(super) fn of_anchor(anchor: &'a TrustAnchor) -> Option<Self> {
-        let hash = is_known_digest(anchor.digest_type())?;
+    pub(super) fn from_trust_anchor(anchor: &'a TrustAnchor) -> Option<Self> {
+        let hash = supported_digest(anchor.digest_type())?;
         let (key_tag, algorithm) = (anchor.key_tag(), anchor.algorithm());
         Some(Self { key_tag, algorithm, hash, digest: anchor.digest() })
     }
 
-    fn may_name(&self, key: &ZoneKey<'_>) -> bool {
+    fn matches_tag(&self, key: &ZoneKey<'_>) -> bool {
         self.key_tag == key.tag && self.algorithm == key.algorithm
     }
 }
 
-/// Whether one of the delegations names this key of the zone; `zone` is in canonical form.
+/// Whether one of the ds_records names this key of the zone; `zone` is in canonical form.
 ///
-/// The key is digested once for each hash, however many delegations have its tag.
-pub(super) fn is_named(
+/// The key is digested once for each hash, however many ds_records have its tag.
+pub(super) fn matches_any_ds(
     key: &ZoneKey<'_>,
     zone: &Name<[u8]>,
-    delegations: &[Delegation<'_>],
+    ds_records: &[DsRecord<'_>],
 ) -> bool {
     [Hash::Sha256, Hash::Sha384].into_iter().any(|hash| {
-        let mut candidates = delegations
+        let mut candidates = ds_records
             .iter()
-            .filter(|delegation| delegation.hash == hash && delegation.may_name(key))
+            .filter(|delegation| delegation.hash == hash && delegation.matches_tag(key))
             .peekable();
         if candidates.peek().is_none() {
             return false;

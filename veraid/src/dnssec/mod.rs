@@ -13,12 +13,12 @@ mod zone;
 #[cfg(feature = "retrieve")]
 pub mod retrieval;
 
-pub use chain::{DnssecChain, TxtRecordSet};
+pub use chain::{DnssecChain, TxtRrset};
 pub use error::DnssecError;
 #[cfg(feature = "inspect")]
 pub use inspection::{
-    ChainSignature, DelegationRecord, InspectedChain, InspectedDelegation, InspectedKey,
-    InspectedSet, InspectedZone,
+    ChainSignature, DsFields, InspectedChain, InspectedDsRrset, InspectedKey, InspectedRrset,
+    InspectedZone,
 };
 pub use response::MalformedMessage;
 pub use trust_anchor::{ParseTrustAnchorError, TrustAnchor};

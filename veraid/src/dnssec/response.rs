@@ -28,13 +28,13 @@ pub enum MalformedMessage {
 pub(super) type Signature<'a> = Rrsig<&'a [u8], ParsedName<&'a [u8]>>;
 
 /// One record of an answer.
-pub(super) struct Answer<'a> {
+pub(super) struct AnswerRecord<'a> {
     pub(super) owner: ParsedName<&'a [u8]>,
-    pub(super) kind: Rtype,
-    pub(super) data: AnswerData<'a>,
+    pub(super) record_type: Rtype,
+    pub(super) data: AnswerRecordData<'a>,
 }
 
-pub(super) enum AnswerData<'a> {
+pub(super) enum AnswerRecordData<'a> {
     Signature(Signature<'a>),
     Other(&'a [u8]),
 }
@@ -42,10 +42,10 @@ pub(super) enum AnswerData<'a> {
 /// A response: its question, its code and the records of its answer, all of class IN.
 pub(super) struct Response<'a> {
     pub(super) name: ParsedName<&'a [u8]>,
-    pub(super) kind: Rtype,
+    pub(super) record_type: Rtype,
     class: Class,
     pub(super) code: Rcode,
-    pub(super) answers: Vec<Answer<'a>>,
+    pub(super) answers: Vec<AnswerRecord<'a>>,
 }
 
 impl<'a> Response<'a> {
@@ -67,7 +67,7 @@ impl<'a> Response<'a> {
         let answers = read_sections(message)?;
         Ok(Self {
             name: *question.qname(),
-            kind: question.qtype(),
+            record_type: question.qtype(),
             class: question.qclass(),
             code: message.header().rcode(),
             answers,
@@ -75,8 +75,12 @@ impl<'a> Response<'a> {
     }
 
     /// Whether it responds to this question.
-    pub(super) fn is_about<N: ToName + ?Sized>(&self, name: &N, kind: Rtype) -> bool {
-        self.kind == kind && self.class == Class::IN && self.name.name_eq(name)
+    pub(super) fn answers_question<N: ToName + ?Sized>(
+        &self,
+        name: &N,
+        record_type: Rtype,
+    ) -> bool {
+        self.record_type == record_type && self.class == Class::IN && self.name.name_eq(name)
     }
 }
 
@@ -104,7 +108,7 @@ impl From<ParseError> for ResponseError {
     }
 }
 
-fn read_sections(message: &Message<[u8]>) -> Result<Vec<Answer<'_>>, ResponseError> {
+fn read_sections(message: &Message<[u8]>) -> Result<Vec<AnswerRecord<'_>>, ResponseError> {
     let mut section = message.answer()?;
     let mut answers = Vec::with_capacity(usize::from(message.header_counts().ancount()));
     for record in section.by_ref() {
@@ -126,19 +130,21 @@ fn read_sections(message: &Message<[u8]>) -> Result<Vec<Answer<'_>>, ResponseErr
     }
 }
 
-fn read_answer<'a>(record: &ParsedRecord<'a, [u8]>) -> Result<Answer<'a>, ParseError> {
+fn read_answer<'a>(record: &ParsedRecord<'a, [u8]>) -> Result<AnswerRecord<'a>, ParseError> {
     let data = if record.rtype() == Rtype::RRSIG {
-        record.to_record::<Signature<'a>>()?.map(|record| AnswerData::Signature(record.into_data()))
+        record
+            .to_record::<Signature<'a>>()?
+            .map(|record| AnswerRecordData::Signature(record.into_data()))
     } else {
         let data = record.to_record::<UnknownRecordData<&'a [u8]>>()?;
-        data.map(|record| AnswerData::Other(record.data().data()))
+        data.map(|record| AnswerRecordData::Other(record.data().data()))
     };
     let data = data.ok_or(ParseError::form_error("record"))?;
-    Ok(Answer { owner: record.owner(), kind: record.rtype(), data })
+    Ok(AnswerRecord { owner: record.owner(), record_type: record.rtype(), data })
 }
 
 /// The name in presentation form with the final dot.
-pub(super) fn shown<N: ToName + ?Sized>(name: &N) -> String {
+pub(super) fn presentation_form<N: ToName + ?Sized>(name: &N) -> String {
     let name: Name<Vec<u8>> = name.to_vec();
     name.fmt_with_dot().to_string()
 }

@@ -5,50 +5,54 @@ use domain::base::{Name, Rtype as RecordType, ToName};
 
 use super::DnssecError;
 use super::key::ZoneKey;
-use super::response::{Answer, AnswerData, Response, Signature, shown};
+use super::response::{AnswerRecord, AnswerRecordData, Response, Signature, presentation_form};
 use crate::budget::Budget;
 use crate::crypto::SignatureCheck;
 use crate::{LimitExceeded, Limits, Period, Timestamp};
 
 /// The records of one owner and type in a response, with the signatures over them.
-pub(super) struct RecordSet<'m, 'a> {
+pub(super) struct Rrset<'m, 'a> {
     /// In canonical form.
     pub(super) owner: &'m Name<[u8]>,
-    pub(super) kind: Rtype,
-    kind_name: &'static str,
+    pub(super) record_type: Rtype,
+    record_type_name: &'static str,
     /// In canonical order, without duplicates (RFC 4034, 6.3).
     pub(super) records: Vec<&'a [u8]>,
     pub(super) signatures: Vec<&'m Signature<'a>>,
 }
 
 /// The zone that must have signed, and those of its keys that may.
-pub(super) struct Signers<'m, 'k> {
+pub(super) struct ZoneKeys<'m, 'k> {
     pub(super) zone: &'m Name<[u8]>,
     pub(super) keys: &'m [ZoneKey<'k>],
 }
 
-impl<'m, 'a> RecordSet<'m, 'a> {
+impl<'m, 'a> Rrset<'m, 'a> {
     /// Collects the set that the response's answer has of its question, if there is any.
     pub(super) fn collect(
         owner: &'m Name<[u8]>,
-        kind: Rtype,
+        record_type: Rtype,
         response: &'m Response<'a>,
     ) -> Result<Option<Self>, LimitExceeded> {
         let mut set = Self {
             owner,
-            kind,
-            kind_name: kind_name(kind),
+            record_type,
+            record_type_name: record_type_name(record_type),
             records: Vec::new(),
             signatures: Vec::new(),
         };
-        for Answer { data, kind, .. } in
+        for AnswerRecord { data, record_type, .. } in
             response.answers.iter().filter(|answer| answer.owner.name_eq(owner))
         {
             match data {
-                AnswerData::Signature(signature) if signature.type_covered() == set.kind => {
+                AnswerRecordData::Signature(signature)
+                    if signature.type_covered() == set.record_type =>
+                {
                     set.signatures.push(signature);
                 }
-                AnswerData::Other(record) if *kind == set.kind => set.records.push(record),
+                AnswerRecordData::Other(record) if *record_type == set.record_type => {
+                    set.records.push(record)
+                }
                 _ => {}
             }
         }
@@ -63,80 +67,94 @@ impl<'m, 'a> RecordSet<'m, 'a> {
         Ok((!set.records.is_empty()).then_some(set))
     }
 
-    /// Verifies that the zone signed the set, and returns when the signature holds: of those
-    /// that hold at the instant, the one that does so longest.
+    /// Verifies that the zone signed the RRset, and returns when the signature is valid.
+    ///
+    /// Of several signatures that are valid at the instant, the one that expires last counts.
     pub(super) fn verify(
         &self,
-        signers: &Signers<'_, '_>,
+        zone_keys: &ZoneKeys<'_, '_>,
         at: Timestamp,
         budget: &mut Budget<'_>,
     ) -> Result<Period, DnssecError> {
-        let mut refusal = Refusal::default();
+        let mut failure = MostSpecificError::default();
         let mut candidates = Vec::new();
         for signature in &self.signatures {
-            match self.is_candidate(signature, signers, at) {
+            match self.check_rrsig_fields(signature, zone_keys, at) {
                 Ok(validity) => candidates.push((validity, *signature)),
-                Err((rank, error)) => refusal.note(rank, error),
+                Err((stage, error)) => failure.observe(stage, error),
             }
         }
         candidates.sort_by_key(|(validity, _)| std::cmp::Reverse(validity.end()));
         for (validity, signature) in candidates.iter().take(Limits::SIGNATURES_PER_SET) {
-            if self.is_signed(signature, signers, budget)? {
+            if self.is_signed(signature, zone_keys, budget)? {
                 return Ok(*validity);
             }
-            let error = DnssecError::Signature { owner: shown(self.owner), kind: self.kind_name };
-            refusal.note(Rank::Signature, error);
+            let (owner, record_type) = (presentation_form(self.owner), self.record_type_name);
+            failure.observe(FailureStage::Signature, DnssecError::Signature { owner, record_type });
         }
-        let unsigned = || DnssecError::Unsigned { owner: shown(self.owner), kind: self.kind_name };
-        Err(refusal.farthest.map_or_else(unsigned, |(_, error)| error))
+        Err(failure.best.map_or_else(
+            || DnssecError::Unsigned {
+                owner: presentation_form(self.owner),
+                record_type: self.record_type_name,
+            },
+            |(_, error)| error,
+        ))
     }
 
     /// What can be told of a signature without a public-key operation (RFC 4035, 5.3.1).
-    fn is_candidate(
+    fn check_rrsig_fields(
         &self,
         signature: &Signature<'_>,
-        signers: &Signers<'_, '_>,
+        zone_keys: &ZoneKeys<'_, '_>,
         at: Timestamp,
-    ) -> Result<Period, (Rank, DnssecError)> {
-        let kind = self.kind_name;
-        let owner = || shown(self.owner);
-        if !signature.signer_name().name_eq(signers.zone) {
-            let (expected, found) = (shown(signers.zone), shown(signature.signer_name()));
+    ) -> Result<Period, (FailureStage, DnssecError)> {
+        let record_type = self.record_type_name;
+        let owner = || presentation_form(self.owner);
+        if !signature.signer_name().name_eq(zone_keys.zone) {
+            let (expected, found) =
+                (presentation_form(zone_keys.zone), presentation_form(signature.signer_name()));
             return Err((
-                Rank::Signer,
-                DnssecError::Signer { owner: owner(), kind, expected, found },
+                FailureStage::Signer,
+                DnssecError::Signer { owner: owner(), record_type, expected, found },
             ));
         }
         let (expected, found) = (self.owner.rrsig_label_count(), signature.labels());
         if found != expected {
             return Err((
-                Rank::Wildcard,
-                DnssecError::Wildcard { owner: owner(), kind, expected, found },
+                FailureStage::Wildcard,
+                DnssecError::Wildcard { owner: owner(), record_type, expected, found },
             ));
         }
-        if !signers.keys.iter().any(|key| is_key_of(key, signature)) {
+        if !zone_keys.keys.iter().any(|key| is_key_of(key, signature)) {
             let found = signature.key_tag();
-            return Err((Rank::Key, DnssecError::UnknownKey { owner: owner(), kind, found }));
+            return Err((
+                FailureStage::Key,
+                DnssecError::UnknownKey { owner: owner(), record_type, found },
+            ));
         }
         match validity(signature, at) {
             Some(validity) if validity.contains(at) => Ok(validity),
-            Some(validity) => {
-                Err((Rank::Time, DnssecError::Time { owner: owner(), kind, at, validity }))
-            }
-            None => Err((Rank::Signature, DnssecError::Signature { owner: owner(), kind })),
+            Some(validity) => Err((
+                FailureStage::Time,
+                DnssecError::OutsideValidity { owner: owner(), record_type, at, validity },
+            )),
+            None => Err((
+                FailureStage::Signature,
+                DnssecError::Signature { owner: owner(), record_type },
+            )),
         }
     }
 
     fn is_signed(
         &self,
         signature: &Signature<'_>,
-        signers: &Signers<'_, '_>,
+        zone_keys: &ZoneKeys<'_, '_>,
         budget: &mut Budget<'_>,
     ) -> Result<bool, LimitExceeded> {
         let Some(message) = self.signed_message(signature) else {
             return Ok(false);
         };
-        let keys = signers.keys.iter().filter(|key| is_key_of(key, signature));
+        let keys = zone_keys.keys.iter().filter(|key| is_key_of(key, signature));
         for key in keys.take(Limits::KEYS_PER_TAG) {
             let check = SignatureCheck {
                 key: key.public_key,
@@ -168,7 +186,7 @@ impl<'m, 'a> RecordSet<'m, 'a> {
         signature.signer_name().compose_canonical(&mut message).ok()?;
         for record in &self.records {
             message.extend_from_slice(self.owner.as_slice());
-            message.extend_from_slice(&self.kind.to_int().to_be_bytes());
+            message.extend_from_slice(&self.record_type.to_int().to_be_bytes());
             message.extend_from_slice(&[0, 1]);
             message.extend_from_slice(&ttl);
             message.extend_from_slice(&u16::try_from(record.len()).ok()?.to_be_bytes());
@@ -197,8 +215,8 @@ pub(super) fn validity(signature: &Signature<'_>, near: Timestamp) -> Option<Per
     Period::new(inception, resolve(signature.expiration().into_int())?)
 }
 
-pub(super) fn kind_name(kind: RecordType) -> &'static str {
-    match kind {
+pub(super) fn record_type_name(record_type: RecordType) -> &'static str {
+    match record_type {
         Rtype::DNSKEY => "DNSKEY",
         Rtype::DS => "DS",
         _ => "TXT",
@@ -207,7 +225,7 @@ pub(super) fn kind_name(kind: RecordType) -> &'static str {
 
 /// How far a signature came before it was refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+enum FailureStage {
     Signer,
     Wildcard,
     Key,
@@ -215,16 +233,16 @@ enum Rank {
     Signature,
 }
 
-/// The refusal of the signature that came farthest: it says most about what is wrong.
+/// The error of the signature that came best: it says most about what is wrong.
 #[derive(Default)]
-struct Refusal {
-    farthest: Option<(Rank, DnssecError)>,
+struct MostSpecificError {
+    best: Option<(FailureStage, DnssecError)>,
 }
 
-impl Refusal {
-    fn note(&mut self, rank: Rank, error: DnssecError) {
-        if self.farthest.as_ref().is_none_or(|(farthest, _)| rank > *farthest) {
-            self.farthest = Some((rank, error));
+impl MostSpecificError {
+    fn observe(&mut self, stage: FailureStage, error: DnssecError) {
+        if self.best.as_ref().is_none_or(|(best, _)| stage > *best) {
+            self.best = Some((stage, error));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use domain::base::Name;
 
-use super::key::{Delegation, ZoneKey, is_known_algorithm, is_known_digest, is_named};
+use super::key::{DsRecord, ZoneKey, is_supported_algorithm, matches_any_ds, supported_digest};
 use crate::hex::Hex;
 
 /// A trusted key of the DNS root, as the DS record that names it (RFC 4034, 5.1).
@@ -85,10 +85,10 @@ impl TrustAnchor {
         digest_type: u8,
         digest: Vec<u8>,
     ) -> Result<Self, ParseTrustAnchorError> {
-        if !is_known_algorithm(algorithm) {
+        if !is_supported_algorithm(algorithm) {
             return Err(ParseTrustAnchorError::Algorithm(algorithm));
         }
-        let hash = is_known_digest(digest_type);
+        let hash = supported_digest(digest_type);
         let hash = hash.ok_or(ParseTrustAnchorError::DigestType(digest_type))?;
         if digest.len() != hash.length() {
             let (expected, found) = (hash.length(), digest.len());
@@ -127,14 +127,15 @@ impl TrustAnchor {
     /// The protocol is 3 and the algorithm the anchor's. A key that can't sign the root's records,
     /// such as a revoked one, has no DS record.
     #[must_use]
-    pub fn is_of_key(&self, flags: u16, public_key: &[u8]) -> bool {
+    pub fn matches_key(&self, flags: u16, public_key: &[u8]) -> bool {
         let mut rdata = flags.to_be_bytes().to_vec();
         rdata.extend_from_slice(&[3, self.algorithm]);
         rdata.extend_from_slice(public_key);
-        let (Some(key), Some(anchor)) = (ZoneKey::read(&rdata), Delegation::of_anchor(self)) else {
+        let (Some(key), Some(anchor)) = (ZoneKey::read(&rdata), DsRecord::from_trust_anchor(self))
+        else {
             return false;
         };
-        is_named(&key, Name::root_slice(), &[anchor])
+        matches_any_ds(&key, Name::root_slice(), &[anchor])
     }
 }
 
@@ -239,12 +240,12 @@ mod tests {
     fn names_one_key() {
         let mut key = STANDARD.decode(KSK_2024_KEY).unwrap();
         let [other, anchor] = TrustAnchor::iana().try_into().unwrap();
-        assert!(anchor.is_of_key(257, &key));
-        assert!(!other.is_of_key(257, &key));
+        assert!(anchor.matches_key(257, &key));
+        assert!(!other.matches_key(257, &key));
         // Without SEP, without ZONE, revoked: other keys each.
-        assert!([256, 1, 385].iter().all(|flags| !anchor.is_of_key(*flags, &key)));
-        assert!(!anchor.is_of_key(257, &[]));
+        assert!([256, 1, 385].iter().all(|flags| !anchor.matches_key(*flags, &key)));
+        assert!(!anchor.matches_key(257, &[]));
         *key.last_mut().unwrap() ^= 1;
-        assert!(!anchor.is_of_key(257, &key));
+        assert!(!anchor.matches_key(257, &key));
     }
 }

@@ -5,13 +5,13 @@ use domain::base::iana::Rtype;
 
 use super::DnssecError;
 use super::chain::DnssecChain;
-use super::key::{Delegation, ZoneKey, is_named};
-use super::response::shown;
-use super::rrset::{RecordSet, Signers};
+use super::key::{DsRecord, ZoneKey, matches_any_ds};
+use super::response::presentation_form;
+use super::rrset::{Rrset, ZoneKeys};
 use crate::budget::Budget;
 use crate::{Period, Timestamp, TrustAnchor};
 
-/// A zone and its keys, which the trust anchors prove.
+/// A zone whose keys were verified from the trust anchors.
 pub(super) struct Zone<'m, 'a> {
     /// In canonical form.
     pub(super) name: &'m Name<[u8]>,
@@ -31,12 +31,12 @@ impl<'m, 'a> Zone<'m, 'a> {
         if anchors.is_empty() {
             return Err(DnssecError::NoTrustAnchor);
         }
-        let delegations: Vec<_> = anchors.iter().filter_map(Delegation::of_anchor).collect();
-        Self::prove(Name::root_slice(), chain, &delegations, at, budget)
+        let ds_records: Vec<_> = anchors.iter().filter_map(DsRecord::from_trust_anchor).collect();
+        Self::authenticate_keys(Name::root_slice(), chain, &ds_records, at, budget)
     }
 
     /// The zone that this one delegates at the name, or `None` if the chain shows none there.
-    pub(super) fn delegated(
+    pub(super) fn child_zone(
         &self,
         name: &'m Name<[u8]>,
         chain: &'m DnssecChain<'a>,
@@ -46,16 +46,16 @@ impl<'m, 'a> Zone<'m, 'a> {
         let Some(response) = chain.first_response(name, Rtype::DS) else {
             return Ok(None);
         };
-        let Some(set) = RecordSet::collect(name, Rtype::DS, response)? else {
+        let Some(set) = Rrset::collect(name, Rtype::DS, response)? else {
             return Ok(None);
         };
         let delegation_validity = self.verify(&set, at, budget)?;
-        let delegations: Vec<_> =
-            set.records.iter().filter_map(|record| Delegation::read(record)).collect();
-        if delegations.is_empty() {
-            return Err(DnssecError::UnusableDelegation { zone: shown(name) });
+        let ds_records: Vec<_> =
+            set.records.iter().filter_map(|record| DsRecord::read(record)).collect();
+        if ds_records.is_empty() {
+            return Err(DnssecError::UnusableDelegation { zone: presentation_form(name) });
         }
-        let mut zone = Self::prove(name, chain, &delegations, at, budget)?;
+        let mut zone = Self::authenticate_keys(name, chain, &ds_records, at, budget)?;
         zone.narrow(delegation_validity)?;
         zone.narrow(self.validity)?;
         Ok(Some(zone))
@@ -64,57 +64,62 @@ impl<'m, 'a> Zone<'m, 'a> {
     /// Verifies that one of the zone's keys signed the set, and returns when that holds.
     pub(super) fn verify(
         &self,
-        set: &RecordSet<'_, '_>,
+        set: &Rrset<'_, '_>,
         at: Timestamp,
         budget: &mut Budget<'_>,
     ) -> Result<Period, DnssecError> {
-        set.verify(&Signers { zone: self.name, keys: &self.keys }, at, budget)
+        set.verify(&ZoneKeys { zone: self.name, keys: &self.keys }, at, budget)
     }
 
     /// Verifies the zone's DNSKEY set by one of the keys that a delegation names.
-    fn prove(
+    fn authenticate_keys(
         name: &'m Name<[u8]>,
         chain: &'m DnssecChain<'a>,
-        delegations: &[Delegation<'_>],
+        ds_records: &[DsRecord<'_>],
         at: Timestamp,
         budget: &mut Budget<'_>,
     ) -> Result<Self, DnssecError> {
         let response = chain.first_response(name, Rtype::DNSKEY);
-        let missing = || DnssecError::MissingResponse { owner: shown(name), kind: "DNSKEY" };
-        let set = RecordSet::collect(name, Rtype::DNSKEY, response.ok_or_else(missing)?)?;
-        let set =
-            set.ok_or_else(|| DnssecError::NoRecords { owner: shown(name), kind: "DNSKEY" })?;
+        let missing = || DnssecError::MissingResponse {
+            owner: presentation_form(name),
+            record_type: "DNSKEY",
+        };
+        let set = Rrset::collect(name, Rtype::DNSKEY, response.ok_or_else(missing)?)?;
+        let set = set.ok_or_else(|| DnssecError::NoRecords {
+            owner: presentation_form(name),
+            record_type: "DNSKEY",
+        })?;
         let keys: Vec<_> = set.records.iter().filter_map(|record| ZoneKey::read(record)).collect();
-        let entry_keys: Vec<_> =
-            keys.iter().filter(|key| is_named(key, name, delegations)).copied().collect();
-        if entry_keys.is_empty() {
+        let trusted_keys: Vec<_> =
+            keys.iter().filter(|key| matches_any_ds(key, name, ds_records)).copied().collect();
+        if trusted_keys.is_empty() {
             return Err(DnssecError::UntrustedKeys {
-                zone: shown(name),
-                expected: delegations.iter().map(|delegation| delegation.key_tag).collect(),
+                zone: presentation_form(name),
+                expected: ds_records.iter().map(|delegation| delegation.key_tag).collect(),
                 found: keys.iter().map(|key| key.tag).collect(),
             });
         }
-        let validity = set.verify(&Signers { zone: name, keys: &entry_keys }, at, budget)?;
+        let validity = set.verify(&ZoneKeys { zone: name, keys: &trusted_keys }, at, budget)?;
         Ok(Self { name, keys, validity })
     }
 
     fn narrow(&mut self, period: Period) -> Result<(), DnssecError> {
-        self.validity = narrowed(self.validity, period, self.name)?;
+        self.validity = intersect_validity(self.validity, period, self.name)?;
         Ok(())
     }
 }
 
 /// What both periods share; all of them hold at one instant, so they share that at least.
-pub(super) fn narrowed(
+pub(super) fn intersect_validity(
     period: Period,
     other: Period,
     name: &Name<[u8]>,
 ) -> Result<Period, DnssecError> {
-    let missed = || DnssecError::Time {
-        owner: shown(name),
-        kind: "DNSKEY",
+    let no_overlap = || DnssecError::OutsideValidity {
+        owner: presentation_form(name),
+        record_type: "DNSKEY",
         at: other.start(),
         validity: period,
     };
-    period.intersection(other).ok_or_else(missed)
+    period.intersection(other).ok_or_else(no_overlap)
 }

@@ -1,45 +1,45 @@
 //! What a bundle holds, step by step, and what of it fails: for people who look for the reason.
 
-mod finding;
-mod salvage;
+mod check_result;
+mod partial_bundle;
 
 use crate::budget::Budget;
 use crate::cert::{InspectedCertificate, Organisation, verify_organisation};
 use crate::cms::{InspectedSignature, inspect_signature};
-use crate::crypto::DirectVerifier;
+use crate::crypto::StagedVerifier;
 use crate::dnssec::{DnssecChain, DnssecError, InspectedChain};
-use crate::period::Validity;
+use crate::period::ValidityTracker;
 use crate::published_key::{PublishedKey, select_record};
 use crate::{
     Certificate, MalformedBundle, Period, SignatureBundle, Timestamp, TxtRecord, Verification,
     VerificationError, VerifiedSignature,
 };
 
-use self::salvage::Salvage;
+use self::partial_bundle::PartialBundle;
 
-pub use self::finding::Finding;
+pub use self::check_result::CheckResult;
 
 /// A signature bundle taken apart, as far as it can be read.
 ///
 /// Only [`Self::outcome`] tells whether the bundle is valid: the other fields show claims, and
-/// each finding is about one step alone.
+/// each check is about one step alone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Inspection<'a> {
     /// What the verification of the bundle says.
     pub outcome: Outcome<'a>,
     /// The periods in which it is valid, in order, if there are any.
-    pub valid: Vec<Period>,
+    pub valid_periods: Vec<Period>,
     /// How many DNS messages there are.
     pub messages: usize,
     /// Why some of the DNS messages can't be read.
-    pub unreadable_messages: Vec<DnssecError>,
+    pub malformed_messages: Vec<DnssecError>,
     /// The DNSSEC chain to the TXT records, if it is known whose.
     pub chain: Option<InspectedChain>,
     /// The TXT record that names the organisation's key.
     pub record: Option<TxtRecord>,
     /// Whether there is exactly one such record.
-    pub publication: Finding<VerificationError>,
+    pub key_publication: CheckResult<VerificationError>,
     /// The organisation's certificate.
     pub organisation_certificate: Option<InspectedCertificate>,
     /// The certificate of the member who signed.
@@ -77,80 +77,82 @@ impl Verification<'_> {
     ///     .inspect(&octets, "2027-01-01T00:00:00Z".parse()?);
     ///
     /// assert!(matches!(inspection.outcome, Outcome::Invalid(_)));
-    /// assert_eq!(inspection.valid[0].end().to_string(), "2026-11-22T18:58:00Z");
+    /// assert_eq!(inspection.valid_periods[0].end().to_string(), "2026-11-22T18:58:00Z");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn inspect<'a>(&self, octets: &'a [u8], at: Timestamp) -> Inspection<'a> {
-        let (salvage, valid, outcome) = match SignatureBundle::from_der(octets) {
+        let (partial, valid_periods, outcome) = match SignatureBundle::from_der(octets) {
             Ok(bundle) => {
                 let verified = self.verify_signature_at(&bundle, at);
                 let outcome = verified.map_or_else(Outcome::Invalid, Outcome::Valid);
-                (Salvage::of_bundle(&bundle), self.valid_periods(&bundle, at), outcome)
+                (PartialBundle::from_bundle(&bundle), self.valid_periods(&bundle, at), outcome)
             }
-            Err(error) => (Salvage::read(octets), Vec::new(), Outcome::Malformed(error)),
+            Err(error) => (PartialBundle::read(octets), Vec::new(), Outcome::Malformed(error)),
         };
         let inspection = Inspection {
             outcome,
-            valid,
-            messages: salvage.chain.len(),
-            unreadable_messages: Vec::new(),
+            valid_periods,
+            messages: partial.chain.len(),
+            malformed_messages: Vec::new(),
             chain: None,
             record: None,
-            publication: Finding::Unchecked,
+            key_publication: CheckResult::NotChecked,
             organisation_certificate: None,
             member_certificate: None,
             signature: None,
         };
-        self.inspect_steps(&salvage, at, inspection)
+        self.inspect_steps(&partial, at, inspection)
     }
 
     fn inspect_steps<'a>(
         &self,
-        salvage: &Salvage<'a>,
+        partial: &PartialBundle<'a>,
         at: Timestamp,
         mut inspection: Inspection<'a>,
     ) -> Inspection<'a> {
-        let mut budget = Budget::remembering(&DirectVerifier);
-        let certificate = salvage.organisation_certificate.as_ref();
+        let mut verifier = StagedVerifier::new();
+        let mut budget = Budget::memoising(&mut verifier);
+        let certificate = partial.organisation_certificate.as_ref();
         let organisation = certificate.and_then(|certificate| {
             // Time is looked at apart, so that what is late is still checked.
-            let mut ever = Validity::new(Period::ALWAYS);
-            let verified = verify_organisation(certificate, &self.limits, &mut ever, &mut budget);
-            let (shown, organisation) = InspectedCertificate::of(certificate, verified, at);
-            inspection.organisation_certificate = Some(shown);
+            let mut unbounded = ValidityTracker::new(Period::UNBOUNDED);
+            let verified =
+                verify_organisation(certificate, &self.limits, &mut unbounded, &mut budget);
+            let (inspected, organisation) = InspectedCertificate::of(certificate, verified, at);
+            inspection.organisation_certificate = Some(inspected);
             organisation
         });
-        if let Some(content_info) = salvage.signature {
+        if let Some(content_info) = partial.signature {
             let (member_certificate, signature) =
                 inspect_signature(content_info, organisation.as_ref(), self, at, &mut budget);
             inspection.member_certificate = member_certificate;
             inspection.signature = Some(signature);
         }
-        self.inspect_chain(salvage, organisation.as_ref(), at, &mut inspection);
+        self.inspect_chain(partial, organisation.as_ref(), at, &mut inspection);
         inspection
     }
 
     fn inspect_chain(
         &self,
-        salvage: &Salvage<'_>,
+        partial: &PartialBundle<'_>,
         organisation: Option<&Organisation<'_>>,
         at: Timestamp,
         inspection: &mut Inspection<'_>,
     ) {
-        let (chain, unreadable) = salvage.readable_chain();
-        inspection.unreadable_messages = unreadable;
+        let (chain, unreadable) = partial.readable_chain();
+        inspection.malformed_messages = unreadable;
         let Some(chain) = chain else { return };
-        let Some(owner) = txt_owner(&chain, organisation, salvage) else { return };
+        let Some(owner) = txt_owner(&chain, organisation, partial) else { return };
         let Ok(chain) = chain.inspect(&owner, at, self.trust_anchors) else { return };
         if let Some(organisation) = organisation {
             let key = PublishedKey::of(organisation, self.service);
             match select_record(&chain.records, &key) {
                 Ok(record) => {
                     inspection.record = Some(record);
-                    inspection.publication = Finding::Holds;
+                    inspection.key_publication = CheckResult::Valid;
                 }
-                Err(error) => inspection.publication = Finding::Fails(error),
+                Err(error) => inspection.key_publication = CheckResult::Invalid(error),
             }
         }
         inspection.chain = Some(chain);
@@ -173,7 +175,7 @@ fn starts(bundle: &SignatureBundle<'_>, near: Timestamp) -> Vec<Timestamp> {
     let chain = DnssecChain::from_messages(bundle.dnssec_chain().iter().copied());
     let mut starts = chain.map(|chain| chain.inceptions(near)).unwrap_or_default();
     starts.push(bundle.organisation_certificate().not_before());
-    starts.extend(crate::cms::starts(bundle.signature));
+    starts.extend(crate::cms::validity_starts(bundle.signature));
     starts.sort_unstable();
     starts.dedup();
     starts
@@ -183,7 +185,7 @@ fn starts(bundle: &SignatureBundle<'_>, near: Timestamp) -> Vec<Timestamp> {
 fn txt_owner(
     chain: &DnssecChain<'_>,
     organisation: Option<&Organisation<'_>>,
-    salvage: &Salvage<'_>,
+    partial: &PartialBundle<'_>,
 ) -> Option<String> {
     let by_name = |certificate: &Certificate<'_>| {
         let name: crate::OrganisationName = certificate.common_name()?.parse().ok()?;
@@ -191,6 +193,6 @@ fn txt_owner(
     };
     organisation
         .map(|organisation| organisation.name.txt_owner())
-        .or_else(|| salvage.organisation_certificate.as_ref().and_then(by_name))
+        .or_else(|| partial.organisation_certificate.as_ref().and_then(by_name))
         .or_else(|| chain.txt_owners().into_iter().next())
 }

@@ -27,7 +27,7 @@ impl SignatureBundleDer {
 }
 
 impl Issued for SignatureBundleDer {}
-impl sealed::Octets for SignatureBundleDer {
+impl sealed::EncodedValue for SignatureBundleDer {
     fn octets(&self) -> &[u8] {
         &self.0
     }

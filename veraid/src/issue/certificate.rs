@@ -11,7 +11,7 @@ use crate::cert::{Organisation, RsaPublicKey, verify_member, verify_organisation
 use crate::crypto::DirectVerifier;
 use crate::der::Tag;
 use crate::der::writer::{bit_string, encode};
-use crate::period::Validity;
+use crate::period::ValidityTracker;
 use crate::{
     Certificate, CertificateError, Hash, Limits, Member, OrganisationName, Period, Timestamp,
 };
@@ -74,7 +74,7 @@ impl OrganisationCertificate {
             .and_then(|certificate| verified_organisation(&certificate, &mut validity))
             .map_err(IssueError::OrganisationCertificate)?;
         let name = organisation.name;
-        Ok(Self { octets, name, period: validity.holds })
+        Ok(Self { octets, name, period: validity.valid })
     }
 
     /// The certificate's DER.
@@ -121,8 +121,10 @@ impl MemberCertificate {
     ) -> Result<Unsigned<Self>, IssueError> {
         RsaPublicKey::from_der(subject_public_key_info, &Limits::default())
             .map_err(IssueError::PublicKey)?;
-        let outside =
-            IssueError::OutsideOrganisation { wanted: period, organisation: organisation.period };
+        let outside = IssueError::OutsideOrganisation {
+            requested: period,
+            organisation: organisation.period,
+        };
         let period = whole_seconds(period).intersection(organisation.period).ok_or(outside)?;
         let issuer = organisation.parts()?;
         let key = SigningKey::new(issuer.subject_public_key_info(), hash)
@@ -159,7 +161,7 @@ impl MemberCertificate {
         let mut validity = always();
         let member = verified_member(&certificate, &issuer, &mut validity)
             .map_err(IssueError::MemberCertificate)?;
-        Ok(Self { octets, member, period: validity.holds })
+        Ok(Self { octets, member, period: validity.valid })
     }
 
     /// The certificate's DER.
@@ -182,7 +184,7 @@ impl MemberCertificate {
 }
 
 impl Issued for OrganisationCertificate {}
-impl sealed::Octets for OrganisationCertificate {
+impl sealed::EncodedValue for OrganisationCertificate {
     fn octets(&self) -> &[u8] {
         &self.octets
     }
@@ -193,7 +195,7 @@ impl sealed::Octets for OrganisationCertificate {
 }
 
 impl Issued for MemberCertificate {}
-impl sealed::Octets for MemberCertificate {
+impl sealed::EncodedValue for MemberCertificate {
     fn octets(&self) -> &[u8] {
         &self.octets
     }
@@ -206,9 +208,10 @@ impl sealed::Octets for MemberCertificate {
 /// Verifies an organisation's certificate just as a verifier does.
 pub(super) fn verified_organisation<'a>(
     certificate: &Certificate<'a>,
-    validity: &mut Validity,
+    validity: &mut ValidityTracker,
 ) -> Result<Organisation<'a>, CertificateError> {
-    let mut budget = Budget::new(&DirectVerifier);
+    let mut verifier = DirectVerifier;
+    let mut budget = Budget::new(&mut verifier);
     verify_organisation(certificate, &Limits::default(), validity, &mut budget)
 }
 
@@ -216,15 +219,16 @@ pub(super) fn verified_organisation<'a>(
 pub(super) fn verified_member(
     certificate: &Certificate<'_>,
     organisation: &Organisation<'_>,
-    validity: &mut Validity,
+    validity: &mut ValidityTracker,
 ) -> Result<Member, CertificateError> {
-    let (limits, mut budget) = (Limits::default(), Budget::new(&DirectVerifier));
+    let (limits, mut verifier) = (Limits::default(), DirectVerifier);
+    let mut budget = Budget::new(&mut verifier);
     Ok(verify_member(certificate, organisation, &limits, validity, &mut budget)?.member)
 }
 
 /// A validity that nothing can miss.
-pub(super) fn always() -> Validity {
-    Validity::new(Period::ALWAYS)
+pub(super) fn always() -> ValidityTracker {
+    ValidityTracker::new(Period::UNBOUNDED)
 }
 
 fn with_placeholder(to_be_signed: &[u8], key: &SigningKey<'_>) -> Vec<u8> {
@@ -235,10 +239,10 @@ fn with_placeholder(to_be_signed: &[u8], key: &SigningKey<'_>) -> Vec<u8> {
 /// Certificates tell whole seconds; rounding down makes what starts now valid now.
 fn whole_seconds(period: Period) -> Period {
     let floor = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
-    let whole = |instant: Timestamp| match instant {
-        // It stands for no expiry.
-        Timestamp::MAX => instant,
-        _ => instant.round(floor).unwrap_or(instant),
+    let whole = |instant: Timestamp| match instant.round(floor) {
+        // The last timestamp means that the certificate does not expire.
+        Ok(rounded) if instant < Timestamp::MAX => rounded,
+        _ => instant,
     };
     Period::new(whole(period.start()), whole(period.end())).unwrap_or(period)
 }

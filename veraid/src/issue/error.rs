@@ -16,10 +16,10 @@ pub enum IssueError {
     #[error("the member certificate is refused: {0}")]
     MemberCertificate(#[source] CertificateError),
     /// The member's certificate would never be valid together with the organisation's.
-    #[error("the period {wanted} misses the organisation certificate's, {organisation}")]
+    #[error("the period {requested} misses the organisation certificate's, {organisation}")]
     OutsideOrganisation {
         /// The period that was asked for.
-        wanted: Period,
+        requested: Period,
         /// The period of the organisation's certificate.
         organisation: Period,
     },

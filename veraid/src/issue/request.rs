@@ -6,7 +6,7 @@ use super::signed_data::{SignedAttributes, SignedDataSigner};
 use super::unsigned::SigningKey;
 use super::{IssueError, OrganisationCertificate, SignatureBundleDer, Unsigned};
 use crate::der::Tag;
-use crate::period::Validity;
+use crate::period::ValidityTracker;
 use crate::{Certificate, Hash, Member, MemberIdBundle, ObjectIdentifier, Period};
 
 /// What is to be signed, for which service and how long.
@@ -41,7 +41,7 @@ impl<'a> SignatureRequest<'a> {
         id: &MemberIdBundle<'_>,
         hash: Hash,
     ) -> Result<Unsigned<SignatureBundleDer>, IssueError> {
-        let mut validity = Validity::new(Period::at(self.period.start()));
+        let mut validity = ValidityTracker::new(Period::at(self.period.start()));
         let (issuer, certificate) = (&id.organisation_certificate, &id.member_certificate);
         let organisation = verified_organisation(issuer, &mut validity)
             .map_err(IssueError::OrganisationCertificate)?;
@@ -73,7 +73,7 @@ impl<'a> SignatureRequest<'a> {
         hash: Hash,
     ) -> Result<Unsigned<SignatureBundleDer>, IssueError> {
         let certificate = &organisation.parts()?;
-        let mut validity = Validity::new(Period::at(self.period.start()));
+        let mut validity = ValidityTracker::new(Period::at(self.period.start()));
         verified_organisation(certificate, &mut validity)
             .map_err(IssueError::OrganisationCertificate)?;
         let key = SigningKey::new(certificate.subject_public_key_info(), hash)

@@ -4,9 +4,9 @@ use super::certificate::{always, verified_organisation};
 use super::*;
 use crate::budget::Budget;
 use crate::cert::verify_member;
-use crate::cms::{Expectation, SignedData, SignerKind, verify_signed_data};
+use crate::cms::{SignatureRequirements, SignedData, SignerKind, verify_signed_data};
 use crate::crypto::DirectVerifier;
-use crate::period::Validity;
+use crate::period::ValidityTracker;
 use crate::{
     Certificate, CertificateError, DnssecError, Hash, KeyAlgorithm, Limits, Member, MemberIdBundle,
     ObjectIdentifier, Period, SignatureBundle, TxtRecordError, VerificationError,
@@ -65,16 +65,17 @@ fn chain() -> Vec<Vec<u8>> {
 /// Everything that a verifier checks but the DNSSEC chain.
 fn verify(bundle: &[u8], at: Period) -> Result<(SignerKind, Member, Vec<u8>), VerificationError> {
     let bundle = SignatureBundle::from_der(bundle).unwrap();
-    let (limits, mut budget) = (Limits::default(), Budget::new(&DirectVerifier));
-    let mut validity = Validity::new(at);
+    let (limits, mut verifier) = (Limits::default(), DirectVerifier);
+    let mut budget = Budget::new(&mut verifier);
+    let mut validity = ValidityTracker::new(at);
     let organisation = verified_organisation(bundle.organisation_certificate(), &mut validity)
         .map_err(VerificationError::OrganisationCertificate)?;
     let signed_data = SignedData::read(bundle.signature)?;
     let service = service();
-    let expectation =
-        Expectation { organisation: &organisation, service: &service, limits: &limits };
+    let requirements =
+        SignatureRequirements { organisation: &organisation, service: &service, limits: &limits };
     let (kind, member) =
-        verify_signed_data(&signed_data, &expectation, &mut validity, &mut budget)?;
+        verify_signed_data(&signed_data, &requirements, &mut validity, &mut budget)?;
     Ok((kind, member, signed_data.plaintext.into_owned()))
 }
 
@@ -114,7 +115,7 @@ fn the_signer_s_hash_is_used_whatever_the_size_of_the_key() {
         let organisation = organisation(&key, year());
         let unsigned = request.by_organisation(&organisation, &chain(), &Member::Bot, hash);
         let unsigned = unsigned.unwrap();
-        let length = unsigned.finished_length();
+        let length = unsigned.signed_length();
         let bundle = unsigned.sign(&key).unwrap();
         assert_eq!(bundle.as_bytes().len(), length);
         verify(bundle.as_bytes(), minutes()).unwrap();
@@ -149,7 +150,7 @@ fn a_member_s_certificate_is_cut_to_the_organisation_s() {
     let certificate = prepare(longer).unwrap().sign(&*KEY).unwrap();
     assert_eq!(certificate.period(), year());
     let later = period("2027-01-01T00:00:00Z", "2027-01-02T00:00:00Z");
-    let outside = IssueError::OutsideOrganisation { wanted: later, organisation: year() };
+    let outside = IssueError::OutsideOrganisation { requested: later, organisation: year() };
     assert_eq!(prepare(later).unwrap_err(), outside);
 }
 
@@ -297,8 +298,9 @@ fn certificates_past_2049_and_with_members_of_any_size_verify() {
     let parts = Certificate::from_der(certificate.as_der()).unwrap();
     let organisation_parts = organisation.parts().unwrap();
     let issuer = verified_organisation(&organisation_parts, &mut always()).unwrap();
-    let (limits, mut budget) = (Limits::default(), Budget::new(&DirectVerifier));
+    let (limits, mut verifier) = (Limits::default(), DirectVerifier);
+    let mut budget = Budget::new(&mut verifier);
     let mut validity = always();
     verify_member(&parts, &issuer, &limits, &mut validity, &mut budget).unwrap();
-    assert_eq!(validity.holds, century);
+    assert_eq!(validity.valid, century);
 }

@@ -23,7 +23,7 @@ use crate::{CertificateError, Hash, Limits};
 #[derive(Clone, Debug)]
 pub struct Unsigned<T> {
     /// The value up to its signature, which is always what ends it.
-    unfinished: T,
+    template: T,
     to_be_signed: Vec<u8>,
     subject_public_key_info: Vec<u8>,
     signature_length: usize,
@@ -31,10 +31,10 @@ pub struct Unsigned<T> {
 }
 
 /// What can be issued: certificates and signature bundles.
-pub trait Issued: sealed::Octets {}
+pub trait Issued: sealed::EncodedValue {}
 
 pub(super) mod sealed {
-    pub trait Octets {
+    pub trait EncodedValue {
         fn octets(&self) -> &[u8];
         fn octets_mut(&mut self) -> &mut Vec<u8>;
     }
@@ -69,7 +69,7 @@ impl<T: Issued> Unsigned<T> {
         let octets = value.octets_mut();
         octets.truncate(octets.len().saturating_sub(key.signature_length));
         Self {
-            unfinished: value,
+            template: value,
             to_be_signed,
             subject_public_key_info: key.subject_public_key_info.to_vec(),
             signature_length: key.signature_length,
@@ -97,8 +97,8 @@ impl<T: Issued> Unsigned<T> {
 
     /// How many octets the finished value will have.
     #[must_use]
-    pub fn finished_length(&self) -> usize {
-        self.unfinished.octets().len() + self.signature_length
+    pub fn signed_length(&self) -> usize {
+        self.template.octets().len() + self.signature_length
     }
 
     /// Finishes the value with a signature, which is verified.
@@ -116,8 +116,8 @@ impl<T: Issued> Unsigned<T> {
         if !(SignatureCheck { key, message: &self.to_be_signed, signature }).verify() {
             return Err(SigningError::Mismatch);
         }
-        self.unfinished.octets_mut().extend_from_slice(signature);
-        Ok(self.unfinished)
+        self.template.octets_mut().extend_from_slice(signature);
+        Ok(self.template)
     }
 
     /// Finishes the value with a signature by the signer, which is verified.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use domain::base::{Name, ToName as _};
 
-use super::name::{canonical, parse, shown};
-use super::record::{kind, txt_data};
-use super::{MockError, MockMessage, MockRecord, MockRecordSet, MockZone};
+use super::name::{canonical, parse, presentation_form};
+use super::record::{rtype, txt_data};
+use super::{MockError, MockMessage, MockRecord, MockRrset, MockZone};
 use crate::{Period, TrustAnchor};
 
 type CanonicalName = Name<Vec<u8>>;
@@ -37,7 +37,7 @@ type CanonicalName = Name<Vec<u8>>;
 pub struct MockDns {
     zones: BTreeMap<CanonicalName, MockZone>,
     texts: BTreeMap<CanonicalName, Vec<Vec<u8>>>,
-    sets: BTreeMap<(CanonicalName, u16), MockRecordSet>,
+    sets: BTreeMap<(CanonicalName, u16), MockRrset>,
     form: ResponseForm,
 }
 
@@ -124,8 +124,8 @@ impl MockDns {
     ///
     /// # Errors
     /// [`MockError::Name`].
-    pub fn with_record_set(mut self, set: MockRecordSet) -> Result<Self, MockError> {
-        self.sets.insert((canonical(&set.owner)?, set.kind), set);
+    pub fn with_rrset(mut self, set: MockRrset) -> Result<Self, MockError> {
+        self.sets.insert((canonical(&set.owner)?, set.rtype), set);
         Ok(self)
     }
 
@@ -150,7 +150,10 @@ impl MockDns {
     /// # Errors
     /// [`MockError::TrustAnchor`] if one has an algorithm that nothing verifies.
     pub fn trust_anchors(&self) -> Result<Vec<TrustAnchor>, MockError> {
-        self.zone_of(&Name::root_vec())?.entry_keys().map(|key| trust_anchor(key, 2)).collect()
+        self.zone_of(&Name::root_vec())?
+            .secure_entry_point_keys()
+            .map(|key| trust_anchor(key, 2))
+            .collect()
     }
 
     /// The messages that prove the TXT records of `owner`: DNSKEY of the root and each label
@@ -171,11 +174,11 @@ impl MockDns {
         let mut names: Vec<String> =
             owner.iter_suffixes().map(|name| name.fmt_with_dot().to_string()).collect();
         names.reverse();
-        let keys = names.iter().map(|name| (name, kind::DNSKEY));
-        let delegations = names.iter().skip(1).map(|name| (name, kind::DS));
-        let text = shown(&owner);
-        let questions = keys.chain(delegations).chain([(&text, kind::TXT)]);
-        questions.map(|(name, kind)| self.response(name, kind)).collect()
+        let keys = names.iter().map(|name| (name, rtype::DNSKEY));
+        let delegations = names.iter().skip(1).map(|name| (name, rtype::DS));
+        let text = presentation_form(&owner);
+        let questions = keys.chain(delegations).chain([(&text, rtype::TXT)]);
+        questions.map(|(name, rtype)| self.response(name, rtype)).collect()
     }
 
     /// The response to a question about DNSKEY, DS or TXT records.
@@ -185,16 +188,17 @@ impl MockDns {
     /// # Errors
     /// [`MockError::Name`], [`MockError::Period`], [`MockError::Signing`],
     /// [`MockError::DigestType`].
-    pub fn response(&self, owner: &str, kind: u16) -> Result<MockMessage, MockError> {
-        let mut message = MockMessage::response(owner, kind);
-        match self.record_set(owner, kind)? {
+    pub fn response(&self, owner: &str, rtype: u16) -> Result<MockMessage, MockError> {
+        let mut message = MockMessage::response(owner, rtype);
+        match self.rrset(owner, rtype)? {
             Some(set) => message.answer = set.records()?,
-            None => message.authority = self.denial(owner, kind)?,
+            None => message.authority = self.denial(owner, rtype)?,
         }
         match self.form {
             ResponseForm::Resolver => {
                 // EDNS with 1232 octets and the flag DO (RFC 6891, 6.1.2; RFC 3225, 3).
-                let options = MockRecord { class: 1232, ..MockRecord::new(".", kind::OPT, vec![]) };
+                let options =
+                    MockRecord { class: 1232, ..MockRecord::new(".", rtype::OPT, vec![]) };
                 message.additional.push(options.with_ttl(0x8000));
             }
             ResponseForm::Reencoded => {
@@ -206,43 +210,45 @@ impl MockDns {
     }
 
     /// The set that answers a question, with the signatures to make; alter it and give it back
-    /// to [`Self::with_record_set`].
+    /// to [`Self::with_rrset`].
     ///
     /// # Errors
     /// [`MockError::Name`], [`MockError::Period`], [`MockError::DigestType`].
-    pub fn record_set(&self, owner: &str, kind: u16) -> Result<Option<MockRecordSet>, MockError> {
+    pub fn rrset(&self, owner: &str, rtype: u16) -> Result<Option<MockRrset>, MockError> {
         let name = canonical(owner)?;
-        if let Some(set) = self.sets.get(&(name.clone(), kind)) {
+        if let Some(set) = self.sets.get(&(name.clone(), rtype)) {
             return Ok(Some(set.clone()));
         }
-        match (kind, self.zones.get(&name), self.texts.get(&name)) {
-            (kind::DNSKEY, Some(zone), _) => zone.key_set().map(Some),
-            (kind::DS, Some(zone), _) if !name.is_root() => {
-                let parent = self.zone_above(&name, kind)?;
-                parent.sign(owner, kind, zone.delegation()?).map(Some)
+        match (rtype, self.zones.get(&name), self.texts.get(&name)) {
+            (rtype::DNSKEY, Some(zone), _) => zone.key_set().map(Some),
+            (rtype::DS, Some(zone), _) if !name.is_root() => {
+                let parent = self.zone_above(&name, rtype)?;
+                parent.sign(owner, rtype, zone.delegation()?).map(Some)
             }
-            (kind::TXT, _, Some(texts)) => {
-                self.zone_above(&name, kind)?.sign(owner, kind, texts.clone()).map(Some)
+            (rtype::TXT, _, Some(texts)) => {
+                self.zone_above(&name, rtype)?.sign(owner, rtype, texts.clone()).map(Some)
             }
             _ => Ok(None),
         }
     }
 
     /// The proof that there are no such records (RFC 4035, 3.1.3.1).
-    fn denial(&self, owner: &str, kind: u16) -> Result<Vec<MockRecord>, MockError> {
+    fn denial(&self, owner: &str, rtype: u16) -> Result<Vec<MockRecord>, MockError> {
         let name = canonical(owner)?;
-        let zone = self.zone_above(&name, kind)?;
+        let zone = self.zone_above(&name, rtype)?;
         let mut records = Vec::new();
-        let kinds: &[u16] = if self.texts.contains_key(&name) { &[kind::TXT] } else { &[] };
-        for record in [MockRecord::soa(&zone.name)?, MockRecord::nsec(&shown(&name), kinds)?] {
-            records.extend(zone.sign(&record.owner, record.kind, vec![record.data])?.records()?);
+        let rtypes: &[u16] = if self.texts.contains_key(&name) { &[rtype::TXT] } else { &[] };
+        for record in
+            [MockRecord::soa(&zone.name)?, MockRecord::nsec(&presentation_form(&name), rtypes)?]
+        {
+            records.extend(zone.sign(&record.owner, record.rtype, vec![record.data])?.records()?);
         }
         Ok(records)
     }
 
     /// The deepest zone that has the name; delegations are in the one above (RFC 4035, 2.4).
-    fn zone_above(&self, name: &CanonicalName, kind: u16) -> Result<&MockZone, MockError> {
-        if kind == kind::DS && !name.is_root() {
+    fn zone_above(&self, name: &CanonicalName, rtype: u16) -> Result<&MockZone, MockError> {
+        if rtype == rtype::DS && !name.is_root() {
             let parent = name.iter_suffixes().nth(1).map(|parent| parent.to_vec());
             return self.zone_of(&parent.unwrap_or_else(Name::root_vec));
         }
@@ -251,7 +257,7 @@ impl MockDns {
 
     fn zone_of(&self, name: &CanonicalName) -> Result<&MockZone, MockError> {
         let zone = name.iter_suffixes().find_map(|suffix| self.zones.get(&suffix.to_vec()));
-        zone.ok_or_else(|| MockError::NoZone(shown(name)))
+        zone.ok_or_else(|| MockError::NoZone(presentation_form(name)))
     }
 }
 

@@ -24,7 +24,7 @@ pub enum MockError {
     Signing(u16),
     /// No other key with the same tag was found.
     #[error("no other key with tag {0}")]
-    NoCollision(u16),
+    NoKeyTagCollision(u16),
     /// A digest of a type that mocks can't compute: they can 1, 2 and 4.
     #[error("digest type {0} can't be computed")]
     DigestType(u8),

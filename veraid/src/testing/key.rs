@@ -8,7 +8,7 @@ use domain::rdata::Dnskey;
 
 use super::MockError;
 use super::name::canonical;
-use crate::crypto::{ZoneAlgorithm, ZoneSigner, delegation_digest};
+use crate::crypto::{ZoneAlgorithm, ZoneSigner, ds_digest};
 
 /// A key of a mock zone: the fields of its DNSKEY record, and the private key.
 ///
@@ -124,7 +124,7 @@ impl MockKey {
     /// [`MockError::Name`], [`MockError::DigestType`].
     pub fn ds_data(&self, zone: &str, digest_type: u8) -> Result<Vec<u8>, MockError> {
         let zone = canonical(zone)?;
-        let digest = delegation_digest(digest_type, &[zone.as_slice(), &self.dnskey_data()]);
+        let digest = ds_digest(digest_type, &[zone.as_slice(), &self.dnskey_data()]);
         let digest = digest.ok_or(MockError::DigestType(digest_type))?;
         let tag = self.key_tag().to_be_bytes();
         Ok([&tag, [self.algorithm, digest_type].as_slice(), &digest].concat())
@@ -156,11 +156,11 @@ impl MockKey {
     /// takes seconds.
     ///
     /// # Errors
-    /// [`MockError::NoCollision`] if none is found.
+    /// [`MockError::NoKeyTagCollision`] if none is found.
     pub fn colliding(&self) -> Result<Self, MockError> {
         let is_rsa = self.signer.public_key_with_exponent(&[3]).is_some();
         let found = if is_rsa { self.colliding_exponent() } else { self.colliding_key() };
-        found.ok_or_else(|| MockError::NoCollision(self.key_tag()))
+        found.ok_or_else(|| MockError::NoKeyTagCollision(self.key_tag()))
     }
 
     /// This key with other octets in the middle of its public key, so that it has the tag.
@@ -168,7 +168,7 @@ impl MockKey {
     /// Nothing that it signs verifies: it is for what only looks like a key.
     ///
     /// # Errors
-    /// [`MockError::NoCollision`] if none is found.
+    /// [`MockError::NoKeyTagCollision`] if none is found.
     pub fn forged(&self, tag: u16) -> Result<Self, MockError> {
         let mut key = self.clone();
         let middle = key.public_key.len() / 2;
@@ -180,7 +180,7 @@ impl MockKey {
                 return Ok(key);
             }
         }
-        Err(MockError::NoCollision(tag))
+        Err(MockError::NoKeyTagCollision(tag))
     }
 
     fn colliding_exponent(&self) -> Option<Self> {

@@ -15,7 +15,7 @@ pub struct MockQuestion {
     /// Whose records are asked for.
     pub owner: String,
     /// Of which type.
-    pub kind: u16,
+    pub rtype: u16,
     /// Of which class; 1 (the Internet) when made.
     pub class: u16,
 }
@@ -23,9 +23,9 @@ pub struct MockQuestion {
 /// A DNS message before it is composed.
 ///
 /// ```
-/// use veraid::testing::{MockMessage, MockRecord, kind};
+/// use veraid::testing::{MockMessage, MockRecord, rtype};
 ///
-/// let mut message = MockMessage::response("example.com", kind::TXT);
+/// let mut message = MockMessage::response("example.com", rtype::TXT);
 /// message.answer.push(MockRecord::txt("EXAMPLE.com", &["text"])?);
 /// message.id = 4660;
 /// assert!(message.compose()?.starts_with(b"\x12\x34\x81\xa0\0\x01\0\x01\0\0\0\0\x07example"));
@@ -55,11 +55,11 @@ impl MockMessage {
 
     /// A resolver's response to a question, still without records.
     #[must_use]
-    pub fn response(owner: &str, kind: u16) -> Self {
+    pub fn response(owner: &str, rtype: u16) -> Self {
         Self {
             id: 0,
             flags: Self::RESOLVER_FLAGS,
-            questions: vec![MockQuestion { owner: owner.to_owned(), kind, class: 1 }],
+            questions: vec![MockQuestion { owner: owner.to_owned(), rtype, class: 1 }],
             answer: Vec::new(),
             authority: Vec::new(),
             additional: Vec::new(),
@@ -96,7 +96,7 @@ impl MockMessage {
         let mut builder = builder.question();
         for question in &self.questions {
             let question =
-                (parse(&question.owner)?, Rtype::from(question.kind), Class::from(question.class));
+                (parse(&question.owner)?, Rtype::from(question.rtype), Class::from(question.class));
             builder.push(question).map_err(refused)?;
         }
         let mut builder = builder.answer();
@@ -114,7 +114,7 @@ fn push_all<T: Composer>(
     records: &[MockRecord],
 ) -> Result<(), MockError> {
     for record in records {
-        let data = UnknownRecordData::from_octets(Rtype::from(record.kind), &record.data);
+        let data = UnknownRecordData::from_octets(Rtype::from(record.rtype), &record.data);
         let data = data.map_err(|_| MockError::TooLong("record"))?;
         let (class, ttl) = (Class::from(record.class), Ttl::from_secs(record.ttl));
         section.push((parse(&record.owner)?, class, ttl, data)).map_err(refused)?;

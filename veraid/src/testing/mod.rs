@@ -4,15 +4,15 @@
 //! What it makes is real: real keys, real signatures, real messages, which verify from the trust
 //! anchor of a mock root. It reads no clock and does no I/O.
 //!
-//! - [`MockWorld`] is what most tests want: organisations and members that sign.
+//! - [`MockEnvironment`] is what most tests want: organisations and members that sign.
 //! - [`MockDns`] is for tests of the DNS: zones, TXT records, the chain and the trust anchors.
 //! - [`MockZone`] and [`MockKey`] choose algorithms, roles, digests and times.
-//! - [`MockRecordSet`], [`MockSignature`] and [`MockMessage`] let a test alter everything,
+//! - [`MockRrset`], [`MockSignature`] and [`MockMessage`] let a test alter everything,
 //!   before it is signed and after: [`MockDns::record_set`] and [`MockDns::chain_messages`] give
 //!   them out.
 //!
 //! ```
-//! use veraid::testing::{MockDns, MockMessage, kind};
+//! use veraid::testing::{MockDns, MockMessage, rtype};
 //! use veraid::{DnssecChain, DnssecError, Period, Timestamp};
 //!
 //! let start: Timestamp = "2026-01-01T00:00:00Z".parse()?;
@@ -22,9 +22,9 @@
 //!     .with_txt("_veraid.example.com", "some text")?;
 //!
 //! // The TXT records as if they came from a wildcard.
-//! let mut set = dns.record_set("_veraid.example.com", kind::TXT)?.expect("there is one");
+//! let mut set = dns.rrset("_veraid.example.com", rtype::TXT)?.expect("there is one");
 //! set.signatures[0].labels -= 1;
-//! let dns = dns.with_record_set(set)?;
+//! let dns = dns.with_rrset(set)?;
 //!
 //! let messages = dns.chain("_veraid.example.com")?;
 //! let chain = DnssecChain::from_messages(messages.iter().map(Vec::as_slice))?;
@@ -34,6 +34,7 @@
 //! ```
 
 mod dns;
+mod environment;
 mod error;
 mod key;
 mod member;
@@ -41,18 +42,17 @@ mod message;
 mod name;
 mod organisation;
 mod record;
-mod record_set;
-mod world;
+mod rrset;
 mod zone;
 
 pub use crate::crypto::ZoneAlgorithm;
 pub use dns::{MockDns, ResponseForm};
+pub use environment::MockEnvironment;
 pub use error::MockError;
 pub use key::MockKey;
 pub use member::MockMember;
 pub use message::{MockMessage, MockQuestion};
 pub use organisation::MockOrganisation;
-pub use record::{MockRecord, kind};
-pub use record_set::{MockRecordSet, MockSignature};
-pub use world::MockWorld;
+pub use record::{MockRecord, rtype};
+pub use rrset::{MockRrset, MockSignature};
 pub use zone::MockZone;

@@ -17,6 +17,6 @@ pub(super) fn canonical(text: &str) -> Result<Name<Vec<u8>>, MockError> {
 }
 
 /// The name in presentation form, with the final dot.
-pub(super) fn shown(name: &Name<Vec<u8>>) -> String {
+pub(super) fn presentation_form(name: &Name<Vec<u8>>) -> String {
     name.fmt_with_dot().to_string()
 }

@@ -4,13 +4,13 @@ use super::{MockDns, MockError, MockMember};
 use crate::issue::{OrganisationCertificate, RsaSigner, SignatureRequest, Signer as _};
 use crate::{Dialect, KeyAlgorithm, Member, ObjectIdentifier, OrganisationName, Period, TxtRecord};
 
-/// An organisation of a [`MockWorld`](super::MockWorld). For tests alone.
+/// An organisation of a [`MockEnvironment`](super::MockEnvironment). For tests alone.
 ///
 /// ```
-/// use veraid::testing::MockWorld;
+/// use veraid::testing::MockEnvironment;
 /// use veraid::{Dialect, Member, ObjectIdentifier, Period, TxtRecord};
 ///
-/// # fn bundle(world: &MockWorld, period: Period) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+/// # fn bundle(world: &MockEnvironment, period: Period) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 /// let service: ObjectIdentifier = "1.3.6.1.4.1.58708.1.1".parse()?;
 /// let organisation = world.organisation("example.com")?;
 /// let record = organisation.record(86400, Some(service.clone()))?;
@@ -71,14 +71,14 @@ impl MockOrganisation {
     /// As [`MockDns::response`].
     pub fn with_records(self, records: &[TxtRecord], dialect: Dialect) -> Result<Self, MockError> {
         let values: Vec<_> = records.iter().map(|record| record.to_value(dialect)).collect();
-        self.with_values(&values)
+        self.with_raw_records(&values)
     }
 
     /// Publishes these texts, whatever they are, instead of the TXT records that were there.
     ///
     /// # Errors
     /// As [`MockDns::response`].
-    pub fn with_values(self, values: &[impl AsRef<str>]) -> Result<Self, MockError> {
+    pub fn with_raw_records(self, values: &[impl AsRef<str>]) -> Result<Self, MockError> {
         let owner = self.name.txt_owner();
         let mut dns = self.dns.clone().without_txt(&owner)?;
         for value in values {

@@ -4,7 +4,7 @@ use super::name::{canonical, parse};
 use super::{MockError, MockKey};
 
 /// The numbers of the types that chains have to do with (IANA "Resource Record TYPEs").
-pub mod kind {
+pub mod rtype {
     /// An alias.
     pub const CNAME: u16 = 5;
     /// The start of a zone.
@@ -30,10 +30,10 @@ pub mod kind {
 /// Names are in presentation form, the data as on the wire.
 ///
 /// ```
-/// use veraid::testing::{MockRecord, kind};
+/// use veraid::testing::{MockRecord, rtype};
 ///
 /// let record = MockRecord::txt("_veraid.example.com", &["some text"])?;
-/// assert_eq!((record.kind, record.ttl), (kind::TXT, 300));
+/// assert_eq!((record.rtype, record.ttl), (rtype::TXT, 300));
 /// assert_eq!(record.data, b"\x09some text");
 /// # Ok::<(), veraid::testing::MockError>(())
 /// ```
@@ -41,8 +41,8 @@ pub mod kind {
 pub struct MockRecord {
     /// Whose record it is.
     pub owner: String,
-    /// Its type, as [`kind::TXT`].
-    pub kind: u16,
+    /// Its type, as [`rtype::TXT`].
+    pub rtype: u16,
     /// Its class; 1 (the Internet) when made.
     pub class: u16,
     /// How long it may be cached, in seconds; 300 when made.
@@ -54,8 +54,8 @@ pub struct MockRecord {
 impl MockRecord {
     /// A record of any type and data.
     #[must_use]
-    pub fn new(owner: &str, kind: u16, data: Vec<u8>) -> Self {
-        Self { owner: owner.to_owned(), kind, class: 1, ttl: 300, data }
+    pub fn new(owner: &str, rtype: u16, data: Vec<u8>) -> Self {
+        Self { owner: owner.to_owned(), rtype, class: 1, ttl: 300, data }
     }
 
     /// A TXT record of character-strings (RFC 1035, 3.3.14).
@@ -63,13 +63,13 @@ impl MockRecord {
     /// # Errors
     /// [`MockError::TooLong`] if one of them has more than 255 octets.
     pub fn txt(owner: &str, strings: &[impl AsRef<[u8]>]) -> Result<Self, MockError> {
-        Ok(Self::new(owner, kind::TXT, txt_data(strings)?))
+        Ok(Self::new(owner, rtype::TXT, txt_data(strings)?))
     }
 
     /// A DNSKEY record.
     #[must_use]
     pub fn dnskey(zone: &str, key: &MockKey) -> Self {
-        Self::new(zone, kind::DNSKEY, key.dnskey_data())
+        Self::new(zone, rtype::DNSKEY, key.dnskey_data())
     }
 
     /// A DS record.
@@ -77,7 +77,7 @@ impl MockRecord {
     /// # Errors
     /// As [`MockKey::ds_data`].
     pub fn ds(zone: &str, key: &MockKey, digest_type: u8) -> Result<Self, MockError> {
-        Ok(Self::new(zone, kind::DS, key.ds_data(zone, digest_type)?))
+        Ok(Self::new(zone, rtype::DS, key.ds_data(zone, digest_type)?))
     }
 
     /// A CNAME record.
@@ -85,7 +85,7 @@ impl MockRecord {
     /// # Errors
     /// [`MockError::Name`] for the target.
     pub fn cname(owner: &str, target: &str) -> Result<Self, MockError> {
-        Ok(Self::new(owner, kind::CNAME, canonical(target)?.as_slice().to_vec()))
+        Ok(Self::new(owner, rtype::CNAME, canonical(target)?.as_slice().to_vec()))
     }
 
     /// An NSEC record that proves that its owner has signatures and these types alone: its
@@ -93,20 +93,20 @@ impl MockRecord {
     ///
     /// # Errors
     /// [`MockError::Name`].
-    pub fn nsec(owner: &str, kinds: &[u16]) -> Result<Self, MockError> {
+    pub fn nsec(owner: &str, rtypes: &[u16]) -> Result<Self, MockError> {
         let next = parse(&format!("\\000.{}", owner.strip_suffix('.').unwrap_or(owner)))?;
-        let kinds = kinds.iter().chain(&[kind::RRSIG, kind::NSEC]);
+        let rtypes = rtypes.iter().chain(&[rtype::RRSIG, rtype::NSEC]);
         let mut bitmap = [0_u8; 32];
-        for kind in kinds {
-            if let Some(octet) = bitmap.get_mut(usize::from(kind / 8)) {
-                *octet |= 0x80 >> (kind % 8);
+        for rtype in rtypes {
+            if let Some(octet) = bitmap.get_mut(usize::from(rtype / 8)) {
+                *octet |= 0x80 >> (rtype % 8);
             }
         }
         // All types of chains are in the first window (RFC 4034, 4.1.2).
         let used = bitmap.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
         let length = u8::try_from(used).unwrap_or(u8::MAX);
         let bitmap: Vec<u8> = bitmap.into_iter().take(used).collect();
-        Ok(Self::new(owner, kind::NSEC, [next.as_slice(), &[0, length], &bitmap].concat()))
+        Ok(Self::new(owner, rtype::NSEC, [next.as_slice(), &[0, length], &bitmap].concat()))
     }
 
     /// The SOA record of a zone (RFC 1035, 3.3.13).
@@ -118,7 +118,7 @@ impl MockRecord {
         let numbers = [1_u32, 7200, 3600, 1_209_600, 300].map(u32::to_be_bytes);
         let mailbox = [b"\x0ahostmaster", name.as_slice()].concat();
         let data = [name.as_slice(), &mailbox, numbers.as_flattened()].concat();
-        Ok(Self::new(zone, kind::SOA, data))
+        Ok(Self::new(zone, rtype::SOA, data))
     }
 
     /// Sets the TTL, in seconds.

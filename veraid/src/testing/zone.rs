@@ -1,7 +1,7 @@
 //! Mock zones: a name, keys, and when their signatures hold.
 
-use super::record::kind;
-use super::{MockError, MockKey, MockRecordSet, ZoneAlgorithm};
+use super::record::rtype;
+use super::{MockError, MockKey, MockRrset, ZoneAlgorithm};
 use crate::Period;
 
 /// A signed zone of a [`MockDns`](super::MockDns).
@@ -85,7 +85,7 @@ impl MockZone {
     }
 
     /// The keys that delegations name, and that sign the keys.
-    pub fn entry_keys(&self) -> impl Iterator<Item = &MockKey> {
+    pub fn secure_entry_point_keys(&self) -> impl Iterator<Item = &MockKey> {
         self.keys_for(true)
     }
 
@@ -93,20 +93,20 @@ impl MockZone {
     pub(super) fn sign(
         &self,
         owner: &str,
-        kind: u16,
+        rtype: u16,
         data: Vec<Vec<u8>>,
-    ) -> Result<MockRecordSet, MockError> {
-        let mut set = MockRecordSet { ttl: self.ttl, ..MockRecordSet::new(owner, kind, data) };
-        for key in self.keys_for(kind == kind::DNSKEY) {
+    ) -> Result<MockRrset, MockError> {
+        let mut set = MockRrset { ttl: self.ttl, ..MockRrset::new(owner, rtype, data) };
+        for key in self.keys_for(rtype == rtype::DNSKEY) {
             set.sign_with(key, &self.name, self.period)?;
         }
         Ok(set)
     }
 
     /// The set of this zone's keys.
-    pub(super) fn key_set(&self) -> Result<MockRecordSet, MockError> {
+    pub(super) fn key_set(&self) -> Result<MockRrset, MockError> {
         let keys = self.keys.iter().chain(&self.standby_keys);
-        self.sign(&self.name, kind::DNSKEY, keys.map(MockKey::dnskey_data).collect())
+        self.sign(&self.name, rtype::DNSKEY, keys.map(MockKey::dnskey_data).collect())
     }
 
     /// The data of the delegation to this zone.
@@ -114,7 +114,7 @@ impl MockZone {
         let digest_types = self.digest_types.iter();
         digest_types
             .flat_map(|digest_type| {
-                self.entry_keys().map(|key| key.ds_data(&self.name, *digest_type))
+                self.secure_entry_point_keys().map(|key| key.ds_data(&self.name, *digest_type))
             })
             .collect()
     }

@@ -15,8 +15,8 @@ mod refused;
 mod skipped;
 mod windows;
 
-use veraid::testing::{MockDns, MockError, MockKey, MockRecordSet, MockZone, ZoneAlgorithm, kind};
-use veraid::{DnssecChain, DnssecError, Period, Timestamp, TrustAnchor, TxtRecordSet};
+use veraid::testing::{MockDns, MockError, MockKey, MockRrset, MockZone, ZoneAlgorithm, rtype};
+use veraid::{DnssecChain, DnssecError, Period, Timestamp, TrustAnchor, TxtRrset};
 
 const START: &str = "2026-01-01T00:00:00Z";
 const END: &str = "2026-02-01T00:00:00Z";
@@ -25,9 +25,9 @@ const AT: &str = "2026-01-15T12:00:00Z";
 const OWNER: &str = "_veraid.example.com";
 
 /// The sets that prove the records of most tests, from the zone down.
-const DELEGATION: (&str, u16) = ("example.com", kind::DS);
-const KEYS: (&str, u16) = ("example.com", kind::DNSKEY);
-const TEXT: (&str, u16) = (OWNER, kind::TXT);
+const DELEGATION: (&str, u16) = ("example.com", rtype::DS);
+const KEYS: (&str, u16) = ("example.com", rtype::DNSKEY);
+const TEXT: (&str, u16) = (OWNER, rtype::TXT);
 
 /// As errors show them.
 const SHOWN_OWNER: &str = "_veraid.example.com.";
@@ -69,14 +69,14 @@ fn alter_zone(mut dns: MockDns, name: &str, alter: impl FnOnce(&mut MockZone)) -
 fn alter_set(
     dns: MockDns,
     (owner, kind): (&str, u16),
-    alter: impl FnOnce(&mut MockRecordSet),
+    alter: impl FnOnce(&mut MockRrset),
 ) -> MockDns {
-    let mut set = dns.record_set(owner, kind).unwrap().unwrap();
+    let mut set = dns.rrset(owner, kind).unwrap().unwrap();
     alter(&mut set);
-    dns.with_record_set(set).unwrap()
+    dns.with_rrset(set).unwrap()
 }
 
-fn verify_at(dns: &MockDns, owner: &str, at: Timestamp) -> Result<TxtRecordSet, DnssecError> {
+fn verify_at(dns: &MockDns, owner: &str, at: Timestamp) -> Result<TxtRrset, DnssecError> {
     verify_messages(&dns.chain(owner).unwrap(), owner, at, &dns.trust_anchors().unwrap())
 }
 
@@ -85,7 +85,7 @@ fn verify_messages(
     owner: &str,
     at: Timestamp,
     anchors: &[TrustAnchor],
-) -> Result<TxtRecordSet, DnssecError> {
+) -> Result<TxtRrset, DnssecError> {
     DnssecChain::from_messages(messages.iter().map(Vec::as_slice))?.verify_at(owner, at, anchors)
 }
 
@@ -111,7 +111,7 @@ fn assert_messages_hold(messages: &[Vec<u8>], owner: &str, anchors: &[TrustAncho
     }
     for at in ["2025-12-31T23:59:59Z", "2026-02-01T00:00:01Z"] {
         let refused = verify_messages(messages, owner, instant(at), anchors).unwrap_err();
-        assert!(matches!(refused, DnssecError::Time { .. }), "{at}: {refused}");
+        assert!(matches!(refused, DnssecError::OutsideValidity { .. }), "{at}: {refused}");
     }
     let other = MockDns::new(period()).unwrap().trust_anchors().unwrap();
     let refused = verify_messages(messages, owner, instant(START), &other).unwrap_err();

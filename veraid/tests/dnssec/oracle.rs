@@ -6,18 +6,18 @@ use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, RRSIG};
 use hickory_proto::dnssec::{Algorithm, SigningKey, TBS, Verifier as _};
 use hickory_proto::op::Message;
 use hickory_proto::rr::{DNSClass, RData, Record, SerialNumber};
-use veraid::testing::{MockDns, MockKey, MockSignature, ResponseForm, ZoneAlgorithm, kind};
+use veraid::testing::{MockDns, MockKey, MockSignature, ResponseForm, ZoneAlgorithm, rtype};
 
 use super::algorithms::VERIFIABLE;
 use super::{OWNER, RSA_1024, alter_set, alter_zone, assert_messages_hold, dns, key};
 
 const SETS: [(&str, u16); 6] = [
-    (".", kind::DNSKEY),
-    ("com", kind::DNSKEY),
-    ("com", kind::DS),
-    ("example.com", kind::DNSKEY),
-    ("example.com", kind::DS),
-    (OWNER, kind::TXT),
+    (".", rtype::DNSKEY),
+    ("com", rtype::DNSKEY),
+    ("com", rtype::DS),
+    ("example.com", rtype::DNSKEY),
+    ("example.com", rtype::DS),
+    (OWNER, rtype::TXT),
 ];
 
 /// All zones have keys of the algorithm, two of them.
@@ -46,7 +46,7 @@ fn dnskeys(dns: &MockDns, zone: &str) -> Vec<DNSKEY> {
         RData::DNSSEC(DNSSECRData::DNSKEY(key)) => Some(key),
         _ => None,
     };
-    response(dns, (zone, kind::DNSKEY)).answers.into_iter().filter_map(key).collect()
+    response(dns, (zone, rtype::DNSKEY)).answers.into_iter().filter_map(key).collect()
 }
 
 /// How many signatures of the message the other implementation verifies; it must verify all.
@@ -71,7 +71,7 @@ fn hickory_verifies_what_we_sign() {
             assert_eq!(assert_verified_by_hickory(&dns, &response(&dns, set)), 1);
         }
         // The proofs that there is nothing: SOA and NSEC.
-        for set in [(OWNER, kind::DNSKEY), (OWNER, kind::DS), ("com", kind::TXT)] {
+        for set in [(OWNER, rtype::DNSKEY), (OWNER, rtype::DS), ("com", rtype::TXT)] {
             assert_eq!(assert_verified_by_hickory(&dns, &response(&dns, set)), 2);
         }
     }
@@ -88,18 +88,18 @@ fn hickory_verifies_keys_that_the_library_does_not_make() {
         key(ZoneAlgorithm::RsaSha1Nsec3),
     ] {
         let dns = alter_zone(dns(), "example.com", |zone| zone.keys = vec![key]);
-        assert_eq!(assert_verified_by_hickory(&dns, &response(&dns, (OWNER, kind::TXT))), 1);
+        assert_eq!(assert_verified_by_hickory(&dns, &response(&dns, (OWNER, rtype::TXT))), 1);
     }
 }
 
 #[test]
 fn hickory_verifies_wildcards_and_capitals() {
     for labels in [0, 1, 2, 3] {
-        let dns = alter_set(dns(), (OWNER, kind::TXT), |set| {
+        let dns = alter_set(dns(), (OWNER, rtype::TXT), |set| {
             set.signatures[0].labels = labels;
             set.signatures[0].signer = "EXAMPLE.com".to_owned();
         });
-        let message = dns.response(&OWNER.to_uppercase(), kind::TXT).unwrap().compose().unwrap();
+        let message = dns.response(&OWNER.to_uppercase(), rtype::TXT).unwrap().compose().unwrap();
         let message = Message::from_vec(&message).unwrap();
         assert_eq!(assert_verified_by_hickory(&dns, &message), 1);
     }
@@ -112,7 +112,7 @@ fn hickory_knows_our_tags_and_digests() {
         let dns = alter_zone(dns, "example.com", |zone| zone.digest_types = vec![2, 4]);
         let key = dns.clone().zone_mut("example.com").unwrap().keys[0].clone();
         let dnskey = dnskeys(&dns, "example.com").into_iter().find(DNSKEY::secure_entry_point);
-        let (dnskey, message) = (dnskey.unwrap(), response(&dns, ("example.com", kind::DS)));
+        let (dnskey, message) = (dnskey.unwrap(), response(&dns, ("example.com", rtype::DS)));
         assert_eq!(dnskey.calculate_key_tag().unwrap(), key.key_tag());
         let covering = message.answers.iter().filter(|record| match &record.data {
             RData::DNSSEC(DNSSECRData::DS(ds)) => ds.covers(&record.name, &dnskey).unwrap(),
@@ -133,9 +133,9 @@ fn we_verify_what_hickory_signs() {
 
 /// The response, composed and signed by the other implementation with our keys.
 fn signed_by_hickory(dns: &MockDns, (owner, kind): (&str, u16)) -> Vec<u8> {
-    let set = dns.record_set(owner, kind).unwrap().unwrap();
+    let set = dns.rrset(owner, kind).unwrap().unwrap();
     let mut message = response(dns, (owner, kind));
-    message.answers.retain(|record| u16::from(record.record_type()) != kind::RRSIG);
+    message.answers.retain(|record| u16::from(record.record_type()) != rtype::RRSIG);
     for signature in &set.signatures {
         let first = message.answers[0].clone();
         let input = input(signature, &first);

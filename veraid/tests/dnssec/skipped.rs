@@ -1,7 +1,7 @@
 //! What is skipped beside what is good, or makes no difference.
 
 use veraid::testing::{
-    MockDns, MockKey, MockMessage, MockRecord, MockRecordSet, MockSignature, ZoneAlgorithm, kind,
+    MockDns, MockKey, MockMessage, MockRecord, MockRrset, MockSignature, ZoneAlgorithm, rtype,
 };
 use veraid::{Period, TrustAnchor};
 
@@ -96,7 +96,7 @@ fn unusable_signatures_beside_a_good_one_are_skipped() {
         |signature| signature.algorithm = 16,
         |signature| signature.key = key(ZoneAlgorithm::EcdsaP256Sha256),
     ];
-    for set in [TEXT, KEYS, DELEGATION, (".", kind::DNSKEY)] {
+    for set in [TEXT, KEYS, DELEGATION, (".", rtype::DNSKEY)] {
         for alter in &alterations {
             for position in [0, 1] {
                 let dns = alter_set(dns(), set, |set| {
@@ -117,11 +117,11 @@ fn moment(text: &str) -> Period {
 #[test]
 fn duplicates_and_order_make_no_difference() {
     let dns = dns().with_txt(OWNER, "another").unwrap();
-    let set = dns.record_set(OWNER, kind::TXT).unwrap().unwrap();
+    let set = dns.rrset(OWNER, rtype::TXT).unwrap().unwrap();
     let data: Vec<_> = [0, 1, 1, 0, 1].map(|index| set.data[index].clone()).into();
-    let mut twice = MockRecordSet { data, ..set };
+    let mut twice = MockRrset { data, ..set };
     twice.signatures.push(twice.signatures[0].clone());
-    let dns = dns.with_record_set(twice).unwrap();
+    let dns = dns.with_rrset(twice).unwrap();
     let proven = verify_at(&dns, OWNER, instant(START)).unwrap();
     assert_eq!(proven.records(), [[b"text".to_vec()], [b"another".to_vec()]]);
 
@@ -141,7 +141,7 @@ fn assert_altered_hold(mut messages: Vec<MockMessage>, alter: impl Fn(&mut MockM
 
 /// The anchor for the only key of the root, taken from its response.
 fn anchors_of(root: &MockMessage) -> Vec<TrustAnchor> {
-    let data = &root.answer.iter().find(|record| record.kind == kind::DNSKEY).unwrap().data;
+    let data = &root.answer.iter().find(|record| record.rtype == rtype::DNSKEY).unwrap().data;
     let mut key = key(ZoneAlgorithm::EcdsaP256Sha256);
     key.public_key = data[4..].to_vec();
     let ds = key.ds_data(".", 2).unwrap();
@@ -195,13 +195,13 @@ fn needless_messages_are_not_missed() {
 fn needless_messages_are_not_minded() {
     let dns = dns();
     for extra in [
-        MockMessage::response(".", kind::DS),
-        MockMessage::response(".", kind::DNSKEY).with_response_code(2),
-        MockMessage::response("com", kind::DNSKEY).with_response_code(2),
-        MockMessage::response("com", kind::DS).with_response_code(5),
+        MockMessage::response(".", rtype::DS),
+        MockMessage::response(".", rtype::DNSKEY).with_response_code(2),
+        MockMessage::response("com", rtype::DNSKEY).with_response_code(2),
+        MockMessage::response("com", rtype::DS).with_response_code(5),
         MockMessage::response(OWNER, 1),
-        MockMessage::response("example.com", kind::TXT),
-        dns.response("com", kind::DNSKEY).unwrap(),
+        MockMessage::response("example.com", rtype::TXT),
+        dns.response("com", rtype::DNSKEY).unwrap(),
     ] {
         for position in [0, 7] {
             let mut messages = dns.chain_messages(OWNER).unwrap();
@@ -230,9 +230,9 @@ fn a_zone_may_roll_its_algorithm() {
     assert_example_holds(&alter_zone(dns(), "com", |zone| zone.keys = keys.to_vec()));
     // The delegation still names the old key alone.
     let dns = alter_zone(dns(), "com", |zone| zone.keys.truncate(1));
-    let delegation = dns.record_set("com", kind::DS).unwrap().unwrap();
+    let delegation = dns.rrset("com", rtype::DS).unwrap().unwrap();
     let dns = alter_zone(dns, "com", |zone| zone.keys.extend(keys));
-    assert_example_holds(&dns.with_record_set(delegation).unwrap());
+    assert_example_holds(&dns.with_rrset(delegation).unwrap());
 }
 
 #[test]

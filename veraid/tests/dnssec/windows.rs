@@ -1,6 +1,6 @@
 //! When signatures hold: every set for itself, in seconds modulo 2^32.
 
-use veraid::testing::{MockDns, MockRecordSet, kind};
+use veraid::testing::{MockDns, MockRrset, rtype};
 use veraid::{DnssecError, Period};
 
 use super::{
@@ -16,8 +16,8 @@ fn the_shortest_window_of_the_needed_sets_counts() {
         (TEXT, Period::new(later, instant(END)).unwrap()),
         (KEYS, Period::new(instant(START), sooner).unwrap()),
         (DELEGATION, narrowed),
-        ((".", kind::DNSKEY), narrowed),
-        (("com", kind::DS), narrowed),
+        ((".", rtype::DNSKEY), narrowed),
+        (("com", rtype::DS), narrowed),
     ] {
         let dns = alter_set(dns(), set, |set| set.signatures[0].set_period(narrower).unwrap());
         let proven = verify_at(&dns, OWNER, instant("2026-01-15T00:00:00Z")).unwrap();
@@ -57,23 +57,24 @@ fn times_go_round_after_2106() {
 
 #[test]
 fn windows_that_miss_the_instant() {
-    for (set, owner, kind) in [
+    for (set, owner, record_type) in [
         (TEXT, SHOWN_OWNER, "TXT"),
         (DELEGATION, SHOWN_ZONE, "DS"),
         (KEYS, SHOWN_ZONE, "DNSKEY"),
-        ((".", kind::DNSKEY), ".", "DNSKEY"),
-        (("com", kind::DS), "com.", "DS"),
+        ((".", rtype::DNSKEY), ".", "DNSKEY"),
+        (("com", rtype::DS), "com.", "DS"),
     ] {
         for (start, end) in [
             ("2026-01-01T00:00:00Z", "2026-01-15T11:59:59Z"),
             ("2026-01-15T12:00:01Z", "2026-02-01T00:00:00Z"),
         ] {
             let validity = Period::new(instant(start), instant(end)).unwrap();
-            let alter = |set: &mut MockRecordSet| {
+            let alter = |set: &mut MockRrset| {
                 set.signatures[0].set_period(validity).unwrap();
             };
             let at = instant(AT);
-            let refused = DnssecError::Time { owner: owner.to_owned(), kind, at, validity };
+            let refused =
+                DnssecError::OutsideValidity { owner: owner.to_owned(), record_type, at, validity };
             assert_eq!(refusal(&alter_set(dns(), set, alter)), refused);
         }
     }
@@ -110,5 +111,5 @@ fn half_a_circle_away() {
 }
 
 fn mismatch() -> DnssecError {
-    DnssecError::Signature { owner: SHOWN_OWNER.to_owned(), kind: "TXT" }
+    DnssecError::Signature { owner: SHOWN_OWNER.to_owned(), record_type: "TXT" }
 }

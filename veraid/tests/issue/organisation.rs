@@ -1,7 +1,7 @@
 //! An organisation under a mock DNS root.
 
 use veraid::issue::RsaSigner;
-use veraid::testing::{MockMember, MockOrganisation, MockWorld};
+use veraid::testing::{MockEnvironment, MockMember, MockOrganisation};
 use veraid::{Hash, KeyAlgorithm, Member, ObjectIdentifier, Period, TrustAnchor};
 
 pub(crate) const PLAINTEXT: &[u8] = b"Hello";
@@ -36,7 +36,7 @@ pub(crate) fn organisation(
     algorithm: KeyAlgorithm,
     hash: Hash,
 ) -> (MockOrganisation, Vec<TrustAnchor>) {
-    let world = MockWorld::new(month()).unwrap();
+    let world = MockEnvironment::new(month()).unwrap();
     let key = RsaSigner::generate(algorithm).unwrap().with_hash(hash);
     let organisation = world.organisation_with_key("example.com", key).unwrap();
     (organisation, world.trust_anchors().unwrap())

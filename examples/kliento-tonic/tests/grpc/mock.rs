@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kliento::issue::{MemberIdBundle, TokenRequest};
 use kliento::{Period, SERVICE, Timestamp, Token, TokenBundle, TrustAnchor};
-use veraid::testing::{MockMember, MockWorld};
+use veraid::testing::{MockEnvironment, MockMember};
 
 use crate::reference::{AUDIENCE, INSTANT};
 
@@ -16,7 +16,7 @@ pub(crate) struct Mock {
 
 impl Mock {
     pub(crate) fn new() -> Self {
-        let world = MockWorld::new(period()).unwrap();
+        let world = MockEnvironment::new(period()).unwrap();
         let member = world.organisation("example.org").unwrap().member("carol").unwrap();
         Self { member, trust_anchors: world.trust_anchors().unwrap() }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use kliento::{Period, SERVICE, Timestamp, Token, TokenBundle};
 use serde_json::json;
-use veraid::testing::{MockMember, MockWorld};
+use veraid::testing::{MockEnvironment, MockMember};
 
 use crate::answer::Answer;
 use crate::portal::{Place, Portal};
@@ -23,7 +23,7 @@ impl Workload {
         let now = UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
         let (now, around) = (Timestamp::from_second(now).unwrap(), Duration::from_mins(30));
         let period = Period::new(now - around, now + around).unwrap();
-        let world = MockWorld::new(period).unwrap();
+        let world = MockEnvironment::new(period).unwrap();
         let member = world.organisation("example.org").unwrap().member("backup").unwrap();
         let anchor = world.trust_anchors().unwrap()[0].to_string();
         Self { member, period, anchor }

@@ -1,10 +1,10 @@
 //! What a chain shows, zone by zone, whether or not it holds.
 
-mod walk;
+mod inspector;
 
 use super::DnssecError;
 use crate::Period;
-use crate::inspect::Finding;
+use crate::inspect::CheckResult;
 
 /// The zones of a chain from the root down, and the TXT records of their owner.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct InspectedChain {
     /// The TXT records, each a list of character-strings, in canonical order.
     pub records: Vec<Vec<Vec<u8>>>,
     /// The set that they are, and whether the last zone signed it.
-    pub set: InspectedSet,
+    pub rrset: InspectedRrset,
 }
 
 /// A zone of a chain.
@@ -25,27 +25,27 @@ pub struct InspectedZone {
     /// Its name: absolute, in presentation form, with the final dot.
     pub name: String,
     /// The DS records in the parent zone; none for the root.
-    pub delegation: Option<InspectedDelegation>,
+    pub delegation: Option<InspectedDsRrset>,
     /// The keys of the zone.
     pub keys: Vec<InspectedKey>,
     /// The set that the keys are. That none of them is trusted is a failure of this set.
-    pub set: InspectedSet,
+    pub rrset: InspectedRrset,
 }
 
 /// The DS records that name the keys of a zone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct InspectedDelegation {
+pub struct InspectedDsRrset {
     /// The records.
-    pub records: Vec<DelegationRecord>,
+    pub records: Vec<DsFields>,
     /// The set that they are.
-    pub set: InspectedSet,
+    pub rrset: InspectedRrset,
 }
 
 /// The number fields of a DS record (RFC 4034, 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct DelegationRecord {
+pub struct DsFields {
     /// The tag of the key that it names.
     pub key_tag: u16,
     /// The number of the key's algorithm.
@@ -67,21 +67,21 @@ pub struct InspectedKey {
     /// Whether it may sign records: it is a zone's key, not revoked, of a known algorithm.
     pub is_usable: bool,
     /// Whether the parent's DS records, or the trust anchors, name it.
-    pub is_named: bool,
+    pub matches_ds: bool,
 }
 
 /// A set of records of a chain, with the signatures over it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct InspectedSet {
+pub struct InspectedRrset {
     /// Whose records they are: absolute, in presentation form, with the final dot.
     pub owner: String,
     /// Their type.
-    pub kind: &'static str,
+    pub record_type: &'static str,
     /// All signatures over the set, as they are there.
     pub signatures: Vec<ChainSignature>,
     /// Whether one of them is right, and holds at the instant.
-    pub finding: Finding<DnssecError>,
+    pub check: CheckResult<DnssecError>,
 }
 
 /// One signature over a set of records, as it is there; nothing of it is verified.
@@ -98,7 +98,7 @@ pub struct ChainSignature {
     pub validity: Option<Period>,
 }
 
-impl InspectedSet {
+impl InspectedRrset {
     /// When the signatures hold, whatever they are worth.
     pub fn periods(&self) -> impl Iterator<Item = Period> {
         self.signatures.iter().filter_map(|signature| signature.validity)

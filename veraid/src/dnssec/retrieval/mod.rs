@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use domain::base::iana::Rtype;
 use domain::base::name::{Name, ToName};
 
-use self::stored::{AnswerSection, Stored};
+use self::stored::{AnswerSection, StoredResponse};
 use crate::{LimitExceeded, Limits, OrganisationName};
 
 pub use self::query::{Query, Question};
@@ -47,16 +47,16 @@ pub use self::response::ResponseError;
 #[derive(Clone, Debug)]
 pub struct ChainRetrieval {
     owner: Name<Vec<u8>>,
-    exchanges: Vec<Exchange>,
+    queries: Vec<QueryState>,
     /// The zone that the TXT records' signatures name.
     zone: Option<Name<Vec<u8>>>,
 }
 
 /// A question and, when it is there, what the chain stores of its response.
 #[derive(Clone, Debug)]
-struct Exchange {
+struct QueryState {
     query: Query,
-    stored: Option<Stored>,
+    stored: Option<StoredResponse>,
 }
 
 /// Why there is no chain for a name.
@@ -71,7 +71,7 @@ pub enum RetrievalError {
     Limit(#[from] LimitExceeded),
     /// The question was not one of this retrieval.
     #[error("{0} is not asked for")]
-    NotAsked(Question),
+    UnexpectedResponse(Question),
     /// A response is of no use.
     #[error("{question}: {error}")]
     Response {
@@ -106,7 +106,7 @@ pub enum RetrievalError {
     },
     /// Some questions have no response yet.
     #[error("no response yet: {}", join(.0))]
-    Unanswered(Vec<Question>),
+    MissingResponses(Vec<Question>),
 }
 
 impl ChainRetrieval {
@@ -121,12 +121,12 @@ impl ChainRetrieval {
             .to_canonical_name::<Vec<u8>>();
         // `label_count` includes the root's.
         LimitExceeded::check("labels", name.label_count() - 1, Limits::LABELS)?;
-        let exchanges = questions(&name)
+        let queries = questions(&name)
             .into_iter()
-            .map(|question| Some(Exchange { query: Query::new(question)?, stored: None }))
+            .map(|question| Some(QueryState { query: Query::new(question)?, stored: None }))
             .collect::<Option<_>>()
             .ok_or_else(|| RetrievalError::Owner(owner.to_owned()))?;
-        Ok(Self { owner: name, exchanges, zone: None })
+        Ok(Self { owner: name, queries, zone: None })
     }
 
     /// Starts the retrieval of an organisation's chain, whose TXT records are at
@@ -141,8 +141,8 @@ impl ChainRetrieval {
     /// What has still to be asked: at first everything, in the end nothing.
     #[must_use]
     pub fn unanswered(&self) -> Vec<Query> {
-        let open = self.exchanges.iter().filter(|exchange| exchange.stored.is_none());
-        open.map(|exchange| exchange.query.clone()).collect()
+        let open = self.queries.iter().filter(|state| state.stored.is_none());
+        open.map(|state| state.query.clone()).collect()
     }
 
     /// Takes the response to a query: a whole DNS message, without the length that TCP prefixes.
@@ -156,9 +156,8 @@ impl ChainRetrieval {
     /// [`RetrievalError::ResolverWithoutDnssec`].
     pub fn answer(&mut self, query: &Query, response: &[u8]) -> Result<(), RetrievalError> {
         let question = query.question();
-        let exchange =
-            self.exchanges.iter_mut().find(|exchange| exchange.query.question() == question);
-        let exchange = exchange.ok_or_else(|| RetrievalError::NotAsked(question.clone()))?;
+        let state = self.queries.iter_mut().find(|state| state.query.question() == question);
+        let state = state.ok_or_else(|| RetrievalError::UnexpectedResponse(question.clone()))?;
         let fail = |error| RetrievalError::Response { question: question.clone(), error };
         let message = query.read(response).map_err(fail)?;
         let section = AnswerSection::read(question, message).map_err(fail)?;
@@ -167,7 +166,7 @@ impl ChainRetrieval {
         } else if question.is_for_root_keys() && section.is_unsigned() {
             return Err(RetrievalError::ResolverWithoutDnssec);
         }
-        exchange.stored = Some(section.store(question, message).map_err(fail)?);
+        state.stored = Some(section.store(question, message).map_err(fail)?);
         Ok(())
     }
 
@@ -178,12 +177,12 @@ impl ChainRetrieval {
     /// untouched, for none covers what was changed (RFC 4034, 3.1.8.1).
     ///
     /// # Errors
-    /// [`RetrievalError::Unanswered`], or [`RetrievalError::Limit`] above
+    /// [`RetrievalError::MissingResponses`], or [`RetrievalError::Limit`] above
     /// [`Limits::CHAIN_OCTETS`].
     pub fn finish(self) -> Result<Vec<Vec<u8>>, RetrievalError> {
-        let Self { exchanges, zone, .. } = self;
+        let Self { queries, zone, .. } = self;
         let (mut messages, mut open) = (Vec::new(), Vec::new());
-        for Exchange { query, stored } in exchanges {
+        for QueryState { query, stored } in queries {
             match (stored, &zone) {
                 (Some(stored), Some(zone)) => {
                     messages.push(stored.into_message(query.question(), zone));
@@ -192,7 +191,7 @@ impl ChainRetrieval {
             }
         }
         if !open.is_empty() {
-            return Err(RetrievalError::Unanswered(open));
+            return Err(RetrievalError::MissingResponses(open));
         }
         let octets = messages.iter().map(Vec::len).sum();
         LimitExceeded::check("octets", octets, Limits::CHAIN_OCTETS)?;
@@ -204,9 +203,9 @@ fn questions(owner: &Name<Vec<u8>>) -> Vec<Question> {
     let mut names: Vec<_> = owner.iter_suffixes().map(|name| name.to_vec()).collect();
     names.reverse();
     let keys = names.iter().map(|name| Question::new(name.clone(), Rtype::DNSKEY));
-    let delegations = names.iter().skip(1).map(|name| Question::new(name.clone(), Rtype::DS));
+    let ds_records = names.iter().skip(1).map(|name| Question::new(name.clone(), Rtype::DS));
     let records = Question::new(owner.clone(), Rtype::TXT);
-    keys.chain(delegations).chain([records]).collect()
+    keys.chain(ds_records).chain([records]).collect()
 }
 
 /// The zone that signed the TXT records, or why they can't be proven.

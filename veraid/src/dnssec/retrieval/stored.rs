@@ -74,36 +74,36 @@ impl<'m> AnswerSection<'m> {
         &self,
         question: &Question,
         message: &'m Message<[u8]>,
-    ) -> Result<Stored, ResponseError> {
-        let is_proof = question.rtype() == Rtype::DS && self.is_empty();
-        let proof = if is_proof { records_of(message.authority()?)? } else { Vec::new() };
+    ) -> Result<StoredResponse, ResponseError> {
+        let is_denial = question.rtype() == Rtype::DS && self.is_empty();
+        let proof = if is_denial { records_of(message.authority()?)? } else { Vec::new() };
         let compose = |authority| {
             compose(question, self.rcode, &self.records, authority)
                 .map_err(|_| ResponseError::Malformed(MalformedMessage::Record))
         };
-        Ok(Stored {
+        Ok(StoredResponse {
             message: compose(&[])?,
-            with_proof: is_proof.then(|| compose(&proof)).transpose()?,
+            with_denial: is_denial.then(|| compose(&proof)).transpose()?,
         })
     }
 }
 
 /// What a chain keeps of a response.
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub(super) struct StoredResponse {
     message: Vec<u8>,
     /// Where there are no DS records, the message with the authority section that proves it.
-    with_proof: Option<Vec<u8>>,
+    with_denial: Option<Vec<u8>>,
 }
 
-impl Stored {
+impl StoredResponse {
     /// The message, with the proof that there is no delegation only if it is needed.
     ///
     /// Our verifier never needs one. The JVM implementation does, at the names between two zones
     /// (`co.jp`, if `example.co.jp` is delegated by `jp`), and not below the zone of the records.
     pub(super) fn into_message(self, question: &Question, zone: &Name<Vec<u8>>) -> Vec<u8> {
         let is_above_zone = zone != question.name() && zone.ends_with(question.name());
-        self.with_proof.filter(|_| is_above_zone).unwrap_or(self.message)
+        self.with_denial.filter(|_| is_above_zone).unwrap_or(self.message)
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
     }
 
     /// Writes the question's name in upper case, and another TTL into the first record.
-    fn disfigure(query: &Query, mut message: Vec<u8>) -> Vec<u8> {
+    fn rewrite_case_and_ttl(query: &Query, mut message: Vec<u8>) -> Vec<u8> {
         let question = query.question().name();
         let end = 12 + question.len();
         message[12..end].make_ascii_uppercase();
@@ -224,8 +224,8 @@ mod tests {
 
     #[test]
     fn undoes_what_a_resolver_did_to_case_and_ttl() {
-        let disfigured = |query: &Query| disfigure(query, recorded_response(query));
-        let messages = retrieve(RECORDED_OWNER, disfigured).unwrap();
+        let rewritten = |query: &Query| rewrite_case_and_ttl(query, recorded_response(query));
+        let messages = retrieve(RECORDED_OWNER, rewritten).unwrap();
         let expected = retrieve(RECORDED_OWNER, recorded_response).unwrap();
         for (message, expected) in messages.iter().zip(&expected) {
             let with_ttl = |(owner, _, rtype, rdata)| (owner, Ttl::from_secs(7), rtype, rdata);

@@ -67,7 +67,7 @@ fn keeps_proofs_between_zones_alone() {
     let zones = ["example.co.jp.", "jp.", "."];
     let messages =
         retrieve("_veraid.example.co.jp", |query| signed_response(query, &zones)).unwrap();
-    let with_proof: Vec<_> = messages
+    let with_denial: Vec<_> = messages
         .iter()
         .map(|message| Message::from_octets(message).unwrap())
         .filter(|message| message.header_counts().nscount() > 0)
@@ -76,7 +76,7 @@ fn keeps_proofs_between_zones_alone() {
             (question.qname().to_string(), question.qtype(), message.header_counts().nscount())
         })
         .collect();
-    assert_eq!(with_proof, [("co.jp".to_owned(), Rtype::DS, 2)]);
+    assert_eq!(with_denial, [("co.jp".to_owned(), Rtype::DS, 2)]);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn ends_only_when_all_is_answered() {
     }
     assert_eq!(retrieval.unanswered(), queries[..1]);
     let other = ChainRetrieval::new("org").unwrap().unanswered().pop().unwrap();
-    let not_asked = RetrievalError::NotAsked(other.question().clone());
+    let not_asked = RetrievalError::UnexpectedResponse(other.question().clone());
     assert_eq!(retrieval.answer(&other, &[]), Err(not_asked));
     let error = retrieval.finish().unwrap_err();
     assert_eq!(error.to_string(), "no response yet: . DNSKEY");
@@ -149,5 +149,5 @@ fn refuses_a_chain_that_is_too_large_to_verify() {
         respond(query, Rcode::NOERROR, answer, |_| ())
     };
     let error = retrieve("com", large).unwrap_err();
-    assert!(matches!(error, RetrievalError::Limit(limit) if limit.what == "octets"));
+    assert!(matches!(error, RetrievalError::Limit(limit) if limit.resource == "octets"));
 }

@@ -1,7 +1,7 @@
 //! Keys and delegations that prove nothing.
 
 use veraid::DnssecError;
-use veraid::testing::{MockKey, ZoneAlgorithm, kind};
+use veraid::testing::{MockKey, ZoneAlgorithm, rtype};
 
 use super::signature;
 use crate::{
@@ -71,13 +71,13 @@ fn keys_that_can_not_be_used() {
 #[test]
 fn keys_that_the_delegation_does_not_name() {
     let dns = dns();
-    let delegation = dns.record_set("example.com", kind::DS).unwrap().unwrap();
+    let delegation = dns.rrset("example.com", rtype::DS).unwrap().unwrap();
     let old = dns.clone().zone_mut("example.com").unwrap().keys[0].key_tag();
     let new = key(ZoneAlgorithm::EcdsaP256Sha256);
     let same_tag = new.forged(old).unwrap();
     for key in [new, same_tag] {
         let found = vec![key.key_tag()];
-        let dns = dns.clone().with_record_set(delegation.clone()).unwrap();
+        let dns = dns.clone().with_rrset(delegation.clone()).unwrap();
         let dns = alter_zone(dns, "example.com", |zone| zone.keys = vec![key]);
         let zone = SHOWN_ZONE.to_owned();
         assert_eq!(refusal(&dns), DnssecError::UntrustedKeys { zone, expected: vec![old], found });
@@ -102,7 +102,8 @@ fn keys_signed_by_another_than_the_delegation_names() {
         set.signatures.clear();
         set.sign_with(&other, "example.com", period()).unwrap();
     });
-    let refused = DnssecError::UnknownKey { owner: SHOWN_ZONE.to_owned(), kind: "DNSKEY", found };
+    let refused =
+        DnssecError::UnknownKey { owner: SHOWN_ZONE.to_owned(), record_type: "DNSKEY", found };
     assert_eq!(refusal(&dns), refused);
 }
 
@@ -114,16 +115,17 @@ fn records_signed_by_a_key_that_is_not_published() {
         set.signatures.clear();
         set.sign_with(&other, "example.com", period()).unwrap();
     });
-    let refused = DnssecError::UnknownKey { owner: SHOWN_OWNER.to_owned(), kind: "TXT", found };
+    let refused =
+        DnssecError::UnknownKey { owner: SHOWN_OWNER.to_owned(), record_type: "TXT", found };
     assert_eq!(refusal(&dns), refused);
 }
 
 #[test]
 fn records_signed_with_another_algorithm_than_the_key_has() {
-    for (set, owner, kind) in [(TEXT, SHOWN_OWNER, "TXT"), (KEYS, SHOWN_ZONE, "DNSKEY")] {
+    for (set, owner, record_type) in [(TEXT, SHOWN_OWNER, "TXT"), (KEYS, SHOWN_ZONE, "DNSKEY")] {
         let (dns, owner) = (dns(), owner.to_owned());
-        let found = dns.record_set(set.0, set.1).unwrap().unwrap().signatures[0].key_tag;
-        let refused = DnssecError::UnknownKey { owner, kind, found };
+        let found = dns.rrset(set.0, set.1).unwrap().unwrap().signatures[0].key_tag;
+        let refused = DnssecError::UnknownKey { owner, record_type, found };
         for algorithm in [8, 14, 16] {
             let dns = alter_set(dns.clone(), set, |set| set.signatures[0].algorithm = algorithm);
             assert_eq!(refusal(&dns), refused);
@@ -141,20 +143,21 @@ fn records_signed_by_a_revoked_key() {
         set.signatures.clear();
         set.sign_with(&revoked, "example.com", period()).unwrap();
     });
-    let refused = DnssecError::UnknownKey { owner: SHOWN_OWNER.to_owned(), kind: "TXT", found };
+    let refused =
+        DnssecError::UnknownKey { owner: SHOWN_OWNER.to_owned(), record_type: "TXT", found };
     assert_eq!(refusal(&dns), refused);
 }
 
 #[test]
 fn records_signed_by_another_zone() {
     // Each with a key that is good in that zone.
-    for (set, shown, kind, expected, found) in [
+    for (set, shown, record_type, expected, found) in [
         (TEXT, SHOWN_OWNER, "TXT", SHOWN_ZONE, "com."),
         (TEXT, SHOWN_OWNER, "TXT", SHOWN_ZONE, "."),
         (DELEGATION, SHOWN_ZONE, "DS", "com.", SHOWN_ZONE),
         (DELEGATION, SHOWN_ZONE, "DS", "com.", "."),
         (KEYS, SHOWN_ZONE, "DNSKEY", SHOWN_ZONE, "com."),
-        (("com", kind::DS), "com.", "DS", ".", "com."),
+        (("com", rtype::DS), "com.", "DS", ".", "com."),
     ] {
         let key = dns().zone_mut(found).unwrap().keys[0].clone();
         let mut dns = dns();
@@ -164,7 +167,7 @@ fn records_signed_by_another_zone() {
             set.sign_with(&key, found, period()).unwrap();
         });
         let (owner, expected, found) = (shown.to_owned(), expected.to_owned(), found.to_owned());
-        assert_eq!(refusal(&dns), DnssecError::Signer { owner, kind, expected, found });
+        assert_eq!(refusal(&dns), DnssecError::Signer { owner, record_type, expected, found });
     }
 }
 

@@ -24,14 +24,15 @@ fn refusal_of_octets(dns: &MockDns, messages: &[Vec<u8>]) -> DnssecError {
     verify_messages(messages, OWNER, instant(AT), &anchors).unwrap_err()
 }
 
-fn position(messages: &[MockMessage], (owner, kind): (&str, u16)) -> usize {
+fn position(messages: &[MockMessage], (owner, record_type): (&str, u16)) -> usize {
     let is_about = |message: &MockMessage| {
         let question = &message.questions[0];
-        question.owner.trim_end_matches('.') == owner.trim_end_matches('.') && question.kind == kind
+        question.owner.trim_end_matches('.') == owner.trim_end_matches('.')
+            && question.rtype == record_type
     };
     messages.iter().position(is_about).unwrap()
 }
 
-fn signature(owner: &str, kind: &'static str) -> DnssecError {
-    DnssecError::Signature { owner: owner.to_owned(), kind }
+fn signature(owner: &str, record_type: &'static str) -> DnssecError {
+    DnssecError::Signature { owner: owner.to_owned(), record_type }
 }

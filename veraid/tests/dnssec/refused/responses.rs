@@ -1,6 +1,6 @@
 //! Responses that prove nothing.
 
-use veraid::testing::{MockMessage, MockRecord, kind};
+use veraid::testing::{MockMessage, MockRecord, rtype};
 use veraid::{DnssecError, LimitExceeded, MalformedMessage};
 
 use super::{position, refusal_of, refusal_of_octets};
@@ -20,7 +20,7 @@ fn no_name() {
     let dns = dns();
     let (messages, anchors) = (dns.chain(OWNER).unwrap(), dns.trust_anchors().unwrap());
     let refused = verify_messages(&messages, "a..b", instant(AT), &anchors).unwrap_err();
-    assert_eq!(refused, DnssecError::Owner("a..b".to_owned()));
+    assert_eq!(refused, DnssecError::InvalidOwner("a..b".to_owned()));
 }
 
 #[test]
@@ -31,17 +31,19 @@ fn aliases() {
     assert_eq!(alone, DnssecError::Alias { owner: owner() });
     let beside = refusal_of(|messages| messages.last_mut().unwrap().answer.insert(0, alias));
     assert_eq!(beside, DnssecError::Alias { owner: owner() });
-    let subtree = MockRecord::new("example.com", kind::DNAME, b"\x03org\0".to_vec());
+    let subtree = MockRecord::new("example.com", rtype::DNAME, b"\x03org\0".to_vec());
     let subtree = refusal_of(|messages| messages.last_mut().unwrap().answer.push(subtree));
     assert_eq!(subtree, DnssecError::Alias { owner: owner() });
 }
 
 #[test]
 fn missing_responses() {
-    let missing =
-        |owner: &str| DnssecError::MissingResponse { owner: owner.to_owned(), kind: "DNSKEY" };
+    let missing = |owner: &str| DnssecError::MissingResponse {
+        owner: owner.to_owned(),
+        record_type: "DNSKEY",
+    };
     for zone in [".", "com.", SHOWN_ZONE] {
-        let question = (zone, kind::DNSKEY);
+        let question = (zone, rtype::DNSKEY);
         let absent = refusal_of(|messages| drop(messages.remove(position(messages, question))));
         assert_eq!(absent, missing(zone));
         let failed = refusal_of(|messages| {
@@ -54,13 +56,13 @@ fn missing_responses() {
             messages[position].answer.clear();
         });
         let owner = zone.to_owned();
-        assert_eq!(empty, DnssecError::NoRecords { owner, kind: "DNSKEY" });
+        assert_eq!(empty, DnssecError::NoRecords { owner, record_type: "DNSKEY" });
     }
     // Without the delegation, the parent must have signed.
     let refused = refusal_of(|messages| drop(messages.remove(position(messages, DELEGATION))));
     let (expected, found) = ("com.".to_owned(), SHOWN_ZONE.to_owned());
     let owner = SHOWN_OWNER.to_owned();
-    assert_eq!(refused, DnssecError::Signer { owner, kind: "TXT", expected, found });
+    assert_eq!(refused, DnssecError::Signer { owner, record_type: "TXT", expected, found });
 }
 
 #[test]
@@ -69,7 +71,7 @@ fn responses_about_the_records() {
     let found = |found| DnssecError::TxtResponses { owner: owner(), found };
     assert_eq!(refusal_of(|messages| drop(messages.pop())), found(0));
     assert_eq!(refusal_of(|messages| messages.push(messages[7].clone())), found(2));
-    let failed = MockMessage::response("_VERAID.example.com", kind::TXT).with_response_code(2);
+    let failed = MockMessage::response("_VERAID.example.com", rtype::TXT).with_response_code(2);
     assert_eq!(refusal_of(|messages| messages.insert(0, failed)), found(2));
     assert_eq!(refusal_of(|messages| messages[7].questions[0].class = 3), found(0));
     for code in [1, 2, 3, 5, 15] {
@@ -79,11 +81,11 @@ fn responses_about_the_records() {
         assert_eq!(refused, DnssecError::ResponseCode { owner: owner(), found: code });
     }
     let empty = refusal_of(|messages| messages[7].answer.clear());
-    assert_eq!(empty, DnssecError::NoRecords { owner: owner(), kind: "TXT" });
+    assert_eq!(empty, DnssecError::NoRecords { owner: owner(), record_type: "TXT" });
     // Only the answer section counts.
     let moved =
         refusal_of(|messages| messages[7].authority = std::mem::take(&mut messages[7].answer));
-    assert_eq!(moved, DnssecError::NoRecords { owner: owner(), kind: "TXT" });
+    assert_eq!(moved, DnssecError::NoRecords { owner: owner(), record_type: "TXT" });
 }
 
 #[test]
@@ -112,7 +114,7 @@ fn malformed_messages() {
 #[test]
 fn too_much() {
     let exceeded = |refused| match refused {
-        DnssecError::Limit(LimitExceeded { what, maximum, .. }) => (what, maximum),
+        DnssecError::Limit(LimitExceeded { resource, maximum, .. }) => (resource, maximum),
         other => panic!("{other}"),
     };
     let dns = dns();

@@ -1,7 +1,7 @@
 //! Signatures that prove nothing.
 
 use veraid::DnssecError;
-use veraid::testing::{MockRecord, MockSignature, ZoneAlgorithm, kind};
+use veraid::testing::{MockRecord, MockSignature, ZoneAlgorithm, rtype};
 
 use super::{position, refusal_of, refusal_of_octets, signature};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 
 #[test]
 fn wildcards() {
-    for (labels, set, owner, kind, expected) in [
+    for (labels, set, owner, record_type, expected) in [
         (2, TEXT, SHOWN_OWNER, "TXT", 3),
         (0, TEXT, SHOWN_OWNER, "TXT", 3),
         (4, TEXT, SHOWN_OWNER, "TXT", 3),
@@ -20,23 +20,23 @@ fn wildcards() {
     ] {
         let dns = alter_set(dns(), set, |set| set.signatures[0].labels = labels);
         let owner = owner.to_owned();
-        let refused = DnssecError::Wildcard { owner, kind, expected, found: labels };
+        let refused = DnssecError::Wildcard { owner, record_type, expected, found: labels };
         assert_eq!(refusal(&dns), refused);
     }
 }
 
 #[test]
 fn records_altered_after_they_were_signed() {
-    for (question, owner, kind) in [
+    for (question, owner, record_type) in [
         (TEXT, SHOWN_OWNER, "TXT"),
         (DELEGATION, SHOWN_ZONE, "DS"),
-        (("com", kind::DS), "com.", "DS"),
+        (("com", rtype::DS), "com.", "DS"),
     ] {
         let refused = refusal_of(|messages| {
             let position = position(messages, question);
             *messages[position].answer[0].data.last_mut().unwrap() ^= 1;
         });
-        assert_eq!(refused, signature(owner, kind));
+        assert_eq!(refused, signature(owner, record_type));
     }
 }
 
@@ -59,7 +59,7 @@ fn fields_of_a_signature_altered_after_it_was_made() {
     for octet in [4, 7, 11, 15, 31, 60, 94] {
         let refused = refusal_of(|messages| {
             let signature = &mut messages[7].answer[1];
-            assert_eq!((signature.kind, signature.data.len()), (kind::RRSIG, 95));
+            assert_eq!((signature.rtype, signature.data.len()), (rtype::RRSIG, 95));
             signature.data[octet] ^= 1;
         });
         assert_eq!(refused, signature(SHOWN_OWNER, "TXT"), "{octet}");
@@ -69,7 +69,7 @@ fn fields_of_a_signature_altered_after_it_was_made() {
 #[test]
 fn signatures_for_another_owner() {
     let dns = dns().with_txt("_veraid.other.example.com", "text").unwrap();
-    let other = dns.response("_veraid.other.example.com", kind::TXT).unwrap();
+    let other = dns.response("_veraid.other.example.com", rtype::TXT).unwrap();
     let mut messages = dns.chain_messages(OWNER).unwrap();
     let answer = &mut messages.last_mut().unwrap().answer;
     answer[1].data = other.answer[1].data.clone();
@@ -81,11 +81,11 @@ fn signatures_for_another_owner() {
 
 #[test]
 fn no_signature() {
-    for (set, owner, kind) in
+    for (set, owner, record_type) in
         [(TEXT, SHOWN_OWNER, "TXT"), (DELEGATION, SHOWN_ZONE, "DS"), (KEYS, SHOWN_ZONE, "DNSKEY")]
     {
         let dns = alter_set(dns(), set, |set| set.signatures.clear());
-        assert_eq!(refusal(&dns), DnssecError::Unsigned { owner: owner.to_owned(), kind });
+        assert_eq!(refusal(&dns), DnssecError::Unsigned { owner: owner.to_owned(), record_type });
     }
 }
 

@@ -212,8 +212,8 @@ fn names_key(chain: &InspectedChain, key: &RsaSigner) -> bool {
 /// Until when each set of the chain has a signature that holds at the instant.
 fn holds_until(chain: &InspectedChain, at: Timestamp) -> Option<Timestamp> {
     let delegations = chain.zones.iter().filter_map(|zone| zone.delegation.as_ref());
-    let sets = chain.zones.iter().map(|zone| &zone.set);
-    let sets = sets.chain(delegations.map(|delegation| &delegation.set)).chain([&chain.set]);
+    let sets = chain.zones.iter().map(|zone| &zone.rrset);
+    let sets = sets.chain(delegations.map(|delegation| &delegation.rrset)).chain([&chain.rrset]);
     let ends =
         sets.map(|set| set.periods().filter(|period| period.contains(at)).map(Period::end).max());
     ends.min().flatten()

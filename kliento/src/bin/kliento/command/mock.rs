@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kliento::{OrganisationName, Period, Timestamp};
-use veraid::testing::{MockError, MockWorld};
+use veraid::testing::{MockEnvironment, MockError};
 use veraid::{Dialect, DnssecChain};
 
 use super::txt_record::TtlOverride;
@@ -50,7 +50,7 @@ impl Arguments {
         let end = now.saturating_add(Self::AFTER).unwrap_or(Timestamp::MAX);
         let period = Period::new(start, end).unwrap_or(Period::at(now));
         let mock = || -> Result<_, MockError> {
-            let world = MockWorld::new(period)?;
+            let world = MockEnvironment::new(period)?;
             let organisation = world.organisation_with_key(self.organisation.as_str(), key)?;
             let record = organisation.record(self.ttl.seconds, None)?;
             let organisation = organisation.with_records(&[record], Dialect::Deployed)?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use kliento::Timestamp;
 use serde::Serialize;
-use veraid::{DnssecChain, DnssecError, TxtRecordSet};
+use veraid::{DnssecChain, DnssecError, TxtRrset};
 
 use crate::arguments::Trust;
 use crate::failure::Failure;
@@ -112,7 +112,7 @@ fn only_owner(chain: &DnssecChain<'_>) -> Result<Option<String>, Failure> {
 }
 
 impl Report {
-    fn valid(name: &str, records: &TxtRecordSet) -> Self {
+    fn valid(name: &str, records: &TxtRrset) -> Self {
         let strings =
             |record: &Vec<Vec<u8>>| record.iter().map(|string| presentation(string)).collect();
         Self::Valid {

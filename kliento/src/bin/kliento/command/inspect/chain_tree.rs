@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use veraid::{
-    ChainSignature, DnssecError, Finding, InspectedChain, InspectedDelegation, InspectedKey,
-    InspectedSet, InspectedZone, Inspection, TxtRecord,
+    ChainSignature, CheckResult, DnssecError, InspectedChain, InspectedDsRrset, InspectedKey,
+    InspectedRrset, InspectedZone, Inspection, TxtRecord,
 };
 
 use super::names::{algorithm, digest_type};
@@ -24,7 +24,7 @@ pub(crate) fn zone(zone: &InspectedZone) -> Node {
     node
 }
 
-fn delegation(delegation: &InspectedDelegation) -> Node {
+fn delegation(delegation: &InspectedDsRrset) -> Node {
     let records = &delegation.records;
     let names = records.iter().map(|record| {
         let (key, digest) = (algorithm(record.algorithm), digest_type(record.digest_type));
@@ -40,14 +40,14 @@ fn delegation(delegation: &InspectedDelegation) -> Node {
             })
         })
         .collect();
-    let mut node = set("DS", &delegation.set).fact("records", facts);
+    let mut node = set("DS", &delegation.rrset).fact("records", facts);
     node.details.extend(names);
     node
 }
 
 fn keys(zone: &InspectedZone) -> Node {
     let facts: Vec<Value> = zone.keys.iter().map(key_facts).collect();
-    let mut node = set("DNSKEY", &zone.set).fact("keys", facts);
+    let mut node = set("DNSKEY", &zone.rrset).fact("keys", facts);
     node.details.extend(zone.keys.iter().map(|key| describe_key(key, zone.name == ".")));
     node
 }
@@ -58,13 +58,13 @@ fn key_facts(key: &InspectedKey) -> Value {
         "algorithm": key.algorithm,
         "modulusBits": key.modulus_bits,
         "usable": key.is_usable,
-        "trusted": key.is_named,
+        "trusted": key.matches_ds,
     })
 }
 
 fn describe_key(key: &InspectedKey, is_root: bool) -> String {
     let bits = key.modulus_bits.map(|bits| format!(", {bits} bits")).unwrap_or_default();
-    let role = match (key.is_usable, key.is_named) {
+    let role = match (key.is_usable, key.matches_ds) {
         (false, _) => ", not usable",
         (true, true) if is_root => ", the trust anchor's",
         (true, true) => ", named by the DS record",
@@ -75,15 +75,16 @@ fn describe_key(key: &InspectedKey, is_root: bool) -> String {
 
 /// The TXT records, with the one marked that names the organisation's key.
 pub(crate) fn txt_records(chain: &InspectedChain, inspection: &Inspection<'_>) -> Node {
-    let mut node = set("TXT", &chain.set).fact("name", chain.set.owner.as_str());
-    node.title = format!("TXT {}", chain.set.owner);
+    let mut node = set("TXT", &chain.rrset).fact("name", chain.rrset.owner.as_str());
+    node.title = format!("TXT {}", chain.rrset.owner);
     if let [only] = node.windows.as_slice() {
         node.details.push(only.label.clone());
     }
     let mut facts = Vec::new();
     for strings in &chain.records {
         let text: Vec<String> = strings.iter().map(|string| presentation(string)).collect();
-        let (record, is_checked) = (record(strings), inspection.publication != Finding::Unchecked);
+        let (record, is_checked) =
+            (record(strings), inspection.key_publication != CheckResult::NotChecked);
         let names_key = record.is_some() && record == inspection.record;
         let remark = match record {
             None => " is no VeraId record",
@@ -108,9 +109,9 @@ fn record(strings: &[Vec<u8>]) -> Option<TxtRecord> {
 }
 
 /// A set of records: one signature stands in its title, several each have a row.
-fn set(kind: &'static str, set: &InspectedSet) -> Node {
+fn set(kind: &'static str, set: &InspectedRrset) -> Node {
     let count = set.signatures.len();
-    let mut node = Node::new(kind, kind).finding(&set.finding, DnssecError::code);
+    let mut node = Node::new(kind, kind).finding(&set.check, DnssecError::code);
     node.windows.extend(set.signatures.iter().map(|one| signature(one, &set.owner)));
     node.title = match node.windows.as_slice() {
         [only] => format!("{kind} {}", only.label),

@@ -95,7 +95,7 @@ impl Arguments {
         let verification = TokenVerification::new(&audiences, &anchors);
         let verified = bundle.and_then(|bundle| bundle.verify(&verification, at));
         let tree = tree::build(&inspection, token.as_ref(), &anchors);
-        Inspected { at, verified, valid: inspection.valid, tree }
+        Inspected { at, verified, valid: inspection.valid_periods, tree }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use veraid::{Finding, Period};
+use veraid::{CheckResult, Period};
 
 /// One step of the chain, with what hangs from it.
 #[derive(Serialize)]
@@ -95,12 +95,12 @@ impl Node {
     /// Takes over what was found, and if it is an error its stable name.
     pub(crate) fn finding<E: std::fmt::Display>(
         self,
-        finding: &Finding<E>,
+        finding: &CheckResult<E>,
         code: impl Fn(&E) -> &'static str,
     ) -> Self {
         match finding {
-            Finding::Holds => self,
-            Finding::Fails(error) => self.failing(code(error), error),
+            CheckResult::Valid => self,
+            CheckResult::Invalid(error) => self.failing(code(error), error),
             _ => Self { state: State::Unchecked, ..self },
         }
     }

@@ -2,7 +2,7 @@
 
 use kliento::{Error, Invalid, SignerKind, Token, TokenError, TrustAnchor};
 use veraid::{
-    DnssecError, Finding, InspectedCertificate, InspectedSignature, Inspection, Period,
+    CheckResult, DnssecError, InspectedCertificate, InspectedSignature, Inspection, Period,
     SignatureError, VerificationError,
 };
 
@@ -19,7 +19,7 @@ pub(crate) fn build(
     anchors: &[TrustAnchor],
 ) -> Node {
     let mut root = trust_anchors(anchors);
-    root.children.extend(inspection.unreadable_messages.iter().map(unreadable_message));
+    root.children.extend(inspection.malformed_messages.iter().map(unreadable_message));
     let mut steps = Vec::new();
     if let Some(chain) = &inspection.chain {
         steps.extend(chain.zones.iter().map(chain_tree::zone));
@@ -51,7 +51,7 @@ pub(crate) fn build(
 
 fn missing(node: &'static str, title: &str) -> Node {
     Node::new(node, format!("{title}: can't be read"))
-        .finding(&Finding::<DnssecError>::Unchecked, DnssecError::code)
+        .finding(&CheckResult::<DnssecError>::NotChecked, DnssecError::code)
 }
 
 fn trust_anchors(anchors: &[TrustAnchor]) -> Node {
@@ -79,18 +79,18 @@ fn organisation_certificate(
 ) -> Node {
     let node =
         describe_certificate("organisationCertificate", "organisation certificate of", certificate)
-            .finding(&certificate.finding, |error| {
+            .finding(&certificate.check, |error| {
                 VerificationError::OrganisationCertificate(error.clone()).code()
             });
-    match &inspection.publication {
-        Finding::Fails(error) if node.error.is_none() => node.failing(error.code(), error),
+    match &inspection.key_publication {
+        CheckResult::Invalid(error) if node.error.is_none() => node.failing(error.code(), error),
         _ => node,
     }
 }
 
 fn member_certificate(certificate: &InspectedCertificate) -> Node {
     describe_certificate("memberCertificate", "member certificate of", certificate)
-        .finding(&certificate.finding, |error| {
+        .finding(&certificate.check, |error| {
             VerificationError::MemberCertificate(error.clone()).code()
         })
 }
@@ -135,7 +135,7 @@ fn signature(signature: &InspectedSignature<'_>) -> Node {
         _ => "signature".to_owned(),
     };
     let mut node = Node::new("signature", title)
-        .finding(&signature.finding, SignatureError::code)
+        .finding(&signature.check, SignatureError::code)
         .fact("signer", signature.signer.map(|signer| signer.to_string()))
         .fact("attribution", signature.attribution.as_ref().map(ToString::to_string))
         .fact("service", signature.service.as_ref().map(ToString::to_string))

@@ -5,15 +5,15 @@ use crate::{Certificate, DnssecChain, DnssecError, SignatureBundle};
 
 /// The parts of a bundle, as far as they are there.
 #[derive(Debug, Default)]
-pub(super) struct Salvage<'a> {
+pub(super) struct PartialBundle<'a> {
     pub(super) chain: Vec<&'a [u8]>,
     pub(super) organisation_certificate: Option<Certificate<'a>>,
     pub(super) signature: Option<&'a [u8]>,
 }
 
-impl<'a> Salvage<'a> {
+impl<'a> PartialBundle<'a> {
     /// All of a bundle that could be read.
-    pub(super) fn of_bundle(bundle: &SignatureBundle<'a>) -> Self {
+    pub(super) fn from_bundle(bundle: &SignatureBundle<'a>) -> Self {
         Self {
             chain: bundle.dnssec_chain().to_vec(),
             organisation_certificate: Some(bundle.organisation_certificate().clone()),
@@ -23,22 +23,22 @@ impl<'a> Salvage<'a> {
 
     /// The parts up to where the octets end, or are no more DER.
     pub(super) fn read(octets: &'a [u8]) -> Self {
-        let mut salvage = Self::default();
-        let outer = Reader::new(octets).salvage().filter(|outer| outer.tag == Tag::SEQUENCE);
+        let mut partial = Self::default();
+        let outer = Reader::new(octets).read_lenient().filter(|outer| outer.tag == Tag::SEQUENCE);
         let Some(mut fields) = outer.map(|outer| outer.reader()) else {
-            return salvage;
+            return partial;
         };
-        while let Some(field) = fields.salvage() {
+        while let Some(field) = fields.read_lenient() {
             match field.tag {
-                tag if tag == Tag::constructed(1) => salvage.chain = read_messages(&field),
+                tag if tag == Tag::constructed(1) => partial.chain = read_messages(&field),
                 tag if tag == Tag::constructed(2) => {
-                    salvage.organisation_certificate = Certificate::from_contents(&field).ok();
+                    partial.organisation_certificate = Certificate::from_contents(&field).ok();
                 }
-                tag if tag == Tag::constructed(3) => salvage.signature = Some(field.contents),
+                tag if tag == Tag::constructed(3) => partial.signature = Some(field.contents),
                 _ => {}
             }
         }
-        salvage
+        partial
     }
 
     /// The chain of those messages that can be read, and why the others can't.

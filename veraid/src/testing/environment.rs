@@ -9,7 +9,7 @@ use crate::{KeyAlgorithm, OrganisationName, Period, TrustAnchor};
 /// All organisations are proven from the same trust anchor.
 ///
 /// ```
-/// use veraid::testing::MockWorld;
+/// use veraid::testing::MockEnvironment;
 /// use veraid::{ObjectIdentifier, Period, SignatureBundle, Timestamp, Verification};
 ///
 /// let start: Timestamp = "2026-01-01T00:00:00Z".parse()?;
@@ -17,7 +17,7 @@ use crate::{KeyAlgorithm, OrganisationName, Period, TrustAnchor};
 /// let period = Period::new(start, end).expect("starts before it ends");
 /// let service: ObjectIdentifier = "1.3.6.1.4.1.58708.1.1".parse()?;
 ///
-/// let world = MockWorld::new(period)?;
+/// let world = MockEnvironment::new(period)?;
 /// let alice = world.organisation("example.com")?.member("alice")?;
 /// let octets = alice.sign(b"Hello", &service, period)?;
 ///
@@ -29,13 +29,13 @@ use crate::{KeyAlgorithm, OrganisationName, Period, TrustAnchor};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct MockWorld {
+pub struct MockEnvironment {
     dns: MockDns,
     zone_key: MockKey,
     period: Period,
 }
 
-impl MockWorld {
+impl MockEnvironment {
     /// A world whose signatures hold in the period: whole seconds, less than 2^31 of them.
     ///
     /// # Errors

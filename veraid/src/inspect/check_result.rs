@@ -3,23 +3,23 @@
 /// What came of one step, looked at for itself: whatever came of those that it depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Finding<E> {
+pub enum CheckResult<E> {
     /// It is right, and holds at the instant.
-    Holds,
+    Valid,
     /// It is refused.
-    Fails(E),
+    Invalid(E),
     /// What it would be checked with is not there.
     #[default]
-    Unchecked,
+    NotChecked,
 }
 
-impl<E> Finding<E> {
+impl<E> CheckResult<E> {
     /// Why the step is refused.
     #[must_use]
     pub const fn error(&self) -> Option<&E> {
         match self {
-            Self::Fails(error) => Some(error),
-            Self::Holds | Self::Unchecked => None,
+            Self::Invalid(error) => Some(error),
+            Self::Valid | Self::NotChecked => None,
         }
     }
 }

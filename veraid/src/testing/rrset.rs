@@ -6,30 +6,30 @@ use domain::rdata::dnssec::{ProtoRrsig, Timestamp as Serial};
 use jiff::{RoundMode, TimestampRound, Unit};
 
 use super::name::{canonical, parse};
-use super::record::kind;
+use super::record::rtype;
 use super::{MockError, MockKey, MockRecord};
 use crate::{Period, Timestamp};
 
 /// All records of one owner and type, with the signatures to make over them.
 ///
 /// ```
-/// use veraid::testing::{MockKey, MockRecordSet, ZoneAlgorithm, kind};
+/// use veraid::testing::{MockKey, MockRrset, ZoneAlgorithm, rtype};
 /// use veraid::Period;
 ///
 /// let key = MockKey::generate(ZoneAlgorithm::EcdsaP256Sha256)?;
 /// let period = Period::new("2026-01-01T00:00:00Z".parse()?, "2026-02-01T00:00:00Z".parse()?);
-/// let mut set = MockRecordSet::new("www.example.com", kind::TXT, vec![b"\x04text".to_vec()]);
+/// let mut set = MockRrset::new("www.example.com", rtype::TXT, vec![b"\x04text".to_vec()]);
 /// set.sign_with(&key, "example.com", period.unwrap())?;
 /// set.signatures[0].labels = 2; // As if `*.example.com` had been expanded.
 /// assert_eq!(set.records()?.len(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct MockRecordSet {
+pub struct MockRrset {
     /// Whose records they are, as written into the message; signatures cover it in lower case.
     pub owner: String,
     /// Their type.
-    pub kind: u16,
+    pub rtype: u16,
     /// Their TTL in the message, in seconds; 300 when made.
     pub ttl: u32,
     /// The data of each, in the order of the message; signatures cover them sorted, each once.
@@ -38,7 +38,7 @@ pub struct MockRecordSet {
     pub signatures: Vec<MockSignature>,
 }
 
-/// A signature to make over a [`MockRecordSet`]: the key, and the fields of the RRSIG record.
+/// A signature to make over a [`MockRrset`]: the key, and the fields of the RRSIG record.
 ///
 /// Whatever the fields say is signed, so that nothing but them is wrong (RFC 4034, 3.1).
 #[derive(Clone, Debug)]
@@ -63,11 +63,11 @@ pub struct MockSignature {
     pub signer: String,
 }
 
-impl MockRecordSet {
+impl MockRrset {
     /// A set without signatures.
     #[must_use]
-    pub fn new(owner: &str, kind: u16, data: Vec<Vec<u8>>) -> Self {
-        Self { owner: owner.to_owned(), kind, ttl: 300, data, signatures: Vec::new() }
+    pub fn new(owner: &str, rtype: u16, data: Vec<Vec<u8>>) -> Self {
+        Self { owner: owner.to_owned(), rtype, ttl: 300, data, signatures: Vec::new() }
     }
 
     /// Adds a signature of a zone's key, with the fields that are right for this set as it is.
@@ -84,7 +84,7 @@ impl MockRecordSet {
         let owner = parse(&self.owner)?;
         self.signatures.push(MockSignature {
             key: key.clone(),
-            covered: self.kind,
+            covered: self.rtype,
             algorithm: key.algorithm,
             labels: rrsig_labels(&owner),
             original_ttl: self.ttl,
@@ -101,11 +101,11 @@ impl MockRecordSet {
     /// # Errors
     /// [`MockError::Name`], [`MockError::Signing`], [`MockError::TooLong`].
     pub fn records(&self) -> Result<Vec<MockRecord>, MockError> {
-        let record = |data: &Vec<u8>| MockRecord::new(&self.owner, self.kind, data.clone());
+        let record = |data: &Vec<u8>| MockRecord::new(&self.owner, self.rtype, data.clone());
         let mut records: Vec<_> = self.data.iter().map(record).collect();
         for signature in &self.signatures {
             let data = self.sign(signature)?;
-            records.push(MockRecord::new(&self.owner, kind::RRSIG, data));
+            records.push(MockRecord::new(&self.owner, rtype::RRSIG, data));
         }
         Ok(records.into_iter().map(|record| record.with_ttl(self.ttl)).collect())
     }

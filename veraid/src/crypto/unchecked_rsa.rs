@@ -7,7 +7,7 @@ use crate::der::{DerError, Reader, Tag};
 
 /// An RSA key that signs with PKCS #1 v1.5 (RFC 8017, 8.2).
 #[derive(Clone)]
-pub(crate) struct PlainRsa {
+pub(crate) struct UncheckedRsa {
     modulus: BigUint,
     public_exponent: BigUint,
     private_exponent: BigUint,
@@ -47,7 +47,7 @@ impl RsaHash {
     }
 }
 
-impl PlainRsa {
+impl UncheckedRsa {
     /// Reads a PKCS #8 key (RFC 5208, 5; RFC 8017, A.1.2).
     pub(super) fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, DerError> {
         let mut info = Reader::new(pkcs8).nested(Tag::SEQUENCE)?;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end by a panic")]
 
 use veraid::issue::{RsaSigner, Signer as _};
-use veraid::testing::{MockOrganisation, MockWorld};
+use veraid::testing::{MockEnvironment, MockOrganisation};
 use veraid::{
     Dialect, KeyAlgorithm, Member, MemberIdBundle, ObjectIdentifier, Period, SignatureBundle,
     SignerKind, Timestamp, TrustAnchor, Verification, VerificationError,
@@ -32,13 +32,13 @@ fn verify(bundle: &[u8], anchors: &[TrustAnchor]) -> Result<(SignerKind, String)
     Ok((verified.signer(), verified.member().subject_id(verified.organisation())))
 }
 
-fn example(world: &MockWorld) -> MockOrganisation {
+fn example(world: &MockEnvironment) -> MockOrganisation {
     world.organisation("example.com").unwrap()
 }
 
 #[test]
 fn members_and_organisations_sign() {
-    let world = MockWorld::new(period()).unwrap();
+    let world = MockEnvironment::new(period()).unwrap();
     let anchors = world.trust_anchors().unwrap();
     let organisation = example(&world);
     let alice = organisation.member("alice").unwrap();
@@ -60,7 +60,7 @@ fn members_and_organisations_sign() {
 
 #[test]
 fn both_dialects_and_all_sizes_are_published() {
-    let world = MockWorld::new(period()).unwrap();
+    let world = MockEnvironment::new(period()).unwrap();
     let anchors = world.trust_anchors().unwrap();
     for size in [KeyAlgorithm::Rsa2048, KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa4096] {
         let key = RsaSigner::generate(size).unwrap();
@@ -77,7 +77,8 @@ fn both_dialects_and_all_sizes_are_published() {
 
 #[test]
 fn another_world_proves_nothing() {
-    let (world, other) = (MockWorld::new(period()).unwrap(), MockWorld::new(period()).unwrap());
+    let (world, other) =
+        (MockEnvironment::new(period()).unwrap(), MockEnvironment::new(period()).unwrap());
     let bundle = example(&world).sign(b"Hello", &Member::Bot, &service(), period()).unwrap();
     let bundle = SignatureBundle::from_der(&bundle).unwrap();
     let (service, anchors) = (service(), other.trust_anchors().unwrap());
@@ -89,7 +90,7 @@ fn another_world_proves_nothing() {
 
 #[test]
 fn an_unpublished_key_proves_nothing() {
-    let world = MockWorld::new(period()).unwrap();
+    let world = MockEnvironment::new(period()).unwrap();
     let anchors = world.trust_anchors().unwrap();
     let published = example(&world).record(60, None).unwrap();
     let organisation = example(&world).with_records(&[published], Dialect::Deployed).unwrap();

@@ -1,0 +1,72 @@
+//! A cache of verified signatures, so that what bundles of an organisation share is checked once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+use veraid::StagedVerifier;
+
+type Fingerprint = [u8; 32];
+
+/// A cache of valid signatures.
+///
+/// A new bundle of an organisation with a cached chain costs only the signatures that are new.
+/// Entries never expire: a signature does not depend on time, and periods are checked for each
+/// bundle. Only the signatures of bundles that verified are inserted, so rejected bundles evict
+/// nothing.
+///
+/// ```
+/// use kliento_tower::{KlientoAuthLayer, SignatureCache};
+///
+/// let cache = SignatureCache::new(1_000);
+/// let layer = KlientoAuthLayer::new("https://api.example.com").with_signature_cache(cache);
+/// ```
+#[derive(Clone)]
+pub struct SignatureCache(Arc<Cache<Fingerprint, ()>>);
+
+impl SignatureCache {
+    /// The default capacity: 10,000 signatures, about 2 MB.
+    pub const DEFAULT_CAPACITY: usize = 10_000;
+
+    /// A cache of about `capacity` signatures; 0 disables it.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self(Arc::new(Cache::new(capacity)))
+    }
+
+    /// Returns the approximate number of cached signatures.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether the cache is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A verifier for one bundle, which skips cached signatures.
+    pub(crate) fn staged_verifier(&self) -> StagedVerifier<impl Fn(&Fingerprint) -> bool> {
+        StagedVerifier::with_cache(|fingerprint| self.0.get(fingerprint).is_some())
+    }
+
+    /// Inserts the signatures of a bundle that verified.
+    pub(crate) fn commit(&self, staged: StagedVerifier<impl Fn(&Fingerprint) -> bool>) {
+        for fingerprint in staged.into_verified() {
+            self.0.insert(fingerprint, ());
+        }
+    }
+}
+
+impl Default for SignatureCache {
+    fn default() -> Self {
+        Self::new(Self::DEFAULT_CAPACITY)
+    }
+}
+
+impl fmt::Debug for SignatureCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignatureCache").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
