@@ -2,13 +2,14 @@
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "it reports figures")]
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use benches::Target::AtMost;
 use benches::{Comparison, medians, rounds, time};
 use jsonwebtoken::crypto::aws_lc;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use kleidia_tower::access_token::{Claims, KeyRing, SigningKey, issue, verify};
-use kleidia_tower::{Clock as _, SystemClock};
+use kleidia_tower::{Clock as _, SessionId, SystemClock, UserId};
 use secrecy::ExposeSecret as _;
 
 const SECRET: &[u8] = b"a secret of thirty-two octets...";
@@ -18,7 +19,15 @@ const VERIFICATIONS: u32 = 16;
 
 fn main() {
     let now = SystemClock.now().expect("a clock");
-    let claims = Claims::new(1_000_007, "alice.liddell".to_owned(), false, 2_000_011, now, 1800);
+    let (user, session) = (UserId::new(1_000_007), SessionId::new(2_000_011));
+    let claims = Claims::new(
+        user,
+        "alice.liddell".to_owned(),
+        false,
+        session,
+        now,
+        Duration::from_secs(1800),
+    );
     let claims = claims.expect("random octets");
     let [newest, older] = ["2026-11", "2026-10"]
         .map(|id| SigningKey::new(id, SECRET.to_vec()).expect("a secret that is long enough"));
@@ -32,7 +41,7 @@ fn main() {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_issuer(&[Claims::ISSUER]);
     let ours = |token: &str| {
-        assert!(verify(&keys, black_box(token), now, 0).is_ok());
+        assert!(verify(&keys, black_box(token), now, Duration::ZERO).is_ok());
     };
     let theirs = || {
         let token = black_box(new.expose_secret());

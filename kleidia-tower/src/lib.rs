@@ -46,6 +46,7 @@ mod clock;
 mod extract;
 mod future;
 mod guard;
+mod id;
 mod invalid_field;
 pub mod lockout;
 mod observation;
@@ -59,15 +60,18 @@ mod responder;
 mod service;
 pub mod session;
 pub mod store;
+mod time;
 mod unauthenticated;
 mod user_name;
 
 pub use client_info::{ClientInfo, UserAgent};
-pub use clock::{Clock, SystemClock, UnixTime};
+pub use clock::{Clock, ClockFn, SystemClock, clock_fn};
 #[cfg(feature = "axum")]
 pub use extract::PrincipalRejection;
 pub use future::ResponseFuture;
+pub use id::{FamilyId, SessionId, UserId};
 pub use invalid_field::InvalidField;
+pub use jiff::Timestamp;
 pub use opaque_token::{TokenDigest, WrappedToken};
 pub use principal::Principal;
 pub use rejection::Rejection;

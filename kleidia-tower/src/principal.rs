@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::access_token::{SessionId, UserId};
 use crate::audit::Party;
 use crate::rbac::RoleName;
 use crate::session::SessionView;
+use crate::{SessionId, UserId};
 
 /// Who is calling. Only the layers of these crates make one, of what they have verified; it is in
 /// the extensions of the requests that pass.

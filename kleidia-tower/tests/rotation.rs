@@ -13,7 +13,7 @@ use kleidia_tower::audit::{AuditQuery, ChainCheck, ChainHead, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::store::{MemoryStore, Store};
-use kleidia_tower::{ClientInfo, Rejection};
+use kleidia_tower::{ClientInfo, Rejection, Timestamp, clock_fn};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -37,8 +37,10 @@ impl Service {
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let clock = Arc::new(AtomicI64::new(NOW));
         let told = Arc::clone(&clock);
-        let accounts = Accounts::new(store, Arc::new(keys), hasher.unwrap())
-            .with_clock(move || Some(told.load(Ordering::Relaxed)));
+        let accounts =
+            Accounts::new(store, Arc::new(keys), hasher.unwrap()).with_clock(clock_fn(move || {
+                Timestamp::from_second(told.load(Ordering::Relaxed)).ok()
+            }));
         Self { accounts, clock }
     }
 

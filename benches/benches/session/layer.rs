@@ -8,7 +8,8 @@ use benches::Target::AtMost;
 use benches::{Comparison, Echo, medians, rounds};
 use jsonwebtoken::crypto::aws_lc;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
-use kleidia_tower::access_token::{Claims, SessionId};
+use kleidia_tower::SessionId;
+use kleidia_tower::access_token::Claims;
 use kleidia_tower::session::{JwtSessionLayer, SessionView};
 use tower::Layer as _;
 

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use kleidia_tower::SystemClock;
 use kleidia_tower::account::{AccountLookup, AccountSettings, AccountStore as _, Accounts};
 use kleidia_tower::audit::{AuditSinks, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
 use kleidia_tower::password::PasswordHasher;
 use kleidia_tower::store::{Cleanup, CleanupSettings, SqliteStore};
-use kleidia_tower::{SystemClock, UnixTime};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
@@ -81,9 +81,12 @@ impl Service {
 
 fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
     let default = AccountSettings::default();
-    let lasting = |period, default, name| match seconds(period, default)? {
-        0 => Err(BoxError::from(format!("--{name} must be a second at least"))),
-        seconds => Ok(seconds),
+    let span = |period: Option<Period>, default| period.map_or(default, |Period(span)| span);
+    let lasting = |period, default, name| match span(period, default) {
+        span if span < Duration::from_secs(1) => {
+            Err(BoxError::from(format!("--{name} must be a second at least")))
+        }
+        span => Ok(span),
     };
     if settings.lockout_threshold == Some(0) {
         return Err("--lockout-threshold must be 1 at least".into());
@@ -91,7 +94,7 @@ fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
     if settings.argon2_permits == Some(0) {
         return Err("--argon2-permits must be 1 at least".into());
     }
-    let base = seconds(settings.lockout_base, default.lockout.base)?;
+    let base = span(settings.lockout_base, default.lockout.base);
     let lockout = LockoutPolicy {
         threshold: settings.lockout_threshold.unwrap_or(default.lockout.threshold),
         base,
@@ -106,16 +109,11 @@ fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
         access_ttl: lasting(settings.access_ttl, default.access_ttl, "access-ttl")?,
         refresh_ttl: lasting(settings.refresh_ttl, default.refresh_ttl, "refresh-ttl")?,
         session_ttl: lasting(settings.session_ttl, default.session_ttl, "session-ttl")?,
-        refresh_grace: seconds(settings.refresh_grace, default.refresh_grace)?,
+        refresh_grace: span(settings.refresh_grace, default.refresh_grace),
         lockout,
         password_policy,
         ..default
     })
-}
-
-fn seconds(period: Option<Period>, default: UnixTime) -> Result<UnixTime, BoxError> {
-    let period = period.map(|Period(period)| UnixTime::try_from(Duration::as_secs(&period)));
-    Ok(period.transpose()?.unwrap_or(default))
 }
 
 /// An account to look around with, if there is none of its name.

@@ -1,5 +1,7 @@
 //! Access tokens as they are sent: JWTs with HS256 (RFC 7519; RFC 9068, the header's `typ`).
 
+use std::time::Duration;
+
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -7,7 +9,7 @@ use secrecy::SecretString;
 
 use super::key_ring::Key;
 use super::{Claims, KeyRing, header};
-use crate::UnixTime;
+use crate::Timestamp;
 
 /// An access token, and what it says.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub enum AccessTokenError {
     Invalid(&'static str),
     /// It was one.
     #[error("expired at {0}")]
-    Expired(UnixTime),
+    Expired(i64),
     /// It could not be written.
     #[error("can't sign: {0}")]
     Signing(#[source] serde_json::Error),
@@ -52,7 +54,7 @@ pub fn issue(keys: &KeyRing, claims: Claims) -> Result<IssuedToken, AccessTokenE
 
 /// Verifies an access token: its signature first, and then whether it has expired.
 ///
-/// It is valid until before its `exp` (RFC 7519, 4.1.4), or `leeway` seconds longer; 0 where
+/// It is valid until before its `exp` (RFC 7519, 4.1.4), or `leeway` longer; 0 where
 /// issuer and verifier are one system. Its `iat` is not compared with `now`, because the clocks of
 /// nodes differ. Claims that [`Claims`] does not have, such as `nbf` and `aud`, could only restrict
 /// a token, so a token with any is refused.
@@ -62,8 +64,8 @@ pub fn issue(keys: &KeyRing, claims: Claims) -> Result<IssuedToken, AccessTokenE
 pub fn verify(
     keys: &KeyRing,
     token: &str,
-    now: UnixTime,
-    leeway: UnixTime,
+    now: Timestamp,
+    leeway: Duration,
 ) -> Result<Claims, AccessTokenError> {
     let no_jwt = AccessTokenError::Invalid("no JWT");
     let Some((message, signature)) = token.rsplit_once('.') else { return Err(no_jwt) };
@@ -71,7 +73,7 @@ pub fn verify(
     let key = key_of(keys, token, header)?;
     verify_signature(&key.secret, message, signature)?;
     let claims = read_claims(payload)?;
-    if now >= claims.exp.saturating_add(leeway) {
+    if now.as_second() >= claims.exp.saturating_add_unsigned(leeway.as_secs()) {
         return Err(AccessTokenError::Expired(claims.exp));
     }
     Ok(claims)
@@ -125,21 +127,32 @@ mod tests {
 
     use super::*;
     use crate::access_token::SigningKey;
+    use crate::{SessionId, UserId};
 
-    const NOW: UnixTime = 1_795_370_580;
+    const NOW: i64 = 1_795_370_580;
 
     fn claims() -> Claims {
         Claims {
-            user_id: 7,
+            user_id: UserId::new(7),
             username: "alice".to_owned(),
             is_admin: false,
-            session_id: 11,
+            session_id: SessionId::new(11),
             exp: NOW + 1800,
             iat: NOW,
             iss: "kleidia".to_owned(),
             sub: "7".to_owned(),
             jti: "x".to_owned(),
         }
+    }
+
+    fn verify_at(
+        keys: &KeyRing,
+        token: &str,
+        second: i64,
+        leeway: u64,
+    ) -> Result<Claims, AccessTokenError> {
+        let now = Timestamp::from_second(second).unwrap();
+        verify(keys, token, now, Duration::from_secs(leeway))
     }
 
     fn key(id: &str) -> SigningKey {
@@ -157,21 +170,21 @@ mod tests {
     #[test]
     fn keys_rotate_without_breaking_tokens() {
         let old = token(&ring(&["a"]));
-        assert_eq!(verify(&ring(&["b", "a"]), &old, NOW, 0).unwrap(), claims());
+        assert_eq!(verify_at(&ring(&["b", "a"]), &old, NOW, 0).unwrap(), claims());
         let new = token(&ring(&["b", "a"]));
-        assert!(verify(&ring(&["a"]), &new, NOW, 0).is_err());
-        assert!(verify(&ring(&["b"]), &old, NOW, 0).is_err());
+        assert!(verify_at(&ring(&["a"]), &new, NOW, 0).is_err());
+        assert!(verify_at(&ring(&["b"]), &old, NOW, 0).is_err());
     }
 
     #[test]
     fn a_token_ends_at_its_second() {
         let (keys, token) = (ring(&["a"]), token(&ring(&["a"])));
-        assert!(verify(&keys, &token, NOW + 1799, 0).is_ok());
-        for (late, leeway) in [(1800, 0), (1860, 60), (UnixTime::MAX - NOW, 0)] {
-            let refused = verify(&keys, &token, NOW + late, leeway);
+        assert!(verify_at(&keys, &token, NOW + 1799, 0).is_ok());
+        for (late, leeway) in [(1800, 0), (1860, 60), (100_000_000_000, 0)] {
+            let refused = verify_at(&keys, &token, NOW + late, leeway);
             assert!(matches!(refused, Err(AccessTokenError::Expired(end)) if end == NOW + 1800));
         }
-        assert!(verify(&keys, &token, NOW + 1859, 60).is_ok());
+        assert!(verify_at(&keys, &token, NOW + 1859, 60).is_ok());
     }
 
     /// Signed with the right key, whatever it says.
@@ -199,8 +212,8 @@ mod tests {
         assert_eq!(signed(HEADERS[0], &text), token(&ring(&["a"])));
         for header in HEADERS {
             let token = signed(header, &text);
-            assert_eq!(verify(&keys, &token, NOW, 0).unwrap(), claims(), "{header}");
-            let late = verify(&keys, &token, NOW + 1800, 0);
+            assert_eq!(verify_at(&keys, &token, NOW, 0).unwrap(), claims(), "{header}");
+            let late = verify_at(&keys, &token, NOW + 1800, 0);
             assert!(matches!(late, Err(AccessTokenError::Expired(_))), "{header}");
             assert_eq!(refusal(&others, &token), "the key is unknown", "{header}");
             let (message, _) = token.rsplit_once('.').unwrap();
@@ -214,7 +227,7 @@ mod tests {
     }
 
     fn refusal(keys: &KeyRing, token: &str) -> &'static str {
-        match verify(keys, token, NOW, 0) {
+        match verify_at(keys, token, NOW, 0) {
             Err(AccessTokenError::Invalid(reason)) => reason,
             other => panic!("{other:?}"),
         }
@@ -233,7 +246,7 @@ mod tests {
 
         let key = EncodingKey::from_secret("a".repeat(32).as_bytes());
         let token = jsonwebtoken::encode(&read.header, &claims(), &key).unwrap();
-        assert_eq!(verify(&ring(&["a"]), &token, NOW, 0).unwrap(), claims());
+        assert_eq!(verify_at(&ring(&["a"]), &token, NOW, 0).unwrap(), claims());
     }
 
     #[test]
@@ -243,7 +256,7 @@ mod tests {
         let claims = serde_json::to_value(claims()).unwrap();
         let signed =
             |header: &Value, claims: &Value| signed(&header.to_string(), &claims.to_string());
-        assert!(verify(&keys, &signed(&header, &claims), NOW, 0).is_ok());
+        assert!(verify_at(&keys, &signed(&header, &claims), NOW, 0).is_ok());
         for (member, value) in [
             ("alg", json!("none")),
             ("alg", json!("HS384")),
@@ -260,7 +273,7 @@ mod tests {
         ] {
             let mut header = header.clone();
             header[member] = value;
-            let refused = verify(&keys, &signed(&header, &claims), NOW, 0);
+            let refused = verify_at(&keys, &signed(&header, &claims), NOW, 0);
             assert!(matches!(refused, Err(AccessTokenError::Invalid(_))), "{header}");
         }
         for (member, value) in [
@@ -274,7 +287,7 @@ mod tests {
         ] {
             let mut claims = claims.clone();
             claims[member] = value;
-            let refused = verify(&keys, &signed(&header, &claims), NOW, 0);
+            let refused = verify_at(&keys, &signed(&header, &claims), NOW, 0);
             assert!(matches!(refused, Err(AccessTokenError::Invalid(_))), "{claims}");
         }
     }
@@ -284,14 +297,14 @@ mod tests {
         let keys = ring(&["b", "a"]);
         let text = serde_json::to_string(&claims()).unwrap();
         for good in HEADERS.map(|header| signed(header, &text)) {
-            assert!(verify(&keys, &good, NOW, 0).is_ok());
+            assert!(verify_at(&keys, &good, NOW, 0).is_ok());
             for (index, bit) in
                 (0..good.len()).flat_map(|index| (0..7).map(move |bit| (index, bit)))
             {
                 let mut bad = good.clone().into_bytes();
                 bad[index] ^= 1 << bit;
                 let bad = String::from_utf8(bad).unwrap();
-                let refused = verify(&keys, &bad, NOW, 0);
+                let refused = verify_at(&keys, &bad, NOW, 0);
                 assert!(matches!(refused, Err(AccessTokenError::Invalid(_))), "{index}, {bit}");
             }
         }

@@ -2,18 +2,19 @@
 
 use std::fmt;
 use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::{AccountError, AccountSettings};
-use crate::access_token::{Claims, KeyProvider, KeyRing, UserId, issue};
+use crate::access_token::{Claims, KeyProvider, KeyRing, issue};
 use crate::audit::{AuditEvent, AuditSinks, AuditTrail};
 use crate::opaque_token::OpaqueToken;
 use crate::password::{BreachedPasswords, PasswordHasher};
 use crate::rbac::{Policy, PolicyProvider, RbacLayer, Requirement};
 use crate::session::{JwtSessionLayer, SessionAuthenticator, SessionView};
 use crate::store::{Change, Committed, Store};
-use crate::{ClientInfo, Clock, Principal, SystemClock, UnixTime};
+use crate::{ClientInfo, Clock, Principal, SystemClock, Timestamp, UserId, time};
 
 /// The accounts of a service: login, refresh, logout, password changes, and administration.
 ///
@@ -87,11 +88,11 @@ pub struct TokenSet {
     /// The access token: a JWT.
     pub access_token: SecretString,
     /// The lifetime of the access token.
-    pub expires_in: UnixTime,
+    pub expires_in: Duration,
     /// The refresh token, for a single use.
     pub refresh_token: SecretString,
     /// The lifetime of the refresh token.
-    pub refresh_expires_in: UnixTime,
+    pub refresh_expires_in: Duration,
     /// The opaque session token, after a login: for services that keep sessions in cookies.
     pub session_token: Option<SecretString>,
     /// The session and its account.
@@ -168,14 +169,11 @@ impl Accounts {
     #[must_use]
     pub fn authenticator(&self) -> SessionAuthenticator {
         let Inner { store, keys, clock, settings, .. } = &*self.0;
-        let max_age = settings.password_policy.max_age();
-        let max_age = max_age.map(|age| UnixTime::try_from(age.as_secs()).unwrap_or(UnixTime::MAX));
         let sessions: Arc<dyn Store> = Arc::clone(store);
-        let clock = Arc::clone(clock);
         SessionAuthenticator::new(sessions, Arc::clone(keys))
-            .with_clock(move || clock.now())
+            .with_clock(Arc::clone(clock))
             .with_leeway(settings.leeway)
-            .with_max_password_age(max_age)
+            .with_max_password_age(settings.password_policy.max_age())
     }
 
     /// Returns the store.
@@ -215,8 +213,8 @@ impl Accounts {
         self.0.breached.as_deref()
     }
 
-    pub(super) fn now(&self) -> Result<UnixTime, AccountError> {
-        self.0.clock.now().ok_or(AccountError::ClockUnavailable)
+    pub(super) fn now(&self) -> Result<Timestamp, AccountError> {
+        time::now(&*self.0.clock).ok_or(AccountError::ClockUnavailable)
     }
 
     /// Fails without a client address, by which the lockout counts failures. The first failure is
@@ -263,23 +261,23 @@ impl Accounts {
         &self,
         keys: &KeyRing,
         view: &SessionView,
-        now: UnixTime,
-    ) -> Result<(SecretString, UnixTime), AccountError> {
+        now: Timestamp,
+    ) -> Result<(SecretString, Duration), AccountError> {
         let SessionView { session, account } = view;
-        let exp = now.saturating_add(self.0.settings.access_ttl).min(session.expires_at);
+        let expires_at = time::add(now, self.0.settings.access_ttl).min(session.expires_at);
         let claims = Claims {
             user_id: account.id,
             username: account.name.to_string(),
             is_admin: account.is_admin(),
             session_id: session.id,
-            exp,
-            iat: now,
+            exp: expires_at.as_second(),
+            iat: now.as_second(),
             iss: Claims::ISSUER.to_owned(),
             sub: account.id.to_string(),
             jti: random_jti()?,
         };
         let issued = issue(keys, claims)?;
-        Ok((issued.token, exp - now))
+        Ok((issued.token, time::elapsed(now, expires_at)))
     }
 
     pub(super) async fn require_account(

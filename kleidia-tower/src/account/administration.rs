@@ -6,11 +6,10 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Account, AccountError, AccountUpdate, Accounts, NewAccount};
-use crate::access_token::UserId;
 use crate::audit::{AuditQuery, AuditRecord};
 use crate::rbac::RoleName;
 use crate::session::{EndReason, Ending};
-use crate::{ClientInfo, Principal, UserName};
+use crate::{ClientInfo, Principal, UserId, UserName};
 
 /// These operations do not check permissions; [`RbacLayer`](crate::rbac::RbacLayer) does.
 impl Accounts {

@@ -10,7 +10,7 @@ use super::{AccountError, Accounts, TokenSet};
 use crate::audit::{EventKind, Outcome, Reason};
 use crate::lockout::{Attempt, Source};
 use crate::session::{NewSession, Opened};
-use crate::{ClientInfo, UserName};
+use crate::{ClientInfo, UserName, time};
 
 /// An attempt to log in.
 pub struct LoginRequest {
@@ -68,8 +68,8 @@ impl Accounts {
             rehashed: verified.rehashed,
             token: token.digest(),
             refresh_token: refresh.digest(),
-            expires_at: change.at.saturating_add(settings.session_ttl),
-            refresh_expires_at: change.at.saturating_add(settings.refresh_ttl),
+            expires_at: time::add(change.at, settings.session_ttl),
+            refresh_expires_at: time::add(change.at, settings.refresh_ttl),
             attempt,
         };
         let view = match self.publish(self.store().open(new, &change).await?) {

@@ -4,11 +4,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tracing::Instrument as _;
 
 use super::{AccountError, AccountLookup, Accounts, PasswordChange, PasswordHash, StoredPassword};
-use crate::access_token::UserId;
 use crate::lockout::{Attempt, Source};
 use crate::password::{PasswordCheck, PasswordViolation};
 use crate::session::SessionView;
-use crate::{ClientInfo, UserName};
+use crate::{ClientInfo, UserId, UserName};
 
 impl Accounts {
     /// Replaces the password of the session's user.

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::access_token::UserId;
 use crate::rbac::RoleName;
-use crate::{UnixTime, UserName};
+use crate::{Timestamp, UserId, UserName};
 
 /// An account: a user with roles. Accounts are disabled, never deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +18,9 @@ pub struct Account {
     /// Whether login, refresh and active sessions are rejected.
     pub is_disabled: bool,
     /// The time of creation.
-    pub created_at: UnixTime,
+    pub created_at: Timestamp,
     /// The time at which the password was last set.
-    pub password_changed_at: UnixTime,
+    pub password_changed_at: Timestamp,
 }
 
 /// The hashed passwords of an account.

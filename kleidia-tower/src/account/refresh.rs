@@ -4,10 +4,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::accounts::random_token;
 use super::{AccountError, Accounts, TokenSet};
-use crate::ClientInfo;
 use crate::opaque_token::OpaqueToken;
 use crate::session::{Rotated, Rotation};
 use crate::store::StoreError;
+use crate::{ClientInfo, time};
 
 impl Accounts {
     /// Consumes a refresh token: returns its successor and an access token, and extends the session.
@@ -32,8 +32,8 @@ impl Accounts {
             successor: successor.digest(),
             wrapped: presented.wrap(&successor),
             session_token: random_token()?.digest(),
-            expires_at: change.at.saturating_add(settings.session_ttl),
-            refresh_expires_at: change.at.saturating_add(settings.refresh_ttl),
+            expires_at: time::add(change.at, settings.session_ttl),
+            refresh_expires_at: time::add(change.at, settings.refresh_ttl),
             grace: settings.refresh_grace,
         };
         let rotated = self.publish(self.store().rotate(&rotation, &change).await?);
@@ -53,7 +53,7 @@ impl Accounts {
             access_token,
             expires_in,
             refresh_token: successor.to_text(),
-            refresh_expires_in: refresh_expires_at.saturating_sub(change.at),
+            refresh_expires_in: time::elapsed(change.at, refresh_expires_at),
             session_token: None,
             session,
         })

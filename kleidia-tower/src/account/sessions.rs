@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use super::{AccountError, Accounts};
-use crate::ClientInfo;
-use crate::access_token::{SessionId, UserId};
 use crate::agent::AgentPublicKey;
 use crate::session::{EndReason, Ending, Session, SessionView};
+use crate::{ClientInfo, SessionId, UserId};
 
 impl Accounts {
     /// Ends the current session.

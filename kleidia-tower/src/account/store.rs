@@ -6,10 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Account, PasswordHash, StoredPassword};
-use crate::UserName;
-use crate::access_token::{SessionId, UserId};
 use crate::rbac::RoleName;
 use crate::store::{Change, Committed, StoreError};
+use crate::{SessionId, UserId, UserName};
 
 /// Stores accounts. Each method is one atomic change together with its audit events.
 #[async_trait]

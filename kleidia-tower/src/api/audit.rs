@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::query::{QueryParams, parse_with};
 use super::rejection::ApiRejection;
-use super::time::{self, rfc3339};
 use super::users::page_size;
-use crate::access_token::SessionId;
 use crate::account::Accounts;
 use crate::audit::{AuditQuery, AuditRecord, EventKind, Outcome};
+use crate::{Rejection, SessionId};
 
 /// The query; an empty parameter matches everything.
 #[derive(Default, Deserialize)]
@@ -78,7 +77,7 @@ impl AuditParams {
             query.before = Some(sequence);
         } else {
             let detail = "Neither the id of a record nor a time as in RFC 3339";
-            let time = |text: &str| time::parse(text).ok();
+            let time = |text: &str| text.parse().ok();
             query.until = parse_with("before", &self.before, time, detail)?;
         }
         Ok(query)
@@ -89,7 +88,7 @@ impl From<AuditRecord> for AuditEntryResponse {
     fn from(record: AuditRecord) -> Self {
         Self {
             id: record.sequence,
-            time: rfc3339(record.at),
+            time: record.at.to_string(),
             event: record.kind.as_str(),
             outcome: record.outcome.as_str(),
             user: record.user.map(|party| party.name),

@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::body::JsonBody;
 use super::rejection::ApiRejection;
 use super::users::UserSummary;
-use crate::access_token::SessionId;
 use crate::account::{Accounts, LoginRequest, TokenSet};
 use crate::session::SessionView;
-use crate::{ClientInfo, Rejection};
+use crate::{ClientInfo, Rejection, SessionId};
 
 #[derive(Deserialize)]
 pub(super) struct LoginBody {
@@ -37,10 +36,10 @@ pub(super) struct TokenResponse {
     access_token: String,
     token_type: &'static str,
     /// In seconds.
-    expires_in: i64,
+    expires_in: u64,
     refresh_token: String,
     /// In seconds.
-    refresh_expires_in: i64,
+    refresh_expires_in: u64,
     session_id: SessionId,
     user: UserSummary,
 }
@@ -101,9 +100,9 @@ impl From<TokenSet> for TokenResponse {
         Self {
             access_token: new.access_token.expose_secret().to_owned(),
             token_type: "Bearer",
-            expires_in: new.expires_in,
+            expires_in: new.expires_in.as_secs(),
             refresh_token: new.refresh_token.expose_secret().to_owned(),
-            refresh_expires_in: new.refresh_expires_in,
+            refresh_expires_in: new.refresh_expires_in.as_secs(),
             session_id: new.session.session.id,
             user: UserSummary::from(&*new.session.account),
         }

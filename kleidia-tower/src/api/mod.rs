@@ -10,7 +10,6 @@ mod rejection;
 mod router;
 mod routes;
 mod sessions;
-mod time;
 mod users;
 mod whoami;
 

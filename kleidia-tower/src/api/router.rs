@@ -18,7 +18,7 @@ use crate::answer::Answer;
 use crate::rate_limit::{Key, Limit, RateLimitLayer, TrustedProxies};
 use crate::rbac::{Denial, Permission, Requirement};
 use crate::session::JwtSessionLayer;
-use crate::{Rejection, Responder};
+use crate::{Rejection, Responder, UserId};
 
 /// The routes of an HTTP API over accounts, to nest below a path such as `/api`.
 ///
@@ -290,7 +290,7 @@ async fn deletion_denied() -> ApiRejection {
 
 /// Checks that the store responds.
 async fn health(State(accounts): State<Accounts>) -> Result<&'static str, ApiRejection> {
-    accounts.user(0).await?;
+    accounts.user(UserId::new(0)).await?;
     Ok("ok\n")
 }
 

@@ -10,12 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::body::JsonBody;
 use super::path::PathId;
 use super::rejection::ApiRejection;
-use super::time::rfc3339;
-use crate::access_token::SessionId;
 use crate::account::Accounts;
 use crate::agent::{AgentPublicKey, PublicKeyError};
 use crate::session::{Session, SessionView};
-use crate::{ClientInfo, InvalidField, Rejection};
+use crate::{ClientInfo, InvalidField, Rejection, SessionId};
 
 /// A session, for its user.
 #[derive(Serialize)]
@@ -50,7 +48,7 @@ pub(super) async fn end(
     State(accounts): State<Accounts>,
     view: SessionView,
     client: ClientInfo,
-    PathId(id): PathId,
+    PathId(id): PathId<SessionId>,
 ) -> Result<StatusCode, ApiRejection> {
     accounts.end_session(&view, id, client).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -60,7 +58,7 @@ pub(super) async fn register_agent(
     State(accounts): State<Accounts>,
     view: SessionView,
     client: ClientInfo,
-    PathId(id): PathId,
+    PathId(id): PathId<SessionId>,
     JsonBody(RegisterAgentBody { public_key }): JsonBody<RegisterAgentBody>,
 ) -> Result<StatusCode, ApiRejection> {
     let public_key: AgentPublicKey = public_key.parse().map_err(invalid_key)?;
@@ -80,9 +78,9 @@ impl SessionResponse {
             current: session.id == current,
             ip: session.client.address,
             user_agent: session.client.user_agent.as_ref().map(ToString::to_string),
-            created_at: rfc3339(session.created_at),
-            last_seen_at: rfc3339(session.last_seen_at),
-            expires_at: rfc3339(session.expires_at),
+            created_at: session.created_at.to_string(),
+            last_seen_at: session.last_seen_at.to_string(),
+            expires_at: session.expires_at.to_string(),
             agent_key: session.agent_key.clone(),
         }
     }

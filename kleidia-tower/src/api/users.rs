@@ -12,11 +12,9 @@ use super::body::JsonBody;
 use super::path::PathId;
 use super::query::{QueryParams, parse};
 use super::rejection::ApiRejection;
-use super::time::rfc3339;
-use crate::access_token::UserId;
 use crate::account::{Account, AccountUpdate, Accounts};
 use crate::rbac::RoleName;
-use crate::{ClientInfo, InvalidField, Principal, Rejection};
+use crate::{ClientInfo, InvalidField, Principal, Rejection, UserId};
 
 const DEFAULT_PAGE_SIZE: usize = 100;
 const MAX_PAGE_SIZE: usize = 1000;
@@ -65,7 +63,7 @@ pub(super) struct UpdateUserBody {
 
 pub(super) async fn one(
     State(accounts): State<Accounts>,
-    PathId(id): PathId,
+    PathId(id): PathId<UserId>,
 ) -> Result<Json<UserResponse>, ApiRejection> {
     let account = accounts.user(id).await?.ok_or(Rejection::NotFound)?;
     Ok(Json(UserResponse::from(&*account)))
@@ -98,7 +96,7 @@ pub(super) async fn update(
     State(accounts): State<Accounts>,
     actor: Principal,
     client: ClientInfo,
-    PathId(id): PathId,
+    PathId(id): PathId<UserId>,
     JsonBody(update): JsonBody<UpdateUserBody>,
 ) -> Result<Json<UserResponse>, ApiRejection> {
     let roles = update.roles.map(|roles| role_names(&roles)).transpose()?;
@@ -110,7 +108,7 @@ pub(super) async fn unlock(
     State(accounts): State<Accounts>,
     actor: Principal,
     client: ClientInfo,
-    PathId(id): PathId,
+    PathId(id): PathId<UserId>,
 ) -> Result<StatusCode, ApiRejection> {
     accounts.unlock(&actor, id, client).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -120,7 +118,7 @@ pub(super) async fn end_sessions(
     State(accounts): State<Accounts>,
     actor: Principal,
     client: ClientInfo,
-    PathId(id): PathId,
+    PathId(id): PathId<UserId>,
 ) -> Result<StatusCode, ApiRejection> {
     accounts.end_sessions_of(&actor, id, client).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -163,8 +161,8 @@ impl From<&Account> for UserResponse {
         Self {
             user: account.into(),
             disabled: account.is_disabled,
-            created_at: rfc3339(account.created_at),
-            password_changed_at: rfc3339(account.password_changed_at),
+            created_at: account.created_at.to_string(),
+            password_changed_at: account.password_changed_at.to_string(),
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::access_token::{SessionId, UserId};
-use crate::{ClientInfo, UnixTime, UserName};
+use crate::{ClientInfo, SessionId, Timestamp, UserId, UserName};
 
 use super::Reason;
 
@@ -11,7 +10,7 @@ use super::Reason;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEvent {
     /// When.
-    pub at: UnixTime,
+    pub at: Timestamp,
     /// What.
     pub kind: EventKind,
     /// How it ended.

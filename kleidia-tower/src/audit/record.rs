@@ -3,8 +3,7 @@
 use aws_lc_rs::digest;
 
 use super::{AuditEvent, EventKind, Outcome, Party};
-use crate::access_token::SessionId;
-use crate::{ClientInfo, UnixTime};
+use crate::{ClientInfo, SessionId, Timestamp, time};
 
 /// An event as stores keep it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +11,7 @@ pub struct AuditRecord {
     /// Its number: 1, 2, 3 and so on, without a gap.
     pub sequence: u64,
     /// When.
-    pub at: UnixTime,
+    pub at: Timestamp,
     /// What.
     pub kind: EventKind,
     /// How it ended.
@@ -58,7 +57,7 @@ impl AuditRecord {
     #[must_use]
     pub fn follow(head: &ChainHead, event: AuditEvent) -> Self {
         let AuditEvent { at, kind, outcome, user, actor, session, client, reason } = event;
-        let reason = reason.map(|reason| reason.to_string());
+        let (at, reason) = (time::whole_seconds(at), reason.map(|reason| reason.to_string()));
         let (sequence, digest) = (head.sequence + 1, ChainDigest::default());
         let mut record =
             Self { sequence, at, kind, outcome, user, actor, session, client, reason, digest };
@@ -85,15 +84,15 @@ impl AuditRecord {
         let number = |number: i64| number.to_be_bytes();
         field(Some(before));
         field(Some(&self.sequence.to_be_bytes()));
-        field(Some(&number(self.at)));
+        field(Some(&number(self.at.as_second())));
         field(Some(self.kind.as_str().as_bytes()));
         field(Some(self.outcome.as_str().as_bytes()));
         for party in [&self.user, &self.actor] {
-            let id = party.as_ref().and_then(|party| party.id).map(number);
+            let id = party.as_ref().and_then(|party| party.id).map(|id| number(id.get()));
             field(id.as_ref().map(<[u8; 8]>::as_slice));
             field(party.as_ref().map(|party| party.name.as_bytes()));
         }
-        field(self.session.map(number).as_ref().map(<[u8; 8]>::as_slice));
+        field(self.session.map(|id| number(id.get())).as_ref().map(<[u8; 8]>::as_slice));
         let address = self.client.address.map(|address| address.to_string());
         field(address.as_ref().map(String::as_bytes));
         field(self.client.user_agent.as_ref().map(|agent| agent.as_str().as_bytes()));
@@ -106,20 +105,23 @@ impl AuditRecord {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::UserAgent;
+    use crate::{UserAgent, UserId};
 
     fn record() -> AuditRecord {
-        let party = |id, name: &str| Some(Party { id: Some(id), name: name.to_owned() });
+        let party =
+            |id, name: &str| Some(Party { id: Some(UserId::new(id)), name: name.to_owned() });
         let user_agent = Some(UserAgent::new("Agent/1"));
         let client = ClientInfo { address: "192.0.2.1".parse().ok(), user_agent };
         let event = AuditEvent {
-            at: 1_795_370_580,
+            at: Timestamp::constant(1_795_370_580, 0),
             kind: EventKind::SessionEnded,
             outcome: Outcome::Success,
             user: party(1, "alice"),
             actor: party(2, "root"),
-            session: Some(3),
+            session: Some(SessionId::new(3)),
             client,
             reason: None,
         };
@@ -131,18 +133,18 @@ mod tests {
     fn every_field_is_in_the_digest() {
         let changes: [fn(&mut AuditRecord); 18] = [
             |record| record.sequence += 1,
-            |record| record.at += 1,
+            |record| record.at += Duration::from_secs(1),
             |record| record.kind = EventKind::SessionCreated,
             |record| record.outcome = Outcome::Failure,
             |record| record.user = None,
             |record| record.user.as_mut().unwrap().id = None,
             |record| record.user.as_mut().unwrap().name.clear(),
             |record| record.actor = None,
-            |record| record.actor.as_mut().unwrap().id = Some(7),
+            |record| record.actor.as_mut().unwrap().id = Some(UserId::new(7)),
             |record| record.actor.as_mut().unwrap().name.push('x'),
             |record| std::mem::swap(&mut record.user, &mut record.actor),
             |record| record.session = None,
-            |record| record.session = Some(4),
+            |record| record.session = Some(SessionId::new(4)),
             |record| record.client.address = "192.0.2.2".parse().ok(),
             |record| record.client.address = None,
             |record| record.client.user_agent = None,
@@ -169,7 +171,7 @@ mod tests {
         let second = AuditRecord { digest: second.digest_after(&head.digest), ..second };
         assert_eq!(head.follow(&second), Some(second.head()));
         assert_eq!(ChainHead::default().follow(&second), None, "one is missing");
-        let changed = AuditRecord { at: second.at + 1, ..second };
+        let changed = AuditRecord { at: second.at + Duration::from_secs(1), ..second };
         assert_eq!(head.follow(&changed), None, "another one");
     }
 }

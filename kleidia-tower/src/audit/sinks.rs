@@ -9,7 +9,7 @@ use std::thread::{Builder, JoinHandle};
 use std::{io, mem};
 
 use super::AuditRecord;
-use crate::UserAgent;
+use crate::{SessionId, UserAgent};
 
 /// Takes records, one after the other; it may take its time.
 pub trait AuditSink: Send + 'static {
@@ -112,12 +112,12 @@ impl AuditSink for TracingSink {
         tracing::info!(
             target: "kleidia_tower::audit",
             sequence = record.sequence,
-            at = record.at,
+            at = record.at.as_second(),
             event = record.kind.as_str(),
             outcome = record.outcome.as_str(),
             user = record.user.as_ref().map(|party| party.name.as_str()),
             actor = record.actor.as_ref().map(|party| party.name.as_str()),
-            session = record.session,
+            session = record.session.map(SessionId::get),
             address = record.client.address.map(tracing::field::display),
             user_agent = record.client.user_agent.as_ref().map(UserAgent::as_str),
             reason = record.reason.as_deref(),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{AuditEvent, AuditRecord, ChainHead, EventKind, Outcome};
-use crate::UnixTime;
+use crate::Timestamp;
 use crate::store::StoreError;
 
 /// Keeps the audit log: records are added, and never changed or removed.
@@ -31,9 +31,9 @@ pub struct AuditQuery {
     /// That ended so.
     pub outcome: Option<Outcome>,
     /// From this second on.
-    pub from: Option<UnixTime>,
+    pub from: Option<Timestamp>,
     /// Before this second.
-    pub until: Option<UnixTime>,
+    pub until: Option<Timestamp>,
     /// Whose numbers come before this one.
     pub before: Option<u64>,
     /// At most so many.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{AuditEvent, AuditSinks, AuditStore};
 use crate::store::StoreError;
-use crate::{Clock, UnixTime};
+use crate::{Clock, Timestamp, time};
 
 /// The audit log of a service: its store and its sinks, and the clock. Cheap to clone.
 #[derive(Clone)]
@@ -23,8 +23,8 @@ impl AuditTrail {
 
     /// The time now, if it can be told.
     #[must_use]
-    pub fn now(&self) -> Option<UnixTime> {
-        self.clock.now()
+    pub fn now(&self) -> Option<Timestamp> {
+        time::now(&*self.clock)
     }
 
     /// Records an event, and waits until it is stored.

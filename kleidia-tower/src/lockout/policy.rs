@@ -1,6 +1,6 @@
 //! When login locks, and for how long.
 
-use crate::UnixTime;
+use std::time::Duration;
 
 /// When login locks, and for how long.
 ///
@@ -11,12 +11,12 @@ use crate::UnixTime;
 pub struct LockoutPolicy {
     /// How many failures in a row lock a name for a source; 5 by default, 1 at least.
     pub threshold: u32,
-    /// For how many seconds the first lock holds, from which on it doubles; 60 by default.
-    pub base: UnixTime,
-    /// For how many seconds a lock holds at most; 900 by default.
-    pub longest: UnixTime,
-    /// After how many seconds without failures locks are short again; 12 hours by default.
-    pub quiet: UnixTime,
+    /// How long the first lock holds, from which on it doubles; a minute by default.
+    pub base: Duration,
+    /// How long a lock holds at most; 15 minutes by default.
+    pub longest: Duration,
+    /// How long without failures until locks are short again; 12 hours by default.
+    pub quiet: Duration,
 }
 
 impl LockoutPolicy {
@@ -29,6 +29,11 @@ impl LockoutPolicy {
 
 impl Default for LockoutPolicy {
     fn default() -> Self {
-        Self { threshold: 5, base: 60, longest: 900, quiet: 12 * 3600 }
+        Self {
+            threshold: 5,
+            base: Duration::from_secs(60),
+            longest: Duration::from_secs(15 * 60),
+            quiet: Duration::from_secs(12 * 3600),
+        }
     }
 }

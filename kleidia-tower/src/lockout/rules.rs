@@ -1,15 +1,19 @@
 //! The rules of the lockout, over the rows of one name: no clock, no store.
 
-use super::{LockoutPolicy, Reservation};
-use crate::UnixTime;
-use crate::store::rows::FailureRow;
+use std::time::Duration;
 
-/// After how many seconds an attempt that nobody settled is taken for given up.
-const ABANDONED: UnixTime = 60;
+use super::{LockoutPolicy, Reservation};
+use crate::store::rows::FailureRow;
+use crate::{Timestamp, time};
+
+/// After how long an attempt that nobody settled is taken for given up.
+const ABANDONED: Duration = Duration::from_secs(60);
+/// The unit in which times are counted.
+const SECOND: Duration = Duration::from_secs(1);
 /// From how many failures in a row on strangers are slowed down.
 const SOFT_THRESHOLD: u32 = 20;
-/// For how many seconds strangers wait at most.
-const LONGEST_THROTTLE: UnixTime = 60;
+/// How long strangers wait at most.
+const LONGEST_THROTTLE: Duration = Duration::from_secs(60);
 
 /// The rows of one name: of the source that asks, and of all sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +27,7 @@ impl Counters {
     ///
     /// The source alone decides about locked and busy: time forgets it, and the account as a whole
     /// only where there is none, so that other answers would tell which names have one.
-    pub(crate) fn reserve(&mut self, policy: &LockoutPolicy, now: UnixTime) -> Reservation {
+    pub(crate) fn reserve(&mut self, policy: &LockoutPolicy, now: Timestamp) -> Reservation {
         for row in [&mut self.source, &mut self.account] {
             row.forget_past(policy, now);
         }
@@ -43,7 +47,7 @@ impl Counters {
     }
 
     /// Until when the account as a whole takes nobody from that source, if it does not.
-    fn refused_until(&self, now: UnixTime) -> Option<UnixTime> {
+    fn refused_until(&self, now: Timestamp) -> Option<Timestamp> {
         let Self { source, account } = self;
         let (most, is_throttled) = if source.is_familiar(now) {
             (LockoutPolicy::MOST_FAILURES, false)
@@ -51,37 +55,37 @@ impl Counters {
             (LockoutPolicy::MOST_FAILURES_OF_STRANGERS, account.is_throttled())
         };
         if account.consecutive >= most {
-            return Some(UnixTime::MAX);
+            return Some(Timestamp::MAX);
         }
         if is_throttled && now < account.locked_until {
             return Some(account.locked_until);
         }
         let is_full = account.consecutive + account.pending >= most;
-        (is_full || (is_throttled && account.pending > 0)).then(|| now.saturating_add(1))
+        (is_full || (is_throttled && account.pending > 0)).then(|| time::add(now, SECOND))
     }
 
     /// Counts a failure; tells whether it begins a lock.
-    pub(crate) fn fail(&mut self, policy: &LockoutPolicy, now: UnixTime) -> bool {
+    pub(crate) fn fail(&mut self, policy: &LockoutPolicy, now: Timestamp) -> bool {
         self.account.end();
         self.account.count(now);
         if self.account.is_throttled() && !self.source.is_familiar(now) {
             let beyond = self.account.consecutive - SOFT_THRESHOLD;
-            let wait = doubled(1, beyond, LONGEST_THROTTLE);
-            self.account.locked_until = now.saturating_add(wait);
+            let wait = doubled(SECOND, beyond, LONGEST_THROTTLE);
+            self.account.locked_until = time::add(now, wait);
         }
         self.refuse(policy, now)
     }
 
     /// Counts an attempt that the account as a whole refused: for its source, as any failure, and
     /// for nobody else. Tells whether it begins a lock.
-    pub(crate) fn refuse(&mut self, policy: &LockoutPolicy, now: UnixTime) -> bool {
+    pub(crate) fn refuse(&mut self, policy: &LockoutPolicy, now: Timestamp) -> bool {
         self.source.end();
         self.source.count(now);
         let Some(beyond) = self.source.failures.checked_sub(policy.threshold.max(1)) else {
             return false;
         };
         let wait = doubled(policy.base, beyond, policy.longest);
-        self.source.locked_until = now.saturating_add(wait);
+        self.source.locked_until = time::add(now, wait);
         true
     }
 
@@ -92,7 +96,7 @@ impl Counters {
     }
 
     /// Forgets the failures after a success, and remembers the source.
-    pub(crate) fn succeed(&mut self, now: UnixTime) {
+    pub(crate) fn succeed(&mut self, now: Timestamp) {
         self.release();
         self.source = FailureRow {
             succeeded_at: Some(now),
@@ -115,7 +119,7 @@ impl FailureRow {
     }
 
     /// Notes an attempt as pending.
-    const fn begin(&mut self, now: UnixTime) {
+    const fn begin(&mut self, now: Timestamp) {
         self.pending = self.pending.saturating_add(1);
         self.pending_at = now;
     }
@@ -125,28 +129,26 @@ impl FailureRow {
         self.pending = self.pending.saturating_sub(1);
     }
 
-    fn count(&mut self, now: UnixTime) {
+    fn count(&mut self, now: Timestamp) {
         self.failures = self.failures.saturating_add(1);
         self.consecutive = self.consecutive.saturating_add(1);
         self.last_failure_at = now;
     }
 
     /// Forgets what lies too far back, or, after the clock was set back, ahead.
-    fn forget_past(&mut self, policy: &LockoutPolicy, now: UnixTime) {
-        if self.pending_at.abs_diff(now) >= ABANDONED.unsigned_abs() {
+    fn forget_past(&mut self, policy: &LockoutPolicy, now: Timestamp) {
+        if distance(self.pending_at, now) >= ABANDONED {
             self.pending = 0;
         }
-        if self.last_failure_at.abs_diff(now) >= policy.quiet.unsigned_abs() {
+        if distance(self.last_failure_at, now) >= policy.quiet {
             self.failures = 0;
         }
         let longest = policy.longest.max(policy.base).max(LONGEST_THROTTLE);
-        if self.locked_until > now.saturating_add(longest) {
-            self.locked_until = now.saturating_add(longest);
-        }
+        self.locked_until = self.locked_until.min(time::add(now, longest));
     }
 
-    fn is_familiar(&self, now: UnixTime) -> bool {
-        self.succeeded_at.is_some_and(|at| now < at.saturating_add(Self::FAMILIAR))
+    fn is_familiar(&self, now: Timestamp) -> bool {
+        self.succeeded_at.is_some_and(|at| now < time::add(at, Self::FAMILIAR))
     }
 
     const fn is_throttled(&self) -> bool {
@@ -159,20 +161,31 @@ impl FailureRow {
     }
 }
 
-/// `base` seconds, doubled so many times, but `longest` at most.
-fn doubled(base: UnixTime, times: u32, longest: UnixTime) -> UnixTime {
-    let factor = 1_i64.checked_shl(times.min(62)).unwrap_or(i64::MAX);
-    base.max(0).saturating_mul(factor).min(longest.max(base))
+/// `base`, doubled so many times, but `longest` at most.
+fn doubled(base: Duration, times: u32, longest: Duration) -> Duration {
+    base.saturating_mul(1 << times.min(31)).min(longest.max(base))
+}
+
+/// The time between two times, in whichever order they are.
+fn distance(one: Timestamp, other: Timestamp) -> Duration {
+    one.duration_since(other).unsigned_abs()
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
-    const NOW: UnixTime = 1_795_370_580;
+    const NOW: Timestamp = Timestamp::constant(1_795_370_580, 0);
 
-    fn fails(counters: &mut Counters, policy: &LockoutPolicy, now: UnixTime) -> bool {
-        assert_eq!(counters.reserve(policy, now), Reservation::Granted, "at {}", now - NOW);
+    /// So many seconds later.
+    fn later(time: Timestamp, seconds: i64) -> Timestamp {
+        time + SignedDuration::from_secs(seconds)
+    }
+
+    fn fails(counters: &mut Counters, policy: &LockoutPolicy, now: Timestamp) -> bool {
+        assert_eq!(counters.reserve(policy, now), Reservation::Granted, "at {now}");
         counters.fail(policy, now)
     }
 
@@ -184,8 +197,8 @@ mod tests {
         }
         let mut now = NOW;
         for lock in [60, 120, 240, 480, 900, 900] {
-            let until = now + lock;
-            assert_eq!(counters.reserve(&policy, until - 1), Reservation::Locked { until });
+            let until = later(now, lock);
+            assert_eq!(counters.reserve(&policy, later(until, -1)), Reservation::Locked { until });
             now = until;
             assert!(fails(&mut counters, &policy, now));
         }
@@ -194,7 +207,7 @@ mod tests {
         for failure in 1..=5 {
             assert_eq!(fails(&mut counters, &policy, now), failure == 5);
         }
-        assert_eq!(counters.source.locked_until, now + 60);
+        assert_eq!(counters.source.locked_until, later(now, 60));
     }
 
     #[test]
@@ -207,17 +220,17 @@ mod tests {
         counters.release();
         assert_eq!(counters.reserve(&policy, NOW), Reservation::Granted);
         // Whoever was killed before it was settled is forgotten.
-        assert_eq!(counters.reserve(&policy, NOW + 60), Reservation::Granted);
+        assert_eq!(counters.reserve(&policy, later(NOW, 60)), Reservation::Granted);
         for _ in 0..5 {
-            counters.fail(&policy, NOW + 61);
+            counters.fail(&policy, later(NOW, 61));
         }
-        assert!(matches!(counters.reserve(&policy, NOW + 61), Reservation::Locked { .. }));
+        assert!(matches!(counters.reserve(&policy, later(NOW, 61)), Reservation::Locked { .. }));
     }
 
     #[test]
     fn strangers_can_not_keep_the_owner_out() {
         let policy = LockoutPolicy::default();
-        let owner = FailureRow { succeeded_at: Some(NOW - 1000), ..FailureRow::default() };
+        let owner = FailureRow { succeeded_at: Some(later(NOW, -1000)), ..FailureRow::default() };
         let (mut account, mut evaluated, mut now) = (FailureRow::default(), 0, NOW);
         // Each from another source, and as patient as can be.
         for _ in 0..1000 {
@@ -228,7 +241,7 @@ mod tests {
                     evaluated += 1;
                 }
                 Reservation::Locked { until } | Reservation::Refused { until } => {
-                    now = until.min(now + 3600);
+                    now = until.min(later(now, 3600));
                 }
                 Reservation::Busy => panic!("nothing is pending"),
             }
@@ -255,7 +268,7 @@ mod tests {
                     evaluated += 1;
                 }
                 Reservation::Locked { until } | Reservation::Refused { until } => {
-                    now = until.min(now + 3600);
+                    now = until.min(later(now, 3600));
                 }
                 Reservation::Busy => panic!("nothing is pending"),
             }
@@ -270,10 +283,10 @@ mod tests {
     fn a_clock_that_is_set_back_locks_nobody_for_long() {
         let (mut counters, policy) = (Counters::default(), LockoutPolicy::default());
         for _ in 0..5 {
-            fails(&mut counters, &policy, NOW + 1_000_000);
+            fails(&mut counters, &policy, later(NOW, 1_000_000));
         }
-        assert_eq!(counters.reserve(&policy, NOW), Reservation::Locked { until: NOW + 900 });
-        assert_eq!(counters.reserve(&policy, NOW + 900), Reservation::Granted);
+        assert_eq!(counters.reserve(&policy, NOW), Reservation::Locked { until: later(NOW, 900) });
+        assert_eq!(counters.reserve(&policy, later(NOW, 900)), Reservation::Granted);
     }
 
     #[test]
@@ -283,9 +296,9 @@ mod tests {
         let mut first = Counters { account, ..Counters::default() };
         assert_eq!(first.reserve(&policy, NOW), Reservation::Granted);
         let mut second = Counters { account: first.account, ..Counters::default() };
-        let refused = Reservation::Refused { until: NOW + 1 };
+        let refused = Reservation::Refused { until: later(NOW, 1) };
         assert_eq!(second.reserve(&policy, NOW), refused);
-        let source = FailureRow { succeeded_at: Some(NOW - 1000), ..FailureRow::default() };
+        let source = FailureRow { succeeded_at: Some(later(NOW, -1000)), ..FailureRow::default() };
         let mut owner = Counters { source, account: first.account };
         assert_eq!(owner.reserve(&policy, NOW), Reservation::Granted);
     }
@@ -300,7 +313,7 @@ mod tests {
             let (mut unknown, mut now, mut running) = (Counters::default(), NOW, Vec::new());
             for _ in 0..2000 {
                 if running.is_empty() {
-                    now += random.i64(0..100);
+                    now = later(now, random.i64(0..100));
                 }
                 if random.bool() {
                     let asked = [known.reserve(&policy, now), unknown.reserve(&policy, now)];

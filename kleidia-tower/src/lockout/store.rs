@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{Attempt, LockoutPolicy};
-use crate::UnixTime;
+use crate::Timestamp;
 use crate::UserName;
 use crate::store::{Change, Committed, StoreError};
 
@@ -18,7 +18,7 @@ pub trait FailureStore: Send + Sync + 'static {
         &self,
         attempt: &Attempt,
         policy: &LockoutPolicy,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<Reservation, StoreError>;
 
     /// Settles an attempt whose password was wrong. Records `login.failure`, and `login.locked`
@@ -55,14 +55,14 @@ pub enum Reservation {
     /// settle.
     Locked {
         /// The first second at which it may be.
-        until: UnixTime,
+        until: Timestamp,
     },
     /// It must not before that time: the account as a whole takes nobody from that source. This
     /// has to be settled as if it had been evaluated, by [`FailureStore::refuse`], so that nobody
     /// sees for which names failures are remembered.
     Refused {
         /// The first second at which it may be.
-        until: UnixTime,
+        until: Timestamp,
     },
     /// Others that are being evaluated could lock: try again in a moment.
     Busy,

@@ -10,7 +10,7 @@ use super::ownership::OwnerCheck;
 use super::{AccessContext, Denial, Permit, Policy, PolicyProvider, Requirement};
 use crate::audit::{AuditEvent, AuditTrail, EventKind, Outcome, OverrideReason, Reason};
 use crate::rate_limit::RequestHead;
-use crate::{ClientInfo, Principal, Rejection, UnixTime};
+use crate::{ClientInfo, Principal, Rejection, Timestamp};
 
 /// Decides about access requests, and records denials and overrides.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ impl Authorizer {
     }
 
     /// Returns the time, if the requirement needs it.
-    pub(super) fn now(&self) -> Option<UnixTime> {
+    pub(super) fn now(&self) -> Option<Timestamp> {
         if self.needs_time { self.audit.now() } else { None }
     }
 
@@ -126,7 +126,7 @@ impl Authorizer {
         Ok(done.map_err(|_| Rejection::Unavailable("audit log unavailable"))??)
     }
 
-    fn time(&self) -> Result<UnixTime, Rejection> {
+    fn time(&self) -> Result<Timestamp, Rejection> {
         self.audit.now().ok_or(Rejection::Unavailable("clock unavailable"))
     }
 }
@@ -140,7 +140,7 @@ impl AccessRequest {
         }
     }
 
-    fn event(&self, at: UnixTime, kind: EventKind, reason: Reason) -> AuditEvent {
+    fn event(&self, at: Timestamp, kind: EventKind, reason: Reason) -> AuditEvent {
         AuditEvent {
             at,
             kind,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Denial, Permission, Permit, Policy, RoleName};
 use crate::audit::OverrideReason;
-use crate::{Principal, UnixTime};
+use crate::{Principal, Timestamp, time};
 
 /// What a route requires of a principal.
 ///
@@ -41,7 +41,7 @@ pub struct AccessContext {
     /// Whether the principal owns the requested resource.
     pub is_owner: bool,
     /// The current time, for step-up. With `None` no step-up requirement is met.
-    pub now: Option<UnixTime>,
+    pub now: Option<Timestamp>,
 }
 
 impl Requirement {
@@ -143,13 +143,10 @@ impl Requirement {
     }
 }
 
-fn is_recent(principal: &Principal, now: Option<UnixTime>, max_age: Duration) -> bool {
+fn is_recent(principal: &Principal, now: Option<Timestamp>, max_age: Duration) -> bool {
     let verified_at = principal.session().map(|view| view.session.authenticated_at);
-    verified_at.zip(now).is_some_and(|(verified_at, now)| {
-        // A time in the future comes from the clock of another node.
-        let age = u64::try_from(now.saturating_sub(verified_at)).unwrap_or(0);
-        Duration::from_secs(age) < max_age
-    })
+    let age = verified_at.zip(now).map(|(verified_at, now)| time::elapsed(verified_at, now));
+    age.is_some_and(|age| age < max_age)
 }
 
 /// The only places that make a [`Permit`].

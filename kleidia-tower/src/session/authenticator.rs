@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{EndReason, SessionKey, SessionStore, SessionView};
 use crate::access_token::{Claims, KeyProvider, KeyRing, verify};
 use crate::account::Account;
 use crate::opaque_token::OpaqueToken;
-use crate::{Clock, Rejection, SystemClock, UnixTime};
+use crate::{Clock, Rejection, SystemClock, Timestamp, time};
 
-/// After how many seconds it is noted again that a session is in use.
-const TOUCH: UnixTime = 60;
+/// How long until it is noted again that a session is in use.
+const TOUCH: Duration = Duration::from_secs(60);
 
 /// Tells which session an access token belongs to, and whether it goes on. Cheap to clone.
 #[derive(Clone)]
@@ -18,15 +19,15 @@ pub struct SessionAuthenticator {
     store: Arc<dyn SessionStore>,
     keys: Arc<dyn KeyProvider>,
     clock: Arc<dyn Clock>,
-    leeway: UnixTime,
-    max_password_age: Option<UnixTime>,
+    leeway: Duration,
+    max_password_age: Option<Duration>,
 }
 
 impl SessionAuthenticator {
     /// Authenticates by the sessions of this store and with these keys.
     pub fn new(store: Arc<dyn SessionStore>, keys: Arc<dyn KeyProvider>) -> Self {
         let clock = Arc::new(SystemClock);
-        Self { store, keys, clock, leeway: 0, max_password_age: None }
+        Self { store, keys, clock, leeway: Duration::ZERO, max_password_age: None }
     }
 
     /// Sets the clock; the system's by default.
@@ -36,17 +37,17 @@ impl SessionAuthenticator {
         self
     }
 
-    /// Sets for how many seconds past its end a token is still taken; 0 by default.
+    /// Sets for how long past its end a token is still taken; 0 by default.
     #[must_use]
-    pub const fn with_leeway(mut self, seconds: UnixTime) -> Self {
-        self.leeway = seconds;
+    pub const fn with_leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
         self
     }
 
-    /// Sets after how many seconds a password has to be changed; never by default.
+    /// Sets for how long a password lasts until it has to be changed; for ever by default.
     #[must_use]
-    pub const fn with_max_password_age(mut self, seconds: Option<UnixTime>) -> Self {
-        self.max_password_age = seconds;
+    pub const fn with_max_password_age(mut self, max_age: Option<Duration>) -> Self {
+        self.max_password_age = max_age;
         self
     }
 
@@ -83,15 +84,15 @@ impl SessionAuthenticator {
     /// [`Rejection::PasswordExpired`], or that the clock tells no time.
     pub fn check_password_age(&self, account: &Account) -> Result<(), Rejection> {
         let Some(most) = self.max_password_age else { return Ok(()) };
-        let ends_at = account.password_changed_at.saturating_add(most);
+        let ends_at = time::add(account.password_changed_at, most);
         if self.now()? < ends_at { Ok(()) } else { Err(Rejection::PasswordExpired) }
     }
 
-    fn now(&self) -> Result<UnixTime, Rejection> {
-        self.clock.now().ok_or(Rejection::Unavailable("the clock tells no time"))
+    fn now(&self) -> Result<Timestamp, Rejection> {
+        time::now(&*self.clock).ok_or(Rejection::Unavailable("the clock tells no time"))
     }
 
-    fn verify(&self, keys: &KeyRing, token: &str, now: UnixTime) -> Result<Claims, Rejection> {
+    fn verify(&self, keys: &KeyRing, token: &str, now: Timestamp) -> Result<Claims, Rejection> {
         let claims = verify(keys, token, now, self.leeway);
         claims.map_err(|error| Rejection::AccessToken(Arc::new(error)))
     }
@@ -99,7 +100,7 @@ impl SessionAuthenticator {
     async fn admit(
         &self,
         view: Option<SessionView>,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<SessionView, Rejection> {
         let view = view.ok_or(Rejection::SessionExpired)?;
         let SessionView { session, account } = &view;
@@ -111,11 +112,11 @@ impl SessionAuthenticator {
         if account.is_disabled {
             return Err(Rejection::AccountDisabled);
         }
-        if now.saturating_sub(session.last_seen_at) >= TOUCH
+        if time::elapsed(session.last_seen_at, now) >= TOUCH
             && let Err(error) = self.store.touch(session.id, now).await
         {
             // It says when the session was last seen, and grants nothing.
-            tracing::warn!(%error, session = session.id, "can't note that a session is in use");
+            tracing::warn!(%error, session = session.id.get(), "can't note that a session is in use");
         }
         Ok(view)
     }

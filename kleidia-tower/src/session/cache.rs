@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use moka::sync::Cache;
 
 use super::{SessionKey, SessionView};
-use crate::access_token::{SessionId, UserId};
+use crate::{SessionId, UserId};
 
 /// Sessions as they were when they were looked up.
 ///
@@ -117,22 +117,23 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::ClientInfo;
     use crate::account::Account;
     use crate::session::Session;
+    use crate::{ClientInfo, FamilyId, Timestamp};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn view(user: UserId, id: SessionId) -> SessionView {
+    fn view(user: i64, id: i64) -> SessionView {
+        let (user, id) = (UserId::new(user), SessionId::new(id));
         let session = Session {
             id,
             user,
-            family: 1,
+            family: FamilyId::new(1),
             client: ClientInfo::default(),
-            created_at: 0,
-            authenticated_at: 0,
-            last_seen_at: 0,
-            expires_at: 3600,
+            created_at: Timestamp::UNIX_EPOCH,
+            authenticated_at: Timestamp::UNIX_EPOCH,
+            last_seen_at: Timestamp::UNIX_EPOCH,
+            expires_at: Timestamp::constant(3600, 0),
             end: None,
             agent_key: None,
         };
@@ -141,17 +142,21 @@ mod tests {
             name: "alice".parse().unwrap(),
             roles: [].into(),
             is_disabled: false,
-            created_at: 0,
-            password_changed_at: 0,
+            created_at: Timestamp::UNIX_EPOCH,
+            password_changed_at: Timestamp::UNIX_EPOCH,
         };
         SessionView { session: Arc::new(session), account: Arc::new(account) }
     }
 
-    const KEY: SessionKey = SessionKey::Id(7);
+    const KEY: SessionKey = SessionKey::Id(SessionId::new(7));
 
     #[test]
     fn what_was_found_before_something_happened_is_not_believed_after() {
-        for concerned in [Concerned::Session(7), Concerned::User(1), Concerned::Anybody] {
+        for concerned in [
+            Concerned::Session(SessionId::new(7)),
+            Concerned::User(UserId::new(1)),
+            Concerned::Anybody,
+        ] {
             let cache = SessionCache::new(10, HOUR);
             let before = cache.begin();
             cache.insert(KEY, view(1, 7), before);
@@ -172,7 +177,7 @@ mod tests {
         cache.insert(KEY, view(1, 7), cache.begin());
         // By chance one may share the place; not all of so few.
         let forgotten = (100..110).filter(|other| {
-            cache.happened_to(Concerned::Session(*other));
+            cache.happened_to(Concerned::Session(SessionId::new(*other)));
             cache.get(&KEY).is_none()
         });
         assert!(forgotten.count() < 10);

@@ -11,12 +11,11 @@ use super::{
     EndReason, Ending, NewSession, Opened, Rotated, Rotation, Session, SessionKey, SessionStore,
     SessionView,
 };
-use crate::UnixTime;
-use crate::access_token::{SessionId, UserId};
 use crate::account::{
     Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
 use crate::store::{Change, Committed, Store, StoreError};
+use crate::{SessionId, Timestamp, UserId};
 
 /// A store around another one that answers for sessions from memory, for a moment: 5 seconds by
 /// default.
@@ -126,7 +125,7 @@ impl SessionStore for CachedSessions {
     async fn sessions_of(
         &self,
         user: UserId,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
         self.store.sessions_of(user, now).await
     }
@@ -169,7 +168,7 @@ impl SessionStore for CachedSessions {
         self.change(move |_| vec![concerned], end).await
     }
 
-    async fn touch(&self, session: SessionId, now: UnixTime) -> Result<(), StoreError> {
+    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         let touched = self.store.touch(session, now).await;
         self.cache.happened_to(Concerned::Session(session));
         touched

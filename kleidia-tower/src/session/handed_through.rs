@@ -9,7 +9,7 @@ use super::cache::Concerned;
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
 use crate::lockout::{Attempt, FailureStore, LockoutPolicy, Reservation};
 use crate::store::{Change, Committed, ExpiryStore, Retention, Store, StoreError};
-use crate::{UnixTime, UserName};
+use crate::{Timestamp, UserName};
 
 #[async_trait]
 impl FailureStore for CachedSessions {
@@ -17,7 +17,7 @@ impl FailureStore for CachedSessions {
         &self,
         attempt: &Attempt,
         policy: &LockoutPolicy,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<Reservation, StoreError> {
         self.store.reserve(attempt, policy, now).await
     }
@@ -68,7 +68,7 @@ impl AuditStore for CachedSessions {
 impl ExpiryStore for CachedSessions {
     async fn purge(
         &self,
-        now: UnixTime,
+        now: Timestamp,
         retention: &Retention,
         limit: usize,
     ) -> Result<usize, StoreError> {

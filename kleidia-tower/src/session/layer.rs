@@ -193,7 +193,7 @@ impl Guard for SessionGuard {
         let extensions = request.extensions_mut();
         match finding {
             Ok(view) => {
-                let (user, session) = (view.account.id, view.session.id);
+                let (user, session) = (view.account.id.get(), view.session.id.get());
                 tracing::debug!(user, session, "authenticated");
                 extensions.remove::<Unauthenticated>();
                 extensions.insert(Principal::user(view.clone()));

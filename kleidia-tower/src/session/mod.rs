@@ -14,5 +14,5 @@ pub use authenticator::SessionAuthenticator;
 pub use cached::CachedSessions;
 pub use layer::{JwtSessionLayer, SessionGuard};
 pub use policy::CredentialPolicy;
-pub use record::{EndReason, FamilyId, Session, SessionEnd, SessionView};
+pub use record::{EndReason, Session, SessionEnd, SessionView};
 pub use store::{Ending, NewSession, Opened, Rotated, Rotation, SessionKey, SessionStore};

@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::access_token::{SessionId, UserId};
 use crate::account::Account;
-use crate::{ClientInfo, UnixTime};
-
-/// The number of a family: the refresh tokens that follow from one login.
-pub type FamilyId = i64;
+use crate::{ClientInfo, FamilyId, SessionId, Timestamp, UserId};
 
 /// A session: somebody who signed in, from somewhere, for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +17,13 @@ pub struct Session {
     /// From where it was opened.
     pub client: ClientInfo,
     /// When it was opened.
-    pub created_at: UnixTime,
+    pub created_at: Timestamp,
     /// When its user last gave the password: a refresh opens sessions without asking for it.
-    pub authenticated_at: UnixTime,
+    pub authenticated_at: Timestamp,
     /// When it was last used, to the minute or so.
-    pub last_seen_at: UnixTime,
+    pub last_seen_at: Timestamp,
     /// The first second at which it is over.
-    pub expires_at: UnixTime,
+    pub expires_at: Timestamp,
     /// Whether, when and why it was ended before that.
     pub end: Option<SessionEnd>,
     /// The public key of the agent that is bound to it, in PEM.
@@ -38,7 +34,7 @@ pub struct Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionEnd {
     /// When.
-    pub at: UnixTime,
+    pub at: Timestamp,
     /// Why.
     pub reason: EndReason,
 }
@@ -73,7 +69,7 @@ pub struct SessionView {
 impl Session {
     /// Whether it goes on: neither over nor ended.
     #[must_use]
-    pub const fn is_active(&self, now: UnixTime) -> bool {
+    pub fn is_active(&self, now: Timestamp) -> bool {
         self.end.is_none() && now < self.expires_at
     }
 }

@@ -1,16 +1,16 @@
 //! What sessions and refresh tokens ask of a store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::{EndReason, Session, SessionView};
-use crate::UnixTime;
-use crate::access_token::{SessionId, UserId};
 use crate::account::{Account, PasswordHash};
 use crate::lockout::Attempt;
 use crate::opaque_token::{TokenDigest, WrappedToken};
 use crate::store::{Change, Committed, StoreError};
+use crate::{SessionId, Timestamp, UserId};
 
 /// Keeps sessions and their refresh tokens. Every change is one operation, done whole or not at
 /// all, with its events; where it is said that one of many wins, that holds on every node.
@@ -23,7 +23,7 @@ pub trait SessionStore: Send + Sync + 'static {
     async fn sessions_of(
         &self,
         user: UserId,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError>;
 
     /// Opens a session and a family after a password was found to be right, and forgets the
@@ -54,7 +54,7 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> Result<Committed<Vec<SessionId>>, StoreError>;
 
     /// Notes that a session was used.
-    async fn touch(&self, session: SessionId, now: UnixTime) -> Result<(), StoreError>;
+    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
 
     /// Binds an agent's key to an active session of this user, in place of the one before;
     /// `false` if there is no such session. Records `agent.registered`.
@@ -90,9 +90,9 @@ pub struct NewSession {
     /// The digest of the first refresh token.
     pub refresh_token: TokenDigest,
     /// When the session is over.
-    pub expires_at: UnixTime,
+    pub expires_at: Timestamp,
     /// When the refresh token is over.
-    pub refresh_expires_at: UnixTime,
+    pub refresh_expires_at: Timestamp,
     /// The attempt that this settles.
     pub attempt: Attempt,
 }
@@ -120,11 +120,11 @@ pub struct Rotation {
     /// The digest of the token of the session that may have to be opened.
     pub session_token: TokenDigest,
     /// When the session is over.
-    pub expires_at: UnixTime,
+    pub expires_at: Timestamp,
     /// When the successor is over.
-    pub refresh_expires_at: UnixTime,
-    /// For how many seconds a spent token is answered with the same successor.
-    pub grace: UnixTime,
+    pub refresh_expires_at: Timestamp,
+    /// How long a spent token is answered with the same successor.
+    pub grace: Duration,
 }
 
 /// What became of a refresh token.
@@ -144,7 +144,7 @@ pub enum Rotated {
         /// The successor, readable by who has the presented token.
         wrapped: WrappedToken,
         /// When the successor is over.
-        refresh_expires_at: UnixTime,
+        refresh_expires_at: Timestamp,
     },
     /// It was spent before: its family is revoked and its session ended.
     Reused(Arc<Account>),

@@ -1,13 +1,13 @@
 //! What every change says of itself, and what comes back once it is done.
 
 use crate::audit::{AuditEvent, AuditRecord, EventKind, Outcome, Party, Reason};
-use crate::{ClientInfo, UnixTime};
+use crate::{ClientInfo, Timestamp};
 
 /// Who changes something, when, and from where: what its events say.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// When.
-    pub at: UnixTime,
+    pub at: Timestamp,
     /// From where.
     pub client: ClientInfo,
     /// Who, where that is not the user whom the change concerns.

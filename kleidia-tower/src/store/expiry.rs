@@ -1,9 +1,11 @@
 //! How stores forget what is over.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::UnixTime;
+use crate::Timestamp;
 
 /// Forgets what is over: sessions, refresh tokens and failures; never accounts or the audit log.
 #[async_trait]
@@ -12,7 +14,7 @@ pub trait ExpiryStore: Send + Sync + 'static {
     /// `limit` of each kind means that there are no more.
     async fn purge(
         &self,
-        now: UnixTime,
+        now: Timestamp,
         retention: &Retention,
         limit: usize,
     ) -> Result<usize, StoreError>;
@@ -21,15 +23,16 @@ pub trait ExpiryStore: Send + Sync + 'static {
 /// How long what is over is still kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// For how many seconds sessions are kept once they and their refresh tokens are over;
+    /// How long sessions are kept once they and their refresh tokens are over;
     /// a day by default.
-    pub sessions: UnixTime,
-    /// For how many seconds failures are kept once they lock nothing; 12 hours by default.
-    pub failures: UnixTime,
+    pub sessions: Duration,
+    /// How long failures are kept once they lock nothing; 12 hours by default.
+    pub failures: Duration,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { sessions: 24 * 3600, failures: 12 * 3600 }
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        Self { sessions: hours(24), failures: hours(12) }
     }
 }

@@ -1,16 +1,16 @@
 //! The rows of a store within one transaction, on which every operation is written once.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{Retention, StoreError};
-use crate::UnixTime;
-use crate::UserName;
-use crate::access_token::{SessionId, UserId};
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
 use crate::lockout::Source;
 use crate::opaque_token::{TokenDigest, WrappedToken};
-use crate::session::{FamilyId, Session, SessionKey};
+use crate::session::{Session, SessionKey};
+use crate::{FamilyId, SessionId, Timestamp, UserId, UserName, time};
 
 /// The rows that one transaction sees, isolated from all others; it is committed or rolled back
 /// by whoever lends it to an operation.
@@ -24,7 +24,7 @@ pub(crate) trait Rows: Send {
     async fn insert_account(
         &mut self,
         new: NewAccount,
-        at: UnixTime,
+        at: Timestamp,
     ) -> Result<Account, StoreError>;
     async fn update_account(&mut self, account: &Account) -> Result<(), StoreError>;
     async fn update_password(
@@ -87,14 +87,14 @@ pub(crate) struct RefreshTokenRow {
     pub(crate) digest: TokenDigest,
     pub(crate) family: FamilyId,
     pub(crate) session: SessionId,
-    pub(crate) expires_at: UnixTime,
+    pub(crate) expires_at: Timestamp,
     pub(crate) spent: Option<Spent>,
 }
 
 /// What followed a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spent {
-    pub(crate) at: UnixTime,
+    pub(crate) at: Timestamp,
     pub(crate) successor: TokenDigest,
     pub(crate) wrapped: WrappedToken,
 }
@@ -118,16 +118,16 @@ pub(crate) struct FailureRow {
     /// Attempts that are being evaluated.
     pub(crate) pending: u32,
     /// When the last of them was granted: one that was never settled is forgotten after a while.
-    pub(crate) pending_at: UnixTime,
-    pub(crate) last_failure_at: UnixTime,
-    pub(crate) locked_until: UnixTime,
+    pub(crate) pending_at: Timestamp,
+    pub(crate) last_failure_at: Timestamp,
+    pub(crate) locked_until: Timestamp,
     /// When somebody last signed in from there.
-    pub(crate) succeeded_at: Option<UnixTime>,
+    pub(crate) succeeded_at: Option<Timestamp>,
 }
 
 impl FailureRow {
-    /// For how many seconds a source stays familiar after a success.
-    pub(crate) const FAMILIAR: UnixTime = 90 * 24 * 3600;
+    /// How long a source stays familiar after a success.
+    pub(crate) const FAMILIAR: Duration = Duration::from_secs(90 * 24 * 3600);
 
     /// Whether nothing would change if it were forgotten.
     ///
@@ -136,14 +136,13 @@ impl FailureRow {
         &self,
         scope: FailureScope,
         has_account: bool,
-        now: UnixTime,
+        now: Timestamp,
         retention: &Retention,
     ) -> bool {
         let is_kept = has_account && scope == FailureScope::Account && self.consecutive > 0;
-        let is_familiar =
-            self.succeeded_at.is_some_and(|at| now < at.saturating_add(Self::FAMILIAR));
+        let is_familiar = self.succeeded_at.is_some_and(|at| now < time::add(at, Self::FAMILIAR));
         let last = self.last_failure_at.max(self.pending_at);
-        let is_quiet = last.saturating_add(retention.failures) <= now && self.locked_until <= now;
+        let is_quiet = time::add(last, retention.failures) <= now && self.locked_until <= now;
         !is_kept && !is_familiar && is_quiet
     }
 }

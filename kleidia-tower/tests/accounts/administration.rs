@@ -149,10 +149,11 @@ async fn who_does_not_exist_is_not_found() {
     let service = Service::new().await;
     let (accounts, admin) = (&service.accounts, service.admin().await);
     let update = AccountUpdate { is_disabled: Some(true), roles: None };
-    assert_eq!(code(accounts.update_user(&admin, 99, update, at("")).await), "not_found");
-    assert_eq!(code(accounts.unlock(&admin, 99, at("")).await), "not_found");
-    assert_eq!(code(accounts.end_sessions_of(&admin, 99, at("")).await), "not_found");
-    assert!(accounts.user(99).await.unwrap().is_none());
+    let nobody = kleidia_tower::UserId::new(99);
+    assert_eq!(code(accounts.update_user(&admin, nobody, update, at("")).await), "not_found");
+    assert_eq!(code(accounts.unlock(&admin, nobody, at("")).await), "not_found");
+    assert_eq!(code(accounts.end_sessions_of(&admin, nobody, at("")).await), "not_found");
+    assert!(accounts.user(nobody).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use kleidia_tower::session::SessionKey;
 use kleidia_tower::store::{Cleanup, CleanupSettings, ExpiryStore, Retention, Store, StoreError};
-use kleidia_tower::{Clock, UnixTime};
+use kleidia_tower::{Clock, Timestamp, clock_fn};
 use tokio::sync::Semaphore;
 
-use super::{NOW, Service};
+use super::{Service, later};
 
 /// Fails at first, and notes how much was asked for and removed.
 struct Observed {
@@ -25,7 +25,7 @@ struct Observed {
 impl ExpiryStore for Observed {
     async fn purge(
         &self,
-        now: UnixTime,
+        now: Timestamp,
         retention: &Retention,
         limit: usize,
     ) -> Result<usize, StoreError> {
@@ -51,7 +51,7 @@ fn settings(interval: Duration) -> CleanupSettings {
 
 /// Long after everything is over.
 fn much_later() -> impl Clock {
-    || Some(NOW + 100 * 24 * 3600)
+    clock_fn(|| Some(later(100 * 24 * 3600)))
 }
 
 async fn wait_until(is_so: impl Fn() -> bool) {
@@ -102,7 +102,8 @@ async fn nothing_is_forgotten_that_is_not_over() {
     let alice = service.alice().await;
     let store = observed(&service, 0);
     let interval = Duration::from_secs(3600);
-    let cleanup = Cleanup::spawn(Arc::clone(&store) as _, || Some(NOW + 60), settings(interval));
+    let cleanup =
+        Cleanup::spawn(Arc::clone(&store) as _, clock_fn(|| Some(later(60))), settings(interval));
     wait_until(|| store.calls.load(Ordering::SeqCst) > 0).await;
     // It does not wait for the hour to pass.
     cleanup.stop().await;
@@ -118,10 +119,10 @@ async fn without_the_time_nothing_is_forgotten() {
     let asked = Arc::new(AtomicUsize::new(0));
     let clock = {
         let asked = Arc::clone(&asked);
-        move || {
+        clock_fn(move || {
             asked.fetch_add(1, Ordering::SeqCst);
             None
-        }
+        })
     };
     let interval = Duration::from_millis(1);
     let cleanup = Cleanup::spawn(Arc::clone(&store) as _, clock, settings(interval));
@@ -139,7 +140,7 @@ struct Endless {
 
 #[async_trait]
 impl ExpiryStore for Endless {
-    async fn purge(&self, _: UnixTime, _: &Retention, limit: usize) -> Result<usize, StoreError> {
+    async fn purge(&self, _: Timestamp, _: &Retention, limit: usize) -> Result<usize, StoreError> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         let permit = self.lets.acquire().await.map_err(StoreError::unavailable)?;
         permit.forget();

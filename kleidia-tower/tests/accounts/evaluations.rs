@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{AccountLookup, Accounts, LoginRequest, NewAccount, PasswordHash};
 use kleidia_tower::audit::EventKind;
+use kleidia_tower::clock_fn;
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::store::Change;
 
@@ -44,7 +45,7 @@ async fn an_outdated_hash_is_renewed_by_who_logs_in() {
     let hasher = options.with_permits(1).unwrap().with_queue_limit(8).start().unwrap();
     let store = Arc::clone(service.accounts.store());
     let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
-    let dearer = Accounts::new(store, Arc::new(keys), hasher).with_clock(|| Some(NOW));
+    let dearer = Accounts::new(store, Arc::new(keys), hasher).with_clock(clock_fn(|| Some(NOW)));
     let log_in = async |password: &str| {
         let (user_name, password) = ("alice".to_owned(), password.into());
         dearer.log_in(LoginRequest { user_name, password, client: at("192.0.2.1") }).await
@@ -77,7 +78,8 @@ async fn logins_at_once_renew_an_outdated_hash_and_all_get_in() {
         let hasher = options.with_permits(4).unwrap().with_queue_limit(8).start().unwrap();
         let store = Arc::clone(service.accounts.store());
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
-        let dearer = Accounts::new(store, Arc::new(keys), hasher).with_clock(|| Some(NOW));
+        let dearer =
+            Accounts::new(store, Arc::new(keys), hasher).with_clock(clock_fn(|| Some(NOW)));
         let log_in = || {
             let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
             dearer.log_in(LoginRequest { user_name, password, client: at("192.0.2.1") })

@@ -95,7 +95,7 @@ async fn a_burst_does_not_tell_which_names_have_an_account() {
     // What is known of the one name is forgotten by then, and what is known of the other is not.
     service.pass(24 * 3600);
     let (store, retention) = (service.accounts.store(), Retention::default());
-    let now = super::NOW + 50 * 60 + 24 * 3600;
+    let now = super::later(50 * 60 + 24 * 3600);
     while store.purge(now, &retention, 1000).await.unwrap() > 0 {}
     for name in ["alice", "nobody"] {
         let source = Source::new("203.0.113.1".parse().ok());

@@ -15,6 +15,7 @@ mod sinks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{
@@ -24,10 +25,10 @@ use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::store::MemoryStore;
-use kleidia_tower::{ClientInfo, Rejection, UnixTime};
+use kleidia_tower::{ClientInfo, Rejection, Timestamp, clock_fn};
 use secrecy::{ExposeSecret as _, SecretString};
 
-const NOW: UnixTime = 1_795_370_580;
+const NOW: Timestamp = Timestamp::constant(1_795_370_580, 0);
 const PERMITS: usize = 2;
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -53,19 +54,21 @@ impl Service {
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
         let options = options.with_permits(PERMITS).unwrap().with_queue_limit(2000);
         let hasher = options.start().unwrap();
-        let clock = Arc::new(AtomicI64::new(NOW));
+        let clock = Arc::new(AtomicI64::new(NOW.as_second()));
         let told = Arc::clone(&clock);
         let accounts =
             Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher.clone())
                 .with_settings(settings)
-                .with_clock(move || Some(told.load(Ordering::Relaxed)));
+                .with_clock(clock_fn(move || {
+                    Timestamp::from_second(told.load(Ordering::Relaxed)).ok()
+                }));
         let roles = [RoleName::user()].into();
         let alice = accounts.create_user(None, "alice", PASSWORD.into(), roles, at("192.0.2.1"));
         let alice = alice.await.unwrap();
         Self { accounts, hasher, clock, alice }
     }
 
-    fn pass(&self, seconds: UnixTime) {
+    fn pass(&self, seconds: i64) {
         self.clock.fetch_add(seconds, Ordering::Relaxed);
     }
 
@@ -102,6 +105,11 @@ impl Service {
         let query = AuditQuery { kind, limit: usize::MAX, ..AuditQuery::default() };
         self.accounts.audit(&query).await.unwrap()
     }
+}
+
+/// So many seconds after the beginning.
+fn later(seconds: u64) -> Timestamp {
+    NOW + Duration::from_secs(seconds)
 }
 
 fn at(address: &str) -> ClientInfo {

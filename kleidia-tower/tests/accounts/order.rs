@@ -1,12 +1,13 @@
 //! Each request is checked in one order: signature, expiry, session, account.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kleidia_tower::access_token::{Claims, KeyRing, SigningKey, issue};
 use kleidia_tower::account::{AccountSettings, AccountUpdate};
 use kleidia_tower::session::SessionAuthenticator;
 use kleidia_tower::store::{Change, Store};
-use kleidia_tower::{ClientInfo, UnixTime};
+use kleidia_tower::{ClientInfo, SessionId, Timestamp};
 use secrecy::ExposeSecret as _;
 
 use super::{NOW, Service, code};
@@ -25,8 +26,8 @@ async fn answer(service: &Service, change: impl FnOnce(&mut Claims)) -> &'static
         username: view.account.name.to_string(),
         is_admin: false,
         session_id: view.session.id,
-        exp: NOW + 600,
-        iat: NOW,
+        exp: NOW.as_second() + 600,
+        iat: NOW.as_second(),
         iss: Claims::ISSUER.to_owned(),
         sub: view.account.id.to_string(),
         jti: "jti".to_owned(),
@@ -49,7 +50,10 @@ async fn a_token_is_of_the_session_that_it_names() {
     // Another user's session, none at all, and what only a hint may say.
     let of_bob = |claims: &mut Claims| (claims.user_id, claims.sub) = (bob, bob.to_string());
     assert_eq!(answer(&service, of_bob).await, "session_expired");
-    assert_eq!(answer(&service, |claims| claims.session_id = 99).await, "session_expired");
+    assert_eq!(
+        answer(&service, |claims| claims.session_id = SessionId::new(99)).await,
+        "session_expired"
+    );
     assert_eq!(answer(&service, |claims| claims.is_admin = true).await, "ok");
 }
 
@@ -57,7 +61,7 @@ async fn a_token_is_of_the_session_that_it_names() {
 async fn what_is_found_first_is_told() {
     let service = service(AccountSettings::default()).await;
     let alice = service.alice().await;
-    let disable = async |at: UnixTime| {
+    let disable = async |at: Timestamp| {
         let change = Change { at, client: ClientInfo::default(), actor: None };
         let update = AccountUpdate { is_disabled: Some(true), roles: None };
         let store = service.accounts.store();
@@ -81,7 +85,8 @@ async fn what_is_found_first_is_told() {
 
 #[tokio::test]
 async fn leeway_is_given_where_it_is_asked_for() {
-    let settings = AccountSettings { leeway: 60, ..AccountSettings::default() };
+    let settings =
+        AccountSettings { leeway: Duration::from_secs(60), ..AccountSettings::default() };
     let service = service(settings).await;
     let alice = service.alice().await;
     service.pass(1859);

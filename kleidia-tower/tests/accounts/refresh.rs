@@ -1,6 +1,7 @@
 //! Refresh tokens: one successor, whatever the concurrency.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use kleidia_tower::account::AccountSettings;
 use kleidia_tower::audit::EventKind;
@@ -52,14 +53,14 @@ async fn a_session_that_lapsed_is_followed_by_another_one() {
     assert_ne!(renewed.session.session.id, alice.session.session.id);
     let (before, after) = (&alice.session.session, &renewed.session.session);
     assert_eq!(after.authenticated_at, before.authenticated_at);
-    assert_eq!(after.created_at, before.created_at + 3600);
+    assert_eq!(after.created_at, before.created_at + Duration::from_secs(3600));
     service.pass(7 * 24 * 3600);
     assert_eq!(code(service.refresh(&renewed.refresh_token).await), "refresh_invalid");
 }
 
 #[tokio::test]
 async fn without_a_grace_every_second_use_is_reuse() {
-    let settings = AccountSettings { refresh_grace: 0, ..AccountSettings::default() };
+    let settings = AccountSettings { refresh_grace: Duration::ZERO, ..AccountSettings::default() };
     let service = Service::with_settings(settings).await;
     let alice = service.alice().await;
     let renewed = service.refresh(&alice.refresh_token).await.unwrap();

@@ -1,20 +1,25 @@
 //! Sessions: how long they last, who sees and ends them, and what each login starts anew.
 
-use kleidia_tower::ClientInfo;
+use std::time::Duration;
+
 use kleidia_tower::account::AccountSettings;
 use kleidia_tower::agent::AgentKey;
 use kleidia_tower::audit::EventKind;
 use kleidia_tower::session::SessionKey;
+use kleidia_tower::{ClientInfo, SessionId};
 
-use super::{NOW, PASSWORD, Service, code};
+use super::{NOW, PASSWORD, Service, code, later};
 
 #[tokio::test]
 async fn an_access_token_ends_with_its_session_at_the_latest() {
     let settings =
-        AccountSettings { access_ttl: 1800, session_ttl: 600, ..AccountSettings::default() };
+        AccountSettings { session_ttl: Duration::from_secs(600), ..AccountSettings::default() };
     let service = Service::with_settings(settings).await;
     let alice = service.alice().await;
-    assert_eq!((alice.expires_in, alice.refresh_expires_in), (600, 7 * 24 * 3600));
+    assert_eq!(
+        (alice.expires_in.as_secs(), alice.refresh_expires_in.as_secs()),
+        (600, 7 * 24 * 3600)
+    );
     service.pass(599);
     assert_eq!(service.answer(&alice.access_token).await, "ok");
     service.pass(1);
@@ -28,7 +33,7 @@ async fn a_token_outlives_no_session_that_has_lapsed() {
     service.pass(1000);
     let renewed = service.refresh(&alice.refresh_token).await.unwrap();
     assert_eq!(renewed.session.session.id, alice.session.session.id);
-    assert_eq!(renewed.session.session.expires_at, NOW + 1000 + 3600);
+    assert_eq!(renewed.session.session.expires_at, later(1000 + 3600));
     service.pass(1799);
     assert_eq!(service.answer(&renewed.access_token).await, "ok");
     service.pass(1);
@@ -56,7 +61,7 @@ async fn people_see_and_end_their_own_sessions_alone() {
         async |view, id| code(service.accounts.end_session(view, id, ClientInfo::default()).await);
     assert_eq!(end(&bob.session, one).await, "not_found");
     assert_eq!(end(&first.session, bob.session.session.id).await, "not_found");
-    assert_eq!(end(&first.session, 99).await, "not_found");
+    assert_eq!(end(&first.session, SessionId::new(99)).await, "not_found");
     assert_eq!(service.answer(&first.access_token).await, "ok");
     assert_eq!(end(&second.session, one).await, "ok");
     assert_eq!(end(&second.session, one).await, "not_found");
@@ -135,7 +140,7 @@ async fn that_a_session_is_in_use_is_noted_once_a_minute() {
     let seen = async || {
         let id = alice.session.session.id;
         let found = service.accounts.store().session(SessionKey::Id(id)).await.unwrap();
-        found.unwrap().session.last_seen_at - NOW
+        found.unwrap().session.last_seen_at.duration_since(NOW).as_secs()
     };
     for (seconds, expected) in [(59, 0), (1, 60), (59, 60), (2, 121)] {
         service.pass(seconds);

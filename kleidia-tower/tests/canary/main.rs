@@ -21,7 +21,7 @@ use kleidia_tower::audit::{AuditQuery, AuditSinks, TracingSink};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::session::JwtSessionLayer;
 use kleidia_tower::store::{Change, MemoryStore, Store};
-use kleidia_tower::{ClientInfo, Rejection};
+use kleidia_tower::{ClientInfo, Rejection, Timestamp, UserId, clock_fn};
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -70,7 +70,9 @@ impl Scene {
         let told = Arc::clone(&clock);
         let accounts = Accounts::new(store, Arc::new(keys), hasher)
             .with_audit_sinks(sinks.clone())
-            .with_clock(move || Some(told.load(Ordering::Relaxed)));
+            .with_clock(clock_fn(move || {
+                Timestamp::from_second(told.load(Ordering::Relaxed)).ok()
+            }));
         Self { accounts, clock, sinks, evidence, secrets }
     }
 
@@ -216,7 +218,7 @@ async fn create(scene: &mut Scene) {
     let password = PasswordHash::new(NO_HASH.to_owned());
     let broken = NewAccount { name: "broken".parse().unwrap(), roles: [].into(), password };
     scene.evidence.note(&broken);
-    let at = scene.clock.load(Ordering::Relaxed);
+    let at = Timestamp::from_second(scene.clock.load(Ordering::Relaxed)).unwrap();
     let change = Change { at, client: ClientInfo::default(), actor: None };
     let created = store.create_account(broken, &change).await.unwrap();
     scene.evidence.note(&created);
@@ -290,7 +292,7 @@ async fn look_around(scene: &Scene) {
     scene.evidence.note(&accounts.authenticator());
     scene.evidence.note(&accounts.audit(&query).await.unwrap());
     scene.evidence.note(&accounts.users(None, 10).await.unwrap());
-    for user in [1, 2] {
+    for user in [1, 2].map(UserId::new) {
         scene.evidence.note(&accounts.sessions(user).await.unwrap());
     }
 }

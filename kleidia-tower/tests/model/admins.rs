@@ -10,7 +10,7 @@ use kleidia_tower::store::{Retention, StoreError};
 
 use crate::operation::canonical;
 use crate::oracle::{HISTORY, RETENTION};
-use crate::service::hash;
+use crate::service::{hash, span, time};
 use crate::trial::{Doer, Judged, Trial, same};
 
 /// The store should not fail at all.
@@ -96,7 +96,7 @@ impl Trial {
 
     pub(crate) async fn touch(&mut self, session: usize) -> Judged {
         let (id, now) = (self.session_ids[session], self.oracle.now);
-        ok(self.service.store.touch(id, now).await)?;
+        ok(self.service.store.touch(id, time(now)).await)?;
         let session = &mut self.oracle.sessions[session];
         session.seen = session.seen.max(now);
         self.recorded(vec![], Doer { client: 0, actor: None }).await
@@ -104,9 +104,9 @@ impl Trial {
 
     /// In batches, until there is nothing left to forget.
     pub(crate) async fn purge(&mut self, limit: usize) -> Judged {
-        let retention = Retention { sessions: RETENTION, ..Retention::default() };
+        let retention = Retention { sessions: span(RETENTION), ..Retention::default() };
         let now = self.oracle.now;
-        while ok(self.service.store.purge(now, &retention, limit).await)? >= limit {}
+        while ok(self.service.store.purge(time(now), &retention, limit).await)? >= limit {}
         for (session, may, must) in self.oracle.purge() {
             let key = SessionKey::Id(self.session_ids[session]);
             let is_gone = ok(self.service.store.session(key).await)?.is_none();

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::operation::Presented;
 use crate::oracle::{ACCESS, Login, REFRESH, Refresh, SESSION};
-use crate::service::{OpaqueToken, client, digest_of, hash};
+use crate::service::{OpaqueToken, client, digest_of, hash, span, time};
 use crate::trial::{AccessToken, Doer, Judged, Trial, code, same};
 
 /// A password that nobody has.
@@ -33,8 +33,8 @@ impl Trial {
             rehashed: rehashed.map(|password| hash(user, password)),
             token: token.digest,
             refresh_token: refresh_token.digest,
-            expires_at: now + SESSION,
-            refresh_expires_at: now + REFRESH,
+            expires_at: time(now + SESSION),
+            refresh_expires_at: time(now + REFRESH),
             attempt: Attempt { name, source },
         };
         let opened = self.service.store.open(new, &self.change(doer)).await;
@@ -104,9 +104,9 @@ impl Trial {
         }
         same("the successor", &text, &self.refresh_tokens[token].as_str())?;
         let rest = self.oracle.tokens[token].expires - now;
-        same("the time of a refresh token", &granted.refresh_expires_in, &rest)?;
+        same("the time of a refresh token", &granted.refresh_expires_in, &span(rest))?;
         let expires = (now + ACCESS).min(self.oracle.sessions[session].expires);
-        same("the time of an access token", &granted.expires_in, &(expires - now))?;
+        same("the time of an access token", &granted.expires_in, &span(expires - now))?;
         let (text, key) = (granted.access_token.expose_secret(), self.service.signing_key());
         self.access_tokens.push(AccessToken { text: text.to_owned(), session, expires, key });
         Ok(())

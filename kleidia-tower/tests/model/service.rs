@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lc_rs::digest;
@@ -13,7 +14,7 @@ use kleidia_tower::account::{AccountSettings, Accounts, PasswordHash};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::session::{SessionAuthenticator, SessionView};
 use kleidia_tower::store::Store;
-use kleidia_tower::{ClientInfo, TokenDigest, UserAgent};
+use kleidia_tower::{ClientInfo, Timestamp, TokenDigest, UserAgent, clock_fn};
 use secrecy::ExposeSecret as _;
 
 use crate::oracle::{ACCESS, REFRESH, SESSION};
@@ -56,7 +57,8 @@ impl Service {
         let options = options.with_permits(1).unwrap().with_queue_limit(1);
         let hasher = options.start().unwrap();
         let accounts = |refresh_grace| {
-            let (access_ttl, refresh_ttl, session_ttl) = (ACCESS, REFRESH, SESSION);
+            let [access_ttl, refresh_ttl, session_ttl, refresh_grace] =
+                [ACCESS, REFRESH, SESSION, refresh_grace].map(span);
             let settings = AccountSettings {
                 access_ttl,
                 refresh_ttl,
@@ -67,7 +69,9 @@ impl Service {
             let (provider, clock): (Arc<dyn KeyProvider>, _) = (keys.clone(), clock.clone());
             Accounts::new(Arc::clone(&store), provider, hasher.clone())
                 .with_settings(settings)
-                .with_clock(move || Some(clock.load(Ordering::Relaxed)))
+                .with_clock(clock_fn(move || {
+                    Timestamp::from_second(clock.load(Ordering::Relaxed)).ok()
+                }))
         };
         let (strict, accounts) = (accounts(0), accounts(10));
         let authenticator = accounts.authenticator();
@@ -120,6 +124,14 @@ impl OpaqueToken {
         let text = BASE64_URL_SAFE_NO_PAD.encode(octets);
         Self { digest: digest_of(&text), text }
     }
+}
+
+pub(crate) fn time(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+pub(crate) fn span(seconds: i64) -> Duration {
+    Duration::from_secs(seconds.unsigned_abs())
 }
 
 /// The digest of the octets that a text stands for.

@@ -8,13 +8,13 @@ use fastrand::Rng;
 use kleidia_tower::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead, Party};
 use kleidia_tower::session::{SessionEnd, SessionView};
 use kleidia_tower::store::{Change, Store};
-use kleidia_tower::{Rejection, UnixTime};
+use kleidia_tower::{FamilyId, Rejection, SessionId, UserId};
 
 use crate::operation::{Operation, next};
 use crate::oracle::{Event, Oracle};
-use crate::service::{Service, client};
+use crate::service::{Service, client, time};
 
-const BEGINNING: UnixTime = 1_795_370_580;
+const BEGINNING: i64 = 1_795_370_580;
 
 /// What differs, in words.
 pub(crate) type Judged = Result<(), String>;
@@ -25,9 +25,9 @@ pub(crate) struct Trial {
     pub(crate) service: Service,
     pub(crate) head: ChainHead,
     /// The store's numbers, by the oracle's.
-    pub(crate) user_ids: Vec<i64>,
-    pub(crate) session_ids: Vec<i64>,
-    pub(crate) family_ids: Vec<i64>,
+    pub(crate) user_ids: Vec<UserId>,
+    pub(crate) session_ids: Vec<SessionId>,
+    pub(crate) family_ids: Vec<FamilyId>,
     /// The texts of tokens, by the oracle's numbers; those that nobody was told are empty.
     pub(crate) session_tokens: Vec<String>,
     pub(crate) refresh_tokens: Vec<String>,
@@ -178,7 +178,7 @@ impl Trial {
 
     pub(crate) fn change(&self, doer: Doer) -> Change {
         let actor = doer.actor.map(|actor| self.party(actor));
-        Change { at: self.oracle.now, client: client(doer.client), actor }
+        Change { at: time(self.oracle.now), client: client(doer.client), actor }
     }
 
     fn party(&self, user: usize) -> Party {
@@ -235,11 +235,11 @@ impl Trial {
             user: self.user_ids[session.user],
             family: self.family_ids[session.family],
             client: client(session.client),
-            created_at: session.created,
-            authenticated_at: session.authenticated,
-            last_seen_at: session.seen,
-            expires_at: session.expires,
-            end: session.end.map(|(at, name)| SessionEnd { at, reason: reason(name) }),
+            created_at: time(session.created),
+            authenticated_at: time(session.authenticated),
+            last_seen_at: time(session.seen),
+            expires_at: time(session.expires),
+            end: session.end.map(|(at, name)| SessionEnd { at: time(at), reason: reason(name) }),
             agent_key: session.agent.clone(),
         }
     }
@@ -252,8 +252,8 @@ impl Trial {
             name: user.name.parse().unwrap(),
             roles: user.roles.iter().map(|role| role.parse().unwrap()).collect(),
             is_disabled: user.is_disabled,
-            created_at: user.created,
-            password_changed_at: user.password_changed,
+            created_at: time(user.created),
+            password_changed_at: time(user.password_changed),
         }
     }
 

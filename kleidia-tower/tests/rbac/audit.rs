@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures_util::poll;
 use http::StatusCode;
-use kleidia_tower::UserAgent;
 use kleidia_tower::audit::{AuditRecord, AuditSink, AuditSinks, AuditTrail, EventKind, Outcome};
 use kleidia_tower::rate_limit::PeerAddress;
 use kleidia_tower::rbac::{Policy, RbacLayer};
+use kleidia_tower::{UserAgent, clock_fn};
 use tower::{Layer as _, ServiceExt as _};
 
 use crate::stage::http::{Tell, outcome, request, request_to, send};
@@ -91,7 +91,8 @@ impl AuditSink for CollectingSink {
 async fn sinks_receive_denials() {
     let (world, sink) = (World::new().await, CollectingSink::default());
     let sinks = AuditSinks::new(vec![Box::new(sink.clone())], AuditSinks::DEFAULT_QUEUE).unwrap();
-    let trail = AuditTrail::new(world.store.clone(), sinks.clone(), Arc::new(|| Some(NOW)));
+    let trail =
+        AuditTrail::new(world.store.clone(), sinks.clone(), Arc::new(clock_fn(|| Some(NOW))));
     let layer = RbacLayer::new(Policy::default(), may("users:read"), trail);
     let response = send(inside(&world, layer), request(&[&world.bearer("alice").await])).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);

@@ -15,7 +15,7 @@ enum Model {
     Role(RoleName),
     Permission(&'static str),
     Owner,
-    StepUp(i64),
+    StepUp(u64),
     Any(Vec<Model>),
     All(Vec<Model>),
 }
@@ -47,7 +47,7 @@ impl Model {
             1 => Self::Role(rng.choice(ROLES).unwrap().parse().unwrap()),
             2 => Self::Permission(rng.choice(PERMISSIONS).unwrap()),
             3 => Self::Owner,
-            4 => Self::StepUp(rng.i64(0..4)),
+            4 => Self::StepUp(rng.u64(0..4)),
             5 | 6 => Self::Any(parts(rng)),
             _ => Self::All(parts(rng)),
         }
@@ -59,15 +59,13 @@ impl Model {
             Self::Role(role) => Requirement::role(role.clone()),
             Self::Permission(name) => may(name),
             Self::Owner => Requirement::owner(),
-            Self::StepUp(seconds) => {
-                Requirement::step_up(Duration::from_secs(seconds.unsigned_abs()))
-            }
+            Self::StepUp(seconds) => Requirement::step_up(Duration::from_secs(*seconds)),
             Self::Any(parts) => Requirement::any_of(parts.iter().map(Self::requirement)),
             Self::All(parts) => Requirement::all_of(parts.iter().map(Self::requirement)),
         }
     }
 
-    fn is_met(&self, roles: &BTreeSet<RoleName>, is_owner: bool, age: i64) -> bool {
+    fn is_met(&self, roles: &BTreeSet<RoleName>, is_owner: bool, age: u64) -> bool {
         match self {
             Self::Authenticated => true,
             Self::Role(role) => roles.contains(role),
@@ -94,8 +92,8 @@ async fn decisions_agree_with_the_oracle() {
         let alice = world.principal("alice").await;
         for _ in 0..500 {
             let model = Model::random(&mut rng, 0);
-            let (is_owner, age) = (rng.bool(), rng.i64(0..4));
-            let context = AccessContext { is_owner, now: Some(NOW + age) };
+            let (is_owner, age) = (rng.bool(), rng.u64(0..4));
+            let context = AccessContext { is_owner, now: Some(NOW + Duration::from_secs(age)) };
             let decided = policy.decide(&alice, &model.requirement(), &context);
             let expected = model.is_met(alice.roles(), is_owner, age);
             assert_eq!(decided.is_ok(), expected, "{:?} by {roles:?}", model.requirement());

@@ -32,7 +32,7 @@ async fn owner_is_the_user_in_the_path() {
     assert_eq!(ask(&format!("/api/users/{own}?x=/api/users/0"), &alice).await, "alice");
     // Other spellings, which a handler may parse to the same id, do not match.
     for path in [
-        format!("/api/users/{}", own + 1),
+        format!("/api/users/{}", own.get() + 1),
         format!("/api/users/0{own}"),
         format!("/api/users/+{own}"),
         format!("/api/users/%3{own}"),
@@ -64,7 +64,7 @@ async fn matches_paths_in_axum_nest_without_the_prefix() {
     };
     assert_eq!(status(format!("/api/users/{own}")).await, StatusCode::OK);
     // axum parses ids leniently, so only the canonical form may match.
-    for path in [format!("/api/users/{}", own + 1), format!("/api/users/0{own}")] {
+    for path in [format!("/api/users/{}", own.get() + 1), format!("/api/users/0{own}")] {
         assert_eq!(status(path).await, StatusCode::FORBIDDEN);
     }
 }

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use kleidia_tower::account::AccountUpdate;
 use kleidia_tower::session::CredentialPolicy;
-use kleidia_tower::{ClientInfo, Rejection};
+use kleidia_tower::{ClientInfo, Rejection, clock_fn};
 use secrecy::ExposeSecret as _;
 
 use crate::stage::http::{challenges, outcome, request, send};
@@ -141,7 +141,7 @@ async fn what_is_our_fault_is_503_under_each_policy() {
     let world = World::new().await;
     let good = world.bearer("alice").await;
     world.store.set_broken(true);
-    let no_time = world.accounts.authenticator().with_clock(|| None);
+    let no_time = world.accounts.authenticator().with_clock(clock_fn(|| None));
     for policy in [
         CredentialPolicy::Required,
         CredentialPolicy::AllowMissing,

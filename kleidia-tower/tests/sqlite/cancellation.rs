@@ -1,6 +1,8 @@
 //! Callers that hang up at any moment: what they asked for is done as a whole or not at all, and
 //! those who come after them find the store as usable as before.
 
+use std::time::Duration;
+
 use kleidia_tower::account::{AccountLookup, AccountStore as _, AccountUpdate};
 use kleidia_tower::audit::{AuditQuery, AuditStore as _, ChainCheck, ChainHead, EventKind};
 use kleidia_tower::session::{Rotated, SessionKey, SessionStore as _};
@@ -67,7 +69,7 @@ async fn a_token_is_spent_with_its_successor_or_not_at_all() {
         let refreshing = hang_up(store.rotate(&rotation(current, next), &at(0)), patience()).await;
         dropped += usize::from(refreshing.is_none());
         let mut retry = rotation(current, 1000 + next);
-        retry.grace = 10;
+        retry.grace = Duration::from_secs(10);
         current = match store.rotate(&retry, &at(0)).await.unwrap().value {
             Rotated::Again { successor, .. } => {
                 assert_eq!(successor, rotation(next, 0).presented);

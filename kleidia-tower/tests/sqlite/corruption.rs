@@ -9,6 +9,7 @@ use kleidia_tower::audit::{AuditStore as _, ChainHead};
 use kleidia_tower::lockout::{Attempt, FailureStore as _, LockoutPolicy, Source};
 use kleidia_tower::session::{SessionKey, SessionStore as _};
 use kleidia_tower::store::{OpenError, SqliteStore, StoreError};
+use kleidia_tower::{SessionId, UserId};
 
 use crate::people::{NOW, Place, at, create, hash, log_in, new_session, rotation, session_token};
 
@@ -38,11 +39,14 @@ async fn an_account_that_can_not_be_read_is_not_granted_anything() {
     ] {
         let place = Place::new();
         let store = store(&place).await;
-        let alice = store.account(1).await.unwrap().unwrap();
+        let alice = store.account(UserId::new(1)).await.unwrap().unwrap();
         place.alter(alteration).await;
-        assert_corrupt(&store.account(1).await, alteration);
+        assert_corrupt(&store.account(UserId::new(1)).await, alteration);
         assert_corrupt(&store.open(new_session(&alice, hash(0), 3), &at(0)).await, alteration);
-        assert_corrupt(&store.account_with_password(AccountLookup::Id(1)).await, alteration);
+        assert_corrupt(
+            &store.account_with_password(AccountLookup::Id(UserId::new(1))).await,
+            alteration,
+        );
     }
 }
 
@@ -60,7 +64,7 @@ async fn a_session_that_can_not_be_read_is_not_granted_anything() {
         place.alter(alteration).await;
         let token = SessionKey::Token(session_token(1));
         assert_corrupt(&store.session(token).await, alteration);
-        assert_corrupt(&store.session(SessionKey::Id(1)).await, alteration);
+        assert_corrupt(&store.session(SessionKey::Id(SessionId::new(1))).await, alteration);
         assert_corrupt(&store.rotate(&rotation(2, 3), &at(1)).await, alteration);
     }
 }
@@ -101,7 +105,7 @@ async fn failures_that_can_not_be_read_let_nobody_try() {
 async fn pages_that_can_not_be_read_are_errors() {
     let place = Place::new();
     let closed = store(&place).await;
-    let alice = closed.account(1).await.unwrap().unwrap();
+    let alice = closed.account(UserId::new(1)).await.unwrap().unwrap();
     closed.close().await;
     let length = place.path.metadata().unwrap().len();
     let mut file = OpenOptions::new().write(true).open(&place.path).unwrap();
@@ -112,7 +116,7 @@ async fn pages_that_can_not_be_read_are_errors() {
         Err(OpenError::Database(_)) => {}
         Err(error) => panic!("{error}"),
         Ok(store) => {
-            assert_corrupt(&store.account(1).await, "pages");
+            assert_corrupt(&store.account(UserId::new(1)).await, "pages");
             assert_corrupt(&store.session(SessionKey::Token(session_token(1))).await, "pages");
             assert_corrupt(&store.open(new_session(&alice, hash(0), 3), &at(0)).await, "pages");
             assert_corrupt(&store.verify_chain(ChainHead::default()).await, "pages");

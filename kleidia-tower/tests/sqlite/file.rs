@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kleidia_tower::UserId;
 use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
 use kleidia_tower::session::{Rotated, SessionKey, SessionStore as _};
@@ -37,7 +38,7 @@ async fn what_was_closed_is_refused() {
     let place = Place::new();
     let store = place.open().await;
     store.close().await;
-    let read = store.account(1).await;
+    let read = store.account(UserId::new(1)).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
     let written = store.create_account(new_account("alice"), &at(0)).await;
     assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
@@ -75,7 +76,7 @@ async fn any_options_do() {
     let options = SqliteOptions { readers: 0, busy_timeout: Duration::MAX };
     let store = SqliteStore::open_with(&place.path, options).await.unwrap();
     create(&store, "alice").await;
-    assert!(store.account(1).await.unwrap().is_some());
+    assert!(store.account(UserId::new(1)).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -88,7 +89,7 @@ async fn who_writes_for_too_long_is_not_waited_for() {
     let transaction = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let refused = store.create_account(new_account("alice"), &at(0)).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    assert!(store.account(1).await.unwrap().is_none(), "who reads waits for nobody");
+    assert!(store.account(UserId::new(1)).await.unwrap().is_none(), "who reads waits for nobody");
     transaction.rollback().await.unwrap();
     create(&store, "alice").await;
 }

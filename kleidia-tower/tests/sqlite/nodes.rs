@@ -3,8 +3,10 @@
 use std::env;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use kleidia_tower::UserId;
 use kleidia_tower::account::{AccountStore as _, AccountUpdate};
 use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
 use kleidia_tower::session::{EndReason, Ending, Rotated, SessionKey, SessionStore as _};
@@ -27,7 +29,7 @@ async fn nodes_that_start_at_once_make_one_database() {
         let created = created.await;
         assert_eq!(created.iter().filter(|is_created| **is_created).count(), 1);
         for store in &stores {
-            assert!(store.account(1).await.unwrap().is_some());
+            assert!(store.account(UserId::new(1)).await.unwrap().is_some());
         }
     }
 }
@@ -64,7 +66,7 @@ async fn one_of_many_nodes_refreshes() {
         let tries = (1..=9).map(|other| {
             let store = Arc::clone(&stores[other as usize % 3]);
             let mut rotation = rotation(first, first + other);
-            rotation.grace = 10;
+            rotation.grace = Duration::from_secs(10);
             tokio::spawn(async move { store.rotate(&rotation, &at(0)).await.unwrap().value })
         });
         let tries: Vec<_> = join_all(tries).await.into_iter().map(Result::unwrap).collect();
@@ -116,7 +118,7 @@ async fn another_process_shares_the_file() {
 #[ignore = "it is the other process of a test"]
 async fn the_other_process() {
     let store = SqliteStore::open(env::var_os(PATH).unwrap()).await.unwrap();
-    let alice = store.account(1).await.unwrap().unwrap();
+    let alice = store.account(UserId::new(1)).await.unwrap().unwrap();
     assert_eq!(alice.name.as_str(), "alice");
     log_in(&store, &alice, 5).await;
     store.close().await;

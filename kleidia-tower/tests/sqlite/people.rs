@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kleidia_tower::account::{Account, AccountStore as _, NewAccount, PasswordHash};
 use kleidia_tower::lockout::{Attempt, Source};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::session::{NewSession, Opened, Rotation, SessionStore as _, SessionView};
 use kleidia_tower::store::{Change, SqliteStore};
-use kleidia_tower::{ClientInfo, TokenDigest, UserAgent, WrappedToken};
+use kleidia_tower::{ClientInfo, Timestamp, TokenDigest, UserAgent, WrappedToken};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
-pub(crate) const NOW: i64 = 1_795_370_580;
+pub(crate) const NOW: Timestamp = Timestamp::constant(1_795_370_580, 0);
 
 /// A directory with the path of a database.
 pub(crate) struct Place {
@@ -55,10 +56,10 @@ async fn connect(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).connect().await.unwrap()
 }
 
-pub(crate) fn at(second: i64) -> Change {
+pub(crate) fn at(second: u64) -> Change {
     let user_agent = Some(UserAgent::new("Laptop/1.0"));
     let client = ClientInfo { address: "192.0.2.1".parse().ok(), user_agent };
-    Change { at: NOW + second, client, actor: None }
+    Change { at: NOW + Duration::from_secs(second), client, actor: None }
 }
 
 pub(crate) fn session_token(number: u32) -> TokenDigest {
@@ -96,8 +97,8 @@ pub(crate) fn new_session(account: &Account, password: PasswordHash, token: u32)
         rehashed: None,
         token: session_token(token),
         refresh_token: refresh_token(token),
-        expires_at: NOW + 3600,
-        refresh_expires_at: NOW + 7 * 24 * 3600,
+        expires_at: NOW + Duration::from_secs(3600),
+        refresh_expires_at: NOW + Duration::from_secs(7 * 24 * 3600),
         attempt: Attempt { name: account.name.clone(), source: Source::new(None) },
     }
 }
@@ -117,8 +118,8 @@ pub(crate) fn rotation(presented: u32, successor: u32) -> Rotation {
         successor: refresh_token(successor),
         wrapped: WrappedToken([7; 32]),
         session_token: session_token(successor),
-        expires_at: NOW + 3600,
-        refresh_expires_at: NOW + 7 * 24 * 3600,
-        grace: 0,
+        expires_at: NOW + Duration::from_secs(3600),
+        refresh_expires_at: NOW + Duration::from_secs(7 * 24 * 3600),
+        grace: Duration::ZERO,
     }
 }

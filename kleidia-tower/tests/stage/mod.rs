@@ -11,20 +11,20 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ::http::{Request, Response};
-use kleidia_tower::access_token::{KeyRing, SigningKey, UserId};
+use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{AccountSettings, AccountUpdate, Accounts, LoginRequest, TokenSet};
 use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher, PasswordPolicy};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::session::{CachedSessions, JwtSessionLayer};
 use kleidia_tower::store::{Change, Store};
-use kleidia_tower::{ClientInfo, Principal, UnixTime};
+use kleidia_tower::{ClientInfo, Principal, Timestamp, UserId, clock_fn};
 use secrecy::ExposeSecret as _;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use store::StagedStore;
 
-pub(crate) const NOW: UnixTime = 1_795_370_580;
+pub(crate) const NOW: Timestamp = Timestamp::constant(1_795_370_580, 0);
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 pub(crate) struct World {
@@ -62,11 +62,11 @@ impl World {
         let options = options.with_permits(2).unwrap().with_queue_limit(2000);
         let hasher = options.start().unwrap();
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
-        let clock = Arc::new(AtomicI64::new(NOW));
+        let clock = Arc::new(AtomicI64::new(NOW.as_second()));
         let told = Arc::clone(&clock);
         let accounts = Accounts::new(store, Arc::new(keys), hasher)
             .with_settings(settings)
-            .with_clock(move || Some(told.load(Ordering::SeqCst)));
+            .with_clock(clock_fn(move || Timestamp::from_second(told.load(Ordering::SeqCst)).ok()));
         for (name, role) in [("alice", RoleName::user()), ("root", RoleName::admin())] {
             let roles = [role].into();
             let created = accounts.create_user(None, name, PASSWORD.into(), roles, at_home());
@@ -87,7 +87,7 @@ impl World {
         JwtSessionLayer::new(self.accounts.authenticator())
     }
 
-    pub(crate) fn pass(&self, seconds: UnixTime) {
+    pub(crate) fn pass(&self, seconds: i64) {
         self.clock.fetch_add(seconds, Ordering::SeqCst);
     }
 
@@ -129,7 +129,7 @@ impl World {
     }
 
     pub(crate) async fn update(&self, id: UserId, update: AccountUpdate) {
-        let at = self.clock.load(Ordering::SeqCst);
+        let at = Timestamp::from_second(self.clock.load(Ordering::SeqCst)).unwrap();
         let change = Change { at, client: at_home(), actor: None };
         let _ = self.accounts.store().update_account(id, update, &change).await.unwrap();
     }

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use kleidia_tower::access_token::{SessionId, UserId};
 use kleidia_tower::account::{
     Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
@@ -17,7 +16,7 @@ use kleidia_tower::session::{
     SessionView,
 };
 use kleidia_tower::store::{Change, Committed, ExpiryStore, MemoryStore, Retention, StoreError};
-use kleidia_tower::{UnixTime, UserName};
+use kleidia_tower::{SessionId, Timestamp, UserId, UserName};
 use tokio::sync::Notify;
 
 /// The store in memory, in the hands of a test.
@@ -96,7 +95,7 @@ impl SessionStore for StagedStore {
     async fn sessions_of(
         &self,
         user: UserId,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
         self.memory()?.sessions_of(user, now).await
     }
@@ -126,7 +125,7 @@ impl SessionStore for StagedStore {
         self.memory()?.end(which, reason, change).await
     }
 
-    async fn touch(&self, session: SessionId, now: UnixTime) -> Result<(), StoreError> {
+    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         self.memory()?.touch(session, now).await
     }
 
@@ -194,7 +193,7 @@ impl FailureStore for StagedStore {
         &self,
         attempt: &Attempt,
         policy: &LockoutPolicy,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<Reservation, StoreError> {
         self.memory()?.reserve(attempt, policy, now).await
     }
@@ -249,7 +248,7 @@ impl AuditStore for StagedStore {
 impl ExpiryStore for StagedStore {
     async fn purge(
         &self,
-        now: UnixTime,
+        now: Timestamp,
         retention: &Retention,
         limit: usize,
     ) -> Result<usize, StoreError> {

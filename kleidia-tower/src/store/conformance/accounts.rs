@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::expected::success;
 use super::many::at_once;
-use super::scene::{NOW, Scene, at, by, hash, new_account, roles};
-use crate::UserName;
+use super::scene::{Scene, at, by, hash, new_account, roles, time, unknown_user};
 use crate::account::{Account, AccountLookup, AccountUpdate, NewAccount, StoredPassword};
 use crate::audit::{EventKind, Reason};
 use crate::rbac::RoleName;
+use crate::{UserId, UserName};
 
 pub(super) async fn an_account_is_as_it_was_created(scene: &Scene) {
     let root = scene.account("root").await;
@@ -24,8 +24,8 @@ pub(super) async fn an_account_is_as_it_was_created(scene: &Scene) {
         name: name.clone(),
         roles: roles.clone(),
         is_disabled: false,
-        created_at: NOW + 3,
-        password_changed_at: NOW + 3,
+        created_at: time(3),
+        password_changed_at: time(3),
     };
     assert_eq!(*alice, expected);
     assert_ne!(alice.id, root.id);
@@ -84,7 +84,7 @@ pub(super) async fn accounts_are_listed_by_number(scene: &Scene) {
         (Some(accounts[0].id), 2, &accounts[1..3]),
         (Some(accounts[2].id), 2, &accounts[3..]),
         (Some(accounts[3].id), 2, &[]),
-        (Some(i64::MAX), 2, &[]),
+        (Some(UserId::new(i64::MAX)), 2, &[]),
     ] {
         let listed = scene.store.accounts(after, limit).await.expect("an answer");
         assert_eq!(listed, expected, "{limit} after {after:?}");
@@ -137,7 +137,7 @@ pub(super) async fn what_stays_the_same_is_no_change(scene: &Scene) {
 
 pub(super) async fn nobody_can_be_changed(scene: &Scene) {
     let alice = scene.account("alice").await;
-    let nobody = alice.id + 100;
+    let nobody = unknown_user(&alice);
     let update = AccountUpdate { is_disabled: Some(true), roles: Some(roles(&[])) };
     let done = scene.store.update_account(nobody, update, &at(1)).await;
     assert_eq!(scene.expect(done, &at(1), &alice, &[]).await, None);

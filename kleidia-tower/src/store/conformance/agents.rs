@@ -1,12 +1,12 @@
 //! Keys of agents are bound to sessions.
 
 use super::expected::success;
-use super::scene::{SESSION, Scene, at, by};
-use crate::access_token::{SessionId, UserId};
+use super::scene::{SESSION, Scene, at, by, unknown_session, unknown_user};
 use crate::account::Account;
 use crate::audit::EventKind;
 use crate::session::{EndReason, Ending, Session};
 use crate::store::Change;
+use crate::{SessionId, UserId};
 
 impl Scene {
     async fn binds(
@@ -38,8 +38,8 @@ pub(super) async fn an_agent_is_bound_to_an_active_session_of_its_own(scene: &Sc
     for (id, owner) in [
         (session.id, bob.id),
         (his.id, alice.id),
-        (his.id + 100, alice.id),
-        (session.id, alice.id + bob.id),
+        (unknown_session(&his), alice.id),
+        (session.id, unknown_user(&bob)),
     ] {
         scene.binds(&alice, id, owner, "another", &by(&bob, &at(1)), false).await;
     }

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use super::many::at_once;
-use super::scene::{NOW, Scene, at, elsewhere, new_account, new_session};
+use super::scene::{Scene, at, elsewhere, new_account, new_session, time};
 use crate::audit::{
     AuditEvent, AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Outcome, OverrideReason,
     Party, Reason,
 };
-use crate::{ClientInfo, UnixTime};
+use crate::{ClientInfo, SessionId, Timestamp, UserId};
 
-fn event(kind: EventKind, second: UnixTime) -> AuditEvent {
+fn event(kind: EventKind, second: i64) -> AuditEvent {
     at(second).event(kind, Outcome::Success, None)
 }
 
 fn party(id: i64, name: &str) -> Party {
-    Party { id: Some(id), name: name.to_owned() }
+    Party { id: Some(UserId::new(id)), name: name.to_owned() }
 }
 
 impl Scene {
@@ -43,7 +43,7 @@ pub(super) async fn events_are_kept_as_they_were(scene: &Scene) {
         AuditEvent {
             user: Some(party(7, "stra\u{df}e \u{1f600}")),
             actor: workload.clone(),
-            session: Some(i64::MAX),
+            session: Some(SessionId::new(i64::MAX)),
             reason: Some(Reason::Override(reason)),
             outcome: Outcome::Failure,
             ..event(EventKind::PolicyOverride, 0)
@@ -55,9 +55,9 @@ pub(super) async fn events_are_kept_as_they_were(scene: &Scene) {
             ..elsewhere(&at(3)).event(EventKind::PermissionDenied, Outcome::Failure, None)
         },
         AuditEvent {
-            at: 0,
+            at: Timestamp::UNIX_EPOCH,
             user: Some(party(-1, "x")),
-            session: Some(0),
+            session: Some(SessionId::new(0)),
             ..event(EventKind::Logout, 0)
         },
     ];
@@ -102,12 +102,15 @@ pub(super) async fn records_are_found_by_what_they_say(scene: &Scene) {
         (AuditQuery { user: Some("Alice".to_owned()), ..all() }, &[]),
         (AuditQuery { outcome, ..all() }, &[4, 3]),
         (AuditQuery { outcome: Some(Outcome::Success), ..all() }, &[6, 5, 2, 1]),
-        (AuditQuery { from: Some(NOW + 20), ..all() }, &[6, 5, 3]),
-        (AuditQuery { until: Some(NOW + 20), ..all() }, &[4, 2, 1]),
-        (AuditQuery { from: Some(NOW + 15), until: Some(NOW + 30), ..all() }, &[6, 4, 3]),
-        (AuditQuery { from: Some(i64::MIN), until: Some(i64::MAX), ..all() }, &[6, 5, 4, 3, 2, 1]),
+        (AuditQuery { from: Some(time(20)), ..all() }, &[6, 5, 3]),
+        (AuditQuery { until: Some(time(20)), ..all() }, &[4, 2, 1]),
+        (AuditQuery { from: Some(time(15)), until: Some(time(30)), ..all() }, &[6, 4, 3]),
+        (
+            AuditQuery { from: Some(Timestamp::MIN), until: Some(Timestamp::MAX), ..all() },
+            &[6, 5, 4, 3, 2, 1],
+        ),
         (AuditQuery { kind, user: alice.clone(), ..all() }, &[2, 1]),
-        (AuditQuery { outcome, user: alice, until: Some(NOW + 16), ..all() }, &[4]),
+        (AuditQuery { outcome, user: alice, until: Some(time(16)), ..all() }, &[4]),
         (AuditQuery { before: Some(4), outcome, ..all() }, &[3]),
         (AuditQuery { kind, limit: 1, before: Some(5), ..all() }, &[2]),
     ] {

@@ -2,7 +2,8 @@
 
 use super::expected::{all_ended, success};
 use super::refresh::rotation;
-use super::scene::{NOW, SESSION, Scene, at, by, hash, roles};
+use super::scene::{SESSION, Scene, at, by, hash, roles, time};
+use crate::SessionId;
 use crate::account::{Account, AccountUpdate, StoredPassword};
 use crate::audit::{EventKind, Reason};
 use crate::rbac::RoleName;
@@ -10,7 +11,7 @@ use crate::session::{EndReason, SessionEnd};
 use crate::store::Change;
 
 impl Scene {
-    async fn disables(&self, account: &Account, ends: &[i64], change: &Change) {
+    async fn disables(&self, account: &Account, ends: &[SessionId], change: &Change) {
         let done = self.disable(account, true, change).await;
         let mut events = all_ended(ends, EndReason::Disabled);
         events.push(success(EventKind::UserDisabled));
@@ -40,7 +41,7 @@ pub(super) async fn who_is_disabled_is_out(scene: &Scene) {
     assert!(scene.active(alice.id, 5).await.is_empty());
     for session in [&first, &second] {
         let end = scene.session(session).await.end;
-        assert_eq!(end, Some(SessionEnd { at: NOW + 5, reason: EndReason::Disabled }));
+        assert_eq!(end, Some(SessionEnd { at: time(5), reason: EndReason::Disabled }));
     }
     for (token, session) in [(1, first.id), (3, second.id)] {
         scene.is_of_the_disabled(&alice, token, session, 6).await;

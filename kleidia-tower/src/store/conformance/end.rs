@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::expected::{all_ended, success};
 use super::many::at_once;
 use super::refresh::rotation;
-use super::scene::{NOW, SESSION, Scene, at, by};
-use crate::access_token::SessionId;
+use super::scene::{SESSION, Scene, at, by, time, unknown_session, unknown_user};
+use crate::SessionId;
 use crate::account::Account;
 use crate::audit::EventKind;
 use crate::session::{EndReason, Ending, SessionEnd, SessionKey};
@@ -48,8 +48,8 @@ pub(super) async fn one_session_ends(scene: &Scene) {
     scene.ends(&alice, one, EndReason::Logout, &[session.id], &at(5)).await;
 
     let ended = scene.session(&session).await;
-    assert_eq!(ended.end, Some(SessionEnd { at: NOW + 5, reason: EndReason::Logout }));
-    assert!(!ended.is_active(NOW + 5));
+    assert_eq!(ended.end, Some(SessionEnd { at: time(5), reason: EndReason::Logout }));
+    assert!(!ended.is_active(time(5)));
     assert_eq!(scene.active(alice.id, 5).await, [other.id]);
     scene.is_invalid(&alice, 1, 5).await;
     assert_eq!(scene.session(&other).await, other);
@@ -63,13 +63,17 @@ pub(super) async fn one_session_ends(scene: &Scene) {
 pub(super) async fn sessions_of_others_do_not_end(scene: &Scene) {
     let (alice, bob) = (scene.account("alice").await, scene.account("bob").await);
     let (hers, his) = (scene.login(&alice, 1).await, scene.login(&bob, 2).await);
-    for (user, session) in
-        [(&alice, his.id), (&bob, hers.id), (&alice, his.id + 100), (&alice, -1), (&alice, 0)]
-    {
+    for (user, session) in [
+        (&alice, his.id),
+        (&bob, hers.id),
+        (&alice, unknown_session(&his)),
+        (&alice, SessionId::new(-1)),
+        (&alice, SessionId::new(0)),
+    ] {
         let one = Ending::One { user: user.id, session };
         scene.ends(user, one, EndReason::Revoked, &[], &at(1)).await;
     }
-    let nobody = alice.id + bob.id;
+    let nobody = unknown_user(&bob);
     for which in [Ending::All { user: nobody }, Ending::One { user: nobody, session: hers.id }] {
         scene.ends(&alice, which, EndReason::Revoked, &[], &at(1)).await;
     }
@@ -91,7 +95,7 @@ pub(super) async fn all_sessions_end(scene: &Scene) {
     assert!(scene.active(alice.id, 9).await.is_empty());
     for (session, token) in sessions.iter().zip(1..) {
         let end = scene.session(session).await.end;
-        assert_eq!(end, Some(SessionEnd { at: NOW + 9, reason: EndReason::RevokedByAdmin }));
+        assert_eq!(end, Some(SessionEnd { at: time(9), reason: EndReason::RevokedByAdmin }));
         scene.is_invalid(&alice, token, 9).await;
     }
     scene.ends(&alice, all, EndReason::RevokedByAdmin, &[], &by(&root, &at(10))).await;
@@ -118,7 +122,7 @@ pub(super) async fn each_reason_is_kept(scene: &Scene) {
         let one = Ending::One { user: alice.id, session: session.id };
         scene.ends(&alice, one, reason, &[session.id], &at(1)).await;
         let end = scene.session(&session).await.end;
-        assert_eq!(end, Some(SessionEnd { at: NOW + 1, reason }));
+        assert_eq!(end, Some(SessionEnd { at: time(1), reason }));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the log must say of a change.
 
-use crate::access_token::SessionId;
+use crate::SessionId;
 use crate::account::Account;
 use crate::audit::{AuditRecord, EventKind, Outcome, Party, Reason};
 use crate::session::EndReason;

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::Location;
+use std::time::Duration;
 
 use super::expected::{failure, success};
-use super::scene::{NOW, Scene, at, by, new_account, new_session};
-use crate::UnixTime;
+use super::scene::{NOW, Scene, at, by, new_account, new_session, second, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
 use crate::lockout::{Attempt, LockoutPolicy, Reservation, Source};
@@ -19,9 +19,9 @@ pub(super) fn attempt_from(name: &str, source: u32) -> Attempt {
 }
 
 impl Scene {
-    pub(super) async fn asks(&self, attempt: &Attempt, second: UnixTime) -> Reservation {
+    pub(super) async fn asks(&self, attempt: &Attempt, second: i64) -> Reservation {
         let policy = LockoutPolicy::default();
-        self.store.reserve(attempt, &policy, NOW + second).await.expect("an answer")
+        self.store.reserve(attempt, &policy, time(second)).await.expect("an answer")
     }
 
     /// It is locked, up to that second.
@@ -29,12 +29,12 @@ impl Scene {
     pub(super) fn is_locked(
         &self,
         attempt: &Attempt,
-        until: UnixTime,
-        second: UnixTime,
+        until: i64,
+        second: i64,
     ) -> impl Future<Output = ()> + Send {
         let here = Location::caller();
         async move {
-            let until = Reservation::Locked { until: NOW + until };
+            let until = Reservation::Locked { until: time(until) };
             assert_eq!(self.asks(attempt, second).await, until, "{here}: at {second}");
         }
     }
@@ -45,7 +45,7 @@ impl Scene {
         &self,
         user: Option<&Account>,
         attempt: &Attempt,
-        second: UnixTime,
+        second: i64,
         locks: bool,
     ) -> impl Future<Output = ()> + Send {
         let here = Location::caller();
@@ -65,13 +65,7 @@ impl Scene {
     }
 
     /// The password is right.
-    pub(super) async fn gets_in(
-        &self,
-        user: &Account,
-        attempt: &Attempt,
-        token: u32,
-        second: UnixTime,
-    ) {
+    pub(super) async fn gets_in(&self, user: &Account, attempt: &Attempt, token: u32, second: i64) {
         assert_eq!(self.asks(attempt, second).await, Reservation::Granted, "at {second}");
         let new = NewSession { attempt: attempt.clone(), ..new_session(user, token, second) };
         self.open(new, user, &at(second)).await;
@@ -113,7 +107,7 @@ pub(super) async fn locks_grow(scene: &Scene) {
 
 pub(super) async fn a_quiet_time_makes_locks_short(scene: &Scene) {
     let alice = scene.account("alice").await;
-    let quiet = LockoutPolicy::default().quiet;
+    let quiet = LockoutPolicy::default().quiet.as_secs().cast_signed();
     for (source, pause, locks) in [(1, quiet - 1, true), (2, quiet, false)] {
         let attempt = attempt_from("alice", source);
         for failure in 1..=5 {
@@ -208,14 +202,15 @@ pub(super) async fn an_admin_lifts_locks(scene: &Scene) {
 pub(super) async fn the_least_threshold_is_one(scene: &Scene) {
     scene.account("alice").await;
     for threshold in [0, 1] {
-        let policy = LockoutPolicy { threshold, base: 7, ..LockoutPolicy::default() };
+        let policy =
+            LockoutPolicy { threshold, base: Duration::from_secs(7), ..LockoutPolicy::default() };
         let attempt = attempt_from("alice", threshold);
         let asks = async |now| scene.store.reserve(&attempt, &policy, now).await.expect("granted");
         assert_eq!(asks(NOW).await, Reservation::Granted, "threshold {threshold}");
         drop(scene.store.fail(&attempt, &policy, &at(0)).await.expect("an answer"));
         assert_eq!(scene.news().await.len(), 2, "a failure, and a lock");
-        assert_eq!(asks(NOW + 6).await, Reservation::Locked { until: NOW + 7 });
-        assert_eq!(asks(NOW + 7).await, Reservation::Granted);
+        assert_eq!(asks(time(6)).await, Reservation::Locked { until: time(7) });
+        assert_eq!(asks(time(7)).await, Reservation::Granted);
     }
 }
 
@@ -227,10 +222,10 @@ pub(super) async fn a_clock_that_is_set_back_locks_nobody_for_long(scene: &Scene
         scene.guesses(Some(&alice), &attempt, ahead, failure == 5).await;
     }
     // No lock is longer than the longest.
-    let longest = LockoutPolicy::default().longest;
+    let longest = LockoutPolicy::default().longest.as_secs().cast_signed();
     let Reservation::Locked { until } = scene.asks(&attempt, 0).await else { return };
-    assert!(until <= NOW + longest, "for {} seconds", until - NOW);
-    assert_eq!(scene.asks(&attempt, until - NOW).await, Reservation::Granted, "as it was told");
+    assert!(until <= time(longest), "for {} seconds", second(until));
+    assert_eq!(scene.asks(&attempt, second(until)).await, Reservation::Granted, "as it was told");
 }
 
 pub(super) async fn locks_outlive_purges(scene: &Scene) {
@@ -240,8 +235,8 @@ pub(super) async fn locks_outlive_purges(scene: &Scene) {
         scene.guesses(Some(&alice), &attempt, 0, failure == 5).await;
         scene.guesses(None, &unknown, 0, failure == 5).await;
     }
-    let retention = Retention { sessions: 0, failures: 100 };
-    let purge = async |second| scene.store.purge(NOW + second, &retention, 100).await;
+    let retention = Retention { sessions: Duration::ZERO, failures: Duration::from_secs(100) };
+    let purge = async |second| scene.store.purge(time(second), &retention, 100).await;
     purge(59).await.expect("an answer");
     for attempt in [&attempt, &unknown] {
         scene.is_locked(attempt, 60, 59).await;
@@ -253,8 +248,8 @@ pub(super) async fn locks_outlive_purges(scene: &Scene) {
     scene.guesses(None, &unknown, 100, false).await;
     scene.is_locked(&attempt, 99 + 120, 100).await;
     // While a lock holds it is kept, however short the retention.
-    let retention = Retention { sessions: 0, failures: 0 };
-    let purged = scene.store.purge(NOW + 99 + 119, &retention, 100).await;
+    let retention = Retention { sessions: Duration::ZERO, failures: Duration::ZERO };
+    let purged = scene.store.purge(time(99 + 119), &retention, 100).await;
     purged.expect("an answer");
     scene.is_locked(&attempt, 99 + 120, 99 + 119).await;
 }

@@ -1,8 +1,9 @@
 //! Logins open sessions, or come to nothing.
 
 use super::expected::{failure, success};
-use super::scene::{NOW, SESSION, Scene, at, by, hash, new_session, refresh_token, session_token};
-use crate::access_token::UserId;
+use super::scene::{
+    SESSION, Scene, at, by, hash, new_session, refresh_token, session_token, time, unknown_user,
+};
 use crate::account::{Account, StoredPassword};
 use crate::audit::{EventKind, Reason};
 use crate::session::{NewSession, Opened, Session, SessionKey, SessionView};
@@ -11,7 +12,7 @@ pub(super) async fn a_login_opens_a_session(scene: &Scene) {
     let alice = scene.account("alice").await;
     let new = NewSession {
         refresh_token: refresh_token(2),
-        expires_at: NOW + 5 + SESSION,
+        expires_at: time(5 + SESSION),
         ..new_session(&alice, 1, 5)
     };
     let view = scene.open(new, &alice, &at(5)).await;
@@ -20,10 +21,10 @@ pub(super) async fn a_login_opens_a_session(scene: &Scene) {
         user: alice.id,
         family: view.session.family,
         client: at(5).client,
-        created_at: NOW + 5,
-        authenticated_at: NOW + 5,
-        last_seen_at: NOW + 5,
-        expires_at: NOW + 5 + SESSION,
+        created_at: time(5),
+        authenticated_at: time(5),
+        last_seen_at: time(5),
+        expires_at: time(5 + SESSION),
         end: None,
         agent_key: None,
     };
@@ -86,7 +87,7 @@ pub(super) async fn another_password_is_no_login(scene: &Scene) {
 
 pub(super) async fn an_unknown_account_is_no_login(scene: &Scene) {
     let alice = scene.account("alice").await;
-    let nobody: UserId = alice.id + 100;
+    let nobody = unknown_user(&alice);
     let new = NewSession { user: nobody, ..new_session(&alice, 1, 1) };
     let opened = scene.store.open(new, &at(1)).await.expect("an answer");
     assert!(matches!(opened.value, Opened::Changed), "{opened:?}");

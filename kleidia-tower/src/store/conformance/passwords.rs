@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::expected::{all_ended, success};
 use super::many::at_once;
-use super::scene::{NOW, REFRESH, SESSION, Scene, at, by, hash, new_session};
-use crate::access_token::SessionId;
+use super::scene::{REFRESH, SESSION, Scene, at, by, hash, new_session, time};
 use crate::account::{Account, PasswordChange, StoredPassword};
 use crate::audit::EventKind;
 use crate::session::{EndReason, NewSession, Session, SessionEnd};
 use crate::store::Change;
+use crate::{SessionId, UserId};
 
 fn change_of(user: &Account, from: u32, to: u32) -> PasswordChange {
     let (expected_hash, new) = (hash(from), hash(to));
@@ -40,7 +40,10 @@ impl Scene {
 pub(super) async fn a_password_is_replaced(scene: &Scene) {
     let (root, alice) = (scene.account("root").await, scene.account("alice").await);
     let (first, second) = (scene.login(&alice, 1).await, scene.login(&alice, 2).await);
-    for wrong in [change_of(&alice, 2, 3), PasswordChange { user: 0, ..change_of(&alice, 1, 3) }] {
+    for wrong in [
+        change_of(&alice, 2, 3),
+        PasswordChange { user: UserId::new(0), ..change_of(&alice, 1, 3) },
+    ] {
         scene.replaces_nothing(&alice, wrong).await;
     }
     let unchanged = StoredPassword { current: hash(1), previous: vec![] };
@@ -49,13 +52,13 @@ pub(super) async fn a_password_is_replaced(scene: &Scene) {
 
     let change = by(&root, &at(9));
     scene.replaces(&alice, change_of(&alice, 1, 2), &[first.id, second.id], &change).await;
-    let expected = Account { password_changed_at: NOW + 9, ..(*alice).clone() };
+    let expected = Account { password_changed_at: time(9), ..(*alice).clone() };
     let password = StoredPassword { current: hash(2), previous: vec![hash(1)] };
     assert_eq!(scene.stored(&alice).await, (Arc::new(expected), password));
     assert_eq!(scene.stored(&root).await, (root, unchanged), "others keep theirs");
     for (session, token) in [(&first, 1), (&second, 2)] {
         let end = scene.session(session).await.end;
-        assert_eq!(end, Some(SessionEnd { at: NOW + 9, reason: EndReason::PasswordChanged }));
+        assert_eq!(end, Some(SessionEnd { at: time(9), reason: EndReason::PasswordChanged }));
         scene.is_invalid(&alice, token, 9).await;
     }
     let new = NewSession { expected_hash: hash(2), ..new_session(&alice, 3, 10) };

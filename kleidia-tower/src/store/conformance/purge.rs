@@ -1,25 +1,28 @@
 //! What is over is forgotten, in bounded batches, and nothing else.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::expected::success;
 use super::refresh::{GRACE, rotation};
-use super::scene::{NOW, REFRESH, SESSION, Scene, at, new_session, refresh_token, session_token};
-use crate::UnixTime;
+use super::scene::{REFRESH, SESSION, Scene, at, new_session, refresh_token, session_token, time};
 use crate::audit::{AuditQuery, EventKind};
 use crate::session::{EndReason, Ending, NewSession, Rotated, Rotation, Session, SessionKey};
 use crate::store::Retention;
 
 /// For how long sessions are kept in these cases.
-const KEPT: UnixTime = 1000;
-const RETENTION: Retention = Retention { sessions: KEPT, failures: 12 * 3600 };
+const KEPT: i64 = 1000;
+const RETENTION: Retention = Retention {
+    sessions: Duration::from_secs(KEPT.unsigned_abs()),
+    failures: Duration::from_secs(12 * 3600),
+};
 
 impl Scene {
     /// Forgets all that is over at this second, and tells how much that was.
-    async fn purge(&self, second: UnixTime) -> usize {
+    async fn purge(&self, second: i64) -> usize {
         let mut forgotten = 0;
         for _ in 0..1000 {
-            let purged = self.store.purge(NOW + second, &RETENTION, 100).await.expect("an answer");
+            let purged = self.store.purge(time(second), &RETENTION, 100).await.expect("an answer");
             forgotten += purged;
             // Of each kind there may be as many as the limit.
             if purged == 0 {
@@ -38,7 +41,7 @@ impl Scene {
 pub(super) async fn sessions_are_kept_while_they_or_their_tokens_last(scene: &Scene) {
     let alice = scene.account("alice").await;
     let renewed = scene.login(&alice, 1).await;
-    let brief = NewSession { refresh_expires_at: NOW + 60, ..new_session(&alice, 10, 0) };
+    let brief = NewSession { refresh_expires_at: time(60), ..new_session(&alice, 10, 0) };
     let brief = scene.open(brief, &alice, &at(0)).await.session;
     assert!(scene.purge(60 + KEPT).await >= 1, "a token is over");
     assert!(scene.is_kept(&brief).await, "the session was over later");
@@ -68,7 +71,7 @@ pub(super) async fn the_token_that_lasts_longest_counts(scene: &Scene) {
     let alice = scene.account("alice").await;
     let session = scene.login(&alice, 1).await;
     // A node whose tokens last for a shorter time.
-    let brief = Rotation { refresh_expires_at: NOW + 60, ..rotation(1, 2, 1) };
+    let brief = Rotation { refresh_expires_at: time(60), ..rotation(1, 2, 1) };
     let done = scene.store.rotate(&brief, &at(1)).await;
     let event = success(EventKind::TokenRefresh).of(session.id);
     let rotated = scene.expect(done, &at(1), &alice, &[event]).await;
@@ -122,7 +125,7 @@ pub(super) async fn purges_are_bounded(scene: &Scene) {
         sessions.push(scene.login(&alice, token).await);
         scene.refreshes(&alice, token, 1000 + token, 1).await;
     }
-    let now = NOW + 1 + REFRESH + KEPT;
+    let now = time(1 + REFRESH + KEPT);
     assert_eq!(scene.store.purge(now, &RETENTION, 0).await.expect("an answer"), 0);
     let mut forgotten = 0;
     // 35 sessions, 70 tokens, and what their logins left.
@@ -160,7 +163,7 @@ pub(super) async fn a_family_goes_in_batches(scene: &Scene) {
     second += REFRESH + KEPT;
     for batch in 0.. {
         assert!(batch < 100, "it never ends");
-        let purged = scene.store.purge(NOW + second, &RETENTION, LIMIT).await.expect("an answer");
+        let purged = scene.store.purge(time(second), &RETENTION, LIMIT).await.expect("an answer");
         // Sessions, refresh tokens and failures.
         assert!(purged <= 3 * LIMIT, "{purged} rows in one batch of {LIMIT}");
         for token in 0..SESSIONS {
@@ -210,16 +213,17 @@ pub(super) async fn numbers_are_not_used_again(scene: &Scene) {
 
 pub(super) async fn what_never_ends_is_kept(scene: &Scene) {
     let alice = scene.account("alice").await;
+    let last = crate::time::add(time(0), Duration::MAX);
     let new = NewSession {
-        expires_at: UnixTime::MAX,
-        refresh_expires_at: UnixTime::MAX,
+        expires_at: last,
+        refresh_expires_at: last,
         refresh_token: refresh_token(7),
         ..new_session(&alice, 1, 0)
     };
     let session = scene.open(new, &alice, &at(0)).await.session;
-    let retention = Retention { sessions: UnixTime::MAX, failures: UnixTime::MAX };
+    let retention = Retention { sessions: Duration::MAX, failures: Duration::MAX };
     for retention in [RETENTION, retention] {
-        let purged = scene.store.purge(NOW + 1000 * REFRESH, &retention, 100).await;
+        let purged = scene.store.purge(time(1000 * REFRESH), &retention, 100).await;
         purged.expect("an answer");
     }
     assert_eq!(scene.session(&session).await, session);

@@ -2,29 +2,29 @@
 
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::expected::{Expected, ended, failure, success};
-use super::scene::{NOW, REFRESH, SESSION, Scene, at, refresh_token, session_token};
-use crate::access_token::SessionId;
+use super::scene::{REFRESH, SESSION, Scene, at, refresh_token, session_token, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
 use crate::session::{EndReason, Rotated, Rotation, Session, SessionView};
 use crate::store::{Change, Committed};
-use crate::{UnixTime, WrappedToken};
+use crate::{SessionId, Timestamp, WrappedToken};
 
 /// For how long a retry is answered as the first use.
-pub(super) const GRACE: UnixTime = 10;
+pub(super) const GRACE: i64 = 10;
 
 /// A token to spend, and what may follow it.
-pub(super) fn rotation(presented: u32, successor: u32, second: UnixTime) -> Rotation {
+pub(super) fn rotation(presented: u32, successor: u32, second: i64) -> Rotation {
     Rotation {
         presented: refresh_token(presented),
         successor: refresh_token(successor),
         wrapped: wrapped(successor),
         session_token: session_token(successor),
-        expires_at: NOW + second + SESSION,
-        refresh_expires_at: NOW + second + REFRESH,
-        grace: GRACE,
+        expires_at: time(second + SESSION),
+        refresh_expires_at: time(second + REFRESH),
+        grace: Duration::from_secs(GRACE.unsigned_abs()),
     }
 }
 
@@ -53,7 +53,7 @@ impl Scene {
         user: &Account,
         presented: u32,
         successor: u32,
-        second: UnixTime,
+        second: i64,
     ) -> impl Future<Output = Arc<Session>> + Send {
         let here = Location::caller();
         async move {
@@ -94,8 +94,8 @@ impl Scene {
         user: &Account,
         presented: u32,
         successor: u32,
-        second: UnixTime,
-    ) -> impl Future<Output = (Arc<Session>, UnixTime)> + Send {
+        second: i64,
+    ) -> impl Future<Output = (Arc<Session>, Timestamp)> + Send {
         let here = Location::caller();
         async move {
             // Another successor is offered, which must never be.
@@ -128,7 +128,7 @@ impl Scene {
         presented: u32,
         of: SessionId,
         ends: &[SessionId],
-        second: UnixTime,
+        second: i64,
     ) -> impl Future<Output = ()> + Send {
         let here = Location::caller();
         async move {
@@ -148,7 +148,7 @@ impl Scene {
         &self,
         user: &Account,
         presented: u32,
-        second: UnixTime,
+        second: i64,
     ) -> impl Future<Output = ()> + Send {
         let here = Location::caller();
         async move {
@@ -165,7 +165,7 @@ impl Scene {
         user: &Account,
         presented: u32,
         session: SessionId,
-        second: UnixTime,
+        second: i64,
     ) -> impl Future<Output = ()> + Send {
         let here = Location::caller();
         async move {

@@ -1,10 +1,11 @@
 //! A refresh token that is used twice ends its family.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::many::at_once;
 use super::refresh::{GRACE, rotation};
-use super::scene::{NOW, SESSION, Scene, at};
+use super::scene::{SESSION, Scene, at, time};
 use crate::audit::EventKind;
 use crate::session::{EndReason, Rotated, Rotation, SessionEnd};
 
@@ -17,7 +18,7 @@ pub(super) async fn a_token_used_twice_ends_its_family(scene: &Scene) {
     scene.is_reused(&alice, 1, stolen.id, &[stolen.id], 60).await;
 
     let ended = scene.session(&stolen).await;
-    assert_eq!(ended.end, Some(SessionEnd { at: NOW + 60, reason: EndReason::Reuse }));
+    assert_eq!(ended.end, Some(SessionEnd { at: time(60), reason: EndReason::Reuse }));
     for token in [1, 2] {
         for second in [60, 61, 60 + GRACE, 2 * SESSION] {
             scene.is_invalid(&alice, token, second).await;
@@ -55,7 +56,7 @@ pub(super) async fn without_grace_the_second_use_is_reuse(scene: &Scene) {
     let alice = scene.account("alice").await;
     let session = scene.login(&alice, 1).await;
     scene.refreshes(&alice, 1, 2, 5).await;
-    let rotation = Rotation { grace: 0, ..rotation(1, 3, 5) };
+    let rotation = Rotation { grace: Duration::ZERO, ..rotation(1, 3, 5) };
     let done = scene.store.rotate(&rotation, &at(5)).await.expect("an answer");
     assert!(matches!(done.value, Rotated::Reused(_)), "{:?}", done.value);
     let kinds: Vec<_> = scene.news().await.iter().map(|record| record.kind).collect();
@@ -74,7 +75,7 @@ pub(super) async fn one_of_many_without_grace_wins(scene: &Scene) {
         let rotated = at_once(TASKS as usize, |task| {
             let store = Arc::clone(&scene.store);
             let successor = round * 1000 + u32::try_from(task).expect("a number");
-            let rotation = Rotation { grace: 0, ..rotation(round, successor, 1) };
+            let rotation = Rotation { grace: Duration::ZERO, ..rotation(round, successor, 1) };
             async move { store.rotate(&rotation, &at(1)).await.expect("an answer").value }
         });
         let (mut first, mut reused, mut invalid) = (0, 0, 0);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::expected::success;
 use super::many::at_once;
 use super::refresh::{GRACE, rotation};
-use super::scene::{NOW, REFRESH, SESSION, Scene, at, elsewhere, refresh_token, session_token};
+use super::scene::{
+    NOW, REFRESH, SESSION, Scene, at, elsewhere, refresh_token, session_token, time,
+};
 use crate::audit::{EventKind, Reason};
 use crate::session::{EndReason, Ending, Rotated, Rotation, Session, SessionKey};
 
@@ -16,8 +18,8 @@ pub(super) async fn a_token_is_spent_for_its_successor(scene: &Scene) {
     let mut expected = (*opened).clone();
     for (presented, second) in [(1, 0), (2, 60), (3, SESSION - 1)] {
         let renewed = scene.refreshes(&alice, presented, presented + 1, second).await;
-        expected.expires_at = NOW + second + SESSION;
-        expected.last_seen_at = NOW + second;
+        expected.expires_at = time(second + SESSION);
+        expected.last_seen_at = time(second);
         assert_eq!(*renewed, expected, "the session goes on, for another while");
     }
     let found = scene.store.session(SessionKey::Token(session_token(1))).await.expect("an answer");
@@ -30,11 +32,11 @@ pub(super) async fn a_token_is_spent_for_its_successor(scene: &Scene) {
 pub(super) async fn a_renewal_never_shortens(scene: &Scene) {
     let alice = scene.account("alice").await;
     let opened = scene.login(&alice, 1).await;
-    scene.store.touch(opened.id, NOW + 100).await.expect("an answer");
+    scene.store.touch(opened.id, time(100)).await.expect("an answer");
     // A node whose clock is behind.
     let renewed = scene.refreshes(&alice, 1, 2, -30).await;
     assert_eq!(renewed.expires_at, opened.expires_at);
-    assert_eq!(renewed.last_seen_at, NOW + 100);
+    assert_eq!(renewed.last_seen_at, time(100));
 }
 
 pub(super) async fn a_retry_gets_the_same_successor(scene: &Scene) {
@@ -44,8 +46,8 @@ pub(super) async fn a_retry_gets_the_same_successor(scene: &Scene) {
     for second in [50, 55, 50 + GRACE - 1] {
         let (session, end) = scene.retries(&alice, 1, 2, second).await;
         assert_eq!(session.id, opened.id);
-        assert_eq!(session.expires_at, NOW + 50 + SESSION, "a retry renews nothing");
-        assert_eq!(end, NOW + 50 + REFRESH, "the successor lasts as long as it did");
+        assert_eq!(session.expires_at, time(50 + SESSION), "a retry renews nothing");
+        assert_eq!(end, time(50 + REFRESH), "the successor lasts as long as it did");
         scene.is_invalid(&alice, 1_000_002, second).await;
     }
     let renewed = scene.refreshes(&alice, 2, 3, 55).await;
@@ -111,7 +113,7 @@ pub(super) async fn a_lapsed_session_is_followed_by_another(scene: &Scene) {
         created_at: change.at,
         authenticated_at: NOW,
         last_seen_at: change.at,
-        expires_at: change.at + SESSION,
+        expires_at: time(SESSION + SESSION),
         end: None,
         agent_key: None,
     };

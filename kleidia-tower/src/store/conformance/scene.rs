@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::panic::Location;
 use std::sync::{Arc, Mutex};
 
+use jiff::SignedDuration;
+
 use super::expected::{Expected, matches, success};
-use crate::access_token::UserId;
 use crate::account::{
     Account, AccountLookup, AccountUpdate, NewAccount, PasswordHash, StoredPassword,
 };
@@ -14,14 +15,14 @@ use crate::lockout::{Attempt, Source};
 use crate::rbac::RoleName;
 use crate::session::{NewSession, Opened, Session, SessionKey, SessionView};
 use crate::store::{Change, Committed, Store, StoreError};
-use crate::{ClientInfo, TokenDigest, UnixTime, UserAgent};
+use crate::{ClientInfo, SessionId, Timestamp, TokenDigest, UserAgent, UserId};
 
 /// When scenes begin.
-pub(super) const NOW: UnixTime = 1_795_370_580;
+pub(super) const NOW: Timestamp = Timestamp::constant(1_795_370_580, 0);
 /// How long sessions last.
-pub(super) const SESSION: UnixTime = 3600;
+pub(super) const SESSION: i64 = 3600;
 /// How long refresh tokens last.
-pub(super) const REFRESH: UnixTime = 7 * 24 * 3600;
+pub(super) const REFRESH: i64 = 7 * 24 * 3600;
 
 /// A store under test. Whatever it records has to be expected.
 pub(super) struct Scene {
@@ -29,13 +30,23 @@ pub(super) struct Scene {
     head: Mutex<ChainHead>,
 }
 
+/// So many seconds after the beginning.
+pub(super) fn time(second: i64) -> Timestamp {
+    NOW + SignedDuration::from_secs(second)
+}
+
+/// How many seconds after the beginning that is.
+pub(super) fn second(time: Timestamp) -> i64 {
+    time.duration_since(NOW).as_secs()
+}
+
 /// A change by a user, so many seconds after the beginning.
-pub(super) fn at(second: UnixTime) -> Change {
+pub(super) fn at(second: i64) -> Change {
     let client = ClientInfo {
         address: "192.0.2.1".parse().ok(),
         user_agent: Some(UserAgent::new("Laptop/1.0")),
     };
-    Change { at: NOW + second, client, actor: None }
+    Change { at: time(second), client, actor: None }
 }
 
 /// The same change, from elsewhere.
@@ -73,6 +84,16 @@ pub(super) fn hash(number: u32) -> PasswordHash {
     PasswordHash::new(format!("$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHQ${number}"))
 }
 
+/// The identifier of no account.
+pub(super) fn unknown_user(known: &Account) -> UserId {
+    UserId::new(known.id.get() + 100)
+}
+
+/// The identifier of no session.
+pub(super) fn unknown_session(known: &Session) -> SessionId {
+    SessionId::new(known.id.get() + 100)
+}
+
 pub(super) fn roles(names: &[RoleName]) -> BTreeSet<RoleName> {
     names.iter().cloned().collect()
 }
@@ -83,15 +104,15 @@ pub(super) fn new_account(name: &str) -> NewAccount {
 }
 
 /// A session to open. Its token and its refresh token have the same number.
-pub(super) fn new_session(account: &Account, token: u32, second: UnixTime) -> NewSession {
+pub(super) fn new_session(account: &Account, token: u32, second: i64) -> NewSession {
     NewSession {
         user: account.id,
         expected_hash: hash(1),
         rehashed: None,
         token: session_token(token),
         refresh_token: refresh_token(token),
-        expires_at: NOW + second + SESSION,
-        refresh_expires_at: NOW + second + REFRESH,
+        expires_at: time(second + SESSION),
+        refresh_expires_at: time(second + REFRESH),
         attempt: attempt(account, &at(second)),
     }
 }
@@ -189,7 +210,7 @@ impl Scene {
         &self,
         account: &Account,
         token: u32,
-        second: UnixTime,
+        second: i64,
     ) -> Arc<Session> {
         self.open(new_session(account, token, second), account, &at(second)).await.session
     }
@@ -234,8 +255,8 @@ impl Scene {
     }
 
     /// The numbers of the sessions that go on, as they are listed.
-    pub(super) async fn active(&self, user: UserId, second: UnixTime) -> Vec<i64> {
-        let sessions = self.store.sessions_of(user, NOW + second).await.expect("an answer");
+    pub(super) async fn active(&self, user: UserId, second: i64) -> Vec<SessionId> {
+        let sessions = self.store.sessions_of(user, time(second)).await.expect("an answer");
         sessions.iter().map(|session| session.id).collect()
     }
 }

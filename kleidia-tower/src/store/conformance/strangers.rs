@@ -2,8 +2,7 @@
 
 use super::expected::{failure, success};
 use super::lockout::attempt_from;
-use super::scene::{NOW, Scene, at, by};
-use crate::UnixTime;
+use super::scene::{Scene, at, by, second, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
 use crate::lockout::{Attempt, LockoutPolicy, Reservation};
@@ -18,8 +17,8 @@ impl Scene {
         &self,
         user: &Account,
         sources: impl Iterator<Item = u32>,
-        mut second: UnixTime,
-    ) -> (u32, UnixTime) {
+        mut second: i64,
+    ) -> (u32, i64) {
         let policy = LockoutPolicy::default();
         let mut evaluated = 0;
         for source in sources {
@@ -31,7 +30,7 @@ impl Scene {
                     evaluated += 1;
                 }
                 Reservation::Locked { until } | Reservation::Refused { until } => {
-                    second = (until - NOW).min(second + 3600);
+                    second = super::scene::second(until).min(second + 3600);
                 }
                 Reservation::Busy => panic!("nothing is pending of {}", user.name),
             }
@@ -40,11 +39,11 @@ impl Scene {
         (evaluated, second)
     }
 
-    async fn is_for_good(&self, attempt: &Attempt, second: UnixTime) {
+    async fn is_for_good(&self, attempt: &Attempt, second: i64) {
         for second in [second, second + 365 * 24 * 3600] {
             let asked = self.asks(attempt, second).await;
             assert!(
-                matches!(asked, Reservation::Refused { until } if until > NOW + second),
+                matches!(asked, Reservation::Refused { until } if until > time(second)),
                 "{asked:?} at {second}"
             );
         }
@@ -69,7 +68,7 @@ pub(super) async fn strangers_are_slowed_down(scene: &Scene) {
                 scene.news().await;
             }
             Reservation::Locked { until } | Reservation::Refused { until } => {
-                let wait = until - NOW - 1;
+                let wait = second(until) - 1;
                 assert!((1..=60).contains(&wait), "a soft throttle, not {wait} seconds");
                 slowed = true;
                 break;
@@ -93,7 +92,7 @@ pub(super) async fn strangers_are_evaluated_one_by_one(scene: &Scene) {
     assert_eq!(scene.asks(&attempt_from("alice", 5000), second).await, Reservation::Granted);
     for source in 5001..5010 {
         let asked = scene.asks(&attempt_from("alice", source), second).await;
-        let is_refused = matches!(asked, Reservation::Refused { until } if until > NOW + second);
+        let is_refused = matches!(asked, Reservation::Refused { until } if until > time(second));
         assert!(is_refused, "{asked:?} from source {source}, while another one is evaluated");
     }
     scene.gets_in(&alice, &home, 2, second).await;
@@ -106,7 +105,7 @@ pub(super) async fn the_owner_stays_known(scene: &Scene) {
     scene.guesses(Some(&alice), &home, 1, false).await;
     scene.unlocks(&alice, &by(&root, &at(2))).await;
     let month = 30 * 24 * 3600;
-    let purged = scene.store.purge(NOW + month, &Retention::default(), 100).await;
+    let purged = scene.store.purge(time(month), &Retention::default(), 100).await;
     purged.expect("an answer");
     let (_, second) = scene.guesses_patiently(&alice, 1000..1400, month).await;
     scene.is_for_good(&attempt_from("alice", 9999), second).await;
@@ -150,7 +149,7 @@ pub(super) async fn who_is_refused_counts_for_the_source_alone(scene: &Scene) {
         let many = if settled == policy.threshold { 2 } else { 1 };
         scene.expect(done, &at(second), &alice, &events[..many]).await;
     }
-    scene.is_locked(&stranger, second + policy.base, second).await;
+    scene.is_locked(&stranger, second + policy.base.as_secs().cast_signed(), second).await;
     scene.gets_in(&alice, &home, 2, second).await;
 }
 
@@ -178,7 +177,7 @@ pub(super) async fn guesses_are_never_forgotten_by_time_alone(scene: &Scene) {
     let (_, second) = scene.guesses_patiently(&alice, 1000..1400, 0).await;
     let second = second + 300 * 24 * 3600;
     for _ in 0..10 {
-        let purged = scene.store.purge(NOW + second, &Retention::default(), 100).await;
+        let purged = scene.store.purge(time(second), &Retention::default(), 100).await;
         purged.expect("an answer");
     }
     scene.is_for_good(&attempt_from("alice", 9999), second).await;

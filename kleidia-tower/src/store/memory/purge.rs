@@ -1,13 +1,9 @@
 //! Forgets what is over: found while others read, removed while nobody does.
 
 use super::rows::State;
-use crate::TokenDigest;
-use crate::UnixTime;
-use crate::UserName;
-use crate::access_token::SessionId;
-use crate::session::FamilyId;
 use crate::store::Retention;
 use crate::store::rows::FailureScope;
+use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserName, time};
 
 /// What was over when it was looked at.
 pub(super) struct Expired {
@@ -17,7 +13,7 @@ pub(super) struct Expired {
 }
 
 impl Expired {
-    pub(super) fn find(state: &State, now: UnixTime, retention: &Retention, limit: usize) -> Self {
+    pub(super) fn find(state: &State, now: Timestamp, retention: &Retention, limit: usize) -> Self {
         let families = state.families.iter();
         let families = families.filter(|(id, _)| is_family_over(state, **id, now, retention));
         let sessions = families
@@ -37,7 +33,7 @@ impl Expired {
     }
 
     /// Removes what is still over.
-    pub(super) fn remove(self, state: &mut State, now: UnixTime, retention: &Retention) -> usize {
+    pub(super) fn remove(self, state: &mut State, now: Timestamp, retention: &Retention) -> usize {
         let mut removed = 0;
         for digest in self.refresh_tokens {
             removed += usize::from(state.remove_refresh_token(&digest));
@@ -95,19 +91,19 @@ impl State {
 
 /// Whether neither its sessions nor its tokens can be used, and that for long enough. As long as
 /// there is a token, its sessions are kept: that it was used twice has to show.
-fn is_family_over(state: &State, id: FamilyId, now: UnixTime, retention: &Retention) -> bool {
+fn is_family_over(state: &State, id: FamilyId, now: Timestamp, retention: &Retention) -> bool {
     let Some(family) = state.families.get(&id) else { return false };
     let sessions = family.sessions.iter().filter_map(|session| state.sessions.get(session));
     let ends = sessions.map(|(session, _)| session.expires_at);
     let end = ends.chain([family.expires_at]).max().unwrap_or_default();
-    end.saturating_add(retention.sessions) <= now
+    time::add(end, retention.sessions) <= now
 }
 
 fn is_failure_over(
     state: &State,
     name: &UserName,
     scope: FailureScope,
-    now: UnixTime,
+    now: Timestamp,
     retention: &Retention,
 ) -> bool {
     let row = state.failures.get(name).and_then(|rows| rows.get(&scope));

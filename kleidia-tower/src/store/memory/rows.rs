@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::access_token::{SessionId, UserId};
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
-use crate::session::{FamilyId, Session, SessionKey};
+use crate::session::{Session, SessionKey};
 use crate::store::StoreError;
 use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, Rows, Spent};
-use crate::{TokenDigest, UnixTime, UserName};
+use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
 
 /// All rows.
 #[derive(Default)]
@@ -27,8 +26,8 @@ pub(super) struct State {
     pub(super) refresh_tokens: HashMap<TokenDigest, RefreshTokenRow>,
     pub(super) failures: HashMap<UserName, BTreeMap<FailureScope, FailureRow>>,
     pub(super) records: Vec<AuditRecord>,
-    last_session: SessionId,
-    last_family: FamilyId,
+    last_session: i64,
+    last_family: i64,
 }
 
 /// What is left of a family: its sessions and tokens, by number.
@@ -39,7 +38,7 @@ pub(super) struct Family {
     /// How many refresh tokens are kept.
     pub(super) tokens: usize,
     /// When its last refresh token is over.
-    pub(super) expires_at: UnixTime,
+    pub(super) expires_at: Timestamp,
 }
 
 impl State {
@@ -75,10 +74,11 @@ impl Rows for State {
     async fn insert_account(
         &mut self,
         new: NewAccount,
-        at: UnixTime,
+        at: Timestamp,
     ) -> Result<Account, StoreError> {
         let NewAccount { name, roles, password } = new;
-        let id = self.accounts.last_key_value().map_or(1, |(last, _)| last + 1);
+        let id = self.accounts.last_key_value().map_or(1, |(last, _)| last.get() + 1);
+        let id = UserId::new(id);
         let (created_at, password_changed_at) = (at, at);
         self.names.insert(name.clone(), id);
         let is_disabled = false;
@@ -116,7 +116,7 @@ impl Rows for State {
         token: TokenDigest,
     ) -> Result<Session, StoreError> {
         self.last_session += 1;
-        session.id = self.last_session;
+        session.id = SessionId::new(self.last_session);
         self.tokens.insert(token, session.id);
         self.sessions_of.entry(session.user).or_default().insert(session.id);
         self.families.entry(session.family).or_default().sessions.insert(session.id);
@@ -144,9 +144,10 @@ impl Rows for State {
 
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError> {
         self.last_family += 1;
-        self.families.insert(self.last_family, Family::default());
-        self.families_of.entry(user).or_default().insert(self.last_family);
-        Ok(self.last_family)
+        let id = FamilyId::new(self.last_family);
+        self.families.insert(id, Family::default());
+        self.families_of.entry(user).or_default().insert(id);
+        Ok(id)
     }
 
     async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {

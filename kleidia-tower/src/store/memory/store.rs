@@ -1,6 +1,7 @@
 //! The store's traits, over rows in memory.
 
 use std::fmt;
+use std::ops::Bound;
 use std::pin::pin;
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 use std::task::{Context, Poll, Waker};
@@ -9,7 +10,6 @@ use async_trait::async_trait;
 
 use super::purge::Expired;
 use super::rows::State;
-use crate::access_token::{SessionId, UserId};
 use crate::account::{
     Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
@@ -22,17 +22,18 @@ use crate::session::{
 use crate::store::{
     Change, Committed, ExpiryStore, Retention, StoreError, operations, operations::failures,
 };
-use crate::{UnixTime, UserName};
+use crate::{SessionId, Timestamp, UserId, UserName};
 
 /// Keeps everything in memory, the audit log too, until the process ends.
 ///
 /// ```
+/// use kleidia_tower::UserId;
 /// use kleidia_tower::account::AccountStore;
 /// use kleidia_tower::store::MemoryStore;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let store = MemoryStore::default();
-/// assert!(store.account(1).await.is_ok_and(|account| account.is_none()));
+/// assert!(store.account(UserId::new(1)).await.is_ok_and(|account| account.is_none()));
 /// # }
 /// ```
 #[derive(Default)]
@@ -84,8 +85,8 @@ impl AccountStore for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError> {
         let state = self.read()?;
-        let from = after.map_or(UserId::MIN, |after| after.saturating_add(1));
-        let accounts = state.accounts.range(from..).take(limit);
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let accounts = state.accounts.range((from, Bound::Unbounded)).take(limit);
         Ok(accounts.map(|(_, (account, _))| Arc::clone(account)).collect())
     }
 
@@ -129,7 +130,7 @@ impl SessionStore for MemoryStore {
     async fn sessions_of(
         &self,
         user: UserId,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
         let state = self.read()?;
         let ids = state.sessions_of.get(&user).into_iter().flatten().rev();
@@ -163,7 +164,7 @@ impl SessionStore for MemoryStore {
         self.write(async |rows| operations::end(rows, which, reason, change).await)
     }
 
-    async fn touch(&self, session: SessionId, now: UnixTime) -> Result<(), StoreError> {
+    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         self.write(async |rows| operations::touch(rows, session, now).await)
     }
 
@@ -186,7 +187,7 @@ impl FailureStore for MemoryStore {
         &self,
         attempt: &Attempt,
         policy: &LockoutPolicy,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<Reservation, StoreError> {
         self.write(async |rows| failures::reserve(rows, attempt, policy, now).await)
     }
@@ -254,7 +255,7 @@ impl AuditStore for MemoryStore {
 impl ExpiryStore for MemoryStore {
     async fn purge(
         &self,
-        now: UnixTime,
+        now: Timestamp,
         retention: &Retention,
         limit: usize,
     ) -> Result<usize, StoreError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::record;
 use super::sessions::{Events, end_sessions};
-use crate::access_token::UserId;
+use crate::UserId;
 use crate::account::{
     Account, AccountLookup, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };

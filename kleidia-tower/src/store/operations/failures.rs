@@ -6,13 +6,13 @@ use crate::audit::{AuditEvent, EventKind, Outcome, Party, Reason};
 use crate::lockout::{Attempt, Counters, LockoutPolicy, Reservation};
 use crate::store::rows::{FailureScope, Rows};
 use crate::store::{Change, Committed, StoreError};
-use crate::{UnixTime, UserName};
+use crate::{Timestamp, UserName};
 
 pub(crate) async fn reserve(
     rows: &mut dyn Rows,
     attempt: &Attempt,
     policy: &LockoutPolicy,
-    now: UnixTime,
+    now: Timestamp,
 ) -> Result<Reservation, StoreError> {
     let before = counters(rows, attempt).await?;
     let mut counters = before;
@@ -72,7 +72,7 @@ pub(crate) async fn release(rows: &mut dyn Rows, attempt: &Attempt) -> Result<()
 pub(crate) async fn forget(
     rows: &mut dyn Rows,
     attempt: &Attempt,
-    now: UnixTime,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut counters = counters(rows, attempt).await?;
     counters.succeed(now);

@@ -38,7 +38,7 @@ pub(crate) async fn rotate(
     match &presented.spent {
         None => first(rows, rotation, presented, session, account, events).await,
         // Clocks of nodes differ by a little, in either direction.
-        Some(spent) if change.at.abs_diff(spent.at) < rotation.grace.max(0).unsigned_abs() => {
+        Some(spent) if change.at.duration_since(spent.at).unsigned_abs() < rotation.grace => {
             let (spent, account) = (spent.clone(), Arc::new(account));
             again(rows, spent, account, events).await
         }

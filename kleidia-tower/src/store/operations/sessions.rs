@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use super::{failures, record};
-use crate::UnixTime;
-use crate::access_token::{SessionId, UserId};
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditEvent, EventKind, Outcome, Party, Reason};
 use crate::session::{
@@ -12,6 +10,7 @@ use crate::session::{
 };
 use crate::store::rows::{RefreshTokenRow, Rows};
 use crate::store::{Change, Committed, StoreError};
+use crate::{SessionId, Timestamp, UserId};
 
 /// The events of a change that concerns one account.
 pub(super) struct Events<'a> {
@@ -62,7 +61,7 @@ async fn open_family(
 ) -> Result<Session, StoreError> {
     let family = rows.insert_family(new.user).await?;
     let session = Session {
-        id: 0,
+        id: SessionId::new(0),
         user: new.user,
         family,
         client: change.client.clone(),
@@ -136,7 +135,7 @@ pub(super) async fn end_sessions(
 pub(crate) async fn touch(
     rows: &mut dyn Rows,
     id: SessionId,
-    now: UnixTime,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     let session = rows.session(SessionKey::Id(id)).await?;
     if let Some(mut session) = session.filter(|session| session.last_seen_at < now) {

@@ -15,7 +15,10 @@ use crate::rbac::RoleName;
 use crate::session::{EndReason, Session, SessionEnd};
 use crate::store::StoreError;
 use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, Spent};
-use crate::{ClientInfo, TokenDigest, UserAgent, UserName, WrappedToken};
+use crate::{
+    ClientInfo, FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId, UserName,
+    WrappedToken,
+};
 
 /// A row, by the names of its columns.
 pub(super) struct Columns<'a>(pub(super) &'a SqliteRow);
@@ -32,6 +35,14 @@ impl Columns<'_> {
 
     fn number(&self, name: &str) -> Value<u32> {
         self.get::<i64>(name)?.try_into().map_err(|_| StoreError::Corrupt("a count"))
+    }
+
+    fn time(&self, name: &str) -> Value<Timestamp> {
+        time(self.get(name)?)
+    }
+
+    fn optional_time(&self, name: &str) -> Value<Option<Timestamp>> {
+        self.get::<Option<i64>>(name)?.map(time).transpose()
     }
 
     fn digest(&self, name: &str) -> Value<[u8; 32]> {
@@ -51,12 +62,12 @@ impl Columns<'_> {
     pub(super) fn account(&self) -> Value<Account> {
         let name = self.get::<&str>("name")?.parse();
         Ok(Account {
-            id: self.get("account")?,
+            id: UserId::new(self.get("account")?),
             name: name.map_err(|_| StoreError::Corrupt("the name of an account"))?,
             roles: roles(self.get("roles")?)?,
             is_disabled: self.get("is_disabled")?,
-            created_at: self.get("account_created_at")?,
-            password_changed_at: self.get("password_changed_at")?,
+            created_at: self.time("account_created_at")?,
+            password_changed_at: self.time("password_changed_at")?,
         })
     }
 
@@ -70,7 +81,7 @@ impl Columns<'_> {
     }
 
     pub(super) fn session(&self) -> Value<Session> {
-        let end = match (self.get("ended_at")?, self.get::<Option<&str>>("end_reason")?) {
+        let end = match (self.optional_time("ended_at")?, self.get::<Option<&str>>("end_reason")?) {
             (Some(at), Some(reason)) => {
                 let reason = EndReason::from_name(reason);
                 let reason = reason.ok_or(StoreError::Corrupt("the end of a session"))?;
@@ -80,21 +91,21 @@ impl Columns<'_> {
             _ => return Err(StoreError::Corrupt("the end of a session")),
         };
         Ok(Session {
-            id: self.get("id")?,
-            user: self.get("user")?,
-            family: self.get("family")?,
+            id: SessionId::new(self.get("id")?),
+            user: UserId::new(self.get("user")?),
+            family: FamilyId::new(self.get("family")?),
             client: self.client()?,
-            created_at: self.get("created_at")?,
-            authenticated_at: self.get("authenticated_at")?,
-            last_seen_at: self.get("last_seen_at")?,
-            expires_at: self.get("expires_at")?,
+            created_at: self.time("created_at")?,
+            authenticated_at: self.time("authenticated_at")?,
+            last_seen_at: self.time("last_seen_at")?,
+            expires_at: self.time("expires_at")?,
             end,
             agent_key: self.get("agent_key")?,
         })
     }
 
     pub(super) fn refresh_token(&self) -> Value<RefreshTokenRow> {
-        let spent = match self.get("spent_at")? {
+        let spent = match self.optional_time("spent_at")? {
             Some(at) => Some(Spent {
                 at,
                 successor: TokenDigest(self.digest("successor")?),
@@ -104,9 +115,9 @@ impl Columns<'_> {
         };
         Ok(RefreshTokenRow {
             digest: TokenDigest(self.digest("digest")?),
-            family: self.get("family")?,
-            session: self.get("session")?,
-            expires_at: self.get("expires_at")?,
+            family: FamilyId::new(self.get("family")?),
+            session: SessionId::new(self.get("session")?),
+            expires_at: self.time("expires_at")?,
             spent,
         })
     }
@@ -123,10 +134,10 @@ impl Columns<'_> {
             failures: self.number("failures")?,
             consecutive: self.number("consecutive")?,
             pending: self.number("pending")?,
-            pending_at: self.get("pending_at")?,
-            last_failure_at: self.get("last_failure_at")?,
-            locked_until: self.get("locked_until")?,
-            succeeded_at: self.get("succeeded_at")?,
+            pending_at: self.time("pending_at")?,
+            last_failure_at: self.time("last_failure_at")?,
+            locked_until: self.time("locked_until")?,
+            succeeded_at: self.optional_time("succeeded_at")?,
         };
         Ok((scope, row))
     }
@@ -138,12 +149,12 @@ impl Columns<'_> {
         let (Some(kind), Some(outcome)) = (kind, outcome) else { return Err(corrupt) };
         Ok(AuditRecord {
             sequence: sequence(self.get("sequence")?)?,
-            at: self.get("at")?,
+            at: self.time("at")?,
             kind,
             outcome,
             user: self.party("user_id", "user_name")?,
             actor: self.party("actor_id", "actor_name")?,
-            session: self.get("session")?,
+            session: self.get::<Option<i64>>("session")?.map(SessionId::new),
             client: self.client()?,
             reason: self.get("reason")?,
             digest: self.digest("digest")?,
@@ -151,7 +162,8 @@ impl Columns<'_> {
     }
 
     fn party(&self, id: &str, name: &str) -> Value<Option<Party>> {
-        let (id, name) = (self.get(id)?, self.get::<Option<String>>(name)?);
+        let id = self.get::<Option<i64>>(id)?.map(UserId::new);
+        let name: Option<String> = self.get(name)?;
         Ok(name.map(|name| Party { id, name }))
     }
 
@@ -166,6 +178,10 @@ impl Columns<'_> {
 
 pub(super) fn sequence(number: i64) -> Value<u64> {
     number.try_into().map_err(|_| StoreError::Corrupt("the number of a record"))
+}
+
+fn time(second: i64) -> Value<Timestamp> {
+    Timestamp::from_second(second).map_err(|_| StoreError::Corrupt("a time"))
 }
 
 fn roles(text: &str) -> Value<BTreeSet<RoleName>> {

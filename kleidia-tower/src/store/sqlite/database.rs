@@ -27,6 +27,7 @@ use crate::store::StoreError;
 /// replaced, everything is refused until the store is opened anew.
 ///
 /// ```
+/// use kleidia_tower::UserId;
 /// use kleidia_tower::account::AccountStore;
 /// use kleidia_tower::store::SqliteStore;
 ///
@@ -34,7 +35,7 @@ use crate::store::StoreError;
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("portal.db");
 /// let store = SqliteStore::open(&path).await?;
-/// assert!(store.account(1).await?.is_none());
+/// assert!(store.account(UserId::new(1)).await?.is_none());
 /// store.close().await;
 /// # Ok(()) }
 /// ```

@@ -4,15 +4,15 @@ use sqlx::query;
 
 use super::error::store_error;
 use super::rows::{Query, SqliteRows};
-use crate::UnixTime;
 use crate::store::rows::FailureRow;
 use crate::store::{Retention, StoreError};
+use crate::{Timestamp, time};
 
 impl SqliteRows<'_> {
     /// Removes at most `limit` rows of each kind.
     pub(super) async fn purge(
         &mut self,
-        now: UnixTime,
+        now: Timestamp,
         retention: &Retention,
         limit: usize,
     ) -> Result<usize, StoreError> {
@@ -21,8 +21,8 @@ impl SqliteRows<'_> {
             "DELETE FROM refresh_tokens WHERE digest IN \
              (SELECT digest FROM refresh_tokens WHERE expires_at <= ? LIMIT ?)",
         );
-        let tokens = self.delete(tokens.bind(now).bind(limit)).await?;
-        let since = now.saturating_sub(retention.sessions);
+        let tokens = self.delete(tokens.bind(now.as_second()).bind(limit)).await?;
+        let since = time::sub(now, retention.sessions).as_second();
         // As long as there is a token, its sessions are kept: that it was used twice has to show.
         let sessions = query(
             "DELETE FROM sessions WHERE id IN (SELECT sessions.id FROM families \
@@ -43,7 +43,7 @@ impl SqliteRows<'_> {
 
     async fn purge_failures(
         &mut self,
-        now: UnixTime,
+        now: Timestamp,
         retention: &Retention,
         limit: i64,
     ) -> Result<u64, StoreError> {
@@ -59,9 +59,9 @@ impl SqliteRows<'_> {
                      WHERE accounts.name_digest = failures.name_digest)) \
              LIMIT ?4)",
         );
-        let quiet = now.saturating_sub(retention.failures);
-        let unfamiliar = now.saturating_sub(FailureRow::FAMILIAR);
-        self.delete(failures.bind(quiet).bind(now).bind(unfamiliar).bind(limit)).await
+        let quiet = time::sub(now, retention.failures).as_second();
+        let unfamiliar = time::sub(now, FailureRow::FAMILIAR).as_second();
+        self.delete(failures.bind(quiet).bind(now.as_second()).bind(unfamiliar).bind(limit)).await
     }
 
     async fn delete(&mut self, delete: Query<'_>) -> Result<u64, StoreError> {

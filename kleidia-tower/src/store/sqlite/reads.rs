@@ -9,12 +9,11 @@ use super::SqliteStore;
 use super::columns::{Columns, sequence};
 use super::error::store_error;
 use super::rows::{account_by_id, account_by_name, head};
-use crate::UnixTime;
-use crate::access_token::UserId;
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionKey, SessionView};
 use crate::store::StoreError;
+use crate::{Timestamp, UserId};
 
 /// How many records are verified at once.
 const BATCH: i64 = 1000;
@@ -36,7 +35,7 @@ impl SqliteStore {
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
         let found = match key {
             AccountLookup::Id(id) => {
-                query(account_by_id()).bind(id).fetch_optional(self.readers()?)
+                query(account_by_id()).bind(id.get()).fetch_optional(self.readers()?)
             }
             AccountLookup::Name(name) => {
                 query(account_by_name()).bind(name.as_str()).fetch_optional(self.readers()?)
@@ -54,7 +53,7 @@ impl SqliteStore {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError> {
-        let found = query(ACCOUNTS).bind(after.unwrap_or(UserId::MIN)).bind(bounded(limit));
+        let found = query(ACCOUNTS).bind(after.map_or(i64::MIN, UserId::get)).bind(bounded(limit));
         let found = found.fetch_all(self.readers()?).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).shared_account()).collect()
     }
@@ -64,7 +63,7 @@ impl SqliteStore {
         key: SessionKey,
     ) -> Result<Option<SessionView>, StoreError> {
         let found = match key {
-            SessionKey::Id(id) => query(SESSION_BY_ID).bind(id),
+            SessionKey::Id(id) => query(SESSION_BY_ID).bind(id.get()),
             SessionKey::Token(digest) => query(SESSION_BY_TOKEN).bind(digest.0.to_vec()),
         };
         let found = found.fetch_optional(self.readers()?).await.map_err(store_error)?;
@@ -79,13 +78,13 @@ impl SqliteStore {
     pub(super) async fn read_sessions_of(
         &self,
         user: UserId,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
         let found = query(
             "SELECT * FROM sessions WHERE user = ? AND ended_at IS NULL AND expires_at > ? \
              ORDER BY id DESC",
         );
-        let found = found.bind(user).bind(now).fetch_all(self.readers()?).await;
+        let found = found.bind(user.get()).bind(now.as_second()).fetch_all(self.readers()?).await;
         let found = found.map_err(store_error)?;
         found.iter().map(|row| Columns(row).session().map(Arc::new)).collect()
     }
@@ -106,10 +105,10 @@ impl SqliteStore {
             query.push(" AND outcome = ").push_bind(outcome.as_str());
         }
         if let Some(from) = asked.from {
-            query.push(" AND at >= ").push_bind(from);
+            query.push(" AND at >= ").push_bind(from.as_second());
         }
         if let Some(until) = asked.until {
-            query.push(" AND at < ").push_bind(until);
+            query.push(" AND at < ").push_bind(until.as_second());
         }
         if let Some(before) = asked.before {
             let before = i64::try_from(before).unwrap_or(i64::MAX);

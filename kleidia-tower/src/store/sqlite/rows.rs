@@ -7,14 +7,13 @@ use sqlx::{Sqlite, SqliteConnection};
 
 use super::columns::{Columns, joined, lines, name_digest, sequence};
 use super::error::store_error;
-use crate::access_token::UserId;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
 use crate::lockout::Source;
-use crate::session::{FamilyId, Session, SessionKey};
+use crate::session::{Session, SessionKey};
 use crate::store::StoreError;
 use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, Rows, Spent};
-use crate::{TokenDigest, UnixTime, UserAgent, UserName};
+use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId, UserName};
 
 /// The rows of a transaction.
 pub(super) struct SqliteRows<'a>(pub(super) &'a mut SqliteConnection);
@@ -44,7 +43,7 @@ impl Rows for SqliteRows<'_> {
         key: AccountLookup<'_>,
     ) -> Result<Option<(Account, StoredPassword)>, StoreError> {
         let found = match key {
-            AccountLookup::Id(id) => self.one(query(account_by_id()).bind(id)).await?,
+            AccountLookup::Id(id) => self.one(query(account_by_id()).bind(id.get())).await?,
             AccountLookup::Name(name) => {
                 self.one(query(account_by_name()).bind(name.as_str())).await?
             }
@@ -59,7 +58,7 @@ impl Rows for SqliteRows<'_> {
     async fn insert_account(
         &mut self,
         new: NewAccount,
-        at: UnixTime,
+        at: Timestamp,
     ) -> Result<Account, StoreError> {
         let NewAccount { name, roles, password } = new;
         let insert = query(
@@ -67,8 +66,8 @@ impl Rows for SqliteRows<'_> {
              password_changed_at, password, earlier_passwords) VALUES (?, ?, ?, 0, ?, ?, ?, '')",
         );
         let insert = insert.bind(name.as_str().to_owned()).bind(name_digest(&name));
-        let insert = insert.bind(joined(&roles)).bind(at).bind(at);
-        let id = self.run(insert.bind(password.as_str().to_owned())).await?;
+        let insert = insert.bind(joined(&roles)).bind(at.as_second()).bind(at.as_second());
+        let id = UserId::new(self.run(insert.bind(password.as_str().to_owned())).await?);
         let (created_at, password_changed_at) = (at, at);
         Ok(Account { id, name, roles, is_disabled: false, created_at, password_changed_at })
     }
@@ -78,7 +77,9 @@ impl Rows for SqliteRows<'_> {
             "UPDATE accounts SET roles = ?, is_disabled = ?, password_changed_at = ? WHERE id = ?",
         );
         let update = update.bind(joined(&account.roles)).bind(account.is_disabled);
-        self.run(update.bind(account.password_changed_at).bind(account.id)).await.map(drop)
+        self.run(update.bind(account.password_changed_at.as_second()).bind(account.id.get()))
+            .await
+            .map(drop)
     }
 
     async fn update_password(
@@ -88,13 +89,13 @@ impl Rows for SqliteRows<'_> {
     ) -> Result<(), StoreError> {
         let update = query("UPDATE accounts SET password = ?, earlier_passwords = ? WHERE id = ?");
         let update = update.bind(password.current.as_str()).bind(lines(&password.previous));
-        self.run(update.bind(user)).await.map(drop)
+        self.run(update.bind(user.get())).await.map(drop)
     }
 
     async fn session(&mut self, key: SessionKey) -> Result<Option<Session>, StoreError> {
         let found = match key {
             SessionKey::Id(id) => {
-                self.one(query("SELECT * FROM sessions WHERE id = ?").bind(id)).await?
+                self.one(query("SELECT * FROM sessions WHERE id = ?").bind(id.get())).await?
             }
             SessionKey::Token(digest) => {
                 let token = digest.0.to_vec();
@@ -115,17 +116,17 @@ impl Rows for SqliteRows<'_> {
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         );
         let insert = insert
-            .bind(session.user)
-            .bind(session.family)
+            .bind(session.user.get())
+            .bind(session.family.get())
             .bind(token.0.to_vec())
             .bind(session.client.address.map(|address| address.to_string()))
             .bind(session.client.user_agent.as_ref().map(UserAgent::to_string))
-            .bind(session.created_at)
-            .bind(session.authenticated_at)
-            .bind(session.last_seen_at)
-            .bind(session.expires_at)
+            .bind(session.created_at.as_second())
+            .bind(session.authenticated_at.as_second())
+            .bind(session.last_seen_at.as_second())
+            .bind(session.expires_at.as_second())
             .bind(session.agent_key.clone());
-        let id = self.run(insert).await?;
+        let id = SessionId::new(self.run(insert).await?);
         Ok(Session { id, ..session })
     }
 
@@ -135,38 +136,39 @@ impl Rows for SqliteRows<'_> {
              agent_key = ? WHERE id = ?",
         );
         let update = update
-            .bind(session.last_seen_at)
-            .bind(session.expires_at)
-            .bind(session.end.map(|end| end.at))
+            .bind(session.last_seen_at.as_second())
+            .bind(session.expires_at.as_second())
+            .bind(session.end.map(|end| end.at.as_second()))
             .bind(session.end.map(|end| end.reason.as_str()))
             .bind(session.agent_key.as_deref());
-        self.run(update.bind(session.id)).await.map(drop)
+        self.run(update.bind(session.id.get())).await.map(drop)
     }
 
     async fn sessions_not_ended(&mut self, user: UserId) -> Result<Vec<Session>, StoreError> {
         let found = query("SELECT * FROM sessions WHERE user = ? AND ended_at IS NULL ORDER BY id");
-        let found = self.all(found.bind(user)).await?;
+        let found = self.all(found.bind(user.get())).await?;
         found.iter().map(|row| Columns(row).session()).collect()
     }
 
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError> {
-        self.run(query("INSERT INTO families (user) VALUES (?)").bind(user)).await
+        let insert = query("INSERT INTO families (user) VALUES (?)").bind(user.get());
+        self.run(insert).await.map(FamilyId::new)
     }
 
     async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
-        let found = query("SELECT is_revoked FROM families WHERE id = ?").bind(family);
+        let found = query("SELECT is_revoked FROM families WHERE id = ?").bind(family.get());
         let found = self.one(found).await?;
         found.map_or(Ok(true), |row| Columns(&row).get("is_revoked"))
     }
 
     async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
         let update = query("UPDATE families SET is_revoked = 1 WHERE id = ?");
-        self.run(update.bind(family)).await.map(drop)
+        self.run(update.bind(family.get())).await.map(drop)
     }
 
     async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
         let update = query("UPDATE families SET is_revoked = 1 WHERE user = ?");
-        self.run(update.bind(user)).await.map(drop)
+        self.run(update.bind(user.get())).await.map(drop)
     }
 
     async fn refresh_token(
@@ -182,10 +184,11 @@ impl Rows for SqliteRows<'_> {
         let insert = query(
             "INSERT INTO refresh_tokens (digest, family, session, expires_at) VALUES (?, ?, ?, ?)",
         );
-        let insert = insert.bind(row.digest.0.to_vec()).bind(row.family).bind(row.session);
-        self.run(insert.bind(row.expires_at)).await?;
+        let insert =
+            insert.bind(row.digest.0.to_vec()).bind(row.family.get()).bind(row.session.get());
+        self.run(insert.bind(row.expires_at.as_second())).await?;
         let update = query("UPDATE families SET expires_at = max(expires_at, ?) WHERE id = ?");
-        self.run(update.bind(row.expires_at).bind(row.family)).await.map(drop)
+        self.run(update.bind(row.expires_at.as_second()).bind(row.family.get())).await.map(drop)
     }
 
     async fn spend_refresh_token(
@@ -196,7 +199,7 @@ impl Rows for SqliteRows<'_> {
         let update = query(
             "UPDATE refresh_tokens SET spent_at = ?, successor = ?, wrapped = ? WHERE digest = ?",
         );
-        let update = update.bind(spent.at).bind(spent.successor.0.to_vec());
+        let update = update.bind(spent.at.as_second()).bind(spent.successor.0.to_vec());
         self.run(update.bind(spent.wrapped.0.to_vec()).bind(digest.0.to_vec())).await.map(drop)
     }
 
@@ -223,10 +226,10 @@ impl Rows for SqliteRows<'_> {
             .bind(i64::from(row.failures))
             .bind(i64::from(row.consecutive))
             .bind(i64::from(row.pending))
-            .bind(row.pending_at)
-            .bind(row.last_failure_at)
-            .bind(row.locked_until)
-            .bind(row.succeeded_at);
+            .bind(row.pending_at.as_second())
+            .bind(row.last_failure_at.as_second())
+            .bind(row.locked_until.as_second())
+            .bind(row.succeeded_at.map(Timestamp::as_second));
         self.run(put).await.map(drop)
     }
 
@@ -250,14 +253,14 @@ impl Rows for SqliteRows<'_> {
         let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
         let insert = query("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(sequence)
-            .bind(record.at)
+            .bind(record.at.as_second())
             .bind(record.kind.as_str())
             .bind(record.outcome.as_str())
-            .bind(user.and_then(|party| party.id))
+            .bind(user.and_then(|party| party.id).map(UserId::get))
             .bind(user.map(|party| party.name.as_str()))
-            .bind(actor.and_then(|party| party.id))
+            .bind(actor.and_then(|party| party.id).map(UserId::get))
             .bind(actor.map(|party| party.name.as_str()))
-            .bind(record.session)
+            .bind(record.session.map(SessionId::get))
             .bind(record.client.address.map(|address| address.to_string()))
             .bind(record.client.user_agent.as_ref().map(UserAgent::as_str))
             .bind(record.reason.as_deref())

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::SqliteStore;
-use crate::access_token::{SessionId, UserId};
 use crate::account::{
     Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
@@ -18,7 +17,7 @@ use crate::session::{
 use crate::store::{
     Change, Committed, ExpiryStore, Retention, StoreError, operations, operations::failures,
 };
-use crate::{UnixTime, UserName};
+use crate::{SessionId, Timestamp, UserId, UserName};
 
 #[async_trait]
 impl AccountStore for SqliteStore {
@@ -77,7 +76,7 @@ impl SessionStore for SqliteStore {
     async fn sessions_of(
         &self,
         user: UserId,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
         self.read_sessions_of(user, now).await
     }
@@ -107,7 +106,7 @@ impl SessionStore for SqliteStore {
         self.write(async |rows| operations::end(rows, which, reason, change).await).await
     }
 
-    async fn touch(&self, session: SessionId, now: UnixTime) -> Result<(), StoreError> {
+    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         self.write(async |rows| operations::touch(rows, session, now).await).await
     }
 
@@ -131,7 +130,7 @@ impl FailureStore for SqliteStore {
         &self,
         attempt: &Attempt,
         policy: &LockoutPolicy,
-        now: UnixTime,
+        now: Timestamp,
     ) -> Result<Reservation, StoreError> {
         self.write(async |rows| failures::reserve(rows, attempt, policy, now).await).await
     }
@@ -182,7 +181,7 @@ impl AuditStore for SqliteStore {
 impl ExpiryStore for SqliteStore {
     async fn purge(
         &self,
-        now: UnixTime,
+        now: Timestamp,
         retention: &Retention,
         limit: usize,
     ) -> Result<usize, StoreError> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::future::join_all;
+use kleidia_tower::SessionId;
 use kleidia_tower::account::{
     Account, AccountLookup, AccountStore as _, AccountUpdate, PasswordChange, PasswordHash,
 };
@@ -28,7 +29,7 @@ struct Load {
     password: PasswordHash,
     is_disabled: bool,
     /// The sessions of this process: their numbers in the store, and their refresh tokens.
-    sessions: BTreeMap<u32, (i64, Option<u32>)>,
+    sessions: BTreeMap<u32, (SessionId, Option<u32>)>,
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kleidia_tower::UserId;
 use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{
     AuditQuery, AuditRecord, AuditStore as _, ChainCheck, ChainHead, EventKind,
@@ -15,7 +16,7 @@ use crate::people::{NOW, at, hash, refresh_token, rotation, session_token};
 
 /// Who heard what was acknowledged.
 pub(super) struct Witness {
-    people: BTreeMap<i64, Heard>,
+    people: BTreeMap<UserId, Heard>,
     /// The end of the log when it was last looked at.
     head: ChainHead,
     pub(super) acknowledged: usize,
@@ -44,7 +45,7 @@ impl Witness {
     pub(super) fn hear(&mut self, line: &str) {
         let mut words = line.splitn(3, ' ');
         let (verb, user, rest) = (words.next(), words.next(), words.next().unwrap_or_default());
-        let user = user.and_then(|user| user.parse::<i64>().ok());
+        let user = user.and_then(|user| user.parse::<UserId>().ok());
         let heard = user.and_then(|user| self.people.get_mut(&user));
         match (verb, heard) {
             (Some("start"), Some(heard)) => heard.pending = Some(rest.parse().unwrap()),
@@ -86,12 +87,12 @@ impl Witness {
     }
 
     /// The records that are new, by the account.
-    async fn records_since(&self, store: &SqliteStore) -> BTreeMap<i64, Vec<AuditRecord>> {
+    async fn records_since(&self, store: &SqliteStore) -> BTreeMap<UserId, Vec<AuditRecord>> {
         let check = store.verify_chain(self.head).await.unwrap();
         assert!(matches!(check, ChainCheck::Intact(_)), "{check:?}");
         end_of_log(store).await;
         let all = AuditQuery { limit: 1_000_000, ..AuditQuery::default() };
-        let mut records = BTreeMap::<i64, Vec<AuditRecord>>::new();
+        let mut records = BTreeMap::<UserId, Vec<AuditRecord>>::new();
         for record in store.records(&all).await.unwrap().into_iter().rev() {
             if record.sequence > self.head.sequence {
                 let user = record.user.as_ref().and_then(|user| user.id).unwrap();
@@ -123,7 +124,7 @@ impl Heard {
         assert_eq!(kinds, expected);
     }
 
-    async fn check_account(&self, store: &SqliteStore, user: i64) {
+    async fn check_account(&self, store: &SqliteStore, user: UserId) {
         let found = store.account_with_password(AccountLookup::Id(user)).await.unwrap();
         let (account, password) = found.unwrap();
         let expected = (self.person.is_disabled, hash(self.person.hash));
