@@ -271,7 +271,7 @@ fn token(error: &AccessTokenError) -> Told {
     match error {
         AccessTokenError::Expired(_) => ended("token_expired", "The access token has expired"),
         AccessTokenError::Invalid(_) => ended("token_invalid", "The access token is not valid"),
-        AccessTokenError::Signing(_) => {
+        AccessTokenError::Provider(_) => {
             unavailable("unavailable", "That can't be answered at the moment", 5)
         }
     }

@@ -1,5 +1,5 @@
-//! What is logged about keys, in a process without other tests: `tracing` asks once, for all
-//! threads, whether anybody listens to an event.
+//! Log events about keys. They are alone in their process, since `tracing` caches for all threads
+//! whether an event has a subscriber.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
@@ -21,7 +21,7 @@ const OLD: &str = "2026-10:x1rfFMl6eDCVKoNYKFmgvUDTSWbI1UgyeYe3Mww+pTw=";
 const NEW: &str = "2026-11:7h2tOTk5Cz3TIrDFa1eQnqGwmlGm/tHQS7KyRr8WTu8=";
 
 #[test]
-fn a_problem_that_lasts_is_told_once_and_no_secret_is() {
+fn logs_lasting_problem_once_and_no_secret() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(LevelFilter::TRACE);
@@ -31,43 +31,43 @@ fn a_problem_that_lasts_is_told_once_and_no_secret_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys");
     fs::write(&path, OLD).unwrap();
-    close(&path);
-    let keys = KeyFile::options().with_interval(Duration::MAX).open(&path).unwrap();
-    assert_eq!(log.take(), ["INFO keys read"]);
-    let told = |content: &str, is_good: bool| {
+    make_private(&path);
+    let keys = KeyFile::options().with_poll_interval(Duration::MAX).open(&path).unwrap();
+    assert_eq!(log.take(), ["INFO keys loaded"]);
+    let reload = |content: &str, is_valid: bool| {
         fs::write(&path, content).unwrap();
-        assert!((0..3).all(|_| keys.reload().is_ok() == is_good));
+        assert!((0..3).all(|_| keys.reload().is_ok() == is_valid));
         log.take()
     };
-    assert_eq!(told(OLD, true), [""; 0]);
-    let bad = ["ERROR bad keys, the last good ones stay"];
-    assert_eq!(told(&NEW.replace(':', " "), false), bad);
-    assert_eq!(told(&format!("{NEW},{NEW}"), false), bad);
-    assert_eq!(told(OLD, true), ["INFO the keys are good again"]);
-    assert_eq!(told(&format!("{NEW}\n{OLD}"), true), ["INFO keys read"]);
-    assert_eq!(told(NEW, true), ["INFO keys read"]);
+    assert_eq!(reload(OLD, true), [""; 0]);
+    let invalid = ["ERROR invalid keys, keeping the last valid ones"];
+    assert_eq!(reload(&NEW.replace(':', " "), false), invalid);
+    assert_eq!(reload(&format!("{NEW},{NEW}"), false), invalid);
+    assert_eq!(reload(OLD, true), ["INFO keys valid again"]);
+    assert_eq!(reload(&format!("{NEW}\n{OLD}"), true), ["INFO keys loaded"]);
+    assert_eq!(reload(NEW, true), ["INFO keys loaded"]);
     #[cfg(unix)]
-    exposure_is_told_once(&path, &keys, &log);
+    logs_exposure_once(&path, &keys, &log);
     #[cfg(feature = "vault")]
-    tokio::runtime::Runtime::new().unwrap().block_on(vault_tells_no_secret(&log));
+    tokio::runtime::Runtime::new().unwrap().block_on(logs_no_secret_of_vault(&log));
 }
 
 #[cfg(unix)]
-fn exposure_is_told_once(path: &Path, keys: &KeyFile, log: &Log) {
-    let warning = ["WARN others than its owner and group can get at the file of keys"];
+fn logs_exposure_once(path: &Path, keys: &KeyFile, log: &Log) {
+    let warning = ["WARN key file is accessible to other users"];
     for mode in [0o644, 0o604, 0o602] {
-        permit(path, mode);
+        set_mode(path, mode);
         assert!((0..3).all(|_| keys.reload().is_ok()));
         assert_eq!(log.take(), warning);
-        permit(path, 0o640);
+        set_mode(path, 0o640);
         keys.reload().unwrap();
         assert_eq!(log.take(), [""; 0]);
     }
 }
 
-/// Of what the client and all below it log, at the lowest level.
+/// The client and its dependencies log at the lowest level.
 #[cfg(feature = "vault")]
-async fn vault_tells_no_secret(log: &Log) {
+async fn logs_no_secret_of_vault(log: &Log) {
     use kleidia_tower::access_token::VaultKeys;
     use serde_json::json;
     use vault_server::{Health, TOKEN, VaultServer};
@@ -76,11 +76,11 @@ async fn vault_tells_no_secret(log: &Log) {
     let server = VaultServer::start().await;
     let client = server.client(TOKEN);
     kv2::set(&*client, "secret", "kleidia", &json!({ "keys": OLD })).await.unwrap();
-    let options = VaultKeys::options().with_interval(Duration::MAX);
+    let options = VaultKeys::options().with_poll_interval(Duration::MAX);
     let options = options.with_timeout(Duration::from_millis(500));
     let keys = options.open(client.clone(), "secret", "kleidia").await.unwrap();
-    for bad in [json!({ "keys": format!("{NEW},{NEW}") }), json!({ "keys": [NEW] })] {
-        kv2::set(&*client, "secret", "kleidia", &bad).await.unwrap();
+    for invalid in [json!({ "keys": format!("{NEW},{NEW}") }), json!({ "keys": [NEW] })] {
+        kv2::set(&*client, "secret", "kleidia", &invalid).await.unwrap();
         keys.reload().await.unwrap_err();
     }
     for health in [Health::Sealed, Health::Stuck] {
@@ -92,36 +92,36 @@ async fn vault_tells_no_secret(log: &Log) {
     let text = log.text();
     assert!(!text.contains(TOKEN), "{text}");
     assert!(text.contains("TRACE") && text.contains("Vault is sealed"), "{text}");
-    assert_eq!(text.matches("bad keys, the last good ones stay").count(), 5, "{text}");
+    assert_eq!(text.matches("invalid keys, keeping the last valid ones").count(), 5, "{text}");
 }
 
-fn close(path: &Path) {
+fn make_private(path: &Path) {
     #[cfg(unix)]
-    permit(path, 0o600);
+    set_mode(path, 0o600);
     #[cfg(not(unix))]
     let _ = path;
 }
 
 #[cfg(unix)]
-fn permit(path: &Path, mode: u32) {
+fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
 
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// The lines that were logged.
+/// The logged lines.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// What was logged since it was asked before.
+    /// Returns the text that was logged since the last call.
     fn text(&self) -> String {
         let text = String::from_utf8(mem::take(&mut *self.0.lock().unwrap())).unwrap();
         assert!(!text.contains("x1rf") && !text.contains("7h2t"), "a secret: {text}");
         text
     }
 
-    /// The level and message of each line.
+    /// Returns the level and the message of each line.
     fn take(&self) -> Vec<String> {
         let text = self.text();
         let shortened = text.lines().map(|line| {

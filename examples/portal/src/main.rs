@@ -2,7 +2,6 @@
 
 mod arguments;
 mod create_admin;
-mod keys;
 mod page;
 mod routes;
 mod service;

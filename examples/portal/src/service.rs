@@ -1,13 +1,15 @@
 //! The service: opened with its settings, run until it is asked to stop, closed.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use kleidia_tower::SystemClock;
+use kleidia_tower::access_token::KeyFile;
 use kleidia_tower::account::{AccountLookup, AccountSettings, AccountStore as _, Accounts};
 use kleidia_tower::audit::{AuditSinks, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
@@ -17,7 +19,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use crate::settings::{Period, Settings};
-use crate::{BoxError, connections, create_admin, keys, routes};
+use crate::{BoxError, connections, create_admin, routes};
 
 /// Where to listen by default.
 const LISTEN: SocketAddr =
@@ -61,7 +63,7 @@ impl Service {
         let hasher = PasswordHasher::options().with_permits(permits)?.start()?;
         let store = SqliteStore::open(database).await;
         let store = Arc::new(store.map_err(|error| format!("{}: {error}", database.display()))?);
-        let keys = Arc::new(keys::beside(database)?);
+        let keys = Arc::new(open_keys(database)?);
         let sinks = AuditSinks::new(vec![Box::new(TracingSink)], AuditSinks::DEFAULT_QUEUE)?;
         let accounts = Accounts::new(Arc::<SqliteStore>::clone(&store), keys, hasher)
             .with_settings(settings_of_accounts)
@@ -77,6 +79,14 @@ impl Service {
         }
         self.store.close().await;
     }
+}
+
+/// Opens the file of keys next to the database, which is created at the first start.
+fn open_keys(database: &Path) -> Result<KeyFile, BoxError> {
+    let mut path = OsString::from(database);
+    path.push(".keys");
+    let path = PathBuf::from(path);
+    KeyFile::open_or_create(&path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {

@@ -1,16 +1,14 @@
-//! What an access token says.
+//! The claims of access tokens.
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::{SessionId, Timestamp, UserId};
 
-/// What an access token says.
+/// The claims of an access token.
 ///
-/// `is_admin` and `username` are hints for clients: what a user is and may do is in the store.
+/// `is_admin` and `username` are hints for clients: the service consults the account in the store.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,54 +16,53 @@ use crate::{SessionId, Timestamp, UserId};
 /// use kleidia_tower::access_token::Claims;
 /// use kleidia_tower::{SessionId, Timestamp, UserId};
 ///
-/// let now = Timestamp::constant(1_795_370_580, 0);
-/// let lifetime = Duration::from_secs(1800);
-/// let claims = Claims::new(
-///     UserId::new(7), "alice".to_owned(), false, SessionId::new(11), now, lifetime,
-/// )?;
-/// assert_eq!((claims.sub.as_str(), claims.exp), ("7", 1_795_372_380));
-/// # Ok::<(), getrandom::Error>(())
+/// let (user, session) = (UserId::new(7), SessionId::new(11));
+/// let now: Timestamp = "2026-11-22T18:03:00Z".parse()?;
+/// let ttl = Duration::from_secs(1800);
+/// let claims = Claims::new(user, "alice".to_owned(), false, session, now, ttl)?;
+/// assert_eq!(claims.sub, "7");
+/// assert_eq!(claims.expires_at().to_string(), "2026-11-22T18:33:00Z");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
-    /// Whose token it is.
+    /// The user.
     pub user_id: UserId,
-    /// The user's name when the token was signed.
+    /// The user's name when the token was issued.
     pub username: String,
-    /// Whether the user was an admin then.
+    /// Whether the user was an admin when the token was issued.
     pub is_admin: bool,
-    /// The session with which the token ends.
+    /// The session, whose end invalidates the token.
     pub session_id: SessionId,
     /// The time at which the token expires, in seconds since 1970 (RFC 7519, `NumericDate`).
     pub exp: i64,
-    /// The time at which the token was signed, in seconds since 1970.
+    /// The time at which the token was issued, in seconds since 1970.
     pub iat: i64,
-    /// `kleidia`.
+    /// The issuer, [`Self::ISSUER`].
     pub iss: String,
-    /// The user's id, as text.
+    /// The subject: `user_id` as text.
     pub sub: String,
-    /// A name that no other token has.
+    /// A unique identifier of the token.
     pub jti: String,
 }
 
 impl Claims {
-    /// Who signs access tokens.
+    /// The issuer of all access tokens.
     pub const ISSUER: &str = "kleidia";
 
-    /// The claims of a token that is signed now, and lasts `lifetime`, in whole
-    /// seconds. Its `jti` has 128
-    /// random bits.
+    /// Creates the claims of a token that is issued at `now` and expires after `ttl`, both in whole
+    /// seconds. Its `jti` has 128 random bits.
     ///
     /// # Errors
-    /// [`getrandom::Error`] if the operating system gives no random octets.
+    /// [`getrandom::Error`] if the operating system provides no random octets.
     pub fn new(
         user_id: UserId,
         username: String,
         is_admin: bool,
         session_id: SessionId,
         now: Timestamp,
-        lifetime: Duration,
+        ttl: Duration,
     ) -> Result<Self, getrandom::Error> {
         let mut id = [0; 16];
         getrandom::fill(&mut id)?;
@@ -74,12 +71,20 @@ impl Claims {
             username,
             is_admin,
             session_id,
-            exp: now.as_second().saturating_add_unsigned(lifetime.as_secs()),
+            exp: now.as_second().saturating_add_unsigned(ttl.as_secs()),
             iat: now.as_second(),
             iss: Self::ISSUER.to_owned(),
             sub: user_id.to_string(),
-            jti: BASE64_URL_SAFE_NO_PAD.encode(id),
+            jti: format!("{:032x}", u128::from_be_bytes(id)),
         })
+    }
+
+    /// Returns the time at which the token expires (exclusive), or the nearest timestamp if `exp` is
+    /// out of range.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        let nearest = if self.exp < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        Timestamp::from_second(self.exp).unwrap_or(nearest)
     }
 }
 
@@ -89,26 +94,25 @@ mod tests {
 
     use super::*;
 
-    fn claims_for(user: i64, lifetime: u64) -> Claims {
-        let (user, session) = (UserId::new(user), SessionId::new(11));
-        let now = Timestamp::constant(100, 0);
-        Claims::new(user, "alice".to_owned(), true, session, now, Duration::from_secs(lifetime))
-            .unwrap()
+    fn claims(ttl: u64) -> Claims {
+        let (user, session) = (UserId::new(-7), SessionId::new(11));
+        let (now, ttl) = (Timestamp::constant(100, 0), Duration::from_secs(ttl));
+        Claims::new(user, "alice".to_owned(), true, session, now, ttl).unwrap()
     }
 
     #[test]
-    fn each_token_has_its_own_name() {
-        let claims = || claims_for(-7, 1800);
-        let names: HashSet<_> = (0..100).map(|_| claims().jti).collect();
-        assert_eq!(names.len(), 100);
-        assert!(names.iter().all(|name| name.len() == 22));
-        let Claims { exp, iat, iss, sub, .. } = claims();
+    fn identifiers_are_unique() {
+        let identifiers: HashSet<_> = (0..100).map(|_| claims(1800).jti).collect();
+        assert_eq!(identifiers.len(), 100);
+        assert!(identifiers.iter().all(|id| id.len() == 32));
+        let Claims { exp, iat, iss, sub, .. } = claims(1800);
         assert_eq!((exp, iat, iss.as_str(), sub.as_str()), (1900, 100, "kleidia", "-7"));
     }
 
     #[test]
-    fn a_lifetime_has_no_bound() {
-        let claims = claims_for(7, u64::MAX);
-        assert_eq!(claims.exp, i64::MAX);
+    fn expiry_saturates() {
+        assert_eq!(claims(1800).expires_at(), Timestamp::constant(1900, 0));
+        assert_eq!(claims(u64::MAX).exp, i64::MAX);
+        assert_eq!(claims(u64::MAX).expires_at(), Timestamp::MAX);
     }
 }

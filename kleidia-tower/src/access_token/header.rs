@@ -1,41 +1,36 @@
-//! The header of access tokens: it names the key, and nothing in it can choose more than that.
+//! The header of access tokens.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, Header, decode_header};
+use jsonwebtoken::{Algorithm, Header};
 
-use super::AccessTokenError;
+use super::InvalidTokenReason;
 
 /// The media type of access tokens (RFC 9068, 2.1).
 const TYPE: &str = "at+jwt";
 
-/// The header of the tokens that a key signs, as it is sent.
-pub(super) fn encoded(key_id: &str) -> Result<String, serde_json::Error> {
-    let mut header = Header::new(Algorithm::HS256);
-    header.typ = Some(TYPE.to_owned());
-    header.kid = Some(key_id.to_owned());
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header)?))
+/// Returns the header of the tokens that this key signs.
+pub(super) fn new(key_id: &str) -> Header {
+    Header {
+        typ: Some(TYPE.to_owned()),
+        kid: Some(key_id.to_owned()),
+        ..Header::new(Algorithm::HS256)
+    }
 }
 
-/// Reads the name of the key from a token's header, in whatever way it is written.
-///
-/// The algorithm is pinned, and so is what a token is for. No key may come with the token, and
-/// what must be understood is not (RFC 7515, 4.1.11).
-pub(super) fn key_id(token: &str) -> Result<String, AccessTokenError> {
-    let header = decode_header(token).map_err(|_| AccessTokenError::Invalid("no JWT"))?;
-    let invalid = |reason| Err(AccessTokenError::Invalid(reason));
-    if header.alg != Algorithm::HS256 {
-        return invalid("the algorithm is another than HS256");
-    }
+/// Checks what `jsonwebtoken` does not: the type, the key ID, and that no key comes with the token.
+/// No critical header parameter is supported (RFC 7515, 4.1.11).
+pub(super) fn check(header: &Header, key_id: &str) -> Result<(), InvalidTokenReason> {
     if header.typ.as_deref() != Some(TYPE) {
-        return invalid("the type is another than at+jwt");
+        return Err(InvalidTokenReason::Type);
     }
     if header.jwk.is_some() || header.jku.is_some() || header.x5u.is_some() || header.x5c.is_some()
     {
-        return invalid("a key comes with it");
+        return Err(InvalidTokenReason::EmbeddedKey);
     }
     if header.crit.is_some() {
-        return invalid("a critical header");
+        return Err(InvalidTokenReason::CriticalParameter);
     }
-    header.kid.ok_or(AccessTokenError::Invalid("no key is named"))
+    if header.kid.as_deref() != Some(key_id) {
+        return Err(InvalidTokenReason::KeyId);
+    }
+    Ok(())
 }

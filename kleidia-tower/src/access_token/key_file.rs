@@ -15,59 +15,59 @@ use std::time::Duration;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use super::held_keys::HeldKeys;
-use super::{KeyError, KeyProvider, KeyRing, KeyTextError};
+use super::last_valid_keys::LastValidKeys;
+use super::{KeyError, KeyProvider, KeyRing, KeyTextError, new_key_file};
 
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-const MIN_INTERVAL: Duration = Duration::from_millis(100);
-/// In octets. Sixteen keys of 32 octets have about 2,000.
+const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// In octets. Sixteen keys of 32 octets need about 1,000.
 const MAX_FILE_LENGTH: usize = 16 * 1024;
 
 /// Keys from a file, which is read again when it changes.
 ///
-/// The file, of at most 16 KiB in UTF-8, holds text of the form that
-/// [`KeyRing::from_str`](std::str::FromStr::from_str) reads.
+/// The file is UTF-8 text of at most 16 KiB, in the form that
+/// [`KeyRing::from_str`](std::str::FromStr::from_str) reads. [`Self::open_or_create`] creates it
+/// with a random key if it is missing.
 ///
-/// # Change
-/// A thread of its own reads the file every 5 seconds, by default, so that it notices a swapped
-/// symlink as well, and the async workers never wait for it. It ends when this is dropped. What a
-/// good file says is in force at once. A file that is bad or gone changes nothing: the last good
-/// keys stay, [`Self::last_error`] tells why, and one event of level error per problem does.
+/// # Reload
+/// A thread of its own reads the file every 5 seconds by default, so it also notices a replaced
+/// symbolic link, and async workers never wait for the file. The thread ends when the `KeyFile` is
+/// dropped. Valid keys take effect immediately. If the file is invalid or missing, the last valid
+/// keys stay active; [`Self::last_error`] returns the reason, and an event of level error is logged
+/// once per problem.
 ///
-/// Replace the file by renaming another one over it. See [`KeyRing`] for how keys rotate where
-/// several nodes read them.
+/// To change the file, write another one and rename it. [`KeyRing`] describes how to rotate keys
+/// that several nodes read.
 ///
 /// # Permissions
-/// A file that others than its owner and group may read or write is told by an event of level
-/// warn, where the system has such permissions.
+/// On Unix, an event of level warn is logged if users other than the owner and the group can read
+/// or write the file.
 ///
 /// ```
 /// use kleidia_tower::access_token::{KeyFile, KeyProvider};
 ///
 /// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("keys");
-/// # std::fs::write(&path, "2026-11:x1rfFMl6eDCVKoNYKFmgvUDTSWbI1UgyeYe3Mww+pTw=")?;
-/// let keys = KeyFile::open(path)?;
-/// assert!(keys.current().is_some());
+/// # let path = folder.path().join("access-token.keys");
+/// let keys = KeyFile::open_or_create(path)?;
+/// assert!(keys.try_current().is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct KeyFile {
-    watched: Arc<Watched>,
-    /// Never sends: that it is gone tells the thread to end.
-    _alive: Sender<Infallible>,
+    poller: Arc<Poller>,
+    /// Nothing is ever sent: dropping it ends the thread.
+    _shutdown: Sender<Infallible>,
 }
 
-/// How to open a [`KeyFile`].
+/// Options of a [`KeyFile`].
 ///
 /// ```
 /// use std::time::Duration;
 /// use kleidia_tower::access_token::KeyFile;
 ///
 /// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("keys");
-/// # std::fs::write(&path, "2026-11:x1rfFMl6eDCVKoNYKFmgvUDTSWbI1UgyeYe3Mww+pTw=")?;
-/// // Read again when the service is told to, and not otherwise.
-/// let keys = KeyFile::options().with_interval(Duration::MAX).open(path)?;
+/// # let path = folder.path().join("access-token.keys");
+/// // Read again only on request.
+/// let keys = KeyFile::options().with_poll_interval(Duration::MAX).open_or_create(path)?;
 ///
 /// // In the handler of SIGHUP:
 /// if let Err(error) = keys.reload() {
@@ -77,186 +77,206 @@ pub struct KeyFile {
 /// ```
 #[derive(Clone, Debug)]
 pub struct KeyFileOptions {
-    interval: Duration,
+    poll_interval: Duration,
 }
 
-/// Why a file gives no keys.
+/// An error from opening or reloading a [`KeyFile`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// The file can't be read, for instance because it is not there.
-    #[error("the file can't be read: {0}")]
+    /// The file can't be read, for example because it is missing.
+    #[error("failed to read the file: {0}")]
     Read(#[from] io::Error),
-    /// The path leads to a folder, a pipe or a device.
+    /// The file can't be created.
+    #[error("failed to create the file: {0}")]
+    Create(#[source] io::Error),
+    /// The path is a directory, a pipe or a device.
     #[error("not a regular file")]
     NotRegular,
-    /// The file is larger than any file of keys.
-    #[error("the file is larger than {limit} octets")]
+    /// The file is too large.
+    #[error("the file has more than {limit} octets")]
     TooLarge {
-        /// How many octets a file may have.
+        /// The maximum length in octets.
         limit: usize,
     },
-    /// The file is not in UTF-8.
-    #[error("the file is not in UTF-8: {0}")]
+    /// The file is not UTF-8.
+    #[error("the file is not UTF-8: {0}")]
     Encoding(#[from] Utf8Error),
-    /// What it says is wrong.
+    /// The content is invalid.
     #[error(transparent)]
     Keys(#[from] KeyTextError),
-    /// The thread that watches the file can't be started.
-    #[error("the file can't be watched: {0}")]
-    Watch(#[source] io::Error),
+    /// The thread that polls the file can't be started.
+    #[error("failed to start the polling thread: {0}")]
+    SpawnThread(#[source] io::Error),
 }
 
-struct Watched {
+struct Poller {
     path: PathBuf,
-    held: HeldKeys<KeyFileError>,
-    /// Whether others could get at the file when it was last read.
-    is_exposed: AtomicBool,
-    /// Readings take turns, so that an earlier one never replaces a later one.
-    turn: Mutex<()>,
+    keys: LastValidKeys<KeyFileError>,
+    /// Whether other users could access the file at the last read.
+    is_world_accessible: AtomicBool,
+    /// Serialises reads, so that an earlier read never replaces a later one.
+    reload_lock: Mutex<()>,
 }
 
 impl KeyFile {
-    /// Reads the file, and watches it from then on.
-    ///
-    /// It blocks while it reads.
+    /// Reads the file, then polls it for changes. It blocks during the read.
     ///
     /// # Errors
-    /// [`KeyFileError`] if the file can't be read or is bad, so that no service starts with it.
+    /// [`KeyFileError`] if the file can't be read or is invalid.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
         Self::options().open(path)
     }
 
-    /// Options that can be changed before the file is opened.
-    #[must_use]
-    pub const fn options() -> KeyFileOptions {
-        KeyFileOptions { interval: DEFAULT_INTERVAL }
-    }
-
-    /// Reads the file now, without waiting for the next turn.
+    /// Opens the file, and creates it before with one random key if it is missing.
     ///
-    /// It blocks while it reads.
+    /// The file is created atomically: of several processes that start at the same time, one creates
+    /// it and all read the same key. On Unix only its owner can access it (mode 0600).
     ///
     /// # Errors
-    /// [`KeyFileError`] if the file can't be read or is bad; the last good keys stay.
-    pub fn reload(&self) -> Result<(), Arc<KeyFileError>> {
-        self.watched.reload()
+    /// [`KeyFileError`] if the file can't be created or read, or is invalid.
+    pub fn open_or_create(path: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
+        Self::options().open_or_create(path)
     }
 
-    /// What was wrong when the file was last read, or `None` if it was good.
+    /// Returns the default options, which can be changed before the file is opened.
+    #[must_use]
+    pub const fn options() -> KeyFileOptions {
+        KeyFileOptions { poll_interval: DEFAULT_POLL_INTERVAL }
+    }
+
+    /// Reads the file immediately. It blocks during the read.
+    ///
+    /// # Errors
+    /// [`KeyFileError`] if the file can't be read or is invalid. The last valid keys stay active.
+    pub fn reload(&self) -> Result<(), Arc<KeyFileError>> {
+        self.poller.reload()
+    }
+
+    /// Returns the error of the last read, or `None` if it succeeded.
     #[must_use]
     pub fn last_error(&self) -> Option<Arc<KeyFileError>> {
-        self.watched.held.last_error()
+        self.poller.keys.last_error()
     }
 
-    /// Where the file is.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.watched.path
+        &self.poller.path
     }
 }
 
 impl KeyFileOptions {
-    /// How long to wait between two readings: at least 100 milliseconds, by default 5 seconds. With
-    /// [`Duration::MAX`] the file is read by [`KeyFile::reload`] alone.
+    /// Sets the time between two reads: 5 seconds by default. Less than 100 milliseconds count as
+    /// 100 milliseconds. With [`Duration::MAX`] only [`KeyFile::reload`] reads the file.
     #[must_use]
-    pub fn with_interval(mut self, interval: Duration) -> Self {
-        self.interval = interval.max(MIN_INTERVAL);
+    pub fn with_poll_interval(mut self, interval: Duration) -> Self {
+        self.poll_interval = interval.max(MIN_POLL_INTERVAL);
         self
     }
 
-    /// Reads the file, and watches it from then on; see [`KeyFile::open`].
+    /// Reads the file, then polls it for changes; see [`KeyFile::open`].
     ///
     /// # Errors
-    /// [`KeyFileError`] if the file can't be read or is bad.
+    /// [`KeyFileError`] if the file can't be read or is invalid.
     pub fn open(self, path: impl Into<PathBuf>) -> Result<KeyFile, KeyFileError> {
         let path = path.into();
-        let (keys, is_exposed) = read(&path)?;
-        let held = HeldKeys::new(path.display().to_string(), keys);
-        let watched = Watched { path, held, is_exposed: false.into(), turn: Mutex::new(()) };
-        watched.tell_exposure(is_exposed);
-        let watched = Arc::new(watched);
-        let (alive, ended) = mpsc::channel();
-        let watching = watched.clone();
+        let (keys, is_world_accessible) = read(&path)?;
+        let keys = LastValidKeys::new(path.display().to_string(), keys);
+        let (accessible, reload_lock) = (AtomicBool::new(false), Mutex::new(()));
+        let poller = Poller { path, keys, is_world_accessible: accessible, reload_lock };
+        poller.log_exposure(is_world_accessible);
+        let poller = Arc::new(poller);
+        let (sender, shutdown) = mpsc::channel();
+        let polling = Arc::clone(&poller);
         thread::Builder::new()
             .name("access-token-keys".to_owned())
-            .spawn(move || watching.watch(self.interval, &ended))
-            .map_err(KeyFileError::Watch)?;
-        Ok(KeyFile { watched, _alive: alive })
+            .spawn(move || polling.run(self.poll_interval, &shutdown))
+            .map_err(KeyFileError::SpawnThread)?;
+        Ok(KeyFile { poller, _shutdown: sender })
+    }
+
+    /// Opens the file, and creates it before if it is missing; see [`KeyFile::open_or_create`].
+    ///
+    /// # Errors
+    /// [`KeyFileError`] if the file can't be created or read, or is invalid.
+    pub fn open_or_create(self, path: impl Into<PathBuf>) -> Result<KeyFile, KeyFileError> {
+        let path = path.into();
+        new_key_file::create_if_missing(&path).map_err(KeyFileError::Create)?;
+        self.open(path)
     }
 }
 
-impl Watched {
-    fn watch(&self, interval: Duration, ended: &Receiver<Infallible>) {
-        while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-            // It is told by the events and `last_error`.
+impl Poller {
+    fn run(&self, interval: Duration, shutdown: &Receiver<Infallible>) {
+        while shutdown.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+            // Errors are logged, and kept for `last_error`.
             let _: Result<(), _> = self.reload();
         }
     }
 
     fn reload(&self) -> Result<(), Arc<KeyFileError>> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = read(&self.path).map(|(keys, is_exposed)| {
-            self.tell_exposure(is_exposed);
+        let _lock = self.reload_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = read(&self.path).map(|(keys, is_world_accessible)| {
+            self.log_exposure(is_world_accessible);
             keys
         });
-        self.held.take(read)
+        self.keys.update(read)
     }
 
-    fn tell_exposure(&self, is_exposed: bool) {
-        let was_exposed = self.is_exposed.swap(is_exposed, Ordering::Relaxed);
-        if is_exposed && !was_exposed {
-            let path = self.path.display();
-            tracing::warn!(%path, "others than its owner and group can get at the file of keys");
+    fn log_exposure(&self, is_world_accessible: bool) {
+        let previous = self.is_world_accessible.swap(is_world_accessible, Ordering::Relaxed);
+        if is_world_accessible && !previous {
+            tracing::warn!(path = %self.path.display(), "key file is accessible to other users");
         }
     }
 }
 
-/// The keys, and whether others can get at the file.
+/// Returns the keys, and whether other users can access the file.
 fn read(path: &Path) -> Result<(KeyRing, bool), KeyFileError> {
     // Opening a pipe would wait for its writer.
     if !fs::metadata(path)?.is_file() {
         return Err(KeyFileError::NotRegular);
     }
     let file = File::open(path)?;
-    let is_exposed = is_exposed(&file.metadata()?);
-    // With room for more than is read, so that it does not grow and leave copies behind.
+    let is_world_accessible = is_world_accessible(&file.metadata()?);
+    // With spare capacity, so that it does not grow: growing would leave copies in memory.
     let mut octets = Zeroizing::new(Vec::with_capacity(MAX_FILE_LENGTH + 64));
     file.take(MAX_FILE_LENGTH as u64 + 1).read_to_end(&mut octets)?;
     if octets.len() > MAX_FILE_LENGTH {
         return Err(KeyFileError::TooLarge { limit: MAX_FILE_LENGTH });
     }
-    Ok((str::from_utf8(&octets)?.parse()?, is_exposed))
+    Ok((str::from_utf8(&octets)?.parse()?, is_world_accessible))
 }
 
 #[cfg(unix)]
-fn is_exposed(metadata: &Metadata) -> bool {
+fn is_world_accessible(metadata: &Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
 
     metadata.permissions().mode() & 0o006 != 0
 }
 
 #[cfg(not(unix))]
-const fn is_exposed(_: &Metadata) -> bool {
+const fn is_world_accessible(_: &Metadata) -> bool {
     false
 }
 
 #[async_trait]
 impl KeyProvider for KeyFile {
     async fn keys(&self) -> Result<KeyRing, KeyError> {
-        Ok(self.watched.held.current())
+        Ok(self.poller.keys.current())
     }
 
-    fn current(&self) -> Option<KeyRing> {
-        Some(self.watched.held.current())
+    fn try_current(&self) -> Option<KeyRing> {
+        Some(self.poller.keys.current())
     }
 }
 
 impl fmt::Debug for KeyFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyFile")
-            .field("path", &self.watched.path)
-            .field("keys", &self.watched.held.current())
+            .field("path", &self.poller.path)
+            .field("keys", &self.poller.keys.current())
             .field("last_error", &self.last_error())
             .finish_non_exhaustive()
     }

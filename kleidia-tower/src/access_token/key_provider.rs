@@ -1,4 +1,4 @@
-//! Where the keys of access tokens come from.
+//! Sources of the keys of access tokens.
 
 use std::sync::Arc;
 
@@ -6,32 +6,33 @@ use async_trait::async_trait;
 
 use super::KeyRing;
 
-/// Tells which keys sign and verify now.
+/// A source of the keys that sign and verify access tokens.
 ///
-/// It is asked whenever a token is signed or verified, so a rotation takes effect at once. A
-/// [`KeyRing`] is itself a provider, whose keys never change; a [`KeyFile`](super::KeyFile) is read
-/// again when it changes.
+/// It is asked for every token that is issued or verified, so a rotation takes effect immediately. A
+/// [`KeyRing`] is itself a provider of fixed keys. A [`KeyFile`](super::KeyFile) reads them from a
+/// file, and again when it changes.
 #[async_trait]
 pub trait KeyProvider: Send + Sync + 'static {
-    /// The keys of now.
+    /// Returns the current keys.
     ///
     /// # Errors
-    /// [`KeyError`] if they can't be had: then nothing is granted, and the answer is 503.
+    /// [`KeyError`] if the keys are unavailable. The response is then 503.
     async fn keys(&self) -> Result<KeyRing, KeyError>;
 
-    /// The keys of now, if they can be told without waiting; it is asked first.
-    fn current(&self) -> Option<KeyRing> {
+    /// Returns the current keys if they are available without waiting. It is called before
+    /// [`Self::keys`], and returns `None` by default.
+    fn try_current(&self) -> Option<KeyRing> {
         None
     }
 }
 
-/// The keys can't be had.
+/// An error from a [`KeyProvider`]: the keys are unavailable.
 #[derive(Debug, thiserror::Error)]
-#[error("the keys can't be had: {0}")]
+#[error("keys unavailable: {0}")]
 pub struct KeyError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl KeyError {
-    /// They can't be had, for this reason, which must hold no secret.
+    /// Creates an error from its cause, which must not contain secrets.
     pub fn new(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(reason.into())
     }
@@ -43,7 +44,7 @@ impl KeyProvider for KeyRing {
         Ok(self.clone())
     }
 
-    fn current(&self) -> Option<KeyRing> {
+    fn try_current(&self) -> Option<KeyRing> {
         Some(self.clone())
     }
 }
@@ -54,7 +55,7 @@ impl<T: KeyProvider + ?Sized> KeyProvider for Arc<T> {
         (**self).keys().await
     }
 
-    fn current(&self) -> Option<KeyRing> {
-        (**self).current()
+    fn try_current(&self) -> Option<KeyRing> {
+        (**self).try_current()
     }
 }

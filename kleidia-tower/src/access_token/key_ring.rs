@@ -1,15 +1,12 @@
-//! The keys of access tokens: the newest signs, the others still verify.
+//! The keys of access tokens: the first one signs, all verify.
 
 use std::sync::Arc;
 use std::{fmt, iter};
 
-use aws_lc_rs::hmac;
-use secrecy::{ExposeSecret as _, SecretSlice};
+use jsonwebtoken::{DecodingKey, EncodingKey};
 use zeroize::Zeroizing;
 
-use super::header;
-
-/// A secret that signs access tokens (HMAC with SHA-256), and its name.
+/// A secret that signs access tokens (HMAC with SHA-256), and its ID.
 ///
 /// ```
 /// use kleidia_tower::access_token::SigningKey;
@@ -21,17 +18,18 @@ use super::header;
 #[derive(Clone)]
 pub struct SigningKey {
     id: String,
-    secret: SecretSlice<u8>,
+    encoding_key: EncodingKey,
+    decoding_key: DecodingKey,
 }
 
-/// The keys of one moment, cheap to clone.
+/// The keys of access tokens. It is cheap to clone.
 ///
-/// The first key signs, and all verify, so that keys rotate without logging anyone out:
+/// The first key signs, and all keys verify, so a rotation ends no session:
 ///
-/// 1. Add the new key behind the old one, and wait until every node has it, which is as long as
-///    their provider takes. A node that stands alone can do without this step.
-/// 2. Put the new key first: it signs from now on.
-/// 3. Drop the old key once the tokens that it signed have lapsed, 30 minutes by default.
+/// 1. Add the new key after the old one. Wait until every node has read it; a provider documents
+///    its poll interval. With a single node, skip this step.
+/// 2. Put the new key first, so that it signs.
+/// 3. Remove the old key when the tokens that it signed have expired: after 30 minutes by default.
 ///
 /// ```
 /// use kleidia_tower::access_token::{KeyRing, SigningKey};
@@ -44,127 +42,121 @@ pub struct SigningKey {
 pub struct KeyRing(Arc<Keys>);
 
 struct Keys {
-    newest: Key,
-    older: Vec<Key>,
+    newest: SigningKey,
+    older: Vec<SigningKey>,
 }
 
-/// A key, ready for use.
-pub(super) struct Key {
-    pub(super) id: String,
-    /// The first segment of the tokens that it signs.
-    pub(super) header: String,
-    pub(super) secret: hmac::Key,
-}
-
-/// Why keys are refused: the system does not start with them.
+/// An error from creating keys.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyRingError {
-    /// The secret can be guessed.
-    #[error("the secret of key {id:?} has {found} octets, fewer than {least}")]
+    /// The secret is too short.
+    #[error("the secret of key {id:?} has {found} octets, expected at least {min}")]
     TooShort {
-        /// The key's name.
+        /// The ID of the key.
         id: String,
-        /// How many octets it has.
+        /// The length of the secret in octets.
         found: usize,
-        /// The least that it must have.
-        least: usize,
+        /// The minimum length.
+        min: usize,
     },
-    /// There is no key.
-    #[error("there is no key")]
+    /// There are no keys.
+    #[error("no keys")]
     Empty,
-    /// Two keys have the same name.
-    #[error("two keys have the name {0:?}")]
+    /// Two keys have the same ID.
+    #[error("duplicate key ID {0:?}")]
     Duplicate(String),
-    /// The header of a key's tokens can't be written.
-    #[error("no header: {0}")]
-    Header(#[source] serde_json::Error),
-    /// The operating system gives no random octets.
+    /// The operating system provides no random octets.
     #[error("no random octets: {0}")]
     Random(#[from] getrandom::Error),
 }
 
 impl SigningKey {
-    /// The least octets of a secret: as many as a SHA-256 digest has (RFC 7518, 3.2).
-    pub const LEAST_OCTETS: usize = 32;
+    /// The minimum length of a secret in octets: that of a SHA-256 digest (RFC 7518, 3.2).
+    pub const MIN_OCTETS: usize = 32;
 
-    /// A key of a secret of your own.
+    /// Creates a key from an ID and a secret.
     ///
     /// # Errors
     /// [`KeyRingError::TooShort`] if the secret has fewer than 32 octets.
     pub fn new(id: impl Into<String>, secret: Vec<u8>) -> Result<Self, KeyRingError> {
-        // A vector that shrinks to its length leaves a copy behind; this one is wiped.
-        let secret = Zeroizing::new(secret);
-        let (id, secret) = (id.into(), SecretSlice::from(secret.to_vec()));
-        let (found, least) = (secret.expose_secret().len(), Self::LEAST_OCTETS);
-        if found < least {
-            return Err(KeyRingError::TooShort { id, found, least });
+        let (id, secret) = (id.into(), Zeroizing::new(secret));
+        let (found, min) = (secret.len(), Self::MIN_OCTETS);
+        let encoding_key = EncodingKey::from_secret(&secret);
+        match (encoding_key, DecodingKey::from_secret(&secret)) {
+            (Ok(encoding_key), Ok(decoding_key)) if found >= min => {
+                Ok(Self { id, encoding_key, decoding_key })
+            }
+            _ => Err(KeyRingError::TooShort { id, found, min }),
         }
-        Ok(Self { id, secret })
     }
 
-    /// A key of random octets, under a random name.
+    /// Creates a key with a random ID and a random secret.
     ///
     /// # Errors
-    /// [`KeyRingError::Random`] if the operating system gives none.
+    /// [`KeyRingError::Random`] if the operating system provides no random octets.
     pub fn generate() -> Result<Self, KeyRingError> {
-        let (mut id, mut secret) = ([0; 8], vec![0; Self::LEAST_OCTETS]);
+        let (mut id, mut secret) = ([0; 8], vec![0; Self::MIN_OCTETS]);
         getrandom::fill(&mut id)?;
         getrandom::fill(&mut secret)?;
         Self::new(format!("{:016x}", u64::from_be_bytes(id)), secret)
     }
 
-    /// The key's name, which is in the header of each token (`kid`).
+    /// Returns the ID, which is in the header of each token (`kid`).
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
+
+    pub(super) const fn encoding_key(&self) -> &EncodingKey {
+        &self.encoding_key
+    }
+
+    pub(super) const fn decoding_key(&self) -> &DecodingKey {
+        &self.decoding_key
+    }
 }
 
 impl KeyRing {
-    /// A ring of keys, of which the first signs.
+    /// Creates a ring of keys, of which the first signs.
     ///
     /// # Errors
-    /// [`KeyRingError`] if there is none, or two have the same name.
+    /// [`KeyRingError`] if there are no keys, or two have the same ID.
     pub fn new(keys: impl IntoIterator<Item = SigningKey>) -> Result<Self, KeyRingError> {
         let mut keys = keys.into_iter();
-        let newest = Key::new(&keys.next().ok_or(KeyRingError::Empty)?)?;
+        let newest = keys.next().ok_or(KeyRingError::Empty)?;
         let mut ring = Keys { newest, older: Vec::new() };
         for key in keys {
             if ring.iter().any(|other| other.id == key.id) {
                 return Err(KeyRingError::Duplicate(key.id));
             }
-            ring.older.push(Key::new(&key)?);
+            ring.older.push(key);
         }
         Ok(Self(Arc::new(ring)))
     }
 
-    /// The key that signs.
-    pub(super) fn newest(&self) -> &Key {
+    /// Returns the key that signs.
+    pub(super) fn newest(&self) -> &SigningKey {
         &self.0.newest
     }
 
-    /// The names of the keys.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|key| key.id.as_str())
+    /// Returns the key if there are no others.
+    pub(super) fn single(&self) -> Option<&SigningKey> {
+        self.0.older.is_empty().then_some(&self.0.newest)
     }
 
-    pub(super) fn find(&self, is_wanted: impl Fn(&Key) -> bool) -> Option<&Key> {
-        self.0.iter().find(|key| is_wanted(key))
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(SigningKey::id)
+    }
+
+    pub(super) fn find(&self, id: &str) -> Option<&SigningKey> {
+        self.0.iter().find(|key| key.id == id)
     }
 }
 
 impl Keys {
-    fn iter(&self) -> impl Iterator<Item = &Key> {
+    fn iter(&self) -> impl Iterator<Item = &SigningKey> {
         iter::once(&self.newest).chain(&self.older)
-    }
-}
-
-impl Key {
-    fn new(key: &SigningKey) -> Result<Self, KeyRingError> {
-        let header = header::encoded(&key.id).map_err(KeyRingError::Header)?;
-        let secret = hmac::Key::new(hmac::HMAC_SHA256, key.secret.expose_secret());
-        Ok(Self { id: key.id.clone(), header, secret })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Keys as text, which is what variables, files and secret stores hold.
+//! Keys as text, as environment variables, files and secret stores hold them.
 
 use std::env::{self, VarError};
 use std::str::FromStr;
@@ -10,79 +10,79 @@ use zeroize::Zeroizing;
 
 use super::{KeyRing, KeyRingError, SigningKey};
 
-/// While keys rotate there are two or three.
+/// A rotation needs two or three.
 const MAX_KEYS: usize = 16;
 const MAX_ID_LENGTH: usize = 64;
 
-/// Padding says nothing that the length does not.
+/// Padding is optional, since it is redundant.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Why a text is not one of keys. It tells which key is wrong, and nothing of what it says.
-///
-/// Keys count from 1.
+/// An error from parsing keys. It contains the number of the invalid key, counted from 1, and
+/// nothing of the text.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyTextError {
-    /// A key is not of the form `name:secret`.
-    #[error("key {0} is not of the form `name:secret`")]
+    /// A key does not have the form `id:secret`.
+    #[error("key {0} does not have the form `id:secret`")]
     Form(usize),
-    /// A name is empty, too long, or has other characters than names may have.
-    #[error("the name of key {0} is not 1 to {MAX_ID_LENGTH} of A-Z a-z 0-9 . _ -")]
+    /// An ID is empty, too long, or contains other characters.
+    #[error("the ID of key {0} is not 1 to {MAX_ID_LENGTH} characters of A-Z a-z 0-9 . _ -")]
     Id(usize),
-    /// A secret is not in Base64.
-    #[error("the secret of key {0} is not in Base64")]
+    /// A secret is not Base64.
+    #[error("the secret of key {0} is not Base64")]
     Base64(usize),
-    /// A secret can be guessed.
-    #[error("the secret of key {key} has {found} octets, fewer than {least}")]
+    /// A secret is too short.
+    #[error("the secret of key {key} has {found} octets, expected at least {min}")]
     TooShort {
-        /// Which key.
+        /// The number of the key.
         key: usize,
-        /// How many octets its secret has.
+        /// The length of its secret in octets.
         found: usize,
-        /// The least that it must have.
-        least: usize,
+        /// The minimum length.
+        min: usize,
     },
-    /// There are more keys than rotation needs.
-    #[error("there are more than {limit} keys")]
+    /// There are too many keys.
+    #[error("more than {limit} keys")]
     TooMany {
-        /// How many there may be.
+        /// The maximum number of keys.
         limit: usize,
     },
-    /// They are no ring.
+    /// The keys do not form a ring.
     #[error(transparent)]
     Ring(#[from] KeyRingError),
 }
 
-/// Why a variable gives no keys.
+/// An error from reading keys from an environment variable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyEnvironmentError {
-    /// It is not set.
+    /// The variable is not set.
     #[error("the variable {0} is not set")]
     Unset(String),
-    /// It is not Unicode.
+    /// The variable is not Unicode.
     #[error("the variable {0} is not Unicode")]
     Encoding(String),
-    /// What it says is wrong.
+    /// The value is invalid.
     #[error("the variable {variable}: {error}")]
     Keys {
-        /// Its name.
+        /// The name of the variable.
         variable: String,
-        /// What is wrong.
+        /// The error.
         #[source]
         error: KeyTextError,
     },
 }
 
-/// Reads keys from text: one a line, or with commas between them, the one that signs first. Each
-/// is `name:secret`, the name of 1 to 64 of `A-Z a-z 0-9 . _ -`, the secret of at least 32 octets
-/// in Base64 (RFC 4648, 4), with or without padding. There are at most 16. Spaces around them do
-/// not matter, and lines that begin with `#` are comments.
+/// Parses at most 16 keys, separated by line breaks or commas. The first one signs.
 ///
-/// A line for such a text is made by `echo "2026-11:$(openssl rand -base64 32)"`.
+/// A key has the form `id:secret`. The ID has 1 to 64 characters of `A-Z a-z 0-9 . _ -`. The secret
+/// has at least 32 octets, in Base64 (RFC 4648, 4) with or without padding. White space around IDs
+/// and secrets is ignored, and lines that start with `#` are comments.
+///
+/// Create a key with `echo "2026-11:$(openssl rand -base64 32)"`.
 ///
 /// ```
 /// use kleidia_tower::access_token::KeyRing;
@@ -108,18 +108,18 @@ impl FromStr for KeyRing {
             if index == MAX_KEYS {
                 return Err(KeyTextError::TooMany { limit: MAX_KEYS });
             }
-            keys.push(key(entry, index + 1)?);
+            keys.push(parse_key(entry, index + 1)?);
         }
         Ok(Self::new(keys)?)
     }
 }
 
 impl KeyRing {
-    /// The keys in a variable of the environment, as text of the form that [`KeyRing::from_str`]
-    /// reads, such as `2026-11:x1rf..,2026-10:7h2t..`.
+    /// Reads keys from an environment variable, in the form of [`KeyRing::from_str`], such as
+    /// `2026-11:x1rf..,2026-10:7h2t..`.
     ///
-    /// They rotate when the service is started anew. Programs that the service starts inherit its
-    /// environment, so a file ([`KeyFile`](super::KeyFile)) keeps secrets better.
+    /// A rotation takes effect at the next start of the service. Child processes inherit the
+    /// environment, so prefer a file ([`KeyFile`](super::KeyFile)).
     ///
     /// ```no_run
     /// use kleidia_tower::access_token::KeyRing;
@@ -129,11 +129,11 @@ impl KeyRing {
     /// ```
     ///
     /// # Errors
-    /// [`KeyEnvironmentError`] if it is not set, or is bad.
+    /// [`KeyEnvironmentError`] if the variable is not set or invalid.
     pub fn from_env(variable: &str) -> Result<Self, KeyEnvironmentError> {
         let name = variable.to_owned();
         match env::var(variable).map(Zeroizing::new) {
-            // The text that is no Unicode is in the other error, so that one goes no further.
+            // `VarError` contains the value.
             Err(VarError::NotUnicode(_)) => Err(KeyEnvironmentError::Encoding(name)),
             Err(VarError::NotPresent) => Err(KeyEnvironmentError::Unset(name)),
             Ok(text) => {
@@ -143,21 +143,31 @@ impl KeyRing {
     }
 }
 
-fn key(entry: &str, number: usize) -> Result<SigningKey, KeyTextError> {
+impl SigningKey {
+    /// Returns the key in the form of [`KeyRing::from_str`].
+    pub(super) fn to_text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(4 * MAX_ID_LENGTH));
+        text.extend([self.id(), ":"]);
+        BASE64.encode_string(self.encoding_key().as_bytes(), &mut text);
+        text
+    }
+}
+
+fn parse_key(entry: &str, number: usize) -> Result<SigningKey, KeyTextError> {
     let (id, secret) = entry.split_once(':').ok_or(KeyTextError::Form(number))?;
     let (id, secret) = (id.trim_end(), secret.trim_start());
-    let is_id = |octet: u8| octet.is_ascii_alphanumeric() || b"._-".contains(&octet);
-    if id.is_empty() || id.len() > MAX_ID_LENGTH || !id.bytes().all(is_id) {
+    let is_id_octet = |octet: u8| octet.is_ascii_alphanumeric() || b"._-".contains(&octet);
+    if id.is_empty() || id.len() > MAX_ID_LENGTH || !id.bytes().all(is_id_octet) {
         return Err(KeyTextError::Id(number));
     }
     let mut octets = Zeroizing::new(vec![0; secret.len()]);
     let decoded = BASE64.decode_slice(secret, &mut octets);
     let secret = decoded.ok().and_then(|length| octets.get(..length));
     let secret = secret.ok_or(KeyTextError::Base64(number))?;
-    let (found, least) = (secret.len(), SigningKey::LEAST_OCTETS);
-    // The ring's own error would tell the name, which is the secret where the two are swapped.
-    if found < least {
-        return Err(KeyTextError::TooShort { key: number, found, least });
+    let (found, min) = (secret.len(), SigningKey::MIN_OCTETS);
+    // The ring's error would contain the ID, which is the secret if the operator swapped them.
+    if found < min {
+        return Err(KeyTextError::TooShort { key: number, found, min });
     }
     Ok(SigningKey::new(id, secret.to_vec())?)
 }
@@ -169,13 +179,13 @@ mod tests {
     const A: &str = "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     const B: &str = "b:/+++++++++++++++++++++++++++++++++++++++++8=";
 
-    fn read(text: &str) -> Result<String, String> {
+    fn parse(text: &str) -> Result<String, String> {
         let ring = text.parse::<KeyRing>();
         ring.map(|ring| format!("{ring:?}")).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn lines_and_commas_separate_keys() {
+    fn separates_keys_by_lines_and_commas() {
         let bare = B.trim_end_matches('=');
         for text in [
             format!("{A}\n{B}"),
@@ -183,18 +193,18 @@ mod tests {
             format!("\u{feff}\r\n # {B}\n {A} , \r\n\t{bare},,"),
             format!("{}\n{B}", A.replace(':', " : ")),
         ] {
-            assert_eq!(read(&text).unwrap(), r#"["a", "b"]"#, "{text:?}");
+            assert_eq!(parse(&text).unwrap(), r#"["a", "b"]"#, "{text:?}");
         }
-        assert_eq!(read(&format!("{B},{A}")).unwrap(), r#"["b", "a"]"#);
+        assert_eq!(parse(&format!("{B},{A}")).unwrap(), r#"["b", "a"]"#);
     }
 
     #[test]
-    fn anything_else_is_refused_without_telling_it() {
+    fn rejects_other_texts_without_quoting_them() {
         let (short, long) = (&A[..A.len() - 4], "c".repeat(65));
         for (text, reason) in [
-            (String::new(), "there is no key".to_owned()),
-            (" # \n,".to_owned(), "there is no key".to_owned()),
-            (format!("{A},{A}"), r#"two keys have the name "a""#.to_owned()),
+            (String::new(), "no keys".to_owned()),
+            (" # \n,".to_owned(), "no keys".to_owned()),
+            (format!("{A},{A}"), r#"duplicate key ID "a""#.to_owned()),
             (format!("{A},secret"), KeyTextError::Form(2).to_string()),
             (A.replace('a', ""), KeyTextError::Id(1).to_string()),
             (A.replace('a', "a b"), KeyTextError::Id(1).to_string()),
@@ -205,13 +215,24 @@ mod tests {
             (B.replace("8=", "9="), KeyTextError::Base64(1).to_string()),
             (B.replace('/', "_"), KeyTextError::Base64(1).to_string()),
             (format!("{B}\n{A}:A"), KeyTextError::Base64(2).to_string()),
-            (short.to_owned(), "the secret of key 1 has 30 octets, fewer than 32".to_owned()),
+            (
+                short.to_owned(),
+                "the secret of key 1 has 30 octets, expected at least 32".to_owned(),
+            ),
         ] {
-            assert_eq!(read(&text).unwrap_err(), reason, "{text:?}");
+            assert_eq!(parse(&text).unwrap_err(), reason, "{text:?}");
         }
         let many =
             |count| (0..count).map(|id| A.replace('a', &format!("{id}"))).collect::<Vec<_>>();
-        assert!(read(&many(16).join(",")).is_ok());
-        assert_eq!(read(&many(17).join(",")).unwrap_err(), "there are more than 16 keys");
+        assert!(parse(&many(16).join(",")).is_ok());
+        assert_eq!(parse(&many(17).join(",")).unwrap_err(), "more than 16 keys");
+    }
+
+    #[test]
+    fn parses_its_own_text() {
+        let key = SigningKey::generate().unwrap();
+        let parsed = parse_key(&key.to_text(), 1).unwrap();
+        assert_eq!(parsed.id(), key.id());
+        assert_eq!(parsed.encoding_key().as_bytes(), key.encoding_key().as_bytes());
     }
 }

@@ -1,13 +1,16 @@
 //! Access tokens: short-lived JWTs, and the keys that sign and verify them.
 
 mod claims;
+mod crypto_provider;
 mod header;
-mod held_keys;
 mod key_file;
 mod key_provider;
 mod key_ring;
 mod key_text;
+mod last_valid_keys;
+mod new_key_file;
 mod token;
+mod token_error;
 #[cfg(feature = "vault")]
 mod vault_keys;
 #[cfg(feature = "vault")]
@@ -18,7 +21,8 @@ pub use key_file::{KeyFile, KeyFileError, KeyFileOptions};
 pub use key_provider::{KeyError, KeyProvider};
 pub use key_ring::{KeyRing, KeyRingError, SigningKey};
 pub use key_text::{KeyEnvironmentError, KeyTextError};
-pub use token::{AccessTokenError, IssuedToken, issue, verify};
+pub use token::{IssuedToken, issue, verify};
+pub use token_error::{AccessTokenError, InvalidTokenReason};
 #[cfg(feature = "vault")]
 pub use vault_keys::{VaultKeys, VaultKeysOptions};
 #[cfg(feature = "vault")]

@@ -1,4 +1,4 @@
-//! Keys from Vault or OpenBao, which are read again at an interval.
+//! Keys from Vault or OpenBao, which are polled.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,28 +9,28 @@ use tokio::task::JoinHandle;
 use tokio::time;
 use vaultrs::client::{Client, VaultClient};
 
-use super::held_keys::HeldKeys;
+use super::last_valid_keys::LastValidKeys;
 use super::vault_secret::{VaultKeyError, VaultSecret};
 use super::{KeyError, KeyProvider, KeyRing};
 
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
-const MIN_INTERVAL: Duration = Duration::from_secs(1);
+const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(60);
+const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Keys from a secret of Vault's or OpenBao's key/value engine, version 2.
 ///
-/// The field `keys` of the secret's newest version holds text of the form that
-/// [`KeyRing::from_str`](std::str::FromStr::from_str) reads; other fields are left alone. Such a
-/// secret is made by `bao kv put -mount=secret kleidia keys=@keys.txt`. The client needs `read` on
-/// `secret/data/kleidia`, and its token's renewal is up to you.
+/// The field `keys` of the secret's newest version contains text in the form that
+/// [`KeyRing::from_str`](std::str::FromStr::from_str) reads. Other fields are ignored. Create such a
+/// secret with `bao kv put -mount=secret kleidia keys=@keys.txt`. The client needs the capability
+/// `read` on `secret/data/kleidia`. The application renews the client's token.
 ///
-/// # Change
-/// A task reads the secret every 60 seconds, by default, until this is dropped. What a good secret
-/// says is in force at once, so that the keys of a node are at most that much and a reading's
-/// timeout (10 seconds) behind the server's. A server that can't be reached and a bad secret change
-/// nothing: the last good keys stay, however long it lasts, [`Self::staleness`] tells how old they
-/// are, [`Self::last_error`] why, and one event of level error per problem does. See [`KeyRing`]
-/// for how keys rotate where several nodes read them.
+/// # Reload
+/// A task reads the secret every 60 seconds by default, until the `VaultKeys` is dropped. Valid keys
+/// take effect immediately, so a node follows a change within the poll interval and the timeout of a
+/// read (10 seconds). If the server is unavailable or the secret invalid, the last valid keys stay
+/// active without a time limit. [`Self::age`] returns their age and [`Self::last_error`] the reason,
+/// and an event of level error is logged once per problem. [`KeyRing`] describes how to rotate keys
+/// that several nodes read.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -38,18 +38,18 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// use vaultrs::client::{VaultClient, VaultClientSettingsBuilder};
 ///
 /// # async fn read() -> Result<(), Box<dyn std::error::Error>> {
-/// // The address and the token are in VAULT_ADDR and VAULT_TOKEN.
+/// // Reads the address from VAULT_ADDR and the token from VAULT_TOKEN.
 /// let client = VaultClient::new(VaultClientSettingsBuilder::default().build()?)?;
 /// let keys = VaultKeys::new(Arc::new(client), "secret", "kleidia").await?;
 /// # Ok(())
 /// # }
 /// ```
 pub struct VaultKeys<C = VaultClient> {
-    watched: Arc<Watched<C>>,
-    refreshing: JoinHandle<()>,
+    poller: Arc<Poller<C>>,
+    poll_task: JoinHandle<()>,
 }
 
-/// How to read [`VaultKeys`].
+/// Options of [`VaultKeys`].
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -60,92 +60,92 @@ pub struct VaultKeys<C = VaultClient> {
 /// # async fn read() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = VaultClient::new(VaultClientSettingsBuilder::default().build()?)?;
 /// let client = Arc::new(client);
-/// let options = VaultKeys::options().with_interval(Duration::from_secs(10));
+/// let options = VaultKeys::options().with_poll_interval(Duration::from_secs(10));
 /// let keys = options.open(client.clone(), "secret", "kleidia").await?;
 ///
-/// // In a task of your own, before the token lapses:
+/// // In a task of the application, before the token expires:
 /// client.renew(None).await?;
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct VaultKeysOptions {
-    interval: Duration,
+    poll_interval: Duration,
     timeout: Duration,
 }
 
-struct Watched<C> {
+struct Poller<C> {
     secret: VaultSecret<C>,
-    held: HeldKeys<VaultKeyError>,
+    keys: LastValidKeys<VaultKeyError>,
     read_at: Mutex<Instant>,
-    /// Readings take turns, so that an earlier one never replaces a later one.
-    turn: tokio::sync::Mutex<()>,
+    /// Serialises reads, so that an earlier read never replaces a later one.
+    reload_lock: tokio::sync::Mutex<()>,
 }
 
 impl<C: Client + 'static> VaultKeys<C> {
-    /// Reads the keys, and goes on to read them every 60 seconds.
+    /// Reads the keys, then polls them every 60 seconds.
     ///
     /// # Errors
-    /// [`VaultKeyError`] if they can't be had, so that no service starts without.
+    /// [`VaultKeyError`] if the keys are unavailable or invalid.
     ///
     /// # Panics
-    /// Outside of a Tokio runtime.
+    /// If it is called outside of a Tokio runtime.
     pub async fn new(client: Arc<C>, mount: &str, path: &str) -> Result<Self, VaultKeyError> {
         VaultKeys::options().open(client, mount, path).await
     }
 
-    /// Reads the keys now, without waiting for the next turn.
+    /// Reads the keys immediately.
     ///
     /// # Errors
-    /// [`VaultKeyError`] if they can't be had; the last good ones stay.
+    /// [`VaultKeyError`] if the keys are unavailable or invalid. The last valid keys stay active.
     pub async fn reload(&self) -> Result<(), Arc<VaultKeyError>> {
-        self.watched.reload().await
+        self.poller.reload().await
     }
 
-    /// What was wrong when the keys were last read, or `None` if nothing was.
+    /// Returns the error of the last read, or `None` if it succeeded.
     #[must_use]
     pub fn last_error(&self) -> Option<Arc<VaultKeyError>> {
-        self.watched.held.last_error()
+        self.poller.keys.last_error()
     }
 
-    /// How long ago the keys were read successfully.
+    /// Returns the time since the last successful read.
     #[must_use]
-    pub fn staleness(&self) -> Duration {
-        self.watched.read_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    pub fn age(&self) -> Duration {
+        self.poller.read_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 }
 
 impl VaultKeys {
-    /// Options that can be changed before the keys are read.
+    /// Returns the default options, which can be changed before the keys are read.
     #[must_use]
     pub const fn options() -> VaultKeysOptions {
-        VaultKeysOptions { interval: DEFAULT_INTERVAL, timeout: DEFAULT_TIMEOUT }
+        VaultKeysOptions { poll_interval: DEFAULT_POLL_INTERVAL, timeout: DEFAULT_TIMEOUT }
     }
 }
 
 impl VaultKeysOptions {
-    /// How long to wait between two readings: at least a second, by default 60. With
-    /// [`Duration::MAX`] the keys are read by [`VaultKeys::reload`] alone.
+    /// Sets the time between two reads: 60 seconds by default. Less than a second counts as a
+    /// second. With [`Duration::MAX`] only [`VaultKeys::reload`] reads the keys.
     #[must_use]
-    pub fn with_interval(mut self, interval: Duration) -> Self {
-        self.interval = interval.max(MIN_INTERVAL);
+    pub fn with_poll_interval(mut self, interval: Duration) -> Self {
+        self.poll_interval = interval.max(MIN_POLL_INTERVAL);
         self
     }
 
-    /// How long a reading may take, by default 10 seconds.
+    /// Sets the timeout of a read: 10 seconds by default.
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Reads the keys, and goes on to read them; see [`VaultKeys::new`].
+    /// Reads the keys, then polls them; see [`VaultKeys::new`].
     ///
     /// # Errors
-    /// [`VaultKeyError`] if they can't be had.
+    /// [`VaultKeyError`] if the keys are unavailable or invalid.
     ///
     /// # Panics
-    /// Outside of a Tokio runtime.
+    /// If it is called outside of a Tokio runtime.
     pub async fn open<C: Client + 'static>(
         self,
         client: Arc<C>,
@@ -153,57 +153,57 @@ impl VaultKeysOptions {
         path: &str,
     ) -> Result<VaultKeys<C>, VaultKeyError> {
         let secret = VaultSecret::new(client, mount, path, self.timeout)?;
-        let asked_at = Instant::now();
-        let held = HeldKeys::new(secret.to_string(), secret.read().await?);
-        let (read_at, turn) = (Mutex::new(asked_at), tokio::sync::Mutex::default());
-        let watched = Arc::new(Watched { secret, held, read_at, turn });
-        let watching = watched.clone();
-        let refreshing = tokio::spawn(async move { watching.watch(self.interval).await });
-        Ok(VaultKeys { watched, refreshing })
+        let started_at = Instant::now();
+        let keys = LastValidKeys::new(secret.to_string(), secret.read().await?);
+        let (read_at, reload_lock) = (Mutex::new(started_at), tokio::sync::Mutex::default());
+        let poller = Arc::new(Poller { secret, keys, read_at, reload_lock });
+        let polling = Arc::clone(&poller);
+        let poll_task = tokio::spawn(async move { polling.run(self.poll_interval).await });
+        Ok(VaultKeys { poller, poll_task })
     }
 }
 
-impl<C: Client> Watched<C> {
-    async fn watch(&self, interval: Duration) {
+impl<C: Client> Poller<C> {
+    async fn run(&self, interval: Duration) {
         loop {
             time::sleep(interval).await;
-            // It is told by the events and `last_error`.
+            // Errors are logged, and kept for `last_error`.
             let _: Result<(), _> = self.reload().await;
         }
     }
 
     async fn reload(&self) -> Result<(), Arc<VaultKeyError>> {
-        let _turn = self.turn.lock().await;
-        let asked_at = Instant::now();
-        self.held.take(self.secret.read().await)?;
-        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = asked_at;
+        let _lock = self.reload_lock.lock().await;
+        let started_at = Instant::now();
+        self.keys.update(self.secret.read().await)?;
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = started_at;
         Ok(())
     }
 }
 
 impl<C> Drop for VaultKeys<C> {
     fn drop(&mut self) {
-        self.refreshing.abort();
+        self.poll_task.abort();
     }
 }
 
 #[async_trait]
 impl<C: Client + 'static> KeyProvider for VaultKeys<C> {
     async fn keys(&self) -> Result<KeyRing, KeyError> {
-        Ok(self.watched.held.current())
+        Ok(self.poller.keys.current())
     }
 
-    fn current(&self) -> Option<KeyRing> {
-        Some(self.watched.held.current())
+    fn try_current(&self) -> Option<KeyRing> {
+        Some(self.poller.keys.current())
     }
 }
 
 impl<C: Client + 'static> fmt::Debug for VaultKeys<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VaultKeys")
-            .field("secret", &self.watched.secret.to_string())
-            .field("keys", &self.watched.held.current())
-            .field("staleness", &self.staleness())
+            .field("secret", &self.poller.secret.to_string())
+            .field("keys", &self.poller.keys.current())
+            .field("age", &self.age())
             .field("last_error", &self.last_error())
             .finish_non_exhaustive()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use rustify::errors::ClientError as Exchange;
+use rustify::errors::ClientError as RestError;
 use serde::Deserialize;
 use tokio::time;
 use vaultrs::client::Client;
@@ -15,37 +15,37 @@ use zeroize::Zeroizing;
 
 use super::{KeyRing, KeyTextError};
 
-/// Why Vault or OpenBao gives no keys.
+/// An error from reading keys from Vault or OpenBao.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultKeyError {
-    /// The client's token can't be sent in a header, such as one with a line's end.
-    #[error("the client's token can't be sent in a header")]
+    /// The client's token contains characters that a header can't have, such as a line break.
+    #[error("the client's token is not a valid header value")]
     Token,
-    /// The server refuses: 403 without leave to read, 404 where there is no secret or its newest
-    /// version is deleted, 503 while it is sealed.
-    #[error("the server answers {status}: {errors:?}")]
-    Refused {
-        /// The status of its answer.
+    /// The server responded with an error: 403 without permission to read, 404 if the secret is
+    /// missing or its newest version is deleted, 503 while the server is sealed.
+    #[error("the server responded with status {status}: {errors:?}")]
+    ErrorResponse {
+        /// The status of the response.
         status: u16,
-        /// What it says about it.
+        /// The errors that the response contains.
         errors: Vec<String>,
     },
-    /// There is no answer, or none of this engine.
-    #[error("no answer of the server: {0}")]
-    Unanswered(String),
-    /// There is no answer in time.
-    #[error("no answer of the server within {0:?}")]
+    /// The server did not respond, or not as this engine does.
+    #[error("no response from the server: {0}")]
+    NoResponse(String),
+    /// The server did not respond in time.
+    #[error("no response from the server within {0:?}")]
     TimedOut(Duration),
-    /// The secret has no field `keys`, or something else than text in it.
-    #[error("the secret has no text in a field `keys`")]
-    NoKeys,
-    /// What the field says is wrong.
+    /// The secret has no field `keys`, or the field is not text.
+    #[error("the secret has no text field `keys`")]
+    MissingKeysField,
+    /// The text of the field is invalid.
     #[error(transparent)]
     Keys(#[from] KeyTextError),
 }
 
-/// Where a secret is, and who reads it.
+/// The location of a secret, and the client that reads it.
 pub(super) struct VaultSecret<C> {
     client: Arc<C>,
     mount: String,
@@ -65,7 +65,7 @@ impl<C: Client> VaultSecret<C> {
         path: &str,
         timeout: Duration,
     ) -> Result<Self, VaultKeyError> {
-        // The client would panic.
+        // The client panics on an invalid token.
         if HeaderValue::from_str(&client.middle().token).is_err() {
             return Err(VaultKeyError::Token);
         }
@@ -74,29 +74,31 @@ impl<C: Client> VaultSecret<C> {
 
     pub(super) async fn read(&self) -> Result<KeyRing, VaultKeyError> {
         let read = kv2::read::<Fields>(&*self.client, &self.mount, &self.path);
-        let answer = time::timeout(self.timeout, read).await;
-        let fields = answer.map_err(|_| VaultKeyError::TimedOut(self.timeout))?;
-        Ok(fields.map_err(refusal)?.keys.parse()?)
+        let response = time::timeout(self.timeout, read).await;
+        let fields = response.map_err(|_| VaultKeyError::TimedOut(self.timeout))?;
+        Ok(fields.map_err(vault_error)?.keys.parse()?)
     }
 }
 
-/// The client's own errors may hold what the server sent, so they go no further.
-fn refusal(error: ClientError) -> VaultKeyError {
+/// Drops the client's error, which may contain the server's response, and so secrets.
+fn vault_error(error: ClientError) -> VaultKeyError {
     match error {
-        ClientError::APIError { code, errors } => VaultKeyError::Refused { status: code, errors },
-        ClientError::RestClientError { source: Exchange::ServerResponseError { code, .. } } => {
-            VaultKeyError::Refused { status: code, errors: Vec::new() }
+        ClientError::APIError { code, errors } => {
+            VaultKeyError::ErrorResponse { status: code, errors }
         }
-        ClientError::RestClientError { source: Exchange::RequestError { source, .. } } => {
-            VaultKeyError::Unanswered(format!("{source:#}"))
+        ClientError::RestClientError { source: RestError::ServerResponseError { code, .. } } => {
+            VaultKeyError::ErrorResponse { status: code, errors: Vec::new() }
         }
-        ClientError::RestClientError { source } => VaultKeyError::Unanswered(source.to_string()),
-        ClientError::JsonParseError { .. } => VaultKeyError::NoKeys,
-        other => VaultKeyError::Unanswered(other.to_string()),
+        ClientError::RestClientError { source: RestError::RequestError { source, .. } } => {
+            VaultKeyError::NoResponse(format!("{source:#}"))
+        }
+        ClientError::RestClientError { source } => VaultKeyError::NoResponse(source.to_string()),
+        ClientError::JsonParseError { .. } => VaultKeyError::MissingKeysField,
+        other => VaultKeyError::NoResponse(other.to_string()),
     }
 }
 
-/// As `vault` and `bao` write it: the mount, and the path in it.
+/// Formats the mount and the path, as `vault` and `bao` do.
 impl<C> fmt::Display for VaultSecret<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.mount, self.path)

@@ -250,7 +250,7 @@ impl Accounts {
     }
 
     pub(super) async fn keys(&self) -> Result<KeyRing, AccountError> {
-        match self.0.keys.current() {
+        match self.0.keys.try_current() {
             Some(keys) => Ok(keys),
             None => Ok(self.0.keys.keys().await?),
         }

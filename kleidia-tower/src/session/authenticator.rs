@@ -58,7 +58,7 @@ impl SessionAuthenticator {
     /// whichever is found first, and what is our fault.
     pub async fn authenticate(&self, token: &str) -> Result<SessionView, Rejection> {
         let now = self.now()?;
-        let claims = match self.keys.current() {
+        let claims = match self.keys.try_current() {
             Some(keys) => self.verify(&keys, token, now)?,
             None => self.verify(&self.keys.keys().await?, token, now)?,
         };

@@ -2,24 +2,25 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use kleidia_tower::access_token::{KeyFile, KeyFileError};
 use tempfile::TempDir;
 
-use crate::texts::{ANNOUNCED, BAD, NEW, OLD, ROTATED};
-use crate::token::{is_good, sign};
+use crate::texts::{ANNOUNCED, INVALID, NEW, OLD, ROTATED};
+use crate::token::{is_valid, sign};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A file, in a folder that is removed with it.
-struct Kept {
+/// A key file in a temporary folder.
+struct TempKeyFile {
     _folder: TempDir,
     path: PathBuf,
 }
 
-impl Kept {
+impl TempKeyFile {
     fn new(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
@@ -27,56 +28,56 @@ impl Kept {
         Self { _folder: folder, path }
     }
 
-    /// Read when it is told to, and not otherwise.
+    /// Opens the file without polling.
     fn open(&self) -> KeyFile {
-        KeyFile::options().with_interval(Duration::MAX).open(&self.path).unwrap()
+        KeyFile::options().with_poll_interval(Duration::MAX).open(&self.path).unwrap()
     }
 }
 
 #[test]
-fn keys_rotate_on_two_nodes_and_log_nobody_out() {
-    let file = Kept::new(OLD);
+fn rotation_on_two_nodes_keeps_tokens_valid() {
+    let file = TempKeyFile::new(OLD);
     let (first, second) = (file.open(), file.open());
     let (kid, old) = sign(&first);
     assert_eq!(kid, "2026-10");
-    // The second node reads each step later than the first.
+    // The second node reads each step after the first.
     for (text, signer) in [(ANNOUNCED, "2026-10"), (ROTATED, "2026-11"), (NEW, "2026-11")] {
         fs::write(&file.path, text).unwrap();
         first.reload().unwrap();
         assert_eq!(sign(&first).0, signer);
         for (_, token) in [sign(&first), sign(&second)] {
-            assert!(is_good(&first, &token) && is_good(&second, &token), "{text}");
+            assert!(is_valid(&first, &token) && is_valid(&second, &token), "{text}");
         }
-        assert_eq!(is_good(&first, &old), text != NEW);
+        assert_eq!(is_valid(&first, &old), text != NEW);
         second.reload().unwrap();
     }
-    assert!(!is_good(&second, &old));
+    assert!(!is_valid(&second, &old));
 }
 
 #[test]
-fn what_is_bad_changes_nothing() {
-    let file = Kept::new(OLD);
+fn invalid_file_keeps_the_last_valid_keys() {
+    let file = TempKeyFile::new(OLD);
     let keys = file.open();
     let (_, token) = sign(&keys);
-    let stays = |reason: &str| {
+    let rejects = |reason: &str| {
         assert_eq!(keys.reload().unwrap_err().to_string(), reason);
         assert_eq!(keys.last_error().unwrap().to_string(), reason);
-        assert!(is_good(&keys, &token));
-        let refused = KeyFile::open(&file.path).unwrap_err();
-        assert_eq!(refused.to_string(), reason);
+        assert!(is_valid(&keys, &token));
+        let error = KeyFile::open(&file.path).unwrap_err();
+        assert_eq!(error.to_string(), reason);
     };
-    for (text, reason) in BAD {
+    for (text, reason) in INVALID {
         fs::write(&file.path, text).unwrap();
-        stays(reason);
+        rejects(reason);
     }
     fs::write(&file.path, "#".repeat(16 * 1024 + 1)).unwrap();
-    stays("the file is larger than 16384 octets");
+    rejects("the file has more than 16384 octets");
     fs::write(&file.path, b"\xff").unwrap();
     assert!(matches!(&*keys.reload().unwrap_err(), KeyFileError::Encoding(_)));
     fs::remove_file(&file.path).unwrap();
     assert!(matches!(&*keys.reload().unwrap_err(), KeyFileError::Read(_)));
     fs::create_dir(&file.path).unwrap();
-    stays("not a regular file");
+    rejects("not a regular file");
     fs::remove_dir(&file.path).unwrap();
     fs::write(&file.path, format!("{OLD}\n{}", "#".repeat(16 * 1024 - OLD.len() - 1))).unwrap();
     keys.reload().unwrap();
@@ -84,9 +85,9 @@ fn what_is_bad_changes_nothing() {
 }
 
 #[test]
-fn a_change_is_noticed() {
-    let file = Kept::new(OLD);
-    let options = KeyFile::options().with_interval(Duration::ZERO);
+fn notices_changes() {
+    let file = TempKeyFile::new(OLD);
+    let options = KeyFile::options().with_poll_interval(Duration::ZERO);
     let keys = options.open(&file.path).unwrap();
     fs::write(&file.path, ROTATED).unwrap();
     wait_for(|| sign(&keys).0 == "2026-11");
@@ -97,25 +98,77 @@ fn a_change_is_noticed() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_that_leads_elsewhere_is_noticed() {
-    let (old, new) = (Kept::new(OLD), Kept::new(NEW));
+fn notices_replaced_symlink() {
+    let (old, new) = (TempKeyFile::new(OLD), TempKeyFile::new(NEW));
     let link = old.path.with_file_name("link");
-    let lead_to = |file: &Path| {
-        let fresh = link.with_extension("new");
-        std::os::unix::fs::symlink(file, &fresh).unwrap();
-        fs::rename(fresh, &link).unwrap();
+    let point_to = |file: &Path| {
+        let temporary = link.with_extension("new");
+        std::os::unix::fs::symlink(file, &temporary).unwrap();
+        fs::rename(temporary, &link).unwrap();
     };
-    lead_to(&old.path);
-    let keys = KeyFile::options().with_interval(Duration::MAX).open(&link).unwrap();
-    lead_to(&new.path);
+    point_to(&old.path);
+    let keys = KeyFile::options().with_poll_interval(Duration::MAX).open(&link).unwrap();
+    point_to(&new.path);
     keys.reload().unwrap();
     assert_eq!(sign(&keys).0, "2026-11");
+}
+
+#[test]
+fn creates_missing_file_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    let keys = KeyFile::open_or_create(&path).unwrap();
+    let (id, token) = sign(&keys);
+    assert_eq!(id.len(), 16);
+    let text = fs::read_to_string(&path).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    let reopened = KeyFile::open_or_create(&path).unwrap();
+    assert!(is_valid(&reopened, &token));
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn does_not_replace_existing_file() {
+    for (text, _) in INVALID {
+        let file = TempKeyFile::new(text);
+        assert!(KeyFile::open_or_create(&file.path).is_err());
+        assert_eq!(fs::read_to_string(&file.path).unwrap(), text);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let missing = KeyFile::open_or_create(folder.path().join("missing/keys")).unwrap_err();
+    assert!(matches!(missing, KeyFileError::Create(_)));
+    assert!(matches!(KeyFile::open_or_create(folder.path()), Err(KeyFileError::NotRegular)));
+}
+
+#[test]
+fn concurrent_nodes_create_one_key() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, start) = (folder.path().join("keys"), Barrier::new(8));
+        let open = || {
+            start.wait();
+            KeyFile::open_or_create(&path).unwrap()
+        };
+        let nodes: Vec<_> = thread::scope(|scope| {
+            let nodes: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            nodes.into_iter().map(|node| node.join().unwrap()).collect()
+        });
+        let (_, token) = sign(&nodes[0]);
+        assert!(nodes.iter().all(|node| is_valid(node, &token)));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }
 
 fn wait_for(is_done: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_done() {
-        assert!(start.elapsed() < DEADLINE, "it was not noticed");
+        assert!(start.elapsed() < DEADLINE, "timed out");
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -1,4 +1,4 @@
-//! Keys of access tokens from wherever they are kept, and their rotation.
+//! Sources of the keys of access tokens, and rotation.
 
 #![allow(
     clippy::unwrap_used,

@@ -8,25 +8,25 @@ use serde_json::{Value, json};
 use vaultrs::client::VaultClient;
 use vaultrs::kv2;
 
-use crate::texts::{ANNOUNCED, BAD, NEW, OLD, ROTATED};
-use crate::token::{is_good, sign};
+use crate::texts::{ANNOUNCED, INVALID, NEW, OLD, ROTATED};
+use crate::token::{is_valid, sign};
 use crate::vault_server::{Health, TOKEN, VaultServer};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Read when it is told to, and not otherwise.
+/// Opens the keys without polling.
 async fn open(client: Arc<VaultClient>) -> Result<VaultKeys, VaultKeyError> {
-    let options = VaultKeys::options().with_interval(Duration::MAX);
+    let options = VaultKeys::options().with_poll_interval(Duration::MAX);
     options.with_timeout(Duration::from_secs(5)).open(client, "secret", "auth/kleidia").await
 }
 
-/// Writes a version of the secret, as an operator does.
+/// Writes a new version of the secret, as an operator does.
 async fn write(client: &VaultClient, fields: &Value) {
     kv2::set(client, "secret", "auth/kleidia", fields).await.unwrap();
 }
 
-/// With keys in it.
-async fn started(text: &str) -> (VaultServer, Arc<VaultClient>) {
+/// Starts a server that contains keys.
+async fn start(text: &str) -> (VaultServer, Arc<VaultClient>) {
     let server = VaultServer::start().await;
     let client = server.client(TOKEN);
     write(&client, &json!({ "keys": text, "owner": "operations" })).await;
@@ -34,8 +34,8 @@ async fn started(text: &str) -> (VaultServer, Arc<VaultClient>) {
 }
 
 #[tokio::test]
-async fn keys_rotate_and_log_nobody_out() {
-    let (_server, client) = started(OLD).await;
+async fn rotation_keeps_tokens_valid() {
+    let (_server, client) = start(OLD).await;
     let keys = open(client.clone()).await.unwrap();
     let (kid, old) = sign(&keys);
     assert_eq!(kid, "2026-10");
@@ -43,42 +43,42 @@ async fn keys_rotate_and_log_nobody_out() {
         write(&client, &json!({ "keys": text })).await;
         let before = Instant::now();
         keys.reload().await.unwrap();
-        assert!(keys.staleness() <= before.elapsed());
+        assert!(keys.age() <= before.elapsed());
         let (kid, token) = sign(&keys);
-        assert_eq!((kid.as_str(), is_good(&keys, &token)), (signer, true));
-        assert_eq!(is_good(&keys, &old), text != NEW);
+        assert_eq!((kid.as_str(), is_valid(&keys, &token)), (signer, true));
+        assert_eq!(is_valid(&keys, &old), text != NEW);
     }
 }
 
 #[tokio::test]
-async fn a_change_is_noticed() {
-    let (_server, client) = started(OLD).await;
-    let options = VaultKeys::options().with_interval(Duration::ZERO);
+async fn notices_changes() {
+    let (_server, client) = start(OLD).await;
+    let options = VaultKeys::options().with_poll_interval(Duration::ZERO);
     let keys = options.open(client.clone(), "secret", "auth/kleidia").await.unwrap();
     write(&client, &json!({ "keys": ROTATED })).await;
     let start = Instant::now();
     while sign(&keys).0 != "2026-11" {
-        assert!(start.elapsed() < DEADLINE, "it was not noticed");
+        assert!(start.elapsed() < DEADLINE, "timed out");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
 #[tokio::test]
-async fn what_is_bad_changes_nothing() {
-    let (_server, client) = started(OLD).await;
+async fn invalid_secret_keeps_the_last_valid_keys() {
+    let (_server, client) = start(OLD).await;
     let keys = open(client.clone()).await.unwrap();
     let (_, token) = sign(&keys);
-    let no_keys = "the secret has no text in a field `keys`";
-    let bad = BAD.map(|(text, reason)| (json!({ "keys": text }), reason));
+    let no_keys = "the secret has no text field `keys`";
+    let invalid = INVALID.map(|(text, reason)| (json!({ "keys": text }), reason));
     let others = [json!({}), json!({ "key": NEW }), json!({ "keys": [NEW] })];
-    for (fields, reason) in bad.into_iter().chain(others.map(|fields| (fields, no_keys))) {
+    for (fields, reason) in invalid.into_iter().chain(others.map(|fields| (fields, no_keys))) {
         write(&client, &fields).await;
         let error = keys.reload().await.unwrap_err();
         assert_eq!(error.to_string(), reason);
         assert_eq!(keys.last_error().unwrap().to_string(), reason);
-        assert!(is_good(&keys, &token));
+        assert!(is_valid(&keys, &token));
         assert_eq!(open(client.clone()).await.unwrap_err().to_string(), reason);
-        assert!(!format!("{error:?} {keys:?}").contains("7h2t"), "it tells a secret");
+        assert!(!format!("{error:?} {keys:?}").contains("7h2t"), "it contains a secret");
     }
     write(&client, &json!({ "keys": NEW })).await;
     keys.reload().await.unwrap();
@@ -86,41 +86,41 @@ async fn what_is_bad_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_last_good_keys_outlast_the_server() {
-    let (server, client) = started(OLD).await;
-    let options = VaultKeys::options().with_interval(Duration::MAX);
+async fn last_valid_keys_outlast_the_server() {
+    let (server, client) = start(OLD).await;
+    let options = VaultKeys::options().with_poll_interval(Duration::MAX);
     let options = options.with_timeout(Duration::from_millis(200));
     let keys = options.open(client.clone(), "secret", "auth/kleidia").await.unwrap();
     let (_, token) = sign(&keys);
 
     server.set_health(Health::Sealed);
-    assert_refused(&keys.reload().await.unwrap_err(), 503, &["Vault is sealed"]);
+    assert_error_response(&keys.reload().await.unwrap_err(), 503, &["Vault is sealed"]);
     server.set_health(Health::Stuck);
     assert!(matches!(&*keys.reload().await.unwrap_err(), VaultKeyError::TimedOut(_)));
-    server.set_health(Health::Good);
+    server.set_health(Health::Healthy);
     kv2::delete_latest(&*client, "secret", "auth/kleidia").await.unwrap();
-    assert_refused(&keys.reload().await.unwrap_err(), 404, &[]);
-    let before = keys.staleness();
+    assert_error_response(&keys.reload().await.unwrap_err(), 404, &[]);
+    let before = keys.age();
     server.stop().await;
     let gone = keys.reload().await.unwrap_err();
-    assert!(matches!(&*gone, VaultKeyError::Unanswered(_)), "{gone:?}");
-    assert!(keys.staleness() > before);
-    assert!(is_good(&keys, &token));
+    assert!(matches!(&*gone, VaultKeyError::NoResponse(_)), "{gone:?}");
+    assert!(keys.age() > before);
+    assert!(is_valid(&keys, &token));
 }
 
 #[tokio::test]
-async fn who_may_not_read_gets_no_keys() {
-    let (server, client) = started(OLD).await;
-    let refused = open(server.client("hvs.other")).await.unwrap_err();
-    assert_refused(&refused, 403, &["permission denied"]);
-    let refused = open(server.client("of a file, with its end\n")).await.unwrap_err();
-    assert!(matches!(refused, VaultKeyError::Token));
-    let refused = VaultKeys::new(client, "secret", "auth/other").await.unwrap_err();
-    assert_refused(&refused, 404, &[]);
+async fn rejects_unauthorised_client_and_missing_secret() {
+    let (server, client) = start(OLD).await;
+    let error = open(server.client("hvs.other")).await.unwrap_err();
+    assert_error_response(&error, 403, &["permission denied"]);
+    let error = open(server.client("with a line break\n")).await.unwrap_err();
+    assert!(matches!(error, VaultKeyError::Token));
+    let error = VaultKeys::new(client, "secret", "auth/other").await.unwrap_err();
+    assert_error_response(&error, 404, &[]);
 }
 
-fn assert_refused(error: &VaultKeyError, expected: u16, reasons: &[&str]) {
-    let VaultKeyError::Refused { status, errors } = error else { panic!("{error:?}") };
+fn assert_error_response(error: &VaultKeyError, expected: u16, reasons: &[&str]) {
+    let VaultKeyError::ErrorResponse { status, errors } = error else { panic!("{error:?}") };
     assert_eq!(*status, expected);
     assert_eq!(errors, reasons);
 }

@@ -1,5 +1,5 @@
-//! The part of Vault's and OpenBao's API that keys are read and written by (KV secrets engine,
-//! version 2, API), on loopback: neither server is in a package that tests could install.
+//! A mock of the API of Vault and OpenBao for reading and writing secrets (KV secrets engine,
+//! version 2), since neither server is in a package that tests could install.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -22,24 +22,24 @@ pub(crate) struct VaultServer {
     serving: JoinHandle<()>,
 }
 
-/// How the server does.
+/// The state of the server.
 #[derive(Clone, Copy, Default, PartialEq)]
 pub(crate) enum Health {
     #[default]
-    Good,
+    Healthy,
     Sealed,
-    /// It takes requests, and never answers.
+    /// The server accepts requests and never responds.
     Stuck,
 }
 
 #[derive(Clone, Default)]
 struct Engine {
-    /// Each version of each secret; those that are deleted have no fields.
+    /// The versions of each secret; a deleted version is `None`.
     secrets: Arc<Mutex<HashMap<String, Vec<Option<Value>>>>>,
     health: Arc<Mutex<Health>>,
 }
 
-type Answer = (StatusCode, Json<Value>);
+type HttpResponse = (StatusCode, Json<Value>);
 
 impl VaultServer {
     pub(crate) async fn start() -> Self {
@@ -63,7 +63,7 @@ impl VaultServer {
         *self.health.lock().unwrap() = health;
     }
 
-    /// Ends the server, and its connections.
+    /// Stops the server and its connections.
     pub(crate) async fn stop(self) {
         self.serving.abort();
         assert!(self.serving.await.unwrap_err().is_cancelled());
@@ -74,16 +74,18 @@ async fn read(
     State(engine): State<Engine>,
     Path(path): Path<String>,
     headers: HeaderMap,
-) -> Answer {
-    if let Some(refusal) = engine.refusal(&headers).await {
-        return refusal;
+) -> HttpResponse {
+    if let Some(error) = engine.error(&headers).await {
+        return error;
     }
     let secrets = engine.secrets.lock().unwrap();
-    let Some(versions) = secrets.get(&path) else { return refuse(StatusCode::NOT_FOUND, &[]) };
+    let Some(versions) = secrets.get(&path) else {
+        return error_response(StatusCode::NOT_FOUND, &[]);
+    };
     let fields = versions.last().unwrap();
     let status = if fields.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
     let metadata = metadata(versions.len(), fields.is_none());
-    (status, answer(&json!({ "data": fields, "metadata": metadata })))
+    (status, response(&json!({ "data": fields, "metadata": metadata })))
 }
 
 async fn write(
@@ -91,25 +93,25 @@ async fn write(
     Path(path): Path<String>,
     headers: HeaderMap,
     body: String,
-) -> Answer {
-    if let Some(refusal) = engine.refusal(&headers).await {
-        return refusal;
+) -> HttpResponse {
+    if let Some(error) = engine.error(&headers).await {
+        return error;
     }
-    // Neither server asks for a content type, and the client sends none.
+    // Neither server requires a content type, and the client sends none.
     let body: Value = serde_json::from_str(&body).unwrap();
     let mut secrets = engine.secrets.lock().unwrap();
     let versions = secrets.entry(path).or_default();
     versions.push(Some(body["data"].clone()));
-    (StatusCode::OK, answer(&metadata(versions.len(), false)))
+    (StatusCode::OK, response(&metadata(versions.len(), false)))
 }
 
 async fn delete(
     State(engine): State<Engine>,
     Path(path): Path<String>,
     headers: HeaderMap,
-) -> Result<StatusCode, Answer> {
-    if let Some(refusal) = engine.refusal(&headers).await {
-        return Err(refusal);
+) -> Result<StatusCode, HttpResponse> {
+    if let Some(error) = engine.error(&headers).await {
+        return Err(error);
     }
     if let Some(newest) = engine.secrets.lock().unwrap().get_mut(&path).and_then(|v| v.last_mut()) {
         *newest = None;
@@ -118,24 +120,26 @@ async fn delete(
 }
 
 impl Engine {
-    async fn refusal(&self, headers: &HeaderMap) -> Option<Answer> {
+    async fn error(&self, headers: &HeaderMap) -> Option<HttpResponse> {
         let health = *self.health.lock().unwrap();
         match health {
-            Health::Good if headers.get("x-vault-token").is_some_and(|token| token == TOKEN) => {
+            Health::Healthy if headers.get("x-vault-token").is_some_and(|token| token == TOKEN) => {
                 None
             }
-            Health::Good => Some(refuse(StatusCode::FORBIDDEN, &["permission denied"])),
-            Health::Sealed => Some(refuse(StatusCode::SERVICE_UNAVAILABLE, &["Vault is sealed"])),
+            Health::Healthy => Some(error_response(StatusCode::FORBIDDEN, &["permission denied"])),
+            Health::Sealed => {
+                Some(error_response(StatusCode::SERVICE_UNAVAILABLE, &["Vault is sealed"]))
+            }
             Health::Stuck => std::future::pending().await,
         }
     }
 }
 
-fn refuse(status: StatusCode, errors: &[&str]) -> Answer {
+fn error_response(status: StatusCode, errors: &[&str]) -> HttpResponse {
     (status, Json(json!({ "errors": errors })))
 }
 
-fn answer(data: &Value) -> Json<Value> {
+fn response(data: &Value) -> Json<Value> {
     Json(json!({
         "request_id": "93a8ba1e-3b8c-4b2c-9a0e-6a8e6b3d7f10",
         "lease_id": "",
