@@ -1,29 +1,75 @@
-//! Tower layers that tell which person is calling, and what they may do.
+//! Tower layers that authenticate people and decide what they may do.
 //!
-//! [`JwtSessionLayer`](session::JwtSessionLayer) lets in requests of live sessions,
-//! [`RbacLayer`](rbac::RbacLayer) those who may, and [`RateLimitLayer`](rate_limit::RateLimitLayer)
-//! no more than there should be. [`Accounts`](account::Accounts) is what people do: log in, refresh,
-//! log out, change passwords. The rules are in `docs/people.md`.
+//! - [`JwtSessionLayer`](session::JwtSessionLayer) authenticates users by the access tokens of active
+//!   sessions.
+//! - [`RbacLayer`](rbac::RbacLayer) allows requests whose principal meets a requirement.
+//! - [`RateLimitLayer`](rate_limit::RateLimitLayer) limits the requests of each client, user or other
+//!   key.
+//! - [`Accounts`](account::Accounts) has the operations: login, refresh, logout, password changes and
+//!   administration.
 //!
-//! ```
-//! # #[cfg(feature = "axum")]
-//! # fn routes(accounts: &kleidia_tower::account::Accounts)
-//! # -> Result<axum::Router, Box<dyn std::error::Error>> {
+//! The rules are in `docs/people.md`.
+//!
+//! # Quick start
+//! A whole service on axum and SQLite. The first start creates the database, the key of access
+//! tokens, and an account `admin` with the password in `ADMIN_PASSWORD`:
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "axum", feature = "sqlite"))] mod service {
+//! use std::net::SocketAddr;
+//! use std::sync::Arc;
+//!
 //! use axum::{Router, routing::get};
 //! use kleidia_tower::Principal;
-//! use kleidia_tower::rbac::{Policy, RbacLayer, Requirement};
-//! use kleidia_tower::session::JwtSessionLayer;
+//! use kleidia_tower::access_token::KeyFile;
+//! use kleidia_tower::account::Accounts;
+//! use kleidia_tower::api::Api;
+//! use kleidia_tower::password::PasswordHasher;
+//! use kleidia_tower::rbac::Requirement;
+//! use kleidia_tower::store::SqliteStore;
 //!
-//! let may_read = Requirement::permission("reports:read".parse()?);
-//! let rbac = RbacLayer::new(Policy::default(), may_read, accounts.audit_trail());
-//! let session = JwtSessionLayer::new(accounts.authenticator());
-//! let reports = get(|who: Principal| async move { format!("reports for {}", who.name()) });
-//! let router = Router::new().route("/reports", reports).layer(rbac).layer(session);
-//! # Ok(router) }
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let store = SqliteStore::open("people.db").await?;
+//!     let keys = KeyFile::open_or_create("people.keys")?;
+//!     let accounts = Accounts::new(Arc::new(store), Arc::new(keys), PasswordHasher::new()?);
+//!     if let Ok(password) = std::env::var("ADMIN_PASSWORD") {
+//!         accounts.ensure_admin("admin", password.into()).await?;
+//!     }
+//!
+//!     // A route of your own: it requires a session, and a permission that admins have.
+//!     let reports = get(|caller: Principal| async move { format!("reports for {}\n", caller.name()) });
+//!     let router = Router::new()
+//!         .route("/reports", reports)
+//!         .layer(accounts.require(Requirement::permission("reports:read".parse()?)))
+//!         .layer(accounts.session_layer())
+//!         .nest("/api", Api::new(accounts).with_login_limit("60/60".parse()?).into_router());
+//!
+//!     // Login needs the client's address.
+//!     let service = router.into_make_service_with_connect_info::<SocketAddr>();
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//!     Ok(axum::serve(listener, service).await?)
+//! }
+//! # }
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! axum = "0.8"
+//! kleidia-tower = { version = "0.1", features = ["axum", "sqlite"] }
+//! tokio = { version = "1", features = ["macros", "net", "rt-multi-thread"] }
+//! ```
+//!
+//! ```sh
+//! ADMIN_PASSWORD='correct horse battery staple' cargo run &
+//! curl -s http://127.0.0.1:8080/api/auth/login -H 'Content-Type: application/json' \
+//!   -d '{"username":"admin","password":"correct horse battery staple"}'
+//! ```
+//!
+//! The response has an `access_token`; send it as `Authorization: Bearer <access_token>`.
+//!
 //! # Features
-//! None is on by default.
+//! No feature is enabled by default.
 //!
 //! | feature | adds |
 //! |---|---|
@@ -31,7 +77,8 @@
 //! | `sqlite` | `store::SqliteStore`; it needs Rust 1.94 |
 //! | `kliento` | `rbac::WorkloadRules`: verified workloads as principals |
 //! | `vault` | keys of access tokens from Vault or OpenBao |
-//! | `conformance` | `store::conformance`: what every store must do |
+//! | `conformance` | `store::conformance`: test cases for every store |
+//! | `testing` | `testing`: principals, sessions and permits for tests of handlers |
 
 pub mod access_token;
 pub mod account;
@@ -60,6 +107,8 @@ mod responder;
 mod service;
 pub mod session;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod unauthenticated;
 mod user_name;

@@ -16,7 +16,10 @@ pub struct Principal(Identity);
 #[derive(Clone, Debug)]
 enum Identity {
     User(SessionView),
-    #[cfg_attr(not(feature = "kliento"), expect(dead_code, reason = "made of verified bundles"))]
+    #[cfg_attr(
+        not(any(feature = "kliento", feature = "testing")),
+        expect(dead_code, reason = "made of verified bundles")
+    )]
     Workload(Arc<Workload>),
 }
 
@@ -35,7 +38,7 @@ impl Principal {
     }
 
     /// A workload whose bundle was verified, with the claims of its token.
-    #[cfg(feature = "kliento")]
+    #[cfg(any(feature = "kliento", feature = "testing"))]
     pub(crate) fn workload(
         subject: String,
         claims: BTreeMap<String, String>,

@@ -10,10 +10,12 @@ use std::time::Duration;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use kleidia_tower::SystemClock;
 use kleidia_tower::access_token::KeyFile;
-use kleidia_tower::account::{AccountLookup, AccountSettings, AccountStore as _, Accounts};
+use kleidia_tower::account::{
+    AccountLookup, AccountSettings, AccountSettingsError, AccountStore as _, Accounts,
+};
 use kleidia_tower::audit::{AuditSinks, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
-use kleidia_tower::password::PasswordHasher;
+use kleidia_tower::password::{PasswordHasher, PasswordPolicy};
 use kleidia_tower::store::{Cleanup, CleanupSettings, SqliteStore};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -90,40 +92,49 @@ fn open_keys(database: &Path) -> Result<KeyFile, BoxError> {
 }
 
 fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
-    let default = AccountSettings::default();
-    let span = |period: Option<Period>, default| period.map_or(default, |Period(span)| span);
-    let lasting = |period, default, name| match span(period, default) {
-        span if span < Duration::from_secs(1) => {
-            Err(BoxError::from(format!("--{name} must be a second at least")))
-        }
-        span => Ok(span),
-    };
     if settings.lockout_threshold == Some(0) {
         return Err("--lockout-threshold must be 1 at least".into());
     }
     if settings.argon2_permits == Some(0) {
         return Err("--argon2-permits must be 1 at least".into());
     }
-    let base = span(settings.lockout_base, default.lockout.base);
+    let default = LockoutPolicy::default();
+    let base = settings.lockout_base.map_or(default.base, |Period(base)| base);
     let lockout = LockoutPolicy {
-        threshold: settings.lockout_threshold.unwrap_or(default.lockout.threshold),
+        threshold: settings.lockout_threshold.unwrap_or(default.threshold),
         base,
-        longest: default.lockout.longest.max(base),
-        ..default.lockout
+        longest: default.longest.max(base),
+        ..default
     };
-    let mut password_policy = default.password_policy.clone();
+    let mut password_policy = PasswordPolicy::default();
     if let Some(Period(age)) = settings.password_max_age {
         password_policy = password_policy.with_max_age(age)?;
     }
-    Ok(AccountSettings {
-        access_ttl: lasting(settings.access_ttl, default.access_ttl, "access-ttl")?,
-        refresh_ttl: lasting(settings.refresh_ttl, default.refresh_ttl, "refresh-ttl")?,
-        session_ttl: lasting(settings.session_ttl, default.session_ttl, "session-ttl")?,
-        refresh_grace: span(settings.refresh_grace, default.refresh_grace),
-        lockout,
-        password_policy,
-        ..default
-    })
+    let accounts = AccountSettings::default();
+    let accounts =
+        with(accounts, "access-ttl", settings.access_ttl, AccountSettings::with_access_ttl)?;
+    let accounts =
+        with(accounts, "refresh-ttl", settings.refresh_ttl, AccountSettings::with_refresh_ttl)?;
+    let accounts =
+        with(accounts, "session-ttl", settings.session_ttl, AccountSettings::with_session_ttl)?;
+    let accounts = with(
+        accounts,
+        "refresh-grace",
+        settings.refresh_grace,
+        AccountSettings::with_refresh_grace,
+    )?;
+    Ok(accounts.with_lockout(lockout).with_password_policy(password_policy))
+}
+
+/// Applies an option if it is given; an error names the option.
+fn with(
+    settings: AccountSettings,
+    name: &str,
+    period: Option<Period>,
+    set: impl FnOnce(AccountSettings, Duration) -> Result<AccountSettings, AccountSettingsError>,
+) -> Result<AccountSettings, BoxError> {
+    let Some(Period(period)) = period else { return Ok(settings) };
+    set(settings, period).map_err(|error| format!("--{name}: {error}").into())
 }
 
 /// An account to look around with, if there is none of its name.

@@ -39,6 +39,24 @@ impl Accounts {
         self.publish(created).ok_or(AccountError::UserNameTaken)
     }
 
+    /// Creates an account with the role `admin` at the first start of a service. Returns `false` if
+    /// the user name exists, and then leaves the account unchanged.
+    ///
+    /// # Errors
+    /// As [`create_user`](Self::create_user).
+    pub async fn ensure_admin(
+        &self,
+        name: &str,
+        password: SecretString,
+    ) -> Result<bool, AccountError> {
+        let roles = [RoleName::admin()].into();
+        match self.create_user(None, name, password, roles, ClientInfo::default()).await {
+            Ok(_) => Ok(true),
+            Err(AccountError::UserNameTaken) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Disables or enables an account, or changes its roles, as one change. Disabling ends all
     /// sessions of the user.
     ///

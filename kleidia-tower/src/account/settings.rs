@@ -1,50 +1,133 @@
-//! How long things last, and what is asked of passwords.
+//! Settings of accounts: lifetimes, the lockout and the password policy.
 
 use std::time::Duration;
 
 use crate::lockout::LockoutPolicy;
 use crate::password::PasswordPolicy;
 
-/// How long things last, and what is asked of logins and passwords.
+/// Settings of [`Accounts`](super::Accounts): lifetimes, the lockout and the password policy.
+///
+/// Durations count in whole seconds; a fraction is dropped.
 ///
 /// ```
 /// use std::time::Duration;
 ///
 /// use kleidia_tower::account::AccountSettings;
 ///
-/// let session_ttl = Duration::from_secs(8 * 3600);
-/// let settings = AccountSettings { session_ttl, ..AccountSettings::default() };
-/// assert_eq!(settings.access_ttl, Duration::from_secs(1800));
+/// let settings = AccountSettings::default()
+///     .with_access_ttl(Duration::from_secs(10 * 60))?
+///     .with_session_ttl(Duration::from_secs(8 * 3600))?;
+/// assert!(settings.with_access_ttl(Duration::ZERO).is_err());
+/// # Ok::<(), kleidia_tower::account::AccountSettingsError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct AccountSettings {
-    /// How long an access token is valid; 30 minutes by default, and never longer than its session.
-    pub access_ttl: Duration,
-    /// How long a refresh token is valid; 7 days by default.
-    pub refresh_ttl: Duration,
-    /// How long a session goes on without a refresh; an hour by default.
-    pub session_ttl: Duration,
-    /// For how long a refresh token that was just spent is answered with the same successor;
-    /// 10 seconds by default, 0 for not at all.
-    pub refresh_grace: Duration,
-    /// For how long an access token is taken past its end; 0 by default.
-    pub leeway: Duration,
-    /// When login locks.
-    pub lockout: LockoutPolicy,
-    /// What is asked of passwords.
-    pub password_policy: PasswordPolicy,
+    pub(super) access_ttl: Duration,
+    pub(super) refresh_ttl: Duration,
+    pub(super) session_ttl: Duration,
+    pub(super) refresh_grace: Duration,
+    pub(super) leeway: Duration,
+    pub(super) lockout: LockoutPolicy,
+    pub(super) password_policy: PasswordPolicy,
+}
+
+/// A duration of [`AccountSettings`] is out of its bounds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} must be {} to {} seconds, found {found:?}", .min.as_secs(), .max.as_secs())]
+pub struct AccountSettingsError {
+    setting: &'static str,
+    min: Duration,
+    max: Duration,
+    found: Duration,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+
+impl AccountSettings {
+    /// Sets the lifetime of access tokens: 1 second to 1 day, 30 minutes by default. A token never
+    /// outlives its session.
+    ///
+    /// # Errors
+    /// [`AccountSettingsError`] outside of these bounds.
+    pub fn with_access_ttl(mut self, ttl: Duration) -> Result<Self, AccountSettingsError> {
+        self.access_ttl = check("access TTL", ttl, SECOND, DAY)?;
+        Ok(self)
+    }
+
+    /// Sets the lifetime of refresh tokens: 1 second to 366 days, 7 days by default.
+    ///
+    /// # Errors
+    /// [`AccountSettingsError`] outside of these bounds.
+    pub fn with_refresh_ttl(mut self, ttl: Duration) -> Result<Self, AccountSettingsError> {
+        self.refresh_ttl = check("refresh TTL", ttl, SECOND, YEAR)?;
+        Ok(self)
+    }
+
+    /// Sets the lifetime of sessions, which each refresh renews: 1 second to 366 days, 1 hour by
+    /// default.
+    ///
+    /// # Errors
+    /// [`AccountSettingsError`] outside of these bounds.
+    pub fn with_session_ttl(mut self, ttl: Duration) -> Result<Self, AccountSettingsError> {
+        self.session_ttl = check("session TTL", ttl, SECOND, YEAR)?;
+        Ok(self)
+    }
+
+    /// Sets the grace period during which a repeated refresh token returns the same successor: 0 to
+    /// 1 hour, 10 seconds by default. With 0, every repeated use revokes the token family.
+    ///
+    /// # Errors
+    /// [`AccountSettingsError`] outside of these bounds.
+    pub fn with_refresh_grace(mut self, grace: Duration) -> Result<Self, AccountSettingsError> {
+        self.refresh_grace = check("refresh grace", grace, Duration::ZERO, 3600 * SECOND)?;
+        Ok(self)
+    }
+
+    /// Sets how long an access token is accepted after its expiry: 0 to 5 minutes, 0 by default.
+    ///
+    /// # Errors
+    /// [`AccountSettingsError`] outside of these bounds.
+    pub fn with_leeway(mut self, leeway: Duration) -> Result<Self, AccountSettingsError> {
+        self.leeway = check("leeway", leeway, Duration::ZERO, 300 * SECOND)?;
+        Ok(self)
+    }
+
+    /// Sets the lockout.
+    #[must_use]
+    pub fn with_lockout(self, lockout: LockoutPolicy) -> Self {
+        Self { lockout, ..self }
+    }
+
+    /// Sets the password policy.
+    #[must_use]
+    pub fn with_password_policy(self, password_policy: PasswordPolicy) -> Self {
+        Self { password_policy, ..self }
+    }
 }
 
 impl Default for AccountSettings {
     fn default() -> Self {
         Self {
-            access_ttl: Duration::from_secs(30 * 60),
-            refresh_ttl: Duration::from_secs(7 * 24 * 3600),
-            session_ttl: Duration::from_secs(3600),
-            refresh_grace: Duration::from_secs(10),
+            access_ttl: 1800 * SECOND,
+            refresh_ttl: 7 * DAY,
+            session_ttl: 3600 * SECOND,
+            refresh_grace: 10 * SECOND,
             leeway: Duration::ZERO,
             lockout: LockoutPolicy::default(),
             password_policy: PasswordPolicy::default(),
         }
     }
+}
+
+fn check(
+    setting: &'static str,
+    found: Duration,
+    min: Duration,
+    max: Duration,
+) -> Result<Duration, AccountSettingsError> {
+    let seconds = Duration::from_secs(found.as_secs());
+    let is_valid = (min..=max).contains(&seconds);
+    is_valid.then_some(seconds).ok_or(AccountSettingsError { setting, min, max, found })
 }

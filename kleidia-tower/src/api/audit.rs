@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::query::{QueryParams, parse_with};
 use super::rejection::ApiRejection;
 use super::users::page_size;
+use crate::SessionId;
 use crate::account::Accounts;
 use crate::audit::{AuditQuery, AuditRecord, EventKind, Outcome};
-use crate::{Rejection, SessionId};
 
 /// The query; an empty parameter matches everything.
 #[derive(Default, Deserialize)]

@@ -33,7 +33,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 fn rejection(error: &JsonRejection) -> Rejection {
     Rejection::MalformedRequest(match error {
         JsonRejection::JsonDataError(error) => {
-            let source = error.source().and_then(|source| source.downcast_ref());
+            let source = error.source().and_then(|error| error.source());
+            let source = source.and_then(|source| source.downcast_ref());
             match source.and_then(invalid_field) {
                 Some(field) => return Rejection::InvalidFields(vec![field]),
                 None => "The body is not the expected JSON object",

@@ -15,6 +15,3 @@ mod whoami;
 
 pub use router::Api;
 pub use routes::ApiRoutes;
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! What admins do, and what is recorded of it.
+//! Operations of admins, and their audit records.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -44,7 +44,7 @@ impl Service {
 }
 
 #[tokio::test]
-async fn accounts_are_created_once_with_passwords_that_are_taken() {
+async fn creates_unique_accounts_with_valid_passwords() {
     let service = Service::new().await;
     assert_eq!(code(service.create("bob", PASSWORD).await), "ok");
     for variant in ["bob", "BOB", "\u{ff42}ob"] {
@@ -75,7 +75,7 @@ impl BreachedPasswords for Breached {
 }
 
 #[tokio::test]
-async fn what_can_not_be_checked_is_not_taken() {
+async fn rejects_password_if_breach_list_is_unavailable() {
     let mut service = Service::new().await;
     service.accounts = service.accounts.clone().with_breached_passwords(Breached);
     let refused = service.create("bob", "letmein letmein").await;
@@ -86,7 +86,7 @@ async fn what_can_not_be_checked_is_not_taken() {
 }
 
 #[tokio::test]
-async fn changes_by_admins_name_them() {
+async fn changes_by_admins_record_the_actor() {
     let service = Service::new().await;
     let (admin, alice) = (service.admin().await, service.alice().await);
     let auditor: RoleName = "auditor".parse().unwrap();
@@ -112,7 +112,7 @@ async fn changes_by_admins_name_them() {
 }
 
 #[tokio::test]
-async fn an_admin_lifts_locks() {
+async fn admin_removes_locks() {
     let service = Service::new().await;
     let admin = service.admin().await;
     for _ in 0..5 {
@@ -128,7 +128,7 @@ async fn an_admin_lifts_locks() {
 }
 
 #[tokio::test]
-async fn an_admin_ends_all_sessions_of_a_user() {
+async fn admin_ends_all_sessions_of_a_user() {
     let service = Service::new().await;
     let (admin, id) = (service.admin().await, service.alice.id);
     let alice = [service.alice().await, service.alice().await];
@@ -145,7 +145,7 @@ async fn an_admin_ends_all_sessions_of_a_user() {
 }
 
 #[tokio::test]
-async fn who_does_not_exist_is_not_found() {
+async fn unknown_user_is_not_found() {
     let service = Service::new().await;
     let (accounts, admin) = (&service.accounts, service.admin().await);
     let update = AccountUpdate { is_disabled: Some(true), roles: None };
@@ -157,7 +157,7 @@ async fn who_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn users_and_the_audit_log_are_read_in_pages() {
+async fn users_and_audit_log_are_paginated() {
     let service = Service::new().await;
     for index in 0..5 {
         service.create(&format!("user-{index}"), PASSWORD).await.unwrap();

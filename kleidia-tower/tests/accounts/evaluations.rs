@@ -1,4 +1,4 @@
-//! How much is evaluated: as much for who is unknown, locked or mistaken, and renewed if outdated.
+//! Every login attempt costs one evaluation; outdated hashes are rehashed.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ async fn every_attempt_costs_one_evaluation() {
 }
 
 #[tokio::test]
-async fn an_outdated_hash_is_renewed_by_who_logs_in() {
+async fn login_rehashes_outdated_password() {
     let service = Service::new().await;
     let parameters = Argon2Parameters::MINIMUM.with_memory_kib(8 * 1024).unwrap();
     let options = PasswordHasher::options().with_parameters(parameters.with_passes(2).unwrap());
@@ -70,7 +70,7 @@ async fn an_outdated_hash_is_renewed_by_who_logs_in() {
 
 /// Each finds the outdated hash, and one of them finds it gone when it comes to open its session.
 #[tokio::test(flavor = "multi_thread")]
-async fn logins_at_once_renew_an_outdated_hash_and_all_get_in() {
+async fn concurrent_logins_all_succeed_while_rehashing() {
     for _ in 0..8 {
         let service = Service::new().await;
         let parameters = Argon2Parameters::MINIMUM.with_memory_kib(8 * 1024).unwrap();
@@ -92,7 +92,7 @@ async fn logins_at_once_renew_an_outdated_hash_and_all_get_in() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_evaluated_is_no_failure_and_stays_pending_for_nobody() {
+async fn failed_evaluation_is_not_counted_and_is_released() {
     let service = Service::new().await;
     let (name, roles) = ("broken".parse().unwrap(), [].into());
     let new = NewAccount { name, roles, password: PasswordHash::new("$5$".to_owned()) };

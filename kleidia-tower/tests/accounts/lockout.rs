@@ -1,4 +1,4 @@
-//! Guessing: how often, from where, and what the guesser sees of it.
+//! Lockout of guessed passwords, by source, without revealing it.
 
 use kleidia_tower::audit::EventKind;
 use kleidia_tower::lockout::{Attempt, LockoutPolicy, Reservation, Source};
@@ -7,7 +7,7 @@ use kleidia_tower::store::Retention;
 use super::{PASSWORD, Service, code};
 
 #[tokio::test]
-async fn a_lock_holds_for_its_source_alone_and_is_not_told() {
+async fn lock_applies_to_its_source_and_is_not_revealed() {
     let service = Service::new().await;
     for _ in 0..5 {
         let guess = service.log_in("ALICE", "wrong", "192.0.2.9").await;
@@ -23,7 +23,7 @@ async fn a_lock_holds_for_its_source_alone_and_is_not_told() {
 }
 
 #[tokio::test]
-async fn names_without_an_account_lock_as_well() {
+async fn unknown_names_lock_too() {
     let service = Service::new().await;
     for _ in 0..6 {
         let guess = service.log_in("nobody", "wrong", "192.0.2.9").await;
@@ -33,7 +33,7 @@ async fn names_without_an_account_lock_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_guesses_at_once_get_no_extra_tries() {
+async fn concurrent_guesses_get_no_extra_attempts() {
     let service = Service::new().await;
     let guesses = (0..1000).map(|index| {
         let accounts = service.accounts.clone();
@@ -55,7 +55,7 @@ async fn a_thousand_guesses_at_once_get_no_extra_tries() {
 }
 
 #[tokio::test]
-async fn who_is_kept_out_of_an_account_as_a_whole_does_not_notice() {
+async fn throttled_login_looks_like_wrong_password() {
     let service = Service::new().await;
     let home = "192.0.2.1";
     service.alice().await;
@@ -82,7 +82,7 @@ async fn who_is_kept_out_of_an_account_as_a_whole_does_not_notice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_burst_does_not_tell_which_names_have_an_account() {
+async fn burst_does_not_reveal_account_existence() {
     let service = Service::new().await;
     for source in 0..50 {
         for name in ["alice", "nobody"] {

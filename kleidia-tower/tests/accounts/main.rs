@@ -1,11 +1,11 @@
-//! Accounts over the store in memory, with real hashes at low cost.
+//! Accounts over `MemoryStore`, with real hashes at low cost.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod administration;
+mod cancellation;
 mod cleanup;
 mod evaluations;
-mod hanging_up;
 mod lockout;
 mod order;
 mod passwords;
@@ -121,7 +121,7 @@ fn code<T, E: Into<Rejection>>(outcome: Result<T, E>) -> &'static str {
 }
 
 #[tokio::test]
-async fn each_step_has_its_own_answer() {
+async fn each_check_has_its_own_code() {
     let service = Service::new().await;
     let alice = service.alice().await;
     assert_eq!(service.answer(&alice.access_token).await, "ok");
@@ -138,7 +138,7 @@ async fn each_step_has_its_own_answer() {
 }
 
 #[tokio::test]
-async fn whoever_is_disabled_is_out_at_once_and_stays_out_of_old_sessions() {
+async fn disabling_ends_sessions_immediately_and_permanently() {
     let service = Service::new().await;
     let alice = service.alice().await;
     let view = service.accounts.authenticator();
@@ -163,7 +163,7 @@ async fn whoever_is_disabled_is_out_at_once_and_stays_out_of_old_sessions() {
 }
 
 #[tokio::test]
-async fn a_session_token_is_known_by_its_digest() {
+async fn session_token_is_found_by_its_digest() {
     let service = Service::new().await;
     let alice = service.alice().await;
     let token = alice.session_token.unwrap();
@@ -173,4 +173,20 @@ async fn a_session_token_is_known_by_its_digest() {
     service.accounts.log_out_everywhere(&known, ClientInfo::default()).await.unwrap();
     let gone = authenticator.authenticate_session_token(token.expose_secret()).await;
     assert_eq!(code(gone), "session_expired");
+}
+
+#[tokio::test]
+async fn login_and_password_change_need_a_client_address() {
+    let service = Service::new().await;
+    let alice = service.alice().await.session;
+    let evaluations = service.hasher.evaluations();
+    for _ in 0..2 {
+        let login = service.log_in("alice", PASSWORD, "").await;
+        assert!(matches!(login, Err(AccountError::ClientAddressUnknown)), "{login:?}");
+        assert_eq!(code(login), "unavailable");
+    }
+    let (current, new) = (PASSWORD.into(), "another passphrase".into());
+    let change = service.accounts.change_password(&alice, current, new, ClientInfo::default());
+    assert_eq!(code(change.await), "unavailable");
+    assert_eq!(service.hasher.evaluations(), evaluations);
 }

@@ -1,4 +1,4 @@
-//! Each request is checked in one order: signature, expiry, session, account.
+//! The order of checks: signature, expiry, session, account.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ async fn service(settings: AccountSettings) -> Service {
 }
 
 #[tokio::test]
-async fn a_token_is_of_the_session_that_it_names() {
+async fn token_must_match_its_session() {
     let service = service(AccountSettings::default()).await;
     let roles = [].into();
     let bob = service.accounts.create_user(None, "bob", "a password".into(), roles, super::at(""));
@@ -58,7 +58,7 @@ async fn a_token_is_of_the_session_that_it_names() {
 }
 
 #[tokio::test]
-async fn what_is_found_first_is_told() {
+async fn reports_the_first_failed_check() {
     let service = service(AccountSettings::default()).await;
     let alice = service.alice().await;
     let disable = async |at: Timestamp| {
@@ -84,9 +84,8 @@ async fn what_is_found_first_is_told() {
 }
 
 #[tokio::test]
-async fn leeway_is_given_where_it_is_asked_for() {
-    let settings =
-        AccountSettings { leeway: Duration::from_secs(60), ..AccountSettings::default() };
+async fn leeway_extends_expiry() {
+    let settings = AccountSettings::default().with_leeway(Duration::from_secs(60)).unwrap();
     let service = service(settings).await;
     let alice = service.alice().await;
     service.pass(1859);

@@ -17,7 +17,7 @@ async fn change(service: &Service, from: &str, to: &str) -> Result<(), AccountEr
 }
 
 #[tokio::test]
-async fn a_change_ends_what_was_opened_with_the_old_password() {
+async fn change_ends_other_sessions_and_all_refresh_tokens() {
     let service = Service::new().await;
     let (here, there) = (service.alice().await, service.alice().await);
     let (current, new) = (PASSWORD.into(), OTHER.into());
@@ -34,9 +34,9 @@ async fn a_change_ends_what_was_opened_with_the_old_password() {
 }
 
 #[tokio::test]
-async fn reasons_are_told_all_at_once() {
+async fn reports_all_violations() {
     let policy = PasswordPolicy::default().with_history(2).unwrap();
-    let settings = AccountSettings { password_policy: policy, ..AccountSettings::default() };
+    let settings = AccountSettings::default().with_password_policy(policy);
     let service = Service::with_settings(settings).await;
     let Err(AccountError::PasswordRejected(violations)) = change(&service, PASSWORD, "alice").await
     else {
@@ -59,9 +59,9 @@ async fn reasons_are_told_all_at_once() {
 }
 
 #[tokio::test]
-async fn an_old_password_lets_in_but_no_further() {
+async fn expired_password_allows_login_only() {
     let policy = PasswordPolicy::default().with_max_age(Duration::from_secs(86_400)).unwrap();
-    let settings = AccountSettings { password_policy: policy, ..AccountSettings::default() };
+    let settings = AccountSettings::default().with_password_policy(policy);
     let service = Service::with_settings(settings).await;
     let authenticator = service.accounts.authenticator();
     service.pass(86_399);
@@ -79,7 +79,7 @@ async fn an_old_password_lets_in_but_no_further() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_changes_at_once_one_is_made() {
+async fn one_of_two_concurrent_changes_succeeds() {
     let service = Service::new().await;
     let view = service.alice().await.session;
     let changes = ["the one password", "the other password"].map(|new| {

@@ -1,4 +1,4 @@
-//! Refresh tokens: one successor, whatever the concurrency.
+//! Refresh tokens: one successor under any concurrency.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use secrecy::ExposeSecret as _;
 use super::{Service, code};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_tasks_get_one_successor_in_every_round() {
+async fn concurrent_refreshes_get_one_successor() {
     let service = Service::new().await;
     let mut token = service.alice().await.refresh_token;
     for round in 0..50 {
@@ -30,7 +30,7 @@ async fn a_hundred_tasks_get_one_successor_in_every_round() {
 }
 
 #[tokio::test]
-async fn reuse_after_the_grace_ends_the_family() {
+async fn reuse_after_grace_period_revokes_token_family() {
     let service = Service::new().await;
     let alice = service.alice().await;
     let renewed = service.refresh(&alice.refresh_token).await.unwrap();
@@ -45,7 +45,7 @@ async fn reuse_after_the_grace_ends_the_family() {
 }
 
 #[tokio::test]
-async fn a_session_that_lapsed_is_followed_by_another_one() {
+async fn refresh_replaces_expired_session() {
     let service = Service::new().await;
     let alice = service.alice().await;
     service.pass(3600);
@@ -59,8 +59,8 @@ async fn a_session_that_lapsed_is_followed_by_another_one() {
 }
 
 #[tokio::test]
-async fn without_a_grace_every_second_use_is_reuse() {
-    let settings = AccountSettings { refresh_grace: Duration::ZERO, ..AccountSettings::default() };
+async fn zero_grace_treats_every_second_use_as_reuse() {
+    let settings = AccountSettings::default().with_refresh_grace(Duration::ZERO).unwrap();
     let service = Service::with_settings(settings).await;
     let alice = service.alice().await;
     let renewed = service.refresh(&alice.refresh_token).await.unwrap();

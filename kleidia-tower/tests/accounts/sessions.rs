@@ -1,4 +1,4 @@
-//! Sessions: how long they last, who sees and ends them, and what each login starts anew.
+//! Sessions: lifetimes, and which operations list and end them.
 
 use std::time::Duration;
 
@@ -11,9 +11,8 @@ use kleidia_tower::{ClientInfo, SessionId};
 use super::{NOW, PASSWORD, Service, code, later};
 
 #[tokio::test]
-async fn an_access_token_ends_with_its_session_at_the_latest() {
-    let settings =
-        AccountSettings { session_ttl: Duration::from_secs(600), ..AccountSettings::default() };
+async fn access_token_expires_no_later_than_its_session() {
+    let settings = AccountSettings::default().with_session_ttl(Duration::from_secs(600)).unwrap();
     let service = Service::with_settings(settings).await;
     let alice = service.alice().await;
     assert_eq!(
@@ -27,7 +26,7 @@ async fn an_access_token_ends_with_its_session_at_the_latest() {
 }
 
 #[tokio::test]
-async fn a_token_outlives_no_session_that_has_lapsed() {
+async fn rejects_token_of_expired_session() {
     let service = Service::new().await;
     let alice = service.alice().await;
     service.pass(1000);
@@ -41,7 +40,7 @@ async fn a_token_outlives_no_session_that_has_lapsed() {
 }
 
 #[tokio::test]
-async fn people_see_and_end_their_own_sessions_alone() {
+async fn users_list_and_end_only_their_own_sessions() {
     let service = Service::new().await;
     let bob = service.accounts.create_user(
         None,
@@ -74,7 +73,7 @@ async fn people_see_and_end_their_own_sessions_alone() {
 }
 
 #[tokio::test]
-async fn log_out_everywhere_is_everywhere() {
+async fn logout_everywhere_ends_all_sessions() {
     let service = Service::new().await;
     let alice = [service.alice().await, service.alice().await, service.alice().await];
     let everywhere = service.accounts.log_out_everywhere(&alice[0].session, ClientInfo::default());
@@ -87,7 +86,7 @@ async fn log_out_everywhere_is_everywhere() {
 }
 
 #[tokio::test]
-async fn lapsed_sessions_are_signed_out_everywhere_too() {
+async fn logout_everywhere_revokes_tokens_of_expired_sessions() {
     let service = Service::new().await;
     let lapsed = service.alice().await;
     service.pass(3600);
@@ -98,7 +97,7 @@ async fn lapsed_sessions_are_signed_out_everywhere_too() {
 }
 
 #[tokio::test]
-async fn an_agent_is_bound_by_the_owner_of_a_session_alone() {
+async fn only_the_owner_binds_an_agent_to_a_session() {
     let service = Service::new().await;
     let bob = service.accounts.create_user(
         None,
@@ -134,7 +133,7 @@ async fn an_agent_is_bound_by_the_owner_of_a_session_alone() {
 }
 
 #[tokio::test]
-async fn that_a_session_is_in_use_is_noted_once_a_minute() {
+async fn last_seen_at_is_updated_once_a_minute() {
     let service = Service::new().await;
     let alice = service.alice().await;
     let seen = async || {

@@ -1,4 +1,4 @@
-//! Sinks of the audit log: told of everything, waited for by nobody.
+//! Sinks of the audit log: they receive every record, and no request waits for them.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -36,7 +36,7 @@ async fn with_sinks(sinks: &AuditSinks) -> Service {
 }
 
 #[tokio::test]
-async fn sinks_are_told_of_every_record_in_order() {
+async fn sinks_receive_every_record_in_order() {
     let (records, told) = channel();
     let sinks: [Box<dyn AuditSink>; 2] =
         [Box::new(TracingSink), Box::new(Slow { lets: None, records })];
@@ -63,7 +63,7 @@ async fn sinks_are_told_of_every_record_in_order() {
 }
 
 #[tokio::test]
-async fn what_finds_no_place_is_counted_and_nobody_waits() {
+async fn full_queue_counts_dropped_records_without_waiting() {
     let ((records, told), (let_one, lets)) = (channel(), channel());
     let slow = Slow { lets: Some(lets), records };
     let sinks = AuditSinks::new(vec![Box::new(slow)], 4).unwrap();
@@ -84,7 +84,7 @@ async fn what_finds_no_place_is_counted_and_nobody_waits() {
 }
 
 #[tokio::test]
-async fn a_sink_that_breaks_breaks_nothing_else() {
+async fn panicking_sink_does_not_affect_others() {
     let (records, told) = channel();
     let sinks: [Box<dyn AuditSink>; 2] = [Box::new(Broken), Box::new(Slow { lets: None, records })];
     let sinks = AuditSinks::new(sinks.into(), AuditSinks::DEFAULT_QUEUE).unwrap();

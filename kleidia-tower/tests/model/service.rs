@@ -57,15 +57,12 @@ impl Service {
         let options = options.with_permits(1).unwrap().with_queue_limit(1);
         let hasher = options.start().unwrap();
         let accounts = |refresh_grace| {
-            let [access_ttl, refresh_ttl, session_ttl, refresh_grace] =
-                [ACCESS, REFRESH, SESSION, refresh_grace].map(span);
-            let settings = AccountSettings {
-                access_ttl,
-                refresh_ttl,
-                session_ttl,
-                refresh_grace,
-                ..AccountSettings::default()
-            };
+            let settings = AccountSettings::default()
+                .with_access_ttl(span(ACCESS))
+                .and_then(|settings| settings.with_refresh_ttl(span(REFRESH)))
+                .and_then(|settings| settings.with_session_ttl(span(SESSION)))
+                .and_then(|settings| settings.with_refresh_grace(span(refresh_grace)))
+                .unwrap();
             let (provider, clock): (Arc<dyn KeyProvider>, _) = (keys.clone(), clock.clone());
             Accounts::new(Arc::clone(&store), provider, hasher.clone())
                 .with_settings(settings)

@@ -79,7 +79,7 @@ impl World {
     pub(crate) async fn with_daily_passwords() -> Self {
         let day = std::time::Duration::from_secs(24 * 3600);
         let password_policy = PasswordPolicy::default().with_max_age(day).unwrap();
-        let settings = AccountSettings { password_policy, ..AccountSettings::default() };
+        let settings = AccountSettings::default().with_password_policy(password_policy);
         Self::with_settings(settings).await
     }
 

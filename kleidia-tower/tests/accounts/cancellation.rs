@@ -1,4 +1,4 @@
-//! Clients that hang up at any moment: all that was begun is counted, settled and given back.
+//! Clients that disconnect at any moment: every attempt is counted, settled and released.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ async fn free(service: &Service, name: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_attempt_that_was_begun_is_settled() {
+async fn client_disconnect_settles_every_attempt() {
     let service = Service::new().await;
     let mut random = Rng::with_seed(7);
     let (mut failures, mut successes) = (Vec::new(), 0);
@@ -75,7 +75,7 @@ async fn every_attempt_that_was_begun_is_settled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn permits_come_back_and_are_never_more() {
+async fn client_disconnect_returns_permits() {
     let service = Service::new().await;
     for index in 0..100 {
         give_up(&service, &format!("guest-{index}"), "wrong", 1).await;
@@ -91,7 +91,7 @@ async fn permits_come_back_and_are_never_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_change_that_was_begun_is_settled_too() {
+async fn client_disconnect_settles_password_change() {
     let service = Service::new().await;
     let view = service.alice().await.session;
     for failures in 1..=THRESHOLD {

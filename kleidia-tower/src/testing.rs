@@ -1,0 +1,104 @@
+//! Principals, sessions and permits for tests of handlers (feature `testing`).
+//!
+//! Outside of tests only the layers make these values, from what they have verified. Enable the
+//! feature in `[dev-dependencies]` alone.
+//!
+//! ```
+//! use kleidia_tower::rbac::RoleName;
+//! use kleidia_tower::session::SessionView;
+//! use kleidia_tower::{Principal, testing};
+//!
+//! // The handlers under test:
+//! async fn greeting(caller: Principal) -> String {
+//!     format!("Hello, {}", caller.name())
+//! }
+//!
+//! async fn session_id(view: SessionView) -> String {
+//!     view.session.id.to_string()
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let alice = testing::session("alice".parse()?, [RoleName::user()]);
+//! assert_eq!(greeting(testing::user(alice.clone())).await, "Hello, alice");
+//! assert_eq!(session_id(alice).await, "1");
+//!
+//! let workload = testing::workload("example.com", [("job", "backup")], []);
+//! assert_eq!(greeting(workload).await, "Hello, example.com");
+//! # Ok(()) }
+//! ```
+//!
+//! A router is tested with the values in its requests' extensions, in place of the layers:
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # fn router(alice: kleidia_tower::session::SessionView) -> axum::Router {
+//! use axum::{Extension, Router, routing::get};
+//! use kleidia_tower::{Principal, testing};
+//!
+//! let router = Router::new()
+//!     .route("/", get(|caller: Principal| async move { caller.name().to_owned() }))
+//!     .layer(Extension(testing::user(alice.clone())))
+//!     .layer(Extension(alice));
+//! # router }
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::account::Account;
+use crate::rbac::{Permit, RoleName};
+use crate::session::{Session, SessionView};
+use crate::{ClientInfo, FamilyId, Principal, SessionId, Timestamp, UserId, UserName};
+
+/// Returns an active session of a user with these roles.
+///
+/// All ids are 1, the session was opened at the Unix epoch and never expires. Change the public
+/// fields to test other values.
+pub fn session(name: UserName, roles: impl IntoIterator<Item = RoleName>) -> SessionView {
+    let (user, epoch) = (UserId::new(1), Timestamp::UNIX_EPOCH);
+    let account = Account {
+        id: user,
+        name,
+        roles: roles.into_iter().collect(),
+        is_disabled: false,
+        created_at: epoch,
+        password_changed_at: epoch,
+    };
+    let session = Session {
+        id: SessionId::new(1),
+        user,
+        family: FamilyId::new(1),
+        client: ClientInfo::default(),
+        created_at: epoch,
+        authenticated_at: epoch,
+        last_seen_at: epoch,
+        expires_at: Timestamp::MAX,
+        end: None,
+        agent_key: None,
+    };
+    SessionView { session: Arc::new(session), account: Arc::new(account) }
+}
+
+/// Returns the principal of a session's user.
+#[must_use]
+pub fn user(view: SessionView) -> Principal {
+    Principal::user(view)
+}
+
+/// Returns the principal of a workload, such as `alice@example.com`.
+pub fn workload<N: Into<String>, V: Into<String>>(
+    subject: impl Into<String>,
+    claims: impl IntoIterator<Item = (N, V)>,
+    roles: impl IntoIterator<Item = RoleName>,
+) -> Principal {
+    let claims = claims.into_iter().map(|(name, value)| (name.into(), value.into()));
+    let claims: BTreeMap<_, _> = claims.collect();
+    Principal::workload(subject.into(), claims, roles.into_iter().collect())
+}
+
+/// Returns a permit for this principal, whatever its roles.
+#[must_use]
+pub const fn permit(principal: Principal) -> Permit {
+    Permit::new(principal, None)
+}
