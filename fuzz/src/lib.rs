@@ -1,6 +1,6 @@
-//! What must hold for octets of strangers; each function is the body of a fuzz target.
+//! The properties that every untrusted input must satisfy. Each function is the body of a fuzz target.
 //!
-//! Whoever fuzzes has no private key, so that nothing may verify but what the seeds prove.
+//! The fuzzer has no private key, so an input must not verify with another result than the seeds.
 #![forbid(unsafe_code)]
 
 mod seed;
@@ -14,8 +14,8 @@ use veraid::{
 
 pub use seed::{Seed, contents, fields, values, with_field};
 
-/// Whole token bundles: a bundle that verifies says what one of the seeds says, and an inspection
-/// never finds another outcome.
+/// Token bundles: a valid bundle has the subject of a seed, and an inspection has the same outcome
+/// as a verification.
 pub fn bundle(octets: &[u8]) {
     let _ = MemberIdBundle::from_der(octets);
     inspect(octets);
@@ -25,7 +25,7 @@ pub fn bundle(octets: &[u8]) {
         let verification = TokenVerification::new(&audiences, &seed.trust_anchors);
         if let Ok(token) = bundle.verify(&verification, seed.at) {
             let is_known = Seed::all().iter().any(|seed| seed.subject == token.subject_id());
-            assert!(is_known, "{} is nobody's signature", token.subject_id());
+            assert!(is_known, "forged signature of {}", token.subject_id());
         }
     }
 }
@@ -49,7 +49,7 @@ pub fn certificate(octets: &[u8]) {
     if let Ok(certificate) = Certificate::from_der(octets) {
         let _ = (certificate.common_name(), certificate.subject_public_key_info());
         let mut field = octets.to_vec();
-        // The bundle's tag stands for the certificate's (IMPLICIT).
+        // The bundle's IMPLICIT tag replaces the certificate's.
         field[0] = 0xa2;
         bundle(&with_field(2, &field));
     }
@@ -67,7 +67,7 @@ pub fn dns_message(octets: &[u8]) {
         let at: Timestamp = "2026-11-22T18:03:00Z".parse().expect("a constant");
         let _ = (chain.txt_owners(), chain.inspect(owner, at, &TrustAnchor::iana()));
         let proven = chain.verify_at(owner, at, &TrustAnchor::iana());
-        assert!(proven.is_err(), "one message is no chain");
+        assert!(proven.is_err(), "one message is not a chain");
     }
     let retrieval = ChainRetrieval::new(owner).expect("a constant");
     for query in retrieval.unanswered() {
@@ -76,12 +76,12 @@ pub fn dns_message(octets: &[u8]) {
 }
 
 fn answer(mut retrieval: ChainRetrieval, query: &Query, octets: &[u8]) {
-    // What is checked is what is taken.
+    // `check` and `answer` agree.
     let is_sound = query.check(octets).is_ok();
     assert!(is_sound || retrieval.answer(query, octets).is_err());
 }
 
-/// Values of the `Authorization` header: what is read is written the same.
+/// Values of the `Authorization` header: writing what was read changes nothing.
 pub fn header(octets: &[u8]) {
     if let Ok(bundle) = TokenBundle::from_authorization(octets) {
         let written = bundle.to_authorization();
@@ -89,14 +89,14 @@ pub fn header(octets: &[u8]) {
     }
 }
 
-/// Tokens in JSON: what is read is written the same.
+/// Tokens in JSON: writing what was read changes nothing.
 pub fn token(octets: &[u8]) {
     if let Ok(token) = Token::from_json(octets) {
         assert_eq!(Token::from_json(token.to_json().as_bytes()).as_ref(), Ok(&token));
     }
 }
 
-/// TXT records of organisations: what is read is written the same, in either form.
+/// TXT records of organisations: writing what was read changes nothing, in either form.
 pub fn txt_record(octets: &[u8]) {
     let text = std::str::from_utf8(octets);
     let Some(record) = text.ok().and_then(|text| text.parse::<TxtRecord>().ok()) else { return };

@@ -7,19 +7,19 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use veraid::{Timestamp, TrustAnchor};
 
-/// A valid bundle, and what it is verified with.
+/// A valid bundle, with the inputs of its verification.
 pub struct Seed {
     /// Its name in the index.
     pub name: String,
     /// The bundle.
     pub octets: Vec<u8>,
-    /// For whom it is.
+    /// The audience.
     pub audience: String,
-    /// When it is valid.
+    /// An instant at which it is valid.
     pub at: Timestamp,
-    /// Under which anchors it is valid.
+    /// The trust anchors of its chain.
     pub trust_anchors: Vec<TrustAnchor>,
-    /// The subject id that it proves.
+    /// The subject id.
     pub subject: String,
 }
 

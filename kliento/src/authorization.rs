@@ -7,32 +7,32 @@ use crate::MAX_BUNDLE_OCTETS;
 
 const SCHEME: &str = "Kliento";
 
-/// Why a header's value is refused.
+/// The error of a malformed header value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorizationError {
-    /// The scheme is another one.
-    #[error("the scheme is not {SCHEME}")]
+    /// The scheme is not `Kliento`.
+    #[error("the authentication scheme is not {SCHEME}")]
     Scheme,
-    /// The credentials are longer than those of a maximum bundle.
-    #[error("the credentials have {found} characters, more than {maximum}")]
+    /// The credentials are longer than those of the largest bundle.
+    #[error("credentials too long: {found} characters, maximum {maximum}")]
     TooLong {
-        /// The most that is allowed.
+        /// The maximum.
         maximum: usize,
-        /// How many there are.
+        /// The number found.
         found: usize,
     },
-    /// The credentials are not in Base64.
-    #[error("the credentials are not in Base64: {reason}")]
+    /// The credentials are not valid Base64.
+    #[error("invalid Base64 in the credentials: {reason}")]
     Base64 {
-        /// What was wrong.
+        /// The reason.
         reason: String,
     },
 }
 
-/// Reads `Kliento <base64>`, with the scheme in any case and the padding optional.
+/// Reads `Kliento <base64>`, with the scheme in any case and with optional padding.
 ///
-/// The length is checked before anything is decoded.
+/// The length is checked before decoding.
 pub(crate) fn decode(value: &[u8]) -> Result<Vec<u8>, AuthorizationError> {
     let (scheme, rest) = value.split_at_checked(SCHEME.len()).ok_or(AuthorizationError::Scheme)?;
     let credentials = rest.trim_ascii_start();
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_any_case_and_optional_padding() {
+    fn accepts_any_case_and_optional_padding() {
         for value in ["Kliento QUI=", "kliento QUI", "KLIENTO   QUI="] {
             assert_eq!(decode(value.as_bytes()).unwrap(), b"AB", "{value}");
         }
@@ -82,23 +82,23 @@ mod tests {
     }
 
     #[test]
-    fn refuses_other_schemes_and_forms() {
+    fn rejects_other_schemes_and_forms() {
         for value in
             ["", "Kliento", "KlientoQUI=", "Bearer QUI=", "Kliento\tQUI=", "Kliento \tQUI="]
         {
             assert_eq!(decode(value.as_bytes()), Err(AuthorizationError::Scheme), "{value}");
         }
         for credentials in ["QU I=", "QUI= ", "Q", "QQ=", "QUJ=", "-_==", "QUI==", "QUI=QUI="] {
-            let refused = decode(format!("Kliento {credentials}").as_bytes());
-            assert!(matches!(refused, Err(AuthorizationError::Base64 { .. })), "{credentials}");
+            let rejected = decode(format!("Kliento {credentials}").as_bytes());
+            assert!(matches!(rejected, Err(AuthorizationError::Base64 { .. })), "{credentials}");
         }
     }
 
     #[test]
-    fn refuses_what_is_too_long_before_it_is_decoded() {
+    fn rejects_long_credentials_before_decoding() {
         let maximum = format!("Kliento {}", "A".repeat(21_848));
         assert_eq!(decode(maximum.as_bytes()).unwrap().len(), 16_386);
-        let refused = decode(format!("{maximum}!").as_bytes());
-        assert_eq!(refused, Err(AuthorizationError::TooLong { maximum: 21_848, found: 21_849 }));
+        let rejected = decode(format!("{maximum}!").as_bytes());
+        assert_eq!(rejected, Err(AuthorizationError::TooLong { maximum: 21_848, found: 21_849 }));
     }
 }

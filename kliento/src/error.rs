@@ -1,21 +1,21 @@
-//! Why a token bundle is refused: malformed, or invalid.
+//! The error of a rejected token bundle: malformed or invalid.
 
 use veraid::{MalformedBundle, VerificationError};
 
 use crate::{AuthorizationError, TokenError};
 
-/// Why a token bundle is refused.
+/// The error of a rejected token bundle.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It could not be read.
+    /// The bundle is malformed.
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    /// It could be read, but does not prove what was asked.
+    /// The bundle is invalid.
     #[error(transparent)]
     Invalid(#[from] Invalid),
 }
 
-/// Why a token bundle could not be read.
+/// The error of a malformed token bundle.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
@@ -23,32 +23,32 @@ pub enum Malformed {
     #[error(transparent)]
     Authorization(#[from] AuthorizationError),
     /// The bundle is too large.
-    #[error("the bundle has {found} octets, more than {maximum}")]
+    #[error("bundle too large: {found} octets, maximum {maximum}")]
     Size {
-        /// The most that is allowed.
+        /// The maximum.
         maximum: usize,
-        /// How many there are.
+        /// The number found.
         found: usize,
     },
-    /// The structure, the version or the organisation certificate can't be read.
+    /// The structure, the version or the organisation certificate is malformed.
     #[error(transparent)]
     Bundle(#[from] MalformedBundle),
 }
 
-/// Why a token bundle does not prove what was asked.
+/// The error of an invalid token bundle.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invalid {
-    /// The signature bundle is refused.
+    /// The signature bundle is invalid.
     #[error(transparent)]
     Signature(#[from] VerificationError),
-    /// What was signed is no token.
+    /// The signed octets are not a valid token.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The token is for somebody else.
-    #[error("the token is for the audience {found:?}, not for {expected:?}")]
+    /// The token is for another audience.
+    #[error("audience mismatch: expected one of {expected:?}, found {found:?}")]
     Audience {
-        /// The audiences that were asked for.
+        /// The accepted audiences.
         expected: Vec<String>,
         /// The token's.
         found: String,
@@ -56,7 +56,7 @@ pub enum Invalid {
 }
 
 impl Error {
-    /// A stable name of the reason, in kebab case, for programs and logs.
+    /// Returns a stable code in kebab case, for programs and logs.
     ///
     /// ```
     /// use kliento::TokenBundle;

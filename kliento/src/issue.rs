@@ -1,8 +1,8 @@
 //! Signs token bundles (feature `issue`).
 //!
-//! A token is signed by a member, who has a member id bundle, or by the organisation on behalf of
-//! a member. [`TokenRequest`] does both; it is all in the two steps of [`UnsignedTokenBundle`] for
-//! keys that can only be reached asynchronously.
+//! A token is signed by a member with a member id bundle, or by the organisation on behalf of a
+//! member. [`TokenRequest`] does both. [`UnsignedTokenBundle`] takes signatures of keys that are
+//! used asynchronously.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub use veraid::{Hash, KeyAlgorithm, MalformedBundle, MemberIdBundle, TxtRecord}
 use crate::verify::SERVICE_OID;
 use crate::{MAX_BUNDLE_OCTETS, Member, Period, Token, TokenBundle, TokenVerification};
 
-/// A token to be signed, and when it is to be valid.
+/// A token to be signed, and its validity.
 ///
 /// ```
 /// use kliento::issue::{MemberIdBundle, RsaSigner, TokenIssueError, TokenRequest};
@@ -39,37 +39,37 @@ pub struct TokenRequest<'a> {
     max_validity: Duration,
 }
 
-/// A token bundle that only lacks its signature.
+/// A token bundle without its signature.
 #[derive(Clone, Debug)]
 pub struct UnsignedTokenBundle(Unsigned<SignatureBundleDer>);
 
-/// Why a token bundle is not issued.
+/// The error of issuing a token bundle.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenIssueError {
     /// The token would be valid for longer than verifiers accept.
-    #[error("the token would be valid for {found:?}, more than {maximum:?}")]
+    #[error("token validity too long: {found:?}, maximum {maximum:?}")]
     Validity {
-        /// The most that is allowed.
+        /// The maximum.
         maximum: Duration,
-        /// How long it would be valid, from its start to its end.
+        /// Its validity, from its start to its end.
         found: Duration,
     },
     /// The bundle would be larger than verifiers accept.
-    #[error("the bundle would have {found} octets, more than {maximum}")]
+    #[error("bundle too large: {found} octets, maximum {maximum}")]
     Size {
-        /// The most that is allowed.
+        /// The maximum.
         maximum: usize,
-        /// How many octets it would have.
+        /// Its size.
         found: usize,
     },
-    /// The member id bundle can't be read.
+    /// The member id bundle is malformed.
     #[error(transparent)]
     MemberIdBundle(#[from] MalformedBundle),
-    /// A part of the bundle is refused.
+    /// A part of the bundle is invalid.
     #[error(transparent)]
     Issue(#[from] IssueError),
-    /// There is no signature.
+    /// The signing operation failed.
     #[error(transparent)]
     Signing(#[from] SigningError),
 }
@@ -82,9 +82,9 @@ impl<'a> TokenRequest<'a> {
         Self { token, period, max_validity: TokenVerification::DEFAULT_MAX_VALIDITY }
     }
 
-    /// Sets how long the token may be valid, from its start to its end.
+    /// Sets the maximum validity of the token, from its start to its end.
     ///
-    /// Verifiers refuse what is valid for more than 60 minutes unless they were told otherwise.
+    /// By default, verifiers reject tokens that are valid for more than 60 minutes.
     #[must_use]
     pub const fn with_max_validity(mut self, validity: Duration) -> Self {
         self.max_validity = validity;
@@ -167,19 +167,19 @@ impl<'a> TokenRequest<'a> {
 }
 
 impl UnsignedTokenBundle {
-    /// What the signature must cover, not hashed yet.
+    /// Returns the octets that the signature must cover, before hashing.
     #[must_use]
     pub fn to_be_signed(&self) -> &[u8] {
         self.0.to_be_signed()
     }
 
-    /// The hash of message and mask that the signature must use; the salt is as long as it.
+    /// Returns the hash of message and mask that the signature must use; the salt is as long as it.
     #[must_use]
     pub const fn hash(&self) -> Hash {
         self.0.hash()
     }
 
-    /// The DER of the `SubjectPublicKeyInfo` of the key that must sign.
+    /// Returns the DER of the `SubjectPublicKeyInfo` of the key that must sign.
     #[must_use]
     pub fn subject_public_key_info(&self) -> &[u8] {
         self.0.subject_public_key_info()

@@ -1,9 +1,10 @@
 //! Token bundles: workload authentication that is verified offline.
 //!
 //! A workload sends `Authorization: Kliento <base64>`. The credentials are a **token bundle**: a
-//! small JSON token (for which audience it is, and what it claims) in a VeraId signature bundle,
-//! which proves that `alice@example.com`, or `example.com`, signed it. The verifier needs the keys
-//! of the DNS root and a clock, and nothing else: no shared secret, no key server, no network.
+//! small JSON token, with its audience and its claims, in a VeraId signature bundle. The bundle
+//! proves that `alice@example.com`, or `example.com`, signed the token. The verifier needs the keys
+//! of the DNS root and the current time. There is no shared secret, no key server and no network
+//! request.
 //!
 //! ```
 //! use kliento::{TokenBundle, TokenVerification, TrustAnchor};
@@ -24,16 +25,18 @@
 //! ```
 //!
 //! The library does no I/O and reads no clock. The crate also has the `kliento` command (feature
-//! `cli`), which verifies, draws and issues bundles, and serves verification over HTTP.
+//! `cli`), which verifies, inspects and issues bundles, and serves verification over HTTP.
 //!
 //! # Features
-//! None is on by default.
+//! None is enabled by default.
 //!
 //! | feature | adds |
 //! |---|---|
 //! | `issue` | signing of tokens |
-//! | `inspect` | bundles taken apart step by step, to see why they are refused |
+//! | `inspect` | step-by-step results for a bundle, to find out why it is rejected |
 //! | `cli` | the `kliento` command |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod authorization;
 mod error;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-/// What a token claims: names to values, both text.
+/// The claims of a token, text to text.
 pub type Claims = BTreeMap<String, String>;
 
 /// A Kliento token: for which audience it is, and what it claims.
@@ -27,12 +27,12 @@ pub struct Token {
     claims: Claims,
 }
 
-/// The octets are no token.
+/// The octets are not a valid token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the token can't be read: {reason}")]
+#[error("malformed token: {reason}")]
 #[non_exhaustive]
 pub struct TokenError {
-    /// What was wrong, in the words of the JSON reader.
+    /// The error of the JSON reader.
     pub reason: String,
 }
 
@@ -42,26 +42,26 @@ impl Token {
         Self { audience: audience.into(), claims: Claims::new() }
     }
 
-    /// Adds a claim, or replaces the one of this name.
+    /// Adds a claim, or replaces the claim with the same name.
     #[must_use]
     pub fn with_claim(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.claims.insert(name.into(), value.into());
         self
     }
 
-    /// For whom the token is.
+    /// Returns the audience.
     #[must_use]
     pub fn audience(&self) -> &str {
         &self.audience
     }
 
-    /// What the token claims.
+    /// Returns the claims.
     #[must_use]
     pub const fn claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// Takes the claims out.
+    /// Returns the claims.
     #[must_use]
     pub fn into_claims(self) -> Claims {
         self.claims
@@ -74,11 +74,11 @@ impl Token {
     /// `audience` and, if there are any, `claims` from text to text. No member may stand twice.
     /// Other members are ignored.
     pub fn from_json(octets: &[u8]) -> Result<Self, TokenError> {
-        let refuse = |reason: &dyn fmt::Display| TokenError { reason: reason.to_string() };
-        let text = std::str::from_utf8(octets).map_err(|error| refuse(&error))?;
+        let reject = |reason: &dyn fmt::Display| TokenError { reason: reason.to_string() };
+        let text = std::str::from_utf8(octets).map_err(|error| reject(&error))?;
         let mut json = serde_json::Deserializer::from_str(text);
-        let token = json.deserialize_map(TokenVisitor).map_err(|error| refuse(&error))?;
-        json.end().map_err(|error| refuse(&error))?;
+        let token = json.deserialize_map(TokenVisitor).map_err(|error| reject(&error))?;
+        json.end().map_err(|error| reject(&error))?;
         Ok(token)
     }
 
@@ -107,8 +107,8 @@ impl<'de> Visitor<'de> for TokenVisitor {
             }
             match name.as_str() {
                 "audience" => audience = Some(members.next_value::<String>()?),
-                "claims" => claims = Some(members.next_value::<UniqueClaims>()?.0),
-                // Read in full, so that what is no JSON, such as a lone surrogate, is noticed.
+                "claims" => claims = Some(members.next_value::<ClaimsWithoutDuplicates>()?.0),
+                // Parsed in full, so that invalid JSON, such as a lone surrogate, is an error.
                 _ => drop(members.next_value::<serde_json::Value>()?),
             }
             seen.insert(name);
@@ -119,9 +119,9 @@ impl<'de> Visitor<'de> for TokenVisitor {
 }
 
 /// Claims of which none stands twice.
-struct UniqueClaims(Claims);
+struct ClaimsWithoutDuplicates(Claims);
 
-impl<'de> Deserialize<'de> for UniqueClaims {
+impl<'de> Deserialize<'de> for ClaimsWithoutDuplicates {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ClaimsVisitor).map(Self)
     }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_token() {
+    fn rejects_invalid_tokens() {
         for json in [
             "",
             "[]",

@@ -1,14 +1,14 @@
-//! A token with all that proves who signed it.
+//! Token bundles.
 
 use veraid::{DirectVerifier, SignatureBundle, SignatureVerifier, Timestamp, VerificationError};
 
 use crate::verify::{TokenVerification, VerifiedToken};
 use crate::{Error, Invalid, Malformed, Period, authorization};
 
-/// The size of the largest bundle, in octets.
+/// The maximum size of a bundle, in octets.
 pub const MAX_BUNDLE_OCTETS: usize = 16_384;
 
-/// A token bundle that could be read; nothing in it is to be believed before it is verified.
+/// A well-formed token bundle. Its contents are unverified until [`Self::verify`].
 ///
 /// ```
 /// use kliento::{Timestamp, TokenBundle, TokenVerification, TrustAnchor};
@@ -31,7 +31,7 @@ impl TokenBundle {
     ///
     /// # Errors
     /// [`Error::Malformed`] if it is larger, or its outer structure, version or organisation
-    /// certificate can't be read.
+    /// certificate is malformed.
     pub fn from_bytes(bundle: Vec<u8>) -> Result<Self, Error> {
         if bundle.len() > MAX_BUNDLE_OCTETS {
             return Err(Malformed::Size { maximum: MAX_BUNDLE_OCTETS, found: bundle.len() }.into());
@@ -43,34 +43,34 @@ impl TokenBundle {
     /// Reads the value of an `Authorization` header: `Kliento <base64>`.
     ///
     /// # Errors
-    /// [`Error::Malformed`] for another scheme, for what is no Base64, and as
-    /// [`Self::from_bytes`]. A value longer than that of a maximum bundle is not decoded.
+    /// [`Error::Malformed`] for another scheme, for invalid Base64, and as
+    /// [`Self::from_bytes`]. A value longer than that of the largest bundle is not decoded.
     pub fn from_authorization(value: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::from_bytes(authorization::decode(value.as_ref()).map_err(Malformed::Authorization)?)
     }
 
-    /// The bundle's octets.
+    /// Returns the bundle's octets.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Takes the bundle's octets out.
+    /// Returns the bundle's octets.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
-    /// The value of an `Authorization` header: `Kliento <base64>`, at most 21,856 characters.
+    /// Returns the value of an `Authorization` header: `Kliento <base64>`, at most 21,856 characters.
     #[must_use]
     pub fn to_authorization(&self) -> String {
         authorization::encode(&self.0)
     }
 
-    /// When the token is to be valid, by the bundle's own word; nothing is verified.
+    /// Returns the period of the signature's metadata, without verifying it.
     ///
-    /// For the client that holds a bundle and has to know when to get another one. Certificates
-    /// and the DNSSEC chain may end before it does.
+    /// For clients that need to know when to replace a bundle. Certificates and the DNSSEC chain
+    /// may expire earlier.
     ///
     /// ```
     /// use kliento::TokenBundle;
@@ -83,12 +83,12 @@ impl TokenBundle {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the signed data or its attributes can't be read, or the period ends
+    /// [`Error::Invalid`] if the signed data or its attributes are malformed, or the period ends
     /// before it starts.
     pub fn claimed_period(&self) -> Result<Period, Error> {
         let bundle = SignatureBundle::from_der(&self.0).map_err(Malformed::Bundle)?;
-        let refused = |error| Invalid::Signature(VerificationError::from(error));
-        Ok(bundle.claimed_period().map_err(refused)?)
+        let rejected = |error| Invalid::Signature(VerificationError::from(error));
+        Ok(bundle.claimed_period().map_err(rejected)?)
     }
 
     /// Verifies the bundle at one instant, for one of the audiences.
@@ -118,7 +118,7 @@ impl TokenBundle {
     }
 }
 
-/// The octets may be used by whoever has them, so they are not shown.
+/// Omits the octets, which are a credential.
 impl std::fmt::Debug for TokenBundle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TokenBundle").field("octets", &self.0.len()).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Verification of token bundles: everything holds at one instant, for one of our audiences.
+//! The verification of token bundles.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub const SERVICE: &str = "1.3.6.1.4.1.58708.3.0";
 pub(crate) static SERVICE_OID: LazyLock<ObjectIdentifier> =
     LazyLock::new(|| SERVICE.parse().unwrap_or_else(|_| unreachable!("a constant that is valid")));
 
-/// How token bundles are verified: for which audiences, from which trust anchors, within which
+/// The audiences, the trust anchors and the
 /// limits.
 ///
 /// It reads no clock and does no I/O.
@@ -37,7 +37,7 @@ pub struct TokenVerification<'a> {
     limits: Limits,
 }
 
-/// A token that verified, and who proved to have signed it.
+/// A verified token, with its signer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
     organisation: OrganisationName,
@@ -48,7 +48,7 @@ pub struct VerifiedToken {
 }
 
 impl<'a> TokenVerification<'a> {
-    /// How long a token may be valid by default, from its start to its end.
+    /// The default maximum validity of a token, from its start to its end.
     pub const DEFAULT_MAX_VALIDITY: Duration = Duration::from_secs(60 * 60);
 
     /// Verification for the audiences, of which each is compared octet for octet.
@@ -68,15 +68,15 @@ impl<'a> TokenVerification<'a> {
         self.with_limits(self.limits.with_max_signature_period(validity))
     }
 
-    /// Sets the least size of RSA keys in certificates, in bits.
+    /// Sets the minimum size of RSA keys in certificates, in bits. The default is 2048.
     ///
-    /// Sizes other than 2048, 3072 and 4096 are refused whatever this is.
+    /// Other sizes than 2048, 3072 and 4096 are rejected in any case.
     #[must_use]
     pub const fn with_min_modulus_bits(self, bits: usize) -> Self {
         self.with_limits(self.limits.with_min_modulus_bits(bits))
     }
 
-    /// Takes a bundle apart and looks at each step, whatever came of the others.
+    /// Inspects a bundle, and checks each step whatever the results of the others.
     ///
     /// It is about the signature alone: the token is in
     /// [`InspectedSignature::plaintext`](veraid::InspectedSignature::plaintext), and the audiences
@@ -116,43 +116,43 @@ impl<'a> TokenVerification<'a> {
 }
 
 impl VerifiedToken {
-    /// Who the token speaks for: `user@organisation`, or `organisation` for a bot.
+    /// Returns the subject id: `user@organisation`, or `organisation` for a bot.
     #[must_use]
     pub fn subject_id(&self) -> String {
         self.member.subject_id(&self.organisation)
     }
 
-    /// The organisation.
+    /// Returns the organisation.
     #[must_use]
     pub const fn organisation(&self) -> &OrganisationName {
         &self.organisation
     }
 
-    /// The member of the organisation.
+    /// Returns the member of the organisation.
     #[must_use]
     pub const fn member(&self) -> &Member {
         &self.member
     }
 
-    /// Whose key signed: the member's, or the organisation's on the member's behalf.
+    /// Returns whose key signed: the member's, or the organisation's on the member's behalf.
     #[must_use]
     pub const fn signer(&self) -> SignerKind {
         self.signer
     }
 
-    /// For whom the token is: one of the audiences that were asked for.
+    /// Returns the audience of the token: one of the accepted audiences.
     #[must_use]
     pub fn audience(&self) -> &str {
         self.token.audience()
     }
 
-    /// What the token claims.
+    /// Returns the claims.
     #[must_use]
     pub const fn claims(&self) -> &Claims {
         self.token.claims()
     }
 
-    /// The closed period in which all of this holds.
+    /// Returns the closed period in which the token is valid.
     #[must_use]
     pub const fn period(&self) -> Period {
         self.period

@@ -17,7 +17,7 @@ fn it_is_the_metadatas() {
 }
 
 #[test]
-fn what_has_none_is_refused() {
+fn rejects_bundle_without_period() {
     for (vector, code) in [
         ("signature-ends-before-start.bin", "signature-period"),
         ("metadata-no-end.bin", "signature-metadata-malformed"),

@@ -80,7 +80,7 @@ fn check(case: &Case, file: &Path) -> Result<(), Failed> {
     Err(format!("expected {expected:?}, got {outcome:?} ({detail})").into())
 }
 
-fn refused(status: &str, error: &dyn std::error::Error) -> (Outcome, String) {
+fn rejected(status: &str, error: &dyn std::error::Error) -> (Outcome, String) {
     let outcome = Outcome { status: status.to_owned(), subject: None, claims: None, signer: None };
     (outcome, error.to_string())
 }
@@ -105,8 +105,8 @@ fn verify_token(
             };
             (outcome, String::new())
         }
-        Err(error @ Error::Malformed(_)) => refused("malformed", &error),
-        Err(error @ Error::Invalid(_)) => refused("invalid", &error),
+        Err(error @ Error::Malformed(_)) => rejected("malformed", &error),
+        Err(error @ Error::Invalid(_)) => rejected("invalid", &error),
     }
 }
 
@@ -118,7 +118,7 @@ fn verify_member_id(
     let service: ObjectIdentifier = TEST_SERVICE.parse()?;
     let bundle = match MemberIdBundle::from_der(octets) {
         Ok(bundle) => bundle,
-        Err(error) => return Ok(refused("malformed", &error)),
+        Err(error) => return Ok(rejected("malformed", &error)),
     };
     Ok(match Verification::new(&service, anchors).verify_member_id_at(&bundle, at) {
         Ok(id) => {
@@ -126,6 +126,6 @@ fn verify_member_id(
             let status = "valid".to_owned();
             (Outcome { status, subject, claims: None, signer: None }, String::new())
         }
-        Err(error) => refused("invalid", &error),
+        Err(error) => rejected("invalid", &error),
     })
 }

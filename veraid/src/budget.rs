@@ -1,10 +1,10 @@
-//! How much work one bundle may cost, spent before the work is done.
+//! The limits of the work for one bundle, which is charged before it is done.
 
 use std::time::Duration;
 
 use crate::crypto::{SignatureCheck, SignatureVerifier};
 
-/// Bounds on what one verification does, and on what it accepts.
+/// The limits of one verification, and of what it accepts.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,66 +29,68 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The public-key operations that one bundle may cost.
+    /// The maximum number of public-key operations for one bundle.
     pub const PUBLIC_KEY_OPERATIONS: u32 = 32;
-    /// The signatures that are tried over one set of records.
+    /// The maximum number of signatures that are tried over one RRset.
     pub const SIGNATURES_PER_SET: usize = 8;
-    /// The keys that are tried for one signature (several can have its key tag).
+    /// The maximum number of keys that are tried for one signature. Several can have its tag.
     pub const KEYS_PER_TAG: usize = 4;
-    /// The records of one set, and the signatures over it.
+    /// The maximum number of records of one RRset, and of signatures over it.
     pub const RECORDS_PER_SET: usize = 64;
-    /// The messages of one chain.
+    /// The maximum number of messages of one chain.
     pub const MESSAGES: usize = 64;
-    /// The records of one chain, in all sections of all messages.
+    /// The maximum number of records of one chain, in all sections of all messages.
     pub const RECORDS: usize = 512;
-    /// The octets of one chain, in all messages.
+    /// The maximum number of octets of one chain, in all messages.
     pub const CHAIN_OCTETS: usize = 65_535;
-    /// The labels of the owner, without the root's: two messages for each must fit the chain.
+    /// The maximum number of labels of the owner, without the root's. The chain has two messages
+    /// for each.
     pub const LABELS: usize = (Self::MESSAGES - 2) / 2;
-    /// The certificates that a signature may attach.
+    /// The maximum number of certificates attached to a signature.
     pub const CERTIFICATES: usize = 32;
-    /// The sum of what the operations cost, in the units of [`SignatureCheck::cost`].
+    /// The maximum total cost of the operations, in the units of [`SignatureCheck::cost`].
     pub const COST: u32 = 1000;
-    /// The instants that are tried where a bundle must hold during a period.
+    /// The maximum number of instants that are tried for a period.
     pub const INSTANTS: usize = 32;
 
-    /// Sets the least size of the organisation's and member's RSA keys, in bits.
+    /// Sets the minimum size of the organisation's and member's RSA keys, in bits.
     ///
-    /// Sizes other than 2048, 3072 and 4096 are refused whatever this is.
+    /// Other sizes than 2048, 3072 and 4096 are rejected in any case.
     #[must_use]
     pub const fn with_min_modulus_bits(mut self, bits: usize) -> Self {
         self.min_modulus_bits = bits;
         self
     }
 
-    /// Sets how long the period of a signature's metadata may be, from its start to its end.
+    /// Sets the maximum length of the signature's period, from its start to its end.
     #[must_use]
     pub const fn with_max_signature_period(mut self, period: Duration) -> Self {
         self.max_signature_period = Some(period);
         self
     }
 
-    /// The least size of the organisation's and member's RSA keys, in bits; 2048 by default.
+    /// Returns the minimum size of the organisation's and member's RSA keys, in bits. The default
+    /// is 2048.
     #[must_use]
     pub const fn min_modulus_bits(&self) -> usize {
         self.min_modulus_bits
     }
 
-    /// How long the period of a signature's metadata may be; unlimited by default.
+    /// Returns the maximum length of the signature's period. The default is no maximum.
     #[must_use]
     pub const fn max_signature_period(&self) -> Option<Duration> {
         self.max_signature_period
     }
 }
 
-/// A bound of [`Limits`] that a bundle went over.
+/// The error of exceeding one of the [`Limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("more than {maximum} {resource}")]
 #[non_exhaustive]
 pub struct LimitExceeded {
-    /// What there was too much of.
+    /// The limited resource.
     pub resource: &'static str,
-    /// How much is allowed.
+    /// The limit.
     pub maximum: usize,
 }
 

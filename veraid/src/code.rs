@@ -1,4 +1,4 @@
-//! Stable names of the reasons for which bundles are refused.
+//! The stable codes of all errors.
 
 use crate::{
     CertificateError, DnssecError, MalformedBundle, MalformedChain, SignatureError,
@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl MalformedBundle {
-    /// A stable name of the reason, in kebab case, for programs and logs.
+    /// Returns a stable code in kebab case, for programs and logs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -20,7 +20,7 @@ impl MalformedBundle {
 }
 
 impl MalformedChain {
-    /// A stable name of the reason, in kebab case, for programs and logs.
+    /// Returns a stable code in kebab case, for programs and logs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ impl MalformedChain {
 }
 
 impl VerificationError {
-    /// A stable name of the reason, in kebab case, for programs and logs.
+    /// Returns a stable code in kebab case, for programs and logs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl VerificationError {
 }
 
 impl DnssecError {
-    /// A stable name of the reason, in kebab case, for programs and logs.
+    /// Returns a stable code in kebab case, for programs and logs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -74,7 +74,7 @@ impl DnssecError {
 }
 
 impl SignatureError {
-    /// A stable name of the reason, in kebab case, for programs and logs.
+    /// Returns a stable code in kebab case, for programs and logs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -106,7 +106,7 @@ impl SignatureError {
     }
 }
 
-/// One table for both kinds of certificate, so that they can't disagree.
+/// One table for both kinds of certificate.
 macro_rules! certificate_code {
     ($name:ident, $prefix:literal) => {
         const fn $name(error: &CertificateError) -> &'static str {

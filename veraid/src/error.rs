@@ -1,62 +1,64 @@
-//! Why a bundle is refused.
+//! The error of an invalid bundle.
 
 use crate::{
     CertificateError, DnssecError, ObjectIdentifier, OrganisationName, Period, SignatureError,
 };
 
-/// Why a bundle is refused, by the stage that refused it.
+/// The error of an invalid bundle, by stage.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerificationError {
     /// The DNSSEC chain does not prove the organisation's TXT records.
-    #[error("the DNSSEC chain is refused: {0}")]
+    #[error("invalid DNSSEC chain: {0}")]
     Dnssec(#[from] DnssecError),
-    /// The organisation's certificate is refused.
-    #[error("the organisation certificate is refused: {0}")]
+    /// The organisation's certificate is invalid.
+    #[error("invalid organisation certificate: {0}")]
     OrganisationCertificate(#[source] CertificateError),
-    /// The member's certificate is refused.
-    #[error("the member certificate is refused: {0}")]
+    /// The member's certificate is invalid.
+    #[error("invalid member certificate: {0}")]
     MemberCertificate(#[source] CertificateError),
-    /// The CMS signature is refused.
-    #[error("the signature is refused: {0}")]
+    /// The CMS signature is invalid.
+    #[error("invalid signature: {0}")]
     Signature(#[source] SignatureError),
     /// No TXT record names the organisation's key for the service.
     #[error(
-        "none of the {records} TXT records of {organisation} names its key for service {service}"
+        "no TXT record of {organisation} publishes its key for service {service} ({records} records)"
     )]
     KeyNotPublished {
         /// The organisation.
         organisation: OrganisationName,
-        /// The service that was asked for.
+        /// The requested service.
         service: ObjectIdentifier,
         /// How many records there are.
         records: usize,
     },
     /// Several TXT records of the same kind name the organisation's key.
-    #[error("{found} TXT records of {organisation} name its key, not 1")]
+    #[error("expected 1 TXT record of {organisation} with its key, found {found}")]
     KeyPublishedTwice {
         /// The organisation.
         organisation: OrganisationName,
-        /// How many there are.
+        /// The number found.
         found: usize,
     },
-    /// What holds lies longer before the end of the asked period than the TXT record allows.
-    #[error("all that holds lies more than {ttl_override} s before the end of {requested}")]
+    /// The valid part of the requested period ends more than the TTL override before its end.
+    #[error(
+        "valid only more than the TTL override of {ttl_override} s before the end of {requested}"
+    )]
     TtlOverride {
-        /// The period that was asked for.
+        /// The requested period.
         requested: Period,
         /// The TTL override of the TXT record, in seconds.
         ttl_override: u32,
     },
-    /// There is no instant at which everything holds at once.
-    #[error("there is no instant in {requested} at which everything holds at once")]
+    /// At no instant are all parts valid.
+    #[error("no instant in {requested} at which all parts are valid")]
     NoCommonInstant {
-        /// What was left of the period that was asked for.
+        /// What was left of the requested period.
         requested: Period,
     },
 }
 
-/// A refused certificate is that, wherever it was attached or used.
+/// An invalid certificate has the same error, attached or not.
 impl From<SignatureError> for VerificationError {
     fn from(error: SignatureError) -> Self {
         match error {

@@ -1,8 +1,10 @@
-//! Octets that are shown in hexadecimal.
+//! Octets that are formatted in hexadecimal.
 
 use std::fmt;
 
-/// Octets of an error, shown in hexadecimal.
+use base16ct::HexDisplay;
+
+/// Octets in an error, formatted in hexadecimal.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Hex(pub Vec<u8>);
 
@@ -14,7 +16,7 @@ impl From<&[u8]> for Hex {
 
 impl fmt::Display for Hex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        write!(f, "{:x}", HexDisplay(&self.0))
     }
 }
 

@@ -1,13 +1,13 @@
 //! Offline proofs that a domain name, or a user of one, signed something: the VeraId protocol.
 //!
-//! A **signature bundle** carries all that its verification needs: the DNSSEC chain from the DNS
+//! A **signature bundle** has everything that its verification needs: the DNSSEC chain from the DNS
 //! root to the TXT records at `_veraid.example.com`, the organisation's certificate, whose key one
-//! of those records names, and a CMS signature by the organisation or by a member with a
-//! certificate of the organisation's. There is no shared secret and no key server.
+//! of those records publishes, and a CMS signature by the organisation or by one of its members.
+//! There is no shared secret and no key server.
 //!
 //! This crate parses and verifies bundles. It does no I/O and reads no clock: the instant, the
 //! trust anchors, the service and the limits are arguments, and the same arguments always give the
-//! same result. Everything that it does for a bundle is bounded before it is done (see [`Limits`]).
+//! same result. The work for a bundle is limited before it is done (see [`Limits`]).
 //!
 //! ```
 //! use veraid::{ObjectIdentifier, SignatureBundle, TrustAnchor, Verification};
@@ -29,18 +29,20 @@
 //! ```
 //!
 //! # Features
-//! None is on by default.
+//! None is enabled by default.
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `inspect` | bundles taken apart step by step, to see why they are refused |
+//! | `inspect` | step-by-step results for a bundle, to find out why it is rejected |
 //! | `issue` | certificates, bundles and TXT record values, with keys behind a trait |
-//! | `retrieve` | the DNS questions whose answers make an organisation's chain |
-//! | `testing` | a mock DNS root, zones, organisations and members, for tests alone |
+//! | `retrieve` | the DNS queries whose responses form an organisation's chain |
+//! | `testing` | a mock DNS root, zones, organisations and members, for tests only |
 //!
 //! # Where the rules come from
-//! The V1 specification and what deployed software sends differ in places; `docs/protocol.md` of
-//! the repository says where, and what this crate does. Its cases are in `vectors/`.
+//! The V1 specification and deployed software differ in places. `docs/protocol.md` of the
+//! repository lists them, with the rules of this crate. The test vectors are in `vectors/`.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod budget;
 mod bundle;

@@ -1,24 +1,24 @@
-//! The members of an organisation: users with a name, and bots that speak for it as a whole.
+//! The members of an organisation: users with a name, and bots for the organisation itself.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::OrganisationName;
 
-/// Who an organisation vouches for.
+/// A member of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Member {
     /// A user, who has a name in the organisation.
     User(UserName),
-    /// A bot: it speaks for the organisation as a whole, and is written `@`.
+    /// A bot, which acts for the organisation itself and is written `@`.
     Bot,
 }
 
 impl Member {
-    /// How certificates and attributions write a bot.
+    /// The name of a bot in certificates and attributions.
     pub(crate) const BOT: &'static str = "@";
 
-    /// The user's name, or `None` for a bot.
+    /// Returns the user's name, or `None` for a bot.
     #[must_use]
     pub const fn user(&self) -> Option<&UserName> {
         match self {
@@ -27,7 +27,7 @@ impl Member {
         }
     }
 
-    /// The subject id: `user@organisation`, or `organisation` for a bot.
+    /// Returns the subject id: `user@organisation`, or `organisation` for a bot.
     ///
     /// ```
     /// use veraid::{Member, OrganisationName};
@@ -56,7 +56,7 @@ impl FromStr for Member {
     }
 }
 
-/// Writes what certificates hold: the user's name, or `@`.
+/// Writes the user's name, or `@` for a bot.
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -68,24 +68,24 @@ impl fmt::Display for Member {
 
 /// A user's name: not empty, without `@`, control characters, or white space other than U+0020.
 ///
-/// It is kept as it was written: names are neither normalised nor case-folded.
+/// Names are neither normalised nor case-folded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
 
-/// Why a text is no [`UserName`].
+/// The error of an invalid [`UserName`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UserNameError {
-    /// There is no character at all.
-    #[error("the user's name is empty")]
+    /// The name is empty.
+    #[error("empty user name")]
     Empty,
-    /// A character that no name may have.
-    #[error("the user's name has the character {0:?}")]
+    /// The name has a forbidden character.
+    #[error("forbidden character {0:?} in the user name")]
     ForbiddenCharacter(char),
 }
 
 impl UserName {
-    /// The name as it was written.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_forbidden_characters() {
+    fn rejects_forbidden_characters() {
         assert_eq!("".parse::<UserName>(), Err(UserNameError::Empty));
         for character in [
             '@', '\t', '\n', '\r', '\0', '\u{7f}', '\u{85}', '\u{a0}', '\u{2003}', '\u{2028}',
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_rest_as_it_is() {
+    fn keeps_other_names_unchanged() {
         for text in ["Alice Smith", "🦀crab", "e\u{301}", "a.b", " "] {
             assert_eq!(text.parse::<UserName>().unwrap().as_str(), text);
         }

@@ -1,12 +1,12 @@
-//! The domain name that an organisation is.
+//! The domain name of an organisation.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// An organisation's domain name: lower-case letters, digits and hyphens, without the final dot.
 ///
-/// Internationalised names are in A-labels (`xn--…`, RFC 5890); others are refused, since no
-/// DNS name can match them.
+/// Internationalised names are in A-labels (`xn--…`, RFC 5890). Other names are rejected, because
+/// no DNS name can match them.
 ///
 /// ```
 /// use veraid::OrganisationName;
@@ -18,29 +18,29 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrganisationName(String);
 
-/// The text is no domain name of an organisation.
+/// The error of an invalid organisation name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a domain name in letters, digits and hyphens: {0:?}")]
+#[error("invalid domain name {0:?}: expected letters, digits and hyphens")]
 pub struct OrganisationNameError(pub String);
 
 impl OrganisationName {
     /// `_veraid.` and the name must fit the 253 characters of a domain name (RFC 1035, 2.3.4).
     const MAX_LENGTH: usize = 253 - "_veraid.".len();
 
-    /// The name in lower case, without the final dot.
+    /// Returns the name in lower case, without the final dot.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Where the organisation's TXT records are: `_veraid.<name>`.
+    /// Returns the owner of the organisation's TXT records: `_veraid.<name>`.
     #[must_use]
     pub fn txt_owner(&self) -> String {
         format!("_veraid.{}", self.0)
     }
 }
 
-/// Takes one final dot and any case.
+/// Accepts any case, and one final dot.
 impl FromStr for OrganisationName {
     type Err = OrganisationNameError;
 
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_what_no_dns_name_matches() {
+    fn rejects_invalid_domain_names() {
         let long_label = format!("{}.com", "a".repeat(64));
         let long_name = vec!["a".repeat(61); 4].join(".");
         for text in [
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_any_case_and_one_dot() {
+    fn accepts_any_case_and_final_dot() {
         let name: OrganisationName = "XN--Caf-dma.Example.".parse().unwrap();
         assert_eq!(name.to_string(), "xn--caf-dma.example");
         assert_eq!(name.txt_owner(), "_veraid.xn--caf-dma.example");

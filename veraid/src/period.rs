@@ -1,13 +1,13 @@
-//! Closed intervals of time that only narrow.
+//! Closed periods of time, which only narrow.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::Timestamp;
 
-/// A closed interval of time: both ends belong to it.
+/// A closed period of time: it includes both ends.
 ///
-/// There is no way to widen a period: what is known to hold in it holds in every part of it.
+/// A period can't be widened: what is valid in it is valid in every part of it.
 ///
 /// ```
 /// use veraid::{Period, Timestamp};
@@ -26,46 +26,46 @@ pub struct Period {
 }
 
 impl Period {
-    /// All the time that can be told.
+    /// The longest period.
     pub(crate) const UNBOUNDED: Self = Self { start: Timestamp::MIN, end: Timestamp::MAX };
 
-    /// The period from `start` to `end`, or `None` if it ends before it starts.
+    /// Returns the period from `start` to `end`, or `None` if it ends before it starts.
     #[must_use]
     pub fn new(start: Timestamp, end: Timestamp) -> Option<Self> {
         (start <= end).then_some(Self { start, end })
     }
 
-    /// The period of one instant.
+    /// Returns the period of one instant.
     #[must_use]
     pub const fn at(instant: Timestamp) -> Self {
         Self { start: instant, end: instant }
     }
 
-    /// The first instant.
+    /// Returns the first instant.
     #[must_use]
     pub const fn start(self) -> Timestamp {
         self.start
     }
 
-    /// The last instant.
+    /// Returns the last instant.
     #[must_use]
     pub const fn end(self) -> Timestamp {
         self.end
     }
 
-    /// The time from the first instant to the last.
+    /// Returns the time from the first instant to the last.
     #[must_use]
     pub fn duration(self) -> Duration {
         self.start.duration_until(self.end).unsigned_abs()
     }
 
-    /// Whether the instant lies in the period.
+    /// Returns whether the period contains the instant.
     #[must_use]
     pub fn contains(self, instant: Timestamp) -> bool {
         self.start <= instant && instant <= self.end
     }
 
-    /// What both periods share, or `None` if they share nothing.
+    /// Returns the intersection, or `None` if it is empty.
     #[must_use]
     pub fn intersection(self, other: Self) -> Option<Self> {
         Self::new(self.start.max(other.start), self.end.min(other.end))
@@ -83,12 +83,12 @@ impl fmt::Display for Period {
     }
 }
 
-/// When a verification is asked about, and when what it found so far holds; both only narrow.
+/// The requested period of a verification, and the validity of what was verified. Both only narrow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ValidityTracker {
-    /// What is left of the period that was asked for.
+    /// What is left of the requested period.
     pub(crate) requested: Period,
-    /// When everything that was found holds, around what was asked for.
+    /// The period in which everything verified so far is valid.
     pub(crate) valid: Period,
 }
 
@@ -97,7 +97,7 @@ impl ValidityTracker {
         Self { requested, valid: Period::UNBOUNDED }
     }
 
-    /// Takes a further period into account, or says that it misses what was asked for.
+    /// Narrows both periods by another one, which must overlap the requested period.
     pub(crate) fn narrow(&mut self, period: Period) -> Result<(), NoOverlap> {
         let no_overlap = NoOverlap { requested: self.requested, validity: period };
         let both = self.requested.intersection(period).zip(self.valid.intersection(period));
@@ -106,7 +106,7 @@ impl ValidityTracker {
     }
 }
 
-/// A period that misses what was asked for.
+/// A period that does not overlap the requested one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NoOverlap {
     pub(crate) requested: Period,

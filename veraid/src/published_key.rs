@@ -1,9 +1,9 @@
-//! Whether an organisation publishes a key for a service.
+//! The selection of the TXT record that publishes a key.
 
 use crate::cert::Organisation;
 use crate::{KeyAlgorithm, ObjectIdentifier, OrganisationName, TxtRecord, VerificationError};
 
-/// A key that must be among an organisation's TXT records.
+/// A key that one of the organisation's TXT records must publish.
 pub(crate) struct PublishedKey<'a> {
     organisation: &'a OrganisationName,
     algorithm: KeyAlgorithm,
@@ -27,8 +27,10 @@ impl<'a> PublishedKey<'a> {
     }
 }
 
-/// The one record that names the key: one that is bound to the service wins over one for any,
-/// and two of the same kind fail. Records that can't be read are for somebody else.
+/// Returns the one record that publishes the key.
+///
+/// A record for the service takes precedence over one for any service. Two of the same kind are
+/// an error. Malformed records are ignored.
 pub(crate) fn select_record(
     records: &[Vec<Vec<u8>>],
     key: &PublishedKey<'_>,
@@ -52,7 +54,7 @@ pub(crate) fn select_record(
     }
 }
 
-/// Several character-strings are no VeraId record.
+/// A record of several character-strings is not a VeraId record.
 fn read_record(strings: &[Vec<u8>]) -> Option<TxtRecord> {
     match strings {
         [string] => std::str::from_utf8(string).ok()?.parse().ok(),

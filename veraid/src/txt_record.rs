@@ -1,4 +1,4 @@
-//! The value of a TXT record at `_veraid.<organisation>` (`docs/protocol.md`, "TXT records").
+//! The TXT records at `_veraid.<organisation>` (`docs/protocol.md`, "TXT records").
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use crate::ObjectIdentifier;
 use crate::crypto::Hash;
 
-/// The sizes of RSA key that an organisation can publish.
+/// The RSA key sizes that an organisation can publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyAlgorithm {
     /// `1`: RSA with a modulus of 2048 bits.
@@ -21,7 +21,7 @@ pub enum KeyAlgorithm {
 }
 
 impl KeyAlgorithm {
-    /// The algorithm for a modulus of so many bits.
+    /// Returns the algorithm for a modulus of `bits` bits.
     #[must_use]
     pub const fn from_modulus_bits(bits: usize) -> Option<Self> {
         match bits {
@@ -32,7 +32,7 @@ impl KeyAlgorithm {
         }
     }
 
-    /// The hash that identifies such a key in the deployed form.
+    /// Returns the hash that identifies such a key in the deployed form.
     const fn deployed_hash(self) -> Hash {
         match self {
             Self::Rsa2048 => Hash::Sha256,
@@ -50,7 +50,7 @@ impl KeyAlgorithm {
     }
 }
 
-/// How a record is written.
+/// The form of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// `<algorithm> <padded key id> <ttl override> [<service>]`, which deployed verifiers read.
@@ -60,7 +60,7 @@ pub enum Dialect {
     Spec,
 }
 
-/// One record: an organisation's key, how long its signatures may be old, and for which service.
+/// A TXT record: the digest of an organisation's key, the TTL override, and the service.
 ///
 /// ```
 /// use veraid::{Dialect, TxtRecord};
@@ -84,35 +84,35 @@ pub struct TxtRecord {
     service: Option<ObjectIdentifier>,
 }
 
-/// Why a text is no [`TxtRecord`].
+/// The error of an invalid [`TxtRecord`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TxtRecordError {
-    /// There are too few or too many fields.
-    #[error("{0} fields, where a record has three to five")]
+    /// The number of fields is wrong.
+    #[error("expected three to five fields, found {0}")]
     FieldCount(usize),
-    /// The algorithm is none of 1, 2 and 3.
-    #[error("unknown key algorithm {0:?}")]
+    /// The algorithm is not 1, 2 or 3.
+    #[error("unsupported key algorithm {0:?}")]
     KeyAlgorithm(String),
-    /// The key id type is none of 1, 2 and 3.
-    #[error("unknown key id type {0:?}")]
+    /// The key id type is not 1, 2 or 3.
+    #[error("unsupported key id type {0:?}")]
     KeyIdType(String),
-    /// The key id is not the Base64 of a digest of the size that the record calls for.
-    #[error("key id {0:?} is not the Base64 of the digest called for")]
+    /// The key id is not the Base64 of a digest of the right length.
+    #[error("invalid key id {0:?}")]
     KeyId(String),
-    /// The TTL override is no number from 1 to 7,776,000.
-    #[error("TTL override {0:?} is not a number of seconds from 1 to 7776000")]
+    /// The TTL override is not from 1 to 7,776,000 seconds.
+    #[error("invalid TTL override {0:?}: expected 1 to 7776000 seconds")]
     TtlOverride(String),
-    /// The service is no object identifier.
-    #[error("service {0:?} is not an object identifier")]
+    /// The service is not a valid object identifier.
+    #[error("invalid service {0:?}: expected an object identifier")]
     Service(String),
 }
 
 impl TxtRecord {
-    /// The longest TTL override, in seconds: 90 days.
+    /// The maximum TTL override, in seconds: 90 days.
     pub const MAX_TTL_OVERRIDE: u32 = 7_776_000;
 
-    /// The record for the key of a DER `SubjectPublicKeyInfo`, identified as deployed.
+    /// The record for the key of a DER `SubjectPublicKeyInfo`, in the deployed form.
     ///
     /// # Errors
     /// [`TxtRecordError::TtlOverride`] unless it is from 1 to [`Self::MAX_TTL_OVERRIDE`] seconds.
@@ -128,35 +128,35 @@ impl TxtRecord {
         Ok(Self { algorithm, hash, key_id, ttl_override, service })
     }
 
-    /// How old the signatures of this key may be, in seconds, before a verification's end.
+    /// Returns the maximum age of the key's signatures before the end of a verified period, in seconds.
     #[must_use]
     pub const fn ttl_override(&self) -> u32 {
         self.ttl_override
     }
 
-    /// The size of the key.
+    /// Returns the size of the key.
     #[must_use]
     pub const fn key_algorithm(&self) -> KeyAlgorithm {
         self.algorithm
     }
 
-    /// The service that the record is for, or `None` if it is for any.
+    /// Returns the service of the record, or `None` if it is for any.
     #[must_use]
     pub const fn service(&self) -> Option<&ObjectIdentifier> {
         self.service.as_ref()
     }
 
-    /// Whether the record names this key.
+    /// Returns whether the record is for this key.
     #[must_use]
     pub fn identifies(&self, algorithm: KeyAlgorithm, subject_public_key_info: &[u8]) -> bool {
         self.algorithm == algorithm
             && self.hash.digest(subject_public_key_info).as_ref() == self.key_id
     }
 
-    /// The record's text.
+    /// Returns the text of the record.
     ///
-    /// The deployed form can't tell a hash other than the one of the key's size, so a record that
-    /// has another is written as specified.
+    /// The deployed form implies the hash by the key's size, so a record with another hash is
+    /// written in the specified form.
     #[must_use]
     pub fn to_value(&self, dialect: Dialect) -> String {
         let number = self.algorithm.number();
@@ -178,7 +178,7 @@ const fn key_id_type(hash: Hash) -> u8 {
     }
 }
 
-/// Reads either form, with fields apart by ASCII blanks.
+/// Reads either form, with spaces or tabs between the fields.
 impl FromStr for TxtRecord {
     type Err = TxtRecordError;
 
@@ -278,28 +278,28 @@ mod tests {
     }
 
     #[test]
-    fn specified_form_may_pair_any_hash_with_any_size() {
+    fn specified_form_allows_any_hash() {
         let record: TxtRecord = format!("3 1 {ID} 60").parse().unwrap();
         assert!(record.identifies(KeyAlgorithm::Rsa4096, b""));
         assert_eq!(record.to_value(Dialect::Deployed), format!("3 1 {ID} 60"));
     }
 
     #[test]
-    fn refuses_what_is_no_record() {
+    fn rejects_invalid_records() {
         use TxtRecordError as E;
-        let refused = |text: &str| text.parse::<TxtRecord>().unwrap_err();
-        assert_eq!(refused(""), E::FieldCount(0));
-        assert_eq!(refused(&format!("1 {ID}=")), E::FieldCount(2));
-        assert_eq!(refused(&format!("1 {ID}= 60 1.2.3 x")), E::FieldCount(5));
-        assert_eq!(refused(&format!("1 1 {ID} 60 1.2.3 x")), E::FieldCount(6));
-        assert_eq!(refused(&format!("4 {ID}= 60")), E::KeyAlgorithm("4".into()));
-        assert_eq!(refused(&format!("1 0 {ID} 60")), E::KeyIdType("0".into()));
-        assert_eq!(refused(&format!("1 {ID} 60")), E::KeyId(ID.into()));
-        assert_eq!(refused(&format!("1 1 {ID}= 60")), E::KeyId(format!("{ID}=")));
-        assert_eq!(refused(&format!("2 {ID}= 60")), E::KeyId(format!("{ID}=")));
+        let rejected = |text: &str| text.parse::<TxtRecord>().unwrap_err();
+        assert_eq!(rejected(""), E::FieldCount(0));
+        assert_eq!(rejected(&format!("1 {ID}=")), E::FieldCount(2));
+        assert_eq!(rejected(&format!("1 {ID}= 60 1.2.3 x")), E::FieldCount(5));
+        assert_eq!(rejected(&format!("1 1 {ID} 60 1.2.3 x")), E::FieldCount(6));
+        assert_eq!(rejected(&format!("4 {ID}= 60")), E::KeyAlgorithm("4".into()));
+        assert_eq!(rejected(&format!("1 0 {ID} 60")), E::KeyIdType("0".into()));
+        assert_eq!(rejected(&format!("1 {ID} 60")), E::KeyId(ID.into()));
+        assert_eq!(rejected(&format!("1 1 {ID}= 60")), E::KeyId(format!("{ID}=")));
+        assert_eq!(rejected(&format!("2 {ID}= 60")), E::KeyId(format!("{ID}=")));
         for ttl in ["0", "7776001", "-1", "+1", "1.5", "99999999999"] {
-            assert_eq!(refused(&format!("1 {ID}= {ttl}")), E::TtlOverride(ttl.into()));
+            assert_eq!(rejected(&format!("1 {ID}= {ttl}")), E::TtlOverride(ttl.into()));
         }
-        assert_eq!(refused(&format!("1 {ID}= 60 x")), E::Service("x".into()));
+        assert_eq!(rejected(&format!("1 {ID}= 60 x")), E::Service("x".into()));
     }
 }

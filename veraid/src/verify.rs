@@ -185,7 +185,7 @@ impl<'a> Verification<'a> {
 
     /// Verifies a member id bundle, with signatures checked by `verifier`.
     ///
-    /// See [`Self::verify_signature_with`] for what a verification over a period needs.
+    /// See [`Self::verify_signature_with`] for the verifier of a period.
     ///
     /// # Errors
     /// [`VerificationError`] with the stage that failed, and the expected and the found value.

@@ -46,7 +46,7 @@ fn instant(text: &str) -> Timestamp {
 }
 
 /// Whether every step is there, and holds.
-fn holds_in_full(inspection: &Inspection<'_>) -> bool {
+fn is_fully_valid(inspection: &Inspection<'_>) -> bool {
     let holds_zone = |zone: &InspectedZone| {
         let delegation = zone.delegation.as_ref();
         zone.rrset.check == CheckResult::Valid
@@ -94,7 +94,7 @@ fn check(world: &World, octets: &[u8], at: Timestamp, what: &str) -> bool {
         }
         disagreement => panic!("{what}: {disagreement:?}"),
     }
-    assert_eq!(holds_in_full(&inspection), verified.is_some(), "{what}: {inspection:#?}");
+    assert_eq!(is_fully_valid(&inspection), verified.is_some(), "{what}: {inspection:#?}");
     verified.is_some()
 }
 
@@ -140,7 +140,7 @@ fn they_agree_about_flipped_bits_and_cut_ends() {
 }
 
 #[test]
-fn a_late_step_is_told_from_a_wrong_one() {
+fn distinguishes_expired_steps_from_invalid_ones() {
     let world = World::new();
     let octets = bundle("member-user");
     let late = world.verification().inspect(&octets, instant("2026-12-22T18:03:00Z"));

@@ -82,10 +82,10 @@ fn another_world_proves_nothing() {
     let bundle = example(&world).sign(b"Hello", &Member::Bot, &service(), period()).unwrap();
     let bundle = SignatureBundle::from_der(&bundle).unwrap();
     let (service, anchors) = (service(), other.trust_anchors().unwrap());
-    let refused = Verification::new(&service, &anchors)
+    let rejected = Verification::new(&service, &anchors)
         .verify_signature_at(&bundle, period().start())
         .unwrap_err();
-    assert!(matches!(refused, VerificationError::Dnssec(_)), "{refused}");
+    assert!(matches!(rejected, VerificationError::Dnssec(_)), "{rejected}");
 }
 
 #[test]
@@ -97,8 +97,8 @@ fn an_unpublished_key_proves_nothing() {
     let bundle = organisation.sign(b"Hello", &Member::Bot, &service(), period()).unwrap();
     let bundle = SignatureBundle::from_der(&bundle).unwrap();
     let service = service();
-    let refused = Verification::new(&service, &anchors)
+    let rejected = Verification::new(&service, &anchors)
         .verify_signature_at(&bundle, period().start())
         .unwrap_err();
-    assert!(matches!(refused, VerificationError::KeyNotPublished { .. }), "{refused}");
+    assert!(matches!(rejected, VerificationError::KeyNotPublished { .. }), "{rejected}");
 }

@@ -100,7 +100,7 @@ impl Fixture {
 }
 
 #[test]
-fn holds_over_a_period_if_and_only_if_at_an_instant_that_is_young_enough() -> Result<()> {
+fn valid_over_period_iff_valid_at_recent_instant() -> Result<()> {
     let fixture = Fixture::new()?;
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let (mut held, mut missed) = (0, 0);
@@ -133,7 +133,7 @@ fn holds_over_a_period_if_and_only_if_at_an_instant_that_is_young_enough() -> Re
 }
 
 #[test]
-fn result_at_an_instant_is_all_the_time_in_which_it_holds() -> Result<()> {
+fn result_at_instant_is_whole_validity() -> Result<()> {
     let fixture = Fixture::new()?;
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut held = 0;

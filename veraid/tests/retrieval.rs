@@ -40,12 +40,12 @@ fn signed_zones_are_retrieved_and_verified() {
 }
 
 #[test]
-fn a_retrieved_chain_is_refused_under_other_anchors_and_at_other_times() {
+fn rejects_retrieved_chain_for_other_anchors_and_times() {
     let servers = NameServers::start();
     let messages = retrieve(&servers, &ED25519, ask_tcp_alone).unwrap();
     let other = NameServers::start();
-    let refused = verify(&messages, &ED25519, other.trust_anchor()).unwrap_err();
-    assert!(matches!(refused, DnssecError::UntrustedKeys { .. }), "{refused}");
+    let rejected = verify(&messages, &ED25519, other.trust_anchor()).unwrap_err();
+    assert!(matches!(rejected, DnssecError::UntrustedKeys { .. }), "{rejected}");
     let anchors = [servers.trust_anchor().parse().unwrap()];
     for (at, is_inside) in [
         ("2019-12-31T23:59:59Z", false),
@@ -60,7 +60,7 @@ fn a_retrieved_chain_is_refused_under_other_anchors_and_at_other_times() {
 }
 
 #[test]
-fn what_does_not_fit_a_datagram_is_told_apart() {
+fn reports_truncated_responses() {
     let servers = NameServers::start();
     let retrieval = ChainRetrieval::new(&MANY_RECORDS.txt_owner()).unwrap();
     let query = retrieval.unanswered().pop().unwrap();
@@ -73,7 +73,7 @@ fn what_does_not_fit_a_datagram_is_told_apart() {
 }
 
 #[test]
-fn organisations_that_prove_nothing_have_no_chain() {
+fn has_no_chain_for_unsigned_organisations() {
     let servers = NameServers::start();
     let error =
         |organisation: &Organisation| retrieve(&servers, organisation, ask_tcp_alone).unwrap_err();

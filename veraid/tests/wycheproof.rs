@@ -17,7 +17,7 @@ impl Ran {
     /// Checks one vector: valid ones verify, all others don't.
     ///
     /// The acceptable ones are PKCS #1 signatures whose digest has no NULL parameters; RFC 8017,
-    /// 9.2, note 1 leaves them to the verifier, and ours refuses them.
+    /// 9.2, note 1 leaves them to the verifier, and ours rejects them.
     fn check(&mut self, name: &str, check: &SignatureCheck<'_>, result: TestResult) {
         let (count, expected) = match result {
             TestResult::Valid => (&mut self.valid, true),

@@ -37,7 +37,7 @@ fn verifies_a_chain_and_prints_its_records() {
 }
 
 #[test]
-fn refuses_what_it_does_not_prove() {
+fn rejects_unproven_chain() {
     let case = case("member-user");
     let verify = |rest: &[&str], chain: &[u8]| {
         let rest = [rest, &["--json", "-"]].concat();
@@ -45,15 +45,15 @@ fn refuses_what_it_does_not_prove() {
         (run.status, run.code())
     };
     let at = ["--at", case.at.as_str()];
-    let refused = |status, code: &str| (status, code.to_owned());
+    let rejected = |status, code: &str| (status, code.to_owned());
     let other = [&at[..], &["--name", "_veraid.example.org"]].concat();
-    assert_eq!(verify(&other, &case.chain()), refused(1, "dnssec-txt-responses"));
+    assert_eq!(verify(&other, &case.chain()), rejected(1, "dnssec-txt-responses"));
     let late = ["--at", "2026-11-29T18:03:01Z"];
-    assert_eq!(verify(&late, &case.chain()), refused(1, "dnssec-time"));
-    assert_eq!(verify(&at, b"\x31\x00"), refused(1, "dnssec-txt-responses"));
-    assert_eq!(verify(&at, b"\x31\x03\x04\x01x"), refused(1, "dnssec-message-malformed"));
+    assert_eq!(verify(&late, &case.chain()), rejected(1, "dnssec-time"));
+    assert_eq!(verify(&at, b"\x31\x00"), rejected(1, "dnssec-txt-responses"));
+    assert_eq!(verify(&at, b"\x31\x03\x04\x01x"), rejected(1, "dnssec-message-malformed"));
     for octets in [&b""[..], b"\x30\x00", b"\x31\x01", b"\x31\x02\x05\x00", b"\x31\x00\x00"] {
-        assert_eq!(verify(&at, octets), refused(3, "chain-malformed"), "{octets:?}");
+        assert_eq!(verify(&at, octets), rejected(3, "chain-malformed"), "{octets:?}");
     }
 }
 

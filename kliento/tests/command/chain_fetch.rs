@@ -8,13 +8,13 @@ use crate::name_server::{
 use crate::run::{Run, command, feed, kliento};
 
 #[test]
-fn chains_over_udp_and_tcp_verify() {
+fn verifies_chains_over_udp_and_tcp() {
     let servers = NameServers::start();
     chains_verify(&servers, &servers.resolver().to_string());
 }
 
 #[test]
-fn chains_over_https_verify() {
+fn verifies_chains_over_https() {
     let servers = NameServers::start();
     chains_verify(&servers, &servers.https());
 }
@@ -35,16 +35,16 @@ fn chains_verify(servers: &NameServers, resolver: &str) {
 }
 
 #[test]
-fn what_proves_nothing_is_told_and_not_written() {
+fn reports_unusable_chain_without_writing_it() {
     let servers = NameServers::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chain.der");
     for resolver in [servers.resolver().to_string(), servers.https()] {
         for (organisation, reason) in [
-            (INSECURE, "the TXT records at _veraid.insecure.test are not signed"),
+            (INSECURE, "unsigned TXT records at _veraid.insecure.test"),
             (ALIAS, "_veraid.alias.example.test is an alias of another name"),
             (MISSING, "there are no TXT records at _veraid.missing.example.test: no such name"),
-            (LAME, "the resolver answered SERVFAIL"),
+            (LAME, "response code SERVFAIL"),
         ] {
             let run = fetch(&servers, &resolver, &organisation, &file);
             assert_eq!((run.status, run.errors.contains(reason)), (2, true), "{run:?}");
@@ -69,7 +69,7 @@ fn resolvers_that_can_not_be_used_are_named() {
     assert_eq!((run.status, is_told), (2, true), "{run:?}");
 
     let run = fetch(&servers, "dns.example", &ED25519, &file);
-    assert_eq!((run.status, run.errors.contains("nor an https:// URL")), (2, true), "{run:?}");
+    assert_eq!((run.status, run.errors.contains("or an https:// URL")), (2, true), "{run:?}");
     assert!(!file.exists());
 }
 

@@ -35,7 +35,7 @@ fn draws_an_expired_bundle_in_ascii() {
 }
 
 #[test]
-fn draws_what_hangs_from_an_untrusted_root() {
+fn draws_chain_with_untrusted_root() {
     let case = case("member-bot");
     let run = feed(command(&["inspect", "--at", &case.at]), &case.octets());
     assert_eq!(run.status, 1);
@@ -123,7 +123,7 @@ fn a_chain_that_breaks_in_the_middle_is_shown_there() {
 }
 
 #[test]
-fn what_is_readable_of_a_broken_bundle_is_shown() {
+fn shows_readable_parts_of_malformed_bundle() {
     let case = case("member-user");
     let octets = case.octets();
     for length in (0..octets.len()).step_by(61) {
@@ -139,7 +139,7 @@ fn what_is_readable_of_a_broken_bundle_is_shown() {
 }
 
 #[test]
-fn says_when_it_was_and_when_it_will_be_valid() {
+fn reports_past_and_future_validity() {
     let case = case("member-user");
     for (at, words) in [
         ("2026-11-22T19:58:00Z", "was valid from 2026-11-22T17:58:00Z to 2026-11-22T18:58:00Z"),

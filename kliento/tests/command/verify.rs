@@ -14,7 +14,7 @@ fn verify(name: &str, at: &str, rest: &[&str]) -> Run {
 }
 
 #[test]
-fn verifies_what_the_reference_made() {
+fn verifies_bundles_of_reference() {
     for case in cases() {
         let path = case.path();
         let rest = ["--at", &case.at, "--audience", &case.audience, "--json", &path];
@@ -51,7 +51,7 @@ fn tells_people_the_same() {
 }
 
 #[test]
-fn holds_to_the_last_instant_and_not_to_the_next() {
+fn valid_until_last_instant_inclusive() {
     for (at, status) in [
         ("2026-11-22T17:57:59.999Z", 1),
         ("2026-11-22T17:58:00Z", 0),
@@ -83,7 +83,7 @@ fn reads_header_values_from_standard_input() {
 }
 
 #[test]
-fn says_what_may_have_been_meant() {
+fn suggests_likely_option() {
     let case = case("member-user");
     let header = TokenBundle::from_bytes(case.octets()).unwrap().to_authorization();
     let run = feed(command(&["verify", "--audience", "x"]), header.as_bytes());
@@ -104,7 +104,7 @@ fn any_of_several_audiences_will_do() {
 }
 
 #[test]
-fn refuses_another_audience() {
+fn rejects_another_audience() {
     let case = case("member-user");
     let path = case.path();
     let rest = ["--at", &case.at, "--audience", "https://api.example.com/", "--json", &path];
@@ -115,7 +115,7 @@ fn refuses_another_audience() {
 }
 
 #[test]
-fn what_is_no_bundle_is_malformed() {
+fn reports_malformed_input() {
     let large = vec![0x30; 16_385];
     for (octets, code) in [
         (&b""[..], "bundle-malformed"),
@@ -132,7 +132,7 @@ fn what_is_no_bundle_is_malformed() {
 }
 
 #[test]
-fn wrong_usage_says_how_to_put_it_right() {
+fn explains_wrong_usage() {
     for (arguments, words) in [
         (&["verify"][..], &["--audience"][..]),
         (&["verify", "--audience", "x", "/no/such/file"], &["/no/such/file", "No such file"]),
@@ -151,7 +151,7 @@ fn wrong_usage_says_how_to_put_it_right() {
 }
 
 #[test]
-fn colour_is_for_terminals_and_those_who_ask() {
+fn uses_colour_on_terminals_or_on_request() {
     let case = case("member-user");
     let path = case.path();
     let rest = ["--at", &case.at, "--audience", &case.audience, &path];
@@ -166,7 +166,7 @@ fn colour_is_for_terminals_and_those_who_ask() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_no_failure() {
+fn ignores_closed_pipe() {
     let mut command = command(&["--help"]);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

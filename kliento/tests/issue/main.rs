@@ -106,8 +106,8 @@ fn the_signature_can_come_from_elsewhere() {
     let signature = key.sign(unsigned.to_be_signed()).unwrap();
     let bundle = unsigned.clone().with_signature(&signature).unwrap();
     verify(&bundle, &anchors).unwrap();
-    let refused = unsigned.with_signature(&[0; 256]).unwrap_err();
-    assert!(matches!(refused, SigningError::Mismatch));
+    let rejected = unsigned.with_signature(&[0; 256]).unwrap_err();
+    assert!(matches!(rejected, SigningError::Mismatch));
 }
 
 #[test]
@@ -115,19 +115,20 @@ fn more_than_sixty_minutes_have_to_be_asked_for() {
     let (organisation, anchors) = small_organisation();
     let token = token();
     let request = TokenRequest::new(&token, minutes(61));
-    let refused = sign_for(&organisation, &request, &Member::Bot).unwrap_err();
+    let rejected = sign_for(&organisation, &request, &Member::Bot).unwrap_err();
     let (hour, found) = (Duration::from_secs(3600), Duration::from_secs(3660));
     assert!(
-        matches!(refused, TokenIssueError::Validity { maximum, found: f } if (maximum, f) == (hour, found))
+        matches!(rejected, TokenIssueError::Validity { maximum, found: f } if (maximum, f) == (hour, found))
     );
     let request = request.with_max_validity(found);
     let bundle = sign_for(&organisation, &request, &Member::Bot).unwrap();
-    let refused = verify(&bundle, &anchors).unwrap_err();
-    let Error::Invalid(Invalid::Signature(VerificationError::Signature(refused))) = refused else {
-        panic!("{refused}")
+    let rejected = verify(&bundle, &anchors).unwrap_err();
+    let Error::Invalid(Invalid::Signature(VerificationError::Signature(rejected))) = rejected
+    else {
+        panic!("{rejected}")
     };
     assert_eq!(
-        refused,
+        rejected,
         SignatureError::PeriodTooLong {
             maximum: Duration::from_secs(3600),
             found: Duration::from_secs(3660),
@@ -147,8 +148,8 @@ fn the_largest_bundle_verifies_and_a_larger_one_is_not_issued() {
     let largest = bundle_of(filler).unwrap();
     assert_eq!(largest.as_bytes().len(), MAX_BUNDLE_OCTETS);
     verify(&largest, &anchors).unwrap();
-    let refused = bundle_of(filler + 1).unwrap_err();
-    assert!(matches!(refused, TokenIssueError::Size { maximum: 16_384, found: 16_385 }));
+    let rejected = bundle_of(filler + 1).unwrap_err();
+    assert!(matches!(rejected, TokenIssueError::Size { maximum: 16_384, found: 16_385 }));
 }
 
 #[test]
@@ -157,6 +158,6 @@ fn a_token_must_start_within_the_certificate() {
     let token = token();
     let start = year().end() + Duration::from_millis(1);
     let request = TokenRequest::new(&token, Period::at(start));
-    let refused = sign_for(&organisation, &request, &Member::Bot).unwrap_err();
-    assert!(matches!(refused, TokenIssueError::Issue(IssueError::OrganisationCertificate(_))));
+    let rejected = sign_for(&organisation, &request, &Member::Bot).unwrap_err();
+    assert!(matches!(rejected, TokenIssueError::Issue(IssueError::OrganisationCertificate(_))));
 }

@@ -37,7 +37,7 @@ const DEFAULT_SEED: u64 = 1;
 /// What became of the mutants.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
-    refused: u64,
+    rejected: u64,
     /// Only what proves nothing had changed.
     unaffected: u64,
 }
@@ -45,7 +45,7 @@ struct Tally {
 impl Sum for Tally {
     fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
         tallies.fold(Self::default(), |sum, tally| Self {
-            refused: sum.refused + tally.refused,
+            rejected: sum.rejected + tally.rejected,
             unaffected: sum.unaffected + tally.unaffected,
         })
     }
@@ -63,8 +63,8 @@ fn mutants_prove_nothing_new() {
     let tally = laboratory.check_all(count);
     println!("{} subjects, seed {seed}: {tally:?}", laboratory.subjects.len());
     // If all were of one kind, the mutations would be too coarse or too fine to show anything.
-    assert_eq!(tally.refused + tally.unaffected, count);
-    assert!(tally.refused > count / 2 && tally.unaffected > count / 1000, "{tally:?}");
+    assert_eq!(tally.rejected + tally.unaffected, count);
+    assert!(tally.rejected > count / 2 && tally.unaffected > count / 1000, "{tally:?}");
 }
 
 fn setting(name: &str) -> Option<u64> {
@@ -105,7 +105,7 @@ impl Laboratory {
         let (name, donor_name) = (&subject.case.name, &donor.case.name);
         let label = || format!("mutant {number} of seed {}, {name} with {donor_name}", self.seed);
         let Some(proof) = verdict.unwrap_or_else(|_| panic!("{} panicked", label())) else {
-            return Tally { refused: 1, unaffected: 0 };
+            return Tally { rejected: 1, unaffected: 0 };
         };
         if name == donor_name {
             assert_eq!(proof, subject.proof, "{}", label());
@@ -114,7 +114,7 @@ impl Laboratory {
             let is_known = says == self::says(&subject.proof) || says == self::says(&donor.proof);
             assert!(is_known, "{} proves {proof:?}", label());
         }
-        Tally { refused: 0, unaffected: 1 }
+        Tally { rejected: 0, unaffected: 1 }
     }
 }
 

@@ -38,7 +38,7 @@ impl Subject {
         subject
     }
 
-    /// What the octets prove under the vector's circumstances, or `None` if they are refused.
+    /// What the octets prove under the vector's circumstances, or `None` if they are rejected.
     pub(crate) fn verify(&self, octets: &[u8]) -> Option<Verdict> {
         let (verdict, _) = verdict::of(&self.case, octets.to_vec()).expect("circumstances");
         (verdict.expect == "valid").then_some(verdict)

@@ -112,7 +112,7 @@ pub(crate) fn list(values: &mut Vec<Tlv>, mut number: usize) -> &mut Vec<Tlv> {
 }
 
 #[test]
-fn writes_what_it_reads() {
+fn round_trips_der() {
     for name in ["member-user", "cms-jvm-style"] {
         let octets =
             std::fs::read(crate::folder().join(format!("reference/{name}.bin"))).expect("a bundle");

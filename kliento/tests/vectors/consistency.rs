@@ -37,8 +37,8 @@ pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
 
 fn has_enough_cases(cases: &[Case]) -> Result<(), Failed> {
     let valid = cases.iter().filter(|case| case.expect == "valid").count();
-    let refused = cases.len() - valid;
-    expect(valid >= 50 && refused >= 100, || format!("{valid} valid and {refused} refused"))
+    let rejected = cases.len() - valid;
+    expect(valid >= 50 && rejected >= 100, || format!("{valid} valid and {rejected} rejected"))
 }
 
 fn has_every_name_once(cases: &[Case]) -> Result<(), Failed> {
@@ -83,14 +83,14 @@ fn has_every_rule(cases: &[Case]) -> Result<(), Failed> {
     expect(differ.is_empty(), || format!("{differ:?} are not both rules and in a case"))
 }
 
-/// A refused case asks its twin's question about another file, or another question about the
+/// A rejected case asks its twin's question about another file, or another question about the
 /// same file, and differs from the twin in one place.
 fn has_every_twin(cases: &[Case]) -> Result<(), Failed> {
     let by_name: BTreeMap<_, _> = cases.iter().map(|case| (case.name.as_str(), case)).collect();
     for case in cases.iter().filter(|case| case.expect != "valid") {
         let twin = case.twin.as_deref().and_then(|name| by_name.get(name));
         let twin = twin.ok_or_else(|| format!("{} has no twin", case.name))?;
-        expect(twin.expect == "valid", || format!("the twin of {} is refused", case.name))?;
+        expect(twin.expect == "valid", || format!("the twin of {} is rejected", case.name))?;
         expect(twin.kind == case.kind, || format!("the twin of {} is of another kind", case.name))?;
         expect(case.differs.len() == 1, || format!("{} differs in {:?}", case.name, case.differs))?;
         let (question, other) = (question(case), question(twin));

@@ -61,8 +61,8 @@ fn token(
     let at = at(case)?;
     let token = match bundle.and_then(|bundle| bundle.verify(&verification, at)) {
         Ok(token) => token,
-        Err(error @ Error::Malformed(_)) => return Ok(refused("malformed", error.code(), &error)),
-        Err(error @ Error::Invalid(_)) => return Ok(refused("invalid", error.code(), &error)),
+        Err(error @ Error::Malformed(_)) => return Ok(rejected("malformed", error.code(), &error)),
+        Err(error @ Error::Invalid(_)) => return Ok(rejected("invalid", error.code(), &error)),
     };
     let verdict = Verdict {
         subject: Some(token.subject_id()),
@@ -76,7 +76,7 @@ fn token(
 fn signature(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Told, Failed> {
     let bundle = match SignatureBundle::from_der(octets) {
         Ok(bundle) => bundle,
-        Err(error) => return Ok(refused("malformed", error.code(), &error)),
+        Err(error) => return Ok(rejected("malformed", error.code(), &error)),
     };
     let service = service(case)?;
     let verification = Verification::new(&service, anchors).with_limits(limits(case));
@@ -96,14 +96,14 @@ fn signature(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Told
             };
             (verdict, String::new())
         }
-        Err(error) => refused("invalid", error.code(), &error),
+        Err(error) => rejected("invalid", error.code(), &error),
     })
 }
 
 fn member_id(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Told, Failed> {
     let bundle = match MemberIdBundle::from_der(octets) {
         Ok(bundle) => bundle,
-        Err(error) => return Ok(refused("malformed", error.code(), &error)),
+        Err(error) => return Ok(rejected("malformed", error.code(), &error)),
     };
     let service = service(case)?;
     let verification = Verification::new(&service, anchors).with_limits(limits(case));
@@ -114,7 +114,7 @@ fn member_id(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Told
     let subject = |id: &VerifiedMemberId| Some(id.member().subject_id(id.organisation()));
     Ok(match verified {
         Ok(id) => (Verdict { subject: subject(&id), ..valid(id.period()) }, String::new()),
-        Err(error) => refused("invalid", error.code(), &error),
+        Err(error) => rejected("invalid", error.code(), &error),
     })
 }
 
@@ -132,7 +132,7 @@ fn limits(case: &Case) -> Limits {
 fn chain(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Told, Failed> {
     let messages = match DnssecChain::messages_from_der(octets) {
         Ok(messages) => messages,
-        Err(error) => return Ok(refused("malformed", error.code(), &error)),
+        Err(error) => return Ok(rejected("malformed", error.code(), &error)),
     };
     let owner = case.owner.as_deref().ok_or("the case has no owner")?;
     let at = at(case)?;
@@ -145,7 +145,7 @@ fn chain(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Told, Fa
                 Verdict { zone: Some(set.zone().to_owned()), records, ..valid(set.period()) };
             (verdict, String::new())
         }
-        Err(error) => refused("invalid", error.code(), &error),
+        Err(error) => rejected("invalid", error.code(), &error),
     })
 }
 
@@ -165,7 +165,7 @@ fn valid(period: Period) -> Verdict {
     }
 }
 
-fn refused(expect: &str, code: &str, error: &dyn std::error::Error) -> Told {
+fn rejected(expect: &str, code: &str, error: &dyn std::error::Error) -> Told {
     let verdict =
         Verdict { expect: expect.to_owned(), code: Some(code.to_owned()), ..Verdict::default() };
     (verdict, error.to_string())

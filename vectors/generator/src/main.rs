@@ -38,14 +38,14 @@ fn main() -> io::Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let suite = cases::all();
     let files = index::files(&suite);
-    let stale = stale(&root, &files)?;
+    let outdated_files = outdated_files(&root, &files)?;
     if std::env::args().any(|argument| argument == "--check") {
-        for path in &stale {
+        for path in &outdated_files {
             println!("{} is not as it would be written", path.display());
         }
-        return Ok(if stale.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return Ok(if outdated_files.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    for path in &stale {
+    for path in &outdated_files {
         match files.iter().find(|(name, _)| root.join(name) == *path) {
             Some((_, octets)) => write(path, octets)?,
             None => fs::remove_file(path)?,
@@ -55,25 +55,25 @@ fn main() -> io::Result<ExitCode> {
         "{} cases in {} files, of which {} changed",
         suite.cases.len(),
         files.len(),
-        stale.len()
+        outdated_files.len()
     );
     Ok(ExitCode::SUCCESS)
 }
 
 /// The files that are missing, are not as they should be, or should not be there.
-fn stale(root: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Result<Vec<PathBuf>> {
+fn outdated_files(root: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Result<Vec<PathBuf>> {
     let wanted = files.iter().map(|(name, octets)| (root.join(name), octets));
     let differ = wanted.filter(|(path, octets)| fs::read(path).ok().as_ref() != Some(octets));
-    let mut stale: Vec<PathBuf> = differ.map(|(path, _)| path).collect();
+    let mut outdated_files: Vec<PathBuf> = differ.map(|(path, _)| path).collect();
     for folder in FOLDERS.map(|folder| root.join(folder)).iter().filter(|folder| folder.exists()) {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if !files.keys().any(|name| root.join(name) == path) {
-                stale.push(path);
+                outdated_files.push(path);
             }
         }
     }
-    Ok(stale)
+    Ok(outdated_files)
 }
 
 fn write(path: &Path, octets: &[u8]) -> io::Result<()> {

@@ -51,7 +51,7 @@ const CHAINS: [Names; 2] = [
     },
 ];
 
-/// Secure inside their windows under IANA's anchors, refused a second outside or under others.
+/// Secure inside their windows under IANA's anchors, rejected a second outside or under others.
 pub(crate) fn add(suite: &mut Suite) {
     const RULE: &str = "chain-recorded";
     let other_anchor = Recipe::member_token().chain.anchor(0);

@@ -15,13 +15,13 @@ pub(crate) struct Suite {
 }
 
 /// Name, rule and what is shown.
-pub(crate) type About = (&'static str, &'static str, &'static str);
+pub(crate) type CaseInfo = (&'static str, &'static str, &'static str);
 
 impl Suite {
     /// A valid case that others are made from.
     pub(crate) fn base(
         &mut self,
-        (name, rule, shows): About,
+        (name, rule, shows): CaseInfo,
         recipe: Recipe,
         context: Context,
         outcome: Outcome,
@@ -34,7 +34,7 @@ impl Suite {
     pub(crate) fn valid(
         &mut self,
         twin: &'static str,
-        about: About,
+        about: CaseInfo,
         change: impl FnOnce(&mut Case),
     ) {
         let case = self.changed(twin, about, change);
@@ -45,22 +45,22 @@ impl Suite {
     pub(crate) fn invalid(
         &mut self,
         twin: &'static str,
-        about: About,
+        about: CaseInfo,
         code: &'static str,
         change: impl FnOnce(&mut Case),
     ) {
-        self.refused(twin, about, Outcome::Invalid(code), change);
+        self.rejected(twin, about, Outcome::Invalid(code), change);
     }
 
     /// A case that is malformed for one change of a valid one.
     pub(crate) fn malformed(
         &mut self,
         twin: &'static str,
-        about: About,
+        about: CaseInfo,
         code: &'static str,
         change: impl FnOnce(&mut Case),
     ) {
-        self.refused(twin, about, Outcome::Malformed(code), change);
+        self.rejected(twin, about, Outcome::Malformed(code), change);
     }
 
     pub(crate) fn get(&self, name: &str) -> &Case {
@@ -69,17 +69,17 @@ impl Suite {
         &self.cases[*position]
     }
 
-    fn refused(
+    fn rejected(
         &mut self,
         twin: &'static str,
-        about: About,
+        about: CaseInfo,
         outcome: Outcome,
         change: impl FnOnce(&mut Case),
     ) {
         let case = Case { outcome, ..self.changed(twin, about, change) };
         assert!(
             matches!(self.get(twin).outcome, Outcome::Valid(_)),
-            "the twin of {} is refused",
+            "the twin of {} is rejected",
             case.name
         );
         assert_eq!(case.differs.len(), 1, "{} has several faults: {:?}", case.name, case.differs);
@@ -89,7 +89,7 @@ impl Suite {
     fn changed(
         &self,
         twin: &'static str,
-        (name, rule, shows): About,
+        (name, rule, shows): CaseInfo,
         change: impl FnOnce(&mut Case),
     ) -> Case {
         let original = self.get(twin);

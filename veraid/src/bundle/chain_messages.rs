@@ -1,4 +1,4 @@
-//! The DNS messages of a chain, as bundles and files hold them.
+//! The DNS messages of a chain, in bundles and in files.
 
 use super::MalformedBundle;
 #[cfg(feature = "issue")]
@@ -6,23 +6,23 @@ use crate::der::writer::{encode, set_of};
 use crate::der::{DerError, Reader, Tag};
 use crate::{DnssecChain, LimitExceeded, Limits};
 
-/// Why octets are not the messages of a chain.
+/// The error of a malformed chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedChain {
     /// The structure is not as it should be.
-    #[error("the chain's structure can't be read: {0}")]
+    #[error("malformed chain: {0}")]
     Structure(#[from] DerError),
-    /// There are too many messages or octets.
-    #[error("the chain has {0}")]
+    /// The chain has too many messages or octets.
+    #[error("chain limit exceeded: {0}")]
     Limit(#[from] LimitExceeded),
 }
 
 impl DnssecChain<'_> {
-    /// Reads the messages of a chain that stands alone: the DER of `SET OF OCTET STRING`.
+    /// Reads the messages of a standalone chain: the DER of `SET OF OCTET STRING`.
     ///
-    /// It is what a bundle has in its field `dnssecChain`, under its own tag, and like there the
-    /// order is free. The messages themselves are not looked at.
+    /// A bundle has the same in its field `dnssecChain`, under another tag. The order is free, and
+    /// the messages themselves are not parsed.
     ///
     /// # Errors
     /// [`MalformedChain`] for another structure, or past 64 messages or 65,535 octets of them.
@@ -54,7 +54,7 @@ pub(crate) fn write_chain(tag: Tag, messages: &[impl AsRef<[u8]>]) -> Vec<u8> {
     set_of(tag, messages.collect())
 }
 
-/// Reads `[1] SET OF OCTET STRING`, in whatever order it is: deployed producers don't sort it.
+/// Reads `[1] SET OF OCTET STRING` in any order, because deployed producers don't sort it.
 pub(crate) fn read_chain<'a>(bundle: &mut Reader<'a>) -> Result<Vec<&'a [u8]>, MalformedBundle> {
     let messages = bundle.nested(Tag::constructed(1)).map_err(MalformedBundle::Structure)?;
     read_messages(messages).map_err(|error| match error {

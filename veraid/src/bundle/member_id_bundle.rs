@@ -1,10 +1,10 @@
-//! A member's certificate with all that proves it.
+//! Member id bundles.
 
 use super::MalformedBundle;
 use super::signature_bundle::read_fields;
 use crate::cert::Certificate;
 
-/// A member id bundle whose structure and certificates could be read.
+/// A well-formed member id bundle, unverified.
 ///
 /// ```text
 /// MemberIdBundle ::= SEQUENCE {
@@ -14,7 +14,7 @@ use crate::cert::Certificate;
 ///     memberCertificate       [3] Certificate }          -- all tags are IMPLICIT
 /// ```
 ///
-/// Nothing in it is to be believed before [`Verification`](crate::Verification) has verified it.
+/// Its contents are unverified: see [`Verification`](crate::Verification).
 #[derive(Clone, Debug)]
 pub struct MemberIdBundle<'a> {
     pub(crate) chain: Vec<&'a [u8]>,
@@ -23,10 +23,10 @@ pub struct MemberIdBundle<'a> {
 }
 
 impl<'a> MemberIdBundle<'a> {
-    /// Reads a bundle; the octets are borrowed.
+    /// Reads a bundle, which is borrowed.
     ///
     /// # Errors
-    /// [`MalformedBundle`] if the structure, the version or one of the certificates can't be read.
+    /// [`MalformedBundle`] if the structure, the version or one of the certificates is malformed.
     pub fn from_der(octets: &'a [u8]) -> Result<Self, MalformedBundle> {
         let (chain, organisation, member) = read_fields(octets)?;
         Ok(Self {
@@ -38,19 +38,19 @@ impl<'a> MemberIdBundle<'a> {
         })
     }
 
-    /// The DNS messages of the chain, as they are.
+    /// Returns the DNS messages of the chain.
     #[must_use]
     pub fn dnssec_chain(&self) -> &[&'a [u8]] {
         &self.chain
     }
 
-    /// The organisation's certificate, as yet unverified.
+    /// Returns the organisation's certificate, unverified.
     #[must_use]
     pub const fn organisation_certificate(&self) -> &Certificate<'a> {
         &self.organisation_certificate
     }
 
-    /// The member's certificate, as yet unverified.
+    /// Returns the member's certificate, unverified.
     #[must_use]
     pub const fn member_certificate(&self) -> &Certificate<'a> {
         &self.member_certificate

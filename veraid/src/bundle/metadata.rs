@@ -1,4 +1,4 @@
-//! The signed attribute that says for which service and how long a signature is.
+//! The signed attribute with the service and the period of a signature.
 
 use crate::der::{DerError, Reader, Tag, metadata_time};
 use crate::{ObjectIdentifier, Timestamp};
@@ -15,7 +15,7 @@ pub(crate) struct SignatureMetadata {
 }
 
 impl SignatureMetadata {
-    /// Reads the attribute's only value.
+    /// Reads the attribute's value.
     pub(crate) fn read(octets: &[u8]) -> Result<Self, DerError> {
         let mut metadata = Reader::read_single(octets, Tag::SEQUENCE)?.reader();
         let service = metadata.read(Tag::primitive(0))?;

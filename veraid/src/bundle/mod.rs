@@ -1,4 +1,4 @@
-//! The two bundles of VeraId: a signature, and a member's identity, each with all that proves it.
+//! The two bundles of VeraId: of a signature, and of a member's identity.
 
 mod chain_messages;
 mod member_id_bundle;

@@ -1,11 +1,11 @@
-//! A signature with all that proves it.
+//! Signature bundles.
 
 use super::read_chain;
 use crate::cert::Certificate;
 use crate::der::{DerError, Reader, Tag, Value};
 use crate::{LimitExceeded, Period, SignatureError};
 
-/// A signature bundle whose outer structure and organisation certificate could be read.
+/// A signature bundle with a well-formed structure and organisation certificate, unverified.
 ///
 /// ```text
 /// SignatureBundle ::= SEQUENCE {
@@ -15,7 +15,7 @@ use crate::{LimitExceeded, Period, SignatureError};
 ///     signature               [3] ContentInfo }          -- all tags are IMPLICIT
 /// ```
 ///
-/// Nothing in it is to be believed before [`Verification`](crate::Verification) has verified it.
+/// Its contents are unverified: see [`Verification`](crate::Verification).
 #[derive(Clone, Debug)]
 pub struct SignatureBundle<'a> {
     pub(crate) chain: Vec<&'a [u8]>,
@@ -24,36 +24,36 @@ pub struct SignatureBundle<'a> {
     pub(crate) signature: &'a [u8],
 }
 
-/// Why octets are no bundle.
+/// The error of a malformed bundle.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedBundle {
     /// The outer structure is not as it should be.
-    #[error("the bundle's structure can't be read: {0}")]
+    #[error("malformed bundle: {0}")]
     Structure(DerError),
     /// The version is another one than 0.
-    #[error("the bundle's version is {found}, not 0")]
+    #[error("unsupported bundle version: expected 0, found {found}")]
     Version {
         /// The version that is there.
         found: u8,
     },
-    /// The organisation certificate is no certificate.
-    #[error("the organisation certificate can't be read: {0}")]
+    /// The organisation certificate is malformed.
+    #[error("malformed organisation certificate: {0}")]
     OrganisationCertificate(DerError),
-    /// The member certificate of a member id bundle is no certificate.
-    #[error("the member certificate can't be read: {0}")]
+    /// The member certificate of a member id bundle is malformed.
+    #[error("malformed member certificate: {0}")]
     MemberCertificate(DerError),
-    /// There is too much of something.
+    /// A limit is exceeded.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
 }
 
 impl<'a> SignatureBundle<'a> {
-    /// Reads a bundle; the octets are borrowed.
+    /// Reads a bundle, which is borrowed.
     ///
     /// # Errors
-    /// [`MalformedBundle`] if the structure, the version or the organisation certificate can't be
-    /// read. The signature and the DNS messages are only read when they are verified.
+    /// [`MalformedBundle`] if the structure, the version or the organisation certificate is
+    /// malformed. The signature and the DNS messages are parsed when they are verified.
     pub fn from_der(octets: &'a [u8]) -> Result<Self, MalformedBundle> {
         let (chain, certificate, signature) = read_fields(octets)?;
         let organisation_certificate = Certificate::from_contents(&certificate)
@@ -61,22 +61,22 @@ impl<'a> SignatureBundle<'a> {
         Ok(Self { chain, organisation_certificate, signature: signature.contents })
     }
 
-    /// The DNS messages of the chain, as they are.
+    /// Returns the DNS messages of the chain.
     #[must_use]
     pub fn dnssec_chain(&self) -> &[&'a [u8]] {
         &self.chain
     }
 
-    /// The organisation's certificate, as yet unverified.
+    /// Returns the organisation's certificate, unverified.
     #[must_use]
     pub const fn organisation_certificate(&self) -> &Certificate<'a> {
         &self.organisation_certificate
     }
 
-    /// When the signature is to be valid, by its own word; nothing is verified.
+    /// Returns the period of the signature's metadata, without verifying it.
     ///
-    /// For whoever holds a bundle and has to know when to get another one. Certificates and the
-    /// chain may end before it does.
+    /// For clients that need to know when to replace a bundle. Certificates and the chain may
+    /// expire earlier.
     ///
     /// ```
     /// use veraid::SignatureBundle;
@@ -89,14 +89,14 @@ impl<'a> SignatureBundle<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`SignatureError`] if the signed data or its attributes can't be read, or the period ends
+    /// [`SignatureError`] if the signed data or its attributes are malformed, or the period ends
     /// before it starts.
     pub fn claimed_period(&self) -> Result<Period, SignatureError> {
         crate::cms::claimed_period(self.signature)
     }
 }
 
-/// Reads what both bundles have: the version, the chain, and what is under `[2]` and `[3]`.
+/// Reads the fields common to both bundles: the version, the chain, and the values `[2]` and `[3]`.
 pub(super) fn read_fields(
     octets: &[u8],
 ) -> Result<(Vec<&[u8]>, Value<'_>, Value<'_>), MalformedBundle> {

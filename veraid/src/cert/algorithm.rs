@@ -2,13 +2,13 @@
 
 use super::AlgorithmError;
 use crate::crypto::Hash;
-use crate::der::{ObjectIdentifier, Reader, Tag, Value};
+use crate::der::{ObjectIdentifier, Reader, Tag, Value, oid_contents};
 
-pub(crate) const RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10];
-pub(crate) const MGF1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 8];
-pub(crate) const SHA256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
-pub(crate) const SHA384: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2];
-pub(crate) const SHA512: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3];
+pub(crate) const RSASSA_PSS: &[u8] = oid_contents!("1.2.840.113549.1.1.10");
+pub(crate) const MGF1: &[u8] = oid_contents!("1.2.840.113549.1.1.8");
+pub(crate) const SHA256: &[u8] = oid_contents!("2.16.840.1.101.3.4.2.1");
+pub(crate) const SHA384: &[u8] = oid_contents!("2.16.840.1.101.3.4.2.2");
+pub(crate) const SHA512: &[u8] = oid_contents!("2.16.840.1.101.3.4.2.3");
 
 /// Reads the `AlgorithmIdentifier` of a hash, with NULL parameters or none.
 pub(crate) fn read_hash(algorithm: &Value<'_>) -> Result<Hash, AlgorithmError> {

@@ -3,7 +3,7 @@
 use crate::Timestamp;
 use crate::der::{DerError, Reader, Tag, Value, generalized_time, utc_time};
 
-/// A certificate whose structure could be read; nothing of it is verified.
+/// A well-formed certificate, unverified.
 ///
 /// ```text
 /// Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue BIT STRING }
@@ -14,7 +14,7 @@ use crate::der::{DerError, Reader, Tag, Value, generalized_time, utc_time};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Certificate<'a> {
-    /// What the signature covers.
+    /// The octets that the signature covers.
     pub(crate) signed: &'a [u8],
     /// `None` where it is absent, which means v1.
     pub(crate) version: Option<u8>,
@@ -31,7 +31,7 @@ pub struct Certificate<'a> {
 }
 
 impl<'a> Certificate<'a> {
-    /// Reads a certificate; the octets are borrowed.
+    /// Reads a certificate, which is borrowed.
     ///
     /// # Errors
     /// [`DerError`] if the structure is not that of a certificate in DER. A serial number may have
@@ -41,7 +41,7 @@ impl<'a> Certificate<'a> {
         Self::from_contents(&certificate)
     }
 
-    /// Reads a certificate of which the tag is another one.
+    /// Reads a certificate under another tag.
     pub(crate) fn from_contents(value: &Value<'a>) -> Result<Self, DerError> {
         let mut certificate = value.reader();
         let signed = certificate.read(Tag::SEQUENCE)?;
@@ -75,25 +75,25 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// When it starts to be valid, by its own word.
+    /// Returns the start of the validity, unverified.
     #[must_use]
     pub const fn not_before(&self) -> Timestamp {
         self.not_before
     }
 
-    /// The last instant at which it is valid, by its own word.
+    /// Returns the last instant of the validity, unverified.
     #[must_use]
     pub const fn not_after(&self) -> Timestamp {
         self.not_after
     }
 
-    /// The subject's only common name, by its own word, if it can be read.
+    /// Returns the subject's common name, unverified, or `None` if it is malformed.
     #[must_use]
     pub fn common_name(&self) -> Option<String> {
         super::name::read_common_name(&self.subject).ok()
     }
 
-    /// The DER of the `SubjectPublicKeyInfo`, whose digest a TXT record has.
+    /// Returns the DER of the `SubjectPublicKeyInfo`, whose digest is in a TXT record.
     #[must_use]
     pub const fn subject_public_key_info(&self) -> &'a [u8] {
         self.subject_public_key_info.encoded

@@ -1,22 +1,22 @@
-//! Why a certificate is refused.
+//! The error of an invalid certificate.
 
 use crate::crypto::Hash;
 use crate::der::{DerError, ObjectIdentifier};
 use crate::hex::Hex;
 use crate::{LimitExceeded, OrganisationNameError, Period, Timestamp, UserNameError};
 
-/// Why an algorithm identifier is refused.
+/// The error of an unsupported or malformed algorithm identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AlgorithmError {
     /// The structure is not that of an algorithm identifier.
-    #[error("the algorithm can't be read: {0}")]
+    #[error("malformed algorithm identifier: {0}")]
     Der(#[from] DerError),
     /// The algorithm is none of those that VeraId has.
-    #[error("the algorithm {} is not allowed", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
+    #[error("unsupported algorithm {}", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
     Unknown(Option<ObjectIdentifier>),
     /// The mask of RSASSA-PSS uses another hash than the signature.
-    #[error("the mask uses {found:?} where the signature uses {expected:?}")]
+    #[error("mask hash mismatch: expected {expected:?}, found {found:?}")]
     MaskHash {
         /// The signature's hash.
         expected: Hash,
@@ -24,7 +24,7 @@ pub enum AlgorithmError {
         found: Hash,
     },
     /// The salt of RSASSA-PSS is not as long as the hash.
-    #[error("the salt has {found} octets, not {expected}")]
+    #[error("invalid salt length: expected {expected} octets, found {found}")]
     SaltLength {
         /// The length of the hash.
         expected: usize,
@@ -32,64 +32,66 @@ pub enum AlgorithmError {
         found: u8,
     },
     /// The trailer of RSASSA-PSS is not the one there is.
-    #[error("the trailer field is {0}, not 1")]
+    #[error("invalid trailer field: expected 1, found {0}")]
     Trailer(u8),
 }
 
-/// Why a certificate is refused.
+/// The error of an invalid certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// A part of it can't be read.
-    #[error("it can't be read: {0}")]
+    /// A part of it is malformed.
+    #[error("malformed certificate: {0}")]
     Der(#[from] DerError),
     /// It is not of version 3.
-    #[error("its version is {found:?}, not 2 (which means v3)")]
+    #[error("unsupported certificate version: expected Some(2), which is v3, found {found:?}")]
     Version {
         /// The version's number; `None` means v1.
         found: Option<u8>,
     },
     /// The algorithm that is signed is another one than the algorithm of the signature.
-    #[error("it names two signature algorithms that differ")]
+    #[error("the two signature algorithms differ")]
     AlgorithmMismatch,
     /// The signature's algorithm is not RSASSA-PSS as VeraId has it.
-    #[error("its signature algorithm: {0}")]
+    #[error("invalid signature algorithm: {0}")]
     SignatureAlgorithm(#[source] AlgorithmError),
     /// The public key is not for RSA.
-    #[error("its public key: {0}")]
+    #[error("invalid public key: {0}")]
     PublicKeyAlgorithm(#[source] AlgorithmError),
     /// The RSA modulus is too small or of a size that VeraId does not have.
-    #[error("its RSA modulus has {found} bits, not 2048, 3072 or 4096 and at least {minimum}")]
+    #[error(
+        "unsupported RSA modulus of {found} bits: expected 2048, 3072 or 4096, and at least {minimum}"
+    )]
     ModulusBits {
         /// The least that is allowed.
         minimum: usize,
-        /// What it has.
+        /// The value found.
         found: usize,
     },
     /// The RSA exponent is too large.
-    #[error("its RSA exponent has {found} bits, more than {maximum}")]
+    #[error("RSA exponent of {found} bits, maximum {maximum}")]
     ExponentBits {
-        /// The most that is allowed.
+        /// The maximum.
         maximum: usize,
-        /// What it has.
+        /// The value found.
         found: usize,
     },
     /// The subject has no common name, or several.
-    #[error("its subject has {found} common names, not {expected}")]
+    #[error("expected {expected} common name, found {found}")]
     CommonNameCount {
         /// One.
         expected: usize,
-        /// What it has.
+        /// The value found.
         found: usize,
     },
-    /// The common name of an organisation is no domain name.
-    #[error("its common name is {0}")]
+    /// The common name of an organisation is not a valid domain name.
+    #[error("invalid common name: {0}")]
     OrganisationName(#[from] OrganisationNameError),
-    /// The common name of a member is no user's name.
-    #[error("its common name: {0}")]
+    /// The common name of a member is not a valid user name.
+    #[error("invalid common name: {0}")]
     UserName(#[from] UserNameError),
     /// It ends before it starts.
-    #[error("it starts at {not_before} and ends before that, at {not_after}")]
+    #[error("inverted certificate validity: {not_before} to {not_after}")]
     Validity {
         /// When it starts.
         not_before: Timestamp,
@@ -97,7 +99,7 @@ pub enum CertificateError {
         not_after: Timestamp,
     },
     /// It is not valid when it must be.
-    #[error("it is valid from {validity}, which misses {requested}")]
+    #[error("valid {validity}, which does not overlap {requested}")]
     NotValid {
         /// When it must be valid, at least once.
         requested: Period,
@@ -105,27 +107,27 @@ pub enum CertificateError {
         validity: Period,
     },
     /// An extension stands twice.
-    #[error("it has the extension {} twice", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
+    #[error("duplicate extension {}", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
     DuplicateExtension(Option<ObjectIdentifier>),
     /// A critical extension is unknown.
-    #[error("its critical extension {} is unknown", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
+    #[error("unsupported critical extension {}", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
     CriticalExtension(Option<ObjectIdentifier>),
     /// Basic constraints are absent or not critical.
-    #[error("it has no critical basic constraints")]
+    #[error("missing critical basic constraints")]
     BasicConstraints,
-    /// An organisation's certificate is no CA's, or a member's is.
-    #[error("its cA flag is {found}, not {expected}")]
+    /// An organisation's certificate has no cA flag, or a member's has it.
+    #[error("unexpected cA flag: expected {expected}, found {found}")]
     CertificateAuthority {
-        /// Whether it must be a CA's.
+        /// Whether it must have the flag.
         expected: bool,
-        /// Whether it is.
+        /// Whether it has the flag.
         found: bool,
     },
-    /// The key usage does not allow what the key was used for.
-    #[error("its key usage does not allow {0}")]
+    /// The key usage does not allow the use of the key.
+    #[error("key usage does not allow {0}")]
     KeyUsage(&'static str),
     /// The issuer's name is another one than the subject of the organisation's certificate.
-    #[error("its issuer {found} is not the organisation's subject {expected}")]
+    #[error("issuer mismatch: expected the organisation's subject {expected}, found {found}")]
     Issuer {
         /// The DER of the organisation's subject.
         expected: Hex,
@@ -133,25 +135,25 @@ pub enum CertificateError {
         found: Hex,
     },
     /// The subject key identifier is not the SHA-256 digest of the key.
-    #[error("its subject key identifier is {found:?}, not {expected}")]
+    #[error("subject key identifier mismatch: expected {expected}, found {found:?}")]
     SubjectKeyId {
         /// The digest.
         expected: Hex,
-        /// What it has.
+        /// The value found.
         found: Option<Hex>,
     },
     /// The authority key identifier is not the organisation's subject key identifier.
-    #[error("its authority key identifier is {found:?}, not {expected}")]
+    #[error("authority key identifier mismatch: expected {expected}, found {found:?}")]
     AuthorityKeyId {
         /// The organisation's subject key identifier.
         expected: Hex,
-        /// What it has.
+        /// The value found.
         found: Option<Hex>,
     },
     /// The signature is not the organisation's.
-    #[error("its signature is not by the organisation's key")]
+    #[error("the signature does not match the organisation's key")]
     Signature,
-    /// There is too much of something.
+    /// A limit is exceeded.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
 }

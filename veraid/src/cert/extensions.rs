@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::CertificateError;
-use crate::der::{DerError, ObjectIdentifier, Reader, Tag, Value};
+use crate::der::{DerError, ObjectIdentifier, Reader, Tag, Value, oid_contents};
 
-pub(crate) const SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 14];
-const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
-pub(crate) const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
-pub(crate) const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 35];
+pub(crate) const SUBJECT_KEY_IDENTIFIER: &[u8] = oid_contents!("2.5.29.14");
+const KEY_USAGE: &[u8] = oid_contents!("2.5.29.15");
+pub(crate) const BASIC_CONSTRAINTS: &[u8] = oid_contents!("2.5.29.19");
+pub(crate) const AUTHORITY_KEY_IDENTIFIER: &[u8] = oid_contents!("2.5.29.35");
 
-/// What the extensions of a certificate say.
+/// The extensions of a certificate.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Extensions<'a> {
     pub(super) basic_constraints: Option<BasicConstraints>,

@@ -1,4 +1,4 @@
-//! What a certificate says, whether or not it holds.
+//! The contents of a certificate, valid or not.
 
 use super::name::read_common_name;
 use super::{Certificate, CertificateError, RsaPublicKey, read_pss_hash};
@@ -7,7 +7,7 @@ use crate::der::{Reader, Tag};
 use crate::inspect::CheckResult;
 use crate::{Hex, KeyAlgorithm, Limits, Period, Timestamp};
 
-/// A certificate of a bundle, by its own word.
+/// A certificate of a bundle, unverified.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InspectedCertificate {
@@ -25,12 +25,12 @@ pub struct InspectedCertificate {
     pub key_algorithm: Option<KeyAlgorithm>,
     /// The hash of its RSASSA-PSS signature, if it has such a one.
     pub signature_hash: Option<Hash>,
-    /// Whether it is right, and holds at the instant.
+    /// The result of the check at the instant.
     pub check: CheckResult<CertificateError>,
 }
 
 impl InspectedCertificate {
-    /// The certificate with what came of its verification at any time, which is handed on.
+    /// Inspects a certificate, given the result of its verification at any time, which is returned.
     pub(crate) fn of<T>(
         certificate: &Certificate<'_>,
         verified: Result<T, CertificateError>,

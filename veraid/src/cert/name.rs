@@ -1,11 +1,11 @@
 //! Distinguished names, of which only the common name matters (RFC 5280, 4.1.2.4).
 
 use super::CertificateError;
-use crate::der::{DerError, Tag, Value};
+use crate::der::{DerError, Tag, Value, oid_contents};
 
-pub(crate) const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+pub(crate) const COMMON_NAME: &[u8] = oid_contents!("2.5.4.3");
 
-/// The only common name among the attributes of a `Name`.
+/// Returns the only common name among the attributes of a `Name`.
 ///
 /// ```text
 /// Name ::= SEQUENCE OF RelativeDistinguishedName
@@ -35,7 +35,7 @@ pub(super) fn read_common_name(name: &Value<'_>) -> Result<String, CertificateEr
     }
 }
 
-/// The string types that producers use for common names.
+/// Reads the string types that producers use for common names.
 fn read_string(value: &Value<'_>) -> Result<String, DerError> {
     let decoded = match value.tag {
         Tag::BMP_STRING => decode_utf16(value.contents),

@@ -10,7 +10,7 @@ use crate::{Limits, Member, OrganisationName, Period};
 
 /// An organisation whose certificate is checked and signed by itself.
 ///
-/// That the key is the organisation's is not told by this, but by a TXT record.
+/// Only a TXT record proves that the key is the organisation's.
 #[derive(Clone, Debug)]
 pub(crate) struct Organisation<'a> {
     pub(crate) name: OrganisationName,
@@ -82,7 +82,7 @@ pub(crate) fn verify_member<'a>(
     Ok(VerifiedMember { member, key: checked.key })
 }
 
-/// What both kinds of certificate must have.
+/// A certificate that passed the checks common to both kinds.
 struct ProfileCheckedCertificate<'a> {
     common_name: String,
     key: RsaPublicKey<'a>,

@@ -4,10 +4,10 @@ use super::algorithm::unknown;
 use super::certificate::read_bit_string;
 use super::{AlgorithmError, CertificateError};
 use crate::crypto::{Hash, PublicKey, RsaScheme, bit_length};
-use crate::der::{Reader, Tag, Value};
+use crate::der::{Reader, Tag, Value, oid_contents};
 use crate::{KeyAlgorithm, Limits};
 
-const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+const RSA_ENCRYPTION: &[u8] = oid_contents!("1.2.840.113549.1.1.1");
 
 /// The RSA key of a certificate.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,7 @@ impl<'a> RsaPublicKey<'a> {
         let size = CertificateError::ModulusBits { minimum, found: bits };
         let algorithm = KeyAlgorithm::from_modulus_bits(bits).filter(|_| bits >= minimum);
         let algorithm = algorithm.ok_or(size)?;
-        // A dear exponent makes every check dear, and no producer has one above 2^32.
+        // An expensive exponent makes every check expensive, and no producer uses one above 2^32.
         if bit_length(exponent) > 32 {
             return Err(CertificateError::ExponentBits {
                 maximum: 32,
@@ -74,7 +74,7 @@ impl<'a> RsaPublicKey<'a> {
         Ok(Self { modulus, exponent, algorithm })
     }
 
-    /// The key as it checks signatures with this hash.
+    /// Returns the key for signatures with this hash.
     pub(crate) const fn with_pss(&self, hash: Hash) -> PublicKey<'a> {
         PublicKey::Rsa {
             scheme: RsaScheme::Pss(hash),

@@ -3,27 +3,27 @@
 use super::SignatureError;
 use crate::Member;
 use crate::bundle::SignatureMetadata;
-use crate::der::{DerError, Tag, Value};
+use crate::der::{DerError, Tag, Value, oid_contents};
 
-pub(crate) const CONTENT_TYPE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 3];
-pub(crate) const MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 4];
-pub(crate) const METADATA: &[u8] = &[0x2b, 6, 1, 4, 1, 0x83, 0xca, 0x54, 1, 0];
-pub(crate) const ATTRIBUTION: &[u8] = &[0x2b, 6, 1, 4, 1, 0x83, 0xca, 0x54, 1, 2];
-pub(crate) const ID_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
+pub(crate) const CONTENT_TYPE: &[u8] = oid_contents!("1.2.840.113549.1.9.3");
+pub(crate) const MESSAGE_DIGEST: &[u8] = oid_contents!("1.2.840.113549.1.9.4");
+pub(crate) const METADATA: &[u8] = oid_contents!("1.3.6.1.4.1.58708.1.0");
+pub(crate) const ATTRIBUTION: &[u8] = oid_contents!("1.3.6.1.4.1.58708.1.2");
+pub(crate) const ID_DATA: &[u8] = oid_contents!("1.2.840.113549.1.7.1");
 
 /// The attributes that VeraId reads; others are ignored.
 #[derive(Debug)]
 pub(super) struct SignedAttributes<'a> {
     pub(super) message_digest: &'a [u8],
     pub(super) metadata: SignatureMetadata,
-    /// To whom the organisation attributes its signature.
+    /// The member to whom the organisation attributes its signature.
     pub(super) attribution: Option<Member>,
 }
 
 impl<'a> SignedAttributes<'a> {
     /// Reads `SET OF SEQUENCE { attrType OBJECT IDENTIFIER, attrValues SET OF ANY }`.
     ///
-    /// The order is not looked at: deployed producers don't sort.
+    /// The order is not checked, because deployed producers don't sort.
     pub(super) fn read(attributes: &Value<'a>) -> Result<Self, SignatureError> {
         let (mut content_type, mut message_digest) = (None, None);
         let (mut metadata, mut attribution) = (None, None);

@@ -1,4 +1,4 @@
-//! Why a CMS signature is refused.
+//! The error of an invalid CMS signature.
 
 use std::time::Duration;
 
@@ -11,49 +11,49 @@ fn display_oid(oid: Option<&ObjectIdentifier>) -> String {
     oid.map_or_else(|| "unreadable".to_owned(), ToString::to_string)
 }
 
-/// Why a CMS signature is refused.
+/// The error of an invalid CMS signature.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignatureError {
     /// The structure is not that of a `SignedData` value as VeraId has it.
-    #[error("the signed data can't be read: {0}")]
+    #[error("malformed signed data: {0}")]
     Der(#[from] DerError),
-    /// The content type is not signed-data, or what it holds is not id-data.
-    #[error("the content type is {}, not {}", display_oid(found.as_ref()), display_oid(expected.as_ref()))]
+    /// The content type is not signed-data, or the content of the signed data is not id-data.
+    #[error("unexpected content type: expected {}, found {}", display_oid(expected.as_ref()), display_oid(found.as_ref()))]
     ContentType {
-        /// What it must be.
+        /// The expected value.
         expected: Option<ObjectIdentifier>,
-        /// What it is.
+        /// The value found.
         found: Option<ObjectIdentifier>,
     },
     /// The version of the signed data or of the signer is another one.
-    #[error("the version is {found}, not {expected}")]
+    #[error("unsupported version: expected {expected}, found {found}")]
     Version {
-        /// What it must be.
+        /// The expected value.
         expected: &'static str,
-        /// What it is.
+        /// The value found.
         found: u8,
     },
-    /// There is no signer, or there are several.
-    #[error("there are {found} signers, not 1")]
+    /// The number of signers is not one.
+    #[error("expected 1 signer, found {found}")]
     SignerCount {
-        /// How many there are.
+        /// The number found.
         found: usize,
     },
     /// The plaintext is not within the signature.
-    #[error("the plaintext is not encapsulated")]
+    #[error("detached signature: the content is missing")]
     Detached,
     /// The digest's or the signature's algorithm.
     #[error("{0}")]
     Algorithm(#[from] AlgorithmError),
     /// A signed attribute that must be there is not.
-    #[error("the signed attribute {0} is missing")]
+    #[error("missing signed attribute {0}")]
     MissingAttribute(&'static str),
     /// A signed attribute stands twice.
-    #[error("the signed attribute {0} is there twice")]
+    #[error("duplicate signed attribute {0}")]
     DuplicateAttribute(&'static str),
     /// A signed attribute does not have exactly one value.
-    #[error("the signed attribute {attribute} has {found} values, not 1")]
+    #[error("expected 1 value of the signed attribute {attribute}, found {found}")]
     AttributeValues {
         /// Which one.
         attribute: &'static str,
@@ -61,26 +61,26 @@ pub enum SignatureError {
         found: usize,
     },
     /// The message digest is not the one of the plaintext.
-    #[error("the message digest is {found}, where the plaintext has {expected}")]
+    #[error("message digest mismatch: expected {expected}, found {found}")]
     MessageDigest {
         /// The plaintext's.
         expected: Hex,
         /// The attribute's.
         found: Hex,
     },
-    /// The metadata attribute can't be read.
-    #[error("the metadata can't be read: {0}")]
+    /// The metadata attribute is malformed.
+    #[error("malformed metadata: {0}")]
     Metadata(#[source] DerError),
     /// The signature is for another service.
-    #[error("the signature is for the service {found}, not {expected}")]
+    #[error("unexpected service: expected {expected}, found {found}")]
     Service {
-        /// The service that was asked for.
+        /// The requested service.
         expected: ObjectIdentifier,
         /// The service that is signed.
         found: ObjectIdentifier,
     },
     /// The signature's period ends before it starts.
-    #[error("the signature starts at {start} and ends before that, at {end}")]
+    #[error("inverted signature period: {start} to {end}")]
     Period {
         /// When it starts.
         start: Timestamp,
@@ -88,7 +88,7 @@ pub enum SignatureError {
         end: Timestamp,
     },
     /// The signature's period is longer than is allowed.
-    #[error("the signature is valid for {found:?}, longer than {maximum:?}")]
+    #[error("signature period too long: {found:?}, maximum {maximum:?}")]
     PeriodTooLong {
         /// The longest that is allowed.
         maximum: Duration,
@@ -96,7 +96,7 @@ pub enum SignatureError {
         found: Duration,
     },
     /// The signature is not valid when it must be.
-    #[error("the signature is valid from {validity}, which misses {requested}")]
+    #[error("signature valid {validity}, which does not overlap {requested}")]
     NotValid {
         /// When it must be valid, at least once.
         requested: Period,
@@ -104,33 +104,33 @@ pub enum SignatureError {
         validity: Period,
     },
     /// The attribution is not a member's name.
-    #[error("the attribution is refused: {0}")]
+    #[error("invalid attribution: {0}")]
     Attribution(#[from] UserNameError),
     /// The signer is not the organisation, to whom a signature with an attribution belongs.
-    #[error("the signature has an attribution, but its signer is not the organisation")]
+    #[error("signature with an attribution, but not signed by the organisation")]
     SignerNotOrganisation,
     /// The signature has no attribution, so that only a member can be its signer.
-    #[error("the signature has no attribution, but its signer is the organisation")]
+    #[error("signature without an attribution, but signed by the organisation")]
     SignerNotMember,
     /// The certificate that the signer names is not attached.
-    #[error("no attached certificate is the signer's")]
+    #[error("missing signer certificate")]
     SignerCertificateMissing,
     /// Two attached certificates are the one that the signer names.
-    #[error("{found} attached certificates have the signer's issuer and serial number")]
+    #[error("ambiguous signer certificate: {found} have the same issuer and serial number")]
     SignerCertificateAmbiguous {
-        /// How many there are.
+        /// The number found.
         found: usize,
     },
     /// The organisation's certificate does not allow that its key signs this.
-    #[error("the organisation certificate is refused: {0}")]
+    #[error("invalid organisation certificate: {0}")]
     OrganisationCertificate(#[source] CertificateError),
-    /// The member's certificate is refused.
-    #[error("the member certificate is refused: {0}")]
+    /// The member's certificate is invalid.
+    #[error("invalid member certificate: {0}")]
     MemberCertificate(#[source] CertificateError),
     /// The signature is not the signer's over the signed attributes.
-    #[error("the signature is not by the signer's key")]
+    #[error("the signature does not match the signer's key")]
     Signature,
-    /// There is too much of something.
+    /// A limit is exceeded.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
 }

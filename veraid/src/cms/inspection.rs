@@ -1,4 +1,4 @@
-//! What a CMS signature says, whether or not it holds.
+//! The contents of a CMS signature, valid or not.
 
 use std::borrow::Cow;
 
@@ -11,15 +11,15 @@ use crate::inspect::CheckResult;
 use crate::period::ValidityTracker;
 use crate::{Certificate, Member, ObjectIdentifier, Period, Timestamp, Verification};
 
-/// The CMS signature of a bundle, by its own word; what can't be read is `None`.
+/// The CMS signature of a bundle, unverified. Malformed parts are `None`.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct InspectedSignature<'a> {
-    /// What was signed.
+    /// The signed octets.
     pub plaintext: Option<Cow<'a, [u8]>>,
-    /// Who must have signed.
+    /// The signer that the attribution requires.
     pub signer: Option<SignerKind>,
-    /// To whom the organisation attributes its signature.
+    /// The member to whom the organisation attributes its signature.
     pub attribution: Option<Member>,
     /// The service that it is for.
     pub service: Option<ObjectIdentifier>,
@@ -29,11 +29,11 @@ pub struct InspectedSignature<'a> {
     pub signature_hash: Option<Hash>,
     /// The hash of the plaintext.
     pub digest_hash: Option<Hash>,
-    /// Whether it is right, and holds at the instant.
+    /// The result of the check at the instant.
     pub check: CheckResult<SignatureError>,
 }
 
-/// Looks at a signature and at the certificate of the member who made it, each for itself.
+/// Inspects a signature and the certificate of its member, each by itself.
 pub(crate) fn inspect_signature<'a>(
     content_info: &'a [u8],
     organisation: Option<&Organisation<'_>>,
@@ -63,7 +63,7 @@ pub(crate) fn inspect_signature<'a>(
         limits: &verification.limits,
     };
     let certificate = inspected.member_certificate(&signed_data).map(|certificate| {
-        // Time is looked at apart, so that what is late is still checked.
+        // Time is checked separately, so that expired parts are still checked.
         let mut unbounded = ValidityTracker::new(Period::UNBOUNDED);
         let limits = requirements.limits;
         let verified = verify_member(&certificate, organisation, limits, &mut unbounded, budget);
@@ -80,7 +80,7 @@ pub(crate) fn inspect_signature<'a>(
     (certificate, inspected)
 }
 
-/// The instants at which a signature and its signer's certificate begin to hold.
+/// Returns the starts of the validity of a signature and of its signer's certificate.
 pub(crate) fn validity_starts(content_info: &[u8]) -> Vec<Timestamp> {
     let Ok(signed_data) = SignedData::read(content_info) else {
         return Vec::new();

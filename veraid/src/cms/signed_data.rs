@@ -6,10 +6,10 @@ use super::SignatureError;
 use super::attributes::ID_DATA;
 use crate::cert::{Certificate, read_hash, read_pss_hash};
 use crate::crypto::Hash;
-use crate::der::{DerError, ObjectIdentifier, Reader, Tag, Value};
+use crate::der::{DerError, ObjectIdentifier, Reader, Tag, Value, oid_contents};
 use crate::{LimitExceeded, Limits};
 
-pub(crate) const ID_SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+pub(crate) const ID_SIGNED_DATA: &[u8] = oid_contents!("1.2.840.113549.1.7.2");
 
 /// ```text
 /// ContentInfo ::= SEQUENCE { contentType (id-signedData), content [0] EXPLICIT SignedData }
@@ -58,7 +58,7 @@ impl<'a> SignedData<'a> {
         read_signer(&signer, plaintext, certificates)
     }
 
-    /// The attached certificates that the signer may mean, if they can be read.
+    /// Returns the well-formed attached certificates with the signer's issuer and serial number.
     pub(super) fn signer_certificates(&self) -> Vec<Certificate<'a>> {
         let readable =
             self.certificates.iter().filter_map(|value| Certificate::from_contents(value).ok());

@@ -1,4 +1,4 @@
-//! Who signed, and what.
+//! The verification of the CMS signature.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::der::Tag;
 use crate::period::{NoOverlap, ValidityTracker};
 use crate::{Certificate, Limits, Member, ObjectIdentifier, Period};
 
-/// Who made a signature.
+/// The kind of signer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignerKind {
     /// The member, with a certificate by the organisation.
@@ -29,18 +29,21 @@ impl fmt::Display for SignerKind {
     }
 }
 
-/// What a signature must be, and what its verification may cost.
+/// The requirements for a signature.
 pub(crate) struct SignatureRequirements<'a> {
     pub(crate) organisation: &'a Organisation<'a>,
     pub(crate) service: &'a ObjectIdentifier,
     pub(crate) limits: &'a Limits,
 }
 
-/// Verifies a signature by the organisation or one of its members, narrows the validity by the
-/// periods of the signature and of the member's certificate, and says who signed for whom.
+/// Verifies a signature by the organisation or one of its members, and narrows the validity by
+/// the periods of the signature and of the member's certificate.
 ///
-/// Only the attribution among the signed attributes tells who must have signed: with it the
-/// organisation, so that no member can attribute to another; without it a member.
+/// Returns the kind of signer, and the member that signed or to whom the signature is attributed.
+///
+/// The attribution among the signed attributes decides who must have signed. With it, the
+/// organisation must, so that no member can attribute a signature to another. Without it, a
+/// member must.
 pub(crate) fn verify_signed_data(
     signed_data: &SignedData<'_>,
     requirements: &SignatureRequirements<'_>,
@@ -77,7 +80,7 @@ pub(crate) fn verify_signed_data(
     }
 }
 
-/// The period in the metadata of a `ContentInfo`'s contents, whether or not it was signed.
+/// Returns the period in the metadata of a `ContentInfo`'s contents, unverified.
 pub(crate) fn claimed_period(content_info: &[u8]) -> Result<Period, SignatureError> {
     let signed_data = SignedData::read(content_info)?;
     read_period(&SignedAttributes::read(&signed_data.attributes)?)
@@ -119,7 +122,7 @@ fn read_period(attributes: &SignedAttributes<'_>) -> Result<Period, SignatureErr
     Period::new(start, end).ok_or(SignatureError::Period { start, end })
 }
 
-/// The attached certificate that the signer means, of which there must not be two.
+/// Returns the signer's attached certificate, which must be unambiguous.
 fn signer_certificate<'a>(
     signed_data: &SignedData<'a>,
 ) -> Result<Option<Certificate<'a>>, SignatureError> {
@@ -131,7 +134,8 @@ fn signer_certificate<'a>(
     Err(SignatureError::SignerCertificateAmbiguous { found: candidates.len() + 1 })
 }
 
-/// The signature covers the attributes as they were sent, with the tag of a SET (RFC 5652, 5.4).
+/// Verifies the signature over the attributes as they were sent, under the tag of a SET (RFC 5652,
+/// 5.4).
 fn require_signature(
     signed_data: &SignedData<'_>,
     key: &RsaPublicKey<'_>,

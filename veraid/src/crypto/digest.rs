@@ -18,7 +18,7 @@ pub enum Hash {
 pub(crate) struct Digest(digest::Digest);
 
 impl Hash {
-    /// The length of a digest, in octets.
+    /// Returns the length of a digest, in octets.
     #[must_use]
     pub const fn length(self) -> usize {
         match self {
@@ -32,7 +32,7 @@ impl Hash {
         self.digest_parts(&[message])
     }
 
-    /// The digest of the parts one after the other.
+    /// Returns the digest of the parts one after the other.
     pub(crate) fn digest_parts(self, parts: &[&[u8]]) -> Digest {
         let algorithm = match self {
             Self::Sha256 => &digest::SHA256,

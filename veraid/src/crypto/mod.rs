@@ -1,4 +1,4 @@
-//! Signatures and digests: the only folder that names the cryptographic library.
+//! Signatures and digests. Only this module uses the cryptographic library.
 
 mod digest;
 mod public_key;

@@ -2,7 +2,7 @@
 
 use super::Hash;
 
-/// How an RSA key signs.
+/// An RSA signature scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RsaScheme {
     /// RSASSA-PKCS1-v1_5, as DNSSEC has it (RFC 5702).
@@ -17,7 +17,7 @@ pub enum RsaScheme {
 pub enum PublicKey<'a> {
     /// RSA; both numbers are big-endian without leading zeros.
     Rsa {
-        /// How it signs.
+        /// The signature scheme.
         scheme: RsaScheme,
         /// The modulus.
         modulus: &'a [u8],
@@ -33,7 +33,7 @@ pub enum PublicKey<'a> {
 }
 
 impl PublicKey<'_> {
-    /// How dear an operation with this key is, in the units of [`SignatureCheck::cost`].
+    /// Returns the cost of an operation with this key, in the units of [`SignatureCheck::cost`].
     ///
     /// [`SignatureCheck::cost`]: super::SignatureCheck::cost
     pub(super) fn cost(&self) -> u32 {
@@ -61,7 +61,7 @@ fn multiplications(exponent: &[u8]) -> u32 {
     u32::try_from(bits).unwrap_or(u32::MAX).saturating_add(set)
 }
 
-/// The number of bits of a big-endian number without leading zeros.
+/// Returns the number of bits of a big-endian number without leading zeros.
 pub(crate) fn bit_length(number: &[u8]) -> usize {
     let zeros = number.first().map_or(0, |first| first.leading_zeros());
     (number.len() * 8).saturating_sub(zeros as usize)
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rsa_costs_what_it_takes() {
+    fn rsa_cost_follows_measurements() {
         let usual = [1, 0, 1];
         for (octets, exponent, cost) in [
             (128, &usual[..], 3),

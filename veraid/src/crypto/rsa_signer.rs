@@ -16,10 +16,10 @@ use crate::cert::{CertificateError, RsaPublicKey};
 use crate::issue::{Signer, SigningError};
 use crate::{KeyAlgorithm, Limits};
 
-/// A private RSA key in memory, which signs with RSASSA-PSS.
+/// A private RSA key in memory that signs with RSASSA-PSS.
 ///
-/// It signs with SHA-256 whatever its size, as the keys of deployed organisations do;
-/// [`Self::with_hash`] chooses another. The private key is never shown, and wiped when dropped.
+/// It signs with SHA-256 by default, as the keys of deployed organisations do. The private key is
+/// never formatted, and is wiped on drop.
 ///
 /// ```
 /// use veraid::KeyAlgorithm;
@@ -39,39 +39,39 @@ pub struct RsaSigner {
     hash: Hash,
 }
 
-/// Why there is no private key.
+/// The error of generating, reading or writing a private key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// No key could be generated.
-    #[error("no key could be generated")]
+    #[error("key generation failed")]
     Generation,
     /// The key could not be written.
-    #[error("the key can't be written")]
+    #[error("key encoding failed")]
     Encoding,
-    /// The text is no PEM (RFC 7468).
-    #[error("the key is no PEM: {reason}")]
+    /// The PEM is malformed (RFC 7468).
+    #[error("invalid PEM: {reason}")]
     Pem {
-        /// What was wrong, in the words of the PEM reader.
+        /// The error of the PEM reader.
         reason: String,
     },
     /// The key is encrypted; it has to be decrypted first, for instance by `openssl pkey`.
-    #[error("the key is encrypted: decrypt it first, for instance by `openssl pkey`")]
+    #[error("encrypted private key: decrypt it first, for example with `openssl pkey`")]
     Encrypted,
-    /// The PEM holds something else than a private key.
-    #[error("the PEM holds a {found:?}, not a \"PRIVATE KEY\"")]
+    /// The PEM is not of a private key.
+    #[error("unexpected PEM label: expected \"PRIVATE KEY\", found {found:?}")]
     Label {
-        /// What it says that it holds.
+        /// The label found.
         found: String,
     },
-    /// The octets are no private RSA key.
-    #[error("not a private RSA key in PKCS #8: {reason}")]
+    /// The octets are not a valid RSA private key.
+    #[error("invalid RSA private key: {reason}")]
     Rejected {
-        /// What was wrong, in the words of the cryptographic library.
+        /// The error of the cryptographic library.
         reason: String,
     },
     /// The key's modulus or exponent has a size that VeraId does not have.
-    #[error("the key is refused: {0}")]
+    #[error("invalid public key: {0}")]
     PublicKey(#[source] CertificateError),
 }
 
@@ -102,7 +102,7 @@ impl RsaSigner {
     ///
     /// # Errors
     /// [`KeyError::Encrypted`] for a key that is encrypted either way, [`KeyError::Pem`] and
-    /// [`KeyError::Label`] for what is no private key, and as [`Self::from_pkcs8_der`].
+    /// [`KeyError::Label`] for what is not a private key, and as [`Self::from_pkcs8_der`].
     pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
         let malformed = |error: pem_rfc7468::Error| KeyError::Pem { reason: error.to_string() };
         let label = pem_rfc7468::decode_label(text).map_err(malformed)?;
@@ -146,7 +146,7 @@ impl RsaSigner {
         self
     }
 
-    /// The size of the key.
+    /// Returns the size of the key.
     #[must_use]
     pub const fn algorithm(&self) -> KeyAlgorithm {
         self.algorithm
@@ -195,7 +195,7 @@ fn rejected(error: aws_lc_rs::error::KeyRejected) -> KeyError {
     KeyError::Rejected { reason: error.to_string() }
 }
 
-/// The header of keys that are encrypted the old way (RFC 1421, 4.6.1.1).
+/// Returns whether the PEM has the header of encrypted keys (RFC 1421, 4.6.1.1).
 fn has_encryption_header(text: &[u8]) -> bool {
     text.split(|octet| *octet == b'\n').any(|line| line.starts_with(b"Proc-Type: 4,ENCRYPTED"))
 }

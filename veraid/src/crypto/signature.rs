@@ -1,4 +1,4 @@
-//! The one seam through which every signature is checked.
+//! The trait through which every signature is checked.
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519,
@@ -10,12 +10,12 @@ use aws_lc_rs::signature::{
 
 use super::{Digest, Hash, PublicKey, RsaScheme};
 
-/// A key, a message and a signature: they match or they don't, whatever the time is.
+/// A key, a message and a signature. Whether they match does not depend on time.
 #[derive(Clone, Copy, Debug)]
 pub struct SignatureCheck<'a> {
-    /// The key, and how it signs.
+    /// The key with its signature scheme.
     pub key: PublicKey<'a>,
-    /// What was signed.
+    /// The signed octets.
     pub message: &'a [u8],
     /// The signature.
     pub signature: &'a [u8],
@@ -62,9 +62,9 @@ impl SignatureVerifier for DirectVerifier {
 }
 
 impl SignatureCheck<'_> {
-    /// Does the public-key operation.
+    /// Checks the signature with a public-key operation.
     ///
-    /// RSA keys below 1024 bits for PKCS #1 and below 2048 bits for PSS never verify.
+    /// RSA keys below 1024 bits with PKCS #1, and below 2048 bits with PSS, never verify.
     #[must_use]
     pub fn verify(&self) -> bool {
         match self.key {
@@ -80,21 +80,21 @@ impl SignatureCheck<'_> {
         }
     }
 
-    /// How dear the operation is, where RSA-2048 with the exponent 65537 costs 9 units.
+    /// Returns the cost of the operation. RSA-2048 with the exponent 65537 costs 9 units.
     ///
-    /// The figures follow measurements of the library. A verification spends at most
+    /// The costs follow measurements of the library. A verification spends at most
     /// [`Limits::COST`](crate::Limits::COST) of them.
     #[must_use]
     pub fn cost(&self) -> u32 {
         self.key.cost().saturating_add(self.hashing_cost())
     }
 
-    /// A unit is also what hashing a KiB costs.
+    /// Returns the cost of hashing: one unit for each KiB.
     pub(crate) fn hashing_cost(&self) -> u32 {
         u32::try_from(self.message.len() / 1024).unwrap_or(u32::MAX)
     }
 
-    /// A digest of key, message and signature, under which a passed check can be remembered.
+    /// Returns a digest of key, message and signature: the key of a cache of checks.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         let (tag, first, second): (u8, &[u8], &[u8]) = match self.key {
@@ -115,7 +115,7 @@ impl SignatureCheck<'_> {
         fingerprint
     }
 
-    /// The library wants the point as SEC 1 has it, uncompressed.
+    /// Verifies by the uncompressed point of SEC 1, which the library requires.
     fn verify_ecdsa<const LENGTH: usize>(
         &self,
         algorithm: &'static dyn VerificationAlgorithm,

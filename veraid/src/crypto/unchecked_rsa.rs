@@ -15,7 +15,7 @@ pub(crate) struct UncheckedRsa {
     totient: BigUint,
 }
 
-/// What stands before a digest in a signature (RFC 8017, 9.2).
+/// The DER before a digest in a signature (RFC 8017, 9.2).
 const SHA1_PREFIX: &[u8] =
     &[0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14];
 const SHA256_PREFIX: &[u8] = &[
@@ -36,7 +36,7 @@ pub(crate) enum RsaHash {
 }
 
 impl RsaHash {
-    /// The `DigestInfo` of a message.
+    /// Returns the `DigestInfo` of a message.
     fn digest_info(self, message: &[u8]) -> Vec<u8> {
         let (prefix, algorithm): (_, &'static Algorithm) = match self {
             Self::Sha1 => (SHA1_PREFIX, &digest::SHA1_FOR_LEGACY_USE_ONLY),
@@ -62,14 +62,14 @@ impl UncheckedRsa {
         Ok(Self { modulus, public_exponent, private_exponent, totient })
     }
 
-    /// The key of the same modulus with another public exponent, or `None` if it can have none.
+    /// Returns the key of the same modulus with another public exponent, or `None` if it can have none.
     pub(super) fn with_exponent(&self, exponent: &[u8]) -> Option<Self> {
         let public_exponent = BigUint::from_bytes_be(exponent);
         let private_exponent = public_exponent.modinv(&self.totient)?;
         Some(Self { public_exponent, private_exponent, ..self.clone() })
     }
 
-    /// The public key as DNSKEY records have it: `exponent length, exponent, modulus` (RFC 3110, 2).
+    /// Returns the public key as DNSKEY records have it: `exponent length, exponent, modulus` (RFC 3110, 2).
     pub(super) fn public_key(&self) -> Vec<u8> {
         dnskey_form(&self.public_exponent.to_bytes_be(), &self.modulus.to_bytes_be())
     }

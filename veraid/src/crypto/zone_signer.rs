@@ -33,7 +33,7 @@ pub enum ZoneAlgorithm {
 }
 
 impl ZoneAlgorithm {
-    /// The algorithm's number in DNSKEY, DS and RRSIG records.
+    /// Returns the algorithm's number in DNSKEY, DS and RRSIG records.
     #[must_use]
     pub const fn number(self) -> u8 {
         match self {
@@ -59,7 +59,7 @@ pub(crate) enum ZoneSigner {
 }
 
 impl ZoneSigner {
-    /// Makes a key and returns it in PKCS #8, or `None` if there is none of so many bits.
+    /// Generates a key in PKCS #8, or returns `None` if the size is unsupported.
     ///
     /// `bits` matters to RSA alone.
     pub(crate) fn generate_pkcs8(algorithm: ZoneAlgorithm, bits: usize) -> Option<Vec<u8>> {
@@ -77,7 +77,7 @@ impl ZoneSigner {
         Some(document.ok()?.as_ref().to_vec())
     }
 
-    /// Reads a PKCS #8 key, or `None` if it is no such key.
+    /// Reads a PKCS #8 key, or returns `None` if it is not one.
     pub(crate) fn from_pkcs8(algorithm: ZoneAlgorithm, pkcs8: &[u8]) -> Option<Self> {
         let ecdsa = |algorithm: &'static EcdsaSigningAlgorithm| {
             EcdsaKeyPair::from_pkcs8(algorithm, pkcs8).ok().map(Self::Ecdsa)
@@ -96,7 +96,7 @@ impl ZoneSigner {
         }
     }
 
-    /// The RSA key of the same modulus with another public exponent, or `None` if it has none.
+    /// Returns the RSA key of the same modulus with another public exponent, or `None` if it has none.
     pub(crate) fn with_exponent(&self, algorithm: ZoneAlgorithm, exponent: &[u8]) -> Option<Self> {
         let hash = match algorithm {
             ZoneAlgorithm::RsaSha256 => RsaHash::Sha256,
@@ -106,12 +106,12 @@ impl ZoneSigner {
         Some(Self::UncheckedRsa(self.rsa()?.with_exponent(exponent)?, hash))
     }
 
-    /// The public key that [`Self::with_exponent`] would give, or `None` if this is no RSA key.
+    /// Returns the public key of [`Self::with_exponent`], or `None` if this is not an RSA key.
     pub(crate) fn public_key_with_exponent(&self, exponent: &[u8]) -> Option<Vec<u8>> {
         Some(self.rsa()?.public_key_with(exponent))
     }
 
-    /// The public key as DNSKEY records have it (RFC 3110, 2; RFC 6605, 4; RFC 8080, 3).
+    /// Returns the public key as DNSKEY records have it (RFC 3110, 2; RFC 6605, 4; RFC 8080, 3).
     pub(crate) fn public_key(&self) -> Vec<u8> {
         match self {
             Self::Rsa(_, _, key) | Self::UncheckedRsa(key, _) => key.public_key(),
@@ -145,7 +145,7 @@ impl ZoneSigner {
     }
 }
 
-/// The digest of a DS record: type 1, 2 or 4, of a zone's name and key (RFC 4034, 5.1.4).
+/// Returns the digest of a DS record: type 1, 2 or 4, of a zone's name and key (RFC 4034, 5.1.4).
 pub(crate) fn ds_digest(digest_type: u8, parts: &[&[u8]]) -> Option<Vec<u8>> {
     let algorithm = match digest_type {
         1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
@@ -168,7 +168,7 @@ fn generate_rsa_pkcs8(bits: usize) -> Option<Vec<u8>> {
 
 fn read_rsa(pkcs8: &[u8], encoding: &'static dyn RsaEncoding, hash: RsaHash) -> Option<ZoneSigner> {
     let plain = UncheckedRsa::from_pkcs8(pkcs8).ok()?;
-    // The library refuses keys below 2048 bits.
+    // The library rejects keys below 2048 bits.
     match RsaKeyPair::from_pkcs8(pkcs8) {
         Ok(key) => Some(ZoneSigner::Rsa(key, encoding, plain)),
         Err(_) => Some(ZoneSigner::UncheckedRsa(plain, hash)),

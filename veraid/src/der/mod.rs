@@ -6,6 +6,7 @@ mod time;
 #[cfg(feature = "issue")]
 pub(crate) mod writer;
 
+pub(crate) use oid::oid_contents;
 pub use oid::{ObjectIdentifier, ParseOidError};
 pub use reader::{DerError, DerErrorKind};
 pub(crate) use reader::{Reader, Tag, Value};

@@ -3,6 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// The contents octets of an object identifier in dotted decimal.
+macro_rules! oid_contents {
+    ($text:literal) => {{
+        const OID: const_oid::ObjectIdentifier = const_oid::ObjectIdentifier::new_unwrap($text);
+        OID.as_bytes()
+    }};
+}
+
+pub(crate) use oid_contents;
+
 /// An OBJECT IDENTIFIER (X.690, 8.19), at most 64 octets when encoded.
 ///
 /// ```
@@ -12,18 +22,19 @@ use std::str::FromStr;
 /// assert_eq!(kliento.to_string(), "1.3.6.1.4.1.58708.3.0");
 /// # Ok::<(), veraid::ParseOidError>(())
 /// ```
+// `const-oid` accepts padded arcs, which DER forbids, and rejects arcs such as 2.999.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ObjectIdentifier(Vec<u8>);
 
-/// The text or the octets are no object identifier.
+/// The error of an invalid object identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an object identifier in dotted decimal: {0:?}")]
+#[error("invalid object identifier {0:?}")]
 pub struct ParseOidError(pub String);
 
 impl ObjectIdentifier {
     const MAX_OCTETS: usize = 64;
 
-    /// Takes the contents octets as they are, if they are a valid identifier.
+    /// Reads the contents octets.
     pub(crate) fn from_contents(contents: &[u8]) -> Option<Self> {
         let is_complete = contents.last().is_some_and(|octet| octet & 0x80 == 0);
         let is_short = contents.len() <= Self::MAX_OCTETS;
@@ -34,14 +45,14 @@ impl ObjectIdentifier {
         (is_complete && is_short && is_minimal && fits).then(|| Self(contents.to_vec()))
     }
 
-    /// The contents octets.
+    /// Returns the contents octets.
     #[cfg(any(test, feature = "issue"))]
     pub(crate) fn as_contents(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// The arcs that the octets stand for, or `None` if one is above 2^64.
+/// Returns the arcs, or `None` if one is above 2^64.
 fn arcs(contents: &[u8]) -> Option<Vec<u64>> {
     let mut arcs = Vec::with_capacity(contents.len() + 1);
     let mut arc = 0_u64;
@@ -132,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_identifier() {
+    fn rejects_invalid_identifiers() {
         for text in
             ["", "1", "1.", ".1", "3.1", "1.40", "1.02", "1.+2", "1.3.18446744073709551616", "a.b"]
         {

@@ -1,43 +1,43 @@
-//! Reads tag-length-value triples, and refuses what DER forbids.
+//! A strict reader of DER.
 
 use std::fmt;
 
-/// Why octets are not the DER that was expected (X.690, `docs/protocol.md`, "Bundles").
+/// The error of malformed DER (X.690; `docs/protocol.md`, "Bundles").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at octet {offset}")]
 pub struct DerError {
-    /// Where it was noticed, counted from the start of the structure that was being read.
+    /// The offset of the error from the start of the structure.
     pub offset: usize,
-    /// What was wrong.
+    /// The reason.
     pub kind: DerErrorKind,
 }
 
-/// What was wrong with the octets of a [`DerError`].
+/// The kind of a [`DerError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DerErrorKind {
     /// The octets end within a value.
-    #[error("the octets end within a value")]
+    #[error("truncated value")]
     Truncated,
     /// Octets follow the last value.
-    #[error("superfluous octets")]
+    #[error("trailing octets")]
     Trailing,
-    /// Another tag stands where one was required.
-    #[error("tag {found:#04x} where {expected:#04x} was expected")]
+    /// The tag is not the expected one.
+    #[error("unexpected tag: expected {expected:#04x}, found {found:#04x}")]
     Tag {
-        /// The identifier octet that was required.
+        /// The expected identifier octet.
         expected: u8,
-        /// The identifier octet that is there.
+        /// The identifier octet found.
         found: u8,
     },
     /// A tag number above 30, which nothing in VeraId has.
-    #[error("a tag of several octets")]
+    #[error("unsupported multi-octet tag")]
     MultiOctetTag,
     /// An indefinite length, or one that is not in its shortest form, or above 2^32.
-    #[error("a length that is indefinite or not in its shortest form")]
+    #[error("length that is indefinite or not in its shortest form")]
     Length,
-    /// A value that its type does not allow.
-    #[error("no valid {0}")]
+    /// The value is invalid for its type.
+    #[error("invalid {0}")]
     InvalidValue(&'static str),
 }
 
@@ -78,7 +78,7 @@ impl fmt::Debug for Tag {
     }
 }
 
-/// One value as it was read.
+/// One value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Value<'a> {
     pub(crate) tag: Tag,
@@ -101,7 +101,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// What remains to be read of a structure.
+/// The unread octets of a structure.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
         Self { rest: octets, offset: 0 }
     }
 
-    /// The only value that the octets hold, which must have this tag.
+    /// Reads the single value of the octets, which must have this tag.
     pub(crate) fn read_single(octets: &'a [u8], tag: Tag) -> Result<Value<'a>, DerError> {
         let mut reader = Self::new(octets);
         let value = reader.read(tag)?;
@@ -125,12 +125,12 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// The tag of the next value, if there is one.
+    /// Returns the tag of the next value, if there is one.
     pub(crate) fn peek(&self) -> Option<Tag> {
         self.rest.first().copied().map(Tag)
     }
 
-    /// The next value, whatever its tag.
+    /// Reads the next value, with any tag.
     pub(crate) fn any(&mut self) -> Result<Value<'a>, DerError> {
         let (&tag, after_tag) =
             self.rest.split_first().ok_or(self.error(DerErrorKind::Truncated))?;
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// The next value with as much of its contents as there is.
+    /// Reads the next value, with truncated contents if necessary.
     #[cfg(feature = "inspect")]
     pub(crate) fn read_lenient(&mut self) -> Option<Value<'a>> {
         if let Ok(value) = self.any() {
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    /// The next value, which must have this tag.
+    /// Reads the next value, which must have this tag.
     pub(crate) fn read(&mut self, tag: Tag) -> Result<Value<'a>, DerError> {
         match self.peek() {
             Some(found) if found == tag => self.any(),
@@ -174,17 +174,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next value if it has this tag.
+    /// Reads the next value if it has this tag.
     pub(crate) fn optional(&mut self, tag: Tag) -> Result<Option<Value<'a>>, DerError> {
         if self.peek() == Some(tag) { self.any().map(Some) } else { Ok(None) }
     }
 
-    /// A reader of the contents of the next value, which must have this tag.
+    /// Reads the next value, which must have this tag, and returns a reader of its contents.
     pub(crate) fn nested(&mut self, tag: Tag) -> Result<Self, DerError> {
         Ok(self.read(tag)?.reader())
     }
 
-    /// An INTEGER that fits an octet and is not negative.
+    /// Reads an INTEGER from 0 to 255.
     pub(crate) fn small_integer(&mut self, tag: Tag) -> Result<u8, DerError> {
         let value = self.read(tag)?;
         match value.contents {
@@ -194,7 +194,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A positive INTEGER in its shortest form, without the sign octet.
+    /// Reads a positive INTEGER in its shortest form, without the sign octet.
     pub(crate) fn positive_integer(&mut self) -> Result<&'a [u8], DerError> {
         let value = self.read(Tag::INTEGER)?;
         match value.contents {
@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Fails if anything remains.
+    /// Returns an error if any octets remain.
     pub(crate) fn end(&self) -> Result<(), DerError> {
         if self.is_empty() { Ok(()) } else { Err(self.error(DerErrorKind::Trailing)) }
     }
@@ -215,7 +215,7 @@ impl<'a> Reader<'a> {
         DerError { offset: self.offset, kind }
     }
 
-    /// The length, and what follows it (X.690, 10.1: definite, shortest form).
+    /// Reads the length in its definite, shortest form (X.690, 10.1).
     fn length(&self, octets: &'a [u8]) -> Result<(usize, &'a [u8]), DerError> {
         let (&first, rest) = octets.split_first().ok_or(self.error(DerErrorKind::Truncated))?;
         if first < 0x80 {
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_value_and_what_follows() {
+    fn reads_value_and_trailing_octets() {
         let mut reader = Reader::new(&[0x04, 0x02, 1, 2, 0x05, 0x00]);
         assert_eq!(reader.read(Tag::OCTET_STRING).unwrap().contents, [1, 2]);
         assert_eq!(reader.end().unwrap_err().kind, DerErrorKind::Trailing);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_lengths_that_are_not_der() {
+    fn rejects_non_der_lengths() {
         assert_eq!(kind(&[0x30, 0x80, 0, 0]), DerErrorKind::Length);
         assert_eq!(kind(&[0x04, 0x81, 0x01, 0]), DerErrorKind::Length);
         assert_eq!(kind(&[0x04, 0x82, 0x00, 0x80]), DerErrorKind::Length);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_integers_that_are_not_shortest_or_not_positive() {
+    fn rejects_padded_and_non_positive_integers() {
         for octets in [&[2, 2, 0, 0x3f][..], &[2, 1, 0x80], &[2, 1, 0], &[2, 0]] {
             assert!(Reader::new(octets).positive_integer().is_err(), "{octets:?}");
         }
@@ -273,10 +273,10 @@ mod tests {
     }
 
     #[test]
-    fn tells_where_and_what() {
+    fn error_has_offset_and_kind() {
         let mut reader = Reader::new(&[0x05, 0x00, 0x04, 0x00]);
         reader.any().unwrap();
         let error = reader.read(Tag::SEQUENCE).unwrap_err();
-        assert_eq!(error.to_string(), "tag 0x04 where 0x30 was expected at octet 2");
+        assert_eq!(error.to_string(), "unexpected tag: expected 0x30, found 0x04 at octet 2");
     }
 }

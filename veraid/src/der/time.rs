@@ -62,7 +62,7 @@ fn date_time_of(digits: &[u8], millisecond: i32) -> Option<Timestamp> {
     date_time(decimal(year)?, rest, millisecond)
 }
 
-/// The five pairs of digits from the month to the second.
+/// Reads the five pairs of digits from the month to the second.
 fn date_time(year: i16, pairs: &[u8], millisecond: i32) -> Option<Timestamp> {
     let mut fields =
         pairs.chunks(2).map(|pair| decimal(pair).and_then(|field| i8::try_from(field).ok()));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_other_forms() {
+    fn rejects_other_forms() {
         let utc: Parser = utc_time;
         for (parser, text) in [
             (utc, "2611221803Z"),

@@ -1,4 +1,4 @@
-//! Writes DER, and nothing but DER (X.690, 10 and 11).
+//! Writes DER (X.690, 10 and 11).
 
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -66,7 +66,7 @@ pub(crate) fn object_identifier(contents: &[u8]) -> Vec<u8> {
 }
 
 /// Text as a BMPString, as all deployed producers write it, or as a UTF8String if it has
-/// characters that a BMPString can't hold: OpenSSL reads no certificate with surrogates in one.
+/// characters above U+FFFF: OpenSSL rejects certificates with surrogates in a BMPString.
 pub(crate) fn text(text: &str) -> Vec<u8> {
     if text.chars().any(|character| character > '\u{ffff}') {
         return encode(Tag::UTF8_STRING, &[text.as_bytes()]);
@@ -75,7 +75,7 @@ pub(crate) fn text(text: &str) -> Vec<u8> {
     encode(Tag::BMP_STRING, &[&octets])
 }
 
-/// The time of a certificate, rounded down to the second: UTCTime from 1950 to 2049, otherwise
+/// Encodes the time of a certificate, rounded down to the second: UTCTime from 1950 to 2049, otherwise
 /// GeneralizedTime (RFC 5280, 4.1.2.5).
 pub(crate) fn certificate_time(instant: Timestamp) -> Vec<u8> {
     let time = civil_time(instant);
@@ -100,7 +100,7 @@ pub(crate) fn metadata_time(tag: Tag, instant: Timestamp) -> Vec<u8> {
     encode(tag, &[written.as_bytes()])
 }
 
-/// The date and time in UTC; of the last timestamp, [`NO_EXPIRY`].
+/// Returns the date and time in UTC, which is [`NO_EXPIRY`] for the last timestamp.
 fn civil_time(instant: Timestamp) -> DateTime {
     if instant == Timestamp::MAX {
         return NO_EXPIRY;
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_a_bmp_string_where_it_can_be() {
+    fn writes_bmp_string_where_possible() {
         assert_eq!(text("é"), [0x1e, 2, 0, 0xe9]);
         assert_eq!(text("\u{ffff}"), [0x1e, 2, 0xff, 0xff]);
         assert_eq!(text("🦀"), [0x0c, 4, 0xf0, 0x9f, 0xa6, 0x80]);

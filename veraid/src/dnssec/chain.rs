@@ -1,4 +1,4 @@
-//! The chain from the trust anchors to a set of TXT records.
+//! The chain from the trust anchors to a TXT RRset.
 
 use domain::base::Name;
 use domain::base::iana::{Rcode, Rtype};
@@ -40,19 +40,19 @@ pub struct TxtRrset {
 }
 
 impl TxtRrset {
-    /// The records, each a list of character-strings (RFC 1035, 3.3.14), in canonical order.
+    /// Returns the records in canonical order, each a list of character-strings (RFC 1035, 3.3.14).
     #[must_use]
     pub fn records(&self) -> &[Vec<Vec<u8>>] {
         &self.records
     }
 
-    /// The zone that holds them: absolute, in presentation form, with the final dot.
+    /// Returns the zone of the records: absolute, in presentation form, with the final dot.
     #[must_use]
     pub fn zone(&self) -> &str {
         &self.zone
     }
 
-    /// The closed period, around the instant that was asked for, in which the proof holds.
+    /// Returns the closed period around the requested instant in which the records are valid.
     #[must_use]
     pub const fn period(&self) -> Period {
         self.period
@@ -60,7 +60,7 @@ impl TxtRrset {
 }
 
 impl<'a> DnssecChain<'a> {
-    /// Reads the responses; the octets are borrowed.
+    /// Reads the responses, which are borrowed.
     ///
     /// # Errors
     /// [`DnssecError::Message`] if one of them is malformed, [`DnssecError::Limit`] past 64
@@ -82,7 +82,7 @@ impl<'a> DnssecChain<'a> {
         Ok(Self { responses })
     }
 
-    /// Verifies the TXT records of `owner` (a domain name in presentation form) at an instant.
+    /// Verifies the TXT RRset of `owner`, a domain name in presentation form, at an instant.
     ///
     /// # Errors
     /// [`DnssecError`] that says which set of records broke the chain, and why.
@@ -95,7 +95,7 @@ impl<'a> DnssecChain<'a> {
         self.verify_at_with(owner, at, trust_anchors, &mut DirectVerifier)
     }
 
-    /// As [`Self::verify_at`], with signatures checked by `verifier`.
+    /// Verifies as [`Self::verify_at`] does, with signatures checked by `verifier`.
     ///
     /// # Errors
     /// The same.
@@ -109,14 +109,14 @@ impl<'a> DnssecChain<'a> {
         self.verify(owner, at, trust_anchors, &mut Budget::new(verifier))
     }
 
-    /// The owners of the TXT records that the chain has responses about, with the final dot.
+    /// Returns the owners of the TXT questions in the chain, with the final dot.
     #[must_use]
     pub fn txt_owners(&self) -> Vec<String> {
         let about_txt = self.responses.iter().filter(|response| response.record_type == Rtype::TXT);
         about_txt.map(|response| presentation_form(&response.name)).collect()
     }
 
-    /// The instants at which a signature of the chain starts to hold, in order, without repeats.
+    /// Returns the distinct inceptions of the chain's signatures, in order.
     pub(crate) fn inceptions(&self, near: Timestamp) -> Vec<Timestamp> {
         let answers = self.responses.iter().flat_map(|response| &response.answers);
         let validities = answers.filter_map(|answer| match &answer.data {
@@ -129,7 +129,7 @@ impl<'a> DnssecChain<'a> {
         inceptions
     }
 
-    /// From the root to the zone that holds the records, each step proven before the next.
+    /// Verifies from the root down to the zone of the records, each zone before the next.
     pub(crate) fn verify(
         &self,
         owner: &str,
@@ -153,7 +153,7 @@ impl<'a> DnssecChain<'a> {
         Ok(TxtRrset { records, zone: presentation_form(zone.name), period })
     }
 
-    /// The first response to the question that is no error.
+    /// Returns the first successful response to the question.
     pub(super) fn first_response(
         &self,
         name: &Name<[u8]>,
@@ -165,7 +165,7 @@ impl<'a> DnssecChain<'a> {
         })
     }
 
-    /// The set of the only response about the owner's TXT records.
+    /// Returns the RRset of the only response to the TXT question.
     pub(super) fn txt_rrset<'m>(
         &'m self,
         owner: &'m Name<[u8]>,
@@ -206,7 +206,7 @@ pub(super) fn canonical_name(owner: &str) -> Result<Name<Vec<u8>>, DnssecError> 
     Ok(name)
 }
 
-/// The name's ancestors and itself, from the top-level domain down; not the root.
+/// Returns the names of possible zones: the name and its ancestors below the root, from the top down.
 pub(super) fn zone_candidates(name: &Name<Vec<u8>>) -> impl Iterator<Item = &Name<[u8]>> {
     let starts: Vec<usize> = name
         .iter()
@@ -220,7 +220,7 @@ pub(super) fn zone_candidates(name: &Name<Vec<u8>>) -> impl Iterator<Item = &Nam
     starts.into_iter().rev().map(|start| name.slice_from(start))
 }
 
-/// Splits the data of a TXT record; what is cut short yields no strings.
+/// Splits the data of a TXT record. Truncated data yields no strings.
 pub(super) fn character_strings(record: &[u8]) -> Vec<Vec<u8>> {
     let mut strings = Vec::new();
     let mut rest = record;

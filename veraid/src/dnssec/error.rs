@@ -1,145 +1,148 @@
-//! Why a chain proves nothing.
+//! The error of an invalid chain.
 
 use super::response::MalformedMessage;
 use crate::{LimitExceeded, Period, Timestamp};
 
-/// Why a chain does not prove the records of its owner.
+/// The error of an invalid chain.
 ///
-/// Names are absolute, in presentation form, with the final dot; `record_type` is the type of the set.
+/// Names are absolute, in presentation form, with the final dot. `record_type` is the type of the
+/// RRset.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DnssecError {
-    /// The owner is no domain name.
-    #[error("{0:?} is no domain name")]
+    /// The owner is not a valid domain name.
+    #[error("invalid domain name {0:?}")]
     InvalidOwner(String),
-    /// There are no trust anchors, so that nothing can be proven.
-    #[error("there is no trust anchor")]
+    /// The set of trust anchors is empty.
+    #[error("no trust anchor")]
     NoTrustAnchor,
-    /// A message is not in the form of DNS.
-    #[error("message {position} of the chain can't be read: {reason}")]
+    /// A message of the chain is malformed.
+    #[error("malformed message {position} of the chain: {reason}")]
     Message {
-        /// Which one, counted from 0.
+        /// Its position, from 0.
         position: usize,
-        /// What was wrong with it.
+        /// The reason.
         reason: MalformedMessage,
     },
-    /// There is not exactly one response about the owner's TXT records.
-    #[error("the chain has {found} responses about TXT of {owner}, not 1")]
+    /// The number of responses to the TXT question is not one.
+    #[error("expected 1 response for the TXT RRset of {owner}, found {found}")]
     TxtResponses {
-        /// Whose records.
+        /// The owner of the RRset.
         owner: String,
-        /// How many there are.
+        /// The number found.
         found: usize,
     },
-    /// The response about the owner's TXT records is an error.
-    #[error("the response about TXT of {owner} has code {found}, not 0")]
+    /// The response to the TXT question is an error.
+    #[error("response code {found} for the TXT RRset of {owner}, expected 0")]
     ResponseCode {
-        /// Whose records.
+        /// The owner of the RRset.
         owner: String,
         /// The response code (RFC 1035, 4.1.1).
         found: u8,
     },
-    /// A response that is needed is missing.
-    #[error("the chain has no response about {record_type} of {owner}")]
+    /// A required response is missing.
+    #[error("missing response for the {record_type} RRset of {owner}")]
     MissingResponse {
-        /// Whose records.
+        /// The owner of the RRset.
         owner: String,
-        /// Their type.
+        /// The record type.
         record_type: &'static str,
     },
-    /// A response has no records of the type that was asked for.
-    #[error("the response about {record_type} of {owner} has no such record")]
+    /// A response has no records of the requested type.
+    #[error("no records in the response for the {record_type} RRset of {owner}")]
     NoRecords {
-        /// Whose records.
+        /// The owner of the RRset.
         owner: String,
-        /// Their type.
+        /// The record type.
         record_type: &'static str,
     },
     /// The owner is an alias, which VeraId does not follow.
     #[error("{owner} is an alias")]
     Alias {
-        /// Whose records.
+        /// The owner of the RRset.
         owner: String,
     },
-    /// A zone's delegation has only digests or algorithms that can't be checked.
-    #[error("the delegation of {zone} has no digest and algorithm that can be checked")]
+    /// No DS record of a zone has a supported digest type and algorithm.
+    #[error("no DS record of {zone} with a supported digest type and algorithm")]
     UnusableDelegation {
         /// The zone.
         zone: String,
     },
-    /// None of a zone's keys is one that its parent, or the trust anchors, name.
-    #[error("no key of {zone} (tags {found:?}) is one that is trusted (tags {expected:?})")]
+    /// No key of a zone matches a DS record or a trust anchor.
+    #[error("no trusted DNSKEY of {zone}: expected tags {expected:?}, found {found:?}")]
     UntrustedKeys {
         /// The zone.
         zone: String,
         /// The tags of the trusted keys.
         expected: Vec<u16>,
-        /// The tags of the keys that are there and can be used.
+        /// The tags of the usable keys.
         found: Vec<u16>,
     },
-    /// There is no signature over a set of records.
-    #[error("{record_type} of {owner} is not signed")]
+    /// The RRset is unsigned.
+    #[error("unsigned {record_type} RRset of {owner}")]
     Unsigned {
-        /// Whose records.
+        /// The owner of the RRset.
         owner: String,
-        /// Their type.
+        /// The record type.
         record_type: &'static str,
     },
-    /// The signatures are by another zone than the one that must sign.
-    #[error("{record_type} of {owner} is signed by {found}, not by {expected}")]
+    /// The RRset is signed by another zone than the one it belongs to.
+    #[error(
+        "{record_type} RRset of {owner} signed by another zone: expected {expected}, found {found}"
+    )]
     Signer {
-        /// Whose records.
+        /// The owner of the RRset.
         owner: String,
-        /// Their type.
+        /// The record type.
         record_type: &'static str,
         /// The zone that must sign.
         expected: String,
         /// The zone that signed.
         found: String,
     },
-    /// The records come from a wildcard, which VeraId does not take.
-    #[error("{record_type} of {owner} is signed for {found} labels, not {expected}")]
+    /// The records come from a wildcard, which VeraId does not support.
+    #[error("wildcard {record_type} RRset of {owner}: expected {expected} labels, found {found}")]
     Wildcard {
-        /// Whose records.
+        /// The owner of the RRset.
         owner: String,
-        /// Their type.
+        /// The record type.
         record_type: &'static str,
         /// The labels of the owner.
         expected: u8,
         /// The labels of the signature.
         found: u8,
     },
-    /// The signatures are by keys that are unknown, revoked or of unknown algorithms.
-    #[error("{record_type} of {owner} is signed by no key that can be used (tag {found})")]
+    /// The keys of the signatures are unknown, revoked or of unsupported algorithms.
+    #[error("no usable DNSKEY with tag {found} for the {record_type} RRset of {owner}")]
     UnknownKey {
-        /// Whose records.
+        /// The owner of the RRset.
         owner: String,
-        /// Their type.
+        /// The record type.
         record_type: &'static str,
         /// The tag of the key that signed.
         found: u16,
     },
-    /// No signature holds at the instant.
-    #[error("{record_type} of {owner} is signed from {validity}, which misses {at}")]
+    /// No signature is valid at the instant.
+    #[error("RRSIG of the {record_type} RRset of {owner} valid {validity}, not at {at}")]
     OutsideValidity {
-        /// Whose records.
+        /// The owner of the RRset.
         owner: String,
-        /// Their type.
+        /// The record type.
         record_type: &'static str,
         /// The instant.
         at: Timestamp,
-        /// When the signature holds.
+        /// The validity of the signature.
         validity: Period,
     },
-    /// The signatures don't match the records and the keys.
-    #[error("the signature over {record_type} of {owner} does not match")]
+    /// No signature matches the records and a key.
+    #[error("invalid RRSIG of the {record_type} RRset of {owner}")]
     Signature {
-        /// Whose records.
+        /// The owner of the RRset.
         owner: String,
-        /// Their type.
+        /// The record type.
         record_type: &'static str,
     },
-    /// There is too much of something.
+    /// A limit is exceeded.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
 }

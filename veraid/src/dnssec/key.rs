@@ -1,4 +1,4 @@
-//! The keys of zones, and the ds_records that name them.
+//! The keys of zones, and the DS records that match them.
 
 use domain::base::Name;
 use domain::base::iana::SecurityAlgorithm;
@@ -13,12 +13,12 @@ const ECDSA_P256_SHA256: u8 = 13;
 const ECDSA_P384_SHA384: u8 = 14;
 const ED25519: u8 = 15;
 
-/// Whether signatures of the algorithm can be checked. SHA-1 can't, on purpose.
+/// Returns whether the algorithm is supported. Algorithms with SHA-1 are not, on purpose.
 pub(super) const fn is_supported_algorithm(algorithm: u8) -> bool {
     matches!(algorithm, RSA_SHA256 | RSA_SHA512 | ECDSA_P256_SHA256 | ECDSA_P384_SHA384 | ED25519)
 }
 
-/// The hash of a DS digest type, if it can be checked. SHA-1 can't, on purpose.
+/// Returns the hash of a supported DS digest type. SHA-1 is not supported, on purpose.
 pub(super) const fn supported_digest(digest_type: u8) -> Option<Hash> {
     match digest_type {
         2 => Some(Hash::Sha256),
@@ -40,7 +40,7 @@ impl<'a> ZoneKey<'a> {
     const ZONE: u16 = 0x0100;
     const REVOKE: u16 = 0x0080;
 
-    /// Reads a DNSKEY record, or `None` if it is no zone's key, revoked, or can't be used.
+    /// Reads a DNSKEY record, or returns `None` if it is not a usable key of a zone.
     ///
     /// `flags (2), protocol (1), algorithm (1), public key` (RFC 4034, 2.1; RFC 5011, 2.1).
     pub(super) fn read(rdata: &'a [u8]) -> Option<Self> {
@@ -81,7 +81,7 @@ fn read_rsa_key(scheme: RsaScheme, key: &[u8]) -> Option<PublicKey<'_>> {
     (is_sound && !has_zeros).then_some(PublicKey::Rsa { scheme, modulus, exponent })
 }
 
-/// A DS record: the name of a key by tag, algorithm and digest.
+/// A DS record, which identifies a key by tag, algorithm and digest.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DsRecord<'a> {
     pub(super) key_tag: u16,
@@ -91,7 +91,7 @@ pub(super) struct DsRecord<'a> {
 }
 
 impl<'a> DsRecord<'a> {
-    /// Reads a DS record, or `None` if its algorithm or digest can't be checked.
+    /// Reads a DS record, or returns `None` if its algorithm or digest type is not supported.
     ///
     /// `key tag (2), algorithm (1), digest type (1), digest` (RFC 4034, 5.1).
     pub(super) fn read(rdata: &'a [u8]) -> Option<Self> {
@@ -101,7 +101,7 @@ impl<'a> DsRecord<'a> {
         is_supported_algorithm(algorithm).then_some(Self { key_tag, algorithm, hash, digest })
     }
 
-    /// The delegation that a trust anchor is.
+    /// Returns the DS record of a trust anchor.
     pub(super) fn from_trust_anchor(anchor: &'a TrustAnchor) -> Option<Self> {
         let hash = supported_digest(anchor.digest_type())?;
         let (key_tag, algorithm) = (anchor.key_tag(), anchor.algorithm());
@@ -113,9 +113,9 @@ impl<'a> DsRecord<'a> {
     }
 }
 
-/// Whether one of the ds_records names this key of the zone; `zone` is in canonical form.
+/// Returns whether one of the DS records matches the key; `zone` is in canonical form.
 ///
-/// The key is digested once for each hash, however many ds_records have its tag.
+/// The key is hashed once for each digest type, however many DS records have its tag.
 pub(super) fn matches_any_ds(
     key: &ZoneKey<'_>,
     zone: &Name<[u8]>,

@@ -1,4 +1,4 @@
-//! Proofs from the DNS root to a set of TXT records (RFC 4033 to 4035, `docs/protocol.md`, "DNSSEC").
+//! DNSSEC validation from the root to a TXT RRset (RFC 4033 to 4035; `docs/protocol.md`, "DNSSEC").
 
 mod chain;
 mod error;

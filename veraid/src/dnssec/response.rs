@@ -7,27 +7,27 @@ use domain::rdata::Rrsig;
 
 use crate::{LimitExceeded, Limits};
 
-/// What was wrong with a DNS message.
+/// The error of a malformed DNS message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedMessage {
     /// It ends within its header.
-    #[error("it ends within its header")]
+    #[error("truncated header")]
     Header,
     /// It has no question, or several.
-    #[error("it has {0} questions, not 1")]
+    #[error("expected 1 question, found {0}")]
     QuestionCount(u16),
     /// A name or a record is not in its form.
-    #[error("a name or record in it is malformed")]
+    #[error("malformed name or record")]
     Record,
     /// Octets follow the last record.
-    #[error("octets follow its last record")]
+    #[error("trailing octets")]
     Trailing,
 }
 
 pub(super) type Signature<'a> = Rrsig<&'a [u8], ParsedName<&'a [u8]>>;
 
-/// One record of an answer.
+/// One record of an answer section.
 pub(super) struct AnswerRecord<'a> {
     pub(super) owner: ParsedName<&'a [u8]>,
     pub(super) record_type: Rtype,
@@ -39,7 +39,7 @@ pub(super) enum AnswerRecordData<'a> {
     Other(&'a [u8]),
 }
 
-/// A response: its question, its code and the records of its answer, all of class IN.
+/// A response: its question, its code and the records of its answer section, all of class IN.
 pub(super) struct Response<'a> {
     pub(super) name: ParsedName<&'a [u8]>,
     pub(super) record_type: Rtype,
@@ -49,7 +49,7 @@ pub(super) struct Response<'a> {
 }
 
 impl<'a> Response<'a> {
-    /// Reads a message, all of it, but keeps only the answer: the rest proves nothing.
+    /// Reads a whole message, but keeps only its answer section.
     ///
     /// `records` counts the records of all messages so far.
     pub(super) fn read(octets: &'a [u8], records: &mut usize) -> Result<Self, ResponseError> {
@@ -74,7 +74,7 @@ impl<'a> Response<'a> {
         })
     }
 
-    /// Whether it responds to this question.
+    /// Returns whether it responds to this question.
     pub(super) fn answers_question<N: ToName + ?Sized>(
         &self,
         name: &N,
@@ -84,7 +84,7 @@ impl<'a> Response<'a> {
     }
 }
 
-/// Why a response is refused.
+/// The error of a malformed response.
 pub(super) enum ResponseError {
     Malformed(MalformedMessage),
     Limit(LimitExceeded),
@@ -143,7 +143,7 @@ fn read_answer<'a>(record: &ParsedRecord<'a, [u8]>) -> Result<AnswerRecord<'a>, 
     Ok(AnswerRecord { owner: record.owner(), record_type: record.rtype(), data })
 }
 
-/// The name in presentation form with the final dot.
+/// Formats the name in presentation form, with the final dot.
 pub(super) fn presentation_form<N: ToName + ?Sized>(name: &N) -> String {
     let name: Name<Vec<u8>> = name.to_vec();
     name.fmt_with_dot().to_string()

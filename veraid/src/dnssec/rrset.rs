@@ -1,4 +1,4 @@
-//! A set of records, and whether a zone signed it (RFC 4034, 3; RFC 4035, 5.3).
+//! RRsets, and the verification of their signatures (RFC 4034, 3; RFC 4035, 5.3).
 
 use domain::base::iana::Rtype;
 use domain::base::{Name, Rtype as RecordType, ToName};
@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::crypto::SignatureCheck;
 use crate::{LimitExceeded, Limits, Period, Timestamp};
 
-/// The records of one owner and type in a response, with the signatures over them.
+/// The RRset of one owner and type in a response, with its signatures.
 pub(super) struct Rrset<'m, 'a> {
     /// In canonical form.
     pub(super) owner: &'m Name<[u8]>,
@@ -21,14 +21,14 @@ pub(super) struct Rrset<'m, 'a> {
     pub(super) signatures: Vec<&'m Signature<'a>>,
 }
 
-/// The zone that must have signed, and those of its keys that may.
+/// The zone that must have signed, and its keys that may sign.
 pub(super) struct ZoneKeys<'m, 'k> {
     pub(super) zone: &'m Name<[u8]>,
     pub(super) keys: &'m [ZoneKey<'k>],
 }
 
 impl<'m, 'a> Rrset<'m, 'a> {
-    /// Collects the set that the response's answer has of its question, if there is any.
+    /// Collects the RRset from the answer section of a response, or returns `None` if it is empty.
     pub(super) fn collect(
         owner: &'m Name<[u8]>,
         record_type: Rtype,
@@ -101,7 +101,7 @@ impl<'m, 'a> Rrset<'m, 'a> {
         ))
     }
 
-    /// What can be told of a signature without a public-key operation (RFC 4035, 5.3.1).
+    /// Checks the fields of an RRSIG, before any public-key operation (RFC 4035, 5.3.1).
     fn check_rrsig_fields(
         &self,
         signature: &Signature<'_>,
@@ -200,13 +200,15 @@ fn is_key_of(key: &ZoneKey<'_>, signature: &Signature<'_>) -> bool {
     key.tag == signature.key_tag() && key.algorithm == signature.algorithm().to_int()
 }
 
-/// When a signature holds: both ends count seconds modulo 2^32, so they mean the instants that
-/// lie nearest (RFC 4034, 3.1.5; RFC 1982). `None` if it ends before it starts.
+/// Returns the validity of a signature, or `None` if it ends before it starts.
+///
+/// Both ends are seconds modulo 2^32, and mean the nearest such instants (RFC 4034, 3.1.5; RFC
+/// 1982).
 pub(super) fn validity(signature: &Signature<'_>, near: Timestamp) -> Option<Period> {
     let near = near.as_second();
     let resolve = |second: u32| {
         let low = u32::try_from(near.rem_euclid(1 << 32)).ok()?;
-        // Exactly half the circle away, there is no nearest.
+        // Two instants are equally near.
         let distance = second.wrapping_sub(low).cast_signed();
         let second = near.checked_add(i64::from(distance)).filter(|_| distance != i32::MIN)?;
         Timestamp::from_second(second).ok()
@@ -223,7 +225,7 @@ pub(super) fn record_type_name(record_type: RecordType) -> &'static str {
     }
 }
 
-/// How far a signature came before it was refused.
+/// The check that a signature failed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum FailureStage {
     Signer,
@@ -233,7 +235,7 @@ enum FailureStage {
     Signature,
 }
 
-/// The error of the signature that came best: it says most about what is wrong.
+/// The error of the signature that passed the most checks.
 #[derive(Default)]
 struct MostSpecificError {
     best: Option<(FailureStage, DnssecError)>,

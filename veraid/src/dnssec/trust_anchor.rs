@@ -1,14 +1,14 @@
-//! The keys of the DNS root that are trusted to begin with.
+//! The trust anchors: keys of the DNS root.
 
 use std::fmt;
 use std::str::FromStr;
 
+use base16ct::HexDisplay;
 use domain::base::Name;
 
 use super::key::{DsRecord, ZoneKey, is_supported_algorithm, matches_any_ds, supported_digest};
-use crate::hex::Hex;
 
-/// A trusted key of the DNS root, as the DS record that names it (RFC 4034, 5.1).
+/// A trust anchor: the DS record of a key of the DNS root (RFC 4034, 5.1).
 ///
 /// ```
 /// use veraid::TrustAnchor;
@@ -28,25 +28,25 @@ pub struct TrustAnchor {
     digest: Vec<u8>,
 }
 
-/// The text is no DS record of the root that can be checked.
+/// The error of an invalid or unsupported trust anchor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseTrustAnchorError {
     /// It is not the presentation form of a DS record.
-    #[error("not a DS record of the root: {0:?}")]
+    #[error("invalid DS record of the root {0:?}")]
     Syntax(String),
-    /// The algorithm of the key can't be checked.
-    #[error("DNSSEC algorithm {0} is not supported")]
+    /// The algorithm of the key is not supported.
+    #[error("unsupported DNSSEC algorithm {0}")]
     Algorithm(u8),
-    /// The digest can't be checked: only SHA-256 (2) and SHA-384 (4) can.
-    #[error("digest type {0} is not supported")]
+    /// The digest type is not supported: only SHA-256 (2) and SHA-384 (4) are.
+    #[error("unsupported DS digest type {0}")]
     DigestType(u8),
-    /// The digest has another length than its type calls for.
-    #[error("the digest has {found} octets, not {expected}")]
+    /// The digest has the wrong length for its type.
+    #[error("invalid digest length: expected {expected} octets, found {found}")]
     DigestLength {
-        /// What the type calls for.
+        /// The length for the type.
         expected: usize,
-        /// What is there.
+        /// The length found.
         found: usize,
     },
 }
@@ -62,7 +62,7 @@ const KSK_2024: [u8; 32] = [
 ];
 
 impl TrustAnchor {
-    /// The keys of the DNS root that IANA publishes: 20326 (2017) and 38696 (2024).
+    /// Returns the trust anchors that IANA publishes: 20326 (2017) and 38696 (2024).
     #[must_use]
     pub fn iana() -> Vec<Self> {
         let anchor = |key_tag, digest: [u8; 32]| Self {
@@ -74,7 +74,7 @@ impl TrustAnchor {
         vec![anchor(20326, KSK_2017), anchor(38696, KSK_2024)]
     }
 
-    /// The anchor of these fields of a DS record.
+    /// The trust anchor of these fields of a DS record.
     ///
     /// # Errors
     /// [`ParseTrustAnchorError`] if the algorithm is none of 8, 10, 13, 14 and 15, the digest type
@@ -97,31 +97,31 @@ impl TrustAnchor {
         Ok(Self { key_tag, algorithm, digest_type, digest })
     }
 
-    /// The key's tag (RFC 4034, appendix B).
+    /// Returns the key's tag (RFC 4034, appendix B).
     #[must_use]
     pub const fn key_tag(&self) -> u16 {
         self.key_tag
     }
 
-    /// The number of the key's algorithm.
+    /// Returns the number of the key's algorithm.
     #[must_use]
     pub const fn algorithm(&self) -> u8 {
         self.algorithm
     }
 
-    /// The number of the digest's type.
+    /// Returns the number of the digest's type.
     #[must_use]
     pub const fn digest_type(&self) -> u8 {
         self.digest_type
     }
 
-    /// The digest of the root's name and the key.
+    /// Returns the digest of the root's name and the key.
     #[must_use]
     pub fn digest(&self) -> &[u8] {
         &self.digest
     }
 
-    /// Whether this is the DS record of the root's key with these flags and this public key
+    /// Returns whether this is the DS record of the root's key with these flags and this public key
     /// (RFC 4034, 2.1 and 5.1.4).
     ///
     /// The protocol is 3 and the algorithm the anchor's. A key that can't sign the root's records,
@@ -139,7 +139,7 @@ impl TrustAnchor {
     }
 }
 
-/// Reads the presentation form; `. IN DS` before the fields, or a part of it, may be left out.
+/// Reads the presentation form. `. IN DS` before the fields, or a part of it, may be omitted.
 impl FromStr for TrustAnchor {
     type Err = ParseTrustAnchorError;
 
@@ -154,7 +154,7 @@ impl FromStr for TrustAnchor {
         let [key_tag, algorithm, digest_type, digest @ ..] = words.as_slice() else {
             return Err(syntax());
         };
-        let digest = decode_hex(&digest.concat()).ok_or_else(syntax)?;
+        let digest = base16ct::mixed::decode_vec(digest.concat()).map_err(|_| syntax())?;
         Self::new(
             key_tag.parse().map_err(|_| syntax())?,
             algorithm.parse().map_err(|_| syntax())?,
@@ -164,32 +164,22 @@ impl FromStr for TrustAnchor {
     }
 }
 
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let nibbles: Option<Vec<u8>> = text
-        .chars()
-        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect();
-    let nibbles = nibbles.filter(|nibbles| nibbles.len().is_multiple_of(2))?;
-    Some(
-        nibbles
-            .chunks_exact(2)
-            .map(|pair| pair.iter().fold(0, |octet, nibble| (octet << 4) | nibble))
-            .collect(),
-    )
-}
-
 /// Writes `. IN DS <key tag> <algorithm> <digest type> <digest>`.
 impl fmt::Display for TrustAnchor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, ". IN DS {} {} {} ", self.key_tag, self.algorithm, self.digest_type)?;
-        self.digest.iter().try_for_each(|octet| write!(f, "{octet:02X}"))
+        write!(f, "{:X}", HexDisplay(&self.digest))
     }
 }
 
 impl fmt::Debug for TrustAnchor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TrustAnchor({} {} {} ", self.key_tag, self.algorithm, self.digest_type)?;
-        write!(f, "{})", Hex::from(self.digest.as_slice()))
+        let digest = HexDisplay(&self.digest);
+        write!(
+            f,
+            "TrustAnchor({} {} {} {digest:x})",
+            self.key_tag, self.algorithm, self.digest_type
+        )
     }
 }
 
@@ -215,17 +205,17 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_can_not_be_checked() {
+    fn rejects_unsupported_anchors() {
         use ParseTrustAnchorError as E;
-        let refused = |text: &str| text.parse::<TrustAnchor>().unwrap_err();
-        assert_eq!(refused(&format!("1 5 2 {DIGEST}")), E::Algorithm(5));
-        assert_eq!(refused(&format!("1 8 1 {DIGEST}")), E::DigestType(1));
+        let rejected = |text: &str| text.parse::<TrustAnchor>().unwrap_err();
+        assert_eq!(rejected(&format!("1 5 2 {DIGEST}")), E::Algorithm(5));
+        assert_eq!(rejected(&format!("1 8 1 {DIGEST}")), E::DigestType(1));
         assert_eq!(
-            refused(&format!("1 8 4 {DIGEST}")),
+            rejected(&format!("1 8 4 {DIGEST}")),
             E::DigestLength { expected: 48, found: 32 }
         );
         for text in ["", ". IN DS", "com. IN DS 1 8 2 00", "1 8 2 0", "65536 8 2 00", "1 8 2 zz"] {
-            assert_eq!(refused(text), E::Syntax(text.to_owned()));
+            assert_eq!(rejected(text), E::Syntax(text.to_owned()));
         }
     }
 
@@ -237,7 +227,7 @@ mod tests {
         zZNQ1K+s2CXkPIZo7s6JgZyvaBevYtxPvYLw4z9mR7K2vaF18UYH9Z9GNUUeayffKC73PYc=";
 
     #[test]
-    fn names_one_key() {
+    fn matches_exactly_one_key() {
         let mut key = STANDARD.decode(KSK_2024_KEY).unwrap();
         let [other, anchor] = TrustAnchor::iana().try_into().unwrap();
         assert!(anchor.matches_key(257, &key));

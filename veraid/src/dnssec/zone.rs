@@ -1,4 +1,4 @@
-//! Zones whose keys are proven, from the root down.
+//! Zones with authenticated keys, from the root down.
 
 use domain::base::Name;
 use domain::base::iana::Rtype;
@@ -16,12 +16,12 @@ pub(super) struct Zone<'m, 'a> {
     /// In canonical form.
     pub(super) name: &'m Name<[u8]>,
     keys: Vec<ZoneKey<'a>>,
-    /// When the proof holds.
+    /// When the keys are valid.
     pub(super) validity: Period,
 }
 
 impl<'m, 'a> Zone<'m, 'a> {
-    /// The root, by a key that a trust anchor names.
+    /// Authenticates the root by the trust anchors.
     pub(super) fn root(
         chain: &'m DnssecChain<'a>,
         anchors: &[TrustAnchor],
@@ -35,7 +35,7 @@ impl<'m, 'a> Zone<'m, 'a> {
         Self::authenticate_keys(Name::root_slice(), chain, &ds_records, at, budget)
     }
 
-    /// The zone that this one delegates at the name, or `None` if the chain shows none there.
+    /// Authenticates the child zone at the name, or returns `None` without DS records there.
     pub(super) fn child_zone(
         &self,
         name: &'m Name<[u8]>,
@@ -61,7 +61,7 @@ impl<'m, 'a> Zone<'m, 'a> {
         Ok(Some(zone))
     }
 
-    /// Verifies that one of the zone's keys signed the set, and returns when that holds.
+    /// Verifies that one of the zone's keys signed the RRset, and returns when the signature is valid.
     pub(super) fn verify(
         &self,
         set: &Rrset<'_, '_>,
@@ -71,7 +71,7 @@ impl<'m, 'a> Zone<'m, 'a> {
         set.verify(&ZoneKeys { zone: self.name, keys: &self.keys }, at, budget)
     }
 
-    /// Verifies the zone's DNSKEY set by one of the keys that a delegation names.
+    /// Authenticates the zone's DNSKEY RRset by a key that matches a DS record.
     fn authenticate_keys(
         name: &'m Name<[u8]>,
         chain: &'m DnssecChain<'a>,
@@ -109,7 +109,7 @@ impl<'m, 'a> Zone<'m, 'a> {
     }
 }
 
-/// What both periods share; all of them hold at one instant, so they share that at least.
+/// Intersects two periods, which share at least the instant of verification.
 pub(super) fn intersect_validity(
     period: Period,
     other: Period,

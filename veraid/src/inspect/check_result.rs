@@ -1,20 +1,20 @@
-//! What came of one step of an inspection.
+//! The result of one check of an inspection.
 
-/// What came of one step, looked at for itself: whatever came of those that it depends on.
+/// The result of one check by itself, whatever the results of the checks that it depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CheckResult<E> {
-    /// It is right, and holds at the instant.
+    /// The step is valid at the instant.
     Valid,
-    /// It is refused.
+    /// The step is invalid.
     Invalid(E),
-    /// What it would be checked with is not there.
+    /// The check was not possible, because a part that it needs is missing.
     #[default]
     NotChecked,
 }
 
 impl<E> CheckResult<E> {
-    /// Why the step is refused.
+    /// Returns the error of an invalid step.
     #[must_use]
     pub const fn error(&self) -> Option<&E> {
         match self {

@@ -1,4 +1,4 @@
-//! What a bundle holds, step by step, and what of it fails: for people who look for the reason.
+//! Step-by-step results for a bundle, to find out why it is rejected.
 
 mod check_result;
 mod partial_bundle;
@@ -19,51 +19,51 @@ use self::partial_bundle::PartialBundle;
 
 pub use self::check_result::CheckResult;
 
-/// A signature bundle taken apart, as far as it can be read.
+/// The parts of a signature bundle, as far as they are readable.
 ///
-/// Only [`Self::outcome`] tells whether the bundle is valid: the other fields show claims, and
-/// each check is about one step alone.
+/// Only [`Self::outcome`] says whether the bundle is valid. The other fields are unverified, and
+/// each check is about one step only.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Inspection<'a> {
-    /// What the verification of the bundle says.
+    /// The result of the verification.
     pub outcome: Outcome<'a>,
-    /// The periods in which it is valid, in order, if there are any.
+    /// The periods in which the bundle is valid, in order.
     pub valid_periods: Vec<Period>,
-    /// How many DNS messages there are.
+    /// The number of DNS messages.
     pub messages: usize,
-    /// Why some of the DNS messages can't be read.
+    /// The errors of the malformed DNS messages.
     pub malformed_messages: Vec<DnssecError>,
-    /// The DNSSEC chain to the TXT records, if it is known whose.
+    /// The DNSSEC chain to the TXT records, if their owner is known.
     pub chain: Option<InspectedChain>,
-    /// The TXT record that names the organisation's key.
+    /// The TXT record that publishes the organisation's key.
     pub record: Option<TxtRecord>,
-    /// Whether there is exactly one such record.
+    /// Whether exactly one record publishes the key.
     pub key_publication: CheckResult<VerificationError>,
     /// The organisation's certificate.
     pub organisation_certificate: Option<InspectedCertificate>,
-    /// The certificate of the member who signed.
+    /// The certificate of the signing member.
     pub member_certificate: Option<InspectedCertificate>,
     /// The CMS signature.
     pub signature: Option<InspectedSignature<'a>>,
 }
 
-/// What the verification of a bundle says.
+/// The result of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<'a> {
-    /// It can't be read.
+    /// The bundle is malformed.
     Malformed(MalformedBundle),
-    /// It can be read, and is refused.
+    /// The bundle is invalid.
     Invalid(VerificationError),
-    /// It is valid at the instant.
+    /// The bundle is valid at the instant.
     Valid(VerifiedSignature<'a>),
 }
 
 impl Verification<'_> {
-    /// Takes a signature bundle apart and looks at each step, whatever came of the others.
+    /// Inspects a signature bundle, and checks each step whatever the results of the others.
     ///
-    /// It costs several times a verification: it is for people who look for the reason of a
-    /// refusal, not for deciding.
+    /// It costs several times as much as a verification. Use it to find out why a bundle is
+    /// rejected, not to accept one.
     ///
     /// ```
     /// use veraid::{ObjectIdentifier, Outcome, TrustAnchor, Verification};
@@ -115,7 +115,7 @@ impl Verification<'_> {
         let mut budget = Budget::memoising(&mut verifier);
         let certificate = partial.organisation_certificate.as_ref();
         let organisation = certificate.and_then(|certificate| {
-            // Time is looked at apart, so that what is late is still checked.
+            // Time is checked separately, so that expired parts are still checked.
             let mut unbounded = ValidityTracker::new(Period::UNBOUNDED);
             let verified =
                 verify_organisation(certificate, &self.limits, &mut unbounded, &mut budget);
@@ -158,8 +158,9 @@ impl Verification<'_> {
         inspection.chain = Some(chain);
     }
 
-    /// All periods in which the bundle is valid. Each of them begins where something in the
-    /// bundle begins to hold, so those instants are enough to find them.
+    /// Returns all periods in which the bundle is valid.
+    ///
+    /// Each of them starts where the validity of a part starts, so those instants are enough.
     fn valid_periods(&self, bundle: &SignatureBundle<'_>, near: Timestamp) -> Vec<Period> {
         let attempts =
             starts(bundle, near).into_iter().map(|at| self.verify_signature_at(bundle, at));
@@ -170,7 +171,7 @@ impl Verification<'_> {
     }
 }
 
-/// The instants at which something in the bundle begins to hold.
+/// Returns the starts of all validity periods of the bundle.
 fn starts(bundle: &SignatureBundle<'_>, near: Timestamp) -> Vec<Timestamp> {
     let chain = DnssecChain::from_messages(bundle.dnssec_chain().iter().copied());
     let mut starts = chain.map(|chain| chain.inceptions(near)).unwrap_or_default();
@@ -181,7 +182,7 @@ fn starts(bundle: &SignatureBundle<'_>, near: Timestamp) -> Vec<Timestamp> {
     starts
 }
 
-/// Whose TXT records to look for: the organisation's by its certificate, else those that are there.
+/// Returns the owner of the TXT records: of the organisation in the certificate, or else in the chain.
 fn txt_owner(
     chain: &DnssecChain<'_>,
     organisation: Option<&Organisation<'_>>,

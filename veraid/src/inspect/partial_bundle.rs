@@ -1,9 +1,9 @@
-//! What can be read of a bundle that is no bundle.
+//! The readable parts of a malformed bundle.
 
 use crate::der::{Reader, Tag, Value};
 use crate::{Certificate, DnssecChain, DnssecError, SignatureBundle};
 
-/// The parts of a bundle, as far as they are there.
+/// The readable parts of a bundle.
 #[derive(Debug, Default)]
 pub(super) struct PartialBundle<'a> {
     pub(super) chain: Vec<&'a [u8]>,
@@ -12,7 +12,7 @@ pub(super) struct PartialBundle<'a> {
 }
 
 impl<'a> PartialBundle<'a> {
-    /// All of a bundle that could be read.
+    /// Returns all parts of a well-formed bundle.
     pub(super) fn from_bundle(bundle: &SignatureBundle<'a>) -> Self {
         Self {
             chain: bundle.dnssec_chain().to_vec(),
@@ -21,7 +21,7 @@ impl<'a> PartialBundle<'a> {
         }
     }
 
-    /// The parts up to where the octets end, or are no more DER.
+    /// Reads the parts up to the end of the octets, or of the valid DER.
     pub(super) fn read(octets: &'a [u8]) -> Self {
         let mut partial = Self::default();
         let outer = Reader::new(octets).read_lenient().filter(|outer| outer.tag == Tag::SEQUENCE);
@@ -41,7 +41,7 @@ impl<'a> PartialBundle<'a> {
         partial
     }
 
-    /// The chain of those messages that can be read, and why the others can't.
+    /// Returns the chain of the well-formed messages, and the errors of the others.
     pub(super) fn readable_chain(&self) -> (Option<DnssecChain<'a>>, Vec<DnssecError>) {
         let mut unreadable = Vec::new();
         let mut readable = Vec::new();

@@ -1,11 +1,11 @@
-//! Algorithm identifiers, with all parameters explicit as deployed verifiers want them.
+//! Algorithm identifiers, with all parameters explicit, as deployed verifiers require.
 
 use crate::Hash;
 use crate::cert::algorithm::{MGF1, RSASSA_PSS, SHA256, SHA384, SHA512};
 use crate::der::Tag;
 use crate::der::writer::{encode, integer, object_identifier};
 
-/// The `AlgorithmIdentifier` of a hash, with NULL as its parameters.
+/// Returns the `AlgorithmIdentifier` of a hash, with NULL as its parameters.
 pub(super) fn hash_algorithm(hash: Hash) -> Vec<u8> {
     let oid = match hash {
         Hash::Sha256 => SHA256,
@@ -15,7 +15,7 @@ pub(super) fn hash_algorithm(hash: Hash) -> Vec<u8> {
     encode(Tag::SEQUENCE, &[&object_identifier(oid), &encode(Tag::NULL, &[])])
 }
 
-/// The `AlgorithmIdentifier` of RSASSA-PSS with one hash throughout (RFC 4055, 3.1).
+/// Returns the `AlgorithmIdentifier` of RSASSA-PSS with one hash throughout (RFC 4055, 3.1).
 ///
 /// The trailer is left out: it has its default value.
 pub(super) fn pss_algorithm(hash: Hash) -> Vec<u8> {
@@ -38,7 +38,7 @@ mod tests {
     use crate::der::Reader;
 
     #[test]
-    fn the_verifier_reads_what_is_written() {
+    fn verifier_reads_written_algorithms() {
         for hash in [Hash::Sha256, Hash::Sha384, Hash::Sha512] {
             let octets = hash_algorithm(hash);
             assert_eq!(read_hash(&Reader::new(&octets).any().unwrap()), Ok(hash));

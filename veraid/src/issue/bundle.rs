@@ -1,4 +1,4 @@
-//! Encodes the two bundles.
+//! Encodes both kinds of bundle.
 
 use super::certificate::{always, verified_member, verified_organisation};
 use super::unsigned::sealed;
@@ -8,18 +8,18 @@ use crate::der::Tag;
 use crate::der::writer::encode;
 use crate::{Certificate, DnssecChain, DnssecError, OrganisationName};
 
-/// A signature bundle that was issued.
+/// An issued signature bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureBundleDer(pub(super) Vec<u8>);
 
 impl SignatureBundleDer {
-    /// The bundle's octets.
+    /// Returns the bundle's octets.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Takes the bundle's octets out.
+    /// Returns the bundle's octets.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
@@ -37,14 +37,14 @@ impl sealed::EncodedValue for SignatureBundleDer {
     }
 }
 
-/// The octets of a member id bundle: a member's certificate, with all that proves it.
+/// Encodes a member id bundle.
 ///
-/// The chain has one response to each question, and stands in the bundle in DER order. Certificates
-/// last, but chains don't: make the bundle anew when there is a more recent one.
+/// The chain has one response for each question, and is sorted in the bundle as DER requires.
+/// Chains expire before certificates: issue a new bundle for a more recent chain.
 ///
 /// # Errors
 /// [`IssueError::MemberCertificate`] if the certificate is not by this organisation, and
-/// [`IssueError::Chain`] if the DNS messages can't be read, or not exactly one of them is about
+/// [`IssueError::Chain`] if the DNS messages are malformed, or not exactly one of them is about
 /// the organisation's TXT records.
 pub fn member_id_bundle(
     organisation: &OrganisationCertificate,

@@ -77,13 +77,13 @@ impl OrganisationCertificate {
         Ok(Self { octets, name, period: validity.valid })
     }
 
-    /// The certificate's DER.
+    /// Returns the certificate's DER.
     #[must_use]
     pub fn as_der(&self) -> &[u8] {
         &self.octets
     }
 
-    /// The organisation.
+    /// Returns the organisation.
     #[must_use]
     pub const fn name(&self) -> &OrganisationName {
         &self.name
@@ -95,7 +95,7 @@ impl OrganisationCertificate {
         self.period
     }
 
-    /// The certificate's parts.
+    /// Returns the certificate's parts.
     pub(super) fn parts(&self) -> Result<Certificate<'_>, IssueError> {
         let parts = Certificate::from_der(&self.octets);
         parts.map_err(|error| IssueError::OrganisationCertificate(error.into()))
@@ -164,13 +164,13 @@ impl MemberCertificate {
         Ok(Self { octets, member, period: validity.valid })
     }
 
-    /// The certificate's DER.
+    /// Returns the certificate's DER.
     #[must_use]
     pub fn as_der(&self) -> &[u8] {
         &self.octets
     }
 
-    /// The member.
+    /// Returns the member.
     #[must_use]
     pub const fn member(&self) -> &Member {
         &self.member
@@ -226,7 +226,7 @@ pub(super) fn verified_member(
     Ok(verify_member(certificate, organisation, &limits, validity, &mut budget)?.member)
 }
 
-/// A validity that nothing can miss.
+/// An unbounded validity.
 pub(super) fn always() -> ValidityTracker {
     ValidityTracker::new(Period::UNBOUNDED)
 }
@@ -236,7 +236,7 @@ fn with_placeholder(to_be_signed: &[u8], key: &SigningKey<'_>) -> Vec<u8> {
     encode(Tag::SEQUENCE, &[to_be_signed, &pss_algorithm(key.hash), &signature])
 }
 
-/// Certificates tell whole seconds; rounding down makes what starts now valid now.
+/// Certificates have whole seconds. Rounding down makes a certificate that starts now valid now.
 fn whole_seconds(period: Period) -> Period {
     let floor = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
     let whole = |instant: Timestamp| match instant.round(floor) {

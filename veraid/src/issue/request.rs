@@ -1,4 +1,4 @@
-//! What is to be signed, for which service and how long.
+//! The plaintext, the service and the period of a signature.
 
 use super::bundle::{encode_bundle, encode_certificate, encode_chain};
 use super::certificate::{verified_member, verified_organisation};
@@ -9,10 +9,10 @@ use crate::der::Tag;
 use crate::period::ValidityTracker;
 use crate::{Certificate, Hash, Member, MemberIdBundle, ObjectIdentifier, Period};
 
-/// What is to be signed, for which service and how long.
+/// The plaintext, the service and the period of a signature.
 ///
-/// The plaintext becomes part of the bundle, and is digested with the hash that signs. Both ends of the period belong to it; milliseconds are
-/// kept, and deployed verifiers read them.
+/// The bundle contains the plaintext, which is hashed with the hash of the signature. The period
+/// includes both ends. Its milliseconds are kept, and deployed verifiers read them.
 #[derive(Clone, Copy, Debug)]
 pub struct SignatureRequest<'a> {
     service: &'a ObjectIdentifier,
@@ -34,8 +34,8 @@ impl<'a> SignatureRequest<'a> {
     ///
     /// # Errors
     /// [`IssueError::OrganisationCertificate`] and [`IssueError::MemberCertificate`] if the
-    /// bundle's certificates are refused or not valid when the period starts, and
-    /// [`IssueError::Chain`] if its chain can't be read or is not about the organisation.
+    /// bundle's certificates are invalid, or not valid at the start of the period, and
+    /// [`IssueError::Chain`] if its chain is malformed or of another organisation.
     pub fn by_member(
         &self,
         id: &MemberIdBundle<'_>,
@@ -63,8 +63,7 @@ impl<'a> SignatureRequest<'a> {
     ///
     /// # Errors
     /// [`IssueError::OrganisationCertificate`] if the certificate is not valid when the period
-    /// starts, and [`IssueError::Chain`] if the chain can't be read or is not about the
-    /// organisation.
+    /// starts, and [`IssueError::Chain`] if the chain is malformed or of another organisation.
     pub fn by_organisation(
         &self,
         organisation: &OrganisationCertificate,

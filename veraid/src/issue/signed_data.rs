@@ -8,16 +8,16 @@ use crate::der::Tag;
 use crate::der::writer::{encode, integer, metadata_time, object_identifier, set_of};
 use crate::{Certificate, Member, ObjectIdentifier, Period};
 
-/// What the signed attributes say.
+/// The contents of the signed attributes.
 pub(super) struct SignedAttributes<'a> {
     pub(super) plaintext: &'a [u8],
     pub(super) service: &'a ObjectIdentifier,
     pub(super) period: Period,
-    /// To whom the organisation attributes its signature; `None` if the member signs.
+    /// The member to whom the organisation attributes its signature. `None` if the member signs.
     pub(super) attribution: Option<&'a Member>,
 }
 
-/// Who signs, and what is attached to tell it.
+/// The signer, and the certificates to attach.
 pub(super) struct SignedDataSigner<'a> {
     pub(super) certificate: &'a Certificate<'a>,
     pub(super) key: SigningKey<'a>,
@@ -26,7 +26,7 @@ pub(super) struct SignedDataSigner<'a> {
 }
 
 impl SignedAttributes<'_> {
-    /// The attributes in DER order, under the tag of a SET, which is what the signature covers.
+    /// Encodes the attributes in DER order under the tag of a SET, as the signature covers them.
     pub(super) fn encode(&self, key: &SigningKey<'_>) -> Vec<u8> {
         let digest = key.hash.digest(self.plaintext);
         let content_type = object_identifier(ID_DATA);

@@ -1,4 +1,4 @@
-//! Who holds a private key: software, a KMS or an HSM.
+//! The trait of private keys: in memory, in a KMS or in an HSM.
 
 use std::error::Error;
 
@@ -33,28 +33,28 @@ use crate::Hash;
 /// }
 /// ```
 pub trait Signer {
-    /// The DER of the public key's `SubjectPublicKeyInfo`: `rsaEncryption`, with a modulus of
+    /// Returns the DER of the public key's `SubjectPublicKeyInfo`: `rsaEncryption`, with a modulus of
     /// 2048, 3072 or 4096 bits.
     fn subject_public_key_info(&self) -> &[u8];
 
-    /// The hash of message and mask; the salt is as long as it.
+    /// Returns the hash of message and mask; the salt is as long as it.
     fn hash(&self) -> Hash;
 
     /// Signs the message, which is not hashed yet.
     ///
     /// # Errors
-    /// [`SigningError::Signer`] with whatever kept the key from signing.
+    /// [`SigningError::Signer`] if the key can't sign.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError>;
 }
 
-/// Why there is no signature.
+/// The error of a signing operation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SigningError {
     /// The signer failed.
     #[error("the signer failed: {0}")]
     Signer(#[source] Box<dyn Error + Send + Sync>),
-    /// The signer holds another key than the one that must sign.
+    /// The signer has another key than the request.
     #[error("the signer holds another key than the one that must sign")]
     Key,
     /// The signer uses another hash than the one that was prepared for.
@@ -66,15 +66,15 @@ pub enum SigningError {
         found: Hash,
     },
     /// The signature is not as long as the modulus of the key.
-    #[error("the signature has {found} octets, not {expected}")]
+    #[error("invalid signature length: expected {expected} octets, found {found}")]
     Length {
         /// The length of the modulus, in octets.
         expected: usize,
         /// The length of the signature.
         found: usize,
     },
-    /// The signature is not the key's over what was to be signed.
-    #[error("the signature is not by the key that must sign, or not over what was to be signed")]
+    /// The signature does not match the key and the octets to be signed.
+    #[error("the signature does not match the key and the octets to be signed")]
     Mismatch,
 }
 

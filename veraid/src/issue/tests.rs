@@ -132,9 +132,9 @@ fn certificates_can_be_stored() {
     let read = MemberCertificate::from_der(certificate.as_der().to_vec(), &organisation).unwrap();
     assert_eq!(read, certificate);
     assert_eq!(read.period(), period("2026-11-22T18:00:00Z", "2026-11-22T18:05:00Z"));
-    let refused = OrganisationCertificate::from_der(certificate.as_der().to_vec()).unwrap_err();
+    let rejected = OrganisationCertificate::from_der(certificate.as_der().to_vec()).unwrap_err();
     assert!(matches!(
-        refused,
+        rejected,
         IssueError::OrganisationCertificate(CertificateError::CertificateAuthority { .. })
     ));
 }
@@ -194,9 +194,9 @@ fn a_signature_may_only_start_within_the_certificates() {
         b"",
         period("2027-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
     );
-    let refused = late.by_organisation(&organisation, &chain(), &Member::Bot, Hash::Sha256);
+    let rejected = late.by_organisation(&organisation, &chain(), &Member::Bot, Hash::Sha256);
     assert!(matches!(
-        refused.unwrap_err(),
+        rejected.unwrap_err(),
         IssueError::OrganisationCertificate(CertificateError::NotValid { .. })
     ));
 }
@@ -206,25 +206,25 @@ fn a_chain_about_somebody_else_is_refused() {
     let organisation = organisation(&KEY, year());
     let service = service();
     let request = SignatureRequest::new(&service, b"", minutes());
-    let refused = |chain: &[Vec<u8>]| {
-        let refused = request.by_organisation(&organisation, chain, &Member::Bot, Hash::Sha256);
-        refused.unwrap_err()
+    let rejected = |chain: &[Vec<u8>]| {
+        let rejected = request.by_organisation(&organisation, chain, &Member::Bot, Hash::Sha256);
+        rejected.unwrap_err()
     };
     let owner = "_veraid.example.com".to_owned();
     let missing = DnssecError::TxtResponses { owner: owner.clone(), found: 0 };
-    assert_eq!(refused(&chain()[1..]), IssueError::Chain(missing));
+    assert_eq!(rejected(&chain()[1..]), IssueError::Chain(missing));
     let twice = DnssecError::TxtResponses { owner, found: 2 };
-    assert_eq!(refused(&[chain(), chain()].concat()), IssueError::Chain(twice));
-    assert!(matches!(refused(&[vec![0]]), IssueError::Chain(DnssecError::Message { .. })));
+    assert_eq!(rejected(&[chain(), chain()].concat()), IssueError::Chain(twice));
+    assert!(matches!(rejected(&[vec![0]]), IssueError::Chain(DnssecError::Message { .. })));
 }
 
 #[test]
 fn another_organisation_s_member_is_refused() {
     let (ours, theirs) = (organisation(&KEY, year()), organisation(&MEMBER_KEY, year()));
     let certificate = member_certificate(&Member::Bot, &KEY, &theirs, &MEMBER_KEY, year());
-    let refused = member_id_bundle(&ours, &certificate, &chain()).unwrap_err();
+    let rejected = member_id_bundle(&ours, &certificate, &chain()).unwrap_err();
     assert!(matches!(
-        refused,
+        rejected,
         IssueError::MemberCertificate(CertificateError::AuthorityKeyId { .. })
     ));
 }
@@ -263,15 +263,15 @@ fn keys_survive_der_and_pem() {
 
 #[test]
 fn what_is_no_key_is_refused() {
-    let refused = |text: &str| RsaSigner::from_pem(text.as_bytes()).unwrap_err();
-    assert!(matches!(refused(""), KeyError::Pem { .. }));
+    let rejected = |text: &str| RsaSigner::from_pem(text.as_bytes()).unwrap_err();
+    assert!(matches!(rejected(""), KeyError::Pem { .. }));
     let pem = KEY.to_pkcs8_pem().unwrap();
     let label = |label: &str| pem.replace("PRIVATE KEY", label);
-    assert_eq!(refused(&label("ENCRYPTED PRIVATE KEY")), KeyError::Encrypted);
+    assert_eq!(rejected(&label("ENCRYPTED PRIVATE KEY")), KeyError::Encrypted);
     let found = "CERTIFICATE".to_owned();
-    assert_eq!(refused(&label("CERTIFICATE")), KeyError::Label { found });
+    assert_eq!(rejected(&label("CERTIFICATE")), KeyError::Label { found });
     let old = pem.replace("KEY-----\nM", "KEY-----\nProc-Type: 4,ENCRYPTED\n\nM");
-    assert_eq!(refused(&old), KeyError::Encrypted);
+    assert_eq!(rejected(&old), KeyError::Encrypted);
     assert!(matches!(RsaSigner::from_pkcs8_der(b"x"), Err(KeyError::Rejected { .. })));
 }
 
@@ -282,9 +282,9 @@ fn a_txt_record_names_a_signer_s_key() {
     assert!(record.identifies(KEY.algorithm(), spki));
     assert_eq!(record.service(), Some(&service()));
     for ttl_override in [0, 7_776_001] {
-        let refused = txt_record(spki, ttl_override, None).unwrap_err();
+        let rejected = txt_record(spki, ttl_override, None).unwrap_err();
         let reason = TxtRecordError::TtlOverride(ttl_override.to_string());
-        assert_eq!(refused, IssueError::TxtRecord(reason));
+        assert_eq!(rejected, IssueError::TxtRecord(reason));
     }
     assert!(matches!(txt_record(b"", 1, None).unwrap_err(), IssueError::PublicKey(_)));
 }

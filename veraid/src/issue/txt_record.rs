@@ -4,7 +4,7 @@ use super::IssueError;
 use crate::cert::RsaPublicKey;
 use crate::{Limits, ObjectIdentifier, TxtRecord};
 
-/// The TXT record that an organisation publishes at `_veraid.<name>` for its key.
+/// Returns the TXT record that an organisation publishes at `_veraid.<name>` for its key.
 ///
 /// The key is the DER of a `SubjectPublicKeyInfo`, wherever its private half is; the TTL override
 /// is how old its signatures may be, in seconds; without a service the record is for any.

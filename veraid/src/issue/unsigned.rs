@@ -22,7 +22,7 @@ use crate::{CertificateError, Hash, Limits};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Unsigned<T> {
-    /// The value up to its signature, which is always what ends it.
+    /// The value without its signature, which always ends it.
     template: T,
     to_be_signed: Vec<u8>,
     subject_public_key_info: Vec<u8>,
@@ -30,7 +30,7 @@ pub struct Unsigned<T> {
     hash: Hash,
 }
 
-/// What can be issued: certificates and signature bundles.
+/// Implemented by what can be issued: certificates and signature bundles.
 pub trait Issued: sealed::EncodedValue {}
 
 pub(super) mod sealed {
@@ -57,14 +57,14 @@ impl<'a> SigningKey<'a> {
         Ok(Self { subject_public_key_info, signature_length: key.signature_length(), hash })
     }
 
-    /// What stands for the signature until there is one.
+    /// Returns the placeholder of the signature.
     pub(super) fn placeholder(&self) -> Vec<u8> {
         vec![0; self.signature_length]
     }
 }
 
 impl<T: Issued> Unsigned<T> {
-    /// Takes the octets of the value with a placeholder at their end.
+    /// Removes the placeholder at the end of the value's octets.
     pub(super) fn new(mut value: T, to_be_signed: Vec<u8>, key: SigningKey<'_>) -> Self {
         let octets = value.octets_mut();
         octets.truncate(octets.len().saturating_sub(key.signature_length));
@@ -77,19 +77,19 @@ impl<T: Issued> Unsigned<T> {
         }
     }
 
-    /// What the signature must cover, not hashed yet.
+    /// Returns the octets that the signature must cover, before hashing.
     #[must_use]
     pub fn to_be_signed(&self) -> &[u8] {
         &self.to_be_signed
     }
 
-    /// The hash of message and mask that the signature must use; the salt is as long as it.
+    /// Returns the hash of message and mask that the signature must use; the salt is as long as it.
     #[must_use]
     pub const fn hash(&self) -> Hash {
         self.hash
     }
 
-    /// The DER of the `SubjectPublicKeyInfo` of the key that must sign.
+    /// Returns the DER of the `SubjectPublicKeyInfo` of the key that must sign.
     #[must_use]
     pub fn subject_public_key_info(&self) -> &[u8] {
         &self.subject_public_key_info

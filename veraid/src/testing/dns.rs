@@ -11,7 +11,7 @@ use crate::{Period, TrustAnchor};
 
 type CanonicalName = Name<Vec<u8>>;
 
-/// A mock DNS: a signed root, and zones and TXT records below it. For tests alone.
+/// A mock DNS: a signed root, and zones and TXT records below it. For tests only.
 ///
 /// A name belongs to the deepest zone above it, so that zones may skip labels (`example.co.jp`
 /// below `jp`) and records may lie deep in their zone.
@@ -41,15 +41,14 @@ pub struct MockDns {
     form: ResponseForm,
 }
 
-/// What the messages of a chain look like.
+/// The form of the messages of a chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResponseForm {
-    /// As a validating resolver sends them: flags, compressed names, proofs of what is not
-    /// there, EDNS.
+    /// As a validating resolver sends them: flags, compressed names, denial of existence, EDNS.
     #[default]
     Resolver,
-    /// As deployed implementations write them anew: ID and flags 0, the answer alone,
+    /// As deployed implementations re-encode them: ID and flags 0, the answer section only,
     /// uncompressed names.
     Reencoded,
 }
@@ -75,7 +74,7 @@ impl MockDns {
         Ok(self)
     }
 
-    /// Adds zones with new ECDSA P-256 keys, whose signatures hold when the root's do.
+    /// Adds zones with new ECDSA P-256 keys, whose signatures are valid when the root's are.
     ///
     /// # Errors
     /// [`MockError::Name`].
@@ -111,7 +110,7 @@ impl MockDns {
         Ok(self)
     }
 
-    /// Takes the TXT records of a name away.
+    /// Removes the TXT records of a name.
     ///
     /// # Errors
     /// [`MockError::Name`].
@@ -120,7 +119,7 @@ impl MockDns {
         Ok(self)
     }
 
-    /// Answers with this set where it has its owner and type, whatever the zones say.
+    /// Answers questions for its owner and type with this RRset, whatever the zones contain.
     ///
     /// # Errors
     /// [`MockError::Name`].
@@ -129,14 +128,14 @@ impl MockDns {
         Ok(self)
     }
 
-    /// Sets what the messages look like.
+    /// Sets the form of the messages.
     #[must_use]
     pub const fn with_form(mut self, form: ResponseForm) -> Self {
         self.form = form;
         self
     }
 
-    /// The zone of this name, to alter it.
+    /// Returns the zone of this name, to alter it.
     ///
     /// # Errors
     /// [`MockError::Name`], [`MockError::NoZone`].
@@ -145,7 +144,7 @@ impl MockDns {
         zone.ok_or_else(|| MockError::NoZone(name.to_owned()))
     }
 
-    /// The root's entry keys as trust anchors, with SHA-256.
+    /// Returns the root's entry keys as trust anchors, with SHA-256.
     ///
     /// # Errors
     /// [`MockError::TrustAnchor`] if one has an algorithm that nothing verifies.
@@ -156,7 +155,7 @@ impl MockDns {
             .collect()
     }
 
-    /// The messages that prove the TXT records of `owner`: DNSKEY of the root and each label
+    /// Returns the messages that prove the TXT records of `owner`: DNSKEY of the root and each label
     /// down to it, DS of the same but the root, and TXT.
     ///
     /// # Errors
@@ -181,7 +180,7 @@ impl MockDns {
         questions.map(|(name, rtype)| self.response(name, rtype)).collect()
     }
 
-    /// The response to a question about DNSKEY, DS or TXT records.
+    /// Returns the response to a question about DNSKEY, DS or TXT records.
     ///
     /// Where there are none, it has NOERROR and the proof of that.
     ///
@@ -209,8 +208,8 @@ impl MockDns {
         Ok(message)
     }
 
-    /// The set that answers a question, with the signatures to make; alter it and give it back
-    /// to [`Self::with_rrset`].
+    /// Returns the RRset for a question, with the signatures to make. Change it and pass it to
+    /// [`Self::with_rrset`].
     ///
     /// # Errors
     /// [`MockError::Name`], [`MockError::Period`], [`MockError::DigestType`].
@@ -232,7 +231,7 @@ impl MockDns {
         }
     }
 
-    /// The proof that there are no such records (RFC 4035, 3.1.3.1).
+    /// Returns the proof that the records do not exist (RFC 4035, 3.1.3.1).
     fn denial(&self, owner: &str, rtype: u16) -> Result<Vec<MockRecord>, MockError> {
         let name = canonical(owner)?;
         let zone = self.zone_above(&name, rtype)?;
@@ -246,7 +245,7 @@ impl MockDns {
         Ok(records)
     }
 
-    /// The deepest zone that has the name; delegations are in the one above (RFC 4035, 2.4).
+    /// Returns the deepest zone of the name. DS records are in the parent zone (RFC 4035, 2.4).
     fn zone_above(&self, name: &CanonicalName, rtype: u16) -> Result<&MockZone, MockError> {
         if rtype == rtype::DS && !name.is_root() {
             let parent = name.iter_suffixes().nth(1).map(|parent| parent.to_vec());
@@ -261,7 +260,7 @@ impl MockDns {
     }
 }
 
-/// The trust anchor for a key of the root.
+/// Returns the trust anchor for a key of the root.
 fn trust_anchor(key: &super::MockKey, digest_type: u8) -> Result<TrustAnchor, MockError> {
     let data = key.ds_data(".", digest_type)?;
     let digest = data.get(4..).unwrap_or_default().to_vec();

@@ -1,10 +1,10 @@
-//! A mock world: one DNS root, and organisations below it.
+//! A mock environment: one DNS root, and organisations below it.
 
 use super::{MockDns, MockError, MockKey, MockOrganisation, MockZone, ZoneAlgorithm};
 use crate::issue::RsaSigner;
 use crate::{KeyAlgorithm, OrganisationName, Period, TrustAnchor};
 
-/// A DNS root, with organisations below it, in a period. For tests alone.
+/// A DNS root, with organisations below it, in a period. For tests only.
 ///
 /// All organisations are proven from the same trust anchor.
 ///
@@ -17,11 +17,11 @@ use crate::{KeyAlgorithm, OrganisationName, Period, TrustAnchor};
 /// let period = Period::new(start, end).expect("starts before it ends");
 /// let service: ObjectIdentifier = "1.3.6.1.4.1.58708.1.1".parse()?;
 ///
-/// let world = MockEnvironment::new(period)?;
-/// let alice = world.organisation("example.com")?.member("alice")?;
+/// let environment = MockEnvironment::new(period)?;
+/// let alice = environment.organisation("example.com")?.member("alice")?;
 /// let octets = alice.sign(b"Hello", &service, period)?;
 ///
-/// let trust_anchors = world.trust_anchors()?;
+/// let trust_anchors = environment.trust_anchors()?;
 /// let bundle = SignatureBundle::from_der(&octets)?;
 /// let verified =
 ///     Verification::new(&service, &trust_anchors).verify_signature_at(&bundle, end)?;
@@ -36,7 +36,7 @@ pub struct MockEnvironment {
 }
 
 impl MockEnvironment {
-    /// A world whose signatures hold in the period: whole seconds, less than 2^31 of them.
+    /// An environment whose signatures are valid in the period: whole seconds, less than 2^31.
     ///
     /// # Errors
     /// [`MockError::Key`] if the system has no randomness.
@@ -58,7 +58,7 @@ impl MockEnvironment {
         Ok(Self { dns: MockDns::new(period)?.with_zone(root)?, zone_key, period })
     }
 
-    /// The trust anchors that prove everything in this world.
+    /// Returns the trust anchors that prove everything in this environment.
     ///
     /// # Errors
     /// [`MockError::TrustAnchor`] if the root's key has an algorithm that nothing verifies.

@@ -1,4 +1,4 @@
-//! Why a mock can't be made.
+//! The error of making a mock.
 
 use crate::issue::{IssueError, KeyError, SigningError};
 use crate::{
@@ -6,59 +6,59 @@ use crate::{
     UserNameError,
 };
 
-/// Why a mock can't be made.
+/// The error of making a mock.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MockError {
-    /// The text is no domain name.
-    #[error("{0:?} is no domain name")]
+    /// The domain name is invalid.
+    #[error("invalid domain name {0:?}")]
     Name(String),
-    /// The octets are no PKCS #8 key of the algorithm, or there is none of that size.
-    #[error("no key of DNSSEC algorithm {algorithm}")]
+    /// The octets are not a PKCS #8 key of the algorithm, or the size is unsupported.
+    #[error("invalid key for DNSSEC algorithm {algorithm}")]
     Key {
         /// The number of the algorithm.
         algorithm: u8,
     },
-    /// The key can't sign: its modulus is shorter than what its hash needs.
+    /// The modulus of the key is too short for the hash.
     #[error("the key with tag {0} can't sign")]
     Signing(u16),
     /// No other key with the same tag was found.
-    #[error("no other key with tag {0}")]
+    #[error("no other key with tag {0} found")]
     NoKeyTagCollision(u16),
     /// A digest of a type that mocks can't compute: they can 1, 2 and 4.
-    #[error("digest type {0} can't be computed")]
+    #[error("unsupported DS digest type {0}")]
     DigestType(u8),
     /// A character-string, record or message is longer than its form allows.
     #[error("{0} is too long")]
     TooLong(&'static str),
-    /// The period has no whole second, or is longer than signatures can tell (2^31 seconds).
-    #[error("no signature can hold in {0}")]
+    /// The period has no whole second, or more than 2^31.
+    #[error("no RRSIG can have the validity {0}")]
     Period(Period),
-    /// There is no zone of that name.
-    #[error("there is no zone {0}")]
+    /// No zone has that name.
+    #[error("no zone {0}")]
     NoZone(String),
-    /// The root's key can't be a trust anchor.
-    #[error("the root's key can't be a trust anchor: {0}")]
+    /// The root's key is not a valid trust anchor.
+    #[error("the root's key is not a valid trust anchor: {0}")]
     TrustAnchor(#[from] ParseTrustAnchorError),
-    /// The text is no organisation's name.
+    /// The organisation's name is invalid.
     #[error(transparent)]
     OrganisationName(#[from] OrganisationNameError),
-    /// The text is no user's name.
+    /// The user name is invalid.
     #[error(transparent)]
     UserName(#[from] UserNameError),
-    /// There is no such TXT record.
+    /// The TXT record is invalid.
     #[error(transparent)]
     TxtRecord(#[from] TxtRecordError),
-    /// There is no key for an organisation or member.
+    /// The key of an organisation or a member is invalid.
     #[error(transparent)]
     RsaKey(#[from] KeyError),
     /// An organisation's or member's key did not sign.
     #[error(transparent)]
     Signer(#[from] SigningError),
-    /// No verifier would accept what was to be issued.
+    /// No verifier would accept the result.
     #[error(transparent)]
     Issue(#[from] IssueError),
-    /// The member id bundle can't be read.
+    /// The member id bundle is malformed.
     #[error(transparent)]
     MalformedBundle(#[from] MalformedBundle),
 }

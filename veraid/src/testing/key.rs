@@ -48,7 +48,7 @@ impl MockKey {
     /// The flag of a revoked key (RFC 5011, 2.1).
     pub const REVOKE: u16 = 0x0080;
 
-    /// Makes a key; RSA keys have 2048 bits, and take a while.
+    /// Generates a key. RSA keys have 2048 bits.
     ///
     /// # Errors
     /// [`MockError::Key`] if the system has no randomness.
@@ -70,7 +70,7 @@ impl MockKey {
     /// RSA and Ed25519 then sign the same octets each time, ECDSA does not.
     ///
     /// # Errors
-    /// [`MockError::Key`] if it is no such key.
+    /// [`MockError::Key`] if it is not such a key.
     pub fn from_pkcs8(algorithm: ZoneAlgorithm, pkcs8: &[u8]) -> Result<Self, MockError> {
         let signer = ZoneSigner::from_pkcs8(algorithm, pkcs8).ok_or_else(|| no_key(algorithm))?;
         let key = Self::new(algorithm, signer);
@@ -89,7 +89,7 @@ impl MockKey {
         }
     }
 
-    /// The private key in DER PKCS #8, or `None` if it was made by [`Self::with_exponent`].
+    /// Returns the private key in DER PKCS #8, or `None` if it was made by [`Self::with_exponent`].
     #[must_use]
     pub fn to_pkcs8(&self) -> Option<&[u8]> {
         self.pkcs8.as_deref()
@@ -102,23 +102,23 @@ impl MockKey {
         self
     }
 
-    /// The key's tag (RFC 4034, appendix B).
+    /// Returns the key's tag (RFC 4034, appendix B).
     #[must_use]
     pub fn key_tag(&self) -> u16 {
         let algorithm = SecurityAlgorithm::from_int(self.algorithm);
         let key = Dnskey::new(self.flags, self.protocol, algorithm, &self.public_key);
-        // A key that no record can hold is refused when the record is composed.
+        // A key that is too long for a record is rejected when the record is composed.
         key.map(|key| key.key_tag()).unwrap_or_default()
     }
 
-    /// The data of the DNSKEY record (RFC 4034, 2.1).
+    /// Returns the data of the DNSKEY record (RFC 4034, 2.1).
     #[must_use]
     pub fn dnskey_data(&self) -> Vec<u8> {
         let flags = self.flags.to_be_bytes();
         [&flags, [self.protocol, self.algorithm].as_slice(), &self.public_key].concat()
     }
 
-    /// The data of the DS record of a zone with this key (RFC 4034, 5.1); digest types 1, 2, 4.
+    /// Returns the data of a DS record of this key (RFC 4034, 5.1), for digest type 1, 2 or 4.
     ///
     /// # Errors
     /// [`MockError::Name`], [`MockError::DigestType`].
@@ -141,7 +141,7 @@ impl MockKey {
     /// The RSA key of the same modulus with another public exponent, of any length (big-endian).
     ///
     /// # Errors
-    /// [`MockError::Key`] if this is no RSA key, or no private exponent fits.
+    /// [`MockError::Key`] if this is not an RSA key, or has no matching private exponent.
     pub fn with_exponent(&self, exponent: &[u8]) -> Result<Self, MockError> {
         let signer = self.signer.with_exponent(self.kind, exponent);
         let signer = signer.ok_or_else(|| no_key(self.kind))?;
@@ -165,7 +165,7 @@ impl MockKey {
 
     /// This key with other octets in the middle of its public key, so that it has the tag.
     ///
-    /// Nothing that it signs verifies: it is for what only looks like a key.
+    /// Nothing that it signs verifies.
     ///
     /// # Errors
     /// [`MockError::NoKeyTagCollision`] if none is found.
@@ -207,7 +207,7 @@ impl MockKey {
     }
 }
 
-/// Shows what is public.
+/// Shows the public fields.
 impl fmt::Debug for MockKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MockKey")

@@ -4,7 +4,7 @@ use super::{MockError, MockOrganisation};
 use crate::issue::{MemberCertificate, RsaSigner, SignatureRequest, Signer as _, member_id_bundle};
 use crate::{Member, MemberIdBundle, ObjectIdentifier, Period};
 
-/// A member of a [`MockOrganisation`]. For tests alone.
+/// A member of a [`MockOrganisation`]. For tests only.
 ///
 /// ```
 /// use veraid::testing::MockMember;
@@ -27,11 +27,11 @@ pub struct MockMember {
 }
 
 impl MockMember {
-    /// A member with this key, and a certificate for the part of the period in which the
-    /// organisation's is valid.
+    /// A member with this key, and a certificate for the intersection of the period and the
+    /// organisation's.
     ///
     /// # Errors
-    /// [`MockError::Issue`] if there is no such part.
+    /// [`MockError::Issue`] if the periods do not overlap.
     pub fn new(
         organisation: MockOrganisation,
         member: Member,
@@ -50,7 +50,7 @@ impl MockMember {
         Ok(Self { organisation, member, key, certificate })
     }
 
-    /// The octets of the member id bundle.
+    /// Returns the octets of the member id bundle.
     ///
     /// # Errors
     /// [`MockError::Issue`] if the organisation's chain is not about its TXT records.
@@ -76,25 +76,25 @@ impl MockMember {
         Ok(request.by_member(&id, self.key.hash())?.sign(&self.key)?.into_bytes())
     }
 
-    /// The organisation.
+    /// Returns the organisation.
     #[must_use]
     pub const fn organisation(&self) -> &MockOrganisation {
         &self.organisation
     }
 
-    /// The member.
+    /// Returns the member.
     #[must_use]
     pub const fn member(&self) -> &Member {
         &self.member
     }
 
-    /// The member's key.
+    /// Returns the member's key.
     #[must_use]
     pub const fn key(&self) -> &RsaSigner {
         &self.key
     }
 
-    /// The member's certificate.
+    /// Returns the member's certificate.
     #[must_use]
     pub const fn certificate(&self) -> &MemberCertificate {
         &self.certificate

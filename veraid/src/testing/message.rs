@@ -12,7 +12,7 @@ use super::{MockError, MockRecord};
 /// A question of a [`MockMessage`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MockQuestion {
-    /// Whose records are asked for.
+    /// The owner.
     pub owner: String,
     /// Of which type.
     pub rtype: u16,
@@ -74,7 +74,7 @@ impl MockMessage {
         self
     }
 
-    /// The message as on the wire.
+    /// Returns the message as on the wire.
     ///
     /// # Errors
     /// [`MockError::Name`], [`MockError::TooLong`].
@@ -97,7 +97,7 @@ impl MockMessage {
         for question in &self.questions {
             let question =
                 (parse(&question.owner)?, Rtype::from(question.rtype), Class::from(question.class));
-            builder.push(question).map_err(refused)?;
+            builder.push(question).map_err(rejected)?;
         }
         let mut builder = builder.answer();
         push_all(&mut builder, &self.answer)?;
@@ -117,12 +117,12 @@ fn push_all<T: Composer>(
         let data = UnknownRecordData::from_octets(Rtype::from(record.rtype), &record.data);
         let data = data.map_err(|_| MockError::TooLong("record"))?;
         let (class, ttl) = (Class::from(record.class), Ttl::from_secs(record.ttl));
-        section.push((parse(&record.owner)?, class, ttl, data)).map_err(refused)?;
+        section.push((parse(&record.owner)?, class, ttl, data)).map_err(rejected)?;
     }
     Ok(())
 }
 
-const fn refused(_: PushError) -> MockError {
+const fn rejected(_: PushError) -> MockError {
     too_long()
 }
 

@@ -28,8 +28,8 @@
 //!
 //! let messages = dns.chain("_veraid.example.com")?;
 //! let chain = DnssecChain::from_messages(messages.iter().map(Vec::as_slice))?;
-//! let refused = chain.verify_at("_veraid.example.com", start, &dns.trust_anchors()?);
-//! assert!(matches!(refused, Err(DnssecError::Wildcard { expected: 3, found: 2, .. })));
+//! let rejected = chain.verify_at("_veraid.example.com", start, &dns.trust_anchors()?);
+//! assert!(matches!(rejected, Err(DnssecError::Wildcard { expected: 3, found: 2, .. })));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -4,15 +4,16 @@ use super::{MockDns, MockError, MockMember};
 use crate::issue::{OrganisationCertificate, RsaSigner, SignatureRequest, Signer as _};
 use crate::{Dialect, KeyAlgorithm, Member, ObjectIdentifier, OrganisationName, Period, TxtRecord};
 
-/// An organisation of a [`MockEnvironment`](super::MockEnvironment). For tests alone.
+/// An organisation of a [`MockEnvironment`](super::MockEnvironment). For tests only.
 ///
 /// ```
 /// use veraid::testing::MockEnvironment;
 /// use veraid::{Dialect, Member, ObjectIdentifier, Period, TxtRecord};
 ///
-/// # fn bundle(world: &MockEnvironment, period: Period) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+/// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+/// # fn bundle(environment: &MockEnvironment, period: Period) -> Result<Vec<u8>> {
 /// let service: ObjectIdentifier = "1.3.6.1.4.1.58708.1.1".parse()?;
-/// let organisation = world.organisation("example.com")?;
+/// let organisation = environment.organisation("example.com")?;
 /// let record = organisation.record(86400, Some(service.clone()))?;
 /// let organisation = organisation.with_records(&[record], Dialect::Spec)?;
 /// let bundle = organisation.sign(b"Hello", &Member::Bot, &service, period)?;
@@ -74,7 +75,7 @@ impl MockOrganisation {
         self.with_raw_records(&values)
     }
 
-    /// Publishes these texts, whatever they are, instead of the TXT records that were there.
+    /// Replaces the TXT records by these texts, valid or not.
     ///
     /// # Errors
     /// As [`MockDns::response`].
@@ -97,7 +98,7 @@ impl MockOrganisation {
         Ok(self)
     }
 
-    /// Is proven by these DNS messages, whatever they are.
+    /// Sets the DNS messages of the chain, valid or not.
     #[must_use]
     pub fn with_chain(mut self, chain: Vec<Vec<u8>>) -> Self {
         self.chain = chain;
@@ -120,7 +121,7 @@ impl MockOrganisation {
         MockMember::new(self.clone(), name.parse()?, key, self.period)
     }
 
-    /// The bot, with a new key of RSA-2048.
+    /// Returns the bot, with a new key of RSA-2048.
     ///
     /// # Errors
     /// [`MockError::RsaKey`].
@@ -146,31 +147,31 @@ impl MockOrganisation {
         Ok(unsigned.sign(&self.key)?.into_bytes())
     }
 
-    /// The organisation's name.
+    /// Returns the organisation's name.
     #[must_use]
     pub const fn name(&self) -> &OrganisationName {
         &self.name
     }
 
-    /// The organisation's key.
+    /// Returns the organisation's key.
     #[must_use]
     pub const fn key(&self) -> &RsaSigner {
         &self.key
     }
 
-    /// The organisation's certificate.
+    /// Returns the organisation's certificate.
     #[must_use]
     pub const fn certificate(&self) -> &OrganisationCertificate {
         &self.certificate
     }
 
-    /// The DNS that proves its TXT records.
+    /// Returns the DNS that proves its TXT records.
     #[must_use]
     pub const fn dns(&self) -> &MockDns {
         &self.dns
     }
 
-    /// The DNS messages that prove its TXT records.
+    /// Returns the DNS messages that prove its TXT records.
     #[must_use]
     pub fn chain(&self) -> &[Vec<u8>] {
         &self.chain

@@ -17,9 +17,9 @@ pub mod rtype {
     pub const OPT: u16 = 41;
     /// The name of a delegated zone's key.
     pub const DS: u16 = 43;
-    /// A signature over a set of records.
+    /// A signature over an RRset.
     pub const RRSIG: u16 = 46;
-    /// What is not there.
+    /// The types that exist at a name.
     pub const NSEC: u16 = 47;
     /// A zone's key.
     pub const DNSKEY: u16 = 48;
@@ -39,7 +39,7 @@ pub mod rtype {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MockRecord {
-    /// Whose record it is.
+    /// The owner.
     pub owner: String,
     /// Its type, as [`rtype::TXT`].
     pub rtype: u16,
@@ -129,7 +129,7 @@ impl MockRecord {
     }
 }
 
-/// The data of a TXT record.
+/// Returns the data of a TXT record.
 pub(super) fn txt_data(strings: &[impl AsRef<[u8]>]) -> Result<Vec<u8>, MockError> {
     let mut data = Vec::new();
     for string in strings {

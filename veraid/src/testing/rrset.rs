@@ -28,7 +28,7 @@ use crate::{Period, Timestamp};
 pub struct MockRrset {
     /// Whose records they are, as written into the message; signatures cover it in lower case.
     pub owner: String,
-    /// Their type.
+    /// The record type.
     pub rtype: u16,
     /// Their TTL in the message, in seconds; 300 when made.
     pub ttl: u32,
@@ -40,7 +40,7 @@ pub struct MockRrset {
 
 /// A signature to make over a [`MockRrset`]: the key, and the fields of the RRSIG record.
 ///
-/// Whatever the fields say is signed, so that nothing but them is wrong (RFC 4034, 3.1).
+/// The signature covers the fields as they are, so that only they are wrong (RFC 4034, 3.1).
 #[derive(Clone, Debug)]
 pub struct MockSignature {
     /// The key that signs.
@@ -96,7 +96,7 @@ impl MockRrset {
         Ok(())
     }
 
-    /// The records and the signatures over them, which are made now.
+    /// Returns the records and the signatures over them, which are made now.
     ///
     /// # Errors
     /// [`MockError::Name`], [`MockError::Signing`], [`MockError::TooLong`].
@@ -110,7 +110,7 @@ impl MockRrset {
         Ok(records.into_iter().map(|record| record.with_ttl(self.ttl)).collect())
     }
 
-    /// The data of the RRSIG record: `RRSIG_RDATA | signature` (RFC 4034, 3.1.8.1).
+    /// Returns the data of the RRSIG record: `RRSIG_RDATA | signature` (RFC 4034, 3.1.8.1).
     fn sign(&self, signature: &MockSignature) -> Result<Vec<u8>, MockError> {
         let fields = signature.fields()?;
         let mut message = Vec::new();
@@ -159,7 +159,7 @@ impl MockSignature {
     }
 }
 
-/// The first and last whole second of a period, modulo 2^32 (RFC 4034, 3.1.5).
+/// Returns the first and last whole second of a period, modulo 2^32 (RFC 4034, 3.1.5).
 fn serials(period: Period) -> Result<(u32, u32), MockError> {
     let round = |instant: Timestamp, mode| {
         let round = TimestampRound::new().smallest(Unit::Second).mode(mode);
@@ -173,13 +173,13 @@ fn serials(period: Period) -> Result<(u32, u32), MockError> {
     serials.ok_or(MockError::Period(period))
 }
 
-/// The labels but the root's and a wildcard's (RFC 4034, 3.1.3).
+/// Returns the labels but the root's and a wildcard's (RFC 4034, 3.1.3).
 fn rrsig_labels(owner: &Name<Vec<u8>>) -> u8 {
     let labels = owner.label_count() - 1 - usize::from(owner.as_slice().starts_with(b"\x01*"));
     u8::try_from(labels).unwrap_or(u8::MAX)
 }
 
-/// What a signature covers as owner: the wildcard, if it has fewer labels (RFC 4035, 5.3.2).
+/// Returns the owner that a signature covers: the wildcard, if it has fewer labels (RFC 4035, 5.3.2).
 fn expanded_from(owner: &Name<Vec<u8>>, labels: u8) -> Result<Name<Vec<u8>>, MockError> {
     let surplus = usize::from(rrsig_labels(owner)).saturating_sub(usize::from(labels));
     match owner.iter_suffixes().nth(surplus) {

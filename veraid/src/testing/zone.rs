@@ -1,4 +1,4 @@
-//! Mock zones: a name, keys, and when their signatures hold.
+//! Mock zones: a name, keys, and the validity of their signatures.
 
 use super::record::rtype;
 use super::{MockError, MockKey, MockRrset, ZoneAlgorithm};
@@ -28,15 +28,15 @@ use crate::Period;
 pub struct MockZone {
     /// The zone's name.
     pub name: String,
-    /// The keys that sign; one of ECDSA P-256 when made.
+    /// The keys that sign. One of ECDSA P-256 by default.
     pub keys: Vec<MockKey>,
-    /// Keys that are published beside them and don't sign; none when made.
+    /// Keys that are published and don't sign. None by default.
     pub standby_keys: Vec<MockKey>,
-    /// The types of digest in the delegation; 2 (SHA-256) when made.
+    /// The digest types of the DS records. 2 (SHA-256) by default.
     pub digest_types: Vec<u8>,
-    /// The TTL of all records, in seconds; 300 when made.
+    /// The TTL of all records, in seconds. 300 by default.
     pub ttl: u32,
-    /// When the signatures hold, in whole seconds.
+    /// The validity of the signatures, in whole seconds.
     pub period: Period,
 }
 
@@ -84,7 +84,7 @@ impl MockZone {
         self
     }
 
-    /// The keys that delegations name, and that sign the keys.
+    /// Returns the keys that delegations name, and that sign the keys.
     pub fn secure_entry_point_keys(&self) -> impl Iterator<Item = &MockKey> {
         self.keys_for(true)
     }
@@ -103,13 +103,13 @@ impl MockZone {
         Ok(set)
     }
 
-    /// The set of this zone's keys.
+    /// Returns the set of this zone's keys.
     pub(super) fn key_set(&self) -> Result<MockRrset, MockError> {
         let keys = self.keys.iter().chain(&self.standby_keys);
         self.sign(&self.name, rtype::DNSKEY, keys.map(MockKey::dnskey_data).collect())
     }
 
-    /// The data of the delegation to this zone.
+    /// Returns the data of the delegation to this zone.
     pub(super) fn delegation(&self) -> Result<Vec<Vec<u8>>, MockError> {
         let digest_types = self.digest_types.iter();
         digest_types

@@ -1,4 +1,4 @@
-//! The chain of trust, with mock zones: what verifies, what is skipped, and what is refused.
+//! The chain of trust, with mock zones: what verifies, what is skipped, and what is rejected.
 #![cfg(feature = "testing")]
 #![allow(
     clippy::unwrap_used,
@@ -11,7 +11,7 @@
 mod algorithms;
 mod names;
 mod oracle;
-mod refused;
+mod rejected;
 mod skipped;
 mod windows;
 
@@ -90,19 +90,19 @@ fn verify_messages(
 }
 
 /// Why the DNS does not prove the records; unaltered, it does.
-fn refusal(dns: &MockDns) -> DnssecError {
+fn error_of(dns: &MockDns) -> DnssecError {
     verify_at(&crate::dns(), OWNER, instant(AT)).unwrap();
     verify_at(dns, OWNER, instant(AT)).unwrap_err()
 }
 
 /// Asserts that the chain holds in the period and not a second outside, nor under other anchors.
-fn assert_holds(dns: &MockDns, owner: &str, zone: &str) {
+fn assert_valid(dns: &MockDns, owner: &str, zone: &str) {
     let (messages, anchors) = (dns.chain(owner).unwrap(), dns.trust_anchors().unwrap());
     assert_messages_hold(&messages, owner, &anchors);
     assert_eq!(verify_at(dns, owner, instant(START)).unwrap().zone(), zone);
 }
 
-/// As [`assert_holds`], for messages.
+/// As [`assert_valid`], for messages.
 fn assert_messages_hold(messages: &[Vec<u8>], owner: &str, anchors: &[TrustAnchor]) {
     for at in [instant(START), instant(AT), instant(END)] {
         let proven = verify_messages(messages, owner, at, anchors).unwrap();
@@ -110,30 +110,30 @@ fn assert_messages_hold(messages: &[Vec<u8>], owner: &str, anchors: &[TrustAncho
         assert_eq!(proven.period(), period());
     }
     for at in ["2025-12-31T23:59:59Z", "2026-02-01T00:00:01Z"] {
-        let refused = verify_messages(messages, owner, instant(at), anchors).unwrap_err();
-        assert!(matches!(refused, DnssecError::OutsideValidity { .. }), "{at}: {refused}");
+        let rejected = verify_messages(messages, owner, instant(at), anchors).unwrap_err();
+        assert!(matches!(rejected, DnssecError::OutsideValidity { .. }), "{at}: {rejected}");
     }
     let other = MockDns::new(period()).unwrap().trust_anchors().unwrap();
-    let refused = verify_messages(messages, owner, instant(START), &other).unwrap_err();
+    let rejected = verify_messages(messages, owner, instant(START), &other).unwrap_err();
     assert!(
-        matches!(&refused, DnssecError::UntrustedKeys { zone, .. } if zone == "."),
-        "{refused}"
+        matches!(&rejected, DnssecError::UntrustedKeys { zone, .. } if zone == "."),
+        "{rejected}"
     );
 }
 
 #[test]
-fn what_no_mock_can_be_is_an_error() {
-    let refused = MockKey::from_pkcs8(ZoneAlgorithm::RsaSha256, b"no key").unwrap_err();
-    assert!(matches!(refused, MockError::Key { algorithm: 8 }));
-    let refused = MockKey::generate_rsa(ZoneAlgorithm::RsaSha512, 1024).unwrap_err();
-    assert!(matches!(refused, MockError::Key { algorithm: 10 }));
-    let refused = MockDns::new(period()).unwrap().with_txt("a..b", "text").unwrap_err();
-    assert!(matches!(refused, MockError::Name(name) if name == "a..b"));
-    let refused = dns().with_txt(OWNER, &"a".repeat(256)).unwrap_err();
-    assert!(matches!(refused, MockError::TooLong("character-string")));
-    let refused = dns().zone_mut("org").unwrap_err();
-    assert!(matches!(refused, MockError::NoZone(name) if name == "org"));
+fn rejects_invalid_mocks() {
+    let rejected = MockKey::from_pkcs8(ZoneAlgorithm::RsaSha256, b"no key").unwrap_err();
+    assert!(matches!(rejected, MockError::Key { algorithm: 8 }));
+    let rejected = MockKey::generate_rsa(ZoneAlgorithm::RsaSha512, 1024).unwrap_err();
+    assert!(matches!(rejected, MockError::Key { algorithm: 10 }));
+    let rejected = MockDns::new(period()).unwrap().with_txt("a..b", "text").unwrap_err();
+    assert!(matches!(rejected, MockError::Name(name) if name == "a..b"));
+    let rejected = dns().with_txt(OWNER, &"a".repeat(256)).unwrap_err();
+    assert!(matches!(rejected, MockError::TooLong("character-string")));
+    let rejected = dns().zone_mut("org").unwrap_err();
+    assert!(matches!(rejected, MockError::NoZone(name) if name == "org"));
     let century = Period::new(instant(START), instant("2126-01-01T00:00:00Z")).unwrap();
-    let refused = MockDns::new(century).unwrap().chain(OWNER).unwrap_err();
-    assert!(matches!(refused, MockError::Period(period) if period == century));
+    let rejected = MockDns::new(century).unwrap().chain(OWNER).unwrap_err();
+    assert!(matches!(rejected, MockError::Period(period) if period == century));
 }

@@ -2,7 +2,7 @@
 
 use veraid::testing::MockDns;
 
-use super::{assert_holds, period};
+use super::{assert_valid, period};
 
 #[test]
 fn records_lie_at_every_depth() {
@@ -18,12 +18,12 @@ fn records_lie_at_every_depth() {
         (vec!["com", "x.com", "y.x.com", "z.y.x.com"], "z.y.x.com", "z.y.x.com."),
     ] {
         let dns = MockDns::new(period()).unwrap().with_zones(zones).unwrap();
-        assert_holds(&dns.with_txt(owner, "text").unwrap(), owner, zone);
+        assert_valid(&dns.with_txt(owner, "text").unwrap(), owner, zone);
     }
 }
 
 #[test]
 fn the_root_has_records_of_its_own() {
     let dns = MockDns::new(period()).unwrap().with_txt(".", "text").unwrap();
-    assert_holds(&dns, ".", ".");
+    assert_valid(&dns, ".", ".");
 }

@@ -64,7 +64,7 @@ fn assert_verified_by_hickory(dns: &MockDns, message: &Message) -> usize {
 }
 
 #[test]
-fn hickory_verifies_what_we_sign() {
+fn hickory_verifies_our_signatures() {
     for algorithm in VERIFIABLE {
         let dns = dns_with(algorithm);
         for set in SETS {
@@ -123,7 +123,7 @@ fn hickory_knows_our_tags_and_digests() {
 }
 
 #[test]
-fn we_verify_what_hickory_signs() {
+fn verifies_signatures_of_hickory() {
     for algorithm in VERIFIABLE {
         let dns = dns_with(algorithm).with_form(ResponseForm::Reencoded);
         let messages = SETS.map(|set| signed_by_hickory(&dns, set));

@@ -6,12 +6,12 @@ use veraid::testing::{
 use veraid::{Period, TrustAnchor};
 
 use super::{
-    DELEGATION, KEYS, OWNER, RSA_1000, START, TEXT, alter_set, alter_zone, assert_holds,
-    assert_messages_hold, dns, instant, key, verify_at,
+    DELEGATION, KEYS, OWNER, RSA_1000, START, TEXT, alter_set, alter_zone, assert_messages_hold,
+    assert_valid, dns, instant, key, verify_at,
 };
 
-fn assert_example_holds(dns: &MockDns) {
-    assert_holds(dns, OWNER, "example.com.");
+fn assert_example_valid(dns: &MockDns) {
+    assert_valid(dns, OWNER, "example.com.");
 }
 
 /// Keys that can't be used, but sign as if they could.
@@ -78,10 +78,10 @@ fn unusable_delegations_beside_a_good_one_are_skipped() {
             alter(&mut data);
             set.data.push(data);
         });
-        assert_example_holds(&dns);
+        assert_example_valid(&dns);
     }
     let sha1 = alter_zone(dns(), "example.com", |zone| zone.digest_types = vec![1, 2]);
-    assert_example_holds(&sha1);
+    assert_example_valid(&sha1);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn unusable_signatures_beside_a_good_one_are_skipped() {
                     alter(&mut signature);
                     set.signatures.insert(position, signature);
                 });
-                assert_example_holds(&dns);
+                assert_example_valid(&dns);
             }
         }
     }
@@ -115,7 +115,7 @@ fn moment(text: &str) -> Period {
 }
 
 #[test]
-fn duplicates_and_order_make_no_difference() {
+fn ignores_duplicates_and_order() {
     let dns = dns().with_txt(OWNER, "another").unwrap();
     let set = dns.rrset(OWNER, rtype::TXT).unwrap().unwrap();
     let data: Vec<_> = [0, 1, 1, 0, 1].map(|index| set.data[index].clone()).into();
@@ -149,7 +149,7 @@ fn anchors_of(root: &MockMessage) -> Vec<TrustAnchor> {
 }
 
 #[test]
-fn what_no_signature_covers_makes_no_difference() {
+fn ignores_unsigned_parts() {
     let alterations: [fn(&mut MockMessage); 9] = [
         |message| message.id = 0xbeef,
         |message| message.flags = 0,
@@ -180,7 +180,7 @@ fn what_no_signature_covers_makes_no_difference() {
 #[test]
 fn signers_in_capitals_are_the_same_zone() {
     let dns = alter_set(dns(), TEXT, |set| set.signatures[0].signer = "EXAMPLE.Com".to_owned());
-    assert_example_holds(&dns);
+    assert_example_valid(&dns);
 }
 
 #[test]
@@ -227,16 +227,16 @@ fn one_good_anchor_is_enough() {
 #[test]
 fn a_zone_may_roll_its_algorithm() {
     let keys = [key(ZoneAlgorithm::RsaSha256), key(ZoneAlgorithm::Ed25519)];
-    assert_example_holds(&alter_zone(dns(), "com", |zone| zone.keys = keys.to_vec()));
+    assert_example_valid(&alter_zone(dns(), "com", |zone| zone.keys = keys.to_vec()));
     // The delegation still names the old key alone.
     let dns = alter_zone(dns(), "com", |zone| zone.keys.truncate(1));
     let delegation = dns.rrset("com", rtype::DS).unwrap().unwrap();
     let dns = alter_zone(dns, "com", |zone| zone.keys.extend(keys));
-    assert_example_holds(&dns.with_rrset(delegation).unwrap());
+    assert_example_valid(&dns.with_rrset(delegation).unwrap());
 }
 
 #[test]
-fn keys_with_equal_tags_are_told_apart() {
+fn distinguishes_keys_with_equal_tags() {
     let rsa = key(ZoneAlgorithm::RsaSha256);
     let (same_modulus, forged) = (rsa.colliding().unwrap(), key(ZoneAlgorithm::RsaSha256));
     let forged = forged.forged(rsa.key_tag()).unwrap();
@@ -248,12 +248,12 @@ fn keys_with_equal_tags_are_told_apart() {
                 zone.keys = vec![rsa.clone()];
                 zone.standby_keys = keys.to_vec();
             });
-            assert_example_holds(&dns);
-            assert_example_holds(&alter_zone(dns, "example.com", |zone| zone.keys = keys.to_vec()));
+            assert_example_valid(&dns);
+            assert_example_valid(&alter_zone(dns, "example.com", |zone| zone.keys = keys.to_vec()));
         }
     }
     let curve = key(ZoneAlgorithm::Ed25519);
     let keys = vec![curve.colliding().unwrap(), curve];
     assert_eq!(keys[0].key_tag(), keys[1].key_tag());
-    assert_example_holds(&alter_zone(dns(), "example.com", |zone| zone.keys = keys));
+    assert_example_valid(&alter_zone(dns(), "example.com", |zone| zone.keys = keys));
 }

@@ -5,7 +5,7 @@ use veraid::{DnssecError, Period};
 
 use super::{
     AT, DELEGATION, END, KEYS, OWNER, SHOWN_OWNER, SHOWN_ZONE, START, TEXT, alter_set, dns,
-    instant, period, refusal, verify_at,
+    error_of, instant, period, verify_at,
 };
 
 #[test]
@@ -73,9 +73,9 @@ fn windows_that_miss_the_instant() {
                 set.signatures[0].set_period(validity).unwrap();
             };
             let at = instant(AT);
-            let refused =
+            let rejected =
                 DnssecError::OutsideValidity { owner: owner.to_owned(), record_type, at, validity };
-            assert_eq!(refusal(&alter_set(dns(), set, alter)), refused);
+            assert_eq!(error_of(&alter_set(dns(), set, alter)), rejected);
         }
     }
 }
@@ -86,7 +86,7 @@ fn signatures_that_end_before_they_start() {
         let signature = &mut set.signatures[0];
         std::mem::swap(&mut signature.inception, &mut signature.expiration);
     });
-    assert_eq!(refusal(&dns), mismatch());
+    assert_eq!(error_of(&dns), mismatch());
 }
 
 #[test]
@@ -96,12 +96,12 @@ fn half_a_circle_away() {
         let dns = alter_set(dns(), TEXT, |set| {
             set.signatures[0].expiration = now.wrapping_add(distance);
         });
-        assert_eq!(refusal(&dns), mismatch());
+        assert_eq!(error_of(&dns), mismatch());
     }
     let half_before = alter_set(dns(), TEXT, |set| {
         set.signatures[0].inception = now.wrapping_sub(1 << 31);
     });
-    assert_eq!(refusal(&half_before), mismatch());
+    assert_eq!(error_of(&half_before), mismatch());
     // One second less can be told.
     let farthest = alter_set(dns(), TEXT, |set| {
         set.signatures[0].inception = now.wrapping_sub((1 << 31) - 1);

@@ -136,17 +136,17 @@ fn keys_pass_both_ways() {
 }
 
 #[test]
-fn other_keys_are_refused() {
+fn rejects_other_keys() {
     let directory = tempfile::tempdir().unwrap();
-    let refused = |algorithm: &str, option: &str| {
+    let rejected = |algorithm: &str, option: &str| {
         let arguments = ["genpkey", "-algorithm", algorithm, "-pkeyopt", option, "-out", "key.pem"];
         openssl(directory.path(), &arguments);
         RsaSigner::from_pem(&fs::read(directory.path().join("key.pem")).unwrap()).unwrap_err()
     };
     for (algorithm, option) in [("EC", "ec_paramgen_curve:P-256"), ("RSA", "rsa_keygen_bits:1024")]
     {
-        assert!(matches!(refused(algorithm, option), KeyError::Rejected { .. }), "{algorithm}");
+        assert!(matches!(rejected(algorithm, option), KeyError::Rejected { .. }), "{algorithm}");
     }
-    let odd = refused("RSA", "rsa_keygen_bits:2056");
+    let odd = rejected("RSA", "rsa_keygen_bits:2056");
     assert!(matches!(odd, KeyError::PublicKey(CertificateError::ModulusBits { found: 2056, .. })));
 }

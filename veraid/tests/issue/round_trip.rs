@@ -62,7 +62,8 @@ fn both_dialects_of_the_txt_record_publish_a_key_for_its_service_alone() {
         let id = MemberIdBundle::from_der(&bundle).unwrap();
         let at = minutes().start();
         Verification::new(&service, &anchors).verify_member_id_at(&id, at).unwrap();
-        let refused = Verification::new(&other, &anchors).verify_member_id_at(&id, at).unwrap_err();
-        assert!(matches!(refused, VerificationError::KeyNotPublished { records: 1, .. }));
+        let rejected =
+            Verification::new(&other, &anchors).verify_member_id_at(&id, at).unwrap_err();
+        assert!(matches!(rejected, VerificationError::KeyNotPublished { records: 1, .. }));
     }
 }

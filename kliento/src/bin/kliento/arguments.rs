@@ -1,4 +1,4 @@
-//! The arguments that several commands have.
+//! Arguments that several commands have in common.
 
 use std::time::SystemTime;
 
@@ -7,48 +7,48 @@ use kliento::{Timestamp, TrustAnchor};
 
 use crate::failure::Failure;
 
-/// From which trust anchors and for which instant things are verified.
+/// The trust anchors and the instant of a verification.
 #[derive(Clone, clap::Args)]
-pub(crate) struct Trust {
+pub(crate) struct TrustOptions {
     /// A key of the DNS root to trust, as a DS record [default: the keys that IANA publishes]
     ///
     /// In presentation form, of which `. IN DS` may be left out: `. IN DS 20326 8 2 E06D44B8…`.
     /// May be given several times; then any of them is trusted, and IANA's are not.
     #[arg(long = "trust-anchor", value_name = "DS", value_parser = parse_trust_anchor)]
-    given_anchors: Vec<TrustAnchor>,
+    trust_anchors: Vec<TrustAnchor>,
 
     /// The instant to verify at, in RFC 3339, such as 2026-11-22T18:03:00Z [default: now]
     #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
     at: Option<Timestamp>,
 }
 
-impl Trust {
-    /// The anchors that were given, or else IANA's.
+impl TrustOptions {
+    /// Returns the given trust anchors, or IANA's if none was given.
     pub(crate) fn anchors(&self) -> Vec<TrustAnchor> {
-        if self.given_anchors.is_empty() { TrustAnchor::iana() } else { self.given_anchors.clone() }
+        if self.trust_anchors.is_empty() { TrustAnchor::iana() } else { self.trust_anchors.clone() }
     }
 
-    /// What may have been meant when a chain is refused for this reason.
+    /// Returns a hint for an invalid chain.
     pub(crate) fn hint(&self, code: Option<&str>) -> Option<&'static str> {
         let is_untrusted = code == Some("dnssec-keys-untrusted");
-        (is_untrusted && self.given_anchors.is_empty()).then_some(
+        (is_untrusted && self.trust_anchors.is_empty()).then_some(
             "only the keys that IANA publishes are trusted; for another root, such as a mock one, \
              give its key with --trust-anchor",
         )
     }
 
-    /// Whether the clock plays no part.
-    pub(crate) const fn is_instant_fixed(&self) -> bool {
+    /// Returns whether the time is given with `--at`.
+    pub(crate) const fn has_fixed_time(&self) -> bool {
         self.at.is_some()
     }
 
-    /// The instant that was given, or else now.
+    /// Returns the given instant, or the current time.
     pub(crate) fn instant(&self) -> Result<Timestamp, Failure> {
         self.at.map_or_else(now, Ok)
     }
 }
 
-/// What the system's clock says, to the millisecond.
+/// Returns the current time, to the millisecond.
 #[expect(clippy::disallowed_methods, reason = "the command is where time comes from")]
 pub(crate) fn now() -> Result<Timestamp, Failure> {
     let now = Timestamp::try_from(SystemTime::now()).map_err(Failure::Clock)?;
@@ -60,7 +60,7 @@ fn floor(instant: Timestamp, unit: Unit) -> Timestamp {
     instant.round(floor).unwrap_or(instant)
 }
 
-/// The instant without its fraction of a second.
+/// Returns the instant without its fraction of a second.
 pub(crate) fn whole_second(instant: Timestamp) -> Timestamp {
     floor(instant, Unit::Second)
 }

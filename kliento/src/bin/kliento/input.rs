@@ -12,12 +12,12 @@ use crate::terminal;
 
 /// A file's path, or `-` for standard input.
 #[derive(Clone, Debug)]
-pub(crate) enum Source {
+pub(crate) enum InputSource {
     StandardInput,
     File(PathBuf),
 }
 
-impl FromStr for Source {
+impl FromStr for InputSource {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -25,11 +25,11 @@ impl FromStr for Source {
     }
 }
 
-impl Source {
+impl InputSource {
     /// Nothing that the command reads is larger: 1 MiB.
     const MAX_OCTETS: u64 = 1 << 20;
 
-    /// Everything that is there, up to one octet more than is allowed.
+    /// Reads the input, up to one octet more than is allowed.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
         let octets = match self {
             Self::StandardInput => {
@@ -43,7 +43,7 @@ impl Source {
         octets.map_err(|source| Failure::Read { name: self.name(), source })
     }
 
-    /// How messages call it.
+    /// Returns the name for messages.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::StandardInput => "standard input".to_owned(),
@@ -54,22 +54,22 @@ impl Source {
 
 fn read_bounded(reader: impl Read) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
-    reader.take(Source::MAX_OCTETS + 1).read_to_end(&mut octets)?;
+    reader.take(InputSource::MAX_OCTETS + 1).read_to_end(&mut octets)?;
     Ok(octets)
 }
 
-/// The text without the line breaks that files of text end with, which are none of a header's.
-pub(crate) fn without_line_breaks(text: &[u8]) -> &[u8] {
+/// Trims line breaks at the end of the text.
+pub(crate) fn trim_line_breaks(text: &[u8]) -> &[u8] {
     let end = text.iter().rposition(|octet| !b"\r\n".contains(octet));
     text.get(..end.map_or(0, |end| end + 1)).unwrap_or_default()
 }
 
-/// A bundle, or the text of a header's value.
+/// The arguments for a bundle, or for the value of a header.
 #[derive(clap::Args)]
 pub(crate) struct BundleInput {
     /// The token bundle; `-` is standard input
     #[arg(value_name = "FILE", default_value = "-", hide_default_value = false)]
-    source: Source,
+    source: InputSource,
 
     /// FILE is the text of an Authorization header's value: `Kliento <base64>`
     #[arg(long)]
@@ -81,7 +81,7 @@ impl BundleInput {
     pub(crate) fn read(&self) -> Result<InputBundle, Failure> {
         let octets = self.source.read()?;
         let bundle = if self.auth_header {
-            TokenBundle::from_authorization(without_line_breaks(&octets))
+            TokenBundle::from_authorization(trim_line_breaks(&octets))
         } else {
             TokenBundle::from_bytes(octets.clone())
         };
@@ -89,16 +89,16 @@ impl BundleInput {
     }
 }
 
-/// What a file holds.
+/// The contents of a file.
 pub(crate) struct InputBundle {
-    /// The bundle, or why it is none.
+    /// The bundle, or its error.
     pub(crate) bundle: Result<TokenBundle, Error>,
     octets: Vec<u8>,
     is_header: bool,
 }
 
 impl InputBundle {
-    /// The octets to look for a bundle in, however malformed; none if no header could be decoded.
+    /// Returns the octets of the bundle, malformed or not, or none if the header is malformed.
     pub(crate) fn bundle_octets(&self) -> &[u8] {
         match &self.bundle {
             Ok(bundle) => bundle.as_bytes(),
@@ -107,7 +107,7 @@ impl InputBundle {
         }
     }
 
-    /// What may have been meant by a file that is malformed.
+    /// Returns a hint for a malformed file.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         let scheme = self.octets.get(..8).unwrap_or_default();
         match &self.bundle {

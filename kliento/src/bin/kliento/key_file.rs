@@ -8,7 +8,7 @@ use kliento::issue::RsaSigner;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
-use crate::input::Source;
+use crate::input::InputSource;
 
 /// The path of a private RSA key in PEM.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ impl FromStr for KeyFile {
 
 impl KeyFile {
     pub(crate) fn read(&self) -> Result<RsaSigner, Failure> {
-        let pem = Zeroizing::new(Source::File(self.0.clone()).read()?);
+        let pem = Zeroizing::new(InputSource::File(self.0.clone()).read()?);
         RsaSigner::from_pem(&pem).map_err(|source| Failure::Key { path: self.0.clone(), source })
     }
 }

@@ -49,7 +49,7 @@ Examples:
   The value of an Authorization header, from standard input:
     kliento verify --audience https://api.example.com --auth-header < header.txt
 
-  Why is it refused, and when was it valid?
+  Why is it rejected, and when was it valid?
     kliento inspect bundle.bin
 
   The verifier service, for software in other languages:
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_needs_no_more_arguments() {
+    fn parses_minimal_arguments() {
         for line in [
             "kliento verify --audience a",
             "kliento inspect",

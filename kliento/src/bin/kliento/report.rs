@@ -1,16 +1,16 @@
-//! What came of a verification, in JSON and as an exit status.
+//! The result of a verification, as JSON and as an exit status.
 
 use std::process::ExitCode;
 
 use kliento::{Claims, Error, VerifiedToken};
 use serde::Serialize;
 
-/// What came of a verification; as JSON it is the same in each command.
+/// The result of a verification, with the same JSON in each command.
 #[derive(Debug, Serialize)]
 #[serde(tag = "status", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub(crate) enum Report {
     Valid {
-        /// The name that deployed verifiers give to `subjectId`, which they document.
+        /// The name that deployed verifiers use for the documented `subjectId`.
         subject: String,
         subject_id: String,
         audience: String,
@@ -29,7 +29,7 @@ pub(crate) enum Report {
     },
 }
 
-/// What a command found, for scripts.
+/// The result of a command, for scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Valid,
@@ -48,8 +48,8 @@ impl From<Status> for ExitCode {
 }
 
 impl Status {
-    /// The status as JSON has it.
-    pub(crate) const fn word(self) -> &'static str {
+    /// Returns the status as in the JSON.
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Valid => "valid",
             Self::Invalid => "invalid",
@@ -67,7 +67,7 @@ impl Report {
         }
     }
 
-    /// Why the bundle is refused, in the words of programs.
+    /// Returns the code of the error.
     pub(crate) const fn code(&self) -> Option<&'static str> {
         match self {
             Self::Valid { .. } => None,

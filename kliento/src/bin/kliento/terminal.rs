@@ -12,11 +12,11 @@ use crate::text::{printable, printable_json};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-pub(crate) const UNSURE: Style = AnsiColor::Yellow.on_default();
-pub(crate) const FAINT: Style = Style::new().dimmed();
-pub(crate) const STRONG: Style = Style::new().bold();
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const BOLD: Style = Style::new().bold();
 
-/// The columns that a drawing takes, from 80 to 120: what COLUMNS says, or the terminal, or 100.
+/// Returns the width of the output, from 80 to 120 columns: of COLUMNS, of the terminal, or 100.
 pub(crate) fn columns() -> usize {
     let asked = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = || terminal_size::terminal_size_of(io::stdout());
@@ -76,12 +76,12 @@ pub(crate) const ASCII: Glyphs = Glyphs {
     bar_missed: '|',
 };
 
-/// The characters that the locale can show.
+/// Returns the characters that the locale can show.
 pub(crate) fn glyphs() -> &'static Glyphs {
     if is_unicode() { &UNICODE } else { &ASCII }
 }
 
-/// Whether the locale says that text is in UTF-8 (POSIX: the first of these that is set decides).
+/// Returns whether the locale is UTF-8, by the first variable that is set (POSIX).
 fn is_unicode() -> bool {
     let variables = ["LC_ALL", "LC_CTYPE", "LANG"];
     let locale =
@@ -93,13 +93,13 @@ fn is_unicode() -> bool {
     })
 }
 
-/// The first line about something that is refused.
-pub(crate) fn refusal(status: Status, code: &str, error: &str) -> String {
-    let word = status.word();
-    format!("{BAD}{word}{BAD:#}: {} {FAINT}({code}){FAINT:#}\n", printable(error))
+/// Formats the first line about a rejected bundle or chain.
+pub(crate) fn format_rejection(status: Status, code: &str, error: &str) -> String {
+    let status = status.as_str();
+    format!("{BAD}{status}{BAD:#}: {} {DIM}({code}){DIM:#}\n", printable(error))
 }
 
-/// Writes to standard output; that nobody reads it any more is no failure.
+/// Writes to standard output. A closed pipe is not an error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut output = anstream::stdout().lock();
     let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
@@ -126,16 +126,16 @@ pub(crate) fn print_octets(octets: &[u8]) -> Result<(), Failure> {
     ignore_closed(written)
 }
 
-/// Says on standard error what takes a while, until it is dropped; on terminals alone.
+/// Shows a progress message on standard error until it is dropped, on terminals only.
 pub(crate) fn progress(what: &str) -> Progress {
     let is_shown = io::stderr().is_terminal();
     if is_shown {
-        let _ = write!(anstream::stderr(), "{FAINT}{}...{FAINT:#}", printable(what));
+        let _ = write!(anstream::stderr(), "{DIM}{}...{DIM:#}", printable(what));
     }
     Progress { is_shown }
 }
 
-/// What takes a while.
+/// A progress message, which is cleared on drop.
 pub(crate) struct Progress {
     is_shown: bool,
 }
@@ -148,14 +148,14 @@ impl Drop for Progress {
     }
 }
 
-/// Writes to standard error what is likely not as it was meant.
+/// Writes a warning to standard error.
 pub(crate) fn print_warning(warning: &str) {
-    let _ = writeln!(anstream::stderr(), "{UNSURE}warning:{UNSURE:#} {}", printable(warning));
+    let _ = writeln!(anstream::stderr(), "{WARNING}warning:{WARNING:#} {}", printable(warning));
 }
 
-/// Writes a remark to standard error.
+/// Writes a hint to standard error.
 pub(crate) fn print_hint(hint: &str) {
-    let _ = writeln!(anstream::stderr(), "{STRONG}hint:{STRONG:#} {hint}");
+    let _ = writeln!(anstream::stderr(), "{BOLD}hint:{BOLD:#} {hint}");
 }
 
 pub(crate) fn print_failure(failure: &Failure) {

@@ -1,4 +1,4 @@
-//! Text for people: what strangers wrote is made harmless, durations are rounded.
+//! Text for terminals: escapes untrusted text, and rounds durations.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use kliento::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
-/// The text with all that could move a terminal's cursor, or hide or reorder characters, escaped.
+/// Escapes the characters that move a terminal's cursor, or hide or reorder text.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
@@ -22,8 +22,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The same JSON, with such characters as JSON escapes them. Only text within it can have them, but
-/// for the line breaks between.
+/// Escapes such characters in JSON as JSON does. Line breaks between values are kept.
 pub(crate) fn printable_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
@@ -83,8 +82,8 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The time between two instants, in the largest unit that tells something: `55 minutes`.
-pub(crate) fn distance(one: Timestamp, other: Timestamp) -> String {
+/// Formats the time between two instants in one unit, such as `55 minutes`.
+pub(crate) fn relative_duration(one: Timestamp, other: Timestamp) -> String {
     let seconds = one.as_second().abs_diff(other.as_second());
     let units = [
         (365 * 86_400, "year"),
@@ -94,7 +93,7 @@ pub(crate) fn distance(one: Timestamp, other: Timestamp) -> String {
         (60, "minute"),
         (1, "second"),
     ];
-    // Two of a unit at least: `90 minutes` tells more than `1 hour`.
+    // At least two of a unit: `90 minutes` is more precise than `1 hour`.
     let unit = units.into_iter().find(|(length, _)| seconds >= 2 * length);
     let (length, name) = unit.unwrap_or((1, "second"));
     plural(usize::try_from(seconds / length).unwrap_or(usize::MAX), name)
@@ -105,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_what_terminals_would_obey() {
+    fn escapes_terminal_control_characters() {
         assert_eq!(printable("a\u{1b}[2Jb\r\n"), "a\\u{1b}[2Jb\\r\\n");
         assert_eq!(printable("\u{9b}1m\u{202e}x\u{200b}"), "\\u{9b}1m\\u{202e}x\\u{200b}");
         assert_eq!(printable_json("\"\u{9b}\u{e0001}é\""), r#""\u009b\udb40\udc01é""#);
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_what_zone_files_escape() {
+    fn escapes_as_zone_files_do() {
         assert_eq!(presentation(b"a \"b\" \\ \x1b \xc3\xa9"), r#"a \"b\" \\ \027 \195\169"#);
     }
 
@@ -136,8 +135,8 @@ mod tests {
             ("2030-11-22T18:00:00Z", "4 years"),
         ] {
             let end = end.parse().unwrap();
-            assert_eq!(distance(start, end), text);
-            assert_eq!(distance(end, start), text);
+            assert_eq!(relative_duration(start, end), text);
+            assert_eq!(relative_duration(end, start), text);
         }
     }
 }

@@ -19,18 +19,19 @@ const ISSUER: &str = "certificate-issuer";
 
 type PssChange = fn(&mut Pss);
 
-/// Whose certificate a case is about.
+/// CertificateRole certificate a case is about.
 #[derive(Clone, Copy)]
-pub(super) struct Whose {
+pub(super) struct CertificateRole {
     pub(super) name: &'static str,
     pub(super) of: fn(&mut Case) -> &mut Certificate,
 }
 
-pub(super) const ORGANISATIONS: Whose =
-    Whose { name: "organisation", of: |case| &mut case.recipe.organisation };
-pub(super) const MEMBERS: Whose = Whose { name: "member", of: |case| &mut case.recipe.member };
+pub(super) const ORGANISATIONS: CertificateRole =
+    CertificateRole { name: "organisation", of: |case| &mut case.recipe.organisation };
+pub(super) const MEMBERS: CertificateRole =
+    CertificateRole { name: "member", of: |case| &mut case.recipe.member };
 
-impl Whose {
+impl CertificateRole {
     /// A name or a code that starts with what the certificate is.
     pub(super) fn certificate(self, what: &str) -> &'static str {
         text(format!("{}-certificate-{what}", self.name))
@@ -52,7 +53,7 @@ pub(crate) fn add(suite: &mut Suite) {
     add_intermediate(suite);
 }
 
-fn add_versions(suite: &mut Suite, whose: Whose) {
+fn add_versions(suite: &mut Suite, whose: CertificateRole) {
     for (version, shows, octets) in [
         ("v1", "A certificate of version 1, which leaves the field out, is refused.", None),
         ("v2", "A certificate of version 2 is refused.", Some([1])),
@@ -65,7 +66,7 @@ fn add_versions(suite: &mut Suite, whose: Whose) {
     }
 }
 
-fn add_algorithms(suite: &mut Suite, whose: Whose) {
+fn add_algorithms(suite: &mut Suite, whose: CertificateRole) {
     for (hash, shows, algorithm) in [
         ("sha384", "SHA-384 is allowed, whatever the size of the key.", Hash::Sha384),
         ("sha512", "SHA-512 is allowed, whatever the size of the key.", Hash::Sha512),
@@ -121,7 +122,7 @@ fn add_algorithms(suite: &mut Suite, whose: Whose) {
     });
 }
 
-fn add_issuers(suite: &mut Suite, whose: Whose) {
+fn add_issuers(suite: &mut Suite, whose: CertificateRole) {
     let about =
         (whose.certificate("other-issuer"), ISSUER, "The issuer's name is the organisation's.");
     suite.invalid(MEMBER, about, whose.certificate("issuer"), |case| {
@@ -144,7 +145,7 @@ fn add_issuers(suite: &mut Suite, whose: Whose) {
 
 /// Of an organisation's certificate, the structure is read first; that of a member is a part of
 /// a member id bundle, and read then.
-fn add_structure(suite: &mut Suite, whose: Whose) {
+fn add_structure(suite: &mut Suite, whose: CertificateRole) {
     let code = whose.certificate("malformed");
     for (name, shows, edit) in [
         ("padded-length", "Lengths are in their shortest form.", Edit::at(&[4], Change::PadLength)),

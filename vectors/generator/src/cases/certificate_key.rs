@@ -1,7 +1,7 @@
 //! The keys of certificates.
 
 use super::base::{MEMBER, MEMBER_ID, ORGANISATION};
-use super::certificate::{MEMBERS, ORGANISATIONS, Whose};
+use super::certificate::{CertificateRole, MEMBERS, ORGANISATIONS};
 use crate::der::{Change, Edit};
 use crate::dns::{Rdata, TxtRdata};
 use crate::suite::Suite;
@@ -17,7 +17,7 @@ pub(crate) fn add(suite: &mut Suite) {
     add_key_sizes(suite);
 }
 
-fn add_keys(suite: &mut Suite, whose: Whose) {
+fn add_keys(suite: &mut Suite, whose: CertificateRole) {
     for (key, code, shows) in [
         ("1024", "key-size", "An RSA key of 1024 bits is refused."),
         ("2560", "key-size", "An RSA key of 2560 bits, which no TXT record can name, is refused."),

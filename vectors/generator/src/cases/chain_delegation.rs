@@ -15,7 +15,7 @@ type DsChange = fn(&mut Ds);
 
 pub(crate) fn add(suite: &mut Suite) {
     add_delegations(suite);
-    add_beside(suite);
+    add_sibling_records(suite);
     add_anchors(suite);
 }
 
@@ -77,7 +77,7 @@ fn add_delegations(suite: &mut Suite) {
     }
 }
 
-fn add_beside(suite: &mut Suite) {
+fn add_sibling_records(suite: &mut Suite) {
     let own = || Ds::of(KeyRef { zone: 2, key: 0 });
     for (name, shows, other) in [
         (

@@ -1,7 +1,7 @@
 //! The extensions of certificates.
 
 use super::base::{MEMBER, ORGANISATION};
-use super::certificate::{MEMBERS, ORGANISATIONS, Whose};
+use super::certificate::{CertificateRole, MEMBERS, ORGANISATIONS};
 use crate::der::{Change, Edit};
 use crate::hash::Hash;
 use crate::key::Key;
@@ -189,7 +189,7 @@ fn add_usage(suite: &mut Suite) {
     );
 }
 
-fn add_key_ids(suite: &mut Suite, whose: Whose) {
+fn add_key_ids(suite: &mut Suite, whose: CertificateRole) {
     let code = whose.certificate("subject-key-id");
     let about =
         (whose.certificate("no-subject-key-id"), KEY_IDS, "A subject key identifier is required.");
@@ -229,7 +229,7 @@ fn add_key_ids(suite: &mut Suite, whose: Whose) {
     });
 }
 
-fn add_others(suite: &mut Suite, whose: Whose) {
+fn add_others(suite: &mut Suite, whose: CertificateRole) {
     let unknown = |critical| Extension {
         critical,
         value: ExtensionValue::Other("1.3.6.1.4.1.58708.99", [5, 0].into()),

@@ -1,7 +1,7 @@
 //! The names of organisations and users in certificates.
 
 use super::base::{MEMBER, ORGANISATION};
-use super::certificate::{MEMBERS, ORGANISATIONS, Whose};
+use super::certificate::{CertificateRole, MEMBERS, ORGANISATIONS};
 use crate::octets::Octets;
 use crate::recipe::{
     Attribute, COMMON_NAME, ORGANIZATION_NAME, SignedAttribute, Text, bmp, common_name,
@@ -26,7 +26,7 @@ fn attribute(kind: &'static str, value: &str) -> Attribute {
     Attribute { kind, value: bmp(value) }
 }
 
-fn add_counts(suite: &mut Suite, whose: Whose) {
+fn add_counts(suite: &mut Suite, whose: CertificateRole) {
     let code = whose.certificate("common-name-count");
     let about = (
         whose.certificate("name-with-other-attributes"),
@@ -68,7 +68,7 @@ fn add_counts(suite: &mut Suite, whose: Whose) {
     });
 }
 
-fn add_strings(suite: &mut Suite, whose: Whose) {
+fn add_strings(suite: &mut Suite, whose: CertificateRole) {
     let own = if whose.key("") == "member-" { "alice" } else { "example.com" }.to_owned();
     for (name, shows, value) in [
         ("utf8", "The common name may be a UTF8String.", Text::Utf8(own.clone())),

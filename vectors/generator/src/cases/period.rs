@@ -13,14 +13,14 @@ pub(crate) fn add(suite: &mut Suite) {
     let about =
         (DURING, RULE, "A signature that holds for a part of the period is valid in that part.");
     suite.valid(SIGNATURE, about, |case| {
-        set_window(case, "2026-11-22T17:00:00Z", "2026-11-22T19:00:00Z");
+        set_period(case, "2026-11-22T17:00:00Z", "2026-11-22T19:00:00Z");
     });
     add_windows(suite);
     add_overlaps(suite);
     add_overrides(suite);
 }
 
-fn set_window(case: &mut Case, start: &str, end: &str) {
+fn set_period(case: &mut Case, start: &str, end: &str) {
     case.context.at = None;
     case.context.during = Some(Window { start: start.to_owned(), end: end.to_owned() });
 }
@@ -35,7 +35,7 @@ fn add_windows(suite: &mut Suite) {
     let about =
         (TOUCHES_END, RULE, "One second is enough: the period starts when the signature ends.");
     suite.valid(DURING, about, |case| {
-        set_window(case, "2026-11-22T18:05:00Z", "2026-11-22T18:30:00Z");
+        set_period(case, "2026-11-22T18:05:00Z", "2026-11-22T18:30:00Z");
         case.set_period("2026-11-22T18:05:00Z", "2026-11-22T18:05:00Z");
     });
     let about = (
@@ -49,7 +49,7 @@ fn add_windows(suite: &mut Suite) {
     let about =
         (TOUCHES_START, RULE, "One second is enough: the period ends when the signature starts.");
     suite.valid(DURING, about, |case| {
-        set_window(case, "2026-11-22T17:00:00Z", "2026-11-22T18:00:00Z");
+        set_period(case, "2026-11-22T17:00:00Z", "2026-11-22T18:00:00Z");
         case.set_period("2026-11-22T18:00:00Z", "2026-11-22T18:00:00Z");
     });
     let about = (
@@ -62,7 +62,7 @@ fn add_windows(suite: &mut Suite) {
     });
     let about = ("during-cut", RULE, "The result lies within the period.");
     suite.valid(DURING, about, |case| {
-        set_window(case, "2026-11-22T18:01:00Z", "2026-11-22T18:02:00Z");
+        set_period(case, "2026-11-22T18:01:00Z", "2026-11-22T18:02:00Z");
         case.set_period("2026-11-22T18:01:00Z", "2026-11-22T18:02:00Z");
     });
 }
@@ -133,7 +133,7 @@ fn add_overrides(suite: &mut Suite) {
     );
     suite.valid(DURING, about, |case| {
         record("1 {sha256-padded} 1")(case);
-        set_window(case, "2026-11-22T17:00:00Z", "2026-11-22T18:04:00Z");
+        set_period(case, "2026-11-22T17:00:00Z", "2026-11-22T18:04:00Z");
         case.set_period("2026-11-22T18:03:59Z", "2026-11-22T18:04:00Z");
     });
     let about = (

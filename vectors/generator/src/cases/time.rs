@@ -163,8 +163,8 @@ fn member(case: &mut Case) -> &mut Certificate {
 }
 
 fn add_certificates(suite: &mut Suite) {
-    type Of = fn(&mut Case) -> &mut Certificate;
-    let whose: [(&str, Of); 2] = [("organisation", organisation), ("member", member)];
+    type CertificateField = fn(&mut Case) -> &mut Certificate;
+    let whose: [(&str, CertificateField); 2] = [("organisation", organisation), ("member", member)];
     for (whose, of) in whose {
         let name = |end: &str| text(format!("{whose}-certificate-{end}"));
         let (code, last, first) = (name("time"), name("last-second"), name("first-second"));

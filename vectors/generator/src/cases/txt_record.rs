@@ -17,7 +17,7 @@ pub(crate) fn add(suite: &mut Suite) {
     add_valid_forms(suite);
     add_refused(suite);
     add_services(suite);
-    add_beside(suite);
+    add_sibling_records(suite);
     add_choices(suite);
 }
 
@@ -258,7 +258,7 @@ fn add_services(suite: &mut Suite) {
     );
 }
 
-fn add_beside(suite: &mut Suite) {
+fn add_sibling_records(suite: &mut Suite) {
     let beside_of = |strings: &'static [&'static str]| move |case: &mut Case| beside(case, strings);
     for (name, shows, strings) in [
         ("txt-beside-other-text", "A record that can't be read is skipped.", &["v=spf1 -all"][..]),

@@ -1,4 +1,4 @@
-//! The way from the root to the TXT records, each step looked at for itself.
+//! The inspection of a chain, step by step.
 
 use domain::base::Name;
 use domain::base::iana::{Rtype, SecurityAlgorithm};
@@ -19,14 +19,14 @@ use crate::inspect::CheckResult;
 use crate::{StagedVerifier, Timestamp};
 
 impl DnssecChain<'_> {
-    /// Looks at each step towards the TXT records of `owner`, from the root down.
+    /// Inspects each step to the TXT records of `owner`, from the root down.
     ///
-    /// Each step is checked for itself: one that fails, or holds at another time, does not keep
-    /// those below it from being checked, with the keys that are there. So this proves nothing:
-    /// for that there is [`Self::verify_at`].
+    /// Each step is checked by itself. A step that is invalid, or valid at another time, does not
+    /// stop the checks below it. The result therefore proves nothing: use [`Self::verify_at`] to
+    /// verify a chain.
     ///
     /// # Errors
-    /// [`DnssecError::InvalidOwner`] if the owner is no domain name.
+    /// [`DnssecError::InvalidOwner`] if the owner is not a valid domain name.
     pub fn inspect(
         &self,
         owner: &str,
@@ -52,7 +52,7 @@ impl DnssecChain<'_> {
     }
 }
 
-/// A zone with the keys that it is taken to have.
+/// A zone with its keys, authenticated or not.
 struct InspectedZoneKeys<'m, 'a> {
     name: &'m Name<[u8]>,
     keys: Vec<ZoneKey<'a>>,
@@ -65,7 +65,7 @@ struct ChainInspector<'m, 'a, 'v> {
 }
 
 impl<'m, 'a> ChainInspector<'m, 'a, '_> {
-    /// The zone at the name, if the chain shows one there.
+    /// Inspects the zone at the name, if the chain has DS records there.
     fn inspect_child(
         &mut self,
         parent: &InspectedZoneKeys<'_, 'a>,
@@ -97,7 +97,7 @@ impl<'m, 'a> ChainInspector<'m, 'a, '_> {
         Some(self.zone(name, &named, Some(delegation)))
     }
 
-    /// The zone's keys, of which one that is named must have signed them all.
+    /// Inspects the zone's keys, of which one that matches a DS record must have signed all.
     fn zone(
         &mut self,
         name: &'m Name<[u8]>,
@@ -168,8 +168,10 @@ impl<'m, 'a> ChainInspector<'m, 'a, '_> {
         }
     }
 
-    /// Whether the zone signed the set. What holds at another time is still checked: a signature
-    /// that is not right is worse than one that is late.
+    /// Checks whether the zone signed the RRset.
+    ///
+    /// A signature that is valid at another time is still checked: a mismatch is the more
+    /// important error.
     fn check(
         &mut self,
         set: &Rrset<'_, '_>,

@@ -1,4 +1,4 @@
-//! What a chain shows, zone by zone, whether or not it holds.
+//! The zones and records of a chain, valid or not.
 
 mod inspector;
 
@@ -6,15 +6,15 @@ use super::DnssecError;
 use crate::Period;
 use crate::inspect::CheckResult;
 
-/// The zones of a chain from the root down, and the TXT records of their owner.
+/// The zones of a chain from the root down, and the TXT records of its owner.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InspectedChain {
-    /// The zones that the chain shows above the records, from the root down.
+    /// The zones above the records, from the root down.
     pub zones: Vec<InspectedZone>,
     /// The TXT records, each a list of character-strings, in canonical order.
     pub records: Vec<Vec<Vec<u8>>>,
-    /// The set that they are, and whether the last zone signed it.
+    /// The TXT RRset, and whether the last zone signed it.
     pub rrset: InspectedRrset,
 }
 
@@ -24,21 +24,21 @@ pub struct InspectedChain {
 pub struct InspectedZone {
     /// Its name: absolute, in presentation form, with the final dot.
     pub name: String,
-    /// The DS records in the parent zone; none for the root.
+    /// The DS records in the parent zone. `None` for the root.
     pub delegation: Option<InspectedDsRrset>,
     /// The keys of the zone.
     pub keys: Vec<InspectedKey>,
-    /// The set that the keys are. That none of them is trusted is a failure of this set.
+    /// The DNSKEY RRset. It is invalid if none of its keys is trusted.
     pub rrset: InspectedRrset,
 }
 
-/// The DS records that name the keys of a zone.
+/// The DS records of a zone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InspectedDsRrset {
     /// The records.
     pub records: Vec<DsFields>,
-    /// The set that they are.
+    /// The DS RRset.
     pub rrset: InspectedRrset,
 }
 
@@ -46,7 +46,7 @@ pub struct InspectedDsRrset {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DsFields {
-    /// The tag of the key that it names.
+    /// The tag of the key.
     pub key_tag: u16,
     /// The number of the key's algorithm.
     pub algorithm: u8,
@@ -64,27 +64,27 @@ pub struct InspectedKey {
     pub algorithm: u8,
     /// The size of an RSA key's modulus, in bits.
     pub modulus_bits: Option<usize>,
-    /// Whether it may sign records: it is a zone's key, not revoked, of a known algorithm.
+    /// Whether it may sign records: it is a zone key, not revoked, of a supported algorithm.
     pub is_usable: bool,
-    /// Whether the parent's DS records, or the trust anchors, name it.
+    /// Whether a DS record of the parent zone, or a trust anchor, matches it.
     pub matches_ds: bool,
 }
 
-/// A set of records of a chain, with the signatures over it.
+/// An RRset of a chain, with its signatures.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InspectedRrset {
-    /// Whose records they are: absolute, in presentation form, with the final dot.
+    /// The owner: absolute, in presentation form, with the final dot.
     pub owner: String,
-    /// Their type.
+    /// The record type.
     pub record_type: &'static str,
-    /// All signatures over the set, as they are there.
+    /// All signatures over the RRset.
     pub signatures: Vec<ChainSignature>,
-    /// Whether one of them is right, and holds at the instant.
+    /// Whether one of them is valid at the instant.
     pub check: CheckResult<DnssecError>,
 }
 
-/// One signature over a set of records, as it is there; nothing of it is verified.
+/// One signature over an RRset, unverified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChainSignature {
@@ -94,12 +94,12 @@ pub struct ChainSignature {
     pub key_tag: u16,
     /// The number of the key's algorithm.
     pub algorithm: u8,
-    /// When it holds, or `None` if it ends before it starts.
+    /// Its validity, or `None` if it ends before it starts.
     pub validity: Option<Period>,
 }
 
 impl InspectedRrset {
-    /// When the signatures hold, whatever they are worth.
+    /// Returns the validity periods of the signatures, valid or not.
     pub fn periods(&self) -> impl Iterator<Item = Period> {
         self.signatures.iter().filter_map(|signature| signature.validity)
     }

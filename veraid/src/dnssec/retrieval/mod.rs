@@ -1,4 +1,4 @@
-//! The questions whose answers make a chain, without the transport.
+//! The DNS queries whose responses form a chain, without the transport.
 
 mod query;
 mod response;
@@ -19,15 +19,15 @@ use crate::{LimitExceeded, Limits, OrganisationName};
 pub use self::query::{Query, Question};
 pub use self::response::ResponseError;
 
-/// Collects the DNSSEC chain from the root to the TXT records of one owner name.
+/// Collects the DNSSEC chain from the root to the TXT records of one owner.
 ///
-/// It does no I/O: it says what to ask, and the caller brings the responses of a recursive
-/// resolver that hands on signatures. No question depends on the answer of another one, so that
-/// all may be asked at once. What comes out is **not verified**.
+/// It does no I/O: the caller sends the queries to a recursive resolver that returns signatures,
+/// and passes on the responses. No query depends on the response to another one, so all may be
+/// sent at once. The result is **not verified**.
 ///
-/// The questions are those that deployed implementations ask and look for (`docs/protocol.md`,
-/// "DNSSEC"): the DNSKEY set of the root and of each name down to the owner, the DS set of each but
-/// the root, and the TXT set.
+/// The questions are those of deployed implementations (`docs/protocol.md`, "DNSSEC"): the DNSKEY
+/// RRset of the root and of each name down to the owner, the DS RRset of each but the root, and
+/// the TXT RRset.
 ///
 /// ```
 /// use veraid::retrieval::{ChainRetrieval, Query, RetrievalError};
@@ -48,64 +48,66 @@ pub use self::response::ResponseError;
 pub struct ChainRetrieval {
     owner: Name<Vec<u8>>,
     queries: Vec<QueryState>,
-    /// The zone that the TXT records' signatures name.
+    /// The zone that signed the TXT records.
     zone: Option<Name<Vec<u8>>>,
 }
 
-/// A question and, when it is there, what the chain stores of its response.
+/// A query, and what the chain stores of its response once it has arrived.
 #[derive(Clone, Debug)]
 struct QueryState {
     query: Query,
     stored: Option<StoredResponse>,
 }
 
-/// Why there is no chain for a name.
+/// The error of a retrieval.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetrievalError {
-    /// The owner is no domain name (RFC 1035, 2.3.4).
-    #[error("not a domain name: {0:?}")]
+    /// The owner is not a valid domain name (RFC 1035, 2.3.4).
+    #[error("invalid domain name {0:?}")]
     Owner(String),
-    /// The chain would be larger than any that is verified.
-    #[error("the chain has {0}")]
+    /// The chain exceeds the limits of a verification.
+    #[error("chain limit exceeded: {0}")]
     Limit(#[from] LimitExceeded),
-    /// The question was not one of this retrieval.
-    #[error("{0} is not asked for")]
+    /// The question is not one of this retrieval.
+    #[error("unexpected response to {0}")]
     UnexpectedResponse(Question),
-    /// A response is of no use.
+    /// A response is unusable.
     #[error("{question}: {error}")]
     Response {
-        /// What had been asked.
+        /// The question.
         question: Question,
-        /// What is wrong with the response.
+        /// The error of the response.
         #[source]
         error: ResponseError,
     },
-    /// The root's keys came without a signature: the resolver does not hand on DNSSEC records.
-    #[error("the resolver does not hand on DNSSEC signatures: there is none over the root's keys")]
+    /// The root's keys are unsigned: the resolver does not return DNSSEC records.
+    #[error(
+        "the resolver does not return DNSSEC signatures: the DNSKEY RRset of the root is unsigned"
+    )]
     ResolverWithoutDnssec,
-    /// There are no TXT records at the owner.
-    #[error("there are no TXT records at {owner}{}", if *.is_name_missing { ": no such name" } else { "" })]
+    /// The owner has no TXT records.
+    #[error("no TXT records at {owner}{}", if *.is_name_missing { ": no such name" } else { "" })]
     NoRecords {
-        /// Where they would be.
+        /// The owner.
         owner: String,
-        /// Whether there is no such name at all (NXDOMAIN).
+        /// Whether the name does not exist (NXDOMAIN).
         is_name_missing: bool,
     },
     /// The owner is an alias (CNAME), which is not followed.
-    #[error("{owner} is an alias of another name")]
+    #[error("{owner} is an alias")]
     Alias {
         /// The name that is an alias.
         owner: String,
     },
-    /// The TXT records are not signed: their zone has no DNSSEC.
-    #[error("the TXT records at {owner} are not signed")]
+    /// The TXT records are unsigned: their zone has no DNSSEC.
+    #[error("unsigned TXT records at {owner}")]
     Unsigned {
-        /// Where they are.
+        /// The owner.
         owner: String,
     },
-    /// Some questions have no response yet.
-    #[error("no response yet: {}", join(.0))]
+    /// Some queries have no response yet.
+    #[error("missing responses: {}", join(.0))]
     MissingResponses(Vec<Question>),
 }
 
@@ -113,7 +115,7 @@ impl ChainRetrieval {
     /// Starts the retrieval of the TXT records of any owner, with or without the final dot.
     ///
     /// # Errors
-    /// [`RetrievalError::Owner`] for what is no domain name, and [`RetrievalError::Limit`] above
+    /// [`RetrievalError::Owner`] if it is not a valid domain name, and [`RetrievalError::Limit`] above
     /// [`Limits::LABELS`].
     pub fn new(owner: &str) -> Result<Self, RetrievalError> {
         let name = Name::<Vec<u8>>::vec_from_str(owner)
@@ -138,21 +140,21 @@ impl ChainRetrieval {
         Self::new(&organisation.txt_owner())
     }
 
-    /// What has still to be asked: at first everything, in the end nothing.
+    /// Returns the queries without a response.
     #[must_use]
     pub fn unanswered(&self) -> Vec<Query> {
         let open = self.queries.iter().filter(|state| state.stored.is_none());
         open.map(|state| state.query.clone()).collect()
     }
 
-    /// Takes the response to a query: a whole DNS message, without the length that TCP prefixes.
+    /// Stores the response to a query: a whole DNS message, without the length prefix of TCP.
     ///
-    /// The message ID must be the query's. After an error the question stays open.
+    /// The message ID must be the query's. After an error the query remains unanswered.
     ///
     /// # Errors
-    /// [`RetrievalError::Response`] when another try or another resolver may do better (see
+    /// [`RetrievalError::Response`] if a retry or another resolver may succeed (see
     /// [`Query::check`]), [`RetrievalError::NoRecords`], [`RetrievalError::Alias`] or
-    /// [`RetrievalError::Unsigned`] when there is nothing that could be proven, and
+    /// [`RetrievalError::Unsigned`] if the chain can't be valid, and
     /// [`RetrievalError::ResolverWithoutDnssec`].
     pub fn answer(&mut self, query: &Query, response: &[u8]) -> Result<(), RetrievalError> {
         let question = query.question();
@@ -170,11 +172,12 @@ impl ChainRetrieval {
         Ok(())
     }
 
-    /// The chain's messages, one for each question, in the order of deployed implementations.
+    /// Returns the chain's messages, one for each question, in the order of deployed
+    /// implementations.
     ///
-    /// Each holds the question and the records that answer it, and nothing else: no other
-    /// sections, names in lower case, TTLs made equal, ID 0, no flags but QR. Signatures are
-    /// untouched, for none covers what was changed (RFC 4034, 3.1.8.1).
+    /// Each message has only the question and the records that answer it. Names are in lower
+    /// case, TTLs are equal, the ID is 0, and only the flag QR is set. The signatures stay valid,
+    /// because they don't cover what was changed (RFC 4034, 3.1.8.1).
     ///
     /// # Errors
     /// [`RetrievalError::MissingResponses`], or [`RetrievalError::Limit`] above
@@ -208,7 +211,7 @@ fn questions(owner: &Name<Vec<u8>>) -> Vec<Question> {
     keys.chain(ds_records).chain([records]).collect()
 }
 
-/// The zone that signed the TXT records, or why they can't be proven.
+/// Returns the zone that signed the TXT records.
 fn zone_of_records(
     section: &AnswerSection,
     owner: &Name<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! One question, and the message that asks it.
+//! Questions and queries.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use domain::base::name::Name;
 
 use super::ResponseError;
 
-/// What is asked for: a name, and a type of records; always of class IN.
+/// A DNS question: a name and a record type, of class IN.
 ///
 /// It is written as `example.com. DS`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,10 +43,10 @@ impl fmt::Display for Question {
     }
 }
 
-/// A query: the DNS message that asks a [`Question`].
+/// A DNS query for a [`Question`].
 ///
-/// It asks for recursion and DNSSEC records in at most 1232 octets over UDP (RFC 6891), and for no
-/// checks by the resolver (CD, RFC 6840, 5.9): the chain is verified by those who use it.
+/// It requests recursion and DNSSEC records in at most 1232 octets over UDP (RFC 6891). It disables
+/// checks by the resolver (CD, RFC 6840, 5.9), because the chain is verified later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
     question: Question,
@@ -54,50 +54,50 @@ pub struct Query {
 }
 
 impl Query {
-    /// What fits any path without fragments.
+    /// Fits any path without fragments.
     const UDP_PAYLOAD_SIZE: u16 = 1232;
 
-    /// The query with ID 0, or `None` if the question fits no message, which none does.
+    /// Composes the query with ID 0. `None` would mean that the question does not fit a message.
     pub(super) fn new(question: Question) -> Option<Self> {
         let message = compose(&question).ok()?;
         Some(Self { question, message })
     }
 
-    /// The same query with another message ID.
+    /// Sets the message ID.
     ///
-    /// The ID is 0 at first, as DNS over HTTPS wants it (RFC 8484, 4.1). UDP needs one that nobody
-    /// can guess (RFC 5452, 4.3).
+    /// The default is 0, as recommended for DNS over HTTPS (RFC 8484, 4.1). UDP needs an
+    /// unpredictable ID (RFC 5452, 4.3).
     #[must_use]
     pub fn with_id(mut self, id: u16) -> Self {
         Header::for_message_slice_mut(&mut self.message).set_id(id);
         self
     }
 
-    /// The message ID.
+    /// Returns the message ID.
     #[must_use]
     pub fn id(&self) -> u16 {
         Header::for_message_slice(&self.message).id()
     }
 
-    /// The message in wire form, without the length that TCP prefixes.
+    /// Returns the message in wire form, without the length prefix of TCP.
     #[must_use]
     pub fn message(&self) -> &[u8] {
         &self.message
     }
 
-    /// What is asked.
+    /// Returns the question.
     #[must_use]
     pub const fn question(&self) -> &Question {
         &self.question
     }
 
-    /// Tells a transport whether it can hand this response on.
+    /// Checks whether a transport can use a response.
     ///
     /// # Errors
-    /// After [`ResponseError::Truncated`] ask again over TCP; over UDP wait on after
-    /// [`ResponseError::Id`], [`ResponseError::Question`], [`ResponseError::NotResponse`] or
-    /// [`ResponseError::Malformed`], since anyone can have sent that; otherwise ask another
-    /// resolver.
+    /// After [`ResponseError::Truncated`], repeat the query over TCP. After [`ResponseError::Id`],
+    /// [`ResponseError::Question`], [`ResponseError::NotResponse`] or
+    /// [`ResponseError::Malformed`] over UDP, keep waiting, because any host can have sent that.
+    /// Otherwise query another resolver.
     pub fn check(&self, response: &[u8]) -> Result<(), ResponseError> {
         self.read(response).map(|_| ())
     }

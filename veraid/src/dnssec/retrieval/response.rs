@@ -1,4 +1,4 @@
-//! What a resolver's response must be.
+//! The checks of a resolver's response.
 
 use domain::base::iana::{Class, Opcode, OptRcode};
 use domain::base::message::Message;
@@ -8,35 +8,35 @@ use domain::base::wire::ParseError;
 use super::{Query, Question};
 use crate::dnssec::MalformedMessage;
 
-/// Why a response is of no use.
+/// The error of an unusable response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResponseError {
-    /// It is longer than a DNS message can be: 65,535 octets.
-    #[error("a response of {0} octets")]
+    /// The response is longer than a DNS message can be: 65,535 octets.
+    #[error("response of {0} octets, maximum 65535")]
     TooLong(usize),
-    /// It is no DNS message.
-    #[error("a malformed response: {0}")]
+    /// The response is not a DNS message.
+    #[error("malformed response: {0}")]
     Malformed(#[from] MalformedMessage),
-    /// It answers a query with another ID.
-    #[error("a response with ID {found} to a query with ID {expected}")]
+    /// The response has another ID than the query.
+    #[error("response ID mismatch: expected {expected}, found {found}")]
     Id {
         /// The query's.
         expected: u16,
         /// The response's.
         found: u16,
     },
-    /// It is a query itself, or no standard one was answered (QR and OPCODE).
+    /// The message is not a response to a standard query (QR and OPCODE).
     #[error("not a response to a standard query")]
     NotResponse,
-    /// It answers another question.
-    #[error("a response to another question")]
+    /// The response is to another question.
+    #[error("response to another question")]
     Question,
-    /// It is cut (TC), and has to be asked for over TCP.
-    #[error("a truncated response")]
+    /// The response is truncated (TC). The query has to be repeated over TCP.
+    #[error("truncated response")]
     Truncated,
     /// The resolver failed: the RCODE is neither NOERROR nor NXDOMAIN.
-    #[error("the resolver answered {0}")]
+    #[error("response code {0}")]
     Rcode(String),
 }
 
@@ -46,7 +46,7 @@ impl From<ParseError> for ResponseError {
     }
 }
 
-/// Checks that the octets answer the query, for good.
+/// Checks that the octets are a usable response to the query.
 pub(super) fn read<'m>(
     query: &Query,
     octets: &'m [u8],
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_responses_of_no_use() {
+    fn rejects_unusable_responses() {
         type Change = fn(&mut Vec<u8>);
         let cases: [(Change, ResponseError); 8] = [
             (|m| m[1] ^= 1, ResponseError::Id { expected: 7, found: 6 }),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_bad_version_of_edns() {
+    fn rejects_bad_edns_version() {
         let retrieval = ChainRetrieval::new("example.com").unwrap();
         let query = &retrieval.unanswered()[0];
         let mut response = query.message().to_vec();

@@ -1,4 +1,4 @@
-//! What a chain keeps of a response.
+//! The part of a response that a chain stores.
 
 use domain::base::iana::{Class, OptRcode, Rtype};
 use domain::base::message::{Message, RecordSection};
@@ -17,7 +17,7 @@ use crate::dnssec::MalformedMessage;
 type Data<'m> = AllRecordData<&'m [u8], ParsedName<&'m [u8]>>;
 type ParsedRecord<'m> = Record<ParsedName<&'m [u8]>, Data<'m>>;
 
-/// The records that answer a question, with the signatures over them.
+/// The records that answer a question, with their signatures.
 pub(super) struct AnswerSection<'m> {
     records: Vec<ParsedRecord<'m>>,
     rcode: OptRcode,
@@ -54,7 +54,7 @@ impl<'m> AnswerSection<'m> {
         self.signatures().next().is_none()
     }
 
-    /// The deepest zone that signed the records, among those that their owner can be in.
+    /// Returns the deepest zone that signed the records, among those that their owner can be in.
     pub(super) fn zone(&self) -> Option<Name<Vec<u8>>> {
         let owner = self.records.first()?.owner();
         let signers = self.signatures().map(Rrsig::signer_name);
@@ -69,7 +69,7 @@ impl<'m> AnswerSection<'m> {
         })
     }
 
-    /// Writes what the chain keeps.
+    /// Composes the stored response.
     pub(super) fn store(
         &self,
         question: &Question,
@@ -88,19 +88,19 @@ impl<'m> AnswerSection<'m> {
     }
 }
 
-/// What a chain keeps of a response.
+/// The part of a response that a chain stores.
 #[derive(Clone, Debug)]
 pub(super) struct StoredResponse {
     message: Vec<u8>,
-    /// Where there are no DS records, the message with the authority section that proves it.
+    /// Without DS records, the message with the authority section that proves their absence.
     with_denial: Option<Vec<u8>>,
 }
 
 impl StoredResponse {
-    /// The message, with the proof that there is no delegation only if it is needed.
+    /// Returns the message, with the denial of existence only where it is needed.
     ///
-    /// Our verifier never needs one. The JVM implementation does, at the names between two zones
-    /// (`co.jp`, if `example.co.jp` is delegated by `jp`), and not below the zone of the records.
+    /// This crate never needs one. The JVM implementation needs it at the names between two zones
+    /// (`co.jp`, if `jp` delegates `example.co.jp`), but not below the zone of the records.
     pub(super) fn into_message(self, question: &Question, zone: &Name<Vec<u8>>) -> Vec<u8> {
         let is_above_zone = zone != question.name() && zone.ends_with(question.name());
         self.with_denial.filter(|_| is_above_zone).unwrap_or(self.message)
@@ -134,7 +134,7 @@ fn compose(
     Ok(builder.finish().into_target())
 }
 
-/// Deployed verifiers compare names as they are, and refuse an answer section with several TTLs.
+/// Deployed verifiers compare names by octets, and reject an answer section with several TTLs.
 fn push<B>(builder: &mut B, records: &[ParsedRecord<'_>]) -> Result<(), PushError>
 where
     B: RecordSectionBuilder<HashCompressor<Vec<u8>>>,
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn undoes_what_a_resolver_did_to_case_and_ttl() {
+    fn normalises_case_and_ttl() {
         let rewritten = |query: &Query| rewrite_case_and_ttl(query, recorded_response(query));
         let messages = retrieve(RECORDED_OWNER, rewritten).unwrap();
         let expected = retrieve(RECORDED_OWNER, recorded_response).unwrap();

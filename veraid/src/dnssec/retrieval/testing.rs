@@ -19,7 +19,7 @@ pub(super) fn recorded() -> Vec<Vec<u8>> {
     RECORDED.lines().map(|line| line.as_bytes().chunks(2).map(octet).collect()).collect()
 }
 
-/// The recorded response, or that there are no records of that type.
+/// Returns the recorded response, or one without records.
 pub(super) fn recorded_response(query: &Query) -> Vec<u8> {
     let is_answer = |message: &Vec<u8>| query.check(message).is_ok();
     recorded()
@@ -46,14 +46,14 @@ pub(super) fn name(text: &str) -> Name<Vec<u8>> {
     Name::vec_from_str(text).unwrap()
 }
 
-/// A signature by nobody: who retrieves doesn't verify.
+/// A placeholder of a signature, which a retrieval does not verify.
 pub(super) fn rrsig(covered: Rtype, signer: &str) -> Rrsig<Vec<u8>, Name<Vec<u8>>> {
     let (ttl, time) = (Ttl::from_secs(60), Timestamp::from(0));
     let algorithm = domain::base::iana::SecurityAlgorithm::ED25519;
     Rrsig::new(covered, algorithm, 2, ttl, time, time, 1, name(signer), vec![0; 64]).unwrap()
 }
 
-/// Answers that a zone signs, and its parents' names that are no zones with their proofs.
+/// Responses signed by a zone, and denials of existence for names that are not zones.
 pub(super) fn signed_response(query: &Query, zones: &[&str]) -> Vec<u8> {
     let question = query.question();
     let owner = question.name().clone();

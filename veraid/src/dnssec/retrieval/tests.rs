@@ -1,4 +1,4 @@
-//! What is asked, what comes out, and what is told when nothing does.
+//! Tests of the queries, the messages and the errors of a retrieval.
 
 use domain::base::iana::{Rcode, Rtype};
 use domain::base::message::Message;
@@ -10,7 +10,7 @@ use domain::rdata::{AllRecordData, Cname, Txt};
 use super::testing::{name, respond, retrieve, rrsig, signed_response};
 use super::{ChainRetrieval, Query, RetrievalError};
 
-/// The error of the retrieval whose TXT question alone gets this response.
+/// Returns the error of a retrieval with this response to its TXT question.
 fn error_of_txt(respond: impl Fn(&Query) -> Vec<u8>) -> RetrievalError {
     let respond = |query: &Query| match query.question().rtype() {
         Rtype::TXT => respond(query),

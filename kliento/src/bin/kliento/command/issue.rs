@@ -13,16 +13,16 @@ use veraid::{DnssecChain, InspectedChain, TxtRecord};
 
 use crate::arguments::{now, parse_instant, whole_second};
 use crate::failure::Failure;
-use crate::input::Source;
+use crate::input::InputSource;
 use crate::key_file::KeyFile;
-use crate::output::{self, Readers};
+use crate::output::{self, FileMode};
 use crate::report::Status;
 use crate::terminal;
 
 /// Issue a token bundle: a token for an audience, signed by a member or by the organisation
 ///
-/// The certificates in it are made for it, and are valid as long as the token is. The bundle is a
-/// credential: whoever has it can use it until it ends.
+/// The command issues the certificates in it, which are valid as long as the token. The bundle is
+/// a credential: keep it secret until it expires.
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("subject").args(["user", "bot"]))]
 pub(crate) struct Arguments {
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     bot: bool,
 
-    /// Who signs [default: the member if there is a --member-key, else the organisation]
+    /// The signer [default: the member with a --member-key, else the organisation]
     #[arg(long = "as", value_enum, value_name = "SIGNER")]
     signer: Option<SignerChoice>,
 
@@ -52,17 +52,17 @@ pub(crate) struct Arguments {
 
     /// The organisation's DNSSEC chain, from `kliento chain fetch` or `kliento mock`
     #[arg(long, value_name = "CHAIN.der")]
-    chain: Source,
+    chain: InputSource,
 
-    /// For whom the token is: what its verifier calls itself, such as its URL
+    /// The audience of the token: a name that its verifier accepts, such as a URL
     #[arg(long, value_name = "AUD")]
     audience: String,
 
-    /// What the token claims; may be given several times
+    /// A claim of the token; may be repeated
     #[arg(long = "claim", value_name = "K=V", value_parser = parse_claim)]
     claims: Vec<(String, String)>,
 
-    /// How long the token is valid, such as 90s, 5m or 1h; verifiers take 1h at most
+    /// How long the token is valid, such as 90s, 5m or 1h; verifiers accept at most 1h
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     ttl: Duration,
 
@@ -74,8 +74,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     auth_header: bool,
 
-    /// The file to write, over what is there; only its owner can read it [default: standard
-    /// output]
+    /// The file to write or replace, readable by its owner only [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -106,11 +105,11 @@ impl Arguments {
         Ok(Status::Valid)
     }
 
-    /// The key of the member, if the member is to sign.
+    /// Returns the key of the member, if the member is to sign.
     fn member_key(&self) -> Result<Option<RsaSigner>, Failure> {
         match (self.signer, &self.member_key) {
-            (Some(SignerChoice::Member), None) => Err(Failure::NoMemberKey),
-            (Some(SignerChoice::Organisation), Some(_)) => Err(Failure::NeedlessMemberKey),
+            (Some(SignerChoice::Member), None) => Err(Failure::MissingMemberKey),
+            (Some(SignerChoice::Organisation), Some(_)) => Err(Failure::UnexpectedMemberKey),
             (_, key) => key.as_ref().map(KeyFile::read).transpose(),
         }
     }
@@ -121,7 +120,7 @@ impl Arguments {
         Ok(Period::new(start, end).unwrap_or(Period::at(start)))
     }
 
-    /// Refuses to issue what no verifier would accept, and warns of what none will for long.
+    /// Rejects a chain that no verifier would accept, and warns of one that expires first.
     fn check_chain(
         &self,
         messages: &[&[u8]],
@@ -132,13 +131,13 @@ impl Arguments {
         let chain = DnssecChain::from_messages(messages.iter().copied());
         let chain = chain.and_then(|chain| chain.inspect(&owner, period.start(), &[]));
         let chain = chain.map_err(kliento::issue::IssueError::Chain)?;
-        if !names_key(&chain, key) {
+        if !publishes_key(&chain, key) {
             return Err(Failure::KeyNotInChain { name: self.chain.name(), owner });
         }
-        match holds_until(&chain, period.start()) {
-            None => terminal::print_warning("the chain does not hold when the token starts"),
+        match chain_valid_until(&chain, period.start()) {
+            None => terminal::print_warning("the chain is not valid when the token starts"),
             Some(end) if end < period.end() => {
-                terminal::print_warning(&format!("the chain only holds until {end}"));
+                terminal::print_warning(&format!("the chain is only valid until {end}"));
             }
             Some(_) => {}
         }
@@ -183,7 +182,7 @@ impl Arguments {
         let Some(path) = &self.output else {
             return terminal::print_octets(&octets);
         };
-        output::replace(path, &octets, Readers::Owner)?;
+        output::replace(path, &octets, FileMode::Private)?;
         let subject = self.member().subject_id(&self.organisation);
         terminal::print(&format!(
             "wrote {}: {subject} for {}, until {}, {} octets\n",
@@ -195,8 +194,8 @@ impl Arguments {
     }
 }
 
-/// Whether one of the chain's records names the key for Kliento.
-fn names_key(chain: &InspectedChain, key: &RsaSigner) -> bool {
+/// Returns whether one of the chain's TXT records publishes the key for Kliento.
+fn publishes_key(chain: &InspectedChain, key: &RsaSigner) -> bool {
     let (algorithm, public_key) = (key.algorithm(), key.subject_public_key_info());
     let texts = chain.records.iter().filter_map(|strings| match strings.as_slice() {
         [string] => std::str::from_utf8(string).ok(),
@@ -209,8 +208,8 @@ fn names_key(chain: &InspectedChain, key: &RsaSigner) -> bool {
     })
 }
 
-/// Until when each set of the chain has a signature that holds at the instant.
-fn holds_until(chain: &InspectedChain, at: Timestamp) -> Option<Timestamp> {
+/// Returns until when each RRset of the chain, valid at the instant, stays valid.
+fn chain_valid_until(chain: &InspectedChain, at: Timestamp) -> Option<Timestamp> {
     let delegations = chain.zones.iter().filter_map(|zone| zone.delegation.as_ref());
     let sets = chain.zones.iter().map(|zone| &zone.rrset);
     let sets = sets.chain(delegations.map(|delegation| &delegation.rrset)).chain([&chain.rrset]);

@@ -39,13 +39,13 @@ pub(crate) struct Generate {
 
 impl Generate {
     fn run(&self) -> Result<Status, Failure> {
-        output::require_absent(&self.output)?;
+        output::check_absent(&self.output)?;
         let bits = modulus_bits(self.bits);
         let progress = terminal::progress(&format!("generating an RSA key of {bits} bits"));
         let key = RsaSigner::generate(self.bits).map_err(Failure::KeyGeneration)?;
         let pem = key.to_pkcs8_pem().map_err(Failure::KeyGeneration)?;
         drop(progress);
-        output::create(&self.output, pem.as_bytes(), output::Readers::Owner)?;
+        output::create(&self.output, pem.as_bytes(), output::FileMode::Private)?;
         let path = self.output.display();
         terminal::print(&format!("wrote {path}: a private RSA key of {bits} bits\n"))?;
         Ok(Status::Valid)
@@ -57,7 +57,7 @@ fn parse_bits(text: &str) -> Result<KeyAlgorithm, String> {
     bits.ok_or_else(|| "it must be 2048, 3072 or 4096".to_owned())
 }
 
-/// The size of such a key, in bits.
+/// Returns the size of such a key, in bits.
 pub(crate) const fn modulus_bits(algorithm: KeyAlgorithm) -> u16 {
     match algorithm {
         KeyAlgorithm::Rsa2048 => 2048,

@@ -11,15 +11,15 @@ use super::txt_record::TtlOverride;
 use crate::arguments::{now, whole_second};
 use crate::failure::Failure;
 use crate::key_file::KeyFile;
-use crate::output::{self, Readers};
+use crate::output::{self, FileMode};
 use crate::report::Status;
 use crate::terminal;
 
 /// Write a DNSSEC chain under a mock DNS root, for local work without a domain name
 ///
-/// Writes chain.der, and the root's key as trust-anchor.txt, over what is there. The root and the
-/// zones get new keys each time, which are not kept, and their signatures hold for 30 days. Only
-/// those who are given that --trust-anchor believe them.
+/// Writes chain.der, and the root's key as trust-anchor.txt, and replaces existing files. The root
+/// and the zones get new keys each time, which are not kept. Their signatures are valid for 30
+/// days, for verifiers with that --trust-anchor.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The organisation, a domain name such as example.com
@@ -62,8 +62,8 @@ impl Arguments {
         let chain = DnssecChain::messages_to_der(&messages);
         let (chain_path, anchors_path) =
             (self.out_dir.join("chain.der"), self.out_dir.join("trust-anchor.txt"));
-        output::replace(&chain_path, &chain, Readers::Everyone)?;
-        output::replace(&anchors_path, anchors.as_bytes(), Readers::Everyone)?;
+        output::replace(&chain_path, &chain, FileMode::Public)?;
+        output::replace(&anchors_path, anchors.as_bytes(), FileMode::Public)?;
         let owner = self.organisation.txt_owner();
         terminal::print(&format!(
             "wrote {}: mock DNSSEC of {owner}, until {end}\nwrote {}: {anchors}",

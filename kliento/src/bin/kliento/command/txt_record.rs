@@ -24,10 +24,10 @@ pub(crate) struct Arguments {
 
     /// How the value is written
     ///
-    /// Deployed verifiers refuse all records of an organisation if one of them is written as
-    /// specified, so `spec` is for organisations whose verifiers all are newer.
+    /// Deployed verifiers reject all records of an organisation if one of them is in the specified
+    /// form. Use `spec` only if all verifiers are newer.
     #[arg(long, value_enum, default_value_t)]
-    dialect: Form,
+    dialect: DialectArg,
 }
 
 /// For how long before the end of a period that is verified the key's signatures count.
@@ -44,7 +44,7 @@ pub(crate) struct TtlOverride {
 }
 
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-enum Form {
+enum DialectArg {
     /// As deployed verifiers read it
     #[default]
     Deployed,
@@ -58,8 +58,8 @@ impl Arguments {
         let (algorithm, public_key) = (key.algorithm(), key.subject_public_key_info());
         let record = TxtRecord::new(algorithm, public_key, self.ttl.seconds, self.service.clone())?;
         let dialect = match self.dialect {
-            Form::Deployed => Dialect::Deployed,
-            Form::Spec => Dialect::Spec,
+            DialectArg::Deployed => Dialect::Deployed,
+            DialectArg::Spec => Dialect::Spec,
         };
         terminal::print(&format!("{}\n", record.to_value(dialect)))?;
         Ok(Status::Valid)

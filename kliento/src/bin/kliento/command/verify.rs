@@ -1,17 +1,17 @@
-//! `kliento verify`: who signed a bundle, and whether it is for us.
+//! `kliento verify`: verifies a token bundle.
 
 use std::fmt::Write as _;
 
 use kliento::{Timestamp, TokenVerification, VerifiedToken};
 
-use crate::arguments::Trust;
+use crate::arguments::TrustOptions;
 use crate::failure::Failure;
 use crate::input::BundleInput;
 use crate::report::{Report, Status};
-use crate::terminal::{self, FAINT, GOOD};
-use crate::text::{distance, printable};
+use crate::terminal::{self, DIM, GOOD};
+use crate::text::{printable, relative_duration};
 
-/// Verify a token bundle: who signed it, for whom, with which claims
+/// Verify a token bundle, and print its subject, audience and claims
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The audience that the token must be for, octet for octet
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     audiences: Vec<String>,
 
     #[command(flatten)]
-    trust: Trust,
+    trust: TrustOptions,
 
     /// Write the result as JSON
     #[arg(long)]
@@ -47,7 +47,7 @@ impl Arguments {
         match &verified {
             Ok(token) => terminal::print(&describe(token, at, ""))?,
             Err(error) => {
-                terminal::print(&terminal::refusal(
+                terminal::print(&terminal::format_rejection(
                     report.status(),
                     error.code(),
                     &error.to_string(),
@@ -61,12 +61,12 @@ impl Arguments {
     }
 }
 
-/// The result for people, with a remark about the audience.
+/// Formats the result as text, with a remark about the audience.
 pub(crate) fn describe(token: &VerifiedToken, at: Timestamp, remark: &str) -> String {
     let period = token.period();
     let mut text = format!("{GOOD}valid{GOOD:#}: {}\n", printable(&token.subject_id()));
     let mut line = |name: &str, value: &str| {
-        let _ = writeln!(text, "  {FAINT}{name:<12}{FAINT:#}{value}");
+        let _ = writeln!(text, "  {DIM}{name:<12}{DIM:#}{value}");
     };
     line("audience", &format!("{}{remark}", printable(token.audience())));
     for (position, (name, value)) in token.claims().iter().enumerate() {
@@ -75,7 +75,7 @@ pub(crate) fn describe(token: &VerifiedToken, at: Timestamp, remark: &str) -> St
     }
     line("signed by", &format!("the {}", token.signer()));
     line("valid from", &period.start().to_string());
-    let left = distance(at, period.end());
+    let left = relative_duration(at, period.end());
     line("valid until", &format!("{} ({left} left)", period.end()));
     text
 }

@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 const SYSTEM_CONFIGURATION: &str = "/etc/resolv.conf";
 
-/// The name servers of the system.
+/// Returns the name servers of the system.
 pub(super) async fn system_servers() -> Result<Vec<SocketAddr>, ResolverError> {
     let fail = |source| ResolverError::SystemConfiguration { path: SYSTEM_CONFIGURATION, source };
     let mut servers = Vec::new();
@@ -42,14 +42,14 @@ fn configured_addresses(text: &[u8]) -> io::Result<Vec<String>> {
     Ok(configuration.get_nameservers_or_local().iter().map(ToString::to_string).collect())
 }
 
-/// Asks the servers one after another, until one has an answer.
-pub(super) async fn ask_in_turn(
+/// Queries the servers one after another, until one responds.
+pub(super) async fn query_servers(
     servers: &[SocketAddr],
     query: &Query,
 ) -> Result<Vec<u8>, ResolverError> {
     let mut result = Err(no_server());
     for server in servers {
-        result = ask(*server, query).await;
+        result = send_query(*server, query).await;
         if result.is_ok() {
             break;
         }
@@ -62,12 +62,12 @@ fn no_server() -> ResolverError {
     ResolverError::SystemConfiguration { path: SYSTEM_CONFIGURATION, source }
 }
 
-async fn ask(server: SocketAddr, query: &Query) -> Result<Vec<u8>, ResolverError> {
-    let response = match ask_udp(server, query).await {
+async fn send_query(server: SocketAddr, query: &Query) -> Result<Vec<u8>, ResolverError> {
+    let response = match query_udp(server, query).await {
         // Some servers cut responses within a record.
-        Err(NetError::Proto(_)) => ask_tcp(server, query).await,
+        Err(NetError::Proto(_)) => query_tcp(server, query).await,
         Ok(response) if query.check(&response) == Err(ResponseError::Truncated) => {
-            ask_tcp(server, query).await
+            query_tcp(server, query).await
         }
         result => result,
     };
@@ -85,14 +85,14 @@ async fn ask(server: SocketAddr, query: &Query) -> Result<Vec<u8>, ResolverError
     Ok(response)
 }
 
-async fn ask_udp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, NetError> {
+async fn query_udp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, NetError> {
     let stream = UdpClientStream::builder(server, TokioRuntimeProvider::new());
     let mut stream = stream.with_timeout(Some(TIMEOUT)).build();
     let response = stream.send_message(request(query)?).first_answer().await?;
     Ok(octets(response, query))
 }
 
-async fn ask_tcp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, NetError> {
+async fn query_tcp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, NetError> {
     // The connection's task ends with the last clone of its runtime.
     let runtime = TokioRuntimeProvider::new();
     let stream = TcpClientStream::exchange(server, None, TIMEOUT, None, runtime.clone()).await?;
@@ -107,7 +107,7 @@ fn request(query: &Query) -> Result<DnsRequest, NetError> {
     Ok(DnsRequest::new(message, DnsRequestOptions::default()))
 }
 
-/// The response as it came, but with the query's ID: hickory has compared the one that it picked.
+/// Returns the response with the query's ID. `hickory` has checked the ID that it chose.
 fn octets(response: DnsResponse, query: &Query) -> Vec<u8> {
     let mut octets = response.into_buffer();
     if let Some(id) = octets.first_chunk_mut() {
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_names_servers_or_is_one() {
+    fn uses_configured_or_local_servers() {
         let text = b"# comment\nsearch example.com\nnameserver 192.0.2.1\nnameserver fe80::1%lo\n";
         assert_eq!(configured_addresses(text).unwrap(), ["192.0.2.1", "fe80::1%lo"]);
         assert_eq!(configured_addresses(b"").unwrap(), ["127.0.0.1", "::1"]);

@@ -1,4 +1,4 @@
-//! Why a resolver gave no chain.
+//! The error of a resolver.
 
 use std::net::SocketAddr;
 use std::{error, io};
@@ -7,39 +7,41 @@ use hickory_net::NetError;
 use reqwest::{StatusCode, Url};
 use veraid::retrieval::{Question, ResponseError, RetrievalError};
 
-/// Why a resolver gave no chain.
+/// The error of a resolver.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResolverError {
-    /// The text names no resolver.
-    #[error("neither an IP address, with or without a port, nor an https:// URL: {0:?}")]
+    /// The text is not a valid resolver.
+    #[error(
+        "invalid resolver {0:?}: expected an IP address, with or without a port, or an https:// URL"
+    )]
     Syntax(String),
-    /// The system's configuration can't be read.
-    #[error("the system's resolver is unknown, name one with --resolver: {path}: {source}")]
+    /// The system's configuration is unreadable.
+    #[error("can't read {path}, choose a resolver with --resolver: {source}")]
     SystemConfiguration {
         /// The file.
         path: &'static str,
         source: io::Error,
     },
     /// A name server did not answer.
-    #[error("{question}: no answer from {server}: {source}")]
+    #[error("{question}: no response from {server}: {source}")]
     Dns {
-        /// Who was asked.
+        /// The resolver.
         server: SocketAddr,
-        /// What was asked.
+        /// The question.
         question: Question,
         source: Box<NetError>,
     },
     /// A server over HTTPS did not answer.
-    #[error("no answer from {url}: {}", with_causes(.source))]
+    #[error("no response from {url}: {}", with_causes(.source))]
     Https {
-        /// Who was asked.
+        /// The resolver.
         url: Box<Url>,
         source: reqwest::Error,
     },
     /// A server over HTTPS answered with something else than a DNS message.
-    #[error("{url} answered {status} with content type {content_type:?}, not 200 OK with {expected:?}", expected = super::https::MEDIA_TYPE)]
+    #[error("unexpected response from {url}: expected 200 OK with {expected:?}, found {status} with {content_type:?}", expected = super::https::MEDIA_TYPE)]
     HttpResponse {
-        /// Who was asked.
+        /// The resolver.
         url: Box<Url>,
         /// The response's status.
         status: StatusCode,
@@ -49,27 +51,27 @@ pub(crate) enum ResolverError {
     /// A resolver answered with something that is of no use.
     #[error("{question}: {resolver}: {source}")]
     Response {
-        /// Who was asked.
+        /// The resolver.
         resolver: String,
-        /// What was asked.
+        /// The question.
         question: Question,
         source: ResponseError,
     },
-    /// A resolver does not hand on DNSSEC records.
-    #[error("{resolver} does not hand on DNSSEC signatures, name one that does with --resolver")]
-    WithoutDnssec {
-        /// Who was asked.
+    /// A resolver does not return DNSSEC records.
+    #[error("{resolver} does not return DNSSEC signatures, choose another one with --resolver")]
+    NoDnssecSupport {
+        /// The resolver.
         resolver: String,
     },
     /// Not all answers came in time.
-    #[error("{resolver} did not answer everything within {seconds} seconds")]
+    #[error("{resolver} did not answer all queries within {seconds} seconds")]
     Timeout {
-        /// Who was asked.
+        /// The resolver.
         resolver: String,
         /// How long was waited.
         seconds: u64,
     },
-    /// There is no chain.
+    /// The retrieval failed.
     #[error(transparent)]
     Retrieval(#[from] RetrievalError),
 }

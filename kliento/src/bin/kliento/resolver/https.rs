@@ -35,11 +35,11 @@ impl Client {
         }
     }
 
-    pub(super) async fn ask(&self, query: &Query) -> Result<Vec<u8>, ResolverError> {
+    pub(super) async fn send_query(&self, query: &Query) -> Result<Vec<u8>, ResolverError> {
         let response = self.post(query).await.map_err(|source| self.failed(source))?;
         self.check(&response)?;
         let message = self.read(response, query).await?;
-        query.check(&message).map_err(|source| self.refused(query, source))?;
+        query.check(&message).map_err(|source| self.rejected(query, source))?;
         Ok(message)
     }
 
@@ -67,7 +67,7 @@ impl Client {
         while let Some(chunk) = response.chunk().await.map_err(|source| self.failed(source))? {
             message.extend_from_slice(&chunk);
             if message.len() > MAX_LENGTH {
-                return Err(self.refused(query, ResponseError::TooLong(message.len())));
+                return Err(self.rejected(query, ResponseError::TooLong(message.len())));
             }
         }
         Ok(message)
@@ -78,7 +78,7 @@ impl Client {
         ResolverError::Https { url: Box::new(self.url.clone()), source: source.without_url() }
     }
 
-    fn refused(&self, query: &Query, source: ResponseError) -> ResolverError {
+    fn rejected(&self, query: &Query, source: ResponseError) -> ResolverError {
         let (resolver, question) = (self.url.to_string(), query.question().clone());
         ResolverError::Response { resolver, question, source }
     }

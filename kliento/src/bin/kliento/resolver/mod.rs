@@ -1,4 +1,4 @@
-//! Asks a DNS resolver for the chain of an owner: over UDP and TCP, or over HTTPS.
+//! Retrieves the chain of an owner from a DNS resolver, over UDP and TCP or over HTTPS.
 
 mod dns;
 mod error;
@@ -15,7 +15,7 @@ use veraid::retrieval::{ChainRetrieval, Query, RetrievalError};
 
 pub(crate) use self::error::ResolverError;
 
-/// Whom to ask: a recursive resolver that hands on DNSSEC records.
+/// A recursive resolver that returns DNSSEC records.
 ///
 /// It is read from an IP address, with or without a port (53), or an `https://` URL of DNS over
 /// HTTPS (RFC 8484).
@@ -31,14 +31,14 @@ pub(crate) enum Resolver {
 }
 
 impl Resolver {
-    /// How long everything may take.
+    /// The timeout of a retrieval.
     const TIMEOUT: Duration = Duration::from_secs(30);
-    /// How many questions are open at the same time.
-    const CONCURRENT_QUESTIONS: usize = 8;
+    /// The maximum number of concurrent queries.
+    const MAX_CONCURRENT_QUERIES: usize = 8;
 
-    /// Retrieves the messages that prove the TXT records of `owner`; nothing of them is verified.
+    /// Retrieves the messages of the chain for the TXT records of `owner`, without verifying them.
     ///
-    /// It takes 30 seconds at most, and asks at most eight questions at a time.
+    /// It takes at most 30 seconds, with at most eight queries at a time.
     pub(crate) async fn retrieve(&self, owner: &str) -> Result<Vec<Vec<u8>>, ResolverError> {
         let mut retrieval = ChainRetrieval::new(owner)?;
         let answered = tokio::time::timeout(Self::TIMEOUT, self.answer(&mut retrieval)).await;
@@ -52,12 +52,12 @@ impl Resolver {
     async fn answer(&self, retrieval: &mut ChainRetrieval) -> Result<(), ResolverError> {
         let transport = &self.transport().await?;
         let queries = retrieval.unanswered();
-        // The root's keys alone tell whether this resolver is of use, and open the connection
-        // that the other questions share.
+        // The query for the root's keys shows whether the resolver is usable, and opens the
+        // connection that the other queries share.
         let (first, others) = queries.split_at(queries.len().min(1));
         for queries in [first, others] {
-            let responses = stream::iter(queries).map(|query| transport.ask(query));
-            let responses = responses.buffered(Self::CONCURRENT_QUESTIONS);
+            let responses = stream::iter(queries).map(|query| transport.send_query(query));
+            let responses = responses.buffered(Self::MAX_CONCURRENT_QUERIES);
             let responses: Vec<_> = responses.try_collect().await?;
             for (query, response) in queries.iter().zip(responses) {
                 retrieval.answer(query, &response).map_err(|error| self.explain(error))?;
@@ -69,7 +69,7 @@ impl Resolver {
     fn explain(&self, error: RetrievalError) -> ResolverError {
         match error {
             RetrievalError::ResolverWithoutDnssec => {
-                ResolverError::WithoutDnssec { resolver: self.to_string() }
+                ResolverError::NoDnssecSupport { resolver: self.to_string() }
             }
             error => error.into(),
         }
@@ -90,10 +90,10 @@ enum Transport {
 }
 
 impl Transport {
-    async fn ask(&self, query: &Query) -> Result<Vec<u8>, ResolverError> {
+    async fn send_query(&self, query: &Query) -> Result<Vec<u8>, ResolverError> {
         match self {
-            Self::Dns(servers) => dns::ask_in_turn(servers, query).await,
-            Self::Https(client) => client.ask(query).await,
+            Self::Dns(servers) => dns::query_servers(servers, query).await,
+            Self::Https(client) => client.send_query(query).await,
         }
     }
 }
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_an_address_or_a_url() {
+    fn reads_addresses_and_urls() {
         for (text, shown) in [
             ("192.0.2.1", "192.0.2.1:53"),
             ("192.0.2.1:5353", "192.0.2.1:5353"),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn is_nothing_else() {
+    fn rejects_other_text() {
         for text in [
             "",
             "dns.example",

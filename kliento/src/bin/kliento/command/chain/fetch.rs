@@ -12,21 +12,21 @@ use crate::resolver::Resolver;
 use crate::terminal;
 use crate::text::plural;
 
-/// Ask a resolver for the chain of an organisation, and write it to a file
+/// Fetch the chain of an organisation from a resolver, and write it to a file
 ///
-/// The chain proves the TXT records at _veraid.ORG. Its signatures hold for days or weeks: fetch
-/// it anew before they end. Nothing of it is verified here: that is for `kliento chain verify`.
+/// The chain proves the TXT records at _veraid.ORG. Its signatures are valid for days or weeks:
+/// fetch a new one before they expire. To verify a chain, use `kliento chain verify`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The organisation, a domain name such as example.com
     #[arg(value_name = "ORG")]
     organisation: OrganisationName,
 
-    /// The file to write, over what is there
+    /// The file to write or replace
     #[arg(short, long, value_name = "CHAIN.der")]
     output: PathBuf,
 
-    /// A resolver that hands on DNSSEC records, as an address with or without a port (53), or as
+    /// A resolver that returns DNSSEC records, as an address with or without a port (53), or as
     /// an https:// URL of DNS over HTTPS [default: the system's]
     #[arg(long, value_name = "ADDR|URL")]
     resolver: Option<Resolver>,
@@ -37,11 +37,11 @@ impl Arguments {
         let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
         let (owner, resolver) = (self.organisation.txt_owner(), self.resolver.clone());
         let resolver = resolver.unwrap_or_default();
-        let progress = terminal::progress(&format!("asking {resolver} about {owner}"));
+        let progress = terminal::progress(&format!("querying {resolver} for {owner}"));
         let messages = runtime.block_on(resolver.retrieve(&owner)).map_err(Box::new)?;
         drop(progress);
         let chain = DnssecChain::messages_to_der(&messages);
-        output::replace(&self.output, &chain, output::Readers::Everyone)?;
+        output::replace(&self.output, &chain, output::FileMode::Public)?;
         let (path, count) = (self.output.display(), plural(messages.len(), "DNS message"));
         terminal::print(&format!("wrote {path}: {count}, {} octets\n", chain.len()))?;
         Ok(Status::Valid)

@@ -6,22 +6,22 @@ use kliento::Timestamp;
 use serde::Serialize;
 use veraid::{DnssecChain, DnssecError, TxtRrset};
 
-use crate::arguments::Trust;
+use crate::arguments::TrustOptions;
 use crate::failure::Failure;
-use crate::input::Source;
+use crate::input::InputSource;
 use crate::report::Status;
-use crate::terminal::{self, FAINT, GOOD};
+use crate::terminal::{self, DIM, GOOD};
 use crate::text::{plural, presentation};
 
 /// Verify a DNSSEC chain, and print the TXT records that it proves
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Whose TXT records [default: those that the chain is about, if there is only one name]
+    /// The owner of the TXT records [default: the only one in the chain]
     #[arg(long, value_name = "OWNER")]
     name: Option<String>,
 
     #[command(flatten)]
-    trust: Trust,
+    trust: TrustOptions,
 
     /// Write the result as JSON
     #[arg(long)]
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 
     /// The chain: the DER of a SET OF OCTET STRING, each a DNS response; `-` is standard input
     #[arg(value_name = "CHAIN")]
-    source: Source,
+    source: InputSource,
 }
 
 #[derive(Serialize)]
@@ -94,7 +94,7 @@ impl Arguments {
     }
 }
 
-/// The only name about whose TXT records there are responses, if there are any.
+/// Returns the only owner of TXT records in the chain, if there is any.
 fn only_owner(chain: &DnssecChain<'_>) -> Result<Option<String>, Failure> {
     let mut owners = chain.txt_owners();
     for owner in &mut owners {
@@ -105,7 +105,7 @@ fn only_owner(chain: &DnssecChain<'_>) -> Result<Option<String>, Failure> {
     match owners.pop() {
         Some(owner) if !owners.is_empty() => {
             owners.push(owner);
-            Err(Failure::SeveralOwners(owners))
+            Err(Failure::AmbiguousOwner(owners))
         }
         only => Ok(only),
     }
@@ -145,14 +145,14 @@ impl Report {
         }
     }
 
-    /// The result for people.
+    /// Formats the result as text.
     fn describe(&self) -> String {
         let (name, zone, records, from, until) = match self {
             Self::Valid { name, zone, records, valid_from, valid_until } => {
                 (name, zone, records, valid_from, valid_until)
             }
             Self::Invalid { code, error } | Self::Malformed { code, error } => {
-                return terminal::refusal(self.status(), code, error);
+                return terminal::format_rejection(self.status(), code, error);
             }
         };
         let count = plural(records.len(), "TXT record");
@@ -164,7 +164,7 @@ impl Report {
         for (heading, value) in
             [("in the zone", zone), ("valid from", from), ("valid until", until)]
         {
-            let _ = writeln!(text, "  {FAINT}{heading:<13}{FAINT:#}{value}");
+            let _ = writeln!(text, "  {DIM}{heading:<13}{DIM:#}{value}");
         }
         text
     }

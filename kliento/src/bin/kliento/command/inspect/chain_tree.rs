@@ -1,4 +1,4 @@
-//! The part of the tree that is DNSSEC: zones, and the TXT records of the organisation.
+//! The DNSSEC part of the tree: the zones, and the TXT records of the organisation.
 
 use serde_json::{Value, json};
 use veraid::{
@@ -7,10 +7,10 @@ use veraid::{
 };
 
 use super::names::{algorithm, digest_type};
-use super::node::{Node, State, Window};
+use super::node::{Node, State, ValidityWindow};
 use crate::text::{plural, presentation};
 
-/// A zone with the sets that prove it.
+/// A zone with its DS and DNSKEY RRsets.
 pub(crate) fn zone(zone: &InspectedZone) -> Node {
     let title =
         if zone.name == "." { "root zone".to_owned() } else { format!("zone {}", zone.name) };
@@ -28,7 +28,7 @@ fn delegation(delegation: &InspectedDsRrset) -> Node {
     let records = &delegation.records;
     let names = records.iter().map(|record| {
         let (key, digest) = (algorithm(record.algorithm), digest_type(record.digest_type));
-        format!("names key {}, {key}, by {digest}", record.key_tag)
+        format!("for key {}, {key}, digest {digest}", record.key_tag)
     });
     let facts: Vec<Value> = records
         .iter()
@@ -67,13 +67,13 @@ fn describe_key(key: &InspectedKey, is_root: bool) -> String {
     let role = match (key.is_usable, key.matches_ds) {
         (false, _) => ", not usable",
         (true, true) if is_root => ", the trust anchor's",
-        (true, true) => ", named by the DS record",
+        (true, true) => ", matches the DS record",
         (true, false) => "",
     };
     format!("key {}, {}{bits}{role}", key.tag, algorithm(key.algorithm))
 }
 
-/// The TXT records, with the one marked that names the organisation's key.
+/// Returns the TXT records, with a remark on the one that publishes the organisation's key.
 pub(crate) fn txt_records(chain: &InspectedChain, inspection: &Inspection<'_>) -> Node {
     let mut node = set("TXT", &chain.rrset).fact("name", chain.rrset.owner.as_str());
     node.title = format!("TXT {}", chain.rrset.owner);
@@ -87,11 +87,11 @@ pub(crate) fn txt_records(chain: &InspectedChain, inspection: &Inspection<'_>) -
             (record(strings), inspection.key_publication != CheckResult::NotChecked);
         let names_key = record.is_some() && record == inspection.record;
         let remark = match record {
-            None => " is no VeraId record",
-            Some(_) if names_key => " names the organisation's key",
-            // Two records that name the key are told of at the certificate.
+            None => " is not a VeraId record",
+            Some(_) if names_key => " publishes the organisation's key",
+            // The certificate reports two records with the key.
             Some(_) if is_checked && inspection.record.is_some() => {
-                " is about another key or service"
+                " is for another key or service"
             }
             Some(_) => "",
         };
@@ -108,10 +108,10 @@ fn record(strings: &[Vec<u8>]) -> Option<TxtRecord> {
     }
 }
 
-/// A set of records: one signature stands in its title, several each have a row.
+/// An RRset. One signature is part of its title; each of several has a row.
 fn set(kind: &'static str, set: &InspectedRrset) -> Node {
     let count = set.signatures.len();
-    let mut node = Node::new(kind, kind).finding(&set.check, DnssecError::code);
+    let mut node = Node::new(kind, kind).with_check(&set.check, DnssecError::code);
     node.windows.extend(set.signatures.iter().map(|one| signature(one, &set.owner)));
     node.title = match node.windows.as_slice() {
         [only] => format!("{kind} {}", only.label),
@@ -120,7 +120,7 @@ fn set(kind: &'static str, set: &InspectedRrset) -> Node {
     node
 }
 
-fn signature(signature: &ChainSignature, owner: &str) -> Window {
+fn signature(signature: &ChainSignature, owner: &str) -> ValidityWindow {
     let signer = match signature.signer.as_str() {
         signer if signer == owner => "its",
         "." => "the root's",
@@ -128,7 +128,7 @@ fn signature(signature: &ChainSignature, owner: &str) -> Window {
     };
     let label =
         format!("signed by {signer} key {}, {}", signature.key_tag, algorithm(signature.algorithm));
-    Window::new(label, signature.validity)
+    ValidityWindow::new(label, signature.validity)
         .fact("signer", signature.signer.as_str())
         .fact("keyTag", signature.key_tag)
         .fact("algorithm", signature.algorithm)

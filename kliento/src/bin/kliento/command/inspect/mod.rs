@@ -1,33 +1,33 @@
-//! `kliento inspect`: a bundle taken apart, with every window on one time line.
+//! `kliento inspect`: the parts of a bundle, with every validity period on one timeline.
 
 mod chain_tree;
-mod drawing;
 mod names;
 mod node;
-mod time_line;
+mod render;
+mod timeline;
 mod tree;
 
 use kliento::{Error, Timestamp, Token, TokenBundle, TokenError, TokenVerification, VerifiedToken};
 use serde::Serialize;
 use veraid::{Inspection, Period};
 
-use self::node::{Node, Window};
-use crate::arguments::Trust;
+use self::node::{Node, ValidityWindow};
+use crate::arguments::TrustOptions;
 use crate::failure::Failure;
 use crate::input::BundleInput;
 use crate::report::{Report, Status};
 use crate::terminal;
 
-/// Show what a token bundle holds, when each part of it is valid, what fails and why
+/// Show the parts of a token bundle, when each is valid, and why one is not
 ///
-/// Draws the chain from the DNS root to the token, each part with its window on one time line. The
-/// audience is the token's own: whether it is yours is for `kliento verify`.
+/// Draws the chain from the DNS root to the token, each part with its validity period on one
+/// timeline. The audience is not checked: use `kliento verify` for that.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    trust: Trust,
+    trust: TrustOptions,
 
-    /// Write the same as JSON
+    /// Write the result as JSON
     #[arg(long)]
     json: bool,
 
@@ -35,23 +35,23 @@ pub(crate) struct Arguments {
     input: BundleInput,
 }
 
-/// Everything that is shown, as data.
+/// The inspection as JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Findings<'a> {
+struct InspectReport<'a> {
     #[serde(flatten)]
     report: &'a Report,
     at: String,
     octets: usize,
-    valid_periods: Vec<Window>,
+    valid_periods: Vec<ValidityWindow>,
     tree: &'a Node,
 }
 
-/// A bundle that was inspected at an instant.
-struct Inspected {
+/// A bundle inspected at an instant.
+struct InspectedBundle {
     at: Timestamp,
     verified: Result<VerifiedToken, Error>,
-    /// When the bundle is valid.
+    /// The periods in which the bundle is valid.
     valid: Vec<Period>,
     tree: Node,
 }
@@ -64,16 +64,20 @@ impl Arguments {
         let inspected = self.inspect(input.bundle.clone(), octets, at);
         let report = Report::from(&inspected.verified);
         if self.json {
-            terminal::print_json(&Findings {
+            terminal::print_json(&InspectReport {
                 report: &report,
                 at: at.to_string(),
                 octets: octets.len(),
-                valid_periods: inspected.valid.iter().map(|period| Window::of(*period)).collect(),
+                valid_periods: inspected
+                    .valid
+                    .iter()
+                    .map(|period| ValidityWindow::from_period(*period))
+                    .collect(),
                 tree: &inspected.tree,
             })?;
             return Ok(report.status());
         }
-        terminal::print(&drawing::draw(&inspected, &report))?;
+        terminal::print(&render::render(&inspected, &report))?;
         if let Some(hint) = input.hint().or_else(|| self.trust.hint(report.code())) {
             terminal::print_hint(hint);
         }
@@ -85,21 +89,21 @@ impl Arguments {
         bundle: Result<TokenBundle, Error>,
         octets: &[u8],
         at: Timestamp,
-    ) -> Inspected {
+    ) -> InspectedBundle {
         let anchors = self.trust.anchors();
         let inspection = TokenVerification::new(&[], &anchors).inspect(octets, at);
         let token = signed_token(&inspection);
-        // The token's own audience, so that everything else decides.
+        // The token's own audience always matches.
         let audience = token.as_ref().and_then(|token| token.as_ref().ok()).map(Token::audience);
         let audiences: Vec<&str> = audience.into_iter().collect();
         let verification = TokenVerification::new(&audiences, &anchors);
         let verified = bundle.and_then(|bundle| bundle.verify(&verification, at));
         let tree = tree::build(&inspection, token.as_ref(), &anchors);
-        Inspected { at, verified, valid: inspection.valid_periods, tree }
+        InspectedBundle { at, verified, valid: inspection.valid_periods, tree }
     }
 }
 
-/// The token that was signed, if the signature can be read so far.
+/// Returns the signed token, if the signature is readable up to it.
 fn signed_token(inspection: &Inspection<'_>) -> Option<Result<Token, TokenError>> {
     let plaintext = inspection.signature.as_ref()?.plaintext.as_ref()?;
     Some(Token::from_json(plaintext))

@@ -1,8 +1,8 @@
-//! What numbers of DNSSEC and of certificates are called.
+//! The names of DNSSEC and certificate numbers.
 
 use veraid::{Hash, ObjectIdentifier};
 
-/// The name of a DNSSEC algorithm (IANA's registry), as people write it.
+/// Returns the common name of a DNSSEC algorithm number.
 pub(crate) fn algorithm(number: u8) -> String {
     match number {
         5 | 7 => "RSA/SHA-1",
@@ -17,7 +17,7 @@ pub(crate) fn algorithm(number: u8) -> String {
     .to_owned()
 }
 
-/// The name of a DS digest type.
+/// Returns the name of a DS digest type.
 pub(crate) fn digest_type(number: u8) -> String {
     match number {
         1 => "SHA-1",
@@ -36,7 +36,7 @@ pub(crate) const fn hash(hash: Hash) -> &'static str {
     }
 }
 
-/// The service's identifier, with its name if it is Kliento.
+/// Returns the service's object identifier, with the name of Kliento.
 pub(crate) fn service(service: &ObjectIdentifier) -> String {
     let name = if service.to_string() == kliento::SERVICE { " (Kliento)" } else { "" };
     format!("{service}{name}")

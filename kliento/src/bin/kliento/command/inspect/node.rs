@@ -1,13 +1,13 @@
-//! The tree that an inspection is drawn as, and written as in JSON.
+//! The tree of an inspection, for the text and for JSON.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 use veraid::{CheckResult, Period};
 
-/// One step of the chain, with what hangs from it.
+/// One step, with the steps that depend on it.
 #[derive(Serialize)]
 pub(crate) struct Node {
-    /// What it is: `zone`, `DNSKEY`, `organisationCertificate`...
+    /// The kind of step: `zone`, `DNSKEY`, `organisationCertificate`...
     #[serde(rename = "node")]
     kind: &'static str,
     #[serde(skip)]
@@ -15,35 +15,35 @@ pub(crate) struct Node {
     pub(crate) state: State,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
-    /// Why it is refused, in one sentence.
+    /// Why it is invalid, in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     #[serde(flatten)]
     facts: Map<String, Value>,
-    /// The facts for people.
+    /// The facts as text.
     #[serde(skip)]
     pub(crate) details: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) windows: Vec<Window>,
+    pub(crate) windows: Vec<ValidityWindow>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) children: Vec<Node>,
 }
 
-/// Whether a step holds.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
     Holds,
     Fails,
-    /// It is right in itself, but something that it hangs from fails.
+    /// The step is valid itself, but a step that it depends on is not.
     Unproven,
     Unchecked,
 }
 
-/// A period in which something holds.
+/// A period in which a step is valid.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Window {
+pub(crate) struct ValidityWindow {
     #[serde(skip)]
     pub(crate) label: String,
     #[serde(skip)]
@@ -57,7 +57,7 @@ pub(crate) struct Window {
 }
 
 impl Node {
-    /// A step that holds, so far.
+    /// A valid step.
     pub(crate) fn new(kind: &'static str, title: impl Into<String>) -> Self {
         Self {
             kind,
@@ -72,7 +72,7 @@ impl Node {
         }
     }
 
-    /// Adds a fact for programs.
+    /// Adds a fact to the JSON.
     pub(crate) fn fact(mut self, name: &str, value: impl Into<Value>) -> Self {
         let value = value.into();
         if !value.is_null() {
@@ -81,36 +81,36 @@ impl Node {
         self
     }
 
-    /// Adds a line for people.
+    /// Adds a line to the text.
     pub(crate) fn detail(mut self, text: impl Into<String>) -> Self {
         self.details.push(text.into());
         self
     }
 
-    pub(crate) fn window(mut self, window: Window) -> Self {
+    pub(crate) fn window(mut self, window: ValidityWindow) -> Self {
         self.windows.push(window);
         self
     }
 
-    /// Takes over what was found, and if it is an error its stable name.
-    pub(crate) fn finding<E: std::fmt::Display>(
+    /// Sets the state by the result of a check, and the code of its error.
+    pub(crate) fn with_check<E: std::fmt::Display>(
         self,
         finding: &CheckResult<E>,
         code: impl Fn(&E) -> &'static str,
     ) -> Self {
         match finding {
             CheckResult::Valid => self,
-            CheckResult::Invalid(error) => self.failing(code(error), error),
+            CheckResult::Invalid(error) => self.with_error(code(error), error),
             _ => Self { state: State::Unchecked, ..self },
         }
     }
 
-    pub(crate) fn failing(self, code: &'static str, error: &impl ToString) -> Self {
+    pub(crate) fn with_error(self, code: &'static str, error: &impl ToString) -> Self {
         Self { state: State::Fails, code: Some(code), error: Some(error.to_string()), ..self }
     }
 
-    /// Hangs the branches one below the other, so that each depends on those before it.
-    pub(crate) fn chain(branches: impl IntoIterator<Item = Self>) -> Option<Self> {
+    /// Nests the steps, so that each one depends on the step before it.
+    pub(crate) fn nest(branches: impl IntoIterator<Item = Self>) -> Option<Self> {
         let mut branches: Vec<_> = branches.into_iter().collect();
         let mut below: Option<Self> = None;
         while let Some(mut node) = branches.pop() {
@@ -120,7 +120,7 @@ impl Node {
         below
     }
 
-    /// Marks what holds only in itself, because something above it fails.
+    /// Marks the valid steps that depend on an invalid step.
     pub(crate) fn mark_unproven(&mut self, is_above_proven: bool) {
         if self.state == State::Holds && !is_above_proven {
             self.state = State::Unproven;
@@ -128,30 +128,30 @@ impl Node {
         let mut is_proven = is_above_proven && self.state == State::Holds;
         for child in &mut self.children {
             child.mark_unproven(is_proven);
-            // A zone's sets stand beside the child zones that depend on them.
+            // The RRsets of a zone are siblings of the child zones that depend on them.
             is_proven &= child.state == State::Holds;
         }
     }
 
-    /// Whether it fails for nothing but its window.
-    pub(crate) fn misses_instant(&self) -> bool {
+    /// Returns whether the step is only invalid at the instant.
+    pub(crate) fn is_outside_validity(&self) -> bool {
         self.code.is_some_and(|code| code.ends_with("-time"))
     }
 
-    /// Whether this step, or one that hangs from it, is in the state.
+    /// Returns whether this step, or one that depends on it, has the state.
     pub(crate) fn has(&self, state: State) -> bool {
         self.state == state || self.children.iter().any(|child| child.has(state))
     }
 
-    /// The periods of this step and of all that hangs from it.
+    /// Returns the periods of this step and of all steps that depend on it.
     pub(crate) fn periods(&self) -> Vec<Period> {
         let own = self.windows.iter().filter_map(|window| window.period);
         own.chain(self.children.iter().flat_map(Self::periods)).collect()
     }
 }
 
-impl Window {
-    pub(crate) fn of(period: Period) -> Self {
+impl ValidityWindow {
+    pub(crate) fn from_period(period: Period) -> Self {
         Self::new("", Some(period))
     }
 
@@ -165,7 +165,7 @@ impl Window {
         }
     }
 
-    /// Adds a fact for programs.
+    /// Adds a fact to the JSON.
     pub(crate) fn fact(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.facts.insert(name.to_owned(), value.into());
         self

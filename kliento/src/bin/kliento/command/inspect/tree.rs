@@ -8,18 +8,18 @@ use veraid::{
 
 use super::chain_tree;
 use super::names::{algorithm, hash, service};
-use super::node::{Node, Window};
+use super::node::{Node, ValidityWindow};
 use crate::command::key::modulus_bits;
-use crate::text::{distance, plural};
+use crate::text::{plural, relative_duration};
 
-/// Everything that an inspection found, each step hanging from the one that it depends on.
+/// Builds the tree of an inspection, each step below the one that it depends on.
 pub(crate) fn build(
     inspection: &Inspection<'_>,
     token: Option<&Result<Token, TokenError>>,
     anchors: &[TrustAnchor],
 ) -> Node {
     let mut root = trust_anchors(anchors);
-    root.children.extend(inspection.malformed_messages.iter().map(unreadable_message));
+    root.children.extend(inspection.malformed_messages.iter().map(malformed_message));
     let mut steps = Vec::new();
     if let Some(chain) = &inspection.chain {
         steps.extend(chain.zones.iter().map(chain_tree::zone));
@@ -40,18 +40,18 @@ pub(crate) fn build(
         Some(Ok(token)) => describe_token(token),
         Some(Err(error)) => {
             let error = Error::from(Invalid::Token(error.clone()));
-            Node::new("token", "token").failing(error.code(), &error)
+            Node::new("token", "token").with_error(error.code(), &error)
         }
         None => missing("token", "token"),
     });
-    root.children.extend(Node::chain(steps));
+    root.children.extend(Node::nest(steps));
     root.mark_unproven(true);
     root
 }
 
 fn missing(node: &'static str, title: &str) -> Node {
-    Node::new(node, format!("{title}: can't be read"))
-        .finding(&CheckResult::<DnssecError>::NotChecked, DnssecError::code)
+    Node::new(node, format!("{title}: malformed or missing"))
+        .with_check(&CheckResult::<DnssecError>::NotChecked, DnssecError::code)
 }
 
 fn trust_anchors(anchors: &[TrustAnchor]) -> Node {
@@ -69,8 +69,8 @@ fn trust_anchors(anchors: &[TrustAnchor]) -> Node {
     Node::new("trustAnchors", title).fact("records", records)
 }
 
-fn unreadable_message(error: &DnssecError) -> Node {
-    Node::new("message", "DNS message").failing(error.code(), error)
+fn malformed_message(error: &DnssecError) -> Node {
+    Node::new("message", "DNS message").with_error(error.code(), error)
 }
 
 fn organisation_certificate(
@@ -79,18 +79,18 @@ fn organisation_certificate(
 ) -> Node {
     let node =
         describe_certificate("organisationCertificate", "organisation certificate of", certificate)
-            .finding(&certificate.check, |error| {
+            .with_check(&certificate.check, |error| {
                 VerificationError::OrganisationCertificate(error.clone()).code()
             });
     match &inspection.key_publication {
-        CheckResult::Invalid(error) if node.error.is_none() => node.failing(error.code(), error),
+        CheckResult::Invalid(error) if node.error.is_none() => node.with_error(error.code(), error),
         _ => node,
     }
 }
 
 fn member_certificate(certificate: &InspectedCertificate) -> Node {
     describe_certificate("memberCertificate", "member certificate of", certificate)
-        .finding(&certificate.check, |error| {
+        .with_check(&certificate.check, |error| {
             VerificationError::MemberCertificate(error.clone()).code()
         })
 }
@@ -110,9 +110,9 @@ fn describe_certificate(
     facts.push(match issuer {
         issuer if issuer == subject => "by itself".to_owned(),
         Some(issuer) => format!("by {issuer}"),
-        None => "by a name that can't be read".to_owned(),
+        None => "by a malformed name".to_owned(),
     });
-    let name = subject.unwrap_or("(no readable name)");
+    let name = subject.unwrap_or("(malformed name)");
     Node::new(node, format!("{title} {name}"))
         .detail(facts.join(", "))
         .fact("subject", subject)
@@ -120,7 +120,7 @@ fn describe_certificate(
         .fact("serial", certificate.serial.to_string())
         .fact("modulusBits", bits)
         .fact("signatureHash", hash_name)
-        .window(Window::new("", Period::new(certificate.not_before, certificate.not_after)))
+        .window(ValidityWindow::new("", Period::new(certificate.not_before, certificate.not_after)))
 }
 
 fn signature(signature: &InspectedSignature<'_>) -> Node {
@@ -135,7 +135,7 @@ fn signature(signature: &InspectedSignature<'_>) -> Node {
         _ => "signature".to_owned(),
     };
     let mut node = Node::new("signature", title)
-        .finding(&signature.check, SignatureError::code)
+        .with_check(&signature.check, SignatureError::code)
         .fact("signer", signature.signer.map(|signer| signer.to_string()))
         .fact("attribution", signature.attribution.as_ref().map(ToString::to_string))
         .fact("service", signature.service.as_ref().map(ToString::to_string))
@@ -143,8 +143,8 @@ fn signature(signature: &InspectedSignature<'_>) -> Node {
         .fact("digestHash", signature.digest_hash.map(hash));
     if let Some((start, end)) = signature.period {
         let service = signature.service.as_ref().map(service).unwrap_or_default();
-        node.details.push(format!("{}, for the service {service}", distance(start, end)));
-        node.windows.push(Window::new("", Period::new(start, end)));
+        node.details.push(format!("{}, for the service {service}", relative_duration(start, end)));
+        node.windows.push(ValidityWindow::new("", Period::new(start, end)));
     }
     let hash = signature.signature_hash.map(hash);
     node.details.extend(hash.map(|hash| format!("signed with RSASSA-PSS and {hash}")));

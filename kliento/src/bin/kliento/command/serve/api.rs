@@ -21,9 +21,9 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::timeout::TimeoutLayer;
 use tower::timeout::error::Elapsed;
 
-use crate::arguments::Trust;
+use crate::arguments::TrustOptions;
 use crate::failure::Failure;
-use crate::input::without_line_breaks;
+use crate::input::trim_line_breaks;
 use crate::report::Report;
 use crate::text::printable;
 
@@ -36,14 +36,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What verifies the bundles of all requests.
 pub(super) struct Verifier {
-    trust: Trust,
+    trust: TrustOptions,
     anchors: Vec<TrustAnchor>,
     /// Verification is work for a processor, so there is no use in more at once than processors.
     processors: Arc<Semaphore>,
 }
 
 impl Verifier {
-    pub(super) fn new(trust: Trust) -> Self {
+    pub(super) fn new(trust: TrustOptions) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let anchors = trust.anchors();
         Self { trust, anchors, processors: Arc::new(Semaphore::new(processors)) }
@@ -54,7 +54,7 @@ impl Verifier {
         let verification = TokenVerification::new(&audiences, &self.anchors);
         let bundle = match form {
             Form::Bundle => TokenBundle::from_bytes(body.to_vec()),
-            Form::Header => TokenBundle::from_authorization(without_line_breaks(body)),
+            Form::Header => TokenBundle::from_authorization(trim_line_breaks(body)),
         };
         Ok(Report::from(&bundle.and_then(|bundle| bundle.verify(&verification, at))))
     }
@@ -140,7 +140,7 @@ fn only_audience(parameters: Vec<(String, String)>) -> Option<String> {
 
 /// The bundle is a credential, so nothing of it is logged but for whom it speaks.
 fn log(report: &Report, duration: Duration) {
-    let (outcome, microseconds) = (report.status().word(), duration.as_micros());
+    let (outcome, microseconds) = (report.status().as_str(), duration.as_micros());
     match report {
         Report::Valid { subject, .. } => {
             tracing::info!(outcome, subject = %printable(subject), microseconds, "verified");

@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use self::api::Verifier;
-use crate::arguments::Trust;
+use crate::arguments::TrustOptions;
 use crate::failure::Failure;
 use crate::report::Status;
 use crate::terminal;
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     listen: SocketAddr,
 
     #[command(flatten)]
-    trust: Trust,
+    trust: TrustOptions,
 }
 
 impl Arguments {
@@ -52,7 +52,7 @@ impl Arguments {
         let listener = TcpListener::bind(self.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         terminal::print(&format!("listening on http://{address}\n"))?;
-        if self.trust.is_instant_fixed() {
+        if self.trust.has_fixed_time() {
             tracing::warn!("the time stands still (--at): bundles never end, so this is for tests");
         }
         connections::serve(listener, api::router(Verifier::new(self.trust.clone())), stopped).await;

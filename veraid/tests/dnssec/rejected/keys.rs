@@ -6,32 +6,32 @@ use veraid::testing::{MockKey, ZoneAlgorithm, rtype};
 use super::signature;
 use crate::{
     AT, DELEGATION, KEYS, OWNER, RSA_1000, SHOWN_OWNER, SHOWN_ZONE, TEXT, alter_set, alter_zone,
-    dns, instant, key, period, refusal, verify_at,
+    dns, error_of, instant, key, period, verify_at,
 };
 
 #[test]
-fn delegations_that_can_not_be_checked() {
+fn rejects_unsupported_ds_records() {
     let unusable = DnssecError::UnusableDelegation { zone: SHOWN_ZONE.to_owned() };
     let sha1 = alter_zone(dns(), "example.com", |zone| zone.digest_types = vec![1]);
-    assert_eq!(refusal(&sha1), unusable);
+    assert_eq!(error_of(&sha1), unusable);
     for algorithm in [ZoneAlgorithm::RsaSha1, ZoneAlgorithm::RsaSha1Nsec3] {
         let dns = alter_zone(dns(), "example.com", |zone| zone.keys = vec![key(algorithm)]);
-        assert_eq!(refusal(&dns), unusable);
+        assert_eq!(error_of(&dns), unusable);
     }
     for algorithm in [1, 3, 6, 12, 16, 253, 254] {
         let dns = alter_zone(dns(), "example.com", |zone| zone.keys[0].algorithm = algorithm);
-        assert_eq!(refusal(&dns), unusable);
+        assert_eq!(error_of(&dns), unusable);
     }
     for digest_type in [0, 3, 5, 255] {
         let dns = alter_set(dns(), DELEGATION, |set| set.data[0][3] = digest_type);
-        assert_eq!(refusal(&dns), unusable);
+        assert_eq!(error_of(&dns), unusable);
     }
     let cut = alter_set(dns(), DELEGATION, |set| set.data[0].truncate(35));
-    assert_eq!(refusal(&cut), unusable);
+    assert_eq!(error_of(&cut), unusable);
 }
 
 #[test]
-fn keys_that_can_not_be_used() {
+fn rejects_unusable_keys() {
     let rsa = key(ZoneAlgorithm::RsaSha256);
     let mut keys = vec![
         MockKey::from_pkcs8(ZoneAlgorithm::RsaSha256, RSA_1000).unwrap(),
@@ -62,14 +62,14 @@ fn keys_that_can_not_be_used() {
             let expected = vec![key.key_tag()];
             let dns = alter_zone(dns(), name, |zone| zone.keys = vec![key.clone()]);
             let zone = name.to_owned();
-            let refused = DnssecError::UntrustedKeys { zone, expected, found: vec![] };
-            assert_eq!(refusal(&dns), refused);
+            let rejected = DnssecError::UntrustedKeys { zone, expected, found: vec![] };
+            assert_eq!(error_of(&dns), rejected);
         }
     }
 }
 
 #[test]
-fn keys_that_the_delegation_does_not_name() {
+fn rejects_keys_without_ds_record() {
     let dns = dns();
     let delegation = dns.rrset("example.com", rtype::DS).unwrap().unwrap();
     let old = dns.clone().zone_mut("example.com").unwrap().keys[0].key_tag();
@@ -80,21 +80,21 @@ fn keys_that_the_delegation_does_not_name() {
         let dns = dns.clone().with_rrset(delegation.clone()).unwrap();
         let dns = alter_zone(dns, "example.com", |zone| zone.keys = vec![key]);
         let zone = SHOWN_ZONE.to_owned();
-        assert_eq!(refusal(&dns), DnssecError::UntrustedKeys { zone, expected: vec![old], found });
+        assert_eq!(error_of(&dns), DnssecError::UntrustedKeys { zone, expected: vec![old], found });
     }
 }
 
 #[test]
-fn keys_that_the_delegation_names_with_another_algorithm() {
+fn rejects_keys_with_another_algorithm_than_the_ds_record() {
     // RSA/SHA-512: the tag and the digest are right.
     let dns = alter_set(dns(), DELEGATION, |set| set.data[0][2] = 10);
     let tag = vec![dns.clone().zone_mut("example.com").unwrap().keys[0].key_tag()];
     let (zone, found) = (SHOWN_ZONE.to_owned(), tag.clone());
-    assert_eq!(refusal(&dns), DnssecError::UntrustedKeys { zone, expected: tag, found });
+    assert_eq!(error_of(&dns), DnssecError::UntrustedKeys { zone, expected: tag, found });
 }
 
 #[test]
-fn keys_signed_by_another_than_the_delegation_names() {
+fn rejects_keys_not_signed_by_a_trusted_key() {
     let other = key(ZoneAlgorithm::EcdsaP256Sha256).into_zone_signing_key();
     let found = other.key_tag();
     let dns = alter_zone(dns(), "example.com", |zone| zone.standby_keys.push(other.clone()));
@@ -102,39 +102,39 @@ fn keys_signed_by_another_than_the_delegation_names() {
         set.signatures.clear();
         set.sign_with(&other, "example.com", period()).unwrap();
     });
-    let refused =
+    let rejected =
         DnssecError::UnknownKey { owner: SHOWN_ZONE.to_owned(), record_type: "DNSKEY", found };
-    assert_eq!(refusal(&dns), refused);
+    assert_eq!(error_of(&dns), rejected);
 }
 
 #[test]
-fn records_signed_by_a_key_that_is_not_published() {
+fn rejects_signatures_by_unpublished_keys() {
     let other = key(ZoneAlgorithm::EcdsaP256Sha256);
     let found = other.key_tag();
     let dns = alter_set(dns(), TEXT, |set| {
         set.signatures.clear();
         set.sign_with(&other, "example.com", period()).unwrap();
     });
-    let refused =
+    let rejected =
         DnssecError::UnknownKey { owner: SHOWN_OWNER.to_owned(), record_type: "TXT", found };
-    assert_eq!(refusal(&dns), refused);
+    assert_eq!(error_of(&dns), rejected);
 }
 
 #[test]
-fn records_signed_with_another_algorithm_than_the_key_has() {
+fn rejects_signatures_with_another_algorithm_than_the_key() {
     for (set, owner, record_type) in [(TEXT, SHOWN_OWNER, "TXT"), (KEYS, SHOWN_ZONE, "DNSKEY")] {
         let (dns, owner) = (dns(), owner.to_owned());
         let found = dns.rrset(set.0, set.1).unwrap().unwrap().signatures[0].key_tag;
-        let refused = DnssecError::UnknownKey { owner, record_type, found };
+        let rejected = DnssecError::UnknownKey { owner, record_type, found };
         for algorithm in [8, 14, 16] {
             let dns = alter_set(dns.clone(), set, |set| set.signatures[0].algorithm = algorithm);
-            assert_eq!(refusal(&dns), refused);
+            assert_eq!(error_of(&dns), rejected);
         }
     }
 }
 
 #[test]
-fn records_signed_by_a_revoked_key() {
+fn rejects_signatures_by_revoked_keys() {
     let mut revoked = key(ZoneAlgorithm::Ed25519);
     revoked.flags |= MockKey::REVOKE;
     let found = revoked.key_tag();
@@ -143,13 +143,13 @@ fn records_signed_by_a_revoked_key() {
         set.signatures.clear();
         set.sign_with(&revoked, "example.com", period()).unwrap();
     });
-    let refused =
+    let rejected =
         DnssecError::UnknownKey { owner: SHOWN_OWNER.to_owned(), record_type: "TXT", found };
-    assert_eq!(refusal(&dns), refused);
+    assert_eq!(error_of(&dns), rejected);
 }
 
 #[test]
-fn records_signed_by_another_zone() {
+fn rejects_signatures_by_another_zone() {
     // Each with a key that is good in that zone.
     for (set, shown, record_type, expected, found) in [
         (TEXT, SHOWN_OWNER, "TXT", SHOWN_ZONE, "com."),
@@ -167,12 +167,12 @@ fn records_signed_by_another_zone() {
             set.sign_with(&key, found, period()).unwrap();
         });
         let (owner, expected, found) = (shown.to_owned(), expected.to_owned(), found.to_owned());
-        assert_eq!(refusal(&dns), DnssecError::Signer { owner, record_type, expected, found });
+        assert_eq!(error_of(&dns), DnssecError::Signer { owner, record_type, expected, found });
     }
 }
 
 #[test]
-fn a_good_key_behind_four_with_its_tag() {
+fn tries_four_keys_per_tag() {
     // In the order in which they are tried: that of their exponents.
     let mut keys = vec![key(ZoneAlgorithm::RsaSha256)];
     for _ in 0..4 {
@@ -185,8 +185,8 @@ fn a_good_key_behind_four_with_its_tag() {
         });
         match verify_at(&dns, OWNER, instant(AT)) {
             Ok(_) => assert!(is_good),
-            Err(refused) => {
-                assert_eq!(refused, signature(SHOWN_ZONE, "DS"));
+            Err(rejected) => {
+                assert_eq!(rejected, signature(SHOWN_ZONE, "DS"));
                 assert!(!is_good);
             }
         }

@@ -1,4 +1,4 @@
-//! The tree as text: each step with its state and its window, and below it why it fails.
+//! Renders the tree as text: each step with its state and validity, and its error below it.
 
 use std::fmt::Write as _;
 
@@ -6,42 +6,42 @@ use anstyle::Style;
 use kliento::{Period, Timestamp};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::Inspected;
-use super::node::{Node, State, Window};
-use super::time_line::TimeLine;
+use super::InspectedBundle;
+use super::node::{Node, State, ValidityWindow};
+use super::timeline::Timeline;
 use crate::command::verify::describe;
 use crate::report::Report;
-use crate::terminal::{self, BAD, FAINT, GOOD, Glyphs, STRONG, UNSURE};
-use crate::text::{distance, printable, wrap};
+use crate::terminal::{self, BAD, BOLD, DIM, GOOD, Glyphs, WARNING};
+use crate::text::{printable, relative_duration, wrap};
 
-/// Draws what an inspection found, as wide as the terminal allows.
-pub(crate) fn draw(inspected: &Inspected, report: &Report) -> String {
+/// Renders an inspection, as wide as the terminal allows.
+pub(crate) fn render(inspected: &InspectedBundle, report: &Report) -> String {
     let columns = terminal::columns();
     let mut periods = inspected.tree.periods();
     periods.extend(&inspected.valid);
     let line_columns = line_columns(columns);
-    let mut drawing = Drawing {
+    let mut renderer = Renderer {
         glyphs: terminal::glyphs(),
         at: inspected.at,
-        line: TimeLine::new(&periods, inspected.at, line_columns),
+        line: Timeline::new(&periods, inspected.at, line_columns),
         columns,
         text: summary(inspected, report),
     };
-    drawing.text.push('\n');
-    drawing.heading();
-    drawing.node(&inspected.tree, "", "");
-    drawing.valid_periods(&inspected.valid);
-    drawing.legend(&inspected.tree);
-    drawing.text
+    renderer.text.push('\n');
+    renderer.heading();
+    renderer.node(&inspected.tree, "", "");
+    renderer.valid_periods(&inspected.valid);
+    renderer.legend(&inspected.tree);
+    renderer.text
 }
 
-/// The columns of the time line: they leave 53 to the tree, which is enough for most.
+/// Returns the columns of the timeline. They leave 53 to the tree, which is enough for most.
 const fn line_columns(columns: usize) -> usize {
     if columns * 2 / 5 + 54 > columns { columns - 54 } else { columns * 2 / 5 }
 }
 
-/// What came of it, and when it was or will be otherwise.
-fn summary(inspected: &Inspected, report: &Report) -> String {
+/// Renders the result, and when the signature was or will be valid.
+fn summary(inspected: &InspectedBundle, report: &Report) -> String {
     let at = inspected.at;
     match (&inspected.verified, report) {
         (Ok(token), _) => describe(token, at, " (the token's own, not compared)"),
@@ -51,8 +51,8 @@ fn summary(inspected: &Inspected, report: &Report) -> String {
             if matches!(report, Report::Invalid { .. }) {
                 lines.extend(wrap(&when_valid(&inspected.valid, at), width));
             }
-            let word = report.status().word();
-            format!("{BAD}{word}{BAD:#}: {}\n", lines.join("\n  "))
+            let status = report.status().as_str();
+            format!("{BAD}{status}{BAD:#}: {}\n", lines.join("\n  "))
         }
         (Err(_), Report::Valid { .. }) => String::new(),
     }
@@ -60,16 +60,15 @@ fn summary(inspected: &Inspected, report: &Report) -> String {
 
 fn when_valid(valid: &[Period], at: Timestamp) -> String {
     if valid.is_empty() {
-        return "Under these trust anchors there is no time at which its signature is valid."
-            .into();
+        return "Its signature is not valid at any time under these trust anchors.".into();
     }
     let sentences = valid.iter().map(|period| match position(*period, at) {
         Position::Past => {
-            let ago = distance(period.end(), at);
-            format!("Its signature was valid from {period}, which ended {ago} before.")
+            let ago = relative_duration(period.end(), at);
+            format!("Its signature was valid from {period}, which ended {ago} earlier.")
         }
         Position::Future => {
-            let away = distance(at, period.start());
+            let away = relative_duration(at, period.start());
             format!("Its signature will be valid from {period}, which starts {away} later.")
         }
         Position::Present => format!("Its signature is valid from {period}."),
@@ -91,16 +90,16 @@ fn position(period: Period, at: Timestamp) -> Position {
     }
 }
 
-struct Drawing {
+struct Renderer {
     glyphs: &'static Glyphs,
     at: Timestamp,
-    line: Option<TimeLine>,
+    line: Option<Timeline>,
     columns: usize,
     text: String,
 }
 
-impl Drawing {
-    /// The columns left of the time line.
+impl Renderer {
+    /// Returns the columns left of the timeline.
     const fn left(&self) -> usize {
         self.columns - line_columns(self.columns) - 1
     }
@@ -109,11 +108,11 @@ impl Drawing {
         let left = self.left();
         let Some(line) = &self.line else { return };
         for heading in line.heading(self.glyphs) {
-            let _ = writeln!(self.text, "{:left$} {FAINT}{}{FAINT:#}", "", heading.trim_end());
+            let _ = writeln!(self.text, "{:left$} {DIM}{}{DIM:#}", "", heading.trim_end());
         }
     }
 
-    /// Draws a step: `prefix` stands before its first line, `below` before the others.
+    /// Renders a step, with `prefix` before its first line and `below` before the others.
     fn node(&mut self, node: &Node, prefix: &str, below: &str) {
         let (mark, style) = self.mark(node.state);
         let lines =
@@ -122,17 +121,17 @@ impl Drawing {
             [only] => Some(only),
             _ => None,
         };
-        // Titles, labels and details have the words of strangers in them.
+        // Titles, labels and details contain text from the bundle.
         let title = printable(&node.title);
         let width = prefix.width() + 2 + title.width();
         let title = format!("{prefix}{style}{mark}{style:#} {title}");
         self.with_bar(&title, width, &lines, only.and_then(|window| window.period), style);
-        // A window that misses the instant says so itself.
-        let missed = node.misses_instant();
-        if let (Some(error), false) = (&node.error, missed) {
+        // The text of the validity already says that it does not contain the instant.
+        let is_outside = node.is_outside_validity();
+        if let (Some(error), false) = (&node.error, is_outside) {
             self.paragraph(&lines, error, BAD);
         }
-        let window_style = if missed { BAD } else { Style::new() };
+        let window_style = if is_outside { BAD } else { Style::new() };
         if let Some(window) = only {
             self.window_text(&lines, window, window_style);
         } else {
@@ -143,7 +142,7 @@ impl Drawing {
             }
         }
         for detail in &node.details {
-            self.paragraph(&lines, detail, FAINT);
+            self.paragraph(&lines, detail, DIM);
         }
         let last = node.children.len().saturating_sub(1);
         for (position, child) in node.children.iter().enumerate() {
@@ -156,7 +155,7 @@ impl Drawing {
         }
     }
 
-    /// A line of text with the bar at its right, or below it where the text is too long.
+    /// Renders a line of text with the bar at its right, or below it if the text is too long.
     fn with_bar(
         &mut self,
         text: &str,
@@ -181,15 +180,15 @@ impl Drawing {
         }
     }
 
-    fn window_text(&mut self, lines: &str, window: &Window, style: Style) {
+    fn window_text(&mut self, lines: &str, window: &ValidityWindow, style: Style) {
         let text = match window.period {
             None => "ends before it starts".to_owned(),
             Some(period) => match position(period, self.at) {
                 Position::Past => {
-                    format!("{period}, ended {} before", distance(period.end(), self.at))
+                    format!("{period}, ended {} earlier", relative_duration(period.end(), self.at))
                 }
                 Position::Future => {
-                    format!("{period}, starts {} later", distance(self.at, period.start()))
+                    format!("{period}, starts {} later", relative_duration(self.at, period.start()))
                 }
                 Position::Present => period.to_string(),
             },
@@ -204,13 +203,13 @@ impl Drawing {
         }
     }
 
-    /// The last row: when everything holds at once.
+    /// Renders the last row: when all parts are valid at once.
     fn valid_periods(&mut self, valid: &[Period]) {
         for period in valid {
-            let title = "everything at once";
-            let styled = format!("\n{STRONG}{title}{STRONG:#}");
+            let title = "all parts";
+            let styled = format!("\n{BOLD}{title}{BOLD:#}");
             self.with_bar(&styled, title.len(), "", Some(*period), GOOD);
-            self.window_text("", &Window::of(*period), Style::new());
+            self.window_text("", &ValidityWindow::from_period(*period), Style::new());
         }
     }
 
@@ -218,20 +217,18 @@ impl Drawing {
         let (unproven, unchecked) = (self.glyphs.unproven, self.glyphs.unchecked);
         let mut remarks = Vec::new();
         if tree.has(State::Unproven) {
-            remarks.push(format!(
-                "{unproven} right in itself, but something that it hangs from fails"
-            ));
+            remarks.push(format!("{unproven} valid itself, but a part that it depends on is not"));
         }
         if tree.has(State::Unchecked) {
             remarks
-                .push(format!("{unchecked} not checked, for want of something that it hangs from"));
+                .push(format!("{unchecked} not checked, because a part that it needs is missing"));
         }
         if self.line.is_some() {
-            remarks.push("The time line is not to scale.".to_owned());
+            remarks.push("The timeline is not to scale.".to_owned());
         }
         self.text.push('\n');
         for remark in remarks {
-            let _ = writeln!(self.text, "{FAINT}{remark}{FAINT:#}");
+            let _ = writeln!(self.text, "{DIM}{remark}{DIM:#}");
         }
     }
 
@@ -239,8 +236,8 @@ impl Drawing {
         match state {
             State::Holds => (self.glyphs.holds, GOOD),
             State::Fails => (self.glyphs.fails, BAD),
-            State::Unproven => (self.glyphs.unproven, UNSURE),
-            State::Unchecked => (self.glyphs.unchecked, UNSURE),
+            State::Unproven => (self.glyphs.unproven, WARNING),
+            State::Unchecked => (self.glyphs.unchecked, WARNING),
         }
     }
 }

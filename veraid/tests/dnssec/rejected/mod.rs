@@ -1,4 +1,4 @@
-//! What is refused, each time for one fault, and why.
+//! What is rejected, each time for one fault, and why.
 
 mod keys;
 mod responses;
@@ -10,15 +10,15 @@ use veraid::testing::{MockDns, MockMessage};
 use super::{AT, OWNER, dns, instant, verify_at, verify_messages};
 
 /// Why the messages do not prove the records once they are altered; unaltered, they do.
-fn refusal_of(alter: impl FnOnce(&mut Vec<MockMessage>)) -> DnssecError {
+fn error_after(alter: impl FnOnce(&mut Vec<MockMessage>)) -> DnssecError {
     let dns = dns();
     let mut messages = dns.chain_messages(OWNER).unwrap();
     alter(&mut messages);
     let messages: Vec<_> = messages.iter().map(|message| message.compose().unwrap()).collect();
-    refusal_of_octets(&dns, &messages)
+    error_for_octets(&dns, &messages)
 }
 
-fn refusal_of_octets(dns: &MockDns, messages: &[Vec<u8>]) -> DnssecError {
+fn error_for_octets(dns: &MockDns, messages: &[Vec<u8>]) -> DnssecError {
     verify_at(dns, OWNER, instant(AT)).unwrap();
     let anchors = dns.trust_anchors().unwrap();
     verify_messages(messages, OWNER, instant(AT), &anchors).unwrap_err()

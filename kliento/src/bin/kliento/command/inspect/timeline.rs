@@ -1,31 +1,32 @@
-//! One line on which windows of minutes and of years both can be seen.
+//! A timeline on which periods of minutes and of years are both visible.
 
 use kliento::{Period, Timestamp};
 
 use crate::terminal::Glyphs;
 
-/// Columns for all moments at which something begins or ends, and for the instant.
+/// The columns of all starts and ends, and of the instant of verification.
 ///
-/// Not to scale: the columns between two moments follow the logarithm of the time between them.
-pub(crate) struct TimeLine {
+/// It is not to scale: the number of columns between two instants grows with the logarithm of the
+/// time between them.
+pub(crate) struct Timeline {
     at: Timestamp,
-    /// In order, each with its column; never empty.
-    moments: Vec<(Timestamp, usize)>,
+    /// The instants in order, each with its column. Never empty.
+    instants: Vec<(Timestamp, usize)>,
     columns: usize,
 }
 
-impl TimeLine {
-    /// A line of so many columns, or `None` if there is nothing to draw on it.
+impl Timeline {
+    /// A timeline of `columns` columns, or `None` without periods.
     pub(crate) fn new(periods: &[Period], at: Timestamp, columns: usize) -> Option<Self> {
         let ends = periods.iter().flat_map(|period| [period.start(), period.end()]);
-        let mut moments: Vec<_> = ends.chain([at]).collect();
-        moments.sort_unstable();
-        moments.dedup();
-        let moments = with_columns(&moments, at, columns);
-        (!periods.is_empty()).then_some(Self { at, moments, columns })
+        let mut instants: Vec<_> = ends.chain([at]).collect();
+        instants.sort_unstable();
+        instants.dedup();
+        let instants = with_columns(&instants, at, columns);
+        (!periods.is_empty()).then_some(Self { at, instants, columns })
     }
 
-    /// The period as a bar, with the instant as a line through it or beside it.
+    /// Renders a period as a bar, with the instant of verification as a mark.
     pub(crate) fn bar(&self, period: Period, glyphs: &Glyphs) -> String {
         let (start, end) = (self.column(period.start()), self.column(period.end()));
         let at = self.column(self.at);
@@ -41,7 +42,8 @@ impl TimeLine {
         (0..self.columns).map(glyph).collect()
     }
 
-    /// The two lines above the bars: the instant, and the first and last moment around its mark.
+    /// Returns the two lines above the bars: the instant of verification, and its mark between the
+    /// first and the last instant.
     pub(crate) fn heading(&self, glyphs: &Glyphs) -> [String; 2] {
         let at = self.at.to_string();
         let column = self.column(self.at);
@@ -50,7 +52,7 @@ impl TimeLine {
         let right = self.columns.saturating_sub(last.len());
         let mut marks = vec![' '; self.columns];
         for (label, from) in [(&first, 0), (&last, right)] {
-            // A label that would touch the mark is left out.
+            // A label that would touch the mark is omitted.
             let is_clear = column + 1 < from || column > from + label.len();
             if is_clear {
                 marks
@@ -64,12 +66,12 @@ impl TimeLine {
         [format!("{:indent$}{at}", ""), marks.into_iter().collect()]
     }
 
-    /// The first and the last moment: their days, or their times if they have the same day.
+    /// Returns the dates of the first and the last instant, or their times if the dates are equal.
     fn ends(&self) -> (String, String) {
-        let moment = |moment: Option<&(Timestamp, usize)>| {
-            moment.map(|(moment, _)| moment.to_string()).unwrap_or_default()
+        let instant = |instant: Option<&(Timestamp, usize)>| {
+            instant.map(|(instant, _)| instant.to_string()).unwrap_or_default()
         };
-        let (first, last) = (moment(self.moments.first()), moment(self.moments.last()));
+        let (first, last) = (instant(self.instants.first()), instant(self.instants.last()));
         let part = |text: &str, from, to| text.get(from..to).unwrap_or_default().to_owned();
         if first.get(..10) == last.get(..10) {
             (part(&first, 11, 19), part(&last, 11, 19))
@@ -78,17 +80,17 @@ impl TimeLine {
         }
     }
 
-    fn column(&self, moment: Timestamp) -> usize {
-        let known = self.moments.binary_search_by_key(&moment, |(known, _)| *known).ok();
-        known.and_then(|index| self.moments.get(index)).map_or(0, |(_, column)| *column)
+    fn column(&self, instant: Timestamp) -> usize {
+        let known = self.instants.binary_search_by_key(&instant, |(known, _)| *known).ok();
+        known.and_then(|index| self.instants.get(index)).map_or(0, |(_, column)| *column)
     }
 }
 
-/// Spreads the moments over the columns; the instant never shares its column with another one.
-fn with_columns(moments: &[Timestamp], at: Timestamp, columns: usize) -> Vec<(Timestamp, usize)> {
-    let steps: Vec<(u64, usize)> = moments
+/// Spreads the instants over the columns. The instant of verification has a column of its own.
+fn with_columns(instants: &[Timestamp], at: Timestamp, columns: usize) -> Vec<(Timestamp, usize)> {
+    let steps: Vec<(u64, usize)> = instants
         .iter()
-        .zip(moments.iter().skip(1))
+        .zip(instants.iter().skip(1))
         .map(|(one, next)| {
             let weight = (1 + one.as_second().abs_diff(next.as_second()) / 30).ilog2();
             (u64::from(weight), usize::from(*one == at || *next == at))
@@ -98,12 +100,12 @@ fn with_columns(moments: &[Timestamp], at: Timestamp, columns: usize) -> Vec<(Ti
     let reserved: usize = steps.iter().map(|(_, reserved)| reserved).sum();
     let free = columns.saturating_sub(1 + reserved) as u64;
     let (mut weight, mut passed) = (0, 0);
-    let mut spread: Vec<_> = moments.iter().take(1).map(|first| (*first, 0)).collect();
-    for (moment, (step, reserved)) in moments.iter().skip(1).zip(steps) {
+    let mut spread: Vec<_> = instants.iter().take(1).map(|first| (*first, 0)).collect();
+    for (instant, (step, reserved)) in instants.iter().skip(1).zip(steps) {
         weight += step;
         passed += reserved;
         let scaled = usize::try_from(weight * free / total.max(1)).unwrap_or_default();
-        spread.push((*moment, scaled + passed));
+        spread.push((*instant, scaled + passed));
     }
     spread
 }
@@ -122,10 +124,10 @@ mod tests {
     }
 
     #[test]
-    fn minutes_and_years_are_both_seen() {
+    fn shows_minutes_and_years() {
         let token = period("2026-11-22T17:58:00Z", "2026-11-22T18:58:00Z");
         let certificate = period("2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z");
-        let line = TimeLine::new(&[token, certificate], instant("2026-11-22T18:03:00Z"), 40);
+        let line = Timeline::new(&[token, certificate], instant("2026-11-22T18:03:00Z"), 40);
         let line = line.unwrap();
         assert_eq!(line.bar(certificate, &UNICODE), "├─────────────────┼────────────────────┤");
         assert_eq!(line.bar(token, &ASCII).trim(), "[--+-----]");
@@ -136,16 +138,16 @@ mod tests {
     }
 
     #[test]
-    fn a_second_too_late_is_seen() {
+    fn shows_instant_one_second_late() {
         let token = period("2026-11-22T17:58:00Z", "2026-11-22T18:58:00Z");
-        let line = TimeLine::new(&[token], instant("2026-11-22T18:58:01Z"), 24).unwrap();
+        let line = Timeline::new(&[token], instant("2026-11-22T18:58:01Z"), 24).unwrap();
         assert_eq!(line.bar(token, &ASCII), "[---------------------]|");
-        let line = TimeLine::new(&[token], instant("2026-11-22T18:58:00Z"), 24).unwrap();
+        let line = Timeline::new(&[token], instant("2026-11-22T18:58:00Z"), 24).unwrap();
         assert_eq!(line.bar(token, &ASCII), "[----------------------+");
     }
 
     #[test]
-    fn nothing_to_draw_makes_no_line() {
-        assert!(TimeLine::new(&[], instant("2026-11-22T18:58:01Z"), 24).is_none());
+    fn has_no_line_without_periods() {
+        assert!(Timeline::new(&[], instant("2026-11-22T18:58:01Z"), 24).is_none());
     }
 }

@@ -3,55 +3,55 @@
 use veraid::testing::{MockMessage, MockRecord, rtype};
 use veraid::{DnssecError, LimitExceeded, MalformedMessage};
 
-use super::{position, refusal_of, refusal_of_octets};
+use super::{error_after, error_for_octets, position};
 use crate::{
-    AT, DELEGATION, OWNER, SHOWN_OWNER, SHOWN_ZONE, TEXT, alter_set, dns, instant, refusal,
+    AT, DELEGATION, OWNER, SHOWN_OWNER, SHOWN_ZONE, TEXT, alter_set, dns, error_of, instant,
     verify_messages,
 };
 
 #[test]
-fn no_anchor() {
-    let refused = verify_messages(&dns().chain(OWNER).unwrap(), OWNER, instant(AT), &[]);
-    assert_eq!(refused.unwrap_err(), DnssecError::NoTrustAnchor);
+fn rejects_chain_without_trust_anchor() {
+    let rejected = verify_messages(&dns().chain(OWNER).unwrap(), OWNER, instant(AT), &[]);
+    assert_eq!(rejected.unwrap_err(), DnssecError::NoTrustAnchor);
 }
 
 #[test]
-fn no_name() {
+fn rejects_invalid_owner() {
     let dns = dns();
     let (messages, anchors) = (dns.chain(OWNER).unwrap(), dns.trust_anchors().unwrap());
-    let refused = verify_messages(&messages, "a..b", instant(AT), &anchors).unwrap_err();
-    assert_eq!(refused, DnssecError::InvalidOwner("a..b".to_owned()));
+    let rejected = verify_messages(&messages, "a..b", instant(AT), &anchors).unwrap_err();
+    assert_eq!(rejected, DnssecError::InvalidOwner("a..b".to_owned()));
 }
 
 #[test]
-fn aliases() {
+fn rejects_aliases() {
     let alias = MockRecord::cname(OWNER, "_veraid.example.org").unwrap();
     let owner = || SHOWN_OWNER.to_owned();
-    let alone = refusal_of(|messages| messages.last_mut().unwrap().answer = vec![alias.clone()]);
+    let alone = error_after(|messages| messages.last_mut().unwrap().answer = vec![alias.clone()]);
     assert_eq!(alone, DnssecError::Alias { owner: owner() });
-    let beside = refusal_of(|messages| messages.last_mut().unwrap().answer.insert(0, alias));
+    let beside = error_after(|messages| messages.last_mut().unwrap().answer.insert(0, alias));
     assert_eq!(beside, DnssecError::Alias { owner: owner() });
     let subtree = MockRecord::new("example.com", rtype::DNAME, b"\x03org\0".to_vec());
-    let subtree = refusal_of(|messages| messages.last_mut().unwrap().answer.push(subtree));
+    let subtree = error_after(|messages| messages.last_mut().unwrap().answer.push(subtree));
     assert_eq!(subtree, DnssecError::Alias { owner: owner() });
 }
 
 #[test]
-fn missing_responses() {
+fn rejects_missing_responses() {
     let missing = |owner: &str| DnssecError::MissingResponse {
         owner: owner.to_owned(),
         record_type: "DNSKEY",
     };
     for zone in [".", "com.", SHOWN_ZONE] {
         let question = (zone, rtype::DNSKEY);
-        let absent = refusal_of(|messages| drop(messages.remove(position(messages, question))));
+        let absent = error_after(|messages| drop(messages.remove(position(messages, question))));
         assert_eq!(absent, missing(zone));
-        let failed = refusal_of(|messages| {
+        let failed = error_after(|messages| {
             let position = position(messages, question);
             messages[position] = messages[position].clone().with_response_code(2);
         });
         assert_eq!(failed, missing(zone));
-        let empty = refusal_of(|messages| {
+        let empty = error_after(|messages| {
             let position = position(messages, question);
             messages[position].answer.clear();
         });
@@ -59,32 +59,32 @@ fn missing_responses() {
         assert_eq!(empty, DnssecError::NoRecords { owner, record_type: "DNSKEY" });
     }
     // Without the delegation, the parent must have signed.
-    let refused = refusal_of(|messages| drop(messages.remove(position(messages, DELEGATION))));
+    let rejected = error_after(|messages| drop(messages.remove(position(messages, DELEGATION))));
     let (expected, found) = ("com.".to_owned(), SHOWN_ZONE.to_owned());
     let owner = SHOWN_OWNER.to_owned();
-    assert_eq!(refused, DnssecError::Signer { owner, record_type: "TXT", expected, found });
+    assert_eq!(rejected, DnssecError::Signer { owner, record_type: "TXT", expected, found });
 }
 
 #[test]
-fn responses_about_the_records() {
+fn rejects_invalid_txt_responses() {
     let owner = || SHOWN_OWNER.to_owned();
     let found = |found| DnssecError::TxtResponses { owner: owner(), found };
-    assert_eq!(refusal_of(|messages| drop(messages.pop())), found(0));
-    assert_eq!(refusal_of(|messages| messages.push(messages[7].clone())), found(2));
+    assert_eq!(error_after(|messages| drop(messages.pop())), found(0));
+    assert_eq!(error_after(|messages| messages.push(messages[7].clone())), found(2));
     let failed = MockMessage::response("_VERAID.example.com", rtype::TXT).with_response_code(2);
-    assert_eq!(refusal_of(|messages| messages.insert(0, failed)), found(2));
-    assert_eq!(refusal_of(|messages| messages[7].questions[0].class = 3), found(0));
+    assert_eq!(error_after(|messages| messages.insert(0, failed)), found(2));
+    assert_eq!(error_after(|messages| messages[7].questions[0].class = 3), found(0));
     for code in [1, 2, 3, 5, 15] {
-        let refused = refusal_of(|messages| {
+        let rejected = error_after(|messages| {
             messages[7] = messages[7].clone().with_response_code(code);
         });
-        assert_eq!(refused, DnssecError::ResponseCode { owner: owner(), found: code });
+        assert_eq!(rejected, DnssecError::ResponseCode { owner: owner(), found: code });
     }
-    let empty = refusal_of(|messages| messages[7].answer.clear());
+    let empty = error_after(|messages| messages[7].answer.clear());
     assert_eq!(empty, DnssecError::NoRecords { owner: owner(), record_type: "TXT" });
     // Only the answer section counts.
     let moved =
-        refusal_of(|messages| messages[7].authority = std::mem::take(&mut messages[7].answer));
+        error_after(|messages| messages[7].authority = std::mem::take(&mut messages[7].answer));
     assert_eq!(moved, DnssecError::NoRecords { owner: owner(), record_type: "TXT" });
 }
 
@@ -106,29 +106,29 @@ fn malformed_messages() {
     ] {
         let mut messages = good.clone();
         messages.insert(3, message);
-        let refused = DnssecError::Message { position: 3, reason };
-        assert_eq!(refusal_of_octets(&dns, &messages), refused);
+        let rejected = DnssecError::Message { position: 3, reason };
+        assert_eq!(error_for_octets(&dns, &messages), rejected);
     }
 }
 
 #[test]
-fn too_much() {
-    let exceeded = |refused| match refused {
+fn rejects_exceeded_limits() {
+    let exceeded = |rejected| match rejected {
         DnssecError::Limit(LimitExceeded { resource, maximum, .. }) => (resource, maximum),
         other => panic!("{other}"),
     };
     let dns = dns();
     let mut messages = dns.chain(OWNER).unwrap();
     messages.extend(vec![dns.response("com", 1).unwrap().compose().unwrap(); 57]);
-    let refused = exceeded(refusal_of_octets(&dns, &messages));
-    assert_eq!(refused, ("messages in the chain", 64));
+    let rejected = exceeded(error_for_octets(&dns, &messages));
+    assert_eq!(rejected, ("messages in the chain", 64));
 
     let many = alter_set(dns.clone(), TEXT, |set| {
         set.data = (0..65).map(|number| vec![1, number]).collect();
     });
-    assert_eq!(exceeded(refusal(&many)), ("records in a set", 64));
+    assert_eq!(exceeded(error_of(&many)), ("records in a set", 64));
     let many = alter_set(dns.clone(), TEXT, |set| {
         set.signatures = vec![set.signatures[0].clone(); 65];
     });
-    assert_eq!(exceeded(refusal(&many)), ("signatures over a set", 64));
+    assert_eq!(exceeded(error_of(&many)), ("signatures over a set", 64));
 }
