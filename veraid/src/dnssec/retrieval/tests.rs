@@ -124,7 +124,7 @@ fn ends_only_when_all_is_answered() {
     let not_asked = RetrievalError::UnexpectedResponse(other.question().clone());
     assert_eq!(retrieval.answer(&other, &[]), Err(not_asked));
     let error = retrieval.finish().unwrap_err();
-    assert_eq!(error.to_string(), "no response yet: . DNSKEY");
+    assert_eq!(error.to_string(), "missing responses: . DNSKEY");
 }
 
 #[test]
