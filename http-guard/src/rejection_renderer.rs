@@ -73,6 +73,12 @@ impl<R: Rejection> RejectionRenderer<R> {
         self.with(|settings| settings.realm = realm.into())
     }
 
+    /// The realm of the challenge.
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        &self.0.realm
+    }
+
     /// Adds a challenge of another scheme, such as `Bearer realm="people"`, to every 401.
     #[must_use]
     pub fn with_additional_challenge(self, challenge: HeaderValue) -> Self {

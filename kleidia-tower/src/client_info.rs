@@ -31,7 +31,7 @@ impl ClientInfo {
     /// Reads the [`ClientAddress`] that a layer has set, or else the peer address, and `User-Agent`.
     #[must_use]
     pub fn from_request(extensions: &Extensions, headers: &HeaderMap) -> Self {
-        let address = ClientAddress::of(extensions);
+        let address = ClientAddress::from_extensions(extensions);
         let user_agent = headers
             .get(USER_AGENT)
             .map(|value| UserAgent::new(&String::from_utf8_lossy(value.as_bytes())));

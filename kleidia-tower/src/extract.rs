@@ -1,23 +1,26 @@
-//! Extractors for axum: what the layers found, as arguments of handlers.
-
-use std::fmt;
+//! Extractors for axum: the principal, the session and the permit as arguments of handlers.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::StatusCode;
 use http::request::Parts;
+use http_guard::{extract_optional, extract_required};
 
-use crate::answer::Answer;
 use crate::rbac::Permit;
+use crate::rejection::default_renderer;
 use crate::session::SessionView;
-use crate::{Principal, Rejection, Unauthenticated};
+use crate::{Principal, Rejection};
 
-/// The principal (feature `axum`).
+/// An error from extracting a [`Principal`], [`SessionView`] or [`Permit`] (feature `axum`).
+pub type PrincipalRejection = http_guard::ExtractionRejection<Rejection>;
+
+/// The layers that insert a principal, as [`PrincipalRejection::MissingLayer`] names them.
+const SESSION_LAYER: &str = "JwtSessionLayer";
+
+/// Extracts the principal (feature `axum`).
 ///
-/// `Option<Principal>` is for handlers that serve strangers too; the layer's
-/// [`CredentialPolicy`](crate::session::CredentialPolicy) has to let them pass.
+/// `Option<Principal>` is for handlers that also serve unauthenticated callers; the layer's
+/// [`CredentialPolicy`](crate::session::CredentialPolicy) has to allow their requests.
 ///
 /// ```
 /// use kleidia_tower::Principal;
@@ -27,7 +30,7 @@ use crate::{Principal, Rejection, Unauthenticated};
 /// }
 ///
 /// async fn public(caller: Option<Principal>) -> String {
-///     caller.map_or("stranger".to_owned(), |caller| caller.name().to_owned())
+///     caller.map_or("anonymous".to_owned(), |caller| caller.name().to_owned())
 /// }
 /// # let _ = (private, public);
 /// ```
@@ -35,7 +38,7 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = PrincipalRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, PrincipalRejection> {
-        required(parts)
+        extract_required(parts, SESSION_LAYER)
     }
 }
 
@@ -46,16 +49,21 @@ impl<S: Sync> OptionalFromRequestParts<S> for Principal {
         parts: &mut Parts,
         _: &S,
     ) -> Result<Option<Self>, PrincipalRejection> {
-        optional(parts)
+        extract_optional(parts, SESSION_LAYER)
     }
 }
 
-/// The session of a user (feature `axum`); a workload has none, and gets 401.
+/// Extracts the session of a user (feature `axum`); a workload has none and gets 401.
 impl<S: Sync> FromRequestParts<S> for SessionView {
     type Rejection = PrincipalRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, PrincipalRejection> {
-        required(parts)
+        if is_without_session(parts) {
+            let rejection = Rejection::UnsupportedScheme;
+            let response = Box::new(default_renderer().render(parts, rejection.clone()));
+            return Err(PrincipalRejection::Unauthenticated { rejection, response });
+        }
+        extract_required(parts, SESSION_LAYER)
     }
 }
 
@@ -66,11 +74,17 @@ impl<S: Sync> OptionalFromRequestParts<S> for SessionView {
         parts: &mut Parts,
         _: &S,
     ) -> Result<Option<Self>, PrincipalRejection> {
-        optional(parts)
+        if is_without_session(parts) { Ok(None) } else { extract_optional(parts, SESSION_LAYER) }
     }
 }
 
-/// Proof that the principal may, from [`RbacLayer`](crate::rbac::RbacLayer) (feature `axum`).
+/// Whether the caller is authenticated, but not by a session.
+fn is_without_session(parts: &Parts) -> bool {
+    let extensions = &parts.extensions;
+    extensions.get::<Principal>().is_some() && extensions.get::<SessionView>().is_none()
+}
+
+/// Extracts the permit of [`RbacLayer`](crate::rbac::RbacLayer) (feature `axum`).
 ///
 /// ```
 /// use kleidia_tower::rbac::Permit;
@@ -84,85 +98,15 @@ impl<S: Sync> FromRequestParts<S> for Permit {
     type Rejection = PrincipalRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, PrincipalRejection> {
-        parts.extensions.get().cloned().ok_or(PrincipalRejection::NoRequirement)
+        let permit = parts.extensions.get().cloned();
+        permit.ok_or(PrincipalRejection::MissingLayer { layer: "RbacLayer" })
     }
 }
 
-/// Why there is no [`Principal`], [`SessionView`] or [`Permit`] to extract (feature `axum`).
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum PrincipalRejection {
-    /// The route has no layer that tells who is calling: the service's mistake, 500.
-    NoLayer,
-    /// The route asks for nothing, so nothing was permitted: the service's mistake, 500.
-    NoRequirement,
-    /// The layer let the request through without a principal. The layer's own response follows.
-    Unauthenticated {
-        /// Why there is none.
-        rejection: Rejection,
-        /// What the layer would have answered.
-        response: Box<http::Response<Bytes>>,
-    },
-}
-
-fn required<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, PrincipalRejection> {
-    parts.extensions.get().cloned().ok_or_else(|| PrincipalRejection::of(parts))
-}
-
-fn optional<T: Clone + Send + Sync + 'static>(
-    parts: &Parts,
-) -> Result<Option<T>, PrincipalRejection> {
-    let extensions = &parts.extensions;
-    let is_layered =
-        extensions.get::<Principal>().is_some() || extensions.get::<Unauthenticated>().is_some();
-    if is_layered { Ok(extensions.get().cloned()) } else { Err(PrincipalRejection::NoLayer) }
-}
-
-impl PrincipalRejection {
-    fn of(request: &Parts) -> Self {
-        if let Some(unauthenticated) = request.extensions.get::<Unauthenticated>() {
-            let rejection = unauthenticated.rejection().clone();
-            let response = Box::new(unauthenticated.response_to(request));
-            return Self::Unauthenticated { rejection, response };
-        }
-        if request.extensions.get::<Principal>().is_none() {
-            return Self::NoLayer;
-        }
-        // A workload where a user is wanted.
-        let rejection = Rejection::UnsupportedScheme;
-        let response = Box::new(Answer::default().to(request, rejection.clone()));
-        Self::Unauthenticated { rejection, response }
-    }
-}
-
-impl fmt::Display for PrincipalRejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoLayer => f.write_str("no layer tells who is calling on this route: add one"),
-            Self::NoRequirement => f.write_str("no RbacLayer is on this route: add one"),
-            Self::Unauthenticated { rejection, .. } => rejection.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for PrincipalRejection {}
-
-impl IntoResponse for PrincipalRejection {
-    fn into_response(self) -> Response {
-        match self {
-            Self::NoLayer | Self::NoRequirement => {
-                tracing::error!(error = %self);
-                (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
-            }
-            Self::Unauthenticated { response, .. } => response.map(Body::from).into_response(),
-        }
-    }
-}
-
-/// Answers as the layers do by default, in HTTP.
+/// Responds as the layers do by default, over HTTP.
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let (parts, ()) = http::Request::new(()).into_parts();
-        Answer::default().to(&parts, self).map(Body::from)
+        default_renderer().render(&parts, self).map(Body::from)
     }
 }

@@ -83,51 +83,45 @@
 pub mod access_token;
 pub mod account;
 pub mod agent;
-mod answer;
 #[cfg(feature = "axum")]
 pub mod api;
 pub mod audit;
 mod client_info;
-mod clock;
 #[cfg(feature = "axum")]
 mod extract;
-mod future;
-mod guard;
 mod id;
 mod invalid_field;
 pub mod lockout;
-mod observation;
 mod opaque_token;
 pub mod password;
 mod principal;
 pub mod rate_limit;
 pub mod rbac;
 mod rejection;
-mod responder;
-mod service;
 pub mod session;
 pub mod store;
+mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
-mod unauthenticated;
 mod user_name;
 
 pub use client_info::{ClientInfo, UserAgent};
-pub use clock::{Clock, ClockFn, SystemClock, clock_fn};
 #[cfg(feature = "axum")]
 pub use extract::PrincipalRejection;
-pub use future::ResponseFuture;
+pub use http_guard::{
+    Clock, ClockFn, FixedClock, GuardedService, ProblemResponder, Responder, ResponseBody,
+    ResponseFuture, SystemClock, Timestamp, clock_fn,
+};
 pub use id::{FamilyId, SessionId, UserId};
 pub use invalid_field::InvalidField;
-pub use jiff::Timestamp;
 pub use opaque_token::{TokenDigest, WrappedToken};
 pub use principal::Principal;
 pub use rejection::Rejection;
-pub use responder::{ProblemResponder, Responder};
-pub use service::{Guarded, ResponseBody};
-pub use unauthenticated::Unauthenticated;
 pub use user_name::{UserName, UserNameError};
+
+/// The reason for which a layer let a request pass without a principal; in the request's extensions.
+pub type Unauthenticated = http_guard::Unauthenticated<Rejection>;
 
 /// The examples of the repository's README, which have to compile.
 #[cfg(all(doctest, feature = "axum", feature = "kliento", feature = "sqlite"))]

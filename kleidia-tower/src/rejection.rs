@@ -1,9 +1,10 @@
-//! Why a request is refused, and what the client is told of it: the one table of both.
+//! `Rejection`: why a request is rejected, and the one table of what clients are told.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use http_guard::{Problem, Rejection as _, RejectionRenderer};
 use serde_json::{Map, Value, json};
 
 use crate::InvalidField;
@@ -12,45 +13,44 @@ use crate::password::{HashingError, PasswordViolation};
 use crate::rbac::Denial;
 use crate::store::StoreError;
 
-/// Why a request is refused, or passes without a principal.
+/// The reason for which a request is rejected, or passes without a principal.
 ///
-/// It is in the extensions of the response to a refused request, so that outer layers (logs,
-/// audit) learn what the client is not told: the client sees [`Self::status`] and [`Self::code`]
-/// alone.
+/// It is in the extensions of the response, for outer layers such as logs. The client sees only
+/// [`status`](Self::status), [`code`](Self::code) and [`detail`](Self::detail).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// Nobody says who is calling.
-    #[error("there are no credentials")]
+    /// There is no `Authorization` header.
+    #[error("missing credentials")]
     MissingCredentials,
     /// The credentials are of a scheme that is not accepted.
-    #[error("the credentials are of another scheme")]
+    #[error("unsupported authentication scheme")]
     UnsupportedScheme,
-    /// There are several `Authorization` headers, or one that can't be read.
-    #[error("the Authorization header can't be read")]
+    /// There are several `Authorization` headers, or a malformed one.
+    #[error("malformed Authorization header")]
     MalformedCredentials,
-    /// The access token is none of ours, or has expired.
+    /// The access token is invalid or expired.
     #[error(transparent)]
     AccessToken(Arc<AccessTokenError>),
-    /// The session is unknown, over or ended.
-    #[error("the session is over")]
+    /// The session is unknown, expired or ended.
+    #[error("session expired or ended")]
     SessionExpired,
     /// The account is disabled.
-    #[error("the account is disabled")]
+    #[error("account disabled")]
     AccountDisabled,
     /// The user name or the password is wrong, or login is locked.
-    #[error("the credentials are wrong, or login is locked")]
+    #[error("wrong user name or password, or login locked")]
     InvalidCredentials,
-    /// The refresh token is unknown, over or revoked.
-    #[error("the refresh token is unknown, over or revoked")]
-    RefreshInvalid,
-    /// The refresh token was used before.
-    #[error("the refresh token was used before; its family is revoked")]
-    RefreshReused,
-    /// The password is too old, and has to be changed first.
-    #[error("the password has expired")]
+    /// The refresh token is unknown, expired or revoked.
+    #[error("unknown, expired or revoked refresh token")]
+    RefreshTokenInvalid,
+    /// The refresh token was used before, so its family is revoked.
+    #[error("refresh token reused, its family is revoked")]
+    RefreshTokenReused,
+    /// The password is too old and has to be changed first.
+    #[error("password expired")]
     PasswordExpired,
-    /// The new password is not taken.
+    /// The new password violates the policy.
     #[error("password violates the policy: {violations:?}")]
     PasswordRejected {
         /// The field of the request with the new password.
@@ -58,14 +58,14 @@ pub enum Rejection {
         /// All violations of the policy.
         violations: Vec<PasswordViolation>,
     },
-    /// The principal may not do that.
+    /// The principal does not meet the requirement.
     #[error(transparent)]
     PermissionDenied(Denial),
-    /// The name of the new account is taken.
-    #[error("the name is taken")]
+    /// Another account has the user name.
+    #[error("user name already exists")]
     NameTaken,
-    /// There is no such thing, or it is somebody else's.
-    #[error("there is no such thing")]
+    /// The resource does not exist, or is another user's.
+    #[error("not found")]
     NotFound,
     /// The resource does not support the method.
     #[error("method not allowed")]
@@ -76,16 +76,16 @@ pub enum Rejection {
     /// Fields of the request are invalid; the client learns which, and why.
     #[error("invalid fields: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     InvalidFields(Vec<InvalidField>),
-    /// Too many requests.
-    #[error("too many requests; the next one in {} seconds", .retry_after.as_secs_f64())]
+    /// The request exceeds a rate limit.
+    #[error("rate limit exceeded, retry in {} seconds", .retry_after.as_secs_f64())]
     RateLimited {
-        /// When the next one would pass.
+        /// After which time the request would be allowed.
         retry_after: Duration,
-        /// The `RateLimit` fields, where they are asked for.
+        /// The `RateLimit` headers, if the layer sends them.
         headers: Option<Box<HeaderMap>>,
     },
-    /// Too much is waiting already.
-    #[error("too much is waiting")]
+    /// A bounded queue is full.
+    #[error("queue full")]
     Busy,
     /// A limit or a lockout needs the client's address, and the server does not provide it.
     #[error(
@@ -93,39 +93,29 @@ pub enum Rejection {
          into_make_service_with_connect_info, or insert PeerAddress"
     )]
     ClientAddressUnknown,
-    /// The store can't be asked.
+    /// The store is unavailable.
     #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The keys can't be had.
+    StoreUnavailable(#[from] StoreError),
+    /// The keys of access tokens are unavailable.
     #[error(transparent)]
-    Keys(Arc<KeyError>),
-    /// A password can't be hashed or compared.
+    KeysUnavailable(Arc<KeyError>),
+    /// Hashing a password failed.
     #[error(transparent)]
-    Password(Arc<HashingError>),
-    /// Something else of ours does not work.
-    #[error("can't tell: {0}")]
+    PasswordHashing(Arc<HashingError>),
+    /// Something else that the check needs is unavailable.
+    #[error("unavailable: {0}")]
     Unavailable(&'static str),
 }
 
-/// What the client is told.
-struct Told {
-    status: StatusCode,
-    code: &'static str,
-    detail: &'static str,
-    /// The challenge's `error` (RFC 6750, 3.1).
-    challenge_error: Option<&'static str>,
-    retry_after: Option<Duration>,
-}
-
 impl Rejection {
-    /// 401 where it is not proven who is calling, 403 where that one may not, 503 where it could
-    /// not be found out.
+    /// The status of the response: 401 if the caller is not authenticated, 403 if access is denied,
+    /// 503 if the request could not be checked.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.told().status
+        self.problem().status()
     }
 
-    /// A stable name for clients; it is the `code` of the problem details.
+    /// A stable name for programs: the `code` of the problem details.
     ///
     /// | code | status |
     /// |---|---|
@@ -140,24 +130,98 @@ impl Rejection {
     /// | `busy`, `unavailable` | 503 |
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.told().code
+        self.problem().code()
     }
 
-    /// A sentence for people on the client's side, which tells no more than the code.
+    /// A sentence for people: the `detail` of the problem details.
     #[must_use]
     pub fn detail(&self) -> &'static str {
-        self.told().detail
+        self.problem().detail()
     }
 
-    /// How long the client should wait before it tries again, where that makes sense: at least a
-    /// second.
+    /// How long the client should wait before it retries, in whole seconds, at least one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.told().retry_after
+        self.problem().retry_after()
     }
 
-    /// The further members of the problem details: `errors` names the invalid fields.
-    pub(crate) fn members(&self) -> Map<String, Value> {
+    /// Whether the cause is on the server's side, so that the request may have been valid.
+    pub(crate) fn is_server_error(&self) -> bool {
+        self.problem().is_server_error()
+    }
+
+    fn request_problem(&self) -> Problem {
+        match self {
+            Self::PasswordRejected { .. } => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "password_rejected",
+                "The new password is not accepted",
+            ),
+            Self::NameTaken => {
+                Problem::new(StatusCode::CONFLICT, "name_taken", "The user name already exists")
+            }
+            Self::NotFound => Problem::new(StatusCode::NOT_FOUND, "not_found", "Not found"),
+            Self::MethodNotAllowed => Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "The resource does not support this method",
+            ),
+            Self::MalformedRequest(detail) => malformed_request(detail),
+            Self::InvalidFields(_) => malformed_request("The request has invalid fields"),
+            Self::RateLimited { retry_after, .. } => {
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                let problem = Problem::new(status, "rate_limited", "Too many requests");
+                problem.with_retry_after(*retry_after)
+            }
+            Self::Busy => {
+                Problem::unavailable("busy", "Too many requests at once", Duration::from_secs(1))
+            }
+            _ => unavailable(),
+        }
+    }
+}
+
+impl http_guard::Rejection for Rejection {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::MissingCredentials | Self::UnsupportedScheme => {
+                Problem::unauthorized("token_invalid", "An access token is required")
+            }
+            Self::MalformedCredentials => {
+                Problem::unauthorized("token_invalid", "The Authorization header is malformed")
+                    .with_challenge_error("invalid_request")
+            }
+            Self::AccessToken(error) => access_token_problem(error),
+            Self::SessionExpired => session_problem("session_expired", "The session has ended"),
+            Self::AccountDisabled => session_problem("account_disabled", "The account is disabled"),
+            Self::InvalidCredentials => Problem::unauthorized(
+                "invalid_credentials",
+                "The user name or the password is wrong",
+            ),
+            Self::RefreshTokenInvalid => {
+                Problem::unauthorized("refresh_invalid", "The refresh token is not valid")
+            }
+            Self::RefreshTokenReused => {
+                Problem::unauthorized("refresh_reused", "The refresh token was used before")
+            }
+            Self::PasswordExpired => {
+                Problem::forbidden("password_expired", "The password has to be changed")
+            }
+            Self::PermissionDenied(_) => {
+                Problem::forbidden("permission_denied", "Permission denied")
+            }
+            _ => self.request_problem(),
+        }
+    }
+
+    fn headers(&self) -> Option<&HeaderMap> {
+        match self {
+            Self::RateLimited { headers, .. } => headers.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn members(&self) -> Map<String, Value> {
         let mut members = Map::new();
         let fields = match self {
             Self::InvalidFields(fields) => fields.iter().map(InvalidField::to_json).collect(),
@@ -175,80 +239,8 @@ impl Rejection {
         members
     }
 
-    /// The `error` of the challenge: none where no credentials were sent.
-    pub(crate) fn challenge_error(&self) -> Option<&'static str> {
-        self.told().challenge_error
-    }
-
-    /// Whether nobody knows if the client is in the right.
-    pub(crate) fn is_our_fault(&self) -> bool {
-        self.status().is_server_error()
-    }
-
-    fn told(&self) -> Told {
-        match self {
-            Self::MissingCredentials | Self::UnsupportedScheme => {
-                unauthorized("token_invalid", "An access token is required", None)
-            }
-            Self::MalformedCredentials => unauthorized(
-                "token_invalid",
-                "The Authorization header can't be read",
-                Some("invalid_request"),
-            ),
-            Self::AccessToken(error) => token(error),
-            Self::SessionExpired => ended("session_expired", "The session is over"),
-            Self::AccountDisabled => ended("account_disabled", "The account is disabled"),
-            Self::InvalidCredentials => {
-                unauthorized("invalid_credentials", "The user name or the password is wrong", None)
-            }
-            Self::RefreshInvalid => {
-                unauthorized("refresh_invalid", "The refresh token is not valid", None)
-            }
-            Self::RefreshReused => {
-                unauthorized("refresh_reused", "The refresh token was used before", None)
-            }
-            Self::PasswordExpired => {
-                plain(StatusCode::FORBIDDEN, "password_expired", "The password has to be changed")
-            }
-            Self::PermissionDenied(_) => {
-                plain(StatusCode::FORBIDDEN, "permission_denied", "That is not permitted")
-            }
-            _ => self.told_of_request(),
-        }
-    }
-
-    fn told_of_request(&self) -> Told {
-        match self {
-            Self::PasswordRejected { .. } => plain(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "password_rejected",
-                "The new password is not taken",
-            ),
-            Self::NameTaken => plain(StatusCode::CONFLICT, "name_taken", "The name is taken"),
-            Self::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
-            Self::MethodNotAllowed => plain(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "The resource does not support this method",
-            ),
-            Self::MalformedRequest(detail) => {
-                plain(StatusCode::BAD_REQUEST, "malformed_request", detail)
-            }
-            Self::InvalidFields(_) => plain(
-                StatusCode::BAD_REQUEST,
-                "malformed_request",
-                "The request has invalid fields",
-            ),
-            Self::RateLimited { retry_after, .. } => {
-                let told =
-                    plain(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests");
-                // Rounded up: a client that comes at the second must find it passed.
-                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-                Told { retry_after: Some(Duration::from_secs(seconds.max(1))), ..told }
-            }
-            Self::Busy => unavailable("busy", "Too many requests at once", 1),
-            _ => unavailable("unavailable", "That can't be answered at the moment", 5),
-        }
+    fn is_missing_credentials(&self) -> bool {
+        matches!(self, Self::MissingCredentials)
     }
 }
 
@@ -256,44 +248,43 @@ impl From<HashingError> for Rejection {
     fn from(error: HashingError) -> Self {
         match error {
             HashingError::Busy => Self::Busy,
-            error => Self::Password(Arc::new(error)),
+            error => Self::PasswordHashing(Arc::new(error)),
         }
     }
 }
 
 impl From<KeyError> for Rejection {
     fn from(error: KeyError) -> Self {
-        Self::Keys(Arc::new(error))
+        Self::KeysUnavailable(Arc::new(error))
     }
 }
 
-fn token(error: &AccessTokenError) -> Told {
+/// Renders rejections as the layers of this crate do by default.
+pub(crate) fn default_renderer() -> RejectionRenderer<Rejection> {
+    RejectionRenderer::new("Bearer", "kleidia")
+}
+
+fn access_token_problem(error: &AccessTokenError) -> Problem {
     match error {
-        AccessTokenError::Expired(_) => ended("token_expired", "The access token has expired"),
-        AccessTokenError::Invalid(_) => ended("token_invalid", "The access token is not valid"),
-        AccessTokenError::Provider(_) => {
-            unavailable("unavailable", "That can't be answered at the moment", 5)
+        AccessTokenError::Expired(_) => {
+            session_problem("token_expired", "The access token has expired")
         }
+        AccessTokenError::Invalid(_) => {
+            session_problem("token_invalid", "The access token is not valid")
+        }
+        AccessTokenError::Provider(_) => unavailable(),
     }
 }
 
-fn ended(code: &'static str, detail: &'static str) -> Told {
-    unauthorized(code, detail, Some("invalid_token"))
+const fn session_problem(code: &'static str, detail: &'static str) -> Problem {
+    Problem::unauthorized(code, detail).with_challenge_error("invalid_token")
 }
 
-fn unauthorized(
-    code: &'static str,
-    detail: &'static str,
-    challenge_error: Option<&'static str>,
-) -> Told {
-    Told { challenge_error, ..plain(StatusCode::UNAUTHORIZED, code, detail) }
+const fn malformed_request(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
 }
 
-const fn plain(status: StatusCode, code: &'static str, detail: &'static str) -> Told {
-    Told { status, code, detail, challenge_error: None, retry_after: None }
-}
-
-const fn unavailable(code: &'static str, detail: &'static str, seconds: u64) -> Told {
-    let told = plain(StatusCode::SERVICE_UNAVAILABLE, code, detail);
-    Told { retry_after: Some(Duration::from_secs(seconds)), ..told }
+const fn unavailable() -> Problem {
+    let detail = "The service is temporarily unavailable";
+    Problem::unavailable("unavailable", detail, Duration::from_secs(5))
 }

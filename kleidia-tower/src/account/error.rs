@@ -116,16 +116,16 @@ impl From<AccountError> for Rejection {
                 Self::PasswordRejected { field: "password", violations }
             }
             AccountError::InvalidCredentials => Self::InvalidCredentials,
-            AccountError::RefreshTokenInvalid => Self::RefreshInvalid,
-            AccountError::RefreshTokenReused => Self::RefreshReused,
+            AccountError::RefreshTokenInvalid => Self::RefreshTokenInvalid,
+            AccountError::RefreshTokenReused => Self::RefreshTokenReused,
             AccountError::AccountDisabled => Self::AccountDisabled,
             AccountError::UserNotFound | AccountError::SessionNotFound => Self::NotFound,
             AccountError::Busy => Self::Busy,
-            AccountError::Store(error) => Self::Store(error),
-            AccountError::Keys(error) => Self::Keys(error),
+            AccountError::Store(error) => Self::StoreUnavailable(error),
+            AccountError::Keys(error) => Self::KeysUnavailable(error),
             AccountError::Signing(error) => Self::AccessToken(error),
-            AccountError::Hashing(error) => Self::Password(error),
-            AccountError::ClientAddressUnknown => Self::Unavailable("client address unknown"),
+            AccountError::Hashing(error) => Self::PasswordHashing(error),
+            AccountError::ClientAddressUnknown => Self::ClientAddressUnknown,
             AccountError::BreachedPasswords(_) => {
                 Self::Unavailable("breached-password list unavailable")
             }

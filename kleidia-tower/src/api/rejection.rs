@@ -1,15 +1,13 @@
 //! Rejections of handlers, which the API renders in one place.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http_guard::RejectionRenderer;
 
 use crate::Rejection;
-use crate::answer::Answer;
 
 /// A rejection by a handler or an extractor. [`render`] replaces it by the response.
 #[derive(Clone)]
@@ -31,7 +29,7 @@ impl IntoResponse for ApiRejection {
 
 /// Renders the rejections of handlers, with the API's responder and realm.
 pub(super) async fn render(
-    State(renderer): State<Arc<Answer>>,
+    State(renderer): State<RejectionRenderer<Rejection>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -44,7 +42,7 @@ pub(super) async fn render(
     let mut headers = response.into_parts().0.headers;
     headers.remove(CONTENT_TYPE);
     headers.remove(CONTENT_LENGTH);
-    let mut response = renderer.to(&head, rejection).map(Body::from);
+    let mut response = renderer.render(&head, rejection).map(Body::from);
     headers.extend(std::mem::take(response.headers_mut()));
     *response.headers_mut() = headers;
     response

@@ -1,7 +1,6 @@
 //! The router: the routes of each group, with what each requires of the caller.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -10,13 +9,14 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 use http::HeaderValue;
 use http::header::CACHE_CONTROL;
+use http_guard::RejectionRenderer;
 
 use super::rejection::{ApiRejection, render};
 use super::{ApiRoutes, audit, authentication, body, sessions, users, whoami};
 use crate::account::Accounts;
-use crate::answer::Answer;
 use crate::rate_limit::{Key, Limit, RateLimitLayer, TrustedProxies};
 use crate::rbac::{Denial, Permission, Requirement};
+use crate::rejection::default_renderer;
 use crate::session::JwtSessionLayer;
 use crate::{Rejection, Responder, UserId};
 
@@ -67,7 +67,7 @@ use crate::{Rejection, Responder, UserId};
 pub struct Api {
     accounts: Accounts,
     routes: BTreeSet<ApiRoutes>,
-    renderer: Answer,
+    renderer: RejectionRenderer<Rejection>,
     login_limit: RateLimitLayer,
     requests_by_address: RateLimitLayer,
     requests_by_principal: RateLimitLayer,
@@ -82,7 +82,7 @@ impl Api {
         Self {
             accounts,
             routes: ApiRoutes::ALL.into(),
-            renderer: Answer::default(),
+            renderer: default_renderer(),
             login_limit: RateLimitLayer::new(),
             requests_by_address: RateLimitLayer::new(),
             requests_by_principal: RateLimitLayer::new(),
@@ -101,15 +101,15 @@ impl Api {
     /// Sets the realm of challenges (RFC 9110, 11.5); `kleidia` by default.
     #[must_use]
     pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
-        self.renderer.realm = realm.into();
+        self.renderer = self.renderer.with_realm(realm);
         self
     }
 
     /// Sets the responder to rejected requests; [`ProblemResponder`](crate::ProblemResponder) by
     /// default.
     #[must_use]
-    pub fn with_responder(mut self, responder: impl Responder) -> Self {
-        self.renderer.responder = Arc::new(responder);
+    pub fn with_responder(mut self, responder: impl Responder<Rejection>) -> Self {
+        self.renderer = self.renderer.with_responder(responder);
         self
     }
 
@@ -162,7 +162,7 @@ impl Api {
             .fallback(async || ApiRejection::from(Rejection::NotFound))
             .method_not_allowed_fallback(async || ApiRejection::from(Rejection::MethodNotAllowed))
             .layer(DefaultBodyLimit::max(body::MAX_OCTETS))
-            .layer(from_fn_with_state(Arc::new(self.renderer.clone()), render))
+            .layer(from_fn_with_state(self.renderer.clone(), render))
             .layer(self.requests_by_address.clone())
             // Responses have tokens, and data of the caller (RFC 6749, 5.1).
             .layer(map_response(no_store))
@@ -262,9 +262,9 @@ impl Api {
         let route = route.route_layer(rbac).route_layer(self.requests_by_principal.clone());
         #[cfg(feature = "kliento")]
         if let Some((layer, rules)) = &self.workloads {
-            let challenge = |scheme| challenge(scheme, &self.renderer.realm);
+            let challenge = |scheme| challenge(scheme, self.renderer.realm());
             let layer = layer.clone().with_passthrough_scheme(challenge("Bearer"));
-            let session = self.session_layer().with_other_scheme(challenge("Kliento"));
+            let session = self.session_layer().with_passthrough_scheme(challenge("Kliento"));
             return route.route_layer(rules.clone()).route_layer(layer).route_layer(session);
         }
         route.route_layer(self.session_layer())

@@ -7,24 +7,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, Request};
+use http_guard::{Allowed, Check, Decision, Guard, RejectionRenderer};
 use smallvec::SmallVec;
 
 use super::bucket_table::KeyHash;
 use super::key::{MissingKey, RequestKey};
 use super::{ClientAddress, Key, RateLimiter, Remaining, RequestHead, TrustedProxies, headers};
 use crate::Rejection;
-use crate::answer::Answer;
-use crate::guard::{Guard, Passed, Progress, Verdict};
+use crate::rejection::default_renderer;
+use crate::telemetry::log_rejection;
 
 /// The state that all services of a [`RateLimitLayer`](super::RateLimitLayer) share.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct RateLimitGuard {
     /// All layers that share some of the rules lock them in the same order.
     pub(super) rules: Vec<Arc<LimitRule>>,
     pub(super) proxies: TrustedProxies,
     pub(super) cost: Cost,
     pub(super) sends_headers: bool,
-    pub(super) answer: Answer,
+    pub(super) renderer: RejectionRenderer<Rejection>,
     /// Whether it was logged that the client's address is unknown.
     logged_unknown_address: Arc<AtomicBool>,
 }
@@ -48,23 +49,28 @@ pub(super) enum Cost {
 type InlineVec<T> = SmallVec<[T; 2]>;
 
 impl Guard for RateLimitGuard {
-    type Finding = Infallible;
+    type Rejection = Rejection;
+    type Lookup = Infallible;
 
-    fn begin<B>(&self, request: &mut Request<B>) -> Progress<Infallible> {
-        Progress::Decided(self.check(request))
+    fn start<B>(&self, request: &mut Request<B>) -> Check<Infallible, Rejection> {
+        Check::Ready(self.check(request))
     }
 
-    fn finish<B>(&self, _: &mut Request<B>, finding: Infallible) -> Verdict {
-        match finding {}
+    fn finish<B>(&self, _: &mut Request<B>, lookup: Infallible) -> Decision<Rejection> {
+        match lookup {}
     }
 
-    fn answer(&self) -> &Answer {
-        &self.answer
+    fn renderer(&self) -> &RejectionRenderer<Rejection> {
+        &self.renderer
+    }
+
+    fn on_rejection(&self, rejection: &Rejection) {
+        log_rejection(rejection);
     }
 }
 
 impl RateLimitGuard {
-    fn check<B>(&self, request: &mut Request<B>) -> Verdict {
+    fn check<B>(&self, request: &mut Request<B>) -> Decision<Rejection> {
         let address = self.client_address(request);
         let head = RequestHead::from_request(request);
         // The caller's functions run before any bucket is locked.
@@ -76,7 +82,7 @@ impl RateLimitGuard {
         let headers =
             if self.sends_headers { rate_limit_headers(&matched_rules, &remaining) } else { None };
         match retry_delay {
-            None => Ok(Passed { headers }),
+            None => Ok(Allowed { response_headers: headers, ..Allowed::default() }),
             Some(retry_after) => Err(Rejection::RateLimited { retry_after, headers }),
         }
     }
@@ -86,7 +92,7 @@ impl RateLimitGuard {
         &self,
         request: &Request<B>,
     ) -> Result<Vec<(&str, Remaining)>, Rejection> {
-        let address = self.proxies.client_address_of(request);
+        let address = self.proxies.find_client_address(request);
         let matched_rules = self.matched_rules(RequestHead::from_request(request), address)?;
         let remaining = matched_rules.iter().map(|(rule, key)| {
             let remaining = rule.limiter.prepare_charge(*key, 0).remaining(false);
@@ -97,10 +103,10 @@ impl RateLimitGuard {
 
     /// Returns the client's address. If proxies are trusted, inserts it into the extensions.
     fn client_address<B>(&self, request: &mut Request<B>) -> Option<ClientAddress> {
-        if self.proxies.are_none() {
-            return ClientAddress::of(request.extensions());
+        if self.proxies.is_empty() {
+            return ClientAddress::from_extensions(request.extensions());
         }
-        let address = self.proxies.client_address_of(request)?;
+        let address = self.proxies.find_client_address(request)?;
         request.extensions_mut().insert(address);
         Some(address)
     }
@@ -146,6 +152,19 @@ impl Cost {
         match self {
             Self::Fixed(cost) => *cost,
             Self::Function(function) => function(head),
+        }
+    }
+}
+
+impl Default for RateLimitGuard {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            proxies: TrustedProxies::none(),
+            cost: Cost::default(),
+            sends_headers: false,
+            renderer: default_renderer(),
+            logged_unknown_address: Arc::default(),
         }
     }
 }

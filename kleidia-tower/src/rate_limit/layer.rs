@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::Request;
+#[cfg(feature = "axum")]
+use http_guard::RejectionRenderer;
 use tower_layer::Layer;
 
 use super::guard::{Cost, LimitRule, RateLimitGuard};
 use super::{Key, RateLimiter, Remaining, RequestHead, TrustedProxies};
-#[cfg(feature = "axum")]
-use crate::answer::Answer;
-use crate::{Guarded, Rejection, Responder};
+use crate::{GuardedService, Rejection, Responder};
 
 /// Limits how many requests each key may make.
 ///
@@ -153,8 +153,8 @@ impl RateLimitLayer {
 
     /// Sets how rejections are rendered; [problem details](crate::ProblemResponder) by default.
     #[must_use]
-    pub fn with_responder(self, responder: impl Responder) -> Self {
-        self.with(|guard| guard.answer.responder = Arc::new(responder))
+    pub fn with_responder(self, responder: impl Responder<Rejection>) -> Self {
+        self.with(|guard| guard.renderer = guard.renderer.clone().with_responder(responder))
     }
 
     /// Returns what remains of each limit that applies to a request, with the limit's name, and
@@ -167,8 +167,8 @@ impl RateLimitLayer {
     }
 
     #[cfg(feature = "axum")]
-    pub(crate) fn with_renderer(self, renderer: Answer) -> Self {
-        self.with(|guard| guard.answer = renderer)
+    pub(crate) fn with_renderer(self, renderer: RejectionRenderer<Rejection>) -> Self {
+        self.with(|guard| guard.renderer = renderer)
     }
 
     fn with(mut self, change: impl FnOnce(&mut RateLimitGuard)) -> Self {
@@ -178,10 +178,10 @@ impl RateLimitLayer {
 }
 
 impl<S> Layer<S> for RateLimitLayer {
-    type Service = Guarded<S, RateLimitGuard>;
+    type Service = GuardedService<S, RateLimitGuard>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Guarded::new(inner, Arc::clone(&self.0))
+        GuardedService::new(inner, Arc::clone(&self.0))
     }
 }
 

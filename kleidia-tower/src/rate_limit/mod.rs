@@ -1,9 +1,7 @@
 //! Rate limits: limits, their keys, and the client's address.
 
 mod bucket_table;
-mod client_address;
 mod clock;
-mod forwarded;
 mod gcra;
 mod guard;
 mod headers;
@@ -11,14 +9,12 @@ mod key;
 mod layer;
 mod limit;
 mod limiter;
-mod proxies;
 mod remaining;
 
-pub use client_address::{ClientAddress, PeerAddress};
 pub use guard::RateLimitGuard;
+pub use http_guard::{ClientAddress, ForwardingHeader, PeerAddress, TrustedProxies};
 pub use key::{Key, RequestHead};
 pub use layer::RateLimitLayer;
 pub use limit::{Limit, LimitError};
 pub use limiter::{RateLimitError, RateLimiter};
-pub use proxies::{ForwardingHeader, TrustedProxies};
 pub use remaining::Remaining;

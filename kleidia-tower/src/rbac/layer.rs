@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Request, Uri};
+use http_guard::{Allowed, Check, Decision, Guard, RejectionRenderer};
 use tower_layer::Layer;
 
 use super::authorizer::{AccessRequest, Authorizer};
 use super::ownership::{OwnerCheck, Ownership, owner_path};
 use super::{AccessContext, OwnerPathError, Permit, PolicyProvider, Requirement};
-use crate::answer::Answer;
 use crate::audit::AuditTrail;
-use crate::guard::{Guard, Passed, Progress, Verdict};
 use crate::rate_limit::RequestHead;
-use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
+use crate::rejection::default_renderer;
+use crate::telemetry::log_rejection;
+use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 
 /// Allows a request if its [`Principal`] meets a [`Requirement`].
 ///
@@ -88,7 +89,7 @@ pub struct RbacLayer {
 pub struct RbacGuard {
     authorizer: Authorizer,
     ownership: Ownership,
-    answer: Answer,
+    renderer: RejectionRenderer<Rejection>,
 }
 
 impl RbacLayer {
@@ -96,8 +97,8 @@ impl RbacLayer {
     /// trail.
     pub fn new(policy: impl PolicyProvider, requirement: Requirement, audit: AuditTrail) -> Self {
         let authorizer = Authorizer::new(Arc::new(policy), requirement, audit);
-        let (ownership, answer) = (Ownership::default(), Answer::default());
-        Self { guard: Arc::new(RbacGuard { authorizer, ownership, answer }) }
+        let (ownership, renderer) = (Ownership::default(), default_renderer());
+        Self { guard: Arc::new(RbacGuard { authorizer, ownership, renderer }) }
     }
 
     /// Makes the user whose id is the parameter of this path the owner. Only the canonical form of
@@ -157,24 +158,31 @@ impl RbacLayer {
     /// Adds a challenge of another scheme to 401 responses, such as `Kliento`.
     #[must_use]
     pub fn with_additional_challenge(self, challenge: HeaderValue) -> Self {
-        self.with(|guard| guard.answer.others.push(challenge))
+        self.map_renderer(|renderer| renderer.with_additional_challenge(challenge))
     }
 
     /// Sets the realm of challenges (RFC 9110, 11.5); `kleidia` by default.
     #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        self.with(|guard| guard.answer.realm = realm.into())
+        self.map_renderer(|renderer| renderer.with_realm(realm))
     }
 
     /// Sets how rejections are rendered; [problem details](crate::ProblemResponder) by default.
     #[must_use]
-    pub fn with_responder(self, responder: impl Responder) -> Self {
-        self.with(|guard| guard.answer.responder = Arc::new(responder))
+    pub fn with_responder(self, responder: impl Responder<Rejection>) -> Self {
+        self.map_renderer(|renderer| renderer.with_responder(responder))
+    }
+
+    fn map_renderer(
+        self,
+        change: impl FnOnce(RejectionRenderer<Rejection>) -> RejectionRenderer<Rejection>,
+    ) -> Self {
+        self.with(|guard| guard.renderer = change(guard.renderer.clone()))
     }
 
     #[cfg(feature = "axum")]
-    pub(crate) fn with_renderer(self, renderer: Answer) -> Self {
-        self.with(|guard| guard.answer = renderer)
+    pub(crate) fn with_renderer(self, renderer: RejectionRenderer<Rejection>) -> Self {
+        self.with(|guard| guard.renderer = renderer)
     }
 
     fn with(mut self, change: impl FnOnce(&mut RbacGuard)) -> Self {
@@ -184,23 +192,24 @@ impl RbacLayer {
 }
 
 impl<S> Layer<S> for RbacLayer {
-    type Service = Guarded<S, RbacGuard>;
+    type Service = GuardedService<S, RbacGuard>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Guarded::new(inner, Arc::clone(&self.guard))
+        GuardedService::new(inner, Arc::clone(&self.guard))
     }
 }
 
 impl Guard for RbacGuard {
-    type Finding = Result<Permit, Rejection>;
+    type Rejection = Rejection;
+    type Lookup = Result<Permit, Rejection>;
 
-    fn begin<B>(&self, request: &mut Request<B>) -> Progress<Self::Finding> {
+    fn start<B>(&self, request: &mut Request<B>) -> Check<Self::Lookup, Rejection> {
         let extensions = request.extensions();
         let Some(principal) = extensions.get::<Principal>() else {
             let reason = extensions.get::<Unauthenticated>();
             let rejection =
                 reason.map_or(Rejection::MissingCredentials, |reason| reason.rejection().clone());
-            return Progress::Decided(Err(rejection));
+            return Check::Ready(Err(rejection));
         };
         let head = RequestHead::from_request(request);
         let owner = self.ownership.start(principal, &head);
@@ -210,20 +219,24 @@ impl Guard for RbacGuard {
         {
             let context = AccessContext { is_owner: *is_owner, now: authorizer.now() };
             if let Ok(permit) = policy.decide(principal, &authorizer.requirement, &context) {
-                return Progress::Decided(self.finish(request, Ok(permit)));
+                return Check::Ready(self.finish(request, Ok(permit)));
             }
         }
         let access_request = AccessRequest::new(principal, &head);
         let authorizer = authorizer.clone();
-        Progress::Waiting(Box::pin(authorizer.authorize(access_request, owner)))
+        Check::Pending(Box::pin(authorizer.authorize(access_request, owner)))
     }
 
-    fn finish<B>(&self, request: &mut Request<B>, finding: Self::Finding) -> Verdict {
-        request.extensions_mut().insert(finding?);
-        Ok(Passed::default())
+    fn finish<B>(&self, request: &mut Request<B>, lookup: Self::Lookup) -> Decision<Rejection> {
+        request.extensions_mut().insert(lookup?);
+        Ok(Allowed::default())
     }
 
-    fn answer(&self) -> &Answer {
-        &self.answer
+    fn renderer(&self) -> &RejectionRenderer<Rejection> {
+        &self.renderer
+    }
+
+    fn on_rejection(&self, rejection: &Rejection) {
+        log_rejection(rejection);
     }
 }

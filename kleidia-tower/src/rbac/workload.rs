@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::Request;
+use http_guard::{Allowed, Check, Decision, Guard, RejectionRenderer};
 use kliento_tower::WorkloadIdentity;
 use tower_layer::Layer;
 
 use super::RoleName;
-use crate::answer::Answer;
-use crate::guard::{Guard, Passed, Progress, Verdict};
+use crate::rejection::default_renderer;
 use crate::session::SessionView;
-use crate::{Guarded, Principal, Unauthenticated};
+use crate::{GuardedService, Principal, Rejection, Unauthenticated};
 
 /// Assigns roles to verified workloads. A workload that no rule matches has no roles. Cheap to
 /// clone.
@@ -43,7 +43,7 @@ type Rule = dyn Fn(&WorkloadIdentity) -> Vec<RoleName> + Send + Sync;
 /// The guard of [`WorkloadRules`], which allows all requests.
 pub struct WorkloadGuard {
     rules: WorkloadRules,
-    answer: Answer,
+    renderer: RejectionRenderer<Rejection>,
 }
 
 impl WorkloadRules {
@@ -97,18 +97,19 @@ impl WorkloadRules {
 }
 
 impl<S> Layer<S> for WorkloadRules {
-    type Service = Guarded<S, WorkloadGuard>;
+    type Service = GuardedService<S, WorkloadGuard>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let guard = WorkloadGuard { rules: self.clone(), answer: Answer::default() };
-        Guarded::new(inner, Arc::new(guard))
+        let guard = WorkloadGuard { rules: self.clone(), renderer: default_renderer() };
+        GuardedService::new(inner, Arc::new(guard))
     }
 }
 
 impl Guard for WorkloadGuard {
-    type Finding = std::convert::Infallible;
+    type Rejection = Rejection;
+    type Lookup = std::convert::Infallible;
 
-    fn begin<B>(&self, request: &mut Request<B>) -> Progress<Self::Finding> {
+    fn start<B>(&self, request: &mut Request<B>) -> Check<Self::Lookup, Rejection> {
         let extensions = request.extensions_mut();
         if let Some(workload) = extensions.get::<WorkloadIdentity>() {
             let principal = self.rules.principal(workload);
@@ -116,15 +117,15 @@ impl Guard for WorkloadGuard {
             extensions.remove::<SessionView>();
             extensions.insert(principal);
         }
-        Progress::Decided(Ok(Passed::default()))
+        Check::Ready(Ok(Allowed::default()))
     }
 
-    fn finish<B>(&self, _: &mut Request<B>, finding: Self::Finding) -> Verdict {
-        match finding {}
+    fn finish<B>(&self, _: &mut Request<B>, lookup: Self::Lookup) -> Decision<Rejection> {
+        match lookup {}
     }
 
-    fn answer(&self) -> &Answer {
-        &self.answer
+    fn renderer(&self) -> &RejectionRenderer<Rejection> {
+        &self.renderer
     }
 }
 

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
-use http::{Extensions, HeaderMap, HeaderValue, Request};
+use http::{Extensions, HeaderValue, Request};
+use http_guard::{
+    Allowed, Check, Credentials, Decision, Guard, RejectionRenderer, mark_authorization_sensitive,
+};
 use tower_layer::Layer;
 
-use super::credentials::Credentials;
+use super::credentials::parse_token68;
 use super::{CredentialPolicy, SessionAuthenticator, SessionView};
-use crate::answer::Answer;
-use crate::guard::{Guard, Passed, Progress, Verdict};
-use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
+use crate::rejection::default_renderer;
+use crate::telemetry::log_rejection;
+use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 
 /// Lets in requests with the access token of a live session: `Authorization: Bearer <JWT>`
 /// (RFC 6750, 2.1).
@@ -85,7 +87,7 @@ use crate::{Guarded, Principal, Rejection, Responder, Unauthenticated};
 ///     JwtSessionLayer::new(authenticator)
 ///         .with_policy(CredentialPolicy::AllowMissing)
 ///         .with_realm("people")
-///         .with_other_scheme(HeaderValue::from_static(r#"Kliento realm="workloads""#))
+///         .with_passthrough_scheme(HeaderValue::from_static(r#"Kliento realm="workloads""#))
 /// }
 /// ```
 #[derive(Clone, Debug)]
@@ -99,16 +101,15 @@ pub struct SessionGuard {
     authenticator: SessionAuthenticator,
     policy: CredentialPolicy,
     checks_password_age: bool,
-    /// The extractors answer too.
-    answer: Arc<Answer>,
+    renderer: RejectionRenderer<Rejection>,
 }
 
 impl JwtSessionLayer {
     /// A layer that requires a token of a live session.
     #[must_use]
     pub fn new(authenticator: SessionAuthenticator) -> Self {
-        let (policy, answer) = (CredentialPolicy::default(), Arc::default());
-        let guard = SessionGuard { authenticator, policy, checks_password_age: true, answer };
+        let (policy, renderer) = (CredentialPolicy::default(), default_renderer());
+        let guard = SessionGuard { authenticator, policy, checks_password_age: true, renderer };
         Self { guard: Arc::new(guard) }
     }
 
@@ -124,30 +125,31 @@ impl JwtSessionLayer {
         self.with(|guard| guard.checks_password_age = false)
     }
 
-    /// Leaves credentials of another scheme, such as `Kliento`, to the next layer, and names that
-    /// scheme in challenges.
+    /// Passes credentials of another scheme, such as `Kliento`, through to the next layer, and adds
+    /// its challenge to every 401.
     ///
-    /// The next layer has to refuse what it does not know, and this one goes around it.
+    /// The next layer, inside this one, has to reject the credentials that it does not accept.
     #[must_use]
-    pub fn with_other_scheme(self, challenge: HeaderValue) -> Self {
-        self.with_answer(|answer| answer.others.push(challenge))
+    pub fn with_passthrough_scheme(self, challenge: HeaderValue) -> Self {
+        self.map_renderer(|renderer| renderer.with_additional_challenge(challenge))
     }
 
     /// Sets the realm of challenges (RFC 9110, 11.5); `kleidia` by default.
     #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        self.with_answer(|answer| answer.realm = realm.into())
+        self.map_renderer(|renderer| renderer.with_realm(realm))
     }
 
-    /// Sets what refusals look like; [`ProblemResponder`](crate::ProblemResponder) by default.
+    /// Sets the responder of rejected requests; [`ProblemResponder`](crate::ProblemResponder) by
+    /// default.
     #[must_use]
-    pub fn with_responder(self, responder: impl Responder) -> Self {
-        self.with_answer(|answer| answer.responder = Arc::new(responder))
+    pub fn with_responder(self, responder: impl Responder<Rejection>) -> Self {
+        self.map_renderer(|renderer| renderer.with_responder(responder))
     }
 
     #[cfg(feature = "axum")]
-    pub(crate) fn with_renderer(self, renderer: Answer) -> Self {
-        self.with(|guard| guard.answer = Arc::new(renderer))
+    pub(crate) fn with_renderer(self, renderer: RejectionRenderer<Rejection>) -> Self {
+        self.with(|guard| guard.renderer = renderer)
     }
 
     fn with(mut self, change: impl FnOnce(&mut SessionGuard)) -> Self {
@@ -155,43 +157,50 @@ impl JwtSessionLayer {
         self
     }
 
-    fn with_answer(self, change: impl FnOnce(&mut Answer)) -> Self {
-        self.with(|guard| change(Arc::make_mut(&mut guard.answer)))
+    fn map_renderer(
+        self,
+        change: impl FnOnce(RejectionRenderer<Rejection>) -> RejectionRenderer<Rejection>,
+    ) -> Self {
+        self.with(|guard| guard.renderer = change(guard.renderer.clone()))
     }
 }
 
 impl<S> Layer<S> for JwtSessionLayer {
-    type Service = Guarded<S, SessionGuard>;
+    type Service = GuardedService<S, SessionGuard>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Guarded::new(inner, Arc::clone(&self.guard))
+        GuardedService::new(inner, Arc::clone(&self.guard))
     }
 }
 
 impl Guard for SessionGuard {
-    type Finding = Result<SessionView, Rejection>;
+    type Rejection = Rejection;
+    type Lookup = Result<SessionView, Rejection>;
 
-    fn begin<B>(&self, request: &mut Request<B>) -> Progress<Self::Finding> {
-        mark_sensitive(request.headers_mut());
-        let decided = match Credentials::of(request.headers()) {
-            Ok(Credentials::Bearer(token)) => {
-                let token = token.to_owned();
-                return Progress::Waiting(Box::pin(self.authenticate(token)));
+    fn start<B>(&self, request: &mut Request<B>) -> Check<Self::Lookup, Rejection> {
+        mark_authorization_sensitive(request.headers_mut());
+        let rejection = match Credentials::from_headers(request.headers(), "Bearer") {
+            Credentials::Matching { token, .. } => match parse_token68(token) {
+                Some(token) => {
+                    let token = token.to_owned();
+                    return Check::Pending(Box::pin(self.authenticate(token)));
+                }
+                None => Rejection::MalformedCredentials,
+            },
+            Credentials::OtherScheme(scheme) if self.renderer.is_passthrough_scheme(scheme) => {
+                self.pass_through(request.extensions_mut());
+                return Check::Ready(Ok(Allowed::default()));
             }
-            Ok(Credentials::Other(scheme)) if self.answer.names(scheme) => {
-                self.leave_to_others(request.extensions_mut());
-                return Progress::Decided(Ok(Passed::default()));
-            }
-            Ok(Credentials::None) => Err(Rejection::MissingCredentials),
-            Ok(Credentials::Other(_)) => Err(Rejection::UnsupportedScheme),
-            Err(rejection) => Err(rejection),
+            Credentials::OtherScheme(_) => Rejection::UnsupportedScheme,
+            Credentials::Missing => Rejection::MissingCredentials,
+            Credentials::Multiple => Rejection::MalformedCredentials,
         };
-        Progress::Decided(self.finish(request, decided))
+        Check::Ready(self.finish(request, Err(rejection)))
     }
 
-    fn finish<B>(&self, request: &mut Request<B>, finding: Self::Finding) -> Verdict {
+    fn finish<B>(&self, request: &mut Request<B>, lookup: Self::Lookup) -> Decision<Rejection> {
         let extensions = request.extensions_mut();
-        match finding {
+        match lookup {
             Ok(view) => {
                 let (user, session) = (view.account.id.get(), view.session.id.get());
                 tracing::debug!(user, session, "authenticated");
@@ -199,19 +208,23 @@ impl Guard for SessionGuard {
                 extensions.insert(Principal::user(view.clone()));
                 extensions.insert(view);
             }
-            Err(rejection) if self.policy.lets_pass(&rejection) => {
-                // What others may have put there is not what this layer found.
+            Err(rejection) if self.policy.allows(&rejection) => {
+                // Other layers may have inserted them: this one authenticated nobody.
                 extensions.remove::<Principal>();
                 extensions.remove::<SessionView>();
-                self.tell_unauthenticated(extensions, rejection);
+                self.set_unauthenticated(extensions, rejection);
             }
             Err(rejection) => return Err(rejection),
         }
-        Ok(Passed::default())
+        Ok(Allowed::default())
     }
 
-    fn answer(&self) -> &Answer {
-        &self.answer
+    fn renderer(&self) -> &RejectionRenderer<Rejection> {
+        &self.renderer
+    }
+
+    fn on_rejection(&self, rejection: &Rejection) {
+        log_rejection(rejection);
     }
 }
 
@@ -232,25 +245,18 @@ impl SessionGuard {
     }
 
     /// A layer around this one may have found a workload; users are found here alone.
-    fn leave_to_others(&self, extensions: &mut Extensions) {
+    fn pass_through(&self, extensions: &mut Extensions) {
         extensions.remove::<SessionView>();
         if extensions.get().is_some_and(|found: &Principal| found.session().is_some()) {
             extensions.remove::<Principal>();
         }
         if extensions.get::<Principal>().is_none() {
-            self.tell_unauthenticated(extensions, Rejection::UnsupportedScheme);
+            self.set_unauthenticated(extensions, Rejection::UnsupportedScheme);
         }
     }
 
-    fn tell_unauthenticated(&self, extensions: &mut Extensions, rejection: Rejection) {
-        tracing::debug!(code = rejection.code(), error = %rejection, "not authenticated");
-        extensions.insert(Unauthenticated::new(rejection, Arc::clone(&self.answer)));
+    fn set_unauthenticated(&self, extensions: &mut Extensions, rejection: Rejection) {
+        tracing::debug!(code = rejection.code(), error = %rejection, "unauthenticated");
+        extensions.insert(Unauthenticated::new(rejection, self.renderer.clone()));
     }
-}
-
-/// So that nobody who prints the headers prints the credentials.
-fn mark_sensitive(headers: &mut HeaderMap) {
-    // `HeaderMap::entry` would make room for one more header first.
-    let values = headers.iter_mut().filter(|(name, _)| *name == AUTHORIZATION);
-    values.for_each(|(_, value)| value.set_sensitive(true));
 }

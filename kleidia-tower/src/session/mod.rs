@@ -6,13 +6,12 @@ mod cached;
 mod credentials;
 mod handed_through;
 mod layer;
-mod policy;
 mod record;
 mod store;
 
 pub use authenticator::SessionAuthenticator;
 pub use cached::CachedSessions;
+pub use http_guard::CredentialPolicy;
 pub use layer::{JwtSessionLayer, SessionGuard};
-pub use policy::CredentialPolicy;
 pub use record::{EndReason, Session, SessionEnd, SessionView};
 pub use store::{Ending, NewSession, Opened, Rotated, Rotation, SessionKey, SessionStore};

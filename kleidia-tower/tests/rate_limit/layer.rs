@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderName, Request, Response, StatusCode};
+use http::{HeaderName, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
 use kleidia_tower::rate_limit::{
     ClientAddress, ForwardingHeader, Key, PeerAddress, RateLimitLayer, TrustedProxies,
@@ -22,7 +22,7 @@ type Client = BoxCloneSyncService<Request<()>, HttpResponse, Infallible>;
 /// A service that responds with the client's address.
 fn service(layer: &RateLimitLayer) -> Client {
     let inner = service_fn(|request: Request<()>| async move {
-        let address = ClientAddress::of(request.extensions());
+        let address = ClientAddress::from_extensions(request.extensions());
         Ok(Response::new(address.map(|address| address.to_string()).unwrap_or_default()))
     });
     BoxCloneSyncService::new(layer.layer(inner))
@@ -114,7 +114,11 @@ async fn rejects_grpc_requests_with_resource_exhausted() {
     let client = service(
         &RateLimitLayer::new().with_limit(Key::address(), ManualClock::default().limiter("1/60")),
     );
-    let grpc = || with("192.0.2.1", &[("content-type", "application/grpc+proto")]);
+    let grpc = || {
+        let mut request = with("192.0.2.1", &[("content-type", "application/grpc+proto")]);
+        (*request.method_mut(), *request.version_mut()) = (Method::POST, Version::HTTP_2);
+        request
+    };
     assert!(!send(&client, grpc()).await.headers().contains_key("grpc-status"));
     let rejected = send(&client, grpc()).await;
     assert_eq!(rejected.status(), StatusCode::OK);

@@ -9,6 +9,5 @@ mod headers;
 mod layer;
 mod model;
 mod principals;
-mod proxies;
 mod servers;
 mod unknown_address;

@@ -47,7 +47,7 @@ async fn hyper_server(layer: RateLimitLayer, inserts_peer: bool) -> SocketAddr {
                 })
                 .layer(layer.clone())
                 .service(service_fn(async |request: Request<_>| {
-                    let address = ClientAddress::of(request.extensions());
+                    let address = ClientAddress::from_extensions(request.extensions());
                     let body = address.map(|address| address.to_string()).unwrap_or_default();
                     Ok::<_, std::convert::Infallible>(Response::new(body))
                 }));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode, Version};
 use kleidia_tower::Rejection;
 use kleidia_tower::rbac::{Denial, Policy, RbacLayer, Requirement, RoleName};
 
@@ -123,6 +123,7 @@ async fn denial_is_403_without_a_reason() {
     assert!(matches!(rejection, Some(Rejection::PermissionDenied(found)) if *found == denial));
 
     let mut grpc = request(&[&alice]);
+    (*grpc.method_mut(), *grpc.version_mut()) = (Method::POST, Version::HTTP_2);
     grpc.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     let response = send(layer(), grpc).await;
     assert_eq!(

@@ -25,7 +25,7 @@ async fn ask(
     value: &str,
 ) -> String {
     let layers = ServiceBuilder::new()
-        .layer(world.layer().with_other_scheme(HeaderValue::from_static("Kliento")))
+        .layer(world.layer().with_passthrough_scheme(HeaderValue::from_static("Kliento")))
         .layer(workloads.layer())
         .layer(rules.clone())
         .layer(require(world, requirement))

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use futures_util::{future, poll};
 use http::{Request, Response, StatusCode};
-use kleidia_tower::Guarded;
+use kleidia_tower::GuardedService;
 use kleidia_tower::session::SessionGuard;
 use tower::{Layer as _, Service as _, ServiceExt as _};
 use tower_test::mock;
@@ -17,7 +17,7 @@ use crate::stage::http::{Tell, outcome, request, send};
 type Mock = mock::Mock<Request<String>, Response<String>>;
 type Handle = mock::Handle<Request<String>, Response<String>>;
 
-async fn layered() -> (World, Guarded<Mock, SessionGuard>, Handle) {
+async fn layered() -> (World, GuardedService<Mock, SessionGuard>, Handle) {
     let (world, (service, handle)) = (World::new().await, mock::pair());
     let service = world.layer().layer(service);
     (world, service, handle)

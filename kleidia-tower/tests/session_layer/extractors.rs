@@ -106,7 +106,7 @@ async fn a_workload_has_no_session() {
     let router = routes()
         .layer(WorkloadRules::default())
         .layer(workloads.layer())
-        .layer(world.layer().with_other_scheme(kliento));
+        .layer(world.layer().with_passthrough_scheme(kliento));
     let bot = workloads.bot("example.com");
     assert_eq!(call(&router, "/private", Some(&bot)).await.1, "example.com");
     assert_eq!(call(&router, "/perhaps-session", Some(&bot)).await.1, "none");

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode, Version};
 use kleidia_tower::account::AccountUpdate;
 use kleidia_tower::session::CredentialPolicy;
 use kleidia_tower::{ClientInfo, Rejection, clock_fn};
@@ -131,7 +131,7 @@ async fn policies_let_pass_what_they_say() {
         [missing, "alice", refused, refused, refused]
     );
     assert_eq!(
-        outcomes(CredentialPolicy::AllowMissingOrFailed).await,
+        outcomes(CredentialPolicy::AllowMissingOrInvalid).await,
         [missing, "alice", missing, missing, missing]
     );
 }
@@ -145,7 +145,7 @@ async fn what_is_our_fault_is_503_under_each_policy() {
     for policy in [
         CredentialPolicy::Required,
         CredentialPolicy::AllowMissing,
-        CredentialPolicy::AllowMissingOrFailed,
+        CredentialPolicy::AllowMissingOrInvalid,
     ] {
         let timeless = kleidia_tower::session::JwtSessionLayer::new(no_time.clone());
         for layer in [world.layer(), timeless] {
@@ -163,7 +163,7 @@ async fn what_is_our_fault_is_503_under_each_policy() {
 }
 
 #[tokio::test]
-async fn grpc_gets_a_status_of_its_own() {
+async fn grpc_call_gets_grpc_status() {
     let world = World::with_daily_passwords().await;
     world.pass(24 * 3600);
     let good = world.bearer("alice").await;
@@ -172,6 +172,7 @@ async fn grpc_gets_a_status_of_its_own() {
     {
         world.store.set_broken(is_broken);
         let mut request = request(&[value]);
+        (*request.method_mut(), *request.version_mut()) = (Method::POST, Version::HTTP_2);
         let content_type = HeaderValue::from_static("application/grpc+proto");
         request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
         let response = send(world.layer(), request).await;

@@ -13,7 +13,7 @@ use crate::workloads::Workloads;
 const KLIENTO: HeaderValue = HeaderValue::from_static(r#"Kliento realm="workloads""#);
 
 fn session_layer(world: &World) -> JwtSessionLayer {
-    world.layer().with_realm("people").with_other_scheme(KLIENTO)
+    world.layer().with_realm("people").with_passthrough_scheme(KLIENTO)
 }
 
 fn rules() -> WorkloadRules {
@@ -97,7 +97,7 @@ async fn principals_that_were_there_before_are_removed() {
     let root = world.log_in("root").await.session;
     let principal = world.principal("root").await;
     let other = session_layer(&world);
-    let optional = world.layer().with_policy(CredentialPolicy::AllowMissingOrFailed);
+    let optional = world.layer().with_policy(CredentialPolicy::AllowMissingOrInvalid);
     for (layer, value) in
         [(other, "Kliento QQ=="), (optional.clone(), "Bearer x"), (optional, "Basic x")]
     {

@@ -72,7 +72,7 @@ fn no_piece_of_a_token_is_told() {
         let list = format!("{bearer}, {bearer}");
         for is_broken in [false, true] {
             world.store.set_broken(is_broken);
-            for policy in [CredentialPolicy::Required, CredentialPolicy::AllowMissingOrFailed] {
+            for policy in [CredentialPolicy::Required, CredentialPolicy::AllowMissingOrInvalid] {
                 let layer = world.layer().with_policy(policy);
                 let _ = write!(told, "{layer:?} {:?}", layer.layer(0));
                 for values in

@@ -1,0 +1,22 @@
+//! Log events of rejected requests; never with credentials.
+
+use crate::Rejection;
+
+/// The target by which filters select these events.
+const TARGET: &str = "kleidia_tower";
+
+/// Logs why a request is rejected: server errors as errors, request floods at debug level.
+pub(crate) fn log_rejection(rejection: &Rejection) {
+    let (code, error) = (rejection.code(), rejection.to_string());
+    // `ClientAddressUnknown` is logged as an error where it is found.
+    if matches!(
+        rejection,
+        Rejection::RateLimited { .. } | Rejection::Busy | Rejection::ClientAddressUnknown
+    ) {
+        tracing::debug!(target: TARGET, code, error, "request rejected");
+    } else if rejection.is_server_error() {
+        tracing::error!(target: TARGET, code, error, "request check failed");
+    } else {
+        tracing::info!(target: TARGET, code, error, "request rejected");
+    }
+}
