@@ -1,4 +1,4 @@
-//! What a layer keeps in memory of a million different bundles and a million pieces of garbage.
+//! The memory of a layer after a million different bundles and a million pieces of garbage.
 //!
 //! The bundles verify and differ in an unsigned attribute, which is ignored, since a million
 //! signatures would take hours. Half of the garbage are characters at random, a quarter is forged,
@@ -12,7 +12,7 @@
     clippy::cast_precision_loss,
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "it reports figures, or ends"
+    reason = "prints figures or panics"
 )]
 
 use std::alloc::System;
@@ -27,7 +27,7 @@ use http::Request;
 use http::header::AUTHORIZATION;
 use kliento_tower::{BundleCache, KlientoAuthLayer, SignatureCache};
 
-/// What the layer may keep: the bounds of its cache and signature_cache.
+/// The bounds of the layer's caches.
 const CONFIGURED: u64 = BundleCache::DEFAULT_MAX_OCTETS + MEMO;
 const MEMO: u64 = 200 * SignatureCache::DEFAULT_CAPACITY as u64;
 const STEPS: u64 = 4;
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
     let layer = variants.bundle().layer().with_concurrency_limit(threads);
     let layer = layer.with_cache(cache.clone()).with_signature_cache(signature_cache.clone());
-    // What the programme itself needs is not the layer's.
+    // The memory of the program itself is not the layer's.
     present(&layer, &variants, threads, 0..64);
     cache.clear();
     let (resident_before, before) = (resident(), HEAP.allocated());
@@ -64,8 +64,8 @@ fn main() -> ExitCode {
     }
     let most = HEAP.max_allocated().saturating_sub(before) as u64;
     let is_bounded = most <= CONFIGURED;
-    let verdict = if is_bounded { "as bounded" } else { "MORE THAN THE BOUND" };
-    println!("allocated at most: {} of {}, {verdict}", mib(most).trim(), mib(CONFIGURED).trim());
+    let result = if is_bounded { "within the bounds" } else { "MISSED" };
+    println!("allocated at most: {} of {}, {result}", mib(most).trim(), mib(CONFIGURED).trim());
     if is_bounded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -105,7 +105,7 @@ fn garbage(variants: &Variants, number: u64) -> Request<()> {
     }
 }
 
-/// Characters of Base64 as `xorshift` gives them, of any length that is taken.
+/// Random Base64 characters from `xorshift`, of any accepted length.
 fn random(seed: u64) -> Request<()> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -122,7 +122,7 @@ fn random(seed: u64) -> Request<()> {
     Request::builder().header(AUTHORIZATION, value).body(()).expect("a header")
 }
 
-/// The octets of the process that are in memory.
+/// Returns the resident memory of the process, in octets.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -34,6 +34,8 @@
 //! | `testing` | [`testing::IdentityBuilder`], for tests of handlers without keys |
 //! | `metrics` | the counters `kliento_authentications_total` and `kliento_verifications_total`, and the histogram `kliento_authentication_duration_seconds`, through the `metrics` facade |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod access;
 mod authenticator;
 mod cache;

@@ -1,5 +1,5 @@
-//! What is logged, by the client and all that it uses; in a process of its own, since other threads
-//! could keep a subscriber of one thread from being asked.
+//! Log events of the client, in a process of its own: `tracing` caches for all threads whether an
+//! event has a subscriber.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,13 +9,13 @@
 )]
 
 #[path = "client/authority.rs"]
-#[allow(dead_code, reason = "others use the rest")]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod authority;
 #[path = "client/fixture.rs"]
-#[allow(dead_code, reason = "others use the rest")]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod fixture;
 #[path = "client/scripted_source.rs"]
-#[allow(dead_code, reason = "others use the rest")]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod scripted_source;
 #[path = "client/server.rs"]
 mod server;
@@ -65,16 +65,16 @@ async fn log_contains_neither_jwt_nor_bundle() {
     let layer = KlientoClientLayer::new(exchange).with_clock(clock);
     send(&layer, request("/")).await.unwrap_err();
 
-    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for message in [
         "retrying the exchange",
         "token bundle refreshed",
         "token bundle attached",
         "token bundle refresh failed",
     ] {
-        assert!(told.contains(message), "{message}");
+        assert!(logged.contains(message), "{message}");
     }
     let credentials = value.to_str().unwrap().strip_prefix("Kliento ").unwrap();
-    assert!(!told.contains(JWT), "{told}");
-    assert!(!told.contains(&credentials[..40]), "{told}");
+    assert!(!logged.contains(JWT), "{logged}");
+    assert!(!logged.contains(&credentials[..40]), "{logged}");
 }

@@ -1,5 +1,5 @@
-//! What is logged about a file of trust anchors, in a process without other tests: `tracing` asks
-//! once, for all threads, whether anybody listens to an event.
+//! Log events about a file of trust anchors, in a process without other tests: `tracing` caches for
+//! all threads whether an event has a subscriber.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

@@ -1,4 +1,4 @@
-//! A VeraId Authority on a real socket that responds as it is told, and remembers what it is asked.
+//! A mock VeraId Authority on a socket, with scripted responses, which records the requests.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -8,7 +8,7 @@ use kliento_tower::client::{BundleError, ClientError, KlientoClient, KlientoClie
 use tower::{Layer as _, Service as _, ServiceExt as _};
 use tower_test::mock;
 
-use crate::scripted_source::{ManualClock, ScriptedSource, failing, lasting, request, value};
+use crate::scripted_source::{ManualClock, ScriptedSource, failing, request, valid_for, value};
 
 type Mock = mock::Mock<Request<String>, Response<String>>;
 type Handle = mock::Handle<Request<String>, Response<String>>;
@@ -19,7 +19,7 @@ type Handle = mock::Handle<Request<String>, Response<String>>;
 struct Failure(String);
 
 fn layer() -> KlientoClientLayer {
-    KlientoClientLayer::new(ScriptedSource::new([lasting(1, 300)])).with_clock(ManualClock::new())
+    KlientoClientLayer::new(ScriptedSource::new([valid_for(1, 300)])).with_clock(ManualClock::new())
 }
 
 fn layered() -> (KlientoClient<Mock>, Handle) {
@@ -46,14 +46,14 @@ async fn calls_the_instance_that_was_polled() {
     for _ in 0..3 {
         let ready = service.ready().await.unwrap();
         let response = ready.call(request("https://api.example.com/"));
-        let answer = async {
+        let respond = async {
             let (request, responder) = handle.next_request().await.unwrap();
             let attached = &request.headers()["authorization"];
             assert!(attached.is_sensitive());
             assert_eq!(Some(attached), value(1).as_ref());
             responder.send_response(Response::new(String::new()));
         };
-        let (response, ()) = tokio::join!(response, answer);
+        let (response, ()) = tokio::join!(response, respond);
         response.unwrap();
     }
 }
@@ -63,13 +63,13 @@ async fn rejected_request_releases_readiness() {
     let (service, handle) = mock::pair::<Request<String>, Response<String>>();
     let limited = tower::limit::ConcurrencyLimit::new(service, 1);
     let layer = KlientoClientLayer::new(ScriptedSource::new([failing("there is none")]));
-    let mut refused = layer.with_clock(ManualClock::new()).layer(limited);
-    // The first one waits for the source, the second is told what the first one was.
+    let mut rejected = layer.with_clock(ManualClock::new()).layer(limited);
+    // The first request waits for the source, the second gets the same error.
     for _ in 0..2 {
-        let response = refused.ready().await.unwrap().call(request("https://api.example.com/"));
+        let response = rejected.ready().await.unwrap().call(request("https://api.example.com/"));
         let error = response.await.unwrap_err();
         assert!(matches!(error, ClientError::Bundle(BundleError::Source(_))), "{error:?}");
-        let mut other = refused.clone();
+        let mut other = rejected.clone();
         let mut ready = pin!(other.ready());
         assert!(futures_util::poll!(&mut ready).is_ready());
     }
@@ -82,10 +82,10 @@ async fn forwards_errors_of_inner_service() {
     let service = service.map_err(|error| Failure(error.to_string()));
     let mut service = layer().layer(service);
     let response = service.ready().await.unwrap().call(request("https://api.example.com/"));
-    let answer = async {
+    let respond = async {
         handle.next_request().await.unwrap().1.send_error("out of paper");
     };
-    let (response, ()) = tokio::join!(response, answer);
+    let (response, ()) = tokio::join!(response, respond);
     let error: Box<dyn std::error::Error> = response.unwrap_err().into();
     assert_eq!(error.to_string(), "out of paper");
     handle.send_error("broken");

@@ -1,4 +1,4 @@
-//! Exchanges at an authority on a real socket.
+//! Exchanges with a mock authority on a socket.
 
 use std::time::Duration;
 

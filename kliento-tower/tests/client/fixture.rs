@@ -1,4 +1,4 @@
-//! An organisation under a mock DNS root, and a service that knows it, on a real socket.
+//! An organisation under a mock DNS root, and a service that trusts it, on a socket.
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -14,21 +14,21 @@ use crate::server::serve;
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) alice: MockMember,
     trust_anchors: TrustAnchors,
 }
 
-/// Keys are dear to make, so they are made once.
-pub(crate) static FIXTURE: LazyLock<World> = LazyLock::new(|| {
+/// Generating keys is slow, so they are shared.
+pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     let instant = |text: &str| text.parse::<Timestamp>().unwrap();
     let period = (instant("2026-11-22T00:00:00Z"), instant("2026-11-24T00:00:00Z"));
     let world = MockEnvironment::new(Period::new(period.0, period.1).unwrap()).unwrap();
     let alice = world.organisation("example.com").unwrap().member("alice").unwrap();
-    World { alice, trust_anchors: TrustAnchors::new(world.trust_anchors().unwrap()) }
+    Fixture { alice, trust_anchors: TrustAnchors::new(world.trust_anchors().unwrap()) }
 });
 
-/// Starts a service that tells who is calling, and gives its address.
+/// Starts a service that responds with the caller's subject, and returns its address.
 pub(crate) async fn whoami() -> SocketAddr {
     let layer = KlientoAuthLayer::new(AUDIENCE)
         .with_trust_anchors(FIXTURE.trust_anchors.clone())

@@ -1,4 +1,4 @@
-//! Where the JWTs come from that are exchanged.
+//! Sources of the JWTs to exchange.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

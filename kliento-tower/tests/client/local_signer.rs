@@ -1,4 +1,4 @@
-//! Bundles that are signed here, in front of a service that verifies them, over real sockets.
+//! Locally signed bundles, sent over sockets to a service that verifies them.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn fixed(signer: LocalSigner) -> LocalSigner {
     signer.with_clock(FixedClock(START.parse().unwrap()))
 }
 
-/// Who the service says is calling.
+/// Returns the subject that the service sees.
 async fn subject(signer: LocalSigner) -> String {
     let origin = format!("http://{}", whoami().await);
     let layer = KlientoClientLayer::new(signer).with_clock(FixedClock(START.parse().unwrap()));

@@ -1,13 +1,13 @@
-//! Which requests get a bundle.
+//! Which requests the layer attaches a bundle to.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
 use kliento_tower::client::KlientoClientLayer;
 
-use crate::scripted_source::{ManualClock, ScriptedSource, lasting, request, send, value};
+use crate::scripted_source::{ManualClock, ScriptedSource, request, send, valid_for, value};
 
 fn layer() -> KlientoClientLayer {
-    KlientoClientLayer::new(ScriptedSource::new([lasting(1, 300)])).with_clock(ManualClock::new())
+    KlientoClientLayer::new(ScriptedSource::new([valid_for(1, 300)])).with_clock(ManualClock::new())
 }
 
 #[tokio::test]
@@ -44,13 +44,13 @@ async fn with_origins_attaches_to_matching_requests_only() {
 
 #[tokio::test]
 async fn keeps_existing_credentials() {
-    let source = ScriptedSource::new([lasting(1, 300)]);
+    let source = ScriptedSource::new([valid_for(1, 300)]);
     let layer = KlientoClientLayer::new(source.clone()).with_clock(ManualClock::new());
     let bearer = HeaderValue::from_static("Bearer abc");
     let mut sent = request("https://api.example.com/");
     sent.headers_mut().insert(AUTHORIZATION, bearer.clone());
     assert_eq!(send(&layer, sent).await.unwrap(), Some(bearer));
-    assert_eq!(source.asked(), 0);
+    assert_eq!(source.queries(), 0);
 }
 
 #[tokio::test]

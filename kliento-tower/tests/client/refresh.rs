@@ -1,4 +1,4 @@
-//! When bundles are replaced, and what becomes of requests when they can't be.
+//! When bundles are refreshed, and what happens to requests if the refresh fails.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use kliento_tower::client::{BundleError, ClientError, KlientoClientLayer, SourceError};
 
 use crate::scripted_source::{
-    ManualClock, ScriptedSource, attached, eventually, failing, lasting, request, send, value,
+    ManualClock, ScriptedSource, attached, eventually, failing, request, send, valid_for, value,
 };
 
 fn layer(source: &std::sync::Arc<ScriptedSource>) -> (KlientoClientLayer, ManualClock) {
@@ -23,79 +23,79 @@ async fn failure(layer: &KlientoClientLayer) -> BundleError {
 
 #[tokio::test]
 async fn refreshes_when_a_tenth_of_the_validity_is_left() {
-    let source = ScriptedSource::held([lasting(1, 300), lasting(2, 600)]);
-    source.turns.add_permits(1);
+    let source = ScriptedSource::blocked([valid_for(1, 300), valid_for(2, 600)]);
+    source.permits.add_permits(1);
     let (layer, clock) = layer(&source);
     for seconds in [0, 1, 269] {
         clock.set(seconds);
         assert_eq!(attached(&layer).await, value(1), "{seconds}");
     }
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.queries(), 1);
     clock.set(270);
-    // The source has not answered yet, so the one at hand has to do.
+    // The source has not responded yet, so the cached bundle is used.
     assert_eq!(attached(&layer).await, value(1));
-    source.turns.add_permits(1);
+    source.permits.add_permits(1);
     eventually(&layer, value(2)).await;
-    assert_eq!(source.asked(), 2);
+    assert_eq!(source.queries(), 2);
 }
 
 #[tokio::test]
 async fn refreshes_long_lived_bundles_a_minute_before_expiry() {
-    let source = ScriptedSource::new([lasting(1, 3600), lasting(2, 7200)]);
+    let source = ScriptedSource::new([valid_for(1, 3600), valid_for(2, 7200)]);
     let (layer, clock) = layer(&source);
     clock.set(0);
     attached(&layer).await;
     clock.set(3539);
     assert_eq!(attached(&layer).await, value(1));
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.queries(), 1);
     clock.set(3540);
     eventually(&layer, value(2)).await;
 }
 
 #[tokio::test]
 async fn respects_configured_margin() {
-    let source = ScriptedSource::new([lasting(1, 300), lasting(2, 600)]);
+    let source = ScriptedSource::new([valid_for(1, 300), valid_for(2, 600)]);
     let (layer, clock) = layer(&source);
     let layer = layer.with_refresh_margin(Duration::from_secs(200));
     attached(&layer).await;
     clock.set(99);
     assert_eq!(attached(&layer).await, value(1));
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.queries(), 1);
     clock.set(100);
     eventually(&layer, value(2)).await;
 }
 
 #[tokio::test]
 async fn margin_beyond_validity_does_not_query_for_every_request() {
-    let source = ScriptedSource::new([lasting(1, 300), lasting(2, 300)]);
+    let source = ScriptedSource::new([valid_for(1, 300), valid_for(2, 300)]);
     let (layer, clock) = layer(&source);
     let layer = layer.with_refresh_margin(Duration::from_secs(3600));
     for seconds in [0, 1, 29] {
         clock.set(seconds);
         assert_eq!(attached(&layer).await, value(1));
     }
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.queries(), 1);
     clock.set(30);
     eventually(&layer, value(2)).await;
 }
 
 #[tokio::test]
 async fn uses_cached_bundle_while_the_source_fails() {
-    let outcomes = [lasting(1, 300), failing("one"), failing("two"), lasting(2, 900)];
+    let outcomes = [valid_for(1, 300), failing("one"), failing("two"), valid_for(2, 900)];
     let source = ScriptedSource::new(outcomes);
     let (layer, clock) = layer(&source);
     attached(&layer).await;
     clock.set(290);
-    while source.asked() < 2 {
+    while source.queries() < 2 {
         assert_eq!(attached(&layer).await, value(1));
         tokio::task::yield_now().await;
     }
     clock.set(300);
-    assert_eq!(attached(&layer).await, value(1), "both ends belong to it");
+    assert_eq!(attached(&layer).await, value(1), "the period is closed");
     clock.set(301);
     assert_eq!(failure(&layer).await.to_string(), "no token bundle: two");
     assert_eq!(failure(&layer).await.to_string(), "no token bundle: two");
-    assert_eq!(source.asked(), 3, "it is left in peace for a second");
+    assert_eq!(source.queries(), 3, "not queried for a second");
     clock.set(302);
     assert_eq!(attached(&layer).await, value(2));
 }
@@ -103,19 +103,19 @@ async fn uses_cached_bundle_while_the_source_fails() {
 #[tokio::test]
 async fn respects_retry_after_of_the_source() {
     let busy = SourceError::new("busy").with_retry_after(Duration::from_secs(20));
-    let source = ScriptedSource::new([Err(busy), lasting(1, 300)]);
+    let source = ScriptedSource::new([Err(busy), valid_for(1, 300)]);
     let (layer, clock) = layer(&source);
     failure(&layer).await;
     clock.set(19);
     failure(&layer).await;
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.queries(), 1);
     clock.set(20);
     assert_eq!(attached(&layer).await, value(1));
 }
 
 #[tokio::test]
 async fn setting_the_clock_back_does_not_prolong_the_delay() {
-    let source = ScriptedSource::new([failing("one"), lasting(1, 300)]);
+    let source = ScriptedSource::new([failing("one"), valid_for(1, 300)]);
     let (layer, clock) = layer(&source);
     failure(&layer).await;
     clock.set(-3600);
@@ -124,7 +124,7 @@ async fn setting_the_clock_back_does_not_prolong_the_delay() {
 
 #[tokio::test]
 async fn does_not_attach_expired_bundle() {
-    let source = ScriptedSource::new([lasting(1, 300)]);
+    let source = ScriptedSource::new([valid_for(1, 300)]);
     let (layer, clock) = layer(&source);
     clock.set(301);
     let error = failure(&layer).await;
@@ -133,18 +133,19 @@ async fn does_not_attach_expired_bundle() {
 
 #[tokio::test]
 async fn change_of_the_source_takes_effect_at_once() {
-    let source = ScriptedSource::new([lasting(1, 300), lasting(2, 300), failing("half")]);
+    let source = ScriptedSource::new([valid_for(1, 300), valid_for(2, 300), failing("half")]);
     let (layer, _) = layer(&source);
     assert_eq!(attached(&layer).await, value(1));
     source.has_changed.store(true, Ordering::SeqCst);
     assert_eq!(attached(&layer).await, value(2));
     source.has_changed.store(true, Ordering::SeqCst);
-    assert_eq!(attached(&layer).await, value(2), "a bad change leaves the last good one");
-    assert_eq!(source.asked(), 3);
+    assert_eq!(attached(&layer).await, value(2), "a failed refresh keeps the cached bundle");
+    assert_eq!(source.queries(), 3);
 }
 
 #[tokio::test]
 async fn fails_without_clock() {
-    let layer = KlientoClientLayer::new(ScriptedSource::new([lasting(1, 300)])).with_clock(|| None);
+    let layer =
+        KlientoClientLayer::new(ScriptedSource::new([valid_for(1, 300)])).with_clock(|| None);
     assert!(matches!(failure(&layer).await, BundleError::ClockUnavailable));
 }

@@ -1,4 +1,4 @@
-//! reqwest's client as a Tower service, over real sockets.
+//! reqwest's client as a Tower service, over sockets.
 
 use axum::Router;
 use axum::routing::get;
@@ -7,7 +7,7 @@ use kliento_tower::client::KlientoClientLayer;
 use reqwest::{Client, Request, Url};
 use tower::{Layer as _, ServiceExt as _};
 
-use crate::scripted_source::{ManualClock, ScriptedSource, lasting, value};
+use crate::scripted_source::{ManualClock, ScriptedSource, valid_for, value};
 use crate::server::serve;
 
 async fn echo(headers: HeaderMap) -> String {
@@ -21,7 +21,7 @@ async fn attaches_bundle_to_requests_to_the_origin() {
         serve(Router::new().route("/", get(echo))).await,
         serve(Router::new().route("/", get(echo))).await,
     );
-    let layer = KlientoClientLayer::new(ScriptedSource::new([lasting(1, 300)]));
+    let layer = KlientoClientLayer::new(ScriptedSource::new([valid_for(1, 300)]));
     let layer =
         layer.with_clock(ManualClock::new()).with_origin(&format!("http://{here}")).unwrap();
     let client = layer.layer(Client::builder().no_proxy().build().unwrap());

@@ -1,5 +1,4 @@
-//! A source that does as it is told, a clock that is moved by hand, and a service that shows what
-//! it is sent.
+//! A source with scripted outcomes, a manual clock, and a service that repermits the header.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -19,38 +18,38 @@ use kliento_tower::client::{
 use tokio::sync::Semaphore;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-/// When the tests begin.
+/// The time at which the tests start.
 pub(crate) const START: &str = "2026-11-22T18:03:00Z";
 
-/// Gives what it was told to give, when it is let.
+/// Repermits scripted outcomes when the test permits it.
 pub(crate) struct ScriptedSource {
     outcomes: Mutex<VecDeque<Result<ExpiringBundle, SourceError>>>,
-    asked: AtomicUsize,
-    pub(crate) turns: Semaphore,
+    queries: AtomicUsize,
+    pub(crate) permits: Semaphore,
     pub(crate) has_changed: AtomicBool,
 }
 
 impl ScriptedSource {
-    /// A source that always has its turn.
+    /// A source that responds at once.
     pub(crate) fn new(outcomes: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
-        let source = Self::held(outcomes);
-        source.turns.add_permits(Semaphore::MAX_PERMITS);
+        let source = Self::blocked(outcomes);
+        source.permits.add_permits(Semaphore::MAX_PERMITS);
         source
     }
 
-    /// A source that waits for its turns.
-    pub(crate) fn held(outcomes: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
+    /// A source that waits for permits.
+    pub(crate) fn blocked(outcomes: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
         Arc::new(Self {
             outcomes: Mutex::new(outcomes.into_iter().collect()),
-            asked: AtomicUsize::new(0),
-            turns: Semaphore::new(0),
+            queries: AtomicUsize::new(0),
+            permits: Semaphore::new(0),
             has_changed: AtomicBool::new(false),
         })
     }
 
-    /// How often it was asked.
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    /// Repermits the number of queries.
+    pub(crate) fn queries(&self) -> usize {
+        self.queries.load(Ordering::SeqCst)
     }
 }
 
@@ -59,8 +58,8 @@ type Outcome = Result<ExpiringBundle, SourceError>;
 #[async_trait]
 impl TokenBundleSource for ScriptedSource {
     async fn token_bundle(&self) -> Outcome {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        self.turns.acquire().await.unwrap().forget();
+        self.queries.fetch_add(1, Ordering::SeqCst);
+        self.permits.acquire().await.unwrap().forget();
         self.has_changed.store(false, Ordering::SeqCst);
         let next = self.outcomes.lock().unwrap().pop_front();
         next.unwrap_or_else(|| Err(SourceError::new("the source has ended")))
@@ -71,9 +70,9 @@ impl TokenBundleSource for ScriptedSource {
     }
 }
 
-/// A bundle that tells from others, and is of use for so many seconds from the start on.
-#[expect(clippy::unnecessary_wraps, reason = "it is an outcome, as failures are")]
-pub(crate) fn lasting(number: u8, seconds: u64) -> Outcome {
+/// Returns a bundle with this number, valid for so many seconds from the start.
+#[expect(clippy::unnecessary_wraps, reason = "same type as failures")]
+pub(crate) fn valid_for(number: u8, seconds: u64) -> Outcome {
     let end = START.parse::<Timestamp>().unwrap() + Duration::from_secs(seconds);
     Ok(ExpiringBundle::new(bundle(number), end))
 }
@@ -82,7 +81,7 @@ pub(crate) fn failing(reason: &str) -> Outcome {
     Err(SourceError::new(reason.to_owned()))
 }
 
-/// One that the reference implementation made, with another last octet, which is the signature's.
+/// Returns a bundle of the reference implementation, with another last octet of the signature.
 pub(crate) fn bundle(number: u8) -> TokenBundle {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/reference/member-user.bin");
     let mut octets = std::fs::read(path).unwrap();
@@ -96,7 +95,7 @@ pub(crate) fn value(number: u8) -> Option<HeaderValue> {
     Some(bundle(number).to_authorization().parse().unwrap())
 }
 
-/// A clock that is moved by hand.
+/// A clock that the test sets.
 #[derive(Clone)]
 pub(crate) struct ManualClock(Arc<AtomicI64>);
 
@@ -123,7 +122,7 @@ pub(crate) fn request(uri: &str) -> Request<String> {
     Request::get(uri).body(String::new()).unwrap()
 }
 
-/// Sends a request through the layer, and gives the header that the service saw.
+/// Sends a request through the layer, and returns the header that the service received.
 pub(crate) async fn send(
     layer: &KlientoClientLayer,
     request: Request<String>,
@@ -134,17 +133,17 @@ pub(crate) async fn send(
     layer.layer(service).oneshot(request).await
 }
 
-/// What is attached to a request at this moment.
+/// Returns the header that is attached to a request now.
 pub(crate) async fn attached(layer: &KlientoClientLayer) -> Option<HeaderValue> {
     send(layer, request("https://api.example.com/")).await.unwrap()
 }
 
-/// Sends requests until this is attached; whoever waits in vain fails with the test's own limit.
+/// Sends requests until this header is attached, or fails after a minute.
 pub(crate) async fn eventually(layer: &KlientoClientLayer, expected: Option<HeaderValue>) {
     let attempts = async {
         while attached(layer).await != expected {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), attempts).await.expect("it is attached in time");
+    tokio::time::timeout(Duration::from_secs(60), attempts).await.expect("attached in time");
 }

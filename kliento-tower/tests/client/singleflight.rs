@@ -1,4 +1,4 @@
-//! One question to the source, however many requests wait, whoever of them is given up.
+//! One query to the source for all concurrent requests, also if some are cancelled.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use kliento_tower::client::{
 };
 
 use crate::scripted_source::{
-    ManualClock, ScriptedSource, attached, failing, lasting, request, send, value,
+    ManualClock, ScriptedSource, attached, failing, request, send, valid_for, value,
 };
 
 fn layer(source: impl TokenBundleSource) -> KlientoClientLayer {
@@ -19,7 +19,7 @@ fn layer(source: impl TokenBundleSource) -> KlientoClientLayer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn thousand_requests_fetch_one_bundle() {
-    let source = ScriptedSource::held([lasting(1, 300), lasting(2, 300)]);
+    let source = ScriptedSource::blocked([valid_for(1, 300), valid_for(2, 300)]);
     let layer = layer(source.clone());
     let requests: Vec<_> = (0..1000)
         .map(|_| {
@@ -27,58 +27,58 @@ async fn thousand_requests_fetch_one_bundle() {
             tokio::spawn(async move { attached(&layer).await })
         })
         .collect();
-    source.turns.add_permits(2);
+    source.permits.add_permits(2);
     for request in requests {
         assert_eq!(request.await.unwrap(), value(1));
     }
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.queries(), 1);
 }
 
 #[tokio::test]
 async fn all_waiting_requests_get_the_error() {
-    let source = ScriptedSource::held([failing("there is none"), lasting(1, 300)]);
+    let source = ScriptedSource::blocked([failing("there is none"), valid_for(1, 300)]);
     let layer = layer(source.clone());
     let sent = || send(&layer, request("https://api.example.com/"));
     let (mut first, mut second) = (pin!(sent()), pin!(sent()));
     assert!(futures_util::poll!(&mut first).is_pending());
     assert!(futures_util::poll!(&mut second).is_pending());
-    source.turns.add_permits(2);
+    source.permits.add_permits(2);
     for outcome in [first.await, second.await] {
         assert_eq!(outcome.unwrap_err().to_string(), "no token bundle: there is none");
     }
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.queries(), 1);
 }
 
 #[tokio::test]
 async fn cancelled_request_does_not_cancel_the_refresh() {
-    let source = ScriptedSource::held([lasting(1, 300), lasting(2, 300)]);
+    let source = ScriptedSource::blocked([valid_for(1, 300), valid_for(2, 300)]);
     let layer = layer(source.clone());
     let mut waiting = {
-        let mut given_up = Box::pin(attached(&layer));
-        assert!(futures_util::poll!(&mut given_up).is_pending());
+        let mut cancelled = Box::pin(attached(&layer));
+        assert!(futures_util::poll!(&mut cancelled).is_pending());
         let mut waiting = Box::pin(attached(&layer));
         assert!(futures_util::poll!(&mut waiting).is_pending());
         waiting
     };
-    source.turns.add_permits(1);
+    source.permits.add_permits(1);
     assert_eq!((&mut waiting).await, value(1));
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.queries(), 1);
 }
 
 #[tokio::test]
 async fn refresh_completes_without_waiting_requests() {
-    let source = ScriptedSource::held([lasting(1, 300), lasting(2, 300)]);
+    let source = ScriptedSource::blocked([valid_for(1, 300), valid_for(2, 300)]);
     let layer = layer(source.clone());
     {
-        let mut given_up = pin!(attached(&layer));
-        assert!(futures_util::poll!(&mut given_up).is_pending());
+        let mut cancelled = pin!(attached(&layer));
+        assert!(futures_util::poll!(&mut cancelled).is_pending());
     }
-    source.turns.add_permits(1);
+    source.permits.add_permits(1);
     assert_eq!(attached(&layer).await, value(1));
-    assert_eq!(source.asked(), 1);
+    assert_eq!(source.queries(), 1);
 }
 
-/// Panics when it is asked first.
+/// Panics at the first query.
 struct Panicking(Arc<ScriptedSource>, std::sync::atomic::AtomicBool);
 
 #[async_trait]
@@ -92,7 +92,7 @@ impl TokenBundleSource for Panicking {
 
 #[tokio::test]
 async fn panicking_source_is_queried_again() {
-    let layer = layer(Panicking(ScriptedSource::new([lasting(1, 300)]), false.into()));
+    let layer = layer(Panicking(ScriptedSource::new([valid_for(1, 300)]), false.into()));
     let error = send(&layer, request("https://api.example.com/")).await.unwrap_err();
     assert!(matches!(error, ClientError::Bundle(BundleError::RefreshAborted)), "{error:?}");
     assert_eq!(attached(&layer).await, value(1));
@@ -100,7 +100,7 @@ async fn panicking_source_is_queried_again() {
 
 #[tokio::test]
 async fn source_timeout_fails_the_request() {
-    let source = ScriptedSource::held([lasting(1, 300)]);
+    let source = ScriptedSource::blocked([valid_for(1, 300)]);
     let layer = layer(source.clone()).with_source_timeout(Duration::from_millis(1));
     let error = send(&layer, request("https://api.example.com/")).await.unwrap_err();
     assert!(matches!(error, ClientError::Bundle(BundleError::Timeout(_))), "{error:?}");

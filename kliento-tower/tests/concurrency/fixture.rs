@@ -1,4 +1,4 @@
-//! A layer whose verifications a test can hold, and count.
+//! A layer whose verifications a test can block and count.
 
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
@@ -11,12 +11,12 @@ use metrics_util::debugging::{DebugValue, Snapshotter};
 use tower::{Layer as _, Service as _, service_fn};
 use veraid::testing::{MockEnvironment, MockMember};
 
-use crate::mock::exchange::{Outcome, outcome, request, tell};
+use crate::mock::exchange::{Outcome, echo_extensions, outcome, request};
 use crate::mock::{credentials, period, sign};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
-/// A member, and all that their bundles are verified from.
+/// A member of an organisation under a mock DNS root.
 pub(crate) struct Fixture {
     world: MockEnvironment,
     member: MockMember,
@@ -41,7 +41,7 @@ impl Fixture {
             .with_concurrency_limit(1)
     }
 
-    /// A bundle whose token says so.
+    /// Returns the credentials of a bundle with this number in its claims.
     pub(crate) fn credentials(&self, number: usize) -> HeaderValue {
         let token = Token::new(AUDIENCE).with_claim("number", number.to_string());
         credentials(sign(&self.member, &token, hour()))
@@ -56,12 +56,12 @@ pub(crate) fn now() -> Timestamp {
     hour().start()
 }
 
-/// A request that is under way, and makes progress only when it is polled.
+/// A request in progress, which is only polled by the test.
 pub(crate) type Pending = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// Calls the layer, whose first look is taken at once.
+/// Calls the layer, which looks up the cache at once.
 pub(crate) fn call(layer: &KlientoAuthLayer, credentials: &HeaderValue) -> Pending {
-    let mut service = layer.layer(service_fn(tell));
+    let mut service = layer.layer(service_fn(echo_extensions));
     let response = service.call(request(credentials));
     Box::pin(async {
         let Ok(response) = response.await;
@@ -69,7 +69,7 @@ pub(crate) fn call(layer: &KlientoAuthLayer, credentials: &HeaderValue) -> Pendi
     })
 }
 
-/// Polls once, outside of a runtime: tokio lets a task make but so many steps at a time.
+/// Polls once, outside a runtime, since tokio's cooperative budget would limit the polls.
 pub(crate) fn poll(pending: &mut Pending) -> Poll<Outcome> {
     pending.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -79,14 +79,14 @@ pub(crate) fn finish<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-/// A clock at which a certain reading has to wait until the test goes on.
+/// A clock that blocks its second reading until the test releases it.
 #[derive(Clone, Default)]
 pub(crate) struct BlockingClock(Arc<(Mutex<Readings>, Condvar)>);
 
 #[derive(Default)]
 struct Readings {
     count: usize,
-    is_over: bool,
+    is_released: bool,
 }
 
 impl BlockingClock {
@@ -99,7 +99,7 @@ impl BlockingClock {
         readings.count += 1;
         changed.notify_all();
         if readings.count == Self::HELD {
-            drop(changed.wait_while(readings, |readings| !readings.is_over).unwrap());
+            drop(changed.wait_while(readings, |readings| !readings.is_released).unwrap());
         }
         now()
     }
@@ -113,7 +113,7 @@ impl BlockingClock {
 
     pub(crate) fn release(&self) {
         let (readings, changed) = &*self.0;
-        readings.lock().unwrap().is_over = true;
+        readings.lock().unwrap().is_released = true;
         changed.notify_all();
     }
 }
@@ -125,7 +125,7 @@ impl Drop for BlockingClock {
     }
 }
 
-/// How many bundles were verified since the last time.
+/// Returns the number of verifications since the last call.
 pub(crate) fn verifications(snapshotter: &Snapshotter) -> u64 {
     let metrics = snapshotter.snapshot().into_vec();
     let counts = metrics.into_iter().filter_map(|(key, _, _, value)| match value {

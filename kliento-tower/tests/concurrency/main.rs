@@ -1,4 +1,4 @@
-//! Many requests at once: one verification per bundle, bounded waiting, swaps, cancellation.
+//! Concurrent requests: single flight, limits, swapped anchors, cancellation.
 
 #![allow(
     clippy::unwrap_used,

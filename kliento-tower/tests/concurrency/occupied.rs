@@ -2,6 +2,7 @@
 
 use std::thread::{self, JoinHandle};
 
+use http::HeaderValue;
 use kliento_tower::KlientoAuthLayer;
 
 use crate::fixture::{BlockingClock, Fixture, Pending, call, finish, poll};
@@ -11,6 +12,8 @@ use crate::mock::exchange::Outcome;
 pub(crate) struct Occupied {
     pub(crate) fixture: Fixture,
     pub(crate) layer: KlientoAuthLayer,
+    /// The bundle that is being verified.
+    pub(crate) bundle: HeaderValue,
     hold: BlockingClock,
     occupant: JoinHandle<Outcome>,
 }
@@ -20,10 +23,11 @@ impl Occupied {
         let (fixture, hold) = (Fixture::new(), BlockingClock::default());
         let clock = hold.clone();
         let layer = fixture.layer().with_queue_limit(1).with_clock(move || Some(clock.read()));
-        let first = call(&layer, &fixture.credentials(0));
+        let bundle = fixture.credentials(0);
+        let first = call(&layer, &bundle);
         let occupant = thread::spawn(|| finish(first));
         hold.reached();
-        Self { fixture, layer, hold, occupant }
+        Self { fixture, layer, bundle, hold, occupant }
     }
 
     pub(crate) fn call(&self, number: usize) -> Pending {

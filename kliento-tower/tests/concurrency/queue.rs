@@ -1,4 +1,4 @@
-//! More bundles than may wait: the surplus is told to come again, and nobody else.
+//! More bundles than the queue limit: only the excess is rejected with 503.
 
 use std::task::Poll;
 use std::thread;
@@ -9,7 +9,7 @@ use kliento_tower::{KlientoAuthLayer, Rejection};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::fixture::{BlockingClock, Fixture, call, finish, poll};
-use crate::mock::exchange::{Outcome, request, tell};
+use crate::mock::exchange::{Outcome, echo_extensions, request};
 
 const QUEUE: usize = 16;
 const BUNDLES: usize = 1_000;
@@ -23,19 +23,19 @@ fn rejects_only_requests_beyond_the_queue_limit() {
     let first = call(&layer, &bundles[0]);
     let first = thread::spawn(|| finish(first));
     hold.reached();
-    let (mut waiting, mut refused) = (Vec::new(), 0);
+    let (mut waiting, mut rejected) = (Vec::new(), 0);
     for (number, bundle) in bundles.iter().enumerate().skip(1) {
         let mut pending = call(&layer, bundle);
         match poll(&mut pending) {
             Poll::Pending => waiting.push((number, pending)),
             Poll::Ready(outcome) => {
                 assert!(matches!(outcome, Err(Rejection::Busy)), "{outcome:?}");
-                refused += 1;
+                rejected += 1;
             }
         }
     }
-    assert_eq!((waiting.len(), refused), (QUEUE, BUNDLES - 1 - QUEUE));
-    // Who came first waits.
+    assert_eq!((waiting.len(), rejected), (QUEUE, BUNDLES - 1 - QUEUE));
+    // The earliest requests wait.
     assert!(waiting.iter().map(|(number, _)| *number).eq(1..=QUEUE));
     assert_busy(&layer, &bundles[BUNDLES - 1]);
     hold.release();
@@ -48,14 +48,14 @@ fn rejects_only_requests_beyond_the_queue_limit() {
     }
 }
 
-/// Whose bundle it was.
+/// Returns the number of the bundle.
 fn number(outcome: Outcome) -> usize {
     outcome.unwrap().claim("number").unwrap().parse().unwrap()
 }
 
-/// What the client sees.
+/// Checks the response that the client sees.
 fn assert_busy(layer: &KlientoAuthLayer, bundle: &HeaderValue) {
-    let service = layer.layer(service_fn(tell));
+    let service = layer.layer(service_fn(echo_extensions));
     let Ok(response) = finish(service.oneshot(request(bundle)));
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()[RETRY_AFTER], "1");

@@ -39,7 +39,7 @@ fn new_limits_are_independent() {
 #[test]
 fn reconfigured_clones_share_the_single_flight() {
     let occupied = Occupied::new();
-    let bundle = occupied.fixture.credentials(0);
+    let bundle = occupied.bundle.clone();
     let layer = occupied.layer.clone().with_policy(CredentialPolicy::AllowMissing);
     let queued = occupied.call(1);
     // The queue is full, so the request can only wait for the verification in progress.
@@ -51,7 +51,7 @@ fn reconfigured_clones_share_the_single_flight() {
 #[test]
 fn decisions_are_not_shared_between_settings() {
     let occupied = Occupied::new();
-    let bundle = occupied.fixture.credentials(0);
+    let bundle = occupied.bundle.clone();
     let layers = [
         occupied.layer.clone().with_max_validity(Duration::from_secs(1)),
         occupied.layer.clone().with_min_modulus_bits(4096),

@@ -1,4 +1,4 @@
-//! First uses of one bundle: however many there are, one verification.
+//! Concurrent requests with the same new bundle: one verification.
 
 use std::sync::Barrier;
 use std::thread;
@@ -9,7 +9,7 @@ use metrics_util::debugging::DebuggingRecorder;
 use crate::fixture::{BlockingClock, Fixture, call, finish, poll, verifications};
 use crate::mock::exchange::send;
 
-/// All of them are there while the bundle is verified, without a place to wait in the queue.
+/// All requests arrive during the verification, and the queue limit is 0.
 #[test]
 fn thousand_requests_share_one_verification() {
     let (fixture, hold, recorder) =
@@ -31,7 +31,7 @@ fn thousand_requests_share_one_verification() {
         assert_eq!(verifications(&recorder.snapshotter()), 1);
         with_local_recorder(&recorder, || {
             for other in others {
-                // The very same object, so nobody verified another one.
+                // The same allocation, so the bundle was verified once.
                 assert!(std::ptr::eq(finish(other).unwrap().claims(), first.claims()));
             }
         });
@@ -39,7 +39,7 @@ fn thousand_requests_share_one_verification() {
     assert_eq!(verifications(&recorder.snapshotter()), 0);
 }
 
-/// Many threads at the same time, each time with a new bundle, wherever they meet.
+/// Many threads at the same time, each time with a new bundle.
 #[test]
 fn racing_threads_verify_once() {
     const THREADS: usize = 8;
@@ -63,7 +63,7 @@ fn racing_threads_verify_once() {
     assert_eq!(verifications(&recorder.snapshotter()), ROUNDS as u64);
 }
 
-/// It did not find the bundle, and comes to verify it when another one has done so and gone.
+/// It misses the cache, and starts its verification after another request has completed it.
 #[test]
 fn late_request_checks_the_cache_again() {
     let (fixture, recorder) = (Fixture::new(), DebuggingRecorder::new());

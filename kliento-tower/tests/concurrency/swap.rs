@@ -1,4 +1,4 @@
-//! Anchors that change while many ask: no answer is from a set that was not there.
+//! Anchors that change under load: each decision is based on a set that was active meanwhile.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
@@ -13,7 +13,7 @@ use crate::mock::exchange::send;
 const SWAPS: usize = 2_000;
 const TASKS: usize = 8;
 
-/// Two sets, of which one is current, and whether that is told without waiting.
+/// Two sets, one of them active, and whether `try_current` returns it.
 #[derive(Clone)]
 struct Swapped {
     sets: [TrustAnchors; 2],
@@ -39,9 +39,9 @@ impl TrustAnchorStore for Swapped {
     }
 }
 
-/// Who asks, and what they found.
+/// A client, and the number of its requests by case.
 #[derive(Clone)]
-struct Asker {
+struct Client {
     store: Swapped,
     layer: KlientoAuthLayer,
     /// Each holds from the set of its place.
@@ -51,7 +51,7 @@ struct Asker {
     swapped: Arc<AtomicUsize>,
 }
 
-impl Asker {
+impl Client {
     fn new(is_ready: bool) -> Self {
         let fixtures = [Fixture::new(), Fixture::new()];
         let sets = [fixtures[0].trust_anchors(), fixtures[1].trust_anchors()];
@@ -66,13 +66,13 @@ impl Asker {
         }
     }
 
-    /// Asks about a bundle: the answer must be that of a set that was current meanwhile.
-    async fn ask(&self, bundle: usize) {
+    /// Asks about a bundle: the decision must be that of a set that was current meanwhile.
+    async fn send(&self, bundle: usize) {
         let before = *self.store.swaps.read().unwrap();
-        let answer = send(&self.layer, &self.bundles[bundle]).await;
+        let decision = send(&self.layer, &self.bundles[bundle]).await;
         let after = *self.store.swaps.read().unwrap();
         if before == after {
-            let reason = answer.as_ref().err().map(kliento_tower::Rejection::reason);
+            let reason = decision.as_ref().err().map(kliento_tower::Rejection::reason);
             let expected = (before % 2 != bundle).then_some("dnssec-keys-untrusted");
             assert_eq!(reason, expected, "bundle {bundle} after {before} swaps");
             self.unswapped.fetch_add(1, Ordering::Relaxed);
@@ -81,37 +81,38 @@ impl Asker {
         }
     }
 
-    async fn ask_on(self, task: usize) {
+    async fn send_repeatedly(self, task: usize) {
         let mut bundle = task;
         while !self.is_over.load(Ordering::Relaxed) {
             bundle += 1;
-            self.ask(bundle % 2).await;
+            self.send(bundle % 2).await;
             tokio::task::yield_now().await;
         }
     }
 
-    /// Swaps, and sees each time at once what the swap brought: nobody else swaps.
+    /// Swaps, and checks after each swap that it took effect. This is the only task that swaps.
     async fn swap(&self) {
         for _ in 0..SWAPS {
             *self.store.swaps.write().unwrap() += 1;
-            self.ask(0).await;
-            self.ask(1).await;
+            self.send(0).await;
+            self.send(1).await;
         }
         self.is_over.store(true, Ordering::Relaxed);
     }
 }
 
 async fn swap_under_load(is_ready: bool) {
-    let asker = Asker::new(is_ready);
-    let askers: Vec<_> = (0..TASKS).map(|task| tokio::spawn(asker.clone().ask_on(task))).collect();
+    let asker = Client::new(is_ready);
+    let askers: Vec<_> =
+        (0..TASKS).map(|task| tokio::spawn(asker.clone().send_repeatedly(task))).collect();
     let swapper = asker.clone();
     tokio::spawn(async move { swapper.swap().await }).await.unwrap();
     for asker in askers {
         asker.await.unwrap();
     }
     let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-    assert!(count(&asker.unswapped) > 2 * SWAPS, "nobody but the swapper had an answer to check");
-    assert!(count(&asker.swapped) > 0, "no answer was under way during a swap");
+    assert!(count(&asker.unswapped) > 2 * SWAPS, "nobody but the swapper had an decision to check");
+    assert!(count(&asker.swapped) > 0, "no decision was under way during a swap");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,4 +1,4 @@
-//! A bundle that the reference implementation made, and a layer at whose instant it holds.
+//! A bundle of the reference implementation, and a layer whose clock is within its period.
 
 use std::convert::Infallible;
 use std::fs;
@@ -51,16 +51,18 @@ pub(crate) fn request(authorizations: &[&str]) -> Request<String> {
     request
 }
 
-/// Sends a request through the layer to a service that tells the subject.
+/// Sends a request through the layer to a service that responds with the subject.
 pub(crate) async fn send(
     layer: &KlientoAuthLayer,
     request: Request<String>,
 ) -> Response<ResponseBody<String>> {
-    let service = layer.layer(service_fn(tell_subject));
+    let service = layer.layer(service_fn(respond_with_subject));
     service.oneshot(request).await.unwrap()
 }
 
-pub(crate) async fn tell_subject(request: Request<String>) -> Result<Response<String>, Infallible> {
+pub(crate) async fn respond_with_subject(
+    request: Request<String>,
+) -> Result<Response<String>, Infallible> {
     let caller = request.extensions().get::<WorkloadIdentity>();
     Ok(Response::new(caller.map_or("anonymous", WorkloadIdentity::subject).to_owned()))
 }

@@ -1,4 +1,4 @@
-//! What is remembered, for how long, and how many verifications there are.
+//! What the layer caches, and until when.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use kliento_tower::{
 
 use crate::bundle::{authorization, layer, request, send, tampered, trust_anchors};
 
-/// A clock that a test sets.
+/// A clock that the test sets.
 #[derive(Clone)]
 struct ManualClock(Arc<Mutex<Timestamp>>);
 
@@ -48,14 +48,14 @@ async fn cached_bundle_expires_with_its_period() {
     clock.set("2026-11-22T18:58:00.001Z");
     assert_eq!(status(&layer).await, StatusCode::UNAUTHORIZED);
     assert!(cache.is_empty());
-    // The clock goes backwards: the bundle is verified anew, for it holds again.
+    // The clock is set back: the bundle is verified again, since it is valid again.
     clock.set("2026-11-22T18:03:00Z");
     assert_eq!(status(&layer).await, StatusCode::OK);
     clock.set("2026-11-22T17:00:00Z");
     assert_eq!(status(&layer).await, StatusCode::UNAUTHORIZED);
 }
 
-/// Anchors that a test replaces.
+/// Anchors that the test replaces.
 #[derive(Clone)]
 struct Replaceable(Arc<Mutex<TrustAnchors>>);
 

@@ -37,12 +37,12 @@ async fn calls_the_instance_that_was_polled() {
     for _ in 0..3 {
         let ready = service.ready().await.unwrap();
         let response = ready.call(request(&[&authorization()]));
-        let answer = async {
+        let respond = async {
             let (request, responder) = handle.next_request().await.unwrap();
             assert!(request.headers()["authorization"].is_sensitive());
             responder.send_response(Response::new(String::new()));
         };
-        let (response, ()) = tokio::join!(response, answer);
+        let (response, ()) = tokio::join!(response, respond);
         response.unwrap();
     }
 }
@@ -51,9 +51,9 @@ async fn calls_the_instance_that_was_polled() {
 async fn rejected_request_releases_readiness() {
     let (service, handle) = mock::pair::<Request<String>, Response<String>>();
     let limited = tower::limit::ConcurrencyLimit::new(service, 1);
-    let mut refused = layer().layer(limited);
-    let mut other = refused.clone();
-    let response = refused.ready().await.unwrap().call(request(&[]));
+    let mut rejected = layer().layer(limited);
+    let mut other = rejected.clone();
+    let response = rejected.ready().await.unwrap().call(request(&[]));
     assert_eq!(response.await.unwrap().status(), 401);
     let mut ready = pin!(other.ready());
     assert!(futures_util::poll!(&mut ready).is_ready());
@@ -64,10 +64,10 @@ async fn rejected_request_releases_readiness() {
 async fn forwards_errors_of_inner_service() {
     let (mut service, mut handle) = layered();
     let response = service.ready().await.unwrap().call(request(&[&authorization()]));
-    let answer = async {
+    let respond = async {
         handle.next_request().await.unwrap().1.send_error("out of paper");
     };
-    let (response, ()) = tokio::join!(response, answer);
+    let (response, ()) = tokio::join!(response, respond);
     assert_eq!(response.err().unwrap().to_string(), "out of paper");
     handle.send_error("broken");
     assert_eq!(service.ready().await.err().unwrap().to_string(), "broken");
@@ -80,9 +80,9 @@ async fn cancelled_request_does_not_affect_others() {
     let given_up = service.ready().await.unwrap().call(request(&[&authorization()]));
     drop(given_up);
     let response = clone.ready().await.unwrap().call(request(&[&authorization()]));
-    let answer = async {
+    let respond = async {
         handle.next_request().await.unwrap().1.send_response(Response::new(String::new()));
     };
-    let (response, ()) = tokio::join!(response, answer);
+    let (response, ()) = tokio::join!(response, respond);
     assert_eq!(response.unwrap().status(), 200);
 }

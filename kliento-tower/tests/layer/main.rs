@@ -1,4 +1,4 @@
-//! The layer as its users see it: requests in, responses out.
+//! The layer's requests and responses.
 
 #![allow(
     clippy::unwrap_used,

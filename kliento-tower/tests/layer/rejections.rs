@@ -1,4 +1,4 @@
-//! What clients are told when they are refused.
+//! The responses to rejected requests.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -84,7 +84,7 @@ async fn missing_anchors_or_time_is_503_under_every_policy() {
         layer().with_trust_anchors(TrustAnchors::new([])),
         layer().with_clock(|| None),
     ] {
-        // Whatever the policy is: nobody knows whether the bundle is good.
+        // Under every policy, since the bundle could not be checked.
         let layer = layer.with_policy(CredentialPolicy::AllowMissingOrInvalid);
         let response = send(&layer, request(&[&authorization()])).await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -100,8 +100,8 @@ async fn policies_allow_requests_without_valid_credentials() {
     let missing = layer().with_policy(CredentialPolicy::AllowMissing);
     assert_eq!(body(send(&missing, request(&[])).await).await, "anonymous");
     assert_eq!(body(send(&missing, request(&[&good])).await).await, "alice@example.com");
-    for refused in [bad, "Bearer x"] {
-        let response = send(&missing, request(&[refused])).await;
+    for rejected in [bad, "Bearer x"] {
+        let response = send(&missing, request(&[rejected])).await;
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     }
     let failed = layer().with_policy(CredentialPolicy::AllowMissingOrInvalid);
@@ -137,8 +137,8 @@ async fn grpc_requests_get_a_grpc_status() {
         let response = send(&layer, request).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["grpc-status"], status);
-        let is_our_fault = response.headers().contains_key("grpc-retry-pushback-ms");
-        assert_eq!(is_our_fault, status == "14");
+        let is_server_error = response.headers().contains_key("grpc-retry-pushback-ms");
+        assert_eq!(is_server_error, status == "14");
         assert_eq!(response.headers()[CONTENT_TYPE], content_type);
         assert!(response.extensions().get::<Rejection>().is_some());
         assert_eq!(body(response).await, "");

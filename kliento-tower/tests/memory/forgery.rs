@@ -1,4 +1,4 @@
-//! A signature that failed beside a good one is believed in no other bundle.
+//! An invalid signature in a valid bundle is not cached as valid.
 
 use http::HeaderValue;
 use kliento::{Member, SERVICE, Token};
@@ -9,8 +9,8 @@ use crate::mock::credentials;
 use crate::mock::exchange::send;
 use crate::{AUDIENCE, hour};
 
-/// The good bundle verifies, as one good signature is enough (RFC 4035, 5.3.3), but the other one
-/// must not be remembered with it.
+/// The bundle is valid, since one valid signature is enough (RFC 4035, 5.3.3), but the invalid
+/// signature must not be cached with it.
 #[tokio::test]
 async fn forged_signature_of_a_valid_bundle_is_not_cached() {
     let world = MockEnvironment::new(hour()).unwrap();
@@ -27,19 +27,19 @@ async fn forged_signature_of_a_valid_bundle_is_not_cached() {
         assert!(send(&layer, &bundle(&organisation, chain.clone(), true)).await.is_ok());
         assert!(!signature_cache.is_empty());
         let bad = bundle(&organisation, chain.clone(), false);
-        let refused = send(&layer, &bad).await.unwrap_err();
-        assert_eq!(refused.reason(), "dnssec-signature");
+        let rejected = send(&layer, &bad).await.unwrap_err();
+        assert_eq!(rejected.reason(), "dnssec-signature");
     }
 }
 
-/// A bundle whose TXT records have a forged signature, and perhaps a good one after it.
+/// Returns a bundle whose TXT RRset has a forged signature, and optionally a valid one after it.
 fn bundle(
     organisation: &MockOrganisation,
     mut chain: Vec<MockMessage>,
-    has_good_one: bool,
+    has_valid_one: bool,
 ) -> HeaderValue {
     let is_txt = |message: &&mut MockMessage| message.questions[0].rtype == rtype::TXT;
-    forge(chain.iter_mut().find(is_txt).unwrap(), has_good_one);
+    forge(chain.iter_mut().find(is_txt).unwrap(), has_valid_one);
     let chain = chain.iter().map(|message| message.compose().unwrap()).collect();
     let token = Token::new(AUDIENCE).to_json();
     let service = SERVICE.parse().unwrap();
@@ -48,15 +48,15 @@ fn bundle(
     credentials(octets.unwrap())
 }
 
-/// Alters the last octet of a signature: it comes first, and so it is tried first.
-fn forge(response: &mut MockMessage, has_good_one: bool) {
+/// Adds a signature with an altered last octet before the others, so that it is tried first.
+fn forge(response: &mut MockMessage, has_valid_one: bool) {
     let answer = &mut response.answer;
-    let place = answer.iter().position(|record| record.rtype == rtype::RRSIG).unwrap();
-    let mut forged = answer[place].clone();
+    let index = answer.iter().position(|record| record.rtype == rtype::RRSIG).unwrap();
+    let mut forged = answer[index].clone();
     *forged.data.last_mut().unwrap() ^= 1;
-    if has_good_one {
-        answer.insert(place, forged);
+    if has_valid_one {
+        answer.insert(index, forged);
     } else {
-        answer[place] = forged;
+        answer[index] = forged;
     }
 }

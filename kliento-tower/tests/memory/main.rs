@@ -1,4 +1,4 @@
-//! What is remembered takes no more than was allowed, whatever is presented.
+//! The caches stay within their bounds for all kinds of bundles.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,8 +28,8 @@ fn hour() -> Period {
     period("2026-11-22T18:00:00Z", "2026-11-22T19:00:00Z")
 }
 
-/// A member, and a layer that remembers what it is given.
-fn scene(cache: &BundleCache, signature_cache: &SignatureCache) -> (MockMember, KlientoAuthLayer) {
+/// Returns a member, and a layer with these caches.
+fn fixture(cache: &BundleCache, signature_cache: &SignatureCache) -> (MockMember, KlientoAuthLayer) {
     let world = MockEnvironment::new(hour()).unwrap();
     let layer = KlientoAuthLayer::new(AUDIENCE)
         .with_trust_anchors(kliento_tower::TrustAnchors::new(world.trust_anchors().unwrap()))
@@ -39,16 +39,15 @@ fn scene(cache: &BundleCache, signature_cache: &SignatureCache) -> (MockMember, 
     (world.organisation("example.com").unwrap().member("alice").unwrap(), layer)
 }
 
-/// Tokens of which a few fill the cache, so that each has to push out others.
+/// Large tokens, so that few of them fill the cache and each one evicts others.
 #[tokio::test]
 async fn different_bundles_stay_within_the_cache_size() {
     const OCTETS: usize = 64 * 1024;
     const CLAIM: usize = 4_000;
     const SIGNATURES: usize = 32;
     const BUNDLES: usize = 200;
-    let (cache, signature_cache) =
-        (BundleCache::new(OCTETS as u64), SignatureCache::new(SIGNATURES));
-    let (alice, layer) = scene(&cache, &signature_cache);
+    let (cache, signature_cache) = (BundleCache::new(OCTETS as u64), SignatureCache::new(SIGNATURES));
+    let (alice, layer) = fixture(&cache, &signature_cache);
     let (mut most, mut most_signatures) = (0, 0);
     for number in 0..BUNDLES {
         let claim = format!("{number:CLAIM$}");
@@ -68,10 +67,10 @@ async fn different_bundles_stay_within_the_cache_size() {
 #[tokio::test]
 async fn small_bundles_are_weighed_by_size() {
     const OCTETS: usize = 64 * 1024;
-    /// What the map takes for each beside the bundle.
+    /// The size of a map entry without the bundle.
     const LEAST: usize = 256;
     let cache = BundleCache::new(OCTETS as u64);
-    let (alice, layer) = scene(&cache, &SignatureCache::default());
+    let (alice, layer) = fixture(&cache, &SignatureCache::default());
     for number in 0..400 {
         let token = Token::new(AUDIENCE).with_claim("number", number.to_string());
         send(&layer, &credentials(sign(&alice, &token, hour()))).await.unwrap();
@@ -80,30 +79,30 @@ async fn small_bundles_are_weighed_by_size() {
     assert!((1..=OCTETS / LEAST).contains(&bundles), "{bundles} bundles");
 }
 
-/// What is refused leaves nothing, whether it could be read or not.
+/// Rejected credentials are not cached, whether malformed or invalid.
 #[tokio::test]
 async fn garbage_is_not_cached() {
     let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
-    let (alice, layer) = scene(&cache, &signature_cache);
+    let (alice, layer) = fixture(&cache, &signature_cache);
     let others = sign(&alice, &Token::new("https://api.example.net"), hour());
     let mut rng = Rng::with_seed(20_261_122);
     for _ in 0..5_000 {
         let octets = garbage(&others, &mut rng);
         let value = format!("Kliento {}", STANDARD.encode(octets));
-        let refused = send(&layer, &HeaderValue::try_from(value).unwrap()).await;
-        assert_eq!(refused.unwrap_err().status(), 401);
+        let rejected = send(&layer, &HeaderValue::try_from(value).unwrap()).await;
+        assert_eq!(rejected.unwrap_err().status(), 401);
     }
     assert!(cache.is_empty() && signature_cache.is_empty(), "{cache:?} {signature_cache:?}");
 }
 
-/// A bundle for others, with an octet that differs, or what was never a bundle.
+/// Returns a bundle for another audience with an altered octet, or random octets.
 fn garbage(others: &[u8], rng: &mut Rng) -> Vec<u8> {
     if rng.bool() {
         let length = rng.usize(..2_000);
         return std::iter::repeat_with(|| rng.u8(..)).take(length).collect();
     }
     let mut octets = others.to_vec();
-    let place = rng.usize(..octets.len());
-    octets[place] ^= rng.u8(1..);
+    let index = rng.usize(..octets.len());
+    octets[index] ^= rng.u8(1..);
     octets
 }

@@ -1,4 +1,4 @@
-//! Organisations under a mock DNS root, and the tokens that their members sign.
+//! Token bundles of organisations under a mock DNS root.
 
 pub(crate) mod exchange;
 

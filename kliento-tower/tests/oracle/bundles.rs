@@ -1,4 +1,4 @@
-//! Bundles by chance: organisations under two roots, signers of each kind, and what was altered.
+//! Random bundles: organisations under two roots, all kinds of signers, and altered octets.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub(crate) const AUDIENCES: [&str; 4] =
 /// Three hours in which all tokens lie, in milliseconds.
 const HOURS: Range<i64> = 1_795_305_600_000..1_795_316_400_000;
 
-/// What is asked about, all of it real.
+/// The generated bundles.
 pub(crate) struct Bundles {
     pub(crate) credentials: Vec<HeaderValue>,
     /// The anchors of the first root, of the second, and of both.

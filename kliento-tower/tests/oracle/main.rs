@@ -1,4 +1,4 @@
-//! The cache against verification without one: not one of many look-ups may differ.
+//! The layer's decisions agree with verification without caches, in a random walk.
 
 #![allow(
     clippy::unwrap_used,

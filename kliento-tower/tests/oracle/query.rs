@@ -1,4 +1,4 @@
-//! A question about a bundle, and what verification without a cache says to it.
+//! A layer's configuration, and the result of verification without caches.
 
 use std::time::Duration;
 
@@ -52,16 +52,16 @@ impl Requirements {
     }
 }
 
-/// Whether the layer's answer is the oracle's, in all that it tells.
-pub(crate) fn agree(answer: &Outcome, oracle: &Result<VerifiedToken, Error>) -> bool {
-    match (answer, oracle) {
-        (Ok(identity), Ok(token)) => is_of(identity, token),
+/// Returns whether the layer's decision equals the oracle's in every respect.
+pub(crate) fn agree(decision: &Outcome, oracle: &Result<VerifiedToken, Error>) -> bool {
+    match (decision, oracle) {
+        (Ok(identity), Ok(token)) => matches_token(identity, token),
         (Err(Rejection::InvalidCredentials(found)), Err(expected)) => **found == *expected,
         _ => false,
     }
 }
 
-fn is_of(identity: &WorkloadIdentity, token: &VerifiedToken) -> bool {
+fn matches_token(identity: &WorkloadIdentity, token: &VerifiedToken) -> bool {
     identity.subject() == token.subject_id()
         && identity.organisation() == token.organisation()
         && identity.member() == token.member()

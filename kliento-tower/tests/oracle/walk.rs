@@ -1,4 +1,4 @@
-//! A walk through times, anchors and layers, with many look-ups at each stop.
+//! A random walk through times, anchors and layers, with many requests at each stop.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
@@ -99,7 +99,7 @@ impl Walk {
     pub(crate) fn run(mut self, look_ups: usize) -> Figures {
         for turn in 0..look_ups {
             if turn % STOP == 0 {
-                self.go_on();
+                self.advance();
             }
             let bundle = self.choose();
             self.look_up(bundle);
@@ -108,7 +108,7 @@ impl Walk {
     }
 
     /// Changes one thing, at times two or three.
-    fn go_on(&mut self) {
+    fn advance(&mut self) {
         self.accepted.clear();
         let choices = self.rng.u8(1..8);
         if choices & 1 != 0 {

@@ -1,4 +1,4 @@
-//! The event of each request: who, how it ended, and why.
+//! The event of each request: subject, outcome and reason.
 
 use std::convert::Infallible;
 
@@ -10,15 +10,15 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use crate::bundle::{authorization, layer, request, send, tampered};
 use crate::log::events;
 
-/// Sends a request with these credentials, and gives its only event.
+/// Sends a request with these credentials, and returns its only event.
 fn event_of(layer: &KlientoAuthLayer, credentials: &[&str]) -> Value {
     let mut events = events(send(layer, request(credentials)));
     assert_eq!(events.len(), 1, "{events:?}");
     events.remove(0)
 }
 
-/// The event without what no test foresees, which is looked at instead.
-fn told(mut event: Value) -> Value {
+/// Returns the event without its unpredictable fields, after checking these.
+fn checked(mut event: Value) -> Value {
     let fields = event["fields"].as_object_mut().unwrap();
     assert!(fields.remove("duration_us").unwrap().is_u64());
     let error = fields.remove("error");
@@ -41,7 +41,7 @@ fn logs_subject_of_accepted_request() {
             "message": "authenticated", "outcome": "accepted",
             "subject": "alice@example.com", "cache": cache,
         });
-        let event = told(event_of(&layer, &[&good]));
+        let event = checked(event_of(&layer, &[&good]));
         assert_eq!(event, json!(["DEBUG", "alice@example.com", fields]));
     }
 }
@@ -55,14 +55,14 @@ fn logs_reason_of_rejected_request() {
         (vec![&good, &good], "credentials_malformed", "credentials-multiple", "none"),
         (vec!["Kliento !"], "credentials_malformed", "authorization-base64", "miss"),
         (vec![&bad], "credentials_invalid", "signature-mismatch", "miss"),
-        // What is refused is never remembered.
+        // Rejected bundles are not cached.
         (vec![&bad], "credentials_invalid", "signature-mismatch", "miss"),
     ] {
         let fields = json!({
             "message": "request rejected", "outcome": "rejected",
             "code": code, "reason": reason, "cache": cache,
         });
-        assert_eq!(told(event_of(&layer, &credentials)), json!(["INFO", null, fields]));
+        assert_eq!(checked(event_of(&layer, &credentials)), json!(["INFO", null, fields]));
     }
 }
 
@@ -73,7 +73,7 @@ fn logs_subject_denied_by_authorizer() {
         "message": "request rejected", "outcome": "rejected",
         "code": "permission_denied", "reason": "permission-denied", "cache": "miss",
     });
-    let event = told(event_of(&layer, &[&authorization()]));
+    let event = checked(event_of(&layer, &[&authorization()]));
     assert_eq!(event, json!(["INFO", "alice@example.com", fields]));
 }
 
@@ -87,7 +87,7 @@ fn logs_server_errors_at_level_error() {
             "message": "authentication unavailable", "outcome": "rejected",
             "code": "unavailable", "reason": reason, "cache": "none",
         });
-        assert_eq!(told(event_of(&layer, &[&authorization()])), json!(["ERROR", null, fields]));
+        assert_eq!(checked(event_of(&layer, &[&authorization()])), json!(["ERROR", null, fields]));
     }
 }
 
@@ -102,11 +102,11 @@ fn logs_requests_that_pass_without_identity() {
             "reason": reason, "cache": cache,
         });
         let credentials: Vec<_> = credentials.iter().map(String::as_str).collect();
-        assert_eq!(told(event_of(&layer, &credentials)), json!(["DEBUG", null, fields]));
+        assert_eq!(checked(event_of(&layer, &credentials)), json!(["DEBUG", null, fields]));
     }
 }
 
-/// What the service logs, now and after it has waited, can be told by the caller.
+/// Also after the inner service has waited.
 #[test]
 fn inner_service_logs_within_the_span() {
     let service = layer().layer(service_fn(async |_: Request<String>| {
@@ -117,8 +117,8 @@ fn inner_service_logs_within_the_span() {
     }));
     for _ in 0..2 {
         let events = events(service.clone().oneshot(request(&[&authorization()])));
-        let told = events.iter().map(|event| fields_of(event)["message"].as_str().unwrap());
-        assert!(told.eq(["authenticated", "called", "called on"]), "{events:?}");
+        let messages = events.iter().map(|event| fields_of(event)["message"].as_str().unwrap());
+        assert!(messages.eq(["authenticated", "called", "called on"]), "{events:?}");
         for event in events {
             assert_eq!(event["span"]["subject"], "alice@example.com");
         }

@@ -1,4 +1,4 @@
-//! What is logged while something runs, on this thread, at the lowest level.
+//! Captures the log of this thread at the lowest level.
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Text that strangers choose, and that must not pass for lines of the log.
+//! Text from clients must not forge log lines.
 
 use http::HeaderValue;
 use kliento::{Period, Token};
@@ -24,7 +24,7 @@ fn eve(world: &MockEnvironment) -> MockMember {
     world.organisation("example.com").unwrap().member(USER).unwrap()
 }
 
-/// What is logged of an accepted request, and of one for an audience of the client's choice.
+/// Returns the log of an accepted request, and of one with an audience that the client chose.
 fn lines(is_coloured: bool) -> String {
     let world = MockEnvironment::new(hour()).unwrap();
     let eve = eve(&world);
@@ -43,7 +43,7 @@ fn lines(is_coloured: bool) -> String {
         let rejection = send(&layer, &bad).await.unwrap_err();
         assert_eq!(rejection.reason(), "audience-mismatch");
         // A service may log what it gets.
-        tracing::info!(?identity, ?rejection, %rejection, "in the service's words");
+        tracing::info!(?identity, ?rejection, %rejection, "logged by the service");
     })
 }
 
@@ -54,7 +54,7 @@ fn clients_cannot_forge_log_lines() {
     // Nothing but the ends of the three lines is not to be seen.
     let unseen = |c: &char| c.is_control() || "\u{2028}\u{2029}\u{202e}".contains(*c);
     assert_eq!(log.chars().filter(unseen).collect::<String>(), "\n\n\n", "{log:?}");
-    // What was forged is there, so that somebody can see that it was tried.
+    // The forged text is visible, so that the attempt can be detected.
     assert!(log.matches("forged").count() >= 3, "{log}");
     assert!(!log.contains(r#" outcome="accepted" forged"#), "{log}");
 }
@@ -64,8 +64,8 @@ fn clients_cannot_forge_terminal_escapes() {
     let log = lines(true);
     assert_eq!(log.lines().count(), 3, "{log}");
     assert!(log.contains("\u{1b}["), "the log is in colours");
-    for stranger in ["\u{1b}[31m", "\u{1b}[2K", "\u{9b}", "\r"] {
-        assert!(!log.contains(&format!("{stranger}forged")), "{log:?}");
+    for sequence in ["\u{1b}[31m", "\u{1b}[2K", "\u{9b}", "\r"] {
+        assert!(!log.contains(&format!("{sequence}forged")), "{log:?}");
     }
     assert!(!log.contains("\u{1b}[31mforged") && !log.contains('\u{9b}') && !log.contains('\r'));
 }

@@ -1,4 +1,4 @@
-//! What is told of requests, to the log and in metrics, and what is told to nobody.
+//! The events and metrics of requests, and that they disclose no secrets.
 
 #![allow(
     clippy::unwrap_used,

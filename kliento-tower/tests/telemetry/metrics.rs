@@ -1,4 +1,4 @@
-//! The metrics, by the names and labels that the documentation gives them.
+//! The metrics, with their documented names and labels.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The credentials, of which no piece is told to anybody.
+//! Neither responses nor logs disclose any part of the credentials.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -14,13 +14,13 @@ use metrics::with_local_recorder;
 use metrics_util::debugging::DebuggingRecorder;
 use tower::{Layer as _, service_fn};
 
-use crate::bundle::{authorization, body, layer, request, send, tell_subject};
+use crate::bundle::{authorization, body, layer, request, respond_with_subject, send};
 use crate::log::text;
 
 /// As many characters are a piece.
 const PIECE: usize = 16;
 
-/// Credentials, in all the forms in which a piece of them could be told.
+/// Fragments of credentials, in every encoding in which they could be disclosed.
 struct Pieces {
     base64: HashSet<Vec<u8>>,
     octets: HashSet<Vec<u8>>,
@@ -47,13 +47,14 @@ impl Pieces {
         Self { base64: windows(base64.as_bytes(), PIECE), octets: windows(octets, PIECE / 2) }
     }
 
-    /// The piece that a text tells, if it tells one: in Base64, in hex, or as a list of numbers.
-    fn told_in<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let is_told = |window: &&[u8]| {
+    /// Returns the fragment that a text contains, if any: in Base64, in hex, or as a list of
+    /// numbers.
+    fn found_in<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let is_found = |window: &&[u8]| {
             self.base64.contains(*window)
                 || octets_of(window).is_some_and(|octets| self.octets.contains(&octets))
         };
-        let window = text.as_bytes().windows(PIECE).find(is_told);
+        let window = text.as_bytes().windows(PIECE).find(is_found);
         let window = window.map(|window| str::from_utf8(window).unwrap());
         window.or_else(|| self.listed_in(text).then_some("a list of numbers"))
     }
@@ -70,7 +71,7 @@ impl Pieces {
     }
 }
 
-/// What is in hex there, in either case.
+/// Decodes hex in either case.
 fn octets_of(hex: &[u8]) -> Option<Vec<u8>> {
     let digit = |digit: &u8| char::from(*digit).to_digit(16);
     let octet = |pair: &[u8]| u8::try_from(digit(&pair[0])? * 16 + digit(&pair[1])?).ok();
@@ -81,7 +82,7 @@ fn hex_of(octet: u8) -> [char; 2] {
     [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap())
 }
 
-/// Bundles that are good, and refused for all sorts of reasons.
+/// Valid bundles, and invalid ones of many kinds.
 fn bundles() -> Vec<Vec<u8>> {
     let header = authorization();
     let good = STANDARD.decode(header.strip_prefix("Kliento ").unwrap()).unwrap();
@@ -103,28 +104,28 @@ fn layers() -> [KlientoAuthLayer; 5] {
     ]
 }
 
-/// All that is told of a request.
+/// The output for a request.
 #[derive(Default)]
-struct Told {
+struct Output {
     client: String,
-    /// The service, outer layers, and whoever reads the log.
+    /// For the service, outer layers and the log.
     inside: String,
 }
 
-fn told(layer: &KlientoAuthLayer, credentials: &str, reasons: &mut BTreeSet<&str>) -> Told {
-    let mut told = Told::default();
+fn output_of(layer: &KlientoAuthLayer, credentials: &str, reasons: &mut BTreeSet<&str>) -> Output {
+    let mut output = Output::default();
     let log = text(false, async {
         let response = send(layer, request(&[credentials])).await;
-        told.client = format!("{:?}", response.headers());
+        output.client = format!("{:?}", response.headers());
         if let Some(rejection) = response.extensions().get::<Rejection>() {
             reasons.insert(rejection.reason());
-            told.inside = format!("{rejection} {rejection:?} {rejection:#?} ");
+            output.inside = format!("{rejection} {rejection:?} {rejection:#?} ");
         }
-        told.client += str::from_utf8(&body(response).await).unwrap();
+        output.client += str::from_utf8(&body(response).await).unwrap();
     });
     assert!(log.contains("outcome="), "{log}");
-    let shown = format!("{layer:?}{:?}", layer.layer(service_fn(tell_subject)));
-    Told { inside: told.inside + &log + &shown, ..told }
+    let shown = format!("{layer:?}{:?}", layer.layer(service_fn(respond_with_subject)));
+    Output { inside: output.inside + &log + &shown, ..output }
 }
 
 fn assert_nothing_disclosed(layer: &KlientoAuthLayer, octets: &[u8], reasons: &mut BTreeSet<&str>) {
@@ -132,9 +133,9 @@ fn assert_nothing_disclosed(layer: &KlientoAuthLayer, octets: &[u8], reasons: &m
     let base64 = STANDARD.encode(octets);
     // A bundle that can't be read because of its Base64 is no less secret.
     for credentials in [format!("Kliento {base64}"), format!("Kliento {base64}!")] {
-        let Told { client, inside } = told(layer, &credentials, reasons);
-        assert_eq!(whole.told_in(&client), None, "{client}");
-        assert_eq!(secret.told_in(&inside), None, "{inside}");
+        let Output { client, inside } = output_of(layer, &credentials, reasons);
+        assert_eq!(whole.found_in(&client), None, "{client}");
+        assert_eq!(secret.found_in(&inside), None, "{inside}");
     }
 }
 
@@ -155,10 +156,10 @@ fn bundle_is_not_disclosed() {
     assert!(reasons.len() > 20, "too few reasons to tell: {reasons:?}");
     let metrics = format!("{:?}", recorder.snapshotter().snapshot());
     assert!(metrics.contains("kliento_authentications_total"));
-    assert_eq!(Pieces::of(good).told_in(&metrics), None);
+    assert_eq!(Pieces::of(good).found_in(&metrics), None);
 }
 
-/// Who prints what the layer hands on prints no credentials.
+/// Extensions and headers of a request can be printed without disclosing the credentials.
 #[test]
 fn debug_output_contains_no_secret() {
     let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
@@ -166,7 +167,7 @@ fn debug_output_contains_no_secret() {
     let service = layer.layer(service_fn(async |request: Request<String>| {
         let identity = request.extensions().get::<WorkloadIdentity>();
         tracing::info!(?request, headers = ?request.headers(), ?identity, "called");
-        tell_subject(request).await
+        respond_with_subject(request).await
     }));
     let credentials = authorization();
     let log = text(false, tower::ServiceExt::oneshot(service, request(&[&credentials])));
@@ -174,7 +175,7 @@ fn debug_output_contains_no_secret() {
     assert!(shown.contains("alice@example.com") && shown.contains("Sensitive"), "{shown}");
     assert_eq!((cache.len(), signature_cache.is_empty()), (1, false));
     let octets = STANDARD.decode(credentials.strip_prefix("Kliento ").unwrap()).unwrap();
-    assert_eq!(Pieces::of(&octets).told_in(&shown), None, "{shown}");
+    assert_eq!(Pieces::of(&octets).found_in(&shown), None, "{shown}");
 }
 
 /// The search finds what it is for, or else it would prove nothing.
@@ -192,7 +193,7 @@ fn finds_fragments_in_every_encoding() {
         format!("{headers:?}"),
         format!("{:?}", &octets[5..20]),
     ] {
-        assert!(pieces.told_in(&leak).is_some(), "{leak}");
+        assert!(pieces.found_in(&leak).is_some(), "{leak}");
     }
-    assert!(pieces.told_in(&base64[..PIECE - 1]).is_none());
+    assert!(pieces.found_in(&base64[..PIECE - 1]).is_none());
 }

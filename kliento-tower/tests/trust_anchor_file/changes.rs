@@ -1,4 +1,4 @@
-//! The file changes, goes bad, disappears and comes back.
+//! Files that change, become invalid, disappear and return.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,4 @@
-//! A folder with a file of trust anchors, what IANA's file says, and a clock that a test sets.
+//! A temporary file of trust anchors, the contents of IANA's file, and a manual clock.
 
 use std::fmt::Display;
 use std::fs;
@@ -20,7 +20,7 @@ pub(crate) const DIGEST_2017: &str =
     "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D";
 pub(crate) const DIGEST_2024: &str =
     "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16";
-/// The DS records that IANA's file stands for, of which 19036 has lapsed.
+/// The DS records of IANA's file, of which 19036 has expired.
 pub(crate) const IANA_DS: &str = "\
 ; The keys of the DNS root
 . 86400 IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D084 58E880409BBC683457104237C7F8EC8D
@@ -95,7 +95,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// The tags of the anchors that are in force.
+/// Returns the key tags of the active anchors.
 pub(crate) fn key_tags(store: &TrustAnchorFile) -> Vec<u16> {
     let anchors = store.try_current();
     anchors.iter().flat_map(TrustAnchors::as_slice).map(kliento::TrustAnchor::key_tag).collect()

@@ -1,4 +1,4 @@
-//! What a file may hold, and how a bad one is told.
+//! The two formats, and the errors of invalid files.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ use crate::fixture::{
 
 const FROM: &str = "validFrom=\"2020-01-01T00:00:00Z\"";
 
-fn refused(content: impl AsRef<[u8]>) -> E {
+fn rejection(content: impl AsRef<[u8]>) -> E {
     AnchorFile::with(content).open().unwrap_err()
 }
 
@@ -70,9 +70,9 @@ fn skips_digest_of_another_key() {
 #[test]
 fn rejects_file_without_usable_anchors() {
     for empty in [String::new(), "; none\n# none\n\n".to_owned(), xml_of("")] {
-        assert!(matches!(refused(empty), E::NoUsableAnchor { skipped: 0 }));
+        assert!(matches!(rejection(empty), E::NoUsableAnchor { skipped: 0 }));
     }
-    assert!(matches!(refused(format!("1 5 2 {DIGEST_2017}")), E::NoUsableAnchor { skipped: 1 }));
+    assert!(matches!(rejection(format!("1 5 2 {DIGEST_2017}")), E::NoUsableAnchor { skipped: 1 }));
 }
 
 #[test]
@@ -82,11 +82,11 @@ fn reports_line_of_invalid_record() {
         ("zz", ParseTrustAnchorError::Syntax("20326 8 2 zz".to_owned())),
     ] {
         let content = format!("38696 8 2 {DIGEST_2024}\n20326 8 2 {record}\n");
-        let E::Record { line: 2, error } = refused(content) else { panic!("{record}") };
+        let E::Record { line: 2, error } = rejection(content) else { panic!("{record}") };
         assert_eq!(error, expected);
     }
     let record = format!("com. IN DS 20326 8 2 {DIGEST_2017}");
-    assert!(matches!(refused(record), E::Record { line: 1, .. }));
+    assert!(matches!(rejection(record), E::Record { line: 1, .. }));
 }
 
 #[test]
@@ -117,12 +117,12 @@ fn reports_line_and_name_of_invalid_element() {
         ),
     ] {
         assert!(IANA_XML.contains(was), "{was}");
-        let error = refused(IANA_XML.replacen(was, is, 1));
+        let error = rejection(IANA_XML.replacen(was, is, 1));
         assert!(matches!(error, E::Element { .. }), "{is}: {error:?}");
         assert!(error.to_string().starts_with(told), "{is}: {error}");
     }
     let other = "<Anchor><Zone>.</Zone></Anchor>";
-    let E::Element { line: 1, name: "TrustAnchor", error } = refused(other) else { panic!() };
+    let E::Element { line: 1, name: "TrustAnchor", error } = rejection(other) else { panic!() };
     assert_eq!(error, XmlElementError::Missing);
 }
 
@@ -134,7 +134,7 @@ fn accepts_split_text_but_no_nested_elements() {
     assert_eq!(key_tags(&store), [38696]);
     let nested = format!("<b>{DIGEST_2024}</b>");
     assert!(matches!(
-        refused(xml_of(key_digest(38696, FROM, &nested))),
+        rejection(xml_of(key_digest(38696, FROM, &nested))),
         E::Element { name: "Digest", .. }
     ));
 }
@@ -152,7 +152,7 @@ fn rejects_document_type_declarations() {
     for content in
         [format!("{laughs}{body}"), format!("<?xml version=\"1.0\"?>{laughs}{body}"), body]
     {
-        assert!(matches!(refused(content), E::Xml(_)));
+        assert!(matches!(rejection(content), E::Xml(_)));
     }
 }
 
@@ -160,22 +160,22 @@ fn rejects_document_type_declarations() {
 fn limits_sizes() {
     let comment = |length: usize| format!("38696 8 2 {DIGEST_2024}\n;{}", " ".repeat(length));
     assert!(AnchorFile::with(comment(1000)).open().is_ok());
-    assert!(matches!(refused(comment(1 << 20)), E::TooLarge { limit: 1_048_576 }));
+    assert!(matches!(rejection(comment(1 << 20)), E::TooLarge { limit: 1_048_576 }));
 
     let records = |count: usize| format!("38696 8 2 {DIGEST_2024}\n").repeat(count);
     assert!(AnchorFile::with(records(64)).open().is_ok());
-    assert!(matches!(refused(records(65)), E::TooMany { limit: 64 }));
+    assert!(matches!(rejection(records(65)), E::TooMany { limit: 64 }));
     let skipped = format!("1 5 2 {DIGEST_2010}\n").repeat(64);
-    assert!(matches!(refused(records(1) + &skipped), E::TooMany { limit: 64 }));
+    assert!(matches!(rejection(records(1) + &skipped), E::TooMany { limit: 64 }));
 
-    assert!(matches!(refused("<a>".repeat(300_000)), E::Xml(_)));
-    assert!(matches!(refused("<a/>".repeat(200_000)), E::Xml(_)));
-    assert!(matches!(refused(format!("<a {}/>", "b='' ".repeat(200_000))), E::Xml(_)));
+    assert!(matches!(rejection("<a>".repeat(300_000)), E::Xml(_)));
+    assert!(matches!(rejection("<a/>".repeat(200_000)), E::Xml(_)));
+    assert!(matches!(rejection(format!("<a {}/>", "b='' ".repeat(200_000))), E::Xml(_)));
 }
 
 #[test]
 fn reads_only_regular_utf8_files() {
-    assert!(matches!(refused([0xff, 0xfe, b'<', 0]), E::Encoding(_)));
+    assert!(matches!(rejection([0xff, 0xfe, b'<', 0]), E::Encoding(_)));
     let place = AnchorFile::with("");
     assert!(matches!(TrustAnchorFile::open(place.folder()), Err(E::NotRegular)));
     fs::remove_file(place.file()).unwrap();

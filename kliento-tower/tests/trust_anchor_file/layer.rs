@@ -1,4 +1,4 @@
-//! The layer goes by what the file says at each request.
+//! The layer uses the current contents of the file for each request.
 
 use std::convert::Infallible;
 use std::sync::Arc;

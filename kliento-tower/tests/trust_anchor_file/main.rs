@@ -1,4 +1,4 @@
-//! Trust anchors from a file: what it may hold, and what happens when it changes.
+//! Trust anchors from a file: formats and changes.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

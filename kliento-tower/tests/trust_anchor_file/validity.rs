@@ -1,4 +1,4 @@
-//! Anchors are used while they are valid, as time passes.
+//! Anchors with a validity, as time passes.
 
 use kliento_tower::{TrustAnchorFileError as E, TrustAnchorStore as _};
 

@@ -1,4 +1,4 @@
-//! What the layer says of a case, the first time and again.
+//! The layer's decision about a case, for the first and for later requests.
 
 use std::time::Duration;
 
@@ -88,12 +88,12 @@ fn trust_anchors(case: &Case) -> Result<TrustAnchors, Failed> {
 fn expected(case: &Case, credentials: &HeaderValue) -> Verdict {
     let mut expected = case.verdict();
     if case.trust_anchors.is_empty() {
-        // A verifier without anchors trusts nobody, a server without them is broken.
+        // Without anchors a verifier rejects every bundle, and a server is misconfigured.
         let code = Some("trust-anchors-unavailable".to_owned());
         return Verdict { expect: "unavailable".to_owned(), code, ..Verdict::default() };
     }
     if expected.code.as_deref() == Some("authorization-scheme") {
-        // Other schemes may stand beside ours.
+        // Other schemes are allowed next to Kliento.
         expected.code = Some("scheme-unsupported".to_owned());
     } else if credentials.as_bytes().contains(&b',') {
         expected.code = Some("credentials-multiple".to_owned());

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Tells which cases did not go through the layer, and that they are those that can't.
+/// Prints the cases that no request can carry, and checks that they are the expected ones.
 fn reports_skipped_cases(carried: usize, left_out: &[(NotCarried, String)]) -> Result<(), Failed> {
     println!("{carried} cases go through the layer");
     for reason in NotCarried::ALL {

@@ -1,4 +1,4 @@
-//! How a case's octets get into a request, or why no request carries them.
+//! Encodes a case's octets in a request, or returns why no request can carry them.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub(crate) enum NotCarried {
 }
 
 impl Carriage {
-    /// The kinds are told one by one, so that a new one does not compile.
+    /// Matches each kind, so that a new one does not compile.
     pub(crate) fn of(case: &Case) -> Self {
         let octets = std::fs::read(folder().join(&case.file)).expect("a file of the index");
         match case.kind {
