@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use kliento_tower::{
-    Clock as _, KlientoAuth, KlientoAuthLayer, ResponseBody, SystemClock, TrustAnchors,
+    Clock as _, KlientoAuth, KlientoAuthLayer, ResponseBody, SystemClock, TrustAnchors, clock_fn,
 };
 use tower::{Layer as _, Service};
 
@@ -68,7 +68,7 @@ impl Bundle {
         KlientoAuthLayer::new(&self.audience)
             .with_trust_anchors(TrustAnchors::new(self.trust_anchors.iter().cloned()))
             // Reads the clock, as in production, but ignores its time.
-            .with_clock(move || SystemClock.now().map(|_| at))
+            .with_clock(clock_fn(move || SystemClock.now().map(|_| at)))
     }
 
     /// Returns a request that carries the bundle.

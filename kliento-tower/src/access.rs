@@ -33,12 +33,6 @@ impl AccessPolicy {
     }
 
     fn allows(&self, rejection: &Rejection) -> bool {
-        match self.policy {
-            _ if matches!(rejection, Rejection::PassthroughScheme) => true,
-            CredentialPolicy::Required => false,
-            CredentialPolicy::AllowMissing => matches!(rejection, Rejection::MissingCredentials),
-            // The credentials could not be checked, so no policy may let them pass.
-            CredentialPolicy::AllowMissingOrInvalid => !rejection.is_server_error(),
-        }
+        matches!(rejection, Rejection::PassthroughScheme) || self.policy.allows(rejection)
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use http_guard::{has_multiple_values, token68};
 use kliento::{SERVICE, Timestamp, TokenBundle, TokenVerification};
 
 use crate::cache::BundleKey;
 use crate::concurrency::VerificationLimiter;
-use crate::credentials::{has_multiple_values, token68};
 use crate::singleflight::{Decision, SingleFlight};
 use crate::telemetry::CacheStatus;
 use crate::{

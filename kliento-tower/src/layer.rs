@@ -1,18 +1,18 @@
-//! `KlientoAuthLayer`: its configuration, and the state that its services share.
+//! `KlientoAuthLayer`: the configuration.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use http_guard::{GuardedService, RejectionRenderer};
 use tower_layer::Layer;
 
 use crate::access::AccessPolicy;
 use crate::authenticator::Authenticator;
-use crate::rejection_renderer::RejectionRenderer;
+use crate::guard::{KlientoGuard, SCHEME};
 use crate::{
-    BundleCache, Clock, CredentialPolicy, KlientoAuth, Responder, SignatureCache, TrustAnchorStore,
-    WorkloadIdentity,
+    BundleCache, Clock, CredentialPolicy, KlientoAuth, Rejection, Responder, SignatureCache,
+    TrustAnchorStore, WorkloadIdentity,
 };
 
 /// Authenticates workloads by their Kliento token bundles.
@@ -85,26 +85,16 @@ use crate::{
 ///     .with_authorizer(|caller| caller.organisation().as_str() == "partner.example")
 ///     .with_passthrough_scheme(HeaderValue::from_static(r#"Bearer realm="people""#));
 /// ```
-#[derive(Clone)]
-pub struct KlientoAuthLayer(Arc<LayerState>);
-
-/// The state that the services of a layer share.
-#[derive(Clone)]
-pub(crate) struct LayerState {
-    pub(crate) authenticator: Authenticator,
-    pub(crate) access: AccessPolicy,
-    /// Shared with the extractors.
-    pub(crate) renderer: Arc<RejectionRenderer>,
-    pub(crate) removes_authorization: bool,
-}
+#[derive(Clone, Debug)]
+pub struct KlientoAuthLayer(Arc<KlientoGuard>);
 
 impl KlientoAuthLayer {
     /// Creates a layer that accepts tokens for this audience, which is also the challenge's realm.
     pub fn new(audience: impl Into<String>) -> Self {
         let audience = audience.into();
-        Self(Arc::new(LayerState {
-            renderer: Arc::new(RejectionRenderer::new(audience.clone())),
-            authenticator: Authenticator::new(audience),
+        Self(Arc::new(KlientoGuard {
+            renderer: RejectionRenderer::new(SCHEME, audience.clone()),
+            authenticator: Arc::new(Authenticator::new(audience)),
             access: AccessPolicy::default(),
             removes_authorization: false,
         }))
@@ -119,13 +109,13 @@ impl KlientoAuthLayer {
     /// Sets the source of trust anchors; [IANA's](crate::TrustAnchors::iana) by default.
     #[must_use]
     pub fn with_trust_anchors(self, store: impl TrustAnchorStore) -> Self {
-        self.with(|state| state.authenticator.trust_anchors = Arc::new(store))
+        self.with_authenticator(|authenticator| authenticator.trust_anchors = Arc::new(store))
     }
 
     /// Sets the clock; the [system's](crate::SystemClock) by default.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> Self {
-        self.with(|state| state.authenticator.set_clock(Arc::new(clock)))
+        self.with_authenticator(|authenticator| authenticator.set_clock(Arc::new(clock)))
     }
 
     /// Sets the longest validity of a token, from its start to its end; 60 minutes by default.
@@ -146,9 +136,9 @@ impl KlientoAuthLayer {
     /// previous limiter keep it.
     #[must_use]
     pub fn with_concurrency_limit(self, verifications: usize) -> Self {
-        self.with(|state| {
-            let limiter = &mut state.authenticator.limiter;
-            *limiter = Arc::new(limiter.with_concurrency_limit(verifications));
+        self.with_authenticator(|authenticator| {
+            authenticator.limiter =
+                Arc::new(authenticator.limiter.with_concurrency_limit(verifications));
         })
     }
 
@@ -158,34 +148,33 @@ impl KlientoAuthLayer {
     /// 503. As with [`Self::with_concurrency_limit`], the layer gets a new limiter.
     #[must_use]
     pub fn with_queue_limit(self, verifications: usize) -> Self {
-        self.with(|state| {
-            let limiter = &mut state.authenticator.limiter;
-            *limiter = Arc::new(limiter.with_queue_limit(verifications));
+        self.with_authenticator(|authenticator| {
+            authenticator.limiter = Arc::new(authenticator.limiter.with_queue_limit(verifications));
         })
     }
 
     /// Sets the cache of verified bundles, which several layers can share.
     #[must_use]
     pub fn with_cache(self, cache: BundleCache) -> Self {
-        self.with(|state| state.authenticator.cache = cache)
+        self.with_authenticator(|authenticator| authenticator.cache = cache)
     }
 
     /// Sets the cache of verified signatures, which several layers can share.
     #[must_use]
     pub fn with_signature_cache(self, signature_cache: SignatureCache) -> Self {
-        self.with(|state| state.authenticator.signature_cache = signature_cache)
+        self.with_authenticator(|authenticator| authenticator.signature_cache = signature_cache)
     }
 
     /// Sets the realm of the challenge; the first audience by default.
     #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        self.with_renderer(|renderer| renderer.realm = realm.into())
+        self.with_renderer(|renderer| renderer.with_realm(realm))
     }
 
     /// Sets which requests pass without valid credentials; none by default.
     #[must_use]
     pub fn with_policy(self, policy: CredentialPolicy) -> Self {
-        self.with(|state| state.access.policy = policy)
+        self.with(|guard| guard.access.policy = policy)
     }
 
     /// Allows only the workloads for which `authorizer` returns `true`, and rejects others with
@@ -197,7 +186,7 @@ impl KlientoAuthLayer {
         self,
         authorizer: impl Fn(&WorkloadIdentity) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.with(|state| state.access.authorizer = Some(Arc::new(authorizer)))
+        self.with(|guard| guard.access.authorizer = Some(Arc::new(authorizer)))
     }
 
     /// Leaves the credentials of another scheme to the next layer, which must check them.
@@ -205,13 +194,27 @@ impl KlientoAuthLayer {
     /// `challenge` is that scheme's, such as `Bearer realm="people"`. A 401 includes it.
     #[must_use]
     pub fn with_passthrough_scheme(self, challenge: HeaderValue) -> Self {
-        self.with_renderer(|renderer| renderer.additional_challenges.push(challenge))
+        self.with_renderer(|renderer| renderer.with_additional_challenge(challenge))
     }
 
     /// Sets the responder for rejections; [problem details](crate::ProblemResponder) by default.
+    ///
+    /// The layer still sets the status and the headers that the protocol requires, and responds to
+    /// gRPC requests itself.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Response, request::Parts};
+    /// use kliento_tower::{KlientoAuthLayer, Rejection};
+    ///
+    /// let layer = KlientoAuthLayer::new("https://api.example.com")
+    ///     .with_responder(|rejection: &Rejection, _request: &Parts| {
+    ///         Response::new(Bytes::from_static(rejection.code().as_bytes()))
+    ///     });
+    /// ```
     #[must_use]
-    pub fn with_responder(self, responder: impl Responder) -> Self {
-        self.with_renderer(|renderer| renderer.responder = Arc::new(responder))
+    pub fn with_responder(self, responder: impl Responder<Rejection>) -> Self {
+        self.with_renderer(|renderer| renderer.with_responder(responder))
     }
 
     /// Removes the `Authorization` header from authenticated requests.
@@ -219,23 +222,35 @@ impl KlientoAuthLayer {
     /// By default it stays, marked as [sensitive](HeaderValue::set_sensitive).
     #[must_use]
     pub fn with_authorization_removed(self) -> Self {
-        self.with(|state| state.removes_authorization = true)
+        self.with(|guard| guard.removes_authorization = true)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut LayerState)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut KlientoGuard)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }
 
+    fn with_authenticator(self, change: impl FnOnce(&mut Authenticator)) -> Self {
+        self.with(|guard| change(Arc::make_mut(&mut guard.authenticator)))
+    }
+
     fn with_policy_change(self, change: impl FnOnce(&mut Authenticator)) -> Self {
-        self.with(|state| {
-            change(&mut state.authenticator);
-            state.authenticator.update_policy_digest();
+        self.with_authenticator(|authenticator| {
+            change(authenticator);
+            authenticator.update_policy_digest();
         })
     }
 
-    fn with_renderer(self, change: impl FnOnce(&mut RejectionRenderer)) -> Self {
-        self.with(|state| change(Arc::make_mut(&mut state.renderer)))
+    fn with_renderer(
+        self,
+        change: impl FnOnce(RejectionRenderer<Rejection>) -> RejectionRenderer<Rejection>,
+    ) -> Self {
+        self.with(|guard| guard.renderer = change(guard.renderer.clone()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn guard(&self) -> &KlientoGuard {
+        &self.0
     }
 }
 
@@ -243,23 +258,6 @@ impl<S> Layer<S> for KlientoAuthLayer {
     type Service = KlientoAuth<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        KlientoAuth::new(inner, Arc::clone(&self.0))
-    }
-}
-
-impl fmt::Debug for KlientoAuthLayer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for LayerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KlientoAuth")
-            .field("audiences", &self.authenticator.audiences)
-            .field("policy", &self.access.policy)
-            .field("cache", &self.authenticator.cache)
-            .field("signature_cache", &self.authenticator.signature_cache)
-            .finish_non_exhaustive()
+        GuardedService::new(inner, Arc::clone(&self.0))
     }
 }

@@ -41,32 +41,28 @@ mod authenticator;
 mod cache;
 #[cfg(feature = "client")]
 pub mod client;
-mod clock;
 mod concurrency;
-mod credentials;
 #[cfg(feature = "axum")]
 mod extract;
-mod future;
+mod guard;
 mod identity;
 mod layer;
-mod policy;
 mod rejection;
-mod rejection_renderer;
-mod responder;
-mod service;
 mod signature_cache;
 mod singleflight;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod trust_anchors;
-mod unauthenticated;
 
 pub use cache::BundleCache;
-pub use clock::{Clock, FixedClock, SystemClock};
 #[cfg(feature = "axum")]
 pub use extract::IdentityRejection;
-pub use future::ResponseFuture;
+pub use guard::KlientoGuard;
+pub use http_guard::{
+    Clock, ClockFn, CredentialPolicy, FixedClock, GuardedService, ProblemResponder, Responder,
+    ResponseBody, ResponseFuture, SystemClock, clock_fn,
+};
 pub use identity::WorkloadIdentity;
 /// The types of claims, errors and tokens.
 pub use kliento;
@@ -74,13 +70,18 @@ pub use kliento::{
     Claims, Member, OrganisationName, Period, SignerKind, Timestamp, TrustAnchor, UserName,
 };
 pub use layer::KlientoAuthLayer;
-pub use policy::CredentialPolicy;
 pub use rejection::Rejection;
-pub use responder::{ProblemResponder, Responder};
-pub use service::{KlientoAuth, ResponseBody};
 pub use signature_cache::SignatureCache;
 pub use trust_anchors::{
     SkipReason, SkippedAnchor, TrustAnchorError, TrustAnchorFile, TrustAnchorFileError,
     TrustAnchorFileOptions, TrustAnchorStore, TrustAnchors, XmlElementError,
 };
-pub use unauthenticated::Unauthenticated;
+
+/// The service of [`KlientoAuthLayer`].
+pub type KlientoAuth<S> = GuardedService<S, KlientoGuard>;
+
+/// The reason why a request passed the layer without an identity; in the request's extensions.
+///
+/// It is only in requests that a [`CredentialPolicy`] other than the default or a
+/// [passthrough scheme](KlientoAuthLayer::with_passthrough_scheme) allows.
+pub type Unauthenticated = http_guard::Unauthenticated<Rejection>;

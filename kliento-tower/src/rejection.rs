@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use http_guard::{Problem, Rejection as _};
 
 use crate::{TrustAnchorError, WorkloadIdentity};
 
 /// The reason why a request is rejected, or passes without an identity.
 ///
 /// The response to a rejected request has it in its extensions, for outer layers such as logs and
-/// audit. The client only receives [`Self::status`], [`Self::code`] and [`Self::detail`].
+/// audit. The client only receives the [`Problem`].
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -45,23 +46,12 @@ pub enum Rejection {
     ClockUnavailable,
 }
 
-/// The response to a rejection (RFC 9457), and the parameters of its headers.
-struct Problem {
-    status: StatusCode,
-    code: &'static str,
-    detail: &'static str,
-    /// The `error` parameter of the challenge, with OAuth's values (RFC 6750, 3.1).
-    challenge_error: Option<&'static str>,
-    /// In seconds.
-    retry_after: Option<u64>,
-}
-
 impl Rejection {
     /// Returns 401 if the credentials are missing or invalid, 403 if the authorizer denies the
     /// workload, and 503 if the credentials could not be checked.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.problem().status
+        self.problem().status()
     }
 
     /// Returns a stable code for clients: the `code` of the problem details.
@@ -73,7 +63,7 @@ impl Rejection {
     /// | `busy`, `unavailable` | 503 |
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.problem().code
+        self.problem().code()
     }
 
     /// Returns a stable name of the precise reason, for logs and metrics, in kebab case.
@@ -93,79 +83,51 @@ impl Rejection {
             Self::ClockUnavailable => "clock-unavailable",
         }
     }
+}
 
-    /// Returns a sentence for the client's developers, which discloses no more than the code.
-    #[must_use]
-    pub fn detail(&self) -> &'static str {
-        self.problem().detail
-    }
-
-    /// Returns the time after which the client may retry, if retrying makes sense.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.problem().retry_after.map(Duration::from_secs)
-    }
-
-    /// The `error` of the challenge, or `None` if the request had no credentials.
-    pub(crate) fn challenge_error(&self) -> Option<&'static str> {
-        self.problem().challenge_error
-    }
-
-    /// Whether the layer could not check the credentials.
-    pub(crate) fn is_server_error(&self) -> bool {
-        self.status().is_server_error()
-    }
-
+impl http_guard::Rejection for Rejection {
     fn problem(&self) -> Problem {
         match self {
             Self::MissingCredentials | Self::UnsupportedScheme | Self::PassthroughScheme => {
-                unauthorized("credentials_missing", "Kliento credentials are required", None)
+                Problem::unauthorized("credentials_missing", "Kliento credentials are required")
             }
             Self::MultipleCredentials => malformed(),
             Self::InvalidCredentials(error) => match **error {
                 kliento::Error::Malformed(_) => malformed(),
-                kliento::Error::Invalid(_) => unauthorized(
+                kliento::Error::Invalid(_) => Problem::unauthorized(
                     "credentials_invalid",
                     "The token bundle is not valid for this service at this time",
-                    Some("invalid_token"),
-                ),
+                )
+                .with_challenge_error("invalid_token"),
             },
-            Self::PermissionDenied(_) => Problem {
-                status: StatusCode::FORBIDDEN,
-                code: "permission_denied",
-                detail: "Permission denied",
-                challenge_error: None,
-                retry_after: None,
-            },
-            Self::Busy => unavailable("busy", "Too many requests at the same time", 1),
-            Self::TrustAnchorsUnavailable(_) | Self::ClockUnavailable => {
-                unavailable("unavailable", "Authentication is temporarily unavailable", 5)
+            Self::PermissionDenied(_) => {
+                Problem::forbidden("permission_denied", "Permission denied")
             }
+            Self::Busy => Problem::unavailable(
+                "busy",
+                "Too many requests at the same time",
+                Duration::from_secs(1),
+            ),
+            Self::TrustAnchorsUnavailable(_) | Self::ClockUnavailable => Problem::unavailable(
+                "unavailable",
+                "Authentication is temporarily unavailable",
+                Duration::from_secs(5),
+            ),
         }
     }
+
+    fn is_missing_credentials(&self) -> bool {
+        matches!(self, Self::MissingCredentials)
+    }
+}
+
+fn malformed() -> Problem {
+    let detail = "The Authorization header is malformed";
+    Problem::unauthorized("credentials_malformed", detail).with_challenge_error("invalid_request")
 }
 
 impl From<kliento::Error> for Rejection {
     fn from(error: kliento::Error) -> Self {
         Self::InvalidCredentials(Arc::new(error))
     }
-}
-
-fn malformed() -> Problem {
-    let detail = "The Authorization header is malformed";
-    unauthorized("credentials_malformed", detail, Some("invalid_request"))
-}
-
-fn unauthorized(
-    code: &'static str,
-    detail: &'static str,
-    challenge_error: Option<&'static str>,
-) -> Problem {
-    let status = StatusCode::UNAUTHORIZED;
-    Problem { status, code, detail, challenge_error, retry_after: None }
-}
-
-fn unavailable(code: &'static str, detail: &'static str, retry_after: u64) -> Problem {
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    Problem { status, code, detail, challenge_error: None, retry_after: Some(retry_after) }
 }

@@ -12,7 +12,7 @@ use crate::{Rejection, WorkloadIdentity};
 const TARGET: &str = "kliento_tower";
 
 /// The telemetry of a request from its arrival to the decision.
-pub(crate) struct RequestTelemetry {
+pub struct RequestTelemetry {
     span: Span,
     started_at: Instant,
     pub(crate) cache: CacheStatus,
@@ -106,7 +106,7 @@ fn log_outcome(
             tracing::debug!(target: TARGET, outcome, subject, cache, duration_us, "authenticated");
         }
         Ok(Err(rejection)) => event!(debug, rejection, "unauthenticated"),
-        Err(rejection) if rejection.is_server_error() => {
+        Err(rejection) if rejection.status().is_server_error() => {
             event!(error, rejection, "authentication unavailable", code);
         }
         Err(rejection) => event!(info, rejection, "request rejected", code),

@@ -5,7 +5,7 @@
 
 use http::HeaderValue;
 use kliento::{Period, SERVICE, Timestamp, Token, TokenBundle};
-use kliento_tower::KlientoAuthLayer;
+use kliento_tower::{KlientoAuthLayer, clock_fn};
 use veraid::testing::{MockEnvironment, MockMember};
 
 const AUDIENCE: &str = "https://api.example.com";
@@ -23,7 +23,7 @@ impl Workloads {
         let anchors: kliento_tower::TrustAnchors = self.0.trust_anchors().unwrap().into();
         KlientoAuthLayer::new(AUDIENCE)
             .with_trust_anchors(anchors)
-            .with_clock(|| Some(hour().start()))
+            .with_clock(clock_fn(|| Some(hour().start())))
             .with_passthrough_scheme(HeaderValue::from_static(r#"Bearer realm="people""#))
     }
 

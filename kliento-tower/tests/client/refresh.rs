@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kliento_tower::client::{BundleError, ClientError, KlientoClientLayer, SourceError};
+use kliento_tower::clock_fn;
 
 use crate::scripted_source::{
     ManualClock, ScriptedSource, attached, eventually, failing, request, send, valid_for, value,
@@ -145,7 +146,7 @@ async fn change_of_the_source_takes_effect_at_once() {
 
 #[tokio::test]
 async fn fails_without_clock() {
-    let layer =
-        KlientoClientLayer::new(ScriptedSource::new([valid_for(1, 300)])).with_clock(|| None);
+    let layer = KlientoClientLayer::new(ScriptedSource::new([valid_for(1, 300)]))
+        .with_clock(clock_fn(|| None));
     assert!(matches!(failure(&layer).await, BundleError::ClockUnavailable));
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use http::HeaderValue;
 use kliento::{Timestamp, Token};
-use kliento_tower::KlientoAuthLayer;
+use kliento_tower::{KlientoAuthLayer, clock_fn};
 use metrics_util::debugging::{DebugValue, Snapshotter};
 use tower::{Layer as _, Service as _, service_fn};
 use veraid::testing::{MockEnvironment, MockMember};
@@ -37,7 +37,7 @@ impl Fixture {
     pub(crate) fn layer(&self) -> KlientoAuthLayer {
         KlientoAuthLayer::new(AUDIENCE)
             .with_trust_anchors(self.trust_anchors())
-            .with_clock(move || Some(now()))
+            .with_clock(clock_fn(move || Some(now())))
             .with_concurrency_limit(1)
     }
 

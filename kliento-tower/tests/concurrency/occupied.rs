@@ -3,7 +3,7 @@
 use std::thread::{self, JoinHandle};
 
 use http::HeaderValue;
-use kliento_tower::KlientoAuthLayer;
+use kliento_tower::{KlientoAuthLayer, clock_fn};
 
 use crate::fixture::{BlockingClock, Fixture, Pending, call, finish, poll};
 use crate::mock::exchange::Outcome;
@@ -22,7 +22,8 @@ impl Occupied {
     pub(crate) fn new() -> Self {
         let (fixture, hold) = (Fixture::new(), BlockingClock::default());
         let clock = hold.clone();
-        let layer = fixture.layer().with_queue_limit(1).with_clock(move || Some(clock.read()));
+        let layer =
+            fixture.layer().with_queue_limit(1).with_clock(clock_fn(move || Some(clock.read())));
         let bundle = fixture.credentials(0);
         let first = call(&layer, &bundle);
         let occupant = thread::spawn(|| finish(first));

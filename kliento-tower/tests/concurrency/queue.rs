@@ -5,7 +5,7 @@ use std::thread;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
-use kliento_tower::{KlientoAuthLayer, Rejection};
+use kliento_tower::{KlientoAuthLayer, Rejection, clock_fn};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::fixture::{BlockingClock, Fixture, call, finish, poll};
@@ -18,7 +18,8 @@ const BUNDLES: usize = 1_000;
 fn rejects_only_requests_beyond_the_queue_limit() {
     let (fixture, hold) = (Fixture::new(), BlockingClock::default());
     let clock = hold.clone();
-    let layer = fixture.layer().with_queue_limit(QUEUE).with_clock(move || Some(clock.read()));
+    let layer =
+        fixture.layer().with_queue_limit(QUEUE).with_clock(clock_fn(move || Some(clock.read())));
     let bundles: Vec<_> = (0..BUNDLES).map(|number| fixture.credentials(number)).collect();
     let first = call(&layer, &bundles[0]);
     let first = thread::spawn(|| finish(first));

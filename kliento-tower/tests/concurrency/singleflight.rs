@@ -3,6 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
+use kliento_tower::clock_fn;
 use metrics::with_local_recorder;
 use metrics_util::debugging::DebuggingRecorder;
 
@@ -15,7 +16,8 @@ fn thousand_requests_share_one_verification() {
     let (fixture, hold, recorder) =
         (Fixture::new(), BlockingClock::default(), DebuggingRecorder::new());
     let clock = hold.clone();
-    let layer = fixture.layer().with_queue_limit(0).with_clock(move || Some(clock.read()));
+    let layer =
+        fixture.layer().with_queue_limit(0).with_clock(clock_fn(move || Some(clock.read())));
     let bundle = fixture.credentials(0);
     thread::scope(|scope| {
         let hold = hold;

@@ -1,11 +1,11 @@
 //! The responses to rejected requests.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode, request::Parts};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Response, StatusCode, Version, request::Parts};
 use kliento_tower::{
     CredentialPolicy, KlientoAuthLayer, Rejection, ResponseBody, TrustAnchorError,
-    TrustAnchorStore, TrustAnchors,
+    TrustAnchorStore, TrustAnchors, clock_fn,
 };
 
 use crate::bundle::{authorization, body, layer, request, send, tampered};
@@ -16,7 +16,7 @@ fn challenges(response: &Response<ResponseBody<String>>) -> Vec<&str> {
 }
 
 fn reason(response: &Response<ResponseBody<String>>) -> &'static str {
-    response.extensions().get::<Rejection>().expect("a refusal").reason()
+    response.extensions().get::<Rejection>().expect("a rejection").reason()
 }
 
 #[tokio::test]
@@ -48,6 +48,7 @@ async fn response_discloses_only_the_code() {
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(challenges(&response), [challenge]);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
         assert_eq!(reason(&response), why);
         let problem: serde_json::Value = serde_json::from_slice(&body(response).await).unwrap();
         assert_eq!(problem["code"], code);
@@ -82,7 +83,7 @@ async fn missing_anchors_or_time_is_503_under_every_policy() {
     for layer in [
         layer().with_trust_anchors(Broken),
         layer().with_trust_anchors(TrustAnchors::new([])),
-        layer().with_clock(|| None),
+        layer().with_clock(clock_fn(|| None)),
     ] {
         // Under every policy, since the bundle could not be checked.
         let layer = layer.with_policy(CredentialPolicy::AllowMissingOrInvalid);
@@ -132,6 +133,8 @@ async fn grpc_requests_get_a_grpc_status() {
         [(layer(), "Kliento x", "16"), (strict, &good, "7"), (down, &good, "14")]
     {
         let mut request = request(&[authorization]);
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
         let content_type = HeaderValue::from_static("application/grpc+proto");
         request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
         let response = send(&layer, request).await;

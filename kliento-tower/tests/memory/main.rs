@@ -29,7 +29,10 @@ fn hour() -> Period {
 }
 
 /// Returns a member, and a layer with these caches.
-fn fixture(cache: &BundleCache, signature_cache: &SignatureCache) -> (MockMember, KlientoAuthLayer) {
+fn fixture(
+    cache: &BundleCache,
+    signature_cache: &SignatureCache,
+) -> (MockMember, KlientoAuthLayer) {
     let world = MockEnvironment::new(hour()).unwrap();
     let layer = KlientoAuthLayer::new(AUDIENCE)
         .with_trust_anchors(kliento_tower::TrustAnchors::new(world.trust_anchors().unwrap()))
@@ -46,7 +49,8 @@ async fn different_bundles_stay_within_the_cache_size() {
     const CLAIM: usize = 4_000;
     const SIGNATURES: usize = 32;
     const BUNDLES: usize = 200;
-    let (cache, signature_cache) = (BundleCache::new(OCTETS as u64), SignatureCache::new(SIGNATURES));
+    let (cache, signature_cache) =
+        (BundleCache::new(OCTETS as u64), SignatureCache::new(SIGNATURES));
     let (alice, layer) = fixture(&cache, &signature_cache);
     let (mut most, mut most_signatures) = (0, 0);
     for number in 0..BUNDLES {

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use kliento::{Error, Timestamp, VerifiedToken};
 use kliento_tower::{
     BundleCache, KlientoAuthLayer, SignatureCache, TrustAnchorError, TrustAnchorStore,
-    TrustAnchors, WorkloadIdentity,
+    TrustAnchors, WorkloadIdentity, clock_fn,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -77,7 +77,7 @@ impl Walk {
                 .with_cache(cache.clone())
                 .with_signature_cache(signature_cache.clone())
                 .with_trust_anchors(Arc::clone(&shared))
-                .with_clock(move || Some(*clock.now.read().unwrap()));
+                .with_clock(clock_fn(move || Some(*clock.now.read().unwrap())));
             (requirements, layer)
         });
         let layers = layers.collect();

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use http::{Request, Response};
-use kliento_tower::{CredentialPolicy, KlientoAuthLayer, TrustAnchors};
+use kliento_tower::{CredentialPolicy, KlientoAuthLayer, TrustAnchors, clock_fn};
 use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -80,7 +80,7 @@ fn logs_subject_denied_by_authorizer() {
 #[test]
 fn logs_server_errors_at_level_error() {
     for (layer, reason) in [
-        (layer().with_clock(|| None), "clock-unavailable"),
+        (layer().with_clock(clock_fn(|| None)), "clock-unavailable"),
         (layer().with_trust_anchors(TrustAnchors::new([])), "trust-anchors-unavailable"),
     ] {
         let fields = json!({

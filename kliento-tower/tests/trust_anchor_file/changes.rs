@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use kliento::Timestamp;
-use kliento_tower::{TrustAnchorFile, TrustAnchorFileError as E, TrustAnchorStore as _};
+use kliento_tower::{TrustAnchorFile, TrustAnchorFileError as E, TrustAnchorStore as _, clock_fn};
 
 use crate::fixture::{AnchorFile, DIGEST_2017, DIGEST_2024, IANA_DS, IANA_XML, key_tags};
 
@@ -114,7 +114,8 @@ fn thread_ends_with_the_store() {
             let _: &Arc<()> = &held;
             Timestamp::from_second(0).ok()
         };
-        let options = TrustAnchorFile::options().with_poll_interval(interval).with_clock(clock);
+        let options =
+            TrustAnchorFile::options().with_poll_interval(interval).with_clock(clock_fn(clock));
         let store = Arc::new(options.open(place.file()).unwrap());
         let other = store.clone();
         drop(store);

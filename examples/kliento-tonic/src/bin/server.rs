@@ -90,7 +90,7 @@ impl Arguments {
     /// The layer; there is none without an audience.
     fn layer(&self, clock: Arc<dyn Clock>) -> Option<KlientoAuthLayer> {
         let (audience, others) = self.audiences.split_first()?;
-        let layer = KlientoAuthLayer::new(audience).with_clock(move || clock.now());
+        let layer = KlientoAuthLayer::new(audience).with_clock(clock);
         let layer = others.iter().fold(layer, KlientoAuthLayer::with_audience);
         Some(match self.trust_anchors.as_slice() {
             [] => layer,

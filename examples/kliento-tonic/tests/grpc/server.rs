@@ -57,7 +57,7 @@ impl Drop for ServerCommand {
 pub(crate) fn layer(clock: Arc<dyn Clock>) -> KlientoAuthLayer {
     KlientoAuthLayer::new(AUDIENCE)
         .with_trust_anchors(kliento_tower::TrustAnchors::new(reference::trust_anchors()))
-        .with_clock(move || clock.now())
+        .with_clock(clock)
 }
 
 /// Connects to a server in this process, which ends with the test's runtime.
