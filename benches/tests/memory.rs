@@ -1,4 +1,4 @@
-//! What a cache and a signature_cache keep of more than they take, counted and never timed.
+//! The caches stay within their bounds when they receive more than fits; nothing is timed.
 #![allow(clippy::panic, reason = "a test may end by a panic")]
 
 use benches::{Bundle, Caller, Variants};

@@ -88,6 +88,8 @@
 //! | `connect-info` | [`PeerAddress`] from axum's `ConnectInfo<SocketAddr>` |
 //! | `serve` | [`serve::Server`], which serves a Tower service on a listener |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod client_address;
 mod clock;
 mod credentials;

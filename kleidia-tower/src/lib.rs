@@ -80,6 +80,8 @@
 //! | `conformance` | `store::conformance`: test cases for every store |
 //! | `testing` | `testing`: principals, sessions and permits for tests of handlers |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod access_token;
 pub mod account;
 pub mod agent;
@@ -127,3 +129,8 @@ pub type Unauthenticated = http_guard::Unauthenticated<Rejection>;
 #[cfg(all(doctest, feature = "axum", feature = "kliento", feature = "sqlite"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The example of this crate's README, which has to compile.
+#[cfg(all(doctest, feature = "axum", feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+struct CrateReadme;

@@ -119,12 +119,16 @@ impl KlientoAuthLayer {
     }
 
     /// Sets the longest validity of a token, from its start to its end; 60 minutes by default.
+    ///
+    /// Tokens with a longer validity are rejected, also in the middle of their period.
     #[must_use]
     pub fn with_max_validity(self, validity: Duration) -> Self {
         self.with_policy_change(|authenticator| authenticator.max_validity = validity)
     }
 
     /// Sets the minimum size of RSA keys in certificates, in bits; 2048 by default.
+    ///
+    /// Other sizes than 2048, 3072 and 4096 are rejected in any case.
     #[must_use]
     pub fn with_min_modulus_bits(self, bits: usize) -> Self {
         self.with_policy_change(|authenticator| authenticator.min_modulus_bits = bits)

@@ -85,3 +85,8 @@ pub type KlientoAuth<S> = GuardedService<S, KlientoGuard>;
 /// It is only in requests that a [`CredentialPolicy`] other than the default or a
 /// [passthrough scheme](KlientoAuthLayer::with_passthrough_scheme) allows.
 pub type Unauthenticated = http_guard::Unauthenticated<Rejection>;
+
+/// The example of this crate's README, which has to compile.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -32,7 +32,7 @@ async fn forged_signature_of_a_valid_bundle_is_not_cached() {
     }
 }
 
-/// Returns a bundle whose TXT RRset has a forged signature, and optionally a valid one after it.
+/// Returns a bundle whose TXT `RRset` has a forged signature, and optionally a valid one after it.
 fn bundle(
     organisation: &MockOrganisation,
     mut chain: Vec<MockMessage>,

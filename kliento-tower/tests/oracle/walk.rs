@@ -61,7 +61,7 @@ struct Shared {
 }
 
 impl Walk {
-    /// All layers share a cache and a signature_cache of these sizes.
+    /// All layers share the two caches, of these sizes.
     pub(crate) fn new(seed: u64, octets: u64, signatures: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
         let bundles = Bundles::new(&mut rng);
