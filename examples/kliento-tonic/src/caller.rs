@@ -33,7 +33,8 @@ impl ProvenCaller {
     /// # Errors
     /// `Unauthenticated` if the proof has lapsed, `Unavailable` if nobody knows the time.
     pub(crate) fn now(&self) -> Result<&WorkloadIdentity, Status> {
-        let now = self.clock.now().ok_or_else(|| Status::unavailable("The clock tells no time"))?;
+        let now =
+            self.clock.now().ok_or_else(|| Status::unavailable("The clock is unavailable"))?;
         if self.identity.period().contains(now) {
             Ok(&self.identity)
         } else {

@@ -33,8 +33,8 @@ fn it_prints_who_the_server_says_it_is() {
 fn it_says_why_it_is_refused() {
     let server = ServerCommand::with("https://api.example.net", &reference::trust_anchors());
     let output = ask(&server, &reference::file("member-user"), &["--watch"]);
-    let printed = "error: Unauthenticated: The token bundle is not valid here and now \
-                   (credentials_invalid)\n";
+    let printed = "error: Unauthenticated: The token bundle is not valid for this service at \
+                   this time (credentials_invalid)\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), printed);
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());

@@ -16,8 +16,9 @@ use crate::reference::{self, INSTANT};
 use crate::server::{ServerCommand, connect_to, layer};
 
 const MISSING: &str = "Kliento credentials are required (credentials_missing)";
-const MALFORMED: &str = "The Authorization header can't be read (credentials_malformed)";
-const INVALID: &str = "The token bundle is not valid here and now (credentials_invalid)";
+const MALFORMED: &str = "The Authorization header is malformed (credentials_malformed)";
+const INVALID: &str =
+    "The token bundle is not valid for this service at this time (credentials_invalid)";
 
 /// What a call with these `Authorization` headers is refused with.
 pub(crate) async fn refusal(channel: &Channel, authorizations: &[&str]) -> (Code, String) {
@@ -93,7 +94,7 @@ async fn who_is_not_admitted_is_denied() {
     let channel = connect_to(layer, clock).await;
     let alice = reference::bundle("member-user").to_authorization();
     let refused = refusal(&channel, &[&alice]).await;
-    let message = "The workload is not admitted (permission_denied)".to_owned();
+    let message = "Permission denied (permission_denied)".to_owned();
     assert_eq!(refused, (Code::PermissionDenied, message));
 
     let mut client = client(channel, reference::file("member-bot"));
@@ -109,7 +110,7 @@ async fn what_cannot_be_checked_is_unavailable() {
     let layer = layer(clock.clone()).with_trust_anchors(TrustAnchors::new([]));
     let channel = connect_to(layer, clock).await;
     let alice = reference::bundle("member-user").to_authorization();
-    let message = "Credentials can't be checked at the moment (unavailable)".to_owned();
+    let message = "Authentication is temporarily unavailable (unavailable)".to_owned();
     assert_eq!(refusal(&channel, &[&alice]).await, (Code::Unavailable, message));
     // Who has none is refused all the same.
     assert_eq!(refusal(&channel, &[]).await, (Code::Unauthenticated, MISSING.to_owned()));
