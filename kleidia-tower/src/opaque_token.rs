@@ -53,16 +53,16 @@ impl OpaqueToken {
 
     /// Makes the successor readable for who has this token.
     pub(crate) fn wrap(&self, successor: &Self) -> WrappedToken {
-        WrappedToken(*self.padded(&successor.0))
+        WrappedToken(*self.xor_with_pad(&successor.0))
     }
 
     /// Reads the successor, which must have this digest.
     pub(crate) fn unwrap(&self, wrapped: &WrappedToken, digest: &TokenDigest) -> Option<Self> {
-        let successor = Self(self.padded(&wrapped.0));
+        let successor = Self(self.xor_with_pad(&wrapped.0));
         (successor.digest() == *digest).then_some(successor)
     }
 
-    fn padded(&self, octets: &[u8; Self::OCTETS]) -> Zeroizing<[u8; Self::OCTETS]> {
+    fn xor_with_pad(&self, octets: &[u8; Self::OCTETS]) -> Zeroizing<[u8; Self::OCTETS]> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.0);
         let pad = hmac::sign(&key, b"kleidia: the successor of this refresh token");
         let mut padded = Zeroizing::new(*octets);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::audit::Party;
+use crate::audit::AuditIdentity;
 use crate::rbac::RoleName;
 use crate::session::SessionView;
 use crate::{SessionId, UserId};
@@ -106,7 +106,7 @@ impl Principal {
 
     /// As the audit log names it.
     #[must_use]
-    pub fn party(&self) -> Party {
-        Party { id: self.user_id(), name: self.name().to_owned() }
+    pub fn audit_identity(&self) -> AuditIdentity {
+        AuditIdentity { id: self.user_id(), name: self.name().to_owned() }
     }
 }

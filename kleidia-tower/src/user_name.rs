@@ -61,10 +61,10 @@ impl FromStr for UserName {
         if let Some(character) = text.chars().find(|character| !is_visible(*character)) {
             return Err(UserNameError::Character(character));
         }
-        let name = canonical(text);
+        let name = canonicalise(text);
         match name.chars().count() {
             0 => Err(UserNameError::Empty),
-            1..=Self::MAX_CHARACTERS => Ok(Self(spaced(name)?)),
+            1..=Self::MAX_CHARACTERS => Ok(Self(check_spaces(name)?)),
             _ => Err(UserNameError::TooLong),
         }
     }
@@ -77,7 +77,7 @@ impl fmt::Display for UserName {
 }
 
 /// Folding can undo the composition, and the composition can yield what folds (Unicode, 3.13).
-fn canonical(text: &str) -> String {
+fn canonicalise(text: &str) -> String {
     let (normalizer, mapper) = (ComposingNormalizerBorrowed::new_nfkc(), CaseMapper::new());
     let mut form = normalizer.normalize(text).into_owned();
     loop {
@@ -91,7 +91,7 @@ fn canonical(text: &str) -> String {
 }
 
 /// Spaces stand between words alone, one at a time.
-fn spaced(name: String) -> Result<String, UserNameError> {
+fn check_spaces(name: String) -> Result<String, UserNameError> {
     let is_spaced = !name.starts_with(' ') && !name.ends_with(' ') && !name.contains("  ");
     if is_spaced { Ok(name) } else { Err(UserNameError::Character(' ')) }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kleidia_tower::session::CachedSessions;
+use kleidia_tower::session::SessionCachingStore;
 use kleidia_tower::store::conformance::{CASES, Case};
 use kleidia_tower::store::{MemoryStore, Store};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -28,9 +28,9 @@ fn memory(case: &'static Case) -> Trial {
 fn cached(case: &'static Case) -> Trial {
     Trial::test(format!("cached::{}", case.name()), move || {
         run(async {
-            let store = CachedSessions::new(Arc::new(MemoryStore::default()));
+            let store = SessionCachingStore::new(Arc::new(MemoryStore::default()));
             // Longer than any case takes: what it should not remember would show.
-            let store = store.with_staleness(Duration::from_secs(3600));
+            let store = store.with_ttl(Duration::from_secs(3600));
             case.run(Arc::new(store) as Arc<dyn Store>).await;
         })
     })

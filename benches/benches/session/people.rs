@@ -10,7 +10,7 @@ use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{Accounts, LoginRequest};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
-use kleidia_tower::session::{CachedSessions, SessionView};
+use kleidia_tower::session::{SessionCachingStore, SessionView};
 use kleidia_tower::store::{MemoryStore, Store};
 use secrecy::ExposeSecret as _;
 
@@ -41,7 +41,7 @@ impl People {
     /// The same accounts, of which sessions are remembered.
     pub(crate) fn cached(&self) -> Accounts {
         let store: Arc<dyn Store> = Arc::clone(self.accounts.store());
-        accounts(Arc::new(CachedSessions::new(store)))
+        accounts(Arc::new(SessionCachingStore::new(store)))
     }
 
     pub(crate) fn request(&self) -> Request<()> {

@@ -92,20 +92,18 @@ fn open_keys(database: &Path) -> Result<KeyFile, BoxError> {
 }
 
 fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
-    if settings.lockout_threshold == Some(0) {
-        return Err("--lockout-threshold must be 1 at least".into());
-    }
     if settings.argon2_permits == Some(0) {
         return Err("--argon2-permits must be 1 at least".into());
     }
-    let default = LockoutPolicy::default();
-    let base = settings.lockout_base.map_or(default.base, |Period(base)| base);
-    let lockout = LockoutPolicy {
-        threshold: settings.lockout_threshold.unwrap_or(default.threshold),
-        base,
-        longest: default.longest.max(base),
-        ..default
-    };
+    let mut lockout = LockoutPolicy::default();
+    if let Some(threshold) = settings.lockout_threshold {
+        let invalid = |error| format!("--lockout-threshold must be valid: {error}");
+        lockout = lockout.with_threshold(threshold).map_err(invalid)?;
+    }
+    if let Some(Period(base)) = settings.lockout_base {
+        let invalid = |error| format!("--lockout-base must be valid: {error}");
+        lockout = lockout.with_base_duration(base).map_err(invalid)?;
+    }
     let mut password_policy = PasswordPolicy::default();
     if let Some(Period(age)) = settings.password_max_age {
         password_policy = password_policy.with_max_age(age)?;

@@ -13,7 +13,7 @@ use crate::opaque_token::OpaqueToken;
 use crate::password::{BreachedPasswords, PasswordHasher};
 use crate::rbac::{Policy, PolicyProvider, RbacLayer, Requirement};
 use crate::session::{JwtSessionLayer, SessionAuthenticator, SessionView};
-use crate::store::{Change, Committed, Store};
+use crate::store::{ChangeContext, Committed, Store};
 use crate::{ClientInfo, Clock, Principal, SystemClock, Timestamp, UserId, time};
 
 /// The accounts of a service: login, refresh, logout, password changes, and administration.
@@ -233,8 +233,8 @@ impl Accounts {
         &self,
         client: ClientInfo,
         actor: Option<&Principal>,
-    ) -> Result<Change, AccountError> {
-        Ok(Change { at: self.now()?, client, actor: actor.map(Principal::party) })
+    ) -> Result<ChangeContext, AccountError> {
+        Ok(ChangeContext { at: self.now()?, client, actor: actor.map(Principal::audit_identity) })
     }
 
     /// Sends committed records to the sinks.

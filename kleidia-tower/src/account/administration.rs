@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::{Account, AccountError, AccountUpdate, Accounts, NewAccount};
 use crate::audit::{AuditQuery, AuditRecord};
 use crate::rbac::RoleName;
-use crate::session::{EndReason, Ending};
+use crate::session::{EndReason, SessionSelector};
 use crate::{ClientInfo, Principal, UserId, UserName};
 
 /// These operations do not check permissions; [`RbacLayer`](crate::rbac::RbacLayer) does.
@@ -102,8 +102,8 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         self.require_account(id).await?;
         let change = self.change(client, Some(actor))?;
-        let which = Ending::All { user: id };
-        self.publish(self.store().end(which, EndReason::RevokedByAdmin, &change).await?);
+        let which = SessionSelector::All { user: id };
+        self.publish(self.store().end_sessions(which, EndReason::RevokedByAdmin, &change).await?);
         Ok(())
     }
 

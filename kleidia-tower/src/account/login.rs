@@ -8,8 +8,8 @@ use tracing::Instrument as _;
 use super::accounts::random_token;
 use super::{AccountError, Accounts, TokenSet};
 use crate::audit::{EventKind, Outcome, Reason};
-use crate::lockout::{Attempt, Source};
-use crate::session::{NewSession, Opened};
+use crate::lockout::{LoginAttempt, LoginSource};
+use crate::session::{NewSession, OpenOutcome};
 use crate::{ClientInfo, UserName, time};
 
 /// An attempt to log in.
@@ -60,7 +60,7 @@ impl Accounts {
             self.append(change.event(EventKind::LoginFailure, Outcome::Failure, reason)).await?;
             return Err(AccountError::InvalidCredentials);
         };
-        let attempt = Attempt { name, source: Source::new(change.client.address) };
+        let attempt = LoginAttempt { name, source: LoginSource::new(change.client.address) };
         let verified = self.verify_password(permit, &attempt, password, &change).await?;
         let new = NewSession {
             user: verified.account.id,
@@ -72,10 +72,10 @@ impl Accounts {
             refresh_expires_at: time::add(change.at, settings.refresh_ttl),
             attempt,
         };
-        let view = match self.publish(self.store().open(new, &change).await?) {
-            Opened::Session(view) => view,
-            Opened::Disabled => return Err(AccountError::AccountDisabled),
-            Opened::Changed => return Ok(None),
+        let view = match self.publish(self.store().open_session(new, &change).await?) {
+            OpenOutcome::Opened(view) => view,
+            OpenOutcome::AccountDisabled => return Err(AccountError::AccountDisabled),
+            OpenOutcome::PasswordChanged => return Ok(None),
         };
         let (access_token, expires_in) = self.issue_access_token(&keys, &view, change.at)?;
         Ok(Some(TokenSet {

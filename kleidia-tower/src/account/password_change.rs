@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tracing::Instrument as _;
 
 use super::{AccountError, AccountLookup, Accounts, PasswordChange, PasswordHash, StoredPassword};
-use crate::lockout::{Attempt, Source};
+use crate::lockout::{LoginAttempt, LoginSource};
 use crate::password::{PasswordCheck, PasswordViolation};
 use crate::session::SessionView;
 use crate::{ClientInfo, UserId, UserName};
@@ -45,10 +45,10 @@ impl Accounts {
         let (user, name) = (view.account.id, &view.account.name);
         let permit = self.hasher().permit().await?;
         let change = self.change(client, None)?;
-        let source = Source::new(change.client.address);
-        let attempt = Attempt { name: name.clone(), source };
+        let source = LoginSource::new(change.client.address);
+        let attempt = LoginAttempt { name: name.clone(), source };
         let verified = self.verify_password(permit, &attempt, current, &change).await?;
-        self.store().release(&attempt).await?;
+        self.store().release_attempt(&attempt).await?;
         let mut violations = self.violations(name, new).await?;
         if self.is_reused(user, current, new).await? {
             violations.push(PasswordViolation::UsedBefore);

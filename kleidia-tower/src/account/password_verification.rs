@@ -5,10 +5,10 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Account, AccountError, AccountLookup, Accounts, PasswordHash};
-use crate::audit::{AuditEvent, EventKind, Outcome, Party, Reason};
-use crate::lockout::{Attempt, Reservation};
+use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
+use crate::lockout::{LoginAttempt, Reservation};
 use crate::password::{HashingPermit, PasswordCheck};
-use crate::store::Change;
+use crate::store::ChangeContext;
 
 /// An account whose password was correct. The attempt is still to be settled.
 pub(super) struct VerifiedPassword {
@@ -24,12 +24,12 @@ impl Accounts {
     pub(super) async fn verify_password(
         &self,
         permit: HashingPermit,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         password: &SecretString,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<VerifiedPassword, AccountError> {
         let (store, lockout) = (self.store(), &self.settings().lockout);
-        match store.reserve(attempt, lockout, change.at).await? {
+        match store.reserve_attempt(attempt, lockout, change.at).await? {
             Reservation::Granted => {}
             Reservation::Busy => return Err(AccountError::Busy),
             Reservation::Locked { .. } => {
@@ -37,9 +37,9 @@ impl Accounts {
                 self.record_locked_attempt(attempt, change).await?;
                 return Err(AccountError::InvalidCredentials);
             }
-            Reservation::Refused { .. } => {
+            Reservation::Throttled { .. } => {
                 let evaluated = permit.dummy_verify(password).await;
-                self.publish(store.refuse(attempt, lockout, change).await?);
+                self.publish(store.record_throttled(attempt, lockout, change).await?);
                 evaluated?;
                 return Err(AccountError::InvalidCredentials);
             }
@@ -47,11 +47,11 @@ impl Accounts {
         match self.verify_stored_hash(permit, attempt, password).await {
             Ok(Some(verified)) => Ok(verified),
             Ok(None) => {
-                self.publish(store.fail(attempt, lockout, change).await?);
+                self.publish(store.record_failure(attempt, lockout, change).await?);
                 Err(AccountError::InvalidCredentials)
             }
             Err(error) => {
-                store.release(attempt).await?;
+                store.release_attempt(attempt).await?;
                 Err(error)
             }
         }
@@ -60,7 +60,7 @@ impl Accounts {
     async fn verify_stored_hash(
         &self,
         permit: HashingPermit,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         password: &SecretString,
     ) -> Result<Option<VerifiedPassword>, AccountError> {
         let found = self.store().account_with_password(AccountLookup::Name(&attempt.name)).await?;
@@ -80,11 +80,11 @@ impl Accounts {
 
     async fn record_locked_attempt(
         &self,
-        attempt: &Attempt,
-        change: &Change,
+        attempt: &LoginAttempt,
+        change: &ChangeContext,
     ) -> Result<(), AccountError> {
         let found = self.store().account_with_password(AccountLookup::Name(&attempt.name)).await?;
-        let user = found.map(|(account, _)| Party::account(account.id, &account.name));
+        let user = found.map(|(account, _)| AuditIdentity::account(account.id, &account.name));
         let reason = Some(Reason::Locked);
         let event = change.event(EventKind::LoginLocked, Outcome::Failure, reason);
         self.append(AuditEvent { user, ..event }).await

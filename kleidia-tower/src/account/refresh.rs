@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::accounts::random_token;
 use super::{AccountError, Accounts, TokenSet};
 use crate::opaque_token::OpaqueToken;
-use crate::session::{Rotated, Rotation};
+use crate::session::{Rotation, RotationOutcome};
 use crate::store::StoreError;
 use crate::{ClientInfo, time};
 
@@ -36,17 +36,19 @@ impl Accounts {
             refresh_expires_at: time::add(change.at, settings.refresh_ttl),
             grace: settings.refresh_grace,
         };
-        let rotated = self.publish(self.store().rotate(&rotation, &change).await?);
+        let rotated = self.publish(self.store().rotate_refresh_token(&rotation, &change).await?);
         let (session, successor, refresh_expires_at) = match rotated {
-            Rotated::First { session } => (session, successor, rotation.refresh_expires_at),
-            Rotated::Again { session, successor, wrapped, refresh_expires_at } => {
+            RotationOutcome::Rotated { session } => {
+                (session, successor, rotation.refresh_expires_at)
+            }
+            RotationOutcome::Retried { session, successor, wrapped, refresh_expires_at } => {
                 let successor = presented.unwrap(&wrapped, &successor);
-                let unreadable = StoreError::Corrupt("a wrapped refresh token is malformed");
+                let unreadable = StoreError::Corrupt("wrapped refresh token");
                 (session, successor.ok_or(unreadable)?, refresh_expires_at)
             }
-            Rotated::Reused(_) => return Err(AccountError::RefreshTokenReused),
-            Rotated::Invalid => return Err(AccountError::RefreshTokenInvalid),
-            Rotated::Disabled => return Err(AccountError::AccountDisabled),
+            RotationOutcome::Reused(_) => return Err(AccountError::RefreshTokenReused),
+            RotationOutcome::Invalid => return Err(AccountError::RefreshTokenInvalid),
+            RotationOutcome::AccountDisabled => return Err(AccountError::AccountDisabled),
         };
         let (access_token, expires_in) = self.issue_access_token(&keys, &session, change.at)?;
         Ok(TokenSet {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{AccountError, Accounts};
 use crate::agent::AgentPublicKey;
-use crate::session::{EndReason, Ending, Session, SessionView};
+use crate::session::{EndReason, Session, SessionSelector, SessionView};
 use crate::{ClientInfo, SessionId, UserId};
 
 impl Accounts {
@@ -17,7 +17,7 @@ impl Accounts {
         view: &SessionView,
         client: ClientInfo,
     ) -> Result<(), AccountError> {
-        let which = Ending::One { user: view.account.id, session: view.session.id };
+        let which = SessionSelector::One { user: view.account.id, session: view.session.id };
         self.end(which, EndReason::Logout, client).await.map(drop)
     }
 
@@ -30,7 +30,7 @@ impl Accounts {
         view: &SessionView,
         client: ClientInfo,
     ) -> Result<(), AccountError> {
-        let which = Ending::All { user: view.account.id };
+        let which = SessionSelector::All { user: view.account.id };
         self.end(which, EndReason::Logout, client).await.map(drop)
     }
 
@@ -45,7 +45,7 @@ impl Accounts {
         session: SessionId,
         client: ClientInfo,
     ) -> Result<(), AccountError> {
-        let which = Ending::One { user: view.account.id, session };
+        let which = SessionSelector::One { user: view.account.id, session };
         let is_current = session == view.session.id;
         let reason = if is_current { EndReason::Logout } else { EndReason::Revoked };
         let ended = self.end(which, reason, client).await?;
@@ -80,11 +80,11 @@ impl Accounts {
 
     async fn end(
         &self,
-        which: Ending,
+        which: SessionSelector,
         reason: EndReason,
         client: ClientInfo,
     ) -> Result<Vec<SessionId>, AccountError> {
         let change = self.change(client, None)?;
-        Ok(self.publish(self.store().end(which, reason, &change).await?))
+        Ok(self.publish(self.store().end_sessions(which, reason, &change).await?))
     }
 }

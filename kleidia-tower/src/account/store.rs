@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{Account, PasswordHash, StoredPassword};
 use crate::rbac::RoleName;
-use crate::store::{Change, Committed, StoreError};
+use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{SessionId, UserId, UserName};
 
 /// Stores accounts. Each method is one atomic change together with its audit events.
@@ -33,7 +33,7 @@ pub trait AccountStore: Send + Sync + 'static {
     async fn create_account(
         &self,
         new: NewAccount,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError>;
 
     /// Disables or enables an account or changes its roles; returns `None` if it does not exist.
@@ -45,7 +45,7 @@ pub trait AccountStore: Send + Sync + 'static {
         &self,
         id: UserId,
         update: AccountUpdate,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError>;
 
     /// Replaces a password; returns `false` if the current hash is not the expected one.
@@ -55,7 +55,7 @@ pub trait AccountStore: Send + Sync + 'static {
     async fn change_password(
         &self,
         new: PasswordChange,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError>;
 }
 

@@ -16,9 +16,9 @@ pub struct AuditEvent {
     /// How it ended.
     pub outcome: Outcome,
     /// Whom it concerns. Names that are no account's are left out: people type passwords there.
-    pub user: Option<Party>,
+    pub user: Option<AuditIdentity>,
     /// Who caused it, where that is not the user.
-    pub actor: Option<Party>,
+    pub actor: Option<AuditIdentity>,
     /// In which session.
     pub session: Option<SessionId>,
     /// From where.
@@ -29,7 +29,7 @@ pub struct AuditEvent {
 
 /// Somebody in the audit log: an account, or a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Party {
+pub struct AuditIdentity {
     /// The number of the account; `None` for workloads.
     pub id: Option<UserId>,
     /// The name of the account, or the subject of the workload.
@@ -70,7 +70,7 @@ pub enum Outcome {
     Failure,
 }
 
-impl Party {
+impl AuditIdentity {
     /// The account of this number and name.
     #[must_use]
     pub fn account(id: UserId, name: &UserName) -> Self {

@@ -7,7 +7,7 @@ mod sinks;
 mod store;
 mod trail;
 
-pub use event::{AuditEvent, EventKind, Outcome, Party};
+pub use event::{AuditEvent, AuditIdentity, EventKind, Outcome};
 pub use reason::{OverrideReason, Reason};
 pub use record::{AuditRecord, ChainDigest, ChainHead};
 pub use sinks::{AuditSink, AuditSinks, TracingSink};

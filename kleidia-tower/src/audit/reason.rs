@@ -18,11 +18,11 @@ pub enum Reason {
     /// The password was changed while it was checked.
     PasswordChanged,
     /// Too many failures: this one locks.
-    LockBegins,
+    LockStarted,
     /// Refused because of a lock.
     Locked,
     /// The session had lapsed, and another one follows.
-    SessionLapsed,
+    SessionExpired,
     /// A retry of a refresh token that was just spent.
     Retry,
     /// Why a session was ended.
@@ -73,9 +73,9 @@ impl fmt::Display for Reason {
             Self::UnknownUser => f.write_str("unknown-user"),
             Self::AccountDisabled => f.write_str("account-disabled"),
             Self::PasswordChanged => f.write_str("password-changed"),
-            Self::LockBegins => f.write_str("lock-begins"),
+            Self::LockStarted => f.write_str("lock-started"),
             Self::Locked => f.write_str("locked"),
-            Self::SessionLapsed => f.write_str("session-lapsed"),
+            Self::SessionExpired => f.write_str("session-expired"),
             Self::Retry => f.write_str("retry"),
             Self::Ended(reason) => f.write_str(reason.as_str()),
             Self::Roles { from, to } if from.is_empty() => f.write_str(&names(to)),

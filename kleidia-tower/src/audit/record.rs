@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest;
 
-use super::{AuditEvent, EventKind, Outcome, Party};
+use super::{AuditEvent, AuditIdentity, EventKind, Outcome};
 use crate::{ClientInfo, SessionId, Timestamp, time};
 
 /// An event as stores keep it.
@@ -17,16 +17,16 @@ pub struct AuditRecord {
     /// How it ended.
     pub outcome: Outcome,
     /// Whom it concerns.
-    pub user: Option<Party>,
+    pub user: Option<AuditIdentity>,
     /// Who caused it, where that is not the user.
-    pub actor: Option<Party>,
+    pub actor: Option<AuditIdentity>,
     /// In which session.
     pub session: Option<SessionId>,
     /// From where.
     pub client: ClientInfo,
     /// Why.
     pub reason: Option<String>,
-    /// The digest of this record and the one before: see [`Self::digest_after`].
+    /// The digest of this record and the one before: see [`Self::chained_digest`].
     pub digest: ChainDigest,
 }
 
@@ -45,9 +45,9 @@ pub struct ChainHead {
 impl ChainHead {
     /// Follows the chain through the next records; `None` once one is missing or another one.
     #[must_use]
-    pub fn follow(self, record: &AuditRecord) -> Option<Self> {
+    pub fn verify_next(self, record: &AuditRecord) -> Option<Self> {
         let follows = record.sequence == self.sequence + 1
-            && record.digest == record.digest_after(&self.digest);
+            && record.digest == record.chained_digest(&self.digest);
         follows.then(|| record.head())
     }
 }
@@ -55,13 +55,13 @@ impl ChainHead {
 impl AuditRecord {
     /// The record that follows.
     #[must_use]
-    pub fn follow(head: &ChainHead, event: AuditEvent) -> Self {
+    pub fn append_to(head: &ChainHead, event: AuditEvent) -> Self {
         let AuditEvent { at, kind, outcome, user, actor, session, client, reason } = event;
         let (at, reason) = (time::whole_seconds(at), reason.map(|reason| reason.to_string()));
         let (sequence, digest) = (head.sequence + 1, ChainDigest::default());
         let mut record =
             Self { sequence, at, kind, outcome, user, actor, session, client, reason, digest };
-        record.digest = record.digest_after(&head.digest);
+        record.digest = record.chained_digest(&head.digest);
         record
     }
 
@@ -74,7 +74,7 @@ impl AuditRecord {
     /// The digest that this record must have after that one: of the digest before and all fields,
     /// each with its length in front, so that no two records are written alike.
     #[must_use]
-    pub fn digest_after(&self, before: &ChainDigest) -> ChainDigest {
+    pub fn chained_digest(&self, before: &ChainDigest) -> ChainDigest {
         let mut context = digest::Context::new(&digest::SHA256);
         let mut field = |octets: Option<&[u8]>| {
             let length = octets.map_or(u64::MAX, |octets| octets.len() as u64);
@@ -111,8 +111,9 @@ mod tests {
     use crate::{UserAgent, UserId};
 
     fn record() -> AuditRecord {
-        let party =
-            |id, name: &str| Some(Party { id: Some(UserId::new(id)), name: name.to_owned() });
+        let party = |id, name: &str| {
+            Some(AuditIdentity { id: Some(UserId::new(id)), name: name.to_owned() })
+        };
         let user_agent = Some(UserAgent::new("Agent/1"));
         let client = ClientInfo { address: "192.0.2.1".parse().ok(), user_agent };
         let event = AuditEvent {
@@ -125,7 +126,7 @@ mod tests {
             client,
             reason: None,
         };
-        let record = AuditRecord::follow(&ChainHead::default(), event);
+        let record = AuditRecord::append_to(&ChainHead::default(), event);
         AuditRecord { reason: Some("logout".to_owned()), ..record }
     }
 
@@ -151,11 +152,12 @@ mod tests {
             |record| record.reason = None,
             |record| record.reason = Some(String::new()),
         ];
-        let mut digests = vec![record().digest_after(&[0; 32]), record().digest_after(&[1; 32])];
+        let mut digests =
+            vec![record().chained_digest(&[0; 32]), record().chained_digest(&[1; 32])];
         for change in changes {
             let mut record = record();
             change(&mut record);
-            digests.push(record.digest_after(&[0; 32]));
+            digests.push(record.chained_digest(&[0; 32]));
         }
         let different: std::collections::BTreeSet<_> = digests.iter().collect();
         assert_eq!(different.len(), digests.len(), "two records have one digest");
@@ -163,15 +165,15 @@ mod tests {
 
     #[test]
     fn a_chain_is_followed_in_order() {
-        let first = AuditRecord { digest: record().digest_after(&[0; 32]), ..record() };
-        let head = ChainHead::default().follow(&first).unwrap();
+        let first = AuditRecord { digest: record().chained_digest(&[0; 32]), ..record() };
+        let head = ChainHead::default().verify_next(&first).unwrap();
         assert_eq!(head, first.head());
-        assert_eq!(head.follow(&first), None, "twice");
+        assert_eq!(head.verify_next(&first), None, "twice");
         let second = AuditRecord { sequence: 2, ..record() };
-        let second = AuditRecord { digest: second.digest_after(&head.digest), ..second };
-        assert_eq!(head.follow(&second), Some(second.head()));
-        assert_eq!(ChainHead::default().follow(&second), None, "one is missing");
+        let second = AuditRecord { digest: second.chained_digest(&head.digest), ..second };
+        assert_eq!(head.verify_next(&second), Some(second.head()));
+        assert_eq!(ChainHead::default().verify_next(&second), None, "one is missing");
         let changed = AuditRecord { at: second.at + Duration::from_secs(1), ..second };
-        assert_eq!(head.follow(&changed), None, "another one");
+        assert_eq!(head.verify_next(&changed), None, "another one");
     }
 }

@@ -57,9 +57,9 @@ impl AuditSinks {
     pub fn new(sinks: Vec<Box<dyn AuditSink>>, queue: usize) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(queue);
         let dropped = Arc::new(AtomicU64::new(0));
-        let lost = Arc::clone(&dropped);
+        let dropped_count = Arc::clone(&dropped);
         let thread = Builder::new().name("kleidia-audit".to_owned());
-        let thread = thread.spawn(move || feed(sinks, &receiver, &lost))?;
+        let thread = thread.spawn(move || run_sinks(sinks, &receiver, &dropped_count))?;
         let (sender, thread) = (Mutex::new(Some(sender)), Mutex::new(Some(thread)));
         Ok(Self { queue: Some(Arc::new(Queue { sender, dropped, thread })) })
     }
@@ -94,7 +94,11 @@ impl AuditSinks {
     }
 }
 
-fn feed(mut sinks: Vec<Box<dyn AuditSink>>, records: &Receiver<AuditRecord>, dropped: &AtomicU64) {
+fn run_sinks(
+    mut sinks: Vec<Box<dyn AuditSink>>,
+    records: &Receiver<AuditRecord>,
+    dropped: &AtomicU64,
+) {
     for record in records {
         for sink in &mut sinks {
             // What one can't take is no reason to tell the others nothing.

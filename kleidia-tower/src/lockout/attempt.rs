@@ -1,25 +1,26 @@
-//! Whose failures are counted: a name, from a source.
+//! Login attempts: a user name and a source.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::UserName;
 
-/// Somebody's attempt to log in under a name, whether there is such an account or not.
+/// An attempt to log in with a user name, whether or not such an account exists.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Attempt {
-    /// The name, in its canonical form.
+pub struct LoginAttempt {
+    /// The user name.
     pub name: UserName,
-    /// From where.
-    pub source: Source,
+    /// The source of the attempt.
+    pub source: LoginSource,
 }
 
-/// Where attempts come from: an IPv4 address, an IPv6 network of 64 bits, or nobody knows where.
+/// The source of a login attempt: an IPv4 address, an IPv6 /64 network, or unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Source(Option<IpAddr>);
+pub struct LoginSource(Option<IpAddr>);
 
-impl Source {
-    /// The source of an address. One host has a whole IPv6 network (RFC 4291, 2.5.4).
+impl LoginSource {
+    /// Returns the source for a client address. A single host has a whole IPv6 /64 (RFC 4291,
+    /// 2.5.4).
     #[must_use]
     pub fn new(address: Option<IpAddr>) -> Self {
         Self(address.map(|address| match address.to_canonical() {
@@ -31,8 +32,8 @@ impl Source {
     }
 }
 
-impl Source {
-    /// The source that is written like this.
+impl LoginSource {
+    /// Parses the text of `Display`.
     #[cfg(feature = "sqlite")]
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         let address = name.strip_suffix("/64").unwrap_or(name);
@@ -44,7 +45,7 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for LoginSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(address @ IpAddr::V4(_)) => address.fmt(f),
@@ -59,15 +60,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_one_source() {
+    fn groups_addresses_of_one_host() {
         for (address, expected) in [
             ("192.0.2.1", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
             ("2001:db8:0:1:ffff::1", "2001:db8:0:1::/64"),
             ("2001:db8:0:2::1", "2001:db8:0:2::/64"),
         ] {
-            assert_eq!(Source::new(address.parse().ok()).to_string(), expected);
+            assert_eq!(LoginSource::new(address.parse().ok()).to_string(), expected);
         }
-        assert_eq!(Source::new(None).to_string(), "unknown");
+        assert_eq!(LoginSource::new(None).to_string(), "unknown");
     }
 }

@@ -1,11 +1,11 @@
-//! Lockout: how often a password may be guessed.
+//! Login lockout: how often passwords may be guessed.
 
 mod attempt;
 mod policy;
 mod rules;
 mod store;
 
-pub use attempt::{Attempt, Source};
-pub use policy::LockoutPolicy;
-pub(crate) use rules::Counters;
+pub use attempt::{LoginAttempt, LoginSource};
+pub use policy::{LockoutPolicy, LockoutPolicyError};
+pub(crate) use rules::FailureCounters;
 pub use store::{FailureStore, Reservation};

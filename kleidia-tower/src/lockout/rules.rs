@@ -1,4 +1,4 @@
-//! The rules of the lockout, over the rows of one name: no clock, no store.
+//! The rules of the lockout: pure functions over the counters of one user name.
 
 use std::time::Duration;
 
@@ -6,97 +6,93 @@ use super::{LockoutPolicy, Reservation};
 use crate::store::rows::FailureRow;
 use crate::{Timestamp, time};
 
-/// After how long an attempt that nobody settled is taken for given up.
-const ABANDONED: Duration = Duration::from_secs(60);
-/// The unit in which times are counted.
+/// A pending attempt that is not settled within this time no longer counts.
+const PENDING_TIMEOUT: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
-/// From how many failures in a row on strangers are slowed down.
-const SOFT_THRESHOLD: u32 = 20;
-/// How long strangers wait at most.
-const LONGEST_THROTTLE: Duration = Duration::from_secs(60);
 
-/// The rows of one name: of the source that asks, and of all sources.
+/// The failure counters of one user name: those of one source, and those of the whole account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counters {
+pub(crate) struct FailureCounters {
     pub(crate) source: FailureRow,
     pub(crate) account: FailureRow,
 }
 
-impl Counters {
-    /// Asks to evaluate a password; what is granted or refused is noted as pending.
+impl FailureCounters {
+    /// Reserves an attempt; a granted or throttled one becomes pending.
     ///
-    /// The source alone decides about locked and busy: time forgets it, and the account as a whole
-    /// only where there is none, so that other answers would tell which names have one.
+    /// Only the source decides on locked and busy. The counters of an account expire with time only
+    /// if there is no such account, so responses based on them would reveal which accounts exist.
     pub(crate) fn reserve(&mut self, policy: &LockoutPolicy, now: Timestamp) -> Reservation {
         for row in [&mut self.source, &mut self.account] {
-            row.forget_past(policy, now);
+            row.expire(policy, now);
         }
         if now < self.source.locked_until {
             return Reservation::Locked { until: self.source.locked_until };
         }
-        // What is pending may fail, and then there must not have been too many.
-        if self.source.run(policy) + self.source.pending >= policy.threshold.max(1) {
+        // All pending attempts may fail, and must not exceed the threshold.
+        let failures = self.source.failures_towards_lock(policy) + self.source.pending;
+        if failures >= policy.threshold() {
             return Reservation::Busy;
         }
-        self.source.begin(now);
-        if let Some(until) = self.refused_until(now) {
-            return Reservation::Refused { until };
+        self.source.add_pending(now);
+        if let Some(until) = self.throttled_until(policy, now) {
+            return Reservation::Throttled { until };
         }
-        self.account.begin(now);
+        self.account.add_pending(now);
         Reservation::Granted
     }
 
-    /// Until when the account as a whole takes nobody from that source, if it does not.
-    fn refused_until(&self, now: Timestamp) -> Option<Timestamp> {
+    /// Returns the end of the account's throttle for this source, if it is throttled.
+    fn throttled_until(&self, policy: &LockoutPolicy, now: Timestamp) -> Option<Timestamp> {
         let Self { source, account } = self;
-        let (most, is_throttled) = if source.is_familiar(now) {
-            (LockoutPolicy::MOST_FAILURES, false)
+        let (max, is_throttled) = if source.is_familiar(policy, now) {
+            (policy.max_consecutive_failures(), false)
         } else {
-            (LockoutPolicy::MOST_FAILURES_OF_STRANGERS, account.is_throttled())
+            (policy.max_unfamiliar_failures(), account.is_throttled(policy))
         };
-        if account.consecutive >= most {
+        if account.consecutive >= max {
             return Some(Timestamp::MAX);
         }
         if is_throttled && now < account.locked_until {
             return Some(account.locked_until);
         }
-        let is_full = account.consecutive + account.pending >= most;
+        let is_full = account.consecutive + account.pending >= max;
         (is_full || (is_throttled && account.pending > 0)).then(|| time::add(now, SECOND))
     }
 
-    /// Counts a failure; tells whether it begins a lock.
-    pub(crate) fn fail(&mut self, policy: &LockoutPolicy, now: Timestamp) -> bool {
-        self.account.end();
-        self.account.count(now);
-        if self.account.is_throttled() && !self.source.is_familiar(now) {
-            let beyond = self.account.consecutive - SOFT_THRESHOLD;
-            let wait = doubled(SECOND, beyond, LONGEST_THROTTLE);
+    /// Counts a failure. Returns whether a lock starts with it.
+    pub(crate) fn record_failure(&mut self, policy: &LockoutPolicy, now: Timestamp) -> bool {
+        self.account.remove_pending();
+        self.account.add_failure(now);
+        if self.account.is_throttled(policy) && !self.source.is_familiar(policy, now) {
+            let doublings = self.account.consecutive - policy.throttle_threshold();
+            let wait = exponential(SECOND, doublings, policy.max_throttle());
             self.account.locked_until = time::add(now, wait);
         }
-        self.refuse(policy, now)
+        self.record_throttled(policy, now)
     }
 
-    /// Counts an attempt that the account as a whole refused: for its source, as any failure, and
-    /// for nobody else. Tells whether it begins a lock.
-    pub(crate) fn refuse(&mut self, policy: &LockoutPolicy, now: Timestamp) -> bool {
-        self.source.end();
-        self.source.count(now);
-        let Some(beyond) = self.source.failures.checked_sub(policy.threshold.max(1)) else {
+    /// Counts a throttled attempt as a failure of its source only. Returns whether a lock starts
+    /// with it.
+    pub(crate) fn record_throttled(&mut self, policy: &LockoutPolicy, now: Timestamp) -> bool {
+        self.source.remove_pending();
+        self.source.add_failure(now);
+        let Some(doublings) = self.source.failures.checked_sub(policy.threshold()) else {
             return false;
         };
-        let wait = doubled(policy.base, beyond, policy.longest);
+        let wait = exponential(policy.base_duration(), doublings, policy.max_duration());
         self.source.locked_until = time::add(now, wait);
         true
     }
 
-    /// Takes back what was granted.
+    /// Settles a granted attempt without counting it.
     pub(crate) fn release(&mut self) {
-        self.source.end();
-        self.account.end();
+        self.source.remove_pending();
+        self.account.remove_pending();
     }
 
-    /// Forgets the failures after a success, and remembers the source.
-    pub(crate) fn succeed(&mut self, now: Timestamp) {
+    /// Resets the counters after a success, and marks the source as familiar.
+    pub(crate) fn record_success(&mut self, now: Timestamp) {
         self.release();
         self.source = FailureRow {
             succeeded_at: Some(now),
@@ -113,60 +109,59 @@ impl Counters {
 }
 
 impl FailureRow {
-    /// Lifts all locks. That somebody signed in from there is not forgotten.
+    /// Removes all locks. A familiar source stays familiar.
     pub(crate) fn unlock(&mut self) {
         *self = Self { succeeded_at: self.succeeded_at, ..Self::default() };
     }
 
-    /// Notes an attempt as pending.
-    const fn begin(&mut self, now: Timestamp) {
+    const fn add_pending(&mut self, now: Timestamp) {
         self.pending = self.pending.saturating_add(1);
         self.pending_at = now;
     }
 
-    /// One attempt is no longer pending.
-    const fn end(&mut self) {
+    const fn remove_pending(&mut self) {
         self.pending = self.pending.saturating_sub(1);
     }
 
-    fn count(&mut self, now: Timestamp) {
+    fn add_failure(&mut self, now: Timestamp) {
         self.failures = self.failures.saturating_add(1);
         self.consecutive = self.consecutive.saturating_add(1);
         self.last_failure_at = now;
     }
 
-    /// Forgets what lies too far back, or, after the clock was set back, ahead.
-    fn forget_past(&mut self, policy: &LockoutPolicy, now: Timestamp) {
-        if distance(self.pending_at, now) >= ABANDONED {
+    /// Resets what is too far in the past, or in the future after the clock was set back.
+    fn expire(&mut self, policy: &LockoutPolicy, now: Timestamp) {
+        if distance(self.pending_at, now) >= PENDING_TIMEOUT {
             self.pending = 0;
         }
-        if distance(self.last_failure_at, now) >= policy.quiet {
+        if distance(self.last_failure_at, now) >= policy.reset_after() {
             self.failures = 0;
         }
-        let longest = policy.longest.max(policy.base).max(LONGEST_THROTTLE);
-        self.locked_until = self.locked_until.min(time::add(now, longest));
+        let max = policy.max_duration().max(policy.max_throttle());
+        self.locked_until = self.locked_until.min(time::add(now, max));
     }
 
-    fn is_familiar(&self, now: Timestamp) -> bool {
-        self.succeeded_at.is_some_and(|at| now < time::add(at, Self::FAMILIAR))
+    fn is_familiar(&self, policy: &LockoutPolicy, now: Timestamp) -> bool {
+        self.succeeded_at.is_some_and(|at| now < time::add(at, policy.familiar_ttl()))
     }
 
-    const fn is_throttled(&self) -> bool {
-        self.consecutive >= SOFT_THRESHOLD
+    const fn is_throttled(&self, policy: &LockoutPolicy) -> bool {
+        self.consecutive >= policy.throttle_threshold()
     }
 
-    /// How many failures count towards the next lock: once a lock is over, one more locks again.
-    fn run(&self, policy: &LockoutPolicy) -> u32 {
-        self.failures.min(policy.threshold.max(1) - 1)
+    /// Returns how many failures count towards the next lock. After a lock has ended, one more
+    /// failure locks again.
+    fn failures_towards_lock(&self, policy: &LockoutPolicy) -> u32 {
+        self.failures.min(policy.threshold() - 1)
     }
 }
 
-/// `base`, doubled so many times, but `longest` at most.
-fn doubled(base: Duration, times: u32, longest: Duration) -> Duration {
-    base.saturating_mul(1 << times.min(31)).min(longest.max(base))
+/// Returns `base` doubled so many times, at most `max`.
+fn exponential(base: Duration, doublings: u32, max: Duration) -> Duration {
+    base.saturating_mul(1 << doublings.min(31)).min(max)
 }
 
-/// The time between two times, in whichever order they are.
+/// Returns the time between two timestamps, in either order.
 fn distance(one: Timestamp, other: Timestamp) -> Duration {
     one.duration_since(other).unsigned_abs()
 }
@@ -184,14 +179,14 @@ mod tests {
         time + SignedDuration::from_secs(seconds)
     }
 
-    fn fails(counters: &mut Counters, policy: &LockoutPolicy, now: Timestamp) -> bool {
+    fn fails(counters: &mut FailureCounters, policy: &LockoutPolicy, now: Timestamp) -> bool {
         assert_eq!(counters.reserve(policy, now), Reservation::Granted, "at {now}");
-        counters.fail(policy, now)
+        counters.record_failure(policy, now)
     }
 
     #[test]
-    fn locks_grow_and_end() {
-        let (mut counters, policy) = (Counters::default(), LockoutPolicy::default());
+    fn locks_grow_and_expire() {
+        let (mut counters, policy) = (FailureCounters::default(), LockoutPolicy::default());
         for failure in 1..=5 {
             assert_eq!(fails(&mut counters, &policy, NOW), failure == 5);
         }
@@ -202,8 +197,8 @@ mod tests {
             now = until;
             assert!(fails(&mut counters, &policy, now));
         }
-        // Quiet for long enough: locks are short again.
-        now += policy.quiet;
+        // Long enough without failures: the next lock is short again.
+        now += policy.reset_after();
         for failure in 1..=5 {
             assert_eq!(fails(&mut counters, &policy, now), failure == 5);
         }
@@ -211,66 +206,67 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pending_gives_no_extra_tries() {
-        let (mut counters, policy) = (Counters::default(), LockoutPolicy::default());
+    fn pending_attempts_give_no_extra_tries() {
+        let (mut counters, policy) = (FailureCounters::default(), LockoutPolicy::default());
         for _ in 0..5 {
             assert_eq!(counters.reserve(&policy, NOW), Reservation::Granted);
         }
         assert_eq!(counters.reserve(&policy, NOW), Reservation::Busy);
         counters.release();
         assert_eq!(counters.reserve(&policy, NOW), Reservation::Granted);
-        // Whoever was killed before it was settled is forgotten.
+        // An attempt that was never settled expires.
         assert_eq!(counters.reserve(&policy, later(NOW, 60)), Reservation::Granted);
         for _ in 0..5 {
-            counters.fail(&policy, later(NOW, 61));
+            counters.record_failure(&policy, later(NOW, 61));
         }
         assert!(matches!(counters.reserve(&policy, later(NOW, 61)), Reservation::Locked { .. }));
     }
 
     #[test]
-    fn strangers_can_not_keep_the_owner_out() {
+    fn unfamiliar_sources_cannot_lock_out_the_owner() {
         let policy = LockoutPolicy::default();
         let owner = FailureRow { succeeded_at: Some(later(NOW, -1000)), ..FailureRow::default() };
         let (mut account, mut evaluated, mut now) = (FailureRow::default(), 0, NOW);
-        // Each from another source, and as patient as can be.
+        // Each attempt comes from another source and waits as long as required.
         for _ in 0..1000 {
-            let mut stranger = Counters { account, ..Counters::default() };
-            match stranger.reserve(&policy, now) {
+            let mut unfamiliar = FailureCounters { account, ..FailureCounters::default() };
+            match unfamiliar.reserve(&policy, now) {
                 Reservation::Granted => {
-                    stranger.fail(&policy, now);
+                    unfamiliar.record_failure(&policy, now);
                     evaluated += 1;
                 }
-                Reservation::Locked { until } | Reservation::Refused { until } => {
+                Reservation::Locked { until } | Reservation::Throttled { until } => {
                     now = until.min(later(now, 3600));
                 }
-                Reservation::Busy => panic!("nothing is pending"),
+                Reservation::Busy => panic!("no attempt is pending"),
             }
-            account = stranger.account;
+            account = unfamiliar.account;
         }
         assert_eq!(evaluated, 50);
-        let mut counters = Counters { source: owner, account };
+        let mut counters = FailureCounters { source: owner, account };
         assert_eq!(counters.reserve(&policy, now), Reservation::Granted);
-        counters.succeed(now);
-        let mut stranger = Counters { account: counters.account, ..Counters::default() };
-        assert_eq!(stranger.reserve(&policy, now), Reservation::Granted);
+        counters.record_success(now);
+        let mut unfamiliar =
+            FailureCounters { account: counters.account, ..FailureCounters::default() };
+        assert_eq!(unfamiliar.reserve(&policy, now), Reservation::Granted);
     }
 
     #[test]
-    fn no_more_than_a_hundred_are_ever_evaluated_in_a_row() {
+    fn evaluates_at_most_100_consecutive_failures() {
         let policy = LockoutPolicy::default();
-        let mut counters = Counters::default();
+        let mut counters = FailureCounters::default();
         counters.source.succeeded_at = Some(NOW);
         let (mut evaluated, mut now) = (0, NOW);
         for _ in 0..1000 {
             match counters.reserve(&policy, now) {
                 Reservation::Granted => {
-                    counters.fail(&policy, now);
+                    counters.record_failure(&policy, now);
                     evaluated += 1;
                 }
-                Reservation::Locked { until } | Reservation::Refused { until } => {
+                Reservation::Locked { until } | Reservation::Throttled { until } => {
                     now = until.min(later(now, 3600));
                 }
-                Reservation::Busy => panic!("nothing is pending"),
+                Reservation::Busy => panic!("no attempt is pending"),
             }
         }
         assert_eq!(evaluated, 100);
@@ -280,8 +276,8 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_locks_nobody_for_long() {
-        let (mut counters, policy) = (Counters::default(), LockoutPolicy::default());
+    fn clock_set_back_does_not_extend_locks() {
+        let (mut counters, policy) = (FailureCounters::default(), LockoutPolicy::default());
         for _ in 0..5 {
             fails(&mut counters, &policy, later(NOW, 1_000_000));
         }
@@ -290,34 +286,34 @@ mod tests {
     }
 
     #[test]
-    fn throttled_strangers_come_one_at_a_time() {
+    fn throttled_sources_are_evaluated_one_at_a_time() {
         let policy = LockoutPolicy::default();
         let account = FailureRow { consecutive: 20, ..FailureRow::default() };
-        let mut first = Counters { account, ..Counters::default() };
+        let mut first = FailureCounters { account, ..FailureCounters::default() };
         assert_eq!(first.reserve(&policy, NOW), Reservation::Granted);
-        let mut second = Counters { account: first.account, ..Counters::default() };
-        let refused = Reservation::Refused { until: later(NOW, 1) };
+        let mut second = FailureCounters { account: first.account, ..FailureCounters::default() };
+        let refused = Reservation::Throttled { until: later(NOW, 1) };
         assert_eq!(second.reserve(&policy, NOW), refused);
         let source = FailureRow { succeeded_at: Some(later(NOW, -1000)), ..FailureRow::default() };
-        let mut owner = Counters { source, account: first.account };
+        let mut owner = FailureCounters { source, account: first.account };
         assert_eq!(owner.reserve(&policy, NOW), Reservation::Granted);
     }
 
     #[test]
-    fn what_is_remembered_of_an_account_is_not_seen() {
+    fn does_not_reveal_account_existence() {
         let policy = LockoutPolicy::default();
         let mut random = fastrand::Rng::with_seed(7);
         for consecutive in [19, 20, 49, 50, 100] {
             let account = FailureRow { consecutive, ..FailureRow::default() };
-            let mut known = Counters { account, ..Counters::default() };
-            let (mut unknown, mut now, mut running) = (Counters::default(), NOW, Vec::new());
+            let mut known = FailureCounters { account, ..FailureCounters::default() };
+            let (mut unknown, mut now, mut running) = (FailureCounters::default(), NOW, Vec::new());
             for _ in 0..2000 {
                 if running.is_empty() {
                     now = later(now, random.i64(0..100));
                 }
                 if random.bool() {
                     let asked = [known.reserve(&policy, now), unknown.reserve(&policy, now)];
-                    if let [Reservation::Granted | Reservation::Refused { .. }, unknown] = asked {
+                    if let [Reservation::Granted | Reservation::Throttled { .. }, unknown] = asked {
                         assert_eq!(unknown, Reservation::Granted);
                         running.push(asked[0]);
                     } else {
@@ -325,13 +321,13 @@ mod tests {
                     }
                 } else if let Some(asked) = running.pop() {
                     let locks = match asked {
-                        Reservation::Granted => known.fail(&policy, now),
-                        _ => known.refuse(&policy, now),
+                        Reservation::Granted => known.record_failure(&policy, now),
+                        _ => known.record_throttled(&policy, now),
                     };
-                    assert_eq!(locks, unknown.fail(&policy, now));
+                    assert_eq!(locks, unknown.record_failure(&policy, now));
                 }
                 assert_eq!(known.source.locked_until, unknown.source.locked_until);
-                // The name without an account was forgotten, and begins anew.
+                // The counters of a name without an account expire.
                 unknown.account = FailureRow::default();
             }
             assert!(known.account.consecutive <= consecutive.max(50));

@@ -1,69 +1,75 @@
-//! What the lockout asks of a store.
+//! What the lockout requires of a store.
 
 use async_trait::async_trait;
 
-use super::{Attempt, LockoutPolicy};
-use crate::Timestamp;
-use crate::UserName;
-use crate::store::{Change, Committed, StoreError};
+use super::{LockoutPolicy, LoginAttempt};
+use crate::store::{ChangeContext, Committed, StoreError};
+use crate::{Timestamp, UserName};
 
-/// Counts failures. An attempt is reserved before the password is evaluated, and settled by
-/// [`fail`](Self::fail), [`release`](Self::release) or
-/// [`SessionStore::open`](crate::session::SessionStore::open), or by [`refuse`](Self::refuse), so
-/// that no concurrency gets extra tries.
+/// Counts failed logins.
+///
+/// Each attempt is reserved before the password is evaluated, so concurrent requests get no extra
+/// attempts. It is then settled exactly once: a granted one by
+/// [`record_failure`](Self::record_failure), [`release_attempt`](Self::release_attempt) or
+/// [`SessionStore::open_session`](crate::session::SessionStore::open_session), a throttled one by
+/// [`record_throttled`](Self::record_throttled).
 #[async_trait]
 pub trait FailureStore: Send + Sync + 'static {
-    /// Asks to evaluate a password.
-    async fn reserve(
+    /// Reserves an attempt to evaluate a password.
+    async fn reserve_attempt(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<Reservation, StoreError>;
 
-    /// Settles an attempt whose password was wrong. Records `login.failure`, and `login.locked`
-    /// where this is the one that locks.
-    async fn fail(
+    /// Settles an attempt with a wrong password. Records `login.failure`, and `login.locked` if a
+    /// lock starts with it.
+    async fn record_failure(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError>;
 
-    /// Settles an attempt that was [`Reservation::Refused`]: it counts for its source alone.
-    /// Records `login.locked`, and another one where the source is locked from here on.
-    async fn refuse(
+    /// Settles an attempt that was [`Reservation::Throttled`]. It counts as a failure of its source
+    /// only. Records `login.locked`, and a second one if a lock of the source starts with it.
+    async fn record_throttled(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError>;
 
-    /// Settles an attempt that was not evaluated to the end.
-    async fn release(&self, attempt: &Attempt) -> Result<(), StoreError>;
+    /// Settles an attempt whose evaluation was not completed. It does not count.
+    async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError>;
 
-    /// Lifts all locks of a name. Records `login.unlocked`.
-    async fn unlock(&self, name: &UserName, change: &Change) -> Result<Committed<()>, StoreError>;
+    /// Removes all locks of a user name. Records `login.unlocked`.
+    async fn unlock(
+        &self,
+        name: &UserName,
+        change: &ChangeContext,
+    ) -> Result<Committed<()>, StoreError>;
 }
 
 /// Whether a password may be evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reservation {
-    /// It may, and has to be settled.
+    /// The password may be evaluated. The attempt must be settled.
     Granted,
-    /// It must not before that time: the name is locked for that source. There is nothing to
-    /// settle.
+    /// The user name is locked for this source. There is nothing to settle.
     Locked {
-        /// The first second at which it may be.
+        /// The time at which the lock ends.
         until: Timestamp,
     },
-    /// It must not before that time: the account as a whole takes nobody from that source. This
-    /// has to be settled as if it had been evaluated, by [`FailureStore::refuse`], so that nobody
-    /// sees for which names failures are remembered.
-    Refused {
-        /// The first second at which it may be.
+    /// The account as a whole is throttled for this source. The attempt must be settled by
+    /// [`FailureStore::record_throttled`], as if it had been evaluated, so that the responses do
+    /// not reveal which accounts exist.
+    Throttled {
+        /// The time at which the source may try again; [`Timestamp::MAX`] if only an administrator
+        /// can unlock the account.
         until: Timestamp,
     },
-    /// Others that are being evaluated could lock: try again in a moment.
+    /// Attempts that are pending could reach the limit. The client may retry soon.
     Busy,
 }

@@ -145,7 +145,7 @@ impl AccessRequest {
             at,
             kind,
             outcome: Outcome::Failure,
-            user: Some(self.principal.party()),
+            user: Some(self.principal.audit_identity()),
             actor: None,
             session: self.principal.session_id(),
             client: self.client.clone(),

@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{EndReason, SessionKey, SessionStore, SessionView};
+use super::{EndReason, SessionLookup, SessionStore, SessionView};
 use crate::access_token::{Claims, KeyProvider, KeyRing, verify};
 use crate::account::Account;
 use crate::opaque_token::OpaqueToken;
 use crate::{Clock, Rejection, SystemClock, Timestamp, time};
 
 /// How long until it is noted again that a session is in use.
-const TOUCH: Duration = Duration::from_secs(60);
+const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Tells which session an access token belongs to, and whether it goes on. Cheap to clone.
 #[derive(Clone)]
@@ -62,9 +62,9 @@ impl SessionAuthenticator {
             Some(keys) => self.verify(&keys, token, now)?,
             None => self.verify(&self.keys.keys().await?, token, now)?,
         };
-        let view = self.store.session(SessionKey::Id(claims.session_id)).await?;
+        let view = self.store.session(SessionLookup::Id(claims.session_id)).await?;
         let view = view.filter(|view| view.session.user == claims.user_id);
-        self.admit(view, now).await
+        self.check_session(view, now).await
     }
 
     /// Tells the same of a session's own token, for services that keep it in a cookie.
@@ -74,8 +74,8 @@ impl SessionAuthenticator {
     pub async fn authenticate_session_token(&self, token: &str) -> Result<SessionView, Rejection> {
         let now = self.now()?;
         let token = OpaqueToken::parse(token).ok_or(Rejection::SessionExpired)?;
-        let view = self.store.session(SessionKey::Token(token.digest())).await?;
-        self.admit(view, now).await
+        let view = self.store.session(SessionLookup::Token(token.digest())).await?;
+        self.check_session(view, now).await
     }
 
     /// Refuses accounts whose password has to be changed first.
@@ -97,7 +97,7 @@ impl SessionAuthenticator {
         claims.map_err(|error| Rejection::AccessToken(Arc::new(error)))
     }
 
-    async fn admit(
+    async fn check_session(
         &self,
         view: Option<SessionView>,
         now: Timestamp,
@@ -105,14 +105,14 @@ impl SessionAuthenticator {
         let view = view.ok_or(Rejection::SessionExpired)?;
         let SessionView { session, account } = &view;
         let ended_by_disabling = session.end.is_some_and(|end| end.reason == EndReason::Disabled);
-        let is_over = now >= session.expires_at || session.end.is_some();
-        if is_over && !(account.is_disabled && ended_by_disabling) {
+        let is_inactive = now >= session.expires_at || session.end.is_some();
+        if is_inactive && !(account.is_disabled && ended_by_disabling) {
             return Err(Rejection::SessionExpired);
         }
         if account.is_disabled {
             return Err(Rejection::AccountDisabled);
         }
-        if time::elapsed(session.last_seen_at, now) >= TOUCH
+        if time::elapsed(session.last_seen_at, now) >= TOUCH_INTERVAL
             && let Err(error) = self.store.touch(session.id, now).await
         {
             // It says when the session was last seen, and grants nothing.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use moka::sync::Cache;
 
-use super::{SessionKey, SessionView};
+use super::{SessionLookup, SessionView};
 use crate::{SessionId, UserId};
 
 /// Sessions as they were when they were looked up.
@@ -16,32 +16,32 @@ use crate::{SessionId, UserId};
 /// look-up notes the last number before it asks the store, so what was found before something
 /// happened is never believed after, however late it comes.
 pub(super) struct SessionCache {
-    found: Cache<SessionKey, Found>,
-    staleness: Duration,
+    entries: Cache<SessionLookup, CacheEntry>,
+    ttl: Duration,
     last: AtomicU64,
-    /// The number of what happened last, to any of those that share a place.
-    happened: Box<[AtomicU64]>,
-    places: RandomState,
+    /// The number of what happened last, to any of those that share a bucket.
+    versions: Box<[AtomicU64]>,
+    bucket_hasher: RandomState,
 }
 
 /// When a look-up began.
 #[derive(Clone, Copy)]
-pub(super) struct Beginning {
+pub(super) struct LookupStart {
     instant: Instant,
     number: u64,
 }
 
 #[derive(Clone)]
-struct Found {
+struct CacheEntry {
     view: SessionView,
-    since: Beginning,
+    since: LookupStart,
 }
 
 /// To whom something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Concerned {
+pub(super) enum Invalidation {
     /// To who knows whom.
-    Anybody,
+    All,
     /// To all sessions of a user.
     User(UserId),
     /// To one session.
@@ -49,65 +49,65 @@ pub(super) enum Concerned {
 }
 
 /// Enough that what happens to others seldom looks as if it had happened here: 128 KiB.
-const PLACES: usize = 1 << 14;
+const BUCKETS: usize = 1 << 14;
 
 impl SessionCache {
-    pub(super) fn new(capacity: u64, staleness: Duration) -> Self {
+    pub(super) fn new(capacity: u64, ttl: Duration) -> Self {
         Self {
-            found: Cache::builder().max_capacity(capacity).time_to_live(staleness).build(),
-            staleness,
+            entries: Cache::builder().max_capacity(capacity).time_to_live(ttl).build(),
+            ttl,
             last: AtomicU64::new(0),
-            happened: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
-            places: RandomState::new(),
+            versions: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
+            bucket_hasher: RandomState::new(),
         }
     }
 
-    pub(super) fn get(&self, key: &SessionKey) -> Option<SessionView> {
-        let Found { view, since } = self.found.get(key)?;
-        self.still_holds(&view, since).then_some(view)
+    pub(super) fn get(&self, key: &SessionLookup) -> Option<SessionView> {
+        let CacheEntry { view, since } = self.entries.get(key)?;
+        self.is_fresh(&view, since).then_some(view)
     }
 
     /// To be called before the store is asked.
-    pub(super) fn begin(&self) -> Beginning {
-        Beginning { instant: Instant::now(), number: self.last.load(Ordering::SeqCst) }
+    pub(super) fn start_lookup(&self) -> LookupStart {
+        LookupStart { instant: Instant::now(), number: self.last.load(Ordering::SeqCst) }
     }
 
-    pub(super) fn insert(&self, key: SessionKey, view: SessionView, since: Beginning) {
-        if self.still_holds(&view, since) {
-            self.found.insert(key, Found { view, since });
+    pub(super) fn insert(&self, key: SessionLookup, view: SessionView, since: LookupStart) {
+        if self.is_fresh(&view, since) {
+            self.entries.insert(key, CacheEntry { view, since });
         }
     }
 
     /// To be called once the store has it, and before anybody is told that it is done.
-    pub(super) fn happened_to(&self, concerned: Concerned) {
+    pub(super) fn invalidate(&self, invalidations: Invalidation) {
         let number = self.last.fetch_add(1, Ordering::SeqCst) + 1;
-        if let Some(place) = self.place(concerned) {
-            place.fetch_max(number, Ordering::SeqCst);
+        if let Some(bucket) = self.bucket(invalidations) {
+            bucket.fetch_max(number, Ordering::SeqCst);
         }
     }
 
-    fn still_holds(&self, view: &SessionView, since: Beginning) -> bool {
-        let nothing_happened = |concerned| {
-            let place = self.place(concerned);
-            place.is_some_and(|place| place.load(Ordering::SeqCst) <= since.number)
+    fn is_fresh(&self, view: &SessionView, since: LookupStart) -> bool {
+        let is_valid = |invalidations| {
+            let bucket = self.bucket(invalidations);
+            bucket.is_some_and(|bucket| bucket.load(Ordering::SeqCst) <= since.number)
         };
-        since.instant.elapsed() < self.staleness
-            && nothing_happened(Concerned::Anybody)
-            && nothing_happened(Concerned::User(view.account.id))
-            && nothing_happened(Concerned::Session(view.session.id))
+        since.instant.elapsed() < self.ttl
+            && is_valid(Invalidation::All)
+            && is_valid(Invalidation::User(view.account.id))
+            && is_valid(Invalidation::Session(view.session.id))
     }
 
-    fn place(&self, concerned: Concerned) -> Option<&AtomicU64> {
-        let hash = usize::try_from(self.places.hash_one(concerned) % PLACES as u64);
-        self.happened.get(hash.ok()?)
+    fn bucket(&self, invalidations: Invalidation) -> Option<&AtomicU64> {
+        let hash = usize::try_from(self.bucket_hasher.hash_one(invalidations) % BUCKETS as u64);
+        self.versions.get(hash.ok()?)
     }
 }
 
 impl fmt::Debug for SessionCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionCache")
-            .field("sessions", &self.found.entry_count())
-            .field("staleness", &self.staleness)
+            .field("sessions", &self.entries.entry_count())
+            .field("ttl", &self.ttl)
             .finish_non_exhaustive()
     }
 }
@@ -148,36 +148,36 @@ mod tests {
         SessionView { session: Arc::new(session), account: Arc::new(account) }
     }
 
-    const KEY: SessionKey = SessionKey::Id(SessionId::new(7));
+    const KEY: SessionLookup = SessionLookup::Id(SessionId::new(7));
 
     #[test]
     fn what_was_found_before_something_happened_is_not_believed_after() {
-        for concerned in [
-            Concerned::Session(SessionId::new(7)),
-            Concerned::User(UserId::new(1)),
-            Concerned::Anybody,
+        for invalidations in [
+            Invalidation::Session(SessionId::new(7)),
+            Invalidation::User(UserId::new(1)),
+            Invalidation::All,
         ] {
             let cache = SessionCache::new(10, HOUR);
-            let before = cache.begin();
+            let before = cache.start_lookup();
             cache.insert(KEY, view(1, 7), before);
             assert!(cache.get(&KEY).is_some());
-            cache.happened_to(concerned);
-            assert!(cache.get(&KEY).is_none(), "{concerned:?}");
+            cache.invalidate(invalidations);
+            assert!(cache.get(&KEY).is_none(), "{invalidations:?}");
             // A look-up that was under way comes in late.
             cache.insert(KEY, view(1, 7), before);
-            assert!(cache.get(&KEY).is_none(), "{concerned:?}");
-            cache.insert(KEY, view(1, 7), cache.begin());
-            assert!(cache.get(&KEY).is_some(), "{concerned:?}");
+            assert!(cache.get(&KEY).is_none(), "{invalidations:?}");
+            cache.insert(KEY, view(1, 7), cache.start_lookup());
+            assert!(cache.get(&KEY).is_some(), "{invalidations:?}");
         }
     }
 
     #[test]
     fn what_happens_to_others_changes_nothing() {
         let cache = SessionCache::new(10, HOUR);
-        cache.insert(KEY, view(1, 7), cache.begin());
-        // By chance one may share the place; not all of so few.
+        cache.insert(KEY, view(1, 7), cache.start_lookup());
+        // By chance one may share the bucket; not all of so few.
         let forgotten = (100..110).filter(|other| {
-            cache.happened_to(Concerned::Session(SessionId::new(*other)));
+            cache.invalidate(Invalidation::Session(SessionId::new(*other)));
             cache.get(&KEY).is_none()
         });
         assert!(forgotten.count() < 10);
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn nothing_is_believed_for_longer_than_said() {
         let cache = SessionCache::new(10, Duration::ZERO);
-        cache.insert(KEY, view(1, 7), cache.begin());
+        cache.insert(KEY, view(1, 7), cache.start_lookup());
         assert!(cache.get(&KEY).is_none());
     }
 }

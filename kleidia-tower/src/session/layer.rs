@@ -33,7 +33,7 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 ///
 /// # Deployment
 /// - What the token says of the user is a hint for clients: roles and names are the store's, of now.
-/// - The store is asked at each request, unless [`CachedSessions`](super::CachedSessions) is around
+/// - The store is asked at each request, unless [`SessionCachingStore`](super::SessionCachingStore) is around
 ///   it.
 ///
 /// # Examples

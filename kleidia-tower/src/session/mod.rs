@@ -2,16 +2,19 @@
 
 mod authenticator;
 mod cache;
-mod cached;
+mod cached_store;
 mod credentials;
-mod handed_through;
+mod delegation;
 mod layer;
 mod record;
 mod store;
 
 pub use authenticator::SessionAuthenticator;
-pub use cached::CachedSessions;
+pub use cached_store::SessionCachingStore;
 pub use http_guard::CredentialPolicy;
 pub use layer::{JwtSessionLayer, SessionGuard};
 pub use record::{EndReason, Session, SessionEnd, SessionView};
-pub use store::{Ending, NewSession, Opened, Rotated, Rotation, SessionKey, SessionStore};
+pub use store::{
+    NewSession, OpenOutcome, Rotation, RotationOutcome, SessionLookup, SessionSelector,
+    SessionStore,
+};

@@ -54,7 +54,7 @@ pub enum EndReason {
     /// The password was changed from another session.
     PasswordChanged,
     /// A refresh token was used twice.
-    Reuse,
+    RefreshTokenReuse,
 }
 
 /// A session and its account, as they were at one moment.
@@ -81,7 +81,7 @@ impl EndReason {
         Self::RevokedByAdmin,
         Self::Disabled,
         Self::PasswordChanged,
-        Self::Reuse,
+        Self::RefreshTokenReuse,
     ];
 
     /// Its name, in stores and in the audit log.
@@ -93,7 +93,7 @@ impl EndReason {
             Self::RevokedByAdmin => "revoked-by-admin",
             Self::Disabled => "disabled",
             Self::PasswordChanged => "password-changed",
-            Self::Reuse => "reuse",
+            Self::RefreshTokenReuse => "reuse",
         }
     }
 

@@ -1,4 +1,4 @@
-//! What sessions and refresh tokens ask of a store.
+//! What sessions and refresh tokens require of a store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,166 +7,173 @@ use async_trait::async_trait;
 
 use super::{EndReason, Session, SessionView};
 use crate::account::{Account, PasswordHash};
-use crate::lockout::Attempt;
+use crate::lockout::LoginAttempt;
 use crate::opaque_token::{TokenDigest, WrappedToken};
-use crate::store::{Change, Committed, StoreError};
+use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{SessionId, Timestamp, UserId};
 
-/// Keeps sessions and their refresh tokens. Every change is one operation, done whole or not at
-/// all, with its events; where it is said that one of many wins, that holds on every node.
+/// Stores sessions and their refresh tokens.
+///
+/// Every change is one atomic operation, together with its audit events. If several nodes share
+/// the store, the operations are atomic across all of them.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
-    /// The session, whether it goes on or not, with its account.
-    async fn session(&self, key: SessionKey) -> Result<Option<SessionView>, StoreError>;
+    /// Returns a session, active or not, with its account.
+    async fn session(&self, lookup: SessionLookup) -> Result<Option<SessionView>, StoreError>;
 
-    /// The sessions of a user that go on, the newest first.
+    /// Returns the active sessions of a user, the newest first.
     async fn sessions_of(
         &self,
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError>;
 
-    /// Opens a session and a family after a password was found to be right, and forgets the
+    /// Opens a session with a new token family after a password was verified, and resets the
     /// failures of that user and source.
     ///
-    /// Records `login.success` and `session.created`, or `login.failure` where it comes to nothing.
-    async fn open(&self, new: NewSession, change: &Change)
-    -> Result<Committed<Opened>, StoreError>;
+    /// Records `login.success` and `session.created`, or `login.failure` if no session is opened.
+    async fn open_session(
+        &self,
+        new: NewSession,
+        change: &ChangeContext,
+    ) -> Result<Committed<OpenOutcome>, StoreError>;
 
-    /// Spends a refresh token for its successor. Of any number of rotations of one token exactly
-    /// one is [`Rotated::First`].
+    /// Consumes a refresh token and stores its successor (refresh token rotation). Of any number of
+    /// rotations of one token exactly one is [`RotationOutcome::Rotated`].
     ///
-    /// Records `token.refresh` (and `session.created`, where a new session was opened), or
-    /// `token.reuse` and `session.ended`; of a disabled account, that `token.refresh` failed.
-    async fn rotate(
+    /// Records `token.refresh`, and `session.created` if a new session was opened. Records
+    /// `token.reuse` and `session.ended` for a reused token, and a failed `token.refresh` for a
+    /// disabled account.
+    async fn rotate_refresh_token(
         &self,
         rotation: &Rotation,
-        change: &Change,
-    ) -> Result<Committed<Rotated>, StoreError>;
+        change: &ChangeContext,
+    ) -> Result<Committed<RotationOutcome>, StoreError>;
 
-    /// Ends the sessions that go on, revokes their families, and tells which they were. Records
-    /// `session.ended` for each, and `logout` where that is the reason.
-    async fn end(
+    /// Ends active sessions, revokes their token families, and returns their ids. Records
+    /// `session.ended` for each, and `logout` if that is the reason.
+    async fn end_sessions(
         &self,
-        which: Ending,
+        which: SessionSelector,
         reason: EndReason,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError>;
 
-    /// Notes that a session was used.
+    /// Updates `last_seen_at` of a session.
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Binds an agent's key to an active session of this user, in place of the one before;
-    /// `false` if there is no such session. Records `agent.registered`.
+    /// Binds the key of an agent to an active session of this user, and replaces the previous key.
+    /// Returns `false` if there is no such session. Records `agent.registered`.
     async fn register_agent(
         &self,
         session: SessionId,
         user: UserId,
         public_key_pem: String,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError>;
 }
 
-/// By what a session is found.
+/// How a session is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SessionKey {
-    /// By its number.
+pub enum SessionLookup {
+    /// By its id.
     Id(SessionId),
     /// By the digest of its token.
     Token(TokenDigest),
 }
 
-/// A session to open after a login.
+/// The input of [`SessionStore::open_session`].
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// Whose.
+    /// The user.
     pub user: UserId,
-    /// The hash that the password was compared with; another one means that it was changed.
+    /// The hash with which the password was verified. If the account has another one, the password
+    /// was changed meanwhile, and no session is opened.
     pub expected_hash: PasswordHash,
-    /// The same password with the parameters of today.
+    /// The hash of the same password with the current parameters, to replace an outdated one.
     pub rehashed: Option<PasswordHash>,
-    /// The digest of the session's token.
+    /// The digest of the session token.
     pub token: TokenDigest,
     /// The digest of the first refresh token.
     pub refresh_token: TokenDigest,
-    /// When the session is over.
+    /// The time at which the session expires (exclusive).
     pub expires_at: Timestamp,
-    /// When the refresh token is over.
+    /// The time at which the refresh token expires (exclusive).
     pub refresh_expires_at: Timestamp,
-    /// The attempt that this settles.
-    pub attempt: Attempt,
+    /// The login attempt, which is settled by this.
+    pub attempt: LoginAttempt,
 }
 
-/// What became of a login.
+/// The result of [`SessionStore::open_session`].
 #[derive(Clone, Debug)]
-pub enum Opened {
-    /// The session.
-    Session(SessionView),
+pub enum OpenOutcome {
+    /// The session was opened.
+    Opened(SessionView),
     /// The account is disabled.
-    Disabled,
-    /// The account is gone or has another password by now.
-    Changed,
+    AccountDisabled,
+    /// The account does not exist, or its password was changed meanwhile.
+    PasswordChanged,
 }
 
-/// A refresh token to spend.
+/// The input of [`SessionStore::rotate_refresh_token`].
 #[derive(Clone, Debug)]
 pub struct Rotation {
-    /// The digest of the token that was presented.
+    /// The digest of the presented token.
     pub presented: TokenDigest,
-    /// The digest of the one that may follow.
+    /// The digest of the proposed successor.
     pub successor: TokenDigest,
-    /// The one that may follow, readable by who has the presented one.
+    /// The proposed successor, wrapped so that only the presented token can unwrap it.
     pub wrapped: WrappedToken,
-    /// The digest of the token of the session that may have to be opened.
+    /// The digest of the session token, if a new session is opened.
     pub session_token: TokenDigest,
-    /// When the session is over.
+    /// The time at which the session expires (exclusive).
     pub expires_at: Timestamp,
-    /// When the successor is over.
+    /// The time at which the successor expires (exclusive).
     pub refresh_expires_at: Timestamp,
-    /// How long a spent token is answered with the same successor.
+    /// The grace period, in which a repeated use of the token returns the same successor.
     pub grace: Duration,
 }
 
-/// What became of a refresh token.
+/// The result of [`SessionStore::rotate_refresh_token`].
 #[derive(Clone, Debug)]
-pub enum Rotated {
-    /// It is spent, and the offered successor follows.
-    First {
-        /// The session that goes on, or was opened.
+pub enum RotationOutcome {
+    /// The token was consumed, and the proposed successor is stored.
+    Rotated {
+        /// The session, extended or opened.
         session: SessionView,
     },
-    /// It was spent a moment ago: this is the successor that followed.
-    Again {
+    /// The token was consumed within the grace period: the stored successor is returned again.
+    Retried {
         /// The session of the successor.
         session: SessionView,
         /// The digest of the successor.
         successor: TokenDigest,
-        /// The successor, readable by who has the presented token.
+        /// The successor, wrapped so that only the presented token can unwrap it.
         wrapped: WrappedToken,
-        /// When the successor is over.
+        /// The time at which the successor expires (exclusive).
         refresh_expires_at: Timestamp,
     },
-    /// It was spent before: its family is revoked and its session ended.
+    /// The token was consumed before the grace period: its family is revoked and its session ended.
     Reused(Arc<Account>),
-    /// It is unknown, over, or of a revoked family.
+    /// The token is unknown or expired, or its family is revoked.
     Invalid,
     /// The account is disabled.
-    Disabled,
+    AccountDisabled,
 }
 
-/// Which sessions end.
+/// Which sessions to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// One, if it is this user's.
+pub enum SessionSelector {
+    /// One session, if it belongs to this user.
     One {
-        /// Whose.
+        /// The user.
         user: UserId,
-        /// Which.
+        /// The session.
         session: SessionId,
     },
-    /// All of a user.
+    /// All sessions of a user.
     All {
-        /// Whose.
+        /// The user.
         user: UserId,
     },
 }

@@ -1,31 +1,31 @@
-//! What every change says of itself, and what comes back once it is done.
+//! The context of a change, and the result of a committed one.
 
-use crate::audit::{AuditEvent, AuditRecord, EventKind, Outcome, Party, Reason};
+use crate::audit::{AuditEvent, AuditIdentity, AuditRecord, EventKind, Outcome, Reason};
 use crate::{ClientInfo, Timestamp};
 
-/// Who changes something, when, and from where: what its events say.
+/// Who makes a change, when, and from which client. Its audit events contain this.
 #[derive(Clone, Debug)]
-pub struct Change {
-    /// When.
+pub struct ChangeContext {
+    /// The time of the change, in whole seconds: stores may drop fractions.
     pub at: Timestamp,
-    /// From where.
+    /// The client.
     pub client: ClientInfo,
-    /// Who, where that is not the user whom the change concerns.
-    pub actor: Option<Party>,
+    /// Who makes the change, if not the affected user.
+    pub actor: Option<AuditIdentity>,
 }
 
-/// What a change came to, and what was recorded of it, in one transaction.
+/// The result of a committed change, and the audit records of the same transaction.
 #[derive(Clone, Debug)]
-#[must_use = "sinks other than the store wait for its records"]
+#[must_use = "its records are for the audit sinks"]
 pub struct Committed<T> {
-    /// What it came to.
+    /// The result.
     pub value: T,
-    /// What was recorded, in order.
+    /// The records, in order.
     pub records: Vec<AuditRecord>,
 }
 
-impl Change {
-    /// An event of this change.
+impl ChangeContext {
+    /// Returns an event of this change.
     #[must_use]
     pub fn event(&self, kind: EventKind, outcome: Outcome, reason: Option<Reason>) -> AuditEvent {
         AuditEvent {

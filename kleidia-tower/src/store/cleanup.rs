@@ -1,5 +1,6 @@
-//! A task that forgets what is over, in batches.
+//! A task that deletes expired rows in batches.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +8,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{ExpiryStore, Retention};
+use super::{PurgeStore, Retention};
 use crate::Clock;
 
-/// A task that forgets what is over: now, and then at intervals. Dropping it stops it too, but
-/// waits for nothing.
+/// A task that deletes expired rows at start and then at intervals. Dropping it stops the task
+/// without waiting for it.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -22,60 +23,75 @@ use crate::Clock;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let store = Arc::new(MemoryStore::default());
-/// let settings = CleanupSettings { batch: 100, ..CleanupSettings::default() };
+/// let settings = CleanupSettings::default().with_interval(Duration::from_secs(300));
 /// let cleanup = Cleanup::spawn(store, SystemClock, settings);
 /// // When the service shuts down:
 /// cleanup.stop().await;
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "it stops when it is dropped"]
+#[must_use = "dropping it stops the task"]
 pub struct Cleanup {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-/// How often is cleaned up, and how much at once.
+/// How often expired rows are deleted, and how many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CleanupSettings {
-    /// How long nothing is done once nothing is left to do, or the store failed; a minute by
-    /// default.
-    pub interval: Duration,
-    /// How many rows of each kind are forgotten in one transaction; 1,000 by default, 1 at least.
-    pub batch: usize,
-    /// How long what is over is still kept.
-    pub retention: Retention,
+    interval: Duration,
+    batch_size: NonZeroUsize,
+    retention: Retention,
 }
 
 impl Cleanup {
-    /// Starts the task. It needs a Tokio runtime with its timer.
-    pub fn spawn(
-        store: Arc<dyn ExpiryStore>,
-        clock: impl Clock,
-        settings: CleanupSettings,
-    ) -> Self {
+    /// Starts the task. Needs a Tokio runtime with its timer.
+    pub fn spawn(store: Arc<dyn PurgeStore>, clock: impl Clock, settings: CleanupSettings) -> Self {
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(run(store, clock, settings, stopped));
         Self { stop, task }
     }
 
-    /// Lets the batch that is being done end, and then the task.
+    /// Stops the task after the current batch, and waits for that.
     pub async fn stop(self) {
         drop(self.stop);
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "the cleanup did not end as it should");
+            tracing::error!(%error, "cleanup task failed");
         }
+    }
+}
+
+impl CleanupSettings {
+    /// Sets the pause after the last row was deleted, or after the store failed. A minute by
+    /// default.
+    #[must_use]
+    pub const fn with_interval(self, interval: Duration) -> Self {
+        Self { interval, ..self }
+    }
+
+    /// Sets how many rows of each kind one transaction deletes. 1,000 by default.
+    #[must_use]
+    pub const fn with_batch_size(self, batch_size: NonZeroUsize) -> Self {
+        Self { batch_size, ..self }
+    }
+
+    /// Sets how long expired rows are kept.
+    #[must_use]
+    pub const fn with_retention(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 }
 
 impl Default for CleanupSettings {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(60), batch: 1000, retention: Retention::default() }
+        const BATCH_SIZE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(999);
+        let (interval, retention) = (Duration::from_secs(60), Retention::default());
+        Self { interval, batch_size: BATCH_SIZE, retention }
     }
 }
 
 async fn run(
-    store: Arc<dyn ExpiryStore>,
+    store: Arc<dyn PurgeStore>,
     clock: impl Clock,
     settings: CleanupSettings,
     mut stopped: oneshot::Receiver<()>,
@@ -85,7 +101,7 @@ async fn run(
             if is_stopped(&mut stopped) {
                 return;
             }
-            // Between batches it is everybody else's turn.
+            // Lets other tasks run between batches.
             tokio::task::yield_now().await;
         }
         if tokio::time::timeout(settings.interval, &mut stopped).await.is_ok() {
@@ -94,22 +110,22 @@ async fn run(
     }
 }
 
-/// Forgets some; tells whether there may be more. What failed is tried again after the interval.
+/// Deletes one batch. Continues if there may be more, and breaks after a failure.
 async fn batch(
-    store: &dyn ExpiryStore,
+    store: &dyn PurgeStore,
     clock: &impl Clock,
     settings: &CleanupSettings,
 ) -> ControlFlow<()> {
     let Some(now) = clock.now() else {
-        tracing::warn!("nothing is cleaned up, for the clock tells no time");
+        tracing::warn!("cleanup skipped: clock unavailable");
         return ControlFlow::Break(());
     };
-    let limit = settings.batch.max(1);
+    let limit = settings.batch_size.get();
     match store.purge(now, &settings.retention, limit).await {
         Ok(removed) if removed >= limit => ControlFlow::Continue(()),
         Ok(_) => ControlFlow::Break(()),
         Err(error) => {
-            tracing::warn!(%error, "can't clean up");
+            tracing::warn!(%error, "cleanup failed");
             ControlFlow::Break(())
         }
     }

@@ -1,24 +1,23 @@
-//! Why a store did not do what it was asked for.
+//! Errors of stores.
 
 use std::error::Error;
 use std::sync::Arc;
 
-/// A store can't be reached, or holds what it should not: nothing was changed, and nothing is
-/// granted; the answer is 503.
+/// An error of a store. Nothing was changed and nothing is granted; the response is 503.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// It can't be reached, or gave up.
-    #[error("the store is unavailable: {0}")]
+    /// The store is unavailable.
+    #[error("store unavailable: {0}")]
     Unavailable(#[source] Arc<dyn Error + Send + Sync>),
-    /// It holds something that it should not.
-    #[error("the store holds what it should not: {0}")]
+    /// The store contains invalid data.
+    #[error("the store contains an invalid {0}")]
     Corrupt(&'static str),
 }
 
 impl StoreError {
-    /// It can't be reached, for this reason, which must hold no secret.
-    pub fn unavailable(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Unavailable(reason.into().into())
+    /// Wraps the cause of an unavailable store. It must not contain secrets.
+    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause.into().into())
     }
 }

@@ -5,9 +5,9 @@ mod cleanup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
-mod expiry;
 mod memory;
 mod operations;
+mod purge;
 pub(crate) mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -17,15 +17,15 @@ use crate::audit::AuditStore;
 use crate::lockout::FailureStore;
 use crate::session::SessionStore;
 
-pub use change::{Change, Committed};
+pub use change::{ChangeContext, Committed};
 pub use cleanup::{Cleanup, CleanupSettings};
 pub use error::StoreError;
-pub use expiry::{ExpiryStore, Retention};
 pub use memory::MemoryStore;
+pub use purge::{PurgeStore, Retention};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 
 /// All that a store can do.
-pub trait Store: AccountStore + SessionStore + FailureStore + AuditStore + ExpiryStore {}
+pub trait Store: AccountStore + SessionStore + FailureStore + AuditStore + PurgeStore {}
 
-impl<T: AccountStore + SessionStore + FailureStore + AuditStore + ExpiryStore> Store for T {}
+impl<T: AccountStore + SessionStore + FailureStore + AuditStore + PurgeStore> Store for T {}

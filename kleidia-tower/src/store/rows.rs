@@ -1,15 +1,13 @@
 //! The rows of a store within one transaction, on which every operation is written once.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 
 use super::{Retention, StoreError};
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
-use crate::lockout::Source;
+use crate::lockout::LoginSource;
 use crate::opaque_token::{TokenDigest, WrappedToken};
-use crate::session::{Session, SessionKey};
+use crate::session::{Session, SessionLookup};
 use crate::{FamilyId, SessionId, Timestamp, UserId, UserName, time};
 
 /// The rows that one transaction sees, isolated from all others; it is committed or rolled back
@@ -33,7 +31,7 @@ pub(crate) trait Rows: Send {
         password: &StoredPassword,
     ) -> Result<(), StoreError>;
 
-    async fn session(&mut self, key: SessionKey) -> Result<Option<Session>, StoreError>;
+    async fn session(&mut self, key: SessionLookup) -> Result<Option<Session>, StoreError>;
     /// The session's number is made up by the store; the one in `session` is ignored.
     async fn insert_session(
         &mut self,
@@ -42,7 +40,7 @@ pub(crate) trait Rows: Send {
     ) -> Result<Session, StoreError>;
     async fn update_session(&mut self, session: &Session) -> Result<(), StoreError>;
     /// Sessions of a user that were not ended, whether they are over or not.
-    async fn sessions_not_ended(&mut self, user: UserId) -> Result<Vec<Session>, StoreError>;
+    async fn open_sessions(&mut self, user: UserId) -> Result<Vec<Session>, StoreError>;
 
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError>;
     async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError>;
@@ -54,10 +52,10 @@ pub(crate) trait Rows: Send {
         digest: &TokenDigest,
     ) -> Result<Option<RefreshTokenRow>, StoreError>;
     async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError>;
-    async fn spend_refresh_token(
+    async fn consume_refresh_token(
         &mut self,
         digest: &TokenDigest,
-        spent: &Spent,
+        consumed: &Consumed,
     ) -> Result<(), StoreError>;
 
     async fn failures(
@@ -88,12 +86,12 @@ pub(crate) struct RefreshTokenRow {
     pub(crate) family: FamilyId,
     pub(crate) session: SessionId,
     pub(crate) expires_at: Timestamp,
-    pub(crate) spent: Option<Spent>,
+    pub(crate) consumed: Option<Consumed>,
 }
 
 /// What followed a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Spent {
+pub(crate) struct Consumed {
     pub(crate) at: Timestamp,
     pub(crate) successor: TokenDigest,
     pub(crate) wrapped: WrappedToken,
@@ -103,7 +101,7 @@ pub(crate) struct Spent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum FailureScope {
     /// Those of one source.
-    Source(Source),
+    Source(LoginSource),
     /// Those of all sources.
     Account,
 }
@@ -126,13 +124,10 @@ pub(crate) struct FailureRow {
 }
 
 impl FailureRow {
-    /// How long a source stays familiar after a success.
-    pub(crate) const FAMILIAR: Duration = Duration::from_secs(90 * 24 * 3600);
-
     /// Whether nothing would change if it were forgotten.
     ///
     /// How often an account was guessed in a row is never forgotten by time alone.
-    pub(crate) fn is_over(
+    pub(crate) fn is_purgeable(
         &self,
         scope: FailureScope,
         has_account: bool,
@@ -140,9 +135,10 @@ impl FailureRow {
         retention: &Retention,
     ) -> bool {
         let is_kept = has_account && scope == FailureScope::Account && self.consecutive > 0;
-        let is_familiar = self.succeeded_at.is_some_and(|at| now < time::add(at, Self::FAMILIAR));
+        let is_familiar =
+            self.succeeded_at.is_some_and(|at| now < time::add(at, retention.familiar_sources()));
         let last = self.last_failure_at.max(self.pending_at);
-        let is_quiet = time::add(last, retention.failures) <= now && self.locked_until <= now;
+        let is_quiet = time::add(last, retention.failures()) <= now && self.locked_until <= now;
         !is_kept && !is_familiar && is_quiet
     }
 }

@@ -105,7 +105,7 @@ async fn changes_by_admins_record_the_actor() {
     ] {
         let records = service.records(Some(kind)).await;
         let [record] = &records[..] else { panic!("{kind}: {}", records.len()) };
-        assert_eq!(record.actor.as_ref(), Some(&admin.party()), "{kind}");
+        assert_eq!(record.actor.as_ref(), Some(&admin.audit_identity()), "{kind}");
         assert_eq!(record.user.as_ref().unwrap().id, Some(id), "{kind}");
         assert_eq!(record.reason.as_deref(), reason, "{kind}");
     }
@@ -124,7 +124,7 @@ async fn admin_removes_locks() {
     service.accounts.unlock(&admin, service.alice.id, at("")).await.unwrap();
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.9").await), "ok");
     let unlocked = service.records(Some(EventKind::LoginUnlocked)).await;
-    assert_eq!(unlocked[0].actor.as_ref(), Some(&admin.party()));
+    assert_eq!(unlocked[0].actor.as_ref(), Some(&admin.audit_identity()));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use futures_util::future::poll_immediate;
 use kleidia_tower::account::LoginRequest;
 use kleidia_tower::audit::EventKind;
-use kleidia_tower::lockout::{Attempt, LockoutPolicy, Reservation, Source};
+use kleidia_tower::lockout::{LockoutPolicy, LoginAttempt, LoginSource, Reservation};
 
 use super::{NOW, PASSWORD, PERMITS, Service, at, code};
 
@@ -37,10 +37,10 @@ async fn wait_for(service: &Service, kind: EventKind, count: usize) {
 
 /// How many attempts would be granted at once.
 async fn free(service: &Service, name: &str) -> usize {
-    let source = Source::new("192.0.2.1".parse().ok());
-    let attempt = Attempt { name: name.parse().unwrap(), source };
+    let source = LoginSource::new("192.0.2.1".parse().ok());
+    let attempt = LoginAttempt { name: name.parse().unwrap(), source };
     let (store, policy, mut granted) = (service.accounts.store(), LockoutPolicy::default(), 0);
-    while store.reserve(&attempt, &policy, NOW).await.unwrap() == Reservation::Granted {
+    while store.reserve_attempt(&attempt, &policy, NOW).await.unwrap() == Reservation::Granted {
         granted += 1;
     }
     granted

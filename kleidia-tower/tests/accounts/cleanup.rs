@@ -1,12 +1,13 @@
 //! The task that forgets what is over.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use kleidia_tower::session::SessionKey;
-use kleidia_tower::store::{Cleanup, CleanupSettings, ExpiryStore, Retention, Store, StoreError};
+use kleidia_tower::session::SessionLookup;
+use kleidia_tower::store::{Cleanup, CleanupSettings, PurgeStore, Retention, Store, StoreError};
 use kleidia_tower::{Clock, Timestamp, clock_fn};
 use tokio::sync::Semaphore;
 
@@ -22,7 +23,7 @@ struct Observed {
 }
 
 #[async_trait]
-impl ExpiryStore for Observed {
+impl PurgeStore for Observed {
     async fn purge(
         &self,
         now: Timestamp,
@@ -46,7 +47,8 @@ fn observed(service: &Service, failures: usize) -> Arc<Observed> {
 }
 
 fn settings(interval: Duration) -> CleanupSettings {
-    CleanupSettings { interval, batch: 3, ..CleanupSettings::default() }
+    let batch_size = NonZeroUsize::new(3).unwrap();
+    CleanupSettings::default().with_interval(interval).with_batch_size(batch_size)
 }
 
 /// Long after everything is over.
@@ -76,7 +78,7 @@ async fn what_is_over_is_forgotten_in_batches_at_once() {
     wait_until(|| store.removed.load(Ordering::SeqCst) >= 22).await;
     cleanup.stop().await;
     for session in sessions {
-        let found = service.accounts.store().session(SessionKey::Id(session)).await.unwrap();
+        let found = service.accounts.store().session(SessionLookup::Id(session)).await.unwrap();
         assert!(found.is_none());
     }
     // At most 3 of each of the three kinds.
@@ -139,7 +141,7 @@ struct Endless {
 }
 
 #[async_trait]
-impl ExpiryStore for Endless {
+impl PurgeStore for Endless {
     async fn purge(&self, _: Timestamp, _: &Retention, limit: usize) -> Result<usize, StoreError> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         let permit = self.lets.acquire().await.map_err(StoreError::unavailable)?;

@@ -7,7 +7,7 @@ use kleidia_tower::account::{AccountLookup, Accounts, LoginRequest, NewAccount, 
 use kleidia_tower::audit::EventKind;
 use kleidia_tower::clock_fn;
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
-use kleidia_tower::store::Change;
+use kleidia_tower::store::ChangeContext;
 
 use super::{NOW, PASSWORD, Service, at, code};
 
@@ -96,7 +96,7 @@ async fn failed_evaluation_is_not_counted_and_is_released() {
     let service = Service::new().await;
     let (name, roles) = ("broken".parse().unwrap(), [].into());
     let new = NewAccount { name, roles, password: PasswordHash::new("$5$".to_owned()) };
-    let change = Change { at: NOW, client: at(""), actor: None };
+    let change = ChangeContext { at: NOW, client: at(""), actor: None };
     drop(service.accounts.store().create_account(new, &change).await.unwrap());
     for _ in 0..10 {
         assert_eq!(code(service.log_in("broken", PASSWORD, "192.0.2.1").await), "unavailable");

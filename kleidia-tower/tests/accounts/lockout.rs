@@ -1,7 +1,7 @@
 //! Lockout of guessed passwords, by source, without revealing it.
 
 use kleidia_tower::audit::EventKind;
-use kleidia_tower::lockout::{Attempt, LockoutPolicy, Reservation, Source};
+use kleidia_tower::lockout::{LockoutPolicy, LoginAttempt, LoginSource, Reservation};
 use kleidia_tower::store::Retention;
 
 use super::{PASSWORD, Service, code};
@@ -98,13 +98,13 @@ async fn burst_does_not_reveal_account_existence() {
     let now = super::later(50 * 60 + 24 * 3600);
     while store.purge(now, &retention, 1000).await.unwrap() > 0 {}
     for name in ["alice", "nobody"] {
-        let source = Source::new("203.0.113.1".parse().ok());
-        let attempt = Attempt { name: name.parse().unwrap(), source };
+        let source = LoginSource::new("203.0.113.1".parse().ok());
+        let attempt = LoginAttempt { name: name.parse().unwrap(), source };
         let policy = LockoutPolicy::default();
-        let reserve = async || store.reserve(&attempt, &policy, now).await.unwrap();
+        let reserve = async || store.reserve_attempt(&attempt, &policy, now).await.unwrap();
         for _ in 0..5 {
             let reserved = reserve().await;
-            let is_known = matches!(reserved, Reservation::Refused { .. });
+            let is_known = matches!(reserved, Reservation::Throttled { .. });
             assert_eq!(is_known, name == "alice", "{reserved:?}");
         }
         assert_eq!(reserve().await, Reservation::Busy);

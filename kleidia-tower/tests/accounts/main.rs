@@ -149,7 +149,7 @@ async fn disabling_ends_sessions_immediately_and_permanently() {
         roles: None,
     };
     let change =
-        kleidia_tower::store::Change { at: NOW, client: ClientInfo::default(), actor: None };
+        kleidia_tower::store::ChangeContext { at: NOW, client: ClientInfo::default(), actor: None };
     let store = service.accounts.store();
     let _ = store.update_account(view.account.id, update(true), &change).await.unwrap();
     assert_eq!(service.answer(&alice.access_token).await, "account_disabled");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kleidia_tower::access_token::{Claims, KeyRing, SigningKey, issue};
 use kleidia_tower::account::{AccountSettings, AccountUpdate};
 use kleidia_tower::session::SessionAuthenticator;
-use kleidia_tower::store::{Change, Store};
+use kleidia_tower::store::{ChangeContext, Store};
 use kleidia_tower::{ClientInfo, SessionId, Timestamp};
 use secrecy::ExposeSecret as _;
 
@@ -62,7 +62,7 @@ async fn reports_the_first_failed_check() {
     let service = service(AccountSettings::default()).await;
     let alice = service.alice().await;
     let disable = async |at: Timestamp| {
-        let change = Change { at, client: ClientInfo::default(), actor: None };
+        let change = ChangeContext { at, client: ClientInfo::default(), actor: None };
         let update = AccountUpdate { is_disabled: Some(true), roles: None };
         let store = service.accounts.store();
         drop(store.update_account(service.alice.id, update, &change).await.unwrap());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kleidia_tower::account::AccountSettings;
 use kleidia_tower::agent::AgentKey;
 use kleidia_tower::audit::EventKind;
-use kleidia_tower::session::SessionKey;
+use kleidia_tower::session::SessionLookup;
 use kleidia_tower::{ClientInfo, SessionId};
 
 use super::{NOW, PASSWORD, Service, code, later};
@@ -115,7 +115,7 @@ async fn only_the_owner_binds_an_agent_to_a_session() {
         code(service.accounts.register_agent(view, id, key, ClientInfo::default()).await)
     };
     let key = async || {
-        let found = service.accounts.store().session(SessionKey::Id(id)).await.unwrap();
+        let found = service.accounts.store().session(SessionLookup::Id(id)).await.unwrap();
         found.unwrap().session.agent_key.clone()
     };
     let agents = [AgentKey::generate().await.unwrap(), AgentKey::generate().await.unwrap()];
@@ -138,7 +138,7 @@ async fn last_seen_at_is_updated_once_a_minute() {
     let alice = service.alice().await;
     let seen = async || {
         let id = alice.session.session.id;
-        let found = service.accounts.store().session(SessionKey::Id(id)).await.unwrap();
+        let found = service.accounts.store().session(SessionLookup::Id(id)).await.unwrap();
         found.unwrap().session.last_seen_at.duration_since(NOW).as_secs()
     };
     for (seconds, expected) in [(59, 0), (1, 60), (59, 60), (2, 121)] {

@@ -20,7 +20,7 @@ use kleidia_tower::account::{
 use kleidia_tower::audit::{AuditQuery, AuditSinks, TracingSink};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::session::JwtSessionLayer;
-use kleidia_tower::store::{Change, MemoryStore, Store};
+use kleidia_tower::store::{ChangeContext, MemoryStore, Store};
 use kleidia_tower::{ClientInfo, Rejection, Timestamp, UserId, clock_fn};
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -219,7 +219,7 @@ async fn create(scene: &mut Scene) {
     let broken = NewAccount { name: "broken".parse().unwrap(), roles: [].into(), password };
     scene.evidence.note(&broken);
     let at = Timestamp::from_second(scene.clock.load(Ordering::Relaxed)).unwrap();
-    let change = Change { at, client: ClientInfo::default(), actor: None };
+    let change = ChangeContext { at, client: ClientInfo::default(), actor: None };
     let created = store.create_account(broken, &change).await.unwrap();
     scene.evidence.note(&created);
     scene.evidence.note_error("unavailable", scene.log_in("broken", PASSWORD).await);

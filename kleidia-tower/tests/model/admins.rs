@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kleidia_tower::account::{
     AccountLookup, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
-use kleidia_tower::session::{EndReason, Ending, SessionKey};
+use kleidia_tower::session::{EndReason, SessionLookup, SessionSelector};
 use kleidia_tower::store::{Retention, StoreError};
 
 use crate::operation::canonical;
@@ -58,10 +58,10 @@ impl Trial {
     }
 
     pub(crate) async fn end_by_admin(&mut self, user: usize, doer: Doer) -> Judged {
-        let which = Ending::All { user: self.user_ids[user] };
+        let which = SessionSelector::All { user: self.user_ids[user] };
         let (reason, change) = (EndReason::RevokedByAdmin, self.change(doer));
         let mut expected: Vec<_> = self.oracle.active_of(user);
-        let ended = self.service.store.end(which, reason, &change).await;
+        let ended = self.service.store.end_sessions(which, reason, &change).await;
         let mut ended = ok(ended)?.value;
         ended.sort_unstable();
         expected.reverse();
@@ -104,11 +104,11 @@ impl Trial {
 
     /// In batches, until there is nothing left to forget.
     pub(crate) async fn purge(&mut self, limit: usize) -> Judged {
-        let retention = Retention { sessions: span(RETENTION), ..Retention::default() };
+        let retention = Retention::default().with_sessions(span(RETENTION));
         let now = self.oracle.now;
         while ok(self.service.store.purge(time(now), &retention, limit).await)? >= limit {}
         for (session, may, must) in self.oracle.purge() {
-            let key = SessionKey::Id(self.session_ids[session]);
+            let key = SessionLookup::Id(self.session_ids[session]);
             let is_gone = ok(self.service.store.session(key).await)?.is_none();
             if (is_gone && !may) || (!is_gone && must) {
                 let kept = &self.oracle.sessions[session];
@@ -146,8 +146,8 @@ impl Trial {
             let session = self.random.usize(..self.session_ids.len());
             let is_gone = self.oracle.sessions[session].is_gone;
             let expected = (!is_gone).then(|| self.view(session));
-            let by_token = self.session_digest(session).map(SessionKey::Token);
-            let by_id = SessionKey::Id(self.session_ids[session]);
+            let by_token = self.session_digest(session).map(SessionLookup::Token);
+            let by_id = SessionLookup::Id(self.session_ids[session]);
             for key in [Some(by_id), by_token].into_iter().flatten() {
                 let found = ok(store.session(key).await)?;
                 same("a session", &found, &expected)?;

@@ -18,7 +18,7 @@ use std::env;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kleidia_tower::session::CachedSessions;
+use kleidia_tower::session::SessionCachingStore;
 use kleidia_tower::store::{MemoryStore, Store};
 use trial::Trial;
 
@@ -63,9 +63,9 @@ async fn memory_does_as_the_oracle_says() {
 
 #[tokio::test]
 async fn a_cache_of_sessions_does_as_the_oracle_says() {
-    let store = CachedSessions::new(Arc::new(MemoryStore::default()));
+    let store = SessionCachingStore::new(Arc::new(MemoryStore::default()));
     // Longer than it takes: what it should not remember would show.
-    run(Arc::new(store.with_staleness(Duration::from_secs(3600)))).await;
+    run(Arc::new(store.with_ttl(Duration::from_secs(3600)))).await;
 }
 
 #[cfg(feature = "sqlite")]

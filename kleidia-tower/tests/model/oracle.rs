@@ -203,7 +203,7 @@ impl Oracle {
             before
         } else {
             let session = self.open(user, family, authenticated, client);
-            events.push(event("session.created", user).of(session).because("session-lapsed"));
+            events.push(event("session.created", user).of(session).because("session-expired"));
             session
         };
         events.push(event("token.refresh", user).of(session));

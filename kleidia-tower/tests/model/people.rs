@@ -1,8 +1,8 @@
 //! What people do: they get in, stay in, get out, and are known.
 
 use kleidia_tower::account::TokenSet;
-use kleidia_tower::lockout::{Attempt, Source};
-use kleidia_tower::session::{NewSession, Opened, SessionView};
+use kleidia_tower::lockout::{LoginAttempt, LoginSource};
+use kleidia_tower::session::{NewSession, OpenOutcome, SessionView};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::operation::Presented;
@@ -26,7 +26,7 @@ impl Trial {
         let token = OpaqueToken::generate(&mut self.random);
         let refresh_token = OpaqueToken::generate(&mut self.random);
         let (now, name) = (self.oracle.now, self.account(user).name);
-        let source = Source::new(client(doer.client).address);
+        let source = LoginSource::new(client(doer.client).address);
         let new = NewSession {
             user: self.user_ids[user],
             expected_hash: hash(user, password),
@@ -35,13 +35,13 @@ impl Trial {
             refresh_token: refresh_token.digest,
             expires_at: time(now + SESSION),
             refresh_expires_at: time(now + REFRESH),
-            attempt: Attempt { name, source },
+            attempt: LoginAttempt { name, source },
         };
-        let opened = self.service.store.open(new, &self.change(doer)).await;
+        let opened = self.service.store.open_session(new, &self.change(doer)).await;
         let opened = opened.map_err(|error| error.to_string())?.value;
         let (login, events) = self.oracle.log_in(user, password, rehashed, doer.client);
         match (login, opened) {
-            (Login::In(session), Opened::Session(view)) => {
+            (Login::In(session), OpenOutcome::Opened(view)) => {
                 self.adopt(session, &view, token.text)?;
                 same("the session of a login", &view, &self.view(session))?;
                 self.refresh_tokens.push(refresh_token.text);
@@ -50,7 +50,8 @@ impl Trial {
                 let key = self.service.signing_key();
                 self.access_tokens.push(AccessToken { text, session, expires, key });
             }
-            (Login::Disabled, Opened::Disabled) | (Login::Changed, Opened::Changed) => {}
+            (Login::Disabled, OpenOutcome::AccountDisabled)
+            | (Login::Changed, OpenOutcome::PasswordChanged) => {}
             (login, opened) => return Err(format!("{opened:?}, not {login:?}")),
         }
         self.recorded(events, doer).await

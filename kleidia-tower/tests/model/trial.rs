@@ -5,9 +5,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use fastrand::Rng;
-use kleidia_tower::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead, Party};
+use kleidia_tower::audit::{AuditIdentity, AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use kleidia_tower::session::{SessionEnd, SessionView};
-use kleidia_tower::store::{Change, Store};
+use kleidia_tower::store::{ChangeContext, Store};
 use kleidia_tower::{FamilyId, Rejection, SessionId, UserId};
 
 use crate::operation::{Operation, next};
@@ -51,7 +51,7 @@ const TO_SEE: [&str; 26] = [
     "refresh_reused",
     "role.changed success",
     "session.created success",
-    "session.created success session-lapsed",
+    "session.created success session-expired",
     "session.ended success disabled",
     "session.ended success logout",
     "session.ended success password-changed",
@@ -176,13 +176,13 @@ impl Trial {
         TO_SEE.iter().map(times).filter(|(_, times)| *times < 10).collect()
     }
 
-    pub(crate) fn change(&self, doer: Doer) -> Change {
+    pub(crate) fn change(&self, doer: Doer) -> ChangeContext {
         let actor = doer.actor.map(|actor| self.party(actor));
-        Change { at: time(self.oracle.now), client: client(doer.client), actor }
+        ChangeContext { at: time(self.oracle.now), client: client(doer.client), actor }
     }
 
-    fn party(&self, user: usize) -> Party {
-        Party { id: Some(self.user_ids[user]), name: self.oracle.users[user].name.clone() }
+    fn party(&self, user: usize) -> AuditIdentity {
+        AuditIdentity { id: Some(self.user_ids[user]), name: self.oracle.users[user].name.clone() }
     }
 
     /// The log goes on with exactly these, in any order.
@@ -194,7 +194,8 @@ impl Trial {
             news.into_iter().filter(|record| record.sequence > self.head.sequence).collect();
         news.reverse();
         for record in &news {
-            let head = self.head.follow(record).ok_or(format!("{record:?} does not follow"))?;
+            let head =
+                self.head.verify_next(record).ok_or(format!("{record:?} does not follow"))?;
             self.head = head;
         }
         let change = self.change(doer);

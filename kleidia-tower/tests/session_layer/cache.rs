@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use kleidia_tower::ClientInfo;
 use kleidia_tower::account::{AccountUpdate, PasswordChange, TokenSet};
-use kleidia_tower::session::{EndReason, Ending};
-use kleidia_tower::store::Change;
+use kleidia_tower::session::{EndReason, SessionSelector};
+use kleidia_tower::store::ChangeContext;
 
 use crate::stage::http::{outcome, request, send};
 use crate::stage::{NOW, World, bearer};
@@ -53,7 +53,7 @@ impl Event {
                 let (expected_hash, new) = (password.current.clone(), password.current);
                 let change =
                     PasswordChange { user: id, expected_hash, new, history: 0, kept_session: None };
-                let at = Change { at: NOW, client: here, actor: None };
+                let at = ChangeContext { at: NOW, client: here, actor: None };
                 assert!(store.change_password(change, &at).await.unwrap().value);
             }
             Self::Reuse => {
@@ -109,7 +109,7 @@ async fn nobody_gets_in_once_the_end_is_told() {
     for _ in 0..100 {
         let store = Arc::clone(world.accounts.store());
         let view = world.log_in("alice").await.session;
-        let key = kleidia_tower::session::SessionKey::Id(view.session.id);
+        let key = kleidia_tower::session::SessionLookup::Id(view.session.id);
         let lookups: Vec<_> = (0..3)
             .map(|_| {
                 let store = Arc::clone(&store);
@@ -121,9 +121,9 @@ async fn nobody_gets_in_once_the_end_is_told() {
             })
             .collect();
         tokio::task::yield_now().await;
-        let which = Ending::One { user: view.account.id, session: view.session.id };
-        let change = Change { at: NOW, client: ClientInfo::default(), actor: None };
-        let _ = store.end(which, EndReason::Logout, &change).await.unwrap();
+        let which = SessionSelector::One { user: view.account.id, session: view.session.id };
+        let change = ChangeContext { at: NOW, client: ClientInfo::default(), actor: None };
+        let _ = store.end_sessions(which, EndReason::Logout, &change).await.unwrap();
         for _ in 0..10 {
             assert!(store.session(key).await.unwrap().unwrap().session.end.is_some());
             tokio::task::yield_now().await;
@@ -141,7 +141,7 @@ async fn roles_and_time_are_seen_at_once_too() {
     assert_eq!(answer(&world, &alice).await, "alice");
     let roles = Some(["auditor".parse().unwrap()].into());
     world.update(alice.session.account.id, AccountUpdate { is_disabled: None, roles }).await;
-    let key = kleidia_tower::session::SessionKey::Id(alice.session.session.id);
+    let key = kleidia_tower::session::SessionLookup::Id(alice.session.session.id);
     let seen = world.accounts.store().session(key).await.unwrap().unwrap();
     assert_eq!(seen.account.roles, ["auditor".parse().unwrap()].into());
     world.pass(1800);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kleidia_tower::account::{AccountLookup, AccountStore as _, AccountUpdate};
 use kleidia_tower::audit::{AuditQuery, AuditStore as _, ChainCheck, ChainHead, EventKind};
-use kleidia_tower::session::{Rotated, SessionKey, SessionStore as _};
+use kleidia_tower::session::{RotationOutcome, SessionLookup, SessionStore as _};
 use kleidia_tower::store::SqliteStore;
 use tokio::task::yield_now;
 
@@ -66,16 +66,17 @@ async fn a_token_is_spent_with_its_successor_or_not_at_all() {
     log_in(&store, &alice, 0).await;
     let (mut current, mut dropped) = (0, 0);
     for next in 1..300 {
-        let refreshing = hang_up(store.rotate(&rotation(current, next), &at(0)), patience()).await;
+        let refreshing =
+            hang_up(store.rotate_refresh_token(&rotation(current, next), &at(0)), patience()).await;
         dropped += usize::from(refreshing.is_none());
         let mut retry = rotation(current, 1000 + next);
         retry.grace = Duration::from_secs(10);
-        current = match store.rotate(&retry, &at(0)).await.unwrap().value {
-            Rotated::Again { successor, .. } => {
+        current = match store.rotate_refresh_token(&retry, &at(0)).await.unwrap().value {
+            RotationOutcome::Retried { successor, .. } => {
                 assert_eq!(successor, rotation(next, 0).presented);
                 next
             }
-            Rotated::First { .. } => {
+            RotationOutcome::Rotated { .. } => {
                 assert!(refreshing.is_none(), "what was acknowledged is lost");
                 1000 + next
             }
@@ -95,13 +96,17 @@ async fn who_is_disabled_is_out_or_not_at_all() {
         log_in(&store, &user, number).await;
         let update = AccountUpdate { is_disabled: Some(true), roles: None };
         let disabling = hang_up(store.update_account(user.id, update, &at(0)), patience()).await;
-        let after = store.rotate(&rotation(number, 1000 + number), &at(0)).await.unwrap().value;
-        let key = SessionKey::Token(session_token(number));
+        let after = store
+            .rotate_refresh_token(&rotation(number, 1000 + number), &at(0))
+            .await
+            .unwrap()
+            .value;
+        let key = SessionLookup::Token(session_token(number));
         let view = store.session(key).await.unwrap().unwrap();
         let is_disabled = view.account.is_disabled;
         assert_eq!(view.session.is_active(NOW), !is_disabled);
-        assert_eq!(matches!(after, Rotated::Disabled), is_disabled, "{after:?}");
-        assert_eq!(matches!(after, Rotated::First { .. }), !is_disabled, "{after:?}");
+        assert_eq!(matches!(after, RotationOutcome::AccountDisabled), is_disabled, "{after:?}");
+        assert_eq!(matches!(after, RotationOutcome::Rotated { .. }), !is_disabled, "{after:?}");
         let events = count(&store, EventKind::UserDisabled, &name).await;
         assert_eq!(events, usize::from(is_disabled));
         assert!(is_disabled || disabling.is_none(), "what was acknowledged is lost");

@@ -6,8 +6,8 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 
 use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{AuditStore as _, ChainHead};
-use kleidia_tower::lockout::{Attempt, FailureStore as _, LockoutPolicy, Source};
-use kleidia_tower::session::{SessionKey, SessionStore as _};
+use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy, LoginAttempt, LoginSource};
+use kleidia_tower::session::{SessionLookup, SessionStore as _};
 use kleidia_tower::store::{OpenError, SqliteStore, StoreError};
 use kleidia_tower::{SessionId, UserId};
 
@@ -18,10 +18,10 @@ async fn store(place: &Place) -> SqliteStore {
     let store = place.open().await;
     let alice = create(&store, "alice").await;
     log_in(&store, &alice, 1).await;
-    drop(store.rotate(&rotation(1, 2), &at(0)).await.unwrap().value);
-    let attempt = Attempt { name: alice.name.clone(), source: Source::new(None) };
-    store.reserve(&attempt, &LockoutPolicy::default(), NOW).await.unwrap();
-    drop(store.fail(&attempt, &LockoutPolicy::default(), &at(0)).await.unwrap());
+    drop(store.rotate_refresh_token(&rotation(1, 2), &at(0)).await.unwrap().value);
+    let attempt = LoginAttempt { name: alice.name.clone(), source: LoginSource::new(None) };
+    store.reserve_attempt(&attempt, &LockoutPolicy::default(), NOW).await.unwrap();
+    drop(store.record_failure(&attempt, &LockoutPolicy::default(), &at(0)).await.unwrap());
     store
 }
 
@@ -42,7 +42,10 @@ async fn an_account_that_can_not_be_read_is_not_granted_anything() {
         let alice = store.account(UserId::new(1)).await.unwrap().unwrap();
         place.alter(alteration).await;
         assert_corrupt(&store.account(UserId::new(1)).await, alteration);
-        assert_corrupt(&store.open(new_session(&alice, hash(0), 3), &at(0)).await, alteration);
+        assert_corrupt(
+            &store.open_session(new_session(&alice, hash(0), 3), &at(0)).await,
+            alteration,
+        );
         assert_corrupt(
             &store.account_with_password(AccountLookup::Id(UserId::new(1))).await,
             alteration,
@@ -62,10 +65,10 @@ async fn a_session_that_can_not_be_read_is_not_granted_anything() {
         let place = Place::new();
         let store = store(&place).await;
         place.alter(alteration).await;
-        let token = SessionKey::Token(session_token(1));
+        let token = SessionLookup::Token(session_token(1));
         assert_corrupt(&store.session(token).await, alteration);
-        assert_corrupt(&store.session(SessionKey::Id(SessionId::new(1))).await, alteration);
-        assert_corrupt(&store.rotate(&rotation(2, 3), &at(1)).await, alteration);
+        assert_corrupt(&store.session(SessionLookup::Id(SessionId::new(1))).await, alteration);
+        assert_corrupt(&store.rotate_refresh_token(&rotation(2, 3), &at(1)).await, alteration);
     }
 }
 
@@ -73,15 +76,15 @@ async fn a_session_that_can_not_be_read_is_not_granted_anything() {
 async fn a_refresh_token_that_can_not_be_read_is_not_granted_anything() {
     for alteration in [
         "PRAGMA ignore_check_constraints = ON; \
-         UPDATE refresh_tokens SET successor = x'00' WHERE spent_at IS NOT NULL",
+         UPDATE refresh_tokens SET successor = x'00' WHERE consumed_at IS NOT NULL",
         "PRAGMA ignore_check_constraints = ON; \
-         UPDATE refresh_tokens SET wrapped = NULL WHERE spent_at IS NOT NULL",
+         UPDATE refresh_tokens SET wrapped = NULL WHERE consumed_at IS NOT NULL",
         "PRAGMA foreign_keys = OFF; UPDATE refresh_tokens SET session = 99",
     ] {
         let place = Place::new();
         let store = store(&place).await;
         place.alter(alteration).await;
-        assert_corrupt(&store.rotate(&rotation(1, 3), &at(0)).await, alteration);
+        assert_corrupt(&store.rotate_refresh_token(&rotation(1, 3), &at(0)).await, alteration);
     }
 }
 
@@ -95,8 +98,12 @@ async fn failures_that_can_not_be_read_let_nobody_try() {
         let place = Place::new();
         let store = store(&place).await;
         place.alter(alteration).await;
-        let attempt = Attempt { name: "alice".parse().unwrap(), source: Source::new(None) };
-        assert_corrupt(&store.reserve(&attempt, &LockoutPolicy::default(), NOW).await, alteration);
+        let attempt =
+            LoginAttempt { name: "alice".parse().unwrap(), source: LoginSource::new(None) };
+        assert_corrupt(
+            &store.reserve_attempt(&attempt, &LockoutPolicy::default(), NOW).await,
+            alteration,
+        );
     }
 }
 
@@ -117,8 +124,11 @@ async fn pages_that_can_not_be_read_are_errors() {
         Err(error) => panic!("{error}"),
         Ok(store) => {
             assert_corrupt(&store.account(UserId::new(1)).await, "pages");
-            assert_corrupt(&store.session(SessionKey::Token(session_token(1))).await, "pages");
-            assert_corrupt(&store.open(new_session(&alice, hash(0), 3), &at(0)).await, "pages");
+            assert_corrupt(&store.session(SessionLookup::Token(session_token(1))).await, "pages");
+            assert_corrupt(
+                &store.open_session(new_session(&alice, hash(0), 3), &at(0)).await,
+                "pages",
+            );
             assert_corrupt(&store.verify_chain(ChainHead::default()).await, "pages");
         }
     }

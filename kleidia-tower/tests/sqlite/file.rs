@@ -1,11 +1,12 @@
 //! The file: who can read it, what is kept in it, and what is no file.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kleidia_tower::UserId;
 use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
-use kleidia_tower::session::{Rotated, SessionKey, SessionStore as _};
+use kleidia_tower::session::{RotationOutcome, SessionLookup, SessionStore as _};
 use kleidia_tower::store::{OpenError, SqliteOptions, SqliteStore, StoreError};
 use sqlx::Connection as _;
 
@@ -25,12 +26,12 @@ async fn what_was_stored_is_there_when_it_is_opened_again() {
     let (account, password) =
         store.account_with_password(AccountLookup::Name(&alice.name)).await.unwrap().unwrap();
     assert_eq!((account, password.current), (alice.clone(), hash(0)));
-    let found = store.session(SessionKey::Token(session_token(1))).await.unwrap().unwrap();
+    let found = store.session(SessionLookup::Token(session_token(1))).await.unwrap().unwrap();
     assert_eq!(found, view);
     assert_eq!(store.verify_chain(ChainHead::default()).await.unwrap(), head);
     assert!(matches!(head, ChainCheck::Intact(head) if head.sequence == 3));
-    let refreshed = store.rotate(&rotation(1, 2), &at(1)).await.unwrap().value;
-    assert!(matches!(refreshed, Rotated::First { .. }));
+    let refreshed = store.rotate_refresh_token(&rotation(1, 2), &at(1)).await.unwrap().value;
+    assert!(matches!(refreshed, RotationOutcome::Rotated { .. }));
 }
 
 #[tokio::test]
@@ -62,7 +63,7 @@ async fn only_the_owner_reads_the_files() {
 async fn what_is_no_file_is_refused() {
     for name in [":memory:", "file:accounts.db?mode=memory", "sqlite::memory:"] {
         let opened = SqliteStore::open(name).await;
-        assert!(matches!(opened, Err(OpenError::NoFile(_))), "{opened:?}");
+        assert!(matches!(opened, Err(OpenError::NotAFile(_))), "{opened:?}");
     }
     for name in ["", "/nowhere/at/all/accounts.db", "/"] {
         let opened = SqliteStore::open(name).await;
@@ -73,7 +74,8 @@ async fn what_is_no_file_is_refused() {
 #[tokio::test]
 async fn any_options_do() {
     let place = Place::new();
-    let options = SqliteOptions { readers: 0, busy_timeout: Duration::MAX };
+    let options =
+        SqliteOptions::default().with_readers(NonZeroU32::MIN).with_busy_timeout(Duration::MAX);
     let store = SqliteStore::open_with(&place.path, options).await.unwrap();
     create(&store, "alice").await;
     assert!(store.account(UserId::new(1)).await.unwrap().is_some());
@@ -83,7 +85,7 @@ async fn any_options_do() {
 async fn who_writes_for_too_long_is_not_waited_for() {
     let place = Place::new();
     let busy_timeout = Duration::from_millis(50);
-    let options = SqliteOptions { busy_timeout, ..SqliteOptions::default() };
+    let options = SqliteOptions::default().with_busy_timeout(busy_timeout);
     let store = SqliteStore::open_with(&place.path, options).await.unwrap();
     let mut other = place.connect().await;
     let transaction = other.begin_with("BEGIN IMMEDIATE").await.unwrap();

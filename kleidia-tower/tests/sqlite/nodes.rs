@@ -9,7 +9,9 @@ use futures_util::future::join_all;
 use kleidia_tower::UserId;
 use kleidia_tower::account::{AccountStore as _, AccountUpdate};
 use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
-use kleidia_tower::session::{EndReason, Ending, Rotated, SessionKey, SessionStore as _};
+use kleidia_tower::session::{
+    EndReason, RotationOutcome, SessionLookup, SessionSelector, SessionStore as _,
+};
 use kleidia_tower::store::SqliteStore;
 
 use crate::people::{NOW, Place, at, create, log_in, new_account, rotation, session_token};
@@ -67,11 +69,15 @@ async fn one_of_many_nodes_refreshes() {
             let store = Arc::clone(&stores[other as usize % 3]);
             let mut rotation = rotation(first, first + other);
             rotation.grace = Duration::from_secs(10);
-            tokio::spawn(async move { store.rotate(&rotation, &at(0)).await.unwrap().value })
+            tokio::spawn(async move {
+                store.rotate_refresh_token(&rotation, &at(0)).await.unwrap().value
+            })
         });
         let tries: Vec<_> = join_all(tries).await.into_iter().map(Result::unwrap).collect();
-        let firsts = tries.iter().filter(|tried| matches!(tried, Rotated::First { .. })).count();
-        let again = tries.iter().filter(|tried| matches!(tried, Rotated::Again { .. })).count();
+        let firsts =
+            tries.iter().filter(|tried| matches!(tried, RotationOutcome::Rotated { .. })).count();
+        let again =
+            tries.iter().filter(|tried| matches!(tried, RotationOutcome::Retried { .. })).count();
         assert_eq!((firsts, again), (1, 8), "{tries:?}");
     }
     let check = stores[1].verify_chain(ChainHead::default()).await.unwrap();
@@ -84,12 +90,16 @@ async fn what_one_node_ends_is_over_on_the_other() {
     let (here, there) = (place.open().await, place.open().await);
     let alice = create(&here, "alice").await;
     log_in(&here, &alice, 1).await;
-    let token = SessionKey::Token(session_token(1));
+    let token = SessionLookup::Token(session_token(1));
     assert!(there.session(token).await.unwrap().unwrap().session.is_active(NOW));
-    drop(here.end(Ending::All { user: alice.id }, EndReason::Logout, &at(0)).await.unwrap());
+    drop(
+        here.end_sessions(SessionSelector::All { user: alice.id }, EndReason::Logout, &at(0))
+            .await
+            .unwrap(),
+    );
     assert!(!there.session(token).await.unwrap().unwrap().session.is_active(NOW));
-    let refreshed = there.rotate(&rotation(1, 2), &at(0)).await.unwrap().value;
-    assert!(matches!(refreshed, Rotated::Invalid));
+    let refreshed = there.rotate_refresh_token(&rotation(1, 2), &at(0)).await.unwrap().value;
+    assert!(matches!(refreshed, RotationOutcome::Invalid));
     let disabled = AccountUpdate { is_disabled: Some(true), roles: None };
     drop(there.update_account(alice.id, disabled, &at(0)).await.unwrap());
     assert!(here.account(alice.id).await.unwrap().unwrap().is_disabled);
@@ -107,7 +117,7 @@ async fn another_process_shares_the_file() {
         .output();
     let child = tokio::task::spawn_blocking(|| child).await.unwrap().unwrap();
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
-    let view = store.session(SessionKey::Token(session_token(5))).await.unwrap().unwrap();
+    let view = store.session(SessionLookup::Token(session_token(5))).await.unwrap().unwrap();
     assert_eq!(view.account, alice);
     create(&store, "bob").await;
     let check = store.verify_chain(ChainHead::default()).await.unwrap();

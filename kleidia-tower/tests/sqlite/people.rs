@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kleidia_tower::account::{Account, AccountStore as _, NewAccount, PasswordHash};
-use kleidia_tower::lockout::{Attempt, Source};
+use kleidia_tower::lockout::{LoginAttempt, LoginSource};
 use kleidia_tower::rbac::RoleName;
-use kleidia_tower::session::{NewSession, Opened, Rotation, SessionStore as _, SessionView};
-use kleidia_tower::store::{Change, SqliteStore};
+use kleidia_tower::session::{NewSession, OpenOutcome, Rotation, SessionStore as _, SessionView};
+use kleidia_tower::store::{ChangeContext, SqliteStore};
 use kleidia_tower::{ClientInfo, Timestamp, TokenDigest, UserAgent, WrappedToken};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -56,10 +56,10 @@ async fn connect(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).connect().await.unwrap()
 }
 
-pub(crate) fn at(second: u64) -> Change {
+pub(crate) fn at(second: u64) -> ChangeContext {
     let user_agent = Some(UserAgent::new("Laptop/1.0"));
     let client = ClientInfo { address: "192.0.2.1".parse().ok(), user_agent };
-    Change { at: NOW + Duration::from_secs(second), client, actor: None }
+    ChangeContext { at: NOW + Duration::from_secs(second), client, actor: None }
 }
 
 pub(crate) fn session_token(number: u32) -> TokenDigest {
@@ -99,14 +99,14 @@ pub(crate) fn new_session(account: &Account, password: PasswordHash, token: u32)
         refresh_token: refresh_token(token),
         expires_at: NOW + Duration::from_secs(3600),
         refresh_expires_at: NOW + Duration::from_secs(7 * 24 * 3600),
-        attempt: Attempt { name: account.name.clone(), source: Source::new(None) },
+        attempt: LoginAttempt { name: account.name.clone(), source: LoginSource::new(None) },
     }
 }
 
 pub(crate) async fn log_in(store: &SqliteStore, account: &Account, token: u32) -> SessionView {
-    let opened = store.open(new_session(account, hash(0), token), &at(0)).await.unwrap();
+    let opened = store.open_session(new_session(account, hash(0), token), &at(0)).await.unwrap();
     match opened.value {
-        Opened::Session(view) => view,
+        OpenOutcome::Opened(view) => view,
         other => panic!("{other:?}"),
     }
 }

@@ -11,7 +11,7 @@ async fn a_newer_version_is_refused() {
     place.open().await.close().await;
     place.alter("PRAGMA user_version = 2").await;
     let opened = SqliteStore::open(&place.path).await;
-    assert!(matches!(opened, Err(OpenError::Newer { version: 2, latest: 1 })), "{opened:?}");
+    assert!(matches!(opened, Err(OpenError::NewerVersion { version: 2, latest: 1 })), "{opened:?}");
     place.alter("PRAGMA user_version = 1").await;
     create(&place.open().await, "alice").await;
 }
@@ -22,10 +22,10 @@ async fn a_database_of_somebody_else_is_left_as_it_is() {
     std::fs::write(&place.path, []).unwrap();
     place.alter("CREATE TABLE theirs (name TEXT)").await;
     let opened = SqliteStore::open(&place.path).await;
-    assert!(matches!(opened, Err(OpenError::Other { application: 0 })), "{opened:?}");
+    assert!(matches!(opened, Err(OpenError::OtherApplication { application: 0 })), "{opened:?}");
     place.alter("PRAGMA application_id = 7").await;
     let opened = SqliteStore::open(&place.path).await;
-    assert!(matches!(opened, Err(OpenError::Other { application: 7 })), "{opened:?}");
+    assert!(matches!(opened, Err(OpenError::OtherApplication { application: 7 })), "{opened:?}");
     let mut connection = place.connect().await;
     let tables = sqlx::query("SELECT name FROM sqlite_schema").fetch_all(&mut connection).await;
     let names: Vec<String> = tables.unwrap().iter().map(|row| row.get(0)).collect();

@@ -2,7 +2,7 @@
 
 use kleidia_tower::account::AccountStore as _;
 use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
-use kleidia_tower::session::{EndReason, Ending, SessionStore as _};
+use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
 
 use crate::people::{Place, at, create, log_in};
 
@@ -13,8 +13,8 @@ async fn place() -> (Place, ChainHead) {
     let alice = create(&store, "alice").await;
     create(&store, "bob").await;
     log_in(&store, &alice, 1).await;
-    let all = Ending::All { user: alice.id };
-    drop(store.end(all, EndReason::Revoked, &at(1)).await.unwrap());
+    let all = SessionSelector::All { user: alice.id };
+    drop(store.end_sessions(all, EndReason::Revoked, &at(1)).await.unwrap());
     let ChainCheck::Intact(head) = store.verify_chain(ChainHead::default()).await.unwrap() else {
         panic!("the chain is broken");
     };

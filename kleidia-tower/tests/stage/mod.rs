@@ -16,8 +16,8 @@ use kleidia_tower::account::{AccountSettings, AccountUpdate, Accounts, LoginRequ
 use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher, PasswordPolicy};
 use kleidia_tower::rbac::RoleName;
-use kleidia_tower::session::{CachedSessions, JwtSessionLayer};
-use kleidia_tower::store::{Change, Store};
+use kleidia_tower::session::{JwtSessionLayer, SessionCachingStore};
+use kleidia_tower::store::{ChangeContext, Store};
 use kleidia_tower::{ClientInfo, Principal, Timestamp, UserId, clock_fn};
 use secrecy::ExposeSecret as _;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -49,7 +49,7 @@ impl World {
         let store = Arc::new(StagedStore::default());
         let staged: Arc<dyn Store> = Arc::clone(&store) as _;
         let hour = std::time::Duration::from_secs(3600);
-        let cached = Arc::new(CachedSessions::new(staged).with_staleness(hour));
+        let cached = Arc::new(SessionCachingStore::new(staged).with_ttl(hour));
         Self::over(store, cached, AccountSettings::default()).await
     }
 
@@ -130,7 +130,7 @@ impl World {
 
     pub(crate) async fn update(&self, id: UserId, update: AccountUpdate) {
         let at = Timestamp::from_second(self.clock.load(Ordering::SeqCst)).unwrap();
-        let change = Change { at, client: at_home(), actor: None };
+        let change = ChangeContext { at, client: at_home(), actor: None };
         let _ = self.accounts.store().update_account(id, update, &change).await.unwrap();
     }
 

@@ -10,12 +10,14 @@ use kleidia_tower::account::{
 use kleidia_tower::audit::{
     AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead,
 };
-use kleidia_tower::lockout::{Attempt, FailureStore, LockoutPolicy, Reservation};
+use kleidia_tower::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use kleidia_tower::session::{
-    EndReason, Ending, NewSession, Opened, Rotated, Rotation, Session, SessionKey, SessionStore,
-    SessionView,
+    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
+    SessionSelector, SessionStore, SessionView,
 };
-use kleidia_tower::store::{Change, Committed, ExpiryStore, MemoryStore, Retention, StoreError};
+use kleidia_tower::store::{
+    ChangeContext, Committed, MemoryStore, PurgeStore, Retention, StoreError,
+};
 use kleidia_tower::{SessionId, Timestamp, UserId, UserName};
 use tokio::sync::Notify;
 
@@ -85,7 +87,7 @@ async fn pass(place: &Mutex<Option<Arc<Gate>>>) {
 
 #[async_trait]
 impl SessionStore for StagedStore {
-    async fn session(&self, key: SessionKey) -> Result<Option<SessionView>, StoreError> {
+    async fn session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
         self.lookups.fetch_add(1, Ordering::SeqCst);
         let found = self.memory()?.session(key).await;
         pass(&self.lookup_gate).await;
@@ -100,29 +102,29 @@ impl SessionStore for StagedStore {
         self.memory()?.sessions_of(user, now).await
     }
 
-    async fn open(
+    async fn open_session(
         &self,
         new: NewSession,
-        change: &Change,
-    ) -> Result<Committed<Opened>, StoreError> {
-        self.memory()?.open(new, change).await
+        change: &ChangeContext,
+    ) -> Result<Committed<OpenOutcome>, StoreError> {
+        self.memory()?.open_session(new, change).await
     }
 
-    async fn rotate(
+    async fn rotate_refresh_token(
         &self,
         rotation: &Rotation,
-        change: &Change,
-    ) -> Result<Committed<Rotated>, StoreError> {
-        self.memory()?.rotate(rotation, change).await
+        change: &ChangeContext,
+    ) -> Result<Committed<RotationOutcome>, StoreError> {
+        self.memory()?.rotate_refresh_token(rotation, change).await
     }
 
-    async fn end(
+    async fn end_sessions(
         &self,
-        which: Ending,
+        which: SessionSelector,
         reason: EndReason,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError> {
-        self.memory()?.end(which, reason, change).await
+        self.memory()?.end_sessions(which, reason, change).await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
@@ -134,7 +136,7 @@ impl SessionStore for StagedStore {
         session: SessionId,
         user: UserId,
         public_key_pem: String,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
         self.memory()?.register_agent(session, user, public_key_pem, change).await
     }
@@ -164,7 +166,7 @@ impl AccountStore for StagedStore {
     async fn create_account(
         &self,
         new: NewAccount,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
         self.memory()?.create_account(new, change).await
     }
@@ -173,7 +175,7 @@ impl AccountStore for StagedStore {
         &self,
         id: UserId,
         update: AccountUpdate,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
         self.memory()?.update_account(id, update, change).await
     }
@@ -181,7 +183,7 @@ impl AccountStore for StagedStore {
     async fn change_password(
         &self,
         new: PasswordChange,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
         self.memory()?.change_password(new, change).await
     }
@@ -189,38 +191,42 @@ impl AccountStore for StagedStore {
 
 #[async_trait]
 impl FailureStore for StagedStore {
-    async fn reserve(
+    async fn reserve_attempt(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<Reservation, StoreError> {
-        self.memory()?.reserve(attempt, policy, now).await
+        self.memory()?.reserve_attempt(attempt, policy, now).await
     }
 
-    async fn fail(
+    async fn record_failure(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.memory()?.fail(attempt, policy, change).await
+        self.memory()?.record_failure(attempt, policy, change).await
     }
 
-    async fn refuse(
+    async fn record_throttled(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.memory()?.refuse(attempt, policy, change).await
+        self.memory()?.record_throttled(attempt, policy, change).await
     }
 
-    async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        self.memory()?.release(attempt).await
+    async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {
+        self.memory()?.release_attempt(attempt).await
     }
 
-    async fn unlock(&self, name: &UserName, change: &Change) -> Result<Committed<()>, StoreError> {
+    async fn unlock(
+        &self,
+        name: &UserName,
+        change: &ChangeContext,
+    ) -> Result<Committed<()>, StoreError> {
         self.memory()?.unlock(name, change).await
     }
 }
@@ -245,7 +251,7 @@ impl AuditStore for StagedStore {
 }
 
 #[async_trait]
-impl ExpiryStore for StagedStore {
+impl PurgeStore for StagedStore {
     async fn purge(
         &self,
         now: Timestamp,

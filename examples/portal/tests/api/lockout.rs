@@ -36,7 +36,7 @@ async fn a_lock_answers_as_a_wrong_password_does() {
 
     let records = portal.audit(&admin, "event=login.locked").await;
     let reasons: Vec<_> = records.iter().map(|r| r["reason"].as_str().unwrap()).collect();
-    assert_eq!(reasons, ["locked", "locked", "locked", "lock-begins"]);
+    assert_eq!(reasons, ["locked", "locked", "locked", "lock-started"]);
     assert!(records.iter().all(|record| record["user"] == "alice"));
     let failures = portal.audit(&admin, "event=login.failure&user=alice").await;
     assert!(failures.iter().all(|record| record["reason"] == "wrong-password"));
@@ -118,7 +118,7 @@ async fn a_lock_ends_by_time() {
         portal.audit(&admin, "event=login.locked").await,
         portal.audit(&admin, "event=login.success").await,
     );
-    let begins = locked.iter().find(|record| record["reason"] == "lock-begins").unwrap();
+    let begins = locked.iter().find(|record| record["reason"] == "lock-started").unwrap();
     let seconds = |record: &serde_json::Value| {
         let time = record["time"].as_str().unwrap().trim_end_matches('Z');
         time.rsplit(':').next().unwrap().parse::<i64>().unwrap()

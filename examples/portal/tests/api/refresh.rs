@@ -123,7 +123,7 @@ async fn a_session_that_lapsed_is_followed_by_another_one() {
     let again = portal.admin().await;
     let created = portal.audit(&again, "event=session.created").await;
     let followed = created.iter().find(|record| record["session"] == next.session).unwrap();
-    assert_eq!(followed["reason"], "session-lapsed");
+    assert_eq!(followed["reason"], "session-expired");
     assert_eq!(followed["user_agent"], "another/2");
 }
 

@@ -1,21 +1,21 @@
 //! Keys of agents are bound to sessions.
 
 use super::expected::success;
-use super::scene::{SESSION, Scene, at, by, unknown_session, unknown_user};
+use super::fixture::{SESSION, StoreFixture, at, by, unknown_session, unknown_user};
 use crate::account::Account;
 use crate::audit::EventKind;
-use crate::session::{EndReason, Ending, Session};
-use crate::store::Change;
+use crate::session::{EndReason, Session, SessionSelector};
+use crate::store::ChangeContext;
 use crate::{SessionId, UserId};
 
-impl Scene {
-    async fn binds(
+impl StoreFixture {
+    async fn bind_agent(
         &self,
         user: &Account,
         session: SessionId,
         owner: UserId,
         key: &str,
-        change: &Change,
+        change: &ChangeContext,
         is_bound: bool,
     ) {
         let done = self.store.register_agent(session, owner, key.to_owned(), change).await;
@@ -26,14 +26,14 @@ impl Scene {
     }
 }
 
-pub(super) async fn an_agent_is_bound_to_an_active_session_of_its_own(scene: &Scene) {
-    let (alice, bob) = (scene.account("alice").await, scene.account("bob").await);
-    let (session, other) = (scene.login(&alice, 1).await, scene.login(&alice, 2).await);
-    let his = scene.login(&bob, 3).await;
+pub(super) async fn binds_agent_to_active_session_of_its_user(fixture: &StoreFixture) {
+    let (alice, bob) = (fixture.account("alice").await, fixture.account("bob").await);
+    let (session, other) = (fixture.login(&alice, 1).await, fixture.login(&alice, 2).await);
+    let his = fixture.login(&bob, 3).await;
     for key in ["-----BEGIN PUBLIC KEY-----\nA\n", "of the agent that was started again"] {
-        scene.binds(&alice, session.id, alice.id, key, &at(1), true).await;
+        fixture.bind_agent(&alice, session.id, alice.id, key, &at(1), true).await;
         let expected = Session { agent_key: Some(key.to_owned()), ..(*session).clone() };
-        assert_eq!(*scene.session(&session).await, expected);
+        assert_eq!(*fixture.session(&session).await, expected);
     }
     for (id, owner) in [
         (session.id, bob.id),
@@ -41,24 +41,24 @@ pub(super) async fn an_agent_is_bound_to_an_active_session_of_its_own(scene: &Sc
         (unknown_session(&his), alice.id),
         (session.id, unknown_user(&bob)),
     ] {
-        scene.binds(&alice, id, owner, "another", &by(&bob, &at(1)), false).await;
+        fixture.bind_agent(&alice, id, owner, "another", &by(&bob, &at(1)), false).await;
     }
-    assert_eq!(scene.session(&other).await, other, "the other session has none");
-    assert_eq!(scene.session(&his).await, his);
-    scene.binds(&alice, other.id, alice.id, "last", &at(SESSION - 1), true).await;
-    scene.binds(&alice, session.id, alice.id, "late", &at(SESSION), false).await;
+    assert_eq!(fixture.session(&other).await, other, "the other session has none");
+    assert_eq!(fixture.session(&his).await, his);
+    fixture.bind_agent(&alice, other.id, alice.id, "last", &at(SESSION - 1), true).await;
+    fixture.bind_agent(&alice, session.id, alice.id, "late", &at(SESSION), false).await;
 }
 
-pub(super) async fn an_agent_dies_with_its_session(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let session = scene.login(&alice, 1).await;
-    scene.binds(&alice, session.id, alice.id, "key", &at(1), true).await;
-    scene.refreshes(&alice, 1, 2, 2).await;
-    let key = scene.session(&session).await.agent_key.clone();
+pub(super) async fn agent_key_is_removed_with_its_session(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let session = fixture.login(&alice, 1).await;
+    fixture.bind_agent(&alice, session.id, alice.id, "key", &at(1), true).await;
+    fixture.refresh(&alice, 1, 2, 2).await;
+    let key = fixture.session(&session).await.agent_key.clone();
     assert_eq!(key.as_deref(), Some("key"), "a refresh keeps it");
-    let one = Ending::One { user: alice.id, session: session.id };
-    scene.ends(&alice, one, EndReason::Logout, &[session.id], &at(3)).await;
-    assert_eq!(scene.session(&session).await.agent_key, None);
-    scene.binds(&alice, session.id, alice.id, "late", &at(3), false).await;
-    assert_eq!(scene.session(&session).await.agent_key, None);
+    let one = SessionSelector::One { user: alice.id, session: session.id };
+    fixture.end(&alice, one, EndReason::Logout, &[session.id], &at(3)).await;
+    assert_eq!(fixture.session(&session).await.agent_key, None);
+    fixture.bind_agent(&alice, session.id, alice.id, "late", &at(3), false).await;
+    assert_eq!(fixture.session(&session).await.agent_key, None);
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::many::at_once;
-use super::scene::{Scene, at, elsewhere, new_account, new_session, time};
+use super::concurrent::concurrently;
+use super::fixture::{StoreFixture, at, elsewhere, new_account, new_session, time};
 use crate::audit::{
-    AuditEvent, AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Outcome, OverrideReason,
-    Party, Reason,
+    AuditEvent, AuditIdentity, AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Outcome,
+    OverrideReason, Reason,
 };
 use crate::{ClientInfo, SessionId, Timestamp, UserId};
 
@@ -14,14 +14,14 @@ fn event(kind: EventKind, second: i64) -> AuditEvent {
     at(second).event(kind, Outcome::Success, None)
 }
 
-fn party(id: i64, name: &str) -> Party {
-    Party { id: Some(UserId::new(id)), name: name.to_owned() }
+fn party(id: i64, name: &str) -> AuditIdentity {
+    AuditIdentity { id: Some(UserId::new(id)), name: name.to_owned() }
 }
 
-impl Scene {
+impl StoreFixture {
     async fn append(&self, events: Vec<AuditEvent>) -> Vec<AuditRecord> {
         let records = self.store.append(events).await.expect("an answer");
-        assert_eq!(records, self.news().await, "told as they are logged");
+        assert_eq!(records, self.new_records().await, "told as they are logged");
         records
     }
 
@@ -35,10 +35,10 @@ fn all() -> AuditQuery {
     AuditQuery { limit: usize::MAX, ..AuditQuery::default() }
 }
 
-pub(super) async fn events_are_kept_as_they_were(scene: &Scene) {
-    assert!(scene.append(vec![]).await.is_empty());
+pub(super) async fn stores_events_unchanged(fixture: &StoreFixture) {
+    assert!(fixture.append(vec![]).await.is_empty());
     let reason = OverrideReason::new("'; DROP TABLE audit; -- \u{1f512}").expect("a reason");
-    let workload = Some(Party { id: None, name: "workload@example.com".to_owned() });
+    let workload = Some(AuditIdentity { id: None, name: "workload@example.com".to_owned() });
     let mut events = vec![
         AuditEvent {
             user: Some(party(7, "stra\u{df}e \u{1f600}")),
@@ -62,25 +62,25 @@ pub(super) async fn events_are_kept_as_they_were(scene: &Scene) {
         },
     ];
     events.extend(EventKind::ALL.map(|kind| event(kind, 9)));
-    let mut head = scene.head();
-    let records = scene.append(events.clone()).await;
+    let mut head = fixture.head();
+    let records = fixture.append(events.clone()).await;
     assert_eq!(records.first().map(|record| record.sequence), Some(1), "the first is 1");
     let expected = events.into_iter().map(|event| {
-        let record = AuditRecord::follow(&head, event);
+        let record = AuditRecord::append_to(&head, event);
         head = record.head();
         record
     });
     let expected: Vec<_> = expected.collect();
     assert_eq!(records, expected);
-    let mut found = scene.store.records(&all()).await.expect("an answer");
+    let mut found = fixture.store.records(&all()).await.expect("an answer");
     found.reverse();
     assert_eq!(found, expected);
 }
 
-pub(super) async fn records_are_found_by_what_they_say(scene: &Scene) {
+pub(super) async fn filters_records(fixture: &StoreFixture) {
     let login = |second| event(EventKind::LoginSuccess, second);
     let denied = |second| at(second).event(EventKind::PermissionDenied, Outcome::Failure, None);
-    scene
+    fixture
         .append(vec![
             AuditEvent { user: Some(party(1, "alice")), ..login(0) },
             AuditEvent { user: Some(party(2, "bob")), actor: Some(party(1, "alice")), ..login(10) },
@@ -114,39 +114,39 @@ pub(super) async fn records_are_found_by_what_they_say(scene: &Scene) {
         (AuditQuery { before: Some(4), outcome, ..all() }, &[3]),
         (AuditQuery { kind, limit: 1, before: Some(5), ..all() }, &[2]),
     ] {
-        assert_eq!(scene.found(query.clone()).await, expected, "{query:?}");
+        assert_eq!(fixture.found(query.clone()).await, expected, "{query:?}");
     }
 }
 
-pub(super) async fn records_come_in_pages(scene: &Scene) {
+pub(super) async fn pages_records(fixture: &StoreFixture) {
     for second in 0..25 {
-        scene.append(vec![event(EventKind::LoginSuccess, second); 2]).await;
+        fixture.append(vec![event(EventKind::LoginSuccess, second); 2]).await;
     }
     let (mut seen, mut before) = (Vec::new(), None);
     for _ in 0..=50_usize.div_ceil(7) {
-        let page = scene.found(AuditQuery { limit: 7, before, ..AuditQuery::default() }).await;
+        let page = fixture.found(AuditQuery { limit: 7, before, ..AuditQuery::default() }).await;
         let Some(last) = page.last() else { break };
         assert!(page.len() == 7 || *last == 1, "only the last page is short: {page:?}");
         before = Some(*last);
         seen.extend(page);
     }
     assert_eq!(seen, (1..=50).rev().collect::<Vec<_>>(), "the newest first, each once");
-    assert!(scene.found(AuditQuery { limit: 0, ..all() }).await.is_empty());
-    assert!(scene.found(AuditQuery { before: Some(0), ..all() }).await.is_empty());
-    assert_eq!(scene.found(AuditQuery { before: Some(u64::MAX), ..all() }).await.len(), 50);
+    assert!(fixture.found(AuditQuery { limit: 0, ..all() }).await.is_empty());
+    assert!(fixture.found(AuditQuery { before: Some(0), ..all() }).await.is_empty());
+    assert_eq!(fixture.found(AuditQuery { before: Some(u64::MAX), ..all() }).await.len(), 50);
 }
 
-pub(super) async fn the_chain_is_verified_from_any_head(scene: &Scene) {
-    let check = scene.store.verify_chain(ChainHead::default()).await.expect("a check");
+pub(super) async fn verifies_chain_from_any_head(fixture: &StoreFixture) {
+    let check = fixture.store.verify_chain(ChainHead::default()).await.expect("a check");
     assert_eq!(check, ChainCheck::Intact(ChainHead::default()), "nothing was logged yet");
     let mut heads = vec![ChainHead::default()];
     for second in 0..5 {
-        let records = scene.append(vec![event(EventKind::Logout, second)]).await;
+        let records = fixture.append(vec![event(EventKind::Logout, second)]).await;
         heads.extend(records.iter().map(AuditRecord::head));
     }
-    let end = scene.head();
+    let end = fixture.head();
     for head in &heads {
-        let check = scene.store.verify_chain(*head).await.expect("a check");
+        let check = fixture.store.verify_chain(*head).await.expect("a check");
         assert_eq!(check, ChainCheck::Intact(end), "since {}", head.sequence);
     }
     let mut others: Vec<_> =
@@ -155,15 +155,15 @@ pub(super) async fn the_chain_is_verified_from_any_head(scene: &Scene) {
     others.push(ChainHead { sequence: u64::MAX, ..end });
     others.push(ChainHead { sequence: 3, ..heads[2] });
     for other in others {
-        let check = scene.store.verify_chain(other).await.expect("a check");
+        let check = fixture.store.verify_chain(other).await.expect("a check");
         assert!(matches!(check, ChainCheck::Broken { .. }), "{check:?} since {other:?}");
     }
 }
 
-pub(super) async fn events_of_many_have_no_gaps(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let appended = at_once(100, |task| {
-        let (store, alice) = (Arc::clone(&scene.store), Arc::clone(&alice));
+pub(super) async fn concurrent_events_have_no_gaps(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let appended = concurrently(100, |task| {
+        let (store, alice) = (Arc::clone(&fixture.store), Arc::clone(&alice));
         let number = u32::try_from(task).expect("a number");
         async move {
             match task % 3 {
@@ -178,7 +178,7 @@ pub(super) async fn events_of_many_have_no_gaps(scene: &Scene) {
                 }
                 _ => {
                     let new = new_session(&alice, number, 0);
-                    store.open(new, &at(0)).await.expect("an answer").records
+                    store.open_session(new, &at(0)).await.expect("an answer").records
                 }
             }
         }
@@ -191,6 +191,6 @@ pub(super) async fn events_of_many_have_no_gaps(scene: &Scene) {
         told.extend(records);
     }
     told.sort_by_key(|record| record.sequence);
-    assert_eq!(told, scene.news().await, "each is told to whom it belongs");
+    assert_eq!(told, fixture.new_records().await, "each is told to whom it belongs");
     assert_eq!(told.len(), 34 * 2 + 33 + 33 * 2);
 }

@@ -2,9 +2,9 @@
 
 use crate::SessionId;
 use crate::account::Account;
-use crate::audit::{AuditRecord, EventKind, Outcome, Party, Reason};
+use crate::audit::{AuditIdentity, AuditRecord, EventKind, Outcome, Reason};
 use crate::session::EndReason;
-use crate::store::Change;
+use crate::store::ChangeContext;
 
 /// An event that must be recorded.
 #[derive(Clone, Debug)]
@@ -55,16 +55,16 @@ pub(super) fn matches(
     records: &[AuditRecord],
     expected: &[Expected],
     user: Option<&Account>,
-    change: &Change,
+    change: &ChangeContext,
 ) -> Result<(), String> {
-    let user = user.map(|user| Party::account(user.id, &user.name));
+    let user = user.map(|user| AuditIdentity::account(user.id, &user.name));
     for record in records {
         let common = (record.at, &record.client, &record.actor, &record.user);
         if common != (change.at, &change.client, &change.actor, &user) {
             return Err(format!("{record:#?}\nis not of {change:#?}\nby {user:?}"));
         }
     }
-    let found = sorted(records.iter().map(said).collect());
+    let found = sorted(records.iter().map(describe).collect());
     let expected = sorted(expected.iter().map(Expected::words).collect());
     if found == expected {
         return Ok(());
@@ -73,7 +73,7 @@ pub(super) fn matches(
 }
 
 /// What a record says, in a line.
-pub(super) fn said(record: &AuditRecord) -> String {
+pub(super) fn describe(record: &AuditRecord) -> String {
     words(record.kind, record.outcome, record.session, record.reason.as_deref())
 }
 

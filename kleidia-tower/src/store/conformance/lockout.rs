@@ -5,251 +5,270 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::expected::{failure, success};
-use super::scene::{NOW, Scene, at, by, new_account, new_session, second, time};
+use super::fixture::{StoreFixture, at, by, new_account, new_session, second, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
-use crate::lockout::{Attempt, LockoutPolicy, Reservation, Source};
+use crate::lockout::{LockoutPolicy, LoginAttempt, LoginSource, Reservation};
 use crate::session::NewSession;
-use crate::store::{Change, Retention};
+use crate::store::{ChangeContext, Retention};
 
 /// Somebody at one of many addresses.
-pub(super) fn attempt_from(name: &str, source: u32) -> Attempt {
+pub(super) fn attempt_from(name: &str, source: u32) -> LoginAttempt {
     let address = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + source));
-    Attempt { name: name.parse().expect("a name"), source: Source::new(Some(address)) }
+    LoginAttempt { name: name.parse().expect("a name"), source: LoginSource::new(Some(address)) }
 }
 
-impl Scene {
-    pub(super) async fn asks(&self, attempt: &Attempt, second: i64) -> Reservation {
+impl StoreFixture {
+    pub(super) async fn reserve_at(&self, attempt: &LoginAttempt, second: i64) -> Reservation {
         let policy = LockoutPolicy::default();
-        self.store.reserve(attempt, &policy, time(second)).await.expect("an answer")
+        self.store.reserve_attempt(attempt, &policy, time(second)).await.expect("an answer")
     }
 
     /// It is locked, up to that second.
     #[track_caller]
-    pub(super) fn is_locked(
+    pub(super) fn assert_locked(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         until: i64,
         second: i64,
     ) -> impl Future<Output = ()> + Send {
         let here = Location::caller();
         async move {
             let until = Reservation::Locked { until: time(until) };
-            assert_eq!(self.asks(attempt, second).await, until, "{here}: at {second}");
+            assert_eq!(self.reserve_at(attempt, second).await, until, "{here}: at {second}");
         }
     }
 
     /// A password is evaluated, and wrong.
     #[track_caller]
-    pub(super) fn guesses(
+    pub(super) fn fail_login(
         &self,
         user: Option<&Account>,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         second: i64,
         locks: bool,
     ) -> impl Future<Output = ()> + Send {
         let here = Location::caller();
         async move {
-            let granted = self.asks(attempt, second).await;
+            let granted = self.reserve_at(attempt, second).await;
             assert_eq!(granted, Reservation::Granted, "{here}: at {second}");
             let (policy, change) = (LockoutPolicy::default(), at(second));
-            let done = self.store.fail(attempt, &policy, &change).await.expect("an answer");
+            let done =
+                self.store.record_failure(attempt, &policy, &change).await.expect("an answer");
             let reason = user.map_or(Reason::UnknownUser, |_| Reason::WrongPassword);
             let mut events = vec![failure(EventKind::LoginFailure).because(reason)];
             if locks {
-                events.push(failure(EventKind::LoginLocked).because(Reason::LockBegins));
+                events.push(failure(EventKind::LoginLocked).because(Reason::LockStarted));
             }
-            let agreed = self.agrees(done, &change, user, &events).await;
+            let agreed = self.diff(done, &change, user, &events).await;
             agreed.unwrap_or_else(|difference| panic!("{here}: {difference}"));
         }
     }
 
     /// The password is right.
-    pub(super) async fn gets_in(&self, user: &Account, attempt: &Attempt, token: u32, second: i64) {
-        assert_eq!(self.asks(attempt, second).await, Reservation::Granted, "at {second}");
+    pub(super) async fn log_in_from(
+        &self,
+        user: &Account,
+        attempt: &LoginAttempt,
+        token: u32,
+        second: i64,
+    ) {
+        assert_eq!(self.reserve_at(attempt, second).await, Reservation::Granted, "at {second}");
         let new = NewSession { attempt: attempt.clone(), ..new_session(user, token, second) };
         self.open(new, user, &at(second)).await;
     }
 
     /// Lifts all locks of an account.
-    pub(super) async fn unlocks(&self, user: &Account, change: &Change) {
+    pub(super) async fn unlock(&self, user: &Account, change: &ChangeContext) {
         let done = self.store.unlock(&user.name, change).await;
         self.expect(done, change, user, &[success(EventKind::LoginUnlocked)]).await;
     }
 }
 
-pub(super) async fn failures_lock(scene: &Scene) {
-    let alice = scene.account("alice").await;
+pub(super) async fn failures_lock(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
     let attempt = attempt_from("alice", 1);
     for second in 0..5 {
-        scene.guesses(Some(&alice), &attempt, second, second == 4).await;
+        fixture.fail_login(Some(&alice), &attempt, second, second == 4).await;
     }
     for second in [4, 5, 63] {
         // Asking neither counts nor makes it longer.
-        scene.is_locked(&attempt, 64, second).await;
+        fixture.assert_locked(&attempt, 64, second).await;
     }
-    assert_eq!(scene.asks(&attempt, 64).await, Reservation::Granted, "it ends at its second");
+    assert_eq!(
+        fixture.reserve_at(&attempt, 64).await,
+        Reservation::Granted,
+        "it ends at its second"
+    );
 }
 
-pub(super) async fn locks_grow(scene: &Scene) {
-    let alice = scene.account("alice").await;
+pub(super) async fn locks_grow(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
     let attempt = attempt_from("alice", 1);
     for failure in 1..=5 {
-        scene.guesses(Some(&alice), &attempt, 0, failure == 5).await;
+        fixture.fail_login(Some(&alice), &attempt, 0, failure == 5).await;
     }
     let mut second = 0;
     for lock in [60, 120, 240, 480, 900, 900, 900] {
-        scene.is_locked(&attempt, second + lock, second + lock - 1).await;
+        fixture.assert_locked(&attempt, second + lock, second + lock - 1).await;
         second += lock;
-        scene.guesses(Some(&alice), &attempt, second, true).await;
+        fixture.fail_login(Some(&alice), &attempt, second, true).await;
     }
 }
 
-pub(super) async fn a_quiet_time_makes_locks_short(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let quiet = LockoutPolicy::default().quiet.as_secs().cast_signed();
+pub(super) async fn locks_are_short_after_reset_time(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let quiet = LockoutPolicy::default().reset_after().as_secs().cast_signed();
     for (source, pause, locks) in [(1, quiet - 1, true), (2, quiet, false)] {
         let attempt = attempt_from("alice", source);
         for failure in 1..=5 {
-            scene.guesses(Some(&alice), &attempt, 0, failure == 5).await;
+            fixture.fail_login(Some(&alice), &attempt, 0, failure == 5).await;
         }
-        scene.guesses(Some(&alice), &attempt, pause, locks).await;
+        fixture.fail_login(Some(&alice), &attempt, pause, locks).await;
         if locks {
-            scene.is_locked(&attempt, pause + 120, pause).await;
+            fixture.assert_locked(&attempt, pause + 120, pause).await;
         }
     }
     let attempt = attempt_from("alice", 2);
     for failure in 2..=5 {
-        scene.guesses(Some(&alice), &attempt, quiet, failure == 5).await;
+        fixture.fail_login(Some(&alice), &attempt, quiet, failure == 5).await;
     }
-    scene.is_locked(&attempt, quiet + 60, quiet).await;
+    fixture.assert_locked(&attempt, quiet + 60, quiet).await;
 }
 
-pub(super) async fn a_success_forgets_failures(scene: &Scene) {
-    let alice = scene.account("alice").await;
+pub(super) async fn success_resets_failures(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
     let (attempt, other) = (attempt_from("alice", 1), attempt_from("alice", 2));
     for round in 0..3 {
         for _ in 0..4 {
-            scene.guesses(Some(&alice), &attempt, round, false).await;
+            fixture.fail_login(Some(&alice), &attempt, round, false).await;
         }
-        scene.gets_in(&alice, &attempt, 1 + u32::try_from(round).expect("a number"), round).await;
+        fixture
+            .log_in_from(&alice, &attempt, 1 + u32::try_from(round).expect("a number"), round)
+            .await;
     }
     for failure in 1..=5 {
-        scene.guesses(Some(&alice), &other, 3, failure == 5).await;
+        fixture.fail_login(Some(&alice), &other, 3, failure == 5).await;
     }
-    scene.gets_in(&alice, &attempt, 10, 4).await;
-    scene.is_locked(&other, 63, 4).await;
+    fixture.log_in_from(&alice, &attempt, 10, 4).await;
+    fixture.assert_locked(&other, 63, 4).await;
 }
 
-pub(super) async fn names_and_sources_are_counted_apart(scene: &Scene) {
-    let (alice, bob) = (scene.account("alice").await, scene.account("bob").await);
+pub(super) async fn counts_names_and_sources_separately(fixture: &StoreFixture) {
+    let (alice, bob) = (fixture.account("alice").await, fixture.account("bob").await);
     let network = |address: &str| {
-        let source = Source::new(address.parse().ok());
-        Attempt { name: alice.name.clone(), source }
+        let source = LoginSource::new(address.parse().ok());
+        LoginAttempt { name: alice.name.clone(), source }
     };
-    let nobody_knows = Attempt { name: alice.name.clone(), source: Source::new(None) };
+    let nobody_knows = LoginAttempt { name: alice.name.clone(), source: LoginSource::new(None) };
     let locked = network("2001:db8:0:1::1");
     for failure in 1..=5 {
-        scene.guesses(Some(&alice), &locked, 0, failure == 5).await;
+        fixture.fail_login(Some(&alice), &locked, 0, failure == 5).await;
     }
-    scene.is_locked(&network("2001:db8:0:1:ffff::2"), 60, 0).await;
+    fixture.assert_locked(&network("2001:db8:0:1:ffff::2"), 60, 0).await;
     for other in [network("2001:db8:0:2::1"), network("192.0.2.1"), nobody_knows] {
-        scene.guesses(Some(&alice), &other, 0, false).await;
+        fixture.fail_login(Some(&alice), &other, 0, false).await;
     }
-    let other = Attempt { name: bob.name.clone(), ..locked };
-    scene.guesses(Some(&bob), &other, 0, false).await;
+    let other = LoginAttempt { name: bob.name.clone(), ..locked };
+    fixture.fail_login(Some(&bob), &other, 0, false).await;
 }
 
-pub(super) async fn unknown_names_are_locked_alike(scene: &Scene) {
-    scene.account("alice").await;
+pub(super) async fn locks_unknown_names_alike(fixture: &StoreFixture) {
+    fixture.account("alice").await;
     let attempt = attempt_from("mallory", 1);
     for failure in 1..=5 {
-        scene.guesses(None, &attempt, 0, failure == 5).await;
+        fixture.fail_login(None, &attempt, 0, failure == 5).await;
     }
-    scene.is_locked(&attempt, 60, 59).await;
-    scene.guesses(None, &attempt, 60, true).await;
-    scene.is_locked(&attempt, 180, 60).await;
-    let done = scene.store.unlock(&attempt.name, &at(61)).await.expect("an answer");
+    fixture.assert_locked(&attempt, 60, 59).await;
+    fixture.fail_login(None, &attempt, 60, true).await;
+    fixture.assert_locked(&attempt, 180, 60).await;
+    let done = fixture.store.unlock(&attempt.name, &at(61)).await.expect("an answer");
     let event = success(EventKind::LoginUnlocked);
-    scene.agrees(done, &at(61), None, &[event]).await.expect("what was expected");
+    fixture.diff(done, &at(61), None, &[event]).await.expect("what was expected");
     // Whoever takes that name later has nothing to do with it.
-    scene.guesses(None, &attempt, 61, false).await;
+    fixture.fail_login(None, &attempt, 61, false).await;
     let new = new_account("mallory");
-    let done = scene.store.create_account(new, &at(62)).await.expect("an answer");
+    let done = fixture.store.create_account(new, &at(62)).await.expect("an answer");
     let mallory = done.value.expect("the name is free");
-    assert_eq!(scene.news().await.len(), 1);
-    scene.guesses(Some(&mallory), &attempt, 63, false).await;
+    assert_eq!(fixture.new_records().await.len(), 1);
+    fixture.fail_login(Some(&mallory), &attempt, 63, false).await;
 }
 
-pub(super) async fn an_admin_lifts_locks(scene: &Scene) {
-    let (root, alice) = (scene.account("root").await, scene.account("alice").await);
-    let bob = scene.account("bob").await;
+pub(super) async fn admin_unlocks(fixture: &StoreFixture) {
+    let (root, alice) = (fixture.account("root").await, fixture.account("alice").await);
+    let bob = fixture.account("bob").await;
     for (user, name, source) in [(&alice, "alice", 1), (&alice, "alice", 2), (&bob, "bob", 1)] {
         for failure in 1..=5 {
-            scene.guesses(Some(user), &attempt_from(name, source), 0, failure == 5).await;
+            fixture.fail_login(Some(user), &attempt_from(name, source), 0, failure == 5).await;
         }
     }
-    scene.unlocks(&alice, &by(&root, &at(1))).await;
+    fixture.unlock(&alice, &by(&root, &at(1))).await;
     for source in [1, 2] {
         for failure in 1..=5 {
-            scene.guesses(Some(&alice), &attempt_from("alice", source), 2, failure == 5).await;
+            fixture.fail_login(Some(&alice), &attempt_from("alice", source), 2, failure == 5).await;
         }
-        scene.is_locked(&attempt_from("alice", source), 62, 2).await;
+        fixture.assert_locked(&attempt_from("alice", source), 62, 2).await;
     }
-    scene.is_locked(&attempt_from("bob", 1), 60, 2).await;
+    fixture.assert_locked(&attempt_from("bob", 1), 60, 2).await;
 }
 
-pub(super) async fn the_least_threshold_is_one(scene: &Scene) {
-    scene.account("alice").await;
-    for threshold in [0, 1] {
-        let policy =
-            LockoutPolicy { threshold, base: Duration::from_secs(7), ..LockoutPolicy::default() };
-        let attempt = attempt_from("alice", threshold);
-        let asks = async |now| scene.store.reserve(&attempt, &policy, now).await.expect("granted");
-        assert_eq!(asks(NOW).await, Reservation::Granted, "threshold {threshold}");
-        drop(scene.store.fail(&attempt, &policy, &at(0)).await.expect("an answer"));
-        assert_eq!(scene.news().await.len(), 2, "a failure, and a lock");
-        assert_eq!(asks(time(6)).await, Reservation::Locked { until: time(7) });
-        assert_eq!(asks(time(7)).await, Reservation::Granted);
-    }
+pub(super) async fn threshold_of_one_locks_at_once(fixture: &StoreFixture) {
+    fixture.account("alice").await;
+    let policy = LockoutPolicy::default().with_threshold(1);
+    let policy = policy.and_then(|policy| policy.with_base_duration(Duration::from_secs(7)));
+    let policy = policy.expect("values within bounds");
+    let attempt = attempt_from("alice", 1);
+    let reserve = async |second| {
+        let reserved = fixture.store.reserve_attempt(&attempt, &policy, time(second)).await;
+        reserved.expect("a reservation")
+    };
+    assert_eq!(reserve(0).await, Reservation::Granted);
+    drop(fixture.store.record_failure(&attempt, &policy, &at(0)).await.expect("a result"));
+    assert_eq!(fixture.new_records().await.len(), 2, "a failure, and a lock");
+    assert_eq!(reserve(6).await, Reservation::Locked { until: time(7) });
+    assert_eq!(reserve(7).await, Reservation::Granted);
 }
 
-pub(super) async fn a_clock_that_is_set_back_locks_nobody_for_long(scene: &Scene) {
-    let alice = scene.account("alice").await;
+pub(super) async fn clock_set_back_does_not_extend_locks(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
     let attempt = attempt_from("alice", 1);
     let ahead = 1_000_000;
     for failure in 1..=5 {
-        scene.guesses(Some(&alice), &attempt, ahead, failure == 5).await;
+        fixture.fail_login(Some(&alice), &attempt, ahead, failure == 5).await;
     }
     // No lock is longer than the longest.
-    let longest = LockoutPolicy::default().longest.as_secs().cast_signed();
-    let Reservation::Locked { until } = scene.asks(&attempt, 0).await else { return };
+    let longest = LockoutPolicy::default().max_duration().as_secs().cast_signed();
+    let Reservation::Locked { until } = fixture.reserve_at(&attempt, 0).await else { return };
     assert!(until <= time(longest), "for {} seconds", second(until));
-    assert_eq!(scene.asks(&attempt, second(until)).await, Reservation::Granted, "as it was told");
+    assert_eq!(
+        fixture.reserve_at(&attempt, second(until)).await,
+        Reservation::Granted,
+        "as it was told"
+    );
 }
 
-pub(super) async fn locks_outlive_purges(scene: &Scene) {
-    let alice = scene.account("alice").await;
+pub(super) async fn purge_keeps_locks(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
     let (attempt, unknown) = (attempt_from("alice", 1), attempt_from("mallory", 1));
     for failure in 1..=5 {
-        scene.guesses(Some(&alice), &attempt, 0, failure == 5).await;
-        scene.guesses(None, &unknown, 0, failure == 5).await;
+        fixture.fail_login(Some(&alice), &attempt, 0, failure == 5).await;
+        fixture.fail_login(None, &unknown, 0, failure == 5).await;
     }
-    let retention = Retention { sessions: Duration::ZERO, failures: Duration::from_secs(100) };
-    let purge = async |second| scene.store.purge(time(second), &retention, 100).await;
+    let retention = Retention::default().with_failures(Duration::from_secs(100));
+    let purge = async |second| fixture.store.purge(time(second), &retention, 100).await;
     purge(59).await.expect("an answer");
     for attempt in [&attempt, &unknown] {
-        scene.is_locked(attempt, 60, 59).await;
+        fixture.assert_locked(attempt, 60, 59).await;
     }
     purge(99).await.expect("an answer");
-    scene.guesses(Some(&alice), &attempt, 99, true).await;
-    scene.is_locked(&attempt, 99 + 120, 99).await;
+    fixture.fail_login(Some(&alice), &attempt, 99, true).await;
+    fixture.assert_locked(&attempt, 99 + 120, 99).await;
     assert!(purge(100).await.expect("an answer") >= 1, "failures of a name that nobody has");
-    scene.guesses(None, &unknown, 100, false).await;
-    scene.is_locked(&attempt, 99 + 120, 100).await;
+    fixture.fail_login(None, &unknown, 100, false).await;
+    fixture.assert_locked(&attempt, 99 + 120, 100).await;
     // While a lock holds it is kept, however short the retention.
-    let retention = Retention { sessions: Duration::ZERO, failures: Duration::ZERO };
-    let purged = scene.store.purge(time(99 + 119), &retention, 100).await;
+    let retention = Retention::default().with_failures(Duration::ZERO);
+    let purged = fixture.store.purge(time(99 + 119), &retention, 100).await;
     purged.expect("an answer");
-    scene.is_locked(&attempt, 99 + 120, 99 + 119).await;
+    fixture.assert_locked(&attempt, 99 + 120, 99 + 119).await;
 }

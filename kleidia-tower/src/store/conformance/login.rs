@@ -1,21 +1,22 @@
 //! Logins open sessions, or come to nothing.
 
 use super::expected::{failure, success};
-use super::scene::{
-    SESSION, Scene, at, by, hash, new_session, refresh_token, session_token, time, unknown_user,
+use super::fixture::{
+    SESSION, StoreFixture, at, by, hash, new_session, refresh_token, session_token, time,
+    unknown_user,
 };
 use crate::account::{Account, StoredPassword};
 use crate::audit::{EventKind, Reason};
-use crate::session::{NewSession, Opened, Session, SessionKey, SessionView};
+use crate::session::{NewSession, OpenOutcome, Session, SessionLookup, SessionView};
 
-pub(super) async fn a_login_opens_a_session(scene: &Scene) {
-    let alice = scene.account("alice").await;
+pub(super) async fn opens_session(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
     let new = NewSession {
         refresh_token: refresh_token(2),
         expires_at: time(5 + SESSION),
         ..new_session(&alice, 1, 5)
     };
-    let view = scene.open(new, &alice, &at(5)).await;
+    let view = fixture.open(new, &alice, &at(5)).await;
     let expected = Session {
         id: view.session.id,
         user: alice.id,
@@ -30,102 +31,105 @@ pub(super) async fn a_login_opens_a_session(scene: &Scene) {
     };
     assert_eq!(*view.session, expected);
     assert_eq!(view.account, alice);
-    for key in [SessionKey::Id(view.session.id), SessionKey::Token(session_token(1))] {
-        let found = scene.store.session(key).await.expect("an answer");
+    for key in [SessionLookup::Id(view.session.id), SessionLookup::Token(session_token(1))] {
+        let found = fixture.store.session(key).await.expect("an answer");
         assert_eq!(found, Some(SessionView { ..view.clone() }), "{key:?}");
     }
     for digest in [refresh_token(2), session_token(2)] {
-        let found = scene.store.session(SessionKey::Token(digest)).await.expect("an answer");
+        let found = fixture.store.session(SessionLookup::Token(digest)).await.expect("an answer");
         assert_eq!(found, None, "a refresh token is no session's");
     }
-    scene.is_invalid(&alice, 1, 6).await;
-    scene.refreshes(&alice, 2, 3, 6).await;
+    fixture.assert_invalid(&alice, 1, 6).await;
+    fixture.refresh(&alice, 2, 3, 6).await;
 }
 
-pub(super) async fn a_login_continues_no_session(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let first = scene.login(&alice, 1).await;
-    let second = scene.login(&alice, 2).await;
+pub(super) async fn login_opens_a_new_session(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let first = fixture.login(&alice, 1).await;
+    let second = fixture.login(&alice, 2).await;
     assert_ne!(first.id, second.id);
     assert_ne!(first.family, second.family);
-    assert_eq!(scene.session(&first).await, first, "the one before is left alone");
-    let first = scene.refreshes(&alice, 1, 3, 1).await;
-    assert_eq!(scene.session(&second).await, second, "and so is the other");
+    assert_eq!(fixture.session(&first).await, first, "the one before is left alone");
+    let first = fixture.refresh(&alice, 1, 3, 1).await;
+    assert_eq!(fixture.session(&second).await, second, "and so is the other");
     assert_ne!(first.id, second.id);
 }
 
-pub(super) async fn the_disabled_do_not_get_in(scene: &Scene) {
-    let (root, alice) = (scene.account("root").await, scene.account("alice").await);
+pub(super) async fn rejects_login_of_disabled_account(fixture: &StoreFixture) {
+    let (root, alice) = (fixture.account("root").await, fixture.account("alice").await);
     let change = by(&root, &at(1));
-    let done = scene.disable(&alice, true, &change).await;
-    scene.expect(done, &change, &alice, &[success(EventKind::UserDisabled)]).await;
+    let done = fixture.disable(&alice, true, &change).await;
+    fixture.expect(done, &change, &alice, &[success(EventKind::UserDisabled)]).await;
 
     let new = NewSession { rehashed: Some(hash(2)), ..new_session(&alice, 1, 2) };
-    let done = scene.store.open(new, &at(2)).await;
+    let done = fixture.store.open_session(new, &at(2)).await;
     let refused = failure(EventKind::LoginFailure).because(Reason::AccountDisabled);
-    let opened = scene.expect(done, &at(2), &alice, &[refused]).await;
-    assert!(matches!(opened, Opened::Disabled), "{opened:?}");
-    is_unchanged(scene, &alice).await;
+    let opened = fixture.expect(done, &at(2), &alice, &[refused]).await;
+    assert!(matches!(opened, OpenOutcome::AccountDisabled), "{opened:?}");
+    is_unchanged(fixture, &alice).await;
 
     let change = by(&root, &at(3));
-    let done = scene.disable(&alice, false, &change).await;
-    scene.expect(done, &change, &alice, &[success(EventKind::UserEnabled)]).await;
-    scene.is_invalid(&alice, 1, 4).await;
+    let done = fixture.disable(&alice, false, &change).await;
+    fixture.expect(done, &change, &alice, &[success(EventKind::UserEnabled)]).await;
+    fixture.assert_invalid(&alice, 1, 4).await;
 }
 
-pub(super) async fn another_password_is_no_login(scene: &Scene) {
-    let alice = scene.account("alice").await;
+pub(super) async fn rejects_login_after_password_change(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
     let new =
         NewSession { expected_hash: hash(2), rehashed: Some(hash(3)), ..new_session(&alice, 1, 1) };
-    let done = scene.store.open(new, &at(1)).await;
+    let done = fixture.store.open_session(new, &at(1)).await;
     let refused = failure(EventKind::LoginFailure).because(Reason::PasswordChanged);
-    let opened = scene.expect(done, &at(1), &alice, &[refused]).await;
-    assert!(matches!(opened, Opened::Changed), "{opened:?}");
-    is_unchanged(scene, &alice).await;
-    scene.is_invalid(&alice, 1, 2).await;
+    let opened = fixture.expect(done, &at(1), &alice, &[refused]).await;
+    assert!(matches!(opened, OpenOutcome::PasswordChanged), "{opened:?}");
+    is_unchanged(fixture, &alice).await;
+    fixture.assert_invalid(&alice, 1, 2).await;
 }
 
-pub(super) async fn an_unknown_account_is_no_login(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let nobody = unknown_user(&alice);
-    let new = NewSession { user: nobody, ..new_session(&alice, 1, 1) };
-    let opened = scene.store.open(new, &at(1)).await.expect("an answer");
-    assert!(matches!(opened.value, Opened::Changed), "{opened:?}");
-    let news = scene.news().await;
+pub(super) async fn rejects_login_of_unknown_account(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let unknown = unknown_user(&alice);
+    let new = NewSession { user: unknown, ..new_session(&alice, 1, 1) };
+    let opened = fixture.store.open_session(new, &at(1)).await.expect("an answer");
+    assert!(matches!(opened.value, OpenOutcome::PasswordChanged), "{opened:?}");
+    let news = fixture.new_records().await;
     assert_eq!(opened.records, news);
     let is_refusal = |kind| kind == EventKind::LoginFailure;
     assert!(news.iter().all(|record| is_refusal(record.kind) && record.user.is_none()), "{news:?}");
-    is_unchanged(scene, &alice).await;
-    assert!(scene.active(nobody, 1).await.is_empty());
-    scene.is_invalid(&alice, 1, 2).await;
+    is_unchanged(fixture, &alice).await;
+    assert!(fixture.active(unknown, 1).await.is_empty());
+    fixture.assert_invalid(&alice, 1, 2).await;
 }
 
 /// Neither the account nor its password has changed, and nobody is in.
-async fn is_unchanged(scene: &Scene, account: &Account) {
-    let (stored, password) = scene.stored(account).await;
+async fn is_unchanged(fixture: &StoreFixture, account: &Account) {
+    let (stored, password) = fixture.stored(account).await;
     assert_eq!(stored.password_changed_at, account.password_changed_at);
     assert_eq!(password, StoredPassword { current: hash(1), previous: vec![] });
-    assert!(scene.active(account.id, 2).await.is_empty());
-    let found = scene.store.session(SessionKey::Token(session_token(1))).await;
+    assert!(fixture.active(account.id, 2).await.is_empty());
+    let found = fixture.store.session(SessionLookup::Token(session_token(1))).await;
     assert_eq!(found.expect("an answer"), None);
 }
 
-pub(super) async fn a_login_rehashes(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let before = scene.login(&alice, 1).await;
+pub(super) async fn login_stores_new_hash(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let before = fixture.login(&alice, 1).await;
     let new = NewSession { rehashed: Some(hash(2)), ..new_session(&alice, 2, 5) };
-    let view = scene.open(new, &alice, &at(5)).await;
+    let view = fixture.open(new, &alice, &at(5)).await;
     assert_eq!(view.account, alice, "a rehashed password is the same password");
-    let (stored, password) = scene.stored(&alice).await;
+    let (stored, password) = fixture.stored(&alice).await;
     assert_eq!(stored, alice);
     assert_eq!(password, StoredPassword { current: hash(2), previous: vec![] });
-    assert_eq!(scene.active(alice.id, 5).await, [view.session.id, before.id]);
+    assert_eq!(fixture.active(alice.id, 5).await, [view.session.id, before.id]);
 
-    let done = scene.store.open(new_session(&alice, 3, 6), &at(6)).await;
+    let done = fixture.store.open_session(new_session(&alice, 3, 6), &at(6)).await;
     let refused = failure(EventKind::LoginFailure).because(Reason::PasswordChanged);
-    let opened = scene.expect(done, &at(6), &alice, &[refused]).await;
-    assert!(matches!(opened, Opened::Changed), "compared with the hash of before: {opened:?}");
+    let opened = fixture.expect(done, &at(6), &alice, &[refused]).await;
+    assert!(
+        matches!(opened, OpenOutcome::PasswordChanged),
+        "compared with the hash of before: {opened:?}"
+    );
     let new = NewSession { expected_hash: hash(2), ..new_session(&alice, 4, 7) };
-    scene.open(new, &alice, &at(7)).await;
-    scene.refreshes(&alice, 1, 5, 8).await;
+    fixture.open(new, &alice, &at(7)).await;
+    fixture.refresh(&alice, 1, 5, 8).await;
 }

@@ -49,34 +49,34 @@ mod accounts;
 mod agents;
 mod attempts;
 mod audit;
-mod disabling;
+mod concurrent;
+mod disabled_accounts;
 mod end;
 mod expected;
+mod fixture;
 mod lockout;
 mod login;
 mod lookup;
-mod many;
 mod passwords;
 mod purge;
 mod races;
 mod refresh;
 mod reuse;
 mod rotation;
-mod scene;
-mod strangers;
+mod unfamiliar_sources;
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Store;
-use scene::Scene;
+use fixture::StoreFixture;
 
 /// Something that a store must do.
 #[derive(Clone, Copy)]
 pub struct Case {
     name: &'static str,
-    run: fn(&Scene) -> Running<'_>,
+    run: fn(&StoreFixture) -> Running<'_>,
 }
 
 type Running<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -86,118 +86,118 @@ macro_rules! cases {
         /// All cases.
         pub const CASES: &[Case] = &[$($(Case {
             name: concat!(stringify!($module), "::", stringify!($case)),
-            run: |scene| Box::pin($module::$case(scene)),
+            run: |fixture| Box::pin($module::$case(fixture)),
         },)+)+];
     };
 }
 
 cases! {
     accounts:
-        an_account_is_as_it_was_created
-        a_name_is_given_once
-        a_name_is_given_once_whoever_asks_at_once
-        accounts_are_listed_by_number
-        roles_change
-        what_stays_the_same_is_no_change
-        nobody_can_be_changed;
+        stores_account_as_created
+        rejects_existing_user_name
+        concurrent_creations_yield_one_account
+        lists_accounts_by_id
+        changes_roles
+        unchanged_values_record_nothing
+        unknown_account_is_not_updated;
     agents:
-        an_agent_is_bound_to_an_active_session_of_its_own
-        an_agent_dies_with_its_session;
+        binds_agent_to_active_session_of_its_user
+        agent_key_is_removed_with_its_session;
     attempts:
-        what_is_pending_gives_no_extra_tries
-        what_is_settled_is_no_longer_pending
-        a_refused_login_is_no_failure
-        who_never_comes_back_blocks_nobody
-        the_threshold_bounds_what_runs_at_once
-        the_threshold_bounds_what_fails_at_once
-        strangers_at_once_are_bounded;
+        pending_attempts_give_no_extra_tries
+        settled_attempt_is_not_pending
+        rejected_login_is_not_a_failure
+        abandoned_attempt_does_not_block_others
+        threshold_bounds_concurrent_attempts
+        threshold_bounds_concurrent_failures
+        bounds_concurrent_unfamiliar_attempts;
     audit:
-        events_are_kept_as_they_were
-        records_are_found_by_what_they_say
-        records_come_in_pages
-        the_chain_is_verified_from_any_head
-        events_of_many_have_no_gaps;
-    disabling:
-        who_is_disabled_is_out
-        who_is_enabled_starts_anew
-        a_lapsed_session_is_disabled_too
-        both_changes_are_one;
+        stores_events_unchanged
+        filters_records
+        pages_records
+        verifies_chain_from_any_head
+        concurrent_events_have_no_gaps;
+    disabled_accounts:
+        rejects_disabled_user
+        enabling_requires_new_login
+        disabling_revokes_expired_session
+        changes_status_and_roles_together;
     end:
-        one_session_ends
-        sessions_of_others_do_not_end
-        all_sessions_end
-        each_reason_is_kept
-        a_lapsed_session_is_not_refreshed_after_its_end
-        a_session_ends_once_whoever_asks_at_once;
+        ends_one_session
+        keeps_sessions_of_other_users
+        ends_all_sessions
+        stores_each_end_reason
+        ended_family_is_not_refreshed
+        concurrent_ends_end_a_session_once;
     lockout:
         failures_lock
         locks_grow
-        a_quiet_time_makes_locks_short
-        a_success_forgets_failures
-        names_and_sources_are_counted_apart
-        unknown_names_are_locked_alike
-        an_admin_lifts_locks
-        the_least_threshold_is_one
-        a_clock_that_is_set_back_locks_nobody_for_long
-        locks_outlive_purges;
+        locks_are_short_after_reset_time
+        success_resets_failures
+        counts_names_and_sources_separately
+        locks_unknown_names_alike
+        admin_unlocks
+        threshold_of_one_locks_at_once
+        clock_set_back_does_not_extend_locks
+        purge_keeps_locks;
     login:
-        a_login_opens_a_session
-        a_login_continues_no_session
-        the_disabled_do_not_get_in
-        another_password_is_no_login
-        an_unknown_account_is_no_login
-        a_login_rehashes;
+        opens_session
+        login_opens_a_new_session
+        rejects_login_of_disabled_account
+        rejects_login_after_password_change
+        rejects_login_of_unknown_account
+        login_stores_new_hash;
     lookup:
-        sessions_are_listed_while_they_go_on
-        a_session_is_seen;
+        lists_active_sessions
+        touch_updates_last_seen;
     passwords:
-        a_password_is_replaced
-        the_kept_session_goes_on_without_its_family
-        sessions_of_others_go_on
-        the_history_is_bounded
-        a_lapsed_session_is_not_refreshed_after_the_change
-        one_of_many_replaces_a_password;
+        replaces_password
+        kept_session_loses_its_token_family
+        password_change_keeps_other_users
+        bounds_password_history
+        password_change_revokes_expired_session
+        concurrent_changes_replace_a_password_once;
     purge:
-        sessions_are_kept_while_they_or_their_tokens_last
-        the_token_that_lasts_longest_counts
-        what_is_revoked_stays_revoked
-        reuse_is_still_noticed
-        purges_are_bounded
-        a_family_goes_in_batches
-        accounts_and_records_are_kept
-        numbers_are_not_used_again
-        what_never_ends_is_kept;
+        keeps_sessions_until_they_and_their_tokens_expire
+        keeps_family_until_its_last_token_expires
+        purge_keeps_revocations
+        purge_keeps_reuse_detection
+        bounds_purges
+        purges_family_in_batches
+        purge_keeps_accounts_and_records
+        ids_are_never_reused
+        keeps_unlimited_sessions;
     races:
-        a_login_never_outlives_disabling
-        a_login_never_outlives_a_change_of_password
-        a_refresh_never_outlives_logout
-        a_refresh_never_outlives_disabling
-        a_refresh_never_outlives_a_change_of_password;
+        login_never_outlives_disabling
+        login_never_outlives_password_change
+        refresh_never_outlives_logout
+        refresh_never_outlives_disabling
+        refresh_never_outlives_password_change;
     reuse:
-        a_token_used_twice_ends_its_family
-        any_ancestor_is_reuse
-        reuse_ends_the_session_that_followed
-        without_grace_the_second_use_is_reuse
-        one_of_many_without_grace_wins;
+        reuse_revokes_token_family
+        detects_reuse_of_any_ancestor
+        reuse_ends_the_current_session
+        second_use_without_grace_period_is_reuse
+        concurrent_uses_without_grace_period_rotate_once;
     rotation:
-        a_token_is_spent_for_its_successor
-        a_renewal_never_shortens
-        a_retry_gets_the_same_successor
-        a_retry_is_refused_once_the_grace_is_over
-        a_clock_that_is_behind_makes_no_reuse
-        nobody_refreshes_with_what_is_unknown_or_over
-        a_lapsed_session_is_followed_by_another
-        a_retry_gets_the_session_that_followed
-        nothing_is_refreshed_after_the_end
-        one_of_many_is_first;
-    strangers:
-        strangers_are_slowed_down
-        strangers_are_evaluated_one_by_one
-        the_owner_stays_known
-        strangers_do_not_keep_the_owner_out
-        who_is_refused_counts_for_the_source_alone
-        a_hundred_failures_in_a_row_are_the_end
-        guesses_are_never_forgotten_by_time_alone;
+        rotates_token
+        refresh_never_shortens_session
+        returns_same_successor_within_grace_period
+        use_after_grace_period_is_reuse
+        clock_skew_is_not_reuse
+        rejects_unknown_and_expired_tokens
+        refresh_replaces_expired_session
+        retry_returns_replacing_session
+        rejects_refresh_after_session_end
+        concurrent_uses_rotate_once;
+    unfamiliar_sources:
+        throttles_unfamiliar_sources
+        evaluates_unfamiliar_attempts_one_at_a_time
+        familiar_source_stays_familiar
+        unfamiliar_sources_cannot_lock_out_the_owner
+        throttled_attempt_counts_for_its_source_only
+        stops_after_100_consecutive_failures
+        consecutive_failures_never_expire;
 }
 
 /// Runs all cases, each with an empty store of its own.
@@ -213,7 +213,7 @@ pub async fn check(open: impl AsyncFn() -> Arc<dyn Store>) {
 }
 
 impl Case {
-    /// Its name, such as `rotation::one_of_many_is_first`.
+    /// Its name, such as `rotation::concurrent_uses_rotate_once`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
@@ -224,9 +224,9 @@ impl Case {
     /// # Panics
     /// If the store does not do what it must.
     pub async fn run(&self, store: Arc<dyn Store>) {
-        let scene = Scene::new(store);
-        (self.run)(&scene).await;
-        scene.close().await;
+        let fixture = StoreFixture::new(store);
+        (self.run)(&fixture).await;
+        fixture.close().await;
     }
 }
 

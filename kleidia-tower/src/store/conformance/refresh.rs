@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::expected::{Expected, ended, failure, success};
-use super::scene::{REFRESH, SESSION, Scene, at, refresh_token, session_token, time};
+use super::fixture::{REFRESH, SESSION, StoreFixture, at, refresh_token, session_token, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
-use crate::session::{EndReason, Rotated, Rotation, Session, SessionView};
-use crate::store::{Change, Committed};
+use crate::session::{EndReason, Rotation, RotationOutcome, Session, SessionView};
+use crate::store::{ChangeContext, Committed};
 use crate::{SessionId, Timestamp, WrappedToken};
 
 /// For how long a retry is answered as the first use.
@@ -32,23 +32,23 @@ pub(super) fn wrapped(successor: u32) -> WrappedToken {
     WrappedToken(refresh_token(successor).0.map(|octet| !octet))
 }
 
-impl Scene {
+impl StoreFixture {
     #[track_caller]
     fn rotate(
         &self,
         rotation: Rotation,
-        change: &Change,
-    ) -> impl Future<Output = Committed<Rotated>> + Send {
+        change: &ChangeContext,
+    ) -> impl Future<Output = Committed<RotationOutcome>> + Send {
         let here = Location::caller();
         async move {
-            let done = self.store.rotate(&rotation, change).await;
+            let done = self.store.rotate_refresh_token(&rotation, change).await;
             done.unwrap_or_else(|error| panic!("{here}: {error}"))
         }
     }
 
     /// It is spent for its successor, and its session goes on.
     #[track_caller]
-    pub(super) fn refreshes(
+    pub(super) fn refresh(
         &self,
         user: &Account,
         presented: u32,
@@ -68,18 +68,18 @@ impl Scene {
 
     /// It is spent for its successor, and another session follows the one that has lapsed.
     #[track_caller]
-    pub(super) fn reopens(
+    pub(super) fn refresh_expired(
         &self,
         user: &Account,
         rotation: Rotation,
-        change: &Change,
+        change: &ChangeContext,
     ) -> impl Future<Output = Arc<Session>> + Send {
         let here = Location::caller();
         async move {
             let done = self.rotate(rotation, change).await;
             let view = first(&done, here);
             let id = view.session.id;
-            let created = success(EventKind::SessionCreated).of(id).because(Reason::SessionLapsed);
+            let created = success(EventKind::SessionCreated).of(id).because(Reason::SessionExpired);
             let events = [created, success(EventKind::TokenRefresh).of(id)];
             self.expect_at(here, done, change, user, &events).await;
             assert_eq!(self.session(&view.session).await, view.session, "{here}: as it is stored");
@@ -89,7 +89,7 @@ impl Scene {
 
     /// It was spent a moment ago for that successor, which is told again.
     #[track_caller]
-    pub(super) fn retries(
+    pub(super) fn retry(
         &self,
         user: &Account,
         presented: u32,
@@ -101,7 +101,7 @@ impl Scene {
             // Another successor is offered, which must never be.
             let rotation = rotation(presented, successor + 1_000_000, second);
             let done = self.rotate(rotation, &at(second)).await;
-            let Rotated::Again {
+            let RotationOutcome::Retried {
                 session,
                 successor: digest,
                 wrapped: followed,
@@ -122,7 +122,7 @@ impl Scene {
 
     /// It was used before, and its family ends, with those of its sessions that go on.
     #[track_caller]
-    pub(super) fn is_reused(
+    pub(super) fn assert_reused(
         &self,
         user: &Account,
         presented: u32,
@@ -133,18 +133,20 @@ impl Scene {
         let here = Location::caller();
         async move {
             let done = self.rotate(rotation(presented, 999_999, second), &at(second)).await;
-            let Rotated::Reused(account) = &done.value else { panic!("{here}: {:?}", done.value) };
+            let RotationOutcome::Reused(account) = &done.value else {
+                panic!("{here}: {:?}", done.value)
+            };
             assert_eq!(account.id, user.id, "{here}");
             let mut events = vec![failure(EventKind::TokenReuse).of(of)];
-            events.extend(ends.iter().map(|id| ended(*id, EndReason::Reuse)));
+            events.extend(ends.iter().map(|id| ended(*id, EndReason::RefreshTokenReuse)));
             self.expect_at(here, done, &at(second), user, &events).await;
-            self.is_invalid(user, 999_999, second).await;
+            self.assert_invalid(user, 999_999, second).await;
         }
     }
 
     /// It refreshes nothing, and nothing is recorded.
     #[track_caller]
-    pub(super) fn is_invalid(
+    pub(super) fn assert_invalid(
         &self,
         user: &Account,
         presented: u32,
@@ -153,14 +155,14 @@ impl Scene {
         let here = Location::caller();
         async move {
             let done = self.rotate(rotation(presented, 888_888, second), &at(second)).await;
-            assert!(matches!(done.value, Rotated::Invalid), "{here}: {:?}", done.value);
+            assert!(matches!(done.value, RotationOutcome::Invalid), "{here}: {:?}", done.value);
             self.expect_at(here, done, &at(second), user, &[]).await;
         }
     }
 
     /// Its user is disabled.
     #[track_caller]
-    pub(super) fn is_of_the_disabled(
+    pub(super) fn assert_account_disabled(
         &self,
         user: &Account,
         presented: u32,
@@ -170,7 +172,11 @@ impl Scene {
         let here = Location::caller();
         async move {
             let done = self.rotate(rotation(presented, 777_777, second), &at(second)).await;
-            assert!(matches!(done.value, Rotated::Disabled), "{here}: {:?}", done.value);
+            assert!(
+                matches!(done.value, RotationOutcome::AccountDisabled),
+                "{here}: {:?}",
+                done.value
+            );
             let refused = failure(EventKind::TokenRefresh).of(session);
             let refused = refused.because(Reason::AccountDisabled);
             self.expect_at(here, done, &at(second), user, &[refused]).await;
@@ -180,18 +186,20 @@ impl Scene {
     async fn expect_at(
         &self,
         here: &Location<'_>,
-        done: Committed<Rotated>,
-        change: &Change,
+        done: Committed<RotationOutcome>,
+        change: &ChangeContext,
         user: &Account,
         expected: &[Expected],
     ) {
-        if let Err(difference) = self.agrees(done, change, Some(user), expected).await {
+        if let Err(difference) = self.diff(done, change, Some(user), expected).await {
             panic!("{here}: {difference}");
         }
     }
 }
 
-fn first(done: &Committed<Rotated>, here: &Location<'_>) -> SessionView {
-    let Rotated::First { session } = &done.value else { panic!("{here}: {:?}", done.value) };
+fn first(done: &Committed<RotationOutcome>, here: &Location<'_>) -> SessionView {
+    let RotationOutcome::Rotated { session } = &done.value else {
+        panic!("{here}: {:?}", done.value)
+    };
     session.clone()
 }

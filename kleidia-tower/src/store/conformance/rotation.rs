@@ -1,110 +1,113 @@
-//! Refresh tokens are spent, each for one successor.
+//! Refresh tokens are consumed, each for one successor.
 
 use std::sync::Arc;
 
+use super::concurrent::concurrently;
 use super::expected::success;
-use super::many::at_once;
-use super::refresh::{GRACE, rotation};
-use super::scene::{
-    NOW, REFRESH, SESSION, Scene, at, elsewhere, refresh_token, session_token, time,
+use super::fixture::{
+    NOW, REFRESH, SESSION, StoreFixture, at, elsewhere, refresh_token, session_token, time,
 };
+use super::refresh::{GRACE, rotation};
 use crate::audit::{EventKind, Reason};
-use crate::session::{EndReason, Ending, Rotated, Rotation, Session, SessionKey};
+use crate::session::{
+    EndReason, Rotation, RotationOutcome, Session, SessionLookup, SessionSelector,
+};
 
-pub(super) async fn a_token_is_spent_for_its_successor(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let opened = scene.login(&alice, 1).await;
-    let other = scene.login(&alice, 100).await;
+pub(super) async fn rotates_token(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let opened = fixture.login(&alice, 1).await;
+    let other = fixture.login(&alice, 100).await;
     let mut expected = (*opened).clone();
     for (presented, second) in [(1, 0), (2, 60), (3, SESSION - 1)] {
-        let renewed = scene.refreshes(&alice, presented, presented + 1, second).await;
+        let renewed = fixture.refresh(&alice, presented, presented + 1, second).await;
         expected.expires_at = time(second + SESSION);
         expected.last_seen_at = time(second);
         assert_eq!(*renewed, expected, "the session goes on, for another while");
     }
-    let found = scene.store.session(SessionKey::Token(session_token(1))).await.expect("an answer");
+    let found =
+        fixture.store.session(SessionLookup::Token(session_token(1))).await.expect("an answer");
     assert_eq!(found.map(|view| view.session.id), Some(opened.id), "under the same token");
-    let offered = SessionKey::Token(session_token(2));
-    assert_eq!(scene.store.session(offered).await.expect("an answer"), None, "and no other");
-    assert_eq!(scene.session(&other).await, other);
+    let offered = SessionLookup::Token(session_token(2));
+    assert_eq!(fixture.store.session(offered).await.expect("an answer"), None, "and no other");
+    assert_eq!(fixture.session(&other).await, other);
 }
 
-pub(super) async fn a_renewal_never_shortens(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let opened = scene.login(&alice, 1).await;
-    scene.store.touch(opened.id, time(100)).await.expect("an answer");
+pub(super) async fn refresh_never_shortens_session(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let opened = fixture.login(&alice, 1).await;
+    fixture.store.touch(opened.id, time(100)).await.expect("an answer");
     // A node whose clock is behind.
-    let renewed = scene.refreshes(&alice, 1, 2, -30).await;
+    let renewed = fixture.refresh(&alice, 1, 2, -30).await;
     assert_eq!(renewed.expires_at, opened.expires_at);
     assert_eq!(renewed.last_seen_at, time(100));
 }
 
-pub(super) async fn a_retry_gets_the_same_successor(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let opened = scene.login(&alice, 1).await;
-    scene.refreshes(&alice, 1, 2, 50).await;
+pub(super) async fn returns_same_successor_within_grace_period(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let opened = fixture.login(&alice, 1).await;
+    fixture.refresh(&alice, 1, 2, 50).await;
     for second in [50, 55, 50 + GRACE - 1] {
-        let (session, end) = scene.retries(&alice, 1, 2, second).await;
+        let (session, end) = fixture.retry(&alice, 1, 2, second).await;
         assert_eq!(session.id, opened.id);
         assert_eq!(session.expires_at, time(50 + SESSION), "a retry renews nothing");
         assert_eq!(end, time(50 + REFRESH), "the successor lasts as long as it did");
-        scene.is_invalid(&alice, 1_000_002, second).await;
+        fixture.assert_invalid(&alice, 1_000_002, second).await;
     }
-    let renewed = scene.refreshes(&alice, 2, 3, 55).await;
+    let renewed = fixture.refresh(&alice, 2, 3, 55).await;
     assert_eq!(renewed.id, opened.id);
     // One tab is a step ahead of the other.
-    scene.retries(&alice, 1, 2, 56).await;
-    scene.retries(&alice, 2, 3, 57).await;
-    scene.refreshes(&alice, 3, 4, 58).await;
+    fixture.retry(&alice, 1, 2, 56).await;
+    fixture.retry(&alice, 2, 3, 57).await;
+    fixture.refresh(&alice, 3, 4, 58).await;
 }
 
-pub(super) async fn a_retry_is_refused_once_the_grace_is_over(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let opened = scene.login(&alice, 1).await;
-    scene.refreshes(&alice, 1, 2, 50).await;
-    scene.retries(&alice, 1, 2, 50 + GRACE - 1).await;
-    scene.is_reused(&alice, 1, opened.id, &[opened.id], 50 + GRACE).await;
-    assert!(scene.active(alice.id, 50 + GRACE).await.is_empty());
+pub(super) async fn use_after_grace_period_is_reuse(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let opened = fixture.login(&alice, 1).await;
+    fixture.refresh(&alice, 1, 2, 50).await;
+    fixture.retry(&alice, 1, 2, 50 + GRACE - 1).await;
+    fixture.assert_reused(&alice, 1, opened.id, &[opened.id], 50 + GRACE).await;
+    assert!(fixture.active(alice.id, 50 + GRACE).await.is_empty());
 }
 
-pub(super) async fn a_clock_that_is_behind_makes_no_reuse(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    scene.login(&alice, 1).await;
-    scene.refreshes(&alice, 1, 2, 50).await;
-    scene.retries(&alice, 1, 2, 49).await;
-    scene.retries(&alice, 1, 2, 50 - GRACE + 1).await;
+pub(super) async fn clock_skew_is_not_reuse(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    fixture.login(&alice, 1).await;
+    fixture.refresh(&alice, 1, 2, 50).await;
+    fixture.retry(&alice, 1, 2, 49).await;
+    fixture.retry(&alice, 1, 2, 50 - GRACE + 1).await;
 }
 
-pub(super) async fn nobody_refreshes_with_what_is_unknown_or_over(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let session = scene.login(&alice, 1).await;
-    scene.login(&alice, 2).await;
-    scene.is_invalid(&alice, 3, 1).await;
+pub(super) async fn rejects_unknown_and_expired_tokens(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let session = fixture.login(&alice, 1).await;
+    fixture.login(&alice, 2).await;
+    fixture.assert_invalid(&alice, 3, 1).await;
     for token in [session_token(1), session_token(2)] {
         let rotation = Rotation { presented: token, ..rotation(3, 4, 1) };
-        let done = scene.store.rotate(&rotation, &at(1)).await;
-        let rotated = scene.expect(done, &at(1), &alice, &[]).await;
-        assert!(matches!(rotated, Rotated::Invalid), "the token of a session: {rotated:?}");
+        let done = fixture.store.rotate_refresh_token(&rotation, &at(1)).await;
+        let rotated = fixture.expect(done, &at(1), &alice, &[]).await;
+        assert!(matches!(rotated, RotationOutcome::Invalid), "the token of a session: {rotated:?}");
     }
-    scene.is_invalid(&alice, 1, REFRESH).await;
-    scene.is_invalid(&alice, 1, REFRESH + 1).await;
+    fixture.assert_invalid(&alice, 1, REFRESH).await;
+    fixture.assert_invalid(&alice, 1, REFRESH + 1).await;
     let last = rotation(1, 5, REFRESH - 1);
-    let followed = scene.reopens(&alice, last, &at(REFRESH - 1)).await;
+    let followed = fixture.refresh_expired(&alice, last, &at(REFRESH - 1)).await;
     assert_eq!(followed.family, session.family);
     // What was spent is over at its time, too, and no reuse.
-    scene.is_invalid(&alice, 1, REFRESH).await;
-    assert_eq!(scene.active(alice.id, REFRESH).await, [followed.id]);
+    fixture.assert_invalid(&alice, 1, REFRESH).await;
+    assert_eq!(fixture.active(alice.id, REFRESH).await, [followed.id]);
 }
 
-pub(super) async fn a_lapsed_session_is_followed_by_another(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    let opened = scene.login(&alice, 1).await;
-    let done = scene.store.register_agent(opened.id, alice.id, "PEM".to_owned(), &at(1)).await;
+pub(super) async fn refresh_replaces_expired_session(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let opened = fixture.login(&alice, 1).await;
+    let done = fixture.store.register_agent(opened.id, alice.id, "PEM".to_owned(), &at(1)).await;
     let event = success(EventKind::AgentRegistered).of(opened.id);
-    assert!(scene.expect(done, &at(1), &alice, &[event]).await);
+    assert!(fixture.expect(done, &at(1), &alice, &[event]).await);
 
     let change = elsewhere(&at(SESSION));
-    let followed = scene.reopens(&alice, rotation(1, 2, SESSION), &change).await;
+    let followed = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &change).await;
     let expected = Session {
         id: followed.id,
         user: alice.id,
@@ -119,73 +122,75 @@ pub(super) async fn a_lapsed_session_is_followed_by_another(scene: &Scene) {
     };
     assert_eq!(*followed, expected, "bound to where the request came from");
     assert!(followed.id > opened.id);
-    let lapsed = scene.session(&opened).await;
+    let lapsed = fixture.session(&opened).await;
     assert_eq!((lapsed.expires_at, lapsed.end), (opened.expires_at, None), "it stays over");
-    assert_eq!(scene.active(alice.id, SESSION).await, [followed.id]);
-    let found = scene.store.session(SessionKey::Token(session_token(2))).await.expect("an answer");
+    assert_eq!(fixture.active(alice.id, SESSION).await, [followed.id]);
+    let found =
+        fixture.store.session(SessionLookup::Token(session_token(2))).await.expect("an answer");
     assert_eq!(found.map(|view| view.session), Some(Arc::clone(&followed)), "under its own token");
-    let renewed = scene.refreshes(&alice, 2, 3, SESSION + 1).await;
+    let renewed = fixture.refresh(&alice, 2, 3, SESSION + 1).await;
     assert_eq!(renewed.id, followed.id);
-    let third = scene.reopens(&alice, rotation(3, 4, 3 * SESSION), &at(3 * SESSION)).await;
+    let third =
+        fixture.refresh_expired(&alice, rotation(3, 4, 3 * SESSION), &at(3 * SESSION)).await;
     assert_eq!((third.family, third.authenticated_at), (opened.family, NOW));
 }
 
-pub(super) async fn a_retry_gets_the_session_that_followed(scene: &Scene) {
-    let alice = scene.account("alice").await;
-    scene.login(&alice, 1).await;
-    let followed = scene.reopens(&alice, rotation(1, 2, SESSION), &at(SESSION)).await;
-    let (session, _) = scene.retries(&alice, 1, 2, SESSION + 1).await;
+pub(super) async fn retry_returns_replacing_session(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    fixture.login(&alice, 1).await;
+    let followed = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &at(SESSION)).await;
+    let (session, _) = fixture.retry(&alice, 1, 2, SESSION + 1).await;
     assert_eq!(session, followed);
-    assert_eq!(scene.active(alice.id, SESSION + 1).await, [followed.id], "and no third one");
+    assert_eq!(fixture.active(alice.id, SESSION + 1).await, [followed.id], "and no third one");
 }
 
-pub(super) async fn nothing_is_refreshed_after_the_end(scene: &Scene) {
-    let alice = scene.account("alice").await;
+pub(super) async fn rejects_refresh_after_session_end(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
     for (token, reason) in [
         (10, EndReason::Logout),
         (20, EndReason::Revoked),
         (30, EndReason::RevokedByAdmin),
-        (40, EndReason::Reuse),
+        (40, EndReason::RefreshTokenReuse),
     ] {
         for all in [false, true] {
             let token = token + if all { 5 } else { 0 };
-            let session = scene.login(&alice, token).await;
-            scene.refreshes(&alice, token, token + 1, 1).await;
-            let one = Ending::One { user: alice.id, session: session.id };
-            let which = if all { Ending::All { user: alice.id } } else { one };
-            let ended = scene.ends(&alice, which, reason, &[session.id], &at(2)).await;
+            let session = fixture.login(&alice, token).await;
+            fixture.refresh(&alice, token, token + 1, 1).await;
+            let one = SessionSelector::One { user: alice.id, session: session.id };
+            let which = if all { SessionSelector::All { user: alice.id } } else { one };
+            let ended = fixture.end(&alice, which, reason, &[session.id], &at(2)).await;
             assert_eq!(ended, [session.id]);
             // Neither the live token, nor a retry of the one before, within the grace or past it.
             for (token, second) in [(token + 1, 2), (token, 3), (token, 100), (token + 1, 100)] {
-                scene.is_invalid(&alice, token, second).await;
+                fixture.assert_invalid(&alice, token, second).await;
             }
         }
     }
-    assert!(scene.active(alice.id, 100).await.is_empty());
+    assert!(fixture.active(alice.id, 100).await.is_empty());
 }
 
-pub(super) async fn one_of_many_is_first(scene: &Scene) {
+pub(super) async fn concurrent_uses_rotate_once(fixture: &StoreFixture) {
     const TASKS: u32 = 100;
     const ROUNDS: u32 = 10;
-    let alice = scene.account("alice").await;
-    let opened = scene.login(&alice, 0).await;
+    let alice = fixture.account("alice").await;
+    let opened = fixture.login(&alice, 0).await;
     let mut presented = refresh_token(0);
     for round in 0..ROUNDS {
-        let rotated = at_once(TASKS as usize, |task| {
-            let store = Arc::clone(&scene.store);
+        let rotated = concurrently(TASKS as usize, |task| {
+            let store = Arc::clone(&fixture.store);
             let number = 1 + round * TASKS + u32::try_from(task).expect("a number");
             let rotation = Rotation { presented, ..rotation(0, number, i64::from(round)) };
             let change = at(i64::from(round));
             async move {
-                let done = store.rotate(&rotation, &change).await.expect("an answer");
+                let done = store.rotate_refresh_token(&rotation, &change).await.expect("an answer");
                 (rotation.successor, done.value)
             }
         });
         let (mut first, mut again) = (Vec::new(), Vec::new());
         for (offered, rotated) in rotated.await {
             match rotated {
-                Rotated::First { session } => first.push((offered, session.session.id)),
-                Rotated::Again { session, successor, .. } => {
+                RotationOutcome::Rotated { session } => first.push((offered, session.session.id)),
+                RotationOutcome::Retried { session, successor, .. } => {
                     again.push((successor, session.session.id));
                 }
                 other => panic!("round {round}: {other:?}"),
@@ -194,12 +199,12 @@ pub(super) async fn one_of_many_is_first(scene: &Scene) {
         let [winner] = first[..] else { panic!("round {round}: {} were first", first.len()) };
         assert_eq!(winner.1, opened.id);
         assert_eq!(again, vec![winner; TASKS as usize - 1], "round {round}: one successor");
-        let news = scene.news().await;
+        let news = fixture.new_records().await;
         let retry = Reason::Retry.to_string();
         assert!(news.iter().all(|record| record.kind == EventKind::TokenRefresh), "{news:?}");
         let retries = news.iter().filter(|record| record.reason.as_ref() == Some(&retry)).count();
         assert_eq!((news.len(), retries), (TASKS as usize, TASKS as usize - 1), "round {round}");
         presented = winner.0;
     }
-    assert_eq!(scene.active(alice.id, 0).await, [opened.id]);
+    assert_eq!(fixture.active(alice.id, 0).await, [opened.id]);
 }

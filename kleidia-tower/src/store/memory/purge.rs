@@ -15,7 +15,7 @@ pub(super) struct Expired {
 impl Expired {
     pub(super) fn find(state: &State, now: Timestamp, retention: &Retention, limit: usize) -> Self {
         let families = state.families.iter();
-        let families = families.filter(|(id, _)| is_family_over(state, **id, now, retention));
+        let families = families.filter(|(id, _)| is_family_purgeable(state, **id, now, retention));
         let sessions = families
             .flat_map(|(id, family)| family.sessions.iter().map(move |session| (*id, *session)));
         let tokens = state.refresh_tokens.values().filter(|token| token.expires_at <= now);
@@ -23,8 +23,8 @@ impl Expired {
             .failures
             .iter()
             .flat_map(|(name, rows)| rows.keys().map(move |scope| (name, *scope)));
-        let failures =
-            failures.filter(|(name, scope)| is_failure_over(state, name, *scope, now, retention));
+        let failures = failures
+            .filter(|(name, scope)| is_failure_purgeable(state, name, *scope, now, retention));
         Self {
             sessions: sessions.take(limit).collect(),
             refresh_tokens: tokens.map(|token| token.digest).take(limit).collect(),
@@ -41,12 +41,12 @@ impl Expired {
         for (family, session) in self.sessions {
             // The tokens that are left, if there were too many for one batch, still need it.
             let has_tokens = state.families.get(&family).is_some_and(|family| family.tokens > 0);
-            if !has_tokens && is_family_over(state, family, now, retention) {
+            if !has_tokens && is_family_purgeable(state, family, now, retention) {
                 removed += usize::from(state.remove_session(family, session));
             }
         }
         for (name, scope) in self.failures {
-            if is_failure_over(state, &name, scope, now, retention)
+            if is_failure_purgeable(state, &name, scope, now, retention)
                 && let Some(rows) = state.failures.get_mut(&name)
             {
                 removed += usize::from(rows.remove(&scope).is_some());
@@ -91,15 +91,15 @@ impl State {
 
 /// Whether neither its sessions nor its tokens can be used, and that for long enough. As long as
 /// there is a token, its sessions are kept: that it was used twice has to show.
-fn is_family_over(state: &State, id: FamilyId, now: Timestamp, retention: &Retention) -> bool {
+fn is_family_purgeable(state: &State, id: FamilyId, now: Timestamp, retention: &Retention) -> bool {
     let Some(family) = state.families.get(&id) else { return false };
     let sessions = family.sessions.iter().filter_map(|session| state.sessions.get(session));
     let ends = sessions.map(|(session, _)| session.expires_at);
     let end = ends.chain([family.expires_at]).max().unwrap_or_default();
-    time::add(end, retention.sessions) <= now
+    time::add(end, retention.sessions()) <= now
 }
 
-fn is_failure_over(
+fn is_failure_purgeable(
     state: &State,
     name: &UserName,
     scope: FailureScope,
@@ -107,5 +107,5 @@ fn is_failure_over(
     retention: &Retention,
 ) -> bool {
     let row = state.failures.get(name).and_then(|rows| rows.get(&scope));
-    row.is_some_and(|row| row.is_over(scope, state.names.contains_key(name), now, retention))
+    row.is_some_and(|row| row.is_purgeable(scope, state.names.contains_key(name), now, retention))
 }

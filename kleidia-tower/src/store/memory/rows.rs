@@ -7,9 +7,9 @@ use async_trait::async_trait;
 
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
-use crate::session::{Session, SessionKey};
+use crate::session::{Session, SessionLookup};
 use crate::store::StoreError;
-use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, Rows, Spent};
+use crate::store::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow, Rows};
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
 
 /// All rows.
@@ -52,10 +52,10 @@ impl State {
         }
     }
 
-    pub(super) fn find_session(&self, key: SessionKey) -> Option<&Arc<Session>> {
+    pub(super) fn find_session(&self, key: SessionLookup) -> Option<&Arc<Session>> {
         let id = match key {
-            SessionKey::Id(id) => id,
-            SessionKey::Token(digest) => *self.tokens.get(&digest)?,
+            SessionLookup::Id(id) => id,
+            SessionLookup::Token(digest) => *self.tokens.get(&digest)?,
         };
         self.sessions.get(&id).map(|(session, _)| session)
     }
@@ -106,7 +106,7 @@ impl Rows for State {
         Ok(())
     }
 
-    async fn session(&mut self, key: SessionKey) -> Result<Option<Session>, StoreError> {
+    async fn session(&mut self, key: SessionLookup) -> Result<Option<Session>, StoreError> {
         Ok(self.find_session(key).map(|session| Session::clone(session)))
     }
 
@@ -136,7 +136,7 @@ impl Rows for State {
         Ok(())
     }
 
-    async fn sessions_not_ended(&mut self, user: UserId) -> Result<Vec<Session>, StoreError> {
+    async fn open_sessions(&mut self, user: UserId) -> Result<Vec<Session>, StoreError> {
         let ids = self.sessions_of.get(&user).into_iter().flatten();
         let sessions = ids.filter_map(|id| self.sessions.get(id));
         Ok(sessions.map(|(session, _)| Session::clone(session)).collect())
@@ -186,13 +186,13 @@ impl Rows for State {
         Ok(())
     }
 
-    async fn spend_refresh_token(
+    async fn consume_refresh_token(
         &mut self,
         digest: &TokenDigest,
-        spent: &Spent,
+        consumed: &Consumed,
     ) -> Result<(), StoreError> {
         if let Some(row) = self.refresh_tokens.get_mut(digest) {
-            row.spent = Some(spent.clone());
+            row.consumed = Some(consumed.clone());
         }
         Ok(())
     }

@@ -14,13 +14,13 @@ use crate::account::{
     Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
-use crate::lockout::{Attempt, FailureStore, LockoutPolicy, Reservation};
+use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use crate::session::{
-    EndReason, Ending, NewSession, Opened, Rotated, Rotation, Session, SessionKey, SessionStore,
-    SessionView,
+    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
+    SessionSelector, SessionStore, SessionView,
 };
 use crate::store::{
-    Change, Committed, ExpiryStore, Retention, StoreError, operations, operations::failures,
+    ChangeContext, Committed, PurgeStore, Retention, StoreError, operations, operations::failures,
 };
 use crate::{SessionId, Timestamp, UserId, UserName};
 
@@ -56,14 +56,14 @@ impl MemoryStore {
         // Memory is never waited for, so one poll does it all.
         match done.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(outcome) => outcome,
-            Poll::Pending => Err(StoreError::unavailable("an operation waits")),
+            Poll::Pending => Err(StoreError::unavailable("pending operation")),
         }
     }
 }
 
 /// Somebody panicked in the middle of a change, so nothing can be believed any more.
 fn poisoned() -> StoreError {
-    StoreError::unavailable("a change was not finished")
+    StoreError::unavailable("a previous operation panicked")
 }
 
 #[async_trait]
@@ -93,7 +93,7 @@ impl AccountStore for MemoryStore {
     async fn create_account(
         &self,
         new: NewAccount,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
         self.write(async |rows| operations::create_account(rows, new, change).await)
     }
@@ -102,7 +102,7 @@ impl AccountStore for MemoryStore {
         &self,
         id: UserId,
         update: AccountUpdate,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
         self.write(async |rows| operations::update_account(rows, id, update, change).await)
     }
@@ -110,7 +110,7 @@ impl AccountStore for MemoryStore {
     async fn change_password(
         &self,
         new: PasswordChange,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
         self.write(async |rows| operations::change_password(rows, new, change).await)
     }
@@ -118,11 +118,11 @@ impl AccountStore for MemoryStore {
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn session(&self, key: SessionKey) -> Result<Option<SessionView>, StoreError> {
+    async fn session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
         let state = self.read()?;
         let Some(session) = state.find_session(key) else { return Ok(None) };
         let account = state.accounts.get(&session.user);
-        let (account, _) = account.ok_or(StoreError::Corrupt("a session without an account"))?;
+        let (account, _) = account.ok_or(StoreError::Corrupt("session: its account is missing"))?;
         let (session, account) = (Arc::clone(session), Arc::clone(account));
         Ok(Some(SessionView { session, account }))
     }
@@ -139,27 +139,27 @@ impl SessionStore for MemoryStore {
         Ok(active.map(|(session, _)| Arc::clone(session)).collect())
     }
 
-    async fn open(
+    async fn open_session(
         &self,
         new: NewSession,
-        change: &Change,
-    ) -> Result<Committed<Opened>, StoreError> {
+        change: &ChangeContext,
+    ) -> Result<Committed<OpenOutcome>, StoreError> {
         self.write(async |rows| operations::open(rows, new, change).await)
     }
 
-    async fn rotate(
+    async fn rotate_refresh_token(
         &self,
         rotation: &Rotation,
-        change: &Change,
-    ) -> Result<Committed<Rotated>, StoreError> {
+        change: &ChangeContext,
+    ) -> Result<Committed<RotationOutcome>, StoreError> {
         self.write(async |rows| operations::rotate(rows, rotation, change).await)
     }
 
-    async fn end(
+    async fn end_sessions(
         &self,
-        which: Ending,
+        which: SessionSelector,
         reason: EndReason,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError> {
         self.write(async |rows| operations::end(rows, which, reason, change).await)
     }
@@ -173,7 +173,7 @@ impl SessionStore for MemoryStore {
         session: SessionId,
         user: UserId,
         public_key_pem: String,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
         self.write(async |rows| {
             operations::register_agent(rows, session, user, public_key_pem, change).await
@@ -183,38 +183,42 @@ impl SessionStore for MemoryStore {
 
 #[async_trait]
 impl FailureStore for MemoryStore {
-    async fn reserve(
+    async fn reserve_attempt(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<Reservation, StoreError> {
         self.write(async |rows| failures::reserve(rows, attempt, policy, now).await)
     }
 
-    async fn fail(
+    async fn record_failure(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(async |rows| failures::fail(rows, attempt, policy, change).await)
+        self.write(async |rows| failures::record_failure(rows, attempt, policy, change).await)
     }
 
-    async fn refuse(
+    async fn record_throttled(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(async |rows| failures::refuse(rows, attempt, policy, change).await)
+        self.write(async |rows| failures::record_throttled(rows, attempt, policy, change).await)
     }
 
-    async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
+    async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {
         self.write(async |rows| failures::release(rows, attempt).await)
     }
 
-    async fn unlock(&self, name: &UserName, change: &Change) -> Result<Committed<()>, StoreError> {
+    async fn unlock(
+        &self,
+        name: &UserName,
+        change: &ChangeContext,
+    ) -> Result<Committed<()>, StoreError> {
         self.write(async |rows| failures::unlock(rows, name, change).await)
     }
 }
@@ -242,7 +246,7 @@ impl AuditStore for MemoryStore {
         }
         let mut head = since;
         for record in state.records.iter().skip(before.map_or(0, <[_]>::len)) {
-            let Some(next) = head.follow(record) else {
+            let Some(next) = head.verify_next(record) else {
                 return Ok(ChainCheck::Broken { sequence: head.sequence + 1 });
             };
             head = next;
@@ -252,7 +256,7 @@ impl AuditStore for MemoryStore {
 }
 
 #[async_trait]
-impl ExpiryStore for MemoryStore {
+impl PurgeStore for MemoryStore {
     async fn purge(
         &self,
         now: Timestamp,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::record;
-use super::sessions::{Events, end_sessions};
+use super::commit_with_events;
+use super::sessions::{EventList, end_sessions};
 use crate::UserId;
 use crate::account::{
     Account, AccountLookup, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
@@ -11,33 +11,33 @@ use crate::account::{
 use crate::audit::{EventKind, Reason};
 use crate::session::EndReason;
 use crate::store::rows::Rows;
-use crate::store::{Change, Committed, StoreError};
+use crate::store::{ChangeContext, Committed, StoreError};
 
 pub(crate) async fn create_account(
     rows: &mut dyn Rows,
     new: NewAccount,
-    change: &Change,
+    change: &ChangeContext,
 ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
     if rows.account(AccountLookup::Name(&new.name)).await?.is_some() {
-        return record(rows, None, Vec::new()).await;
+        return commit_with_events(rows, None, Vec::new()).await;
     }
     let account = rows.insert_account(new, change.at).await?;
-    let mut events = Events::of(&account, change);
+    let mut events = EventList::new(&account, change);
     let to = account.roles.iter().cloned().collect();
     events.add(EventKind::UserCreated, Some(Reason::Roles { from: Vec::new(), to }));
-    record(rows, Some(Arc::new(account)), events.into()).await
+    commit_with_events(rows, Some(Arc::new(account)), events.into()).await
 }
 
 pub(crate) async fn update_account(
     rows: &mut dyn Rows,
     id: UserId,
     update: AccountUpdate,
-    change: &Change,
+    change: &ChangeContext,
 ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
     let Some((mut account, _)) = rows.account(AccountLookup::Id(id)).await? else {
-        return record(rows, None, Vec::new()).await;
+        return commit_with_events(rows, None, Vec::new()).await;
     };
-    let mut events = Events::of(&account, change);
+    let mut events = EventList::new(&account, change);
     if let Some(roles) = update.roles.filter(|roles| *roles != account.roles) {
         let (from, to) = (account.roles.into_iter().collect(), roles.iter().cloned().collect());
         events.add(EventKind::RoleChanged, Some(Reason::Roles { from, to }));
@@ -53,37 +53,37 @@ pub(crate) async fn update_account(
         rows.update_account(&account).await?;
     }
     if disabled == Some(true) {
-        let sessions = rows.sessions_not_ended(id).await?;
+        let sessions = rows.open_sessions(id).await?;
         end_sessions(rows, sessions, EndReason::Disabled, change, &mut events).await?;
         rows.revoke_families_of(id).await?;
     }
-    record(rows, Some(Arc::new(account)), events.into()).await
+    commit_with_events(rows, Some(Arc::new(account)), events.into()).await
 }
 
 pub(crate) async fn change_password(
     rows: &mut dyn Rows,
     new: PasswordChange,
-    change: &Change,
+    change: &ChangeContext,
 ) -> Result<Committed<bool>, StoreError> {
     let found = rows.account(AccountLookup::Id(new.user)).await?;
     let Some((mut account, password)) =
         found.filter(|(_, password)| password.current == new.expected_hash)
     else {
-        return record(rows, false, Vec::new()).await;
+        return commit_with_events(rows, false, Vec::new()).await;
     };
     account.password_changed_at = change.at;
     rows.update_account(&account).await?;
-    rows.update_password(new.user, &replaced(password, &new)).await?;
-    let mut events = Events::of(&account, change);
+    rows.update_password(new.user, &rotate_history(password, &new)).await?;
+    let mut events = EventList::new(&account, change);
     events.add(EventKind::PasswordChanged, None);
-    let mut sessions = rows.sessions_not_ended(new.user).await?;
+    let mut sessions = rows.open_sessions(new.user).await?;
     sessions.retain(|session| Some(session.id) != new.kept_session);
     end_sessions(rows, sessions, EndReason::PasswordChanged, change, &mut events).await?;
     rows.revoke_families_of(new.user).await?;
-    record(rows, true, events.into()).await
+    commit_with_events(rows, true, events.into()).await
 }
 
-fn replaced(password: StoredPassword, new: &PasswordChange) -> StoredPassword {
+fn rotate_history(password: StoredPassword, new: &PasswordChange) -> StoredPassword {
     let mut previous = password.previous;
     previous.insert(0, password.current);
     previous.truncate(new.history);

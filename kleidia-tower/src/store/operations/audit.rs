@@ -15,7 +15,7 @@ pub(crate) async fn append(
     }
     let mut head = rows.chain_head().await?;
     for event in events {
-        let record = AuditRecord::follow(&head, event);
+        let record = AuditRecord::append_to(&head, event);
         rows.append_record(&record).await?;
         head = record.head();
         records.push(record);
@@ -24,7 +24,7 @@ pub(crate) async fn append(
 }
 
 /// Ends an operation: what it came to, with its events.
-pub(crate) async fn record<T>(
+pub(crate) async fn commit_with_events<T>(
     rows: &mut dyn Rows,
     value: T,
     events: Vec<AuditEvent>,

@@ -1,16 +1,16 @@
 //! Failures to log in: reserved, counted, forgotten.
 
-use super::record;
+use super::commit_with_events;
 use crate::account::AccountLookup;
-use crate::audit::{AuditEvent, EventKind, Outcome, Party, Reason};
-use crate::lockout::{Attempt, Counters, LockoutPolicy, Reservation};
+use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
+use crate::lockout::{FailureCounters, LockoutPolicy, LoginAttempt, Reservation};
 use crate::store::rows::{FailureScope, Rows};
-use crate::store::{Change, Committed, StoreError};
+use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{Timestamp, UserName};
 
 pub(crate) async fn reserve(
     rows: &mut dyn Rows,
-    attempt: &Attempt,
+    attempt: &LoginAttempt,
     policy: &LockoutPolicy,
     now: Timestamp,
 ) -> Result<Reservation, StoreError> {
@@ -24,65 +24,65 @@ pub(crate) async fn reserve(
     Ok(reservation)
 }
 
-pub(crate) async fn fail(
+pub(crate) async fn record_failure(
     rows: &mut dyn Rows,
-    attempt: &Attempt,
+    attempt: &LoginAttempt,
     policy: &LockoutPolicy,
-    change: &Change,
+    change: &ChangeContext,
 ) -> Result<Committed<()>, StoreError> {
     let mut counters = counters(rows, attempt).await?;
-    let locks = counters.fail(policy, change.at);
+    let locks = counters.record_failure(policy, change.at);
     put(rows, attempt, &counters).await?;
     let user = party(rows, &attempt.name).await?;
     let reason = if user.is_some() { Reason::WrongPassword } else { Reason::UnknownUser };
     let event = change.event(EventKind::LoginFailure, Outcome::Failure, Some(reason));
-    record(rows, (), with_lock(AuditEvent { user, ..event }, locks)).await
+    commit_with_events(rows, (), with_lock(AuditEvent { user, ..event }, locks)).await
 }
 
 /// Settles an attempt that was refused because of the account as a whole.
-pub(crate) async fn refuse(
+pub(crate) async fn record_throttled(
     rows: &mut dyn Rows,
-    attempt: &Attempt,
+    attempt: &LoginAttempt,
     policy: &LockoutPolicy,
-    change: &Change,
+    change: &ChangeContext,
 ) -> Result<Committed<()>, StoreError> {
     let mut counters = counters(rows, attempt).await?;
-    let locks = counters.refuse(policy, change.at);
+    let locks = counters.record_throttled(policy, change.at);
     put(rows, attempt, &counters).await?;
     let user = party(rows, &attempt.name).await?;
     let event = change.event(EventKind::LoginLocked, Outcome::Failure, Some(Reason::Locked));
-    record(rows, (), with_lock(AuditEvent { user, ..event }, locks)).await
+    commit_with_events(rows, (), with_lock(AuditEvent { user, ..event }, locks)).await
 }
 
 /// The event, and a second one where a lock begins with it.
 fn with_lock(event: AuditEvent, locks: bool) -> Vec<AuditEvent> {
-    let (kind, reason) = (EventKind::LoginLocked, Some(Reason::LockBegins));
+    let (kind, reason) = (EventKind::LoginLocked, Some(Reason::LockStarted));
     let lock = locks.then(|| AuditEvent { kind, reason, ..event.clone() });
     [event].into_iter().chain(lock).collect()
 }
 
 /// Settles an attempt that came to nothing.
-pub(crate) async fn release(rows: &mut dyn Rows, attempt: &Attempt) -> Result<(), StoreError> {
+pub(crate) async fn release(rows: &mut dyn Rows, attempt: &LoginAttempt) -> Result<(), StoreError> {
     let mut counters = counters(rows, attempt).await?;
     counters.release();
     put(rows, attempt, &counters).await
 }
 
 /// Settles an attempt that succeeded.
-pub(crate) async fn forget(
+pub(crate) async fn record_success(
     rows: &mut dyn Rows,
-    attempt: &Attempt,
+    attempt: &LoginAttempt,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut counters = counters(rows, attempt).await?;
-    counters.succeed(now);
+    counters.record_success(now);
     put(rows, attempt, &counters).await
 }
 
 pub(crate) async fn unlock(
     rows: &mut dyn Rows,
     name: &UserName,
-    change: &Change,
+    change: &ChangeContext,
 ) -> Result<Committed<()>, StoreError> {
     for (scope, mut row) in rows.all_failures_of(name).await? {
         row.unlock();
@@ -90,19 +90,22 @@ pub(crate) async fn unlock(
     }
     let user = party(rows, name).await?;
     let event = change.event(EventKind::LoginUnlocked, Outcome::Success, None);
-    record(rows, (), vec![AuditEvent { user, ..event }]).await
+    commit_with_events(rows, (), vec![AuditEvent { user, ..event }]).await
 }
 
-async fn counters(rows: &mut dyn Rows, attempt: &Attempt) -> Result<Counters, StoreError> {
+async fn counters(
+    rows: &mut dyn Rows,
+    attempt: &LoginAttempt,
+) -> Result<FailureCounters, StoreError> {
     let source = rows.failures(&attempt.name, FailureScope::Source(attempt.source)).await?;
     let account = rows.failures(&attempt.name, FailureScope::Account).await?;
-    Ok(Counters { source: source.unwrap_or_default(), account: account.unwrap_or_default() })
+    Ok(FailureCounters { source: source.unwrap_or_default(), account: account.unwrap_or_default() })
 }
 
 async fn put(
     rows: &mut dyn Rows,
-    attempt: &Attempt,
-    counters: &Counters,
+    attempt: &LoginAttempt,
+    counters: &FailureCounters,
 ) -> Result<(), StoreError> {
     let scope = FailureScope::Source(attempt.source);
     rows.put_failures(&attempt.name, scope, &counters.source).await?;
@@ -110,7 +113,7 @@ async fn put(
 }
 
 /// The account of this name; other names are not recorded.
-async fn party(rows: &mut dyn Rows, name: &UserName) -> Result<Option<Party>, StoreError> {
+async fn party(rows: &mut dyn Rows, name: &UserName) -> Result<Option<AuditIdentity>, StoreError> {
     let account = rows.account(AccountLookup::Name(name)).await?;
-    Ok(account.map(|(account, _)| Party::account(account.id, &account.name)))
+    Ok(account.map(|(account, _)| AuditIdentity::account(account.id, &account.name)))
 }

@@ -1,27 +1,27 @@
-//! Refresh tokens: each is spent once, for one successor.
+//! Refresh tokens: each is consumed once, for one successor.
 
 use std::sync::Arc;
 
-use super::record;
-use super::sessions::{Events, end_sessions};
+use super::commit_with_events;
+use super::sessions::{EventList, end_sessions};
 use crate::account::{Account, AccountLookup};
 use crate::audit::{EventKind, Outcome, Reason};
-use crate::session::{EndReason, Rotated, Rotation, Session, SessionKey, SessionView};
-use crate::store::rows::{RefreshTokenRow, Rows, Spent};
-use crate::store::{Change, Committed, StoreError};
+use crate::session::{EndReason, Rotation, RotationOutcome, Session, SessionLookup, SessionView};
+use crate::store::rows::{Consumed, RefreshTokenRow, Rows};
+use crate::store::{ChangeContext, Committed, StoreError};
 
 pub(crate) async fn rotate(
     rows: &mut dyn Rows,
     rotation: &Rotation,
-    change: &Change,
-) -> Result<Committed<Rotated>, StoreError> {
+    change: &ChangeContext,
+) -> Result<Committed<RotationOutcome>, StoreError> {
     let Some(presented) = rows.refresh_token(&rotation.presented).await? else {
-        return record(rows, Rotated::Invalid, Vec::new()).await;
+        return commit_with_events(rows, RotationOutcome::Invalid, Vec::new()).await;
     };
     let session = session_of(rows, &presented).await?;
     let found = rows.account(AccountLookup::Id(session.user)).await?;
-    let (account, _) = found.ok_or(StoreError::Corrupt("a session without an account"))?;
-    let mut events = Events::of(&account, change);
+    let (account, _) = found.ok_or(StoreError::Corrupt("session: its account is missing"))?;
+    let mut events = EventList::new(&account, change);
     if account.is_disabled {
         events.push(
             EventKind::TokenRefresh,
@@ -29,59 +29,60 @@ pub(crate) async fn rotate(
             Some(session.id),
             Some(Reason::AccountDisabled),
         );
-        return record(rows, Rotated::Disabled, events.into()).await;
+        return commit_with_events(rows, RotationOutcome::AccountDisabled, events.into()).await;
     }
     let is_over = change.at >= presented.expires_at;
     if is_over || rows.is_family_revoked(presented.family).await? {
-        return record(rows, Rotated::Invalid, Vec::new()).await;
+        return commit_with_events(rows, RotationOutcome::Invalid, Vec::new()).await;
     }
-    match &presented.spent {
-        None => first(rows, rotation, presented, session, account, events).await,
+    match &presented.consumed {
+        None => rotate_first_use(rows, rotation, presented, session, account, events).await,
         // Clocks of nodes differ by a little, in either direction.
-        Some(spent) if change.at.duration_since(spent.at).unsigned_abs() < rotation.grace => {
-            let (spent, account) = (spent.clone(), Arc::new(account));
-            again(rows, spent, account, events).await
+        Some(consumed) if change.at.duration_since(consumed.at).unsigned_abs() < rotation.grace => {
+            let (consumed, account) = (consumed.clone(), Arc::new(account));
+            return_successor(rows, consumed, account, events).await
         }
-        Some(_) => reused(rows, presented, account, change, events).await,
+        Some(_) => revoke_reused(rows, presented, account, change, events).await,
     }
 }
 
 async fn session_of(rows: &mut dyn Rows, token: &RefreshTokenRow) -> Result<Session, StoreError> {
-    let session = rows.session(SessionKey::Id(token.session)).await?;
-    session.ok_or(StoreError::Corrupt("a refresh token without a session"))
+    let session = rows.session(SessionLookup::Id(token.session)).await?;
+    session.ok_or(StoreError::Corrupt("refresh token: its session is missing"))
 }
 
-async fn first(
+async fn rotate_first_use(
     rows: &mut dyn Rows,
     rotation: &Rotation,
     presented: RefreshTokenRow,
     session: Session,
     account: Account,
-    mut events: Events<'_>,
-) -> Result<Committed<Rotated>, StoreError> {
+    mut events: EventList<'_>,
+) -> Result<Committed<RotationOutcome>, StoreError> {
     let change = events.change();
-    let session = renewed(rows, rotation, session, &mut events).await?;
-    let spent = Spent { at: change.at, successor: rotation.successor, wrapped: rotation.wrapped };
-    rows.spend_refresh_token(&presented.digest, &spent).await?;
+    let session = extend_or_reopen(rows, rotation, session, &mut events).await?;
+    let consumed =
+        Consumed { at: change.at, successor: rotation.successor, wrapped: rotation.wrapped };
+    rows.consume_refresh_token(&presented.digest, &consumed).await?;
     rows.insert_refresh_token(&RefreshTokenRow {
         digest: rotation.successor,
         family: presented.family,
         session: session.id,
         expires_at: rotation.refresh_expires_at,
-        spent: None,
+        consumed: None,
     })
     .await?;
-    events.of_session(EventKind::TokenRefresh, session.id, None);
+    events.add_for_session(EventKind::TokenRefresh, session.id, None);
     let session = SessionView { session: Arc::new(session), account: Arc::new(account) };
-    record(rows, Rotated::First { session }, events.into()).await
+    commit_with_events(rows, RotationOutcome::Rotated { session }, events.into()).await
 }
 
 /// The session for another while, or, if it has lapsed, a new one in its family.
-async fn renewed(
+async fn extend_or_reopen(
     rows: &mut dyn Rows,
     rotation: &Rotation,
     mut session: Session,
-    events: &mut Events<'_>,
+    events: &mut EventList<'_>,
 ) -> Result<Session, StoreError> {
     let change = events.change();
     if session.is_active(change.at) {
@@ -100,42 +101,42 @@ async fn renewed(
         ..session
     };
     let session = rows.insert_session(session, rotation.session_token).await?;
-    events.of_session(EventKind::SessionCreated, session.id, Some(Reason::SessionLapsed));
+    events.add_for_session(EventKind::SessionCreated, session.id, Some(Reason::SessionExpired));
     Ok(session)
 }
 
-async fn again(
+async fn return_successor(
     rows: &mut dyn Rows,
-    spent: Spent,
+    consumed: Consumed,
     account: Arc<Account>,
-    mut events: Events<'_>,
-) -> Result<Committed<Rotated>, StoreError> {
-    let Some(successor) = rows.refresh_token(&spent.successor).await? else {
-        return record(rows, Rotated::Invalid, Vec::new()).await;
+    mut events: EventList<'_>,
+) -> Result<Committed<RotationOutcome>, StoreError> {
+    let Some(successor) = rows.refresh_token(&consumed.successor).await? else {
+        return commit_with_events(rows, RotationOutcome::Invalid, Vec::new()).await;
     };
     let session = Arc::new(session_of(rows, &successor).await?);
-    events.of_session(EventKind::TokenRefresh, session.id, Some(Reason::Retry));
-    let again = Rotated::Again {
+    events.add_for_session(EventKind::TokenRefresh, session.id, Some(Reason::Retry));
+    let again = RotationOutcome::Retried {
         session: SessionView { session, account },
-        successor: spent.successor,
-        wrapped: spent.wrapped,
+        successor: consumed.successor,
+        wrapped: consumed.wrapped,
         refresh_expires_at: successor.expires_at,
     };
-    record(rows, again, events.into()).await
+    commit_with_events(rows, again, events.into()).await
 }
 
-async fn reused(
+async fn revoke_reused(
     rows: &mut dyn Rows,
     presented: RefreshTokenRow,
     account: Account,
-    change: &Change,
-    mut events: Events<'_>,
-) -> Result<Committed<Rotated>, StoreError> {
+    change: &ChangeContext,
+    mut events: EventList<'_>,
+) -> Result<Committed<RotationOutcome>, StoreError> {
     let id = Some(presented.session);
     events.push(EventKind::TokenReuse, Outcome::Failure, id, None);
     rows.revoke_family(presented.family).await?;
-    let mut sessions = rows.sessions_not_ended(account.id).await?;
+    let mut sessions = rows.open_sessions(account.id).await?;
     sessions.retain(|session| session.family == presented.family);
-    end_sessions(rows, sessions, EndReason::Reuse, change, &mut events).await?;
-    record(rows, Rotated::Reused(Arc::new(account)), events.into()).await
+    end_sessions(rows, sessions, EndReason::RefreshTokenReuse, change, &mut events).await?;
+    commit_with_events(rows, RotationOutcome::Reused(Arc::new(account)), events.into()).await
 }

@@ -2,62 +2,63 @@
 
 use std::sync::Arc;
 
-use super::{failures, record};
+use super::{commit_with_events, failures};
 use crate::account::{Account, AccountLookup, StoredPassword};
-use crate::audit::{AuditEvent, EventKind, Outcome, Party, Reason};
+use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::session::{
-    EndReason, Ending, NewSession, Opened, Session, SessionEnd, SessionKey, SessionView,
+    EndReason, NewSession, OpenOutcome, Session, SessionEnd, SessionLookup, SessionSelector,
+    SessionView,
 };
 use crate::store::rows::{RefreshTokenRow, Rows};
-use crate::store::{Change, Committed, StoreError};
+use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{SessionId, Timestamp, UserId};
 
 /// The events of a change that concerns one account.
-pub(super) struct Events<'a> {
-    user: Party,
-    change: &'a Change,
-    so_far: Vec<AuditEvent>,
+pub(super) struct EventList<'a> {
+    user: AuditIdentity,
+    change: &'a ChangeContext,
+    list: Vec<AuditEvent>,
 }
 
 pub(crate) async fn open(
     rows: &mut dyn Rows,
     new: NewSession,
-    change: &Change,
-) -> Result<Committed<Opened>, StoreError> {
+    change: &ChangeContext,
+) -> Result<Committed<OpenOutcome>, StoreError> {
     let found = rows.account(AccountLookup::Id(new.user)).await?;
     let Some((account, password)) = found else {
         failures::release(rows, &new.attempt).await?;
-        return record(rows, Opened::Changed, Vec::new()).await;
+        return commit_with_events(rows, OpenOutcome::PasswordChanged, Vec::new()).await;
     };
-    let mut events = Events::of(&account, change);
+    let mut events = EventList::new(&account, change);
     let refusal = if password.current != new.expected_hash {
-        Some((Opened::Changed, Reason::PasswordChanged))
+        Some((OpenOutcome::PasswordChanged, Reason::PasswordChanged))
     } else if account.is_disabled {
-        Some((Opened::Disabled, Reason::AccountDisabled))
+        Some((OpenOutcome::AccountDisabled, Reason::AccountDisabled))
     } else {
         None
     };
     if let Some((refused, reason)) = refusal {
         failures::release(rows, &new.attempt).await?;
         events.fail(EventKind::LoginFailure, reason);
-        return record(rows, refused, events.into()).await;
+        return commit_with_events(rows, refused, events.into()).await;
     }
-    failures::forget(rows, &new.attempt, change.at).await?;
+    failures::record_success(rows, &new.attempt, change.at).await?;
     if let Some(current) = new.rehashed.clone() {
         let password = StoredPassword { current, ..password };
         rows.update_password(account.id, &password).await?;
     }
     let session = open_family(rows, &new, change).await?;
-    events.of_session(EventKind::LoginSuccess, session.id, None);
-    events.of_session(EventKind::SessionCreated, session.id, None);
+    events.add_for_session(EventKind::LoginSuccess, session.id, None);
+    events.add_for_session(EventKind::SessionCreated, session.id, None);
     let view = SessionView { session: Arc::new(session), account: Arc::new(account) };
-    record(rows, Opened::Session(view), events.into()).await
+    commit_with_events(rows, OpenOutcome::Opened(view), events.into()).await
 }
 
 async fn open_family(
     rows: &mut dyn Rows,
     new: &NewSession,
-    change: &Change,
+    change: &ChangeContext,
 ) -> Result<Session, StoreError> {
     let family = rows.insert_family(new.user).await?;
     let session = Session {
@@ -78,7 +79,7 @@ async fn open_family(
         family,
         session: session.id,
         expires_at: new.refresh_expires_at,
-        spent: None,
+        consumed: None,
     })
     .await?;
     Ok(session)
@@ -86,28 +87,28 @@ async fn open_family(
 
 pub(crate) async fn end(
     rows: &mut dyn Rows,
-    which: Ending,
+    which: SessionSelector,
     reason: EndReason,
-    change: &Change,
+    change: &ChangeContext,
 ) -> Result<Committed<Vec<SessionId>>, StoreError> {
-    let (Ending::One { user, .. } | Ending::All { user }) = which;
+    let (SessionSelector::One { user, .. } | SessionSelector::All { user }) = which;
     let Some((account, _)) = rows.account(AccountLookup::Id(user)).await? else {
-        return record(rows, Vec::new(), Vec::new()).await;
+        return commit_with_events(rows, Vec::new(), Vec::new()).await;
     };
-    let mut sessions = rows.sessions_not_ended(user).await?;
+    let mut sessions = rows.open_sessions(user).await?;
     match which {
-        Ending::One { session: id, .. } => sessions.retain(|session| session.id == id),
+        SessionSelector::One { session: id, .. } => sessions.retain(|session| session.id == id),
         // Families outlive their sessions, so there may be more of them.
-        Ending::All { .. } => rows.revoke_families_of(user).await?,
+        SessionSelector::All { .. } => rows.revoke_families_of(user).await?,
     }
-    let mut events = Events::of(&account, change);
+    let mut events = EventList::new(&account, change);
     if reason == EndReason::Logout {
         for session in sessions.iter().filter(|session| session.is_active(change.at)) {
-            events.of_session(EventKind::Logout, session.id, None);
+            events.add_for_session(EventKind::Logout, session.id, None);
         }
     }
     let ended = end_sessions(rows, sessions, reason, change, &mut events).await?;
-    record(rows, ended, events.into()).await
+    commit_with_events(rows, ended, events.into()).await
 }
 
 /// Ends sessions and revokes their families; those that were over already are not told of.
@@ -115,15 +116,19 @@ pub(super) async fn end_sessions(
     rows: &mut dyn Rows,
     sessions: Vec<Session>,
     reason: EndReason,
-    change: &Change,
-    events: &mut Events<'_>,
+    change: &ChangeContext,
+    events: &mut EventList<'_>,
 ) -> Result<Vec<SessionId>, StoreError> {
     let mut ended = Vec::new();
     for mut session in sessions {
         rows.revoke_family(session.family).await?;
         if session.is_active(change.at) {
             ended.push(session.id);
-            events.of_session(EventKind::SessionEnded, session.id, Some(Reason::Ended(reason)));
+            events.add_for_session(
+                EventKind::SessionEnded,
+                session.id,
+                Some(Reason::Ended(reason)),
+            );
         }
         session.end = Some(SessionEnd { at: change.at, reason });
         session.agent_key = None;
@@ -137,7 +142,7 @@ pub(crate) async fn touch(
     id: SessionId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let session = rows.session(SessionKey::Id(id)).await?;
+    let session = rows.session(SessionLookup::Id(id)).await?;
     if let Some(mut session) = session.filter(|session| session.last_seen_at < now) {
         session.last_seen_at = now;
         rows.update_session(&session).await?;
@@ -150,25 +155,25 @@ pub(crate) async fn register_agent(
     id: SessionId,
     user: UserId,
     public_key_pem: String,
-    change: &Change,
+    change: &ChangeContext,
 ) -> Result<Committed<bool>, StoreError> {
-    let session = rows.session(SessionKey::Id(id)).await?;
+    let session = rows.session(SessionLookup::Id(id)).await?;
     let session = session.filter(|session| session.user == user && session.is_active(change.at));
     let (Some(mut session), Some((account, _))) =
         (session, rows.account(AccountLookup::Id(user)).await?)
     else {
-        return record(rows, false, Vec::new()).await;
+        return commit_with_events(rows, false, Vec::new()).await;
     };
     session.agent_key = Some(public_key_pem);
     rows.update_session(&session).await?;
-    let mut events = Events::of(&account, change);
-    events.of_session(EventKind::AgentRegistered, id, None);
-    record(rows, true, events.into()).await
+    let mut events = EventList::new(&account, change);
+    events.add_for_session(EventKind::AgentRegistered, id, None);
+    commit_with_events(rows, true, events.into()).await
 }
 
-impl<'a> Events<'a> {
-    pub(super) fn of(account: &Account, change: &'a Change) -> Self {
-        Self { user: Party::account(account.id, &account.name), change, so_far: Vec::new() }
+impl<'a> EventList<'a> {
+    pub(super) fn new(account: &Account, change: &'a ChangeContext) -> Self {
+        Self { user: AuditIdentity::account(account.id, &account.name), change, list: Vec::new() }
     }
 
     /// Something went as it was meant, in no session.
@@ -181,7 +186,12 @@ impl<'a> Events<'a> {
         self.push(kind, Outcome::Failure, None, Some(reason));
     }
 
-    pub(super) fn of_session(&mut self, kind: EventKind, id: SessionId, reason: Option<Reason>) {
+    pub(super) fn add_for_session(
+        &mut self,
+        kind: EventKind,
+        id: SessionId,
+        reason: Option<Reason>,
+    ) {
         self.push(kind, Outcome::Success, Some(id), reason);
     }
 
@@ -194,20 +204,20 @@ impl<'a> Events<'a> {
     ) {
         let user = Some(self.user.clone());
         let event = self.change.event(kind, outcome, reason);
-        self.so_far.push(AuditEvent { user, session, ..event });
+        self.list.push(AuditEvent { user, session, ..event });
     }
 
-    pub(super) const fn change(&self) -> &'a Change {
+    pub(super) const fn change(&self) -> &'a ChangeContext {
         self.change
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.so_far.is_empty()
+        self.list.is_empty()
     }
 }
 
-impl From<Events<'_>> for Vec<AuditEvent> {
-    fn from(events: Events<'_>) -> Self {
-        events.so_far
+impl From<EventList<'_>> for Vec<AuditEvent> {
+    fn from(events: EventList<'_>) -> Self {
+        events.list
     }
 }

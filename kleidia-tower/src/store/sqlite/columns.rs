@@ -9,12 +9,12 @@ use sqlx::sqlite::SqliteRow;
 
 use super::error::store_error;
 use crate::account::{Account, PasswordHash, StoredPassword};
-use crate::audit::{AuditRecord, EventKind, Outcome, Party};
-use crate::lockout::Source;
+use crate::audit::{AuditIdentity, AuditRecord, EventKind, Outcome};
+use crate::lockout::LoginSource;
 use crate::rbac::RoleName;
 use crate::session::{EndReason, Session, SessionEnd};
 use crate::store::StoreError;
-use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, Spent};
+use crate::store::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow};
 use crate::{
     ClientInfo, FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId, UserName,
     WrappedToken,
@@ -34,7 +34,7 @@ impl Columns<'_> {
     }
 
     fn number(&self, name: &str) -> Value<u32> {
-        self.get::<i64>(name)?.try_into().map_err(|_| StoreError::Corrupt("a count"))
+        self.get::<i64>(name)?.try_into().map_err(|_| StoreError::Corrupt("count"))
     }
 
     fn time(&self, name: &str) -> Value<Timestamp> {
@@ -47,13 +47,13 @@ impl Columns<'_> {
 
     fn digest(&self, name: &str) -> Value<[u8; 32]> {
         let octets: &[u8] = self.get(name)?;
-        octets.try_into().map_err(|_| StoreError::Corrupt("a digest"))
+        octets.try_into().map_err(|_| StoreError::Corrupt("digest"))
     }
 
     fn client(&self) -> Value<ClientInfo> {
         let address: Option<&str> = self.get("ip")?;
         let address = address.map(str::parse).transpose();
-        let address = address.map_err(|_| StoreError::Corrupt("an address"))?;
+        let address = address.map_err(|_| StoreError::Corrupt("address"))?;
         let user_agent = self.get::<Option<&str>>("user_agent")?.map(UserAgent::new);
         Ok(ClientInfo { address, user_agent })
     }
@@ -63,7 +63,7 @@ impl Columns<'_> {
         let name = self.get::<&str>("name")?.parse();
         Ok(Account {
             id: UserId::new(self.get("account")?),
-            name: name.map_err(|_| StoreError::Corrupt("the name of an account"))?,
+            name: name.map_err(|_| StoreError::Corrupt("account name"))?,
             roles: roles(self.get("roles")?)?,
             is_disabled: self.get("is_disabled")?,
             created_at: self.time("account_created_at")?,
@@ -84,11 +84,11 @@ impl Columns<'_> {
         let end = match (self.optional_time("ended_at")?, self.get::<Option<&str>>("end_reason")?) {
             (Some(at), Some(reason)) => {
                 let reason = EndReason::from_name(reason);
-                let reason = reason.ok_or(StoreError::Corrupt("the end of a session"))?;
+                let reason = reason.ok_or(StoreError::Corrupt("session end"))?;
                 Some(SessionEnd { at, reason })
             }
             (None, None) => None,
-            _ => return Err(StoreError::Corrupt("the end of a session")),
+            _ => return Err(StoreError::Corrupt("session end")),
         };
         Ok(Session {
             id: SessionId::new(self.get("id")?),
@@ -105,8 +105,8 @@ impl Columns<'_> {
     }
 
     pub(super) fn refresh_token(&self) -> Value<RefreshTokenRow> {
-        let spent = match self.optional_time("spent_at")? {
-            Some(at) => Some(Spent {
+        let consumed = match self.optional_time("consumed_at")? {
+            Some(at) => Some(Consumed {
                 at,
                 successor: TokenDigest(self.digest("successor")?),
                 wrapped: WrappedToken(self.digest("wrapped")?),
@@ -118,7 +118,7 @@ impl Columns<'_> {
             family: FamilyId::new(self.get("family")?),
             session: SessionId::new(self.get("session")?),
             expires_at: self.time("expires_at")?,
-            spent,
+            consumed,
         })
     }
 
@@ -126,8 +126,8 @@ impl Columns<'_> {
         let scope = match self.get("source")? {
             "" => FailureScope::Account,
             source => {
-                let source = Source::from_name(source);
-                FailureScope::Source(source.ok_or(StoreError::Corrupt("a source"))?)
+                let source = LoginSource::from_name(source);
+                FailureScope::Source(source.ok_or(StoreError::Corrupt("source"))?)
             }
         };
         let row = FailureRow {
@@ -143,7 +143,7 @@ impl Columns<'_> {
     }
 
     pub(super) fn record(&self) -> Value<AuditRecord> {
-        let corrupt = StoreError::Corrupt("an audit record");
+        let corrupt = StoreError::Corrupt("audit record");
         let kind = EventKind::from_name(self.get("kind")?);
         let outcome = Outcome::from_name(self.get("outcome")?);
         let (Some(kind), Some(outcome)) = (kind, outcome) else { return Err(corrupt) };
@@ -161,10 +161,10 @@ impl Columns<'_> {
         })
     }
 
-    fn party(&self, id: &str, name: &str) -> Value<Option<Party>> {
+    fn party(&self, id: &str, name: &str) -> Value<Option<AuditIdentity>> {
         let id = self.get::<Option<i64>>(id)?.map(UserId::new);
         let name: Option<String> = self.get(name)?;
-        Ok(name.map(|name| Party { id, name }))
+        Ok(name.map(|name| AuditIdentity { id, name }))
     }
 
     pub(super) fn head_digest(&self) -> Value<[u8; 32]> {
@@ -177,17 +177,17 @@ impl Columns<'_> {
 }
 
 pub(super) fn sequence(number: i64) -> Value<u64> {
-    number.try_into().map_err(|_| StoreError::Corrupt("the number of a record"))
+    number.try_into().map_err(|_| StoreError::Corrupt("record number"))
 }
 
 fn time(second: i64) -> Value<Timestamp> {
-    Timestamp::from_second(second).map_err(|_| StoreError::Corrupt("a time"))
+    Timestamp::from_second(second).map_err(|_| StoreError::Corrupt("timestamp"))
 }
 
 fn roles(text: &str) -> Value<BTreeSet<RoleName>> {
     let names = text.split(',').filter(|name| !name.is_empty());
     let roles = names.map(str::parse).collect::<Result<_, _>>();
-    roles.map_err(|_| StoreError::Corrupt("the roles of an account"))
+    roles.map_err(|_| StoreError::Corrupt("account role"))
 }
 
 /// Roles in one column: their names have no commas.

@@ -1,6 +1,7 @@
 //! The database: opened, used and closed.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,16 +16,15 @@ use super::migrations;
 use super::rows::SqliteRows;
 use crate::store::StoreError;
 
-/// Keeps everything in one file of SQLite's.
+/// A store in a single SQLite file.
 ///
-/// What is acknowledged is on disk: the journal is a write-ahead log, synchronised with each
-/// transaction (`synchronous=FULL`). One connection writes, for one operation after the other in
-/// the order in which they came, and a few read, so that reads wait for nobody. Several processes
-/// of one machine can share the file, on a local disk. The audit log refuses changes in the
-/// database too.
+/// Acknowledged changes are on disk: the journal is a write-ahead log that is synchronised with
+/// each transaction (`synchronous=FULL`). One connection writes, in the order of arrival, and
+/// several read, so reads do not wait for writes. Several processes on one machine can share the
+/// file, on a local disk. Triggers in the database reject changes to the audit log.
 ///
-/// An operation whose caller hangs up is done as a whole or not at all. If the file is removed or
-/// replaced, everything is refused until the store is opened anew.
+/// If a caller drops an operation, it is committed completely or not at all. If the file is removed
+/// or replaced, every operation fails until the store is opened again.
 ///
 /// ```
 /// use kleidia_tower::UserId;
@@ -40,7 +40,7 @@ use crate::store::StoreError;
 /// # Ok(()) }
 /// ```
 ///
-/// With more connections, which give up sooner:
+/// With another timeout:
 /// ```
 /// use std::time::Duration;
 ///
@@ -49,7 +49,7 @@ use crate::store::StoreError;
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("portal.db");
-/// let options = SqliteOptions { readers: 16, busy_timeout: Duration::from_secs(2) };
+/// let options = SqliteOptions::default().with_busy_timeout(Duration::from_secs(2));
 /// let store = SqliteStore::open_with(&path, options).await?;
 /// # store.close().await;
 /// # Ok(()) }
@@ -60,48 +60,45 @@ pub struct SqliteStore {
     readers: SqlitePool,
 }
 
-/// How a database is used.
+/// Options of [`SqliteStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteOptions {
-    /// How many connections read, each with a thread of its own; 4 by default, at least 1.
-    pub readers: u32,
-    /// How long an operation waits for another process that writes, and how long for a connection;
-    /// 10 seconds by default.
-    pub busy_timeout: Duration,
+    readers: NonZeroU32,
+    busy_timeout: Duration,
 }
 
-/// Why a database can't be opened.
+/// An error from opening a database.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// It can't be created or read, or is no database of ours.
-    #[error("the database can't be opened: {0}")]
+    /// The database cannot be created or read, or is not a database of this crate.
+    #[error("failed to open the database: {0}")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A newer version of this crate made its tables.
-    #[error("the database is of version {version}, and this knows {latest} at most")]
-    Newer {
-        /// The version of its tables.
+    /// The schema was created by a newer version of this crate.
+    #[error("unsupported schema version {version}, expected at most {latest}")]
+    NewerVersion {
+        /// The schema version of the database.
         version: i32,
-        /// The newest that is known.
+        /// The newest supported version.
         latest: usize,
     },
-    /// It is a database of something else.
-    #[error("the database is one of the application {application}")]
-    Other {
-        /// What it says in its header (`PRAGMA application_id`); often 0.
+    /// The database belongs to another application.
+    #[error("the database belongs to application {application}")]
+    OtherApplication {
+        /// The application id in its header (`PRAGMA application_id`), often 0.
         application: i32,
     },
-    /// The name is not one of a file, such as `:memory:`; for that, there is
-    /// [`MemoryStore`](crate::store::MemoryStore).
-    #[error("the database has to be a file: {}", .0.display())]
-    NoFile(PathBuf),
+    /// The path does not name a file, such as `:memory:`. Use
+    /// [`MemoryStore`](crate::store::MemoryStore) instead.
+    #[error("not a file: {}", .0.display())]
+    NotAFile(PathBuf),
 }
 
 impl SqliteStore {
-    /// Opens the database with the default options, creates it if there is none, and brings its
-    /// tables up to date.
+    /// Opens the database with the default options, creates it if it does not exist, and migrates
+    /// its schema.
     ///
-    /// On Unix a new file can be read by its owner alone.
+    /// On Unix a new file is readable only by its owner.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -109,7 +106,7 @@ impl SqliteStore {
         Self::open_with(path, SqliteOptions::default()).await
     }
 
-    /// Opens the database as [`Self::open`] does, with these options.
+    /// Opens the database like [`Self::open`], with options.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -121,20 +118,20 @@ impl SqliteStore {
         let connect = options.connect(file.path());
         let writer = options.writer(&connect).await?;
         migrations::run(&mut *writer.acquire().await?).await?;
-        let readers = options.pool(options.readers.max(1));
+        let readers = options.pool(options.readers.get());
         let readers = readers.connect_with(connect.read_only(true)).await?;
         Ok(Self { file, writer, readers })
     }
 
-    /// Waits for what is under way, writes the journal back into the file, and closes it; whatever
-    /// comes after that is refused.
+    /// Waits for pending operations, writes the journal back into the file, and closes it. Later
+    /// operations fail.
     pub async fn close(&self) {
         self.readers.close().await;
-        // The last one that closes writes the journal back.
+        // The last connection to close writes the journal back.
         self.writer.close().await;
     }
 
-    /// Runs an operation in a transaction of its own, and commits it.
+    /// Runs an operation in its own transaction, and commits it.
     pub(super) async fn write<T>(
         &self,
         operation: impl AsyncFnOnce(&mut SqliteRows<'_>) -> Result<T, StoreError>,
@@ -142,17 +139,17 @@ impl SqliteStore {
         let mut transaction = self.begin().await?;
         let value = operation(&mut SqliteRows(&mut transaction)).await?;
         transaction.commit().await.map_err(store_error)?;
-        // Only what was committed to this very file is acknowledged.
+        // Acknowledge only what was committed to the opened file.
         self.file.check()?;
         Ok(value)
     }
 
-    /// Takes the lock first, so that nobody has to start again in the middle.
+    /// Takes the write lock first, so that no transaction has to be restarted.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
     }
 
-    /// The connections that read.
+    /// Returns the reading connections.
     pub(super) fn readers(&self) -> Result<&SqlitePool, StoreError> {
         self.file.check()?;
         Ok(&self.readers)
@@ -160,6 +157,19 @@ impl SqliteStore {
 }
 
 impl SqliteOptions {
+    /// Sets the number of reading connections, each with its own thread. 4 by default.
+    #[must_use]
+    pub const fn with_readers(self, readers: NonZeroU32) -> Self {
+        Self { readers, ..self }
+    }
+
+    /// Sets how long an operation waits for a connection, and for another process that writes.
+    /// 10 seconds by default, and at most 24 days.
+    #[must_use]
+    pub const fn with_busy_timeout(self, busy_timeout: Duration) -> Self {
+        Self { busy_timeout, ..self }
+    }
+
     /// SQLite counts milliseconds in 31 bits.
     fn timeout(&self) -> Duration {
         self.busy_timeout.min(Duration::from_millis(i32::MAX.unsigned_abs().into()))
@@ -208,7 +218,8 @@ fn is_busy(error: &sqlx::Error) -> bool {
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { readers: 4, busy_timeout: Duration::from_secs(10) }
+        const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+        Self { readers: READERS, busy_timeout: Duration::from_secs(10) }
     }
 }
 

@@ -9,10 +9,10 @@ const SQLITE_NOTADB: i32 = 26;
 /// none is in an error.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     match (&error, primary_code(&error)) {
-        (_, Some(SQLITE_CORRUPT | SQLITE_NOTADB)) => StoreError::Corrupt("the database"),
+        (_, Some(SQLITE_CORRUPT | SQLITE_NOTADB)) => StoreError::Corrupt("database file"),
         // What a column holds may be in the text of these.
         (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _) => {
-            StoreError::Corrupt("a column")
+            StoreError::Corrupt("column")
         }
         _ => StoreError::unavailable(error),
     }

@@ -11,15 +11,15 @@ use crate::store::StoreError;
 #[derive(Debug)]
 pub(super) struct DatabaseFile {
     path: PathBuf,
-    identity: Identity,
+    file_id: FileId,
 }
 
 /// What tells files apart that have one name after another.
 #[cfg(unix)]
-type Identity = (u64, u64);
+type FileId = (u64, u64);
 /// Where a file that is open can't be replaced.
 #[cfg(not(unix))]
-type Identity = ();
+type FileId = ();
 
 /// A file that is closed loses the locks that SQLite has on it anywhere in the process
 /// (<https://sqlite.org/howtocorrupt.html>, 2.2), so it is only opened here before it exists.
@@ -30,7 +30,7 @@ impl DatabaseFile {
     pub(super) fn create(path: &Path) -> Result<Self, OpenError> {
         let is_other = |prefix| path.to_str().is_some_and(|path| path.starts_with(prefix));
         if path == Path::new(":memory:") || is_other("file:") || is_other("sqlite:") {
-            return Err(OpenError::NoFile(path.to_owned()));
+            return Err(OpenError::NotAFile(path.to_owned()));
         }
         let failed = |error: io::Error| OpenError::Database(error.into());
         // However the process changes its directory, and whatever SQLite makes of some names.
@@ -42,8 +42,8 @@ impl DatabaseFile {
         match created {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error)),
             _ => {
-                let identity = identity(&path).map_err(failed)?;
-                Ok(Self { path, identity })
+                let file_id = file_id(&path).map_err(failed)?;
+                Ok(Self { path, file_id })
             }
         }
     }
@@ -55,9 +55,11 @@ impl DatabaseFile {
     /// SQLite goes on with a file that was removed or replaced, and nobody would ever see what it
     /// writes. This is one look into the system's cache.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        let identity = identity(&self.path).map_err(StoreError::unavailable)?;
-        let is_same = identity == self.identity;
-        is_same.then_some(()).ok_or_else(|| StoreError::unavailable("the file was replaced"))
+        let file_id = file_id(&self.path).map_err(StoreError::unavailable)?;
+        let is_same = file_id == self.file_id;
+        is_same
+            .then_some(())
+            .ok_or_else(|| StoreError::unavailable("the database file was replaced"))
     }
 }
 
@@ -76,7 +78,7 @@ fn options() -> std::fs::OpenOptions {
 }
 
 #[cfg(unix)]
-fn identity(path: &Path) -> io::Result<Identity> {
+fn file_id(path: &Path) -> io::Result<FileId> {
     use std::os::unix::fs::MetadataExt as _;
 
     let metadata = path.metadata()?;
@@ -84,6 +86,6 @@ fn identity(path: &Path) -> io::Result<Identity> {
 }
 
 #[cfg(not(unix))]
-fn identity(path: &Path) -> io::Result<Identity> {
+fn file_id(path: &Path) -> io::Result<FileId> {
     path.metadata().map(drop)
 }

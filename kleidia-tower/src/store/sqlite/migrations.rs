@@ -17,7 +17,7 @@ pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), OpenErr
     let version = version(&mut transaction).await?;
     let latest = MIGRATIONS.len();
     let reached = usize::try_from(version).ok().filter(|reached| *reached <= latest);
-    let reached = reached.ok_or(OpenError::Newer { version, latest })?;
+    let reached = reached.ok_or(OpenError::NewerVersion { version, latest })?;
     for migration in MIGRATIONS.into_iter().skip(reached) {
         raw_sql(migration).execute(&mut *transaction).await?;
     }
@@ -32,7 +32,7 @@ async fn version(connection: &mut SqliteConnection) -> Result<i32, OpenError> {
     match application {
         APPLICATION => Ok(query_scalar("PRAGMA user_version").fetch_one(connection).await?),
         0 if tables == 0 => Ok(0),
-        application => Err(OpenError::Other { application }),
+        application => Err(OpenError::OtherApplication { application }),
     }
 }
 

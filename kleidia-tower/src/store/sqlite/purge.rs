@@ -4,7 +4,6 @@ use sqlx::query;
 
 use super::error::store_error;
 use super::rows::{Query, SqliteRows};
-use crate::store::rows::FailureRow;
 use crate::store::{Retention, StoreError};
 use crate::{Timestamp, time};
 
@@ -22,7 +21,7 @@ impl SqliteRows<'_> {
              (SELECT digest FROM refresh_tokens WHERE expires_at <= ? LIMIT ?)",
         );
         let tokens = self.delete(tokens.bind(now.as_second()).bind(limit)).await?;
-        let since = time::sub(now, retention.sessions).as_second();
+        let since = time::sub(now, retention.sessions()).as_second();
         // As long as there is a token, its sessions are kept: that it was used twice has to show.
         let sessions = query(
             "DELETE FROM sessions WHERE id IN (SELECT sessions.id FROM families \
@@ -38,7 +37,7 @@ impl SqliteRows<'_> {
         );
         self.delete(families.bind(since).bind(limit)).await?;
         let failures = self.purge_failures(now, retention, limit).await?;
-        usize::try_from(tokens + sessions + failures).map_err(|_| StoreError::Corrupt("a count"))
+        usize::try_from(tokens + sessions + failures).map_err(|_| StoreError::Corrupt("count"))
     }
 
     async fn purge_failures(
@@ -47,7 +46,7 @@ impl SqliteRows<'_> {
         retention: &Retention,
         limit: i64,
     ) -> Result<u64, StoreError> {
-        // The same as `FailureRow::is_over`, in terms that the index knows.
+        // The same as `FailureRow::is_purgeable`, in terms that the index knows.
         let failures = query(
             "DELETE FROM failures WHERE (name_digest, source) IN \
              (SELECT name_digest, source FROM failures \
@@ -59,8 +58,8 @@ impl SqliteRows<'_> {
                      WHERE accounts.name_digest = failures.name_digest)) \
              LIMIT ?4)",
         );
-        let quiet = time::sub(now, retention.failures).as_second();
-        let unfamiliar = time::sub(now, FailureRow::FAMILIAR).as_second();
+        let quiet = time::sub(now, retention.failures()).as_second();
+        let unfamiliar = time::sub(now, retention.familiar_sources()).as_second();
         self.delete(failures.bind(quiet).bind(now.as_second()).bind(unfamiliar).bind(limit)).await
     }
 

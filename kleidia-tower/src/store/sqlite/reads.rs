@@ -11,7 +11,7 @@ use super::error::store_error;
 use super::rows::{account_by_id, account_by_name, head};
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
-use crate::session::{Session, SessionKey, SessionView};
+use crate::session::{Session, SessionLookup, SessionView};
 use crate::store::StoreError;
 use crate::{Timestamp, UserId};
 
@@ -60,11 +60,11 @@ impl SqliteStore {
 
     pub(super) async fn read_session(
         &self,
-        key: SessionKey,
+        key: SessionLookup,
     ) -> Result<Option<SessionView>, StoreError> {
         let found = match key {
-            SessionKey::Id(id) => query(SESSION_BY_ID).bind(id.get()),
-            SessionKey::Token(digest) => query(SESSION_BY_TOKEN).bind(digest.0.to_vec()),
+            SessionLookup::Id(id) => query(SESSION_BY_ID).bind(id.get()),
+            SessionLookup::Token(digest) => query(SESSION_BY_TOKEN).bind(digest.0.to_vec()),
         };
         let found = found.fetch_optional(self.readers()?).await.map_err(store_error)?;
         let read = |row: SqliteRow| {
@@ -136,7 +136,7 @@ impl SqliteStore {
             for record in batch {
                 let broken = Ok(ChainCheck::Broken { sequence: reached.sequence + 1 });
                 // A record that can't be read is not the one that was written.
-                let next = record.ok().and_then(|record| reached.follow(&record));
+                let next = record.ok().and_then(|record| reached.verify_next(&record));
                 let Some(next) = next else { return broken };
                 reached = next;
             }

@@ -9,10 +9,10 @@ use super::columns::{Columns, joined, lines, name_digest, sequence};
 use super::error::store_error;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
-use crate::lockout::Source;
-use crate::session::{Session, SessionKey};
+use crate::lockout::LoginSource;
+use crate::session::{Session, SessionLookup};
 use crate::store::StoreError;
-use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, Rows, Spent};
+use crate::store::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow, Rows};
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId, UserName};
 
 /// The rows of a transaction.
@@ -92,12 +92,12 @@ impl Rows for SqliteRows<'_> {
         self.run(update.bind(user.get())).await.map(drop)
     }
 
-    async fn session(&mut self, key: SessionKey) -> Result<Option<Session>, StoreError> {
+    async fn session(&mut self, key: SessionLookup) -> Result<Option<Session>, StoreError> {
         let found = match key {
-            SessionKey::Id(id) => {
+            SessionLookup::Id(id) => {
                 self.one(query("SELECT * FROM sessions WHERE id = ?").bind(id.get())).await?
             }
-            SessionKey::Token(digest) => {
+            SessionLookup::Token(digest) => {
                 let token = digest.0.to_vec();
                 self.one(query("SELECT * FROM sessions WHERE token = ?").bind(token)).await?
             }
@@ -144,7 +144,7 @@ impl Rows for SqliteRows<'_> {
         self.run(update.bind(session.id.get())).await.map(drop)
     }
 
-    async fn sessions_not_ended(&mut self, user: UserId) -> Result<Vec<Session>, StoreError> {
+    async fn open_sessions(&mut self, user: UserId) -> Result<Vec<Session>, StoreError> {
         let found = query("SELECT * FROM sessions WHERE user = ? AND ended_at IS NULL ORDER BY id");
         let found = self.all(found.bind(user.get())).await?;
         found.iter().map(|row| Columns(row).session()).collect()
@@ -191,16 +191,16 @@ impl Rows for SqliteRows<'_> {
         self.run(update.bind(row.expires_at.as_second()).bind(row.family.get())).await.map(drop)
     }
 
-    async fn spend_refresh_token(
+    async fn consume_refresh_token(
         &mut self,
         digest: &TokenDigest,
-        spent: &Spent,
+        consumed: &Consumed,
     ) -> Result<(), StoreError> {
         let update = query(
-            "UPDATE refresh_tokens SET spent_at = ?, successor = ?, wrapped = ? WHERE digest = ?",
+            "UPDATE refresh_tokens SET consumed_at = ?, successor = ?, wrapped = ? WHERE digest = ?",
         );
-        let update = update.bind(spent.at.as_second()).bind(spent.successor.0.to_vec());
-        self.run(update.bind(spent.wrapped.0.to_vec()).bind(digest.0.to_vec())).await.map(drop)
+        let update = update.bind(consumed.at.as_second()).bind(consumed.successor.0.to_vec());
+        self.run(update.bind(consumed.wrapped.0.to_vec()).bind(digest.0.to_vec())).await.map(drop)
     }
 
     async fn failures(
@@ -248,7 +248,7 @@ impl Rows for SqliteRows<'_> {
     }
 
     async fn append_record(&mut self, record: &AuditRecord) -> Result<(), StoreError> {
-        let out_of_range = || StoreError::Corrupt("the number of a record");
+        let out_of_range = || StoreError::Corrupt("record number");
         let sequence = i64::try_from(record.sequence).map_err(|_| out_of_range())?;
         let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
         let insert = query("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
@@ -271,7 +271,7 @@ impl Rows for SqliteRows<'_> {
 
 /// The end of the chain; a database without one has lost it.
 pub(super) fn head(row: Option<&SqliteRow>) -> Result<ChainHead, StoreError> {
-    let row = row.ok_or(StoreError::Corrupt("the end of the audit log is missing"))?;
+    let row = row.ok_or(StoreError::Corrupt("audit log: its end is missing"))?;
     let columns = Columns(row);
     Ok(ChainHead { sequence: sequence(columns.get("sequence")?)?, digest: columns.head_digest()? })
 }
@@ -289,6 +289,6 @@ pub(super) const fn account_by_name() -> &'static str {
 fn text(scope: FailureScope) -> String {
     match scope {
         FailureScope::Account => String::new(),
-        FailureScope::Source(source) => Source::to_string(&source),
+        FailureScope::Source(source) => LoginSource::to_string(&source),
     }
 }

@@ -9,13 +9,13 @@ use crate::account::{
     Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
-use crate::lockout::{Attempt, FailureStore, LockoutPolicy, Reservation};
+use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use crate::session::{
-    EndReason, Ending, NewSession, Opened, Rotated, Rotation, Session, SessionKey, SessionStore,
-    SessionView,
+    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
+    SessionSelector, SessionStore, SessionView,
 };
 use crate::store::{
-    Change, Committed, ExpiryStore, Retention, StoreError, operations, operations::failures,
+    ChangeContext, Committed, PurgeStore, Retention, StoreError, operations, operations::failures,
 };
 use crate::{SessionId, Timestamp, UserId, UserName};
 
@@ -44,7 +44,7 @@ impl AccountStore for SqliteStore {
     async fn create_account(
         &self,
         new: NewAccount,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
         self.write(async |rows| operations::create_account(rows, new, change).await).await
     }
@@ -53,7 +53,7 @@ impl AccountStore for SqliteStore {
         &self,
         id: UserId,
         update: AccountUpdate,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
         self.write(async |rows| operations::update_account(rows, id, update, change).await).await
     }
@@ -61,7 +61,7 @@ impl AccountStore for SqliteStore {
     async fn change_password(
         &self,
         new: PasswordChange,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
         self.write(async |rows| operations::change_password(rows, new, change).await).await
     }
@@ -69,7 +69,7 @@ impl AccountStore for SqliteStore {
 
 #[async_trait]
 impl SessionStore for SqliteStore {
-    async fn session(&self, key: SessionKey) -> Result<Option<SessionView>, StoreError> {
+    async fn session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
         self.read_session(key).await
     }
 
@@ -81,27 +81,27 @@ impl SessionStore for SqliteStore {
         self.read_sessions_of(user, now).await
     }
 
-    async fn open(
+    async fn open_session(
         &self,
         new: NewSession,
-        change: &Change,
-    ) -> Result<Committed<Opened>, StoreError> {
+        change: &ChangeContext,
+    ) -> Result<Committed<OpenOutcome>, StoreError> {
         self.write(async |rows| operations::open(rows, new, change).await).await
     }
 
-    async fn rotate(
+    async fn rotate_refresh_token(
         &self,
         rotation: &Rotation,
-        change: &Change,
-    ) -> Result<Committed<Rotated>, StoreError> {
+        change: &ChangeContext,
+    ) -> Result<Committed<RotationOutcome>, StoreError> {
         self.write(async |rows| operations::rotate(rows, rotation, change).await).await
     }
 
-    async fn end(
+    async fn end_sessions(
         &self,
-        which: Ending,
+        which: SessionSelector,
         reason: EndReason,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError> {
         self.write(async |rows| operations::end(rows, which, reason, change).await).await
     }
@@ -115,7 +115,7 @@ impl SessionStore for SqliteStore {
         session: SessionId,
         user: UserId,
         public_key_pem: String,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
         self.write(async |rows| {
             operations::register_agent(rows, session, user, public_key_pem, change).await
@@ -126,38 +126,43 @@ impl SessionStore for SqliteStore {
 
 #[async_trait]
 impl FailureStore for SqliteStore {
-    async fn reserve(
+    async fn reserve_attempt(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<Reservation, StoreError> {
         self.write(async |rows| failures::reserve(rows, attempt, policy, now).await).await
     }
 
-    async fn fail(
+    async fn record_failure(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(async |rows| failures::fail(rows, attempt, policy, change).await).await
+        self.write(async |rows| failures::record_failure(rows, attempt, policy, change).await).await
     }
 
-    async fn refuse(
+    async fn record_throttled(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(async |rows| failures::refuse(rows, attempt, policy, change).await).await
+        self.write(async |rows| failures::record_throttled(rows, attempt, policy, change).await)
+            .await
     }
 
-    async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
+    async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {
         self.write(async |rows| failures::release(rows, attempt).await).await
     }
 
-    async fn unlock(&self, name: &UserName, change: &Change) -> Result<Committed<()>, StoreError> {
+    async fn unlock(
+        &self,
+        name: &UserName,
+        change: &ChangeContext,
+    ) -> Result<Committed<()>, StoreError> {
         self.write(async |rows| failures::unlock(rows, name, change).await).await
     }
 }
@@ -178,7 +183,7 @@ impl AuditStore for SqliteStore {
 }
 
 #[async_trait]
-impl ExpiryStore for SqliteStore {
+impl PurgeStore for SqliteStore {
     async fn purge(
         &self,
         now: Timestamp,

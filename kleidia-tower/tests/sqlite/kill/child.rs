@@ -13,7 +13,9 @@ use kleidia_tower::account::{
     Account, AccountLookup, AccountStore as _, AccountUpdate, PasswordChange, PasswordHash,
 };
 use kleidia_tower::audit::AuditRecord;
-use kleidia_tower::session::{EndReason, Ending, Opened, Rotated, SessionStore as _};
+use kleidia_tower::session::{
+    EndReason, OpenOutcome, RotationOutcome, SessionSelector, SessionStore as _,
+};
 use kleidia_tower::store::SqliteStore;
 
 use super::operation::Operation;
@@ -106,25 +108,29 @@ impl Load {
         match operation {
             Operation::LoginRequest { session } => {
                 let new = new_session(&self.account, self.password.clone(), session);
-                let opened = store.open(new, &at(0)).await.unwrap();
-                let Opened::Session(view) = opened.value else { panic!("{:?}", opened.value) };
+                let opened = store.open_session(new, &at(0)).await.unwrap();
+                let OpenOutcome::Opened(view) = opened.value else { panic!("{:?}", opened.value) };
                 self.sessions.insert(session, (view.session.id, Some(session)));
                 opened.records
             }
             Operation::Refresh { session, presented, successor } => {
                 let rotation = rotation(presented, successor);
-                let rotated = store.rotate(&rotation, &at(0)).await.unwrap();
-                assert!(matches!(rotated.value, Rotated::First { .. }), "{:?}", rotated.value);
+                let rotated = store.rotate_refresh_token(&rotation, &at(0)).await.unwrap();
+                assert!(
+                    matches!(rotated.value, RotationOutcome::Rotated { .. }),
+                    "{:?}",
+                    rotated.value
+                );
                 self.sessions.get_mut(&session).unwrap().1 = Some(successor);
                 rotated.records
             }
             Operation::LogOut { session } => {
                 let (session, _) = self.sessions.remove(&session).unwrap();
-                self.end(Ending::One { user, session }).await
+                self.end(SessionSelector::One { user, session }).await
             }
             Operation::LogOutEverywhere => {
                 self.sessions.clear();
-                self.end(Ending::All { user }).await
+                self.end(SessionSelector::All { user }).await
             }
             Operation::Disable | Operation::Enable => {
                 self.is_disabled = operation == Operation::Disable;
@@ -138,8 +144,8 @@ impl Load {
         }
     }
 
-    async fn end(&self, which: Ending) -> Vec<AuditRecord> {
-        self.store.end(which, EndReason::Logout, &at(0)).await.unwrap().records
+    async fn end(&self, which: SessionSelector) -> Vec<AuditRecord> {
+        self.store.end_sessions(which, EndReason::Logout, &at(0)).await.unwrap().records
     }
 
     async fn change_password(&mut self, number: u32, kept: Option<u32>) -> Vec<AuditRecord> {

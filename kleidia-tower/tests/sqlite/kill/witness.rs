@@ -7,7 +7,7 @@ use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{
     AuditQuery, AuditRecord, AuditStore as _, ChainCheck, ChainHead, EventKind,
 };
-use kleidia_tower::session::{Rotated, SessionKey, SessionStore as _};
+use kleidia_tower::session::{RotationOutcome, SessionLookup, SessionStore as _};
 use kleidia_tower::store::SqliteStore;
 
 use super::operation::Operation;
@@ -135,14 +135,18 @@ impl Heard {
     async fn check_sessions(&mut self, store: &SqliteStore, token: &mut u32) {
         check_over(store, &self.person, &self.looked_at).await;
         for (session, refresh) in &mut self.person.sessions {
-            let key = SessionKey::Token(session_token(*session));
+            let key = SessionLookup::Token(session_token(*session));
             let view = store.session(key).await.unwrap().expect("a session was lost");
             assert!(view.session.is_active(NOW), "session {session} was ended");
             if let Some(presented) = *refresh {
                 *token += 1;
-                let refreshed = store.rotate(&rotation(presented, *token), &at(0)).await.unwrap();
+                let refreshed =
+                    store.rotate_refresh_token(&rotation(presented, *token), &at(0)).await.unwrap();
                 let refreshed = refreshed.value;
-                assert!(matches!(refreshed, Rotated::First { .. }), "{presented}: {refreshed:?}");
+                assert!(
+                    matches!(refreshed, RotationOutcome::Rotated { .. }),
+                    "{presented}: {refreshed:?}"
+                );
                 *refresh = Some(*token);
             }
         }
@@ -160,13 +164,15 @@ fn is_silent(person: &Person) -> impl Fn(Operation) -> bool {
 /// Nothing lives again that was over, and that was not found so before.
 async fn check_over(store: &SqliteStore, person: &Person, before: &Person) {
     for session in person.ended_sessions.difference(&before.ended_sessions) {
-        let key = SessionKey::Token(session_token(*session));
+        let key = SessionLookup::Token(session_token(*session));
         let view = store.session(key).await.unwrap().expect("a session was lost");
         assert!(!view.session.is_active(NOW), "session {session} lives again");
     }
     for token in new(&person.revoked, &before.revoked) {
-        let refreshed = store.rotate(&rotation(token, 0), &at(0)).await.unwrap().value;
-        let is_refused = matches!(refreshed, Rotated::Invalid | Rotated::Disabled);
+        let refreshed =
+            store.rotate_refresh_token(&rotation(token, 0), &at(0)).await.unwrap().value;
+        let is_refused =
+            matches!(refreshed, RotationOutcome::Invalid | RotationOutcome::AccountDisabled);
         assert!(is_refused, "{:?} lives again: {refreshed:?}", refresh_token(token));
     }
 }

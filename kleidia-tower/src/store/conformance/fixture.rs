@@ -10,11 +10,13 @@ use super::expected::{Expected, matches, success};
 use crate::account::{
     Account, AccountLookup, AccountUpdate, NewAccount, PasswordHash, StoredPassword,
 };
-use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Party, Reason};
-use crate::lockout::{Attempt, Source};
+use crate::audit::{
+    AuditIdentity, AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Reason,
+};
+use crate::lockout::{LoginAttempt, LoginSource};
 use crate::rbac::RoleName;
-use crate::session::{NewSession, Opened, Session, SessionKey, SessionView};
-use crate::store::{Change, Committed, Store, StoreError};
+use crate::session::{NewSession, OpenOutcome, Session, SessionLookup, SessionView};
+use crate::store::{ChangeContext, Committed, Store, StoreError};
 use crate::{ClientInfo, SessionId, Timestamp, TokenDigest, UserAgent, UserId};
 
 /// When scenes begin.
@@ -25,7 +27,7 @@ pub(super) const SESSION: i64 = 3600;
 pub(super) const REFRESH: i64 = 7 * 24 * 3600;
 
 /// A store under test. Whatever it records has to be expected.
-pub(super) struct Scene {
+pub(super) struct StoreFixture {
     pub(super) store: Arc<dyn Store>,
     head: Mutex<ChainHead>,
 }
@@ -41,26 +43,29 @@ pub(super) fn second(time: Timestamp) -> i64 {
 }
 
 /// A change by a user, so many seconds after the beginning.
-pub(super) fn at(second: i64) -> Change {
+pub(super) fn at(second: i64) -> ChangeContext {
     let client = ClientInfo {
         address: "192.0.2.1".parse().ok(),
         user_agent: Some(UserAgent::new("Laptop/1.0")),
     };
-    Change { at: time(second), client, actor: None }
+    ChangeContext { at: time(second), client, actor: None }
 }
 
 /// The same change, from elsewhere.
-pub(super) fn elsewhere(change: &Change) -> Change {
+pub(super) fn elsewhere(change: &ChangeContext) -> ChangeContext {
     let client = ClientInfo {
         address: "2001:db8::7".parse().ok(),
         user_agent: Some(UserAgent::new("Phone/2.0")),
     };
-    Change { client, ..change.clone() }
+    ChangeContext { client, ..change.clone() }
 }
 
 /// The same change, by somebody else.
-pub(super) fn by(actor: &Account, change: &Change) -> Change {
-    Change { actor: Some(Party::account(actor.id, &actor.name)), ..elsewhere(change) }
+pub(super) fn by(actor: &Account, change: &ChangeContext) -> ChangeContext {
+    ChangeContext {
+        actor: Some(AuditIdentity::account(actor.id, &actor.name)),
+        ..elsewhere(change)
+    }
 }
 
 /// The digest of a refresh token.
@@ -117,11 +122,11 @@ pub(super) fn new_session(account: &Account, token: u32, second: i64) -> NewSess
     }
 }
 
-pub(super) fn attempt(account: &Account, change: &Change) -> Attempt {
-    Attempt { name: account.name.clone(), source: Source::new(change.client.address) }
+pub(super) fn attempt(account: &Account, change: &ChangeContext) -> LoginAttempt {
+    LoginAttempt { name: account.name.clone(), source: LoginSource::new(change.client.address) }
 }
 
-impl Scene {
+impl StoreFixture {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         Self { store, head: Mutex::default() }
     }
@@ -131,28 +136,28 @@ impl Scene {
     pub(super) fn expect<T: Send>(
         &self,
         done: Result<Committed<T>, StoreError>,
-        change: &Change,
+        change: &ChangeContext,
         user: &Account,
         expected: &[Expected],
     ) -> impl Future<Output = T> + Send {
         let here = Location::caller();
         async move {
             let done = done.unwrap_or_else(|error| panic!("{here}: {error}"));
-            let agreed = self.agrees(done, change, Some(user), expected).await;
+            let agreed = self.diff(done, change, Some(user), expected).await;
             agreed.unwrap_or_else(|difference| panic!("{here}: {difference}"))
         }
     }
 
     /// What a change came to, or how its records differ from what was expected.
-    pub(super) async fn agrees<T>(
+    pub(super) async fn diff<T>(
         &self,
         done: Committed<T>,
-        change: &Change,
+        change: &ChangeContext,
         user: Option<&Account>,
         expected: &[Expected],
     ) -> Result<T, String> {
         let Committed { value, records } = done;
-        let news = self.news().await;
+        let news = self.new_records().await;
         if records != news {
             return Err(format!("told of {records:#?}\nbut the log has {news:#?}"));
         }
@@ -161,7 +166,7 @@ impl Scene {
 
     /// What was recorded since the last look, in order.
     #[track_caller]
-    pub(super) fn news(&self) -> impl Future<Output = Vec<AuditRecord>> + Send {
+    pub(super) fn new_records(&self) -> impl Future<Output = Vec<AuditRecord>> + Send {
         let here = Location::caller();
         async move {
             let head = *self.head.lock().expect("a head");
@@ -169,7 +174,7 @@ impl Scene {
             let mut news = self.store.records(&query).await.expect("records");
             news.retain(|record| record.sequence > head.sequence);
             news.reverse();
-            let end = news.iter().try_fold(head, ChainHead::follow);
+            let end = news.iter().try_fold(head, ChainHead::verify_next);
             *self.head.lock().expect("a head") =
                 end.unwrap_or_else(|| panic!("{here}: the log does not follow: {news:#?}"));
             news
@@ -183,7 +188,7 @@ impl Scene {
 
     /// Nothing else was recorded, and the chain holds.
     pub(super) async fn close(&self) {
-        let news = self.news().await;
+        let news = self.new_records().await;
         assert!(news.is_empty(), "nobody expected {news:#?}");
         let check = self.store.verify_chain(ChainHead::default()).await.expect("a check");
         assert_eq!(check, ChainCheck::Intact(self.head()));
@@ -220,10 +225,10 @@ impl Scene {
         &self,
         new: NewSession,
         account: &Account,
-        change: &Change,
+        change: &ChangeContext,
     ) -> SessionView {
-        let opened = self.store.open(new, change).await.expect("an answer");
-        let Opened::Session(view) = opened.value.clone() else { panic!("{:?}", opened.value) };
+        let opened = self.store.open_session(new, change).await.expect("an answer");
+        let OpenOutcome::Opened(view) = opened.value.clone() else { panic!("{:?}", opened.value) };
         let id = view.session.id;
         let events =
             [EventKind::LoginSuccess, EventKind::SessionCreated].map(|kind| success(kind).of(id));
@@ -236,7 +241,7 @@ impl Scene {
         &self,
         account: &Account,
         is_disabled: bool,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
         let update = AccountUpdate { is_disabled: Some(is_disabled), ..AccountUpdate::default() };
         self.store.update_account(account.id, update, change).await
@@ -250,7 +255,7 @@ impl Scene {
 
     /// The session as it is stored now.
     pub(super) async fn session(&self, session: &Session) -> Arc<Session> {
-        let view = self.store.session(SessionKey::Id(session.id)).await.expect("an answer");
+        let view = self.store.session(SessionLookup::Id(session.id)).await.expect("an answer");
         view.expect("the session").session
     }
 

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::cache::{Concerned, SessionCache};
+use super::cache::{Invalidation, SessionCache};
 use super::{
-    EndReason, Ending, NewSession, Opened, Rotated, Rotation, Session, SessionKey, SessionStore,
-    SessionView,
+    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
+    SessionSelector, SessionStore, SessionView,
 };
 use crate::account::{
     Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
-use crate::store::{Change, Committed, Store, StoreError};
+use crate::store::{ChangeContext, Committed, Store, StoreError};
 use crate::{SessionId, Timestamp, UserId};
 
 /// A store around another one that answers for sessions from memory, for a moment: 5 seconds by
@@ -35,57 +35,57 @@ use crate::{SessionId, Timestamp, UserId};
 /// use std::sync::Arc;
 /// use std::time::Duration;
 ///
-/// use kleidia_tower::session::CachedSessions;
+/// use kleidia_tower::session::SessionCachingStore;
 /// use kleidia_tower::store::MemoryStore;
 ///
-/// let cached = CachedSessions::new(Arc::new(MemoryStore::default()));
-/// let shorter = cached.with_staleness(Duration::from_secs(1)).with_capacity(100_000);
+/// let cached = SessionCachingStore::new(Arc::new(MemoryStore::default()));
+/// let shorter = cached.with_ttl(Duration::from_secs(1)).with_capacity(100_000);
 /// ```
 #[derive(Clone)]
-pub struct CachedSessions {
+pub struct SessionCachingStore {
     pub(super) store: Arc<dyn Store>,
     cache: Arc<SessionCache>,
     capacity: u64,
-    staleness: Duration,
+    ttl: Duration,
 }
 
-impl CachedSessions {
+impl SessionCachingStore {
     /// For how long a session is believed by default.
-    pub const DEFAULT_STALENESS: Duration = Duration::from_secs(5);
+    pub const DEFAULT_TTL: Duration = Duration::from_secs(5);
 
     /// How many sessions are remembered by default.
     pub const DEFAULT_CAPACITY: u64 = 10_000;
 
     /// Remembers the sessions of this store, which nothing on this node may use past it.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        let (capacity, staleness) = (Self::DEFAULT_CAPACITY, Self::DEFAULT_STALENESS);
-        let cache = Arc::new(SessionCache::new(capacity, staleness));
-        Self { store, cache, capacity, staleness }
+        let (capacity, ttl) = (Self::DEFAULT_CAPACITY, Self::DEFAULT_TTL);
+        let cache = Arc::new(SessionCache::new(capacity, ttl));
+        Self { store, cache, capacity, ttl }
     }
 
     /// Sets for how long a session is believed, from when its look-up began. It forgets what is
     /// remembered, and clones that were made before remember for themselves.
     #[must_use]
-    pub fn with_staleness(self, staleness: Duration) -> Self {
-        Self { staleness, ..self }.renewed()
+    pub fn with_ttl(self, ttl: Duration) -> Self {
+        Self { ttl, ..self }.reset_cache()
     }
 
     /// Sets how many sessions are remembered at most. It forgets what is remembered, and clones
     /// that were made before remember for themselves.
     #[must_use]
     pub fn with_capacity(self, sessions: u64) -> Self {
-        Self { capacity: sessions, ..self }.renewed()
+        Self { capacity: sessions, ..self }.reset_cache()
     }
 
-    fn renewed(self) -> Self {
-        let cache = Arc::new(SessionCache::new(self.capacity, self.staleness));
+    fn reset_cache(self) -> Self {
+        let cache = Arc::new(SessionCache::new(self.capacity, self.ttl));
         Self { cache, ..self }
     }
 
     /// Changes something, tells the cache of it, and only then the caller.
-    pub(super) async fn change<T, F>(
+    pub(super) async fn write_and_invalidate<T, F>(
         &self,
-        concerned: impl FnOnce(&T) -> Vec<Concerned> + Send + 'static,
+        invalidations: impl FnOnce(&T) -> Vec<Invalidation> + Send + 'static,
         change: impl FnOnce(Arc<dyn Store>) -> F,
     ) -> Result<T, StoreError>
     where
@@ -97,9 +97,9 @@ impl CachedSessions {
         let task = tokio::spawn(async move {
             let done = change.await;
             match &done {
-                Ok(done) => concerned(done).into_iter().for_each(|to| cache.happened_to(to)),
+                Ok(done) => invalidations(done).into_iter().for_each(|to| cache.invalidate(to)),
                 // A connection that broke may have broken after the change.
-                Err(_) => cache.happened_to(Concerned::Anybody),
+                Err(_) => cache.invalidate(Invalidation::All),
             }
             done
         });
@@ -109,12 +109,12 @@ impl CachedSessions {
 }
 
 #[async_trait]
-impl SessionStore for CachedSessions {
-    async fn session(&self, key: SessionKey) -> Result<Option<SessionView>, StoreError> {
+impl SessionStore for SessionCachingStore {
+    async fn session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
         if let Some(view) = self.cache.get(&key) {
             return Ok(Some(view));
         }
-        let since = self.cache.begin();
+        let since = self.cache.start_lookup();
         let found = self.store.session(key).await?;
         if let Some(view) = &found {
             self.cache.insert(key, view.clone(), since);
@@ -130,47 +130,51 @@ impl SessionStore for CachedSessions {
         self.store.sessions_of(user, now).await
     }
 
-    async fn open(
+    async fn open_session(
         &self,
         new: NewSession,
-        change: &Change,
-    ) -> Result<Committed<Opened>, StoreError> {
-        self.store.open(new, change).await
+        change: &ChangeContext,
+    ) -> Result<Committed<OpenOutcome>, StoreError> {
+        self.store.open_session(new, change).await
     }
 
-    async fn rotate(
+    async fn rotate_refresh_token(
         &self,
         rotation: &Rotation,
-        change: &Change,
-    ) -> Result<Committed<Rotated>, StoreError> {
+        change: &ChangeContext,
+    ) -> Result<Committed<RotationOutcome>, StoreError> {
         let (rotation, change) = (rotation.clone(), change.clone());
-        let rotate = async move |store: Arc<dyn Store>| store.rotate(&rotation, &change).await;
-        let concerned = |rotated: &Committed<Rotated>| match &rotated.value {
-            Rotated::First { session } => vec![Concerned::Session(session.session.id)],
-            Rotated::Reused(account) => vec![Concerned::User(account.id)],
-            Rotated::Again { .. } | Rotated::Invalid | Rotated::Disabled => Vec::new(),
+        let rotate =
+            async move |store: Arc<dyn Store>| store.rotate_refresh_token(&rotation, &change).await;
+        let invalidations = |rotated: &Committed<RotationOutcome>| match &rotated.value {
+            RotationOutcome::Rotated { session } => vec![Invalidation::Session(session.session.id)],
+            RotationOutcome::Reused(account) => vec![Invalidation::User(account.id)],
+            RotationOutcome::Retried { .. }
+            | RotationOutcome::Invalid
+            | RotationOutcome::AccountDisabled => Vec::new(),
         };
-        self.change(concerned, rotate).await
+        self.write_and_invalidate(invalidations, rotate).await
     }
 
-    async fn end(
+    async fn end_sessions(
         &self,
-        which: Ending,
+        which: SessionSelector,
         reason: EndReason,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError> {
-        let concerned = match which {
-            Ending::One { session, .. } => Concerned::Session(session),
-            Ending::All { user } => Concerned::User(user),
+        let invalidations = match which {
+            SessionSelector::One { session, .. } => Invalidation::Session(session),
+            SessionSelector::All { user } => Invalidation::User(user),
         };
         let change = change.clone();
-        let end = async move |store: Arc<dyn Store>| store.end(which, reason, &change).await;
-        self.change(move |_| vec![concerned], end).await
+        let end =
+            async move |store: Arc<dyn Store>| store.end_sessions(which, reason, &change).await;
+        self.write_and_invalidate(move |_| vec![invalidations], end).await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         let touched = self.store.touch(session, now).await;
-        self.cache.happened_to(Concerned::Session(session));
+        self.cache.invalidate(Invalidation::Session(session));
         touched
     }
 
@@ -179,18 +183,18 @@ impl SessionStore for CachedSessions {
         session: SessionId,
         user: UserId,
         public_key_pem: String,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
         let change = change.clone();
         let register = async move |store: Arc<dyn Store>| {
             store.register_agent(session, user, public_key_pem, &change).await
         };
-        self.change(move |_| vec![Concerned::Session(session)], register).await
+        self.write_and_invalidate(move |_| vec![Invalidation::Session(session)], register).await
     }
 }
 
 #[async_trait]
-impl AccountStore for CachedSessions {
+impl AccountStore for SessionCachingStore {
     async fn account(&self, id: UserId) -> Result<Option<Arc<Account>>, StoreError> {
         self.store.account(id).await
     }
@@ -213,7 +217,7 @@ impl AccountStore for CachedSessions {
     async fn create_account(
         &self,
         new: NewAccount,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
         self.store.create_account(new, change).await
     }
@@ -222,27 +226,27 @@ impl AccountStore for CachedSessions {
         &self,
         id: UserId,
         update: AccountUpdate,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
         let change = change.clone();
         let update =
             async move |store: Arc<dyn Store>| store.update_account(id, update, &change).await;
-        self.change(move |_| vec![Concerned::User(id)], update).await
+        self.write_and_invalidate(move |_| vec![Invalidation::User(id)], update).await
     }
 
     async fn change_password(
         &self,
         new: PasswordChange,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
         let (user, change) = (new.user, change.clone());
         let update = async move |store: Arc<dyn Store>| store.change_password(new, &change).await;
-        self.change(move |_| vec![Concerned::User(user)], update).await
+        self.write_and_invalidate(move |_| vec![Invalidation::User(user)], update).await
     }
 }
 
-impl fmt::Debug for CachedSessions {
+impl fmt::Debug for SessionCachingStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CachedSessions").field(&self.cache).finish()
+        f.debug_tuple("SessionCachingStore").field(&self.cache).finish()
     }
 }

@@ -4,53 +4,57 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::CachedSessions;
-use super::cache::Concerned;
+use super::SessionCachingStore;
+use super::cache::Invalidation;
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
-use crate::lockout::{Attempt, FailureStore, LockoutPolicy, Reservation};
-use crate::store::{Change, Committed, ExpiryStore, Retention, Store, StoreError};
+use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
+use crate::store::{ChangeContext, Committed, PurgeStore, Retention, Store, StoreError};
 use crate::{Timestamp, UserName};
 
 #[async_trait]
-impl FailureStore for CachedSessions {
-    async fn reserve(
+impl FailureStore for SessionCachingStore {
+    async fn reserve_attempt(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<Reservation, StoreError> {
-        self.store.reserve(attempt, policy, now).await
+        self.store.reserve_attempt(attempt, policy, now).await
     }
 
-    async fn fail(
+    async fn record_failure(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.store.fail(attempt, policy, change).await
+        self.store.record_failure(attempt, policy, change).await
     }
 
-    async fn refuse(
+    async fn record_throttled(
         &self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         policy: &LockoutPolicy,
-        change: &Change,
+        change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.store.refuse(attempt, policy, change).await
+        self.store.record_throttled(attempt, policy, change).await
     }
 
-    async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        self.store.release(attempt).await
+    async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {
+        self.store.release_attempt(attempt).await
     }
 
-    async fn unlock(&self, name: &UserName, change: &Change) -> Result<Committed<()>, StoreError> {
+    async fn unlock(
+        &self,
+        name: &UserName,
+        change: &ChangeContext,
+    ) -> Result<Committed<()>, StoreError> {
         self.store.unlock(name, change).await
     }
 }
 
 #[async_trait]
-impl AuditStore for CachedSessions {
+impl AuditStore for SessionCachingStore {
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
         self.store.append(events).await
     }
@@ -65,7 +69,7 @@ impl AuditStore for CachedSessions {
 }
 
 #[async_trait]
-impl ExpiryStore for CachedSessions {
+impl PurgeStore for SessionCachingStore {
     async fn purge(
         &self,
         now: Timestamp,
@@ -75,7 +79,8 @@ impl ExpiryStore for CachedSessions {
         let retention = *retention;
         let purge = async move |store: Arc<dyn Store>| store.purge(now, &retention, limit).await;
         // Nobody tells whose they were; it is once in a while.
-        let concerned = |purged: &usize| (*purged > 0).then_some(Concerned::Anybody);
-        self.change(move |purged| concerned(purged).into_iter().collect(), purge).await
+        let invalidations = |purged: &usize| (*purged > 0).then_some(Invalidation::All);
+        self.write_and_invalidate(move |purged| invalidations(purged).into_iter().collect(), purge)
+            .await
     }
 }

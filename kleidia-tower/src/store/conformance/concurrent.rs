@@ -6,7 +6,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 /// Runs them at once, and tells what each came to.
-pub(super) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+pub(super) async fn concurrently<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     count: usize,
     operation: impl Fn(usize) -> F,
 ) -> Vec<T> {

@@ -1,0 +1,108 @@
+//! Who is disabled is out at once, and comes back by a login alone.
+
+use super::expected::{all_ended, success};
+use super::fixture::{SESSION, StoreFixture, at, by, hash, roles, time};
+use super::refresh::rotation;
+use crate::SessionId;
+use crate::account::{Account, AccountUpdate, StoredPassword};
+use crate::audit::{EventKind, Reason};
+use crate::rbac::RoleName;
+use crate::session::{EndReason, SessionEnd};
+use crate::store::ChangeContext;
+
+impl StoreFixture {
+    async fn disable_account(&self, account: &Account, ends: &[SessionId], change: &ChangeContext) {
+        let done = self.disable(account, true, change).await;
+        let mut events = all_ended(ends, EndReason::Disabled);
+        events.push(success(EventKind::UserDisabled));
+        let changed = self.expect(done, change, account, &events).await;
+        let expected = Account { is_disabled: true, ..account.clone() };
+        assert_eq!(changed.as_deref(), Some(&expected));
+        assert_eq!(*self.stored(account).await.0, expected);
+    }
+
+    async fn enable_account(&self, account: &Account, change: &ChangeContext) {
+        let done = self.disable(account, false, change).await;
+        let event = success(EventKind::UserEnabled);
+        let changed = self.expect(done, change, account, &[event]).await;
+        assert_eq!(changed.as_deref(), Some(account));
+        assert_eq!(*self.stored(account).await.0, *account);
+    }
+}
+
+pub(super) async fn rejects_disabled_user(fixture: &StoreFixture) {
+    let (root, alice) = (fixture.account("root").await, fixture.account("alice").await);
+    let kept = fixture.login(&root, 100).await;
+    let (first, second) = (fixture.login(&alice, 1).await, fixture.login(&alice, 2).await);
+    fixture.refresh(&alice, 2, 3, 1).await;
+    let change = by(&root, &at(5));
+    fixture.disable_account(&alice, &[first.id, second.id], &change).await;
+
+    assert!(fixture.active(alice.id, 5).await.is_empty());
+    for session in [&first, &second] {
+        let end = fixture.session(session).await.end;
+        assert_eq!(end, Some(SessionEnd { at: time(5), reason: EndReason::Disabled }));
+    }
+    for (token, session) in [(1, first.id), (3, second.id)] {
+        fixture.assert_account_disabled(&alice, token, session, 6).await;
+    }
+    let done = fixture.disable(&alice, true, &at(7)).await;
+    fixture.expect(done, &at(7), &alice, &[]).await;
+    assert_eq!(fixture.session(&kept).await, kept);
+    fixture.refresh(&root, 100, 101, 6).await;
+}
+
+pub(super) async fn enabling_requires_new_login(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let session = fixture.login(&alice, 1).await;
+    fixture.refresh(&alice, 1, 2, 1).await;
+    fixture.disable_account(&alice, &[session.id], &at(2)).await;
+    fixture.enable_account(&alice, &at(3)).await;
+    assert!(fixture.active(alice.id, 3).await.is_empty(), "what has ended stays so");
+    for token in [1, 2] {
+        fixture.assert_invalid(&alice, token, 3).await;
+    }
+    let (_, password) = fixture.stored(&alice).await;
+    assert_eq!(password, StoredPassword { current: hash(1), previous: vec![] });
+    let anew = fixture.login_at(&alice, 5, 4).await;
+    assert_eq!(fixture.active(alice.id, 4).await, [anew.id]);
+    fixture.refresh(&alice, 5, 6, 5).await;
+}
+
+pub(super) async fn disabling_revokes_expired_session(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let first = fixture.login(&alice, 1).await;
+    let followed = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &at(SESSION)).await;
+    assert_eq!(first.family, followed.family);
+    fixture.login_at(&alice, 10, SESSION + 5).await;
+    // Both are over by then, so none ends; but nothing refreshes them.
+    fixture.disable_account(&alice, &[], &at(3 * SESSION)).await;
+    fixture.enable_account(&alice, &at(3 * SESSION)).await;
+    for token in [1, 2, 10] {
+        fixture.assert_invalid(&alice, token, 3 * SESSION).await;
+    }
+}
+
+pub(super) async fn changes_status_and_roles_together(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let session = fixture.login(&alice, 1).await;
+    let update = AccountUpdate {
+        is_disabled: Some(true),
+        roles: Some(roles(&[RoleName::user(), RoleName::admin()])),
+    };
+    let done = fixture.store.update_account(alice.id, update.clone(), &at(1)).await;
+    let to = vec![RoleName::admin(), RoleName::user()];
+    let mut events = all_ended(&[session.id], EndReason::Disabled);
+    events.push(success(EventKind::UserDisabled));
+    let from = vec![RoleName::user()];
+    events.push(success(EventKind::RoleChanged).because(Reason::Roles { from, to }));
+    let changed = fixture.expect(done, &at(1), &alice, &events).await.expect("the account");
+    assert!(changed.is_disabled && changed.is_admin(), "{changed:?}");
+    assert_eq!(fixture.stored(&alice).await.0, changed);
+
+    let update = AccountUpdate { is_disabled: Some(false), ..update };
+    let done = fixture.store.update_account(alice.id, update, &at(2)).await;
+    let event = success(EventKind::UserEnabled);
+    let changed = fixture.expect(done, &at(2), &alice, &[event]).await.expect("the account");
+    assert!(!changed.is_disabled && changed.is_admin(), "the roles were these: {changed:?}");
+}

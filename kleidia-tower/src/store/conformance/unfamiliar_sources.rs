@@ -1,0 +1,197 @@
+//! The account as a whole: unfamiliar sources are throttled and bounded, familiar ones are not.
+
+use super::expected::{failure, success};
+use super::fixture::{StoreFixture, at, by, second, time};
+use super::lockout::attempt_from;
+use crate::account::Account;
+use crate::audit::{EventKind, Reason};
+use crate::lockout::{LockoutPolicy, LoginAttempt, Reservation};
+use crate::store::Retention;
+
+/// How many failures from all sources slow nobody down yet, at least.
+const UNHURRIED: u32 = 15;
+
+impl StoreFixture {
+    /// Guesses from these sources, each as soon as it may, until none may any more.
+    async fn guess_when_allowed(
+        &self,
+        user: &Account,
+        sources: impl Iterator<Item = u32>,
+        mut second: i64,
+    ) -> (u32, i64) {
+        let policy = LockoutPolicy::default();
+        let mut evaluated = 0;
+        for source in sources {
+            let attempt = attempt_from("alice", source);
+            match self.reserve_at(&attempt, second).await {
+                Reservation::Granted => {
+                    let done = self.store.record_failure(&attempt, &policy, &at(second)).await;
+                    drop(done.expect("an answer"));
+                    evaluated += 1;
+                }
+                Reservation::Locked { until } | Reservation::Throttled { until } => {
+                    second = super::fixture::second(until).min(second + 3600);
+                }
+                Reservation::Busy => panic!("nothing is pending of {}", user.name),
+            }
+        }
+        self.new_records().await;
+        (evaluated, second)
+    }
+
+    async fn assert_throttled_forever(&self, attempt: &LoginAttempt, second: i64) {
+        for second in [second, second + 365 * 24 * 3600] {
+            let asked = self.reserve_at(attempt, second).await;
+            assert!(
+                matches!(asked, Reservation::Throttled { until } if until > time(second)),
+                "{asked:?} at {second}"
+            );
+        }
+    }
+}
+
+pub(super) async fn throttles_unfamiliar_sources(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let home = attempt_from("alice", 1);
+    fixture.log_in_from(&alice, &home, 1, 0).await;
+    for source in 0..UNHURRIED {
+        fixture.fail_login(Some(&alice), &attempt_from("alice", 100 + source), 1, false).await;
+    }
+    let (mut source, mut slowed) = (200, false);
+    for _ in UNHURRIED..40 {
+        source += 1;
+        match fixture.reserve_at(&attempt_from("alice", source), 1).await {
+            Reservation::Granted => {
+                let attempt = attempt_from("alice", source);
+                let done =
+                    fixture.store.record_failure(&attempt, &LockoutPolicy::default(), &at(1)).await;
+                drop(done.expect("an answer"));
+                fixture.new_records().await;
+            }
+            Reservation::Locked { until } | Reservation::Throttled { until } => {
+                let wait = second(until) - 1;
+                assert!((1..=60).contains(&wait), "a soft throttle, not {wait} seconds");
+                slowed = true;
+                break;
+            }
+            Reservation::Busy => panic!("nothing is pending"),
+        }
+    }
+    assert!(slowed, "40 failures at once, each from elsewhere");
+    fixture.log_in_from(&alice, &home, 2, 1).await;
+    fixture.fail_login(Some(&alice), &attempt_from("alice", 300), 1, false).await;
+}
+
+pub(super) async fn evaluates_unfamiliar_attempts_one_at_a_time(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let home = attempt_from("alice", 1);
+    fixture.log_in_from(&alice, &home, 1, 0).await;
+    let (evaluated, second) = fixture.guess_when_allowed(&alice, 1000..1060, 1).await;
+    assert!(evaluated > 20, "{evaluated} guesses");
+    // No throttle lasts longer than that.
+    let second = second + 60;
+    assert_eq!(
+        fixture.reserve_at(&attempt_from("alice", 5000), second).await,
+        Reservation::Granted
+    );
+    for source in 5001..5010 {
+        let asked = fixture.reserve_at(&attempt_from("alice", source), second).await;
+        let is_refused = matches!(asked, Reservation::Throttled { until } if until > time(second));
+        assert!(is_refused, "{asked:?} from source {source}, while another one is evaluated");
+    }
+    fixture.log_in_from(&alice, &home, 2, second).await;
+}
+
+pub(super) async fn familiar_source_stays_familiar(fixture: &StoreFixture) {
+    let (root, alice) = (fixture.account("root").await, fixture.account("alice").await);
+    let home = attempt_from("alice", 1);
+    fixture.log_in_from(&alice, &home, 1, 0).await;
+    fixture.fail_login(Some(&alice), &home, 1, false).await;
+    fixture.unlock(&alice, &by(&root, &at(2))).await;
+    let month = 30 * 24 * 3600;
+    let purged = fixture.store.purge(time(month), &Retention::default(), 100).await;
+    purged.expect("an answer");
+    let (_, second) = fixture.guess_when_allowed(&alice, 1000..1400, month).await;
+    fixture.assert_throttled_forever(&attempt_from("alice", 9999), second).await;
+    fixture.log_in_from(&alice, &home, 2, second).await;
+}
+
+pub(super) async fn unfamiliar_sources_cannot_lock_out_the_owner(fixture: &StoreFixture) {
+    let (root, alice) = (fixture.account("root").await, fixture.account("alice").await);
+    let (home, unfamiliar) = (attempt_from("alice", 1), attempt_from("alice", 9999));
+    fixture.log_in_from(&alice, &home, 1, 0).await;
+    let (evaluated, second) = fixture.guess_when_allowed(&alice, 1000..1400, 1).await;
+    assert_eq!(evaluated, LockoutPolicy::MAX_UNFAMILIAR_FAILURES);
+    fixture.assert_throttled_forever(&unfamiliar, second).await;
+    fixture.log_in_from(&alice, &home, 2, second).await;
+    assert_eq!(
+        fixture.reserve_at(&unfamiliar, second).await,
+        Reservation::Granted,
+        "it begins anew"
+    );
+    fixture.store.release_attempt(&unfamiliar).await.expect("an answer");
+
+    let (evaluated, second) = fixture.guess_when_allowed(&alice, 2000..2400, second).await;
+    assert_eq!(evaluated, LockoutPolicy::MAX_UNFAMILIAR_FAILURES);
+    fixture.unlock(&alice, &by(&root, &at(second))).await;
+    fixture.fail_login(Some(&alice), &unfamiliar, second, false).await;
+}
+
+pub(super) async fn throttled_attempt_counts_for_its_source_only(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let home = attempt_from("alice", 1);
+    fixture.log_in_from(&alice, &home, 1, 0).await;
+    let (_, second) = fixture.guess_when_allowed(&alice, 1000..1400, 1).await;
+    let (unfamiliar, policy) = (attempt_from("alice", 9999), LockoutPolicy::default());
+    // As many at once as of any other name.
+    for _ in 0..policy.threshold() {
+        let asked = fixture.reserve_at(&unfamiliar, second).await;
+        assert!(matches!(asked, Reservation::Throttled { .. }), "{asked:?}");
+    }
+    assert_eq!(fixture.reserve_at(&unfamiliar, second).await, Reservation::Busy);
+    let refused = failure(EventKind::LoginLocked).because(Reason::Locked);
+    let locks = failure(EventKind::LoginLocked).because(Reason::LockStarted);
+    for settled in 1..=policy.threshold() {
+        let done = fixture.store.record_throttled(&unfamiliar, &policy, &at(second)).await;
+        let events = [refused.clone(), locks.clone()];
+        let many = if settled == policy.threshold() { 2 } else { 1 };
+        fixture.expect(done, &at(second), &alice, &events[..many]).await;
+    }
+    fixture
+        .assert_locked(&unfamiliar, second + policy.base_duration().as_secs().cast_signed(), second)
+        .await;
+    fixture.log_in_from(&alice, &home, 2, second).await;
+}
+
+pub(super) async fn stops_after_100_consecutive_failures(fixture: &StoreFixture) {
+    let (root, alice) = (fixture.account("root").await, fixture.account("alice").await);
+    let home = attempt_from("alice", 1);
+    fixture.log_in_from(&alice, &home, 1, 0).await;
+    let (unfamiliar, second) = fixture.guess_when_allowed(&alice, 1000..1400, 1).await;
+    let at_home = std::iter::repeat_n(1, 200);
+    let (owner, second) = fixture.guess_when_allowed(&alice, at_home, second).await;
+    assert_eq!(unfamiliar + owner, LockoutPolicy::MAX_CONSECUTIVE_FAILURES);
+    fixture.assert_throttled_forever(&home, second).await;
+    let done = fixture.disable(&alice, true, &at(second)).await;
+    fixture.expect(done, &at(second), &alice, &[success(EventKind::UserDisabled)]).await;
+    let done = fixture.disable(&alice, false, &at(second)).await;
+    fixture.expect(done, &at(second), &alice, &[success(EventKind::UserEnabled)]).await;
+    fixture.assert_throttled_forever(&home, second).await;
+
+    fixture.unlock(&alice, &by(&root, &at(second))).await;
+    fixture.log_in_from(&alice, &home, 2, second).await;
+}
+
+pub(super) async fn consecutive_failures_never_expire(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let (_, second) = fixture.guess_when_allowed(&alice, 1000..1400, 0).await;
+    let second = second + 300 * 24 * 3600;
+    for _ in 0..10 {
+        let purged = fixture.store.purge(time(second), &Retention::default(), 100).await;
+        purged.expect("an answer");
+    }
+    fixture.assert_throttled_forever(&attempt_from("alice", 9999), second).await;
+    // The lock was not one of the account alone, which time lifts.
+    let known = attempt_from("alice", 1000);
+    fixture.assert_throttled_forever(&known, second).await;
+}
