@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -97,7 +97,7 @@ async fn verifies_bundles_and_header_values() {
 }
 
 #[tokio::test]
-async fn tells_invalid_from_malformed() {
+async fn distinguishes_invalid_from_malformed() {
     let case = case("org-bot");
     let service = Service::start(&case);
     let mut other = case.clone();
@@ -113,7 +113,7 @@ async fn tells_invalid_from_malformed() {
 }
 
 #[tokio::test]
-async fn refuses_what_is_no_request() {
+async fn rejects_malformed_requests() {
     let case = case("member-user");
     let service = Service::start(&case);
     let post = |path: &str| Client::new().post(service.url(path)).body(case.octets());
@@ -134,11 +134,10 @@ async fn refuses_what_is_no_request() {
 }
 
 #[tokio::test]
-async fn sheds_load_past_its_bound_and_stays_healthy() {
+async fn slow_bodies_keep_no_request_out() {
     let case = case("member-user");
     let service = Service::start(&case);
-    // Requests whose bodies never come take all the places there are; some more of them than
-    // places, since the requests below take one for a moment.
+    // More than `MAX_CONCURRENT_REQUESTS`.
     let mut waiting = Vec::new();
     for _ in 0..600 {
         let mut stream = TcpStream::connect(&service.address).await.unwrap();
@@ -148,24 +147,17 @@ async fn sheds_load_past_its_bound_and_stays_healthy() {
             .unwrap();
         waiting.push(stream);
     }
-    let mut refused = None;
-    for _ in 0..50 {
-        let response = service.post(&case).body(case.octets()).send().await.unwrap();
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            refused = Some(response);
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    for _ in 0..3 {
+        let (status, verdict) = answer(service.post(&case).body(case.octets())).await;
+        assert_eq!((status, &verdict["status"]), (StatusCode::OK, &json!("valid")));
     }
-    let refused = refused.expect("a refusal once all places are taken");
-    assert_eq!(refused.headers().get(RETRY_AFTER).unwrap(), "1");
     let health = Client::new().get(service.url("/health")).send().await.unwrap();
     assert_eq!(health.status(), StatusCode::OK);
     drop(waiting);
 }
 
 #[tokio::test]
-async fn finishes_what_is_under_way_before_it_stops_and_logs_no_credential() {
+async fn open_request_finishes_at_shutdown_and_no_credential_is_logged() {
     let case = case("member-user");
     let service = Service::start(&case);
     let body = case.octets();

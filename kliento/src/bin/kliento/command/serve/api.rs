@@ -1,4 +1,4 @@
-//! The API: a bundle is posted, the verdict comes back as JSON.
+//! The API: a client posts a bundle, the response is the verdict as JSON.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -17,7 +17,6 @@ use kliento::{TokenBundle, TokenVerification, TrustAnchor};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
-use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::timeout::TimeoutLayer;
 use tower::timeout::error::Elapsed;
 
@@ -27,49 +26,56 @@ use crate::input::trim_line_breaks;
 use crate::report::Report;
 use crate::text::printable;
 
-/// The largest body that is read. What is larger than a bundle but not than this is `malformed`.
+/// The largest body that is read. A body that is larger than a bundle but not than this is `malformed`.
 const MAX_BODY_OCTETS: usize = 64 * 1024;
-/// How many requests are answered or wait at the same time; further ones are refused with 503.
-const REQUESTS: usize = 512;
+/// How many bundles are verified or wait for it at the same time; further ones get 503. A request
+/// counts once its body was read, so slow bodies keep no one out.
+const MAX_CONCURRENT_REQUESTS: usize = 512;
 /// How long a request may take, its body included.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What verifies the bundles of all requests.
+/// Verifies the bundles of all requests.
 pub(super) struct Verifier {
     trust: TrustOptions,
     anchors: Vec<TrustAnchor>,
-    /// Verification is work for a processor, so there is no use in more at once than processors.
-    processors: Arc<Semaphore>,
+    /// One for each request that is verified or waits for it.
+    slots: Arc<Semaphore>,
+    /// One for each processor: verification never waits for anything else.
+    permits: Arc<Semaphore>,
 }
 
 impl Verifier {
     pub(super) fn new(trust: TrustOptions) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let anchors = trust.anchors();
-        Self { trust, anchors, processors: Arc::new(Semaphore::new(processors)) }
+        Self {
+            anchors: trust.anchors(),
+            trust,
+            slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
+            permits: Arc::new(Semaphore::new(processors)),
+        }
     }
 
-    fn verify(&self, audience: &str, form: Form, body: &[u8]) -> Result<Report, Failure> {
+    fn verify(&self, audience: &str, format: BodyFormat, body: &[u8]) -> Result<Report, Failure> {
         let (audiences, at) = ([audience], self.trust.instant()?);
         let verification = TokenVerification::new(&audiences, &self.anchors);
-        let bundle = match form {
-            Form::Bundle => TokenBundle::from_bytes(body.to_vec()),
-            Form::Header => TokenBundle::from_authorization(trim_line_breaks(body)),
+        let bundle = match format {
+            BodyFormat::Bundle => TokenBundle::from_bytes(body.to_vec()),
+            BodyFormat::Header => TokenBundle::from_authorization(trim_line_breaks(body)),
         };
         Ok(Report::from(&bundle.and_then(|bundle| bundle.verify(&verification, at))))
     }
 }
 
-/// In which form the bundle is.
+/// The format of a body.
 #[derive(Clone, Copy)]
-enum Form {
+enum BodyFormat {
     Bundle,
     Header,
 }
 
-impl Form {
-    /// The form of a content type, of which case and parameters do not matter (RFC 9110, 8.3.1).
-    fn of(headers: &HeaderMap) -> Option<Self> {
+impl BodyFormat {
+    /// Returns the format of a content type; case and parameters are ignored (RFC 9110, 8.3.1).
+    fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let Some(value) = headers.get(CONTENT_TYPE) else { return Some(Self::Bundle) };
         let kind = value.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
         match kind.as_str() {
@@ -82,9 +88,7 @@ impl Form {
 
 pub(super) fn router(verifier: Verifier) -> Router {
     let bounds = ServiceBuilder::new()
-        .layer(HandleErrorLayer::new(|error: BoxError| async move { out_of_bounds(&error) }))
-        .load_shed()
-        .layer(GlobalConcurrencyLimitLayer::new(REQUESTS))
+        .layer(HandleErrorLayer::new(|error: BoxError| async move { handle_limit_error(&error) }))
         .layer(TimeoutLayer::new(TIMEOUT));
     Router::new()
         .route("/", post(verify))
@@ -92,7 +96,7 @@ pub(super) fn router(verifier: Verifier) -> Router {
         .layer(bounds)
         .with_state(Arc::new(verifier))
         .route("/health", get(|| async { Json(json!({ "status": "ok" })) }))
-        .fallback(|| async { refused(StatusCode::NOT_FOUND, "There is no such resource") })
+        .fallback(|| async { error_response(StatusCode::NOT_FOUND, "Not found") })
 }
 
 async fn verify(
@@ -103,32 +107,35 @@ async fn verify(
 ) -> Response {
     let body = match body {
         Ok(body) => body,
-        Err(rejection) => return refused(rejection.status(), &rejection.body_text()),
+        Err(rejection) => return error_response(rejection.status(), &rejection.body_text()),
     };
     let Some(audience) = only_audience(parameters) else {
         let error = "The query string must have one audience that is not empty";
-        return refused(StatusCode::BAD_REQUEST, error);
+        return error_response(StatusCode::BAD_REQUEST, error);
     };
-    let Some(form) = Form::of(&headers) else {
-        return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unrecognised content type");
+    let Some(format) = BodyFormat::from_headers(&headers) else {
+        return error_response(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unrecognised content type");
     };
-    let Ok(permit) = Arc::clone(&verifier.processors).acquire_owned().await else {
+    let Ok(slot) = Arc::clone(&verifier.slots).try_acquire_owned() else {
+        return overloaded();
+    };
+    let Ok(permit) = Arc::clone(&verifier.permits).acquire_owned().await else {
         return overloaded();
     };
     let start = Instant::now();
-    // The permit goes with the work, which goes on even if the client does not wait for it.
+    // Slot and permit move with the work, which continues even if the client disconnects.
     let work = tokio::task::spawn_blocking(move || {
-        let report = verifier.verify(&audience, form, &body);
-        drop(permit);
+        let report = verifier.verify(&audience, format, &body);
+        drop((slot, permit));
         report
     });
     match work.await {
         Ok(Ok(report)) => {
-            log(&report, start.elapsed());
+            log_report(&report, start.elapsed());
             Json(report).into_response()
         }
-        Ok(Err(failure)) => failed(&failure),
-        Err(failure) => failed(&failure),
+        Ok(Err(failure)) => internal_error(&failure),
+        Err(failure) => internal_error(&failure),
     }
 }
 
@@ -138,39 +145,76 @@ fn only_audience(parameters: Vec<(String, String)>) -> Option<String> {
     (audiences.next().is_none() && !audience.is_empty()).then_some(audience)
 }
 
-/// The bundle is a credential, so nothing of it is logged but for whom it speaks.
-fn log(report: &Report, duration: Duration) {
-    let (outcome, microseconds) = (report.status().as_str(), duration.as_micros());
+/// Logs the verdict and the subject. The bundle is a credential and is not logged.
+fn log_report(report: &Report, duration: Duration) {
+    let (outcome, duration_us) = (report.status().as_str(), duration.as_micros());
     match report {
         Report::Valid { subject, .. } => {
-            tracing::info!(outcome, subject = %printable(subject), microseconds, "verified");
+            tracing::info!(outcome, subject = %printable(subject), duration_us, "verified");
         }
         Report::Invalid { code, error } | Report::Malformed { code, error } => {
-            tracing::info!(outcome, code, error = %printable(error), microseconds, "refused");
+            tracing::info!(outcome, code, error = %printable(error), duration_us, "rejected");
         }
     }
 }
 
-fn refused(status: StatusCode, error: &str) -> Response {
+fn error_response(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({ "error": error }))).into_response()
 }
 
-/// A request took too long, or there was no place for it.
-fn out_of_bounds(error: &BoxError) -> Response {
+fn handle_limit_error(error: &BoxError) -> Response {
     if error.is::<Elapsed>() {
-        return refused(StatusCode::REQUEST_TIMEOUT, "The request took too long");
+        return error_response(StatusCode::REQUEST_TIMEOUT, "The request took too long");
     }
-    overloaded()
+    internal_error(error.as_ref())
 }
 
 fn overloaded() -> Response {
-    let error = refused(StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once");
+    let error = error_response(StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once");
     ([(RETRY_AFTER, "1")], error).into_response()
 }
 
-/// It is our fault, and the client need not know why.
-fn failed(failure: &dyn std::error::Error) -> Response {
-    tracing::error!(%failure, "a bundle could not be verified");
-    let error = refused(StatusCode::SERVICE_UNAVAILABLE, "The bundle could not be verified");
+/// Logs a server error. The client is not told why.
+fn internal_error(failure: &dyn std::error::Error) -> Response {
+    tracing::error!(%failure, "request failed");
+    let error = error_response(StatusCode::SERVICE_UNAVAILABLE, "The bundle could not be verified");
     ([(RETRY_AFTER, "1")], error).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+    use axum::body::Body;
+    use axum::http::Request;
+    use clap::Parser;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        trust: TrustOptions,
+    }
+
+    #[tokio::test]
+    async fn further_requests_get_503_while_all_slots_are_taken() {
+        let verifier = Verifier::new(Arguments::parse_from(["test"]).trust);
+        let slots = Arc::clone(&verifier.slots);
+        let router = router(verifier);
+        let post = || {
+            let request = Request::post("/?audience=a").body(Body::from("no bundle")).unwrap();
+            router.clone().oneshot(request)
+        };
+        assert_eq!(post().await.unwrap().status(), StatusCode::OK);
+        let all = slots.try_acquire_many(u32::try_from(MAX_CONCURRENT_REQUESTS).unwrap()).unwrap();
+        let response = post().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+        let health = Request::get("/health").body(Body::empty()).unwrap();
+        assert_eq!(router.clone().oneshot(health).await.unwrap().status(), StatusCode::OK);
+        drop(all);
+        assert_eq!(post().await.unwrap().status(), StatusCode::OK);
+    }
 }

@@ -1,12 +1,11 @@
 //! `kliento serve`: verification over HTTP, for software in any language.
 
 mod api;
-mod connections;
 
-use std::future::Future;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
+use http_guard::serve::{Server, shutdown_signal};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
@@ -17,6 +16,9 @@ use crate::arguments::TrustOptions;
 use crate::failure::Failure;
 use crate::report::Status;
 use crate::terminal;
+
+/// How many requests one HTTP/2 connection may have open. Each may buffer a body of 64 KiB.
+const MAX_CONCURRENT_STREAMS: u32 = 16;
 
 /// Serve verification over HTTP, with the API of the Kliento Verifier
 ///
@@ -48,40 +50,17 @@ impl Arguments {
 
     async fn serve(&self) -> Result<(), Failure> {
         let failed = |source| Failure::Listen { address: self.listen, source };
-        let stopped = stop_signal().map_err(Failure::Runtime)?;
+        let shutdown = shutdown_signal().map_err(Failure::Runtime)?;
         let listener = TcpListener::bind(self.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         terminal::print(&format!("listening on http://{address}\n"))?;
         if self.trust.has_fixed_time() {
-            tracing::warn!("the time stands still (--at): bundles never end, so this is for tests");
+            tracing::warn!("fixed clock (--at): bundles never expire, for tests only");
         }
-        connections::serve(listener, api::router(Verifier::new(self.trust.clone())), stopped).await;
+        let router = api::router(Verifier::new(self.trust.clone()));
+        let server = Server::new().with_max_concurrent_streams(MAX_CONCURRENT_STREAMS);
+        let summary = server.unwrap_or_default().serve(listener, router, shutdown).await;
+        tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
         Ok(())
     }
-}
-
-/// Ends when the process is asked to stop.
-#[cfg(unix)]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Ends when the process is asked to stop.
-#[cfg(not(unix))]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::error!(%error, "no signal can stop the service");
-            std::future::pending::<()>().await;
-        }
-    })
 }
