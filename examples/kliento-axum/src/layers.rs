@@ -18,33 +18,33 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
-/// How many requests are answered at the same time; further ones are refused with 503.
-pub(crate) const REQUESTS: usize = 512;
-/// How long it may take until a response begins, verification included.
+/// How many requests are handled at the same time; further ones get 503.
+pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 512;
+/// The time until the response begins, verification included.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Puts the layers that all services have around routes that have `KlientoAuthLayer`.
-pub(crate) fn around(routes: Router) -> Router {
+/// Adds the layers that most services have to routes with `KlientoAuthLayer`.
+pub(crate) fn with_layers(routes: Router) -> Router {
     routes.layer(
         ServiceBuilder::new()
             // Before anything that might print the headers.
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
-            // Sees every response, with the reason of a refusal in its extensions.
+            // Sees every response, with the `Rejection` in its extensions.
             .layer(TraceLayer::new_for_http().on_response(log))
             // Answers preflight requests, which never have credentials (Fetch, 4.8), and lets
-            // scripts read refusals too.
+            // scripts read rejections.
             .layer(cors())
             .layer(CompressionLayer::new())
-            // Refuses what is too much before it costs a verification.
+            // Rejects excess requests before they cost a verification.
             .layer(HandleErrorLayer::new(overloaded))
             .layer(LoadShedLayer::new())
-            .layer(GlobalConcurrencyLimitLayer::new(REQUESTS))
-            // The time that a request waits for its verification counts.
+            .layer(GlobalConcurrencyLimitLayer::new(MAX_CONCURRENT_REQUESTS))
+            // Includes the time that a request waits for its verification.
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT)),
     )
 }
 
-/// Any site may call: a script has to have a bundle and to send it, for there are no cookies.
+/// Allows every origin: there are no cookies, so a script must hold a bundle itself.
 fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(Any)
@@ -54,11 +54,14 @@ fn cors() -> CorsLayer {
 }
 
 fn log<B>(response: &Response<B>, latency: Duration, _: &Span) {
-    let (status, milliseconds) = (response.status().as_u16(), latency.as_millis());
+    let (status, duration_ms) = (response.status().as_u16(), latency.as_millis());
     let reason = response.extensions().get::<Rejection>().map(Rejection::reason);
-    tracing::info!(status, milliseconds, reason, "answered");
+    tracing::info!(status, duration_ms, reason, "answered");
 }
 
 async fn overloaded(_: BoxError) -> impl IntoResponse {
     (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests at once\n")
 }
+
+#[cfg(test)]
+mod tests;

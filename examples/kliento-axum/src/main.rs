@@ -1,21 +1,15 @@
-//! A service with axum that knows which workload is calling.
+//! A service with axum that authenticates workloads.
 
+mod arguments;
+mod caller;
 mod layers;
 mod routes;
-
-// What has nothing to do with axum is that of the example without it.
-#[path = "../../kliento-hyper/src/arguments.rs"]
-mod arguments;
-#[path = "../../kliento-hyper/src/caller.rs"]
-mod caller;
-// `axum::serve` has no way to raise the limit of HTTP/2's headers, so it can't take large bundles.
-#[path = "../../kliento-hyper/src/connections.rs"]
-mod connections;
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Parser as _;
+use http_guard::serve::{Server, shutdown_signal};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -31,11 +25,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
-    let layer = arguments.layer().ok_or("there is no audience")?;
-    let stopped = connections::stop_signal()?;
+    let layer = arguments.layer().ok_or("no audience")?;
+    let shutdown = shutdown_signal()?;
     let listener = TcpListener::bind(arguments.listen).await?;
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
-    let router = layers::around(routes::router(layer));
-    connections::serve(listener, router, stopped).await;
+    let router = layers::with_layers(routes::router(layer));
+    let summary = Server::new().serve(listener, router, shutdown).await;
+    tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
     Ok(())
 }

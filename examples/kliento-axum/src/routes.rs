@@ -1,4 +1,4 @@
-//! The routes: one that asks who is calling, one that takes both, and one that doesn't look.
+//! The routes: one requires credentials, one allows missing ones, one ignores them.
 
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -7,7 +7,7 @@ use kliento_tower::{CredentialPolicy, KlientoAuthLayer, WorkloadIdentity};
 
 use crate::caller::Caller;
 
-/// Each route has the layer that it needs; a route without one stays open.
+/// Each route has the layer that it needs; a route without a layer is public.
 pub(crate) fn router(layer: KlientoAuthLayer) -> Router {
     let lenient = layer.clone().with_policy(CredentialPolicy::AllowMissing);
     Router::new()

@@ -7,15 +7,15 @@ use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
 
 /// A service that tells workloads who they are
 ///
-/// `GET /whoami` takes callers with a Kliento token bundle alone, `/optional` others too, and
-/// `/public` doesn't look. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what is logged.
+/// `GET /whoami` requires a Kliento token bundle, `/optional` accepts requests with and without one,
+/// `/public` ignores it. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what is logged.
 #[derive(clap::Parser)]
 pub(crate) struct Arguments {
     /// The address to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
-    /// For whom tokens must be; may be given several times
+    /// An audience to accept tokens for; may be given several times
     #[arg(long = "audience", value_name = "AUD", required = true)]
     audiences: Vec<String>,
 
@@ -23,13 +23,13 @@ pub(crate) struct Arguments {
     #[arg(long = "trust-anchor", value_name = "DS")]
     trust_anchors: Vec<TrustAnchor>,
 
-    /// The time at which the clock stands still, for bundles that were recorded [default: it runs]
+    /// A fixed time for the clock, for recorded bundles [default: the system's clock]
     #[arg(long, value_name = "RFC3339")]
     clock: Option<Timestamp>,
 }
 
 impl Arguments {
-    /// The layer; there is none without an audience.
+    /// Returns the layer; `None` without an audience.
     pub(crate) fn layer(&self) -> Option<KlientoAuthLayer> {
         let (audience, others) = self.audiences.split_first()?;
         let mut layer = KlientoAuthLayer::new(audience);
@@ -40,7 +40,7 @@ impl Arguments {
             layer = layer.with_trust_anchors(TrustAnchors::new(self.trust_anchors.clone()));
         }
         if let Some(instant) = self.clock {
-            tracing::warn!("the clock stands still: bundles never end, so this is for tests");
+            tracing::warn!("fixed clock: bundles never expire, for tests only");
             layer = layer.with_clock(FixedClock(instant));
         }
         Some(layer)

@@ -1,10 +1,10 @@
-//! Who is calling, as JSON, in the words of `kliento verify --json`.
+//! The caller as JSON, with the members of `kliento verify --json`.
 
 use kliento::Claims;
 use kliento_tower::WorkloadIdentity;
 use serde::Serialize;
 
-/// What a verified bundle proved.
+/// The contents of a verified bundle.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Caller<'a> {
@@ -16,7 +16,7 @@ pub(crate) struct Caller<'a> {
     signer: String,
     audience: &'a str,
     claims: &'a Claims,
-    /// The last instant at which all of this holds, in RFC 3339.
+    /// The last instant at which the bundle is valid, in RFC 3339.
     valid_until: String,
 }
 

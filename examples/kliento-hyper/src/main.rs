@@ -1,14 +1,14 @@
-//! A service on bare hyper that knows which workload is calling.
+//! A service on bare hyper that authenticates workloads.
 
 mod arguments;
 mod caller;
-mod connections;
 mod routes;
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Parser as _;
+use http_guard::serve::{Server, shutdown_signal};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -24,10 +24,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
-    let layer = arguments.layer().ok_or("there is no audience")?;
-    let stopped = connections::stop_signal()?;
+    let layer = arguments.layer().ok_or("no audience")?;
+    let shutdown = shutdown_signal()?;
     let listener = TcpListener::bind(arguments.listen).await?;
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
-    connections::serve(listener, routes::service(layer), stopped).await;
+    let summary = Server::new().serve(listener, routes::service(layer), shutdown).await;
+    tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The service, on bare hyper: one layer for each way in which callers are asked who they are.
+//! The service, on bare hyper: one layer per credential policy.
 
 use std::convert::Infallible;
 
@@ -11,9 +11,10 @@ use tower::{Service, ServiceBuilder, ServiceExt as _, service_fn};
 
 use crate::caller::Caller;
 
-type Answer = Response<Full<Bytes>>;
+type HttpResponse = Response<Full<Bytes>>;
 
-/// Answers by path; `/whoami` has the layer, `/optional` has a lenient one, `/public` has none.
+/// Routes by path: `/whoami` requires credentials, `/optional` allows missing ones, `/public` has no
+/// layer.
 pub(crate) fn service(
     layer: KlientoAuthLayer,
 ) -> impl Service<
@@ -40,7 +41,7 @@ pub(crate) fn service(
     })
 }
 
-async fn whoami(request: Request<Incoming>) -> Result<Answer, Infallible> {
+async fn whoami(request: Request<Incoming>) -> Result<HttpResponse, Infallible> {
     let caller = request.extensions().get::<WorkloadIdentity>().map(Caller::from);
     let json = caller.and_then(|caller| serde_json::to_vec(&caller).ok());
     let Some(json) = json else { return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)) };
@@ -50,20 +51,20 @@ async fn whoami(request: Request<Incoming>) -> Result<Answer, Infallible> {
     Ok(response)
 }
 
-async fn optional(request: Request<Incoming>) -> Result<Answer, Infallible> {
+async fn optional(request: Request<Incoming>) -> Result<HttpResponse, Infallible> {
     let caller = request.extensions().get::<WorkloadIdentity>();
     let name = caller.map_or("anonymous", WorkloadIdentity::subject);
     Ok(text(format!("{name}\n")))
 }
 
-fn text(text: impl Into<Bytes>) -> Answer {
+fn text(text: impl Into<Bytes>) -> HttpResponse {
     let mut response = Response::new(Full::new(text.into()));
     let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
-fn empty(status: StatusCode) -> Answer {
+fn empty(status: StatusCode) -> HttpResponse {
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     response

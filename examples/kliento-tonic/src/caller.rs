@@ -1,4 +1,4 @@
-//! Who is calling, for as long as that is proven.
+//! The caller, as long as the bundle is valid.
 
 use std::sync::Arc;
 
@@ -8,37 +8,39 @@ use tonic::{Request, Status};
 
 use crate::v1::{self, Signer};
 
-/// The identity that the layer found, and the clock by which it lapses.
+/// The caller's identity, and the clock by which it expires.
 ///
-/// The layer looks at the clock once, when a call begins. A call that goes on for longer, as
-/// streams do, has to look again: whoever calls would else outlive their token.
-pub(crate) struct ProvenCaller {
+/// The layer checks the time once, when a call begins. A stream must check it again for each message,
+/// or it outlives the token.
+pub(crate) struct VerifiedCaller {
     identity: WorkloadIdentity,
     clock: Arc<dyn Clock>,
 }
 
-impl ProvenCaller {
-    /// Who makes this call.
+impl VerifiedCaller {
+    /// Returns the caller of a request.
     ///
     /// # Errors
-    /// `Internal` if there is no layer around the service, which is the service's mistake.
-    pub(crate) fn of<T>(request: &Request<T>, clock: &Arc<dyn Clock>) -> Result<Self, Status> {
+    /// `Internal` if the service has no `KlientoAuthLayer`.
+    pub(crate) fn from_request<T>(
+        request: &Request<T>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, Status> {
         let identity = request.extensions().get::<WorkloadIdentity>();
-        let identity = identity.ok_or_else(|| Status::internal("no KlientoAuthLayer is here"))?;
+        let identity = identity.ok_or_else(|| Status::internal("missing KlientoAuthLayer"))?;
         Ok(Self { identity: identity.clone(), clock: Arc::clone(clock) })
     }
 
-    /// Who makes this call, if that still is proven.
+    /// Returns the caller's identity if the bundle is still valid.
     ///
     /// # Errors
-    /// `Unauthenticated` if the proof has lapsed, `Unavailable` if nobody knows the time.
-    pub(crate) fn now(&self) -> Result<&WorkloadIdentity, Status> {
-        let now =
-            self.clock.now().ok_or_else(|| Status::unavailable("The clock is unavailable"))?;
+    /// `Unauthenticated` if the bundle has expired, `Unavailable` without a clock.
+    pub(crate) fn check_validity(&self) -> Result<&WorkloadIdentity, Status> {
+        let now = self.clock.now().ok_or_else(|| Status::unavailable("Clock unavailable"))?;
         if self.identity.period().contains(now) {
             Ok(&self.identity)
         } else {
-            Err(Status::unauthenticated("The token bundle has lapsed (credentials_invalid)"))
+            Err(Status::unauthenticated("The token bundle has expired (credentials_invalid)"))
         }
     }
 }

@@ -1,7 +1,7 @@
-//! A gRPC service that tells its callers who they are, by their Kliento token bundles.
+//! A gRPC service that authenticates its callers by Kliento token bundles.
 //!
-//! [`serve`] puts the layer around one service and leaves the health service beside it open, and
-//! [`IdentityService`] reads who is calling. A client has a layer around its channel:
+//! [`serve`] adds the layer to one service and leaves the health service public. [`IdentityService`]
+//! reads the caller's identity. A client has a layer around its channel:
 //!
 //! ```no_run
 //! use kliento_tonic::v1::{WhoAmIRequest, identity_client::IdentityClient};
@@ -20,18 +20,17 @@
 //! # }
 //! ```
 //!
-//! # Limits of headers
-//! The largest bundle takes 21,856 characters of header, its scheme included. tonic's server takes
-//! 16 KiB of headers unless `http2_max_header_list_size` says otherwise, and refuses more with
-//! HTTP 431, which clients see as `Unknown`; so [`serve`] raises it to
-//! [`MAX_HEADER_LIST_OCTETS`]. A client has nothing to raise: the setting of that name in tonic's
-//! `Endpoint` is for the headers that it receives, and what it sends has no limit.
+//! # Header size
+//! The largest bundle takes 21,856 characters of one header. tonic's server accepts 16 KiB of headers by
+//! default and rejects more with HTTP 431, which clients see as `Unknown`; [`serve`] accepts 32 KiB.
+//! Clients need no setting: `http2_max_header_list_size` of tonic's `Endpoint` limits the headers that
+//! the client receives.
 
 mod caller;
 mod server;
 mod service;
 
-pub use server::{MAX_HEADER_LIST_OCTETS, serve};
+pub use server::serve;
 pub use service::IdentityService;
 
 /// The messages, the client and the server of `proto/kliento/example/v1/identity.proto`.

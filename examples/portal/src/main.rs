@@ -7,10 +7,6 @@ mod routes;
 mod service;
 mod settings;
 
-// What has nothing to do with people is that of the example for workloads.
-#[path = "../../kliento-hyper/src/connections.rs"]
-mod connections;
-
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -29,7 +25,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing is left to tell where standard error can't be written.
+            // If standard error is closed, the exit code remains.
             drop(writeln!(io::stderr(), "error: {error}"));
             ExitCode::FAILURE
         }

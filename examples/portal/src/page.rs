@@ -10,7 +10,7 @@ use http::header::{
 
 /// Scripts and styles are files of ours, requests go to ourselves alone (CSP 3), and no text can
 /// become markup or script (Trusted Types).
-const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+const CONTENT_SECURITY_POLICY_VALUE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
@@ -50,7 +50,7 @@ pub(crate) fn routes() -> Router {
 fn file(media_type: &'static str, text: &'static str) -> Response {
     let headers = [
         (CONTENT_TYPE, media_type),
-        (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+        (CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_VALUE),
         (REFERRER_POLICY, "no-referrer"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // A new version of the program has new files under the same names.

@@ -1,17 +1,14 @@
 //! All routes: the page, the API below `/api`, and the layers around them.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::map_request;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use kleidia_tower::Rejection;
 use kleidia_tower::account::Accounts;
 use kleidia_tower::api::Api;
-use kleidia_tower::rate_limit::{ForwardingHeader, Limit, PeerAddress, TrustedProxies};
+use kleidia_tower::rate_limit::{ForwardingHeader, Limit, TrustedProxies};
 use kleidia_tower::rbac::WorkloadRules;
 use kliento_tower::{KlientoAuthLayer, TrustAnchors};
 use tower::ServiceBuilder;
@@ -23,11 +20,11 @@ use tracing::{Level, Span};
 use crate::settings::Settings;
 use crate::{BoxError, page};
 
-/// How long it may take until a response begins, a login that waits for its turn included.
+/// The time until the response begins, the wait for a login's permit included.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The whole service.
-pub(crate) fn all(accounts: Accounts, settings: &Settings) -> Result<Router, BoxError> {
+pub(crate) fn router(accounts: Accounts, settings: &Settings) -> Result<Router, BoxError> {
     let login = settings.login_limit.clone().map_or_else(|| "60/60".parse(), Ok::<Limit, _>)?;
     let api = settings.api_limit.clone().map_or_else(|| "1200/60".parse(), Ok::<Limit, _>)?;
     let proxies = settings.trusted_proxy.iter().copied();
@@ -42,16 +39,15 @@ pub(crate) fn all(accounts: Accounts, settings: &Settings) -> Result<Router, Box
             let anchors = settings.kliento_trust_anchor.clone();
             layer = layer.with_trust_anchors(TrustAnchors::new(anchors));
         }
-        // Each workload may know who it is; what it may do, you would tell here.
+        // Each workload may read its own identity. Add rules here to allow more.
         api = api.with_workloads(layer, WorkloadRules::default());
     }
     let routes = Router::new().nest("/api", api.into_router()).merge(page::routes());
     Ok(routes.layer(
         ServiceBuilder::new()
-            .layer(map_request(tell_peer))
             // Before anything that might print the headers.
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
-            // Sees every response, with the reason of a refusal in its extensions.
+            // Sees every response, with the `Rejection` in its extensions.
             .layer(
                 TraceLayer::new_for_http().make_span_with(span()).on_response(log).on_failure(()),
             )
@@ -59,29 +55,20 @@ pub(crate) fn all(accounts: Accounts, settings: &Settings) -> Result<Router, Box
     ))
 }
 
-/// The other end of the connection, as the layers look for it.
-async fn tell_peer(mut request: Request) -> Request {
-    let peer = request.extensions().get::<SocketAddr>().copied();
-    if let Some(peer) = peer {
-        request.extensions_mut().insert(PeerAddress(peer));
-    }
-    request
-}
-
-/// No secret is in a target of ours.
+/// Request targets contain no secrets.
 fn span() -> DefaultMakeSpan {
     DefaultMakeSpan::new().level(Level::INFO)
 }
 
 fn log<B>(response: &http::Response<B>, latency: Duration, _: &Span) {
-    let (status, milliseconds) = (response.status().as_u16(), latency.as_millis());
+    let (status, duration_ms) = (response.status().as_u16(), latency.as_millis());
     let rejection = response.extensions().get::<Rejection>();
-    // Logins that find no place come in floods, and are told by their code.
+    // Rejected logins come in floods; their code is logged below.
     let is_fault =
         response.status().is_server_error() && !matches!(rejection, Some(Rejection::Busy));
     if let Some(rejection) = rejection.filter(|_| is_fault) {
-        tracing::error!(status, milliseconds, reason = %rejection, "can't answer");
+        tracing::error!(status, duration_ms, reason = %rejection, "request failed");
     }
     let code = rejection.map(Rejection::code);
-    tracing::info!(status, milliseconds, code, "answered");
+    tracing::info!(status, duration_ms, code, "answered");
 }

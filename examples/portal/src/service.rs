@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use http_guard::serve::{Server, shutdown_signal};
+use http_guard::{ForwardingHeader, TrustedProxies};
 use kleidia_tower::SystemClock;
 use kleidia_tower::access_token::KeyFile;
 use kleidia_tower::account::{
@@ -21,10 +23,10 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use crate::settings::{Period, Settings};
-use crate::{BoxError, connections, create_admin, routes};
+use crate::{BoxError, create_admin, routes};
 
 /// Where to listen by default.
-const LISTEN: SocketAddr =
+const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
 /// The accounts of the portal, and what they stand on.
@@ -36,13 +38,13 @@ pub(crate) struct Service {
 
 /// Serves until it is asked to stop.
 pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Result<(), BoxError> {
-    let stopped = connections::stop_signal()?;
+    let shutdown = shutdown_signal()?;
     let service = Service::open(database, settings).await?;
-    let routes = routes::all(service.accounts.clone(), settings)?;
+    let routes = routes::router(service.accounts.clone(), settings)?;
     if demo {
         create_demo_admin(&service).await?;
     }
-    let address = settings.listen.unwrap_or(LISTEN);
+    let address = settings.listen.unwrap_or(DEFAULT_ADDRESS);
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| format!("can't listen on {address}: {error}"))?;
     let cleanup = Cleanup::spawn(
@@ -51,7 +53,11 @@ pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Res
         CleanupSettings::default(),
     );
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
-    connections::serve(listener, routes, stopped).await;
+    let proxies = settings.trusted_proxy.iter().copied();
+    let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, proxies);
+    let summary =
+        Server::new().with_exempt_proxies(proxies).serve(listener, routes, shutdown).await;
+    tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
     cleanup.stop().await;
     service.close().await;
     Ok(())
@@ -60,7 +66,7 @@ pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Res
 impl Service {
     /// Opens the database and the keys beside it.
     pub(crate) async fn open(database: &Path, settings: &Settings) -> Result<Self, BoxError> {
-        let settings_of_accounts = account_settings(settings)?;
+        let account_settings = account_settings(settings)?;
         let permits = settings.argon2_permits.unwrap_or_else(PasswordHasher::default_permits);
         let hasher = PasswordHasher::options().with_permits(permits)?.start()?;
         let store = SqliteStore::open(database).await;
@@ -68,7 +74,7 @@ impl Service {
         let keys = Arc::new(open_keys(database)?);
         let sinks = AuditSinks::new(vec![Box::new(TracingSink)], AuditSinks::DEFAULT_QUEUE)?;
         let accounts = Accounts::new(Arc::<SqliteStore>::clone(&store), keys, hasher)
-            .with_settings(settings_of_accounts)
+            .with_settings(account_settings)
             .with_audit_sinks(sinks.clone());
         Ok(Self { accounts, store, sinks })
     }

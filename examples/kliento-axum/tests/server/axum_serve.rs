@@ -1,16 +1,16 @@
-//! Why the example has a loop of its own: `axum::serve` keeps hyper's limit for HTTP/2.
+//! Why the example uses `http_guard::serve`: `axum::serve` keeps hyper's limit for HTTP/2.
 
 use axum::Router;
 use axum::routing::get;
 use http::{StatusCode, Version};
 use tokio::net::TcpListener;
 
-use crate::suite::case::vector;
-use crate::suite::client::Connection;
+use crate::case::vector;
+use crate::client::Connection;
 
-/// Should this fail some day, the example and `docs/deployment.md` can be simpler.
+/// If this fails one day, update `docs/deployment.md`.
 #[tokio::test]
-async fn axum_serve_refuses_the_largest_bundle_over_http_2() {
+async fn axum_serve_rejects_the_largest_bundle_over_http_2() {
     let case = vector("authorization-maximum");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! The axum server, over real sockets: it has to do what the one on bare hyper does, and more.
+//! The axum server, over real sockets.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,11 +9,11 @@
 )]
 
 mod axum_serve;
+mod case;
+mod client;
 mod layer_order;
-#[path = "../../src/layers.rs"]
-mod layers;
-#[path = "../../../kliento-hyper/tests/suite/mod.rs"]
-mod suite;
+mod process;
+mod routes;
 
 /// The command that is tested.
 const SERVER: &str = env!("CARGO_BIN_EXE_kliento-axum");

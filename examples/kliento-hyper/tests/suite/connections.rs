@@ -1,4 +1,4 @@
-//! Connections carry many requests, and end when the server is asked to stop.
+//! Connections with many requests, and the graceful stop.
 
 use http::{StatusCode, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -9,7 +9,7 @@ use super::client::{Connection, VERSIONS};
 use super::process::Server;
 
 #[tokio::test]
-async fn a_connection_carries_many_requests() {
+async fn serves_many_requests_per_connection() {
     let case = vector("member-user");
     let server = Server::start(&case);
     for version in VERSIONS {
@@ -26,7 +26,7 @@ async fn a_connection_carries_many_requests() {
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_answered_in_order() {
+async fn answers_pipelined_requests_in_order() {
     let case = vector("member-user");
     let server = Server::start(&case);
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
@@ -50,7 +50,7 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn signals_end_it_gracefully() {
+async fn stops_gracefully_on_signals() {
     let case = vector("member-user");
     for signal in ["-TERM", "-INT"] {
         let server = Server::start(&case);
@@ -61,7 +61,7 @@ async fn signals_end_it_gracefully() {
             assert_eq!(answer.status, StatusCode::OK);
             idle.push(connection);
         }
-        // One that has not said yet which version it speaks.
+        // A connection whose HTTP version is not known yet.
         let silent = TcpStream::connect(&server.address).await.unwrap();
         server.signal(signal);
         for connection in idle {
@@ -69,21 +69,21 @@ async fn signals_end_it_gracefully() {
         }
         let (status, log) = server.end();
         assert!(status.success());
-        assert!(log.contains("stopping") && !log.contains("cut off"), "{log}");
+        assert!(log.contains("stopping") && !log.contains("dropped open requests"), "{log}");
         drop(silent);
     }
 }
 
-/// A request whose head is on its way when the signal comes.
+/// The head of the request is incomplete when the signal arrives.
 #[tokio::test]
-async fn a_request_under_way_is_answered_before_the_end() {
+async fn answers_open_request_before_it_stops() {
     let case = vector("member-user");
     let server = Server::start(&case);
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     let (begin, end) = case.authorization.split_at(1000);
     let head = format!("GET /whoami HTTP/1.1\r\nHost: a\r\nAuthorization: {begin}");
     stream.write_all(head.as_bytes()).await.unwrap();
-    // Connections are accepted in turn, so that one is served by now.
+    // Connections are accepted in turn, so the first one has been accepted.
     let mut connection = Connection::open(&server, Version::HTTP_11).await;
     connection.get("/public", &[]).await;
     server.signal("-TERM");

@@ -1,4 +1,4 @@
-//! The largest bundle is taken; what is larger is refused by the layer, or by hyper before it.
+//! The largest bundle is accepted; the layer or hyper rejects larger headers.
 
 use http::{StatusCode, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -9,13 +9,13 @@ use super::client::{Connection, VERSIONS};
 use super::process::Server;
 
 #[tokio::test]
-async fn the_largest_bundle_is_taken() {
+async fn accepts_largest_bundle() {
     let case = vector("authorization-maximum");
     assert_eq!(case.authorization.len(), "Kliento ".len() + 16_384_usize.div_ceil(3) * 4);
     let server = Server::start(&case);
     for version in VERSIONS {
         let mut connection = Connection::open(&server, version).await;
-        // The second time it is known.
+        // The second response comes from the cache.
         for _ in 0..2 {
             let answer = connection.get("/whoami", &[&case.authorization]).await;
             assert_eq!((answer.status, answer.version), (StatusCode::OK, version));
@@ -25,7 +25,7 @@ async fn the_largest_bundle_is_taken() {
 }
 
 #[tokio::test]
-async fn one_octet_more_is_refused_by_the_layer() {
+async fn layer_rejects_one_octet_more() {
     let case = vector("authorization-maximum");
     let server = Server::start(&case);
     let octet_more = vector("authorization-16385-octets").authorization;
@@ -44,7 +44,7 @@ async fn one_octet_more_is_refused_by_the_layer() {
 
 /// Over HTTP/2 the other requests of the connection go on; over HTTP/1 there are none.
 #[tokio::test]
-async fn heads_above_the_limit_get_431() {
+async fn rejects_heads_above_the_limit_with_431() {
     let case = vector("member-user");
     let server = Server::start(&case);
     for version in VERSIONS {
@@ -62,7 +62,7 @@ async fn heads_above_the_limit_get_431() {
 
 /// The whole of it is written before the response is read, or until the server closes.
 #[tokio::test]
-async fn a_head_far_above_the_limit_gets_431_over_http_1() {
+async fn rejects_huge_head_with_431_over_http_1() {
     let case = vector("member-user");
     let server = Server::start(&case);
     for kibibytes in [128, 1024, 16 * 1024] {
@@ -87,7 +87,7 @@ async fn a_head_far_above_the_limit_gets_431_over_http_1() {
 
 /// Above four times the limit, hyper ends the connection of HTTP/2 with `ENHANCE_YOUR_CALM`.
 #[tokio::test]
-async fn a_head_far_above_the_limit_ends_its_connection_over_http_2() {
+async fn huge_head_ends_its_http_2_connection() {
     let case = vector("member-user");
     let arguments = ["--audience", &case.audience, "--clock", &case.at];
     let server = Server::start_logging(&case, &arguments, "debug");
@@ -103,7 +103,7 @@ async fn a_head_far_above_the_limit_ends_its_connection_over_http_2() {
     server.signal("-TERM");
     other.ended.await.unwrap().unwrap();
     let (_, log) = server.end();
-    assert!(log.contains("a connection ended early"), "{log}");
+    assert!(log.contains("connection failed"), "{log}");
     assert!(log.contains("detected excessive load generating behavior"), "{log}");
 }
 

@@ -1,4 +1,4 @@
-//! Who is calling, as the services tell it.
+//! The caller, as the service reports it.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::client::{Connection, VERSIONS};
 use super::process::Server;
 
 #[tokio::test]
-async fn whoami_tells_what_the_bundle_proves() {
+async fn whoami_reports_the_verified_bundle() {
     for (name, user) in [
         ("member-user", Some("alice")),
         ("member-bot", None),
@@ -37,7 +37,7 @@ async fn whoami_tells_what_the_bundle_proves() {
 }
 
 #[tokio::test]
-async fn bundles_of_the_reference_are_taken() {
+async fn accepts_bundles_of_the_reference_implementation() {
     for name in ["member-user", "member-bot", "org-user", "org-bot", "user-unicode-astral"] {
         let case = reference(name);
         let server = Server::start(&case);
@@ -52,7 +52,7 @@ async fn bundles_of_the_reference_are_taken() {
 }
 
 #[tokio::test]
-async fn public_does_not_look_and_optional_takes_both() {
+async fn public_ignores_credentials_and_optional_allows_missing_ones() {
     let case = vector("member-user");
     let server = Server::start(&case);
     for version in VERSIONS {
@@ -71,7 +71,7 @@ async fn public_does_not_look_and_optional_takes_both() {
 }
 
 #[tokio::test]
-async fn any_of_several_audiences_will_do() {
+async fn accepts_each_of_several_audiences() {
     let case = vector("member-user");
     let audiences = ["--audience", "https://other.example", "--audience", &case.audience];
     let server = Server::start_with(&case, &[&audiences[..], &["--clock", &case.at]].concat());
@@ -82,9 +82,9 @@ async fn any_of_several_audiences_will_do() {
     }
 }
 
-/// The recorded bundles ended long ago, whatever the year is.
+/// The recorded bundles have expired.
 #[tokio::test]
-async fn without_a_frozen_clock_it_is_now() {
+async fn uses_the_system_clock_by_default() {
     let case: Case = reference("member-user");
     let server = Server::start_with(&case, &["--audience", &case.audience]);
     for version in VERSIONS {

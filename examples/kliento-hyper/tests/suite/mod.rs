@@ -1,4 +1,4 @@
-//! What both servers do: they are asked over HTTP/1 and HTTP/2, with bundles that were recorded.
+//! Requests over HTTP/1 and HTTP/2, with recorded bundles.
 
 pub(crate) mod case;
 pub(crate) mod client;
@@ -7,4 +7,4 @@ pub(crate) mod process;
 mod connections;
 mod header_limits;
 mod identity;
-mod refusals;
+mod rejections;

@@ -1,4 +1,4 @@
-//! The client: `client --bundle FILE [--server URL] [--watch] [--clock RFC3339]` asks who it is.
+//! The client: `client --bundle FILE [--server URL] [--watch] [--clock RFC3339]` calls the server.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use tonic::Status;
 use tonic::transport::Endpoint;
 use tower_layer::Layer as _;
 
-/// Asks a gRPC service who it is that asks
+/// Calls a gRPC service, which reports the caller's identity
 #[derive(Parser)]
 struct Arguments {
     /// The server
@@ -25,11 +25,11 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     bundle: PathBuf,
 
-    /// The time at which the clock stands still, for bundles that were recorded [default: it runs]
+    /// A fixed time for the clock, for recorded bundles [default: the system's clock]
     #[arg(long, value_name = "RFC3339")]
     clock: Option<Timestamp>,
 
-    /// Asks until the bundle lapses
+    /// Receives messages until the bundle expires
     #[arg(long)]
     watch: bool,
 }
@@ -38,8 +38,8 @@ struct Arguments {
 enum Failure {
     #[error("can't connect: {0}")]
     Connect(#[from] tonic::transport::Error),
-    #[error("{:?}: {}", .0.code(), visible(.0.message()))]
-    Refused(#[from] Status),
+    #[error("{:?}: {}", .0.code(), sanitise(.0.message()))]
+    Rejected(#[from] Status),
     #[error("can't write: {0}")]
     Output(#[from] io::Error),
 }
@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // If this can't be said either, the exit code still tells.
+            // If standard error is closed, the exit code remains.
             let _ = writeln!(io::stderr(), "error: {failure}");
             ExitCode::FAILURE
         }
@@ -77,15 +77,15 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
 fn print(caller: &Caller) -> io::Result<()> {
     let mut output = io::stdout().lock();
     let signer = caller.signer().as_str_name().trim_start_matches("SIGNER_").to_lowercase();
-    let (subject, valid_until) = (visible(&caller.subject), visible(&caller.valid_until));
+    let (subject, valid_until) = (sanitise(&caller.subject), sanitise(&caller.valid_until));
     writeln!(output, "{subject}, signed by the {signer}, until {valid_until}")?;
     for (name, value) in &caller.claims {
-        writeln!(output, "  {}: {}", visible(name), visible(value))?;
+        writeln!(output, "  {}: {}", sanitise(name), sanitise(value))?;
     }
     output.flush()
 }
 
-/// A server's text, without what a terminal would obey.
-fn visible(text: &str) -> String {
+/// Replaces control characters in a server's text.
+fn sanitise(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }

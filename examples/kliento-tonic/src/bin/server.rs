@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use http_guard::serve::shutdown_signal;
 use kliento::{Timestamp, TrustAnchor};
 use kliento_tonic::{IdentityService, serve};
 use kliento_tower::{Clock, FixedClock, KlientoAuthLayer, SystemClock, TrustAnchors};
@@ -13,16 +14,17 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// A gRPC service that tells workloads who they are
+/// A gRPC service that authenticates workloads
 ///
-/// Callers need a Kliento token bundle but for the health service. `RUST_LOG` sets what is logged.
+/// Calls need a Kliento token bundle, except those of the health service. SIGTERM and SIGINT stop it
+/// gracefully. `RUST_LOG` sets what is logged.
 #[derive(Parser)]
 struct Arguments {
     /// The address to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
 
-    /// For whom tokens must be; may be given several times
+    /// An audience to accept tokens for; may be given several times
     #[arg(long = "audience", value_name = "AUD", required = true)]
     audiences: Vec<String>,
 
@@ -30,21 +32,21 @@ struct Arguments {
     #[arg(long = "trust-anchor", value_name = "DS")]
     trust_anchors: Vec<TrustAnchor>,
 
-    /// The time at which the clock stands still, for bundles that were recorded [default: it runs]
+    /// A fixed time for the clock, for recorded bundles [default: the system's clock]
     #[arg(long, value_name = "RFC3339")]
     clock: Option<Timestamp>,
 }
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("there is no audience")]
+    #[error("no audience")]
     NoAudience,
     #[error("can't listen on {address}: {source}")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("can't write: {0}")]
     Output(#[from] io::Error),
-    #[error("can't serve: {0}")]
-    Serve(#[from] tonic::transport::Error),
+    #[error("can't catch signals: {0}")]
+    Signals(io::Error),
 }
 
 #[tokio::main]
@@ -52,7 +54,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // If this can't be said either, the exit code still tells.
+            // If standard error is closed, the exit code remains.
             let _ = writeln!(io::stderr(), "error: {failure}");
             ExitCode::FAILURE
         }
@@ -68,26 +70,29 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         .init();
     let clock = arguments.clock();
     let layer = arguments.layer(Arc::clone(&clock)).ok_or(Failure::NoAudience)?;
+    let shutdown = shutdown_signal().map_err(Failure::Signals)?;
     let address = arguments.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|source| Failure::Listen { address, source })?;
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
-    Ok(serve(listener, layer, IdentityService::new(clock)).await?)
+    let summary = serve(listener, layer, IdentityService::new(clock), shutdown).await;
+    tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
+    Ok(())
 }
 
 impl Arguments {
-    /// The clock, which is the service's too.
+    /// Returns the clock, which the service uses too.
     fn clock(&self) -> Arc<dyn Clock> {
         match self.clock {
             Some(instant) => {
-                tracing::warn!("the clock stands still: bundles never end, so this is for tests");
+                tracing::warn!("fixed clock: bundles never expire, for tests only");
                 Arc::new(FixedClock(instant))
             }
             None => Arc::new(SystemClock),
         }
     }
 
-    /// The layer; there is none without an audience.
+    /// Returns the layer; `None` without an audience.
     fn layer(&self, clock: Arc<dyn Clock>) -> Option<KlientoAuthLayer> {
         let (audience, others) = self.audiences.split_first()?;
         let layer = KlientoAuthLayer::new(audience).with_clock(clock);

@@ -10,14 +10,14 @@ use crate::reference;
 use crate::server::ServerCommand;
 
 #[tokio::test]
-async fn each_bundle_of_the_reference_tells_who_is_calling() {
+async fn reports_the_caller_of_each_reference_bundle() {
     let server = ServerCommand::start();
     let channel = server.connect().await;
     let cases = reference::cases();
     assert_eq!(cases.len(), 8);
     for case in cases {
         let mut client = client(channel.clone(), reference::file(&case.name));
-        // The second time, the layer remembers.
+        // The second response comes from the layer's cache.
         for _ in 0..2 {
             let caller = client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner();
             let signer = match caller.signer() {
@@ -34,13 +34,13 @@ async fn each_bundle_of_the_reference_tells_who_is_calling() {
 }
 
 #[tokio::test]
-async fn streams_know_who_is_calling() {
+async fn streams_know_the_caller() {
     let server = ServerCommand::start();
     let mut client = alice(server.connect().await);
 
     let mut callers = client.watch(WatchRequest {}).await.unwrap().into_inner();
     for _ in 0..2 {
-        let caller = callers.message().await.unwrap().expect("the clock stands still");
+        let caller = callers.message().await.unwrap().expect("a fixed clock");
         assert_eq!(caller.subject, "alice@example.com");
     }
 
@@ -59,7 +59,7 @@ async fn streams_know_who_is_calling() {
 }
 
 #[tokio::test]
-async fn whoever_asks_for_the_health_is_not_asked() {
+async fn health_service_needs_no_credentials() {
     let server = ServerCommand::start();
     let mut client = HealthClient::new(server.connect().await);
     for service in ["", "kliento.example.v1.Identity"] {

@@ -1,4 +1,4 @@
-//! Clients that send a bundle with every call, and what becomes of theirs that have none.
+//! Clients that send a bundle with every call, and clients without one.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub(crate) fn alice(channel: Channel) -> Client {
 }
 
 #[tokio::test]
-async fn a_call_without_its_bundle_is_not_sent() {
+async fn call_without_a_bundle_is_not_sent() {
     let server = ServerCommand::start();
     let mut client = client(server.connect().await, Path::new("missing.bin"));
     let status = client.who_am_i(WhoAmIRequest {}).await.unwrap_err();
@@ -39,7 +39,7 @@ async fn a_call_without_its_bundle_is_not_sent() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_connection_is_told_through_the_layer() {
+async fn connection_errors_pass_the_layer() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);

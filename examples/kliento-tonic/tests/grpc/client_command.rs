@@ -1,4 +1,4 @@
-//! The client's command, against the server's.
+//! The client command against the server command.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ fn ask(server: &ServerCommand, bundle: &Path, more: &[&str]) -> Output {
 }
 
 #[test]
-fn it_prints_who_the_server_says_it_is() {
+fn prints_the_caller() {
     let server = ServerCommand::start();
     let directory = tempfile::tempdir().unwrap();
     let header = directory.path().join("header");
@@ -30,7 +30,7 @@ fn it_prints_who_the_server_says_it_is() {
 }
 
 #[test]
-fn it_says_why_it_is_refused() {
+fn prints_the_rejection() {
     let server = ServerCommand::with("https://api.example.net", &reference::trust_anchors());
     let output = ask(&server, &reference::file("member-user"), &["--watch"]);
     let printed = "error: Unauthenticated: The token bundle is not valid for this service at \

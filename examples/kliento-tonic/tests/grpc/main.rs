@@ -11,9 +11,9 @@
 mod callers;
 mod client;
 mod client_command;
-mod lapse;
+mod expiry;
 mod mock;
 mod reference;
-mod refusals;
+mod rejections;
 mod server;
 mod sizes;

@@ -1,4 +1,4 @@
-//! Servers to ask: the command, or one in this process for what no flag leads to.
+//! Servers for the tests: the command, or one in this process where no flag has the setting.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -65,7 +65,7 @@ pub(crate) async fn connect_to(layer: KlientoAuthLayer, clock: Arc<dyn Clock>) -
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let service = IdentityService::new(clock).with_interval(Duration::from_millis(1));
-    tokio::spawn(serve(listener, layer, service));
+    tokio::spawn(serve(listener, layer, service, std::future::pending()));
     connect(&url).await
 }
 

@@ -1,20 +1,19 @@
-//! The largest bundle passes, and what is larger is refused cleanly.
+//! The largest bundle is accepted, and larger ones are rejected.
 
 use std::fs;
 
 use kliento::MAX_BUNDLE_OCTETS;
-use kliento_tonic::MAX_HEADER_LIST_OCTETS;
 use kliento_tonic::v1::WhoAmIRequest;
 use tonic::Code;
 
 use crate::client::client;
 use crate::mock::Mock;
 use crate::reference::AUDIENCE;
-use crate::refusals::refusal;
+use crate::rejections::rejection;
 use crate::server::ServerCommand;
 
 #[tokio::test]
-async fn the_largest_bundle_passes_and_larger_ones_are_refused() {
+async fn accepts_largest_bundle_and_rejects_larger_ones() {
     let mock = Mock::new();
     let server = ServerCommand::with(AUDIENCE, &mock.trust_anchors);
     let channel = server.connect().await;
@@ -30,17 +29,17 @@ async fn the_largest_bundle_passes_and_larger_ones_are_refused() {
 
     // One more octet takes no more characters, a thousand do.
     for octets in [MAX_BUNDLE_OCTETS + 1, MAX_BUNDLE_OCTETS + 1000] {
-        let (code, message) = refusal(&channel, &[&mock.authorization(octets)]).await;
+        let (code, message) = rejection(&channel, &[&mock.authorization(octets)]).await;
         assert_eq!(code, Code::Unauthenticated);
         assert!(message.contains("(credentials_malformed)"), "{message}");
     }
 
-    // Beyond the server's limit, it is HTTP/2 that refuses.
-    let beyond = "A".repeat(MAX_HEADER_LIST_OCTETS.try_into().unwrap());
-    let (code, message) = refusal(&channel, &[&format!("Kliento {beyond}")]).await;
+    // Above the server's limit, HTTP/2 rejects the request.
+    let beyond = "A".repeat(32 * 1024);
+    let (code, message) = rejection(&channel, &[&format!("Kliento {beyond}")]).await;
     assert_eq!(code, Code::Unknown);
     assert!(message.contains("431"), "{message}");
 
-    // The connection has survived all of them.
+    // The connection is still open.
     client.who_am_i(WhoAmIRequest {}).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Who doesn't prove who they are is told so, and nothing else.
+//! Rejections: status, challenge and problem details.
 
 use http::StatusCode;
 use serde_json::json;
@@ -10,7 +10,7 @@ use super::client::{Answer, Connection, VERSIONS};
 use super::process::Server;
 
 #[tokio::test]
-async fn refusals_have_a_challenge_and_problem_details() {
+async fn rejections_have_a_challenge_and_problem_details() {
     let case = vector("member-user");
     let server = Server::start(&case);
     let (good, tampered) = (case.authorization.as_str(), case.tampered());
@@ -27,28 +27,28 @@ async fn refusals_have_a_challenge_and_problem_details() {
             (&[&tampered], Some("invalid_token"), "credentials_invalid"),
         ] {
             let answer = connection.get("/whoami", authorizations).await;
-            assert_refused(&answer, &case.audience, error, code);
+            assert_rejected(&answer, &case.audience, error, code);
         }
-        // None of it was held against the connection.
+        // The connection stays open.
         assert_eq!(connection.get("/whoami", &[good]).await.status, StatusCode::OK);
     }
 }
 
 #[tokio::test]
-async fn tokens_for_others_are_refused() {
+async fn rejects_tokens_for_other_audiences() {
     let case = vector("member-user");
     let audience = "https://api.example.net";
     let server = Server::start_with(&case, &["--audience", audience, "--clock", &case.at]);
     for version in VERSIONS {
         let mut connection = Connection::open(&server, version).await;
         let answer = connection.get("/whoami", &[&case.authorization]).await;
-        assert_refused(&answer, audience, Some("invalid_token"), "credentials_invalid");
+        assert_rejected(&answer, audience, Some("invalid_token"), "credentials_invalid");
     }
 }
 
-/// Field names in any case, which client libraries would have made the same.
+/// Client libraries would normalise the names, so this one is written by hand.
 #[tokio::test]
-async fn two_fields_are_refused_however_they_are_written() {
+async fn rejects_two_headers_in_any_case() {
     let case = vector("member-user");
     let server = Server::start(&case);
     let good = &case.authorization;
@@ -61,7 +61,7 @@ async fn two_fields_are_refused_however_they_are_written() {
 }
 
 #[tokio::test]
-async fn other_paths_are_nobodys() {
+async fn unknown_paths_are_404() {
     let case = vector("member-user");
     let server = Server::start(&case);
     for version in VERSIONS {
@@ -73,7 +73,7 @@ async fn other_paths_are_nobodys() {
     }
 }
 
-fn assert_refused(answer: &Answer, audience: &str, error: Option<&str>, code: &str) {
+fn assert_rejected(answer: &Answer, audience: &str, error: Option<&str>, code: &str) {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     let error = error.map_or(String::new(), |error| format!(", error=\"{error}\""));
     let challenge = format!("Kliento realm=\"{audience}\"{error}");

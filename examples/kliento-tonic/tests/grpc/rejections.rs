@@ -1,4 +1,4 @@
-//! Who is refused gets a gRPC status, and nobody else's connection suffers.
+//! Rejected calls get a gRPC status, and the connection stays open.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ const MALFORMED: &str = "The Authorization header is malformed (credentials_malf
 const INVALID: &str =
     "The token bundle is not valid for this service at this time (credentials_invalid)";
 
-/// What a call with these `Authorization` headers is refused with.
-pub(crate) async fn refusal(channel: &Channel, authorizations: &[&str]) -> (Code, String) {
+/// Returns the status of a call with these `Authorization` headers.
+pub(crate) async fn rejection(channel: &Channel, authorizations: &[&str]) -> (Code, String) {
     let mut request = Request::new(WhoAmIRequest {});
     for value in authorizations {
         request.metadata_mut().append("authorization", value.parse().unwrap());
@@ -31,7 +31,7 @@ pub(crate) async fn refusal(channel: &Channel, authorizations: &[&str]) -> (Code
 }
 
 #[tokio::test]
-async fn who_does_not_prove_it_is_unauthenticated() {
+async fn rejects_missing_and_invalid_credentials() {
     let server = ServerCommand::start();
     let channel = server.connect().await;
     let good = reference::bundle("member-user").to_authorization();
@@ -43,15 +43,15 @@ async fn who_does_not_prove_it_is_unauthenticated() {
         (vec![&good, &good], MALFORMED),
         (vec![&tampered], INVALID),
     ] {
-        let refused = refusal(&channel, &authorizations).await;
+        let rejected = rejection(&channel, &authorizations).await;
         assert_eq!(
-            refused,
+            rejected,
             (Code::Unauthenticated, message.to_owned()),
             "{}",
             authorizations.len()
         );
     }
-    // The same connection still serves who does.
+    // The connection still serves valid calls.
     let mut client = alice(channel);
     assert_eq!(
         client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner().subject,
@@ -67,7 +67,7 @@ fn tampered() -> String {
 }
 
 #[tokio::test]
-async fn streams_are_refused_before_they_begin() {
+async fn rejects_streams_before_they_begin() {
     let server = ServerCommand::start();
     let mut client = IdentityClient::new(server.connect().await);
     let watched = client.watch(WatchRequest {}).await.map(drop).unwrap_err();
@@ -79,23 +79,23 @@ async fn streams_are_refused_before_they_begin() {
 }
 
 #[tokio::test]
-async fn a_bundle_for_another_audience_proves_nothing_here() {
+async fn rejects_bundle_for_another_audience() {
     let anchors = reference::trust_anchors();
     let server = ServerCommand::with("https://api.example.net", &anchors);
     let good = reference::bundle("member-user").to_authorization();
-    let refused = refusal(&server.connect().await, &[&good]).await;
-    assert_eq!(refused, (Code::Unauthenticated, INVALID.to_owned()));
+    let rejected = rejection(&server.connect().await, &[&good]).await;
+    assert_eq!(rejected, (Code::Unauthenticated, INVALID.to_owned()));
 }
 
 #[tokio::test]
-async fn who_is_not_admitted_is_denied() {
+async fn denies_callers_that_the_authorizer_denies() {
     let clock = Arc::new(FixedClock(INSTANT.parse().unwrap()));
     let layer = layer(clock.clone()).with_authorizer(|caller| caller.user().is_none());
     let channel = connect_to(layer, clock).await;
     let alice = reference::bundle("member-user").to_authorization();
-    let refused = refusal(&channel, &[&alice]).await;
+    let rejected = rejection(&channel, &[&alice]).await;
     let message = "Permission denied (permission_denied)".to_owned();
-    assert_eq!(refused, (Code::PermissionDenied, message));
+    assert_eq!(rejected, (Code::PermissionDenied, message));
 
     let mut client = client(channel, reference::file("member-bot"));
     assert_eq!(
@@ -105,19 +105,19 @@ async fn who_is_not_admitted_is_denied() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_checked_is_unavailable() {
+async fn reports_unavailable_trust_anchors() {
     let clock = Arc::new(FixedClock(INSTANT.parse().unwrap()));
     let layer = layer(clock.clone()).with_trust_anchors(TrustAnchors::new([]));
     let channel = connect_to(layer, clock).await;
     let alice = reference::bundle("member-user").to_authorization();
     let message = "Authentication is temporarily unavailable (unavailable)".to_owned();
-    assert_eq!(refusal(&channel, &[&alice]).await, (Code::Unavailable, message));
-    // Who has none is refused all the same.
-    assert_eq!(refusal(&channel, &[]).await, (Code::Unauthenticated, MISSING.to_owned()));
+    assert_eq!(rejection(&channel, &[&alice]).await, (Code::Unavailable, message));
+    // Missing credentials need no trust anchors.
+    assert_eq!(rejection(&channel, &[]).await, (Code::Unauthenticated, MISSING.to_owned()));
 }
 
 #[tokio::test]
-async fn a_service_without_its_layer_tells_nobody_anything() {
+async fn service_without_its_layer_is_an_internal_error() {
     let service = IdentityService::new(Arc::new(FixedClock(INSTANT.parse().unwrap())));
     let code = |status: Status| status.code();
     let told = service.who_am_i(Request::new(WhoAmIRequest {})).await.map(drop);

@@ -1,4 +1,4 @@
-//! Streams end when what proves the caller lapses, by the server's clock.
+//! Streams end when the caller's bundle expires, by the server's clock.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -36,17 +36,17 @@ async fn client() -> (Client, Arc<TestClock>) {
     (alice(channel), clock)
 }
 
-/// The last instant at which a caller is proven, and the next one.
+/// The last instant at which the bundle is valid, and the next one.
 fn last_and_next(caller: &Caller) -> (Option<Timestamp>, Option<Timestamp>) {
     let last: Timestamp = caller.valid_until.parse().unwrap();
     (Some(last), Some(last + Duration::from_millis(1)))
 }
 
 async fn next(callers: &mut Streaming<Caller>) -> Caller {
-    callers.message().await.unwrap().expect("it goes on")
+    callers.message().await.unwrap().expect("a message")
 }
 
-/// What ends the stream, soon: some messages may be on their way already.
+/// Returns the status that ends the stream; some messages may still precede it.
 async fn end(callers: &mut Streaming<Caller>) -> Status {
     for _ in 0..10_000 {
         match callers.message().await {
@@ -54,11 +54,11 @@ async fn end(callers: &mut Streaming<Caller>) -> Status {
             Err(status) => return status,
         }
     }
-    panic!("it goes on");
+    panic!("the stream does not end");
 }
 
 #[tokio::test]
-async fn who_watches_is_told_when_the_proof_lapses() {
+async fn watch_ends_when_the_bundle_expires() {
     let (mut client, clock) = client().await;
     let mut callers = client.watch(WatchRequest {}).await.unwrap().into_inner();
     let (last, later) = last_and_next(&next(&mut callers).await);
@@ -69,14 +69,14 @@ async fn who_watches_is_told_when_the_proof_lapses() {
     clock.set(later);
     let status = end(&mut callers).await;
     assert_eq!(status.code(), Code::Unauthenticated);
-    assert_eq!(status.message(), "The token bundle has lapsed (credentials_invalid)");
-    // Nor is another call let in.
-    let refused = client.who_am_i(WhoAmIRequest {}).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert_eq!(status.message(), "The token bundle has expired (credentials_invalid)");
+    // Further calls are rejected.
+    let rejected = client.who_am_i(WhoAmIRequest {}).await.unwrap_err();
+    assert_eq!(rejected.code(), Code::Unauthenticated);
 }
 
 #[tokio::test]
-async fn who_watches_is_told_when_the_time_is_unknown() {
+async fn watch_ends_without_a_clock() {
     let (mut client, clock) = client().await;
     let mut callers = client.watch(WatchRequest {}).await.unwrap().into_inner();
     next(&mut callers).await;
@@ -85,7 +85,7 @@ async fn who_watches_is_told_when_the_time_is_unknown() {
 }
 
 #[tokio::test]
-async fn nothing_is_attributed_once_the_proof_has_lapsed() {
+async fn attribute_ends_when_the_bundle_expires() {
     let (mut client, clock) = client().await;
     let caller = client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner();
     let (last, later) = last_and_next(&caller);

@@ -1,0 +1,76 @@
+//! The routes, over HTTP/1 and HTTP/2.
+
+use http::StatusCode;
+
+use crate::case::{reference, vector};
+use crate::client::{Connection, VERSIONS};
+use crate::process::Server;
+
+#[tokio::test]
+async fn whoami_reports_the_verified_bundle() {
+    for case in [vector("member-user"), reference("org-bot"), vector("authorization-maximum")] {
+        let server = Server::start(&case);
+        for version in VERSIONS {
+            let mut connection = Connection::open(&server, version).await;
+            let answer = connection.get("/whoami", &[&case.authorization]).await;
+            assert_eq!((answer.status, answer.version), (StatusCode::OK, version));
+            for member in ["subject", "signer", "claims"] {
+                assert_eq!(answer.json()[member], case.expected[member], "{member}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn rejects_missing_malformed_and_invalid_credentials() {
+    let case = vector("member-user");
+    let server = Server::start(&case);
+    let (good, tampered) = (case.authorization.as_str(), case.tampered());
+    for version in VERSIONS {
+        let mut connection = Connection::open(&server, version).await;
+        for (authorizations, code) in [
+            (&[][..], "credentials_missing"),
+            (&["Bearer x"], "credentials_missing"),
+            (&["Kliento !"], "credentials_malformed"),
+            (&[good, good], "credentials_malformed"),
+            (&[&tampered], "credentials_invalid"),
+        ] {
+            let answer = connection.get("/whoami", authorizations).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+            assert_eq!(answer.json()["code"], code);
+            assert!(answer.header("www-authenticate").starts_with("Kliento realm="));
+        }
+        assert_eq!(connection.get("/whoami", &[good]).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn public_ignores_credentials_and_optional_allows_missing_ones() {
+    let case = vector("member-user");
+    let server = Server::start(&case);
+    for version in VERSIONS {
+        let mut connection = Connection::open(&server, version).await;
+        for authorizations in [vec![], vec![case.authorization.as_str()], vec!["Kliento !"]] {
+            assert_eq!(connection.get("/public", &authorizations).await.body, "open to all\n");
+        }
+        assert_eq!(connection.get("/optional", &[]).await.body, "anonymous\n");
+        let known = connection.get("/optional", &[&case.authorization]).await;
+        assert_eq!(known.body, format!("{}\n", case.expected["subject"].as_str().unwrap()));
+        let invalid = connection.get("/optional", &[&case.tampered()]).await;
+        assert_eq!(invalid.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(connection.get("/other", &[]).await.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn stops_gracefully() {
+    let case = vector("member-user");
+    let arguments = ["--audience", "https://other.example", "--audience", &case.audience];
+    let server = Server::start_with(&case, &[&arguments[..], &["--clock", &case.at]].concat());
+    let mut connection = Connection::open(&server, VERSIONS[1]).await;
+    assert_eq!(connection.get("/whoami", &[&case.authorization]).await.status, StatusCode::OK);
+    server.signal("-TERM");
+    connection.ended.await.unwrap().unwrap();
+    let (status, log) = server.end();
+    assert!(status.success() && log.contains("dropped_requests=0"), "{log}");
+}
