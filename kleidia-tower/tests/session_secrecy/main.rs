@@ -1,4 +1,4 @@
-//! The token, of which no piece is told to any log, response or `Debug`.
+//! No part of an access token leaks into a log, a response or a `Debug` form.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,7 +7,7 @@
     reason = "a test may end by a panic"
 )]
 
-// Alone in its process, for what others log first decides what a subscriber of one thread sees.
+// Alone in its process: the events of other tests would decide what a thread's subscriber receives.
 #[path = "../stage/mod.rs"]
 mod stage;
 
@@ -38,7 +38,7 @@ impl io::Write for Log {
     }
 }
 
-/// All that is logged meanwhile, on this thread.
+/// Returns what this thread logs while the future runs.
 fn logged(future: impl Future<Output = ()>) -> String {
     let log = Log::default();
     let writer = log.clone();
@@ -52,17 +52,17 @@ fn logged(future: impl Future<Output = ()>) -> String {
     String::from_utf8(std::mem::take(&mut log.0.lock().unwrap())).unwrap()
 }
 
-/// A piece of the token, as long as chance does not make one.
-fn told_piece<'t>(token: &str, text: &'t str) -> Option<&'t str> {
-    const PIECE: usize = 12;
-    let pieces: std::collections::HashSet<&[u8]> = token.as_bytes().windows(PIECE).collect();
-    let place = text.as_bytes().windows(PIECE).position(|window| pieces.contains(window))?;
-    text.get(place..place + PIECE)
+/// Returns a part of the token in the text, of a length that does not occur by chance.
+fn find_leak<'t>(token: &str, text: &'t str) -> Option<&'t str> {
+    const LENGTH: usize = 12;
+    let parts: std::collections::HashSet<&[u8]> = token.as_bytes().windows(LENGTH).collect();
+    let position = text.as_bytes().windows(LENGTH).position(|window| parts.contains(window))?;
+    text.get(position..position + LENGTH)
 }
 
 #[test]
-fn no_piece_of_a_token_is_told() {
-    let (mut told, mut token) = (String::new(), String::new());
+fn leaks_no_part_of_a_token() {
+    let (mut output, mut token) = (String::new(), String::new());
     let log = logged(async {
         let world = World::new().await;
         let bearer = world.bearer("alice").await;
@@ -74,20 +74,20 @@ fn no_piece_of_a_token_is_told() {
             world.store.set_broken(is_broken);
             for policy in [CredentialPolicy::Required, CredentialPolicy::AllowMissingOrInvalid] {
                 let layer = world.layer().with_policy(policy);
-                let _ = write!(told, "{layer:?} {:?}", layer.layer(0));
+                let _ = write!(output, "{layer:?} {:?}", layer.layer(0));
                 for values in
                     [vec![bearer.as_str()], vec![&flipped], vec![&list], vec![&bearer, &bearer]]
                 {
                     let response = send(layer.clone(), request(&values)).await;
-                    let _ = write!(told, "{response:?}");
+                    let _ = write!(output, "{response:?}");
                     if let Some(rejection) = response.extensions().get::<Rejection>() {
-                        let _ = write!(told, "{rejection} {rejection:?}");
+                        let _ = write!(output, "{rejection} {rejection:?}");
                     }
                 }
             }
         }
         world.store.set_broken(false);
-        // What the service may print of the request, too.
+        // The inner service may log the request.
         let service = service_fn(|request: Request<String>| {
             tracing::trace!(?request, extensions = ?request.extensions(), "called");
             tower::Service::call(&mut Tell, request)
@@ -96,14 +96,13 @@ fn no_piece_of_a_token_is_told() {
     });
     assert!(log.contains("refused") && log.contains("authenticated") && log.contains("called"));
     assert!(log.contains("Sensitive"), "{log}");
-    assert_eq!(told_piece(&token, &log), None);
-    assert_eq!(told_piece(&token, &told), None);
+    assert_eq!(find_leak(&token, &log), None);
+    assert_eq!(find_leak(&token, &output), None);
 }
 
-/// The search finds what it is for.
 #[test]
-fn pieces_are_found() {
+fn finds_leaks() {
     let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl";
-    assert_eq!(told_piece(token, "x bGciOiJIUzI1 y"), Some("bGciOiJIUzI1"));
-    assert_eq!(told_piece(token, "bGciOiJIUzI"), None);
+    assert_eq!(find_leak(token, "x bGciOiJIUzI1 y"), Some("bGciOiJIUzI1"));
+    assert_eq!(find_leak(token, "bGciOiJIUzI"), None);
 }

@@ -1,8 +1,8 @@
-//! No secret is in any log, audit record, error or `Debug`, in any form.
+//! No secret leaks into a log, an audit record, an error or a `Debug` form, in any encoding.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
-mod evidence;
+mod output;
 mod secrets;
 
 use std::convert::Infallible;
@@ -25,7 +25,7 @@ use kleidia_tower::{ClientInfo, Rejection, Timestamp, UserId, clock_fn};
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use evidence::Evidence;
+use output::RecordedOutput;
 use secrets::Secrets;
 
 const KEY: &[u8] = b"canary-key-of-access-tokens-000001";
@@ -40,40 +40,40 @@ fn here() -> ClientInfo {
     ClientInfo::new("192.0.2.1".parse().unwrap())
 }
 
-struct Scene {
+struct Fixture {
     accounts: Accounts,
     clock: Arc<AtomicI64>,
     sinks: AuditSinks,
-    evidence: Evidence,
+    output: RecordedOutput,
     secrets: Secrets,
 }
 
-impl Scene {
-    fn new(evidence: Evidence, store: Arc<dyn Store>) -> Self {
+impl Fixture {
+    fn new(output: RecordedOutput, store: Arc<dyn Store>) -> Self {
         let mut secrets = Secrets::default();
         secrets.add("key", KEY);
         for password in [PASSWORD, WRONG, NEW, WITH_NAME, AS_NAME, NO_HASH] {
             secrets.add(password, password.as_bytes());
         }
         let key = SigningKey::new("canary", KEY.to_vec()).unwrap();
-        evidence.note(&key);
-        evidence.note(&SigningKey::new("short", KEY[..16].to_vec()).unwrap_err());
+        output.record(&key);
+        output.record(&SigningKey::new("short", KEY[..16].to_vec()).unwrap_err());
         secrets.add("short key", &KEY[..16]);
-        evidence.note(&KeyRing::new([key.clone(), key.clone()]).unwrap_err());
+        output.record(&KeyRing::new([key.clone(), key.clone()]).unwrap_err());
         let keys = KeyRing::new([key]).unwrap();
-        evidence.note(&keys);
+        output.record(&keys);
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
         let options = options.with_permits(1).unwrap().with_queue_limit(16);
         let hasher = options.start().unwrap();
         let sinks = AuditSinks::new(vec![Box::new(TracingSink)], 1000).unwrap();
         let clock = Arc::new(AtomicI64::new(1_795_370_580));
-        let told = Arc::clone(&clock);
+        let seconds = Arc::clone(&clock);
         let accounts = Accounts::new(store, Arc::new(keys), hasher)
             .with_audit_sinks(sinks.clone())
             .with_clock(clock_fn(move || {
-                Timestamp::from_second(told.load(Ordering::Relaxed)).ok()
+                Timestamp::from_second(seconds.load(Ordering::Relaxed)).ok()
             }));
-        Self { accounts, clock, sinks, evidence, secrets }
+        Self { accounts, clock, sinks, output, secrets }
     }
 
     fn pass(&self, seconds: i64) {
@@ -83,13 +83,13 @@ impl Scene {
     async fn log_in(&self, name: &str, password: &str) -> Result<TokenSet, AccountError> {
         let (user_name, password) = (name.to_owned(), password.into());
         let log_in = LoginRequest { user_name, password, client: here() };
-        self.evidence.note(&log_in);
+        self.output.record(&log_in);
         self.accounts.log_in(log_in).await
     }
 
-    /// Keeps an eye on all credentials that somebody got.
-    fn learn(&mut self, tokens: &TokenSet) {
-        self.evidence.note(tokens);
+    /// Adds issued credentials to the secrets.
+    fn add_credentials(&mut self, tokens: &TokenSet) {
+        self.output.record(tokens);
         let access = tokens.access_token.expose_secret();
         self.secrets.add("access token", access.as_bytes());
         let signature = access.rsplit('.').next().unwrap();
@@ -105,7 +105,7 @@ impl Scene {
         }
     }
 
-    /// Sends an access token through the layer, to a service that logs what it gets.
+    /// Sends an access token through the layer to a service that logs the request.
     async fn send(&self, token: &str) -> u16 {
         let inner = service_fn(|request: Request<()>| async move {
             tracing::trace!(?request, extensions = ?request.extensions(), "passed");
@@ -114,13 +114,13 @@ impl Scene {
             Ok::<_, Infallible>(Response::new(()))
         });
         let layer = JwtSessionLayer::new(self.accounts.authenticator());
-        self.evidence.note(&layer);
+        self.output.record(&layer);
         let authorization = format!("Bearer {token}");
         let request = Request::builder().header(AUTHORIZATION, authorization).body(()).unwrap();
         let response = layer.layer(inner).oneshot(request).await.unwrap();
-        self.evidence.note(&response.headers());
+        self.output.record(&response.headers());
         if let Some(rejection) = response.extensions().get::<Rejection>() {
-            self.evidence.note_error(rejection.code(), Err::<(), _>(rejection.clone()));
+            self.output.record_error(rejection.code(), Err::<(), _>(rejection.clone()));
         }
         response.status().as_u16()
     }
@@ -138,46 +138,46 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn no_secret_is_ever_seen() {
-    let evidence = Evidence::of_the_log();
-    play(evidence.clone(), Arc::new(MemoryStore::default())).await;
+async fn leaks_no_secret() {
+    let output = RecordedOutput::from_log();
+    run(output.clone(), Arc::new(MemoryStore::default())).await;
     #[cfg(feature = "sqlite")]
-    play_in_a_file(evidence).await;
+    run_with_file(output).await;
 }
 
-/// The store itself has the hashes of passwords, and no other secret.
+/// The file contains the hashes of passwords, and no other secret.
 #[cfg(feature = "sqlite")]
-async fn play_in_a_file(evidence: Evidence) {
+async fn run_with_file(output: RecordedOutput) {
     let directory = tempfile::tempdir().unwrap();
     let store = kleidia_tower::store::SqliteStore::open(directory.path().join("store.db"));
     let store = Arc::new(store.await.unwrap());
-    let secrets = play(evidence, Arc::clone(&store) as Arc<dyn Store>).await;
+    let secrets = run(output, Arc::clone(&store) as Arc<dyn Store>).await;
     for is_closed in [false, true] {
         let files = directory.path().read_dir().unwrap().map(|file| file.unwrap().path());
         let octets: Vec<u8> = files.flat_map(|file| std::fs::read(file).unwrap()).collect();
         let hash = format!("{NO_HASH}, plain");
-        let seen = secrets.seen_in(&octets);
-        assert!(seen.contains(&hash.as_str()), "hashes are not where they belong");
-        let is_more = |form: &&str| ![hash.as_str(), "hash, plain"].contains(form);
-        assert_eq!(seen.into_iter().filter(is_more).collect::<Vec<_>>(), [""; 0]);
+        let leaked = secrets.leaked_in(&octets);
+        assert!(leaked.contains(&hash.as_str()), "the file has no hashes");
+        let is_other = |form: &&str| ![hash.as_str(), "hash, plain"].contains(form);
+        assert_eq!(leaked.into_iter().filter(is_other).collect::<Vec<_>>(), [""; 0]);
         if !is_closed {
             store.close().await;
         }
     }
 }
 
-async fn play(evidence: Evidence, store: Arc<dyn Store>) -> Secrets {
-    let mut scene = Scene::new(evidence, store);
-    create(&mut scene).await;
-    let alice = log_in(&mut scene).await;
-    let alice = refresh(&mut scene, alice).await;
-    change_password(&mut scene, alice).await;
-    lock(&scene).await;
-    look_around(&scene).await;
+async fn run(output: RecordedOutput, store: Arc<dyn Store>) -> Secrets {
+    let mut fixture = Fixture::new(output, store);
+    create(&mut fixture).await;
+    let alice = log_in(&mut fixture).await;
+    let alice = refresh(&mut fixture, alice).await;
+    change_password(&mut fixture, alice).await;
+    lock(&fixture).await;
+    read_everything(&fixture).await;
 
-    scene.sinks.close();
-    let text = scene.evidence.text();
-    // It is there, and all of it.
+    fixture.sinks.close();
+    let text = fixture.output.text();
+    // The output is complete.
     for expected in [
         "login.success",
         "login.failure",
@@ -191,108 +191,108 @@ async fn play(evidence: Evidence, store: Arc<dyn Store>) -> Secrets {
         let is_there = text.windows(expected.len()).any(|window| window == expected.as_bytes());
         assert!(is_there, "{expected}");
     }
-    assert_eq!(scene.secrets.seen_in(&text), [""; 0]);
-    scene.secrets
+    assert_eq!(fixture.secrets.leaked_in(&text), [""; 0]);
+    fixture.secrets
 }
 
-async fn create(scene: &mut Scene) {
+async fn create(fixture: &mut Fixture) {
     let create = async |name: &str, password: &str| {
-        scene
+        fixture
             .accounts
             .create_user(None, name, password.into(), [].into(), ClientInfo::default())
             .await
     };
     let rejected = create("alice", WITH_NAME).await;
-    scene.evidence.note_error("password_rejected", rejected);
+    fixture.output.record_error("password_rejected", rejected);
     let alice = create("alice", PASSWORD).await.unwrap();
-    scene.evidence.note_error("name_taken", create("alice", PASSWORD).await);
-    scene.evidence.note_error("malformed_request", create("\u{200b}", PASSWORD).await);
+    fixture.output.record_error("name_taken", create("alice", PASSWORD).await);
+    fixture.output.record_error("malformed_request", create("\u{200b}", PASSWORD).await);
 
-    let store = scene.accounts.store();
+    let store = fixture.accounts.store();
     let found = store.account_with_password(AccountLookup::Id(alice.id)).await.unwrap();
     let (_, stored) = found.unwrap();
-    scene.evidence.note(&stored);
+    fixture.output.record(&stored);
     let (_, hash) = stored.current.as_str().rsplit_once('$').unwrap();
-    scene.secrets.add("hash", hash.as_bytes());
+    fixture.secrets.add("hash", hash.as_bytes());
 
     let password = PasswordHash::new(NO_HASH.to_owned());
     let broken = NewAccount { name: "broken".parse().unwrap(), roles: [].into(), password };
-    scene.evidence.note(&broken);
-    let at = Timestamp::from_second(scene.clock.load(Ordering::Relaxed)).unwrap();
+    fixture.output.record(&broken);
+    let at = Timestamp::from_second(fixture.clock.load(Ordering::Relaxed)).unwrap();
     let change = ChangeContext { at, client: ClientInfo::default(), actor: None };
     let created = store.create_account(broken, &change).await.unwrap();
-    scene.evidence.note(&created);
-    scene.evidence.note_error("unavailable", scene.log_in("broken", PASSWORD).await);
+    fixture.output.record(&created);
+    fixture.output.record_error("unavailable", fixture.log_in("broken", PASSWORD).await);
 }
 
-async fn log_in(scene: &mut Scene) -> TokenSet {
-    let alice = scene.log_in("alice", PASSWORD).await.unwrap();
-    scene.learn(&alice);
+async fn log_in(fixture: &mut Fixture) -> TokenSet {
+    let alice = fixture.log_in("alice", PASSWORD).await.unwrap();
+    fixture.add_credentials(&alice);
     for (name, password) in
         [("alice", WRONG), ("nobody", WRONG), (AS_NAME, "x"), (&format!("{AS_NAME}\u{200b}"), "x")]
     {
-        scene.evidence.note_error("invalid_credentials", scene.log_in(name, password).await);
+        fixture.output.record_error("invalid_credentials", fixture.log_in(name, password).await);
     }
     let access = alice.access_token.expose_secret();
-    assert_eq!(scene.send(access).await, 200);
-    assert_eq!(scene.send(alice.refresh_token.expose_secret()).await, 401);
+    assert_eq!(fixture.send(access).await, 200);
+    assert_eq!(fixture.send(alice.refresh_token.expose_secret()).await, 401);
     let tampered = access.replacen('.', ".e", 1);
-    assert_eq!(scene.send(&tampered).await, 401);
-    scene.pass(1800);
-    assert_eq!(scene.send(access).await, 401);
+    assert_eq!(fixture.send(&tampered).await, 401);
+    fixture.pass(1800);
+    assert_eq!(fixture.send(access).await, 401);
     alice
 }
 
-async fn refresh(scene: &mut Scene, alice: TokenSet) -> TokenSet {
+async fn refresh(fixture: &mut Fixture, alice: TokenSet) -> TokenSet {
     let refresh =
-        async |token: &SecretString| scene.accounts.refresh(token, ClientInfo::default()).await;
-    let renewed = refresh(&alice.refresh_token).await.unwrap();
-    let again = refresh(&alice.refresh_token).await.unwrap();
-    scene.pass(10);
-    scene.evidence.note_error("refresh_reused", refresh(&alice.refresh_token).await);
-    scene.evidence.note_error("refresh_invalid", refresh(&renewed.refresh_token).await);
-    scene.evidence.note_error("refresh_invalid", refresh(&alice.access_token).await);
-    for tokens in [renewed, again] {
-        scene.learn(&tokens);
+        async |token: &SecretString| fixture.accounts.refresh(token, ClientInfo::default()).await;
+    let refreshed = refresh(&alice.refresh_token).await.unwrap();
+    let retried = refresh(&alice.refresh_token).await.unwrap();
+    fixture.pass(10);
+    fixture.output.record_error("refresh_reused", refresh(&alice.refresh_token).await);
+    fixture.output.record_error("refresh_invalid", refresh(&refreshed.refresh_token).await);
+    fixture.output.record_error("refresh_invalid", refresh(&alice.access_token).await);
+    for tokens in [refreshed, retried] {
+        fixture.add_credentials(&tokens);
     }
-    let alice = scene.log_in("alice", PASSWORD).await.unwrap();
-    scene.learn(&alice);
+    let alice = fixture.log_in("alice", PASSWORD).await.unwrap();
+    fixture.add_credentials(&alice);
     alice
 }
 
-async fn change_password(scene: &mut Scene, alice: TokenSet) {
+async fn change_password(fixture: &mut Fixture, alice: TokenSet) {
     for (from, to, expected) in [
         (WRONG, NEW, "invalid_credentials"),
         (PASSWORD, WITH_NAME, "password_rejected"),
         (PASSWORD, PASSWORD, "password_rejected"),
     ] {
-        scene.evidence.note_error(expected, scene.change_password(&alice, from, to).await);
+        fixture.output.record_error(expected, fixture.change_password(&alice, from, to).await);
     }
-    scene.change_password(&alice, PASSWORD, NEW).await.unwrap();
+    fixture.change_password(&alice, PASSWORD, NEW).await.unwrap();
     let token = alice.session_token.unwrap();
-    let authenticator = scene.accounts.authenticator();
+    let authenticator = fixture.accounts.authenticator();
     let known = authenticator.authenticate_session_token(token.expose_secret()).await.unwrap();
-    scene.evidence.note(&known);
-    scene.accounts.log_out(&known, ClientInfo::default()).await.unwrap();
+    fixture.output.record(&known);
+    fixture.accounts.log_out(&known, ClientInfo::default()).await.unwrap();
     let gone = authenticator.authenticate_session_token(token.expose_secret()).await;
-    scene.evidence.note_error("session_expired", gone);
+    fixture.output.record_error("session_expired", gone);
 }
 
-async fn lock(scene: &Scene) {
+async fn lock(fixture: &Fixture) {
     for _ in 0..7 {
-        scene.evidence.note_error("invalid_credentials", scene.log_in("alice", WRONG).await);
+        fixture.output.record_error("invalid_credentials", fixture.log_in("alice", WRONG).await);
     }
-    scene.evidence.note_error("invalid_credentials", scene.log_in("alice", NEW).await);
+    fixture.output.record_error("invalid_credentials", fixture.log_in("alice", NEW).await);
 }
 
-async fn look_around(scene: &Scene) {
-    let accounts = &scene.accounts;
+async fn read_everything(fixture: &Fixture) {
+    let accounts = &fixture.accounts;
     let query = AuditQuery { limit: usize::MAX, ..AuditQuery::default() };
-    scene.evidence.note(accounts);
-    scene.evidence.note(&accounts.authenticator());
-    scene.evidence.note(&accounts.audit(&query).await.unwrap());
-    scene.evidence.note(&accounts.users(None, 10).await.unwrap());
+    fixture.output.record(accounts);
+    fixture.output.record(&accounts.authenticator());
+    fixture.output.record(&accounts.audit(&query).await.unwrap());
+    fixture.output.record(&accounts.users(None, 10).await.unwrap());
     for user in [1, 2].map(UserId::new) {
-        scene.evidence.note(&accounts.sessions(user).await.unwrap());
+        fixture.output.record(&accounts.sessions(user).await.unwrap());
     }
 }

@@ -1,5 +1,5 @@
-//! A hundred tasks refresh one token at once, round after round: there is one successor, with
-//! each store; and a use after the grace ends it all.
+//! A hundred tasks refresh one token concurrently, in several rounds. Each store returns a single
+//! successor, and reuse after the grace period revokes the family.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -22,7 +22,7 @@ const NOW: i64 = 1_795_370_580;
 const PASSWORD: &str = "correct horse battery staple";
 const TASKS: usize = 100;
 const ROUNDS: i64 = 10;
-/// After so many seconds a second use is no retry.
+/// The grace period in seconds.
 const GRACE: i64 = 10;
 
 struct Service {
@@ -36,10 +36,10 @@ impl Service {
         let hasher = options.with_permits(1).unwrap().with_queue_limit(1).start();
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let clock = Arc::new(AtomicI64::new(NOW));
-        let told = Arc::clone(&clock);
+        let seconds = Arc::clone(&clock);
         let accounts =
             Accounts::new(store, Arc::new(keys), hasher.unwrap()).with_clock(clock_fn(move || {
-                Timestamp::from_second(told.load(Ordering::Relaxed)).ok()
+                Timestamp::from_second(seconds.load(Ordering::Relaxed)).ok()
             }));
         Self { accounts, clock }
     }
@@ -54,8 +54,11 @@ impl Service {
         self.accounts.log_in(LoginRequest { user_name, password, client }).await.unwrap()
     }
 
-    /// What each of a hundred is told who present the same token at once.
-    async fn refresh_at_once(&self, token: &SecretString) -> Vec<Result<TokenSet, AccountError>> {
+    /// Presents the same token concurrently, and returns all results.
+    async fn refresh_concurrently(
+        &self,
+        token: &SecretString,
+    ) -> Vec<Result<TokenSet, AccountError>> {
         let (start, mut running) = (Arc::new(Barrier::new(TASKS)), JoinSet::new());
         for _ in 0..TASKS {
             let (accounts, start) = (self.accounts.clone(), Arc::clone(&start));
@@ -75,47 +78,47 @@ impl Service {
     }
 }
 
-async fn one_successor(store: Arc<dyn Store>) {
+async fn rotate_concurrently(store: Arc<dyn Store>) {
     let service = Service::new(Arc::clone(&store));
     let opened = service.log_in().await;
     let (mut token, session) = (opened.refresh_token, opened.session.session.id);
-    let mut spent = Vec::new();
+    let mut consumed = Vec::new();
     for round in 1..=ROUNDS {
         service.clock.fetch_add(1, Ordering::Relaxed);
-        let told = service.refresh_at_once(&token).await;
-        let told: Vec<_> = told.into_iter().map(Result::unwrap).collect();
+        let results = service.refresh_concurrently(&token).await;
+        let tokens: Vec<_> = results.into_iter().map(Result::unwrap).collect();
         let successors: BTreeSet<_> =
-            told.iter().map(|told| told.refresh_token.expose_secret()).collect();
+            tokens.iter().map(|tokens| tokens.refresh_token.expose_secret()).collect();
         assert_eq!(successors.len(), 1, "round {round}: successors");
-        assert!(told.iter().all(|told| told.session.session.id == session), "round {round}");
+        assert!(tokens.iter().all(|set| set.session.session.id == session), "round {round}");
         let authenticator = service.accounts.authenticator();
-        for told in &told {
-            let known = authenticator.authenticate(told.access_token.expose_secret()).await;
-            assert_eq!(known.unwrap().session.id, session, "each is let in");
+        for tokens in &tokens {
+            let view = authenticator.authenticate(tokens.access_token.expose_secret()).await;
+            assert_eq!(view.unwrap().session.id, session, "every access token is valid");
         }
-        let successor = told.into_iter().next().unwrap().refresh_token;
-        spent.push(std::mem::replace(&mut token, successor));
+        let successor = tokens.into_iter().next().unwrap().refresh_token;
+        consumed.push(std::mem::replace(&mut token, successor));
     }
     let rounds = usize::try_from(ROUNDS).unwrap();
-    assert_eq!(service.count(EventKind::TokenRefresh, None).await, rounds, "one is first");
+    assert_eq!(service.count(EventKind::TokenRefresh, None).await, rounds, "the first use");
     let retries = service.count(EventKind::TokenRefresh, Some("retry")).await;
     assert_eq!(retries, rounds * (TASKS - 1));
 
-    let last = spent.last().unwrap().clone();
+    let last = consumed.last().unwrap().clone();
     let access_token = service.accounts.refresh(&token, ClientInfo::default()).await.unwrap();
     service.clock.fetch_add(GRACE, Ordering::Relaxed);
-    let codes = service.refresh_at_once(&last).await;
+    let codes = service.refresh_concurrently(&last).await;
     let codes: Vec<_> =
-        codes.into_iter().map(|told| Rejection::from(told.unwrap_err()).code()).collect();
+        codes.into_iter().map(|result| Rejection::from(result.unwrap_err()).code()).collect();
     let reused = codes.iter().filter(|code| **code == "refresh_reused").count();
     let invalid = codes.iter().filter(|code| **code == "refresh_invalid").count();
-    assert_eq!((reused, invalid), (1, TASKS - 1), "the first one ends the family");
+    assert_eq!((reused, invalid), (1, TASKS - 1), "the first reuse revokes the family");
     let known = service.accounts.authenticator();
     let known = known.authenticate(access_token.access_token.expose_secret()).await;
     assert_eq!(known.unwrap_err().code(), "session_expired");
     for token in [&token, &access_token.refresh_token] {
-        let told = service.accounts.refresh(token, ClientInfo::default()).await;
-        assert_eq!(Rejection::from(told.unwrap_err()).code(), "refresh_invalid");
+        let refreshed = service.accounts.refresh(token, ClientInfo::default()).await;
+        assert_eq!(Rejection::from(refreshed.unwrap_err()).code(), "refresh_invalid");
     }
     assert_eq!(service.count(EventKind::TokenReuse, None).await, 1);
     assert_eq!(service.count(EventKind::SessionEnded, Some("reuse")).await, 1);
@@ -124,16 +127,16 @@ async fn one_successor(store: Arc<dyn Store>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn there_is_one_successor_in_memory() {
-    one_successor(Arc::new(MemoryStore::default())).await;
+async fn memory_store_returns_one_successor() {
+    rotate_concurrently(Arc::new(MemoryStore::default())).await;
 }
 
 #[cfg(feature = "sqlite")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn there_is_one_successor_in_a_file() {
+async fn sqlite_store_returns_one_successor() {
     let directory = tempfile::tempdir().unwrap();
     let store = kleidia_tower::store::SqliteStore::open(directory.path().join("store.db"));
     let store = Arc::new(store.await.unwrap());
-    one_successor(Arc::clone(&store) as Arc<dyn Store>).await;
+    rotate_concurrently(Arc::clone(&store) as Arc<dyn Store>).await;
     store.close().await;
 }

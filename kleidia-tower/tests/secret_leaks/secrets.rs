@@ -1,9 +1,9 @@
-//! Secrets that a run knows, and all the forms in which one could be seen.
+//! The secrets of a run, and the encodings in which one could leak.
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 
-/// Secrets by name, and how each would look.
+/// Named secrets, in all encodings.
 #[derive(Default)]
 pub(crate) struct Secrets {
     forms: Vec<(String, Vec<u8>)>,
@@ -11,7 +11,7 @@ pub(crate) struct Secrets {
 
 impl Secrets {
     pub(crate) fn add(&mut self, name: &str, secret: &[u8]) {
-        assert!(secret.len() >= 12, "{name} could be found by chance");
+        assert!(secret.len() >= 12, "{name} could occur by chance");
         let mut add = |form: &str, octets: Vec<u8>| {
             self.forms.push((format!("{name}, {form}"), octets));
         };
@@ -27,15 +27,16 @@ impl Secrets {
         }
     }
 
-    /// The secrets that are in a text, and in which form.
-    pub(crate) fn seen_in(&self, text: &[u8]) -> Vec<&str> {
-        let is_seen = |form: &[u8]| text.windows(form.len()).any(|window| window == form);
-        let seen = self.forms.iter().filter(|(_, form)| is_seen(form));
-        seen.map(|(name, _)| name.as_str()).collect()
+    /// Returns the names and encodings of the secrets in a text.
+    pub(crate) fn leaked_in(&self, text: &[u8]) -> Vec<&str> {
+        let leaks = |form: &[u8]| text.windows(form.len()).any(|window| window == form);
+        let leaked = self.forms.iter().filter(|(_, form)| leaks(form));
+        leaked.map(|(name, _)| name.as_str()).collect()
     }
 }
 
-/// What all texts have in common in which the secret comes after so many octets of others.
+/// Returns the part of the Base64 text that depends on the secret alone, if `offset` octets
+/// precede it.
 fn base64(engine: &impl base64::Engine, secret: &[u8], offset: usize) -> Vec<u8> {
     let message = [&[0; 2][..offset], secret].concat();
     let text = engine.encode(&message).into_bytes();
@@ -44,11 +45,11 @@ fn base64(engine: &impl base64::Engine, secret: &[u8], offset: usize) -> Vec<u8>
 }
 
 #[test]
-fn a_secret_is_seen_in_every_form() {
+fn finds_secret_in_every_encoding() {
     let secret = b"correct horse \xff\xfe?>";
     let mut secrets = Secrets::default();
     secrets.add("canary", secret);
-    assert_eq!(secrets.seen_in(b"nothing, but correct horses"), [""; 0]);
+    assert_eq!(secrets.leaked_in(b"nothing, but correct horses"), [""; 0]);
     let within = |before: &[u8]| [before, secret, b"..."].concat();
     for text in [
         within(b"log: "),
@@ -60,6 +61,6 @@ fn a_secret_is_seen_in_every_form() {
         BASE64_URL_SAFE_NO_PAD.encode(within(b"12")).into_bytes(),
         BASE64_URL_SAFE_NO_PAD.encode(within(b"123")).into_bytes(),
     ] {
-        assert!(!secrets.seen_in(&text).is_empty(), "{}", text.escape_ascii());
+        assert!(!secrets.leaked_in(&text).is_empty(), "{}", text.escape_ascii());
     }
 }

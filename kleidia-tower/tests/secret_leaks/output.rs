@@ -1,4 +1,4 @@
-//! All that a run lets others see: its log, and whatever it prints.
+//! The output of a run: its log, and the `Debug` and `Display` forms of its values.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -10,13 +10,13 @@ use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-/// What was written, by all threads.
+/// The output of all threads.
 #[derive(Clone, Default)]
-pub(crate) struct Evidence(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct RecordedOutput(Arc<Mutex<Vec<u8>>>);
 
-impl Evidence {
-    /// Writes down all that is logged in this process from now on, on every level.
-    pub(crate) fn of_the_log() -> Self {
+impl RecordedOutput {
+    /// Records every event that this process logs from now on.
+    pub(crate) fn from_log() -> Self {
         let log = Self::default();
         tracing_subscriber::fmt()
             .with_max_level(Level::TRACE)
@@ -27,13 +27,13 @@ impl Evidence {
         log
     }
 
-    /// Writes down how something is printed.
-    pub(crate) fn note(&self, thing: &impl Debug) {
+    /// Records the `Debug` forms of a value.
+    pub(crate) fn record(&self, thing: &impl Debug) {
         self.write(&format!("{thing:?}\n{thing:#?}\n"));
     }
 
-    /// Writes an error and its rejection, each with all of its sources.
-    pub(crate) fn note_error<T, E>(&self, expected: &str, outcome: Result<T, E>)
+    /// Records an error and its rejection, each with all of its sources.
+    pub(crate) fn record_error<T, E>(&self, expected: &str, outcome: Result<T, E>)
     where
         E: Error + Clone + Into<Rejection> + 'static,
     {
@@ -60,7 +60,7 @@ impl Evidence {
     }
 }
 
-impl io::Write for Evidence {
+impl io::Write for RecordedOutput {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(octets);
         Ok(octets.len())
@@ -71,7 +71,7 @@ impl io::Write for Evidence {
     }
 }
 
-impl MakeWriter<'_> for Evidence {
+impl MakeWriter<'_> for RecordedOutput {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {
