@@ -1,8 +1,8 @@
 //! Signs token bundles (feature `issue`).
 //!
 //! A token is signed by a member with a member id bundle, or by the organisation on behalf of a
-//! member. [`TokenRequest`] does both. [`UnsignedTokenBundle`] takes signatures of keys that are
-//! used asynchronously.
+//! member. [`TokenRequest`] does both. [`UnsignedTokenBundle`] accepts signatures by keys that are
+//! only accessible asynchronously.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ pub enum TokenIssueError {
 }
 
 impl<'a> TokenRequest<'a> {
-    /// A request to sign the token for a period of at most
+    /// Creates a request to sign the token for a period of at most
     /// [`TokenVerification::DEFAULT_MAX_VALIDITY`].
     #[must_use]
     pub const fn new(token: &'a Token, period: Period) -> Self {
@@ -173,7 +173,7 @@ impl UnsignedTokenBundle {
         self.0.to_be_signed()
     }
 
-    /// Returns the hash of message and mask that the signature must use; the salt is as long as it.
+    /// Returns the required hash of the message and of the mask. The salt has the same length.
     #[must_use]
     pub const fn hash(&self) -> Hash {
         self.0.hash()
@@ -185,7 +185,7 @@ impl UnsignedTokenBundle {
         self.0.subject_public_key_info()
     }
 
-    /// Finishes the bundle with a signature (RSASSA-PSS), which is verified.
+    /// Completes the bundle with a signature (RSASSA-PSS), which is verified first.
     ///
     /// # Errors
     /// As [`Unsigned::with_signature`].
@@ -193,7 +193,7 @@ impl UnsignedTokenBundle {
         self.0.with_signature(signature).map(|bundle| TokenBundle(bundle.into_bytes()))
     }
 
-    /// Finishes the bundle with a signature by the signer, which is verified.
+    /// Completes the bundle with a signature by the signer, which is verified first.
     ///
     /// # Errors
     /// As [`Unsigned::sign`].

@@ -1,4 +1,4 @@
-//! The token: for whom it is, and what it claims.
+//! The token: its audience and its claims.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The claims of a token, text to text.
 pub type Claims = BTreeMap<String, String>;
 
-/// A Kliento token: for which audience it is, and what it claims.
+/// A Kliento token: an audience and claims.
 ///
 /// ```
 /// use kliento::Token;
@@ -37,7 +37,7 @@ pub struct TokenError {
 }
 
 impl Token {
-    /// A token for the audience, without claims.
+    /// Creates a token for the audience, without claims.
     pub fn new(audience: impl Into<String>) -> Self {
         Self { audience: audience.into(), claims: Claims::new() }
     }
@@ -71,8 +71,8 @@ impl Token {
     ///
     /// # Errors
     /// [`TokenError`] unless it is a JSON object in UTF-8, without a byte-order mark, with a text
-    /// `audience` and, if there are any, `claims` from text to text. No member may stand twice.
-    /// Other members are ignored.
+    /// `audience` and, if there are any, `claims` from text to text. Duplicate members are an
+    /// error. Other members are ignored.
     pub fn from_json(octets: &[u8]) -> Result<Self, TokenError> {
         let reject = |reason: &dyn fmt::Display| TokenError { reason: reason.to_string() };
         let text = std::str::from_utf8(octets).map_err(|error| reject(&error))?;
@@ -82,10 +82,10 @@ impl Token {
         Ok(token)
     }
 
-    /// Writes the token as JSON; `claims` is left out where there are none.
+    /// Writes the token as JSON, without `claims` if there are none.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Text and a map of text always can be written.
+        // Text and maps of text can always be written.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
@@ -118,7 +118,7 @@ impl<'de> Visitor<'de> for TokenVisitor {
     }
 }
 
-/// Claims of which none stands twice.
+/// Claims without duplicates.
 struct ClaimsWithoutDuplicates(Claims);
 
 impl<'de> Deserialize<'de> for ClaimsWithoutDuplicates {

@@ -106,7 +106,7 @@ impl TokenBundle {
     /// Verifies the bundle as [`Self::verify`] does, with signatures checked by `verifier`.
     ///
     /// # Errors
-    /// The same.
+    /// As [`Self::verify`].
     pub fn verify_with(
         &self,
         verification: &TokenVerification<'_>,

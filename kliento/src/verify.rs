@@ -16,8 +16,7 @@ pub const SERVICE: &str = "1.3.6.1.4.1.58708.3.0";
 pub(crate) static SERVICE_OID: LazyLock<ObjectIdentifier> =
     LazyLock::new(|| SERVICE.parse().unwrap_or_else(|_| unreachable!("a constant that is valid")));
 
-/// The audiences, the trust anchors and the
-/// limits.
+/// The audiences, the trust anchors and the limits of a verification.
 ///
 /// It reads no clock and does no I/O.
 ///
@@ -51,7 +50,7 @@ impl<'a> TokenVerification<'a> {
     /// The default maximum validity of a token, from its start to its end.
     pub const DEFAULT_MAX_VALIDITY: Duration = Duration::from_secs(60 * 60);
 
-    /// Verification for the audiences, of which each is compared octet for octet.
+    /// Creates a verification for the audiences, which are compared octet for octet.
     ///
     /// By default a token may be valid for at most 60 minutes, and RSA keys have at least 2048
     /// bits.
@@ -62,7 +61,7 @@ impl<'a> TokenVerification<'a> {
         Self { audiences, verification, limits }
     }
 
-    /// Sets how long a token may be valid, from its start to its end.
+    /// Sets the maximum validity of a token, from its start to its end.
     #[must_use]
     pub const fn with_max_validity(self, validity: Duration) -> Self {
         self.with_limits(self.limits.with_max_signature_period(validity))
@@ -78,9 +77,9 @@ impl<'a> TokenVerification<'a> {
 
     /// Inspects a bundle, and checks each step whatever the results of the others.
     ///
-    /// It is about the signature alone: the token is in
+    /// It covers only the signature: the token is in
     /// [`InspectedSignature::plaintext`](veraid::InspectedSignature::plaintext), and the audiences
-    /// play no part. See [`Verification::inspect`].
+    /// are not checked. See [`Verification::inspect`].
     #[cfg(feature = "inspect")]
     #[must_use]
     pub fn inspect<'b>(&self, bundle: &'b [u8], at: Timestamp) -> veraid::Inspection<'b> {
@@ -134,7 +133,7 @@ impl VerifiedToken {
         &self.member
     }
 
-    /// Returns whose key signed: the member's, or the organisation's on the member's behalf.
+    /// Returns whether the member signed, or the organisation on the member's behalf.
     #[must_use]
     pub const fn signer(&self) -> SignerKind {
         self.signer

@@ -43,8 +43,8 @@ impl Limits {
     pub const RECORDS: usize = 512;
     /// The maximum number of octets of one chain, in all messages.
     pub const CHAIN_OCTETS: usize = 65_535;
-    /// The maximum number of labels of the owner, without the root's. The chain has two messages
-    /// for each.
+    /// The maximum number of labels of the owner, without the root label. The chain has two
+    /// messages for each.
     pub const LABELS: usize = (Self::MESSAGES - 2) / 2;
     /// The maximum number of certificates attached to a signature.
     pub const CERTIFICATES: usize = 32;
@@ -107,7 +107,7 @@ pub(crate) struct Budget<'v> {
     recalls_results: bool,
     operations: u32,
     cost: u32,
-    /// For recalled checks: no key is used again, but their messages are hashed again.
+    /// For recalled checks: the key is not used again, but the message is hashed again.
     recall_cost: u32,
 }
 

@@ -1,5 +1,7 @@
 //! The error of an invalid bundle.
 
+use std::time::Duration;
+
 use crate::{
     CertificateError, DnssecError, ObjectIdentifier, OrganisationName, Period, SignatureError,
 };
@@ -20,7 +22,7 @@ pub enum VerificationError {
     /// The CMS signature is invalid.
     #[error("invalid signature: {0}")]
     Signature(#[source] SignatureError),
-    /// No TXT record names the organisation's key for the service.
+    /// No TXT record publishes the organisation's key for the service.
     #[error(
         "no TXT record of {organisation} publishes its key for service {service} ({records} records)"
     )]
@@ -29,10 +31,10 @@ pub enum VerificationError {
         organisation: OrganisationName,
         /// The requested service.
         service: ObjectIdentifier,
-        /// How many records there are.
+        /// The number of TXT records.
         records: usize,
     },
-    /// Several TXT records of the same kind name the organisation's key.
+    /// Several TXT records of the same kind publish the organisation's key.
     #[error("expected 1 TXT record of {organisation} with its key, found {found}")]
     KeyPublishedTwice {
         /// The organisation.
@@ -42,18 +44,19 @@ pub enum VerificationError {
     },
     /// The valid part of the requested period ends more than the TTL override before its end.
     #[error(
-        "valid only more than the TTL override of {ttl_override} s before the end of {requested}"
+        "valid only more than the TTL override of {} s before the end of {requested}",
+        .ttl_override.as_secs()
     )]
     TtlOverride {
         /// The requested period.
         requested: Period,
-        /// The TTL override of the TXT record, in seconds.
-        ttl_override: u32,
+        /// The TTL override of the TXT record.
+        ttl_override: Duration,
     },
-    /// At no instant are all parts valid.
+    /// There is no instant at which all parts are valid.
     #[error("no instant in {requested} at which all parts are valid")]
     NoCommonInstant {
-        /// What was left of the requested period.
+        /// The remaining part of the requested period.
         requested: Period,
     },
 }

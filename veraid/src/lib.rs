@@ -1,4 +1,4 @@
-//! Offline proofs that a domain name, or a user of one, signed something: the VeraId protocol.
+//! Offline verification of signatures by domain names and their users: the VeraId protocol.
 //!
 //! A **signature bundle** has everything that its verification needs: the DNSSEC chain from the DNS
 //! root to the TXT records at `_veraid.example.com`, the organisation's certificate, whose key one

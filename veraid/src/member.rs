@@ -8,7 +8,7 @@ use crate::OrganisationName;
 /// A member of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Member {
-    /// A user, who has a name in the organisation.
+    /// A user, with a name in the organisation.
     User(UserName),
     /// A bot, which acts for the organisation itself and is written `@`.
     Bot,

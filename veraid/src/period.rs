@@ -72,8 +72,8 @@ impl Period {
     }
 }
 
-/// Writes both ends in RFC 3339, `2026-11-22T18:00:00Z to 2026-11-22T19:00:00Z`, or the one instant
-/// that it is.
+/// Writes both ends in RFC 3339, `2026-11-22T18:00:00Z to 2026-11-22T19:00:00Z`, or the instant if
+/// both are equal.
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.start == self.end {
@@ -86,7 +86,7 @@ impl fmt::Display for Period {
 /// The requested period of a verification, and the validity of what was verified. Both only narrow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ValidityTracker {
-    /// What is left of the requested period.
+    /// The remaining part of the requested period.
     pub(crate) requested: Period,
     /// The period in which everything verified so far is valid.
     pub(crate) valid: Period,

@@ -12,7 +12,7 @@ pub(crate) struct PublishedKey<'a> {
 }
 
 impl<'a> PublishedKey<'a> {
-    pub(crate) fn of(organisation: &'a Organisation<'_>, service: &'a ObjectIdentifier) -> Self {
+    pub(crate) fn new(organisation: &'a Organisation<'_>, service: &'a ObjectIdentifier) -> Self {
         Self {
             organisation: &organisation.name,
             algorithm: organisation.key.algorithm,
@@ -27,7 +27,7 @@ impl<'a> PublishedKey<'a> {
     }
 }
 
-/// Returns the one record that publishes the key.
+/// Returns the only record that publishes the key.
 ///
 /// A record for the service takes precedence over one for any service. Two of the same kind are
 /// an error. Malformed records are ignored.

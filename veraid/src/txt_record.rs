@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -67,7 +68,7 @@ pub enum Dialect {
 ///
 /// let value = "1 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= 3600";
 /// let record: TxtRecord = value.parse()?;
-/// assert_eq!(record.ttl_override(), 3600);
+/// assert_eq!(record.ttl_override().as_secs(), 3600);
 /// assert_eq!(record.to_value(Dialect::Deployed), value);
 /// assert_eq!(
 ///     record.to_value(Dialect::Spec),
@@ -80,7 +81,7 @@ pub struct TxtRecord {
     algorithm: KeyAlgorithm,
     hash: Hash,
     key_id: Vec<u8>,
-    ttl_override: u32,
+    ttl_override: Duration,
     service: Option<ObjectIdentifier>,
 }
 
@@ -100,7 +101,7 @@ pub enum TxtRecordError {
     /// The key id is not the Base64 of a digest of the right length.
     #[error("invalid key id {0:?}")]
     KeyId(String),
-    /// The TTL override is not from 1 to 7,776,000 seconds.
+    /// The TTL override is not from 1 to 7,776,000 whole seconds.
     #[error("invalid TTL override {0:?}: expected 1 to 7776000 seconds")]
     TtlOverride(String),
     /// The service is not a valid object identifier.
@@ -109,28 +110,32 @@ pub enum TxtRecordError {
 }
 
 impl TxtRecord {
-    /// The maximum TTL override, in seconds: 90 days.
-    pub const MAX_TTL_OVERRIDE: u32 = 7_776_000;
+    /// The maximum TTL override: 90 days.
+    pub const MAX_TTL_OVERRIDE: Duration = Duration::from_secs(7_776_000);
 
-    /// The record for the key of a DER `SubjectPublicKeyInfo`, in the deployed form.
+    /// Creates a record for the key of a DER `SubjectPublicKeyInfo`, in the deployed form.
     ///
     /// # Errors
-    /// [`TxtRecordError::TtlOverride`] unless it is from 1 to [`Self::MAX_TTL_OVERRIDE`] seconds.
+    /// [`TxtRecordError::TtlOverride`] unless the TTL override is in whole seconds, from one second
+    /// to [`Self::MAX_TTL_OVERRIDE`].
     pub fn new(
         algorithm: KeyAlgorithm,
         subject_public_key_info: &[u8],
-        ttl_override: u32,
+        ttl_override: Duration,
         service: Option<ObjectIdentifier>,
     ) -> Result<Self, TxtRecordError> {
         let hash = algorithm.deployed_hash();
         let key_id = hash.digest(subject_public_key_info).as_ref().to_vec();
-        let ttl_override = parse_ttl_override(&ttl_override.to_string())?;
+        if ttl_override.subsec_nanos() != 0 || !is_valid_ttl_override(ttl_override) {
+            return Err(TxtRecordError::TtlOverride(format!("{ttl_override:?}")));
+        }
         Ok(Self { algorithm, hash, key_id, ttl_override, service })
     }
 
-    /// Returns the maximum age of the key's signatures before the end of a verified period, in seconds.
+    /// Returns the maximum age of the key's signatures before the end of a verified period, in
+    /// whole seconds.
     #[must_use]
-    pub const fn ttl_override(&self) -> u32 {
+    pub const fn ttl_override(&self) -> Duration {
         self.ttl_override
     }
 
@@ -166,7 +171,7 @@ impl TxtRecord {
             format!("{} {}", key_id_type(self.hash), STANDARD_NO_PAD.encode(&self.key_id))
         };
         let service = self.service.as_ref().map(|service| format!(" {service}"));
-        format!("{number} {key} {}{}", self.ttl_override, service.unwrap_or_default())
+        format!("{number} {key} {}{}", self.ttl_override.as_secs(), service.unwrap_or_default())
     }
 }
 
@@ -243,11 +248,15 @@ fn parse_key_id(
     key_id.ok_or_else(|| TxtRecordError::KeyId(field.to_owned()))
 }
 
-fn parse_ttl_override(field: &str) -> Result<u32, TxtRecordError> {
+fn parse_ttl_override(field: &str) -> Result<Duration, TxtRecordError> {
     let is_number = field.bytes().all(|digit| digit.is_ascii_digit());
-    let seconds =
-        field.parse().ok().filter(|seconds| (1..=TxtRecord::MAX_TTL_OVERRIDE).contains(seconds));
-    seconds.filter(|_| is_number).ok_or_else(|| TxtRecordError::TtlOverride(field.to_owned()))
+    let ttl_override = field.parse().ok().filter(|_| is_number).map(Duration::from_secs);
+    let ttl_override = ttl_override.filter(|ttl_override| is_valid_ttl_override(*ttl_override));
+    ttl_override.ok_or_else(|| TxtRecordError::TtlOverride(field.to_owned()))
+}
+
+fn is_valid_ttl_override(ttl_override: Duration) -> bool {
+    (Duration::from_secs(1)..=TxtRecord::MAX_TTL_OVERRIDE).contains(&ttl_override)
 }
 
 fn parse_service(field: &str) -> Result<ObjectIdentifier, TxtRecordError> {

@@ -1,6 +1,7 @@
 //! The verification of a bundle.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::cert::{Organisation, verify_member, verify_organisation};
@@ -39,7 +40,7 @@ pub struct Verification<'a> {
     pub(crate) limits: Limits,
 }
 
-/// A verified signature: its signer, and what was signed.
+/// A verified signature: its signer and its plaintext.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedSignature<'a> {
     id: VerifiedMemberId,
@@ -60,8 +61,8 @@ pub struct VerifiedMemberId {
 pub enum VerificationTime {
     /// One instant. The TTL override of the organisation's TXT record has no effect.
     At(Timestamp),
-    /// At least one instant of a period, and no earlier before its end than the TTL override of
-    /// the organisation's TXT record allows.
+    /// At least one instant of a period, which precedes its end by at most the TTL override of the
+    /// organisation's TXT record.
     During(Period),
 }
 
@@ -78,7 +79,7 @@ impl From<Period> for VerificationTime {
 }
 
 impl<'a> Verification<'a> {
-    /// A verification for a service, with the default [`Limits`].
+    /// Creates a verification for a service, with the default [`Limits`].
     #[must_use]
     pub fn new(service: &'a ObjectIdentifier, trust_anchors: &'a [TrustAnchor]) -> Self {
         Self { service, trust_anchors, limits: Limits::default() }
@@ -108,8 +109,8 @@ impl<'a> Verification<'a> {
 
     /// Verifies that a signature bundle is valid at an instant of a period.
     ///
-    /// That instant must not be earlier before the period's end than the TTL override of the
-    /// organisation's TXT record allows. The period of the result is the part of the requested
+    /// That instant must precede the period's end by at most the TTL override of the organisation's
+    /// TXT record. The period of the result is the part of the requested
     /// period in which the bundle is valid.
     ///
     /// # Errors
@@ -221,7 +222,7 @@ impl<'a> Verification<'a> {
         validity: ValidityTracker,
         budget: &mut Budget<'_>,
     ) -> Result<Period, VerificationError> {
-        let key = PublishedKey::of(organisation, self.service);
+        let key = PublishedKey::new(organisation, self.service);
         let owner = organisation.name.txt_owner();
         let mut first_error = None;
         let instants = time.candidate_instants(chain, validity.requested);
@@ -282,14 +283,14 @@ impl VerificationTime {
         self,
         chain: Period,
         validity: ValidityTracker,
-        ttl_override: u32,
+        ttl_override: Duration,
     ) -> Result<Period, VerificationError> {
         let requested = match self {
             Self::At(_) => validity.valid,
             Self::During(_) => {
                 // `docs/protocol.md`, "TXT records": `[max(start, end - override), end]` of the requested period.
-                let age = std::time::Duration::from_secs(ttl_override.into());
-                let start = self.period().end().saturating_sub(age).unwrap_or(Timestamp::MIN);
+                let end = self.period().end();
+                let start = end.saturating_sub(ttl_override).unwrap_or(Timestamp::MIN);
                 let start = start.max(validity.requested.start());
                 let aged =
                     VerificationError::TtlOverride { requested: self.period(), ttl_override };
@@ -307,13 +308,13 @@ impl<'a> VerifiedSignature<'a> {
         self.id.organisation()
     }
 
-    /// Returns the member who signed, or to whom the organisation attributes the signature.
+    /// Returns the member that signed, or to whom the organisation attributes the signature.
     #[must_use]
     pub const fn member(&self) -> &Member {
         self.id.member()
     }
 
-    /// Returns whose key signed.
+    /// Returns whether the member or the organisation signed.
     #[must_use]
     pub const fn signer(&self) -> SignerKind {
         self.signer

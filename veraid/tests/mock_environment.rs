@@ -2,6 +2,8 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end by a panic")]
 
+use std::time::Duration;
+
 use veraid::issue::{RsaSigner, Signer as _};
 use veraid::testing::{MockEnvironment, MockOrganisation};
 use veraid::{
@@ -66,7 +68,7 @@ fn both_dialects_and_all_sizes_are_published() {
         let key = RsaSigner::generate(size).unwrap();
         for dialect in [Dialect::Deployed, Dialect::Spec] {
             let organisation = world.organisation_with_key("a.b.example", key.clone()).unwrap();
-            let record = organisation.record(60, Some(service())).unwrap();
+            let record = organisation.record(Duration::from_secs(60), Some(service())).unwrap();
             let organisation = organisation.with_records(&[record], dialect).unwrap();
             assert_eq!(organisation.key().subject_public_key_info(), key.subject_public_key_info());
             let bundle = organisation.sign(b"Hello", &Member::Bot, &service(), period()).unwrap();
@@ -92,7 +94,7 @@ fn another_world_proves_nothing() {
 fn an_unpublished_key_proves_nothing() {
     let world = MockEnvironment::new(period()).unwrap();
     let anchors = world.trust_anchors().unwrap();
-    let published = example(&world).record(60, None).unwrap();
+    let published = example(&world).record(Duration::from_secs(60), None).unwrap();
     let organisation = example(&world).with_records(&[published], Dialect::Deployed).unwrap();
     let bundle = organisation.sign(b"Hello", &Member::Bot, &service(), period()).unwrap();
     let bundle = SignatureBundle::from_der(&bundle).unwrap();

@@ -67,7 +67,7 @@ impl Fixture {
         let ttl_override = 1 + random.below(SECONDS);
         let info = self.organisation.subject_public_key_info();
         let record =
-            TxtRecord::new(KeyAlgorithm::Rsa2048, info, u32::try_from(ttl_override)?, None)?;
+            TxtRecord::new(KeyAlgorithm::Rsa2048, info, Duration::from_secs(ttl_override), None)?;
         let mut dns = MockDns::new(always)?;
         for name in [".", "example.com"] {
             let zone = MockZone::new(name, always)?.with_keys([self.zone_key.clone()]);

@@ -188,7 +188,7 @@ fn records_name_the_key() {
             assert!(record.identifies(signer.algorithm(), signer.subject_public_key_info()));
             assert_eq!(value, format!("{}\n", record.to_value(form)));
             assert!(value.starts_with(&format!("{algorithm} ")));
-            assert_eq!(record.ttl_override(), 86_400);
+            assert_eq!(record.ttl_override().as_secs(), 86_400);
         }
     }
     let value = workshop.succeed(&["txt-record", "--key", "organisation.pem", "--ttl", "3600"]);

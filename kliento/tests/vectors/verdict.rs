@@ -14,7 +14,7 @@ use crate::case::{Case, Kind, Verdict};
 /// The verdict, and what the error says, if there is one.
 type Told = (Verdict, String);
 
-pub(crate) fn of(case: &Case, octets: Vec<u8>) -> Result<Told, Failed> {
+pub(crate) fn verify(case: &Case, octets: Vec<u8>) -> Result<Told, Failed> {
     let anchors = trust_anchors(case)?;
     match case.kind {
         Kind::TokenBundle => token(case, TokenBundle::from_bytes(octets), &anchors),

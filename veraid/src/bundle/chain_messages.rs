@@ -10,7 +10,7 @@ use crate::{DnssecChain, LimitExceeded, Limits};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedChain {
-    /// The structure is not as it should be.
+    /// The structure is malformed.
     #[error("malformed chain: {0}")]
     Structure(#[from] DerError),
     /// The chain has too many messages or octets.
@@ -25,7 +25,7 @@ impl DnssecChain<'_> {
     /// the messages themselves are not parsed.
     ///
     /// # Errors
-    /// [`MalformedChain`] for another structure, or past 64 messages or 65,535 octets of them.
+    /// [`MalformedChain`] if the structure is malformed, or above 64 messages or 65,535 octets.
     ///
     /// ```
     /// use veraid::DnssecChain;

@@ -23,7 +23,7 @@ pub struct MemberIdBundle<'a> {
 }
 
 impl<'a> MemberIdBundle<'a> {
-    /// Reads a bundle, which is borrowed.
+    /// Reads a bundle that borrows the octets.
     ///
     /// # Errors
     /// [`MalformedBundle`] if the structure, the version or one of the certificates is malformed.

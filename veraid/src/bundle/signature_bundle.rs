@@ -28,13 +28,13 @@ pub struct SignatureBundle<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedBundle {
-    /// The outer structure is not as it should be.
+    /// The outer structure is malformed.
     #[error("malformed bundle: {0}")]
     Structure(DerError),
-    /// The version is another one than 0.
+    /// The version is not 0.
     #[error("unsupported bundle version: expected 0, found {found}")]
     Version {
-        /// The version that is there.
+        /// The version found.
         found: u8,
     },
     /// The organisation certificate is malformed.
@@ -49,7 +49,7 @@ pub enum MalformedBundle {
 }
 
 impl<'a> SignatureBundle<'a> {
-    /// Reads a bundle, which is borrowed.
+    /// Reads a bundle that borrows the octets.
     ///
     /// # Errors
     /// [`MalformedBundle`] if the structure, the version or the organisation certificate is

@@ -10,7 +10,7 @@ pub(crate) const SHA256: &[u8] = oid_contents!("2.16.840.1.101.3.4.2.1");
 pub(crate) const SHA384: &[u8] = oid_contents!("2.16.840.1.101.3.4.2.2");
 pub(crate) const SHA512: &[u8] = oid_contents!("2.16.840.1.101.3.4.2.3");
 
-/// Reads the `AlgorithmIdentifier` of a hash, with NULL parameters or none.
+/// Reads the `AlgorithmIdentifier` of a hash, with NULL or absent parameters.
 pub(crate) fn read_hash(algorithm: &Value<'_>) -> Result<Hash, AlgorithmError> {
     let mut fields = algorithm.reader();
     let oid = fields.read(Tag::OBJECT_IDENTIFIER)?;
@@ -29,7 +29,7 @@ pub(crate) fn read_hash(algorithm: &Value<'_>) -> Result<Hash, AlgorithmError> {
     Ok(hash)
 }
 
-/// Reads the `AlgorithmIdentifier` of RSASSA-PSS and returns the one hash that it uses.
+/// Reads the `AlgorithmIdentifier` of RSASSA-PSS, and returns the hash of all its parameters.
 ///
 /// ```text
 /// RSASSA-PSS-params ::= SEQUENCE {
@@ -92,7 +92,7 @@ fn small_integer(parameters: &mut Reader<'_>, number: u8) -> Result<u8, Algorith
     Ok(integer)
 }
 
-/// An algorithm that is none of those that VeraId has.
+/// An algorithm that VeraId does not support.
 pub(super) fn unknown(oid: &[u8]) -> AlgorithmError {
     AlgorithmError::Unknown(ObjectIdentifier::from_contents(oid))
 }

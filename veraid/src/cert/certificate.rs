@@ -16,7 +16,7 @@ use crate::der::{DerError, Reader, Tag, Value, generalized_time, utc_time};
 pub struct Certificate<'a> {
     /// The octets that the signature covers.
     pub(crate) signed: &'a [u8],
-    /// `None` where it is absent, which means v1.
+    /// `None` if it is absent, which means v1.
     pub(crate) version: Option<u8>,
     pub(crate) serial: &'a [u8],
     pub(crate) signed_algorithm: Value<'a>,
@@ -31,7 +31,7 @@ pub struct Certificate<'a> {
 }
 
 impl<'a> Certificate<'a> {
-    /// Reads a certificate, which is borrowed.
+    /// Reads a certificate that borrows the octets.
     ///
     /// # Errors
     /// [`DerError`] if the structure is not that of a certificate in DER. A serial number may have
@@ -119,8 +119,8 @@ fn read_version(fields: &mut Reader<'_>) -> Result<Option<u8>, DerError> {
     Ok(Some(version))
 }
 
-/// One certificate in 512 has superfluous zeros here, so only the sign and the size are held to
-/// RFC 5280, 4.1.2.2.
+/// One certificate in 512 has superfluous zeros here, so only the sign and the size are checked
+/// (RFC 5280, 4.1.2.2).
 pub(crate) fn read_serial<'a>(fields: &mut Reader<'a>) -> Result<&'a [u8], DerError> {
     let value = fields.read(Tag::INTEGER)?;
     let is_negative = value.contents.first().is_none_or(|first| *first >= 0x80);

@@ -9,13 +9,13 @@ use crate::{LimitExceeded, OrganisationNameError, Period, Timestamp, UserNameErr
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AlgorithmError {
-    /// The structure is not that of an algorithm identifier.
+    /// The structure is malformed.
     #[error("malformed algorithm identifier: {0}")]
     Der(#[from] DerError),
-    /// The algorithm is none of those that VeraId has.
+    /// VeraId does not support the algorithm.
     #[error("unsupported algorithm {}", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
     Unknown(Option<ObjectIdentifier>),
-    /// The mask of RSASSA-PSS uses another hash than the signature.
+    /// The mask hash of RSASSA-PSS is not the hash of the signature.
     #[error("mask hash mismatch: expected {expected:?}, found {found:?}")]
     MaskHash {
         /// The signature's hash.
@@ -23,7 +23,7 @@ pub enum AlgorithmError {
         /// The mask's hash.
         found: Hash,
     },
-    /// The salt of RSASSA-PSS is not as long as the hash.
+    /// The salt of RSASSA-PSS has not the length of the hash.
     #[error("invalid salt length: expected {expected} octets, found {found}")]
     SaltLength {
         /// The length of the hash.
@@ -31,7 +31,7 @@ pub enum AlgorithmError {
         /// The length of the salt.
         found: u8,
     },
-    /// The trailer of RSASSA-PSS is not the one there is.
+    /// The trailer field of RSASSA-PSS is not 1.
     #[error("invalid trailer field: expected 1, found {0}")]
     Trailer(u8),
 }
@@ -40,30 +40,30 @@ pub enum AlgorithmError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// A part of it is malformed.
+    /// A part of the certificate is malformed.
     #[error("malformed certificate: {0}")]
     Der(#[from] DerError),
-    /// It is not of version 3.
+    /// The certificate is not of version 3.
     #[error("unsupported certificate version: expected Some(2), which is v3, found {found:?}")]
     Version {
-        /// The version's number; `None` means v1.
+        /// The version found; `None` means v1.
         found: Option<u8>,
     },
-    /// The algorithm that is signed is another one than the algorithm of the signature.
+    /// The signed algorithm identifier differs from the one of the signature.
     #[error("the two signature algorithms differ")]
     AlgorithmMismatch,
-    /// The signature's algorithm is not RSASSA-PSS as VeraId has it.
+    /// The signature's algorithm is not a supported form of RSASSA-PSS.
     #[error("invalid signature algorithm: {0}")]
     SignatureAlgorithm(#[source] AlgorithmError),
     /// The public key is not for RSA.
     #[error("invalid public key: {0}")]
     PublicKeyAlgorithm(#[source] AlgorithmError),
-    /// The RSA modulus is too small or of a size that VeraId does not have.
+    /// The RSA modulus is too small, or its size is unsupported.
     #[error(
         "unsupported RSA modulus of {found} bits: expected 2048, 3072 or 4096, and at least {minimum}"
     )]
     ModulusBits {
-        /// The least that is allowed.
+        /// The minimum.
         minimum: usize,
         /// The value found.
         found: usize,
@@ -79,7 +79,7 @@ pub enum CertificateError {
     /// The subject has no common name, or several.
     #[error("expected {expected} common name, found {found}")]
     CommonNameCount {
-        /// One.
+        /// The expected number: one.
         expected: usize,
         /// The value found.
         found: usize,
@@ -90,43 +90,43 @@ pub enum CertificateError {
     /// The common name of a member is not a valid user name.
     #[error("invalid common name: {0}")]
     UserName(#[from] UserNameError),
-    /// It ends before it starts.
+    /// The validity ends before it starts.
     #[error("inverted certificate validity: {not_before} to {not_after}")]
     Validity {
-        /// When it starts.
+        /// The start.
         not_before: Timestamp,
-        /// When it ends.
+        /// The end.
         not_after: Timestamp,
     },
-    /// It is not valid when it must be.
+    /// The certificate is not valid in the requested period.
     #[error("valid {validity}, which does not overlap {requested}")]
     NotValid {
-        /// When it must be valid, at least once.
+        /// The requested period.
         requested: Period,
-        /// When it is valid.
+        /// The validity of the certificate.
         validity: Period,
     },
-    /// An extension stands twice.
+    /// An extension is duplicated.
     #[error("duplicate extension {}", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
     DuplicateExtension(Option<ObjectIdentifier>),
     /// A critical extension is unknown.
     #[error("unsupported critical extension {}", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
     CriticalExtension(Option<ObjectIdentifier>),
-    /// Basic constraints are absent or not critical.
+    /// Basic constraints are missing or not critical.
     #[error("missing critical basic constraints")]
     BasicConstraints,
-    /// An organisation's certificate has no cA flag, or a member's has it.
+    /// An organisation's certificate lacks the cA flag, or a member's has it.
     #[error("unexpected cA flag: expected {expected}, found {found}")]
     CertificateAuthority {
-        /// Whether it must have the flag.
+        /// Whether the flag is required.
         expected: bool,
-        /// Whether it has the flag.
+        /// Whether the flag is set.
         found: bool,
     },
     /// The key usage does not allow the use of the key.
     #[error("key usage does not allow {0}")]
     KeyUsage(&'static str),
-    /// The issuer's name is another one than the subject of the organisation's certificate.
+    /// The issuer is not the subject of the organisation's certificate.
     #[error("issuer mismatch: expected the organisation's subject {expected}, found {found}")]
     Issuer {
         /// The DER of the organisation's subject.
@@ -150,7 +150,7 @@ pub enum CertificateError {
         /// The value found.
         found: Option<Hex>,
     },
-    /// The signature is not the organisation's.
+    /// The signature is not by the organisation's key.
     #[error("the signature does not match the organisation's key")]
     Signature,
     /// A limit is exceeded.

@@ -101,7 +101,7 @@ fn read_critical(extension: &mut Reader<'_>) -> Result<bool, DerError> {
 
 /// `SEQUENCE { cA BOOLEAN DEFAULT FALSE, pathLenConstraint INTEGER OPTIONAL }`.
 ///
-/// Deployed producers write a path length without cA, so it is not held against a member.
+/// Deployed producers write a path length without cA, so a member's certificate may have it.
 fn read_basic_constraints(octets: &[u8], is_critical: bool) -> Result<BasicConstraints, DerError> {
     let mut fields = Reader::read_single(octets, Tag::SEQUENCE)?.reader();
     let is_ca = read_critical(&mut fields)?;

@@ -17,21 +17,21 @@ pub struct InspectedCertificate {
     pub issuer: Option<String>,
     /// The serial number, without leading zeros.
     pub serial: Hex,
-    /// When it starts to be valid.
+    /// The start of the validity.
     pub not_before: Timestamp,
-    /// The last instant at which it is valid.
+    /// The last instant of the validity.
     pub not_after: Timestamp,
-    /// The size of its key, if it is one that an organisation or a member may have.
+    /// The size of its key, if it is supported.
     pub key_algorithm: Option<KeyAlgorithm>,
-    /// The hash of its RSASSA-PSS signature, if it has such a one.
+    /// The hash of its RSASSA-PSS signature, if the algorithm is supported.
     pub signature_hash: Option<Hash>,
     /// The result of the check at the instant.
     pub check: CheckResult<CertificateError>,
 }
 
 impl InspectedCertificate {
-    /// Inspects a certificate, given the result of its verification at any time, which is returned.
-    pub(crate) fn of<T>(
+    /// Inspects a certificate, given the result of its verification at any time, and returns that result.
+    pub(crate) fn inspect<T>(
         certificate: &Certificate<'_>,
         verified: Result<T, CertificateError>,
         at: Timestamp,
@@ -49,7 +49,7 @@ impl InspectedCertificate {
         }
     }
 
-    /// The certificate for which there is nothing to check it with.
+    /// A certificate that can't be checked, because a part that the check needs is missing.
     pub(crate) fn unchecked(certificate: &Certificate<'_>) -> Self {
         let mut issuer = Reader::new(certificate.issuer);
         let issuer = issuer.read(Tag::SEQUENCE).ok();

@@ -1,4 +1,4 @@
-//! What VeraId asks of the certificates of organisations and members.
+//! The profile of the certificates of organisations and members.
 
 use super::extensions::{Extensions, KeyUsage};
 use super::name::read_common_name;
@@ -8,7 +8,7 @@ use crate::crypto::{Hash, SignatureCheck};
 use crate::period::{NoOverlap, ValidityTracker};
 use crate::{Limits, Member, OrganisationName, Period};
 
-/// An organisation whose certificate is checked and signed by itself.
+/// An organisation whose certificate is self-signed and checked.
 ///
 /// Only a TXT record proves that the key is the organisation's.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ pub(crate) fn verify_organisation<'a>(
         return Err(CertificateError::KeyUsage("certificates"));
     }
     require_issuer(certificate, certificate)?;
-    // RFC 5280, 4.2.1.1: a self-signed certificate may leave out whose key signed it.
+    // RFC 5280, 4.2.1.1: a self-signed certificate may omit the authority key identifier.
     if let Some(key_id) = checked.extensions.authority_key_id {
         require_key_id(Some(key_id), &checked.subject_key_id)?;
     }

@@ -25,13 +25,13 @@ impl<'a> RsaPublicKey<'a> {
         Self::read(&info, limits)
     }
 
-    /// How long the key's signatures are, in octets.
+    /// Returns the length of the key's signatures, in octets.
     #[cfg(feature = "issue")]
     pub(crate) const fn signature_length(&self) -> usize {
         self.modulus.len()
     }
 
-    /// Reads a key of 2048, 3072 or 4096 bits, and no less than the limit.
+    /// Reads a key of 2048, 3072 or 4096 bits that has at least the minimum size.
     pub(crate) fn read(info: &Value<'a>, limits: &Limits) -> Result<Self, CertificateError> {
         let mut fields = info.reader();
         let mut algorithm = fields.nested(Tag::SEQUENCE)?;

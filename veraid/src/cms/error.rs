@@ -15,7 +15,7 @@ fn display_oid(oid: Option<&ObjectIdentifier>) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignatureError {
-    /// The structure is not that of a `SignedData` value as VeraId has it.
+    /// The structure of the `SignedData` is malformed or unsupported.
     #[error("malformed signed data: {0}")]
     Der(#[from] DerError),
     /// The content type is not signed-data, or the content of the signed data is not id-data.
@@ -26,7 +26,7 @@ pub enum SignatureError {
         /// The value found.
         found: Option<ObjectIdentifier>,
     },
-    /// The version of the signed data or of the signer is another one.
+    /// The version of the signed data or of the signer is unsupported.
     #[error("unsupported version: expected {expected}, found {found}")]
     Version {
         /// The expected value.
@@ -40,32 +40,32 @@ pub enum SignatureError {
         /// The number found.
         found: usize,
     },
-    /// The plaintext is not within the signature.
+    /// The signature is detached: the plaintext is missing.
     #[error("detached signature: the content is missing")]
     Detached,
-    /// The digest's or the signature's algorithm.
+    /// The algorithm of the digest or of the signature is invalid.
     #[error("{0}")]
     Algorithm(#[from] AlgorithmError),
-    /// A signed attribute that must be there is not.
+    /// A required signed attribute is missing.
     #[error("missing signed attribute {0}")]
     MissingAttribute(&'static str),
-    /// A signed attribute stands twice.
+    /// A signed attribute is duplicated.
     #[error("duplicate signed attribute {0}")]
     DuplicateAttribute(&'static str),
     /// A signed attribute does not have exactly one value.
     #[error("expected 1 value of the signed attribute {attribute}, found {found}")]
     AttributeValues {
-        /// Which one.
+        /// The attribute.
         attribute: &'static str,
-        /// How many values it has.
+        /// The number of its values.
         found: usize,
     },
-    /// The message digest is not the one of the plaintext.
+    /// The message digest does not match the plaintext.
     #[error("message digest mismatch: expected {expected}, found {found}")]
     MessageDigest {
-        /// The plaintext's.
+        /// The digest of the plaintext.
         expected: Hex,
-        /// The attribute's.
+        /// The digest in the attribute.
         found: Hex,
     },
     /// The metadata attribute is malformed.
@@ -76,58 +76,58 @@ pub enum SignatureError {
     Service {
         /// The requested service.
         expected: ObjectIdentifier,
-        /// The service that is signed.
+        /// The signed service.
         found: ObjectIdentifier,
     },
     /// The signature's period ends before it starts.
     #[error("inverted signature period: {start} to {end}")]
     Period {
-        /// When it starts.
+        /// The start.
         start: Timestamp,
-        /// When it ends.
+        /// The end.
         end: Timestamp,
     },
-    /// The signature's period is longer than is allowed.
+    /// The signature's period is too long.
     #[error("signature period too long: {found:?}, maximum {maximum:?}")]
     PeriodTooLong {
-        /// The longest that is allowed.
+        /// The maximum.
         maximum: Duration,
-        /// How long it is.
+        /// The length found.
         found: Duration,
     },
-    /// The signature is not valid when it must be.
+    /// The signature is not valid in the requested period.
     #[error("signature valid {validity}, which does not overlap {requested}")]
     NotValid {
-        /// When it must be valid, at least once.
+        /// The requested period.
         requested: Period,
-        /// When it is valid.
+        /// The validity of the signature.
         validity: Period,
     },
-    /// The attribution is not a member's name.
+    /// The attribution is not a valid member name.
     #[error("invalid attribution: {0}")]
     Attribution(#[from] UserNameError),
-    /// The signer is not the organisation, to whom a signature with an attribution belongs.
+    /// The signature has an attribution, but the organisation is not the signer.
     #[error("signature with an attribution, but not signed by the organisation")]
     SignerNotOrganisation,
-    /// The signature has no attribution, so that only a member can be its signer.
+    /// The signature has no attribution, but the organisation is the signer.
     #[error("signature without an attribution, but signed by the organisation")]
     SignerNotMember,
-    /// The certificate that the signer names is not attached.
+    /// The signer's certificate is not attached.
     #[error("missing signer certificate")]
     SignerCertificateMissing,
-    /// Two attached certificates are the one that the signer names.
+    /// Several attached certificates match the signer.
     #[error("ambiguous signer certificate: {found} have the same issuer and serial number")]
     SignerCertificateAmbiguous {
         /// The number found.
         found: usize,
     },
-    /// The organisation's certificate does not allow that its key signs this.
+    /// The organisation's certificate does not allow this use of its key.
     #[error("invalid organisation certificate: {0}")]
     OrganisationCertificate(#[source] CertificateError),
     /// The member's certificate is invalid.
     #[error("invalid member certificate: {0}")]
     MemberCertificate(#[source] CertificateError),
-    /// The signature is not the signer's over the signed attributes.
+    /// The signature does not match the signer's key and the signed attributes.
     #[error("the signature does not match the signer's key")]
     Signature,
     /// A limit is exceeded.

@@ -21,7 +21,7 @@ pub struct InspectedSignature<'a> {
     pub signer: Option<SignerKind>,
     /// The member to whom the organisation attributes its signature.
     pub attribution: Option<Member>,
-    /// The service that it is for.
+    /// The service of the signature.
     pub service: Option<ObjectIdentifier>,
     /// The start and the end of the signed period, which may be in the wrong order.
     pub period: Option<(Timestamp, Timestamp)>,
@@ -33,7 +33,7 @@ pub struct InspectedSignature<'a> {
     pub check: CheckResult<SignatureError>,
 }
 
-/// Inspects a signature and the certificate of its member, each by itself.
+/// Inspects a signature and its member's certificate independently of each other.
 pub(crate) fn inspect_signature<'a>(
     content_info: &'a [u8],
     organisation: Option<&Organisation<'_>>,
@@ -50,7 +50,7 @@ pub(crate) fn inspect_signature<'a>(
     inspected.digest_hash = Some(signed_data.digest_hash);
     inspected.plaintext = Some(signed_data.plaintext.clone());
     match SignedAttributes::read(&signed_data.attributes) {
-        Ok(attributes) => inspected.take(attributes),
+        Ok(attributes) => inspected.set_attributes(attributes),
         Err(error) => return (None, inspected.with_error(error)),
     }
     let Some(organisation) = organisation else {
@@ -67,13 +67,13 @@ pub(crate) fn inspect_signature<'a>(
         let mut unbounded = ValidityTracker::new(Period::UNBOUNDED);
         let limits = requirements.limits;
         let verified = verify_member(&certificate, organisation, limits, &mut unbounded, budget);
-        InspectedCertificate::of(&certificate, verified, at).0
+        InspectedCertificate::inspect(&certificate, verified, at).0
     });
     let mut unbounded = ValidityTracker::new(Period::UNBOUNDED);
     inspected.check = match verify_signed_data(&signed_data, &requirements, &mut unbounded, budget)
     {
         Ok(_) => inspected.check_at(at),
-        // That is inspected at the certificate.
+        // That error is reported at the certificate.
         Err(SignatureError::MemberCertificate(_)) => CheckResult::NotChecked,
         Err(error) => CheckResult::Invalid(error),
     };
@@ -93,7 +93,7 @@ pub(crate) fn validity_starts(content_info: &[u8]) -> Vec<Timestamp> {
 }
 
 impl<'a> InspectedSignature<'a> {
-    fn take(&mut self, attributes: SignedAttributes<'_>) {
+    fn set_attributes(&mut self, attributes: SignedAttributes<'_>) {
         let by_organisation = attributes.attribution.is_some();
         self.signer =
             Some(if by_organisation { SignerKind::Organisation } else { SignerKind::Member });

@@ -46,7 +46,7 @@ impl<'a> SignedData<'a> {
                 return Err(SignatureError::Version { expected: "1 or 3", found });
             }
         }
-        // The signer's digest algorithm is the one that counts.
+        // Only the signer's digest algorithm is used.
         let mut algorithms = signed_data.nested(Tag::SET)?;
         while !algorithms.is_empty() {
             algorithms.read(Tag::SEQUENCE)?;
@@ -156,7 +156,7 @@ fn read_signer<'a>(
     let attributes = fields.read(Tag::constructed(0))?;
     let signature_hash = read_pss_hash(&fields.read(Tag::SEQUENCE)?)?;
     let signature = fields.read(Tag::OCTET_STRING)?.contents;
-    // Unsigned attributes say nothing that can be believed.
+    // Unsigned attributes are not authenticated, so they are ignored.
     fields.optional(Tag::constructed(1))?;
     fields.end()?;
     Ok(SignedData {

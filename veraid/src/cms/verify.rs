@@ -41,9 +41,9 @@ pub(crate) struct SignatureRequirements<'a> {
 ///
 /// Returns the kind of signer, and the member that signed or to whom the signature is attributed.
 ///
-/// The attribution among the signed attributes decides who must have signed. With it, the
-/// organisation must, so that no member can attribute a signature to another. Without it, a
-/// member must.
+/// The attribution among the signed attributes determines the required signer. With it, the
+/// organisation must sign, so that no member can attribute a signature to another. Without it,
+/// a member must sign.
 pub(crate) fn verify_signed_data(
     signed_data: &SignedData<'_>,
     requirements: &SignatureRequirements<'_>,

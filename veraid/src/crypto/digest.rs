@@ -32,7 +32,7 @@ impl Hash {
         self.digest_parts(&[message])
     }
 
-    /// Returns the digest of the parts one after the other.
+    /// Returns the digest of the concatenated parts.
     pub(crate) fn digest_parts(self, parts: &[&[u8]]) -> Digest {
         let algorithm = match self {
             Self::Sha256 => &digest::SHA256,

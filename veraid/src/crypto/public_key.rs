@@ -46,8 +46,8 @@ impl PublicKey<'_> {
     }
 }
 
-/// A multiplication for each bit of the exponent and each bit set in it; what one costs grows
-/// with the square of the modulus, and is twice as much where its 64-bit limbs don't come in fours.
+/// Counts a multiplication for each bit of the exponent and each bit set in it. Its cost grows
+/// with the square of the modulus, and doubles unless its 64-bit limbs are a multiple of four.
 fn rsa_cost(modulus: &[u8], exponent: &[u8]) -> u32 {
     let words = u32::try_from(modulus.len().div_ceil(128)).unwrap_or(u32::MAX);
     let slowness = if modulus.len().div_ceil(8).is_multiple_of(4) { 1 } else { 2 };

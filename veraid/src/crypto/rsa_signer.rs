@@ -55,7 +55,7 @@ pub enum KeyError {
         /// The error of the PEM reader.
         reason: String,
     },
-    /// The key is encrypted; it has to be decrypted first, for instance by `openssl pkey`.
+    /// The key is encrypted. Decrypt it first, for example with `openssl pkey`.
     #[error("encrypted private key: decrypt it first, for example with `openssl pkey`")]
     Encrypted,
     /// The PEM is not of a private key.
@@ -70,7 +70,7 @@ pub enum KeyError {
         /// The error of the cryptographic library.
         reason: String,
     },
-    /// The key's modulus or exponent has a size that VeraId does not have.
+    /// The size of the key's modulus or exponent is unsupported.
     #[error("invalid public key: {0}")]
     PublicKey(#[source] CertificateError),
 }
@@ -102,7 +102,7 @@ impl RsaSigner {
     ///
     /// # Errors
     /// [`KeyError::Encrypted`] for a key that is encrypted either way, [`KeyError::Pem`] and
-    /// [`KeyError::Label`] for what is not a private key, and as [`Self::from_pkcs8_der`].
+    /// [`KeyError::Label`] if the PEM is not a private key, and as [`Self::from_pkcs8_der`].
     pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
         let malformed = |error: pem_rfc7468::Error| KeyError::Pem { reason: error.to_string() };
         let label = pem_rfc7468::decode_label(text).map_err(malformed)?;

@@ -8,9 +8,9 @@ type Fingerprint = [u8; 32];
 
 /// Checks the signatures of one verification, and keeps the results.
 ///
-/// Each distinct check is done once. A cache of signatures can take part: the verifier skips the
-/// checks that the cache knows, and the caller adds [`Self::into_verified`] to the cache once the
-/// verification has succeeded. The key of a cache entry is [`SignatureCheck::fingerprint`]. An
+/// Each distinct check is done once. With a cache of signatures, the verifier skips the checks that
+/// the cache contains, and the caller adds [`Self::into_verified`] to the cache after a successful
+/// verification. The key of a cache entry is [`SignatureCheck::fingerprint`]. An
 /// entry never expires, because a check does not depend on time.
 ///
 /// ```
@@ -44,7 +44,7 @@ enum CheckOutcome {
 }
 
 impl StagedVerifier {
-    /// A verifier without a cache.
+    /// Creates a verifier without a cache.
     #[must_use]
     pub fn new() -> Self {
         Self::with_cache(|_| false)
@@ -58,13 +58,13 @@ impl Default for StagedVerifier {
 }
 
 impl<C: Fn(&Fingerprint) -> bool> StagedVerifier<C> {
-    /// A verifier that skips the checks whose fingerprint is in a cache of valid signatures.
+    /// Creates a verifier that skips checks whose fingerprint is in a cache of valid signatures.
     #[must_use]
     pub fn with_cache(is_cached: C) -> Self {
         Self { is_cached, results: HashMap::new() }
     }
 
-    /// Returns the fingerprints of the checks that were done and passed.
+    /// Returns the fingerprints of the valid signatures that were checked.
     pub fn into_verified(self) -> impl Iterator<Item = Fingerprint> {
         let verified = |(_, outcome): &(_, _)| *outcome == CheckOutcome::Verified;
         self.results.into_iter().filter(verified).map(|(fingerprint, _)| fingerprint)

@@ -62,7 +62,7 @@ impl UncheckedRsa {
         Ok(Self { modulus, public_exponent, private_exponent, totient })
     }
 
-    /// Returns the key of the same modulus with another public exponent, or `None` if it can have none.
+    /// Returns the key of the same modulus with another public exponent, or `None` without inverse.
     pub(super) fn with_exponent(&self, exponent: &[u8]) -> Option<Self> {
         let public_exponent = BigUint::from_bytes_be(exponent);
         let private_exponent = public_exponent.modinv(&self.totient)?;
@@ -74,7 +74,7 @@ impl UncheckedRsa {
         dnskey_form(&self.public_exponent.to_bytes_be(), &self.modulus.to_bytes_be())
     }
 
-    /// As [`Self::public_key`], for another exponent: cheap, for searches.
+    /// Returns [`Self::public_key`] for another exponent. It is cheap enough for searches.
     pub(super) fn public_key_with(&self, exponent: &[u8]) -> Vec<u8> {
         dnskey_form(exponent, &self.modulus.to_bytes_be())
     }

@@ -16,7 +16,7 @@ use super::unchecked_rsa::{RsaHash, UncheckedRsa};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ZoneAlgorithm {
-    /// 5: RSA with SHA-1. Nothing verifies it any more, on purpose.
+    /// 5: RSA with SHA-1, which verification rejects.
     RsaSha1,
     /// 7: as 5, in zones with NSEC3.
     RsaSha1Nsec3,
@@ -50,7 +50,7 @@ impl ZoneAlgorithm {
 
 /// A private key, and how it signs.
 pub(crate) enum ZoneSigner {
-    /// A size and hash that the library signs with.
+    /// A key whose size and hash the library supports.
     Rsa(RsaKeyPair, &'static dyn RsaEncoding, UncheckedRsa),
     /// Any other size, exponent or hash.
     UncheckedRsa(UncheckedRsa, RsaHash),
@@ -61,7 +61,7 @@ pub(crate) enum ZoneSigner {
 impl ZoneSigner {
     /// Generates a key in PKCS #8, or returns `None` if the size is unsupported.
     ///
-    /// `bits` matters to RSA alone.
+    /// `bits` applies to RSA only.
     pub(crate) fn generate_pkcs8(algorithm: ZoneAlgorithm, bits: usize) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         let document = match algorithm {
@@ -115,13 +115,13 @@ impl ZoneSigner {
     pub(crate) fn public_key(&self) -> Vec<u8> {
         match self {
             Self::Rsa(_, _, key) | Self::UncheckedRsa(key, _) => key.public_key(),
-            // The library puts the mark of an uncompressed point (SEC 1, 2.3.3) before it.
+            // The library puts the octet of an uncompressed point (SEC 1, 2.3.3) before it.
             Self::Ecdsa(key) => key.public_key().as_ref().iter().skip(1).copied().collect(),
             Self::Ed25519(key) => key.public_key().as_ref().to_vec(),
         }
     }
 
-    /// Signs a message, as RRSIG records have it, or `None` if the key can't.
+    /// Signs a message as in RRSIG records, or returns `None` if the key can't sign it.
     pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Rsa(key, encoding, _) => {

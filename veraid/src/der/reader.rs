@@ -30,7 +30,7 @@ pub enum DerErrorKind {
         /// The identifier octet found.
         found: u8,
     },
-    /// A tag number above 30, which nothing in VeraId has.
+    /// The tag number is above 30, which VeraId does not use.
     #[error("unsupported multi-octet tag")]
     MultiOctetTag,
     /// An indefinite length, or one that is not in its shortest form, or above 2^32.
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// Reads the next value, with truncated contents if necessary.
+    /// Reads the next value, whose contents may be truncated.
     #[cfg(feature = "inspect")]
     pub(crate) fn read_lenient(&mut self) -> Option<Value<'a>> {
         if let Ok(value) = self.any() {

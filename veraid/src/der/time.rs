@@ -22,7 +22,7 @@ pub(crate) fn utc_time(value: &Value<'_>) -> Result<Timestamp, DerError> {
 pub(crate) fn generalized_time(value: &Value<'_>) -> Result<Timestamp, DerError> {
     let parse = || {
         let (seconds, rest) = seconds(value.contents)?;
-        (rest == b"Z").then(|| date_time_of(seconds, 0))?
+        (rest == b"Z").then(|| parse_date_time(seconds, 0))?
     };
     parse().ok_or_else(|| value.error("GeneralizedTime"))
 }
@@ -36,7 +36,7 @@ pub(crate) fn metadata_time(value: &Value<'_>) -> Result<Timestamp, DerError> {
             [b'.', fraction @ .., b'Z'] => milliseconds(fraction)?,
             _ => return None,
         };
-        date_time_of(seconds, millisecond)
+        parse_date_time(seconds, millisecond)
     };
     parse().ok_or_else(|| value.error("GeneralizedTime"))
 }
@@ -57,7 +57,7 @@ fn milliseconds(fraction: &[u8]) -> Option<i32> {
     Some(i32::from(decimal(fraction)?) * scale)
 }
 
-fn date_time_of(digits: &[u8], millisecond: i32) -> Option<Timestamp> {
+fn parse_date_time(digits: &[u8], millisecond: i32) -> Option<Timestamp> {
     let (year, rest) = digits.split_at_checked(4)?;
     date_time(decimal(year)?, rest, millisecond)
 }

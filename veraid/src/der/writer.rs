@@ -11,7 +11,7 @@ const MIN_TIME: Timestamp = Timestamp::constant(-62_167_219_200, 0);
 /// RFC 5280's date of certificates that do not expire (4.1.2.5).
 const NO_EXPIRY: DateTime = DateTime::constant(9999, 12, 31, 23, 59, 59, 0);
 
-/// A value of which the contents are the parts one after the other.
+/// A value whose contents are the concatenated parts.
 pub(crate) fn encode(tag: Tag, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut octets = Vec::with_capacity(length + 5);
@@ -38,14 +38,14 @@ fn push_length(octets: &mut Vec<u8>, length: usize) {
     }
 }
 
-/// A SET OF, or a tag in its place, with its elements in the order that DER asks for (X.690, 11.6).
+/// A SET OF, or a tag in its place, with its elements in DER order (X.690, 11.6).
 pub(crate) fn set_of(tag: Tag, mut elements: Vec<Vec<u8>>) -> Vec<u8> {
     elements.sort_unstable();
     let elements: Vec<&[u8]> = elements.iter().map(Vec::as_slice).collect();
     encode(tag, &elements)
 }
 
-/// An INTEGER of a big-endian number that is not negative, in its shortest form.
+/// An INTEGER of a non-negative big-endian number, in its shortest form.
 pub(crate) fn integer(number: &[u8]) -> Vec<u8> {
     let zeros = number.iter().take_while(|octet| **octet == 0).count();
     match number.get(zeros..).unwrap_or_default() {

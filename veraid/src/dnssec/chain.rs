@@ -60,10 +60,10 @@ impl TxtRrset {
 }
 
 impl<'a> DnssecChain<'a> {
-    /// Reads the responses, which are borrowed.
+    /// Reads the responses, which the chain borrows.
     ///
     /// # Errors
-    /// [`DnssecError::Message`] if one of them is malformed, [`DnssecError::Limit`] past 64
+    /// [`DnssecError::Message`] if one of them is malformed, [`DnssecError::Limit`] above 64
     /// messages, 65,535 octets or 512 records.
     pub fn from_messages(
         messages: impl IntoIterator<Item = &'a [u8]>,
@@ -85,7 +85,7 @@ impl<'a> DnssecChain<'a> {
     /// Verifies the TXT RRset of `owner`, a domain name in presentation form, at an instant.
     ///
     /// # Errors
-    /// [`DnssecError`] that says which set of records broke the chain, and why.
+    /// [`DnssecError`] with the RRset that is not proven, and the reason.
     pub fn verify_at(
         &self,
         owner: &str,
@@ -98,7 +98,7 @@ impl<'a> DnssecChain<'a> {
     /// Verifies as [`Self::verify_at`] does, with signatures checked by `verifier`.
     ///
     /// # Errors
-    /// The same.
+    /// As [`Self::verify_at`].
     pub fn verify_at_with(
         &self,
         owner: &str,

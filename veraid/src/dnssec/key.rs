@@ -67,7 +67,7 @@ fn read_public_key(algorithm: u8, key: &[u8]) -> Option<PublicKey<'_>> {
     }
 }
 
-/// RFC 3110, 2. Keys outside 1024 to 4096 bits and exponents above 2^32 are as if absent.
+/// RFC 3110, 2. Keys outside 1024 to 4096 bits and exponents above 2^32 are ignored.
 fn read_rsa_key(scheme: RsaScheme, key: &[u8]) -> Option<PublicKey<'_>> {
     let (length, rest) = match key {
         [0, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),

@@ -11,13 +11,13 @@ use crate::{LimitExceeded, Limits};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedMessage {
-    /// It ends within its header.
+    /// The header is truncated.
     #[error("truncated header")]
     Header,
-    /// It has no question, or several.
+    /// The number of questions is not one.
     #[error("expected 1 question, found {0}")]
     QuestionCount(u16),
-    /// A name or a record is not in its form.
+    /// A name or a record is malformed.
     #[error("malformed name or record")]
     Record,
     /// Octets follow the last record.
@@ -74,7 +74,7 @@ impl<'a> Response<'a> {
         })
     }
 
-    /// Returns whether it responds to this question.
+    /// Returns whether it answers this question.
     pub(super) fn answers_question<N: ToName + ?Sized>(
         &self,
         name: &N,

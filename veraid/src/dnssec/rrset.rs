@@ -21,7 +21,7 @@ pub(super) struct Rrset<'m, 'a> {
     pub(super) signatures: Vec<&'m Signature<'a>>,
 }
 
-/// The zone that must have signed, and its keys that may sign.
+/// The zone that must have signed the RRset, and its usable keys.
 pub(super) struct ZoneKeys<'m, 'k> {
     pub(super) zone: &'m Name<[u8]>,
     pub(super) keys: &'m [ZoneKey<'k>],
@@ -69,7 +69,7 @@ impl<'m, 'a> Rrset<'m, 'a> {
 
     /// Verifies that the zone signed the RRset, and returns when the signature is valid.
     ///
-    /// Of several signatures that are valid at the instant, the one that expires last counts.
+    /// Of several signatures that are valid at the instant, it uses the one that expires last.
     pub(super) fn verify(
         &self,
         zone_keys: &ZoneKeys<'_, '_>,
@@ -125,7 +125,7 @@ impl<'m, 'a> Rrset<'m, 'a> {
                 DnssecError::Wildcard { owner: owner(), record_type, expected, found },
             ));
         }
-        if !zone_keys.keys.iter().any(|key| is_key_of(key, signature)) {
+        if !zone_keys.keys.iter().any(|key| matches_rrsig(key, signature)) {
             let found = signature.key_tag();
             return Err((
                 FailureStage::Key,
@@ -154,7 +154,7 @@ impl<'m, 'a> Rrset<'m, 'a> {
         let Some(message) = self.signed_message(signature) else {
             return Ok(false);
         };
-        let keys = zone_keys.keys.iter().filter(|key| is_key_of(key, signature));
+        let keys = zone_keys.keys.iter().filter(|key| matches_rrsig(key, signature));
         for key in keys.take(Limits::KEYS_PER_TAG) {
             let check = SignatureCheck {
                 key: key.public_key,
@@ -196,7 +196,7 @@ impl<'m, 'a> Rrset<'m, 'a> {
     }
 }
 
-fn is_key_of(key: &ZoneKey<'_>, signature: &Signature<'_>) -> bool {
+fn matches_rrsig(key: &ZoneKey<'_>, signature: &Signature<'_>) -> bool {
     key.tag == signature.key_tag() && key.algorithm == signature.algorithm().to_int()
 }
 

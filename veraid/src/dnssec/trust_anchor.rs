@@ -74,11 +74,11 @@ impl TrustAnchor {
         vec![anchor(20326, KSK_2017), anchor(38696, KSK_2024)]
     }
 
-    /// The trust anchor of these fields of a DS record.
+    /// Creates a trust anchor from the fields of a DS record.
     ///
     /// # Errors
-    /// [`ParseTrustAnchorError`] if the algorithm is none of 8, 10, 13, 14 and 15, the digest type
-    /// neither 2 nor 4, or the digest of another length.
+    /// [`ParseTrustAnchorError`] if the algorithm is not 8, 10, 13, 14 or 15, the digest type is
+    /// not 2 or 4, or the digest has another length.
     pub fn new(
         key_tag: u16,
         algorithm: u8,
@@ -232,7 +232,7 @@ mod tests {
         let [other, anchor] = TrustAnchor::iana().try_into().unwrap();
         assert!(anchor.matches_key(257, &key));
         assert!(!other.matches_key(257, &key));
-        // Without SEP, without ZONE, revoked: other keys each.
+        // Without SEP, without ZONE, revoked: each is another key.
         assert!([256, 1, 385].iter().all(|flags| !anchor.matches_key(*flags, &key)));
         assert!(!anchor.matches_key(257, &[]));
         *key.last_mut().unwrap() ^= 1;

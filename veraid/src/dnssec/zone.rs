@@ -16,7 +16,7 @@ pub(super) struct Zone<'m, 'a> {
     /// In canonical form.
     pub(super) name: &'m Name<[u8]>,
     keys: Vec<ZoneKey<'a>>,
-    /// When the keys are valid.
+    /// The validity of the keys.
     pub(super) validity: Period,
 }
 
@@ -35,7 +35,7 @@ impl<'m, 'a> Zone<'m, 'a> {
         Self::authenticate_keys(Name::root_slice(), chain, &ds_records, at, budget)
     }
 
-    /// Authenticates the child zone at the name, or returns `None` without DS records there.
+    /// Authenticates the child zone at the name, or returns `None` if it has no DS records.
     pub(super) fn child_zone(
         &self,
         name: &'m Name<[u8]>,

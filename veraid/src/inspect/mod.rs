@@ -119,7 +119,7 @@ impl Verification<'_> {
             let mut unbounded = ValidityTracker::new(Period::UNBOUNDED);
             let verified =
                 verify_organisation(certificate, &self.limits, &mut unbounded, &mut budget);
-            let (inspected, organisation) = InspectedCertificate::of(certificate, verified, at);
+            let (inspected, organisation) = InspectedCertificate::inspect(certificate, verified, at);
             inspection.organisation_certificate = Some(inspected);
             organisation
         });
@@ -146,7 +146,7 @@ impl Verification<'_> {
         let Some(owner) = txt_owner(&chain, organisation, partial) else { return };
         let Ok(chain) = chain.inspect(&owner, at, self.trust_anchors) else { return };
         if let Some(organisation) = organisation {
-            let key = PublishedKey::of(organisation, self.service);
+            let key = PublishedKey::new(organisation, self.service);
             match select_record(&chain.records, &key) {
                 Ok(record) => {
                     inspection.record = Some(record);

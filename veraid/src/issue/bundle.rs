@@ -44,8 +44,8 @@ impl sealed::EncodedValue for SignatureBundleDer {
 ///
 /// # Errors
 /// [`IssueError::MemberCertificate`] if the certificate is not by this organisation, and
-/// [`IssueError::Chain`] if the DNS messages are malformed, or not exactly one of them is about
-/// the organisation's TXT records.
+/// [`IssueError::Chain`] if the DNS messages are malformed, or do not contain exactly one
+/// response to the question for the organisation's TXT records.
 pub fn member_id_bundle(
     organisation: &OrganisationCertificate,
     member: &MemberCertificate,
@@ -86,7 +86,7 @@ pub(super) fn encode_chain(
     Ok(write_chain(Tag::constructed(1), messages))
 }
 
-/// A certificate as it was, under another tag.
+/// A certificate under another tag, otherwise unchanged.
 pub(super) fn encode_certificate(tag: Tag, certificate: &Certificate<'_>) -> Vec<u8> {
     let signature = crate::der::writer::bit_string(certificate.signature);
     encode(tag, &[certificate.signed, certificate.algorithm.encoded, &signature])

@@ -16,7 +16,7 @@ use crate::{
     Certificate, CertificateError, Hash, Limits, Member, OrganisationName, Period, Timestamp,
 };
 
-/// A certificate that an organisation issued to itself.
+/// A self-signed certificate of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrganisationCertificate {
     octets: Vec<u8>,
@@ -33,7 +33,7 @@ pub struct MemberCertificate {
 }
 
 impl OrganisationCertificate {
-    /// Prepares a certificate for an organisation's key, which is to sign it itself.
+    /// Prepares a self-signed certificate for an organisation's key.
     ///
     /// The period's ends are rounded down to the second. The common name has no final dot.
     ///
@@ -89,7 +89,7 @@ impl OrganisationCertificate {
         &self.name
     }
 
-    /// When it is valid.
+    /// Returns the validity of the certificate.
     #[must_use]
     pub const fn period(&self) -> Period {
         self.period
@@ -106,12 +106,12 @@ impl MemberCertificate {
     /// Prepares a certificate for a member's key, which the organisation's key is to sign with
     /// this hash.
     ///
-    /// The period is cut to the one of the organisation's certificate, and its ends are rounded
+    /// The period is limited to the one of the organisation's certificate, and its ends are rounded
     /// down to the second.
     ///
     /// # Errors
     /// [`IssueError::PublicKey`] unless it is an RSA key of 2048, 3072 or 4096 bits, and
-    /// [`IssueError::OutsideOrganisation`] if the two periods share nothing.
+    /// [`IssueError::OutsideOrganisation`] if the two periods do not overlap.
     pub fn prepare(
         member: &Member,
         subject_public_key_info: &[u8],
@@ -176,7 +176,7 @@ impl MemberCertificate {
         &self.member
     }
 
-    /// When it is valid.
+    /// Returns the validity of the certificate.
     #[must_use]
     pub const fn period(&self) -> Period {
         self.period
@@ -205,7 +205,7 @@ impl sealed::EncodedValue for MemberCertificate {
     }
 }
 
-/// Verifies an organisation's certificate just as a verifier does.
+/// Verifies an organisation's certificate as a verifier does.
 pub(super) fn verified_organisation<'a>(
     certificate: &Certificate<'a>,
     validity: &mut ValidityTracker,
@@ -215,7 +215,7 @@ pub(super) fn verified_organisation<'a>(
     verify_organisation(certificate, &Limits::default(), validity, &mut budget)
 }
 
-/// Verifies a member's certificate just as a verifier does.
+/// Verifies a member's certificate as a verifier does.
 pub(super) fn verified_member(
     certificate: &Certificate<'_>,
     organisation: &Organisation<'_>,

@@ -2,7 +2,7 @@
 
 use crate::{CertificateError, DnssecError, Period, TxtRecordError};
 
-/// The error of issuing what no verifier would accept.
+/// The error of issuing a certificate, bundle or record that no verifier would accept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
@@ -30,7 +30,7 @@ pub enum IssueError {
     /// The TXT record is invalid.
     #[error("invalid TXT record: {0}")]
     TxtRecord(#[from] TxtRecordError),
-    /// The operating system has no randomness for a serial number.
+    /// The operating system provides no randomness for a serial number.
     #[error("the operating system provides no randomness")]
     Randomness,
 }

@@ -1,13 +1,15 @@
 //! Issues certificates, member id bundles and signature bundles (feature `issue`).
 //!
-//! Time is always an argument. Randomness, from the operating system, goes into keys, serial
-//! numbers and the salts of signatures alone.
+//! Time is always an argument. Keys, serial numbers and the salts of signatures use randomness of the
+//! operating system; nothing else does.
 //!
-//! What bears a signature is prepared as an [`Unsigned`] value first. [`Unsigned::sign`] finishes
-//! it with a [`Signer`]; where the key can only be reached asynchronously,
-//! [`Unsigned::with_signature`] takes the signature from wherever it was made.
+//! Certificates and signature bundles are first prepared as [`Unsigned`] values. [`Unsigned::sign`]
+//! completes them with a [`Signer`]. For a key that is only accessible asynchronously, pass its
+//! signature to [`Unsigned::with_signature`].
 //!
 //! ```
+//! use std::time::Duration;
+//!
 //! use veraid::issue::{
 //!     MemberCertificate, OrganisationCertificate, RsaSigner, SignatureRequest, Signer,
 //!     member_id_bundle, txt_record,
@@ -15,10 +17,10 @@
 //! use veraid::{KeyAlgorithm, Member, MemberIdBundle, ObjectIdentifier, Period};
 //!
 //! # fn issue(chain: &[Vec<u8>], period: Period) -> Result<(), Box<dyn std::error::Error>> {
-//! // Once: the organisation's key, and what its zone publishes at `_veraid.example.com`.
+//! Once: the organisation's key, and the record that its zone publishes at `_veraid.example.com`.
 //! let organisation_key = RsaSigner::generate(KeyAlgorithm::Rsa2048)?;
 //! let spki = organisation_key.subject_public_key_info();
-//! let record = txt_record(spki, 3600, None)?;
+//! let record = txt_record(spki, Duration::from_secs(3600), None)?;
 //! println!("_veraid.example.com. IN TXT \"{record}\"");
 //! let name = "example.com".parse()?;
 //! let organisation =

@@ -21,7 +21,7 @@ pub struct SignatureRequest<'a> {
 }
 
 impl<'a> SignatureRequest<'a> {
-    /// A request to sign the plaintext for the service.
+    /// Creates a request to sign the plaintext for the service.
     #[must_use]
     pub const fn new(service: &'a ObjectIdentifier, plaintext: &'a [u8], period: Period) -> Self {
         Self { service, plaintext, period }
@@ -29,7 +29,7 @@ impl<'a> SignatureRequest<'a> {
 
     /// Prepares a signature by a member, whose key is to sign with this hash.
     ///
-    /// The period's start must lie in both certificates; its end is not cut to theirs, since
+    /// The period must start within both certificates. Its end is not limited to theirs, since
     /// verifiers do that.
     ///
     /// # Errors
@@ -58,8 +58,8 @@ impl<'a> SignatureRequest<'a> {
     /// Prepares a signature by the organisation, whose key is to sign with this hash, on behalf
     /// of a member.
     ///
-    /// The period's start must lie in the certificate; its end is not cut to it, since verifiers
-    /// do that.
+    /// The period must start within the certificate. Its end is not limited to the certificate's,
+    /// since verifiers do that.
     ///
     /// # Errors
     /// [`IssueError::OrganisationCertificate`] if the certificate is not valid when the period

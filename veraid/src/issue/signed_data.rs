@@ -58,7 +58,7 @@ fn attribute(oid: &[u8], value: &[u8]) -> Vec<u8> {
 impl SignedDataSigner<'_> {
     /// A `ContentInfo` under the tag, with a placeholder for the signature at its end.
     ///
-    /// The version is 1, as deployed verifiers have it.
+    /// The version is 1, as deployed verifiers expect.
     pub(super) fn encode(&self, tag: Tag, plaintext: &[u8], signed_attributes: &[u8]) -> Vec<u8> {
         let content = encode(Tag::OCTET_STRING, &[plaintext]);
         let content = [object_identifier(ID_DATA), encode(Tag::constructed(0), &[&content])];

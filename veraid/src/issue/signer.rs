@@ -6,9 +6,9 @@ use crate::Hash;
 
 /// A private RSA key that signs with RSASSA-PSS (RFC 8017, 8.1).
 ///
-/// [`RsaSigner`](super::RsaSigner) holds the key in memory. For a key that can only be reached
-/// asynchronously, take the octets from [`Unsigned::to_be_signed`](super::Unsigned::to_be_signed)
-/// and give the signature to [`Unsigned::with_signature`](super::Unsigned::with_signature).
+/// [`RsaSigner`](super::RsaSigner) holds the key in memory. For a key that is only accessible
+/// asynchronously, sign the octets of [`Unsigned::to_be_signed`](super::Unsigned::to_be_signed),
+/// and pass the signature to [`Unsigned::with_signature`](super::Unsigned::with_signature).
 ///
 /// ```
 /// use veraid::Hash;
@@ -37,7 +37,7 @@ pub trait Signer {
     /// 2048, 3072 or 4096 bits.
     fn subject_public_key_info(&self) -> &[u8];
 
-    /// Returns the hash of message and mask; the salt is as long as it.
+    /// Returns the hash of the message and of the mask. The salt has the same length.
     fn hash(&self) -> Hash;
 
     /// Signs the message, which is not hashed yet.
@@ -54,23 +54,23 @@ pub enum SigningError {
     /// The signer failed.
     #[error("the signer failed: {0}")]
     Signer(#[source] Box<dyn Error + Send + Sync>),
-    /// The signer has another key than the request.
-    #[error("the signer holds another key than the one that must sign")]
+    /// The signer's key is not the requested one.
+    #[error("the signer's key is not the requested key")]
     Key,
-    /// The signer uses another hash than the one that was prepared for.
-    #[error("the signer uses {found:?} where {expected:?} was prepared for")]
+    /// The signer's hash is not the requested one.
+    #[error("the signer's hash is not the requested hash: expected {expected:?}, found {found:?}")]
     Hash {
-        /// The hash that was prepared for.
+        /// The requested hash.
         expected: Hash,
-        /// The signer's.
+        /// The signer's hash.
         found: Hash,
     },
-    /// The signature is not as long as the modulus of the key.
+    /// The length of the signature is not the length of the modulus.
     #[error("invalid signature length: expected {expected} octets, found {found}")]
     Length {
         /// The length of the modulus, in octets.
         expected: usize,
-        /// The length of the signature.
+        /// The length of the signature, in octets.
         found: usize,
     },
     /// The signature does not match the key and the octets to be signed.
@@ -79,7 +79,7 @@ pub enum SigningError {
 }
 
 impl SigningError {
-    /// The failure of a signer.
+    /// Creates the error of a failed signer.
     pub fn signer(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Signer(error.into())
     }

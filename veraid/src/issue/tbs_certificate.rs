@@ -1,4 +1,4 @@
-//! Encodes what the signature of a certificate covers (RFC 5280, 4.1).
+//! Encodes the signed part of a certificate (RFC 5280, 4.1).
 
 use super::IssueError;
 use super::algorithm::pss_algorithm;
@@ -11,7 +11,7 @@ use crate::der::Tag;
 use crate::der::writer::{certificate_time, encode, integer, object_identifier, set_of, text};
 use crate::{Hash, Period};
 
-/// The parts of a certificate of which the rest follows.
+/// The parts of a certificate from which the others follow.
 pub(super) struct TbsCertificate<'a> {
     /// The hash with which the issuer signs.
     pub(super) hash: Hash,

@@ -1,4 +1,6 @@
-//! Round trips through our own verification, as far as they need no DNSSEC chain.
+//! Round trips through the verification, without a DNSSEC chain where possible.
+
+use std::time::Duration;
 
 use super::certificate::{always, verified_organisation};
 use super::*;
@@ -9,11 +11,11 @@ use crate::crypto::DirectVerifier;
 use crate::period::ValidityTracker;
 use crate::{
     Certificate, CertificateError, DnssecError, Hash, KeyAlgorithm, Limits, Member, MemberIdBundle,
-    ObjectIdentifier, Period, SignatureBundle, TxtRecordError, VerificationError,
+    ObjectIdentifier, Period, SignatureBundle, TxtRecord, TxtRecordError, VerificationError,
 };
 
 const HASHES: [Hash; 3] = [Hash::Sha256, Hash::Sha384, Hash::Sha512];
-/// One key for all tests of a size: making them is slow.
+/// One key for all tests of a size, because key generation is slow.
 static KEY: std::sync::LazyLock<RsaSigner> =
     std::sync::LazyLock::new(|| RsaSigner::generate(KeyAlgorithm::Rsa2048).unwrap());
 static MEMBER_KEY: std::sync::LazyLock<RsaSigner> =
@@ -55,14 +57,14 @@ fn member_certificate(
         .unwrap()
 }
 
-/// A response about the organisation's TXT records, without any, and one about something else.
+/// A response about the organisation's TXT records, without records, and one about another name.
 fn chain() -> Vec<Vec<u8>> {
     let header = [0, 0, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     let txt = b"\x07_veraid\x07example\x03com\0\0\x10\0\x01";
     vec![[&header[..], txt].concat(), [&header[..], b"\0\0\x30\0\x01"].concat()]
 }
 
-/// Everything that a verifier checks but the DNSSEC chain.
+/// Verifies everything but the DNSSEC chain.
 fn verify(bundle: &[u8], at: Period) -> Result<(SignerKind, Member, Vec<u8>), VerificationError> {
     let bundle = SignatureBundle::from_der(bundle).unwrap();
     let (limits, mut verifier) = (Limits::default(), DirectVerifier);
@@ -278,15 +280,20 @@ fn what_is_no_key_is_refused() {
 #[test]
 fn a_txt_record_names_a_signer_s_key() {
     let spki = KEY.subject_public_key_info();
-    let record = txt_record(spki, 7_776_000, Some(service())).unwrap();
+    let record = txt_record(spki, TxtRecord::MAX_TTL_OVERRIDE, Some(service())).unwrap();
     assert!(record.identifies(KEY.algorithm(), spki));
     assert_eq!(record.service(), Some(&service()));
-    for ttl_override in [0, 7_776_001] {
+    let second = Duration::from_secs(1);
+    for (ttl_override, text) in [
+        (Duration::ZERO, "0ns"),
+        (second * 7_776_001, "7776001s"),
+        (Duration::from_millis(1500), "1.5s"),
+    ] {
         let rejected = txt_record(spki, ttl_override, None).unwrap_err();
-        let reason = TxtRecordError::TtlOverride(ttl_override.to_string());
+        let reason = TxtRecordError::TtlOverride(text.to_owned());
         assert_eq!(rejected, IssueError::TxtRecord(reason));
     }
-    assert!(matches!(txt_record(b"", 1, None).unwrap_err(), IssueError::PublicKey(_)));
+    assert!(matches!(txt_record(b"", second, None).unwrap_err(), IssueError::PublicKey(_)));
 }
 
 #[test]

@@ -1,20 +1,25 @@
 //! The TXT record that publishes a key.
 
+use std::time::Duration;
+
 use super::IssueError;
 use crate::cert::RsaPublicKey;
 use crate::{Limits, ObjectIdentifier, TxtRecord};
 
 /// Returns the TXT record that an organisation publishes at `_veraid.<name>` for its key.
 ///
-/// The key is the DER of a `SubjectPublicKeyInfo`, wherever its private half is; the TTL override
-/// is how old its signatures may be, in seconds; without a service the record is for any.
+/// The key is the DER of a `SubjectPublicKeyInfo`. The TTL override is the maximum age of the key's
+/// signatures before the end of a verified period. Without a service, the record is for any.
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// use veraid::KeyAlgorithm;
 /// use veraid::issue::{RsaSigner, Signer, txt_record};
 ///
 /// let key = RsaSigner::generate(KeyAlgorithm::Rsa3072)?;
-/// let record = txt_record(key.subject_public_key_info(), 3600, None)?;
+/// let ttl_override = Duration::from_secs(3600);
+/// let record = txt_record(key.subject_public_key_info(), ttl_override, None)?;
 /// assert_eq!(record.key_algorithm(), KeyAlgorithm::Rsa3072);
 /// println!("_veraid.example.com. IN TXT \"{record}\"");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -22,11 +27,11 @@ use crate::{Limits, ObjectIdentifier, TxtRecord};
 ///
 /// # Errors
 /// [`IssueError::PublicKey`] unless it is an RSA key of 2048, 3072 or 4096 bits, and
-/// [`IssueError::TxtRecord`] unless the TTL override is from 1 to
-/// [`TxtRecord::MAX_TTL_OVERRIDE`] seconds.
+/// [`IssueError::TxtRecord`] unless the TTL override is in whole seconds,
+/// from one second to [`TxtRecord::MAX_TTL_OVERRIDE`].
 pub fn txt_record(
     subject_public_key_info: &[u8],
-    ttl_override: u32,
+    ttl_override: Duration,
     service: Option<ObjectIdentifier>,
 ) -> Result<TxtRecord, IssueError> {
     let key = RsaPublicKey::from_der(subject_public_key_info, &Limits::default())

@@ -1,13 +1,13 @@
-//! What only lacks its signature.
+//! Certificates and signature bundles before they are signed.
 
 use super::{Signer, SigningError};
 use crate::cert::RsaPublicKey;
 use crate::crypto::SignatureCheck;
 use crate::{CertificateError, Hash, Limits};
 
-/// A value that only lacks its signature.
+/// A certificate or signature bundle without its signature.
 ///
-/// It can wait for a key that is reached asynchronously:
+/// It supports keys that are only accessible asynchronously:
 ///
 /// ```
 /// use veraid::issue::{OrganisationCertificate, SigningError, Unsigned};
@@ -22,7 +22,7 @@ use crate::{CertificateError, Hash, Limits};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Unsigned<T> {
-    /// The value without its signature, which always ends it.
+    /// The value with a placeholder at its end for the signature.
     template: T,
     to_be_signed: Vec<u8>,
     subject_public_key_info: Vec<u8>,
@@ -30,7 +30,7 @@ pub struct Unsigned<T> {
     hash: Hash,
 }
 
-/// Implemented by what can be issued: certificates and signature bundles.
+/// A value that can be issued: a certificate or a signature bundle.
 pub trait Issued: sealed::EncodedValue {}
 
 pub(super) mod sealed {
@@ -83,7 +83,7 @@ impl<T: Issued> Unsigned<T> {
         &self.to_be_signed
     }
 
-    /// Returns the hash of message and mask that the signature must use; the salt is as long as it.
+    /// Returns the required hash of the message and of the mask. The salt has the same length.
     #[must_use]
     pub const fn hash(&self) -> Hash {
         self.hash
@@ -95,17 +95,17 @@ impl<T: Issued> Unsigned<T> {
         &self.subject_public_key_info
     }
 
-    /// How many octets the finished value will have.
+    /// Returns the size of the signed value, in octets.
     #[must_use]
     pub fn signed_length(&self) -> usize {
         self.template.octets().len() + self.signature_length
     }
 
-    /// Finishes the value with a signature, which is verified.
+    /// Completes the value with a signature, which is verified first.
     ///
     /// # Errors
-    /// [`SigningError::Length`] or [`SigningError::Mismatch`] unless the signature is by the key
-    /// that must sign, over what was to be signed.
+    /// [`SigningError::Length`] or [`SigningError::Mismatch`] if the signature does not match the
+    /// key that must sign and the octets to be signed.
     pub fn with_signature(mut self, signature: &[u8]) -> Result<T, SigningError> {
         let (expected, found) = (self.signature_length, signature.len());
         if expected != found {
@@ -120,7 +120,7 @@ impl<T: Issued> Unsigned<T> {
         Ok(self.template)
     }
 
-    /// Finishes the value with a signature by the signer, which is verified.
+    /// Completes the value with a signature by the signer, which is verified first.
     ///
     /// # Errors
     /// [`SigningError::Key`] or [`SigningError::Hash`] if the signer holds another key or uses

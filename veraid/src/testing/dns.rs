@@ -54,7 +54,7 @@ pub enum ResponseForm {
 }
 
 impl MockDns {
-    /// A DNS with a root alone, which has a new ECDSA P-256 key.
+    /// Creates a DNS that consists of a root, with a new ECDSA P-256 key.
     ///
     /// # Errors
     /// [`MockError::Key`] if the system has no randomness.
@@ -65,7 +65,7 @@ impl MockDns {
         Ok(Self { zones, texts, sets, form: ResponseForm::default() })
     }
 
-    /// Adds a zone, or replaces the one of that name, as the root `.`.
+    /// Adds a zone, or replaces the zone of the same name, such as the root `.`.
     ///
     /// # Errors
     /// [`MockError::Name`].
@@ -74,7 +74,7 @@ impl MockDns {
         Ok(self)
     }
 
-    /// Adds zones with new ECDSA P-256 keys, whose signatures are valid when the root's are.
+    /// Adds zones with new ECDSA P-256 keys. Their signatures have the validity of the root's.
     ///
     /// # Errors
     /// [`MockError::Name`].
@@ -135,7 +135,7 @@ impl MockDns {
         self
     }
 
-    /// Returns the zone of this name, to alter it.
+    /// Returns the zone of this name, for changes.
     ///
     /// # Errors
     /// [`MockError::Name`], [`MockError::NoZone`].
@@ -144,12 +144,12 @@ impl MockDns {
         zone.ok_or_else(|| MockError::NoZone(name.to_owned()))
     }
 
-    /// Returns the root's entry keys as trust anchors, with SHA-256.
+    /// Returns the root's secure entry point keys as trust anchors, with SHA-256.
     ///
     /// # Errors
-    /// [`MockError::TrustAnchor`] if one has an algorithm that nothing verifies.
+    /// [`MockError::TrustAnchor`] if a key has an unsupported algorithm.
     pub fn trust_anchors(&self) -> Result<Vec<TrustAnchor>, MockError> {
-        self.zone_of(&Name::root_vec())?
+        self.deepest_zone(&Name::root_vec())?
             .secure_entry_point_keys()
             .map(|key| trust_anchor(key, 2))
             .collect()
@@ -164,7 +164,7 @@ impl MockDns {
         self.chain_messages(owner)?.iter().map(MockMessage::compose).collect()
     }
 
-    /// As [`Self::chain`], before the messages are composed.
+    /// Returns the messages of [`Self::chain`] before they are composed.
     ///
     /// # Errors
     /// As [`Self::response`].
@@ -182,7 +182,7 @@ impl MockDns {
 
     /// Returns the response to a question about DNSKEY, DS or TXT records.
     ///
-    /// Where there are none, it has NOERROR and the proof of that.
+    /// Without records, the response has NOERROR and a proof of their absence.
     ///
     /// # Errors
     /// [`MockError::Name`], [`MockError::Period`], [`MockError::Signing`],
@@ -249,12 +249,12 @@ impl MockDns {
     fn zone_above(&self, name: &CanonicalName, rtype: u16) -> Result<&MockZone, MockError> {
         if rtype == rtype::DS && !name.is_root() {
             let parent = name.iter_suffixes().nth(1).map(|parent| parent.to_vec());
-            return self.zone_of(&parent.unwrap_or_else(Name::root_vec));
+            return self.deepest_zone(&parent.unwrap_or_else(Name::root_vec));
         }
-        self.zone_of(name)
+        self.deepest_zone(name)
     }
 
-    fn zone_of(&self, name: &CanonicalName) -> Result<&MockZone, MockError> {
+    fn deepest_zone(&self, name: &CanonicalName) -> Result<&MockZone, MockError> {
         let zone = name.iter_suffixes().find_map(|suffix| self.zones.get(&suffix.to_vec()));
         zone.ok_or_else(|| MockError::NoZone(presentation_form(name)))
     }

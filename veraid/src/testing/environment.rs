@@ -6,7 +6,7 @@ use crate::{KeyAlgorithm, OrganisationName, Period, TrustAnchor};
 
 /// A DNS root, with organisations below it, in a period. For tests only.
 ///
-/// All organisations are proven from the same trust anchor.
+/// The same trust anchor proves all organisations.
 ///
 /// ```
 /// use veraid::testing::MockEnvironment;
@@ -36,7 +36,9 @@ pub struct MockEnvironment {
 }
 
 impl MockEnvironment {
-    /// An environment whose signatures are valid in the period: whole seconds, less than 2^31.
+    /// Creates an environment whose signatures are valid in the period, of less than 2^31 seconds.
+    ///
+    /// The ends of signatures in the DNS are rounded inwards to whole seconds.
     ///
     /// # Errors
     /// [`MockError::Key`] if the system has no randomness.
@@ -45,7 +47,7 @@ impl MockEnvironment {
         Self::with_keys(period, key()?, key()?)
     }
 
-    /// As [`Self::new`], with the key of the root, and the key that all other zones share.
+    /// Creates an environment with a key for the root, and a key that all other zones share.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -61,12 +63,12 @@ impl MockEnvironment {
     /// Returns the trust anchors that prove everything in this environment.
     ///
     /// # Errors
-    /// [`MockError::TrustAnchor`] if the root's key has an algorithm that nothing verifies.
+    /// [`MockError::TrustAnchor`] if the root's key has an unsupported algorithm.
     pub fn trust_anchors(&self) -> Result<Vec<TrustAnchor>, MockError> {
         self.dns.trust_anchors()
     }
 
-    /// An organisation with a new key of RSA-2048, which takes a while to make.
+    /// Creates an organisation with a new RSA-2048 key, which takes a while.
     ///
     /// Each label of its name is a zone, and its TXT record has a TTL override of an hour.
     ///
@@ -76,7 +78,7 @@ impl MockEnvironment {
         self.organisation_with_key(name, RsaSigner::generate(KeyAlgorithm::Rsa2048)?)
     }
 
-    /// As [`Self::organisation`], with this key.
+    /// Creates an organisation as [`Self::organisation`] does, with this key.
     ///
     /// # Errors
     /// [`MockError::OrganisationName`], [`MockError::Period`].

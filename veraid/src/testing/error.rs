@@ -1,4 +1,4 @@
-//! The error of making a mock.
+//! The error of creating or changing a mock.
 
 use crate::issue::{IssueError, KeyError, SigningError};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     UserNameError,
 };
 
-/// The error of making a mock.
+/// The error of creating or changing a mock.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MockError {
@@ -25,7 +25,7 @@ pub enum MockError {
     /// No other key with the same tag was found.
     #[error("no other key with tag {0} found")]
     NoKeyTagCollision(u16),
-    /// A digest of a type that mocks can't compute: they can 1, 2 and 4.
+    /// The digest type is not 1, 2 or 4.
     #[error("unsupported DS digest type {0}")]
     DigestType(u8),
     /// A character-string, record or message is longer than its form allows.
@@ -52,7 +52,7 @@ pub enum MockError {
     /// The key of an organisation or a member is invalid.
     #[error(transparent)]
     RsaKey(#[from] KeyError),
-    /// An organisation's or member's key did not sign.
+    /// The key of an organisation or a member failed to sign.
     #[error(transparent)]
     Signer(#[from] SigningError),
     /// No verifier would accept the result.

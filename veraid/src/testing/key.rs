@@ -12,8 +12,8 @@ use crate::crypto::{ZoneAlgorithm, ZoneSigner, ds_digest};
 
 /// A key of a mock zone: the fields of its DNSKEY record, and the private key.
 ///
-/// The fields can be altered; the private key stays, so that a key with another number of
-/// algorithm, or with the flag [`Self::REVOKE`], still signs. Clones share the private key.
+/// The fields can be changed independently of the private key: a key with another algorithm number,
+/// or with the flag [`Self::REVOKE`], still signs. Clones share the private key.
 ///
 /// ```
 /// use veraid::testing::{MockKey, ZoneAlgorithm};
@@ -27,9 +27,9 @@ use crate::crypto::{ZoneAlgorithm, ZoneSigner, ds_digest};
 /// ```
 #[derive(Clone)]
 pub struct MockKey {
-    /// The flags; 257 (zone key and secure entry point) when made.
+    /// The flags; 257 (zone key and secure entry point) by default.
     pub flags: u16,
-    /// The protocol; 3 when made.
+    /// The protocol; 3 by default.
     pub protocol: u8,
     /// The number of the algorithm.
     pub algorithm: u8,
@@ -43,7 +43,7 @@ pub struct MockKey {
 impl MockKey {
     /// The flag of a key that may sign its zone's records (RFC 4034, 2.1.1).
     pub const ZONE: u16 = 0x0100;
-    /// The flag of a key that delegations name, and that signs the keys (RFC 4034, 2.1.1).
+    /// The flag of a key that DS records identify, and that signs the keys (RFC 4034, 2.1.1).
     pub const SECURE_ENTRY_POINT: u16 = 0x0001;
     /// The flag of a revoked key (RFC 5011, 2.1).
     pub const REVOKE: u16 = 0x0080;
@@ -56,7 +56,7 @@ impl MockKey {
         Self::generate_rsa(algorithm, 2048)
     }
 
-    /// Makes an RSA key of 2048, 3072 or 4096 bits; other sizes come from [`Self::from_pkcs8`].
+    /// Generates an RSA key of 2048, 3072 or 4096 bits. For other sizes, use [`Self::from_pkcs8`].
     ///
     /// # Errors
     /// [`MockError::Key`] for another size.
@@ -65,9 +65,9 @@ impl MockKey {
         Self::from_pkcs8(algorithm, &pkcs8.ok_or_else(|| no_key(algorithm))?)
     }
 
-    /// Reads a key in DER PKCS #8, so that the same one is used each time.
+    /// Reads a key in DER PKCS #8, for reproducible results.
     ///
-    /// RSA and Ed25519 then sign the same octets each time, ECDSA does not.
+    /// RSA and Ed25519 signatures are then reproducible, ECDSA signatures are not.
     ///
     /// # Errors
     /// [`MockError::Key`] if it is not such a key.
@@ -95,7 +95,7 @@ impl MockKey {
         self.pkcs8.as_deref()
     }
 
-    /// Takes the flag [`Self::SECURE_ENTRY_POINT`] away: a key for all records but the keys.
+    /// Removes the flag [`Self::SECURE_ENTRY_POINT`]: the key then signs all records but the keys.
     #[must_use]
     pub const fn into_zone_signing_key(mut self) -> Self {
         self.flags &= !Self::SECURE_ENTRY_POINT;
@@ -138,7 +138,7 @@ impl MockKey {
         self.signer.sign(message).ok_or_else(|| MockError::Signing(self.key_tag()))
     }
 
-    /// The RSA key of the same modulus with another public exponent, of any length (big-endian).
+    /// Returns the RSA key of the same modulus with another public exponent, big-endian.
     ///
     /// # Errors
     /// [`MockError::Key`] if this is not an RSA key, or has no matching private exponent.
@@ -149,11 +149,11 @@ impl MockKey {
         Ok(Self { public_key, pkcs8: None, signer: Arc::new(signer), ..self.clone() })
     }
 
-    /// Another key of this algorithm, with these flags and this tag, that signs.
+    /// Returns another key of this algorithm that signs, with these flags and this tag.
     ///
-    /// RSA keys share the modulus and have the next exponent of three octets that fits, so that
-    /// repeated calls give different keys. Others are found by making some 65,000 keys, which
-    /// takes seconds.
+    /// RSA keys share the modulus and have the next suitable exponent of three octets, so that
+    /// repeated calls return different keys. For other algorithms, some 65,000 keys are generated,
+    /// which takes seconds.
     ///
     /// # Errors
     /// [`MockError::NoKeyTagCollision`] if none is found.
@@ -163,9 +163,9 @@ impl MockKey {
         found.ok_or_else(|| MockError::NoKeyTagCollision(self.key_tag()))
     }
 
-    /// This key with other octets in the middle of its public key, so that it has the tag.
+    /// Returns this key with other octets in the middle of its public key, so that it has the tag.
     ///
-    /// Nothing that it signs verifies.
+    /// Its signatures never verify.
     ///
     /// # Errors
     /// [`MockError::NoKeyTagCollision`] if none is found.
@@ -197,7 +197,7 @@ impl MockKey {
 
     fn colliding_key(&self) -> Option<Self> {
         let tag = self.key_tag();
-        // Each one fails with probability 1 - 2^-16, so that all do with e^-32.
+        // Each attempt fails with probability 1 - 2^-16, so that all fail with e^-32.
         (0..32 << 16).find_map(|_| {
             let mut candidate = Self::generate(self.kind).ok()?;
             candidate.flags = self.flags;
@@ -207,7 +207,7 @@ impl MockKey {
     }
 }
 
-/// Shows the public fields.
+/// Shows only the public fields.
 impl fmt::Debug for MockKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MockKey")

@@ -1,4 +1,4 @@
-//! A mock member: their key, certificate and member id bundle.
+//! A mock member, with a key, a certificate and a member id bundle.
 
 use super::{MockError, MockOrganisation};
 use crate::issue::{MemberCertificate, RsaSigner, SignatureRequest, Signer as _, member_id_bundle};
@@ -27,7 +27,7 @@ pub struct MockMember {
 }
 
 impl MockMember {
-    /// A member with this key, and a certificate for the intersection of the period and the
+    /// Creates a member with this key, and a certificate for the intersection of the period and the
     /// organisation's.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl MockMember {
         Ok(member_id_bundle(certificate, &self.certificate, organisation.chain())?)
     }
 
-    /// Signs as the member; both ends of the period belong to it.
+    /// Signs as the member, for a period that includes both ends.
     ///
     /// # Errors
     /// [`MockError::Issue`] if the certificates are not valid when the period starts.

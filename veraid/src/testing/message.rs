@@ -1,4 +1,4 @@
-//! DNS messages of mock responses, in which everything can be altered.
+//! DNS messages of mock responses, in which every field can be changed.
 
 use domain::base::iana::{Class, Rtype};
 use domain::base::message_builder::{HashCompressor, PushError, RecordSectionBuilder};
@@ -14,9 +14,9 @@ use super::{MockError, MockRecord};
 pub struct MockQuestion {
     /// The owner.
     pub owner: String,
-    /// Of which type.
+    /// The record type.
     pub rtype: u16,
-    /// Of which class; 1 (the Internet) when made.
+    /// The class; 1 (the Internet) by default.
     pub class: u16,
 }
 
@@ -50,10 +50,10 @@ pub struct MockMessage {
 }
 
 impl MockMessage {
-    /// The flags QR, RD, RA and AD: how a validating resolver answers.
+    /// The flags QR, RD, RA and AD, as in the responses of a validating resolver.
     pub const RESOLVER_FLAGS: u16 = 0x81a0;
 
-    /// A resolver's response to a question, still without records.
+    /// Creates a resolver's response to a question, without records.
     #[must_use]
     pub fn response(owner: &str, rtype: u16) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl MockMessage {
         self
     }
 
-    /// Returns the message as on the wire.
+    /// Returns the message in wire form.
     ///
     /// # Errors
     /// [`MockError::Name`], [`MockError::TooLong`].

@@ -1,15 +1,14 @@
 //! A mock DNS with signed zones, organisations and members, for tests; never enable it in
 //! production.
 //!
-//! What it makes is real: real keys, real signatures, real messages, which verify from the trust
-//! anchor of a mock root. It reads no clock and does no I/O.
+//! Keys, signatures and messages are real, and verify with the trust anchor of a mock root. The
+//! module reads no clock and does no I/O.
 //!
-//! - [`MockEnvironment`] is what most tests want: organisations and members that sign.
-//! - [`MockDns`] is for tests of the DNS: zones, TXT records, the chain and the trust anchors.
+//! - [`MockEnvironment`] suits most tests: organisations and members that sign.
+//! - [`MockDns`] is for tests of DNSSEC: zones, TXT records, the chain and the trust anchors.
 //! - [`MockZone`] and [`MockKey`] choose algorithms, roles, digests and times.
-//! - [`MockRrset`], [`MockSignature`] and [`MockMessage`] let a test alter everything,
-//!   before it is signed and after: [`MockDns::record_set`] and [`MockDns::chain_messages`] give
-//!   them out.
+//! - [`MockRrset`], [`MockSignature`] and [`MockMessage`] allow changes to every field, before
+//!   signing and after it: see [`MockDns::rrset`] and [`MockDns::chain_messages`].
 //!
 //! ```
 //! use veraid::testing::{MockDns, MockMessage, rtype};
@@ -21,7 +20,7 @@
 //!     .with_zones(["com", "example.com"])?
 //!     .with_txt("_veraid.example.com", "some text")?;
 //!
-//! // The TXT records as if they came from a wildcard.
+//! The TXT records as if a wildcard had been expanded.
 //! let mut set = dns.rrset("_veraid.example.com", rtype::TXT)?.expect("there is one");
 //! set.signatures[0].labels -= 1;
 //! let dns = dns.with_rrset(set)?;

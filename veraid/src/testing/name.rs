@@ -1,4 +1,4 @@
-//! Domain names as mocks take them: in presentation form, with or without the final dot.
+//! Domain names as arguments of mocks: in presentation form, with or without the final dot.
 
 use domain::base::Name;
 

@@ -1,4 +1,6 @@
-//! A mock organisation: its key, certificate, TXT record and chain.
+//! A mock organisation, with a key, a certificate, a TXT record and a chain.
+
+use std::time::Duration;
 
 use super::{MockDns, MockError, MockMember};
 use crate::issue::{OrganisationCertificate, RsaSigner, SignatureRequest, Signer as _};
@@ -7,6 +9,8 @@ use crate::{Dialect, KeyAlgorithm, Member, ObjectIdentifier, OrganisationName, P
 /// An organisation of a [`MockEnvironment`](super::MockEnvironment). For tests only.
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// use veraid::testing::MockEnvironment;
 /// use veraid::{Dialect, Member, ObjectIdentifier, Period, TxtRecord};
 ///
@@ -14,7 +18,7 @@ use crate::{Dialect, KeyAlgorithm, Member, ObjectIdentifier, OrganisationName, P
 /// # fn bundle(environment: &MockEnvironment, period: Period) -> Result<Vec<u8>> {
 /// let service: ObjectIdentifier = "1.3.6.1.4.1.58708.1.1".parse()?;
 /// let organisation = environment.organisation("example.com")?;
-/// let record = organisation.record(86400, Some(service.clone()))?;
+/// let record = organisation.record(Duration::from_secs(86400), Some(service.clone()))?;
 /// let organisation = organisation.with_records(&[record], Dialect::Spec)?;
 /// let bundle = organisation.sign(b"Hello", &Member::Bot, &service, period)?;
 /// # Ok(bundle)
@@ -31,10 +35,10 @@ pub struct MockOrganisation {
 }
 
 impl MockOrganisation {
-    /// An organisation in a DNS, which gets its TXT record, with a certificate for the period.
+    /// Creates an organisation with a certificate for the period, and adds its TXT record to the DNS.
     ///
     /// # Errors
-    /// [`MockError::Period`] and the like if a zone can't be signed, [`MockError::Signer`].
+    /// [`MockError::Signer`], and as [`MockDns::response`].
     pub fn new(
         name: OrganisationName,
         key: RsaSigner,
@@ -49,24 +53,24 @@ impl MockOrganisation {
         )?
         .sign(&key)?;
         let organisation = Self { name, key, certificate, period, dns, chain: Vec::new() };
-        let record = organisation.record(3600, None)?;
+        let record = organisation.record(Duration::from_secs(3600), None)?;
         organisation.with_records(&[record], Dialect::Deployed)
     }
 
-    /// A TXT record for the organisation's key.
+    /// Returns a TXT record for the organisation's key.
     ///
     /// # Errors
-    /// [`MockError::TxtRecord`] unless the TTL override is from 1 to 7,776,000 seconds.
+    /// [`MockError::TxtRecord`] unless the TTL override is from 1 to 7,776,000 whole seconds.
     pub fn record(
         &self,
-        ttl_override: u32,
+        ttl_override: Duration,
         service: Option<ObjectIdentifier>,
     ) -> Result<TxtRecord, MockError> {
         let (algorithm, key) = (self.key.algorithm(), self.key.subject_public_key_info());
         Ok(TxtRecord::new(algorithm, key, ttl_override, service)?)
     }
 
-    /// Publishes these TXT records instead of those that were there.
+    /// Replaces the TXT records by these.
     ///
     /// # Errors
     /// As [`MockDns::response`].
@@ -88,7 +92,7 @@ impl MockOrganisation {
         self.with_dns(dns)
     }
 
-    /// Is proven by another DNS, as it is: the TXT records must be there.
+    /// Replaces the DNS, which must contain the TXT records.
     ///
     /// # Errors
     /// As [`MockDns::response`].
@@ -105,14 +109,14 @@ impl MockOrganisation {
         self
     }
 
-    /// Has another certificate for its key.
+    /// Replaces the certificate.
     #[must_use]
     pub fn with_certificate(mut self, certificate: OrganisationCertificate) -> Self {
         self.certificate = certificate;
         self
     }
 
-    /// A user of this name (or the bot, for `@`) with a new key of RSA-2048.
+    /// Creates a user of this name (or the bot, for `@`) with a new RSA-2048 key.
     ///
     /// # Errors
     /// [`MockError::UserName`], [`MockError::RsaKey`].
@@ -121,7 +125,7 @@ impl MockOrganisation {
         MockMember::new(self.clone(), name.parse()?, key, self.period)
     }
 
-    /// Returns the bot, with a new key of RSA-2048.
+    /// Creates the bot, with a new RSA-2048 key.
     ///
     /// # Errors
     /// [`MockError::RsaKey`].

@@ -1,9 +1,9 @@
-//! Records of mock zones, in which everything can be altered.
+//! Records of mock zones, in which every field can be changed.
 
 use super::name::{canonical, parse};
 use super::{MockError, MockKey};
 
-/// The numbers of the types that chains have to do with (IANA "Resource Record TYPEs").
+/// The numbers of the record types in chains (IANA "Resource Record TYPEs").
 pub mod rtype {
     /// An alias.
     pub const CNAME: u16 = 5;
@@ -15,7 +15,7 @@ pub mod rtype {
     pub const DNAME: u16 = 39;
     /// The parameters of a message (RFC 6891).
     pub const OPT: u16 = 41;
-    /// The name of a delegated zone's key.
+    /// The digest of a delegated zone's key.
     pub const DS: u16 = 43;
     /// A signature over an RRset.
     pub const RRSIG: u16 = 46;
@@ -41,24 +41,24 @@ pub mod rtype {
 pub struct MockRecord {
     /// The owner.
     pub owner: String,
-    /// Its type, as [`rtype::TXT`].
+    /// The record type, such as [`rtype::TXT`].
     pub rtype: u16,
-    /// Its class; 1 (the Internet) when made.
+    /// The class; 1 (the Internet) by default.
     pub class: u16,
-    /// How long it may be cached, in seconds; 300 when made.
+    /// The TTL, in seconds; 300 by default.
     pub ttl: u32,
     /// The data.
     pub data: Vec<u8>,
 }
 
 impl MockRecord {
-    /// A record of any type and data.
+    /// Creates a record of any type and data.
     #[must_use]
     pub fn new(owner: &str, rtype: u16, data: Vec<u8>) -> Self {
         Self { owner: owner.to_owned(), rtype, class: 1, ttl: 300, data }
     }
 
-    /// A TXT record of character-strings (RFC 1035, 3.3.14).
+    /// Creates a TXT record of character-strings (RFC 1035, 3.3.14).
     ///
     /// # Errors
     /// [`MockError::TooLong`] if one of them has more than 255 octets.
@@ -66,13 +66,13 @@ impl MockRecord {
         Ok(Self::new(owner, rtype::TXT, txt_data(strings)?))
     }
 
-    /// A DNSKEY record.
+    /// Creates a DNSKEY record.
     #[must_use]
     pub fn dnskey(zone: &str, key: &MockKey) -> Self {
         Self::new(zone, rtype::DNSKEY, key.dnskey_data())
     }
 
-    /// A DS record.
+    /// Creates a DS record.
     ///
     /// # Errors
     /// As [`MockKey::ds_data`].
@@ -80,7 +80,7 @@ impl MockRecord {
         Ok(Self::new(zone, rtype::DS, key.ds_data(zone, digest_type)?))
     }
 
-    /// A CNAME record.
+    /// Creates a CNAME record.
     ///
     /// # Errors
     /// [`MockError::Name`] for the target.
@@ -88,7 +88,7 @@ impl MockRecord {
         Ok(Self::new(owner, rtype::CNAME, canonical(target)?.as_slice().to_vec()))
     }
 
-    /// An NSEC record that proves that its owner has signatures and these types alone: its
+    /// Creates an NSEC record that proves that its owner has only signatures and these types: its
     /// span ends at the first name below the owner (RFC 9824, 3).
     ///
     /// # Errors
@@ -109,7 +109,7 @@ impl MockRecord {
         Ok(Self::new(owner, rtype::NSEC, [next.as_slice(), &[0, length], &bitmap].concat()))
     }
 
-    /// The SOA record of a zone (RFC 1035, 3.3.13).
+    /// Creates the SOA record of a zone (RFC 1035, 3.3.13).
     ///
     /// # Errors
     /// [`MockError::Name`].

@@ -1,4 +1,4 @@
-//! Sets of records, and the signatures over them: all can be altered before it is signed.
+//! RRsets and their signatures, in which every field can be changed before signing.
 
 use domain::base::iana::{Rtype, SecurityAlgorithm};
 use domain::base::{Name, Ttl};
@@ -26,13 +26,14 @@ use crate::{Period, Timestamp};
 /// ```
 #[derive(Clone, Debug)]
 pub struct MockRrset {
-    /// Whose records they are, as written into the message; signatures cover it in lower case.
+    /// The owner, as written into the message. Signatures cover it in lower case.
     pub owner: String,
     /// The record type.
     pub rtype: u16,
-    /// Their TTL in the message, in seconds; 300 when made.
+    /// The TTL in the message, in seconds; 300 by default.
     pub ttl: u32,
-    /// The data of each, in the order of the message; signatures cover them sorted, each once.
+    /// The data of the records, in the order of the message. Signatures cover them sorted, without
+    /// duplicates.
     pub data: Vec<Vec<u8>>,
     /// The signatures to make.
     pub signatures: Vec<MockSignature>,
@@ -40,7 +41,8 @@ pub struct MockRrset {
 
 /// A signature to make over a [`MockRrset`]: the key, and the fields of the RRSIG record.
 ///
-/// The signature covers the fields as they are, so that only they are wrong (RFC 4034, 3.1).
+/// The signature covers the fields as they are, so that a test can change any of them (RFC 4034,
+/// 3.1).
 #[derive(Clone, Debug)]
 pub struct MockSignature {
     /// The key that signs.
@@ -49,28 +51,28 @@ pub struct MockSignature {
     pub covered: u16,
     /// The number of the key's algorithm.
     pub algorithm: u8,
-    /// How many labels the owner has; fewer mean that a wildcard was expanded.
+    /// The number of labels of the owner. Fewer mean that a wildcard was expanded.
     pub labels: u8,
     /// The TTL in the zone, in seconds.
     pub original_ttl: u32,
-    /// The last second, modulo 2^32.
+    /// The expiration: the last second, modulo 2^32.
     pub expiration: u32,
-    /// The first second, modulo 2^32.
+    /// The inception: the first second, modulo 2^32.
     pub inception: u32,
     /// The key's tag.
     pub key_tag: u16,
-    /// The zone that signs; signatures cover it in lower case.
+    /// The zone that signs. Signatures cover its name in lower case.
     pub signer: String,
 }
 
 impl MockRrset {
-    /// A set without signatures.
+    /// Creates an RRset without signatures.
     #[must_use]
     pub fn new(owner: &str, rtype: u16, data: Vec<Vec<u8>>) -> Self {
         Self { owner: owner.to_owned(), rtype, ttl: 300, data, signatures: Vec::new() }
     }
 
-    /// Adds a signature of a zone's key, with the fields that are right for this set as it is.
+    /// Adds a signature by a zone's key, with the correct fields for the RRset as it is.
     ///
     /// # Errors
     /// [`MockError::Name`], [`MockError::Period`].
@@ -96,7 +98,7 @@ impl MockRrset {
         Ok(())
     }
 
-    /// Returns the records and the signatures over them, which are made now.
+    /// Signs the RRset, and returns its records with the RRSIG records.
     ///
     /// # Errors
     /// [`MockError::Name`], [`MockError::Signing`], [`MockError::TooLong`].
@@ -136,10 +138,10 @@ impl MockRrset {
 }
 
 impl MockSignature {
-    /// Sets both times.
+    /// Sets the inception and the expiration.
     ///
     /// # Errors
-    /// [`MockError::Period`] if it has no whole second, or more than 2^31 of them.
+    /// [`MockError::Period`] if the period has no whole second, or more than 2^31 of them.
     pub fn set_period(&mut self, period: Period) -> Result<(), MockError> {
         (self.inception, self.expiration) = serials(period)?;
         Ok(())
@@ -167,13 +169,13 @@ fn serials(period: Period) -> Result<(u32, u32), MockError> {
     };
     let first = round(period.start(), RoundMode::Ceil);
     let last = round(period.end(), RoundMode::Floor);
-    let is_told = (0..1 << 31).contains(&last.saturating_sub(first));
+    let is_representable = (0..1 << 31).contains(&last.saturating_sub(first));
     let serial = |second: i64| u32::try_from(second.rem_euclid(1 << 32)).ok();
-    let serials = serial(first).zip(serial(last)).filter(|_| is_told);
+    let serials = serial(first).zip(serial(last)).filter(|_| is_representable);
     serials.ok_or(MockError::Period(period))
 }
 
-/// Returns the labels but the root's and a wildcard's (RFC 4034, 3.1.3).
+/// Returns the labels, without the root's and a wildcard's (RFC 4034, 3.1.3).
 fn rrsig_labels(owner: &Name<Vec<u8>>) -> u8 {
     let labels = owner.label_count() - 1 - usize::from(owner.as_slice().starts_with(b"\x01*"));
     u8::try_from(labels).unwrap_or(u8::MAX)

@@ -6,8 +6,8 @@ use crate::Period;
 
 /// A signed zone of a [`MockDns`](super::MockDns).
 ///
-/// Where some keys have the flag [`MockKey::SECURE_ENTRY_POINT`] and others don't, the former
-/// sign the keys and the latter the rest; else all sign all.
+/// If only some keys have the flag [`MockKey::SECURE_ENTRY_POINT`], they sign the keys, and the
+/// other keys sign the rest. Otherwise all keys sign everything.
 ///
 /// ```
 /// use veraid::testing::{MockKey, MockZone, ZoneAlgorithm};
@@ -28,9 +28,9 @@ use crate::Period;
 pub struct MockZone {
     /// The zone's name.
     pub name: String,
-    /// The keys that sign. One of ECDSA P-256 by default.
+    /// The keys that sign. By default a key of ECDSA P-256.
     pub keys: Vec<MockKey>,
-    /// Keys that are published and don't sign. None by default.
+    /// The keys that are published and don't sign. By default none.
     pub standby_keys: Vec<MockKey>,
     /// The digest types of the DS records. 2 (SHA-256) by default.
     pub digest_types: Vec<u8>,
@@ -41,7 +41,7 @@ pub struct MockZone {
 }
 
 impl MockZone {
-    /// A zone with a new ECDSA P-256 key.
+    /// Creates a zone with a new ECDSA P-256 key.
     ///
     /// # Errors
     /// [`MockError::Key`] if the system has no randomness.
@@ -70,7 +70,7 @@ impl MockZone {
         self
     }
 
-    /// Sets the types of digest in the delegation: 1, 2 or 4.
+    /// Sets the digest types of the DS records: 1, 2 or 4.
     #[must_use]
     pub fn with_digest_types(mut self, digest_types: impl IntoIterator<Item = u8>) -> Self {
         self.digest_types = digest_types.into_iter().collect();
@@ -84,12 +84,12 @@ impl MockZone {
         self
     }
 
-    /// Returns the keys that delegations name, and that sign the keys.
+    /// Returns the keys that DS records identify, and that sign the keys.
     pub fn secure_entry_point_keys(&self) -> impl Iterator<Item = &MockKey> {
         self.keys_for(true)
     }
 
-    /// A set of records in this zone, with its signatures.
+    /// Returns an RRset of this zone, with its signatures.
     pub(super) fn sign(
         &self,
         owner: &str,
@@ -103,13 +103,13 @@ impl MockZone {
         Ok(set)
     }
 
-    /// Returns the set of this zone's keys.
+    /// Returns the DNSKEY RRset of this zone.
     pub(super) fn key_set(&self) -> Result<MockRrset, MockError> {
         let keys = self.keys.iter().chain(&self.standby_keys);
         self.sign(&self.name, rtype::DNSKEY, keys.map(MockKey::dnskey_data).collect())
     }
 
-    /// Returns the data of the delegation to this zone.
+    /// Returns the data of the DS records of this zone.
     pub(super) fn delegation(&self) -> Result<Vec<Vec<u8>>, MockError> {
         let digest_types = self.digest_types.iter();
         digest_types

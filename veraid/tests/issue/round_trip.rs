@@ -1,5 +1,7 @@
 //! What we issue verifies with our own verification, from the mock root's trust anchor on.
 
+use std::time::Duration;
+
 use veraid::issue::{RsaSigner, Signer as _, txt_record};
 use veraid::testing::MockMember;
 use veraid::{
@@ -54,7 +56,7 @@ fn both_dialects_of_the_txt_record_publish_a_key_for_its_service_alone() {
     let (organisation, anchors) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha256);
     let (service, other) = (service(), "1.2.3".parse().unwrap());
     let key = organisation.key().subject_public_key_info();
-    let record = txt_record(key, 3600, Some(service.clone())).unwrap();
+    let record = txt_record(key, Duration::from_secs(3600), Some(service.clone())).unwrap();
     for dialect in [Dialect::Deployed, Dialect::Spec] {
         let organisation =
             organisation.clone().with_records(std::slice::from_ref(&record), dialect).unwrap();

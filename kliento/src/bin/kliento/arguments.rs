@@ -12,7 +12,7 @@ use crate::failure::Failure;
 pub(crate) struct TrustOptions {
     /// A key of the DNS root to trust, as a DS record [default: the keys that IANA publishes]
     ///
-    /// In presentation form, of which `. IN DS` may be left out: `. IN DS 20326 8 2 E06D44B8…`.
+    /// In presentation form; `. IN DS` may be omitted: `. IN DS 20326 8 2 E06D44B8…`.
     /// May be given several times; then any of them is trusted, and IANA's are not.
     #[arg(long = "trust-anchor", value_name = "DS", value_parser = parse_trust_anchor)]
     trust_anchors: Vec<TrustAnchor>,

@@ -44,7 +44,7 @@ pub(crate) enum Failure {
     KeyGeneration(KeyError),
     #[error("--as member needs --member-key")]
     MissingMemberKey,
-    #[error("--as organisation does not take --member-key")]
+    #[error("--as organisation does not allow --member-key")]
     UnexpectedMemberKey,
     #[error(transparent)]
     TxtRecord(#[from] TxtRecordError),

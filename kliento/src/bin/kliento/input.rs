@@ -26,10 +26,10 @@ impl FromStr for InputSource {
 }
 
 impl InputSource {
-    /// Nothing that the command reads is larger: 1 MiB.
+    /// The maximum size of an input: 1 MiB.
     const MAX_OCTETS: u64 = 1 << 20;
 
-    /// Reads the input, up to one octet more than is allowed.
+    /// Reads the input, up to one octet more than the maximum.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
         let octets = match self {
             Self::StandardInput => {
@@ -98,7 +98,7 @@ pub(crate) struct InputBundle {
 }
 
 impl InputBundle {
-    /// Returns the octets of the bundle, malformed or not, or none if the header is malformed.
+    /// Returns the octets of the bundle, malformed or not. If the header is malformed, they are empty.
     pub(crate) fn bundle_octets(&self) -> &[u8] {
         match &self.bundle {
             Ok(bundle) => bundle.as_bytes(),

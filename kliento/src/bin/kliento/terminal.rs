@@ -1,4 +1,4 @@
-//! Standard output and error: their width, their colours, and what they can show.
+//! Standard output and error: width, colours and character set.
 
 use std::env;
 use std::io::{self, IsTerminal as _, Write};
@@ -86,7 +86,7 @@ fn is_unicode() -> bool {
     let variables = ["LC_ALL", "LC_CTYPE", "LANG"];
     let locale =
         variables.iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
-    // Without any, it is a container or a service more often than a terminal of the nineties.
+    // Containers and services often set no locale. Their logs are UTF-8 nowadays.
     locale.is_none_or(|locale| {
         let locale = locale.to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")

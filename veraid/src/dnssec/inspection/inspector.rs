@@ -97,7 +97,7 @@ impl<'m, 'a> ChainInspector<'m, 'a, '_> {
         Some(self.zone(name, &named, Some(delegation)))
     }
 
-    /// Inspects the zone's keys, of which one that matches a DS record must have signed all.
+    /// Inspects the zone's keys. A key that matches a DS record must have signed them.
     fn zone(
         &mut self,
         name: &'m Name<[u8]>,
@@ -194,7 +194,7 @@ impl<'m, 'a> ChainInspector<'m, 'a, '_> {
 }
 
 impl ChainSignature {
-    fn of(signature: &Signature<'_>, near: Timestamp) -> Self {
+    fn from_signature(signature: &Signature<'_>, near: Timestamp) -> Self {
         Self {
             signer: presentation_form(signature.signer_name()),
             key_tag: signature.key_tag(),
@@ -207,7 +207,7 @@ impl ChainSignature {
 impl InspectedRrset {
     fn from_rrset(set: &Rrset<'_, '_>, near: Timestamp, check: CheckResult<DnssecError>) -> Self {
         let signatures = set.signatures.iter();
-        let signatures = signatures.map(|signature| ChainSignature::of(signature, near)).collect();
+        let signatures = signatures.map(|signature| ChainSignature::from_signature(signature, near)).collect();
         Self {
             owner: presentation_form(set.owner),
             record_type: record_type_name(set.record_type),

@@ -57,7 +57,7 @@ impl Query {
     /// Fits any path without fragments.
     const UDP_PAYLOAD_SIZE: u16 = 1232;
 
-    /// Composes the query with ID 0. `None` would mean that the question does not fit a message.
+    /// Composes the query with ID 0, or returns `None` if the question does not fit a message.
     pub(super) fn new(question: Question) -> Option<Self> {
         let message = compose(&question).ok()?;
         Some(Self { question, message })

@@ -12,7 +12,7 @@ use crate::dnssec::MalformedMessage;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResponseError {
-    /// The response is longer than a DNS message can be: 65,535 octets.
+    /// The response is longer than the maximum of a DNS message, 65,535 octets.
     #[error("response of {0} octets, maximum 65535")]
     TooLong(usize),
     /// The response is not a DNS message.
@@ -21,9 +21,9 @@ pub enum ResponseError {
     /// The response has another ID than the query.
     #[error("response ID mismatch: expected {expected}, found {found}")]
     Id {
-        /// The query's.
+        /// The ID of the query.
         expected: u16,
-        /// The response's.
+        /// The ID of the response.
         found: u16,
     },
     /// The message is not a response to a standard query (QR and OPCODE).
@@ -32,7 +32,7 @@ pub enum ResponseError {
     /// The response is to another question.
     #[error("response to another question")]
     Question,
-    /// The response is truncated (TC). The query has to be repeated over TCP.
+    /// The response is truncated (TC). Repeat the query over TCP.
     #[error("truncated response")]
     Truncated,
     /// The resolver failed: the RCODE is neither NOERROR nor NXDOMAIN.
@@ -72,7 +72,7 @@ pub(super) fn read<'m>(
     }
 }
 
-/// Resolvers may change the case of the name, for which see draft-vixie-dnsext-dns0x20.
+/// Resolvers may change the case of the name (draft-vixie-dnsext-dns0x20).
 fn check_question(question: &Question, message: &Message<[u8]>) -> Result<(), ResponseError> {
     let Ok(found) = message.sole_question() else {
         return Err(ResponseError::Question);

@@ -29,7 +29,7 @@ impl<'m> AnswerSection<'m> {
         question: &Question,
         message: &'m Message<[u8]>,
     ) -> Result<Self, ResponseError> {
-        let mut records = records_of(message.answer()?)?;
+        let mut records = read_records(message.answer()?)?;
         records.retain(|record| record.owner().name_eq(question.name()));
         let is_alias = records.iter().any(|record| record.rtype() == Rtype::CNAME);
         records.retain(|record| {
@@ -54,7 +54,7 @@ impl<'m> AnswerSection<'m> {
         self.signatures().next().is_none()
     }
 
-    /// Returns the deepest zone that signed the records, among those that their owner can be in.
+    /// Returns the deepest of the zones that signed the records and can contain their owner.
     pub(super) fn zone(&self) -> Option<Name<Vec<u8>>> {
         let owner = self.records.first()?.owner();
         let signers = self.signatures().map(Rrsig::signer_name);
@@ -76,7 +76,7 @@ impl<'m> AnswerSection<'m> {
         message: &'m Message<[u8]>,
     ) -> Result<StoredResponse, ResponseError> {
         let is_denial = question.rtype() == Rtype::DS && self.is_empty();
-        let proof = if is_denial { records_of(message.authority()?)? } else { Vec::new() };
+        let proof = if is_denial { read_records(message.authority()?)? } else { Vec::new() };
         let compose = |authority| {
             compose(question, self.rcode, &self.records, authority)
                 .map_err(|_| ResponseError::Malformed(MalformedMessage::Record))
@@ -111,7 +111,7 @@ fn covers(record: &ParsedRecord<'_>, rtype: Rtype) -> bool {
     matches!(record.data(), AllRecordData::Rrsig(rrsig) if rrsig.type_covered() == rtype)
 }
 
-fn records_of<'m>(section: RecordSection<'m, [u8]>) -> Result<Vec<ParsedRecord<'m>>, ParseError> {
+fn read_records<'m>(section: RecordSection<'m, [u8]>) -> Result<Vec<ParsedRecord<'m>>, ParseError> {
     let records = section.limit_to_in::<Data<'m>>();
     records.collect()
 }

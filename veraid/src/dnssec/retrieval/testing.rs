@@ -1,4 +1,4 @@
-//! Responses for the tests of retrieval: recorded ones, and composed ones.
+//! Responses for the tests of retrieval: recorded and composed ones.
 
 use domain::base::iana::{Rcode, Rtype};
 use domain::base::message::Message;
@@ -46,7 +46,7 @@ pub(super) fn name(text: &str) -> Name<Vec<u8>> {
     Name::vec_from_str(text).unwrap()
 }
 
-/// A placeholder of a signature, which a retrieval does not verify.
+/// A placeholder of a signature, since a retrieval does not verify signatures.
 pub(super) fn rrsig(covered: Rtype, signer: &str) -> Rrsig<Vec<u8>, Name<Vec<u8>>> {
     let (ttl, time) = (Ttl::from_secs(60), Timestamp::from(0));
     let algorithm = domain::base::iana::SecurityAlgorithm::ED25519;

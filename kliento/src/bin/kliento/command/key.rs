@@ -9,7 +9,7 @@ use crate::output;
 use crate::report::Status;
 use crate::terminal;
 
-/// Make private keys
+/// Generate private keys
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     Generate(Generate),

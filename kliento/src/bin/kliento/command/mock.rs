@@ -1,4 +1,4 @@
-//! `kliento mock`: a chain under a DNS root of its own, for local work.
+//! `kliento mock`: a chain under a mock DNS root, for local work.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl Arguments {
         let mock = || -> Result<_, MockError> {
             let world = MockEnvironment::new(period)?;
             let organisation = world.organisation_with_key(self.organisation.as_str(), key)?;
-            let record = organisation.record(self.ttl.seconds, None)?;
+            let record = organisation.record(self.ttl.duration(), None)?;
             let organisation = organisation.with_records(&[record], Dialect::Deployed)?;
             Ok((organisation.chain().to_vec(), world.trust_anchors()?))
         };

@@ -1,4 +1,6 @@
-//! `kliento txt-record`: what an organisation publishes.
+//! `kliento txt-record`: the TXT record that publishes a key.
+
+use std::time::Duration;
 
 use kliento::issue::{Signer as _, TxtRecord};
 use veraid::{Dialect, ObjectIdentifier};
@@ -8,7 +10,7 @@ use crate::key_file::KeyFile;
 use crate::report::Status;
 use crate::terminal;
 
-/// Print the value of the TXT record that names a key, to publish at _veraid.ORG
+/// Print the value of the TXT record at _veraid.ORG that publishes a key
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The organisation's private key, in PEM
@@ -22,7 +24,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "OID")]
     service: Option<ObjectIdentifier>,
 
-    /// How the value is written
+    /// The form of the value
     ///
     /// Deployed verifiers reject all records of an organisation if one of them is in the specified
     /// form. Use `spec` only if all verifiers are newer.
@@ -30,25 +32,31 @@ pub(crate) struct Arguments {
     dialect: DialectArg,
 }
 
-/// For how long before the end of a period that is verified the key's signatures count.
+/// The TTL override of a TXT record.
 #[derive(clap::Args)]
 pub(crate) struct TtlOverride {
-    /// How old signatures of the key may be where a period is verified, in seconds: 1 to 7776000
-    /// (90 days)
+    /// The maximum age of the key's signatures before the end of a verified period, in seconds:
+    /// 1 to 7776000 (90 days)
     #[arg(
         long = "ttl",
         value_name = "SECONDS",
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(TxtRecord::MAX_TTL_OVERRIDE)),
+        value_parser = clap::value_parser!(u64).range(1..=TxtRecord::MAX_TTL_OVERRIDE.as_secs()),
     )]
-    pub(crate) seconds: u32,
+    seconds: u64,
+}
+
+impl TtlOverride {
+    pub(crate) const fn duration(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
 enum DialectArg {
-    /// As deployed verifiers read it
+    /// The form that deployed verifiers read
     #[default]
     Deployed,
-    /// As the VeraId specification has it
+    /// The form of the VeraId specification
     Spec,
 }
 
@@ -56,7 +64,7 @@ impl Arguments {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         let key = self.key.read()?;
         let (algorithm, public_key) = (key.algorithm(), key.subject_public_key_info());
-        let record = TxtRecord::new(algorithm, public_key, self.ttl.seconds, self.service.clone())?;
+        let record = TxtRecord::new(algorithm, public_key, self.ttl.duration(), self.service.clone())?;
         let dialect = match self.dialect {
             DialectArg::Deployed => Dialect::Deployed,
             DialectArg::Spec => Dialect::Spec,

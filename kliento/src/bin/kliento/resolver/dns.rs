@@ -1,4 +1,4 @@
-//! DNS over UDP, and over TCP for what does not fit a datagram.
+//! DNS over UDP, and over TCP for responses that do not fit a datagram.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use super::ResolverError;
 
 pub(super) const PORT: u16 = 53;
 
-/// How long one server may take for one question over UDP, in which it is sent up to three times,
-/// and how long over TCP.
+/// The timeout of a query to one server over UDP, in which it is sent up to three times, and of a
+/// query over TCP.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 const SYSTEM_CONFIGURATION: &str = "/etc/resolv.conf";
@@ -35,7 +35,7 @@ pub(super) async fn system_servers() -> Result<Vec<SocketAddr>, ResolverError> {
     Ok(servers)
 }
 
-/// Those of a `resolv.conf`, or the local ones if it has none.
+/// Returns the servers of a `resolv.conf`, or the local ones if it has none.
 fn configured_addresses(text: &[u8]) -> io::Result<Vec<String>> {
     let configuration = resolv_conf::Config::parse(text)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
@@ -102,7 +102,7 @@ async fn query_tcp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, NetErro
 
 fn request(query: &Query) -> Result<DnsRequest, NetError> {
     let mut message = Message::from_vec(query.message())?;
-    // Its new queries have a random ID; over TCP it picks another one.
+    // A query over UDP has a random ID, and gets another one over TCP.
     message.metadata.id = Message::query().id;
     Ok(DnsRequest::new(message, DnsRequestOptions::default()))
 }

@@ -22,7 +22,7 @@ pub(crate) enum ResolverError {
         path: &'static str,
         source: io::Error,
     },
-    /// A name server did not answer.
+    /// A name server did not respond.
     #[error("{question}: no response from {server}: {source}")]
     Dns {
         /// The resolver.
@@ -31,14 +31,14 @@ pub(crate) enum ResolverError {
         question: Question,
         source: Box<NetError>,
     },
-    /// A server over HTTPS did not answer.
+    /// A server over HTTPS did not respond.
     #[error("no response from {url}: {}", with_causes(.source))]
     Https {
         /// The resolver.
         url: Box<Url>,
         source: reqwest::Error,
     },
-    /// A server over HTTPS answered with something else than a DNS message.
+    /// The response of a server over HTTPS is not a DNS message.
     #[error("unexpected response from {url}: expected 200 OK with {expected:?}, found {status} with {content_type:?}", expected = super::https::MEDIA_TYPE)]
     HttpResponse {
         /// The resolver.
@@ -48,7 +48,7 @@ pub(crate) enum ResolverError {
         /// The response's `Content-Type`, empty if there is none.
         content_type: String,
     },
-    /// A resolver answered with something that is of no use.
+    /// The response of a resolver is unusable.
     #[error("{question}: {resolver}: {source}")]
     Response {
         /// The resolver.
@@ -63,12 +63,12 @@ pub(crate) enum ResolverError {
         /// The resolver.
         resolver: String,
     },
-    /// Not all answers came in time.
+    /// The resolver did not answer all queries in time.
     #[error("{resolver} did not answer all queries within {seconds} seconds")]
     Timeout {
         /// The resolver.
         resolver: String,
-        /// How long was waited.
+        /// The timeout, in seconds.
         seconds: u64,
     },
     /// The retrieval failed.
@@ -76,7 +76,7 @@ pub(crate) enum ResolverError {
     Retrieval(#[from] RetrievalError),
 }
 
-/// reqwest's errors say what failed, and only their sources say why.
+/// The errors of reqwest name the operation; only their sources name the cause.
 fn with_causes(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = error::Error::source(error);

@@ -11,13 +11,13 @@ use super::ResolverError;
 /// The type of a DNS message in wire form.
 pub(super) const MEDIA_TYPE: &str = "application/dns-message";
 
-/// How long connecting, and each question, may take.
+/// The timeout of connecting, and of each query.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Octets of a DNS message.
 const MAX_LENGTH: usize = 65_535;
 
-/// Asks one server, over one connection if it speaks HTTP/2.
+/// Queries one server, over one connection if it supports HTTP/2.
 pub(super) struct Client {
     http: reqwest::Client,
     url: Url,
@@ -74,7 +74,7 @@ impl Client {
     }
 
     fn failed(&self, source: reqwest::Error) -> ResolverError {
-        // The URL is in ours.
+        // The error of this module has the URL already.
         ResolverError::Https { url: Box::new(self.url.clone()), source: source.without_url() }
     }
 

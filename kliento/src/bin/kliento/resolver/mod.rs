@@ -24,9 +24,9 @@ pub(crate) enum Resolver {
     /// The name servers of `/etc/resolv.conf`, one after another.
     #[default]
     System,
-    /// One name server, over UDP, and over TCP for what does not fit a datagram.
+    /// One name server, over UDP, and over TCP for responses that do not fit a datagram.
     Address(SocketAddr),
-    /// One server over HTTPS, that the system's root certificates vouch for.
+    /// One server over HTTPS, authenticated by the system's root certificates.
     Https(Url),
 }
 
@@ -37,7 +37,7 @@ impl Resolver {
     const MAX_CONCURRENT_QUERIES: usize = 8;
 
     /// Retrieves the messages of the chain for the TXT records of `owner`, without verifying them.
-    ///
+    /// The retrieval takes at most 30 seconds, with at most eight queries at a time.
     /// It takes at most 30 seconds, with at most eight queries at a time.
     pub(crate) async fn retrieve(&self, owner: &str) -> Result<Vec<Vec<u8>>, ResolverError> {
         let mut retrieval = ChainRetrieval::new(owner)?;
@@ -109,7 +109,7 @@ impl FromStr for Resolver {
         if let Ok(address) = address.unwrap_or(text).parse::<IpAddr>() {
             return Ok(Self::Address((address, dns::PORT).into()));
         }
-        // Servers publish URI templates (RFC 8484, 4.1), whose variable is for GET alone.
+        // Servers publish URI templates (RFC 8484, 4.1), whose variable is for GET only.
         let url = text.strip_suffix("{?dns}").unwrap_or(text).parse::<Url>().ok();
         let url = url.filter(|url| url.scheme() == "https" && url.has_host());
         url.map(Self::Https).ok_or_else(|| ResolverError::Syntax(text.to_owned()))

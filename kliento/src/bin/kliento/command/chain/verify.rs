@@ -1,4 +1,4 @@
-//! `kliento chain verify`: which TXT records a chain proves.
+//! `kliento chain verify`: verifies a chain and prints its TXT records.
 
 use std::fmt::Write as _;
 
@@ -124,7 +124,7 @@ impl Report {
         }
     }
 
-    /// The library's error is about one name, and here there is none.
+    /// The library's error names an owner, which is unknown here.
     fn without_records() -> Self {
         let error = "the chain has no response about TXT records".to_owned();
         Self::Invalid { code: "dnssec-txt-responses", error }

@@ -18,7 +18,7 @@ use crate::input::BundleInput;
 use crate::report::{Report, Status};
 use crate::terminal;
 
-/// Show the parts of a token bundle, when each is valid, and why one is not
+/// Show the parts of a token bundle, their validity periods and their errors
 ///
 /// Draws the chain from the DNS root to the token, each part with its validity period on one
 /// timeline. The audience is not checked: use `kliento verify` for that.

@@ -15,7 +15,7 @@ pub(crate) struct Node {
     pub(crate) state: State,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
-    /// Why it is invalid, in one sentence.
+    /// The error, in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     #[serde(flatten)]
@@ -57,7 +57,7 @@ pub(crate) struct ValidityWindow {
 }
 
 impl Node {
-    /// A valid step.
+    /// Creates a valid step.
     pub(crate) fn new(kind: &'static str, title: impl Into<String>) -> Self {
         Self {
             kind,

@@ -16,7 +16,7 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// A timeline of `columns` columns, or `None` without periods.
+    /// Creates a timeline of `columns` columns, or returns `None` without periods.
     pub(crate) fn new(periods: &[Period], at: Timestamp, columns: usize) -> Option<Self> {
         let ends = periods.iter().flat_map(|period| [period.start(), period.end()]);
         let mut instants: Vec<_> = ends.chain([at]).collect();
