@@ -1,10 +1,10 @@
-// The clock that the reference reads: it checks certificates against `new Date()`, whatever instant it is asked for.
+// The clock of the reference, which checks certificates at `new Date()`, whatever the instant of the verification.
 
 import { parseInstant } from './instant.mjs';
 
 const SystemDate = Date;
 
-/** From now on this process believes that it is `at`, so that bundles of the past can be verified. */
+/** Sets the clock of this process to `at`, so that it can verify bundles of the past. */
 export function setClock(at) {
   const instant = parseInstant(at).getTime();
   globalThis.Date = class extends SystemDate {

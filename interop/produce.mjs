@@ -1,4 +1,4 @@
-// Writes bundles made with the reference, and an index of what verifying each should give.
+// Writes bundles of the reference, and an index with the expected result of each verification.
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const USAGE = 'usage: node produce.mjs --out DIR [--at RFC3339]';
 const { out, at } = readArguments();
 const indexPath = join(out, 'index.json');
 await mkdir(out, { recursive: true });
-await rm(indexPath, { force: true }); // a run that fails leaves no index of another run
+await rm(indexPath, { force: true }); // a failed run must not leave the index of another run
 const index = [];
 for await (const { entry, octets } of produceAll(at)) {
   if (index.some(({ name }) => name === entry.name)) {

@@ -1,5 +1,5 @@
-// Checks these scripts by themselves: what they produce verifies, old bundles verify under their own clock, and
-// a wrong expectation is noticed for every single case.
+// Checks these scripts: their bundles verify, old bundles verify with their own clock, and verify.mjs detects a wrong
+// expectation for every case.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -47,7 +47,7 @@ function expectSummary(what, options, expected) {
   }
 }
 
-// Beside its index, so that file names stay right. Valid cases keep their verdict and change one detail in turn.
+// In the directory of the index, so that file names stay valid. Valid cases keep their verdict and change one detail.
 async function invert(indexPath) {
   const cases = JSON.parse(await readFile(indexPath, 'utf8'));
   const details = [

@@ -1,4 +1,4 @@
-// What the reference says of a bundle, in the words that our own command uses.
+// The reference's verdict on a bundle, in the terms of the `kliento` command.
 
 import { MemberIdBundle, SignatureBundle } from '@relaycorp/veraid';
 import { VERAID_OIDS } from '@relaycorp/veraid/build/lib/lib/oids.js';
@@ -10,7 +10,7 @@ const MAX_TOKEN_BUNDLE_OCTETS = 16_384;
 const TRUST_ANCHOR =
   /^(?:\.\s+)?(?:IN\s+)?(?:DS\s+)?(?<tag>\d+)\s+(?<algorithm>\d+)\s+(?<type>\d+)\s+(?<digest>[\dA-F]+)$/iu;
 
-/** Verifies one bundle; gives `status` and, where it is valid, `subject`, `claims` and `signer`. */
+/** Verifies one bundle; returns `status` and, if it is valid, `subject`, `claims` and `signer`. */
 export async function verdictOf(octets, { kind = 'token-bundle', audience, at, trust_anchors: anchors }) {
   const read = { 'token-bundle': readTokenBundle, 'member-id-bundle': readMemberIdBundle }[kind];
   if (read === undefined) {
@@ -51,7 +51,7 @@ function readMemberIdBundle(octets) {
   };
 }
 
-// The steps of `Token.deserialise` and `TokenBundle.verify` in @veraid/kliento, lenient where they are.
+// The steps of `Token.deserialise` and `TokenBundle.verify` in @veraid/kliento, with the same leniency.
 function claimsOf(plaintext, audience) {
   const token = JSON.parse(new TextDecoder().decode(plaintext));
   if (!isObject(token) || typeof token.audience !== 'string') {
@@ -71,7 +71,7 @@ function isObject(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-// An empty user name gives the bare organisation, as in the reference: that is why we refuse such names.
+// An empty user name yields the organisation's name, as in the reference. Therefore this implementation rejects it.
 function subjectOf({ user, organisation }) {
   return user ? `${user}@${organisation}` : organisation;
 }

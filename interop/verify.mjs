@@ -1,4 +1,4 @@
-// Verifies the bundles of an index with the reference, and tells where it disagrees with what is expected.
+// Verifies the bundles of an index with the reference, and reports differences to the expected results.
 
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -28,7 +28,7 @@ const summary = `${cases.length - failed} passed, ${failed} failed`;
 (isJson ? console.error : console.log)(summary);
 process.exitCode = failed > 0 || cases.length === 0 ? 1 : 0;
 
-// `reference` says what the reference is known to make of a case that we rule otherwise.
+// `reference` is the known result of the reference if this implementation has another one.
 function differencesOf({ expect = 'valid', reference, ...declared }, verdict) {
   const status = reference ?? expect;
   if (verdict.status !== status) {

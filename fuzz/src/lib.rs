@@ -81,7 +81,7 @@ fn answer(mut retrieval: ChainRetrieval, query: &Query, octets: &[u8]) {
     assert!(is_sound || retrieval.answer(query, octets).is_err());
 }
 
-/// Values of the `Authorization` header: writing what was read changes nothing.
+/// Values of the `Authorization` header: reading and writing are inverse.
 pub fn header(octets: &[u8]) {
     if let Ok(bundle) = TokenBundle::from_authorization(octets) {
         let written = bundle.to_authorization();
@@ -89,14 +89,14 @@ pub fn header(octets: &[u8]) {
     }
 }
 
-/// Tokens in JSON: writing what was read changes nothing.
+/// Tokens in JSON: reading and writing are inverse.
 pub fn token(octets: &[u8]) {
     if let Ok(token) = Token::from_json(octets) {
         assert_eq!(Token::from_json(token.to_json().as_bytes()).as_ref(), Ok(&token));
     }
 }
 
-/// TXT records of organisations: writing what was read changes nothing, in either form.
+/// TXT records of organisations: reading and writing are inverse, in either form.
 pub fn txt_record(octets: &[u8]) {
     let text = std::str::from_utf8(octets);
     let Some(record) = text.ok().and_then(|text| text.parse::<TxtRecord>().ok()) else { return };

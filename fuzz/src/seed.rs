@@ -1,4 +1,4 @@
-//! The reference's bundles of `vectors/`, whole and in pieces.
+//! The bundles of the reference in `vectors/`, whole and in parts.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use veraid::{Timestamp, TrustAnchor};
 
 /// A valid bundle, with the inputs of its verification.
 pub struct Seed {
-    /// Its name in the index.
+    /// The name in the index.
     pub name: String,
     /// The bundle.
     pub octets: Vec<u8>,
@@ -53,7 +53,7 @@ impl Seed {
     }
 }
 
-/// The four fields of a bundle, with their tags and lengths.
+/// Returns the four fields of a bundle, with their tags and lengths.
 #[must_use]
 pub fn fields(bundle: &[u8]) -> [&[u8]; 4] {
     let mut rest = contents(bundle);
@@ -64,7 +64,7 @@ pub fn fields(bundle: &[u8]) -> [&[u8]; 4] {
     })
 }
 
-/// The first seed with another field in the place of one of its own.
+/// Returns the first seed with another field in the place of one of its own.
 #[must_use]
 pub fn with_field(number: usize, field: &[u8]) -> Vec<u8> {
     let mut fields = fields(&Seed::all()[0].octets);
@@ -81,7 +81,7 @@ pub fn with_field(number: usize, field: &[u8]) -> Vec<u8> {
     bundle
 }
 
-/// The values within a value.
+/// Returns the values within a value.
 #[must_use]
 pub fn values(value: &[u8]) -> Vec<&[u8]> {
     let mut rest = contents(value);
@@ -94,7 +94,7 @@ pub fn values(value: &[u8]) -> Vec<&[u8]> {
     values
 }
 
-/// The contents of a value of the seeds, whose lengths take at most two octets.
+/// Returns the contents of a value of the seeds, whose lengths have at most two octets.
 #[must_use]
 pub fn contents(value: &[u8]) -> &[u8] {
     &value[header(value)..length(value)]

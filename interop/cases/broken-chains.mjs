@@ -1,4 +1,4 @@
-// DNSSEC chains that must not hold.
+// Invalid DNSSEC chains.
 
 import { DnssecAlgorithm } from '@relaycorp/dnssec';
 

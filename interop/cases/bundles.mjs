@@ -32,7 +32,7 @@ export function cases() {
   ];
 }
 
-// All lengths in the bundle keep their number of octets here, so that one correction is exact.
+// All lengths in the bundle keep their number of octets here, so one correction is exact.
 async function ofSize(setting, size) {
   const claims = (length) => ({ token: { claims: { ...CLAIMS, padding: 'x'.repeat(length) } } });
   const guess = size - 6000;

@@ -1,8 +1,8 @@
-// How a case is written down: its name, what it shows, what PROTOCOL.md says of it, and the parts that differ.
+// A case: its name, its purpose, its result by docs/protocol.md, and the parts that differ.
 
 /**
- * `options` are those of `Setting.tokenBundle`, or a function that gives them. `reference` is the
- * verdict of the reference where it is not ours.
+ * `options` are those of `Setting.tokenBundle`, or a function that returns them. `reference` is the
+ * verdict of the reference if it differs from this implementation's.
  */
 export function valid(name, reason, options = {}, reference = undefined) {
   return { name, reason, expect: 'valid', reference, options };

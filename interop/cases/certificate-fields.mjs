@@ -1,4 +1,4 @@
-// Fields that certificates may have but the reference does not write, or must not have.
+// Certificate fields that are forbidden, or allowed but not written by the reference.
 
 import * as asn1js from 'asn1js';
 
@@ -154,7 +154,7 @@ function versions(setting) {
   return [invalid('member-version-1', 'Member certificate of version 1', memberWith(setting, first), 'valid')];
 }
 
-// PKI.js writes a name as it was read for as long as it remembers that.
+// PKI.js writes the cached encoding of a name if it has one.
 function rename(name, attributes) {
   name.typesAndValues = attributes;
   name.valueBeforeDecode = new ArrayBuffer(0);

@@ -1,4 +1,4 @@
-// The certificates of the organisation and its members: who issued them, when they hold, what they allow.
+// The certificates of the organisation and its members: issuer, validity and key usage.
 
 import { Certificate } from '@relaycorp/veraid';
 import { NODE_ENGINE } from '@relaycorp/veraid/build/lib/lib/utils/pkijs.js';
@@ -143,7 +143,7 @@ function issue(setting, options, issuer) {
   });
 }
 
-// The reference takes serial numbers from its crypto engine; this stands in for the random octets.
+// The reference gets serial numbers from its crypto engine; this replaces the random octets.
 async function withSerial(serial, make) {
   NODE_ENGINE.getRandomValues = (octets) => {
     octets.set(serial);

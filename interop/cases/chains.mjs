@@ -1,4 +1,4 @@
-// DNSSEC chains that hold: every form in which responses come, every algorithm, keys that are being changed.
+// Valid DNSSEC chains: every form of responses, every algorithm, key rollovers.
 
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';

@@ -1,4 +1,4 @@
-// Who signs: users, bots and organisations, and the names that they bear.
+// The signers: users, bots and organisations, and their names.
 
 import { Certificate } from '@relaycorp/veraid';
 import * as asn1js from 'asn1js';
@@ -58,7 +58,7 @@ function refusedUserNames(setting) {
     return [
       invalid(name, reason, { user, member }, reference),
       invalid(`org-${name}`, `${reason}; attributed by the organisation`, { user, as: 'organisation' }, reference),
-    ].filter((candidate) => candidate.name !== 'org-user-with-lone-surrogate'); // UTF-8 can't carry it
+    ].filter((candidate) => candidate.name !== 'org-user-with-lone-surrogate'); // UTF-8 can't encode it
   });
 }
 

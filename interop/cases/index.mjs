@@ -1,4 +1,4 @@
-// All cases, each with the bundle that belongs to it.
+// All cases, each with its bundle.
 
 import { formatInstant } from '../instant.mjs';
 import { cases as brokenChains } from './broken-chains.mjs';
@@ -26,7 +26,7 @@ const ALL = [
   memberIdBundles,
 ];
 
-/** Makes each case's bundle for the instant `at`; gives pairs of an index entry and octets. */
+/** Makes each case's bundle for the instant `at`; returns pairs of an index entry and octets. */
 export async function* produceAll(at) {
   const setting = await Setting.prepare(at);
   for (const cases of ALL) {

@@ -1,4 +1,4 @@
-// Member id bundles: what an organisation hands to its members.
+// Member id bundles, which an organisation issues to its members.
 
 import { invalid, malformed, valid } from './case.mjs';
 

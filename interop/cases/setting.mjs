@@ -1,4 +1,4 @@
-// What the cases share: an instant, keys, a mock root and zones, an organisation with its members, and defaults.
+// The shared parts of cases: an instant, keys, a mock root and zones, an organisation with its members, and defaults.
 
 import { MockChain } from '@relaycorp/dnssec';
 import {
@@ -68,7 +68,7 @@ export class Setting {
     return { name, keyPair, certificate };
   }
 
-  /** `user` undefined makes a bot. */
+  /** Without `user`, the member is a bot. */
   async member(organisation, user, { key, period = this.certificatePeriod } = {}) {
     const keyPair = await this.keys.pair('member', key);
     const {
@@ -85,7 +85,7 @@ export class Setting {
     return generateTxtRdata(organisation.keyPair.publicKey, ttlOverride, serviceOid);
   }
 
-  /** A chain for `organisation`: by default as a resolver answers, with `kind` as MockChain does. */
+  /** A chain for `organisation`: by default in the form of a resolver, with `kind` in the form of MockChain. */
   async chain(organisation, { kind = 'resolver', ...options } = {}) {
     const make = { resolver: resolverChain, mock: mockChain, retrieved: retrievedMockChain }[kind];
     return make({
@@ -99,7 +99,7 @@ export class Setting {
     });
   }
 
-  /** One token bundle with what verifying it should give; `options` replaces any part. */
+  /** One token bundle with its expected result; `options` replaces any part. */
   async tokenBundle(options = {}) {
     const parts = await this.#parts(options);
     const { organisation, member, isMemberSignature, chain } = parts;
@@ -125,7 +125,7 @@ export class Setting {
     };
   }
 
-  /** One member id bundle with the member that it names. */
+  /** One member id bundle with its member. */
   async memberIdBundle(options = {}) {
     const { organisation, member, signer, chain } = await this.#parts(options);
     const octets = Buffer.from(signer.serialise());

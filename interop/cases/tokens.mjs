@@ -1,4 +1,4 @@
-// The token: audience and claims, and the ways in which JSON can go wrong.
+// The token: audience and claims, and malformed JSON.
 
 import { invalid, valid } from './case.mjs';
 import { AUDIENCE, CLAIMS } from './setting.mjs';

@@ -1,4 +1,4 @@
-// The TXT record set at `_veraid.<organisation>`.
+// The TXT RRset at `_veraid.<organisation>`.
 
 import { spkiDigest } from '../pki/certificate.mjs';
 import { invalid, valid } from './case.mjs';

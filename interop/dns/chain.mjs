@@ -1,4 +1,4 @@
-// DNSSEC chains from a mock root to `_veraid.<organisation>`, as resolvers answer and as MockChain makes them.
+// DNSSEC chains from a mock root to `_veraid.<organisation>`, in the forms of resolvers and of MockChain.
 
 import { dnssecLookUp, Message, MockChain, Question, RrSet, SecurityStatus } from '@relaycorp/dnssec';
 
@@ -6,7 +6,7 @@ import { encodeResponse } from './message.mjs';
 import { record, SHA256, signed, trustAnchor } from './zone.mjs';
 
 /**
- * One response per question that the reference asks, in its order: DNSKEY of the root and of each label
+ * One response for each query of the reference, in its order: DNSKEY of the root and of each label
  * below it, DS of each but the root, then the TXT set. `zones` goes from the root to the zone that holds
  * the TXT set. `edit` may change the list of responses before they are encoded.
  */
@@ -27,7 +27,7 @@ export function resolverChain({ zones, organisation, txt, period, digestTypes = 
   };
 }
 
-/** The chain of a MockChain as it stands in the list that its fixture holds, root DS included. */
+/** The chain of a MockChain as its fixture lists it, including the root's DS. */
 export function mockChain({ mock, organisation, txt, period }) {
   const fixture = mockFixture(mock, organisation, txt, period);
   return {
@@ -36,7 +36,7 @@ export function mockChain({ mock, organisation, txt, period }) {
   };
 }
 
-/** The chain of a MockChain as the reference retrieves it, with empty NXDOMAIN where there is no zone. */
+/** The chain of a MockChain as the reference retrieves it, with empty NXDOMAIN for names without a zone. */
 export async function retrievedMockChain({ mock, organisation, txt, period, at }) {
   const fixture = mockFixture(mock, organisation, txt, period);
   const responses = [];

@@ -1,4 +1,4 @@
-// DNS responses in the form in which resolvers send them: compressed names, flags set, an OPT record.
+// DNS responses in the form of resolvers: compressed names, flags, an OPT record.
 
 const TYPE_OPT = 41;
 const OPTION_PADDING = 12;
@@ -8,7 +8,7 @@ const MAX_POINTER_TARGET = 0x3fff;
 
 export const RCODE = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3 };
 
-/** QR, RD, RA, AD and CD: what a validating resolver answers to a query that has RD and CD set. */
+/** QR, RD, RA, AD and CD: the flags of a validating resolver's response to a query with RD and CD. */
 const RESOLVER_FLAGS = 0x81b0;
 
 /**

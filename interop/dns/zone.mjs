@@ -1,4 +1,4 @@
-// Signed zones: the reference's ZoneSigner does the signing, with a key of each kind as real zones have.
+// Zones that the reference's ZoneSigner signs, with a key of each role as in real zones.
 
 import { DnsClass, DnsRecord, DnssecAlgorithm, RrSet } from '@relaycorp/dnssec';
 import { DnskeyData } from '@relaycorp/dnssec/build/lib/lib/records/DnskeyData.js';
@@ -57,7 +57,7 @@ export class Zone {
     return signed(records, this.signers, period);
   }
 
-  /** SOA and NSEC with their signatures: what the authority section says where there is no such record. */
+  /** SOA and NSEC with their signatures, for the authority section of a response without records. */
   negativeAuthorities(name, period) {
     const soa = record(this.name, 'SOA', {
       mname: `ns1.${this.name === '.' ? '' : this.name}`,
@@ -85,7 +85,7 @@ export class ZoneKey {
     const rdata = new DnskeyData(signer.publicKey, signer.algorithm, flags).serialise();
     rdata.writeUInt16BE(rdata.readUInt16BE(0) | extraFlags, 0);
     this.record = record(signer.zoneName, 'DNSKEY', rdata);
-    rdata.writeUInt8(protocol, 2); // once the record is made, since its constructor takes protocol 3 alone
+    rdata.writeUInt8(protocol, 2); // after construction, since the constructor only accepts protocol 3
     this.tag = DnskeyData.initFromPacket(this.record.dataFields, rdata).calculateKeyTag();
   }
 }
@@ -94,7 +94,7 @@ export function record(name, type, data, ttl = TTL) {
   return new DnsRecord(name, type, DnsClass.IN, ttl, data);
 }
 
-/** `records`, which are one set, followed by one RRSIG per key. */
+/** The RRset `records`, followed by one RRSIG per key. */
 export function signed(records, keys, { start, end }) {
   const rrset = RrSet.init(records[0].makeQuestion(), records);
   const times = { signatureInception: start, signatureExpiry: end };
@@ -107,7 +107,7 @@ export function dsRecord(key, digestType, tag = key.tag) {
   return record(key.record.name, 'DS', new DsData(tag, key.signer.algorithm, digestType, digest).serialise());
 }
 
-/** A key in the presentation form of a DS record of the root, as trust anchors are given. */
+/** A key in the presentation form of a DS record of the root, which is the form of trust anchors. */
 export function trustAnchor(key, digestType = SHA256) {
   const digest = DsData.calculateDnskeyDigest({ record: key.record }, digestType).toString('hex');
   return `. IN DS ${key.tag} ${key.signer.algorithm} ${digestType} ${digest.toUpperCase()}`;

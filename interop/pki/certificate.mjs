@@ -1,4 +1,4 @@
-// Certificates of the reference that are changed and signed again by the same key.
+// Certificates of the reference, changed and signed again by the same key.
 
 import { createHash } from 'node:crypto';
 
@@ -8,7 +8,7 @@ import { AttributeTypeAndValue, Extension } from 'pkijs';
 
 const COMMON_NAME = '2.5.4.3';
 
-/** `certificate` after `edit`, which takes the certificate of PKI.js, signed with `issuerKey`. */
+/** `certificate` after `edit`, which receives the certificate of PKI.js, signed with `issuerKey`. */
 export async function edited(certificate, issuerKey, edit) {
   const copy = Certificate.deserialize(certificate.serialize()).pkijsCertificate;
   edit(copy);

@@ -1,4 +1,4 @@
-// RSA keys that are made once and imported under each scheme and hash that a case asks for.
+// RSA keys that are generated once and imported with the scheme and hash of each case.
 
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -10,7 +10,7 @@ import {
 
 const generate = promisify(generateKeyPair);
 
-/** Key pairs by owner and size: making an RSA-4096 key takes longer than all cases together. */
+/** Key pairs by owner and size: generating an RSA-4096 key takes longer than all cases together. */
 export class KeyPool {
   #ders = new Map();
 

@@ -1,4 +1,4 @@
-// Signature bundles: by the reference's own `SignatureBundle.sign`, or from its parts where a case needs another shape.
+// Signature bundles: from the reference's `SignatureBundle.sign`, or from its parts for cases with another structure.
 
 import { ContentInfo } from '@peculiar/asn1-cms';
 import { AsnParser, AsnSerializer } from '@peculiar/asn1-schema';
@@ -10,7 +10,7 @@ import { SignedData } from '@relaycorp/veraid/build/lib/lib/utils/cms/SignedData
 import * as asn1js from 'asn1js';
 import { Attribute, SignedAndUnsignedAttributes } from 'pkijs';
 
-/** What a member or the organisation signs, with the reference's documented function. */
+/** A signature by a member or the organisation, with the reference's documented function. */
 export async function signBundle({ plaintext, serviceOid, signer, key, start, end }) {
   const options = { shouldEncapsulatePlaintext: true, startDate: start };
   const bundle = await SignatureBundle.sign(arrayBuffer(plaintext), serviceOid, signer, key, end, options);
@@ -26,7 +26,7 @@ export function organisationSigner(dnssecChain, organisationCertificate, user) {
 }
 
 /**
- * A bundle whose SignedData is put together here: `attached` certificates, `attributes` (signed, in order),
+ * A bundle whose SignedData is composed here: `attached` certificates, `attributes` (signed, in order),
  * `unsignedAttributes`, the CMS `digest` and whether the content is encapsulated.
  */
 export async function assembleBundle({

@@ -1,4 +1,4 @@
-//! The period that a bundle claims, from bundles that are valid and bundles that are not.
+//! The period that a bundle claims, for valid and invalid bundles.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::path::Path;
@@ -11,7 +11,7 @@ fn claimed_period(vector: &str) -> Result<Period, Error> {
 }
 
 #[test]
-fn it_is_the_metadatas() {
+fn returns_period_of_metadata() {
     let period = claimed_period("reference/member-user.bin").unwrap();
     assert_eq!(period.to_string(), "2026-11-22T17:58:00Z to 2026-11-22T18:58:00Z");
 }

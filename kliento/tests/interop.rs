@@ -1,4 +1,4 @@
-//! Bundles that the JavaScript reference made just now, verified by ours: `cargo xtask interop`.
+//! Verifies bundles of the JavaScript reference, made in the same run: `cargo xtask interop`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde::Deserialize;
 use veraid::{MemberIdBundle, ObjectIdentifier, Verification};
 
-/// The folder that `interop/produce.mjs` wrote.
+/// The folder with the output of `interop/produce.mjs`.
 const DIRECTORY: &str = "KLIENTO_INTEROP_DIRECTORY";
-/// The service that the reference gives to its tests.
+/// The service that the reference has for tests.
 const TEST_SERVICE: &str = "1.3.6.1.4.1.58708.1.1";
 
 /// A line of the index; see `interop/README.md`.
@@ -28,7 +28,7 @@ struct Case {
     expect: String,
 }
 
-/// What a verification told, in the words of the index.
+/// The result of a verification, in the terms of the index.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     status: String,

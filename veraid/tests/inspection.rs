@@ -17,12 +17,12 @@ use veraid::{
 
 const ANCHOR: &str = "19522 8 2 81BCD7E55DD8B40BE69DD64E6AF9B1BCEAACE85C32A6BCAD895B75AFEF828499";
 
-struct World {
+struct Fixture {
     service: ObjectIdentifier,
     anchors: [TrustAnchor; 1],
 }
 
-impl World {
+impl Fixture {
     fn new() -> Self {
         Self {
             service: "1.3.6.1.4.1.58708.3.0".parse().unwrap(),
@@ -45,15 +45,15 @@ fn instant(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// Whether every step is there, and holds.
+/// Returns whether every step is present and valid.
 fn is_fully_valid(inspection: &Inspection<'_>) -> bool {
-    let holds_zone = |zone: &InspectedZone| {
+    let is_valid_zone = |zone: &InspectedZone| {
         let delegation = zone.delegation.as_ref();
         zone.rrset.check == CheckResult::Valid
             && delegation.is_none_or(|delegation| delegation.rrset.check == CheckResult::Valid)
     };
     let chain = inspection.chain.as_ref().is_some_and(|chain| {
-        chain.rrset.check == CheckResult::Valid && chain.zones.iter().all(holds_zone)
+        chain.rrset.check == CheckResult::Valid && chain.zones.iter().all(is_valid_zone)
     });
     let member = inspection.member_certificate.as_ref();
     chain
@@ -70,11 +70,11 @@ fn is_fully_valid(inspection: &Inspection<'_>) -> bool {
             .is_some_and(|signature| signature.check == CheckResult::Valid)
 }
 
-/// Inspects, and holds the result against a verification.
-fn check(world: &World, octets: &[u8], at: Timestamp, what: &str) -> bool {
-    let inspection = world.verification().inspect(octets, at);
+/// Inspects a bundle, and compares the result with a verification.
+fn check(fixture: &Fixture, octets: &[u8], at: Timestamp, what: &str) -> bool {
+    let inspection = fixture.verification().inspect(octets, at);
     let verified = match SignatureBundle::from_der(octets) {
-        Ok(bundle) => world.verification().verify_signature_at(&bundle, at).ok(),
+        Ok(bundle) => fixture.verification().verify_signature_at(&bundle, at).ok(),
         Err(error) => {
             assert_eq!(inspection.outcome, Outcome::Malformed(error), "{what}");
             return false;
@@ -99,8 +99,8 @@ fn check(world: &World, octets: &[u8], at: Timestamp, what: &str) -> bool {
 }
 
 #[test]
-fn they_agree_at_every_edge() {
-    let world = World::new();
+fn agrees_with_verification_at_every_boundary() {
+    let fixture = Fixture::new();
     for name in ["member-user", "org-bot", "cms-jvm-style", "rsa4096-org-sha512"] {
         let octets = bundle(name);
         let mut valid = 0;
@@ -115,35 +115,35 @@ fn they_agree_at_every_edge() {
             "2027-02-10T18:03:01Z",
             "2096-01-01T00:00:00Z",
         ] {
-            valid += usize::from(check(&world, &octets, instant(at), at));
+            valid += usize::from(check(&fixture, &octets, instant(at), at));
         }
         assert_eq!(valid, 2, "{name}");
     }
 }
 
 #[test]
-fn they_agree_about_flipped_bits_and_cut_ends() {
-    let world = World::new();
+fn agrees_with_verification_on_corrupted_bundles() {
+    let fixture = Fixture::new();
     let at = instant("2026-11-22T18:03:00Z");
     let original = bundle("member-user");
     let mut valid = 0;
     for position in (0..original.len()).step_by(5) {
         let mut octets = original.clone();
         octets[position] ^= 1 << (position % 8);
-        valid += usize::from(check(&world, &octets, at, &format!("octet {position}")));
+        valid += usize::from(check(&fixture, &octets, at, &format!("octet {position}")));
     }
-    // What no signature covers: IDs, flags and TTLs of DNS messages, and such.
+    // Unsigned parts, such as the IDs, flags and TTLs of DNS messages.
     assert!((1..original.len() / 20).contains(&valid), "{valid}");
     for length in (0..original.len()).step_by(13) {
-        assert!(!check(&world, &original[..length], at, &format!("{length} octets")));
+        assert!(!check(&fixture, &original[..length], at, &format!("{length} octets")));
     }
 }
 
 #[test]
 fn distinguishes_expired_steps_from_invalid_ones() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let octets = bundle("member-user");
-    let late = world.verification().inspect(&octets, instant("2026-12-22T18:03:00Z"));
+    let late = fixture.verification().inspect(&octets, instant("2026-12-22T18:03:00Z"));
     let chain = late.chain.unwrap();
     assert!(matches!(
         chain.rrset.check.error(),
@@ -154,21 +154,21 @@ fn distinguishes_expired_steps_from_invalid_ones() {
 
     let mut wrong = octets.clone();
     *wrong.last_mut().unwrap() ^= 1;
-    let wrong = world.verification().inspect(&wrong, instant("2026-12-22T18:03:00Z"));
-    let finding = wrong.signature.unwrap().check;
-    assert_eq!(finding, CheckResult::Invalid(veraid::SignatureError::Signature));
+    let wrong = fixture.verification().inspect(&wrong, instant("2026-12-22T18:03:00Z"));
+    let check = wrong.signature.unwrap().check;
+    assert_eq!(check, CheckResult::Invalid(veraid::SignatureError::Signature));
 }
 
 #[test]
-fn the_keys_below_an_untrusted_root_are_still_checked() {
-    let world = World { anchors: [TrustAnchor::iana().remove(0)], ..World::new() };
+fn checks_keys_below_untrusted_root() {
+    let fixture = Fixture { anchors: [TrustAnchor::iana().remove(0)], ..Fixture::new() };
     let octets = bundle("member-user");
-    let inspection = world.verification().inspect(&octets, instant("2026-11-22T18:03:00Z"));
+    let inspection = fixture.verification().inspect(&octets, instant("2026-11-22T18:03:00Z"));
     let chain = inspection.chain.unwrap();
     let names: Vec<_> = chain.zones.iter().map(|zone| zone.name.as_str()).collect();
     assert_eq!(names, [".", "com.", "example.com."]);
-    let findings = chain.zones.iter().map(|zone| zone.rrset.check.error().is_some());
-    assert_eq!(findings.collect::<Vec<_>>(), [true, false, false]);
+    let checks = chain.zones.iter().map(|zone| zone.rrset.check.error().is_some());
+    assert_eq!(checks.collect::<Vec<_>>(), [true, false, false]);
     assert_eq!(chain.rrset.check, CheckResult::Valid);
     assert!(chain.zones[0].keys.iter().all(|key| key.is_usable && !key.matches_ds));
     assert!(chain.zones[1].keys.iter().any(|key| key.matches_ds));

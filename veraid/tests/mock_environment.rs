@@ -34,15 +34,15 @@ fn verify(bundle: &[u8], anchors: &[TrustAnchor]) -> Result<(SignerKind, String)
     Ok((verified.signer(), verified.member().subject_id(verified.organisation())))
 }
 
-fn example(world: &MockEnvironment) -> MockOrganisation {
-    world.organisation("example.com").unwrap()
+fn example(environment: &MockEnvironment) -> MockOrganisation {
+    environment.organisation("example.com").unwrap()
 }
 
 #[test]
-fn members_and_organisations_sign() {
-    let world = MockEnvironment::new(period()).unwrap();
-    let anchors = world.trust_anchors().unwrap();
-    let organisation = example(&world);
+fn verifies_signatures_of_members_and_organisations() {
+    let environment = MockEnvironment::new(period()).unwrap();
+    let anchors = environment.trust_anchors().unwrap();
+    let organisation = example(&environment);
     let alice = organisation.member("alice").unwrap();
     let bot = organisation.bot().unwrap();
     for (member, subject) in [(alice, "alice@example.com"), (bot, "example.com")] {
@@ -61,13 +61,14 @@ fn members_and_organisations_sign() {
 }
 
 #[test]
-fn both_dialects_and_all_sizes_are_published() {
-    let world = MockEnvironment::new(period()).unwrap();
-    let anchors = world.trust_anchors().unwrap();
+fn verifies_both_txt_dialects_and_all_key_sizes() {
+    let environment = MockEnvironment::new(period()).unwrap();
+    let anchors = environment.trust_anchors().unwrap();
     for size in [KeyAlgorithm::Rsa2048, KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa4096] {
         let key = RsaSigner::generate(size).unwrap();
         for dialect in [Dialect::Deployed, Dialect::Spec] {
-            let organisation = world.organisation_with_key("a.b.example", key.clone()).unwrap();
+            let organisation =
+                environment.organisation_with_key("a.b.example", key.clone()).unwrap();
             let record = organisation.record(Duration::from_secs(60), Some(service())).unwrap();
             let organisation = organisation.with_records(&[record], dialect).unwrap();
             assert_eq!(organisation.key().subject_public_key_info(), key.subject_public_key_info());
@@ -78,10 +79,10 @@ fn both_dialects_and_all_sizes_are_published() {
 }
 
 #[test]
-fn another_world_proves_nothing() {
-    let (world, other) =
+fn rejects_bundle_of_other_environment() {
+    let (environment, other) =
         (MockEnvironment::new(period()).unwrap(), MockEnvironment::new(period()).unwrap());
-    let bundle = example(&world).sign(b"Hello", &Member::Bot, &service(), period()).unwrap();
+    let bundle = example(&environment).sign(b"Hello", &Member::Bot, &service(), period()).unwrap();
     let bundle = SignatureBundle::from_der(&bundle).unwrap();
     let (service, anchors) = (service(), other.trust_anchors().unwrap());
     let rejected = Verification::new(&service, &anchors)
@@ -91,11 +92,11 @@ fn another_world_proves_nothing() {
 }
 
 #[test]
-fn an_unpublished_key_proves_nothing() {
-    let world = MockEnvironment::new(period()).unwrap();
-    let anchors = world.trust_anchors().unwrap();
-    let published = example(&world).record(Duration::from_secs(60), None).unwrap();
-    let organisation = example(&world).with_records(&[published], Dialect::Deployed).unwrap();
+fn rejects_unpublished_key() {
+    let environment = MockEnvironment::new(period()).unwrap();
+    let anchors = environment.trust_anchors().unwrap();
+    let published = example(&environment).record(Duration::from_secs(60), None).unwrap();
+    let organisation = example(&environment).with_records(&[published], Dialect::Deployed).unwrap();
     let bundle = organisation.sign(b"Hello", &Member::Bot, &service(), period()).unwrap();
     let bundle = SignatureBundle::from_der(&bundle).unwrap();
     let service = service();

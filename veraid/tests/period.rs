@@ -1,4 +1,4 @@
-//! Verification over a period, held against verification at every instant of it.
+//! Verification over a period, compared with verification at every instant of it.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const OWNER: &str = "_veraid.example.com";
 const SERVICE: &str = "1.3.6.1.4.1.58708.1.1";
-/// The seconds that all windows lie in.
+/// The range of all periods, in seconds.
 const SECONDS: u64 = 12;
 
 /// A xorshift generator: the same cases in every run.
@@ -39,7 +39,7 @@ fn second_at(second: u64) -> Timestamp {
     start + Duration::from_secs(second)
 }
 
-/// The organisation's key is dear to make, so it is made once.
+/// Shared by all cases, because key generation is slow.
 struct Fixture {
     organisation: RsaSigner,
     zone_key: MockKey,
@@ -61,7 +61,7 @@ impl Fixture {
         })
     }
 
-    /// A bundle of which every set has one or two signatures with windows of their own.
+    /// Returns a bundle whose RRsets have one or two signatures with different periods.
     fn case(&self, random: &mut Random) -> Result<Case> {
         let always = Period::new(second_at(0), second_at(SECONDS)).unwrap();
         let ttl_override = 1 + random.below(SECONDS);
@@ -80,7 +80,7 @@ impl Fixture {
             ("example.com", rtype::DNSKEY),
             (OWNER, rtype::TXT),
         ] {
-            let mut set = dns.rrset(owner, kind)?.ok_or("the set is there")?;
+            let mut set = dns.rrset(owner, kind)?.ok_or("missing RRset")?;
             set.signatures.extend_from_within(..usize::from(random.below(2) == 0));
             for signature in &mut set.signatures {
                 signature.set_period(random.period())?;
@@ -103,24 +103,27 @@ impl Fixture {
 fn valid_over_period_iff_valid_at_recent_instant() -> Result<()> {
     let fixture = Fixture::new()?;
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let (mut held, mut missed) = (0, 0);
+    let (mut valid, mut missed) = (0, 0);
     for _ in 0..400 {
         let case = fixture.case(&mut random)?;
         let bundle = SignatureBundle::from_der(&case.bundle)?;
         let verification = Verification::new(&fixture.service, &case.trust_anchors);
-        let asked = random.period();
-        let oldest = asked.end() - Duration::from_secs(case.ttl_override);
+        let requested = random.period();
+        let oldest = requested.end() - Duration::from_secs(case.ttl_override);
         let instants: Vec<Timestamp> = (0..=SECONDS)
             .map(second_at)
-            .filter(|at| asked.contains(*at) && *at >= oldest)
+            .filter(|at| requested.contains(*at) && *at >= oldest)
             .filter(|at| verification.verify_signature_at(&bundle, *at).is_ok())
             .collect();
-        match verification.verify_signature_during(&bundle, asked) {
+        match verification.verify_signature_during(&bundle, requested) {
             Ok(verified) => {
                 let period = verified.period();
-                assert!(instants.contains(&period.start()), "{period} starts when nothing holds");
-                assert!(instants.contains(&period.end()), "{period} ends when nothing holds");
-                held += 1;
+                assert!(
+                    instants.contains(&period.start()),
+                    "{period} starts at an invalid instant"
+                );
+                assert!(instants.contains(&period.end()), "{period} ends at an invalid instant");
+                valid += 1;
             }
             Err(error) => {
                 assert_eq!(instants, [], "{error}");
@@ -128,7 +131,7 @@ fn valid_over_period_iff_valid_at_recent_instant() -> Result<()> {
             }
         }
     }
-    assert!(held > 40 && missed > 40, "{held} held, {missed} missed");
+    assert!(valid > 40 && missed > 40, "{valid} valid, {missed} missed");
     Ok(())
 }
 
@@ -136,7 +139,7 @@ fn valid_over_period_iff_valid_at_recent_instant() -> Result<()> {
 fn result_at_instant_is_whole_validity() -> Result<()> {
     let fixture = Fixture::new()?;
     let mut random = Random(0x2545_f491_4f6c_dd1d);
-    let mut held = 0;
+    let mut valid = 0;
     for _ in 0..200 {
         let case = fixture.case(&mut random)?;
         let bundle = SignatureBundle::from_der(&case.bundle)?;
@@ -147,9 +150,9 @@ fn result_at_instant_is_whole_validity() -> Result<()> {
             for end in [verified.period().start(), verified.period().end()] {
                 verification.verify_signature_at(&bundle, end)?;
             }
-            held += 1;
+            valid += 1;
         }
     }
-    assert!(held > 40, "{held} held");
+    assert!(valid > 40, "{valid} valid");
     Ok(())
 }

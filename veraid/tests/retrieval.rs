@@ -1,4 +1,4 @@
-//! Chains from real name servers: signed and resolved by BIND, collected and verified by us.
+//! Chains from real name servers: signed and resolved by BIND, retrieved and verified by this crate.
 #![cfg(feature = "retrieve")]
 #![allow(
     clippy::unwrap_used,
@@ -22,10 +22,10 @@ use veraid::retrieval::{ChainRetrieval, Query, ResponseError, RetrievalError};
 use veraid::{DnssecChain, DnssecError, Timestamp, TrustAnchor, TxtRrset};
 
 #[test]
-fn signed_zones_are_retrieved_and_verified() {
+fn verifies_retrieved_chains_of_signed_zones() {
     let servers = NameServers::start();
     for organisation in [ED25519, SKIPS_A_LABEL, MANY_RECORDS] {
-        for ask in [ask_tcp_alone, ask_udp_then_tcp] {
+        for ask in [ask_tcp_only, ask_udp_then_tcp] {
             let messages = retrieve(&servers, &organisation, ask).unwrap();
             let proven = verify(&messages, &organisation, servers.trust_anchor()).unwrap();
             assert_eq!(proven.zone(), organisation.zone);
@@ -42,7 +42,7 @@ fn signed_zones_are_retrieved_and_verified() {
 #[test]
 fn rejects_retrieved_chain_for_other_anchors_and_times() {
     let servers = NameServers::start();
-    let messages = retrieve(&servers, &ED25519, ask_tcp_alone).unwrap();
+    let messages = retrieve(&servers, &ED25519, ask_tcp_only).unwrap();
     let other = NameServers::start();
     let rejected = verify(&messages, &ED25519, other.trust_anchor()).unwrap_err();
     assert!(matches!(rejected, DnssecError::UntrustedKeys { .. }), "{rejected}");
@@ -73,10 +73,10 @@ fn reports_truncated_responses() {
 }
 
 #[test]
-fn has_no_chain_for_unsigned_organisations() {
+fn rejects_organisations_without_signed_records() {
     let servers = NameServers::start();
     let error =
-        |organisation: &Organisation| retrieve(&servers, organisation, ask_tcp_alone).unwrap_err();
+        |organisation: &Organisation| retrieve(&servers, organisation, ask_tcp_only).unwrap_err();
     let owner = INSECURE.txt_owner();
     assert_eq!(error(&INSECURE), RetrievalError::Unsigned { owner });
     let owner = ALIAS.txt_owner();
@@ -87,7 +87,7 @@ fn has_no_chain_for_unsigned_organisations() {
     assert!(matches!(error(&LAME), RetrievalError::Response { error, .. } if error == servfail));
 }
 
-/// Collects all messages from the resolver, each way of asking with its own message IDs.
+/// Returns all messages from the resolver. Each transport has its own message IDs.
 fn retrieve(
     servers: &NameServers,
     organisation: &Organisation,
@@ -132,11 +132,11 @@ fn ask_udp_then_tcp(resolver: SocketAddr, query: &Query) -> Vec<u8> {
     }
 }
 
-fn ask_tcp_alone(resolver: SocketAddr, query: &Query) -> Vec<u8> {
+fn ask_tcp_only(resolver: SocketAddr, query: &Query) -> Vec<u8> {
     ask_tcp(resolver, query.message())
 }
 
-/// Whether BIND itself, when it is asked to check, finds the TXT records secure (AD).
+/// Returns whether BIND finds the TXT records secure (AD), without CD in the query.
 fn is_secure_to_resolver(servers: &NameServers, organisation: &Organisation) -> bool {
     let retrieval = ChainRetrieval::new(&organisation.txt_owner()).unwrap();
     let query = retrieval.unanswered().pop().unwrap();

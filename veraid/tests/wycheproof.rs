@@ -1,11 +1,11 @@
-//! Wycheproof's vectors, run against the signature checks that bundles are verified with.
+//! Wycheproof's vectors, checked by the signature checks of verification.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end by a panic")]
 
 use veraid::{Hash, PublicKey, RsaScheme, SignatureCheck};
 use wycheproof::{EdwardsCurve, HashFunction, RsaPublic, TestResult};
 use wycheproof::{ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
-/// How many vectors ran of each result.
+/// The number of vectors of each result.
 #[derive(Debug, Default)]
 struct Ran {
     valid: usize,
@@ -14,10 +14,10 @@ struct Ran {
 }
 
 impl Ran {
-    /// Checks one vector: valid ones verify, all others don't.
+    /// Checks one vector: only valid ones verify.
     ///
     /// The acceptable ones are PKCS #1 signatures whose digest has no NULL parameters; RFC 8017,
-    /// 9.2, note 1 leaves them to the verifier, and ours rejects them.
+    /// 9.2, note 1 leaves them to the verifier, and this one rejects them.
     fn check(&mut self, name: &str, check: &SignatureCheck<'_>, result: TestResult) {
         let (count, expected) = match result {
             TestResult::Valid => (&mut self.valid, true),
@@ -28,7 +28,7 @@ impl Ran {
         assert_eq!(check.verify(), expected, "{name} is {result:?}");
     }
 
-    /// A set that is empty or renamed must not pass.
+    /// An empty or renamed set must not pass.
     fn assert_at_least(&self, valid: usize, invalid: usize) {
         assert!(self.valid >= valid && self.invalid >= invalid, "only {self:?} ran");
     }
@@ -47,7 +47,7 @@ fn rsa_pss() {
                 let check = SignatureCheck { key, message: &test.msg, signature: &test.sig };
                 let result = match test.result {
                     result if is_ours => result,
-                    // With another mask or salt, what is valid elsewhere must not be so here.
+                    // Vectors with another mask or salt must not verify, even if they are valid elsewhere.
                     TestResult::Valid => TestResult::Invalid,
                     _ => continue,
                 };
@@ -63,7 +63,7 @@ fn rsa_pkcs1() {
     let mut ran = Ran::default();
     for name in rsa_pkcs1_verify::TestName::all() {
         for group in rsa_pkcs1_verify::TestSet::load(name).unwrap().test_groups {
-            // Longer keys are as if absent, before any signature is checked.
+            // Longer keys are ignored before any signature is checked.
             let Some(hash) = sha2(group.hash).filter(|_| group.key_size <= 4096) else { continue };
             let scheme = RsaScheme::Pkcs1(hash);
             let key = rsa_key(&group.key, scheme);
@@ -83,7 +83,7 @@ fn ecdsa() {
         [ecdsa::TestName::EcdsaSecp256r1Sha256P1363, ecdsa::TestName::EcdsaSecp384r1Sha384P1363]
     {
         for group in ecdsa::TestSet::load(name).unwrap().test_groups {
-            // DNSSEC leaves out the octet that says the point is not compressed.
+            // DNSSEC omits the octet of an uncompressed point.
             let point = group.key.key.strip_prefix(&[4]).unwrap();
             let key = match point.len() {
                 64 => PublicKey::EcdsaP256(point),
@@ -113,7 +113,7 @@ fn ed25519() {
     ran.assert_at_least(88, 63);
 }
 
-/// The numbers without the zero that makes them positive in DER.
+/// Returns the numbers without the leading zero of positive DER integers.
 fn rsa_key(key: &RsaPublic, scheme: RsaScheme) -> PublicKey<'_> {
     let modulus = key.n.strip_prefix(&[0]).unwrap_or(&key.n);
     let exponent = key.e.strip_prefix(&[0]).unwrap_or(&key.e);

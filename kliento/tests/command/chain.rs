@@ -8,7 +8,7 @@ use crate::run::{command, feed};
 const OWNER: &str = "_veraid.example.com.";
 
 #[test]
-fn verifies_a_chain_and_prints_its_records() {
+fn prints_records_of_valid_chain() {
     let case = case("member-user");
     let rest = ["--at", &case.at, "--json", "-"];
     let run = feed(command(&case.arguments(&["chain", "verify"], &rest)), &case.chain());
@@ -58,9 +58,9 @@ fn rejects_unproven_chain() {
 }
 
 #[test]
-fn asks_which_name_is_meant() {
+fn requires_owner_if_ambiguous() {
     let case = case("member-user");
-    // A response about another name's TXT records, without any: a header and a question.
+    // A response for another owner's TXT records, without records: a header and a question.
     let other = b"\x04\x15\0\0\x80\0\0\x01\0\0\0\0\0\0\x03foo\0\0\x10\0\x01";
     let messages = [&case.chain()[4..], other].concat();
     let length = u16::try_from(messages.len()).unwrap().to_be_bytes();

@@ -54,7 +54,7 @@ fn reports_unusable_chain_without_writing_it() {
 }
 
 #[test]
-fn resolvers_that_can_not_be_used_are_named() {
+fn reports_unusable_resolvers() {
     let servers = NameServers::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chain.der");
@@ -73,7 +73,7 @@ fn resolvers_that_can_not_be_used_are_named() {
     assert!(!file.exists());
 }
 
-/// Runs the command with the servers' certificate as the only root that it trusts.
+/// Runs the command with the servers' certificate as the only trusted root certificate.
 fn fetch(servers: &NameServers, resolver: &str, organisation: &Organisation, file: &Path) -> Run {
     let file = file.to_str().unwrap();
     let mut fetch =

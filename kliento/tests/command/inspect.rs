@@ -17,7 +17,7 @@ fn inspect_json(case: &Case, at: &str, input: &[u8]) -> Run {
 }
 
 #[test]
-fn draws_a_valid_bundle() {
+fn renders_valid_bundle() {
     let case = case("member-user");
     let run = inspect(&case, &case.at, &[], &case.octets());
     assert_eq!(run.status, 0);
@@ -25,7 +25,7 @@ fn draws_a_valid_bundle() {
 }
 
 #[test]
-fn draws_an_expired_bundle_in_ascii() {
+fn renders_expired_bundle_in_ascii() {
     let case = case("org-user");
     let environment = [("LANG", "C"), ("COLUMNS", "80")];
     let run = inspect(&case, "2026-11-30T00:00:00Z", &environment, &case.octets());
@@ -35,7 +35,7 @@ fn draws_an_expired_bundle_in_ascii() {
 }
 
 #[test]
-fn draws_chain_with_untrusted_root() {
+fn renders_chain_with_untrusted_root() {
     let case = case("member-bot");
     let run = feed(command(&["inspect", "--at", &case.at]), &case.octets());
     assert_eq!(run.status, 1);
@@ -44,7 +44,7 @@ fn draws_chain_with_untrusted_root() {
 }
 
 #[test]
-fn fits_the_columns() {
+fn fits_terminal_width() {
     for case in cases() {
         for (columns, width) in [("40", 80), ("80", 80), ("100", 100), ("500", 120)] {
             for at in [case.at.as_str(), "2027-11-22T18:03:00Z"] {
@@ -59,7 +59,7 @@ fn fits_the_columns() {
     }
 }
 
-/// The steps of the tree, each with its state, in the order in which they are drawn.
+/// Returns the steps of the tree with their states, in the order of the text.
 fn states(node: &Value) -> Vec<(String, String)> {
     let text = |name: &str| node[name].as_str().unwrap().to_owned();
     let mut found = vec![(text("node"), text("state"))];
@@ -68,7 +68,7 @@ fn states(node: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn json_tells_the_same() {
+fn json_agrees_with_text() {
     let case = case("member-user");
     let json = inspect_json(&case, &case.at, &case.octets()).json();
     assert_eq!(json["status"], "valid");
@@ -88,7 +88,7 @@ fn json_tells_the_same() {
 }
 
 #[test]
-fn a_failure_is_shown_where_it_is() {
+fn reports_error_at_invalid_step() {
     let case = case("member-user");
     let mut octets = case.octets();
     *octets.last_mut().unwrap() ^= 1;
@@ -102,10 +102,10 @@ fn a_failure_is_shown_where_it_is() {
 }
 
 #[test]
-fn a_chain_that_breaks_in_the_middle_is_shown_there() {
+fn reports_error_at_invalid_zone() {
     let case = case("member-user");
     let mut octets = case.octets();
-    // The first record that the chain has of com's keys: another key, another tag.
+    // The first DNSKEY record of com in the chain: another key, another tag.
     let position =
         octets.windows(8).position(|window| window == b"\x03com\x00\x00\x30\x00").unwrap();
     octets[position + 60] ^= 1;
@@ -118,7 +118,7 @@ fn a_chain_that_breaks_in_the_middle_is_shown_there() {
         states.iter().any(|(node, state)| node == "token" && state == "unproven"),
         "{states:?}"
     );
-    // The zone above is not touched by it.
+    // The zone above is unaffected.
     assert_eq!(states[1], ("zone".to_owned(), "holds".to_owned()));
 }
 

@@ -1,4 +1,4 @@
-//! `kliento key`, `txt-record`, `mock` and `issue`, one after another as they are used.
+//! `kliento key`, `txt-record`, `mock` and `issue`, in the order of their use.
 
 use std::fs;
 
@@ -95,7 +95,7 @@ fn verifies_issued_bundles() {
 }
 
 #[test]
-fn a_header_goes_from_one_command_to_the_next() {
+fn verifies_issued_header() {
     let workshop = Workshop::new();
     let header = workshop.issue(&["--member", "alice", "--auth-header"]).output;
     assert!(header.starts_with("Kliento ") && header.lines().count() == 1);
@@ -107,7 +107,7 @@ fn a_header_goes_from_one_command_to_the_next() {
 }
 
 #[test]
-fn the_start_can_be_chosen() {
+fn issues_token_with_given_start() {
     let workshop = Workshop::new();
     let chain = workshop.run(&[
         "chain",
@@ -145,7 +145,7 @@ fn escapes_untrusted_text() {
 }
 
 #[test]
-fn issues_nothing_that_is_invalid() {
+fn rejects_invalid_requests() {
     let workshop = Workshop::new();
     let rejected = |arguments: &[&str], words: &str| {
         let run = workshop.issue(arguments);
@@ -175,7 +175,7 @@ fn issues_nothing_that_is_invalid() {
 }
 
 #[test]
-fn records_name_the_key() {
+fn prints_record_of_key() {
     let workshop = Workshop::new();
     for (key, algorithm) in [("organisation.pem", 1), ("alice.pem", 2)] {
         let signer = RsaSigner::from_pem(&workshop.read(key)).unwrap();

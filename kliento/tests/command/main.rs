@@ -1,4 +1,4 @@
-//! The command, run as its users run it.
+//! Tests of the command as a process.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! The bundles that the JavaScript reference made.
+//! The bundles of the JavaScript reference.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,7 +26,7 @@ impl Case {
         fs::read(self.path()).unwrap()
     }
 
-    /// The chain as a file of its own: the field of the bundle under the tag of a SET.
+    /// Returns the chain as a file: the field of the bundle under the tag of a SET.
     pub(crate) fn chain(&self) -> Vec<u8> {
         let bundle = self.octets();
         // SEQUENCE and its length of two octets, the version, then `[1]` with the same form of length.
@@ -36,7 +36,7 @@ impl Case {
         [&[0x31], &field[1..4 + length]].concat()
     }
 
-    /// `--trust-anchor` and `--at`, and then the rest.
+    /// Returns the arguments with `--trust-anchor` and `--at`.
     pub(crate) fn arguments<'a>(&'a self, command: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
         let trust = ["--trust-anchor", &self.trust_anchors[0]];
         [command, &trust, rest].concat()

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// What a run of the command left behind.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) status: i32,
@@ -14,18 +14,18 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// What the command wrote, as JSON.
+    /// Returns the output as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.output).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The code of a error_of.
+    /// Returns the error code of the output.
     pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap().to_owned()
     }
 }
 
-/// The command with nothing of this process's environment that changes its output.
+/// Returns the command, without environment variables that change its output.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kliento"));
     command.args(arguments).env_clear();
@@ -36,7 +36,7 @@ pub(crate) fn kliento(arguments: &[&str]) -> Run {
     feed(command(arguments), b"")
 }
 
-/// Runs a command with this on its standard input.
+/// Runs a command with this standard input.
 pub(crate) fn feed(mut command: Command, input: &[u8]) -> Run {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

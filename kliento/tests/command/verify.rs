@@ -35,7 +35,7 @@ fn verifies_bundles_of_reference() {
 }
 
 #[test]
-fn tells_people_the_same() {
+fn text_agrees_with_json() {
     let run = verify("member-user", "2026-11-22T18:03:00Z", &[]);
     assert_eq!(run.status, 0);
     assert_eq!(
@@ -97,14 +97,14 @@ fn suggests_likely_option() {
 }
 
 #[test]
-fn any_of_several_audiences_will_do() {
+fn accepts_any_given_audience() {
     let run =
         verify("member-user", "2026-11-22T18:03:00Z", &["--audience", "https://other.example"]);
     assert_eq!(run.status, 0);
 }
 
 #[test]
-fn rejects_another_audience() {
+fn rejects_other_audience() {
     let case = case("member-user");
     let path = case.path();
     let rest = ["--at", &case.at, "--audience", "https://api.example.com/", "--json", &path];

@@ -1,4 +1,4 @@
-//! Token bundles that we issue, verified by ours and by the JavaScript reference.
+//! Issued token bundles, verified by this implementation and by the JavaScript reference.
 #![cfg(feature = "issue")]
 #![allow(
     clippy::unwrap_used,
@@ -29,10 +29,10 @@ pub(crate) fn at() -> Timestamp {
     AT.parse().unwrap()
 }
 
-/// A period that starts some minutes before the instant of verification, and its length.
-pub(crate) fn minutes(length: u64) -> Period {
+/// A period of this length that starts a minute before the instant of verification.
+pub(crate) fn minutes(count: u64) -> Period {
     let start = at() - Duration::from_secs(60);
-    Period::new(start, start + Duration::from_secs(60 * length)).unwrap()
+    Period::new(start, start + Duration::from_secs(60 * count)).unwrap()
 }
 
 fn year() -> Period {
@@ -45,8 +45,11 @@ pub(crate) fn token() -> Token {
 }
 
 pub(crate) fn organisation(key: RsaSigner) -> (MockOrganisation, Vec<TrustAnchor>) {
-    let world = MockEnvironment::new(year()).unwrap();
-    (world.organisation_with_key("example.com", key).unwrap(), world.trust_anchors().unwrap())
+    let environment = MockEnvironment::new(year()).unwrap();
+    (
+        environment.organisation_with_key("example.com", key).unwrap(),
+        environment.trust_anchors().unwrap(),
+    )
 }
 
 fn small_organisation() -> (MockOrganisation, Vec<TrustAnchor>) {
@@ -67,7 +70,7 @@ pub(crate) fn sign_for(
 }
 
 #[test]
-fn a_member_s_token_verifies_from_the_header_s_value() {
+fn verifies_token_signed_by_member() {
     let (organisation, anchors) = small_organisation();
     let alice = organisation.member("alice").unwrap();
     let id = alice.id_bundle().unwrap();
@@ -83,7 +86,7 @@ fn a_member_s_token_verifies_from_the_header_s_value() {
 }
 
 #[test]
-fn an_organisation_s_token_verifies() {
+fn verifies_token_signed_by_organisation() {
     let (organisation, anchors) = small_organisation();
     let token = token();
     let request = TokenRequest::new(&token, minutes(60));
@@ -94,7 +97,7 @@ fn an_organisation_s_token_verifies() {
 }
 
 #[test]
-fn the_signature_can_come_from_elsewhere() {
+fn accepts_external_signature() {
     let (organisation, anchors) = small_organisation();
     let token = token();
     let (certificate, chain) = (organisation.certificate(), organisation.chain());
@@ -111,7 +114,7 @@ fn the_signature_can_come_from_elsewhere() {
 }
 
 #[test]
-fn more_than_sixty_minutes_have_to_be_asked_for() {
+fn limits_validity_to_one_hour_by_default() {
     let (organisation, anchors) = small_organisation();
     let token = token();
     let request = TokenRequest::new(&token, minutes(61));
@@ -137,13 +140,13 @@ fn more_than_sixty_minutes_have_to_be_asked_for() {
 }
 
 #[test]
-fn the_largest_bundle_verifies_and_a_larger_one_is_not_issued() {
+fn issues_bundles_up_to_maximum_size() {
     let (organisation, anchors) = small_organisation();
     let bundle_of = |filler: usize| {
         let token = Token::new(AUDIENCE).with_claim("filler", "x".repeat(filler));
         sign_for(&organisation, &TokenRequest::new(&token, minutes(5)), &Member::Bot)
     };
-    // Past 256 octets, a claim's octet more makes the bundle an octet larger.
+    // Above 256 octets, an octet more in a claim makes the bundle an octet larger.
     let filler = 1000 + MAX_BUNDLE_OCTETS - bundle_of(1000).unwrap().as_bytes().len();
     let largest = bundle_of(filler).unwrap();
     assert_eq!(largest.as_bytes().len(), MAX_BUNDLE_OCTETS);
@@ -153,7 +156,7 @@ fn the_largest_bundle_verifies_and_a_larger_one_is_not_issued() {
 }
 
 #[test]
-fn a_token_must_start_within_the_certificate() {
+fn rejects_start_before_certificate() {
     let (organisation, _) = small_organisation();
     let token = token();
     let start = year().end() + Duration::from_millis(1);

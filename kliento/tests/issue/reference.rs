@@ -1,4 +1,4 @@
-//! Bundles of ours for the JavaScript reference to verify: `cargo xtask interop`.
+//! Issues bundles for the JavaScript reference to verify: `cargo xtask interop`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use veraid::testing::MockMember;
 
 use super::{AT, AUDIENCE, minutes, organisation, sign_for, token, verify};
 
-/// Where `cargo xtask interop` wants the bundles, for `interop/verify.mjs`.
+/// The output folder of `cargo xtask interop`, for `interop/verify.mjs`.
 const DIRECTORY: &str = "KLIENTO_ISSUED_DIRECTORY";
 
-/// Every size of key with every hash.
+/// Every key size with every hash.
 const KEYS: [(&str, KeyAlgorithm); 3] = [
     ("rsa2048", KeyAlgorithm::Rsa2048),
     ("rsa3072", KeyAlgorithm::Rsa3072),
@@ -21,12 +21,12 @@ const KEYS: [(&str, KeyAlgorithm); 3] = [
 const HASHES: [(&str, Hash); 3] =
     [("sha256", Hash::Sha256), ("sha384", Hash::Sha384), ("sha512", Hash::Sha512)];
 
-/// Names of each string type that certificates get, and the bot.
+/// Names of each string type in certificates, and the bot.
 const MEMBERS: [(&str, &str); 4] =
     [("user", "alice"), ("space", "Alice Smith"), ("astral", "🦀crab"), ("bot", "@")];
 
 #[test]
-fn bundles_for_the_reference_verify_with_ours() {
+fn issues_valid_bundles_for_reference() {
     let given = std::env::var_os(DIRECTORY).map(PathBuf::from);
     let temporary = tempfile::tempdir().unwrap();
     let directory = given.as_deref().unwrap_or(temporary.path());

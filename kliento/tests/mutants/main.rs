@@ -1,13 +1,13 @@
-//! Mutants of valid vectors: none panics, none proves anything else than what it was made of.
+//! Mutants of valid vectors: verification never panics, and proves only what the originals prove.
 //!
-//! The same mutants are made in each run. `KLIENTO_MUTANTS` sets how many, `KLIENTO_MUTANTS_SEED`
-//! makes others, and `KLIENTO_MUTANT` repeats a single one by its number.
+//! The mutants of each run are the same. `KLIENTO_MUTANTS` sets their number, `KLIENTO_MUTANTS_SEED`
+//! selects others, and `KLIENTO_MUTANT` repeats a single mutant by its number.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test may end by a panic, and says what it did"
+    reason = "a test may end by a panic, and reports its progress"
 )]
 
 #[path = "../vectors/case.rs"]
@@ -34,11 +34,11 @@ use subject::Subject;
 const DEFAULT_COUNT: u64 = 100_000;
 const DEFAULT_SEED: u64 = 1;
 
-/// What became of the mutants.
+/// The results of the mutants.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     rejected: u64,
-    /// Only what proves nothing had changed.
+    /// The mutant proves the same as its original or its donor.
     unaffected: u64,
 }
 
@@ -52,32 +52,34 @@ impl Sum for Tally {
 }
 
 #[test]
-fn mutants_prove_nothing_new() {
+fn mutants_prove_only_what_originals_prove() {
     let (count, seed) = (setting("KLIENTO_MUTANTS"), setting("KLIENTO_MUTANTS_SEED"));
     let (count, seed) = (count.unwrap_or(DEFAULT_COUNT), seed.unwrap_or(DEFAULT_SEED));
-    let laboratory = Laboratory { seed, subjects: Subject::all() };
+    let run = MutationRun { seed, subjects: Subject::all() };
     if let Some(number) = setting("KLIENTO_MUTANT") {
-        laboratory.check(number);
+        run.check(number);
         return;
     }
-    let tally = laboratory.check_all(count);
-    println!("{} subjects, seed {seed}: {tally:?}", laboratory.subjects.len());
-    // If all were of one kind, the mutations would be too coarse or too fine to show anything.
+    let tally = run.check_all(count);
+    println!("{} subjects, seed {seed}: {tally:?}", run.subjects.len());
+    // If all had the same result, the mutations would be too coarse or too fine.
     assert_eq!(tally.rejected + tally.unaffected, count);
     assert!(tally.rejected > count / 2 && tally.unaffected > count / 1000, "{tally:?}");
 }
 
 fn setting(name: &str) -> Option<u64> {
-    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+    env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 
-struct Laboratory {
+struct MutationRun {
     seed: u64,
     subjects: Vec<Subject>,
 }
 
-impl Laboratory {
-    /// Checks the mutants from 0 to below the count, on all processors.
+impl MutationRun {
+    /// Checks the mutants from 0 to `count - 1`, on all processors.
     fn check_all(&self, count: u64) -> Tally {
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
         thread::scope(|scope| {
@@ -90,10 +92,10 @@ impl Laboratory {
         })
     }
 
-    /// Makes and verifies one mutant, which depends on the seed and its number alone.
+    /// Creates and verifies one mutant, which depends only on the seed and its number.
     ///
-    /// Most of them take from nothing but their original, and must prove exactly what it does.
-    /// Where a signature came over from a donor, the mutant may say what the donor does.
+    /// A mutant without a donor must prove exactly what its original proves. With a donor, a
+    /// signature may be the donor's, and the mutant may prove what the donor proves.
     fn check(&self, number: u64) -> Tally {
         let mut random = Random::new(self.seed, number);
         let subject = random.pick(&self.subjects);
@@ -110,16 +112,17 @@ impl Laboratory {
         if name == donor_name {
             assert_eq!(proof, subject.proof, "{}", label());
         } else {
-            let says = says(&proof);
-            let is_known = says == self::says(&subject.proof) || says == self::says(&donor.proof);
+            let facts = proven_facts(&proof);
+            let is_known =
+                facts == proven_facts(&subject.proof) || facts == proven_facts(&donor.proof);
             assert!(is_known, "{} proves {proof:?}", label());
         }
         Tally { rejected: 0, unaffected: 1 }
     }
 }
 
-/// Who says what, without when it holds.
-fn says(proof: &Verdict) -> impl PartialEq {
+/// Returns what is proven, without its validity.
+fn proven_facts(proof: &Verdict) -> impl PartialEq {
     let Verdict { subject, signer, claims, plaintext, zone, records, .. } = proof;
     let signature = (subject.clone(), signer.clone(), claims.clone(), plaintext.clone());
     (signature, zone.clone(), records.clone())

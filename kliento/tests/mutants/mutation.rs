@@ -1,4 +1,4 @@
-//! What mutants differ in: bits, octets, cuts, splices, lengths, and values of the DER.
+//! The mutations: bits, octets, cuts, splices, lengths, and values of the DER.
 #![allow(clippy::ptr_arg, reason = "all mutations have one type")]
 
 use crate::random::Random;
@@ -6,7 +6,7 @@ use crate::tlv::{self, Contents, Tlv};
 
 type Mutation = fn(&mut Vec<u8>, &[u8], &mut Random);
 
-/// DER edits come more often: most others end in the outer structure.
+/// DER edits are more frequent, because most others fail in the outer structure.
 const MUTATIONS: [Mutation; 12] = [
     flip_bit,
     flip_bit,
@@ -22,10 +22,10 @@ const MUTATIONS: [Mutation; 12] = [
     edit_list,
 ];
 
-/// Octets at which readers decide something.
+/// Octets with a special meaning for readers.
 const NOTABLE: [u8; 12] = [0x00, 0x01, 0x02, 0x04, 0x24, 0x30, 0x31, 0x7f, 0x80, 0xa0, 0xc0, 0xff];
 
-/// The octets with one to three mutations, some of which take from the donor.
+/// Returns the octets after one to three mutations, some of which copy from the donor.
 pub(crate) fn mutate(octets: &[u8], donor: &[u8], random: &mut Random) -> Vec<u8> {
     let mut mutant = octets.to_vec();
     for _ in 0..=random.below(3) {
@@ -56,7 +56,7 @@ fn cut_out(octets: &mut Vec<u8>, _: &[u8], random: &mut Random) {
     octets.drain(start..end);
 }
 
-/// Puts a piece in a second time, or one octet more.
+/// Duplicates a piece or an octet.
 fn repeat(octets: &mut Vec<u8>, _: &[u8], random: &mut Random) {
     let start = random.below(octets.len());
     let end = octets.len().min(start + 1 + random.below(32));
@@ -65,7 +65,7 @@ fn repeat(octets: &mut Vec<u8>, _: &[u8], random: &mut Random) {
     octets.splice(at..at, piece);
 }
 
-/// Puts a piece of the donor where it was there, or anywhere.
+/// Copies a piece of the donor to its position there, or to any position.
 fn splice(octets: &mut Vec<u8>, donor: &[u8], random: &mut Random) {
     let start = random.below(donor.len());
     let end = donor.len().min(start + 1 + random.below(256));
@@ -75,7 +75,7 @@ fn splice(octets: &mut Vec<u8>, donor: &[u8], random: &mut Random) {
     octets.splice(at..until, donor[start..end].iter().copied());
 }
 
-/// Makes a length wrong, indefinite or longer than it need be.
+/// Makes a length wrong, indefinite or not minimal.
 fn edit_length(octets: &mut Vec<u8>, _: &[u8], random: &mut Random) {
     let positions = tlv::length_positions(octets);
     if positions.is_empty() {
@@ -96,7 +96,7 @@ fn edit_length(octets: &mut Vec<u8>, _: &[u8], random: &mut Random) {
     }
 }
 
-/// Changes what a value is or holds; the lengths around it stay right.
+/// Changes the tag or contents of a value, and corrects the lengths around it.
 fn edit_value(octets: &mut Vec<u8>, donor: &[u8], random: &mut Random) {
     edit(octets, random, |values, random| {
         let at = random.below(values.len());
@@ -112,7 +112,7 @@ fn edit_value(octets: &mut Vec<u8>, donor: &[u8], random: &mut Random) {
     });
 }
 
-/// Takes values away, repeats them, changes their order, or takes the donor's.
+/// Removes, duplicates or reorders values, or copies a value of the donor.
 fn edit_list(octets: &mut Vec<u8>, donor: &[u8], random: &mut Random) {
     let mut donated = tlv::read(donor).unwrap_or_default();
     edit(octets, random, |values, random| {
@@ -133,7 +133,7 @@ fn edit_list(octets: &mut Vec<u8>, donor: &[u8], random: &mut Random) {
     });
 }
 
-/// Edits one of the lists of values, if the octets are DER and it is not empty.
+/// Edits one of the lists of values, if the octets are DER and the list is not empty.
 fn edit(octets: &mut Vec<u8>, random: &mut Random, edit: impl FnOnce(&mut Vec<Tlv>, &mut Random)) {
     let Some(mut values) = tlv::read(octets) else { return };
     let lists = tlv::count_lists(&values);

@@ -1,13 +1,13 @@
-//! Numbers that look random and are the same in each run.
+//! Reproducible pseudorandom numbers.
 
 /// Marsaglia's xorshift generator on 64 bits.
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// The numbers of one stream; those of two streams have nothing to do with each other.
+    /// Creates the generator of one stream. Different streams are independent.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut random = Self((seed << 32) ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        // Close seeds start close together.
+        // Similar seeds have similar first numbers.
         for _ in 0..16 {
             random.number();
         }
@@ -21,7 +21,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// A number from 0 to below the bound, which is not 0.
+    /// Returns a number from 0 to `bound - 1`; the bound is not 0.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         let high = u128::from(self.number()) * bound as u128;
         usize::try_from(high >> 64).expect("it is below the bound")

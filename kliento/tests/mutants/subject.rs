@@ -1,4 +1,4 @@
-//! The valid vectors that mutants are made of, and what each proves.
+//! The valid vectors from which mutants are made, and what each proves.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::case::{Case, Verdict};
 use crate::{folder, verdict};
 
-/// Vectors that hold two proofs on purpose, so that a mutant without the one proves the other.
+/// Vectors with two proofs: a mutant without one of them proves the other.
 const OF_TWO_PROOFS: [&str; 2] = ["chain-longest-signature", "chain-other-signer-beside"];
 
 /// A valid vector.
@@ -18,14 +18,14 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// The valid vectors, our own and the reference's.
+    /// Returns the valid vectors of this repository and of the reference.
     pub(crate) fn all() -> Vec<Self> {
         let own = Case::all().into_iter().filter(|case| case.expect == "valid");
         let own = own.filter(|case| !OF_TWO_PROOFS.contains(&case.name.as_str()));
-        own.chain(reference()).map(Self::of).collect()
+        own.chain(reference()).map(Self::from_case).collect()
     }
 
-    fn of(case: Case) -> Self {
+    fn from_case(case: Case) -> Self {
         let octets = fs::read(folder().join(&case.file)).expect("the vector's file");
         let mut subject = Self { proof: case.verdict(), octets, case };
         let proof = subject.verify(&subject.octets).expect("the vector is valid");
@@ -38,14 +38,14 @@ impl Subject {
         subject
     }
 
-    /// What the octets prove under the vector's circumstances, or `None` if they are rejected.
+    /// Returns what the octets prove in the vector's context, or `None` if they are rejected.
     pub(crate) fn verify(&self, octets: &[u8]) -> Option<Verdict> {
-        let (verdict, _) = verdict::of(&self.case, octets.to_vec()).expect("circumstances");
+        let (verdict, _) = verdict::verify(&self.case, octets.to_vec()).expect("circumstances");
         (verdict.expect == "valid").then_some(verdict)
     }
 }
 
-/// The cases of the reference's bundles, in the words of our index.
+/// Returns the bundles of the reference as cases of the index.
 fn reference() -> Vec<Case> {
     let index = fs::read(folder().join("reference/index.json")).expect("the reference's index");
     let index: Vec<Value> = serde_json::from_slice(&index).expect("an index in JSON");

@@ -1,4 +1,4 @@
-//! DER as a tree that can be edited and written again with right lengths.
+//! DER as an editable tree, which is written with correct lengths.
 
 /// A value with its tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,14 +10,14 @@ pub(crate) struct Tlv {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Contents {
     Octets(Vec<u8>),
-    /// Values within the value; also those within OCTET STRINGs, such as extensions'.
+    /// The values within the value, including those within OCTET STRINGs such as extensions.
     Values(Vec<Tlv>),
 }
 
 const OCTET_STRING: u8 = 0x04;
 const CONSTRUCTED: u8 = 0x20;
 
-/// Reads values that fill the octets.
+/// Reads values up to the end of the octets.
 pub(crate) fn read(octets: &[u8]) -> Option<Vec<Tlv>> {
     let mut values = Vec::new();
     let mut rest = octets;
@@ -34,7 +34,7 @@ pub(crate) fn read(octets: &[u8]) -> Option<Vec<Tlv>> {
     Some(values)
 }
 
-/// The lengths of the tag and length octets, and of the contents.
+/// Returns the length of tag and length octets, and the length of the contents.
 fn header(octets: &[u8]) -> Option<(usize, usize)> {
     match *octets.get(1)? {
         short @ 0..=0x7f => Some((2, usize::from(short))),
@@ -63,7 +63,7 @@ pub(crate) fn write(values: &[Tlv]) -> Vec<u8> {
     octets
 }
 
-/// Where the length octets of all values start.
+/// Returns the positions of the length octets of all values.
 pub(crate) fn length_positions(octets: &[u8]) -> Vec<usize> {
     let mut positions = Vec::new();
     collect_positions(octets, 0, &mut positions);
@@ -84,7 +84,7 @@ fn collect_positions(octets: &[u8], offset: usize, positions: &mut Vec<usize>) -
     Some(())
 }
 
-/// How many lists of values there are: the values themselves, and those within them.
+/// Returns the number of lists of values: the values themselves, and those within them.
 pub(crate) fn count_lists(values: &[Tlv]) -> usize {
     let nested = values.iter().map(|value| match &value.contents {
         Contents::Values(values) => count_lists(values),
@@ -93,7 +93,7 @@ pub(crate) fn count_lists(values: &[Tlv]) -> usize {
     1 + nested.sum::<usize>()
 }
 
-/// One of the lists, outer ones first.
+/// Returns one of the lists, outer lists first.
 pub(crate) fn list(values: &mut Vec<Tlv>, mut number: usize) -> &mut Vec<Tlv> {
     if number == 0 {
         return values;

@@ -51,7 +51,7 @@ pub(crate) struct Window {
     pub(crate) end: String,
 }
 
-/// What a case expects, or what a verification told, in the words of the index.
+/// The expected or the actual result of a case, in the terms of the index.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) expect: String,

@@ -1,4 +1,4 @@
-//! Whether the index is what `vectors/README.md` says that it is.
+//! Checks that the index satisfies `vectors/README.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::case::Case;
 use crate::folder;
 
-/// The folders that hold nothing but files of the index.
+/// The folders that contain only files of the index.
 const FOLDERS: [&str; 5] =
     ["token-bundle", "signature-bundle", "member-id-bundle", "authorization", "chain"];
 
@@ -57,11 +57,11 @@ fn has_every_file(cases: &[Case]) -> Result<(), Failed> {
     let mut listed = BTreeSet::new();
     for case in cases {
         listed.insert(case.file.clone());
-        // A file is named as the first of the cases that share it.
+        // A file has the name of the first of the cases that share it.
         let stem = case.file.rsplit('/').next().and_then(|name| name.split('.').next());
         let owner = stem.and_then(|stem| cases.iter().find(|other| other.name == stem));
         expect(owner.is_some_and(|owner| owner.file == case.file), || {
-            format!("nobody owns {}", case.file)
+            format!("no case has the file {}", case.file)
         })?;
     }
     let mut present = BTreeSet::new();
@@ -83,8 +83,8 @@ fn has_every_rule(cases: &[Case]) -> Result<(), Failed> {
     expect(differ.is_empty(), || format!("{differ:?} are not both rules and in a case"))
 }
 
-/// A rejected case asks its twin's question about another file, or another question about the
-/// same file, and differs from the twin in one place.
+/// A rejected case has another file than its twin for the same question, or another question for
+/// the same file, with one difference.
 fn has_every_twin(cases: &[Case]) -> Result<(), Failed> {
     let by_name: BTreeMap<_, _> = cases.iter().map(|case| (case.name.as_str(), case)).collect();
     for case in cases.iter().filter(|case| case.expect != "valid") {

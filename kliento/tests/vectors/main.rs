@@ -1,4 +1,4 @@
-//! Every case of `vectors/`, one test each, named as the case.
+//! Every case of `vectors/` as a test with the name of the case.
 
 #![allow(clippy::expect_used, reason = "without an index, there is nothing to test")]
 
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 
 fn check(case: &Case) -> Result<(), Failed> {
     let octets = std::fs::read(folder().join(&case.file))?;
-    let (found, detail) = verdict::of(case, octets)?;
+    let (found, detail) = verdict::verify(case, octets)?;
     let expected = case.verdict();
     if found == expected {
         return Ok(());

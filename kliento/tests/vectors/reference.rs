@@ -1,4 +1,4 @@
-//! The bundles that the JavaScript reference made, one test each.
+//! The bundles of the JavaScript reference, each as a test.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What our verifiers say of a case.
+//! Verifies a case.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use veraid::{
 
 use crate::case::{Case, Kind, Verdict};
 
-/// The verdict, and what the error says, if there is one.
-type Told = (Verdict, String);
+/// The verdict, and the text of the error, if any.
+type Verified = (Verdict, String);
 
-pub(crate) fn verify(case: &Case, octets: Vec<u8>) -> Result<Told, Failed> {
+pub(crate) fn verify(case: &Case, octets: Vec<u8>) -> Result<Verified, Failed> {
     let anchors = trust_anchors(case)?;
     match case.kind {
         Kind::TokenBundle => token(case, TokenBundle::from_bytes(octets), &anchors),
@@ -36,7 +36,7 @@ fn at(case: &Case) -> Result<Timestamp, Failed> {
     Ok(case.at.as_deref().ok_or("the case has no instant")?.parse()?)
 }
 
-/// The period that is asked about, if it is not an instant.
+/// Returns the requested period, if the case has no instant.
 fn during(case: &Case) -> Result<Option<Period>, Failed> {
     let Some(window) = &case.during else {
         return Ok(None);
@@ -49,7 +49,7 @@ fn token(
     case: &Case,
     bundle: Result<TokenBundle, Error>,
     anchors: &[TrustAnchor],
-) -> Result<Told, Failed> {
+) -> Result<Verified, Failed> {
     let audiences = [case.audience.as_deref().ok_or("the case has no audience")?];
     let mut verification = TokenVerification::new(&audiences, anchors);
     if let Some(seconds) = case.max_validity {
@@ -73,7 +73,7 @@ fn token(
     Ok((verdict, String::new()))
 }
 
-fn signature(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Told, Failed> {
+fn signature(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Verified, Failed> {
     let bundle = match SignatureBundle::from_der(octets) {
         Ok(bundle) => bundle,
         Err(error) => return Ok(rejected("malformed", error.code(), &error)),
@@ -100,7 +100,7 @@ fn signature(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Told
     })
 }
 
-fn member_id(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Told, Failed> {
+fn member_id(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Verified, Failed> {
     let bundle = match MemberIdBundle::from_der(octets) {
         Ok(bundle) => bundle,
         Err(error) => return Ok(rejected("malformed", error.code(), &error)),
@@ -129,7 +129,7 @@ fn limits(case: &Case) -> Limits {
     period.map_or(limits, |period| limits.with_max_signature_period(period))
 }
 
-fn chain(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Told, Failed> {
+fn chain(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Verified, Failed> {
     let messages = match DnssecChain::messages_from_der(octets) {
         Ok(messages) => messages,
         Err(error) => return Ok(rejected("malformed", error.code(), &error)),
@@ -165,7 +165,7 @@ fn valid(period: Period) -> Verdict {
     }
 }
 
-fn rejected(expect: &str, code: &str, error: &dyn std::error::Error) -> Told {
+fn rejected(expect: &str, code: &str, error: &dyn std::error::Error) -> Verified {
     let verdict =
         Verdict { expect: expect.to_owned(), code: Some(code.to_owned()), ..Verdict::default() };
     (verdict, error.to_string())

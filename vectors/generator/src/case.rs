@@ -1,4 +1,4 @@
-//! Cases: a file, the question that is put about it, and the answer.
+//! Cases: a file, the context of its verification, and the expected result.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ pub(crate) struct Case {
     pub(crate) recipe: Recipe,
     pub(crate) context: Context,
     pub(crate) outcome: Outcome,
-    /// Where the recipe or the context differs from the twin's.
+    /// The paths at which the recipe or the context differs from the twin's.
     pub(crate) differs: Vec<String>,
 }
 
-/// What is asked.
+/// The context of a verification.
 #[derive(Clone, Serialize)]
 pub(crate) struct Context {
     pub(crate) at: Option<String>,
@@ -27,7 +27,7 @@ pub(crate) struct Context {
     pub(crate) trust_anchors: Vec<String>,
     pub(crate) service: Option<&'static str>,
     pub(crate) audience: Option<String>,
-    /// Of the TXT records, for a chain alone.
+    /// The owner of the TXT records, for a chain alone.
     pub(crate) owner: Option<String>,
     /// In seconds.
     pub(crate) max_validity: Option<u64>,
@@ -47,7 +47,7 @@ pub(crate) enum Outcome {
     Malformed(&'static str),
 }
 
-/// What a valid file proves.
+/// The proof of a valid file.
 #[derive(Clone, Default, Serialize)]
 pub(crate) struct Proof {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,10 +56,10 @@ pub(crate) struct Proof {
     pub(crate) signer: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) claims: Option<BTreeMap<String, String>>,
-    /// What a signature that is no token's covers.
+    /// The plaintext of a signature that is not a token's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) plaintext: Option<String>,
-    /// The zone that holds a chain's records, and the character-strings of each of them.
+    /// The zone of a chain's records, and the character-strings of each record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) zone: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,7 +69,7 @@ pub(crate) struct Proof {
 }
 
 impl Case {
-    /// What is expected, for a case to change.
+    /// Returns the expected proof, for changes.
     pub(crate) fn proof(&mut self) -> &mut Proof {
         match &mut self.outcome {
             Outcome::Valid(proof) => proof,

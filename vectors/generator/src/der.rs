@@ -1,4 +1,4 @@
-//! Writes any tags, lengths and contents, those that DER forbids too (X.690).
+//! Writes any tags, lengths and contents, including those that DER forbids (X.690).
 
 use serde::Serialize;
 
@@ -14,13 +14,13 @@ pub(crate) struct Node {
 
 #[derive(Clone)]
 enum Length {
-    /// As DER has it.
+    /// As in DER.
     Shortest,
-    /// With one octet more than it needs.
+    /// With a superfluous octet.
     Padded,
     /// Ended by two zero octets.
     Indefinite,
-    /// Neither tag nor length: the contents alone.
+    /// Without tag and length: only the contents.
     None,
 }
 
@@ -39,7 +39,7 @@ impl Node {
         Self { tag, length: Length::Shortest, contents: Contents::Children(children) }
     }
 
-    /// Octets that stand as they are.
+    /// Octets without further encoding.
     pub(crate) fn verbatim(octets: impl Into<Vec<u8>>) -> Self {
         Self { tag: 0, length: Length::None, contents: Contents::Octets(octets.into()) }
     }
@@ -48,7 +48,7 @@ impl Node {
         Self::constructed(0x30, children)
     }
 
-    /// A SET in the order that is given.
+    /// A SET in the given order.
     pub(crate) fn set(children: Vec<Self>) -> Self {
         Self::constructed(0x31, children)
     }
@@ -73,7 +73,7 @@ impl Node {
         Self::primitive(4, octets)
     }
 
-    /// A BIT STRING that holds an encoded value.
+    /// A BIT STRING that contains an encoded value.
     pub(crate) fn bit_string(child: Self) -> Self {
         Self::constructed(3, vec![Self::verbatim([0]), child])
     }
@@ -87,7 +87,7 @@ impl Node {
         Self::primitive(6, oid_contents(dotted))
     }
 
-    /// The same value under another tag, as IMPLICIT has it.
+    /// Returns the same value under another tag, as IMPLICIT requires.
     pub(crate) fn with_tag(mut self, tag: u8) -> Self {
         self.tag = tag;
         self
@@ -108,7 +108,7 @@ impl Node {
         [&[self.tag], length.as_slice(), &contents, end].concat()
     }
 
-    /// This value after an edit, if there is one.
+    /// Returns this value after an edit, if there is one.
     pub(crate) fn edited(mut self, edit: Option<&Edit>) -> Self {
         if let Some(edit) = edit {
             self.apply(&edit.path, &edit.change);
@@ -146,13 +146,13 @@ impl Node {
                 children.swap(*first, *second);
             }
             (Change::Chunk | Change::Remove | Change::Swap(..), _) => {
-                panic!("an edit of what is not there")
+                panic!("an edit of a missing value")
             }
         }
     }
 }
 
-/// One departure from what a recipe would make, at a path of positions.
+/// A difference to the encoding of the recipe, at a path of positions.
 #[derive(Clone, Serialize)]
 pub(crate) struct Edit {
     path: Vec<usize>,
@@ -163,21 +163,21 @@ pub(crate) struct Edit {
 pub(crate) enum Change {
     /// Another tag.
     Tag(u8),
-    /// A length with one octet more than it needs.
+    /// A length with a superfluous octet.
     PadLength,
     /// An indefinite length.
     Indefinite,
-    /// Away with it.
+    /// The value is removed.
     Remove,
-    /// These octets instead, tag and length included.
+    /// These octets replace the value.
     Replace(Octets),
-    /// These contents instead.
+    /// These octets replace the contents.
     Contents(Octets),
-    /// These octets after the contents.
+    /// These octets follow the contents.
     Append(Octets),
-    /// The contents in a chunk of a constructed string.
+    /// The contents become a chunk of a constructed string.
     Chunk,
-    /// Two children in each other's place.
+    /// Two children are swapped.
     Swap(usize, usize),
 }
 

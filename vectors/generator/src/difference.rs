@@ -1,9 +1,9 @@
-//! Where two recipes differ, so that a case has one fault and no more.
+//! The differences between two recipes, so that each case has exactly one fault.
 
 use serde_json::Value;
 
-/// The paths at which two values differ. A run of elements that are only in one of two lists is
-/// one difference, and so is a choice between two kinds of value.
+/// Returns the paths at which two values differ. A run of elements that are only in one of two
+/// lists is one difference, and so is a choice between two kinds of value.
 pub(crate) fn differences(left: &Value, right: &Value) -> Vec<String> {
     let mut found = Vec::new();
     collect("", left, right, &mut found);
@@ -50,7 +50,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn counts_what_differs() {
+    fn counts_differences() {
         let twin = json!({"a": [1, 2, 3], "b": {"c": null, "d": {"X": 1}}});
         let path = |case| differences(&twin, &case);
         assert!(path(twin.clone()).is_empty());

@@ -1,4 +1,4 @@
-//! The hash functions that recipes name.
+//! The hash functions in recipes.
 
 use aws_lc_rs::digest;
 use serde::Serialize;

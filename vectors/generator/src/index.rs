@@ -43,14 +43,14 @@ struct Line<'a> {
     differs: &'a [String],
 }
 
-/// All that is written, by its path below `vectors/`.
+/// Returns all files, by their path below `vectors/`.
 pub(crate) fn files(suite: &Suite) -> BTreeMap<String, Vec<u8>> {
     check_rules(suite);
     let mut files = BTreeMap::new();
     let mut paths: BTreeMap<&str, String> = BTreeMap::new();
     let mut index = String::new();
     for case in &suite.cases {
-        // A case that only asks another question shares its twin's file.
+        // A case with another context than its twin's may share the twin's file.
         let shared =
             case.twin.filter(|_| case.differs.iter().all(|path| path.starts_with("context.")));
         let path = shared.map_or_else(|| path(case), |twin| paths[twin].clone());
@@ -109,7 +109,7 @@ fn line(case: &Case, file: String) -> Line<'_> {
     }
 }
 
-/// Every case is about a rule, and every rule has its cases.
+/// Checks that every case has a rule, and every rule has cases.
 fn check_rules(suite: &Suite) {
     for case in &suite.cases {
         assert!(RULES.iter().any(|rule| rule.name == case.rule), "{} is about no rule", case.name);

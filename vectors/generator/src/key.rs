@@ -1,4 +1,4 @@
-//! The test keys of `vectors/keys`, and what they sign.
+//! The test keys of `vectors/keys`, and their signatures.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::der::Node;
 use crate::hash::Hash;
 use crate::rsa::{PssParameters, RsaKey};
 
-/// The name of a test key: its file's, without the extension.
+/// The name of a test key: its file name without the extension.
 pub(crate) type KeyName = &'static str;
 
 /// A test key.
@@ -59,7 +59,7 @@ impl Key {
         }
     }
 
-    /// The key in a DNSKEY record (RFC 3110, RFC 6605, RFC 8080).
+    /// Returns the key of a DNSKEY record (RFC 3110, RFC 6605, RFC 8080).
     pub(crate) fn dns_public_key(&self) -> Vec<u8> {
         match self {
             Self::Rsa(key) => {
@@ -72,7 +72,7 @@ impl Key {
         }
     }
 
-    /// The `SubjectPublicKeyInfo` of an RSA or P-256 key.
+    /// Returns the `SubjectPublicKeyInfo` of an RSA or P-256 key.
     pub(crate) fn subject_public_key_info(&self) -> Node {
         match self {
             Self::Rsa(key) => {
@@ -90,7 +90,7 @@ impl Key {
         }
     }
 
-    /// Signs with RSASSA-PSS, or, having no RSA key, as that key does.
+    /// Signs with RSASSA-PSS, or, if the key is not RSA, in the way of that key.
     pub(crate) fn sign_pss(&self, parameters: PssParameters, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Rsa(key) => key.sign_pss(parameters, message),
@@ -105,7 +105,7 @@ impl Key {
         }
     }
 
-    /// Signs as a DNSSEC algorithm does; RSA signs with SHA-256 for algorithms that do not have it.
+    /// Signs with a DNSSEC algorithm. RSA uses SHA-256 for algorithms that do not have it.
     pub(crate) fn sign_dns(&self, algorithm: u8, message: &[u8]) -> Vec<u8> {
         match (self, algorithm) {
             (Self::Rsa(key), 5 | 7) => key.sign_pkcs1(Hash::Sha1, message),

@@ -1,13 +1,13 @@
-//! Writes the test vectors of VeraId and Kliento into `vectors/`, or checks that they are there.
+//! Writes the test vectors of VeraId and Kliento into `vectors/`, or checks that they are up to date.
 //!
-//! It shares no code with the verifier: what it makes and what it expects comes from PROTOCOL.md.
+//! It shares no code with the verifier: files and expectations follow `docs/protocol.md`.
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "its input are the recipes in it: what is wrong with them is to stop it"
+    reason = "its input is its recipes: an error in them must stop it"
 )]
-#![allow(clippy::print_stdout, reason = "a command talks to its user")]
+#![allow(clippy::print_stdout, reason = "a command prints its results")]
 #![allow(clippy::assigning_clones, reason = "a case reads as the assignment that it is")]
 
 mod case;
@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{fs, io};
 
-/// The folders that hold nothing but what is written here.
+/// The folders that contain only generated files.
 const FOLDERS: [&str; 5] =
     ["token-bundle", "signature-bundle", "member-id-bundle", "authorization", "chain"];
 
@@ -41,7 +41,7 @@ fn main() -> io::Result<ExitCode> {
     let outdated_files = outdated_files(&root, &files)?;
     if std::env::args().any(|argument| argument == "--check") {
         for path in &outdated_files {
-            println!("{} is not as it would be written", path.display());
+            println!("{} is outdated", path.display());
         }
         return Ok(if outdated_files.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -60,7 +60,7 @@ fn main() -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The files that are missing, are not as they should be, or should not be there.
+/// Returns the files that are missing, outdated or unexpected.
 fn outdated_files(root: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Result<Vec<PathBuf>> {
     let wanted = files.iter().map(|(name, octets)| (root.join(name), octets));
     let differ = wanted.filter(|(path, octets)| fs::read(path).ok().as_ref() != Some(octets));

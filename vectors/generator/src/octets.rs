@@ -1,4 +1,4 @@
-//! Octets that show as hexadecimal in a recipe.
+//! Octets that a recipe shows in hexadecimal.
 
 use serde::{Serialize, Serializer};
 
@@ -24,12 +24,12 @@ impl Serialize for Octets {
     }
 }
 
-/// Lower-case hexadecimal.
+/// Returns lower-case hexadecimal.
 pub(crate) fn to_hex(octets: &[u8]) -> String {
     octets.iter().fold(String::new(), |text, octet| text + &format!("{octet:02x}"))
 }
 
-/// The octets of hexadecimal digits in pairs.
+/// Reads pairs of hexadecimal digits.
 pub(crate) fn from_hex(digits: &str) -> Vec<u8> {
     let pairs = digits.as_bytes().chunks(2);
     let pair = |pair| std::str::from_utf8(pair).expect("digits are ASCII");

@@ -1,4 +1,4 @@
-//! The chains that were recorded from the real DNS.
+//! Chains that were recorded from the real DNS.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::octets::{Octets, from_hex};
 use crate::recipe::{Kind, Recipe};
 use crate::suite::Suite;
 
-/// A recorded chain, and the window in which all of its signatures hold.
+/// A recorded chain, and the period in which all of its signatures are valid.
 #[derive(Deserialize)]
 struct Recorded {
     owner: String,
@@ -51,7 +51,7 @@ const CHAINS: [Names; 2] = [
     },
 ];
 
-/// Secure inside their windows under IANA's anchors, rejected a second outside or under others.
+/// Valid within their periods under IANA's anchors; rejected a second outside, or under others.
 pub(crate) fn add(suite: &mut Suite) {
     const RULE: &str = "chain-recorded";
     let other_anchor = Recipe::member_token().chain.anchor(0);

@@ -1,4 +1,4 @@
-//! RSA signatures with any padding parameters (RFC 8017), the same whenever they are made.
+//! Reproducible RSA signatures with any padding parameters (RFC 8017).
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -15,9 +15,9 @@ pub(crate) struct RsaKey {
     pub(crate) exponent: Vec<u8>,
     /// The two primes, and the private exponent for each.
     primes: [(BigUint, BigUint); 2],
-    /// The inverse of the second prime, modulo the first.
+    /// The inverse of the second prime modulo the first.
     coefficient: BigUint,
-    /// Cases share most of their signatures.
+    /// A cache, because cases share most of their signatures.
     made: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
 }
 
@@ -43,13 +43,13 @@ impl RsaKey {
         }
     }
 
-    /// RSASSA-PSS (RFC 8017, 8.1.1), with a salt that follows from the message.
+    /// Signs with RSASSA-PSS (RFC 8017, 8.1.1), with a salt that depends on the message.
     pub(crate) fn sign_pss(&self, parameters: PssParameters, message: &[u8]) -> Vec<u8> {
         let PssParameters { hash, mask_hash, salt_length } = parameters;
         let digest = hash.digest(message);
         let salt = mask(Hash::Sha256, &[b"salt", digest.as_slice()].concat(), salt_length);
         let salted = hash.digest(&[&[0; 8], digest.as_slice(), &salt].concat());
-        // The top bit stays clear, so that the number is below the modulus.
+        // The highest bit stays clear, so that the number is below the modulus.
         let length = self.modulus.len() - hash.length() - 1;
         let zeros = vec![0; length - salt_length - 1];
         let block = [zeros.as_slice(), &[1], &salt].concat();
@@ -60,7 +60,7 @@ impl RsaKey {
         self.power([masked.as_slice(), &salted, &[0xbc]].concat())
     }
 
-    /// RSASSA-PKCS1-v1_5 (RFC 8017, 8.2.1).
+    /// Signs with RSASSA-PKCS1-v1_5 (RFC 8017, 8.2.1).
     pub(crate) fn sign_pkcs1(&self, hash: Hash, message: &[u8]) -> Vec<u8> {
         let algorithm = Node::sequence(vec![Node::oid(hash.oid()), Node::null()]);
         let info =
@@ -69,7 +69,7 @@ impl RsaKey {
         self.power([&[0, 1], filler.as_slice(), &[0], &info].concat())
     }
 
-    /// The SPKI's `RSAPublicKey`.
+    /// Returns the SPKI's `RSAPublicKey`.
     pub(crate) fn public_key(&self) -> Node {
         Node::sequence(vec![
             Node::positive_integer(&self.modulus),

@@ -1,4 +1,4 @@
-//! The rules that the cases are about: what `docs/protocol.md` says must be so.
+//! The rules of `docs/protocol.md` that cases test.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 pub(crate) struct Rule {
     #[serde(rename = "rule")]
     pub(crate) name: &'static str,
-    /// Of `docs/protocol.md`.
+    /// The section of `docs/protocol.md`.
     pub(crate) section: &'static str,
     pub(crate) text: &'static str,
 }

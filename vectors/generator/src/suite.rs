@@ -14,11 +14,11 @@ pub(crate) struct Suite {
     positions: HashMap<&'static str, usize>,
 }
 
-/// Name, rule and what is shown.
+/// Name, rule and description.
 pub(crate) type CaseInfo = (&'static str, &'static str, &'static str);
 
 impl Suite {
-    /// A valid case that others are made from.
+    /// Adds a valid case that is not made from another one.
     pub(crate) fn base(
         &mut self,
         (name, rule, shows): CaseInfo,
@@ -30,7 +30,7 @@ impl Suite {
         self.push(Case { name, shows, rule, twin: None, recipe, context, outcome, differs });
     }
 
-    /// A valid case, by any number of changes of another one and of what is expected.
+    /// Adds a valid case, with any changes to another one and to the expected proof.
     pub(crate) fn valid(
         &mut self,
         twin: &'static str,
@@ -41,7 +41,7 @@ impl Suite {
         self.push(case);
     }
 
-    /// A case that is invalid for one change of a valid one.
+    /// Adds a case that is invalid because of one change to a valid one.
     pub(crate) fn invalid(
         &mut self,
         twin: &'static str,
@@ -52,7 +52,7 @@ impl Suite {
         self.rejected(twin, about, Outcome::Invalid(code), change);
     }
 
-    /// A case that is malformed for one change of a valid one.
+    /// Adds a case that is malformed because of one change to a valid one.
     pub(crate) fn malformed(
         &mut self,
         twin: &'static str,
@@ -118,7 +118,7 @@ fn fields(case: &Case) -> Value {
     json!({ "recipe": case.recipe, "context": case.context })
 }
 
-/// A text that is there for as long as the program runs.
-pub(crate) fn text(text: String) -> &'static str {
+/// Leaks a text, which then lives until the program ends.
+pub(crate) fn leak(text: String) -> &'static str {
     text.leak()
 }

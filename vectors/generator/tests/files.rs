@@ -1,4 +1,4 @@
-//! The files of `vectors/` are as the generator writes them: nobody edits one by hand.
+//! The files of `vectors/` are the output of the generator, without manual changes.
 
 use std::process::Command;
 

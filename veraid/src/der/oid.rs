@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_and_octets_agree() {
+    fn round_trips_text_and_octets() {
         for (text, contents) in [
             ("1.3.6.1.4.1.58708.3.0", &[0x2b, 6, 1, 4, 1, 0x83, 0xca, 0x54, 3, 0][..]),
             ("0.0", &[0]),

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_forms_that_producers_write() {
+    fn reads_forms_of_producers() {
         assert_eq!(parse(utc_time, "261122180300Z").unwrap(), "2026-11-22T18:03:00Z");
         assert_eq!(parse(utc_time, "500101000000Z").unwrap(), "1950-01-01T00:00:00Z");
         assert_eq!(parse(generalized_time, "20500101000000Z").unwrap(), "2050-01-01T00:00:00Z");
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_no_expiry_as_the_last_timestamp() {
+    fn reads_no_expiry_as_last_timestamp() {
         for (parser, text) in [
             (generalized_time as Parser, "99991231235959Z"),
             (generalized_time, "99991230220001Z"),

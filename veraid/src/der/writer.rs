@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_in_their_shortest_form() {
+    fn writes_shortest_lengths() {
         for length in [0, 1, 127, 128, 255, 256, 65_535, 65_536] {
             let contents = vec![7; length];
             let octets = encode(Tag::OCTET_STRING, &[&contents]);
@@ -131,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn integers_are_in_their_shortest_form() {
+    fn writes_shortest_integers() {
         assert_eq!(integer(&[]), [2, 1, 0]);
         assert_eq!(integer(&[0, 0x7f]), [2, 1, 0x7f]);
         assert_eq!(integer(&[0x80]), [2, 2, 0, 0x80]);
     }
 
     #[test]
-    fn sets_are_sorted() {
+    fn sorts_sets() {
         let elements = vec![vec![4, 2, 1, 1], vec![4, 1, 2], vec![4, 1, 1]];
         let sorted = [0x31, 10, 4, 1, 1, 4, 1, 2, 4, 2, 1, 1];
         assert_eq!(set_of(Tag::SET, elements), sorted);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn certificate_times_turn_into_generalized_time_in_2050() {
+    fn writes_generalized_time_from_2050() {
         for (text, written) in [
             ("1949-12-31T23:59:59Z", "19491231235959Z"),
             ("1950-01-01T00:00:00Z", "500101000000Z"),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_times_have_no_superfluous_zeros() {
+    fn omits_superfluous_zeros_of_fractions() {
         for (text, written) in [
             ("2026-11-22T16:48:54Z", "20261122164854Z"),
             ("2026-11-22T16:48:54.5Z", "20261122164854.5Z"),

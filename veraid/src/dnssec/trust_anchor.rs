@@ -193,7 +193,7 @@ mod tests {
     const DIGEST: &str = "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16";
 
     #[test]
-    fn reads_the_presentation_form() {
+    fn reads_presentation_form() {
         for prefix in [". IN DS ", ". in ds ", "IN DS ", "DS ", ""] {
             let anchor: TrustAnchor = format!("{prefix}38696 8 2 {DIGEST}").parse().unwrap();
             assert_eq!(anchor, TrustAnchor::iana()[1]);

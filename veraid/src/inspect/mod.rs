@@ -119,7 +119,8 @@ impl Verification<'_> {
             let mut unbounded = ValidityTracker::new(Period::UNBOUNDED);
             let verified =
                 verify_organisation(certificate, &self.limits, &mut unbounded, &mut budget);
-            let (inspected, organisation) = InspectedCertificate::inspect(certificate, verified, at);
+            let (inspected, organisation) =
+                InspectedCertificate::inspect(certificate, verified, at);
             inspection.organisation_certificate = Some(inspected);
             organisation
         });

@@ -82,7 +82,7 @@ fn verify(bundle: &[u8], at: Period) -> Result<(SignerKind, Member, Vec<u8>), Ve
 }
 
 #[test]
-fn signatures_of_both_kinds_verify_for_users_and_bots_with_each_size_and_hash() {
+fn verifies_signatures_of_both_kinds_with_each_size_and_hash() {
     let service = service();
     let request = SignatureRequest::new(&service, b"Hello", minutes());
     for (algorithm, hash) in [
@@ -109,7 +109,7 @@ fn signatures_of_both_kinds_verify_for_users_and_bots_with_each_size_and_hash() 
 }
 
 #[test]
-fn the_signer_s_hash_is_used_whatever_the_size_of_the_key() {
+fn uses_hash_of_signer() {
     let service = service();
     let request = SignatureRequest::new(&service, b"Hello", minutes());
     for hash in HASHES {
@@ -125,7 +125,7 @@ fn the_signer_s_hash_is_used_whatever_the_size_of_the_key() {
 }
 
 #[test]
-fn certificates_can_be_stored() {
+fn round_trips_certificates() {
     let organisation = organisation(&KEY, year());
     let read = OrganisationCertificate::from_der(organisation.as_der().to_vec()).unwrap();
     assert_eq!(read, organisation);
@@ -142,7 +142,7 @@ fn certificates_can_be_stored() {
 }
 
 #[test]
-fn a_member_s_certificate_is_cut_to_the_organisation_s() {
+fn limits_member_certificate_to_organisation() {
     let organisation = organisation(&KEY, year());
     let spki = MEMBER_KEY.subject_public_key_info();
     let prepare = |period| {
@@ -157,7 +157,7 @@ fn a_member_s_certificate_is_cut_to_the_organisation_s() {
 }
 
 #[test]
-fn serial_numbers_differ_and_are_positive_and_of_sixteen_octets() {
+fn serial_numbers_are_distinct_positive_and_16_octets() {
     let (one, other) = (organisation(&KEY, year()), organisation(&KEY, year()));
     let serial = |certificate: &OrganisationCertificate| {
         Certificate::from_der(certificate.as_der()).unwrap().serial.to_vec()
@@ -167,7 +167,7 @@ fn serial_numbers_differ_and_are_positive_and_of_sixteen_octets() {
 }
 
 #[test]
-fn a_signature_may_only_start_within_the_certificates() {
+fn rejects_start_outside_certificates() {
     let service = service();
     let organisation = organisation(&KEY, year());
     let day = period("2026-11-22T00:00:00Z", "2026-11-22T23:59:59Z");
@@ -204,7 +204,7 @@ fn a_signature_may_only_start_within_the_certificates() {
 }
 
 #[test]
-fn a_chain_about_somebody_else_is_refused() {
+fn rejects_chain_of_other_owner() {
     let organisation = organisation(&KEY, year());
     let service = service();
     let request = SignatureRequest::new(&service, b"", minutes());
@@ -221,7 +221,7 @@ fn a_chain_about_somebody_else_is_refused() {
 }
 
 #[test]
-fn another_organisation_s_member_is_refused() {
+fn rejects_member_of_other_organisation() {
     let (ours, theirs) = (organisation(&KEY, year()), organisation(&MEMBER_KEY, year()));
     let certificate = member_certificate(&Member::Bot, &KEY, &theirs, &MEMBER_KEY, year());
     let rejected = member_id_bundle(&ours, &certificate, &chain()).unwrap_err();
@@ -232,7 +232,7 @@ fn another_organisation_s_member_is_refused() {
 }
 
 #[test]
-fn only_the_right_signature_finishes() {
+fn rejects_mismatching_signature() {
     let service = service();
     let organisation = organisation(&KEY, year());
     let request = SignatureRequest::new(&service, b"Hello", minutes());
@@ -252,7 +252,7 @@ fn only_the_right_signature_finishes() {
 }
 
 #[test]
-fn keys_survive_der_and_pem() {
+fn round_trips_keys_in_der_and_pem() {
     let der = KEY.to_pkcs8_der().unwrap();
     let read = RsaSigner::from_pkcs8_der(&der).unwrap();
     assert_eq!(read.subject_public_key_info(), KEY.subject_public_key_info());
@@ -264,7 +264,7 @@ fn keys_survive_der_and_pem() {
 }
 
 #[test]
-fn what_is_no_key_is_refused() {
+fn rejects_invalid_keys() {
     let rejected = |text: &str| RsaSigner::from_pem(text.as_bytes()).unwrap_err();
     assert!(matches!(rejected(""), KeyError::Pem { .. }));
     let pem = KEY.to_pkcs8_pem().unwrap();
@@ -278,7 +278,7 @@ fn what_is_no_key_is_refused() {
 }
 
 #[test]
-fn a_txt_record_names_a_signer_s_key() {
+fn txt_record_publishes_signers_key() {
     let spki = KEY.subject_public_key_info();
     let record = txt_record(spki, TxtRecord::MAX_TTL_OVERRIDE, Some(service())).unwrap();
     assert!(record.identifies(KEY.algorithm(), spki));
@@ -297,7 +297,7 @@ fn a_txt_record_names_a_signer_s_key() {
 }
 
 #[test]
-fn certificates_past_2049_and_with_members_of_any_size_verify() {
+fn verifies_certificates_beyond_2049_and_of_other_key_sizes() {
     let century = period("1949-01-01T00:00:00Z", "2099-12-31T23:59:59Z");
     let organisation = organisation(&KEY, century);
     let key = RsaSigner::generate(KeyAlgorithm::Rsa3072).unwrap().with_hash(Hash::Sha512);

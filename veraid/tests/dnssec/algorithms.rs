@@ -1,4 +1,4 @@
-//! Every algorithm, digest and division of keys.
+//! All algorithms, digest types and key roles.
 
 use veraid::testing::{MockKey, ResponseForm, ZoneAlgorithm};
 
@@ -13,7 +13,7 @@ pub(crate) const VERIFIABLE: [ZoneAlgorithm; 5] = [
 ];
 
 #[test]
-fn every_algorithm_verifies_in_root_and_child() {
+fn verifies_every_algorithm_in_root_and_child() {
     for algorithm in VERIFIABLE {
         for name in [".", "example.com"] {
             let dns = dns().with_zone(zone(name).with_keys([key(algorithm)])).unwrap();
@@ -23,7 +23,7 @@ fn every_algorithm_verifies_in_root_and_child() {
 }
 
 #[test]
-fn rsa_verifies_from_1024_to_4096_bits() {
+fn verifies_rsa_from_1024_to_4096_bits() {
     for algorithm in [ZoneAlgorithm::RsaSha256, ZoneAlgorithm::RsaSha512] {
         for key in [
             MockKey::from_pkcs8(algorithm, RSA_1024).unwrap(),
@@ -37,7 +37,7 @@ fn rsa_verifies_from_1024_to_4096_bits() {
 }
 
 #[test]
-fn rsa_verifies_with_exponents_to_32_bits() {
+fn verifies_rsa_exponents_up_to_32_bits() {
     let rsa = key(ZoneAlgorithm::RsaSha256);
     // Primes, so that they have a private exponent.
     for exponent in [[0xff, 0xff, 0xff, 0xfb].as_slice(), &[0xff, 0xff, 0xff, 0xef], &[1, 0, 3]] {
@@ -49,7 +49,7 @@ fn rsa_verifies_with_exponents_to_32_bits() {
 }
 
 #[test]
-fn keys_can_have_roles() {
+fn verifies_separate_key_signing_keys() {
     for algorithm in VERIFIABLE {
         let keys = [key(algorithm).into_zone_signing_key(), key(algorithm)];
         let dns = dns().with_zone(zone("example.com").with_keys(keys)).unwrap();
@@ -58,7 +58,7 @@ fn keys_can_have_roles() {
 }
 
 #[test]
-fn each_digest_verifies() {
+fn verifies_every_digest_type() {
     for digest_types in [vec![2], vec![4], vec![2, 4]] {
         let zone = zone("example.com").with_digest_types(digest_types);
         assert_valid(&dns().with_zone(zone).unwrap(), OWNER, "example.com.");
@@ -66,14 +66,14 @@ fn each_digest_verifies() {
 }
 
 #[test]
-fn each_form_of_response_verifies() {
+fn verifies_every_form_of_response() {
     for form in [ResponseForm::Resolver, ResponseForm::Reencoded] {
         assert_valid(&dns().with_form(form), OWNER, "example.com.");
     }
 }
 
 #[test]
-fn a_key_is_read_again_and_signs_the_same() {
+fn round_trips_private_keys() {
     for algorithm in [ZoneAlgorithm::RsaSha256, ZoneAlgorithm::RsaSha1, ZoneAlgorithm::Ed25519] {
         let key = key(algorithm);
         let again = MockKey::from_pkcs8(algorithm, key.to_pkcs8().unwrap()).unwrap();

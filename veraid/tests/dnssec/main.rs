@@ -1,4 +1,4 @@
-//! The chain of trust, with mock zones: what verifies, what is skipped, and what is rejected.
+//! DNSSEC chains of mock zones: valid, with ignored parts, and rejected.
 #![cfg(feature = "testing")]
 #![allow(
     clippy::unwrap_used,
@@ -20,20 +20,20 @@ use veraid::{DnssecChain, DnssecError, Period, Timestamp, TrustAnchor, TxtRrset}
 
 const START: &str = "2026-01-01T00:00:00Z";
 const END: &str = "2026-02-01T00:00:00Z";
-/// An instant between them.
+/// An instant within the period.
 const AT: &str = "2026-01-15T12:00:00Z";
 const OWNER: &str = "_veraid.example.com";
 
-/// The sets that prove the records of most tests, from the zone down.
+/// The RRsets that prove the records of most tests, from the zone down.
 const DELEGATION: (&str, u16) = ("example.com", rtype::DS);
 const KEYS: (&str, u16) = ("example.com", rtype::DNSKEY);
 const TEXT: (&str, u16) = (OWNER, rtype::TXT);
 
-/// As errors show them.
+/// The names in errors.
 const SHOWN_OWNER: &str = "_veraid.example.com.";
 const SHOWN_ZONE: &str = "example.com.";
 
-/// Keys that were made for these tests: the library makes none of these sizes.
+/// Keys of sizes that the library does not generate.
 const RSA_1000: &[u8] = include_bytes!("rsa-1000.pk8");
 const RSA_1024: &[u8] = include_bytes!("rsa-1024.pk8");
 
@@ -45,7 +45,7 @@ fn period() -> Period {
     Period::new(instant(START), instant(END)).unwrap()
 }
 
-/// The DNS of most tests: `.`, `com` and `example.com`, all of ECDSA P-256.
+/// Returns the DNS of most tests: `.`, `com` and `example.com`, all with ECDSA P-256.
 fn dns() -> MockDns {
     let dns = MockDns::new(period()).unwrap().with_zones(["com", "example.com"]).unwrap();
     dns.with_txt(OWNER, "text").unwrap()
@@ -59,13 +59,13 @@ fn zone(name: &str) -> MockZone {
     MockZone::new(name, period()).unwrap()
 }
 
-/// The DNS with a zone altered.
+/// Returns the DNS with a changed zone.
 fn alter_zone(mut dns: MockDns, name: &str, alter: impl FnOnce(&mut MockZone)) -> MockDns {
     alter(dns.zone_mut(name).unwrap());
     dns
 }
 
-/// The DNS with a set of records altered before it is signed.
+/// Returns the DNS with an RRset that is changed before it is signed.
 fn alter_set(
     dns: MockDns,
     (owner, kind): (&str, u16),
@@ -89,21 +89,21 @@ fn verify_messages(
     DnssecChain::from_messages(messages.iter().map(Vec::as_slice))?.verify_at(owner, at, anchors)
 }
 
-/// Why the DNS does not prove the records; unaltered, it does.
+/// Returns the error of the changed DNS. The unchanged DNS is valid.
 fn error_of(dns: &MockDns) -> DnssecError {
     verify_at(&crate::dns(), OWNER, instant(AT)).unwrap();
     verify_at(dns, OWNER, instant(AT)).unwrap_err()
 }
 
-/// Asserts that the chain holds in the period and not a second outside, nor under other anchors.
+/// Asserts that the chain is valid in the period, but not a second outside or with other anchors.
 fn assert_valid(dns: &MockDns, owner: &str, zone: &str) {
     let (messages, anchors) = (dns.chain(owner).unwrap(), dns.trust_anchors().unwrap());
-    assert_messages_hold(&messages, owner, &anchors);
+    assert_messages_valid(&messages, owner, &anchors);
     assert_eq!(verify_at(dns, owner, instant(START)).unwrap().zone(), zone);
 }
 
 /// As [`assert_valid`], for messages.
-fn assert_messages_hold(messages: &[Vec<u8>], owner: &str, anchors: &[TrustAnchor]) {
+fn assert_messages_valid(messages: &[Vec<u8>], owner: &str, anchors: &[TrustAnchor]) {
     for at in [instant(START), instant(AT), instant(END)] {
         let proven = verify_messages(messages, owner, at, anchors).unwrap();
         assert_eq!(proven.records(), [[b"text"]]);

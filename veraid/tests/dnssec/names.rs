@@ -1,11 +1,11 @@
-//! Where zones and records can lie.
+//! The names of zones and records.
 
 use veraid::testing::MockDns;
 
 use super::{assert_valid, period};
 
 #[test]
-fn records_lie_at_every_depth() {
+fn verifies_records_at_every_depth() {
     for (zones, owner, zone) in [
         (vec![], "_veraid.com", "."),
         (vec!["com"], "_veraid.com", "com."),
@@ -23,7 +23,7 @@ fn records_lie_at_every_depth() {
 }
 
 #[test]
-fn the_root_has_records_of_its_own() {
+fn verifies_records_of_root() {
     let dns = MockDns::new(period()).unwrap().with_txt(".", "text").unwrap();
     assert_valid(&dns, ".", ".");
 }

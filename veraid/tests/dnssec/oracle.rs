@@ -1,4 +1,4 @@
-//! Another implementation verifies what mock zones sign, and signs what we verify.
+//! Mock zones and verification, compared with another implementation of DNSSEC.
 
 use hickory_proto::dnssec::crypto::{EcdsaSigningKey, Ed25519SigningKey, RsaSigningKey};
 use hickory_proto::dnssec::rdata::sig::SigInput;
@@ -9,7 +9,7 @@ use hickory_proto::rr::{DNSClass, RData, Record, SerialNumber};
 use veraid::testing::{MockDns, MockKey, MockSignature, ResponseForm, ZoneAlgorithm, rtype};
 
 use super::algorithms::VERIFIABLE;
-use super::{OWNER, RSA_1024, alter_set, alter_zone, assert_messages_hold, dns, key};
+use super::{OWNER, RSA_1024, alter_set, alter_zone, assert_messages_valid, dns, key};
 
 const SETS: [(&str, u16); 6] = [
     (".", rtype::DNSKEY),
@@ -20,7 +20,7 @@ const SETS: [(&str, u16); 6] = [
     (OWNER, rtype::TXT),
 ];
 
-/// All zones have keys of the algorithm, two of them.
+/// Returns a DNS whose zones all have two keys of the algorithm.
 fn dns_with(algorithm: ZoneAlgorithm) -> MockDns {
     let zones = [".", "com", "example.com"];
     zones.into_iter().fold(dns(), |dns, name| {
@@ -49,7 +49,7 @@ fn dnskeys(dns: &MockDns, zone: &str) -> Vec<DNSKEY> {
     response(dns, (zone, rtype::DNSKEY)).answers.into_iter().filter_map(key).collect()
 }
 
-/// How many signatures of the message the other implementation verifies; it must verify all.
+/// Returns the number of signatures of the message, all of which the other implementation verifies.
 fn assert_verified_by_hickory(dns: &MockDns, message: &Message) -> usize {
     let signatures = signatures(message);
     for (record, signature) in &signatures {
@@ -64,13 +64,13 @@ fn assert_verified_by_hickory(dns: &MockDns, message: &Message) -> usize {
 }
 
 #[test]
-fn hickory_verifies_our_signatures() {
+fn hickory_verifies_mock_signatures() {
     for algorithm in VERIFIABLE {
         let dns = dns_with(algorithm);
         for set in SETS {
             assert_eq!(assert_verified_by_hickory(&dns, &response(&dns, set)), 1);
         }
-        // The proofs that there is nothing: SOA and NSEC.
+        // The proofs of absence: SOA and NSEC.
         for set in [(OWNER, rtype::DNSKEY), (OWNER, rtype::DS), ("com", rtype::TXT)] {
             assert_eq!(assert_verified_by_hickory(&dns, &response(&dns, set)), 2);
         }
@@ -78,7 +78,7 @@ fn hickory_verifies_our_signatures() {
 }
 
 #[test]
-fn hickory_verifies_keys_that_the_library_does_not_make() {
+fn hickory_verifies_other_key_sizes() {
     let large = key(ZoneAlgorithm::RsaSha512).with_exponent(&[1, 0, 3]).unwrap();
     for key in [
         MockKey::from_pkcs8(ZoneAlgorithm::RsaSha256, RSA_1024).unwrap(),
@@ -106,7 +106,7 @@ fn hickory_verifies_wildcards_and_capitals() {
 }
 
 #[test]
-fn hickory_knows_our_tags_and_digests() {
+fn hickory_agrees_on_tags_and_digests() {
     for algorithm in VERIFIABLE {
         let dns = dns_with(algorithm);
         let dns = alter_zone(dns, "example.com", |zone| zone.digest_types = vec![2, 4]);
@@ -127,11 +127,11 @@ fn verifies_signatures_of_hickory() {
     for algorithm in VERIFIABLE {
         let dns = dns_with(algorithm).with_form(ResponseForm::Reencoded);
         let messages = SETS.map(|set| signed_by_hickory(&dns, set));
-        assert_messages_hold(&messages, OWNER, &dns.trust_anchors().unwrap());
+        assert_messages_valid(&messages, OWNER, &dns.trust_anchors().unwrap());
     }
 }
 
-/// The response, composed and signed by the other implementation with our keys.
+/// Returns the response, composed and signed by the other implementation with the same keys.
 fn signed_by_hickory(dns: &MockDns, (owner, kind): (&str, u16)) -> Vec<u8> {
     let set = dns.rrset(owner, kind).unwrap().unwrap();
     let mut message = response(dns, (owner, kind));

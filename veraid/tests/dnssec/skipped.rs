@@ -1,4 +1,4 @@
-//! What is skipped beside what is good, or makes no difference.
+//! Invalid or redundant parts of valid chains, which are ignored.
 
 use veraid::testing::{
     MockDns, MockKey, MockMessage, MockRecord, MockRrset, MockSignature, ZoneAlgorithm, rtype,
@@ -6,7 +6,7 @@ use veraid::testing::{
 use veraid::{Period, TrustAnchor};
 
 use super::{
-    DELEGATION, KEYS, OWNER, RSA_1000, START, TEXT, alter_set, alter_zone, assert_messages_hold,
+    DELEGATION, KEYS, OWNER, RSA_1000, START, TEXT, alter_set, alter_zone, assert_messages_valid,
     assert_valid, dns, instant, key, verify_at,
 };
 
@@ -14,7 +14,7 @@ fn assert_example_valid(dns: &MockDns) {
     assert_valid(dns, OWNER, "example.com.");
 }
 
-/// Keys that can't be used, but sign as if they could.
+/// Keys that are unusable, but sign.
 fn unusable_keys() -> Vec<MockKey> {
     let mut keys = vec![
         key(ZoneAlgorithm::RsaSha1),
@@ -38,38 +38,38 @@ fn unusable_keys() -> Vec<MockKey> {
 }
 
 #[test]
-fn unusable_keys_beside_a_good_one_are_skipped() {
+fn ignores_unusable_keys() {
     for unusable in unusable_keys() {
         for zone in [".", "example.com"] {
             let first = alter_zone(dns(), zone, |zone| zone.keys.insert(0, unusable.clone()));
             let last = alter_zone(dns(), zone, |zone| zone.keys.push(unusable.clone()));
             let idle = alter_zone(dns(), zone, |zone| zone.standby_keys.push(unusable.clone()));
             for dns in [first, last, idle] {
-                assert_messages_hold(&dns.chain(OWNER).unwrap(), OWNER, &good_anchors(&dns));
+                assert_messages_valid(&dns.chain(OWNER).unwrap(), OWNER, &valid_anchors(&dns));
             }
         }
     }
 }
 
-/// The anchor for the root's good key: there can be none for some of the others.
-fn good_anchors(dns: &MockDns) -> Vec<TrustAnchor> {
+/// Returns the anchor for the root's valid key, since some of the others can't have an anchor.
+fn valid_anchors(dns: &MockDns) -> Vec<TrustAnchor> {
     let keys = dns.clone().zone_mut(".").unwrap().keys.clone();
-    let good = keys.into_iter().filter(|key| key.algorithm == 13);
-    let dns = alter_zone(dns.clone(), ".", |zone| zone.keys = good.collect());
+    let valid = keys.into_iter().filter(|key| key.algorithm == 13);
+    let dns = alter_zone(dns.clone(), ".", |zone| zone.keys = valid.collect());
     dns.trust_anchors().unwrap()
 }
 
 #[test]
-fn unusable_delegations_beside_a_good_one_are_skipped() {
+fn ignores_unusable_ds_records() {
     let alterations: [fn(&mut Vec<u8>); 6] = [
         |data| *data = key(ZoneAlgorithm::Ed25519).ds_data("example.com", 2).unwrap(),
-        // Digests of types that can't be checked (3 is GOST), as long as good ones.
+        // Digests of unsupported types (3 is GOST), with the length of valid ones.
         |data| data[3] = 3,
         |data| data[3] = 255,
-        // An algorithm that the key does not have, and one that nobody knows.
+        // An algorithm that the key does not have, and an unassigned one.
         |data| data[2] = 8,
         |data| data[2] = 200,
-        // No digest at all.
+        // Without a digest.
         |data| data.truncate(4),
     ];
     for alter in alterations {
@@ -85,10 +85,10 @@ fn unusable_delegations_beside_a_good_one_are_skipped() {
 }
 
 #[test]
-fn unusable_signatures_beside_a_good_one_are_skipped() {
+fn ignores_unusable_signatures() {
     let alterations: [fn(&mut MockSignature); 8] = [
-        |signature| signature.set_period(moment("2020-01-01T00:00:00Z")).unwrap(),
-        |signature| signature.set_period(moment("2030-01-01T00:00:00Z")).unwrap(),
+        |signature| signature.set_period(one_instant("2020-01-01T00:00:00Z")).unwrap(),
+        |signature| signature.set_period(one_instant("2030-01-01T00:00:00Z")).unwrap(),
         |signature| signature.labels = signature.labels.wrapping_sub(1),
         |signature| signature.labels += 1,
         |signature| signature.signer = "com".to_owned(),
@@ -110,7 +110,7 @@ fn unusable_signatures_beside_a_good_one_are_skipped() {
     }
 }
 
-fn moment(text: &str) -> Period {
+fn one_instant(text: &str) -> Period {
     Period::at(instant(text))
 }
 
@@ -127,20 +127,20 @@ fn ignores_duplicates_and_order() {
 
     let mut messages = super::dns().chain_messages(OWNER).unwrap();
     messages.reverse();
-    assert_altered_hold(messages, |message| message.answer.reverse());
+    assert_altered_valid(messages, |message| message.answer.reverse());
 }
 
-/// Asserts that the chain of the messages still holds when each of them is altered.
-fn assert_altered_hold(mut messages: Vec<MockMessage>, alter: impl Fn(&mut MockMessage)) {
+/// Asserts that the chain of the messages is valid when each of them is changed.
+fn assert_altered_valid(mut messages: Vec<MockMessage>, alter: impl Fn(&mut MockMessage)) {
     let key = messages.iter().find(|message| message.questions[0].owner == ".").unwrap();
-    let anchors = anchors_of(key);
+    let anchors = root_anchors(key);
     messages.iter_mut().for_each(alter);
     let messages: Vec<_> = messages.iter().map(|message| message.compose().unwrap()).collect();
-    assert_messages_hold(&messages, OWNER, &anchors);
+    assert_messages_valid(&messages, OWNER, &anchors);
 }
 
-/// The anchor for the only key of the root, taken from its response.
-fn anchors_of(root: &MockMessage) -> Vec<TrustAnchor> {
+/// Returns the anchor for the only key of the root, from its response.
+fn root_anchors(root: &MockMessage) -> Vec<TrustAnchor> {
     let data = &root.answer.iter().find(|record| record.rtype == rtype::DNSKEY).unwrap().data;
     let mut key = key(ZoneAlgorithm::EcdsaP256Sha256);
     key.public_key = data[4..].to_vec();
@@ -162,8 +162,8 @@ fn ignores_unsigned_parts() {
             let Some(record) = message.answer.first().cloned() else { return };
             let chaos = MockRecord { class: 3, data: vec![1, 2, 3, 4], ..record };
             let owner = format!("x.{}", chaos.owner.trim_start_matches('.'));
-            let stranger = MockRecord { class: 1, owner, ..chaos.clone() };
-            message.answer.splice(0..0, [chaos, stranger]);
+            let unrelated = MockRecord { class: 1, owner, ..chaos.clone() };
+            message.answer.splice(0..0, [chaos, unrelated]);
         },
         |message| {
             let address = MockRecord::new(&message.questions[0].owner, 1, vec![127, 0, 0, 1]);
@@ -173,26 +173,26 @@ fn ignores_unsigned_parts() {
         },
     ];
     for alter in alterations {
-        assert_altered_hold(dns().chain_messages(OWNER).unwrap(), alter);
+        assert_altered_valid(dns().chain_messages(OWNER).unwrap(), alter);
     }
 }
 
 #[test]
-fn signers_in_capitals_are_the_same_zone() {
+fn ignores_case_of_signer() {
     let dns = alter_set(dns(), TEXT, |set| set.signatures[0].signer = "EXAMPLE.Com".to_owned());
     assert_example_valid(&dns);
 }
 
 #[test]
-fn needless_messages_are_not_missed() {
+fn does_not_require_empty_responses() {
     let mut messages = dns().chain_messages(OWNER).unwrap();
     messages.retain(|message| !message.answer.is_empty());
     assert_eq!(messages.len(), 6);
-    assert_altered_hold(messages, |_| ());
+    assert_altered_valid(messages, |_| ());
 }
 
 #[test]
-fn needless_messages_are_not_minded() {
+fn ignores_redundant_messages() {
     let dns = dns();
     for extra in [
         MockMessage::response(".", rtype::DS),
@@ -207,28 +207,28 @@ fn needless_messages_are_not_minded() {
             let mut messages = dns.chain_messages(OWNER).unwrap();
             messages.insert(position, extra.clone());
             let messages: Vec<_> = messages.iter().map(|it| it.compose().unwrap()).collect();
-            assert_messages_hold(&messages, OWNER, &dns.trust_anchors().unwrap());
+            assert_messages_valid(&messages, OWNER, &dns.trust_anchors().unwrap());
         }
     }
 }
 
 #[test]
-fn one_good_anchor_is_enough() {
+fn requires_only_one_matching_anchor() {
     let dns = dns();
     let mut anchors = TrustAnchor::iana();
     anchors.extend(dns.trust_anchors().unwrap());
-    assert_messages_hold(&dns.chain(OWNER).unwrap(), OWNER, &anchors);
+    assert_messages_valid(&dns.chain(OWNER).unwrap(), OWNER, &anchors);
     let root = dns.clone().zone_mut(".").unwrap().keys[0].clone();
     let ds = root.ds_data(".", 4).unwrap();
     let sha384 = TrustAnchor::new(root.key_tag(), 13, 4, ds[4..].to_vec()).unwrap();
-    assert_messages_hold(&dns.chain(OWNER).unwrap(), OWNER, &[sha384]);
+    assert_messages_valid(&dns.chain(OWNER).unwrap(), OWNER, &[sha384]);
 }
 
 #[test]
-fn a_zone_may_roll_its_algorithm() {
+fn verifies_algorithm_rollover() {
     let keys = [key(ZoneAlgorithm::RsaSha256), key(ZoneAlgorithm::Ed25519)];
     assert_example_valid(&alter_zone(dns(), "com", |zone| zone.keys = keys.to_vec()));
-    // The delegation still names the old key alone.
+    // The DS records match only the old key.
     let dns = alter_zone(dns(), "com", |zone| zone.keys.truncate(1));
     let delegation = dns.rrset("com", rtype::DS).unwrap().unwrap();
     let dns = alter_zone(dns, "com", |zone| zone.keys.extend(keys));

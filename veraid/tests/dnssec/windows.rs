@@ -1,4 +1,4 @@
-//! When signatures hold: every set for itself, in seconds modulo 2^32.
+//! The validity of signatures: of each RRset, in seconds modulo 2^32.
 
 use veraid::testing::{MockDns, MockRrset, rtype};
 use veraid::{DnssecError, Period};
@@ -9,7 +9,7 @@ use super::{
 };
 
 #[test]
-fn the_shortest_window_of_the_needed_sets_counts() {
+fn intersects_validity_of_required_rrsets() {
     let (later, sooner) = (instant("2026-01-10T00:00:00Z"), instant("2026-01-20T00:00:00Z"));
     let narrowed = Period::new(later, sooner).unwrap();
     for (set, narrower) in [
@@ -26,7 +26,7 @@ fn the_shortest_window_of_the_needed_sets_counts() {
 }
 
 #[test]
-fn of_the_signatures_that_hold_the_longest_counts() {
+fn uses_signature_that_expires_last() {
     let short = Period::new(instant(START), instant("2026-01-20T00:00:00Z")).unwrap();
     let dns = alter_set(dns(), TEXT, |set| {
         let mut signature = set.signatures[0].clone();
@@ -37,7 +37,7 @@ fn of_the_signatures_that_hold_the_longest_counts() {
 }
 
 #[test]
-fn times_go_round_after_2106() {
+fn verifies_times_beyond_2106() {
     for (start, end) in [
         ("2106-02-07T06:28:00Z", "2106-02-07T06:28:31Z"),
         ("2150-01-01T00:00:00Z", "2150-06-01T00:00:00Z"),
@@ -56,7 +56,7 @@ fn times_go_round_after_2106() {
 }
 
 #[test]
-fn windows_that_miss_the_instant() {
+fn rejects_signatures_outside_validity() {
     for (set, owner, record_type) in [
         (TEXT, SHOWN_OWNER, "TXT"),
         (DELEGATION, SHOWN_ZONE, "DS"),
@@ -81,7 +81,7 @@ fn windows_that_miss_the_instant() {
 }
 
 #[test]
-fn signatures_that_end_before_they_start() {
+fn rejects_inverted_validity() {
     let dns = alter_set(dns(), TEXT, |set| {
         let signature = &mut set.signatures[0];
         std::mem::swap(&mut signature.inception, &mut signature.expiration);
@@ -90,7 +90,7 @@ fn signatures_that_end_before_they_start() {
 }
 
 #[test]
-fn half_a_circle_away() {
+fn rejects_ambiguous_serial_times() {
     let now = u32::try_from(instant(AT).as_second()).unwrap();
     for distance in [1 << 31, (1 << 31) + 1] {
         let dns = alter_set(dns(), TEXT, |set| {
@@ -102,7 +102,7 @@ fn half_a_circle_away() {
         set.signatures[0].inception = now.wrapping_sub(1 << 31);
     });
     assert_eq!(error_of(&half_before), mismatch());
-    // One second less can be told.
+    // One second less is unambiguous.
     let farthest = alter_set(dns(), TEXT, |set| {
         set.signatures[0].inception = now.wrapping_sub((1 << 31) - 1);
         set.signatures[0].expiration = now.wrapping_add((1 << 31) - 1);

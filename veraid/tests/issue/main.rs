@@ -1,4 +1,4 @@
-//! What we issue verifies, and other software reads it as we mean it.
+//! Issued bundles, verified by this implementation and read by other software.
 #![cfg(feature = "testing")]
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! OpenSSL reads and verifies what we issue.
+//! Certificates and signatures, read and verified by OpenSSL.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use veraid::{CertificateError, Hash, KeyAlgorithm};
 
 use crate::organisation::{KEYS, PLAINTEXT, member, minutes, organisation, sign_by, sign_for};
 
-/// Runs `openssl`, which has to be installed, and returns what it prints.
+/// Runs `openssl`, which must be installed, and returns its output.
 fn openssl(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("openssl").args(arguments).current_dir(directory).output();
     let output = output.expect("this test needs the `openssl` command: apt-get install openssl");
@@ -39,7 +39,7 @@ fn directory(organisation: &MockOrganisation, member: &MockMember) -> TempDir {
 }
 
 #[test]
-fn it_reads_certificates() {
+fn openssl_reads_certificates() {
     for (algorithm, hash) in KEYS {
         let (organisation, _) = organisation(algorithm, hash);
         let directory = directory(&organisation, &member(&organisation, "Zoë 🦀"));
@@ -60,7 +60,7 @@ fn it_reads_certificates() {
 }
 
 #[test]
-fn it_verifies_certificates_and_signatures() {
+fn openssl_verifies_certificates_and_signatures() {
     let at = minutes().start().as_second().to_string();
     for (algorithm, hash) in KEYS {
         let (organisation, _) = organisation(algorithm, hash);
@@ -79,7 +79,7 @@ fn it_verifies_certificates_and_signatures() {
     }
 }
 
-/// The last element of a bundle, with the tag of a SEQUENCE instead of the implicit one.
+/// Returns the last element of a bundle, with the tag of a SEQUENCE instead of the implicit one.
 fn content_info(bundle: &[u8]) -> Vec<u8> {
     let elements = Vec::<Any>::from_der(bundle).unwrap();
     let mut octets = elements[3].to_der().unwrap();
@@ -88,7 +88,7 @@ fn content_info(bundle: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn it_parses_bundles() {
+fn openssl_parses_bundles() {
     let (organisation, _) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha256);
     let directory = directory(&organisation, &member(&organisation, "@"));
     for name in ["by-member.bin", "by-organisation.bin"] {
@@ -98,7 +98,7 @@ fn it_parses_bundles() {
 }
 
 #[test]
-fn keys_pass_both_ways() {
+fn exchanges_keys_with_openssl() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("key.pem");
     let key = RsaSigner::generate(KeyAlgorithm::Rsa2048).unwrap();

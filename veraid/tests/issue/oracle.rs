@@ -1,4 +1,4 @@
-//! The `RustCrypto` crates read what we issue, and encoding it again in DER changes nothing.
+//! Certificates and bundles, read by the `RustCrypto` crates and encoded again without a difference.
 
 use aws_lc_rs::digest::{SHA256, SHA384, digest};
 use cms::cert::CertificateChoices;
@@ -23,7 +23,7 @@ const SHA_384: &str = "2.16.840.1.101.3.4.2.2";
 const SEQUENCE: u8 = 0x30;
 
 #[test]
-fn certificates_have_the_fields_that_they_must_have() {
+fn certificates_have_required_fields() {
     let (organisation, _) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha384);
     let alice = member(&organisation, "alice");
     let issuer: Certificate = read(organisation.certificate().as_der());
@@ -77,7 +77,7 @@ fn bundles_are_der_with_sorted_sets() {
 }
 
 #[test]
-fn signatures_have_the_fields_that_they_must_have() {
+fn signatures_have_required_fields() {
     let (organisation, _) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha384);
     let alice = member(&organisation, "alice");
     let issuer: Certificate = read(organisation.certificate().as_der());
@@ -140,7 +140,7 @@ fn check_attributes(signer: &SignerInfo, is_by_member: bool) {
     assert_eq!(attribution, (!is_by_member).then_some("alice"));
 }
 
-/// The elements of a bundle; the implicit tags of certificates and signature hide a SEQUENCE.
+/// Returns the elements of a bundle, with the tag of a SEQUENCE instead of the implicit ones.
 fn elements(bundle: &[u8]) -> Vec<Vec<u8>> {
     let elements = Vec::<Any>::from_der(bundle).unwrap();
     elements.iter().map(|element| element.to_der().unwrap()).collect()

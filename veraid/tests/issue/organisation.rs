@@ -6,7 +6,7 @@ use veraid::{Hash, KeyAlgorithm, Member, ObjectIdentifier, Period, TrustAnchor};
 
 pub(crate) const PLAINTEXT: &[u8] = b"Hello";
 
-/// Every size of key, with a hash of each.
+/// Every key size, each with a hash.
 pub(crate) const KEYS: [(KeyAlgorithm, Hash); 4] = [
     (KeyAlgorithm::Rsa2048, Hash::Sha256),
     (KeyAlgorithm::Rsa2048, Hash::Sha512),
@@ -14,12 +14,12 @@ pub(crate) const KEYS: [(KeyAlgorithm, Hash); 4] = [
     (KeyAlgorithm::Rsa4096, Hash::Sha256),
 ];
 
-/// When certificates are valid.
+/// The validity of certificates.
 pub(crate) fn month() -> Period {
     period("2026-11-01T00:00:00Z", "2026-11-30T23:59:59Z")
 }
 
-/// When signatures are valid.
+/// The validity of signatures.
 pub(crate) fn minutes() -> Period {
     period("2026-11-22T18:00:00.25Z", "2026-11-22T18:05:00.5Z")
 }
@@ -42,19 +42,19 @@ pub(crate) fn organisation(
     (organisation, world.trust_anchors().unwrap())
 }
 
-/// A member with a key of the organisation's size and hash.
+/// Returns a member with the organisation's key size and hash.
 pub(crate) fn member(organisation: &MockOrganisation, name: &str) -> MockMember {
     let key = RsaSigner::generate(organisation.key().algorithm()).unwrap();
     let key = key.with_hash(veraid::issue::Signer::hash(organisation.key()));
     MockMember::new(organisation.clone(), name.parse().unwrap(), key, month()).unwrap()
 }
 
-/// A signature by the member.
+/// Returns a signature by the member.
 pub(crate) fn sign_by(member: &MockMember) -> Vec<u8> {
     member.sign(PLAINTEXT, &service(), minutes()).unwrap()
 }
 
-/// A signature by the organisation on behalf of the member.
+/// Returns a signature by the organisation on behalf of the member.
 pub(crate) fn sign_for(organisation: &MockOrganisation, member: &Member) -> Vec<u8> {
     organisation.sign(PLAINTEXT, member, &service(), minutes()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What we issue verifies with our own verification, from the mock root's trust anchor on.
+//! Issued bundles, verified from the mock root's trust anchor.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::organisation::{
 };
 
 #[test]
-fn signatures_and_member_ids_verify_with_each_key() {
+fn verifies_signatures_and_member_ids_with_each_key() {
     let service = service();
     for (algorithm, hash) in KEYS {
         let (organisation, anchors) = organisation(algorithm, hash);
@@ -41,7 +41,7 @@ fn signatures_and_member_ids_verify_with_each_key() {
 }
 
 #[test]
-fn members_and_organisations_may_have_keys_of_different_sizes() {
+fn verifies_members_and_organisations_with_different_key_sizes() {
     let (organisation, anchors) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha256);
     let key = RsaSigner::generate(KeyAlgorithm::Rsa4096).unwrap().with_hash(Hash::Sha512);
     let octets = sign_by(&MockMember::new(organisation, Member::Bot, key, month()).unwrap());
@@ -52,7 +52,7 @@ fn members_and_organisations_may_have_keys_of_different_sizes() {
 }
 
 #[test]
-fn both_dialects_of_the_txt_record_publish_a_key_for_its_service_alone() {
+fn both_txt_dialects_publish_key_for_its_service_only() {
     let (organisation, anchors) = organisation(KeyAlgorithm::Rsa2048, Hash::Sha256);
     let (service, other) = (service(), "1.2.3".parse().unwrap());
     let key = organisation.key().subject_public_key_info();

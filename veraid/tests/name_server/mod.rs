@@ -1,4 +1,4 @@
-//! Real name servers on loopback: a signed mock root, TLD and zones, and a resolver in front.
+//! Real name servers on loopback: a signed mock root, a TLD and zones, and a resolver.
 
 mod process;
 mod zones;
@@ -17,8 +17,8 @@ pub(crate) use self::zones::{
     ALIAS, ED25519, INSECURE, LAME, MANY_RECORDS, MISSING, Organisation, SKIPS_A_LABEL,
 };
 
-/// An authoritative server for all zones, and a resolver that validates and speaks UDP, TCP and
-/// DNS over HTTPS; both end when this is dropped.
+/// An authoritative server for all zones, and a validating resolver over UDP, TCP and DNS over
+/// HTTPS. Both end when this is dropped.
 pub(crate) struct NameServers {
     resolver: Named,
     _authority: Named,
@@ -44,29 +44,29 @@ impl NameServers {
         Self { resolver, _authority: authority, ports, trust_anchor, directory }
     }
 
-    /// Where the resolver takes UDP and TCP.
+    /// Returns the resolver's address for UDP and TCP.
     pub(crate) fn resolver(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.ports.resolver).into()
     }
 
-    /// Where the resolver takes DNS over HTTPS.
+    /// Returns the resolver's URL for DNS over HTTPS.
     #[allow(dead_code, reason = "the command's tests ask over HTTPS")]
     pub(crate) fn https(&self) -> String {
         format!("https://127.0.0.1:{}/dns-query", self.ports.https)
     }
 
-    /// The certificate of [`Self::https`], self-signed, as PEM.
+    /// Returns the path of the self-signed certificate of [`Self::https`], in PEM.
     #[allow(dead_code, reason = "the command's tests ask over HTTPS")]
     pub(crate) fn certificate(&self) -> PathBuf {
         self.directory.path().join("tls.crt")
     }
 
-    /// The root's key as a DS record in presentation form.
+    /// Returns the root's key as a DS record in presentation form.
     pub(crate) fn trust_anchor(&self) -> &str {
         &self.trust_anchor
     }
 
-    /// What the resolver logged so far, for the messages of failed assertions.
+    /// Returns the resolver's log so far, for the messages of failed assertions.
     pub(crate) fn log(&self) -> String {
         self.resolver.log()
     }
@@ -97,7 +97,7 @@ fn resolver(ports: &Ports, trust_anchor: &str) -> Configuration {
     let [tag, algorithm, digest_type, digest @ ..] = anchor.as_slice() else {
         panic!("{trust_anchor}")
     };
-    // `port` is also where it expects the authoritative servers.
+    // `port` is also the port of the authoritative servers.
     let options = format!(
         "port {authority};
         listen-on port {port} {{ 127.0.0.1; }};

@@ -1,4 +1,4 @@
-//! BIND's processes: started, waited for, and ended with the value that owns them.
+//! The processes of BIND, which end when their values are dropped.
 
 use std::env;
 use std::fs::{self, File};
@@ -8,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What one `named` does.
+/// The configuration of one `named`.
 pub(super) struct Configuration {
-    /// What its files are called.
+    /// The name of its files.
     pub(super) name: &'static str,
     /// Clauses of the statement `options`.
     pub(super) options: String,
@@ -42,7 +42,7 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// Starts `named`, and waits until it takes connections on the ports.
+    /// Starts `named`, and waits until it accepts connections on the ports.
     pub(super) fn start(directory: &Path, ports: &[u16], configuration: &Configuration) -> Self {
         let name = configuration.name;
         fs::create_dir(directory.join(name)).unwrap();
@@ -79,13 +79,13 @@ impl Named {
 
 impl Drop for Named {
     fn drop(&mut self) {
-        // Neither can fail but for a process that has ended by itself.
+        // Both fail only if the process has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Runs a tool in the directory and returns what it wrote to standard output.
+/// Runs a tool in the directory, and returns its standard output.
 pub(super) fn run<'a>(
     directory: &Path,
     tool: &str,
@@ -98,14 +98,14 @@ pub(super) fn run<'a>(
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Ports of 127.0.0.1 that no other test uses as long as this lives.
+/// Ports of 127.0.0.1 that no other test uses during the lifetime of this value.
 ///
-/// They lie outside the range from which the system picks ports itself.
+/// They are outside the range of the system's ephemeral ports.
 pub(super) struct Ports {
     pub(super) authority: u16,
     pub(super) resolver: u16,
     pub(super) https: u16,
-    /// Whoever listens on the first port of a block has all of it.
+    /// The listener on the first port of a block reserves the block.
     _guard: TcpListener,
 }
 
@@ -114,10 +114,10 @@ impl Ports {
 
     pub(super) fn reserve() -> Self {
         let mut blocks = (20_000..30_000).step_by(Self::BLOCK.into());
-        blocks.find_map(Self::of_block).expect("no free ports from 20000 to 29999")
+        blocks.find_map(Self::from_block).expect("no free ports from 20000 to 29999")
     }
 
-    fn of_block(first: u16) -> Option<Self> {
+    fn from_block(first: u16) -> Option<Self> {
         let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
         let guard = bind(first)?;
         let [authority, resolver, https] = [first + 1, first + 2, first + 3];
@@ -129,7 +129,7 @@ impl Ports {
     }
 }
 
-/// `named` is not in the path of everybody.
+/// Returns the command, also found in `/usr/sbin`, which is not in every user's path.
 fn command(tool: &str) -> Command {
     let path = env::var("PATH").unwrap_or_default();
     let mut command = Command::new(tool);

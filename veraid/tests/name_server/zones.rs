@@ -1,22 +1,22 @@
-//! What the mock zones hold, and their signing with BIND's tools.
+//! The contents of the mock zones, and their signing with BIND's tools.
 
 use std::path::Path;
 
 use super::process::run;
 use super::write;
 
-/// An organisation of the zones, and what must come out for it.
+/// An organisation of the zones, and the expected result.
 pub(crate) struct Organisation {
-    /// Its domain name.
+    /// The domain name.
     pub(crate) name: &'static str,
-    /// The zone that holds its TXT records, with the final dot.
+    /// The zone that contains its TXT records, with the final dot.
     pub(crate) zone: &'static str,
-    /// How many TXT records it has.
+    /// The number of its TXT records.
     pub(crate) records: usize,
 }
 
 impl Organisation {
-    /// Where its TXT records are.
+    /// Returns the owner of its TXT records.
     pub(crate) fn txt_owner(&self) -> String {
         format!("_veraid.{}", self.name)
     }
@@ -25,8 +25,8 @@ impl Organisation {
 /// Signed with Ed25519, below a TLD with ECDSA P-256, below a root with RSA.
 pub(crate) const ED25519: Organisation =
     Organisation { name: "example.test", zone: "example.test.", records: 1 };
-/// Several labels below its zone, which has RSA keys and NSEC3, and of which the TLD delegates
-/// two labels at once: co.test is no zone.
+/// Several labels below its zone, which has RSA keys and NSEC3. The TLD delegates two labels at
+/// once: co.test is not a zone.
 pub(crate) const SKIPS_A_LABEL: Organisation =
     Organisation { name: "corp.example.co.test", zone: "example.co.test.", records: 1 };
 /// With more records than fit a datagram.
@@ -35,17 +35,17 @@ pub(crate) const MANY_RECORDS: Organisation =
 /// In a zone without signatures.
 pub(crate) const INSECURE: Organisation =
     Organisation { name: "insecure.test", zone: "insecure.test.", records: 1 };
-/// Whose TXT owner is a CNAME.
+/// With a CNAME as its TXT owner.
 pub(crate) const ALIAS: Organisation =
     Organisation { name: "alias.example.test", zone: "example.test.", records: 0 };
 /// In a zone that is delegated to a server that does not serve it.
 pub(crate) const LAME: Organisation =
     Organisation { name: "lame.test", zone: "lame.test.", records: 0 };
-/// Which does not exist.
+/// Does not exist.
 pub(crate) const MISSING: Organisation =
     Organisation { name: "missing.example.test", zone: "example.test.", records: 0 };
 
-/// The zones, children before their parents, for those need the children's DS records.
+/// The zones, children before their parents, which need the children's DS records.
 pub(super) const NAMES: [&str; 5] =
     ["example.test.", "example.co.test.", "insecure.test.", "test.", "."];
 
@@ -73,7 +73,7 @@ pub(super) fn sign(directory: &Path) -> String {
     set.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Makes a key that signs everything, or two with a role each; returns the signer's options.
+/// Generates a key that signs everything, or two keys with a role each; returns the signer's options.
 fn make_keys(directory: &Path, zone: &str, algorithm: &str, has_roles: bool) -> String {
     let roles = if has_roles { ["-f KSK", ""].as_slice() } else { &["-f KSK"] };
     for role in roles {

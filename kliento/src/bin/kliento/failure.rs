@@ -72,7 +72,7 @@ impl Failure {
             Self::Listen { .. } => "choose another address with --listen",
             Self::AmbiguousOwner(_) => "choose one with --name",
             Self::KeyNotInChain { .. } => {
-                "publish what `kliento txt-record` prints, then fetch the chain anew"
+                "publish what `kliento txt-record` prints, then fetch the chain again"
             }
             Self::MissingMemberKey => {
                 "make one with `kliento key generate`, or leave out --as member"

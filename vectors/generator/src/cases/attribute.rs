@@ -1,11 +1,11 @@
-//! The signed attributes, what they say about the signer, and the attached certificates.
+//! The signed attributes, their statements about the signer, and the attached certificates.
 
 use super::base::{MEMBER, ORGANISATION, SIGNATURE};
 use crate::case::Case;
 use crate::der::{Change, Edit};
 use crate::octets::Octets;
 use crate::recipe::{Attached, AttributeValue, Identity, SignedAttribute, TEST_SERVICE};
-use crate::suite::{Suite, text};
+use crate::suite::{Suite, leak};
 
 const ATTRIBUTES: &str = "cms-attributes";
 const ATTRIBUTION: &str = "cms-attribution";
@@ -21,14 +21,14 @@ pub(crate) fn add(suite: &mut Suite) {
     add_metadata(suite);
 }
 
-/// The signed attributes of a case.
+/// Returns the signed attributes of a case.
 fn attributes(case: &mut Case) -> &mut Vec<SignedAttribute> {
     &mut case.recipe.signer().attributes
 }
 
 fn add_required(suite: &mut Suite) {
     for (position, name) in ["content-type", "message-digest", "metadata"].into_iter().enumerate() {
-        let named = |what: &str| text(format!("cms-{name}-{what}"));
+        let named = |what: &str| leak(format!("cms-{name}-{what}"));
         let about =
             (named("missing"), ATTRIBUTES, "contentType, messageDigest and metadata are required.");
         suite.invalid(MEMBER, about, "signature-attribute-missing", |case| {
@@ -312,7 +312,7 @@ fn add_metadata(suite: &mut Suite) {
             Change::Contents(Octets::default()),
         ),
     ] {
-        // The metadata sort last, as the longest, and are their attribute's only value.
+        // The metadata attribute is last, since it is the longest, and has one value.
         let path = [&[2, 1, 0], path].concat();
         suite.invalid(MEMBER, (name, METADATA, shows), "signature-metadata-malformed", |case| {
             case.recipe.signer().attributes_edit = Some(Edit::at(&path, change));

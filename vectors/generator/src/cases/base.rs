@@ -1,4 +1,4 @@
-//! The valid cases that most of the others are made from.
+//! The valid cases that are the twins of most others.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::recipe::{
 };
 use crate::suite::Suite;
 
-/// The twins of most cases, by their names.
+/// The names of the twins of most cases.
 pub(crate) const MEMBER: &str = "member-user";
 pub(crate) const ORGANISATION: &str = "organisation-user";
 pub(crate) const AUTHORIZATION: &str = "authorization";
@@ -48,7 +48,7 @@ pub(crate) fn add(suite: &mut Suite) {
     add_other_kinds(suite);
 }
 
-/// What the JavaScript and the JVM libraries write.
+/// The forms of the JavaScript and the JVM libraries.
 fn add_deployed(suite: &mut Suite) {
     let about = (
         "deployed-javascript",
@@ -92,7 +92,7 @@ fn add_deployed(suite: &mut Suite) {
 
 fn add_other_kinds(suite: &mut Suite) {
     let mut recipe = Recipe { kind: Kind::Authorization, ..Recipe::member_token() };
-    // So that the Base64 has two characters of padding, and four bits of no octet.
+    // The Base64 then has two characters of padding, and four unused bits.
     recipe.set_token(
         r#"{"audience":"https://api.example.com","claims":{"permission":"read-only"},"x":"{padding}"}"#,
     );

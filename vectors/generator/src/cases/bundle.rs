@@ -179,7 +179,7 @@ fn add_certificate(suite: &mut Suite) {
     }
 }
 
-/// Chains in files of their own.
+/// Chains in separate files.
 fn add_of_chains(suite: &mut Suite) {
     for (name, shows, edit) in [
         (
@@ -278,7 +278,7 @@ fn add_of_members(suite: &mut Suite) {
     });
 }
 
-/// The DS record of a root that signed nothing.
+/// Returns the DS record of a root that signed nothing.
 fn other_anchor() -> String {
     let mut chain = crate::dns::deployed_chain();
     chain.zones[0].keys[0].key = "other-root";

@@ -9,7 +9,7 @@ use crate::octets::Octets;
 use crate::recipe::{
     Attached, Certificate, Identity, Issuer, Pss, SignatureAlgorithm, bmp, common_name,
 };
-use crate::suite::{Suite, text};
+use crate::suite::{Suite, leak};
 
 const STRUCTURE: &str = "certificate-der";
 const SERIAL: &str = "certificate-serial";
@@ -19,7 +19,7 @@ const ISSUER: &str = "certificate-issuer";
 
 type PssChange = fn(&mut Pss);
 
-/// CertificateRole certificate a case is about.
+/// The certificate that a case changes.
 #[derive(Clone, Copy)]
 pub(super) struct CertificateRole {
     pub(super) name: &'static str,
@@ -32,13 +32,13 @@ pub(super) const MEMBERS: CertificateRole =
     CertificateRole { name: "member", of: |case| &mut case.recipe.member };
 
 impl CertificateRole {
-    /// A name or a code that starts with what the certificate is.
+    /// Returns a name or a code with the role as its prefix.
     pub(super) fn certificate(self, what: &str) -> &'static str {
-        text(format!("{}-certificate-{what}", self.name))
+        leak(format!("{}-certificate-{what}", self.name))
     }
 
     pub(super) fn key(self, what: &str) -> KeyName {
-        text(format!("{}-{what}", self.name))
+        leak(format!("{}-{what}", self.name))
     }
 }
 
@@ -143,8 +143,8 @@ fn add_issuers(suite: &mut Suite, whose: CertificateRole) {
     suite.invalid(MEMBER, about, code, |case| (whose.of)(case).signature = Some(Vec::new().into()));
 }
 
-/// Of an organisation's certificate, the structure is read first; that of a member is a part of
-/// a member id bundle, and read then.
+/// The structure of an organisation's certificate is read first. A member's certificate is part
+/// of a member id bundle, and read there.
 fn add_structure(suite: &mut Suite, whose: CertificateRole) {
     let code = whose.certificate("malformed");
     for (name, shows, edit) in [

@@ -26,7 +26,7 @@ fn add_keys(suite: &mut Suite, whose: CertificateRole) {
     ] {
         let name =
             if key.starts_with(char::is_numeric) { format!("rsa-{key}") } else { key.to_owned() };
-        // An elliptic-curve key can't sign with RSASSA-PSS, so the member has not signed anything.
+        // An elliptic-curve key can't sign with RSASSA-PSS, so the member signs nothing.
         let twin = if (whose.name, key) == ("member", "p256") { MEMBER_ID } else { MEMBER };
         let about = (whose.certificate(&name), KEY, shows);
         suite.invalid(twin, about, whose.certificate(code), |case| {

@@ -1,4 +1,4 @@
-//! The records of responses that count, and responses that can't be read.
+//! The records that are read from responses, and malformed responses.
 
 use super::base::CHAIN;
 use super::chain_messages::{OWNER, RESOLVED};
@@ -72,7 +72,7 @@ fn add_sections(suite: &mut Suite) {
         "Records count in the response to their own question alone.",
     );
     suite.valid(CHAIN, about, |case| {
-        let ds = Record::new("example.com", Rdata::Ds(Ds::of(KeyRef { zone: 2, key: 1 })));
+        let ds = Record::new("example.com", Rdata::Ds(Ds::new(KeyRef { zone: 2, key: 1 })));
         case.recipe.chain.message("com", TYPE_DS).answer.push(ds);
     });
 }
@@ -151,7 +151,7 @@ fn add_damage(suite: &mut Suite) {
     suite.invalid(CHAIN, about, CODE, |case| {
         case.recipe.chain.message(OWNER, TYPE_DNSKEY).damage = Some(Damage::Cut(1));
     });
-    // The first owner of the answer follows the question, at octet 37, and is a pointer.
+    // The first owner of the answer section follows the question, at octet 37, and is a pointer.
     for (name, shows, octet) in [
         ("chain-message-pointer-to-itself", "A name that points to itself refuses the chain.", 37),
         ("chain-message-pointer-forward", "A name that points forward refuses the chain.", 60),

@@ -1,11 +1,11 @@
-//! The delegations and trust anchors that name the keys of zones.
+//! The DS records and trust anchors of the keys of zones.
 
 use super::base::{CHAIN, MEMBER};
 use super::chain_keys::{UNKNOWN, UNTRUSTED, UNUSABLE, ZONE, add_key};
 use crate::case::Case;
 use crate::dns::{Chain, Ds, KeyRef, PublicKey, Rdata, Record, TYPE_DNSKEY, TYPE_DS, ZoneKey};
 use crate::octets::Octets;
-use crate::suite::{Suite, text};
+use crate::suite::{Suite, leak};
 
 const DELEGATION: &str = "chain-delegation";
 const ANCHORS: &str = "chain-trust-anchors";
@@ -19,7 +19,7 @@ pub(crate) fn add(suite: &mut Suite) {
     add_anchors(suite);
 }
 
-/// The delegation of the zone.
+/// Returns the DS record of the zone.
 fn ds(case: &mut Case) -> &mut Ds {
     match &mut case.recipe.chain.message(ZONE, TYPE_DS).answer[0].data {
         Rdata::Ds(ds) => ds,
@@ -78,7 +78,7 @@ fn add_delegations(suite: &mut Suite) {
 }
 
 fn add_sibling_records(suite: &mut Suite) {
-    let own = || Ds::of(KeyRef { zone: 2, key: 0 });
+    let own = || Ds::new(KeyRef { zone: 2, key: 0 });
     for (name, shows, other) in [
         (
             "chain-ds-sha1-beside",
@@ -155,7 +155,7 @@ fn add_sibling_records(suite: &mut Suite) {
     });
 }
 
-/// The digest of a trust anchor with another last digit.
+/// Returns the digest of a trust anchor with another last digit.
 fn with_other_digest(anchor: &str) -> String {
     let (head, last) = anchor.split_at(anchor.len() - 1);
     format!("{head}{}", if last == "0" { "1" } else { "0" })
@@ -170,7 +170,7 @@ fn add_anchors(suite: &mut Suite) {
     const ROLLED: &str = "chain-trust-anchors-of-both-states";
     for (twin, prefix) in [(CHAIN, "chain"), (MEMBER, "bundle")] {
         let about = (
-            text(format!("{prefix}-no-trust-anchors")),
+            leak(format!("{prefix}-no-trust-anchors")),
             ANCHORS,
             "Without a trust anchor, nothing is proven.",
         );
@@ -178,7 +178,7 @@ fn add_anchors(suite: &mut Suite) {
             case.context.trust_anchors.clear();
         });
         let about = (
-            text(format!("{prefix}-other-trust-anchor")),
+            leak(format!("{prefix}-other-trust-anchor")),
             ANCHORS,
             "A root that no trust anchor names proves nothing.",
         );
@@ -186,7 +186,7 @@ fn add_anchors(suite: &mut Suite) {
             case.context.trust_anchors[0] = other_root(case.recipe.chain.clone());
         });
         let about = (
-            text(format!("{prefix}-iana-trust-anchors")),
+            leak(format!("{prefix}-iana-trust-anchors")),
             ANCHORS,
             "A root that is not IANA's proves nothing under IANA's trust anchors.",
         );

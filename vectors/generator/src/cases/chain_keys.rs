@@ -1,10 +1,10 @@
-//! The keys of zones, their algorithms, and the delegations and trust anchors that name them.
+//! The keys of zones, their algorithms, and their DS records and trust anchors.
 
 use super::base::CHAIN;
 use crate::case::Case;
 use crate::dns::{Chain, KeyRef, PublicKey, Rdata, Record, TYPE_DNSKEY, ZoneKey};
 use crate::key::KeyName;
-use crate::suite::{Suite, text};
+use crate::suite::{Suite, leak};
 
 const ALGORITHMS: &str = "chain-algorithms";
 const RSA: &str = "chain-rsa-keys";
@@ -20,7 +20,7 @@ pub(crate) fn add(suite: &mut Suite) {
     add_flags(suite);
 }
 
-/// The zone's key-signing key, and the one that signs its records.
+/// The zone's key-signing key and its zone-signing key.
 pub(super) fn ksk(case: &mut Case) -> &mut ZoneKey {
     &mut case.recipe.chain.zones[2].keys[0]
 }
@@ -33,7 +33,7 @@ fn set_algorithm(key: &mut ZoneKey, name: KeyName, algorithm: u8) {
     (key.key, key.algorithm) = (name, algorithm);
 }
 
-/// A chain of which the zone has RSA keys.
+/// Returns a chain whose zone has RSA keys.
 const RSA_ZONE: &str = "chain-algorithm-8";
 
 fn add_algorithms(suite: &mut Suite) {
@@ -51,9 +51,9 @@ fn add_algorithms(suite: &mut Suite) {
     for (algorithm, shows) in
         [(5, "RSA with SHA-1 is as if absent."), (7, "RSA with SHA-1 and NSEC3 is as if absent.")]
     {
-        let about = (text(format!("chain-delegation-algorithm-{algorithm}")), ALGORITHMS, shows);
+        let about = (leak(format!("chain-delegation-algorithm-{algorithm}")), ALGORITHMS, shows);
         suite.invalid(RSA_ZONE, about, UNUSABLE, |case| ksk(case).algorithm = algorithm);
-        let about = (text(format!("chain-txt-algorithm-{algorithm}")), ALGORITHMS, shows);
+        let about = (leak(format!("chain-txt-algorithm-{algorithm}")), ALGORITHMS, shows);
         suite.invalid(RSA_ZONE, about, UNKNOWN, |case| zsk(case).algorithm = algorithm);
     }
     for (algorithm, shows) in [
@@ -62,9 +62,9 @@ fn add_algorithms(suite: &mut Suite) {
         (16, "Ed448 is unknown."),
         (253, "Private algorithms are unknown."),
     ] {
-        let about = (text(format!("chain-delegation-algorithm-{algorithm}")), ALGORITHMS, shows);
+        let about = (leak(format!("chain-delegation-algorithm-{algorithm}")), ALGORITHMS, shows);
         suite.invalid(CHAIN, about, UNUSABLE, |case| ksk(case).algorithm = algorithm);
-        let about = (text(format!("chain-txt-algorithm-{algorithm}")), ALGORITHMS, shows);
+        let about = (leak(format!("chain-txt-algorithm-{algorithm}")), ALGORITHMS, shows);
         suite.invalid(CHAIN, about, UNKNOWN, |case| zsk(case).algorithm = algorithm);
     }
 }
@@ -93,9 +93,9 @@ fn add_rsa(suite: &mut Suite) {
             "zone-rsa-exponent-33-bits",
         ),
     ] {
-        let about = (text(format!("chain-ksk-{name}")), RSA, shows);
+        let about = (leak(format!("chain-ksk-{name}")), RSA, shows);
         suite.invalid(RSA_ZONE, about, UNTRUSTED, |case| ksk(case).key = key);
-        let about = (text(format!("chain-zsk-{name}")), RSA, shows);
+        let about = (leak(format!("chain-zsk-{name}")), RSA, shows);
         suite.invalid(RSA_ZONE, about, UNKNOWN, |case| zsk(case).key = key);
     }
     for (name, shows, octets) in [
@@ -129,16 +129,16 @@ fn add_flags(suite: &mut Suite) {
         ("not-of-zone", "A key without the zone flag is as if absent.", 1),
         ("no-flags", "A key without any flag is as if absent.", 0),
     ] {
-        let about = (text(format!("chain-ksk-{name}")), FLAGS, shows);
+        let about = (leak(format!("chain-ksk-{name}")), FLAGS, shows);
         suite.invalid(CHAIN, about, UNTRUSTED, |case| ksk(case).flags = flags);
-        let about = (text(format!("chain-zsk-{name}")), FLAGS, shows);
+        let about = (leak(format!("chain-zsk-{name}")), FLAGS, shows);
         suite.invalid(CHAIN, about, UNKNOWN, |case| zsk(case).flags = flags);
     }
     for (name, protocol) in [("2", 2), ("255", 255)] {
         let shows = "A key with another protocol than 3 is as if absent.";
-        let about = (text(format!("chain-ksk-protocol-{name}")), FLAGS, shows);
+        let about = (leak(format!("chain-ksk-protocol-{name}")), FLAGS, shows);
         suite.invalid(CHAIN, about, UNTRUSTED, |case| ksk(case).protocol = protocol);
-        let about = (text(format!("chain-zsk-protocol-{name}")), FLAGS, shows);
+        let about = (leak(format!("chain-zsk-protocol-{name}")), FLAGS, shows);
         suite.invalid(CHAIN, about, UNKNOWN, |case| zsk(case).protocol = protocol);
     }
 }

@@ -1,4 +1,4 @@
-//! The responses of a chain: which are there, which count, and which can't be read.
+//! The responses of a chain: missing, redundant and malformed ones.
 
 use super::base::CHAIN;
 use crate::case::Case;
@@ -79,7 +79,7 @@ fn add_styles(suite: &mut Suite) {
     });
 }
 
-/// QR, RD, RA, AD and CD; in the question's words; with what proves that there is nothing.
+/// With QR, RD, RA, AD and CD; in the case of the question; with the proof of absence.
 fn as_resolvers_respond(chain: &mut Chain) {
     let padding = [&[0, 12, 0, 16], [0; 16].as_slice()].concat();
     for message in &mut chain.messages {
@@ -199,7 +199,7 @@ fn add_txt(suite: &mut Suite) {
     });
 }
 
-/// Puts an empty response about the zone before the one that is there.
+/// Inserts an empty response about the zone before the existing one.
 fn precede(kind: u16, code: u16) -> impl FnOnce(&mut Case) {
     move |case| {
         let empty = Message { flags: code, ..Message::new("example.com", kind, Vec::new()) };

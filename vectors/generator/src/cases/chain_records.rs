@@ -1,4 +1,4 @@
-//! What signatures cover, and signatures of no use beside good ones.
+//! The octets that signatures cover, and invalid signatures next to valid ones.
 
 use super::base::CHAIN;
 use super::chain_signatures::{OWNER, SIGNATURE, rrsig, txt};

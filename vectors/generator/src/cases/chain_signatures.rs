@@ -1,16 +1,16 @@
-//! The signatures of a chain: over what, by whom, and when.
+//! The signatures of a chain: their content, their keys and their validity.
 
 use super::base::CHAIN;
 use crate::case::Case;
 use crate::dns::{KeyRef, Rrsig, Signed, TYPE_DNSKEY, TYPE_DS, TYPE_TXT};
-use crate::suite::{Suite, text};
+use crate::suite::{Suite, leak};
 
 const TIME: &str = "chain-time";
 const SIGNER: &str = "chain-signer";
 pub(super) const SIGNATURE: &str = "chain-signature";
 pub(super) const OWNER: &str = "_veraid.example.com";
 
-/// The sets of the chain: how cases call them, the name and the type.
+/// The RRsets of the chain: the name in cases, the owner and the type.
 const SETS: [(&str, &str, u16); 6] = [
     ("root-dnskey", ".", TYPE_DNSKEY),
     ("com-ds", "com", TYPE_DS),
@@ -42,7 +42,7 @@ pub(super) fn txt(change: impl FnOnce(&mut Rrsig)) -> impl FnOnce(&mut Case) {
 }
 
 fn add_times(suite: &mut Suite, set: &str, owner: &'static str, kind: u16) {
-    let named = |what: &str| text(format!("chain-{set}-{what}"));
+    let named = |what: &str| leak(format!("chain-{set}-{what}"));
     let (last, first) = (named("last-second"), named("first-second"));
     let about =
         (last, TIME, "A signature holds in its last second, and what it proves ends with it.");
@@ -66,7 +66,7 @@ fn add_times(suite: &mut Suite, set: &str, owner: &'static str, kind: u16) {
 }
 
 fn add_per_set(suite: &mut Suite, set: &str, owner: &'static str, kind: u16) {
-    let named = |what: &str| text(format!("chain-{set}-{what}"));
+    let named = |what: &str| leak(format!("chain-{set}-{what}"));
     let about = (named("unsigned"), SIGNATURE, "Every set is signed.");
     suite.invalid(CHAIN, about, "dnssec-unsigned", |case| {
         drop(case.recipe.chain.message(owner, kind).answer.pop());
@@ -82,7 +82,7 @@ fn add_per_set(suite: &mut Suite, set: &str, owner: &'static str, kind: u16) {
     suite.invalid(CHAIN, about, "dnssec-unsigned", rrsig(owner, kind, |rrsig| rrsig.covers = 1));
 }
 
-/// Times count seconds modulo 2^32, of which the first turn ends on 2106-02-07 at 06:28:16 UTC.
+/// Times are seconds modulo 2^32, which first wrap around on 2106-02-07 at 06:28:16 UTC.
 fn add_wrapped_times(suite: &mut Suite) {
     const WRAPPED: &str = "chain-times-beyond-2106";
     let about = (

@@ -1,4 +1,4 @@
-//! Where zones begin: deep names, labels that are no zones, and delegations that skip a label.
+//! The cuts between zones: deep names, labels without a zone, and delegations of several labels.
 
 use super::base::{CHAIN, MEMBER};
 use crate::case::Case;
@@ -28,7 +28,7 @@ const fn key(zone: usize, key: usize) -> KeyRef {
     KeyRef { zone, key }
 }
 
-/// Gives the chain's records another owner, and empty responses about the labels above it.
+/// Changes the owner of the chain's records, and adds empty responses for the labels above it.
 fn set_owner(chain: &mut Chain, owner: &str, labels: &[&str], by: KeyRef) {
     chain.messages.retain(|message| !message.name.starts_with("_veraid"));
     for name in labels.iter().copied().chain([owner]) {
@@ -76,7 +76,7 @@ fn add_deep(suite: &mut Suite) {
     });
 }
 
-/// `jp` delegates `example.co.jp`, and `co.jp` is no zone.
+/// `jp` delegates `example.co.jp`, and `co.jp` is not a zone.
 fn add_skipped(suite: &mut Suite) {
     const SKIP: &str = "chain-delegation-skips-label";
     let about = (
@@ -165,7 +165,7 @@ fn add_own_zone(suite: &mut Suite) {
     });
 }
 
-/// The dearest of the algorithms, in every zone of a chain that is longer than most.
+/// The most expensive algorithm, in every zone of a chain of unusual length.
 fn add_all_of_p384(suite: &mut Suite) {
     let about = (
         "organisation-all-zones-p384",

@@ -126,7 +126,7 @@ fn add_lengths(suite: &mut Suite) {
         LENGTH,
         "A value longer than that is refused before it is decoded.",
     );
-    // Text that is no Base64 at all shows that nothing decoded it.
+    // Text that is not Base64 shows that it was not decoded.
     suite.malformed(
         MAXIMUM,
         about,

@@ -1,4 +1,4 @@
-//! How much work a bundle may cost.
+//! The limits of the work for a bundle.
 
 use super::base::{CHAIN, MEMBER};
 use super::chain_keys::{ksk, zsk};
@@ -30,7 +30,7 @@ pub(crate) fn add(suite: &mut Suite) {
     add_certificates(suite);
 }
 
-/// Signatures over the TXT records that look right and do not match, before the one that does.
+/// Signatures over the TXT records with plausible fields that do not match, before the valid one.
 fn forge(case: &mut Case, count: u8) {
     let own = case.recipe.chain.txt_rrsig().clone();
     let forged = (0..count).map(|seed| Rrsig { signed: Signed::Noise(seed, 64), ..own.clone() });
@@ -62,8 +62,8 @@ fn add_signatures(suite: &mut Suite) {
     });
 }
 
-/// Gives the zone so many keys with the tag of the one that signs its records, all of which sort
-/// before it, of which `shown` are in the DNSKEY response.
+/// Gives the zone keys with the tag of its zone-signing key that sort before that key. `shown` of
+/// them are in the DNSKEY response.
 fn collide(case: &mut Case, count: u8, shown: usize) {
     let own = zsk(case).clone();
     let chain = &mut case.recipe.chain;
@@ -90,7 +90,7 @@ fn add_keys(suite: &mut Suite) {
     });
 }
 
-/// The bundle costs 8 operations but for its TXT records, which cost 4 for each signature.
+/// The bundle has 8 operations, and 4 more for each signature over its TXT records.
 fn add_operations(suite: &mut Suite) {
     const ALL: &str = "limit-operations-reached";
     let about = (ALL, OPERATIONS, "A bundle may cost 32 public-key operations.");
@@ -104,7 +104,7 @@ fn add_operations(suite: &mut Suite) {
     suite.invalid(ALL, about, EXCEEDED, |case| forge(case, 1));
 }
 
-/// Six RSA-3072 keys of one tag, of which five have exponents of 6144 bits.
+/// Six RSA-3072 keys with one tag, five of them with exponents of 6144 bits.
 fn huge_exponents(case: &mut Case) {
     ksk(case).key = "zone-rsa-3072";
     ksk(case).algorithm = 8;
@@ -214,7 +214,7 @@ fn add_chain_sizes(suite: &mut Suite) {
     });
 }
 
-/// A name of so many labels, at which the chain has records.
+/// Returns a name with this number of labels, at which the chain has records.
 fn deep_owner(labels: usize) -> String {
     format!("_veraid.{}{ZONE}", "a.".repeat(labels - 3))
 }

@@ -1,4 +1,4 @@
-//! All cases, by what they are about.
+//! All cases, by subject.
 
 mod attribute;
 mod base;
@@ -26,7 +26,7 @@ mod txt_record;
 use crate::recorded;
 use crate::suite::Suite;
 
-/// All cases, each after its twin.
+/// Returns all cases, each after its twin.
 pub(crate) fn all() -> Suite {
     let mut suite = Suite::default();
     base::add(&mut suite);

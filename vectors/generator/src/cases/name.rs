@@ -6,7 +6,7 @@ use crate::octets::Octets;
 use crate::recipe::{
     Attribute, COMMON_NAME, ORGANIZATION_NAME, SignedAttribute, Text, bmp, common_name,
 };
-use crate::suite::{Suite, text};
+use crate::suite::{Suite, leak};
 
 const COUNT: &str = "common-name-count";
 const STRING: &str = "common-name-string";
@@ -153,7 +153,7 @@ fn add_organisations(suite: &mut Suite) {
 }
 
 fn add_users(suite: &mut Suite) {
-    let long = text("n".repeat(200));
+    let long = leak("n".repeat(200));
     for (name, shows, user) in [
         ("user-name-spaces", "A user's name may have spaces, at its ends too.", " Alice  Smith "),
         ("user-name-capitals", "A user's name keeps its case.", "ALICE"),
@@ -188,11 +188,11 @@ fn add_users(suite: &mut Suite) {
         ("em-space", "A user's name has no white space but U+0020: no U+2003.", "a\u{2003}b"),
         ("line-separator", "A user's name has no white space but U+0020: no U+2028.", "a\u{2028}b"),
     ] {
-        let about = (text(format!("user-name-{name}")), USER_NAME, shows);
+        let about = (leak(format!("user-name-{name}")), USER_NAME, shows);
         suite.invalid(MEMBER, about, "member-certificate-common-name", |case| {
             case.recipe.member.subject[0][0].value = bmp(user);
         });
-        let about = (text(format!("attribution-{name}")), USER_NAME, shows);
+        let about = (leak(format!("attribution-{name}")), USER_NAME, shows);
         suite.invalid(ORGANISATION, about, "signature-attribution", |case| {
             let attributes = &mut case.recipe.signer().attributes;
             attributes.last_mut().expect("the attribution").values =

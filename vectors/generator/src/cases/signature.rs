@@ -1,4 +1,4 @@
-//! The algorithms of CMS signatures, and what they cover.
+//! The algorithms of CMS signatures, and the octets that they cover.
 
 use super::base::{MEMBER, ORGANISATION};
 use super::signed_data::signer;

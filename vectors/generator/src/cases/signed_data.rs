@@ -62,7 +62,7 @@ fn add_content(suite: &mut Suite) {
         "signature-content-type",
         signer(|signer| {
             signer.attributes[0].values =
-                SignedAttribute::content_type_of("1.2.840.113549.1.7.3").values;
+                SignedAttribute::content_type_with("1.2.840.113549.1.7.3").values;
         }),
     );
     for (name, shows, code, form) in [
@@ -102,7 +102,7 @@ fn add_content(suite: &mut Suite) {
     );
 }
 
-/// A change of the `SignedData`, outside of what is signed.
+/// A change of the `SignedData`, outside the signed parts.
 fn edit(path: &[usize], change: Change) -> impl FnOnce(&mut Case) {
     let path = [&[3, 1, 0], path].concat();
     move |case| case.recipe.edit = Some(Edit::at(&path, change))

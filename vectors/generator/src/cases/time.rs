@@ -1,9 +1,9 @@
-//! When a signature and its certificates hold.
+//! The validity of signatures and certificates.
 
 use super::base::{MEMBER, ORGANISATION};
 use crate::case::Case;
 use crate::recipe::{Certificate, Time, generalized, utc};
-use crate::suite::{Suite, text};
+use crate::suite::{Suite, leak};
 
 const INSTANT: &str = "time-instant";
 const LIMIT: &str = "time-limit";
@@ -153,7 +153,7 @@ fn add_forms(suite: &mut Suite) {
     }
 }
 
-/// The certificate that a case is about.
+/// The certificate that a case changes.
 fn organisation(case: &mut Case) -> &mut Certificate {
     &mut case.recipe.organisation
 }
@@ -166,7 +166,7 @@ fn add_certificates(suite: &mut Suite) {
     type CertificateField = fn(&mut Case) -> &mut Certificate;
     let whose: [(&str, CertificateField); 2] = [("organisation", organisation), ("member", member)];
     for (whose, of) in whose {
-        let name = |end: &str| text(format!("{whose}-certificate-{end}"));
+        let name = |end: &str| leak(format!("{whose}-certificate-{end}"));
         let (code, last, first) = (name("time"), name("last-second"), name("first-second"));
         let about = (
             last,

@@ -124,7 +124,7 @@ fn add_json(suite: &mut Suite) {
     }
 }
 
-/// Name, rule, what is shown, and the token.
+/// Name, rule, description, and the token.
 const REFUSED_MEMBERS: [(&str, &str, &str, &str); 20] = [
     (
         "token-audience-twice",
@@ -290,10 +290,10 @@ fn add_sizes(suite: &mut Suite) {
     });
 }
 
-/// Makes a bundle of so many octets, by a member that is ignored.
+/// Creates a bundle of this size, by the claim of a member that is ignored.
 pub(super) fn fill(recipe: &mut Recipe, octets: usize) {
     recipe.set_token(r#"{"audience":"https://api.example.com","claims":{"permission":"read-only"},"x":"{padding}"}"#);
-    // Near enough to the wanted size that all lengths are encoded as they will be.
+    // The size is close enough that all lengths have their final encoding.
     recipe.signature.plaintext.padding = octets - 6_000;
     let bundle = Recipe { kind: Kind::TokenBundle, ..recipe.clone() };
     recipe.signature.plaintext.padding += octets - bundle.octets().len();

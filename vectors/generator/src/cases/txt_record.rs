@@ -1,4 +1,4 @@
-//! The TXT records that name an organisation's key.
+//! The TXT records that publish an organisation's key.
 
 use super::base::{MEMBER, SIGNATURE};
 use crate::case::Case;
@@ -26,7 +26,7 @@ fn record(template: &'static str) -> impl FnOnce(&mut Case) {
     move |case| template.clone_into(&mut case.recipe.chain.txt_strings()[0])
 }
 
-/// Adds a record before the one that is there.
+/// Adds a record before the existing one.
 fn beside(case: &mut Case, strings: &[&str]) {
     let strings = strings.iter().map(|string| (*string).to_owned()).collect();
     let record = Record::new("_veraid.example.com", Rdata::Txt(TxtRdata { strings }));
@@ -94,7 +94,7 @@ fn add_valid_forms(suite: &mut Suite) {
     }
 }
 
-/// Name, rule, what is shown, and the record's template.
+/// Name, rule, description, and the record's template.
 const REFUSED: [(&str, &str, &str, &str); 28] = [
     ("txt-empty", FIELDS, "An empty record is none.", ""),
     ("txt-blank", FIELDS, "A blank record is none.", "  "),

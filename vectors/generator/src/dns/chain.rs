@@ -13,7 +13,7 @@ use crate::octets::Octets;
 pub(crate) struct Chain {
     pub(crate) zones: Vec<Zone>,
     pub(crate) messages: Vec<Message>,
-    /// Messages that are as somebody else made them.
+    /// Messages of another origin, unchanged.
     pub(crate) recorded: Vec<Octets>,
     pub(crate) order: Order,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Chain {
 pub(crate) enum Order {
     AsListed,
     Reversed,
-    /// As DER has a SET OF.
+    /// As in a SET OF in DER.
     Sorted,
 }
 
@@ -31,8 +31,8 @@ const ROOT: usize = 0;
 const COM: usize = 1;
 const EXAMPLE: usize = 2;
 
-/// A chain as deployed libraries store it: a response to each question, from the root down to the
-/// TXT records, the labels that are no zones with empty answers.
+/// Creates a chain as deployed libraries store it: a response to each question, from the root down
+/// to the TXT records, with empty answers for labels without a zone.
 pub(crate) fn deployed_chain() -> Chain {
     let zone = |name: &str, keys: Vec<ZoneKey>| Zone { name: name.to_owned(), keys };
     let zones = vec![
@@ -72,19 +72,19 @@ pub(crate) const fn key(zone: usize, key: usize) -> KeyRef {
     KeyRef { zone, key }
 }
 
-/// The keys of a zone, signed by the first.
+/// Returns the DNSKEY RRset of a zone, signed by its first key.
 pub(crate) fn dnskey_message(zones: &[Zone], zone: usize, window: (&str, &str)) -> Message {
     let Zone { name, keys } = &zones[zone];
     let records = (0..keys.len()).map(|position| Rdata::Dnskey(key(zone, position)));
     signed_message(name, TYPE_DNSKEY, records.collect(), key(zone, 0), window)
 }
 
-/// The delegation of a zone.
+/// Returns the DS RRset of a zone.
 pub(crate) fn ds_message(name: &str, by: KeyRef, of: KeyRef, window: (&str, &str)) -> Message {
-    signed_message(name, TYPE_DS, vec![Rdata::Ds(Ds::of(of))], by, window)
+    signed_message(name, TYPE_DS, vec![Rdata::Ds(Ds::new(of))], by, window)
 }
 
-/// A TXT record that names the organisation's key.
+/// Returns a TXT record that publishes the organisation's key.
 pub(crate) fn txt_message(owner: &str, by: KeyRef) -> Message {
     let strings = vec!["1 {sha256-padded} 3600".to_owned()];
     let record = Rdata::Txt(TxtRdata { strings });
@@ -115,7 +115,7 @@ pub(crate) fn signed_message(
 }
 
 impl Chain {
-    /// The messages, as they are on the wire.
+    /// Returns the messages in wire form.
     pub(crate) fn encode(&self, key_info: &[u8]) -> Vec<Vec<u8>> {
         let subject = Subject { zones: &self.zones, key_info };
         let made = self.messages.iter().map(|message| message.encode(subject));
@@ -135,42 +135,42 @@ impl Chain {
         Node::set(self.encode(key_info).into_iter().map(Node::octet_string).collect())
     }
 
-    /// The response to a question.
+    /// Returns the response to a question, for changes.
     pub(crate) fn message(&mut self, name: &str, kind: u16) -> &mut Message {
         let mut messages = self.messages.iter_mut();
         let message = messages.find(|message| message.name == name && message.kind == kind);
         message.expect("the chain has such a response")
     }
 
-    /// The last record of a response, which is a signature.
+    /// Returns the last record of a response, which is a signature.
     pub(crate) fn rrsig(&mut self, name: &str, kind: u16) -> &mut Rrsig {
         let record = self.message(name, kind).answer.last_mut();
         record.expect("the answer has records").as_rrsig()
     }
 
-    /// The TXT message of the organisation.
+    /// Returns the TXT message of the organisation.
     pub(crate) fn txt(&mut self) -> &mut Message {
         let message = self.messages.iter_mut().find(|message| message.kind == TYPE_TXT);
         message.expect("the chain has such a response")
     }
 
-    /// The last record of the TXT message, which is a signature.
+    /// Returns the last record of the TXT message, which is a signature.
     pub(crate) fn txt_rrsig(&mut self) -> &mut Rrsig {
         let record = self.txt().answer.last_mut();
         record.expect("the answer has records").as_rrsig()
     }
 
-    /// The strings of the organisation's first TXT record.
+    /// Returns the strings of the organisation's first TXT record.
     pub(crate) fn txt_strings(&mut self) -> &mut Vec<String> {
         match &mut self.txt().answer[0].data {
             Rdata::Txt(txt) => &mut txt.strings,
-            _ => panic!("the first record is no TXT record"),
+            _ => panic!("the first record is not a TXT record"),
         }
     }
 
-    /// The DS record that makes a key of the root a trust anchor, in presentation form.
+    /// Returns the trust anchor of a key of the root, as a DS record in presentation form.
     pub(crate) fn anchor(&self, key_position: usize) -> String {
-        let octets = Ds::of(key(ROOT, key_position)).octets(&self.zones);
+        let octets = Ds::new(key(ROOT, key_position)).octets(&self.zones);
         let [high, low, algorithm, digest_type, digest @ ..] = octets.as_slice() else {
             panic!("a DS record has these fields");
         };

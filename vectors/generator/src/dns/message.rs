@@ -13,12 +13,12 @@ pub(crate) struct Message {
     pub(crate) kind: u16,
     pub(crate) class: u16,
     pub(crate) id: u16,
-    /// The second 16 bits of the header, with the response code last.
+    /// The second 16 bits of the header, which end with the response code.
     pub(crate) flags: u16,
     pub(crate) answer: Vec<Record>,
     pub(crate) authority: Vec<Record>,
     pub(crate) additional: Vec<Record>,
-    /// Whether names that end as the question's does point there.
+    /// Whether names that end like the question's are compressed to it.
     pub(crate) compressed: bool,
     pub(crate) damage: Option<Damage>,
 }
@@ -31,20 +31,20 @@ pub(crate) struct Record {
     pub(crate) data: Rdata,
 }
 
-/// What makes a message unreadable.
+/// The fault that makes a message malformed.
 #[derive(Clone, Serialize)]
 pub(crate) enum Damage {
-    /// So many octets at the end are missing.
+    /// Removes octets at the end.
     Cut(usize),
-    /// So many octets are left.
+    /// Keeps only octets at the start.
     CutTo(usize),
-    /// There are octets after the end.
+    /// Appends octets.
     Append(Octets),
-    /// The header tells another number of questions.
+    /// Changes the number of questions in the header.
     QuestionCount(u8),
-    /// The header tells another number of answers.
+    /// Changes the number of answers in the header.
     AnswerCount(u8),
-    /// An octet at a position is another one.
+    /// Changes the octet at a position.
     Octet(usize, u8),
 }
 
@@ -102,7 +102,7 @@ impl Message {
         .concat()
     }
 
-    /// The name, or a pointer to the one of the question.
+    /// Returns the name, or a pointer to the question's.
     fn name(&self, name: &str) -> Vec<u8> {
         let (octets, question) = (name_octets(name), name_octets(&self.name));
         let is_suffix = question.ends_with(&octets) && octets.len() > 1;
@@ -117,7 +117,7 @@ impl Message {
     }
 }
 
-/// The records beside a signature that it covers.
+/// Returns the records next to a signature that it covers.
 fn covered<'a>(
     record: &'a Record,
     signature: &Rrsig,
@@ -143,11 +143,11 @@ impl Record {
         Self { owner: owner.to_owned(), class: CLASS_IN, ttl: 300, data }
     }
 
-    /// The signature, for a case to change.
+    /// Returns the signature, for changes.
     pub(crate) fn as_rrsig(&mut self) -> &mut Rrsig {
         match &mut self.data {
             Rdata::Rrsig(signature) => signature,
-            _ => panic!("the record is no signature"),
+            _ => panic!("the record is not a signature"),
         }
     }
 }

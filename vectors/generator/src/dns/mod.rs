@@ -1,4 +1,4 @@
-//! DNS responses and DNSSEC signatures of which every field can be another one.
+//! DNS responses and DNSSEC signatures in which every field can be changed.
 
 mod chain;
 mod message;

@@ -18,29 +18,29 @@ pub(crate) enum Rdata {
     Ds(Ds),
     Txt(TxtRdata),
     Rrsig(Rrsig),
-    /// Of another type, or of a type that this is no data of.
+    /// Of another type, or malformed for its type.
     Other(u16, Octets),
 }
 
-/// A delegation: what names a key.
+/// A DS record.
 #[derive(Clone, Serialize)]
 pub(crate) struct Ds {
     pub(crate) of: KeyRef,
-    /// The key's, unless they are given.
+    /// The key's value, unless given.
     pub(crate) tag: Option<u16>,
     pub(crate) algorithm: Option<u8>,
     pub(crate) digest_type: u8,
     pub(crate) digest: Option<Octets>,
 }
 
-/// The strings of a TXT record, where names of hashes in braces stand for digests of the
+/// The strings of a TXT record. Names of hashes in braces are placeholders for digests of the
 /// organisation's key.
 #[derive(Clone, Serialize)]
 pub(crate) struct TxtRdata {
     pub(crate) strings: Vec<String>,
 }
 
-/// What records are about.
+/// The context of records.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) zones: &'a [Zone],
@@ -48,12 +48,12 @@ pub(crate) struct Subject<'a> {
     pub(crate) key_info: &'a [u8],
 }
 
-/// A signature over the records of a type beside it.
+/// A signature over the records of a type in the same section.
 #[derive(Clone, Serialize)]
 pub(crate) struct Rrsig {
     pub(crate) covers: u16,
     pub(crate) by: KeyRef,
-    /// As the owner, the key and the zone have it, unless it is given.
+    /// The value of the owner, the key or the zone, unless given.
     pub(crate) labels: Option<u8>,
     pub(crate) tag: Option<u16>,
     pub(crate) algorithm: Option<u8>,
@@ -65,32 +65,32 @@ pub(crate) struct Rrsig {
     pub(crate) signed: Signed,
 }
 
-/// What a signature covers.
+/// The octets that a signature covers.
 #[derive(Clone, Serialize)]
 pub(crate) enum Signed {
     /// The canonical form (RFC 4034, 6).
     Canonical,
-    /// The records in the order in which they stand.
+    /// The records in the order of the message.
     AsListed,
-    /// The owner in the case in which it stands.
+    /// The owner in the case of the message.
     OwnerAsWritten,
-    /// The signer's name in the case in which it stands.
+    /// The signer's name in the case of the message.
     SignerAsWritten,
-    /// The records' own TTL in the place of the original one.
+    /// The TTL of the records instead of the original TTL.
     TtlAsSent,
     /// All records but the first.
     AllButFirst,
     /// The records, and one more that is missing.
     AndAnother,
-    /// Nothing: so many octets that follow from a seed.
+    /// Nothing: the signature consists of octets that depend on a seed.
     Noise(u8, usize),
 }
 
-/// A set of records as a signature sees it.
+/// An RRset as a signature covers it.
 pub(crate) struct Covered<'a> {
     pub(crate) owner: &'a str,
     pub(crate) ttl: u32,
-    /// As they stand in the answer.
+    /// In the order of the answer section.
     pub(crate) rdata: Vec<Vec<u8>>,
 }
 
@@ -105,10 +105,10 @@ impl Rdata {
         }
     }
 
-    /// The octets of anything but a signature.
+    /// Returns the data of any record but a signature.
     pub(crate) fn octets(&self, subject: Subject<'_>) -> Vec<u8> {
         match self {
-            Self::Dnskey(key) => key.of(subject.zones).rdata(),
+            Self::Dnskey(key) => key.resolve(subject.zones).rdata(),
             Self::Ds(ds) => ds.octets(subject.zones),
             Self::Txt(txt) => txt.octets(subject.key_info),
             Self::Other(_, octets) => octets.0.clone(),
@@ -118,19 +118,19 @@ impl Rdata {
 }
 
 impl KeyRef {
-    pub(super) fn of(self, zones: &[Zone]) -> &super::ZoneKey {
+    pub(super) fn resolve(self, zones: &[Zone]) -> &super::ZoneKey {
         &zones[self.zone].keys[self.key]
     }
 }
 
 impl Ds {
-    pub(crate) const fn of(of: KeyRef) -> Self {
+    pub(crate) const fn new(of: KeyRef) -> Self {
         Self { of, tag: None, algorithm: None, digest_type: 2, digest: None }
     }
 
     /// `key tag, algorithm, digest type, digest` (RFC 4034, 5.1).
     pub(crate) fn octets(&self, zones: &[Zone]) -> Vec<u8> {
-        let key = self.of.of(zones);
+        let key = self.of.resolve(zones);
         let hash = match self.digest_type {
             1 => Hash::Sha1,
             4 => Hash::Sha384,
@@ -154,7 +154,7 @@ impl TxtRdata {
     }
 }
 
-/// A template with the digests of a key in it, padded or not.
+/// Replaces placeholders by the digests of a key, padded or not.
 pub(crate) fn filled(template: &str, key_info: &[u8]) -> String {
     let hashes = [("sha256", Hash::Sha256), ("sha384", Hash::Sha384), ("sha512", Hash::Sha512)];
     hashes.into_iter().fold(template.to_owned(), |text, (name, hash)| {
@@ -165,9 +165,9 @@ pub(crate) fn filled(template: &str, key_info: &[u8]) -> String {
 }
 
 impl Rrsig {
-    /// The fields (RFC 4034, 3.1), signed.
+    /// Returns the fields (RFC 4034, 3.1) and the signature.
     pub(crate) fn octets(&self, covered: &Covered<'_>, zones: &[Zone]) -> Vec<u8> {
-        let key = self.by.of(zones);
+        let key = self.by.resolve(zones);
         let algorithm = self.algorithm.unwrap_or(key.algorithm);
         let own_labels = labels(covered.owner).iter().filter(|label| **label != "*").count();
         let labels = self.labels.unwrap_or(own_labels.to_le_bytes()[0]);

@@ -1,4 +1,4 @@
-//! Names, numbers and times as DNS has them on the wire.
+//! The wire form of DNS names, numbers and times.
 
 pub(crate) const TYPE_A: u16 = 1;
 pub(crate) const TYPE_CNAME: u16 = 5;
@@ -14,12 +14,12 @@ pub(crate) const CLASS_IN: u16 = 1;
 pub(crate) const CLASS_CH: u16 = 3;
 pub(crate) const ALGORITHM_ECDSA_P256: u8 = 13;
 
-/// The labels of a name in presentation form, with or without the final dot.
+/// Returns the labels of a name in presentation form, with or without the final dot.
 pub(crate) fn labels(name: &str) -> Vec<&str> {
     name.split('.').filter(|label| !label.is_empty()).collect()
 }
 
-/// A name, uncompressed, in the case that it is given in.
+/// Encodes a name, uncompressed, in its case.
 pub(crate) fn name_octets(name: &str) -> Vec<u8> {
     let label = |label: &str| [&[label.len().to_le_bytes()[0]], label.as_bytes()].concat();
     let mut octets: Vec<u8> = labels(name).into_iter().flat_map(label).collect();
@@ -27,7 +27,7 @@ pub(crate) fn name_octets(name: &str) -> Vec<u8> {
     octets
 }
 
-/// The name of which a signature with fewer labels covers an expansion (RFC 4034, 3.1.3).
+/// Returns the wildcard that a signature with fewer labels covers (RFC 4034, 3.1.3).
 pub(crate) fn signed_owner(owner: &str, label_count: u8) -> String {
     let labels = labels(owner);
     let surplus = labels.len().saturating_sub(label_count.into());
@@ -35,14 +35,14 @@ pub(crate) fn signed_owner(owner: &str, label_count: u8) -> String {
     format!("{wildcard}{}", labels[surplus..].join("."))
 }
 
-/// The second that `YYYYMMDDHHmmSS` (RFC 4034, 3.2) means, modulo 2^32.
+/// Returns the second of `YYYYMMDDHHmmSS` (RFC 4034, 3.2), modulo 2^32.
 pub(crate) fn second(text: &str) -> u32 {
     let civil = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", text).expect("a date and time");
     let instant = jiff::tz::Offset::UTC.to_timestamp(civil).expect("an instant");
     u32::try_from(instant.as_second().rem_euclid(1 << 32)).expect("it is below 2^32")
 }
 
-/// The tag of a key (RFC 4034, appendix B).
+/// Returns the tag of a key (RFC 4034, appendix B).
 pub(crate) fn key_tag(dnskey: &[u8]) -> u16 {
     let weigh = |(position, octet): (usize, &u8)| {
         u32::from(*octet) << if position % 2 == 0 { 8 } else { 0 }

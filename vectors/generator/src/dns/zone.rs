@@ -24,23 +24,23 @@ pub(crate) struct ZoneKey {
 
 #[derive(Clone, Serialize)]
 pub(crate) enum PublicKey {
-    /// That of the test key.
+    /// The public key of the test key.
     Own,
     Octets(Octets),
-    /// Nobody's key, with the same tag and length as that of the test key, and first in order.
+    /// A key without a private key, with the tag and length of the test key. It sorts first.
     Colliding(u8),
-    /// Nobody's RSA key, with the tag and modulus length of the test key, and an exponent as long.
+    /// An RSA key without a private key, with the test key's tag, modulus length and exponent length.
     CollidingWithHugeExponent(u8),
 }
 
-/// A key by the positions of its zone and itself.
+/// A key by the position of its zone and its own position.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyRef {
     pub(crate) zone: usize,
     pub(crate) key: usize,
 }
 
-/// As one value: another key is one difference.
+/// Serialised as one value, so that another key is one difference.
 impl Serialize for KeyRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("key {} of zone {}", self.key, self.zone))
@@ -67,7 +67,7 @@ impl ZoneKey {
             PublicKey::Own => self.with_public_key(&own),
             PublicKey::Octets(octets) => self.with_public_key(&octets.0),
             PublicKey::Colliding(seed) => {
-                // The exponent of an RSA key stays.
+                // The exponent of an RSA key is unchanged.
                 let kept = if self.algorithm == 8 { usize::from(own[0]) + 1 } else { 0 };
                 let noise = noise(*seed, own.len() - kept);
                 self.colliding(&[&own[..kept], &noise].concat())
@@ -88,13 +88,13 @@ impl ZoneKey {
         [&self.flags.to_be_bytes(), [self.protocol, self.algorithm].as_slice(), public_key].concat()
     }
 
-    /// Changes two octets in the midst so that the tag is that of the test key.
+    /// Changes two octets in the middle so that the tag is that of the test key.
     fn colliding(&self, public_key: &[u8]) -> Vec<u8> {
         let wanted = key_tag(&self.with_public_key(&Key::named(self.key).dns_public_key()));
         let mut rdata = self.with_public_key(public_key);
         let middle = rdata.len() / 4 * 2;
         rdata[middle..middle + 2].fill(0);
-        // The tag is a sum in which carries come around again, so it is off by one at most.
+        // The tag is a sum with end-around carry, so it differs by at most one.
         let difference = wanted.wrapping_sub(key_tag(&rdata));
         let collides = [difference, difference.wrapping_sub(1)].into_iter().any(|word| {
             rdata[middle..middle + 2].copy_from_slice(&word.to_be_bytes());
@@ -105,8 +105,8 @@ impl ZoneKey {
     }
 }
 
-/// Octets that follow from the seed; the first is low but not zero, so that they sort first and
-/// have no leading zeros, and the last is odd, as numbers of RSA are.
+/// Returns octets that depend on the seed. The first is low but not zero, so that they sort first
+/// and have no leading zeros. The last is odd, as in RSA numbers.
 pub(crate) fn noise(seed: u8, length: usize) -> Vec<u8> {
     let blocks = (0_u16..).flat_map(|block| {
         let [high, low] = block.to_be_bytes();

@@ -1,4 +1,4 @@
-//! Algorithm identifiers, and the signatures that follow them (RFC 4055).
+//! Algorithm identifiers, and their signatures (RFC 4055).
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::hash::Hash;
 use crate::key::Key;
 use crate::rsa::PssParameters;
 
-/// The algorithm of a signature, as it is declared and as it is used.
+/// The algorithm of a signature, as declared and as used.
 #[derive(Clone, Serialize)]
 pub(crate) enum SignatureAlgorithm {
     Pss(Pss),
@@ -19,16 +19,16 @@ pub(crate) enum SignatureAlgorithm {
 #[derive(Clone, Serialize)]
 pub(crate) struct Pss {
     pub(crate) hash: Hash,
-    /// MGF1's, where it is another one.
+    /// The hash of MGF1, if it is another one.
     pub(crate) mask_hash: Option<Hash>,
-    /// Where it is not as long as the hash.
+    /// The declared length of the salt, if it is not the hash's.
     pub(crate) salt_length: Option<u8>,
-    /// Where it is not as long as is declared.
+    /// The length of the salt, if it is not the declared one.
     pub(crate) used_salt_length: Option<u8>,
     pub(crate) trailer: Option<u8>,
     /// Whether the hashes have NULL parameters.
     pub(crate) null: bool,
-    /// All parameters left out.
+    /// Whether all parameters are omitted.
     pub(crate) omitted: bool,
 }
 
@@ -45,7 +45,7 @@ impl SignatureAlgorithm {
         })
     }
 
-    /// The parameters of RSASSA-PSS, for a case to change.
+    /// Returns the parameters of RSASSA-PSS, for changes.
     pub(crate) fn as_pss(&mut self) -> &mut Pss {
         match self {
             Self::Pss(pss) => pss,
@@ -114,7 +114,7 @@ impl Pss {
     }
 }
 
-/// The identifier of a hash, with or without NULL.
+/// Returns the identifier of a hash, with or without NULL.
 pub(crate) fn hash_identifier(hash: Hash, null: bool) -> Node {
     let mut fields = vec![Node::oid(hash.oid())];
     if null {

@@ -29,11 +29,11 @@ pub(crate) enum AttributeValue {
     Metadata(Metadata),
     Utf8(String),
     Printable(String),
-    /// Encoded as it is.
+    /// The encoded value.
     Other(Octets),
 }
 
-/// For which service, from when and until when.
+/// The service, the start and the end.
 #[derive(Clone, Serialize)]
 pub(crate) struct Metadata {
     pub(crate) service: &'static str,
@@ -48,10 +48,10 @@ impl SignedAttribute {
     }
 
     pub(crate) fn content_type() -> Self {
-        Self::content_type_of(ID_DATA)
+        Self::content_type_with(ID_DATA)
     }
 
-    pub(crate) fn content_type_of(oid: &'static str) -> Self {
+    pub(crate) fn content_type_with(oid: &'static str) -> Self {
         Self::new(CONTENT_TYPE, vec![AttributeValue::Oid(oid)])
     }
 
@@ -83,7 +83,7 @@ impl SignedAttribute {
         Node::sequence(vec![Node::oid(self.kind), Node::set(values.collect())])
     }
 
-    /// The metadata, for a case to change, if that is what the attribute holds.
+    /// Returns the metadata, for changes, if the attribute contains it.
     pub(crate) fn as_metadata(&mut self) -> Option<&mut Metadata> {
         match self.values.as_mut_slice() {
             [AttributeValue::Metadata(metadata)] => Some(metadata),

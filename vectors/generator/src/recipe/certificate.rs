@@ -1,4 +1,4 @@
-//! Certificates of which every field can be another one.
+//! Certificates in which every field can be changed.
 
 use serde::Serialize;
 
@@ -12,14 +12,14 @@ use crate::octets::Octets;
 
 #[derive(Clone, Serialize)]
 pub(crate) struct Certificate {
-    /// The contents of the INTEGER, or `None` to leave it out, which means v1.
+    /// The contents of the INTEGER. `None` omits it, which means v1.
     pub(crate) version: Option<Octets>,
     /// The contents of the INTEGER.
     pub(crate) serial: Octets,
     pub(crate) algorithm: SignatureAlgorithm,
-    /// Within what is signed, where it is another one.
+    /// The signed algorithm, if it is another one.
     pub(crate) signed_algorithm: Option<SignatureAlgorithm>,
-    /// The issuer's subject, unless it is given.
+    /// The issuer's subject, unless given.
     pub(crate) issuer: Option<Name>,
     pub(crate) not_before: Time,
     pub(crate) not_after: Time,
@@ -27,15 +27,15 @@ pub(crate) struct Certificate {
     pub(crate) key: KeyName,
     pub(crate) key_edit: Option<Edit>,
     pub(crate) extensions: Vec<Extension>,
-    /// Who signs, where it is not the issuer's key.
+    /// The signing key, if it is not the issuer's.
     pub(crate) signer: Option<KeyName>,
-    /// A change of what is signed, before that.
+    /// A change of the signed part, before it is signed.
     pub(crate) edit: Option<Edit>,
-    /// What stands instead of the signature.
+    /// The octets that replace the signature.
     pub(crate) signature: Option<Octets>,
 }
 
-/// The contents of a time, and of which type it is.
+/// The contents and the type of a time.
 #[derive(Clone, Serialize)]
 pub(crate) enum Time {
     Utc(String),
@@ -51,7 +51,7 @@ pub(crate) fn generalized(text: &str) -> Time {
 }
 
 impl Certificate {
-    /// An organisation's, as the deployed library issues it, but in DER.
+    /// Returns an organisation's certificate as the deployed library issues it, but in DER.
     pub(crate) fn organisation() -> Self {
         let authority =
             ExtensionValue::BasicConstraints { authority: Some(0xff), path_length: Some(0) };
@@ -63,13 +63,13 @@ impl Certificate {
         }
     }
 
-    /// A member's.
+    /// Returns a member's certificate.
     pub(crate) fn member() -> Self {
         let member = ExtensionValue::BasicConstraints { authority: None, path_length: None };
         Self::new("alice", "member-2048", member)
     }
 
-    /// A CA's that the organisation issues.
+    /// Returns the certificate of a CA that the organisation issues.
     pub(crate) fn intermediate() -> Self {
         let authority =
             ExtensionValue::BasicConstraints { authority: Some(0xff), path_length: Some(0) };
@@ -100,18 +100,18 @@ impl Certificate {
         }
     }
 
-    /// The extension of this kind, for a case to change.
+    /// Returns the extension of this kind, for changes.
     fn extension(&mut self, is_wanted: impl Fn(&ExtensionValue) -> bool) -> &mut Extension {
         let found = self.extensions.iter_mut().find(|extension| is_wanted(&extension.value));
         found.expect("the certificate has the extension")
     }
 
-    /// The basic constraints, for a case to change.
+    /// Returns the basic constraints, for changes.
     pub(crate) fn constraints(&mut self) -> &mut Extension {
         self.extension(|value| matches!(value, ExtensionValue::BasicConstraints { .. }))
     }
 
-    /// The contents of the cA flag, for a case to change.
+    /// Returns the contents of the cA flag, for changes.
     pub(crate) fn authority(&mut self) -> &mut Option<u8> {
         match &mut self.constraints().value {
             ExtensionValue::BasicConstraints { authority, .. } => authority,
@@ -119,7 +119,7 @@ impl Certificate {
         }
     }
 
-    /// The path length, for a case to change.
+    /// Returns the path length, for changes.
     pub(crate) fn path_length(&mut self) -> &mut Option<u8> {
         match &mut self.constraints().value {
             ExtensionValue::BasicConstraints { path_length, .. } => path_length,
@@ -127,7 +127,7 @@ impl Certificate {
         }
     }
 
-    /// The subject key identifier that is no digest of the key, for a case to change.
+    /// Returns the subject key identifier, which is not a digest of the key, for changes.
     pub(crate) fn subject_key_id(&mut self) -> &mut Option<Octets> {
         match &mut self.extension(|value| matches!(value, ExtensionValue::SubjectKeyId(_))).value {
             ExtensionValue::SubjectKeyId(octets) => octets,
@@ -135,7 +135,7 @@ impl Certificate {
         }
     }
 
-    /// The authority key identifier that is no digest of the issuer's key, for a case to change.
+    /// Returns the authority key identifier, which is not a digest of the issuer's key, for changes.
     pub(crate) fn authority_key_id(&mut self) -> &mut Option<Octets> {
         match &mut self.extension(|value| matches!(value, ExtensionValue::AuthorityKeyId(_))).value
         {
@@ -152,7 +152,7 @@ impl Certificate {
         name_node(self.issuer.as_ref().unwrap_or(&issuer.subject))
     }
 
-    /// The certificate as the issuer, who may be itself, signs it.
+    /// Returns the certificate, signed by the issuer, which may be the subject.
     pub(crate) fn node(&self, issuer: &Self) -> Node {
         let identifier = self.algorithm.identifier();
         let signed = self.signed_node(issuer);

@@ -14,9 +14,9 @@ pub(crate) struct Extension {
 #[derive(Clone, Copy, Serialize)]
 pub(crate) enum Critical {
     Yes,
-    /// As DER has it: left out.
+    /// Omitted, as in DER.
     No,
-    /// The contents of a BOOLEAN that DER forbids there.
+    /// The contents of a BOOLEAN, which DER forbids there.
     Encoded(u8),
 }
 
@@ -28,9 +28,9 @@ pub(crate) enum ExtensionValue {
     },
     /// The contents of a BIT STRING.
     KeyUsage(Octets),
-    /// Of the key, unless it is given.
+    /// The digest of the key, unless given.
     SubjectKeyId(Option<Octets>),
-    /// Of the issuer's key, unless it is given.
+    /// The digest of the issuer's key, unless given.
     AuthorityKeyId(Option<Octets>),
     /// The identifier and the value.
     Other(&'static str, Octets),

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use serde::Serialize;
 
-/// How a bundle is written into a header.
+/// The form of a bundle in a header.
 #[derive(Clone, Serialize)]
 pub(crate) struct Header {
     pub(crate) scheme: &'static str,
@@ -13,10 +13,10 @@ pub(crate) struct Header {
     pub(crate) padding: Padding,
     /// Whether the bits after the last octet are set.
     pub(crate) trailing_bits: bool,
-    /// Characters after the first 64 of the Base64.
+    /// Characters that are inserted after the first 64 of the Base64.
     pub(crate) inserted: &'static str,
     pub(crate) suffix: &'static str,
-    /// The text instead of the Base64.
+    /// The text that replaces the Base64.
     pub(crate) credentials: Option<&'static str>,
 }
 
@@ -30,9 +30,9 @@ pub(crate) enum Alphabet {
 pub(crate) enum Padding {
     Full,
     None,
-    /// One `=` less than there should be.
+    /// One `=` too few.
     Short,
-    /// One `=` more than there should be.
+    /// One `=` too many.
     Long,
 }
 
@@ -74,7 +74,7 @@ impl Header {
     }
 }
 
-/// Sets the lowest bit of the last character before the padding, which is to be of no octet.
+/// Sets the lowest bit of the last character before the padding, which belongs to no octet.
 fn with_trailing_bit(text: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     assert!(text.ends_with('='), "all bits of the last character are in use");

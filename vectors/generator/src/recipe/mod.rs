@@ -1,4 +1,4 @@
-//! What a case's file is made of.
+//! The recipes of files.
 
 mod algorithm;
 mod attribute;
@@ -28,10 +28,10 @@ use crate::octets::Octets;
 
 /// The service of Kliento's tokens.
 pub(crate) const KLIENTO: &str = "1.3.6.1.4.1.58708.3.0";
-/// The service that VeraId has for tests.
+/// The service of VeraId for tests.
 pub(crate) const TEST_SERVICE: &str = "1.3.6.1.4.1.58708.1.1";
 
-/// What a file holds.
+/// The kind of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
@@ -42,25 +42,25 @@ pub(crate) enum Kind {
     Chain,
 }
 
-/// All that a file is made of; what is not in a kind of file has no effect on it.
+/// The recipe of a file. Parts that a kind of file does not contain have no effect on it.
 #[derive(Clone, Serialize)]
 pub(crate) struct Recipe {
     pub(crate) kind: Kind,
-    /// The contents of the bundle's version, or `None` to leave it out.
+    /// The contents of the bundle's version, or `None` to omit it.
     pub(crate) version: Option<Octets>,
     pub(crate) chain: Chain,
     pub(crate) organisation: Certificate,
     pub(crate) member: Certificate,
     pub(crate) member_issuer: Issuer,
     pub(crate) signature: SignedData,
-    /// A change of the bundle or chain, outside what is signed.
+    /// A change of the bundle or chain, outside the signed parts.
     pub(crate) edit: Option<Edit>,
     /// Octets after the bundle or chain.
     pub(crate) trailing: Octets,
     pub(crate) header: Header,
 }
 
-/// Who issued the member's certificate.
+/// The issuer of the member's certificate.
 #[derive(Clone, Copy, Serialize)]
 pub(crate) enum Issuer {
     Organisation,
@@ -68,7 +68,7 @@ pub(crate) enum Issuer {
 }
 
 impl Recipe {
-    /// A token that a member signed.
+    /// Returns the recipe of a token that a member signs.
     pub(crate) fn member_token() -> Self {
         let token = r#"{"audience":"https://api.example.com","claims":{"permission":"read-only"}}"#;
         let plaintext =
@@ -95,7 +95,7 @@ impl Recipe {
         }
     }
 
-    /// A token that the organisation signed for a member.
+    /// Returns the recipe of a token that the organisation signs on behalf of a member.
     pub(crate) fn organisation_token() -> Self {
         let mut recipe = Self::member_token();
         recipe.signature.certificates = Some(Vec::new());
@@ -144,18 +144,18 @@ impl Recipe {
         [octets.as_slice(), &self.trailing.0].concat()
     }
 
-    /// The only signer, for a case to change.
+    /// Returns the only signer, for changes.
     pub(crate) fn signer(&mut self) -> &mut Signer {
         &mut self.signature.signers[0]
     }
 
-    /// The metadata that the only signer signs.
+    /// Returns the metadata of the only signer, for changes.
     pub(crate) fn metadata(&mut self) -> &mut Metadata {
         let attributes = &mut self.signer().attributes;
         attributes.iter_mut().find_map(SignedAttribute::as_metadata).expect("there is metadata")
     }
 
-    /// Sets the token, in which `{padding}` stands for letters.
+    /// Sets the token, in which `{padding}` is a placeholder for letters.
     pub(crate) fn set_token(&mut self, json: impl Into<String>) {
         self.signature.plaintext.template = PlaintextTemplate::Text(json.into());
     }

@@ -17,7 +17,7 @@ pub(crate) struct Attribute {
     pub(crate) value: Text,
 }
 
-/// A value in one of the string types.
+/// A value of one of the string types.
 #[derive(Clone, Serialize)]
 pub(crate) enum Text {
     Bmp(String),
@@ -26,11 +26,11 @@ pub(crate) enum Text {
     Teletex(String),
     Ia5(String),
     Universal(String),
-    /// The tag of a string type, and contents that it may not allow.
+    /// The tag of a string type, and contents that may be invalid for it.
     Raw(u8, Octets),
 }
 
-/// A name of one common name.
+/// Returns a name with one common name.
 pub(crate) fn common_name(value: Text) -> Name {
     vec![vec![Attribute { kind: COMMON_NAME, value }]]
 }

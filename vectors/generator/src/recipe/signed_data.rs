@@ -1,4 +1,4 @@
-//! CMS signatures of which every field can be another one (RFC 5652).
+//! CMS signatures in which every field can be changed (RFC 5652).
 
 use serde::Serialize;
 
@@ -20,12 +20,12 @@ pub(crate) struct SignedData {
     pub(crate) encapsulated_type: &'static str,
     pub(crate) plaintext: Plaintext,
     pub(crate) content: ContentForm,
-    /// `None` leaves the field out.
+    /// `None` omits the field.
     pub(crate) certificates: Option<Vec<Attached>>,
     pub(crate) signers: Vec<Signer>,
 }
 
-/// What is signed, with so many letters where it says `{padding}`.
+/// The plaintext, with a number of letters instead of `{padding}`.
 #[derive(Clone, Serialize)]
 pub(crate) struct Plaintext {
     pub(crate) template: PlaintextTemplate,
@@ -43,7 +43,7 @@ pub(crate) enum ContentForm {
     Primitive,
     /// A constructed OCTET STRING of chunks that end at these positions.
     Constructed(Vec<usize>),
-    /// The contents of a constructed OCTET STRING that is none.
+    /// The contents of a constructed OCTET STRING, which are malformed.
     ConstructedOf(Octets),
     Detached,
     Absent,
@@ -54,9 +54,9 @@ pub(crate) enum ContentForm {
 pub(crate) enum Attached {
     Member,
     Organisation,
-    /// The member's, by the organisation, with the key of somebody else.
+    /// The member's, issued by the organisation, with another key.
     MemberWithKey(KeyName),
-    /// A CA's, by the organisation.
+    /// A CA's, issued by the organisation.
     Intermediate,
     Octets(Octets),
 }
@@ -72,35 +72,35 @@ pub(crate) struct Signer {
     /// A change of the signed attributes, before they are signed.
     pub(crate) attributes_edit: Option<Edit>,
     pub(crate) algorithm: SignatureAlgorithm,
-    /// Who signs, where it is not the key of the identity.
+    /// The signing key, if it is not the identity's.
     pub(crate) key: Option<KeyName>,
     pub(crate) covers: Covers,
-    /// What stands instead of the signature.
+    /// The octets that replace the signature.
     pub(crate) signature: Option<Octets>,
     pub(crate) unsigned_attributes: Vec<SignedAttribute>,
 }
 
 #[derive(Clone, Copy, Serialize)]
 pub(crate) enum AttributesOrder {
-    /// As DER has a SET OF.
+    /// As in a SET OF in DER.
     Sorted,
     AsListed,
 }
 
-/// What the signature covers.
+/// The octets that the signature covers.
 #[derive(Clone, Copy, Serialize)]
 pub(crate) enum Covers {
-    /// The attributes as they are sent, under the tag of a SET.
+    /// The attributes in the order of the message, under the tag of a SET.
     AsSent,
-    /// The attributes sorted as DER has them, whatever order they are sent in.
+    /// The attributes in DER order, whatever the order of the message.
     Sorted,
-    /// The attributes under the tag that they are sent with.
+    /// The attributes under the tag of the message.
     TagAsSent,
-    /// The plaintext, as if there were no signed attributes.
+    /// The plaintext, as without signed attributes.
     Plaintext,
 }
 
-/// Who the signer says that they are.
+/// The signer identifier.
 #[derive(Clone, Serialize)]
 pub(crate) enum Identity {
     Member,

@@ -207,7 +207,8 @@ impl ChainSignature {
 impl InspectedRrset {
     fn from_rrset(set: &Rrset<'_, '_>, near: Timestamp, check: CheckResult<DnssecError>) -> Self {
         let signatures = set.signatures.iter();
-        let signatures = signatures.map(|signature| ChainSignature::from_signature(signature, near)).collect();
+        let signatures =
+            signatures.map(|signature| ChainSignature::from_signature(signature, near)).collect();
         Self {
             owner: presentation_form(set.owner),
             record_type: record_type_name(set.record_type),

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn asks_for_recursion_and_signatures_without_checks() {
+    fn requests_recursion_and_signatures_without_checks() {
         let name = Name::vec_from_str("example.com").unwrap();
         let query = Query::new(Question::new(name, Rtype::DS)).unwrap().with_id(0x1234);
         let expected = b"\x12\x34\x01\x10\0\x01\0\0\0\0\0\x01\
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_the_root_with_one_dot() {
+    fn writes_root_as_dot() {
         assert_eq!(Question::new(Name::root_vec(), Rtype::DNSKEY).to_string(), ". DNSKEY");
     }
 }

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_records_of_a_recorded_chain() {
+    fn keeps_records_of_recorded_chain() {
         let messages = retrieve(RECORDED_OWNER, recorded_response).unwrap();
         assert_eq!(messages.len(), 8);
         for recorded in recorded() {

@@ -20,7 +20,7 @@ fn error_of_txt(respond: impl Fn(&Query) -> Vec<u8>) -> RetrievalError {
 }
 
 #[test]
-fn asks_once_for_keys_and_delegations_of_each_name() {
+fn queries_keys_and_ds_records_once_per_name() {
     let organisation = "Example.com".parse().unwrap();
     let retrieval = ChainRetrieval::for_organisation(&organisation).unwrap();
     let questions: Vec<_> =
@@ -63,7 +63,7 @@ fn drops_other_records_and_sections() {
 }
 
 #[test]
-fn keeps_proofs_between_zones_alone() {
+fn keeps_denials_only_between_zones() {
     let zones = ["example.co.jp.", "jp.", "."];
     let messages =
         retrieve("_veraid.example.co.jp", |query| signed_response(query, &zones)).unwrap();
@@ -80,7 +80,7 @@ fn keeps_proofs_between_zones_alone() {
 }
 
 #[test]
-fn tells_why_there_is_nothing_to_prove() {
+fn reports_missing_or_unsigned_records() {
     let owner = || "_veraid.example.com".to_owned();
     let nothing = error_of_txt(|query| respond(query, Rcode::NOERROR, |_| (), |_| ()));
     assert_eq!(nothing, RetrievalError::NoRecords { owner: owner(), is_name_missing: false });
@@ -106,14 +106,14 @@ fn tells_why_there_is_nothing_to_prove() {
 }
 
 #[test]
-fn notices_a_resolver_that_drops_signatures() {
+fn detects_resolver_without_dnssec() {
     let unsigned_keys =
         retrieve("example.com", |query| respond(query, Rcode::NOERROR, |_| (), |_| ()));
     assert_eq!(unsigned_keys, Err(RetrievalError::ResolverWithoutDnssec));
 }
 
 #[test]
-fn ends_only_when_all_is_answered() {
+fn requires_all_responses() {
     let mut retrieval = ChainRetrieval::new("com").unwrap();
     let queries = retrieval.unanswered();
     for query in &queries[1..] {
@@ -128,7 +128,7 @@ fn ends_only_when_all_is_answered() {
 }
 
 #[test]
-fn bounds_the_labels_and_the_octets() {
+fn limits_labels_and_octets() {
     let deep = |labels| vec!["a"; labels].join(".");
     assert_eq!(ChainRetrieval::new(&deep(31)).unwrap().unanswered().len(), 64);
     assert!(matches!(ChainRetrieval::new(&deep(32)), Err(RetrievalError::Limit(_))));
@@ -138,7 +138,7 @@ fn bounds_the_labels_and_the_octets() {
 }
 
 #[test]
-fn refuses_a_chain_that_is_too_large_to_verify() {
+fn rejects_chain_above_limit() {
     let large = |query: &Query| {
         let (owner, rtype) = (query.question().name(), query.question().rtype());
         let data = UnknownRecordData::from_octets(rtype, vec![0; 30_000]).unwrap();

@@ -1,4 +1,4 @@
-//! Keys and delegations that prove nothing.
+//! Rejected keys and DS records.
 
 use veraid::DnssecError;
 use veraid::testing::{MockKey, ZoneAlgorithm, rtype};
@@ -35,9 +35,9 @@ fn rejects_unusable_keys() {
     let rsa = key(ZoneAlgorithm::RsaSha256);
     let mut keys = vec![
         MockKey::from_pkcs8(ZoneAlgorithm::RsaSha256, RSA_1000).unwrap(),
-        // 2^32 + 15 is the least prime above 2^32.
+        // 2^32 + 15 is the smallest prime above 2^32.
         rsa.with_exponent(&[1, 0, 0, 0, 0x0f]).unwrap(),
-        // 256 octets, so that the length takes three; some odd number has an inverse.
+        // 256 octets, so that the length has three; some odd number has an inverse.
         (1..=255)
             .step_by(2)
             .find_map(|last| rsa.with_exponent(&[[1; 255].as_slice(), &[last]].concat()).ok())
@@ -86,7 +86,7 @@ fn rejects_keys_without_ds_record() {
 
 #[test]
 fn rejects_keys_with_another_algorithm_than_the_ds_record() {
-    // RSA/SHA-512: the tag and the digest are right.
+    // RSA/SHA-512: the tag and the digest match.
     let dns = alter_set(dns(), DELEGATION, |set| set.data[0][2] = 10);
     let tag = vec![dns.clone().zone_mut("example.com").unwrap().keys[0].key_tag()];
     let (zone, found) = (SHOWN_ZONE.to_owned(), tag.clone());
@@ -150,7 +150,7 @@ fn rejects_signatures_by_revoked_keys() {
 
 #[test]
 fn rejects_signatures_by_another_zone() {
-    // Each with a key that is good in that zone.
+    // Each with a valid key of that zone.
     for (set, shown, record_type, expected, found) in [
         (TEXT, SHOWN_OWNER, "TXT", SHOWN_ZONE, "com."),
         (TEXT, SHOWN_OWNER, "TXT", SHOWN_ZONE, "."),
@@ -173,7 +173,7 @@ fn rejects_signatures_by_another_zone() {
 
 #[test]
 fn tries_four_keys_per_tag() {
-    // In the order in which they are tried: that of their exponents.
+    // In the order of verification, by their exponents.
     let mut keys = vec![key(ZoneAlgorithm::RsaSha256)];
     for _ in 0..4 {
         keys.push(keys.last().unwrap().colliding().unwrap());

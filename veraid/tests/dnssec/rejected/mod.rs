@@ -1,4 +1,4 @@
-//! What is rejected, each time for one fault, and why.
+//! Chains with one fault, and their errors.
 
 mod keys;
 mod responses;
@@ -9,7 +9,7 @@ use veraid::testing::{MockDns, MockMessage};
 
 use super::{AT, OWNER, dns, instant, verify_at, verify_messages};
 
-/// Why the messages do not prove the records once they are altered; unaltered, they do.
+/// Returns the error of the changed messages. The unchanged messages are valid.
 fn error_after(alter: impl FnOnce(&mut Vec<MockMessage>)) -> DnssecError {
     let dns = dns();
     let mut messages = dns.chain_messages(OWNER).unwrap();

@@ -1,4 +1,4 @@
-//! Responses that prove nothing.
+//! Rejected responses.
 
 use veraid::testing::{MockMessage, MockRecord, rtype};
 use veraid::{DnssecError, LimitExceeded, MalformedMessage};
@@ -58,7 +58,7 @@ fn rejects_missing_responses() {
         let owner = zone.to_owned();
         assert_eq!(empty, DnssecError::NoRecords { owner, record_type: "DNSKEY" });
     }
-    // Without the delegation, the parent must have signed.
+    // Without DS records, the parent must have signed.
     let rejected = error_after(|messages| drop(messages.remove(position(messages, DELEGATION))));
     let (expected, found) = ("com.".to_owned(), SHOWN_ZONE.to_owned());
     let owner = SHOWN_OWNER.to_owned();
@@ -82,14 +82,14 @@ fn rejects_invalid_txt_responses() {
     }
     let empty = error_after(|messages| messages[7].answer.clear());
     assert_eq!(empty, DnssecError::NoRecords { owner: owner(), record_type: "TXT" });
-    // Only the answer section counts.
+    // Only the answer section is used.
     let moved =
         error_after(|messages| messages[7].authority = std::mem::take(&mut messages[7].answer));
     assert_eq!(moved, DnssecError::NoRecords { owner: owner(), record_type: "TXT" });
 }
 
 #[test]
-fn malformed_messages() {
+fn rejects_malformed_messages() {
     let dns = dns();
     let good = dns.chain(OWNER).unwrap();
     let mut two = dns.response(OWNER, 1).unwrap();

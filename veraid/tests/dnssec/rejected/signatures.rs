@@ -1,4 +1,4 @@
-//! Signatures that prove nothing.
+//! Rejected signatures.
 
 use veraid::DnssecError;
 use veraid::testing::{MockRecord, MockSignature, ZoneAlgorithm, rtype};
@@ -73,7 +73,7 @@ fn rejects_signatures_for_another_owner() {
     let mut messages = dns.chain_messages(OWNER).unwrap();
     let answer = &mut messages.last_mut().unwrap().answer;
     answer[1].data = other.answer[1].data.clone();
-    // As many labels, so that nothing but the name tells.
+    // The same number of labels, so that only the name differs.
     answer[1].data[3] = 3;
     let messages: Vec<_> = messages.iter().map(|message| message.compose().unwrap()).collect();
     assert_eq!(error_for_octets(&dns, &messages), signature(SHOWN_OWNER, "TXT"));
@@ -96,7 +96,7 @@ fn tries_eight_signatures() {
         let dns = alter_set(dns(), TEXT, |set| {
             let good = set.signatures[0].clone();
             let mut forged = MockSignature { key: other.clone(), ..good };
-            // Those that hold longest are tried first.
+            // Signatures that expire last are tried first.
             forged.expiration += 1;
             set.signatures.extend(vec![forged; bad]);
         });

@@ -64,7 +64,8 @@ impl Arguments {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         let key = self.key.read()?;
         let (algorithm, public_key) = (key.algorithm(), key.subject_public_key_info());
-        let record = TxtRecord::new(algorithm, public_key, self.ttl.duration(), self.service.clone())?;
+        let record =
+            TxtRecord::new(algorithm, public_key, self.ttl.duration(), self.service.clone())?;
         let dialect = match self.dialect {
             DialectArg::Deployed => Dialect::Deployed,
             DialectArg::Spec => Dialect::Spec,
