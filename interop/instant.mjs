@@ -6,7 +6,7 @@ const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i
 export function parseInstant(text) {
   const instant = new Date(text);
   if (!RFC3339.test(text) || Number.isNaN(instant.getTime())) {
-    throw new Error(`${text} is no instant of RFC 3339`);
+    throw new Error(`${text} is not an instant in RFC 3339`);
   }
   return instant;
 }

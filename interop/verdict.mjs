@@ -59,7 +59,7 @@ function claimsOf(plaintext, audience) {
   }
   const claims = 'claims' in token ? token.claims : {};
   if (!isObject(claims) || !Object.values(claims).every((value) => typeof value === 'string')) {
-    throw new Error('the claims are no object of strings');
+    throw new Error('the claims are not an object of strings');
   }
   if (token.audience !== audience) {
     throw new Error(`the audience is ${token.audience}, not ${audience}`);
@@ -79,7 +79,7 @@ function subjectOf({ user, organisation }) {
 function parseTrustAnchor(text) {
   const fields = TRUST_ANCHOR.exec(text)?.groups;
   if (fields === undefined) {
-    throw new Error(`${text} is no DS record`);
+    throw new Error(`${text} is not a DS record`);
   }
   return {
     keyTag: Number(fields.tag),

@@ -34,7 +34,7 @@ function anchors({ zones: [root] }) {
     }),
     invalid(
       'anchor-wrong-tag',
-      'Trust anchor whose key tag is another than the one of the key',
+      'Trust anchor with another key tag than the key',
       { trustAnchors: [[dot, inClass, ds, Number(tag) ^ 1, ...rest].join(' ')] },
       'valid',
     ),
@@ -148,7 +148,7 @@ function keys({ zones: [root, com, example], dnssecPeriod }) {
     }),
     invalid(
       'ds-wrong-tag',
-      'DS whose key tag is another than the one of the key',
+      'DS with another key tag than the key',
       {
         chain: {
           edit: (list) => withDs(list, [dsRecord(example.ksk, SHA256, example.ksk.tag ^ 1)], com, dnssecPeriod),
@@ -208,7 +208,7 @@ function responses() {
     edited('chain-dnskey-servfail', 'DNSKEY response with a good answer and RCODE SERVFAIL', (list) =>
       list.map((response, index) => (index === 1 ? { ...response, rcode: RCODE.SERVFAIL } : response)),
     ),
-    edited('chain-message-malformed', 'A message that does not parse beside a chain that holds', (list) => [
+    edited('chain-message-malformed', 'A malformed message in a valid chain', (list) => [
       ...list,
       Buffer.from('0000', 'hex'),
     ]),

@@ -111,18 +111,18 @@ function extensions(setting) {
     ),
     valid(
       'member-extension-unknown',
-      'Extension of the member that nobody knows, not critical',
+      'Extension of the member that is unknown, not critical',
       member(unknown(false)),
     ),
     invalid(
       'member-extension-critical',
-      'Critical extension of the member that nobody knows',
+      'Critical extension of the member that is unknown',
       member(unknown(true)),
       'valid',
     ),
     invalid(
       'organisation-extension-critical',
-      'Critical extension of the organisation that nobody knows',
+      'Critical extension of the organisation that is unknown',
       organisation(unknown(true)),
       'valid',
     ),

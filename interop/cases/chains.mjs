@@ -73,12 +73,12 @@ function forms() {
     ),
     valid(
       'chain-without-negatives',
-      'No response for the names that are no zones',
+      'No response for the names without a zone',
       ...edited((responses) => responses.filter((response) => !isNegative(response))),
     ),
     valid(
       'chain-with-nxdomain',
-      'NXDOMAIN for the names that are no zones',
+      'NXDOMAIN for the names without a zone',
       ...edited((responses) =>
         responses.map((response) => (isNegative(response) ? { ...response, rcode: RCODE.NXDOMAIN } : response)),
       ),
@@ -138,9 +138,9 @@ function digests({ zones: [root] }) {
     valid('ds-sha256-and-sha384', 'DS of the same key with SHA-256 and SHA-384', {
       chain: { digestTypes: [SHA256, SHA384] },
     }),
-    valid('ds-sha1-beside-sha256', 'DS with SHA-1 beside one with SHA-256', { chain: { digestTypes: [SHA1, SHA256] } }),
+    valid('ds-sha1-beside-sha256', 'DS with SHA-1 with one with SHA-256', { chain: { digestTypes: [SHA1, SHA256] } }),
     valid('anchor-sha384', 'Trust anchor with SHA-384', { trustAnchors: [trustAnchor(root.ksk, SHA384)] }),
-    valid('anchor-among-others', 'Trust anchor beside another whose key is not there', {
+    valid('anchor-among-others', 'Trust anchor with another one without a key', {
       trustAnchors: [`. IN DS 38696 8 2 ${'AB'.repeat(32)}`, trustAnchor(root.ksk)],
     }),
   ];
@@ -193,7 +193,7 @@ function unknowns({ zones: [root, com, example], dnssecPeriod }) {
   return [
     valid(
       'unknown-key-beside',
-      'DNSKEY of an algorithm that nobody knows beside good ones',
+      'DNSKEY of an algorithm that is unknown, with valid ones',
       {
         chain: { zones: [root, com, example.with({ extraRecords: [privateKey] })] },
       },
@@ -201,7 +201,7 @@ function unknowns({ zones: [root, com, example], dnssecPeriod }) {
     ),
     valid(
       'unknown-ds-digest-beside',
-      'DS of an unassigned digest type beside a good one',
+      'DS of an unassigned digest type with a valid one',
       {
         chain: {
           edit: (responses) =>
@@ -210,7 +210,7 @@ function unknowns({ zones: [root, com, example], dnssecPeriod }) {
       },
       'invalid',
     ),
-    valid('unknown-signature-beside', 'RRSIG of an unknown algorithm before the good one', {
+    valid('unknown-signature-beside', 'RRSIG of an unknown algorithm before the valid one', {
       chain: {
         edit: (responses) =>
           withTxt(responses, ([txt, rrsig]) => [txt, withAlgorithm(rrsig, PRIVATE_ALGORITHM), rrsig]),

@@ -18,11 +18,11 @@ const USER_NAMES = {
   'user-of-255-letters': ['x'.repeat(255), 'User name of 255 letters: lengths above 127 and 255 octets'],
 };
 
-const REFUSED_USER_NAMES = {
+const REJECTED_USER_NAMES = {
   'user-empty': ['', 'Empty user name, which deployed software takes for the bot', 'valid'],
   'user-with-bell': ['ali\u0007ce', 'User name with a control character', 'valid'],
   'user-with-no-break-space': ['ali\u00A0ce', 'User name with white space other than U+0020', 'valid'],
-  'user-with-lone-surrogate': ['ali\uD83Dce', 'User name that is no valid Unicode', 'valid'],
+  'user-with-lone-surrogate': ['ali\uD83Dce', 'User name that is not valid Unicode', 'valid'],
   'user-with-at-sign': ['alice@example.org', 'User name with an at sign'],
   'user-with-line-feed': ['ali\nce', 'User name with a line feed'],
 };
@@ -39,7 +39,7 @@ export function cases(setting) {
     valid('org-user', 'Organisation signature attributed to a user', { as: 'organisation' }),
     valid('org-bot', 'Organisation signature attributed to the bot', { as: 'organisation', user: undefined }),
     ...acceptedUserNames(),
-    ...refusedUserNames(setting),
+    ...rejectedUserNames(setting),
     ...attributions(setting),
     ...organisationNames(setting),
   ];
@@ -52,8 +52,8 @@ function acceptedUserNames() {
   ]);
 }
 
-function refusedUserNames(setting) {
-  return Object.entries(REFUSED_USER_NAMES).flatMap(([name, [user, reason, reference]]) => {
+function rejectedUserNames(setting) {
+  return Object.entries(REJECTED_USER_NAMES).flatMap(([name, [user, reason, reference]]) => {
     const member = (organisation) => uncheckedMember(setting, organisation, user);
     return [
       invalid(name, reason, { user, member }, reference),
@@ -74,7 +74,7 @@ function attributions(setting) {
     valid('attribution-unsigned', 'Attribution among the unsigned attributes: ignored, the signer is the member', {
       assemble: () => ({ unsignedAttributes: [attributionAttribute('bob')] }),
     }),
-    invalid('attribution-in-bmp-string', 'Attribution that is no UTF8String', {
+    invalid('attribution-in-bmp-string', 'Attribution that is not a UTF8String', {
       as: 'organisation',
       assemble: ({ metadata }) => ({ attributes: [metadata, attributionAttribute('alice', asn1js.BmpString)] }),
     }),

@@ -67,7 +67,7 @@ function digests() {
 function attributes(setting) {
   const { start, end } = setting.signaturePeriod;
   return [
-    valid('attribute-signing-time', 'Signed attribute that we do not know, as the JVM library adds', {
+    valid('attribute-signing-time', 'Unknown signed attribute, as the JVM library adds', {
       assemble: ({ metadata }) => ({
         attributes: [metadata, attribute(SIGNING_TIME, new asn1js.UTCTime({ valueDate: setting.at }))],
       }),
@@ -107,14 +107,14 @@ function attached(setting) {
     return setting.organisation({ name, signedBy: keyPair.privateKey });
   };
   return [
-    valid('attached-organisation', 'Certificate of the organisation attached beside the one of the member', {
+    valid('attached-organisation', 'Certificate of the organisation attached with that of the member', {
       assemble: ({ organisation, member }) => ({ attached: [organisation.certificate, member.certificate] }),
     }),
     valid('attached-to-org-signature', 'Certificate of the organisation attached to its own signature', {
       as: 'organisation',
       assemble: ({ organisation }) => ({ attached: [organisation.certificate] }),
     }),
-    valid('attached-stranger', 'Certificate of a stranger attached, which is ignored', async () => {
+    valid('attached-stranger', 'Certificate of another organisation attached, which is ignored', async () => {
       const { certificate } = await stranger('example.org.');
       return { assemble: ({ member }) => ({ attached: [certificate, member.certificate] }) };
     }),
@@ -151,10 +151,10 @@ function periods({ at }) {
     valid('at-start', 'Verified at the first instant of the signature', period(now, now + MINUTE)),
     valid('at-end', 'Verified at the last instant of the signature', period(now - MINUTE, now)),
     valid('period-of-an-instant', 'Start and end are the same', period(now, now)),
-    valid('period-60-minutes', 'Signature that holds for 60 minutes', period(now - MINUTE, now + 59 * MINUTE)),
+    valid('period-60-minutes', 'Signature valid for 60 minutes', period(now - MINUTE, now + 59 * MINUTE)),
     invalid(
       'period-beyond-60-minutes',
-      'Signature that holds for 60 minutes and a second',
+      'Signature valid for 60 minutes and a second',
       period(now - MINUTE, now + 59 * MINUTE + 1000),
       'valid',
     ),

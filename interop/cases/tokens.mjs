@@ -7,7 +7,7 @@ const MANY_CLAIMS = Object.fromEntries(Array.from({ length: 100 }, (_, index) =>
 const BYTE_ORDER_MARK = '\uFEFF';
 
 export function cases() {
-  return [...accepted(), ...refusedClaims(), ...refusedAudiences(), ...refusedJson()];
+  return [...accepted(), ...rejectedClaims(), ...rejectedAudiences(), ...rejectedJson()];
 }
 
 function accepted() {
@@ -26,7 +26,7 @@ function accepted() {
       ...json(`{"audience":"${AUDIENCE}","claims":{"__proto__":"a","constructor":"b","toString":"c"}}`),
       token: { claims: JSON.parse('{"__proto__":"a","constructor":"b","toString":"c"}') },
     }),
-    valid('audience-not-url', 'Audience that is no URL', { token: { audience: 'the door, with spaces & Ünïcode' } }),
+    valid('audience-not-url', 'Audience that is not a URL', { token: { audience: 'the door, with spaces & Ünïcode' } }),
     valid('audience-empty-claims-value', 'Claim whose value is empty', { token: { claims: { note: '' } } }),
     valid('json-escapes', 'Members and strings in escaped form', {
       ...json(
@@ -41,13 +41,13 @@ function accepted() {
     ),
     valid(
       'json-other-members',
-      'Members that we do not know, of every type',
+      'Members that are unknown, of every type',
       json(JSON.stringify({ audience: AUDIENCE, claims: CLAIMS, exp: 1, nested: [{ deep: [null, true, 1.5e3] }] })),
     ),
   ];
 }
 
-function refusedClaims() {
+function rejectedClaims() {
   const claims = (value) => json(JSON.stringify({ audience: AUDIENCE, claims: value }));
   return [
     invalid('claims-null', 'Claims that are null', claims(null)),
@@ -59,7 +59,7 @@ function refusedClaims() {
   ];
 }
 
-function refusedAudiences() {
+function rejectedAudiences() {
   const audience = (value) => json(JSON.stringify({ audience: value, claims: CLAIMS }));
   return [
     invalid('audience-mismatch', 'Token for another audience', { audience: 'https://other.example.com' }),
@@ -75,12 +75,12 @@ function refusedAudiences() {
   ];
 }
 
-function refusedJson() {
+function rejectedJson() {
   const token = JSON.stringify({ audience: AUDIENCE, claims: CLAIMS });
   const notUtf8 = Buffer.from(token.replace('read-only', 'read-onl\u007f'));
   notUtf8[notUtf8.indexOf(0x7f)] = 0xff;
   return [
-    invalid('json-not', 'Content that is no JSON', json('alice')),
+    invalid('json-not', 'Content that is not JSON', json('alice')),
     invalid('json-empty', 'Content of no octets', json('')),
     invalid('json-array', 'Token that is an array', json(`[${token}]`)),
     invalid('json-trailing', 'Something after the token', json(`${token}{}`)),

@@ -23,14 +23,14 @@ function services(setting, { generic, bound, other, keyId }) {
   return [
     valid(
       'txt-bound-beside-generic',
-      'Record bound to the service beside one that is bound to none',
+      'Record bound to the service with one for any service',
       txt(generic, bound),
     ),
     valid('txt-bound', 'Record bound to the service alone', txt(bound)),
-    valid('txt-beside-other-key', 'Record of another key beside ours, as while keys change', txt(other, generic)),
+    valid('txt-beside-other-key', 'Record of another key with the valid one, as while keys change', txt(other, generic)),
     valid(
       'txt-beside-other-service',
-      'Record of our key for another service beside a generic one',
+      'Record of the key for another service with a generic one',
       txt(`1 ${keyId} ${TTL_OVERRIDE} ${TEST_SERVICE_OID}`, generic),
     ),
     valid('txt-duplicate', 'The same record twice: one after duplicates are dropped', {
@@ -75,11 +75,11 @@ function ttlOverrides({ generic, bound, keyId }) {
       'valid',
     ),
     invalid('txt-ttl-signed', 'TTL override with a plus sign', txt(`1 ${keyId} +60`)),
-    invalid('txt-ttl-fraction', 'TTL override that is no whole number', txt(`1 ${keyId} 60.0`)),
+    invalid('txt-ttl-fraction', 'TTL override that is not a whole number', txt(`1 ${keyId} 60.0`)),
     invalid('txt-ttl-missing', 'Record without TTL override', txt(`1 ${keyId}`)),
     valid(
       'txt-ttl-bad-beside-good',
-      'Record that does not parse beside a good one',
+      'Record that does not parse with a valid one',
       txt(bound, generic, `1 ${keyId} soon`),
       'invalid',
     ),
@@ -108,10 +108,10 @@ function forms({ generic, keyId, certificate }) {
       txt(spec(3, 'sha512')),
       'invalid',
     ),
-    valid('txt-unrelated-beside', 'Record that is none of VeraId beside ours', txt('v=spf1 -all', generic), 'invalid'),
+    valid('txt-unrelated-beside', 'Record that is not of VeraId with the valid one', txt('v=spf1 -all', generic), 'invalid'),
     valid(
       'txt-strings-beside',
-      'Record of two character-strings beside ours',
+      'Record of two character-strings with the valid one',
       txt([Buffer.from('1 '), Buffer.from(`${keyId} 60`)], generic),
       'invalid',
     ),
@@ -128,7 +128,7 @@ function forms({ generic, keyId, certificate }) {
     ),
     invalid(
       'txt-no-break-space',
-      'Record whose fields stand apart by U+00A0',
+      'Record whose fields are separated by U+00A0',
       txt(`1\u00A0${keyId}\u00A0${TTL_OVERRIDE}`),
       'valid',
     ),

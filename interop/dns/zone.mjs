@@ -23,7 +23,7 @@ export class Zone {
   }
 
   /**
-   * `extraKeys` and `extraRecords` stand in the DNSKEY set too; `dnskeySigners` sign it, `signers` everything
+   * `extraKeys` and `extraRecords` are in the DNSKEY set too; `dnskeySigners` sign it, `signers` everything
    * else, and `delegated` are the keys that the parent's DS set names.
    */
   constructor(name, ksk, zsk, options = {}) {

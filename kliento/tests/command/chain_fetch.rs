@@ -42,8 +42,8 @@ fn reports_unusable_chain_without_writing_it() {
     for resolver in [servers.resolver().to_string(), servers.https()] {
         for (organisation, reason) in [
             (INSECURE, "unsigned TXT records at _veraid.insecure.test"),
-            (ALIAS, "_veraid.alias.example.test is an alias of another name"),
-            (MISSING, "there are no TXT records at _veraid.missing.example.test: no such name"),
+            (ALIAS, "_veraid.alias.example.test is an alias"),
+            (MISSING, "no TXT records at _veraid.missing.example.test: no such name"),
             (LAME, "response code SERVFAIL"),
         ] {
             let run = fetch(&servers, &resolver, &organisation, &file);

@@ -95,10 +95,10 @@ fn reports_error_at_invalid_step() {
     let run = inspect_json(&case, &case.at, &octets);
     assert_eq!((run.status, run.code().as_str()), (1, "signature-mismatch"));
     let states = states(&run.json()["tree"]);
-    let not_held: Vec<_> = states.iter().filter(|(_, state)| state != "holds").collect();
+    let not_valid: Vec<_> = states.iter().filter(|(_, state)| state != "holds").collect();
     let expected =
         [&("signature".to_owned(), "fails".to_owned()), &("token".into(), "unproven".into())];
-    assert_eq!(not_held, expected);
+    assert_eq!(not_valid, expected);
 }
 
 #[test]
@@ -133,8 +133,8 @@ fn shows_readable_parts_of_malformed_bundle() {
     }
     let run = inspect_json(&case, &case.at, &octets[..octets.len() - 1]);
     let states = states(&run.json()["tree"]);
-    let held = |name: &str| states.iter().any(|(node, state)| node == name && state == "holds");
-    assert!(held("TXT") && held("organisationCertificate"), "{states:?}");
+    let is_valid = |name: &str| states.iter().any(|(node, state)| node == name && state == "holds");
+    assert!(is_valid("TXT") && is_valid("organisationCertificate"), "{states:?}");
     assert!(states.contains(&("signature".to_owned(), "fails".to_owned())), "{states:?}");
 }
 

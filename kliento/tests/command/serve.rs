@@ -1,4 +1,4 @@
-//! `kliento serve`, asked over a real socket.
+//! `kliento serve`, over a real socket.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -16,7 +16,7 @@ use crate::run::command;
 const BUNDLE: &str = "application/vnd.kliento.token-bundle";
 const HEADER: &str = "application/vnd.kliento.auth-header";
 
-/// A running service, which ends with its test.
+/// A running service, which ends when it is dropped.
 struct Service {
     child: Child,
     address: String,
@@ -43,13 +43,13 @@ impl Service {
         Client::new().post(self.url("/")).query(&[("audience", &case.audience)])
     }
 
-    /// Asks the service to stop, as service managers do.
+    /// Sends SIGTERM, as service managers do.
     fn terminate(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     }
 
-    /// How the service ended, and what it logged.
+    /// Returns the exit status and the log.
     fn end(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
         let mut log = String::new();
@@ -60,13 +60,13 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
+async fn send(request: RequestBuilder) -> (StatusCode, Value) {
     let response: Response = request.send().await.unwrap();
     (response.status(), response.json().await.unwrap())
 }
@@ -87,7 +87,7 @@ async fn verifies_bundles_and_header_values() {
         service.post(&case).header(CONTENT_TYPE, HEADER).body(format!("{header}\n")),
     ];
     for request in requests {
-        let (status, verdict) = answer(request).await;
+        let (status, verdict) = send(request).await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!(verdict["status"], "valid");
         assert_eq!(verdict["subject"], "alice@example.com");
@@ -102,11 +102,11 @@ async fn distinguishes_invalid_from_malformed() {
     let service = Service::start(&case);
     let mut other = case.clone();
     other.audience = "https://other.example.com".to_owned();
-    let (status, verdict) = answer(service.post(&other).body(case.octets())).await;
+    let (status, verdict) = send(service.post(&other).body(case.octets())).await;
     assert_eq!((status, &verdict["status"]), (StatusCode::OK, &json!("invalid")));
     assert_eq!(verdict["code"], "audience-mismatch");
-    for body in [vec![], b"no bundle".to_vec(), vec![0x30; 16_385]] {
-        let (status, verdict) = answer(service.post(&case).body(body)).await;
+    for body in [vec![], b"not a bundle".to_vec(), vec![0x30; 16_385]] {
+        let (status, verdict) = send(service.post(&case).body(body)).await;
         assert_eq!((status, &verdict["status"]), (StatusCode::OK, &json!("malformed")));
         assert!(verdict["error"].as_str().is_some_and(|error| !error.is_empty()));
     }
@@ -118,15 +118,15 @@ async fn rejects_malformed_requests() {
     let service = Service::start(&case);
     let post = |path: &str| Client::new().post(service.url(path)).body(case.octets());
     for path in ["/", "/?audience=", "/?audience=a&audience=b", "/?Audience=a"] {
-        let (status, error) = answer(post(path)).await;
+        let (status, error) = send(post(path)).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
         assert!(error["error"].is_string());
     }
     let form = service.post(&case).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    assert_eq!(answer(form.body("x")).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(send(form.body("x")).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let large = service.post(&case).body(vec![0; 64 * 1024 + 1]);
-    assert_eq!(answer(large).await.0, StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(answer(post("/other?audience=a")).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(send(large).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(send(post("/other?audience=a")).await.0, StatusCode::NOT_FOUND);
     let get = Client::new().get(service.url("/?audience=a")).send().await.unwrap();
     assert_eq!(get.status(), StatusCode::METHOD_NOT_ALLOWED);
     let health = Client::new().get(service.url("/health")).send().await.unwrap();
@@ -134,7 +134,7 @@ async fn rejects_malformed_requests() {
 }
 
 #[tokio::test]
-async fn slow_bodies_keep_no_request_out() {
+async fn slow_bodies_do_not_block_other_requests() {
     let case = case("member-user");
     let service = Service::start(&case);
     // More than `MAX_CONCURRENT_REQUESTS`.
@@ -148,7 +148,7 @@ async fn slow_bodies_keep_no_request_out() {
         waiting.push(stream);
     }
     for _ in 0..3 {
-        let (status, verdict) = answer(service.post(&case).body(case.octets())).await;
+        let (status, verdict) = send(service.post(&case).body(case.octets())).await;
         assert_eq!((status, &verdict["status"]), (StatusCode::OK, &json!("valid")));
     }
     let health = Client::new().get(service.url("/health")).send().await.unwrap();
@@ -157,7 +157,7 @@ async fn slow_bodies_keep_no_request_out() {
 }
 
 #[tokio::test]
-async fn open_request_finishes_at_shutdown_and_no_credential_is_logged() {
+async fn completes_open_request_at_shutdown_and_logs_no_credential() {
     let case = case("member-user");
     let service = Service::start(&case);
     let body = case.octets();
@@ -166,10 +166,10 @@ async fn open_request_finishes_at_shutdown_and_no_credential_is_logged() {
     let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&body[..100]).await.unwrap();
-    // The request is under way once another one, sent later, was answered.
-    assert_eq!(answer(service.post(&case).body(body.clone())).await.0, StatusCode::OK);
+    // A response to a later request shows that the service has the earlier one.
+    assert_eq!(send(service.post(&case).body(body.clone())).await.0, StatusCode::OK);
     service.terminate();
-    // A connection is refused once the listener is gone.
+    // Connecting fails once the listener is closed.
     while TcpStream::connect(&service.address).await.is_ok() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -65,7 +65,7 @@ fn write(directory: &Path, name: &str, member: &MockMember, anchors: &[TrustAnch
         std::fs::write(directory.join(format!("{name}.bin")), octets).unwrap();
         json!({
             "name": name,
-            "reason": "issued by ours",
+            "reason": "issued by this implementation",
             "at": AT,
             "trust_anchors": anchors.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "subject": member.subject_id(organisation.name()),

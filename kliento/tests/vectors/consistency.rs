@@ -114,6 +114,6 @@ fn question(case: &Case) -> [String; 8] {
     ]
 }
 
-fn expect(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
-    if holds { Ok(()) } else { Err(otherwise().into()) }
+fn expect(is_satisfied: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
+    if is_satisfied { Ok(()) } else { Err(otherwise().into()) }
 }

@@ -222,9 +222,9 @@ fn rejects_chain_of_other_owner() {
 
 #[test]
 fn rejects_member_of_other_organisation() {
-    let (ours, theirs) = (organisation(&KEY, year()), organisation(&MEMBER_KEY, year()));
-    let certificate = member_certificate(&Member::Bot, &KEY, &theirs, &MEMBER_KEY, year());
-    let rejected = member_id_bundle(&ours, &certificate, &chain()).unwrap_err();
+    let (issuer, other) = (organisation(&KEY, year()), organisation(&MEMBER_KEY, year()));
+    let certificate = member_certificate(&Member::Bot, &KEY, &other, &MEMBER_KEY, year());
+    let rejected = member_id_bundle(&issuer, &certificate, &chain()).unwrap_err();
     assert!(matches!(
         rejected,
         IssueError::MemberCertificate(CertificateError::AuthorityKeyId { .. })

@@ -17,10 +17,10 @@ use crate::organisation::{KEYS, PLAINTEXT, member, minutes, organisation, sign_b
 fn openssl(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("openssl").args(arguments).current_dir(directory).output();
     let output = output.expect("this test needs the `openssl` command: apt-get install openssl");
-    let (printed, said) =
+    let (output_text, errors) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "openssl {arguments:?}: {said}");
-    format!("{printed}{said}")
+    assert!(output.status.success(), "openssl {arguments:?}: {errors}");
+    format!("{output_text}{errors}")
 }
 
 /// A directory with the certificates in PEM, and the signatures of both kinds, in DER.

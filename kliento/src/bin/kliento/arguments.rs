@@ -49,7 +49,7 @@ impl TrustOptions {
 }
 
 /// Returns the current time, to the millisecond.
-#[expect(clippy::disallowed_methods, reason = "the command is where time comes from")]
+#[expect(clippy::disallowed_methods, reason = "the command reads the clock for the library")]
 pub(crate) fn now() -> Result<Timestamp, Failure> {
     let now = Timestamp::try_from(SystemTime::now()).map_err(Failure::Clock)?;
     Ok(floor(now, Unit::Millisecond))

@@ -30,8 +30,8 @@ fn main() -> ExitCode {
 
 /// Verifies, inspects and issues Kliento token bundles.
 ///
-/// A token bundle proves, offline, that a domain name or a user of one signed a token for an
-/// audience. It carries the DNSSEC chain, the certificates and the signature that it needs.
+/// A token bundle proves, offline, that a domain name or one of its users signed a token for an
+/// audience. It contains the DNSSEC chain, the certificates and the signature that it needs.
 #[derive(clap::Parser)]
 #[command(name = "kliento", version, max_term_width = 100, after_help = STATUS, after_long_help = EXAMPLES)]
 struct Cli {
@@ -43,16 +43,16 @@ const STATUS: &str = "Exit status: 0 valid, 1 invalid, 2 wrong usage, 3 malforme
 
 const EXAMPLES: &str = "\
 Examples:
-  Who signed this bundle, and is it for us?
+  Verify a bundle for your service:
     kliento verify --audience https://api.example.com bundle.bin
 
-  The value of an Authorization header, from standard input:
+  Verify the value of an Authorization header from standard input:
     kliento verify --audience https://api.example.com --auth-header < header.txt
 
-  Why is it rejected, and when was it valid?
+  Show why a bundle is rejected, and when it is valid:
     kliento inspect bundle.bin
 
-  The verifier service, for software in other languages:
+  Run the verifier service for software in other languages:
     kliento serve --listen 127.0.0.1:8080
 
 Exit status: 0 valid, 1 invalid, 2 wrong usage, 3 malformed.";

@@ -26,10 +26,10 @@ pub(crate) fn columns() -> usize {
 
 /// The characters of drawings.
 pub(crate) struct Glyphs {
-    pub(crate) holds: char,
-    pub(crate) fails: char,
+    pub(crate) valid: char,
+    pub(crate) invalid: char,
     pub(crate) unproven: char,
-    pub(crate) unchecked: char,
+    pub(crate) not_checked: char,
     pub(crate) branch: &'static str,
     pub(crate) last: &'static str,
     pub(crate) trunk: &'static str,
@@ -43,10 +43,10 @@ pub(crate) struct Glyphs {
 }
 
 pub(crate) const UNICODE: Glyphs = Glyphs {
-    holds: '✓',
-    fails: '✗',
+    valid: '✓',
+    invalid: '✗',
     unproven: '○',
-    unchecked: '?',
+    not_checked: '?',
     branch: "├ ",
     last: "└ ",
     trunk: "│ ",
@@ -60,10 +60,10 @@ pub(crate) const UNICODE: Glyphs = Glyphs {
 };
 
 pub(crate) const ASCII: Glyphs = Glyphs {
-    holds: '+',
-    fails: 'x',
+    valid: '+',
+    invalid: 'x',
     unproven: 'o',
-    unchecked: '?',
+    not_checked: '?',
     branch: "|-",
     last: "`-",
     trunk: "| ",

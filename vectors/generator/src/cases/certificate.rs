@@ -23,13 +23,13 @@ type PssChange = fn(&mut Pss);
 #[derive(Clone, Copy)]
 pub(super) struct CertificateRole {
     pub(super) name: &'static str,
-    pub(super) of: fn(&mut Case) -> &mut Certificate,
+    pub(super) select: fn(&mut Case) -> &mut Certificate,
 }
 
 pub(super) const ORGANISATIONS: CertificateRole =
-    CertificateRole { name: "organisation", of: |case| &mut case.recipe.organisation };
+    CertificateRole { name: "organisation", select: |case| &mut case.recipe.organisation };
 pub(super) const MEMBERS: CertificateRole =
-    CertificateRole { name: "member", of: |case| &mut case.recipe.member };
+    CertificateRole { name: "member", select: |case| &mut case.recipe.member };
 
 impl CertificateRole {
     /// Returns a name or a code with the role as its prefix.
@@ -43,39 +43,39 @@ impl CertificateRole {
 }
 
 pub(crate) fn add(suite: &mut Suite) {
-    for whose in [ORGANISATIONS, MEMBERS] {
-        add_versions(suite, whose);
-        add_algorithms(suite, whose);
-        add_issuers(suite, whose);
-        add_structure(suite, whose);
+    for role in [ORGANISATIONS, MEMBERS] {
+        add_versions(suite, role);
+        add_algorithms(suite, role);
+        add_issuers(suite, role);
+        add_structure(suite, role);
     }
     add_serials(suite);
     add_intermediate(suite);
 }
 
-fn add_versions(suite: &mut Suite, whose: CertificateRole) {
+fn add_versions(suite: &mut Suite, role: CertificateRole) {
     for (version, shows, octets) in [
         ("v1", "A certificate of version 1, which leaves the field out, is refused.", None),
         ("v2", "A certificate of version 2 is refused.", Some([1])),
         ("v4", "A certificate of version 4 is refused.", Some([3])),
     ] {
-        let about = (whose.certificate(version), VERSION, shows);
-        suite.invalid(MEMBER, about, whose.certificate("version"), |case| {
-            (whose.of)(case).version = octets.map(Octets::from);
+        let about = (role.certificate(version), VERSION, shows);
+        suite.invalid(MEMBER, about, role.certificate("version"), |case| {
+            (role.select)(case).version = octets.map(Octets::from);
         });
     }
 }
 
-fn add_algorithms(suite: &mut Suite, whose: CertificateRole) {
+fn add_algorithms(suite: &mut Suite, role: CertificateRole) {
     for (hash, shows, algorithm) in [
         ("sha384", "SHA-384 is allowed, whatever the size of the key.", Hash::Sha384),
         ("sha512", "SHA-512 is allowed, whatever the size of the key.", Hash::Sha512),
     ] {
-        suite.valid(MEMBER, (whose.certificate(hash), ALGORITHM, shows), |case| {
-            (whose.of)(case).algorithm = SignatureAlgorithm::pss(algorithm);
+        suite.valid(MEMBER, (role.certificate(hash), ALGORITHM, shows), |case| {
+            (role.select)(case).algorithm = SignatureAlgorithm::pss(algorithm);
         });
     }
-    let code = whose.certificate("algorithm");
+    let code = role.certificate("algorithm");
     let changes: [(&str, &'static str, bool, PssChange); 9] = [
         ("trailer-1", "The trailer may be 1, explicitly.", true, |pss| pss.trailer = Some(1)),
         ("hash-without-null", "The hashes may have no parameters.", true, |pss| pss.null = false),
@@ -92,61 +92,63 @@ fn add_algorithms(suite: &mut Suite, whose: CertificateRole) {
         }),
     ];
     for (name, shows, is_valid, change) in changes {
-        let about = (whose.certificate(name), ALGORITHM, shows);
-        let change = |case: &mut Case| change((whose.of)(case).algorithm.as_pss());
+        let about = (role.certificate(name), ALGORITHM, shows);
+        let change = |case: &mut Case| change((role.select)(case).algorithm.as_pss());
         if is_valid {
             suite.valid(MEMBER, about, change);
         } else {
             suite.invalid(MEMBER, about, code, change);
         }
     }
-    let about = (whose.certificate("pkcs1"), ALGORITHM, "RSASSA-PKCS1-v1_5 is refused.");
+    let about = (role.certificate("pkcs1"), ALGORITHM, "RSASSA-PKCS1-v1_5 is refused.");
     suite.invalid(MEMBER, about, code, |case| {
-        (whose.of)(case).algorithm = SignatureAlgorithm::Pkcs1(Hash::Sha256);
+        (role.select)(case).algorithm = SignatureAlgorithm::Pkcs1(Hash::Sha256);
     });
     let about = (
-        whose.certificate("other-salt"),
+        role.certificate("other-salt"),
         ALGORITHM,
         "A salt of another length than is declared is refused.",
     );
-    suite.invalid(MEMBER, about, whose.certificate("signature"), |case| {
-        (whose.of)(case).algorithm.as_pss().used_salt_length = Some(20);
+    suite.invalid(MEMBER, about, role.certificate("signature"), |case| {
+        (role.select)(case).algorithm.as_pss().used_salt_length = Some(20);
     });
     let about = (
-        whose.certificate("two-algorithms"),
+        role.certificate("two-algorithms"),
         ALGORITHM,
         "The algorithm that is signed is the one of the signature.",
     );
-    suite.invalid(MEMBER, about, whose.certificate("algorithm-mismatch"), |case| {
-        (whose.of)(case).signed_algorithm = Some(SignatureAlgorithm::pss(Hash::Sha512));
+    suite.invalid(MEMBER, about, role.certificate("algorithm-mismatch"), |case| {
+        (role.select)(case).signed_algorithm = Some(SignatureAlgorithm::pss(Hash::Sha512));
     });
 }
 
-fn add_issuers(suite: &mut Suite, whose: CertificateRole) {
+fn add_issuers(suite: &mut Suite, role: CertificateRole) {
     let about =
-        (whose.certificate("other-issuer"), ISSUER, "The issuer's name is the organisation's.");
-    suite.invalid(MEMBER, about, whose.certificate("issuer"), |case| {
-        (whose.of)(case).issuer = Some(common_name(bmp("example.org")));
+        (role.certificate("other-issuer"), ISSUER, "The issuer's name is the organisation's.");
+    suite.invalid(MEMBER, about, role.certificate("issuer"), |case| {
+        (role.select)(case).issuer = Some(common_name(bmp("example.org")));
     });
-    let code = whose.certificate("signature");
+    let code = role.certificate("signature");
     let about = (
-        whose.certificate("signed-by-stranger"),
+        role.certificate("signed-by-stranger"),
         ISSUER,
         "The organisation's key signs the certificate, no other one.",
     );
-    suite.invalid(MEMBER, about, code, |case| (whose.of)(case).signer = Some("stranger-2048"));
-    let about = (whose.certificate("signature-zero"), ISSUER, "A signature of zeros is none.");
+    suite.invalid(MEMBER, about, code, |case| (role.select)(case).signer = Some("stranger-2048"));
+    let about = (role.certificate("signature-zero"), ISSUER, "A signature of zeros is none.");
     suite.invalid(MEMBER, about, code, |case| {
-        (whose.of)(case).signature = Some(vec![0; 256].into());
+        (role.select)(case).signature = Some(vec![0; 256].into());
     });
-    let about = (whose.certificate("signature-empty"), ISSUER, "An empty signature is none.");
-    suite.invalid(MEMBER, about, code, |case| (whose.of)(case).signature = Some(Vec::new().into()));
+    let about = (role.certificate("signature-empty"), ISSUER, "An empty signature is none.");
+    suite.invalid(MEMBER, about, code, |case| {
+        (role.select)(case).signature = Some(Vec::new().into())
+    });
 }
 
 /// The structure of an organisation's certificate is read first. A member's certificate is part
 /// of a member id bundle, and read there.
-fn add_structure(suite: &mut Suite, whose: CertificateRole) {
-    let code = whose.certificate("malformed");
+fn add_structure(suite: &mut Suite, role: CertificateRole) {
+    let code = role.certificate("malformed");
     for (name, shows, edit) in [
         ("padded-length", "Lengths are in their shortest form.", Edit::at(&[4], Change::PadLength)),
         ("indefinite-length", "Lengths are definite.", Edit::at(&[4], Change::Indefinite)),
@@ -188,8 +190,8 @@ fn add_structure(suite: &mut Suite, whose: CertificateRole) {
             Edit::at(&[7], Change::Append([0x30, 0].into())),
         ),
     ] {
-        suite.malformed(MEMBER_ID, (whose.certificate(name), STRUCTURE, shows), code, |case| {
-            (whose.of)(case).edit = Some(edit);
+        suite.malformed(MEMBER_ID, (role.certificate(name), STRUCTURE, shows), code, |case| {
+            (role.select)(case).edit = Some(edit);
         });
     }
 }

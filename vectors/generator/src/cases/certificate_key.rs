@@ -11,13 +11,13 @@ const KEY: &str = "certificate-key";
 const PSS: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10];
 
 pub(crate) fn add(suite: &mut Suite) {
-    for whose in [ORGANISATIONS, MEMBERS] {
-        add_keys(suite, whose);
+    for role in [ORGANISATIONS, MEMBERS] {
+        add_keys(suite, role);
     }
     add_key_sizes(suite);
 }
 
-fn add_keys(suite: &mut Suite, whose: CertificateRole) {
+fn add_keys(suite: &mut Suite, role: CertificateRole) {
     for (key, code, shows) in [
         ("1024", "key-size", "An RSA key of 1024 bits is refused."),
         ("2560", "key-size", "An RSA key of 2560 bits, which no TXT record can name, is refused."),
@@ -27,10 +27,10 @@ fn add_keys(suite: &mut Suite, whose: CertificateRole) {
         let name =
             if key.starts_with(char::is_numeric) { format!("rsa-{key}") } else { key.to_owned() };
         // An elliptic-curve key can't sign with RSASSA-PSS, so the member signs nothing.
-        let twin = if (whose.name, key) == ("member", "p256") { MEMBER_ID } else { MEMBER };
-        let about = (whose.certificate(&name), KEY, shows);
-        suite.invalid(twin, about, whose.certificate(code), |case| {
-            (whose.of)(case).key = whose.key(key);
+        let twin = if (role.name, key) == ("member", "p256") { MEMBER_ID } else { MEMBER };
+        let about = (role.certificate(&name), KEY, shows);
+        suite.invalid(twin, about, role.certificate(code), |case| {
+            (role.select)(case).key = role.key(key);
         });
     }
     for (name, code, shows, edit) in [
@@ -89,9 +89,9 @@ fn add_keys(suite: &mut Suite, whose: CertificateRole) {
             Edit::at(&[0, 0], Change::Contents(PSS.into())),
         ),
     ] {
-        let about = (whose.certificate(name), KEY, shows);
-        suite.invalid(MEMBER, about, whose.certificate(code), |case| {
-            (whose.of)(case).key_edit = Some(edit);
+        let about = (role.certificate(name), KEY, shows);
+        suite.invalid(MEMBER, about, role.certificate(code), |case| {
+            (role.select)(case).key_edit = Some(edit);
         });
     }
 }

@@ -23,9 +23,9 @@ pub(crate) fn add(suite: &mut Suite) {
     add_constraints_of_organisations(suite);
     add_constraints_of_members(suite);
     add_usage(suite);
-    for whose in [ORGANISATIONS, MEMBERS] {
-        add_key_ids(suite, whose);
-        add_others(suite, whose);
+    for role in [ORGANISATIONS, MEMBERS] {
+        add_key_ids(suite, role);
+        add_others(suite, role);
     }
     let about = (
         "organisation-certificate-no-authority-key-id",
@@ -189,16 +189,16 @@ fn add_usage(suite: &mut Suite) {
     );
 }
 
-fn add_key_ids(suite: &mut Suite, whose: CertificateRole) {
-    let code = whose.certificate("subject-key-id");
+fn add_key_ids(suite: &mut Suite, role: CertificateRole) {
+    let code = role.certificate("subject-key-id");
     let about =
-        (whose.certificate("no-subject-key-id"), KEY_IDS, "A subject key identifier is required.");
-    suite.invalid(MEMBER, about, code, |case| drop((whose.of)(case).extensions.remove(2)));
+        (role.certificate("no-subject-key-id"), KEY_IDS, "A subject key identifier is required.");
+    suite.invalid(MEMBER, about, code, |case| drop((role.select)(case).extensions.remove(2)));
     let key_info = |hash: Hash| {
-        let key = Key::named(whose.key("2048"));
+        let key = Key::named(role.key("2048"));
         hash.digest(&key.subject_public_key_info().encode())
     };
-    let bits = match Key::named(whose.key("2048")) {
+    let bits = match Key::named(role.key("2048")) {
         Key::Rsa(key) => Hash::Sha256.digest(&key.public_key().encode()),
         _ => panic!("organisations and members have RSA keys"),
     };
@@ -215,21 +215,21 @@ fn add_key_ids(suite: &mut Suite, whose: CertificateRole) {
         ),
         ("subject-key-id-empty", "A subject key identifier is not empty.", Vec::new()),
     ] {
-        suite.invalid(MEMBER, (whose.certificate(name), KEY_IDS, shows), code, |case| {
-            *(whose.of)(case).subject_key_id() = Some(octets.into());
+        suite.invalid(MEMBER, (role.certificate(name), KEY_IDS, shows), code, |case| {
+            *(role.select)(case).subject_key_id() = Some(octets.into());
         });
     }
     let about = (
-        whose.certificate("other-authority-key-id"),
+        role.certificate("other-authority-key-id"),
         KEY_IDS,
         "The authority key identifier is the organisation's subject key identifier.",
     );
-    suite.invalid(MEMBER, about, whose.certificate("authority-key-id"), |case| {
-        *(whose.of)(case).authority_key_id() = Some(vec![0xaa; 32].into());
+    suite.invalid(MEMBER, about, role.certificate("authority-key-id"), |case| {
+        *(role.select)(case).authority_key_id() = Some(vec![0xaa; 32].into());
     });
 }
 
-fn add_others(suite: &mut Suite, whose: CertificateRole) {
+fn add_others(suite: &mut Suite, role: CertificateRole) {
     let unknown = |critical| Extension {
         critical,
         value: ExtensionValue::Other("1.3.6.1.4.1.58708.99", [5, 0].into()),
@@ -237,19 +237,19 @@ fn add_others(suite: &mut Suite, whose: CertificateRole) {
     let push = |suite: &mut Suite, name, shows, code, extension: Extension| {
         suite.invalid(
             MEMBER,
-            (whose.certificate(name), OTHERS, shows),
-            whose.certificate(code),
+            (role.certificate(name), OTHERS, shows),
+            role.certificate(code),
             |case| {
-                (whose.of)(case).extensions.push(extension);
+                (role.select)(case).extensions.push(extension);
             },
         );
     };
     let about = (
-        whose.certificate("unknown-extension"),
+        role.certificate("unknown-extension"),
         OTHERS,
         "An unknown extension that is not critical is ignored.",
     );
-    suite.valid(MEMBER, about, |case| (whose.of)(case).extensions.push(unknown(Critical::No)));
+    suite.valid(MEMBER, about, |case| (role.select)(case).extensions.push(unknown(Critical::No)));
     let shows = "An unknown extension that is critical is refused.";
     push(suite, "unknown-critical-extension", shows, "extension-unknown", unknown(Critical::Yes));
     let constraints = ExtensionValue::Other("2.5.29.30", [0x30, 0].into());
@@ -267,9 +267,9 @@ fn add_others(suite: &mut Suite, whose: CertificateRole) {
     let shows = "A default value is not encoded: extensions that are not critical do not say so.";
     push(suite, "critical-false", shows, "malformed", unknown(Critical::Encoded(0)));
     let about =
-        (whose.certificate("extension-constructed"), OTHERS, "An extension's value is primitive.");
-    suite.invalid(MEMBER, about, whose.certificate("malformed"), |case| {
-        (whose.of)(case).edit = Some(Edit::at(&[7, 0, 2, 1], Change::Chunk));
+        (role.certificate("extension-constructed"), OTHERS, "An extension's value is primitive.");
+    suite.invalid(MEMBER, about, role.certificate("malformed"), |case| {
+        (role.select)(case).edit = Some(Edit::at(&[7, 0, 2, 1], Change::Chunk));
     });
     let shows = "TRUE is 255 in DER, not 1.";
     push(suite, "critical-1", shows, "malformed", unknown(Critical::Encoded(1)));

@@ -14,9 +14,9 @@ const ORGANISATION_NAME: &str = "organisation-name";
 const USER_NAME: &str = "user-name";
 
 pub(crate) fn add(suite: &mut Suite) {
-    for whose in [ORGANISATIONS, MEMBERS] {
-        add_counts(suite, whose);
-        add_strings(suite, whose);
+    for role in [ORGANISATIONS, MEMBERS] {
+        add_counts(suite, role);
+        add_strings(suite, role);
     }
     add_organisations(suite);
     add_users(suite);
@@ -26,56 +26,56 @@ fn attribute(kind: &'static str, value: &str) -> Attribute {
     Attribute { kind, value: bmp(value) }
 }
 
-fn add_counts(suite: &mut Suite, whose: CertificateRole) {
-    let code = whose.certificate("common-name-count");
+fn add_counts(suite: &mut Suite, role: CertificateRole) {
+    let code = role.certificate("common-name-count");
     let about = (
-        whose.certificate("name-with-other-attributes"),
+        role.certificate("name-with-other-attributes"),
         COUNT,
         "The common name may stand among other attributes.",
     );
     suite.valid(MEMBER, about, |case| {
-        let subject = &mut (whose.of)(case).subject;
+        let subject = &mut (role.select)(case).subject;
         subject.insert(0, vec![attribute(ORGANIZATION_NAME, "Example")]);
         subject[1].push(attribute("2.5.4.5", "1"));
     });
     let about = (
-        whose.certificate("two-common-names"),
+        role.certificate("two-common-names"),
         COUNT,
         "Two common names are refused, even if they are the same.",
     );
     suite.invalid(MEMBER, about, code, |case| {
-        let subject = &mut (whose.of)(case).subject;
+        let subject = &mut (role.select)(case).subject;
         subject.push(subject[0].clone());
     });
     let about = (
-        whose.certificate("two-common-names-in-a-set"),
+        role.certificate("two-common-names-in-a-set"),
         COUNT,
         "Two common names in one set are refused.",
     );
     suite.invalid(MEMBER, about, code, |case| {
-        (whose.of)(case).subject[0].push(attribute(COMMON_NAME, "other"));
+        (role.select)(case).subject[0].push(attribute(COMMON_NAME, "other"));
     });
     let about =
-        (whose.certificate("no-common-name"), COUNT, "A name without a common name is refused.");
+        (role.certificate("no-common-name"), COUNT, "A name without a common name is refused.");
     suite.invalid(MEMBER, about, code, |case| {
-        (whose.of)(case).subject[0][0].kind = ORGANIZATION_NAME;
+        (role.select)(case).subject[0][0].kind = ORGANIZATION_NAME;
     });
-    let about = (whose.certificate("no-name"), COUNT, "An empty name is refused.");
-    suite.invalid(MEMBER, about, code, |case| (whose.of)(case).subject.clear());
-    let about = (whose.certificate("empty-name-set"), COUNT, "A set of a name has an attribute.");
-    suite.invalid(MEMBER, about, whose.certificate("malformed"), |case| {
-        (whose.of)(case).subject.push(Vec::new());
+    let about = (role.certificate("no-name"), COUNT, "An empty name is refused.");
+    suite.invalid(MEMBER, about, code, |case| (role.select)(case).subject.clear());
+    let about = (role.certificate("empty-name-set"), COUNT, "A set of a name has an attribute.");
+    suite.invalid(MEMBER, about, role.certificate("malformed"), |case| {
+        (role.select)(case).subject.push(Vec::new());
     });
 }
 
-fn add_strings(suite: &mut Suite, whose: CertificateRole) {
-    let own = if whose.key("") == "member-" { "alice" } else { "example.com" }.to_owned();
+fn add_strings(suite: &mut Suite, role: CertificateRole) {
+    let own = if role.key("") == "member-" { "alice" } else { "example.com" }.to_owned();
     for (name, shows, value) in [
         ("utf8", "The common name may be a UTF8String.", Text::Utf8(own.clone())),
         ("printable", "The common name may be a PrintableString.", Text::Printable(own.clone())),
     ] {
-        suite.valid(MEMBER, (whose.certificate(name), STRING, shows), |case| {
-            (whose.of)(case).subject = common_name(value);
+        suite.valid(MEMBER, (role.certificate(name), STRING, shows), |case| {
+            (role.select)(case).subject = common_name(value);
         });
     }
     for (name, shows, value) in [
@@ -92,9 +92,9 @@ fn add_strings(suite: &mut Suite, whose: CertificateRole) {
         ("utf8-surrogate", "UTF-8 has no surrogates.", raw(0x0c, b"\xed\xa0\xbe")),
         ("printable-invalid", "A PrintableString has no character but its own.", raw(0x13, b"a_b")),
     ] {
-        let about = (whose.certificate(name), STRING, shows);
-        suite.invalid(MEMBER, about, whose.certificate("malformed"), |case| {
-            (whose.of)(case).subject[0][0].value = value;
+        let about = (role.certificate(name), STRING, shows);
+        suite.invalid(MEMBER, about, role.certificate("malformed"), |case| {
+            (role.select)(case).subject[0][0].value = value;
         });
     }
 }

@@ -164,9 +164,9 @@ fn member(case: &mut Case) -> &mut Certificate {
 
 fn add_certificates(suite: &mut Suite) {
     type CertificateField = fn(&mut Case) -> &mut Certificate;
-    let whose: [(&str, CertificateField); 2] = [("organisation", organisation), ("member", member)];
-    for (whose, of) in whose {
-        let name = |end: &str| leak(format!("{whose}-certificate-{end}"));
+    let roles: [(&str, CertificateField); 2] = [("organisation", organisation), ("member", member)];
+    for (role, of) in roles {
+        let name = |end: &str| leak(format!("{role}-certificate-{end}"));
         let (code, last, first) = (name("time"), name("last-second"), name("first-second"));
         let about = (
             last,

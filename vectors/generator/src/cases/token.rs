@@ -125,7 +125,7 @@ fn add_json(suite: &mut Suite) {
 }
 
 /// Name, rule, description, and the token.
-const REFUSED_MEMBERS: [(&str, &str, &str, &str); 20] = [
+const REJECTED_MEMBERS: [(&str, &str, &str, &str); 20] = [
     (
         "token-audience-twice",
         DUPLICATES,
@@ -239,7 +239,7 @@ const REFUSED_MEMBERS: [(&str, &str, &str, &str); 20] = [
 ];
 
 fn add_members(suite: &mut Suite) {
-    for (name, rule, shows, json) in REFUSED_MEMBERS {
+    for (name, rule, shows, json) in REJECTED_MEMBERS {
         suite.invalid(MEMBER, (name, rule, shows), MALFORMED, token(json));
     }
 }

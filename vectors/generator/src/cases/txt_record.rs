@@ -27,7 +27,7 @@ fn record(template: &'static str) -> impl FnOnce(&mut Case) {
 }
 
 /// Adds a record before the existing one.
-fn beside(case: &mut Case, strings: &[&str]) {
+fn add_record(case: &mut Case, strings: &[&str]) {
     let strings = strings.iter().map(|string| (*string).to_owned()).collect();
     let record = Record::new("_veraid.example.com", Rdata::Txt(TxtRdata { strings }));
     case.recipe.chain.txt().answer.insert(0, record);
@@ -95,7 +95,7 @@ fn add_valid_forms(suite: &mut Suite) {
 }
 
 /// Name, rule, description, and the record's template.
-const REFUSED: [(&str, &str, &str, &str); 28] = [
+const REJECTED: [(&str, &str, &str, &str); 28] = [
     ("txt-empty", FIELDS, "An empty record is none.", ""),
     ("txt-blank", FIELDS, "A blank record is none.", "  "),
     ("txt-no-override", FIELDS, "A TTL override is required.", "1 {sha256-padded}"),
@@ -202,7 +202,7 @@ const REFUSED: [(&str, &str, &str, &str); 28] = [
 ];
 
 fn add_refused(suite: &mut Suite) {
-    for (name, rule, shows, template) in REFUSED {
+    for (name, rule, shows, template) in REJECTED {
         suite.invalid(MEMBER, (name, rule, shows), UNPUBLISHED, record(template));
     }
     let about = (
@@ -259,7 +259,8 @@ fn add_services(suite: &mut Suite) {
 }
 
 fn add_sibling_records(suite: &mut Suite) {
-    let beside_of = |strings: &'static [&'static str]| move |case: &mut Case| beside(case, strings);
+    let adding =
+        |strings: &'static [&'static str]| move |case: &mut Case| add_record(case, strings);
     for (name, shows, strings) in [
         ("txt-beside-other-text", "A record that can't be read is skipped.", &["v=spf1 -all"][..]),
         (
@@ -286,7 +287,7 @@ fn add_sibling_records(suite: &mut Suite) {
             &["1 {sha256-padded} 60 1.3.6.1.4.1.58708.3.0"],
         ),
     ] {
-        suite.valid(MEMBER, (name, CHOICE, shows), beside_of(strings));
+        suite.valid(MEMBER, (name, CHOICE, shows), adding(strings));
     }
     let about = ("txt-beside-not-utf-8", CHOICE, "A record that is no UTF-8 is skipped.");
     suite.valid(MEMBER, about, |case| {
@@ -303,12 +304,12 @@ fn add_choices(suite: &mut Suite) {
         CHOICE,
         "Two records for any service fail, if none is bound to the service.",
     );
-    suite.invalid(MEMBER, about, CODE, |case| beside(case, &["1 {sha256-padded} 60"]));
+    suite.invalid(MEMBER, about, CODE, |case| add_record(case, &["1 {sha256-padded} 60"]));
     let about = ("txt-two-unbound-of-both-forms", CHOICE, "Two records of the two forms are two.");
-    suite.invalid(MEMBER, about, CODE, |case| beside(case, &["1 1 {sha256} 3600"]));
+    suite.invalid(MEMBER, about, CODE, |case| add_record(case, &["1 1 {sha256} 3600"]));
     let about = ("txt-two-bound", CHOICE, "Two records that are bound to the service fail.");
     suite.invalid(BOUND, about, CODE, |case| {
-        beside(case, &["1 {sha256-padded} 60 1.3.6.1.4.1.58708.3.0"]);
+        add_record(case, &["1 {sha256-padded} 60 1.3.6.1.4.1.58708.3.0"]);
     });
     let about = (
         "txt-bound-beside-two-unbound",
@@ -316,7 +317,7 @@ fn add_choices(suite: &mut Suite) {
         "A record that is bound to the service wins over any number that are not.",
     );
     suite.valid(BOUND, about, |case| {
-        beside(case, &["1 {sha256-padded} 60"]);
-        beside(case, &["1 {sha256-padded} 61"]);
+        add_record(case, &["1 {sha256-padded} 60"]);
+        add_record(case, &["1 {sha256-padded} 61"]);
     });
 }

@@ -29,8 +29,8 @@ fn rejects_aliases() {
     let owner = || SHOWN_OWNER.to_owned();
     let alone = error_after(|messages| messages.last_mut().unwrap().answer = vec![alias.clone()]);
     assert_eq!(alone, DnssecError::Alias { owner: owner() });
-    let beside = error_after(|messages| messages.last_mut().unwrap().answer.insert(0, alias));
-    assert_eq!(beside, DnssecError::Alias { owner: owner() });
+    let with_alias = error_after(|messages| messages.last_mut().unwrap().answer.insert(0, alias));
+    assert_eq!(with_alias, DnssecError::Alias { owner: owner() });
     let subtree = MockRecord::new("example.com", rtype::DNAME, b"\x03org\0".to_vec());
     let subtree = error_after(|messages| messages.last_mut().unwrap().answer.push(subtree));
     assert_eq!(subtree, DnssecError::Alias { owner: owner() });

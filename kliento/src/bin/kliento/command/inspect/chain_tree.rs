@@ -17,9 +17,9 @@ pub(crate) fn zone(zone: &InspectedZone) -> Node {
     let mut node = Node::new("zone", title).fact("name", zone.name.as_str());
     node.children.extend(zone.delegation.as_ref().map(delegation));
     node.children.push(keys(zone));
-    let has_failed = node.children.iter().any(|set| set.state == State::Fails);
+    let has_failed = node.children.iter().any(|set| set.state == State::Invalid);
     if has_failed {
-        node.state = State::Fails;
+        node.state = State::Invalid;
     }
     node
 }

@@ -33,11 +33,14 @@ pub(crate) struct Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
-    Holds,
-    Fails,
+    #[serde(rename = "holds")]
+    Valid,
+    #[serde(rename = "fails")]
+    Invalid,
     /// The step is valid itself, but a step that it depends on is not.
     Unproven,
-    Unchecked,
+    #[serde(rename = "unchecked")]
+    NotChecked,
 }
 
 /// A period in which a step is valid.
@@ -62,7 +65,7 @@ impl Node {
         Self {
             kind,
             title: title.into(),
-            state: State::Holds,
+            state: State::Valid,
             code: None,
             error: None,
             facts: Map::new(),
@@ -101,12 +104,12 @@ impl Node {
         match finding {
             CheckResult::Valid => self,
             CheckResult::Invalid(error) => self.with_error(code(error), error),
-            _ => Self { state: State::Unchecked, ..self },
+            _ => Self { state: State::NotChecked, ..self },
         }
     }
 
     pub(crate) fn with_error(self, code: &'static str, error: &impl ToString) -> Self {
-        Self { state: State::Fails, code: Some(code), error: Some(error.to_string()), ..self }
+        Self { state: State::Invalid, code: Some(code), error: Some(error.to_string()), ..self }
     }
 
     /// Nests the steps, so that each one depends on the step before it.
@@ -122,14 +125,14 @@ impl Node {
 
     /// Marks the valid steps that depend on an invalid step.
     pub(crate) fn mark_unproven(&mut self, is_above_proven: bool) {
-        if self.state == State::Holds && !is_above_proven {
+        if self.state == State::Valid && !is_above_proven {
             self.state = State::Unproven;
         }
-        let mut is_proven = is_above_proven && self.state == State::Holds;
+        let mut is_proven = is_above_proven && self.state == State::Valid;
         for child in &mut self.children {
             child.mark_unproven(is_proven);
             // The RRsets of a zone are siblings of the child zones that depend on them.
-            is_proven &= child.state == State::Holds;
+            is_proven &= child.state == State::Valid;
         }
     }
 

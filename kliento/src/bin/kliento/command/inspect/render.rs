@@ -126,7 +126,7 @@ impl Renderer {
         let width = prefix.width() + 2 + title.width();
         let title = format!("{prefix}{style}{mark}{style:#} {title}");
         self.with_bar(&title, width, &lines, only.and_then(|window| window.period), style);
-        // The text of the validity already says that it does not contain the instant.
+        // The text of the validity already shows that it does not contain the instant.
         let is_outside = node.is_outside_validity();
         if let (Some(error), false) = (&node.error, is_outside) {
             self.paragraph(&lines, error, BAD);
@@ -214,14 +214,15 @@ impl Renderer {
     }
 
     fn legend(&mut self, tree: &Node) {
-        let (unproven, unchecked) = (self.glyphs.unproven, self.glyphs.unchecked);
+        let (unproven, not_checked) = (self.glyphs.unproven, self.glyphs.not_checked);
         let mut remarks = Vec::new();
         if tree.has(State::Unproven) {
             remarks.push(format!("{unproven} valid itself, but a part that it depends on is not"));
         }
-        if tree.has(State::Unchecked) {
-            remarks
-                .push(format!("{unchecked} not checked, because a part that it needs is missing"));
+        if tree.has(State::NotChecked) {
+            remarks.push(format!(
+                "{not_checked} not checked, because a part that it needs is missing"
+            ));
         }
         if self.line.is_some() {
             remarks.push("The timeline is not to scale.".to_owned());
@@ -234,10 +235,10 @@ impl Renderer {
 
     const fn mark(&self, state: State) -> (char, Style) {
         match state {
-            State::Holds => (self.glyphs.holds, GOOD),
-            State::Fails => (self.glyphs.fails, BAD),
+            State::Valid => (self.glyphs.valid, GOOD),
+            State::Invalid => (self.glyphs.invalid, BAD),
             State::Unproven => (self.glyphs.unproven, WARNING),
-            State::Unchecked => (self.glyphs.unchecked, WARNING),
+            State::NotChecked => (self.glyphs.not_checked, WARNING),
         }
     }
 }

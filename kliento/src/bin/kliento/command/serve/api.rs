@@ -26,19 +26,19 @@ use crate::input::trim_line_breaks;
 use crate::report::Report;
 use crate::text::printable;
 
-/// The largest body that is read. A body that is larger than a bundle but not than this is `malformed`.
+/// The maximum size of a body. A body of this size that is larger than a bundle is `malformed`.
 const MAX_BODY_OCTETS: usize = 64 * 1024;
-/// How many bundles are verified or wait for it at the same time; further ones get 503. A request
-/// counts once its body was read, so slow bodies keep no one out.
+/// The maximum number of bundles that are verified or wait for verification; further requests get
+/// 503. A request counts once its body was read, so slow bodies occupy no slots.
 const MAX_CONCURRENT_REQUESTS: usize = 512;
-/// How long a request may take, its body included.
+/// The timeout of a request, including its body.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Verifies the bundles of all requests.
 pub(super) struct Verifier {
     trust: TrustOptions,
     anchors: Vec<TrustAnchor>,
-    /// One for each request that is verified or waits for it.
+    /// One for each request that is verified or waits for verification.
     slots: Arc<Semaphore>,
     /// One for each processor: verification never waits for anything else.
     permits: Arc<Semaphore>,
@@ -110,7 +110,7 @@ async fn verify(
         Err(rejection) => return error_response(rejection.status(), &rejection.body_text()),
     };
     let Some(audience) = only_audience(parameters) else {
-        let error = "The query string must have one audience that is not empty";
+        let error = "The query string must have exactly one audience, which must not be empty";
         return error_response(StatusCode::BAD_REQUEST, error);
     };
     let Some(format) = BodyFormat::from_headers(&headers) else {
@@ -174,7 +174,7 @@ fn overloaded() -> Response {
     ([(RETRY_AFTER, "1")], error).into_response()
 }
 
-/// Logs a server error. The client is not told why.
+/// Logs a server error. The response does not contain the cause.
 fn internal_error(failure: &dyn std::error::Error) -> Response {
     tracing::error!(%failure, "request failed");
     let error = error_response(StatusCode::SERVICE_UNAVAILABLE, "The bundle could not be verified");
@@ -199,12 +199,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn further_requests_get_503_while_all_slots_are_taken() {
+    async fn responds_503_while_no_slot_is_free() {
         let verifier = Verifier::new(Arguments::parse_from(["test"]).trust);
         let slots = Arc::clone(&verifier.slots);
         let router = router(verifier);
         let post = || {
-            let request = Request::post("/?audience=a").body(Body::from("no bundle")).unwrap();
+            let request = Request::post("/?audience=a").body(Body::from("not a bundle")).unwrap();
             router.clone().oneshot(request)
         };
         assert_eq!(post().await.unwrap().status(), StatusCode::OK);

@@ -17,18 +17,18 @@ use crate::failure::Failure;
 use crate::report::Status;
 use crate::terminal;
 
-/// How many requests one HTTP/2 connection may have open. Each may buffer a body of 64 KiB.
+/// The maximum number of open requests of an HTTP/2 connection. Each may buffer a body of 64 KiB.
 const MAX_CONCURRENT_STREAMS: u32 = 16;
 
 /// Serve verification over HTTP, with the API of the Kliento Verifier
 ///
-/// `POST /?audience=AUD` with a bundle answers 200 and JSON, whose `status` is `valid`, `invalid`
+/// `POST /?audience=AUD` with a bundle returns 200 and JSON, whose `status` is `valid`, `invalid`
 /// or `malformed`. The content type is application/vnd.kliento.token-bundle, which is the default,
 /// or application/vnd.kliento.auth-header for the value of an Authorization header. `GET /health`
-/// answers 200. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what is logged.
+/// returns 200. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` filters the log.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The address to listen on; port 0 is any free one
+    /// The address to listen on; port 0 selects any free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
