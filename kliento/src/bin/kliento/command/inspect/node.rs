@@ -98,10 +98,10 @@ impl Node {
     /// Sets the state by the result of a check, and the code of its error.
     pub(crate) fn with_check<E: std::fmt::Display>(
         self,
-        finding: &CheckResult<E>,
+        check: &CheckResult<E>,
         code: impl Fn(&E) -> &'static str,
     ) -> Self {
-        match finding {
+        match check {
             CheckResult::Valid => self,
             CheckResult::Invalid(error) => self.with_error(code(error), error),
             _ => Self { state: State::NotChecked, ..self },
