@@ -10,18 +10,18 @@ use veraid::Dialect;
 use crate::run::{Run, command, feed, kliento};
 
 /// A folder with the keys of an organisation and a member, and a mock chain.
-struct Workshop {
+struct CliFixture {
     folder: TempDir,
 }
 
-impl Workshop {
+impl CliFixture {
     fn new() -> Self {
-        let workshop = Self { folder: tempfile::tempdir().unwrap() };
-        workshop.succeed(&["key", "generate", "-o", "organisation.pem"]);
-        workshop.succeed(&["key", "generate", "--bits", "3072", "-o", "alice.pem"]);
+        let fixture = Self { folder: tempfile::tempdir().unwrap() };
+        fixture.succeed(&["key", "generate", "-o", "organisation.pem"]);
+        fixture.succeed(&["key", "generate", "--bits", "3072", "-o", "alice.pem"]);
         let mock = ["mock", "--org", "example.com", "--key", "organisation.pem"];
-        workshop.succeed(&[&mock[..], &["--ttl", "3600", "--out-dir", "."]].concat());
-        workshop
+        fixture.succeed(&[&mock[..], &["--ttl", "3600", "--out-dir", "."]].concat());
+        fixture
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
@@ -61,7 +61,7 @@ impl Workshop {
 
 #[test]
 fn verifies_issued_bundles() {
-    let workshop = Workshop::new();
+    let fixture = CliFixture::new();
     for (arguments, subject, signer) in [
         (&["--member", "alice", "--member-key", "alice.pem"][..], "alice@example.com", "member"),
         (&["--bot", "--member-key", "alice.pem", "--as", "member"], "example.com", "member"),
@@ -70,13 +70,13 @@ fn verifies_issued_bundles() {
         (&[], "example.com", "organisation"),
     ] {
         let claims = ["--claim", "a=b=c", "--claim", "empty=", "-o", "bundle"];
-        let run = workshop.issue(&[arguments, &claims].concat());
+        let run = fixture.issue(&[arguments, &claims].concat());
         assert_eq!((run.status, run.errors.as_str()), (0, ""), "{arguments:?}");
         assert!(
             run.output
                 .starts_with(&format!("wrote bundle: {subject} for https://a.example, until "))
         );
-        let mut verified = workshop.verify(&["--json", "bundle"]).json();
+        let mut verified = fixture.verify(&["--json", "bundle"]).json();
         let times = ["validFrom", "validUntil"].map(|name| verified[name].take());
         let expected = json!({
             "status": "valid",
@@ -96,10 +96,10 @@ fn verifies_issued_bundles() {
 
 #[test]
 fn verifies_issued_header() {
-    let workshop = Workshop::new();
-    let header = workshop.issue(&["--member", "alice", "--auth-header"]).output;
+    let fixture = CliFixture::new();
+    let header = fixture.issue(&["--member", "alice", "--auth-header"]).output;
     assert!(header.starts_with("Kliento ") && header.lines().count() == 1);
-    let anchor = workshop.anchor();
+    let anchor = fixture.anchor();
     let arguments = ["--audience", "https://a.example", "--trust-anchor", &anchor];
     let run =
         feed(command(&[&["verify", "--auth-header"], &arguments[..]].concat()), header.as_bytes());
@@ -108,37 +108,37 @@ fn verifies_issued_header() {
 
 #[test]
 fn issues_token_with_given_start() {
-    let workshop = Workshop::new();
-    let chain = workshop.run(&[
+    let fixture = CliFixture::new();
+    let chain = fixture.run(&[
         "chain",
         "verify",
         "--json",
         "--trust-anchor",
-        &workshop.anchor(),
+        &fixture.anchor(),
         "chain.der",
     ]);
     let start = chain.json()["validFrom"].as_str().unwrap().to_owned();
     let at = start.replace('Z', ".9Z");
-    let run = workshop.issue(&["--at", &at, "--ttl", "1h", "-o", "bundle"]);
+    let run = fixture.issue(&["--at", &at, "--ttl", "1h", "-o", "bundle"]);
     assert_eq!((run.status, run.errors.as_str()), (0, ""));
-    let verified = workshop.verify(&["--json", "--at", &start, "bundle"]).json();
+    let verified = fixture.verify(&["--json", "--at", &start, "bundle"]).json();
     assert_eq!(verified["validFrom"], Value::String(start));
-    let early = workshop.issue(&["--at", "2026-01-01T00:00:00Z", "-o", "bundle"]);
+    let early = fixture.issue(&["--at", "2026-01-01T00:00:00Z", "-o", "bundle"]);
     assert_eq!((early.status, early.errors.contains("not valid when")), (0, true), "{early:?}");
 }
 
 #[test]
 fn escapes_untrusted_text() {
-    let workshop = Workshop::new();
+    let fixture = CliFixture::new();
     let rest = ["--claim", "a=\u{1b}[2J\u{9b}\n\u{202e}", "-o", "bundle"];
-    assert_eq!(workshop.issue(&rest).status, 0);
-    let anchor = workshop.anchor();
+    assert_eq!(fixture.issue(&rest).status, 0);
+    let anchor = fixture.anchor();
     for arguments in [&["inspect"][..], &["verify", "--audience", "https://a.example"]] {
         let arguments = [arguments, &["--trust-anchor", &anchor, "bundle"]].concat();
-        let output = workshop.succeed(&arguments);
+        let output = fixture.succeed(&arguments);
         assert!(output.contains(r"a = \u{1b}[2J\u{9b}\n\u{202e}"), "{output:?}");
         assert!(!output.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{output:?}");
-        let json = workshop.run(&[&arguments, &["--json"][..]].concat());
+        let json = fixture.run(&[&arguments, &["--json"][..]].concat());
         assert!(!json.output.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{json:?}");
         assert_eq!(json.json()["claims"]["a"], "\u{1b}[2J\u{9b}\n\u{202e}");
     }
@@ -146,9 +146,9 @@ fn escapes_untrusted_text() {
 
 #[test]
 fn rejects_invalid_requests() {
-    let workshop = Workshop::new();
+    let fixture = CliFixture::new();
     let rejected = |arguments: &[&str], words: &str| {
-        let run = workshop.issue(arguments);
+        let run = fixture.issue(arguments);
         assert_eq!((run.status, run.output.as_str()), (2, ""), "{arguments:?}");
         assert!(run.errors.contains(words), "{words:?} in {:?}", run.errors);
     };
@@ -161,10 +161,10 @@ fn rejects_invalid_requests() {
     rejected(&["--ttl", "5"], "5m");
     rejected(&["--ttl", "0s"], "at least one second");
     rejected(&["--member-key", "chain.der"], "chain.der");
-    rejected(&["--claim", &format!("a={}", "b".repeat(16_384))], "more than 16384");
+    rejected(&["--claim", &format!("a={}", "b".repeat(16_384))], "octets, maximum 16384");
     let with = |key: &str, chain: &str, org: &str| {
         let key = ["issue", "--audience", "a", "--key", key, "--chain", chain, "--org", org];
-        workshop.run(&key)
+        fixture.run(&key)
     };
     let other_key = with("alice.pem", "chain.der", "example.com");
     assert!(other_key.status == 2 && other_key.errors.contains("txt-record"), "{other_key:?}");
@@ -176,14 +176,14 @@ fn rejects_invalid_requests() {
 
 #[test]
 fn prints_record_of_key() {
-    let workshop = Workshop::new();
+    let fixture = CliFixture::new();
     for (key, algorithm) in [("organisation.pem", 1), ("alice.pem", 2)] {
-        let signer = RsaSigner::from_pem(&workshop.read(key)).unwrap();
+        let signer = RsaSigner::from_pem(&fixture.read(key)).unwrap();
         for (dialect, form) in [("deployed", Dialect::Deployed), ("spec", Dialect::Spec)] {
             let service = ["--service", "1.3.6.1.4.1.58708.3.0", "--dialect", dialect];
             let arguments =
                 [&["txt-record", "--key", key, "--ttl", "86400"], &service[..]].concat();
-            let value = workshop.succeed(&arguments);
+            let value = fixture.succeed(&arguments);
             let record: TxtRecord = value.trim_end().parse().unwrap();
             assert!(record.identifies(signer.algorithm(), signer.subject_public_key_info()));
             assert_eq!(value, format!("{}\n", record.to_value(form)));
@@ -191,33 +191,32 @@ fn prints_record_of_key() {
             assert_eq!(record.ttl_override().as_secs(), 86_400);
         }
     }
-    let value = workshop.succeed(&["txt-record", "--key", "organisation.pem", "--ttl", "3600"]);
-    let anchor = workshop.anchor();
-    let proven = workshop.succeed(&["chain", "verify", "--trust-anchor", &anchor, "chain.der"]);
+    let value = fixture.succeed(&["txt-record", "--key", "organisation.pem", "--ttl", "3600"]);
+    let anchor = fixture.anchor();
+    let proven = fixture.succeed(&["chain", "verify", "--trust-anchor", &anchor, "chain.der"]);
     assert!(proven.contains(&format!("\"{}\"", value.trim_end())));
     for ttl in ["0", "7776001", "x"] {
-        let run = workshop.run(&["txt-record", "--key", "organisation.pem", "--ttl", ttl]);
+        let run = fixture.run(&["txt-record", "--key", "organisation.pem", "--ttl", ttl]);
         assert_eq!((run.status, run.errors.contains("--ttl")), (2, true), "{run:?}");
     }
 }
 
 #[test]
 fn keeps_keys_private_and_never_overwrites_them() {
-    let workshop = Workshop::new();
-    let before = workshop.read("alice.pem");
-    let run = workshop.run(&["key", "generate", "-o", "alice.pem"]);
+    let fixture = CliFixture::new();
+    let before = fixture.read("alice.pem");
+    let run = fixture.run(&["key", "generate", "-o", "alice.pem"]);
     assert_eq!((run.status, run.errors.contains("alice.pem already exists")), (2, true), "{run:?}");
-    assert_eq!(workshop.read("alice.pem"), before);
-    let bundle =
-        workshop.issue(&["--member", "alice", "--member-key", "alice.pem", "-o", "bundle"]);
+    assert_eq!(fixture.read("alice.pem"), before);
+    let bundle = fixture.issue(&["--member", "alice", "--member-key", "alice.pem", "-o", "bundle"]);
     assert_eq!(bundle.status, 0);
     #[cfg(unix)]
     for (name, mode) in [("alice.pem", 0o600), ("bundle", 0o600)] {
         use std::os::unix::fs::PermissionsExt as _;
-        let metadata = fs::metadata(workshop.folder.path().join(name)).unwrap();
+        let metadata = fs::metadata(fixture.folder.path().join(name)).unwrap();
         assert_eq!(metadata.permissions().mode() & 0o777, mode, "{name}");
     }
-    let files = fs::read_dir(&workshop.folder).unwrap().count();
+    let files = fs::read_dir(&fixture.folder).unwrap().count();
     assert_eq!(files, 5, "no temporary file is left behind");
 }
 
