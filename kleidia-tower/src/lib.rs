@@ -125,11 +125,6 @@ pub use user_name::{UserName, UserNameError};
 /// The reason for which a layer let a request pass without a principal; in the request's extensions.
 pub type Unauthenticated = http_guard::Unauthenticated<Rejection>;
 
-/// The examples of the repository's README, which have to compile.
-#[cfg(all(doctest, feature = "axum", feature = "kliento", feature = "sqlite"))]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-
 /// The example of this crate's README, which has to compile.
 #[cfg(all(doctest, feature = "axum", feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
