@@ -8,16 +8,17 @@ use crate::failure::Failure;
 use crate::service;
 use crate::step::{cargo, run, shell_command};
 
-const DIRECTORY: &str = "target/demo";
+const DIRECTORY: &str = "target/demo-files";
 const AUDIENCE: &str = "https://api.example.com";
 
 /// Builds the command, and runs it as its user would.
 pub(crate) fn run_all() -> Result<(), Failure> {
-    let mut build = cargo(&["build", "--package", "kliento", "--features", "kliento/cli"]);
+    let mut build = cargo(&["build", "--profile", "demo", "--features", "kliento/cli-offline"]);
     // Where it is built is not left to the user's settings.
-    build.args(["--package", "kliento-axum", "--target-dir", "target"]);
+    build.args(["--package=kliento", "--package=kliento-axum", "--target-dir", "target"]);
+    println!("Compiling about 150 crates first, which takes two or three minutes on two cores.");
     run("the kliento command and a service", &mut build)?;
-    let kliento = env::current_dir()?.join("target/debug").join(name_of("kliento"));
+    let kliento = env::current_dir()?.join("target/demo").join(name_of("kliento"));
     match fs::remove_dir_all(DIRECTORY) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => fs::create_dir_all(DIRECTORY)?,

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use crate::failure::Failure;
 use crate::step::shell_command;
 
-const PROGRAM: &str = "target/debug/kliento-axum";
+const PROGRAM: &str = "target/demo/kliento-axum";
 
 /// Shows what the service answers to nobody, and to whom the value of `Authorization` speaks for.
 pub(crate) fn show(audience: &str, trust_anchor: &str, value: &Path) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use kliento::issue::{IssueError, KeyError, SigningError, TokenIssueError};
 use veraid::testing::MockError;
 use veraid::{MalformedChain, TxtRecordError};
 
+#[cfg(feature = "cli")]
 use crate::resolver::ResolverError;
 
 /// The exit status of wrong usage; it is clap's own as well.
@@ -56,6 +57,7 @@ pub(crate) enum Failure {
     Token(#[from] TokenIssueError),
     #[error(transparent)]
     Mock(#[from] Box<MockError>),
+    #[cfg(feature = "cli")]
     #[error(transparent)]
     Resolver(#[from] Box<ResolverError>),
 }

@@ -7,6 +7,7 @@ mod input;
 mod key_file;
 mod output;
 mod report;
+#[cfg(feature = "cli")]
 mod resolver;
 mod terminal;
 mod text;
@@ -67,6 +68,7 @@ mod tests {
             "kliento verify --audience a",
             "kliento inspect",
             "kliento key generate -o k",
+            #[cfg(feature = "cli")]
             "kliento chain fetch example.com -o c",
             "kliento chain verify c",
             "kliento txt-record --key k --ttl 60",
