@@ -1,0 +1,66 @@
+//! A service on bare hyper where people log in: rate limits, sessions and permissions.
+//!
+//! Each route is a Tower service with its own layers, and [`service`] routes by method and path.
+
+mod login;
+mod reports;
+mod response;
+
+use std::convert::Infallible;
+
+use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+use kleidia_tower::account::Accounts;
+use kleidia_tower::rate_limit::{Key, Limit, RateLimitLayer};
+use kleidia_tower::rbac::{PermissionError, Requirement};
+use tower::util::BoxCloneSyncService;
+use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+
+use crate::response::{HttpResponse, empty};
+
+/// The service of all routes, and of each of them.
+pub type Route = BoxCloneSyncService<Request<Incoming>, HttpResponse, Infallible>;
+
+/// Returns the whole service, with a limit of requests per client address.
+///
+/// The server has to insert the peer address, as `http_guard::serve` does.
+///
+/// # Errors
+/// [`PermissionError`] if the name of the permission is invalid.
+pub fn service(accounts: &Accounts, limit: Limit) -> Result<Route, PermissionError> {
+    let may_read = Requirement::permission("reports:read".parse()?);
+    let login = {
+        let accounts = accounts.clone();
+        service_fn(move |request| login::log_in(accounts.clone(), request))
+    };
+    let login = BoxCloneSyncService::new(login);
+    let me = ServiceBuilder::new()
+        .map_response(response::boxed)
+        .layer(accounts.session_layer())
+        .service_fn(reports::me);
+    let reports = ServiceBuilder::new()
+        .map_response(response::boxed)
+        .layer(accounts.session_layer())
+        .layer(accounts.require(may_read))
+        .service_fn(reports::list);
+    let (me, reports) = (BoxCloneSyncService::new(me), BoxCloneSyncService::new(reports));
+
+    let routes = service_fn(move |request: Request<Incoming>| {
+        let route: Option<&Route> = match (request.method(), request.uri().path()) {
+            (&Method::POST, "/login") => Some(&login),
+            (&Method::GET, "/me") => Some(&me),
+            (&Method::GET, "/reports") => Some(&reports),
+            _ => None,
+        };
+        let route = route.cloned();
+        async move {
+            match route {
+                Some(route) => route.oneshot(request).await,
+                None => Ok(empty(StatusCode::NOT_FOUND)),
+            }
+        }
+    });
+    let limits = RateLimitLayer::new().with_limit(Key::address(), limit);
+    let service = ServiceBuilder::new().map_response(response::boxed).layer(limits).service(routes);
+    Ok(BoxCloneSyncService::new(service))
+}

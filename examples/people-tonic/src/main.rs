@@ -1,0 +1,47 @@
+//! Serves the example on 127.0.0.1:50051.
+//!
+//! `ADMIN_PASSWORD` is the password of the account `admin`, whose access token is printed.
+//! `AUDIENCE` is the audience of the token bundles of workloads, and `ORGANISATION` the domain whose
+//! workloads may read reports.
+
+use std::env;
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use http_guard::serve::{Server, shutdown_signal};
+use kleidia_tower::ClientInfo;
+use kleidia_tower::access_token::{KeyRing, SigningKey};
+use kleidia_tower::account::{Accounts, LoginRequest};
+use kleidia_tower::password::PasswordHasher;
+use kleidia_tower::rbac::{Policy, RoleName, WorkloadRules};
+use kleidia_tower::store::MemoryStore;
+use kliento_tower::KlientoAuthLayer;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let variable = |name: &str| env::var(name).map_err(|_| format!("set {name}"));
+    let reader: RoleName = "reader".parse()?;
+    let policy = Policy::default().with_role(reader.clone(), ["reports:read".parse()?]);
+    let keys = Arc::new(KeyRing::new([SigningKey::generate()?])?);
+    let accounts = Accounts::new(Arc::new(MemoryStore::default()), keys, PasswordHasher::new()?)
+        .with_policy(policy);
+
+    let password = SecretString::from(variable("ADMIN_PASSWORD")?);
+    let (roles, client) = ([RoleName::admin()].into(), ClientInfo::new([127, 0, 0, 1].into()));
+    accounts.create_user(None, "admin", password.clone(), roles, client.clone()).await?;
+    let request = LoginRequest { user_name: "admin".to_owned(), password, client };
+    let tokens = accounts.log_in(request).await?;
+    writeln!(io::stdout(), "access token: {}", tokens.access_token.expose_secret())?;
+
+    let workloads = KlientoAuthLayer::new(variable("AUDIENCE")?);
+    let rules = WorkloadRules::default().with_organisation(variable("ORGANISATION")?, [reader]);
+    let service = people_tonic::service(&accounts, workloads, rules, "600/60".parse()?)?;
+    let shutdown = shutdown_signal()?;
+    let listener = TcpListener::bind("127.0.0.1:50051").await?;
+    writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+    let _summary = Server::new().serve(listener, service, shutdown).await;
+    Ok(())
+}
