@@ -99,8 +99,8 @@ fn reports_line_and_name_of_invalid_element() {
         ("<KeyTag>20326</KeyTag>", "", "line 12: KeyTag is missing"),
         ("<KeyTag>20326", "<KeyTag>65536", "line 12: KeyTag has the invalid value \"65536\""),
         ("<DigestType>2<", "<DigestType>two<", "line 5: DigestType has the invalid value \"two\""),
-        ("<Digest>E06D", "<Digest>06D", "line 12: KeyDigest is malformed: not a DS record"),
-        ("<Digest>E06D", "<Digest>6D", "line 12: KeyDigest is malformed: the digest has 31 octets"),
+        ("<Digest>E06D", "<Digest>06D", "line 12: KeyDigest is malformed: invalid DS record"),
+        ("<Digest>E06D", "<Digest>6D", "line 12: KeyDigest is malformed: invalid digest length"),
         ("<Flags>257</Flags>", "", "line 12: Flags is missing"),
         (
             "<PublicKey>AwEAAaz/",
