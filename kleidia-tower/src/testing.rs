@@ -55,6 +55,7 @@ use crate::{ClientInfo, FamilyId, Principal, SessionId, Timestamp, UserId, UserN
 ///
 /// All ids are 1, the session was opened at the Unix epoch and never expires. Change the public
 /// fields to test other values.
+#[must_use]
 pub fn session(name: UserName, roles: impl IntoIterator<Item = RoleName>) -> SessionView {
     let (user, epoch) = (UserId::new(1), Timestamp::UNIX_EPOCH);
     let account = Account {
@@ -87,6 +88,7 @@ pub fn user(view: SessionView) -> Principal {
 }
 
 /// Returns the principal of a workload, such as `alice@example.com`.
+#[must_use]
 pub fn workload<N: Into<String>, V: Into<String>>(
     subject: impl Into<String>,
     claims: impl IntoIterator<Item = (N, V)>,

@@ -23,7 +23,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParams<T>
     }
 }
 
-/// Parses a parameter; an empty one is as good as none.
+/// Parses a parameter; an empty one counts as missing.
 pub(super) fn parse<T: FromStr>(
     name: &'static str,
     text: &str,

@@ -61,12 +61,12 @@ pub(super) async fn register_agent(
     PathId(id): PathId<SessionId>,
     JsonBody(RegisterAgentBody { public_key }): JsonBody<RegisterAgentBody>,
 ) -> Result<StatusCode, ApiRejection> {
-    let public_key: AgentPublicKey = public_key.parse().map_err(invalid_key)?;
+    let public_key: AgentPublicKey = public_key.parse().map_err(|error| invalid_key(&error))?;
     accounts.register_agent(&view, id, &public_key, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn invalid_key(error: PublicKeyError) -> Rejection {
+fn invalid_key(error: &PublicKeyError) -> Rejection {
     let detail = format!("The public key is not accepted: {error}");
     Rejection::InvalidFields(vec![InvalidField::new("public_key", "invalid", detail)])
 }

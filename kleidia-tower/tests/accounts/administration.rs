@@ -171,7 +171,7 @@ async fn users_and_audit_log_are_paginated() {
     }
     assert_eq!(names, ["alice", "user-0", "user-1", "user-2", "user-3", "user-4"]);
 
-    assert_eq!(code(service.log_in("alice", "wrong", "").await), "invalid_credentials");
+    assert_eq!(code(service.log_in("alice", "wrong", "192.0.2.1").await), "invalid_credentials");
     let query = AuditQuery {
         user: Some("alice".to_owned()),
         outcome: Some(Outcome::Failure),

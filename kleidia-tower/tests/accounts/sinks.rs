@@ -52,7 +52,8 @@ async fn sinks_receive_every_record_in_order() {
         }
     }
     let (current, new) = (PASSWORD.into(), "a password that is new".into());
-    let changed = service.accounts.change_password(&renewed.session, current, new, super::at(""));
+    let changed =
+        service.accounts.change_password(&renewed.session, current, new, super::at("192.0.2.1"));
     changed.await.unwrap();
     service.accounts.log_out(&renewed.session, super::at("")).await.unwrap();
     sinks.close();
