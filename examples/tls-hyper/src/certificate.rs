@@ -1,0 +1,81 @@
+//! The server's certificate, which follows its files.
+
+use std::error::Error;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// When the files of the chain and the key were written.
+type Version = [SystemTime; 2];
+
+/// A certificate chain and its key.
+pub(crate) struct Certificate {
+    chain: PathBuf,
+    key: PathBuf,
+    current: RwLock<(Version, Arc<ServerConfig>)>,
+}
+
+impl Certificate {
+    /// Loads the files.
+    pub(crate) fn load(chain: PathBuf, key: PathBuf) -> Result<Self, BoxError> {
+        let current = read(&chain, &key, None)?.ok_or("no certificate")?;
+        Ok(Self { chain, key, current: RwLock::new(current) })
+    }
+
+    /// Returns an acceptor with the current certificate.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        TlsAcceptor::from(Arc::clone(&current.1))
+    }
+
+    /// Checks the files in this interval, forever. Invalid files leave the certificate as it is.
+    pub(crate) async fn reload_on_change(self: Arc<Self>, interval: Duration) {
+        loop {
+            tokio::time::sleep(interval).await;
+            match self.reload() {
+                Ok(false) => {}
+                Ok(true) => tracing::info!("certificate loaded"),
+                // Also while only one of the two files is new.
+                Err(error) => tracing::warn!(%error, "invalid certificate, keeping the last one"),
+            }
+        }
+    }
+
+    fn reload(&self) -> Result<bool, BoxError> {
+        let known = self.current.read().unwrap_or_else(PoisonError::into_inner).0;
+        let Some(changed) = read(&self.chain, &self.key, Some(known))? else { return Ok(false) };
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = changed;
+        Ok(true)
+    }
+}
+
+/// Reads the files, unless they are those that are known.
+fn read(
+    chain: &PathBuf,
+    key: &PathBuf,
+    known: Option<Version>,
+) -> Result<Option<(Version, Arc<ServerConfig>)>, BoxError> {
+    let modified = |path: &PathBuf| -> io::Result<_> { fs::metadata(path)?.modified() };
+    let version = [modified(chain)?, modified(key)?];
+    if known == Some(version) {
+        return Ok(None);
+    }
+    let chain = CertificateDer::pem_file_iter(chain)?.collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(key)?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Some((version, Arc::new(config))))
+}
