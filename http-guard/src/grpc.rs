@@ -19,12 +19,11 @@ pub(crate) fn content_type(request: &Parts) -> Option<&HeaderValue> {
     }
     let value = request.headers.get(CONTENT_TYPE)?;
     let rest = value.as_bytes().strip_prefix(b"application/grpc")?;
-    let is_call = match rest.strip_prefix(b"-web") {
-        Some(rest) => ends_media_type(rest.strip_prefix(b"-text").unwrap_or(rest)),
-        None => {
-            let has_trailers = matches!(request.version, Version::HTTP_2 | Version::HTTP_3);
-            has_trailers && ends_media_type(rest)
-        }
+    let is_call = if let Some(rest) = rest.strip_prefix(b"-web") {
+        ends_media_type(rest.strip_prefix(b"-text").unwrap_or(rest))
+    } else {
+        let has_trailers = matches!(request.version, Version::HTTP_2 | Version::HTTP_3);
+        has_trailers && ends_media_type(rest)
     };
     is_call.then_some(value)
 }

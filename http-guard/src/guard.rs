@@ -58,6 +58,9 @@ pub trait Guard: Send + Sync + 'static {
     fn start<B>(&self, request: &mut Request<B>) -> Check<Self::Lookup, Self::Rejection>;
 
     /// Decides with the output of the lookup.
+    ///
+    /// # Errors
+    /// The reason, if the request is rejected.
     fn finish<B>(
         &self,
         request: &mut Request<B>,

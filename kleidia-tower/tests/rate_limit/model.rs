@@ -64,7 +64,7 @@ fn schedule(seed: u64) {
         }
         match oracle.charge(key, cost.into(), clock.now()) {
             Ok(left) => {
-                assert_eq!(u128::from(charged.unwrap().count()), left / interval, "{context}")
+                assert_eq!(u128::from(charged.unwrap().count()), left / interval, "{context}");
             }
             Err(wait) => {
                 let retry_after = Duration::from_nanos(u64::try_from(wait).unwrap());

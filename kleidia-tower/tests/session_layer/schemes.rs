@@ -78,7 +78,7 @@ async fn optional_routes_take_both_and_strangers() {
     let layers = || {
         ServiceBuilder::new()
             .layer(session_layer(&world).with_policy(policy))
-            .layer(workloads.layer().with_policy(kliento_tower::CredentialPolicy::AllowMissing))
+            .layer(workloads.layer().with_policy(CredentialPolicy::AllowMissing))
             .layer(rules())
             .into_inner()
     };

@@ -94,7 +94,9 @@ fn leaks_no_part_of_a_token() {
         });
         world.layer().layer(service).oneshot(request(&[&bearer])).await.unwrap();
     });
-    assert!(log.contains("refused") && log.contains("authenticated") && log.contains("called"));
+    assert!(
+        log.contains("request rejected") && log.contains("authenticated") && log.contains("called")
+    );
     assert!(log.contains("Sensitive"), "{log}");
     assert_eq!(find_leak(&token, &log), None);
     assert_eq!(find_leak(&token, &output), None);

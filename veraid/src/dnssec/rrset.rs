@@ -51,7 +51,7 @@ impl<'m, 'a> Rrset<'m, 'a> {
                     set.signatures.push(signature);
                 }
                 AnswerRecordData::Other(record) if *record_type == set.record_type => {
-                    set.records.push(record)
+                    set.records.push(record);
                 }
                 _ => {}
             }
