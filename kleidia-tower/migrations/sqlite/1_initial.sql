@@ -12,7 +12,7 @@ CREATE TABLE accounts (
     earlier_passwords TEXT NOT NULL
 ) STRICT;
 
-CREATE TRIGGER accounts_stay BEFORE DELETE ON accounts
+CREATE TRIGGER accounts_are_not_deleted BEFORE DELETE ON accounts
 BEGIN SELECT RAISE(ABORT, 'accounts are disabled, never deleted'); END;
 
 -- REPLACE deletes, and asks no trigger of deletions.
@@ -28,12 +28,12 @@ CREATE TABLE families (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user INTEGER NOT NULL REFERENCES accounts (id),
     is_revoked INTEGER NOT NULL DEFAULT 0 CHECK (is_revoked IN (0, 1)),
-    -- When the last of its refresh tokens is over.
+    -- The time at which the last of its refresh tokens expires.
     expires_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE INDEX families_of_user ON families (user);
-CREATE INDEX families_over ON families (expires_at);
+CREATE INDEX families_expiry ON families (expires_at);
 
 CREATE TABLE sessions (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -60,13 +60,13 @@ CREATE TABLE refresh_tokens (
     family INTEGER NOT NULL REFERENCES families (id),
     session INTEGER NOT NULL REFERENCES sessions (id),
     expires_at INTEGER NOT NULL,
-    spent_at INTEGER,
+    consumed_at INTEGER,
     successor BLOB CHECK (length(successor) = 32),
     wrapped BLOB CHECK (length(wrapped) = 32),
-    CHECK ((spent_at IS NULL) = (successor IS NULL) AND (spent_at IS NULL) = (wrapped IS NULL))
+    CHECK ((consumed_at IS NULL) = (successor IS NULL) AND (consumed_at IS NULL) = (wrapped IS NULL))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX refresh_tokens_over ON refresh_tokens (expires_at);
+CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
 CREATE INDEX refresh_tokens_of_family ON refresh_tokens (family);
 CREATE INDEX refresh_tokens_of_session ON refresh_tokens (session);
 
@@ -85,7 +85,7 @@ CREATE TABLE failures (
     PRIMARY KEY (name_digest, source)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX failures_over ON failures (succeeded_at, last_failure_at);
+CREATE INDEX failures_expiry ON failures (succeeded_at, last_failure_at);
 
 CREATE TABLE audit (
     sequence INTEGER PRIMARY KEY,
