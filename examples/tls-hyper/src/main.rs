@@ -59,7 +59,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let shutdown = shutdown_signal()?;
     let tcp = TcpListener::bind(arguments.listen).await?;
     writeln!(io::stdout(), "listening on https://{}", tcp.local_addr()?)?;
-    let summary = Server::new().serve(with_tls(tcp, certificate), service_fn(hello), shutdown).await;
+    let summary =
+        Server::new().serve(with_tls(tcp, certificate), service_fn(hello), shutdown).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
     Ok(())
 }

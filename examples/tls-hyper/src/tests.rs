@@ -38,9 +38,9 @@ async fn start(directory: &Path) -> SocketAddr {
     let address = tcp.local_addr().unwrap();
     let listener = with_tls(tcp, certificate);
     let service = service_fn(hello);
-    tokio::spawn(async move {
-        Server::new().serve(listener, service, std::future::pending()).await
-    });
+    tokio::spawn(
+        async move { Server::new().serve(listener, service, std::future::pending()).await },
+    );
     address
 }
 

@@ -117,10 +117,9 @@ impl Verification<'_> {
         let organisation = certificate.and_then(|certificate| {
             // Time is checked separately, so that expired parts are still checked.
             let mut unbounded = ValidityTracker::new(Period::UNBOUNDED);
-            let verified =
+            let outcome =
                 verify_organisation(certificate, &self.limits, &mut unbounded, &mut budget);
-            let (inspected, organisation) =
-                InspectedCertificate::inspect(certificate, verified, at);
+            let (inspected, organisation) = InspectedCertificate::inspect(certificate, outcome, at);
             inspection.organisation_certificate = Some(inspected);
             organisation
         });
