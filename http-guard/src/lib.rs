@@ -108,6 +108,7 @@ mod responder;
 #[cfg(feature = "serve")]
 pub mod serve;
 mod service;
+mod setting;
 mod unauthenticated;
 
 pub use client_address::{ClientAddress, PeerAddress};
@@ -125,6 +126,7 @@ pub use rejection::Rejection;
 pub use rejection_renderer::RejectionRenderer;
 pub use responder::{ProblemResponder, Responder};
 pub use service::{GuardedService, ResponseBody};
+pub use setting::SettingError;
 pub use unauthenticated::Unauthenticated;
 
 /// The example of this crate's README, which has to compile.

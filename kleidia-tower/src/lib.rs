@@ -113,7 +113,7 @@ pub use client_info::{ClientInfo, UserAgent};
 pub use extract::PrincipalRejection;
 pub use http_guard::{
     Clock, ClockFn, FixedClock, GuardedService, ProblemResponder, Responder, ResponseBody,
-    ResponseFuture, SystemClock, Timestamp, clock_fn,
+    ResponseFuture, SettingError, SystemClock, Timestamp, clock_fn,
 };
 pub use id::{FamilyId, SessionId, UserId};
 pub use invalid_field::InvalidField;

@@ -1,8 +1,9 @@
 //! Whole seconds, in which stores, tokens and rules count time.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::{Clock, Timestamp};
+use crate::{Clock, SettingError, Timestamp};
 
 /// Reads the clock, in whole seconds.
 pub(crate) fn now(clock: &dyn Clock) -> Option<Timestamp> {
@@ -12,6 +13,15 @@ pub(crate) fn now(clock: &dyn Clock) -> Option<Timestamp> {
 /// Drops the fraction of a second.
 pub(crate) fn whole_seconds(at: Timestamp) -> Timestamp {
     saturating(at.as_second())
+}
+
+/// Returns the whole seconds of a setting if they are within its bounds.
+pub(crate) fn check_seconds(
+    setting: &'static str,
+    value: Duration,
+    bounds: RangeInclusive<Duration>,
+) -> Result<Duration, SettingError> {
+    SettingError::check(setting, Duration::from_secs(value.as_secs()), bounds)
 }
 
 /// Returns the whole second that is `span` after `at`, or the last one there is.

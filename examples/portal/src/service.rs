@@ -12,9 +12,7 @@ use http_guard::serve::{Server, shutdown_signal};
 use http_guard::{ForwardingHeader, TrustedProxies};
 use kleidia_tower::SystemClock;
 use kleidia_tower::access_token::KeyFile;
-use kleidia_tower::account::{
-    AccountLookup, AccountSettings, AccountSettingsError, AccountStore as _, Accounts,
-};
+use kleidia_tower::account::{AccountLookup, AccountSettings, AccountStore as _, Accounts};
 use kleidia_tower::audit::{AuditSinks, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
 use kleidia_tower::password::{PasswordHasher, PasswordPolicy};
@@ -135,7 +133,7 @@ fn with(
     settings: AccountSettings,
     name: &str,
     period: Option<Period>,
-    set: impl FnOnce(AccountSettings, Duration) -> Result<AccountSettings, AccountSettingsError>,
+    set: impl FnOnce(AccountSettings, Duration) -> Result<AccountSettings, kleidia_tower::SettingError>,
 ) -> Result<AccountSettings, BoxError> {
     let Some(Period(period)) = period else { return Ok(settings) };
     set(settings, period).map_err(|error| format!("--{name}: {error}").into())

@@ -69,5 +69,5 @@ mod shutdown;
 mod stream;
 
 pub use self::listener::{Listener, Peer, WithHandshake};
-pub use self::server::{Server, ServerSettingError};
+pub use self::server::Server;
 pub use self::shutdown::{ShutdownSummary, shutdown_signal};

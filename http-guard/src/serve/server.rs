@@ -1,13 +1,11 @@
 //! A server's settings, with their defaults and bounds.
 
-use std::error::Error;
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::activity::Timeouts;
 use super::limits::Limits;
-use crate::TrustedProxies;
+use crate::{SettingError, TrustedProxies};
 
 /// Serves HTTP/1 and HTTP/2 on one listener, with limits and time-outs that fit the Internet.
 ///
@@ -23,24 +21,6 @@ pub struct Server {
     pub(super) keep_alive_timeout: Duration,
     pub(super) shutdown_timeout: Duration,
 }
-
-/// A setting of a [`Server`] is out of bounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerSettingError {
-    setting: &'static str,
-    min: String,
-    max: String,
-    found: String,
-}
-
-impl fmt::Display for ServerSettingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { setting, min, max, found } = self;
-        write!(f, "{setting} is out of bounds: expected {min} to {max}, found {found}")
-    }
-}
-
-impl Error for ServerSettingError {}
 
 impl Default for Server {
     fn default() -> Self {
@@ -80,10 +60,10 @@ impl Server {
     /// head gets 431. HTTP/2 counts 32 octets more per header (RFC 9113, 6.5.2).
     ///
     /// # Errors
-    /// [`ServerSettingError`] if `octets` is out of bounds.
-    pub fn with_max_head_octets(mut self, octets: u32) -> Result<Self, ServerSettingError> {
+    /// [`SettingError`] if `octets` is out of bounds.
+    pub fn with_max_head_octets(mut self, octets: u32) -> Result<Self, SettingError> {
         self.max_head_octets =
-            checked("max_head_octets", octets, &(8 * 1_024..=1_024 * 1_024), u32::to_string)?;
+            SettingError::check("max_head_octets", octets, 8 * 1_024..=1_024 * 1_024)?;
         Ok(self)
     }
 
@@ -94,9 +74,9 @@ impl Server {
     /// connection is closed.
     ///
     /// # Errors
-    /// [`ServerSettingError`] if `timeout` is out of bounds.
-    pub fn with_head_timeout(mut self, timeout: Duration) -> Result<Self, ServerSettingError> {
-        self.timeouts.head = checked_time("head_timeout", timeout, &TIMES)?;
+    /// [`SettingError`] if `timeout` is out of bounds.
+    pub fn with_head_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
+        self.timeouts.head = SettingError::check("head_timeout", timeout, TIMES)?;
         Ok(self)
     }
 
@@ -110,9 +90,9 @@ impl Server {
     /// otherwise a request may meet a connection that is being closed.
     ///
     /// # Errors
-    /// [`ServerSettingError`] if `timeout` is out of bounds.
-    pub fn with_idle_timeout(mut self, timeout: Duration) -> Result<Self, ServerSettingError> {
-        self.timeouts.idle = checked_time("idle_timeout", timeout, &TIMES)?;
+    /// [`SettingError`] if `timeout` is out of bounds.
+    pub fn with_idle_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
+        self.timeouts.idle = SettingError::check("idle_timeout", timeout, TIMES)?;
         Ok(self)
     }
 
@@ -120,9 +100,9 @@ impl Server {
     /// default. The connection is closed.
     ///
     /// # Errors
-    /// [`ServerSettingError`] if `timeout` is out of bounds.
-    pub fn with_write_timeout(mut self, timeout: Duration) -> Result<Self, ServerSettingError> {
-        self.timeouts.write = checked_time("write_timeout", timeout, &TIMES)?;
+    /// [`SettingError`] if `timeout` is out of bounds.
+    pub fn with_write_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
+        self.timeouts.write = SettingError::check("write_timeout", timeout, TIMES)?;
         Ok(self)
     }
 
@@ -130,14 +110,14 @@ impl Server {
     /// to answer: 1 ms to 24 h each, 20 s and 20 s by default.
     ///
     /// # Errors
-    /// [`ServerSettingError`] if `interval` or `timeout` is out of bounds.
+    /// [`SettingError`] if `interval` or `timeout` is out of bounds.
     pub fn with_keep_alive(
         mut self,
         interval: Duration,
         timeout: Duration,
-    ) -> Result<Self, ServerSettingError> {
-        self.keep_alive_interval = checked_time("keep_alive_interval", interval, &TIMES)?;
-        self.keep_alive_timeout = checked_time("keep_alive_timeout", timeout, &TIMES)?;
+    ) -> Result<Self, SettingError> {
+        self.keep_alive_interval = SettingError::check("keep_alive_interval", interval, TIMES)?;
+        self.keep_alive_timeout = SettingError::check("keep_alive_timeout", timeout, TIMES)?;
         Ok(self)
     }
 
@@ -148,10 +128,9 @@ impl Server {
     /// connections count. The process needs a file descriptor for each (`ulimit -n`).
     ///
     /// # Errors
-    /// [`ServerSettingError`] if `connections` is out of bounds.
-    pub fn with_max_connections(mut self, connections: u32) -> Result<Self, ServerSettingError> {
-        self.limits.total =
-            checked("max_connections", connections, &(1..=1_000_000), u32::to_string)?;
+    /// [`SettingError`] if `connections` is out of bounds.
+    pub fn with_max_connections(mut self, connections: u32) -> Result<Self, SettingError> {
+        self.limits.total = SettingError::check("max_connections", connections, 1..=1_000_000)?;
         Ok(self)
     }
 
@@ -167,13 +146,13 @@ impl Server {
     /// [`with_exempt_proxies`](Self::with_exempt_proxies).
     ///
     /// # Errors
-    /// [`ServerSettingError`] if `connections` is zero.
+    /// [`SettingError`] if `connections` is zero.
     pub fn with_max_connections_per_address(
         mut self,
         connections: usize,
-    ) -> Result<Self, ServerSettingError> {
+    ) -> Result<Self, SettingError> {
         let (setting, bounds) = ("max_connections_per_address", 1..=usize::MAX);
-        self.limits.per_address = checked(setting, connections, &bounds, usize::to_string)?;
+        self.limits.per_address = SettingError::check(setting, connections, bounds)?;
         Ok(self)
     }
 
@@ -187,10 +166,10 @@ impl Server {
     /// Sets how many requests one HTTP/2 connection may have open: 1 to 10,000, 200 by default.
     ///
     /// # Errors
-    /// [`ServerSettingError`] if `streams` is out of bounds.
-    pub fn with_max_concurrent_streams(mut self, streams: u32) -> Result<Self, ServerSettingError> {
+    /// [`SettingError`] if `streams` is out of bounds.
+    pub fn with_max_concurrent_streams(mut self, streams: u32) -> Result<Self, SettingError> {
         self.max_concurrent_streams =
-            checked("max_concurrent_streams", streams, &(1..=10_000), u32::to_string)?;
+            SettingError::check("max_concurrent_streams", streams, 1..=10_000)?;
         Ok(self)
     }
 
@@ -199,31 +178,10 @@ impl Server {
     /// The default is below the 10 s after which `docker stop` kills a process.
     ///
     /// # Errors
-    /// [`ServerSettingError`] if `timeout` is out of bounds.
-    pub fn with_shutdown_timeout(mut self, timeout: Duration) -> Result<Self, ServerSettingError> {
+    /// [`SettingError`] if `timeout` is out of bounds.
+    pub fn with_shutdown_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
         let bounds = Duration::ZERO..=*TIMES.end();
-        self.shutdown_timeout = checked_time("shutdown_timeout", timeout, &bounds)?;
+        self.shutdown_timeout = SettingError::check("shutdown_timeout", timeout, bounds)?;
         Ok(self)
     }
-}
-
-fn checked_time(
-    setting: &'static str,
-    value: Duration,
-    bounds: &RangeInclusive<Duration>,
-) -> Result<Duration, ServerSettingError> {
-    checked(setting, value, bounds, |time| format!("{time:?}"))
-}
-
-fn checked<T: Copy + PartialOrd>(
-    setting: &'static str,
-    value: T,
-    bounds: &RangeInclusive<T>,
-    display: impl Fn(&T) -> String,
-) -> Result<T, ServerSettingError> {
-    if bounds.contains(&value) {
-        return Ok(value);
-    }
-    let (min, max, found) = (display(bounds.start()), display(bounds.end()), display(&value));
-    Err(ServerSettingError { setting, min, max, found })
 }

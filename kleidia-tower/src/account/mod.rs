@@ -16,5 +16,5 @@ pub use accounts::{Accounts, TokenSet};
 pub use error::AccountError;
 pub use login::LoginRequest;
 pub use record::{Account, PasswordHash, StoredPassword};
-pub use settings::{AccountSettings, AccountSettingsError};
+pub use settings::AccountSettings;
 pub use store::{AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange};

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::SettingError;
 use crate::lockout::LockoutPolicy;
 use crate::password::PasswordPolicy;
+use crate::time::check_seconds;
 
 /// Settings of [`Accounts`](super::Accounts): lifetimes, the lockout and the password policy.
 ///
@@ -18,7 +20,7 @@ use crate::password::PasswordPolicy;
 ///     .with_access_ttl(Duration::from_secs(10 * 60))?
 ///     .with_session_ttl(Duration::from_secs(8 * 3600))?;
 /// assert!(settings.with_access_ttl(Duration::ZERO).is_err());
-/// # Ok::<(), kleidia_tower::account::AccountSettingsError>(())
+/// # Ok::<(), kleidia_tower::SettingError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct AccountSettings {
@@ -31,16 +33,6 @@ pub struct AccountSettings {
     pub(super) password_policy: PasswordPolicy,
 }
 
-/// A duration of [`AccountSettings`] is out of its bounds.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{setting} must be {} to {} seconds, found {found:?}", .min.as_secs(), .max.as_secs())]
-pub struct AccountSettingsError {
-    setting: &'static str,
-    min: Duration,
-    max: Duration,
-    found: Duration,
-}
-
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -50,18 +42,18 @@ impl AccountSettings {
     /// outlives its session.
     ///
     /// # Errors
-    /// [`AccountSettingsError`] outside of these bounds.
-    pub fn with_access_ttl(mut self, ttl: Duration) -> Result<Self, AccountSettingsError> {
-        self.access_ttl = check("access TTL", ttl, SECOND, DAY)?;
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_access_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
+        self.access_ttl = check_seconds("access TTL", ttl, SECOND..=DAY)?;
         Ok(self)
     }
 
     /// Sets the lifetime of refresh tokens: 1 second to 366 days, 7 days by default.
     ///
     /// # Errors
-    /// [`AccountSettingsError`] outside of these bounds.
-    pub fn with_refresh_ttl(mut self, ttl: Duration) -> Result<Self, AccountSettingsError> {
-        self.refresh_ttl = check("refresh TTL", ttl, SECOND, YEAR)?;
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_refresh_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
+        self.refresh_ttl = check_seconds("refresh TTL", ttl, SECOND..=YEAR)?;
         Ok(self)
     }
 
@@ -69,9 +61,9 @@ impl AccountSettings {
     /// default.
     ///
     /// # Errors
-    /// [`AccountSettingsError`] outside of these bounds.
-    pub fn with_session_ttl(mut self, ttl: Duration) -> Result<Self, AccountSettingsError> {
-        self.session_ttl = check("session TTL", ttl, SECOND, YEAR)?;
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_session_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
+        self.session_ttl = check_seconds("session TTL", ttl, SECOND..=YEAR)?;
         Ok(self)
     }
 
@@ -79,18 +71,18 @@ impl AccountSettings {
     /// 1 hour, 10 seconds by default. With 0, every repeated use revokes the token family.
     ///
     /// # Errors
-    /// [`AccountSettingsError`] outside of these bounds.
-    pub fn with_refresh_grace(mut self, grace: Duration) -> Result<Self, AccountSettingsError> {
-        self.refresh_grace = check("refresh grace", grace, Duration::ZERO, 3600 * SECOND)?;
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_refresh_grace(mut self, grace: Duration) -> Result<Self, SettingError> {
+        self.refresh_grace = check_seconds("refresh grace", grace, Duration::ZERO..=3600 * SECOND)?;
         Ok(self)
     }
 
     /// Sets how long an access token is accepted after its expiry: 0 to 5 minutes, 0 by default.
     ///
     /// # Errors
-    /// [`AccountSettingsError`] outside of these bounds.
-    pub fn with_leeway(mut self, leeway: Duration) -> Result<Self, AccountSettingsError> {
-        self.leeway = check("leeway", leeway, Duration::ZERO, 300 * SECOND)?;
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_leeway(mut self, leeway: Duration) -> Result<Self, SettingError> {
+        self.leeway = check_seconds("leeway", leeway, Duration::ZERO..=300 * SECOND)?;
         Ok(self)
     }
 
@@ -119,15 +111,4 @@ impl Default for AccountSettings {
             password_policy: PasswordPolicy::default(),
         }
     }
-}
-
-fn check(
-    setting: &'static str,
-    found: Duration,
-    min: Duration,
-    max: Duration,
-) -> Result<Duration, AccountSettingsError> {
-    let seconds = Duration::from_secs(found.as_secs());
-    let is_valid = (min..=max).contains(&seconds);
-    is_valid.then_some(seconds).ok_or(AccountSettingsError { setting, min, max, found })
 }

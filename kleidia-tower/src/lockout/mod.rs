@@ -6,6 +6,6 @@ mod rules;
 mod store;
 
 pub use attempt::{LoginAttempt, LoginSource};
-pub use policy::{LockoutPolicy, LockoutPolicyError};
+pub use policy::LockoutPolicy;
 pub(crate) use rules::FailureCounters;
 pub use store::{FailureStore, Reservation};

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::SettingError;
+use crate::time::check_seconds;
+
 /// When login locks, and for how long.
 ///
 /// Consecutive failures for one user name from one source lock that name for that source. The
@@ -19,7 +22,7 @@ use std::time::Duration;
 ///     .with_threshold(10)?
 ///     .with_max_duration(Duration::from_secs(3600))?;
 /// assert_eq!(policy.base_duration(), Duration::from_secs(60));
-/// # Ok::<(), kleidia_tower::lockout::LockoutPolicyError>(())
+/// # Ok::<(), kleidia_tower::SettingError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockoutPolicy {
@@ -32,36 +35,6 @@ pub struct LockoutPolicy {
     max_unfamiliar_failures: u32,
     max_consecutive_failures: u32,
     familiar_ttl: Duration,
-}
-
-/// A value that [`LockoutPolicy`] rejects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LockoutPolicyError {
-    /// A number of failures is out of bounds.
-    #[error("{setting} of {found} failures, expected {min} to {max}")]
-    Failures {
-        /// The setting.
-        setting: &'static str,
-        /// Its value.
-        found: u32,
-        /// The smallest accepted value.
-        min: u32,
-        /// The largest accepted value.
-        max: u32,
-    },
-    /// A duration is out of bounds.
-    #[error("{setting} of {found:?}, expected {min:?} to {max:?}")]
-    Duration {
-        /// The setting.
-        setting: &'static str,
-        /// Its value.
-        found: Duration,
-        /// The shortest accepted value.
-        min: Duration,
-        /// The longest accepted value.
-        max: Duration,
-    },
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -78,9 +51,9 @@ impl LockoutPolicy {
     /// Sets how many consecutive failures lock a user name for a source. 5 by default.
     ///
     /// # Errors
-    /// [`LockoutPolicyError`] unless it is from 1 to 100.
-    pub fn with_threshold(self, threshold: u32) -> Result<Self, LockoutPolicyError> {
-        failures("threshold", threshold, Self::MAX_CONSECUTIVE_FAILURES)?;
+    /// [`SettingError`] unless it is from 1 to 100.
+    pub fn with_threshold(self, threshold: u32) -> Result<Self, SettingError> {
+        SettingError::check("threshold", threshold, 1..=Self::MAX_CONSECUTIVE_FAILURES)?;
         Ok(Self { threshold, ..self })
     }
 
@@ -88,9 +61,9 @@ impl LockoutPolicy {
     /// It raises the [maximum](Self::with_max_duration) if that is shorter.
     ///
     /// # Errors
-    /// [`LockoutPolicyError`] unless it is from a second to a day.
-    pub fn with_base_duration(self, duration: Duration) -> Result<Self, LockoutPolicyError> {
-        let base_duration = seconds("base duration", duration, SECOND, DAY)?;
+    /// [`SettingError`] unless it is from a second to a day.
+    pub fn with_base_duration(self, duration: Duration) -> Result<Self, SettingError> {
+        let base_duration = check_seconds("base duration", duration, SECOND..=DAY)?;
         let max_duration = self.max_duration.max(base_duration);
         Ok(Self { base_duration, max_duration, ..self })
     }
@@ -98,45 +71,52 @@ impl LockoutPolicy {
     /// Sets the longest duration of a lock. 15 minutes by default.
     ///
     /// # Errors
-    /// [`LockoutPolicyError`] unless it is from the base duration to a day.
-    pub fn with_max_duration(self, duration: Duration) -> Result<Self, LockoutPolicyError> {
-        let max_duration = seconds("maximum duration", duration, self.base_duration, DAY)?;
+    /// [`SettingError`] unless it is from the base duration to a day.
+    pub fn with_max_duration(self, duration: Duration) -> Result<Self, SettingError> {
+        let max_duration = check_seconds("maximum duration", duration, self.base_duration..=DAY)?;
         Ok(Self { max_duration, ..self })
     }
 
     /// Sets the time without failures after which the next lock is short again. 12 hours by default.
     ///
     /// # Errors
-    /// [`LockoutPolicyError`] unless it is from a second to a year.
-    pub fn with_reset_after(self, duration: Duration) -> Result<Self, LockoutPolicyError> {
-        Ok(Self { reset_after: seconds("reset time", duration, SECOND, YEAR)?, ..self })
+    /// [`SettingError`] unless it is from a second to a year.
+    pub fn with_reset_after(self, duration: Duration) -> Result<Self, SettingError> {
+        Ok(Self { reset_after: check_seconds("reset time", duration, SECOND..=YEAR)?, ..self })
     }
 
     /// Sets how many consecutive failures of an account throttle unfamiliar sources. 20 by default.
     ///
     /// # Errors
-    /// [`LockoutPolicyError`] unless it is from 1 to 100.
-    pub fn with_throttle_threshold(self, threshold: u32) -> Result<Self, LockoutPolicyError> {
-        failures("throttle threshold", threshold, Self::MAX_CONSECUTIVE_FAILURES)?;
+    /// [`SettingError`] unless it is from 1 to 100.
+    pub fn with_throttle_threshold(self, threshold: u32) -> Result<Self, SettingError> {
+        SettingError::check("throttle threshold", threshold, 1..=Self::MAX_CONSECUTIVE_FAILURES)?;
         Ok(Self { throttle_threshold: threshold, ..self })
     }
 
     /// Sets how long a throttled source waits at most. A minute by default.
     ///
     /// # Errors
-    /// [`LockoutPolicyError`] unless it is from a second to a day.
-    pub fn with_max_throttle(self, duration: Duration) -> Result<Self, LockoutPolicyError> {
-        Ok(Self { max_throttle: seconds("maximum throttle", duration, SECOND, DAY)?, ..self })
+    /// [`SettingError`] unless it is from a second to a day.
+    pub fn with_max_throttle(self, duration: Duration) -> Result<Self, SettingError> {
+        Ok(Self {
+            max_throttle: check_seconds("maximum throttle", duration, SECOND..=DAY)?,
+            ..self
+        })
     }
 
     /// Sets after how many consecutive failures of an account no attempt from an unfamiliar source
     /// is evaluated. 50 by default.
     ///
     /// # Errors
-    /// [`LockoutPolicyError`] unless it is from 1 to
+    /// [`SettingError`] unless it is from 1 to
     /// [`max_consecutive_failures`](Self::max_consecutive_failures).
-    pub fn with_max_unfamiliar_failures(self, max: u32) -> Result<Self, LockoutPolicyError> {
-        failures("maximum of unfamiliar sources", max, self.max_consecutive_failures)?;
+    pub fn with_max_unfamiliar_failures(self, max: u32) -> Result<Self, SettingError> {
+        SettingError::check(
+            "maximum of unfamiliar sources",
+            max,
+            1..=self.max_consecutive_failures,
+        )?;
         Ok(Self { max_unfamiliar_failures: max, ..self })
     }
 
@@ -145,9 +125,9 @@ impl LockoutPolicy {
     /// [maximum of unfamiliar sources](Self::with_max_unfamiliar_failures) if that is greater.
     ///
     /// # Errors
-    /// [`LockoutPolicyError`] unless it is from 1 to 100 (NIST SP 800-63B, 5.2.2).
-    pub fn with_max_consecutive_failures(self, max: u32) -> Result<Self, LockoutPolicyError> {
-        failures("maximum of all sources", max, Self::MAX_CONSECUTIVE_FAILURES)?;
+    /// [`SettingError`] unless it is from 1 to 100 (NIST SP 800-63B, 5.2.2).
+    pub fn with_max_consecutive_failures(self, max: u32) -> Result<Self, SettingError> {
+        SettingError::check("maximum of all sources", max, 1..=Self::MAX_CONSECUTIVE_FAILURES)?;
         let max_unfamiliar_failures = self.max_unfamiliar_failures.min(max);
         Ok(Self { max_consecutive_failures: max, max_unfamiliar_failures, ..self })
     }
@@ -157,9 +137,9 @@ impl LockoutPolicy {
     /// that as well.
     ///
     /// # Errors
-    /// [`LockoutPolicyError`] unless it is from a second to a year.
-    pub fn with_familiar_ttl(self, ttl: Duration) -> Result<Self, LockoutPolicyError> {
-        Ok(Self { familiar_ttl: seconds("familiarity", ttl, SECOND, YEAR)?, ..self })
+    /// [`SettingError`] unless it is from a second to a year.
+    pub fn with_familiar_ttl(self, ttl: Duration) -> Result<Self, SettingError> {
+        Ok(Self { familiar_ttl: check_seconds("familiarity", ttl, SECOND..=YEAR)?, ..self })
     }
 
     /// Returns how many consecutive failures lock a user name for a source.
@@ -231,22 +211,6 @@ impl Default for LockoutPolicy {
             familiar_ttl: 90 * DAY,
         }
     }
-}
-
-fn failures(setting: &'static str, found: u32, max: u32) -> Result<(), LockoutPolicyError> {
-    let error = LockoutPolicyError::Failures { setting, found, min: 1, max };
-    if (1..=max).contains(&found) { Ok(()) } else { Err(error) }
-}
-
-fn seconds(
-    setting: &'static str,
-    found: Duration,
-    min: Duration,
-    max: Duration,
-) -> Result<Duration, LockoutPolicyError> {
-    let error = LockoutPolicyError::Duration { setting, found, min, max };
-    let whole = Duration::from_secs(found.as_secs());
-    if (min..=max).contains(&whole) { Ok(whole) } else { Err(error) }
 }
 
 #[cfg(test)]

@@ -12,6 +12,6 @@ mod policy;
 pub use breached::{BreachedPasswordError, BreachedPasswordFile, BreachedPasswords};
 pub use hasher::{HashingError, PasswordHasher};
 pub use options::PasswordHasherOptions;
-pub use parameters::{Argon2Parameters, PasswordSettingError};
+pub use parameters::Argon2Parameters;
 pub use permit::{HashingPermit, PasswordCheck};
 pub use policy::{CharacterClass, PasswordPolicy, PasswordViolation};

@@ -1,7 +1,7 @@
 //! Options of a password hasher.
 
-use super::parameters::check_range;
-use super::{Argon2Parameters, HashingError, PasswordHasher, PasswordSettingError};
+use super::{Argon2Parameters, HashingError, PasswordHasher};
+use crate::SettingError;
 
 /// Options of a [`PasswordHasher`].
 ///
@@ -38,9 +38,9 @@ impl PasswordHasherOptions {
     /// The permits multiplied by the memory of the parameters bound the memory for hashing.
     ///
     /// # Errors
-    /// [`PasswordSettingError`] if the value is out of range.
-    pub fn with_permits(self, permits: usize) -> Result<Self, PasswordSettingError> {
-        check_range("permits", permits as u64, 1, Self::MAX_PERMITS as u64)?;
+    /// [`SettingError`] if the value is out of range.
+    pub fn with_permits(self, permits: usize) -> Result<Self, SettingError> {
+        SettingError::check("permits", permits, 1..=Self::MAX_PERMITS)?;
         Ok(Self { permits, ..self })
     }
 

@@ -2,6 +2,8 @@
 
 use argon2::Params;
 
+use crate::SettingError;
+
 /// The cost of an Argon2id evaluation: memory, passes and lanes.
 ///
 /// The defaults are 64 MiB, one pass and four lanes. Hashes have 32 octets.
@@ -12,28 +14,13 @@ use argon2::Params;
 /// assert_eq!(Argon2Parameters::default().memory_kib(), 65_536);
 /// // The second recommendation of RFC 9106, 4: three passes over the same memory.
 /// let slower = Argon2Parameters::default().with_passes(3)?;
-/// # Ok::<(), kleidia_tower::password::PasswordSettingError>(())
+/// # Ok::<(), kleidia_tower::SettingError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Argon2Parameters {
     memory_kib: u32,
     passes: u32,
     lanes: u32,
-}
-
-/// A setting of this module that is out of range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{setting} of {found}, expected {min} to {max}")]
-#[non_exhaustive]
-pub struct PasswordSettingError {
-    /// The setting, such as `passes`.
-    pub setting: &'static str,
-    /// The given value.
-    pub found: u64,
-    /// The minimum.
-    pub min: u64,
-    /// The maximum.
-    pub max: u64,
 }
 
 impl Argon2Parameters {
@@ -53,28 +40,28 @@ impl Argon2Parameters {
     /// Sets the memory of an evaluation, in KiB: 7,168 to 1,048,576; 65,536 by default.
     ///
     /// # Errors
-    /// [`PasswordSettingError`] if the value is out of range.
-    pub fn with_memory_kib(self, memory_kib: u32) -> Result<Self, PasswordSettingError> {
-        let (min, max) = (Self::MIN_MEMORY_KIB.into(), Self::MAX_MEMORY_KIB.into());
-        check_range("memory in KiB", memory_kib.into(), min, max)?;
+    /// [`SettingError`] if the value is out of range.
+    pub fn with_memory_kib(self, memory_kib: u32) -> Result<Self, SettingError> {
+        let bounds = Self::MIN_MEMORY_KIB..=Self::MAX_MEMORY_KIB;
+        SettingError::check("memory in KiB", memory_kib, bounds)?;
         Ok(Self { memory_kib, ..self })
     }
 
     /// Sets the number of passes over the memory: 1 to 16; 1 by default.
     ///
     /// # Errors
-    /// [`PasswordSettingError`] if the value is out of range.
-    pub fn with_passes(self, passes: u32) -> Result<Self, PasswordSettingError> {
-        check_range("passes", passes.into(), 1, Self::MAX_PASSES.into())?;
+    /// [`SettingError`] if the value is out of range.
+    pub fn with_passes(self, passes: u32) -> Result<Self, SettingError> {
+        SettingError::check("passes", passes, 1..=Self::MAX_PASSES)?;
         Ok(Self { passes, ..self })
     }
 
     /// Sets the number of lanes, which are filled in parallel: 1 to 16; 4 by default.
     ///
     /// # Errors
-    /// [`PasswordSettingError`] if the value is out of range.
-    pub fn with_lanes(self, lanes: u32) -> Result<Self, PasswordSettingError> {
-        check_range("lanes", lanes.into(), 1, Self::MAX_LANES.into())?;
+    /// [`SettingError`] if the value is out of range.
+    pub fn with_lanes(self, lanes: u32) -> Result<Self, SettingError> {
+        SettingError::check("lanes", lanes, 1..=Self::MAX_LANES)?;
         Ok(Self { lanes, ..self })
     }
 
@@ -96,7 +83,7 @@ impl Argon2Parameters {
         self.lanes
     }
 
-    pub(super) fn from_argon2(params: &Params) -> Result<Self, PasswordSettingError> {
+    pub(super) fn from_argon2(params: &Params) -> Result<Self, SettingError> {
         Self::default()
             .with_memory_kib(params.m_cost())?
             .with_passes(params.t_cost())?
@@ -114,18 +101,6 @@ impl Default for Argon2Parameters {
     }
 }
 
-pub(super) fn check_range(
-    setting: &'static str,
-    found: u64,
-    min: u64,
-    max: u64,
-) -> Result<(), PasswordSettingError> {
-    if (min..=max).contains(&found) {
-        return Ok(());
-    }
-    Err(PasswordSettingError { setting, found, min, max })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,10 +116,10 @@ mod tests {
             (default.with_lanes(0), "lanes"),
             (default.with_lanes(17), "lanes"),
         ] {
-            assert_eq!(parameters.unwrap_err().setting, setting);
+            assert_eq!(parameters.unwrap_err().setting(), setting);
         }
         let error = default.with_passes(17).unwrap_err();
-        assert_eq!(error.to_string(), "passes of 17, expected 1 to 16");
+        assert_eq!(error.to_string(), "passes is out of bounds: expected 1 to 16, found 17");
         let minimum = default.with_memory_kib(7 * 1024).unwrap().with_lanes(1).unwrap();
         assert_eq!(minimum, Argon2Parameters::MINIMUM);
     }

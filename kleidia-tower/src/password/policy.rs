@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::normalisation::normalise;
-use super::parameters::{PasswordSettingError, check_range};
+use crate::SettingError;
 
 /// The policy that new passwords must meet.
 ///
@@ -25,7 +25,7 @@ use super::parameters::{PasswordSettingError, check_range};
 ///     [PasswordViolation::Missing(CharacterClass::Digit)],
 /// );
 /// assert!(policy.violations("alice", &"correct horse 4".into()).is_empty());
-/// # Ok::<(), kleidia_tower::password::PasswordSettingError>(())
+/// # Ok::<(), kleidia_tower::SettingError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordPolicy {
@@ -108,10 +108,10 @@ impl PasswordPolicy {
     /// Sets the minimum number of characters: 8 to 1,024; 8 by default.
     ///
     /// # Errors
-    /// [`PasswordSettingError`] if the value is out of range.
-    pub fn with_min_characters(self, characters: usize) -> Result<Self, PasswordSettingError> {
-        let (min, max) = (Self::MIN_CHARACTERS as u64, Self::MAX_CHARACTERS as u64);
-        check_range("minimum characters", characters as u64, min, max)?;
+    /// [`SettingError`] if the value is out of range.
+    pub fn with_min_characters(self, characters: usize) -> Result<Self, SettingError> {
+        let bounds = Self::MIN_CHARACTERS..=Self::MAX_CHARACTERS;
+        SettingError::check("minimum characters", characters, bounds)?;
         Ok(Self { min_characters: characters, ..self })
     }
 
@@ -129,9 +129,9 @@ impl PasswordPolicy {
     /// by default.
     ///
     /// # Errors
-    /// [`PasswordSettingError`] if the age is less than a minute.
-    pub fn with_max_age(self, age: Duration) -> Result<Self, PasswordSettingError> {
-        check_range("maximum age in seconds", age.as_secs(), 60, u64::MAX)?;
+    /// [`SettingError`] if the age is less than a minute.
+    pub fn with_max_age(self, age: Duration) -> Result<Self, SettingError> {
+        SettingError::check("maximum age in seconds", age.as_secs(), 60..=u64::MAX)?;
         Ok(Self { max_age: Some(age), ..self })
     }
 
@@ -140,9 +140,9 @@ impl PasswordPolicy {
     /// A change of password costs one evaluation for each.
     ///
     /// # Errors
-    /// [`PasswordSettingError`] if the value is out of range.
-    pub fn with_history(self, passwords: usize) -> Result<Self, PasswordSettingError> {
-        check_range("history", passwords as u64, 0, Self::MAX_HISTORY as u64)?;
+    /// [`SettingError`] if the value is out of range.
+    pub fn with_history(self, passwords: usize) -> Result<Self, SettingError> {
+        SettingError::check("history", passwords, 0..=Self::MAX_HISTORY)?;
         Ok(Self { history: passwords, ..self })
     }
 

@@ -11,6 +11,7 @@ mod purge;
 pub(crate) mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod transactional;
 
 use crate::account::AccountStore;
 use crate::audit::AuditStore;

@@ -63,9 +63,9 @@ fn without_a_terminal_a_password_must_come_from_standard_input() {
 fn bad_settings_stop_the_start() {
     let place = Place::new();
     for (arguments, words) in [
-        (["--access-ttl", "0s"], "--access-ttl: access TTL must be"),
-        (["--session-ttl", "0s"], "--session-ttl: session TTL must be"),
-        (["--refresh-ttl", "10ms"], "--refresh-ttl: refresh TTL must be"),
+        (["--access-ttl", "0s"], "--access-ttl: access TTL is out of bounds"),
+        (["--session-ttl", "0s"], "--session-ttl: session TTL is out of bounds"),
+        (["--refresh-ttl", "10ms"], "--refresh-ttl: refresh TTL is out of bounds"),
         (["--lockout-threshold", "0"], "--lockout-threshold must be"),
         (["--argon2-permits", "0"], "--argon2-permits must be"),
         (["--access-ttl", "1m"], "can't listen on 192.0.2.1:1"),

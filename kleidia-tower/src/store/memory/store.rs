@@ -1,28 +1,20 @@
-//! The store's traits, over rows in memory.
+//! A store that reads from rows in memory.
 
 use std::fmt;
 use std::ops::Bound;
-use std::pin::pin;
-use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 
 use super::purge::Expired;
 use super::rows::State;
-use crate::account::{
-    Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
-};
-use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
-use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
-use crate::session::{
-    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
-    SessionSelector, SessionStore, SessionView,
-};
-use crate::store::{
-    ChangeContext, Committed, PurgeStore, Retention, StoreError, operations, operations::failures,
-};
-use crate::{SessionId, Timestamp, UserId, UserName};
+use crate::account::{Account, AccountLookup, StoredPassword};
+use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
+use crate::session::{Session, SessionLookup, SessionView};
+use crate::store::transactional::{Operation, ScopedRows, Transactional};
+use crate::store::{PurgeStore, Retention, StoreError};
+use crate::{Timestamp, UserId};
 
 /// Keeps everything in memory, the audit log too, until the process ends.
 ///
@@ -46,40 +38,26 @@ impl MemoryStore {
         self.state.read().map_err(|_| poisoned())
     }
 
-    /// Runs an operation, which has all rows for itself.
-    fn write<T>(
-        &self,
-        operation: impl AsyncFnOnce(&mut State) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut state = self.state.write().map_err(|_| poisoned())?;
-        let done = pin!(operation(&mut state));
-        // Memory is never waited for, so one poll does it all.
-        match done.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(outcome) => outcome,
-            Poll::Pending => Err(StoreError::unavailable("pending operation")),
-        }
+    fn lock(&self) -> Result<RwLockWriteGuard<'_, State>, StoreError> {
+        self.state.write().map_err(|_| poisoned())
     }
 }
 
-/// Somebody panicked in the middle of a change, so nothing can be believed any more.
+/// An operation panicked in the middle of a change, so the rows may be inconsistent.
 fn poisoned() -> StoreError {
     StoreError::unavailable("a previous operation panicked")
 }
 
 #[async_trait]
-impl AccountStore for MemoryStore {
-    async fn account(&self, id: UserId) -> Result<Option<Arc<Account>>, StoreError> {
-        Ok(self.read()?.accounts.get(&id).map(|(account, _)| Arc::clone(account)))
-    }
-
-    async fn account_with_password(
+impl Transactional for MemoryStore {
+    async fn read_account(
         &self,
         key: AccountLookup<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
         Ok(self.read()?.find_account(key).cloned())
     }
 
-    async fn accounts(
+    async fn read_accounts(
         &self,
         after: Option<UserId>,
         limit: usize,
@@ -90,35 +68,7 @@ impl AccountStore for MemoryStore {
         Ok(accounts.map(|(_, (account, _))| Arc::clone(account)).collect())
     }
 
-    async fn create_account(
-        &self,
-        new: NewAccount,
-        change: &ChangeContext,
-    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-        self.write(async |rows| operations::create_account(rows, new, change).await)
-    }
-
-    async fn update_account(
-        &self,
-        id: UserId,
-        update: AccountUpdate,
-        change: &ChangeContext,
-    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-        self.write(async |rows| operations::update_account(rows, id, update, change).await)
-    }
-
-    async fn change_password(
-        &self,
-        new: PasswordChange,
-        change: &ChangeContext,
-    ) -> Result<Committed<bool>, StoreError> {
-        self.write(async |rows| operations::change_password(rows, new, change).await)
-    }
-}
-
-#[async_trait]
-impl SessionStore for MemoryStore {
-    async fn session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
+    async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
         let state = self.read()?;
         let Some(session) = state.find_session(key) else { return Ok(None) };
         let account = state.accounts.get(&session.user);
@@ -127,7 +77,7 @@ impl SessionStore for MemoryStore {
         Ok(Some(SessionView { session, account }))
     }
 
-    async fn sessions_of(
+    async fn read_sessions_of(
         &self,
         user: UserId,
         now: Timestamp,
@@ -139,103 +89,13 @@ impl SessionStore for MemoryStore {
         Ok(active.map(|(session, _)| Arc::clone(session)).collect())
     }
 
-    async fn open_session(
-        &self,
-        new: NewSession,
-        change: &ChangeContext,
-    ) -> Result<Committed<OpenOutcome>, StoreError> {
-        self.write(async |rows| operations::open(rows, new, change).await)
-    }
-
-    async fn rotate_refresh_token(
-        &self,
-        rotation: &Rotation,
-        change: &ChangeContext,
-    ) -> Result<Committed<RotationOutcome>, StoreError> {
-        self.write(async |rows| operations::rotate(rows, rotation, change).await)
-    }
-
-    async fn end_sessions(
-        &self,
-        which: SessionSelector,
-        reason: EndReason,
-        change: &ChangeContext,
-    ) -> Result<Committed<Vec<SessionId>>, StoreError> {
-        self.write(async |rows| operations::end(rows, which, reason, change).await)
-    }
-
-    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
-        self.write(async |rows| operations::touch(rows, session, now).await)
-    }
-
-    async fn register_agent(
-        &self,
-        session: SessionId,
-        user: UserId,
-        public_key_pem: String,
-        change: &ChangeContext,
-    ) -> Result<Committed<bool>, StoreError> {
-        self.write(async |rows| {
-            operations::register_agent(rows, session, user, public_key_pem, change).await
-        })
-    }
-}
-
-#[async_trait]
-impl FailureStore for MemoryStore {
-    async fn reserve_attempt(
-        &self,
-        attempt: &LoginAttempt,
-        policy: &LockoutPolicy,
-        now: Timestamp,
-    ) -> Result<Reservation, StoreError> {
-        self.write(async |rows| failures::reserve(rows, attempt, policy, now).await)
-    }
-
-    async fn record_failure(
-        &self,
-        attempt: &LoginAttempt,
-        policy: &LockoutPolicy,
-        change: &ChangeContext,
-    ) -> Result<Committed<()>, StoreError> {
-        self.write(async |rows| failures::record_failure(rows, attempt, policy, change).await)
-    }
-
-    async fn record_throttled(
-        &self,
-        attempt: &LoginAttempt,
-        policy: &LockoutPolicy,
-        change: &ChangeContext,
-    ) -> Result<Committed<()>, StoreError> {
-        self.write(async |rows| failures::record_throttled(rows, attempt, policy, change).await)
-    }
-
-    async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {
-        self.write(async |rows| failures::release(rows, attempt).await)
-    }
-
-    async fn unlock(
-        &self,
-        name: &UserName,
-        change: &ChangeContext,
-    ) -> Result<Committed<()>, StoreError> {
-        self.write(async |rows| failures::unlock(rows, name, change).await)
-    }
-}
-
-#[async_trait]
-impl AuditStore for MemoryStore {
-    async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
-        self.write(async |rows| operations::append(rows, events).await)
-    }
-
-    async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+    async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
         let state = self.read()?;
         let matching = state.records.iter().rev().filter(|record| query.matches(record));
         Ok(matching.take(query.limit).cloned().collect())
     }
 
-    async fn verify_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
+    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
         let state = self.read()?;
         let before = usize::try_from(since.sequence).ok().and_then(|end| state.records.get(..end));
         let is_known = before.is_some_and(|before| {
@@ -253,6 +113,20 @@ impl AuditStore for MemoryStore {
         }
         Ok(ChainCheck::Intact(head))
     }
+
+    async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'a,
+        F: for<'r> FnOnce(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + 'a,
+    {
+        let mut state = self.lock()?;
+        let mut operation = operation(ScopedRows::new(&mut *state));
+        // Rows in memory are never pending, so one poll completes the operation.
+        match operation.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => Err(StoreError::unavailable("pending operation")),
+        }
+    }
 }
 
 #[async_trait]
@@ -264,7 +138,7 @@ impl PurgeStore for MemoryStore {
         limit: usize,
     ) -> Result<usize, StoreError> {
         let expired = Expired::find(&*self.read()?, now, retention, limit);
-        self.write(async |rows| Ok(expired.remove(rows, now, retention)))
+        Ok(expired.remove(&mut *self.lock()?, now, retention))
     }
 }
 

@@ -13,7 +13,6 @@ use sqlx::{Connection as _, Sqlite, Transaction};
 use super::error::store_error;
 use super::file::DatabaseFile;
 use super::migrations;
-use super::rows::SqliteRows;
 use crate::store::StoreError;
 
 /// A store in a single SQLite file.
@@ -131,22 +130,18 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
-    /// Runs an operation in its own transaction, and commits it.
-    pub(super) async fn write<T>(
-        &self,
-        operation: impl AsyncFnOnce(&mut SqliteRows<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut transaction = self.begin().await?;
-        let value = operation(&mut SqliteRows(&mut transaction)).await?;
-        transaction.commit().await.map_err(store_error)?;
-        // Acknowledge only what was committed to the opened file.
-        self.file.check()?;
-        Ok(value)
-    }
-
     /// Takes the write lock first, so that no transaction has to be restarted.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
+    }
+
+    /// Commits a transaction. Acknowledges only what was committed to the opened file.
+    pub(super) async fn commit(
+        &self,
+        transaction: Transaction<'static, Sqlite>,
+    ) -> Result<(), StoreError> {
+        transaction.commit().await.map_err(store_error)?;
+        self.file.check()
     }
 
     /// Returns the reading connections.

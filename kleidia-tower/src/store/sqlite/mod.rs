@@ -8,6 +8,5 @@ mod migrations;
 mod purge;
 mod reads;
 mod rows;
-mod store;
 
 pub use database::{OpenError, SqliteOptions, SqliteStore};

@@ -1,15 +1,32 @@
-//! Forgets what is over, a batch at a time.
+//! Deletes expired rows in batches.
 
+use async_trait::async_trait;
 use sqlx::query;
 
+use super::SqliteStore;
 use super::error::store_error;
 use super::rows::{Query, SqliteRows};
-use crate::store::{Retention, StoreError};
+use crate::store::{PurgeStore, Retention, StoreError};
 use crate::{Timestamp, time};
+
+#[async_trait]
+impl PurgeStore for SqliteStore {
+    async fn purge(
+        &self,
+        now: Timestamp,
+        retention: &Retention,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let mut transaction = self.begin().await?;
+        let purged = SqliteRows(&mut transaction).purge(now, retention, limit).await?;
+        self.commit(transaction).await?;
+        Ok(purged)
+    }
+}
 
 impl SqliteRows<'_> {
     /// Removes at most `limit` rows of each kind.
-    pub(super) async fn purge(
+    async fn purge(
         &mut self,
         now: Timestamp,
         retention: &Retention,

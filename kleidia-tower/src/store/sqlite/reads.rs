@@ -1,18 +1,20 @@
-//! What is read without a transaction, by connections that can't write.
+//! Reads, on connections that cannot write, and operations in transactions.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, query};
 
 use super::SqliteStore;
 use super::columns::{Columns, sequence};
 use super::error::store_error;
-use super::rows::{account_by_id, account_by_name, head};
+use super::rows::{SqliteRows, account_by_id, account_by_name, head};
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionLookup, SessionView};
 use crate::store::StoreError;
+use crate::store::transactional::{Operation, ScopedRows, Transactional};
 use crate::{Timestamp, UserId};
 
 /// How many records are verified at once.
@@ -28,8 +30,9 @@ const ACCOUNTS: &str = "SELECT accounts.id AS account, name, roles, is_disabled,
     created_at AS account_created_at, password_changed_at FROM accounts WHERE id > ? \
     ORDER BY id LIMIT ?";
 
-impl SqliteStore {
-    pub(super) async fn read_account(
+#[async_trait]
+impl Transactional for SqliteStore {
+    async fn read_account(
         &self,
         key: AccountLookup<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
@@ -48,7 +51,7 @@ impl SqliteStore {
         found.await.map_err(store_error)?.map(read).transpose()
     }
 
-    pub(super) async fn read_accounts(
+    async fn read_accounts(
         &self,
         after: Option<UserId>,
         limit: usize,
@@ -58,10 +61,7 @@ impl SqliteStore {
         found.iter().map(|row| Columns(row).shared_account()).collect()
     }
 
-    pub(super) async fn read_session(
-        &self,
-        key: SessionLookup,
-    ) -> Result<Option<SessionView>, StoreError> {
+    async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
         let found = match key {
             SessionLookup::Id(id) => query(SESSION_BY_ID).bind(id.get()),
             SessionLookup::Token(digest) => query(SESSION_BY_TOKEN).bind(digest.0.to_vec()),
@@ -75,7 +75,7 @@ impl SqliteStore {
         found.map(read).transpose()
     }
 
-    pub(super) async fn read_sessions_of(
+    async fn read_sessions_of(
         &self,
         user: UserId,
         now: Timestamp,
@@ -89,10 +89,7 @@ impl SqliteStore {
         found.iter().map(|row| Columns(row).session().map(Arc::new)).collect()
     }
 
-    pub(super) async fn read_records(
-        &self,
-        asked: &AuditQuery,
-    ) -> Result<Vec<AuditRecord>, StoreError> {
+    async fn read_records(&self, asked: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE TRUE");
         if let Some(kind) = asked.kind {
             query.push(" AND kind = ").push_bind(kind.as_str());
@@ -120,7 +117,7 @@ impl SqliteStore {
     }
 
     /// Reads the chain in batches, up to where it ends now.
-    pub(super) async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
+    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
         if !self.is_known(&since).await? {
             return Ok(ChainCheck::Broken { sequence: since.sequence });
         }
@@ -146,6 +143,19 @@ impl SqliteStore {
         Ok(if is_whole { ChainCheck::Intact(end) } else { broken })
     }
 
+    async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'a,
+        F: for<'r> FnOnce(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + 'a,
+    {
+        let mut transaction = self.begin().await?;
+        let value = operation(ScopedRows::new(&mut SqliteRows(&mut transaction))).await?;
+        self.commit(transaction).await?;
+        Ok(value)
+    }
+}
+
+impl SqliteStore {
     async fn batch_after(
         &self,
         after: u64,

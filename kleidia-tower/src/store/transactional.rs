@@ -1,10 +1,14 @@
-//! The store's traits that change something, each in one transaction.
+//! The store traits, implemented once for every store that has transactions.
 
+use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::SqliteStore;
+use super::operations::{self, failures};
+use super::rows::Rows;
+use super::{ChangeContext, Committed, StoreError};
 use crate::account::{
     Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
@@ -14,13 +18,49 @@ use crate::session::{
     EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
     SessionSelector, SessionStore, SessionView,
 };
-use crate::store::{
-    ChangeContext, Committed, PurgeStore, Retention, StoreError, operations, operations::failures,
-};
 use crate::{SessionId, Timestamp, UserId, UserName};
 
+/// A store with transactions: its reads, and a way to run an operation in a transaction.
 #[async_trait]
-impl AccountStore for SqliteStore {
+pub(crate) trait Transactional: Send + Sync + 'static {
+    async fn read_account(
+        &self,
+        key: AccountLookup<'_>,
+    ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError>;
+    async fn read_accounts(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Account>>, StoreError>;
+    async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError>;
+    async fn read_sessions_of(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Arc<Session>>, StoreError>;
+    async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError>;
+    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError>;
+
+    /// Runs an operation in its own transaction, and commits it.
+    async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'a,
+        F: for<'r> FnOnce(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + 'a;
+}
+
+pub(crate) type Operation<'r, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'r>>;
+
+/// The rows of a transaction. What an operation borrows for `'a` outlives it.
+pub(crate) struct ScopedRows<'r, 'a: 'r>(&'r mut dyn Rows, PhantomData<&'a ()>);
+
+impl<'r> ScopedRows<'r, '_> {
+    pub(crate) fn new(rows: &'r mut dyn Rows) -> Self {
+        Self(rows, PhantomData)
+    }
+}
+
+#[async_trait]
+impl<S: Transactional> AccountStore for S {
     async fn account(&self, id: UserId) -> Result<Option<Arc<Account>>, StoreError> {
         let found = self.read_account(AccountLookup::Id(id)).await?;
         Ok(found.map(|(account, _)| account))
@@ -46,7 +86,7 @@ impl AccountStore for SqliteStore {
         new: NewAccount,
         change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-        self.write(async |rows| operations::create_account(rows, new, change).await).await
+        self.write(|rows| Box::pin(operations::create_account(rows.0, new, change))).await
     }
 
     async fn update_account(
@@ -55,7 +95,7 @@ impl AccountStore for SqliteStore {
         update: AccountUpdate,
         change: &ChangeContext,
     ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-        self.write(async |rows| operations::update_account(rows, id, update, change).await).await
+        self.write(|rows| Box::pin(operations::update_account(rows.0, id, update, change))).await
     }
 
     async fn change_password(
@@ -63,12 +103,12 @@ impl AccountStore for SqliteStore {
         new: PasswordChange,
         change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
-        self.write(async |rows| operations::change_password(rows, new, change).await).await
+        self.write(|rows| Box::pin(operations::change_password(rows.0, new, change))).await
     }
 }
 
 #[async_trait]
-impl SessionStore for SqliteStore {
+impl<S: Transactional> SessionStore for S {
     async fn session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
         self.read_session(key).await
     }
@@ -86,7 +126,7 @@ impl SessionStore for SqliteStore {
         new: NewSession,
         change: &ChangeContext,
     ) -> Result<Committed<OpenOutcome>, StoreError> {
-        self.write(async |rows| operations::open(rows, new, change).await).await
+        self.write(|rows| Box::pin(operations::open(rows.0, new, change))).await
     }
 
     async fn rotate_refresh_token(
@@ -94,7 +134,7 @@ impl SessionStore for SqliteStore {
         rotation: &Rotation,
         change: &ChangeContext,
     ) -> Result<Committed<RotationOutcome>, StoreError> {
-        self.write(async |rows| operations::rotate(rows, rotation, change).await).await
+        self.write(|rows| Box::pin(operations::rotate(rows.0, rotation, change))).await
     }
 
     async fn end_sessions(
@@ -103,36 +143,34 @@ impl SessionStore for SqliteStore {
         reason: EndReason,
         change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError> {
-        self.write(async |rows| operations::end(rows, which, reason, change).await).await
+        self.write(|rows| Box::pin(operations::end(rows.0, which, reason, change))).await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
-        self.write(async |rows| operations::touch(rows, session, now).await).await
+        self.write(|rows| Box::pin(operations::touch(rows.0, session, now))).await
     }
 
     async fn register_agent(
         &self,
         session: SessionId,
         user: UserId,
-        public_key_pem: String,
+        key: String,
         change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
-        self.write(async |rows| {
-            operations::register_agent(rows, session, user, public_key_pem, change).await
-        })
-        .await
+        self.write(|rows| Box::pin(operations::register_agent(rows.0, session, user, key, change)))
+            .await
     }
 }
 
 #[async_trait]
-impl FailureStore for SqliteStore {
+impl<S: Transactional> FailureStore for S {
     async fn reserve_attempt(
         &self,
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<Reservation, StoreError> {
-        self.write(async |rows| failures::reserve(rows, attempt, policy, now).await).await
+        self.write(|rows| Box::pin(failures::reserve(rows.0, attempt, policy, now))).await
     }
 
     async fn record_failure(
@@ -141,7 +179,7 @@ impl FailureStore for SqliteStore {
         policy: &LockoutPolicy,
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(async |rows| failures::record_failure(rows, attempt, policy, change).await).await
+        self.write(|rows| Box::pin(failures::record_failure(rows.0, attempt, policy, change))).await
     }
 
     async fn record_throttled(
@@ -150,12 +188,12 @@ impl FailureStore for SqliteStore {
         policy: &LockoutPolicy,
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(async |rows| failures::record_throttled(rows, attempt, policy, change).await)
+        self.write(|rows| Box::pin(failures::record_throttled(rows.0, attempt, policy, change)))
             .await
     }
 
     async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {
-        self.write(async |rows| failures::release(rows, attempt).await).await
+        self.write(|rows| Box::pin(failures::release(rows.0, attempt))).await
     }
 
     async fn unlock(
@@ -163,14 +201,14 @@ impl FailureStore for SqliteStore {
         name: &UserName,
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(async |rows| failures::unlock(rows, name, change).await).await
+        self.write(|rows| Box::pin(failures::unlock(rows.0, name, change))).await
     }
 }
 
 #[async_trait]
-impl AuditStore for SqliteStore {
+impl<S: Transactional> AuditStore for S {
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
-        self.write(async |rows| operations::append(rows, events).await).await
+        self.write(|rows| Box::pin(operations::append(rows.0, events))).await
     }
 
     async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
@@ -179,17 +217,5 @@ impl AuditStore for SqliteStore {
 
     async fn verify_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
         self.read_chain(since).await
-    }
-}
-
-#[async_trait]
-impl PurgeStore for SqliteStore {
-    async fn purge(
-        &self,
-        now: Timestamp,
-        retention: &Retention,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        self.write(async |rows| rows.purge(now, retention, limit).await).await
     }
 }
