@@ -103,7 +103,7 @@ mod rejection;
 pub mod session;
 pub mod store;
 mod telemetry;
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "testing", test))]
 pub mod testing;
 mod time;
 mod user_name;

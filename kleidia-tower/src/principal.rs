@@ -17,7 +17,7 @@ pub struct Principal(Identity);
 enum Identity {
     User(SessionView),
     #[cfg_attr(
-        not(any(feature = "kliento", feature = "testing")),
+        not(any(feature = "kliento", feature = "testing", test)),
         expect(dead_code, reason = "made of verified bundles")
     )]
     Workload(Arc<Workload>),
@@ -38,7 +38,7 @@ impl Principal {
     }
 
     /// A workload whose bundle was verified, with the claims of its token.
-    #[cfg(any(feature = "kliento", feature = "testing"))]
+    #[cfg(any(feature = "kliento", feature = "testing", test))]
     pub(crate) fn workload(
         subject: String,
         claims: BTreeMap<String, String>,

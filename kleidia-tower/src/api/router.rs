@@ -228,7 +228,7 @@ impl Api {
     }
 
     fn session_layer(&self) -> JwtSessionLayer {
-        self.accounts.session_layer().with_renderer(self.renderer.clone())
+        self.accounts.session_layer().map_renderer(|_| self.renderer.clone())
     }
 
     // `route_layer`: the 405 of an unsupported method needs no authentication and is no denial.
@@ -255,7 +255,8 @@ impl Api {
         requirement: Requirement,
         owner_path: Option<&'static str>,
     ) -> MethodRouter<Accounts> {
-        let mut rbac = self.accounts.require(requirement).with_renderer(self.renderer.clone());
+        let rbac = self.accounts.require(requirement);
+        let mut rbac = rbac.map_renderer(|_| self.renderer.clone());
         if let Some(path) = owner_path {
             rbac = rbac.with_static_owner_path(path);
         }

@@ -222,6 +222,22 @@ mod tests {
         assert!(matches!(counters.reserve(&policy, later(NOW, 61)), Reservation::Locked { .. }));
     }
 
+    /// Makes an attempt with a wrong password, or waits as long as required. Returns how many
+    /// passwords were evaluated.
+    fn guess(counters: &mut FailureCounters, policy: &LockoutPolicy, now: &mut Timestamp) -> u32 {
+        match counters.reserve(policy, *now) {
+            Reservation::Granted => {
+                counters.record_failure(policy, *now);
+                return 1;
+            }
+            Reservation::Locked { until } | Reservation::Throttled { until } => {
+                *now = until.min(later(*now, 3600));
+            }
+            Reservation::Busy => panic!("no attempt is pending"),
+        }
+        0
+    }
+
     #[test]
     fn unfamiliar_sources_cannot_lock_out_the_owner() {
         let policy = LockoutPolicy::default();
@@ -230,16 +246,7 @@ mod tests {
         // Each attempt comes from another source and waits as long as required.
         for _ in 0..1000 {
             let mut unfamiliar = FailureCounters { account, ..FailureCounters::default() };
-            match unfamiliar.reserve(&policy, now) {
-                Reservation::Granted => {
-                    unfamiliar.record_failure(&policy, now);
-                    evaluated += 1;
-                }
-                Reservation::Locked { until } | Reservation::Throttled { until } => {
-                    now = until.min(later(now, 3600));
-                }
-                Reservation::Busy => panic!("no attempt is pending"),
-            }
+            evaluated += guess(&mut unfamiliar, &policy, &mut now);
             account = unfamiliar.account;
         }
         assert_eq!(evaluated, 50);
@@ -258,16 +265,7 @@ mod tests {
         counters.source.succeeded_at = Some(NOW);
         let (mut evaluated, mut now) = (0, NOW);
         for _ in 0..1000 {
-            match counters.reserve(&policy, now) {
-                Reservation::Granted => {
-                    counters.record_failure(&policy, now);
-                    evaluated += 1;
-                }
-                Reservation::Locked { until } | Reservation::Throttled { until } => {
-                    now = until.min(later(now, 3600));
-                }
-                Reservation::Busy => panic!("no attempt is pending"),
-            }
+            evaluated += guess(&mut counters, &policy, &mut now);
         }
         assert_eq!(evaluated, 100);
         counters.source.unlock();

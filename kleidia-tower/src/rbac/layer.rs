@@ -173,16 +173,11 @@ impl RbacLayer {
         self.map_renderer(|renderer| renderer.with_responder(responder))
     }
 
-    fn map_renderer(
+    pub(crate) fn map_renderer(
         self,
         change: impl FnOnce(RejectionRenderer<Rejection>) -> RejectionRenderer<Rejection>,
     ) -> Self {
         self.with(|guard| guard.renderer = change(guard.renderer.clone()))
-    }
-
-    #[cfg(feature = "axum")]
-    pub(crate) fn with_renderer(self, renderer: RejectionRenderer<Rejection>) -> Self {
-        self.with(|guard| guard.renderer = renderer)
     }
 
     fn with(mut self, change: impl FnOnce(&mut RbacGuard)) -> Self {

@@ -114,59 +114,34 @@ impl fmt::Debug for SessionCache {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::account::Account;
-    use crate::session::Session;
-    use crate::{ClientInfo, FamilyId, Timestamp};
+    use crate::testing;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn view(user: i64, id: i64) -> SessionView {
-        let (user, id) = (UserId::new(user), SessionId::new(id));
-        let session = Session {
-            id,
-            user,
-            family: FamilyId::new(1),
-            client: ClientInfo::default(),
-            created_at: Timestamp::UNIX_EPOCH,
-            authenticated_at: Timestamp::UNIX_EPOCH,
-            last_seen_at: Timestamp::UNIX_EPOCH,
-            expires_at: Timestamp::constant(3600, 0),
-            end: None,
-            agent_key: None,
-        };
-        let account = Account {
-            id: user,
-            name: "alice".parse().unwrap(),
-            roles: [].into(),
-            is_disabled: false,
-            created_at: Timestamp::UNIX_EPOCH,
-            password_changed_at: Timestamp::UNIX_EPOCH,
-        };
-        SessionView { session: Arc::new(session), account: Arc::new(account) }
+    fn view() -> SessionView {
+        testing::session("alice".parse().unwrap(), [])
     }
 
-    const KEY: SessionLookup = SessionLookup::Id(SessionId::new(7));
+    const KEY: SessionLookup = SessionLookup::Id(SessionId::new(1));
 
     #[test]
     fn what_was_found_before_something_happened_is_not_believed_after() {
         for invalidations in [
-            Invalidation::Session(SessionId::new(7)),
+            Invalidation::Session(SessionId::new(1)),
             Invalidation::User(UserId::new(1)),
             Invalidation::All,
         ] {
             let cache = SessionCache::new(10, HOUR);
             let before = cache.start_lookup();
-            cache.insert(KEY, view(1, 7), before);
+            cache.insert(KEY, view(), before);
             assert!(cache.get(&KEY).is_some());
             cache.invalidate(invalidations);
             assert!(cache.get(&KEY).is_none(), "{invalidations:?}");
             // A look-up that was under way comes in late.
-            cache.insert(KEY, view(1, 7), before);
+            cache.insert(KEY, view(), before);
             assert!(cache.get(&KEY).is_none(), "{invalidations:?}");
-            cache.insert(KEY, view(1, 7), cache.start_lookup());
+            cache.insert(KEY, view(), cache.start_lookup());
             assert!(cache.get(&KEY).is_some(), "{invalidations:?}");
         }
     }
@@ -174,7 +149,7 @@ mod tests {
     #[test]
     fn what_happens_to_others_changes_nothing() {
         let cache = SessionCache::new(10, HOUR);
-        cache.insert(KEY, view(1, 7), cache.start_lookup());
+        cache.insert(KEY, view(), cache.start_lookup());
         // By chance one may share the bucket; not all of so few.
         let forgotten = (100..110).filter(|other| {
             cache.invalidate(Invalidation::Session(SessionId::new(*other)));
@@ -186,7 +161,7 @@ mod tests {
     #[test]
     fn nothing_is_believed_for_longer_than_said() {
         let cache = SessionCache::new(10, Duration::ZERO);
-        cache.insert(KEY, view(1, 7), cache.start_lookup());
+        cache.insert(KEY, view(), cache.start_lookup());
         assert!(cache.get(&KEY).is_none());
     }
 }

@@ -147,17 +147,12 @@ impl JwtSessionLayer {
         self.map_renderer(|renderer| renderer.with_responder(responder))
     }
 
-    #[cfg(feature = "axum")]
-    pub(crate) fn with_renderer(self, renderer: RejectionRenderer<Rejection>) -> Self {
-        self.with(|guard| guard.renderer = renderer)
-    }
-
     fn with(mut self, change: impl FnOnce(&mut SessionGuard)) -> Self {
         change(Arc::make_mut(&mut self.guard));
         self
     }
 
-    fn map_renderer(
+    pub(crate) fn map_renderer(
         self,
         change: impl FnOnce(RejectionRenderer<Rejection>) -> RejectionRenderer<Rejection>,
     ) -> Self {

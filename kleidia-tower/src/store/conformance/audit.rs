@@ -164,12 +164,11 @@ pub(super) async fn concurrent_events_have_no_gaps(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let appended = concurrently(100, |task| {
         let (store, alice) = (Arc::clone(&fixture.store), Arc::clone(&alice));
-        let number = u32::try_from(task).expect("a number");
         async move {
             match task % 3 {
                 0 => {
                     let kinds = [EventKind::PolicyOverride, EventKind::PolicyViolation];
-                    let events = kinds.map(|kind| event(kind, i64::from(number)));
+                    let events = kinds.map(|kind| event(kind, i64::from(task)));
                     store.append(events.into()).await.expect("an answer")
                 }
                 1 => {
@@ -177,7 +176,7 @@ pub(super) async fn concurrent_events_have_no_gaps(fixture: &StoreFixture) {
                     store.create_account(new, &at(0)).await.expect("an answer").records
                 }
                 _ => {
-                    let new = new_session(&alice, number, 0);
+                    let new = new_session(&alice, task, 0);
                     store.open_session(new, &at(0)).await.expect("an answer").records
                 }
             }

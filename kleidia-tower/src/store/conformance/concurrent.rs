@@ -7,10 +7,10 @@ use tokio::task::JoinSet;
 
 /// Runs them at once, and tells what each came to.
 pub(super) async fn concurrently<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
-    count: usize,
-    operation: impl Fn(usize) -> F,
+    count: u32,
+    operation: impl Fn(u32) -> F,
 ) -> Vec<T> {
-    let start = Arc::new(Barrier::new(count));
+    let start = Arc::new(Barrier::new(count as usize));
     let mut running = JoinSet::new();
     for number in 0..count {
         let (start, operation) = (Arc::clone(&start), operation(number));

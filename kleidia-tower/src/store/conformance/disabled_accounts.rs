@@ -11,7 +11,12 @@ use crate::session::{EndReason, SessionEnd};
 use crate::store::ChangeContext;
 
 impl StoreFixture {
-    async fn disable_account(&self, account: &Account, ends: &[SessionId], change: &ChangeContext) {
+    pub(super) async fn disable_account(
+        &self,
+        account: &Account,
+        ends: &[SessionId],
+        change: &ChangeContext,
+    ) {
         let done = self.disable(account, true, change).await;
         let mut events = all_ended(ends, EndReason::Disabled);
         events.push(success(EventKind::UserDisabled));
@@ -21,7 +26,7 @@ impl StoreFixture {
         assert_eq!(*self.stored(account).await.0, expected);
     }
 
-    async fn enable_account(&self, account: &Account, change: &ChangeContext) {
+    pub(super) async fn enable_account(&self, account: &Account, change: &ChangeContext) {
         let done = self.disable(account, false, change).await;
         let event = success(EventKind::UserEnabled);
         let changed = self.expect(done, change, account, &[event]).await;
@@ -59,9 +64,7 @@ pub(super) async fn enabling_requires_new_login(fixture: &StoreFixture) {
     fixture.disable_account(&alice, &[session.id], &at(2)).await;
     fixture.enable_account(&alice, &at(3)).await;
     assert!(fixture.active(alice.id, 3).await.is_empty(), "what has ended stays so");
-    for token in [1, 2] {
-        fixture.assert_invalid(&alice, token, 3).await;
-    }
+    fixture.assert_invalid(&alice, &[1, 2], 3).await;
     let (_, password) = fixture.stored(&alice).await;
     assert_eq!(password, StoredPassword { current: hash(1), previous: vec![] });
     let anew = fixture.login_at(&alice, 5, 4).await;
@@ -78,9 +81,7 @@ pub(super) async fn disabling_revokes_expired_session(fixture: &StoreFixture) {
     // Both are over by then, so none ends; but nothing refreshes them.
     fixture.disable_account(&alice, &[], &at(3 * SESSION)).await;
     fixture.enable_account(&alice, &at(3 * SESSION)).await;
-    for token in [1, 2, 10] {
-        fixture.assert_invalid(&alice, token, 3 * SESSION).await;
-    }
+    fixture.assert_invalid(&alice, &[1, 2, 10], 3 * SESSION).await;
 }
 
 pub(super) async fn changes_status_and_roles_together(fixture: &StoreFixture) {

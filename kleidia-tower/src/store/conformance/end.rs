@@ -32,8 +32,7 @@ impl StoreFixture {
                 let logout = |id: &SessionId| success(EventKind::Logout).of(*id);
                 events.extend(sessions.iter().map(logout));
             }
-            let agreed = self.diff(done, change, Some(user), &events).await;
-            let mut ended = agreed.unwrap_or_else(|difference| panic!("{here}: {difference}"));
+            let mut ended = self.expect_at(here, done, change, Some(user), &events).await;
             ended.sort_unstable();
             assert_eq!(ended, sessions, "{here}: those that ended");
             ended
@@ -51,7 +50,7 @@ pub(super) async fn ends_one_session(fixture: &StoreFixture) {
     assert_eq!(ended.end, Some(SessionEnd { at: time(5), reason: EndReason::Logout }));
     assert!(!ended.is_active(time(5)));
     assert_eq!(fixture.active(alice.id, 5).await, [other.id]);
-    fixture.assert_invalid(&alice, 1, 5).await;
+    fixture.assert_invalid(&alice, &[1], 5).await;
     assert_eq!(fixture.session(&other).await, other);
     fixture.refresh(&alice, 2, 3, 5).await;
 
@@ -99,7 +98,7 @@ pub(super) async fn ends_all_sessions(fixture: &StoreFixture) {
     for (session, token) in sessions.iter().zip(1..) {
         let end = fixture.session(session).await.end;
         assert_eq!(end, Some(SessionEnd { at: time(9), reason: EndReason::RevokedByAdmin }));
-        fixture.assert_invalid(&alice, token, 9).await;
+        fixture.assert_invalid(&alice, &[token], 9).await;
     }
     fixture.end(&alice, all, EndReason::RevokedByAdmin, &[], &by(&root, &at(10))).await;
     assert_eq!(fixture.session(&kept).await, kept);
@@ -136,16 +135,14 @@ pub(super) async fn ended_family_is_not_refreshed(fixture: &StoreFixture) {
     let one = SessionSelector::One { user: alice.id, session: lapsed.id };
     // It is over already, so that it does not end; but nothing follows it.
     fixture.end(&alice, one, EndReason::Revoked, &[], &at(SESSION)).await;
-    fixture.assert_invalid(&alice, 1, SESSION).await;
+    fixture.assert_invalid(&alice, &[1], SESSION).await;
     assert_eq!(fixture.active(alice.id, SESSION).await, [other.id]);
 
     fixture.login_at(&alice, 20, 30).await;
     fixture.refresh(&alice, 20, 21, 31).await;
     let all = SessionSelector::All { user: alice.id };
     fixture.end(&alice, all, EndReason::Logout, &[], &at(2 * SESSION)).await;
-    for token in [10, 20, 21] {
-        fixture.assert_invalid(&alice, token, 2 * SESSION).await;
-    }
+    fixture.assert_invalid(&alice, &[10, 20, 21], 2 * SESSION).await;
     // Of a family with two sessions, all end with the family.
     let first = fixture.login_at(&alice, 30, 3 * SESSION).await;
     let second = rotation(30, 31, 4 * SESSION);
@@ -153,7 +150,7 @@ pub(super) async fn ended_family_is_not_refreshed(fixture: &StoreFixture) {
     assert_eq!(first.family, second.family);
     let one = SessionSelector::One { user: alice.id, session: second.id };
     fixture.end(&alice, one, EndReason::Logout, &[second.id], &at(4 * SESSION)).await;
-    fixture.assert_invalid(&alice, 31, 4 * SESSION).await;
+    fixture.assert_invalid(&alice, &[31], 4 * SESSION).await;
     assert!(fixture.active(alice.id, 4 * SESSION).await.is_empty());
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 
-use super::expected::{Expected, matches, success};
+use super::expected::{Expected, failure, matches, success};
 use crate::account::{
     Account, AccountLookup, AccountUpdate, NewAccount, PasswordHash, StoredPassword,
 };
@@ -143,25 +143,24 @@ impl StoreFixture {
         let here = Location::caller();
         async move {
             let done = done.unwrap_or_else(|error| panic!("{here}: {error}"));
-            let agreed = self.diff(done, change, Some(user), expected).await;
-            agreed.unwrap_or_else(|difference| panic!("{here}: {difference}"))
+            self.expect_at(here, done, change, Some(user), expected).await
         }
     }
 
-    /// What a change came to, or how its records differ from what was expected.
-    pub(super) async fn diff<T>(
+    /// Returns the result of a change after checking its records, for the caller at `here`.
+    pub(super) async fn expect_at<T>(
         &self,
+        here: &Location<'_>,
         done: Committed<T>,
         change: &ChangeContext,
         user: Option<&Account>,
         expected: &[Expected],
-    ) -> Result<T, String> {
+    ) -> T {
         let Committed { value, records } = done;
-        let news = self.new_records().await;
-        if records != news {
-            return Err(format!("told of {records:#?}\nbut the log has {news:#?}"));
-        }
-        matches(&records, expected, user, change).map(|()| value)
+        assert_eq!(records, self.new_records().await, "{here}: returned, and in the log");
+        let agreed = matches(&records, expected, user, change);
+        agreed.unwrap_or_else(|difference| panic!("{here}: {difference}"));
+        value
     }
 
     /// What was recorded since the last look, in order.
@@ -179,6 +178,14 @@ impl StoreFixture {
                 end.unwrap_or_else(|| panic!("{here}: the log does not follow: {news:#?}"));
             news
         }
+    }
+
+    /// The kinds of what was recorded since the last look, sorted.
+    pub(super) async fn new_kinds(&self) -> Vec<EventKind> {
+        let news = self.new_records().await;
+        let mut kinds: Vec<_> = news.iter().map(|record| record.kind).collect();
+        kinds.sort_unstable();
+        kinds
     }
 
     /// The end of the log so far.
@@ -234,6 +241,24 @@ impl StoreFixture {
             [EventKind::LoginSuccess, EventKind::SessionCreated].map(|kind| success(kind).of(id));
         self.expect(Ok(opened), change, account, &events).await;
         view
+    }
+
+    /// Asserts that a login is rejected for this reason.
+    pub(super) async fn reject_login(
+        &self,
+        new: NewSession,
+        account: &Account,
+        change: &ChangeContext,
+        reason: Reason,
+    ) {
+        let done = self.store.open_session(new, change).await;
+        let event = failure(EventKind::LoginFailure).because(reason.clone());
+        let rejected = match self.expect(done, change, account, &[event]).await {
+            OpenOutcome::PasswordChanged => Reason::PasswordChanged,
+            OpenOutcome::AccountDisabled => Reason::AccountDisabled,
+            OpenOutcome::Opened(view) => panic!("opened {view:?}"),
+        };
+        assert_eq!(rejected, reason);
     }
 
     /// Disables or enables; the events are expected elsewhere.

@@ -24,6 +24,10 @@ impl StoreFixture {
         self.store.reserve_attempt(attempt, &policy, time(second)).await.expect("an answer")
     }
 
+    pub(super) async fn assert_granted(&self, attempt: &LoginAttempt, second: i64) {
+        assert_eq!(self.reserve_at(attempt, second).await, Reservation::Granted, "at {second}");
+    }
+
     /// It is locked, up to that second.
     #[track_caller]
     pub(super) fn assert_locked(
@@ -60,8 +64,14 @@ impl StoreFixture {
             if locks {
                 events.push(failure(EventKind::LoginLocked).because(Reason::LockStarted));
             }
-            let agreed = self.diff(done, &change, user, &events).await;
-            agreed.unwrap_or_else(|difference| panic!("{here}: {difference}"));
+            self.expect_at(here, done, &change, user, &events).await;
+        }
+    }
+
+    /// Fails as often as it takes to lock the name for this source.
+    async fn lock(&self, user: Option<&Account>, attempt: &LoginAttempt, second: i64) {
+        for failure in 1..=5 {
+            self.fail_login(user, attempt, second, failure == 5).await;
         }
     }
 
@@ -73,7 +83,7 @@ impl StoreFixture {
         token: u32,
         second: i64,
     ) {
-        assert_eq!(self.reserve_at(attempt, second).await, Reservation::Granted, "at {second}");
+        self.assert_granted(attempt, second).await;
         let new = NewSession { attempt: attempt.clone(), ..new_session(user, token, second) };
         self.open(new, user, &at(second)).await;
     }
@@ -95,19 +105,14 @@ pub(super) async fn failures_lock(fixture: &StoreFixture) {
         // Asking neither counts nor makes it longer.
         fixture.assert_locked(&attempt, 64, second).await;
     }
-    assert_eq!(
-        fixture.reserve_at(&attempt, 64).await,
-        Reservation::Granted,
-        "it ends at its second"
-    );
+    // The lock ends at this second.
+    fixture.assert_granted(&attempt, 64).await;
 }
 
 pub(super) async fn locks_grow(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let attempt = attempt_from("alice", 1);
-    for failure in 1..=5 {
-        fixture.fail_login(Some(&alice), &attempt, 0, failure == 5).await;
-    }
+    fixture.lock(Some(&alice), &attempt, 0).await;
     let mut second = 0;
     for lock in [60, 120, 240, 480, 900, 900, 900] {
         fixture.assert_locked(&attempt, second + lock, second + lock - 1).await;
@@ -121,9 +126,7 @@ pub(super) async fn locks_are_short_after_reset_time(fixture: &StoreFixture) {
     let quiet = LockoutPolicy::default().reset_after().as_secs().cast_signed();
     for (source, pause, locks) in [(1, quiet - 1, true), (2, quiet, false)] {
         let attempt = attempt_from("alice", source);
-        for failure in 1..=5 {
-            fixture.fail_login(Some(&alice), &attempt, 0, failure == 5).await;
-        }
+        fixture.lock(Some(&alice), &attempt, 0).await;
         fixture.fail_login(Some(&alice), &attempt, pause, locks).await;
         if locks {
             fixture.assert_locked(&attempt, pause + 120, pause).await;
@@ -147,9 +150,7 @@ pub(super) async fn success_resets_failures(fixture: &StoreFixture) {
             .log_in_from(&alice, &attempt, 1 + u32::try_from(round).expect("a number"), round)
             .await;
     }
-    for failure in 1..=5 {
-        fixture.fail_login(Some(&alice), &other, 3, failure == 5).await;
-    }
+    fixture.lock(Some(&alice), &other, 3).await;
     fixture.log_in_from(&alice, &attempt, 10, 4).await;
     fixture.assert_locked(&other, 63, 4).await;
 }
@@ -162,9 +163,7 @@ pub(super) async fn counts_names_and_sources_separately(fixture: &StoreFixture) 
     };
     let nobody_knows = LoginAttempt { name: alice.name.clone(), source: LoginSource::new(None) };
     let locked = network("2001:db8:0:1::1");
-    for failure in 1..=5 {
-        fixture.fail_login(Some(&alice), &locked, 0, failure == 5).await;
-    }
+    fixture.lock(Some(&alice), &locked, 0).await;
     fixture.assert_locked(&network("2001:db8:0:1:ffff::2"), 60, 0).await;
     for other in [network("2001:db8:0:2::1"), network("192.0.2.1"), nobody_knows] {
         fixture.fail_login(Some(&alice), &other, 0, false).await;
@@ -176,15 +175,13 @@ pub(super) async fn counts_names_and_sources_separately(fixture: &StoreFixture) 
 pub(super) async fn locks_unknown_names_alike(fixture: &StoreFixture) {
     fixture.account("alice").await;
     let attempt = attempt_from("mallory", 1);
-    for failure in 1..=5 {
-        fixture.fail_login(None, &attempt, 0, failure == 5).await;
-    }
+    fixture.lock(None, &attempt, 0).await;
     fixture.assert_locked(&attempt, 60, 59).await;
     fixture.fail_login(None, &attempt, 60, true).await;
     fixture.assert_locked(&attempt, 180, 60).await;
     let done = fixture.store.unlock(&attempt.name, &at(61)).await.expect("an answer");
     let event = success(EventKind::LoginUnlocked);
-    fixture.diff(done, &at(61), None, &[event]).await.expect("what was expected");
+    fixture.expect_at(Location::caller(), done, &at(61), None, &[event]).await;
     // Whoever takes that name later has nothing to do with it.
     fixture.fail_login(None, &attempt, 61, false).await;
     let new = new_account("mallory");
@@ -198,15 +195,11 @@ pub(super) async fn admin_unlocks(fixture: &StoreFixture) {
     let (root, alice) = (fixture.account("root").await, fixture.account("alice").await);
     let bob = fixture.account("bob").await;
     for (user, name, source) in [(&alice, "alice", 1), (&alice, "alice", 2), (&bob, "bob", 1)] {
-        for failure in 1..=5 {
-            fixture.fail_login(Some(user), &attempt_from(name, source), 0, failure == 5).await;
-        }
+        fixture.lock(Some(user), &attempt_from(name, source), 0).await;
     }
     fixture.unlock(&alice, &by(&root, &at(1))).await;
     for source in [1, 2] {
-        for failure in 1..=5 {
-            fixture.fail_login(Some(&alice), &attempt_from("alice", source), 2, failure == 5).await;
-        }
+        fixture.lock(Some(&alice), &attempt_from("alice", source), 2).await;
         fixture.assert_locked(&attempt_from("alice", source), 62, 2).await;
     }
     fixture.assert_locked(&attempt_from("bob", 1), 60, 2).await;
@@ -233,42 +226,33 @@ pub(super) async fn clock_set_back_does_not_extend_locks(fixture: &StoreFixture)
     let alice = fixture.account("alice").await;
     let attempt = attempt_from("alice", 1);
     let ahead = 1_000_000;
-    for failure in 1..=5 {
-        fixture.fail_login(Some(&alice), &attempt, ahead, failure == 5).await;
-    }
+    fixture.lock(Some(&alice), &attempt, ahead).await;
     // No lock is longer than the longest.
     let longest = LockoutPolicy::default().max_duration().as_secs().cast_signed();
     let Reservation::Locked { until } = fixture.reserve_at(&attempt, 0).await else { return };
     assert!(until <= time(longest), "for {} seconds", second(until));
-    assert_eq!(
-        fixture.reserve_at(&attempt, second(until)).await,
-        Reservation::Granted,
-        "as it was told"
-    );
+    fixture.assert_granted(&attempt, second(until)).await;
 }
 
 pub(super) async fn purge_keeps_locks(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let (attempt, unknown) = (attempt_from("alice", 1), attempt_from("mallory", 1));
-    for failure in 1..=5 {
-        fixture.fail_login(Some(&alice), &attempt, 0, failure == 5).await;
-        fixture.fail_login(None, &unknown, 0, failure == 5).await;
-    }
+    fixture.lock(Some(&alice), &attempt, 0).await;
+    fixture.lock(None, &unknown, 0).await;
     let retention = Retention::default().with_failures(Duration::from_secs(100));
-    let purge = async |second| fixture.store.purge(time(second), &retention, 100).await;
-    purge(59).await.expect("an answer");
+    fixture.purge_batch(59, &retention, 100).await;
     for attempt in [&attempt, &unknown] {
         fixture.assert_locked(attempt, 60, 59).await;
     }
-    purge(99).await.expect("an answer");
+    fixture.purge_batch(99, &retention, 100).await;
     fixture.fail_login(Some(&alice), &attempt, 99, true).await;
     fixture.assert_locked(&attempt, 99 + 120, 99).await;
-    assert!(purge(100).await.expect("an answer") >= 1, "failures of a name that nobody has");
+    let purged = fixture.purge_batch(100, &retention, 100).await;
+    assert!(purged >= 1, "failures of a name without an account");
     fixture.fail_login(None, &unknown, 100, false).await;
     fixture.assert_locked(&attempt, 99 + 120, 100).await;
     // While a lock holds it is kept, however short the retention.
     let retention = Retention::default().with_failures(Duration::ZERO);
-    let purged = fixture.store.purge(time(99 + 119), &retention, 100).await;
-    purged.expect("an answer");
+    fixture.purge_batch(99 + 119, &retention, 100).await;
     fixture.assert_locked(&attempt, 99 + 120, 99 + 119).await;
 }

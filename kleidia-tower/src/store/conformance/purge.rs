@@ -26,8 +26,7 @@ impl StoreFixture {
     async fn purge(&self, second: i64) -> usize {
         let mut forgotten = 0;
         for _ in 0..1000 {
-            let purged =
-                self.store.purge(time(second), &retention(), 100).await.expect("an answer");
+            let purged = self.purge_batch(second, &retention(), 100).await;
             forgotten += purged;
             // Of each kind there may be as many as the limit.
             if purged == 0 {
@@ -35,6 +34,15 @@ impl StoreFixture {
             }
         }
         panic!("it never ends: {forgotten} rows are forgotten");
+    }
+
+    pub(super) async fn purge_batch(
+        &self,
+        second: i64,
+        retention: &Retention,
+        limit: usize,
+    ) -> usize {
+        self.store.purge(time(second), retention, limit).await.expect("an answer")
     }
 
     async fn exists(&self, session: &Session) -> bool {
@@ -67,9 +75,7 @@ pub(super) async fn keeps_sessions_until_they_and_their_tokens_expire(fixture: &
     }
     assert!(fixture.purge(end + KEPT).await >= 1, "a session");
     assert!(!fixture.exists(&followed).await && !fixture.exists(&renewed).await);
-    for token in [1, 2, 10] {
-        fixture.assert_invalid(&alice, token, end + KEPT).await;
-    }
+    fixture.assert_invalid(&alice, &[1, 2, 10], end + KEPT).await;
 }
 
 pub(super) async fn keeps_family_until_its_last_token_expires(fixture: &StoreFixture) {
@@ -98,9 +104,7 @@ pub(super) async fn purge_keeps_revocations(fixture: &StoreFixture) {
     let open = fixture.login_at(&alice, 10, 3).await;
     for second in [3, SESSION + KEPT + 10, REFRESH - 1] {
         fixture.purge(second).await;
-        for token in [1, 2] {
-            fixture.assert_invalid(&alice, token, second).await;
-        }
+        fixture.assert_invalid(&alice, &[1, 2], second).await;
     }
     assert!(fixture.exists(&open).await);
     fixture.refresh_expired(&alice, rotation(10, 11, REFRESH - 1), &at(REFRESH - 1)).await;
@@ -117,7 +121,7 @@ pub(super) async fn purge_keeps_reuse_detection(fixture: &StoreFixture) {
     let followed = fixture.refresh_expired(&alice, rotation(2, 3, second), &at(second)).await;
     fixture.purge(second).await;
     fixture.assert_reused(&alice, 1, session.id, &[followed.id], second).await;
-    fixture.assert_invalid(&alice, 3, second).await;
+    fixture.assert_invalid(&alice, &[3], second).await;
 }
 
 pub(super) async fn bounds_purges(fixture: &StoreFixture) {
@@ -130,19 +134,18 @@ pub(super) async fn bounds_purges(fixture: &StoreFixture) {
         sessions.push(fixture.login(&alice, token).await);
         fixture.refresh(&alice, token, 1000 + token, 1).await;
     }
-    let now = time(1 + REFRESH + KEPT);
-    assert_eq!(fixture.store.purge(now, &retention(), 0).await.expect("an answer"), 0);
+    let now = 1 + REFRESH + KEPT;
+    assert_eq!(fixture.purge_batch(now, &retention(), 0).await, 0);
     let mut forgotten = 0;
     // 35 sessions, 70 tokens, and what their logins left.
     for batch in 0.. {
         assert!(batch < 100, "it never ends: {forgotten} rows are forgotten");
-        let purged = fixture.store.purge(now, &retention(), LIMIT).await.expect("an answer");
+        let purged = fixture.purge_batch(now, &retention(), LIMIT).await;
         assert!(purged <= LIMIT * KINDS, "{purged} rows in one batch of {LIMIT}");
         forgotten += purged;
         // Whatever was forgotten first, what is left of it is refused, and breaks nothing.
         for token in 1..=35 {
-            fixture.assert_invalid(&alice, token, 1 + REFRESH + KEPT).await;
-            fixture.assert_invalid(&alice, 1000 + token, 1 + REFRESH + KEPT).await;
+            fixture.assert_invalid(&alice, &[token, 1000 + token], now).await;
         }
         if purged < LIMIT {
             break;
@@ -152,7 +155,7 @@ pub(super) async fn bounds_purges(fixture: &StoreFixture) {
     for session in &sessions {
         assert!(!fixture.exists(session).await, "fewer than the limit: there are no more");
     }
-    assert_eq!(fixture.store.purge(now, &retention(), usize::MAX).await.expect("an answer"), 0);
+    assert_eq!(fixture.purge_batch(now, &retention(), usize::MAX).await, 0);
 }
 
 pub(super) async fn purges_family_in_batches(fixture: &StoreFixture) {
@@ -168,12 +171,11 @@ pub(super) async fn purges_family_in_batches(fixture: &StoreFixture) {
     second += REFRESH + KEPT;
     for batch in 0.. {
         assert!(batch < 100, "it never ends");
-        let purged =
-            fixture.store.purge(time(second), &retention(), LIMIT).await.expect("an answer");
+        let purged = fixture.purge_batch(second, &retention(), LIMIT).await;
         // Sessions, refresh tokens and failures.
         assert!(purged <= 3 * LIMIT, "{purged} rows in one batch of {LIMIT}");
         for token in 0..SESSIONS {
-            fixture.assert_invalid(&alice, token, second).await;
+            fixture.assert_invalid(&alice, &[token], second).await;
         }
         if purged < LIMIT {
             break;
@@ -230,8 +232,7 @@ pub(super) async fn keeps_unlimited_sessions(fixture: &StoreFixture) {
     let unlimited = Retention::default().with_sessions(Duration::MAX);
     let unlimited = unlimited.with_failures(Duration::MAX).with_familiar_sources(Duration::MAX);
     for retention in [retention(), unlimited] {
-        let purged = fixture.store.purge(time(1000 * REFRESH), &retention, 100).await;
-        purged.expect("an answer");
+        fixture.purge_batch(1000 * REFRESH, &retention, 100).await;
     }
     assert_eq!(fixture.session(&session).await, session);
     fixture.refresh(&alice, 7, 8, 1000 * REFRESH).await;

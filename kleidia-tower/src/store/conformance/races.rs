@@ -12,7 +12,7 @@ use crate::store::Store;
 
 const ROUNDS: u32 = 20;
 /// How many logins or refreshes meet what keeps their user out.
-const TASKS: usize = 8;
+const TASKS: u32 = 8;
 
 /// What keeps somebody out.
 #[derive(Clone, Copy)]
@@ -82,7 +82,7 @@ async fn logins_meet(fixture: &StoreFixture, exclusion: Exclusion) {
         let password = if let Exclusion::Password = exclusion { round } else { 1 };
         concurrently(TASKS + 1, |task| {
             let (store, alice) = (Arc::clone(&fixture.store), Arc::clone(&alice));
-            let token = round * 1000 + u32::try_from(task).expect("a number");
+            let token = round * 1000 + task;
             let new = NewSession { expected_hash: hash(password), ..new_session(&alice, token, 1) };
             async move {
                 if task == TASKS / 2 {
@@ -93,16 +93,7 @@ async fn logins_meet(fixture: &StoreFixture, exclusion: Exclusion) {
             }
         })
         .await;
-        assert!(fixture.active(alice.id, 1).await.is_empty(), "round {round}: somebody is in");
-        exclusion.is_over(fixture, &alice).await;
-        for task in 0..=TASKS {
-            let token = round * 1000 + u32::try_from(task).expect("a number");
-            let rotated =
-                fixture.store.rotate_refresh_token(&rotation(token, token + 500, 1), &at(1)).await;
-            let rotated = rotated.expect("an answer").value;
-            assert!(matches!(rotated, RotationOutcome::Invalid), "round {round}: {rotated:?}");
-        }
-        fixture.new_records().await;
+        assert_nobody_in(fixture, &alice, exclusion, round).await;
     }
 }
 
@@ -115,7 +106,7 @@ async fn refreshes_meet(fixture: &StoreFixture, exclusion: Exclusion) {
         fixture.open(new, &alice, &at(0)).await;
         let rotated = concurrently(TASKS + 1, |task| {
             let (store, alice) = (Arc::clone(&fixture.store), Arc::clone(&alice));
-            let rotation = rotation(token, token + 1 + u32::try_from(task).expect("a number"), 1);
+            let rotation = rotation(token, token + 1 + task, 1);
             async move {
                 if task == TASKS / 2 {
                     exclusion.happens(&*store, &alice, round).await;
@@ -129,14 +120,24 @@ async fn refreshes_meet(fixture: &StoreFixture, exclusion: Exclusion) {
             .iter()
             .filter(|rotated| matches!(rotated, Some(RotationOutcome::Rotated { .. })));
         assert!(firsts.count() <= 1, "round {round}: {rotated:?}");
-        assert!(fixture.active(alice.id, 1).await.is_empty(), "round {round}: somebody is in");
-        exclusion.is_over(fixture, &alice).await;
-        for token in (0..=u32::try_from(TASKS).expect("a number") + 1).map(|task| token + task) {
-            let rotated =
-                fixture.store.rotate_refresh_token(&rotation(token, token + 500, 1), &at(1)).await;
-            let rotated = rotated.expect("an answer").value;
-            assert!(matches!(rotated, RotationOutcome::Invalid), "round {round}: {rotated:?}");
-        }
-        fixture.new_records().await;
+        assert_nobody_in(fixture, &alice, exclusion, round).await;
     }
+}
+
+/// Asserts that no session is active, and that no token of the round refreshes one afterwards.
+async fn assert_nobody_in(
+    fixture: &StoreFixture,
+    user: &Account,
+    exclusion: Exclusion,
+    round: u32,
+) {
+    assert!(fixture.active(user.id, 1).await.is_empty(), "round {round}: somebody is in");
+    exclusion.is_over(fixture, user).await;
+    for token in (0..=TASKS + 1).map(|task| round * 1000 + task) {
+        let rotation = rotation(token, token + 500, 1);
+        let rotated = fixture.store.rotate_refresh_token(&rotation, &at(1)).await;
+        let rotated = rotated.expect("an answer").value;
+        assert!(matches!(rotated, RotationOutcome::Invalid), "round {round}: {rotated:?}");
+    }
+    fixture.new_records().await;
 }

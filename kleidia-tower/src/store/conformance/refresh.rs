@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::expected::{Expected, ended, failure, success};
+use super::expected::{Expected, all_ended, failure, success};
 use super::fixture::{REFRESH, SESSION, StoreFixture, at, refresh_token, session_token, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
@@ -33,17 +33,12 @@ pub(super) fn wrapped(successor: u32) -> WrappedToken {
 }
 
 impl StoreFixture {
-    #[track_caller]
-    fn rotate(
+    async fn rotate(
         &self,
         rotation: Rotation,
         change: &ChangeContext,
-    ) -> impl Future<Output = Committed<RotationOutcome>> + Send {
-        let here = Location::caller();
-        async move {
-            let done = self.store.rotate_refresh_token(&rotation, change).await;
-            done.unwrap_or_else(|error| panic!("{here}: {error}"))
-        }
+    ) -> Committed<RotationOutcome> {
+        self.store.rotate_refresh_token(&rotation, change).await.expect("an answer")
     }
 
     /// It is spent for its successor, and its session goes on.
@@ -56,17 +51,11 @@ impl StoreFixture {
         second: i64,
     ) -> impl Future<Output = Arc<Session>> + Send {
         let here = Location::caller();
-        async move {
-            let done = self.rotate(rotation(presented, successor, second), &at(second)).await;
-            let view = first(&done, here);
-            let event = success(EventKind::TokenRefresh).of(view.session.id);
-            self.expect_at(here, done, &at(second), user, &[event]).await;
-            assert_eq!(self.session(&view.session).await, view.session, "{here}: as it is stored");
-            view.session
-        }
+        let rotation = rotation(presented, successor, second);
+        async move { self.rotate_first(here, user, rotation, &at(second), &[]).await }
     }
 
-    /// It is spent for its successor, and another session follows the one that has lapsed.
+    /// It is spent for its successor, and another session replaces the expired one.
     #[track_caller]
     pub(super) fn refresh_expired(
         &self,
@@ -75,16 +64,28 @@ impl StoreFixture {
         change: &ChangeContext,
     ) -> impl Future<Output = Arc<Session>> + Send {
         let here = Location::caller();
-        async move {
-            let done = self.rotate(rotation, change).await;
-            let view = first(&done, here);
-            let id = view.session.id;
-            let created = success(EventKind::SessionCreated).of(id).because(Reason::SessionExpired);
-            let events = [created, success(EventKind::TokenRefresh).of(id)];
-            self.expect_at(here, done, change, user, &events).await;
-            assert_eq!(self.session(&view.session).await, view.session, "{here}: as it is stored");
-            view.session
-        }
+        let created = success(EventKind::SessionCreated).because(Reason::SessionExpired);
+        async move { self.rotate_first(here, user, rotation, change, &[created]).await }
+    }
+
+    async fn rotate_first(
+        &self,
+        here: &Location<'_>,
+        user: &Account,
+        rotation: Rotation,
+        change: &ChangeContext,
+        events: &[Expected],
+    ) -> Arc<Session> {
+        let done = self.rotate(rotation, change).await;
+        let RotationOutcome::Rotated { session: SessionView { session, .. } } = done.value.clone()
+        else {
+            panic!("{here}: {:?}", done.value)
+        };
+        let events = events.iter().cloned().chain([success(EventKind::TokenRefresh)]);
+        let events: Vec<_> = events.map(|event| event.of(session.id)).collect();
+        self.expect_at(here, done, change, Some(user), &events).await;
+        assert_eq!(self.session(&session).await, session, "{here}: as it is stored");
+        session
     }
 
     /// It was spent a moment ago for that successor, which is told again.
@@ -114,7 +115,7 @@ impl StoreFixture {
             assert_eq!(followed, wrapped(successor), "{here}: the same successor");
             let id = session.session.id;
             let event = success(EventKind::TokenRefresh).of(id).because(Reason::Retry);
-            self.expect_at(here, done, &at(second), user, &[event]).await;
+            self.expect_at(here, done, &at(second), Some(user), &[event]).await;
             assert_eq!(self.session(&session.session).await, session.session, "{here}");
             (session.session, refresh_expires_at)
         }
@@ -138,25 +139,28 @@ impl StoreFixture {
             };
             assert_eq!(account.id, user.id, "{here}");
             let mut events = vec![failure(EventKind::TokenReuse).of(of)];
-            events.extend(ends.iter().map(|id| ended(*id, EndReason::RefreshTokenReuse)));
-            self.expect_at(here, done, &at(second), user, &events).await;
-            self.assert_invalid(user, 999_999, second).await;
+            events.extend(all_ended(ends, EndReason::RefreshTokenReuse));
+            self.expect_at(here, done, &at(second), Some(user), &events).await;
+            self.assert_invalid(user, &[999_999], second).await;
         }
     }
 
-    /// It refreshes nothing, and nothing is recorded.
+    /// They refresh nothing, and nothing is recorded.
     #[track_caller]
     pub(super) fn assert_invalid(
         &self,
         user: &Account,
-        presented: u32,
+        presented: &[u32],
         second: i64,
     ) -> impl Future<Output = ()> + Send {
         let here = Location::caller();
         async move {
-            let done = self.rotate(rotation(presented, 888_888, second), &at(second)).await;
-            assert!(matches!(done.value, RotationOutcome::Invalid), "{here}: {:?}", done.value);
-            self.expect_at(here, done, &at(second), user, &[]).await;
+            for token in presented {
+                let done = self.rotate(rotation(*token, 888_888, second), &at(second)).await;
+                let is_invalid = matches!(done.value, RotationOutcome::Invalid);
+                assert!(is_invalid, "{here}: {token}: {:?}", done.value);
+                self.expect_at(here, done, &at(second), Some(user), &[]).await;
+            }
         }
     }
 
@@ -179,27 +183,7 @@ impl StoreFixture {
             );
             let refused = failure(EventKind::TokenRefresh).of(session);
             let refused = refused.because(Reason::AccountDisabled);
-            self.expect_at(here, done, &at(second), user, &[refused]).await;
+            self.expect_at(here, done, &at(second), Some(user), &[refused]).await;
         }
     }
-
-    async fn expect_at(
-        &self,
-        here: &Location<'_>,
-        done: Committed<RotationOutcome>,
-        change: &ChangeContext,
-        user: &Account,
-        expected: &[Expected],
-    ) {
-        if let Err(difference) = self.diff(done, change, Some(user), expected).await {
-            panic!("{here}: {difference}");
-        }
-    }
-}
-
-fn first(done: &Committed<RotationOutcome>, here: &Location<'_>) -> SessionView {
-    let RotationOutcome::Rotated { session } = &done.value else {
-        panic!("{here}: {:?}", done.value)
-    };
-    session.clone()
 }

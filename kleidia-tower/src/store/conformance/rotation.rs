@@ -51,7 +51,7 @@ pub(super) async fn returns_same_successor_within_grace_period(fixture: &StoreFi
         assert_eq!(session.id, opened.id);
         assert_eq!(session.expires_at, time(50 + SESSION), "a retry renews nothing");
         assert_eq!(end, time(50 + REFRESH), "the successor lasts as long as it did");
-        fixture.assert_invalid(&alice, 1_000_002, second).await;
+        fixture.assert_invalid(&alice, &[1_000_002], second).await;
     }
     let renewed = fixture.refresh(&alice, 2, 3, 55).await;
     assert_eq!(renewed.id, opened.id);
@@ -82,20 +82,20 @@ pub(super) async fn rejects_unknown_and_expired_tokens(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let session = fixture.login(&alice, 1).await;
     fixture.login(&alice, 2).await;
-    fixture.assert_invalid(&alice, 3, 1).await;
+    fixture.assert_invalid(&alice, &[3], 1).await;
     for token in [session_token(1), session_token(2)] {
         let rotation = Rotation { presented: token, ..rotation(3, 4, 1) };
         let done = fixture.store.rotate_refresh_token(&rotation, &at(1)).await;
         let rotated = fixture.expect(done, &at(1), &alice, &[]).await;
         assert!(matches!(rotated, RotationOutcome::Invalid), "the token of a session: {rotated:?}");
     }
-    fixture.assert_invalid(&alice, 1, REFRESH).await;
-    fixture.assert_invalid(&alice, 1, REFRESH + 1).await;
+    fixture.assert_invalid(&alice, &[1], REFRESH).await;
+    fixture.assert_invalid(&alice, &[1], REFRESH + 1).await;
     let last = rotation(1, 5, REFRESH - 1);
     let followed = fixture.refresh_expired(&alice, last, &at(REFRESH - 1)).await;
     assert_eq!(followed.family, session.family);
     // What was spent is over at its time, too, and no reuse.
-    fixture.assert_invalid(&alice, 1, REFRESH).await;
+    fixture.assert_invalid(&alice, &[1], REFRESH).await;
     assert_eq!(fixture.active(alice.id, REFRESH).await, [followed.id]);
 }
 
@@ -162,7 +162,7 @@ pub(super) async fn rejects_refresh_after_session_end(fixture: &StoreFixture) {
             assert_eq!(ended, [session.id]);
             // Neither the live token, nor a retry of the one before, within the grace or past it.
             for (token, second) in [(token + 1, 2), (token, 3), (token, 100), (token + 1, 100)] {
-                fixture.assert_invalid(&alice, token, second).await;
+                fixture.assert_invalid(&alice, &[token], second).await;
             }
         }
     }
@@ -176,9 +176,9 @@ pub(super) async fn concurrent_uses_rotate_once(fixture: &StoreFixture) {
     let opened = fixture.login(&alice, 0).await;
     let mut presented = refresh_token(0);
     for round in 0..ROUNDS {
-        let rotated = concurrently(TASKS as usize, |task| {
+        let rotated = concurrently(TASKS, |task| {
             let store = Arc::clone(&fixture.store);
-            let number = 1 + round * TASKS + u32::try_from(task).expect("a number");
+            let number = 1 + round * TASKS + task;
             let rotation = Rotation { presented, ..rotation(0, number, i64::from(round)) };
             let change = at(i64::from(round));
             async move {
