@@ -25,8 +25,8 @@ pub(crate) fn all(people: &People) -> Vec<Comparison> {
         RbacLayer::new(Policy::default(), requirement, people.accounts.audit_trail())
     };
     let path = "/api/users/{id}";
-    let owned = layer(either).with_owner_parameter(path).expect("a path").layer(Echo);
-    let (mut plain, mut owned, mut bare) = (layer(read.clone()).layer(Echo), owned, Echo);
+    let with_owner = layer(either).with_owner_parameter(path).expect("a path").layer(Echo);
+    let (mut plain, mut with_owner, mut bare) = (layer(read.clone()).layer(Echo), with_owner, Echo);
     let (principal, policy) = (principal(people), Policy::default());
     let context = AccessContext { is_owner: false, now: None };
     let uri = format!("/api/users/{}", people.session.account.id);
@@ -34,7 +34,7 @@ pub(crate) fn all(people: &People) -> Vec<Comparison> {
         let request = Request::builder().uri(&uri).extension(principal.clone());
         request.body(()).expect("a request")
     };
-    let [decided, plain, owned, bare] = medians(
+    let [decided, plain, with_owner, bare] = medians(
         rounds(20_000),
         &mut [
             &mut || {
@@ -44,7 +44,7 @@ pub(crate) fn all(people: &People) -> Vec<Comparison> {
                 })
             },
             &mut || time_calls(&mut plain, request),
-            &mut || time_calls(&mut owned, request),
+            &mut || time_calls(&mut with_owner, request),
             &mut || time_calls(&mut bare, request),
         ],
     )
@@ -54,7 +54,7 @@ pub(crate) fn all(people: &People) -> Vec<Comparison> {
         Comparison::of_times(("Policy::decide, a permission", decided), BUDGET, Some(AtMost(1.0))),
         Comparison::of_times(("RbacLayer, a permission", more(plain)), BUDGET, Some(AtMost(1.0))),
         Comparison::of_times(
-            ("RbacLayer, a permission or the owner's path", more(owned)),
+            ("RbacLayer, a permission or the owner's path", more(with_owner)),
             BUDGET,
             Some(AtMost(1.0)),
         ),

@@ -37,8 +37,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     writeln!(io::stdout(), "access token: {}", tokens.access_token.expose_secret())?;
 
     let workloads = KlientoAuthLayer::new(variable("AUDIENCE")?);
-    let rules = WorkloadRules::default().with_organisation(variable("ORGANISATION")?, [reader]);
-    let service = people_tonic::service(&accounts, workloads, rules, "600/60".parse()?)?;
+    let workload_rules =
+        WorkloadRules::default().with_organisation(variable("ORGANISATION")?, [reader]);
+    let service = people_tonic::service(&accounts, workloads, workload_rules, "600/60".parse()?)?;
     let shutdown = shutdown_signal()?;
     let listener = TcpListener::bind("127.0.0.1:50051").await?;
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;

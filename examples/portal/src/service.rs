@@ -10,13 +10,13 @@ use std::time::Duration;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use http_guard::serve::{Server, shutdown_signal};
 use http_guard::{ForwardingHeader, TrustedProxies};
-use kleidia_tower::SystemClock;
 use kleidia_tower::access_token::KeyFile;
 use kleidia_tower::account::{AccountLookup, AccountSettings, AccountStore as _, Accounts};
 use kleidia_tower::audit::{AuditSinks, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
 use kleidia_tower::password::{PasswordHasher, PasswordPolicy};
 use kleidia_tower::store::{Cleanup, CleanupSettings, SqliteStore};
+use kleidia_tower::{SettingError, SystemClock};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
@@ -133,7 +133,7 @@ fn with(
     settings: AccountSettings,
     name: &str,
     period: Option<Period>,
-    set: impl FnOnce(AccountSettings, Duration) -> Result<AccountSettings, kleidia_tower::SettingError>,
+    set: impl FnOnce(AccountSettings, Duration) -> Result<AccountSettings, SettingError>,
 ) -> Result<AccountSettings, BoxError> {
     let Some(Period(period)) = period else { return Ok(settings) };
     set(settings, period).map_err(|error| format!("--{name}: {error}").into())

@@ -1,6 +1,6 @@
 //! The account as a whole: unfamiliar sources are throttled and bounded, familiar ones are not.
 
-use super::expected::{failure, success};
+use super::expected::failure;
 use super::fixture::{StoreFixture, at, by, second, time};
 use super::lockout::attempt_from;
 use crate::account::Account;

@@ -141,7 +141,7 @@ fn add_issuers(suite: &mut Suite, role: CertificateRole) {
     });
     let about = (role.certificate("signature-empty"), ISSUER, "An empty signature is none.");
     suite.invalid(MEMBER, about, code, |case| {
-        (role.select)(case).signature = Some(Vec::new().into())
+        (role.select)(case).signature = Some(Vec::new().into());
     });
 }
 
