@@ -1,6 +1,6 @@
 //! The differences between two recipes, so that each case has exactly one fault.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Returns the paths at which two values differ. A run of elements that are only in one of two
 /// lists is one difference, and so is a choice between two kinds of value.
@@ -13,15 +13,22 @@ pub(crate) fn differences(left: &Value, right: &Value) -> Vec<String> {
 fn collect(path: &str, left: &Value, right: &Value, found: &mut Vec<String>) {
     match (left, right) {
         _ if left == right => {}
-        (Value::Object(left), Value::Object(right)) if left.keys().eq(right.keys()) => {
-            for (name, value) in left {
+        (Value::Object(left), Value::Object(right)) if sorted_keys(left) == sorted_keys(right) => {
+            for name in sorted_keys(left) {
                 let separator = if path.is_empty() { "" } else { "." };
-                collect(&format!("{path}{separator}{name}"), value, &right[name], found);
+                collect(&format!("{path}{separator}{name}"), &left[name], &right[name], found);
             }
         }
         (Value::Array(left), Value::Array(right)) => collect_list(path, left, right, found),
         _ => found.push(path.to_owned()),
     }
+}
+
+/// The keys in an order that does not depend on `serde_json`'s feature `preserve_order`.
+fn sorted_keys(object: &Map<String, Value>) -> Vec<&String> {
+    let mut keys: Vec<&String> = object.keys().collect();
+    keys.sort();
+    keys
 }
 
 fn collect_list(path: &str, left: &[Value], right: &[Value], found: &mut Vec<String>) {
