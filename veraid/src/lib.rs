@@ -65,6 +65,7 @@ mod published_key;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod txt_record;
+mod verification_time;
 mod verify;
 
 pub use budget::{LimitExceeded, Limits};
@@ -98,4 +99,5 @@ pub use member::{Member, UserName, UserNameError};
 pub use organisation::{OrganisationName, OrganisationNameError};
 pub use period::Period;
 pub use txt_record::{Dialect, KeyAlgorithm, TxtRecord, TxtRecordError};
-pub use verify::{Verification, VerificationTime, VerifiedMemberId, VerifiedSignature};
+pub use verification_time::VerificationTime;
+pub use verify::{Verification, VerifiedMemberId, VerifiedSignature};
