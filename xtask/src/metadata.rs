@@ -113,10 +113,19 @@ impl Metadata {
         let mut open: Vec<&String> = own.filter(is_wanted).collect();
         while let Some(id) = open.pop() {
             if seen.insert(id) {
-                open.extend(self.0.get(id).into_iter().flat_map(|package| &package.dependencies));
+                open.extend(self.0.get(id).into_iter().flat_map(|package| self.required(package)));
             }
         }
         seen.into_iter().filter_map(|id| self.0.get(id)).collect()
+    }
+
+    /// The dependencies of a package without the optional ones that need a newer Rust: those who
+    /// depend on the package may leave them out.
+    fn required<'a>(&'a self, package: &'a Package) -> impl Iterator<Item = &'a String> {
+        let is_newer = |id: &String| {
+            self.0.get(id).is_some_and(|dependency| package.newer.contains_key(&dependency.name))
+        };
+        package.dependencies.iter().filter(move |id| !is_newer(id))
     }
 }
 
