@@ -17,7 +17,7 @@
 //! use veraid::{KeyAlgorithm, Member, MemberIdBundle, ObjectIdentifier, Period};
 //!
 //! # fn issue(chain: &[Vec<u8>], period: Period) -> Result<(), Box<dyn std::error::Error>> {
-//! Once: the organisation's key, and the record that its zone publishes at `_veraid.example.com`.
+//! // Once: the organisation's key, and the record that its zone publishes at `_veraid.example.com`.
 //! let organisation_key = RsaSigner::generate(KeyAlgorithm::Rsa2048)?;
 //! let spki = organisation_key.subject_public_key_info();
 //! let record = txt_record(spki, Duration::from_secs(3600), None)?;

@@ -20,7 +20,7 @@
 //!     .with_zones(["com", "example.com"])?
 //!     .with_txt("_veraid.example.com", "some text")?;
 //!
-//! The TXT records as if a wildcard had been expanded.
+//! // The TXT records as if a wildcard had been expanded.
 //! let mut set = dns.rrset("_veraid.example.com", rtype::TXT)?.expect("there is one");
 //! set.signatures[0].labels -= 1;
 //! let dns = dns.with_rrset(set)?;
