@@ -16,6 +16,15 @@ const DIRECTORY: &str = "target/quick-start";
 /// The address that the README's programs listen on. Here it is replaced by a free one.
 const ADDRESS: &str = "127.0.0.1:8080";
 
+/// A header of nearly the largest size, over both versions of HTTP, once the quick start for
+/// workloads has made its files.
+const LARGE_BUNDLE: &str = r#"
+kliento issue --org example.com --key organisation.pem --chain chain.der --audience https://api.example.com --claim "filler=$(head -c 12700 /dev/zero | tr '\0' x)" --auth-header -o large.txt
+test $(wc -c < large.txt) -gt 21500
+curl --fail -H "Authorization: $(cat large.txt)" http://127.0.0.1:8080/whoami
+curl --fail --http2-prior-knowledge -H "Authorization: $(cat large.txt)" http://127.0.0.1:8080/whoami
+"#;
+
 /// Builds the programs of the README's quick starts against the archives of the crates, starts
 /// them, and runs the commands that the README shows next.
 pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
@@ -153,7 +162,8 @@ impl<'a> QuickStart<'a> {
     fn run(&self, count: &mut Count) -> Result<(), Failure> {
         let server = Server::start(self.shell(self.start)?)?;
         // Each command must succeed, `curl` with `--fail`; the last line counts them.
-        let calls = self.local(self.calls);
+        let large_bundle = if self.name == "workloads" { LARGE_BUNDLE } else { "" };
+        let calls = [self.calls, large_bundle].concat();
         let number = calls.lines().filter(|line| !line.is_empty()).count();
         let script = format!("set -ex\n{calls}\necho\necho '{number} passed, 0 failed'\n");
         let title = format!("the quick start for {}", self.name);
