@@ -31,7 +31,7 @@ where
     })
 }
 
-/// Calls once; whoever is refused ends the measurement.
+/// Calls once; a rejected request ends the measurement.
 pub(crate) fn call<S, B>(service: &mut S, request: Request<()>) -> Response<B>
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,

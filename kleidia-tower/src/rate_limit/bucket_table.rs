@@ -13,7 +13,7 @@ const WAYS: usize = 16;
 /// tell which keys share a set, nor construct keys with equal hashes. A new key collides with an
 /// existing one by chance with a probability of 16 in 2^64.
 ///
-/// A bucket whose TAT has passed is as good as empty, so no cleanup is needed. In a full set, the
+/// A bucket whose TAT has passed counts as empty, so no cleanup is needed. In a full set, the
 /// key closest to a full budget is evicted, which gives away the least.
 #[derive(Debug)]
 pub(crate) struct BucketTable {

@@ -81,7 +81,7 @@ impl SessionAuthenticator {
     /// Refuses accounts whose password has to be changed first.
     ///
     /// # Errors
-    /// [`Rejection::PasswordExpired`], or that the clock tells no time.
+    /// [`Rejection::PasswordExpired`], or that the clock is unavailable.
     pub fn check_password_age(&self, account: &Account) -> Result<(), Rejection> {
         let Some(most) = self.max_password_age else { return Ok(()) };
         let ends_at = time::add(account.password_changed_at, most);
@@ -89,7 +89,7 @@ impl SessionAuthenticator {
     }
 
     fn now(&self) -> Result<Timestamp, Rejection> {
-        time::now(&*self.clock).ok_or(Rejection::Unavailable("the clock tells no time"))
+        time::now(&*self.clock).ok_or(Rejection::Unavailable("clock unavailable"))
     }
 
     fn verify(&self, keys: &KeyRing, token: &str, now: Timestamp) -> Result<Claims, Rejection> {

@@ -11,7 +11,7 @@ use crate::session::{Session, SessionLookup};
 use crate::{FamilyId, SessionId, Timestamp, UserId, UserName, time};
 
 /// The rows that one transaction sees, isolated from all others; it is committed or rolled back
-/// by whoever lends it to an operation.
+/// by the store that lends it to an operation.
 #[async_trait]
 pub(crate) trait Rows: Send {
     async fn account(

@@ -89,7 +89,7 @@ async fn a_workload_may_nothing_that_no_rule_gives_it() {
 }
 
 #[tokio::test]
-async fn whoever_is_refused_learns_of_both_schemes() {
+async fn rejection_names_both_schemes() {
     let workload = Workload::new();
     let portal = workload.portal();
     let wrong = workload.authorization("https://other.example");

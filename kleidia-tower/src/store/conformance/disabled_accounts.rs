@@ -67,8 +67,8 @@ pub(super) async fn enabling_requires_new_login(fixture: &StoreFixture) {
     fixture.assert_invalid(&alice, &[1, 2], 3).await;
     let (_, password) = fixture.stored(&alice).await;
     assert_eq!(password, StoredPassword { current: hash(1), previous: vec![] });
-    let anew = fixture.login_at(&alice, 5, 4).await;
-    assert_eq!(fixture.active(alice.id, 4).await, [anew.id]);
+    let next = fixture.login_at(&alice, 5, 4).await;
+    assert_eq!(fixture.active(alice.id, 4).await, [next.id]);
     fixture.refresh(&alice, 5, 6, 5).await;
 }
 

@@ -104,8 +104,8 @@ pub(super) async fn ends_all_sessions(fixture: &StoreFixture) {
     assert_eq!(fixture.session(&kept).await, kept);
     fixture.refresh(&root, 100, 101, 10).await;
 
-    let anew = fixture.login_at(&alice, 6, 11).await;
-    assert_eq!(fixture.active(alice.id, 11).await, [anew.id], "a login starts anew");
+    let next = fixture.login_at(&alice, 6, 11).await;
+    assert_eq!(fixture.active(alice.id, 11).await, [next.id], "a login opens a new session");
     fixture.refresh(&alice, 6, 7, 12).await;
 }
 
