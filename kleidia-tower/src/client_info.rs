@@ -22,13 +22,14 @@ pub struct ClientInfo {
 pub struct UserAgent(String);
 
 impl ClientInfo {
-    /// A client at this address, without a `User-Agent`.
+    /// Creates a client with this address, without a `User-Agent`.
     #[must_use]
     pub const fn new(address: IpAddr) -> Self {
         Self { address: Some(address), user_agent: None }
     }
 
-    /// Reads the [`ClientAddress`] that a layer has set, or else the peer address, and `User-Agent`.
+    /// Reads the [`ClientAddress`] that a layer has inserted, or else the peer address, and
+    /// `User-Agent`.
     #[must_use]
     pub fn from_request(extensions: &Extensions, headers: &HeaderMap) -> Self {
         let address = ClientAddress::from_extensions(extensions);

@@ -53,7 +53,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Principal {
     }
 }
 
-/// Extracts the session of a user (feature `axum`); a workload has none and gets 401.
+/// Extracts the session of a user (feature `axum`); a workload has none and is rejected with 401.
 impl<S: Sync> FromRequestParts<S> for SessionView {
     type Rejection = PrincipalRejection;
 

@@ -1,4 +1,4 @@
-//! Invalid fields of a request, as clients learn of them.
+//! Invalid fields of a request, as responses report them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::password::PasswordViolation;
 use crate::{UserName, UserNameError};
 
-/// A field of a request that is invalid, and why. It never contains the value.
+/// An invalid field of a request, with the reason. It never contains the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidField {
     field: Cow<'static, str>,
@@ -17,7 +17,8 @@ pub struct InvalidField {
 }
 
 impl InvalidField {
-    /// Names a field, such as `roles[1]`, with a stable code and a sentence for people.
+    /// Creates an invalid field from its path, such as `roles[1]`, a stable code, and a sentence
+    /// for people.
     pub fn new(
         field: impl Into<Cow<'static, str>>,
         code: &'static str,
@@ -33,7 +34,7 @@ impl InvalidField {
                 let max = UserName::MAX_CHARACTERS;
                 ("too_long", format!("The user name has more than {max} characters").into())
             }
-            UserNameError::Character(_) => {
+            UserNameError::ForbiddenCharacter(_) => {
                 let detail = "The user name has a character that is not allowed, or white space \
                               at its beginning or end, or twice in a row";
                 ("forbidden_character", Cow::Borrowed(detail))
@@ -46,19 +47,19 @@ impl InvalidField {
         Self::new(field, violation.code(), violation.to_string())
     }
 
-    /// The path of the field: a member of the body or a query parameter.
+    /// Returns the path of the field: a member of the body or a query parameter.
     #[must_use]
     pub fn field(&self) -> &str {
         &self.field
     }
 
-    /// A stable name for programs.
+    /// Returns the code, a stable name for programs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         self.code
     }
 
-    /// A sentence for people.
+    /// Returns the reason, a sentence for people.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail

@@ -1,4 +1,4 @@
-//! Opaque tokens: 256 random bits, of which only digests are stored.
+//! Opaque tokens: 256 random bits. Stores keep only their digests.
 
 use std::fmt;
 
@@ -8,18 +8,19 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-/// A random token, such as a refresh token: a credential.
+/// A random token, such as a refresh token. It is a credential.
 #[derive(Clone)]
 pub(crate) struct OpaqueToken(Zeroizing<[u8; OpaqueToken::OCTETS]>);
 
-/// The SHA-256 digest of an opaque token, which is all that a store knows of it.
+/// The SHA-256 digest of an opaque token, which a store keeps instead of the token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenDigest(pub [u8; 32]);
 
-/// A token that can be read by who has the token before it, and by nobody else.
+/// The successor of a consumed refresh token, encrypted under a key that is derived from the
+/// consumed token.
 ///
-/// It is the successor of a spent refresh token. Each token has one successor at most, so that
-/// a pad made of the token is used once.
+/// Only the holder of the consumed token can unwrap it. A token has at most one successor, so the
+/// one-time pad that is derived from it is used once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct WrappedToken(pub [u8; OpaqueToken::OCTETS]);
 
@@ -32,10 +33,10 @@ impl OpaqueToken {
         Ok(Self(octets))
     }
 
-    /// Reads the only text that a token has; `None` if it is none.
+    /// Parses a token; `None` if the text is not the canonical form (43 characters of Base64url).
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut octets = Zeroizing::new([0; Self::OCTETS + 1]);
-        // A slice of the exact length is refused, because the decoder rounds up what it needs.
+        // One octet more than needed, since the decoder rounds up the length that it requires.
         let length = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut *octets).ok()?;
         let token = octets.get(..length)?.try_into().ok()?;
         Some(Self(Zeroizing::new(token)))
@@ -51,12 +52,12 @@ impl OpaqueToken {
         TokenDigest(octets)
     }
 
-    /// Makes the successor readable for who has this token.
+    /// Encrypts the successor under this token.
     pub(crate) fn wrap(&self, successor: &Self) -> WrappedToken {
         WrappedToken(*self.xor_with_pad(&successor.0))
     }
 
-    /// Reads the successor, which must have this digest.
+    /// Decrypts the successor; `None` if it does not have this digest.
     pub(crate) fn unwrap(&self, wrapped: &WrappedToken, digest: &TokenDigest) -> Option<Self> {
         let successor = Self(self.xor_with_pad(&wrapped.0));
         (successor.digest() == *digest).then_some(successor)
@@ -65,9 +66,9 @@ impl OpaqueToken {
     fn xor_with_pad(&self, octets: &[u8; Self::OCTETS]) -> Zeroizing<[u8; Self::OCTETS]> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.0);
         let pad = hmac::sign(&key, b"kleidia: the successor of this refresh token");
-        let mut padded = Zeroizing::new(*octets);
-        padded.iter_mut().zip(pad.as_ref()).for_each(|(octet, pad)| *octet ^= pad);
-        padded
+        let mut output = Zeroizing::new(*octets);
+        output.iter_mut().zip(pad.as_ref()).for_each(|(octet, pad)| *octet ^= pad);
+        output
     }
 }
 
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_has_one_text() {
+    fn parses_only_the_canonical_text() {
         let token = OpaqueToken::generate().unwrap();
         let text = token.to_text();
         let text = text.expose_secret();
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_successor_is_for_who_has_the_token() {
+    fn only_the_consumed_token_unwraps_its_successor() {
         let [token, successor, other] = [(); 3].map(|()| OpaqueToken::generate().unwrap());
         let (wrapped, digest) = (token.wrap(&successor), successor.digest());
         assert_eq!(token.unwrap(&wrapped, &digest).unwrap().digest(), digest);

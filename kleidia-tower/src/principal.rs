@@ -1,4 +1,4 @@
-//! Who is calling, proven: a session's user, or a workload.
+//! The authenticated caller: the user of a session, or a workload.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,8 +8,10 @@ use crate::rbac::RoleName;
 use crate::session::SessionView;
 use crate::{SessionId, UserId};
 
-/// Who is calling. Only the layers of these crates make one, of what they have verified; it is in
-/// the extensions of the requests that pass.
+/// The authenticated caller of a request: the user of a session, or a workload.
+///
+/// Only the layers of this crate create it, after a successful verification, and insert it into the
+/// extensions of the request. The feature `testing` creates it for tests of handlers.
 #[derive(Clone, Debug)]
 pub struct Principal(Identity);
 
@@ -18,12 +20,12 @@ enum Identity {
     User(SessionView),
     #[cfg_attr(
         not(any(feature = "kliento", feature = "testing", test)),
-        expect(dead_code, reason = "made of verified bundles")
+        expect(dead_code, reason = "created from verified bundles")
     )]
     Workload(Arc<Workload>),
 }
 
-/// A workload that proved who it is, and in which roles the service's rules put it.
+/// A verified workload, with the roles that the rules of the service assign.
 #[derive(Debug)]
 struct Workload {
     subject: String,
@@ -32,12 +34,12 @@ struct Workload {
 }
 
 impl Principal {
-    /// The user of a session that was found active, of an account that was found enabled.
+    /// Creates the principal of an active session, whose account is enabled.
     pub(crate) const fn user(view: SessionView) -> Self {
         Self(Identity::User(view))
     }
 
-    /// A workload whose bundle was verified, with the claims of its token.
+    /// Creates the principal of a workload whose bundle was verified, with the claims of its token.
     #[cfg(any(feature = "kliento", feature = "testing", test))]
     pub(crate) fn workload(
         subject: String,
@@ -47,7 +49,7 @@ impl Principal {
         Self(Identity::Workload(Arc::new(Workload { subject, claims, roles })))
     }
 
-    /// The session and account of a user; `None` for workloads.
+    /// Returns the session and the account of a user; `None` for workloads.
     #[must_use]
     pub const fn session(&self) -> Option<&SessionView> {
         match &self.0 {
@@ -56,19 +58,19 @@ impl Principal {
         }
     }
 
-    /// A user's number; `None` for workloads.
+    /// Returns the id of a user; `None` for workloads.
     #[must_use]
     pub fn user_id(&self) -> Option<UserId> {
         self.session().map(|view| view.account.id)
     }
 
-    /// The number of a user's session; `None` for workloads.
+    /// Returns the id of a user's session; `None` for workloads.
     #[must_use]
     pub fn session_id(&self) -> Option<SessionId> {
         self.session().map(|view| view.session.id)
     }
 
-    /// A user's number as text, or a workload's subject, such as `alice@example.com`.
+    /// Returns the id of a user as text, or the subject of a workload, such as `alice@example.com`.
     #[must_use]
     pub fn subject(&self) -> String {
         match &self.0 {
@@ -77,7 +79,7 @@ impl Principal {
         }
     }
 
-    /// A user's name, or a workload's subject.
+    /// Returns the name of a user, or the subject of a workload.
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.0 {
@@ -86,7 +88,7 @@ impl Principal {
         }
     }
 
-    /// The roles.
+    /// Returns the roles: those of the account, or those that the rules assign to the workload.
     #[must_use]
     pub fn roles(&self) -> &BTreeSet<RoleName> {
         match &self.0 {
@@ -95,7 +97,7 @@ impl Principal {
         }
     }
 
-    /// The claims of a workload's token; `None` for users.
+    /// Returns the claims of a workload's token; `None` for users.
     #[must_use]
     pub fn claims(&self) -> Option<&BTreeMap<String, String>> {
         match &self.0 {
@@ -104,7 +106,7 @@ impl Principal {
         }
     }
 
-    /// As the audit log names it.
+    /// Returns the identity that the audit log records.
     #[must_use]
     pub fn audit_identity(&self) -> AuditIdentity {
         AuditIdentity { id: self.user_id(), name: self.name().to_owned() }

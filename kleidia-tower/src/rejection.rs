@@ -1,4 +1,4 @@
-//! `Rejection`: why a request is rejected, and the one table of what clients are told.
+//! `Rejection`: why a request is rejected, and the problem details that the client receives.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,9 @@ use crate::store::StoreError;
 
 /// The reason for which a request is rejected, or passes without a principal.
 ///
-/// It is in the extensions of the response, for outer layers such as logs. The client sees only
-/// [`status`](Self::status), [`code`](Self::code) and [`detail`](Self::detail).
+/// It is in the extensions of the response, for outer layers such as logs. The client sees
+/// [`status`](Self::status), [`code`](Self::code) and [`detail`](Self::detail), and which fields
+/// are invalid, but not the text of `Display`.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -70,16 +71,16 @@ pub enum Rejection {
     /// The resource does not support the method.
     #[error("method not allowed")]
     MethodNotAllowed,
-    /// The request is malformed; the client learns this detail.
+    /// The request is malformed. The response contains this detail.
     #[error("malformed request: {0}")]
     MalformedRequest(&'static str),
-    /// Fields of the request are invalid; the client learns which, and why.
+    /// Fields of the request are invalid. The response names them, with the reasons.
     #[error("invalid fields: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     InvalidFields(Vec<InvalidField>),
     /// The request exceeds a rate limit.
     #[error("rate limit exceeded, retry in {} seconds", .retry_after.as_secs_f64())]
     RateLimited {
-        /// After which time the request would be allowed.
+        /// The time after which the request would be allowed.
         retry_after: Duration,
         /// The `RateLimit` headers, if the layer sends them.
         headers: Option<Box<HeaderMap>>,
@@ -108,14 +109,14 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// The status of the response: 401 if the caller is not authenticated, 403 if access is denied,
-    /// 503 if the request could not be checked.
+    /// Returns the status of the response: 401 if the caller is not authenticated, 403 if access is
+    /// denied, 503 if the request could not be checked.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.problem().status()
     }
 
-    /// A stable name for programs: the `code` of the problem details.
+    /// Returns the `code` of the problem details, a stable name for programs.
     ///
     /// | code | status |
     /// |---|---|
@@ -133,19 +134,20 @@ impl Rejection {
         self.problem().code()
     }
 
-    /// A sentence for people: the `detail` of the problem details.
+    /// Returns the `detail` of the problem details, a sentence for people.
     #[must_use]
     pub fn detail(&self) -> &'static str {
         self.problem().detail()
     }
 
-    /// How long the client should wait before it retries, in whole seconds, at least one.
+    /// Returns how long the client should wait before it retries, in whole seconds and at least
+    /// one; `None` if a retry is of no use.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.problem().retry_after()
     }
 
-    /// Whether the cause is on the server's side, so that the request may have been valid.
+    /// Returns whether the status is 5xx, so that the request may have been valid.
     pub(crate) fn is_server_error(&self) -> bool {
         self.problem().is_server_error()
     }

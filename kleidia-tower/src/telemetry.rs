@@ -1,4 +1,4 @@
-//! Log events of rejected requests; never with credentials.
+//! Log events of rejected requests. They never contain credentials.
 
 use crate::Rejection;
 
@@ -8,7 +8,7 @@ const TARGET: &str = "kleidia_tower";
 /// Logs why a request is rejected: server errors as errors, request floods at debug level.
 pub(crate) fn log_rejection(rejection: &Rejection) {
     let (code, error) = (rejection.code(), rejection.to_string());
-    // `ClientAddressUnknown` is logged as an error where it is found.
+    // `ClientAddressUnknown` is also logged once, as an error, where it is detected.
     if matches!(
         rejection,
         Rejection::RateLimited { .. } | Rejection::Busy | Rejection::ClientAddressUnknown

@@ -1,7 +1,7 @@
 //! Principals, sessions and permits for tests of handlers (feature `testing`).
 //!
-//! Outside of tests only the layers make these values, from what they have verified. Enable the
-//! feature in `[dev-dependencies]` alone.
+//! Outside of tests only the layers create these values, after a successful verification. Enable
+//! the feature only in `[dev-dependencies]`.
 //!
 //! ```
 //! use kleidia_tower::rbac::RoleName;
@@ -28,7 +28,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A router is tested with the values in its requests' extensions, in place of the layers:
+//! To test a router, insert the values into the extensions of its requests, in place of the layers:
 //!
 //! ```
 //! # #[cfg(feature = "axum")]

@@ -1,4 +1,4 @@
-//! Whole seconds, in which stores, tokens and rules count time.
+//! Time in whole seconds, as stores, tokens and rules count it.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -24,12 +24,12 @@ pub(crate) fn check_seconds(
     SettingError::check(setting, Duration::from_secs(value.as_secs()), bounds)
 }
 
-/// Returns the whole second that is `span` after `at`, or the last one there is.
+/// Returns the whole second that is `span` after `at`, or the last valid one.
 pub(crate) fn add(at: Timestamp, span: Duration) -> Timestamp {
     saturating(at.as_second().saturating_add_unsigned(span.as_secs()))
 }
 
-/// Returns the whole second that is `span` before `at`, or the first one there is.
+/// Returns the whole second that is `span` before `at`, or the first valid one.
 #[cfg(any(test, feature = "sqlite"))]
 pub(crate) fn sub(at: Timestamp, span: Duration) -> Timestamp {
     saturating(at.as_second().saturating_sub_unsigned(span.as_secs()))
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_are_whole_seconds_within_the_range() {
+    fn arithmetic_saturates_at_whole_seconds() {
         let at = Timestamp::constant(7, 900_000_000);
         assert_eq!(add(at, Duration::from_millis(1900)), Timestamp::constant(8, 0));
         assert_eq!(sub(at, Duration::from_millis(1900)), Timestamp::constant(6, 0));
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_has_elapsed_nothing() {
+    fn elapsed_is_zero_after_the_clock_was_set_back() {
         let (early, late) = (Timestamp::constant(7, 0), Timestamp::constant(10, 0));
         assert_eq!(elapsed(early, late), Duration::from_secs(3));
         assert_eq!(elapsed(late, early), Duration::ZERO);

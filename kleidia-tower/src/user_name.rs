@@ -1,4 +1,4 @@
-//! Names of users, in one form for all that people take for the same name.
+//! User names in canonical form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,11 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// The name of a user, in its canonical form: NFKC, without case.
+/// The name of a user in canonical form: NFKC and case-folded, with 1 to 128 characters.
 ///
-/// Accounts are found and failures are counted by it, so that no variant of a name has a counter
-/// of its own.
+/// Accounts are looked up and failures are counted by the canonical form, so variants of a name
+/// share one account and one counter. Control characters, invisible characters and unassigned code
+/// points are invalid; a space is valid between words only.
 ///
 /// ```
 /// use kleidia_tower::UserName;
@@ -24,26 +25,26 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
 
-/// Why a text is no [`UserName`].
+/// An error from parsing a [`UserName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UserNameError {
-    /// It is empty.
+    /// The name is empty.
     #[error("the name is empty")]
     Empty,
-    /// It is too long.
+    /// The canonical form is too long.
     #[error("the name has more than {} characters", UserName::MAX_CHARACTERS)]
     TooLong,
-    /// It has a character that can't be seen, or white space in a place where it can't be.
-    #[error("the name has the character U+{:04X}", u32::from(*.0))]
-    Character(char),
+    /// The name has an invisible character, or white space other than single spaces between words.
+    #[error("the name has the forbidden character U+{:04X}", u32::from(*.0))]
+    ForbiddenCharacter(char),
 }
 
 impl UserName {
-    /// The most characters that a name may have, in its canonical form.
+    /// The maximum number of characters, before and after conversion to the canonical form.
     pub const MAX_CHARACTERS: usize = 128;
 
-    /// The name.
+    /// Returns the canonical form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -54,12 +55,12 @@ impl FromStr for UserName {
     type Err = UserNameError;
 
     fn from_str(text: &str) -> Result<Self, UserNameError> {
-        // No character becomes more than 18, so this is ample, and bounds the work.
+        // Bounds the work: NFKC expands a character to at most 18.
         if text.chars().nth(Self::MAX_CHARACTERS).is_some() {
             return Err(UserNameError::TooLong);
         }
         if let Some(character) = text.chars().find(|character| !is_visible(*character)) {
-            return Err(UserNameError::Character(character));
+            return Err(UserNameError::ForbiddenCharacter(character));
         }
         let name = canonicalise(text);
         match name.chars().count() {
@@ -76,7 +77,8 @@ impl fmt::Display for UserName {
     }
 }
 
-/// Folding can undo the composition, and the composition can yield what folds (Unicode, 3.13).
+/// Repeats normalisation and case folding until the form is stable: each can undo the other
+/// (Unicode, 3.13).
 fn canonicalise(text: &str) -> String {
     let (normalizer, mapper) = (ComposingNormalizerBorrowed::new_nfkc(), CaseMapper::new());
     let mut form = normalizer.normalize(text).into_owned();
@@ -90,10 +92,10 @@ fn canonicalise(text: &str) -> String {
     }
 }
 
-/// Spaces stand between words alone, one at a time.
+/// Allows single spaces between words only.
 fn check_spaces(name: String) -> Result<String, UserNameError> {
-    let is_spaced = !name.starts_with(' ') && !name.ends_with(' ') && !name.contains("  ");
-    if is_spaced { Ok(name) } else { Err(UserNameError::Character(' ')) }
+    let is_valid = !name.starts_with(' ') && !name.ends_with(' ') && !name.contains("  ");
+    if is_valid { Ok(name) } else { Err(UserNameError::ForbiddenCharacter(' ')) }
 }
 
 fn is_visible(character: char) -> bool {
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn variants_are_one_name() {
+    fn canonicalises_variants_to_one_name() {
         for (variant, canonical) in [
             ("ALICE", "alice"),
             ("\u{212b}ngstrom", "\u{e5}ngstrom"),
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_canonical_name_is_its_own_form() {
+    fn canonicalisation_is_idempotent() {
         for character in (0..=0x10_ffff).filter_map(char::from_u32) {
             if let Ok(form) = name(&format!("a{character}b")) {
                 assert_eq!(name(&form), Ok(form.clone()), "U+{:04X}", u32::from(character));
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_seen_is_refused() {
+    fn rejects_invisible_characters_and_invalid_lengths() {
         for text in [
             "al\u{200b}ice",
             "al\u{ad}ice",
@@ -162,7 +164,7 @@ mod tests {
             "mary  ann",
             "a\u{3000}b",
         ] {
-            assert!(matches!(name(text), Err(UserNameError::Character(_))), "{text:?}");
+            assert!(matches!(name(text), Err(UserNameError::ForbiddenCharacter(_))), "{text:?}");
         }
         assert_eq!(name(""), Err(UserNameError::Empty));
         assert_eq!(name(&"a".repeat(129)), Err(UserNameError::TooLong));

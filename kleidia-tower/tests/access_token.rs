@@ -63,7 +63,7 @@ fn encode(octets: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(octets)
 }
 
-/// Appends the signature of key `a`, by an implementation of its own.
+/// Appends the signature of key `a`, computed by an independent implementation.
 fn sign_message(algorithm: hmac::Algorithm, message: &str) -> String {
     let key = hmac::Key::new(algorithm, &secret("a"));
     format!("{message}.{}", encode(hmac::sign(&key, message.as_bytes())))

@@ -1,4 +1,4 @@
-//! Each case of the exported suite, with each store of ours.
+//! Each case of the conformance suite, with each store of this crate.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -29,7 +29,7 @@ fn cached(case: &'static Case) -> Trial {
     Trial::test(format!("cached::{}", case.name()), move || {
         run(async {
             let store = SessionCachingStore::new(Arc::new(MemoryStore::default()));
-            // Longer than any case takes: what it should not remember would show.
+            // Longer than any case takes, so a stale entry would fail it.
             let store = store.with_ttl(Duration::from_secs(3600));
             case.run(Arc::new(store) as Arc<dyn Store>).await;
         })
@@ -42,7 +42,8 @@ fn sqlite(case: &'static Case) -> Trial {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("accounts.db");
         run(async move {
-            let store = kleidia_tower::store::SqliteStore::open(path).await.expect("a database");
+            let store =
+                kleidia_tower::store::SqliteStore::open(path).await.expect("the database opens");
             let store = Arc::new(store);
             case.run(Arc::clone(&store) as Arc<dyn Store>).await;
             store.close().await;

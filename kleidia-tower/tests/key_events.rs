@@ -1,7 +1,7 @@
 //! Log events about keys. They are alone in their process, since `tracing` caches for all threads
 //! whether an event has a subscriber.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 #[cfg(feature = "vault")]
 #[path = "key_providers/vault_server.rs"]

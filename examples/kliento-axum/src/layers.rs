@@ -18,7 +18,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
-/// How many requests are handled at the same time; further ones get 503.
+/// The maximum number of concurrent requests; further ones get 503.
 pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 512;
 /// The time until the response begins, verification included.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ fn log<B>(response: &Response<B>, latency: Duration, _: &Span) {
 }
 
 async fn overloaded(_: BoxError) -> impl IntoResponse {
-    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests at once\n")
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many concurrent requests\n")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use kliento::{Timestamp, TrustAnchor};
 use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
 
-/// A service that tells workloads who they are
+/// A service that reports the identity of the calling workload
 ///
 /// `GET /whoami` requires a Kliento token bundle, `/optional` accepts requests with and without one,
 /// `/public` ignores it. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what is logged.

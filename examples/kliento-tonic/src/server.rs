@@ -1,4 +1,4 @@
-//! The server: one service under the layer, and the health service beside it.
+//! The server: one service behind the layer, and a public health service.
 
 use http_guard::serve::{Server, ShutdownSummary};
 use kliento_tower::KlientoAuthLayer;
@@ -8,9 +8,9 @@ use tonic::service::{LayerExt as _, Routes};
 use crate::IdentityService;
 use crate::v1::identity_server::IdentityServer;
 
-/// Serves until `shutdown` ends and then, until the deadline, the calls that are open.
+/// Serves until `shutdown` completes, then finishes open calls until the shutdown timeout.
 ///
-/// The layer is around one service only, since callers of the health service have no token.
+/// The layer wraps one service only, since callers of the health service have no token.
 ///
 /// tonic's own server accepts 16 KiB of headers, which a bundle may exceed. [`Server`] accepts 32 KiB
 /// and bounds connections. A call's `grpc-timeout` is left to the client.

@@ -14,7 +14,7 @@ use crate::caller::VerifiedCaller;
 use crate::v1::identity_server::Identity;
 use crate::v1::{AttributedStatement, Caller, Statement, WatchRequest, WhoAmIRequest};
 
-/// Reports the caller's identity. Serve it under a `KlientoAuthLayer` with the same clock.
+/// Reports the caller's identity. Serve it behind a `KlientoAuthLayer` with the same clock.
 #[derive(Clone)]
 pub struct IdentityService {
     clock: Arc<dyn Clock>,

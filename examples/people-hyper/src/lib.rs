@@ -18,7 +18,7 @@ use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
 use crate::response::{HttpResponse, empty};
 
-/// The service of all routes, and of each of them.
+/// A boxed service: one route, or all of them.
 pub type Route = BoxCloneSyncService<Request<Incoming>, HttpResponse, Infallible>;
 
 /// Returns the whole service, with a limit of requests per client address.

@@ -7,7 +7,7 @@
 //! 2. `JwtSessionLayer` authenticates `Authorization: Bearer <JWT>`, and passes the scheme `Kliento`
 //!    to the next layer. Calls without credentials are `UNAUTHENTICATED`.
 //! 3. `KlientoAuthLayer` authenticates `Authorization: Kliento <bundle>`.
-//! 4. `WorkloadRules` assigns roles to workloads, and makes a `Principal` of each.
+//! 4. `WorkloadRules` assigns roles to workloads, and inserts a `Principal`.
 //! 5. `RbacLayer` checks the permission of the method: `PERMISSION_DENIED`.
 //!
 //! The layers check a call when it begins. A stream that lasts longer than a session should check

@@ -46,7 +46,7 @@ function agentForm(session, agent) {
   });
   const { element: made } = form({
     label: "Register an agent",
-    place: "agent",
+    context: "agent",
     content: key.element,
     action: isBound ? "Replace the agent" : "Register the agent",
     invalidFields: () => [key.input],

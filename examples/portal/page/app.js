@@ -8,7 +8,7 @@ import { notify, watchConnection } from "/page/notices.js";
 import { messageFor } from "/page/messages.js";
 import { panel } from "/page/panel.js";
 import { passwordView } from "/page/password.js";
-import { sessionsView, signOutWords } from "/page/sessions.js";
+import { sessionsView, signOutMessage } from "/page/sessions.js";
 import { signInView } from "/page/sign_in.js";
 import * as tokens from "/page/tokens.js";
 import { usersView } from "/page/users.js";
@@ -26,7 +26,7 @@ const app = document.getElementById("app");
 
 /** The user and session that the page is built for; it is rebuilt when they change. */
 let builtFor = null;
-/** Whether the views are shown, not a form. */
+/** Whether the views are shown, rather than a form. */
 let isOpen = false;
 /** The text above the sign-in form when it is shown next. */
 let why = "";
@@ -52,15 +52,15 @@ function showSignIn() {
 
 /** Loads the user's permissions, and then shows the page. */
 function showCaller(username) {
-  const asked = panel(
+  const content = panel(
     () => whoami().catch(unlessExpired),
     (caller) => {
       // Another user may have signed in meanwhile.
-      if (!asked.element.isConnected) return [];
+      if (!content.element.isConnected) return [];
       return caller ? showPage(caller) : showExpired({ username });
     },
   );
-  fill(app, header(username), element("main", { id: "main" }, asked.element));
+  fill(app, header(username), element("main", { id: "main" }, content.element));
 }
 
 function unlessExpired(error) {
@@ -105,20 +105,20 @@ function settle(main, name) {
 }
 
 function header(username) {
-  const leave = element("button", { type: "button", click: () => leaveNow(leave) }, "Sign out");
+  const button = element("button", { type: "button", click: () => handleSignOut(button) }, "Sign out");
   return element(
     "header",
     { class: "top" },
     element("p", { class: "brand" }, "Portal"),
     username && element("p", { class: "user" }, element("span", { class: "unseen" }, "Signed in as "), username),
-    username && leave,
+    username && button,
   );
 }
 
-async function leaveNow(button) {
+async function handleSignOut(button) {
   if (button.hasAttribute("aria-disabled")) return;
   button.setAttribute("aria-disabled", "true");
-  signedOut(signOutWords(await signOut()));
+  signedOut(signOutMessage(await signOut()));
 }
 
 /** Shows above the sign-in form why it is shown. */
@@ -146,8 +146,8 @@ function watch() {
     event.preventDefault();
     app.querySelector("h1")?.focus();
   });
-  for (const fault of ["error", "unhandledrejection"]) {
-    addEventListener(fault, () => notify("Something went wrong on this page. Please reload it."));
+  for (const type of ["error", "unhandledrejection"]) {
+    addEventListener(type, () => notify("Something went wrong on this page. Please reload it."));
   }
   watchConnection();
 }

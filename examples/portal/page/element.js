@@ -1,7 +1,7 @@
-// Elements, made without markup: text stays text, whatever is in it.
+// Creates elements without parsing markup, so text is never interpreted.
 
 /**
- * Makes an element. Attributes that are functions listen to the event of their name; those that are
+ * Creates an element. Attributes that are functions listen to the event of their name; those that are
  * `null`, `undefined` or `false` are left out, and so are such children.
  */
 export function element(name, attributes = {}, ...children) {
@@ -21,7 +21,7 @@ export function fill(parent, ...children) {
   return parent;
 }
 
-/** The heading of a view: it takes the focus when the view opens, so that it is read out. */
+/** The heading of a view, which gets the focus when the view opens, so screen readers read it. */
 export function title(text) {
   return element("h1", { tabindex: -1 }, text);
 }

@@ -1,4 +1,4 @@
-// Forms: labelled fields, one submission at a time, and errors shown beside the fields.
+// Forms: labelled fields, one submission at a time, and errors above the button.
 
 import { element, fill, unique } from "/page/element.js";
 import { ApiError } from "/page/http.js";
@@ -54,10 +54,10 @@ export function checkboxes({ legend, name, options }) {
 /**
  * A form whose submission is `act`, one at a time.
  *
- * An error is shown above the button; `place` selects its message. The first field of
+ * An error is shown above the button; `context` selects its message. The first field of
  * `invalidFields(error)` gets the focus. The button is disabled for the time of `Retry-After`.
  */
-export function form({ label, content, action, place, act, invalidFields = () => [] }) {
+export function form({ label, content, action, context, act, invalidFields = () => [] }) {
   const problem = element("div", { role: "alert", class: "problem", id: unique("problem") });
   const button = element("button", { type: "submit", class: "primary" }, action);
   const made = element(
@@ -83,7 +83,7 @@ export function form({ label, content, action, place, act, invalidFields = () =>
     } catch (error) {
       button.removeAttribute("aria-disabled");
       if (!(error instanceof ApiError)) throw error;
-      showProblem(failureNotice(error, place), invalidFields(error));
+      showProblem(failureNotice(error, context), invalidFields(error));
       if (error.retryAfter) wait(button, action, error.retryAfter);
     }
   }
@@ -109,10 +109,10 @@ export function form({ label, content, action, place, act, invalidFields = () =>
 }
 
 /** The message of an error, with the reasons if a password is rejected. */
-export function failureNotice(error, place) {
+export function failureNotice(error, context) {
   const reasons = passwordReasons(error.reasons);
   return [
-    element("p", {}, messageFor(error, place)),
+    element("p", {}, messageFor(error, context)),
     reasons.length > 0 && element("ul", {}, reasons.map((reason) => element("li", {}, reason))),
   ];
 }

@@ -2,29 +2,29 @@
 
 import { element } from "/page/element.js";
 
-const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const MOMENT_TO_THE_SECOND = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const AGO = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const TIME_WITH_SECONDS = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const RELATIVE_TIME = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
 
 /** A time in the user's language and time zone. */
 export function formatTime(text) {
-  return time(text, MOMENT.format(new Date(text)));
+  return time(text, TIME.format(new Date(text)));
 }
 
 /** A time with seconds. */
 export function formatTimeWithSeconds(text) {
-  return time(text, MOMENT_TO_THE_SECOND.format(new Date(text)));
+  return time(text, TIME_WITH_SECONDS.format(new Date(text)));
 }
 
 /** A time relative to now. */
-export function distance(text) {
+export function formatRelativeTime(text) {
   const seconds = (Date.parse(text) - Date.now()) / 1000;
   const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["minute", 60];
-  return time(text, AGO.format(Math.trunc(seconds / length), unit), formatTime(text).textContent);
+  return time(text, RELATIVE_TIME.format(Math.trunc(seconds / length), unit), formatTime(text).textContent);
 }
 
-// The first match wins: browsers also name the ones that they are compatible with.
+// The first match wins: a `User-Agent` also names compatible browsers.
 const BROWSERS = [
   [/Edg(?:e|A|iOS)?\/(\d+)/, "Edge"],
   [/OPR\/(\d+)/, "Opera"],

@@ -5,13 +5,13 @@ export const connection = new EventTarget();
 
 // In milliseconds; longer than the server's own time-out, so that the server's error is shown.
 const REQUEST_TIMEOUT = 40_000;
-const PROBE_EVERY = 2_000;
+const PROBE_INTERVAL = 2_000;
 
-let isLost = false;
+let isOffline = false;
 
 /** Why a request failed: a code of the server, or `offline` or `invalid_response`. */
 export class ApiError extends Error {
-  /** @param {{code: string, status?: number, reasons?: object[], retryAfter?: number}} what */
+  /** @param {{code: string, status?: number, reasons?: object[], retryAfter?: number}} error */
   constructor({ code, status = 0, reasons = [], retryAfter = null }) {
     super(code);
     Object.assign(this, { name: "ApiError", code, status, reasons, retryAfter });
@@ -61,9 +61,9 @@ function apiError(response, text) {
   } catch {
     // A proxy responds without a code, so its status must do.
   }
-  const isAway = [502, 503, 504].includes(response.status);
+  const isUnavailable = [502, 503, 504].includes(response.status);
   return new ApiError({
-    code: problem?.code ?? (isAway ? "unavailable" : "invalid_response"),
+    code: problem?.code ?? (isUnavailable ? "unavailable" : "invalid_response"),
     status: response.status,
     reasons: problem?.reasons ?? [],
     retryAfter: seconds(response.headers.get("Retry-After")),
@@ -79,26 +79,26 @@ function seconds(value) {
 }
 
 function markOffline() {
-  if (isLost) return;
-  isLost = true;
+  if (isOffline) return;
+  isOffline = true;
   connection.dispatchEvent(new Event("offline"));
-  setTimeout(probe, PROBE_EVERY);
+  setTimeout(probe, PROBE_INTERVAL);
 }
 
 function markOnline() {
-  if (!isLost) return;
-  isLost = false;
+  if (!isOffline) return;
+  isOffline = false;
   connection.dispatchEvent(new Event("back"));
 }
 
-/** Any response will do, even one that reports that the store is unavailable. */
+/** Checks for any response, even an error such as an unavailable store. */
 async function probe() {
-  if (!isLost) return;
+  if (!isOffline) return;
   try {
-    await fetch("/api/health", { cache: "no-store", signal: AbortSignal.timeout(PROBE_EVERY * 5) });
+    await fetch("/api/health", { cache: "no-store", signal: AbortSignal.timeout(PROBE_INTERVAL * 5) });
     markOnline();
   } catch {
-    setTimeout(probe, PROBE_EVERY);
+    setTimeout(probe, PROBE_INTERVAL);
   }
 }
 

@@ -7,8 +7,8 @@ const MESSAGES = {
   signed_out: "You are signed out, as you are in another tab.",
   token_expired: "You have been signed out. Please sign in again.",
   token_invalid: "You have been signed out. Please sign in again.",
-  session_expired: "Your session is over. Please sign in again.",
-  refresh_invalid: "Your session is over. Please sign in again.",
+  session_expired: "Your session has ended. Please sign in again.",
+  refresh_invalid: "Your session has ended. Please sign in again.",
   refresh_reused:
     "Your session was ended for safety, as its key was used twice. If you can’t explain that, change your password.",
   account_disabled: "This account is disabled. An administrator can enable it again.",
@@ -16,24 +16,24 @@ const MESSAGES = {
   password_rejected: "The new password is not accepted:",
   permission_denied: "You are not permitted to do that.",
   not_found: "That does not exist, or no longer does.",
-  name_taken: "There is a user of that name already.",
+  name_taken: "A user with that name already exists.",
   rate_limited: "Too many requests.",
   busy: "The server is busy.",
-  unavailable: "The server can’t answer at the moment.",
+  unavailable: "The server is temporarily unavailable.",
   malformed_request: "The server could not read what was entered. Please check it.",
   offline: "The server can’t be reached. Please check your connection.",
-  invalid_response: "The server gave an answer that this page does not understand.",
+  invalid_response: "The server sent a response that this page does not understand.",
 };
 
-/** Messages that depend on the place where the error occurs. */
-const MESSAGES_IN_PLACE = {
+/** Messages that depend on the part of the page. */
+const MESSAGES_IN_CONTEXT = {
   password: {
     invalid_credentials:
       "The current password is wrong. After several failures, it is not checked for some minutes.",
   },
   agent: {
     malformed_request: "That is not the public key of an agent: RSA with 4096 bits, in PEM.",
-    not_found: "This session is over. Please sign in again.",
+    not_found: "This session has ended. Please sign in again.",
   },
   user: {
     malformed_request: "A user can’t have that name. Letters, digits, and single spaces between them, will do.",
@@ -63,8 +63,8 @@ const EVENTS = {
   "login.locked": "Sign-in locked",
   "login.unlocked": "Sign-in unlocked",
   logout: "Signed out",
-  "token.refresh": "Session renewed",
-  "token.reuse": "Spent token used",
+  "token.refresh": "Session refreshed",
+  "token.reuse": "Refresh token reused",
   "session.created": "Session opened",
   "session.ended": "Session ended",
   "permission.denied": "Permission denied",
@@ -78,10 +78,10 @@ const EVENTS = {
   "policy.violation": "Policy violated",
 };
 
-/** The message of an error; `place` is where it occurred. */
-export function messageFor(error, place) {
+/** The message of an error; `context` is the part of the page. */
+export function messageFor(error, context) {
   const { code, retryAfter } = error;
-  const text = MESSAGES_IN_PLACE[place]?.[code] ?? MESSAGES[code] ?? `The server rejected the request (${code}).`;
+  const text = MESSAGES_IN_CONTEXT[context]?.[code] ?? MESSAGES[code] ?? `The server rejected the request (${code}).`;
   return retryAfter ? `${text} Please wait ${duration(retryAfter)}.` : text;
 }
 

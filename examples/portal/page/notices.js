@@ -2,7 +2,8 @@
 
 import { connection } from "/page/http.js";
 
-const STAYS = 6_000;
+// In milliseconds.
+const NOTICE_DURATION = 6_000;
 
 let timer;
 
@@ -11,7 +12,7 @@ export function notify(text) {
   const status = document.getElementById("status");
   clearTimeout(timer);
   status.textContent = text;
-  timer = setTimeout(() => (status.textContent = ""), STAYS);
+  timer = setTimeout(() => (status.textContent = ""), NOTICE_DURATION);
 }
 
 /** Shows a notice for as long as the server is unreachable. */

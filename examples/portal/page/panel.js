@@ -11,34 +11,34 @@ import { connection, ApiError } from "/page/http.js";
  * retries by itself after `Retry-After`, and when the server is reachable again.
  */
 export function panel(load, show) {
-  const place = element("div", { class: "panel" });
+  const container = element("div", { class: "panel" });
 
   async function reload() {
-    place.setAttribute("aria-busy", "true");
+    container.setAttribute("aria-busy", "true");
     try {
-      fill(place, show(await load()));
+      fill(container, show(await load()));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      fill(place, failure(error));
+      fill(container, failure(error));
     } finally {
-      place.removeAttribute("aria-busy");
+      container.removeAttribute("aria-busy");
     }
   }
 
   function failure(error) {
-    const button = element("button", { type: "button", click: again }, "Try again");
-    function again() {
+    const button = element("button", { type: "button", click: retry }, "Try again");
+    function retry() {
       if (!button.hasAttribute("aria-disabled")) reload();
     }
     // The view may have been closed meanwhile.
-    const isHere = () => button.isConnected;
-    if (error.retryAfter) wait(button, "Try again", error.retryAfter, () => isHere() && reload());
+    const isShown = () => button.isConnected;
+    if (error.retryAfter) wait(button, "Try again", error.retryAfter, () => isShown() && reload());
     if (error.code === "offline") {
-      connection.addEventListener("back", () => isHere() && reload(), { once: true });
+      connection.addEventListener("back", () => isShown() && reload(), { once: true });
     }
     return [element("div", { class: "problem", role: "alert" }, failureNotice(error)), button];
   }
 
   reload();
-  return { element: place, reload };
+  return { element: container, reload };
 }

@@ -21,7 +21,7 @@ export function passwordView({ caller, expired = false, signedOut }) {
 
   const made = form({
     label: "Change password",
-    place: "password",
+    context: "password",
     content: [
       // Password managers look for the user name.
       element("input", { type: "text", name: "username", autocomplete: "username", value: caller.username, hidden: true }),
@@ -51,7 +51,7 @@ export function passwordView({ caller, expired = false, signedOut }) {
       "p",
       { class: "lead" },
       expired
-        ? "Please choose a new one to go on."
+        ? "Please choose a new one to continue."
         : "All your other sessions end when you change it. An agent has to be registered again.",
     ),
     made.element,

@@ -3,7 +3,7 @@
 import { endSession, sessions, signOut, signOutEverywhere } from "/page/api.js";
 import { confirm } from "/page/dialog.js";
 import { element, title } from "/page/element.js";
-import { browser, distance, formatTime } from "/page/format.js";
+import { browser, formatRelativeTime, formatTime } from "/page/format.js";
 import { notify } from "/page/notices.js";
 import { panel } from "/page/panel.js";
 
@@ -35,8 +35,8 @@ function card(session, reload, signedOut) {
   const facts = [
     ["Address", session.ip ?? "unknown"],
     ["Signed in", formatTime(session.created_at)],
-    ["Last seen", session.current ? "now" : distance(session.last_seen_at)],
-    ["Ends", distance(session.expires_at)],
+    ["Last seen", session.current ? "now" : formatRelativeTime(session.last_seen_at)],
+    ["Ends", formatRelativeTime(session.expires_at)],
     session.agent_key && ["Agent", "key registered"],
   ];
   const end = session.current ? () => endCurrent(signedOut) : () => endOther(session, name, reload);
@@ -50,12 +50,12 @@ function card(session, reload, signedOut) {
       element("h2", {}, name, session.current && element("span", { class: "badge good" }, "This session")),
       element("button", { type: "button", "aria-label": label, click: end }, "End"),
     ),
-    element("dl", { class: "facts" }, facts.filter(Boolean).map(([term, fact]) => factOf(term, fact))),
+    element("dl", { class: "facts" }, facts.filter(Boolean).map(([term, fact]) => factRow(term, fact))),
     session.user_agent && element("p", { class: "fine", title: session.user_agent }, session.user_agent),
   );
 }
 
-function factOf(term, fact) {
+function factRow(term, fact) {
   return element("div", {}, element("dt", {}, term), element("dd", {}, fact));
 }
 
@@ -65,14 +65,14 @@ function endCurrent(signedOut) {
     text: "You will be signed out here, in all tabs of this browser.",
     action: "End and sign out",
     act: signOut,
-    done: (isTold) => signedOut(signOutWords(isTold)),
+    done: (isReceived) => signedOut(signOutMessage(isReceived)),
   });
 }
 
 function endOther(session, name, reload) {
   confirm({
     heading: "End this session?",
-    text: `${name} at ${session.ip ?? "an unknown address"} will be signed out at once.`,
+    text: `${name} at ${session.ip ?? "an unknown address"} will be signed out immediately.`,
     action: "End session",
     act: () => endSession(session.id),
     done: () => reload("The session is ended."),
@@ -83,7 +83,7 @@ function everywhere(signedOut) {
   const ask = () =>
     confirm({
       heading: "Sign out everywhere?",
-      text: "All your sessions end at once, this one too.",
+      text: "All your sessions end immediately, including this one.",
       action: "Sign out everywhere",
       act: signOutEverywhere,
       done: () => signedOut("You are signed out everywhere."),
@@ -91,9 +91,9 @@ function everywhere(signedOut) {
   return element("button", { type: "button", class: "danger", click: ask }, "Sign out everywhere");
 }
 
-/** The message after signing out; `isTold` is whether the server received the request. */
-export function signOutWords(isTold) {
-  return isTold
+/** The message after signing out; `isReceived` is whether the server received the request. */
+export function signOutMessage(isReceived) {
+  return isReceived
     ? "You are signed out."
     : "You are signed out here. The server is unreachable, so the session stays active there until it expires.";
 }

@@ -18,7 +18,7 @@ import { ApiError, send } from "/page/http.js";
 
 const RECORD = "portal.session";
 const TAB = "portal.tab";
-const REFRESH_LOCK = "portal.renewal";
+const REFRESH_LOCK = "portal.refresh";
 
 /** Dispatches `change` after a sign-in, a refresh or a sign-out, here or in another tab. */
 export const changes = new EventTarget();
@@ -33,13 +33,13 @@ export function current() {
 }
 
 /** Stores the tokens of a login or a refresh. */
-export function keep(answer) {
-  const lifetime = answer.expires_in * 1000;
+export function keep(response) {
+  const lifetime = response.expires_in * 1000;
   const record = {
-    accessToken: answer.access_token,
-    refreshToken: answer.refresh_token,
-    sessionId: answer.session_id,
-    user: answer.user,
+    accessToken: response.access_token,
+    refreshToken: response.refresh_token,
+    sessionId: response.session_id,
+    user: response.user,
     // A minute before expiry, or a quarter of a short lifetime, by this machine's clock.
     refreshAt: Date.now() + lifetime - Math.min(60_000, lifetime / 4),
   };

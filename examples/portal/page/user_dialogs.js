@@ -16,12 +16,12 @@ export function createDialog({ done }) {
       type: "password",
       autocomplete: "new-password",
       required: true,
-      hint: "Tell it to the user by another way than the user name, and ask them to change it.",
+      hint: "Send it to the user by another channel than the user name, and ask them to change it.",
     });
     const roles = checkboxes({ legend: "Roles", name: "roles", options: [["user", true], ["admin", false]] });
     const { element: made } = form({
       label: "Create user",
-      place: "user",
+      context: "user",
       content: [name.element, password.element, roles.element],
       action: "Create user",
       invalidFields: ({ code }) => [code === "password_rejected" ? password.input : name.input],
@@ -62,7 +62,7 @@ function rolesForm(user, roles, act) {
   const chosen = checkboxes({ legend: "Roles", name: "roles", options });
   return form({
     label: `Roles of ${user.username}`,
-    place: "user",
+    context: "user",
     content: chosen.element,
     action: "Save roles",
     act: () =>
@@ -99,7 +99,7 @@ function endSessions(user, act) {
   return actionButton({
     action: "End sessions",
     danger: true,
-    text: "Signs the user out everywhere, at once.",
+    text: "Signs the user out everywhere immediately.",
     act: () => act(() => endSessionsOf(user.id), `The sessions of ${user.username} are ended.`),
   });
 }

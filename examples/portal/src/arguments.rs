@@ -6,20 +6,20 @@ use crate::settings::Settings;
 
 /// A portal where people sign in, on one SQLite file
 ///
-/// The page is at `/`, the API below `/api`. There are no accounts at first: `portal create-admin`
-/// makes one. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what is logged.
+/// The page is at `/`, the API below `/api`. A new database has no accounts: `portal create-admin`
+/// creates one. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what is logged.
 #[derive(clap::Parser)]
 #[command(name = "portal", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The database, which is created if there is none; the keys of access tokens are beside it
+    /// The database, which is created if it is missing; the keys of access tokens are next to it
     #[arg(long, global = true, value_name = "FILE", default_value = "portal.db")]
     pub(crate) database: PathBuf,
 
-    /// Settings that are not given here, in TOML, under the names of these options
+    /// A TOML file with settings, under the names of these options; options take precedence
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Create the account `admin` with a random password, and print it, if there is none
+    /// Create the account `admin` with a random password, and print it, unless it exists
     #[arg(long)]
     pub(crate) demo: bool,
 
@@ -32,11 +32,11 @@ pub(crate) struct Arguments {
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Create an account with the role `admin`, and end
+    /// Create an account with the role `admin`, and exit
     CreateAdmin {
         /// The name to sign in with
         name: String,
-        /// Read the password from standard input instead of asking for it
+        /// Read the password from standard input instead of prompting for it
         #[arg(long)]
         password_stdin: bool,
     },
@@ -47,6 +47,6 @@ Examples:
   Try it:
     portal --demo
 
-  An account of your own:
+  Create an account, and start:
     portal create-admin alice
     portal --listen 127.0.0.1:8080";

@@ -1,4 +1,4 @@
-//! `portal create-admin`: the first account, and those of other admins.
+//! `portal create-admin`: creates accounts of admins.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::BoxError;
 use crate::service::Service;
 use crate::settings::Settings;
 
-/// Asks for a password, and creates the account.
+/// Reads a password, and creates the account.
 pub(crate) async fn run(database: &Path, name: &str, password_stdin: bool) -> Result<(), BoxError> {
     let service = Service::open(database, &Settings::default()).await?;
-    let password = if password_stdin { read()? } else { ask()? };
+    let password = if password_stdin { read_password()? } else { prompt_for_password()? };
     let outcome = create(&service, name, password).await;
     service.close().await;
     outcome?;
@@ -23,7 +23,7 @@ pub(crate) async fn run(database: &Path, name: &str, password_stdin: bool) -> Re
     Ok(())
 }
 
-/// Creates the account.
+/// Creates an account with the role `admin`.
 pub(crate) async fn create(
     service: &Service,
     name: &str,
@@ -44,22 +44,22 @@ pub(crate) async fn create(
     }
 }
 
-fn read() -> Result<SecretString, BoxError> {
+fn read_password() -> Result<SecretString, BoxError> {
     let mut line = zeroize::Zeroizing::new(String::new());
     io::stdin().lock().read_line(&mut line)?;
     let password = line.strip_suffix('\n').unwrap_or(&line);
     Ok(password.strip_suffix('\r').unwrap_or(password).into())
 }
 
-fn ask() -> Result<SecretString, BoxError> {
+fn prompt_for_password() -> Result<SecretString, BoxError> {
     if !io::stdin().is_terminal() {
-        return Err("no terminal to ask on; use --password-stdin".into());
+        return Err("no terminal to prompt on; use --password-stdin".into());
     }
     let password = SecretString::from(rpassword::prompt_password("Password: ")?);
-    let repeated = SecretString::from(rpassword::prompt_password("Once more: ")?);
+    let repeated = SecretString::from(rpassword::prompt_password("Repeat the password: ")?);
     if password.expose_secret() == repeated.expose_secret() {
         Ok(password)
     } else {
-        Err("these are two different passwords".into())
+        Err("the passwords differ".into())
     }
 }

@@ -1,4 +1,4 @@
-//! The page, which is part of the program.
+//! The page, whose files are embedded in the executable.
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -8,15 +8,15 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 
-/// Scripts and styles are files of ours, requests go to ourselves alone (CSP 3), and no text can
-/// become markup or script (Trusted Types).
+/// Allows scripts, styles and requests of the same origin only (CSP 3), and never turns text into
+/// markup or script (Trusted Types).
 const CONTENT_SECURITY_POLICY_VALUE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// The files, by their paths.
+/// The path, media type and text of each file.
 const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("../page/index.html")),
     ("/page/style.css", "text/css; charset=utf-8", include_str!("../page/style.css")),
@@ -40,7 +40,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/page/users.js", JAVASCRIPT, include_str!("../page/users.js")),
 ];
 
-/// The routes of the page.
+/// Returns the routes of the page.
 pub(crate) fn routes() -> Router {
     FILES.iter().fold(Router::new(), |router, &(path, media_type, text)| {
         router.route(path, get(move || async move { file(media_type, text) }))
@@ -53,7 +53,7 @@ fn file(media_type: &'static str, text: &'static str) -> Response {
         (CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_VALUE),
         (REFERRER_POLICY, "no-referrer"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // A new version of the program has new files under the same names.
+        // A new version of the portal has new files under the same names.
         (CACHE_CONTROL, "no-cache"),
     ];
     (headers.map(|(name, value)| (name, HeaderValue::from_static(value))), text).into_response()

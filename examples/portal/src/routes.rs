@@ -20,10 +20,10 @@ use tracing::{Level, Span};
 use crate::settings::Settings;
 use crate::{BoxError, page};
 
-/// The time until the response begins, the wait for a login's permit included.
+/// The time until the response begins, including the wait for a login's permit.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The whole service.
+/// Returns the routes of the page and the API, with all layers.
 pub(crate) fn router(accounts: Accounts, settings: &Settings) -> Result<Router, BoxError> {
     let login = settings.login_limit.clone().map_or_else(|| "60/60".parse(), Ok::<Limit, _>)?;
     let api = settings.api_limit.clone().map_or_else(|| "1200/60".parse(), Ok::<Limit, _>)?;
@@ -63,10 +63,10 @@ fn span() -> DefaultMakeSpan {
 fn log<B>(response: &http::Response<B>, latency: Duration, _: &Span) {
     let (status, duration_ms) = (response.status().as_u16(), latency.as_millis());
     let rejection = response.extensions().get::<Rejection>();
-    // Rejected logins come in floods; their code is logged below.
-    let is_fault =
+    // Busy responses come in floods; their code is logged below.
+    let is_error =
         response.status().is_server_error() && !matches!(rejection, Some(Rejection::Busy));
-    if let Some(rejection) = rejection.filter(|_| is_fault) {
+    if let Some(rejection) = rejection.filter(|_| is_error) {
         tracing::error!(status, duration_ms, reason = %rejection, "request failed");
     }
     let code = rejection.map(Rejection::code);

@@ -1,4 +1,4 @@
-//! The service: opened with its settings, run until it is asked to stop, closed.
+//! The service: opens the database, serves until a shutdown signal, and closes the database.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -23,18 +23,17 @@ use tokio::net::TcpListener;
 use crate::settings::{Period, Settings};
 use crate::{BoxError, create_admin, routes};
 
-/// Where to listen by default.
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
-/// The accounts of the portal, and what they stand on.
+/// The accounts of the portal, with their store and audit sinks.
 pub(crate) struct Service {
     pub(crate) accounts: Accounts,
     store: Arc<SqliteStore>,
     sinks: AuditSinks,
 }
 
-/// Serves until it is asked to stop.
+/// Serves until a shutdown signal.
 pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Result<(), BoxError> {
     let shutdown = shutdown_signal()?;
     let service = Service::open(database, settings).await?;
@@ -62,7 +61,7 @@ pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Res
 }
 
 impl Service {
-    /// Opens the database and the keys beside it.
+    /// Opens the database and the keys next to it.
     pub(crate) async fn open(database: &Path, settings: &Settings) -> Result<Self, BoxError> {
         let account_settings = account_settings(settings)?;
         let permits = settings.argon2_permits.unwrap_or_else(PasswordHasher::default_permits);
@@ -70,18 +69,18 @@ impl Service {
         let store = SqliteStore::open(database).await;
         let store = Arc::new(store.map_err(|error| format!("{}: {error}", database.display()))?);
         let keys = Arc::new(open_keys(database)?);
-        let sinks = AuditSinks::new(vec![Box::new(TracingSink)], AuditSinks::DEFAULT_QUEUE)?;
+        let sinks = AuditSinks::new(vec![Box::new(TracingSink)], AuditSinks::DEFAULT_QUEUE_LIMIT)?;
         let accounts = Accounts::new(Arc::<SqliteStore>::clone(&store), keys, hasher)
             .with_settings(account_settings)
             .with_audit_sinks(sinks.clone());
         Ok(Self { accounts, store, sinks })
     }
 
-    /// Waits for what is under way.
+    /// Waits for pending audit events, and closes the database.
     pub(crate) async fn close(self) {
         let sinks = self.sinks.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || sinks.close()).await {
-            tracing::error!(%error, "the audit log's sinks did not end");
+            tracing::error!(%error, "failed to close the audit sinks");
         }
         self.store.close().await;
     }
@@ -97,7 +96,7 @@ fn open_keys(database: &Path) -> Result<KeyFile, BoxError> {
 
 fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
     if settings.argon2_permits == Some(0) {
-        return Err("--argon2-permits must be 1 at least".into());
+        return Err("--argon2-permits must be at least 1".into());
     }
     let mut lockout = LockoutPolicy::default();
     if let Some(threshold) = settings.lockout_threshold {
@@ -139,12 +138,12 @@ fn with(
     set(settings, period).map_err(|error| format!("--{name}: {error}").into())
 }
 
-/// An account to look around with, if there is none of its name.
+/// Creates the account `admin` with a random password, unless it exists.
 async fn create_demo_admin(service: &Service) -> Result<(), BoxError> {
     const NAME: &str = "admin";
     let name = NAME.parse()?;
     if service.store.account_with_password(AccountLookup::Name(&name)).await?.is_some() {
-        writeln!(io::stdout(), "there is an account {NAME:?} already, with the password it had")?;
+        writeln!(io::stdout(), "account {NAME:?} already exists; its password is unchanged")?;
         return Ok(());
     }
     let mut random = [0; 12];

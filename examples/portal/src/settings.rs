@@ -1,4 +1,4 @@
-//! The settings: from the command line, else from a file, else the defaults.
+//! The settings: from the command line, from a file, or the defaults.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use kleidia_tower::rate_limit::Limit;
 use kliento::TrustAnchor;
 use serde::{Deserialize, Deserializer};
 
-/// What can be set; what is `None` has its default.
+/// All settings; `None` stands for the default.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Settings {
@@ -28,67 +28,67 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "DURATION")]
     pub(crate) refresh_ttl: Option<Period>,
 
-    /// How long a session goes on without a refresh [default: 1h]
+    /// How long a session is valid without a refresh [default: 1h]
     #[arg(long, value_name = "DURATION")]
     pub(crate) session_ttl: Option<Period>,
 
-    /// For how long a refresh token that was just spent is answered with the same successor, 0s
-    /// for not at all [default: 10s]
+    /// The grace period in which a repeated refresh returns the same successor; 0s disables it
+    /// [default: 10s]
     #[arg(long, value_name = "DURATION")]
     pub(crate) refresh_grace: Option<Period>,
 
-    /// How many wrong passwords in a row lock a name for an address [default: 5]
+    /// How many consecutive wrong passwords lock a name for an address [default: 5]
     #[arg(long, value_name = "N")]
     pub(crate) lockout_threshold: Option<u32>,
 
-    /// How long the first lock holds; each further failure doubles it, up to 15m [default: 1m]
+    /// The duration of the first lockout; each further failure doubles it, up to 15m [default: 1m]
     #[arg(long, value_name = "DURATION")]
     pub(crate) lockout_base: Option<Period>,
 
-    /// How old a password may grow before it has to be changed [default: any age]
+    /// The age at which a password must be changed [default: any age]
     #[arg(long, value_name = "DURATION")]
     pub(crate) password_max_age: Option<Period>,
 
-    /// How many logins an address may try [default: 60/60]
+    /// The rate limit of logins per address [default: 60/60]
     #[arg(long, value_name = "N/SECONDS")]
     #[serde(deserialize_with = "text")]
     pub(crate) login_limit: Option<Limit>,
 
-    /// How many requests a caller may make [default: 1200/60]
+    /// The rate limit of requests per caller [default: 1200/60]
     #[arg(long, value_name = "N/SECONDS")]
     #[serde(deserialize_with = "text")]
     pub(crate) api_limit: Option<Limit>,
 
-    /// A network whose `X-Forwarded-For` is believed; may be given several times
+    /// A network of proxies whose `X-Forwarded-For` is trusted; may be given several times
     #[arg(long, value_name = "CIDR")]
     pub(crate) trusted_proxy: Vec<IpNet>,
 
-    /// How many passwords are hashed at once, in 64 MiB each [default: half of the processors]
+    /// How many passwords are hashed concurrently, in 64 MiB each [default: half of the processors]
     #[arg(long, value_name = "N")]
     pub(crate) argon2_permits: Option<usize>,
 
-    /// How to write the log [default: text]
+    /// The format of the log [default: text]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log: Option<LogFormat>,
 
-    /// Let workloads in whose Kliento token bundles are for this audience
+    /// Accept workloads whose Kliento token bundles are for this audience
     #[arg(long, value_name = "AUD")]
     pub(crate) kliento_audience: Option<String>,
 
-    /// A key of the DNS root to trust for that, as a DS record; may be given several times
+    /// A key of the DNS root to trust for workloads, as a DS record; may be given several times
     /// [default: the keys that IANA publishes]
     #[arg(long, value_name = "DS")]
     #[serde(deserialize_with = "texts")]
     pub(crate) kliento_trust_anchor: Vec<TrustAnchor>,
 }
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
-    /// Lines for people.
+    /// Readable lines.
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -97,7 +97,7 @@ pub(crate) enum LogFormat {
 #[serde(try_from = "String")]
 pub(crate) struct Period(pub(crate) Duration);
 
-/// Why the settings in a file can't be used.
+/// An error from reading a settings file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
     #[error("{}: {source}", .path.display())]
@@ -107,7 +107,7 @@ pub(crate) enum SettingsError {
 }
 
 impl Settings {
-    /// Takes from a file what is not set yet.
+    /// Reads the settings that are not set from a file.
     pub(crate) fn or_file(self, path: &Path) -> Result<Self, SettingsError> {
         let path = path.to_owned();
         let text = match fs::read_to_string(&path) {
@@ -121,7 +121,7 @@ impl Settings {
     }
 
     fn or(self, file: Self) -> Self {
-        let or = |ours: Vec<_>, files| if ours.is_empty() { files } else { ours };
+        let or = |set: Vec<_>, file| if set.is_empty() { file } else { set };
         let anchors = if self.kliento_trust_anchor.is_empty() {
             file.kliento_trust_anchor
         } else {

@@ -1,4 +1,4 @@
-//! The server's certificate, which follows its files.
+//! The server's certificate, which is reloaded when its files change.
 
 use std::error::Error;
 use std::fs;
@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// When the files of the chain and the key were written.
+/// The modification times of the chain and the key.
 type Version = [SystemTime; 2];
 
 /// A certificate chain and its key.
@@ -38,14 +38,14 @@ impl Certificate {
         TlsAcceptor::from(Arc::clone(&current.1))
     }
 
-    /// Checks the files in this interval, forever. Invalid files leave the certificate as it is.
+    /// Polls the files forever. Invalid files do not replace the certificate.
     pub(crate) async fn reload_on_change(self: Arc<Self>, interval: Duration) {
         loop {
             tokio::time::sleep(interval).await;
             match self.reload() {
                 Ok(false) => {}
                 Ok(true) => tracing::info!("certificate loaded"),
-                // Also while only one of the two files is new.
+                // This includes the time when only one of the two files is new.
                 Err(error) => tracing::warn!(%error, "invalid certificate, keeping the last one"),
             }
         }
@@ -59,7 +59,7 @@ impl Certificate {
     }
 }
 
-/// Reads the files, unless they are those that are known.
+/// Reads the files, unless they have the known version.
 fn read(
     chain: &PathBuf,
     key: &PathBuf,

@@ -1,4 +1,4 @@
-//! A service over TLS: HTTP/1 and HTTP/2 by ALPN, with a certificate that can be renewed.
+//! A service over TLS: HTTP/1 and HTTP/2 by ALPN, with a certificate that is reloaded.
 
 mod certificate;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The service over TLS, and a certificate that is replaced while it runs.
+//! The service over TLS, and the replacement of its certificate.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end by a panic")]
 
@@ -107,12 +107,12 @@ async fn new_connections_get_the_new_certificate() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(connect(address, &old, "h2").await.is_err());
-    // The connection from before is still open.
+    // The old connection is still open.
     let request = Request::get("/").header("host", "localhost").body(Empty::<Bytes>::new());
     assert!(sender.send_request(request.unwrap()).await.is_ok());
 
-    // An invalid file changes nothing.
-    fs::write(directory.path().join("chain.pem"), "no certificate").unwrap();
+    // An invalid file does not replace the certificate.
+    fs::write(directory.path().join("chain.pem"), "not a certificate").unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(connect(address, &new, "h2").await.is_ok());
 }

@@ -1,4 +1,5 @@
--- Accounts, sessions, failures and the audit log. Times are seconds since 1970; digests SHA-256.
+-- Accounts, sessions, failure counters and the audit log. Times are seconds since 1970, and digests
+-- are SHA-256.
 
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -9,13 +10,13 @@ CREATE TABLE accounts (
     created_at INTEGER NOT NULL,
     password_changed_at INTEGER NOT NULL,
     password TEXT NOT NULL,
-    earlier_passwords TEXT NOT NULL
+    previous_passwords TEXT NOT NULL
 ) STRICT;
 
 CREATE TRIGGER accounts_are_not_deleted BEFORE DELETE ON accounts
 BEGIN SELECT RAISE(ABORT, 'accounts are disabled, never deleted'); END;
 
--- REPLACE deletes, and asks no trigger of deletions.
+-- REPLACE deletes rows without firing delete triggers.
 CREATE TRIGGER accounts_are_not_replaced BEFORE INSERT ON accounts
 WHEN EXISTS (SELECT 1 FROM accounts
     WHERE id = NEW.id OR name = NEW.name OR name_digest = NEW.name_digest)
@@ -71,9 +72,9 @@ CREATE INDEX refresh_tokens_of_family ON refresh_tokens (family);
 CREATE INDEX refresh_tokens_of_session ON refresh_tokens (session);
 
 CREATE TABLE failures (
-    -- Of what was typed as a name, which may have been a password.
+    -- The digest of the typed name, since users type passwords into the name field.
     name_digest BLOB NOT NULL CHECK (length(name_digest) = 32),
-    -- Empty for those of all sources.
+    -- Empty for the counters of all sources.
     source TEXT NOT NULL,
     failures INTEGER NOT NULL,
     consecutive INTEGER NOT NULL,
@@ -108,7 +109,7 @@ CREATE INDEX audit_of_actor ON audit (actor_name, sequence) WHERE actor_name IS 
 CREATE INDEX audit_of_kind ON audit (kind, sequence);
 CREATE INDEX audit_at ON audit (at);
 
--- The end of the chain, so that a record that is cut off at the end shows.
+-- The chain head, so that a truncated log is detected.
 CREATE TABLE audit_head (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     sequence INTEGER NOT NULL,
@@ -118,9 +119,9 @@ CREATE TABLE audit_head (
 INSERT INTO audit_head VALUES (1, 0, zeroblob(32));
 
 -- This also keeps INSERT OR REPLACE from replacing a record.
-CREATE TRIGGER audit_follows BEFORE INSERT ON audit
+CREATE TRIGGER audit_has_no_gaps BEFORE INSERT ON audit
 WHEN NEW.sequence IS NOT (SELECT sequence + 1 FROM audit_head)
-BEGIN SELECT RAISE(ABORT, 'a record follows the last one'); END;
+BEGIN SELECT RAISE(ABORT, 'sequence numbers of audit records have no gaps'); END;
 
 CREATE TRIGGER audit_advances AFTER INSERT ON audit
 BEGIN UPDATE audit_head SET sequence = NEW.sequence, digest = NEW.digest; END;
@@ -136,12 +137,12 @@ WHEN NEW.id IS NOT OLD.id OR NEW.sequence IS NOT OLD.sequence + 1
     OR NOT EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence AND digest = NEW.digest)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
-CREATE TRIGGER audit_head_is_one BEFORE INSERT ON audit_head
+CREATE TRIGGER audit_head_is_single BEFORE INSERT ON audit_head
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 CREATE TRIGGER audit_head_is_not_deleted BEFORE DELETE ON audit_head
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
--- "KLDA": whose database it is.
+-- "KLDA", the application id of this crate.
 PRAGMA application_id = 1263289409;
 PRAGMA user_version = 1;

@@ -20,7 +20,7 @@ use super::{KeyError, KeyProvider, KeyRing, KeyTextError, new_key_file};
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// In octets. Sixteen keys of 32 octets need about 1,000.
+/// The maximum length in octets. Sixteen keys of 32 octets need about 1,000.
 const MAX_FILE_LENGTH: usize = 16 * 1024;
 
 /// Keys from a file, which is read again when it changes.
@@ -130,8 +130,8 @@ impl KeyFile {
 
     /// Opens the file, and creates it before with one random key if it is missing.
     ///
-    /// The file is created atomically: of several processes that start at the same time, one creates
-    /// it and all read the same key. On Unix only its owner can access it (mode 0600).
+    /// The file is created atomically: of several processes that start at the same time, one
+    /// creates it and all read the same key. On Unix only its owner can access it (mode 0600).
     ///
     /// # Errors
     /// [`KeyFileError`] if the file can't be created or read, or is invalid.

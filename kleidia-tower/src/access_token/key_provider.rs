@@ -8,9 +8,9 @@ use super::KeyRing;
 
 /// A source of the keys that sign and verify access tokens.
 ///
-/// It is asked for every token that is issued or verified, so a rotation takes effect immediately. A
-/// [`KeyRing`] is itself a provider of fixed keys. A [`KeyFile`](super::KeyFile) reads them from a
-/// file, and again when it changes.
+/// It is called for every token that is issued or verified, so a rotation takes effect immediately.
+/// A [`KeyRing`] is itself a provider of fixed keys. A [`KeyFile`](super::KeyFile) reads them from
+/// a file, and again when it changes.
 #[async_trait]
 pub trait KeyProvider: Send + Sync + 'static {
     /// Returns the current keys.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{KeyRing, KeyRingError, SigningKey};
 
-/// A rotation needs two or three.
+/// The maximum number of keys; a rotation needs two or three.
 const MAX_KEYS: usize = 16;
 const MAX_ID_LENGTH: usize = 64;
 

@@ -1,4 +1,4 @@
-//! The accounts of a service, and what all of their operations share.
+//! The accounts of a service, and the state that their operations share.
 
 use std::fmt;
 use std::sync::{Arc, Once};

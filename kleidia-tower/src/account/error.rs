@@ -30,7 +30,7 @@ pub enum AccountError {
     /// The refresh token is unknown, expired or revoked.
     #[error("unknown, expired or revoked refresh token")]
     RefreshTokenInvalid,
-    /// The refresh token was used before the grace period. Its family is revoked.
+    /// The refresh token was used again after the grace period. Its family is revoked.
     #[error("refresh token reused, its family is revoked")]
     RefreshTokenReused,
     /// The account is disabled.
@@ -104,7 +104,7 @@ impl From<BreachedPasswordError> for AccountError {
     }
 }
 
-/// The one table of which error becomes which rejection.
+/// Maps each error to its rejection.
 impl From<AccountError> for Rejection {
     fn from(error: AccountError) -> Self {
         match error {

@@ -69,9 +69,9 @@ impl Accounts {
             return Ok(None);
         };
         let hash = stored.current;
-        let (verdict, renewed) = permit.verify_and_rehash(password, hash.as_str()).await?;
-        let rehashed = renewed.map(PasswordHash::new);
-        Ok((verdict != PasswordCheck::Mismatch).then_some(VerifiedPassword {
+        let (check, rehashed) = permit.verify_and_rehash(password, hash.as_str()).await?;
+        let rehashed = rehashed.map(PasswordHash::new);
+        Ok((check != PasswordCheck::Mismatch).then_some(VerifiedPassword {
             account,
             hash,
             rehashed,

@@ -29,7 +29,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// The reason in words of our own: the messages of the libraries quote the request.
+/// Maps an error to a fixed text, since the messages of the libraries quote the request.
 fn rejection(error: &JsonRejection) -> Rejection {
     Rejection::MalformedRequest(match error {
         JsonRejection::JsonDataError(error) => {
@@ -47,18 +47,19 @@ fn rejection(error: &JsonRejection) -> Rejection {
     })
 }
 
-/// Names the field. Missing and duplicate fields are in serde's message only, by names of ours.
+/// Returns the invalid field. serde names missing, duplicate and unknown fields in its message
+/// only.
 fn invalid_field(error: &serde_path_to_error::Error<serde_json::Error>) -> Option<InvalidField> {
     let message = error.inner().to_string();
-    let named = |prefix: &str| Some(message.strip_prefix(prefix)?.split_once('`')?.0.to_owned());
-    if let Some(field) = named("missing field `") {
+    let quoted = |prefix: &str| Some(message.strip_prefix(prefix)?.split_once('`')?.0.to_owned());
+    if let Some(field) = quoted("missing field `") {
         return Some(InvalidField::new(field, "missing", "The field is required"));
     }
-    if let Some(field) = named("duplicate field `") {
+    if let Some(field) = quoted("duplicate field `") {
         return Some(InvalidField::new(field, "duplicate", "The field occurs more than once"));
     }
-    if let Some(field) = named("unknown field `") {
-        // The name is the client's: quote it only if it looks like one.
+    if let Some(field) = quoted("unknown field `") {
+        // The client chose the name: quote it only if it has the form of one.
         let is_name = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'_';
         let is_quotable = field.len() <= 32 && field.bytes().all(is_name);
         let field = if is_quotable { field } else { String::new() };

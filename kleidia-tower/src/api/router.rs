@@ -36,8 +36,8 @@ use crate::{Rejection, Responder, UserId};
 /// | `DELETE /admin/users/{id}`, `DELETE /admin/audit` | always denied: accounts and records are not deleted |
 ///
 /// - Bodies are JSON of at most 16 KiB. Responses are never cached (`Cache-Control: no-store`).
-/// - Rejections are problem details (RFC 9457) with a code of [`Rejection::code`]. So are the 404 of
-///   an unknown path and the 405 of an unsupported method, which has `Allow`.
+/// - Rejections are problem details (RFC 9457) with a code of [`Rejection::code`]. So are the 404
+///   of an unknown path and the 405 of an unsupported method, which has `Allow`.
 /// - The [policy](Accounts::with_policy) and the audit log are those of the accounts.
 /// - There is no rate limit by default.
 ///
@@ -164,7 +164,7 @@ impl Api {
             .layer(DefaultBodyLimit::max(body::MAX_OCTETS))
             .layer(from_fn_with_state(self.renderer.clone(), render))
             .layer(self.requests_by_address.clone())
-            // Responses have tokens, and data of the caller (RFC 6749, 5.1).
+            // Responses contain tokens and personal data (RFC 6749, 5.1).
             .layer(map_response(no_store))
             .with_state(self.accounts)
     }
@@ -179,7 +179,8 @@ impl Api {
                 router.route("/whoami", self.with_requirement(get(whoami::whoami), caller, None))
             }
             ApiRoutes::Users => {
-                let requirement = Requirement::any_of([Requirement::owner(), may("users:read")]);
+                let requirement =
+                    Requirement::any_of([Requirement::owner(), requires("users:read")]);
                 let path = "/users/{id}";
                 router.route(path, self.with_requirement(get(users::one), requirement, Some(path)))
             }
@@ -231,7 +232,7 @@ impl Api {
         self.accounts.session_layer().map_renderer(|_| self.renderer.clone())
     }
 
-    // `route_layer`: the 405 of an unsupported method needs no authentication and is no denial.
+    // `route_layer`: the 405 of an unsupported method needs no authentication and is not a denial.
     fn with_session(
         &self,
         route: MethodRouter<Accounts>,
@@ -245,7 +246,7 @@ impl Api {
         route: MethodRouter<Accounts>,
         permission: &'static str,
     ) -> MethodRouter<Accounts> {
-        self.with_requirement(route, may(permission), None)
+        self.with_requirement(route, requires(permission), None)
     }
 
     /// Authenticates users and workloads, and checks the requirement.
@@ -272,11 +273,11 @@ impl Api {
     }
 }
 
-fn may(permission: &'static str) -> Requirement {
+fn requires(permission: &'static str) -> Requirement {
     Requirement::permission(Permission::built_in(permission))
 }
 
-/// A challenge (RFC 9110, 11.6.1). A realm that no header can have is left out.
+/// Returns a challenge (RFC 9110, 11.6.1). An invalid realm is omitted.
 #[cfg(feature = "kliento")]
 fn challenge(scheme: &'static str, realm: &str) -> HeaderValue {
     let realm = realm.replace('\\', r"\\").replace('"', r#"\""#);
@@ -289,7 +290,7 @@ async fn deletion_denied() -> ApiRejection {
     Rejection::PermissionDenied(Denial::NoRequirement).into()
 }
 
-/// Checks that the store responds.
+/// Responds with 200 if the store is available.
 async fn health(State(accounts): State<Accounts>) -> Result<&'static str, ApiRejection> {
     accounts.user(UserId::new(0)).await?;
     Ok("ok\n")

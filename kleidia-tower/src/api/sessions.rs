@@ -40,8 +40,8 @@ pub(super) async fn list(
     view: SessionView,
 ) -> Result<Json<Vec<SessionResponse>>, ApiRejection> {
     let sessions = accounts.sessions(view.account.id).await?;
-    let seen = sessions.iter().map(|session| SessionResponse::new(session, view.session.id));
-    Ok(Json(seen.collect()))
+    let responses = sessions.iter().map(|session| SessionResponse::new(session, view.session.id));
+    Ok(Json(responses.collect()))
 }
 
 pub(super) async fn end(

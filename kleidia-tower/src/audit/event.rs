@@ -1,4 +1,4 @@
-//! What is recorded: who did what, from where, and how it ended.
+//! The events of the audit log.
 
 use std::fmt;
 
@@ -6,72 +6,90 @@ use crate::{ClientInfo, SessionId, Timestamp, UserId, UserName};
 
 use super::Reason;
 
-/// Something that happened, to be recorded. No field can hold a secret.
+/// An event to record. It never contains secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEvent {
-    /// When.
+    /// The time of the event. Records keep whole seconds.
     pub at: Timestamp,
-    /// What.
+    /// The kind of the event.
     pub kind: EventKind,
-    /// How it ended.
+    /// Whether the operation succeeded.
     pub outcome: Outcome,
-    /// Whom it concerns. Names that are no account's are left out: people type passwords there.
+    /// The affected account or workload. `None` if no account has the name that was typed, since
+    /// people type passwords into that field.
     pub user: Option<AuditIdentity>,
-    /// Who caused it, where that is not the user.
+    /// The account or workload that caused the event, if it is not the user.
     pub actor: Option<AuditIdentity>,
-    /// In which session.
+    /// The session that the event is about.
     pub session: Option<SessionId>,
-    /// From where.
+    /// The client that sent the request.
     pub client: ClientInfo,
-    /// Why.
+    /// The reason of the outcome.
     pub reason: Option<Reason>,
 }
 
-/// Somebody in the audit log: an account, or a workload.
+/// An account or a workload, as the audit log names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditIdentity {
-    /// The number of the account; `None` for workloads.
+    /// The id of the account; `None` for workloads.
     pub id: Option<UserId>,
-    /// The name of the account, or the subject of the workload.
+    /// The user name of the account, or the subject of the workload.
     pub name: String,
 }
 
-/// What happened.
+/// The kind of an event. [`as_str`](Self::as_str) returns its name, such as `login.success`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "each is named as it is written")]
 pub enum EventKind {
+    /// A login succeeded.
     LoginSuccess,
+    /// A login failed.
     LoginFailure,
+    /// A lock started, or a login was rejected because of one.
     LoginLocked,
+    /// An admin removed all locks of an account.
     LoginUnlocked,
+    /// A user ended a session by logging out.
     Logout,
+    /// A refresh token was exchanged, or its account was disabled.
     TokenRefresh,
+    /// A refresh token was used again after the grace period.
     TokenReuse,
+    /// A session was opened.
     SessionCreated,
+    /// A session was ended before it expired.
     SessionEnded,
+    /// A principal did not meet a requirement.
     PermissionDenied,
+    /// A password was changed.
     PasswordChanged,
+    /// An account was created.
     UserCreated,
+    /// An account was disabled.
     UserDisabled,
+    /// An account was enabled.
     UserEnabled,
+    /// The roles of an account were changed.
     RoleChanged,
+    /// The key of an agent was bound to a session.
     AgentRegistered,
+    /// A denial was overridden.
     PolicyOverride,
+    /// An override of a denial was rejected.
     PolicyViolation,
 }
 
-/// How it ended.
+/// Whether an operation succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// As it was meant.
+    /// The operation succeeded.
     Success,
-    /// It was refused.
+    /// The operation was rejected.
     Failure,
 }
 
 impl AuditIdentity {
-    /// The account of this number and name.
+    /// Returns the identity of an account.
     #[must_use]
     pub fn account(id: UserId, name: &UserName) -> Self {
         Self { id: Some(id), name: name.to_string() }
@@ -101,7 +119,7 @@ impl EventKind {
         Self::PolicyViolation,
     ];
 
-    /// Its name.
+    /// Returns the name, which is stable.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -126,7 +144,7 @@ impl EventKind {
         }
     }
 
-    /// The kind of this name.
+    /// Returns the kind with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
@@ -134,7 +152,7 @@ impl EventKind {
 }
 
 impl Outcome {
-    /// `success` or `failure`.
+    /// Returns `success` or `failure`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -143,7 +161,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome of this name.
+    /// Returns the outcome with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Success, Self::Failure].into_iter().find(|outcome| outcome.as_str() == name)

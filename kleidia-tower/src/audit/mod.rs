@@ -1,4 +1,4 @@
-//! Audit: what happened, who did it, and proof that nothing was changed since.
+//! The audit log: events, the hash chain of their records, and sinks.
 
 mod event;
 mod reason;

@@ -1,54 +1,55 @@
-//! Why something ended as it did: words of ours, and nothing that a client could make a secret of.
+//! The reasons of outcomes. They contain no secrets of clients.
 
 use std::fmt;
 
 use crate::rbac::RoleName;
 use crate::session::EndReason;
 
-/// Why something ended as it did.
+/// The reason of an outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
     /// The password was wrong.
     WrongPassword,
-    /// There is no such account.
+    /// No account has the user name.
     UnknownUser,
     /// The account is disabled.
     AccountDisabled,
-    /// The password was changed while it was checked.
+    /// The password was changed while it was verified.
     PasswordChanged,
-    /// Too many failures: this one locks.
+    /// A lock started with this failure.
     LockStarted,
-    /// Refused because of a lock.
+    /// Login is locked or throttled.
     Locked,
-    /// The session had lapsed, and another one follows.
+    /// The previous session had expired, and a refresh opened another one.
     SessionExpired,
-    /// A retry of a refresh token that was just spent.
+    /// A consumed refresh token was presented again within the grace period.
     Retry,
-    /// Why a session was ended.
+    /// A session was ended for this reason.
     Ended(EndReason),
-    /// The roles before and after.
+    /// Roles were assigned or changed.
     Roles {
-        /// Before.
+        /// The roles before the change; empty for a new account.
         from: Vec<RoleName>,
-        /// After.
+        /// The roles after the change.
         to: Vec<RoleName>,
     },
-    /// What the policy says of a denial; words of the service's, never of a client's.
+    /// A requirement was not met. The text comes from the service, never from a client.
     Policy(String),
-    /// What an admin says for an override: visible characters, at most 256.
+    /// A denial was overridden, with the reason that the admin gave.
     Override(OverrideReason),
 }
 
-/// What an admin says for an override: 1 to 256 visible characters.
+/// The reason that an admin gives for an override: 1 to 256 visible characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverrideReason(String);
 
 impl OverrideReason {
-    /// The most characters.
+    /// The maximum number of characters.
     pub const MAX_CHARACTERS: usize = 256;
 
-    /// The reason; `None` if there is nothing visible, or too much.
+    /// Trims the text and returns it as a reason, or `None` if it is empty, too long, or has
+    /// control characters.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -57,7 +58,7 @@ impl OverrideReason {
         (is_bounded && is_visible).then(|| Self(text.to_owned()))
     }
 
-    /// The reason.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

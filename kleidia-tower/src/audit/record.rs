@@ -1,59 +1,61 @@
-//! Events as stores keep them: numbered, and chained by their digests.
+//! The records of the audit log: numbered events, chained by their digests.
 
 use aws_lc_rs::digest;
 
 use super::{AuditEvent, AuditIdentity, EventKind, Outcome};
 use crate::{ClientInfo, SessionId, Timestamp, time};
 
-/// An event as stores keep it.
+/// A stored event with its sequence number and its digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// Its number: 1, 2, 3 and so on, without a gap.
+    /// The sequence number: 1 for the first record, without gaps.
     pub sequence: u64,
-    /// When.
+    /// The time of the event, in whole seconds.
     pub at: Timestamp,
-    /// What.
+    /// The kind of the event.
     pub kind: EventKind,
-    /// How it ended.
+    /// Whether the operation succeeded.
     pub outcome: Outcome,
-    /// Whom it concerns.
+    /// The affected account or workload.
     pub user: Option<AuditIdentity>,
-    /// Who caused it, where that is not the user.
+    /// The account or workload that caused the event, if it is not the user.
     pub actor: Option<AuditIdentity>,
-    /// In which session.
+    /// The session that the event is about.
     pub session: Option<SessionId>,
-    /// From where.
+    /// The client that sent the request.
     pub client: ClientInfo,
-    /// Why.
+    /// The reason of the outcome, as text.
     pub reason: Option<String>,
-    /// The digest of this record and the one before: see [`Self::chained_digest`].
+    /// The digest of this record and the previous one: see [`Self::chained_digest`].
     pub digest: ChainDigest,
 }
 
-/// A digest of the chain (SHA-256); 32 zeros before the first record.
+/// A SHA-256 digest of the chain; 32 zero octets before the first record.
 pub type ChainDigest = [u8; 32];
 
-/// The end of a chain, to be noted elsewhere and compared with later.
+/// The end of a chain. Store it elsewhere, and later verify the chain from there with
+/// [`AuditStore::verify_chain`](super::AuditStore::verify_chain).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChainHead {
-    /// How many records there are.
+    /// The sequence number of the last record; 0 if there is none.
     pub sequence: u64,
-    /// The digest of the last one.
+    /// The digest of the last record.
     pub digest: ChainDigest,
 }
 
 impl ChainHead {
-    /// Follows the chain through the next records; `None` once one is missing or another one.
+    /// Verifies the next record and returns the head after it, or `None` if the record does not
+    /// continue the chain.
     #[must_use]
     pub fn verify_next(self, record: &AuditRecord) -> Option<Self> {
-        let follows = record.sequence == self.sequence + 1
+        let is_next = record.sequence == self.sequence + 1
             && record.digest == record.chained_digest(&self.digest);
-        follows.then(|| record.head())
+        is_next.then(|| record.head())
     }
 }
 
 impl AuditRecord {
-    /// The record that follows.
+    /// Creates the record of an event that follows this head.
     #[must_use]
     pub fn append_to(head: &ChainHead, event: AuditEvent) -> Self {
         let AuditEvent { at, kind, outcome, user, actor, session, client, reason } = event;
@@ -65,16 +67,18 @@ impl AuditRecord {
         record
     }
 
-    /// The end of a chain that ends with this record.
+    /// Returns the head of a chain that ends with this record.
     #[must_use]
     pub const fn head(&self) -> ChainHead {
         ChainHead { sequence: self.sequence, digest: self.digest }
     }
 
-    /// The digest that this record must have after that one: of the digest before and all fields,
-    /// each with its length in front, so that no two records are written alike.
+    /// Computes the digest of this record after a record with the digest `previous`.
+    ///
+    /// It covers `previous` and all fields, each prefixed with its length, so the encoding is
+    /// unambiguous.
     #[must_use]
-    pub fn chained_digest(&self, before: &ChainDigest) -> ChainDigest {
+    pub fn chained_digest(&self, previous: &ChainDigest) -> ChainDigest {
         let mut context = digest::Context::new(&digest::SHA256);
         let mut field = |octets: Option<&[u8]>| {
             let length = octets.map_or(u64::MAX, |octets| octets.len() as u64);
@@ -82,15 +86,15 @@ impl AuditRecord {
             context.update(octets.unwrap_or_default());
         };
         let number = |number: i64| number.to_be_bytes();
-        field(Some(before));
+        field(Some(previous));
         field(Some(&self.sequence.to_be_bytes()));
         field(Some(&number(self.at.as_second())));
         field(Some(self.kind.as_str().as_bytes()));
         field(Some(self.outcome.as_str().as_bytes()));
-        for party in [&self.user, &self.actor] {
-            let id = party.as_ref().and_then(|party| party.id).map(|id| number(id.get()));
+        for identity in [&self.user, &self.actor] {
+            let id = identity.as_ref().and_then(|identity| identity.id).map(|id| number(id.get()));
             field(id.as_ref().map(<[u8; 8]>::as_slice));
-            field(party.as_ref().map(|party| party.name.as_bytes()));
+            field(identity.as_ref().map(|identity| identity.name.as_bytes()));
         }
         field(self.session.map(|id| number(id.get())).as_ref().map(<[u8; 8]>::as_slice));
         let address = self.client.address.map(|address| address.to_string());
@@ -111,7 +115,7 @@ mod tests {
     use crate::{UserAgent, UserId};
 
     fn record() -> AuditRecord {
-        let party = |id, name: &str| {
+        let identity = |id, name: &str| {
             Some(AuditIdentity { id: Some(UserId::new(id)), name: name.to_owned() })
         };
         let user_agent = Some(UserAgent::new("Agent/1"));
@@ -120,8 +124,8 @@ mod tests {
             at: Timestamp::constant(1_795_370_580, 0),
             kind: EventKind::SessionEnded,
             outcome: Outcome::Success,
-            user: party(1, "alice"),
-            actor: party(2, "root"),
+            user: identity(1, "alice"),
+            actor: identity(2, "root"),
             session: Some(SessionId::new(3)),
             client,
             reason: None,
@@ -131,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_in_the_digest() {
+    fn digest_covers_every_field() {
         let changes: [fn(&mut AuditRecord); 18] = [
             |record| record.sequence += 1,
             |record| record.at += Duration::from_secs(1),
@@ -160,20 +164,20 @@ mod tests {
             digests.push(record.chained_digest(&[0; 32]));
         }
         let different: std::collections::BTreeSet<_> = digests.iter().collect();
-        assert_eq!(different.len(), digests.len(), "two records have one digest");
+        assert_eq!(different.len(), digests.len(), "two records have the same digest");
     }
 
     #[test]
-    fn a_chain_is_followed_in_order() {
+    fn verifies_records_in_order() {
         let first = AuditRecord { digest: record().chained_digest(&[0; 32]), ..record() };
         let head = ChainHead::default().verify_next(&first).unwrap();
         assert_eq!(head, first.head());
-        assert_eq!(head.verify_next(&first), None, "twice");
+        assert_eq!(head.verify_next(&first), None, "repeated");
         let second = AuditRecord { sequence: 2, ..record() };
         let second = AuditRecord { digest: second.chained_digest(&head.digest), ..second };
         assert_eq!(head.verify_next(&second), Some(second.head()));
-        assert_eq!(ChainHead::default().verify_next(&second), None, "one is missing");
+        assert_eq!(ChainHead::default().verify_next(&second), None, "missing record");
         let changed = AuditRecord { at: second.at + Duration::from_secs(1), ..second };
-        assert_eq!(head.verify_next(&changed), None, "another one");
+        assert_eq!(head.verify_next(&changed), None, "changed record");
     }
 }

@@ -1,4 +1,4 @@
-//! Sinks other than the store: fed by a thread of their own, so that no request waits for them.
+//! Sinks of committed records. They run on their own thread, so no request waits for them.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,22 +11,22 @@ use std::{io, mem};
 use super::AuditRecord;
 use crate::{SessionId, UserAgent};
 
-/// Takes records, one after the other; it may take its time.
+/// Receives committed audit records, one at a time and in order. It may block.
 pub trait AuditSink: Send + 'static {
-    /// Takes a record that the store has committed.
+    /// Processes a record that the store has committed.
     fn record(&mut self, record: &AuditRecord);
 }
 
-/// The sinks that are told of every record. Cheap to clone.
+/// Sends committed audit records to sinks, through a bounded queue. Cheap to clone.
 ///
-/// A bounded queue is before them. What finds no place is not waited for: it is counted, and still
-/// in the store, as is what was committed for somebody who hung up in that moment. Who has to have
-/// everything reads the store.
+/// Requests do not wait for the queue: if it is full, the record is dropped and counted. A record
+/// is also missing if its caller disconnects just after the commit. The store has every record, so
+/// read the store where completeness matters. The default has no sinks.
 ///
 /// ```
 /// use kleidia_tower::audit::{AuditRecord, AuditSinks, TracingSink};
 ///
-/// let sinks = AuditSinks::new(vec![Box::new(TracingSink)], AuditSinks::DEFAULT_QUEUE)?;
+/// let sinks = AuditSinks::new(vec![Box::new(TracingSink)], AuditSinks::DEFAULT_QUEUE_LIMIT)?;
 /// assert_eq!(sinks.dropped(), 0);
 /// sinks.close();
 /// # Ok::<(), std::io::Error>(())
@@ -42,20 +42,21 @@ struct Queue {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Tells every record to `tracing`, as an event of the target `kleidia_tower::audit`.
+/// Logs every record with `tracing`: an event of level info with the target
+/// `kleidia_tower::audit`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingSink;
 
 impl AuditSinks {
-    /// How many records may wait by default.
-    pub const DEFAULT_QUEUE: usize = 4096;
+    /// The default length of the queue, in records.
+    pub const DEFAULT_QUEUE_LIMIT: usize = 4096;
 
-    /// Starts the thread that feeds these sinks, before which at most `queue` records wait.
+    /// Starts the thread of these sinks, with a queue of at most `queue_limit` records.
     ///
     /// # Errors
-    /// There is no thread to be had.
-    pub fn new(sinks: Vec<Box<dyn AuditSink>>, queue: usize) -> io::Result<Self> {
-        let (sender, receiver) = sync_channel(queue);
+    /// [`io::Error`] if the thread can't be started.
+    pub fn new(sinks: Vec<Box<dyn AuditSink>>, queue_limit: usize) -> io::Result<Self> {
+        let (sender, receiver) = sync_channel(queue_limit);
         let dropped = Arc::new(AtomicU64::new(0));
         let dropped_count = Arc::clone(&dropped);
         let thread = Builder::new().name("kleidia-audit".to_owned());
@@ -64,32 +65,32 @@ impl AuditSinks {
         Ok(Self { queue: Some(Arc::new(Queue { sender, dropped, thread })) })
     }
 
-    /// Hands records over, without waiting.
+    /// Queues records without waiting, and drops those for which the queue has no room.
     pub fn publish(&self, records: Vec<AuditRecord>) {
         let Some(queue) = &self.queue else { return };
         let sender = queue.sender.lock().unwrap_or_else(PoisonError::into_inner);
         for record in records {
-            let is_taken = sender.as_ref().is_some_and(|sender| sender.try_send(record).is_ok());
-            if !is_taken {
+            let is_queued = sender.as_ref().is_some_and(|sender| sender.try_send(record).is_ok());
+            if !is_queued {
                 queue.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 
-    /// How many records found no place, or made a sink panic.
+    /// Returns how often a record was dropped, or made a sink panic.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.queue.as_ref().map_or(0, |queue| queue.dropped.load(Ordering::Relaxed))
     }
 
-    /// Waits until the sinks have taken what was handed over; nothing is taken after that. It
-    /// blocks its thread.
+    /// Blocks the thread until the sinks have processed all queued records. Later records are
+    /// dropped.
     pub fn close(&self) {
         let Some(queue) = &self.queue else { return };
         drop(mem::take(&mut *queue.sender.lock().unwrap_or_else(PoisonError::into_inner)));
         let thread = mem::take(&mut *queue.thread.lock().unwrap_or_else(PoisonError::into_inner));
         if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the sinks of the audit log ended before their time");
+            tracing::error!("the thread of the audit sinks panicked");
         }
     }
 }
@@ -101,11 +102,11 @@ fn run_sinks(
 ) {
     for record in records {
         for sink in &mut sinks {
-            // What one can't take is no reason to tell the others nothing.
-            let told = catch_unwind(AssertUnwindSafe(|| sink.record(&record)));
-            if told.is_err() {
+            // A sink that panics must not keep records from the other sinks.
+            let outcome = catch_unwind(AssertUnwindSafe(|| sink.record(&record)));
+            if outcome.is_err() {
                 dropped.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(sequence = record.sequence, "a sink of the audit log panicked");
+                tracing::error!(sequence = record.sequence, "audit sink panicked");
             }
         }
     }
@@ -119,8 +120,8 @@ impl AuditSink for TracingSink {
             at = record.at.as_second(),
             event = record.kind.as_str(),
             outcome = record.outcome.as_str(),
-            user = record.user.as_ref().map(|party| party.name.as_str()),
-            actor = record.actor.as_ref().map(|party| party.name.as_str()),
+            user = record.user.as_ref().map(|identity| identity.name.as_str()),
+            actor = record.actor.as_ref().map(|identity| identity.name.as_str()),
             session = record.session.map(SessionId::get),
             address = record.client.address.map(tracing::field::display),
             user_agent = record.client.user_agent.as_ref().map(UserAgent::as_str),

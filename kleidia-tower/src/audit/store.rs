@@ -1,4 +1,4 @@
-//! What audit asks of a store.
+//! The store trait for the audit log.
 
 use async_trait::async_trait;
 
@@ -6,46 +6,51 @@ use super::{AuditEvent, AuditRecord, ChainHead, EventKind, Outcome};
 use crate::Timestamp;
 use crate::store::StoreError;
 
-/// Keeps the audit log: records are added, and never changed or removed.
+/// Stores the audit log, which is append-only.
 ///
-/// Events of changes are written by the operations of the other traits, in their transactions.
+/// The operations of the other traits record the events of their changes, in the same transaction.
 #[async_trait]
 pub trait AuditStore: Send + Sync + 'static {
-    /// Records events that come with no change.
+    /// Records events that belong to no change, in one transaction and in order. Returns their
+    /// records.
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError>;
 
-    /// The records that match, the newest first.
+    /// Returns the matching records, newest first.
     async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError>;
 
-    /// Verifies the whole chain, or what follows a head that was noted earlier.
+    /// Verifies the chain after a head that was stored elsewhere. With the default head it verifies
+    /// the whole chain.
     async fn verify_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError>;
 }
 
-/// Which records are asked for: all that match each of these.
+/// A filter for audit records. A record matches if it meets all conditions that are not `None`.
 #[derive(Clone, Debug, Default)]
 pub struct AuditQuery {
-    /// Of this kind.
+    /// The kind of the event.
     pub kind: Option<EventKind>,
-    /// Which concern, or were caused by, the account or workload of this name.
+    /// The name of the user or the actor: an account or a workload.
     pub user: Option<String>,
-    /// That ended so.
+    /// The outcome.
     pub outcome: Option<Outcome>,
-    /// From this second on.
+    /// The earliest time (inclusive).
     pub from: Option<Timestamp>,
-    /// Before this second.
+    /// The latest time (exclusive).
     pub until: Option<Timestamp>,
-    /// Whose numbers come before this one.
+    /// An upper bound of the sequence number (exclusive), for paging.
     pub before: Option<u64>,
-    /// At most so many.
+    /// The maximum number of records. The default of 0 returns none.
     pub limit: usize,
 }
 
 impl AuditQuery {
-    /// Whether a record is asked for.
+    /// Returns whether a record meets all conditions. `limit` is ignored.
     #[must_use]
     pub fn matches(&self, record: &AuditRecord) -> bool {
         let is_named = |name: &String| {
-            [&record.user, &record.actor].into_iter().flatten().any(|party| party.name == *name)
+            [&record.user, &record.actor]
+                .into_iter()
+                .flatten()
+                .any(|identity| identity.name == *name)
         };
         self.kind.is_none_or(|kind| kind == record.kind)
             && self.user.as_ref().is_none_or(is_named)
@@ -56,14 +61,14 @@ impl AuditQuery {
     }
 }
 
-/// Whether a chain holds.
+/// The result of verifying a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChainCheck {
-    /// It does, up to this end.
+    /// The chain is intact, and ends with this head.
     Intact(ChainHead),
-    /// The record of this number is missing or is not the one that was written.
+    /// A record is missing or was altered.
     Broken {
-        /// The number.
+        /// The sequence number of the record.
         sequence: u64,
     },
 }

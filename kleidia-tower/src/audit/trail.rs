@@ -1,4 +1,4 @@
-//! Where events that come with no change are recorded.
+//! Records events that belong to no change.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::{AuditEvent, AuditSinks, AuditStore};
 use crate::store::StoreError;
 use crate::{Clock, Timestamp, time};
 
-/// The audit log of a service: its store and its sinks, and the clock. Cheap to clone.
+/// Records audit events in a store, and sends them to sinks. Cheap to clone.
 #[derive(Clone)]
 pub struct AuditTrail {
     store: Arc<dyn AuditStore>,
@@ -16,21 +16,21 @@ pub struct AuditTrail {
 }
 
 impl AuditTrail {
-    /// A log in this store, of which these sinks are told.
+    /// Creates a trail with this store, these sinks, and this clock.
     pub fn new(store: Arc<dyn AuditStore>, sinks: AuditSinks, clock: Arc<dyn Clock>) -> Self {
         Self { store, sinks, clock }
     }
 
-    /// The time now, if it can be told.
+    /// Returns the current time in whole seconds, or `None` if the clock is unavailable.
     #[must_use]
     pub fn now(&self) -> Option<Timestamp> {
         time::now(&*self.clock)
     }
 
-    /// Records an event, and waits until it is stored.
+    /// Records an event, waits until it is committed, and sends it to the sinks.
     ///
     /// # Errors
-    /// The store can't be reached.
+    /// [`StoreError`] if the event was not recorded.
     pub async fn append(&self, event: AuditEvent) -> Result<(), StoreError> {
         self.sinks.publish(self.store.append(vec![event]).await?);
         Ok(())

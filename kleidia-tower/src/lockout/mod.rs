@@ -1,4 +1,4 @@
-//! Login lockout: how often passwords may be guessed.
+//! Login lockout: limits how often passwords can be guessed.
 
 mod attempt;
 mod policy;

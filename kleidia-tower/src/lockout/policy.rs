@@ -1,11 +1,11 @@
-//! When login locks, and for how long.
+//! The policy of the lockout.
 
 use std::time::Duration;
 
 use crate::SettingError;
 use crate::time::check_seconds;
 
-/// When login locks, and for how long.
+/// The policy of the lockout: when login locks, and for how long.
 ///
 /// Consecutive failures for one user name from one source lock that name for that source. The
 /// account as a whole is only throttled, and only for unfamiliar sources: those without a recent
@@ -77,7 +77,8 @@ impl LockoutPolicy {
         Ok(Self { max_duration, ..self })
     }
 
-    /// Sets the time without failures after which the next lock is short again. 12 hours by default.
+    /// Sets the time without failures after which the next lock is short again. 12 hours by
+    /// default.
     ///
     /// # Errors
     /// [`SettingError`] unless it is from a second to a year.
@@ -133,7 +134,7 @@ impl LockoutPolicy {
     }
 
     /// Sets how long a source stays familiar after a successful login. 90 days by default. Stores
-    /// forget sources after [`Retention::familiar_sources`](crate::store::Retention), so raise
+    /// delete sources after [`Retention::familiar_sources`](crate::store::Retention), so raise
     /// that as well.
     ///
     /// # Errors

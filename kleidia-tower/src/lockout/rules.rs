@@ -290,8 +290,8 @@ mod tests {
         let mut first = FailureCounters { account, ..FailureCounters::default() };
         assert_eq!(first.reserve(&policy, NOW), Reservation::Granted);
         let mut second = FailureCounters { account: first.account, ..FailureCounters::default() };
-        let refused = Reservation::Throttled { until: later(NOW, 1) };
-        assert_eq!(second.reserve(&policy, NOW), refused);
+        let throttled = Reservation::Throttled { until: later(NOW, 1) };
+        assert_eq!(second.reserve(&policy, NOW), throttled);
         let source = FailureRow { succeeded_at: Some(later(NOW, -1000)), ..FailureRow::default() };
         let mut owner = FailureCounters { source, account: first.account };
         assert_eq!(owner.reserve(&policy, NOW), Reservation::Granted);
@@ -304,21 +304,23 @@ mod tests {
         for consecutive in [19, 20, 49, 50, 100] {
             let account = FailureRow { consecutive, ..FailureRow::default() };
             let mut known = FailureCounters { account, ..FailureCounters::default() };
-            let (mut unknown, mut now, mut running) = (FailureCounters::default(), NOW, Vec::new());
+            let (mut unknown, mut now, mut pending) = (FailureCounters::default(), NOW, Vec::new());
             for _ in 0..2000 {
-                if running.is_empty() {
+                if pending.is_empty() {
                     now = later(now, random.i64(0..100));
                 }
                 if random.bool() {
-                    let asked = [known.reserve(&policy, now), unknown.reserve(&policy, now)];
-                    if let [Reservation::Granted | Reservation::Throttled { .. }, unknown] = asked {
+                    let reservations = [known.reserve(&policy, now), unknown.reserve(&policy, now)];
+                    if let [Reservation::Granted | Reservation::Throttled { .. }, unknown] =
+                        reservations
+                    {
                         assert_eq!(unknown, Reservation::Granted);
-                        running.push(asked[0]);
+                        pending.push(reservations[0]);
                     } else {
-                        assert_eq!(asked[0], asked[1]);
+                        assert_eq!(reservations[0], reservations[1]);
                     }
-                } else if let Some(asked) = running.pop() {
-                    let locks = match asked {
+                } else if let Some(reservation) = pending.pop() {
+                    let locks = match reservation {
                         Reservation::Granted => known.record_failure(&policy, now),
                         _ => known.record_throttled(&policy, now),
                     };

@@ -1,4 +1,4 @@
-//! What the lockout requires of a store.
+//! The store trait for the lockout.
 
 use async_trait::async_trait;
 
@@ -52,7 +52,7 @@ pub trait FailureStore: Send + Sync + 'static {
     ) -> Result<Committed<()>, StoreError>;
 }
 
-/// Whether a password may be evaluated.
+/// The result of reserving an attempt: whether the password may be evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reservation {
     /// The password may be evaluated. The attempt must be settled.

@@ -18,7 +18,7 @@ use super::{Argon2Parameters, HashingPermit, PasswordCheck, PasswordHasherOption
 ///
 /// Each permit is a thread with memory of its own, so the memory for hashing is bounded. A client
 /// that disconnects does not release a permit early. When the queue is full, an evaluation is
-/// rejected at once. A hasher is cheap to clone; its threads end with the last clone.
+/// rejected immediately. A hasher is cheap to clone; its threads end with the last clone.
 ///
 /// ```
 /// use kleidia_tower::password::{PasswordCheck, PasswordHasher};

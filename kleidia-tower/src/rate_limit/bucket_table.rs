@@ -113,7 +113,7 @@ fn eviction_candidate(set: &Set) -> usize {
     buckets.map_or(0, |(index, _)| index)
 }
 
-/// A bucket is written at once or not at all, so a panic of another thread leaves the set valid.
+/// A bucket is written completely or not at all, so a panic of another thread leaves the set valid.
 fn lock(set: &Mutex<Set>) -> MutexGuard<'_, Set> {
     set.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -74,7 +74,8 @@ impl RateLimitGuard {
         let address = self.client_address(request);
         let head = RequestHead::from_request(request);
         // The caller's functions run before any bucket is locked.
-        let (cost, matched_rules) = (self.cost.of(&head), self.matched_rules(head, address)?);
+        let (cost, matched_rules) =
+            (self.cost.for_request(&head), self.matched_rules(head, address)?);
         let mut remaining = InlineVec::new();
         let pushed = self.sends_headers.then_some(&mut remaining);
         let retry_delay = charge(&matched_rules, cost, None, pushed);
@@ -148,7 +149,7 @@ impl LimitRule {
 }
 
 impl Cost {
-    fn of(&self, head: &RequestHead<'_>) -> u32 {
+    fn for_request(&self, head: &RequestHead<'_>) -> u32 {
         match self {
             Self::Fixed(cost) => *cost,
             Self::Function(function) => function(head),

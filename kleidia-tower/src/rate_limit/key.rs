@@ -63,7 +63,7 @@ pub(crate) enum MissingKey {
 }
 
 impl Key {
-    /// The client's address: an IPv4 address, or an IPv6 network of 64 bits.
+    /// Uses the client's address: an IPv4 address, or an IPv6 network of 64 bits.
     ///
     /// A client with a larger IPv6 network has many keys. If the client's address is unknown, the
     /// request is rejected with 503: see [`RateLimitLayer`](super::RateLimitLayer).
@@ -72,14 +72,14 @@ impl Key {
         Self(vec![Part::Address])
     }
 
-    /// The [`Principal`] that an outer layer authenticated: the id of a user, or the subject of a
-    /// workload. For requests without a principal it is the client's address.
+    /// Uses the [`Principal`] that an outer layer authenticated: the id of a user, or the subject
+    /// of a workload. For requests without a principal it is the client's address.
     #[must_use]
     pub fn principal() -> Self {
         Self(vec![Part::Principal])
     }
 
-    /// The values of all lines of a header. Requests without the header share one key.
+    /// Uses the values of all lines of a header. Requests without the header share one key.
     ///
     /// Clients choose their headers, so use this only for a header that another layer has checked.
     #[must_use]
@@ -87,7 +87,7 @@ impl Key {
         Self(vec![Part::Header(name)])
     }
 
-    /// The method and the route that axum matched: `/users/{id}` is one route for every `id`.
+    /// Uses the method and the route that axum matched: `/users/{id}` is one route for every `id`.
     ///
     /// Requests that match no route share one key. If the layer is outside of the router, all
     /// requests do.
@@ -97,8 +97,8 @@ impl Key {
         Self(vec![Part::Route])
     }
 
-    /// The value that a function returns for a request. If it returns `None`, the limit does not
-    /// apply to the request.
+    /// Uses the value that a function returns for a request. If it returns `None`, the limit does
+    /// not apply to the request.
     #[must_use]
     pub fn function<K, F>(function: F) -> Self
     where

@@ -33,7 +33,7 @@ pub struct Limit {
     name: Option<Cow<'static, str>>,
 }
 
-/// An error from making a [`Limit`].
+/// An error from creating a [`Limit`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitError {
@@ -69,8 +69,8 @@ impl Limit {
     /// Creates a limit of `count` per period, with a burst of `count`.
     ///
     /// # Errors
-    /// If the count or the period is zero, the rate is faster than one per nanosecond, or the burst
-    /// takes longer than [`Self::MAX_REFILL_TIME`] to come back.
+    /// [`LimitError`] if the count or the period is zero, the rate is faster than one per
+    /// nanosecond, or the burst takes longer than [`Self::MAX_REFILL_TIME`] to come back.
     pub fn per(period: Duration, count: u32) -> Result<Self, LimitError> {
         let burst = NonZeroU32::new(count).ok_or(LimitError::Zero)?;
         if period.is_zero() {
@@ -87,7 +87,7 @@ impl Limit {
     /// Sets how many units can be spent at once; the default is the count per period.
     ///
     /// # Errors
-    /// If it is zero, or takes longer than [`Self::MAX_REFILL_TIME`] to come back.
+    /// [`LimitError`] if it is zero, or takes longer than [`Self::MAX_REFILL_TIME`] to come back.
     pub fn with_burst(self, burst: u32) -> Result<Self, LimitError> {
         let burst = NonZeroU32::new(burst).ok_or(LimitError::Zero)?;
         Self { rate: Rate { burst, ..self.rate }, ..self }.checked()
@@ -97,8 +97,8 @@ impl Limit {
     /// `address`.
     ///
     /// # Errors
-    /// If it is empty, longer than [`Self::MAX_NAME`], or has characters other than ASCII letters,
-    /// digits, `-`, `_` and `.`.
+    /// [`LimitError`] if it is empty, longer than [`Self::MAX_NAME`], or has characters other than
+    /// ASCII letters, digits, `-`, `_` and `.`.
     pub fn with_name(self, name: impl Into<Cow<'static, str>>) -> Result<Self, LimitError> {
         let name = name.into();
         let is_allowed =

@@ -130,8 +130,8 @@ impl RateLimiter {
     /// Charges a key, and returns what remains. A cost of 0 is always allowed.
     ///
     /// # Errors
-    /// If the remaining budget is less than the cost, or the cost is more than the burst. Nothing
-    /// is charged then.
+    /// [`RateLimitError`] if the remaining budget is less than the cost, or the cost is more than
+    /// the burst. Nothing is charged then.
     pub fn check<K: Hash + ?Sized>(&self, key: &K, cost: u32) -> Result<Remaining, RateLimitError> {
         let mut charge = self.prepare_charge(self.buckets.hash_key(key), cost);
         charge.new_tat.clone()?;
@@ -182,7 +182,8 @@ impl RateLimiter {
 impl PendingCharge<'_> {
     /// Returns how long to wait until the key can be charged, or `None` if it can be charged now.
     ///
-    /// A cost above the burst can never be charged: then it is the time in which a burst comes back.
+    /// A cost above the burst can never be charged: then it is the time in which a burst comes
+    /// back.
     pub(crate) const fn retry_delay(&self) -> Option<Duration> {
         match self.new_tat {
             Ok(_) => None,

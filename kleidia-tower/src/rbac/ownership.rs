@@ -18,7 +18,7 @@ pub(super) enum Ownership {
     Unowned,
     /// The owner is the user whose id is the parameter of the path.
     Parameter(Arc<Router<()>>),
-    /// A function decides at once.
+    /// A function decides synchronously.
     Function(Arc<OwnerFn>),
     /// A function decides asynchronously, such as by a database query.
     Lookup(Arc<LookupFn>),

@@ -3,8 +3,8 @@
 use crate::Principal;
 use crate::audit::OverrideReason;
 
-/// The proof that a principal meets a requirement. Only the decision of a
-/// [`Policy`](super::Policy) makes one.
+/// The proof that a principal meets a requirement. Only a decision of a
+/// [`Policy`](super::Policy) creates it.
 ///
 /// [`RbacLayer`](super::RbacLayer) inserts it into the extensions of allowed requests.
 #[derive(Clone, Debug)]

@@ -75,7 +75,7 @@ impl Policy {
         self
     }
 
-    /// Whether one of the roles grants the permission.
+    /// Returns whether one of the roles grants the permission.
     #[must_use]
     pub fn permits<'a>(
         &self,

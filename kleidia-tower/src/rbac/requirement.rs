@@ -35,7 +35,7 @@ enum Kind {
     StepUp(Duration),
 }
 
-/// The facts about a request that a decision needs beside the principal.
+/// The facts about a request that a decision needs besides the principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccessContext {
     /// Whether the principal owns the requested resource.
@@ -106,8 +106,8 @@ impl Requirement {
         }
     }
 
-    /// Whether an override of the policy is enough to meet the requirement. An override replaces
-    /// roles, permissions and ownership, but not a recent password.
+    /// Returns whether an override of the policy is enough to meet the requirement. An override
+    /// replaces roles, permissions and ownership, but not a recent password.
     fn allows_override(&self, principal: &Principal, context: &AccessContext) -> bool {
         let allows = |part: &Self| part.allows_override(principal, context);
         match &self.0 {
@@ -149,7 +149,7 @@ fn is_recent(principal: &Principal, now: Option<Timestamp>, max_age: Duration) -
     age.is_some_and(|age| age < max_age)
 }
 
-/// The only places that make a [`Permit`].
+/// The only methods that create a [`Permit`].
 impl Policy {
     /// Decides whether a principal meets a requirement.
     ///

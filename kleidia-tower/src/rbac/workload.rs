@@ -16,9 +16,9 @@ use crate::{GuardedService, Principal, Rejection, Unauthenticated};
 /// Assigns roles to verified workloads. A workload that no rule matches has no roles. Cheap to
 /// clone.
 ///
-/// As a layer inside [`KlientoAuthLayer`](kliento_tower::KlientoAuthLayer) it makes a [`Principal`]
-/// of the identity of a verified workload, so one route can serve people and workloads. It rejects
-/// no requests.
+/// As a layer inside [`KlientoAuthLayer`](kliento_tower::KlientoAuthLayer) it creates a
+/// [`Principal`] from the identity of a verified workload, so one route can serve people and
+/// workloads. It rejects no requests.
 ///
 /// ```
 /// use kleidia_tower::rbac::{RoleName, WorkloadRules};

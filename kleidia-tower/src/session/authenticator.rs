@@ -1,4 +1,4 @@
-//! Who is calling, by the access token: signature, expiry, session, account, in that order.
+//! Authenticates callers by access tokens or session tokens.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +10,13 @@ use crate::account::Account;
 use crate::opaque_token::OpaqueToken;
 use crate::{Clock, Rejection, SystemClock, Timestamp, time};
 
-/// How long until it is noted again that a session is in use.
+/// The minimum time between two updates of `last_seen_at`.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Tells which session an access token belongs to, and whether it goes on. Cheap to clone.
+/// Authenticates callers by access tokens or session tokens. Cheap to clone.
+///
+/// It checks the token, then the session, then the account; the first failure is the rejection. On
+/// success it updates `last_seen_at` of the session, at most once a minute.
 #[derive(Clone)]
 pub struct SessionAuthenticator {
     store: Arc<dyn SessionStore>,
@@ -24,38 +27,39 @@ pub struct SessionAuthenticator {
 }
 
 impl SessionAuthenticator {
-    /// Authenticates by the sessions of this store and with these keys.
+    /// Creates an authenticator with the sessions of this store and the keys of access tokens.
     pub fn new(store: Arc<dyn SessionStore>, keys: Arc<dyn KeyProvider>) -> Self {
         let clock = Arc::new(SystemClock);
         Self { store, keys, clock, leeway: Duration::ZERO, max_password_age: None }
     }
 
-    /// Sets the clock; the system's by default.
+    /// Sets the clock; the system clock by default.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Sets for how long past its end a token is still taken; 0 by default.
+    /// Sets how long an access token is accepted after its expiry, in whole seconds; 0 by default.
     #[must_use]
     pub const fn with_leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Sets for how long a password lasts until it has to be changed; for ever by default.
+    /// Sets the age at which a password must be changed; `None` by default, so passwords never
+    /// expire. Only [`check_password_age`](Self::check_password_age) checks it.
     #[must_use]
     pub const fn with_max_password_age(mut self, max_age: Option<Duration>) -> Self {
         self.max_password_age = max_age;
         self
     }
 
-    /// Tells which active session of which enabled account an access token belongs to.
+    /// Returns the active session of an access token, and its enabled account.
     ///
     /// # Errors
-    /// [`Rejection::AccessToken`], [`Rejection::SessionExpired`], [`Rejection::AccountDisabled`],
-    /// whichever is found first, and what is our fault.
+    /// [`Rejection::AccessToken`], [`Rejection::SessionExpired`] or [`Rejection::AccountDisabled`],
+    /// and server errors: the store, the keys or the clock is unavailable.
     pub async fn authenticate(&self, token: &str) -> Result<SessionView, Rejection> {
         let now = self.now()?;
         let claims = match self.keys.try_current() {
@@ -67,10 +71,12 @@ impl SessionAuthenticator {
         self.check_session(view, now).await
     }
 
-    /// Tells the same of a session's own token, for services that keep it in a cookie.
+    /// Returns the active session of an opaque session token, and its enabled account: for
+    /// services that keep the token in a cookie.
     ///
     /// # Errors
-    /// [`Rejection::SessionExpired`], [`Rejection::AccountDisabled`], and what is our fault.
+    /// [`Rejection::SessionExpired`] or [`Rejection::AccountDisabled`], and server errors: the
+    /// store or the clock is unavailable.
     pub async fn authenticate_session_token(&self, token: &str) -> Result<SessionView, Rejection> {
         let now = self.now()?;
         let token = OpaqueToken::parse(token).ok_or(Rejection::SessionExpired)?;
@@ -78,14 +84,14 @@ impl SessionAuthenticator {
         self.check_session(view, now).await
     }
 
-    /// Refuses accounts whose password has to be changed first.
+    /// Checks that the password of an account is younger than its maximum age.
     ///
     /// # Errors
-    /// [`Rejection::PasswordExpired`], or that the clock is unavailable.
+    /// [`Rejection::PasswordExpired`], or [`Rejection::Unavailable`] without a clock.
     pub fn check_password_age(&self, account: &Account) -> Result<(), Rejection> {
-        let Some(most) = self.max_password_age else { return Ok(()) };
-        let ends_at = time::add(account.password_changed_at, most);
-        if self.now()? < ends_at { Ok(()) } else { Err(Rejection::PasswordExpired) }
+        let Some(max_age) = self.max_password_age else { return Ok(()) };
+        let expires_at = time::add(account.password_changed_at, max_age);
+        if self.now()? < expires_at { Ok(()) } else { Err(Rejection::PasswordExpired) }
     }
 
     fn now(&self) -> Result<Timestamp, Rejection> {
@@ -115,8 +121,8 @@ impl SessionAuthenticator {
         if time::elapsed(session.last_seen_at, now) >= TOUCH_INTERVAL
             && let Err(error) = self.store.touch(session.id, now).await
         {
-            // It says when the session was last seen, and grants nothing.
-            tracing::warn!(%error, session = session.id.get(), "can't note that a session is in use");
+            // `last_seen_at` is informational: the request is authenticated without it.
+            tracing::warn!(%error, session = session.id.get(), "failed to update last_seen_at");
         }
         Ok(view)
     }

@@ -1,4 +1,4 @@
-//! Sessions as they were a moment ago, unless something has happened to them since.
+//! A cache of sessions with versioned invalidation.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -10,45 +10,42 @@ use moka::sync::Cache;
 use super::{SessionLookup, SessionView};
 use crate::{SessionId, UserId};
 
-/// Sessions as they were when they were looked up.
+/// A cache of sessions with versioned invalidation.
 ///
-/// Everything that happens to a session or its user takes a number, once the store has it. A
-/// look-up notes the last number before it asks the store, so what was found before something
-/// happened is never believed after, however late it comes.
+/// Each invalidation has a version, which it takes after the store has committed the change. A
+/// look-up reads the latest version before it queries the store, so an entry that was read before a
+/// change is never served after it, however late the look-up inserts it.
 pub(super) struct SessionCache {
     entries: Cache<SessionLookup, CacheEntry>,
     ttl: Duration,
-    last: AtomicU64,
-    /// The number of what happened last, to any of those that share a bucket.
+    latest: AtomicU64,
+    /// The latest version of each bucket: sessions and users share buckets by their hash.
     versions: Box<[AtomicU64]>,
     bucket_hasher: RandomState,
 }
 
-/// When a look-up began.
+/// The start of a look-up.
 #[derive(Clone, Copy)]
 pub(super) struct LookupStart {
     instant: Instant,
-    number: u64,
+    version: u64,
 }
 
 #[derive(Clone)]
 struct CacheEntry {
     view: SessionView,
-    since: LookupStart,
+    start: LookupStart,
 }
 
-/// To whom something happens.
+/// Which entries a change invalidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Invalidation {
-    /// To who knows whom.
     All,
-    /// To all sessions of a user.
     User(UserId),
-    /// To one session.
     Session(SessionId),
 }
 
-/// Enough that what happens to others seldom looks as if it had happened here: 128 KiB.
+/// Enough buckets that an invalidation rarely affects unrelated sessions: 128 KiB.
 const BUCKETS: usize = 1 << 14;
 
 impl SessionCache {
@@ -56,49 +53,49 @@ impl SessionCache {
         Self {
             entries: Cache::builder().max_capacity(capacity).time_to_live(ttl).build(),
             ttl,
-            last: AtomicU64::new(0),
+            latest: AtomicU64::new(0),
             versions: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
             bucket_hasher: RandomState::new(),
         }
     }
 
     pub(super) fn get(&self, key: &SessionLookup) -> Option<SessionView> {
-        let CacheEntry { view, since } = self.entries.get(key)?;
-        self.is_fresh(&view, since).then_some(view)
+        let CacheEntry { view, start } = self.entries.get(key)?;
+        self.is_fresh(&view, start).then_some(view)
     }
 
-    /// To be called before the store is asked.
+    /// Starts a look-up. Call it before querying the store.
     pub(super) fn start_lookup(&self) -> LookupStart {
-        LookupStart { instant: Instant::now(), number: self.last.load(Ordering::SeqCst) }
+        LookupStart { instant: Instant::now(), version: self.latest.load(Ordering::SeqCst) }
     }
 
-    pub(super) fn insert(&self, key: SessionLookup, view: SessionView, since: LookupStart) {
-        if self.is_fresh(&view, since) {
-            self.entries.insert(key, CacheEntry { view, since });
+    pub(super) fn insert(&self, key: SessionLookup, view: SessionView, start: LookupStart) {
+        if self.is_fresh(&view, start) {
+            self.entries.insert(key, CacheEntry { view, start });
         }
     }
 
-    /// To be called once the store has it, and before anybody is told that it is done.
-    pub(super) fn invalidate(&self, invalidations: Invalidation) {
-        let number = self.last.fetch_add(1, Ordering::SeqCst) + 1;
-        if let Some(bucket) = self.bucket(invalidations) {
-            bucket.fetch_max(number, Ordering::SeqCst);
+    /// Invalidates entries. Call it after the store has committed, and before the caller learns it.
+    pub(super) fn invalidate(&self, invalidation: Invalidation) {
+        let version = self.latest.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some(bucket) = self.bucket(invalidation) {
+            bucket.fetch_max(version, Ordering::SeqCst);
         }
     }
 
-    fn is_fresh(&self, view: &SessionView, since: LookupStart) -> bool {
-        let is_valid = |invalidations| {
-            let bucket = self.bucket(invalidations);
-            bucket.is_some_and(|bucket| bucket.load(Ordering::SeqCst) <= since.number)
+    fn is_fresh(&self, view: &SessionView, start: LookupStart) -> bool {
+        let is_valid = |invalidation| {
+            let bucket = self.bucket(invalidation);
+            bucket.is_some_and(|bucket| bucket.load(Ordering::SeqCst) <= start.version)
         };
-        since.instant.elapsed() < self.ttl
+        start.instant.elapsed() < self.ttl
             && is_valid(Invalidation::All)
             && is_valid(Invalidation::User(view.account.id))
             && is_valid(Invalidation::Session(view.session.id))
     }
 
-    fn bucket(&self, invalidations: Invalidation) -> Option<&AtomicU64> {
-        let hash = usize::try_from(self.bucket_hasher.hash_one(invalidations) % BUCKETS as u64);
+    fn bucket(&self, invalidation: Invalidation) -> Option<&AtomicU64> {
+        let hash = usize::try_from(self.bucket_hasher.hash_one(invalidation) % BUCKETS as u64);
         self.versions.get(hash.ok()?)
     }
 }
@@ -126,8 +123,8 @@ mod tests {
     const KEY: SessionLookup = SessionLookup::Id(SessionId::new(1));
 
     #[test]
-    fn what_was_found_before_something_happened_is_not_believed_after() {
-        for invalidations in [
+    fn does_not_serve_entries_from_before_an_invalidation() {
+        for invalidation in [
             Invalidation::Session(SessionId::new(1)),
             Invalidation::User(UserId::new(1)),
             Invalidation::All,
@@ -136,30 +133,30 @@ mod tests {
             let before = cache.start_lookup();
             cache.insert(KEY, view(), before);
             assert!(cache.get(&KEY).is_some());
-            cache.invalidate(invalidations);
-            assert!(cache.get(&KEY).is_none(), "{invalidations:?}");
-            // A look-up that was under way comes in late.
+            cache.invalidate(invalidation);
+            assert!(cache.get(&KEY).is_none(), "{invalidation:?}");
+            // A look-up that was in progress inserts its result late.
             cache.insert(KEY, view(), before);
-            assert!(cache.get(&KEY).is_none(), "{invalidations:?}");
+            assert!(cache.get(&KEY).is_none(), "{invalidation:?}");
             cache.insert(KEY, view(), cache.start_lookup());
-            assert!(cache.get(&KEY).is_some(), "{invalidations:?}");
+            assert!(cache.get(&KEY).is_some(), "{invalidation:?}");
         }
     }
 
     #[test]
-    fn what_happens_to_others_changes_nothing() {
+    fn keeps_entries_of_other_sessions() {
         let cache = SessionCache::new(10, HOUR);
         cache.insert(KEY, view(), cache.start_lookup());
-        // By chance one may share the bucket; not all of so few.
-        let forgotten = (100..110).filter(|other| {
+        // One may share the bucket by chance, but not all ten.
+        let invalidated = (100..110).filter(|other| {
             cache.invalidate(Invalidation::Session(SessionId::new(*other)));
             cache.get(&KEY).is_none()
         });
-        assert!(forgotten.count() < 10);
+        assert!(invalidated.count() < 10);
     }
 
     #[test]
-    fn nothing_is_believed_for_longer_than_said() {
+    fn entries_expire_after_the_ttl() {
         let cache = SessionCache::new(10, Duration::ZERO);
         cache.insert(KEY, view(), cache.start_lookup());
         assert!(cache.get(&KEY).is_none());

@@ -1,4 +1,4 @@
-//! A store that remembers sessions for a moment.
+//! A store that caches sessions.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,19 +17,18 @@ use crate::account::{
 use crate::store::{ChangeContext, Committed, Store, StoreError};
 use crate::{SessionId, Timestamp, UserId};
 
-/// A store around another one that answers for sessions from memory, for a moment: 5 seconds by
-/// default.
+/// Caches the sessions of another store, for 5 seconds by default.
 ///
 /// # Staleness
-/// - What happens through this store, such as a logout or a disabled account, is seen at once: by
-///   the first request that begins after it was done, and by look-ups that were under way.
-/// - What happens past it, on other nodes, is seen after the period at the latest. Without this
-///   store it is seen at once.
-/// - That a session is over by time is seen at once in either case.
+/// - Changes through this store, such as a logout or a disabled account, take effect immediately:
+///   for every request that starts after the change, and for look-ups that were in progress.
+/// - Changes by other processes take effect within the TTL. Without this store they take effect
+///   immediately.
+/// - A session that has expired is never accepted.
 ///
-/// At most 10,000 sessions are remembered by default; each takes about 1 KiB. Sessions that are
-/// unknown are not remembered. It needs a Tokio runtime: what was begun is done to the end, even if
-/// the caller does not wait, so that it does not happen unseen.
+/// At most 10,000 sessions are cached by default, at about 1 KiB each. Unknown sessions are not
+/// cached. It needs a Tokio runtime: a change runs to completion even if the caller drops its
+/// future, so that the cache is always invalidated.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -50,28 +49,29 @@ pub struct SessionCachingStore {
 }
 
 impl SessionCachingStore {
-    /// For how long a session is believed by default.
+    /// The default TTL: 5 seconds.
     pub const DEFAULT_TTL: Duration = Duration::from_secs(5);
 
-    /// How many sessions are remembered by default.
+    /// The default capacity, in sessions.
     pub const DEFAULT_CAPACITY: u64 = 10_000;
 
-    /// Remembers the sessions of this store, which nothing on this node may use past it.
+    /// Caches the sessions of this store. Make all changes on this node through the returned store,
+    /// or they take effect only within the TTL.
     pub fn new(store: Arc<dyn Store>) -> Self {
         let (capacity, ttl) = (Self::DEFAULT_CAPACITY, Self::DEFAULT_TTL);
         let cache = Arc::new(SessionCache::new(capacity, ttl));
         Self { store, cache, capacity, ttl }
     }
 
-    /// Sets for how long a session is believed, from when its look-up began. It forgets what is
-    /// remembered, and clones that were made before remember for themselves.
+    /// Sets how long a session is cached, from the start of its look-up; 5 seconds by default. The
+    /// cache starts empty and is not shared with earlier clones.
     #[must_use]
     pub fn with_ttl(self, ttl: Duration) -> Self {
         Self { ttl, ..self }.reset_cache()
     }
 
-    /// Sets how many sessions are remembered at most. It forgets what is remembered, and clones
-    /// that were made before remember for themselves.
+    /// Sets the maximum number of cached sessions; 10,000 by default. The cache starts empty and is
+    /// not shared with earlier clones.
     #[must_use]
     pub fn with_capacity(self, sessions: u64) -> Self {
         Self { capacity: sessions, ..self }.reset_cache()
@@ -82,7 +82,7 @@ impl SessionCachingStore {
         Self { cache, ..self }
     }
 
-    /// Changes something, tells the cache of it, and only then the caller.
+    /// Makes a change and invalidates the cache before returning.
     pub(super) async fn write_and_invalidate<T, F>(
         &self,
         invalidations: impl FnOnce(&T) -> Vec<Invalidation> + Send + 'static,
@@ -93,18 +93,20 @@ impl SessionCachingStore {
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let (change, cache) = (change(Arc::clone(&self.store)), Arc::clone(&self.cache));
-        // A caller that hangs up would take with it what the cache has to be told.
+        // As a task, so that the cache is invalidated even if the caller drops the future.
         let task = tokio::spawn(async move {
             let done = change.await;
             match &done {
-                Ok(done) => invalidations(done).into_iter().for_each(|to| cache.invalidate(to)),
-                // A connection that broke may have broken after the change.
+                Ok(done) => invalidations(done)
+                    .into_iter()
+                    .for_each(|invalidation| cache.invalidate(invalidation)),
+                // The connection may have failed after the commit.
                 Err(_) => cache.invalidate(Invalidation::All),
             }
             done
         });
-        let gave_up = |error| Err(StoreError::unavailable(error));
-        task.await.unwrap_or_else(gave_up)
+        let aborted = |error| Err(StoreError::unavailable(error));
+        task.await.unwrap_or_else(aborted)
     }
 }
 
@@ -114,10 +116,10 @@ impl SessionStore for SessionCachingStore {
         if let Some(view) = self.cache.get(&key) {
             return Ok(Some(view));
         }
-        let since = self.cache.start_lookup();
+        let start = self.cache.start_lookup();
         let found = self.store.session(key).await?;
         if let Some(view) = &found {
-            self.cache.insert(key, view.clone(), since);
+            self.cache.insert(key, view.clone(), start);
         }
         Ok(found)
     }
@@ -162,14 +164,14 @@ impl SessionStore for SessionCachingStore {
         reason: EndReason,
         change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError> {
-        let invalidations = match which {
+        let invalidation = match which {
             SessionSelector::One { session, .. } => Invalidation::Session(session),
             SessionSelector::All { user } => Invalidation::User(user),
         };
         let change = change.clone();
         let end =
             async move |store: Arc<dyn Store>| store.end_sessions(which, reason, &change).await;
-        self.write_and_invalidate(move |_| vec![invalidations], end).await
+        self.write_and_invalidate(move |_| vec![invalidation], end).await
     }
 
     async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! What a store that remembers sessions mostly hands through.
+//! The operations that [`SessionCachingStore`] delegates to the inner store.
 
 use std::sync::Arc;
 
@@ -78,9 +78,9 @@ impl PurgeStore for SessionCachingStore {
     ) -> Result<usize, StoreError> {
         let retention = *retention;
         let purge = async move |store: Arc<dyn Store>| store.purge(now, &retention, limit).await;
-        // Nobody tells whose they were; it is once in a while.
-        let invalidations = |purged: &usize| (*purged > 0).then_some(Invalidation::All);
-        self.write_and_invalidate(move |purged| invalidations(purged).into_iter().collect(), purge)
+        // The store does not return whose rows were deleted, and purges are rare.
+        let invalidation = |purged: &usize| (*purged > 0).then_some(Invalidation::All);
+        self.write_and_invalidate(move |purged| invalidation(purged).into_iter().collect(), purge)
             .await
     }
 }

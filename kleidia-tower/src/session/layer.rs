@@ -1,4 +1,4 @@
-//! The layer that lets requests of live sessions in.
+//! `JwtSessionLayer` and its configuration.
 
 use std::sync::Arc;
 
@@ -14,27 +14,29 @@ use crate::rejection::default_renderer;
 use crate::telemetry::log_rejection;
 use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 
-/// Lets in requests with the access token of a live session: `Authorization: Bearer <JWT>`
-/// (RFC 6750, 2.1).
+/// Authenticates users by access tokens: `Authorization: Bearer <JWT>` (RFC 6750, 2.1).
 ///
-/// A request is checked in this order, and each step has its own code: signature (`token_invalid`),
-/// expiry (`token_expired`), session (`session_expired`), account (`account_disabled`), age of the
-/// password (`password_expired`, 403). Those that pass have a [`Principal`] and the [`SessionView`]
-/// in their extensions; those that pass without a session have [`Unauthenticated`] instead.
+/// The layer checks a request in this order, and each check has its own code: signature
+/// (`token_invalid`), expiry (`token_expired`), session (`session_expired`), account
+/// (`account_disabled`), and age of the password (`password_expired`, 403). On success the request
+/// has a [`Principal`] and a [`SessionView`] in its extensions. If the [`CredentialPolicy`] allows
+/// a request without a session, it has [`Unauthenticated`] instead.
 ///
 /// # Rules
-/// - What can't be checked, because of the store, the keys or the clock, is refused with 503 under
-///   every [`CredentialPolicy`]. A request without a token reaches no store.
-/// - There is one `Authorization` header at most, with a token of at most 4,096 characters. Tokens
-///   in the target or the body are not looked at.
-/// - The header is marked as sensitive. No token is in any log, response or `Debug`.
-/// - The typed [`Rejection`] is in the extensions of the response to a refused request.
+/// - If the store, the keys or the clock is unavailable, the request is rejected with 503 under
+///   every [`CredentialPolicy`]. For a request without a token the store is not queried.
+/// - A request has at most one `Authorization` header, with a token of at most 4,096 octets. Tokens
+///   in the request target or the body are ignored.
+/// - The layer marks the header as sensitive. Tokens are in no log, response or `Debug` output.
+/// - The typed [`Rejection`] is in the extensions of the response.
 /// - Clones share all state.
 ///
-/// # Deployment
-/// - What the token says of the user is a hint for clients: roles and names are the store's, of now.
-/// - The store is asked at each request, unless [`SessionCachingStore`](super::SessionCachingStore) is around
-///   it.
+/// # Deployment caveats
+/// - The name and the admin flag in a token are hints for clients. The account in the store
+///   decides, for every request.
+/// - The store is queried for every request, so ending a session takes effect immediately. With
+///   [`SessionCachingStore`](super::SessionCachingStore) it takes effect within the TTL if another
+///   process ended the session.
 ///
 /// # Examples
 /// ```
@@ -63,7 +65,7 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 /// let service = ServiceBuilder::new()
 ///     .layer(JwtSessionLayer::new(accounts.authenticator()))
 ///     .service_fn(|request: Request<String>| async move {
-///         let caller = request.extensions().get().map_or("nobody", Principal::name);
+///         let caller = request.extensions().get().map_or("anonymous", Principal::name);
 ///         Ok::<_, std::convert::Infallible>(Response::new(caller.to_owned()))
 ///     });
 ///
@@ -72,12 +74,13 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 /// let response = service.clone().oneshot(request.body(String::new())?).await?;
 /// assert_eq!(response.status(), StatusCode::OK);
 ///
-/// let refused = service.oneshot(Request::new(String::new())).await?;
-/// assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+/// let rejected = service.oneshot(Request::new(String::new())).await?;
+/// assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
 /// # Ok(()) }
 /// ```
 ///
-/// Configured: strangers may pass, and so may workloads, whom the next layer authenticates.
+/// Configured: requests without credentials pass, and so do workloads, which the next layer
+/// authenticates.
 ///
 /// ```
 /// use http::HeaderValue;
@@ -95,7 +98,7 @@ pub struct JwtSessionLayer {
     guard: Arc<SessionGuard>,
 }
 
-/// What [`JwtSessionLayer`] checks.
+/// The state that all services of a [`JwtSessionLayer`] share.
 #[derive(Clone, Debug)]
 pub struct SessionGuard {
     authenticator: SessionAuthenticator,
@@ -105,7 +108,7 @@ pub struct SessionGuard {
 }
 
 impl JwtSessionLayer {
-    /// A layer that requires a token of a live session.
+    /// Creates a layer that requires an access token of an active session.
     #[must_use]
     pub fn new(authenticator: SessionAuthenticator) -> Self {
         let (policy, renderer) = (CredentialPolicy::default(), default_renderer());
@@ -113,13 +116,13 @@ impl JwtSessionLayer {
         Self { guard: Arc::new(guard) }
     }
 
-    /// Sets who may pass without a session; nobody by default.
+    /// Sets which requests pass without a session; none by default.
     #[must_use]
     pub fn with_policy(self, policy: CredentialPolicy) -> Self {
         self.with(|guard| guard.policy = policy)
     }
 
-    /// Lets users pass whose password has to be changed: for where they change it.
+    /// Accepts users with an expired password: for the routes where they change it.
     #[must_use]
     pub fn allowing_expired_passwords(self) -> Self {
         self.with(|guard| guard.checks_password_age = false)
@@ -204,7 +207,7 @@ impl Guard for SessionGuard {
                 extensions.insert(view);
             }
             Err(rejection) if self.policy.allows(&rejection) => {
-                // Other layers may have inserted them: this one authenticated nobody.
+                // Outer layers may have inserted them, but this layer authenticated no user.
                 extensions.remove::<Principal>();
                 extensions.remove::<SessionView>();
                 self.set_unauthenticated(extensions, rejection);
@@ -239,10 +242,11 @@ impl SessionGuard {
         }
     }
 
-    /// A layer around this one may have found a workload; users are found here alone.
+    /// Keeps the principal of a workload, which an outer layer may have authenticated. Only this
+    /// layer authenticates users.
     fn pass_through(&self, extensions: &mut Extensions) {
         extensions.remove::<SessionView>();
-        if extensions.get().is_some_and(|found: &Principal| found.session().is_some()) {
+        if extensions.get().is_some_and(|principal: &Principal| principal.session().is_some()) {
             extensions.remove::<Principal>();
         }
         if extensions.get::<Principal>().is_none() {

@@ -1,4 +1,4 @@
-//! Sessions: opened by a login, renewed by refresh tokens, ended at once on every node.
+//! Sessions: opened by a login, extended by refresh tokens, and ended on every node immediately.
 
 mod authenticator;
 mod cache;

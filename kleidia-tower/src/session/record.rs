@@ -1,51 +1,52 @@
-//! Sessions as stores know them.
+//! Sessions as stores keep them.
 
 use std::sync::Arc;
 
 use crate::account::Account;
 use crate::{ClientInfo, FamilyId, SessionId, Timestamp, UserId};
 
-/// A session: somebody who signed in, from somewhere, for a while.
+/// A session of a user, opened by a login or a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Its number, which no other session ever has.
+    /// The id, never reused.
     pub id: SessionId,
-    /// Whose it is.
+    /// The user.
     pub user: UserId,
     /// The family of its refresh tokens.
     pub family: FamilyId,
-    /// From where it was opened.
+    /// The client that opened the session.
     pub client: ClientInfo,
-    /// When it was opened.
+    /// The time at which the session was opened.
     pub created_at: Timestamp,
-    /// When its user last gave the password: a refresh opens sessions without asking for it.
+    /// The time at which the user last presented the password. A session that a refresh opens keeps
+    /// the time of the previous one.
     pub authenticated_at: Timestamp,
-    /// When it was last used, to the minute or so.
+    /// The time of the last request, updated at most once a minute.
     pub last_seen_at: Timestamp,
-    /// The first second at which it is over.
+    /// The time at which the session expires (exclusive).
     pub expires_at: Timestamp,
-    /// Whether, when and why it was ended before that.
+    /// When and why the session was ended, or `None` if it was not ended.
     pub end: Option<SessionEnd>,
-    /// The public key of the agent that is bound to it, in PEM.
+    /// The public key of the agent that is bound to the session, in PEM.
     pub agent_key: Option<String>,
 }
 
-/// The end of a session.
+/// When and why a session was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionEnd {
-    /// When.
+    /// The time of the end.
     pub at: Timestamp,
-    /// Why.
+    /// The reason.
     pub reason: EndReason,
 }
 
-/// Why a session was ended.
+/// The reason for which a session was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndReason {
-    /// Its user signed out.
+    /// The user logged out.
     Logout,
-    /// Its user ended it from another session, or all of them.
+    /// The user ended it from another session.
     Revoked,
     /// An admin ended it.
     RevokedByAdmin,
@@ -53,21 +54,21 @@ pub enum EndReason {
     Disabled,
     /// The password was changed from another session.
     PasswordChanged,
-    /// A refresh token was used twice.
+    /// A refresh token was used again after the grace period.
     RefreshTokenReuse,
 }
 
-/// A session and its account, as they were at one moment.
+/// A session and its account, as a store returned them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionView {
-    /// The session, whether it goes on or not.
+    /// The session, active or not.
     pub session: Arc<Session>,
-    /// Its user.
+    /// The account of the user.
     pub account: Arc<Account>,
 }
 
 impl Session {
-    /// Whether it goes on: neither over nor ended.
+    /// Returns whether the session is neither expired nor ended.
     #[must_use]
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.end.is_none() && now < self.expires_at
@@ -84,7 +85,7 @@ impl EndReason {
         Self::RefreshTokenReuse,
     ];
 
-    /// Its name, in stores and in the audit log.
+    /// Returns the name in stores and in the audit log, which is stable.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -97,7 +98,7 @@ impl EndReason {
         }
     }
 
-    /// The reason of this name.
+    /// Returns the reason with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == name)

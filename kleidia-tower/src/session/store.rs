@@ -1,4 +1,4 @@
-//! What sessions and refresh tokens require of a store.
+//! The store trait for sessions and refresh tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,7 +142,7 @@ pub enum RotationOutcome {
         /// The session, extended or opened.
         session: SessionView,
     },
-    /// The token was consumed within the grace period: the stored successor is returned again.
+    /// The token was used again within the grace period: the stored successor is returned again.
     Retried {
         /// The session of the successor.
         session: SessionView,
@@ -153,7 +153,7 @@ pub enum RotationOutcome {
         /// The time at which the successor expires (exclusive).
         refresh_expires_at: Timestamp,
     },
-    /// The token was consumed before the grace period: its family is revoked and its session ended.
+    /// The token was used again after the grace period: its family is revoked, its session ended.
     Reused(Arc<Account>),
     /// The token is unknown or expired, or its family is revoked.
     Invalid,

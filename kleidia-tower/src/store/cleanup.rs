@@ -36,7 +36,7 @@ pub struct Cleanup {
     task: JoinHandle<()>,
 }
 
-/// How often expired rows are deleted, and how many at once.
+/// Settings of [`Cleanup`]: how often expired rows are deleted, and how many per batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CleanupSettings {
     interval: Duration,

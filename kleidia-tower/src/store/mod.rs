@@ -1,4 +1,4 @@
-//! Stores: where accounts, sessions, failures and the audit log are kept.
+//! Stores of accounts, sessions, failure counters and the audit log.
 
 mod change;
 mod cleanup;
@@ -26,7 +26,7 @@ pub use purge::{PurgeStore, Retention};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 
-/// All that a store can do.
+/// A complete store. Every type that implements the five traits implements this one.
 pub trait Store: AccountStore + SessionStore + FailureStore + AuditStore + PurgeStore {}
 
 impl<T: AccountStore + SessionStore + FailureStore + AuditStore + PurgeStore> Store for T {}

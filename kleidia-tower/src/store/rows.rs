@@ -1,4 +1,4 @@
-//! The rows of a store within one transaction, on which every operation is written once.
+//! The rows of a store within a transaction. The operations are implemented once, against them.
 
 use async_trait::async_trait;
 
@@ -10,15 +10,15 @@ use crate::opaque_token::{TokenDigest, WrappedToken};
 use crate::session::{Session, SessionLookup};
 use crate::{FamilyId, SessionId, Timestamp, UserId, UserName, time};
 
-/// The rows that one transaction sees, isolated from all others; it is committed or rolled back
-/// by the store that lends it to an operation.
+/// The rows that one transaction sees, isolated from other transactions. The store commits or rolls
+/// back the transaction after the operation.
 #[async_trait]
 pub(crate) trait Rows: Send {
     async fn account(
         &mut self,
         key: AccountLookup<'_>,
     ) -> Result<Option<(Account, StoredPassword)>, StoreError>;
-    /// The name is free: that was asked for in this transaction.
+    /// The operation has checked in this transaction that the user name does not exist.
     async fn insert_account(
         &mut self,
         new: NewAccount,
@@ -32,14 +32,14 @@ pub(crate) trait Rows: Send {
     ) -> Result<(), StoreError>;
 
     async fn session(&mut self, key: SessionLookup) -> Result<Option<Session>, StoreError>;
-    /// The session's number is made up by the store; the one in `session` is ignored.
+    /// The store assigns the id; the one in `session` is ignored.
     async fn insert_session(
         &mut self,
         session: Session,
         token: TokenDigest,
     ) -> Result<Session, StoreError>;
     async fn update_session(&mut self, session: &Session) -> Result<(), StoreError>;
-    /// Sessions of a user that were not ended, whether they are over or not.
+    /// Returns the sessions of a user that were not ended, expired or not.
     async fn open_sessions(&mut self, user: UserId) -> Result<Vec<Session>, StoreError>;
 
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError>;
@@ -75,7 +75,7 @@ pub(crate) trait Rows: Send {
     ) -> Result<Vec<(FailureScope, FailureRow)>, StoreError>;
 
     async fn chain_head(&mut self) -> Result<ChainHead, StoreError>;
-    /// The record follows the head, which becomes its own.
+    /// Appends a record, which the operation has chained to the head, and updates the head.
     async fn append_record(&mut self, record: &AuditRecord) -> Result<(), StoreError>;
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct RefreshTokenRow {
     pub(crate) consumed: Option<Consumed>,
 }
 
-/// What followed a refresh token.
+/// The consumption of a refresh token, with its successor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Consumed {
     pub(crate) at: Timestamp,
@@ -97,36 +97,36 @@ pub(crate) struct Consumed {
     pub(crate) wrapped: WrappedToken,
 }
 
-/// Whose failures a row counts, of one name.
+/// Which failures of a user name a row counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum FailureScope {
-    /// Those of one source.
     Source(LoginSource),
-    /// Those of all sources.
+    /// The failures of all sources.
     Account,
 }
 
-/// Failures of one name, from one source or from all.
+/// The failure counters of a user name, for one source or for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FailureRow {
-    /// Failures in a row since the last quiet time: they make locks longer.
+    /// Failures since the last success, reset after a time without failures. They make locks
+    /// longer.
     pub(crate) failures: u32,
-    /// Failures since the last success or unlocking, whatever the time between.
+    /// Failures since the last success or unlock. They never expire.
     pub(crate) consecutive: u32,
     /// Attempts that are being evaluated.
     pub(crate) pending: u32,
-    /// When the last of them was granted: one that was never settled is forgotten after a while.
+    /// The time of the last reservation. Attempts that are never settled expire.
     pub(crate) pending_at: Timestamp,
     pub(crate) last_failure_at: Timestamp,
     pub(crate) locked_until: Timestamp,
-    /// When somebody last signed in from there.
+    /// The time of the last successful login.
     pub(crate) succeeded_at: Option<Timestamp>,
 }
 
 impl FailureRow {
-    /// Whether nothing would change if it were forgotten.
+    /// Returns whether deleting the row changes no decision.
     ///
-    /// How often an account was guessed in a row is never forgotten by time alone.
+    /// The consecutive failures of an existing account never expire.
     pub(crate) fn is_purgeable(
         &self,
         scope: FailureScope,

@@ -19,22 +19,22 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use super::{PASSWORD, Service, at, code};
 
 impl Service {
-    /// The principal of an admin, as the layer tells it.
+    /// Creates an admin, and returns the principal that the layer inserts.
     async fn admin(&self) -> Principal {
         let roles = [RoleName::admin()].into();
         let created = self.accounts.create_user(None, "root", PASSWORD.into(), roles, at(""));
         created.await.unwrap();
         let token = self.log_in("root", PASSWORD, "192.0.2.200").await.unwrap().access_token;
-        let found = Arc::new(Mutex::new(None));
+        let principal = Arc::new(Mutex::new(None));
         let inner = service_fn(|request: Request<()>| {
-            *found.lock().unwrap() = request.extensions().get::<Principal>().cloned();
+            *principal.lock().unwrap() = request.extensions().get::<Principal>().cloned();
             async { Ok::<_, Infallible>(Response::new(())) }
         });
         let layer = JwtSessionLayer::new(self.accounts.authenticator());
         let authorization = format!("Bearer {}", token.expose_secret());
         let request = Request::builder().header(AUTHORIZATION, authorization).body(()).unwrap();
         layer.layer(inner).oneshot(request).await.unwrap();
-        found.lock().unwrap().take().unwrap()
+        principal.lock().unwrap().take().unwrap()
     }
 
     async fn create(&self, name: &str, password: &str) -> Result<Arc<Account>, AccountError> {
@@ -60,7 +60,7 @@ async fn creates_unique_accounts_with_valid_passwords() {
     assert_eq!(names.collect::<Vec<_>>(), ["bob", "alice"]);
 }
 
-/// Knows one password, and of others that nothing can be found out.
+/// A list that contains one password, and is unavailable for most others.
 struct Breached;
 
 #[async_trait]
@@ -69,7 +69,7 @@ impl BreachedPasswords for Breached {
         match password.expose_secret() {
             "letmein letmein" => Ok(true),
             PASSWORD => Ok(false),
-            _ => Err(BreachedPasswordError::new("the list can't be read")),
+            _ => Err(BreachedPasswordError::new("list unavailable")),
         }
     }
 }
@@ -78,10 +78,10 @@ impl BreachedPasswords for Breached {
 async fn rejects_password_if_breach_list_is_unavailable() {
     let mut service = Service::new().await;
     service.accounts = service.accounts.clone().with_breached_passwords(Breached);
-    let refused = service.create("bob", "letmein letmein").await;
-    let Err(AccountError::PasswordRejected(violations)) = refused else { panic!("taken") };
+    let rejected = service.create("bob", "letmein letmein").await;
+    let Err(AccountError::PasswordRejected(violations)) = rejected else { panic!("accepted") };
     assert_eq!(violations, [PasswordViolation::Breached]);
-    assert_eq!(code(service.create("bob", "nobody knows of this").await), "unavailable");
+    assert_eq!(code(service.create("bob", "an unchecked password").await), "unavailable");
     assert_eq!(code(service.create("bob", PASSWORD).await), "ok");
 }
 
@@ -95,8 +95,8 @@ async fn changes_by_admins_record_the_actor() {
     let id = service.alice.id;
     let updated = service.accounts.update_user(&admin, id, update.clone(), at("")).await.unwrap();
     assert_eq!((updated.is_disabled, &updated.roles), (true, &roles));
-    assert_eq!(service.answer(&alice.access_token).await, "account_disabled");
-    // The same once more changes nothing, and is not recorded.
+    assert_eq!(service.authenticate(&alice.access_token).await, "account_disabled");
+    // Repeating the update changes nothing, and is not recorded.
     service.accounts.update_user(&admin, id, update, at("")).await.unwrap();
     for (kind, reason) in [
         (EventKind::UserDisabled, None),
@@ -134,7 +134,7 @@ async fn admin_ends_all_sessions_of_a_user() {
     let alice = [service.alice().await, service.alice().await];
     service.accounts.end_sessions_of(&admin, id, at("")).await.unwrap();
     for tokens in alice {
-        assert_eq!(service.answer(&tokens.access_token).await, "session_expired");
+        assert_eq!(service.authenticate(&tokens.access_token).await, "session_expired");
         assert_eq!(code(service.refresh(&tokens.refresh_token).await), "refresh_invalid");
     }
     let ended = service.records(Some(EventKind::SessionEnded)).await;
@@ -149,11 +149,11 @@ async fn unknown_user_is_not_found() {
     let service = Service::new().await;
     let (accounts, admin) = (&service.accounts, service.admin().await);
     let update = AccountUpdate { is_disabled: Some(true), roles: None };
-    let nobody = kleidia_tower::UserId::new(99);
-    assert_eq!(code(accounts.update_user(&admin, nobody, update, at("")).await), "not_found");
-    assert_eq!(code(accounts.unlock(&admin, nobody, at("")).await), "not_found");
-    assert_eq!(code(accounts.end_sessions_of(&admin, nobody, at("")).await), "not_found");
-    assert!(accounts.user(nobody).await.unwrap().is_none());
+    let unknown = kleidia_tower::UserId::new(99);
+    assert_eq!(code(accounts.update_user(&admin, unknown, update, at("")).await), "not_found");
+    assert_eq!(code(accounts.unlock(&admin, unknown, at("")).await), "not_found");
+    assert_eq!(code(accounts.end_sessions_of(&admin, unknown, at("")).await), "not_found");
+    assert!(accounts.user(unknown).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -178,7 +178,9 @@ async fn users_and_audit_log_are_paginated() {
         limit: 10,
         ..AuditQuery::default()
     };
-    let [record] = &service.accounts.audit(&query).await.unwrap()[..] else { panic!("one") };
+    let [record] = &service.accounts.audit(&query).await.unwrap()[..] else {
+        panic!("expected 1 record")
+    };
     assert_eq!(record.kind, EventKind::LoginFailure);
     let before = AuditQuery { before: Some(record.sequence), limit: 2, ..AuditQuery::default() };
     let earlier = service.accounts.audit(&before).await.unwrap();

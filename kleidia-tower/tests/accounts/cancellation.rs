@@ -1,4 +1,4 @@
-//! Clients that disconnect at any moment: every attempt is counted, settled and released.
+//! Clients that disconnect at random times: every attempt is counted, settled and released.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use super::{NOW, PASSWORD, PERMITS, Service, at, code};
 
 const THRESHOLD: usize = 5;
 
-/// Begins a login and gives it up after some polls; tells whether it was begun.
-async fn give_up(service: &Service, name: &str, password: &str, polls: u32) -> bool {
+/// Polls a login a number of times, and drops it. Returns whether it started.
+async fn start_and_drop(service: &Service, name: &str, password: &str, polls: u32) -> bool {
     let (user_name, password) = (name.to_owned(), password.into());
-    let log_in = LoginRequest { user_name, password, client: at("192.0.2.1") };
-    let mut attempt = pin!(service.accounts.log_in(log_in));
+    let request = LoginRequest { user_name, password, client: at("192.0.2.1") };
+    let mut attempt = pin!(service.accounts.log_in(request));
     for _ in 0..polls {
         if poll_immediate(&mut attempt).await.is_some() {
             return true;
@@ -35,8 +35,8 @@ async fn wait_for(service: &Service, kind: EventKind, count: usize) {
     }
 }
 
-/// How many attempts would be granted at once.
-async fn free(service: &Service, name: &str) -> usize {
+/// Returns how many further attempts are granted.
+async fn count_free_attempts(service: &Service, name: &str) -> usize {
     let source = LoginSource::new("192.0.2.1".parse().ok());
     let attempt = LoginAttempt { name: name.parse().unwrap(), source };
     let (store, policy, mut granted) = (service.accounts.store(), LockoutPolicy::default(), 0);
@@ -55,30 +55,30 @@ async fn client_disconnect_settles_every_attempt() {
         let polls = random.u32(..4);
         if random.bool() {
             let name = format!("guest-{index}");
-            let is_begun = give_up(&service, &name, "wrong", polls).await;
-            failures.push((name, usize::from(is_begun)));
+            let has_started = start_and_drop(&service, &name, "wrong", polls).await;
+            failures.push((name, usize::from(has_started)));
         } else {
-            successes += usize::from(give_up(&service, "alice", PASSWORD, polls).await);
-            // More at once than the threshold are told to come back.
+            successes += usize::from(start_and_drop(&service, "alice", PASSWORD, polls).await);
+            // More pending attempts than the threshold would be `busy`.
             wait_for(&service, EventKind::LoginSuccess, successes).await;
         }
     }
-    let begun = failures.iter().map(|(_, failures)| failures).sum();
-    wait_for(&service, EventKind::LoginFailure, begun).await;
-    assert_eq!(service.count(EventKind::LoginFailure).await, begun);
+    let started = failures.iter().map(|(_, failures)| failures).sum();
+    wait_for(&service, EventKind::LoginFailure, started).await;
+    assert_eq!(service.count(EventKind::LoginFailure).await, started);
     assert_eq!(service.count(EventKind::LoginSuccess).await, successes);
-    assert!(begun > 50 && successes > 50, "{begun} and {successes}");
+    assert!(started > 50 && successes > 50, "{started} and {successes}");
     for (name, failures) in failures {
-        assert_eq!(free(&service, &name).await, THRESHOLD - failures, "{name}");
+        assert_eq!(count_free_attempts(&service, &name).await, THRESHOLD - failures, "{name}");
     }
-    assert_eq!(free(&service, "alice").await, THRESHOLD);
+    assert_eq!(count_free_attempts(&service, "alice").await, THRESHOLD);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn client_disconnect_returns_permits() {
     let service = Service::new().await;
     for index in 0..100 {
-        give_up(&service, &format!("guest-{index}"), "wrong", 1).await;
+        start_and_drop(&service, &format!("guest-{index}"), "wrong", 1).await;
     }
     wait_for(&service, EventKind::LoginFailure, 100).await;
     let mut held = Vec::new();

@@ -1,4 +1,4 @@
-//! The task that forgets what is over.
+//! `Cleanup`: the task that deletes expired rows.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use tokio::sync::Semaphore;
 
 use super::{Service, later};
 
-/// Fails at first, and notes how much was asked for and removed.
-struct Observed {
+/// Fails a number of times at first, and counts calls and deleted rows.
+struct CountingStore {
     store: Arc<dyn Store>,
     failures: AtomicUsize,
     calls: AtomicUsize,
     removed: AtomicUsize,
-    most: AtomicUsize,
+    max_batch: AtomicUsize,
 }
 
 #[async_trait]
-impl PurgeStore for Observed {
+impl PurgeStore for CountingStore {
     async fn purge(
         &self,
         now: Timestamp,
@@ -35,15 +35,15 @@ impl PurgeStore for Observed {
         }
         let removed = self.store.purge(now, retention, limit).await?;
         self.removed.fetch_add(removed, Ordering::SeqCst);
-        self.most.fetch_max(removed, Ordering::SeqCst);
+        self.max_batch.fetch_max(removed, Ordering::SeqCst);
         Ok(removed)
     }
 }
 
-fn observed(service: &Service, failures: usize) -> Arc<Observed> {
+fn counting_store(service: &Service, failures: usize) -> Arc<CountingStore> {
     let store = Arc::clone(service.accounts.store());
-    let [calls, removed, most] = [(); 3].map(|()| AtomicUsize::new(0));
-    Arc::new(Observed { store, failures: failures.into(), calls, removed, most })
+    let [calls, removed, max_batch] = [(); 3].map(|()| AtomicUsize::new(0));
+    Arc::new(CountingStore { store, failures: failures.into(), calls, removed, max_batch })
 }
 
 fn settings(interval: Duration) -> CleanupSettings {
@@ -51,27 +51,27 @@ fn settings(interval: Duration) -> CleanupSettings {
     CleanupSettings::default().with_interval(interval).with_batch_size(batch_size)
 }
 
-/// Long after everything is over.
+/// Returns a clock at whose time everything has expired.
 fn much_later() -> impl Clock {
     clock_fn(|| Some(later(100 * 24 * 3600)))
 }
 
-async fn wait_until(is_so: impl Fn() -> bool) {
+async fn wait_until(is_done: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
+    while !is_done() {
         assert!(Instant::now() < deadline);
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
 #[tokio::test]
-async fn what_is_over_is_forgotten_in_batches_at_once() {
+async fn deletes_expired_rows_in_batches_without_delay() {
     let service = Service::new().await;
     let mut sessions = Vec::new();
     for _ in 0..10 {
         sessions.push(service.alice().await.session.session.id);
     }
-    let store = observed(&service, 0);
+    let store = counting_store(&service, 0);
     let interval = Duration::from_secs(3600);
     let cleanup = Cleanup::spawn(Arc::clone(&store) as _, much_later(), settings(interval));
     // 10 sessions, 10 refresh tokens, and the failures of the user and of the source.
@@ -82,15 +82,15 @@ async fn what_is_over_is_forgotten_in_batches_at_once() {
         assert!(found.is_none());
     }
     // At most 3 of each of the three kinds.
-    assert!((3..=9).contains(&store.most.load(Ordering::SeqCst)));
+    assert!((3..=9).contains(&store.max_batch.load(Ordering::SeqCst)));
     assert!(!service.records(None).await.is_empty());
 }
 
 #[tokio::test]
-async fn what_failed_is_tried_again() {
+async fn retries_after_errors() {
     let service = Service::new().await;
     service.alice().await;
-    let store = observed(&service, 3);
+    let store = counting_store(&service, 3);
     let interval = Duration::from_millis(1);
     let cleanup = Cleanup::spawn(Arc::clone(&store) as _, much_later(), settings(interval));
     wait_until(|| store.removed.load(Ordering::SeqCst) > 0).await;
@@ -99,52 +99,52 @@ async fn what_failed_is_tried_again() {
 }
 
 #[tokio::test]
-async fn nothing_is_forgotten_that_is_not_over() {
+async fn keeps_rows_that_have_not_expired() {
     let service = Service::new().await;
     let alice = service.alice().await;
-    let store = observed(&service, 0);
+    let store = counting_store(&service, 0);
     let interval = Duration::from_secs(3600);
     let cleanup =
         Cleanup::spawn(Arc::clone(&store) as _, clock_fn(|| Some(later(60))), settings(interval));
     wait_until(|| store.calls.load(Ordering::SeqCst) > 0).await;
-    // It does not wait for the hour to pass.
+    // Stopping does not wait for the interval.
     cleanup.stop().await;
     assert_eq!(store.removed.load(Ordering::SeqCst), 0);
-    assert_eq!(service.answer(&alice.access_token).await, "ok");
+    assert_eq!(service.authenticate(&alice.access_token).await, "ok");
 }
 
 #[tokio::test]
-async fn without_the_time_nothing_is_forgotten() {
+async fn deletes_nothing_while_the_clock_is_unavailable() {
     let service = Service::new().await;
     service.alice().await;
-    let store = observed(&service, 0);
-    let asked = Arc::new(AtomicUsize::new(0));
+    let store = counting_store(&service, 0);
+    let clock_reads = Arc::new(AtomicUsize::new(0));
     let clock = {
-        let asked = Arc::clone(&asked);
+        let clock_reads = Arc::clone(&clock_reads);
         clock_fn(move || {
-            asked.fetch_add(1, Ordering::SeqCst);
+            clock_reads.fetch_add(1, Ordering::SeqCst);
             None
         })
     };
     let interval = Duration::from_millis(1);
     let cleanup = Cleanup::spawn(Arc::clone(&store) as _, clock, settings(interval));
-    wait_until(|| asked.load(Ordering::SeqCst) > 2).await;
+    wait_until(|| clock_reads.load(Ordering::SeqCst) > 2).await;
     cleanup.stop().await;
     assert_eq!(store.calls.load(Ordering::SeqCst), 0);
 }
 
-/// Never comes to an end of what there is, and waits to be let.
+/// Always has more rows to delete, and waits for a permit per batch.
 struct Endless {
-    begun: AtomicUsize,
+    started: AtomicUsize,
     done: AtomicUsize,
-    lets: Semaphore,
+    permits: Semaphore,
 }
 
 #[async_trait]
 impl PurgeStore for Endless {
     async fn purge(&self, _: Timestamp, _: &Retention, limit: usize) -> Result<usize, StoreError> {
-        self.begun.fetch_add(1, Ordering::SeqCst);
-        let permit = self.lets.acquire().await.map_err(StoreError::unavailable)?;
+        self.started.fetch_add(1, Ordering::SeqCst);
+        let permit = self.permits.acquire().await.map_err(StoreError::unavailable)?;
         permit.forget();
         self.done.fetch_add(1, Ordering::SeqCst);
         Ok(limit)
@@ -152,27 +152,27 @@ impl PurgeStore for Endless {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopping_waits_for_the_batch_that_was_begun_and_for_no_other() {
-    let (begun, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let store = Arc::new(Endless { begun, done, lets: Semaphore::new(2) });
+async fn stop_waits_for_the_current_batch_only() {
+    let (started, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let store = Arc::new(Endless { started, done, permits: Semaphore::new(2) });
     let interval = Duration::from_millis(1);
     let cleanup = Cleanup::spawn(Arc::clone(&store) as _, much_later(), settings(interval));
-    wait_until(|| store.begun.load(Ordering::SeqCst) == 3).await;
+    wait_until(|| store.started.load(Ordering::SeqCst) == 3).await;
     let mut stopping = Box::pin(cleanup.stop());
     assert!(futures_util::future::poll_immediate(&mut stopping).await.is_none());
-    store.lets.add_permits(10);
+    store.permits.add_permits(10);
     tokio::time::timeout(Duration::from_secs(60), stopping).await.unwrap();
     assert_eq!(store.done.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_drops_it_stops_it() {
-    let (begun, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let store = Arc::new(Endless { begun, done, lets: Semaphore::new(10_000_000) });
+async fn drop_stops_the_task() {
+    let (started, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let store = Arc::new(Endless { started, done, permits: Semaphore::new(10_000_000) });
     let interval = Duration::from_millis(1);
     let cleanup = Cleanup::spawn(Arc::clone(&store) as _, much_later(), settings(interval));
     wait_until(|| store.done.load(Ordering::SeqCst) > 0).await;
     drop(cleanup);
-    // The task has the other reference.
+    // The task holds the other reference.
     wait_until(|| Arc::strong_count(&store) == 1).await;
 }

@@ -33,7 +33,7 @@ async fn every_attempt_costs_one_evaluation() {
             assert_eq!(service.hasher.evaluations(), before + 1, "{name}");
         }
     }
-    // 5 wrong, and 2 refused, for each.
+    // For each name one record of the lock, and one for each of 2 locked attempts.
     assert_eq!(service.count(EventKind::LoginLocked).await, 2 * (1 + 2));
 }
 
@@ -45,14 +45,14 @@ async fn login_rehashes_outdated_password() {
     let hasher = options.with_permits(1).unwrap().with_queue_limit(8).start().unwrap();
     let store = Arc::clone(service.accounts.store());
     let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
-    let dearer = Accounts::new(store, Arc::new(keys), hasher).with_clock(clock_fn(|| Some(NOW)));
+    let costlier = Accounts::new(store, Arc::new(keys), hasher).with_clock(clock_fn(|| Some(NOW)));
     let log_in = async |password: &str| {
         let (user_name, password) = ("alice".to_owned(), password.into());
-        dearer.log_in(LoginRequest { user_name, password, client: at("192.0.2.1") }).await
+        costlier.log_in(LoginRequest { user_name, password, client: at("192.0.2.1") }).await
     };
     let stored = async || {
         let key = AccountLookup::Id(service.alice.id);
-        let (account, stored) = dearer.store().account_with_password(key).await.unwrap().unwrap();
+        let (account, stored) = costlier.store().account_with_password(key).await.unwrap().unwrap();
         assert_eq!(account.password_changed_at, NOW);
         assert!(stored.previous.is_empty());
         stored.current
@@ -61,14 +61,14 @@ async fn login_rehashes_outdated_password() {
     assert_eq!(code(log_in("wrong").await), "invalid_credentials");
     assert_eq!(stored().await, before);
     assert_eq!(code(log_in(PASSWORD).await), "ok");
-    let renewed = stored().await;
-    assert!(renewed.as_str().starts_with("$argon2id$v=19$m=8192,t=2,p=1$"));
+    let rehashed = stored().await;
+    assert!(rehashed.as_str().starts_with("$argon2id$v=19$m=8192,t=2,p=1$"));
     assert_eq!(code(log_in(PASSWORD).await), "ok");
-    assert_eq!(stored().await, renewed);
+    assert_eq!(stored().await, rehashed);
     assert_eq!(service.count(EventKind::PasswordChanged).await, 0);
 }
 
-/// Each finds the outdated hash, and one of them finds it gone when it comes to open its session.
+/// All verify the outdated hash, which one of them replaces before the others open their sessions.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_logins_all_succeed_while_rehashing() {
     for _ in 0..8 {
@@ -78,11 +78,11 @@ async fn concurrent_logins_all_succeed_while_rehashing() {
         let hasher = options.with_permits(4).unwrap().with_queue_limit(8).start().unwrap();
         let store = Arc::clone(service.accounts.store());
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
-        let dearer =
+        let costlier =
             Accounts::new(store, Arc::new(keys), hasher).with_clock(clock_fn(|| Some(NOW)));
         let log_in = || {
             let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
-            dearer.log_in(LoginRequest { user_name, password, client: at("192.0.2.1") })
+            costlier.log_in(LoginRequest { user_name, password, client: at("192.0.2.1") })
         };
         let all = [(); 4].map(|()| log_in());
         for outcome in futures_util::future::join_all(all).await {

@@ -18,7 +18,7 @@ async fn lock_applies_to_its_source_and_is_not_revealed() {
     assert_eq!(service.count(EventKind::LoginFailure).await, 5);
     assert_eq!(service.count(EventKind::LoginLocked).await, 2);
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.10").await), "ok");
-    service.pass(60);
+    service.advance_clock(60);
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.9").await), "ok");
 }
 
@@ -59,24 +59,24 @@ async fn throttled_login_looks_like_wrong_password() {
     let service = Service::new().await;
     let home = "192.0.2.1";
     service.alice().await;
-    // Each from elsewhere, and longer apart than any throttle.
+    // Each from another source, and after any throttle.
     for source in 0..50 {
         let from = format!("198.51.100.{source}");
         let wrong = service.log_in("alice", "wrong", &from).await;
         assert_eq!(code(wrong), "invalid_credentials");
-        service.pass(60);
+        service.advance_clock(60);
     }
     assert_eq!(service.count(EventKind::LoginFailure).await, 50);
     let evaluations = service.hasher.evaluations();
     for attempt in 1..=6 {
-        let refused = service.log_in("alice", PASSWORD, "203.0.113.1").await;
-        assert_eq!(code(refused), "invalid_credentials");
+        let throttled = service.log_in("alice", PASSWORD, "203.0.113.1").await;
+        assert_eq!(code(throttled), "invalid_credentials");
         assert_eq!(service.hasher.evaluations(), evaluations + attempt);
     }
-    // 6 were refused, and the fifth began a lock of that source.
+    // 6 were throttled, and the fifth started a lock of that source.
     assert_eq!(service.count(EventKind::LoginLocked).await, 7);
     assert_eq!(service.count(EventKind::LoginFailure).await, 50);
-    // The owner gets in where she did before, and with that strangers get a hearing again.
+    // A login from a familiar source succeeds, and resets the throttle of unfamiliar sources.
     assert_eq!(code(service.log_in("alice", PASSWORD, home).await), "ok");
     assert_eq!(code(service.log_in("alice", PASSWORD, "203.0.113.2").await), "ok");
 }
@@ -90,10 +90,10 @@ async fn burst_does_not_reveal_account_existence() {
             let wrong = service.log_in(name, "wrong", &from).await;
             assert_eq!(code(wrong), "invalid_credentials");
         }
-        service.pass(60);
+        service.advance_clock(60);
     }
-    // What is known of the one name is forgotten by then, and what is known of the other is not.
-    service.pass(24 * 3600);
+    // By then the counters of the unknown name have expired, and alice's have not.
+    service.advance_clock(24 * 3600);
     let (store, retention) = (service.accounts.store(), Retention::default());
     let now = super::later(50 * 60 + 24 * 3600);
     while store.purge(now, &retention, 1000).await.unwrap() > 0 {}
@@ -104,8 +104,8 @@ async fn burst_does_not_reveal_account_existence() {
         let reserve = async || store.reserve_attempt(&attempt, &policy, now).await.unwrap();
         for _ in 0..5 {
             let reserved = reserve().await;
-            let is_known = matches!(reserved, Reservation::Throttled { .. });
-            assert_eq!(is_known, name == "alice", "{reserved:?}");
+            let is_throttled = matches!(reserved, Reservation::Throttled { .. });
+            assert_eq!(is_throttled, name == "alice", "{reserved:?}");
         }
         assert_eq!(reserve().await, Reservation::Busy);
         assert_eq!(code(service.log_in(name, "wrong", "203.0.113.1").await), "busy");

@@ -1,4 +1,4 @@
-//! Accounts over `MemoryStore`, with real hashes at low cost.
+//! `Accounts` with a `MemoryStore`, and real hashes at low cost.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
@@ -32,7 +32,7 @@ const NOW: Timestamp = Timestamp::constant(1_795_370_580, 0);
 const PERMITS: usize = 2;
 const PASSWORD: &str = "correct horse battery staple";
 
-/// A service with one user, alice, and a clock that the test holds.
+/// A service with one user, alice, and a manual clock.
 struct Service {
     accounts: Accounts,
     hasher: PasswordHasher,
@@ -55,12 +55,12 @@ impl Service {
         let options = options.with_permits(PERMITS).unwrap().with_queue_limit(2000);
         let hasher = options.start().unwrap();
         let clock = Arc::new(AtomicI64::new(NOW.as_second()));
-        let told = Arc::clone(&clock);
+        let seconds = Arc::clone(&clock);
         let accounts =
             Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher.clone())
                 .with_settings(settings)
                 .with_clock(clock_fn(move || {
-                    Timestamp::from_second(told.load(Ordering::Relaxed)).ok()
+                    Timestamp::from_second(seconds.load(Ordering::Relaxed)).ok()
                 }));
         let roles = [RoleName::user()].into();
         let alice = accounts.create_user(None, "alice", PASSWORD.into(), roles, at("192.0.2.1"));
@@ -68,7 +68,7 @@ impl Service {
         Self { accounts, hasher, clock, alice }
     }
 
-    fn pass(&self, seconds: i64) {
+    fn advance_clock(&self, seconds: i64) {
         self.clock.fetch_add(seconds, Ordering::Relaxed);
     }
 
@@ -82,6 +82,7 @@ impl Service {
         self.accounts.log_in(LoginRequest { user_name, password, client: at(from) }).await
     }
 
+    /// Opens a session of alice.
     async fn alice(&self) -> TokenSet {
         self.log_in("alice", PASSWORD, "192.0.2.1").await.unwrap()
     }
@@ -90,8 +91,8 @@ impl Service {
         self.accounts.refresh(token, at("192.0.2.1")).await
     }
 
-    /// The code of the answer to an access token.
-    async fn answer(&self, token: &SecretString) -> &'static str {
+    /// Authenticates with an access token, and returns `ok` or the code of the rejection.
+    async fn authenticate(&self, token: &SecretString) -> &'static str {
         let known = self.accounts.authenticator().authenticate(token.expose_secret()).await;
         known.map_or_else(|rejection| rejection.code(), |_| "ok")
     }
@@ -100,14 +101,14 @@ impl Service {
         self.records(Some(kind)).await.len()
     }
 
-    /// The records of a kind, or all of them, the newest first.
+    /// Returns the records of a kind, or all of them, newest first.
     async fn records(&self, kind: Option<EventKind>) -> Vec<AuditRecord> {
         let query = AuditQuery { kind, limit: usize::MAX, ..AuditQuery::default() };
         self.accounts.audit(&query).await.unwrap()
     }
 }
 
-/// So many seconds after the beginning.
+/// Returns the time this many seconds after [`NOW`].
 fn later(seconds: u64) -> Timestamp {
     NOW + Duration::from_secs(seconds)
 }
@@ -124,15 +125,15 @@ fn code<T, E: Into<Rejection>>(outcome: Result<T, E>) -> &'static str {
 async fn each_check_has_its_own_code() {
     let service = Service::new().await;
     let alice = service.alice().await;
-    assert_eq!(service.answer(&alice.access_token).await, "ok");
-    assert_eq!(service.answer(&"no token".into()).await, "token_invalid");
-    assert_eq!(service.answer(&alice.refresh_token).await, "token_invalid");
+    assert_eq!(service.authenticate(&alice.access_token).await, "ok");
+    assert_eq!(service.authenticate(&"not a token".into()).await, "token_invalid");
+    assert_eq!(service.authenticate(&alice.refresh_token).await, "token_invalid");
 
     service.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
-    assert_eq!(service.answer(&alice.access_token).await, "session_expired");
+    assert_eq!(service.authenticate(&alice.access_token).await, "session_expired");
     let alice = service.alice().await;
-    service.pass(1800);
-    assert_eq!(service.answer(&alice.access_token).await, "token_expired");
+    service.advance_clock(1800);
+    assert_eq!(service.authenticate(&alice.access_token).await, "token_expired");
     assert_eq!(code(service.refresh(&alice.access_token).await), "refresh_invalid");
     assert_eq!(code(service.refresh(&alice.refresh_token).await), "ok");
 }
@@ -152,12 +153,12 @@ async fn disabling_ends_sessions_immediately_and_permanently() {
         kleidia_tower::store::ChangeContext { at: NOW, client: ClientInfo::default(), actor: None };
     let store = service.accounts.store();
     let _ = store.update_account(view.account.id, update(true), &change).await.unwrap();
-    assert_eq!(service.answer(&alice.access_token).await, "account_disabled");
+    assert_eq!(service.authenticate(&alice.access_token).await, "account_disabled");
     assert_eq!(code(service.refresh(&alice.refresh_token).await), "account_disabled");
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "account_disabled");
     assert_eq!(code(service.log_in("alice", "wrong", "192.0.2.1").await), "invalid_credentials");
     let _ = store.update_account(view.account.id, update(false), &change).await.unwrap();
-    assert_eq!(service.answer(&alice.access_token).await, "session_expired");
+    assert_eq!(service.authenticate(&alice.access_token).await, "session_expired");
     assert_eq!(code(service.refresh(&alice.refresh_token).await), "refresh_invalid");
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "ok");
 }

@@ -18,8 +18,8 @@ fn keys(name: &str) -> KeyRing {
     KeyRing::new([SigningKey::new(name, SECRET.to_vec()).unwrap()]).unwrap()
 }
 
-/// The answer to a token that is good but for what is changed of its claims.
-async fn answer(service: &Service, change: impl FnOnce(&mut Claims)) -> &'static str {
+/// Authenticates with a token whose claims are changed, and returns the code.
+async fn authenticate_with(service: &Service, change: impl FnOnce(&mut Claims)) -> &'static str {
     let view = service.alice().await.session;
     let mut claims = Claims {
         user_id: view.account.id,
@@ -33,7 +33,7 @@ async fn answer(service: &Service, change: impl FnOnce(&mut Claims)) -> &'static
         jti: "jti".to_owned(),
     };
     change(&mut claims);
-    service.answer(&issue(&keys("key"), claims).unwrap().token).await
+    service.authenticate(&issue(&keys("key"), claims).unwrap().token).await
 }
 
 async fn service(settings: AccountSettings) -> Service {
@@ -46,15 +46,15 @@ async fn token_must_match_its_session() {
     let roles = [].into();
     let bob = service.accounts.create_user(None, "bob", "a password".into(), roles, super::at(""));
     let bob = bob.await.unwrap().id;
-    assert_eq!(answer(&service, |_| ()).await, "ok");
-    // Another user's session, none at all, and what only a hint may say.
-    let of_bob = |claims: &mut Claims| (claims.user_id, claims.sub) = (bob, bob.to_string());
-    assert_eq!(answer(&service, of_bob).await, "session_expired");
+    assert_eq!(authenticate_with(&service, |_| ()).await, "ok");
+    // A session of another user, an unknown session, and `is_admin`, which is only a hint.
+    let by_bob = |claims: &mut Claims| (claims.user_id, claims.sub) = (bob, bob.to_string());
+    assert_eq!(authenticate_with(&service, by_bob).await, "session_expired");
     assert_eq!(
-        answer(&service, |claims| claims.session_id = SessionId::new(99)).await,
+        authenticate_with(&service, |claims| claims.session_id = SessionId::new(99)).await,
         "session_expired"
     );
-    assert_eq!(answer(&service, |claims| claims.is_admin = true).await, "ok");
+    assert_eq!(authenticate_with(&service, |claims| claims.is_admin = true).await, "ok");
 }
 
 #[tokio::test]
@@ -68,18 +68,18 @@ async fn reports_the_first_failed_check() {
         drop(store.update_account(service.alice.id, update, &change).await.unwrap());
     };
     service.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
-    assert_eq!(service.answer(&alice.access_token).await, "session_expired");
+    assert_eq!(service.authenticate(&alice.access_token).await, "session_expired");
     let other = service.alice().await;
     disable(NOW).await;
-    // The one session was ended before, the other one by this.
-    assert_eq!(service.answer(&alice.access_token).await, "session_expired");
-    assert_eq!(service.answer(&other.access_token).await, "account_disabled");
-    service.pass(1800);
-    assert_eq!(service.answer(&alice.access_token).await, "token_expired");
-    assert_eq!(service.answer(&other.access_token).await, "token_expired");
+    // The first session ended before, and the other one by disabling the account.
+    assert_eq!(service.authenticate(&alice.access_token).await, "session_expired");
+    assert_eq!(service.authenticate(&other.access_token).await, "account_disabled");
+    service.advance_clock(1800);
+    assert_eq!(service.authenticate(&alice.access_token).await, "token_expired");
+    assert_eq!(service.authenticate(&other.access_token).await, "token_expired");
     let store: Arc<dyn Store> = Arc::clone(service.accounts.store());
-    let elsewhere = SessionAuthenticator::new(store, Arc::new(keys("other")));
-    let known = elsewhere.authenticate(other.access_token.expose_secret()).await;
+    let other_node = SessionAuthenticator::new(store, Arc::new(keys("other")));
+    let known = other_node.authenticate(other.access_token.expose_secret()).await;
     assert_eq!(code(known), "token_invalid");
 }
 
@@ -88,8 +88,8 @@ async fn leeway_extends_expiry() {
     let settings = AccountSettings::default().with_leeway(Duration::from_secs(60)).unwrap();
     let service = service(settings).await;
     let alice = service.alice().await;
-    service.pass(1859);
-    assert_eq!(service.answer(&alice.access_token).await, "ok");
-    service.pass(1);
-    assert_eq!(service.answer(&alice.access_token).await, "token_expired");
+    service.advance_clock(1859);
+    assert_eq!(service.authenticate(&alice.access_token).await, "ok");
+    service.advance_clock(1);
+    assert_eq!(service.authenticate(&alice.access_token).await, "token_expired");
 }

@@ -23,8 +23,8 @@ async fn change_ends_other_sessions_and_all_refresh_tokens() {
     let (current, new) = (PASSWORD.into(), OTHER.into());
     let changed = service.accounts.change_password(&here.session, current, new, at("192.0.2.1"));
     changed.await.unwrap();
-    assert_eq!(service.answer(&here.access_token).await, "ok");
-    assert_eq!(service.answer(&there.access_token).await, "session_expired");
+    assert_eq!(service.authenticate(&here.access_token).await, "ok");
+    assert_eq!(service.authenticate(&there.access_token).await, "session_expired");
     for tokens in [here, there] {
         assert_eq!(code(service.refresh(&tokens.refresh_token).await), "refresh_invalid");
     }
@@ -40,7 +40,7 @@ async fn reports_all_violations() {
     let service = Service::with_settings(settings).await;
     let Err(AccountError::PasswordRejected(violations)) = change(&service, PASSWORD, "alice").await
     else {
-        panic!("taken");
+        panic!("accepted");
     };
     assert_eq!(
         violations,
@@ -50,8 +50,8 @@ async fn reports_all_violations() {
         change(&service, from, to).await.unwrap();
     }
     for used in [PASSWORD, OTHER, "a third password"] {
-        let refused = change(&service, "a third password", used).await;
-        let Err(AccountError::PasswordRejected(violations)) = refused else { panic!("taken") };
+        let rejected = change(&service, "a third password", used).await;
+        let Err(AccountError::PasswordRejected(violations)) = rejected else { panic!("accepted") };
         assert_eq!(violations, [PasswordViolation::UsedBefore], "{used}");
     }
     change(&service, "a third password", "a fourth password").await.unwrap();
@@ -64,13 +64,13 @@ async fn expired_password_allows_login_only() {
     let settings = AccountSettings::default().with_password_policy(policy);
     let service = Service::with_settings(settings).await;
     let authenticator = service.accounts.authenticator();
-    service.pass(86_399);
+    service.advance_clock(86_399);
     let alice = service.alice().await;
     assert_eq!(code(authenticator.check_password_age(&alice.session.account)), "ok");
-    service.pass(1);
-    assert_eq!(service.answer(&alice.access_token).await, "ok");
-    let refused = authenticator.check_password_age(&alice.session.account);
-    assert_eq!(code(refused), "password_expired");
+    service.advance_clock(1);
+    assert_eq!(service.authenticate(&alice.access_token).await, "ok");
+    let rejected = authenticator.check_password_age(&alice.session.account);
+    assert_eq!(code(rejected), "password_expired");
     change(&service, PASSWORD, OTHER).await.unwrap();
     let token = alice.access_token.expose_secret();
     let alice = service.log_in("alice", OTHER, "192.0.2.1").await.unwrap();
@@ -89,11 +89,11 @@ async fn one_of_two_concurrent_changes_succeeds() {
             async move { accounts.change_password(&view, current, new, at("192.0.2.1")).await },
         )
     });
-    let mut answers = Vec::new();
+    let mut codes = Vec::new();
     for change in changes {
-        answers.push(code(change.await.unwrap()));
+        codes.push(code(change.await.unwrap()));
     }
-    answers.sort_unstable();
-    assert_eq!(answers, ["invalid_credentials", "ok"]);
+    codes.sort_unstable();
+    assert_eq!(codes, ["invalid_credentials", "ok"]);
     assert_eq!(service.count(EventKind::PasswordChanged).await, 1);
 }

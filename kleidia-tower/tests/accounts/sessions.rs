@@ -19,24 +19,24 @@ async fn access_token_expires_no_later_than_its_session() {
         (alice.expires_in.as_secs(), alice.refresh_expires_in.as_secs()),
         (600, 7 * 24 * 3600)
     );
-    service.pass(599);
-    assert_eq!(service.answer(&alice.access_token).await, "ok");
-    service.pass(1);
-    assert_eq!(service.answer(&alice.access_token).await, "token_expired");
+    service.advance_clock(599);
+    assert_eq!(service.authenticate(&alice.access_token).await, "ok");
+    service.advance_clock(1);
+    assert_eq!(service.authenticate(&alice.access_token).await, "token_expired");
 }
 
 #[tokio::test]
 async fn rejects_token_of_expired_session() {
     let service = Service::new().await;
     let alice = service.alice().await;
-    service.pass(1000);
-    let renewed = service.refresh(&alice.refresh_token).await.unwrap();
-    assert_eq!(renewed.session.session.id, alice.session.session.id);
-    assert_eq!(renewed.session.session.expires_at, later(1000 + 3600));
-    service.pass(1799);
-    assert_eq!(service.answer(&renewed.access_token).await, "ok");
-    service.pass(1);
-    assert_eq!(service.answer(&renewed.access_token).await, "token_expired");
+    service.advance_clock(1000);
+    let refreshed = service.refresh(&alice.refresh_token).await.unwrap();
+    assert_eq!(refreshed.session.session.id, alice.session.session.id);
+    assert_eq!(refreshed.session.session.expires_at, later(1000 + 3600));
+    service.advance_clock(1799);
+    assert_eq!(service.authenticate(&refreshed.access_token).await, "ok");
+    service.advance_clock(1);
+    assert_eq!(service.authenticate(&refreshed.access_token).await, "token_expired");
 }
 
 #[tokio::test]
@@ -61,13 +61,13 @@ async fn users_list_and_end_only_their_own_sessions() {
     assert_eq!(end(&bob.session, one).await, "not_found");
     assert_eq!(end(&first.session, bob.session.session.id).await, "not_found");
     assert_eq!(end(&first.session, SessionId::new(99)).await, "not_found");
-    assert_eq!(service.answer(&first.access_token).await, "ok");
+    assert_eq!(service.authenticate(&first.access_token).await, "ok");
     assert_eq!(end(&second.session, one).await, "ok");
     assert_eq!(end(&second.session, one).await, "not_found");
-    assert_eq!(service.answer(&first.access_token).await, "session_expired");
+    assert_eq!(service.authenticate(&first.access_token).await, "session_expired");
     assert_eq!(code(service.refresh(&first.refresh_token).await), "refresh_invalid");
-    assert_eq!(service.answer(&second.access_token).await, "ok");
-    assert_eq!(service.answer(&bob.access_token).await, "ok");
+    assert_eq!(service.authenticate(&second.access_token).await, "ok");
+    assert_eq!(service.authenticate(&bob.access_token).await, "ok");
     let ended = service.records(Some(EventKind::SessionEnded)).await;
     assert_eq!(ended[0].reason.as_deref(), Some("revoked"));
 }
@@ -79,7 +79,7 @@ async fn logout_everywhere_ends_all_sessions() {
     let everywhere = service.accounts.log_out_everywhere(&alice[0].session, ClientInfo::default());
     everywhere.await.unwrap();
     for tokens in &alice {
-        assert_eq!(service.answer(&tokens.access_token).await, "session_expired");
+        assert_eq!(service.authenticate(&tokens.access_token).await, "session_expired");
         assert_eq!(code(service.refresh(&tokens.refresh_token).await), "refresh_invalid");
     }
     assert!(service.accounts.sessions(service.alice.id).await.unwrap().is_empty());
@@ -88,12 +88,12 @@ async fn logout_everywhere_ends_all_sessions() {
 #[tokio::test]
 async fn logout_everywhere_revokes_tokens_of_expired_sessions() {
     let service = Service::new().await;
-    let lapsed = service.alice().await;
-    service.pass(3600);
+    let expired = service.alice().await;
+    service.advance_clock(3600);
     let alice = service.alice().await;
     let everywhere = service.accounts.log_out_everywhere(&alice.session, ClientInfo::default());
     everywhere.await.unwrap();
-    assert_eq!(code(service.refresh(&lapsed.refresh_token).await), "refresh_invalid");
+    assert_eq!(code(service.refresh(&expired.refresh_token).await), "refresh_invalid");
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn only_the_owner_binds_an_agent_to_a_session() {
     let agents = [AgentKey::generate().await.unwrap(), AgentKey::generate().await.unwrap()];
     assert_eq!(register(&bob.session, &agents[0]).await, "not_found");
     assert_eq!(key().await, None);
-    // The second one follows when the agent was started again.
+    // The second key is that of a restarted agent.
     for agent in &agents {
         assert_eq!(register(&alice.session, agent).await, "ok");
         assert_eq!(key().await, Some(agent.public_key().to_pem()));
@@ -142,8 +142,8 @@ async fn last_seen_at_is_updated_once_a_minute() {
         found.unwrap().session.last_seen_at.duration_since(NOW).as_secs()
     };
     for (seconds, expected) in [(59, 0), (1, 60), (59, 60), (2, 121)] {
-        service.pass(seconds);
-        assert_eq!(service.answer(&alice.access_token).await, "ok");
+        service.advance_clock(seconds);
+        assert_eq!(service.authenticate(&alice.access_token).await, "ok");
         assert_eq!(seen().await, expected);
     }
 }

@@ -6,16 +6,16 @@ use kleidia_tower::audit::{AuditRecord, AuditSink, AuditSinks, TracingSink};
 
 use super::{PASSWORD, Service, code};
 
-/// Passes records on, each after it was let.
+/// Forwards records, each after it received a permit.
 struct Slow {
-    lets: Option<Receiver<()>>,
+    permits: Option<Receiver<()>>,
     records: Sender<AuditRecord>,
 }
 
 impl AuditSink for Slow {
     fn record(&mut self, record: &AuditRecord) {
-        if let Some(lets) = &self.lets {
-            lets.recv().unwrap();
+        if let Some(permits) = &self.permits {
+            permits.recv().unwrap();
         }
         self.records.send(record.clone()).unwrap();
     }
@@ -25,7 +25,7 @@ struct Broken;
 
 impl AuditSink for Broken {
     fn record(&mut self, _: &AuditRecord) {
-        panic!("no more ink");
+        panic!("sink failed");
     }
 }
 
@@ -37,66 +37,67 @@ async fn with_sinks(sinks: &AuditSinks) -> Service {
 
 #[tokio::test]
 async fn sinks_receive_every_record_in_order() {
-    let (records, told) = channel();
+    let (records, received) = channel();
     let sinks: [Box<dyn AuditSink>; 2] =
-        [Box::new(TracingSink), Box::new(Slow { lets: None, records })];
-    let sinks = AuditSinks::new(sinks.into(), AuditSinks::DEFAULT_QUEUE).unwrap();
+        [Box::new(TracingSink), Box::new(Slow { permits: None, records })];
+    let sinks = AuditSinks::new(sinks.into(), AuditSinks::DEFAULT_QUEUE_LIMIT).unwrap();
     let service = with_sinks(&sinks).await;
     let before = service.records(None).await.len();
     let alice = service.alice().await;
-    let renewed = service.refresh(&alice.refresh_token).await.unwrap();
+    let refreshed = service.refresh(&alice.refresh_token).await.unwrap();
     for name in ["alice", "nobody", "not\u{200b}a name"] {
         for _ in 0..6 {
-            let refused = service.log_in(name, "wrong", "192.0.2.7").await;
-            assert_eq!(code(refused), "invalid_credentials");
+            let rejected = service.log_in(name, "wrong", "192.0.2.7").await;
+            assert_eq!(code(rejected), "invalid_credentials");
         }
     }
     let (current, new) = (PASSWORD.into(), "a password that is new".into());
     let changed =
-        service.accounts.change_password(&renewed.session, current, new, super::at("192.0.2.1"));
+        service.accounts.change_password(&refreshed.session, current, new, super::at("192.0.2.1"));
     changed.await.unwrap();
-    service.accounts.log_out(&renewed.session, super::at("")).await.unwrap();
+    service.accounts.log_out(&refreshed.session, super::at("")).await.unwrap();
     sinks.close();
     let mut stored = service.records(None).await;
     stored.reverse();
-    assert_eq!(told.iter().collect::<Vec<_>>(), stored[before..]);
+    assert_eq!(received.iter().collect::<Vec<_>>(), stored[before..]);
     assert_eq!(sinks.dropped(), 0);
 }
 
 #[tokio::test]
 async fn full_queue_counts_dropped_records_without_waiting() {
-    let ((records, told), (let_one, lets)) = (channel(), channel());
-    let slow = Slow { lets: Some(lets), records };
+    let ((records, received), (add_permit, permits)) = (channel(), channel());
+    let slow = Slow { permits: Some(permits), records };
     let sinks = AuditSinks::new(vec![Box::new(slow)], 4).unwrap();
     let service = with_sinks(&sinks).await;
-    // The sink takes none of these 20 records before they are all in the store.
+    // The sink processes none of these 20 records before all of them are in the store.
     for _ in 0..10 {
         service.alice().await;
     }
     let dropped = usize::try_from(sinks.dropped()).unwrap();
-    // 4 wait, and one may be with the sink.
+    // 4 are queued, and the sink may have one.
     assert!((15..=16).contains(&dropped), "{dropped}");
     for _ in 0..20 {
-        let_one.send(()).unwrap();
+        add_permit.send(()).unwrap();
     }
     sinks.close();
-    assert_eq!(told.iter().count() + dropped, 20);
+    assert_eq!(received.iter().count() + dropped, 20);
     assert_eq!(service.records(None).await.len(), 1 + 20);
 }
 
 #[tokio::test]
 async fn panicking_sink_does_not_affect_others() {
-    let (records, told) = channel();
-    let sinks: [Box<dyn AuditSink>; 2] = [Box::new(Broken), Box::new(Slow { lets: None, records })];
-    let sinks = AuditSinks::new(sinks.into(), AuditSinks::DEFAULT_QUEUE).unwrap();
+    let (records, received) = channel();
+    let sinks: [Box<dyn AuditSink>; 2] =
+        [Box::new(Broken), Box::new(Slow { permits: None, records })];
+    let sinks = AuditSinks::new(sinks.into(), AuditSinks::DEFAULT_QUEUE_LIMIT).unwrap();
     let service = with_sinks(&sinks).await;
     for _ in 0..10 {
         service.alice().await;
     }
     sinks.close();
-    assert_eq!(told.iter().count(), 20);
+    assert_eq!(received.iter().count(), 20);
     assert_eq!(sinks.dropped(), 20);
-    // Nothing is taken any more, and that is counted as well.
+    // The sink has stopped, so further records are dropped.
     service.alice().await;
     assert_eq!(sinks.dropped(), 22);
 }

@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a test may end by a panic"
+    reason = "tests may panic"
 )]
 
 mod keys;

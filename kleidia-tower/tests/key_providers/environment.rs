@@ -1,4 +1,4 @@
-//! Keys from an environment variable. A process can't safely change its own environment, so each
+//! Keys from an environment variable. A process cannot safely change its own environment, so each
 //! step of a rotation runs in a new process, as it does for a service.
 
 use std::env;

@@ -1,4 +1,4 @@
-//! What people, admins and time do, by chance.
+//! Random operations of users, admins and the clock.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use crate::oracle::{Oracle, SESSION};
 
-/// Something that happens. Users, sessions and tokens have the oracle's numbers.
+/// An operation. Users, sessions and tokens have the oracle's numbers.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
     Create {
@@ -14,7 +14,7 @@ pub(crate) enum Operation {
         role: &'static str,
         actor: Option<usize>,
     },
-    LoginRequest {
+    LogIn {
         user: usize,
         is_stale: bool,
         rehashes: bool,
@@ -26,7 +26,7 @@ pub(crate) enum Operation {
     LogOut {
         session: usize,
     },
-    End {
+    EndSession {
         by: usize,
         session: usize,
     },
@@ -48,7 +48,7 @@ pub(crate) enum Operation {
         is_stale: bool,
         kept: Option<usize>,
     },
-    Register {
+    RegisterAgent {
         by: usize,
         session: usize,
     },
@@ -65,13 +65,13 @@ pub(crate) enum Operation {
     Purge {
         limit: usize,
     },
-    Pass {
+    AdvanceClock {
         seconds: i64,
     },
-    Look,
+    CompareState,
 }
 
-/// What is presented as a refresh token.
+/// A value that is presented as a refresh token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Presented {
     Token(usize),
@@ -95,38 +95,42 @@ const NAMES: [(&str, &str); 12] = [
     ("heidi", "heidi"),
 ];
 
-/// The canonical form of a name that is used here.
+/// Returns the canonical form of one of the names.
 pub(crate) fn canonical(name: &str) -> &'static str {
     NAMES.iter().find(|(variant, _)| *variant == name).map_or("", |(_, canonical)| canonical)
 }
 
-/// What happens next.
-pub(crate) fn next(random: &mut Rng, oracle: &Oracle, access_tokens: usize) -> Operation {
+/// Chooses the next operation.
+pub(crate) fn random_operation(
+    random: &mut Rng,
+    oracle: &Oracle,
+    access_tokens: usize,
+) -> Operation {
     let users = oracle.users.len();
     if users < 3 {
         return create(random, users);
     }
     let (user, actor) = (random.usize(..users), random.usize(..users));
-    let Some(session) = session(random, oracle) else {
-        return Operation::LoginRequest { user, is_stale: false, rehashes: false };
+    let Some(session) = random_session(random, oracle) else {
+        return Operation::LogIn { user, is_stale: false, rehashes: false };
     };
     let rarely = random.u8(..8) == 0;
     match random.u32(..1000) {
         0..300 => Operation::Refresh {
-            token: presented(random, oracle, access_tokens),
+            token: random_token(random, oracle, access_tokens),
             has_grace: random.u8(..10) > 0,
         },
-        300..420 => {
-            Operation::LoginRequest { user, is_stale: rarely, rehashes: random.u8(..6) == 0 }
-        }
+        300..420 => Operation::LogIn { user, is_stale: rarely, rehashes: random.u8(..6) == 0 },
         420..600 if access_tokens > 0 => {
-            // The younger ones more often.
+            // Recent tokens are chosen more often.
             let age = random.usize(..access_tokens).min(random.usize(..access_tokens));
             Operation::Call { access_token: access_tokens - 1 - age }
         }
         420..630 => Operation::CallWithSessionToken { session },
         630..665 => Operation::LogOut { session },
-        665..690 => Operation::End { by: other(random, oracle, session, rarely), session },
+        665..690 => {
+            Operation::EndSession { by: acting_session(random, oracle, session, rarely), session }
+        }
         690..700 => Operation::LogOutEverywhere { session },
         700..708 => Operation::EndByAdmin { user, actor },
         708..745 => update(random, oracle, user, actor),
@@ -136,13 +140,16 @@ pub(crate) fn next(random: &mut Rng, oracle: &Oracle, access_tokens: usize) -> O
             let user = if rarely { user } else { owner };
             Operation::ChangePassword { user, is_stale: random.u8(..5) == 0, kept }
         }
-        765..800 => Operation::Register { by: other(random, oracle, session, rarely), session },
+        765..800 => Operation::RegisterAgent {
+            by: acting_session(random, oracle, session, rarely),
+            session,
+        },
         800..815 => Operation::Touch { session },
         815..822 => Operation::RotateKeys,
         822..838 => Operation::Purge { limit: random.usize(1..50) },
         838..845 => create(random, users),
-        845..855 => Operation::Look,
-        _ => Operation::Pass { seconds: seconds(random) },
+        845..855 => Operation::CompareState,
+        _ => Operation::AdvanceClock { seconds: random_seconds(random) },
     }
 }
 
@@ -153,17 +160,17 @@ fn create(random: &mut Rng, users: usize) -> Operation {
 }
 
 fn update(random: &mut Rng, oracle: &Oracle, user: usize, actor: usize) -> Operation {
-    // Nobody stays out for long, or little would happen.
-    let out: Vec<_> =
+    // Disabled users are soon enabled, or few operations would succeed.
+    let disabled: Vec<_> =
         (0..oracle.users.len()).filter(|user| oracle.users[*user].is_disabled).collect();
     let disable = match random.u8(..10) {
-        0..4 if !out.is_empty() => Some(false),
+        0..4 if !disabled.is_empty() => Some(false),
         4..7 => Some(true),
         7 => Some(false),
         _ => None,
     };
     let user = match disable {
-        Some(false) if !out.is_empty() => out[random.usize(..out.len())],
+        Some(false) if !disabled.is_empty() => disabled[random.usize(..disabled.len())],
         _ => user,
     };
     let roles = random.bool().then(|| {
@@ -173,8 +180,8 @@ fn update(random: &mut Rng, oracle: &Oracle, user: usize, actor: usize) -> Opera
     Operation::Update { user, disable, roles, actor }
 }
 
-/// A session: one that goes on, or was opened a short while ago, more often than another.
-fn session(random: &mut Rng, oracle: &Oracle) -> Option<usize> {
+/// Chooses a session, preferring active and recent ones.
+fn random_session(random: &mut Rng, oracle: &Oracle) -> Option<usize> {
     let count = oracle.sessions.len();
     if count == 0 {
         return None;
@@ -187,29 +194,29 @@ fn session(random: &mut Rng, oracle: &Oracle) -> Option<usize> {
     Some(if random.bool() { random.usize(recent..count) } else { random.usize(..count) })
 }
 
-/// The session itself, another one of its user, or rarely one of anybody.
-fn other(random: &mut Rng, oracle: &Oracle, session: usize, anybody: bool) -> usize {
-    if anybody {
+/// Chooses the session that acts on this one: usually one of the same user.
+fn acting_session(random: &mut Rng, oracle: &Oracle, session: usize, any_user: bool) -> usize {
+    if any_user {
         return random.usize(..oracle.sessions.len());
     }
     let of_user = oracle.active_of(oracle.sessions[session].user);
     if of_user.is_empty() { session } else { of_user[random.usize(..of_user.len())] }
 }
 
-fn presented(random: &mut Rng, oracle: &Oracle, access_tokens: usize) -> Presented {
+fn random_token(random: &mut Rng, oracle: &Oracle, access_tokens: usize) -> Presented {
     let count = oracle.tokens.len();
-    let is_live = |token: &usize| {
+    let is_valid = |token: &usize| {
         let token = &oracle.tokens[*token];
         let family = oracle.sessions[token.session].family;
-        token.spent.is_none() && !oracle.families[family] && oracle.now < token.expires
+        token.consumed.is_none() && !oracle.families[family] && oracle.now < token.expires
     };
     let is_recent = |token: &usize| {
-        let spent = oracle.tokens[*token].spent;
-        spent.is_some_and(|(at, _)| (oracle.now - at).abs() <= 60)
+        let consumed = oracle.tokens[*token].consumed;
+        consumed.is_some_and(|(at, _)| (oracle.now - at).abs() <= 60)
     };
     let all = 0..count;
     let chosen: Vec<_> = match random.u8(..20) {
-        0..11 => all.filter(is_live).collect(),
+        0..11 => all.filter(is_valid).collect(),
         11..16 => all.filter(is_recent).collect(),
         16..18 => all.collect(),
         18 if access_tokens > 0 => return Presented::AccessToken(random.usize(..access_tokens)),
@@ -224,8 +231,8 @@ fn presented(random: &mut Rng, oracle: &Oracle, access_tokens: usize) -> Present
     Presented::Token(chosen[random.usize(..chosen.len())])
 }
 
-/// For how long nothing happens; clocks are set back, too.
-fn seconds(random: &mut Rng) -> i64 {
+/// Chooses by how many seconds the clock advances, or is set back.
+fn random_seconds(random: &mut Rng) -> i64 {
     match random.u8(..100) {
         0..45 => random.i64(1..6),
         45..62 => random.i64(8..13),

@@ -1,5 +1,5 @@
-//! What the model says is true, in lists and plain rules: written from the model, not from the
-//! code that it judges.
+//! The oracle: the expected state in lists, and the rules that change it. It is written from the
+//! documented behaviour, not from the code under test.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ pub(crate) const SESSION: i64 = 3600;
 pub(crate) const REFRESH: i64 = 7 * 24 * 3600;
 pub(crate) const ACCESS: i64 = 1800;
 pub(crate) const HISTORY: usize = 3;
-/// For how long what is over is kept.
+/// For how long expired sessions are retained.
 pub(crate) const RETENTION: i64 = 24 * 3600;
 
-/// All that is true. Users, sessions, families and tokens are numbered from 0.
+/// The expected state. Users, sessions, families and tokens are numbered from 0.
 #[derive(Default)]
 pub(crate) struct Oracle {
     pub(crate) now: i64,
@@ -39,23 +39,23 @@ pub(crate) struct Session {
     pub(crate) client: usize,
     pub(crate) created: i64,
     pub(crate) authenticated: i64,
-    pub(crate) seen: i64,
+    pub(crate) last_seen: i64,
     pub(crate) expires: i64,
     pub(crate) end: Option<(i64, &'static str)>,
     pub(crate) agent: Option<String>,
-    pub(crate) is_gone: bool,
+    pub(crate) is_purged: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
     pub(crate) session: usize,
     pub(crate) expires: i64,
-    /// When, and for which token.
-    pub(crate) spent: Option<(i64, usize)>,
-    pub(crate) is_gone: bool,
+    /// The time of its first use, and its successor.
+    pub(crate) consumed: Option<(i64, usize)>,
+    pub(crate) is_purged: bool,
 }
 
-/// What the log must say; who, when and from where is known to whoever asked.
+/// An expected audit event, without its time, client and actor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Event {
     pub(crate) what: &'static str,
@@ -67,15 +67,15 @@ pub(crate) struct Event {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Login {
-    In(usize),
-    Disabled,
-    Changed,
+    LoggedIn(usize),
+    AccountDisabled,
+    PasswordChanged,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refresh {
     Granted { session: usize, token: usize },
-    Refused(&'static str),
+    Rejected(&'static str),
 }
 
 pub(crate) fn event(what: &'static str, user: usize) -> Event {
@@ -83,15 +83,15 @@ pub(crate) fn event(what: &'static str, user: usize) -> Event {
 }
 
 impl Event {
-    pub(crate) fn of(self, session: usize) -> Self {
+    pub(crate) fn for_session(self, session: usize) -> Self {
         Self { session: Some(session), ..self }
     }
 
-    pub(crate) fn because(self, reason: &str) -> Self {
+    pub(crate) fn with_reason(self, reason: &str) -> Self {
         Self { reason: Some(reason.to_owned()), ..self }
     }
 
-    fn failed(self) -> Self {
+    fn into_failure(self) -> Self {
         Self { outcome: "failure", ..self }
     }
 }
@@ -99,10 +99,10 @@ impl Event {
 impl Oracle {
     pub(crate) fn is_active(&self, session: usize) -> bool {
         let session = &self.sessions[session];
-        !session.is_gone && session.end.is_none() && self.now < session.expires
+        !session.is_purged && session.end.is_none() && self.now < session.expires
     }
 
-    /// The newest first.
+    /// Returns the active sessions of a user, newest first.
     pub(crate) fn active_of(&self, user: usize) -> Vec<usize> {
         let sessions = (0..self.sessions.len()).rev();
         sessions.filter(|id| self.sessions[*id].user == user && self.is_active(*id)).collect()
@@ -115,21 +115,22 @@ impl Oracle {
         rehashed: Option<u32>,
         client: usize,
     ) -> (Login, Vec<Event>) {
-        let refused = event("login.failure", user).failed();
+        let failure = event("login.failure", user).into_failure();
         if self.users[user].password != password {
-            return (Login::Changed, vec![refused.because("password-changed")]);
+            return (Login::PasswordChanged, vec![failure.with_reason("password-changed")]);
         }
         if self.users[user].is_disabled {
-            return (Login::Disabled, vec![refused.because("account-disabled")]);
+            return (Login::AccountDisabled, vec![failure.with_reason("account-disabled")]);
         }
         if let Some(rehashed) = rehashed {
             self.users[user].password = rehashed;
         }
         self.families.push(false);
         let session = self.open(user, self.families.len() - 1, self.now, client);
-        self.offer(session);
-        let events = ["login.success", "session.created"].map(|what| event(what, user).of(session));
-        (Login::In(session), events.into())
+        self.issue_refresh_token(session);
+        let events =
+            ["login.success", "session.created"].map(|what| event(what, user).for_session(session));
+        (Login::LoggedIn(session), events.into())
     }
 
     fn open(&mut self, user: usize, family: usize, authenticated: i64, client: usize) -> usize {
@@ -139,59 +140,59 @@ impl Oracle {
             client,
             created: self.now,
             authenticated,
-            seen: self.now,
+            last_seen: self.now,
             expires: self.now + SESSION,
             end: None,
             agent: None,
-            is_gone: false,
+            is_purged: false,
         });
         self.sessions.len() - 1
     }
 
-    fn offer(&mut self, session: usize) -> usize {
+    fn issue_refresh_token(&mut self, session: usize) -> usize {
         let expires = self.now + REFRESH;
-        self.tokens.push(Token { session, expires, spent: None, is_gone: false });
+        self.tokens.push(Token { session, expires, consumed: None, is_purged: false });
         self.tokens.len() - 1
     }
 
-    /// A refresh with a token, or with something that is none.
+    /// Refreshes with a refresh token, or with a value that is not one (`None`).
     pub(crate) fn refresh(
         &mut self,
         token: Option<usize>,
         grace: i64,
         client: usize,
     ) -> (Refresh, Vec<Event>) {
-        let invalid = (Refresh::Refused("refresh_invalid"), vec![]);
-        let Some(number) = token.filter(|token| !self.tokens[*token].is_gone) else {
+        let invalid = (Refresh::Rejected("refresh_invalid"), vec![]);
+        let Some(number) = token.filter(|token| !self.tokens[*token].is_purged) else {
             return invalid;
         };
         let token = self.tokens[number].clone();
         let Session { user, family, .. } = self.sessions[token.session];
         if self.users[user].is_disabled {
-            let refused = event("token.refresh", user).of(token.session).failed();
-            let events = vec![refused.because("account-disabled")];
-            return (Refresh::Refused("account_disabled"), events);
+            let failure = event("token.refresh", user).for_session(token.session).into_failure();
+            let events = vec![failure.with_reason("account-disabled")];
+            return (Refresh::Rejected("account_disabled"), events);
         }
         if self.now >= token.expires || self.families[family] {
             return invalid;
         }
-        let Some((at, successor)) = token.spent else { return self.spend(number, client) };
+        let Some((at, successor)) = token.consumed else { return self.consume(number, client) };
         if (self.now - at).abs() >= grace {
-            let reused = event("token.reuse", user).of(token.session).failed();
-            let mut events = self.end_all("reuse", |_, session| session.family == family);
+            let reused = event("token.reuse", user).for_session(token.session).into_failure();
+            let mut events = self.end_matching("reuse", |_, session| session.family == family);
             self.families[family] = true;
             events.push(reused);
-            return (Refresh::Refused("refresh_reused"), events);
+            return (Refresh::Rejected("refresh_reused"), events);
         }
-        if self.tokens[successor].is_gone {
+        if self.tokens[successor].is_purged {
             return invalid;
         }
         let session = self.tokens[successor].session;
-        let retry = event("token.refresh", user).of(session).because("retry");
+        let retry = event("token.refresh", user).for_session(session).with_reason("retry");
         (Refresh::Granted { session, token: successor }, vec![retry])
     }
 
-    fn spend(&mut self, token: usize, client: usize) -> (Refresh, Vec<Event>) {
+    fn consume(&mut self, token: usize, client: usize) -> (Refresh, Vec<Event>) {
         let before = self.tokens[token].session;
         let (now, entry) = (self.now, &self.sessions[before]);
         let (user, family, authenticated) = (entry.user, entry.family, entry.authenticated);
@@ -199,43 +200,47 @@ impl Oracle {
         let session = if self.is_active(before) {
             let session = &mut self.sessions[before];
             session.expires = session.expires.max(now + SESSION);
-            session.seen = session.seen.max(now);
+            session.last_seen = session.last_seen.max(now);
             before
         } else {
             let session = self.open(user, family, authenticated, client);
-            events.push(event("session.created", user).of(session).because("session-expired"));
+            events.push(
+                event("session.created", user).for_session(session).with_reason("session-expired"),
+            );
             session
         };
-        events.push(event("token.refresh", user).of(session));
-        let successor = self.offer(session);
-        self.tokens[token].spent = Some((now, successor));
+        events.push(event("token.refresh", user).for_session(session));
+        let successor = self.issue_refresh_token(session);
+        self.tokens[token].consumed = Some((now, successor));
         (Refresh::Granted { session, token: successor }, events)
     }
 
-    /// Ends what was not ended, and revokes its families; only what went on is told of.
-    pub(crate) fn end_all(
+    /// Ends the selected sessions, and revokes their families. Only active sessions have an event.
+    pub(crate) fn end_matching(
         &mut self,
         reason: &'static str,
-        is_meant: impl Fn(usize, &Session) -> bool,
+        selects: impl Fn(usize, &Session) -> bool,
     ) -> Vec<Event> {
         let mut events = Vec::new();
         for number in 0..self.sessions.len() {
             let is_active = self.is_active(number);
             let session = &mut self.sessions[number];
-            if session.is_gone || session.end.is_some() || !is_meant(number, session) {
+            if session.is_purged || session.end.is_some() || !selects(number, session) {
                 continue;
             }
             session.end = Some((self.now, reason));
             session.agent = None;
             self.families[session.family] = true;
             if is_active {
-                events.push(event("session.ended", session.user).of(number).because(reason));
+                events.push(
+                    event("session.ended", session.user).for_session(number).with_reason(reason),
+                );
             }
         }
         events
     }
 
-    /// A user has left: no token of theirs is good any more.
+    /// Revokes all refresh tokens of a user.
     pub(crate) fn revoke_families_of(&mut self, user: usize) {
         for session in self.sessions.iter().filter(|session| session.user == user) {
             self.families[session.family] = true;
@@ -248,19 +253,19 @@ impl Oracle {
         session: usize,
         reason: &'static str,
     ) -> Vec<Event> {
-        let is_it = |number, entry: &Session| number == session && entry.user == user;
-        let events = self.end_all(reason, is_it);
+        let selects = |number, entry: &Session| number == session && entry.user == user;
+        let events = self.end_matching(reason, selects);
         with_logout(events, reason)
     }
 
-    pub(crate) fn end_every(&mut self, user: usize, reason: &'static str) -> Vec<Event> {
-        let events = self.end_all(reason, |_, session| session.user == user);
+    pub(crate) fn end_all_of_user(&mut self, user: usize, reason: &'static str) -> Vec<Event> {
+        let events = self.end_matching(reason, |_, session| session.user == user);
         self.revoke_families_of(user);
         with_logout(events, reason)
     }
 }
 
-/// Each session that a logout ended is told of twice.
+/// Adds an event `logout` for each session that a logout ended.
 fn with_logout(mut events: Vec<Event>, reason: &str) -> Vec<Event> {
     if reason == "logout" {
         let logout = |ended: &Event| Event { what: "logout", reason: None, ..ended.clone() };

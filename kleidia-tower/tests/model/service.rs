@@ -1,4 +1,4 @@
-//! The service that is judged: accounts over a store, with a clock and keys that the model holds.
+//! The service under test: accounts over a store, with a manual clock and manual keys.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -19,21 +19,21 @@ use secrecy::ExposeSecret as _;
 
 use crate::oracle::{ACCESS, REFRESH, SESSION};
 
-/// How many keys verify.
+/// How many keys are valid.
 const KEYS: usize = 3;
 
 pub(crate) struct Service {
     pub(crate) store: Arc<dyn Store>,
-    /// With a grace of 10 seconds.
+    /// With a grace period of 10 seconds.
     pub(crate) accounts: Accounts,
-    /// Over the same store, without any grace.
-    pub(crate) strict: Accounts,
+    /// With the same store, and no grace period.
+    pub(crate) accounts_without_grace: Accounts,
     pub(crate) authenticator: SessionAuthenticator,
     clock: Arc<AtomicI64>,
     keys: Arc<Keys>,
 }
 
-/// A token of the store's, made by hand: 32 octets, whose text is Base64url without padding.
+/// An opaque token: 32 octets, whose text is Base64url without padding.
 pub(crate) struct OpaqueToken {
     pub(crate) text: String,
     pub(crate) digest: TokenDigest,
@@ -58,10 +58,10 @@ impl Service {
         let hasher = options.start().unwrap();
         let accounts = |refresh_grace| {
             let settings = AccountSettings::default()
-                .with_access_ttl(span(ACCESS))
-                .and_then(|settings| settings.with_refresh_ttl(span(REFRESH)))
-                .and_then(|settings| settings.with_session_ttl(span(SESSION)))
-                .and_then(|settings| settings.with_refresh_grace(span(refresh_grace)))
+                .with_access_ttl(duration(ACCESS))
+                .and_then(|settings| settings.with_refresh_ttl(duration(REFRESH)))
+                .and_then(|settings| settings.with_session_ttl(duration(SESSION)))
+                .and_then(|settings| settings.with_refresh_grace(duration(refresh_grace)))
                 .unwrap();
             let (provider, clock): (Arc<dyn KeyProvider>, _) = (keys.clone(), clock.clone());
             Accounts::new(Arc::clone(&store), provider, hasher.clone())
@@ -70,9 +70,9 @@ impl Service {
                     Timestamp::from_second(clock.load(Ordering::Relaxed)).ok()
                 }))
         };
-        let (strict, accounts) = (accounts(0), accounts(10));
+        let (accounts_without_grace, accounts) = (accounts(0), accounts(10));
         let authenticator = accounts.authenticator();
-        let service = Self { store, accounts, strict, authenticator, clock, keys };
+        let service = Self { store, accounts, accounts_without_grace, authenticator, clock, keys };
         service.rotate_keys();
         service
     }
@@ -81,7 +81,7 @@ impl Service {
         self.clock.store(now, Ordering::Relaxed);
     }
 
-    /// A new key signs, and the oldest verifies no longer.
+    /// Adds a new signing key, and removes the oldest key.
     pub(crate) fn rotate_keys(&self) {
         let mut keys = self.keys.0.write().unwrap();
         keys.insert(0, SigningKey::generate().unwrap());
@@ -92,12 +92,17 @@ impl Service {
         self.keys.0.read().unwrap()[0].id().to_owned()
     }
 
-    pub(crate) fn verifies(&self, key: &str) -> bool {
+    pub(crate) fn accepts_key(&self, key: &str) -> bool {
         self.keys.0.read().unwrap().iter().any(|kept| kept.id() == key)
     }
 
-    /// Signs what a login is answered with.
-    pub(crate) async fn signed(&self, view: &SessionView, now: i64, exp: i64) -> String {
+    /// Issues the access token of a login.
+    pub(crate) async fn issue_access_token(
+        &self,
+        view: &SessionView,
+        now: i64,
+        exp: i64,
+    ) -> String {
         let claims = Claims {
             user_id: view.account.id,
             username: view.account.name.to_string(),
@@ -123,22 +128,22 @@ impl OpaqueToken {
     }
 }
 
-pub(crate) fn time(second: i64) -> Timestamp {
+pub(crate) fn timestamp(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-pub(crate) fn span(seconds: i64) -> Duration {
+pub(crate) fn duration(seconds: i64) -> Duration {
     Duration::from_secs(seconds.unsigned_abs())
 }
 
-/// The digest of the octets that a text stands for.
+/// Returns the digest of the octets that a text encodes.
 pub(crate) fn digest_of(text: &str) -> TokenDigest {
     let octets = BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
     let digest = digest::digest(&digest::SHA256, &octets);
     TokenDigest(digest.as_ref().try_into().unwrap())
 }
 
-/// From where things are done, by number.
+/// Returns the client with this number.
 pub(crate) fn client(number: usize) -> ClientInfo {
     let address = ["192.0.2.1", "198.51.100.7", "2001:db8::1", "none"][number].parse().ok();
     let user_agent = (number < 3).then(|| UserAgent::new(&format!("Agent/{number}")));

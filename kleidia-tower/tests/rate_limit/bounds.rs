@@ -32,7 +32,7 @@ fn new_addresses_do_not_evict_keys_with_less_budget() {
         limiter.check(&address(number), 1).unwrap();
     }
     for key in &spent {
-        assert!(limiter.check(key, 1).is_err(), "{key} may spend again");
+        assert!(limiter.check(key, 1).is_err(), "{key} was evicted");
     }
 }
 

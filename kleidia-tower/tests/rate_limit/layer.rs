@@ -36,11 +36,11 @@ async fn status(client: &Client, request: Request<()>) -> StatusCode {
     send(client, request).await.status()
 }
 
-fn from(address: &str) -> Request<()> {
-    with(address, &[])
+fn request_from(address: &str) -> Request<()> {
+    request_with(address, &[])
 }
 
-fn with(address: &str, headers: &[(&str, &str)]) -> Request<()> {
+fn request_with(address: &str, headers: &[(&str, &str)]) -> Request<()> {
     let peer = PeerAddress((address.parse::<std::net::IpAddr>().unwrap(), 4711).into());
     let request = Request::builder().extension(peer);
     let request =
@@ -57,14 +57,14 @@ async fn clones_of_layers_and_services_share_the_state() {
         // Frameworks clone layers and services for each route, connection and request.
         let one = service(&layer.clone());
         for client in [&one, &one.clone(), &service(&layer)] {
-            passed += usize::from(status(client, from("192.0.2.1")).await.is_success());
+            passed += usize::from(status(client, request_from("192.0.2.1")).await.is_success());
         }
     }
     assert_eq!(passed, 5, "of 1500 requests");
     clock.advance(Duration::from_millis(400));
     let client = service(&layer);
     for expected in [StatusCode::OK, StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
-        assert_eq!(status(&client, from("192.0.2.1")).await, expected);
+        assert_eq!(status(&client, request_from("192.0.2.1")).await, expected);
     }
 }
 
@@ -73,10 +73,10 @@ async fn rejects_with_retry_after() {
     let clock = ManualClock::default();
     let client = service(&RateLimitLayer::new().with_limit(Key::address(), clock.limiter("2/100")));
     for _ in 0..2 {
-        assert_eq!(status(&client, from("192.0.2.1")).await, StatusCode::OK);
+        assert_eq!(status(&client, request_from("192.0.2.1")).await, StatusCode::OK);
     }
     clock.advance(Duration::from_millis(500));
-    let rejected = send(&client, from("192.0.2.1")).await;
+    let rejected = send(&client, request_from("192.0.2.1")).await;
     assert_eq!(rejected.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(rejected.headers()[RETRY_AFTER], "50", "49.5, rounded up");
     assert_eq!(rejected.headers()[CONTENT_TYPE], "application/problem+json");
@@ -94,7 +94,7 @@ async fn rejects_with_retry_after() {
     );
     // Allowed after exactly this time.
     clock.advance(Duration::from_millis(49_500));
-    assert_eq!(status(&client, from("192.0.2.1")).await, StatusCode::OK);
+    assert_eq!(status(&client, request_from("192.0.2.1")).await, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -102,9 +102,9 @@ async fn retry_after_is_at_least_one_second() {
     let client = service(
         &RateLimitLayer::new().with_limit(Key::address(), ManualClock::default().limiter("1000/1")),
     );
-    let mut last = send(&client, from("192.0.2.1")).await;
+    let mut last = send(&client, request_from("192.0.2.1")).await;
     for _ in 0..1000 {
-        last = send(&client, from("192.0.2.1")).await;
+        last = send(&client, request_from("192.0.2.1")).await;
     }
     assert_eq!(last.headers()[RETRY_AFTER], "1", "for a wait of a millisecond");
 }
@@ -115,7 +115,7 @@ async fn rejects_grpc_requests_with_resource_exhausted() {
         &RateLimitLayer::new().with_limit(Key::address(), ManualClock::default().limiter("1/60")),
     );
     let grpc = || {
-        let mut request = with("192.0.2.1", &[("content-type", "application/grpc+proto")]);
+        let mut request = request_with("192.0.2.1", &[("content-type", "application/grpc+proto")]);
         (*request.method_mut(), *request.version_mut()) = (Method::POST, Version::HTTP_2);
         request
     };
@@ -135,7 +135,7 @@ async fn rejected_request_is_charged_to_no_limit() {
         .with_limit(Key::header(tenant), clock.limiter("2/60"))
         .with_limit(Key::function(|_| Some("all")), clock.limiter("9/60"));
     let client = service(&layer);
-    let request = |tenant| with("192.0.2.1", &[("x-tenant", tenant)]);
+    let request = |tenant| request_with("192.0.2.1", &[("x-tenant", tenant)]);
     let left = |tenant| {
         let left = layer.peek(&request(tenant)).unwrap();
         left.into_iter().map(|(_, budget)| budget.count()).collect::<Vec<_>>()
@@ -167,8 +167,8 @@ async fn retry_after_is_the_longest_wait() {
         .with_limit(Key::address(), clock.limiter("1/300"))
         .with_limit(Key::address(), clock.limiter("1/20"));
     let client = service(&layer);
-    assert_eq!(status(&client, from("192.0.2.1")).await, StatusCode::OK);
-    assert_eq!(send(&client, from("192.0.2.1")).await.headers()[RETRY_AFTER], "300");
+    assert_eq!(status(&client, request_from("192.0.2.1")).await, StatusCode::OK);
+    assert_eq!(send(&client, request_from("192.0.2.1")).await.headers()[RETRY_AFTER], "300");
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn charges_the_configured_cost() {
         .with_limit(Key::address(), clock.limiter("10/100"))
         .with_cost_fn(|head| head.headers()["cost"].to_str().unwrap().parse().unwrap());
     let client = service(&layer);
-    let request = |cost| with("192.0.2.1", &[("cost", cost)]);
+    let request = |cost| request_with("192.0.2.1", &[("cost", cost)]);
     assert_eq!(status(&client, request("7")).await, StatusCode::OK);
     assert_eq!(send(&client, request("4")).await.headers()[RETRY_AFTER], "10");
     assert_eq!(status(&client, request("3")).await, StatusCode::OK);
@@ -193,8 +193,8 @@ async fn charges_the_configured_cost() {
     let fixed =
         RateLimitLayer::new().with_limit(Key::address(), clock.limiter("10/100")).with_cost(6);
     let client = service(&fixed);
-    assert_eq!(status(&client, from("192.0.2.1")).await, StatusCode::OK);
-    assert_eq!(send(&client, from("192.0.2.1")).await.headers()[RETRY_AFTER], "20");
+    assert_eq!(status(&client, request_from("192.0.2.1")).await, StatusCode::OK);
+    assert_eq!(send(&client, request_from("192.0.2.1")).await.headers()[RETRY_AFTER], "20");
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn keys_separate_budgets() {
     let except_health = || Key::function(|head| (head.uri().path() != "/health").then_some(()));
     let request = |address: &str, tenants: &[&str], path: &str| {
         let tenants: Vec<_> = tenants.iter().map(|tenant| ("x-tenant", *tenant)).collect();
-        let mut request = with(address, &tenants);
+        let mut request = request_with(address, &tenants);
         *request.uri_mut() = path.parse().unwrap();
         request
     };
@@ -244,12 +244,12 @@ async fn clients_behind_trusted_proxies_have_their_own_budgets() {
         .with_limit(Key::address(), ManualClock::default().limiter("1/60"))
         .with_trusted_proxies(TrustedProxies::new(header, ["10.0.0.0/8".parse().unwrap()]));
     let client = service(&layer);
-    let by = |list| with("10.0.0.1", &[("x-forwarded-for", list)]);
+    let by = |list| request_with("10.0.0.1", &[("x-forwarded-for", list)]);
     let passed = send(&client, by("192.0.2.1")).await;
     assert_eq!(passed.into_body().collect().await.unwrap().to_bytes(), "192.0.2.1");
     assert_eq!(status(&client, by("192.0.2.2")).await, StatusCode::OK);
     assert_eq!(status(&client, by("198.51.100.1, 192.0.2.1")).await, StatusCode::TOO_MANY_REQUESTS);
-    let direct = with("192.0.2.1", &[("x-forwarded-for", "198.51.100.2")]);
+    let direct = request_with("192.0.2.1", &[("x-forwarded-for", "198.51.100.2")]);
     assert_eq!(status(&client, direct).await, StatusCode::TOO_MANY_REQUESTS);
     // The address of an outer layer takes precedence.
     let mut found = by("192.0.2.1");
@@ -265,8 +265,8 @@ async fn responder_renders_rejections() {
             Response::new(Bytes::from(rejection.code()))
         });
     let client = service(&layer);
-    assert_eq!(status(&client, from("192.0.2.1")).await, StatusCode::OK);
-    let rejected = send(&client, from("192.0.2.1")).await;
+    assert_eq!(status(&client, request_from("192.0.2.1")).await, StatusCode::OK);
+    let rejected = send(&client, request_from("192.0.2.1")).await;
     assert_eq!(rejected.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(rejected.headers()[RETRY_AFTER], "60");
     let body: Full<Bytes> = Full::new(rejected.into_body().collect().await.unwrap().to_bytes());

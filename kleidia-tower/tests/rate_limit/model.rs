@@ -124,7 +124,7 @@ fn system_clock_refills_the_budget() {
     limiter.check("key", 1).unwrap();
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
     while limiter.check("key", 1).is_err() {
-        assert!(std::time::Instant::now() < deadline, "no budget came back");
+        assert!(std::time::Instant::now() < deadline, "the budget was not refilled");
         std::thread::yield_now();
     }
 }

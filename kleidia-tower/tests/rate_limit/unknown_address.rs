@@ -51,7 +51,7 @@ impl io::Write for Log {
 }
 
 #[tokio::test]
-async fn logs_the_cure_once_per_layer() {
+async fn logs_how_to_provide_the_address_once_per_layer() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

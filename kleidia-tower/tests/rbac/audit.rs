@@ -12,22 +12,24 @@ use kleidia_tower::rbac::{Policy, RbacLayer};
 use kleidia_tower::{UserAgent, clock_fn};
 use tower::{Layer as _, ServiceExt as _};
 
-use crate::stage::http::{Tell, outcome, request, request_to, send};
-use crate::stage::{NOW, World};
-use crate::{inside, may, require};
+use crate::support::http::{WhoamiService, outcome, request, request_to, send};
+use crate::support::{Fixture, NOW};
+use crate::{in_session_layer, may, require};
 
 #[tokio::test]
 async fn records_user_session_client_and_reason() {
-    let world = World::new().await;
-    let alice = world.log_in("alice").await;
-    let headers =
-        [("authorization", crate::stage::bearer(&alice)), ("user-agent", "Laptop/1.0".to_owned())];
+    let fixture = Fixture::new().await;
+    let alice = fixture.log_in("alice").await;
+    let headers = [
+        ("authorization", crate::support::bearer(&alice)),
+        ("user-agent", "Laptop/1.0".to_owned()),
+    ];
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
     let mut request = request_to("/", &headers);
     request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse().unwrap()));
-    let layer = inside(&world, require(&world, may("users:read")));
+    let layer = in_session_layer(&fixture, require(&fixture, may("users:read")));
     assert_eq!(send(layer, request).await.status(), StatusCode::FORBIDDEN);
-    let records = world.recorded(EventKind::PermissionDenied).await;
+    let records = fixture.audit_records(EventKind::PermissionDenied).await;
     let [record] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!((record.at, record.outcome), (NOW, Outcome::Failure));
     assert_eq!(record.user.as_ref().unwrap().name, "alice");
@@ -39,39 +41,40 @@ async fn records_user_session_client_and_reason() {
 
 #[tokio::test]
 async fn does_not_record_allowed_and_unauthenticated_requests() {
-    let world = World::new().await;
-    let layer = || inside(&world, require(&world, may("users:read")));
-    assert_eq!(outcome(&send(layer(), request(&[&world.bearer("root").await])).await), "root");
+    let fixture = Fixture::new().await;
+    let layer = || in_session_layer(&fixture, require(&fixture, may("users:read")));
+    assert_eq!(outcome(&send(layer(), request(&[&fixture.bearer("root").await])).await), "root");
     assert_eq!(outcome(&send(layer(), request(&[])).await), "token_invalid");
-    assert!(world.recorded(EventKind::PermissionDenied).await.is_empty());
+    assert!(fixture.audit_records(EventKind::PermissionDenied).await.is_empty());
 }
 
 #[tokio::test]
 async fn denies_if_recording_fails() {
-    let world = World::new().await;
-    let alice = world.bearer("alice").await;
-    world.store.set_log_broken(true);
-    let layer = inside(&world, require(&world, may("users:read")));
+    let fixture = Fixture::new().await;
+    let alice = fixture.bearer("alice").await;
+    fixture.store.set_audit_unavailable(true);
+    let layer = in_session_layer(&fixture, require(&fixture, may("users:read")));
     assert_eq!(outcome(&send(layer, request(&[&alice])).await), "permission_denied");
 }
 
 #[tokio::test]
 async fn client_disconnect_does_not_prevent_the_record() {
-    let world = World::new().await;
-    let alice = world.bearer("alice").await;
-    let service = inside(&world, require(&world, may("users:read"))).layer(Tell);
-    let held = world.store.hold_next_event();
+    let fixture = Fixture::new().await;
+    let alice = fixture.bearer("alice").await;
+    let service =
+        in_session_layer(&fixture, require(&fixture, may("users:read"))).layer(WhoamiService);
+    let pause = fixture.store.pause_next_event();
     {
         let mut cancelled = pin!(service.oneshot(request(&[&alice])));
         tokio::select! {
             response = &mut cancelled => panic!("{:?}", response.map(|response| response.status())),
-            () = held.reached.notified() => {}
+            () = pause.reached.notified() => {}
         }
         assert!(poll!(&mut cancelled).is_pending());
     }
-    held.opened.notify_one();
+    pause.resumed.notify_one();
     let recorded = async {
-        while world.recorded(EventKind::PermissionDenied).await.is_empty() {
+        while fixture.audit_records(EventKind::PermissionDenied).await.is_empty() {
             tokio::task::yield_now().await;
         }
     };
@@ -89,12 +92,14 @@ impl AuditSink for CollectingSink {
 
 #[tokio::test]
 async fn sinks_receive_denials() {
-    let (world, sink) = (World::new().await, CollectingSink::default());
-    let sinks = AuditSinks::new(vec![Box::new(sink.clone())], AuditSinks::DEFAULT_QUEUE).unwrap();
+    let (fixture, sink) = (Fixture::new().await, CollectingSink::default());
+    let sinks =
+        AuditSinks::new(vec![Box::new(sink.clone())], AuditSinks::DEFAULT_QUEUE_LIMIT).unwrap();
     let trail =
-        AuditTrail::new(world.store.clone(), sinks.clone(), Arc::new(clock_fn(|| Some(NOW))));
+        AuditTrail::new(fixture.store.clone(), sinks.clone(), Arc::new(clock_fn(|| Some(NOW))));
     let layer = RbacLayer::new(Policy::default(), may("users:read"), trail);
-    let response = send(inside(&world, layer), request(&[&world.bearer("alice").await])).await;
+    let response =
+        send(in_session_layer(&fixture, layer), request(&[&fixture.bearer("alice").await])).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     sinks.close();
     let records = sink.0.lock().unwrap();

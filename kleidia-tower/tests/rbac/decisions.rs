@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use kleidia_tower::rbac::{AccessContext, Policy, Requirement, RoleName};
 
-use crate::stage::{NOW, World};
+use crate::support::{Fixture, NOW};
 use crate::{may, permission};
 
 /// A requirement, as the oracle evaluates it.
@@ -82,14 +82,14 @@ impl Model {
 
 #[tokio::test]
 async fn decisions_agree_with_the_oracle() {
-    let world = World::new().await;
-    let id = world.principal("alice").await.user_id().unwrap();
+    let fixture = Fixture::new().await;
+    let id = fixture.principal("alice").await.user_id().unwrap();
     let (mut rng, policy) = (Rng::with_seed(20_261_123), policy());
     let mut permitted = 0;
     for _ in 0..32 {
         let roles: Vec<&str> = ROLES.into_iter().filter(|_| rng.bool()).collect();
-        world.set_roles(id, &roles).await;
-        let alice = world.principal("alice").await;
+        fixture.set_roles(id, &roles).await;
+        let alice = fixture.principal("alice").await;
         for _ in 0..500 {
             let model = Model::random(&mut rng, 0);
             let (is_owner, age) = (rng.bool(), rng.u64(0..4));
@@ -109,8 +109,8 @@ async fn decisions_agree_with_the_oracle() {
 
 #[tokio::test]
 async fn denies_step_up_without_a_time() {
-    let world = World::new().await;
-    let alice = world.principal("alice").await;
+    let fixture = Fixture::new().await;
+    let alice = fixture.principal("alice").await;
     let decide = |now| {
         let context = AccessContext { is_owner: false, now };
         Policy::default()

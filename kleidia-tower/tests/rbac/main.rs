@@ -14,17 +14,17 @@ mod overrides;
 mod ownership;
 mod policies;
 mod requirements;
-#[path = "../stage/mod.rs"]
-mod stage;
-#[path = "../stage/workloads.rs"]
-mod stage_workloads;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/workloads.rs"]
+mod support_workloads;
 mod workloads;
 
 use kleidia_tower::rbac::{Permission, Policy, RbacLayer, Requirement};
 use kleidia_tower::session::JwtSessionLayer;
 use tower::layer::util::Stack;
 
-use stage::World;
+use support::Fixture;
 
 fn may(name: &str) -> Requirement {
     Requirement::permission(permission(name))
@@ -35,11 +35,11 @@ fn permission(name: &str) -> Permission {
 }
 
 /// Returns a layer with this requirement, under the default policy.
-fn require(world: &World, requirement: Requirement) -> RbacLayer {
-    RbacLayer::new(Policy::default(), requirement, world.accounts.audit_trail())
+fn require(fixture: &Fixture, requirement: Requirement) -> RbacLayer {
+    RbacLayer::new(Policy::default(), requirement, fixture.accounts.audit_trail())
 }
 
-/// Wraps the layer into `JwtSessionLayer`, as in a deployment.
-fn inside(world: &World, layer: RbacLayer) -> Stack<RbacLayer, JwtSessionLayer> {
-    Stack::new(layer, world.layer())
+/// Places the layer inside `JwtSessionLayer`, as in a deployment.
+fn in_session_layer(fixture: &Fixture, layer: RbacLayer) -> Stack<RbacLayer, JwtSessionLayer> {
+    Stack::new(layer, fixture.layer())
 }

@@ -7,37 +7,37 @@ use kleidia_tower::audit::{EventKind, Outcome};
 use kleidia_tower::rbac::{Permit, RbacLayer, Requirement, RoleName};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::stage::World;
-use crate::stage::http::{outcome, request_to, send};
-use crate::{inside, may, require};
+use crate::support::Fixture;
+use crate::support::http::{outcome, request_to, send};
+use crate::{in_session_layer, may, require};
 
 const OVERRIDE: (&str, &str) = ("x-admin-override", "true");
 const REASON: (&str, &str) = ("x-override-reason", "incident 4711");
 
 /// Requires a role that no account has.
-fn unmet(world: &World) -> RbacLayer {
-    require(world, Requirement::role("operator".parse().unwrap()))
+fn unmet(fixture: &Fixture) -> RbacLayer {
+    require(fixture, Requirement::role("operator".parse().unwrap()))
 }
 
-async fn ask(
-    world: &World,
+async fn send_as(
+    fixture: &Fixture,
     layer: &RbacLayer,
     name: &str,
     headers: &[(&'static str, &str)],
 ) -> (u16, String) {
-    let bearer = world.bearer(name).await;
+    let bearer = fixture.bearer(name).await;
     let mut request = request_to("/", headers);
     request.headers_mut().insert("authorization", bearer.parse().unwrap());
-    let response = send(inside(world, layer.clone()), request).await;
+    let response = send(in_session_layer(fixture, layer.clone()), request).await;
     (response.status().as_u16(), outcome(&response))
 }
 
 /// Counts the recorded overrides, violations and denials.
-async fn recorded(world: &World) -> [usize; 3] {
+async fn record_counts(fixture: &Fixture) -> [usize; 3] {
     [
-        world.recorded(EventKind::PolicyOverride).await.len(),
-        world.recorded(EventKind::PolicyViolation).await.len(),
-        world.recorded(EventKind::PermissionDenied).await.len(),
+        fixture.audit_records(EventKind::PolicyOverride).await.len(),
+        fixture.audit_records(EventKind::PolicyViolation).await.len(),
+        fixture.audit_records(EventKind::PermissionDenied).await.len(),
     ]
 }
 
@@ -47,30 +47,33 @@ fn denied() -> (u16, String) {
 
 #[tokio::test]
 async fn allows_and_records_an_override() {
-    let world = World::new().await;
-    let layer = unmet(&world).with_overrides();
-    assert_eq!(ask(&world, &layer, "root", &[OVERRIDE, REASON]).await, (200, "root".to_owned()));
-    let records = world.recorded(EventKind::PolicyOverride).await;
+    let fixture = Fixture::new().await;
+    let layer = unmet(&fixture).with_overrides();
+    assert_eq!(
+        send_as(&fixture, &layer, "root", &[OVERRIDE, REASON]).await,
+        (200, "root".to_owned())
+    );
+    let records = fixture.audit_records(EventKind::PolicyOverride).await;
     let [record] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!(record.outcome, Outcome::Success);
     assert_eq!(record.reason.as_deref(), Some("incident 4711"));
     assert_eq!(record.user.as_ref().unwrap().name, "root");
     assert!(record.session.is_some());
-    assert_eq!(recorded(&world).await, [1, 0, 0]);
+    assert_eq!(record_counts(&fixture).await, [1, 0, 0]);
 }
 
 #[tokio::test]
 async fn permit_has_the_override_reason() {
-    let world = World::new().await;
-    let tell = service_fn(async |request: http::Request<String>| {
+    let fixture = Fixture::new().await;
+    let inner = service_fn(async |request: http::Request<String>| {
         let permit = request.extensions().get::<Permit>().unwrap();
         let reason = permit.override_reason().unwrap().as_str().to_owned();
         Ok::<_, std::convert::Infallible>(http::Response::new(reason))
     });
-    let layer = unmet(&world).with_overrides();
-    let bearer = world.bearer("root").await;
+    let layer = unmet(&fixture).with_overrides();
+    let bearer = fixture.bearer("root").await;
     let headers = [("authorization", bearer.as_str()), OVERRIDE, REASON];
-    let service = inside(&world, layer).layer(tell);
+    let service = in_session_layer(&fixture, layer).layer(inner);
     let response = service.oneshot(request_to("/", &headers)).await.unwrap();
     let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
     assert_eq!(body, "incident 4711");
@@ -78,51 +81,55 @@ async fn permit_has_the_override_reason() {
 
 #[tokio::test]
 async fn rejects_overrides_without_permission_or_reason() {
-    let (long, world) = ("x".repeat(257), World::new().await);
-    let layer = unmet(&world).with_overrides();
+    let (long, fixture) = ("x".repeat(257), Fixture::new().await);
+    let layer = unmet(&fixture).with_overrides();
     for (name, headers) in [
         ("alice", vec![OVERRIDE, REASON]),
         ("root", vec![OVERRIDE]),
         ("root", vec![OVERRIDE, ("x-override-reason", "  ")]),
         ("root", vec![OVERRIDE, ("x-override-reason", &long)]),
     ] {
-        let before = recorded(&world).await;
-        assert_eq!(ask(&world, &layer, name, &headers).await, denied(), "{name}: {headers:?}");
+        let before = record_counts(&fixture).await;
+        assert_eq!(
+            send_as(&fixture, &layer, name, &headers).await,
+            denied(),
+            "{name}: {headers:?}"
+        );
         let [overrides, violations, denials] = before;
-        assert_eq!(recorded(&world).await, [overrides, violations + 1, denials + 1]);
+        assert_eq!(record_counts(&fixture).await, [overrides, violations + 1, denials + 1]);
     }
-    let records = world.recorded(EventKind::PolicyViolation).await;
+    let records = fixture.audit_records(EventKind::PolicyViolation).await;
     assert!(records.iter().all(|record| record.outcome == Outcome::Failure));
     // Without the override header it is a plain denial.
     for headers in [vec![], vec![REASON], vec![("x-admin-override", "false"), REASON]] {
-        assert_eq!(ask(&world, &layer, "root", &headers).await, denied());
+        assert_eq!(send_as(&fixture, &layer, "root", &headers).await, denied());
     }
-    assert_eq!(recorded(&world).await, [0, 4, 7]);
+    assert_eq!(record_counts(&fixture).await, [0, 4, 7]);
 }
 
 #[tokio::test]
 async fn rejects_repeated_override_headers() {
-    let world = World::new().await;
-    let bearer = world.bearer("root").await;
+    let fixture = Fixture::new().await;
+    let bearer = fixture.bearer("root").await;
     for (name, value) in [("x-admin-override", "false"), ("x-override-reason", "another")] {
         let mut request = request_to("/", &[("authorization", &bearer), OVERRIDE, REASON]);
         request.headers_mut().append(name, value.parse().unwrap());
-        let layer = inside(&world, unmet(&world).with_overrides());
+        let layer = in_session_layer(&fixture, unmet(&fixture).with_overrides());
         assert_eq!(send(layer, request).await.status(), StatusCode::FORBIDDEN, "{name}");
     }
-    assert_eq!(recorded(&world).await, [0, 2, 2]);
+    assert_eq!(record_counts(&fixture).await, [0, 2, 2]);
 }
 
 #[tokio::test]
 async fn overrides_are_off_by_default() {
-    let world = World::new().await;
-    assert_eq!(ask(&world, &unmet(&world), "root", &[OVERRIDE, REASON]).await, denied());
-    assert_eq!(recorded(&world).await, [0, 1, 1]);
+    let fixture = Fixture::new().await;
+    assert_eq!(send_as(&fixture, &unmet(&fixture), "root", &[OVERRIDE, REASON]).await, denied());
+    assert_eq!(record_counts(&fixture).await, [0, 1, 1]);
 }
 
 #[tokio::test]
 async fn deletion_and_step_up_cannot_be_overridden() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let operator = Requirement::role("operator".parse::<RoleName>().unwrap());
     for requirement in [
         may("users:delete"),
@@ -134,38 +141,44 @@ async fn deletion_and_step_up_cannot_be_overridden() {
         Requirement::all_of([]),
         Requirement::any_of([]),
     ] {
-        let layer = require(&world, requirement.clone()).with_overrides();
+        let layer = require(&fixture, requirement.clone()).with_overrides();
         assert_eq!(
-            ask(&world, &layer, "root", &[OVERRIDE, REASON]).await,
+            send_as(&fixture, &layer, "root", &[OVERRIDE, REASON]).await,
             denied(),
             "{requirement:?}"
         );
     }
-    assert_eq!(recorded(&world).await, [0, 8, 8]);
+    assert_eq!(record_counts(&fixture).await, [0, 8, 8]);
     // With a recent password the rest can be overridden.
     let fresh = Requirement::all_of([operator, Requirement::step_up(Duration::from_secs(60))]);
-    let layer = require(&world, fresh).with_overrides();
-    assert_eq!(ask(&world, &layer, "root", &[OVERRIDE, REASON]).await, (200, "root".to_owned()));
+    let layer = require(&fixture, fresh).with_overrides();
+    assert_eq!(
+        send_as(&fixture, &layer, "root", &[OVERRIDE, REASON]).await,
+        (200, "root".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn rejects_an_override_that_cannot_be_recorded() {
-    let world = World::new().await;
-    let layer = unmet(&world).with_overrides();
-    let bearer = world.bearer("root").await;
-    world.store.set_log_broken(true);
+    let fixture = Fixture::new().await;
+    let layer = unmet(&fixture).with_overrides();
+    let bearer = fixture.bearer("root").await;
+    fixture.store.set_audit_unavailable(true);
     let request = request_to("/", &[("authorization", &bearer), OVERRIDE, REASON]);
-    let response = send(inside(&world, layer), request).await;
+    let response = send(in_session_layer(&fixture, layer), request).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(outcome(&response), "unavailable");
-    world.store.set_log_broken(false);
-    assert_eq!(recorded(&world).await, [0, 0, 0]);
+    fixture.store.set_audit_unavailable(false);
+    assert_eq!(record_counts(&fixture).await, [0, 0, 0]);
 }
 
 #[tokio::test]
 async fn permitted_request_is_not_an_override() {
-    let world = World::new().await;
-    let layer = require(&world, may("users:read")).with_overrides();
-    assert_eq!(ask(&world, &layer, "root", &[OVERRIDE, REASON]).await, (200, "root".to_owned()));
-    assert_eq!(recorded(&world).await, [0, 0, 0]);
+    let fixture = Fixture::new().await;
+    let layer = require(&fixture, may("users:read")).with_overrides();
+    assert_eq!(
+        send_as(&fixture, &layer, "root", &[OVERRIDE, REASON]).await,
+        (200, "root".to_owned())
+    );
+    assert_eq!(record_counts(&fixture).await, [0, 0, 0]);
 }

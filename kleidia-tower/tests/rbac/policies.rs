@@ -10,9 +10,9 @@ use http::StatusCode;
 use kleidia_tower::rbac::{CachedPolicy, Policy, PolicyError, PolicyProvider, RbacLayer};
 use tokio::sync::Semaphore;
 
-use crate::stage::World;
-use crate::stage::http::{outcome, request, send};
-use crate::{inside, may, permission};
+use crate::support::Fixture;
+use crate::support::http::{outcome, request, send};
+use crate::{in_session_layer, may, permission};
 
 /// A database of policies that can fail and wait.
 #[derive(Clone)]
@@ -54,63 +54,66 @@ impl PolicyProvider for Database {
     }
 }
 
-async fn ask(world: &World, policy: impl PolicyProvider, bearer: &str) -> String {
-    let layer = RbacLayer::new(policy, may("reports:read"), world.accounts.audit_trail());
-    outcome(&send(inside(world, layer), request(&[bearer])).await)
+async fn outcome_for(fixture: &Fixture, policy: impl PolicyProvider, bearer: &str) -> String {
+    let layer = RbacLayer::new(policy, may("reports:read"), fixture.accounts.audit_trail());
+    outcome(&send(in_session_layer(fixture, layer), request(&[bearer])).await)
 }
 
 #[tokio::test]
 async fn unavailable_policy_is_503() {
-    let world = World::new().await;
-    let (alice, root) = (world.bearer("alice").await, world.bearer("root").await);
+    let fixture = Fixture::new().await;
+    let (alice, root) = (fixture.bearer("alice").await, fixture.bearer("root").await);
     let database = Database::new();
     database.0.is_unavailable.store(true, Ordering::SeqCst);
     for bearer in [&alice, &root] {
         let layer =
-            RbacLayer::new(database.clone(), may("users:read"), world.accounts.audit_trail());
-        let response = send(inside(&world, layer), request(&[bearer])).await;
+            RbacLayer::new(database.clone(), may("users:read"), fixture.accounts.audit_trail());
+        let response = send(in_session_layer(&fixture, layer), request(&[bearer])).await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(outcome(&response), "unavailable");
-        assert_eq!(ask(&world, CachedPolicy::new(database.clone()), bearer).await, "unavailable");
+        assert_eq!(
+            outcome_for(&fixture, CachedPolicy::new(database.clone()), bearer).await,
+            "unavailable"
+        );
     }
     let loads = database.loads();
-    assert_eq!(send_anonymous(&world, database.clone()).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(send_anonymous(&fixture, database.clone()).await, StatusCode::UNAUTHORIZED);
     assert_eq!(database.loads(), loads, "a request without credentials reaches no store");
 }
 
-async fn send_anonymous(world: &World, policy: impl PolicyProvider) -> StatusCode {
-    let layer = RbacLayer::new(policy, may("reports:read"), world.accounts.audit_trail());
-    send(inside(world, layer), request(&[])).await.status()
+async fn send_anonymous(fixture: &Fixture, policy: impl PolicyProvider) -> StatusCode {
+    let layer = RbacLayer::new(policy, may("reports:read"), fixture.accounts.audit_trail());
+    send(in_session_layer(fixture, layer), request(&[])).await.status()
 }
 
 #[tokio::test]
 async fn loads_once_within_the_ttl() {
-    let world = World::new().await;
-    let (alice, database) = (world.bearer("alice").await, Database::new());
+    let fixture = Fixture::new().await;
+    let (alice, database) = (fixture.bearer("alice").await, Database::new());
     let cached = Arc::new(CachedPolicy::new(database.clone()));
     assert!(cached.try_current().is_none());
     for _ in 0..3 {
-        assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "permission_denied");
+        assert_eq!(outcome_for(&fixture, Arc::clone(&cached), &alice).await, "permission_denied");
     }
     database.0.allows_users.store(true, Ordering::SeqCst);
-    assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "permission_denied");
+    assert_eq!(outcome_for(&fixture, Arc::clone(&cached), &alice).await, "permission_denied");
     database.0.is_unavailable.store(true, Ordering::SeqCst);
-    assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "permission_denied");
+    assert_eq!(outcome_for(&fixture, Arc::clone(&cached), &alice).await, "permission_denied");
     assert_eq!(database.loads(), 1);
 }
 
 #[tokio::test]
 async fn loads_again_after_the_ttl() {
-    let world = World::new().await;
-    let (alice, database) = (world.bearer("alice").await, Database::new());
+    let fixture = Fixture::new().await;
+    let (alice, database) = (fixture.bearer("alice").await, Database::new());
     let cached = Arc::new(CachedPolicy::new(database.clone()).with_ttl(Duration::ZERO));
-    assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "permission_denied");
+    assert_eq!(outcome_for(&fixture, Arc::clone(&cached), &alice).await, "permission_denied");
     database.0.allows_users.store(true, Ordering::SeqCst);
-    assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "alice");
+    assert_eq!(outcome_for(&fixture, Arc::clone(&cached), &alice).await, "alice");
     database.0.is_unavailable.store(true, Ordering::SeqCst);
-    assert_eq!(ask(&world, Arc::clone(&cached), &alice).await, "unavailable");
+    assert_eq!(outcome_for(&fixture, Arc::clone(&cached), &alice).await, "unavailable");
     database.0.is_unavailable.store(false, Ordering::SeqCst);
-    assert_eq!(ask(&world, cached, &alice).await, "alice");
+    assert_eq!(outcome_for(&fixture, cached, &alice).await, "alice");
 }
 
 #[tokio::test]

@@ -7,21 +7,21 @@ use http::{HeaderValue, Method, StatusCode, Version};
 use kleidia_tower::Rejection;
 use kleidia_tower::rbac::{Denial, Policy, RbacLayer, Requirement, RoleName};
 
-use crate::stage::World;
-use crate::stage::http::{challenges, outcome, request, send};
-use crate::{inside, may, permission, require};
+use crate::support::Fixture;
+use crate::support::http::{challenges, outcome, request, send};
+use crate::{in_session_layer, may, permission, require};
 
 const DENIED: &str = "permission_denied";
 
-async fn ask(world: &World, requirement: &Requirement, bearer: &str) -> String {
-    let layer = inside(world, require(world, requirement.clone()));
+async fn outcome_for(fixture: &Fixture, requirement: &Requirement, bearer: &str) -> String {
+    let layer = in_session_layer(fixture, require(fixture, requirement.clone()));
     outcome(&send(layer, request(&[bearer])).await)
 }
 
 #[tokio::test]
 async fn default_roles_have_the_documented_permissions() {
-    let world = World::new().await;
-    let (alice, root) = (world.bearer("alice").await, world.bearer("root").await);
+    let fixture = Fixture::new().await;
+    let (alice, root) = (fixture.bearer("alice").await, fixture.bearer("root").await);
     let none = Requirement::any_of([]);
     for (requirement, user, admin) in [
         (Requirement::authenticated(), "alice", "root"),
@@ -42,67 +42,67 @@ async fn default_roles_have_the_documented_permissions() {
         (Requirement::all_of([]), DENIED, DENIED),
         (Requirement::all_of([Requirement::authenticated(), none]), DENIED, DENIED),
     ] {
-        assert_eq!(ask(&world, &requirement, &alice).await, user, "{requirement:?}");
-        assert_eq!(ask(&world, &requirement, &root).await, admin, "{requirement:?}");
+        assert_eq!(outcome_for(&fixture, &requirement, &alice).await, user, "{requirement:?}");
+        assert_eq!(outcome_for(&fixture, &requirement, &root).await, admin, "{requirement:?}");
     }
 }
 
 #[tokio::test]
 async fn policy_can_define_roles_and_permissions() {
-    let world = World::new().await;
-    let id = world.principal("alice").await.user_id().unwrap();
+    let fixture = Fixture::new().await;
+    let id = fixture.principal("alice").await.user_id().unwrap();
     let auditor: RoleName = "auditor".parse().unwrap();
     let policy = Policy::empty().with_role(auditor, [permission("audit:read")]);
     let layer = |requirement| {
-        let layer = RbacLayer::new(policy.clone(), requirement, world.accounts.audit_trail());
-        inside(&world, layer)
+        let layer = RbacLayer::new(policy.clone(), requirement, fixture.accounts.audit_trail());
+        in_session_layer(&fixture, layer)
     };
-    let alice = world.bearer("alice").await;
+    let alice = fixture.bearer("alice").await;
     let audit = || layer(may("audit:read"));
     assert_eq!(outcome(&send(audit(), request(&[&alice])).await), DENIED);
     // The roles of the account in the store apply immediately, not those of the token.
-    world.set_roles(id, &["auditor"]).await;
+    fixture.set_roles(id, &["auditor"]).await;
     assert_eq!(outcome(&send(audit(), request(&[&alice])).await), "alice");
     assert_eq!(outcome(&send(layer(may("users:read")), request(&[&alice])).await), DENIED);
-    world.set_roles(id, &[]).await;
+    fixture.set_roles(id, &[]).await;
     assert_eq!(outcome(&send(audit(), request(&[&alice])).await), DENIED);
     // Without a role `admin` in the policy, admins have no permissions.
-    let root = world.bearer("root").await;
+    let root = fixture.bearer("root").await;
     assert_eq!(outcome(&send(audit(), request(&[&root])).await), DENIED);
 }
 
 #[tokio::test]
 async fn step_up_requires_a_recent_login() {
-    let world = World::new().await;
-    let log_in = world.log_in("alice").await;
-    let alice = crate::stage::bearer(&log_in);
+    let fixture = Fixture::new().await;
+    let log_in = fixture.log_in("alice").await;
+    let alice = crate::support::bearer(&log_in);
     let recent = Requirement::step_up(Duration::from_secs(300));
-    assert_eq!(ask(&world, &recent, &alice).await, "alice");
-    world.pass(299);
-    assert_eq!(ask(&world, &recent, &alice).await, "alice");
-    world.pass(1);
-    assert_eq!(ask(&world, &recent, &alice).await, DENIED);
+    assert_eq!(outcome_for(&fixture, &recent, &alice).await, "alice");
+    fixture.advance_clock(299);
+    assert_eq!(outcome_for(&fixture, &recent, &alice).await, "alice");
+    fixture.advance_clock(1);
+    assert_eq!(outcome_for(&fixture, &recent, &alice).await, DENIED);
     // A refresh does not verify the password; a login does.
     let here = kleidia_tower::ClientInfo::default();
-    let refreshed = world.accounts.refresh(&log_in.refresh_token, here).await.unwrap();
-    assert_eq!(ask(&world, &recent, &crate::stage::bearer(&refreshed)).await, DENIED);
-    assert_eq!(ask(&world, &recent, &world.bearer("alice").await).await, "alice");
+    let refreshed = fixture.accounts.refresh(&log_in.refresh_token, here).await.unwrap();
+    assert_eq!(outcome_for(&fixture, &recent, &crate::support::bearer(&refreshed)).await, DENIED);
+    assert_eq!(outcome_for(&fixture, &recent, &fixture.bearer("alice").await).await, "alice");
     let both = Requirement::all_of([may("users:read"), recent]);
-    let root = world.bearer("root").await;
-    assert_eq!(ask(&world, &both, &root).await, "root");
-    world.pass(300);
-    assert_eq!(ask(&world, &both, &root).await, DENIED);
-    assert_eq!(ask(&world, &may("users:read"), &root).await, "root");
+    let root = fixture.bearer("root").await;
+    assert_eq!(outcome_for(&fixture, &both, &root).await, "root");
+    fixture.advance_clock(300);
+    assert_eq!(outcome_for(&fixture, &both, &root).await, DENIED);
+    assert_eq!(outcome_for(&fixture, &may("users:read"), &root).await, "root");
 }
 
 #[tokio::test]
 async fn missing_principal_is_401_with_all_challenges() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let kliento = HeaderValue::from_static(r#"Kliento realm="workloads""#);
-    let layer = require(&world, Requirement::authenticated());
+    let layer = require(&fixture, Requirement::authenticated());
     let layer = layer.with_realm("people").with_additional_challenge(kliento);
     // Without `JwtSessionLayer` around it, the layer rejects all requests.
-    let response = send(layer, request(&[&world.bearer("root").await])).await;
+    let response = send(layer, request(&[&fixture.bearer("root").await])).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     let expected = [r#"Bearer realm="people""#, r#"Kliento realm="workloads""#];
     assert_eq!(challenges(&response), expected);
@@ -110,9 +110,9 @@ async fn missing_principal_is_401_with_all_challenges() {
 
 #[tokio::test]
 async fn denial_is_403_without_a_reason() {
-    let world = World::new().await;
-    let alice = world.bearer("alice").await;
-    let layer = || inside(&world, require(&world, may("users:read")));
+    let fixture = Fixture::new().await;
+    let alice = fixture.bearer("alice").await;
+    let layer = || in_session_layer(&fixture, require(&fixture, may("users:read")));
     let response = send(layer(), request(&[&alice])).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert!(!response.headers().contains_key(WWW_AUTHENTICATE));

@@ -7,28 +7,28 @@ use kleidia_tower::audit::EventKind;
 use kleidia_tower::rbac::{Requirement, RoleName, WorkloadRules};
 use tower::ServiceBuilder;
 
-use crate::stage::World;
-use crate::stage::http::{outcome, request_to, send};
-use crate::stage_workloads::Workloads;
+use crate::support::Fixture;
+use crate::support::http::{outcome, request_to, send};
+use crate::support_workloads::Workloads;
 use crate::{may, require};
 
 fn role(name: &str) -> RoleName {
     name.parse().unwrap()
 }
 
-/// Sends a request to a route for people and workloads.
-async fn ask(
-    world: &World,
+/// Sends a request to a route for users and workloads.
+async fn outcome_for(
+    fixture: &Fixture,
     workloads: &Workloads,
     rules: &WorkloadRules,
     requirement: Requirement,
     value: &str,
 ) -> String {
     let layers = ServiceBuilder::new()
-        .layer(world.layer().with_passthrough_scheme(HeaderValue::from_static("Kliento")))
+        .layer(fixture.layer().with_passthrough_scheme(HeaderValue::from_static("Kliento")))
         .layer(workloads.layer())
         .layer(rules.clone())
-        .layer(require(world, requirement))
+        .layer(require(fixture, requirement))
         .into_inner();
     let response = send(layers, request_to("/", &[("authorization", value)])).await;
     let is_expected = [StatusCode::OK, StatusCode::FORBIDDEN].contains(&response.status());
@@ -38,7 +38,7 @@ async fn ask(
 
 #[tokio::test]
 async fn rules_assign_roles() {
-    let (world, workloads) = (World::new().await, Workloads::new());
+    let (fixture, workloads) = (Fixture::new().await, Workloads::new());
     let rules = WorkloadRules::default()
         .with_subject("backup@example.com", [role("admin")])
         .with_organisation("example.org", [role("reporter")])
@@ -66,20 +66,20 @@ async fn rules_assign_roles() {
             (may("users:delete"), false),
         ] {
             let expected = if may { name } else { denied };
-            let asked = format!("{name}: {requirement:?}");
-            let response = ask(&world, &workloads, &rules, requirement, &value).await;
-            assert_eq!(response, expected, "{asked}");
+            let context = format!("{name}: {requirement:?}");
+            let response = outcome_for(&fixture, &workloads, &rules, requirement, &value).await;
+            assert_eq!(response, expected, "{context}");
         }
     }
 }
 
 #[tokio::test]
 async fn denies_and_records_workloads_without_roles() {
-    let (world, workloads) = (World::new().await, Workloads::new());
+    let (fixture, workloads) = (Fixture::new().await, Workloads::new());
     let (rules, value) = (WorkloadRules::default(), workloads.member("backup", "example.com"));
-    let response = ask(&world, &workloads, &rules, may("reports:read"), &value).await;
+    let response = outcome_for(&fixture, &workloads, &rules, may("reports:read"), &value).await;
     assert_eq!(response, "permission_denied");
-    let records = world.recorded(EventKind::PermissionDenied).await;
+    let records = fixture.audit_records(EventKind::PermissionDenied).await;
     let [record] = records.as_slice() else { panic!("{records:?}") };
     let user = record.user.as_ref().unwrap();
     assert_eq!((user.id, user.name.as_str(), record.session), (None, "backup@example.com", None));
@@ -88,21 +88,21 @@ async fn denies_and_records_workloads_without_roles() {
 /// The subject of the workload contains the user's id.
 #[tokio::test]
 async fn workload_does_not_own_resources_of_users() {
-    let (world, workloads) = (World::new().await, Workloads::new());
-    let own = world.principal("alice").await.user_id().unwrap();
+    let (fixture, workloads) = (Fixture::new().await, Workloads::new());
+    let user_id = fixture.principal("alice").await.user_id().unwrap();
     let layers = ServiceBuilder::new()
         .layer(workloads.layer())
         .layer(WorkloadRules::default())
-        .layer(require(&world, Requirement::owner()).with_owner_parameter("/{id}").unwrap())
+        .layer(require(&fixture, Requirement::owner()).with_owner_parameter("/{id}").unwrap())
         .into_inner();
-    let value = workloads.member(&own.to_string(), "example.com");
-    let request = request_to(&format!("/{own}"), &[("authorization", &value)]);
+    let value = workloads.member(&user_id.to_string(), "example.com");
+    let request = request_to(&format!("/{user_id}"), &[("authorization", &value)]);
     assert_eq!(outcome(&send(layers, request).await), "permission_denied");
 }
 
 #[tokio::test]
 async fn principal_has_the_claims_of_the_token() {
-    let (world, workloads) = (World::new().await, Workloads::new());
+    let (fixture, workloads) = (Fixture::new().await, Workloads::new());
     let rules = WorkloadRules::default().with_rule(|workload| {
         assert_eq!(workload.claim("permission"), Some("read-only"));
         vec![role("reader")]
@@ -111,7 +111,7 @@ async fn principal_has_the_claims_of_the_token() {
     let layers = ServiceBuilder::new()
         .layer(workloads.layer())
         .layer(rules)
-        .layer(require(&world, Requirement::role(role("reader"))).with_owner(|principal, _| {
+        .layer(require(&fixture, Requirement::role(role("reader"))).with_owner(|principal, _| {
             let claims = principal.claims().unwrap();
             assert_eq!(claims.get("permission").map(String::as_str), Some("read-only"));
             assert!(principal.session().is_none() && principal.user_id().is_none());

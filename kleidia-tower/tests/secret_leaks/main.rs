@@ -76,15 +76,15 @@ impl Fixture {
         Self { accounts, clock, sinks, output, secrets }
     }
 
-    fn pass(&self, seconds: i64) {
+    fn advance_clock(&self, seconds: i64) {
         self.clock.fetch_add(seconds, Ordering::Relaxed);
     }
 
     async fn log_in(&self, name: &str, password: &str) -> Result<TokenSet, AccountError> {
         let (user_name, password) = (name.to_owned(), password.into());
-        let log_in = LoginRequest { user_name, password, client: here() };
-        self.output.record(&log_in);
-        self.accounts.log_in(log_in).await
+        let request = LoginRequest { user_name, password, client: here() };
+        self.output.record(&request);
+        self.accounts.log_in(request).await
     }
 
     /// Adds issued credentials to the secrets.
@@ -238,7 +238,7 @@ async fn log_in(fixture: &mut Fixture) -> TokenSet {
     assert_eq!(fixture.send(alice.refresh_token.expose_secret()).await, 401);
     let tampered = access.replacen('.', ".e", 1);
     assert_eq!(fixture.send(&tampered).await, 401);
-    fixture.pass(1800);
+    fixture.advance_clock(1800);
     assert_eq!(fixture.send(access).await, 401);
     alice
 }
@@ -248,7 +248,7 @@ async fn refresh(fixture: &mut Fixture, alice: TokenSet) -> TokenSet {
         async |token: &SecretString| fixture.accounts.refresh(token, ClientInfo::default()).await;
     let refreshed = refresh(&alice.refresh_token).await.unwrap();
     let retried = refresh(&alice.refresh_token).await.unwrap();
-    fixture.pass(10);
+    fixture.advance_clock(10);
     fixture.output.record_error("refresh_reused", refresh(&alice.refresh_token).await);
     fixture.output.record_error("refresh_invalid", refresh(&refreshed.refresh_token).await);
     fixture.output.record_error("refresh_invalid", refresh(&alice.access_token).await);

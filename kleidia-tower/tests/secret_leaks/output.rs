@@ -28,8 +28,8 @@ impl RecordedOutput {
     }
 
     /// Records the `Debug` forms of a value.
-    pub(crate) fn record(&self, thing: &impl Debug) {
-        self.write(&format!("{thing:?}\n{thing:#?}\n"));
+    pub(crate) fn record(&self, value: &impl Debug) {
+        self.write(&format!("{value:?}\n{value:#?}\n"));
     }
 
     /// Records an error and its rejection, each with all of its sources.

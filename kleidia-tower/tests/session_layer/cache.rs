@@ -1,4 +1,4 @@
-//! Sessions that are remembered for a moment, and ended at once all the same.
+//! `SessionCachingStore`: cached sessions, and their immediate invalidation.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use kleidia_tower::account::{AccountUpdate, PasswordChange, TokenSet};
 use kleidia_tower::session::{EndReason, SessionSelector};
 use kleidia_tower::store::ChangeContext;
 
-use crate::stage::http::{outcome, request, send};
-use crate::stage::{NOW, World, bearer};
+use crate::support::http::{outcome, request, send};
+use crate::support::{Fixture, NOW, bearer};
 
-async fn answer(world: &World, alice: &TokenSet) -> String {
-    outcome(&send(world.layer(), request(&[&bearer(alice)])).await)
+async fn authenticate(fixture: &Fixture, alice: &TokenSet) -> String {
+    outcome(&send(fixture.layer(), request(&[&bearer(alice)])).await)
 }
 
-/// What ends a session, or changes what a session may.
+/// An event that ends a session.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Logout,
@@ -35,17 +35,17 @@ impl Event {
         Self::Reuse,
     ];
 
-    async fn happen(self, world: &World, alice: &TokenSet) {
-        let (accounts, view, here) = (&world.accounts, &alice.session, ClientInfo::default());
+    async fn apply(self, fixture: &Fixture, alice: &TokenSet) {
+        let (accounts, view, here) = (&fixture.accounts, &alice.session, ClientInfo::default());
         let id = view.account.id;
         match self {
             Self::Logout => accounts.log_out(view, here).await.unwrap(),
             Self::LogoutEverywhere => accounts.log_out_everywhere(view, here).await.unwrap(),
             Self::RevokedByAdmin => {
-                let root = world.principal("root").await;
+                let root = fixture.principal("root").await;
                 accounts.end_sessions_of(&root, id, here).await.unwrap();
             }
-            Self::Disabled => world.disable(id).await,
+            Self::Disabled => fixture.disable(id).await,
             Self::PasswordChanged => {
                 let store = accounts.store();
                 let key = kleidia_tower::account::AccountLookup::Id(id);
@@ -58,7 +58,7 @@ impl Event {
             }
             Self::Reuse => {
                 accounts.refresh(&alice.refresh_token, here.clone()).await.unwrap();
-                world.pass(60);
+                fixture.advance_clock(60);
                 accounts.refresh(&alice.refresh_token, here).await.unwrap_err();
             }
         }
@@ -70,45 +70,45 @@ impl Event {
 }
 
 #[tokio::test]
-async fn what_happens_on_this_node_is_seen_at_once() {
+async fn events_on_this_node_take_effect_immediately() {
     for event in Event::ALL {
-        let world = World::cached().await;
-        let alice = world.log_in("alice").await;
+        let fixture = Fixture::with_cache().await;
+        let alice = fixture.log_in("alice").await;
         for _ in 0..3 {
-            assert_eq!(answer(&world, &alice).await, "alice");
+            assert_eq!(authenticate(&fixture, &alice).await, "alice");
         }
-        assert_eq!(world.store.lookups(), 1, "it is remembered");
-        event.happen(&world, &alice).await;
-        assert_eq!(answer(&world, &alice).await, event.code(), "{event:?}");
+        assert_eq!(fixture.store.lookups(), 1, "the session is cached");
+        event.apply(&fixture, &alice).await;
+        assert_eq!(authenticate(&fixture, &alice).await, event.code(), "{event:?}");
     }
 }
 
-/// A look-up that has its answer from before comes back after.
+/// The lookup reads the session before the event, and completes after it.
 #[tokio::test]
-async fn a_look_up_under_way_brings_no_session_back() {
+async fn pending_lookup_does_not_restore_ended_session() {
     for event in Event::ALL {
-        let world = Arc::new(World::cached().await);
-        let alice = Arc::new(world.log_in("alice").await);
-        let gate = world.store.hold_next();
-        let (there, token) = (Arc::clone(&world), Arc::clone(&alice));
-        let under_way = tokio::spawn(async move { answer(&there, &token).await });
-        gate.reached.notified().await;
-        event.happen(&world, &alice).await;
-        gate.opened.notify_one();
-        // It began before, so it may pass; nobody after it may.
-        assert_eq!(under_way.await.unwrap(), "alice");
-        assert_eq!(answer(&world, &alice).await, event.code(), "{event:?}");
-        assert_eq!(answer(&world, &alice).await, event.code(), "{event:?}");
+        let fixture = Arc::new(Fixture::with_cache().await);
+        let alice = Arc::new(fixture.log_in("alice").await);
+        let pause = fixture.store.pause_next_lookup();
+        let (shared, tokens) = (Arc::clone(&fixture), Arc::clone(&alice));
+        let pending = tokio::spawn(async move { authenticate(&shared, &tokens).await });
+        pause.reached.notified().await;
+        event.apply(&fixture, &alice).await;
+        pause.resumed.notify_one();
+        // This request started before the event, so it may pass; later requests may not.
+        assert_eq!(pending.await.unwrap(), "alice");
+        assert_eq!(authenticate(&fixture, &alice).await, event.code(), "{event:?}");
+        assert_eq!(authenticate(&fixture, &alice).await, event.code(), "{event:?}");
     }
 }
 
-/// Many look up while one ends the session: once it is ended, nobody gets in any more.
+/// Several tasks look the session up while it is ended: afterwards no lookup returns it as active.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_gets_in_once_the_end_is_told() {
-    let world = World::cached().await;
+async fn concurrent_lookups_do_not_restore_ended_session() {
+    let fixture = Fixture::with_cache().await;
     for _ in 0..100 {
-        let store = Arc::clone(world.accounts.store());
-        let view = world.log_in("alice").await.session;
+        let store = Arc::clone(fixture.accounts.store());
+        let view = fixture.log_in("alice").await.session;
         let key = kleidia_tower::session::SessionLookup::Id(view.session.id);
         let lookups: Vec<_> = (0..3)
             .map(|_| {
@@ -135,31 +135,31 @@ async fn nobody_gets_in_once_the_end_is_told() {
 }
 
 #[tokio::test]
-async fn roles_and_time_are_seen_at_once_too() {
-    let world = World::cached().await;
-    let alice = world.log_in("alice").await;
-    assert_eq!(answer(&world, &alice).await, "alice");
+async fn role_changes_and_expiry_take_effect_immediately() {
+    let fixture = Fixture::with_cache().await;
+    let alice = fixture.log_in("alice").await;
+    assert_eq!(authenticate(&fixture, &alice).await, "alice");
     let roles = Some(["auditor".parse().unwrap()].into());
-    world.update(alice.session.account.id, AccountUpdate { is_disabled: None, roles }).await;
+    fixture.update(alice.session.account.id, AccountUpdate { is_disabled: None, roles }).await;
     let key = kleidia_tower::session::SessionLookup::Id(alice.session.session.id);
-    let seen = world.accounts.store().session(key).await.unwrap().unwrap();
+    let seen = fixture.accounts.store().session(key).await.unwrap().unwrap();
     assert_eq!(seen.account.roles, ["auditor".parse().unwrap()].into());
-    world.pass(1800);
-    assert_eq!(answer(&world, &alice).await, "token_expired");
+    fixture.advance_clock(1800);
+    assert_eq!(authenticate(&fixture, &alice).await, "token_expired");
     let refreshed =
-        world.accounts.refresh(&alice.refresh_token, ClientInfo::default()).await.unwrap();
-    assert_eq!(answer(&world, &refreshed).await, "alice");
+        fixture.accounts.refresh(&alice.refresh_token, ClientInfo::default()).await.unwrap();
+    assert_eq!(authenticate(&fixture, &refreshed).await, "alice");
 }
 
-/// It grants nothing that can't be looked up, and an error may have changed anything.
+/// A failed write may have changed any session, so it resets the cache.
 #[tokio::test]
-async fn a_broken_store_is_not_papered_over_for_strangers() {
-    let world = World::cached().await;
-    let (known, unknown) = (world.log_in("alice").await, world.log_in("root").await);
-    assert_eq!(answer(&world, &known).await, "alice");
-    world.store.set_broken(true);
-    assert_eq!(answer(&world, &unknown).await, "unavailable");
-    assert_eq!(answer(&world, &known).await, "alice");
-    world.accounts.log_out(&known.session, ClientInfo::default()).await.unwrap_err();
-    assert_eq!(answer(&world, &known).await, "unavailable");
+async fn unavailable_store_rejects_sessions_that_are_not_cached() {
+    let fixture = Fixture::with_cache().await;
+    let (cached, uncached) = (fixture.log_in("alice").await, fixture.log_in("root").await);
+    assert_eq!(authenticate(&fixture, &cached).await, "alice");
+    fixture.store.set_unavailable(true);
+    assert_eq!(authenticate(&fixture, &uncached).await, "unavailable");
+    assert_eq!(authenticate(&fixture, &cached).await, "alice");
+    fixture.accounts.log_out(&cached.session, ClientInfo::default()).await.unwrap_err();
+    assert_eq!(authenticate(&fixture, &cached).await, "unavailable");
 }

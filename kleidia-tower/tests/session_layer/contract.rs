@@ -11,21 +11,21 @@ use kleidia_tower::session::SessionGuard;
 use tower::{Layer as _, Service as _, ServiceExt as _};
 use tower_test::mock;
 
-use crate::stage::World;
-use crate::stage::http::{Tell, outcome, request, send};
+use crate::support::Fixture;
+use crate::support::http::{WhoamiService, outcome, request, send};
 
 type Mock = mock::Mock<Request<String>, Response<String>>;
 type Handle = mock::Handle<Request<String>, Response<String>>;
 
-async fn layered() -> (World, GuardedService<Mock, SessionGuard>, Handle) {
-    let (world, (service, handle)) = (World::new().await, mock::pair());
-    let service = world.layer().layer(service);
-    (world, service, handle)
+async fn mock_service() -> (Fixture, GuardedService<Mock, SessionGuard>, Handle) {
+    let (fixture, (service, handle)) = (Fixture::new().await, mock::pair());
+    let service = fixture.layer().layer(service);
+    (fixture, service, handle)
 }
 
 #[tokio::test]
-async fn it_is_ready_when_the_service_is() {
-    let (_world, mut service, mut handle) = layered().await;
+async fn is_ready_when_the_inner_service_is() {
+    let (_fixture, mut service, mut handle) = mock_service().await;
     handle.allow(0);
     let mut ready = pin!(service.ready());
     assert!(poll!(&mut ready).is_pending());
@@ -34,29 +34,29 @@ async fn it_is_ready_when_the_service_is() {
 }
 
 #[tokio::test]
-async fn the_polled_instance_is_the_one_called() {
-    let (world, mut service, mut handle) = layered().await;
-    let bearer = world.bearer("alice").await;
+async fn calls_the_polled_instance() {
+    let (fixture, mut service, mut handle) = mock_service().await;
+    let bearer = fixture.bearer("alice").await;
     // `Mock` panics if it is called without having been polled.
     for _ in 0..3 {
         let response = service.ready().await.unwrap().call(request(&[&bearer]));
-        let answer = async {
+        let respond = async {
             handle.next_request().await.unwrap().1.send_response(Response::new(String::new()));
         };
-        let (response, ()) = tokio::join!(response, answer);
+        let (response, ()) = tokio::join!(response, respond);
         assert_eq!(response.unwrap().status(), StatusCode::OK);
     }
 }
 
 #[tokio::test]
-async fn a_refused_request_gives_its_place_back() {
-    let world = World::new().await;
+async fn rejected_request_releases_the_ready_service() {
+    let fixture = Fixture::new().await;
     for value in [None, Some("Bearer a.b.c")] {
         let (service, handle) = mock::pair::<Request<String>, Response<String>>();
         let limited = tower::limit::ConcurrencyLimit::new(service, 1);
-        let mut refused = world.layer().layer(limited);
-        let mut other = refused.clone();
-        let response = refused.ready().await.unwrap().call(request(value.as_slice()));
+        let mut rejecting = fixture.layer().layer(limited);
+        let mut other = rejecting.clone();
+        let response = rejecting.ready().await.unwrap().call(request(value.as_slice()));
         assert_eq!(response.await.unwrap().status(), StatusCode::UNAUTHORIZED);
         assert!(poll!(pin!(other.ready())).is_ready(), "{value:?}");
         drop(handle);
@@ -64,45 +64,44 @@ async fn a_refused_request_gives_its_place_back() {
 }
 
 #[tokio::test]
-async fn the_services_errors_pass() {
-    let (world, mut service, mut handle) = layered().await;
-    let bearer = world.bearer("alice").await;
+async fn passes_errors_of_the_inner_service() {
+    let (fixture, mut service, mut handle) = mock_service().await;
+    let bearer = fixture.bearer("alice").await;
     let response = service.ready().await.unwrap().call(request(&[&bearer]));
-    let answer = async {
-        handle.next_request().await.unwrap().1.send_error("out of paper");
+    let respond = async {
+        handle.next_request().await.unwrap().1.send_error("inner error");
     };
-    let (response, ()) = tokio::join!(response, answer);
-    assert_eq!(response.err().unwrap().to_string(), "out of paper");
-    handle.send_error("broken");
-    assert_eq!(service.ready().await.err().unwrap().to_string(), "broken");
+    let (response, ()) = tokio::join!(response, respond);
+    assert_eq!(response.err().unwrap().to_string(), "inner error");
+    handle.send_error("not ready");
+    assert_eq!(service.ready().await.err().unwrap().to_string(), "not ready");
 }
 
-/// What is given up while the store is asked keeps nothing from others.
+/// The request is cancelled during its lookup.
 #[tokio::test]
-async fn a_request_can_be_given_up() {
-    let (world, mut service, mut handle) = layered().await;
-    let bearer = world.bearer("alice").await;
-    let gate = world.store.hold_next();
+async fn cancelled_request_does_not_block_others() {
+    let (fixture, mut service, mut handle) = mock_service().await;
+    let bearer = fixture.bearer("alice").await;
+    let pause = fixture.store.pause_next_lookup();
     {
-        let mut given_up = pin!(service.ready().await.unwrap().call(request(&[&bearer])));
-        assert!(poll!(&mut given_up).is_pending());
-        gate.reached.notified().await;
+        let mut cancelled = pin!(service.ready().await.unwrap().call(request(&[&bearer])));
+        assert!(poll!(&mut cancelled).is_pending());
+        pause.reached.notified().await;
     }
     let mut clone = service.clone();
     let response = clone.ready().await.unwrap().call(request(&[&bearer]));
-    let answer = async {
+    let respond = async {
         handle.next_request().await.unwrap().1.send_response(Response::new(String::new()));
     };
-    let (response, ()) = tokio::join!(response, answer);
+    let (response, ()) = tokio::join!(response, respond);
     assert_eq!(response.unwrap().status(), StatusCode::OK);
 }
 
-/// However many ask at once, each gets its own answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_requests_do_not_mix() {
-    let world = Arc::new(World::new().await);
-    let service = world.layer().layer(Tell);
-    let (alice, root) = (world.bearer("alice").await, world.bearer("root").await);
+    let fixture = Arc::new(Fixture::new().await);
+    let service = fixture.layer().layer(WhoamiService);
+    let (alice, root) = (fixture.bearer("alice").await, fixture.bearer("root").await);
     let tasks = (0..300).map(|number| {
         let (value, expected) = match number % 3 {
             0 => (alice.clone(), "alice"),
@@ -122,18 +121,18 @@ async fn concurrent_requests_do_not_mix() {
     }
 }
 
-/// A service that was cloned before a session ended knows it.
+/// Layers that were cloned before the session ended reject it too.
 #[tokio::test]
 async fn clones_share_all_state() {
-    let world = World::cached().await;
-    let alice = world.log_in("alice").await;
-    let bearer = crate::stage::bearer(&alice);
-    let (one, other) = (world.layer(), world.layer().clone());
+    let fixture = Fixture::with_cache().await;
+    let alice = fixture.log_in("alice").await;
+    let bearer = crate::support::bearer(&alice);
+    let (one, other) = (fixture.layer(), fixture.layer().clone());
     for layer in [one.clone(), other.clone()] {
         assert_eq!(outcome(&send(layer, request(&[&bearer])).await), "alice");
     }
-    assert_eq!(world.store.lookups(), 1);
-    world.accounts.log_out(&alice.session, kleidia_tower::ClientInfo::default()).await.unwrap();
+    assert_eq!(fixture.store.lookups(), 1);
+    fixture.accounts.log_out(&alice.session, kleidia_tower::ClientInfo::default()).await.unwrap();
     for layer in [one, other] {
         assert_eq!(outcome(&send(layer, request(&[&bearer])).await), "session_expired");
     }

@@ -1,4 +1,4 @@
-//! What axum's handlers get.
+//! Extractors in axum handlers.
 
 use axum::Router;
 use axum::body::Body;
@@ -11,7 +11,7 @@ use kleidia_tower::rbac::{Permit, Policy, RbacLayer, Requirement, WorkloadRules}
 use kleidia_tower::session::{CredentialPolicy, SessionView};
 use tower::ServiceExt as _;
 
-use crate::stage::World;
+use crate::support::Fixture;
 use crate::workloads::Workloads;
 
 async fn private(caller: Principal) -> String {
@@ -19,14 +19,14 @@ async fn private(caller: Principal) -> String {
 }
 
 async fn public(caller: Option<Principal>) -> String {
-    caller.map_or("stranger".to_owned(), |caller| caller.name().to_owned())
+    caller.map_or("anonymous".to_owned(), |caller| caller.name().to_owned())
 }
 
 async fn session(view: SessionView) -> String {
     view.account.name.to_string()
 }
 
-async fn perhaps_session(view: Option<SessionView>) -> String {
+async fn optional_session(view: Option<SessionView>) -> String {
     view.map_or("none".to_owned(), |view| view.account.name.to_string())
 }
 
@@ -39,7 +39,7 @@ fn routes() -> Router {
         .route("/private", get(private))
         .route("/public", get(public))
         .route("/session", get(session))
-        .route("/perhaps-session", get(perhaps_session))
+        .route("/optional-session", get(optional_session))
         .route("/permit", get(permit))
 }
 
@@ -61,54 +61,54 @@ async fn call(
 }
 
 #[tokio::test]
-async fn handlers_get_what_they_ask_for() {
-    let world = World::new().await;
-    let layer = world.layer().with_policy(CredentialPolicy::AllowMissing).with_realm("people");
-    let (router, alice) = (routes().layer(layer), world.bearer("alice").await);
-    for path in ["/private", "/public", "/session", "/perhaps-session"] {
+async fn extracts_principal_and_session() {
+    let fixture = Fixture::new().await;
+    let layer = fixture.layer().with_policy(CredentialPolicy::AllowMissing).with_realm("people");
+    let (router, alice) = (routes().layer(layer), fixture.bearer("alice").await);
+    for path in ["/private", "/public", "/session", "/optional-session"] {
         let (status, body, _) = call(&router, path, Some(&alice)).await;
         assert_eq!((status, body.as_str()), (StatusCode::OK, "alice"), "{path}");
     }
-    assert_eq!(call(&router, "/public", None).await.1, "stranger");
-    assert_eq!(call(&router, "/perhaps-session", None).await.1, "none");
+    assert_eq!(call(&router, "/public", None).await.1, "anonymous");
+    assert_eq!(call(&router, "/optional-session", None).await.1, "none");
     for path in ["/private", "/session"] {
         let (status, body, challenges) = call(&router, path, None).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}");
         assert!(body.contains("token_invalid"), "{body}");
-        // As the layer would have answered itself.
+        // The challenge is that of the layer.
         assert_eq!(challenges, [r#"Bearer realm="people""#]);
     }
     assert_eq!(call(&router, "/permit", Some(&alice)).await.0, StatusCode::INTERNAL_SERVER_ERROR);
 }
 
 #[tokio::test]
-async fn a_route_without_a_layer_is_a_mistake_and_lets_nobody_in() {
-    for path in ["/private", "/public", "/session", "/perhaps-session", "/permit"] {
+async fn missing_layer_is_500() {
+    for path in ["/private", "/public", "/session", "/optional-session", "/permit"] {
         let (status, body, _) = call(&routes(), path, Some("Bearer x")).await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{path}: {body}");
     }
 }
 
 #[tokio::test]
-async fn a_permit_comes_from_its_layer() {
-    let world = World::new().await;
-    let trail = world.accounts.audit_trail();
+async fn extracts_permit_inside_rbac_layer() {
+    let fixture = Fixture::new().await;
+    let trail = fixture.accounts.audit_trail();
     let rbac = RbacLayer::new(Policy::default(), Requirement::authenticated(), trail);
-    let router = routes().layer(rbac).layer(world.layer());
-    let (status, body, _) = call(&router, "/permit", Some(&world.bearer("alice").await)).await;
+    let router = routes().layer(rbac).layer(fixture.layer());
+    let (status, body, _) = call(&router, "/permit", Some(&fixture.bearer("alice").await)).await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, "alice"));
 }
 
 #[tokio::test]
-async fn a_workload_has_no_session() {
-    let (world, workloads) = (World::new().await, Workloads::new());
+async fn workload_has_no_session() {
+    let (fixture, workloads) = (Fixture::new().await, Workloads::new());
     let kliento = HeaderValue::from_static("Kliento");
     let router = routes()
         .layer(WorkloadRules::default())
         .layer(workloads.layer())
-        .layer(world.layer().with_passthrough_scheme(kliento));
+        .layer(fixture.layer().with_passthrough_scheme(kliento));
     let bot = workloads.bot("example.com");
     assert_eq!(call(&router, "/private", Some(&bot)).await.1, "example.com");
-    assert_eq!(call(&router, "/perhaps-session", Some(&bot)).await.1, "none");
+    assert_eq!(call(&router, "/optional-session", Some(&bot)).await.1, "none");
     assert_eq!(call(&router, "/session", Some(&bot)).await.0, StatusCode::UNAUTHORIZED);
 }

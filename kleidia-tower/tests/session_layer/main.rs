@@ -1,20 +1,20 @@
-//! `JwtSessionLayer` as its users see it: requests in, responses out.
+//! `JwtSessionLayer`: requests, responses and extractors.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test may end by a panic"
+    reason = "tests may panic"
 )]
 
 mod cache;
 mod contract;
 mod extractors;
-mod refusals;
+mod rejections;
 mod schemes;
 mod servers;
-#[path = "../stage/mod.rs"]
-mod stage;
-#[path = "../stage/workloads.rs"]
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/workloads.rs"]
 mod workloads;

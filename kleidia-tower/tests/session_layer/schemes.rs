@@ -1,4 +1,4 @@
-//! People and workloads on one route: this layer and `KlientoAuthLayer`, around each other.
+//! Users and workloads on one route: `JwtSessionLayer` and `KlientoAuthLayer`, in either order.
 
 use http::{HeaderValue, StatusCode};
 use kleidia_tower::rbac::{RoleName, WorkloadRules};
@@ -6,14 +6,14 @@ use kleidia_tower::session::{CredentialPolicy, JwtSessionLayer};
 use kleidia_tower::{Principal, Rejection};
 use tower::ServiceBuilder;
 
-use crate::stage::World;
-use crate::stage::http::{challenges, outcome, request, send};
+use crate::support::Fixture;
+use crate::support::http::{challenges, outcome, request, send};
 use crate::workloads::Workloads;
 
 const KLIENTO: HeaderValue = HeaderValue::from_static(r#"Kliento realm="workloads""#);
 
-fn session_layer(world: &World) -> JwtSessionLayer {
-    world.layer().with_realm("people").with_passthrough_scheme(KLIENTO)
+fn session_layer(fixture: &Fixture) -> JwtSessionLayer {
+    fixture.layer().with_realm("people").with_passthrough_scheme(KLIENTO)
 }
 
 fn rules() -> WorkloadRules {
@@ -21,19 +21,20 @@ fn rules() -> WorkloadRules {
 }
 
 #[tokio::test]
-async fn one_route_serves_both() {
-    let (world, workloads) = (World::new().await, Workloads::new());
-    let (people, kliento) = (session_layer(&world), workloads.layer().with_realm("workloads"));
-    let (alice, backup) = (world.bearer("alice").await, workloads.member("backup", "example.com"));
+async fn one_route_serves_users_and_workloads() {
+    let (fixture, workloads) = (Fixture::new().await, Workloads::new());
+    let (people, kliento) = (session_layer(&fixture), workloads.layer().with_realm("workloads"));
+    let (alice, backup) =
+        (fixture.bearer("alice").await, workloads.member("backup", "example.com"));
     let tampered = backup.replace("Kliento MI", "Kliento MJ");
     for (values, expected) in [
         (vec![alice.as_str()], "alice"),
         (vec![&backup], "backup@example.com"),
-        (vec![], "refused"),
-        (vec!["Bearer x"], "refused"),
-        (vec![&tampered], "refused"),
-        (vec!["Basic x"], "refused"),
-        (vec![&alice, &backup], "refused"),
+        (vec![], "rejected"),
+        (vec!["Bearer x"], "rejected"),
+        (vec![&tampered], "rejected"),
+        (vec!["Basic x"], "rejected"),
+        (vec![&alice, &backup], "rejected"),
     ] {
         let outside = ServiceBuilder::new()
             .layer(people.clone())
@@ -48,7 +49,7 @@ async fn one_route_serves_both() {
         for response in
             [send(outside, request(&values)).await, send(inside, request(&values)).await]
         {
-            if expected == "refused" {
+            if expected == "rejected" {
                 assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{values:?}");
                 let mut schemes: Vec<&str> = challenges(&response);
                 schemes.sort_unstable();
@@ -63,47 +64,47 @@ async fn one_route_serves_both() {
 }
 
 #[tokio::test]
-async fn a_workload_without_rules_is_nobody() {
-    let (world, workloads) = (World::new().await, Workloads::new());
-    let layers = ServiceBuilder::new().layer(session_layer(&world)).layer(workloads.layer());
+async fn workload_without_rules_has_no_principal() {
+    let (fixture, workloads) = (Fixture::new().await, Workloads::new());
+    let layers = ServiceBuilder::new().layer(session_layer(&fixture)).layer(workloads.layer());
     let bot = workloads.bot("example.com");
     let response = send(layers.into_inner(), request(&[&bot])).await;
-    assert_eq!(outcome(&response), "nobody: token_invalid");
+    assert_eq!(outcome(&response), "anonymous: token_invalid");
 }
 
 #[tokio::test]
-async fn optional_routes_take_both_and_strangers() {
-    let (world, workloads) = (World::new().await, Workloads::new());
+async fn optional_route_allows_users_workloads_and_anonymous_requests() {
+    let (fixture, workloads) = (Fixture::new().await, Workloads::new());
     let policy = CredentialPolicy::AllowMissing;
     let layers = || {
         ServiceBuilder::new()
-            .layer(session_layer(&world).with_policy(policy))
+            .layer(session_layer(&fixture).with_policy(policy))
             .layer(workloads.layer().with_policy(CredentialPolicy::AllowMissing))
             .layer(rules())
             .into_inner()
     };
     let bot = workloads.bot("example.com");
-    assert_eq!(outcome(&send(layers(), request(&[])).await), "nobody: token_invalid");
+    assert_eq!(outcome(&send(layers(), request(&[])).await), "anonymous: token_invalid");
     assert_eq!(outcome(&send(layers(), request(&[&bot])).await), "example.com");
-    assert_eq!(outcome(&send(layers(), request(&[&world.bearer("root").await])).await), "root");
+    assert_eq!(outcome(&send(layers(), request(&[&fixture.bearer("root").await])).await), "root");
     let response = send(layers(), request(&["Bearer x"])).await;
     assert!(matches!(response.extensions().get(), Some(Rejection::AccessToken(_))));
 }
 
-/// A principal that was found for one request is not another one's.
+/// An existing principal must not pass for that of a request without valid credentials.
 #[tokio::test]
-async fn principals_that_were_there_before_are_removed() {
-    let world = World::new().await;
-    let root = world.log_in("root").await.session;
-    let principal = world.principal("root").await;
-    let other = session_layer(&world);
-    let optional = world.layer().with_policy(CredentialPolicy::AllowMissingOrInvalid);
+async fn removes_existing_principal_and_session() {
+    let fixture = Fixture::new().await;
+    let root = fixture.log_in("root").await.session;
+    let principal = fixture.principal("root").await;
+    let other = session_layer(&fixture);
+    let optional = fixture.layer().with_policy(CredentialPolicy::AllowMissingOrInvalid);
     for (layer, value) in
         [(other, "Kliento QQ=="), (optional.clone(), "Bearer x"), (optional, "Basic x")]
     {
         let mut request = request(&[value]);
         request.extensions_mut().insert::<Principal>(principal.clone());
         request.extensions_mut().insert(root.clone());
-        assert_eq!(outcome(&send(layer, request).await), "nobody: token_invalid", "{value}");
+        assert_eq!(outcome(&send(layer, request).await), "anonymous: token_invalid", "{value}");
     }
 }

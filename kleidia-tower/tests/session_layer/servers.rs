@@ -1,4 +1,4 @@
-//! The layer in servers that listen on sockets: hyper's own, and axum's.
+//! The layer in servers that listen on sockets: hyper and axum.
 
 use std::net::SocketAddr;
 
@@ -17,10 +17,10 @@ use kleidia_tower::{ClientInfo, Principal};
 use tokio::net::TcpListener;
 use tower::Layer as _;
 
-use crate::stage::http::Tell;
-use crate::stage::{World, bearer};
+use crate::support::http::WhoamiService;
+use crate::support::{Fixture, bearer};
 
-async fn ask(server: SocketAddr, value: Option<&str>, is_http2: bool) -> (StatusCode, String) {
+async fn send(server: SocketAddr, value: Option<&str>, is_http2: bool) -> (StatusCode, String) {
     let client: Client<_, Empty<Bytes>> =
         Client::builder(TokioExecutor::new()).http2_only(is_http2).build_http();
     let mut request = Request::get(format!("http://{server}/"));
@@ -45,7 +45,7 @@ async fn hyper_server(layer: JwtSessionLayer) -> SocketAddr {
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            let service = TowerToHyperService::new(layer.layer(Tell));
+            let service = TowerToHyperService::new(layer.layer(WhoamiService));
             tokio::spawn(async move {
                 Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(stream), service)
@@ -65,32 +65,32 @@ async fn axum_server(layer: JwtSessionLayer) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_session_opens_and_ends_on_each_server() {
-    let world = World::new().await;
+async fn authenticates_until_logout_on_each_server() {
+    let fixture = Fixture::new().await;
     let servers =
-        [(hyper_server(world.layer()).await, true), (axum_server(world.layer()).await, false)];
+        [(hyper_server(fixture.layer()).await, true), (axum_server(fixture.layer()).await, false)];
     for (server, has_http2) in servers {
-        let alice = world.log_in("alice").await;
+        let alice = fixture.log_in("alice").await;
         for is_http2 in [false, has_http2] {
-            let (status, body) = ask(server, Some(&bearer(&alice)), is_http2).await;
+            let (status, body) = send(server, Some(&bearer(&alice)), is_http2).await;
             assert_eq!((status, body.as_str()), (StatusCode::OK, "alice"));
-            let (status, body) = ask(server, None, is_http2).await;
+            let (status, body) = send(server, None, is_http2).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED);
             assert!(body.contains("token_invalid"), "{body}");
         }
-        world.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
-        let (status, body) = ask(server, Some(&bearer(&alice)), false).await;
+        fixture.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
+        let (status, body) = send(server, Some(&bearer(&alice)), false).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED);
         assert!(body.contains("session_expired"), "{body}");
     }
 }
 
-/// A token in the target is no credential (RFC 6750, 2.3): it would be in every log.
+/// A token in the URI would appear in logs (RFC 6750, 2.3).
 #[tokio::test]
-async fn a_token_in_the_query_is_not_looked_at() {
-    let world = World::new().await;
-    let server = axum_server(world.layer()).await;
-    let bearer = world.bearer("alice").await;
+async fn ignores_token_in_the_query() {
+    let fixture = Fixture::new().await;
+    let server = axum_server(fixture.layer()).await;
+    let bearer = fixture.bearer("alice").await;
     let token = bearer.strip_prefix("Bearer ").unwrap();
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let target = format!("http://{server}/?access_token={token}").parse().unwrap();

@@ -1,4 +1,4 @@
-//! Rows and pages that nobody of us wrote: errors, never a panic, never a grant.
+//! Corrupt rows and pages are errors: they cause no panic, and grant no access.
 
 use std::fmt::Debug;
 use std::fs::OpenOptions;
@@ -11,11 +11,13 @@ use kleidia_tower::session::{SessionLookup, SessionStore as _};
 use kleidia_tower::store::{OpenError, SqliteStore, StoreError};
 use kleidia_tower::{SessionId, UserId};
 
-use crate::people::{NOW, Place, at, create, hash, log_in, new_session, rotation, session_token};
+use crate::fixture::{
+    NOW, TempDatabase, at, create, hash, log_in, new_session, rotation, session_token,
+};
 
-/// Alice has a session, a spent refresh token, and a failure.
-async fn store(place: &Place) -> SqliteStore {
-    let store = place.open().await;
+/// Opens a store in which alice has a session, a consumed refresh token and a failure.
+async fn populated_store(database: &TempDatabase) -> SqliteStore {
+    let store = database.open().await;
     let alice = create(&store, "alice").await;
     log_in(&store, &alice, 1).await;
     drop(store.rotate_refresh_token(&rotation(1, 2), &at(0)).await.unwrap().value);
@@ -30,17 +32,17 @@ fn assert_corrupt<T: Debug>(outcome: &Result<T, StoreError>, alteration: &str) {
 }
 
 #[tokio::test]
-async fn an_account_that_can_not_be_read_is_not_granted_anything() {
+async fn rejects_corrupt_account() {
     for alteration in [
         "UPDATE accounts SET roles = 'not a role!'",
         "UPDATE accounts SET roles = CAST(x'ff' AS TEXT)",
         "UPDATE accounts SET password = CAST(x'ff' AS TEXT)",
         "DROP TRIGGER accounts_keep_their_names; UPDATE accounts SET name = ''",
     ] {
-        let place = Place::new();
-        let store = store(&place).await;
+        let database = TempDatabase::new();
+        let store = populated_store(&database).await;
         let alice = store.account(UserId::new(1)).await.unwrap().unwrap();
-        place.alter(alteration).await;
+        database.execute(alteration).await;
         assert_corrupt(&store.account(UserId::new(1)).await, alteration);
         assert_corrupt(
             &store.open_session(new_session(&alice, hash(0), 3), &at(0)).await,
@@ -54,7 +56,7 @@ async fn an_account_that_can_not_be_read_is_not_granted_anything() {
 }
 
 #[tokio::test]
-async fn a_session_that_can_not_be_read_is_not_granted_anything() {
+async fn rejects_corrupt_session() {
     for alteration in [
         "UPDATE sessions SET ip = 'nowhere'",
         "UPDATE sessions SET ip = CAST(x'ff' AS TEXT)",
@@ -62,9 +64,9 @@ async fn a_session_that_can_not_be_read_is_not_granted_anything() {
         "PRAGMA ignore_check_constraints = ON; UPDATE sessions SET ended_at = 1",
         "PRAGMA ignore_check_constraints = ON; UPDATE sessions SET end_reason = 'logout'",
     ] {
-        let place = Place::new();
-        let store = store(&place).await;
-        place.alter(alteration).await;
+        let database = TempDatabase::new();
+        let store = populated_store(&database).await;
+        database.execute(alteration).await;
         let token = SessionLookup::Token(session_token(1));
         assert_corrupt(&store.session(token).await, alteration);
         assert_corrupt(&store.session(SessionLookup::Id(SessionId::new(1))).await, alteration);
@@ -73,7 +75,7 @@ async fn a_session_that_can_not_be_read_is_not_granted_anything() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_can_not_be_read_is_not_granted_anything() {
+async fn rejects_corrupt_refresh_token() {
     for alteration in [
         "PRAGMA ignore_check_constraints = ON; \
          UPDATE refresh_tokens SET successor = x'00' WHERE consumed_at IS NOT NULL",
@@ -81,23 +83,23 @@ async fn a_refresh_token_that_can_not_be_read_is_not_granted_anything() {
          UPDATE refresh_tokens SET wrapped = NULL WHERE consumed_at IS NOT NULL",
         "PRAGMA foreign_keys = OFF; UPDATE refresh_tokens SET session = 99",
     ] {
-        let place = Place::new();
-        let store = store(&place).await;
-        place.alter(alteration).await;
+        let database = TempDatabase::new();
+        let store = populated_store(&database).await;
+        database.execute(alteration).await;
         assert_corrupt(&store.rotate_refresh_token(&rotation(1, 3), &at(0)).await, alteration);
     }
 }
 
 #[tokio::test]
-async fn failures_that_can_not_be_read_let_nobody_try() {
+async fn rejects_attempts_if_failures_are_corrupt() {
     for alteration in [
         "UPDATE failures SET failures = -1",
         "UPDATE failures SET pending = 1 << 40",
         "UPDATE failures SET consecutive = -1",
     ] {
-        let place = Place::new();
-        let store = store(&place).await;
-        place.alter(alteration).await;
+        let database = TempDatabase::new();
+        let store = populated_store(&database).await;
+        database.execute(alteration).await;
         let attempt =
             LoginAttempt { name: "alice".parse().unwrap(), source: LoginSource::new(None) };
         assert_corrupt(
@@ -107,19 +109,19 @@ async fn failures_that_can_not_be_read_let_nobody_try() {
     }
 }
 
-/// All pages but the first, which has the tables' names, are overwritten.
+/// Overwrites all pages except the first, which contains the names of the tables.
 #[tokio::test]
-async fn pages_that_can_not_be_read_are_errors() {
-    let place = Place::new();
-    let closed = store(&place).await;
+async fn corrupt_pages_are_errors() {
+    let database = TempDatabase::new();
+    let closed = populated_store(&database).await;
     let alice = closed.account(UserId::new(1)).await.unwrap().unwrap();
     closed.close().await;
-    let length = place.path.metadata().unwrap().len();
-    let mut file = OpenOptions::new().write(true).open(&place.path).unwrap();
+    let length = database.path.metadata().unwrap().len();
+    let mut file = OpenOptions::new().write(true).open(&database.path).unwrap();
     file.seek(SeekFrom::Start(4096)).unwrap();
     file.write_all(&vec![0x5a; usize::try_from(length - 4096).unwrap()]).unwrap();
     drop(file);
-    match SqliteStore::open(&place.path).await {
+    match SqliteStore::open(&database.path).await {
         Err(OpenError::Database(_)) => {}
         Err(error) => panic!("{error}"),
         Ok(store) => {

@@ -1,4 +1,4 @@
-//! The file: who can read it, what is kept in it, and what is no file.
+//! The database file: permissions, persistence, and invalid paths.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -10,19 +10,21 @@ use kleidia_tower::session::{RotationOutcome, SessionLookup, SessionStore as _};
 use kleidia_tower::store::{OpenError, SqliteOptions, SqliteStore, StoreError};
 use sqlx::Connection as _;
 
-use crate::people::{Place, at, create, hash, log_in, new_account, rotation, session_token};
+use crate::fixture::{
+    TempDatabase, at, create, hash, log_in, new_account, rotation, session_token,
+};
 
 #[tokio::test]
-async fn what_was_stored_is_there_when_it_is_opened_again() {
-    let place = Place::new();
-    let store = place.open().await;
+async fn data_persists_after_reopening() {
+    let database = TempDatabase::new();
+    let store = database.open().await;
     let alice = create(&store, "alice").await;
     let view = log_in(&store, &alice, 1).await;
     let head = store.verify_chain(ChainHead::default()).await.unwrap();
     store.close().await;
-    assert!(!place.beside("-wal").exists(), "the journal was not written back");
+    assert!(!database.with_suffix("-wal").exists(), "the journal was not written back");
 
-    let store = place.open().await;
+    let store = database.open().await;
     let (account, password) =
         store.account_with_password(AccountLookup::Name(&alice.name)).await.unwrap().unwrap();
     assert_eq!((account, password.current), (alice.clone(), hash(0)));
@@ -35,9 +37,9 @@ async fn what_was_stored_is_there_when_it_is_opened_again() {
 }
 
 #[tokio::test]
-async fn what_was_closed_is_refused() {
-    let place = Place::new();
-    let store = place.open().await;
+async fn closed_store_is_unavailable() {
+    let database = TempDatabase::new();
+    let store = database.open().await;
     store.close().await;
     let read = store.account(UserId::new(1)).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
@@ -47,20 +49,21 @@ async fn what_was_closed_is_refused() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn only_the_owner_reads_the_files() {
+async fn only_the_owner_can_read_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let place = Place::new();
-    let store = place.open().await;
+    let database = TempDatabase::new();
+    let store = database.open().await;
     create(&store, "alice").await;
-    for file in [place.path.clone(), place.beside("-wal"), place.beside("-shm")] {
+    for file in [database.path.clone(), database.with_suffix("-wal"), database.with_suffix("-shm")]
+    {
         let mode = file.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", file.display());
     }
 }
 
 #[tokio::test]
-async fn what_is_no_file_is_refused() {
+async fn rejects_paths_that_are_not_files() {
     for name in [":memory:", "file:accounts.db?mode=memory", "sqlite::memory:"] {
         let opened = SqliteStore::open(name).await;
         assert!(matches!(opened, Err(OpenError::NotAFile(_))), "{opened:?}");
@@ -72,47 +75,50 @@ async fn what_is_no_file_is_refused() {
 }
 
 #[tokio::test]
-async fn any_options_do() {
-    let place = Place::new();
+async fn works_with_extreme_options() {
+    let database = TempDatabase::new();
     let options =
         SqliteOptions::default().with_readers(NonZeroU32::MIN).with_busy_timeout(Duration::MAX);
-    let store = SqliteStore::open_with(&place.path, options).await.unwrap();
+    let store = SqliteStore::open_with(&database.path, options).await.unwrap();
     create(&store, "alice").await;
     assert!(store.account(UserId::new(1)).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn who_writes_for_too_long_is_not_waited_for() {
-    let place = Place::new();
+async fn write_fails_after_the_busy_timeout() {
+    let database = TempDatabase::new();
     let busy_timeout = Duration::from_millis(50);
     let options = SqliteOptions::default().with_busy_timeout(busy_timeout);
-    let store = SqliteStore::open_with(&place.path, options).await.unwrap();
-    let mut other = place.connect().await;
+    let store = SqliteStore::open_with(&database.path, options).await.unwrap();
+    let mut other = database.connect().await;
     let transaction = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    let refused = store.create_account(new_account("alice"), &at(0)).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    assert!(store.account(UserId::new(1)).await.unwrap().is_none(), "who reads waits for nobody");
+    let rejected = store.create_account(new_account("alice"), &at(0)).await;
+    assert!(matches!(rejected, Err(StoreError::Unavailable(_))), "{rejected:?}");
+    assert!(
+        store.account(UserId::new(1)).await.unwrap().is_none(),
+        "reads do not wait for the writer"
+    );
     transaction.rollback().await.unwrap();
     create(&store, "alice").await;
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_that_is_gone_is_not_written() {
-    let place = Place::new();
-    let store = place.open().await;
+async fn moved_or_replaced_file_is_unavailable() {
+    let database = TempDatabase::new();
+    let store = database.open().await;
     let alice = create(&store, "alice").await;
-    let elsewhere = place.beside(".moved");
-    std::fs::rename(&place.path, &elsewhere).unwrap();
+    let moved = database.with_suffix(".moved");
+    std::fs::rename(&database.path, &moved).unwrap();
     for is_replaced in [false, true] {
         if is_replaced {
-            std::fs::copy(&elsewhere, &place.path).unwrap();
+            std::fs::copy(&moved, &database.path).unwrap();
         }
         let read = store.account(alice.id).await;
         assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
         let written = store.create_account(new_account("bob"), &at(0)).await;
         assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
     }
-    std::fs::rename(&elsewhere, &place.path).unwrap();
+    std::fs::rename(&moved, &database.path).unwrap();
     assert_eq!(store.account(alice.id).await.unwrap(), Some(alice));
 }

@@ -1,4 +1,4 @@
-//! Disks that are full: errors, and a store that goes on once there is room again.
+//! Full disks: writes fail, and succeed again once there is space.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -7,67 +7,67 @@ use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
 use kleidia_tower::store::{SqliteStore, StoreError};
 
-use crate::people::{Place, at, create, new_account};
+use crate::fixture::{TempDatabase, at, create, new_account};
 
 const PATH: &str = "KLEIDIA_TEST_FULL_DISK";
 
-/// On a full disk SQLite ends the transaction itself (<https://sqlite.org/lang_transaction.html>,
+/// On a full disk SQLite rolls the transaction back (<https://sqlite.org/lang_transaction.html>,
 /// 2.4), as this trigger does.
 #[tokio::test]
-async fn a_transaction_that_the_database_ends_is_not_the_end_of_all() {
-    let place = Place::new();
-    let store = place.open().await;
-    place
-        .alter(
+async fn store_works_after_a_rollback_by_sqlite() {
+    let database = TempDatabase::new();
+    let store = database.open().await;
+    database
+        .execute(
             "CREATE TRIGGER full BEFORE INSERT ON accounts WHEN NEW.name = 'bob' \
              BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
         )
         .await;
     for name in ["alice", "carol", "dave"] {
-        let refused = store.create_account(new_account("bob"), &at(0)).await;
-        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        let rejected = store.create_account(new_account("bob"), &at(0)).await;
+        assert!(matches!(rejected, Err(StoreError::Unavailable(_))), "{rejected:?}");
         create(&store, name).await;
     }
     let check = store.verify_chain(ChainHead::default()).await.unwrap();
     assert!(matches!(check, ChainCheck::Intact(head) if head.sequence == 3), "{check:?}");
 }
 
-/// Another process may write no more than 2 MiB to a file.
+/// The child process can write at most 2 MiB to a file.
 #[cfg(unix)]
 #[tokio::test]
-async fn what_finds_no_room_is_refused_and_nothing_is_lost() {
-    let place = Place::new();
+async fn full_disk_fails_writes_and_loses_nothing() {
+    let database = TempDatabase::new();
     let child = Command::new("sh")
         .args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\""])
         .arg(env::current_exe().unwrap())
-        .args(["full_disk::who_finds_no_room", "--exact", "--ignored"])
-        .env(PATH, &place.path)
+        .args(["full_disk::child_with_full_disk", "--exact", "--ignored"])
+        .env(PATH, &database.path)
         .stdin(Stdio::null())
         .output();
     let child = child.unwrap();
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
-    let store = place.open().await;
+    let store = database.open().await;
     let accounts = store.accounts(None, 100_000).await.unwrap();
     assert!(accounts.len() > 10);
     let check = store.verify_chain(ChainHead::default()).await.unwrap();
     let records = accounts.len() as u64;
     assert!(matches!(check, ChainCheck::Intact(head) if head.sequence == records), "{check:?}");
-    create(&store, "somebody").await;
+    create(&store, "alice").await;
 }
 
 #[tokio::test]
-#[ignore = "it is the other process of a test"]
-async fn who_finds_no_room() {
+#[ignore = "child process of another test"]
+async fn child_with_full_disk() {
     let store = SqliteStore::open(env::var_os(PATH).unwrap()).await.unwrap();
     let mut number = 0;
-    let refused = loop {
+    let rejected = loop {
         let name = format!("user{number}");
         match store.create_account(new_account(&name), &at(0)).await {
             Ok(_) => number += 1,
             Err(error) => break error,
         }
     };
-    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+    assert!(matches!(rejected, StoreError::Unavailable(_)), "{rejected:?}");
     for _ in 0..3 {
         let again = store.create_account(new_account(&format!("user{number}")), &at(0)).await;
         assert!(matches!(again, Err(StoreError::Unavailable(_))), "{again:?}");

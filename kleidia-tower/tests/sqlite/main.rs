@@ -1,4 +1,4 @@
-//! The store in a file of SQLite's: the file, its tables, and all that can happen to them.
+//! `SqliteStore`: its file, schema and triggers, concurrent nodes, and faults.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,9 +11,9 @@
 mod cancellation;
 mod corruption;
 mod file;
+mod fixture;
 mod full_disk;
 mod kill;
 mod nodes;
-mod people;
 mod schema;
 mod triggers;

@@ -1,4 +1,4 @@
-//! Several stores on one file, in one process and in two.
+//! Several stores on one file, in one process and in two processes.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -14,15 +14,15 @@ use kleidia_tower::session::{
 };
 use kleidia_tower::store::SqliteStore;
 
-use crate::people::{NOW, Place, at, create, log_in, new_account, rotation, session_token};
+use crate::fixture::{NOW, TempDatabase, at, create, log_in, new_account, rotation, session_token};
 
 const PATH: &str = "KLEIDIA_TEST_SHARED_DATABASE";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_that_start_at_once_make_one_database() {
+async fn concurrent_nodes_create_one_database() {
     for _ in 0..20 {
-        let place = Place::new();
-        let opening = (0..8).map(|_| tokio::spawn(SqliteStore::open(place.path.clone())));
+        let database = TempDatabase::new();
+        let opening = (0..8).map(|_| tokio::spawn(SqliteStore::open(database.path.clone())));
         let stores = join_all(opening).await.into_iter().map(|store| store.unwrap().unwrap());
         let stores: Vec<_> = stores.collect();
         let created = join_all(stores.iter().map(async |store| {
@@ -36,13 +36,13 @@ async fn nodes_that_start_at_once_make_one_database() {
     }
 }
 
-/// The last one that closes removes the journal, while others open it.
+/// The last node to close removes the journal, while other nodes open it.
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_come_and_go() {
-    let place = Place::new();
-    place.open().await.close().await;
+async fn nodes_open_and_close_concurrently() {
+    let database = TempDatabase::new();
+    database.open().await.close().await;
     let nodes = (0..6).map(|node| {
-        let path = place.path.clone();
+        let path = database.path.clone();
         tokio::spawn(async move {
             for round in 0..20 {
                 let store = SqliteStore::open(&path).await.unwrap();
@@ -53,19 +53,20 @@ async fn nodes_come_and_go() {
         })
     });
     join_all(nodes).await.into_iter().for_each(Result::unwrap);
-    let check = place.open().await.verify_chain(ChainHead::default()).await.unwrap();
+    let check = database.open().await.verify_chain(ChainHead::default()).await.unwrap();
     assert!(matches!(check, ChainCheck::Intact(head) if head.sequence == 120), "{check:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_many_nodes_refreshes() {
-    let place = Place::new();
-    let stores = [place.open().await, place.open().await, place.open().await].map(Arc::new);
+async fn concurrent_nodes_rotate_a_token_once() {
+    let database = TempDatabase::new();
+    let stores =
+        [database.open().await, database.open().await, database.open().await].map(Arc::new);
     let alice = create(&stores[0], "alice").await;
     for round in 0..10 {
         let first = 1000 * (round + 1);
         log_in(&stores[0], &alice, first).await;
-        let tries = (1..=9).map(|other| {
+        let attempts = (1..=9).map(|other| {
             let store = Arc::clone(&stores[other as usize % 3]);
             let mut rotation = rotation(first, first + other);
             rotation.grace = Duration::from_secs(10);
@@ -73,21 +74,25 @@ async fn one_of_many_nodes_refreshes() {
                 store.rotate_refresh_token(&rotation, &at(0)).await.unwrap().value
             })
         });
-        let tries: Vec<_> = join_all(tries).await.into_iter().map(Result::unwrap).collect();
-        let firsts =
-            tries.iter().filter(|tried| matches!(tried, RotationOutcome::Rotated { .. })).count();
-        let again =
-            tries.iter().filter(|tried| matches!(tried, RotationOutcome::Retried { .. })).count();
-        assert_eq!((firsts, again), (1, 8), "{tries:?}");
+        let attempts: Vec<_> = join_all(attempts).await.into_iter().map(Result::unwrap).collect();
+        let rotated = attempts
+            .iter()
+            .filter(|outcome| matches!(outcome, RotationOutcome::Rotated { .. }))
+            .count();
+        let retried = attempts
+            .iter()
+            .filter(|outcome| matches!(outcome, RotationOutcome::Retried { .. }))
+            .count();
+        assert_eq!((rotated, retried), (1, 8), "{attempts:?}");
     }
     let check = stores[1].verify_chain(ChainHead::default()).await.unwrap();
     assert!(matches!(check, ChainCheck::Intact(_)), "{check:?}");
 }
 
 #[tokio::test]
-async fn what_one_node_ends_is_over_on_the_other() {
-    let place = Place::new();
-    let (here, there) = (place.open().await, place.open().await);
+async fn session_ended_on_one_node_is_inactive_on_the_other() {
+    let database = TempDatabase::new();
+    let (here, there) = (database.open().await, database.open().await);
     let alice = create(&here, "alice").await;
     log_in(&here, &alice, 1).await;
     let token = SessionLookup::Token(session_token(1));
@@ -106,13 +111,13 @@ async fn what_one_node_ends_is_over_on_the_other() {
 }
 
 #[tokio::test]
-async fn another_process_shares_the_file() {
-    let place = Place::new();
-    let store = place.open().await;
+async fn two_processes_share_the_file() {
+    let database = TempDatabase::new();
+    let store = database.open().await;
     let alice = create(&store, "alice").await;
     let child = Command::new(env::current_exe().unwrap())
-        .args(["nodes::the_other_process", "--exact", "--ignored"])
-        .env(PATH, &place.path)
+        .args(["nodes::child_with_shared_file", "--exact", "--ignored"])
+        .env(PATH, &database.path)
         .stdin(Stdio::null())
         .output();
     let child = tokio::task::spawn_blocking(|| child).await.unwrap().unwrap();
@@ -125,8 +130,8 @@ async fn another_process_shares_the_file() {
 }
 
 #[tokio::test]
-#[ignore = "it is the other process of a test"]
-async fn the_other_process() {
+#[ignore = "child process of another test"]
+async fn child_with_shared_file() {
     let store = SqliteStore::open(env::var_os(PATH).unwrap()).await.unwrap();
     let alice = store.account(UserId::new(1)).await.unwrap().unwrap();
     assert_eq!(alice.name.as_str(), "alice");

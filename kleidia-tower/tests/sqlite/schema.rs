@@ -1,32 +1,32 @@
-//! Tables of other versions, and files that are something else.
+//! Schema versions, and files of other applications.
 
 use kleidia_tower::store::{OpenError, SqliteStore};
 use sqlx::{Connection as _, Row as _};
 
-use crate::people::{Place, create};
+use crate::fixture::{TempDatabase, create};
 
 #[tokio::test]
-async fn a_newer_version_is_refused() {
-    let place = Place::new();
-    place.open().await.close().await;
-    place.alter("PRAGMA user_version = 2").await;
-    let opened = SqliteStore::open(&place.path).await;
+async fn rejects_newer_version() {
+    let database = TempDatabase::new();
+    database.open().await.close().await;
+    database.execute("PRAGMA user_version = 2").await;
+    let opened = SqliteStore::open(&database.path).await;
     assert!(matches!(opened, Err(OpenError::NewerVersion { version: 2, latest: 1 })), "{opened:?}");
-    place.alter("PRAGMA user_version = 1").await;
-    create(&place.open().await, "alice").await;
+    database.execute("PRAGMA user_version = 1").await;
+    create(&database.open().await, "alice").await;
 }
 
 #[tokio::test]
-async fn a_database_of_somebody_else_is_left_as_it_is() {
-    let place = Place::new();
-    std::fs::write(&place.path, []).unwrap();
-    place.alter("CREATE TABLE theirs (name TEXT)").await;
-    let opened = SqliteStore::open(&place.path).await;
+async fn rejects_database_of_another_application_unchanged() {
+    let database = TempDatabase::new();
+    std::fs::write(&database.path, []).unwrap();
+    database.execute("CREATE TABLE theirs (name TEXT)").await;
+    let opened = SqliteStore::open(&database.path).await;
     assert!(matches!(opened, Err(OpenError::OtherApplication { application: 0 })), "{opened:?}");
-    place.alter("PRAGMA application_id = 7").await;
-    let opened = SqliteStore::open(&place.path).await;
+    database.execute("PRAGMA application_id = 7").await;
+    let opened = SqliteStore::open(&database.path).await;
     assert!(matches!(opened, Err(OpenError::OtherApplication { application: 7 })), "{opened:?}");
-    let mut connection = place.connect().await;
+    let mut connection = database.connect().await;
     let tables = sqlx::query("SELECT name FROM sqlite_schema").fetch_all(&mut connection).await;
     let names: Vec<String> = tables.unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(names, ["theirs"]);
@@ -34,16 +34,16 @@ async fn a_database_of_somebody_else_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_refused() {
-    let place = Place::new();
-    std::fs::write(&place.path, "hello, world\n".repeat(1000)).unwrap();
-    let opened = SqliteStore::open(&place.path).await;
+async fn rejects_file_that_is_not_a_database() {
+    let database = TempDatabase::new();
+    std::fs::write(&database.path, "hello, world\n".repeat(1000)).unwrap();
+    let opened = SqliteStore::open(&database.path).await;
     assert!(matches!(opened, Err(OpenError::Database(_))), "{opened:?}");
 }
 
 #[tokio::test]
-async fn an_empty_file_is_a_new_database() {
-    let place = Place::new();
-    std::fs::write(&place.path, []).unwrap();
-    create(&place.open().await, "alice").await;
+async fn initialises_empty_file() {
+    let database = TempDatabase::new();
+    std::fs::write(&database.path, []).unwrap();
+    create(&database.open().await, "alice").await;
 }

@@ -1,15 +1,15 @@
-//! What the database refuses to whoever has it open, and what shows of those who remove even that.
+//! Triggers that protect the audit log and accounts, and the detection of changes without them.
 
 use kleidia_tower::account::AccountStore as _;
 use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
 use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
 
-use crate::people::{Place, at, create, log_in};
+use crate::fixture::{TempDatabase, at, create, log_in};
 
-/// The log is of 5 records: two accounts, a login with its session, and its end.
-async fn place() -> (Place, ChainHead) {
-    let place = Place::new();
-    let store = place.open().await;
+/// Creates a log of 5 records: two accounts, a login with its session, and its end.
+async fn database_with_log() -> (TempDatabase, ChainHead) {
+    let database = TempDatabase::new();
+    let store = database.open().await;
     let alice = create(&store, "alice").await;
     create(&store, "bob").await;
     log_in(&store, &alice, 1).await;
@@ -20,13 +20,13 @@ async fn place() -> (Place, ChainHead) {
     };
     assert_eq!(head.sequence, 5);
     store.close().await;
-    (place, head)
+    (database, head)
 }
 
 #[tokio::test]
-async fn the_log_and_accounts_stay() {
-    let (place, head) = place().await;
-    let mut connection = place.connect().await;
+async fn triggers_protect_log_and_accounts() {
+    let (database, head) = database_with_log().await;
+    let mut connection = database.connect().await;
     for statement in [
         "DELETE FROM audit",
         "DELETE FROM audit WHERE sequence = 5",
@@ -59,10 +59,10 @@ async fn the_log_and_accounts_stay() {
          NULL, NULL FROM sessions",
         "INSERT INTO refresh_tokens VALUES (x'00', 1, 1, 0, NULL, NULL, NULL)",
     ] {
-        let refused = sqlx::query(statement).execute(&mut connection).await;
-        assert!(refused.is_err(), "{statement}");
+        let result = sqlx::query(statement).execute(&mut connection).await;
+        assert!(result.is_err(), "{statement}");
     }
-    let store = place.open().await;
+    let store = database.open().await;
     let check = store.verify_chain(ChainHead::default()).await.unwrap();
     assert_eq!(check, ChainCheck::Intact(head));
     let accounts = store.accounts(None, 10).await.unwrap();
@@ -71,7 +71,7 @@ async fn the_log_and_accounts_stay() {
 }
 
 #[tokio::test]
-async fn who_alters_the_log_all_the_same_is_noticed() {
+async fn verification_detects_altered_log() {
     for (alteration, broken) in [
         ("UPDATE audit SET reason = 'another' WHERE sequence = 3", 3),
         ("UPDATE audit SET user_agent = NULL WHERE sequence = 1", 1),
@@ -84,30 +84,30 @@ async fn who_alters_the_log_all_the_same_is_noticed() {
         ("UPDATE audit SET digest = zeroblob(32) WHERE sequence = 5", 5),
         ("UPDATE audit_head SET digest = zeroblob(32)", 5),
     ] {
-        let (place, _) = place().await;
-        place
-            .alter(
+        let (database, _) = database_with_log().await;
+        database
+            .execute(
                 "DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_deleted; \
                  DROP TRIGGER audit_head_goes_forward",
             )
             .await;
-        place.alter(alteration).await;
-        let check = place.open().await.verify_chain(ChainHead::default()).await.unwrap();
+        database.execute(alteration).await;
+        let check = database.open().await.verify_chain(ChainHead::default()).await.unwrap();
         assert_eq!(check, ChainCheck::Broken { sequence: broken }, "{alteration}");
     }
 }
 
 #[tokio::test]
-async fn who_cuts_the_end_off_is_noticed_by_a_head_that_was_noted() {
-    let (place, head) = place().await;
-    place
-        .alter(
+async fn known_head_reveals_truncated_log() {
+    let (database, head) = database_with_log().await;
+    database
+        .execute(
             "DROP TRIGGER audit_is_not_deleted; DROP TRIGGER audit_head_goes_forward; \
              DELETE FROM audit WHERE sequence = 5; \
              UPDATE audit_head SET sequence = 4, \
              digest = (SELECT digest FROM audit WHERE sequence = 4)",
         )
         .await;
-    let check = place.open().await.verify_chain(head).await.unwrap();
+    let check = database.open().await.verify_chain(head).await.unwrap();
     assert_eq!(check, ChainCheck::Broken { sequence: 5 });
 }

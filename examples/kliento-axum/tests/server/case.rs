@@ -1,4 +1,4 @@
-//! The bundles of the test vectors, ours and those that the JavaScript reference made.
+//! Bundles of the test vectors: generated ones, and those of the JavaScript reference.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use kliento::TokenBundle;
 use serde_json::Value;
 
-/// A valid bundle, and what it proves.
+/// A bundle, with the inputs and the result of its verification.
 pub(crate) struct Case {
     pub(crate) authorization: String,
     pub(crate) audience: String,
@@ -15,7 +15,7 @@ pub(crate) struct Case {
     pub(crate) expected: Value,
 }
 
-/// A header's value of the test vectors.
+/// Loads a header value of the test vectors.
 pub(crate) fn vector(name: &str) -> Case {
     let index = read("index.jsonl");
     let cases = index.split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
@@ -25,12 +25,12 @@ pub(crate) fn vector(name: &str) -> Case {
     let authorization = match text(&case["kind"]).as_str() {
         "authorization" => String::from_utf8(octets).unwrap(),
         "token-bundle" => TokenBundle::from_bytes(octets).unwrap().to_authorization(),
-        kind => panic!("{kind} is no credential"),
+        kind => panic!("unexpected kind {kind}"),
     };
     Case::new(authorization, case)
 }
 
-/// A bundle that the reference implementation made.
+/// Loads a bundle of the reference implementation.
 pub(crate) fn reference(name: &str) -> Case {
     let cases: Vec<Value> = serde_json::from_slice(&read("reference/index.json")).unwrap();
     let case = cases.into_iter().find(|case| case["name"] == name).unwrap();
@@ -49,7 +49,7 @@ impl Case {
         }
     }
 
-    /// The same with another last octet, which is the signature's.
+    /// Returns the header with another last octet, which belongs to the signature.
     pub(crate) fn tampered(&self) -> String {
         let bundle = TokenBundle::from_authorization(&self.authorization).unwrap();
         let mut octets = bundle.as_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! Clients that send headers as they are given, over HTTP/1 and HTTP/2.
+//! Clients over HTTP/1 and HTTP/2 that send headers unchanged.
 
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, Method, Request, StatusCode, Version};
@@ -14,11 +14,11 @@ use crate::process::Server;
 
 pub(crate) const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
-/// A connection of either version.
+/// A connection over HTTP/1 or HTTP/2.
 pub(crate) struct Connection {
     sender: Sender,
     host: String,
-    /// Ends when the connection does.
+    /// Completes when the connection ends.
     pub(crate) ended: JoinHandle<hyper::Result<()>>,
 }
 
@@ -27,9 +27,9 @@ enum Sender {
     Http2(http2::SendRequest<Empty<Bytes>>),
 }
 
-/// A response that has come in full.
+/// A response with its body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
@@ -53,8 +53,8 @@ impl Connection {
         Self { sender, ended, host: address.to_owned() }
     }
 
-    /// Asks for a path, with these values of `Authorization`.
-    pub(crate) async fn get(&mut self, path: &str, authorizations: &[&str]) -> Answer {
+    /// Requests a path with these `Authorization` headers.
+    pub(crate) async fn get(&mut self, path: &str, authorizations: &[&str]) -> HttpResponse {
         self.try_get(path, authorizations).await.unwrap()
     }
 
@@ -62,7 +62,7 @@ impl Connection {
         &mut self,
         path: &str,
         authorizations: &[&str],
-    ) -> hyper::Result<Answer> {
+    ) -> hyper::Result<HttpResponse> {
         let mut request = self.request(Method::GET, path);
         for value in authorizations {
             request.headers_mut().append(AUTHORIZATION, value.parse().unwrap());
@@ -79,7 +79,10 @@ impl Connection {
         request.body(Empty::new()).unwrap()
     }
 
-    pub(crate) async fn send(&mut self, request: Request<Empty<Bytes>>) -> hyper::Result<Answer> {
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Empty<Bytes>>,
+    ) -> hyper::Result<HttpResponse> {
         let response = match &mut self.sender {
             Sender::Http1(sender) => {
                 sender.ready().await?;
@@ -91,7 +94,7 @@ impl Connection {
             }
         };
         let (parts, body) = response.into_parts();
-        Ok(Answer {
+        Ok(HttpResponse {
             status: parts.status,
             version: parts.version,
             headers: parts.headers,
@@ -100,7 +103,7 @@ impl Connection {
     }
 }
 
-impl Answer {
+impl HttpResponse {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }

@@ -1,4 +1,4 @@
-//! The order of the layers, seen from a client.
+//! The order of the layers, as a client observes it.
 
 use std::fs;
 use std::path::Path;
@@ -24,10 +24,10 @@ async fn preflight_requests_need_no_credentials() {
         ] {
             preflight.headers_mut().insert(name, HeaderValue::from_static(value));
         }
-        let answer = connection.send(preflight).await.unwrap();
-        assert_eq!(answer.status, StatusCode::OK);
-        assert_eq!(answer.header("access-control-allow-origin"), "*");
-        assert_eq!(answer.header("access-control-allow-headers"), "authorization");
+        let response = connection.send(preflight).await.unwrap();
+        assert_eq!(response.status, StatusCode::OK);
+        assert_eq!(response.header("access-control-allow-origin"), "*");
+        assert_eq!(response.header("access-control-allow-headers"), "authorization");
     }
 }
 
@@ -41,17 +41,17 @@ async fn rejections_are_readable_by_scripts_and_compressed() {
         let headers = request.headers_mut();
         headers.insert(ORIGIN, HeaderValue::from_static("https://app.example"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let answer = connection.send(request).await.unwrap();
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-        assert_eq!(answer.header("access-control-allow-origin"), "*");
-        assert_eq!(answer.header("access-control-expose-headers"), "www-authenticate");
-        assert_eq!(answer.header("content-type"), "application/problem+json");
-        assert_eq!(answer.header("content-encoding"), "gzip");
-        assert_eq!(answer.body[..2], [0x1f, 0x8b]);
+        let response = connection.send(request).await.unwrap();
+        assert_eq!(response.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(response.header("access-control-allow-origin"), "*");
+        assert_eq!(response.header("access-control-expose-headers"), "www-authenticate");
+        assert_eq!(response.header("content-type"), "application/problem+json");
+        assert_eq!(response.header("content-encoding"), "gzip");
+        assert_eq!(response.body[..2], [0x1f, 0x8b]);
     }
 }
 
-/// At level TRACE, too. The client is not told the reason.
+/// At level TRACE too. The response does not contain the reason.
 #[tokio::test]
 async fn trace_logs_the_reason_and_no_credentials() {
     let case = vector("member-user");
@@ -65,12 +65,12 @@ async fn trace_logs_the_reason_and_no_credentials() {
         assert!(!String::from_utf8_lossy(&rejected.body).contains("signature-mismatch"));
     }
     server.signal("-KILL");
-    let (_, log) = server.end();
+    let (_, log) = server.wait();
     let answered = log.lines().filter(|line| line.contains("answered"));
     assert_eq!(answered.clone().filter(|line| line.contains("status=200")).count(), 2);
     let rejected = answered.filter(|line| line.contains("status=401"));
     assert_eq!(rejected.filter(|line| line.contains("signature-mismatch")).count(), 2);
-    // No part of either: they begin alike.
+    // Both credentials have these characters.
     assert!(!log.contains(&case.authorization[100..140]), "{log}");
 }
 

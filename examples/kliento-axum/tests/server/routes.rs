@@ -12,10 +12,10 @@ async fn whoami_reports_the_verified_bundle() {
         let server = Server::start(&case);
         for version in VERSIONS {
             let mut connection = Connection::open(&server, version).await;
-            let answer = connection.get("/whoami", &[&case.authorization]).await;
-            assert_eq!((answer.status, answer.version), (StatusCode::OK, version));
+            let response = connection.get("/whoami", &[&case.authorization]).await;
+            assert_eq!((response.status, response.version), (StatusCode::OK, version));
             for member in ["subject", "signer", "claims"] {
-                assert_eq!(answer.json()[member], case.expected[member], "{member}");
+                assert_eq!(response.json()[member], case.expected[member], "{member}");
             }
         }
     }
@@ -35,10 +35,10 @@ async fn rejects_missing_malformed_and_invalid_credentials() {
             (&[good, good], "credentials_malformed"),
             (&[&tampered], "credentials_invalid"),
         ] {
-            let answer = connection.get("/whoami", authorizations).await;
-            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-            assert_eq!(answer.json()["code"], code);
-            assert!(answer.header("www-authenticate").starts_with("Kliento realm="));
+            let response = connection.get("/whoami", authorizations).await;
+            assert_eq!(response.status, StatusCode::UNAUTHORIZED);
+            assert_eq!(response.json()["code"], code);
+            assert!(response.header("www-authenticate").starts_with("Kliento realm="));
         }
         assert_eq!(connection.get("/whoami", &[good]).await.status, StatusCode::OK);
     }
@@ -71,6 +71,6 @@ async fn stops_gracefully() {
     assert_eq!(connection.get("/whoami", &[&case.authorization]).await.status, StatusCode::OK);
     server.signal("-TERM");
     connection.ended.await.unwrap().unwrap();
-    let (status, log) = server.end();
+    let (status, log) = server.wait();
     assert!(status.success() && log.contains("dropped_requests=0"), "{log}");
 }

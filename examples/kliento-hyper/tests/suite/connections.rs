@@ -57,17 +57,17 @@ async fn stops_gracefully_on_signals() {
         let mut idle = Vec::new();
         for version in VERSIONS {
             let mut connection = Connection::open(&server, version).await;
-            let answer = connection.get("/whoami", &[&case.authorization]).await;
-            assert_eq!(answer.status, StatusCode::OK);
+            let response = connection.get("/whoami", &[&case.authorization]).await;
+            assert_eq!(response.status, StatusCode::OK);
             idle.push(connection);
         }
-        // A connection whose HTTP version is not known yet.
+        // A connection whose HTTP version is still unknown.
         let silent = TcpStream::connect(&server.address).await.unwrap();
         server.signal(signal);
         for connection in idle {
             connection.ended.await.unwrap().unwrap();
         }
-        let (status, log) = server.end();
+        let (status, log) = server.wait();
         assert!(status.success());
         assert!(log.contains("stopping") && !log.contains("dropped open requests"), "{log}");
         drop(silent);
@@ -92,5 +92,5 @@ async fn answers_open_request_before_it_stops() {
     let mut response = String::new();
     stream.read_to_string(&mut response).await.unwrap();
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
-    assert!(server.end().0.success());
+    assert!(server.wait().0.success());
 }

@@ -17,15 +17,15 @@ async fn accepts_largest_bundle() {
         let mut connection = Connection::open(&server, version).await;
         // The second response comes from the cache.
         for _ in 0..2 {
-            let answer = connection.get("/whoami", &[&case.authorization]).await;
-            assert_eq!((answer.status, answer.version), (StatusCode::OK, version));
-            assert_eq!(answer.json()["subject"], case.expected["subject"]);
+            let response = connection.get("/whoami", &[&case.authorization]).await;
+            assert_eq!((response.status, response.version), (StatusCode::OK, version));
+            assert_eq!(response.json()["subject"], case.expected["subject"]);
         }
     }
 }
 
 #[tokio::test]
-async fn layer_rejects_one_octet_more() {
+async fn layer_rejects_one_more_octet() {
     let case = vector("authorization-maximum");
     let server = Server::start(&case);
     let octet_more = vector("authorization-16385-octets").authorization;
@@ -33,16 +33,16 @@ async fn layer_rejects_one_octet_more() {
     for version in VERSIONS {
         let mut connection = Connection::open(&server, version).await;
         for value in [&octet_more, &character_more] {
-            let answer = connection.get("/whoami", &[value]).await;
-            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-            assert_eq!(answer.json()["code"], "credentials_malformed");
+            let response = connection.get("/whoami", &[value]).await;
+            assert_eq!(response.status, StatusCode::UNAUTHORIZED);
+            assert_eq!(response.json()["code"], "credentials_malformed");
         }
-        let answer = connection.get("/whoami", &[&case.authorization]).await;
-        assert_eq!(answer.status, StatusCode::OK);
+        let response = connection.get("/whoami", &[&case.authorization]).await;
+        assert_eq!(response.status, StatusCode::OK);
     }
 }
 
-/// Over HTTP/2 the other requests of the connection go on; over HTTP/1 there are none.
+/// Over HTTP/2 the connection stays open; over HTTP/1 it is closed.
 #[tokio::test]
 async fn rejects_heads_above_the_limit_with_431() {
     let case = vector("member-user");
@@ -50,17 +50,17 @@ async fn rejects_heads_above_the_limit_with_431() {
     for version in VERSIONS {
         for kibibytes in [32, 64, 120] {
             let mut connection = Connection::open(&server, version).await;
-            let answer = connection.get("/whoami", &[&credentials(kibibytes)]).await;
-            assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-            assert_eq!(answer.version, version);
+            let response = connection.get("/whoami", &[&credentials(kibibytes)]).await;
+            assert_eq!(response.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+            assert_eq!(response.version, version);
             let next = connection.try_get("/whoami", &[&case.authorization]).await;
-            let goes_on = next.is_ok_and(|answer| answer.status == StatusCode::OK);
-            assert_eq!(goes_on, version == Version::HTTP_2);
+            let stays_open = next.is_ok_and(|response| response.status == StatusCode::OK);
+            assert_eq!(stays_open, version == Version::HTTP_2);
         }
     }
 }
 
-/// The whole of it is written before the response is read, or until the server closes.
+/// The client writes the whole head, or until the server closes the connection.
 #[tokio::test]
 async fn rejects_huge_head_with_431_over_http_1() {
     let case = vector("member-user");
@@ -81,8 +81,8 @@ async fn rejects_huge_head_with_431_over_http_1() {
         drop(writing.await);
     }
     let mut connection = Connection::open(&server, Version::HTTP_11).await;
-    let answer = connection.get("/whoami", &[&case.authorization]).await;
-    assert_eq!(answer.status, StatusCode::OK);
+    let response = connection.get("/whoami", &[&case.authorization]).await;
+    assert_eq!(response.status, StatusCode::OK);
 }
 
 /// Above four times the limit, hyper ends the connection of HTTP/2 with `ENHANCE_YOUR_CALM`.
@@ -95,14 +95,14 @@ async fn huge_head_ends_its_http_2_connection() {
     for kibibytes in [160, 1024] {
         let mut connection = Connection::open(&server, Version::HTTP_2).await;
         assert!(connection.try_get("/whoami", &[&credentials(kibibytes)]).await.is_err());
-        // With an error, too, if the server closed it while the client was writing.
+        // An error is possible if the server closes while the client writes.
         let _ = connection.ended.await.unwrap();
-        let answer = other.get("/whoami", &[&case.authorization]).await;
-        assert_eq!(answer.status, StatusCode::OK);
+        let response = other.get("/whoami", &[&case.authorization]).await;
+        assert_eq!(response.status, StatusCode::OK);
     }
     server.signal("-TERM");
     other.ended.await.unwrap().unwrap();
-    let (_, log) = server.end();
+    let (_, log) = server.wait();
     assert!(log.contains("connection failed"), "{log}");
     assert!(log.contains("detected excessive load generating behavior"), "{log}");
 }

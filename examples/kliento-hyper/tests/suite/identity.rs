@@ -19,9 +19,9 @@ async fn whoami_reports_the_verified_bundle() {
         let server = Server::start(&case);
         for version in VERSIONS {
             let mut connection = Connection::open(&server, version).await;
-            let answer = connection.get("/whoami", &[&case.authorization]).await;
-            assert_eq!((answer.status, answer.version), (StatusCode::OK, version), "{name}");
-            assert_eq!(answer.header("content-type"), "application/json");
+            let response = connection.get("/whoami", &[&case.authorization]).await;
+            assert_eq!((response.status, response.version), (StatusCode::OK, version), "{name}");
+            assert_eq!(response.header("content-type"), "application/json");
             let expected = json!({
                 "subject": case.expected["subject"],
                 "organisation": "example.com",
@@ -31,7 +31,7 @@ async fn whoami_reports_the_verified_bundle() {
                 "claims": case.expected["claims"],
                 "validUntil": case.expected["valid_until"],
             });
-            assert_eq!(answer.json(), expected, "{name}");
+            assert_eq!(response.json(), expected, "{name}");
         }
     }
 }
@@ -58,8 +58,11 @@ async fn public_ignores_credentials_and_optional_allows_missing_ones() {
     for version in VERSIONS {
         let mut connection = Connection::open(&server, version).await;
         for authorizations in [vec![], vec![case.authorization.as_str()], vec!["Kliento !"]] {
-            let answer = connection.get("/public", &authorizations).await;
-            assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"open to all\n"[..]));
+            let response = connection.get("/public", &authorizations).await;
+            assert_eq!(
+                (response.status, &response.body[..]),
+                (StatusCode::OK, &b"open to all\n"[..])
+            );
         }
         let anonymous = connection.get("/optional", &[]).await;
         assert_eq!((anonymous.status, &anonymous.body[..]), (StatusCode::OK, &b"anonymous\n"[..]));
@@ -89,9 +92,9 @@ async fn uses_the_system_clock_by_default() {
     let server = Server::start_with(&case, &["--audience", &case.audience]);
     for version in VERSIONS {
         let mut connection = Connection::open(&server, version).await;
-        let answer = connection.get("/whoami", &[&case.authorization]).await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-        assert_eq!(answer.json()["code"], "credentials_invalid");
+        let response = connection.get("/whoami", &[&case.authorization]).await;
+        assert_eq!(response.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(response.json()["code"], "credentials_invalid");
     }
 }
 

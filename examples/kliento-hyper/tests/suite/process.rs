@@ -1,4 +1,4 @@
-//! The server, as a process of its own.
+//! Runs the server as a process.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -6,26 +6,26 @@ use std::thread::{self, JoinHandle};
 
 use super::case::Case;
 
-/// A running server, which ends with its test.
+/// A running server, which is killed when dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
-    /// What it says on standard error, once it has ended.
+    /// Collects standard error until the server exits.
     log: Option<JoinHandle<String>>,
 }
 
 impl Server {
-    /// A server for which the bundle of this case holds.
+    /// Starts a server that accepts the bundle of this case.
     pub(crate) fn start(case: &Case) -> Self {
         Self::start_with(case, &["--audience", &case.audience, "--clock", &case.at])
     }
 
-    /// A server that trusts the anchor of this case.
+    /// Starts a server that trusts the anchor of this case.
     pub(crate) fn start_with(case: &Case, arguments: &[&str]) -> Self {
         Self::start_logging(case, arguments, "info")
     }
 
-    /// The same, with a level for `RUST_LOG`.
+    /// Starts the server with a level for `RUST_LOG`.
     pub(crate) fn start_logging(case: &Case, arguments: &[&str], level: &str) -> Self {
         let mut child = Command::new(crate::SERVER)
             .args(["--listen", "127.0.0.1:0", "--trust-anchor", &case.trust_anchor])
@@ -41,7 +41,7 @@ impl Server {
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").expect("an address");
         let mut stderr = child.stderr.take().unwrap();
-        // As it comes: a server whose log nobody reads would wait for a reader.
+        // Read while it runs: the server would block on a full pipe.
         let log = thread::spawn(move || {
             let mut log = String::new();
             stderr.read_to_string(&mut log).unwrap();
@@ -50,14 +50,14 @@ impl Server {
         Self { address: address.to_owned(), child, log: Some(log) }
     }
 
-    /// Asks the server to stop, as service managers do.
+    /// Sends a signal, as service managers do to stop a server.
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    /// How the server ended, and what it logged.
-    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+    /// Waits for the exit, and returns the status and the log.
+    pub(crate) fn wait(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
         let log = self.log.take().unwrap();
         (status, log.join().unwrap())
@@ -66,7 +66,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

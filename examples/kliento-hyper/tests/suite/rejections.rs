@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::case::vector;
-use super::client::{Answer, Connection, VERSIONS};
+use super::client::{Connection, HttpResponse, VERSIONS};
 use super::process::Server;
 
 #[tokio::test]
@@ -26,8 +26,8 @@ async fn rejections_have_a_challenge_and_problem_details() {
             (&["Bearer x", good], malformed, "credentials_malformed"),
             (&[&tampered], Some("invalid_token"), "credentials_invalid"),
         ] {
-            let answer = connection.get("/whoami", authorizations).await;
-            assert_rejected(&answer, &case.audience, error, code);
+            let response = connection.get("/whoami", authorizations).await;
+            assert_rejected(&response, &case.audience, error, code);
         }
         // The connection stays open.
         assert_eq!(connection.get("/whoami", &[good]).await.status, StatusCode::OK);
@@ -41,22 +41,22 @@ async fn rejects_tokens_for_other_audiences() {
     let server = Server::start_with(&case, &["--audience", audience, "--clock", &case.at]);
     for version in VERSIONS {
         let mut connection = Connection::open(&server, version).await;
-        let answer = connection.get("/whoami", &[&case.authorization]).await;
-        assert_rejected(&answer, audience, Some("invalid_token"), "credentials_invalid");
+        let response = connection.get("/whoami", &[&case.authorization]).await;
+        assert_rejected(&response, audience, Some("invalid_token"), "credentials_invalid");
     }
 }
 
-/// Client libraries would normalise the names, so this one is written by hand.
+/// Client libraries normalise names, so this request is written by hand.
 #[tokio::test]
 async fn rejects_two_headers_in_any_case() {
     let case = vector("member-user");
     let server = Server::start(&case);
     let good = &case.authorization;
     let fields = format!("Authorization: {good}\r\nAUTHORIZATION: Kliento QQ==\r\n");
-    let head = ask(&server, &fields).await;
+    let head = send_fields(&server, &fields).await;
     assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
     assert!(head.contains("credentials_malformed"));
-    let head = ask(&server, &format!("aUTHORIZATION:{good} \t\r\n")).await;
+    let head = send_fields(&server, &format!("aUTHORIZATION:{good} \t\r\n")).await;
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
 }
 
@@ -67,26 +67,26 @@ async fn unknown_paths_are_404() {
     for version in VERSIONS {
         let mut connection = Connection::open(&server, version).await;
         for authorizations in [&[][..], &[case.authorization.as_str()]] {
-            let answer = connection.get("/whoami/", authorizations).await;
-            assert_eq!(answer.status, StatusCode::NOT_FOUND);
+            let response = connection.get("/whoami/", authorizations).await;
+            assert_eq!(response.status, StatusCode::NOT_FOUND);
         }
     }
 }
 
-fn assert_rejected(answer: &Answer, audience: &str, error: Option<&str>, code: &str) {
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+fn assert_rejected(response: &HttpResponse, audience: &str, error: Option<&str>, code: &str) {
+    assert_eq!(response.status, StatusCode::UNAUTHORIZED);
     let error = error.map_or(String::new(), |error| format!(", error=\"{error}\""));
     let challenge = format!("Kliento realm=\"{audience}\"{error}");
-    assert_eq!(answer.header("www-authenticate"), challenge);
-    assert_eq!(answer.header("content-type"), "application/problem+json");
-    let problem = answer.json();
+    assert_eq!(response.header("www-authenticate"), challenge);
+    assert_eq!(response.header("content-type"), "application/problem+json");
+    let problem = response.json();
     assert_eq!(problem["code"], code);
     assert_eq!(problem["status"], json!(401));
     assert_eq!(problem["title"], "Unauthorized");
 }
 
 /// Sends a request with these fields, and reads until the server closes the connection.
-async fn ask(server: &Server, fields: &str) -> String {
+async fn send_fields(server: &Server, fields: &str) -> String {
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     let head = format!("GET /whoami HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();

@@ -21,7 +21,7 @@ struct Arguments {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051")]
     server: Endpoint,
 
-    /// A file with a token bundle, or with the header's value; it is read again when it changes
+    /// A file with a token bundle or a header value; it is re-read when it changes
     #[arg(long, value_name = "FILE")]
     bundle: PathBuf,
 
@@ -58,7 +58,7 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let channel = arguments.server.connect().await?;
-    // The channel leads to one server, so the bundle need not be kept from others.
+    // The channel connects to one server, so the layer needs no list of origins.
     let mut layer = KlientoClientLayer::new(BundleFile::new(arguments.bundle));
     if let Some(instant) = arguments.clock {
         layer = layer.with_clock(FixedClock(instant));

@@ -1,4 +1,4 @@
-//! Who is proven to be calling is told, in all kinds of calls.
+//! All kinds of calls report the caller's identity.
 
 use kliento_tonic::v1::{Signer, Statement, WatchRequest, WhoAmIRequest};
 use tonic_health::pb::HealthCheckRequest;
@@ -23,7 +23,7 @@ async fn reports_the_caller_of_each_reference_bundle() {
             let signer = match caller.signer() {
                 Signer::Member => "member",
                 Signer::Organisation => "organisation",
-                Signer::Unspecified => "nobody",
+                Signer::Unspecified => "unspecified",
             };
             assert_eq!(caller.subject, case.subject, "{}", case.name);
             assert_eq!(signer, case.signer, "{}", case.name);
@@ -34,7 +34,7 @@ async fn reports_the_caller_of_each_reference_bundle() {
 }
 
 #[tokio::test]
-async fn streams_know_the_caller() {
+async fn streams_report_the_caller() {
     let server = ServerCommand::start();
     let mut client = alice(server.connect().await);
 

@@ -16,14 +16,14 @@ use crate::server::ServerCommand;
 
 pub(crate) type Client = IdentityClient<KlientoClient<Channel>>;
 
-/// A client that sends the bundle in this file, whose clock stands still.
+/// A client with a fixed clock that sends the bundle in this file.
 pub(crate) fn client(channel: Channel, file: impl Into<PathBuf>) -> Client {
     let layer = KlientoClientLayer::new(BundleFile::new(file));
     let layer = layer.with_clock(FixedClock(INSTANT.parse().unwrap()));
     IdentityClient::new(layer.layer(channel))
 }
 
-/// A client that is `alice@example.com`, by her own key.
+/// A client that authenticates as `alice@example.com`, by a member's key.
 pub(crate) fn alice(channel: Channel) -> Client {
     client(channel, reference::file("member-user"))
 }
@@ -33,7 +33,7 @@ async fn call_without_a_bundle_is_not_sent() {
     let server = ServerCommand::start();
     let mut client = client(server.connect().await, Path::new("missing.bin"));
     let status = client.who_am_i(WhoAmIRequest {}).await.unwrap_err();
-    // The server would have said Unauthenticated.
+    // The server would respond with Unauthenticated.
     assert_eq!(status.code(), Code::Unknown);
     assert!(status.message().contains("failed to read"), "{}", status.message());
 }

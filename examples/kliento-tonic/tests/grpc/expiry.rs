@@ -89,18 +89,18 @@ async fn attribute_ends_when_the_bundle_expires() {
     let (mut client, clock) = client().await;
     let caller = client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner();
     let (last, later) = last_and_next(&caller);
-    let (say, statements) = mpsc::channel(1);
+    let (sender, statements) = mpsc::channel(1);
     let statements = ReceiverStream::new(statements);
     let mut attributed = client.attribute(statements).await.unwrap().into_inner();
 
     let statement = |text: &str| Statement { text: text.to_owned() };
     clock.set(last);
-    say.send(statement("just in time")).await.unwrap();
-    let answer = attributed.message().await.unwrap().expect("an answer");
-    assert_eq!(answer.text, "just in time");
+    sender.send(statement("just in time")).await.unwrap();
+    let response = attributed.message().await.unwrap().expect("a response");
+    assert_eq!(response.text, "just in time");
 
     clock.set(later);
-    say.send(statement("too late")).await.unwrap();
+    sender.send(statement("too late")).await.unwrap();
     let status = attributed.message().await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
 }

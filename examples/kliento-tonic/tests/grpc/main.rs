@@ -1,4 +1,4 @@
-//! The service as its clients see it, over real connections.
+//! The service over real connections.
 
 #![allow(
     clippy::unwrap_used,

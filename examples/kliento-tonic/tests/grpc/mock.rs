@@ -9,19 +9,19 @@ use veraid::testing::{MockEnvironment, MockMember};
 use crate::reference::{AUDIENCE, INSTANT};
 
 /// A member of a mock organisation.
-pub(crate) struct Mock {
+pub(crate) struct MockSigner {
     member: MockMember,
     pub(crate) trust_anchors: Vec<TrustAnchor>,
 }
 
-impl Mock {
+impl MockSigner {
     pub(crate) fn new() -> Self {
-        let world = MockEnvironment::new(period()).unwrap();
-        let member = world.organisation("example.org").unwrap().member("carol").unwrap();
-        Self { member, trust_anchors: world.trust_anchors().unwrap() }
+        let environment = MockEnvironment::new(period()).unwrap();
+        let member = environment.organisation("example.org").unwrap().member("carol").unwrap();
+        Self { member, trust_anchors: environment.trust_anchors().unwrap() }
     }
 
-    /// A token bundle of exactly so many octets.
+    /// Signs a token bundle of exactly this size.
     pub(crate) fn bundle(&self, octets: usize) -> TokenBundle {
         let id = self.member.id_bundle().unwrap();
         let id = MemberIdBundle::from_der(&id).unwrap();
@@ -33,35 +33,35 @@ impl Mock {
         bundle
     }
 
-    /// The header's value for a bundle of exactly so many octets, however many.
+    /// Returns the header value of a bundle of exactly this size, which may exceed the maximum.
     pub(crate) fn authorization(&self, octets: usize) -> String {
         let bundle = self.sign(&self.token(octets));
         assert_eq!(bundle.len(), octets);
         format!("Kliento {}", STANDARD.encode(bundle))
     }
 
-    /// A token whose bundle has so many octets, by the length of a claim.
+    /// Returns a token whose bundle has this size, by padding a claim.
     fn token(&self, octets: usize) -> Token {
         let token = |padding| Token::new(AUDIENCE).with_claim("padding", "x".repeat(padding));
         let mut padding = 0;
-        // A longer claim can make DER's lengths longer, so the first guess may be off by some.
+        // A longer claim can lengthen DER length fields, so the first guess may be slightly off.
         loop {
             let size = self.sign(&token(padding)).len();
             if size == octets {
                 return token(padding);
             }
-            padding = (padding + octets).checked_sub(size).expect("no smaller than its proofs");
+            padding = (padding + octets).checked_sub(size).expect("larger than the proofs");
         }
     }
 
-    /// Signs as it is, where `kliento` would refuse what is too large.
+    /// Signs without the size limit of `kliento`.
     fn sign(&self, token: &Token) -> Vec<u8> {
         let service = SERVICE.parse().unwrap();
         self.member.sign(token.to_json().as_bytes(), &service, period()).unwrap()
     }
 }
 
-/// When everything holds.
+/// The period of all records and signatures.
 fn period() -> Period {
     let start: Timestamp = INSTANT.parse().unwrap();
     Period::new(start, "2026-11-22T19:00:00Z".parse().unwrap()).unwrap()

@@ -1,4 +1,4 @@
-//! Bundles that the reference implementation made, and the instant at which they hold.
+//! Bundles of the reference implementation, and an instant at which they are valid.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use kliento::{TokenBundle, TrustAnchor};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
-/// When all of them hold.
+/// An instant at which all of them are valid.
 pub(crate) const INSTANT: &str = "2026-11-22T18:03:00Z";
 
-/// What the index says of a bundle.
+/// A bundle's entry of the index.
 #[derive(serde::Deserialize)]
 pub(crate) struct Case {
     pub(crate) name: String,
@@ -22,7 +22,7 @@ pub(crate) struct Case {
     pub(crate) signer: String,
 }
 
-/// All bundles, which are for one audience and hold at one instant.
+/// Loads all entries; their bundles are for one audience and valid at one instant.
 pub(crate) fn cases() -> Vec<Case> {
     let index = fs::read(directory().join("index.json")).unwrap();
     let cases: Vec<Case> = serde_json::from_slice(&index).unwrap();
@@ -30,7 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The anchors of all of them.
+/// Returns the trust anchors of all bundles.
 pub(crate) fn trust_anchors() -> Vec<TrustAnchor> {
     let cases = cases();
     let mut texts: Vec<&String> = cases.iter().flat_map(|case| &case.trust_anchors).collect();

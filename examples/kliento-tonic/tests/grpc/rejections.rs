@@ -59,7 +59,7 @@ async fn rejects_missing_and_invalid_credentials() {
     );
 }
 
-/// A bundle with another last octet, which is the signature's.
+/// A bundle with another last octet, which belongs to the signature.
 fn tampered() -> String {
     let mut octets = reference::bundle("member-user").into_bytes();
     *octets.last_mut().unwrap() ^= 1;
@@ -120,8 +120,8 @@ async fn reports_unavailable_trust_anchors() {
 async fn service_without_its_layer_is_an_internal_error() {
     let service = IdentityService::new(Arc::new(FixedClock(INSTANT.parse().unwrap())));
     let code = |status: Status| status.code();
-    let told = service.who_am_i(Request::new(WhoAmIRequest {})).await.map(drop);
-    assert_eq!(told.map_err(code), Err(Code::Internal));
+    let called = service.who_am_i(Request::new(WhoAmIRequest {})).await.map(drop);
+    assert_eq!(called.map_err(code), Err(Code::Internal));
     let watched = service.watch(Request::new(WatchRequest {})).await.map(drop);
     assert_eq!(watched.map_err(code), Err(Code::Internal));
 }

@@ -1,4 +1,4 @@
-//! Servers for the tests: the command, or one in this process where no flag has the setting.
+//! Servers for the tests: the command, or one in this process for settings without a flag.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -13,14 +13,14 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::reference::{self, AUDIENCE, INSTANT};
 
-/// The command, which ends with the test.
+/// The running command, which is killed when dropped.
 pub(crate) struct ServerCommand {
     child: Child,
     pub(crate) url: String,
 }
 
 impl ServerCommand {
-    /// For the reference's bundles.
+    /// Starts a server that accepts the reference's bundles.
     pub(crate) fn start() -> Self {
         Self::with(AUDIENCE, &reference::trust_anchors())
     }
@@ -31,7 +31,7 @@ impl ServerCommand {
         for anchor in trust_anchors {
             command.args(["--trust-anchor", &anchor.to_string()]);
         }
-        // What it says of refusals is no news here.
+        // Expected rejections would clutter the output.
         command.env("RUST_LOG", "error");
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -40,7 +40,7 @@ impl ServerCommand {
         Self { child, url }
     }
 
-    /// A connection whose settings are all tonic's default ones.
+    /// Connects with tonic's default settings.
     pub(crate) async fn connect(&self) -> Channel {
         connect(&self.url).await
     }
@@ -53,14 +53,14 @@ impl Drop for ServerCommand {
     }
 }
 
-/// A layer for the reference's bundles.
+/// Returns a layer that accepts the reference's bundles.
 pub(crate) fn layer(clock: Arc<dyn Clock>) -> KlientoAuthLayer {
     KlientoAuthLayer::new(AUDIENCE)
         .with_trust_anchors(kliento_tower::TrustAnchors::new(reference::trust_anchors()))
         .with_clock(clock)
 }
 
-/// Connects to a server in this process, which ends with the test's runtime.
+/// Connects to a server in this process, which stops with the test's runtime.
 pub(crate) async fn connect_to(layer: KlientoAuthLayer, clock: Arc<dyn Clock>) -> Channel {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -7,14 +7,14 @@ use kliento_tonic::v1::WhoAmIRequest;
 use tonic::Code;
 
 use crate::client::client;
-use crate::mock::Mock;
+use crate::mock::MockSigner;
 use crate::reference::AUDIENCE;
 use crate::rejections::rejection;
 use crate::server::ServerCommand;
 
 #[tokio::test]
 async fn accepts_largest_bundle_and_rejects_larger_ones() {
-    let mock = Mock::new();
+    let mock = MockSigner::new();
     let server = ServerCommand::with(AUDIENCE, &mock.trust_anchors);
     let channel = server.connect().await;
 
@@ -27,7 +27,7 @@ async fn accepts_largest_bundle_and_rejects_larger_ones() {
     let caller = client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner();
     assert_eq!(caller.subject, "carol@example.org");
 
-    // One more octet takes no more characters, a thousand do.
+    // One more octet needs no more characters; a thousand more do.
     for octets in [MAX_BUNDLE_OCTETS + 1, MAX_BUNDLE_OCTETS + 1000] {
         let (code, message) = rejection(&channel, &[&mock.authorization(octets)]).await;
         assert_eq!(code, Code::Unauthenticated);
@@ -35,8 +35,8 @@ async fn accepts_largest_bundle_and_rejects_larger_ones() {
     }
 
     // Above the server's limit, HTTP/2 rejects the request.
-    let beyond = "A".repeat(32 * 1024);
-    let (code, message) = rejection(&channel, &[&format!("Kliento {beyond}")]).await;
+    let oversized = "A".repeat(32 * 1024);
+    let (code, message) = rejection(&channel, &[&format!("Kliento {oversized}")]).await;
     assert_eq!(code, Code::Unknown);
     assert!(message.contains("431"), "{message}");
 

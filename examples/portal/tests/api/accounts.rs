@@ -1,32 +1,32 @@
-//! `/api/admin/users`: accounts are created, changed, seen, and never deleted.
+//! `/api/admin/users`: accounts are created, listed and changed, but never deleted.
 
 use serde_json::{Value, json};
 
 use crate::portal::{ADMIN, PASSWORD, Portal};
 
 #[tokio::test]
-async fn an_admin_creates_accounts() {
+async fn creates_accounts() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
+    let admin = portal.log_in_admin().await;
     let create =
-        async |body: Value| portal.post("/api/admin/users").by(&admin).json(&body).send().await;
+        async |body: Value| portal.post("/api/admin/users").auth(&admin).json(&body).send().await;
     let alice = create(json!({"username": "Alice", "password": PASSWORD})).await;
     assert_eq!(alice.status, 201);
-    let alice = alice.gives();
+    let alice = alice.expect_json();
     let mut members: Vec<_> = alice.as_object().unwrap().keys().map(String::as_str).collect();
     members.sort_unstable();
     let expected = ["created_at", "disabled", "id", "is_admin", "password_changed_at"];
     assert_eq!(members, [&expected[..], &["roles", "username"]].concat());
     assert_eq!((&alice["username"], &alice["roles"]), (&json!("alice"), &json!(["user"])));
     let bob = json!({"username": "bob", "password": PASSWORD, "roles": ["user", "admin"]});
-    assert_eq!(create(bob).await.gives()["is_admin"], true);
+    assert_eq!(create(bob).await.expect_json()["is_admin"], true);
 
     for name in ["alice", "ALICE", "\u{ff21}lice", ADMIN] {
         let again = create(json!({"username": name, "password": PASSWORD})).await;
-        again.refuses(409, "name_taken");
+        again.expect_problem(409, "name_taken");
     }
     let weak = create(json!({"username": "carol", "password": "carol"})).await;
-    let reasons = weak.refuses(422, "password_rejected")["reasons"].clone();
+    let reasons = weak.expect_problem(422, "password_rejected")["reasons"].clone();
     assert_eq!(
         (&reasons[0]["code"], &reasons[1]["code"]),
         (&json!("too_short"), &json!("user_name"))
@@ -40,15 +40,15 @@ async fn an_admin_creates_accounts() {
 }
 
 #[tokio::test]
-async fn accounts_are_seen_page_by_page() {
+async fn lists_accounts_in_pages() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
+    let admin = portal.log_in_admin().await;
     for name in ["alice", "bob", "carol"] {
-        portal.user(&admin, name).await;
+        portal.create_user(&admin, name).await;
     }
     let names = async |query: &str| -> Vec<(i64, String)> {
         let path = format!("/api/admin/users?{query}");
-        let users = portal.get(&path).by(&admin).send().await.gives();
+        let users = portal.get(&path).auth(&admin).send().await.expect_json();
         let pair = |user: &Value| {
             (user["id"].as_i64().unwrap(), user["username"].as_str().unwrap().to_owned())
         };
@@ -64,44 +64,44 @@ async fn accounts_are_seen_page_by_page() {
 }
 
 #[tokio::test]
-async fn an_account_is_disabled_and_enabled() {
+async fn disables_and_enables_account() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let alice = portal.user(&admin, "alice").await;
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
     let path = format!("/api/admin/users/{}", alice.user);
     for (disabled, event) in [(true, "user.disabled"), (false, "user.enabled")] {
         let update = json!({"disabled": disabled});
-        let updated = portal.patch(&path).by(&admin).json(&update).send().await.gives();
+        let updated = portal.patch(&path).auth(&admin).json(&update).send().await.expect_json();
         assert_eq!(updated["disabled"], disabled);
-        // Once more changes nothing, and is no event.
-        portal.patch(&path).by(&admin).json(&update).send().await.gives();
+        // Repeating it changes nothing, and records no event.
+        portal.patch(&path).auth(&admin).json(&update).send().await.expect_json();
         let records = portal.audit(&admin, &format!("event={event}")).await;
         assert_eq!((records.len(), &records[0]["user"]), (1, &json!("alice")));
         assert_eq!(records[0]["actor"], ADMIN);
     }
     let ended = portal.audit(&admin, "event=session.ended").await;
     assert_eq!((ended.len(), &ended[0]["reason"]), (1, &json!("disabled")));
-    portal.get(&path.replace("/admin", "")).by(&admin).send().await.gives();
-    let nothing = portal.patch(&path).by(&admin).json(&json!({})).send().await.gives();
-    assert_eq!((&nothing["disabled"], &nothing["roles"]), (&json!(false), &json!(["user"])));
-    let nobody = portal.patch("/api/admin/users/999").by(&admin).json(&json!({})).send().await;
-    nobody.refuses(404, "not_found");
+    portal.get(&path.replace("/admin", "")).auth(&admin).send().await.expect_json();
+    let unchanged = portal.patch(&path).auth(&admin).json(&json!({})).send().await.expect_json();
+    assert_eq!((&unchanged["disabled"], &unchanged["roles"]), (&json!(false), &json!(["user"])));
+    let unknown = portal.patch("/api/admin/users/999").auth(&admin).json(&json!({})).send().await;
+    unknown.expect_problem(404, "not_found");
 }
 
 #[tokio::test]
-async fn an_admin_ends_all_sessions_of_a_user() {
+async fn ends_all_sessions_of_user() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let (one, two) = (portal.user(&admin, "alice").await, portal.enter("alice").await);
+    let admin = portal.log_in_admin().await;
+    let (one, two) = (portal.create_user(&admin, "alice").await, portal.log_in("alice").await);
     let path = format!("/api/admin/users/{}/sessions", one.user);
-    portal.delete(&path).by(&admin).send().await.is_done();
+    portal.delete(&path).auth(&admin).send().await.expect_no_content();
     for tokens in [&one, &two] {
-        portal.get("/api/session").by(tokens).send().await.refuses(401, "session_expired");
+        portal.get("/api/session").auth(tokens).send().await.expect_problem(401, "session_expired");
     }
-    portal.delete(&path).by(&admin).send().await.is_done();
-    portal.get("/api/session").by(&admin).send().await.gives();
-    let nobody = portal.delete("/api/admin/users/999/sessions").by(&admin).send().await;
-    nobody.refuses(404, "not_found");
+    portal.delete(&path).auth(&admin).send().await.expect_no_content();
+    portal.get("/api/session").auth(&admin).send().await.expect_json();
+    let unknown = portal.delete("/api/admin/users/999/sessions").auth(&admin).send().await;
+    unknown.expect_problem(404, "not_found");
     let ended = portal.audit(&admin, "event=session.ended").await;
     assert_eq!(ended.len(), 2);
     assert!(ended.iter().all(|r| r["reason"] == "revoked-by-admin" && r["actor"] == ADMIN));

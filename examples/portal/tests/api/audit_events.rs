@@ -1,45 +1,50 @@
-//! Every kind of event: each has its outcome, session, address and user agent.
+//! Every kind of event, with its outcome, session, address and user agent.
 
 use serde_json::{Value, json};
 
 use crate::portal::{ADMIN, PASSWORD, Portal};
 use crate::tokens::Tokens;
 
-const NEW: &str = "staple battery horse";
+const NEW_PASSWORD: &str = "staple battery horse";
 
-/// What happens in the life of an account, each event at least once.
-async fn live(portal: &Portal, admin: &Tokens) -> Tokens {
-    let alice = portal.user(admin, "alice").await;
+/// Causes each event at least once, for the account `alice`.
+async fn cause_all_events(portal: &Portal, admin: &Tokens) -> Tokens {
+    let alice = portal.create_user(admin, "alice").await;
     let agent = format!("/api/session/{}/register-agent", alice.session);
     let key = json!({"public_key": include_str!("rsa_4096.pem")});
-    portal.post(&agent).by(&alice).json(&key).send().await.is_done();
-    portal.get("/api/admin/audit").by(&alice).send().await.refuses(403, "permission_denied");
-    let body = json!({"current_password": PASSWORD, "new_password": NEW});
-    portal.post("/api/auth/password").by(&alice).json(&body).send().await.is_done();
-    let stolen = Tokens::of(&portal.log_in("alice", NEW).send().await);
-    Tokens::of(&portal.refresh(&stolen.refresh).await);
-    portal.refresh(&stolen.refresh).await.refuses(401, "refresh_reused");
-    portal.post("/api/auth/logout").by(&alice).send().await.is_done();
+    portal.post(&agent).auth(&alice).json(&key).send().await.expect_no_content();
+    portal
+        .get("/api/admin/audit")
+        .auth(&alice)
+        .send()
+        .await
+        .expect_problem(403, "permission_denied");
+    let body = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
+    portal.post("/api/auth/password").auth(&alice).json(&body).send().await.expect_no_content();
+    let stolen = Tokens::from_response(&portal.login_request("alice", NEW_PASSWORD).send().await);
+    Tokens::from_response(&portal.refresh(&stolen.refresh).await);
+    portal.refresh(&stolen.refresh).await.expect_problem(401, "refresh_reused");
+    portal.post("/api/auth/logout").auth(&alice).send().await.expect_no_content();
     for _ in 0..2 {
-        let wrong = portal.log_in("alice", "not this one").send().await;
-        wrong.refuses(401, "invalid_credentials");
+        let wrong = portal.login_request("alice", "not this one").send().await;
+        wrong.expect_problem(401, "invalid_credentials");
     }
     let path = format!("/api/admin/users/{}", alice.user);
-    portal.post(&format!("{path}/unlock")).by(admin).send().await.is_done();
+    portal.post(&format!("{path}/unlock")).auth(admin).send().await.expect_no_content();
     for update in
         [json!({"roles": ["admin"]}), json!({"disabled": true}), json!({"disabled": false})]
     {
-        portal.patch(&path).by(admin).json(&update).send().await.gives();
+        portal.patch(&path).auth(admin).json(&update).send().await.expect_json();
     }
     alice
 }
 
 #[tokio::test]
-async fn every_kind_of_event_is_recorded() {
+async fn records_every_kind_of_event() {
     let portal = Portal::start(&["--lockout-threshold", "2", "--refresh-grace", "0s"]);
-    let admin = portal.admin().await;
-    let alice = live(&portal, &admin).await;
-    // Its outcome, whether it is in a session of the user's, and who else caused it.
+    let admin = portal.log_in_admin().await;
+    let alice = cause_all_events(&portal, &admin).await;
+    // The outcome, whether it has a session of the user, and the actor if it is another user.
     for (event, outcome, in_session, actor) in [
         ("login.success", "success", true, None),
         ("login.failure", "failure", false, None),
@@ -75,21 +80,21 @@ async fn every_kind_of_event_is_recorded() {
     assert_eq!(registered["session"], alice.session);
 }
 
-/// The log begins with the first account, and has each step once.
+/// The log starts with the first account, and has each step once.
 #[tokio::test]
-async fn what_happens_is_recorded_in_order() {
+async fn records_events_in_order() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let next = Tokens::of(&portal.refresh(&admin.refresh).await);
-    portal.post("/api/auth/logout-all").by(&next).send().await.is_done();
-    let again = portal.admin().await;
+    let admin = portal.log_in_admin().await;
+    let next = Tokens::from_response(&portal.refresh(&admin.refresh).await);
+    portal.post("/api/auth/logout-all").auth(&next).send().await.expect_no_content();
+    let again = portal.log_in_admin().await;
     let mut records = portal.audit(&again, "").await;
     records.reverse();
-    let told: Vec<_> =
+    let events: Vec<_> =
         records.iter().map(|r| (r["event"].as_str().unwrap(), &r["session"])).collect();
     let (first, second) = (&json!(admin.session), &json!(again.session));
     assert_eq!(
-        told,
+        events,
         [
             ("user.created", &Value::Null),
             ("login.success", first),

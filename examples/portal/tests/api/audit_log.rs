@@ -1,17 +1,18 @@
-//! `GET /api/admin/audit`: filters, pages, and what a record tells.
+//! `GET /api/admin/audit`: filters, pages, and the members of a record.
 
 use serde_json::{Value, json};
 
 use crate::portal::{ADMIN, PASSWORD, Portal};
 
 #[tokio::test]
-async fn a_record_tells_who_where_and_how() {
+async fn record_has_user_address_and_user_agent() {
     let portal = Portal::start(&["--trusted-proxy", "127.0.0.1/32"]);
-    let admin = portal.admin().await;
-    let alice = portal.user(&admin, "alice").await;
-    let wrong = portal.log_in("alice", "not this one").from("203.0.113.5, 198.51.100.7");
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
+    let wrong =
+        portal.login_request("alice", "not this one").forwarded_for("203.0.113.5, 198.51.100.7");
     let wrong = wrong.header("user-agent", "curl/8 \u{fe}").send().await;
-    wrong.refuses(401, "invalid_credentials");
+    wrong.expect_problem(401, "invalid_credentials");
     let records = portal.audit(&admin, "limit=2").await;
     let record = &records[0];
     let mut members: Vec<_> = record.as_object().unwrap().keys().map(String::as_str).collect();
@@ -38,32 +39,37 @@ async fn a_record_tells_who_where_and_how() {
 }
 
 #[tokio::test]
-async fn each_filter_narrows() {
+async fn applies_each_filter() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let alice = portal.user(&admin, "alice").await;
-    portal.user(&admin, "bob").await;
-    portal.get("/api/admin/users").by(&alice).send().await.refuses(403, "permission_denied");
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
+    portal.create_user(&admin, "bob").await;
+    portal
+        .get("/api/admin/users")
+        .auth(&alice)
+        .send()
+        .await
+        .expect_problem(403, "permission_denied");
     let all = portal.audit(&admin, "").await;
-    let kept = |keeps: &dyn Fn(&Value) -> bool| -> Vec<Value> {
-        all.iter().filter(|record| keeps(record)).cloned().collect()
+    let matching = |predicate: &dyn Fn(&Value) -> bool| -> Vec<Value> {
+        all.iter().filter(|record| predicate(record)).cloned().collect()
     };
     let concerns = |name: &'static str| move |r: &Value| r["user"] == name || r["actor"] == name;
-    let of_alice = kept(&concerns("alice"));
+    let of_alice = matching(&concerns("alice"));
     assert!(of_alice.len() >= 4 && of_alice.len() < all.len());
     for user in ["alice", "ALICE", "%EF%BC%A1lice", &alice.user.to_string()] {
         assert_eq!(portal.audit(&admin, &format!("user={user}")).await, of_alice, "{user}");
     }
-    let failures = kept(&|record| record["outcome"] == "failure");
+    let failures = matching(&|record| record["outcome"] == "failure");
     assert_eq!(failures.len(), 1);
     assert_eq!(portal.audit(&admin, "outcome=failure").await, failures);
-    let logins = kept(&|record| record["event"] == "login.success");
+    let logins = matching(&|record| record["event"] == "login.success");
     assert_eq!(logins.len(), 3);
     assert_eq!(portal.audit(&admin, "event=login.success").await, logins);
     let query = "event=login.success&user=bob&outcome=success";
     assert_eq!(
         portal.audit(&admin, query).await,
-        kept(&|r| r["event"] == "login.success" && r["user"] == "bob")
+        matching(&|r| r["event"] == "login.success" && r["user"] == "bob")
     );
     assert_eq!(portal.audit(&admin, "event=&user=&outcome=&before=").await, all);
     assert_eq!(portal.audit(&admin, "user=nobody").await, Vec::<Value>::new());
@@ -71,11 +77,11 @@ async fn each_filter_narrows() {
 }
 
 #[tokio::test]
-async fn pages_are_told_one_after_the_other() {
+async fn pages_are_complete_and_in_order() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
+    let admin = portal.log_in_admin().await;
     for name in ["alice", "bob"] {
-        portal.user(&admin, name).await;
+        portal.create_user(&admin, name).await;
     }
     let all = portal.audit(&admin, "").await;
     let ids: Vec<_> = all.iter().map(|record| record["id"].as_u64().unwrap()).collect();
@@ -87,7 +93,7 @@ async fn pages_are_told_one_after_the_other() {
         assert!(page.len() <= 3);
         before = last["id"].to_string();
         pages.extend(page);
-        assert!(pages.len() <= all.len(), "a record is told twice");
+        assert!(pages.len() <= all.len(), "a record is repeated");
     }
     assert_eq!(pages, all);
 
@@ -103,9 +109,9 @@ async fn pages_are_told_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn what_is_no_filter_is_refused() {
+async fn rejects_invalid_filters() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
+    let admin = portal.log_in_admin().await;
     for query in [
         "event=logged",
         "outcome=maybe",
@@ -114,20 +120,20 @@ async fn what_is_no_filter_is_refused() {
         "before=yesterday",
         "event=logout&event=logout",
     ] {
-        let answer = portal.get(&format!("/api/admin/audit?{query}")).by(&admin).send().await;
-        answer.refuses(400, "malformed_request");
+        let response = portal.get(&format!("/api/admin/audit?{query}")).auth(&admin).send().await;
+        response.expect_problem(400, "malformed_request");
     }
 }
 
-/// What was typed where a name belongs may be a password.
+/// A user may type the password into the field of the name.
 #[tokio::test]
-async fn no_record_tells_a_secret() {
+async fn records_contain_no_secrets() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
+    let admin = portal.log_in_admin().await;
     let typed = "typed in the wrong field";
-    portal.log_in(typed, PASSWORD).send().await.refuses(401, "invalid_credentials");
-    portal.log_in(ADMIN, typed).send().await.refuses(401, "invalid_credentials");
-    portal.refresh(&admin.refresh).await.gives();
+    portal.login_request(typed, PASSWORD).send().await.expect_problem(401, "invalid_credentials");
+    portal.login_request(ADMIN, typed).send().await.expect_problem(401, "invalid_credentials");
+    portal.refresh(&admin.refresh).await.expect_json();
     let records = portal.audit(&admin, "").await;
     assert!(records.iter().any(|record| record["reason"] == "unknown-user"), "{records:?}");
     let text = Value::from(records).to_string();

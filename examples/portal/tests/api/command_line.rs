@@ -1,68 +1,71 @@
-//! The command line: accounts are created, settings are checked, and faults have clear words.
+//! The command line: creates admins, checks settings, and reports errors.
 
 use std::process::Output;
 
-use crate::portal::{ADMIN, PASSWORD, Place, command};
+use crate::portal::{ADMIN, PASSWORD, TempDatabase, command};
 use crate::tokens::Tokens;
 
-/// An address that nobody has (RFC 5737): what is wrong with other settings is told first, and
-/// nothing goes on for ever.
-const NOWHERE: [&str; 2] = ["--listen", "192.0.2.1:1"];
+/// An address for documentation (RFC 5737), so the portal never starts. Errors of other settings are
+/// reported first.
+const UNUSABLE_ADDRESS: [&str; 2] = ["--listen", "192.0.2.1:1"];
 
-/// It failed, and said so in one line with these words.
+/// Asserts that the command failed with one line of error that contains these texts.
 #[track_caller]
-fn fails(output: &Output, words: &[&str]) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+fn assert_fails(output: &Output, texts: &[&str]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(output.stdout.is_empty(), "{output:?}");
-    let said: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
-    let [error] = said[..] else { panic!("{said:?}") };
-    for word in words {
-        assert!(error.contains(word), "{error}");
+    let errors: Vec<_> = stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    let [error] = errors[..] else { panic!("{errors:?}") };
+    for text in texts {
+        assert!(error.contains(text), "{error}");
     }
 }
 
 #[tokio::test]
-async fn an_admin_is_created() {
-    let place = Place::new();
-    let created = place.create_admin("Alice", PASSWORD);
+async fn creates_admin() {
+    let database = TempDatabase::new();
+    let created = database.create_admin("Alice", PASSWORD);
     assert!(created.status.success(), "{created:?}");
-    let said =
+    let output =
         String::from_utf8(created.stdout).unwrap() + &String::from_utf8_lossy(&created.stderr);
-    assert!(said.contains("lice") && !said.contains(PASSWORD), "{said}");
-    let portal = place.start(&[]);
-    let alice = Tokens::of(&portal.log_in("alice", PASSWORD).send().await);
-    portal.get("/api/admin/users").by(&alice).send().await.gives();
-    // While the portal runs, too.
-    assert!(portal.place.create_admin("bob", PASSWORD).status.success());
-    portal.enter("bob").await;
+    assert!(output.contains("lice") && !output.contains(PASSWORD), "{output}");
+    let portal = database.start(&[]);
+    let alice = Tokens::from_response(&portal.login_request("alice", PASSWORD).send().await);
+    portal.get("/api/admin/users").auth(&alice).send().await.expect_json();
+    // Also while the portal runs.
+    assert!(portal.database.create_admin("bob", PASSWORD).status.success());
+    portal.log_in("bob").await;
 }
 
 #[test]
-fn a_bad_admin_is_refused_with_reasons() {
-    let place = Place::with_admin();
-    fails(&place.create_admin("alice", "short"), &["fewer than 8 characters"]);
-    fails(&place.create_admin("alice", "alice"), &["fewer than 8 characters", "the user name"]);
-    fails(&place.create_admin("alice", ""), &["fewer than 8 characters"]);
+fn rejects_invalid_admin_with_reasons() {
+    let database = TempDatabase::with_admin();
+    assert_fails(&database.create_admin("alice", "short"), &["fewer than 8 characters"]);
+    assert_fails(
+        &database.create_admin("alice", "alice"),
+        &["fewer than 8 characters", "the user name"],
+    );
+    assert_fails(&database.create_admin("alice", ""), &["fewer than 8 characters"]);
     for name in [ADMIN, "ROOT", "\u{ff32}oot"] {
-        fails(&place.create_admin(name, PASSWORD), &["already"]);
+        assert_fails(&database.create_admin(name, PASSWORD), &["already"]);
     }
     for name in ["", "al\u{200b}ice", " alice"] {
-        fails(&place.create_admin(name, PASSWORD), &["name"]);
+        assert_fails(&database.create_admin(name, PASSWORD), &["name"]);
     }
 }
 
 #[test]
-fn without_a_terminal_a_password_must_come_from_standard_input() {
-    let place = Place::new();
-    let asked = command(&place.database(), &["create-admin", "alice"]).output().unwrap();
-    fails(&asked, &["--password-stdin"]);
+fn requires_password_stdin_without_terminal() {
+    let database = TempDatabase::new();
+    let output = command(&database.path(), &["create-admin", "alice"]).output().unwrap();
+    assert_fails(&output, &["--password-stdin"]);
 }
 
 #[test]
-fn bad_settings_stop_the_start() {
-    let place = Place::new();
-    for (arguments, words) in [
+fn rejects_invalid_settings() {
+    let database = TempDatabase::new();
+    for (arguments, text) in [
         (["--access-ttl", "0s"], "--access-ttl: access TTL is out of bounds"),
         (["--session-ttl", "0s"], "--session-ttl: session TTL is out of bounds"),
         (["--refresh-ttl", "10ms"], "--refresh-ttl: refresh TTL is out of bounds"),
@@ -70,8 +73,8 @@ fn bad_settings_stop_the_start() {
         (["--argon2-permits", "0"], "--argon2-permits must be"),
         (["--access-ttl", "1m"], "can't listen on 192.0.2.1:1"),
     ] {
-        let output = command(&place.database(), &arguments).args(NOWHERE).output().unwrap();
-        fails(&output, &[words]);
+        let output = command(&database.path(), &arguments).args(UNUSABLE_ADDRESS).output().unwrap();
+        assert_fails(&output, &[text]);
     }
     for arguments in [
         ["--access-ttl", "soon"],
@@ -82,28 +85,27 @@ fn bad_settings_stop_the_start() {
         ["--log", "xml"],
         ["--kliento-trust-anchor", "x"],
     ] {
-        let output = command(&place.database(), &arguments).args(NOWHERE).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(arguments[0]) && said.contains(arguments[1]), "{said}");
+        let output = command(&database.path(), &arguments).args(UNUSABLE_ADDRESS).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(arguments[0]) && stderr.contains(arguments[1]), "{stderr}");
     }
 }
 
 #[test]
-fn a_database_that_is_none_is_told() {
-    let place = Place::new();
-    std::fs::write(place.database(), "this is no database, though it is long enough".repeat(99))
-        .unwrap();
-    let output = command(&place.database(), &NOWHERE).output().unwrap();
-    fails(&output, &["portal.db"]);
-    let nowhere = place.file("nowhere").join("portal.db");
-    fails(&command(&nowhere, &NOWHERE).output().unwrap(), &["portal.db"]);
+fn reports_invalid_database() {
+    let database = TempDatabase::new();
+    std::fs::write(database.path(), "not a database, but long enough".repeat(99)).unwrap();
+    let output = command(&database.path(), &UNUSABLE_ADDRESS).output().unwrap();
+    assert_fails(&output, &["portal.db"]);
+    let missing = database.file("missing").join("portal.db");
+    assert_fails(&command(&missing, &UNUSABLE_ADDRESS).output().unwrap(), &["portal.db"]);
 }
 
 #[test]
-fn help_tells_each_option_and_its_default() {
-    let place = Place::new();
-    let help = command(&place.database(), &["--help"]).output().unwrap();
+fn help_lists_each_option_and_default() {
+    let database = TempDatabase::new();
+    let help = command(&database.path(), &["--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     for option in [
         "--listen",
@@ -130,9 +132,9 @@ fn help_tells_each_option_and_its_default() {
         "[default: 7d]",
         "[default: portal.db]",
     ] {
-        assert!(help.contains(option), "{option} is not in\n{help}");
+        assert!(help.contains(option), "{option} is missing in\n{help}");
     }
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
-    let version = command(&place.database(), &["--version"]).output().unwrap();
+    let version = command(&database.path(), &["--version"]).output().unwrap();
     assert!(String::from_utf8(version.stdout).unwrap().starts_with("portal "));
 }

@@ -1,4 +1,4 @@
-//! The portal's HTTP API and command line, asked as its users ask: over sockets, of the program.
+//! The portal's HTTP API and command line, over real sockets.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,9 +8,9 @@
     reason = "a test may end by a panic"
 )]
 
-mod answer;
-mod call;
 mod portal;
+mod request;
+mod response;
 mod tokens;
 
 mod access_token;
@@ -18,15 +18,15 @@ mod accounts;
 mod agent;
 mod audit_events;
 mod audit_log;
-mod bodies;
 mod command_line;
-mod limits;
 mod lockout;
 mod login;
 mod password;
 mod permissions;
+mod rate_limits;
 mod refresh;
-mod refresh_end;
+mod refresh_revocation;
+mod request_bodies;
 mod service;
 mod sessions;
 mod settings_file;

@@ -1,29 +1,29 @@
-//! `POST /api/auth/password`: for who knows the current one, and wants a better one.
+//! `POST /api/auth/password`: changes the password of users who present the current one.
 
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
 use crate::portal::{PASSWORD, Portal};
+use crate::response::ApiResponse;
 use crate::tokens::Tokens;
 
-const NEW: &str = "staple battery horse";
+const NEW_PASSWORD: &str = "staple battery horse";
 
-async fn change(portal: &Portal, tokens: &Tokens, current: &str, new: &str) -> Answer {
+async fn change(portal: &Portal, tokens: &Tokens, current: &str, new: &str) -> ApiResponse {
     let body = json!({"current_password": current, "new_password": new});
-    portal.post("/api/auth/password").by(tokens).json(&body).send().await
+    portal.post("/api/auth/password").auth(tokens).json(&body).send().await
 }
 
 #[tokio::test]
-async fn the_session_that_asks_goes_on() {
+async fn change_ends_all_other_sessions() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let (alice, other) = (portal.user(&admin, "alice").await, portal.enter("alice").await);
-    change(&portal, &alice, PASSWORD, NEW).await.is_done();
-    portal.get("/api/session").by(&alice).send().await.gives();
-    portal.get("/api/session").by(&other).send().await.refuses(401, "session_expired");
-    portal.get("/api/session").by(&admin).send().await.gives();
-    portal.log_in("alice", PASSWORD).send().await.refuses(401, "invalid_credentials");
-    portal.log_in("alice", NEW).send().await.gives();
+    let admin = portal.log_in_admin().await;
+    let (alice, other) = (portal.create_user(&admin, "alice").await, portal.log_in("alice").await);
+    change(&portal, &alice, PASSWORD, NEW_PASSWORD).await.expect_no_content();
+    portal.get("/api/session").auth(&alice).send().await.expect_json();
+    portal.get("/api/session").auth(&other).send().await.expect_problem(401, "session_expired");
+    portal.get("/api/session").auth(&admin).send().await.expect_json();
+    portal.login_request("alice", PASSWORD).send().await.expect_problem(401, "invalid_credentials");
+    portal.login_request("alice", NEW_PASSWORD).send().await.expect_json();
 
     let changed = portal.audit(&admin, "event=password.changed").await;
     assert_eq!((changed.len(), &changed[0]["user"]), (1, &json!("alice")));
@@ -33,33 +33,39 @@ async fn the_session_that_asks_goes_on() {
 }
 
 #[tokio::test]
-async fn the_current_password_must_be_right() {
+async fn rejects_wrong_current_password() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let wrong = change(&portal, &admin, "not this one", NEW).await;
-    wrong.refuses(401, "invalid_credentials");
-    portal.log_in("root", NEW).send().await.refuses(401, "invalid_credentials");
-    portal.admin().await;
+    let admin = portal.log_in_admin().await;
+    let wrong = change(&portal, &admin, "not this one", NEW_PASSWORD).await;
+    wrong.expect_problem(401, "invalid_credentials");
+    portal
+        .login_request("root", NEW_PASSWORD)
+        .send()
+        .await
+        .expect_problem(401, "invalid_credentials");
+    portal.log_in_admin().await;
 }
 
-/// Who has a stolen token must not find the password with it.
+/// A stolen token must not allow guessing the password.
 #[tokio::test]
-async fn wrong_current_passwords_lock() {
+async fn locks_after_wrong_current_passwords() {
     let portal = Portal::start(&["--lockout-threshold", "2", "--lockout-base", "10m"]);
-    let admin = portal.admin().await;
-    let first = change(&portal, &admin, "not this one", NEW).await;
-    change(&portal, &admin, "nor this one", NEW).await.refuses(401, "invalid_credentials");
-    let locked = change(&portal, &admin, PASSWORD, NEW).await;
-    locked.refuses(401, "invalid_credentials");
+    let admin = portal.log_in_admin().await;
+    let first = change(&portal, &admin, "not this one", NEW_PASSWORD).await;
+    change(&portal, &admin, "nor this one", NEW_PASSWORD)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    let locked = change(&portal, &admin, PASSWORD, NEW_PASSWORD).await;
+    locked.expect_problem(401, "invalid_credentials");
     assert_eq!(locked.without_date(), first.without_date());
-    portal.get("/api/session").by(&admin).send().await.gives();
+    portal.get("/api/session").auth(&admin).send().await.expect_json();
 }
 
 #[tokio::test]
-async fn a_bad_password_is_refused_with_all_reasons() {
+async fn rejects_invalid_password_with_all_reasons() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let alice = portal.user(&admin, "alice").await;
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
     let long = "x".repeat(1025);
     for (new, expected) in [
         ("seven c", &["too_short"][..]),
@@ -70,7 +76,7 @@ async fn a_bad_password_is_refused_with_all_reasons() {
         ("", &["too_short"]),
     ] {
         let problem = change(&portal, &alice, PASSWORD, new).await;
-        let problem = problem.refuses(422, "password_rejected");
+        let problem = problem.expect_problem(422, "password_rejected");
         let reasons = problem["reasons"].as_array().unwrap();
         let codes: Vec<_> = reasons.iter().map(|reason| reason["code"].as_str().unwrap()).collect();
         assert_eq!(codes, expected, "{new}");
@@ -78,40 +84,40 @@ async fn a_bad_password_is_refused_with_all_reasons() {
             reasons.iter().all(|reason| reason["detail"].as_str().is_some_and(|d| !d.is_empty()))
         );
     }
-    portal.enter("alice").await;
+    portal.log_in("alice").await;
 }
 
 #[tokio::test]
-async fn passwords_are_any_unicode_in_any_normal_form() {
+async fn accepts_unicode_passwords_in_any_normal_form() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let alice = portal.user(&admin, "alice").await;
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
     let long = format!("p\u{e4}ssw\u{f6}rd \u{1f511} {}", "x".repeat(118));
     assert!(long.chars().count() >= 128);
-    change(&portal, &alice, PASSWORD, &long).await.is_done();
-    portal.log_in("alice", &long).send().await.gives();
+    change(&portal, &alice, PASSWORD, &long).await.expect_no_content();
+    portal.login_request("alice", &long).send().await.expect_json();
     let decomposed = long.replace('\u{e4}', "a\u{308}").replace('\u{f6}', "o\u{308}");
-    portal.log_in("alice", &decomposed).send().await.gives();
-    // All of it counts.
+    portal.login_request("alice", &decomposed).send().await.expect_json();
+    // Every character counts.
     let shorter = &long[..long.len() - 1];
-    portal.log_in("alice", shorter).send().await.refuses(401, "invalid_credentials");
+    portal.login_request("alice", shorter).send().await.expect_problem(401, "invalid_credentials");
     let same: Value =
-        change(&portal, &alice, &long, &decomposed).await.refuses(422, "password_rejected");
+        change(&portal, &alice, &long, &decomposed).await.expect_problem(422, "password_rejected");
     assert_eq!(same["reasons"][0]["code"], "used_before");
 }
 
 #[tokio::test]
-async fn of_two_changes_at_once_one_holds() {
+async fn one_of_two_concurrent_changes_succeeds() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let alice = portal.user(&admin, "alice").await;
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
     let passwords = ["first of the two", "second of the two"];
     let [first, second] = passwords.map(|new| change(&portal, &alice, PASSWORD, new));
     let (first, second) = tokio::join!(first, second);
-    let done = [&first, &second].map(|answer| answer.status == 204);
+    let done = [&first, &second].map(|response| response.status == 204);
     assert!(done[0] != done[1], "{first:?} {second:?}");
     for (new, is_done) in passwords.into_iter().zip(done) {
-        let status = portal.log_in("alice", new).send().await.status;
+        let status = portal.login_request("alice", new).send().await.status;
         assert_eq!(status == 200, is_done, "{new}");
     }
 }

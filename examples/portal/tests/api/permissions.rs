@@ -1,4 +1,4 @@
-//! Who may do what: users their own, admins everything but deletion.
+//! Permissions: users access their own account, admins everything except deletion.
 
 use serde_json::json;
 
@@ -6,13 +6,13 @@ use crate::portal::Portal;
 use crate::tokens::Tokens;
 
 #[tokio::test]
-async fn no_route_of_admins_is_for_users() {
+async fn denies_admin_routes_to_users() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let alice = portal.user(&admin, "alice").await;
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
     let own = format!("/api/admin/users/{}", alice.user);
     let new = json!({"username": "mallory", "password": "long enough", "roles": ["admin"]});
-    let calls = [
+    let requests = [
         portal.get("/api/admin/users"),
         portal.post("/api/admin/users").json(&new),
         portal.patch(&own).json(&json!({"roles": ["admin"]})),
@@ -22,9 +22,9 @@ async fn no_route_of_admins_is_for_users() {
         portal.get("/api/admin/audit"),
         portal.delete("/api/admin/audit"),
     ];
-    let count = calls.len();
-    for call in calls {
-        call.by(&alice).send().await.refuses(403, "permission_denied");
+    let count = requests.len();
+    for request in requests {
+        request.auth(&alice).send().await.expect_problem(403, "permission_denied");
     }
     let denials = portal.audit(&admin, "event=permission.denied&user=alice").await;
     assert_eq!(denials.len(), count);
@@ -32,94 +32,105 @@ async fn no_route_of_admins_is_for_users() {
         assert_eq!((&denial["outcome"], &denial["ip"]), (&json!("failure"), &json!("127.0.0.1")));
         assert_eq!(denial["session"], alice.session);
     }
-    let users = portal.get("/api/admin/users").by(&admin).send().await.gives();
+    let users = portal.get("/api/admin/users").auth(&admin).send().await.expect_json();
     assert_eq!(users.as_array().unwrap().len(), 2);
 }
 
-/// Who is nobody is asked who they are, before anything else.
+/// Authentication comes before any other check.
 #[tokio::test]
-async fn no_route_but_three_is_for_everybody() {
+async fn rejects_unauthenticated_requests() {
     let portal = Portal::start(&[]);
-    for call in [
+    for request in [
         portal.post("/api/auth/logout"),
         portal.post("/api/auth/logout-all"),
-        portal.post("/api/auth/password").text("{"),
+        portal.post("/api/auth/password").raw_json("{"),
         portal.get("/api/session"),
         portal.delete("/api/session/1"),
-        portal.post("/api/session/1/register-agent").text("{"),
+        portal.post("/api/session/1/register-agent").raw_json("{"),
         portal.get("/api/whoami"),
         portal.get("/api/users/1"),
         portal.get("/api/admin/users"),
-        portal.post("/api/admin/users").text("{"),
-        portal.patch("/api/admin/users/1").text("{"),
+        portal.post("/api/admin/users").raw_json("{"),
+        portal.patch("/api/admin/users/1").raw_json("{"),
         portal.delete("/api/admin/users/1"),
         portal.post("/api/admin/users/1/unlock"),
         portal.delete("/api/admin/users/1/sessions"),
         portal.get("/api/admin/audit"),
         portal.delete("/api/admin/audit"),
     ] {
-        call.send().await.refuses(401, "token_invalid");
+        request.send().await.expect_problem(401, "token_invalid");
     }
 }
 
 #[tokio::test]
-async fn a_user_sees_oneself_and_an_admin_everybody() {
+async fn users_read_their_own_account_and_admins_all() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let (alice, bob) = (portal.user(&admin, "alice").await, portal.user(&admin, "bob").await);
+    let admin = portal.log_in_admin().await;
+    let (alice, bob) =
+        (portal.create_user(&admin, "alice").await, portal.create_user(&admin, "bob").await);
     let path = |tokens: &Tokens| format!("/api/users/{}", tokens.user);
-    let own = portal.get(&path(&alice)).by(&alice).send().await.gives();
+    let own = portal.get(&path(&alice)).auth(&alice).send().await.expect_json();
     assert_eq!((&own["username"], &own["roles"]), (&json!("alice"), &json!(["user"])));
     assert_eq!((&own["is_admin"], &own["disabled"]), (&json!(false), &json!(false)));
-    portal.get(&path(&bob)).by(&alice).send().await.refuses(403, "permission_denied");
-    // Whether there is such a user is not told either.
-    portal.get("/api/users/999").by(&alice).send().await.refuses(403, "permission_denied");
+    portal.get(&path(&bob)).auth(&alice).send().await.expect_problem(403, "permission_denied");
+    // This does not reveal whether the user exists.
+    portal.get("/api/users/999").auth(&alice).send().await.expect_problem(403, "permission_denied");
     for variant in [format!("/api/users/0{}", alice.user), format!("/api/users/+{}", alice.user)] {
-        let answer = portal.get(&variant).by(&bob).send().await;
-        answer.refuses(403, "permission_denied");
+        let response = portal.get(&variant).auth(&bob).send().await;
+        response.expect_problem(403, "permission_denied");
     }
-    let seen = portal.get(&path(&alice)).by(&admin).send().await.gives();
-    assert_eq!(seen, own);
-    portal.get("/api/users/999").by(&admin).send().await.refuses(404, "not_found");
-    portal.get("/api/users/x").by(&admin).send().await.refuses(404, "not_found");
+    let read = portal.get(&path(&alice)).auth(&admin).send().await.expect_json();
+    assert_eq!(read, own);
+    portal.get("/api/users/999").auth(&admin).send().await.expect_problem(404, "not_found");
+    portal.get("/api/users/x").auth(&admin).send().await.expect_problem(404, "not_found");
 }
 
 #[tokio::test]
-async fn nothing_is_deleted_by_anybody() {
+async fn denies_deletion_to_admins() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let alice = portal.user(&admin, "alice").await;
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
     let before = portal.audit(&admin, "").await.len();
     for path in [
         format!("/api/admin/users/{}", alice.user),
         "/api/admin/users/999".to_owned(),
         "/api/admin/audit".to_owned(),
     ] {
-        let override_it = portal.delete(&path).by(&admin).header("x-admin-override", "true");
-        let override_it = override_it.header("x-override-reason", "because");
-        override_it.send().await.refuses(403, "permission_denied");
-        portal.delete(&path).by(&admin).send().await.refuses(403, "permission_denied");
+        let request = portal.delete(&path).auth(&admin).header("x-admin-override", "true");
+        let request = request.header("x-override-reason", "because");
+        request.send().await.expect_problem(403, "permission_denied");
+        portal.delete(&path).auth(&admin).send().await.expect_problem(403, "permission_denied");
     }
-    portal.get("/api/session").by(&alice).send().await.gives();
+    portal.get("/api/session").auth(&alice).send().await.expect_json();
     assert!(portal.audit(&admin, "").await.len() >= before + 3);
 }
 
 #[tokio::test]
-async fn a_role_is_given_and_taken_at_once() {
+async fn role_changes_take_effect_immediately() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let alice = portal.user(&admin, "alice").await;
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
     let path = format!("/api/admin/users/{}", alice.user);
-    portal.get("/api/admin/users").by(&alice).send().await.refuses(403, "permission_denied");
+    portal
+        .get("/api/admin/users")
+        .auth(&alice)
+        .send()
+        .await
+        .expect_problem(403, "permission_denied");
     let roles = json!({"roles": ["admin", "user"]});
-    let promoted = portal.patch(&path).by(&admin).json(&roles).send().await.gives();
+    let promoted = portal.patch(&path).auth(&admin).json(&roles).send().await.expect_json();
     assert_eq!(promoted["is_admin"], true);
-    // The same token, though it says that she is none.
-    portal.get("/api/admin/users").by(&alice).send().await.gives();
+    // With the same token, whose claims still say otherwise.
+    portal.get("/api/admin/users").auth(&alice).send().await.expect_json();
     let roles = json!({"roles": ["user"]});
-    portal.patch(&path).by(&admin).json(&roles).send().await.gives();
-    portal.get("/api/admin/users").by(&alice).send().await.refuses(403, "permission_denied");
-    portal.get("/api/session").by(&alice).send().await.gives();
+    portal.patch(&path).auth(&admin).json(&roles).send().await.expect_json();
+    portal
+        .get("/api/admin/users")
+        .auth(&alice)
+        .send()
+        .await
+        .expect_problem(403, "permission_denied");
+    portal.get("/api/session").auth(&alice).send().await.expect_json();
 
     let changes = portal.audit(&admin, "event=role.changed").await;
     let reasons: Vec<_> = changes.iter().map(|r| r["reason"].as_str().unwrap()).collect();
@@ -128,16 +139,16 @@ async fn a_role_is_given_and_taken_at_once() {
 }
 
 #[tokio::test]
-async fn whoami_tells_a_user_who_it_is() {
+async fn whoami_reports_the_user() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let alice = portal.user(&admin, "alice").await;
-    let caller = portal.get("/api/whoami").by(&alice).send().await.gives();
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
+    let caller = portal.get("/api/whoami").auth(&alice).send().await.expect_json();
     assert_eq!((&caller["kind"], &caller["username"]), (&json!("user"), &json!("alice")));
     assert_eq!((&caller["roles"], &caller["permissions"]), (&json!(["user"]), &json!([])));
     assert_eq!(caller["claims"]["session_id"], alice.session);
     assert!(caller["subject"].is_string(), "{caller}");
-    let caller = portal.get("/api/whoami").by(&admin).send().await.gives();
+    let caller = portal.get("/api/whoami").auth(&admin).send().await.expect_json();
     let permissions = caller["permissions"].as_array().unwrap();
     assert!(permissions.contains(&json!("users:read")), "{caller}");
     assert!(permissions.iter().all(|name| !name.as_str().unwrap().ends_with(":delete")));

@@ -1,4 +1,4 @@
-//! The service as its operator sees it: demo, keys, log, health, the end.
+//! The service as the operator sees it: demo, keys, log, health, shutdown.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,81 +7,81 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::portal::{ADMIN, PASSWORD, Place, Portal};
+use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase};
 use crate::tokens::Tokens;
 
 #[tokio::test]
-async fn the_demo_prints_a_password_once() {
-    let portal = Place::new().start(&["--demo"]);
-    let printed = portal.printed.clone();
-    let (_, password) = printed.trim().rsplit_once(' ').unwrap();
-    assert!(printed.contains("\"admin\"") && password.len() >= 16, "{printed}");
-    let admin = Tokens::of(&portal.log_in("admin", password).send().await);
-    portal.get("/api/admin/users").by(&admin).send().await.gives();
+async fn demo_prints_password_once() {
+    let portal = TempDatabase::new().start(&["--demo"]);
+    let output = portal.startup_output.clone();
+    let (_, password) = output.trim().rsplit_once(' ').unwrap();
+    assert!(output.contains("\"admin\"") && password.len() >= 16, "{output}");
+    let admin = Tokens::from_response(&portal.login_request("admin", password).send().await);
+    portal.get("/api/admin/users").auth(&admin).send().await.expect_json();
     assert!(!portal.log().contains(password));
 
     let portal = portal.restart(&["--demo"]);
-    assert!(!portal.printed.contains(password), "{}", portal.printed);
-    assert!(portal.printed.contains("already"), "{}", portal.printed);
-    Tokens::of(&portal.log_in("admin", password).send().await);
+    assert!(!portal.startup_output.contains(password), "{}", portal.startup_output);
+    assert!(portal.startup_output.contains("already"), "{}", portal.startup_output);
+    Tokens::from_response(&portal.login_request("admin", password).send().await);
 }
 
 #[tokio::test]
-async fn nobody_is_there_at_first() {
-    let portal = Place::new().start(&[]);
-    assert_eq!(portal.printed, "");
+async fn new_database_has_no_accounts() {
+    let portal = TempDatabase::new().start(&[]);
+    assert_eq!(portal.startup_output, "");
     for name in ["admin", "root"] {
         for password in ["", "admin", "password"] {
-            let answer = portal.log_in(name, password).send().await;
-            answer.refuses(401, "invalid_credentials");
+            let response = portal.login_request(name, password).send().await;
+            response.expect_problem(401, "invalid_credentials");
         }
     }
 }
 
 #[tokio::test]
-async fn health_is_for_everybody_and_says_little() {
-    let portal = Place::new().start(&[]);
-    let answer = portal.get("/api/health").send().await;
-    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "ok\n"));
-    let answer = portal.get("/api/health").bearer("nonsense").send().await;
-    assert_eq!(answer.status, 200);
+async fn health_is_public() {
+    let portal = TempDatabase::new().start(&[]);
+    let response = portal.get("/api/health").send().await;
+    assert_eq!((response.status.as_u16(), response.body.as_str()), (200, "ok\n"));
+    let response = portal.get("/api/health").bearer_auth("nonsense").send().await;
+    assert_eq!(response.status, 200);
 }
 
 #[tokio::test]
-async fn what_is_no_route_is_not_found() {
+async fn unknown_routes_are_404() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
+    let admin = portal.log_in_admin().await;
     for path in ["/api/nothing", "/api/session/1/2", "/api/admin", "/api/auth"] {
-        portal.get(path).send().await.refuses(404, "not_found");
-        portal.get(path).by(&admin).send().await.refuses(404, "not_found");
+        portal.get(path).send().await.expect_problem(404, "not_found");
+        portal.get(path).auth(&admin).send().await.expect_problem(404, "not_found");
     }
     assert_eq!(portal.get("/api/auth/login").send().await.status, 405);
 }
 
 #[tokio::test]
-async fn keys_are_their_owners_alone() {
+async fn keys_and_database_are_private() {
     let portal = Portal::start(&[]);
     for name in ["portal.db.keys", "portal.db"] {
-        let file = portal.place.file(name);
+        let file = portal.database.file(name);
         let mode = std::fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name} is {mode:o}");
     }
-    let keys = std::fs::read(portal.place.file("portal.db.keys")).unwrap();
+    let keys = std::fs::read(portal.database.file("portal.db.keys")).unwrap();
     let portal = portal.restart(&[]);
-    assert_eq!(std::fs::read(portal.place.file("portal.db.keys")).unwrap(), keys);
+    assert_eq!(std::fs::read(portal.database.file("portal.db.keys")).unwrap(), keys);
 }
 
 #[tokio::test]
-async fn it_ends_when_it_is_asked_to() {
+async fn stops_on_signals() {
     for signal in ["-TERM", "-INT"] {
-        let portal = Place::new().start(&[]);
-        let (status, printed, _) = portal.stop_by(signal);
-        assert_eq!((status.code(), printed.as_str()), (Some(0), ""), "{signal}");
+        let portal = TempDatabase::new().start(&[]);
+        let (status, output, _) = portal.stop_with(signal);
+        assert_eq!((status.code(), output.as_str()), (Some(0), ""), "{signal}");
     }
 }
 
 #[tokio::test]
-async fn what_is_under_way_is_answered_before_the_end() {
+async fn answers_open_request_before_it_stops() {
     let portal = Portal::start(&[]);
     let mut stream = TcpStream::connect(portal.address()).unwrap();
     stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
@@ -92,26 +92,30 @@ async fn what_is_under_way_is_answered_before_the_end() {
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
-    // It says so once it waits for the body (RFC 9110, 10.1.1).
+    // The portal sends this when it waits for the body (RFC 9110, 10.1.1).
     let mut interim = [0; 25];
     stream.read_exact(&mut interim).unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
     portal.signal("-TERM");
-    crate::tokens::until(async || portal.log().contains("stopping").then_some(())).await;
+    crate::tokens::wait_for(async || portal.log().contains("stopping").then_some(())).await;
     stream.write_all(body.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert!(portal.end().0.success());
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+    assert!(portal.wait().0.success());
 }
 
 #[tokio::test]
-async fn the_log_is_json_on_request_and_tells_no_secrets() {
+async fn json_log_contains_no_secrets() {
     let portal = Portal::start(&["--log", "json"]);
-    let admin = portal.admin().await;
-    portal.log_in(ADMIN, "not this one").send().await.refuses(401, "invalid_credentials");
-    portal.get("/api/session").by(&admin).send().await.gives();
-    let next = Tokens::of(&portal.refresh(&admin.refresh).await);
+    let admin = portal.log_in_admin().await;
+    portal
+        .login_request(ADMIN, "not this one")
+        .send()
+        .await
+        .expect_problem(401, "invalid_credentials");
+    portal.get("/api/session").auth(&admin).send().await.expect_json();
+    let next = Tokens::from_response(&portal.refresh(&admin.refresh).await);
     let log = portal.log();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.iter().any(|line| line["fields"]["status"] == 401), "{log}");
@@ -122,8 +126,8 @@ async fn the_log_is_json_on_request_and_tells_no_secrets() {
 }
 
 #[tokio::test]
-async fn the_page_is_at_the_root() {
-    let portal = Place::new().start(&[]);
+async fn serves_page_at_root() {
+    let portal = TempDatabase::new().start(&[]);
     let page = portal.get("/").send().await;
     assert_eq!(
         (page.status.as_u16(), page.header("content-type")),

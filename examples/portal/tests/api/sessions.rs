@@ -1,4 +1,4 @@
-//! `GET|DELETE /api/session`: one's own, and nobody else's.
+//! `GET|DELETE /api/session`: lists and ends sessions of the caller only.
 
 use serde_json::{Value, json};
 
@@ -6,12 +6,15 @@ use crate::portal::{ADMIN, PASSWORD, Portal};
 use crate::tokens::Tokens;
 
 #[tokio::test]
-async fn each_session_tells_where_it_is_from() {
+async fn lists_sessions_with_address_and_user_agent() {
     let portal = Portal::start(&["--trusted-proxy", "127.0.0.1/32"]);
-    let first = portal.admin().await;
-    let second = portal.log_in(ADMIN, PASSWORD).from("2001:db8::7").header("user-agent", "b/2");
-    let second = Tokens::of(&second.send().await);
-    let sessions = portal.get("/api/session").by(&second).send().await.gives();
+    let first = portal.log_in_admin().await;
+    let second = portal
+        .login_request(ADMIN, PASSWORD)
+        .forwarded_for("2001:db8::7")
+        .header("user-agent", "b/2");
+    let second = Tokens::from_response(&second.send().await);
+    let sessions = portal.get("/api/session").auth(&second).send().await.expect_json();
     let sessions = sessions.as_array().unwrap();
     assert_eq!(sessions.len(), 2);
     let [newest, oldest] = &sessions[..] else { panic!("{sessions:?}") };
@@ -32,73 +35,74 @@ async fn each_session_tells_where_it_is_from() {
 }
 
 #[tokio::test]
-async fn nobody_sees_or_ends_the_sessions_of_others() {
+async fn hides_sessions_of_other_users() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let (alice, bob) = (portal.user(&admin, "alice").await, portal.user(&admin, "bob").await);
-    let seen = portal.get("/api/session").by(&alice).send().await.gives();
-    assert_eq!(seen.as_array().unwrap().len(), 1);
+    let admin = portal.log_in_admin().await;
+    let (alice, bob) =
+        (portal.create_user(&admin, "alice").await, portal.create_user(&admin, "bob").await);
+    let listed = portal.get("/api/session").auth(&alice).send().await.expect_json();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
     for id in [bob.session, admin.session, 999_999, -1] {
         let path = format!("/api/session/{id}");
-        portal.delete(&path).by(&alice).send().await.refuses(404, "not_found");
+        portal.delete(&path).auth(&alice).send().await.expect_problem(404, "not_found");
     }
     for id in ["x", "1.0", "99999999999999999999", "%20"] {
         let path = format!("/api/session/{id}");
-        portal.delete(&path).by(&alice).send().await.refuses(404, "not_found");
+        portal.delete(&path).auth(&alice).send().await.expect_problem(404, "not_found");
     }
-    // Not by this route, even for admins.
+    // This route hides them from admins too.
     let path = format!("/api/session/{}", bob.session);
-    portal.delete(&path).by(&admin).send().await.refuses(404, "not_found");
-    portal.get("/api/session").by(&bob).send().await.gives();
+    portal.delete(&path).auth(&admin).send().await.expect_problem(404, "not_found");
+    portal.get("/api/session").auth(&bob).send().await.expect_json();
 }
 
 #[tokio::test]
-async fn one_ends_ones_own() {
+async fn ends_own_sessions() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
-    let (one, two) = (portal.user(&admin, "alice").await, portal.enter("alice").await);
+    let admin = portal.log_in_admin().await;
+    let (one, two) = (portal.create_user(&admin, "alice").await, portal.log_in("alice").await);
     let path = format!("/api/session/{}", two.session);
-    portal.delete(&path).by(&one).send().await.is_done();
-    portal.get("/api/session").by(&two).send().await.refuses(401, "session_expired");
-    portal.delete(&path).by(&one).send().await.refuses(404, "not_found");
-    let left = portal.get("/api/session").by(&one).send().await.gives();
-    assert_eq!(left.as_array().unwrap().len(), 1);
+    portal.delete(&path).auth(&one).send().await.expect_no_content();
+    portal.get("/api/session").auth(&two).send().await.expect_problem(401, "session_expired");
+    portal.delete(&path).auth(&one).send().await.expect_problem(404, "not_found");
+    let remaining = portal.get("/api/session").auth(&one).send().await.expect_json();
+    assert_eq!(remaining.as_array().unwrap().len(), 1);
     let path = format!("/api/session/{}", one.session);
-    portal.delete(&path).by(&one).send().await.is_done();
-    portal.get("/api/session").by(&one).send().await.refuses(401, "session_expired");
+    portal.delete(&path).auth(&one).send().await.expect_no_content();
+    portal.get("/api/session").auth(&one).send().await.expect_problem(401, "session_expired");
 }
 
 #[tokio::test]
-async fn a_refresh_renews_the_session() {
+async fn refresh_extends_session() {
     let portal = Portal::start(&["--session-ttl", "100s"]);
-    let admin = portal.admin().await;
-    let answer = portal.log_in(ADMIN, PASSWORD).send().await.gives();
-    assert_eq!(answer["expires_in"], 100, "a token outlives its session");
+    let admin = portal.log_in_admin().await;
+    let response = portal.login_request(ADMIN, PASSWORD).send().await.expect_json();
+    assert_eq!(response["expires_in"], 100, "a token outlives its session");
     let expiry = async |tokens: &Tokens| {
-        let sessions = portal.get("/api/session").by(tokens).send().await.gives();
+        let sessions = portal.get("/api/session").auth(tokens).send().await.expect_json();
         let sessions = sessions.as_array().unwrap().clone();
         let current = sessions.into_iter().find(|session| session["current"] == true).unwrap();
         current["expires_at"].as_str().unwrap().to_owned()
     };
     let before = expiry(&admin).await;
     let signed_at = admin.part(1)["iat"].as_i64().unwrap();
-    let next = crate::tokens::until(async || {
+    let next_second = crate::tokens::wait_for(async || {
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
         (now.cast_signed() > signed_at).then_some(())
     });
-    next.await;
-    let next = Tokens::of(&portal.refresh(&admin.refresh).await);
+    next_second.await;
+    let next = Tokens::from_response(&portal.refresh(&admin.refresh).await);
     assert_eq!(next.session, admin.session);
     assert!(expiry(&next).await > before);
 }
 
 #[tokio::test]
-async fn sessions_and_tokens_survive_a_restart() {
+async fn sessions_and_tokens_survive_restart() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
+    let admin = portal.log_in_admin().await;
     let portal = portal.restart(&[]);
-    portal.get("/api/session").by(&admin).send().await.gives();
-    let next = Tokens::of(&portal.refresh(&admin.refresh).await);
+    portal.get("/api/session").auth(&admin).send().await.expect_json();
+    let next = Tokens::from_response(&portal.refresh(&admin.refresh).await);
     let portal = portal.restart(&[]);
-    assert_eq!(Tokens::of(&portal.refresh(&next.refresh).await).session, admin.session);
+    assert_eq!(Tokens::from_response(&portal.refresh(&next.refresh).await).session, admin.session);
 }

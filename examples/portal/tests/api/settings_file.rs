@@ -1,10 +1,10 @@
-//! Settings in TOML: under the names of the flags, which win.
+//! Settings in TOML, under the names of the flags. Flags take precedence.
 
-use crate::portal::{ADMIN, PASSWORD, Place, command};
+use crate::portal::{ADMIN, PASSWORD, TempDatabase, command};
 
 #[tokio::test]
-async fn a_file_sets_what_flags_do_not() {
-    let place = Place::with_admin();
+async fn file_sets_what_flags_do_not() {
+    let database = TempDatabase::with_admin();
     let settings = r#"
         listen = "192.0.2.1:1"
         access-ttl = "7m"
@@ -19,27 +19,32 @@ async fn a_file_sets_what_flags_do_not() {
         argon2-permits = 1
         log = "json"
     "#;
-    let file = place.file("portal.toml");
+    let file = database.file("portal.toml");
     std::fs::write(&file, settings).unwrap();
-    // The address that nobody has is overruled by the flag.
+    // The flag `--listen` overrides the file's unusable address.
     let arguments = ["--config", file.to_str().unwrap(), "--access-ttl", "9m"];
-    let portal = place.start(&arguments);
-    let answer = portal.log_in(ADMIN, PASSWORD).from("198.51.100.7").send().await.gives();
+    let portal = database.start(&arguments);
+    let response = portal
+        .login_request(ADMIN, PASSWORD)
+        .forwarded_for("198.51.100.7")
+        .send()
+        .await
+        .expect_json();
     assert_eq!(
-        (&answer["expires_in"], &answer["refresh_expires_in"]),
+        (&response["expires_in"], &response["refresh_expires_in"]),
         (&540.into(), &172_800.into())
     );
-    portal.log_in(ADMIN, PASSWORD).from("198.51.100.7").send().await.gives();
-    let third = portal.log_in(ADMIN, PASSWORD).from("198.51.100.7").send().await;
-    third.refuses(429, "rate_limited");
+    portal.login_request(ADMIN, PASSWORD).forwarded_for("198.51.100.7").send().await.expect_json();
+    let third = portal.login_request(ADMIN, PASSWORD).forwarded_for("198.51.100.7").send().await;
+    third.expect_problem(429, "rate_limited");
     assert!(portal.log().lines().all(|line| line.starts_with('{')), "{}", portal.log());
 }
 
 #[test]
-fn what_is_no_setting_is_refused() {
-    let place = Place::new();
-    let file = place.file("portal.toml");
-    for (settings, words) in [
+fn rejects_invalid_settings() {
+    let database = TempDatabase::new();
+    let file = database.file("portal.toml");
+    for (settings, text) in [
         ("acess-ttl = \"7m\"", "acess-ttl"),
         ("access_ttl = \"7m\"", "access_ttl"),
         ("access-ttl = 7", "access-ttl"),
@@ -50,14 +55,14 @@ fn what_is_no_setting_is_refused() {
     ] {
         std::fs::write(&file, settings).unwrap();
         let arguments = ["--listen", "192.0.2.1:1", "--config", file.to_str().unwrap()];
-        let output = command(&place.database(), &arguments).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("portal.toml") && said.contains(words), "{said}");
+        let output = command(&database.path(), &arguments).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("portal.toml") && stderr.contains(text), "{stderr}");
     }
-    let nowhere = place.file("nowhere.toml");
-    let arguments = ["--listen", "192.0.2.1:1", "--config", nowhere.to_str().unwrap()];
-    let output = command(&place.database(), &arguments).output().unwrap();
+    let missing = database.file("missing.toml");
+    let arguments = ["--listen", "192.0.2.1:1", "--config", missing.to_str().unwrap()];
+    let output = command(&database.path(), &arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("nowhere.toml"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("missing.toml"));
 }

@@ -1,4 +1,4 @@
-//! What a login or a refresh gives.
+//! The tokens of a login or a refresh.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::response::ApiResponse;
 
 /// The tokens of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,33 +18,34 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
+    /// Reads the body of a successful login or refresh.
     #[track_caller]
-    pub(crate) fn of(answer: &Answer) -> Self {
-        let given = answer.gives();
-        let text = |name: &str| given[name].as_str().unwrap().to_owned();
+    pub(crate) fn from_response(response: &ApiResponse) -> Self {
+        let body = response.expect_json();
+        let text = |name: &str| body[name].as_str().unwrap().to_owned();
         Self {
             access: text("access_token"),
             refresh: text("refresh_token"),
-            session: given["session_id"].as_i64().unwrap(),
-            user: given["user"]["id"].as_i64().unwrap(),
+            session: body["session_id"].as_i64().unwrap(),
+            user: body["user"]["id"].as_i64().unwrap(),
         }
     }
 
-    /// The part of the access token that says this: 0 is its header, 1 are its claims.
+    /// Returns a part of the access token: 0 is its header, 1 its claims.
     pub(crate) fn part(&self, index: usize) -> Value {
         let part = self.access.split('.').nth(index).unwrap();
         serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
     }
 }
 
-/// Asks again until there is something, which must be before long.
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
+/// Repeats `poll` until it returns a value; panics after a minute.
+pub(crate) async fn wait_for<T, F: Future<Output = Option<T>>>(mut poll: impl FnMut() -> F) -> T {
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {
-        if let Some(found) = ask().await {
+        if let Some(found) = poll().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "that does not come");
+        assert!(Instant::now() < deadline, "timed out");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Workloads beside people: one route for both, by Bearer and by Kliento.
+//! Workloads and users call the same routes, with the schemes Kliento and Bearer.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,8 +6,8 @@ use kliento::{Period, SERVICE, Timestamp, Token, TokenBundle};
 use serde_json::json;
 use veraid::testing::{MockEnvironment, MockMember};
 
-use crate::answer::Answer;
-use crate::portal::{Place, Portal};
+use crate::portal::{Portal, TempDatabase};
+use crate::response::ApiResponse;
 
 const AUDIENCE: &str = "https://portal.example";
 
@@ -21,15 +21,15 @@ struct Workload {
 impl Workload {
     fn new() -> Self {
         let now = UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
-        let (now, around) = (Timestamp::from_second(now).unwrap(), Duration::from_mins(30));
-        let period = Period::new(now - around, now + around).unwrap();
-        let world = MockEnvironment::new(period).unwrap();
-        let member = world.organisation("example.org").unwrap().member("backup").unwrap();
-        let anchor = world.trust_anchors().unwrap()[0].to_string();
+        let (now, half) = (Timestamp::from_second(now).unwrap(), Duration::from_mins(30));
+        let period = Period::new(now - half, now + half).unwrap();
+        let environment = MockEnvironment::new(period).unwrap();
+        let member = environment.organisation("example.org").unwrap().member("backup").unwrap();
+        let anchor = environment.trust_anchors().unwrap()[0].to_string();
         Self { member, period, anchor }
     }
 
-    /// The value of the header.
+    /// Returns the header value.
     fn authorization(&self, audience: &str) -> String {
         let token = Token::new(audience).with_claim("job", "nightly");
         let service = SERVICE.parse().unwrap();
@@ -37,19 +37,19 @@ impl Workload {
         TokenBundle::from_bytes(signed).unwrap().to_authorization()
     }
 
-    /// A portal that lets it in.
+    /// Starts a portal that accepts the workload.
     fn portal(&self) -> Portal {
         Portal::start(&["--kliento-audience", AUDIENCE, "--kliento-trust-anchor", &self.anchor])
     }
 }
 
-async fn ask(portal: &Portal, path: &str, authorization: &str) -> Answer {
+async fn get(portal: &Portal, path: &str, authorization: &str) -> ApiResponse {
     portal.get(path).header("authorization", authorization).send().await
 }
 
-/// Who is refused learns of both schemes.
-fn challenges(answer: &Answer) -> Vec<&str> {
-    let values = answer.headers.get_all("www-authenticate").iter();
+/// Returns the schemes of all challenges.
+fn challenged_schemes(response: &ApiResponse) -> Vec<&str> {
+    let values = response.headers.get_all("www-authenticate").iter();
     let mut schemes: Vec<_> =
         values.map(|value| value.to_str().unwrap().split(' ').next().unwrap()).collect();
     schemes.sort_unstable();
@@ -57,35 +57,35 @@ fn challenges(answer: &Answer) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_workload_is_told_who_it_is() {
+async fn whoami_reports_the_workload() {
     let workload = Workload::new();
     let portal = workload.portal();
-    let caller = ask(&portal, "/api/whoami", &workload.authorization(AUDIENCE)).await.gives();
+    let caller = get(&portal, "/api/whoami", &workload.authorization(AUDIENCE)).await.expect_json();
     assert_eq!(
         (&caller["kind"], &caller["subject"]),
         (&json!("workload"), &json!("backup@example.org"))
     );
     assert_eq!((&caller["username"], &caller["roles"]), (&json!(null), &json!([])));
     assert_eq!(caller["claims"]["job"], "nightly");
-    let admin = portal.admin().await;
-    let caller = portal.get("/api/whoami").by(&admin).send().await.gives();
+    let admin = portal.log_in_admin().await;
+    let caller = portal.get("/api/whoami").auth(&admin).send().await.expect_json();
     assert_eq!((&caller["kind"], &caller["username"]), (&json!("user"), &json!("root")));
 }
 
 #[tokio::test]
-async fn a_workload_may_nothing_that_no_rule_gives_it() {
+async fn denies_workloads_without_rules() {
     let workload = Workload::new();
     let portal = workload.portal();
     let authorization = workload.authorization(AUDIENCE);
     for path in ["/api/admin/users", "/api/admin/audit", "/api/users/1"] {
-        ask(&portal, path, &authorization).await.refuses(403, "permission_denied");
+        get(&portal, path, &authorization).await.expect_problem(403, "permission_denied");
     }
-    let denials = portal.audit(&portal.admin().await, "event=permission.denied").await;
+    let denials = portal.audit(&portal.log_in_admin().await, "event=permission.denied").await;
     assert_eq!(denials.len(), 3);
     assert!(denials.iter().all(|denial| denial["user"] == "backup@example.org"), "{denials:?}");
-    // It has no session, and can't have one.
-    let answer = ask(&portal, "/api/session", &authorization).await;
-    answer.refuses(401, "token_invalid");
+    // Workloads have no sessions.
+    let response = get(&portal, "/api/session", &authorization).await;
+    response.expect_problem(401, "token_invalid");
 }
 
 #[tokio::test]
@@ -93,22 +93,22 @@ async fn rejection_names_both_schemes() {
     let workload = Workload::new();
     let portal = workload.portal();
     let wrong = workload.authorization("https://other.example");
-    let stranger = Workload::new().authorization(AUDIENCE);
-    for authorization in [&wrong, &stranger, "Kliento AAAA", "Bearer x", "Basic eDp5"] {
-        let answer = ask(&portal, "/api/whoami", authorization).await;
-        assert_eq!(answer.status, 401, "{answer:?}");
-        assert_eq!(challenges(&answer), ["Bearer", "Kliento"], "{answer:?}");
+    let untrusted = Workload::new().authorization(AUDIENCE);
+    for authorization in [&wrong, &untrusted, "Kliento AAAA", "Bearer x", "Basic eDp5"] {
+        let response = get(&portal, "/api/whoami", authorization).await;
+        assert_eq!(response.status, 401, "{response:?}");
+        assert_eq!(challenged_schemes(&response), ["Bearer", "Kliento"], "{response:?}");
     }
-    let answer = portal.get("/api/whoami").send().await;
-    answer.refuses(401, "token_invalid");
-    assert_eq!(challenges(&answer), ["Bearer", "Kliento"]);
+    let response = portal.get("/api/whoami").send().await;
+    response.expect_problem(401, "token_invalid");
+    assert_eq!(challenged_schemes(&response), ["Bearer", "Kliento"]);
 }
 
 #[tokio::test]
-async fn without_an_audience_no_workload_is_let_in() {
+async fn rejects_workloads_without_audience() {
     let workload = Workload::new();
-    let portal = Place::new().start(&[]);
-    let answer = ask(&portal, "/api/whoami", &workload.authorization(AUDIENCE)).await;
-    answer.refuses(401, "token_invalid");
-    assert_eq!(challenges(&answer), ["Bearer"]);
+    let portal = TempDatabase::new().start(&[]);
+    let response = get(&portal, "/api/whoami", &workload.authorization(AUDIENCE)).await;
+    response.expect_problem(401, "token_invalid");
+    assert_eq!(challenged_schemes(&response), ["Bearer"]);
 }

@@ -1,4 +1,4 @@
-//! Every view, narrow and dark, wide and light, by the rules that axe-core can check.
+//! Checks every view with axe-core, narrow and dark, wide and light.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::portal::{ADMIN, Portal};
 const AXE: &str = "../../target/axe/node_modules/axe-core/axe.min.js";
 const NEEDED: &str = "this test needs axe-core: npm install --no-save --prefix target/axe axe-core";
 
-/// All violations, with their rule and element.
+/// Returns all violations with their rules and elements.
 const RUN: &str = "return axe.run({ resultTypes: ['violations'] }).then(({ violations }) =>
     violations.map(({ id, nodes }) => [id, nodes.map(({ target, failureSummary }) => [target, failureSummary])]))";
 const IS_TOO_WIDE: &str =
@@ -25,10 +25,10 @@ async fn every_view_is_accessible() {
     let browser = Browser::open(&portal).await;
     check(&browser, "the sign-in form").await;
     browser.press("Sign in").await;
-    browser.sees("Please fill in this field.").await;
-    check(&browser, "a refusal").await;
+    browser.assert_text("Please fill in this field.").await;
+    check(&browser, "an error").await;
     browser.sign_in(ADMIN).await;
-    browser.sees("This session").await;
+    browser.assert_text("This session").await;
     check(&browser, "Sessions").await;
     for (view, text) in [
         ("Password", "New password again"),
@@ -37,7 +37,7 @@ async fn every_view_is_accessible() {
         ("Audit log", "Signed in"),
     ] {
         browser.press(view).await;
-        browser.sees(text).await;
+        browser.assert_text(text).await;
         check(&browser, view).await;
     }
     browser.press("Users").await;
@@ -46,14 +46,14 @@ async fn every_view_is_accessible() {
     browser.press("Close").await;
     browser.press("Manage alice").await;
     check(&browser, "a dialog with choices").await;
-    browser.end().await;
+    browser.close().await;
 }
 
 async fn check(browser: &Browser, what: &str) {
     let axe = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(AXE)).expect(NEEDED);
     browser.run(&format!("{axe}; window.axe = axe"), []).await;
     for (width, scheme) in [(320, "dark"), (1280, "light")] {
-        browser.look(width, scheme).await;
+        browser.set_appearance(width, scheme).await;
         let settle = "document.getAnimations().forEach((animation) => animation.finish())";
         assert_eq!(browser.run(settle, []).await, Value::Null);
         let violations = browser.run(RUN, []).await;

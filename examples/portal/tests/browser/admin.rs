@@ -1,4 +1,4 @@
-//! An admin's journey: users created, changed and kept out, and the audit log.
+//! The views of admins: users and the audit log.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -12,49 +12,49 @@ async fn admin_creates_changes_and_disables_users() {
     let browser = Browser::open(&portal).await;
     browser.sign_in(ADMIN).await;
     browser.press("Users").await;
-    browser.is_at("Users").await;
+    browser.assert_view("Users").await;
     create(&browser, ADMIN, "short").await;
-    browser.sees("It is too short: fewer than 8 characters.").await;
+    browser.assert_text("It is too short: fewer than 8 characters.").await;
     browser.fill("First password", PASSWORD).await;
     browser.press("Create user").await;
-    browser.sees("There is a user of that name already.").await;
+    browser.assert_text("A user with that name already exists.").await;
     browser.fill("User name", "Bob").await;
     browser.press("Create user").await;
-    browser.sees("bob is created.").await;
-    browser.focuses("Manage bob").await;
+    browser.assert_text("bob is created.").await;
+    browser.assert_focus("Manage bob").await;
     let bob = portal.log_in("bob", PASSWORD).await;
     assert_eq!(bob.get("whoami").await["roles"], json!(["user"]));
 
     browser.press("Manage bob").await;
     browser.tick("admin").await;
     browser.press("Save roles").await;
-    browser.sees("The roles of bob are saved.").await;
+    browser.assert_text("The roles of bob are saved.").await;
     assert_eq!(bob.get("whoami").await["roles"], json!(["admin", "user"]));
 
     browser.press("Manage bob").await;
     confirm(&browser, "End sessions").await;
-    browser.sees("The sessions of bob are ended.").await;
+    browser.assert_text("The sessions of bob are ended.").await;
     let (status, _) = bob.call(Method::GET, "whoami", Value::Null).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
 
     browser.press("Manage bob").await;
     confirm(&browser, "Disable").await;
-    browser.sees("bob is disabled.").await;
-    browser.sees("Disabled").await;
+    browser.assert_text("bob is disabled.").await;
+    browser.assert_text("Disabled").await;
     let (_, body) = portal.try_log_in("bob", PASSWORD).await;
     assert_eq!(body["code"], "account_disabled");
     browser.press("Manage bob").await;
     browser.press("Enable").await;
-    browser.sees("bob is enabled.").await;
+    browser.assert_text("bob is enabled.").await;
 
     portal.try_log_in("bob", "wrong").await;
     let (status, _) = portal.try_log_in("bob", PASSWORD).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     browser.press("Manage bob").await;
     browser.press("Unlock sign-in").await;
-    browser.sees("Sign-in of bob is unlocked.").await;
+    browser.assert_text("Sign-in of bob is unlocked.").await;
     portal.log_in("bob", PASSWORD).await;
-    browser.end().await;
+    browser.close().await;
 }
 
 #[tokio::test]
@@ -64,30 +64,30 @@ async fn audit_log_is_filtered_and_paged() {
     let alice = portal.log_in("alice", PASSWORD).await;
     portal.try_log_in("alice", "wrong").await;
     for _ in 0..60 {
-        // Each is recorded: not even admins may do that.
+        // Each denial is recorded.
         alice.call(Method::DELETE, "admin/audit", Value::Null).await;
     }
     let browser = Browser::open(&portal).await;
     browser.sign_in(ADMIN).await;
     browser.press("Audit log").await;
-    browser.is_at("Audit log").await;
-    browser.sees("Permission denied").await;
+    browser.assert_view("Audit log").await;
+    browser.assert_text("Permission denied").await;
     assert_eq!(rows(&browser).await, 50);
     browser.press("Show older").await;
-    browser.sees("User created").await;
-    let all = portal.admin().await.get("admin/audit?limit=1000").await;
-    // But for the admin's login of just now, which left two records.
+    browser.assert_text("User created").await;
+    let all = portal.log_in_admin().await.get("admin/audit?limit=1000").await;
+    // Without the two records of the admin's second login.
     assert_eq!(rows(&browser).await, all.as_array().unwrap().len() - 2);
 
     browser.choose("Event", "Sign-in failed").await;
     browser.fill("User", "Alice").await;
     browser.press("Filter").await;
-    browser.sees("One entry.").await;
-    browser.sees("wrong-password").await;
+    browser.assert_text("One entry.").await;
+    browser.assert_text("wrong-password").await;
     browser.choose("Outcome", "Success").await;
     browser.press("Filter").await;
-    browser.sees("Nothing matches.").await;
-    browser.end().await;
+    browser.assert_text("Nothing matches.").await;
+    browser.close().await;
 }
 
 #[tokio::test]
@@ -100,14 +100,14 @@ async fn escapes_text_of_other_users() {
     browser.sign_in(ADMIN).await;
     for view in ["Users", "Audit log"] {
         browser.press(view).await;
-        browser.sees(name).await;
+        browser.assert_text(name).await;
         assert_eq!(browser.run("return document.images.length", []).await, 0);
     }
     browser.press("Users").await;
     browser.press(&format!("Manage {name}")).await;
-    browser.sees("Save roles").await;
+    browser.assert_text("Save roles").await;
     assert_eq!(browser.run("return document.title", []).await, "Users · Portal");
-    browser.end().await;
+    browser.close().await;
 }
 
 async fn create(browser: &Browser, name: &str, password: &str) {

@@ -1,4 +1,4 @@
-//! A browser as its user sees it: names, labels and text, rather than elements.
+//! A browser, controlled by names, labels and texts rather than by elements.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,14 +9,14 @@ use thirtyfour::{By, Key, WebDriver, WebElement, WindowHandle};
 
 use crate::driver::ChromeDriver;
 use crate::portal::{PASSWORD, Portal};
-use crate::until;
+use crate::wait_for;
 
 /// A browser with the page open.
 pub(crate) struct Browser {
-    /// Ends first: where a test has failed, `web` would wait for it for two minutes.
+    /// Dropped first: if a test failed, dropping `web` would wait two minutes.
     _driver: ChromeDriver,
     web: WebDriver,
-    is_ended: AtomicBool,
+    is_closed: AtomicBool,
 }
 
 impl Browser {
@@ -24,18 +24,18 @@ impl Browser {
         let driver = ChromeDriver::start();
         let web = driver.browser().await;
         web.goto(portal.url()).await.unwrap();
-        Self { web, is_ended: AtomicBool::new(false), _driver: driver }
+        Self { web, is_closed: AtomicBool::new(false), _driver: driver }
     }
 
-    /// Signs in, with the password that all have at first.
+    /// Signs in with [`PASSWORD`].
     pub(crate) async fn sign_in(&self, name: &str) {
         self.fill("User name", name).await;
         self.fill("Password", PASSWORD).await;
         self.press("Sign in").await;
-        self.is_at("Sessions").await;
+        self.assert_view("Sessions").await;
     }
 
-    /// Clicks on the button or link of this name.
+    /// Clicks on the button or link with this name.
     pub(crate) async fn press(&self, name: &str) {
         let named = format!(
             "//*[self::button or self::a][@aria-label={0} or (not(@aria-label) and normalize-space()={0})]",
@@ -44,15 +44,15 @@ impl Browser {
         self.click(&named).await;
     }
 
-    /// Clicks on a label, as on that of a box to tick.
+    /// Clicks on a label, such as that of a checkbox.
     pub(crate) async fn tick(&self, label: &str) {
         self.click(&format!("//label[normalize-space()={}]", quoted(label))).await;
     }
 
-    /// Replaces what is in the field of this label.
+    /// Replaces the text of the field with this label.
     pub(crate) async fn fill(&self, label: &str, text: &str) {
         let label = format!("//label[normalize-space()={}]", quoted(label));
-        until(&format!("the field {label}"), || async {
+        wait_for(&format!("the field {label}"), || async {
             let id = self.find(&label).await?.attr("for").await.ok()??;
             let field = self.web.find(By::Id(id)).await.ok()?;
             field.clear().await.ok()?;
@@ -61,47 +61,47 @@ impl Browser {
         .await;
     }
 
-    /// Chooses an option of the field of this label.
+    /// Chooses an option of the field with this label.
     pub(crate) async fn choose(&self, label: &str, option: &str) {
         let (label, option) = (quoted(label), quoted(option));
         let field = format!("//select[@id=//label[normalize-space()={label}]/@for]");
         self.click(&format!("{field}/option[normalize-space()={option}]")).await;
     }
 
-    /// Waits until the text can be seen.
-    pub(crate) async fn sees(&self, text: &str) {
-        until(&format!("the text {text:?}"), || async {
+    /// Waits until the text is visible.
+    pub(crate) async fn assert_text(&self, text: &str) {
+        wait_for(&format!("the text {text:?}"), || async {
             self.text().await.contains(text).then_some(())
         })
         .await;
     }
 
-    /// Waits until the text can't be seen.
-    pub(crate) async fn sees_no(&self, text: &str) {
-        until(&format!("no text {text:?}"), || async {
+    /// Waits until the text is not visible.
+    pub(crate) async fn assert_text_absent(&self, text: &str) {
+        wait_for(&format!("no text {text:?}"), || async {
             (!self.text().await.contains(text)).then_some(())
         })
         .await;
     }
 
-    /// Waits until the view of this heading is open, and the focus is on the heading.
-    pub(crate) async fn is_at(&self, heading: &str) {
-        self.focuses(heading).await;
+    /// Waits until the view with this heading is open and the heading has the focus.
+    pub(crate) async fn assert_view(&self, heading: &str) {
+        self.assert_focus(heading).await;
         let headings = self.run("return document.querySelectorAll('h1').length", []).await;
         assert_eq!(headings, 1);
     }
 
-    /// Waits until the focus is on what has this name, label or text.
-    pub(crate) async fn focuses(&self, name: &str) {
+    /// Waits until an element with this name, label or text has the focus.
+    pub(crate) async fn assert_focus(&self, name: &str) {
         let script = "const it = document.activeElement;
             return it.ariaLabel ?? it.labels?.[0]?.textContent ?? it.textContent";
-        until(&format!("the focus on {name:?}"), || async {
+        wait_for(&format!("the focus on {name:?}"), || async {
             (self.web.execute(script, []).await.ok()?.json() == name).then_some(())
         })
         .await;
     }
 
-    /// Types keys, wherever the focus is.
+    /// Sends keys to the element that has the focus.
     pub(crate) async fn type_keys(&self, keys: impl Into<thirtyfour::TypingData>) {
         let keys: thirtyfour::TypingData = keys.into();
         let chain = self.web.action_chain();
@@ -112,14 +112,14 @@ impl Browser {
         self.type_keys(thirtyfour::TypingData::from(key)).await;
     }
 
-    /// All text that can be seen.
+    /// Returns all visible text.
     pub(crate) async fn text(&self) -> String {
-        // Between two documents there is none.
+        // There is no body while a document loads.
         let text = self.web.execute("return document.body.innerText", []).await;
         text.ok().and_then(|text| text.convert().ok()).unwrap_or_default()
     }
 
-    /// Runs a script in the page, and waits for what it promises.
+    /// Runs a script in the page, and waits for its promise.
     pub(crate) async fn run(&self, script: &str, arguments: impl Into<Vec<Value>>) -> Value {
         let result = self.web.execute(script, arguments.into()).await;
         result.unwrap_or_else(|error| panic!("{script}: {error}")).json().clone()
@@ -129,8 +129,8 @@ impl Browser {
         self.web.refresh().await.unwrap();
     }
 
-    /// Sets the width of the window, and whether the user prefers a dark scheme.
-    pub(crate) async fn look(&self, width: u32, scheme: &str) {
+    /// Sets the width of the window and the preferred colour scheme.
+    pub(crate) async fn set_appearance(&self, width: u32, scheme: &str) {
         let size = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         let cdp = self.web.cdp();
@@ -138,79 +138,80 @@ impl Browser {
         cdp.send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
     }
 
-    /// Opens the page, in the tab that is in front.
+    /// Opens the page in the current tab.
     pub(crate) async fn go_to(&self, portal: &Portal) {
         self.web.goto(portal.url()).await.unwrap();
     }
 
-    /// Opens another tab, empty and in front; tells which ones there are.
+    /// Opens an empty tab and switches to it; returns all tabs.
     pub(crate) async fn open_tab(&self) -> Vec<WindowHandle> {
         let tab = self.web.new_tab().await.unwrap();
-        self.turn_to(&tab).await;
+        self.switch_to(&tab).await;
         self.web.windows().await.unwrap()
     }
 
-    pub(crate) async fn turn_to(&self, tab: &WindowHandle) {
+    pub(crate) async fn switch_to(&self, tab: &WindowHandle) {
         self.web.switch_to_window(tab.clone()).await.unwrap();
     }
 
-    /// Closes all tabs but the one that is in front.
+    /// Closes all tabs except the current one.
     pub(crate) async fn close_other_tabs(&self) {
-        let front = self.web.window().await.unwrap();
+        let current = self.web.window().await.unwrap();
         for tab in self.web.windows().await.unwrap() {
-            if tab != front {
-                self.turn_to(&tab).await;
+            if tab != current {
+                self.switch_to(&tab).await;
                 self.web.close_window().await.unwrap();
             }
         }
-        self.turn_to(&front).await;
+        self.switch_to(&current).await;
     }
 
-    /// Closes the browser; fails if the console tells of anything that ought not to be, such as a
-    /// violation of the Content-Security-Policy.
-    pub(crate) async fn end(self) {
-        self.is_ended.store(true, Ordering::Relaxed);
+    /// Closes the browser; panics if the console has unexpected errors, such as a violation of the
+    /// Content-Security-Policy.
+    pub(crate) async fn close(self) {
+        self.is_closed.store(true, Ordering::Relaxed);
         let log = self.web.browser_log().await.unwrap();
         self.web.clone().quit().await.unwrap();
-        let faults: Vec<_> = log.iter().filter(|entry| !is_expected(entry)).collect();
-        assert!(faults.is_empty(), "{faults:#?}");
+        let errors: Vec<_> = log.iter().filter(|entry| !is_expected(entry)).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
     }
 
     async fn click(&self, path: &str) {
-        until(&format!("a click on {path}"), || async {
+        wait_for(&format!("a click on {path}"), || async {
             self.find(path).await?.click().await.ok()
         })
         .await;
     }
 
-    /// What can be reached: where a dialog is open, nothing else.
+    /// Finds an element in the open dialog, if there is one, or in the page.
     async fn find(&self, path: &str) -> Option<WebElement> {
-        let in_dialog = self.found(&format!("//dialog{path}")).await.ok()?;
+        let in_dialog = self.find_first(&format!("//dialog{path}")).await.ok()?;
         if let Some(element) = in_dialog {
             return Some(element);
         }
-        self.found(path).await.ok()?
+        self.find_first(path).await.ok()?
     }
 
-    async fn found(&self, path: &str) -> WebDriverResult<Option<WebElement>> {
+    async fn find_first(&self, path: &str) -> WebDriverResult<Option<WebElement>> {
         Ok(self.web.find_all(By::XPath(path)).await?.into_iter().next())
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let is_ended = self.is_ended.load(Ordering::Relaxed) || thread::panicking();
-        assert!(is_ended, "this test does not look at the console: `end` does");
+        let is_closed = self.is_closed.load(Ordering::Relaxed) || thread::panicking();
+        assert!(is_closed, "call `close`, which checks the console");
     }
 }
 
-/// Tests provoke errors of the API, but no file of the page may be missing.
+/// Tests provoke errors of the API; a missing file of the page is unexpected.
 fn is_expected(entry: &thirtyfour::BrowserLogEntry) -> bool {
-    let is_refusal = entry.source.as_deref() == Some("network") && entry.message.contains("/api/");
-    is_refusal || entry.level != "SEVERE"
+    let is_api_error =
+        entry.source.as_deref() == Some("network") && entry.message.contains("/api/");
+    is_api_error || entry.level != "SEVERE"
 }
 
-/// A string of `XPath`, which has no escapes.
+/// Quotes a string for `XPath`, which has no escapes.
 fn quoted(text: &str) -> String {
     let quote = if text.contains('\'') { '"' } else { '\'' };
     assert!(!text.contains(quote));

@@ -1,4 +1,4 @@
-//! `ChromeDriver`, a process of each test's own.
+//! A `ChromeDriver` process for each test.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -11,19 +11,19 @@ const NEEDED: &str = "this test needs Chromium: apt-get install chromium chromiu
 /// The arguments of Chromium.
 const ARGUMENTS: [&str; 5] = [
     "--headless=new",
-    // It has no sandbox for root, as whom tests run in containers; it opens our page alone.
+    // In containers tests run as root, for which Chromium has no sandbox.
     "--no-sandbox",
     "--disable-dev-shm-usage",
-    // Tabs in the background renew at the same moment as the one in front.
+    // Background tabs refresh at the same time as the current one.
     "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
 ];
 
-/// A running `ChromeDriver`, which ends with this, and all its browsers with it.
+/// A running `ChromeDriver`, which is stopped with its browsers when dropped.
 pub(crate) struct ChromeDriver {
     process: Child,
     address: String,
-    /// It writes into this now and then.
+    /// Kept open, because the process writes to it.
     _output: BufReader<ChildStdout>,
 }
 
@@ -35,7 +35,7 @@ impl ChromeDriver {
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let port = loop {
             let mut line = String::new();
-            assert_ne!(output.read_line(&mut line).unwrap(), 0, "chromedriver ended");
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "chromedriver exited");
             if let Some((_, rest)) = line.split_once("successfully on port ") {
                 break rest.trim().trim_end_matches('.').to_owned();
             }
@@ -43,7 +43,7 @@ impl ChromeDriver {
         Self { process, address: format!("http://127.0.0.1:{port}"), _output: output }
     }
 
-    /// A browser with a profile of its own.
+    /// Starts a browser with its own profile.
     pub(crate) async fn browser(&self) -> WebDriver {
         let mut chrome = DesiredCapabilities::chrome();
         for argument in ARGUMENTS {
@@ -56,10 +56,10 @@ impl ChromeDriver {
 
 impl Drop for ChromeDriver {
     fn drop(&mut self) {
-        // Asked to end, it ends its browsers first; killed, it would leave them.
+        // On SIGTERM it closes its browsers first; if killed, it would leave them running.
         let id = self.process.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status();
-        if !asked.is_ok_and(|status| status.success()) {
+        let signalled = Command::new("kill").args(["-TERM", &id]).status();
+        if !signalled.is_ok_and(|status| status.success()) {
             drop(self.process.kill());
         }
         drop(self.process.wait());

@@ -1,4 +1,4 @@
-//! What the page makes of a server that is away, too busy, or has had enough.
+//! The page when the server is unreachable, limits requests, or disables the user.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -11,18 +11,18 @@ async fn reports_lost_connection_and_recovers() {
     let mut portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
     browser.sign_in(ADMIN).await;
-    browser.sees("This session").await;
+    browser.assert_text("This session").await;
     portal.stop();
     browser.press("Users").await;
-    browser.sees("The server can’t be reached.").await;
-    browser.sees("The connection to the server is lost.").await;
+    browser.assert_text("The server can’t be reached.").await;
+    browser.assert_text("The connection to the server is lost.").await;
 
-    portal.start_again();
-    browser.sees("Connected again.").await;
-    // What was asked for comes by itself.
-    browser.sees("Manage").await;
-    browser.sees_no("The connection to the server is lost.").await;
-    browser.end().await;
+    portal.restart();
+    browser.assert_text("Connected again.").await;
+    // The page repeats the failed request.
+    browser.assert_text("Manage").await;
+    browser.assert_text_absent("The connection to the server is lost.").await;
+    browser.close().await;
 }
 
 #[tokio::test]
@@ -30,29 +30,29 @@ async fn reports_sign_out_without_connection() {
     let mut portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
     browser.sign_in(ADMIN).await;
-    browser.sees("This session").await;
+    browser.assert_text("This session").await;
     portal.stop();
     browser.press("Sign out").await;
-    browser.sees("The server is unreachable").await;
+    browser.assert_text("The server is unreachable").await;
     assert_eq!(browser.run("return localStorage.length", []).await, 0);
-    browser.end().await;
+    browser.close().await;
 }
 
 #[tokio::test]
 async fn reports_rate_limit_with_time_to_wait() {
     let portal = Portal::start(&["--login-limit", "1/1800"]);
-    portal.admin().await;
+    portal.log_in_admin().await;
     let browser = Browser::open(&portal).await;
     browser.fill("User name", ADMIN).await;
     browser.fill("Password", PASSWORD).await;
     browser.press("Sign in").await;
-    browser.sees("Too many requests. Please wait 30 minutes.").await;
+    browser.assert_text("Too many requests. Please wait 30 minutes.").await;
     let button = "return document.querySelector('form .primary').ariaDisabled";
     assert_eq!(browser.run(button, []).await, "true");
-    // It is not asked in vain, and nothing has to be typed again.
+    // The form keeps its input.
     let typed = "return document.querySelector('[name=password]').value.length";
     assert_eq!(browser.run(typed, []).await, PASSWORD.len());
-    browser.end().await;
+    browser.close().await;
 }
 
 #[tokio::test]
@@ -63,13 +63,13 @@ async fn signs_out_disabled_user() {
     browser.sign_in("alice").await;
     let path = format!("admin/users/{alice}");
     let body = json!({"disabled": true});
-    let (status, _) = portal.admin().await.call(Method::PATCH, &path, body).await;
+    let (status, _) = portal.log_in_admin().await.call(Method::PATCH, &path, body).await;
     assert_eq!(status, StatusCode::OK);
     browser.press("Account").await;
-    browser.focuses("User name").await;
+    browser.assert_focus("User name").await;
     browser.fill("User name", "alice").await;
     browser.fill("Password", PASSWORD).await;
     browser.press("Sign in").await;
-    browser.sees("This account is disabled.").await;
-    browser.end().await;
+    browser.assert_text("This account is disabled.").await;
+    browser.close().await;
 }

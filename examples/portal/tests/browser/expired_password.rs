@@ -1,4 +1,4 @@
-//! A password that is too old: changed before anything else.
+//! An expired password must be changed first.
 
 use sqlx::{Connection as _, SqliteConnection};
 
@@ -14,29 +14,29 @@ async fn expired_password_must_be_changed_first() {
     portal.create_user("alice").await;
     portal.stop();
     age_passwords(&portal, 100 * DAY).await;
-    portal.start_again();
+    portal.restart();
 
     let browser = Browser::open(&portal).await;
     browser.fill("User name", "alice").await;
     browser.fill("Password", PASSWORD).await;
     browser.press("Sign in").await;
-    browser.is_at("Your password has expired").await;
+    browser.assert_view("Your password has expired").await;
     assert_eq!(browser.run("return document.querySelectorAll('nav').length", []).await, 0);
     browser.reload().await;
-    browser.is_at("Your password has expired").await;
+    browser.assert_view("Your password has expired").await;
 
     browser.fill("Current password", PASSWORD).await;
     browser.fill("New password", NEW_PASSWORD).await;
     browser.fill("New password again", NEW_PASSWORD).await;
     browser.press("Change password").await;
-    browser.is_at("Sessions").await;
-    browser.sees("Your password is changed.").await;
-    browser.sees("This session").await;
+    browser.assert_view("Sessions").await;
+    browser.assert_text("Your password is changed.").await;
+    browser.assert_text("This session").await;
     portal.log_in("alice", NEW_PASSWORD).await;
-    browser.end().await;
+    browser.close().await;
 }
 
-/// Sets all passwords so many seconds into the past.
+/// Moves the time of each password change into the past.
 async fn age_passwords(portal: &Portal, seconds: i64) {
     let url = format!("sqlite://{}", portal.database().display());
     let mut database = SqliteConnection::connect(&url).await.unwrap();

@@ -1,4 +1,4 @@
-//! The page in a real browser, Chromium without a window, on the real portal.
+//! The page in headless Chromium, served by a real portal.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,19 +22,19 @@ mod user;
 use std::future::Future;
 use std::time::Duration;
 
-/// How long a step may take before the test fails.
+/// The maximum duration of a step.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Repeats `ask` until it returns a value.
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
-    let asked = async {
+/// Repeats `poll` until it returns a value; panics after [`DEADLINE`].
+async fn wait_for<T, F: Future<Output = Option<T>>>(what: &str, poll: impl Fn() -> F) -> T {
+    let polling = async {
         loop {
-            if let Some(answer) = ask().await {
-                return answer;
+            if let Some(value) = poll().await {
+                return value;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let answer = tokio::time::timeout(DEADLINE, asked).await;
-    answer.unwrap_or_else(|_| panic!("timed out: {what}"))
+    let value = tokio::time::timeout(DEADLINE, polling).await;
+    value.unwrap_or_else(|_| panic!("timed out: {what}"))
 }

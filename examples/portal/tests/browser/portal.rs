@@ -1,4 +1,4 @@
-//! The real portal on a database of the test's own, and its API.
+//! Runs the portal on a temporary database, and calls its API.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(crate) const ADMIN: &str = "root";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// A running portal with one account, [`ADMIN`], which ends with this.
+/// A running portal with one account, [`ADMIN`], which is killed when dropped.
 pub(crate) struct Portal {
     directory: tempfile::TempDir,
     settings: Vec<String>,
@@ -22,7 +22,7 @@ pub(crate) struct Portal {
 }
 
 /// A client of the API, without the page.
-pub(crate) struct Caller {
+pub(crate) struct ApiClient {
     client: Client,
     api: String,
     token: String,
@@ -46,24 +46,24 @@ impl Portal {
         self.directory.path().join("portal.db")
     }
 
-    /// Ends it; connections are refused then.
+    /// Stops the portal, so that connections fail.
     pub(crate) fn stop(&mut self) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         assert!(self.process.wait().unwrap().success());
     }
 
-    /// Runs it again, where it was.
-    pub(crate) fn start_again(&mut self) {
+    /// Starts the portal again at the same address.
+    pub(crate) fn restart(&mut self) {
         (self.process, _) = run(&self.database(), &self.address, &self.settings);
     }
 
-    /// A session of a user's, by the API.
-    pub(crate) async fn log_in(&self, name: &str, password: &str) -> Caller {
+    /// Logs in through the API.
+    pub(crate) async fn log_in(&self, name: &str, password: &str) -> ApiClient {
         let (status, body) = self.try_log_in(name, password).await;
         assert_eq!(status, StatusCode::OK, "{body}");
         let token = body["access_token"].as_str().unwrap().to_owned();
-        Caller { client: client(), api: format!("{}api/", self.url()), token }
+        ApiClient { client: client(), api: format!("{}api/", self.url()), token }
     }
 
     pub(crate) async fn try_log_in(&self, name: &str, password: &str) -> (StatusCode, Value) {
@@ -73,20 +73,21 @@ impl Portal {
         (response.status(), response.json().await.unwrap())
     }
 
-    /// A session of the admin's, by the API.
-    pub(crate) async fn admin(&self) -> Caller {
+    /// Logs in as the admin through the API.
+    pub(crate) async fn log_in_admin(&self) -> ApiClient {
         self.log_in(ADMIN, PASSWORD).await
     }
 
     pub(crate) async fn create_user(&self, name: &str) -> i64 {
         let user = json!({"username": name, "password": PASSWORD});
-        let (status, body) = self.admin().await.call(Method::POST, "admin/users", user).await;
+        let (status, body) =
+            self.log_in_admin().await.call(Method::POST, "admin/users", user).await;
         assert_eq!(status, StatusCode::CREATED, "{body}");
         body["id"].as_i64().unwrap()
     }
 }
 
-impl Caller {
+impl ApiClient {
     pub(crate) async fn get(&self, path: &str) -> Value {
         let (status, body) = self.call(Method::GET, path, Value::Null).await;
         assert_eq!(status, StatusCode::OK, "{body}");
@@ -105,7 +106,7 @@ impl Caller {
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
-    /// How many records of this event concern the user.
+    /// Counts the audit records of this event that concern the user.
     pub(crate) async fn count(&self, event: &str, user: &str) -> usize {
         let path = format!("admin/audit?limit=1000&event={event}&user={user}");
         self.get(&path).await.as_array().unwrap().len()
@@ -136,16 +137,16 @@ fn create_admin(database: &PathBuf) {
 fn run(database: &PathBuf, listen: &str, settings: &[String]) -> (Child, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
     command.args(["--listen", listen, "--database"]).arg(database).args(settings);
-    // What it logs is there to be looked at when a test has failed.
+    // Kept in a file for debugging.
     let log = File::options().create(true).append(true).open(database.with_extension("log"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.unwrap());
     let mut process = command.spawn().unwrap();
     let mut output = BufReader::new(process.stdout.take().unwrap());
     let mut line = String::new();
     output.read_line(&mut line).unwrap();
-    // What else it prints must go somewhere.
+    // The portal would fail to print to a closed pipe.
     thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
     let address = line.trim().rsplit("http://").next().unwrap().to_owned();
-    assert!(!address.is_empty(), "the portal does not start");
+    assert!(!address.is_empty(), "the portal did not start");
     (process, address)
 }

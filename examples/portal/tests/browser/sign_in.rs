@@ -1,4 +1,4 @@
-//! Signing in: by keyboard alone, with a wrong password, while locked out.
+//! Signing in: with the keyboard, with a wrong password, while locked out.
 
 use reqwest::StatusCode;
 use thirtyfour::Key;
@@ -14,30 +14,30 @@ async fn works_with_keyboard_alone() {
     let portal = Portal::start(&[]);
     portal.create_user("alice").await;
     let browser = Browser::open(&portal).await;
-    browser.focuses("User name").await;
+    browser.assert_focus("User name").await;
     browser.type_keys("alice").await;
     browser.key(Key::Tab).await;
-    browser.focuses("Password").await;
+    browser.assert_focus("Password").await;
     browser.type_keys(PASSWORD).await;
     browser.key(Key::Enter).await;
-    browser.is_at("Sessions").await;
+    browser.assert_view("Sessions").await;
 
-    browser.sees("This session").await;
+    browser.assert_text("This session").await;
     browser.key(Key::Tab).await;
-    browser.focuses("End this session").await;
+    browser.assert_focus("End this session").await;
     browser.key(Key::Enter).await;
-    browser.focuses("Cancel").await;
+    browser.assert_focus("Cancel").await;
     browser.key(Key::Escape).await;
-    browser.focuses("End this session").await;
+    browser.assert_focus("End this session").await;
 
     browser.key(Key::Enter).await;
-    browser.focuses("Cancel").await;
+    browser.assert_focus("Cancel").await;
     browser.key(Key::Tab).await;
-    browser.focuses("End and sign out").await;
+    browser.assert_focus("End and sign out").await;
     browser.key(Key::Enter).await;
-    browser.focuses("User name").await;
-    browser.sees("You are signed out.").await;
-    browser.end().await;
+    browser.assert_focus("User name").await;
+    browser.assert_text("You are signed out.").await;
+    browser.close().await;
 }
 
 #[tokio::test]
@@ -49,12 +49,12 @@ async fn wrong_password_and_lockout_show_same_message() {
         browser.fill("User name", name).await;
         browser.fill("Password", "wrong").await;
         browser.press("Sign in").await;
-        browser.sees(WRONG).await;
-        browser.focuses("Password").await;
+        browser.assert_text(WRONG).await;
+        browser.assert_focus("Password").await;
         browser.reload().await;
-        browser.focuses("User name").await;
+        browser.assert_focus("User name").await;
     }
-    // It is locked by now: the right one is refused too.
+    // The account is locked now, so the correct password is rejected too.
     let (status, body) = portal.try_log_in("alice", PASSWORD).await;
     assert_eq!(
         (status, body["code"].as_str()),
@@ -63,9 +63,9 @@ async fn wrong_password_and_lockout_show_same_message() {
     browser.fill("User name", "alice").await;
     browser.fill("Password", PASSWORD).await;
     browser.press("Sign in").await;
-    browser.sees(WRONG).await;
-    browser.sees_no("locked").await;
-    browser.end().await;
+    browser.assert_text(WRONG).await;
+    browser.assert_text_absent("locked").await;
+    browser.close().await;
 }
 
 #[tokio::test]
@@ -74,12 +74,12 @@ async fn reports_empty_fields_without_request() {
     let browser = Browser::open(&portal).await;
     browser.fill("Password", "something").await;
     browser.press("Sign in").await;
-    browser.sees("Please fill in this field.").await;
-    browser.focuses("User name").await;
+    browser.assert_text("Please fill in this field.").await;
+    browser.assert_focus("User name").await;
     let invalid = "return document.activeElement.ariaInvalid";
     assert_eq!(browser.run(invalid, []).await, "true");
-    assert_eq!(portal.admin().await.count("login.failure", "").await, 0);
-    browser.end().await;
+    assert_eq!(portal.log_in_admin().await.count("login.failure", "").await, 0);
+    browser.close().await;
 }
 
 #[tokio::test]
@@ -88,21 +88,21 @@ async fn closing_the_page_signs_out() {
     let browser = Browser::open(&portal).await;
     browser.sign_in("root").await;
     browser.reload().await;
-    browser.is_at("Sessions").await;
+    browser.assert_view("Sessions").await;
 
-    // One of two tabs is no end yet.
+    // Closing one of two tabs does not sign out.
     browser.open_tab().await;
     browser.go_to(&portal).await;
-    browser.is_at("Sessions").await;
+    browser.assert_view("Sessions").await;
     browser.close_other_tabs().await;
     browser.reload().await;
-    browser.is_at("Sessions").await;
+    browser.assert_view("Sessions").await;
 
-    // Without any tab the browser would end, so that the next one is there before.
+    // The browser exits with its last tab, so the next one is opened first.
     browser.open_tab().await;
     browser.close_other_tabs().await;
     browser.go_to(&portal).await;
-    browser.focuses("User name").await;
+    browser.assert_focus("User name").await;
     assert_eq!(browser.run("return localStorage.length", []).await, 0);
-    browser.end().await;
+    browser.close().await;
 }

@@ -1,4 +1,4 @@
-//! A user's whole journey: in, sessions, password, agent, out.
+//! The views of users: sessions, password and agent.
 
 use kleidia_tower::agent::AgentKey;
 use reqwest::{Method, StatusCode};
@@ -16,10 +16,10 @@ async fn lists_and_ends_sessions() {
     let other = portal.log_in("alice", PASSWORD).await;
     let browser = Browser::open(&portal).await;
     browser.sign_in("Alice").await;
-    browser.sees("Signed in as alice.").await;
-    browser.sees("This session").await;
-    browser.sees("Other/1.0").await;
-    // What only admins may see is not offered.
+    browser.assert_text("Signed in as alice.").await;
+    browser.assert_text("This session").await;
+    browser.assert_text("Other/1.0").await;
+    // Views for admins are not shown.
     assert!(!browser.text().await.contains("Audit log"));
 
     browser.press("End the session of Other, 127.0.0.1").await;
@@ -27,9 +27,9 @@ async fn lists_and_ends_sessions() {
     assert_eq!(other.get("session").await.as_array().unwrap().len(), 2);
     browser.press("End the session of Other, 127.0.0.1").await;
     browser.press("End session").await;
-    browser.sees("The session is ended.").await;
-    browser.is_at("Sessions").await;
-    browser.sees_no("Other/1.0").await;
+    browser.assert_text("The session is ended.").await;
+    browser.assert_view("Sessions").await;
+    browser.assert_text_absent("Other/1.0").await;
     let (status, body) = other.call(Method::GET, "session", Value::Null).await;
     assert_eq!(
         (status, body["code"].as_str()),
@@ -38,13 +38,13 @@ async fn lists_and_ends_sessions() {
 
     let other = portal.log_in("alice", PASSWORD).await;
     browser.press("Sign out everywhere").await;
-    // Now the one in the dialog.
+    // The button in the dialog.
     browser.press("Sign out everywhere").await;
-    browser.sees("You are signed out everywhere.").await;
-    browser.focuses("User name").await;
+    browser.assert_text("You are signed out everywhere.").await;
+    browser.assert_focus("User name").await;
     let (status, _) = other.call(Method::GET, "session", Value::Null).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
-    browser.end().await;
+    browser.close().await;
 }
 
 #[tokio::test]
@@ -55,37 +55,37 @@ async fn changes_password() {
     let browser = Browser::open(&portal).await;
     browser.sign_in("alice").await;
     browser.press("Password").await;
-    browser.is_at("Change password").await;
+    browser.assert_view("Change password").await;
 
     type_passwords(&browser, "wrong", NEW_PASSWORD, NEW_PASSWORD).await;
-    browser.sees("The current password is wrong.").await;
-    browser.focuses("Current password").await;
+    browser.assert_text("The current password is wrong.").await;
+    browser.assert_focus("Current password").await;
     type_passwords(&browser, PASSWORD, NEW_PASSWORD, "another").await;
-    browser.sees("The new passwords differ.").await;
-    browser.focuses("New password again").await;
+    browser.assert_text("The new passwords differ.").await;
+    browser.assert_focus("New password again").await;
     type_passwords(&browser, PASSWORD, "alice", "alice").await;
-    browser.sees("It is too short: fewer than 8 characters.").await;
-    browser.sees("The user name is part of it.").await;
-    browser.focuses("New password").await;
+    browser.assert_text("It is too short: fewer than 8 characters.").await;
+    browser.assert_text("The user name is part of it.").await;
+    browser.assert_focus("New password").await;
 
     type_passwords(&browser, PASSWORD, NEW_PASSWORD, NEW_PASSWORD).await;
-    browser.sees("Your password is changed.").await;
+    browser.assert_text("Your password is changed.").await;
     let (status, _) = other.call(Method::GET, "session", Value::Null).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     let (status, _) = portal.try_log_in("alice", PASSWORD).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
 
-    // The page goes on, with a session that can be renewed, and without the one before.
-    let renew = "return import('/page/tokens.js').then(async (tokens) => {
+    // The page has a new session that can be refreshed, and the old one has ended.
+    let refresh = "return import('/page/tokens.js').then(async (tokens) => {
         const { accessToken } = tokens.current();
         return (await tokens.refreshSession(accessToken)).accessToken !== accessToken; })";
-    assert_eq!(browser.run(renew, []).await, true);
+    assert_eq!(browser.run(refresh, []).await, true);
     browser.press("Sessions").await;
-    browser.is_at("Sessions").await;
-    browser.sees("This session").await;
+    browser.assert_view("Sessions").await;
+    browser.assert_text("This session").await;
     let sessions = portal.log_in("alice", NEW_PASSWORD).await.get("session").await;
     assert_eq!(sessions.as_array().unwrap().len(), 2);
-    browser.end().await;
+    browser.close().await;
 }
 
 #[tokio::test]
@@ -94,28 +94,28 @@ async fn registers_agent() {
     let browser = Browser::open(&portal).await;
     browser.sign_in("root").await;
     browser.press("Account").await;
-    browser.sees("No agent is registered for this session.").await;
-    browser.sees("audit:read").await;
+    browser.assert_text("No agent is registered for this session.").await;
+    browser.assert_text("audit:read").await;
 
     browser.fill("Public key", "no key").await;
     browser.press("Register the agent").await;
-    browser.sees("That is not the public key of an agent").await;
+    browser.assert_text("That is not the public key of an agent").await;
     let key = AgentKey::generate().await.unwrap().public_key().to_pem();
-    // Copied with what was around it.
+    // With white space around it.
     browser.fill("Public key", &format!("\n  {}\n\n", key.trim())).await;
     browser.press("Register the agent").await;
-    browser.sees("An agent is registered for this session.").await;
-    browser.focuses("Another public key").await;
+    browser.assert_text("An agent is registered for this session.").await;
+    browser.assert_focus("Another public key").await;
     let sessions = "return import('/page/api.js').then((api) => api.sessions())";
     assert_eq!(browser.run(sessions, []).await[0]["agent_key"], key);
     browser.press("Sessions").await;
-    browser.sees("key registered").await;
+    browser.assert_text("key registered").await;
 
     browser.press("Sign out").await;
-    browser.sees("You are signed out.").await;
+    browser.assert_text("You are signed out.").await;
     assert_eq!(browser.run("return localStorage.length", []).await, 0);
-    assert_eq!(portal.admin().await.count("logout", "root").await, 1);
-    browser.end().await;
+    assert_eq!(portal.log_in_admin().await.count("logout", "root").await, 1);
+    browser.close().await;
 }
 
 async fn type_passwords(browser: &Browser, current: &str, new: &str, again: &str) {

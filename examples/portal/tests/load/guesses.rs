@@ -1,14 +1,14 @@
-//! A thousand guesses at once.
+//! A thousand concurrent password guesses.
 
 use std::sync::Arc;
 
 use crate::portal::{PASSWORD, PERMITS, Portal, code};
 
-/// By default.
+/// The default of `--lockout-threshold`.
 const THRESHOLD: usize = 5;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrency_gets_no_extra_tries() {
+async fn concurrent_guesses_get_no_extra_attempts() {
     let portal = Arc::new(Portal::start().await);
     let guesses = (0..1000).map(|index| {
         let portal = Arc::clone(&portal);

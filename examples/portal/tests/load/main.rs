@@ -1,10 +1,15 @@
-//! Floods of logins against the portal itself: what they cost it, and what others notice of them.
+//! Login floods against the portal: memory use, and the effect on other clients.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stdout, reason = "they report figures")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may end by a panic"
+)]
+#![allow(clippy::print_stdout, reason = "the tests report figures")]
 
+mod disconnects;
 mod floods;
 mod guesses;
-mod hang_ups;
+mod idle_connections;
 mod portal;
-mod silence;

@@ -1,4 +1,4 @@
-//! Accounts are created, listed and changed.
+//! Creating, listing and changing accounts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,15 +30,15 @@ pub(super) async fn stores_account_as_created(fixture: &StoreFixture) {
     assert_eq!(*alice, expected);
     assert_ne!(alice.id, root.id);
     let reason = Reason::Roles { from: vec![], to: roles.into_iter().collect() };
-    let event = success(EventKind::UserCreated).because(reason);
+    let event = success(EventKind::UserCreated).with_reason(reason);
     fixture.expect(done, &change, &alice, &[event]).await;
 
     let password = StoredPassword { current: hash(7), previous: vec![] };
     for key in [AccountLookup::Id(alice.id), AccountLookup::Name(&name)] {
-        let found = fixture.store.account_with_password(key).await.expect("an answer");
+        let found = fixture.store.account_with_password(key).await.expect("a result");
         assert_eq!(found, Some((Arc::clone(&alice), password.clone())), "{key:?}");
     }
-    assert_eq!(fixture.store.account(alice.id).await.expect("an answer"), Some(alice));
+    assert_eq!(fixture.store.account(alice.id).await.expect("a result"), Some(alice));
 }
 
 pub(super) async fn rejects_existing_user_name(fixture: &StoreFixture) {
@@ -53,28 +53,28 @@ pub(super) async fn rejects_existing_user_name(fixture: &StoreFixture) {
 
     let unknown = "bob".parse().expect("a name");
     let found = fixture.store.account_with_password(AccountLookup::Name(&unknown)).await;
-    assert_eq!(found.expect("an answer"), None);
+    assert_eq!(found.expect("a result"), None);
 }
 
 pub(super) async fn concurrent_creations_yield_one_account(fixture: &StoreFixture) {
     let created = concurrently(100, |_| {
         let store = Arc::clone(&fixture.store);
-        async move { store.create_account(new_account("alice"), &at(0)).await.expect("an answer") }
+        async move { store.create_account(new_account("alice"), &at(0)).await.expect("a result") }
     });
     let created: Vec<_> = created.await.into_iter().filter(|done| done.value.is_some()).collect();
     assert_eq!(created.len(), 1, "{created:?}");
     assert_eq!(fixture.new_records().await.len(), 1, "one account, one event");
-    assert_eq!(fixture.store.accounts(None, 10).await.expect("an answer").len(), 1);
+    assert_eq!(fixture.store.accounts(None, 10).await.expect("a result").len(), 1);
 }
 
 pub(super) async fn lists_accounts_by_id(fixture: &StoreFixture) {
-    assert!(fixture.store.accounts(None, 10).await.expect("an answer").is_empty());
+    assert!(fixture.store.accounts(None, 10).await.expect("a result").is_empty());
     let mut accounts = Vec::new();
     for name in ["zoe", "adam", "mary", "bob"] {
         accounts.push(fixture.account(name).await);
     }
     let ids: BTreeSet<_> = accounts.iter().map(|account| account.id).collect();
-    assert_eq!(ids.len(), 4, "numbers are of one account: {accounts:?}");
+    assert_eq!(ids.len(), 4, "ids are unique: {accounts:?}");
     accounts.sort_by_key(|account| account.id);
     for (after, limit, expected) in [
         (None, 10, &accounts[..]),
@@ -86,7 +86,7 @@ pub(super) async fn lists_accounts_by_id(fixture: &StoreFixture) {
         (Some(accounts[3].id), 2, &[]),
         (Some(UserId::new(i64::MAX)), 2, &[]),
     ] {
-        let listed = fixture.store.accounts(after, limit).await.expect("an answer");
+        let listed = fixture.store.accounts(after, limit).await.expect("a result");
         assert_eq!(listed, expected, "{limit} after {after:?}");
     }
 }
@@ -106,16 +106,16 @@ pub(super) async fn changes_roles(fixture: &StoreFixture) {
         let done = fixture.store.update_account(alice.id, update, &change).await;
         let names = |roles: BTreeSet<RoleName>| roles.into_iter().collect();
         let reason = Reason::Roles { from: names(from), to: names(to.clone()) };
-        let event = success(EventKind::RoleChanged).because(reason);
+        let event = success(EventKind::RoleChanged).with_reason(reason);
         let changed = fixture.expect(done, &change, &alice, &[event]).await;
         let expected = Account { roles: to, ..(*alice).clone() };
         assert_eq!(changed.as_deref(), Some(&expected));
         assert_eq!(*fixture.stored(&alice).await.0, expected);
         for other in [&root, &bob] {
-            assert_eq!(fixture.stored(other).await.0, *other, "others stay as they are");
+            assert_eq!(fixture.stored(other).await.0, *other, "other accounts are unchanged");
         }
     }
-    assert_eq!(fixture.active(alice.id, 3).await, [session.id], "sessions go on");
+    assert_eq!(fixture.active(alice.id, 3).await, [session.id], "sessions stay active");
     fixture.refresh(&alice, 1, 2, 3).await;
 }
 
@@ -141,7 +141,7 @@ pub(super) async fn unknown_account_is_not_updated(fixture: &StoreFixture) {
     let update = AccountUpdate { is_disabled: Some(true), roles: Some(roles(&[])) };
     let done = fixture.store.update_account(unknown, update, &at(1)).await;
     assert_eq!(fixture.expect(done, &at(1), &alice, &[]).await, None);
-    assert_eq!(fixture.store.account(unknown).await.expect("an answer"), None);
+    assert_eq!(fixture.store.account(unknown).await.expect("a result"), None);
     let found = fixture.store.account_with_password(AccountLookup::Id(unknown)).await;
-    assert_eq!(found.expect("an answer"), None);
+    assert_eq!(found.expect("a result"), None);
 }

@@ -1,4 +1,4 @@
-//! Attempts are reserved before passwords are evaluated, so that none is evaluated too often.
+//! Reservation of attempts before passwords are evaluated, which bounds concurrent guesses.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ pub(super) async fn pending_attempts_give_no_extra_tries(fixture: &StoreFixture)
         assert_eq!(fixture.reserve_at(&attempt, 0).await, Reservation::Busy);
     }
     for _ in 0..3 {
-        fixture.store.release_attempt(&attempt).await.expect("an answer");
+        fixture.store.release_attempt(&attempt).await.expect("a result");
         fixture.assert_granted(&attempt, 0).await;
         assert_eq!(fixture.reserve_at(&attempt, 0).await, Reservation::Busy);
     }
     let (policy, change) = (LockoutPolicy::default(), at(0));
     for settled in 1..=5 {
         let done = fixture.store.record_failure(&attempt, &policy, &change).await;
-        let wrong = failure(EventKind::LoginFailure).because(Reason::WrongPassword);
+        let wrong = failure(EventKind::LoginFailure).with_reason(Reason::WrongPassword);
         let mut events = vec![wrong];
         if settled == 5 {
-            events.push(failure(EventKind::LoginLocked).because(Reason::LockStarted));
+            events.push(failure(EventKind::LoginLocked).with_reason(Reason::LockStarted));
         } else {
             assert_eq!(fixture.reserve_at(&attempt, 0).await, Reservation::Busy, "failures count");
         }
@@ -48,17 +48,17 @@ pub(super) async fn settled_attempt_is_not_pending(fixture: &StoreFixture) {
     }
     for _ in 0..20 {
         fixture.assert_granted(&attempt, 0).await;
-        fixture.store.release_attempt(&attempt).await.expect("an answer");
+        fixture.store.release_attempt(&attempt).await.expect("a result");
     }
-    // Giving back what was not taken gives nothing.
+    // Releasing attempts that were not reserved has no effect.
     for _ in 0..3 {
-        fixture.store.release_attempt(&attempt).await.expect("an answer");
+        fixture.store.release_attempt(&attempt).await.expect("a result");
     }
     for _ in 0..5 {
         fixture.assert_granted(&attempt, 0).await;
     }
     assert_eq!(fixture.reserve_at(&attempt, 0).await, Reservation::Busy);
-    // A success settles one of them, and forgets none of the others.
+    // A success settles one attempt, and leaves the others pending.
     let new = NewSession { attempt: attempt.clone(), ..new_session(&alice, 21, 0) };
     fixture.open(new, &alice, &at(0)).await;
     fixture.assert_granted(&attempt, 0).await;
@@ -86,7 +86,7 @@ pub(super) async fn rejected_login_is_not_a_failure(fixture: &StoreFixture) {
         fixture.assert_granted(&attempt, 0).await;
         fixture.reject_login(disabled.clone(), &alice, &at(0), Reason::AccountDisabled).await;
     }
-    // Neither do they forget the failures that there were.
+    // Rejected logins do not reset the failures either.
     fixture.fail_login(Some(&alice), &attempt, 0, true).await;
 }
 
@@ -99,14 +99,14 @@ pub(super) async fn abandoned_attempt_does_not_block_others(fixture: &StoreFixtu
     for second in [0, 30] {
         assert_eq!(fixture.reserve_at(&attempt, second).await, Reservation::Busy, "at {second}");
     }
-    // A node was killed while it evaluated them.
+    // As if the process was killed during the evaluations.
     for _ in 0..5 {
         fixture.assert_granted(&attempt, 3600).await;
     }
     assert_eq!(fixture.reserve_at(&attempt, 3600).await, Reservation::Busy);
 }
 
-/// Reserves 1,000 attempts at once, and returns how many of them are granted and busy.
+/// Reserves 1,000 attempts concurrently, and returns how many of them are granted and busy.
 async fn reserve_concurrently(
     fixture: &StoreFixture,
     attempt: impl Fn(u32) -> LoginAttempt,
@@ -117,7 +117,7 @@ async fn reserve_concurrently(
     });
     let reservations: Result<Vec<_>, _> = reservations.await.into_iter().collect();
     let reservations = reservations.expect("reservations");
-    let count = |wanted| reservations.iter().filter(|found| **found == wanted).count();
+    let count = |kind| reservations.iter().filter(|reservation| **reservation == kind).count();
     (count(Reservation::Granted), count(Reservation::Busy))
 }
 
@@ -132,20 +132,21 @@ pub(super) async fn threshold_bounds_concurrent_attempts(fixture: &StoreFixture)
 pub(super) async fn threshold_bounds_concurrent_failures(fixture: &StoreFixture) {
     fixture.account("alice").await;
     let attempt = attempt_from("alice", 1);
-    let asked = concurrently(1000, |_| {
+    let reservations = concurrently(1000, |_| {
         let (store, attempt) = (Arc::clone(&fixture.store), attempt.clone());
         async move {
             let policy = LockoutPolicy::default();
-            let asked = store.reserve_attempt(&attempt, &policy, NOW).await.expect("an answer");
-            if asked == Reservation::Granted {
-                drop(store.record_failure(&attempt, &policy, &at(0)).await.expect("an answer"));
+            let reservation = store.reserve_attempt(&attempt, &policy, NOW).await;
+            let reservation = reservation.expect("a result");
+            if reservation == Reservation::Granted {
+                drop(store.record_failure(&attempt, &policy, &at(0)).await.expect("a result"));
             }
-            asked
+            reservation
         }
     });
-    let asked = asked.await;
-    let granted = asked.iter().filter(|asked| **asked == Reservation::Granted).count();
-    assert_eq!(granted, 5, "passwords were evaluated");
+    let reservations = reservations.await;
+    let granted = reservations.iter().filter(|found| **found == Reservation::Granted).count();
+    assert_eq!(granted, 5, "evaluated passwords");
     let mut expected = vec![EventKind::LoginFailure; 5];
     expected.push(EventKind::LoginLocked);
     assert_eq!(fixture.new_kinds().await, expected);

@@ -1,4 +1,4 @@
-//! The audit log: kept as it was, found, paged, and chained without a gap.
+//! The audit log: storage, filters, paging and the hash chain.
 
 use std::sync::Arc;
 
@@ -14,19 +14,19 @@ fn event(kind: EventKind, second: i64) -> AuditEvent {
     at(second).event(kind, Outcome::Success, None)
 }
 
-fn party(id: i64, name: &str) -> AuditIdentity {
+fn identity(id: i64, name: &str) -> AuditIdentity {
     AuditIdentity { id: Some(UserId::new(id)), name: name.to_owned() }
 }
 
 impl StoreFixture {
     async fn append(&self, events: Vec<AuditEvent>) -> Vec<AuditRecord> {
-        let records = self.store.append(events).await.expect("an answer");
-        assert_eq!(records, self.new_records().await, "told as they are logged");
+        let records = self.store.append(events).await.expect("a result");
+        assert_eq!(records, self.new_records().await, "returned as logged");
         records
     }
 
-    async fn found(&self, query: AuditQuery) -> Vec<u64> {
-        let records = self.store.records(&query).await.expect("an answer");
+    async fn find(&self, query: AuditQuery) -> Vec<u64> {
+        let records = self.store.records(&query).await.expect("a result");
         records.iter().map(|record| record.sequence).collect()
     }
 }
@@ -41,7 +41,7 @@ pub(super) async fn stores_events_unchanged(fixture: &StoreFixture) {
     let workload = Some(AuditIdentity { id: None, name: "workload@example.com".to_owned() });
     let mut events = vec![
         AuditEvent {
-            user: Some(party(7, "stra\u{df}e \u{1f600}")),
+            user: Some(identity(7, "stra\u{df}e \u{1f600}")),
             actor: workload.clone(),
             session: Some(SessionId::new(i64::MAX)),
             reason: Some(Reason::Override(reason)),
@@ -56,7 +56,7 @@ pub(super) async fn stores_events_unchanged(fixture: &StoreFixture) {
         },
         AuditEvent {
             at: Timestamp::UNIX_EPOCH,
-            user: Some(party(-1, "x")),
+            user: Some(identity(-1, "x")),
             session: Some(SessionId::new(0)),
             ..event(EventKind::Logout, 0)
         },
@@ -72,7 +72,7 @@ pub(super) async fn stores_events_unchanged(fixture: &StoreFixture) {
     });
     let expected: Vec<_> = expected.collect();
     assert_eq!(records, expected);
-    let mut found = fixture.store.records(&all()).await.expect("an answer");
+    let mut found = fixture.store.records(&all()).await.expect("a result");
     found.reverse();
     assert_eq!(found, expected);
 }
@@ -82,12 +82,16 @@ pub(super) async fn filters_records(fixture: &StoreFixture) {
     let denied = |second| at(second).event(EventKind::PermissionDenied, Outcome::Failure, None);
     fixture
         .append(vec![
-            AuditEvent { user: Some(party(1, "alice")), ..login(0) },
-            AuditEvent { user: Some(party(2, "bob")), actor: Some(party(1, "alice")), ..login(10) },
-            AuditEvent { user: Some(party(2, "bob")), ..denied(20) },
-            AuditEvent { actor: Some(party(1, "alice")), ..denied(15) },
+            AuditEvent { user: Some(identity(1, "alice")), ..login(0) },
+            AuditEvent {
+                user: Some(identity(2, "bob")),
+                actor: Some(identity(1, "alice")),
+                ..login(10)
+            },
+            AuditEvent { user: Some(identity(2, "bob")), ..denied(20) },
+            AuditEvent { actor: Some(identity(1, "alice")), ..denied(15) },
             login(30),
-            AuditEvent { user: Some(party(3, "alice2")), ..event(EventKind::Logout, 20) },
+            AuditEvent { user: Some(identity(3, "alice2")), ..event(EventKind::Logout, 20) },
         ])
         .await;
     let alice = Some("alice".to_owned());
@@ -114,7 +118,7 @@ pub(super) async fn filters_records(fixture: &StoreFixture) {
         (AuditQuery { before: Some(4), outcome, ..all() }, &[3]),
         (AuditQuery { kind, limit: 1, before: Some(5), ..all() }, &[2]),
     ] {
-        assert_eq!(fixture.found(query.clone()).await, expected, "{query:?}");
+        assert_eq!(fixture.find(query.clone()).await, expected, "{query:?}");
     }
 }
 
@@ -124,21 +128,21 @@ pub(super) async fn pages_records(fixture: &StoreFixture) {
     }
     let (mut seen, mut before) = (Vec::new(), None);
     for _ in 0..=50_usize.div_ceil(7) {
-        let page = fixture.found(AuditQuery { limit: 7, before, ..AuditQuery::default() }).await;
+        let page = fixture.find(AuditQuery { limit: 7, before, ..AuditQuery::default() }).await;
         let Some(last) = page.last() else { break };
         assert!(page.len() == 7 || *last == 1, "only the last page is short: {page:?}");
         before = Some(*last);
         seen.extend(page);
     }
     assert_eq!(seen, (1..=50).rev().collect::<Vec<_>>(), "the newest first, each once");
-    assert!(fixture.found(AuditQuery { limit: 0, ..all() }).await.is_empty());
-    assert!(fixture.found(AuditQuery { before: Some(0), ..all() }).await.is_empty());
-    assert_eq!(fixture.found(AuditQuery { before: Some(u64::MAX), ..all() }).await.len(), 50);
+    assert!(fixture.find(AuditQuery { limit: 0, ..all() }).await.is_empty());
+    assert!(fixture.find(AuditQuery { before: Some(0), ..all() }).await.is_empty());
+    assert_eq!(fixture.find(AuditQuery { before: Some(u64::MAX), ..all() }).await.len(), 50);
 }
 
 pub(super) async fn verifies_chain_from_any_head(fixture: &StoreFixture) {
     let check = fixture.store.verify_chain(ChainHead::default()).await.expect("a check");
-    assert_eq!(check, ChainCheck::Intact(ChainHead::default()), "nothing was logged yet");
+    assert_eq!(check, ChainCheck::Intact(ChainHead::default()), "empty log");
     let mut heads = vec![ChainHead::default()];
     for second in 0..5 {
         let records = fixture.append(vec![event(EventKind::Logout, second)]).await;
@@ -169,27 +173,27 @@ pub(super) async fn concurrent_events_have_no_gaps(fixture: &StoreFixture) {
                 0 => {
                     let kinds = [EventKind::PolicyOverride, EventKind::PolicyViolation];
                     let events = kinds.map(|kind| event(kind, i64::from(task)));
-                    store.append(events.into()).await.expect("an answer")
+                    store.append(events.into()).await.expect("a result")
                 }
                 1 => {
                     let new = new_account(&format!("user{task}"));
-                    store.create_account(new, &at(0)).await.expect("an answer").records
+                    store.create_account(new, &at(0)).await.expect("a result").records
                 }
                 _ => {
                     let new = new_session(&alice, task, 0);
-                    store.open_session(new, &at(0)).await.expect("an answer").records
+                    store.open_session(new, &at(0)).await.expect("a result").records
                 }
             }
         }
     });
-    let mut told = Vec::new();
+    let mut returned = Vec::new();
     for records in appended.await {
         let sequences: Vec<_> = records.iter().map(|record| record.sequence).collect();
         let whole: Vec<_> = (sequences[0]..).take(sequences.len()).collect();
-        assert_eq!(sequences, whole, "what is recorded at once stands together");
-        told.extend(records);
+        assert_eq!(sequences, whole, "the events of a change are contiguous");
+        returned.extend(records);
     }
-    told.sort_by_key(|record| record.sequence);
-    assert_eq!(told, fixture.new_records().await, "each is told to whom it belongs");
-    assert_eq!(told.len(), 34 * 2 + 33 + 33 * 2);
+    returned.sort_by_key(|record| record.sequence);
+    assert_eq!(returned, fixture.new_records().await, "each caller gets its own records");
+    assert_eq!(returned.len(), 34 * 2 + 33 + 33 * 2);
 }

@@ -1,11 +1,11 @@
-//! Operations that run at once.
+//! Concurrent operations.
 
 use std::sync::Arc;
 
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-/// Runs them at once, and tells what each came to.
+/// Runs `count` operations concurrently, and returns their results.
 pub(super) async fn concurrently<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     count: u32,
     operation: impl Fn(u32) -> F,

@@ -1,4 +1,4 @@
-//! Who is disabled is out at once, and comes back by a login alone.
+//! Disabling an account ends its sessions immediately. After enabling, a new login is required.
 
 use super::expected::{all_ended, success};
 use super::fixture::{SESSION, StoreFixture, at, by, hash, roles, time};
@@ -17,7 +17,7 @@ impl StoreFixture {
         ends: &[SessionId],
         change: &ChangeContext,
     ) {
-        let done = self.disable(account, true, change).await;
+        let done = self.set_disabled(account, true, change).await;
         let mut events = all_ended(ends, EndReason::Disabled);
         events.push(success(EventKind::UserDisabled));
         let changed = self.expect(done, change, account, &events).await;
@@ -27,7 +27,7 @@ impl StoreFixture {
     }
 
     pub(super) async fn enable_account(&self, account: &Account, change: &ChangeContext) {
-        let done = self.disable(account, false, change).await;
+        let done = self.set_disabled(account, false, change).await;
         let event = success(EventKind::UserEnabled);
         let changed = self.expect(done, change, account, &[event]).await;
         assert_eq!(changed.as_deref(), Some(account));
@@ -51,7 +51,7 @@ pub(super) async fn rejects_disabled_user(fixture: &StoreFixture) {
     for (token, session) in [(1, first.id), (3, second.id)] {
         fixture.assert_account_disabled(&alice, token, session, 6).await;
     }
-    let done = fixture.disable(&alice, true, &at(7)).await;
+    let done = fixture.set_disabled(&alice, true, &at(7)).await;
     fixture.expect(done, &at(7), &alice, &[]).await;
     assert_eq!(fixture.session(&kept).await, kept);
     fixture.refresh(&root, 100, 101, 6).await;
@@ -63,7 +63,7 @@ pub(super) async fn enabling_requires_new_login(fixture: &StoreFixture) {
     fixture.refresh(&alice, 1, 2, 1).await;
     fixture.disable_account(&alice, &[session.id], &at(2)).await;
     fixture.enable_account(&alice, &at(3)).await;
-    assert!(fixture.active(alice.id, 3).await.is_empty(), "what has ended stays so");
+    assert!(fixture.active(alice.id, 3).await.is_empty(), "ended sessions stay ended");
     fixture.assert_invalid(&alice, &[1, 2], 3).await;
     let (_, password) = fixture.stored(&alice).await;
     assert_eq!(password, StoredPassword { current: hash(1), previous: vec![] });
@@ -75,10 +75,10 @@ pub(super) async fn enabling_requires_new_login(fixture: &StoreFixture) {
 pub(super) async fn disabling_revokes_expired_session(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let first = fixture.login(&alice, 1).await;
-    let followed = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &at(SESSION)).await;
-    assert_eq!(first.family, followed.family);
+    let replacing = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &at(SESSION)).await;
+    assert_eq!(first.family, replacing.family);
     fixture.login_at(&alice, 10, SESSION + 5).await;
-    // Both are over by then, so none ends; but nothing refreshes them.
+    // Both sessions have expired, so disabling records no end, but revokes their families.
     fixture.disable_account(&alice, &[], &at(3 * SESSION)).await;
     fixture.enable_account(&alice, &at(3 * SESSION)).await;
     fixture.assert_invalid(&alice, &[1, 2, 10], 3 * SESSION).await;
@@ -96,7 +96,7 @@ pub(super) async fn changes_status_and_roles_together(fixture: &StoreFixture) {
     let mut events = all_ended(&[session.id], EndReason::Disabled);
     events.push(success(EventKind::UserDisabled));
     let from = vec![RoleName::user()];
-    events.push(success(EventKind::RoleChanged).because(Reason::Roles { from, to }));
+    events.push(success(EventKind::RoleChanged).with_reason(Reason::Roles { from, to }));
     let changed = fixture.expect(done, &at(1), &alice, &events).await.expect("the account");
     assert!(changed.is_disabled && changed.is_admin(), "{changed:?}");
     assert_eq!(fixture.stored(&alice).await.0, changed);
@@ -105,5 +105,5 @@ pub(super) async fn changes_status_and_roles_together(fixture: &StoreFixture) {
     let done = fixture.store.update_account(alice.id, update, &at(2)).await;
     let event = success(EventKind::UserEnabled);
     let changed = fixture.expect(done, &at(2), &alice, &[event]).await.expect("the account");
-    assert!(!changed.is_disabled && changed.is_admin(), "the roles were these: {changed:?}");
+    assert!(!changed.is_disabled && changed.is_admin(), "the roles are unchanged: {changed:?}");
 }

@@ -1,4 +1,4 @@
-//! Sessions end, and what refreshed them does no longer.
+//! Ending sessions, after which their refresh tokens are invalid.
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::session::{EndReason, SessionEnd, SessionLookup, SessionSelector};
 use crate::store::ChangeContext;
 
 impl StoreFixture {
-    /// Ends sessions, which must be these; it is told which they were.
+    /// Ends sessions, and checks that exactly these were active.
     #[track_caller]
     pub(super) fn end(
         &self,
@@ -26,15 +26,15 @@ impl StoreFixture {
     ) -> impl Future<Output = Vec<SessionId>> + Send {
         let here = Location::caller();
         async move {
-            let done = self.store.end_sessions(which, reason, change).await.expect("an answer");
+            let done = self.store.end_sessions(which, reason, change).await.expect("a result");
             let mut events = all_ended(sessions, reason);
             if reason == EndReason::Logout {
-                let logout = |id: &SessionId| success(EventKind::Logout).of(*id);
+                let logout = |id: &SessionId| success(EventKind::Logout).with_session(*id);
                 events.extend(sessions.iter().map(logout));
             }
             let mut ended = self.expect_at(here, done, change, Some(user), &events).await;
             ended.sort_unstable();
-            assert_eq!(ended, sessions, "{here}: those that ended");
+            assert_eq!(ended, sessions, "{here}: ended sessions");
             ended
         }
     }
@@ -56,7 +56,7 @@ pub(super) async fn ends_one_session(fixture: &StoreFixture) {
 
     fixture.end(&alice, one, EndReason::Logout, &[], &at(6)).await;
     fixture.end(&alice, one, EndReason::RevokedByAdmin, &[], &at(7)).await;
-    assert_eq!(fixture.session(&session).await, ended, "it ended once");
+    assert_eq!(fixture.session(&session).await, ended, "a session ends once");
 }
 
 pub(super) async fn keeps_sessions_of_other_users(fixture: &StoreFixture) {
@@ -130,10 +130,10 @@ pub(super) async fn stores_each_end_reason(fixture: &StoreFixture) {
 
 pub(super) async fn ended_family_is_not_refreshed(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
-    let lapsed = fixture.login(&alice, 1).await;
+    let expired = fixture.login(&alice, 1).await;
     let other = fixture.login_at(&alice, 10, 60).await;
-    let one = SessionSelector::One { user: alice.id, session: lapsed.id };
-    // It is over already, so that it does not end; but nothing follows it.
+    let one = SessionSelector::One { user: alice.id, session: expired.id };
+    // The session has expired, so ending it records nothing, but revokes its family.
     fixture.end(&alice, one, EndReason::Revoked, &[], &at(SESSION)).await;
     fixture.assert_invalid(&alice, &[1], SESSION).await;
     assert_eq!(fixture.active(alice.id, SESSION).await, [other.id]);
@@ -143,7 +143,7 @@ pub(super) async fn ended_family_is_not_refreshed(fixture: &StoreFixture) {
     let all = SessionSelector::All { user: alice.id };
     fixture.end(&alice, all, EndReason::Logout, &[], &at(2 * SESSION)).await;
     fixture.assert_invalid(&alice, &[10, 20, 21], 2 * SESSION).await;
-    // Of a family with two sessions, all end with the family.
+    // Ending a session also revokes a family with two sessions.
     let first = fixture.login_at(&alice, 30, 3 * SESSION).await;
     let second = rotation(30, 31, 4 * SESSION);
     let second = fixture.refresh_expired(&alice, second, &at(4 * SESSION)).await;
@@ -166,13 +166,13 @@ pub(super) async fn concurrent_ends_end_a_session_once(fixture: &StoreFixture) {
             SessionSelector::One { user, session }
         };
         async move {
-            store.end_sessions(which, EndReason::Revoked, &at(1)).await.expect("an answer").value
+            store.end_sessions(which, EndReason::Revoked, &at(1)).await.expect("a result").value
         }
     });
     let ended: Vec<_> = ended.await.into_iter().flatten().collect();
     assert_eq!(ended, [session.id]);
-    let news = fixture.new_records().await;
-    assert_eq!(news.len(), 1, "{news:?}");
-    let view = fixture.store.session(SessionLookup::Id(session.id)).await.expect("an answer");
+    let records = fixture.new_records().await;
+    assert_eq!(records.len(), 1, "{records:?}");
+    let view = fixture.store.session(SessionLookup::Id(session.id)).await.expect("a result");
     assert!(view.is_some_and(|view| view.session.end.is_some()), "an ended session is kept");
 }

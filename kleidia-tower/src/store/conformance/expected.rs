@@ -1,4 +1,4 @@
-//! What the log must say of a change.
+//! The audit events that a change must record.
 
 use crate::SessionId;
 use crate::account::Account;
@@ -15,43 +15,43 @@ pub(super) struct Expected {
     reason: Option<Reason>,
 }
 
-/// Something that went as it was meant.
+/// Returns a success without session and reason.
 pub(super) const fn success(kind: EventKind) -> Expected {
     Expected { kind, outcome: Outcome::Success, session: None, reason: None }
 }
 
-/// Something that was refused.
+/// Returns a failure without session and reason.
 pub(super) const fn failure(kind: EventKind) -> Expected {
     Expected { kind, outcome: Outcome::Failure, session: None, reason: None }
 }
 
-/// That a session was ended.
+/// Returns the event of an ended session.
 pub(super) fn ended(session: SessionId, reason: EndReason) -> Expected {
-    success(EventKind::SessionEnded).of(session).because(Reason::Ended(reason))
+    success(EventKind::SessionEnded).with_session(session).with_reason(Reason::Ended(reason))
 }
 
-/// That sessions were ended.
+/// Returns the events of ended sessions.
 pub(super) fn all_ended(sessions: &[SessionId], reason: EndReason) -> Vec<Expected> {
     sessions.iter().map(|session| ended(*session, reason)).collect()
 }
 
 impl Expected {
-    pub(super) fn of(self, session: SessionId) -> Self {
+    pub(super) fn with_session(self, session: SessionId) -> Self {
         Self { session: Some(session), ..self }
     }
 
-    pub(super) fn because(self, reason: Reason) -> Self {
+    pub(super) fn with_reason(self, reason: Reason) -> Self {
         Self { reason: Some(reason), ..self }
     }
 
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         let reason = self.reason.as_ref().map(Reason::to_string);
-        words(self.kind, self.outcome, self.session, reason.as_deref())
+        format_event(self.kind, self.outcome, self.session, reason.as_deref())
     }
 }
 
-/// Whether the records are these, in any order, and each says who did it, when and from where.
-pub(super) fn matches(
+/// Compares records with the expected events, in any order, and with the context of the change.
+pub(super) fn compare(
     records: &[AuditRecord],
     expected: &[Expected],
     user: Option<&Account>,
@@ -61,23 +61,23 @@ pub(super) fn matches(
     for record in records {
         let common = (record.at, &record.client, &record.actor, &record.user);
         if common != (change.at, &change.client, &change.actor, &user) {
-            return Err(format!("{record:#?}\nis not of {change:#?}\nby {user:?}"));
+            return Err(format!("{record:#?}\ndoes not match {change:#?}\nand user {user:?}"));
         }
     }
     let found = sorted(records.iter().map(describe).collect());
-    let expected = sorted(expected.iter().map(Expected::words).collect());
+    let expected = sorted(expected.iter().map(Expected::describe).collect());
     if found == expected {
         return Ok(());
     }
     Err(format!("recorded: {found:#?}\nexpected: {expected:#?}"))
 }
 
-/// What a record says, in a line.
+/// Returns a record as a line of text.
 pub(super) fn describe(record: &AuditRecord) -> String {
-    words(record.kind, record.outcome, record.session, record.reason.as_deref())
+    format_event(record.kind, record.outcome, record.session, record.reason.as_deref())
 }
 
-fn words(
+fn format_event(
     kind: EventKind,
     outcome: Outcome,
     session: Option<SessionId>,

@@ -1,4 +1,4 @@
-//! A store under test, and all that its log says.
+//! A store under test, and the checks of its audit log.
 
 use std::collections::BTreeSet;
 use std::panic::Location;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 
-use super::expected::{Expected, failure, matches, success};
+use super::expected::{Expected, compare, failure, success};
 use crate::account::{
     Account, AccountLookup, AccountUpdate, NewAccount, PasswordHash, StoredPassword,
 };
@@ -19,30 +19,30 @@ use crate::session::{NewSession, OpenOutcome, Session, SessionLookup, SessionVie
 use crate::store::{ChangeContext, Committed, Store, StoreError};
 use crate::{ClientInfo, SessionId, Timestamp, TokenDigest, UserAgent, UserId};
 
-/// When scenes begin.
+/// The time at which cases start.
 pub(super) const NOW: Timestamp = Timestamp::constant(1_795_370_580, 0);
-/// How long sessions last.
+/// The lifetime of sessions, in seconds.
 pub(super) const SESSION: i64 = 3600;
-/// How long refresh tokens last.
+/// The lifetime of refresh tokens, in seconds.
 pub(super) const REFRESH: i64 = 7 * 24 * 3600;
 
-/// A store under test. Whatever it records has to be expected.
+/// A store under test. Each record of its audit log has to be expected by the case.
 pub(super) struct StoreFixture {
     pub(super) store: Arc<dyn Store>,
     head: Mutex<ChainHead>,
 }
 
-/// So many seconds after the beginning.
+/// Returns the time so many seconds after the start.
 pub(super) fn time(second: i64) -> Timestamp {
     NOW + SignedDuration::from_secs(second)
 }
 
-/// How many seconds after the beginning that is.
+/// Returns the seconds from the start to a time.
 pub(super) fn second(time: Timestamp) -> i64 {
     time.duration_since(NOW).as_secs()
 }
 
-/// A change by a user, so many seconds after the beginning.
+/// Returns a change by a user, so many seconds after the start.
 pub(super) fn at(second: i64) -> ChangeContext {
     let client = ClientInfo {
         address: "192.0.2.1".parse().ok(),
@@ -51,7 +51,7 @@ pub(super) fn at(second: i64) -> ChangeContext {
     ChangeContext { at: time(second), client, actor: None }
 }
 
-/// The same change, from elsewhere.
+/// Returns the same change from another client.
 pub(super) fn elsewhere(change: &ChangeContext) -> ChangeContext {
     let client = ClientInfo {
         address: "2001:db8::7".parse().ok(),
@@ -60,7 +60,7 @@ pub(super) fn elsewhere(change: &ChangeContext) -> ChangeContext {
     ChangeContext { client, ..change.clone() }
 }
 
-/// The same change, by somebody else.
+/// Returns the same change by another user, from another client.
 pub(super) fn by(actor: &Account, change: &ChangeContext) -> ChangeContext {
     ChangeContext {
         actor: Some(AuditIdentity::account(actor.id, &actor.name)),
@@ -68,12 +68,12 @@ pub(super) fn by(actor: &Account, change: &ChangeContext) -> ChangeContext {
     }
 }
 
-/// The digest of a refresh token.
+/// Returns the digest of a refresh token.
 pub(super) fn refresh_token(number: u32) -> TokenDigest {
     digest(1, number)
 }
 
-/// The digest of a session's token.
+/// Returns the digest of a session token.
 pub(super) fn session_token(number: u32) -> TokenDigest {
     digest(2, number)
 }
@@ -84,17 +84,17 @@ fn digest(kind: u8, number: u32) -> TokenDigest {
     TokenDigest(octets)
 }
 
-/// The hash of a password.
+/// Returns the hash of a password.
 pub(super) fn hash(number: u32) -> PasswordHash {
     PasswordHash::new(format!("$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHQ${number}"))
 }
 
-/// The identifier of no account.
+/// Returns an id that no account has.
 pub(super) fn unknown_user(known: &Account) -> UserId {
     UserId::new(known.id.get() + 100)
 }
 
-/// The identifier of no session.
+/// Returns an id that no session has.
 pub(super) fn unknown_session(known: &Session) -> SessionId {
     SessionId::new(known.id.get() + 100)
 }
@@ -108,7 +108,7 @@ pub(super) fn new_account(name: &str) -> NewAccount {
     NewAccount { name, roles: roles(&[RoleName::user()]), password: hash(1) }
 }
 
-/// A session to open. Its token and its refresh token have the same number.
+/// Returns a session to open. Its token and its refresh token have the same number.
 pub(super) fn new_session(account: &Account, token: u32, second: i64) -> NewSession {
     NewSession {
         user: account.id,
@@ -131,7 +131,7 @@ impl StoreFixture {
         Self { store, head: Mutex::default() }
     }
 
-    /// What a change came to, once what was recorded is what was expected, and nothing else.
+    /// Returns the result of a change after checking that it recorded exactly the expected events.
     #[track_caller]
     pub(super) fn expect<T: Send>(
         &self,
@@ -157,67 +157,71 @@ impl StoreFixture {
         expected: &[Expected],
     ) -> T {
         let Committed { value, records } = done;
-        assert_eq!(records, self.new_records().await, "{here}: returned, and in the log");
-        let agreed = matches(&records, expected, user, change);
-        agreed.unwrap_or_else(|difference| panic!("{here}: {difference}"));
+        assert_eq!(
+            records,
+            self.new_records().await,
+            "{here}: returned records, and those in the log"
+        );
+        let compared = compare(&records, expected, user, change);
+        compared.unwrap_or_else(|difference| panic!("{here}: {difference}"));
         value
     }
 
-    /// What was recorded since the last look, in order.
+    /// Returns the records since the last call, in order.
     #[track_caller]
     pub(super) fn new_records(&self) -> impl Future<Output = Vec<AuditRecord>> + Send {
         let here = Location::caller();
         async move {
             let head = *self.head.lock().expect("a head");
             let query = AuditQuery { limit: usize::MAX, ..AuditQuery::default() };
-            let mut news = self.store.records(&query).await.expect("records");
-            news.retain(|record| record.sequence > head.sequence);
-            news.reverse();
-            let end = news.iter().try_fold(head, ChainHead::verify_next);
+            let mut records = self.store.records(&query).await.expect("records");
+            records.retain(|record| record.sequence > head.sequence);
+            records.reverse();
+            let end = records.iter().try_fold(head, ChainHead::verify_next);
             *self.head.lock().expect("a head") =
-                end.unwrap_or_else(|| panic!("{here}: the log does not follow: {news:#?}"));
-            news
+                end.unwrap_or_else(|| panic!("{here}: the chain is broken: {records:#?}"));
+            records
         }
     }
 
-    /// The kinds of what was recorded since the last look, sorted.
+    /// Returns the kinds of the records since the last call, sorted.
     pub(super) async fn new_kinds(&self) -> Vec<EventKind> {
-        let news = self.new_records().await;
-        let mut kinds: Vec<_> = news.iter().map(|record| record.kind).collect();
+        let records = self.new_records().await;
+        let mut kinds: Vec<_> = records.iter().map(|record| record.kind).collect();
         kinds.sort_unstable();
         kinds
     }
 
-    /// The end of the log so far.
+    /// Returns the chain head after the records seen so far.
     pub(super) fn head(&self) -> ChainHead {
         *self.head.lock().expect("a head")
     }
 
-    /// Nothing else was recorded, and the chain holds.
+    /// Checks that there are no unexpected records, and that the chain is intact.
     pub(super) async fn close(&self) {
-        let news = self.new_records().await;
-        assert!(news.is_empty(), "nobody expected {news:#?}");
+        let records = self.new_records().await;
+        assert!(records.is_empty(), "unexpected records: {records:#?}");
         let check = self.store.verify_chain(ChainHead::default()).await.expect("a check");
         assert_eq!(check, ChainCheck::Intact(self.head()));
     }
 
-    /// Creates an account in the role `user`.
+    /// Creates an account with the role `user`.
     pub(super) async fn account(&self, name: &str) -> Arc<Account> {
         let new = new_account(name);
         let to = new.roles.iter().cloned().collect();
         let created = self.store.create_account(new, &at(0)).await.expect("an account");
         let account = created.value.clone().expect("the name is free");
-        let event = success(EventKind::UserCreated).because(Reason::Roles { from: vec![], to });
+        let event = success(EventKind::UserCreated).with_reason(Reason::Roles { from: vec![], to });
         self.expect(Ok(created), &at(0), &account, &[event]).await;
         account
     }
 
-    /// Signs in at the beginning.
+    /// Logs in at the start.
     pub(super) async fn login(&self, account: &Account, token: u32) -> Arc<Session> {
         self.login_at(account, token, 0).await
     }
 
-    /// Signs in so many seconds after the beginning.
+    /// Logs in so many seconds after the start.
     pub(super) async fn login_at(
         &self,
         account: &Account,
@@ -234,11 +238,11 @@ impl StoreFixture {
         account: &Account,
         change: &ChangeContext,
     ) -> SessionView {
-        let opened = self.store.open_session(new, change).await.expect("an answer");
+        let opened = self.store.open_session(new, change).await.expect("a result");
         let OpenOutcome::Opened(view) = opened.value.clone() else { panic!("{:?}", opened.value) };
         let id = view.session.id;
-        let events =
-            [EventKind::LoginSuccess, EventKind::SessionCreated].map(|kind| success(kind).of(id));
+        let events = [EventKind::LoginSuccess, EventKind::SessionCreated]
+            .map(|kind| success(kind).with_session(id));
         self.expect(Ok(opened), change, account, &events).await;
         view
     }
@@ -252,7 +256,7 @@ impl StoreFixture {
         reason: Reason,
     ) {
         let done = self.store.open_session(new, change).await;
-        let event = failure(EventKind::LoginFailure).because(reason.clone());
+        let event = failure(EventKind::LoginFailure).with_reason(reason.clone());
         let rejected = match self.expect(done, change, account, &[event]).await {
             OpenOutcome::PasswordChanged => Reason::PasswordChanged,
             OpenOutcome::AccountDisabled => Reason::AccountDisabled,
@@ -261,8 +265,8 @@ impl StoreFixture {
         assert_eq!(rejected, reason);
     }
 
-    /// Disables or enables; the events are expected elsewhere.
-    pub(super) async fn disable(
+    /// Disables or enables an account. The caller checks the events.
+    pub(super) async fn set_disabled(
         &self,
         account: &Account,
         is_disabled: bool,
@@ -272,21 +276,21 @@ impl StoreFixture {
         self.store.update_account(account.id, update, change).await
     }
 
-    /// The account as it is stored now.
+    /// Returns the stored account and password.
     pub(super) async fn stored(&self, account: &Account) -> (Arc<Account>, StoredPassword) {
         let key = AccountLookup::Id(account.id);
-        self.store.account_with_password(key).await.expect("an answer").expect("the account")
+        self.store.account_with_password(key).await.expect("a result").expect("the account")
     }
 
-    /// The session as it is stored now.
+    /// Returns the stored session.
     pub(super) async fn session(&self, session: &Session) -> Arc<Session> {
-        let view = self.store.session(SessionLookup::Id(session.id)).await.expect("an answer");
+        let view = self.store.session(SessionLookup::Id(session.id)).await.expect("a result");
         view.expect("the session").session
     }
 
-    /// The numbers of the sessions that go on, as they are listed.
+    /// Returns the ids of the active sessions, as the store lists them.
     pub(super) async fn active(&self, user: UserId, second: i64) -> Vec<SessionId> {
-        let sessions = self.store.sessions_of(user, time(second)).await.expect("an answer");
+        let sessions = self.store.sessions_of(user, time(second)).await.expect("a result");
         sessions.iter().map(|session| session.id).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! Failures lock a name for a source, for a time that grows.
+//! Failures lock a user name for a source, with growing durations.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::Location;
@@ -12,7 +12,7 @@ use crate::lockout::{LockoutPolicy, LoginAttempt, LoginSource, Reservation};
 use crate::session::NewSession;
 use crate::store::{ChangeContext, Retention};
 
-/// Somebody at one of many addresses.
+/// Returns an attempt from one of many addresses.
 pub(super) fn attempt_from(name: &str, source: u32) -> LoginAttempt {
     let address = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + source));
     LoginAttempt { name: name.parse().expect("a name"), source: LoginSource::new(Some(address)) }
@@ -21,14 +21,14 @@ pub(super) fn attempt_from(name: &str, source: u32) -> LoginAttempt {
 impl StoreFixture {
     pub(super) async fn reserve_at(&self, attempt: &LoginAttempt, second: i64) -> Reservation {
         let policy = LockoutPolicy::default();
-        self.store.reserve_attempt(attempt, &policy, time(second)).await.expect("an answer")
+        self.store.reserve_attempt(attempt, &policy, time(second)).await.expect("a result")
     }
 
     pub(super) async fn assert_granted(&self, attempt: &LoginAttempt, second: i64) {
         assert_eq!(self.reserve_at(attempt, second).await, Reservation::Granted, "at {second}");
     }
 
-    /// It is locked, up to that second.
+    /// Checks that the user name is locked until that second.
     #[track_caller]
     pub(super) fn assert_locked(
         &self,
@@ -43,14 +43,14 @@ impl StoreFixture {
         }
     }
 
-    /// A password is evaluated, and wrong.
+    /// Makes an attempt with a wrong password, and checks whether a lock starts.
     #[track_caller]
     pub(super) fn fail_login(
         &self,
         user: Option<&Account>,
         attempt: &LoginAttempt,
         second: i64,
-        locks: bool,
+        starts_lock: bool,
     ) -> impl Future<Output = ()> + Send {
         let here = Location::caller();
         async move {
@@ -58,24 +58,24 @@ impl StoreFixture {
             assert_eq!(granted, Reservation::Granted, "{here}: at {second}");
             let (policy, change) = (LockoutPolicy::default(), at(second));
             let done =
-                self.store.record_failure(attempt, &policy, &change).await.expect("an answer");
+                self.store.record_failure(attempt, &policy, &change).await.expect("a result");
             let reason = user.map_or(Reason::UnknownUser, |_| Reason::WrongPassword);
-            let mut events = vec![failure(EventKind::LoginFailure).because(reason)];
-            if locks {
-                events.push(failure(EventKind::LoginLocked).because(Reason::LockStarted));
+            let mut events = vec![failure(EventKind::LoginFailure).with_reason(reason)];
+            if starts_lock {
+                events.push(failure(EventKind::LoginLocked).with_reason(Reason::LockStarted));
             }
             self.expect_at(here, done, &change, user, &events).await;
         }
     }
 
-    /// Fails as often as it takes to lock the name for this source.
+    /// Fails until the user name is locked for this source.
     async fn lock(&self, user: Option<&Account>, attempt: &LoginAttempt, second: i64) {
         for failure in 1..=5 {
             self.fail_login(user, attempt, second, failure == 5).await;
         }
     }
 
-    /// The password is right.
+    /// Logs in with the correct password.
     pub(super) async fn log_in_from(
         &self,
         user: &Account,
@@ -88,7 +88,7 @@ impl StoreFixture {
         self.open(new, user, &at(second)).await;
     }
 
-    /// Lifts all locks of an account.
+    /// Removes all locks of an account.
     pub(super) async fn unlock(&self, user: &Account, change: &ChangeContext) {
         let done = self.store.unlock(&user.name, change).await;
         self.expect(done, change, user, &[success(EventKind::LoginUnlocked)]).await;
@@ -102,7 +102,7 @@ pub(super) async fn failures_lock(fixture: &StoreFixture) {
         fixture.fail_login(Some(&alice), &attempt, second, second == 4).await;
     }
     for second in [4, 5, 63] {
-        // Asking neither counts nor makes it longer.
+        // A locked attempt is not counted, and does not extend the lock.
         fixture.assert_locked(&attempt, 64, second).await;
     }
     // The lock ends at this second.
@@ -123,8 +123,8 @@ pub(super) async fn locks_grow(fixture: &StoreFixture) {
 
 pub(super) async fn locks_are_short_after_reset_time(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
-    let quiet = LockoutPolicy::default().reset_after().as_secs().cast_signed();
-    for (source, pause, locks) in [(1, quiet - 1, true), (2, quiet, false)] {
+    let reset_after = LockoutPolicy::default().reset_after().as_secs().cast_signed();
+    for (source, pause, locks) in [(1, reset_after - 1, true), (2, reset_after, false)] {
         let attempt = attempt_from("alice", source);
         fixture.lock(Some(&alice), &attempt, 0).await;
         fixture.fail_login(Some(&alice), &attempt, pause, locks).await;
@@ -134,9 +134,9 @@ pub(super) async fn locks_are_short_after_reset_time(fixture: &StoreFixture) {
     }
     let attempt = attempt_from("alice", 2);
     for failure in 2..=5 {
-        fixture.fail_login(Some(&alice), &attempt, quiet, failure == 5).await;
+        fixture.fail_login(Some(&alice), &attempt, reset_after, failure == 5).await;
     }
-    fixture.assert_locked(&attempt, quiet + 60, quiet).await;
+    fixture.assert_locked(&attempt, reset_after + 60, reset_after).await;
 }
 
 pub(super) async fn success_resets_failures(fixture: &StoreFixture) {
@@ -161,11 +161,11 @@ pub(super) async fn counts_names_and_sources_separately(fixture: &StoreFixture) 
         let source = LoginSource::new(address.parse().ok());
         LoginAttempt { name: alice.name.clone(), source }
     };
-    let nobody_knows = LoginAttempt { name: alice.name.clone(), source: LoginSource::new(None) };
+    let unknown = LoginAttempt { name: alice.name.clone(), source: LoginSource::new(None) };
     let locked = network("2001:db8:0:1::1");
     fixture.lock(Some(&alice), &locked, 0).await;
     fixture.assert_locked(&network("2001:db8:0:1:ffff::2"), 60, 0).await;
-    for other in [network("2001:db8:0:2::1"), network("192.0.2.1"), nobody_knows] {
+    for other in [network("2001:db8:0:2::1"), network("192.0.2.1"), unknown] {
         fixture.fail_login(Some(&alice), &other, 0, false).await;
     }
     let other = LoginAttempt { name: bob.name.clone(), ..locked };
@@ -179,13 +179,13 @@ pub(super) async fn locks_unknown_names_alike(fixture: &StoreFixture) {
     fixture.assert_locked(&attempt, 60, 59).await;
     fixture.fail_login(None, &attempt, 60, true).await;
     fixture.assert_locked(&attempt, 180, 60).await;
-    let done = fixture.store.unlock(&attempt.name, &at(61)).await.expect("an answer");
+    let done = fixture.store.unlock(&attempt.name, &at(61)).await.expect("a result");
     let event = success(EventKind::LoginUnlocked);
     fixture.expect_at(Location::caller(), done, &at(61), None, &[event]).await;
-    // Whoever takes that name later has nothing to do with it.
+    // A new account with this name starts with an unlocked login.
     fixture.fail_login(None, &attempt, 61, false).await;
     let new = new_account("mallory");
-    let done = fixture.store.create_account(new, &at(62)).await.expect("an answer");
+    let done = fixture.store.create_account(new, &at(62)).await.expect("a result");
     let mallory = done.value.expect("the name is free");
     assert_eq!(fixture.new_records().await.len(), 1);
     fixture.fail_login(Some(&mallory), &attempt, 63, false).await;
@@ -205,7 +205,7 @@ pub(super) async fn admin_unlocks(fixture: &StoreFixture) {
     fixture.assert_locked(&attempt_from("bob", 1), 60, 2).await;
 }
 
-pub(super) async fn threshold_of_one_locks_at_once(fixture: &StoreFixture) {
+pub(super) async fn threshold_of_one_locks_immediately(fixture: &StoreFixture) {
     fixture.account("alice").await;
     let policy = LockoutPolicy::default().with_threshold(1);
     let policy = policy.and_then(|policy| policy.with_base_duration(Duration::from_secs(7)));
@@ -217,7 +217,7 @@ pub(super) async fn threshold_of_one_locks_at_once(fixture: &StoreFixture) {
     };
     assert_eq!(reserve(0).await, Reservation::Granted);
     drop(fixture.store.record_failure(&attempt, &policy, &at(0)).await.expect("a result"));
-    assert_eq!(fixture.new_records().await.len(), 2, "a failure, and a lock");
+    assert_eq!(fixture.new_records().await.len(), 2, "a failure and a lock");
     assert_eq!(reserve(6).await, Reservation::Locked { until: time(7) });
     assert_eq!(reserve(7).await, Reservation::Granted);
 }
@@ -227,10 +227,9 @@ pub(super) async fn clock_set_back_does_not_extend_locks(fixture: &StoreFixture)
     let attempt = attempt_from("alice", 1);
     let ahead = 1_000_000;
     fixture.lock(Some(&alice), &attempt, ahead).await;
-    // No lock is longer than the longest.
-    let longest = LockoutPolicy::default().max_duration().as_secs().cast_signed();
+    let max_duration = LockoutPolicy::default().max_duration().as_secs().cast_signed();
     let Reservation::Locked { until } = fixture.reserve_at(&attempt, 0).await else { return };
-    assert!(until <= time(longest), "for {} seconds", second(until));
+    assert!(until <= time(max_duration), "locked for {} seconds", second(until));
     fixture.assert_granted(&attempt, second(until)).await;
 }
 
@@ -251,7 +250,7 @@ pub(super) async fn purge_keeps_locks(fixture: &StoreFixture) {
     assert!(purged >= 1, "failures of a name without an account");
     fixture.fail_login(None, &unknown, 100, false).await;
     fixture.assert_locked(&attempt, 99 + 120, 100).await;
-    // While a lock holds it is kept, however short the retention.
+    // An active lock is kept regardless of the retention.
     let retention = Retention::default().with_failures(Duration::ZERO);
     fixture.purge_batch(99 + 119, &retention, 100).await;
     fixture.assert_locked(&attempt, 99 + 120, 99 + 119).await;

@@ -1,4 +1,4 @@
-//! Logins open sessions, or come to nothing.
+//! Logins that open sessions, and rejected ones.
 
 use super::fixture::{
     SESSION, StoreFixture, at, by, hash, new_session, refresh_token, session_token, time,
@@ -31,12 +31,12 @@ pub(super) async fn opens_session(fixture: &StoreFixture) {
     assert_eq!(*view.session, expected);
     assert_eq!(view.account, alice);
     for key in [SessionLookup::Id(view.session.id), SessionLookup::Token(session_token(1))] {
-        let found = fixture.store.session(key).await.expect("an answer");
+        let found = fixture.store.session(key).await.expect("a result");
         assert_eq!(found, Some(SessionView { ..view.clone() }), "{key:?}");
     }
     for digest in [refresh_token(2), session_token(2)] {
-        let found = fixture.store.session(SessionLookup::Token(digest)).await.expect("an answer");
-        assert_eq!(found, None, "a refresh token is no session's");
+        let found = fixture.store.session(SessionLookup::Token(digest)).await.expect("a result");
+        assert_eq!(found, None, "not the digest of a session token");
     }
     fixture.assert_invalid(&alice, &[1], 6).await;
     fixture.refresh(&alice, 2, 3, 6).await;
@@ -48,9 +48,9 @@ pub(super) async fn login_opens_a_new_session(fixture: &StoreFixture) {
     let second = fixture.login(&alice, 2).await;
     assert_ne!(first.id, second.id);
     assert_ne!(first.family, second.family);
-    assert_eq!(fixture.session(&first).await, first, "the one before is left alone");
+    assert_eq!(fixture.session(&first).await, first, "the earlier session is unchanged");
     let first = fixture.refresh(&alice, 1, 3, 1).await;
-    assert_eq!(fixture.session(&second).await, second, "and so is the other");
+    assert_eq!(fixture.session(&second).await, second, "the other session is unchanged");
     assert_ne!(first.id, second.id);
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn rejects_login_of_disabled_account(fixture: &StoreFixture) {
     fixture.disable_account(&alice, &[], &by(&root, &at(1))).await;
     let new = NewSession { rehashed: Some(hash(2)), ..new_session(&alice, 1, 2) };
     fixture.reject_login(new, &alice, &at(2), Reason::AccountDisabled).await;
-    is_unchanged(fixture, &alice).await;
+    assert_unchanged(fixture, &alice).await;
 
     fixture.enable_account(&alice, &by(&root, &at(3))).await;
     fixture.assert_invalid(&alice, &[1], 4).await;
@@ -70,7 +70,7 @@ pub(super) async fn rejects_login_after_password_change(fixture: &StoreFixture) 
     let new =
         NewSession { expected_hash: hash(2), rehashed: Some(hash(3)), ..new_session(&alice, 1, 1) };
     fixture.reject_login(new, &alice, &at(1), Reason::PasswordChanged).await;
-    is_unchanged(fixture, &alice).await;
+    assert_unchanged(fixture, &alice).await;
     fixture.assert_invalid(&alice, &[1], 2).await;
 }
 
@@ -78,25 +78,28 @@ pub(super) async fn rejects_login_of_unknown_account(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let unknown = unknown_user(&alice);
     let new = NewSession { user: unknown, ..new_session(&alice, 1, 1) };
-    let opened = fixture.store.open_session(new, &at(1)).await.expect("an answer");
+    let opened = fixture.store.open_session(new, &at(1)).await.expect("a result");
     assert!(matches!(opened.value, OpenOutcome::PasswordChanged), "{opened:?}");
-    let news = fixture.new_records().await;
-    assert_eq!(opened.records, news);
-    let is_refusal = |kind| kind == EventKind::LoginFailure;
-    assert!(news.iter().all(|record| is_refusal(record.kind) && record.user.is_none()), "{news:?}");
-    is_unchanged(fixture, &alice).await;
+    let records = fixture.new_records().await;
+    assert_eq!(opened.records, records);
+    let is_failure = |kind| kind == EventKind::LoginFailure;
+    assert!(
+        records.iter().all(|record| is_failure(record.kind) && record.user.is_none()),
+        "{records:?}"
+    );
+    assert_unchanged(fixture, &alice).await;
     assert!(fixture.active(unknown, 1).await.is_empty());
     fixture.assert_invalid(&alice, &[1], 2).await;
 }
 
-/// Neither the account nor its password has changed, and nobody is in.
-async fn is_unchanged(fixture: &StoreFixture, account: &Account) {
+/// Checks that account and password are unchanged, and that no session is active.
+async fn assert_unchanged(fixture: &StoreFixture, account: &Account) {
     let (stored, password) = fixture.stored(account).await;
     assert_eq!(stored.password_changed_at, account.password_changed_at);
     assert_eq!(password, StoredPassword { current: hash(1), previous: vec![] });
     assert!(fixture.active(account.id, 2).await.is_empty());
     let found = fixture.store.session(SessionLookup::Token(session_token(1))).await;
-    assert_eq!(found.expect("an answer"), None);
+    assert_eq!(found.expect("a result"), None);
 }
 
 pub(super) async fn login_stores_new_hash(fixture: &StoreFixture) {
@@ -110,7 +113,7 @@ pub(super) async fn login_stores_new_hash(fixture: &StoreFixture) {
     assert_eq!(password, StoredPassword { current: hash(2), previous: vec![] });
     assert_eq!(fixture.active(alice.id, 5).await, [view.session.id, before.id]);
 
-    // It was verified against the previous hash.
+    // This login was verified against the previous hash.
     let outdated = new_session(&alice, 3, 6);
     fixture.reject_login(outdated, &alice, &at(6), Reason::PasswordChanged).await;
     let new = NewSession { expected_hash: hash(2), ..new_session(&alice, 4, 7) };

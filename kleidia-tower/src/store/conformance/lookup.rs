@@ -1,4 +1,4 @@
-//! Sessions are found, listed and seen.
+//! Looking up, listing and touching sessions.
 
 use super::fixture::{
     NOW, SESSION, StoreFixture, session_token, time, unknown_session, unknown_user,
@@ -14,23 +14,23 @@ pub(super) async fn lists_active_sessions(fixture: &StoreFixture) {
         fixture.login_at(&bob, 100 + token, second).await;
     }
     let [first, second, third] = ids[..] else { panic!("three sessions, not {ids:?}") };
-    assert!(first < second && second < third, "numbers grow: {ids:?}");
+    assert!(first < second && second < third, "ids are ascending: {ids:?}");
     assert_eq!(fixture.active(alice.id, 10).await, [third, second, first], "the newest first");
     assert_eq!(fixture.active(alice.id, SESSION - 1).await, [third, second, first]);
-    assert_eq!(fixture.active(alice.id, SESSION).await, [third, second], "over at this second");
+    assert_eq!(fixture.active(alice.id, SESSION).await, [third, second], "expired at this second");
     assert_eq!(fixture.active(alice.id, SESSION + 9).await, [second]);
     assert!(fixture.active(alice.id, SESSION + 10).await.is_empty());
-    assert!(fixture.active(unknown_user(&bob), 0).await.is_empty(), "of nobody");
+    assert!(fixture.active(unknown_user(&bob), 0).await.is_empty(), "unknown user");
 
-    let listed = fixture.store.sessions_of(alice.id, NOW).await.expect("an answer");
+    let listed = fixture.store.sessions_of(alice.id, NOW).await.expect("a result");
     for session in listed {
-        assert_eq!(fixture.session(&session).await, session, "listed as it is found");
+        assert_eq!(fixture.session(&session).await, session, "listed as looked up");
     }
     for unknown in [
         SessionLookup::Id(SessionId::new(third.get() + 100)),
         SessionLookup::Token(session_token(4)),
     ] {
-        assert_eq!(fixture.store.session(unknown).await.expect("an answer"), None);
+        assert_eq!(fixture.store.session(unknown).await.expect("a result"), None);
     }
 }
 
@@ -39,12 +39,16 @@ pub(super) async fn touch_updates_last_seen(fixture: &StoreFixture) {
     let session = fixture.login(&alice, 1).await;
     let other = fixture.login(&alice, 2).await;
     for (second, seen) in [(60, 60), (30, 60), (61, 61)] {
-        fixture.store.touch(session.id, time(second)).await.expect("an answer");
+        fixture.store.touch(session.id, time(second)).await.expect("a result");
         let stored = fixture.session(&session).await;
         assert_eq!(stored.last_seen_at, time(seen), "touched at {second}");
         let expected = crate::session::Session { last_seen_at: time(seen), ..(*session).clone() };
         assert_eq!(*stored, expected, "nothing else changes");
     }
-    fixture.store.touch(unknown_session(&other), time(60)).await.expect("nobody is no error");
+    fixture
+        .store
+        .touch(unknown_session(&other), time(60))
+        .await
+        .expect("an unknown session is not an error");
     assert_eq!(fixture.session(&other).await, other);
 }

@@ -1,9 +1,9 @@
-//! What every store must do, as cases that any store can be tested with: ours, or one of yours.
+//! Test cases that every [`Store`] must pass (feature `conformance`).
 //!
-//! Each case wants an empty store for itself, and panics with what it found. Times are arguments
-//! of the operations, so nothing here waits for a clock.
+//! Each case needs an empty store of its own, and panics if the store fails it. Times are arguments
+//! of the operations, so no case waits for a clock.
 //!
-//! All at once:
+//! All cases in one test:
 //! ```
 //! use std::sync::Arc;
 //!
@@ -13,8 +13,7 @@
 //! conformance::check(async || Arc::new(MemoryStore::default()) as Arc<dyn Store>).await;
 //! # }
 //! ```
-//! Or each case as a test of its own, here with `libtest-mimic`, in a test target without the
-//! standard harness:
+//! One test per case, here with `libtest-mimic` in a test target without the standard harness:
 //! ```
 //! # use std::sync::Arc;
 //! # use kleidia_tower::store::{MemoryStore, Store, conformance};
@@ -42,7 +41,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "these are tests, which tell by panics what they found"
+    reason = "test cases report failures by panics"
 )]
 
 mod accounts;
@@ -72,14 +71,14 @@ use std::sync::Arc;
 use super::Store;
 use fixture::StoreFixture;
 
-/// Something that a store must do.
+/// A test case for stores.
 #[derive(Clone, Copy)]
 pub struct Case {
     name: &'static str,
-    run: fn(&StoreFixture) -> Running<'_>,
+    run: fn(&StoreFixture) -> CaseFuture<'_>,
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+type CaseFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 macro_rules! cases {
     ($($module:ident: $($case:ident)+;)+) => {
@@ -137,7 +136,7 @@ cases! {
         counts_names_and_sources_separately
         locks_unknown_names_alike
         admin_unlocks
-        threshold_of_one_locks_at_once
+        threshold_of_one_locks_immediately
         clock_set_back_does_not_extend_locks
         purge_keeps_locks;
     login:
@@ -200,12 +199,13 @@ cases! {
         consecutive_failures_never_expire;
 }
 
-/// Runs all cases, each with an empty store of its own.
+/// Runs all cases, each with an empty store that `open` returns.
 ///
-/// Operations run at once in several cases: run it in a Tokio runtime, best one with threads.
+/// Some cases run operations concurrently. It needs a Tokio runtime, preferably a multi-threaded
+/// one.
 ///
 /// # Panics
-/// If the store does not do what it must.
+/// If a store fails a case.
 pub async fn check(open: impl AsyncFn() -> Arc<dyn Store>) {
     for case in CASES {
         case.run(open().await).await;
@@ -213,16 +213,16 @@ pub async fn check(open: impl AsyncFn() -> Arc<dyn Store>) {
 }
 
 impl Case {
-    /// Its name, such as `rotation::concurrent_uses_rotate_once`.
+    /// Returns the name, such as `rotation::concurrent_uses_rotate_once`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Runs it with an empty store, in a Tokio runtime.
+    /// Runs the case with an empty store. It needs a Tokio runtime.
     ///
     /// # Panics
-    /// If the store does not do what it must.
+    /// If the store fails the case.
     pub async fn run(&self, store: Arc<dyn Store>) {
         let fixture = StoreFixture::new(store);
         (self.run)(&fixture).await;

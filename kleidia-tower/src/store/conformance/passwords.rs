@@ -1,4 +1,4 @@
-//! Passwords are replaced, and end what was opened by the one before.
+//! Password changes, which end sessions and revoke token families.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn change_of(user: &Account, from: u32, to: u32) -> PasswordChange {
 }
 
 impl StoreFixture {
-    /// Replaces a password, which ends these sessions.
+    /// Replaces a password, and checks that it ends these sessions.
     async fn replace_password(
         &self,
         user: &Account,
@@ -28,12 +28,12 @@ impl StoreFixture {
         let done = self.store.change_password(new, change).await;
         let mut events = all_ended(ends, EndReason::PasswordChanged);
         events.push(success(EventKind::PasswordChanged));
-        assert!(self.expect(done, change, user, &events).await, "it is replaced");
+        assert!(self.expect(done, change, user, &events).await, "the password is replaced");
     }
 
     async fn assert_not_replaced(&self, user: &Account, new: PasswordChange) {
         let done = self.store.change_password(new, &at(1)).await;
-        assert!(!self.expect(done, &at(1), user, &[]).await, "nothing is replaced");
+        assert!(!self.expect(done, &at(1), user, &[]).await, "the password is not replaced");
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn replaces_password(fixture: &StoreFixture) {
     let expected = Account { password_changed_at: time(9), ..(*alice).clone() };
     let password = StoredPassword { current: hash(2), previous: vec![hash(1)] };
     assert_eq!(fixture.stored(&alice).await, (Arc::new(expected), password));
-    assert_eq!(fixture.stored(&root).await, (root, unchanged), "others keep theirs");
+    assert_eq!(fixture.stored(&root).await, (root, unchanged), "other users keep their passwords");
     for (session, token) in [(&first, 1), (&second, 2)] {
         let end = fixture.session(session).await.end;
         assert_eq!(end, Some(SessionEnd { at: time(9), reason: EndReason::PasswordChanged }));
@@ -82,7 +82,7 @@ pub(super) async fn kept_session_loses_its_token_family(fixture: &StoreFixture) 
         fixture.assert_invalid(&alice, &[1, 2, 3], second).await;
     }
     let end = Session { end: None, ..(*fixture.session(&kept).await).clone() };
-    assert_eq!(end, *before, "a token of a revoked family ends nothing");
+    assert_eq!(end, *before, "a token of a revoked family ends no session");
 }
 
 pub(super) async fn password_change_keeps_other_users(fixture: &StoreFixture) {
@@ -116,7 +116,7 @@ pub(super) async fn bounds_password_history(fixture: &StoreFixture) {
     fixture.open(new, &alice, &at(2)).await;
     let (_, password) = fixture.stored(&alice).await;
     let expected = StoredPassword { current: hash(9), previous: vec![hash(7)] };
-    assert_eq!(password, expected, "a rehashed password is no earlier one");
+    assert_eq!(password, expected, "rehashing does not add to the history");
 }
 
 pub(super) async fn password_change_revokes_expired_session(fixture: &StoreFixture) {
@@ -135,7 +135,7 @@ pub(super) async fn concurrent_changes_replace_a_password_once(fixture: &StoreFi
         let store = Arc::clone(&fixture.store);
         let to = 2 + task;
         let new = change_of(&alice, 1, to);
-        async move { (to, store.change_password(new, &at(1)).await.expect("an answer").value) }
+        async move { (to, store.change_password(new, &at(1)).await.expect("a result").value) }
     });
     let replaced: Vec<_> = replaced.await.into_iter().filter(|(_, replaced)| *replaced).collect();
     let [(winner, _)] = replaced[..] else { panic!("{replaced:?}") };

@@ -1,4 +1,4 @@
-//! What is over is forgotten, in bounded batches, and nothing else.
+//! Deletion of expired rows in bounded batches.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::session::{
 };
 use crate::store::Retention;
 
-/// For how long sessions are kept in these cases.
+/// The retention of sessions in these cases, in seconds.
 const KEPT: i64 = 1000;
 
 fn retention() -> Retention {
@@ -22,18 +22,18 @@ fn retention() -> Retention {
 }
 
 impl StoreFixture {
-    /// Forgets all that is over at this second, and tells how much that was.
+    /// Deletes all rows that are expired at this second, and returns how many.
     async fn purge(&self, second: i64) -> usize {
-        let mut forgotten = 0;
+        let mut deleted = 0;
         for _ in 0..1000 {
             let purged = self.purge_batch(second, &retention(), 100).await;
-            forgotten += purged;
-            // Of each kind there may be as many as the limit.
+            deleted += purged;
+            // The limit applies to each kind of row, so a batch below it may not be the last.
             if purged == 0 {
-                return forgotten;
+                return deleted;
             }
         }
-        panic!("it never ends: {forgotten} rows are forgotten");
+        panic!("purging does not end: {deleted} rows deleted");
     }
 
     pub(super) async fn purge_batch(
@@ -42,11 +42,11 @@ impl StoreFixture {
         retention: &Retention,
         limit: usize,
     ) -> usize {
-        self.store.purge(time(second), retention, limit).await.expect("an answer")
+        self.store.purge(time(second), retention, limit).await.expect("a result")
     }
 
     async fn exists(&self, session: &Session) -> bool {
-        let view = self.store.session(SessionLookup::Id(session.id)).await.expect("an answer");
+        let view = self.store.session(SessionLookup::Id(session.id)).await.expect("a result");
         view.is_some()
     }
 }
@@ -56,35 +56,35 @@ pub(super) async fn keeps_sessions_until_they_and_their_tokens_expire(fixture: &
     let renewed = fixture.login(&alice, 1).await;
     let brief = NewSession { refresh_expires_at: time(60), ..new_session(&alice, 10, 0) };
     let brief = fixture.open(brief, &alice, &at(0)).await.session;
-    assert!(fixture.purge(60 + KEPT).await >= 1, "a token is over");
-    assert!(fixture.exists(&brief).await, "the session was over later");
+    assert!(fixture.purge(60 + KEPT).await >= 1, "a token expired");
+    assert!(fixture.exists(&brief).await, "the session expired later");
     fixture.purge(SESSION + KEPT - 1).await;
-    assert!(fixture.exists(&brief).await, "for one second more");
+    assert!(fixture.exists(&brief).await, "retained for one more second");
     assert!(fixture.purge(SESSION + KEPT).await >= 1, "a session");
-    assert!(!fixture.exists(&brief).await, "it and its token were over for long enough");
-    assert!(fixture.exists(&renewed).await, "its token lasts");
+    assert!(!fixture.exists(&brief).await, "it and its token expired long enough ago");
+    assert!(fixture.exists(&renewed).await, "its token is valid");
     fixture.purge(REFRESH - 1).await;
-    assert!(fixture.exists(&renewed).await, "its token lasts");
-    let followed = rotation(1, 2, REFRESH - 1);
-    let followed = fixture.refresh_expired(&alice, followed, &at(REFRESH - 1)).await;
+    assert!(fixture.exists(&renewed).await, "its token is valid");
+    let replacing = rotation(1, 2, REFRESH - 1);
+    let replacing = fixture.refresh_expired(&alice, replacing, &at(REFRESH - 1)).await;
 
     let end = 2 * REFRESH - 1;
     for second in [end - 1, end, end + KEPT - 1] {
         fixture.purge(second).await;
-        assert!(fixture.exists(&followed).await, "at {second}");
+        assert!(fixture.exists(&replacing).await, "at {second}");
     }
     assert!(fixture.purge(end + KEPT).await >= 1, "a session");
-    assert!(!fixture.exists(&followed).await && !fixture.exists(&renewed).await);
+    assert!(!fixture.exists(&replacing).await && !fixture.exists(&renewed).await);
     fixture.assert_invalid(&alice, &[1, 2, 10], end + KEPT).await;
 }
 
 pub(super) async fn keeps_family_until_its_last_token_expires(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let session = fixture.login(&alice, 1).await;
-    // A node whose tokens last for a shorter time.
+    // A node with a shorter lifetime of refresh tokens.
     let brief = Rotation { refresh_expires_at: time(60), ..rotation(1, 2, 1) };
     let done = fixture.store.rotate_refresh_token(&brief, &at(1)).await;
-    let event = success(EventKind::TokenRefresh).of(session.id);
+    let event = success(EventKind::TokenRefresh).with_session(session.id);
     let rotated = fixture.expect(done, &at(1), &alice, &[event]).await;
     assert!(matches!(rotated, RotationOutcome::Rotated { .. }), "{rotated:?}");
     for second in [SESSION + KEPT, REFRESH + KEPT - 1] {
@@ -118,15 +118,15 @@ pub(super) async fn purge_keeps_reuse_detection(fixture: &StoreFixture) {
     fixture.retry(&alice, 1, 2, 10 + GRACE - 1).await;
     fixture.purge(REFRESH - 1).await;
     let second = REFRESH - 1;
-    let followed = fixture.refresh_expired(&alice, rotation(2, 3, second), &at(second)).await;
+    let replacing = fixture.refresh_expired(&alice, rotation(2, 3, second), &at(second)).await;
     fixture.purge(second).await;
-    fixture.assert_reused(&alice, 1, session.id, &[followed.id], second).await;
+    fixture.assert_reused(&alice, 1, session.id, &[replacing.id], second).await;
     fixture.assert_invalid(&alice, &[3], second).await;
 }
 
 pub(super) async fn bounds_purges(fixture: &StoreFixture) {
     const LIMIT: usize = 10;
-    /// Sessions, refresh tokens and failures, and what a store has beside them.
+    /// Sessions, refresh tokens and failures, and one more kind that a store may have.
     const KINDS: usize = 4;
     let alice = fixture.account("alice").await;
     let mut sessions = Vec::new();
@@ -136,14 +136,14 @@ pub(super) async fn bounds_purges(fixture: &StoreFixture) {
     }
     let now = 1 + REFRESH + KEPT;
     assert_eq!(fixture.purge_batch(now, &retention(), 0).await, 0);
-    let mut forgotten = 0;
-    // 35 sessions, 70 tokens, and what their logins left.
+    let mut deleted = 0;
+    // 35 sessions, 70 tokens, and the failure rows of their logins.
     for batch in 0.. {
-        assert!(batch < 100, "it never ends: {forgotten} rows are forgotten");
+        assert!(batch < 100, "purging does not end: {deleted} rows deleted");
         let purged = fixture.purge_batch(now, &retention(), LIMIT).await;
         assert!(purged <= LIMIT * KINDS, "{purged} rows in one batch of {LIMIT}");
-        forgotten += purged;
-        // Whatever was forgotten first, what is left of it is refused, and breaks nothing.
+        deleted += purged;
+        // Whichever rows were deleted first, the remaining tokens are invalid.
         for token in 1..=35 {
             fixture.assert_invalid(&alice, &[token, 1000 + token], now).await;
         }
@@ -151,9 +151,9 @@ pub(super) async fn bounds_purges(fixture: &StoreFixture) {
             break;
         }
     }
-    assert!(forgotten >= 35 * 3, "{forgotten} rows, of 35 sessions and 70 tokens");
+    assert!(deleted >= 35 * 3, "{deleted} rows, of 35 sessions and 70 tokens");
     for session in &sessions {
-        assert!(!fixture.exists(session).await, "fewer than the limit: there are no more");
+        assert!(!fixture.exists(session).await, "a batch below the limit is the last");
     }
     assert_eq!(fixture.purge_batch(now, &retention(), usize::MAX).await, 0);
 }
@@ -170,7 +170,7 @@ pub(super) async fn purges_family_in_batches(fixture: &StoreFixture) {
     }
     second += REFRESH + KEPT;
     for batch in 0.. {
-        assert!(batch < 100, "it never ends");
+        assert!(batch < 100, "purging does not end");
         let purged = fixture.purge_batch(second, &retention(), LIMIT).await;
         // Sessions, refresh tokens and failures.
         assert!(purged <= 3 * LIMIT, "{purged} rows in one batch of {LIMIT}");
@@ -183,7 +183,7 @@ pub(super) async fn purges_family_in_batches(fixture: &StoreFixture) {
     }
     for number in 0..SESSIONS {
         let key = SessionLookup::Token(session_token(number));
-        assert_eq!(fixture.store.session(key).await.expect("an answer"), None, "session {number}");
+        assert_eq!(fixture.store.session(key).await.expect("a result"), None, "session {number}");
     }
 }
 
@@ -193,12 +193,12 @@ pub(super) async fn purge_keeps_accounts_and_records(fixture: &StoreFixture) {
         fixture.login(&alice, token).await;
     }
     let query = AuditQuery { limit: usize::MAX, ..AuditQuery::default() };
-    let records = fixture.store.records(&query).await.expect("an answer");
+    let records = fixture.store.records(&query).await.expect("a result");
     let (hers, his) = (fixture.stored(&alice).await, fixture.stored(&bob).await);
     assert!(fixture.purge(100 * REFRESH).await >= 10);
-    assert_eq!(fixture.store.records(&query).await.expect("an answer"), records);
+    assert_eq!(fixture.store.records(&query).await.expect("a result"), records);
     assert_eq!((fixture.stored(&alice).await, fixture.stored(&bob).await), (hers, his));
-    let listed = fixture.store.accounts(None, 10).await.expect("an answer");
+    let listed = fixture.store.accounts(None, 10).await.expect("a result");
     assert_eq!(listed.len(), 2);
     fixture.login_at(&alice, 6, 100 * REFRESH).await;
 }
@@ -210,8 +210,8 @@ pub(super) async fn ids_are_never_reused(fixture: &StoreFixture) {
         let second = i64::from(round) * 2 * REFRESH;
         for token in 1..=3 {
             let session = fixture.login_at(&alice, round * 10 + token, second).await;
-            assert!(sessions.insert(session.id), "session {} is another's", session.id);
-            assert!(families.insert(session.family), "family {} is another's", session.family);
+            assert!(sessions.insert(session.id), "session id {} is reused", session.id);
+            assert!(families.insert(session.family), "family id {} is reused", session.family);
         }
         assert!(fixture.purge(second + REFRESH + KEPT).await >= 6);
         assert!(fixture.active(alice.id, second).await.is_empty());

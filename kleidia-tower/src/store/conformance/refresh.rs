@@ -1,4 +1,4 @@
-//! What may become of a refresh token.
+//! Helpers that rotate a refresh token and check each possible outcome.
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::session::{EndReason, Rotation, RotationOutcome, Session, SessionView}
 use crate::store::{ChangeContext, Committed};
 use crate::{SessionId, Timestamp, WrappedToken};
 
-/// For how long a retry is answered as the first use.
+/// The grace period, in seconds.
 pub(super) const GRACE: i64 = 10;
 
-/// A token to spend, and what may follow it.
+/// Returns a rotation of a token to a proposed successor.
 pub(super) fn rotation(presented: u32, successor: u32, second: i64) -> Rotation {
     Rotation {
         presented: refresh_token(presented),
@@ -38,10 +38,10 @@ impl StoreFixture {
         rotation: Rotation,
         change: &ChangeContext,
     ) -> Committed<RotationOutcome> {
-        self.store.rotate_refresh_token(&rotation, change).await.expect("an answer")
+        self.store.rotate_refresh_token(&rotation, change).await.expect("a result")
     }
 
-    /// It is spent for its successor, and its session goes on.
+    /// Rotates a token, and checks that its session is extended.
     #[track_caller]
     pub(super) fn refresh(
         &self,
@@ -55,7 +55,7 @@ impl StoreFixture {
         async move { self.rotate_first(here, user, rotation, &at(second), &[]).await }
     }
 
-    /// It is spent for its successor, and another session replaces the expired one.
+    /// Rotates a token, and checks that another session replaces the expired one.
     #[track_caller]
     pub(super) fn refresh_expired(
         &self,
@@ -64,7 +64,7 @@ impl StoreFixture {
         change: &ChangeContext,
     ) -> impl Future<Output = Arc<Session>> + Send {
         let here = Location::caller();
-        let created = success(EventKind::SessionCreated).because(Reason::SessionExpired);
+        let created = success(EventKind::SessionCreated).with_reason(Reason::SessionExpired);
         async move { self.rotate_first(here, user, rotation, change, &[created]).await }
     }
 
@@ -82,13 +82,13 @@ impl StoreFixture {
             panic!("{here}: {:?}", done.value)
         };
         let events = events.iter().cloned().chain([success(EventKind::TokenRefresh)]);
-        let events: Vec<_> = events.map(|event| event.of(session.id)).collect();
+        let events: Vec<_> = events.map(|event| event.with_session(session.id)).collect();
         self.expect_at(here, done, change, Some(user), &events).await;
-        assert_eq!(self.session(&session).await, session, "{here}: as it is stored");
+        assert_eq!(self.session(&session).await, session, "{here}: stored session");
         session
     }
 
-    /// It was spent a moment ago for that successor, which is told again.
+    /// Uses a token again within the grace period, and checks that it returns the same successor.
     #[track_caller]
     pub(super) fn retry(
         &self,
@@ -99,35 +99,37 @@ impl StoreFixture {
     ) -> impl Future<Output = (Arc<Session>, Timestamp)> + Send {
         let here = Location::caller();
         async move {
-            // Another successor is offered, which must never be.
+            // The store must ignore the newly proposed successor.
             let rotation = rotation(presented, successor + 1_000_000, second);
             let done = self.rotate(rotation, &at(second)).await;
             let RotationOutcome::Retried {
                 session,
                 successor: digest,
-                wrapped: followed,
+                wrapped: stored,
                 refresh_expires_at,
             } = done.value.clone()
             else {
                 panic!("{here}: {:?}", done.value)
             };
             assert_eq!(digest, refresh_token(successor), "{here}: the same successor");
-            assert_eq!(followed, wrapped(successor), "{here}: the same successor");
+            assert_eq!(stored, wrapped(successor), "{here}: the same successor");
             let id = session.session.id;
-            let event = success(EventKind::TokenRefresh).of(id).because(Reason::Retry);
+            let event =
+                success(EventKind::TokenRefresh).with_session(id).with_reason(Reason::Retry);
             self.expect_at(here, done, &at(second), Some(user), &[event]).await;
             assert_eq!(self.session(&session.session).await, session.session, "{here}");
             (session.session, refresh_expires_at)
         }
     }
 
-    /// It was used before, and its family ends, with those of its sessions that go on.
+    /// Uses a token after the grace period, and checks that its family is revoked and ends these
+    /// sessions.
     #[track_caller]
     pub(super) fn assert_reused(
         &self,
         user: &Account,
         presented: u32,
-        of: SessionId,
+        session: SessionId,
         ends: &[SessionId],
         second: i64,
     ) -> impl Future<Output = ()> + Send {
@@ -138,14 +140,14 @@ impl StoreFixture {
                 panic!("{here}: {:?}", done.value)
             };
             assert_eq!(account.id, user.id, "{here}");
-            let mut events = vec![failure(EventKind::TokenReuse).of(of)];
+            let mut events = vec![failure(EventKind::TokenReuse).with_session(session)];
             events.extend(all_ended(ends, EndReason::RefreshTokenReuse));
             self.expect_at(here, done, &at(second), Some(user), &events).await;
             self.assert_invalid(user, &[999_999], second).await;
         }
     }
 
-    /// They refresh nothing, and nothing is recorded.
+    /// Checks that tokens are invalid, and that nothing is recorded.
     #[track_caller]
     pub(super) fn assert_invalid(
         &self,
@@ -164,7 +166,7 @@ impl StoreFixture {
         }
     }
 
-    /// Its user is disabled.
+    /// Checks that a token is rejected because its account is disabled.
     #[track_caller]
     pub(super) fn assert_account_disabled(
         &self,
@@ -181,9 +183,9 @@ impl StoreFixture {
                 "{here}: {:?}",
                 done.value
             );
-            let refused = failure(EventKind::TokenRefresh).of(session);
-            let refused = refused.because(Reason::AccountDisabled);
-            self.expect_at(here, done, &at(second), Some(user), &[refused]).await;
+            let event = failure(EventKind::TokenRefresh).with_session(session);
+            let event = event.with_reason(Reason::AccountDisabled);
+            self.expect_at(here, done, &at(second), Some(user), &[event]).await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A refresh token that is used twice ends its family.
+//! Reuse of a refresh token, which revokes its family.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) async fn reuse_revokes_token_family(fixture: &StoreFixture) {
     for second in [60, 61, 60 + GRACE, 2 * SESSION] {
         fixture.assert_invalid(&alice, &[1, 2], second).await;
     }
-    assert_eq!(fixture.active(alice.id, 60).await, [phone.id], "the other family goes on");
+    assert_eq!(fixture.active(alice.id, 60).await, [phone.id], "the other family stays valid");
     fixture.refresh(&alice, 10, 11, 61).await;
     assert_eq!(fixture.session(&other).await, other);
     fixture.refresh(&bob, 20, 21, 61).await;
@@ -43,9 +43,9 @@ pub(super) async fn detects_reuse_of_any_ancestor(fixture: &StoreFixture) {
 
 pub(super) async fn reuse_ends_the_current_session(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
-    let lapsed = fixture.login(&alice, 1).await;
-    let followed = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &at(SESSION)).await;
-    fixture.assert_reused(&alice, 1, lapsed.id, &[followed.id], SESSION + GRACE).await;
+    let expired = fixture.login(&alice, 1).await;
+    let replacing = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &at(SESSION)).await;
+    fixture.assert_reused(&alice, 1, expired.id, &[replacing.id], SESSION + GRACE).await;
     assert!(fixture.active(alice.id, SESSION + GRACE).await.is_empty());
     fixture.assert_invalid(&alice, &[2], SESSION + GRACE).await;
 }
@@ -55,7 +55,7 @@ pub(super) async fn second_use_without_grace_period_is_reuse(fixture: &StoreFixt
     let session = fixture.login(&alice, 1).await;
     fixture.refresh(&alice, 1, 2, 5).await;
     let rotation = Rotation { grace: Duration::ZERO, ..rotation(1, 3, 5) };
-    let done = fixture.store.rotate_refresh_token(&rotation, &at(5)).await.expect("an answer");
+    let done = fixture.store.rotate_refresh_token(&rotation, &at(5)).await.expect("a result");
     assert!(matches!(done.value, RotationOutcome::Reused(_)), "{:?}", done.value);
     assert_eq!(fixture.new_kinds().await, [EventKind::TokenReuse, EventKind::SessionEnded]);
     let end = fixture.session(&session).await.end.map(|end| end.reason);
@@ -72,7 +72,7 @@ pub(super) async fn concurrent_uses_without_grace_period_rotate_once(fixture: &S
             let store = Arc::clone(&fixture.store);
             let successor = round * 1000 + task;
             let rotation = Rotation { grace: Duration::ZERO, ..rotation(round, successor, 1) };
-            async move { store.rotate_refresh_token(&rotation, &at(1)).await.expect("an answer").value }
+            async move { store.rotate_refresh_token(&rotation, &at(1)).await.expect("a result").value }
         });
         let (mut first, mut reused, mut invalid) = (0, 0, 0);
         for rotated in rotated.await {

@@ -1,4 +1,4 @@
-//! Refresh tokens are consumed, each for one successor.
+//! Refresh token rotation: each token is consumed once, for one successor.
 
 use std::sync::Arc;
 
@@ -22,21 +22,29 @@ pub(super) async fn rotates_token(fixture: &StoreFixture) {
         let renewed = fixture.refresh(&alice, presented, presented + 1, second).await;
         expected.expires_at = time(second + SESSION);
         expected.last_seen_at = time(second);
-        assert_eq!(*renewed, expected, "the session goes on, for another while");
+        assert_eq!(*renewed, expected, "the session is extended");
     }
     let found =
-        fixture.store.session(SessionLookup::Token(session_token(1))).await.expect("an answer");
-    assert_eq!(found.map(|view| view.session.id), Some(opened.id), "under the same token");
-    let offered = SessionLookup::Token(session_token(2));
-    assert_eq!(fixture.store.session(offered).await.expect("an answer"), None, "and no other");
+        fixture.store.session(SessionLookup::Token(session_token(1))).await.expect("a result");
+    assert_eq!(
+        found.map(|view| view.session.id),
+        Some(opened.id),
+        "the session token stays the same"
+    );
+    let proposed = SessionLookup::Token(session_token(2));
+    assert_eq!(
+        fixture.store.session(proposed).await.expect("a result"),
+        None,
+        "unused session token"
+    );
     assert_eq!(fixture.session(&other).await, other);
 }
 
 pub(super) async fn refresh_never_shortens_session(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let opened = fixture.login(&alice, 1).await;
-    fixture.store.touch(opened.id, time(100)).await.expect("an answer");
-    // A node whose clock is behind.
+    fixture.store.touch(opened.id, time(100)).await.expect("a result");
+    // From a node whose clock is behind.
     let renewed = fixture.refresh(&alice, 1, 2, -30).await;
     assert_eq!(renewed.expires_at, opened.expires_at);
     assert_eq!(renewed.last_seen_at, time(100));
@@ -49,13 +57,13 @@ pub(super) async fn returns_same_successor_within_grace_period(fixture: &StoreFi
     for second in [50, 55, 50 + GRACE - 1] {
         let (session, end) = fixture.retry(&alice, 1, 2, second).await;
         assert_eq!(session.id, opened.id);
-        assert_eq!(session.expires_at, time(50 + SESSION), "a retry renews nothing");
-        assert_eq!(end, time(50 + REFRESH), "the successor lasts as long as it did");
+        assert_eq!(session.expires_at, time(50 + SESSION), "a retry does not extend the session");
+        assert_eq!(end, time(50 + REFRESH), "the successor keeps its expiry");
         fixture.assert_invalid(&alice, &[1_000_002], second).await;
     }
     let renewed = fixture.refresh(&alice, 2, 3, 55).await;
     assert_eq!(renewed.id, opened.id);
-    // One tab is a step ahead of the other.
+    // Two tabs, of which one is one rotation ahead.
     fixture.retry(&alice, 1, 2, 56).await;
     fixture.retry(&alice, 2, 3, 57).await;
     fixture.refresh(&alice, 3, 4, 58).await;
@@ -87,29 +95,32 @@ pub(super) async fn rejects_unknown_and_expired_tokens(fixture: &StoreFixture) {
         let rotation = Rotation { presented: token, ..rotation(3, 4, 1) };
         let done = fixture.store.rotate_refresh_token(&rotation, &at(1)).await;
         let rotated = fixture.expect(done, &at(1), &alice, &[]).await;
-        assert!(matches!(rotated, RotationOutcome::Invalid), "the token of a session: {rotated:?}");
+        assert!(
+            matches!(rotated, RotationOutcome::Invalid),
+            "a session token is not a refresh token: {rotated:?}"
+        );
     }
     fixture.assert_invalid(&alice, &[1], REFRESH).await;
     fixture.assert_invalid(&alice, &[1], REFRESH + 1).await;
     let last = rotation(1, 5, REFRESH - 1);
-    let followed = fixture.refresh_expired(&alice, last, &at(REFRESH - 1)).await;
-    assert_eq!(followed.family, session.family);
-    // What was spent is over at its time, too, and no reuse.
+    let replacing = fixture.refresh_expired(&alice, last, &at(REFRESH - 1)).await;
+    assert_eq!(replacing.family, session.family);
+    // A consumed token expires too: using it then is not reuse.
     fixture.assert_invalid(&alice, &[1], REFRESH).await;
-    assert_eq!(fixture.active(alice.id, REFRESH).await, [followed.id]);
+    assert_eq!(fixture.active(alice.id, REFRESH).await, [replacing.id]);
 }
 
 pub(super) async fn refresh_replaces_expired_session(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let opened = fixture.login(&alice, 1).await;
     let done = fixture.store.register_agent(opened.id, alice.id, "PEM".to_owned(), &at(1)).await;
-    let event = success(EventKind::AgentRegistered).of(opened.id);
+    let event = success(EventKind::AgentRegistered).with_session(opened.id);
     assert!(fixture.expect(done, &at(1), &alice, &[event]).await);
 
     let change = elsewhere(&at(SESSION));
-    let followed = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &change).await;
+    let replacing = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &change).await;
     let expected = Session {
-        id: followed.id,
+        id: replacing.id,
         user: alice.id,
         family: opened.family,
         client: change.client.clone(),
@@ -120,16 +131,20 @@ pub(super) async fn refresh_replaces_expired_session(fixture: &StoreFixture) {
         end: None,
         agent_key: None,
     };
-    assert_eq!(*followed, expected, "bound to where the request came from");
-    assert!(followed.id > opened.id);
-    let lapsed = fixture.session(&opened).await;
-    assert_eq!((lapsed.expires_at, lapsed.end), (opened.expires_at, None), "it stays over");
-    assert_eq!(fixture.active(alice.id, SESSION).await, [followed.id]);
+    assert_eq!(*replacing, expected, "the client is that of the refresh");
+    assert!(replacing.id > opened.id);
+    let expired = fixture.session(&opened).await;
+    assert_eq!((expired.expires_at, expired.end), (opened.expires_at, None), "it stays expired");
+    assert_eq!(fixture.active(alice.id, SESSION).await, [replacing.id]);
     let found =
-        fixture.store.session(SessionLookup::Token(session_token(2))).await.expect("an answer");
-    assert_eq!(found.map(|view| view.session), Some(Arc::clone(&followed)), "under its own token");
+        fixture.store.session(SessionLookup::Token(session_token(2))).await.expect("a result");
+    assert_eq!(
+        found.map(|view| view.session),
+        Some(Arc::clone(&replacing)),
+        "it has its own session token"
+    );
     let renewed = fixture.refresh(&alice, 2, 3, SESSION + 1).await;
-    assert_eq!(renewed.id, followed.id);
+    assert_eq!(renewed.id, replacing.id);
     let third =
         fixture.refresh_expired(&alice, rotation(3, 4, 3 * SESSION), &at(3 * SESSION)).await;
     assert_eq!((third.family, third.authenticated_at), (opened.family, NOW));
@@ -138,10 +153,14 @@ pub(super) async fn refresh_replaces_expired_session(fixture: &StoreFixture) {
 pub(super) async fn retry_returns_replacing_session(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     fixture.login(&alice, 1).await;
-    let followed = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &at(SESSION)).await;
+    let replacing = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &at(SESSION)).await;
     let (session, _) = fixture.retry(&alice, 1, 2, SESSION + 1).await;
-    assert_eq!(session, followed);
-    assert_eq!(fixture.active(alice.id, SESSION + 1).await, [followed.id], "and no third one");
+    assert_eq!(session, replacing);
+    assert_eq!(
+        fixture.active(alice.id, SESSION + 1).await,
+        [replacing.id],
+        "a retry opens no session"
+    );
 }
 
 pub(super) async fn rejects_refresh_after_session_end(fixture: &StoreFixture) {
@@ -160,7 +179,7 @@ pub(super) async fn rejects_refresh_after_session_end(fixture: &StoreFixture) {
             let which = if all { SessionSelector::All { user: alice.id } } else { one };
             let ended = fixture.end(&alice, which, reason, &[session.id], &at(2)).await;
             assert_eq!(ended, [session.id]);
-            // Neither the live token, nor a retry of the one before, within the grace or past it.
+            // The current token and the consumed one, within the grace period and after it.
             for (token, second) in [(token + 1, 2), (token, 3), (token, 100), (token + 1, 100)] {
                 fixture.assert_invalid(&alice, &[token], second).await;
             }
@@ -182,28 +201,29 @@ pub(super) async fn concurrent_uses_rotate_once(fixture: &StoreFixture) {
             let rotation = Rotation { presented, ..rotation(0, number, i64::from(round)) };
             let change = at(i64::from(round));
             async move {
-                let done = store.rotate_refresh_token(&rotation, &change).await.expect("an answer");
+                let done = store.rotate_refresh_token(&rotation, &change).await.expect("a result");
                 (rotation.successor, done.value)
             }
         });
-        let (mut first, mut again) = (Vec::new(), Vec::new());
-        for (offered, rotated) in rotated.await {
+        let (mut first, mut retried) = (Vec::new(), Vec::new());
+        for (proposed, rotated) in rotated.await {
             match rotated {
-                RotationOutcome::Rotated { session } => first.push((offered, session.session.id)),
+                RotationOutcome::Rotated { session } => first.push((proposed, session.session.id)),
                 RotationOutcome::Retried { session, successor, .. } => {
-                    again.push((successor, session.session.id));
+                    retried.push((successor, session.session.id));
                 }
                 other => panic!("round {round}: {other:?}"),
             }
         }
-        let [winner] = first[..] else { panic!("round {round}: {} were first", first.len()) };
+        let [winner] = first[..] else { panic!("round {round}: {} rotations", first.len()) };
         assert_eq!(winner.1, opened.id);
-        assert_eq!(again, vec![winner; TASKS as usize - 1], "round {round}: one successor");
-        let news = fixture.new_records().await;
+        assert_eq!(retried, vec![winner; TASKS as usize - 1], "round {round}: one successor");
+        let records = fixture.new_records().await;
         let retry = Reason::Retry.to_string();
-        assert!(news.iter().all(|record| record.kind == EventKind::TokenRefresh), "{news:?}");
-        let retries = news.iter().filter(|record| record.reason.as_ref() == Some(&retry)).count();
-        assert_eq!((news.len(), retries), (TASKS as usize, TASKS as usize - 1), "round {round}");
+        assert!(records.iter().all(|record| record.kind == EventKind::TokenRefresh), "{records:?}");
+        let retries =
+            records.iter().filter(|record| record.reason.as_ref() == Some(&retry)).count();
+        assert_eq!((records.len(), retries), (TASKS as usize, TASKS as usize - 1), "round {round}");
         presented = winner.0;
     }
     assert_eq!(fixture.active(alice.id, 0).await, [opened.id]);

@@ -8,11 +8,12 @@ use crate::audit::{EventKind, Reason};
 use crate::lockout::{LockoutPolicy, LoginAttempt, Reservation};
 use crate::store::Retention;
 
-/// How many failures from all sources slow nobody down yet, at least.
-const UNHURRIED: u32 = 15;
+/// A number of failures from all sources that throttles no source yet.
+const UNTHROTTLED_FAILURES: u32 = 15;
 
 impl StoreFixture {
-    /// Guesses from these sources, each as soon as it may, until none may any more.
+    /// Guesses from these sources, each as soon as it is allowed. Returns how many passwords were
+    /// evaluated, and the time at the end.
     async fn guess_when_allowed(
         &self,
         user: &Account,
@@ -26,13 +27,13 @@ impl StoreFixture {
             match self.reserve_at(&attempt, second).await {
                 Reservation::Granted => {
                     let done = self.store.record_failure(&attempt, &policy, &at(second)).await;
-                    drop(done.expect("an answer"));
+                    drop(done.expect("a result"));
                     evaluated += 1;
                 }
                 Reservation::Locked { until } | Reservation::Throttled { until } => {
                     second = super::fixture::second(until).min(second + 3600);
                 }
-                Reservation::Busy => panic!("nothing is pending of {}", user.name),
+                Reservation::Busy => panic!("no attempt at {} is pending", user.name),
             }
         }
         self.new_records().await;
@@ -41,10 +42,10 @@ impl StoreFixture {
 
     async fn assert_throttled_forever(&self, attempt: &LoginAttempt, second: i64) {
         for second in [second, second + 365 * 24 * 3600] {
-            let asked = self.reserve_at(attempt, second).await;
+            let reservation = self.reserve_at(attempt, second).await;
             assert!(
-                matches!(asked, Reservation::Throttled { until } if until > time(second)),
-                "{asked:?} at {second}"
+                matches!(reservation, Reservation::Throttled { until } if until > time(second)),
+                "{reservation:?} at {second}"
             );
         }
     }
@@ -54,30 +55,30 @@ pub(super) async fn throttles_unfamiliar_sources(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let home = attempt_from("alice", 1);
     fixture.log_in_from(&alice, &home, 1, 0).await;
-    for source in 0..UNHURRIED {
+    for source in 0..UNTHROTTLED_FAILURES {
         fixture.fail_login(Some(&alice), &attempt_from("alice", 100 + source), 1, false).await;
     }
-    let (mut source, mut slowed) = (200, false);
-    for _ in UNHURRIED..40 {
+    let (mut source, mut is_throttled) = (200, false);
+    for _ in UNTHROTTLED_FAILURES..40 {
         source += 1;
         match fixture.reserve_at(&attempt_from("alice", source), 1).await {
             Reservation::Granted => {
                 let attempt = attempt_from("alice", source);
                 let done =
                     fixture.store.record_failure(&attempt, &LockoutPolicy::default(), &at(1)).await;
-                drop(done.expect("an answer"));
+                drop(done.expect("a result"));
                 fixture.new_records().await;
             }
             Reservation::Locked { until } | Reservation::Throttled { until } => {
                 let wait = second(until) - 1;
-                assert!((1..=60).contains(&wait), "a soft throttle, not {wait} seconds");
-                slowed = true;
+                assert!((1..=60).contains(&wait), "throttled for {wait} seconds");
+                is_throttled = true;
                 break;
             }
-            Reservation::Busy => panic!("nothing is pending"),
+            Reservation::Busy => panic!("no attempt is pending"),
         }
     }
-    assert!(slowed, "40 failures at once, each from elsewhere");
+    assert!(is_throttled, "40 failures, each from another source");
     fixture.log_in_from(&alice, &home, 2, 1).await;
     fixture.fail_login(Some(&alice), &attempt_from("alice", 300), 1, false).await;
 }
@@ -88,13 +89,14 @@ pub(super) async fn evaluates_unfamiliar_attempts_one_at_a_time(fixture: &StoreF
     fixture.log_in_from(&alice, &home, 1, 0).await;
     let (evaluated, second) = fixture.guess_when_allowed(&alice, 1000..1060, 1).await;
     assert!(evaluated > 20, "{evaluated} guesses");
-    // No throttle lasts longer than that.
+    // The maximum throttle.
     let second = second + 60;
     fixture.assert_granted(&attempt_from("alice", 5000), second).await;
     for source in 5001..5010 {
-        let asked = fixture.reserve_at(&attempt_from("alice", source), second).await;
-        let is_refused = matches!(asked, Reservation::Throttled { until } if until > time(second));
-        assert!(is_refused, "{asked:?} from source {source}, while another one is evaluated");
+        let reservation = fixture.reserve_at(&attempt_from("alice", source), second).await;
+        let is_throttled =
+            matches!(reservation, Reservation::Throttled { until } if until > time(second));
+        assert!(is_throttled, "{reservation:?} from source {source} while another one is pending");
     }
     fixture.log_in_from(&alice, &home, 2, second).await;
 }
@@ -122,7 +124,7 @@ pub(super) async fn unfamiliar_sources_cannot_lock_out_the_owner(fixture: &Store
     fixture.log_in_from(&alice, &home, 2, second).await;
     // The owner's login resets the failures.
     fixture.assert_granted(&unfamiliar, second).await;
-    fixture.store.release_attempt(&unfamiliar).await.expect("an answer");
+    fixture.store.release_attempt(&unfamiliar).await.expect("a result");
 
     let (evaluated, second) = fixture.guess_when_allowed(&alice, 2000..2400, second).await;
     assert_eq!(evaluated, LockoutPolicy::MAX_UNFAMILIAR_FAILURES);
@@ -136,19 +138,19 @@ pub(super) async fn throttled_attempt_counts_for_its_source_only(fixture: &Store
     fixture.log_in_from(&alice, &home, 1, 0).await;
     let (_, second) = fixture.guess_when_allowed(&alice, 1000..1400, 1).await;
     let (unfamiliar, policy) = (attempt_from("alice", 9999), LockoutPolicy::default());
-    // As many at once as of any other name.
+    // As many pending attempts as for any other name.
     for _ in 0..policy.threshold() {
-        let asked = fixture.reserve_at(&unfamiliar, second).await;
-        assert!(matches!(asked, Reservation::Throttled { .. }), "{asked:?}");
+        let reservation = fixture.reserve_at(&unfamiliar, second).await;
+        assert!(matches!(reservation, Reservation::Throttled { .. }), "{reservation:?}");
     }
     assert_eq!(fixture.reserve_at(&unfamiliar, second).await, Reservation::Busy);
-    let refused = failure(EventKind::LoginLocked).because(Reason::Locked);
-    let locks = failure(EventKind::LoginLocked).because(Reason::LockStarted);
+    let rejected = failure(EventKind::LoginLocked).with_reason(Reason::Locked);
+    let lock_started = failure(EventKind::LoginLocked).with_reason(Reason::LockStarted);
     for settled in 1..=policy.threshold() {
         let done = fixture.store.record_throttled(&unfamiliar, &policy, &at(second)).await;
-        let events = [refused.clone(), locks.clone()];
-        let many = if settled == policy.threshold() { 2 } else { 1 };
-        fixture.expect(done, &at(second), &alice, &events[..many]).await;
+        let events = [rejected.clone(), lock_started.clone()];
+        let count = if settled == policy.threshold() { 2 } else { 1 };
+        fixture.expect(done, &at(second), &alice, &events[..count]).await;
     }
     fixture
         .assert_locked(&unfamiliar, second + policy.base_duration().as_secs().cast_signed(), second)
@@ -181,7 +183,7 @@ pub(super) async fn consecutive_failures_never_expire(fixture: &StoreFixture) {
         fixture.purge_batch(second, &Retention::default(), 100).await;
     }
     fixture.assert_throttled_forever(&attempt_from("alice", 9999), second).await;
-    // The lock was not one of the account alone, which time lifts.
+    // Sources that failed before are throttled too, after their own locks have expired.
     let known = attempt_from("alice", 1000);
     fixture.assert_throttled_forever(&known, second).await;
 }

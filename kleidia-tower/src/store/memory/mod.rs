@@ -1,4 +1,4 @@
-//! A store in memory: for tests, and for services that may forget everybody when they end.
+//! A store in memory: for tests, and for services that need no data after a restart.
 
 mod purge;
 mod rows;

@@ -1,11 +1,11 @@
-//! Forgets what is over: found while others read, removed while nobody does.
+//! Deletion of expired rows: finds them under the read lock, and deletes them under the write lock.
 
 use super::rows::State;
 use crate::store::Retention;
 use crate::store::rows::FailureScope;
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserName, time};
 
-/// What was over when it was looked at.
+/// The rows that were expired when they were found.
 pub(super) struct Expired {
     sessions: Vec<(FamilyId, SessionId)>,
     refresh_tokens: Vec<TokenDigest>,
@@ -32,14 +32,14 @@ impl Expired {
         }
     }
 
-    /// Removes what is still over.
+    /// Deletes the rows that are still expired, and returns how many.
     pub(super) fn remove(self, state: &mut State, now: Timestamp, retention: &Retention) -> usize {
         let mut removed = 0;
         for digest in self.refresh_tokens {
             removed += usize::from(state.remove_refresh_token(&digest));
         }
         for (family, session) in self.sessions {
-            // The tokens that are left, if there were too many for one batch, still need it.
+            // Refresh tokens beyond the limit of this batch still refer to the session.
             let has_tokens = state.families.get(&family).is_some_and(|family| family.tokens > 0);
             if !has_tokens && is_family_purgeable(state, family, now, retention) {
                 removed += usize::from(state.remove_session(family, session));
@@ -68,7 +68,7 @@ impl State {
         true
     }
 
-    /// Removes a session, and its family with the last one.
+    /// Deletes a session, and its family if it was the last one.
     fn remove_session(&mut self, family: FamilyId, id: SessionId) -> bool {
         let Some((session, token)) = self.sessions.remove(&id) else { return false };
         self.tokens.remove(&token);
@@ -89,8 +89,8 @@ impl State {
     }
 }
 
-/// Whether neither its sessions nor its tokens can be used, and that for long enough. As long as
-/// there is a token, its sessions are kept: that it was used twice has to show.
+/// Returns whether all sessions and tokens of a family expired long enough ago. While a token is
+/// stored, the sessions are kept to detect reuse.
 fn is_family_purgeable(state: &State, id: FamilyId, now: Timestamp, retention: &Retention) -> bool {
     let Some(family) = state.families.get(&id) else { return false };
     let sessions = family.sessions.iter().filter_map(|session| state.sessions.get(session));

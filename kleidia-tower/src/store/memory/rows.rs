@@ -1,4 +1,4 @@
-//! The rows in memory, which an operation has for itself.
+//! The rows in memory, to which an operation has exclusive access.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::store::StoreError;
 use crate::store::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow, Rows};
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
 
-/// All rows.
+/// The rows and their indexes.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) accounts: BTreeMap<UserId, (Arc<Account>, StoredPassword)>,
     pub(super) names: HashMap<UserName, UserId>,
     pub(super) sessions: HashMap<SessionId, (Arc<Session>, TokenDigest)>,
     pub(super) tokens: HashMap<TokenDigest, SessionId>,
-    /// Those that were not ended.
+    /// The sessions of each user that were not ended.
     pub(super) sessions_of: HashMap<UserId, BTreeSet<SessionId>>,
     pub(super) families: HashMap<FamilyId, Family>,
     pub(super) families_of: HashMap<UserId, BTreeSet<FamilyId>>,
@@ -30,14 +30,14 @@ pub(super) struct State {
     last_family: i64,
 }
 
-/// What is left of a family: its sessions and tokens, by number.
+/// A family of refresh tokens, with the ids of its sessions.
 #[derive(Default)]
 pub(super) struct Family {
     pub(super) is_revoked: bool,
     pub(super) sessions: BTreeSet<SessionId>,
-    /// How many refresh tokens are kept.
+    /// The number of stored refresh tokens.
     pub(super) tokens: usize,
-    /// When its last refresh token is over.
+    /// The time at which the last refresh token expires.
     pub(super) expires_at: Timestamp,
 }
 

@@ -1,4 +1,4 @@
-//! A store that reads from rows in memory.
+//! `MemoryStore`.
 
 use std::fmt;
 use std::ops::Bound;
@@ -16,7 +16,7 @@ use crate::store::transactional::{Operation, ScopedRows, Transactional};
 use crate::store::{PurgeStore, Retention, StoreError};
 use crate::{Timestamp, UserId};
 
-/// Keeps everything in memory, the audit log too, until the process ends.
+/// A store in memory. Its content, including the audit log, is lost when the process ends.
 ///
 /// ```
 /// use kleidia_tower::UserId;

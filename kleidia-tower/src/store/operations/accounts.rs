@@ -1,4 +1,4 @@
-//! Accounts: created, changed, disabled; never deleted.
+//! Operations that create and change accounts. Accounts are never deleted.
 
 use std::sync::Arc;
 

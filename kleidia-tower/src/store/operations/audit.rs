@@ -1,10 +1,10 @@
-//! Records events at the end of the chain.
+//! Appends audit records to the chain.
 
 use crate::audit::{AuditEvent, AuditRecord};
 use crate::store::rows::Rows;
 use crate::store::{Committed, StoreError};
 
-/// Records events, in order.
+/// Appends the records of these events, in order.
 pub(crate) async fn append(
     rows: &mut dyn Rows,
     events: Vec<AuditEvent>,
@@ -23,7 +23,7 @@ pub(crate) async fn append(
     Ok(records)
 }
 
-/// Ends an operation: what it came to, with its events.
+/// Records the events of an operation, and returns its result with the records.
 pub(crate) async fn commit_with_events<T>(
     rows: &mut dyn Rows,
     value: T,

@@ -1,4 +1,4 @@
-//! Failures to log in: reserved, counted, forgotten.
+//! Operations on login attempts and failure counters.
 
 use super::commit_with_events;
 use crate::account::AccountLookup;
@@ -17,7 +17,7 @@ pub(crate) async fn reserve(
     let before = counters(rows, attempt).await?;
     let mut counters = before;
     let reservation = counters.reserve(policy, now);
-    // What a clock that was set back has shortened stays so.
+    // A rejected attempt changes the counters too, if the clock was set back.
     if counters != before {
         put(rows, attempt, &counters).await?;
     }
@@ -31,15 +31,15 @@ pub(crate) async fn record_failure(
     change: &ChangeContext,
 ) -> Result<Committed<()>, StoreError> {
     let mut counters = counters(rows, attempt).await?;
-    let locks = counters.record_failure(policy, change.at);
+    let starts_lock = counters.record_failure(policy, change.at);
     put(rows, attempt, &counters).await?;
-    let user = party(rows, &attempt.name).await?;
+    let user = audit_identity(rows, &attempt.name).await?;
     let reason = if user.is_some() { Reason::WrongPassword } else { Reason::UnknownUser };
     let event = change.event(EventKind::LoginFailure, Outcome::Failure, Some(reason));
-    commit_with_events(rows, (), with_lock(AuditEvent { user, ..event }, locks)).await
+    commit_with_events(rows, (), with_lock(AuditEvent { user, ..event }, starts_lock)).await
 }
 
-/// Settles an attempt that was refused because of the account as a whole.
+/// Settles an attempt that was throttled because of the account as a whole.
 pub(crate) async fn record_throttled(
     rows: &mut dyn Rows,
     attempt: &LoginAttempt,
@@ -47,21 +47,21 @@ pub(crate) async fn record_throttled(
     change: &ChangeContext,
 ) -> Result<Committed<()>, StoreError> {
     let mut counters = counters(rows, attempt).await?;
-    let locks = counters.record_throttled(policy, change.at);
+    let starts_lock = counters.record_throttled(policy, change.at);
     put(rows, attempt, &counters).await?;
-    let user = party(rows, &attempt.name).await?;
+    let user = audit_identity(rows, &attempt.name).await?;
     let event = change.event(EventKind::LoginLocked, Outcome::Failure, Some(Reason::Locked));
-    commit_with_events(rows, (), with_lock(AuditEvent { user, ..event }, locks)).await
+    commit_with_events(rows, (), with_lock(AuditEvent { user, ..event }, starts_lock)).await
 }
 
-/// The event, and a second one where a lock begins with it.
-fn with_lock(event: AuditEvent, locks: bool) -> Vec<AuditEvent> {
+/// Adds a second event if a lock starts with the failure.
+fn with_lock(event: AuditEvent, starts_lock: bool) -> Vec<AuditEvent> {
     let (kind, reason) = (EventKind::LoginLocked, Some(Reason::LockStarted));
-    let lock = locks.then(|| AuditEvent { kind, reason, ..event.clone() });
+    let lock = starts_lock.then(|| AuditEvent { kind, reason, ..event.clone() });
     [event].into_iter().chain(lock).collect()
 }
 
-/// Settles an attempt that came to nothing.
+/// Settles an attempt without counting it.
 pub(crate) async fn release(rows: &mut dyn Rows, attempt: &LoginAttempt) -> Result<(), StoreError> {
     let mut counters = counters(rows, attempt).await?;
     counters.release();
@@ -88,7 +88,7 @@ pub(crate) async fn unlock(
         row.unlock();
         rows.put_failures(name, scope, &row).await?;
     }
-    let user = party(rows, name).await?;
+    let user = audit_identity(rows, name).await?;
     let event = change.event(EventKind::LoginUnlocked, Outcome::Success, None);
     commit_with_events(rows, (), vec![AuditEvent { user, ..event }]).await
 }
@@ -112,8 +112,11 @@ async fn put(
     rows.put_failures(&attempt.name, FailureScope::Account, &counters.account).await
 }
 
-/// The account of this name; other names are not recorded.
-async fn party(rows: &mut dyn Rows, name: &UserName) -> Result<Option<AuditIdentity>, StoreError> {
+/// Returns the account of a user name. A name without an account is not recorded.
+async fn audit_identity(
+    rows: &mut dyn Rows,
+    name: &UserName,
+) -> Result<Option<AuditIdentity>, StoreError> {
     let account = rows.account(AccountLookup::Name(name)).await?;
     Ok(account.map(|(account, _)| AuditIdentity::account(account.id, &account.name)))
 }

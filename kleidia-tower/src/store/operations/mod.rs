@@ -1,4 +1,4 @@
-//! Every operation of a store, written once over the rows that a transaction sees.
+//! The operations of a store, implemented once against the rows of a transaction.
 
 mod accounts;
 mod audit;

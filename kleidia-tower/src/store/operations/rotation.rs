@@ -1,4 +1,4 @@
-//! Refresh tokens: each is consumed once, for one successor.
+//! Refresh token rotation: each token is consumed once, for one successor.
 
 use std::sync::Arc;
 
@@ -31,13 +31,13 @@ pub(crate) async fn rotate(
         );
         return commit_with_events(rows, RotationOutcome::AccountDisabled, events.into()).await;
     }
-    let is_over = change.at >= presented.expires_at;
-    if is_over || rows.is_family_revoked(presented.family).await? {
+    let is_expired = change.at >= presented.expires_at;
+    if is_expired || rows.is_family_revoked(presented.family).await? {
         return commit_with_events(rows, RotationOutcome::Invalid, Vec::new()).await;
     }
     match &presented.consumed {
         None => rotate_first_use(rows, rotation, presented, session, account, events).await,
-        // Clocks of nodes differ by a little, in either direction.
+        // The clocks of nodes differ, so the earlier use may have the later time.
         Some(consumed) if change.at.duration_since(consumed.at).unsigned_abs() < rotation.grace => {
             let (consumed, account) = (consumed.clone(), Arc::new(account));
             return_successor(rows, consumed, account, events).await
@@ -77,7 +77,7 @@ async fn rotate_first_use(
     commit_with_events(rows, RotationOutcome::Rotated { session }, events.into()).await
 }
 
-/// The session for another while, or, if it has lapsed, a new one in its family.
+/// Extends the session, or opens a new one in its family if it has expired.
 async fn extend_or_reopen(
     rows: &mut dyn Rows,
     rotation: &Rotation,
@@ -116,13 +116,13 @@ async fn return_successor(
     };
     let session = Arc::new(session_of(rows, &successor).await?);
     events.add_for_session(EventKind::TokenRefresh, session.id, Some(Reason::Retry));
-    let again = RotationOutcome::Retried {
+    let retried = RotationOutcome::Retried {
         session: SessionView { session, account },
         successor: consumed.successor,
         wrapped: consumed.wrapped,
         refresh_expires_at: successor.expires_at,
     };
-    commit_with_events(rows, again, events.into()).await
+    commit_with_events(rows, retried, events.into()).await
 }
 
 async fn revoke_reused(

@@ -1,4 +1,4 @@
-//! Sessions: opened, used, bound to agents and ended.
+//! Operations that open, touch and end sessions, and bind agents to them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::store::rows::{RefreshTokenRow, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{SessionId, Timestamp, UserId};
 
-/// The events of a change that concerns one account.
+/// The events of a change to one account.
 pub(super) struct EventList<'a> {
     user: AuditIdentity,
     change: &'a ChangeContext,
@@ -31,17 +31,17 @@ pub(crate) async fn open(
         return commit_with_events(rows, OpenOutcome::PasswordChanged, Vec::new()).await;
     };
     let mut events = EventList::new(&account, change);
-    let refusal = if password.current != new.expected_hash {
+    let rejection = if password.current != new.expected_hash {
         Some((OpenOutcome::PasswordChanged, Reason::PasswordChanged))
     } else if account.is_disabled {
         Some((OpenOutcome::AccountDisabled, Reason::AccountDisabled))
     } else {
         None
     };
-    if let Some((refused, reason)) = refusal {
+    if let Some((outcome, reason)) = rejection {
         failures::release(rows, &new.attempt).await?;
-        events.fail(EventKind::LoginFailure, reason);
-        return commit_with_events(rows, refused, events.into()).await;
+        events.add_failure(EventKind::LoginFailure, reason);
+        return commit_with_events(rows, outcome, events.into()).await;
     }
     failures::record_success(rows, &new.attempt, change.at).await?;
     if let Some(current) = new.rehashed.clone() {
@@ -98,7 +98,7 @@ pub(crate) async fn end(
     let mut sessions = rows.open_sessions(user).await?;
     match which {
         SessionSelector::One { session: id, .. } => sessions.retain(|session| session.id == id),
-        // Families outlive their sessions, so there may be more of them.
+        // Families outlive their sessions, so some have no open session.
         SessionSelector::All { .. } => rows.revoke_families_of(user).await?,
     }
     let mut events = EventList::new(&account, change);
@@ -111,7 +111,7 @@ pub(crate) async fn end(
     commit_with_events(rows, ended, events.into()).await
 }
 
-/// Ends sessions and revokes their families; those that were over already are not told of.
+/// Ends sessions and revokes their families. Returns and records only the active sessions.
 pub(super) async fn end_sessions(
     rows: &mut dyn Rows,
     sessions: Vec<Session>,
@@ -176,13 +176,13 @@ impl<'a> EventList<'a> {
         Self { user: AuditIdentity::account(account.id, &account.name), change, list: Vec::new() }
     }
 
-    /// Something went as it was meant, in no session.
+    /// Adds a success without a session.
     pub(super) fn add(&mut self, kind: EventKind, reason: Option<Reason>) {
         self.push(kind, Outcome::Success, None, reason);
     }
 
-    /// Something was refused.
-    pub(super) fn fail(&mut self, kind: EventKind, reason: Reason) {
+    /// Adds a failure without a session.
+    pub(super) fn add_failure(&mut self, kind: EventKind, reason: Reason) {
         self.push(kind, Outcome::Failure, None, Some(reason));
     }
 

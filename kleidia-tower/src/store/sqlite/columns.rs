@@ -1,4 +1,4 @@
-//! What columns hold, read back with care: a row that can't be is no row of ours.
+//! Conversion between rows of the database and values. Invalid rows are errors.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::{
     WrappedToken,
 };
 
-/// A row, by the names of its columns.
+/// Reads the columns of a row by name.
 pub(super) struct Columns<'a>(pub(super) &'a SqliteRow);
 
 type Value<T> = Result<T, StoreError>;
@@ -58,7 +58,8 @@ impl Columns<'_> {
         Ok(ClientInfo { address, user_agent })
     }
 
-    /// An account; its number and its creation have names of their own, beside a session's.
+    /// Reads an account. Its id and creation time have aliases, since a join also has those of a
+    /// session.
     pub(super) fn account(&self) -> Value<Account> {
         let name = self.get::<&str>("name")?.parse();
         Ok(Account {
@@ -73,7 +74,7 @@ impl Columns<'_> {
 
     pub(super) fn password(&self) -> Value<StoredPassword> {
         let hash = |text: &str| PasswordHash::new(text.to_owned());
-        let previous: &str = self.get("earlier_passwords")?;
+        let previous: &str = self.get("previous_passwords")?;
         Ok(StoredPassword {
             current: hash(self.get("password")?),
             previous: previous.lines().map(hash).collect(),
@@ -152,8 +153,8 @@ impl Columns<'_> {
             at: self.time("at")?,
             kind,
             outcome,
-            user: self.party("user_id", "user_name")?,
-            actor: self.party("actor_id", "actor_name")?,
+            user: self.audit_identity("user_id", "user_name")?,
+            actor: self.audit_identity("actor_id", "actor_name")?,
             session: self.get::<Option<i64>>("session")?.map(SessionId::new),
             client: self.client()?,
             reason: self.get("reason")?,
@@ -161,7 +162,7 @@ impl Columns<'_> {
         })
     }
 
-    fn party(&self, id: &str, name: &str) -> Value<Option<AuditIdentity>> {
+    fn audit_identity(&self, id: &str, name: &str) -> Value<Option<AuditIdentity>> {
         let id = self.get::<Option<i64>>(id)?.map(UserId::new);
         let name: Option<String> = self.get(name)?;
         Ok(name.map(|name| AuditIdentity { id, name }))
@@ -190,17 +191,17 @@ fn roles(text: &str) -> Value<BTreeSet<RoleName>> {
     roles.map_err(|_| StoreError::Corrupt("account role"))
 }
 
-/// Roles in one column: their names have no commas.
-pub(super) fn joined(roles: &BTreeSet<RoleName>) -> String {
+/// Joins roles for one column. Their names have no commas.
+pub(super) fn join_roles(roles: &BTreeSet<RoleName>) -> String {
     roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(",")
 }
 
-/// Hashes in one column: PHC strings have no line ends.
-pub(super) fn lines(hashes: &[PasswordHash]) -> String {
+/// Joins hashes for one column. PHC strings have no line breaks.
+pub(super) fn join_hashes(hashes: &[PasswordHash]) -> String {
     hashes.iter().map(PasswordHash::as_str).collect::<Vec<_>>().join("\n")
 }
 
-/// A name by which failures are counted: people type passwords where names belong.
+/// Returns the digest under which failures are counted: users type passwords into the name field.
 pub(super) fn name_digest(name: &UserName) -> Vec<u8> {
     digest::digest(&digest::SHA256, name.as_str().as_bytes()).as_ref().to_vec()
 }

@@ -1,4 +1,4 @@
-//! The database: opened, used and closed.
+//! `SqliteStore`: opening, transactions and closing.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -185,20 +185,20 @@ impl SqliteOptions {
             .acquire_timeout(self.timeout())
             .idle_timeout(None)
             .max_lifetime(None)
-            // A full disk makes SQLite end a transaction, of which sqlx learns nothing: it would
-            // refuse to begin another one for ever.
+            // On a full disk SQLite rolls back without sqlx noticing, and the connection could
+            // never begin another transaction.
             .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
     }
 
-    /// The one that writes. It is tried again while others open the file: SQLite does not wait
-    /// for who changes the mode of its journal.
+    /// Opens the writing connection. Retries while other processes open the file, since the busy
+    /// timeout does not cover changes of the journal mode.
     async fn writer(&self, connect: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-        const PAUSE: Duration = Duration::from_millis(10);
+        const RETRY_DELAY: Duration = Duration::from_millis(10);
         let start = Instant::now();
         loop {
             match self.pool(1).connect_with(connect.clone()).await {
                 Err(error) if is_busy(&error) && start.elapsed() < self.timeout() => {
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::time::sleep(RETRY_DELAY).await;
                 }
                 outcome => return outcome,
             }

@@ -1,16 +1,16 @@
-//! What went wrong in the database, as stores tell it.
+//! Maps errors of the database to errors of the store.
 
 use crate::store::StoreError;
 
 const SQLITE_CORRUPT: i32 = 11;
 const SQLITE_NOTADB: i32 = 26;
 
-/// What can't be read is corrupt; all else is unavailable. Values are bound to statements, so that
-/// none is in an error.
+/// Maps invalid data to `Corrupt`, and all other errors to `Unavailable`. Values are bound to
+/// statements, so errors of statements do not contain them.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     match (&error, primary_code(&error)) {
         (_, Some(SQLITE_CORRUPT | SQLITE_NOTADB)) => StoreError::Corrupt("database file"),
-        // What a column holds may be in the text of these.
+        // The messages of these errors may contain values, so they are dropped.
         (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _) => {
             StoreError::Corrupt("column")
         }
@@ -18,7 +18,7 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// The primary result code (<https://sqlite.org/rescode.html>).
+/// Returns the primary result code (<https://sqlite.org/rescode.html>).
 pub(super) fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let code = error.as_database_error()?.code()?;
     code.parse::<i32>().ok().map(|extended| extended & 0xff)

@@ -1,4 +1,4 @@
-//! The database's file: made for its owner alone, and still the one that was opened.
+//! The file of a database: created for its owner only, and checked for replacement.
 
 use std::io;
 use std::path::{Path, PathBuf, absolute};
@@ -7,33 +7,33 @@ use std::sync::{Mutex, PoisonError};
 use super::OpenError;
 use crate::store::StoreError;
 
-/// The file of a database that is open.
+/// The file of an open database.
 #[derive(Debug)]
 pub(super) struct DatabaseFile {
     path: PathBuf,
     file_id: FileId,
 }
 
-/// What tells files apart that have one name after another.
+/// The device and the inode, which distinguish a file from its replacement.
 #[cfg(unix)]
 type FileId = (u64, u64);
-/// Where a file that is open can't be replaced.
+/// Other systems do not replace open files.
 #[cfg(not(unix))]
 type FileId = ();
 
-/// A file that is closed loses the locks that SQLite has on it anywhere in the process
-/// (<https://sqlite.org/howtocorrupt.html>, 2.2), so it is only opened here before it exists.
+/// Closing a file releases all locks that SQLite holds on it in this process
+/// (<https://sqlite.org/howtocorrupt.html>, 2.2), so this module opens it only to create it.
 static CREATION: Mutex<()> = Mutex::new(());
 
 impl DatabaseFile {
-    /// Creates the file if there is none; SQLite gives those beside it the same mode.
+    /// Creates the file if it is missing. SQLite creates its journal files with the same mode.
     pub(super) fn create(path: &Path) -> Result<Self, OpenError> {
         let is_other = |prefix| path.to_str().is_some_and(|path| path.starts_with(prefix));
         if path == Path::new(":memory:") || is_other("file:") || is_other("sqlite:") {
             return Err(OpenError::NotAFile(path.to_owned()));
         }
         let failed = |error: io::Error| OpenError::Database(error.into());
-        // However the process changes its directory, and whatever SQLite makes of some names.
+        // The process may change its working directory, and SQLite interprets some relative names.
         let path = absolute(path).map_err(failed)?;
         let created = {
             let _creation = CREATION.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,8 +52,8 @@ impl DatabaseFile {
         &self.path
     }
 
-    /// SQLite goes on with a file that was removed or replaced, and nobody would ever see what it
-    /// writes. This is one look into the system's cache.
+    /// Fails if the file was removed or replaced: SQLite would continue with the old file, and the
+    /// writes would be lost. It costs one `stat`.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let file_id = file_id(&self.path).map_err(StoreError::unavailable)?;
         let is_same = file_id == self.file_id;

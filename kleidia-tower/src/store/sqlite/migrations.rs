@@ -1,30 +1,30 @@
-//! The tables, brought up to date.
+//! Migrations of the schema.
 
 use sqlx::{Connection as _, SqliteConnection, query_scalar, raw_sql};
 
 use super::OpenError;
 
-/// The migrations, in order: what was released is never changed. Each ends with the version that
-/// it makes (`PRAGMA user_version`), which is its place here.
+/// The migrations, in order. A released migration is never changed. Each one ends by setting
+/// `PRAGMA user_version` to its position in this list.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/1_initial.sql")];
 
-/// Whose database it is (`PRAGMA application_id`).
+/// The application id of databases of this crate (`PRAGMA application_id`).
 const APPLICATION: i32 = i32::from_be_bytes(*b"KLDA");
 
-/// Brings the tables up to date, in one transaction: of nodes that start at once, one does it.
+/// Migrates the schema in one transaction, so only one of several starting processes does it.
 pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), OpenError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let version = version(&mut transaction).await?;
     let latest = MIGRATIONS.len();
-    let reached = usize::try_from(version).ok().filter(|reached| *reached <= latest);
-    let reached = reached.ok_or(OpenError::NewerVersion { version, latest })?;
-    for migration in MIGRATIONS.into_iter().skip(reached) {
+    let current = usize::try_from(version).ok().filter(|current| *current <= latest);
+    let current = current.ok_or(OpenError::NewerVersion { version, latest })?;
+    for migration in MIGRATIONS.into_iter().skip(current) {
         raw_sql(migration).execute(&mut *transaction).await?;
     }
     Ok(transaction.commit().await?)
 }
 
-/// The version of the tables, 0 if there are none.
+/// Returns the version of the schema; 0 for an empty database.
 async fn version(connection: &mut SqliteConnection) -> Result<i32, OpenError> {
     let application = query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
     let tables = query_scalar("SELECT count(*) FROM sqlite_schema");
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_migration_makes_its_version() {
+    async fn each_migration_sets_its_version() {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         for (migration, expected) in MIGRATIONS.into_iter().zip(1_i32..) {
             raw_sql(migration).execute(&mut connection).await.unwrap();

@@ -1,4 +1,4 @@
-//! A store in a file of SQLite's: the embedded default.
+//! A store in an SQLite file.
 
 mod columns;
 mod database;

@@ -25,7 +25,7 @@ impl PurgeStore for SqliteStore {
 }
 
 impl SqliteRows<'_> {
-    /// Removes at most `limit` rows of each kind.
+    /// Deletes at most `limit` rows of each kind.
     async fn purge(
         &mut self,
         now: Timestamp,
@@ -39,7 +39,7 @@ impl SqliteRows<'_> {
         );
         let tokens = self.delete(tokens.bind(now.as_second()).bind(limit)).await?;
         let since = time::sub(now, retention.sessions()).as_second();
-        // As long as there is a token, its sessions are kept: that it was used twice has to show.
+        // While a refresh token is stored, the sessions of its family are kept to detect reuse.
         let sessions = query(
             "DELETE FROM sessions WHERE id IN (SELECT sessions.id FROM families \
              JOIN sessions ON sessions.family = families.id WHERE families.expires_at <= ?1 \
@@ -63,7 +63,7 @@ impl SqliteRows<'_> {
         retention: &Retention,
         limit: i64,
     ) -> Result<u64, StoreError> {
-        // The same as `FailureRow::is_purgeable`, in terms that the index knows.
+        // As `FailureRow::is_purgeable`, with conditions that can use the index.
         let failures = query(
             "DELETE FROM failures WHERE (name_digest, source) IN \
              (SELECT name_digest, source FROM failures \

@@ -17,7 +17,7 @@ use crate::store::StoreError;
 use crate::store::transactional::{Operation, ScopedRows, Transactional};
 use crate::{Timestamp, UserId};
 
-/// How many records are verified at once.
+/// The number of records that are read and verified at a time.
 const BATCH: i64 = 1000;
 
 const SESSION_BY_ID: &str = "SELECT sessions.*, accounts.id AS account, name, roles, is_disabled, \
@@ -56,7 +56,8 @@ impl Transactional for SqliteStore {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError> {
-        let found = query(ACCOUNTS).bind(after.map_or(i64::MIN, UserId::get)).bind(bounded(limit));
+        let found =
+            query(ACCOUNTS).bind(after.map_or(i64::MIN, UserId::get)).bind(sql_limit(limit));
         let found = found.fetch_all(self.readers()?).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).shared_account()).collect()
     }
@@ -89,58 +90,58 @@ impl Transactional for SqliteStore {
         found.iter().map(|row| Columns(row).session().map(Arc::new)).collect()
     }
 
-    async fn read_records(&self, asked: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+    async fn read_records(&self, filter: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE TRUE");
-        if let Some(kind) = asked.kind {
+        if let Some(kind) = filter.kind {
             query.push(" AND kind = ").push_bind(kind.as_str());
         }
-        if let Some(user) = &asked.user {
+        if let Some(user) = &filter.user {
             query.push(" AND (user_name = ").push_bind(user.clone());
             query.push(" OR actor_name = ").push_bind(user.clone()).push(")");
         }
-        if let Some(outcome) = asked.outcome {
+        if let Some(outcome) = filter.outcome {
             query.push(" AND outcome = ").push_bind(outcome.as_str());
         }
-        if let Some(from) = asked.from {
+        if let Some(from) = filter.from {
             query.push(" AND at >= ").push_bind(from.as_second());
         }
-        if let Some(until) = asked.until {
+        if let Some(until) = filter.until {
             query.push(" AND at < ").push_bind(until.as_second());
         }
-        if let Some(before) = asked.before {
+        if let Some(before) = filter.before {
             let before = i64::try_from(before).unwrap_or(i64::MAX);
             query.push(" AND sequence < ").push_bind(before);
         }
-        query.push(" ORDER BY sequence DESC LIMIT ").push_bind(bounded(asked.limit));
+        query.push(" ORDER BY sequence DESC LIMIT ").push_bind(sql_limit(filter.limit));
         let found = query.build().fetch_all(self.readers()?).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).record()).collect()
     }
 
-    /// Reads the chain in batches, up to where it ends now.
+    /// Verifies the chain in batches, up to its end at the start.
     async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
         if !self.is_known(&since).await? {
             return Ok(ChainCheck::Broken { sequence: since.sequence });
         }
         let end = query("SELECT sequence, digest FROM audit_head");
         let end = end.fetch_optional(self.readers()?).await.map_err(store_error)?;
-        let (mut reached, end) = (since, head(end.as_ref())?);
-        while reached.sequence < end.sequence {
-            let broken = Ok(ChainCheck::Broken { sequence: reached.sequence + 1 });
-            let batch = self.batch_after(reached.sequence, end.sequence).await?;
+        let (mut verified, end) = (since, head(end.as_ref())?);
+        while verified.sequence < end.sequence {
+            let broken = Ok(ChainCheck::Broken { sequence: verified.sequence + 1 });
+            let batch = self.batch_after(verified.sequence, end.sequence).await?;
             if batch.is_empty() {
                 return broken;
             }
             for record in batch {
-                let broken = Ok(ChainCheck::Broken { sequence: reached.sequence + 1 });
-                // A record that can't be read is not the one that was written.
-                let next = record.ok().and_then(|record| reached.verify_next(&record));
+                let broken = Ok(ChainCheck::Broken { sequence: verified.sequence + 1 });
+                // A record that can't be parsed was altered.
+                let next = record.ok().and_then(|record| verified.verify_next(&record));
                 let Some(next) = next else { return broken };
-                reached = next;
+                verified = next;
             }
         }
-        let is_whole = reached == end;
+        let is_intact = verified == end;
         let broken = ChainCheck::Broken { sequence: end.sequence };
-        Ok(if is_whole { ChainCheck::Intact(end) } else { broken })
+        Ok(if is_intact { ChainCheck::Intact(end) } else { broken })
     }
 
     async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
@@ -184,6 +185,6 @@ impl SqliteStore {
     }
 }
 
-fn bounded(limit: usize) -> i64 {
+fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

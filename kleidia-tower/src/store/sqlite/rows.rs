@@ -1,11 +1,11 @@
-//! The rows that a transaction sees.
+//! The rows of a SQLite transaction.
 
 use async_trait::async_trait;
 use sqlx::query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Sqlite, SqliteConnection};
 
-use super::columns::{Columns, joined, lines, name_digest, sequence};
+use super::columns::{Columns, join_hashes, join_roles, name_digest, sequence};
 use super::error::store_error;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
@@ -15,22 +15,21 @@ use crate::store::StoreError;
 use crate::store::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow, Rows};
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId, UserName};
 
-/// The rows of a transaction.
 pub(super) struct SqliteRows<'a>(pub(super) &'a mut SqliteConnection);
 
 pub(super) type Query<'q> = query::Query<'q, Sqlite, SqliteArguments>;
 
 impl SqliteRows<'_> {
-    async fn one(&mut self, query: Query<'_>) -> Result<Option<SqliteRow>, StoreError> {
+    async fn fetch_optional(&mut self, query: Query<'_>) -> Result<Option<SqliteRow>, StoreError> {
         query.fetch_optional(&mut *self.0).await.map_err(store_error)
     }
 
-    async fn all(&mut self, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
+    async fn fetch_all(&mut self, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
         query.fetch_all(&mut *self.0).await.map_err(store_error)
     }
 
-    /// The number of the row that was inserted last.
-    async fn run(&mut self, query: Query<'_>) -> Result<i64, StoreError> {
+    /// Executes a statement, and returns the id of the last inserted row.
+    async fn execute(&mut self, query: Query<'_>) -> Result<i64, StoreError> {
         let done = query.execute(&mut *self.0).await.map_err(store_error)?;
         Ok(done.last_insert_rowid())
     }
@@ -43,9 +42,11 @@ impl Rows for SqliteRows<'_> {
         key: AccountLookup<'_>,
     ) -> Result<Option<(Account, StoredPassword)>, StoreError> {
         let found = match key {
-            AccountLookup::Id(id) => self.one(query(account_by_id()).bind(id.get())).await?,
+            AccountLookup::Id(id) => {
+                self.fetch_optional(query(account_by_id()).bind(id.get())).await?
+            }
             AccountLookup::Name(name) => {
-                self.one(query(account_by_name()).bind(name.as_str())).await?
+                self.fetch_optional(query(account_by_name()).bind(name.as_str())).await?
             }
         };
         let read = |row: SqliteRow| {
@@ -63,11 +64,11 @@ impl Rows for SqliteRows<'_> {
         let NewAccount { name, roles, password } = new;
         let insert = query(
             "INSERT INTO accounts (name, name_digest, roles, is_disabled, created_at, \
-             password_changed_at, password, earlier_passwords) VALUES (?, ?, ?, 0, ?, ?, ?, '')",
+             password_changed_at, password, previous_passwords) VALUES (?, ?, ?, 0, ?, ?, ?, '')",
         );
         let insert = insert.bind(name.as_str().to_owned()).bind(name_digest(&name));
-        let insert = insert.bind(joined(&roles)).bind(at.as_second()).bind(at.as_second());
-        let id = UserId::new(self.run(insert.bind(password.as_str().to_owned())).await?);
+        let insert = insert.bind(join_roles(&roles)).bind(at.as_second()).bind(at.as_second());
+        let id = UserId::new(self.execute(insert.bind(password.as_str().to_owned())).await?);
         let (created_at, password_changed_at) = (at, at);
         Ok(Account { id, name, roles, is_disabled: false, created_at, password_changed_at })
     }
@@ -76,8 +77,8 @@ impl Rows for SqliteRows<'_> {
         let update = query(
             "UPDATE accounts SET roles = ?, is_disabled = ?, password_changed_at = ? WHERE id = ?",
         );
-        let update = update.bind(joined(&account.roles)).bind(account.is_disabled);
-        self.run(update.bind(account.password_changed_at.as_second()).bind(account.id.get()))
+        let update = update.bind(join_roles(&account.roles)).bind(account.is_disabled);
+        self.execute(update.bind(account.password_changed_at.as_second()).bind(account.id.get()))
             .await
             .map(drop)
     }
@@ -87,19 +88,21 @@ impl Rows for SqliteRows<'_> {
         user: UserId,
         password: &StoredPassword,
     ) -> Result<(), StoreError> {
-        let update = query("UPDATE accounts SET password = ?, earlier_passwords = ? WHERE id = ?");
-        let update = update.bind(password.current.as_str()).bind(lines(&password.previous));
-        self.run(update.bind(user.get())).await.map(drop)
+        let update = query("UPDATE accounts SET password = ?, previous_passwords = ? WHERE id = ?");
+        let update = update.bind(password.current.as_str()).bind(join_hashes(&password.previous));
+        self.execute(update.bind(user.get())).await.map(drop)
     }
 
     async fn session(&mut self, key: SessionLookup) -> Result<Option<Session>, StoreError> {
         let found = match key {
             SessionLookup::Id(id) => {
-                self.one(query("SELECT * FROM sessions WHERE id = ?").bind(id.get())).await?
+                self.fetch_optional(query("SELECT * FROM sessions WHERE id = ?").bind(id.get()))
+                    .await?
             }
             SessionLookup::Token(digest) => {
                 let token = digest.0.to_vec();
-                self.one(query("SELECT * FROM sessions WHERE token = ?").bind(token)).await?
+                self.fetch_optional(query("SELECT * FROM sessions WHERE token = ?").bind(token))
+                    .await?
             }
         };
         found.map(|row| Columns(&row).session()).transpose()
@@ -126,7 +129,7 @@ impl Rows for SqliteRows<'_> {
             .bind(session.last_seen_at.as_second())
             .bind(session.expires_at.as_second())
             .bind(session.agent_key.clone());
-        let id = SessionId::new(self.run(insert).await?);
+        let id = SessionId::new(self.execute(insert).await?);
         Ok(Session { id, ..session })
     }
 
@@ -141,34 +144,34 @@ impl Rows for SqliteRows<'_> {
             .bind(session.end.map(|end| end.at.as_second()))
             .bind(session.end.map(|end| end.reason.as_str()))
             .bind(session.agent_key.as_deref());
-        self.run(update.bind(session.id.get())).await.map(drop)
+        self.execute(update.bind(session.id.get())).await.map(drop)
     }
 
     async fn open_sessions(&mut self, user: UserId) -> Result<Vec<Session>, StoreError> {
         let found = query("SELECT * FROM sessions WHERE user = ? AND ended_at IS NULL ORDER BY id");
-        let found = self.all(found.bind(user.get())).await?;
+        let found = self.fetch_all(found.bind(user.get())).await?;
         found.iter().map(|row| Columns(row).session()).collect()
     }
 
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError> {
         let insert = query("INSERT INTO families (user) VALUES (?)").bind(user.get());
-        self.run(insert).await.map(FamilyId::new)
+        self.execute(insert).await.map(FamilyId::new)
     }
 
     async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
         let found = query("SELECT is_revoked FROM families WHERE id = ?").bind(family.get());
-        let found = self.one(found).await?;
+        let found = self.fetch_optional(found).await?;
         found.map_or(Ok(true), |row| Columns(&row).get("is_revoked"))
     }
 
     async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
         let update = query("UPDATE families SET is_revoked = 1 WHERE id = ?");
-        self.run(update.bind(family.get())).await.map(drop)
+        self.execute(update.bind(family.get())).await.map(drop)
     }
 
     async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
         let update = query("UPDATE families SET is_revoked = 1 WHERE user = ?");
-        self.run(update.bind(user.get())).await.map(drop)
+        self.execute(update.bind(user.get())).await.map(drop)
     }
 
     async fn refresh_token(
@@ -176,7 +179,7 @@ impl Rows for SqliteRows<'_> {
         digest: &TokenDigest,
     ) -> Result<Option<RefreshTokenRow>, StoreError> {
         let found = query("SELECT * FROM refresh_tokens WHERE digest = ?");
-        let found = self.one(found.bind(digest.0.to_vec())).await?;
+        let found = self.fetch_optional(found.bind(digest.0.to_vec())).await?;
         found.map(|row| Columns(&row).refresh_token()).transpose()
     }
 
@@ -186,9 +189,9 @@ impl Rows for SqliteRows<'_> {
         );
         let insert =
             insert.bind(row.digest.0.to_vec()).bind(row.family.get()).bind(row.session.get());
-        self.run(insert.bind(row.expires_at.as_second())).await?;
+        self.execute(insert.bind(row.expires_at.as_second())).await?;
         let update = query("UPDATE families SET expires_at = max(expires_at, ?) WHERE id = ?");
-        self.run(update.bind(row.expires_at.as_second()).bind(row.family.get())).await.map(drop)
+        self.execute(update.bind(row.expires_at.as_second()).bind(row.family.get())).await.map(drop)
     }
 
     async fn consume_refresh_token(
@@ -200,7 +203,9 @@ impl Rows for SqliteRows<'_> {
             "UPDATE refresh_tokens SET consumed_at = ?, successor = ?, wrapped = ? WHERE digest = ?",
         );
         let update = update.bind(consumed.at.as_second()).bind(consumed.successor.0.to_vec());
-        self.run(update.bind(consumed.wrapped.0.to_vec()).bind(digest.0.to_vec())).await.map(drop)
+        self.execute(update.bind(consumed.wrapped.0.to_vec()).bind(digest.0.to_vec()))
+            .await
+            .map(drop)
     }
 
     async fn failures(
@@ -209,7 +214,8 @@ impl Rows for SqliteRows<'_> {
         scope: FailureScope,
     ) -> Result<Option<FailureRow>, StoreError> {
         let found = query("SELECT * FROM failures WHERE name_digest = ? AND source = ?");
-        let found = self.one(found.bind(name_digest(name)).bind(text(scope))).await?;
+        let found =
+            self.fetch_optional(found.bind(name_digest(name)).bind(scope_text(scope))).await?;
         found.map(|row| Columns(&row).failures().map(|(_, row)| row)).transpose()
     }
 
@@ -222,7 +228,7 @@ impl Rows for SqliteRows<'_> {
         let put = query("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
         let put = put
             .bind(name_digest(name))
-            .bind(text(scope))
+            .bind(scope_text(scope))
             .bind(i64::from(row.failures))
             .bind(i64::from(row.consecutive))
             .bind(i64::from(row.pending))
@@ -230,7 +236,7 @@ impl Rows for SqliteRows<'_> {
             .bind(row.last_failure_at.as_second())
             .bind(row.locked_until.as_second())
             .bind(row.succeeded_at.map(Timestamp::as_second));
-        self.run(put).await.map(drop)
+        self.execute(put).await.map(drop)
     }
 
     async fn all_failures_of(
@@ -238,12 +244,12 @@ impl Rows for SqliteRows<'_> {
         name: &UserName,
     ) -> Result<Vec<(FailureScope, FailureRow)>, StoreError> {
         let found = query("SELECT * FROM failures WHERE name_digest = ?").bind(name_digest(name));
-        let found = self.all(found).await?;
+        let found = self.fetch_all(found).await?;
         found.iter().map(|row| Columns(row).failures()).collect()
     }
 
     async fn chain_head(&mut self) -> Result<ChainHead, StoreError> {
-        let row = self.one(query("SELECT sequence, digest FROM audit_head")).await?;
+        let row = self.fetch_optional(query("SELECT sequence, digest FROM audit_head")).await?;
         head(row.as_ref())
     }
 
@@ -256,20 +262,20 @@ impl Rows for SqliteRows<'_> {
             .bind(record.at.as_second())
             .bind(record.kind.as_str())
             .bind(record.outcome.as_str())
-            .bind(user.and_then(|party| party.id).map(UserId::get))
-            .bind(user.map(|party| party.name.as_str()))
-            .bind(actor.and_then(|party| party.id).map(UserId::get))
-            .bind(actor.map(|party| party.name.as_str()))
+            .bind(user.and_then(|identity| identity.id).map(UserId::get))
+            .bind(user.map(|identity| identity.name.as_str()))
+            .bind(actor.and_then(|identity| identity.id).map(UserId::get))
+            .bind(actor.map(|identity| identity.name.as_str()))
             .bind(record.session.map(SessionId::get))
             .bind(record.client.address.map(|address| address.to_string()))
             .bind(record.client.user_agent.as_ref().map(UserAgent::as_str))
             .bind(record.reason.as_deref())
             .bind(record.digest.to_vec());
-        self.run(insert).await.map(drop)
+        self.execute(insert).await.map(drop)
     }
 }
 
-/// The end of the chain; a database without one has lost it.
+/// Reads the chain head. Every migrated database has one.
 pub(super) fn head(row: Option<&SqliteRow>) -> Result<ChainHead, StoreError> {
     let row = row.ok_or(StoreError::Corrupt("audit log: its end is missing"))?;
     let columns = Columns(row);
@@ -278,15 +284,15 @@ pub(super) fn head(row: Option<&SqliteRow>) -> Result<ChainHead, StoreError> {
 
 pub(super) const fn account_by_id() -> &'static str {
     "SELECT accounts.id AS account, name, roles, is_disabled, created_at AS account_created_at, \
-     password_changed_at, password, earlier_passwords FROM accounts WHERE id = ?"
+     password_changed_at, password, previous_passwords FROM accounts WHERE id = ?"
 }
 
 pub(super) const fn account_by_name() -> &'static str {
     "SELECT accounts.id AS account, name, roles, is_disabled, created_at AS account_created_at, \
-     password_changed_at, password, earlier_passwords FROM accounts WHERE name = ?"
+     password_changed_at, password, previous_passwords FROM accounts WHERE name = ?"
 }
 
-fn text(scope: FailureScope) -> String {
+fn scope_text(scope: FailureScope) -> String {
     match scope {
         FailureScope::Account => String::new(),
         FailureScope::Source(source) => LoginSource::to_string(&source),

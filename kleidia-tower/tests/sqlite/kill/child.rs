@@ -18,32 +18,32 @@ use kleidia_tower::session::{
 };
 use kleidia_tower::store::SqliteStore;
 
+use super::ack_log::hex;
 use super::operation::Operation;
-use super::witness::hex;
-use super::{PATH, TOKENS};
-use crate::people::{at, hash, new_session, rotation};
+use super::{FIRST_TOKEN, PATH};
+use crate::fixture::{at, hash, new_session, rotation};
 
-/// Somebody who signs in and out until the process is killed.
+/// A user that performs random operations until the process is killed.
 struct Load {
     store: Arc<SqliteStore>,
     account: Arc<Account>,
     tokens: Arc<AtomicU32>,
     password: PasswordHash,
     is_disabled: bool,
-    /// The sessions of this process: their numbers in the store, and their refresh tokens.
+    /// The sessions of this process: their IDs in the store, and their refresh tokens.
     sessions: BTreeMap<u32, (SessionId, Option<u32>)>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "it is the process that a test kills"]
-async fn a_mixed_load() {
+#[ignore = "child process of another test"]
+async fn mixed_load() {
     std::thread::spawn(|| {
-        // The other end closes with the process that waits for this one.
+        // The pipe closes when the parent process exits.
         io::stdin().read_to_end(&mut Vec::new()).ok();
         process::exit(1);
     });
     let store = Arc::new(SqliteStore::open(env::var_os(PATH).unwrap()).await.unwrap());
-    let tokens = env::var(TOKENS).unwrap().parse().unwrap();
+    let tokens = env::var(FIRST_TOKEN).unwrap().parse().unwrap();
     let tokens = Arc::new(AtomicU32::new(tokens));
     let accounts = store.accounts(None, 100).await.unwrap();
     let loads = accounts
@@ -62,22 +62,22 @@ impl Load {
         let sessions = BTreeMap::new();
         let mut load = Self { store, account, tokens, password, is_disabled, sessions };
         loop {
-            let operation = load.next();
+            let operation = load.next_operation();
             let user = load.account.id;
-            say(&format!("start {user} {operation}"));
-            let records = load.play(operation).await;
+            print_line(&format!("start {user} {operation}"));
+            let records = load.apply(operation).await;
             let records = records.iter();
             let records =
                 records.map(|record| format!("{}={}", record.sequence, hex(&record.digest)));
-            say(&format!("done {user} {}", records.collect::<Vec<_>>().join(" ")));
+            print_line(&format!("done {user} {}", records.collect::<Vec<_>>().join(" ")));
         }
     }
 
-    fn number(&self) -> u32 {
+    fn next_number(&self) -> u32 {
         self.tokens.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn next(&self) -> Operation {
+    fn next_operation(&self) -> Operation {
         let any = fastrand::choice(self.sessions.keys().copied());
         let refreshable = self
             .sessions
@@ -92,21 +92,21 @@ impl Load {
             (1, ..) => Operation::LogOutEverywhere,
             (2, kept, _) => {
                 let kept = kept.filter(|_| fastrand::bool());
-                Operation::ChangePassword { hash: self.number(), kept }
+                Operation::ChangePassword { hash: self.next_number(), kept }
             }
             (3..6, Some(session), _) => Operation::LogOut { session },
             (6..14, _, Some((session, presented))) => {
-                Operation::Refresh { session, presented, successor: self.number() }
+                Operation::Refresh { session, presented, successor: self.next_number() }
             }
-            _ => Operation::LoginRequest { session: self.number() },
+            _ => Operation::LogIn { session: self.next_number() },
         }
     }
 
-    /// Does it, and returns what was recorded.
-    async fn play(&mut self, operation: Operation) -> Vec<AuditRecord> {
+    /// Applies an operation, and returns its audit records.
+    async fn apply(&mut self, operation: Operation) -> Vec<AuditRecord> {
         let (store, user) = (Arc::clone(&self.store), self.account.id);
         match operation {
-            Operation::LoginRequest { session } => {
+            Operation::LogIn { session } => {
                 let new = new_session(&self.account, self.password.clone(), session);
                 let opened = store.open_session(new, &at(0)).await.unwrap();
                 let OpenOutcome::Opened(view) = opened.value else { panic!("{:?}", opened.value) };
@@ -165,7 +165,7 @@ impl Load {
     }
 }
 
-/// In one piece, of which the pipe keeps what was said when this process is killed.
-fn say(line: &str) {
+/// Writes the line in one call, so that the pipe keeps it when this process is killed.
+fn print_line(line: &str) {
     io::stderr().lock().write_all(format!("{line}\n").as_bytes()).unwrap();
 }

@@ -1,10 +1,10 @@
-//! A process that is killed at any moment of a mixed load: nothing acknowledged is lost, nothing
-//! revoked lives again, and no change lacks its event.
+//! A process that is killed at random times under a mixed load: no acknowledged write is lost, no
+//! revoked session or token is valid again, and every change has its event.
 
+mod ack_log;
 mod child;
 mod operation;
-mod person;
-mod witness;
+mod user_state;
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
@@ -13,62 +13,62 @@ use std::time::Duration;
 
 use kleidia_tower::store::SqliteStore;
 
-use crate::people::{Place, create};
-use witness::Witness;
+use crate::fixture::{TempDatabase, create};
+use ack_log::AckLog;
 
 const ROUNDS: u32 = 50;
-const PEOPLE: i64 = 6;
+const USERS: i64 = 6;
 const PATH: &str = "KLEIDIA_TEST_KILL_DATABASE";
-/// The first number of tokens that nobody has used.
-const TOKENS: &str = "KLEIDIA_TEST_KILL_TOKENS";
-/// How many numbers of tokens a round may use.
-const TOKENS_OF_A_ROUND: u32 = 100_000;
+/// The first unused token number.
+const FIRST_TOKEN: &str = "KLEIDIA_TEST_KILL_TOKENS";
+/// How many token numbers a round may use.
+const TOKENS_PER_ROUND: u32 = 100_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_killed_loses_and_revives_nothing() {
-    let place = Place::new();
-    let store = place.open().await;
-    for number in 0..PEOPLE {
+async fn killed_process_loses_no_write_and_restores_no_session() {
+    let database = TempDatabase::new();
+    let store = database.open().await;
+    for number in 0..USERS {
         create(&store, &format!("user{number}")).await;
     }
-    let mut witness = Witness::new(&store).await;
+    let mut ack_log = AckLog::new(&store).await;
     store.close().await;
-    let mut killed_within = 0;
+    let mut killed_while_pending = 0;
     for round in 1..=ROUNDS {
-        let first_token = round * TOKENS_OF_A_ROUND;
-        let child = start(&place, first_token);
+        let first_token = round * TOKENS_PER_ROUND;
+        let child = start(&database, first_token);
         for line in lines_until_killed(child, fastrand::usize(0..80)) {
-            witness.hear(&line);
+            ack_log.read_line(&line);
         }
-        killed_within += u32::from(witness.is_waiting());
-        let store = place.open().await;
-        witness.check(&store, first_token + TOKENS_OF_A_ROUND / 2).await;
+        killed_while_pending += u32::from(ack_log.has_pending());
+        let store = database.open().await;
+        ack_log.check(&store, first_token + TOKENS_PER_ROUND / 2).await;
         store.close().await;
     }
-    assert!(witness.acknowledged > 500, "{} operations alone", witness.acknowledged);
-    assert!(killed_within > ROUNDS / 2, "{killed_within} in the middle of something");
-    witness.check_all_that_is_over(&place.open().await).await;
+    assert!(ack_log.acknowledged > 500, "only {} operations", ack_log.acknowledged);
+    assert!(killed_while_pending > ROUNDS / 2, "{killed_while_pending} during an operation");
+    ack_log.check_all_revoked(&database.open().await).await;
 }
 
 #[tokio::test]
-async fn a_process_that_is_killed_while_it_makes_the_database_breaks_nothing() {
+async fn database_is_usable_after_a_kill_during_creation() {
     for _ in 0..10 {
-        let place = Place::new();
-        let mut child = start(&place, 0);
+        let database = TempDatabase::new();
+        let mut child = start(&database, 0);
         tokio::time::sleep(Duration::from_micros(fastrand::u64(0..60_000))).await;
         child.kill().unwrap();
         child.wait().unwrap();
-        let store = SqliteStore::open(&place.path).await.unwrap();
+        let store = SqliteStore::open(&database.path).await.unwrap();
         create(&store, "alice").await;
     }
 }
 
-fn start(place: &Place, first_token: u32) -> Child {
+fn start(database: &TempDatabase, first_token: u32) -> Child {
     Command::new(env::current_exe().unwrap())
-        .args(["kill::child::a_mixed_load", "--exact", "--ignored", "--nocapture"])
-        .env(PATH, &place.path)
-        .env(TOKENS, first_token.to_string())
-        // It ends when this does, if it is not killed before.
+        .args(["kill::child::mixed_load", "--exact", "--ignored", "--nocapture"])
+        .env(PATH, &database.path)
+        .env(FIRST_TOKEN, first_token.to_string())
+        // The child exits when this process closes the pipe.
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -76,20 +76,19 @@ fn start(place: &Place, first_token: u32) -> Child {
         .unwrap()
 }
 
-/// Kills the child a moment after it acknowledged so many operations, and returns all that it said.
+/// Kills the child shortly after it acknowledged this many operations, and returns its output.
 fn lines_until_killed(mut child: Child, acknowledged: usize) -> Vec<String> {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let mut said = Vec::new();
+    let mut output = Vec::new();
     let mut count = 0;
     while count < acknowledged {
-        // Whatever made it end before that is in what it said.
-        let Some(line) = lines.next() else { panic!("it ended: {}", said.join("\n")) };
+        let Some(line) = lines.next() else { panic!("the child exited: {}", output.join("\n")) };
         count += usize::from(line.starts_with("done"));
-        said.push(line);
+        output.push(line);
     }
     std::thread::sleep(Duration::from_micros(fastrand::u64(0..5_000)));
     child.kill().unwrap();
     child.wait().unwrap();
-    said.extend(lines);
-    said
+    output.extend(lines);
+    output
 }

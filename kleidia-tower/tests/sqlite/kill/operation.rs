@@ -1,12 +1,12 @@
-//! What somebody does, as one process tells it to the other.
+//! An operation of a user, and its text form in the output of the child.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What somebody does. Tokens and hashes are told by their numbers; a session's is its token's.
+/// An operation. Tokens and hashes have numbers; a session has the number of its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
-    LoginRequest { session: u32 },
+    LogIn { session: u32 },
     Refresh { session: u32, presented: u32, successor: u32 },
     LogOut { session: u32 },
     LogOutEverywhere,
@@ -18,7 +18,7 @@ pub(super) enum Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::LoginRequest { session } => write!(f, "log-in {session}"),
+            Self::LogIn { session } => write!(f, "log-in {session}"),
             Self::Refresh { session, presented, successor } => {
                 write!(f, "refresh {session} {presented} {successor}")
             }
@@ -41,7 +41,7 @@ impl FromStr for Operation {
         let words: Vec<&str> = text.split(' ').collect();
         let number = |word: &str| word.parse::<u32>().map_err(|error| format!("{text}: {error}"));
         Ok(match *words {
-            ["log-in", session] => Self::LoginRequest { session: number(session)? },
+            ["log-in", session] => Self::LogIn { session: number(session)? },
             ["refresh", session, presented, successor] => {
                 let [session, presented] = [number(session)?, number(presented)?];
                 Self::Refresh { session, presented, successor: number(successor)? }
@@ -54,7 +54,7 @@ impl FromStr for Operation {
             ["change-password", hash, kept] => {
                 Self::ChangePassword { hash: number(hash)?, kept: Some(number(kept)?) }
             }
-            _ => return Err(format!("{text} is no operation")),
+            _ => return Err(format!("invalid operation {text:?}")),
         })
     }
 }

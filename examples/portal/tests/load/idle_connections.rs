@@ -1,4 +1,4 @@
-//! Connections that say nothing.
+//! Connections that send nothing.
 
 use std::io::{ErrorKind, Read as _};
 use std::net::TcpStream;
@@ -7,19 +7,19 @@ use std::time::Duration;
 use crate::portal::{PASSWORD, Portal, code};
 
 const CONNECTIONS: u64 = 2_000;
-/// No client may be silent for so long.
+/// Longer than the portal keeps an idle connection.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn silent_connections_keep_nobody_out_and_are_dropped() {
-    // Both ends need as many descriptors, and the portal inherits what there are.
+async fn drops_idle_connections_and_serves_others() {
+    // Both ends need a descriptor per connection, and the portal inherits the limit.
     let descriptors = rlimit::increase_nofile_limit(CONNECTIONS + 200).unwrap();
-    assert!(descriptors >= CONNECTIONS + 200, "{descriptors} descriptors are too few");
+    assert!(descriptors >= CONNECTIONS + 200, "descriptor limit {descriptors} is too low");
     let portal = Portal::start().await;
-    let address = portal.origin.strip_prefix("http://").unwrap();
-    let silent: Vec<_> = (0..CONNECTIONS).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let address = portal.url.strip_prefix("http://").unwrap();
+    let idle: Vec<_> = (0..CONNECTIONS).map(|_| TcpStream::connect(address).unwrap()).collect();
     assert_eq!(code(portal.log_in("alice", PASSWORD, "192.0.2.1").await).await, "ok");
-    for connection in silent {
+    for connection in idle {
         assert!(is_dropped(connection));
     }
     assert_eq!(code(portal.log_in("alice", PASSWORD, "192.0.2.1").await).await, "ok");

@@ -1,4 +1,4 @@
-//! Who signs in to a store under test.
+//! A temporary database, and accounts, sessions and tokens by number.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use tempfile::TempDir;
 
 pub(crate) const NOW: Timestamp = Timestamp::constant(1_795_370_580, 0);
 
-/// A directory with the path of a database.
-pub(crate) struct Place {
+/// A database in a temporary directory.
+pub(crate) struct TempDatabase {
     pub(crate) path: PathBuf,
     _directory: TempDir,
 }
 
-impl Place {
+impl TempDatabase {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         Self { path: directory.path().join("accounts.db"), _directory: directory }
@@ -33,19 +33,20 @@ impl Place {
         SqliteStore::open(&self.path).await.unwrap()
     }
 
-    /// A connection beside the store, as an admin with a shell has it.
+    /// Opens a connection that does not belong to the store.
     pub(crate) async fn connect(&self) -> SqliteConnection {
         connect(&self.path).await
     }
 
-    /// Runs statements beside the store.
-    pub(crate) async fn alter(&self, statements: &'static str) {
+    /// Executes statements on a separate connection.
+    pub(crate) async fn execute(&self, statements: &'static str) {
         let mut connection = self.connect().await;
         sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     }
 
-    pub(crate) fn beside(&self, suffix: &str) -> PathBuf {
+    /// Returns the path with this suffix.
+    pub(crate) fn with_suffix(&self, suffix: &str) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push(suffix);
         name.into()
@@ -89,7 +90,7 @@ pub(crate) async fn create(store: &SqliteStore, name: &str) -> Arc<Account> {
     store.create_account(new_account(name), &at(0)).await.unwrap().value.unwrap()
 }
 
-/// A session whose tokens have this number.
+/// Creates a session whose tokens have this number.
 pub(crate) fn new_session(account: &Account, password: PasswordHash, token: u32) -> NewSession {
     NewSession {
         user: account.id,
@@ -111,7 +112,7 @@ pub(crate) async fn log_in(store: &SqliteStore, account: &Account, token: u32) -
     }
 }
 
-/// A refresh without a grace.
+/// Creates a rotation without a grace period.
 pub(crate) fn rotation(presented: u32, successor: u32) -> Rotation {
     Rotation {
         presented: refresh_token(presented),

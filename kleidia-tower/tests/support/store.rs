@@ -1,4 +1,4 @@
-//! A store in memory that fails, or lets look-ups wait, when a test says so.
+//! `MemoryStore` with injected errors and pauses.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,76 +21,81 @@ use kleidia_tower::store::{
 use kleidia_tower::{SessionId, Timestamp, UserId, UserName};
 use tokio::sync::Notify;
 
-/// The store in memory, in the hands of a test.
+/// A `MemoryStore` whose operations fail or pause on request.
 #[derive(Default)]
-pub(crate) struct StagedStore {
+pub(crate) struct FaultInjectingStore {
     memory: MemoryStore,
-    is_broken: AtomicBool,
-    is_log_broken: AtomicBool,
+    is_unavailable: AtomicBool,
+    is_audit_unavailable: AtomicBool,
     lookups: AtomicUsize,
-    lookup_gate: Mutex<Option<Arc<Gate>>>,
-    log_gate: Mutex<Option<Arc<Gate>>>,
+    lookup_pause: Mutex<Option<Arc<PausePoint>>>,
+    audit_pause: Mutex<Option<Arc<PausePoint>>>,
 }
 
-/// Where something waits: a look-up with what it has found, an event before it is recorded.
+/// A point at which an operation pauses: a lookup after it read the session, or an event before it
+/// is recorded.
 #[derive(Default)]
-pub(crate) struct Gate {
+pub(crate) struct PausePoint {
     pub(crate) reached: Notify,
-    pub(crate) opened: Notify,
+    pub(crate) resumed: Notify,
 }
 
-impl StagedStore {
-    /// From here on nothing can be asked, or everything again.
-    pub(crate) fn set_broken(&self, is_broken: bool) {
-        self.is_broken.store(is_broken, Ordering::SeqCst);
+impl FaultInjectingStore {
+    /// Makes all operations fail, or succeed again.
+    pub(crate) fn set_unavailable(&self, is_unavailable: bool) {
+        self.is_unavailable.store(is_unavailable, Ordering::SeqCst);
     }
 
-    /// From here on no event can be recorded alone, or each again.
-    pub(crate) fn set_log_broken(&self, is_broken: bool) {
-        self.is_log_broken.store(is_broken, Ordering::SeqCst);
+    /// Makes appending to the audit log fail, or succeed again.
+    pub(crate) fn set_audit_unavailable(&self, is_unavailable: bool) {
+        self.is_audit_unavailable.store(is_unavailable, Ordering::SeqCst);
     }
 
-    /// How many sessions were looked up.
+    /// Returns the number of session lookups.
     pub(crate) fn lookups(&self) -> usize {
         self.lookups.load(Ordering::SeqCst)
     }
 
-    /// Lets the next look-up wait.
-    pub(crate) fn hold_next(&self) -> Arc<Gate> {
-        hold(&self.lookup_gate)
+    /// Pauses the next session lookup.
+    pub(crate) fn pause_next_lookup(&self) -> Arc<PausePoint> {
+        set_pause(&self.lookup_pause)
     }
 
-    /// Lets the next event wait.
-    pub(crate) fn hold_next_event(&self) -> Arc<Gate> {
-        hold(&self.log_gate)
+    /// Pauses the next append to the audit log.
+    pub(crate) fn pause_next_event(&self) -> Arc<PausePoint> {
+        set_pause(&self.audit_pause)
     }
 
     fn memory(&self) -> Result<&MemoryStore, StoreError> {
-        let is_broken = self.is_broken.load(Ordering::SeqCst);
-        if is_broken { Err(StoreError::unavailable("unplugged")) } else { Ok(&self.memory) }
+        let is_unavailable = self.is_unavailable.load(Ordering::SeqCst);
+        if is_unavailable {
+            Err(StoreError::unavailable("injected error"))
+        } else {
+            Ok(&self.memory)
+        }
     }
 }
 
-fn hold(place: &Mutex<Option<Arc<Gate>>>) -> Arc<Gate> {
-    let gate = Arc::new(Gate::default());
-    *place.lock().unwrap() = Some(Arc::clone(&gate));
-    gate
+fn set_pause(slot: &Mutex<Option<Arc<PausePoint>>>) -> Arc<PausePoint> {
+    let pause = Arc::new(PausePoint::default());
+    *slot.lock().unwrap() = Some(Arc::clone(&pause));
+    pause
 }
 
-async fn pass(place: &Mutex<Option<Arc<Gate>>>) {
-    let gate = place.lock().unwrap().take();
-    if let Some(gate) = gate {
-        gate.reached.notify_one();
-        gate.opened.notified().await;
+async fn pause_at(slot: &Mutex<Option<Arc<PausePoint>>>) {
+    let pause = slot.lock().unwrap().take();
+    if let Some(pause) = pause {
+        pause.reached.notify_one();
+        pause.resumed.notified().await;
     }
 }
 
 #[async_trait]
-impl SessionStore for StagedStore {
+impl SessionStore for FaultInjectingStore {
     async fn session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
         self.lookups.fetch_add(1, Ordering::SeqCst);
         let found = self.memory()?.session(key).await;
-        pass(&self.lookup_gate).await;
+        pause_at(&self.lookup_pause).await;
         found
     }
 
@@ -143,7 +148,7 @@ impl SessionStore for StagedStore {
 }
 
 #[async_trait]
-impl AccountStore for StagedStore {
+impl AccountStore for FaultInjectingStore {
     async fn account(&self, id: UserId) -> Result<Option<Arc<Account>>, StoreError> {
         self.memory()?.account(id).await
     }
@@ -190,7 +195,7 @@ impl AccountStore for StagedStore {
 }
 
 #[async_trait]
-impl FailureStore for StagedStore {
+impl FailureStore for FaultInjectingStore {
     async fn reserve_attempt(
         &self,
         attempt: &LoginAttempt,
@@ -232,11 +237,11 @@ impl FailureStore for StagedStore {
 }
 
 #[async_trait]
-impl AuditStore for StagedStore {
+impl AuditStore for FaultInjectingStore {
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
-        pass(&self.log_gate).await;
-        if self.is_log_broken.load(Ordering::SeqCst) {
-            return Err(StoreError::unavailable("out of paper"));
+        pause_at(&self.audit_pause).await;
+        if self.is_audit_unavailable.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("injected error"));
         }
         self.memory()?.append(events).await
     }
@@ -251,7 +256,7 @@ impl AuditStore for StagedStore {
 }
 
 #[async_trait]
-impl PurgeStore for StagedStore {
+impl PurgeStore for FaultInjectingStore {
     async fn purge(
         &self,
         now: Timestamp,

@@ -1,6 +1,6 @@
-//! A service with its people: alice, a user, and root, an admin.
+//! A service with two accounts: alice, a user, and root, an admin.
 
-// Each test binary needs some of it.
+// Each test binary uses only a part of it.
 #![allow(dead_code, unreachable_pub, reason = "shared by several tests")]
 
 pub(crate) mod http;
@@ -22,39 +22,39 @@ use kleidia_tower::{ClientInfo, Principal, Timestamp, UserId, clock_fn};
 use secrecy::ExposeSecret as _;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use store::StagedStore;
+use store::FaultInjectingStore;
 
 pub(crate) const NOW: Timestamp = Timestamp::constant(1_795_370_580, 0);
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) accounts: Accounts,
-    pub(crate) store: Arc<StagedStore>,
+    pub(crate) store: Arc<FaultInjectingStore>,
     clock: Arc<AtomicI64>,
 }
 
-impl World {
+impl Fixture {
     pub(crate) async fn new() -> Self {
-        let store = Arc::new(StagedStore::default());
-        Self::over(Arc::clone(&store), store, AccountSettings::default()).await
+        let store = Arc::new(FaultInjectingStore::default());
+        Self::with_store(Arc::clone(&store), store, AccountSettings::default()).await
     }
 
     pub(crate) async fn with_settings(settings: AccountSettings) -> Self {
-        let store = Arc::new(StagedStore::default());
-        Self::over(Arc::clone(&store), store, settings).await
+        let store = Arc::new(FaultInjectingStore::default());
+        Self::with_store(Arc::clone(&store), store, settings).await
     }
 
-    /// With a cache around the store, which believes for as long as no test takes.
-    pub(crate) async fn cached() -> Self {
-        let store = Arc::new(StagedStore::default());
-        let staged: Arc<dyn Store> = Arc::clone(&store) as _;
+    /// Adds a session cache whose entries outlive every test.
+    pub(crate) async fn with_cache() -> Self {
+        let store = Arc::new(FaultInjectingStore::default());
+        let inner: Arc<dyn Store> = Arc::clone(&store) as _;
         let hour = std::time::Duration::from_secs(3600);
-        let cached = Arc::new(SessionCachingStore::new(staged).with_ttl(hour));
-        Self::over(store, cached, AccountSettings::default()).await
+        let cached = Arc::new(SessionCachingStore::new(inner).with_ttl(hour));
+        Self::with_store(store, cached, AccountSettings::default()).await
     }
 
-    async fn over(
-        staged: Arc<StagedStore>,
+    async fn with_store(
+        faults: Arc<FaultInjectingStore>,
         store: Arc<dyn Store>,
         settings: AccountSettings,
     ) -> Self {
@@ -63,20 +63,21 @@ impl World {
         let hasher = options.start().unwrap();
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let clock = Arc::new(AtomicI64::new(NOW.as_second()));
-        let told = Arc::clone(&clock);
-        let accounts = Accounts::new(store, Arc::new(keys), hasher)
-            .with_settings(settings)
-            .with_clock(clock_fn(move || Timestamp::from_second(told.load(Ordering::SeqCst)).ok()));
+        let seconds = Arc::clone(&clock);
+        let accounts =
+            Accounts::new(store, Arc::new(keys), hasher).with_settings(settings).with_clock(
+                clock_fn(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).ok()),
+            );
         for (name, role) in [("alice", RoleName::user()), ("root", RoleName::admin())] {
             let roles = [role].into();
-            let created = accounts.create_user(None, name, PASSWORD.into(), roles, at_home());
+            let created = accounts.create_user(None, name, PASSWORD.into(), roles, client_info());
             created.await.unwrap();
         }
-        Self { accounts, store: staged, clock }
+        Self { accounts, store: faults, clock }
     }
 
-    /// Whose passwords are over after a day.
-    pub(crate) async fn with_daily_passwords() -> Self {
+    /// Sets a password policy with a maximum age of one day.
+    pub(crate) async fn with_daily_password_expiry() -> Self {
         let day = std::time::Duration::from_secs(24 * 3600);
         let password_policy = PasswordPolicy::default().with_max_age(day).unwrap();
         let settings = AccountSettings::default().with_password_policy(password_policy);
@@ -87,30 +88,30 @@ impl World {
         JwtSessionLayer::new(self.accounts.authenticator())
     }
 
-    pub(crate) fn pass(&self, seconds: i64) {
+    pub(crate) fn advance_clock(&self, seconds: i64) {
         self.clock.fetch_add(seconds, Ordering::SeqCst);
     }
 
     pub(crate) async fn log_in(&self, name: &str) -> TokenSet {
-        let log_in = LoginRequest {
+        let request = LoginRequest {
             user_name: name.to_owned(),
             password: PASSWORD.into(),
-            client: at_home(),
+            client: client_info(),
         };
-        self.accounts.log_in(log_in).await.unwrap()
+        self.accounts.log_in(request).await.unwrap()
     }
 
-    /// A new session's `Authorization`.
+    /// Opens a session, and returns its `Authorization` value.
     pub(crate) async fn bearer(&self, name: &str) -> String {
         bearer(&self.log_in(name).await)
     }
 
-    /// The principal that a layer makes of a session.
+    /// Opens a session, and returns the principal that the layer inserts for it.
     pub(crate) async fn principal(&self, name: &str) -> Principal {
         let found = Arc::new(Mutex::new(None));
-        let (told, request) = (Arc::clone(&found), http::request(&[&self.bearer(name).await]));
+        let (inserted, request) = (Arc::clone(&found), http::request(&[&self.bearer(name).await]));
         let service = self.layer().layer(service_fn(move |request: Request<String>| {
-            *told.lock().unwrap() = request.extensions().get::<Principal>().cloned();
+            *inserted.lock().unwrap() = request.extensions().get::<Principal>().cloned();
             std::future::ready(Ok::<_, Infallible>(Response::new(String::new())))
         }));
         service.oneshot(request).await.unwrap();
@@ -130,12 +131,12 @@ impl World {
 
     pub(crate) async fn update(&self, id: UserId, update: AccountUpdate) {
         let at = Timestamp::from_second(self.clock.load(Ordering::SeqCst)).unwrap();
-        let change = ChangeContext { at, client: at_home(), actor: None };
+        let change = ChangeContext { at, client: client_info(), actor: None };
         let _ = self.accounts.store().update_account(id, update, &change).await.unwrap();
     }
 
-    /// What was recorded of this kind, the oldest first.
-    pub(crate) async fn recorded(&self, kind: EventKind) -> Vec<AuditRecord> {
+    /// Returns the audit records of this kind, oldest first.
+    pub(crate) async fn audit_records(&self, kind: EventKind) -> Vec<AuditRecord> {
         let query = AuditQuery { kind: Some(kind), limit: usize::MAX, ..AuditQuery::default() };
         let mut records = self.accounts.audit(&query).await.unwrap();
         records.reverse();
@@ -143,10 +144,10 @@ impl World {
     }
 }
 
-pub(crate) fn bearer(logged_in: &TokenSet) -> String {
-    format!("Bearer {}", logged_in.access_token.expose_secret())
+pub(crate) fn bearer(tokens: &TokenSet) -> String {
+    format!("Bearer {}", tokens.access_token.expose_secret())
 }
 
-fn at_home() -> ClientInfo {
+fn client_info() -> ClientInfo {
     ClientInfo { address: "192.0.2.1".parse().ok(), user_agent: None }
 }

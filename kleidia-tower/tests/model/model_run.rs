@@ -1,4 +1,4 @@
-//! A service and the oracle, asked the same; whatever they tell must be the same.
+//! Applies operations to a service and to the oracle, and compares their results.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -10,35 +10,35 @@ use kleidia_tower::session::{SessionEnd, SessionView};
 use kleidia_tower::store::{ChangeContext, Store};
 use kleidia_tower::{FamilyId, Rejection, SessionId, UserId};
 
-use crate::operation::{Operation, next};
+use crate::operation::{Operation, random_operation};
 use crate::oracle::{Event, Oracle};
-use crate::service::{Service, client, time};
+use crate::service::{Service, client, timestamp};
 
-const BEGINNING: i64 = 1_795_370_580;
+const START: i64 = 1_795_370_580;
 
-/// What differs, in words.
-pub(crate) type Judged = Result<(), String>;
+/// The error describes the first difference.
+pub(crate) type Comparison = Result<(), String>;
 
-pub(crate) struct Trial {
+pub(crate) struct ModelRun {
     pub(crate) random: Rng,
     pub(crate) oracle: Oracle,
     pub(crate) service: Service,
     pub(crate) head: ChainHead,
-    /// The store's numbers, by the oracle's.
+    /// The store's IDs, by the oracle's numbers.
     pub(crate) user_ids: Vec<UserId>,
     pub(crate) session_ids: Vec<SessionId>,
     pub(crate) family_ids: Vec<FamilyId>,
-    /// The texts of tokens, by the oracle's numbers; those that nobody was told are empty.
+    /// The texts of tokens, by the oracle's numbers; empty if no client received one.
     pub(crate) session_tokens: Vec<String>,
     pub(crate) refresh_tokens: Vec<String>,
     pub(crate) access_tokens: Vec<AccessToken>,
     pub(crate) passwords: u32,
-    /// How often each thing was seen.
-    seen: BTreeMap<String, u32>,
+    /// How often each outcome occurred.
+    outcomes: BTreeMap<String, u32>,
 }
 
-/// What has to be seen, or little was tried.
-const TO_SEE: [&str; 26] = [
+/// Outcomes that a run of sufficient length must include.
+const REQUIRED_OUTCOMES: [&str; 26] = [
     "account_disabled",
     "agent.registered success",
     "login.failure failure account-disabled",
@@ -74,28 +74,28 @@ pub(crate) struct AccessToken {
     pub(crate) key: String,
 }
 
-/// Who does something, and from where.
+/// The client and the actor of an operation.
 #[derive(Clone, Copy)]
-pub(crate) struct Doer {
+pub(crate) struct Context {
     pub(crate) client: usize,
     pub(crate) actor: Option<usize>,
 }
 
-pub(crate) fn same<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Judged {
+pub(crate) fn check_equal<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Comparison {
     if found == expected {
         return Ok(());
     }
     Err(format!("{what}\n   found: {found:?}\nexpected: {expected:?}"))
 }
 
-/// The code of an answer.
-pub(crate) fn code<T, E: Clone + Into<Rejection>>(answer: &Result<T, E>) -> &'static str {
-    answer.as_ref().map_or_else(|error| error.clone().into().code(), |_| "ok")
+/// Returns `ok` or the code of the rejection.
+pub(crate) fn code<T, E: Clone + Into<Rejection>>(result: &Result<T, E>) -> &'static str {
+    result.as_ref().map_or_else(|error| error.clone().into().code(), |_| "ok")
 }
 
-impl Trial {
+impl ModelRun {
     pub(crate) fn new(store: Arc<dyn Store>, seed: u64) -> Self {
-        let oracle = Oracle { now: BEGINNING, ..Oracle::default() };
+        let oracle = Oracle { now: START, ..Oracle::default() };
         let service = Service::new(store);
         service.set_clock(oracle.now);
         Self {
@@ -110,124 +110,136 @@ impl Trial {
             refresh_tokens: Vec::new(),
             access_tokens: Vec::new(),
             passwords: 0,
-            seen: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
         }
     }
 
-    pub(crate) fn next(&mut self) -> Operation {
-        next(&mut self.random, &self.oracle, self.access_tokens.len())
+    pub(crate) fn next_operation(&mut self) -> Operation {
+        random_operation(&mut self.random, &self.oracle, self.access_tokens.len())
     }
 
-    pub(crate) async fn play(&mut self, operation: &Operation) -> Judged {
-        let doer = Doer { client: self.random.usize(..4), actor: None };
+    pub(crate) async fn apply(&mut self, operation: &Operation) -> Comparison {
+        let context = Context { client: self.random.usize(..4), actor: None };
         match operation.clone() {
             Operation::Create { name, role, actor } => {
-                self.create(name, role, Doer { actor, ..doer }).await
+                self.create(name, role, Context { actor, ..context }).await
             }
-            Operation::LoginRequest { user, is_stale, rehashes } => {
-                self.log_in(user, is_stale, rehashes, doer).await
+            Operation::LogIn { user, is_stale, rehashes } => {
+                self.log_in(user, is_stale, rehashes, context).await
             }
-            Operation::Refresh { token, has_grace } => self.refresh(token, has_grace, doer).await,
-            Operation::LogOut { session } => self.log_out(session, doer).await,
-            Operation::End { by, session } => self.end(by, session, doer).await,
-            Operation::LogOutEverywhere { session } => self.log_out_everywhere(session, doer).await,
+            Operation::Refresh { token, has_grace } => {
+                self.refresh(token, has_grace, context).await
+            }
+            Operation::LogOut { session } => self.log_out(session, context).await,
+            Operation::EndSession { by, session } => self.end(by, session, context).await,
+            Operation::LogOutEverywhere { session } => {
+                self.log_out_everywhere(session, context).await
+            }
             Operation::EndByAdmin { user, actor } => {
-                self.end_by_admin(user, Doer { actor: Some(actor), ..doer }).await
+                self.end_by_admin(user, Context { actor: Some(actor), ..context }).await
             }
             Operation::Update { user, disable, roles, actor } => {
-                self.update(user, disable, roles, Doer { actor: Some(actor), ..doer }).await
+                self.update(user, disable, roles, Context { actor: Some(actor), ..context }).await
             }
             Operation::ChangePassword { user, is_stale, kept } => {
-                self.change_password(user, is_stale, kept, doer).await
+                self.change_password(user, is_stale, kept, context).await
             }
-            Operation::Register { by, session } => self.register(by, session, doer).await,
+            Operation::RegisterAgent { by, session } => self.register(by, session, context).await,
             Operation::Call { access_token } => self.call(access_token).await,
-            Operation::CallWithSessionToken { session } => self.call_with(session).await,
+            Operation::CallWithSessionToken { session } => {
+                self.call_with_session_token(session).await
+            }
             Operation::Touch { session } => self.touch(session).await,
             Operation::RotateKeys => {
                 self.service.rotate_keys();
                 Ok(())
             }
             Operation::Purge { limit } => self.purge(limit).await,
-            Operation::Pass { seconds } => {
+            Operation::AdvanceClock { seconds } => {
                 self.oracle.now += seconds;
                 self.service.set_clock(self.oracle.now);
                 Ok(())
             }
-            Operation::Look => self.look().await,
+            Operation::CompareState => self.compare_state().await,
         }
     }
 
-    /// All is as the oracle says, and the log was never touched.
-    pub(crate) async fn close(&mut self) -> Judged {
-        self.look().await?;
+    /// Compares the final state, and verifies the audit log.
+    pub(crate) async fn finish(&mut self) -> Comparison {
+        self.compare_state().await?;
         let check = self.service.store.verify_chain(ChainHead::default()).await;
         let check = check.map_err(|error| error.to_string())?;
-        same("the chain of the audit log", &check, &ChainCheck::Intact(self.head))
+        check_equal("the chain of the audit log", &check, &ChainCheck::Intact(self.head))
     }
 
-    pub(crate) fn saw(&mut self, what: &str) {
-        *self.seen.entry(what.to_owned()).or_default() += 1;
+    pub(crate) fn count_outcome(&mut self, what: &str) {
+        *self.outcomes.entry(what.to_owned()).or_default() += 1;
     }
 
-    /// What was hardly ever seen: a model that tries little finds nothing.
-    pub(crate) fn unseen(&self) -> Vec<(&'static str, u32)> {
-        let times = |what: &&'static str| (*what, self.seen.get(*what).copied().unwrap_or(0));
-        TO_SEE.iter().map(times).filter(|(_, times)| *times < 10).collect()
+    /// Returns the required outcomes that occurred fewer than 10 times.
+    pub(crate) fn rare_outcomes(&self) -> Vec<(&'static str, u32)> {
+        let times = |what: &&'static str| (*what, self.outcomes.get(*what).copied().unwrap_or(0));
+        REQUIRED_OUTCOMES.iter().map(times).filter(|(_, times)| *times < 10).collect()
     }
 
-    pub(crate) fn change(&self, doer: Doer) -> ChangeContext {
-        let actor = doer.actor.map(|actor| self.party(actor));
-        ChangeContext { at: time(self.oracle.now), client: client(doer.client), actor }
+    pub(crate) fn change_context(&self, context: Context) -> ChangeContext {
+        let actor = context.actor.map(|actor| self.audit_identity(actor));
+        ChangeContext { at: timestamp(self.oracle.now), client: client(context.client), actor }
     }
 
-    fn party(&self, user: usize) -> AuditIdentity {
+    fn audit_identity(&self, user: usize) -> AuditIdentity {
         AuditIdentity { id: Some(self.user_ids[user]), name: self.oracle.users[user].name.clone() }
     }
 
-    /// The log goes on with exactly these, in any order.
-    pub(crate) async fn recorded(&mut self, expected: Vec<Event>, doer: Doer) -> Judged {
+    /// Checks that the log continues with exactly these events, in any order.
+    pub(crate) async fn check_events(
+        &mut self,
+        expected: Vec<Event>,
+        context: Context,
+    ) -> Comparison {
         let limit = expected.len() + 1;
         let query = AuditQuery { limit, ..AuditQuery::default() };
-        let news = self.service.store.records(&query).await.map_err(|error| error.to_string())?;
-        let mut news: Vec<_> =
-            news.into_iter().filter(|record| record.sequence > self.head.sequence).collect();
-        news.reverse();
-        for record in &news {
+        let new_records =
+            self.service.store.records(&query).await.map_err(|error| error.to_string())?;
+        let mut new_records: Vec<_> =
+            new_records.into_iter().filter(|record| record.sequence > self.head.sequence).collect();
+        new_records.reverse();
+        for record in &new_records {
             let head =
                 self.head.verify_next(record).ok_or(format!("{record:?} does not follow"))?;
             self.head = head;
         }
-        let change = self.change(doer);
+        let change = self.change_context(context);
         let common = |record: &AuditRecord| {
             (record.at, record.client.clone(), record.actor.clone())
                 == (change.at, change.client.clone(), change.actor.clone())
         };
-        if let Some(record) = news.iter().find(|record| !common(record)) {
-            return Err(format!("{record:?} is not of {change:?}"));
+        if let Some(record) = new_records.iter().find(|record| !common(record)) {
+            return Err(format!("{record:?} does not match {change:?}"));
         }
         for event in &expected {
-            // Roles are of many kinds.
+            // These reasons contain roles, of which there are many combinations.
             let has_roles = ["role.changed", "user.created"].contains(&event.what);
             let reason = event.reason.as_deref().filter(|_| !has_roles);
             let what = [event.what, event.outcome, reason.unwrap_or_default()].join(" ");
-            self.saw(what.trim_end());
+            self.count_outcome(what.trim_end());
         }
-        let mut expected: Vec<_> = expected.into_iter().map(|event| self.words(&event)).collect();
-        let mut found: Vec<_> = news.iter().map(words).collect();
+        let mut expected: Vec<_> =
+            expected.into_iter().map(|event| self.describe_event(&event)).collect();
+        let mut found: Vec<_> = new_records.iter().map(describe_record).collect();
         found.sort();
         expected.sort();
-        same("what the log says", &found, &expected)
+        check_equal("the new events", &found, &expected)
     }
 
-    fn words(&self, event: &Event) -> String {
+    fn describe_event(&self, event: &Event) -> String {
         let session = event.session.map(|session| self.session_ids[session]);
-        let user = Some(self.party(event.user));
+        let user = Some(self.audit_identity(event.user));
         let (what, outcome, reason) = (event.what, event.outcome, event.reason.as_deref());
         format!("{what} {outcome} {user:?} {session:?} {reason:?}")
     }
 
-    /// The session as the store must have it.
+    /// Returns the expected session.
     pub(crate) fn session(&self, number: usize) -> kleidia_tower::session::Session {
         let session = &self.oracle.sessions[number];
         let reason = |name| kleidia_tower::session::EndReason::from_name(name).unwrap();
@@ -236,16 +248,18 @@ impl Trial {
             user: self.user_ids[session.user],
             family: self.family_ids[session.family],
             client: client(session.client),
-            created_at: time(session.created),
-            authenticated_at: time(session.authenticated),
-            last_seen_at: time(session.seen),
-            expires_at: time(session.expires),
-            end: session.end.map(|(at, name)| SessionEnd { at: time(at), reason: reason(name) }),
+            created_at: timestamp(session.created),
+            authenticated_at: timestamp(session.authenticated),
+            last_seen_at: timestamp(session.last_seen),
+            expires_at: timestamp(session.expires),
+            end: session
+                .end
+                .map(|(at, name)| SessionEnd { at: timestamp(at), reason: reason(name) }),
             agent_key: session.agent.clone(),
         }
     }
 
-    /// The account as the store must have it.
+    /// Returns the expected account.
     pub(crate) fn account(&self, number: usize) -> kleidia_tower::account::Account {
         let user = &self.oracle.users[number];
         kleidia_tower::account::Account {
@@ -253,8 +267,8 @@ impl Trial {
             name: user.name.parse().unwrap(),
             roles: user.roles.iter().map(|role| role.parse().unwrap()).collect(),
             is_disabled: user.is_disabled,
-            created_at: time(user.created),
-            password_changed_at: time(user.password_changed),
+            created_at: timestamp(user.created),
+            password_changed_at: timestamp(user.password_changed),
         }
     }
 
@@ -265,20 +279,25 @@ impl Trial {
         }
     }
 
-    /// Takes the store's numbers of a session that it has opened: nobody had them before.
-    pub(crate) fn adopt(&mut self, number: usize, opened: &SessionView, token: String) -> Judged {
+    /// Stores the IDs of a new session, which must not be in use.
+    pub(crate) fn record_session_ids(
+        &mut self,
+        number: usize,
+        opened: &SessionView,
+        token: String,
+    ) -> Comparison {
         if number < self.session_ids.len() {
             return Ok(());
         }
         let session = &opened.session;
         if self.session_ids.iter().any(|id| *id >= session.id) {
-            return Err(format!("session {} is no new number", session.id));
+            return Err(format!("session ID {} is not new", session.id));
         }
         self.session_ids.push(session.id);
         self.session_tokens.push(token);
         if self.oracle.sessions[number].family == self.family_ids.len() {
             if self.family_ids.contains(&session.family) {
-                return Err(format!("family {} is no new number", session.family));
+                return Err(format!("family ID {} is not new", session.family));
             }
             self.family_ids.push(session.family);
         }
@@ -286,7 +305,7 @@ impl Trial {
     }
 }
 
-fn words(record: &AuditRecord) -> String {
+fn describe_record(record: &AuditRecord) -> String {
     let AuditRecord { kind, outcome, user, session, reason, .. } = record;
     format!("{kind} {outcome} {user:?} {session:?} {:?}", reason.as_deref())
 }

@@ -1,6 +1,6 @@
 //! Workloads whose bundles are verified under a mock DNS root.
 
-// Each test binary needs some of it.
+// Each test binary uses only a part of it.
 #![allow(dead_code, reason = "shared by several tests")]
 
 use http::HeaderValue;
@@ -10,42 +10,42 @@ use veraid::testing::{MockEnvironment, MockMember};
 
 const AUDIENCE: &str = "https://api.example.com";
 
-/// Organisations, whose members sign tokens for this service.
+/// Mock organisations whose members sign tokens for this service.
 pub(crate) struct Workloads(MockEnvironment);
 
 impl Workloads {
     pub(crate) fn new() -> Self {
-        Self(MockEnvironment::new(hour()).unwrap())
+        Self(MockEnvironment::new(period()).unwrap())
     }
 
-    /// The layer that verifies them.
+    /// Returns a layer that verifies their token bundles.
     pub(crate) fn layer(&self) -> KlientoAuthLayer {
         let anchors: kliento_tower::TrustAnchors = self.0.trust_anchors().unwrap().into();
         KlientoAuthLayer::new(AUDIENCE)
             .with_trust_anchors(anchors)
-            .with_clock(clock_fn(|| Some(hour().start())))
+            .with_clock(clock_fn(|| Some(period().start())))
             .with_passthrough_scheme(HeaderValue::from_static(r#"Bearer realm="people""#))
     }
 
-    /// The `Authorization` of a member of an organisation.
+    /// Returns the `Authorization` value of a member.
     pub(crate) fn member(&self, name: &str, organisation: &str) -> String {
-        signed(&self.0.organisation(organisation).unwrap().member(name).unwrap())
+        sign(&self.0.organisation(organisation).unwrap().member(name).unwrap())
     }
 
-    /// The `Authorization` of an organisation's bot.
+    /// Returns the `Authorization` value of the organisation's bot.
     pub(crate) fn bot(&self, organisation: &str) -> String {
-        signed(&self.0.organisation(organisation).unwrap().bot().unwrap())
+        sign(&self.0.organisation(organisation).unwrap().bot().unwrap())
     }
 }
 
-fn signed(member: &MockMember) -> String {
+fn sign(member: &MockMember) -> String {
     let token = Token::new(AUDIENCE).with_claim("permission", "read-only");
     let service = SERVICE.parse().unwrap();
-    let octets = member.sign(token.to_json().as_bytes(), &service, hour()).unwrap();
+    let octets = member.sign(token.to_json().as_bytes(), &service, period()).unwrap();
     TokenBundle::from_bytes(octets).unwrap().to_authorization()
 }
 
-fn hour() -> Period {
+fn period() -> Period {
     let instant = |text: &str| text.parse::<Timestamp>().unwrap();
     Period::new(instant("2026-11-22T18:00:00Z"), instant("2026-11-22T19:00:00Z")).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Bodies that can't be read: each is refused alike, and never as a failed login.
+//! Malformed bodies are rejected as such, and never as failed logins.
 
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::portal::Portal;
 
 #[tokio::test]
-async fn what_is_no_login_is_malformed() {
+async fn rejects_malformed_login_bodies() {
     let portal = Portal::start(&[]);
     let long = json!({"username": "root", "password": "x".repeat(20 * 1024)}).to_string();
     for body in [
@@ -25,33 +25,36 @@ async fn what_is_no_login_is_malformed() {
         r#"{"username":"root","password":"x"}{}"#,
         &long,
     ] {
-        let answer = portal.post("/api/auth/login").text(body).send().await;
-        answer.refuses(400, "malformed_request");
-        assert!(!answer.body.contains("root"), "the answer repeats the request: {answer:?}");
+        let response = portal.post("/api/auth/login").raw_json(body).send().await;
+        response.expect_problem(400, "malformed_request");
+        assert!(!response.body.contains("root"), "the response repeats the request: {response:?}");
     }
-    let admin = portal.admin().await;
+    let admin = portal.log_in_admin().await;
     assert_eq!(portal.audit(&admin, "event=login.failure").await.len(), 0);
 }
 
-/// Other sites can send forms and text without asking first, but no JSON.
+/// Other origins can send forms and text without a CORS preflight, but not JSON.
 #[tokio::test]
-async fn only_json_is_taken() {
+async fn accepts_only_json() {
     let portal = Portal::start(&[]);
     let body = r#"{"username":"root","password":"correct horse battery staple"}"#;
     for media_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
-        let call = portal.post("/api/auth/login").header(CONTENT_TYPE.as_str(), media_type);
-        let answer = crate::call::Call(call.0.body(body)).send().await;
-        answer.refuses(400, "malformed_request");
+        let request = portal.post("/api/auth/login").header(CONTENT_TYPE.as_str(), media_type);
+        let response = crate::request::ApiRequest(request.0.body(body)).send().await;
+        response.expect_problem(400, "malformed_request");
     }
     let untyped = portal.post("/api/auth/login");
-    crate::call::Call(untyped.0.body(body)).send().await.refuses(400, "malformed_request");
-    portal.post("/api/auth/login").text(body).send().await.gives();
+    crate::request::ApiRequest(untyped.0.body(body))
+        .send()
+        .await
+        .expect_problem(400, "malformed_request");
+    portal.post("/api/auth/login").raw_json(body).send().await.expect_json();
 }
 
 #[tokio::test]
-async fn every_other_body_is_checked_too() {
+async fn rejects_other_malformed_bodies() {
     let portal = Portal::start(&[]);
-    let admin = portal.admin().await;
+    let admin = portal.log_in_admin().await;
     let register = format!("/api/session/{}/register-agent", admin.session);
     let own = format!("/api/admin/users/{}", admin.user);
     let posts = [
@@ -67,17 +70,17 @@ async fn every_other_body_is_checked_too() {
         (&register, "{}"),
     ];
     for (path, body) in posts {
-        let answer = portal.post(path).by(&admin).text(body).send().await;
-        answer.refuses(400, "malformed_request");
+        let response = portal.post(path).auth(&admin).raw_json(body).send().await;
+        response.expect_problem(400, "malformed_request");
     }
     for body in [r#"{"disabled":"yes"}"#, r#"{"roles":[" "]}"#, r#"{"username":"other"}"#, "{"] {
-        let answer = portal.patch(&own).by(&admin).text(body).send().await;
-        answer.refuses(400, "malformed_request");
+        let response = portal.patch(&own).auth(&admin).raw_json(body).send().await;
+        response.expect_problem(400, "malformed_request");
     }
     for query in ["after=x", "limit=-1"] {
-        let answer = portal.get(&format!("/api/admin/users?{query}")).by(&admin).send().await;
-        answer.refuses(400, "malformed_request");
+        let response = portal.get(&format!("/api/admin/users?{query}")).auth(&admin).send().await;
+        response.expect_problem(400, "malformed_request");
     }
-    let users = portal.get("/api/admin/users").by(&admin).send().await.gives();
+    let users = portal.get("/api/admin/users").auth(&admin).send().await.expect_json();
     assert_eq!(users.as_array().unwrap().len(), 1);
 }

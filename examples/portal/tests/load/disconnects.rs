@@ -1,4 +1,4 @@
-//! Clients that don't wait for the answer to their login.
+//! Clients that disconnect before the response to their login.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,46 +7,46 @@ use std::time::{Duration, Instant};
 use crate::portal::{PASSWORD, PERMITS, Portal, code};
 
 const CLIENTS: usize = 500;
-/// How many logins wait for a permit at most, by default.
-const QUEUE: usize = 64;
-/// Nothing takes so long unless it hangs.
+/// The default limit of logins that wait for a permit.
+const QUEUE_LIMIT: usize = 64;
+/// Longer than any request takes.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_hangs_up_at_once_keeps_no_permit() {
+async fn client_disconnect_releases_permit() {
     let portal = Portal::start().await;
     for index in 0..CLIENTS {
         drop(begin_login(&portal, index));
     }
-    assert_gets_in(&portal).await;
+    assert_login_succeeds(&portal).await;
     portal.assert_memory_is_bounded();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_hangs_up_in_the_queue_is_counted_nevertheless() {
+async fn client_disconnect_in_queue_is_counted() {
     let portal = Portal::start().await;
     let mut clients: Vec<_> = (0..CLIENTS).map(|index| begin_login(&portal, index)).collect();
-    // Where one found no place, all places were taken, by others of them.
-    assert!(clients.iter_mut().rev().any(is_sent_away));
+    // One rejection shows that the queue was full.
+    assert!(clients.iter_mut().rev().any(is_rejected));
     drop(clients);
 
-    let begun = usize::try_from(PERMITS).unwrap() + QUEUE;
+    let started = usize::try_from(PERMITS).unwrap() + QUEUE_LIMIT;
     let deadline = Instant::now() + DEADLINE;
     loop {
         let counted = portal.count("login.failure").await;
-        if counted >= begun {
+        if counted >= started {
             break;
         }
-        assert!(Instant::now() < deadline, "{counted} of {begun} at least");
+        assert!(Instant::now() < deadline, "expected at least {started}, found {counted}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_gets_in(&portal).await;
+    assert_login_succeeds(&portal).await;
     portal.assert_memory_is_bounded();
 }
 
-/// Each has another name and comes from another address, so that none is locked.
+/// Each login has its own name and address, so none is locked.
 fn begin_login(portal: &Portal, index: usize) -> TcpStream {
-    let address = portal.origin.strip_prefix("http://").unwrap();
+    let address = portal.url.strip_prefix("http://").unwrap();
     let mut client = TcpStream::connect(address).unwrap();
     let body = format!(r#"{{"username":"nobody{index}","password":"wrong wrong wrong"}}"#);
     let head = format!(
@@ -60,15 +60,15 @@ fn begin_login(portal: &Portal, index: usize) -> TcpStream {
     client
 }
 
-fn is_sent_away(client: &mut TcpStream) -> bool {
+fn is_rejected(client: &mut TcpStream) -> bool {
     client.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut status = [0; "HTTP/1.1 503".len()];
     client.read_exact(&mut status).unwrap();
     &status == b"HTTP/1.1 503"
 }
 
-/// Whoever has the right password gets in, when those who were first are done.
-async fn assert_gets_in(portal: &Portal) {
+/// Asserts that a login succeeds after the earlier ones have finished.
+async fn assert_login_succeeds(portal: &Portal) {
     let deadline = Instant::now() + DEADLINE;
     loop {
         match code(portal.log_in("alice", PASSWORD, "192.0.2.1").await).await.as_str() {

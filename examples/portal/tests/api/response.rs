@@ -1,33 +1,33 @@
-//! A response, and what holds for each of them.
+//! API responses, and the checks that apply to each.
 
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
-/// A response that was read to its end.
+/// A response with its body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl ApiResponse {
     pub(crate) async fn read(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
-        let is_of_api = response.url().path().starts_with("/api/");
-        let answer = Self { status, headers, body: response.text().await.unwrap() };
-        if is_of_api {
-            assert_eq!(answer.header("cache-control"), Some("no-store"), "{answer:?}");
+        let is_api = response.url().path().starts_with("/api/");
+        let response = Self { status, headers, body: response.text().await.unwrap() };
+        if is_api {
+            assert_eq!(response.header("cache-control"), Some("no-store"), "{response:?}");
         }
         if status == StatusCode::UNAUTHORIZED {
-            let mut challenges = answer.headers.get_all("www-authenticate").iter();
-            let is_ours = |challenge: &HeaderValue| {
+            let mut challenges = response.headers.get_all("www-authenticate").iter();
+            let is_bearer = |challenge: &HeaderValue| {
                 challenge.to_str().unwrap().starts_with("Bearer realm=\"kleidia\"")
             };
-            assert!(challenges.any(is_ours), "{answer:?}");
+            assert!(challenges.any(is_bearer), "{response:?}");
         }
-        answer
+        response
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -38,9 +38,9 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// It is a problem (RFC 9457) of this status and code.
+    /// Asserts that this is a problem (RFC 9457) with this status and code, and returns it.
     #[track_caller]
-    pub(crate) fn refuses(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn expect_problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let problem = self.json();
@@ -50,21 +50,21 @@ impl Answer {
         problem
     }
 
-    /// It is a success with a body of JSON.
+    /// Asserts success with a JSON body, and returns it.
     #[track_caller]
-    pub(crate) fn gives(&self) -> Value {
+    pub(crate) fn expect_json(&self) -> Value {
         assert!(self.status.is_success(), "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
         self.json()
     }
 
-    /// It is a success that says nothing.
+    /// Asserts success without a body.
     #[track_caller]
-    pub(crate) fn is_done(&self) {
+    pub(crate) fn expect_no_content(&self) {
         assert_eq!((self.status.as_u16(), self.body.as_str()), (204, ""), "{self:?}");
     }
 
-    /// All that a client can compare, but the time.
+    /// Returns all that a client can compare, except the date.
     pub(crate) fn without_date(&self) -> (u16, Vec<(String, String)>, &str) {
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         let headers = self.headers.iter().filter(|(name, _)| *name != "date");

@@ -1,11 +1,11 @@
-//! What the model says of accounts, of calls, and of what is forgotten.
+//! The oracle for accounts, authenticated calls and purging.
 
 use std::collections::BTreeSet;
 
 use crate::oracle::{Event, HISTORY, Oracle, RETENTION, Session, User, event};
 
-/// A session is seen once a minute.
-const SEEN: i64 = 60;
+/// `last_seen_at` is updated once a minute.
+const TOUCH_INTERVAL: i64 = 60;
 
 impl Oracle {
     pub(crate) fn create(&mut self, name: &str, role: &'static str) -> (bool, Vec<Event>) {
@@ -22,7 +22,7 @@ impl Oracle {
             password_changed: self.now,
         });
         let created = event("user.created", self.users.len() - 1);
-        (true, vec![created.because(role)])
+        (true, vec![created.with_reason(role)])
     }
 
     pub(crate) fn update(
@@ -36,15 +36,15 @@ impl Oracle {
             let names =
                 |roles: &BTreeSet<&str>| roles.iter().copied().collect::<Vec<_>>().join(",");
             let (before, after) = (names(&self.users[user].roles), names(&roles));
-            // Where there were none before, the new ones are named alone.
+            // Without previous roles, the event names only the new ones.
             let change = if before.is_empty() { after } else { format!("{before} -> {after}") };
-            events.push(event("role.changed", user).because(&change));
+            events.push(event("role.changed", user).with_reason(&change));
             self.users[user].roles = roles;
         }
         match is_disabled.filter(|disabled| *disabled != self.users[user].is_disabled) {
             Some(true) => {
                 events.push(event("user.disabled", user));
-                events.extend(self.end_all("disabled", |_, session| session.user == user));
+                events.extend(self.end_matching("disabled", |_, session| session.user == user));
                 self.revoke_families_of(user);
             }
             Some(false) => events.push(event("user.enabled", user)),
@@ -69,8 +69,8 @@ impl Oracle {
         account.previous.truncate(HISTORY);
         account.password = new;
         account.password_changed = self.now;
-        let is_meant = |number, session: &Session| session.user == user && Some(number) != kept;
-        let mut events = self.end_all("password-changed", is_meant);
+        let selects = |number, session: &Session| session.user == user && Some(number) != kept;
+        let mut events = self.end_matching("password-changed", selects);
         self.revoke_families_of(user);
         events.push(event("password.changed", user));
         (true, events)
@@ -86,32 +86,32 @@ impl Oracle {
             return (false, vec![]);
         }
         self.sessions[session].agent = Some(key.to_owned());
-        (true, vec![event("agent.registered", user).of(session)])
+        (true, vec![event("agent.registered", user).for_session(session)])
     }
 
-    /// What somebody is told who comes with that session, and with a token for it that is good.
-    pub(crate) fn admit(&mut self, session: usize) -> &'static str {
+    /// Checks the session of a valid token, and returns `ok` or the code of the rejection.
+    pub(crate) fn check_session(&mut self, session: usize) -> &'static str {
         let (is_active, now) = (self.is_active(session), self.now);
         let entry = &mut self.sessions[session];
         let is_disabled = self.users[entry.user].is_disabled;
         let by_disabling = entry.end.is_some_and(|(_, reason)| reason == "disabled");
-        if is_disabled && by_disabling && !entry.is_gone {
+        if is_disabled && by_disabling && !entry.is_purged {
             return "account_disabled";
         }
         if !is_active {
             return "session_expired";
         }
-        if now - entry.seen >= SEEN {
-            entry.seen = now;
+        if now - entry.last_seen >= TOUCH_INTERVAL {
+            entry.last_seen = now;
         }
         "ok"
     }
 
-    /// Tokens are gone once they are over. Whether a session may be gone, and whether it must be.
+    /// Deletes expired tokens, and returns for each session whether it may and must be purged.
     pub(crate) fn purge(&mut self) -> Vec<(usize, bool, bool)> {
         let now = self.now;
         for token in &mut self.tokens {
-            token.is_gone |= token.expires <= now;
+            token.is_purged |= token.expires <= now;
         }
         let mut last_of_session: Vec<i64> =
             self.sessions.iter().map(|session| session.expires).collect();
@@ -124,11 +124,15 @@ impl Oracle {
             let last_of_all: &mut i64 = &mut last_of_family[session.family];
             *last_of_all = (*last_of_all).max(*last);
         }
-        let is_over = |last: i64| last + RETENTION <= now;
-        let kept = self.sessions.iter().enumerate().filter(|(_, session)| !session.is_gone);
-        let judged = kept.map(|(number, session)| {
-            (number, is_over(last_of_session[number]), is_over(last_of_family[session.family]))
+        let is_purgeable = |last: i64| last + RETENTION <= now;
+        let kept = self.sessions.iter().enumerate().filter(|(_, session)| !session.is_purged);
+        let purgeable = kept.map(|(number, session)| {
+            (
+                number,
+                is_purgeable(last_of_session[number]),
+                is_purgeable(last_of_family[session.family]),
+            )
         });
-        judged.collect()
+        purgeable.collect()
     }
 }

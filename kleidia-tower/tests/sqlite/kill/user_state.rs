@@ -1,4 +1,4 @@
-//! What there should be of somebody, by what they did.
+//! The expected state of a user.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,25 +6,25 @@ use kleidia_tower::audit::EventKind;
 
 use super::operation::Operation;
 
-/// Somebody's account, sessions and tokens, by their numbers.
+/// The account, sessions and tokens of a user, by their numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Person {
+pub(super) struct UserState {
     pub(super) is_disabled: bool,
     pub(super) hash: u32,
-    /// The sessions that go on, each with the refresh token that can be used, if there is one.
+    /// The active sessions, each with its valid refresh token, if there is one.
     pub(super) sessions: BTreeMap<u32, Option<u32>>,
     pub(super) ended_sessions: BTreeSet<u32>,
-    /// The refresh tokens of families that were revoked.
+    /// The refresh tokens of revoked families.
     pub(super) revoked: BTreeSet<u32>,
 }
 
-impl Person {
-    /// What is told of an operation, in the order in which it is recorded.
-    pub(super) fn play(&mut self, operation: Operation) -> Vec<EventKind> {
+impl UserState {
+    /// Applies an operation, and returns its events in the recorded order.
+    pub(super) fn apply(&mut self, operation: Operation) -> Vec<EventKind> {
         use EventKind as Event;
 
         match operation {
-            Operation::LoginRequest { session } => {
+            Operation::LogIn { session } => {
                 self.sessions.insert(session, Some(session));
                 vec![Event::LoginSuccess, Event::SessionCreated]
             }
@@ -37,12 +37,12 @@ impl Person {
                 vec![Event::Logout, Event::SessionEnded]
             }
             Operation::LogOutEverywhere => {
-                let ended = self.end_all_but(None);
+                let ended = self.end_all_except(None);
                 [vec![Event::Logout; ended], vec![Event::SessionEnded; ended]].concat()
             }
             Operation::Disable => {
                 self.is_disabled = true;
-                let ended = self.end_all_but(None);
+                let ended = self.end_all_except(None);
                 [vec![Event::UserDisabled], vec![Event::SessionEnded; ended]].concat()
             }
             Operation::Enable => {
@@ -51,7 +51,7 @@ impl Person {
             }
             Operation::ChangePassword { hash, kept } => {
                 self.hash = hash;
-                let ended = self.end_all_but(kept);
+                let ended = self.end_all_except(kept);
                 let kept = kept.and_then(|kept| self.sessions.get_mut(&kept));
                 self.revoked.extend(kept.and_then(Option::take));
                 [vec![Event::PasswordChanged], vec![Event::SessionEnded; ended]].concat()
@@ -65,7 +65,7 @@ impl Person {
         self.ended_sessions.insert(session);
     }
 
-    fn end_all_but(&mut self, kept: Option<u32>) -> usize {
+    fn end_all_except(&mut self, kept: Option<u32>) -> usize {
         let others = self.sessions.keys().copied().filter(|session| Some(*session) != kept);
         let others: Vec<u32> = others.collect();
         for session in &others {

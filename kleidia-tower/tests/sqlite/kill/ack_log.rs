@@ -1,4 +1,4 @@
-//! Who heard what was acknowledged, and looks into the store for it.
+//! The operations that the child acknowledged, and their comparison with the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,86 +11,86 @@ use kleidia_tower::session::{RotationOutcome, SessionLookup, SessionStore as _};
 use kleidia_tower::store::SqliteStore;
 
 use super::operation::Operation;
-use super::person::Person;
-use crate::people::{NOW, at, hash, refresh_token, rotation, session_token};
+use super::user_state::UserState;
+use crate::fixture::{NOW, at, hash, refresh_token, rotation, session_token};
 
-/// Who heard what was acknowledged.
-pub(super) struct Witness {
-    people: BTreeMap<UserId, Heard>,
-    /// The end of the log when it was last looked at.
+/// The acknowledged operations of all users.
+pub(super) struct AckLog {
+    users: BTreeMap<UserId, UserLog>,
+    /// The head of the audit log at the last check.
     head: ChainHead,
     pub(super) acknowledged: usize,
 }
 
-/// What was heard of somebody.
+/// The acknowledged operations of a user.
 #[derive(Default)]
-struct Heard {
-    person: Person,
-    /// What they began, and nobody acknowledged yet.
+struct UserLog {
+    state: UserState,
+    /// The operation that started and is not acknowledged yet.
     pending: Option<Operation>,
-    /// The records that were acknowledged since the last look: number, digest and kind.
+    /// The records that were acknowledged since the last check: number, digest and kind.
     records: Vec<(String, EventKind)>,
-    /// What was over when it was last looked at.
-    looked_at: Person,
+    /// The state at the last check.
+    checked: UserState,
 }
 
-impl Witness {
+impl AckLog {
     pub(super) async fn new(store: &SqliteStore) -> Self {
         let accounts = store.accounts(None, 100).await.unwrap();
-        let people = accounts.iter().map(|account| (account.id, Heard::default())).collect();
-        Self { people, head: end_of_log(store).await, acknowledged: 0 }
+        let users = accounts.iter().map(|account| (account.id, UserLog::default())).collect();
+        Self { users, head: verified_head(store).await, acknowledged: 0 }
     }
 
-    /// Hears a line of the process that was killed.
-    pub(super) fn hear(&mut self, line: &str) {
+    /// Reads a line of output of the child.
+    pub(super) fn read_line(&mut self, line: &str) {
         let mut words = line.splitn(3, ' ');
         let (verb, user, rest) = (words.next(), words.next(), words.next().unwrap_or_default());
         let user = user.and_then(|user| user.parse::<UserId>().ok());
-        let heard = user.and_then(|user| self.people.get_mut(&user));
-        match (verb, heard) {
-            (Some("start"), Some(heard)) => heard.pending = Some(rest.parse().unwrap()),
-            (Some("done"), Some(heard)) => {
-                let kinds = heard.person.play(heard.pending.take().unwrap());
+        let log = user.and_then(|user| self.users.get_mut(&user));
+        match (verb, log) {
+            (Some("start"), Some(log)) => log.pending = Some(rest.parse().unwrap()),
+            (Some("done"), Some(log)) => {
+                let kinds = log.state.apply(log.pending.take().unwrap());
                 let records: Vec<_> = rest.split(' ').filter(|word| !word.is_empty()).collect();
                 assert_eq!(records.len(), kinds.len(), "{line}: {kinds:?}");
                 let records = records.into_iter().map(str::to_owned).zip(kinds);
-                heard.records.extend(records);
+                log.records.extend(records);
                 self.acknowledged += 1;
             }
             _ => panic!("{line}"),
         }
     }
 
-    /// Whether something was begun that nobody acknowledged.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.people.values().any(|heard| heard.pending.is_some())
+    /// Returns whether an operation started and is not acknowledged.
+    pub(super) fn has_pending(&self) -> bool {
+        self.users.values().any(|log| log.pending.is_some())
     }
 
-    /// Compares the store with what was heard. What was not acknowledged may be there or not, but
-    /// as a whole and with its events.
+    /// Compares the store with the acknowledged operations. A pending operation may be missing, but
+    /// not partial.
     pub(super) async fn check(&mut self, store: &SqliteStore, mut token: u32) {
         let mut records = self.records_since(store).await;
-        for (user, heard) in &mut self.people {
-            heard.check_records(records.remove(user).unwrap_or_default());
-            heard.check_account(store, *user).await;
-            heard.check_sessions(store, &mut token).await;
+        for (user, log) in &mut self.users {
+            log.check_records(records.remove(user).unwrap_or_default());
+            log.check_account(store, *user).await;
+            log.check_sessions(store, &mut token).await;
         }
         assert!(records.is_empty(), "{records:?}");
-        self.head = end_of_log(store).await;
+        self.head = verified_head(store).await;
     }
 
-    /// Asks for all tokens that were ever revoked, and all sessions that ever ended.
-    pub(super) async fn check_all_that_is_over(&self, store: &SqliteStore) {
-        for heard in self.people.values() {
-            check_over(store, &heard.person, &Person::default()).await;
+    /// Checks all revoked tokens and ended sessions.
+    pub(super) async fn check_all_revoked(&self, store: &SqliteStore) {
+        for log in self.users.values() {
+            check_revoked(store, &log.state, &UserState::default()).await;
         }
     }
 
-    /// The records that are new, by the account.
+    /// Returns the records since the last check, by account.
     async fn records_since(&self, store: &SqliteStore) -> BTreeMap<UserId, Vec<AuditRecord>> {
         let check = store.verify_chain(self.head).await.unwrap();
         assert!(matches!(check, ChainCheck::Intact(_)), "{check:?}");
-        end_of_log(store).await;
+        verified_head(store).await;
         let all = AuditQuery { limit: 1_000_000, ..AuditQuery::default() };
         let mut records = BTreeMap::<UserId, Vec<AuditRecord>>::new();
         for record in store.records(&all).await.unwrap().into_iter().rev() {
@@ -103,8 +103,8 @@ impl Witness {
     }
 }
 
-impl Heard {
-    /// All that was acknowledged is recorded, and of what was not, all or nothing.
+impl UserLog {
+    /// Checks that acknowledged operations are recorded, and a pending one entirely or not at all.
     fn check_records(&mut self, found: Vec<AuditRecord>) {
         let found = found
             .into_iter()
@@ -112,29 +112,29 @@ impl Heard {
         let found: Vec<_> = found.collect();
         let (acknowledged, rest) = found
             .split_at_checked(self.records.len())
-            .unwrap_or_else(|| panic!("{:?} were acknowledged, and found {found:?}", self.records));
+            .unwrap_or_else(|| panic!("acknowledged {:?}, found {found:?}", self.records));
         assert_eq!(acknowledged, self.records);
         self.records.clear();
         let pending = self.pending.take();
-        if rest.is_empty() && !pending.is_some_and(is_silent(&self.person)) {
+        if rest.is_empty() && !pending.is_some_and(records_nothing(&self.state)) {
             return;
         }
         let kinds: Vec<_> = rest.iter().map(|(_, kind)| *kind).collect();
-        let expected = self.person.play(pending.expect("nobody asked for these records"));
+        let expected = self.state.apply(pending.expect("no operation has these records"));
         assert_eq!(kinds, expected);
     }
 
     async fn check_account(&self, store: &SqliteStore, user: UserId) {
         let found = store.account_with_password(AccountLookup::Id(user)).await.unwrap();
         let (account, password) = found.unwrap();
-        let expected = (self.person.is_disabled, hash(self.person.hash));
+        let expected = (self.state.is_disabled, hash(self.state.hash));
         assert_eq!((account.is_disabled, password.current), expected, "{user}");
     }
 
-    /// What goes on can be used, and nothing else.
+    /// Checks that exactly the active sessions and their tokens are valid.
     async fn check_sessions(&mut self, store: &SqliteStore, token: &mut u32) {
-        check_over(store, &self.person, &self.looked_at).await;
-        for (session, refresh) in &mut self.person.sessions {
+        check_revoked(store, &self.state, &self.checked).await;
+        for (session, refresh) in &mut self.state.sessions {
             let key = SessionLookup::Token(session_token(*session));
             let view = store.session(key).await.unwrap().expect("a session was lost");
             assert!(view.session.is_active(NOW), "session {session} was ended");
@@ -150,39 +150,39 @@ impl Heard {
                 *refresh = Some(*token);
             }
         }
-        self.looked_at = self.person.clone();
+        self.checked = self.state.clone();
     }
 }
 
-/// Whether nothing is recorded of an operation, so that nobody can tell whether it was done: the
-/// end of no session.
-fn is_silent(person: &Person) -> impl Fn(Operation) -> bool {
-    let has_sessions = !person.sessions.is_empty();
+/// Returns whether an operation has no records, so that its outcome is unknown: a logout without
+/// sessions.
+fn records_nothing(state: &UserState) -> impl Fn(Operation) -> bool {
+    let has_sessions = !state.sessions.is_empty();
     move |operation| operation == Operation::LogOutEverywhere && !has_sessions
 }
 
-/// Nothing lives again that was over, and that was not found so before.
-async fn check_over(store: &SqliteStore, person: &Person, before: &Person) {
-    for session in person.ended_sessions.difference(&before.ended_sessions) {
+/// Checks that sessions and tokens that ended since the previous check are still invalid.
+async fn check_revoked(store: &SqliteStore, state: &UserState, before: &UserState) {
+    for session in state.ended_sessions.difference(&before.ended_sessions) {
         let key = SessionLookup::Token(session_token(*session));
         let view = store.session(key).await.unwrap().expect("a session was lost");
-        assert!(!view.session.is_active(NOW), "session {session} lives again");
+        assert!(!view.session.is_active(NOW), "session {session} is active again");
     }
-    for token in new(&person.revoked, &before.revoked) {
+    for token in newly_added(&state.revoked, &before.revoked) {
         let refreshed =
             store.rotate_refresh_token(&rotation(token, 0), &at(0)).await.unwrap().value;
-        let is_refused =
+        let is_rejected =
             matches!(refreshed, RotationOutcome::Invalid | RotationOutcome::AccountDisabled);
-        assert!(is_refused, "{:?} lives again: {refreshed:?}", refresh_token(token));
+        assert!(is_rejected, "{:?} is valid again: {refreshed:?}", refresh_token(token));
     }
 }
 
-fn new(all: &BTreeSet<u32>, before: &BTreeSet<u32>) -> Vec<u32> {
+fn newly_added(all: &BTreeSet<u32>, before: &BTreeSet<u32>) -> Vec<u32> {
     all.difference(before).copied().collect()
 }
 
-/// Where the log ends, which is verified from its beginning.
-async fn end_of_log(store: &SqliteStore) -> ChainHead {
+/// Verifies the audit log from its start, and returns its head.
+async fn verified_head(store: &SqliteStore) -> ChainHead {
     match store.verify_chain(ChainHead::default()).await.unwrap() {
         ChainCheck::Intact(head) => head,
         broken @ ChainCheck::Broken { .. } => panic!("{broken:?}"),

@@ -1,4 +1,4 @@
-//! Requests through layers, to a service that tells what they found.
+//! Requests through a layer to a service that responds with the identity of the caller.
 
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -14,9 +14,9 @@ use kleidia_tower::{Principal, Rejection, Unauthenticated};
 use serde_json::Value;
 use tower::{Layer, Service, ServiceExt as _};
 
-/// Tells who is calling, in which session, and why nobody is.
+/// Responds with the name of the principal, or with `anonymous` and the code of the rejection.
 #[derive(Clone, Copy)]
-pub(crate) struct Tell;
+pub(crate) struct WhoamiService;
 
 pub(crate) fn request(authorizations: &[&str]) -> Request<String> {
     let mut request = Request::new(String::new());
@@ -26,7 +26,7 @@ pub(crate) fn request(authorizations: &[&str]) -> Request<String> {
     request
 }
 
-/// A request with headers, to somewhere.
+/// Creates a request with this path and these headers.
 pub(crate) fn request_to(path: &str, headers: &[(&'static str, &str)]) -> Request<String> {
     let headers =
         headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
@@ -38,17 +38,17 @@ pub(crate) fn request_to(path: &str, headers: &[(&'static str, &str)]) -> Reques
 
 pub(crate) async fn send<L, B>(layer: L, request: Request<String>) -> Response<Bytes>
 where
-    L: Layer<Tell>,
+    L: Layer<WhoamiService>,
     L::Service: Service<Request<String>, Response = Response<B>, Error = Infallible>,
     B: BodyExt<Data = Bytes>,
     B::Error: Debug,
 {
-    let response = layer.layer(Tell).oneshot(request).await.unwrap();
+    let response = layer.layer(WhoamiService).oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
 }
 
-/// What the service said, or the code of the refusal.
+/// Returns the response of the service, or the code of the rejection.
 pub(crate) fn outcome(response: &Response<Bytes>) -> String {
     let body = str::from_utf8(response.body()).unwrap();
     match response.extensions().get::<Rejection>() {
@@ -67,7 +67,7 @@ pub(crate) fn challenges(response: &Response<Bytes>) -> Vec<&str> {
     values.map(|value| value.to_str().unwrap()).collect()
 }
 
-impl<B> Service<Request<B>> for Tell {
+impl<B> Service<Request<B>> for WhoamiService {
     type Response = Response<String>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
@@ -77,13 +77,13 @@ impl<B> Service<Request<B>> for Tell {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let found = request.extensions();
-        let name = found.get().map_or("nobody", Principal::name);
-        let session = found.get::<SessionView>().map(|view| view.account.name.as_str());
-        let reason = found.get().map(|why: &Unauthenticated| why.rejection().code());
+        let extensions = request.extensions();
+        let name = extensions.get().map_or("anonymous", Principal::name);
+        let session = extensions.get::<SessionView>().map(|view| view.account.name.as_str());
+        let reason = extensions.get().map(|missing: &Unauthenticated| missing.rejection().code());
         assert_eq!(
             session,
-            found.get().and_then(Principal::session).map(|view| view.account.name.as_str())
+            extensions.get().and_then(Principal::session).map(|view| view.account.name.as_str())
         );
         let mut authorizations = request.headers().get_all(AUTHORIZATION).iter();
         assert!(authorizations.all(http::HeaderValue::is_sensitive));

@@ -1,15 +1,10 @@
 //! No part of an access token leaks into a log, a response or a `Debug` form.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test may end by a panic"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
 
-// Alone in its process: the events of other tests would decide what a thread's subscriber receives.
-#[path = "../stage/mod.rs"]
-mod stage;
+// Alone in its process, since the subscribers of other tests would change which events are enabled.
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::fmt::Write as _;
 use std::io;
@@ -22,8 +17,8 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing::subscriber::with_default;
 use tracing_subscriber::fmt::Subscriber;
 
-use crate::stage::World;
-use crate::stage::http::{Tell, request, send};
+use crate::support::Fixture;
+use crate::support::http::{WhoamiService, request, send};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -64,16 +59,16 @@ fn find_leak<'t>(token: &str, text: &'t str) -> Option<&'t str> {
 fn leaks_no_part_of_a_token() {
     let (mut output, mut token) = (String::new(), String::new());
     let log = logged(async {
-        let world = World::new().await;
-        let bearer = world.bearer("alice").await;
+        let fixture = Fixture::new().await;
+        let bearer = fixture.bearer("alice").await;
         token = bearer.strip_prefix("Bearer ").unwrap().to_owned();
         let (message, signature) = token.rsplit_once('.').unwrap();
         let flipped = format!("Bearer {message}.{}", signature.to_ascii_lowercase());
         let list = format!("{bearer}, {bearer}");
-        for is_broken in [false, true] {
-            world.store.set_broken(is_broken);
+        for is_unavailable in [false, true] {
+            fixture.store.set_unavailable(is_unavailable);
             for policy in [CredentialPolicy::Required, CredentialPolicy::AllowMissingOrInvalid] {
-                let layer = world.layer().with_policy(policy);
+                let layer = fixture.layer().with_policy(policy);
                 let _ = write!(output, "{layer:?} {:?}", layer.layer(0));
                 for values in
                     [vec![bearer.as_str()], vec![&flipped], vec![&list], vec![&bearer, &bearer]]
@@ -86,13 +81,13 @@ fn leaks_no_part_of_a_token() {
                 }
             }
         }
-        world.store.set_broken(false);
+        fixture.store.set_unavailable(false);
         // The inner service may log the request.
         let service = service_fn(|request: Request<String>| {
             tracing::trace!(?request, extensions = ?request.extensions(), "called");
-            tower::Service::call(&mut Tell, request)
+            tower::Service::call(&mut WhoamiService, request)
         });
-        world.layer().layer(service).oneshot(request(&[&bearer])).await.unwrap();
+        fixture.layer().layer(service).oneshot(request(&[&bearer])).await.unwrap();
     });
     assert!(
         log.contains("request rejected") && log.contains("authenticated") && log.contains("called")
