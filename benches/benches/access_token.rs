@@ -1,5 +1,5 @@
 //! The cost of verifying an access token, compared with `jsonwebtoken` alone.
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "it reports figures")]
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "prints figures or panics")]
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -36,19 +36,19 @@ fn main() {
     let key = DecodingKey::from_secret(SECRET).expect("a secret");
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_issuer(&[Claims::ISSUER]);
-    let ours = |token: &str| {
+    let verify_token = |token: &str| {
         assert!(verify(&keys, black_box(token), now, Duration::ZERO).is_ok());
     };
-    let theirs = || {
+    let decode_token = || {
         let token = black_box(new.expose_secret());
         assert!(decode::<Claims>(token, &key, &validation).is_ok());
     };
     let [newest, older, bare] = medians(
         rounds(10_000),
         &mut [
-            &mut || time(|| (0..VERIFICATIONS).for_each(|_| ours(new.expose_secret()))),
-            &mut || time(|| (0..VERIFICATIONS).for_each(|_| ours(old.expose_secret()))),
-            &mut || time(|| (0..VERIFICATIONS).for_each(|_| theirs())),
+            &mut || time(|| (0..VERIFICATIONS).for_each(|_| verify_token(new.expose_secret()))),
+            &mut || time(|| (0..VERIFICATIONS).for_each(|_| verify_token(old.expose_secret()))),
+            &mut || time(|| (0..VERIFICATIONS).for_each(|_| decode_token())),
         ],
     )
     .map(|time| time / VERIFICATIONS);

@@ -1,5 +1,5 @@
-//! What a login costs beside the evaluation of Argon2id that it can't do without.
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "it reports figures")]
+//! The cost of a login, compared with its evaluation of Argon2id alone.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "prints figures or panics")]
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use kleidia_tower::store::MemoryStore;
 use tokio::runtime::Runtime;
 
 const PASSWORD: &str = "correct horse battery staple";
-/// For each permit, in each of the times that are compared.
+/// The logins per permit in each measurement.
 const LOGINS: usize = 8;
 
 fn main() {
@@ -37,7 +37,7 @@ fn main() {
     println!("Argon2id, 64 MiB, 1 pass, 4 lanes; {permits} at once; the allocator of the system");
     println!("the times are for one of {} that are asked for at once", permits * LOGINS);
     println!("{}", Comparison::head());
-    // A throughput of 0.97 at least.
+    // A throughput of at least 0.97.
     let target = Some(AtMost(1.0 / 0.97));
     let login = ("Accounts::log_in, memory store", logins);
     println!("{}", Comparison::of_times(login, ("argon2, memory reused", reused), target));
@@ -57,7 +57,7 @@ async fn accounts(permits: usize) -> Accounts {
     accounts
 }
 
-/// All at once: as many as there are permits go on together.
+/// Starts all logins at the same time; the permits bound how many run.
 async fn log_in(accounts: &Accounts, count: usize) {
     let logins = (0..count).map(|_| {
         let client = ClientInfo::new(Ipv4Addr::LOCALHOST.into());
@@ -72,7 +72,7 @@ async fn log_in(accounts: &Accounts, count: usize) {
     }
 }
 
-/// A thread for each memory, and as many evaluations.
+/// Runs [`LOGINS`] evaluations on a thread for each memory.
 fn evaluate_in(memories: &mut [Vec<Block>]) {
     thread::scope(|scope| {
         for memory in memories {

@@ -1,13 +1,13 @@
 //! The memory of a layer after a million different bundles and a million pieces of garbage.
 //!
-//! The bundles verify and differ in an unsigned attribute, which is ignored, since a million
-//! signatures would take hours. Half of the garbage are characters at random, a quarter is forged,
-//! and a quarter is cut; every eighth bundle comes back at once. All of it goes through one layer,
-//! from as many threads as there are processors, with the allocator of the system.
+//! The bundles are valid and differ in an unsigned attribute, which is ignored, since a million
+//! signatures would take hours. Half of the garbage is random characters, a quarter is forged, and
+//! a quarter is truncated; every eighth bundle is repeated immediately. All of it goes through one
+//! layer, from one thread per processor, with the system's allocator.
 //!
-//! What is allocated is judged, at its most. What is resident is shown: it depends on which threads
-//! allocated and which freed, since glibc has arenas for threads; with `MALLOC_ARENA_MAX=1` it
-//! keeps next to nothing of them.
+//! The target is for the maximum of the allocated memory. The resident memory is only printed: it
+//! depends on which threads allocate and free, since glibc has arenas per thread. With
+//! `MALLOC_ARENA_MAX=1` it returns almost all of it.
 #![allow(
     clippy::cast_precision_loss,
     clippy::expect_used,
@@ -28,8 +28,8 @@ use http::header::AUTHORIZATION;
 use kliento_tower::{BundleCache, KlientoAuthLayer, SignatureCache};
 
 /// The bounds of the layer's caches.
-const CONFIGURED: u64 = BundleCache::DEFAULT_MAX_OCTETS + MEMO;
-const MEMO: u64 = 200 * SignatureCache::DEFAULT_CAPACITY as u64;
+const CONFIGURED: u64 = BundleCache::DEFAULT_MAX_OCTETS + SIGNATURE_CACHE_OCTETS;
+const SIGNATURE_CACHE_OCTETS: u64 = 200 * SignatureCache::DEFAULT_CAPACITY as u64;
 const STEPS: u64 = 4;
 
 #[global_allocator]
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
     let layer = variants.bundle().layer().with_concurrency_limit(threads);
     let layer = layer.with_cache(cache.clone()).with_signature_cache(signature_cache.clone());
-    // The memory of the program itself is not the layer's.
+    // Excludes the memory of the program itself.
     present(&layer, &variants, threads, 0..64);
     cache.clear();
     let (resident_before, before) = (resident(), HEAP.allocated());
@@ -55,17 +55,15 @@ fn main() -> ExitCode {
         present(&layer, &variants, threads, first..first + each);
         let done = (step + 1) * each;
         let allocated = mib(HEAP.allocated().saturating_sub(before) as u64);
-        let most = mib(HEAP.max_allocated().saturating_sub(before) as u64);
+        let max = mib(HEAP.max_allocated().saturating_sub(before) as u64);
         let resident = mib(resident().saturating_sub(resident_before));
         let (cached, signatures) = (cache.len(), signature_cache.len());
-        println!(
-            "{done:>10} {done:>10} {allocated} {most} {resident} {cached:>9} {signatures:>11}"
-        );
+        println!("{done:>10} {done:>10} {allocated} {max} {resident} {cached:>9} {signatures:>11}");
     }
-    let most = HEAP.max_allocated().saturating_sub(before) as u64;
-    let is_bounded = most <= CONFIGURED;
+    let max = HEAP.max_allocated().saturating_sub(before) as u64;
+    let is_bounded = max <= CONFIGURED;
     let result = if is_bounded { "within the bounds" } else { "MISSED" };
-    println!("allocated at most: {} of {}, {result}", mib(most).trim(), mib(CONFIGURED).trim());
+    println!("allocated at most: {} of {}, {result}", mib(max).trim(), mib(CONFIGURED).trim());
     if is_bounded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -100,7 +98,7 @@ fn present(
 fn garbage(variants: &Variants, number: u64) -> Request<()> {
     match number % 4 {
         0 => variants.forged(number),
-        1 => variants.cut(number),
+        1 => variants.truncated(number),
         _ => random(number),
     }
 }

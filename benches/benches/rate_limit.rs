@@ -4,12 +4,12 @@
 //! The figure of a limit is the difference to the same layer without the limit: the request's key,
 //! the clock and the limit. The figure of the layer is the difference to the service alone, so it
 //! includes the client's address and the layer's service and future. Each round has 100 calls, with
-//! requests that are made before.
+//! requests that are created before.
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "it reports figures, or ends"
+    reason = "prints figures or panics"
 )]
 
 use std::alloc::System;
@@ -31,12 +31,12 @@ use http::{Request, Response};
 use kleidia_tower::rate_limit::{Key, Limit, PeerAddress, RateLimitLayer, RateLimiter};
 use tower::{Layer as _, Service};
 
-/// In each round.
+/// The calls of each round.
 const CALLS: u32 = 100;
 /// The rate of a limit that no run exceeds.
 const OFTEN: u32 = 1_000_000_000;
 const MILLION: u32 = 1_000_000;
-/// The memory that a limiter may take: 16.5 octets per key, and a few of its own.
+/// The memory that a limiter may use: 16.5 octets per key of capacity, and a constant.
 const CONFIGURED: usize = RateLimiter::DEFAULT_CAPACITY * 33 / 2 + 1024;
 
 #[global_allocator]
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 fn hot_key() -> Vec<Comparison> {
     let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     let limiter = RateLimiter::new(often());
-    let quota = Quota::per_second(NonZeroU32::new(OFTEN).expect("it is not zero"));
+    let quota = Quota::per_second(NonZeroU32::new(OFTEN).expect("not zero"));
     let peer = DefaultKeyedRateLimiter::keyed(quota);
     let one = RateLimitLayer::new().with_limit(Key::address(), often());
     let two = one.clone().with_limit(Key::address(), often());
@@ -88,7 +88,7 @@ fn hot_key() -> Vec<Comparison> {
 }
 
 fn often() -> Limit {
-    Limit::per(Duration::from_secs(1), OFTEN).expect("once in a nanosecond")
+    Limit::per(Duration::from_secs(1), OFTEN).expect("a limit")
 }
 
 fn repeat(operation: impl Fn()) -> Duration {
@@ -115,10 +115,10 @@ where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
 {
     let mut context = Context::from_waker(Waker::noop());
-    assert!(service.poll_ready(&mut context).is_ready(), "it is always ready");
+    assert!(service.poll_ready(&mut context).is_ready(), "always ready");
     match pin!(service.call(request)).poll(&mut context) {
         Poll::Ready(Ok(response)) if response.status().is_success() => response,
-        _ => panic!("no request is rejected or waits"),
+        _ => panic!("rejected or pending"),
     }
 }
 
@@ -135,7 +135,7 @@ fn million_addresses() -> bool {
     let addresses = u32::try_from(rounds(MILLION as usize)).expect("a million");
     for number in 0..addresses {
         let address = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number));
-        assert!(limiter.check(&address, 1).is_ok(), "they are all new");
+        assert!(limiter.check(&address, 1).is_ok(), "new addresses are allowed");
     }
     let kept = HEAP.allocated() - before;
     let (keys, peer) = (limiter.active_keys(), peer_octets(addresses));
@@ -150,11 +150,11 @@ fn million_addresses() -> bool {
 
 fn peer_octets(addresses: u32) -> usize {
     let before = HEAP.allocated();
-    let quota = Quota::per_minute(NonZeroU32::new(100).expect("it is not zero"));
+    let quota = Quota::per_minute(NonZeroU32::new(100).expect("not zero"));
     let peer = DefaultKeyedRateLimiter::keyed(quota);
     for number in 0..addresses {
         let address = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number));
-        assert!(peer.check_key(&address).is_ok(), "they are all new");
+        assert!(peer.check_key(&address).is_ok(), "new addresses are allowed");
     }
     HEAP.allocated() - before
 }

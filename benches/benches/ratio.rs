@@ -1,5 +1,5 @@
-//! How much dearer a verification is than the sum of its bare signature checks.
-#![allow(clippy::print_stdout, reason = "it reports figures")]
+//! The cost of a verification, relative to the sum of its bare signature checks.
+#![allow(clippy::print_stdout, reason = "prints figures")]
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use benches::{Bundle, Checks, Medians, rounds};
 use veraid::{DirectVerifier, SignatureCheck};
 
-/// Below this, verification is as cheap as it should be.
+/// The maximum ratio.
 const TARGET: f64 = 1.05;
 
 fn main() {

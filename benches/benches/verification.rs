@@ -1,4 +1,4 @@
-//! Absolute figures: whole verifications, and reading alone.
+//! Absolute figures: whole verifications, and parsing alone.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use kliento::TokenBundle;
 use veraid::{DirectVerifier, SignatureBundle};
 
-criterion_group!(verification, valid, refused, reading, checks);
+criterion_group!(verification, valid, invalid, parsing, checks);
 criterion_main!(verification);
 
 fn valid(criterion: &mut Criterion) {
@@ -21,15 +21,15 @@ fn valid(criterion: &mut Criterion) {
     });
 }
 
-fn refused(criterion: &mut Criterion) {
+fn invalid(criterion: &mut Criterion) {
     let bundle = Bundle::reference("member-user").tampered();
-    assert!(bundle.verify(&mut DirectVerifier).is_err(), "what was tampered with verifies");
+    assert!(bundle.verify(&mut DirectVerifier).is_err(), "the tampered bundle is invalid");
     criterion.bench_function("refuse/tampered signature", |bencher| {
         bencher.iter(|| bundle.verify(&mut DirectVerifier));
     });
 }
 
-fn reading(criterion: &mut Criterion) {
+fn parsing(criterion: &mut Criterion) {
     let bundle = Bundle::reference("member-user");
     let mut group = criterion.benchmark_group("read");
     group.bench_function("bundle", |bencher| {

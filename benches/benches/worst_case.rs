@@ -26,11 +26,15 @@ fn main() {
             || drop(bundle.verify_during(&mut StagedVerifier::new())),
             || drop(typical.verify_during(&mut StagedVerifier::new())),
         );
-        println!("{name:<50} {octets:>6} {checks:>6} {} {}", shown(&at), shown(&during));
+        println!(
+            "{name:<50} {octets:>6} {checks:>6} {} {}",
+            format_medians(&at),
+            format_medians(&during)
+        );
     }
 }
 
-fn shown(medians: &Medians) -> String {
+fn format_medians(medians: &Medians) -> String {
     let (micros, ratio) = (medians.first.as_secs_f64() * 1e6, medians.ratio());
     let mark = if ratio <= TARGET { ' ' } else { '!' };
     format!("{micros:>6.0} us {ratio:>6.2}x{mark}")

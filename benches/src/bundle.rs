@@ -16,24 +16,24 @@ use veraid::{
 
 use crate::mock::Mock;
 
-/// A bundle with all that its verification needs.
+/// A bundle with the parameters of its verification.
 #[derive(Clone, Debug)]
 pub struct Bundle {
-    /// The bundle itself.
+    /// The bundle in DER.
     pub octets: Vec<u8>,
     /// The value of an `Authorization` header.
     pub header: String,
-    /// For whom its token is.
+    /// The audience of its token.
     pub audience: String,
-    /// When it is verified.
+    /// The time of its verification.
     pub at: Timestamp,
-    /// What it is verified from.
+    /// The trust anchors of its verification.
     pub trust_anchors: Vec<TrustAnchor>,
     service: ObjectIdentifier,
 }
 
 impl Bundle {
-    /// One of the bundles that the JavaScript reference made, by its name in the index.
+    /// Reads a bundle of the JavaScript reference implementation, by its name in the index.
     #[must_use]
     pub fn reference(name: &str) -> Self {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/reference");
@@ -52,7 +52,7 @@ impl Bundle {
         )
     }
 
-    /// The bundles of which verification is measured, with what each shows.
+    /// Returns the bundles whose verification is measured, with their labels.
     #[must_use]
     pub fn measured() -> Vec<(&'static str, Self)> {
         let zones = |algorithm, bits, size| {
@@ -87,7 +87,7 @@ impl Bundle {
         }
     }
 
-    /// The same bundle with one bit of its last octet, which is the signature's, changed.
+    /// Returns the bundle with an altered bit in the last octet, which is part of the signature.
     #[must_use]
     pub fn tampered(&self) -> Self {
         let mut octets = self.octets.clone();
@@ -98,7 +98,7 @@ impl Bundle {
     /// Reads and verifies the bundle as a VeraId signature.
     ///
     /// # Errors
-    /// Why it is refused.
+    /// The reason if the bundle is invalid.
     pub fn verify(&self, verifier: &mut dyn SignatureVerifier) -> Result<(), VerificationError> {
         let bundle = SignatureBundle::from_der(&self.octets).expect("a bundle");
         let verification = Verification::new(&self.service, &self.trust_anchors);
@@ -108,7 +108,7 @@ impl Bundle {
     /// Reads and verifies the bundle as a VeraId signature over the hour before its instant.
     ///
     /// # Errors
-    /// Why it is refused.
+    /// The reason if the bundle is invalid.
     pub fn verify_during(
         &self,
         verifier: &mut dyn SignatureVerifier,
@@ -123,7 +123,7 @@ impl Bundle {
     /// Reads and verifies the header's value as a Kliento token.
     ///
     /// # Errors
-    /// Why it is refused.
+    /// The reason if the bundle is invalid.
     pub fn verify_header(&self) -> Result<VerifiedToken, kliento::Error> {
         let audiences = [self.audience.as_str()];
         let verification = TokenVerification::new(&audiences, &self.trust_anchors);

@@ -1,4 +1,4 @@
-//! Comparisons as a bar chart in SVG, which reads well on light and on dark pages.
+//! A bar chart of comparisons in SVG, for light and dark pages.
 
 use std::fmt::Write as _;
 
@@ -37,13 +37,13 @@ text { fill: #e6edf3 }
 .bound { fill: #e3a548 }
 }";
 
-/// Draws a bar for each comparison, as long as the logarithm of its ratio, and marks the targets.
+/// Renders a bar for each comparison on a logarithmic scale, and marks the targets.
 #[must_use]
 pub fn chart(title: &str, comparisons: &[Comparison]) -> String {
     let height = (0..comparisons.len()).fold(HEAD, |height, _| height + ROW) + 12.0;
     let mut svg = String::new();
     let mut line = |text: std::fmt::Arguments<'_>| {
-        writeln!(svg, "{text}").expect("a string takes all");
+        writeln!(svg, "{text}").expect("writing to a string");
     };
     line(format_args!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">"#
@@ -52,7 +52,7 @@ pub fn chart(title: &str, comparisons: &[Comparison]) -> String {
     line(format_args!(r#"<rect class="page" width="{WIDTH}" height="{height}" rx="6"/>"#));
     line(format_args!(r#"<text class="title" x="16" y="28">{}</text>"#, escape(title)));
     for tick in TICKS {
-        let x = place(tick);
+        let x = x_of(tick);
         line(format_args!(
             r#"<line class="grid" x1="{x:.1}" x2="{x:.1}" y1="{HEAD}" y2="{height}"/>"#
         ));
@@ -74,13 +74,13 @@ pub fn chart(title: &str, comparisons: &[Comparison]) -> String {
 
 fn row(top: f64, comparison: &Comparison) -> String {
     let (upper, middle, lower) = (top + 18.0, top + 27.0, top + 34.0);
-    let end = place(comparison.ratio);
+    let end = x_of(comparison.ratio);
     let width = end - LABELS;
     let class = if comparison.is_missed() { "missed" } else { "bar" };
     let bar_top = top + 10.0;
     let (target, right) = comparison.target.map_or_else(
         || (String::new(), end),
-        |target| (mark(top, target), end.max(place(target.bound()))),
+        |target| (mark(top, target), end.max(x_of(target.bound()))),
     );
     let figures = right + 8.0;
     format!(
@@ -95,9 +95,9 @@ fn row(top: f64, comparison: &Comparison) -> String {
     )
 }
 
-/// A line across the row, where the bar should end at most or at least.
+/// Renders the target of a row as a line.
 fn mark(top: f64, target: Target) -> String {
-    let (x, from, to) = (place(target.bound()), top + 5.0, top + 39.0);
+    let (x, from, to) = (x_of(target.bound()), top + 5.0, top + 39.0);
     format!("<line class=\"target\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{from}\" y2=\"{to}\"/>\n")
 }
 
@@ -105,9 +105,9 @@ fn bound(target: Target) -> String {
     format!(r#" <tspan class="bound">({target})</tspan>"#)
 }
 
-fn place(ratio: f64) -> f64 {
-    let (least, most) = SCALE;
-    let share = (ratio.clamp(least, most) / least).ln() / (most / least).ln();
+fn x_of(ratio: f64) -> f64 {
+    let (min, max) = SCALE;
+    let share = (ratio.clamp(min, max) / min).ln() / (max / min).ln();
     LABELS + share * (WIDTH - LABELS - FIGURES)
 }
 
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_misses_its_target_is_seen() {
+    fn marks_missed_targets() {
         let missed =
             |ratio, target| chart("", &[comparison("", ratio, target)]).contains("\"missed\"");
         assert!(missed(1.11, Target::AtMost(1.10)) && !missed(1.09, Target::AtMost(1.10)));
@@ -134,15 +134,15 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_text_and_not_markup() {
+    fn escapes_labels() {
         let svg = chart("a < b", &[comparison("c & d", 0.5, Target::AtMost(1.0))]);
         assert!(svg.contains("a &lt; b") && svg.contains("c &amp; d"));
     }
 
     #[test]
-    fn longer_bars_are_larger_ratios() {
-        let places = [0.005, 0.02, 0.5, 1.0, 1.6].map(place);
-        assert!(places.is_sorted_by(|shorter, longer| shorter < longer));
-        assert!(places[0] >= LABELS && places[4] <= WIDTH - FIGURES);
+    fn larger_ratios_have_longer_bars() {
+        let positions = [0.005, 0.02, 0.5, 1.0, 1.6].map(x_of);
+        assert!(positions.is_sorted_by(|shorter, longer| shorter < longer));
+        assert!(positions[0] >= LABELS && positions[4] <= WIDTH - FIGURES);
     }
 }

@@ -1,15 +1,15 @@
-//! The signature checks of a verification, recorded at the seam so that they can be repeated bare.
+//! Records the signature checks of a verification, so that they can be repeated alone.
 
 use veraid::{PublicKey, SignatureCheck, SignatureVerifier};
 
 use crate::Bundle;
 
-/// The signature checks that one verification does, in order.
+/// The signature checks of one verification, in order.
 #[derive(Debug, Default)]
 pub struct Checks(Vec<SignatureCheck<'static>>);
 
 impl Checks {
-    /// The checks that the bundle costs at its instant, whatever comes out.
+    /// Returns the checks of a verification of the bundle, whether it is valid or not.
     #[must_use]
     pub fn of(bundle: &Bundle) -> Vec<SignatureCheck<'static>> {
         let mut recorder = Self::default();
@@ -17,7 +17,7 @@ impl Checks {
         recorder.into_vec()
     }
 
-    /// The checks so far.
+    /// Returns the checks so far.
     #[must_use]
     pub fn into_vec(self) -> Vec<SignatureCheck<'static>> {
         self.0
@@ -27,9 +27,9 @@ impl Checks {
 impl SignatureVerifier for Checks {
     fn is_valid(&mut self, check: &SignatureCheck<'_>) -> bool {
         let recorded = SignatureCheck {
-            key: kept_key(check.key),
-            message: kept(check.message),
-            signature: kept(check.signature),
+            key: leak_key(check.key),
+            message: leak(check.message),
+            signature: leak(check.signature),
         };
         self.0.push(recorded);
         check.verify()
@@ -42,19 +42,19 @@ impl SignatureVerifier for Checks {
     }
 }
 
-/// Measurements are few and short-lived, so what they need is never freed.
-fn kept(octets: &[u8]) -> &'static [u8] {
+/// Leaks a copy: measurements are few and short-lived.
+fn leak(octets: &[u8]) -> &'static [u8] {
     Box::leak(octets.into())
 }
 
-fn kept_key(key: PublicKey<'_>) -> PublicKey<'static> {
+fn leak_key(key: PublicKey<'_>) -> PublicKey<'static> {
     match key {
         PublicKey::Rsa { scheme, modulus, exponent } => {
-            PublicKey::Rsa { scheme, modulus: kept(modulus), exponent: kept(exponent) }
+            PublicKey::Rsa { scheme, modulus: leak(modulus), exponent: leak(exponent) }
         }
-        PublicKey::EcdsaP256(point) => PublicKey::EcdsaP256(kept(point)),
-        PublicKey::EcdsaP384(point) => PublicKey::EcdsaP384(kept(point)),
-        PublicKey::Ed25519(key) => PublicKey::Ed25519(kept(key)),
-        other => panic!("a kind of key that is not measured yet: {other:?}"),
+        PublicKey::EcdsaP256(point) => PublicKey::EcdsaP256(leak(point)),
+        PublicKey::EcdsaP384(point) => PublicKey::EcdsaP384(leak(point)),
+        PublicKey::Ed25519(key) => PublicKey::Ed25519(leak(key)),
+        other => panic!("unsupported key {other:?}"),
     }
 }

@@ -8,9 +8,9 @@ use crate::ratio;
 /// A measurement compared with a baseline.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// What was measured.
+    /// The label of the measurement.
     pub subject: String,
-    /// The baseline.
+    /// The label of the baseline.
     pub baseline: String,
     /// Both figures, with their unit.
     pub figures: [String; 2],

@@ -1,6 +1,6 @@
-//! DER that is taken apart and put together again, for bundles that no producer makes.
+//! Splits and composes DER, for bundles that no producer creates.
 
-/// The values that fill the octets, each with its tag and length.
+/// Splits the octets into values, each with its tag and length.
 pub(crate) fn values(octets: &[u8]) -> Vec<&[u8]> {
     let mut values = Vec::new();
     let mut rest = octets;
@@ -13,14 +13,14 @@ pub(crate) fn values(octets: &[u8]) -> Vec<&[u8]> {
     values
 }
 
-/// What a value holds.
+/// Returns the contents of a value.
 pub(crate) fn contents(value: &[u8]) -> &[u8] {
     &value[header(value).0..]
 }
 
-/// A value of this tag.
+/// Composes a value with this tag.
 pub(crate) fn wrap(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(contents.len()).expect("no value here is longer");
+    let length = u16::try_from(contents.len()).expect("a short value");
     let [high, low] = length.to_be_bytes();
     let mut value = match length {
         0..=0x7f => vec![tag, low],
@@ -31,7 +31,7 @@ pub(crate) fn wrap(tag: u8, contents: &[u8]) -> Vec<u8> {
     value
 }
 
-/// The lengths of the tag and length octets, and of the contents.
+/// Returns the lengths of the header and of the contents.
 fn header(octets: &[u8]) -> (usize, usize) {
     match octets[1] {
         0x81 => (3, octets[2].into()),

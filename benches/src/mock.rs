@@ -1,4 +1,4 @@
-//! An organisation under a mock DNS root, for the bundles that the reference did not make.
+//! An organisation under a mock DNS root, for bundles that the reference implementation lacks.
 
 use kliento::{SERVICE, Timestamp, Token, TrustAnchor};
 use veraid::issue::RsaSigner;
@@ -7,7 +7,7 @@ use veraid::{KeyAlgorithm, Period};
 
 use crate::Bundle;
 
-/// For whom all tokens are.
+/// The audience of all tokens.
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
 /// An organisation, its DNS, and a member who signs.
@@ -19,7 +19,7 @@ pub(crate) struct Mock {
 }
 
 impl Mock {
-    /// The zones `.`, `com` and `example.com` with a key each, and an organisation in the last.
+    /// Creates an organisation in `example.com`, with one key each in `.`, `com` and `example.com`.
     pub(crate) fn new(root: MockKey, com: MockKey, example: MockKey, size: KeyAlgorithm) -> Self {
         let zones = [(".", root), ("com", com), ("example.com", example)];
         let dns = MockDns::new(period()).expect("a root");
@@ -30,19 +30,19 @@ impl Mock {
         Self::organisation("example.com", dns, size)
     }
 
-    /// As deployed chains are: the root with RSA, the rest with ECDSA P-256.
+    /// Creates an organisation with a typical chain: RSA in the root, ECDSA P-256 in other zones.
     pub(crate) fn typical() -> Self {
         let p256 = || MockKey::generate(ZoneAlgorithm::EcdsaP256Sha256).expect("a key");
         let root = MockKey::generate(ZoneAlgorithm::RsaSha256).expect("a key");
         Self::new(root, p256(), p256(), KeyAlgorithm::Rsa2048)
     }
 
-    /// An organisation of any name in a DNS.
+    /// Creates an organisation with this name.
     pub(crate) fn organisation(name: &str, dns: MockDns, size: KeyAlgorithm) -> Self {
         let key = || RsaSigner::generate(size).expect("a key");
         let name = name.parse().expect("a domain name");
         let organisation = MockOrganisation::new(name, key(), dns, period()).expect("a chain");
-        let alice = "alice".parse().expect("a user's name");
+        let alice = "alice".parse().expect("a user name");
         let member = MockMember::new(organisation.clone(), alice, key(), period());
         Self {
             dns: organisation.dns().clone(),
@@ -51,7 +51,7 @@ impl Mock {
         }
     }
 
-    /// The owner of the organisation's TXT records.
+    /// Returns the owner of the organisation's TXT records.
     pub(crate) fn owner(&self) -> String {
         self.organisation.name().txt_owner()
     }
@@ -60,21 +60,21 @@ impl Mock {
         self.dns.trust_anchors().expect("a known algorithm")
     }
 
-    /// A bundle that the member signed.
+    /// Returns a bundle that the member signed.
     pub(crate) fn bundle(&self) -> Bundle {
         let token = Token::new(AUDIENCE).with_claim("permission", "read-only").to_json();
-        self.bundle_of(token.as_bytes())
+        self.bundle_with_plaintext(token.as_bytes())
     }
 
-    /// A bundle of any plaintext that the member signed.
-    pub(crate) fn bundle_of(&self, plaintext: &[u8]) -> Bundle {
+    /// Returns a bundle with this plaintext that the member signed.
+    pub(crate) fn bundle_with_plaintext(&self, plaintext: &[u8]) -> Bundle {
         let service = SERVICE.parse().expect("a constant");
         let octets = self.member.sign(plaintext, &service, period()).expect("a signature");
         self.wrap(octets)
     }
 
-    /// A bundle whose chain is any messages, signed by the organisation.
-    pub(crate) fn bundle_with(&self, chain: Vec<Vec<u8>>) -> Bundle {
+    /// Returns a bundle with this chain, signed by the organisation.
+    pub(crate) fn bundle_with_chain(&self, chain: Vec<Vec<u8>>) -> Bundle {
         let service = SERVICE.parse().expect("a constant");
         let token = Token::new(AUDIENCE).to_json();
         let organisation = self.organisation.clone().with_chain(chain);
@@ -82,20 +82,20 @@ impl Mock {
         self.wrap(octets.expect("a signature"))
     }
 
-    /// Octets that are verified as this organisation's are.
+    /// Returns a bundle of these octets with the parameters of this organisation.
     pub(crate) fn wrap(&self, octets: Vec<u8>) -> Bundle {
         Bundle::new(octets, AUDIENCE, at(), self.trust_anchors())
     }
 }
 
-/// When everything holds.
+/// The validity of all certificates and signatures.
 pub(crate) fn period() -> Period {
     let instant = |text: &str| text.parse::<Timestamp>().expect("an instant");
     let (start, end) = (instant("2026-11-22T18:00:00Z"), instant("2026-11-22T19:00:00Z"));
-    Period::new(start, end).expect("it starts before it ends")
+    Period::new(start, end).expect("an hour")
 }
 
-/// When everything is verified.
+/// The time of all verifications.
 pub(crate) fn at() -> Timestamp {
     "2026-11-22T18:03:00Z".parse().expect("an instant")
 }

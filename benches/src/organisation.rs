@@ -1,4 +1,4 @@
-//! A typical organisation that signs token after token, so that each bundle is a new one.
+//! A typical organisation that signs any number of different bundles.
 
 use std::num::NonZero;
 use std::ops::Range;
@@ -12,15 +12,15 @@ use veraid::testing::MockMember;
 use crate::Bundle;
 use crate::mock::{AUDIENCE, Mock, period};
 
-/// An organisation that is as deployed ones are: the root with RSA, the rest with ECDSA P-256.
+/// An organisation with a typical chain: RSA in the root, ECDSA P-256 in other zones.
 #[derive(Clone)]
 pub struct Organisation {
     mock: Mock,
-    /// A key for all new members: what is new of them is the certificate.
+    /// The key of all new members; only their certificates are new.
     members_key: RsaSigner,
 }
 
-/// Who signs a token.
+/// The signer of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signer {
     /// The same member each time.
@@ -32,16 +32,16 @@ pub enum Signer {
 }
 
 impl Organisation {
-    /// One under a DNS root of its own.
+    /// Creates an organisation under a new DNS root.
     #[must_use]
     pub fn typical() -> Self {
         let members_key = RsaSigner::generate(KeyAlgorithm::Rsa2048).expect("a key");
         Self { mock: Mock::typical(), members_key }
     }
 
-    /// Bundles of different tokens, one for each serial number.
+    /// Signs a different token for each serial number, on all processors.
     ///
-    /// It takes about a millisecond for each, on all processors.
+    /// Each takes about a millisecond.
     #[must_use]
     pub fn sign(&self, signer: Signer, serials: Range<usize>) -> Vec<Bundle> {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
@@ -53,7 +53,7 @@ impl Organisation {
                 scope.spawn(move || share.map(|serial| self.bundle(signer, serial)).collect())
             };
             let threads: Vec<_> = shares.map(work).collect();
-            let done = threads.into_iter().map(|thread| thread.join().expect("nobody panics"));
+            let done = threads.into_iter().map(|thread| thread.join().expect("no panic"));
             done.flat_map(|bundles: Vec<_>| bundles).collect()
         })
     }
@@ -72,7 +72,7 @@ impl Organisation {
     }
 
     fn member(&self, serial: usize) -> MockMember {
-        let name = format!("member-{serial}").parse().expect("a user's name");
+        let name = format!("member-{serial}").parse().expect("a user name");
         let organisation = self.mock.organisation.clone();
         MockMember::new(organisation, name, self.members_key.clone(), period())
             .expect("a certificate")

@@ -1,4 +1,4 @@
-//! Any number of bundles that verify and differ, for the price of one signature.
+//! Any number of different valid bundles with the same signature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,47 +8,47 @@ use http::header::AUTHORIZATION;
 use crate::Bundle;
 use crate::der::{contents, values, wrap};
 
-/// A bundle whose signer information has an unsigned attribute with a counter in it.
+/// A bundle with a counter in an unsigned attribute of its signer information.
 ///
-/// Unsigned attributes are ignored (`docs/protocol.md`), so each count is another credential that
-/// verifies, and the signature need not be made again.
+/// Unsigned attributes are ignored (`docs/protocol.md`), so each count results in a different valid
+/// credential without a new signature.
 #[derive(Clone, Debug)]
 pub struct Variants {
     bundle: Bundle,
     octets: Vec<u8>,
 }
 
-/// An attribute of the type 1.2.840.113549.1.9.99, which means nothing, with eight octets.
+/// An attribute of the unassigned type 1.2.840.113549.1.9.99, with eight octets.
 const ATTRIBUTE: [u8; 27] = [
     0xa1, 0x19, 0x30, 0x17, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x63, 0x31,
     0x0a, 0x04, 0x08, 0, 0, 0, 0, 0, 0, 0, 0,
 ];
-/// So much is left of what is cut: the outermost header, and the counter.
-const CUT_LEAST: usize = 32;
-/// How deep the signer information lies in the last values of a bundle.
+/// The outermost header and the counter.
+const MIN_TRUNCATED_LENGTH: usize = 32;
+/// The depth of the signer information in the last values of a bundle.
 const DEPTH: usize = 5;
 
 impl Variants {
-    /// Variants of this bundle.
+    /// Creates variants of this bundle.
     #[must_use]
     pub fn of(bundle: Bundle) -> Self {
         let octets = with_attribute(&bundle.octets, DEPTH);
         Self { bundle, octets }
     }
 
-    /// The bundle that they are variants of.
+    /// Returns the original bundle.
     #[must_use]
     pub const fn bundle(&self) -> &Bundle {
         &self.bundle
     }
 
-    /// A bundle that verifies, and that no other count has.
+    /// Returns a request with a valid bundle, different for each count.
     #[must_use]
     pub fn good(&self, count: u64) -> Request<()> {
         request(&self.numbered(count))
     }
 
-    /// The same with another signature, which does not verify.
+    /// Returns a request with the same bundle and an invalid signature.
     #[must_use]
     pub fn forged(&self, count: u64) -> Request<()> {
         let mut octets = self.numbered(count);
@@ -57,14 +57,15 @@ impl Variants {
         request(&octets)
     }
 
-    /// The beginning of a bundle with a counter at its end, which can't be read.
+    /// Returns a request with a truncated bundle, different for each count.
     #[must_use]
-    pub fn cut(&self, count: u64) -> Request<()> {
+    pub fn truncated(&self, count: u64) -> Request<()> {
         let mut octets = self.numbered(count);
-        let length = usize::try_from(count).expect("a count") % (octets.len() - CUT_LEAST);
-        octets.truncate(CUT_LEAST + length);
-        // It has lost its counter.
-        *octets.last_chunk_mut::<8>().expect("more than that") = count.to_be_bytes();
+        let length =
+            usize::try_from(count).expect("a count") % (octets.len() - MIN_TRUNCATED_LENGTH);
+        octets.truncate(MIN_TRUNCATED_LENGTH + length);
+        // Truncation removed the counter.
+        *octets.last_chunk_mut::<8>().expect("at least eight octets") = count.to_be_bytes();
         request(&octets)
     }
 
@@ -76,7 +77,7 @@ impl Variants {
     }
 }
 
-/// Appends the attribute to the last of the last of the last values.
+/// Appends the attribute to the last value at this depth.
 fn with_attribute(value: &[u8], depth: usize) -> Vec<u8> {
     let mut parts: Vec<Vec<u8>> = values(contents(value)).into_iter().map(<[u8]>::to_vec).collect();
     match depth.checked_sub(1) {

@@ -1,17 +1,17 @@
-//! The caches stay within their bounds when they receive more than fits; nothing is timed.
+//! The caches stay within their bounds when they receive more than fits.
 #![allow(clippy::panic, reason = "a test may end by a panic")]
 
 use benches::{Bundle, Caller, Variants};
 use kliento_tower::{BundleCache, SignatureCache};
 
 const OCTETS: u64 = 1024 * 1024;
-/// No entry weighs less than what the map takes for it.
-const LEAST_ENTRY: u64 = 512;
+/// The weight of an entry without its identity.
+const MIN_ENTRY: u64 = 512;
 const BUNDLES: u64 = 3_000;
 
 #[test]
-fn the_cache_keeps_no_more_than_its_bound_and_garbage_pushes_nothing_out() {
-    const { assert!(BUNDLES > OCTETS / LEAST_ENTRY, "else nothing has to go") };
+fn cache_stays_within_its_bound_and_garbage_evicts_nothing() {
+    const { assert!(BUNDLES > OCTETS / MIN_ENTRY, "nothing would be evicted") };
     let (cache, signature_cache) = (BundleCache::new(OCTETS), SignatureCache::default());
     let variants = Variants::of(Bundle::reference("member-user"));
     let layer = variants.bundle().layer();
@@ -23,13 +23,13 @@ fn the_cache_keeps_no_more_than_its_bound_and_garbage_pushes_nothing_out() {
     let signatures = signature_cache.len();
     assert!((1..BUNDLES).all(|count| is_accepted(variants.good(count))));
     let cached = cache.len();
-    assert!((1..=OCTETS / LEAST_ENTRY).contains(&cached), "{cached}");
+    assert!((1..=OCTETS / MIN_ENTRY).contains(&cached), "{cached}");
     // All have the same signatures.
     assert_eq!(signature_cache.len(), signatures);
 
     for count in 0..BUNDLES {
         assert!(!is_accepted(variants.forged(count)), "{count}");
-        assert!(!is_accepted(variants.cut(count)), "{count}");
+        assert!(!is_accepted(variants.truncated(count)), "{count}");
     }
     assert_eq!((cache.len(), signature_cache.len()), (cached, signatures));
 }

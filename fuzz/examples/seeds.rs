@@ -39,8 +39,8 @@ fn txt_records(seed: &Seed) -> Vec<Vec<u8>> {
     let messages = bundle.dnssec_chain().iter().copied();
     let chain = DnssecChain::from_messages(messages).expect("seeds are valid");
     let owner = chain.txt_owners().pop().expect("a TXT response");
-    let proven = chain.verify_at(&owner, seed.at, &seed.trust_anchors).expect("seeds are valid");
-    proven.records().iter().map(|strings| strings.concat()).collect()
+    let verified = chain.verify_at(&owner, seed.at, &seed.trust_anchors).expect("seeds are valid");
+    verified.records().iter().map(|strings| strings.concat()).collect()
 }
 
 fn write(target: &str, name: &str, octets: &[u8]) {

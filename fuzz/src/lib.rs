@@ -66,22 +66,22 @@ pub fn dns_message(octets: &[u8]) {
     if let Ok(chain) = DnssecChain::from_messages([octets]) {
         let at: Timestamp = "2026-11-22T18:03:00Z".parse().expect("a constant");
         let _ = (chain.txt_owners(), chain.inspect(owner, at, &TrustAnchor::iana()));
-        let proven = chain.verify_at(owner, at, &TrustAnchor::iana());
-        assert!(proven.is_err(), "one message is not a chain");
+        let verified = chain.verify_at(owner, at, &TrustAnchor::iana());
+        assert!(verified.is_err(), "one message is not a chain");
     }
     let retrieval = ChainRetrieval::new(owner).expect("a constant");
     for query in retrieval.unanswered() {
-        answer(retrieval.clone(), &query, octets);
+        check_and_answer(retrieval.clone(), &query, octets);
     }
 }
 
-fn answer(mut retrieval: ChainRetrieval, query: &Query, octets: &[u8]) {
-    // `check` and `answer` agree.
-    let is_sound = query.check(octets).is_ok();
-    assert!(is_sound || retrieval.answer(query, octets).is_err());
+fn check_and_answer(mut retrieval: ChainRetrieval, query: &Query, octets: &[u8]) {
+    // A response that `check` rejects is rejected by `answer`, too.
+    let is_valid = query.check(octets).is_ok();
+    assert!(is_valid || retrieval.answer(query, octets).is_err());
 }
 
-/// Values of the `Authorization` header: reading and writing are inverse.
+/// Values of the `Authorization` header: parsing and formatting are inverse.
 pub fn header(octets: &[u8]) {
     if let Ok(bundle) = TokenBundle::from_authorization(octets) {
         let written = bundle.to_authorization();
@@ -89,14 +89,14 @@ pub fn header(octets: &[u8]) {
     }
 }
 
-/// Tokens in JSON: reading and writing are inverse.
+/// Tokens in JSON: parsing and formatting are inverse.
 pub fn token(octets: &[u8]) {
     if let Ok(token) = Token::from_json(octets) {
         assert_eq!(Token::from_json(token.to_json().as_bytes()).as_ref(), Ok(&token));
     }
 }
 
-/// TXT records of organisations: reading and writing are inverse, in either form.
+/// TXT records of organisations: parsing and formatting are inverse, in both forms.
 pub fn txt_record(octets: &[u8]) {
     let text = std::str::from_utf8(octets);
     let Some(record) = text.ok().and_then(|text| text.parse::<TxtRecord>().ok()) else { return };

@@ -1,4 +1,4 @@
-//! The bundles of the reference in `vectors/`, whole and in parts.
+//! The bundles of the reference implementation in `vectors/`, whole and in parts.
 
 use std::fs;
 use std::path::Path;
@@ -32,7 +32,7 @@ static SEEDS: LazyLock<Vec<Seed>> = LazyLock::new(|| {
 });
 
 impl Seed {
-    /// All seeds.
+    /// Returns all seeds.
     #[must_use]
     pub fn all() -> &'static [Self] {
         &SEEDS
@@ -64,7 +64,7 @@ pub fn fields(bundle: &[u8]) -> [&[u8]; 4] {
     })
 }
 
-/// Returns the first seed with another field in the place of one of its own.
+/// Returns the first seed with a replaced field.
 #[must_use]
 pub fn with_field(number: usize, field: &[u8]) -> Vec<u8> {
     let mut fields = fields(&Seed::all()[0].octets);

@@ -19,30 +19,30 @@ use http::{HeaderMap, HeaderValue};
 pub enum Credentials<'a> {
     /// There is no header.
     Missing,
-    /// There are several headers, of which others may have read another one.
+    /// There are several headers, of which another recipient may read a different one.
     Multiple,
-    /// The credentials are of this scheme, which was not asked for.
+    /// The credentials are of this scheme, not of the expected one.
     OtherScheme(&'a [u8]),
-    /// The credentials are of the scheme that was asked for.
+    /// The credentials are of the expected scheme.
     Matching {
         /// The whole value of the header.
         header: &'a HeaderValue,
-        /// What follows the scheme, unchecked.
+        /// Everything after the scheme, unchecked.
         token: &'a [u8],
     },
 }
 
 impl<'a> Credentials<'a> {
-    /// Reads the credentials, for a check of those of this scheme. Its case doesn't matter.
+    /// Reads the credentials. Schemes are compared without case.
     #[must_use]
-    pub fn from_headers(headers: &'a HeaderMap, wanted: &str) -> Self {
+    pub fn from_headers(headers: &'a HeaderMap, expected: &str) -> Self {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(header) = values.next() else { return Self::Missing };
         if values.next().is_some() {
             return Self::Multiple;
         }
         let found = scheme(header.as_bytes());
-        if found.eq_ignore_ascii_case(wanted.as_bytes()) {
+        if found.eq_ignore_ascii_case(expected.as_bytes()) {
             Self::Matching { header, token: token68(header.as_bytes()) }
         } else {
             Self::OtherScheme(found)
@@ -50,12 +50,12 @@ impl<'a> Credentials<'a> {
     }
 }
 
-/// The name of the scheme: everything before the first space (RFC 9110, 11.4).
+/// Returns the name of the scheme: everything before the first space (RFC 9110, 11.4).
 pub(crate) fn scheme(value: &[u8]) -> &[u8] {
     value.split(|octet| *octet == b' ').next().unwrap_or_default()
 }
 
-/// Returns what follows the scheme and the spaces after it: the `token68` of schemes that have one,
+/// Returns everything after the scheme and its spaces: the `token68` of schemes that have one,
 /// unchecked.
 #[must_use]
 pub fn token68(value: &[u8]) -> &[u8] {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_several_headers() {
+    fn reports_multiple_headers() {
         for values in [["Kliento QUI=", "Kliento QUI="], ["Bearer x", "Kliento QUI="]] {
             let headers = headers(&values);
             assert_eq!(Credentials::from_headers(&headers, "Kliento"), Credentials::Multiple);

@@ -14,7 +14,7 @@ use crate::{Rejection, RejectionRenderer};
 /// returns [`Check::Pending`], the service awaits the lookup and passes its output to
 /// [`finish`](Self::finish). The request stays with the service, so its body can be of any type.
 ///
-/// The [crate's example](crate) decides at once. This one awaits a lookup:
+/// The [crate's example](crate) decides immediately. This one awaits a lookup:
 ///
 /// ```
 /// use http::Request;
@@ -70,7 +70,7 @@ pub trait Guard: Send + Sync + 'static {
     /// Returns the renderer of the responses to rejected requests.
     fn renderer(&self) -> &RejectionRenderer<Self::Rejection>;
 
-    /// Is called before the response to a rejected request is made; does nothing by default.
+    /// Called before the response to a rejected request is made; does nothing by default.
     fn on_rejection(&self, _rejection: &Self::Rejection) {}
 }
 
@@ -82,7 +82,7 @@ pub enum Check<L, R> {
     Pending(LookupFuture<L>),
 }
 
-/// A future of what a guard looks up.
+/// The future of a guard's lookup.
 pub type LookupFuture<L> = Pin<Box<dyn Future<Output = L> + Send>>;
 
 /// Whether a request is allowed or rejected.

@@ -1,10 +1,10 @@
-//! What a client is told about a rejected request.
+//! `Problem`: what the client sees of a rejection.
 
 use std::time::Duration;
 
 use http::StatusCode;
 
-/// What a client is told about a rejected request: one row of a table of rejections.
+/// What the client sees of a rejection: the status, a code, a detail, and when to retry.
 ///
 /// ```
 /// use std::time::Duration;
@@ -16,7 +16,7 @@ use http::StatusCode;
 ///     .with_challenge_error("invalid_token");
 /// assert_eq!(expired.status(), StatusCode::UNAUTHORIZED);
 ///
-/// let busy = Problem::unavailable("busy", "Too many requests at once", Duration::from_millis(1500));
+/// let busy = Problem::unavailable("busy", "Too many requests", Duration::from_millis(1500));
 /// assert_eq!(busy.retry_after(), Some(Duration::from_secs(2)));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,15 +13,15 @@ use crate::Problem;
 /// [`problem`](Self::problem), [`headers`](Self::headers) and [`members`](Self::members). The
 /// rejection itself is in the extensions of the response, for outer layers.
 pub trait Rejection: Error + Clone + Send + Sync + 'static {
-    /// What the client is told: the status, the code and the detail.
+    /// Returns what the client sees: the status, the code and the detail.
     fn problem(&self) -> Problem;
 
-    /// Further headers of the response, unless it is a gRPC response; none by default.
+    /// Returns further headers of the response, unless it is a gRPC response; none by default.
     fn headers(&self) -> Option<&HeaderMap> {
         None
     }
 
-    /// Further members of the problem details (RFC 9457, 3.2); none by default.
+    /// Returns further members of the problem details (RFC 9457, 3.2); none by default.
     fn members(&self) -> Map<String, Value> {
         Map::new()
     }

@@ -124,7 +124,7 @@ impl<R: Rejection> RejectionRenderer<R> {
         response
     }
 
-    /// The challenge; none if the scheme is not a valid one.
+    /// Returns the challenge, or `None` if the scheme is invalid.
     fn challenge(&self, problem: &Problem) -> Option<HeaderValue> {
         let mut challenge = format!("{} realm=\"{}\"", self.0.scheme, quoted_string(&self.0.realm));
         if let Some(error) = problem.challenge_error() {

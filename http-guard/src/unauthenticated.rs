@@ -22,7 +22,7 @@ impl<R: Rejection> Unauthenticated<R> {
         Self { rejection, renderer }
     }
 
-    /// Why the caller is not authenticated.
+    /// Returns the reason.
     #[must_use]
     pub const fn rejection(&self) -> &R {
         &self.rejection

@@ -51,7 +51,7 @@ fn client_is_last_address_that_is_not_a_trusted_proxy() {
 }
 
 #[test]
-fn ignores_what_clients_prepend() {
+fn ignores_addresses_that_clients_prepend() {
     for (lines, expected) in [
         (&["203.0.113.9, 192.0.2.1"][..], "192.0.2.1"),
         (&["10.0.0.9, 192.0.2.1, 10.0.0.2"], "192.0.2.1"),
@@ -72,7 +72,7 @@ fn ignores_what_clients_prepend() {
 }
 
 #[test]
-fn malformed_address_leaves_the_proxy() {
+fn malformed_address_resolves_to_the_proxy() {
     for lines in [
         &["192.0.2.1, unknown"][..],
         &["192.0.2.1, _hidden"],
@@ -113,7 +113,7 @@ fn parses_forwarded() {
 }
 
 #[test]
-fn malformed_forwarded_leaves_the_proxy() {
+fn malformed_forwarded_resolves_to_the_proxy() {
     for line in [
         "for=unknown",
         "for=_hidden",

@@ -15,7 +15,7 @@ pub(crate) struct AccessPolicy {
 }
 
 impl AccessPolicy {
-    /// Allows a request, with an identity or with the reason why it has none.
+    /// Allows a request, with an identity or with the reason for its absence.
     ///
     /// # Errors
     /// The [`Rejection`] if the request is rejected.

@@ -1,4 +1,4 @@
-//! Why a request is rejected, and the response to it: one table for both.
+//! The reasons for which requests are rejected, and the responses.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A cache of verified signatures, so that what bundles of an organisation share is checked once.
+//! A cache of verified signatures, so that signatures that bundles share are verified once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl SignatureCache {
     /// The default capacity: 10,000 signatures, about 2 MB.
     pub const DEFAULT_CAPACITY: usize = 10_000;
 
-    /// A cache of about `capacity` signatures; 0 disables it.
+    /// Creates a cache of about `capacity` signatures; 0 disables it.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Cache::new(capacity)))
@@ -46,7 +46,7 @@ impl SignatureCache {
         self.len() == 0
     }
 
-    /// A verifier for one bundle, which skips cached signatures.
+    /// Returns a verifier for one bundle, which skips cached signatures.
     pub(crate) fn staged_verifier(&self) -> StagedVerifier<impl Fn(&Fingerprint) -> bool> {
         StagedVerifier::with_cache(|fingerprint| self.0.get(fingerprint).is_some())
     }

@@ -32,7 +32,7 @@ impl RequestTelemetry {
         Self { span, started_at: Instant::now(), cache: CacheStatus::NotConsulted }
     }
 
-    /// Records the outcome. The inner service's work on the request belongs to the returned span.
+    /// Records the outcome. Returns the span in which the inner service runs.
     pub(crate) fn finish(self, checked: &Result<Decision, Rejection>) -> Span {
         let Self { span, started_at, cache } = self;
         let duration = started_at.elapsed();

@@ -1,4 +1,4 @@
-//! Log events of the client, in a process of its own: `tracing` caches for all threads whether an
+//! Log events of the client, in a separate process: `tracing` caches for all threads whether an
 //! event has a subscriber.
 
 #![allow(
@@ -27,7 +27,7 @@ use kliento_tower::FixedClock;
 use kliento_tower::client::KlientoClientLayer;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::authority::{Authority, JWT, granted, status};
+use crate::authority::{JWT, MockAuthority, granted, status};
 use crate::scripted_source::{START, attached, request, send};
 
 #[derive(Clone, Default)]
@@ -56,7 +56,7 @@ async fn log_contains_neither_jwt_nor_bundle() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
     let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
-    let authority = Authority::new([status(503), granted(), status(401)]).await;
+    let authority = MockAuthority::new([status(503), granted(), status(401)]).await;
     let exchange = Arc::new(authority.exchange());
     let clock = FixedClock(START.parse().unwrap());
     let layer = KlientoClientLayer::new(exchange.clone()).with_clock(clock);

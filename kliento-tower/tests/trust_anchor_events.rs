@@ -26,36 +26,36 @@ fn lasting_problem_is_logged_once() {
     let options = TrustAnchorFile::options().with_poll_interval(Duration::MAX);
     let store = options.open(&path).unwrap();
     assert_eq!(log.take(), ["INFO trust anchors loaded"]);
-    let told = |content: &str, is_good: bool| {
+    let logged = |content: &str, is_good: bool| {
         fs::write(&path, content).unwrap();
         assert!((0..3).all(|_| store.reload().is_ok() == is_good));
         log.take()
     };
-    assert_eq!(told(GOOD, true), [""; 0]);
+    assert_eq!(logged(GOOD, true), [""; 0]);
     assert_eq!(
-        told("nothing", false),
+        logged("nothing", false),
         ["ERROR invalid trust anchor file, keeping the last valid anchors"]
     );
     assert_eq!(
-        told("", false),
+        logged("", false),
         ["ERROR invalid trust anchor file, keeping the last valid anchors"]
     );
     assert_eq!(
-        told("nothing", false),
+        logged("nothing", false),
         ["ERROR invalid trust anchor file, keeping the last valid anchors"]
     );
-    assert_eq!(told(GOOD, true), ["INFO trust anchor file valid again"]);
+    assert_eq!(logged(GOOD, true), ["INFO trust anchor file valid again"]);
     let skipped = format!("1 5 2 00\n{GOOD}");
-    assert_eq!(told(&skipped, true), ["INFO trust anchors loaded", "WARN trust anchor skipped"]);
-    assert_eq!(told(&skipped, true), [""; 0]);
+    assert_eq!(logged(&skipped, true), ["INFO trust anchors loaded", "WARN trust anchor skipped"]);
+    assert_eq!(logged(&skipped, true), [""; 0]);
 }
 
-/// The lines that were logged.
+/// The log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// The level and message of each.
+    /// Returns the level and message of each line since the last call.
     fn take(&self) -> Vec<String> {
         let text = String::from_utf8(mem::take(&mut *self.0.lock().unwrap())).unwrap();
         let shortened = text.lines().map(|line| {

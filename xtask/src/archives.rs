@@ -1,4 +1,4 @@
-//! The archives of the published crates, unpacked as a user of the registry gets them.
+//! The archives of the published crates, unpacked as users of the registry receive them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,12 +10,12 @@ use crate::step::{cargo, output, run};
 
 const DIRECTORY: &str = "target/archives";
 
-/// Packages all published crates, unpacks the archives, and returns the lines of a manifest that
-/// take the crates from there: `[patch.crates-io]`.
+/// Packages all published crates, unpacks the archives, and returns the table of a manifest that
+/// uses them: `[patch.crates-io]`.
 pub(crate) fn unpack() -> Result<String, Failure> {
     let metadata = Metadata::read()?;
     let published: Vec<_> = metadata.members().filter(|package| package.is_published).collect();
-    // What is tested is the working tree. Archives are built by `release-check`.
+    // The tests are for the working tree; `release-check` builds the archives.
     let mut package = cargo(&["package", "--no-verify", "--allow-dirty", "--quiet"]);
     package.args(published.iter().map(|package| format!("--package={}", package.name)));
     run("archives of the crates", &mut package)?;
@@ -35,7 +35,7 @@ pub(crate) fn unpack() -> Result<String, Failure> {
     Ok(patch.join("\n"))
 }
 
-/// The directory that cargo builds into.
+/// Returns the target directory of cargo.
 pub(crate) fn target_directory() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new("target").to_owned(), PathBuf::from)
 }

@@ -1,4 +1,4 @@
-//! axe-core, the rules of accessibility that the tests of pages check in a browser.
+//! axe-core, whose accessibility rules the tests of the page check in a browser.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::step::run;
 const VERSION: &str = "4.14.1";
 const DIRECTORY: &str = "target/axe";
 
-/// Installs it from the npm registry, if it is missing; no script of its runs here.
+/// Installs it from the npm registry if it is missing, without running its scripts.
 pub(crate) fn install() -> Result<(), Failure> {
     let manifest = format!("{DIRECTORY}/node_modules/axe-core/package.json");
     let version = format!("\"version\": \"{VERSION}\"");

@@ -1,4 +1,4 @@
-//! The main job, shown: bundles of ours and of the reference's, verified offline, by a service too.
+//! The demo: bundles of `kliento` and of the reference implementation, verified offline.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,14 +11,14 @@ use crate::step::{cargo, run, shell_command};
 const DIRECTORY: &str = "target/demo-files";
 const AUDIENCE: &str = "https://api.example.com";
 
-/// Builds the command, and runs it as its user would.
+/// Builds the command, and runs it as a user would.
 pub(crate) fn run_all() -> Result<(), Failure> {
     let mut build = cargo(&["build", "--profile", "demo", "--features", "kliento/cli-offline"]);
-    // Where it is built is not left to the user's settings.
+    // Overrides the target directory of the user's settings.
     build.args(["--package=kliento", "--package=kliento-axum", "--target-dir", "target"]);
     println!("Compiling about 150 crates first, which takes two or three minutes on two cores.");
     run("the kliento command and a service", &mut build)?;
-    let kliento = env::current_dir()?.join("target/demo").join(name_of("kliento"));
+    let kliento = env::current_dir()?.join("target/demo").join(executable_name("kliento"));
     match fs::remove_dir_all(DIRECTORY) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => fs::create_dir_all(DIRECTORY)?,
@@ -36,31 +36,29 @@ pub(crate) fn run_all() -> Result<(), Failure> {
     let token = ["--audience", AUDIENCE, "--claim", "permission=read-only", "-o", "alice.bundle"];
     demo.run_with(&["issue"], &organisation, &[member, token].concat())?;
 
-    print_step("The service verifies it, with the keys of the DNS root and nothing else:");
+    print_step("The service verifies it, with only the keys of the DNS root:");
     let anchor = fs::read_to_string(Path::new(DIRECTORY).join("trust-anchor.txt"))?;
     let anchor = ["--trust-anchor", anchor.trim()];
     demo.run_with(&["verify", "--audience", AUDIENCE], &anchor, &["alice.bundle"])?;
     demo.run_with(&["inspect"], &anchor, &["alice.bundle"])?;
 
-    print_step(
-        "And one that the JavaScript reference implementation made, at an instant of its hour:",
-    );
+    print_step("And one of the JavaScript reference implementation, at an instant of its hour:");
     let reference = Reference::read()?;
     let at = ["--at", &reference.at, "--trust-anchor", &reference.trust_anchor, &reference.file];
     demo.run_with(&["verify", "--audience", AUDIENCE], &[], &at)?;
     demo.run_with(&["inspect"], &[], &at)?;
 
-    print_step("A service on axum, behind KlientoAuthLayer, lets alice in and nobody else:");
+    print_step("A service on axum, behind KlientoAuthLayer, accepts only alice:");
     let header = ["--audience", AUDIENCE, "--auth-header", "-o", "authorization.txt"];
     demo.run_with(&["issue"], &organisation, &[member.as_slice(), &header].concat())?;
     service::show(AUDIENCE, anchor[1], &Path::new(DIRECTORY).join("authorization.txt"))
 }
 
-fn print_step(what: &str) {
-    println!("\n\n{what}");
+fn print_step(title: &str) {
+    println!("\n\n{title}");
 }
 
-fn name_of(program: &str) -> String {
+fn executable_name(program: &str) -> String {
     format!("{program}{}", env::consts::EXE_SUFFIX)
 }
 
@@ -73,7 +71,7 @@ impl Demo<'_> {
         self.run_with(arguments, &[], &[])
     }
 
-    /// Shows the command as it is typed where `kliento` is installed, and runs it.
+    /// Prints the command as a user would type it, and runs it.
     fn run_with(&self, first: &[&str], second: &[&str], third: &[&str]) -> Result<(), Failure> {
         let arguments = [first, second, third].concat();
         let typed = shell_command(Command::new("kliento").args(&arguments));
@@ -87,7 +85,7 @@ impl Demo<'_> {
     }
 }
 
-/// A bundle of the reference's, and what its index says of it.
+/// A bundle of the reference implementation, and its entry in the index.
 struct Reference {
     file: String,
     at: String,
@@ -101,7 +99,11 @@ impl Reference {
             serde_json::from_str(&index).map_err(|error| Failure::new(error.to_string()))?;
         let text = |pointer: &str| {
             let value = index.pointer(pointer).and_then(serde_json::Value::as_str);
-            let missing = || Failure::new(format!("the index of the reference has no {pointer}"));
+            let missing = || {
+                Failure::new(format!(
+                    "{pointer} is missing in the index of the reference implementation"
+                ))
+            };
             value.map(str::to_owned).ok_or_else(missing)
         };
         let file = format!("../../vectors/reference/{}.bin", text("/0/name")?);

@@ -1,42 +1,42 @@
-//! Why a command of ours stopped.
+//! The error of a command.
 
 use std::fmt;
 use std::io;
 
-/// What went wrong, and the command that shows it again.
+/// A message, and the command that reproduces the failure.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    what: String,
-    repeat: Option<String>,
-    closing: String,
+    message: String,
+    rerun_command: Option<String>,
+    footer: String,
 }
 
 impl Failure {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), repeat: None, closing: String::new() }
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), rerun_command: None, footer: String::new() }
     }
 
-    /// Names the command that shows the failure again.
+    /// Sets the command that reproduces the failure.
     pub(crate) fn with_rerun_command(mut self, command: impl Into<String>) -> Self {
-        self.repeat = Some(command.into());
+        self.rerun_command = Some(command.into());
         self
     }
 
-    /// Puts a line after everything else.
+    /// Sets the last line of the output.
     pub(crate) fn with_footer(mut self, line: impl Into<String>) -> Self {
-        self.closing = line.into();
+        self.footer = line.into();
         self
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
-        if let Some(command) = &self.repeat {
+        f.write_str(&self.message)?;
+        if let Some(command) = &self.rerun_command {
             write!(f, "\nto repeat: {command}")?;
         }
-        if !self.closing.is_empty() {
-            write!(f, "\n{}", self.closing)?;
+        if !self.footer.is_empty() {
+            write!(f, "\n{}", self.footer)?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What the JavaScript reference makes is verified by ours, and the other way round.
+//! Interoperability with the JavaScript reference implementation, in both directions.
 
 use std::fs;
 use std::path::Path;
@@ -8,11 +8,11 @@ use crate::node::Node;
 use crate::packages;
 use crate::step::{Count, cargo, run, run_tests};
 
-/// Where the reference's bundles are written, and where ours are.
+/// The directories of the reference's bundles, and of those by `kliento`.
 const PRODUCED: &str = "target/interop/reference";
 const ISSUED: &str = "target/interop/ours";
 
-/// Installs the reference and runs both directions.
+/// Installs the reference implementation, and runs both directions.
 pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
     packages::install_missing(&packages::NODE)?;
     let node = Node::find()?;
@@ -26,24 +26,24 @@ fn verify_with_kliento(node: &Node, count: &mut Count) -> Result<(), Failure> {
     let produced = fs::canonicalize(PRODUCED)?;
     let out = format!("../{PRODUCED}");
     run("bundles by the reference", &mut node.command("node", &["produce.mjs", "--out", &out])?)?;
-    let mut ours = cargo(&["test", "--workspace", "--all-features", "--test", "interop"]);
-    ours.env("KLIENTO_INTEROP_DIRECTORY", produced);
-    run_tests("the reference's bundles, verified by ours", &mut ours, count)
+    let mut tests = cargo(&["test", "--workspace", "--all-features", "--test", "interop"]);
+    tests.env("KLIENTO_INTEROP_DIRECTORY", produced);
+    run_tests("the reference's bundles, verified by kliento", &mut tests, count)
 }
 
 fn verify_with_reference(node: &Node, count: &mut Count) -> Result<(), Failure> {
     fs::create_dir_all(ISSUED)?;
     let issued = fs::canonicalize(ISSUED)?;
-    let mut ours = cargo(&["test", "--workspace", "--all-features", "--test", "issue"]);
-    ours.arg("reference::").env("KLIENTO_ISSUED_DIRECTORY", issued);
-    run_tests("bundles by ours", &mut ours, count)?;
+    let mut tests = cargo(&["test", "--workspace", "--all-features", "--test", "issue"]);
+    tests.arg("reference::").env("KLIENTO_ISSUED_DIRECTORY", issued);
+    run_tests("bundles by kliento", &mut tests, count)?;
     let index = format!("../{ISSUED}/index.json");
     let verify = ["verify.mjs", "--clock-at-instant", &index];
     let mut reference = node.command("node", &verify)?;
-    run_tests("our bundles, verified by the reference", &mut reference, count)
+    run_tests("kliento's bundles, verified by the reference", &mut reference, count)
 }
 
-/// `npm ci`, unless what is installed is what the lock file asks for.
+/// Runs `npm ci`, unless the installed packages match the lock file.
 fn install_reference(node: &Node) -> Result<(), Failure> {
     let modified = |path: &str| fs::metadata(Path::new("interop").join(path))?.modified();
     let locked = modified("package-lock.json")?;

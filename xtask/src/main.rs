@@ -1,5 +1,5 @@
-//! The project's own commands, as `cargo xtask <command>`.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user")]
+//! The commands of this repository: `cargo xtask <command>`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "commands print their results")]
 
 mod advisories;
 mod archives;
@@ -29,11 +29,11 @@ use failure::Failure;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  demo           issues, verifies and draws token bundles, and calls a service with one, offline
+  demo           issues, verifies and inspects token bundles, and calls a service with one, offline
   test           runs everything that CI runs; installs missing packages on Debian
   release-check  checks archives, public APIs, pairs of features and the examples on their own
   vectors        writes the test vectors whose recipes changed
-  interop        verifies bundles of the JavaScript reference, and ours with the reference
+  interop        verifies bundles of the JavaScript reference, and those of kliento with it
   quick-start    builds and runs the README's quick starts outside the workspace
   tidy           checks the repository rules: sizes and heads of files, links, manifests
   msrv           compiles each crate with the oldest Rust that it declares, if installed";
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// All commands work from the root of the repository.
+/// Changes to the root of the repository, where all commands run.
 fn enter_root() -> Result<(), Failure> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = manifest.parent().unwrap_or(manifest);

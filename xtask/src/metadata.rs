@@ -1,4 +1,4 @@
-//! What cargo knows of the workspace: its members, and all that they depend on.
+//! The output of `cargo metadata`: the members of the workspace and their dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::step::{cargo, output};
 
-/// A version of Rust; the patch level does not matter to what compiles.
+/// A version of Rust, without the patch level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RustVersion {
     major: u32,
@@ -29,16 +29,16 @@ impl fmt::Display for RustVersion {
     }
 }
 
-/// A package, and the ids of those that it is built with (tests' dependencies left out).
+/// A package, and the ids of its dependencies without dev-dependencies.
 #[derive(Debug)]
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) rust_version: Option<RustVersion>,
     /// Optional dependencies that need a newer Rust, by name: `[package.metadata.rust-version]`.
     pub(crate) newer: BTreeMap<String, RustVersion>,
-    /// Whether it may be published.
+    /// Whether publishing it is allowed.
     pub(crate) is_published: bool,
-    /// Why types of a dependency below version 1 are in the public API, by the dependency's name:
+    /// The reasons for types of dependencies below version 1 in the public API, by dependency:
     /// `[package.metadata.public-dependencies]`.
     pub(crate) public: BTreeMap<String, String>,
     pub(crate) version: String,
@@ -55,7 +55,7 @@ impl Metadata {
         let json = output(&mut cargo(&["metadata", "--format-version", "1", "--all-features"]))?;
         let json = serde_json::from_str(&json);
         let json: Value = json.map_err(|error| Failure::new(format!("cargo metadata: {error}")))?;
-        Self::from_json(&json).ok_or_else(|| Failure::new("cargo metadata has another form"))
+        Self::from_json(&json).ok_or_else(|| Failure::new("unexpected format of cargo metadata"))
     }
 
     fn from_json(json: &Value) -> Option<Self> {
@@ -92,7 +92,7 @@ impl Metadata {
         self.0.values().filter(|package| package.is_member)
     }
 
-    /// The name of the package of a library, if a version of it below 1 is in the lock file.
+    /// Returns the package name of a library if a version below 1 is in the lock file.
     pub(crate) fn unstable_dependency(&self, library: &str) -> Option<&str> {
         let is_unstable = |package: &&Package| {
             package.name.replace('-', "_") == library && package.version.starts_with("0.")
@@ -100,27 +100,26 @@ impl Metadata {
         self.0.values().find(is_unstable).map(|package| package.name.as_str())
     }
 
-    /// All that a package is built with, however far away, by those of its own dependencies whose
-    /// names are taken.
+    /// Returns the included direct dependencies of a package, and their transitive dependencies.
     pub(crate) fn built_with(
         &self,
         package: &Package,
         includes: impl Fn(&str) -> bool,
     ) -> Vec<&Package> {
-        let mut seen = BTreeSet::new();
+        let mut visited = BTreeSet::new();
         let own = package.dependencies.iter();
-        let is_wanted = |id: &&String| self.0.get(*id).is_some_and(|own| includes(&own.name));
-        let mut open: Vec<&String> = own.filter(is_wanted).collect();
-        while let Some(id) = open.pop() {
-            if seen.insert(id) {
-                open.extend(self.0.get(id).into_iter().flat_map(|package| self.required(package)));
+        let is_included = |id: &&String| self.0.get(*id).is_some_and(|own| includes(&own.name));
+        let mut pending: Vec<&String> = own.filter(is_included).collect();
+        while let Some(id) = pending.pop() {
+            if visited.insert(id) {
+                pending
+                    .extend(self.0.get(id).into_iter().flat_map(|package| self.required(package)));
             }
         }
-        seen.into_iter().filter_map(|id| self.0.get(id)).collect()
+        visited.into_iter().filter_map(|id| self.0.get(id)).collect()
     }
 
-    /// The dependencies of a package without the optional ones that need a newer Rust: those who
-    /// depend on the package may leave them out.
+    /// Returns the dependencies of a package without the optional ones that need a newer Rust.
     fn required<'a>(&'a self, package: &'a Package) -> impl Iterator<Item = &'a String> {
         let is_newer = |id: &String| {
             self.0.get(id).is_some_and(|dependency| package.newer.contains_key(&dependency.name))
@@ -139,14 +138,14 @@ fn public(package: &Value) -> BTreeMap<String, String> {
     reasons.map(|(name, reason)| (name, reason.to_owned())).collect()
 }
 
-/// The texts of a table `[package.metadata.NAME]`.
+/// Returns the texts of a table `[package.metadata.NAME]`.
 fn table<'a>(package: &'a Value, name: &str) -> impl Iterator<Item = (String, &'a str)> + use<'a> {
     let table = package.get("metadata").and_then(|metadata| metadata.get(name));
     let entries = table.and_then(Value::as_object).into_iter().flatten();
     entries.filter_map(|(name, text)| Some((name.clone(), text.as_str()?)))
 }
 
-/// Whether a dependency is more than one of the tests.
+/// Returns whether a dependency is not only a dev-dependency.
 fn is_built(edge: &Value) -> bool {
     let kinds = edge.get("dep_kinds").and_then(Value::as_array);
     let is_dev = |kind: &Value| kind.get("kind").and_then(Value::as_str) == Some("dev");

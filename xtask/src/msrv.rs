@@ -1,4 +1,4 @@
-//! Each crate with the oldest Rust that it declares.
+//! Compiles each crate with the oldest Rust that it declares.
 
 use std::process::Command;
 
@@ -22,7 +22,7 @@ pub(crate) fn run_all() -> Result<(), Failure> {
         println!("{name}: no dependency declares a newer Rust than {declared}");
         for (dependency, version) in newer {
             check_dependencies(&metadata, package, *version, |name| name == dependency)?;
-            println!("{name}: but {dependency}, which is optional, {version}");
+            println!("{name}: except for the optional {dependency}, which declares {version}");
         }
         match toolchain(&toolchains, declared) {
             Some(toolchain) => compile(package, toolchain)?,
@@ -42,14 +42,14 @@ fn check_dependencies(
     let newest = dependencies.iter().max_by_key(|dependency| dependency.rust_version);
     match newest.and_then(|newest| Some((&newest.name, newest.rust_version?))) {
         Some((name, version)) if version > declared => Err(Failure::new(format!(
-            "{} declares Rust {declared}, but {name}, which it is built with, {version}",
+            "{} declares Rust {declared}, but its dependency {name} declares {version}",
             package.name
         ))),
         _ => Ok(()),
     }
 }
 
-/// The name of an installed toolchain of that version.
+/// Returns the name of an installed toolchain with this version.
 fn toolchain(toolchains: &str, version: RustVersion) -> Option<&str> {
     let mut names = toolchains.lines().filter_map(|line| line.split_whitespace().next());
     names.find(|name| {
@@ -64,7 +64,7 @@ fn toolchain(toolchains: &str, version: RustVersion) -> Option<&str> {
 fn compile(package: &Package, toolchain: &str) -> Result<(), Failure> {
     let mut command = Command::new("rustup");
     command.args(["run", toolchain, "cargo", "check", "--package", &package.name]);
-    // Features that need a newer one are left out.
+    // Features that need a newer Rust are excluded.
     if package.newer.is_empty() {
         command.arg("--all-features");
     }

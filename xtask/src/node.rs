@@ -1,4 +1,4 @@
-//! Node, for the JavaScript reference: the system's, or a newer one where that is too old.
+//! Node for the JavaScript reference: the system's, or a newer one if that is too old.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,21 +8,21 @@ use crate::failure::Failure;
 use crate::packages::find;
 use crate::step::{output, run};
 
-/// The oldest release that loads the reference; Debian 12 has 18.
+/// The oldest release that the reference supports; Debian 12 has 18.
 const OLDEST: u32 = 20;
 
-/// The release that is taken from the npm registry.
+/// The release that is installed from the npm registry.
 const NEWER: &str = "22";
 
-/// Runs what needs Node and npm, in `interop/`.
+/// Runs Node and npm in `interop/`.
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// The directory of a Node that is not the system's.
+    /// The directory of a Node other than the system's.
     directory: Option<PathBuf>,
 }
 
 impl Node {
-    /// Finds Node; where it is too old, a newer one is installed into `target/node`.
+    /// Finds Node, or installs a newer one into `target/node` if it is too old.
     pub(crate) fn find() -> Result<Self, Failure> {
         if find("node").and_then(|node| release(&node)) >= Some(OLDEST) {
             return Ok(Self { directory: None });
@@ -31,7 +31,7 @@ impl Node {
         Ok(Self { directory: node.parent().map(Path::to_path_buf) })
     }
 
-    /// A command of Node's or npm's with these arguments.
+    /// Returns a command of Node or npm with these arguments.
     pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Result<Command, Failure> {
         let mut command = Command::new(program);
         command.args(arguments).current_dir("interop");
@@ -49,7 +49,11 @@ fn install() -> Result<PathBuf, Failure> {
     let architecture = match env::consts::ARCH {
         "x86_64" => "x64",
         "aarch64" => "arm64",
-        other => return Err(Failure::new(format!("Node {OLDEST} is needed; none for {other}"))),
+        other => {
+            return Err(Failure::new(format!(
+                "Node {OLDEST} is required, but unavailable for {other}"
+            )));
+        }
     };
     let package = format!("node-linux-{architecture}");
     let node = Path::new("target/node/node_modules").join(&package).join("bin/node");

@@ -1,4 +1,4 @@
-//! The programs that tests and checks need, and where they come from when they are missing.
+//! Installs the programs that tests and checks need if they are missing.
 
 use std::env;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 use crate::failure::Failure;
 use crate::step::{cargo, output, run};
 
-/// A program and Debian's package of it.
+/// A program and its package in Debian.
 type Program = (&'static str, &'static str);
 
-/// What the tests start.
+/// The programs that tests start.
 pub(crate) const TESTS: [Program; 5] = [
     ("named", "bind9"),
     ("dnssec-signzone", "bind9-utils"),
@@ -19,10 +19,10 @@ pub(crate) const TESTS: [Program; 5] = [
     ("chromedriver", "chromium-driver"),
 ];
 
-/// What the JavaScript reference runs on.
+/// The programs that the JavaScript reference needs.
 pub(crate) const NODE: [Program; 2] = [("node", "nodejs"), ("npm", "npm")];
 
-/// Installs those that are missing through `apt-get`, as root or with sudo.
+/// Installs the missing programs by `apt-get`, as root or with sudo.
 pub(crate) fn install_missing(programs: &[Program]) -> Result<(), Failure> {
     let missing = programs.iter().filter(|(program, _)| find(program).is_none());
     let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
@@ -31,7 +31,7 @@ pub(crate) fn install_missing(programs: &[Program]) -> Result<(), Failure> {
     }
     if find("apt-get").is_none() {
         return Err(Failure::new(format!(
-            "missing, and there is no apt-get to install it: {}",
+            "missing, and apt-get is not available to install: {}",
             packages.join(", ")
         )));
     }
@@ -41,10 +41,10 @@ pub(crate) fn install_missing(programs: &[Program]) -> Result<(), Failure> {
     run("Debian's packages", &mut install)
 }
 
-/// A subcommand of cargo's, and the version of it that is installed.
+/// A subcommand of cargo, and the version to install.
 type Subcommand = (&'static str, &'static str);
 
-/// Runs cargo for sets of features.
+/// Runs cargo with sets of features.
 pub(crate) const CARGO_HACK: Subcommand = ("cargo-hack", "0.6.46");
 
 /// Checks licences, sources and versions of dependencies.
@@ -53,7 +53,7 @@ pub(crate) const CARGO_DENY: Subcommand = ("cargo-deny", "0.20.2");
 /// Compares public APIs with those of the last release.
 pub(crate) const CARGO_SEMVER_CHECKS: Subcommand = ("cargo-semver-checks", "0.51.0");
 
-/// Installs a subcommand of cargo's, built from source, if it is missing.
+/// Installs a subcommand of cargo from source if it is missing.
 pub(crate) fn install_subcommand((name, version): &Subcommand) -> Result<(), Failure> {
     let subcommand = name.trim_start_matches("cargo-");
     let mut probe = cargo(&[subcommand, "--version"]);
@@ -63,7 +63,7 @@ pub(crate) fn install_subcommand((name, version): &Subcommand) -> Result<(), Fai
     }
     let title = format!("{name} (built once; it takes minutes)");
     let mut install = cargo(&["install", "--locked", "--version", version, name]);
-    // It runs for seconds, so optimising it for minutes does not pay.
+    // Optimisation would take longer than it saves.
     install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1").env("CARGO_PROFILE_RELEASE_LTO", "off");
     install
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
@@ -80,7 +80,7 @@ fn as_root(program: &str) -> Command {
     command
 }
 
-/// Where a program is; `/usr/sbin` is not in everybody's `PATH`.
+/// Finds a program in `PATH` or in `/usr/sbin`, which `PATH` may lack.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let directories = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);

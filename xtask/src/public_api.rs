@@ -1,4 +1,4 @@
-//! The types of dependencies that the public APIs of published crates show.
+//! Checks which types of dependencies are in the public APIs of published crates.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,14 +12,14 @@ use crate::metadata::{Metadata, Package};
 use crate::step::{cargo, run};
 
 /// Checks that a type of a dependency below version 1 is in a public API only if
-/// `[package.metadata.public-dependencies]` says why: a new minor version of such a dependency
+/// `[package.metadata.public-dependencies]` contains a reason: a new minor version of such a dependency
 /// breaks the users of the crate.
 pub(crate) fn check(metadata: &Metadata) -> Result<(), Failure> {
     let mut violations = Vec::new();
     for package in metadata.members().filter(|package| package.is_published) {
         run(&format!("public API of {}", package.name), &mut rustdoc(&package.name))?;
-        let shown = external_crates(&read_documentation(&package.name)?);
-        let unstable: BTreeSet<&str> = shown
+        let exposed = external_crates(&read_documentation(&package.name)?);
+        let unstable: BTreeSet<&str> = exposed
             .iter()
             .filter_map(|name| metadata.unstable_dependency(name))
             .filter(|name| !metadata.members().any(|member| member.name == *name))
@@ -33,7 +33,7 @@ fn compare(package: &Package, unstable: &BTreeSet<&str>) -> Vec<String> {
     let name = &package.name;
     let listed = |dependency: &&&str| !package.public.contains_key(**dependency);
     let unlisted = unstable.iter().filter(listed).map(|dependency| {
-        format!("{name}: types of {dependency} are in the public API, and public-dependencies does not say why")
+        format!("{name}: types of {dependency} are in the public API, but public-dependencies does not list it")
     });
     let unused = package.public.keys().filter(|listed| !unstable.contains(listed.as_str()));
     let unused = unused.map(|dependency| {
@@ -44,7 +44,7 @@ fn compare(package: &Package, unstable: &BTreeSet<&str>) -> Vec<String> {
     unlisted.chain(unused).collect()
 }
 
-/// Documentation as JSON, which stable toolchains only write as if they were unstable.
+/// Returns the command that writes documentation as JSON, an unstable feature.
 fn rustdoc(package: &str) -> Command {
     let mut command = cargo(&["rustdoc", "--package", package, "--lib", "--all-features"]);
     command.args(["--", "-Z", "unstable-options", "--output-format", "json"]);
@@ -59,7 +59,7 @@ fn read_documentation(package: &str) -> Result<Value, Failure> {
     json.map_err(|error| Failure::new(format!("documentation of {package}: {error}")))
 }
 
-/// The crates whose items the public items of a crate name.
+/// Returns the crates whose items the public items of a crate refer to.
 fn external_crates(documentation: &Value) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     let items = documentation.get("index").and_then(Value::as_object).into_iter().flatten();
@@ -78,14 +78,14 @@ fn external_crates(documentation: &Value) -> BTreeSet<String> {
     ids.iter().filter_map(crate_name).collect()
 }
 
-/// Whether an impl follows from another one, for all types of a kind.
+/// Returns whether an impl is a blanket or an auto trait impl.
 fn is_derived_impl(inner: &Value) -> bool {
     let Some(inner) = inner.get("impl") else { return false };
     let is_blanket = inner.get("blanket_impl").is_some_and(|blanket| !blanket.is_null());
     is_blanket || inner.get("is_synthetic").and_then(Value::as_bool) == Some(true)
 }
 
-/// Collects the ids of the items that paths in a signature lead to.
+/// Collects the ids of the items that paths in a signature refer to.
 fn collect_ids(value: &Value, ids: &mut BTreeSet<u64>) {
     match value {
         Value::Object(members) => {

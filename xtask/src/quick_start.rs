@@ -1,4 +1,4 @@
-//! The quick starts of the README, done as a reader does them, outside the workspace.
+//! Runs the quick starts of the README as a reader would, outside the workspace.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -13,11 +13,11 @@ use crate::step::{Count, cargo, output, run, run_tests};
 
 const DIRECTORY: &str = "target/quick-start";
 
-/// The address that the README's programs listen on. Here it is replaced by a free one.
+/// The address of the README's programs, which is replaced by a free one.
 const ADDRESS: &str = "127.0.0.1:8080";
 
-/// A header of nearly the largest size, over both versions of HTTP, once the quick start for
-/// workloads has made its files.
+/// Sends a header of almost the maximum size over both versions of HTTP, with the files of the quick
+/// start for workloads.
 const LARGE_BUNDLE: &str = r#"
 kliento issue --org example.com --key organisation.pem --chain chain.der --audience https://api.example.com --claim "filler=$(head -c 12700 /dev/zero | tr '\0' x)" --auth-header -o large.txt
 test $(wc -c < large.txt) -gt 21500
@@ -26,7 +26,7 @@ curl --fail --http2-prior-knowledge -H "Authorization: $(cat large.txt)" http://
 "#;
 
 /// Builds the programs of the README's quick starts against the archives of the crates, starts
-/// them, and runs the commands that the README shows next.
+/// them, and runs the commands that follow in the README.
 pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
     let readme = fs::read_to_string("README.md")?;
     let quick_starts = [
@@ -71,7 +71,7 @@ pub(crate) fn check_examples() -> Result<(), Failure> {
     run("examples on their own", cargo(&arguments).env("CARGO_TARGET_DIR", absolute_target()?))
 }
 
-/// A manifest whose dependencies are named by their versions alone.
+/// Returns a manifest whose dependencies have versions and no paths.
 fn without_paths(manifest: &str) -> String {
     let mut text = String::new();
     for line in manifest.lines() {
@@ -88,12 +88,12 @@ fn without_paths(manifest: &str) -> String {
     text
 }
 
-/// A workspace around the programs, so that they share what they are built of.
+/// Writes a workspace around the programs, so that they share their dependencies.
 fn write_workspace<'a>(members: impl IntoIterator<Item = &'a str>) -> Result<(), Failure> {
     let members: Vec<&str> = members.into_iter().collect();
     let patch = archives::unpack()?;
     fs::create_dir_all(DIRECTORY)?;
-    // The same versions of dependencies that all other tests have.
+    // The same versions of dependencies as in all other tests.
     fs::copy("Cargo.lock", format!("{DIRECTORY}/Cargo.lock"))?;
     let profile = "[profile.dev]\ndebug = \"line-tables-only\"\n";
     let manifest =
@@ -105,7 +105,7 @@ fn absolute_target() -> Result<PathBuf, Failure> {
     Ok(env::current_dir()?.join(target_directory()))
 }
 
-/// A section of the README: lines of a manifest, a program, how to start it, and what to do then.
+/// A section of the README: dependencies, a program, the command that starts it, and further ones.
 struct QuickStart<'a> {
     name: &'static str,
     dependencies: &'a str,
@@ -118,7 +118,7 @@ struct QuickStart<'a> {
 impl<'a> QuickStart<'a> {
     fn read(readme: &'a str, name: &'static str, heading: &str) -> Result<Self, Failure> {
         let missing =
-            |what: &str| Failure::new(format!("README.md: {what} is missing below {heading:?}"));
+            |part: &str| Failure::new(format!("README.md: {part} is missing below {heading:?}"));
         let section = readme.split_once(&format!("\n{heading}\n"));
         let (_, section) = section.ok_or_else(|| missing("the section"))?;
         let section = section.split("\n## ").next().unwrap_or(section);
@@ -142,7 +142,7 @@ impl<'a> QuickStart<'a> {
         Path::new(DIRECTORY).join(self.name)
     }
 
-    /// Writes the crate, without anything that an earlier run left.
+    /// Writes the crate, and removes the files of an earlier run.
     fn write(&self) -> Result<(), Failure> {
         let (directory, name) = (self.directory(), self.name);
         if directory.exists() {
@@ -151,17 +151,17 @@ impl<'a> QuickStart<'a> {
         fs::create_dir_all(directory.join("src"))?;
         let package = format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n\n");
         fs::write(directory.join("Cargo.toml"), package + self.dependencies)?;
-        Ok(fs::write(directory.join("src/main.rs"), self.local(self.program))?)
+        Ok(fs::write(directory.join("src/main.rs"), self.with_local_address(self.program))?)
     }
 
-    /// The text with the address on which the program listens here.
-    fn local(&self, text: &str) -> String {
+    /// Replaces the address of the README by that of the program.
+    fn with_local_address(&self, text: &str) -> String {
         text.replace(ADDRESS, &self.address)
     }
 
     fn run(&self, count: &mut Count) -> Result<(), Failure> {
         let server = Server::start(self.shell(self.start)?)?;
-        // Each command must succeed, `curl` with `--fail`; the last line counts them.
+        // Each command must succeed; the last line counts them.
         let large_bundle = if self.name == "workloads" { LARGE_BUNDLE } else { "" };
         let calls = [self.calls, large_bundle].concat();
         let number = calls.lines().filter(|line| !line.is_empty()).count();
@@ -172,7 +172,7 @@ impl<'a> QuickStart<'a> {
         Ok(())
     }
 
-    /// A shell in the crate's directory that finds the `kliento` command.
+    /// Returns a shell in the crate's directory, with the `kliento` command in its `PATH`.
     fn shell(&self, script: &str) -> Result<Command, Failure> {
         let target = absolute_target()?;
         let path = env::var_os("PATH").unwrap_or_default();
@@ -180,17 +180,17 @@ impl<'a> QuickStart<'a> {
         let path = env::join_paths(directories);
         let path = path.map_err(|error| Failure::new(error.to_string()))?;
         let mut command = Command::new("sh");
-        command.arg("-ec").arg(self.local(script)).current_dir(self.directory());
+        command.arg("-ec").arg(self.with_local_address(script)).current_dir(self.directory());
         command.env("PATH", path).env("CARGO_TARGET_DIR", target);
         Ok(command)
     }
 }
 
-/// A program that serves, and all processes between it and us; they end with this.
+/// The process group of a server, which is terminated when this is dropped.
 struct Server(Child);
 
 impl Server {
-    /// Starts it, and waits until it says that it listens.
+    /// Starts the server, and waits until it prints that it is listening.
     fn start(mut command: Command) -> Result<Self, Failure> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
         let mut server = Self(command.spawn()?);
@@ -203,13 +203,13 @@ impl Server {
                 return Ok(server);
             }
         }
-        Err(Failure::new("the program of the README ended before it listened"))
+        Err(Failure::new("the program of the README exited before it was listening"))
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
+        // Fails if it has exited by itself.
         let group = format!("-{}", self.0.id());
         drop(output(Command::new("kill").args(["-TERM", "--", &group])));
         drop(self.0.wait());
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn removes_paths_beside_versions() {
+    fn removes_paths_from_dependencies_with_versions() {
         for (line, expected) in [
             ("a = { path = \"../../a\", version = \"0.1\" }", "a = { version = \"0.1\" }\n"),
             (

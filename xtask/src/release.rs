@@ -1,4 +1,4 @@
-//! What must hold before a release, beyond what every change is tested for.
+//! The checks of a release, in addition to those of every change.
 
 use std::process::Command;
 
@@ -18,13 +18,13 @@ pub(crate) fn check() -> Result<(), Failure> {
     plain.args(published().map(|package| format!("--package={}", package.name)));
     run("tests with default features", &mut plain)?;
     public_api::check(&metadata)?;
-    // Nothing is uploaded; each crate is built from its archive and those of the others.
+    // A dry run: each crate is built from the archives, and nothing is uploaded.
     run("archives", &mut cargo(&["publish", "--workspace", "--dry-run", "--allow-dirty"]))?;
     quick_start::check_examples()?;
     compare_with_last_release()
 }
 
-/// Checks that no change since the last tag breaks users more than the versions say.
+/// Checks that the versions match the breaking changes since the last tag.
 fn compare_with_last_release() -> Result<(), Failure> {
     let tag = output(Command::new("git").args(["describe", "--tags", "--abbrev=0"]));
     let Ok(tag) = tag else {

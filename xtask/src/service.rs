@@ -1,4 +1,4 @@
-//! A service that workloads call: started, asked over HTTP, and stopped.
+//! Starts the example service, and calls it over HTTP.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -11,7 +11,7 @@ use crate::step::shell_command;
 
 const PROGRAM: &str = "target/demo/kliento-axum";
 
-/// Shows what the service answers to nobody, and to whom the value of `Authorization` speaks for.
+/// Prints the responses to a request without credentials, and to one with this header value.
 pub(crate) fn show(audience: &str, trust_anchor: &str, value: &Path) -> Result<(), Failure> {
     let arguments = ["--listen", "127.0.0.1:0", "--audience", audience];
     let mut command = Command::new(PROGRAM);
@@ -31,7 +31,7 @@ pub(crate) fn show(audience: &str, trust_anchor: &str, value: &Path) -> Result<(
     Ok(())
 }
 
-/// A service, which ends with this.
+/// The process of the service, which is killed when this is dropped.
 struct Service {
     process: Child,
     address: String,
@@ -62,7 +62,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
+        // Fails if it has exited by itself.
         drop(self.process.kill());
         drop(self.process.wait());
     }

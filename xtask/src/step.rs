@@ -1,4 +1,4 @@
-//! Commands that are printed, run and timed, and the tests that they count.
+//! Prints, runs and times commands, and counts the tests that they report.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 
-/// How many tests passed and failed.
+/// The numbers of passed and failed tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) passed: u64,
@@ -21,10 +21,10 @@ impl Count {
     }
 }
 
-/// The steps so far, and how long each took.
+/// The steps so far, with their durations.
 static TIMES: Mutex<Vec<(String, Duration)>> = Mutex::new(Vec::new());
 
-/// Prints how long each step took, in the order in which they ran, and the total.
+/// Prints the duration of each step, and the total.
 pub(crate) fn print_times() {
     let times = TIMES.lock().unwrap_or_else(PoisonError::into_inner);
     println!("\n=== time of each step");
@@ -32,7 +32,7 @@ pub(crate) fn print_times() {
         println!("{:>8.1} s  {title}", time.as_secs_f64());
     }
     let total: Duration = times.iter().map(|(_, time)| *time).sum();
-    println!("{:>8.1} s  in all", total.as_secs_f64());
+    println!("{:>8.1} s  total", total.as_secs_f64());
 }
 
 /// Runs a command that must succeed.
@@ -44,7 +44,7 @@ pub(crate) fn run(title: &str, command: &mut Command) -> Result<(), Failure> {
 
 /// Runs a command that must succeed, and adds the tests that it reports to `total`.
 ///
-/// A command that reports none fails: then the tests are not where we think.
+/// A command that reports no tests fails, since its filter is wrong.
 pub(crate) fn run_tests(
     title: &str,
     command: &mut Command,
@@ -62,7 +62,7 @@ pub(crate) fn run_tests(
     Ok(())
 }
 
-/// Runs a command quietly and returns what it wrote to standard output.
+/// Runs a command without printing it, and returns its standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     let output = command.output();
     let failed = |reason: String| Failure::new(reason).with_rerun_command(shell_command(command));
@@ -73,7 +73,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A command of cargo's, from the toolchain that runs us.
+/// Returns a command of cargo, from the toolchain that runs this program.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments);
@@ -99,7 +99,7 @@ fn finish(
             return Ok(());
         }
         Ok(false) => format!("{title} failed"),
-        Err(error) => format!("{title} could not be run: {error}"),
+        Err(error) => format!("failed to run {title}: {error}"),
     };
     Err(Failure::new(reason).with_rerun_command(shell_command(command)))
 }
@@ -126,7 +126,7 @@ fn read_count(line: &str) -> Option<Count> {
     (is_cargo || parts.next().is_none()).then_some(Count { passed, failed })
 }
 
-/// The command as a user would type it.
+/// Returns the command as a user would type it.
 pub(crate) fn shell_command(command: &Command) -> String {
     let mut words = Vec::new();
     if let Some(directory) = command.get_current_dir() {
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_what_test_programs_report() {
+    fn counts_reported_tests() {
         let cargo = "test result: ok. 36 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out";
         assert_eq!(read_count(cargo), Some(Count { passed: 36, failed: 0 }));
         let failed = "test result: FAILED. 3 passed; 1 failed; 0 ignored; finished in 0.01s";
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_commands_as_they_are_typed() {
+    fn prints_commands_in_shell_syntax() {
         let mut command = cargo(&["clippy", "--", "-D", "a b"]);
         command.env("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(shell_command(&command), "RUSTDOCFLAGS='-D warnings' cargo clippy -- -D 'a b'");

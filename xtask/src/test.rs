@@ -1,4 +1,4 @@
-//! Everything that CI runs, in the order in which failures are found soonest.
+//! All checks and tests of CI, ordered so that failures are found early.
 
 use std::env;
 use std::process::Command;
@@ -16,7 +16,7 @@ pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
     quick_start::run_all(count)
 }
 
-/// Runs what counts tests, and ends with the time of each step and the count.
+/// Runs a command that counts tests, and prints the time of each step and the count.
 pub(crate) fn with_test_count(
     run: impl FnOnce(&mut Count) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -24,7 +24,7 @@ pub(crate) fn with_test_count(
     let outcome = run(&mut count);
     step::print_times();
     if outcome.is_err() {
-        // The step that failed may be no test, or may have ended before it could count.
+        // The failed step may not be a test, or may have ended before it was counted.
         count.failed = count.failed.max(1);
     }
     let footer = format!("\n{} passed, {} failed", count.passed, count.failed);
@@ -81,8 +81,8 @@ fn documentation() -> Command {
     command
 }
 
-/// Lints of the crates that others depend on, with sets of features that `cargo hack` chooses.
-/// All features together are left out: [`lints`] has them.
+/// Returns the lints of published crates with sets of features that `cargo hack` chooses.
+/// [`lints`] covers all features together.
 pub(crate) fn feature_sets(sets: &[&str]) -> Result<Command, Failure> {
     let mut command = cargo(&["hack", "clippy", "--exclude-all-features"]);
     command.args(sets);

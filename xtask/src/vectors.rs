@@ -1,4 +1,4 @@
-//! The test vectors, which a program writes; a test of that program compares them.
+//! Writes the test vectors.
 
 use crate::failure::Failure;
 use crate::step::{cargo, run};

@@ -11,7 +11,7 @@ use jsonwebtoken::Algorithm;
 
 use crate::hit::Cached;
 
-/// What each token says; the peers' are for as long as ours.
+/// The contents of each token; the peers' tokens are valid for as long as the bundle.
 const SUBJECT: &str = "alice@example.com";
 const AUDIENCE: &str = "https://api.example.com";
 const PERMISSION: &str = "read-only";

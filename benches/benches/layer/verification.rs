@@ -26,7 +26,7 @@ pub(crate) fn cold() -> Vec<Comparison> {
     bundles.map(compare).into()
 }
 
-/// New bundles, after others of the same organisation.
+/// New bundles, after another bundle of the same organisation.
 pub(crate) fn warm() -> Vec<Comparison> {
     let organisation = Organisation::typical();
     let kinds = [
@@ -40,13 +40,13 @@ pub(crate) fn warm() -> Vec<Comparison> {
         let [known, new @ ..] = bundles.as_slice() else { panic!("at least one bundle") };
         let mut caller = Caller::new(&known.layer());
         time_call(&mut caller, known.request());
-        let (mut unseen, mut unchecked) = (new.iter(), new.iter());
+        let (mut to_send, mut to_check) = (new.iter(), new.iter());
         let mut first = || {
-            let bundle = unseen.next().expect("one bundle per round");
+            let bundle = to_send.next().expect("one bundle per round");
             time_call(&mut caller, bundle.request())
         };
         let mut second = || {
-            let checks = Checks::of(unchecked.next().expect("one bundle per round"));
+            let checks = Checks::of(to_check.next().expect("one bundle per round"));
             time(|| check_all(&checks))
         };
         let [first, second] = medians(rounds, &mut [&mut first, &mut second]);

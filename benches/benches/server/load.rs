@@ -1,4 +1,4 @@
-//! Clients that send prepared requests on open connections, and count the answers.
+//! Clients that send prepared requests on open connections, and count the responses.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
-/// How many requests are under way at the same time.
+/// The number of concurrent requests.
 const CONNECTIONS: usize = 64;
 
 /// Connections to one server.
@@ -21,8 +21,8 @@ pub(crate) struct Load<'r> {
 struct Connection {
     stream: TcpStream,
     request: Arc<[u8]>,
-    /// The octets of an answer: all of them are alike.
-    answer: Vec<u8>,
+    /// A buffer for a response: all responses have the same length.
+    response: Vec<u8>,
 }
 
 impl<'r> Load<'r> {
@@ -37,18 +37,20 @@ impl<'r> Load<'r> {
         Self { runtime, connections }
     }
 
-    /// How many requests per second are answered.
+    /// Returns the number of responses per second.
     pub(crate) fn throughput(&self, time: Duration) -> f64 {
         let start = Instant::now();
         let end = start + time;
         let clients = self.connections.iter().map(|connection| {
             let connection = Arc::clone(connection);
-            self.runtime.spawn(async move { connection.lock().await.ask_until(end).await })
+            self.runtime.spawn(async move { connection.lock().await.send_until(end).await })
         });
         let clients: Vec<_> = clients.collect();
-        let answers: u32 =
-            clients.into_iter().map(|client| self.runtime.block_on(client).expect("answers")).sum();
-        f64::from(answers) / start.elapsed().as_secs_f64()
+        let responses: u32 = clients
+            .into_iter()
+            .map(|client| self.runtime.block_on(client).expect("responses"))
+            .sum();
+        f64::from(responses) / start.elapsed().as_secs_f64()
     }
 }
 
@@ -57,22 +59,22 @@ impl Connection {
         let mut stream = TcpStream::connect(server).await.expect("a connection");
         stream.set_nodelay(true).expect("a connection");
         stream.write_all(&request).await.expect("a request");
-        // The first answer tells how long all of them are.
-        let mut answer = vec![0; 4096];
-        let length = stream.read(&mut answer).await.expect("an answer");
-        answer.truncate(length);
-        assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"\r\n\r\nhello"));
-        Self { stream, request, answer }
+        // The first response determines the length of all.
+        let mut response = vec![0; 4096];
+        let length = stream.read(&mut response).await.expect("a response");
+        response.truncate(length);
+        assert!(response.starts_with(b"HTTP/1.1 200") && response.ends_with(b"\r\n\r\nhello"));
+        Self { stream, request, response }
     }
 
-    async fn ask_until(&mut self, end: Instant) -> u32 {
-        let mut answers = 0;
+    async fn send_until(&mut self, end: Instant) -> u32 {
+        let mut responses = 0;
         while Instant::now() < end {
             self.stream.write_all(&self.request).await.expect("a request");
-            self.stream.read_exact(&mut self.answer).await.expect("an answer");
-            assert!(self.answer.starts_with(b"HTTP/1.1 200"), "an answer of another length");
-            answers += 1;
+            self.stream.read_exact(&mut self.response).await.expect("a response");
+            assert!(self.response.starts_with(b"HTTP/1.1 200"), "a response of another length");
+            responses += 1;
         }
-        answers
+        responses
     }
 }

@@ -1,4 +1,4 @@
-//! Calls services without a runtime: nothing in them waits.
+//! Calls services without a runtime: they are never pending.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -9,14 +9,14 @@ use benches::time;
 use http::{Request, Response};
 use tower::Service;
 
-/// In each of the times that are compared: a call is not much longer than a look at the clock.
+/// The calls per measurement, since a single one takes little longer than reading the clock.
 pub(crate) const CALLS: u32 = 16;
 
 pub(crate) fn repeat(operation: impl Fn()) -> Duration {
     time(|| (0..CALLS).for_each(|_| operation()))
 }
 
-/// As a server calls its service; requests are made before, and responses dropped after.
+/// Times calls of a service, without creating requests and dropping responses.
 pub(crate) fn time_calls<S, B>(service: &mut S, request: impl Fn() -> Request<()>) -> Duration
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
@@ -37,9 +37,9 @@ where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
 {
     let mut context = Context::from_waker(Waker::noop());
-    assert!(service.poll_ready(&mut context).is_ready(), "it is always ready");
+    assert!(service.poll_ready(&mut context).is_ready(), "always ready");
     match pin!(service.call(request)).poll(&mut context) {
         Poll::Ready(Ok(response)) if response.status().is_success() => response,
-        _ => panic!("nothing is refused, and nothing waits"),
+        _ => panic!("rejected or pending"),
     }
 }

@@ -1,4 +1,4 @@
-//! `JwtSessionLayer` beside a verification and a look-up, and beside `axum-login`.
+//! `JwtSessionLayer`, compared with a verification and a look-up, and with `axum-login`.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -21,33 +21,33 @@ pub(crate) fn all(people: &People, peer: &Peer) -> Vec<Comparison> {
     let cached = JwtSessionLayer::new(people.cached().authenticator());
     let (mut layered, mut cached, mut login) =
         (layer.layer(Echo), cached.layer(Echo), peer.service());
-    let least = Baseline::new(people);
-    // It is remembered from here on.
+    let baseline = Baseline::new(people);
+    // Caches the session.
     call(&mut cached, people.request());
-    let [layered, cached, login, least] = medians(
+    let [layered, cached, login, baseline] = medians(
         rounds(20_000),
         &mut [
             &mut || time_calls(&mut layered, || people.request()),
             &mut || time_calls(&mut cached, || people.request()),
             &mut || time_calls(&mut login, || peer.request()),
-            &mut || repeat(|| least.verify_and_look_up(black_box(&people.token))),
+            &mut || repeat(|| baseline.verify_and_look_up(black_box(&people.token))),
         ],
     )
     .map(|round| round / CALLS);
-    let least = ("jsonwebtoken::decode and a look-up", least);
+    let baseline = ("jsonwebtoken::decode and a look-up", baseline);
     let login = ("axum-login over tower-sessions, in memory", login);
     vec![
         Comparison::of_times(
             ("JwtSessionLayer, store in memory", layered),
-            least,
+            baseline,
             Some(AtMost(1.3)),
         ),
-        Comparison::of_times(("JwtSessionLayer, sessions remembered", cached), least, None),
+        Comparison::of_times(("JwtSessionLayer, sessions remembered", cached), baseline, None),
         Comparison::of_times(("JwtSessionLayer, store in memory", layered), login, None),
     ]
 }
 
-/// What nobody can do without who takes JWTs and ends sessions.
+/// The unavoidable work of accepting JWTs whose sessions can be ended.
 struct Baseline {
     key: DecodingKey,
     validation: Validation,
@@ -65,7 +65,7 @@ impl Baseline {
 
     fn verify_and_look_up(&self, token: &str) {
         let claims = decode::<Claims>(token, &self.key, &self.validation).expect("a token").claims;
-        let sessions = self.sessions.read().expect("nobody panics");
+        let sessions = self.sessions.read().expect("no panic");
         assert!(black_box(sessions.get(&claims.session_id).cloned()).is_some());
     }
 }

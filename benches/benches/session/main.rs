@@ -1,12 +1,12 @@
-//! What the layers of people cost: a session beside what it can't do without and beside a peer,
+//! The cost of the layers for users: a session, compared with its unavoidable work and with a peer,
 //! and a permission.
 //!
-//! Layers are measured around a service that gives requests back; each figure is a whole call.
+//! The inner service returns the request; each figure is a whole call.
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "it reports figures, or ends"
+    reason = "prints figures or panics"
 )]
 
 mod caller;

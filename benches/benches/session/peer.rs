@@ -13,7 +13,7 @@ use tower_sessions::{MemoryStore, SessionManagerLayer};
 
 use crate::people::NAME;
 
-/// The layer, and the cookie of somebody who is logged in.
+/// The layer, and the cookie of a user who is logged in.
 pub(crate) struct Peer {
     layer: AuthManagerLayer<Users, MemoryStore>,
     cookie: HeaderValue,
@@ -56,18 +56,18 @@ impl Peer {
         request
     }
 
-    /// The layer around a service that gives requests back, of users alone.
+    /// Returns the layer around a service that returns requests, and requires a user.
     pub(crate) fn service(
         &self,
     ) -> impl Service<Request<()>, Response = Response<Request<()>>, Error = Infallible> + use<>
     {
-        let known = |request: Request<()>| {
+        let check_user = |request: Request<()>| {
             let session = request.extensions().get::<AuthSession<Users>>();
             let user = session.and_then(|session| session.user.as_ref());
             assert!(user.is_some_and(|user| &*user.name == NAME));
             request
         };
-        self.layer.layer(Echo.map_request(known))
+        self.layer.layer(Echo.map_request(check_user))
     }
 }
 
@@ -93,6 +93,6 @@ impl AuthnBackend for Users {
     }
 
     async fn get_user(&self, id: &i64) -> Result<Option<User>, Infallible> {
-        Ok(self.0.read().expect("nobody panics").get(id).cloned())
+        Ok(self.0.read().expect("no panic").get(id).cloned())
     }
 }

@@ -1,4 +1,4 @@
-//! Somebody who is logged in.
+//! Accounts with users who are logged in.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use secrecy::ExposeSecret as _;
 pub(crate) const SECRET: &[u8] = b"a secret of thirty-two octets...";
 pub(crate) const NAME: &str = "alice.liddell";
 const PASSWORD: &str = "correct horse battery staple";
-/// How many others are logged in.
+/// The number of other users who are logged in.
 const OTHERS: usize = 1000;
 
-/// Accounts, and an admin's session in them.
+/// Accounts, and the session of an administrator.
 pub(crate) struct People {
     pub(crate) accounts: Accounts,
     pub(crate) session: SessionView,
@@ -38,7 +38,7 @@ impl People {
         Self { accounts, session, token }
     }
 
-    /// The same accounts, of which sessions are remembered.
+    /// Returns the same accounts with cached sessions.
     pub(crate) fn cached(&self) -> Accounts {
         let store: Arc<dyn Store> = Arc::clone(self.accounts.store());
         accounts(Arc::new(SessionCachingStore::new(store)))

@@ -18,8 +18,8 @@ use crate::people::People;
 const BUDGET: (&str, Duration) = ("200 ns", Duration::from_nanos(200));
 
 pub(crate) fn all(people: &People) -> Vec<Comparison> {
-    let may = |name: &str| Requirement::permission(name.parse().expect("a permission"));
-    let (owner, read) = (Requirement::owner(), may("users:read"));
+    let permission = |name: &str| Requirement::permission(name.parse().expect("a permission"));
+    let (owner, read) = (Requirement::owner(), permission("users:read"));
     let either = Requirement::any_of([owner, read.clone()]);
     let layer = |requirement: Requirement| {
         RbacLayer::new(Policy::default(), requirement, people.accounts.audit_trail())
@@ -64,9 +64,7 @@ pub(crate) fn all(people: &People) -> Vec<Comparison> {
 /// Returns the principal that `JwtSessionLayer` makes.
 fn principal(people: &People) -> Principal {
     let mut service = JwtSessionLayer::new(people.accounts.authenticator()).layer(Echo);
-    let answer = call(&mut service, people.request());
-    let http_body_util::Either::Left(request) = answer.into_body() else {
-        panic!("nothing is refused")
-    };
+    let response = call(&mut service, people.request());
+    let http_body_util::Either::Left(request) = response.into_body() else { panic!("rejected") };
     request.extensions().get::<Principal>().cloned().expect("a principal")
 }

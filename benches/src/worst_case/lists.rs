@@ -12,13 +12,13 @@ pub(super) fn all(mock: &Mock) -> Vec<Named> {
     let organisation = mock.organisation.clone().with_raw_records(&values).expect("TXT records");
     let txt = Mock { dns: organisation.dns().clone(), organisation, ..mock.clone() };
     vec![
-        ("token of 1000 members", mock.bundle_of(token.as_bytes())),
+        ("token of 1000 members", mock.bundle_with_plaintext(token.as_bytes())),
         ("attached certificates", many_certificates(mock)),
-        ("60 TXT records", txt.bundle_with(txt.organisation.chain().to_vec())),
+        ("60 TXT records", txt.bundle_with_chain(txt.organisation.chain().to_vec())),
     ]
 }
 
-/// A bundle that attaches as many certificates as fit, all of the signer's issuer.
+/// Returns a bundle with as many certificates of the signer's issuer as fit.
 fn many_certificates(mock: &Mock) -> Bundle {
     let octets = mock.bundle().octets;
     let room = (16_384 - octets.len()) / mock.member.certificate().as_der().len();

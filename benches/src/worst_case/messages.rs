@@ -1,4 +1,4 @@
-//! Messages that are dear to read: deep compression, many records, many labels.
+//! Messages that are expensive to parse: deep compression, many records, many labels.
 
 use kliento::MAX_BUNDLE_OCTETS;
 use veraid::testing::{MockMessage, ResponseForm, rtype};
@@ -9,16 +9,16 @@ use crate::Bundle;
 use crate::mock::{Mock, at};
 
 /// The labels of the longest name (RFC 1035, 2.3.4), without the root's.
-const MOST_LABELS: u16 = 126;
+const MAX_LABELS: u16 = 126;
 
-/// What a record takes whose owner is a pointer, without and with the data of a signature.
+/// The size of a record whose owner is a pointer, without and with the data of a signature.
 const RECORD_OCTETS: usize = 12;
 const SIGNATURE_OCTETS: usize = 32;
 
-/// The most records of one message, since some of the chain's are in others.
+/// The records of the added message; the rest of the limit is for the chain itself.
 const OWN_RECORDS: usize = Limits::RECORDS - 72;
 
-/// A type of records that nothing looks into.
+/// An unassigned record type, whose data is not parsed.
 const OPAQUE: u16 = 65_280;
 
 pub(super) fn all(mock: &Mock) -> Vec<Named> {
@@ -29,20 +29,20 @@ pub(super) fn all(mock: &Mock) -> Vec<Named> {
     ]
 }
 
-/// The chain with a message more, of as many deep names as fit the bundle; among them are
-/// signatures that start to hold at so many instants before the one that is verified.
+/// Adds a message with as many deep names as fit to the chain, and signatures with this many
+/// different inception times before the time of verification.
 pub(super) fn filled(mock: &Mock, mut chain: Vec<Vec<u8>>, instants: usize) -> Bundle {
-    let room = MAX_BUNDLE_OCTETS - mock.bundle_with(chain.clone()).octets.len() - 16;
+    let room = MAX_BUNDLE_OCTETS - mock.bundle_with_chain(chain.clone()).octets.len() - 16;
     chain.push(deep_pointers(room, instants));
-    mock.bundle_with(chain)
+    mock.bundle_with_chain(chain)
 }
 
-/// A message whose names are a pointer to a pointer to a pointer; a signature has two of them.
+/// Composes a message whose names are chains of pointers; a signature has two of them.
 fn deep_pointers(octets: usize, instants: usize) -> Vec<u8> {
     let mut message = MockMessage::response(".", OPAQUE).compose().expect("a message");
     let first = message.len() + 11;
     let mut names = vec![1, b'a', 0];
-    for number in 1..MOST_LABELS {
+    for number in 1..MAX_LABELS {
         let target = first + names.len() - if number == 1 { 3 } else { 4 };
         names.extend([1, b'a', 0xc0 | high(target), low(target)]);
     }
@@ -89,7 +89,7 @@ fn low(offset: usize) -> u8 {
     u8::try_from(offset & 0xff).expect("an octet")
 }
 
-/// An organisation so deep that its chain has as many messages as a chain may have.
+/// Returns a bundle of an organisation whose chain has the maximum number of messages.
 fn many_labels() -> Bundle {
     let labels = vec!["l"; Limits::LABELS - 3];
     let name = format!("{}.example.com", labels.join("."));

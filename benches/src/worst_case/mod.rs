@@ -12,14 +12,14 @@ use crate::mock::Mock;
 /// A bundle that is expensive to verify.
 #[derive(Clone, Debug)]
 pub struct WorstCaseBundle {
-    /// Why it is expensive.
+    /// The reason why it is expensive.
     pub name: &'static str,
     /// The bundle.
     pub bundle: Bundle,
 }
 
 impl WorstCaseBundle {
-    /// Creates all of them, which takes a while.
+    /// Creates all bundles, which takes seconds.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let mock = Mock::typical();

@@ -1,6 +1,6 @@
-//! Sets with many signatures by dear keys: none is right, so that each is tried.
+//! RRsets with many invalid signatures by expensive keys, all of which are checked.
 //!
-//! Whoever owns a domain can do that: the parent only signs a digest of one of the zone's keys.
+//! The owner of any domain can publish them: the parent only signs a digest of one of the keys.
 
 use veraid::testing::{MockKey, MockRecord, MockZone, ResponseForm, ZoneAlgorithm, rtype};
 use veraid::{KeyAlgorithm, Limits};
@@ -13,31 +13,31 @@ use crate::mock::{Mock, period};
 const LARGEST_EXPONENT: [u8; 4] = [0xff; 4];
 const USUAL_EXPONENT: [u8; 3] = [1, 0, 1];
 
-/// What an attack is made of.
+/// The parameters of an attack.
 struct Attack {
-    /// The keys in the zone beside its own.
+    /// The additional keys of the zone.
     keys: Vec<MockKey>,
-    /// How many signatures there are by each tag.
+    /// The number of signatures per key tag.
     signatures: usize,
-    /// How long each is, in octets.
+    /// The length of each signature in octets.
     octets: usize,
-    /// How many TXT records there are beside the organisation's, of 256 octets each.
+    /// The number of additional TXT records of 256 octets.
     records: u8,
-    /// At how many more instants a signature starts to hold.
+    /// The number of additional inception times.
     instants: usize,
 }
 
 pub(super) fn all(mock: &Mock) -> Vec<Named> {
     let rsa = MockKey::generate_rsa(ZoneAlgorithm::RsaSha256, 4096).expect("a key");
     let rsa = |octets, exponent: &[u8]| Attack {
-        keys: colliding(&rsa, octets, exponent),
+        keys: colliding_keys(&rsa, octets, exponent),
         signatures: Limits::SIGNATURES_PER_SET,
         octets,
         records: 0,
         instants: 0,
     };
     let curve = |algorithm, octets| Attack {
-        keys: of_curve(algorithm),
+        keys: curve_keys(algorithm),
         signatures: 1,
         octets,
         records: 0,
@@ -47,7 +47,7 @@ pub(super) fn all(mock: &Mock) -> Vec<Named> {
     let instants = Limits::INSTANTS - 2;
     let attacks = [
         ("RSA-4096, exponent 2^32 - 1", rsa(512, &LARGEST_EXPONENT)),
-        // Of a number of limbs for which the library is slow.
+        // The library is slow for this number of limbs.
         ("RSA-4000", rsa(500, &USUAL_EXPONENT)),
         ("RSA-4000, exponent 2^32 - 1", rsa(500, &LARGEST_EXPONENT)),
         ("RSA-2048, exponent 3", rsa(256, &[3])),
@@ -65,13 +65,13 @@ pub(super) fn all(mock: &Mock) -> Vec<Named> {
     all
 }
 
-/// As many keys of one tag as are tried, with moduli of this length that nobody can factor.
-fn colliding(rsa: &MockKey, octets: usize, exponent: &[u8]) -> Vec<MockKey> {
+/// Returns the maximum number of keys with the same tag, with random moduli of this length.
+fn colliding_keys(rsa: &MockKey, octets: usize, exponent: &[u8]) -> Vec<MockKey> {
     let modulus = rsa.public_key.get(4..4 + octets).expect("the length of an exponent is 4");
     let key = |number: u8| {
         let mut key = rsa.clone();
         key.public_key = [&[exponent_length(exponent)], exponent, modulus].concat();
-        // Odd, as moduli are; else nothing is computed.
+        // An even modulus would be rejected before any computation.
         *key.public_key.last_mut().expect("a modulus") = 2 * number + 1;
         key
     };
@@ -84,14 +84,14 @@ fn exponent_length(exponent: &[u8]) -> u8 {
     u8::try_from(exponent.len()).expect("a short exponent")
 }
 
-/// As many keys as signatures are tried; a curve's points can't be made up.
-fn of_curve(algorithm: ZoneAlgorithm) -> Vec<MockKey> {
+/// Returns a valid key for each signature that is checked: random points are not on the curve.
+fn curve_keys(algorithm: ZoneAlgorithm) -> Vec<MockKey> {
     let key = |_| MockKey::generate(algorithm).expect("a key");
     (0..Limits::SIGNATURES_PER_SET).map(key).collect()
 }
 
 impl Attack {
-    /// The mock's bundle, with this attack in its zone.
+    /// Returns the bundle of the mock with this attack in its zone.
     fn on(&self, mock: &Mock) -> Bundle {
         let mut dns = mock.dns.clone();
         dns.zone_mut("example.com").expect("a zone").standby_keys.clone_from(&self.keys);
@@ -108,7 +108,7 @@ impl Attack {
         tags.dedup();
         for (algorithm, tag) in tags {
             for number in 0..self.signatures {
-                let data = made_up(&signature.data, algorithm, tag, self.octets, number);
+                let data = invalid_signature(&signature.data, algorithm, tag, self.octets, number);
                 txt.answer.push(MockRecord::new(&owner, rtype::RRSIG, data));
             }
         }
@@ -117,18 +117,24 @@ impl Attack {
 }
 
 /// The data of an RRSIG record (RFC 4034, 3.1) with another algorithm, key tag and signature.
-fn made_up(template: &[u8], algorithm: u8, tag: u16, length: usize, number: usize) -> Vec<u8> {
-    // Of the template, the signature is ECDSA P-256's.
+fn invalid_signature(
+    template: &[u8],
+    algorithm: u8,
+    tag: u16,
+    length: usize,
+    number: usize,
+) -> Vec<u8> {
+    // Without the template's signature by ECDSA P-256.
     let mut data = template.get(..template.len() - 64).expect("a signature").to_vec();
     data[2] = algorithm;
     data[16..18].copy_from_slice(&tag.to_be_bytes());
-    // Below any modulus or order, so that it is not refused before it is computed with.
+    // Below any modulus or order, so that it is not rejected before any computation.
     let octet = u8::try_from(number + 1).expect("few signatures");
     data.extend(vec![octet; length]);
     data
 }
 
-/// More zones below each other than the budget pays for.
+/// Returns a bundle whose zones are nested more deeply than the budget allows.
 fn deep_zones(mock: &Mock) -> Bundle {
     let key = || MockKey::generate(ZoneAlgorithm::EcdsaP384Sha384).expect("a key");
     let mut name = "example.com".to_owned();

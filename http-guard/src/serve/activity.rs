@@ -1,4 +1,4 @@
-//! What a connection is doing, and when its next time-out is due.
+//! The state of a connection, and when its next time-out is due.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -38,12 +38,12 @@ struct State {
     idle_since: Instant,
     /// The start of a head that is incomplete.
     head_since: Option<Instant>,
-    /// The time since which the stream accepts no octets.
+    /// The start of a write that the stream does not accept.
     blocked_since: Option<Instant>,
 }
 
 impl Activity {
-    /// The state of a new connection, which owes the head of a request.
+    /// Creates the state of a new connection, on which the head of a request is due.
     pub(super) fn new() -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self(Mutex::new(State {
@@ -72,7 +72,7 @@ impl Activity {
     pub(super) fn record_write(&self) {
         let mut state = self.state();
         state.blocked_since = None;
-        // What is left of a response in HTTP/1. In HTTP/2 it may be a ping, which is no activity.
+        // In HTTP/1 this is the rest of a response. In HTTP/2 it may be a ping, which is not activity.
         if state.open_requests == 0 && matches!(state.protocol, Protocol::Http1) {
             state.idle_since = Instant::now();
         }
@@ -96,7 +96,7 @@ impl Activity {
         self.state().open_requests
     }
 
-    /// Gives a connection that is being closed the time of an idle one to end.
+    /// Restarts the idle time-out, within which a connection that is being closed has to end.
     pub(super) fn start_closing(&self) {
         self.state().idle_since = Instant::now();
     }

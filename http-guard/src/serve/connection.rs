@@ -16,17 +16,17 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use tower_service::Service;
 
 use super::activity::{Activity, Expiry, Timeouts};
-use super::limits::Place;
+use super::limits::ConnectionSlot;
 use super::listener::Peer;
 use super::request::ConnectionService;
 use super::shutdown::Phase;
 use super::stream::ServedStream;
 
-/// What a connection needs of its server.
+/// An accepted connection, with its share of the server's state.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) peer: Peer,
-    pub(super) place: Place,
+    pub(super) slot: ConnectionSlot,
     pub(super) protocols: Arc<Builder<TokioExecutor>>,
     pub(super) timeouts: Timeouts,
     pub(super) phase: watch::Receiver<Phase>,
@@ -66,7 +66,7 @@ impl Connection {
             }
         };
         let activity = Activity::new();
-        let stream = ServedStream::new(stream, Arc::clone(&activity), self.place);
+        let stream = ServedStream::new(stream, Arc::clone(&activity), self.slot);
         let service = ConnectionService::new(service, peer, Arc::clone(&activity));
         let connection =
             self.protocols.serve_connection_with_upgrades(TokioIo::new(stream), service);
@@ -75,7 +75,7 @@ impl Connection {
         let mut is_closing = false;
         loop {
             tokio::select! {
-                // The connection comes first: what it reads may postpone its time-outs.
+                // The connection is polled first: reads may postpone its time-outs.
                 biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
@@ -95,7 +95,7 @@ impl Connection {
                         tracing::debug!(?peer, ?expiry, "connection timed out");
                         return 0;
                     }
-                    // HTTP/2 clients are told which requests were served (RFC 9113, 6.8).
+                    // GOAWAY lets HTTP/2 clients finish or retry their requests (RFC 9113, 6.8).
                     activity.start_closing();
                     connection.as_mut().graceful_shutdown();
                     is_closing = true;
@@ -108,7 +108,7 @@ impl Connection {
 /// Waits for the time-outs of a connection.
 ///
 /// It is polled after the connection, in the same task, so that one timer is enough: activity only
-/// moves what is due next, and the timer is set again when it fires too early.
+/// changes what is due next, and the timer is set again when it fires too early.
 struct Watchdog {
     activity: Arc<Activity>,
     timeouts: Timeouts,
@@ -135,7 +135,7 @@ impl Watchdog {
             match next {
                 Some((at, expiry)) if at <= now => return Poll::Ready(expiry),
                 Some((at, _)) => self.timer.as_mut().reset(at),
-                // Without anything due, the earliest that can become due is an idle time-out.
+                // Nothing is due; the next time-out to become due is the idle one.
                 None => self.timer.as_mut().reset(now + self.timeouts.idle),
             }
         }

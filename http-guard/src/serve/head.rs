@@ -1,4 +1,4 @@
-//! Tells from the octets of a connection whether the head of a request is incomplete.
+//! Detects from the octets of a connection whether the head of a request is incomplete.
 
 /// What an HTTP/2 client sends first (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -78,8 +78,8 @@ impl Frames {
                 self.end_frame();
             }
             let Some((octet, rest)) = octets.split_first() else { return self.in_head };
-            if let Some(place) = self.header.get_mut(self.filled) {
-                *place = *octet;
+            if let Some(target) = self.header.get_mut(self.filled) {
+                *target = *octet;
                 self.filled += 1;
             }
             octets = rest;
@@ -116,7 +116,7 @@ mod tests {
         header.into_iter().chain((0..length).map(|_| kind)).collect()
     }
 
-    /// Feeds the octets in one piece and one by one: the outcome is the same.
+    /// Feeds the octets in one piece and one by one, with the same outcome.
     fn read(octets: &[u8]) -> bool {
         let mut protocol = Protocol::new();
         let whole = protocol.read(octets, false);

@@ -1,4 +1,4 @@
-//! How many connections are open at the same time, in all and per client address.
+//! Limits the connections that are open at the same time, in total and per client address.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::listener::Peer;
 use crate::{ClientAddress, TrustedProxies};
 
-/// How often the log mentions that a limit was reached.
+/// The shortest time between two log events about a limit.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The bounds on connections.
@@ -22,19 +22,19 @@ pub(super) struct Limits {
     pub(super) exempt_proxies: TrustedProxies,
 }
 
-/// The connections that are open now.
+/// Limits the open connections.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct ConnectionLimiter {
     limits: Limits,
     permits: Arc<Semaphore>,
     addresses: Arc<Addresses>,
 }
 
-/// One place among the connections, which is free again when this is dropped.
+/// One of the connections that may be open. Dropping it releases the slot.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionSlot {
     _permit: OwnedSemaphorePermit,
-    _address: Option<AddressPlace>,
+    _address: Option<AddressSlot>,
 }
 
 type NetworkKey = u128;
@@ -44,47 +44,51 @@ type NetworkKey = u128;
 struct Addresses(Mutex<HashMap<NetworkKey, usize>>);
 
 #[derive(Debug)]
-struct AddressPlace {
+struct AddressSlot {
     addresses: Arc<Addresses>,
     key: NetworkKey,
 }
 
-impl Places {
+impl ConnectionLimiter {
     pub(super) fn new(limits: Limits) -> Self {
         let total = usize::try_from(limits.total).unwrap_or(Semaphore::MAX_PERMITS);
         let permits = Arc::new(Semaphore::new(total.min(Semaphore::MAX_PERMITS)));
         Self { limits, permits, addresses: Arc::default() }
     }
 
-    /// Returns a permit if there is one now.
+    /// Returns a permit if one is available.
     pub(super) fn try_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.permits).try_acquire_owned().ok()
     }
 
-    /// Waits for a connection to end; `None` never comes, since the semaphore stays open.
+    /// Waits for a permit. The semaphore is never closed, so the result is never `None`.
     pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    /// Takes a place for a connection; `None` if its address has too many already.
-    pub(super) fn take(&self, permit: OwnedSemaphorePermit, peer: Peer) -> Option<Place> {
+    /// Reserves a slot for a connection; `None` if its address has too many already.
+    pub(super) fn reserve(
+        &self,
+        permit: OwnedSemaphorePermit,
+        peer: Peer,
+    ) -> Option<ConnectionSlot> {
         let ip = peer.address().map(|address| ClientAddress::new(address.ip()));
         let counted = ip.filter(|ip| !self.limits.exempt_proxies.contains(ip.ip()));
         let address = match counted {
-            Some(ip) => Some(self.addresses.take(ip.network_key(), self.limits.per_address)?),
+            Some(ip) => Some(self.addresses.reserve(ip.network_key(), self.limits.per_address)?),
             None => None,
         };
-        Some(Place { _permit: permit, _address: address })
+        Some(ConnectionSlot { _permit: permit, _address: address })
     }
 
     /// Returns the number of open connections, upgraded ones included.
-    pub(super) fn open(&self) -> usize {
+    pub(super) fn open_connections(&self) -> usize {
         let total = usize::try_from(self.limits.total).unwrap_or(Semaphore::MAX_PERMITS);
         total.saturating_sub(self.permits.available_permits())
     }
 
     /// Waits until no connection is open.
-    pub(super) async fn all_free(&self) {
+    pub(super) async fn wait_until_empty(&self) {
         let _all = self.permits.acquire_many(self.limits.total).await;
     }
 }
@@ -94,18 +98,18 @@ impl Addresses {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(self: &Arc<Self>, key: NetworkKey, limit: usize) -> Option<AddressPlace> {
+    fn reserve(self: &Arc<Self>, key: NetworkKey, limit: usize) -> Option<AddressSlot> {
         let mut counts = self.counts();
         let count = counts.entry(key).or_default();
         if *count >= limit {
             return None;
         }
         *count += 1;
-        Some(AddressPlace { addresses: Arc::clone(self), key })
+        Some(AddressSlot { addresses: Arc::clone(self), key })
     }
 }
 
-impl Drop for AddressPlace {
+impl Drop for AddressSlot {
     fn drop(&mut self) {
         if let Entry::Occupied(mut entry) = self.addresses.counts().entry(self.key) {
             *entry.get_mut() -= 1;
@@ -116,7 +120,7 @@ impl Drop for AddressPlace {
     }
 }
 
-/// Logs an event once per interval, with how often it happened.
+/// Allows one log event per interval, and counts the others.
 #[derive(Debug, Default)]
 pub(super) struct LogThrottle {
     count: u64,

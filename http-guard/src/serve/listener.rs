@@ -1,4 +1,4 @@
-//! Where connections come from: TCP, Unix sockets, or any stream with a handshake.
+//! Listeners: TCP, Unix sockets, or any stream with a handshake.
 
 use std::future::{Future, Ready, ready};
 use std::io;
@@ -63,7 +63,7 @@ pub trait Listener: Send {
     }
 }
 
-/// The other end of a connection.
+/// The peer of a connection.
 ///
 /// The server inserts it into the extensions of each request. For [`Peer::Ip`] it also inserts
 /// [`PeerAddress`] and, with feature `connect-info`, axum's `ConnectInfo<SocketAddr>`.

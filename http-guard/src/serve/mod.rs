@@ -1,10 +1,10 @@
 //! Serves a Tower service: HTTP/1 and HTTP/2 on one port, with limits, time-outs and a graceful
-//! stop.
+//! shutdown.
 //!
 //! [`Server`] closes the gaps of `axum::serve` and of hyper's defaults: heads of requests may have
-//! 32 KiB in both versions of HTTP, the peer's address is in the extensions of requests, silent and
-//! idle connections are closed, connections are bounded in all and per address, and the stop has a
-//! deadline.
+//! 32 KiB in both versions of HTTP, the peer address is in the extensions of requests, silent and
+//! idle connections are closed, connections are limited in total and per address, and the shutdown
+//! has a deadline.
 //!
 //! # Examples
 //! ```no_run
@@ -54,8 +54,8 @@
 //! | the server stops | as idle ones once their requests are complete, dropped at the deadline |
 //!
 //! The server has no time-out for request bodies and for handlers: use
-//! `tower_http::timeout::TimeoutLayer`. It has none for upgraded connections either: they keep
-//! their place among the connections until the handler drops the stream.
+//! `tower_http::timeout::TimeoutLayer`. It has none for upgraded connections either: they count
+//! as open connections until the handler drops the stream.
 
 mod activity;
 mod connection;

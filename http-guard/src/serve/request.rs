@@ -44,7 +44,7 @@ where
 }
 
 pin_project! {
-    /// A response under way.
+    /// The future of a response.
     pub(super) struct ResponseFuture<S>
     where
         S: Service<Request<Incoming>>,

@@ -17,12 +17,12 @@ use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
 use super::connection::Connection;
-use super::limits::{LogThrottle, Place, Places};
+use super::limits::{ConnectionLimiter, ConnectionSlot, LogThrottle};
 use super::listener::{Listener, Peer};
 use super::server::Server;
 use super::shutdown::{Phase, ShutdownSummary};
 
-/// The pause after the first accept error in a row, which doubles with each.
+/// The pause after the first accept error; it doubles with each further one in a row.
 const MIN_ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// The longest pause after an accept error.
 const MAX_ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -49,18 +49,18 @@ impl Server {
     {
         let protocols = Arc::new(self.protocols());
         let phase = watch::Sender::new(Phase::Running);
-        let mut acceptor = Acceptor::new(listener, Places::new(self.limits.clone()));
+        let mut acceptor = Acceptor::new(listener, ConnectionLimiter::new(self.limits.clone()));
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         loop {
-            let (handshake, peer, place) = tokio::select! {
+            let (handshake, peer, slot) = tokio::select! {
                 biased;
                 () = &mut shutdown => break,
                 accepted = acceptor.accept() => accepted,
             };
             let connection = Connection {
                 peer,
-                place,
+                slot,
                 protocols: Arc::clone(&protocols),
                 timeouts: self.timeouts,
                 phase: phase.subscribe(),
@@ -71,13 +71,13 @@ impl Server {
             }
         }
         tracing::info!("stopping");
-        let places = acceptor.close();
+        let limiter = acceptor.close();
         phase.send_replace(Phase::Draining);
         let drained = async {
             while let Some(ended) = connections.join_next().await {
                 dropped_requests(ended);
             }
-            places.all_free().await;
+            limiter.wait_until_empty().await;
         };
         if timeout(self.shutdown_timeout, drained).await.is_ok() {
             return ShutdownSummary::default();
@@ -87,7 +87,7 @@ impl Server {
         while let Some(ended) = connections.join_next().await {
             summary.dropped_requests += dropped_requests(ended);
         }
-        summary.open_upgrades = places.open();
+        summary.open_upgrades = limiter.open_connections();
         if !summary.is_clean() {
             let (requests, upgrades) = (summary.dropped_requests, summary.open_upgrades);
             tracing::warn!(requests, upgrades, "shutdown timeout: dropped open requests");
@@ -99,7 +99,7 @@ impl Server {
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .http1()
-            // The head's time-out is ours: hyper's would close kept-alive connections too.
+            // `Watchdog` limits the head: hyper's time-out would also close kept-alive connections.
             .header_read_timeout(None)
             .max_buf_size(usize::try_from(self.max_head_octets).unwrap_or(usize::MAX));
         builder
@@ -120,43 +120,43 @@ fn dropped_requests(ended: Result<usize, JoinError>) -> usize {
     })
 }
 
-/// Accepts connections for which there is a place.
+/// Accepts connections within the limits.
 struct Acceptor<L> {
     listener: L,
-    places: Places,
+    limiter: ConnectionLimiter,
     retry_delay: Duration,
     full: LogThrottle,
-    crowded: LogThrottle,
+    address_full: LogThrottle,
 }
 
 impl<L: Listener> Acceptor<L> {
-    fn new(listener: L, places: Places) -> Self {
+    fn new(listener: L, limiter: ConnectionLimiter) -> Self {
         Self {
             listener,
-            places,
+            limiter,
             retry_delay: MIN_ACCEPT_RETRY_DELAY,
             full: LogThrottle::default(),
-            crowded: LogThrottle::default(),
+            address_full: LogThrottle::default(),
         }
     }
 
-    async fn accept(&mut self) -> (L::Handshake, Peer, Place) {
+    async fn accept(&mut self) -> (L::Handshake, Peer, ConnectionSlot) {
         loop {
-            let mut permit = self.places.try_permit();
+            let mut permit = self.limiter.try_permit();
             if permit.is_none() {
                 if let Some(count) = self.full.record() {
                     tracing::warn!(count, "connection limit reached");
                 }
-                permit = self.places.permit().await;
+                permit = self.limiter.permit().await;
             }
             let Some(permit) = permit else { continue };
             match self.listener.accept().await {
                 Ok((handshake, peer)) => {
                     self.retry_delay = MIN_ACCEPT_RETRY_DELAY;
-                    if let Some(place) = self.places.take(permit, peer) {
-                        return (handshake, peer, place);
+                    if let Some(slot) = self.limiter.reserve(permit, peer) {
+                        return (handshake, peer, slot);
                     }
-                    if let Some(count) = self.crowded.record() {
+                    if let Some(count) = self.address_full.record() {
                         tracing::warn!(?peer, count, "connection limit of an address reached");
                     }
                 }
@@ -173,14 +173,14 @@ impl<L: Listener> Acceptor<L> {
             tracing::debug!(%error, "accept failed");
             return;
         }
-        // No descriptors, for example: they are free again when connections end.
+        // Too few file descriptors, for example: ended connections release theirs.
         tracing::error!(%error, "accept failed");
         sleep(self.retry_delay).await;
         self.retry_delay = (self.retry_delay * 2).min(MAX_ACCEPT_RETRY_DELAY);
     }
 
     /// Closes the listener.
-    fn close(self) -> Places {
-        self.places
+    fn close(self) -> ConnectionLimiter {
+        self.limiter
     }
 }

@@ -44,7 +44,7 @@ impl Default for Server {
     }
 }
 
-/// The bounds of time-outs, so that none is due at once and all can be computed.
+/// The bounds of time-outs, so that none is due immediately and none overflows.
 const TIMES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 
 impl Server {
@@ -83,7 +83,7 @@ impl Server {
     /// Sets how long a connection may be idle: 1 ms to 24 h, 75 s by default.
     ///
     /// A connection is idle while no request is open and no head is arriving; a request is open until
-    /// its response is complete. Pings are not activity. HTTP/2 clients are told by `GOAWAY`, and
+    /// its response is complete. Pings are not activity. HTTP/2 clients receive `GOAWAY`, and
     /// have the same time again to end the connection.
     ///
     /// Set it above the idle time-out of the proxy in front, so that the proxy closes first:
@@ -124,7 +124,7 @@ impl Server {
     /// Sets how many connections are open at the same time: 1 to 1,000,000, 4,096 by default.
     ///
     /// A full server accepts no further connection until one ends. Clients wait in the operating
-    /// system's queue, which is bounded too; behind it, connecting fails or times out. Upgraded
+    /// system's queue, which is bounded too; beyond it, connecting fails or times out. Upgraded
     /// connections count. The process needs a file descriptor for each (`ulimit -n`).
     ///
     /// # Errors
@@ -156,7 +156,7 @@ impl Server {
         Ok(self)
     }
 
-    /// Sets the proxies whose connections are not counted per address, only in all. None by default.
+    /// Sets the proxies whose connections are not limited per address, only in total. None by default.
     #[must_use]
     pub fn with_exempt_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.limits.exempt_proxies = proxies;

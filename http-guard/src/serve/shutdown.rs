@@ -1,9 +1,9 @@
-//! How a server stops.
+//! The shutdown of a server.
 
 use std::future::Future;
 use std::io;
 
-/// How far the server is on its way to stop.
+/// The phases of a server's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Running,
@@ -13,7 +13,7 @@ pub(super) enum Phase {
     Dropping,
 }
 
-/// How [`Server::serve`](super::Server::serve) ended.
+/// The result of [`Server::serve`](super::Server::serve).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct ShutdownSummary {

@@ -8,20 +8,20 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::activity::Activity;
-use super::limits::Place;
+use super::limits::ConnectionSlot;
 
-/// A stream with its place among the connections, which it keeps when it is upgraded.
+/// A stream with its connection slot, which it keeps when it is upgraded.
 #[derive(Debug)]
 pub(super) struct ServedStream<S> {
-    // Dropped in this order: the connection ends before its place is free.
+    // Dropped in this order: the connection ends before its slot is released.
     stream: S,
     activity: Arc<Activity>,
-    _place: Place,
+    _slot: ConnectionSlot,
 }
 
 impl<S> ServedStream<S> {
-    pub(super) const fn new(stream: S, activity: Arc<Activity>, place: Place) -> Self {
-        Self { stream, activity, _place: place }
+    pub(super) const fn new(stream: S, activity: Arc<Activity>, slot: ConnectionSlot) -> Self {
+        Self { stream, activity, _slot: slot }
     }
 
     fn record<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {

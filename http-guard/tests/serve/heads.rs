@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{HTTP2_START, PATIENCE, Running, SHORT, VERSIONS, read_to_end};
+use crate::support::{HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end};
 
 /// The header of the largest bundle.
 const LARGEST_BUNDLE: usize = 21_856;
@@ -17,7 +17,7 @@ fn with_header(octets: usize) -> HeaderMap {
 
 #[tokio::test]
 async fn largest_bundle_fits_and_larger_heads_get_431() {
-    let running = Running::start(Server::new()).await;
+    let running = TestServer::start(Server::new()).await;
     for version in VERSIONS {
         for (octets, status) in [
             (LARGEST_BUNDLE, StatusCode::OK),
@@ -32,7 +32,7 @@ async fn largest_bundle_fits_and_larger_heads_get_431() {
 
 #[tokio::test]
 async fn silent_connection_is_closed() {
-    let running = Running::start(Server::new().with_head_timeout(SHORT).unwrap()).await;
+    let running = TestServer::start(Server::new().with_head_timeout(SHORT).unwrap()).await;
     for start in [&b""[..], b"PRI * HT"] {
         let mut stream = running.connect().await;
         stream.write_all(start).await.unwrap();
@@ -42,10 +42,10 @@ async fn silent_connection_is_closed() {
     }
 }
 
-/// Sends these octets again and again, slowly, until the connection is closed.
-async fn drip(stream: &mut TcpStream, octets: &[u8]) {
+/// Sends these octets repeatedly and slowly, until the connection is closed.
+async fn send_slowly(stream: &mut TcpStream, octets: &[u8]) {
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
+    while start.elapsed() < TEST_TIMEOUT {
         if stream.write_all(octets).await.is_err() {
             return;
         }
@@ -57,12 +57,12 @@ async fn drip(stream: &mut TcpStream, octets: &[u8]) {
             _ => {}
         }
     }
-    panic!("the head may take forever");
+    panic!("no time-out for the head");
 }
 
 #[tokio::test]
 async fn slow_http_1_head_is_closed() {
-    let running = Running::start(Server::new().with_head_timeout(SHORT).unwrap()).await;
+    let running = TestServer::start(Server::new().with_head_timeout(SHORT).unwrap()).await;
     let mut stream = running.connect().await;
     // The second head of a connection counts from its own first octet.
     stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
@@ -70,26 +70,26 @@ async fn slow_http_1_head_is_closed() {
     sleep(2 * SHORT).await;
     stream.write_all(b"GET / HTTP/1.1\r\nx: ").await.unwrap();
     let start = Instant::now();
-    drip(&mut stream, b"x").await;
+    send_slowly(&mut stream, b"x").await;
     assert!(start.elapsed() >= SHORT / 2);
 }
 
 #[tokio::test]
 async fn slow_http_2_head_is_closed() {
-    let running = Running::start(Server::new().with_head_timeout(SHORT).unwrap()).await;
+    let running = TestServer::start(Server::new().with_head_timeout(SHORT).unwrap()).await;
     let mut stream = running.connect().await;
     // HEADERS of stream 1 without END_HEADERS, with `:method: GET`.
     let headers = b"\0\0\x01\x01\x01\0\0\0\x01\x82";
     stream.write_all(&[HTTP2_START, headers].concat()).await.unwrap();
     let start = Instant::now();
     // CONTINUATION with `:scheme: http`, without END_HEADERS; there may be several.
-    drip(&mut stream, b"\0\0\x01\x09\0\0\0\0\x01\x86").await;
-    assert!(start.elapsed() < PATIENCE / 2);
+    send_slowly(&mut stream, b"\0\0\x01\x09\0\0\0\0\x01\x86").await;
+    assert!(start.elapsed() < TEST_TIMEOUT / 2);
 }
 
 #[tokio::test]
 async fn head_timeout_does_not_end_long_responses() {
-    let running = Running::start(Server::new().with_head_timeout(SHORT).unwrap()).await;
+    let running = TestServer::start(Server::new().with_head_timeout(SHORT).unwrap()).await;
     for version in [Version::HTTP_11, Version::HTTP_2] {
         assert_eq!(running.client(version).await.ok("/slow").await, "slow");
     }

@@ -7,7 +7,7 @@ use http_guard::serve::Server;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{HTTP2_START, PATIENCE, Running, SHORT, VERSIONS, read_to_end};
+use crate::support::{HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end};
 
 fn server() -> Server {
     Server::new().with_idle_timeout(SHORT).unwrap()
@@ -15,7 +15,7 @@ fn server() -> Server {
 
 #[tokio::test]
 async fn idle_connections_are_closed() {
-    let running = Running::start(server()).await;
+    let running = TestServer::start(server()).await;
     for version in VERSIONS {
         let mut client = running.client(version).await;
         client.ok("/").await;
@@ -29,16 +29,16 @@ async fn idle_connections_are_closed() {
 #[tokio::test]
 async fn answering_pings_is_idle() {
     // hyper's client answers the pings.
-    let pinging = server().with_keep_alive(SHORT / 8, PATIENCE).unwrap();
-    let running = Running::start(pinging).await;
+    let pinging = server().with_keep_alive(SHORT / 8, TEST_TIMEOUT).unwrap();
+    let running = TestServer::start(pinging).await;
     let mut client = running.client(Version::HTTP_2).await;
     client.ok("/").await;
-    assert!(client.ended().await < PATIENCE / 2);
+    assert!(client.ended().await < TEST_TIMEOUT / 2);
 }
 
 #[tokio::test]
 async fn sending_pings_is_idle_and_unanswered_goaway_drops_the_connection() {
-    let running = Running::start(server()).await;
+    let running = TestServer::start(server()).await;
     let mut stream = running.connect().await;
     stream.write_all(HTTP2_START).await.unwrap();
     let start = Instant::now();
@@ -50,7 +50,7 @@ async fn sending_pings_is_idle_and_unanswered_goaway_drops_the_connection() {
     };
     let mut octets = Vec::new();
     let read = tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut octets);
-    timeout(PATIENCE, async {
+    timeout(TEST_TIMEOUT, async {
         tokio::select! { _ = read => {}, () = pings => {} }
     })
     .await
@@ -61,17 +61,17 @@ async fn sending_pings_is_idle_and_unanswered_goaway_drops_the_connection() {
 }
 
 #[tokio::test]
-async fn dead_peer_is_found_by_pings() {
+async fn pings_detect_dead_peer() {
     let pinging = Server::new().with_keep_alive(SHORT / 2, SHORT / 2).unwrap();
-    let running = Running::start(pinging).await;
+    let running = TestServer::start(pinging).await;
     let mut stream = running.connect().await;
     stream.write_all(HTTP2_START).await.unwrap();
-    assert!(read_to_end(&mut stream).await.1 < PATIENCE / 2);
+    assert!(read_to_end(&mut stream).await.1 < TEST_TIMEOUT / 2);
 }
 
 #[tokio::test]
 async fn open_requests_are_not_idle() {
-    let running = Running::start(server()).await;
+    let running = TestServer::start(server()).await;
     for version in VERSIONS {
         let mut client = running.client(version).await;
         assert_eq!(client.ok("/slow").await, "slow");
@@ -82,7 +82,7 @@ async fn open_requests_are_not_idle() {
 
 #[tokio::test]
 async fn client_that_reads_nothing_is_dropped() {
-    let running = Running::start(Server::new().with_write_timeout(SHORT).unwrap()).await;
+    let running = TestServer::start(Server::new().with_write_timeout(SHORT).unwrap()).await;
     let mut stream = running.connect().await;
     stream.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     sleep(4 * SHORT).await;

@@ -1,4 +1,4 @@
-//! How many connections there may be, and when a place is free again.
+//! Limits on connections, and when a slot is released.
 
 use http::Version;
 use http_guard::serve::Server;
@@ -7,34 +7,34 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{Client, HTTP2_START, PATIENCE, Running, SHORT, read_to_end};
+use crate::support::{Client, HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, read_to_end};
 
 fn one_per_address() -> Server {
     Server::new().with_max_connections_per_address(1).unwrap()
 }
 
 #[tokio::test]
-async fn address_has_a_bound_of_its_own() {
-    let running = Running::start(one_per_address()).await;
+async fn limits_connections_per_address() {
+    let running = TestServer::start(one_per_address()).await;
     let mut first = running.client(Version::HTTP_11).await;
     first.ok("/").await;
     let mut second = running.connect().await;
     assert!(read_to_end(&mut second).await.0.is_empty());
     first.ok("/").await;
-    // The place is free when the first connection has ended.
+    // The slot is released when the first connection has ended.
     drop(first);
     let start = Instant::now();
     while running.client(Version::HTTP_11).await.get("/").await.is_err() {
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < TEST_TIMEOUT);
         sleep(SHORT / 8).await;
     }
 }
 
-/// Only Linux has all of 127.0.0.0/8 without being asked.
+/// Only Linux has all of 127.0.0.0/8 without configuration.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn other_addresses_have_places_left() {
-    let running = Running::start(one_per_address()).await;
+async fn does_not_limit_other_addresses() {
+    let running = TestServer::start(one_per_address()).await;
     let mut first = running.client(Version::HTTP_11).await;
     first.ok("/").await;
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
@@ -47,25 +47,25 @@ async fn other_addresses_have_places_left() {
 async fn proxies_can_be_exempt() {
     let networks = ["127.0.0.0/8".parse().unwrap()];
     let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, networks);
-    let running = Running::start(one_per_address().with_exempt_proxies(proxies)).await;
+    let running = TestServer::start(one_per_address().with_exempt_proxies(proxies)).await;
     let mut first = running.client(Version::HTTP_11).await;
     first.ok("/").await;
     running.client(Version::HTTP_2).await.ok("/").await;
 }
 
-/// Each of these takes the only place; the last client gets it afterwards.
+/// Each of these connections occupies the only slot; the last client gets it afterwards.
 #[tokio::test]
-async fn every_end_of_a_connection_frees_its_place() {
+async fn every_end_of_a_connection_releases_its_slot() {
     let server = Server::new().with_max_connections(1).unwrap();
     let server = server.with_head_timeout(SHORT).unwrap().with_idle_timeout(SHORT).unwrap();
-    let running = Running::start(server).await;
+    let running = TestServer::start(server).await;
 
     // Handlers that panic.
     for version in [Version::HTTP_11, Version::HTTP_2] {
         let mut client = running.client(version).await;
         assert!(client.get("/panic").await.is_err());
     }
-    // Clients that go away, during a request too.
+    // Clients that disconnect, also during a request.
     drop(running.connect().await);
     let mut client = running.client(Version::HTTP_11).await;
     assert!(timeout(SHORT / 4, client.get("/never")).await.is_err());
@@ -82,13 +82,13 @@ async fn every_end_of_a_connection_frees_its_place() {
 }
 
 #[tokio::test]
-async fn full_server_lets_clients_wait() {
-    let running = Running::start(Server::new().with_max_connections(1).unwrap()).await;
+async fn clients_wait_while_the_server_is_full() {
+    let running = TestServer::start(Server::new().with_max_connections(1).unwrap()).await;
     let mut first = running.client(Version::HTTP_11).await;
     first.ok("/").await;
     let mut second = running.client(Version::HTTP_11).await;
     let mut waiting = Box::pin(second.get("/"));
     assert!(timeout(SHORT, &mut waiting).await.is_err());
     first.connection.abort();
-    assert_eq!(timeout(PATIENCE, waiting).await.unwrap().unwrap().1, "hello");
+    assert_eq!(timeout(TEST_TIMEOUT, waiting).await.unwrap().unwrap().1, "hello");
 }

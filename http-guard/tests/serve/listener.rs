@@ -1,4 +1,4 @@
-//! Listeners of one's own, their errors, and handshakes.
+//! Custom listeners, their errors, and handshakes.
 
 use std::future::{Ready, ready};
 use std::io;
@@ -10,15 +10,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::support::{Client, PATIENCE, SHORT, read_to_end, respond};
+use crate::support::{Client, SHORT, TEST_TIMEOUT, read_to_end, respond};
 
 /// Fails a few times, then has one connection.
-struct Pipes {
+struct DuplexListener {
     errors: Vec<io::Error>,
     streams: mpsc::Receiver<DuplexStream>,
 }
 
-impl Listener for Pipes {
+impl Listener for DuplexListener {
     type Stream = DuplexStream;
     type Handshake = Ready<io::Result<DuplexStream>>;
 
@@ -38,19 +38,19 @@ async fn accept_errors_are_retried_and_any_stream_is_served() {
     let errors = vec![too_many_files, io::ErrorKind::ConnectionAborted.into()];
     let service = tower::service_fn(respond);
     tokio::spawn(async move {
-        let pipes = Pipes { errors, streams };
-        Server::new().serve(pipes, service, std::future::pending()).await
+        let listener = DuplexListener { errors, streams };
+        Server::new().serve(listener, service, std::future::pending()).await
     });
     let (mut client, server) = tokio::io::duplex(1024);
     sender.send(server).await.unwrap();
     client.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
     let mut response = String::new();
-    timeout(PATIENCE, client.read_to_string(&mut response)).await.unwrap().unwrap();
+    timeout(TEST_TIMEOUT, client.read_to_string(&mut response)).await.unwrap().unwrap();
     assert!(response.starts_with("HTTP/1.0 200 OK"), "{response}");
 }
 
 #[tokio::test]
-async fn slow_handshake_delays_nobody_and_is_bounded() {
+async fn slow_handshake_delays_no_other_connection_and_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     // A handshake of one octet, which has to be `!`.

@@ -1,4 +1,4 @@
-//! What requests know of the other end.
+//! The peer in the extensions of requests.
 
 use std::convert::Infallible;
 
@@ -59,7 +59,7 @@ async fn unix_socket_has_credentials_and_no_address() {
     assert!(response.contains(&format!("uid: {uid}")), "{response}");
 }
 
-/// axum's routers are served as they are.
+/// axum's routers are Tower services for hyper's requests.
 #[cfg(feature = "connect-info")]
 #[tokio::test]
 async fn axum_router_gets_connect_info() {

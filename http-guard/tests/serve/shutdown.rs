@@ -1,4 +1,4 @@
-//! The graceful stop, and its deadline.
+//! The graceful shutdown, and its deadline.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use http_guard::serve::Server;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{PATIENCE, Running, SHORT, VERSIONS, read_to_end};
+use crate::support::{SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end};
 
 #[tokio::test]
 async fn open_requests_finish() {
     for version in VERSIONS {
-        let running = Running::start(Server::new()).await;
+        let running = TestServer::start(Server::new()).await;
         let address = running.address;
         let (mut client, mut idle) = (running.client(version).await, running.client(version).await);
         idle.ok("/").await;
@@ -21,11 +21,11 @@ async fn open_requests_finish() {
         assert!(timeout(SHORT / 2, &mut response).await.is_err());
         let start = Instant::now();
         let ended = running.stop();
-        // Idle connections are closed at once, and no new ones accepted.
+        // Idle connections are closed immediately, and no new ones are accepted.
         idle.ended().await;
         read_to_end(&mut silent).await;
         assert_eq!(response.await.unwrap().1, "slow", "{version:?}");
-        let summary = timeout(PATIENCE, ended).await.unwrap().unwrap();
+        let summary = timeout(TEST_TIMEOUT, ended).await.unwrap().unwrap();
         assert!(summary.is_clean(), "{summary:?}");
         assert!(start.elapsed() < Duration::from_secs(8));
         assert!(TcpStream::connect(address).await.is_err());
@@ -35,14 +35,14 @@ async fn open_requests_finish() {
 #[tokio::test]
 async fn requests_past_the_deadline_are_dropped_and_counted() {
     let server = Server::new().with_shutdown_timeout(SHORT).unwrap();
-    let running = Running::start(server).await;
+    let running = TestServer::start(server).await;
     let mut one = running.client(Version::HTTP_11).await;
     let mut two = running.client(Version::HTTP_2).await;
     let clients = async { tokio::join!(one.get("/never"), two.get("/never")) };
     let stop = async {
         sleep(SHORT).await;
         let start = Instant::now();
-        let summary = timeout(PATIENCE, running.stop()).await.unwrap().unwrap();
+        let summary = timeout(TEST_TIMEOUT, running.stop()).await.unwrap().unwrap();
         assert_eq!((summary.dropped_requests(), summary.open_upgrades()), (2, 0));
         assert!(!summary.is_clean());
         assert!(start.elapsed() >= SHORT);

@@ -1,4 +1,4 @@
-//! A server with a service that does what its path says, and clients.
+//! A server whose responses depend on the path, and clients.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, interval, sleep, timeout};
 
-/// Far above what anything takes, on a busy machine too.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Far longer than any step takes, also on a busy machine.
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time-outs that tests wait for.
 pub(crate) const SHORT: Duration = Duration::from_millis(400);
 /// What an HTTP/2 client sends first: the preface and empty settings.
@@ -32,13 +32,13 @@ pub(crate) const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 pub(crate) type BoxBody = UnsyncBoxBody<Bytes, Infallible>;
 
 /// A running server, and how to stop it.
-pub(crate) struct Running {
+pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<ShutdownSummary>,
 }
 
-impl Running {
+impl TestServer {
     pub(crate) async fn start(server: Server) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -73,7 +73,7 @@ pub(crate) async fn respond(request: Request<Incoming>) -> Result<Response<BoxBo
             text("slow")
         }
         "/never" => std::future::pending().await,
-        "/panic" => panic!("as the client wants it"),
+        "/panic" => panic!("requested by the client"),
         "/ticks" => Ticks { left: 6, interval: interval(SHORT / 2) }.boxed_unsync(),
         "/large" => text(&"x".repeat(32 * 1024 * 1024)),
         _ => text("hello"),
@@ -85,7 +85,7 @@ pub(crate) fn text(text: &str) -> BoxBody {
     Full::new(Bytes::from(text.to_owned())).boxed_unsync()
 }
 
-/// A body that takes its time.
+/// A body that sends its frames slowly.
 struct Ticks {
     left: usize,
     interval: Interval,
@@ -162,7 +162,7 @@ impl Client {
         request
     }
 
-    /// The status and the text of the response.
+    /// Returns the status and the text of the response.
     pub(crate) async fn get(&mut self, path: &str) -> hyper::Result<(StatusCode, String)> {
         let response = self.send(self.request(path, HeaderMap::new())).await?;
         let status = response.status();
@@ -171,23 +171,23 @@ impl Client {
     }
 
     pub(crate) async fn ok(&mut self, path: &str) -> String {
-        let (status, text) = timeout(PATIENCE, self.get(path)).await.unwrap().unwrap();
+        let (status, text) = timeout(TEST_TIMEOUT, self.get(path)).await.unwrap().unwrap();
         assert_eq!(status, StatusCode::OK);
         text
     }
 
-    /// Waits until the connection ends. Returns how long that took.
+    /// Waits until the connection ends. Returns the elapsed time.
     pub(crate) async fn ended(self) -> Duration {
         let start = Instant::now();
-        timeout(PATIENCE, self.connection).await.unwrap().unwrap();
+        timeout(TEST_TIMEOUT, self.connection).await.unwrap().unwrap();
         start.elapsed()
     }
 }
 
-/// Reads until the server closes the connection. Returns what it sent, and how long that took.
+/// Reads until the server closes the connection. Returns the octets and the elapsed time.
 pub(crate) async fn read_to_end(stream: &mut TcpStream) -> (Vec<u8>, Duration) {
     let (mut octets, start) = (Vec::new(), Instant::now());
     // A reset is an end as well.
-    drop(timeout(PATIENCE, stream.read_to_end(&mut octets)).await.expect("an end"));
+    drop(timeout(TEST_TIMEOUT, stream.read_to_end(&mut octets)).await.expect("an end"));
     (octets, start.elapsed())
 }

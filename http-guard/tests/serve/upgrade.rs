@@ -1,4 +1,4 @@
-//! Upgrades and tunnels of HTTP/1 keep working when the request is over.
+//! Upgrades and tunnels of HTTP/1 keep working after the request is complete.
 
 use std::convert::Infallible;
 
@@ -11,9 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{BoxBody, PATIENCE, SHORT, read_to_end, text};
+use crate::support::{BoxBody, SHORT, TEST_TIMEOUT, read_to_end, text};
 
-/// Echoes what comes after the head.
+/// Echoes the octets after the head.
 async fn echo(request: Request<Incoming>) -> Result<Response<BoxBody>, Infallible> {
     let mut response = Response::new(text(""));
     if request.method() != Method::CONNECT {
@@ -30,7 +30,7 @@ async fn echo(request: Request<Incoming>) -> Result<Response<BoxBody>, Infallibl
 }
 
 #[tokio::test]
-async fn upgraded_connections_outlive_time_outs_and_keep_their_place() {
+async fn upgraded_connections_outlive_timeouts_and_keep_their_slot() {
     let server = Server::new().with_idle_timeout(SHORT).unwrap().with_head_timeout(SHORT).unwrap();
     let server = server.with_max_connections_per_address(1).unwrap();
     let server = server.with_shutdown_timeout(SHORT).unwrap();
@@ -55,13 +55,13 @@ async fn upgraded_connections_outlive_time_outs_and_keep_their_place() {
         sleep(3 * SHORT).await;
         stream.write_all(b"hello").await.unwrap();
         let mut octets = [0; 5];
-        timeout(PATIENCE, stream.read_exact(&mut octets)).await.unwrap().unwrap();
+        timeout(TEST_TIMEOUT, stream.read_exact(&mut octets)).await.unwrap().unwrap();
         assert_eq!(&octets, b"hello");
 
         let mut second = TcpStream::connect(address).await.unwrap();
         assert!(read_to_end(&mut second).await.0.is_empty());
         stop.send(()).unwrap();
-        let summary = timeout(PATIENCE, ended).await.unwrap().unwrap();
+        let summary = timeout(TEST_TIMEOUT, ended).await.unwrap().unwrap();
         assert_eq!((summary.dropped_requests(), summary.open_upgrades()), (0, 1));
     }
 }

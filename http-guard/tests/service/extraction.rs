@@ -38,7 +38,7 @@ fn unauthenticated_request_gets_the_response_of_the_layer() {
 }
 
 #[test]
-fn missing_layer_is_the_servers_error() {
+fn missing_layer_is_a_server_error() {
     for error in [required(&parts()).unwrap_err(), optional(&parts()).unwrap_err()] {
         assert_eq!(error.to_string(), "missing TestLayer on this route");
         assert_eq!(error.into_response().status(), StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,4 +1,4 @@
-//! A guard that does as requests ask in their headers.
+//! A guard that the token of a request controls.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use http_guard::{
 use serde_json::{Map, Value, json};
 use tracing::info_span;
 
-/// Allows requests with `Bearer valid`; looks up `Bearer slow` first, and never finds
-/// `Bearer forever`.
+/// Allows requests with `Bearer valid`. Looks up `Bearer slow` first; the lookup of
+/// `Bearer forever` never completes.
 pub(crate) struct TestGuard(pub(crate) RejectionRenderer<TestRejection>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]

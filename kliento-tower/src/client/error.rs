@@ -1,4 +1,4 @@
-//! Why a request was not sent, or has no response.
+//! Errors of the client.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub enum ClientError<E> {
     Service(E),
 }
 
-/// Why there is no valid token bundle.
+/// The reason why there is no valid token bundle.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {

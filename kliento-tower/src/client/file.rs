@@ -35,11 +35,11 @@ pub struct BundleFile(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    /// The version that was read last.
+    /// The version of the last read.
     read: Mutex<Option<FileVersion>>,
 }
 
-/// The time, length and number of a file, which change with its contents; or why they are unknown.
+/// The time, length and inode number of a file, which change with its contents.
 type FileVersion = Result<(SystemTime, u64, u64), io::ErrorKind>;
 
 /// The error of a [`BundleFile`].
@@ -90,7 +90,7 @@ impl TokenBundleSource for BundleFile {
 
 impl Inner {
     fn read(&self) -> Result<ExpiringBundle, BundleFileError> {
-        // Taken before reading, so that a change during the reading is noticed afterwards.
+        // Determined before reading, so that a change while reading is detected later.
         let version = file_version(&self.path);
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
         let invalid = |source| BundleFileError::Bundle { path: self.path.clone(), source };

@@ -26,8 +26,8 @@ use crate::Clock;
 /// - A bundle is refreshed before it expires. Requests use the cached bundle meanwhile, and also if
 ///   the refresh fails. After its expiry they fail with a [`BundleError`](super::BundleError).
 /// - After a failure the source is not queried for at least a second.
-/// - When the source [has changed](TokenBundleSource::has_changed), its bundle is refreshed at
-///   once.
+/// - When the source [has changed](TokenBundleSource::has_changed), its bundle is refreshed
+///   immediately.
 /// - All state belongs to the layer: its clones and their services share it.
 ///
 /// # Caveats

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{BundleError, ExpiringBundle, SourceError};
 
-/// The header's value, or why there is none.
+/// The header's value, or the reason for its absence.
 pub(super) type HeaderResult = Result<HeaderValue, BundleError>;
 
 /// Receives the result of a refresh in progress.

@@ -12,7 +12,7 @@ use super::refresh_state::{HeaderResult, PendingRefresh, RefreshState};
 use super::{BundleError, ExpiringBundle, TokenBundleSource};
 use crate::{Clock, SystemClock};
 
-/// Clones share the current bundle.
+/// Caches and refreshes the bundle of a source. Clones share it.
 #[derive(Clone)]
 pub(super) struct BundleRefresher {
     pub(super) source: Arc<dyn TokenBundleSource>,
@@ -63,7 +63,7 @@ impl BundleRefresher {
         }
         let (pending, task) = self.join_or_start(&mut state);
         let valid = state.valid_header(now).filter(|_| !has_changed);
-        // A runtime that is shutting down drops the task at once, and that takes the lock.
+        // A runtime that is shutting down drops the task immediately, which acquires the lock.
         drop(state);
         if let Some(task) = task {
             runtime.spawn(task.run());

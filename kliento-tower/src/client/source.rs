@@ -74,7 +74,7 @@ impl ExpiringBundle {
         Self { bundle, valid_until }
     }
 
-    /// Creates a bundle that expires as it claims itself; see [`TokenBundle::claimed_period`].
+    /// Creates a bundle that expires at the end of its [`TokenBundle::claimed_period`].
     ///
     /// # Errors
     /// [`kliento::Error`] if the bundle's period is malformed.

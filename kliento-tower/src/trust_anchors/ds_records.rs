@@ -45,8 +45,8 @@ fn without_comment(line: &str) -> &str {
 /// Strips the owner, TTL, class and type of a zone file; [`TrustAnchor`] parses the rest.
 fn parse_record(record: &str) -> Result<TrustAnchor, ParseTrustAnchorError> {
     let syntax = || {
-        let shown = record.chars().take(MAX_RECORD_LENGTH).collect();
-        Err(ParseTrustAnchorError::Syntax(shown))
+        let truncated = record.chars().take(MAX_RECORD_LENGTH).collect();
+        Err(ParseTrustAnchorError::Syntax(truncated))
     };
     if record.len() > MAX_RECORD_LENGTH {
         return syntax();

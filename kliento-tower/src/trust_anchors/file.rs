@@ -40,7 +40,7 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// detects a swapped symlink. Requests never wait for it. The thread ends when the store is
 /// dropped.
 ///
-/// A valid file takes effect at once. If the file is invalid or missing, the last valid anchors
+/// A valid file takes effect immediately. If the file is invalid or missing, the last valid anchors
 /// stay active, [`Self::last_error`] returns the error, and one event of level error is logged per
 /// problem. An event of level info follows when the file is valid again.
 ///

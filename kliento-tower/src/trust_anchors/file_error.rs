@@ -95,12 +95,12 @@ pub enum XmlElementError {
 pub struct SkippedAnchor {
     /// The line of its start, from 1.
     pub line: usize,
-    /// Why it is not used.
+    /// The reason.
     #[source]
     pub reason: SkipReason,
 }
 
-/// Why an anchor is not used.
+/// The reason for which an anchor is not used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SkipReason {

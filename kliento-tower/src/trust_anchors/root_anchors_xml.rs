@@ -77,7 +77,7 @@ fn read_period(key_digest: Node<'_, '_>) -> Result<ValidityPeriod, TrustAnchorFi
     Ok(ValidityPeriod { from, until })
 }
 
-/// The flags and the key, of which there are both or neither.
+/// Returns the flags and the key; the element has both or neither.
 fn read_public_key(
     key_digest: Node<'_, '_>,
 ) -> Result<Option<(u16, Vec<u8>)>, TrustAnchorFileError> {

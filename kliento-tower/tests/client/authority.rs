@@ -22,50 +22,50 @@ pub(crate) const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl";
 pub(crate) const BASE64: &str = "application/vnd.veraid.signature-bundle+base64";
 pub(crate) const BINARY: &str = "application/vnd.veraid.signature-bundle";
 
-pub(crate) struct Authority {
+pub(crate) struct MockAuthority {
     pub(crate) address: SocketAddr,
-    source: Arc<ScriptedSource>,
+    script: Arc<ScriptedResponses>,
 }
 
-struct ScriptedSource {
+struct ScriptedResponses {
     responses: Mutex<VecDeque<Response>>,
-    asked: Mutex<Vec<HeaderMap>>,
+    requests: Mutex<Vec<HeaderMap>>,
 }
 
-impl Authority {
+impl MockAuthority {
     pub(crate) async fn new(responses: impl IntoIterator<Item = Response>) -> Self {
         let responses = Mutex::new(responses.into_iter().collect());
-        let source = Arc::new(ScriptedSource { responses, asked: Mutex::default() });
-        let router = Router::new().fallback(respond).with_state(Arc::clone(&source));
-        Self { address: serve(router).await, source }
+        let script = Arc::new(ScriptedResponses { responses, requests: Mutex::default() });
+        let router = Router::new().fallback(respond).with_state(Arc::clone(&script));
+        Self { address: serve(router).await, script }
     }
 
-    /// The header fields of what it was asked.
-    pub(crate) fn asked(&self) -> Vec<HeaderMap> {
-        self.source.asked.lock().unwrap().clone()
+    /// Returns the header fields of the requests so far.
+    pub(crate) fn requests(&self) -> Vec<HeaderMap> {
+        self.script.requests.lock().unwrap().clone()
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}/credentials/signatureBundles/123", self.address)
     }
 
-    /// Exchanges with hardly a pause.
+    /// Returns an exchange with a short retry delay.
     pub(crate) fn exchange(&self) -> AuthorityExchange {
-        self.exchange_of(SecretString::from(JWT))
+        self.exchange_with(SecretString::from(JWT))
     }
 
-    pub(crate) fn exchange_of(&self, jwt: impl JwtSource) -> AuthorityExchange {
+    pub(crate) fn exchange_with(&self, jwt: impl JwtSource) -> AuthorityExchange {
         let exchange = AuthorityExchange::new(&self.url(), jwt).unwrap();
         exchange.with_retry_delay(Duration::from_millis(1))
     }
 }
 
-async fn respond(State(source): State<Arc<ScriptedSource>>, headers: HeaderMap) -> Response {
-    source.asked.lock().unwrap().push(headers);
-    let response = source.responses.lock().unwrap().pop_front();
+async fn respond(State(script): State<Arc<ScriptedResponses>>, headers: HeaderMap) -> Response {
+    script.requests.lock().unwrap().push(headers);
+    let response = script.responses.lock().unwrap().pop_front();
     match response {
         Some(response) => response,
-        // It has nothing more to say, and does not say so.
+        // Without a further response the request stays pending.
         None => std::future::pending().await,
     }
 }
@@ -85,14 +85,14 @@ pub(crate) fn ok(content_type: &str, body: impl Into<Body>) -> Response {
     response.body(body.into()).unwrap()
 }
 
-/// As deployed authorities respond.
+/// A response with a bundle, as deployed authorities send it.
 pub(crate) fn granted() -> Response {
     ok(BASE64, base64::engine::general_purpose::STANDARD.encode(octets()))
 }
 
-/// A bundle by the organisation on behalf of alice, valid for 5 minutes from the start.
+/// Returns a bundle by the organisation on behalf of alice, valid for 5 minutes from the start.
 pub(crate) fn octets() -> Vec<u8> {
-    // Signatures have salt, so another one would be another bundle.
+    // Signatures are salted, so signing again would produce a different bundle.
     static OCTETS: LazyLock<Vec<u8>> = LazyLock::new(sign);
     OCTETS.clone()
 }

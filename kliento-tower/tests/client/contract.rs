@@ -13,7 +13,7 @@ use crate::scripted_source::{ManualClock, ScriptedSource, failing, request, vali
 type Mock = mock::Mock<Request<String>, Response<String>>;
 type Handle = mock::Handle<Request<String>, Response<String>>;
 
-/// `Mock`'s own error is no `Error`.
+/// An error that implements `Error`, unlike `Mock`'s own.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Failure(String);
@@ -40,9 +40,9 @@ async fn is_ready_when_inner_service_is() {
 }
 
 #[tokio::test]
-async fn calls_the_instance_that_was_polled() {
+async fn calls_the_instance_that_was_polled_ready() {
     let (mut service, mut handle) = layered();
-    // `Mock` panics if it is called without having been polled. First to be obtained, then at hand.
+    // `Mock` panics if it is called without having been polled. The first bundle has to be awaited.
     for _ in 0..3 {
         let ready = service.ready().await.unwrap();
         let response = ready.call(request("https://api.example.com/"));
@@ -62,7 +62,7 @@ async fn calls_the_instance_that_was_polled() {
 async fn rejected_request_releases_readiness() {
     let (service, handle) = mock::pair::<Request<String>, Response<String>>();
     let limited = tower::limit::ConcurrencyLimit::new(service, 1);
-    let layer = KlientoClientLayer::new(ScriptedSource::new([failing("there is none")]));
+    let layer = KlientoClientLayer::new(ScriptedSource::new([failing("unavailable")]));
     let mut rejected = layer.with_clock(ManualClock::new()).layer(limited);
     // The first request waits for the source, the second gets the same error.
     for _ in 0..2 {
@@ -115,11 +115,11 @@ fn fails_in_a_runtime_that_was_shut_down() {
     drop(handle);
 }
 
-/// Polls once: nothing is waited for.
+/// Polls once, and panics if the future is pending.
 fn poll_once<F: Future>(future: F) -> F::Output {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match pin!(future).poll(&mut context) {
         Poll::Ready(output) => output,
-        Poll::Pending => panic!("it waits"),
+        Poll::Pending => panic!("pending"),
     }
 }

@@ -12,12 +12,12 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tower::{Layer as _, ServiceExt as _};
 
-use crate::authority::{Authority, BASE64, BINARY, JWT, busy, granted, octets, ok, status};
+use crate::authority::{BASE64, BINARY, JWT, MockAuthority, busy, granted, octets, ok, status};
 use crate::fixture::whoami;
 use crate::scripted_source::START;
 use crate::server::serve;
 
-/// Why an exchange with this authority failed.
+/// Returns the error of an exchange.
 async fn failure(exchange: AuthorityExchange) -> SourceError {
     exchange.token_bundle().await.unwrap_err()
 }
@@ -28,13 +28,13 @@ fn cause(error: &SourceError) -> &ExchangeError {
 
 #[tokio::test]
 async fn retries_transient_errors() {
-    let authority = Authority::new([status(503), busy(429, "1"), granted()]).await;
+    let authority = MockAuthority::new([status(503), busy(429, "1"), granted()]).await;
     let issued = authority.exchange().token_bundle().await.unwrap();
     assert!(issued.bundle().as_bytes() == octets());
     assert_eq!(issued.valid_until().to_string(), "2026-11-22T18:08:00Z");
-    let asked = authority.asked();
-    assert_eq!(asked.len(), 3);
-    for headers in asked {
+    let requests = authority.requests();
+    assert_eq!(requests.len(), 3);
+    for headers in requests {
         assert_eq!(headers["authorization"], format!("Bearer {JWT}"));
         assert_eq!(headers["accept"], BASE64);
     }
@@ -43,38 +43,38 @@ async fn retries_transient_errors() {
 #[tokio::test]
 async fn does_not_retry_permanent_errors() {
     for code in [400, 401, 403, 404, 406, 201, 302] {
-        let authority = Authority::new([status(code), granted()]).await;
+        let authority = MockAuthority::new([status(code), granted()]).await;
         let error = failure(authority.exchange()).await;
         assert!(matches!(cause(&error), ExchangeError::Status { status, .. } if *status == code));
-        assert_eq!(authority.asked().len(), 1, "{code}");
+        assert_eq!(authority.requests().len(), 1, "{code}");
         assert!(!format!("{error:?} {error}").contains(JWT));
     }
 }
 
 #[tokio::test]
 async fn fails_after_the_last_retry() {
-    let authority = Authority::new([500, 502, 504].map(status)).await;
+    let authority = MockAuthority::new([500, 502, 504].map(status)).await;
     let error = failure(authority.exchange().with_retries(2)).await;
     let is_last = |status: &StatusCode| *status == StatusCode::GATEWAY_TIMEOUT;
     assert!(matches!(cause(&error), ExchangeError::Status { status, .. } if is_last(status)));
-    assert_eq!(authority.asked().len(), 3);
+    assert_eq!(authority.requests().len(), 3);
 }
 
 #[tokio::test]
 async fn reports_long_retry_after_instead_of_waiting() {
-    let authority = Authority::new([busy(429, "120"), granted()]).await;
+    let authority = MockAuthority::new([busy(429, "120"), granted()]).await;
     let error = failure(authority.exchange()).await;
     assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
-    assert_eq!(authority.asked().len(), 1);
+    assert_eq!(authority.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn retries_after_timeout() {
-    let authority = Authority::new([]).await;
+    let authority = MockAuthority::new([]).await;
     let exchange = authority.exchange().with_timeout(Duration::from_millis(50)).with_retries(1);
     let error = failure(exchange).await;
     assert!(matches!(cause(&error), ExchangeError::Transport(error) if error.is_timeout()));
-    assert_eq!(authority.asked().len(), 2);
+    assert_eq!(authority.requests().len(), 2);
 }
 
 #[tokio::test]
@@ -89,20 +89,20 @@ async fn retries_broken_connection() {
     };
     tokio::select! {
         issued = exchange.token_bundle() => assert!(issued.unwrap().bundle().as_bytes() == octets()),
-        () = breaking => unreachable!("it serves for good"),
+        () = breaking => unreachable!("the server runs until the test ends"),
     }
 }
 
 #[tokio::test]
 async fn rejects_invalid_responses() {
     let large = vec![b'A'; 40_000];
-    let authority = Authority::new([
+    let authority = MockAuthority::new([
         ok(BINARY, octets()),
         ok(&format!("{BASE64}; charset=utf-8"), "TUlJ"),
         ok(BASE64, large.clone()),
         ok(BINARY, large),
         ok("text/html", "<p>Log in here"),
-        ok(BASE64, "no Base64"),
+        ok(BASE64, "not Base64"),
     ])
     .await;
     let issued = authority.exchange().token_bundle().await.unwrap();
@@ -117,12 +117,12 @@ async fn rejects_invalid_responses() {
     assert!(matches!(cause(&error), ExchangeError::ContentType { .. }), "{error}");
     let error = failure(authority.exchange()).await;
     assert!(matches!(cause(&error), ExchangeError::Bundle(_)), "{error}");
-    assert_eq!(authority.asked().len(), 6);
+    assert_eq!(authority.requests().len(), 6);
 }
 
 #[tokio::test]
 async fn does_not_follow_redirects() {
-    let elsewhere = Authority::new([granted()]).await;
+    let elsewhere = MockAuthority::new([granted()]).await;
     let location = elsewhere.url();
     let redirect = move || async move { (StatusCode::FOUND, [("location", location)]) };
     let address = serve(axum::Router::new().fallback(redirect)).await;
@@ -131,7 +131,7 @@ async fn does_not_follow_redirects() {
     let exchange = exchange.with_client(reqwest::Client::builder()).unwrap();
     let error = failure(exchange).await;
     assert!(matches!(cause(&error), ExchangeError::Status { .. }), "{error}");
-    assert!(elsewhere.asked().is_empty());
+    assert!(elsewhere.requests().is_empty());
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn requires_https_or_a_loopback_host() {
 
 #[tokio::test]
 async fn exchanged_bundle_is_accepted_by_a_service() {
-    let authority = Authority::new([granted()]).await;
+    let authority = MockAuthority::new([granted()]).await;
     let origin = format!("http://{}", whoami().await);
     let layer = KlientoClientLayer::new(authority.exchange());
     let layer = layer.with_clock(FixedClock(START.parse().unwrap())).with_origin(&origin).unwrap();
@@ -167,5 +167,5 @@ async fn exchanged_bundle_is_accepted_by_a_service() {
         let response = client.clone().oneshot(request).await.unwrap();
         assert_eq!(response.text().await.unwrap(), "alice@example.com");
     }
-    assert_eq!(authority.asked().len(), 1);
+    assert_eq!(authority.requests().len(), 1);
 }

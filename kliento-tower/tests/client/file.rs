@@ -15,7 +15,7 @@ fn layer(path: &Path) -> KlientoClientLayer {
     KlientoClientLayer::new(BundleFile::new(path)).with_clock(FixedClock(START.parse().unwrap()))
 }
 
-/// Atomically, by renaming.
+/// Replaces the file atomically, by renaming another one over it.
 fn replace(path: &Path, octets: impl AsRef<[u8]>) {
     let new = path.with_extension("new");
     fs::write(&new, octets).unwrap();
@@ -51,7 +51,7 @@ async fn accepts_every_encoding() {
 }
 
 #[tokio::test]
-async fn uses_new_file_at_once() {
+async fn uses_new_file_immediately() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("bundle");
     replace(&path, bundle(1).as_bytes());

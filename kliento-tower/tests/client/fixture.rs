@@ -23,9 +23,9 @@ pub(crate) struct Fixture {
 pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     let instant = |text: &str| text.parse::<Timestamp>().unwrap();
     let period = (instant("2026-11-22T00:00:00Z"), instant("2026-11-24T00:00:00Z"));
-    let world = MockEnvironment::new(Period::new(period.0, period.1).unwrap()).unwrap();
-    let alice = world.organisation("example.com").unwrap().member("alice").unwrap();
-    Fixture { alice, trust_anchors: TrustAnchors::new(world.trust_anchors().unwrap()) }
+    let environment = MockEnvironment::new(Period::new(period.0, period.1).unwrap()).unwrap();
+    let alice = environment.organisation("example.com").unwrap().member("alice").unwrap();
+    Fixture { alice, trust_anchors: TrustAnchors::new(environment.trust_anchors().unwrap()) }
 });
 
 /// Starts a service that responds with the caller's subject, and returns its address.
@@ -33,9 +33,9 @@ pub(crate) async fn whoami() -> SocketAddr {
     let layer = KlientoAuthLayer::new(AUDIENCE)
         .with_trust_anchors(FIXTURE.trust_anchors.clone())
         .with_clock(FixedClock(START.parse().unwrap()));
-    let tell = |request: axum::extract::Request| async move {
+    let respond = |request: axum::extract::Request| async move {
         let caller = request.extensions().get::<WorkloadIdentity>();
         caller.unwrap().subject().to_owned()
     };
-    serve(Router::new().route("/", get(tell)).layer(layer)).await
+    serve(Router::new().route("/", get(respond)).layer(layer)).await
 }

@@ -8,19 +8,19 @@ use kliento_tower::client::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::authority::{Authority, JWT, granted, status};
+use crate::authority::{JWT, MockAuthority, granted, status};
 
 #[tokio::test]
 async fn file_is_reread_for_each_exchange() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("token");
-    let authority = Authority::new([granted(), granted()]).await;
-    let exchange = authority.exchange_of(JwtFile::new(&path));
+    let authority = MockAuthority::new([granted(), granted()]).await;
+    let exchange = authority.exchange_with(JwtFile::new(&path));
     for jwt in ["a.b.c", "d.e.f"] {
         std::fs::write(&path, format!("{jwt}\n")).unwrap();
         exchange.token_bundle().await.unwrap();
-        let asked = authority.asked();
-        assert_eq!(asked.last().unwrap()["authorization"], format!("Bearer {jwt}"));
+        let requests = authority.requests();
+        assert_eq!(requests.last().unwrap()["authorization"], format!("Bearer {jwt}"));
     }
 }
 
@@ -32,10 +32,10 @@ async fn function_is_called_for_each_attempt() {
         let number = counted.fetch_add(1, Ordering::SeqCst);
         async move { Ok(SecretString::from(format!("a.{number}.c"))) }
     };
-    let authority = Authority::new([status(503), granted()]).await;
-    authority.exchange_of(jwt).token_bundle().await.unwrap();
+    let authority = MockAuthority::new([status(503), granted()]).await;
+    authority.exchange_with(jwt).token_bundle().await.unwrap();
     let sent: Vec<_> =
-        authority.asked().iter().map(|headers| headers["authorization"].clone()).collect();
+        authority.requests().iter().map(|headers| headers["authorization"].clone()).collect();
     assert_eq!(sent, ["Bearer a.0.c", "Bearer a.1.c"]);
 }
 
@@ -48,23 +48,23 @@ async fn reads_environment_variable() {
 
 #[tokio::test]
 async fn sends_no_request_without_a_jwt() {
-    let authority = Authority::new([granted()]).await;
-    let failing = || async { Err(SourceError::new("the metadata server does not answer")) };
+    let authority = MockAuthority::new([granted()]).await;
+    let failing = || async { Err(SourceError::new("metadata server unavailable")) };
     let sources: [Arc<dyn JwtSource>; 3] = [
         Arc::new(JwtEnvVar::new("KLIENTO_NOT_SET")),
         Arc::new(JwtFile::new("/nowhere/token")),
         Arc::new(failing),
     ];
     for source in sources {
-        let error = authority.exchange_of(source).token_bundle().await.unwrap_err();
+        let error = authority.exchange_with(source).token_bundle().await.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap();
         assert!(matches!(cause.downcast_ref(), Some(ExchangeError::Jwt(_))), "{error}");
     }
     for jwt in ["", "a b", "a.b.c\r\nx: y", JWT.repeat(2).replace('.', ",").as_str()] {
-        let error = authority.exchange_of(SecretString::from(jwt)).token_bundle().await;
+        let error = authority.exchange_with(SecretString::from(jwt)).token_bundle().await;
         let error = error.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap();
         assert!(matches!(cause.downcast_ref(), Some(ExchangeError::InvalidJwt)), "{error}");
     }
-    assert!(authority.asked().is_empty());
+    assert!(authority.requests().is_empty());
 }

@@ -1,4 +1,4 @@
-//! The client's layer as its users see it: requests out, with or without a bundle.
+//! The client layer: outgoing requests with and without a bundle.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! When bundles are refreshed, and what happens to requests if the refresh fails.
+//! When bundles are refreshed, and the outcome of requests if the refresh fails.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -133,7 +133,7 @@ async fn does_not_attach_expired_bundle() {
 }
 
 #[tokio::test]
-async fn change_of_the_source_takes_effect_at_once() {
+async fn change_of_the_source_takes_effect_immediately() {
     let source = ScriptedSource::new([valid_for(1, 300), valid_for(2, 300), failing("half")]);
     let (layer, _) = layer(&source);
     assert_eq!(attached(&layer).await, value(1));

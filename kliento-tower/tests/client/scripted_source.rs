@@ -1,4 +1,4 @@
-//! A source with scripted outcomes, a manual clock, and a service that repermits the header.
+//! A source with scripted outcomes, a manual clock, and a service that returns the header.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -21,7 +21,7 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 /// The time at which the tests start.
 pub(crate) const START: &str = "2026-11-22T18:03:00Z";
 
-/// Repermits scripted outcomes when the test permits it.
+/// Returns scripted outcomes when the test permits it.
 pub(crate) struct ScriptedSource {
     outcomes: Mutex<VecDeque<Result<ExpiringBundle, SourceError>>>,
     queries: AtomicUsize,
@@ -30,14 +30,14 @@ pub(crate) struct ScriptedSource {
 }
 
 impl ScriptedSource {
-    /// A source that responds at once.
+    /// Creates a source that responds immediately.
     pub(crate) fn new(outcomes: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
         let source = Self::blocked(outcomes);
         source.permits.add_permits(Semaphore::MAX_PERMITS);
         source
     }
 
-    /// A source that waits for permits.
+    /// Creates a source that waits for permits.
     pub(crate) fn blocked(outcomes: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
         Arc::new(Self {
             outcomes: Mutex::new(outcomes.into_iter().collect()),
@@ -47,7 +47,7 @@ impl ScriptedSource {
         })
     }
 
-    /// Repermits the number of queries.
+    /// Returns the number of queries.
     pub(crate) fn queries(&self) -> usize {
         self.queries.load(Ordering::SeqCst)
     }
@@ -62,7 +62,7 @@ impl TokenBundleSource for ScriptedSource {
         self.permits.acquire().await.unwrap().forget();
         self.has_changed.store(false, Ordering::SeqCst);
         let next = self.outcomes.lock().unwrap().pop_front();
-        next.unwrap_or_else(|| Err(SourceError::new("the source has ended")))
+        next.unwrap_or_else(|| Err(SourceError::new("no outcome left")))
     }
 
     fn has_changed(&self) -> bool {
@@ -70,7 +70,7 @@ impl TokenBundleSource for ScriptedSource {
     }
 }
 
-/// Returns a bundle with this number, valid for so many seconds from the start.
+/// Returns a bundle with this number, valid for this many seconds from the start.
 #[expect(clippy::unnecessary_wraps, reason = "same type as failures")]
 pub(crate) fn valid_for(number: u8, seconds: u64) -> Outcome {
     let end = START.parse::<Timestamp>().unwrap() + Duration::from_secs(seconds);
@@ -89,8 +89,8 @@ pub(crate) fn bundle(number: u8) -> TokenBundle {
     TokenBundle::from_bytes(octets).unwrap()
 }
 
-/// The header's value of a bundle.
-#[expect(clippy::unnecessary_wraps, reason = "it is compared with what was attached")]
+/// Returns the header value of a bundle.
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with an optional header")]
 pub(crate) fn value(number: u8) -> Option<HeaderValue> {
     Some(bundle(number).to_authorization().parse().unwrap())
 }
@@ -105,7 +105,7 @@ impl ManualClock {
         Self(Arc::new(AtomicI64::new(start.as_millisecond())))
     }
 
-    /// Sets it to so many seconds after the start.
+    /// Sets the time in seconds after the start.
     pub(crate) fn set(&self, seconds: i64) {
         let start: Timestamp = START.parse().unwrap();
         self.0.store(start.as_millisecond() + seconds * 1000, Ordering::SeqCst);

@@ -36,7 +36,7 @@ async fn thousand_requests_fetch_one_bundle() {
 
 #[tokio::test]
 async fn all_waiting_requests_get_the_error() {
-    let source = ScriptedSource::blocked([failing("there is none"), valid_for(1, 300)]);
+    let source = ScriptedSource::blocked([failing("unavailable"), valid_for(1, 300)]);
     let layer = layer(source.clone());
     let sent = || send(&layer, request("https://api.example.com/"));
     let (mut first, mut second) = (pin!(sent()), pin!(sent()));
@@ -44,7 +44,7 @@ async fn all_waiting_requests_get_the_error() {
     assert!(futures_util::poll!(&mut second).is_pending());
     source.permits.add_permits(2);
     for outcome in [first.await, second.await] {
-        assert_eq!(outcome.unwrap_err().to_string(), "no token bundle: there is none");
+        assert_eq!(outcome.unwrap_err().to_string(), "no token bundle: unavailable");
     }
     assert_eq!(source.queries(), 1);
 }
@@ -79,20 +79,20 @@ async fn refresh_completes_without_waiting_requests() {
 }
 
 /// Panics at the first query.
-struct Panicking(Arc<ScriptedSource>, std::sync::atomic::AtomicBool);
+struct PanickingSource(Arc<ScriptedSource>, std::sync::atomic::AtomicBool);
 
 #[async_trait]
-impl TokenBundleSource for Panicking {
+impl TokenBundleSource for PanickingSource {
     async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
         let has_panicked = self.1.swap(true, std::sync::atomic::Ordering::SeqCst);
-        assert!(has_panicked, "this panic belongs to the test");
+        assert!(has_panicked, "expected by the test");
         self.0.token_bundle().await
     }
 }
 
 #[tokio::test]
 async fn panicking_source_is_queried_again() {
-    let layer = layer(Panicking(ScriptedSource::new([valid_for(1, 300)]), false.into()));
+    let layer = layer(PanickingSource(ScriptedSource::new([valid_for(1, 300)]), false.into()));
     let error = send(&layer, request("https://api.example.com/")).await.unwrap_err();
     assert!(matches!(error, ClientError::Bundle(BundleError::RefreshAborted)), "{error:?}");
     assert_eq!(attached(&layer).await, value(1));

@@ -18,19 +18,19 @@ pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
 /// A member of an organisation under a mock DNS root.
 pub(crate) struct Fixture {
-    world: MockEnvironment,
+    environment: MockEnvironment,
     member: MockMember,
 }
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        let world = MockEnvironment::new(hour()).unwrap();
-        let member = world.organisation("example.com").unwrap().member("alice").unwrap();
-        Self { world, member }
+        let environment = MockEnvironment::new(hour()).unwrap();
+        let member = environment.organisation("example.com").unwrap().member("alice").unwrap();
+        Self { environment, member }
     }
 
     pub(crate) fn trust_anchors(&self) -> kliento_tower::TrustAnchors {
-        self.world.trust_anchors().unwrap().into()
+        self.environment.trust_anchors().unwrap().into()
     }
 
     /// A layer that verifies one bundle at a time.
@@ -59,7 +59,7 @@ pub(crate) fn now() -> Timestamp {
 /// A request in progress, which is only polled by the test.
 pub(crate) type Pending = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// Calls the layer, which looks up the cache at once.
+/// Calls the layer, which looks up the cache immediately.
 pub(crate) fn call(layer: &KlientoAuthLayer, credentials: &HeaderValue) -> Pending {
     let mut service = layer.layer(service_fn(echo_extensions));
     let response = service.call(request(credentials));
@@ -74,7 +74,7 @@ pub(crate) fn poll(pending: &mut Pending) -> Poll<Outcome> {
     pending.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Waits on this thread.
+/// Completes the future on this thread.
 pub(crate) fn finish<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
@@ -90,25 +90,29 @@ struct Readings {
 }
 
 impl BlockingClock {
-    /// The second reading is that of the first request's verification, within its turn.
-    const HELD: usize = 2;
+    /// The second reading is that of the first request's verification, while it holds its permit.
+    const BLOCKED_READING: usize = 2;
 
     pub(crate) fn read(&self) -> Timestamp {
         let (readings, changed) = &*self.0;
         let mut readings = readings.lock().unwrap();
         readings.count += 1;
         changed.notify_all();
-        if readings.count == Self::HELD {
+        if readings.count == Self::BLOCKED_READING {
             drop(changed.wait_while(readings, |readings| !readings.is_released).unwrap());
         }
         now()
     }
 
-    /// Waits until a verification is held.
-    pub(crate) fn reached(&self) {
+    /// Waits until a verification is blocked.
+    pub(crate) fn wait_until_blocked(&self) {
         let (readings, changed) = &*self.0;
         let readings = readings.lock().unwrap();
-        drop(changed.wait_while(readings, |readings| readings.count < Self::HELD).unwrap());
+        drop(
+            changed
+                .wait_while(readings, |readings| readings.count < Self::BLOCKED_READING)
+                .unwrap(),
+        );
     }
 
     pub(crate) fn release(&self) {
@@ -118,7 +122,7 @@ impl BlockingClock {
     }
 }
 
-/// A test that fails must not leave a thread waiting.
+/// A test that fails must not leave a thread blocked.
 impl Drop for BlockingClock {
     fn drop(&mut self) {
         self.release();

@@ -14,21 +14,21 @@ pub(crate) struct Occupied {
     pub(crate) layer: KlientoAuthLayer,
     /// The bundle that is being verified.
     pub(crate) bundle: HeaderValue,
-    hold: BlockingClock,
+    blocking_clock: BlockingClock,
     occupant: JoinHandle<Outcome>,
 }
 
 impl Occupied {
     pub(crate) fn new() -> Self {
-        let (fixture, hold) = (Fixture::new(), BlockingClock::default());
-        let clock = hold.clone();
+        let (fixture, blocking_clock) = (Fixture::new(), BlockingClock::default());
+        let clock = blocking_clock.clone();
         let layer =
             fixture.layer().with_queue_limit(1).with_clock(clock_fn(move || Some(clock.read())));
         let bundle = fixture.credentials(0);
         let first = call(&layer, &bundle);
         let occupant = thread::spawn(|| finish(first));
-        hold.reached();
-        Self { fixture, layer, bundle, hold, occupant }
+        blocking_clock.wait_until_blocked();
+        Self { fixture, layer, bundle, blocking_clock, occupant }
     }
 
     pub(crate) fn call(&self, number: usize) -> Pending {
@@ -40,7 +40,7 @@ impl Occupied {
 
     /// Releases the permit, and completes the waiting requests.
     pub(crate) fn release(self, waiting: impl IntoIterator<Item = Pending>) {
-        self.hold.release();
+        self.blocking_clock.release();
         self.occupant.join().unwrap().unwrap();
         for pending in waiting {
             finish(pending).unwrap();

@@ -16,14 +16,14 @@ const BUNDLES: usize = 1_000;
 
 #[test]
 fn rejects_only_requests_beyond_the_queue_limit() {
-    let (fixture, hold) = (Fixture::new(), BlockingClock::default());
-    let clock = hold.clone();
+    let (fixture, blocking_clock) = (Fixture::new(), BlockingClock::default());
+    let clock = blocking_clock.clone();
     let layer =
         fixture.layer().with_queue_limit(QUEUE).with_clock(clock_fn(move || Some(clock.read())));
     let bundles: Vec<_> = (0..BUNDLES).map(|number| fixture.credentials(number)).collect();
     let first = call(&layer, &bundles[0]);
     let first = thread::spawn(|| finish(first));
-    hold.reached();
+    blocking_clock.wait_until_blocked();
     let (mut waiting, mut rejected) = (Vec::new(), 0);
     for (number, bundle) in bundles.iter().enumerate().skip(1) {
         let mut pending = call(&layer, bundle);
@@ -39,7 +39,7 @@ fn rejects_only_requests_beyond_the_queue_limit() {
     // The earliest requests wait.
     assert!(waiting.iter().map(|(number, _)| *number).eq(1..=QUEUE));
     assert_busy(&layer, &bundles[BUNDLES - 1]);
-    hold.release();
+    blocking_clock.release();
     assert_eq!(number(first.join().unwrap()), 0);
     for (expected, pending) in waiting {
         assert_eq!(number(finish(pending)), expected);

@@ -57,7 +57,7 @@ fn decisions_are_not_shared_between_settings() {
         occupied.layer.clone().with_min_modulus_bits(4096),
         occupied.layer.clone().with_trust_anchors(TrustAnchors::iana()),
     ];
-    // Each one has the same bundle verified for itself, for which the queue has no slot.
+    // Each layer has to verify the bundle itself, and the queue is full.
     let queued = occupied.call(1);
     for layer in &layers {
         let polled = poll(&mut call(layer, &bundle));

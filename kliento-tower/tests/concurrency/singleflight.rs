@@ -13,22 +13,22 @@ use crate::mock::exchange::send;
 /// All requests arrive during the verification, and the queue limit is 0.
 #[test]
 fn thousand_requests_share_one_verification() {
-    let (fixture, hold, recorder) =
+    let (fixture, blocking_clock, recorder) =
         (Fixture::new(), BlockingClock::default(), DebuggingRecorder::new());
-    let clock = hold.clone();
+    let clock = blocking_clock.clone();
     let layer =
         fixture.layer().with_queue_limit(0).with_clock(clock_fn(move || Some(clock.read())));
     let bundle = fixture.credentials(0);
     thread::scope(|scope| {
-        let hold = hold;
+        let blocking_clock = blocking_clock;
         let first =
             scope.spawn(|| with_local_recorder(&recorder, || finish(call(&layer, &bundle))));
-        hold.reached();
+        blocking_clock.wait_until_blocked();
         let mut others: Vec<_> = (1..1_000).map(|_| call(&layer, &bundle)).collect();
         for other in &mut others {
             assert!(poll(other).is_pending());
         }
-        hold.release();
+        blocking_clock.release();
         let first = first.join().unwrap().unwrap();
         assert_eq!(verifications(&recorder.snapshotter()), 1);
         with_local_recorder(&recorder, || {
@@ -41,7 +41,7 @@ fn thousand_requests_share_one_verification() {
     assert_eq!(verifications(&recorder.snapshotter()), 0);
 }
 
-/// Many threads at the same time, each time with a new bundle.
+/// In each round, all threads send the same new bundle at the same time.
 #[test]
 fn racing_threads_verify_once() {
     const THREADS: usize = 8;

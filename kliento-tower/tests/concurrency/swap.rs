@@ -17,7 +17,7 @@ const TASKS: usize = 8;
 #[derive(Clone)]
 struct Swapped {
     sets: [TrustAnchors; 2],
-    /// How many swaps there were: the set follows from it.
+    /// The number of swaps, which determines the active set.
     swaps: Arc<RwLock<usize>>,
     is_ready: bool,
 }
@@ -39,14 +39,14 @@ impl TrustAnchorStore for Swapped {
     }
 }
 
-/// A client, and the number of its requests by case.
+/// A client, and its requests without and with a swap meanwhile.
 #[derive(Clone)]
 struct Client {
     store: Swapped,
     layer: KlientoAuthLayer,
-    /// Each holds from the set of its place.
+    /// Each is valid under the set with the same index.
     bundles: [HeaderValue; 2],
-    is_over: Arc<AtomicBool>,
+    is_done: Arc<AtomicBool>,
     unswapped: Arc<AtomicUsize>,
     swapped: Arc<AtomicUsize>,
 }
@@ -60,13 +60,13 @@ impl Client {
             layer: fixtures[0].layer().with_trust_anchors(store.clone()),
             store,
             bundles: [fixtures[0].credentials(0), fixtures[1].credentials(1)],
-            is_over: Arc::default(),
+            is_done: Arc::default(),
             unswapped: Arc::default(),
             swapped: Arc::default(),
         }
     }
 
-    /// Asks about a bundle: the decision must be that of a set that was current meanwhile.
+    /// Sends a bundle. The decision must be that of a set that was active meanwhile.
     async fn send(&self, bundle: usize) {
         let before = *self.store.swaps.read().unwrap();
         let decision = send(&self.layer, &self.bundles[bundle]).await;
@@ -83,7 +83,7 @@ impl Client {
 
     async fn send_repeatedly(self, task: usize) {
         let mut bundle = task;
-        while !self.is_over.load(Ordering::Relaxed) {
+        while !self.is_done.load(Ordering::Relaxed) {
             bundle += 1;
             self.send(bundle % 2).await;
             tokio::task::yield_now().await;
@@ -97,30 +97,30 @@ impl Client {
             self.send(0).await;
             self.send(1).await;
         }
-        self.is_over.store(true, Ordering::Relaxed);
+        self.is_done.store(true, Ordering::Relaxed);
     }
 }
 
 async fn swap_under_load(is_ready: bool) {
-    let asker = Client::new(is_ready);
-    let askers: Vec<_> =
-        (0..TASKS).map(|task| tokio::spawn(asker.clone().send_repeatedly(task))).collect();
-    let swapper = asker.clone();
+    let client = Client::new(is_ready);
+    let clients: Vec<_> =
+        (0..TASKS).map(|task| tokio::spawn(client.clone().send_repeatedly(task))).collect();
+    let swapper = client.clone();
     tokio::spawn(async move { swapper.swap().await }).await.unwrap();
-    for asker in askers {
-        asker.await.unwrap();
+    for client in clients {
+        client.await.unwrap();
     }
     let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-    assert!(count(&asker.unswapped) > 2 * SWAPS, "nobody but the swapper had an decision to check");
-    assert!(count(&asker.swapped) > 0, "no decision was under way during a swap");
+    assert!(count(&client.unswapped) > 2 * SWAPS, "no decision of another task was checked");
+    assert!(count(&client.swapped) > 0, "no decision overlapped a swap");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn swaps_of_a_ready_store() {
+async fn decisions_follow_swaps_of_a_ready_store() {
     swap_under_load(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn swaps_of_a_pending_store() {
+async fn decisions_follow_swaps_of_a_pending_store() {
     swap_under_load(false).await;
 }

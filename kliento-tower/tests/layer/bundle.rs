@@ -14,12 +14,12 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
-/// A header's value that proves `alice@example.com`.
+/// Returns the header value of a bundle of `alice@example.com`.
 pub(crate) fn authorization() -> String {
     TokenBundle::from_bytes(octets()).unwrap().to_authorization()
 }
 
-/// The same with another last octet, which is the signature's.
+/// Returns the same bundle with an altered last octet, which is part of the signature.
 pub(crate) fn tampered() -> String {
     let mut octets = octets();
     *octets.last_mut().unwrap() ^= 1;
@@ -31,7 +31,7 @@ fn octets() -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-/// A layer for which the bundle holds.
+/// Returns a layer for which the bundle is valid.
 pub(crate) fn layer() -> KlientoAuthLayer {
     KlientoAuthLayer::new(AUDIENCE)
         .with_trust_anchors(trust_anchors())

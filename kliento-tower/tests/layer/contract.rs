@@ -31,9 +31,9 @@ async fn is_ready_when_inner_service_is() {
 }
 
 #[tokio::test]
-async fn calls_the_instance_that_was_polled() {
+async fn calls_the_instance_that_was_polled_ready() {
     let (mut service, mut handle) = layered();
-    // `Mock` panics if it is called without having been polled. First unknown, then known.
+    // `Mock` panics if it is called without having been polled. The first request misses the cache.
     for _ in 0..3 {
         let ready = service.ready().await.unwrap();
         let response = ready.call(request(&[&authorization()]));
@@ -77,8 +77,8 @@ async fn forwards_errors_of_inner_service() {
 async fn cancelled_request_does_not_affect_others() {
     let (mut service, mut handle) = layered();
     let mut clone = service.clone();
-    let given_up = service.ready().await.unwrap().call(request(&[&authorization()]));
-    drop(given_up);
+    let cancelled = service.ready().await.unwrap().call(request(&[&authorization()]));
+    drop(cancelled);
     let response = clone.ready().await.unwrap().call(request(&[&authorization()]));
     let respond = async {
         handle.next_request().await.unwrap().1.send_response(Response::new(String::new()));

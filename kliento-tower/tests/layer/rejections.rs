@@ -64,24 +64,24 @@ async fn denied_workload_gets_403() {
     assert!(challenges(&response).is_empty());
     let rejection = response.extensions().get::<Rejection>();
     assert!(
-        matches!(rejection, Some(Rejection::PermissionDenied(who)) if who.subject() == "alice@example.com")
+        matches!(rejection, Some(Rejection::PermissionDenied(identity)) if identity.subject() == "alice@example.com")
     );
 }
 
-/// A store that has lost its database.
-struct Broken;
+/// A store whose anchors are unavailable.
+struct UnavailableStore;
 
 #[async_trait::async_trait]
-impl TrustAnchorStore for Broken {
+impl TrustAnchorStore for UnavailableStore {
     async fn snapshot(&self) -> Result<TrustAnchors, TrustAnchorError> {
-        Err(TrustAnchorError::new("gone"))
+        Err(TrustAnchorError::new("connection lost"))
     }
 }
 
 #[tokio::test]
 async fn missing_anchors_or_time_is_503_under_every_policy() {
     for layer in [
-        layer().with_trust_anchors(Broken),
+        layer().with_trust_anchors(UnavailableStore),
         layer().with_trust_anchors(TrustAnchors::new([])),
         layer().with_clock(clock_fn(|| None)),
     ] {
@@ -126,7 +126,7 @@ async fn passthrough_scheme_is_left_to_the_next_layer() {
 
 #[tokio::test]
 async fn grpc_requests_get_a_grpc_status() {
-    let down = layer().with_trust_anchors(Broken);
+    let down = layer().with_trust_anchors(UnavailableStore);
     let strict = layer().with_authorizer(|_| false);
     let good = authorization();
     for (layer, authorization, status) in
@@ -162,13 +162,13 @@ async fn responder_only_determines_the_body() {
 }
 
 #[tokio::test]
-async fn audience_is_not_taken_from_the_request() {
+async fn ignores_host_header_as_audience() {
     let layer = KlientoAuthLayer::new("https://api.example.net")
         .with_trust_anchors(crate::bundle::trust_anchors())
         .with_clock(kliento_tower::FixedClock("2026-11-22T18:03:00Z".parse().unwrap()));
-    let mut asked = request(&[&authorization()]);
-    asked.headers_mut().insert("host", HeaderValue::from_static("api.example.com"));
-    let response = send(&layer, asked).await;
+    let mut sent = request(&[&authorization()]);
+    sent.headers_mut().insert("host", HeaderValue::from_static("api.example.com"));
+    let response = send(&layer, sent).await;
     assert_eq!(reason(&response), "audience-mismatch");
     let both = layer.with_audience(crate::bundle::AUDIENCE);
     assert_eq!(body(send(&both, request(&[&authorization()])).await).await, "alice@example.com");

@@ -13,15 +13,15 @@ use crate::{AUDIENCE, hour};
 /// signature must not be cached with it.
 #[tokio::test]
 async fn forged_signature_of_a_valid_bundle_is_not_cached() {
-    let world = MockEnvironment::new(hour()).unwrap();
-    let organisation = world.organisation("example.com").unwrap();
+    let environment = MockEnvironment::new(hour()).unwrap();
+    let organisation = environment.organisation("example.com").unwrap();
     let signature_cache = SignatureCache::default();
     let layer = KlientoAuthLayer::new(AUDIENCE)
-        .with_trust_anchors(TrustAnchors::new(world.trust_anchors().unwrap()))
+        .with_trust_anchors(TrustAnchors::new(environment.trust_anchors().unwrap()))
         .with_clock(FixedClock(hour().start()))
         .with_cache(BundleCache::new(0))
         .with_signature_cache(signature_cache.clone());
-    // Signed once, as each signature is another one.
+    // Signed once, since signing again produces other signatures.
     let chain = organisation.dns().chain_messages(&organisation.name().txt_owner()).unwrap();
     for _ in 0..2 {
         assert!(send(&layer, &bundle(&organisation, chain.clone(), true)).await.is_ok());
@@ -36,10 +36,10 @@ async fn forged_signature_of_a_valid_bundle_is_not_cached() {
 fn bundle(
     organisation: &MockOrganisation,
     mut chain: Vec<MockMessage>,
-    has_valid_one: bool,
+    has_valid_signature: bool,
 ) -> HeaderValue {
     let is_txt = |message: &&mut MockMessage| message.questions[0].rtype == rtype::TXT;
-    forge(chain.iter_mut().find(is_txt).unwrap(), has_valid_one);
+    forge(chain.iter_mut().find(is_txt).unwrap(), has_valid_signature);
     let chain = chain.iter().map(|message| message.compose().unwrap()).collect();
     let token = Token::new(AUDIENCE).to_json();
     let service = SERVICE.parse().unwrap();
@@ -48,13 +48,13 @@ fn bundle(
     credentials(octets.unwrap())
 }
 
-/// Adds a signature with an altered last octet before the others, so that it is tried first.
-fn forge(response: &mut MockMessage, has_valid_one: bool) {
+/// Adds a signature with an altered last octet before the others, so that it is checked first.
+fn forge(response: &mut MockMessage, has_valid_signature: bool) {
     let answer = &mut response.answer;
     let index = answer.iter().position(|record| record.rtype == rtype::RRSIG).unwrap();
     let mut forged = answer[index].clone();
     *forged.data.last_mut().unwrap() ^= 1;
-    if has_valid_one {
+    if has_valid_signature {
         answer.insert(index, forged);
     } else {
         answer[index] = forged;

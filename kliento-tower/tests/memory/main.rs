@@ -33,13 +33,13 @@ fn fixture(
     cache: &BundleCache,
     signature_cache: &SignatureCache,
 ) -> (MockMember, KlientoAuthLayer) {
-    let world = MockEnvironment::new(hour()).unwrap();
+    let environment = MockEnvironment::new(hour()).unwrap();
     let layer = KlientoAuthLayer::new(AUDIENCE)
-        .with_trust_anchors(kliento_tower::TrustAnchors::new(world.trust_anchors().unwrap()))
+        .with_trust_anchors(kliento_tower::TrustAnchors::new(environment.trust_anchors().unwrap()))
         .with_clock(FixedClock(hour().start()))
         .with_cache(cache.clone())
         .with_signature_cache(signature_cache.clone());
-    (world.organisation("example.com").unwrap().member("alice").unwrap(), layer)
+    (environment.organisation("example.com").unwrap().member("alice").unwrap(), layer)
 }
 
 /// Large tokens, so that few of them fill the cache and each one evicts others.
@@ -52,27 +52,30 @@ async fn different_bundles_stay_within_the_cache_size() {
     let (cache, signature_cache) =
         (BundleCache::new(OCTETS as u64), SignatureCache::new(SIGNATURES));
     let (alice, layer) = fixture(&cache, &signature_cache);
-    let (mut most, mut most_signatures) = (0, 0);
+    let (mut max_bundles, mut max_signatures) = (0, 0);
     for number in 0..BUNDLES {
         let claim = format!("{number:CLAIM$}");
         let token = Token::new(AUDIENCE).with_claim("claim", &claim);
         let bundle = credentials(sign(&alice, &token, hour()));
         let identity = send(&layer, &bundle).await.unwrap();
         assert_eq!(identity.claim("claim"), Some(claim.as_str()));
-        most = most.max(usize::try_from(cache.len()).unwrap());
-        most_signatures = most_signatures.max(signature_cache.len());
+        max_bundles = max_bundles.max(usize::try_from(cache.len()).unwrap());
+        max_signatures = max_signatures.max(signature_cache.len());
     }
-    // It is made use of, and not exceeded.
-    assert!((OCTETS / CLAIM / 2..=OCTETS / CLAIM).contains(&most), "{most} bundles at a time");
-    assert!((SIGNATURES / 2..=SIGNATURES).contains(&most_signatures), "{most_signatures}");
+    // The capacity is used, and not exceeded.
+    assert!(
+        (OCTETS / CLAIM / 2..=OCTETS / CLAIM).contains(&max_bundles),
+        "{max_bundles} bundles at a time"
+    );
+    assert!((SIGNATURES / 2..=SIGNATURES).contains(&max_signatures), "{max_signatures}");
 }
 
-/// A thousand bundles of the usual size need more than the cache has.
+/// These bundles need more than the capacity of the cache.
 #[tokio::test]
 async fn small_bundles_are_weighed_by_size() {
     const OCTETS: usize = 64 * 1024;
     /// The size of a map entry without the bundle.
-    const LEAST: usize = 256;
+    const MIN_ENTRY_OCTETS: usize = 256;
     let cache = BundleCache::new(OCTETS as u64);
     let (alice, layer) = fixture(&cache, &SignatureCache::default());
     for number in 0..400 {
@@ -80,7 +83,7 @@ async fn small_bundles_are_weighed_by_size() {
         send(&layer, &credentials(sign(&alice, &token, hour()))).await.unwrap();
     }
     let bundles = usize::try_from(cache.len()).unwrap();
-    assert!((1..=OCTETS / LEAST).contains(&bundles), "{bundles} bundles");
+    assert!((1..=OCTETS / MIN_ENTRY_OCTETS).contains(&bundles), "{bundles} bundles");
 }
 
 /// Rejected credentials are not cached, whether malformed or invalid.
@@ -88,10 +91,10 @@ async fn small_bundles_are_weighed_by_size() {
 async fn garbage_is_not_cached() {
     let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
     let (alice, layer) = fixture(&cache, &signature_cache);
-    let others = sign(&alice, &Token::new("https://api.example.net"), hour());
+    let other = sign(&alice, &Token::new("https://api.example.net"), hour());
     let mut rng = Rng::with_seed(20_261_122);
     for _ in 0..5_000 {
-        let octets = garbage(&others, &mut rng);
+        let octets = garbage(&other, &mut rng);
         let value = format!("Kliento {}", STANDARD.encode(octets));
         let rejected = send(&layer, &HeaderValue::try_from(value).unwrap()).await;
         assert_eq!(rejected.unwrap_err().status(), 401);
@@ -100,12 +103,12 @@ async fn garbage_is_not_cached() {
 }
 
 /// Returns a bundle for another audience with an altered octet, or random octets.
-fn garbage(others: &[u8], rng: &mut Rng) -> Vec<u8> {
+fn garbage(other: &[u8], rng: &mut Rng) -> Vec<u8> {
     if rng.bool() {
         let length = rng.usize(..2_000);
         return std::iter::repeat_with(|| rng.u8(..)).take(length).collect();
     }
-    let mut octets = others.to_vec();
+    let mut octets = other.to_vec();
     let index = rng.usize(..octets.len());
     octets[index] ^= rng.u8(1..);
     octets

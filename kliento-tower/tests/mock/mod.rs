@@ -6,18 +6,18 @@ use http::HeaderValue;
 use kliento::{Period, SERVICE, Timestamp, Token, TokenBundle};
 use veraid::testing::MockMember;
 
-/// From one instant to another one.
+/// Returns the period between two instants.
 pub(crate) fn period(start: &str, end: &str) -> Period {
     let instant = |text: &str| text.parse::<Timestamp>().unwrap();
     Period::new(instant(start), instant(end)).unwrap()
 }
 
-/// The octets of a token bundle by a member.
+/// Returns the octets of a token bundle by a member.
 pub(crate) fn sign(member: &MockMember, token: &Token, period: Period) -> Vec<u8> {
     member.sign(token.to_json().as_bytes(), &SERVICE.parse().unwrap(), period).unwrap()
 }
 
-/// The value of a header that carries a bundle.
+/// Returns the header value of a bundle.
 pub(crate) fn credentials(octets: Vec<u8>) -> HeaderValue {
     let bundle = TokenBundle::from_bytes(octets).unwrap();
     bundle.to_authorization().try_into().unwrap()

@@ -10,11 +10,11 @@ use kliento::{Member, Period, SERVICE, Timestamp, Token};
 use kliento_tower::TrustAnchors;
 use veraid::testing::{MockEnvironment, MockMember};
 
-/// For whom tokens may be.
+/// The audiences of tokens.
 pub(crate) const AUDIENCES: [&str; 4] =
     ["https://a.example", "https://b.example", "https://a.example/", "urn:c"];
 
-/// Three hours in which all tokens lie, in milliseconds.
+/// The three hours of the tokens, in milliseconds.
 const HOURS: Range<i64> = 1_795_305_600_000..1_795_316_400_000;
 
 /// The generated bundles.
@@ -22,25 +22,26 @@ pub(crate) struct Bundles {
     pub(crate) credentials: Vec<HeaderValue>,
     /// The anchors of the first root, of the second, and of both.
     pub(crate) anchors: Vec<TrustAnchors>,
-    /// When the token of each would hold.
+    /// The period of each token.
     pub(crate) periods: Vec<Period>,
 }
 
 impl Bundles {
     pub(crate) fn new(rng: &mut Rng) -> Self {
         let hours = Period::new(instant(HOURS.start), instant(HOURS.end)).unwrap();
-        let worlds = [MockEnvironment::new(hours).unwrap(), MockEnvironment::new(hours).unwrap()];
-        let member = |world: &MockEnvironment, organisation: &str, name: &str| {
-            world.organisation(organisation).unwrap().member(name).unwrap()
+        let environments =
+            [MockEnvironment::new(hours).unwrap(), MockEnvironment::new(hours).unwrap()];
+        let member = |environment: &MockEnvironment, organisation: &str, name: &str| {
+            environment.organisation(organisation).unwrap().member(name).unwrap()
         };
         let members = [
-            member(&worlds[0], "one.example", "alice"),
-            member(&worlds[0], "two.example", "@"),
-            member(&worlds[1], "three.test", "bob"),
-            // Under either root there is one of this name, and they have nothing in common.
-            member(&worlds[1], "one.example", "alice"),
+            member(&environments[0], "one.example", "alice"),
+            member(&environments[0], "two.example", "@"),
+            member(&environments[1], "three.test", "bob"),
+            // Each root has a member of this name; they are unrelated.
+            member(&environments[1], "one.example", "alice"),
         ];
-        let [first, second] = worlds.map(|world| world.trust_anchors().unwrap());
+        let [first, second] = environments.map(|environment| environment.trust_anchors().unwrap());
         let both = TrustAnchors::new(first.iter().chain(&second).cloned());
         let anchors = vec![first.into(), second.into(), both];
         let mut bundles = Self { credentials: Vec::new(), anchors, periods: Vec::new() };
@@ -51,7 +52,7 @@ impl Bundles {
         bundles
     }
 
-    /// Adds a bundle, and perhaps another form of it and what somebody made of it.
+    /// Adds a bundle, and at random another encoding and an altered copy of it.
     fn add(&mut self, member: &MockMember, rng: &mut Rng) {
         let period = period(rng);
         let octets = sign(member, &token(rng), period, rng);
@@ -71,7 +72,7 @@ fn instant(millisecond: i64) -> Timestamp {
     Timestamp::from_millisecond(millisecond).unwrap()
 }
 
-/// Up to 30 minutes within the hours, at times up to 75, with and without fractions.
+/// Returns up to 30 minutes within the hours, sometimes up to 75, with and without fractions.
 fn period(rng: &mut Rng) -> Period {
     let unit = rng.choice([1, 1_000]).unwrap();
     let minutes = rng.choice([30, 30, 30, 75]).unwrap();
@@ -89,7 +90,7 @@ fn token(rng: &mut Rng) -> Token {
     token
 }
 
-/// By the member, or by the organisation on behalf of the member or of the bot.
+/// Signs as the member, or as the organisation on behalf of the member or of the bot.
 fn sign(member: &MockMember, token: &Token, period: Period, rng: &mut Rng) -> Vec<u8> {
     let (json, service) = (token.to_json(), SERVICE.parse().unwrap());
     let organisation = member.organisation();
@@ -101,11 +102,11 @@ fn sign(member: &MockMember, token: &Token, period: Period, rng: &mut Rng) -> Ve
     signed.unwrap()
 }
 
-/// Flips a bit anywhere; where signatures are, at the end, more often than elsewhere.
+/// Flips a bit, with a preference for the end, where the signatures are.
 fn alter(mut octets: Vec<u8>, rng: &mut Rng) -> Vec<u8> {
     let start = if rng.bool() { 0 } else { octets.len() - 256 };
-    let place = rng.usize(start..octets.len());
-    octets[place] ^= 1 << rng.u8(..8);
+    let index = rng.usize(start..octets.len());
+    octets[index] ^= 1 << rng.u8(..8);
     octets
 }
 

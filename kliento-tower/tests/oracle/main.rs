@@ -5,7 +5,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test may end by a panic, and says how to repeat it"
+    reason = "a test may end by a panic, and prints its seed"
 )]
 
 mod bundles;
@@ -16,33 +16,33 @@ mod walk;
 
 use std::env;
 
-use walk::{Figures, Walk};
+use walk::{Statistics, Walk};
 
-/// Both tests together make this many look-ups and more.
+/// The look-ups of each test.
 const LOOK_UPS: usize = 60_000;
 
 #[test]
 fn large_cache_agrees_with_verification() {
-    let figures = walk(16 * 1024 * 1024, 10_000);
-    assert!(figures.hits > LOOK_UPS / 4, "too few hits to tell: {figures:?}");
+    let statistics = walk(16 * 1024 * 1024, 10_000);
+    assert!(statistics.hits > LOOK_UPS / 4, "too few hits: {statistics:?}");
 }
 
-/// Few bundles fit, so that most are pushed out before they are asked for again.
+/// Few bundles fit, so most are evicted before they are sent again.
 #[test]
 fn small_cache_agrees_with_verification() {
-    let figures = walk(2 * 1024, 12);
-    assert!(figures.hits > LOOK_UPS / 20, "too few hits to tell: {figures:?}");
-    let verified_anew = figures.accepted - figures.hits;
-    assert!(verified_anew > LOOK_UPS / 30, "too few evictions to tell: {figures:?}");
+    let statistics = walk(2 * 1024, 12);
+    assert!(statistics.hits > LOOK_UPS / 20, "too few hits: {statistics:?}");
+    let verified_again = statistics.accepted - statistics.hits;
+    assert!(verified_again > LOOK_UPS / 30, "too few evictions: {statistics:?}");
 }
 
-fn walk(octets: u64, signatures: usize) -> Figures {
+fn walk(octets: u64, signatures: usize) -> Statistics {
     let seed = env::var("ORACLE_SEED").map_or(20_261_122, |seed| seed.parse().unwrap());
     eprintln!("seed {seed}; ORACLE_SEED changes it");
-    let figures = Walk::new(seed, octets, signatures).run(LOOK_UPS);
-    eprintln!("{figures:?}");
-    assert!(figures.accepted > LOOK_UPS / 4, "too few accepted to tell: {figures:?}");
-    assert!(figures.refused > LOOK_UPS / 8, "too few refused to tell: {figures:?}");
-    assert!(figures.reasons.len() > 5, "too few reasons to tell: {figures:?}");
-    figures
+    let statistics = Walk::new(seed, octets, signatures).run(LOOK_UPS);
+    eprintln!("{statistics:?}");
+    assert!(statistics.accepted > LOOK_UPS / 4, "too few accepted: {statistics:?}");
+    assert!(statistics.rejected > LOOK_UPS / 8, "too few rejected: {statistics:?}");
+    assert!(statistics.reasons.len() > 5, "too few reasons: {statistics:?}");
+    statistics
 }

@@ -10,7 +10,7 @@ use kliento_tower::{KlientoAuthLayer, Rejection, TrustAnchors, WorkloadIdentity}
 use crate::bundles::AUDIENCES;
 use crate::exchange::Outcome;
 
-/// What a layer asks of bundles.
+/// The requirements of a layer.
 pub(crate) struct Requirements {
     audiences: Vec<&'static str>,
     max_validity: Duration,
@@ -18,7 +18,7 @@ pub(crate) struct Requirements {
 }
 
 impl Requirements {
-    /// The first of all is out of reach: no key is as large.
+    /// Creates random requirements; no key is large enough for the first.
     pub(crate) fn new(number: usize, rng: &mut Rng) -> Self {
         let count = rng.usize(2..=AUDIENCES.len());
         let minutes = rng.choice([20, 60, 60, 120]).unwrap();
@@ -29,7 +29,7 @@ impl Requirements {
         }
     }
 
-    /// A layer that asks this.
+    /// Returns a layer with these requirements.
     pub(crate) fn layer(&self) -> KlientoAuthLayer {
         let layer = KlientoAuthLayer::new(self.audiences[0])
             .with_max_validity(self.max_validity)
@@ -38,7 +38,7 @@ impl Requirements {
         others.fold(layer, |layer, audience| layer.with_audience(*audience))
     }
 
-    /// What follows from the bundle and nothing that was there before.
+    /// Verifies a bundle without caches.
     pub(crate) fn verify(
         &self,
         credentials: &HeaderValue,

@@ -1,4 +1,4 @@
-//! A random walk through times, anchors and layers, with many requests at each stop.
+//! A random walk through times, anchors and layers, with many requests in each state.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
@@ -16,23 +16,23 @@ use crate::bundles::Bundles;
 use crate::exchange::{Outcome, send};
 use crate::query::{Requirements, agree};
 
-/// What happened, so that a walk on which nothing happens is noticed.
+/// Counts of the outcomes, which show that a walk covers them.
 #[derive(Debug, Default)]
-pub(crate) struct Figures {
+pub(crate) struct Statistics {
     pub(crate) accepted: usize,
-    pub(crate) refused: usize,
-    /// Those of the accepted that got the very object that they got the last time.
+    pub(crate) rejected: usize,
+    /// The accepted requests with the same allocation as the last time.
     pub(crate) hits: usize,
     pub(crate) verifications: usize,
     pub(crate) reasons: BTreeMap<&'static str, usize>,
 }
 
-/// How many look-ups are made before anything changes.
-const STOP: usize = 50;
+/// The number of look-ups before the state changes.
+const LOOK_UPS_PER_STATE: usize = 50;
 
-/// Where the walk stands.
+/// The state of the walk.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Stop {
+struct State {
     layer: usize,
     anchors: usize,
     now: Timestamp,
@@ -42,26 +42,26 @@ pub(crate) struct Walk {
     rng: Rng,
     bundles: Bundles,
     layers: Vec<(Requirements, KlientoAuthLayer)>,
-    stop: Stop,
+    state: State,
     shared: Arc<Shared>,
-    /// What the oracle said; it says the same whenever it is asked the same.
-    oracle: HashMap<(usize, Stop), Result<VerifiedToken, Error>>,
-    /// The bundles that were accepted where the walk stands.
+    /// The results of the oracle, which are deterministic.
+    oracle: HashMap<(usize, State), Result<VerifiedToken, Error>>,
+    /// The bundles that were accepted in this state.
     accepted: Vec<usize>,
-    /// What each bundle's last answer was.
+    /// The last identity of each bundle.
     last: HashMap<usize, WorkloadIdentity>,
-    figures: Figures,
+    statistics: Statistics,
     runtime: Runtime,
 }
 
-/// What the layers look at.
+/// The anchors and the time of all layers.
 struct Shared {
     anchors: RwLock<TrustAnchors>,
     now: RwLock<Timestamp>,
 }
 
 impl Walk {
-    /// All layers share the two caches, of these sizes.
+    /// Creates a walk whose layers share two caches of these sizes.
     pub(crate) fn new(seed: u64, octets: u64, signatures: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
         let bundles = Bundles::new(&mut rng);
@@ -85,65 +85,66 @@ impl Walk {
             rng,
             bundles,
             layers,
-            stop: Stop { layer: 0, anchors: 0, now },
+            state: State { layer: 0, anchors: 0, now },
             shared,
             oracle: HashMap::new(),
             accepted: Vec::new(),
             last: HashMap::new(),
-            figures: Figures::default(),
+            statistics: Statistics::default(),
             runtime: Builder::new_current_thread().build().unwrap(),
         }
     }
 
-    /// Makes so many look-ups.
-    pub(crate) fn run(mut self, look_ups: usize) -> Figures {
+    /// Makes this many look-ups.
+    pub(crate) fn run(mut self, look_ups: usize) -> Statistics {
         for turn in 0..look_ups {
-            if turn % STOP == 0 {
+            if turn % LOOK_UPS_PER_STATE == 0 {
                 self.advance();
             }
             let bundle = self.choose();
             self.look_up(bundle);
         }
-        self.figures
+        self.statistics
     }
 
-    /// Changes one thing, at times two or three.
+    /// Changes at least one part of the state.
     fn advance(&mut self) {
         self.accepted.clear();
         let choices = self.rng.u8(1..8);
         if choices & 1 != 0 {
-            self.stop.now = self.instant();
-            *self.shared.now.write().unwrap() = self.stop.now;
+            self.state.now = self.instant();
+            *self.shared.now.write().unwrap() = self.state.now;
         }
         if choices & 2 != 0 {
-            self.stop.anchors = self.rng.usize(..self.bundles.anchors.len());
-            *self.shared.anchors.write().unwrap() = self.bundles.anchors[self.stop.anchors].clone();
+            self.state.anchors = self.rng.usize(..self.bundles.anchors.len());
+            *self.shared.anchors.write().unwrap() =
+                self.bundles.anchors[self.state.anchors].clone();
         }
         if choices & 4 != 0 {
-            self.stop.layer = self.rng.usize(..self.layers.len());
+            self.state.layer = self.rng.usize(..self.layers.len());
         }
     }
 
-    /// Near an end of a token, or some minutes from where we are, onwards or back.
+    /// Returns a time near the start or end of a token, or within 20 minutes of the current one.
     fn instant(&mut self) -> Timestamp {
         let millisecond = if self.rng.bool() {
             let period = self.rng.choice(&self.bundles.periods).unwrap();
             let end = if self.rng.bool() { period.start() } else { period.end() };
             end.as_millisecond() + self.rng.choice([-1_000, -1, 0, 1, 1_000]).unwrap()
         } else {
-            self.stop.now.as_millisecond() + self.rng.i64(-1_200_000..1_200_000)
+            self.state.now.as_millisecond() + self.rng.i64(-1_200_000..1_200_000)
         };
         Timestamp::from_millisecond(millisecond).unwrap()
     }
 }
 
 impl Walk {
-    /// Mostly a bundle that was accepted here, or whose token is for now; at times any.
+    /// Chooses mostly a bundle that was accepted in this state or is valid now, sometimes any.
     fn choose(&mut self) -> usize {
         let periods = self.bundles.periods.iter().enumerate();
-        let held = periods.filter(|(_, period)| period.contains(self.stop.now));
-        let held: Vec<_> = held.map(|(bundle, _)| bundle).collect();
-        let choices = if self.rng.u8(..3) == 0 { &held } else { &self.accepted };
+        let valid = periods.filter(|(_, period)| period.contains(self.state.now));
+        let valid: Vec<_> = valid.map(|(bundle, _)| bundle).collect();
+        let choices = if self.rng.u8(..3) == 0 { &valid } else { &self.accepted };
         match self.rng.choice(choices) {
             Some(bundle) if self.rng.u8(..16) != 0 => *bundle,
             _ => self.rng.usize(..self.bundles.credentials.len()),
@@ -151,34 +152,34 @@ impl Walk {
     }
 
     fn look_up(&mut self, bundle: usize) {
-        let (requirements, layer) = &self.layers[self.stop.layer];
+        let (requirements, layer) = &self.layers[self.state.layer];
         let credentials = &self.bundles.credentials[bundle];
-        let anchors = &self.bundles.anchors[self.stop.anchors];
-        let oracle = self.oracle.entry((bundle, self.stop)).or_insert_with(|| {
-            self.figures.verifications += 1;
-            requirements.verify(credentials, anchors, self.stop.now)
+        let anchors = &self.bundles.anchors[self.state.anchors];
+        let oracle = self.oracle.entry((bundle, self.state)).or_insert_with(|| {
+            self.statistics.verifications += 1;
+            requirements.verify(credentials, anchors, self.state.now)
         });
-        let answer = self.runtime.block_on(send(layer, credentials));
-        if !agree(&answer, oracle) {
-            let (stop, value) = (self.stop, credentials.to_str().unwrap());
-            panic!("{answer:?}\nis not\n{oracle:?}\nat {stop:?} of {anchors:?} for\n{value}");
+        let decision = self.runtime.block_on(send(layer, credentials));
+        if !agree(&decision, oracle) {
+            let (state, value) = (self.state, credentials.to_str().unwrap());
+            panic!("{decision:?}\nis not\n{oracle:?}\nat {state:?} of {anchors:?} for\n{value}");
         }
-        self.count(bundle, answer);
+        self.count(bundle, decision);
     }
 
-    fn count(&mut self, bundle: usize, answer: Outcome) {
-        match answer {
+    fn count(&mut self, bundle: usize, decision: Outcome) {
+        match decision {
             Ok(identity) => {
-                self.figures.accepted += 1;
+                self.statistics.accepted += 1;
                 let is_same =
                     |last: &WorkloadIdentity| std::ptr::eq(last.claims(), identity.claims());
-                self.figures.hits += usize::from(self.last.get(&bundle).is_some_and(is_same));
+                self.statistics.hits += usize::from(self.last.get(&bundle).is_some_and(is_same));
                 self.last.insert(bundle, identity);
                 self.accepted.push(bundle);
             }
             Err(rejection) => {
-                self.figures.refused += 1;
-                *self.figures.reasons.entry(rejection.reason()).or_default() += 1;
+                self.statistics.rejected += 1;
+                *self.statistics.reasons.entry(rejection.reason()).or_default() += 1;
             }
         }
     }
@@ -191,7 +192,7 @@ impl TrustAnchorStore for Shared {
     }
 
     fn try_current(&self) -> Option<TrustAnchors> {
-        // Half of the requests go the way of stores that can't tell at once.
+        // Half of the requests see a store that has to be awaited.
         let is_even = self.now.read().unwrap().as_millisecond() % 2 == 0;
         is_even.then(|| self.anchors.read().unwrap().clone())
     }

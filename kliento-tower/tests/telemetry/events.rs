@@ -106,19 +106,19 @@ fn logs_requests_that_pass_without_identity() {
     }
 }
 
-/// Also after the inner service has waited.
+/// Also after the inner service was pending.
 #[test]
 fn inner_service_logs_within_the_span() {
     let service = layer().layer(service_fn(async |_: Request<String>| {
         tracing::info!("called");
         tokio::task::yield_now().await;
-        tracing::info!("called on");
+        tracing::info!("resumed");
         Ok::<_, Infallible>(Response::new(String::new()))
     }));
     for _ in 0..2 {
         let events = events(service.clone().oneshot(request(&[&authorization()])));
         let messages = events.iter().map(|event| fields_of(event)["message"].as_str().unwrap());
-        assert!(messages.eq(["authenticated", "called", "called on"]), "{events:?}");
+        assert!(messages.eq(["authenticated", "called", "resumed"]), "{events:?}");
         for event in events {
             assert_eq!(event["span"]["subject"], "alice@example.com");
         }

@@ -27,7 +27,7 @@ impl Log {
     }
 }
 
-/// The events, as a log collector gets them.
+/// Returns the events as a log collector receives them.
 pub(crate) fn events(future: impl Future) -> Vec<Value> {
     let log = Log::default();
     let writer = log.clone();
@@ -40,7 +40,7 @@ pub(crate) fn events(future: impl Future) -> Vec<Value> {
     log.into_text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The lines, as people read them.
+/// Returns the log as text.
 pub(crate) fn text(is_coloured: bool, future: impl Future) -> String {
     let log = Log::default();
     let writer = log.clone();

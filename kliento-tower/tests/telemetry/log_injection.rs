@@ -9,26 +9,26 @@ use crate::log::text;
 use crate::mock::exchange::send;
 use crate::mock::{credentials, period, sign};
 
-/// A line of its own, a colour, a sequence that hides what precedes it, and text that goes left.
+/// A line break, a colour, a sequence that hides the text before it, and right-to-left text.
 const FORGED: &str =
     "x\n2026-11-22T18:00:00Z  INFO \u{1b}[31mforged\r\u{1b}[2K\u{9b}1mforged\u{202e}";
 
-/// No user's name has control characters or other white space, but it may have quotes.
+/// A user name may contain quotes, but no control characters.
 const USER: &str = "eve\" outcome=\"accepted\" forged=\"";
 
 fn hour() -> Period {
     period("2026-11-22T18:00:00Z", "2026-11-22T19:00:00Z")
 }
 
-fn eve(world: &MockEnvironment) -> MockMember {
-    world.organisation("example.com").unwrap().member(USER).unwrap()
+fn eve(environment: &MockEnvironment) -> MockMember {
+    environment.organisation("example.com").unwrap().member(USER).unwrap()
 }
 
 /// Returns the log of an accepted request, and of one with an audience that the client chose.
 fn lines(is_coloured: bool) -> String {
-    let world = MockEnvironment::new(hour()).unwrap();
-    let eve = eve(&world);
-    let anchors: TrustAnchors = world.trust_anchors().unwrap().into();
+    let environment = MockEnvironment::new(hour()).unwrap();
+    let eve = eve(&environment);
+    let anchors: TrustAnchors = environment.trust_anchors().unwrap().into();
     let layer = KlientoAuthLayer::new("https://api.example.com")
         .with_trust_anchors(anchors)
         .with_clock(FixedClock(hour().start()));
@@ -42,7 +42,7 @@ fn lines(is_coloured: bool) -> String {
         assert_eq!(identity.user().unwrap().as_str(), USER);
         let rejection = send(&layer, &bad).await.unwrap_err();
         assert_eq!(rejection.reason(), "audience-mismatch");
-        // A service may log what it gets.
+        // A service may log its identities and rejections.
         tracing::info!(?identity, ?rejection, %rejection, "logged by the service");
     })
 }
@@ -51,9 +51,9 @@ fn lines(is_coloured: bool) -> String {
 fn clients_cannot_forge_log_lines() {
     let log = lines(false);
     assert_eq!(log.lines().count(), 3, "{log}");
-    // Nothing but the ends of the three lines is not to be seen.
-    let unseen = |c: &char| c.is_control() || "\u{2028}\u{2029}\u{202e}".contains(*c);
-    assert_eq!(log.chars().filter(unseen).collect::<String>(), "\n\n\n", "{log:?}");
+    // The three line breaks are the only invisible characters.
+    let is_invisible = |c: &char| c.is_control() || "\u{2028}\u{2029}\u{202e}".contains(*c);
+    assert_eq!(log.chars().filter(is_invisible).collect::<String>(), "\n\n\n", "{log:?}");
     // The forged text is visible, so that the attempt can be detected.
     assert!(log.matches("forged").count() >= 3, "{log}");
     assert!(!log.contains(r#" outcome="accepted" forged"#), "{log}");

@@ -9,7 +9,7 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use crate::bundle::{authorization, layer, request, send, tampered};
 use crate::log::run;
 
-/// Each metric with its labels, and its count: of a histogram, how many values it has.
+/// Returns the count of each metric and its labels: of a histogram, its number of values.
 fn counts(snapshotter: &Snapshotter) -> BTreeMap<String, u64> {
     let metrics = snapshotter.snapshot().into_vec().into_iter();
     let counts = metrics.map(|(key, _, _, value)| {
@@ -18,11 +18,11 @@ fn counts(snapshotter: &Snapshotter) -> BTreeMap<String, u64> {
         let count = match value {
             DebugValue::Counter(count) => count,
             DebugValue::Histogram(values) => {
-                // In seconds: none of these takes a minute.
+                // In seconds, and below a minute.
                 assert!(values.iter().all(|seconds| (0.0..60.0).contains(&seconds.into_inner())));
                 values.len() as u64
             }
-            DebugValue::Gauge(_) => panic!("nothing is a gauge"),
+            DebugValue::Gauge(_) => panic!("unexpected gauge"),
         };
         (format!("{}{{{labels}}}", key.key().name()), count)
     });

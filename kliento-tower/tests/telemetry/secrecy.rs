@@ -17,26 +17,26 @@ use tower::{Layer as _, service_fn};
 use crate::bundle::{authorization, body, layer, request, respond_with_subject, send};
 use crate::log::text;
 
-/// As many characters are a piece.
-const PIECE: usize = 16;
+/// The length of a fragment in characters.
+const FRAGMENT_LENGTH: usize = 16;
 
 /// Fragments of credentials, in every encoding in which they could be disclosed.
-struct Pieces {
+struct Fragments {
     base64: HashSet<Vec<u8>>,
     octets: HashSet<Vec<u8>>,
 }
 
-impl Pieces {
-    /// Those of a whole bundle.
-    fn of(bundle: &[u8]) -> Self {
+impl Fragments {
+    /// Returns the fragments of a whole bundle.
+    fn from_bundle(bundle: &[u8]) -> Self {
         Self::new(bundle, bundle)
     }
 
-    /// Those that not even a log may tell.
+    /// Returns the fragments that not even a log may contain.
     ///
-    /// Errors tell both sides of what differed, in hex: names, key identifiers and digests, which
-    /// are in every certificate. What a bundle is worth is its signature, which ends it.
-    fn secret_of(bundle: &[u8]) -> Self {
+    /// Errors contain expected and found values in hex: names, key identifiers and digests, which
+    /// are in every certificate. The secret is the signature, at the end of the bundle.
+    fn from_signature(bundle: &[u8]) -> Self {
         const SIGNATURE: usize = 2048 / 8;
         Self::new(bundle, &bundle[bundle.len() - SIGNATURE..])
     }
@@ -44,26 +44,29 @@ impl Pieces {
     fn new(encoded: &[u8], octets: &[u8]) -> Self {
         let windows = |text: &[u8], size| text.windows(size).map(<[u8]>::to_vec).collect();
         let base64 = STANDARD.encode(encoded);
-        Self { base64: windows(base64.as_bytes(), PIECE), octets: windows(octets, PIECE / 2) }
+        Self {
+            base64: windows(base64.as_bytes(), FRAGMENT_LENGTH),
+            octets: windows(octets, FRAGMENT_LENGTH / 2),
+        }
     }
 
     /// Returns the fragment that a text contains, if any: in Base64, in hex, or as a list of
     /// numbers.
-    fn found_in<'t>(&self, text: &'t str) -> Option<&'t str> {
+    fn find_in<'t>(&self, text: &'t str) -> Option<&'t str> {
         let is_found = |window: &&[u8]| {
             self.base64.contains(*window)
-                || octets_of(window).is_some_and(|octets| self.octets.contains(&octets))
+                || decode_hex(window).is_some_and(|octets| self.octets.contains(&octets))
         };
-        let window = text.as_bytes().windows(PIECE).find(is_found);
+        let window = text.as_bytes().windows(FRAGMENT_LENGTH).find(is_found);
         let window = window.map(|window| str::from_utf8(window).unwrap());
-        window.or_else(|| self.listed_in(text).then_some("a list of numbers"))
+        window.or_else(|| self.contains_list(text).then_some("a list of numbers"))
     }
 
-    /// As `{:?}` shows octets.
-    fn listed_in(&self, text: &str) -> bool {
+    /// Returns whether a text contains octets as `{:?}` prints them.
+    fn contains_list(&self, text: &str) -> bool {
         let numbers = text.split([',', '[', ']', ' ']).filter(|number| !number.is_empty());
         let octets: Vec<_> = numbers.map(|number| number.parse::<u8>().ok()).collect();
-        let mut windows = octets.windows(PIECE / 2);
+        let mut windows = octets.windows(FRAGMENT_LENGTH / 2);
         windows.any(|window| {
             let window: Option<Vec<u8>> = window.iter().copied().collect();
             window.is_some_and(|octets| self.octets.contains(&octets))
@@ -72,13 +75,13 @@ impl Pieces {
 }
 
 /// Decodes hex in either case.
-fn octets_of(hex: &[u8]) -> Option<Vec<u8>> {
+fn decode_hex(hex: &[u8]) -> Option<Vec<u8>> {
     let digit = |digit: &u8| char::from(*digit).to_digit(16);
     let octet = |pair: &[u8]| u8::try_from(digit(&pair[0])? * 16 + digit(&pair[1])?).ok();
     hex.chunks_exact(2).map(octet).collect()
 }
 
-fn hex_of(octet: u8) -> [char; 2] {
+fn encode_hex(octet: u8) -> [char; 2] {
     [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap())
 }
 
@@ -86,9 +89,9 @@ fn hex_of(octet: u8) -> [char; 2] {
 fn bundles() -> Vec<Vec<u8>> {
     let header = authorization();
     let good = STANDARD.decode(header.strip_prefix("Kliento ").unwrap()).unwrap();
-    let altered = (0..good.len()).step_by(29).map(|place| {
+    let altered = (0..good.len()).step_by(29).map(|index| {
         let mut altered = good.clone();
-        altered[place] ^= 1;
+        altered[index] ^= 1;
         altered
     });
     altered.chain([good.clone()]).collect()
@@ -112,7 +115,11 @@ struct Output {
     inside: String,
 }
 
-fn output_of(layer: &KlientoAuthLayer, credentials: &str, reasons: &mut BTreeSet<&str>) -> Output {
+fn collect_output(
+    layer: &KlientoAuthLayer,
+    credentials: &str,
+    reasons: &mut BTreeSet<&str>,
+) -> Output {
     let mut output = Output::default();
     let log = text(false, async {
         let response = send(layer, request(&[credentials])).await;
@@ -124,18 +131,18 @@ fn output_of(layer: &KlientoAuthLayer, credentials: &str, reasons: &mut BTreeSet
         output.client += str::from_utf8(&body(response).await).unwrap();
     });
     assert!(log.contains("outcome="), "{log}");
-    let shown = format!("{layer:?}{:?}", layer.layer(service_fn(respond_with_subject)));
-    Output { inside: output.inside + &log + &shown, ..output }
+    let printed = format!("{layer:?}{:?}", layer.layer(service_fn(respond_with_subject)));
+    Output { inside: output.inside + &log + &printed, ..output }
 }
 
 fn assert_nothing_disclosed(layer: &KlientoAuthLayer, octets: &[u8], reasons: &mut BTreeSet<&str>) {
-    let (whole, secret) = (Pieces::of(octets), Pieces::secret_of(octets));
+    let (whole, secret) = (Fragments::from_bundle(octets), Fragments::from_signature(octets));
     let base64 = STANDARD.encode(octets);
-    // A bundle that can't be read because of its Base64 is no less secret.
+    // A bundle with malformed Base64 is secret, too.
     for credentials in [format!("Kliento {base64}"), format!("Kliento {base64}!")] {
-        let Output { client, inside } = output_of(layer, &credentials, reasons);
-        assert_eq!(whole.found_in(&client), None, "{client}");
-        assert_eq!(secret.found_in(&inside), None, "{inside}");
+        let Output { client, inside } = collect_output(layer, &credentials, reasons);
+        assert_eq!(whole.find_in(&client), None, "{client}");
+        assert_eq!(secret.find_in(&inside), None, "{inside}");
     }
 }
 
@@ -153,10 +160,10 @@ fn bundle_is_not_disclosed() {
             assert_nothing_disclosed(&layers[0], octets, &mut reasons);
         }
     });
-    assert!(reasons.len() > 20, "too few reasons to tell: {reasons:?}");
+    assert!(reasons.len() > 20, "too few reasons: {reasons:?}");
     let metrics = format!("{:?}", recorder.snapshotter().snapshot());
     assert!(metrics.contains("kliento_authentications_total"));
-    assert_eq!(Pieces::of(good).found_in(&metrics), None);
+    assert_eq!(Fragments::from_bundle(good).find_in(&metrics), None);
 }
 
 /// Extensions and headers of a request can be printed without disclosing the credentials.
@@ -171,29 +178,29 @@ fn debug_output_contains_no_secret() {
     }));
     let credentials = authorization();
     let log = text(false, tower::ServiceExt::oneshot(service, request(&[&credentials])));
-    let shown = format!("{log} {cache:?} {signature_cache:?}");
-    assert!(shown.contains("alice@example.com") && shown.contains("Sensitive"), "{shown}");
+    let printed = format!("{log} {cache:?} {signature_cache:?}");
+    assert!(printed.contains("alice@example.com") && printed.contains("Sensitive"), "{printed}");
     assert_eq!((cache.len(), signature_cache.is_empty()), (1, false));
     let octets = STANDARD.decode(credentials.strip_prefix("Kliento ").unwrap()).unwrap();
-    assert_eq!(Pieces::of(&octets).found_in(&shown), None, "{shown}");
+    assert_eq!(Fragments::from_bundle(&octets).find_in(&printed), None, "{printed}");
 }
 
-/// The search finds what it is for, or else it would prove nothing.
+/// The other tests rely on this search to find every leak.
 #[test]
 fn finds_fragments_in_every_encoding() {
     let octets: Vec<u8> = (100..140).collect();
-    let pieces = Pieces::of(&octets);
+    let fragments = Fragments::from_bundle(&octets);
     let base64 = STANDARD.encode(&octets);
     let headers: HeaderMap = HeaderMap::from_iter([(AUTHORIZATION, base64.parse().unwrap())]);
-    let hex: String = octets.iter().copied().flat_map(hex_of).collect();
+    let hex: String = octets.iter().copied().flat_map(encode_hex).collect();
     for leak in [
-        format!("x{}x", &base64[3..3 + PIECE]),
-        format!("x{}x", &hex[8..8 + PIECE]),
+        format!("x{}x", &base64[3..3 + FRAGMENT_LENGTH]),
+        format!("x{}x", &hex[8..8 + FRAGMENT_LENGTH]),
         hex.to_uppercase(),
         format!("{headers:?}"),
         format!("{:?}", &octets[5..20]),
     ] {
-        assert!(pieces.found_in(&leak).is_some(), "{leak}");
+        assert!(fragments.find_in(&leak).is_some(), "{leak}");
     }
-    assert!(pieces.found_in(&base64[..PIECE - 1]).is_none());
+    assert!(fragments.find_in(&base64[..FRAGMENT_LENGTH - 1]).is_none());
 }

@@ -18,64 +18,64 @@ fn only_2024() -> String {
     format!("38696 8 2 {DIGEST_2024}\n")
 }
 
-/// Waits until it is so, and fails when that takes far longer than any machine needs.
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+/// Waits until the condition is true, and fails after a minute.
+fn eventually(awaited: &str, mut condition: impl FnMut() -> bool) {
     let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "still not so: {what}");
+    while !condition() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "timed out waiting for {awaited}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-fn watch(place: &AnchorFile) -> TrustAnchorFile {
-    TrustAnchorFile::options().with_poll_interval(Duration::ZERO).open(place.file()).unwrap()
+fn open_polled(anchor_file: &AnchorFile) -> TrustAnchorFile {
+    TrustAnchorFile::options().with_poll_interval(Duration::ZERO).open(anchor_file.file()).unwrap()
 }
 
 #[test]
 fn detects_changes() {
-    let place = AnchorFile::with(only_2017());
-    let store = watch(&place);
+    let anchor_file = AnchorFile::new(only_2017());
+    let store = open_polled(&anchor_file);
     let before = store.try_current().unwrap();
-    place.write(only_2024());
+    anchor_file.write(only_2024());
     eventually("the other key", || key_tags(&store) == [38696]);
     assert_ne!(store.try_current().unwrap().fingerprint(), before.fingerprint());
-    place.write(IANA_XML);
+    anchor_file.write(IANA_XML);
     eventually("the other format", || key_tags(&store) == [20326, 38696]);
 }
 
 #[test]
 fn reports_invalid_and_missing_files_and_their_recovery() {
-    let place = AnchorFile::with(only_2017());
-    let store = watch(&place);
-    place.write("nothing");
+    let anchor_file = AnchorFile::new(only_2017());
+    let store = open_polled(&anchor_file);
+    anchor_file.write("nothing");
     eventually("an error", || store.last_error().is_some());
     assert!(matches!(*store.last_error().unwrap(), E::Record { line: 1, .. }));
-    fs::remove_file(place.file()).unwrap();
+    fs::remove_file(anchor_file.file()).unwrap();
     let is_gone = |error: &E| matches!(error, E::Read(e) if e.kind() == io::ErrorKind::NotFound);
     eventually("another error", || store.last_error().is_some_and(|error| is_gone(&error)));
     assert_eq!(key_tags(&store), [20326]);
-    place.write(only_2024());
-    eventually("good again", || store.last_error().is_none());
+    anchor_file.write(only_2024());
+    eventually("recovery", || store.last_error().is_none());
     assert_eq!(key_tags(&store), [38696]);
 }
 
-/// A file of which one line is bad gives none of the others.
+/// An invalid line invalidates the whole file.
 #[test]
 fn invalid_file_keeps_all_previous_anchors() {
-    let place = AnchorFile::with(only_2017());
-    let store = place.open().unwrap();
+    let anchor_file = AnchorFile::new(only_2017());
+    let store = anchor_file.open().unwrap();
     for bad in [
         format!("{}20326 8 2 00\n", only_2024()),
         format!("{}com. IN DS 20326 8 2 {DIGEST_2017}\n", only_2024()),
         IANA_XML.replace("<KeyTag>38696", "<KeyTag>x"),
         String::new(),
     ] {
-        place.write(&bad);
+        anchor_file.write(&bad);
         let error = store.reload().unwrap_err();
         assert_eq!(store.last_error().unwrap().to_string(), error.to_string());
         assert_eq!(key_tags(&store), [20326], "{bad}");
     }
-    place.write(only_2024());
+    anchor_file.write(only_2024());
     store.reload().unwrap();
     assert!(store.last_error().is_none());
     assert_eq!(key_tags(&store), [38696]);
@@ -86,16 +86,16 @@ fn invalid_file_keeps_all_previous_anchors() {
 #[test]
 fn follows_swapped_symlink() {
     use std::os::unix::fs::symlink;
-    let place = AnchorFile::with("");
-    let folder = place.folder();
+    let anchor_file = AnchorFile::new("");
+    let folder = anchor_file.folder();
     for (version, content) in [("v1", only_2017()), ("v2", only_2024())] {
         fs::create_dir(folder.join(version)).unwrap();
         fs::write(folder.join(version).join("anchors"), content).unwrap();
     }
-    fs::remove_file(place.file()).unwrap();
+    fs::remove_file(anchor_file.file()).unwrap();
     symlink("v1", folder.join("..data")).unwrap();
-    symlink("..data/anchors", place.file()).unwrap();
-    let store = watch(&place);
+    symlink("..data/anchors", anchor_file.file()).unwrap();
+    let store = open_polled(&anchor_file);
     assert_eq!(key_tags(&store), [20326]);
 
     symlink("v2", folder.join("..draft")).unwrap();
@@ -103,11 +103,11 @@ fn follows_swapped_symlink() {
     eventually("the other folder's", || key_tags(&store) == [38696]);
 }
 
-/// The thread holds the clock, so that it is seen to end.
+/// The thread owns the clock, so the clock is dropped when the thread ends.
 #[test]
 fn thread_ends_with_the_store() {
     for interval in [Duration::ZERO, Duration::from_secs(3600), Duration::MAX] {
-        let place = AnchorFile::with(IANA_DS);
+        let anchor_file = AnchorFile::new(IANA_DS);
         let held = Arc::new(());
         let alive: Weak<()> = Arc::downgrade(&held);
         let clock = move || {
@@ -116,7 +116,7 @@ fn thread_ends_with_the_store() {
         };
         let options =
             TrustAnchorFile::options().with_poll_interval(interval).with_clock(clock_fn(clock));
-        let store = Arc::new(options.open(place.file()).unwrap());
+        let store = Arc::new(options.open(anchor_file.file()).unwrap());
         let other = store.clone();
         drop(store);
         assert_eq!(key_tags(&other), [20326, 38696]);
@@ -127,17 +127,17 @@ fn thread_ends_with_the_store() {
 
 #[test]
 fn concurrent_reloads_are_serialised() {
-    let place = AnchorFile::with(only_2017());
-    let store = place.open().unwrap();
+    let anchor_file = AnchorFile::new(only_2017());
+    let store = anchor_file.open().unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| (0..200).for_each(|_| store.reload().unwrap()));
         }
         for round in 0..200 {
-            place.write(if round % 2 == 0 { only_2024() } else { only_2017() });
+            anchor_file.write(if round % 2 == 0 { only_2024() } else { only_2017() });
             assert_eq!(store.try_current().unwrap().as_slice().len(), 1);
         }
-        place.write(IANA_DS);
+        anchor_file.write(IANA_DS);
     });
     store.reload().unwrap();
     assert_eq!(key_tags(&store), [20326, 38696]);

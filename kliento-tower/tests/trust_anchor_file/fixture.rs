@@ -12,7 +12,7 @@ use kliento_tower::{
 };
 use tempfile::TempDir;
 
-/// When 20326 and 38696 are valid.
+/// A time at which 20326 and 38696 are valid.
 pub(crate) const NOW: &str = "2026-11-22T18:03:00Z";
 pub(crate) const DIGEST_2010: &str =
     "49AAC11D7B6F6446702E54A1607371607A1A41855200FD2CE1CDDE32F24E8FB5";
@@ -29,17 +29,17 @@ pub(crate) const IANA_DS: &str = "\
 
 ";
 
-/// What IANA publishes at <https://data.iana.org/root-anchors/root-anchors.xml>.
+/// IANA's file, from <https://data.iana.org/root-anchors/root-anchors.xml>.
 pub(crate) const IANA_XML: &str = include_str!("root-anchors.xml");
 
-/// A folder with a file in it.
+/// A file of trust anchors in a temporary folder.
 pub(crate) struct AnchorFile(TempDir);
 
 impl AnchorFile {
-    pub(crate) fn with(content: impl AsRef<[u8]>) -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        place.write(content);
-        place
+    pub(crate) fn new(content: impl AsRef<[u8]>) -> Self {
+        let anchor_file = Self(tempfile::tempdir().unwrap());
+        anchor_file.write(content);
+        anchor_file
     }
 
     pub(crate) fn file(&self) -> PathBuf {
@@ -50,19 +50,19 @@ impl AnchorFile {
         self.0.path().to_owned()
     }
 
-    /// Replaces the file as its documentation says: by renaming another one over it.
+    /// Replaces the file by renaming another one over it.
     pub(crate) fn write(&self, content: impl AsRef<[u8]>) {
         let draft = self.folder().join("draft");
         fs::write(&draft, content).unwrap();
         fs::rename(draft, self.file()).unwrap();
     }
 
-    /// Opens it at [`NOW`], to be read again on [`TrustAnchorFile::reload`] alone.
+    /// Opens the file at [`NOW`]; only [`TrustAnchorFile::reload`] reads it again.
     pub(crate) fn open(&self) -> Result<TrustAnchorFile, TrustAnchorFileError> {
-        self.open_by(&ManualClock::new(NOW))
+        self.open_with_clock(&ManualClock::new(NOW))
     }
 
-    pub(crate) fn open_by(
+    pub(crate) fn open_with_clock(
         &self,
         clock: &ManualClock,
     ) -> Result<TrustAnchorFile, TrustAnchorFileError> {
@@ -101,8 +101,8 @@ pub(crate) fn key_tags(store: &TrustAnchorFile) -> Vec<u16> {
     anchors.iter().flat_map(TrustAnchors::as_slice).map(kliento::TrustAnchor::key_tag).collect()
 }
 
-/// A document like IANA's with these `KeyDigest` elements.
-pub(crate) fn xml_of(key_digests: impl Display) -> String {
+/// Returns a document like IANA's with these `KeyDigest` elements.
+pub(crate) fn anchors_xml(key_digests: impl Display) -> String {
     format!(r#"<TrustAnchor id="1" source="-"><Zone>.</Zone>{key_digests}</TrustAnchor>"#)
 }
 

@@ -9,43 +9,44 @@ use kliento_tower::{
 use veraid::ParseTrustAnchorError;
 
 use crate::fixture::{
-    AnchorFile, DIGEST_2010, DIGEST_2017, DIGEST_2024, IANA_DS, IANA_XML, key_digest, key_tags,
-    xml_of,
+    AnchorFile, DIGEST_2010, DIGEST_2017, DIGEST_2024, IANA_DS, IANA_XML, anchors_xml, key_digest,
+    key_tags,
 };
 
 const FROM: &str = "validFrom=\"2020-01-01T00:00:00Z\"";
 
 fn rejection(content: impl AsRef<[u8]>) -> E {
-    AnchorFile::with(content).open().unwrap_err()
+    AnchorFile::new(content).open().unwrap_err()
 }
 
 #[test]
 fn both_formats_agree_with_the_built_in_anchors() {
     for content in [IANA_DS.to_owned(), IANA_XML.to_owned(), format!("\u{feff}{IANA_XML}")] {
-        let place = AnchorFile::with(content);
-        let store = place.open().unwrap();
+        let anchor_file = AnchorFile::new(content);
+        let store = anchor_file.open().unwrap();
         assert_eq!(store.try_current(), Some(TrustAnchors::iana()));
         assert_eq!(store.skipped(), []);
         assert!(store.last_error().is_none());
-        assert_eq!(store.path(), place.file());
+        assert_eq!(store.path(), anchor_file.file());
     }
 }
 
 #[test]
 fn skips_and_reports_unsupported_anchors() {
     let records = format!("20326 5 2 {DIGEST_2017}\n\n38696 8 1 00\n38696 8 2 {DIGEST_2024}");
-    let store = AnchorFile::with(records).open().unwrap();
+    let store = AnchorFile::new(records).open().unwrap();
     assert_eq!(key_tags(&store), [38696]);
-    let told: Vec<_> = store.skipped().into_iter().map(|skip| (skip.line, skip.reason)).collect();
+    let skipped: Vec<_> =
+        store.skipped().into_iter().map(|skip| (skip.line, skip.reason)).collect();
     let unsupported = SkipReason::Unsupported;
     let expected = [
         (1, unsupported(ParseTrustAnchorError::Algorithm(5))),
         (3, unsupported(ParseTrustAnchorError::DigestType(1))),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(skipped, expected);
 
     let unknown = IANA_XML.replacen("<Algorithm>8<", "<Algorithm>16<", 1);
-    let skipped = AnchorFile::with(unknown).open().unwrap().skipped();
+    let skipped = AnchorFile::new(unknown).open().unwrap().skipped();
     assert_eq!(skipped.len(), 1);
     assert_eq!(skipped[0].line, 5);
     assert_eq!(skipped[0].reason, unsupported(ParseTrustAnchorError::Algorithm(16)));
@@ -61,7 +62,7 @@ fn skips_digest_of_another_key() {
         ("<Flags>257<", "<Flags>256<"),
         ("<Flags>257<", "<Flags>385<"),
     ] {
-        let store = AnchorFile::with(IANA_XML.replacen(was, is, 1)).open().unwrap();
+        let store = AnchorFile::new(IANA_XML.replacen(was, is, 1)).open().unwrap();
         assert_eq!(key_tags(&store), [38696], "{is}");
         assert_eq!(store.skipped()[0].reason, SkipReason::DigestMismatch);
     }
@@ -69,7 +70,7 @@ fn skips_digest_of_another_key() {
 
 #[test]
 fn rejects_file_without_usable_anchors() {
-    for empty in [String::new(), "; none\n# none\n\n".to_owned(), xml_of("")] {
+    for empty in [String::new(), "; none\n# none\n\n".to_owned(), anchors_xml("")] {
         assert!(matches!(rejection(empty), E::NoUsableAnchor { skipped: 0 }));
     }
     assert!(matches!(rejection(format!("1 5 2 {DIGEST_2017}")), E::NoUsableAnchor { skipped: 1 }));
@@ -91,7 +92,7 @@ fn reports_line_of_invalid_record() {
 
 #[test]
 fn reports_line_and_name_of_invalid_element() {
-    for (was, is, told) in [
+    for (was, is, expected) in [
         ("<TrustAnchor ", "<TrustAnchor xmlns='urn:x' ", "line 2: TrustAnchor is missing"),
         ("<Zone>.</Zone>", "", "line 2: Zone is missing"),
         ("<Zone>.</Zone>", "<Zone>com.</Zone>", "line 2: Zone has the invalid value \"com.\""),
@@ -119,7 +120,7 @@ fn reports_line_and_name_of_invalid_element() {
         assert!(IANA_XML.contains(was), "{was}");
         let error = rejection(IANA_XML.replacen(was, is, 1));
         assert!(matches!(error, E::Element { .. }), "{is}: {error:?}");
-        assert!(error.to_string().starts_with(told), "{is}: {error}");
+        assert!(error.to_string().starts_with(expected), "{is}: {error}");
     }
     let other = "<Anchor><Zone>.</Zone></Anchor>";
     let E::Element { line: 1, name: "TrustAnchor", error } = rejection(other) else { panic!() };
@@ -130,11 +131,11 @@ fn reports_line_and_name_of_invalid_element() {
 fn accepts_split_text_but_no_nested_elements() {
     let (head, tail) = DIGEST_2024.split_at(10);
     let pieces = format!(" {head}<!-- -->{tail}\n");
-    let store = AnchorFile::with(xml_of(key_digest(38696, FROM, &pieces))).open().unwrap();
+    let store = AnchorFile::new(anchors_xml(key_digest(38696, FROM, &pieces))).open().unwrap();
     assert_eq!(key_tags(&store), [38696]);
     let nested = format!("<b>{DIGEST_2024}</b>");
     assert!(matches!(
-        rejection(xml_of(key_digest(38696, FROM, &nested))),
+        rejection(anchors_xml(key_digest(38696, FROM, &nested))),
         E::Element { name: "Digest", .. }
     ));
 }
@@ -142,15 +143,15 @@ fn accepts_split_text_but_no_nested_elements() {
 #[test]
 fn ignores_unknown_elements() {
     let added = IANA_XML.replace("<Flags>", "<New since=\"2030\"/><Flags>");
-    assert_eq!(AnchorFile::with(added).open().unwrap().try_current(), Some(TrustAnchors::iana()));
+    assert_eq!(AnchorFile::new(added).open().unwrap().try_current(), Some(TrustAnchors::iana()));
 }
 
 #[test]
 fn rejects_document_type_declarations() {
-    let laughs = r#"<!DOCTYPE T [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;"><!ENTITY z SYSTEM "/etc/hostname">]>"#;
-    let body = xml_of(key_digest(38696, FROM, "&b;"));
+    let entities = r#"<!DOCTYPE T [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;"><!ENTITY z SYSTEM "/etc/hostname">]>"#;
+    let body = anchors_xml(key_digest(38696, FROM, "&b;"));
     for content in
-        [format!("{laughs}{body}"), format!("<?xml version=\"1.0\"?>{laughs}{body}"), body]
+        [format!("{entities}{body}"), format!("<?xml version=\"1.0\"?>{entities}{body}"), body]
     {
         assert!(matches!(rejection(content), E::Xml(_)));
     }
@@ -159,11 +160,11 @@ fn rejects_document_type_declarations() {
 #[test]
 fn limits_sizes() {
     let comment = |length: usize| format!("38696 8 2 {DIGEST_2024}\n;{}", " ".repeat(length));
-    assert!(AnchorFile::with(comment(1000)).open().is_ok());
+    assert!(AnchorFile::new(comment(1000)).open().is_ok());
     assert!(matches!(rejection(comment(1 << 20)), E::TooLarge { limit: 1_048_576 }));
 
     let records = |count: usize| format!("38696 8 2 {DIGEST_2024}\n").repeat(count);
-    assert!(AnchorFile::with(records(64)).open().is_ok());
+    assert!(AnchorFile::new(records(64)).open().is_ok());
     assert!(matches!(rejection(records(65)), E::TooMany { limit: 64 }));
     let skipped = format!("1 5 2 {DIGEST_2010}\n").repeat(64);
     assert!(matches!(rejection(records(1) + &skipped), E::TooMany { limit: 64 }));
@@ -176,14 +177,14 @@ fn limits_sizes() {
 #[test]
 fn reads_only_regular_utf8_files() {
     assert!(matches!(rejection([0xff, 0xfe, b'<', 0]), E::Encoding(_)));
-    let place = AnchorFile::with("");
-    assert!(matches!(TrustAnchorFile::open(place.folder()), Err(E::NotRegular)));
-    fs::remove_file(place.file()).unwrap();
-    let E::Read(error) = place.open().unwrap_err() else { panic!() };
+    let anchor_file = AnchorFile::new("");
+    assert!(matches!(TrustAnchorFile::open(anchor_file.folder()), Err(E::NotRegular)));
+    fs::remove_file(anchor_file.file()).unwrap();
+    let E::Read(error) = anchor_file.open().unwrap_err() else { panic!() };
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }
 
-/// Opening a pipe would wait for a writer, and a device never ends.
+/// Opening a pipe would block, and reading a device may never end.
 #[cfg(unix)]
 #[test]
 fn rejects_devices() {

@@ -4,29 +4,29 @@ use kliento_tower::{TrustAnchorStore as _, TrustAnchors};
 
 use crate::fixture::{AnchorFile, IANA_DS, IANA_XML, key_tags};
 
-/// A writer that does not rename is caught at any point of its work.
+/// A file that is not replaced by renaming may be read at any point of its writing.
 #[test]
 fn rejects_truncated_xml() {
-    let place = AnchorFile::with(IANA_XML);
-    let store = place.open().unwrap();
+    let anchor_file = AnchorFile::new(IANA_XML);
+    let store = anchor_file.open().unwrap();
     let end = IANA_XML.trim_end().len();
     for length in 0..end {
-        place.write(&IANA_XML[..length]);
+        anchor_file.write(&IANA_XML[..length]);
         assert!(store.reload().is_err(), "{length} of {end}");
         assert_eq!(store.try_current(), Some(TrustAnchors::iana()));
     }
-    place.write(&IANA_XML[..end]);
+    anchor_file.write(&IANA_XML[..end]);
     store.reload().unwrap();
 }
 
-/// A truncated record is rejected. A cut between lines leaves fewer records, and no others.
+/// A truncated record is rejected. A cut between lines leaves fewer records.
 #[test]
 fn truncated_records_load_fewer_anchors_or_fail() {
-    let place = AnchorFile::with(IANA_DS);
-    let store = place.open().unwrap();
+    let anchor_file = AnchorFile::new(IANA_DS);
+    let store = anchor_file.open().unwrap();
     let mut loaded = Vec::new();
     for length in 0..IANA_DS.len() {
-        place.write(&IANA_DS[..length]);
+        anchor_file.write(&IANA_DS[..length]);
         if store.reload().is_ok() && !loaded.contains(&key_tags(&store)) {
             loaded.push(key_tags(&store));
         }
@@ -42,11 +42,11 @@ fn truncated_records_load_fewer_anchors_or_fail() {
 fn garbage_neither_panics_nor_changes_the_anchors() {
     let seed = 9718;
     let mut random = fastrand::Rng::with_seed(seed);
-    let place = AnchorFile::with(IANA_DS);
-    let store = place.open().unwrap();
+    let anchor_file = AnchorFile::new(IANA_DS);
+    let store = anchor_file.open().unwrap();
     let mut valid = 0;
     for round in 0..4000 {
-        place.write(garbage(&mut random));
+        anchor_file.write(garbage(&mut random));
         let before = store.try_current();
         match store.reload().map_err(|error| error.to_string()) {
             Ok(()) => {

@@ -9,7 +9,7 @@ use kliento::TokenBundle;
 use kliento_tower::{FixedClock, KlientoAuthLayer};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::fixture::{AnchorFile, DIGEST_2024, IANA_XML, NOW, key_digest, xml_of};
+use crate::fixture::{AnchorFile, DIGEST_2024, IANA_XML, NOW, anchors_xml, key_digest};
 
 /// The key of the mock root under which the reference implementation made the bundle.
 const MOCK_ROOT: &str =
@@ -17,25 +17,25 @@ const MOCK_ROOT: &str =
 
 #[tokio::test]
 async fn change_applies_to_the_next_request() {
-    let place = AnchorFile::with(MOCK_ROOT);
-    let store = Arc::new(place.open().unwrap());
+    let anchor_file = AnchorFile::new(MOCK_ROOT);
+    let store = Arc::new(anchor_file.open().unwrap());
     let layer = KlientoAuthLayer::new("https://api.example.com")
         .with_trust_anchors(store.clone())
         .with_clock(FixedClock(NOW.parse().unwrap()));
     assert_eq!(status(&layer).await, StatusCode::OK);
 
-    place.write(IANA_XML);
+    anchor_file.write(IANA_XML);
     store.reload().unwrap();
     assert_eq!(status(&layer).await, StatusCode::UNAUTHORIZED);
 
-    let lapsed = "validFrom='2020-01-01T00:00:00Z' validUntil='2021-01-01T00:00:00Z'";
-    place.write(xml_of(key_digest(38696, lapsed, DIGEST_2024)));
+    let expired = "validFrom='2020-01-01T00:00:00Z' validUntil='2021-01-01T00:00:00Z'";
+    anchor_file.write(anchors_xml(key_digest(38696, expired, DIGEST_2024)));
     store.reload().unwrap_err();
     assert_eq!(status(&layer).await, StatusCode::SERVICE_UNAVAILABLE);
 
-    place.write(MOCK_ROOT);
+    anchor_file.write(MOCK_ROOT);
     store.reload().unwrap();
-    place.write("nothing");
+    anchor_file.write("nothing");
     store.reload().unwrap_err();
     assert_eq!(status(&layer).await, StatusCode::OK);
 }

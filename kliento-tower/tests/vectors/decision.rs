@@ -13,14 +13,14 @@ use libtest_mimic::Failed;
 use crate::case::{Case, Verdict};
 use crate::exchange::{Outcome, send};
 
-/// What the layers of all cases remember: together, so that none profits wrongly from another.
+/// The caches of the layers of all cases, shared to detect decisions of other cases.
 #[derive(Default)]
-pub(crate) struct Memory {
+pub(crate) struct SharedCaches {
     cache: BundleCache,
     signature_cache: SignatureCache,
 }
 
-impl Memory {
+impl SharedCaches {
     /// Sends a case through its layer twice.
     pub(crate) fn check(&self, case: &Case, credentials: &HeaderValue) -> Result<(), Failed> {
         let layer = self.layer(case)?;
@@ -38,14 +38,14 @@ impl Memory {
         }
         match (first, again) {
             (Ok(first), Ok(again)) if !is_same(&first, &again) && !is_last(&first, case)? => {
-                Err("the second time was no hit".into())
+                Err("the second request was not a cache hit".into())
             }
             _ => Ok(()),
         }
     }
 
     fn layer(&self, case: &Case) -> Result<KlientoAuthLayer, Failed> {
-        // A signature bundle's question has no audience.
+        // Cases of signature bundles have no audience.
         let audience = case.audience.as_deref().unwrap_or("https://api.example.com");
         let mut layer = KlientoAuthLayer::new(audience)
             .with_cache(self.cache.clone())
@@ -62,12 +62,12 @@ impl Memory {
     }
 }
 
-/// Whether an identity is the very one that was remembered, not one that is equal.
+/// Returns whether two identities are the same allocation, so that one was cached.
 fn is_same(first: &WorkloadIdentity, again: &WorkloadIdentity) -> bool {
     std::ptr::eq(first.claims(), again.claims())
 }
 
-/// Whether the bundle stops holding now, so that there is no time for which to remember it.
+/// Returns whether the bundle expires now, so that it is not cached.
 fn is_last(identity: &WorkloadIdentity, case: &Case) -> Result<bool, Failed> {
     Ok(identity.valid_until() == at(case)?)
 }
@@ -84,7 +84,7 @@ fn trust_anchors(case: &Case) -> Result<TrustAnchors, Failed> {
     Ok(anchors?.into())
 }
 
-/// What the index says, in the layer's words.
+/// Returns the verdict of the index in the terms of the layer.
 fn expected(case: &Case, credentials: &HeaderValue) -> Verdict {
     let mut expected = case.verdict();
     if case.trust_anchors.is_empty() {
@@ -113,7 +113,7 @@ fn verdict(found: &Outcome) -> Result<Verdict, Failed> {
             Error::Malformed(_) => "malformed",
             Error::Invalid(_) => "invalid",
         },
-        other => return Err(format!("refused for another reason: {other:?}").into()),
+        other => return Err(format!("unexpected rejection: {other:?}").into()),
     };
     let code = Some(rejection.reason().to_owned());
     Ok(Verdict { expect: expect.to_owned(), code, ..Verdict::default() })

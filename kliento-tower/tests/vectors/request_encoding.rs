@@ -1,4 +1,4 @@
-//! Encodes a case's octets in a request, or returns why no request can carry them.
+//! Encodes the octets of a case in a request, unless no request can carry them.
 
 use std::fmt;
 
@@ -9,46 +9,46 @@ use http::HeaderValue;
 use crate::case::{Case, Kind};
 use crate::folder;
 
-/// The value of the header that carries a case.
-pub(crate) enum Carriage {
+/// The header value of a case, or the reason why there is none.
+pub(crate) enum RequestEncoding {
     Header(HeaderValue),
-    None(NotCarried),
+    Skipped(SkipReason),
 }
 
-/// Why no request asks a case's question.
+/// The reason why no request can represent a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotCarried {
+pub(crate) enum SkipReason {
     /// It is about an identity without a signature.
     MemberId,
     /// It is about DNS messages alone.
     Chain,
-    /// It is about another service than Kliento, or about a period: the layer asks about now.
+    /// It is about another service than Kliento, or about a period instead of an instant.
     Signature,
     /// The value has a line break, which HTTP does not have in fields (RFC 9110, 5.5).
     LineBreak,
 }
 
-impl Carriage {
-    /// Matches each kind, so that a new one does not compile.
-    pub(crate) fn of(case: &Case) -> Self {
+impl RequestEncoding {
+    /// Matches every kind, so that a new one has to be added here.
+    pub(crate) fn from_case(case: &Case) -> Self {
         let octets = std::fs::read(folder().join(&case.file)).expect("a file of the index");
         match case.kind {
             Kind::Authorization => match HeaderValue::from_bytes(&octets) {
                 Ok(value) => Self::Header(value),
-                Err(_) => Self::None(NotCarried::LineBreak),
+                Err(_) => Self::Skipped(SkipReason::LineBreak),
             },
             Kind::TokenBundle => Self::in_base64(&octets),
             Kind::SignatureBundle => {
-                let is_ours = case.service.as_deref() == Some(kliento::SERVICE);
-                let is_carried = is_ours && case.at.is_some() && case.during.is_none();
-                if is_carried {
+                let is_kliento = case.service.as_deref() == Some(kliento::SERVICE);
+                let is_encodable = is_kliento && case.at.is_some() && case.during.is_none();
+                if is_encodable {
                     Self::in_base64(&octets)
                 } else {
-                    Self::None(NotCarried::Signature)
+                    Self::Skipped(SkipReason::Signature)
                 }
             }
-            Kind::MemberIdBundle => Self::None(NotCarried::MemberId),
-            Kind::Chain => Self::None(NotCarried::Chain),
+            Kind::MemberIdBundle => Self::Skipped(SkipReason::MemberId),
+            Kind::Chain => Self::Skipped(SkipReason::Chain),
         }
     }
 
@@ -58,12 +58,12 @@ impl Carriage {
     }
 }
 
-impl NotCarried {
+impl SkipReason {
     pub(crate) const ALL: [Self; 4] =
         [Self::MemberId, Self::Chain, Self::Signature, Self::LineBreak];
 }
 
-impl fmt::Display for NotCarried {
+impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::MemberId => "is a member id bundle, which signs nothing",

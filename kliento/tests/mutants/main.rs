@@ -121,7 +121,7 @@ impl MutationRun {
     }
 }
 
-/// Returns what is proven, without its validity.
+/// Returns the proof without its validity.
 fn proven_facts(proof: &Verdict) -> impl PartialEq {
     let Verdict { subject, signer, claims, plaintext, zone, records, .. } = proof;
     let signature = (subject.clone(), signer.clone(), claims.clone(), plaintext.clone());

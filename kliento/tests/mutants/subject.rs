@@ -1,4 +1,4 @@
-//! The valid vectors from which mutants are made, and what each proves.
+//! The valid vectors that are mutated, and their proofs.
 
 use std::fs;
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::case::{Case, Verdict};
 use crate::{folder, verdict};
 
-/// Vectors with two proofs: a mutant without one of them proves the other.
-const OF_TWO_PROOFS: [&str; 2] = ["chain-longest-signature", "chain-other-signer-beside"];
+/// Vectors with two proofs: a mutant may lose one and keep the other.
+const WITH_TWO_PROOFS: [&str; 2] = ["chain-longest-signature", "chain-other-signer-beside"];
 
 /// A valid vector.
 pub(crate) struct Subject {
@@ -21,7 +21,7 @@ impl Subject {
     /// Returns the valid vectors of this repository and of the reference.
     pub(crate) fn all() -> Vec<Self> {
         let own = Case::all().into_iter().filter(|case| case.expect == "valid");
-        let own = own.filter(|case| !OF_TWO_PROOFS.contains(&case.name.as_str()));
+        let own = own.filter(|case| !WITH_TWO_PROOFS.contains(&case.name.as_str()));
         own.chain(reference()).map(Self::from_case).collect()
     }
 
@@ -29,7 +29,7 @@ impl Subject {
         let octets = fs::read(folder().join(&case.file)).expect("the vector's file");
         let mut subject = Self { proof: case.verdict(), octets, case };
         let proof = subject.verify(&subject.octets).expect("the vector is valid");
-        // The reference's index does not say when its bundles are valid.
+        // The reference's index does not contain the validity of bundles.
         if subject.proof.valid_from.is_none() {
             subject.proof.valid_from.clone_from(&proof.valid_from);
             subject.proof.valid_until.clone_from(&proof.valid_until);

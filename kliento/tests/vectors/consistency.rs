@@ -23,10 +23,10 @@ type Check = fn(&[Case]) -> Result<(), Failed>;
 pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
     let checks: [(&str, Check); 5] = [
         ("index_has_at_least_150_cases_of_either_outcome", has_enough_cases),
-        ("index_has_every_name_once", has_every_name_once),
-        ("index_has_every_file_and_every_file_is_there", has_every_file),
+        ("index_has_unique_names", has_every_name_once),
+        ("index_lists_exactly_the_existing_files", has_every_file),
         ("index_has_a_case_for_every_rule", has_every_rule),
-        ("index_has_a_valid_twin_for_every_refusal", has_every_twin),
+        ("index_has_a_valid_twin_for_every_rejected_case", has_every_twin),
     ];
     let trial = |(name, check): (&str, Check)| {
         let cases = cases.to_vec();
@@ -48,7 +48,7 @@ fn has_every_name_once(cases: &[Case]) -> Result<(), Failed> {
             character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-'
         };
         expect(case.name.chars().all(is_kebab), || format!("{} is not in kebab case", case.name))?;
-        expect(names.insert(&case.name), || format!("{} is there twice", case.name))?;
+        expect(names.insert(&case.name), || format!("duplicate name {}", case.name))?;
     }
     Ok(())
 }
@@ -71,7 +71,7 @@ fn has_every_file(cases: &[Case]) -> Result<(), Failed> {
         }
     }
     let differ: Vec<_> = listed.symmetric_difference(&present).collect();
-    expect(differ.is_empty(), || format!("{differ:?} are not both listed and there"))
+    expect(differ.is_empty(), || format!("{differ:?} are not both listed and present"))
 }
 
 fn has_every_rule(cases: &[Case]) -> Result<(), Failed> {
@@ -114,6 +114,6 @@ fn question(case: &Case) -> [String; 8] {
     ]
 }
 
-fn expect(is_satisfied: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
-    if is_satisfied { Ok(()) } else { Err(otherwise().into()) }
+fn expect(is_satisfied: bool, message: impl FnOnce() -> String) -> Result<(), Failed> {
+    if is_satisfied { Ok(()) } else { Err(message().into()) }
 }

@@ -10,7 +10,7 @@ use crate::folder;
 
 /// An element of `vectors/reference/index.json`.
 #[derive(Deserialize)]
-struct Made {
+struct Produced {
     name: String,
     audience: String,
     at: String,
@@ -22,21 +22,23 @@ struct Made {
 
 pub(crate) fn trials() -> Vec<Trial> {
     let index = std::fs::read(folder().join("reference/index.json")).expect("an index");
-    let index: Vec<Made> = serde_json::from_slice(&index).expect("an index in JSON");
-    assert_eq!(index.len(), 8, "the reference made eight bundles");
-    let trial = |made: Made| Trial::test(format!("reference-{}", made.name), move || check(&made));
+    let index: Vec<Produced> = serde_json::from_slice(&index).expect("an index in JSON");
+    assert_eq!(index.len(), 8, "eight bundles of the reference");
+    let trial = |bundle: Produced| {
+        Trial::test(format!("reference-{}", bundle.name), move || check(&bundle))
+    };
     index.into_iter().map(trial).collect()
 }
 
-fn check(made: &Made) -> Result<(), Failed> {
-    let octets = std::fs::read(folder().join(format!("reference/{}.bin", made.name)))?;
-    let anchors = made.trust_anchors.iter().map(|anchor| anchor.parse());
+fn check(bundle: &Produced) -> Result<(), Failed> {
+    let octets = std::fs::read(folder().join(format!("reference/{}.bin", bundle.name)))?;
+    let anchors = bundle.trust_anchors.iter().map(|anchor| anchor.parse());
     let anchors: Vec<TrustAnchor> = anchors.collect::<Result<_, _>>()?;
-    let audiences = [made.audience.as_str()];
+    let audiences = [bundle.audience.as_str()];
     let verification = TokenVerification::new(&audiences, &anchors);
-    let token = TokenBundle::from_bytes(octets)?.verify(&verification, made.at.parse()?)?;
+    let token = TokenBundle::from_bytes(octets)?.verify(&verification, bundle.at.parse()?)?;
     let found = (token.subject_id(), token.claims(), token.signer().to_string());
-    if found == (made.subject.clone(), &made.claims, made.signer.clone()) {
+    if found == (bundle.subject.clone(), &bundle.claims, bundle.signer.clone()) {
         return Ok(());
     }
     Err(format!("found {found:?}").into())

@@ -119,7 +119,7 @@ impl Node {
     fn apply(&mut self, path: &[usize], change: &Change) {
         if let [step, rest @ ..] = path {
             let Contents::Children(children) = &mut self.contents else {
-                panic!("an edit leads into octets");
+                panic!("the path of an edit leads into octets");
             };
             if rest.is_empty() && matches!(change, Change::Remove) {
                 children.remove(*step);

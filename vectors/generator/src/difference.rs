@@ -24,7 +24,7 @@ fn collect(path: &str, left: &Value, right: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// The keys in an order that does not depend on `serde_json`'s feature `preserve_order`.
+/// Returns the keys in an order that does not depend on `serde_json`'s feature `preserve_order`.
 fn sorted_keys(object: &Map<String, Value>) -> Vec<&String> {
     let mut keys: Vec<&String> = object.keys().collect();
     keys.sort();

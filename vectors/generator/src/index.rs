@@ -112,7 +112,7 @@ fn line(case: &Case, file: String) -> Line<'_> {
 /// Checks that every case has a rule, and every rule has cases.
 fn check_rules(suite: &Suite) {
     for case in &suite.cases {
-        assert!(RULES.iter().any(|rule| rule.name == case.rule), "{} is about no rule", case.name);
+        assert!(RULES.iter().any(|rule| rule.name == case.rule), "unknown rule in {}", case.name);
     }
     for rule in RULES {
         assert!(suite.cases.iter().any(|case| case.rule == rule.name), "{} has no case", rule.name);

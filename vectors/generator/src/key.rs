@@ -39,7 +39,7 @@ static KEYS: LazyLock<BTreeMap<String, Key>> = LazyLock::new(|| {
 
 impl Key {
     pub(crate) fn named(name: KeyName) -> &'static Self {
-        KEYS.get(name).unwrap_or_else(|| panic!("there is no test key {name}"))
+        KEYS.get(name).unwrap_or_else(|| panic!("missing test key {name}"))
     }
 
     fn read(path: &Path) -> Self {
@@ -90,7 +90,7 @@ impl Key {
         }
     }
 
-    /// Signs with RSASSA-PSS, or, if the key is not RSA, in the way of that key.
+    /// Signs with RSASSA-PSS, or with the algorithm of the key if it is not RSA.
     pub(crate) fn sign_pss(&self, parameters: PssParameters, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Rsa(key) => key.sign_pss(parameters, message),

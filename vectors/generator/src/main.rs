@@ -5,10 +5,10 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "its input is its recipes: an error in them must stop it"
+    reason = "an error in a recipe must stop the generator"
 )]
 #![allow(clippy::print_stdout, reason = "a command prints its results")]
-#![allow(clippy::assigning_clones, reason = "a case reads as the assignment that it is")]
+#![allow(clippy::assigning_clones, reason = "assignments are easier to read in cases")]
 
 mod case;
 mod cases;
@@ -62,9 +62,9 @@ fn main() -> io::Result<ExitCode> {
 
 /// Returns the files that are missing, outdated or unexpected.
 fn outdated_files(root: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Result<Vec<PathBuf>> {
-    let wanted = files.iter().map(|(name, octets)| (root.join(name), octets));
-    let differ = wanted.filter(|(path, octets)| fs::read(path).ok().as_ref() != Some(octets));
-    let mut outdated_files: Vec<PathBuf> = differ.map(|(path, _)| path).collect();
+    let expected = files.iter().map(|(name, octets)| (root.join(name), octets));
+    let outdated = expected.filter(|(path, octets)| fs::read(path).ok().as_ref() != Some(octets));
+    let mut outdated_files: Vec<PathBuf> = outdated.map(|(path, _)| path).collect();
     for folder in FOLDERS.map(|folder| root.join(folder)).iter().filter(|folder| folder.exists()) {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();

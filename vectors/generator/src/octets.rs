@@ -1,4 +1,4 @@
-//! Octets that a recipe shows in hexadecimal.
+//! Octets of recipes, serialised in hexadecimal.
 
 use serde::{Serialize, Serializer};
 
@@ -29,7 +29,7 @@ pub(crate) fn to_hex(octets: &[u8]) -> String {
     octets.iter().fold(String::new(), |text, octet| text + &format!("{octet:02x}"))
 }
 
-/// Reads pairs of hexadecimal digits.
+/// Parses pairs of hexadecimal digits.
 pub(crate) fn from_hex(digits: &str) -> Vec<u8> {
     let pairs = digits.as_bytes().chunks(2);
     let pair = |pair| std::str::from_utf8(pair).expect("digits are ASCII");

@@ -22,7 +22,7 @@ struct Recorded {
     messages: Vec<String>,
 }
 
-/// A chain's file, and the names of its cases and what they show.
+/// The file of a chain, and the names of its cases.
 struct Names {
     file: &'static str,
     secure: &'static str,
@@ -51,40 +51,40 @@ const CHAINS: [Names; 2] = [
     },
 ];
 
-/// Valid within their periods under IANA's anchors; rejected a second outside, or under others.
+/// Adds chains that are valid within their periods under IANA's anchors, and invalid otherwise.
 pub(crate) fn add(suite: &mut Suite) {
     const RULE: &str = "chain-recorded";
     let other_anchor = Recipe::member_token().chain.anchor(0);
     for names in CHAINS {
         let recorded = Recorded::read(names.file);
         let (first, last) = (recorded.valid_from.clone(), recorded.valid_until.clone());
-        let about = (
+        let info = (
             names.secure,
             RULE,
             "A chain of the real DNS is secure in the first second of its window.",
         );
-        suite.base(about, recorded.recipe(), recorded.context(), recorded.outcome());
-        let about = (
+        suite.base(info, recorded.recipe(), recorded.context(), recorded.outcome());
+        let info = (
             names.last,
             RULE,
             "A chain of the real DNS is secure in the last second of its window.",
         );
-        suite.valid(names.secure, about, |case| case.set_at(&last));
-        let about = (
+        suite.valid(names.secure, info, |case| case.set_at(&last));
+        let info = (
             names.before,
             RULE,
             "A chain of the real DNS is not secure a second before its window.",
         );
-        suite.invalid(names.secure, about, "dnssec-time", |case| case.set_at(&shifted(&first, -1)));
-        let about =
+        suite.invalid(names.secure, info, "dnssec-time", |case| case.set_at(&shift(&first, -1)));
+        let info =
             (names.after, RULE, "A chain of the real DNS is not secure a second after its window.");
-        suite.invalid(names.secure, about, "dnssec-time", |case| case.set_at(&shifted(&last, 1)));
-        let about = (
+        suite.invalid(names.secure, info, "dnssec-time", |case| case.set_at(&shift(&last, 1)));
+        let info = (
             names.anchors,
             RULE,
             "A chain of the real DNS is not secure under a trust anchor of others.",
         );
-        suite.invalid(names.secure, about, "dnssec-keys-untrusted", |case: &mut Case| {
+        suite.invalid(names.secure, info, "dnssec-keys-untrusted", |case: &mut Case| {
             case.context.trust_anchors = vec![other_anchor.clone()];
         });
     }
@@ -129,8 +129,8 @@ impl Recorded {
     }
 }
 
-fn shifted(instant: &str, seconds: i64) -> String {
+fn shift(instant: &str, seconds: i64) -> String {
     let instant: jiff::Timestamp = instant.parse().expect("an instant");
-    let shifted = instant.checked_add(jiff::SignedDuration::from_secs(seconds));
-    shifted.expect("within the calendar").to_string()
+    let shift = instant.checked_add(jiff::SignedDuration::from_secs(seconds));
+    shift.expect("within the calendar").to_string()
 }

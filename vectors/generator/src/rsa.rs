@@ -17,8 +17,8 @@ pub(crate) struct RsaKey {
     primes: [(BigUint, BigUint); 2],
     /// The inverse of the second prime modulo the first.
     coefficient: BigUint,
-    /// A cache, because cases share most of their signatures.
-    made: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
+    /// A cache, since cases share most of their signatures.
+    signatures: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
 }
 
 /// The parameters of RSASSA-PSS.
@@ -39,7 +39,7 @@ impl RsaKey {
                 (number(numbers.prime2), number(numbers.exponent2)),
             ],
             coefficient: number(numbers.coefficient),
-            made: Mutex::default(),
+            signatures: Mutex::default(),
         }
     }
 
@@ -77,7 +77,7 @@ impl RsaKey {
         ])
     }
 
-    /// RFC 8017, 5.2.1, 2b.
+    /// Raises to the private exponent (RFC 8017, 5.2.1, 2b).
     fn private_power(&self, message: &BigUint) -> BigUint {
         let [(first, first_exponent), (second, second_exponent)] = &self.primes;
         let left = message.modpow(first_exponent, first);
@@ -87,8 +87,8 @@ impl RsaKey {
     }
 
     fn power(&self, encoded: Vec<u8>) -> Vec<u8> {
-        let mut made = self.made.lock().expect("no thread panicked");
-        let signature = made.entry(encoded).or_insert_with_key(|encoded| {
+        let mut signatures = self.signatures.lock().expect("no thread panicked");
+        let signature = signatures.entry(encoded).or_insert_with_key(|encoded| {
             let digits = self.private_power(&BigUint::from_bytes_be(encoded)).to_bytes_be();
             [vec![0; self.modulus.len() - digits.len()], digits].concat()
         });

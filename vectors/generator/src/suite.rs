@@ -1,4 +1,4 @@
-//! The list of cases, each made from its twin.
+//! The list of cases, each derived from its twin.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ pub(crate) struct Suite {
 pub(crate) type CaseInfo = (&'static str, &'static str, &'static str);
 
 impl Suite {
-    /// Adds a valid case that is not made from another one.
+    /// Adds a valid case without a twin.
     pub(crate) fn base(
         &mut self,
         (name, rule, shows): CaseInfo,
@@ -34,10 +34,10 @@ impl Suite {
     pub(crate) fn valid(
         &mut self,
         twin: &'static str,
-        about: CaseInfo,
+        info: CaseInfo,
         change: impl FnOnce(&mut Case),
     ) {
-        let case = self.changed(twin, about, change);
+        let case = self.changed(twin, info, change);
         self.push(case);
     }
 
@@ -45,38 +45,37 @@ impl Suite {
     pub(crate) fn invalid(
         &mut self,
         twin: &'static str,
-        about: CaseInfo,
+        info: CaseInfo,
         code: &'static str,
         change: impl FnOnce(&mut Case),
     ) {
-        self.rejected(twin, about, Outcome::Invalid(code), change);
+        self.rejected(twin, info, Outcome::Invalid(code), change);
     }
 
     /// Adds a case that is malformed because of one change to a valid one.
     pub(crate) fn malformed(
         &mut self,
         twin: &'static str,
-        about: CaseInfo,
+        info: CaseInfo,
         code: &'static str,
         change: impl FnOnce(&mut Case),
     ) {
-        self.rejected(twin, about, Outcome::Malformed(code), change);
+        self.rejected(twin, info, Outcome::Malformed(code), change);
     }
 
     pub(crate) fn get(&self, name: &str) -> &Case {
-        let position =
-            self.positions.get(name).unwrap_or_else(|| panic!("there is no case {name}"));
+        let position = self.positions.get(name).unwrap_or_else(|| panic!("missing case {name}"));
         &self.cases[*position]
     }
 
     fn rejected(
         &mut self,
         twin: &'static str,
-        about: CaseInfo,
+        info: CaseInfo,
         outcome: Outcome,
         change: impl FnOnce(&mut Case),
     ) {
-        let case = Case { outcome, ..self.changed(twin, about, change) };
+        let case = Case { outcome, ..self.changed(twin, info, change) };
         assert!(
             matches!(self.get(twin).outcome, Outcome::Valid(_)),
             "the twin of {} is rejected",
@@ -97,7 +96,7 @@ impl Suite {
         change(&mut case);
         assert!(
             case.recipe.kind == original.recipe.kind,
-            "{name} is of another kind than its twin"
+            "the kind of {name} differs from its twin's"
         );
         case.differs = differences(&fields(original), &fields(&case));
         assert!(!case.differs.is_empty(), "{name} does not differ from its twin");
@@ -107,7 +106,7 @@ impl Suite {
     fn push(&mut self, case: Case) {
         assert!(
             self.positions.insert(case.name, self.cases.len()).is_none(),
-            "{} is there twice",
+            "duplicate case {}",
             case.name
         );
         self.cases.push(case);
@@ -118,7 +117,7 @@ fn fields(case: &Case) -> Value {
     json!({ "recipe": case.recipe, "context": case.context })
 }
 
-/// Leaks a text, which then lives until the program ends.
+/// Leaks a text, so that it lives until the program ends.
 pub(crate) fn leak(text: String) -> &'static str {
     text.leak()
 }

@@ -36,15 +36,15 @@ impl InspectedCertificate {
         verified: Result<T, CertificateError>,
         at: Timestamp,
     ) -> (Self, Option<T>) {
-        let mut shown = Self::unchecked(certificate);
+        let mut inspected = Self::unchecked(certificate);
         match verified {
             Ok(verified) => {
-                shown.check = shown.check_at(at);
-                (shown, Some(verified))
+                inspected.check = inspected.check_at(at);
+                (inspected, Some(verified))
             }
             Err(error) => {
-                shown.check = CheckResult::Invalid(error);
-                (shown, None)
+                inspected.check = CheckResult::Invalid(error);
+                (inspected, None)
             }
         }
     }

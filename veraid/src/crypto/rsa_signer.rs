@@ -186,8 +186,8 @@ impl Signer for RsaSigner {
 
 impl fmt::Debug for RsaSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("RsaSigner");
-        shown.field("algorithm", &self.algorithm).field("hash", &self.hash).finish_non_exhaustive()
+        let mut output = f.debug_struct("RsaSigner");
+        output.field("algorithm", &self.algorithm).field("hash", &self.hash).finish_non_exhaustive()
     }
 }
 

@@ -140,8 +140,8 @@ impl Verification<'_> {
         at: Timestamp,
         inspection: &mut Inspection<'_>,
     ) {
-        let (chain, unreadable) = partial.readable_chain();
-        inspection.malformed_messages = unreadable;
+        let (chain, malformed) = partial.readable_chain();
+        inspection.malformed_messages = malformed;
         let Some(chain) = chain else { return };
         let Some(owner) = txt_owner(&chain, organisation, partial) else { return };
         let Ok(chain) = chain.inspect(&owner, at, self.trust_anchors) else { return };

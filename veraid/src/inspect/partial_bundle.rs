@@ -43,22 +43,22 @@ impl<'a> PartialBundle<'a> {
 
     /// Returns the chain of the well-formed messages, and the errors of the others.
     pub(super) fn readable_chain(&self) -> (Option<DnssecChain<'a>>, Vec<DnssecError>) {
-        let mut unreadable = Vec::new();
+        let mut errors = Vec::new();
         let mut readable = Vec::new();
         for (position, message) in self.chain.iter().enumerate() {
             match DnssecChain::from_messages([*message]) {
                 Ok(_) => readable.push(*message),
                 Err(DnssecError::Message { reason, .. }) => {
-                    unreadable.push(DnssecError::Message { position, reason });
+                    errors.push(DnssecError::Message { position, reason });
                 }
-                Err(error) => unreadable.push(error),
+                Err(error) => errors.push(error),
             }
         }
         match DnssecChain::from_messages(readable) {
-            Ok(chain) => (Some(chain), unreadable),
+            Ok(chain) => (Some(chain), errors),
             Err(error) => {
-                unreadable.push(error);
-                (None, unreadable)
+                errors.push(error);
+                (None, errors)
             }
         }
     }

@@ -30,8 +30,8 @@ const KEYS: (&str, u16) = ("example.com", rtype::DNSKEY);
 const TEXT: (&str, u16) = (OWNER, rtype::TXT);
 
 /// The names in errors.
-const SHOWN_OWNER: &str = "_veraid.example.com.";
-const SHOWN_ZONE: &str = "example.com.";
+const DISPLAYED_OWNER: &str = "_veraid.example.com.";
+const DISPLAYED_ZONE: &str = "example.com.";
 
 /// Keys of sizes that the library does not generate.
 const RSA_1000: &[u8] = include_bytes!("rsa-1000.pk8");

@@ -4,7 +4,7 @@ use veraid::testing::{MockDns, MockRrset, rtype};
 use veraid::{DnssecError, Period};
 
 use super::{
-    AT, DELEGATION, END, KEYS, OWNER, SHOWN_OWNER, SHOWN_ZONE, START, TEXT, alter_set, dns,
+    AT, DELEGATION, DISPLAYED_OWNER, DISPLAYED_ZONE, END, KEYS, OWNER, START, TEXT, alter_set, dns,
     error_of, instant, period, verify_at,
 };
 
@@ -58,9 +58,9 @@ fn verifies_times_beyond_2106() {
 #[test]
 fn rejects_signatures_outside_validity() {
     for (set, owner, record_type) in [
-        (TEXT, SHOWN_OWNER, "TXT"),
-        (DELEGATION, SHOWN_ZONE, "DS"),
-        (KEYS, SHOWN_ZONE, "DNSKEY"),
+        (TEXT, DISPLAYED_OWNER, "TXT"),
+        (DELEGATION, DISPLAYED_ZONE, "DS"),
+        (KEYS, DISPLAYED_ZONE, "DNSKEY"),
         ((".", rtype::DNSKEY), ".", "DNSKEY"),
         (("com", rtype::DS), "com.", "DS"),
     ] {
@@ -111,5 +111,5 @@ fn rejects_ambiguous_serial_times() {
 }
 
 fn mismatch() -> DnssecError {
-    DnssecError::Signature { owner: SHOWN_OWNER.to_owned(), record_type: "TXT" }
+    DnssecError::Signature { owner: DISPLAYED_OWNER.to_owned(), record_type: "TXT" }
 }

@@ -36,10 +36,10 @@ pub(crate) fn organisation(
     algorithm: KeyAlgorithm,
     hash: Hash,
 ) -> (MockOrganisation, Vec<TrustAnchor>) {
-    let world = MockEnvironment::new(month()).unwrap();
+    let environment = MockEnvironment::new(month()).unwrap();
     let key = RsaSigner::generate(algorithm).unwrap().with_hash(hash);
-    let organisation = world.organisation_with_key("example.com", key).unwrap();
-    (organisation, world.trust_anchors().unwrap())
+    let organisation = environment.organisation_with_key("example.com", key).unwrap();
+    (organisation, environment.trust_anchors().unwrap())
 }
 
 /// Returns a member with the organisation's key size and hash.

@@ -12,19 +12,19 @@ pub(super) fn check(text: &str) -> Vec<String> {
         if line.starts_with('[') {
             table = line.trim_matches(['[', ']']);
         } else if is_unexplained(table, before, line) {
-            violations.push(format!("no comment says why this is needed: {line}"));
+            violations.push(format!("a comment with the reason is missing above: {line}"));
         }
         before = line;
     }
     violations
 }
 
-/// Whether the line is a dependency, not one of ours, without a comment above.
+/// Returns whether the line is an external dependency without a comment above.
 fn is_unexplained(table: &str, before: &str, line: &str) -> bool {
     let is_table = table.ends_with("dependencies");
     let is_dependency = line.contains('=') && !line.starts_with('#');
-    let is_ours = line.contains("workspace = true") || line.contains("path = ");
-    is_table && is_dependency && !is_ours && !before.starts_with('#')
+    let is_internal = line.contains("workspace = true") || line.contains("path = ");
+    is_table && is_dependency && !is_internal && !before.starts_with('#')
 }
 
 #[cfg(test)]

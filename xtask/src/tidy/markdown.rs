@@ -1,4 +1,4 @@
-//! The rules of documents: what they link to is there.
+//! The rules of documents: linked files exist.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use std::path::Path;
 pub(super) fn check(path: &Path, text: &str) -> Vec<String> {
     let directory = path.parent().unwrap_or(Path::new(""));
     let broken = links(text).filter(|link| !directory.join(link).exists());
-    broken.map(|link| format!("links to {link}, which is not there")).collect()
+    broken.map(|link| format!("links to {link}, which does not exist")).collect()
 }
 
-/// The files that `[text](file#section)` links to; other sites and sections are left out.
+/// Returns the files that `[text](file#section)` links to, without URLs and links within the file.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ', '\n']).next());
     let files = targets.filter_map(|target| target.split('#').next());
@@ -21,13 +21,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_what_is_linked() {
+    fn finds_linked_files() {
         let text = "[a](b.md) and [c](d/e.md#f), [g](#h), [i](https://example.com/), [`j`](k)";
         assert_eq!(links(text).collect::<Vec<_>>(), ["b.md", "d/e.md", "k"]);
     }
 
     #[test]
-    fn missing_files_are_seen() {
+    fn reports_missing_files() {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
         assert!(check(&manifest, "[a](Cargo.toml)").is_empty());
         assert_eq!(check(&manifest, "[a](missing.toml)").len(), 1);

@@ -1,4 +1,4 @@
-//! The repository rules that no compiler knows.
+//! The repository rules that the compiler does not check.
 
 mod manifest;
 mod markdown;
@@ -11,7 +11,7 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::step::output;
 
-/// Checks every file that is tracked, and lists all that breaks a rule.
+/// Checks every tracked file, and lists the violations.
 pub(crate) fn run() -> Result<(), Failure> {
     println!("\n=== repository rules\n$ cargo xtask tidy");
     let mut violations = Vec::new();
@@ -22,7 +22,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     )?;
     let mut files = 0;
     for name in list.split('\0').filter(|name| !name.is_empty()) {
-        // What is no text has no rules.
+        // Binary files have no rules.
         if let Ok(text) = fs::read_to_string(name) {
             violations.extend(check(Path::new(name), &text));
             files += 1;

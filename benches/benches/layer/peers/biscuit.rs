@@ -1,4 +1,4 @@
-//! A biscuit that says the same, verified and authorised by `biscuit-auth`.
+//! A biscuit with the same contents, verified and authorised by `biscuit-auth`.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -29,9 +29,9 @@ impl Token {
         Self { text: token.to_base64().expect("an encoding"), key: pair.public() }
     }
 
-    /// Who presents the token.
+    /// Verifies the token, and returns its subject.
     pub(super) fn authorize(&self) -> String {
-        let token = Biscuit::from_base64(black_box(&self.text), self.key).expect("it is valid");
+        let token = Biscuit::from_base64(black_box(&self.text), self.key).expect("a valid token");
         let rules = authorizer!(
             r#"
             allow if audience({AUDIENCE}), permission({PERMISSION});
@@ -39,14 +39,14 @@ impl Token {
         );
         let mut authorizer =
             rules.time().set_limits(with_long_timeout()).build(&token).expect("rules");
-        authorizer.authorize().expect("it is allowed");
+        authorizer.authorize().expect("an allowed request");
         let query = "data($subject) <- subject($subject)";
         let (subject,) = authorizer.query_exactly_one(query).expect("one subject");
         subject
     }
 }
 
-/// By default it gives up after a millisecond, which passes on a machine that is busy.
+/// The default limit of a millisecond is too short on a busy machine.
 fn with_long_timeout() -> AuthorizerLimits {
     AuthorizerLimits { max_time: Duration::from_secs(1), ..AuthorizerLimits::default() }
 }

@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{AUDIENCE, PERMISSION, SUBJECT, expiry};
 
-/// A token with what its verification needs, prepared as a service would.
+/// A token, with the key and the settings of its verification prepared.
 pub(super) struct Token {
     text: String,
     key: DecodingKey,
     validation: Validation,
 }
 
-/// What PKCS #8 puts before an `RSAPrivateKey` of 2048 bits (RFC 5208, 5).
+/// The length of the PKCS #8 header before an `RSAPrivateKey` of 2048 bits (RFC 5208, 5).
 const PKCS8_HEADER: usize = 26;
 
 #[derive(Serialize, Deserialize)]
@@ -34,9 +34,9 @@ impl Token {
         let (private, key) = match algorithm {
             Algorithm::RS256 => rsa(),
             Algorithm::ES256 => ecdsa(),
-            other => panic!("a kind of token that is not measured: {other:?}"),
+            other => panic!("unsupported algorithm {other:?}"),
         };
-        let exp = expiry().duration_since(SystemTime::UNIX_EPOCH).expect("it is past 1970");
+        let exp = expiry().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970");
         let claims = Claims {
             sub: SUBJECT.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -51,7 +51,7 @@ impl Token {
 
     pub(super) fn verify(&self) -> Claims {
         let token = decode(black_box(&self.text), &self.key, &self.validation);
-        token.expect("it is valid").claims
+        token.expect("a valid token").claims
     }
 }
 

@@ -9,9 +9,9 @@ use secrecy::ExposeSecret as _;
 use super::{AuthorityExchange, ExchangeError, retry};
 use crate::client::ExpiringBundle;
 
-/// The authority compares the whole field with this value, so the client accepts nothing else.
+/// The authority compares the whole `Accept` field with this value, so it must be the only one.
 const BASE64: &str = "application/vnd.veraid.signature-bundle+base64";
-/// The type of older authorities, regardless of `Accept`.
+/// Older authorities send this type, regardless of `Accept`.
 const BINARY: &str = "application/vnd.veraid.signature-bundle";
 
 /// Larger than the Base64 of any token bundle.

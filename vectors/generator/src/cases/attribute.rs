@@ -28,34 +28,34 @@ fn attributes(case: &mut Case) -> &mut Vec<SignedAttribute> {
 
 fn add_required(suite: &mut Suite) {
     for (position, name) in ["content-type", "message-digest", "metadata"].into_iter().enumerate() {
-        let named = |what: &str| leak(format!("cms-{name}-{what}"));
-        let about =
+        let named = |suffix: &str| leak(format!("cms-{name}-{suffix}"));
+        let info =
             (named("missing"), ATTRIBUTES, "contentType, messageDigest and metadata are required.");
-        suite.invalid(MEMBER, about, "signature-attribute-missing", |case| {
+        suite.invalid(MEMBER, info, "signature-attribute-missing", |case| {
             drop(attributes(case).remove(position));
         });
-        let about =
+        let info =
             (named("twice"), ATTRIBUTES, "An attribute stands once, even if both are the same.");
-        suite.invalid(MEMBER, about, "signature-attribute-duplicate", |case| {
+        suite.invalid(MEMBER, info, "signature-attribute-duplicate", |case| {
             let again = attributes(case)[position].clone();
             attributes(case).push(again);
         });
-        let about = (
+        let info = (
             named("two-values"),
             ATTRIBUTES,
             "An attribute has one value, even if both are the same.",
         );
-        suite.invalid(MEMBER, about, "signature-attribute-values", |case| {
+        suite.invalid(MEMBER, info, "signature-attribute-values", |case| {
             let values = &mut attributes(case)[position].values;
             values.push(values[0].clone());
         });
-        let about = (named("no-value"), ATTRIBUTES, "An attribute has a value.");
-        suite.invalid(MEMBER, about, "signature-attribute-values", |case| {
+        let info = (named("no-value"), ATTRIBUTES, "An attribute has a value.");
+        suite.invalid(MEMBER, info, "signature-attribute-values", |case| {
             attributes(case)[position].values.clear();
         });
     }
-    let about = ("cms-other-message-digest", ATTRIBUTES, "The message digest is the content's.");
-    suite.invalid(MEMBER, about, "signature-message-digest", |case| {
+    let info = ("cms-other-message-digest", ATTRIBUTES, "The message digest is the content's.");
+    suite.invalid(MEMBER, info, "signature-message-digest", |case| {
         attributes(case)[1].values =
             vec![AttributeValue::MessageDigestOf(Octets(b"other".to_vec()))];
     });
@@ -63,69 +63,69 @@ fn add_required(suite: &mut Suite) {
 
 fn add_ignored(suite: &mut Suite) {
     const RULE: &str = "cms-other-attributes";
-    let about = (
+    let info = (
         "cms-other-signed-attributes",
         RULE,
         "Other signed attributes are ignored, even if they stand twice and have no value.",
     );
-    suite.valid(MEMBER, about, |case| {
+    suite.valid(MEMBER, info, |case| {
         let unknown = SignedAttribute {
             values: Vec::new(),
             ..SignedAttribute::other("1.3.6.1.4.1.58708.99", [5, 0])
         };
         attributes(case).extend([SignedAttribute::signing_time(), unknown.clone(), unknown]);
     });
-    let about = ("cms-unsigned-attributes", RULE, "Unsigned attributes are ignored.");
-    suite.valid(MEMBER, about, |case| {
+    let info = ("cms-unsigned-attributes", RULE, "Unsigned attributes are ignored.");
+    suite.valid(MEMBER, info, |case| {
         case.recipe.signer().unsigned_attributes = vec![SignedAttribute::signing_time()];
     });
-    let about = (
+    let info = (
         "cms-unsigned-attribution",
         RULE,
         "An attribution among the unsigned attributes makes no organisation's signature.",
     );
-    suite.valid(MEMBER, about, |case| {
+    suite.valid(MEMBER, info, |case| {
         case.recipe.signer().unsigned_attributes = vec![SignedAttribute::attribution("bob")];
     });
-    let about = (
+    let info = (
         "cms-unsigned-attribution-to-another",
         RULE,
         "An attribution among the unsigned attributes changes none that is signed.",
     );
-    suite.valid(ORGANISATION, about, |case| {
+    suite.valid(ORGANISATION, info, |case| {
         case.recipe.signer().unsigned_attributes = vec![SignedAttribute::attribution("bob")];
     });
 }
 
 fn add_attribution(suite: &mut Suite) {
-    let about = (
+    let info = (
         "attribution-by-member",
         ATTRIBUTION,
         "A member attributes nothing, not even to themselves.",
     );
-    suite.invalid(MEMBER, about, "signature-signer-not-organisation", |case| {
+    suite.invalid(MEMBER, info, "signature-signer-not-organisation", |case| {
         attributes(case).push(SignedAttribute::attribution("alice"));
     });
-    let about = (
+    let info = (
         "attribution-to-another-by-member",
         ATTRIBUTION,
         "A member does not attribute to another.",
     );
-    suite.invalid(MEMBER, about, "signature-signer-not-organisation", |case| {
+    suite.invalid(MEMBER, info, "signature-signer-not-organisation", |case| {
         attributes(case).push(SignedAttribute::attribution("bob"));
     });
-    let about = ("attribution-missing", ATTRIBUTION, "An organisation that signs attributes.");
-    suite.invalid(ORGANISATION, about, "signature-signer-not-member", |case| {
+    let info = ("attribution-missing", ATTRIBUTION, "An organisation that signs attributes.");
+    suite.invalid(ORGANISATION, info, "signature-signer-not-member", |case| {
         drop(attributes(case).pop());
     });
-    let about = (
+    let info = (
         "attribution-signer-member",
         ATTRIBUTION,
         "An organisation that signs says that it is the signer.",
     );
     suite.invalid(
         "attribution-with-member-attached",
-        about,
+        info,
         "signature-signer-not-organisation",
         |case| {
             case.recipe.signer().identity = Identity::Member;
@@ -165,8 +165,8 @@ fn add_attribution_forms(suite: &mut Suite) {
             attributes(case)[3].values = values;
         });
     }
-    let about = ("attribution-twice", ATTRIBUTION, "An attribution stands once.");
-    suite.invalid(ORGANISATION, about, "signature-attribute-duplicate", |case| {
+    let info = ("attribution-twice", ATTRIBUTION, "An attribution stands once.");
+    suite.invalid(ORGANISATION, info, "signature-attribute-duplicate", |case| {
         attributes(case).push(SignedAttribute::attribution("bob"));
     });
 }
@@ -199,18 +199,18 @@ fn add_certificates(suite: &mut Suite) {
             case.recipe.signature.certificates = certificates;
         });
     }
-    let about = (
+    let info = (
         "certificates-unreadable",
         CERTIFICATES,
         "An attached certificate that can't be read is ignored.",
     );
-    suite.valid(MEMBER, about, attach(Attached::Octets([0x30, 0].into())));
-    let about = (
+    suite.valid(MEMBER, info, attach(Attached::Octets([0x30, 0].into())));
+    let info = (
         "certificates-of-another-form",
         CERTIFICATES,
         "What is attached and is no certificate is ignored.",
     );
-    suite.valid(MEMBER, about, attach(Attached::Octets([0xa3, 0].into())));
+    suite.valid(MEMBER, info, attach(Attached::Octets([0xa3, 0].into())));
     for (name, shows, attached) in [
         (
             "certificates-same-twice",
@@ -230,43 +230,43 @@ fn add_certificates(suite: &mut Suite) {
             attach(attached),
         );
     }
-    let about = ("certificates-none", CERTIFICATES, "A member's certificate is attached.");
-    suite.invalid(MEMBER, about, MISSING, |case| {
+    let info = ("certificates-none", CERTIFICATES, "A member's certificate is attached.");
+    suite.invalid(MEMBER, info, MISSING, |case| {
         case.recipe.signature.certificates = Some(Vec::new());
     });
-    let about = (
+    let info = (
         "certificates-left-out",
         CERTIFICATES,
         "A member's certificate is attached: the field is not left out.",
     );
-    suite.invalid(MEMBER, about, MISSING, |case| case.recipe.signature.certificates = None);
-    let about = (
+    suite.invalid(MEMBER, info, MISSING, |case| case.recipe.signature.certificates = None);
+    let info = (
         "certificates-other-serial",
         CERTIFICATES,
         "The signer's certificate has the serial number that the signer tells.",
     );
-    suite.invalid(MEMBER, about, MISSING, |case| {
+    suite.invalid(MEMBER, info, MISSING, |case| {
         case.recipe.signer().identity = Identity::MemberWithSerial([0x51, 0x07, 0xa9, 0x61].into());
     });
 }
 
 fn add_metadata(suite: &mut Suite) {
-    let about =
+    let info =
         ("metadata-other-service", METADATA, "A token's signature is for the service of Kliento.");
-    suite.invalid(MEMBER, about, "signature-service", |case| {
+    suite.invalid(MEMBER, info, "signature-service", |case| {
         case.recipe.metadata().service = TEST_SERVICE;
     });
-    let about =
+    let info =
         ("metadata-service-prefix", METADATA, "A service is not another one that it starts with.");
-    suite.invalid(MEMBER, about, "signature-service", |case| {
+    suite.invalid(MEMBER, info, "signature-service", |case| {
         case.recipe.metadata().service = "1.3.6.1.4.1.58708.3";
     });
-    let about = (
+    let info = (
         "metadata-service-of-the-verifier",
         METADATA,
         "A signature is for the service that is asked for.",
     );
-    suite.invalid(SIGNATURE, about, "signature-service", |case| {
+    suite.invalid(SIGNATURE, info, "signature-service", |case| {
         case.context.service = Some("1.3.6.1.4.1.58708.3.0");
     });
     for (name, shows, path, change) in [

@@ -21,8 +21,8 @@ pub(crate) fn add(suite: &mut Suite) {
     add_structure(suite);
     add_chain(suite);
     add_certificate(suite);
-    add_of_chains(suite);
-    add_of_members(suite);
+    add_chain_files(suite);
+    add_member_ids(suite);
 }
 
 fn add_versions(suite: &mut Suite) {
@@ -112,8 +112,8 @@ fn add_structure(suite: &mut Suite) {
         suite
             .malformed(MEMBER, (name, DER, shows), MALFORMED, |case| case.recipe.edit = Some(edit));
     }
-    let about = ("bundle-trailing-octets", DER, "Nothing follows the bundle.");
-    suite.malformed(MEMBER, about, MALFORMED, |case| case.recipe.trailing = [0].into());
+    let info = ("bundle-trailing-octets", DER, "Nothing follows the bundle.");
+    suite.malformed(MEMBER, info, MALFORMED, |case| case.recipe.trailing = [0].into());
 }
 
 fn add_chain(suite: &mut Suite) {
@@ -179,8 +179,8 @@ fn add_certificate(suite: &mut Suite) {
     }
 }
 
-/// Chains in separate files.
-fn add_of_chains(suite: &mut Suite) {
+/// Adds chains in separate files.
+fn add_chain_files(suite: &mut Suite) {
     for (name, shows, edit) in [
         (
             "chain-file-padded-length",
@@ -208,14 +208,14 @@ fn add_of_chains(suite: &mut Suite) {
             case.recipe.edit = Some(edit);
         });
     }
-    let about = ("chain-file-trailing-octets", DER, "Nothing follows the chain.");
-    suite.malformed(CHAIN, about, "chain-malformed", |case| case.recipe.trailing = [0].into());
+    let info = ("chain-file-trailing-octets", DER, "Nothing follows the chain.");
+    suite.malformed(CHAIN, info, "chain-malformed", |case| case.recipe.trailing = [0].into());
 }
 
-fn add_of_members(suite: &mut Suite) {
+fn add_member_ids(suite: &mut Suite) {
     const RULE: &str = "member-id";
-    let about = ("member-id-bot", RULE, "A member id bundle may be a bot's.");
-    suite.valid(MEMBER_ID, about, |case| {
+    let info = ("member-id-bot", RULE, "A member id bundle may be a bot's.");
+    suite.valid(MEMBER_ID, info, |case| {
         case.recipe.member.subject[0][0].value = crate::recipe::bmp("@");
         case.set_subject("example.com");
     });
@@ -247,32 +247,32 @@ fn add_of_members(suite: &mut Suite) {
     ] {
         suite.malformed(MEMBER_ID, (name, RULE, shows), code, |case| case.recipe.edit = Some(edit));
     }
-    let about = ("member-id-version-1", RULE, "The version is 0.");
-    suite.malformed(MEMBER_ID, about, "bundle-version", |case| {
+    let info = ("member-id-version-1", RULE, "The version is 0.");
+    suite.malformed(MEMBER_ID, info, "bundle-version", |case| {
         case.recipe.version = Some([1].into());
     });
-    let about = (
+    let info = (
         "member-id-signed-by-stranger",
         RULE,
         "The organisation's key signs the member's certificate.",
     );
-    suite.invalid(MEMBER_ID, about, "member-certificate-signature", |case| {
+    suite.invalid(MEMBER_ID, info, "member-certificate-signature", |case| {
         case.recipe.member.signer = Some("stranger-2048");
     });
-    let about = (
+    let info = (
         "member-id-expired",
         RULE,
         "A member id bundle does not hold when the member's certificate does not.",
     );
-    suite.invalid(MEMBER_ID, about, "member-certificate-time", |case| {
+    suite.invalid(MEMBER_ID, info, "member-certificate-time", |case| {
         case.set_at("2026-12-22T00:00:01Z");
     });
-    let about = ("member-id-other-anchors", RULE, "A member id bundle is proven by its chain.");
-    suite.invalid(MEMBER_ID, about, "dnssec-keys-untrusted", |case| {
+    let info = ("member-id-other-anchors", RULE, "A member id bundle is proven by its chain.");
+    suite.invalid(MEMBER_ID, info, "dnssec-keys-untrusted", |case| {
         case.context.trust_anchors = vec![other_anchor()];
     });
-    let about = ("member-id-key-of-another-service", RULE, "A member id bundle is for a service.");
-    suite.invalid(MEMBER_ID, about, "key-not-published", |case| {
+    let info = ("member-id-key-of-another-service", RULE, "A member id bundle is for a service.");
+    suite.invalid(MEMBER_ID, info, "key-not-published", |case| {
         case.recipe.chain.txt_strings()[0] =
             "1 {sha256-padded} 3600 1.3.6.1.4.1.58708.3.0".to_owned();
     });

@@ -33,12 +33,12 @@ pub(super) const MEMBERS: CertificateRole =
 
 impl CertificateRole {
     /// Returns a name or a code with the role as its prefix.
-    pub(super) fn certificate(self, what: &str) -> &'static str {
-        leak(format!("{}-certificate-{what}", self.name))
+    pub(super) fn certificate(self, suffix: &str) -> &'static str {
+        leak(format!("{}-certificate-{suffix}", self.name))
     }
 
-    pub(super) fn key(self, what: &str) -> KeyName {
-        leak(format!("{}-{what}", self.name))
+    pub(super) fn key(self, suffix: &str) -> KeyName {
+        leak(format!("{}-{suffix}", self.name))
     }
 }
 
@@ -59,8 +59,8 @@ fn add_versions(suite: &mut Suite, role: CertificateRole) {
         ("v2", "A certificate of version 2 is refused.", Some([1])),
         ("v4", "A certificate of version 4 is refused.", Some([3])),
     ] {
-        let about = (role.certificate(version), VERSION, shows);
-        suite.invalid(MEMBER, about, role.certificate("version"), |case| {
+        let info = (role.certificate(version), VERSION, shows);
+        suite.invalid(MEMBER, info, role.certificate("version"), |case| {
             (role.select)(case).version = octets.map(Octets::from);
         });
     }
@@ -92,61 +92,61 @@ fn add_algorithms(suite: &mut Suite, role: CertificateRole) {
         }),
     ];
     for (name, shows, is_valid, change) in changes {
-        let about = (role.certificate(name), ALGORITHM, shows);
+        let info = (role.certificate(name), ALGORITHM, shows);
         let change = |case: &mut Case| change((role.select)(case).algorithm.as_pss());
         if is_valid {
-            suite.valid(MEMBER, about, change);
+            suite.valid(MEMBER, info, change);
         } else {
-            suite.invalid(MEMBER, about, code, change);
+            suite.invalid(MEMBER, info, code, change);
         }
     }
-    let about = (role.certificate("pkcs1"), ALGORITHM, "RSASSA-PKCS1-v1_5 is refused.");
-    suite.invalid(MEMBER, about, code, |case| {
+    let info = (role.certificate("pkcs1"), ALGORITHM, "RSASSA-PKCS1-v1_5 is refused.");
+    suite.invalid(MEMBER, info, code, |case| {
         (role.select)(case).algorithm = SignatureAlgorithm::Pkcs1(Hash::Sha256);
     });
-    let about = (
+    let info = (
         role.certificate("other-salt"),
         ALGORITHM,
         "A salt of another length than is declared is refused.",
     );
-    suite.invalid(MEMBER, about, role.certificate("signature"), |case| {
+    suite.invalid(MEMBER, info, role.certificate("signature"), |case| {
         (role.select)(case).algorithm.as_pss().used_salt_length = Some(20);
     });
-    let about = (
+    let info = (
         role.certificate("two-algorithms"),
         ALGORITHM,
         "The algorithm that is signed is the one of the signature.",
     );
-    suite.invalid(MEMBER, about, role.certificate("algorithm-mismatch"), |case| {
+    suite.invalid(MEMBER, info, role.certificate("algorithm-mismatch"), |case| {
         (role.select)(case).signed_algorithm = Some(SignatureAlgorithm::pss(Hash::Sha512));
     });
 }
 
 fn add_issuers(suite: &mut Suite, role: CertificateRole) {
-    let about =
+    let info =
         (role.certificate("other-issuer"), ISSUER, "The issuer's name is the organisation's.");
-    suite.invalid(MEMBER, about, role.certificate("issuer"), |case| {
+    suite.invalid(MEMBER, info, role.certificate("issuer"), |case| {
         (role.select)(case).issuer = Some(common_name(bmp("example.org")));
     });
     let code = role.certificate("signature");
-    let about = (
+    let info = (
         role.certificate("signed-by-stranger"),
         ISSUER,
         "The organisation's key signs the certificate, no other one.",
     );
-    suite.invalid(MEMBER, about, code, |case| (role.select)(case).signer = Some("stranger-2048"));
-    let about = (role.certificate("signature-zero"), ISSUER, "A signature of zeros is none.");
-    suite.invalid(MEMBER, about, code, |case| {
+    suite.invalid(MEMBER, info, code, |case| (role.select)(case).signer = Some("stranger-2048"));
+    let info = (role.certificate("signature-zero"), ISSUER, "A signature of zeros is none.");
+    suite.invalid(MEMBER, info, code, |case| {
         (role.select)(case).signature = Some(vec![0; 256].into());
     });
-    let about = (role.certificate("signature-empty"), ISSUER, "An empty signature is none.");
-    suite.invalid(MEMBER, about, code, |case| {
+    let info = (role.certificate("signature-empty"), ISSUER, "An empty signature is none.");
+    suite.invalid(MEMBER, info, code, |case| {
         (role.select)(case).signature = Some(Vec::new().into());
     });
 }
 
-/// The structure of an organisation's certificate is read first. A member's certificate is part
-/// of a member id bundle, and read there.
+/// Adds structural errors. An organisation's certificate is parsed first; a member's is parsed first
+/// in a member id bundle.
 fn add_structure(suite: &mut Suite, role: CertificateRole) {
     let code = role.certificate("malformed");
     for (name, shows, edit) in [
@@ -200,41 +200,41 @@ const THIRD_TIME: &[u8] = b"\x17\x0d270130000000Z";
 
 fn add_serials(suite: &mut Suite) {
     let serial = |octets: Vec<u8>| move |case: &mut Case| case.recipe.member.serial = octets.into();
-    let about = (
+    let info = (
         "serial-with-zeros",
         SERIAL,
         "A serial number may have superfluous zeros: one in 512 of the deployed library's has.",
     );
-    suite.valid(MEMBER, about, serial(vec![0, 0x3f, 0x11, 0x52, 0x0d]));
-    let about = ("serial-with-zeros-of-organisation", SERIAL, "So may that of an organisation.");
-    suite.valid(ORGANISATION, about, |case| {
+    suite.valid(MEMBER, info, serial(vec![0, 0x3f, 0x11, 0x52, 0x0d]));
+    let info = ("serial-with-zeros-of-organisation", SERIAL, "So may that of an organisation.");
+    suite.valid(ORGANISATION, info, |case| {
         case.recipe.organisation.serial = [0, 0x3f, 0x11, 0x52].into();
     });
-    let about = (
+    let info = (
         "serial-compared-as-number",
         SERIAL,
         "The signer may tell the serial number without the zeros that the certificate has.",
     );
-    suite.valid("serial-with-zeros", about, |case| {
+    suite.valid("serial-with-zeros", info, |case| {
         case.recipe.signer().identity = Identity::MemberWithSerial([0x3f, 0x11, 0x52, 0x0d].into());
     });
-    let about = ("serial-of-20-octets", SERIAL, "A serial number may have 20 octets.");
-    suite.valid(MEMBER, about, serial(vec![0x7f; 20]));
+    let info = ("serial-of-20-octets", SERIAL, "A serial number may have 20 octets.");
+    suite.valid(MEMBER, info, serial(vec![0x7f; 20]));
 }
 
 fn add_intermediate(suite: &mut Suite) {
     const ATTACHED: &str = "intermediate-attached";
-    let about =
+    let info =
         (ATTACHED, ISSUER, "A CA's certificate by the organisation may be attached, to no effect.");
-    suite.valid(MEMBER, about, |case| {
+    suite.valid(MEMBER, info, |case| {
         case.recipe.signature.certificates = Some(vec![Attached::Member, Attached::Intermediate]);
     });
-    let about = (
+    let info = (
         "intermediate-issues-member",
         ISSUER,
         "A member's certificate by a CA of the organisation's is refused.",
     );
-    suite.invalid(ATTACHED, about, "member-certificate-issuer", |case| {
+    suite.invalid(ATTACHED, info, "member-certificate-issuer", |case| {
         case.recipe.member_issuer = Issuer::Intermediate;
     });
 }

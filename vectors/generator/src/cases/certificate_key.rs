@@ -26,10 +26,10 @@ fn add_keys(suite: &mut Suite, role: CertificateRole) {
     ] {
         let name =
             if key.starts_with(char::is_numeric) { format!("rsa-{key}") } else { key.to_owned() };
-        // An elliptic-curve key can't sign with RSASSA-PSS, so the member signs nothing.
+        // An elliptic-curve key cannot sign with RSASSA-PSS, so the case has no signature.
         let twin = if (role.name, key) == ("member", "p256") { MEMBER_ID } else { MEMBER };
-        let about = (role.certificate(&name), KEY, shows);
-        suite.invalid(twin, about, role.certificate(code), |case| {
+        let info = (role.certificate(&name), KEY, shows);
+        suite.invalid(twin, info, role.certificate(code), |case| {
             (role.select)(case).key = role.key(key);
         });
     }
@@ -89,8 +89,8 @@ fn add_keys(suite: &mut Suite, role: CertificateRole) {
             Edit::at(&[0, 0], Change::Contents(PSS.into())),
         ),
     ] {
-        let about = (role.certificate(name), KEY, shows);
-        suite.invalid(MEMBER, about, role.certificate(code), |case| {
+        let info = (role.certificate(name), KEY, shows);
+        suite.invalid(MEMBER, info, role.certificate(code), |case| {
             (role.select)(case).key_edit = Some(edit);
         });
     }
@@ -123,25 +123,25 @@ fn add_key_sizes(suite: &mut Suite) {
     ] {
         suite.valid(MEMBER, (name, KEY, shows), |case| case.recipe.member.key = key);
     }
-    let about = (
+    let info = (
         "limit-of-3072-bits",
         KEY,
         "The least size of keys can be set; keys of that size are not below it.",
     );
-    suite.valid("organisation-rsa-3072", about, |case| {
+    suite.valid("organisation-rsa-3072", info, |case| {
         case.recipe.member.key = "member-3072";
         case.context.min_modulus_bits = Some(3072);
     });
-    let about = ("limit-above-member-key", KEY, "A member's key below the least size is refused.");
-    suite.invalid("limit-of-3072-bits", about, "member-certificate-key-size", |case| {
+    let info = ("limit-above-member-key", KEY, "A member's key below the least size is refused.");
+    suite.invalid("limit-of-3072-bits", info, "member-certificate-key-size", |case| {
         case.recipe.member.key = "member-2048";
     });
-    let about = (
+    let info = (
         "limit-above-organisation-key",
         KEY,
         "An organisation's key below the least size is refused.",
     );
-    suite.invalid(ORGANISATION, about, "organisation-certificate-key-size", |case| {
+    suite.invalid(ORGANISATION, info, "organisation-certificate-key-size", |case| {
         case.context.min_modulus_bits = Some(3072);
     });
 }

@@ -23,21 +23,21 @@ fn unsigned() -> Record {
 }
 
 fn add_sections(suite: &mut Suite) {
-    let about = (
+    let info = (
         "chain-records-in-other-sections",
         SECTIONS,
         "Records in the authority and additional sections are ignored.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         case.recipe.chain.txt().authority.push(unsigned());
         case.recipe.chain.txt().additional.push(unsigned());
     });
-    let about = (
+    let info = (
         "chain-other-records-in-answer",
         SECTIONS,
         "Records of other names, types and classes in the answer are ignored.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         let address = Record::new(OWNER, Rdata::Other(TYPE_A, [192, 0, 2, 1].into()));
         let other = Record { owner: "example.com".to_owned(), ..unsigned() };
         case.recipe.chain.txt().answer.extend([
@@ -46,7 +46,7 @@ fn add_sections(suite: &mut Suite) {
             Record { class: CLASS_CH, ..unsigned() },
         ]);
     });
-    let about = (
+    let info = (
         "chain-signature-in-authority",
         SECTIONS,
         "A signature in the authority section does not count.",
@@ -63,15 +63,15 @@ fn add_sections(suite: &mut Suite) {
             message.authority.clone_from(&message.answer);
         },
     );
-    suite.invalid("chain-signature-in-both-sections", about, "dnssec-unsigned", |case| {
+    suite.invalid("chain-signature-in-both-sections", info, "dnssec-unsigned", |case| {
         drop(case.recipe.chain.txt().answer.pop());
     });
-    let about = (
+    let info = (
         "chain-ds-in-answer-of-another-question",
         SECTIONS,
         "Records count in the response to their own question alone.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         let ds = Record::new("example.com", Rdata::Ds(Ds::new(KeyRef { zone: 2, key: 1 })));
         case.recipe.chain.message("com", TYPE_DS).answer.push(ds);
     });
@@ -143,12 +143,12 @@ fn add_damage(suite: &mut Suite) {
             case.recipe.chain.txt().damage = Some(damage);
         });
     }
-    let about = (
+    let info = (
         "chain-unneeded-message-cut",
         FORM,
         "A message that can't be read refuses the chain, even if nothing needs it.",
     );
-    suite.invalid(CHAIN, about, CODE, |case| {
+    suite.invalid(CHAIN, info, CODE, |case| {
         case.recipe.chain.message(OWNER, TYPE_DNSKEY).damage = Some(Damage::Cut(1));
     });
     // The first owner of the answer section follows the question, at octet 37, and is a pointer.

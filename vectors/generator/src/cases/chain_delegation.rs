@@ -9,7 +9,7 @@ use crate::suite::{Suite, leak};
 
 const DELEGATION: &str = "chain-delegation";
 const ANCHORS: &str = "chain-trust-anchors";
-const BESIDE: &str = "chain-unknown-beside";
+const SIBLINGS: &str = "chain-unknown-beside";
 
 type DsChange = fn(&mut Ds);
 
@@ -28,23 +28,23 @@ fn ds(case: &mut Case) -> &mut Ds {
 }
 
 fn add_delegations(suite: &mut Suite) {
-    let about = ("chain-ds-sha384", DELEGATION, "A delegation may have a SHA-384 digest.");
-    suite.valid(CHAIN, about, |case| ds(case).digest_type = 4);
-    let about = (
+    let info = ("chain-ds-sha384", DELEGATION, "A delegation may have a SHA-384 digest.");
+    suite.valid(CHAIN, info, |case| ds(case).digest_type = 4);
+    let info = (
         "chain-ds-of-zsk",
         DELEGATION,
         "The keys of a zone may be signed by any key that the delegation names.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         ds(case).of = KeyRef { zone: 2, key: 1 };
         case.recipe.chain.rrsig(ZONE, TYPE_DNSKEY).by = KeyRef { zone: 2, key: 1 };
     });
-    let about = (
+    let info = (
         "chain-ds-of-other-key",
         DELEGATION,
         "A key that the delegation does not name does not sign the keys of a zone.",
     );
-    suite.invalid("chain-ds-of-zsk", about, UNKNOWN, |case| {
+    suite.invalid("chain-ds-of-zsk", info, UNKNOWN, |case| {
         case.recipe.chain.rrsig(ZONE, TYPE_DNSKEY).by = KeyRef { zone: 2, key: 0 };
     });
     let changes: [(&'static str, &'static str, &'static str, DsChange); 8] = [
@@ -106,7 +106,7 @@ fn add_sibling_records(suite: &mut Suite) {
             Ds { digest: Some(Octets::default()), ..own() },
         ),
     ] {
-        suite.valid(CHAIN, (name, BESIDE, shows), |case| {
+        suite.valid(CHAIN, (name, SIBLINGS, shows), |case| {
             let record = Record::new(ZONE, Rdata::Ds(other));
             case.recipe.chain.message(ZONE, TYPE_DS).answer.insert(0, record);
         });
@@ -142,14 +142,14 @@ fn add_sibling_records(suite: &mut Suite) {
             key(13, PublicKey::Octets(vec![7; 64].into())),
         ),
     ] {
-        suite.valid(CHAIN, (name, BESIDE, shows), |case| add_key(&mut case.recipe.chain, key));
+        suite.valid(CHAIN, (name, SIBLINGS, shows), |case| add_key(&mut case.recipe.chain, key));
     }
-    let about = (
+    let info = (
         "chain-dnskey-without-data-beside",
-        BESIDE,
+        SIBLINGS,
         "A DNSKEY record without a key beside good ones is skipped.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         let record = Record::new(ZONE, Rdata::Other(TYPE_DNSKEY, [1].into()));
         case.recipe.chain.message(ZONE, TYPE_DNSKEY).answer.insert(0, record);
     });
@@ -169,62 +169,62 @@ fn other_root(mut chain: Chain) -> String {
 fn add_anchors(suite: &mut Suite) {
     const ROLLED: &str = "chain-trust-anchors-of-both-states";
     for (twin, prefix) in [(CHAIN, "chain"), (MEMBER, "bundle")] {
-        let about = (
+        let info = (
             leak(format!("{prefix}-no-trust-anchors")),
             ANCHORS,
             "Without a trust anchor, nothing is proven.",
         );
-        suite.invalid(twin, about, "dnssec-no-trust-anchor", |case| {
+        suite.invalid(twin, info, "dnssec-no-trust-anchor", |case| {
             case.context.trust_anchors.clear();
         });
-        let about = (
+        let info = (
             leak(format!("{prefix}-other-trust-anchor")),
             ANCHORS,
             "A root that no trust anchor names proves nothing.",
         );
-        suite.invalid(twin, about, UNTRUSTED, |case| {
+        suite.invalid(twin, info, UNTRUSTED, |case| {
             case.context.trust_anchors[0] = other_root(case.recipe.chain.clone());
         });
-        let about = (
+        let info = (
             leak(format!("{prefix}-iana-trust-anchors")),
             ANCHORS,
             "A root that is not IANA's proves nothing under IANA's trust anchors.",
         );
-        suite.invalid(twin, about, UNTRUSTED, |case| {
+        suite.invalid(twin, info, UNTRUSTED, |case| {
             case.context.trust_anchors[0] = "iana".to_owned();
         });
     }
-    let about = ("chain-several-trust-anchors", ANCHORS, "Any of several trust anchors is enough.");
-    suite.valid(CHAIN, about, |case| {
+    let info = ("chain-several-trust-anchors", ANCHORS, "Any of several trust anchors is enough.");
+    suite.valid(CHAIN, info, |case| {
         let other = other_root(case.recipe.chain.clone());
         case.context.trust_anchors.insert(0, other);
     });
-    let about =
+    let info =
         ("chain-trust-anchor-other-digest", ANCHORS, "A trust anchor names a key by its digest.");
-    suite.invalid(CHAIN, about, UNTRUSTED, |case| {
+    suite.invalid(CHAIN, info, UNTRUSTED, |case| {
         let anchor = &mut case.context.trust_anchors[0];
         *anchor = with_other_digest(anchor);
     });
-    let about = (
+    let info = (
         "chain-trust-anchor-of-zsk",
         ANCHORS,
         "A trust anchor names the key that signs the root's keys.",
     );
-    suite.invalid(CHAIN, about, UNKNOWN, |case| {
+    suite.invalid(CHAIN, info, UNKNOWN, |case| {
         case.context.trust_anchors[0] = case.recipe.chain.anchor(1);
     });
-    let about = (ROLLED, ANCHORS, "Trust anchors of one key as it is and as it is when revoked.");
-    suite.valid(CHAIN, about, |case| {
+    let info = (ROLLED, ANCHORS, "Trust anchors of one key as it is and as it is when revoked.");
+    suite.valid(CHAIN, info, |case| {
         let mut revoked = case.recipe.chain.clone();
         revoked.zones[0].keys[0].flags |= ZoneKey::REVOKE;
         case.context.trust_anchors.push(revoked.anchor(0));
     });
-    let about = (
+    let info = (
         "chain-root-key-revoked",
         ANCHORS,
         "A revoked key of the root is as if absent, even if a trust anchor names it.",
     );
-    suite.invalid(ROLLED, about, UNTRUSTED, |case| {
+    suite.invalid(ROLLED, info, UNTRUSTED, |case| {
         case.recipe.chain.zones[0].keys[0].flags |= ZoneKey::REVOKE;
     });
 }

@@ -20,7 +20,7 @@ pub(crate) fn add(suite: &mut Suite) {
     add_flags(suite);
 }
 
-/// The zone's key-signing key and its zone-signing key.
+/// Returns the key-signing key of the zone, for changes.
 pub(super) fn ksk(case: &mut Case) -> &mut ZoneKey {
     &mut case.recipe.chain.zones[2].keys[0]
 }
@@ -33,7 +33,7 @@ fn set_algorithm(key: &mut ZoneKey, name: KeyName, algorithm: u8) {
     (key.key, key.algorithm) = (name, algorithm);
 }
 
-/// Returns a chain whose zone has RSA keys.
+/// A case whose zone has RSA keys.
 const RSA_ZONE: &str = "chain-algorithm-8";
 
 fn add_algorithms(suite: &mut Suite) {
@@ -51,10 +51,10 @@ fn add_algorithms(suite: &mut Suite) {
     for (algorithm, shows) in
         [(5, "RSA with SHA-1 is as if absent."), (7, "RSA with SHA-1 and NSEC3 is as if absent.")]
     {
-        let about = (leak(format!("chain-delegation-algorithm-{algorithm}")), ALGORITHMS, shows);
-        suite.invalid(RSA_ZONE, about, UNUSABLE, |case| ksk(case).algorithm = algorithm);
-        let about = (leak(format!("chain-txt-algorithm-{algorithm}")), ALGORITHMS, shows);
-        suite.invalid(RSA_ZONE, about, UNKNOWN, |case| zsk(case).algorithm = algorithm);
+        let info = (leak(format!("chain-delegation-algorithm-{algorithm}")), ALGORITHMS, shows);
+        suite.invalid(RSA_ZONE, info, UNUSABLE, |case| ksk(case).algorithm = algorithm);
+        let info = (leak(format!("chain-txt-algorithm-{algorithm}")), ALGORITHMS, shows);
+        suite.invalid(RSA_ZONE, info, UNKNOWN, |case| zsk(case).algorithm = algorithm);
     }
     for (algorithm, shows) in [
         (3, "DSA is unknown."),
@@ -62,10 +62,10 @@ fn add_algorithms(suite: &mut Suite) {
         (16, "Ed448 is unknown."),
         (253, "Private algorithms are unknown."),
     ] {
-        let about = (leak(format!("chain-delegation-algorithm-{algorithm}")), ALGORITHMS, shows);
-        suite.invalid(CHAIN, about, UNUSABLE, |case| ksk(case).algorithm = algorithm);
-        let about = (leak(format!("chain-txt-algorithm-{algorithm}")), ALGORITHMS, shows);
-        suite.invalid(CHAIN, about, UNKNOWN, |case| zsk(case).algorithm = algorithm);
+        let info = (leak(format!("chain-delegation-algorithm-{algorithm}")), ALGORITHMS, shows);
+        suite.invalid(CHAIN, info, UNUSABLE, |case| ksk(case).algorithm = algorithm);
+        let info = (leak(format!("chain-txt-algorithm-{algorithm}")), ALGORITHMS, shows);
+        suite.invalid(CHAIN, info, UNKNOWN, |case| zsk(case).algorithm = algorithm);
     }
 }
 
@@ -93,10 +93,10 @@ fn add_rsa(suite: &mut Suite) {
             "zone-rsa-exponent-33-bits",
         ),
     ] {
-        let about = (leak(format!("chain-ksk-{name}")), RSA, shows);
-        suite.invalid(RSA_ZONE, about, UNTRUSTED, |case| ksk(case).key = key);
-        let about = (leak(format!("chain-zsk-{name}")), RSA, shows);
-        suite.invalid(RSA_ZONE, about, UNKNOWN, |case| zsk(case).key = key);
+        let info = (leak(format!("chain-ksk-{name}")), RSA, shows);
+        suite.invalid(RSA_ZONE, info, UNTRUSTED, |case| ksk(case).key = key);
+        let info = (leak(format!("chain-zsk-{name}")), RSA, shows);
+        suite.invalid(RSA_ZONE, info, UNKNOWN, |case| zsk(case).key = key);
     }
     for (name, shows, octets) in [
         ("chain-rsa-key-empty", "An RSA key that is empty is as if absent.", Vec::new()),
@@ -106,22 +106,22 @@ fn add_rsa(suite: &mut Suite) {
             vec![3, 1, 0],
         ),
     ] {
-        let about = (name, RSA, shows);
-        suite.invalid(RSA_ZONE, about, UNKNOWN, |case| {
+        let info = (name, RSA, shows);
+        suite.invalid(RSA_ZONE, info, UNKNOWN, |case| {
             zsk(case).public_key = PublicKey::Octets(octets.into());
         });
     }
 }
 
 fn add_flags(suite: &mut Suite) {
-    let about = (
+    let info = (
         "chain-ksk-without-sep",
         FLAGS,
         "A key that a delegation names need not be a secure entry point.",
     );
-    suite.valid(CHAIN, about, |case| ksk(case).flags = ZoneKey::ZSK);
-    let about = ("chain-revoked-beside", FLAGS, "A revoked key beside good ones is as if absent.");
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| ksk(case).flags = ZoneKey::ZSK);
+    let info = ("chain-revoked-beside", FLAGS, "A revoked key beside good ones is as if absent.");
+    suite.valid(CHAIN, info, |case| {
         add_key(&mut case.recipe.chain, ZoneKey::new("sub", ZoneKey::KSK | ZoneKey::REVOKE));
     });
     for (name, shows, flags) in [
@@ -129,17 +129,17 @@ fn add_flags(suite: &mut Suite) {
         ("not-of-zone", "A key without the zone flag is as if absent.", 1),
         ("no-flags", "A key without any flag is as if absent.", 0),
     ] {
-        let about = (leak(format!("chain-ksk-{name}")), FLAGS, shows);
-        suite.invalid(CHAIN, about, UNTRUSTED, |case| ksk(case).flags = flags);
-        let about = (leak(format!("chain-zsk-{name}")), FLAGS, shows);
-        suite.invalid(CHAIN, about, UNKNOWN, |case| zsk(case).flags = flags);
+        let info = (leak(format!("chain-ksk-{name}")), FLAGS, shows);
+        suite.invalid(CHAIN, info, UNTRUSTED, |case| ksk(case).flags = flags);
+        let info = (leak(format!("chain-zsk-{name}")), FLAGS, shows);
+        suite.invalid(CHAIN, info, UNKNOWN, |case| zsk(case).flags = flags);
     }
     for (name, protocol) in [("2", 2), ("255", 255)] {
         let shows = "A key with another protocol than 3 is as if absent.";
-        let about = (leak(format!("chain-ksk-protocol-{name}")), FLAGS, shows);
-        suite.invalid(CHAIN, about, UNTRUSTED, |case| ksk(case).protocol = protocol);
-        let about = (leak(format!("chain-zsk-protocol-{name}")), FLAGS, shows);
-        suite.invalid(CHAIN, about, UNKNOWN, |case| zsk(case).protocol = protocol);
+        let info = (leak(format!("chain-ksk-protocol-{name}")), FLAGS, shows);
+        suite.invalid(CHAIN, info, UNTRUSTED, |case| ksk(case).protocol = protocol);
+        let info = (leak(format!("chain-zsk-protocol-{name}")), FLAGS, shows);
+        suite.invalid(CHAIN, info, UNKNOWN, |case| zsk(case).protocol = protocol);
     }
 }
 

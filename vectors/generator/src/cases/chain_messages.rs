@@ -22,37 +22,37 @@ pub(crate) fn add(suite: &mut Suite) {
 }
 
 fn add_styles(suite: &mut Suite) {
-    let about = (
+    let info = (
         RESOLVED,
         MESSAGES,
         "Responses as resolvers give them: compressed names, flags, OPT with padding, NODATA with SOA and NSEC.",
     );
-    suite.valid(CHAIN, about, |case| as_resolvers_respond(&mut case.recipe.chain));
-    let about = (
+    suite.valid(CHAIN, info, |case| as_resolvers_respond(&mut case.recipe.chain));
+    let info = (
         "chain-non-existent-names",
         MESSAGES,
         "A name that is no zone may have NXDOMAIN responses.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         for kind in [TYPE_DS, TYPE_DNSKEY] {
             case.recipe.chain.message(OWNER, kind).flags |= 3;
         }
     });
-    let about = (
+    let info = (
         "chain-without-empty-responses",
         MESSAGES,
         "Responses about names that are no zones may be left out.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         case.recipe.chain.messages.retain(|message| !message.answer.is_empty());
     });
-    let about = ("chain-root-ds", MESSAGES, "A response about DS of the root is ignored.");
-    suite.valid(CHAIN, about, |case| {
+    let info = ("chain-root-ds", MESSAGES, "A response about DS of the root is ignored.");
+    suite.valid(CHAIN, info, |case| {
         let ds = Record::new(".", Rdata::Other(TYPE_DS, vec![0; 36].into()));
         case.recipe.chain.messages.insert(0, Message::new(".", TYPE_DS, vec![ds]));
     });
-    let about = ("chain-names-in-any-case", MESSAGES, "Names are matched in any case.");
-    suite.valid(CHAIN, about, |case| {
+    let info = ("chain-names-in-any-case", MESSAGES, "Names are matched in any case.");
+    suite.valid(CHAIN, info, |case| {
         for message in &mut case.recipe.chain.messages {
             message.name = message.name.to_uppercase();
             message
@@ -61,12 +61,12 @@ fn add_styles(suite: &mut Suite) {
                 .for_each(|record| record.owner = record.owner.replace("com", "cOm"));
         }
     });
-    let about = (
+    let info = (
         "chain-responses-about-others",
         MESSAGES,
         "Responses about other names are ignored, and so are those in another class.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         let mut chaos = case.recipe.chain.txt().clone();
         chaos.class = CLASS_CH;
         let org = Message::new(
@@ -79,7 +79,7 @@ fn add_styles(suite: &mut Suite) {
     });
 }
 
-/// With QR, RD, RA, AD and CD; in the case of the question; with the proof of absence.
+/// Sets QR, RD, RA, AD and CD, the case of the question, and the proof of absence.
 fn as_resolvers_respond(chain: &mut Chain) {
     let padding = [&[0, 12, 0, 16], [0; 16].as_slice()].concat();
     for message in &mut chain.messages {
@@ -147,33 +147,33 @@ fn add_absent(suite: &mut Suite) {
     ] {
         suite.invalid(CHAIN, (name, MESSAGES, shows), code, remove(of, kind));
     }
-    let about = ("chain-empty", MESSAGES, "An empty chain proves nothing.");
-    suite.invalid(CHAIN, about, "dnssec-txt-responses", |case| case.recipe.chain.messages.clear());
+    let info = ("chain-empty", MESSAGES, "An empty chain proves nothing.");
+    suite.invalid(CHAIN, info, "dnssec-txt-responses", |case| case.recipe.chain.messages.clear());
 }
 
 fn add_txt(suite: &mut Suite) {
-    let about = ("chain-no-txt", TXT, "The response about the TXT records is required.");
-    suite.invalid(CHAIN, about, "dnssec-txt-responses", remove(OWNER, TYPE_TXT));
-    let about = (
+    let info = ("chain-no-txt", TXT, "The response about the TXT records is required.");
+    suite.invalid(CHAIN, info, "dnssec-txt-responses", remove(OWNER, TYPE_TXT));
+    let info = (
         "chain-two-txt",
         TXT,
         "There is one response about the TXT records, even if both are the same.",
     );
-    suite.invalid(CHAIN, about, "dnssec-txt-responses", |case| {
+    suite.invalid(CHAIN, info, "dnssec-txt-responses", |case| {
         let again = case.recipe.chain.txt().clone();
         case.recipe.chain.messages.push(again);
     });
-    let about = ("chain-two-txt-in-other-case", TXT, "A name in another case is the same name.");
-    suite.invalid(CHAIN, about, "dnssec-txt-responses", |case| {
+    let info = ("chain-two-txt-in-other-case", TXT, "A name in another case is the same name.");
+    suite.invalid(CHAIN, info, "dnssec-txt-responses", |case| {
         let again = Message { name: OWNER.to_uppercase(), ..case.recipe.chain.txt().clone() };
         case.recipe.chain.messages.push(again);
     });
-    let about = (
+    let info = (
         "chain-second-txt-an-error",
         TXT,
         "There is one response about the TXT records, even if another one is an error.",
     );
-    suite.invalid(CHAIN, about, "dnssec-txt-responses", |case| {
+    suite.invalid(CHAIN, info, "dnssec-txt-responses", |case| {
         case.recipe
             .chain
             .messages
@@ -182,25 +182,25 @@ fn add_txt(suite: &mut Suite) {
     for (name, code) in
         [("chain-txt-server-failure", 2), ("chain-txt-non-existent", 3), ("chain-txt-refused", 5)]
     {
-        let about = (name, TXT, "The code of the response about the TXT records is NOERROR.");
-        suite.invalid(CHAIN, about, "dnssec-response-code", |case| {
+        let info = (name, TXT, "The code of the response about the TXT records is NOERROR.");
+        suite.invalid(CHAIN, info, "dnssec-response-code", |case| {
             case.recipe.chain.txt().flags = code;
         });
     }
-    let about = ("chain-txt-no-records", TXT, "The response about the TXT records has some.");
-    suite.invalid(CHAIN, about, "dnssec-no-records", |case| case.recipe.chain.txt().answer.clear());
-    let about = ("chain-txt-of-another-name", TXT, "The records are those of the name.");
-    suite.invalid(CHAIN, about, "dnssec-no-records", |case| {
+    let info = ("chain-txt-no-records", TXT, "The response about the TXT records has some.");
+    suite.invalid(CHAIN, info, "dnssec-no-records", |case| case.recipe.chain.txt().answer.clear());
+    let info = ("chain-txt-of-another-name", TXT, "The records are those of the name.");
+    suite.invalid(CHAIN, info, "dnssec-no-records", |case| {
         case.recipe.chain.txt().answer[0].owner = "_veraid.example.org".to_owned();
     });
-    let about = ("chain-txt-of-another-class", TXT, "The records are of class IN.");
-    suite.invalid(CHAIN, about, "dnssec-no-records", |case| {
+    let info = ("chain-txt-of-another-class", TXT, "The records are of class IN.");
+    suite.invalid(CHAIN, info, "dnssec-no-records", |case| {
         case.recipe.chain.txt().answer[0].class = CLASS_CH;
     });
 }
 
 /// Inserts an empty response about the zone before the existing one.
-fn precede(kind: u16, code: u16) -> impl FnOnce(&mut Case) {
+fn insert_empty_response(kind: u16, code: u16) -> impl FnOnce(&mut Case) {
     move |case| {
         let empty = Message { flags: code, ..Message::new("example.com", kind, Vec::new()) };
         case.recipe.chain.messages.insert(0, empty);
@@ -218,25 +218,25 @@ fn add_first(suite: &mut Suite) {
         ("chain-ds-after-failure", "A DS response with an error code does not count.", TYPE_DS, 2),
         ("chain-ds-after-non-existence", "A DS response with NXDOMAIN does not count.", TYPE_DS, 3),
     ] {
-        suite.valid(CHAIN, (name, FIRST, shows), precede(kind, code));
+        suite.valid(CHAIN, (name, FIRST, shows), insert_empty_response(kind, code));
     }
-    let about =
+    let info =
         ("chain-dnskey-second", FIRST, "Of two DNSKEY responses with NOERROR, the first counts.");
-    suite.invalid(CHAIN, about, "dnssec-no-records", precede(TYPE_DNSKEY, 0));
-    let about = ("chain-ds-second", FIRST, "Of two DS responses with NOERROR, the first counts.");
-    suite.invalid(CHAIN, about, "dnssec-signer", precede(TYPE_DS, 0));
-    let about =
+    suite.invalid(CHAIN, info, "dnssec-no-records", insert_empty_response(TYPE_DNSKEY, 0));
+    let info = ("chain-ds-second", FIRST, "Of two DS responses with NOERROR, the first counts.");
+    suite.invalid(CHAIN, info, "dnssec-signer", insert_empty_response(TYPE_DS, 0));
+    let info =
         ("chain-dnskey-twice", FIRST, "A second DNSKEY response with NOERROR does not count.");
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         case.recipe.chain.messages.push(Message::new("example.com", TYPE_DNSKEY, Vec::new()));
     });
     for (name, kind, error) in [
         ("chain-zone-dnskey-failure", TYPE_DNSKEY, "dnssec-response-missing"),
         ("chain-zone-ds-failure", TYPE_DS, "dnssec-signer"),
     ] {
-        let about =
+        let info =
             (name, FIRST, "A response with an error code does not count, whatever its records.");
-        suite.invalid(CHAIN, about, error, |case| {
+        suite.invalid(CHAIN, info, error, |case| {
             case.recipe.chain.message("example.com", kind).flags = 2;
         });
     }

@@ -24,7 +24,7 @@ fn record(string: &str) -> Record {
     Record::new(OWNER, Rdata::Txt(TxtRdata { strings: vec![string.to_owned()] }))
 }
 
-fn prove(case: &mut Case, string: &str) {
+fn expect_record(case: &mut Case, string: &str) {
     case.proof().records.get_or_insert_default().push(vec![string.to_owned()]);
 }
 
@@ -33,44 +33,39 @@ fn add_canonical(suite: &mut Suite) {
     const CAPITALS: &str = "chain-owner-in-capitals";
     const SIGNER_CAPITALS: &str = "chain-signer-in-capitals";
     const CACHED: &str = "chain-ttl-of-cache";
-    let about = (
+    let info = (
         UNSORTED,
         CANONICAL,
         "Records may stand in any order; the signature covers them in canonical order.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         case.recipe.chain.txt().answer.insert(0, record("z is longer, but the first octet counts"));
         case.recipe.chain.txt().answer.insert(0, record("a"));
         case.recipe.chain.txt().answer.swap(0, 1);
-        prove(case, "a");
-        prove(case, "z is longer, but the first octet counts");
+        expect_record(case, "a");
+        expect_record(case, "z is longer, but the first octet counts");
     });
-    let about = (
+    let info = (
         "chain-signature-over-unsorted",
         CANONICAL,
         "A signature over the records in another order is none.",
     );
-    suite.invalid(
-        UNSORTED,
-        about,
-        "dnssec-signature",
-        txt(|rrsig| rrsig.signed = Signed::AsListed),
-    );
-    let about = ("chain-records-twice", CANONICAL, "A record that stands twice is one record.");
-    suite.valid(CHAIN, about, |case| {
+    suite.invalid(UNSORTED, info, "dnssec-signature", txt(|rrsig| rrsig.signed = Signed::AsListed));
+    let info = ("chain-records-twice", CANONICAL, "A record that stands twice is one record.");
+    suite.valid(CHAIN, info, |case| {
         let again = case.recipe.chain.txt().answer[0].clone();
         case.recipe.chain.txt().answer.insert(0, again);
     });
-    let about =
+    let info =
         ("chain-signature-over-duplicates", CANONICAL, "A signature over a record twice is none.");
     suite.invalid(
         "chain-records-twice",
-        about,
+        info,
         "dnssec-signature",
         txt(|rrsig| rrsig.signed = Signed::AsListed),
     );
-    let about = (CAPITALS, CANONICAL, "The signature covers the owner's name in lower case.");
-    suite.valid(CHAIN, about, |case| {
+    let info = (CAPITALS, CANONICAL, "The signature covers the owner's name in lower case.");
+    suite.valid(CHAIN, info, |case| {
         case.recipe
             .chain
             .txt()
@@ -78,62 +73,62 @@ fn add_canonical(suite: &mut Suite) {
             .iter_mut()
             .for_each(|record| record.owner = OWNER.to_uppercase());
     });
-    let about = (
+    let info = (
         "chain-signature-over-capitals",
         CANONICAL,
         "A signature over the owner's name in capitals is none.",
     );
     suite.invalid(
         CAPITALS,
-        about,
+        info,
         "dnssec-signature",
         txt(|rrsig| rrsig.signed = Signed::OwnerAsWritten),
     );
-    let about =
+    let info =
         (SIGNER_CAPITALS, CANONICAL, "The signature covers the signer's name in lower case.");
-    suite.valid(CHAIN, about, txt(|rrsig| rrsig.signer = Some("EXAMPLE.com".to_owned())));
-    let about = (
+    suite.valid(CHAIN, info, txt(|rrsig| rrsig.signer = Some("EXAMPLE.com".to_owned())));
+    let info = (
         "chain-signature-over-signer-in-capitals",
         CANONICAL,
         "A signature over the signer's name in capitals is none.",
     );
     suite.invalid(
         SIGNER_CAPITALS,
-        about,
+        info,
         "dnssec-signature",
         txt(|rrsig| rrsig.signed = Signed::SignerAsWritten),
     );
-    let about = (CACHED, CANONICAL, "The signature covers the original TTL, not that of a cache.");
-    suite.valid(CHAIN, about, |case| {
+    let info = (CACHED, CANONICAL, "The signature covers the original TTL, not that of a cache.");
+    suite.valid(CHAIN, info, |case| {
         case.recipe.chain.txt().answer.iter_mut().for_each(|record| record.ttl = 17);
     });
-    let about = (
+    let info = (
         "chain-signature-over-ttl-of-cache",
         CANONICAL,
         "A signature over another TTL than the original one is none.",
     );
-    suite.invalid(CACHED, about, "dnssec-signature", txt(|rrsig| rrsig.signed = Signed::TtlAsSent));
+    suite.invalid(CACHED, info, "dnssec-signature", txt(|rrsig| rrsig.signed = Signed::TtlAsSent));
 }
 
 fn add_covered(suite: &mut Suite) {
     const TWO: &str = "chain-two-records";
-    let about = (TWO, SIGNATURE, "A signature covers all records of a set.");
-    suite.valid(CHAIN, about, |case| {
+    let info = (TWO, SIGNATURE, "A signature covers all records of a set.");
+    suite.valid(CHAIN, info, |case| {
         case.recipe.chain.txt().answer.insert(0, record("a"));
-        prove(case, "a");
+        expect_record(case, "a");
     });
-    let about = (
+    let info = (
         "chain-record-added",
         SIGNATURE,
         "A record that the signature does not cover breaks the set.",
     );
-    suite.invalid(TWO, about, "dnssec-signature", txt(|rrsig| rrsig.signed = Signed::AllButFirst));
-    let about = (
+    suite.invalid(TWO, info, "dnssec-signature", txt(|rrsig| rrsig.signed = Signed::AllButFirst));
+    let info = (
         "chain-record-removed",
         SIGNATURE,
         "A record that the signature covers and is missing breaks the set.",
     );
-    suite.invalid(TWO, about, "dnssec-signature", txt(|rrsig| rrsig.signed = Signed::AndAnother));
+    suite.invalid(TWO, info, "dnssec-signature", txt(|rrsig| rrsig.signed = Signed::AndAnother));
 }
 
 fn add_labels(suite: &mut Suite) {
@@ -149,10 +144,10 @@ fn add_labels(suite: &mut Suite) {
     ] {
         suite.invalid(CHAIN, (name, LABELS, shows), "dnssec-wildcard", labels(count));
     }
-    let about = ("chain-wildcard-delegation", LABELS, "A delegation comes from no wildcard.");
+    let info = ("chain-wildcard-delegation", LABELS, "A delegation comes from no wildcard.");
     suite.invalid(
         CHAIN,
-        about,
+        info,
         "dnssec-wildcard",
         rrsig("example.com", TYPE_DS, |rrsig| rrsig.labels = Some(1)),
     );
@@ -206,12 +201,12 @@ fn add_skipped(suite: &mut Suite) {
             case.recipe.chain.txt().answer.insert(1, other);
         });
     }
-    let about = (
+    let info = (
         "chain-longest-signature",
         SKIPPED,
         "Of two signatures that hold, the one that does so longest counts.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         let shorter = Rrsig {
             by: ZSK,
             expiration: "20261122180400".to_owned(),

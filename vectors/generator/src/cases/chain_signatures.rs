@@ -42,55 +42,55 @@ pub(super) fn txt(change: impl FnOnce(&mut Rrsig)) -> impl FnOnce(&mut Case) {
 }
 
 fn add_times(suite: &mut Suite, set: &str, owner: &'static str, kind: u16) {
-    let named = |what: &str| leak(format!("chain-{set}-{what}"));
+    let named = |suffix: &str| leak(format!("chain-{set}-{suffix}"));
     let (last, first) = (named("last-second"), named("first-second"));
-    let about =
+    let info =
         (last, TIME, "A signature holds in its last second, and what it proves ends with it.");
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         case.recipe.chain.rrsig(owner, kind).expiration = "20261122180300".to_owned();
         case.set_period("2026-11-20T05:00:00Z", "2026-11-22T18:03:00Z");
     });
-    let about = (named("expired"), TIME, "A signature does not hold a second after its end.");
+    let info = (named("expired"), TIME, "A signature does not hold a second after its end.");
     let expired = |rrsig: &mut Rrsig| rrsig.expiration = "20261122180259".to_owned();
-    suite.invalid(last, about, "dnssec-time", rrsig(owner, kind, expired));
-    let about =
+    suite.invalid(last, info, "dnssec-time", rrsig(owner, kind, expired));
+    let info =
         (first, TIME, "A signature holds in its first second, and what it proves starts with it.");
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         case.recipe.chain.rrsig(owner, kind).inception = "20261122180300".to_owned();
         case.set_period("2026-11-22T18:03:00Z", "2026-11-25T03:00:00Z");
     });
-    let about =
+    let info =
         (named("not-yet-valid"), TIME, "A signature does not hold a second before its start.");
     let early = |rrsig: &mut Rrsig| rrsig.inception = "20261122180301".to_owned();
-    suite.invalid(first, about, "dnssec-time", rrsig(owner, kind, early));
+    suite.invalid(first, info, "dnssec-time", rrsig(owner, kind, early));
 }
 
 fn add_per_set(suite: &mut Suite, set: &str, owner: &'static str, kind: u16) {
-    let named = |what: &str| leak(format!("chain-{set}-{what}"));
-    let about = (named("unsigned"), SIGNATURE, "Every set is signed.");
-    suite.invalid(CHAIN, about, "dnssec-unsigned", |case| {
+    let named = |suffix: &str| leak(format!("chain-{set}-{suffix}"));
+    let info = (named("unsigned"), SIGNATURE, "Every set is signed.");
+    suite.invalid(CHAIN, info, "dnssec-unsigned", |case| {
         drop(case.recipe.chain.message(owner, kind).answer.pop());
     });
-    let about = (named("forged"), SIGNATURE, "Every set's signature is by the key that it names.");
+    let info = (named("forged"), SIGNATURE, "Every set's signature is by the key that it names.");
     let noise = |rrsig: &mut Rrsig| rrsig.signed = Signed::Noise(0, 64);
-    suite.invalid(CHAIN, about, "dnssec-signature", rrsig(owner, kind, noise));
-    let about = (
+    suite.invalid(CHAIN, info, "dnssec-signature", rrsig(owner, kind, noise));
+    let info = (
         named("other-type-covered"),
         SIGNATURE,
         "A signature over records of another type is none over these.",
     );
-    suite.invalid(CHAIN, about, "dnssec-unsigned", rrsig(owner, kind, |rrsig| rrsig.covers = 1));
+    suite.invalid(CHAIN, info, "dnssec-unsigned", rrsig(owner, kind, |rrsig| rrsig.covers = 1));
 }
 
 /// Times are seconds modulo 2^32, which first wrap around on 2106-02-07 at 06:28:16 UTC.
 fn add_wrapped_times(suite: &mut Suite) {
     const WRAPPED: &str = "chain-times-beyond-2106";
-    let about = (
+    let info = (
         WRAPPED,
         TIME,
         "Times are compared by serial-number arithmetic: a signature may start before 2^32 s and end after.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         for (_, owner, kind) in SETS {
             let rrsig = case.recipe.chain.rrsig(owner, kind);
             (rrsig.inception, rrsig.expiration) =
@@ -99,19 +99,19 @@ fn add_wrapped_times(suite: &mut Suite) {
         case.set_at("2106-02-07T06:29:00Z");
         case.set_period("2106-02-07T06:28:00Z", "2106-02-07T06:30:00Z");
     });
-    let about =
+    let info =
         ("chain-times-beyond-2106-expired", TIME, "A signature that ends after 2^32 s ends then.");
-    suite.invalid(WRAPPED, about, "dnssec-time", |case| case.set_at("2106-02-07T06:30:01Z"));
-    let about = (
+    suite.invalid(WRAPPED, info, "dnssec-time", |case| case.set_at("2106-02-07T06:30:01Z"));
+    let info = (
         "chain-times-beyond-2106-not-yet-valid",
         TIME,
         "A signature that starts before 2^32 s starts then.",
     );
-    suite.invalid(WRAPPED, about, "dnssec-time", |case| case.set_at("2106-02-07T06:27:59Z"));
-    let about = ("chain-times-inverted", TIME, "A signature does not end before it starts.");
+    suite.invalid(WRAPPED, info, "dnssec-time", |case| case.set_at("2106-02-07T06:27:59Z"));
+    let info = ("chain-times-inverted", TIME, "A signature does not end before it starts.");
     suite.invalid(
         CHAIN,
-        about,
+        info,
         "dnssec-signature",
         txt(|rrsig| rrsig.expiration = "20261101000000".to_owned()),
     );
@@ -119,55 +119,50 @@ fn add_wrapped_times(suite: &mut Suite) {
 
 fn add_signers(suite: &mut Suite) {
     let by = |zone, key| move |rrsig: &mut Rrsig| rrsig.by = KeyRef { zone, key };
-    let about = (
+    let info = (
         "chain-txt-by-ksk",
         SIGNER,
         "Any key of the zone may sign its records, a key-signing key, too.",
     );
-    suite.valid(CHAIN, about, txt(by(2, 0)));
+    suite.valid(CHAIN, info, txt(by(2, 0)));
     for (name, shows, zone) in [
         ("chain-txt-by-parent", "A closer zone is proven, so its parent does not sign.", 1),
         ("chain-txt-by-root", "A closer zone is proven, so the root does not sign.", 0),
     ] {
         suite.invalid(CHAIN, (name, SIGNER, shows), "dnssec-signer", txt(by(zone, 0)));
     }
-    let about = (
+    let info = (
         "chain-zone-ds-by-root",
         SIGNER,
         "A zone's delegation is its parent's, not one by an ancestor that delegated the parent.",
     );
-    suite.invalid(CHAIN, about, "dnssec-signer", rrsig("example.com", TYPE_DS, by(0, 1)));
-    let about =
+    suite.invalid(CHAIN, info, "dnssec-signer", rrsig("example.com", TYPE_DS, by(0, 1)));
+    let info =
         ("chain-zone-ds-by-child", SIGNER, "A zone's delegation is its parent's, not its own.");
-    suite.invalid(CHAIN, about, "dnssec-signer", rrsig("example.com", TYPE_DS, by(2, 0)));
-    let about = (
+    suite.invalid(CHAIN, info, "dnssec-signer", rrsig("example.com", TYPE_DS, by(2, 0)));
+    let info = (
         "chain-zone-dnskey-by-zsk",
         SIGNER,
         "The keys of a zone are signed by one that the delegation names.",
     );
-    suite.invalid(CHAIN, about, "dnssec-key-unknown", rrsig("example.com", TYPE_DNSKEY, by(2, 1)));
-    let about = (
+    suite.invalid(CHAIN, info, "dnssec-key-unknown", rrsig("example.com", TYPE_DNSKEY, by(2, 1)));
+    let info = (
         "chain-root-dnskey-by-zsk",
         SIGNER,
         "The keys of the root are signed by one that a trust anchor names.",
     );
-    suite.invalid(CHAIN, about, "dnssec-key-unknown", rrsig(".", TYPE_DNSKEY, by(0, 1)));
-    let about = ("chain-zone-dnskey-by-parent", SIGNER, "The keys of a zone are signed by itself.");
-    suite.invalid(CHAIN, about, "dnssec-signer", rrsig("example.com", TYPE_DNSKEY, by(1, 0)));
-    let about = (
+    suite.invalid(CHAIN, info, "dnssec-key-unknown", rrsig(".", TYPE_DNSKEY, by(0, 1)));
+    let info = ("chain-zone-dnskey-by-parent", SIGNER, "The keys of a zone are signed by itself.");
+    suite.invalid(CHAIN, info, "dnssec-signer", rrsig("example.com", TYPE_DNSKEY, by(1, 0)));
+    let info = (
         "chain-txt-other-signer-name",
         SIGNER,
         "The signer's name is the zone's, whoever's key it was.",
     );
-    suite.invalid(
-        CHAIN,
-        about,
-        "dnssec-signer",
-        txt(|rrsig| rrsig.signer = Some("com".to_owned())),
-    );
-    let about = ("chain-txt-other-tag", SIGNER, "The key tag of a signature is that of a key.");
-    suite.invalid(CHAIN, about, "dnssec-key-unknown", txt(|rrsig| rrsig.tag = Some(1)));
-    let about =
+    suite.invalid(CHAIN, info, "dnssec-signer", txt(|rrsig| rrsig.signer = Some("com".to_owned())));
+    let info = ("chain-txt-other-tag", SIGNER, "The key tag of a signature is that of a key.");
+    suite.invalid(CHAIN, info, "dnssec-key-unknown", txt(|rrsig| rrsig.tag = Some(1)));
+    let info =
         ("chain-txt-other-algorithm", SIGNER, "The algorithm of a signature is that of its key.");
-    suite.invalid(CHAIN, about, "dnssec-key-unknown", txt(|rrsig| rrsig.algorithm = Some(8)));
+    suite.invalid(CHAIN, info, "dnssec-key-unknown", txt(|rrsig| rrsig.algorithm = Some(8)));
 }

@@ -41,50 +41,50 @@ fn set_owner(chain: &mut Chain, owner: &str, labels: &[&str], by: KeyRef) {
 
 fn add_deep(suite: &mut Suite) {
     const DEEP: &str = "chain-deep-name";
-    let about = (DEEP, SKIPPED, "A name may lie any number of labels below its zone.");
-    suite.valid(CHAIN, about, |case| {
+    let info = (DEEP, SKIPPED, "A name may lie any number of labels below its zone.");
+    suite.valid(CHAIN, info, |case| {
         let labels = ["c.example.com", "b.c.example.com", "a.b.c.example.com"];
         set_owner(&mut case.recipe.chain, "_veraid.a.b.c.example.com", &labels, key(EXAMPLE, 1));
         case.context.owner = Some("_veraid.a.b.c.example.com".to_owned());
     });
-    let about = (
+    let info = (
         "chain-deep-name-by-parent",
         SKIPPED,
         "However deep the name, the zone's parent does not sign.",
     );
-    suite.invalid(DEEP, about, "dnssec-signer", |case| {
+    suite.invalid(DEEP, info, "dnssec-signer", |case| {
         case.recipe.chain.txt_rrsig().by = key(COM, 0);
     });
-    let about = (
+    let info = (
         "organisation-deep-name",
         SKIPPED,
         "An organisation may be any number of labels below its zone.",
     );
-    suite.valid(MEMBER, about, |case| {
+    suite.valid(MEMBER, info, |case| {
         let labels = ["team.example.com"];
         set_owner(&mut case.recipe.chain, "_veraid.team.example.com", &labels, key(EXAMPLE, 1));
         case.recipe.organisation.subject = common_name(bmp("team.example.com"));
         case.set_subject("alice@team.example.com");
     });
-    let about = (
+    let info = (
         "organisation-of-parent-name",
         SKIPPED,
         "The records of a subdomain are not those of the domain.",
     );
-    suite.invalid("organisation-deep-name", about, "dnssec-txt-responses", |case| {
+    suite.invalid("organisation-deep-name", info, "dnssec-txt-responses", |case| {
         case.recipe.organisation.subject[0][0].value = bmp("example.com");
     });
 }
 
-/// `jp` delegates `example.co.jp`, and `co.jp` is not a zone.
+/// Adds cases like `jp`, which delegates `example.co.jp` without a zone `co.jp`.
 fn add_skipped(suite: &mut Suite) {
     const SKIP: &str = "chain-delegation-skips-label";
-    let about = (
+    let info = (
         SKIP,
         SKIPPED,
         "A delegation may skip a label that is no zone: jp delegates example.co.jp.",
     );
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         let chain = &mut case.recipe.chain;
         (chain.zones[COM].name, chain.zones[EXAMPLE].name) =
             ("jp".to_owned(), "example.co.jp".to_owned());
@@ -103,12 +103,12 @@ fn add_skipped(suite: &mut Suite) {
         case.proof().zone = Some("example.co.jp.".to_owned());
         case.set_period("2026-11-20T00:00:00Z", "2026-12-04T00:00:00Z");
     });
-    let about = (
+    let info = (
         "chain-delegation-skips-zone",
         SKIPPED,
         "A delegation may not skip a zone: the root does not delegate example.co.jp.",
     );
-    suite.invalid(SKIP, about, "dnssec-signer", |case| {
+    suite.invalid(SKIP, info, "dnssec-signer", |case| {
         case.recipe.chain.rrsig("example.co.jp", TYPE_DS).by = key(ROOT, 1);
     });
 }
@@ -131,33 +131,33 @@ fn own_zone(case: &mut Case) {
 
 fn add_own_zone(suite: &mut Suite) {
     const OWN_ZONE: &str = "chain-zone-of-its-own";
-    let about = (OWN_ZONE, DEEPEST, "The records may be in a zone of their own.");
-    suite.valid(CHAIN, about, own_zone);
-    let about = (
+    let info = (OWN_ZONE, DEEPEST, "The records may be in a zone of their own.");
+    suite.valid(CHAIN, info, own_zone);
+    let info = (
         "chain-zone-of-its-own-by-ancestor",
         DEEPEST,
         "An ancestor does not sign where a closer zone is proven.",
     );
-    suite.invalid(OWN_ZONE, about, "dnssec-signer", |case| {
+    suite.invalid(OWN_ZONE, info, "dnssec-signer", |case| {
         case.recipe.chain.txt_rrsig().by = key(EXAMPLE, 1);
     });
-    let about = (
+    let info = (
         "chain-zone-of-its-own-undelegated",
         DEEPEST,
         "A zone signs nothing where its delegation is not shown.",
     );
-    suite.invalid(OWN_ZONE, about, "dnssec-signer", |case| {
+    suite.invalid(OWN_ZONE, info, "dnssec-signer", |case| {
         case.recipe
             .chain
             .messages
             .retain(|message| message.name != "_veraid.example.com" || message.kind != TYPE_DS);
     });
-    let about = (
+    let info = (
         "chain-zone-of-its-own-without-keys",
         DEEPEST,
         "A zone that is delegated shows its keys; its parent does not sign in its place.",
     );
-    suite.invalid(OWN_ZONE, about, "dnssec-response-missing", |case| {
+    suite.invalid(OWN_ZONE, info, "dnssec-response-missing", |case| {
         case.recipe
             .chain
             .messages
@@ -165,14 +165,14 @@ fn add_own_zone(suite: &mut Suite) {
     });
 }
 
-/// The most expensive algorithm, in every zone of a chain of unusual length.
+/// Adds a long chain with the most expensive algorithm in every zone.
 fn add_all_of_p384(suite: &mut Suite) {
-    let about = (
+    let info = (
         "organisation-all-zones-p384",
         "chain-algorithms",
         "An organisation four zones deep, all of which sign with P-384.",
     );
-    suite.valid(MEMBER, about, |case| {
+    suite.valid(MEMBER, info, |case| {
         let chain = &mut case.recipe.chain;
         chain.zones.push(Zone {
             name: "team.example.com".to_owned(),

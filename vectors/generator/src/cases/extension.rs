@@ -27,86 +27,86 @@ pub(crate) fn add(suite: &mut Suite) {
         add_key_ids(suite, role);
         add_others(suite, role);
     }
-    let about = (
+    let info = (
         "organisation-certificate-no-authority-key-id",
         KEY_IDS,
         "A certificate that is signed by itself may leave the authority key identifier out.",
     );
-    suite.valid(MEMBER, about, |case| drop(case.recipe.organisation.extensions.remove(1)));
-    let about = (
+    suite.valid(MEMBER, info, |case| drop(case.recipe.organisation.extensions.remove(1)));
+    let info = (
         "member-certificate-no-authority-key-id",
         KEY_IDS,
         "A member's certificate has an authority key identifier.",
     );
-    suite.invalid(MEMBER, about, "member-certificate-authority-key-id", |case| {
+    suite.invalid(MEMBER, info, "member-certificate-authority-key-id", |case| {
         case.recipe.member.extensions.remove(1);
     });
 }
 
 fn add_constraints_of_organisations(suite: &mut Suite) {
-    let about =
+    let info =
         ("organisation-certificate-no-path-length", CONSTRAINTS, "A path length is optional.");
-    suite.valid(MEMBER, about, |case| *case.recipe.organisation.path_length() = None);
-    let about = (
+    suite.valid(MEMBER, info, |case| *case.recipe.organisation.path_length() = None);
+    let info = (
         "organisation-certificate-no-constraints",
         CONSTRAINTS,
         "An organisation's certificate has basic constraints.",
     );
-    suite.invalid(MEMBER, about, "organisation-certificate-basic-constraints", |case| {
+    suite.invalid(MEMBER, info, "organisation-certificate-basic-constraints", |case| {
         case.recipe.organisation.extensions.remove(0);
     });
-    let about = (
+    let info = (
         "organisation-certificate-constraints-not-critical",
         CONSTRAINTS,
         "An organisation's basic constraints are critical.",
     );
-    suite.invalid(MEMBER, about, "organisation-certificate-basic-constraints", |case| {
+    suite.invalid(MEMBER, info, "organisation-certificate-basic-constraints", |case| {
         case.recipe.organisation.constraints().critical = Critical::No;
     });
-    let about = (
+    let info = (
         "organisation-certificate-no-ca",
         CONSTRAINTS,
         "An organisation's certificate has cA, even if nothing but itself is signed.",
     );
-    suite.invalid(ORGANISATION, about, "organisation-certificate-ca", |case| {
+    suite.invalid(ORGANISATION, info, "organisation-certificate-ca", |case| {
         *case.recipe.organisation.authority() = None;
     });
-    let about =
+    let info =
         ("organisation-certificate-ca-false", CONSTRAINTS, "A default value is not encoded.");
-    suite.invalid(MEMBER, about, "organisation-certificate-malformed", |case| {
+    suite.invalid(MEMBER, info, "organisation-certificate-malformed", |case| {
         *case.recipe.organisation.authority() = Some(0);
     });
-    let about = ("organisation-certificate-ca-1", CONSTRAINTS, "TRUE is 255 in DER, not 1.");
-    suite.invalid(MEMBER, about, "organisation-certificate-malformed", |case| {
+    let info = ("organisation-certificate-ca-1", CONSTRAINTS, "TRUE is 255 in DER, not 1.");
+    suite.invalid(MEMBER, info, "organisation-certificate-malformed", |case| {
         *case.recipe.organisation.authority() = Some(1);
     });
 }
 
 fn add_constraints_of_members(suite: &mut Suite) {
-    let about = (
+    let info = (
         "member-certificate-path-length",
         CONSTRAINTS,
         "A member's certificate may have a path length without cA, as the deployed library writes.",
     );
-    suite.valid(MEMBER, about, |case| *case.recipe.member.path_length() = Some(0));
-    let about = (
+    suite.valid(MEMBER, info, |case| *case.recipe.member.path_length() = Some(0));
+    let info = (
         "member-certificate-no-constraints",
         CONSTRAINTS,
         "A member's certificate may have no basic constraints.",
     );
-    suite.valid(MEMBER, about, |case| drop(case.recipe.member.extensions.remove(0)));
-    let about = (
+    suite.valid(MEMBER, info, |case| drop(case.recipe.member.extensions.remove(0)));
+    let info = (
         "member-certificate-constraints-not-critical",
         CONSTRAINTS,
         "A member's basic constraints need not be critical.",
     );
-    suite.valid(MEMBER, about, |case| case.recipe.member.constraints().critical = Critical::No);
-    let about = ("member-certificate-ca", CONSTRAINTS, "A member is no CA.");
-    suite.invalid(MEMBER, about, "member-certificate-ca", |case| {
+    suite.valid(MEMBER, info, |case| case.recipe.member.constraints().critical = Critical::No);
+    let info = ("member-certificate-ca", CONSTRAINTS, "A member is no CA.");
+    suite.invalid(MEMBER, info, "member-certificate-ca", |case| {
         *case.recipe.member.authority() = Some(0xff);
     });
-    let about = ("member-certificate-ca-false", CONSTRAINTS, "A default value is not encoded.");
-    suite.invalid(MEMBER, about, "member-certificate-malformed", |case| {
+    let info = ("member-certificate-ca-false", CONSTRAINTS, "A default value is not encoded.");
+    suite.invalid(MEMBER, info, "member-certificate-malformed", |case| {
         *case.recipe.member.authority() = Some(0);
     });
 }
@@ -120,68 +120,68 @@ fn set_usage(extension: &mut Extension, bits: impl Into<Octets>) {
 }
 
 fn add_usage(suite: &mut Suite) {
-    let about = (
+    let info = (
         "key-usage-of-member-chain",
         USAGE,
         "A key usage that allows what the keys are used for: to sign certificates, and signatures.",
     );
-    suite.valid(MEMBER, about, |case| {
+    suite.valid(MEMBER, info, |case| {
         case.recipe.organisation.extensions.push(usage(KEY_CERT_SIGN));
         case.recipe.member.extensions.push(usage(DIGITAL_SIGNATURE));
     });
-    let about = (
+    let info = (
         "key-usage-organisation-signatures-alone",
         USAGE,
         "A key that is not to sign certificates signs none.",
     );
     suite.invalid(
         "key-usage-of-member-chain",
-        about,
+        info,
         "organisation-certificate-key-usage",
         |case| {
             set_usage(&mut case.recipe.organisation.extensions[3], DIGITAL_SIGNATURE);
         },
     );
-    let about =
+    let info =
         ("key-usage-member-encryption-alone", USAGE, "A key that is not to sign signs nothing.");
-    suite.invalid("key-usage-of-member-chain", about, "member-certificate-key-usage", |case| {
+    suite.invalid("key-usage-of-member-chain", info, "member-certificate-key-usage", |case| {
         set_usage(&mut case.recipe.member.extensions[3], KEY_ENCIPHERMENT);
     });
-    let about = ("key-usage-unused-bits", USAGE, "A bit that is not used is not set.");
+    let info = ("key-usage-unused-bits", USAGE, "A bit that is not used is not set.");
     suite.invalid(
         "key-usage-of-member-chain",
-        about,
+        info,
         "organisation-certificate-malformed",
         |case| {
             set_usage(&mut case.recipe.organisation.extensions[3], [7, 0x84]);
         },
     );
-    let about =
+    let info =
         ("key-usage-trailing-zeros", USAGE, "A list of named bits ends with a bit that is set.");
     suite.invalid(
         "key-usage-of-member-chain",
-        about,
+        info,
         "organisation-certificate-malformed",
         |case| {
             set_usage(&mut case.recipe.organisation.extensions[3], [0, 0x04]);
         },
     );
-    let about = (
+    let info = (
         "key-usage-of-organisation-signature",
         USAGE,
         "An organisation's key that signs its certificate and a token is to sign both.",
     );
-    suite.valid(ORGANISATION, about, |case| {
+    suite.valid(ORGANISATION, info, |case| {
         case.recipe.organisation.extensions.push(usage(BOTH_SIGNATURES));
     });
-    let about = (
+    let info = (
         "key-usage-organisation-certificates-alone",
         USAGE,
         "An organisation's key that is to sign certificates alone signs no token.",
     );
     suite.invalid(
         "key-usage-of-organisation-signature",
-        about,
+        info,
         "organisation-certificate-key-usage",
         |case| {
             set_usage(&mut case.recipe.organisation.extensions[3], KEY_CERT_SIGN);
@@ -191,9 +191,9 @@ fn add_usage(suite: &mut Suite) {
 
 fn add_key_ids(suite: &mut Suite, role: CertificateRole) {
     let code = role.certificate("subject-key-id");
-    let about =
+    let info =
         (role.certificate("no-subject-key-id"), KEY_IDS, "A subject key identifier is required.");
-    suite.invalid(MEMBER, about, code, |case| drop((role.select)(case).extensions.remove(2)));
+    suite.invalid(MEMBER, info, code, |case| drop((role.select)(case).extensions.remove(2)));
     let key_info = |hash: Hash| {
         let key = Key::named(role.key("2048"));
         hash.digest(&key.subject_public_key_info().encode())
@@ -219,12 +219,12 @@ fn add_key_ids(suite: &mut Suite, role: CertificateRole) {
             *(role.select)(case).subject_key_id() = Some(octets.into());
         });
     }
-    let about = (
+    let info = (
         role.certificate("other-authority-key-id"),
         KEY_IDS,
         "The authority key identifier is the organisation's subject key identifier.",
     );
-    suite.invalid(MEMBER, about, role.certificate("authority-key-id"), |case| {
+    suite.invalid(MEMBER, info, role.certificate("authority-key-id"), |case| {
         *(role.select)(case).authority_key_id() = Some(vec![0xaa; 32].into());
     });
 }
@@ -244,12 +244,12 @@ fn add_others(suite: &mut Suite, role: CertificateRole) {
             },
         );
     };
-    let about = (
+    let info = (
         role.certificate("unknown-extension"),
         OTHERS,
         "An unknown extension that is not critical is ignored.",
     );
-    suite.valid(MEMBER, about, |case| (role.select)(case).extensions.push(unknown(Critical::No)));
+    suite.valid(MEMBER, info, |case| (role.select)(case).extensions.push(unknown(Critical::No)));
     let shows = "An unknown extension that is critical is refused.";
     push(suite, "unknown-critical-extension", shows, "extension-unknown", unknown(Critical::Yes));
     let constraints = ExtensionValue::Other("2.5.29.30", [0x30, 0].into());
@@ -266,9 +266,9 @@ fn add_others(suite: &mut Suite, role: CertificateRole) {
     push(suite, "extension-twice", shows, "extension-duplicate", again);
     let shows = "A default value is not encoded: extensions that are not critical do not say so.";
     push(suite, "critical-false", shows, "malformed", unknown(Critical::Encoded(0)));
-    let about =
+    let info =
         (role.certificate("extension-constructed"), OTHERS, "An extension's value is primitive.");
-    suite.invalid(MEMBER, about, role.certificate("malformed"), |case| {
+    suite.invalid(MEMBER, info, role.certificate("malformed"), |case| {
         (role.select)(case).edit = Some(Edit::at(&[7, 0, 2, 1], Change::Chunk));
     });
     let shows = "TRUE is 255 in DER, not 1.";

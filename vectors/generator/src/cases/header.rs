@@ -18,10 +18,10 @@ pub(crate) fn add(suite: &mut Suite) {
     ] {
         suite.valid(AUTHORIZATION, (name, SCHEME, shows), header(|header| header.scheme = scheme));
     }
-    let about = ("authorization-spaces", SCHEME, "Several spaces may follow the scheme.");
-    suite.valid(AUTHORIZATION, about, header(|header| header.separator = "   "));
-    let about = ("authorization-unpadded", BASE64, "The padding is optional.");
-    suite.valid(AUTHORIZATION, about, header(|header| header.padding = Padding::None));
+    let info = ("authorization-spaces", SCHEME, "Several spaces may follow the scheme.");
+    suite.valid(AUTHORIZATION, info, header(|header| header.separator = "   "));
+    let info = ("authorization-unpadded", BASE64, "The padding is optional.");
+    suite.valid(AUTHORIZATION, info, header(|header| header.padding = Padding::None));
     add_scheme(suite);
     add_base64(suite);
     add_lengths(suite);
@@ -70,19 +70,19 @@ fn add_scheme(suite: &mut Suite) {
 
 fn add_base64(suite: &mut Suite) {
     const CODE: &str = "authorization-base64";
-    let about = (
+    let info = (
         "authorization-url-alphabet",
         BASE64,
         "The alphabet is the standard one, not that of URLs.",
     );
-    suite.malformed(AUTHORIZATION, about, CODE, header(|header| header.alphabet = Alphabet::Url));
-    let about = ("authorization-padding-short", BASE64, "Half of the padding is refused.");
-    suite.malformed(AUTHORIZATION, about, CODE, header(|header| header.padding = Padding::Short));
-    let about =
+    suite.malformed(AUTHORIZATION, info, CODE, header(|header| header.alphabet = Alphabet::Url));
+    let info = ("authorization-padding-short", BASE64, "Half of the padding is refused.");
+    suite.malformed(AUTHORIZATION, info, CODE, header(|header| header.padding = Padding::Short));
+    let info =
         ("authorization-padding-long", BASE64, "More padding than there should be is refused.");
-    suite.malformed(AUTHORIZATION, about, CODE, header(|header| header.padding = Padding::Long));
-    let about = ("authorization-trailing-bits", BASE64, "The bits after the last octet are zero.");
-    suite.malformed(AUTHORIZATION, about, CODE, header(|header| header.trailing_bits = true));
+    suite.malformed(AUTHORIZATION, info, CODE, header(|header| header.padding = Padding::Long));
+    let info = ("authorization-trailing-bits", BASE64, "The bits after the last octet are zero.");
+    suite.malformed(AUTHORIZATION, info, CODE, header(|header| header.trailing_bits = true));
     for (name, shows, inserted) in [
         ("authorization-space-within", "There is no white space in the Base64.", " "),
         ("authorization-line-break-within", "There are no line breaks in the Base64.", "\r\n"),
@@ -104,10 +104,10 @@ fn add_base64(suite: &mut Suite) {
             header(|header| header.suffix = suffix),
         );
     }
-    let about = ("authorization-no-credentials", BASE64, "An empty bundle is no bundle.");
+    let info = ("authorization-no-credentials", BASE64, "An empty bundle is no bundle.");
     suite.malformed(
         AUTHORIZATION,
-        about,
+        info,
         "bundle-malformed",
         header(|header| header.credentials = Some("")),
     );
@@ -115,13 +115,13 @@ fn add_base64(suite: &mut Suite) {
 
 fn add_lengths(suite: &mut Suite) {
     const MAXIMUM: &str = "authorization-maximum";
-    let about = (
+    let info = (
         MAXIMUM,
         LENGTH,
         "The value of a bundle of 16,384 octets has 21,856 characters, and is not too long.",
     );
-    suite.valid(AUTHORIZATION, about, |case| fill(&mut case.recipe, 16_384));
-    let about = (
+    suite.valid(AUTHORIZATION, info, |case| fill(&mut case.recipe, 16_384));
+    let info = (
         "authorization-too-long",
         LENGTH,
         "A value longer than that is refused before it is decoded.",
@@ -129,16 +129,16 @@ fn add_lengths(suite: &mut Suite) {
     // Text that is not Base64 shows that it was not decoded.
     suite.malformed(
         MAXIMUM,
-        about,
+        info,
         "authorization-too-long",
         header(|header| header.inserted = "!"),
     );
-    let about = (
+    let info = (
         "authorization-16385-octets",
         LENGTH,
         "A bundle of 16,385 octets has a value as long, and is too large.",
     );
-    suite.malformed(MAXIMUM, about, "bundle-too-large", |case| {
+    suite.malformed(MAXIMUM, info, "bundle-too-large", |case| {
         case.recipe.signature.plaintext.padding += 1;
     });
 }

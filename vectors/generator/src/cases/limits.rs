@@ -30,8 +30,8 @@ pub(crate) fn add(suite: &mut Suite) {
     add_certificates(suite);
 }
 
-/// Signatures over the TXT records with plausible fields that do not match, before the valid one.
-fn forge(case: &mut Case, count: u8) {
+/// Adds invalid signatures over the TXT records with plausible fields before the valid one.
+fn add_forged_signatures(case: &mut Case, count: u8) {
     let own = case.recipe.chain.txt_rrsig().clone();
     let forged = (0..count).map(|seed| Rrsig { signed: Signed::Noise(seed, 64), ..own.clone() });
     let forged = forged.map(|rrsig| Record::new(OWNER, Rdata::Rrsig(rrsig)));
@@ -40,20 +40,20 @@ fn forge(case: &mut Case, count: u8) {
 
 fn add_signatures(suite: &mut Suite) {
     const SEVEN: &str = "limit-eighth-signature";
-    let about = (
+    let info = (
         SEVEN,
         SIGNATURES,
         "Of the signatures over a set, eight are tried: seven that do not match may precede the good one.",
     );
-    suite.valid(CHAIN, about, |case| forge(case, 7));
-    let about = ("limit-ninth-signature", SIGNATURES, "A ninth signature is not tried.");
-    suite.invalid(SEVEN, about, "dnssec-signature", |case| forge(case, 1));
-    let about = (
+    suite.valid(CHAIN, info, |case| add_forged_signatures(case, 7));
+    let info = ("limit-ninth-signature", SIGNATURES, "A ninth signature is not tried.");
+    suite.invalid(SEVEN, info, "dnssec-signature", |case| add_forged_signatures(case, 1));
+    let info = (
         "limit-ninth-signature-after-others",
         SIGNATURES,
         "Signatures that nothing is to be checked of are not counted: by unknown keys, or of another time.",
     );
-    suite.valid(SEVEN, about, |case| {
+    suite.valid(SEVEN, info, |case| {
         let own = case.recipe.chain.txt_rrsig().clone();
         let unknown = Rrsig { tag: Some(1), ..own.clone() };
         let expired = Rrsig { expiration: "20261121000000".to_owned(), ..own };
@@ -62,29 +62,29 @@ fn add_signatures(suite: &mut Suite) {
     });
 }
 
-/// Gives the zone keys with the tag of its zone-signing key that sort before that key. `shown` of
-/// them are in the DNSKEY response.
-fn collide(case: &mut Case, count: u8, shown: usize) {
+/// Adds keys to the zone that have the tag of its zone-signing key and sort before it. `published`
+/// of them are in the DNSKEY response.
+fn add_colliding_keys(case: &mut Case, count: u8, published: usize) {
     let own = zsk(case).clone();
     let chain = &mut case.recipe.chain;
     let colliding =
         (0..count).map(|seed| ZoneKey { public_key: PublicKey::Colliding(seed), ..own.clone() });
     chain.zones[2].keys.extend(colliding);
     let records =
-        (2..2 + shown).map(|key| Record::new(ZONE, Rdata::Dnskey(KeyRef { zone: 2, key })));
+        (2..2 + published).map(|key| Record::new(ZONE, Rdata::Dnskey(KeyRef { zone: 2, key })));
     chain.message(ZONE, TYPE_DNSKEY).answer.splice(0..0, records);
 }
 
 fn add_keys(suite: &mut Suite) {
     const THREE: &str = "limit-fourth-key-of-tag";
-    let about = (
+    let info = (
         THREE,
         KEYS,
         "Of the keys with the tag of a signature, four are tried: three others may precede the good one.",
     );
-    suite.valid(CHAIN, about, |case| collide(case, 4, 3));
-    let about = ("limit-fifth-key-of-tag", KEYS, "A fifth key with the same tag is not tried.");
-    suite.invalid(THREE, about, "dnssec-signature", |case| {
+    suite.valid(CHAIN, info, |case| add_colliding_keys(case, 4, 3));
+    let info = ("limit-fifth-key-of-tag", KEYS, "A fifth key with the same tag is not tried.");
+    suite.invalid(THREE, info, "dnssec-signature", |case| {
         let record = Record::new(ZONE, Rdata::Dnskey(KeyRef { zone: 2, key: 5 }));
         case.recipe.chain.message(ZONE, TYPE_DNSKEY).answer.insert(0, record);
     });
@@ -93,18 +93,18 @@ fn add_keys(suite: &mut Suite) {
 /// The bundle has 8 operations, and 4 more for each signature over its TXT records.
 fn add_operations(suite: &mut Suite) {
     const ALL: &str = "limit-operations-reached";
-    let about = (ALL, OPERATIONS, "A bundle may cost 32 public-key operations.");
-    suite.valid(MEMBER, about, |case| {
+    let info = (ALL, OPERATIONS, "A bundle may cost 32 public-key operations.");
+    suite.valid(MEMBER, info, |case| {
         let key = zsk(case);
         (key.key, key.algorithm) = ("zone-ed25519", 15);
-        collide(case, 3, 3);
-        forge(case, 5);
+        add_colliding_keys(case, 3, 3);
+        add_forged_signatures(case, 5);
     });
-    let about = ("limit-operations-exceeded", OPERATIONS, "A bundle may not cost more than that.");
-    suite.invalid(ALL, about, EXCEEDED, |case| forge(case, 1));
+    let info = ("limit-operations-exceeded", OPERATIONS, "A bundle may not cost more than that.");
+    suite.invalid(ALL, info, EXCEEDED, |case| add_forged_signatures(case, 1));
 }
 
-/// Six RSA-3072 keys with one tag, five of them with exponents of 6144 bits.
+/// Adds RSA-3072 keys with one tag: five of six have exponents of 6144 bits.
 fn huge_exponents(case: &mut Case) {
     ksk(case).key = "zone-rsa-3072";
     ksk(case).algorithm = 8;
@@ -125,18 +125,18 @@ fn huge_exponents(case: &mut Case) {
 
 fn add_huge_exponents(suite: &mut Suite) {
     const HUGE: &str = "limit-huge-exponents";
-    let about = (
+    let info = (
         HUGE,
         KEYS,
         "RSA keys with huge exponents that have the tag of a good one are as if absent, and cost nothing.",
     );
-    suite.valid(CHAIN, about, huge_exponents);
-    let about = (
+    suite.valid(CHAIN, info, huge_exponents);
+    let info = (
         "limit-huge-exponents-and-12-signatures",
         SIGNATURES,
         "Six RSA-3072 keys of one tag, and twelve signatures.",
     );
-    suite.invalid(HUGE, about, "dnssec-signature", |case| {
+    suite.invalid(HUGE, info, "dnssec-signature", |case| {
         let message = case.recipe.chain.message(ZONE, TYPE_DNSKEY);
         let forged = message.answer[5..9].to_vec();
         message.answer.splice(5..5, forged);
@@ -150,28 +150,28 @@ fn filler(number: usize) -> Record {
 fn add_records(suite: &mut Suite) {
     const RECORDS: &str = "limit-64-records";
     const SIGNED: &str = "limit-64-signatures";
-    let about = (RECORDS, SIZES, "A set may have 64 records.");
-    suite.valid(CHAIN, about, |case| {
+    let info = (RECORDS, SIZES, "A set may have 64 records.");
+    suite.valid(CHAIN, info, |case| {
         case.recipe.chain.txt().answer.splice(0..0, (0..63).map(filler));
         let fillers = (0..63).map(|number| vec![format!("filler {number}")]);
         case.proof().records.get_or_insert_default().extend(fillers);
     });
-    let about = ("limit-65-records", SIZES, "A set may not have 65 records.");
-    suite.invalid(RECORDS, about, EXCEEDED, |case| {
+    let info = ("limit-65-records", SIZES, "A set may not have 65 records.");
+    suite.invalid(RECORDS, info, EXCEEDED, |case| {
         case.recipe.chain.txt().answer.insert(0, filler(63));
     });
-    let about =
+    let info =
         (SIGNED, SIZES, "A set may have 64 signatures, if there is nothing to be checked of most.");
     let other = |case: &mut Case| {
         let unknown = Rrsig { tag: Some(1), ..case.recipe.chain.txt_rrsig().clone() };
         Record::new(OWNER, Rdata::Rrsig(unknown))
     };
-    suite.valid(CHAIN, about, |case| {
+    suite.valid(CHAIN, info, |case| {
         let others = vec![other(case); 63];
         case.recipe.chain.txt().answer.splice(1..1, others);
     });
-    let about = ("limit-65-signatures", SIZES, "A set may not have 65 signatures.");
-    suite.invalid(SIGNED, about, EXCEEDED, |case| {
+    let info = ("limit-65-signatures", SIZES, "A set may not have 65 signatures.");
+    suite.invalid(SIGNED, info, EXCEEDED, |case| {
         let other = other(case);
         case.recipe.chain.txt().answer.insert(1, other);
     });
@@ -182,31 +182,31 @@ fn add_chain_sizes(suite: &mut Suite) {
     const RECORDS: &str = "limit-512-records";
     const OCTETS: &str = "limit-65535-octets";
     let empty = || Message::new(OWNER, TYPE_DS, Vec::new());
-    let about = (MESSAGES, SIZES, "A chain may have 64 messages.");
-    suite.valid(CHAIN, about, |case| case.recipe.chain.messages.resize_with(64, empty));
-    let about = ("limit-65-messages", SIZES, "A chain may not have 65 messages.");
-    suite.malformed(MESSAGES, about, EXCEEDED, |case| case.recipe.chain.messages.push(empty()));
+    let info = (MESSAGES, SIZES, "A chain may have 64 messages.");
+    suite.valid(CHAIN, info, |case| case.recipe.chain.messages.resize_with(64, empty));
+    let info = ("limit-65-messages", SIZES, "A chain may not have 65 messages.");
+    suite.malformed(MESSAGES, info, EXCEEDED, |case| case.recipe.chain.messages.push(empty()));
     let address = || Record::new(ZONE, Rdata::Other(TYPE_A, [192, 0, 2, 1].into()));
-    let about = (RECORDS, SIZES, "A chain may have 512 records, in all sections of all messages.");
-    suite.valid(CHAIN, about, |case| {
+    let info = (RECORDS, SIZES, "A chain may have 512 records, in all sections of all messages.");
+    suite.valid(CHAIN, info, |case| {
         let present: usize =
             case.recipe.chain.messages.iter().map(|message| message.answer.len()).sum();
         case.recipe.chain.txt().additional.resize_with(512 - present, address);
     });
-    let about = ("limit-513-records", SIZES, "A chain may not have 513 records.");
-    suite.invalid(RECORDS, about, EXCEEDED, |case| {
+    let info = ("limit-513-records", SIZES, "A chain may not have 513 records.");
+    suite.invalid(RECORDS, info, EXCEEDED, |case| {
         case.recipe.chain.txt().additional.push(address());
     });
-    let about = (OCTETS, SIZES, "A chain may have 65,535 octets, in all messages.");
-    suite.valid(CHAIN, about, |case| {
+    let info = (OCTETS, SIZES, "A chain may have 65,535 octets, in all messages.");
+    suite.valid(CHAIN, info, |case| {
         let key_info = case.recipe.organisation.subject_public_key_info();
         let present: usize = case.recipe.chain.encode(&key_info).iter().map(Vec::len).sum();
         // The record has a name of 13 octets and 10 more before its data.
         let data = Rdata::Other(TYPE_A, vec![0; 65_535 - present - 23].into());
         case.recipe.chain.message(OWNER, TYPE_DS).additional.push(Record::new(ZONE, data));
     });
-    let about = ("limit-65536-octets", SIZES, "A chain may not have 65,536 octets.");
-    suite.malformed(OCTETS, about, EXCEEDED, |case| {
+    let info = ("limit-65536-octets", SIZES, "A chain may not have 65,536 octets.");
+    suite.malformed(OCTETS, info, EXCEEDED, |case| {
         match &mut case.recipe.chain.message(OWNER, TYPE_DS).additional[0].data {
             Rdata::Other(_, Octets(data)) => data.push(0),
             _ => panic!("the twin has the record"),
@@ -221,30 +221,30 @@ fn deep_owner(labels: usize) -> String {
 
 fn add_labels(suite: &mut Suite) {
     const LABELS: &str = "limit-31-labels";
-    let about = (LABELS, SIZES, "A name may have 31 labels, so that its chain fits 64 messages.");
-    suite.valid(CHAIN, about, |case| {
+    let info = (LABELS, SIZES, "A name may have 31 labels, so that its chain fits 64 messages.");
+    suite.valid(CHAIN, info, |case| {
         let by = case.recipe.chain.txt_rrsig().by;
         let messages = [31, 32].map(|labels| txt_message(&deep_owner(labels), by));
         case.recipe.chain.messages.extend(messages);
         case.context.owner = Some(deep_owner(31));
     });
-    let about = ("limit-32-labels", SIZES, "A name may not have 32 labels.");
-    suite.invalid(LABELS, about, EXCEEDED, |case| case.context.owner = Some(deep_owner(32)));
+    let info = ("limit-32-labels", SIZES, "A name may not have 32 labels.");
+    suite.invalid(LABELS, info, EXCEEDED, |case| case.context.owner = Some(deep_owner(32)));
 }
 
 fn add_certificates(suite: &mut Suite) {
     const CERTIFICATES: &str = "limit-32-certificates";
-    let unreadable = || Attached::Octets([0x30, 0].into());
-    let about = (CERTIFICATES, SIZES, "A signature may have 32 attached certificates.");
-    suite.valid(MEMBER, about, |case| {
-        case.recipe.signature.certificates.get_or_insert_default().resize_with(32, unreadable);
+    let malformed = || Attached::Octets([0x30, 0].into());
+    let info = (CERTIFICATES, SIZES, "A signature may have 32 attached certificates.");
+    suite.valid(MEMBER, info, |case| {
+        case.recipe.signature.certificates.get_or_insert_default().resize_with(32, malformed);
     });
-    let about =
+    let info =
         ("limit-33-certificates", SIZES, "A signature may not have 33 attached certificates.");
-    suite.invalid(CERTIFICATES, about, EXCEEDED, |case| {
-        case.recipe.signature.certificates.get_or_insert_default().push(unreadable());
+    suite.invalid(CERTIFICATES, info, EXCEEDED, |case| {
+        case.recipe.signature.certificates.get_or_insert_default().push(malformed());
     });
-    let about = (
+    let info = (
         "limit-65-messages-of-a-bundle",
         SIZES,
         "A bundle whose chain has 65 messages is not read.",
@@ -256,7 +256,7 @@ fn add_certificates(suite: &mut Suite) {
             case.recipe.chain.messages.resize_with(64, || Message::new(OWNER, TYPE_DS, Vec::new()));
         },
     );
-    suite.malformed("limit-64-messages-of-a-bundle", about, EXCEEDED, |case| {
+    suite.malformed("limit-64-messages-of-a-bundle", info, EXCEEDED, |case| {
         case.recipe.chain.messages.push(Message::new(OWNER, TYPE_DS, Vec::new()));
     });
 }

@@ -28,42 +28,42 @@ fn attribute(kind: &'static str, value: &str) -> Attribute {
 
 fn add_counts(suite: &mut Suite, role: CertificateRole) {
     let code = role.certificate("common-name-count");
-    let about = (
+    let info = (
         role.certificate("name-with-other-attributes"),
         COUNT,
         "The common name may stand among other attributes.",
     );
-    suite.valid(MEMBER, about, |case| {
+    suite.valid(MEMBER, info, |case| {
         let subject = &mut (role.select)(case).subject;
         subject.insert(0, vec![attribute(ORGANIZATION_NAME, "Example")]);
         subject[1].push(attribute("2.5.4.5", "1"));
     });
-    let about = (
+    let info = (
         role.certificate("two-common-names"),
         COUNT,
         "Two common names are refused, even if they are the same.",
     );
-    suite.invalid(MEMBER, about, code, |case| {
+    suite.invalid(MEMBER, info, code, |case| {
         let subject = &mut (role.select)(case).subject;
         subject.push(subject[0].clone());
     });
-    let about = (
+    let info = (
         role.certificate("two-common-names-in-a-set"),
         COUNT,
         "Two common names in one set are refused.",
     );
-    suite.invalid(MEMBER, about, code, |case| {
+    suite.invalid(MEMBER, info, code, |case| {
         (role.select)(case).subject[0].push(attribute(COMMON_NAME, "other"));
     });
-    let about =
+    let info =
         (role.certificate("no-common-name"), COUNT, "A name without a common name is refused.");
-    suite.invalid(MEMBER, about, code, |case| {
+    suite.invalid(MEMBER, info, code, |case| {
         (role.select)(case).subject[0][0].kind = ORGANIZATION_NAME;
     });
-    let about = (role.certificate("no-name"), COUNT, "An empty name is refused.");
-    suite.invalid(MEMBER, about, code, |case| (role.select)(case).subject.clear());
-    let about = (role.certificate("empty-name-set"), COUNT, "A set of a name has an attribute.");
-    suite.invalid(MEMBER, about, role.certificate("malformed"), |case| {
+    let info = (role.certificate("no-name"), COUNT, "An empty name is refused.");
+    suite.invalid(MEMBER, info, code, |case| (role.select)(case).subject.clear());
+    let info = (role.certificate("empty-name-set"), COUNT, "A set of a name has an attribute.");
+    suite.invalid(MEMBER, info, role.certificate("malformed"), |case| {
         (role.select)(case).subject.push(Vec::new());
     });
 }
@@ -92,8 +92,8 @@ fn add_strings(suite: &mut Suite, role: CertificateRole) {
         ("utf8-surrogate", "UTF-8 has no surrogates.", raw(0x0c, b"\xed\xa0\xbe")),
         ("printable-invalid", "A PrintableString has no character but its own.", raw(0x13, b"a_b")),
     ] {
-        let about = (role.certificate(name), STRING, shows);
-        suite.invalid(MEMBER, about, role.certificate("malformed"), |case| {
+        let info = (role.certificate(name), STRING, shows);
+        suite.invalid(MEMBER, info, role.certificate("malformed"), |case| {
             (role.select)(case).subject[0][0].value = value;
         });
     }
@@ -137,17 +137,17 @@ fn add_organisations(suite: &mut Suite) {
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.com",
         ),
     ] {
-        let about = (name, ORGANISATION_NAME, shows);
-        suite.invalid(MEMBER, about, "organisation-certificate-common-name", |case| {
+        let info = (name, ORGANISATION_NAME, shows);
+        suite.invalid(MEMBER, info, "organisation-certificate-common-name", |case| {
             case.recipe.organisation.subject[0][0].value = bmp(value);
         });
     }
-    let about = (
+    let info = (
         "organisation-name-other",
         ORGANISATION_NAME,
         "The chain is about the organisation of the certificate.",
     );
-    suite.invalid(MEMBER, about, "dnssec-txt-responses", |case| {
+    suite.invalid(MEMBER, info, "dnssec-txt-responses", |case| {
         case.recipe.organisation.subject[0][0].value = bmp("example.org");
     });
 }
@@ -188,12 +188,12 @@ fn add_users(suite: &mut Suite) {
         ("em-space", "A user's name has no white space but U+0020: no U+2003.", "a\u{2003}b"),
         ("line-separator", "A user's name has no white space but U+0020: no U+2028.", "a\u{2028}b"),
     ] {
-        let about = (leak(format!("user-name-{name}")), USER_NAME, shows);
-        suite.invalid(MEMBER, about, "member-certificate-common-name", |case| {
+        let info = (leak(format!("user-name-{name}")), USER_NAME, shows);
+        suite.invalid(MEMBER, info, "member-certificate-common-name", |case| {
             case.recipe.member.subject[0][0].value = bmp(user);
         });
-        let about = (leak(format!("attribution-{name}")), USER_NAME, shows);
-        suite.invalid(ORGANISATION, about, "signature-attribution", |case| {
+        let info = (leak(format!("attribution-{name}")), USER_NAME, shows);
+        suite.invalid(ORGANISATION, info, "signature-attribution", |case| {
             let attributes = &mut case.recipe.signer().attributes;
             attributes.last_mut().expect("the attribution").values =
                 SignedAttribute::attribution(user).values;

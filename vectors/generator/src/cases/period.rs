@@ -10,9 +10,9 @@ const OVERRIDE: &str = "period-ttl-override";
 const DURING: &str = "during-two-hours";
 
 pub(crate) fn add(suite: &mut Suite) {
-    let about =
+    let info =
         (DURING, RULE, "A signature that holds for a part of the period is valid in that part.");
-    suite.valid(SIGNATURE, about, |case| {
+    suite.valid(SIGNATURE, info, |case| {
         set_period(case, "2026-11-22T17:00:00Z", "2026-11-22T19:00:00Z");
     });
     add_windows(suite);
@@ -32,36 +32,36 @@ fn window(case: &mut Case) -> &mut Window {
 fn add_windows(suite: &mut Suite) {
     const TOUCHES_END: &str = "during-from-last-second";
     const TOUCHES_START: &str = "during-to-first-second";
-    let about =
+    let info =
         (TOUCHES_END, RULE, "One second is enough: the period starts when the signature ends.");
-    suite.valid(DURING, about, |case| {
+    suite.valid(DURING, info, |case| {
         set_period(case, "2026-11-22T18:05:00Z", "2026-11-22T18:30:00Z");
         case.set_period("2026-11-22T18:05:00Z", "2026-11-22T18:05:00Z");
     });
-    let about = (
+    let info = (
         "during-from-second-after",
         RULE,
         "A period that starts a second after the signature's end misses it.",
     );
-    suite.invalid(TOUCHES_END, about, "signature-time", |case| {
+    suite.invalid(TOUCHES_END, info, "signature-time", |case| {
         window(case).start = "2026-11-22T18:05:01Z".to_owned();
     });
-    let about =
+    let info =
         (TOUCHES_START, RULE, "One second is enough: the period ends when the signature starts.");
-    suite.valid(DURING, about, |case| {
+    suite.valid(DURING, info, |case| {
         set_period(case, "2026-11-22T17:00:00Z", "2026-11-22T18:00:00Z");
         case.set_period("2026-11-22T18:00:00Z", "2026-11-22T18:00:00Z");
     });
-    let about = (
+    let info = (
         "during-to-second-before",
         RULE,
         "A period that ends a second before the signature's start misses it.",
     );
-    suite.invalid(TOUCHES_START, about, "signature-time", |case| {
+    suite.invalid(TOUCHES_START, info, "signature-time", |case| {
         window(case).end = "2026-11-22T17:59:59Z".to_owned();
     });
-    let about = ("during-cut", RULE, "The result lies within the period.");
-    suite.valid(DURING, about, |case| {
+    let info = ("during-cut", RULE, "The result lies within the period.");
+    suite.valid(DURING, info, |case| {
         set_period(case, "2026-11-22T18:01:00Z", "2026-11-22T18:02:00Z");
         case.set_period("2026-11-22T18:01:00Z", "2026-11-22T18:02:00Z");
     });
@@ -70,36 +70,36 @@ fn add_windows(suite: &mut Suite) {
 fn add_overlaps(suite: &mut Suite) {
     const OWNER: &str = "_veraid.example.com";
     const ONE_SECOND: &str = "during-overlap-of-one-second";
-    let about =
+    let info =
         (ONE_SECOND, RULE, "Everything holds at the same time for one second, which is enough.");
-    suite.valid(DURING, about, |case| {
+    suite.valid(DURING, info, |case| {
         case.recipe.chain.rrsig(".", TYPE_DNSKEY).expiration = "20261122180200".to_owned();
         case.recipe.chain.rrsig(OWNER, TYPE_TXT).inception = "20261122180200".to_owned();
         case.set_period("2026-11-22T18:02:00Z", "2026-11-22T18:02:00Z");
     });
-    let about = (
+    let info = (
         "during-no-overlap",
         RULE,
         "Two signatures of the chain that hold in the period, but never at the same time, are refused.",
     );
-    suite.invalid(ONE_SECOND, about, "dnssec-time", |case| {
+    suite.invalid(ONE_SECOND, info, "dnssec-time", |case| {
         case.recipe.chain.rrsig(OWNER, TYPE_TXT).inception = "20261122180201".to_owned();
     });
-    let about = (
+    let info = (
         "during-overlap-with-metadata",
         RULE,
         "The chain and the signature hold at the same time for one second, which is enough.",
     );
-    suite.valid(DURING, about, |case| {
+    suite.valid(DURING, info, |case| {
         case.recipe.chain.rrsig(OWNER, TYPE_TXT).expiration = "20261122180000".to_owned();
         case.set_period("2026-11-22T18:00:00Z", "2026-11-22T18:00:00Z");
     });
-    let about = (
+    let info = (
         "during-no-overlap-with-metadata",
         RULE,
         "A chain that ends before the signature starts is refused.",
     );
-    suite.invalid("during-overlap-with-metadata", about, "dnssec-time", |case| {
+    suite.invalid("during-overlap-with-metadata", info, "dnssec-time", |case| {
         case.recipe.chain.rrsig(OWNER, TYPE_TXT).expiration = "20261122175959".to_owned();
     });
 }
@@ -111,66 +111,66 @@ fn add_overrides(suite: &mut Suite) {
     let record = |template: &'static str| {
         move |case: &mut Case| template.clone_into(&mut case.recipe.chain.txt_strings()[0])
     };
-    let about = (
+    let info = (
         ENOUGH,
         OVERRIDE,
         "Something held no longer before the end of the period than the TTL override: 3,300 s.",
     );
-    suite.valid(DURING, about, |case| {
+    suite.valid(DURING, info, |case| {
         record("1 {sha256-padded} 3300")(case);
         case.set_period("2026-11-22T18:05:00Z", "2026-11-22T18:05:00Z");
     });
-    let about = (
+    let info = (
         "during-override-misses",
         OVERRIDE,
         "What held longer before the end of the period than the TTL override does not count.",
     );
-    suite.invalid(ENOUGH, about, "ttl-override", record("1 {sha256-padded} 3299"));
-    let about = (
+    suite.invalid(ENOUGH, info, "ttl-override", record("1 {sha256-padded} 3299"));
+    let info = (
         "during-override-of-one-second",
         OVERRIDE,
         "A TTL override of one second leaves the last two instants.",
     );
-    suite.valid(DURING, about, |case| {
+    suite.valid(DURING, info, |case| {
         record("1 {sha256-padded} 1")(case);
         set_period(case, "2026-11-22T17:00:00Z", "2026-11-22T18:04:00Z");
         case.set_period("2026-11-22T18:03:59Z", "2026-11-22T18:04:00Z");
     });
-    let about = (
+    let info = (
         CHAIN_TOUCHES,
         OVERRIDE,
         "The chain holds no longer before the end of the period than the TTL override.",
     );
-    suite.valid(DURING, about, |case| {
+    suite.valid(DURING, info, |case| {
         record("1 {sha256-padded} 3480")(case);
         case.recipe.chain.txt_rrsig().expiration = "20261122180200".to_owned();
         case.set_period("2026-11-22T18:02:00Z", "2026-11-22T18:02:00Z");
     });
-    let about = (
+    let info = (
         "during-override-misses-chain",
         OVERRIDE,
         "A chain that ended longer before the end of the period than the TTL override does not count.",
     );
-    suite.invalid(CHAIN_TOUCHES, about, "no-instant", |case| {
+    suite.invalid(CHAIN_TOUCHES, info, "no-instant", |case| {
         case.recipe.chain.txt_rrsig().expiration = "20261122180159".to_owned();
     });
-    let about = (
+    let info = (
         BOUND,
         OVERRIDE,
         "The TTL override is that of the record for the service, not that of the one for any.",
     );
-    suite.valid(DURING, about, |case| {
+    suite.valid(DURING, info, |case| {
         let strings = vec!["1 {sha256-padded} 60".to_owned()];
         let unbound = Record::new("_veraid.example.com", Rdata::Txt(TxtRdata { strings }));
         record("1 {sha256-padded} 7200 1.3.6.1.4.1.58708.1.1")(case);
         case.recipe.chain.txt().answer.insert(1, unbound);
     });
-    let about = (
+    let info = (
         "during-override-of-bound-record-misses",
         OVERRIDE,
         "A short TTL override of the record for the service counts, however long the other one's is.",
     );
-    suite.invalid(DURING, about, "ttl-override", |case| {
+    suite.invalid(DURING, info, "ttl-override", |case| {
         let strings = vec!["1 {sha256-padded} 60 1.3.6.1.4.1.58708.1.1".to_owned()];
         let bound = Record::new("_veraid.example.com", Rdata::Txt(TxtRdata { strings }));
         case.recipe.chain.txt().answer.insert(0, bound);

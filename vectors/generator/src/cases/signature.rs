@@ -21,41 +21,41 @@ pub(crate) fn add(suite: &mut Suite) {
 
 fn add_digests(suite: &mut Suite) {
     for (name, hash) in [("cms-digest-sha384", Hash::Sha384), ("cms-digest-sha512", Hash::Sha512)] {
-        let about = (
+        let info = (
             name,
             DIGEST,
             "The digest may be SHA-384 or SHA-512, whatever the hash of the signature.",
         );
-        suite.valid(MEMBER, about, signer(|signer| signer.digest = hash));
+        suite.valid(MEMBER, info, signer(|signer| signer.digest = hash));
     }
-    let about =
+    let info =
         ("cms-digest-without-null", DIGEST, "The digest's algorithm may have no parameters.");
-    suite.valid(MEMBER, about, signer(|signer| signer.digest_null = false));
+    suite.valid(MEMBER, info, signer(|signer| signer.digest_null = false));
     for (name, hash) in [("cms-digest-sha1", Hash::Sha1), ("cms-digest-sha224", Hash::Sha224)] {
-        let about = (name, DIGEST, "The digest is SHA-256, SHA-384 or SHA-512.");
-        suite.invalid(MEMBER, about, "signature-algorithm", signer(|signer| signer.digest = hash));
+        let info = (name, DIGEST, "The digest is SHA-256, SHA-384 or SHA-512.");
+        suite.invalid(MEMBER, info, "signature-algorithm", signer(|signer| signer.digest = hash));
     }
 }
 
 fn add_algorithms(suite: &mut Suite) {
     for (name, hash) in [("cms-pss-sha384", Hash::Sha384), ("cms-pss-sha512", Hash::Sha512)] {
-        let about = (
+        let info = (
             name,
             ALGORITHM,
             "The hash of the signature may be SHA-384 or SHA-512, whatever the digest and the key.",
         );
         suite.valid(
             MEMBER,
-            about,
+            info,
             signer(|signer| signer.algorithm = SignatureAlgorithm::pss(hash)),
         );
     }
     let pss = |change: fn(&mut Pss)| signer(move |signer| change(signer.algorithm.as_pss()));
-    let about = ("cms-pss-trailer-1", ALGORITHM, "The trailer may be 1, explicitly.");
-    suite.valid(MEMBER, about, pss(|pss| pss.trailer = Some(1)));
-    let about =
+    let info = ("cms-pss-trailer-1", ALGORITHM, "The trailer may be 1, explicitly.");
+    suite.valid(MEMBER, info, pss(|pss| pss.trailer = Some(1)));
+    let info =
         ("cms-pss-without-null", ALGORITHM, "The hashes of the signature may have no parameters.");
-    suite.valid(MEMBER, about, pss(|pss| pss.null = false));
+    suite.valid(MEMBER, info, pss(|pss| pss.null = false));
     let changes: [(&'static str, &'static str, PssChange); 6] = [
         ("cms-pss-sha1", "SHA-1 is refused.", |pss| pss.hash = Hash::Sha1),
         ("cms-pss-mask-hash", "MGF1 uses the hash of the signature.", |pss| {
@@ -73,33 +73,33 @@ fn add_algorithms(suite: &mut Suite) {
     for (name, shows, change) in changes {
         suite.invalid(MEMBER, (name, ALGORITHM, shows), "signature-algorithm", pss(change));
     }
-    let about = ("cms-pkcs1", ALGORITHM, "RSASSA-PKCS1-v1_5 is refused.");
+    let info = ("cms-pkcs1", ALGORITHM, "RSASSA-PKCS1-v1_5 is refused.");
     let pkcs1 = signer(|signer| signer.algorithm = SignatureAlgorithm::Pkcs1(Hash::Sha256));
-    suite.invalid(MEMBER, about, "signature-algorithm", pkcs1);
-    let about =
+    suite.invalid(MEMBER, info, "signature-algorithm", pkcs1);
+    let info =
         ("cms-pss-other-salt", ALGORITHM, "A salt of another length than is declared is refused.");
-    suite.invalid(MEMBER, about, "signature-mismatch", pss(|pss| pss.used_salt_length = Some(20)));
+    suite.invalid(MEMBER, info, "signature-mismatch", pss(|pss| pss.used_salt_length = Some(20)));
 }
 
 fn add_signatures(suite: &mut Suite) {
     const CODE: &str = "signature-mismatch";
     const UNSORTED: &str = "cms-attributes-unsorted";
-    let about = (
+    let info = (
         UNSORTED,
         SIGNATURE,
         "The signed attributes may stand in any order; the signature covers them as they are.",
     );
     suite.valid(
         ORGANISATION,
-        about,
+        info,
         signer(|signer| signer.attributes_order = AttributesOrder::AsListed),
     );
-    let about = (
+    let info = (
         "cms-signature-over-sorted-attributes",
         SIGNATURE,
         "The signature does not cover the attributes in the order of DER, if they stand in another.",
     );
-    suite.invalid(UNSORTED, about, CODE, signer(|signer| signer.covers = Covers::Sorted));
+    suite.invalid(UNSORTED, info, CODE, signer(|signer| signer.covers = Covers::Sorted));
     for (name, shows, covers) in [
         (
             "cms-signature-over-tag-as-sent",
@@ -119,27 +119,27 @@ fn add_signatures(suite: &mut Suite) {
             signer(|signer| signer.covers = covers),
         );
     }
-    let about = ("cms-signed-by-stranger", SIGNATURE, "The key of the signer's certificate signs.");
-    suite.invalid(MEMBER, about, CODE, signer(|signer| signer.key = Some("stranger-2048")));
-    let about = (
+    let info = ("cms-signed-by-stranger", SIGNATURE, "The key of the signer's certificate signs.");
+    suite.invalid(MEMBER, info, CODE, signer(|signer| signer.key = Some("stranger-2048")));
+    let info = (
         "cms-signed-by-organisation-for-member",
         SIGNATURE,
         "The organisation's key does not sign in a member's place.",
     );
-    suite.invalid(MEMBER, about, CODE, signer(|signer| signer.key = Some("organisation-2048")));
-    let about = (
+    suite.invalid(MEMBER, info, CODE, signer(|signer| signer.key = Some("organisation-2048")));
+    let info = (
         "cms-signed-by-member-for-organisation",
         SIGNATURE,
         "A member's key does not sign in the organisation's place.",
     );
-    suite.invalid(ORGANISATION, about, CODE, signer(|signer| signer.key = Some("member-2048")));
-    let about = ("cms-signature-zero", SIGNATURE, "A signature of zeros is none.");
+    suite.invalid(ORGANISATION, info, CODE, signer(|signer| signer.key = Some("member-2048")));
+    let info = ("cms-signature-zero", SIGNATURE, "A signature of zeros is none.");
     suite.invalid(
         MEMBER,
-        about,
+        info,
         CODE,
         signer(|signer| signer.signature = Some(vec![0; 256].into())),
     );
-    let about = ("cms-signature-empty", SIGNATURE, "An empty signature is none.");
-    suite.invalid(MEMBER, about, CODE, signer(|signer| signer.signature = Some(Octets::default())));
+    let info = ("cms-signature-empty", SIGNATURE, "An empty signature is none.");
+    suite.invalid(MEMBER, info, CODE, signer(|signer| signer.signature = Some(Octets::default())));
 }

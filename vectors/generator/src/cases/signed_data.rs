@@ -26,39 +26,39 @@ pub(super) fn signer(change: impl FnOnce(&mut Signer)) -> impl FnOnce(&mut Case)
 }
 
 fn add_versions(suite: &mut Suite) {
-    let about =
+    let info =
         ("cms-version-3", VERSION, "SignedData may be of version 3, as the specification has it.");
-    suite.valid(MEMBER, about, |case| case.recipe.signature.version = 3);
+    suite.valid(MEMBER, info, |case| case.recipe.signature.version = 3);
     for (name, version) in
         [("cms-version-0", 0), ("cms-version-2", 2), ("cms-version-4", 4), ("cms-version-5", 5)]
     {
-        let about = (name, VERSION, "SignedData is of version 1 or 3.");
-        suite.invalid(MEMBER, about, "signature-version", |case| {
+        let info = (name, VERSION, "SignedData is of version 1 or 3.");
+        suite.invalid(MEMBER, info, "signature-version", |case| {
             case.recipe.signature.version = version;
         });
     }
-    let about = (
+    let info = (
         "cms-signer-version-3",
         VERSION,
         "SignerInfo is of version 1: the signer is told by issuer and serial number.",
     );
-    suite.invalid(MEMBER, about, "signature-version", signer(|signer| signer.version = 3));
+    suite.invalid(MEMBER, info, "signature-version", signer(|signer| signer.version = 3));
 }
 
 fn add_content(suite: &mut Suite) {
-    let about = ("cms-not-signed-data", CONTENT, "The content is signed-data.");
-    suite.invalid(MEMBER, about, "signature-content-type", |case| {
+    let info = ("cms-not-signed-data", CONTENT, "The content is signed-data.");
+    suite.invalid(MEMBER, info, "signature-content-type", |case| {
         case.recipe.signature.content_type = "1.2.840.113549.1.7.3";
     });
-    let about = ("cms-not-data", CONTENT, "What is signed is id-data.");
-    suite.invalid(MEMBER, about, "signature-content-type", |case| {
+    let info = ("cms-not-data", CONTENT, "What is signed is id-data.");
+    suite.invalid(MEMBER, info, "signature-content-type", |case| {
         case.recipe.signature.encapsulated_type = "1.2.840.113549.1.9.16.1.2";
     });
-    let about =
+    let info =
         ("cms-content-type-attribute", CONTENT, "The attribute contentType is id-data, too.");
     suite.invalid(
         MEMBER,
-        about,
+        info,
         "signature-content-type",
         signer(|signer| {
             signer.attributes[0].values =
@@ -92,17 +92,17 @@ fn add_content(suite: &mut Suite) {
     ] {
         suite.invalid(MEMBER, (name, CONTENT, shows), MALFORMED, edit(&[2, 1, 0], change));
     }
-    let about = ("cms-other-content", CONTENT, "The content is the one whose digest is signed.");
+    let info = ("cms-other-content", CONTENT, "The content is the one whose digest is signed.");
     let other = br#"{"audience":"https://api.example.com","claims":{"permission":"all"}}"#;
     suite.invalid(
         MEMBER,
-        about,
+        info,
         "signature-message-digest",
         edit(&[2, 1, 0], Change::Contents(Octets(other.to_vec()))),
     );
 }
 
-/// A change of the `SignedData`, outside the signed parts.
+/// Changes the `SignedData`, outside the signed parts.
 fn edit(path: &[usize], change: Change) -> impl FnOnce(&mut Case) {
     let path = [&[3, 1, 0], path].concat();
     move |case| case.recipe.edit = Some(Edit::at(&path, change))
@@ -261,23 +261,23 @@ fn add_structure(suite: &mut Suite) {
 }
 
 fn add_signers(suite: &mut Suite) {
-    let about = ("cms-no-signer", SIGNERS, "There is a signer.");
-    suite.invalid(MEMBER, about, "signature-signer-count", |case| {
+    let info = ("cms-no-signer", SIGNERS, "There is a signer.");
+    suite.invalid(MEMBER, info, "signature-signer-count", |case| {
         case.recipe.signature.signers.clear();
     });
-    let about = ("cms-two-signers", SIGNERS, "There is one signer, even if both are the same.");
-    suite.invalid(MEMBER, about, "signature-signer-count", |case| {
+    let info = ("cms-two-signers", SIGNERS, "There is one signer, even if both are the same.");
+    suite.invalid(MEMBER, info, "signature-signer-count", |case| {
         let signer = case.recipe.signer().clone();
         case.recipe.signature.signers.push(signer);
     });
-    let about = (
+    let info = (
         "cms-signer-by-key-id",
         SIGNERS,
         "A signer is told by issuer and serial number, by nothing else.",
     );
     suite.invalid(
         MEMBER,
-        about,
+        info,
         MALFORMED,
         signer(|signer| signer.identity = Identity::MemberKeyId),
     );

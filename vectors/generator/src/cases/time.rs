@@ -23,10 +23,10 @@ fn at(instant: &'static str) -> impl FnOnce(&mut Case) {
 }
 
 fn add_instants(suite: &mut Suite) {
-    let about = ("signature-at-its-start", INSTANT, "A signature holds in its first instant.");
-    suite.valid(MEMBER, about, at("2026-11-22T18:00:00Z"));
-    let about = ("signature-at-its-end", INSTANT, "A signature holds in its last instant.");
-    suite.valid(MEMBER, about, at("2026-11-22T18:05:00Z"));
+    let info = ("signature-at-its-start", INSTANT, "A signature holds in its first instant.");
+    suite.valid(MEMBER, info, at("2026-11-22T18:00:00Z"));
+    let info = ("signature-at-its-end", INSTANT, "A signature holds in its last instant.");
+    suite.valid(MEMBER, info, at("2026-11-22T18:05:00Z"));
     for (name, shows, instant) in [
         (
             "signature-second-before-start",
@@ -51,15 +51,15 @@ fn add_instants(suite: &mut Suite) {
     ] {
         suite.invalid(MEMBER, (name, INSTANT, shows), "signature-time", at(instant));
     }
-    let about = ("signature-of-one-instant", INSTANT, "A signature may end when it starts.");
-    suite.valid(MEMBER, about, |case| {
+    let info = ("signature-of-one-instant", INSTANT, "A signature may end when it starts.");
+    suite.valid(MEMBER, info, |case| {
         case.recipe.metadata().start = "20261122180300Z".to_owned();
         case.recipe.metadata().end = "20261122180300Z".to_owned();
         case.set_period("2026-11-22T18:03:00Z", "2026-11-22T18:03:00Z");
     });
-    let about =
+    let info =
         ("signature-ends-before-start", INSTANT, "A signature does not end before it starts.");
-    suite.invalid("signature-of-one-instant", about, "signature-period", |case| {
+    suite.invalid("signature-of-one-instant", info, "signature-period", |case| {
         case.recipe.metadata().end = "20261122180259Z".to_owned();
     });
 }
@@ -67,36 +67,36 @@ fn add_instants(suite: &mut Suite) {
 fn add_limits(suite: &mut Suite) {
     let end =
         |end: &'static str| move |case: &mut Case| case.recipe.metadata().end = end.to_owned();
-    let about = ("signature-of-60-minutes", LIMIT, "A token's signature may hold for 60 minutes.");
-    suite.valid(MEMBER, about, |case| {
+    let info = ("signature-of-60-minutes", LIMIT, "A token's signature may hold for 60 minutes.");
+    suite.valid(MEMBER, info, |case| {
         case.recipe.metadata().end = "20261122190000Z".to_owned();
         case.set_period("2026-11-22T18:00:00Z", "2026-11-22T19:00:00Z");
     });
-    let about = (
+    let info = (
         "signature-of-60-minutes-1-second",
         LIMIT,
         "It may not hold for a second more than 60 minutes.",
     );
-    suite.invalid(MEMBER, about, "signature-period-too-long", end("20261122190001Z"));
-    let about = (
+    suite.invalid(MEMBER, info, "signature-period-too-long", end("20261122190001Z"));
+    let info = (
         "signature-of-60-minutes-1-millisecond",
         LIMIT,
         "It may not hold for a millisecond more either.",
     );
-    suite.invalid(MEMBER, about, "signature-period-too-long", end("20261122190000.001Z"));
-    let about = (
+    suite.invalid(MEMBER, info, "signature-period-too-long", end("20261122190000.001Z"));
+    let info = (
         "limit-of-5-minutes",
         LIMIT,
         "The limit can be set lower; what reaches it is not above it.",
     );
-    suite.valid(MEMBER, about, |case| case.context.max_validity = Some(300));
-    let about =
+    suite.valid(MEMBER, info, |case| case.context.max_validity = Some(300));
+    let info =
         ("limit-below-5-minutes", LIMIT, "A signature above the limit that is set is refused.");
-    suite.invalid("limit-of-5-minutes", about, "signature-period-too-long", |case| {
+    suite.invalid("limit-of-5-minutes", info, "signature-period-too-long", |case| {
         case.context.max_validity = Some(299);
     });
-    let about = ("limit-of-a-day", LIMIT, "The limit can be set higher.");
-    suite.valid(MEMBER, about, |case| {
+    let info = ("limit-of-a-day", LIMIT, "The limit can be set higher.");
+    suite.valid(MEMBER, info, |case| {
         case.context.max_validity = Some(86_400);
         case.recipe.metadata().end = "20261122200000Z".to_owned();
         case.set_period("2026-11-22T18:00:00Z", "2026-11-22T20:00:00Z");
@@ -109,9 +109,8 @@ fn add_forms(suite: &mut Suite) {
         ("metadata-hundredths", "20261122175854.46Z", "2026-11-22T17:58:54.46Z"),
         ("metadata-milliseconds", "20261122175854.461Z", "2026-11-22T17:58:54.461Z"),
     ] {
-        let about =
-            (name, FORM, "The metadata's times may have a fraction of one to three digits.");
-        suite.valid(MEMBER, about, |case| {
+        let info = (name, FORM, "The metadata's times may have a fraction of one to three digits.");
+        suite.valid(MEMBER, info, |case| {
             case.recipe.metadata().start = start.to_owned();
             case.set_period(from, "2026-11-22T18:05:00Z");
         });
@@ -168,63 +167,63 @@ fn add_certificates(suite: &mut Suite) {
     for (role, of) in roles {
         let name = |end: &str| leak(format!("{role}-certificate-{end}"));
         let (code, last, first) = (name("time"), name("last-second"), name("first-second"));
-        let about = (
+        let info = (
             last,
             CERTIFICATE,
             "A certificate holds in its last second, and what it proves ends with it.",
         );
-        suite.valid(MEMBER, about, |case| {
+        suite.valid(MEMBER, info, |case| {
             of(case).not_after = utc("261122180300Z");
             case.set_period("2026-11-22T18:00:00Z", "2026-11-22T18:03:00Z");
         });
-        let about =
+        let info =
             (name("expired"), CERTIFICATE, "A certificate does not hold a second after its end.");
-        suite.invalid(last, about, code, |case| of(case).not_after = utc("261122180259Z"));
-        let about = (
+        suite.invalid(last, info, code, |case| of(case).not_after = utc("261122180259Z"));
+        let info = (
             first,
             CERTIFICATE,
             "A certificate holds in its first second, and what it proves starts with it.",
         );
-        suite.valid(MEMBER, about, |case| {
+        suite.valid(MEMBER, info, |case| {
             of(case).not_before = utc("261122180300Z");
             case.set_period("2026-11-22T18:03:00Z", "2026-11-22T18:05:00Z");
         });
-        let about = (
+        let info = (
             name("not-yet-valid"),
             CERTIFICATE,
             "A certificate does not hold a second before its start.",
         );
-        suite.invalid(first, about, code, |case| of(case).not_before = utc("261122180301Z"));
-        let about = (name("inverted"), CERTIFICATE, "A certificate does not end before it starts.");
-        suite.invalid(MEMBER, about, name("period"), |case| {
+        suite.invalid(first, info, code, |case| of(case).not_before = utc("261122180301Z"));
+        let info = (name("inverted"), CERTIFICATE, "A certificate does not end before it starts.");
+        suite.invalid(MEMBER, info, name("period"), |case| {
             of(case).not_after = utc("240101000000Z");
         });
     }
-    let about = (
+    let info = (
         "organisation-certificate-expired-for-its-own-signature",
         CERTIFICATE,
         "The organisation's certificate must hold for its own signatures, too.",
     );
-    suite.invalid(ORGANISATION, about, "organisation-certificate-time", |case| {
+    suite.invalid(ORGANISATION, info, "organisation-certificate-time", |case| {
         case.recipe.organisation.not_after = utc("261122180259Z");
     });
-    let about = (
+    let info = (
         "member-certificate-beyond-organisation",
         CERTIFICATE,
         "A member's certificate may start before and end after the organisation's: they are intersected.",
     );
-    suite.valid(MEMBER, about, |case| {
+    suite.valid(MEMBER, info, |case| {
         (case.recipe.member.not_before, case.recipe.member.not_after) =
             (utc("250101000000Z"), utc("301222000000Z"));
         case.recipe.organisation.not_after = utc("261122180400Z");
         case.set_period("2026-11-22T18:00:00Z", "2026-11-22T18:04:00Z");
     });
-    let about = (
+    let info = (
         "certificates-of-a-century",
         CERTIFICATE,
         "How long certificates are valid is not limited.",
     );
-    suite.valid(MEMBER, about, |case| {
+    suite.valid(MEMBER, info, |case| {
         for certificate in [&mut case.recipe.organisation, &mut case.recipe.member] {
             (certificate.not_before, certificate.not_after) =
                 (utc("500101000000Z"), generalized("99991231235959Z"));
@@ -233,12 +232,12 @@ fn add_certificates(suite: &mut Suite) {
 }
 
 fn add_certificate_forms(suite: &mut Suite) {
-    let about = (
+    let info = (
         "certificate-generalized-time",
         "certificate-time-form",
         "A certificate's times may be GeneralizedTime, before 2050 too.",
     );
-    suite.valid(MEMBER, about, |case| {
+    suite.valid(MEMBER, info, |case| {
         case.recipe.organisation.not_before = generalized("20261101000000Z");
         case.recipe.member.not_after = generalized("20261222000000Z");
     });
@@ -263,8 +262,8 @@ fn add_certificate_forms(suite: &mut Suite) {
         ),
     ];
     for (name, shows, time) in forms {
-        let about = (name, "certificate-time-form", shows);
-        suite.malformed(MEMBER, about, "organisation-certificate-malformed", |case| {
+        let info = (name, "certificate-time-form", shows);
+        suite.malformed(MEMBER, info, "organisation-certificate-malformed", |case| {
             case.recipe.organisation.not_after = time;
         });
     }

@@ -33,42 +33,42 @@ fn without_claims(json: &'static str) -> impl FnOnce(&mut Case) {
 }
 
 fn add_valid(suite: &mut Suite) {
-    let about = ("token-without-claims", CLAIMS, "Claims are optional.");
-    suite.valid(MEMBER, about, without_claims(r#"{"audience":"https://api.example.com"}"#));
-    let about = ("token-empty-claims", CLAIMS, "Claims may be empty.");
+    let info = ("token-without-claims", CLAIMS, "Claims are optional.");
+    suite.valid(MEMBER, info, without_claims(r#"{"audience":"https://api.example.com"}"#));
+    let info = ("token-empty-claims", CLAIMS, "Claims may be empty.");
     suite.valid(
         MEMBER,
-        about,
+        info,
         without_claims(r#"{"audience":"https://api.example.com","claims":{}}"#),
     );
-    let about = (
+    let info = (
         "token-other-members",
         JSON,
         "Other members of the token are ignored, whatever their type.",
     );
     let json = r#"{"a":null,"audience":"https://api.example.com","claims":{"permission":"read-only"},"b":[1,{"c":true}]}"#;
-    suite.valid(MEMBER, about, token(json));
-    let about = (
+    suite.valid(MEMBER, info, token(json));
+    let info = (
         "token-duplicates-in-ignored-member",
         DUPLICATES,
         "Within a member that is ignored, nothing is read.",
     );
     let json = r#"{"audience":"https://api.example.com","claims":{"permission":"read-only"},"x":{"a":1,"a":2}}"#;
-    suite.valid(MEMBER, about, token(json));
-    let about =
+    suite.valid(MEMBER, info, token(json));
+    let info =
         ("token-white-space", JSON, "White space of JSON may stand around the token and in it.");
     let json = "\r\n\t {\n  \"audience\" : \"https://api.example.com\",\n  \"claims\" : { \"permission\" : \"read-only\" }\n}\n";
-    suite.valid(MEMBER, about, token(json));
-    let about = ("token-escapes", JSON, "Names and values may be written with escapes.");
+    suite.valid(MEMBER, info, token(json));
+    let info = ("token-escapes", JSON, "Names and values may be written with escapes.");
     let json =
         r#"{"\u0061udience":"https:\/\/api.example.com","claims":{"permission":"read\u002donly"}}"#;
-    suite.valid(MEMBER, about, token(json));
-    let about = (
+    suite.valid(MEMBER, info, token(json));
+    let info = (
         "token-surrogate-pair",
         SURROGATES,
         "A character beyond the BMP may be written as a surrogate pair.",
     );
-    suite.valid(MEMBER, about, |case| {
+    suite.valid(MEMBER, info, |case| {
         case.recipe.set_token(r#"{"audience":"https://api.example.com","claims":{"crab":"\ud83e\udd80","é":"\u0000"}}"#);
         let claims = [("crab", "🦀"), ("é", "\0")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         case.proof().claims = Some(claims.into());
@@ -76,17 +76,17 @@ fn add_valid(suite: &mut Suite) {
 }
 
 fn add_json(suite: &mut Suite) {
-    let about = ("token-byte-order-mark", JSON, "A token has no byte-order mark.");
+    let info = ("token-byte-order-mark", JSON, "A token has no byte-order mark.");
     let json = "\u{feff}{\"audience\":\"https://api.example.com\",\"claims\":{\"permission\":\"read-only\"}}";
-    suite.invalid(MEMBER, about, MALFORMED, token(json));
-    let about = ("token-not-utf-8", JSON, "A token is in UTF-8: an octet of Latin-1 is not.");
-    suite.invalid(MEMBER, about, MALFORMED, |case| {
+    suite.invalid(MEMBER, info, MALFORMED, token(json));
+    let info = ("token-not-utf-8", JSON, "A token is in UTF-8: an octet of Latin-1 is not.");
+    suite.invalid(MEMBER, info, MALFORMED, |case| {
         let json =
             b"{\"audience\":\"https://api.example.com\",\"claims\":{\"permission\":\"\xe9\"}}";
         case.recipe.signature.plaintext.template = PlaintextTemplate::Octets(json.to_vec().into());
     });
-    let about = ("token-utf-16", JSON, "A token is in UTF-8: UTF-16 is not.");
-    suite.invalid(MEMBER, about, MALFORMED, |case| {
+    let info = ("token-utf-16", JSON, "A token is in UTF-8: UTF-16 is not.");
+    suite.invalid(MEMBER, info, MALFORMED, |case| {
         let json =
             r#"{"audience":"https://api.example.com"}"#.encode_utf16().flat_map(u16::to_be_bytes);
         case.recipe.signature.plaintext.template =
@@ -265,32 +265,32 @@ fn add_audience(suite: &mut Suite) {
             case.context.audience = Some(audience.to_owned());
         });
     }
-    let about = ("audience-unicode", AUDIENCE, "The audience may be any text.");
-    suite.valid(MEMBER, about, |case| {
+    let info = ("audience-unicode", AUDIENCE, "The audience may be any text.");
+    suite.valid(MEMBER, info, |case| {
         case.recipe
             .set_token("{\"audience\":\"caf\u{e9}\",\"claims\":{\"permission\":\"read-only\"}}");
         case.context.audience = Some("caf\u{e9}".to_owned());
     });
-    let about = (
+    let info = (
         "audience-unicode-form",
         AUDIENCE,
         "The audience is compared octet for octet, in no normal form.",
     );
-    suite.invalid("audience-unicode", about, "audience-mismatch", |case| {
+    suite.invalid("audience-unicode", info, "audience-mismatch", |case| {
         case.context.audience = Some("cafe\u{301}".to_owned());
     });
 }
 
 fn add_sizes(suite: &mut Suite) {
-    let about = ("token-bundle-16384-octets", SIZE, "A bundle of 16,384 octets is not too large.");
-    suite.valid(MEMBER, about, |case| fill(&mut case.recipe, 16_384));
-    let about = ("token-bundle-16385-octets", SIZE, "A bundle of 16,385 octets is too large.");
-    suite.malformed("token-bundle-16384-octets", about, "bundle-too-large", |case| {
+    let info = ("token-bundle-16384-octets", SIZE, "A bundle of 16,384 octets is not too large.");
+    suite.valid(MEMBER, info, |case| fill(&mut case.recipe, 16_384));
+    let info = ("token-bundle-16385-octets", SIZE, "A bundle of 16,385 octets is too large.");
+    suite.malformed("token-bundle-16384-octets", info, "bundle-too-large", |case| {
         case.recipe.signature.plaintext.padding += 1;
     });
 }
 
-/// Creates a bundle of this size, by the claim of a member that is ignored.
+/// Sets the size of the bundle by the length of an ignored member.
 pub(super) fn fill(recipe: &mut Recipe, octets: usize) {
     recipe.set_token(r#"{"audience":"https://api.example.com","claims":{"permission":"read-only"},"x":"{padding}"}"#);
     // The size is close enough that all lengths have their final encoding.

@@ -15,7 +15,7 @@ const UNPUBLISHED: &str = "key-not-published";
 
 pub(crate) fn add(suite: &mut Suite) {
     add_valid_forms(suite);
-    add_refused(suite);
+    add_rejected(suite);
     add_services(suite);
     add_sibling_records(suite);
     add_choices(suite);
@@ -201,16 +201,16 @@ const REJECTED: [(&str, &str, &str, &str); 28] = [
     ("txt-override-unit", OVERRIDE, "A TTL override has no unit.", "1 {sha256-padded} 1h"),
 ];
 
-fn add_refused(suite: &mut Suite) {
+fn add_rejected(suite: &mut Suite) {
     for (name, rule, shows, template) in REJECTED {
         suite.invalid(MEMBER, (name, rule, shows), UNPUBLISHED, record(template));
     }
-    let about = (
+    let info = (
         "txt-two-strings",
         FIELDS,
         "A record of two character-strings is none, even if one is empty.",
     );
-    suite.invalid(MEMBER, about, UNPUBLISHED, |case| {
+    suite.invalid(MEMBER, info, UNPUBLISHED, |case| {
         case.recipe.chain.txt_strings().push(String::new());
     });
 }
@@ -245,21 +245,21 @@ fn add_services(suite: &mut Suite) {
     ] {
         suite.invalid(MEMBER, (name, SERVICE, shows), UNPUBLISHED, record(template));
     }
-    let about = (
+    let info = (
         "txt-bound-to-kliento-for-test-service",
         SERVICE,
         "A record that is bound to Kliento does not count for another service.",
     );
     suite.invalid(
         SIGNATURE,
-        about,
+        info,
         UNPUBLISHED,
         record("1 {sha256-padded} 3600 1.3.6.1.4.1.58708.3.0"),
     );
 }
 
 fn add_sibling_records(suite: &mut Suite) {
-    let adding =
+    let add_strings =
         |strings: &'static [&'static str]| move |case: &mut Case| add_record(case, strings);
     for (name, shows, strings) in [
         ("txt-beside-other-text", "A record that can't be read is skipped.", &["v=spf1 -all"][..]),
@@ -287,10 +287,10 @@ fn add_sibling_records(suite: &mut Suite) {
             &["1 {sha256-padded} 60 1.3.6.1.4.1.58708.3.0"],
         ),
     ] {
-        suite.valid(MEMBER, (name, CHOICE, shows), adding(strings));
+        suite.valid(MEMBER, (name, CHOICE, shows), add_strings(strings));
     }
-    let about = ("txt-beside-not-utf-8", CHOICE, "A record that is no UTF-8 is skipped.");
-    suite.valid(MEMBER, about, |case| {
+    let info = ("txt-beside-not-utf-8", CHOICE, "A record that is no UTF-8 is skipped.");
+    suite.valid(MEMBER, info, |case| {
         let record = Rdata::Other(16, b"\x02\xff\xfe".to_vec().into());
         case.recipe.chain.txt().answer.insert(0, Record::new("_veraid.example.com", record));
     });
@@ -299,24 +299,24 @@ fn add_sibling_records(suite: &mut Suite) {
 fn add_choices(suite: &mut Suite) {
     const CODE: &str = "key-published-twice";
     const BOUND: &str = "txt-bound-to-kliento";
-    let about = (
+    let info = (
         "txt-two-unbound",
         CHOICE,
         "Two records for any service fail, if none is bound to the service.",
     );
-    suite.invalid(MEMBER, about, CODE, |case| add_record(case, &["1 {sha256-padded} 60"]));
-    let about = ("txt-two-unbound-of-both-forms", CHOICE, "Two records of the two forms are two.");
-    suite.invalid(MEMBER, about, CODE, |case| add_record(case, &["1 1 {sha256} 3600"]));
-    let about = ("txt-two-bound", CHOICE, "Two records that are bound to the service fail.");
-    suite.invalid(BOUND, about, CODE, |case| {
+    suite.invalid(MEMBER, info, CODE, |case| add_record(case, &["1 {sha256-padded} 60"]));
+    let info = ("txt-two-unbound-of-both-forms", CHOICE, "Two records of the two forms are two.");
+    suite.invalid(MEMBER, info, CODE, |case| add_record(case, &["1 1 {sha256} 3600"]));
+    let info = ("txt-two-bound", CHOICE, "Two records that are bound to the service fail.");
+    suite.invalid(BOUND, info, CODE, |case| {
         add_record(case, &["1 {sha256-padded} 60 1.3.6.1.4.1.58708.3.0"]);
     });
-    let about = (
+    let info = (
         "txt-bound-beside-two-unbound",
         CHOICE,
         "A record that is bound to the service wins over any number that are not.",
     );
-    suite.valid(BOUND, about, |case| {
+    suite.valid(BOUND, info, |case| {
         add_record(case, &["1 {sha256-padded} 60"]);
         add_record(case, &["1 {sha256-padded} 61"]);
     });

@@ -13,7 +13,7 @@ use crate::octets::Octets;
 pub(crate) struct Chain {
     pub(crate) zones: Vec<Zone>,
     pub(crate) messages: Vec<Message>,
-    /// Messages of another origin, unchanged.
+    /// Messages from the real DNS, unchanged.
     pub(crate) recorded: Vec<Octets>,
     pub(crate) order: Order,
 }
@@ -118,9 +118,9 @@ impl Chain {
     /// Returns the messages in wire form.
     pub(crate) fn encode(&self, key_info: &[u8]) -> Vec<Vec<u8>> {
         let subject = Subject { zones: &self.zones, key_info };
-        let made = self.messages.iter().map(|message| message.encode(subject));
+        let encoded = self.messages.iter().map(|message| message.encode(subject));
         let recorded = self.recorded.iter().map(|octets| octets.0.clone());
-        let mut messages: Vec<_> = made.chain(recorded).collect();
+        let mut messages: Vec<_> = encoded.chain(recorded).collect();
         match self.order {
             Order::AsListed => {}
             Order::Reversed => messages.reverse(),

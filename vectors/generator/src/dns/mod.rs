@@ -8,7 +8,7 @@ mod zone;
 
 pub(crate) use chain::{Chain, Order, deployed_chain, dnskey_message, ds_message, txt_message};
 pub(crate) use message::{Damage, Message, Record};
-pub(crate) use rdata::{Ds, Rdata, Rrsig, Signed, TxtRdata, filled};
+pub(crate) use rdata::{Ds, Rdata, Rrsig, Signed, TxtRdata, fill_template};
 pub(crate) use wire::{
     CLASS_CH, TYPE_A, TYPE_CNAME, TYPE_DNAME, TYPE_DNSKEY, TYPE_DS, TYPE_NSEC, TYPE_OPT, TYPE_SOA,
     TYPE_TXT, name_octets,

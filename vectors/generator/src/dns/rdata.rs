@@ -18,7 +18,7 @@ pub(crate) enum Rdata {
     Ds(Ds),
     Txt(TxtRdata),
     Rrsig(Rrsig),
-    /// Of another type, or malformed for its type.
+    /// Data of another type, or data that is malformed for its type.
     Other(u16, Octets),
 }
 
@@ -112,7 +112,7 @@ impl Rdata {
             Self::Ds(ds) => ds.octets(subject.zones),
             Self::Txt(txt) => txt.octets(subject.key_info),
             Self::Other(_, octets) => octets.0.clone(),
-            Self::Rrsig(_) => panic!("a signature needs what it covers"),
+            Self::Rrsig(_) => panic!("a signature depends on the records that it covers"),
         }
     }
 }
@@ -147,7 +147,7 @@ impl Ds {
 impl TxtRdata {
     fn octets(&self, key_info: &[u8]) -> Vec<u8> {
         let string = |template: &String| {
-            let text = filled(template, key_info);
+            let text = fill_template(template, key_info);
             [&[u8::try_from(text.len()).expect("at most 255 octets")], text.as_bytes()].concat()
         };
         self.strings.iter().flat_map(string).collect()
@@ -155,7 +155,7 @@ impl TxtRdata {
 }
 
 /// Replaces placeholders by the digests of a key, padded or not.
-pub(crate) fn filled(template: &str, key_info: &[u8]) -> String {
+pub(crate) fn fill_template(template: &str, key_info: &[u8]) -> String {
     let hashes = [("sha256", Hash::Sha256), ("sha384", Hash::Sha384), ("sha512", Hash::Sha512)];
     hashes.into_iter().fold(template.to_owned(), |text, (name, hash)| {
         let digest = hash.digest(key_info);

@@ -68,9 +68,9 @@ impl ZoneKey {
             PublicKey::Octets(octets) => self.with_public_key(&octets.0),
             PublicKey::Colliding(seed) => {
                 // The exponent of an RSA key is unchanged.
-                let kept = if self.algorithm == 8 { usize::from(own[0]) + 1 } else { 0 };
-                let noise = noise(*seed, own.len() - kept);
-                self.colliding(&[&own[..kept], &noise].concat())
+                let exponent_length = if self.algorithm == 8 { usize::from(own[0]) + 1 } else { 0 };
+                let noise = noise(*seed, own.len() - exponent_length);
+                self.colliding(&[&own[..exponent_length], &noise].concat())
             }
             PublicKey::CollidingWithHugeExponent(seed) => {
                 let modulus = own.len() - usize::from(own[0]) - 1;
@@ -90,15 +90,15 @@ impl ZoneKey {
 
     /// Changes two octets in the middle so that the tag is that of the test key.
     fn colliding(&self, public_key: &[u8]) -> Vec<u8> {
-        let wanted = key_tag(&self.with_public_key(&Key::named(self.key).dns_public_key()));
+        let expected = key_tag(&self.with_public_key(&Key::named(self.key).dns_public_key()));
         let mut rdata = self.with_public_key(public_key);
         let middle = rdata.len() / 4 * 2;
         rdata[middle..middle + 2].fill(0);
         // The tag is a sum with end-around carry, so it differs by at most one.
-        let difference = wanted.wrapping_sub(key_tag(&rdata));
+        let difference = expected.wrapping_sub(key_tag(&rdata));
         let collides = [difference, difference.wrapping_sub(1)].into_iter().any(|word| {
             rdata[middle..middle + 2].copy_from_slice(&word.to_be_bytes());
-            key_tag(&rdata) == wanted
+            key_tag(&rdata) == expected
         });
         assert!(collides, "no octets give the tag");
         rdata

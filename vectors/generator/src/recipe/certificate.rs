@@ -101,8 +101,8 @@ impl Certificate {
     }
 
     /// Returns the extension of this kind, for changes.
-    fn extension(&mut self, is_wanted: impl Fn(&ExtensionValue) -> bool) -> &mut Extension {
-        let found = self.extensions.iter_mut().find(|extension| is_wanted(&extension.value));
+    fn extension(&mut self, is_kind: impl Fn(&ExtensionValue) -> bool) -> &mut Extension {
+        let found = self.extensions.iter_mut().find(|extension| is_kind(&extension.value));
         found.expect("the certificate has the extension")
     }
 

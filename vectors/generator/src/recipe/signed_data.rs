@@ -92,7 +92,7 @@ pub(crate) enum AttributesOrder {
 pub(crate) enum Covers {
     /// The attributes in the order of the message, under the tag of a SET.
     AsSent,
-    /// The attributes in DER order, whatever the order of the message.
+    /// The attributes in DER order, regardless of the order in the message.
     Sorted,
     /// The attributes under the tag of the message.
     TagAsSent,

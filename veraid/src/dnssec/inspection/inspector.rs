@@ -39,12 +39,12 @@ impl DnssecChain<'_> {
             ChainInspector { chain: self, at, budget: Budget::memoising(&mut verifier) };
         let anchors: Vec<_> =
             trust_anchors.iter().filter_map(DsRecord::from_trust_anchor).collect();
-        let (mut zone, shown) = inspector.zone(Name::root_slice(), &anchors, None);
-        let mut zones = vec![shown];
+        let (mut zone, inspected) = inspector.zone(Name::root_slice(), &anchors, None);
+        let mut zones = vec![inspected];
         for name in zone_candidates(&owner) {
-            if let Some((child, shown)) = inspector.inspect_child(&zone, name) {
+            if let Some((child, inspected)) = inspector.inspect_child(&zone, name) {
                 zone = child;
-                zones.push(shown);
+                zones.push(inspected);
             }
         }
         let (records, set) = inspector.txt_records(&zone, owner.for_slice());
@@ -109,21 +109,21 @@ impl<'m, 'a> ChainInspector<'m, 'a, '_> {
                 let keys: Vec<_> =
                     set.records.iter().filter_map(|record| ZoneKey::read(record)).collect();
                 let check = self.check_keys(&set, name, &keys, named);
-                let shown_set = InspectedRrset::from_rrset(&set, self.at, check);
-                (set.records, keys, shown_set)
+                let inspected_set = InspectedRrset::from_rrset(&set, self.at, check);
+                (set.records, keys, inspected_set)
             }
             Err(error) => {
                 (Vec::new(), Vec::new(), InspectedRrset::with_error(name, Rtype::DNSKEY, error))
             }
         };
-        let shown_keys = records.iter().filter_map(|record| read_key(record, name, named));
-        let shown = InspectedZone {
+        let inspected_keys = records.iter().filter_map(|record| read_key(record, name, named));
+        let inspected = InspectedZone {
             name: presentation_form(name),
             delegation,
-            keys: shown_keys.collect(),
+            keys: inspected_keys.collect(),
             rrset: set,
         };
-        (InspectedZoneKeys { name, keys }, shown)
+        (InspectedZoneKeys { name, keys }, inspected)
     }
 
     fn key_set(&self, name: &'m Name<[u8]>) -> Result<Rrset<'m, 'a>, DnssecError> {

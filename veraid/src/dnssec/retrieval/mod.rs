@@ -23,7 +23,7 @@ pub use self::response::ResponseError;
 ///
 /// It does no I/O: the caller sends the queries to a recursive resolver that returns signatures,
 /// and passes on the responses. No query depends on the response to another one, so all may be
-/// sent at once. The result is **not verified**.
+/// sent concurrently. The result is **not verified**.
 ///
 /// The questions are those of deployed implementations (`docs/protocol.md`, "DNSSEC"): the DNSKEY
 /// RRset of the root and of each name down to the owner, the DS RRset of each but the root, and
@@ -33,11 +33,11 @@ pub use self::response::ResponseError;
 /// use veraid::retrieval::{ChainRetrieval, Query, RetrievalError};
 ///
 /// fn retrieve(
-///     mut ask: impl FnMut(&Query) -> Vec<u8>,
+///     mut send: impl FnMut(&Query) -> Vec<u8>,
 /// ) -> Result<Vec<Vec<u8>>, RetrievalError> {
 ///     let mut retrieval = ChainRetrieval::new("_veraid.example.com")?;
 ///     for query in retrieval.unanswered() {
-///         let response = ask(&query);
+///         let response = send(&query);
 ///         retrieval.answer(&query, &response)?;
 ///     }
 ///     retrieval.finish()

@@ -5,13 +5,13 @@ use veraid::testing::{MockKey, ZoneAlgorithm, rtype};
 
 use super::signature;
 use crate::{
-    AT, DELEGATION, KEYS, OWNER, RSA_1000, SHOWN_OWNER, SHOWN_ZONE, TEXT, alter_set, alter_zone,
-    dns, error_of, instant, key, period, verify_at,
+    AT, DELEGATION, DISPLAYED_OWNER, DISPLAYED_ZONE, KEYS, OWNER, RSA_1000, TEXT, alter_set,
+    alter_zone, dns, error_of, instant, key, period, verify_at,
 };
 
 #[test]
 fn rejects_unsupported_ds_records() {
-    let unusable = DnssecError::UnusableDelegation { zone: SHOWN_ZONE.to_owned() };
+    let unusable = DnssecError::UnusableDelegation { zone: DISPLAYED_ZONE.to_owned() };
     let sha1 = alter_zone(dns(), "example.com", |zone| zone.digest_types = vec![1]);
     assert_eq!(error_of(&sha1), unusable);
     for algorithm in [ZoneAlgorithm::RsaSha1, ZoneAlgorithm::RsaSha1Nsec3] {
@@ -57,7 +57,7 @@ fn rejects_unusable_keys() {
         alter(&mut key);
         keys.push(key);
     }
-    for name in [".", SHOWN_ZONE] {
+    for name in [".", DISPLAYED_ZONE] {
         for key in &keys {
             let expected = vec![key.key_tag()];
             let dns = alter_zone(dns(), name, |zone| zone.keys = vec![key.clone()]);
@@ -79,7 +79,7 @@ fn rejects_keys_without_ds_record() {
         let found = vec![key.key_tag()];
         let dns = dns.clone().with_rrset(delegation.clone()).unwrap();
         let dns = alter_zone(dns, "example.com", |zone| zone.keys = vec![key]);
-        let zone = SHOWN_ZONE.to_owned();
+        let zone = DISPLAYED_ZONE.to_owned();
         assert_eq!(error_of(&dns), DnssecError::UntrustedKeys { zone, expected: vec![old], found });
     }
 }
@@ -89,7 +89,7 @@ fn rejects_keys_with_another_algorithm_than_the_ds_record() {
     // RSA/SHA-512: the tag and the digest match.
     let dns = alter_set(dns(), DELEGATION, |set| set.data[0][2] = 10);
     let tag = vec![dns.clone().zone_mut("example.com").unwrap().keys[0].key_tag()];
-    let (zone, found) = (SHOWN_ZONE.to_owned(), tag.clone());
+    let (zone, found) = (DISPLAYED_ZONE.to_owned(), tag.clone());
     assert_eq!(error_of(&dns), DnssecError::UntrustedKeys { zone, expected: tag, found });
 }
 
@@ -103,7 +103,7 @@ fn rejects_keys_not_signed_by_a_trusted_key() {
         set.sign_with(&other, "example.com", period()).unwrap();
     });
     let rejected =
-        DnssecError::UnknownKey { owner: SHOWN_ZONE.to_owned(), record_type: "DNSKEY", found };
+        DnssecError::UnknownKey { owner: DISPLAYED_ZONE.to_owned(), record_type: "DNSKEY", found };
     assert_eq!(error_of(&dns), rejected);
 }
 
@@ -116,13 +116,15 @@ fn rejects_signatures_by_unpublished_keys() {
         set.sign_with(&other, "example.com", period()).unwrap();
     });
     let rejected =
-        DnssecError::UnknownKey { owner: SHOWN_OWNER.to_owned(), record_type: "TXT", found };
+        DnssecError::UnknownKey { owner: DISPLAYED_OWNER.to_owned(), record_type: "TXT", found };
     assert_eq!(error_of(&dns), rejected);
 }
 
 #[test]
 fn rejects_signatures_with_another_algorithm_than_the_key() {
-    for (set, owner, record_type) in [(TEXT, SHOWN_OWNER, "TXT"), (KEYS, SHOWN_ZONE, "DNSKEY")] {
+    for (set, owner, record_type) in
+        [(TEXT, DISPLAYED_OWNER, "TXT"), (KEYS, DISPLAYED_ZONE, "DNSKEY")]
+    {
         let (dns, owner) = (dns(), owner.to_owned());
         let found = dns.rrset(set.0, set.1).unwrap().unwrap().signatures[0].key_tag;
         let rejected = DnssecError::UnknownKey { owner, record_type, found };
@@ -144,19 +146,19 @@ fn rejects_signatures_by_revoked_keys() {
         set.sign_with(&revoked, "example.com", period()).unwrap();
     });
     let rejected =
-        DnssecError::UnknownKey { owner: SHOWN_OWNER.to_owned(), record_type: "TXT", found };
+        DnssecError::UnknownKey { owner: DISPLAYED_OWNER.to_owned(), record_type: "TXT", found };
     assert_eq!(error_of(&dns), rejected);
 }
 
 #[test]
 fn rejects_signatures_by_another_zone() {
     // Each with a valid key of that zone.
-    for (set, shown, record_type, expected, found) in [
-        (TEXT, SHOWN_OWNER, "TXT", SHOWN_ZONE, "com."),
-        (TEXT, SHOWN_OWNER, "TXT", SHOWN_ZONE, "."),
-        (DELEGATION, SHOWN_ZONE, "DS", "com.", SHOWN_ZONE),
-        (DELEGATION, SHOWN_ZONE, "DS", "com.", "."),
-        (KEYS, SHOWN_ZONE, "DNSKEY", SHOWN_ZONE, "com."),
+    for (set, displayed_owner, record_type, expected, found) in [
+        (TEXT, DISPLAYED_OWNER, "TXT", DISPLAYED_ZONE, "com."),
+        (TEXT, DISPLAYED_OWNER, "TXT", DISPLAYED_ZONE, "."),
+        (DELEGATION, DISPLAYED_ZONE, "DS", "com.", DISPLAYED_ZONE),
+        (DELEGATION, DISPLAYED_ZONE, "DS", "com.", "."),
+        (KEYS, DISPLAYED_ZONE, "DNSKEY", DISPLAYED_ZONE, "com."),
         (("com", rtype::DS), "com.", "DS", ".", "com."),
     ] {
         let key = dns().zone_mut(found).unwrap().keys[0].clone();
@@ -166,7 +168,8 @@ fn rejects_signatures_by_another_zone() {
             set.signatures.clear();
             set.sign_with(&key, found, period()).unwrap();
         });
-        let (owner, expected, found) = (shown.to_owned(), expected.to_owned(), found.to_owned());
+        let (owner, expected, found) =
+            (displayed_owner.to_owned(), expected.to_owned(), found.to_owned());
         assert_eq!(error_of(&dns), DnssecError::Signer { owner, record_type, expected, found });
     }
 }
@@ -186,7 +189,7 @@ fn tries_four_keys_per_tag() {
         match verify_at(&dns, OWNER, instant(AT)) {
             Ok(_) => assert!(is_good),
             Err(rejected) => {
-                assert_eq!(rejected, signature(SHOWN_ZONE, "DS"));
+                assert_eq!(rejected, signature(DISPLAYED_ZONE, "DS"));
                 assert!(!is_good);
             }
         }

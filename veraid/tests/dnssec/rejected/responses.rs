@@ -5,8 +5,8 @@ use veraid::{DnssecError, LimitExceeded, MalformedMessage};
 
 use super::{error_after, error_for_octets, position};
 use crate::{
-    AT, DELEGATION, OWNER, SHOWN_OWNER, SHOWN_ZONE, TEXT, alter_set, dns, error_of, instant,
-    verify_messages,
+    AT, DELEGATION, DISPLAYED_OWNER, DISPLAYED_ZONE, OWNER, TEXT, alter_set, dns, error_of,
+    instant, verify_messages,
 };
 
 #[test]
@@ -26,7 +26,7 @@ fn rejects_invalid_owner() {
 #[test]
 fn rejects_aliases() {
     let alias = MockRecord::cname(OWNER, "_veraid.example.org").unwrap();
-    let owner = || SHOWN_OWNER.to_owned();
+    let owner = || DISPLAYED_OWNER.to_owned();
     let alone = error_after(|messages| messages.last_mut().unwrap().answer = vec![alias.clone()]);
     assert_eq!(alone, DnssecError::Alias { owner: owner() });
     let with_alias = error_after(|messages| messages.last_mut().unwrap().answer.insert(0, alias));
@@ -42,7 +42,7 @@ fn rejects_missing_responses() {
         owner: owner.to_owned(),
         record_type: "DNSKEY",
     };
-    for zone in [".", "com.", SHOWN_ZONE] {
+    for zone in [".", "com.", DISPLAYED_ZONE] {
         let question = (zone, rtype::DNSKEY);
         let absent = error_after(|messages| drop(messages.remove(position(messages, question))));
         assert_eq!(absent, missing(zone));
@@ -60,14 +60,14 @@ fn rejects_missing_responses() {
     }
     // Without DS records, the parent must have signed.
     let rejected = error_after(|messages| drop(messages.remove(position(messages, DELEGATION))));
-    let (expected, found) = ("com.".to_owned(), SHOWN_ZONE.to_owned());
-    let owner = SHOWN_OWNER.to_owned();
+    let (expected, found) = ("com.".to_owned(), DISPLAYED_ZONE.to_owned());
+    let owner = DISPLAYED_OWNER.to_owned();
     assert_eq!(rejected, DnssecError::Signer { owner, record_type: "TXT", expected, found });
 }
 
 #[test]
 fn rejects_invalid_txt_responses() {
-    let owner = || SHOWN_OWNER.to_owned();
+    let owner = || DISPLAYED_OWNER.to_owned();
     let found = |found| DnssecError::TxtResponses { owner: owner(), found };
     assert_eq!(error_after(|messages| drop(messages.pop())), found(0));
     assert_eq!(error_after(|messages| messages.push(messages[7].clone())), found(2));

@@ -5,18 +5,18 @@ use veraid::testing::{MockRecord, MockSignature, ZoneAlgorithm, rtype};
 
 use super::{error_after, error_for_octets, position, signature};
 use crate::{
-    AT, DELEGATION, KEYS, OWNER, SHOWN_OWNER, SHOWN_ZONE, TEXT, alter_set, dns, error_of, instant,
-    key, verify_at,
+    AT, DELEGATION, DISPLAYED_OWNER, DISPLAYED_ZONE, KEYS, OWNER, TEXT, alter_set, dns, error_of,
+    instant, key, verify_at,
 };
 
 #[test]
 fn rejects_wildcards() {
     for (labels, set, owner, record_type, expected) in [
-        (2, TEXT, SHOWN_OWNER, "TXT", 3),
-        (0, TEXT, SHOWN_OWNER, "TXT", 3),
-        (4, TEXT, SHOWN_OWNER, "TXT", 3),
-        (1, DELEGATION, SHOWN_ZONE, "DS", 2),
-        (1, KEYS, SHOWN_ZONE, "DNSKEY", 2),
+        (2, TEXT, DISPLAYED_OWNER, "TXT", 3),
+        (0, TEXT, DISPLAYED_OWNER, "TXT", 3),
+        (4, TEXT, DISPLAYED_OWNER, "TXT", 3),
+        (1, DELEGATION, DISPLAYED_ZONE, "DS", 2),
+        (1, KEYS, DISPLAYED_ZONE, "DNSKEY", 2),
     ] {
         let dns = alter_set(dns(), set, |set| set.signatures[0].labels = labels);
         let owner = owner.to_owned();
@@ -28,8 +28,8 @@ fn rejects_wildcards() {
 #[test]
 fn rejects_changed_records() {
     for (question, owner, record_type) in [
-        (TEXT, SHOWN_OWNER, "TXT"),
-        (DELEGATION, SHOWN_ZONE, "DS"),
+        (TEXT, DISPLAYED_OWNER, "TXT"),
+        (DELEGATION, DISPLAYED_ZONE, "DS"),
         (("com", rtype::DS), "com.", "DS"),
     ] {
         let rejected = error_after(|messages| {
@@ -44,13 +44,13 @@ fn rejects_changed_records() {
 fn rejects_added_or_removed_records() {
     let extra = MockRecord::txt(OWNER, &["extra"]).unwrap();
     let rejected = error_after(|messages| messages.last_mut().unwrap().answer.push(extra));
-    assert_eq!(rejected, signature(SHOWN_OWNER, "TXT"));
+    assert_eq!(rejected, signature(DISPLAYED_OWNER, "TXT"));
 
     let dns = dns().with_txt(OWNER, "another").unwrap();
     let mut messages = dns.chain_messages(OWNER).unwrap();
     messages.last_mut().unwrap().answer.remove(0);
     let messages: Vec<_> = messages.iter().map(|message| message.compose().unwrap()).collect();
-    assert_eq!(error_for_octets(&dns, &messages), signature(SHOWN_OWNER, "TXT"));
+    assert_eq!(error_for_octets(&dns, &messages), signature(DISPLAYED_OWNER, "TXT"));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn rejects_changed_signature_fields() {
             assert_eq!((signature.rtype, signature.data.len()), (rtype::RRSIG, 95));
             signature.data[octet] ^= 1;
         });
-        assert_eq!(rejected, signature(SHOWN_OWNER, "TXT"), "{octet}");
+        assert_eq!(rejected, signature(DISPLAYED_OWNER, "TXT"), "{octet}");
     }
 }
 
@@ -76,14 +76,16 @@ fn rejects_signatures_for_another_owner() {
     // The same number of labels, so that only the name differs.
     answer[1].data[3] = 3;
     let messages: Vec<_> = messages.iter().map(|message| message.compose().unwrap()).collect();
-    assert_eq!(error_for_octets(&dns, &messages), signature(SHOWN_OWNER, "TXT"));
+    assert_eq!(error_for_octets(&dns, &messages), signature(DISPLAYED_OWNER, "TXT"));
 }
 
 #[test]
 fn rejects_unsigned_records() {
-    for (set, owner, record_type) in
-        [(TEXT, SHOWN_OWNER, "TXT"), (DELEGATION, SHOWN_ZONE, "DS"), (KEYS, SHOWN_ZONE, "DNSKEY")]
-    {
+    for (set, owner, record_type) in [
+        (TEXT, DISPLAYED_OWNER, "TXT"),
+        (DELEGATION, DISPLAYED_ZONE, "DS"),
+        (KEYS, DISPLAYED_ZONE, "DNSKEY"),
+    ] {
         let dns = alter_set(dns(), set, |set| set.signatures.clear());
         assert_eq!(error_of(&dns), DnssecError::Unsigned { owner: owner.to_owned(), record_type });
     }

@@ -50,11 +50,12 @@ impl Arguments {
         let end = now.saturating_add(Self::AFTER).unwrap_or(Timestamp::MAX);
         let period = Period::new(start, end).unwrap_or(Period::at(now));
         let mock = || -> Result<_, MockError> {
-            let world = MockEnvironment::new(period)?;
-            let organisation = world.organisation_with_key(self.organisation.as_str(), key)?;
+            let environment = MockEnvironment::new(period)?;
+            let organisation =
+                environment.organisation_with_key(self.organisation.as_str(), key)?;
             let record = organisation.record(self.ttl.duration(), None)?;
             let organisation = organisation.with_records(&[record], Dialect::Deployed)?;
-            Ok((organisation.chain().to_vec(), world.trust_anchors()?))
+            Ok((organisation.chain().to_vec(), environment.trust_anchors()?))
         };
         let (messages, anchors) = mock().map_err(Box::new)?;
         let anchors: Vec<_> = anchors.iter().map(ToString::to_string).collect();

@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn reads_addresses_and_urls() {
-        for (text, shown) in [
+        for (text, expected) in [
             ("192.0.2.1", "192.0.2.1:53"),
             ("192.0.2.1:5353", "192.0.2.1:5353"),
             ("2001:db8::1", "[2001:db8::1]:53"),
@@ -141,7 +141,7 @@ mod tests {
             ("https://dns.example/dns-query", "https://dns.example/dns-query"),
             ("https://[2001:db8::1]:8443/dns-query{?dns}", "https://[2001:db8::1]:8443/dns-query"),
         ] {
-            assert_eq!(text.parse::<Resolver>().unwrap().to_string(), shown);
+            assert_eq!(text.parse::<Resolver>().unwrap().to_string(), expected);
         }
     }
 

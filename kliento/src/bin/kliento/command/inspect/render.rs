@@ -203,7 +203,7 @@ impl Renderer {
         }
     }
 
-    /// Renders the last row: when all parts are valid at once.
+    /// Renders the last row: when all parts are valid at the same time.
     fn valid_periods(&mut self, valid: &[Period]) {
         for period in valid {
             let title = "all parts";

@@ -33,7 +33,7 @@ pub(crate) fn build(
     });
     steps.extend(inspection.member_certificate.as_ref().map(member_certificate));
     steps.push(match &inspection.signature {
-        Some(shown) => signature(shown),
+        Some(inspected) => signature(inspected),
         None => missing("signature", "signature"),
     });
     steps.push(match token {
