@@ -3,6 +3,7 @@
 use sqlx::{Connection as _, SqliteConnection, query_scalar, raw_sql};
 
 use super::OpenError;
+use super::database::open_error;
 
 /// The migrations, in order: what was released is never changed. Each ends with the version that
 /// it makes (`PRAGMA user_version`), which is its place here.
@@ -13,15 +14,15 @@ const APPLICATION: i32 = i32::from_be_bytes(*b"KLDA");
 
 /// Brings the tables up to date, in one transaction: of nodes that start at once, one does it.
 pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(open_error)?;
     let version = version(&mut transaction).await?;
     let latest = MIGRATIONS.len();
     let reached = usize::try_from(version).ok().filter(|reached| *reached <= latest);
     let reached = reached.ok_or(OpenError::NewerVersion { version, latest })?;
     for migration in MIGRATIONS.into_iter().skip(reached) {
-        raw_sql(migration).execute(&mut *transaction).await?;
+        raw_sql(migration).execute(&mut *transaction).await.map_err(open_error)?;
     }
-    Ok(transaction.commit().await?)
+    transaction.commit().await.map_err(open_error)
 }
 
 /// The version of the tables, 0 if there are none.
