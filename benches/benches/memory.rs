@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let threads = available_parallelism().map_or(1, NonZero::get);
     let variants = Variants::of(Bundle::reference("member-user"));
     let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
-    let layer = variants.bundle().layer().with_concurrency_limit(threads);
+    let layer = variants.bundle().layer().with_concurrency_limit(threads).unwrap();
     let layer = layer.with_cache(cache.clone()).with_signature_cache(signature_cache.clone());
     // The memory of the program itself is not the layer's.
     present(&layer, &variants, threads, 0..64);

@@ -6,12 +6,9 @@ use std::time::Duration;
 
 use super::{EndReason, SessionLookup, SessionStore, SessionView};
 use crate::access_token::{Claims, KeyProvider, KeyRing, verify};
-use crate::account::Account;
+use crate::account::{Account, AccountSettings};
 use crate::opaque_token::OpaqueToken;
 use crate::{Clock, Rejection, SystemClock, Timestamp, time};
-
-/// How long until it is noted again that a session is in use.
-const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Tells which session an access token belongs to, and whether it goes on. Cheap to clone.
 #[derive(Clone)]
@@ -21,13 +18,15 @@ pub struct SessionAuthenticator {
     clock: Arc<dyn Clock>,
     leeway: Duration,
     max_password_age: Option<Duration>,
+    touch_interval: Duration,
 }
 
 impl SessionAuthenticator {
     /// Authenticates by the sessions of this store and with these keys.
     pub fn new(store: Arc<dyn SessionStore>, keys: Arc<dyn KeyProvider>) -> Self {
+        let AccountSettings { leeway, touch_interval, .. } = AccountSettings::default();
         let clock = Arc::new(SystemClock);
-        Self { store, keys, clock, leeway: Duration::ZERO, max_password_age: None }
+        Self { store, keys, clock, leeway, max_password_age: None, touch_interval }
     }
 
     /// Sets the clock; the system's by default.
@@ -37,17 +36,13 @@ impl SessionAuthenticator {
         self
     }
 
-    /// Sets for how long past its end a token is still taken; 0 by default.
+    /// Sets the settings that concern sessions: the leeway, the maximum age of passwords and the
+    /// touch interval. Those of [`AccountSettings::default`] by default.
     #[must_use]
-    pub const fn with_leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
-        self
-    }
-
-    /// Sets for how long a password lasts until it has to be changed; for ever by default.
-    #[must_use]
-    pub const fn with_max_password_age(mut self, max_age: Option<Duration>) -> Self {
-        self.max_password_age = max_age;
+    pub fn with_settings(mut self, settings: &AccountSettings) -> Self {
+        self.leeway = settings.leeway;
+        self.max_password_age = settings.password_policy.max_age();
+        self.touch_interval = settings.touch_interval;
         self
     }
 
@@ -112,7 +107,7 @@ impl SessionAuthenticator {
         if account.is_disabled {
             return Err(Rejection::AccountDisabled);
         }
-        if time::elapsed(session.last_seen_at, now) >= TOUCH_INTERVAL
+        if time::elapsed(session.last_seen_at, now) >= self.touch_interval
             && let Err(error) = self.store.touch(session.id, now).await
         {
             // It says when the session was last seen, and grants nothing.
@@ -127,6 +122,7 @@ impl fmt::Debug for SessionAuthenticator {
         f.debug_struct("SessionAuthenticator")
             .field("leeway", &self.leeway)
             .field("max_password_age", &self.max_password_age)
+            .field("touch_interval", &self.touch_interval)
             .finish_non_exhaustive()
     }
 }

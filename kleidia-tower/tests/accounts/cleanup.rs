@@ -48,7 +48,7 @@ fn observed(service: &Service, failures: usize) -> Arc<Observed> {
 
 fn settings(interval: Duration) -> CleanupSettings {
     let batch_size = NonZeroUsize::new(3).unwrap();
-    CleanupSettings::default().with_interval(interval).with_batch_size(batch_size)
+    CleanupSettings::default().with_interval(interval).unwrap().with_batch_size(batch_size)
 }
 
 /// Long after everything is over.

@@ -56,7 +56,7 @@ impl Authority {
 
     pub(crate) fn exchange_of(&self, jwt: impl JwtSource) -> AuthorityExchange {
         let exchange = AuthorityExchange::new(&self.url(), jwt).unwrap();
-        exchange.with_retry_delay(Duration::from_millis(1))
+        exchange.with_retry_delay(Duration::from_millis(1)).unwrap()
     }
 }
 
