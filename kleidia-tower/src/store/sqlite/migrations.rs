@@ -27,14 +27,16 @@ pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), OpenErr
 
 /// The version of the tables, 0 if there are none.
 async fn version(connection: &mut SqliteConnection) -> Result<i32, OpenError> {
-    let application = query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
-    let tables = query_scalar("SELECT count(*) FROM sqlite_schema");
-    let tables: i64 = tables.fetch_one(&mut *connection).await?;
+    let application = read(connection, "PRAGMA application_id").await?;
     match application {
-        APPLICATION => Ok(query_scalar("PRAGMA user_version").fetch_one(connection).await?),
-        0 if tables == 0 => Ok(0),
+        APPLICATION => read(connection, "PRAGMA user_version").await,
+        0 if read(connection, "SELECT count(*) FROM sqlite_schema").await? == 0 => Ok(0),
         application => Err(OpenError::OtherApplication { application }),
     }
+}
+
+async fn read(connection: &mut SqliteConnection, sql: &'static str) -> Result<i32, OpenError> {
+    query_scalar(sql).fetch_one(connection).await.map_err(open_error)
 }
 
 #[cfg(test)]
