@@ -41,6 +41,7 @@ fn main() -> ExitCode {
     let variants = Variants::of(Bundle::reference("member-user"));
     let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
     let layer = variants.bundle().layer().with_concurrency_limit(threads);
+    let layer = layer.expect("at most 1,024 processors");
     let layer = layer.with_cache(cache.clone()).with_signature_cache(signature_cache.clone());
     // Excludes the memory of the program itself.
     present(&layer, &variants, threads, 0..64);

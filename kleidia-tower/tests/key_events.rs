@@ -32,7 +32,7 @@ fn logs_lasting_problem_once_and_no_secret() {
     let path = folder.path().join("keys");
     fs::write(&path, OLD).unwrap();
     make_private(&path);
-    let keys = KeyFile::options().with_poll_interval(Duration::MAX).open(&path).unwrap();
+    let keys = KeyFile::options().with_poll_interval(Duration::MAX).unwrap().open(&path).unwrap();
     assert_eq!(log.take(), ["INFO keys loaded"]);
     let reload = |content: &str, is_valid: bool| {
         fs::write(&path, content).unwrap();
@@ -76,8 +76,8 @@ async fn logs_no_secret_of_vault(log: &Log) {
     let server = VaultServer::start().await;
     let client = server.client(TOKEN);
     kv2::set(&*client, "secret", "kleidia", &json!({ "keys": OLD })).await.unwrap();
-    let options = VaultKeys::options().with_poll_interval(Duration::MAX);
-    let options = options.with_timeout(Duration::from_millis(500));
+    let options = VaultKeys::options().with_poll_interval(Duration::MAX).unwrap();
+    let options = options.with_timeout(Duration::from_millis(500)).unwrap();
     let keys = options.open(client.clone(), "secret", "kleidia").await.unwrap();
     for invalid in [json!({ "keys": format!("{NEW},{NEW}") }), json!({ "keys": [NEW] })] {
         kv2::set(&*client, "secret", "kleidia", &invalid).await.unwrap();

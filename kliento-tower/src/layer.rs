@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use http_guard::{GuardedService, RejectionRenderer};
+use http_guard::{GuardedService, RejectionRenderer, SettingError};
 use tower_layer::Layer;
 
 use crate::access::AccessPolicy;
@@ -79,11 +79,12 @@ use crate::{
 ///
 /// let layer = KlientoAuthLayer::new("https://api.example.com")
 ///     .with_audience("https://api.example.net")
-///     .with_max_validity(Duration::from_secs(300))
-///     .with_min_modulus_bits(3072)
+///     .with_max_validity(Duration::from_secs(300))?
+///     .with_min_modulus_bits(3072)?
 ///     .with_cache(BundleCache::new(64 * 1024 * 1024))
 ///     .with_authorizer(|caller| caller.organisation().as_str() == "partner.example")
 ///     .with_passthrough_scheme(HeaderValue::from_static(r#"Bearer realm="people""#));
+/// # Ok::<(), kliento_tower::SettingError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct KlientoAuthLayer(Arc<KlientoGuard>);
@@ -118,32 +119,42 @@ impl KlientoAuthLayer {
         self.with_authenticator(|authenticator| authenticator.set_clock(Arc::new(clock)))
     }
 
-    /// Sets the longest validity of a token, from its start to its end; 60 minutes by default.
+    /// Sets the longest validity of a token, from its start to its end: 1 second to 366 days; 60
+    /// minutes by default.
     ///
     /// Tokens with a longer validity are rejected, also in the middle of their period.
-    #[must_use]
-    pub fn with_max_validity(self, validity: Duration) -> Self {
-        self.with_policy_change(|authenticator| authenticator.max_validity = validity)
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_max_validity(self, validity: Duration) -> Result<Self, SettingError> {
+        let bounds = Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 3600);
+        let validity = SettingError::check("maximum validity", validity, bounds)?;
+        Ok(self.with_policy_change(|authenticator| authenticator.max_validity = validity))
     }
 
-    /// Sets the minimum size of RSA keys in certificates, in bits; 2048 by default.
+    /// Sets the minimum size of RSA keys in certificates: 2048 to 4096 bits; 2048 by default.
     ///
     /// Other sizes than 2048, 3072 and 4096 are rejected in any case.
-    #[must_use]
-    pub fn with_min_modulus_bits(self, bits: usize) -> Self {
-        self.with_policy_change(|authenticator| authenticator.min_modulus_bits = bits)
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_min_modulus_bits(self, bits: usize) -> Result<Self, SettingError> {
+        let bits = SettingError::check("minimum modulus bits", bits, 2048..=4096)?;
+        Ok(self.with_policy_change(|authenticator| authenticator.min_modulus_bits = bits))
     }
 
-    /// Sets the number of concurrent verifications, at least 1; half of the processors by default.
+    /// Sets the number of concurrent verifications: 1 to 1,024; half of the processors by default.
     ///
     /// The layer gets a new limiter, which layers configured from it share. Layers that shared the
     /// previous limiter keep it.
-    #[must_use]
-    pub fn with_concurrency_limit(self, verifications: usize) -> Self {
-        self.with_authenticator(|authenticator| {
-            authenticator.limiter =
-                Arc::new(authenticator.limiter.with_concurrency_limit(verifications));
-        })
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_concurrency_limit(self, verifications: usize) -> Result<Self, SettingError> {
+        let limit = SettingError::check("concurrency limit", verifications, 1..=1024)?;
+        Ok(self.with_authenticator(|authenticator| {
+            authenticator.limiter = Arc::new(authenticator.limiter.with_concurrency_limit(limit));
+        }))
     }
 
     /// Sets the number of verifications that may wait for others to complete; 1,024 by default.

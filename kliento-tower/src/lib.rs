@@ -61,7 +61,7 @@ pub use extract::IdentityRejection;
 pub use guard::KlientoGuard;
 pub use http_guard::{
     Clock, ClockFn, CredentialPolicy, FixedClock, GuardedService, ProblemResponder, Responder,
-    ResponseBody, ResponseFuture, SystemClock, clock_fn,
+    ResponseBody, ResponseFuture, SettingError, SystemClock, clock_fn,
 };
 pub use identity::WorkloadIdentity;
 /// The types of claims, errors and tokens.

@@ -23,7 +23,7 @@ fn lasting_problem_is_logged_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("anchors");
     fs::write(&path, GOOD).unwrap();
-    let options = TrustAnchorFile::options().with_poll_interval(Duration::MAX);
+    let options = TrustAnchorFile::options().with_poll_interval(Duration::MAX).unwrap();
     let store = options.open(&path).unwrap();
     assert_eq!(log.take(), ["INFO trust anchors loaded"]);
     let logged = |content: &str, is_good: bool| {

@@ -44,7 +44,11 @@ fn main() -> ExitCode {
     let outcome = enter_root().and_then(|()| match arguments.as_slice() {
         ["demo"] => demo::run_all(),
         ["test"] => test::with_test_count(test::run_all),
-        ["release-check"] => release::check(),
+        ["release-check"] => {
+            let outcome = release::check();
+            step::print_times();
+            outcome
+        }
         ["quick-start"] => test::with_test_count(quick_start::run_all),
         ["vectors"] => vectors::write(),
         ["interop"] => test::with_test_count(interop::run_all),

@@ -1,7 +1,7 @@
 //! The output of `cargo metadata`: the members of the workspace and their dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::{fmt, iter};
 
 use serde_json::Value;
 
@@ -92,12 +92,16 @@ impl Metadata {
         self.0.values().filter(|package| package.is_member)
     }
 
-    /// Returns the package name of a library if a version below 1 is in the lock file.
-    pub(crate) fn unstable_dependency(&self, library: &str) -> Option<&str> {
-        let is_unstable = |package: &&Package| {
-            package.name.replace('-', "_") == library && package.version.starts_with("0.")
-        };
-        self.0.values().find(is_unstable).map(|package| package.name.as_str())
+    /// Returns the name of the package of a library if its version is below 1.
+    ///
+    /// Of several versions, the one that `package` or another member depends on counts.
+    pub(crate) fn unstable_dependency(&self, package: &Package, library: &str) -> Option<&str> {
+        let is_library = |found: &&Package| found.name.replace('-', "_") == library;
+        let direct = iter::once(package).chain(self.members());
+        let mut direct =
+            direct.flat_map(|member| &member.dependencies).filter_map(|id| self.0.get(id));
+        let found = direct.find(is_library).or_else(|| self.0.values().find(is_library))?;
+        found.version.starts_with("0.").then_some(found.name.as_str())
     }
 
     /// Returns the included direct dependencies of a package, and their transitive dependencies.

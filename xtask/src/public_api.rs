@@ -21,7 +21,7 @@ pub(crate) fn check(metadata: &Metadata) -> Result<(), Failure> {
         let exposed = external_crates(&read_documentation(&package.name)?);
         let unstable: BTreeSet<&str> = exposed
             .iter()
-            .filter_map(|name| metadata.unstable_dependency(name))
+            .filter_map(|name| metadata.unstable_dependency(package, name))
             .filter(|name| !metadata.members().any(|member| member.name == *name))
             .collect();
         violations.extend(compare(package, &unstable));
@@ -71,6 +71,11 @@ fn external_crates(documentation: &Value) -> BTreeSet<String> {
     }
     let crate_name = |id: &u64| {
         let path = documentation.get("paths")?.get(id.to_string())?;
+        // What a macro names behind the back of its users is no part of what they see.
+        let segments = path.get("path").and_then(Value::as_array).into_iter().flatten();
+        if segments.filter_map(Value::as_str).any(|segment| segment.starts_with("__")) {
+            return None;
+        }
         let number = path.get("crate_id")?.as_u64().filter(|number| *number != 0)?;
         let external = documentation.get("external_crates")?.get(number.to_string())?;
         Some(external.get("name")?.as_str()?.to_owned())

@@ -71,21 +71,19 @@ pub(crate) fn check_examples() -> Result<(), Failure> {
     run("examples on their own", cargo(&arguments).env("CARGO_TARGET_DIR", absolute_target()?))
 }
 
-/// Returns a manifest whose dependencies have versions and no paths.
+/// Returns the manifest without the paths of dependencies that have versions too.
 fn without_paths(manifest: &str) -> String {
-    let mut text = String::new();
-    for line in manifest.lines() {
-        match (line.find("path = \"../"), line.find("version = ")) {
-            (Some(start), Some(_)) => {
-                let path = line.get(start..).unwrap_or_default();
-                let end = path.find("\", ").map_or(path.len(), |end| end + 3);
-                text.push_str(&line.replacen(path.get(..end).unwrap_or_default(), "", 1));
-            }
-            _ => text.push_str(line),
-        }
-        text.push('\n');
-    }
-    text
+    let without_path = |line: &str| {
+        let (start, rest) = line.split_once("path = \"../")?;
+        let (_, end) = rest.split_once('"')?;
+        let line = match end.strip_prefix(", ") {
+            Some(end) => start.to_owned() + end,
+            None => start.trim_end_matches([',', ' ']).to_owned() + end,
+        };
+        line.contains("version = ").then_some(line)
+    };
+    let lines = manifest.lines().map(|line| without_path(line).unwrap_or_else(|| line.to_owned()));
+    lines.map(|line| line + "\n").collect()
 }
 
 /// Writes a workspace around the programs, so that they share their dependencies.
@@ -237,6 +235,8 @@ mod tests {
                 "a = { version = \"0.1\", path = \"../../a\", features = [\"b\"] }",
                 "a = { version = \"0.1\", features = [\"b\"] }\n",
             ),
+            ("a = { version = \"0.1\", path = \"../../a\" }", "a = { version = \"0.1\" }\n"),
+            ("a = { path = \"../../a\" }", "a = { path = \"../../a\" }\n"),
             ("path = \"tests/x.rs\"", "path = \"tests/x.rs\"\n"),
         ] {
             assert_eq!(without_paths(line), expected);

@@ -10,18 +10,18 @@ use crate::{packages, public_api, quick_start};
 
 /// Runs all checks of a release, and stops at the first that fails.
 pub(crate) fn check() -> Result<(), Failure> {
-    packages::install_subcommand(&packages::CARGO_HACK)?;
-    run("pairs of features", &mut feature_sets(&["--feature-powerset", "--depth", "2"])?)?;
-    let mut plain = cargo(&["test"]);
     let metadata = Metadata::read()?;
-    let published = || metadata.members().filter(|package| package.is_published);
-    plain.args(published().map(|package| format!("--package={}", package.name)));
-    run("tests with default features", &mut plain)?;
     public_api::check(&metadata)?;
     // A dry run: each crate is built from the archives, and nothing is uploaded.
     run("archives", &mut cargo(&["publish", "--workspace", "--dry-run", "--allow-dirty"]))?;
     quick_start::check_examples()?;
-    compare_with_last_release()
+    compare_with_last_release()?;
+    packages::install_subcommand(&packages::CARGO_HACK)?;
+    run("pairs of features", &mut feature_sets(&["--feature-powerset", "--depth", "2"])?)?;
+    let mut default_features = cargo(&["test"]);
+    let published = metadata.members().filter(|package| package.is_published);
+    default_features.args(published.map(|package| format!("--package={}", package.name)));
+    run("tests with default features", &mut default_features)
 }
 
 /// Checks that the versions match the breaking changes since the last tag.

@@ -1,5 +1,6 @@
 //! The claims of access tokens.
 
+use std::io;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,7 @@ impl Claims {
     /// seconds. Its `jti` has 128 random bits.
     ///
     /// # Errors
-    /// [`getrandom::Error`] if the operating system provides no random octets.
+    /// [`io::Error`] if the operating system provides no random octets.
     pub fn new(
         user_id: UserId,
         username: String,
@@ -63,7 +64,7 @@ impl Claims {
         session_id: SessionId,
         now: Timestamp,
         ttl: Duration,
-    ) -> Result<Self, getrandom::Error> {
+    ) -> io::Result<Self> {
         let mut id = [0; 16];
         getrandom::fill(&mut id)?;
         Ok(Self {

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::last_valid_keys::LastValidKeys;
 use super::{KeyError, KeyProvider, KeyRing, KeyTextError, new_key_file};
+use crate::SettingError;
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -67,7 +68,7 @@ pub struct KeyFile {
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("access-token.keys");
 /// // Read again only on request.
-/// let keys = KeyFile::options().with_poll_interval(Duration::MAX).open_or_create(path)?;
+/// let keys = KeyFile::options().with_poll_interval(Duration::MAX)?.open_or_create(path)?;
 ///
 /// // In the handler of SIGHUP:
 /// if let Err(error) = keys.reload() {
@@ -167,12 +168,14 @@ impl KeyFile {
 }
 
 impl KeyFileOptions {
-    /// Sets the time between two reads: 5 seconds by default. Less than 100 milliseconds count as
-    /// 100 milliseconds. With [`Duration::MAX`] only [`KeyFile::reload`] reads the file.
-    #[must_use]
-    pub fn with_poll_interval(mut self, interval: Duration) -> Self {
-        self.poll_interval = interval.max(MIN_POLL_INTERVAL);
-        self
+    /// Sets the time between two reads: at least 100 milliseconds, 5 seconds by default. With
+    /// [`Duration::MAX`] only [`KeyFile::reload`] reads the file.
+    ///
+    /// # Errors
+    /// [`SettingError`] below the minimum.
+    pub fn with_poll_interval(self, interval: Duration) -> Result<Self, SettingError> {
+        let bounds = MIN_POLL_INTERVAL..=Duration::MAX;
+        Ok(Self { poll_interval: SettingError::check("poll interval", interval, bounds)? })
     }
 
     /// Reads the file, then polls it for changes; see [`KeyFile::open`].

@@ -1,5 +1,6 @@
 //! The keys of access tokens: the first one signs, all verify.
 
+use std::io;
 use std::sync::Arc;
 use std::{fmt, iter};
 
@@ -68,7 +69,7 @@ pub enum KeyRingError {
     Duplicate(String),
     /// The operating system provides no random octets.
     #[error("no random octets: {0}")]
-    Random(#[from] getrandom::Error),
+    Random(#[source] io::Error),
 }
 
 impl SigningKey {
@@ -97,8 +98,9 @@ impl SigningKey {
     /// [`KeyRingError::Random`] if the operating system provides no random octets.
     pub fn generate() -> Result<Self, KeyRingError> {
         let (mut id, mut secret) = ([0; 8], vec![0; Self::MIN_OCTETS]);
-        getrandom::fill(&mut id)?;
-        getrandom::fill(&mut secret)?;
+        let random_error = |error: getrandom::Error| KeyRingError::Random(error.into());
+        getrandom::fill(&mut id).map_err(random_error)?;
+        getrandom::fill(&mut secret).map_err(random_error)?;
         Self::new(format!("{:016x}", u64::from_be_bytes(id)), secret)
     }
 

@@ -12,6 +12,7 @@ use vaultrs::client::{Client, VaultClient};
 use super::last_valid_keys::LastValidKeys;
 use super::vault_secret::{VaultKeyError, VaultSecret};
 use super::{KeyError, KeyProvider, KeyRing};
+use crate::SettingError;
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(60);
 const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -60,7 +61,7 @@ pub struct VaultKeys<C = VaultClient> {
 /// # async fn read() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = VaultClient::new(VaultClientSettingsBuilder::default().build()?)?;
 /// let client = Arc::new(client);
-/// let options = VaultKeys::options().with_poll_interval(Duration::from_secs(10));
+/// let options = VaultKeys::options().with_poll_interval(Duration::from_secs(10))?;
 /// let keys = options.open(client.clone(), "secret", "kleidia").await?;
 ///
 /// // In a task of the application, before the token expires:
@@ -124,19 +125,25 @@ impl VaultKeys {
 }
 
 impl VaultKeysOptions {
-    /// Sets the time between two reads: 60 seconds by default. Less than a second counts as a
-    /// second. With [`Duration::MAX`] only [`VaultKeys::reload`] reads the keys.
-    #[must_use]
-    pub fn with_poll_interval(mut self, interval: Duration) -> Self {
-        self.poll_interval = interval.max(MIN_POLL_INTERVAL);
-        self
+    /// Sets the time between two reads: at least 1 second, 60 seconds by default. With
+    /// [`Duration::MAX`] only [`VaultKeys::reload`] reads the keys.
+    ///
+    /// # Errors
+    /// [`SettingError`] below the minimum.
+    pub fn with_poll_interval(mut self, interval: Duration) -> Result<Self, SettingError> {
+        let bounds = MIN_POLL_INTERVAL..=Duration::MAX;
+        self.poll_interval = SettingError::check("poll interval", interval, bounds)?;
+        Ok(self)
     }
 
-    /// Sets the timeout of a read: 10 seconds by default.
-    #[must_use]
-    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
+    /// Sets the timeout of a read: 1 millisecond to 5 minutes, 10 seconds by default.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
+        let bounds = Duration::from_millis(1)..=Duration::from_secs(300);
+        self.timeout = SettingError::check("timeout", timeout, bounds)?;
+        Ok(self)
     }
 
     /// Reads the keys, then polls them; see [`VaultKeys::new`].

@@ -172,8 +172,7 @@ impl Accounts {
         let sessions: Arc<dyn Store> = Arc::clone(store);
         SessionAuthenticator::new(sessions, Arc::clone(keys))
             .with_clock(Arc::clone(clock))
-            .with_leeway(settings.leeway)
-            .with_max_password_age(settings.password_policy.max_age())
+            .with_settings(settings)
     }
 
     /// Returns the store.

@@ -28,9 +28,10 @@ pub struct AccountSettings {
     pub(super) refresh_ttl: Duration,
     pub(super) session_ttl: Duration,
     pub(super) refresh_grace: Duration,
-    pub(super) leeway: Duration,
+    pub(crate) leeway: Duration,
+    pub(crate) touch_interval: Duration,
     pub(super) lockout: LockoutPolicy,
-    pub(super) password_policy: PasswordPolicy,
+    pub(crate) password_policy: PasswordPolicy,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -86,6 +87,16 @@ impl AccountSettings {
         Ok(self)
     }
 
+    /// Sets how precisely a session's `last_seen_at` is kept: 1 second to 1 day, 60 seconds by
+    /// default. Within this interval, further requests write nothing.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_touch_interval(mut self, interval: Duration) -> Result<Self, SettingError> {
+        self.touch_interval = check_seconds("touch interval", interval, SECOND..=DAY)?;
+        Ok(self)
+    }
+
     /// Sets the lockout.
     #[must_use]
     pub fn with_lockout(self, lockout: LockoutPolicy) -> Self {
@@ -107,6 +118,7 @@ impl Default for AccountSettings {
             session_ttl: 3600 * SECOND,
             refresh_grace: 10 * SECOND,
             leeway: Duration::ZERO,
+            touch_interval: 60 * SECOND,
             lockout: LockoutPolicy::default(),
             password_policy: PasswordPolicy::default(),
         }

@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use super::{EndReason, SessionLookup, SessionStore, SessionView};
 use crate::access_token::{Claims, KeyProvider, KeyRing, verify};
-use crate::account::Account;
+use crate::account::{Account, AccountSettings};
 use crate::opaque_token::OpaqueToken;
 use crate::{Clock, Rejection, SystemClock, Timestamp, time};
-
-/// The minimum time between two updates of `last_seen_at`.
-const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Authenticates callers by access tokens or session tokens. Cheap to clone.
 ///
 /// It checks the token, then the session, then the account; the first failure is the rejection. On
-/// success it updates `last_seen_at` of the session, at most once a minute.
+/// success it updates `last_seen_at` of the session, at most once per
+/// [touch interval](AccountSettings::with_touch_interval).
 #[derive(Clone)]
 pub struct SessionAuthenticator {
     store: Arc<dyn SessionStore>,
@@ -24,13 +22,15 @@ pub struct SessionAuthenticator {
     clock: Arc<dyn Clock>,
     leeway: Duration,
     max_password_age: Option<Duration>,
+    touch_interval: Duration,
 }
 
 impl SessionAuthenticator {
     /// Creates an authenticator with the sessions of this store and the keys of access tokens.
     pub fn new(store: Arc<dyn SessionStore>, keys: Arc<dyn KeyProvider>) -> Self {
+        let AccountSettings { leeway, touch_interval, .. } = AccountSettings::default();
         let clock = Arc::new(SystemClock);
-        Self { store, keys, clock, leeway: Duration::ZERO, max_password_age: None }
+        Self { store, keys, clock, leeway, max_password_age: None, touch_interval }
     }
 
     /// Sets the clock; the system clock by default.
@@ -40,18 +40,13 @@ impl SessionAuthenticator {
         self
     }
 
-    /// Sets how long an access token is accepted after its expiry, in whole seconds; 0 by default.
+    /// Sets the settings that concern sessions: the leeway, the maximum age of passwords and the
+    /// touch interval. Those of [`AccountSettings::default`] by default.
     #[must_use]
-    pub const fn with_leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
-        self
-    }
-
-    /// Sets the age at which a password must be changed; `None` by default, so passwords never
-    /// expire. Only [`check_password_age`](Self::check_password_age) checks it.
-    #[must_use]
-    pub const fn with_max_password_age(mut self, max_age: Option<Duration>) -> Self {
-        self.max_password_age = max_age;
+    pub fn with_settings(mut self, settings: &AccountSettings) -> Self {
+        self.leeway = settings.leeway;
+        self.max_password_age = settings.password_policy.max_age();
+        self.touch_interval = settings.touch_interval;
         self
     }
 
@@ -118,7 +113,7 @@ impl SessionAuthenticator {
         if account.is_disabled {
             return Err(Rejection::AccountDisabled);
         }
-        if time::elapsed(session.last_seen_at, now) >= TOUCH_INTERVAL
+        if time::elapsed(session.last_seen_at, now) >= self.touch_interval
             && let Err(error) = self.store.touch(session.id, now).await
         {
             // `last_seen_at` is informational: the request is authenticated without it.
@@ -133,6 +128,7 @@ impl fmt::Debug for SessionAuthenticator {
         f.debug_struct("SessionAuthenticator")
             .field("leeway", &self.leeway)
             .field("max_password_age", &self.max_password_age)
+            .field("touch_interval", &self.touch_interval)
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{PurgeStore, Retention};
-use crate::Clock;
+use crate::{Clock, SettingError};
 
 /// A task that deletes expired rows at start and then at intervals. Dropping it stops the task
 /// without waiting for it.
@@ -21,13 +21,14 @@ use crate::Clock;
 /// use kleidia_tower::SystemClock;
 /// use kleidia_tower::store::{Cleanup, CleanupSettings, MemoryStore};
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = Arc::new(MemoryStore::default());
-/// let settings = CleanupSettings::default().with_interval(Duration::from_secs(300));
+/// let settings = CleanupSettings::default().with_interval(Duration::from_secs(300))?;
 /// let cleanup = Cleanup::spawn(store, SystemClock, settings);
 /// // When the service shuts down:
 /// cleanup.stop().await;
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Debug)]
 #[must_use = "dropping it stops the task"]
@@ -62,11 +63,14 @@ impl Cleanup {
 }
 
 impl CleanupSettings {
-    /// Sets the pause after the last row was deleted, or after the store failed. A minute by
-    /// default.
-    #[must_use]
-    pub const fn with_interval(self, interval: Duration) -> Self {
-        Self { interval, ..self }
+    /// Sets the pause after the last row was deleted, or after the store failed: 1 millisecond to
+    /// 1 day, a minute by default.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_interval(self, interval: Duration) -> Result<Self, SettingError> {
+        let bounds = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
+        Ok(Self { interval: SettingError::check("cleanup interval", interval, bounds)?, ..self })
     }
 
     /// Sets how many rows of each kind one transaction deletes. 1,000 by default.

@@ -48,7 +48,7 @@ fn counting_store(service: &Service, failures: usize) -> Arc<CountingStore> {
 
 fn settings(interval: Duration) -> CleanupSettings {
     let batch_size = NonZeroUsize::new(3).unwrap();
-    CleanupSettings::default().with_interval(interval).with_batch_size(batch_size)
+    CleanupSettings::default().with_interval(interval).unwrap().with_batch_size(batch_size)
 }
 
 /// Returns a clock at whose time everything has expired.

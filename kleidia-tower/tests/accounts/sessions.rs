@@ -134,14 +134,30 @@ async fn only_the_owner_binds_an_agent_to_a_session() {
 
 #[tokio::test]
 async fn last_seen_at_is_updated_once_a_minute() {
-    let service = Service::new().await;
+    let updates = [(59, 0), (1, 60), (59, 60), (2, 121)];
+    assert_updates_last_seen_at(AccountSettings::default(), updates).await;
+}
+
+#[tokio::test]
+async fn respects_configured_touch_interval() {
+    let interval = |seconds| Duration::from_secs(seconds);
+    let settings = AccountSettings::default();
+    assert!(settings.clone().with_touch_interval(Duration::ZERO).is_err());
+    assert!(settings.clone().with_touch_interval(interval(24 * 3600 + 1)).is_err());
+    let settings = settings.with_touch_interval(interval(10)).unwrap();
+    assert_updates_last_seen_at(settings, [(9, 0), (1, 10), (9, 10), (2, 21)]).await;
+}
+
+/// Sends requests after these seconds, and compares the updates since the login.
+async fn assert_updates_last_seen_at(settings: AccountSettings, updates: [(i64, i64); 4]) {
+    let service = Service::with_settings(settings).await;
     let alice = service.alice().await;
     let seen = async || {
         let id = alice.session.session.id;
         let found = service.accounts.store().session(SessionLookup::Id(id)).await.unwrap();
         found.unwrap().session.last_seen_at.duration_since(NOW).as_secs()
     };
-    for (seconds, expected) in [(59, 0), (1, 60), (59, 60), (2, 121)] {
+    for (seconds, expected) in updates {
         service.advance_clock(seconds);
         assert_eq!(service.authenticate(&alice.access_token).await, "ok");
         assert_eq!(seen().await, expected);

@@ -30,7 +30,7 @@ impl TempKeyFile {
 
     /// Opens the file without polling.
     fn open(&self) -> KeyFile {
-        KeyFile::options().with_poll_interval(Duration::MAX).open(&self.path).unwrap()
+        KeyFile::options().with_poll_interval(Duration::MAX).unwrap().open(&self.path).unwrap()
     }
 }
 
@@ -87,7 +87,7 @@ fn invalid_file_keeps_the_last_valid_keys() {
 #[test]
 fn notices_changes() {
     let file = TempKeyFile::new(OLD);
-    let options = KeyFile::options().with_poll_interval(Duration::ZERO);
+    let options = KeyFile::options().with_poll_interval(Duration::from_millis(100)).unwrap();
     let keys = options.open(&file.path).unwrap();
     fs::write(&file.path, ROTATED).unwrap();
     wait_for(|| sign(&keys).0 == "2026-11");
@@ -107,7 +107,7 @@ fn notices_replaced_symlink() {
         fs::rename(temporary, &link).unwrap();
     };
     point_to(&old.path);
-    let keys = KeyFile::options().with_poll_interval(Duration::MAX).open(&link).unwrap();
+    let keys = KeyFile::options().with_poll_interval(Duration::MAX).unwrap().open(&link).unwrap();
     point_to(&new.path);
     keys.reload().unwrap();
     assert_eq!(sign(&keys).0, "2026-11");

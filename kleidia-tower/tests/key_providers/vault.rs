@@ -16,8 +16,12 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Opens the keys without polling.
 async fn open(client: Arc<VaultClient>) -> Result<VaultKeys, VaultKeyError> {
-    let options = VaultKeys::options().with_poll_interval(Duration::MAX);
-    options.with_timeout(Duration::from_secs(5)).open(client, "secret", "auth/kleidia").await
+    let options = VaultKeys::options().with_poll_interval(Duration::MAX).unwrap();
+    options
+        .with_timeout(Duration::from_secs(5))
+        .unwrap()
+        .open(client, "secret", "auth/kleidia")
+        .await
 }
 
 /// Writes a new version of the secret, as an operator does.
@@ -53,7 +57,7 @@ async fn rotation_keeps_tokens_valid() {
 #[tokio::test]
 async fn notices_changes() {
     let (_server, client) = start(OLD).await;
-    let options = VaultKeys::options().with_poll_interval(Duration::ZERO);
+    let options = VaultKeys::options().with_poll_interval(Duration::from_secs(1)).unwrap();
     let keys = options.open(client.clone(), "secret", "auth/kleidia").await.unwrap();
     write(&client, &json!({ "keys": ROTATED })).await;
     let start = Instant::now();
@@ -88,8 +92,8 @@ async fn invalid_secret_keeps_the_last_valid_keys() {
 #[tokio::test]
 async fn last_valid_keys_outlast_the_server() {
     let (server, client) = start(OLD).await;
-    let options = VaultKeys::options().with_poll_interval(Duration::MAX);
-    let options = options.with_timeout(Duration::from_millis(200));
+    let options = VaultKeys::options().with_poll_interval(Duration::MAX).unwrap();
+    let options = options.with_timeout(Duration::from_millis(200)).unwrap();
     let keys = options.open(client.clone(), "secret", "auth/kleidia").await.unwrap();
     let (_, token) = sign(&keys);
 

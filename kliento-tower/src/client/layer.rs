@@ -9,7 +9,7 @@ use tower_layer::Layer;
 
 use super::refresher::BundleRefresher;
 use super::{KlientoClient, Origin, OriginError, OutgoingRequest, TokenBundleSource};
-use crate::Clock;
+use crate::{Clock, SettingError};
 
 /// Attaches a Kliento token bundle to outgoing requests.
 ///
@@ -90,7 +90,7 @@ use crate::Clock;
 ///     .with_origin("https://api.example.com")?
 ///     .with_origin("https://api.example.net")?
 ///     .with_refresh_margin(Duration::from_secs(10))
-///     .with_source_timeout(Duration::from_secs(5))
+///     .with_source_timeout(Duration::from_secs(5))?
 ///     .with_clock(FixedClock("2026-11-22T18:03:00Z".parse()?))
 ///     .layer(service_fn(|request: Request<String>| async move {
 ///         Ok::<_, std::convert::Infallible>(request.headers().get(AUTHORIZATION).cloned())
@@ -140,10 +140,14 @@ impl KlientoClientLayer {
         self.with(|refresher| refresher.margin = Some(margin))
     }
 
-    /// Sets the timeout of the source; 30 seconds by default.
-    #[must_use]
-    pub fn with_source_timeout(self, timeout: Duration) -> Self {
-        self.with(|refresher| refresher.source_timeout = timeout)
+    /// Sets the timeout of the source: 1 millisecond to 1 hour; 30 seconds by default.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_source_timeout(self, timeout: Duration) -> Result<Self, SettingError> {
+        let bounds = Duration::from_millis(1)..=Duration::from_secs(3600);
+        let timeout = SettingError::check("source timeout", timeout, bounds)?;
+        Ok(self.with(|refresher| refresher.source_timeout = timeout))
     }
 
     /// Sets the clock; the [system's](crate::SystemClock) by default.

@@ -15,7 +15,7 @@ use veraid::{DnssecChain, MalformedChain};
 
 use super::file::read_limited;
 use super::{ExpiringBundle, SourceError, TokenBundleSource};
-use crate::{Clock, SystemClock};
+use crate::{Clock, SettingError, SystemClock};
 
 /// Signs tokens as a member, or as the organisation on behalf of a member.
 ///
@@ -36,7 +36,7 @@ use crate::{Clock, SystemClock};
 /// let token = Token::new("https://api.example.com").with_claim("permission", "read-only");
 /// let member_id = Path::new("/var/lib/kliento/alice.vid");
 /// let signer = LocalSigner::member(member_id, RsaSigner::from_pem(pem)?, token)
-///     .with_lifetime(Duration::from_secs(900));
+///     .with_lifetime(Duration::from_secs(900))?;
 /// let layer = KlientoClientLayer::new(signer).with_origin("https://api.example.com")?;
 /// # Ok(layer)
 /// # }
@@ -94,6 +94,7 @@ pub enum LocalSignerError {
 
 impl LocalSigner {
     const LIFETIME: Duration = Duration::from_secs(300);
+    const MAX_VALIDITY: Duration = Duration::from_secs(3600);
 
     /// Creates a source that signs as the member of this member id bundle, with the member's key.
     pub fn member(
@@ -134,21 +135,28 @@ impl LocalSigner {
         }
     }
 
-    /// Sets the validity of tokens after they are signed; 5 minutes by default.
+    /// Sets the validity of tokens after they are signed: 1 second to 60 minutes; 5 minutes by
+    /// default.
     ///
     /// Verifiers reject tokens that are valid for more than 60 minutes, backdating included.
-    #[must_use]
-    pub const fn with_lifetime(mut self, lifetime: Duration) -> Self {
-        self.lifetime = lifetime;
-        self
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Result<Self, SettingError> {
+        let bounds = Duration::from_secs(1)..=Self::MAX_VALIDITY;
+        self.lifetime = SettingError::check("lifetime", lifetime, bounds)?;
+        Ok(self)
     }
 
-    /// Sets the validity of tokens before they are signed, for verifiers with slow clocks; zero by
-    /// default. The certificates must have been valid at that time.
-    #[must_use]
-    pub const fn with_backdating(mut self, backdating: Duration) -> Self {
-        self.backdating = backdating;
-        self
+    /// Sets the validity of tokens before they are signed, for verifiers with slow clocks: 0 to 60
+    /// minutes; 0 by default. The certificates must have been valid at that time.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_backdating(mut self, backdating: Duration) -> Result<Self, SettingError> {
+        let bounds = Duration::ZERO..=Self::MAX_VALIDITY;
+        self.backdating = SettingError::check("backdating", backdating, bounds)?;
+        Ok(self)
     }
 
     /// Sets the clock; the [system's](crate::SystemClock) by default.

@@ -16,7 +16,7 @@ use super::schedule::Schedule;
 use super::{
     SkippedAnchor, TrustAnchorError, TrustAnchorFileError, TrustAnchorStore, TrustAnchors,
 };
-use crate::{Clock, SystemClock};
+use crate::{Clock, SettingError, SystemClock};
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -78,7 +78,7 @@ pub struct TrustAnchorFile {
 /// # let path = folder.path().join("anchors.ds");
 /// # std::fs::write(&path, "38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16")?;
 /// // Re-read on SIGHUP only.
-/// let anchors = TrustAnchorFile::options().with_poll_interval(Duration::MAX).open(path)?;
+/// let anchors = TrustAnchorFile::options().with_poll_interval(Duration::MAX)?.open(path)?;
 /// let anchors = Arc::new(anchors);
 /// let layer = KlientoAuthLayer::new("https://api.example.com").with_trust_anchors(anchors.clone());
 ///
@@ -159,10 +159,13 @@ impl TrustAnchorFileOptions {
     /// Sets the time between two reads: at least 100 milliseconds; 5 seconds by default.
     ///
     /// With [`Duration::MAX`] only [`TrustAnchorFile::reload`] reads the file again.
-    #[must_use]
-    pub fn with_poll_interval(mut self, interval: Duration) -> Self {
-        self.poll_interval = interval.max(MIN_POLL_INTERVAL);
-        self
+    ///
+    /// # Errors
+    /// [`SettingError`] below the minimum.
+    pub fn with_poll_interval(mut self, interval: Duration) -> Result<Self, SettingError> {
+        let bounds = MIN_POLL_INTERVAL..=Duration::MAX;
+        self.poll_interval = SettingError::check("poll interval", interval, bounds)?;
+        Ok(self)
     }
 
     /// Sets the clock that the validity of anchors is compared with; the system's by default.

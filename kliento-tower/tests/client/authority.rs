@@ -56,7 +56,7 @@ impl MockAuthority {
 
     pub(crate) fn exchange_with(&self, jwt: impl JwtSource) -> AuthorityExchange {
         let exchange = AuthorityExchange::new(&self.url(), jwt).unwrap();
-        exchange.with_retry_delay(Duration::from_millis(1))
+        exchange.with_retry_delay(Duration::from_millis(1)).unwrap()
     }
 }
 

@@ -54,7 +54,7 @@ async fn does_not_retry_permanent_errors() {
 #[tokio::test]
 async fn fails_after_the_last_retry() {
     let authority = MockAuthority::new([500, 502, 504].map(status)).await;
-    let error = failure(authority.exchange().with_retries(2)).await;
+    let error = failure(authority.exchange().with_retries(2).unwrap()).await;
     let is_last = |status: &StatusCode| *status == StatusCode::GATEWAY_TIMEOUT;
     assert!(matches!(cause(&error), ExchangeError::Status { status, .. } if is_last(status)));
     assert_eq!(authority.requests().len(), 3);
@@ -71,7 +71,8 @@ async fn reports_long_retry_after_instead_of_waiting() {
 #[tokio::test]
 async fn retries_after_timeout() {
     let authority = MockAuthority::new([]).await;
-    let exchange = authority.exchange().with_timeout(Duration::from_millis(50)).with_retries(1);
+    let exchange = authority.exchange().with_timeout(Duration::from_millis(50)).unwrap();
+    let exchange = exchange.with_retries(1).unwrap();
     let error = failure(exchange).await;
     assert!(matches!(cause(&error), ExchangeError::Transport(error) if error.is_timeout()));
     assert_eq!(authority.requests().len(), 2);

@@ -59,8 +59,8 @@ async fn signs_as_organisation() {
 
 #[tokio::test]
 async fn respects_configured_validity() {
-    let signer =
-        by_alice().with_lifetime(Duration::from_secs(900)).with_backdating(Duration::from_secs(30));
+    let signer = by_alice().with_lifetime(Duration::from_secs(900)).unwrap();
+    let signer = signer.with_backdating(Duration::from_secs(30)).unwrap();
     let issued = signer.token_bundle().await.unwrap();
     let claimed = issued.bundle().claimed_period().unwrap();
     assert_eq!(claimed.to_string(), "2026-11-22T18:02:30Z to 2026-11-22T18:18:00Z");
@@ -69,7 +69,7 @@ async fn respects_configured_validity() {
 
 #[tokio::test]
 async fn reports_signing_errors() {
-    let long = by_alice().with_lifetime(Duration::from_secs(3601));
+    let long = by_alice().with_backdating(Duration::from_secs(3600)).unwrap();
     let key = FIXTURE.alice.key().clone();
     let token = || Token::new(AUDIENCE);
     let garbage = fixed(LocalSigner::member(vec![0x30, 0], key.clone(), token()));

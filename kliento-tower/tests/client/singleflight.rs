@@ -101,7 +101,7 @@ async fn panicking_source_is_queried_again() {
 #[tokio::test]
 async fn source_timeout_fails_the_request() {
     let source = ScriptedSource::blocked([valid_for(1, 300)]);
-    let layer = layer(source.clone()).with_source_timeout(Duration::from_millis(1));
+    let layer = layer(source.clone()).with_source_timeout(Duration::from_millis(1)).unwrap();
     let error = send(&layer, request("https://api.example.com/")).await.unwrap_err();
     assert!(matches!(error, ClientError::Bundle(BundleError::Timeout(_))), "{error:?}");
 }

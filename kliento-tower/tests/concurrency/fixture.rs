@@ -39,6 +39,7 @@ impl Fixture {
             .with_trust_anchors(self.trust_anchors())
             .with_clock(clock_fn(move || Some(now())))
             .with_concurrency_limit(1)
+            .unwrap()
     }
 
     /// Returns the credentials of a bundle with this number in its claims.

@@ -15,7 +15,7 @@ fn reconfigured_clones_share_the_limiter() {
     for layer in [
         occupied.layer.clone().with_policy(CredentialPolicy::AllowMissing),
         occupied.layer.clone().with_audience("https://api.example.net"),
-        occupied.layer.clone().with_max_validity(Duration::from_secs(1)),
+        occupied.layer.clone().with_max_validity(Duration::from_secs(1)).unwrap(),
         occupied.layer.clone().with_realm("example").with_authorizer(|_| true),
     ] {
         let polled = poll(&mut call(&layer, &occupied.fixture.credentials(2)));
@@ -28,7 +28,7 @@ fn reconfigured_clones_share_the_limiter() {
 fn new_limits_are_independent() {
     let occupied = Occupied::new();
     for layer in [
-        occupied.layer.clone().with_concurrency_limit(1),
+        occupied.layer.clone().with_concurrency_limit(1).unwrap(),
         occupied.layer.clone().with_queue_limit(0),
     ] {
         finish(call(&layer, &occupied.fixture.credentials(1))).unwrap();
@@ -53,8 +53,8 @@ fn decisions_are_not_shared_between_settings() {
     let occupied = Occupied::new();
     let bundle = occupied.bundle.clone();
     let layers = [
-        occupied.layer.clone().with_max_validity(Duration::from_secs(1)),
-        occupied.layer.clone().with_min_modulus_bits(4096),
+        occupied.layer.clone().with_max_validity(Duration::from_secs(1)).unwrap(),
+        occupied.layer.clone().with_min_modulus_bits(4096).unwrap(),
         occupied.layer.clone().with_trust_anchors(TrustAnchors::iana()),
     ];
     // Each layer has to verify the bundle itself, and the queue is full.

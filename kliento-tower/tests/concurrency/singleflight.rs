@@ -47,7 +47,7 @@ fn racing_threads_verify_once() {
     const THREADS: usize = 8;
     const ROUNDS: usize = 100;
     let (fixture, recorder) = (Fixture::new(), DebuggingRecorder::new());
-    let layer = fixture.layer().with_concurrency_limit(THREADS).with_queue_limit(0);
+    let layer = fixture.layer().with_concurrency_limit(THREADS).unwrap().with_queue_limit(0);
     let bundles: Vec<_> = (0..ROUNDS).map(|round| fixture.credentials(round)).collect();
     let start = Barrier::new(THREADS);
     thread::scope(|scope| {

@@ -12,3 +12,4 @@ mod bundle;
 mod caching;
 mod contract;
 mod rejections;
+mod settings;

@@ -31,9 +31,9 @@ impl Requirements {
 
     /// Returns a layer with these requirements.
     pub(crate) fn layer(&self) -> KlientoAuthLayer {
-        let layer = KlientoAuthLayer::new(self.audiences[0])
-            .with_max_validity(self.max_validity)
-            .with_min_modulus_bits(self.min_modulus_bits);
+        let layer = KlientoAuthLayer::new(self.audiences[0]);
+        let layer = layer.with_max_validity(self.max_validity).unwrap();
+        let layer = layer.with_min_modulus_bits(self.min_modulus_bits).unwrap();
         let others = self.audiences.iter().skip(1);
         others.fold(layer, |layer, audience| layer.with_audience(*audience))
     }

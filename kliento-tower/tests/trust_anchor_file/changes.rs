@@ -28,7 +28,11 @@ fn eventually(awaited: &str, mut condition: impl FnMut() -> bool) {
 }
 
 fn open_polled(anchor_file: &AnchorFile) -> TrustAnchorFile {
-    TrustAnchorFile::options().with_poll_interval(Duration::ZERO).open(anchor_file.file()).unwrap()
+    TrustAnchorFile::options()
+        .with_poll_interval(Duration::from_millis(100))
+        .unwrap()
+        .open(anchor_file.file())
+        .unwrap()
 }
 
 #[test]
@@ -106,7 +110,7 @@ fn follows_swapped_symlink() {
 /// The thread owns the clock, so the clock is dropped when the thread ends.
 #[test]
 fn thread_ends_with_the_store() {
-    for interval in [Duration::ZERO, Duration::from_secs(3600), Duration::MAX] {
+    for interval in [Duration::from_millis(100), Duration::from_secs(3600), Duration::MAX] {
         let anchor_file = AnchorFile::new(IANA_DS);
         let held = Arc::new(());
         let alive: Weak<()> = Arc::downgrade(&held);
@@ -114,8 +118,10 @@ fn thread_ends_with_the_store() {
             let _: &Arc<()> = &held;
             Timestamp::from_second(0).ok()
         };
-        let options =
-            TrustAnchorFile::options().with_poll_interval(interval).with_clock(clock_fn(clock));
+        let options = TrustAnchorFile::options()
+            .with_poll_interval(interval)
+            .unwrap()
+            .with_clock(clock_fn(clock));
         let store = Arc::new(options.open(anchor_file.file()).unwrap());
         let other = store.clone();
         drop(store);

@@ -66,7 +66,7 @@ impl AnchorFile {
         &self,
         clock: &ManualClock,
     ) -> Result<TrustAnchorFile, TrustAnchorFileError> {
-        let options = TrustAnchorFile::options().with_poll_interval(Duration::MAX);
+        let options = TrustAnchorFile::options().with_poll_interval(Duration::MAX).unwrap();
         options.with_clock(clock.clone()).open(self.file())
     }
 }

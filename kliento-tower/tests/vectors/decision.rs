@@ -53,10 +53,10 @@ impl SharedCaches {
             .with_trust_anchors(trust_anchors(case)?)
             .with_clock(FixedClock(at(case)?));
         if let Some(seconds) = case.max_validity {
-            layer = layer.with_max_validity(Duration::from_secs(seconds));
+            layer = layer.with_max_validity(Duration::from_secs(seconds))?;
         }
         if let Some(bits) = case.min_modulus_bits {
-            layer = layer.with_min_modulus_bits(bits);
+            layer = layer.with_min_modulus_bits(bits)?;
         }
         Ok(layer)
     }

@@ -115,10 +115,10 @@ impl SqliteStore {
     ) -> Result<Self, OpenError> {
         let file = DatabaseFile::create(path.as_ref())?;
         let connect = options.connect(file.path());
-        let writer = options.writer(&connect).await?;
-        migrations::run(&mut *writer.acquire().await?).await?;
+        let writer = options.writer(&connect).await.map_err(open_error)?;
+        migrations::run(&mut *writer.acquire().await.map_err(open_error)?).await?;
         let readers = options.pool(options.readers.get());
-        let readers = readers.connect_with(connect.read_only(true)).await?;
+        let readers = readers.connect_with(connect.read_only(true)).await.map_err(open_error)?;
         Ok(Self { file, writer, readers })
     }
 
@@ -218,10 +218,8 @@ impl Default for SqliteOptions {
     }
 }
 
-impl From<sqlx::Error> for OpenError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error.into())
-    }
+pub(super) fn open_error(error: sqlx::Error) -> OpenError {
+    OpenError::Database(error.into())
 }
 
 impl fmt::Debug for SqliteStore {

@@ -3,6 +3,7 @@
 use sqlx::{Connection as _, SqliteConnection, query_scalar, raw_sql};
 
 use super::OpenError;
+use super::database::open_error;
 
 /// The migrations, in order. A released migration is never changed. Each one ends by setting
 /// `PRAGMA user_version` to its position in this list.
@@ -13,27 +14,29 @@ const APPLICATION: i32 = i32::from_be_bytes(*b"KLDA");
 
 /// Migrates the schema in one transaction, so only one of several starting processes does it.
 pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(open_error)?;
     let version = version(&mut transaction).await?;
     let latest = MIGRATIONS.len();
     let current = usize::try_from(version).ok().filter(|current| *current <= latest);
     let current = current.ok_or(OpenError::NewerVersion { version, latest })?;
     for migration in MIGRATIONS.into_iter().skip(current) {
-        raw_sql(migration).execute(&mut *transaction).await?;
+        raw_sql(migration).execute(&mut *transaction).await.map_err(open_error)?;
     }
-    Ok(transaction.commit().await?)
+    transaction.commit().await.map_err(open_error)
 }
 
 /// Returns the version of the schema; 0 for an empty database.
 async fn version(connection: &mut SqliteConnection) -> Result<i32, OpenError> {
-    let application = query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
-    let tables = query_scalar("SELECT count(*) FROM sqlite_schema");
-    let tables: i64 = tables.fetch_one(&mut *connection).await?;
+    let application = read(connection, "PRAGMA application_id").await?;
     match application {
-        APPLICATION => Ok(query_scalar("PRAGMA user_version").fetch_one(connection).await?),
-        0 if tables == 0 => Ok(0),
+        APPLICATION => read(connection, "PRAGMA user_version").await,
+        0 if read(connection, "SELECT count(*) FROM sqlite_schema").await? == 0 => Ok(0),
         application => Err(OpenError::OtherApplication { application }),
     }
+}
+
+async fn read(connection: &mut SqliteConnection, sql: &'static str) -> Result<i32, OpenError> {
+    query_scalar(sql).fetch_one(connection).await.map_err(open_error)
 }
 
 #[cfg(test)]

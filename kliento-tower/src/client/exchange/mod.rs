@@ -15,7 +15,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 
 use super::{ExpiringBundle, SourceError, TokenBundleSource};
-use crate::{Clock, SystemClock};
+use crate::{Clock, SettingError, SystemClock};
 
 pub use self::error::{ExchangeConfigError, ExchangeError};
 pub use self::jwt::{JwtEnvVar, JwtFile, JwtFileError, JwtSource};
@@ -68,8 +68,8 @@ pub use self::jwt::{JwtEnvVar, JwtFile, JwtFileError, JwtSource};
 /// };
 /// let exchange = AuthorityExchange::new(url, jwt)?
 ///     .with_client(reqwest::Client::builder().user_agent("orders/1.0"))?
-///     .with_timeout(Duration::from_secs(3))
-///     .with_retries(5);
+///     .with_timeout(Duration::from_secs(3))?
+///     .with_retries(5)?;
 /// # let _ = exchange;
 /// # Ok(())
 /// # }
@@ -120,27 +120,36 @@ impl AuthorityExchange {
         Ok(self)
     }
 
-    /// Sets the timeout of one attempt, including the response body; 5 seconds by default.
-    #[must_use]
-    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
+    /// Sets the timeout of one attempt, including the response body: 1 millisecond to 5 minutes; 5
+    /// seconds by default.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
+        let bounds = Duration::from_millis(1)..=Duration::from_secs(300);
+        self.timeout = SettingError::check("timeout", timeout, bounds)?;
+        Ok(self)
     }
 
-    /// Sets the number of retries; 3 by default.
-    #[must_use]
-    pub const fn with_retries(mut self, retries: usize) -> Self {
-        self.retries = retries;
-        self
+    /// Sets the number of retries: 0 to 100; 3 by default.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_retries(mut self, retries: usize) -> Result<Self, SettingError> {
+        self.retries = SettingError::check("retries", retries, 0..=100)?;
+        Ok(self)
     }
 
-    /// Sets the delay before the first retry; 0.2 seconds by default.
+    /// Sets the delay before the first retry: 1 millisecond to 5 seconds; 0.2 seconds by default.
     ///
     /// It doubles with each retry, up to 5 seconds. A random jitter of up to the delay is added.
-    #[must_use]
-    pub const fn with_retry_delay(mut self, delay: Duration) -> Self {
-        self.first_delay = delay;
-        self
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_retry_delay(mut self, delay: Duration) -> Result<Self, SettingError> {
+        let bounds = Duration::from_millis(1)..=Self::MAX_DELAY;
+        self.first_delay = SettingError::check("retry delay", delay, bounds)?;
+        Ok(self)
     }
 
     /// Sets the clock that dates in `Retry-After` are compared with; the

@@ -3,7 +3,6 @@
 use domain::base::iana::{Class, Opcode, OptRcode};
 use domain::base::message::Message;
 use domain::base::name::ToName as _;
-use domain::base::wire::ParseError;
 
 use super::{Query, Question};
 use crate::dnssec::MalformedMessage;
@@ -38,12 +37,6 @@ pub enum ResponseError {
     /// The resolver failed: the RCODE is neither NOERROR nor NXDOMAIN.
     #[error("response code {0}")]
     Rcode(String),
-}
-
-impl From<ParseError> for ResponseError {
-    fn from(_: ParseError) -> Self {
-        Self::Malformed(MalformedMessage::Record)
-    }
 }
 
 /// Checks that the octets are a usable response to the query.

@@ -29,7 +29,7 @@ impl<'m> AnswerSection<'m> {
         question: &Question,
         message: &'m Message<[u8]>,
     ) -> Result<Self, ResponseError> {
-        let mut records = read_records(message.answer()?)?;
+        let mut records = read_records(message.answer())?;
         records.retain(|record| record.owner().name_eq(question.name()));
         let is_alias = records.iter().any(|record| record.rtype() == Rtype::CNAME);
         records.retain(|record| {
@@ -76,7 +76,7 @@ impl<'m> AnswerSection<'m> {
         message: &'m Message<[u8]>,
     ) -> Result<StoredResponse, ResponseError> {
         let is_denial = question.rtype() == Rtype::DS && self.is_empty();
-        let proof = if is_denial { read_records(message.authority()?)? } else { Vec::new() };
+        let proof = if is_denial { read_records(message.authority())? } else { Vec::new() };
         let compose = |authority| {
             compose(question, self.rcode, &self.records, authority)
                 .map_err(|_| ResponseError::Malformed(MalformedMessage::Record))
@@ -111,9 +111,11 @@ fn covers(record: &ParsedRecord<'_>, rtype: Rtype) -> bool {
     matches!(record.data(), AllRecordData::Rrsig(rrsig) if rrsig.type_covered() == rtype)
 }
 
-fn read_records<'m>(section: RecordSection<'m, [u8]>) -> Result<Vec<ParsedRecord<'m>>, ParseError> {
-    let records = section.limit_to_in::<Data<'m>>();
-    records.collect()
+fn read_records<'m>(
+    section: Result<RecordSection<'m, [u8]>, ParseError>,
+) -> Result<Vec<ParsedRecord<'m>>, MalformedMessage> {
+    let records = section.and_then(|section| section.limit_to_in::<Data<'m>>().collect());
+    records.map_err(|_| MalformedMessage::Record)
 }
 
 fn compose(
