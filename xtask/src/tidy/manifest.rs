@@ -21,7 +21,8 @@ pub(super) fn check(text: &str) -> Vec<String> {
 
 /// Returns whether the line is an external dependency without a comment above.
 fn is_unexplained(table: &str, before: &str, line: &str) -> bool {
-    let is_table = table.ends_with("dependencies");
+    // Tables of metadata state their reasons as values.
+    let is_table = table.ends_with("dependencies") && !table.contains("metadata");
     let is_dependency = line.contains('=') && !line.starts_with('#');
     let is_internal = line.contains("workspace = true") || line.contains("path = ");
     is_table && is_dependency && !is_internal && !before.starts_with('#')
@@ -39,6 +40,7 @@ mod tests {
         assert_eq!(check("[dependencies]\n# Why.\na = \"1\"\nb = \"1\"\n"), 1);
         assert_eq!(check("[target.'cfg(unix)'.dev-dependencies]\nb = { version = \"1\" }\n"), 1);
         assert_eq!(check("[features]\na = []\n"), 0);
+        assert_eq!(check("[package.metadata.public-dependencies]\na = \"Why.\"\n"), 0);
     }
 
     #[test]
