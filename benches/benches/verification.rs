@@ -24,7 +24,7 @@ fn valid(criterion: &mut Criterion) {
 fn invalid(criterion: &mut Criterion) {
     let bundle = Bundle::reference("member-user").tampered();
     assert!(bundle.verify(&mut DirectVerifier).is_err(), "the tampered bundle is invalid");
-    criterion.bench_function("refuse/tampered signature", |bencher| {
+    criterion.bench_function("reject/tampered signature", |bencher| {
         bencher.iter(|| bundle.verify(&mut DirectVerifier));
     });
 }

@@ -35,7 +35,7 @@ impl SignatureVerifier for Checks {
         check.verify()
     }
 
-    fn recall(&self, check: &SignatureCheck<'_>) -> Option<bool> {
+    fn cached_result(&self, check: &SignatureCheck<'_>) -> Option<bool> {
         let fingerprint = check.fingerprint();
         let is_recorded = self.0.iter().any(|recorded| recorded.fingerprint() == fingerprint);
         is_recorded.then(|| check.verify())

@@ -47,7 +47,7 @@ impl ClientAddress {
         found.or_else(|| PeerAddress::from_extensions(extensions).map(Self::new))
     }
 
-    /// The address.
+    /// Returns the address.
     #[must_use]
     pub const fn ip(self) -> IpAddr {
         self.0

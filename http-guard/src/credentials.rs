@@ -64,7 +64,7 @@ pub fn token68(value: &[u8]) -> &[u8] {
     rest.get(spaces..).unwrap_or_default()
 }
 
-/// Whether a value is a list of credentials: a `token68` has no comma.
+/// Returns whether a value is a list of credentials: a `token68` has no comma.
 #[must_use]
 pub fn has_multiple_values(value: &[u8]) -> bool {
     value.contains(&b',')

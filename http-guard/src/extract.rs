@@ -6,6 +6,7 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
+use http::header::CACHE_CONTROL;
 use http::request::Parts;
 
 use crate::{Rejection, Unauthenticated};
@@ -91,7 +92,9 @@ impl<R: Rejection> IntoResponse for ExtractionRejection<R> {
         match self {
             Self::MissingLayer { .. } => {
                 tracing::error!(error = %self, "extraction failed");
-                (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+                let no_store = [(CACHE_CONTROL, "no-store")];
+                (StatusCode::INTERNAL_SERVER_ERROR, no_store, "Internal Server Error")
+                    .into_response()
             }
             Self::Unauthenticated { response, .. } => response.map(Body::from).into_response(),
         }

@@ -28,7 +28,7 @@ pub(crate) fn content_type(request: &Parts) -> Option<&HeaderValue> {
     is_call.then_some(value)
 }
 
-/// Whether at most a message format or parameters follow.
+/// Returns whether at most a message format or parameters follow.
 fn ends_media_type(rest: &[u8]) -> bool {
     matches!(rest.first(), None | Some(b'+' | b';' | b' '))
 }

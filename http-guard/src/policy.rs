@@ -19,7 +19,7 @@ pub enum CredentialPolicy {
 }
 
 impl CredentialPolicy {
-    /// Whether a request with this rejection may pass, unauthenticated.
+    /// Returns whether a request with this rejection may pass, unauthenticated.
     #[must_use]
     pub fn allows(self, rejection: &impl Rejection) -> bool {
         match self {

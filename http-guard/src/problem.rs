@@ -29,26 +29,26 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with this status. `code` is a stable name for programs, `detail` a sentence for
+    /// Creates a problem with this status. `code` is a stable name for programs, `detail` a sentence for
     /// people.
     #[must_use]
     pub const fn new(status: StatusCode, code: &'static str, detail: &'static str) -> Self {
         Self { status, code, detail, challenge_error: None, retry_after: None }
     }
 
-    /// 401: the credentials are missing or invalid.
+    /// Creates a 401: the credentials are missing or invalid.
     #[must_use]
     pub const fn unauthorized(code: &'static str, detail: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code, detail)
     }
 
-    /// 403: the caller is authenticated, but access is denied.
+    /// Creates a 403: the caller is authenticated, but access is denied.
     #[must_use]
     pub const fn forbidden(code: &'static str, detail: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, code, detail)
     }
 
-    /// 503: the request could not be checked; the client may retry after this time.
+    /// Creates a 503: the request could not be checked; the client may retry after this time.
     #[must_use]
     pub const fn unavailable(
         code: &'static str,
@@ -76,37 +76,37 @@ impl Problem {
         self
     }
 
-    /// The status of the response.
+    /// Returns the status of the response.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// A stable name for programs: the `code` of the problem details.
+    /// Returns a stable name for programs: the `code` of the problem details.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         self.code
     }
 
-    /// A sentence for people: the `detail` of the problem details.
+    /// Returns a sentence for people: the `detail` of the problem details.
     #[must_use]
     pub const fn detail(&self) -> &'static str {
         self.detail
     }
 
-    /// The `error` parameter of the challenge; none if no credentials were sent.
+    /// Returns the `error` parameter of the challenge; none if no credentials were sent.
     #[must_use]
     pub const fn challenge_error(&self) -> Option<&'static str> {
         self.challenge_error
     }
 
-    /// How long the client should wait before it retries, in whole seconds.
+    /// Returns how long the client should wait before it retries, in whole seconds.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Whether the cause is on the server's side, so that the request may have been valid.
+    /// Returns whether the cause is on the server's side, so that the request may have been valid.
     #[must_use]
     pub fn is_server_error(&self) -> bool {
         self.status.is_server_error()

@@ -75,13 +75,13 @@ impl TrustedProxies {
         Self(Some(ProxyConfig { header, networks: networks.into_iter().collect() }))
     }
 
-    /// Whether no proxy is trusted.
+    /// Returns whether no proxy is trusted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|config| config.networks.is_empty())
     }
 
-    /// Whether the proxy at this address is trusted.
+    /// Returns whether the proxy at this address is trusted.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = ClientAddress::new(address);

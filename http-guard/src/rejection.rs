@@ -26,7 +26,7 @@ pub trait Rejection: Error + Clone + Send + Sync + 'static {
         Map::new()
     }
 
-    /// Whether the reason is that the request has no credentials; returns `false` by default.
+    /// Returns whether the reason is that the request has no credentials; `false` by default.
     ///
     /// [`CredentialPolicy::AllowMissing`](crate::CredentialPolicy::AllowMissing) allows these.
     fn is_missing_credentials(&self) -> bool {

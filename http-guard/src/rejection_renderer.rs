@@ -73,19 +73,20 @@ impl<R: Rejection> RejectionRenderer<R> {
         self.with(|settings| settings.realm = realm.into())
     }
 
-    /// The realm of the challenge.
-    #[must_use]
-    pub fn realm(&self) -> &str {
-        &self.0.realm
-    }
-
     /// Adds a challenge of another scheme, such as `Bearer realm="people"`, to every 401.
     #[must_use]
     pub fn with_additional_challenge(self, challenge: HeaderValue) -> Self {
         self.with(|settings| settings.additional_challenges.push(challenge))
     }
 
-    /// Whether an additional challenge is of this scheme.
+    /// Returns a challenge of another scheme with the same realm (RFC 9110, 11.6.1), or `None` if
+    /// the scheme is invalid.
+    #[must_use]
+    pub fn challenge_of(&self, scheme: &str) -> Option<HeaderValue> {
+        HeaderValue::try_from(self.challenge_text(scheme)).ok()
+    }
+
+    /// Returns whether an additional challenge is of this scheme.
     #[must_use]
     pub fn is_passthrough_scheme(&self, name: &[u8]) -> bool {
         let challenges = &self.0.additional_challenges;
@@ -126,13 +127,17 @@ impl<R: Rejection> RejectionRenderer<R> {
 
     /// Returns the challenge, or `None` if the scheme is invalid.
     fn challenge(&self, problem: &Problem) -> Option<HeaderValue> {
-        let mut challenge = format!("{} realm=\"{}\"", self.0.scheme, quoted_string(&self.0.realm));
+        let mut challenge = self.challenge_text(self.0.scheme);
         if let Some(error) = problem.challenge_error() {
             challenge.push_str(", error=\"");
             challenge.push_str(&quoted_string(error));
             challenge.push('"');
         }
         HeaderValue::try_from(challenge).ok()
+    }
+
+    fn challenge_text(&self, scheme: &str) -> String {
+        format!("{scheme} realm=\"{}\"", quoted_string(&self.0.realm))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings<R>)) -> Self {

@@ -24,8 +24,8 @@ fn claims() -> Claims {
         username: "alice".to_owned(),
         is_admin: false,
         session_id: SessionId::new(11),
-        exp: NOW + TTL,
-        iat: NOW,
+        expires_at: at(NOW + TTL),
+        issued_at: at(NOW),
         iss: "kleidia".to_owned(),
         sub: "7".to_owned(),
         jti: "x".to_owned(),
@@ -44,8 +44,12 @@ fn token(keys: &KeyRing) -> String {
     issue(keys, claims()).unwrap().token.expose_secret().to_owned()
 }
 
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
 fn verify_at(keys: &KeyRing, token: &str, second: i64) -> Result<Claims, AccessTokenError> {
-    verify(keys, token, Timestamp::from_second(second).unwrap(), Duration::ZERO)
+    verify(keys, token, at(second), Duration::ZERO)
 }
 
 /// Returns the reason for which a token of key `a` is rejected, during a rotation and after it.
@@ -119,7 +123,7 @@ fn rejects_expired_token() {
 fn accepts_token_of_another_decade() {
     let keys = ring(&["a"]);
     for now in [1, 253_402_207_000] {
-        let claims = Claims { iat: now, exp: now + 1, ..claims() };
+        let claims = Claims { issued_at: at(now), expires_at: at(now + 1), ..claims() };
         let issued = issue(&keys, claims.clone()).unwrap();
         assert_eq!(verify_at(&keys, issued.token.expose_secret(), now).unwrap(), claims);
     }

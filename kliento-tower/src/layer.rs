@@ -37,7 +37,8 @@ use crate::{
 /// - At most half of the processors verify at the same time. Up to 1,024 further verifications
 ///   wait; when this queue is full, the layer responds with 503.
 /// - All state belongs to the layer: its clones, layers configured from them, and their services
-///   share the caches and these limits.
+///   share the caches and these limits. A limit that is set again, and a further clock, are the new
+///   layer's own.
 ///
 /// # Caveats
 /// - A bundle takes up to 21,856 characters of header. Raise the server's limit to at least 32 KiB:

@@ -1,39 +1,5 @@
 //! Tower layers that authenticate workloads by their Kliento token bundles.
-//!
-//! [`KlientoAuthLayer`] wraps any Tower service: axum, tonic or plain hyper. A workload sends
-//! `Authorization: Kliento <base64>`. The layer verifies, without any network access, that
-//! `alice@example.com` or `example.com` signed the token for this service. The request then has a
-//! [`WorkloadIdentity`] in its extensions.
-//!
-//! ```
-//! # #[cfg(feature = "axum")]
-//! # fn router() -> axum::Router {
-//! use axum::{Router, routing::get};
-//! use kliento_tower::{KlientoAuthLayer, WorkloadIdentity};
-//!
-//! async fn whoami(caller: WorkloadIdentity) -> String {
-//!     format!("{} until {}", caller.subject(), caller.valid_until())
-//! }
-//!
-//! Router::new()
-//!     .route("/whoami", get(whoami))
-//!     .layer(KlientoAuthLayer::new("https://api.example.com"))
-//! # }
-//! ```
-//!
-//! # Features
-//! No feature is enabled by default.
-//!
-//! | feature | adds |
-//! |---|---|
-//! | `client` | [`client::KlientoClientLayer`] for outgoing requests, with bundles from files |
-//! | `issue` | a source that signs bundles with a local private key |
-//! | `exchange` | a source that exchanges JWTs for bundles at VeraId Authority |
-//! | `reqwest` | support for reqwest's client in the client layer |
-//! | `axum` | extractors for [`WorkloadIdentity`] and `Option<WorkloadIdentity>` |
-//! | `testing` | [`testing::IdentityBuilder`], for tests of handlers without keys |
-//! | `metrics` | the counters `kliento_authentications_total` and `kliento_verifications_total`, and the histogram `kliento_authentication_duration_seconds`, through the `metrics` facade |
-
+#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod access;
@@ -85,8 +51,3 @@ pub type KlientoAuth<S> = GuardedService<S, KlientoGuard>;
 /// It is only in requests that a [`CredentialPolicy`] other than the default or a
 /// [passthrough scheme](KlientoAuthLayer::with_passthrough_scheme) allows.
 pub type Unauthenticated = http_guard::Unauthenticated<Rejection>;
-
-/// The example of this crate's README, which has to compile.
-#[cfg(all(doctest, feature = "axum"))]
-#[doc = include_str!("../README.md")]
-struct Readme;

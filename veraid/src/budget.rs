@@ -32,11 +32,11 @@ impl Limits {
     /// The maximum number of public-key operations for one bundle.
     pub const PUBLIC_KEY_OPERATIONS: u32 = 32;
     /// The maximum number of signatures that are tried over one RRset.
-    pub const SIGNATURES_PER_SET: usize = 8;
+    pub const SIGNATURES_PER_RRSET: usize = 8;
     /// The maximum number of keys that are tried for one signature. Several can have its tag.
     pub const KEYS_PER_TAG: usize = 4;
     /// The maximum number of records of one RRset, and of signatures over it.
-    pub const RECORDS_PER_SET: usize = 64;
+    pub const RECORDS_PER_RRSET: usize = 64;
     /// The maximum number of messages of one chain.
     pub const MESSAGES: usize = 64;
     /// The maximum number of records of one chain, in all sections of all messages.
@@ -104,11 +104,11 @@ impl LimitExceeded {
 /// The public-key work that is left for one bundle.
 pub(crate) struct Budget<'v> {
     verifier: &'v mut dyn SignatureVerifier,
-    recalls_results: bool,
+    reuses_results: bool,
     operations: u32,
     cost: u32,
-    /// For recalled checks: the key is not used again, but the message is hashed again.
-    recall_cost: u32,
+    /// For cached results: the key is not used again, but the message is hashed again.
+    reuse_cost: u32,
 }
 
 impl<'v> Budget<'v> {
@@ -116,23 +116,23 @@ impl<'v> Budget<'v> {
     pub(crate) fn new(verifier: &'v mut dyn SignatureVerifier) -> Self {
         Self {
             verifier,
-            recalls_results: false,
+            reuses_results: false,
             operations: Limits::PUBLIC_KEY_OPERATIONS,
             cost: Limits::COST,
-            recall_cost: Limits::COST,
+            reuse_cost: Limits::COST,
         }
     }
 
     /// A budget that counts each distinct check once, for several instants.
     pub(crate) fn memoising(verifier: &'v mut dyn SignatureVerifier) -> Self {
-        Self { recalls_results: true, ..Self::new(verifier) }
+        Self { reuses_results: true, ..Self::new(verifier) }
     }
 
     /// Checks a signature, if enough of the budget is left.
     pub(crate) fn is_valid(&mut self, check: &SignatureCheck<'_>) -> Result<bool, LimitExceeded> {
-        let recalled = self.recalls_results.then(|| self.verifier.recall(check)).flatten();
-        if let Some(is_valid) = recalled {
-            spend(&mut self.recall_cost, 1 + check.hashing_cost())?;
+        let cached = self.reuses_results.then(|| self.verifier.cached_result(check)).flatten();
+        if let Some(is_valid) = cached {
+            spend(&mut self.reuse_cost, 1 + check.hashing_cost())?;
             return Ok(is_valid);
         }
         self.operations = self.operations.checked_sub(1).ok_or(LimitExceeded {

@@ -128,10 +128,9 @@ impl<'a> Verification<'a> {
 
     /// Verifies a signature bundle, with signatures checked by `verifier`.
     ///
-    /// A verification over a period repeats checks, so its verifier must [recall] them, as
-    /// [`StagedVerifier`] does. Otherwise the repeated checks count towards the [`Limits`].
-    ///
-    /// [recall]: SignatureVerifier::recall
+    /// A verification over a period repeats checks, so its verifier must return their
+    /// [cached results](SignatureVerifier::cached_result), as [`StagedVerifier`] does. Otherwise
+    /// the repeated checks count towards the [`Limits`].
     ///
     /// # Errors
     /// [`VerificationError`] with the stage that failed, and the expected and the found value.

@@ -64,10 +64,10 @@ fn reports_truncated_responses() {
     let servers = NameServers::start();
     let retrieval = ChainRetrieval::new(&MANY_RECORDS.txt_owner()).unwrap();
     let query = retrieval.unanswered().pop().unwrap();
-    let cut = ask_udp(servers.resolver(), query.message());
+    let cut = query_udp(servers.resolver(), query.message());
     assert!(cut.len() <= 1232, "{}", cut.len());
     assert_eq!(query.check(&cut), Err(ResponseError::Truncated));
-    let whole = ask_tcp(servers.resolver(), query.message());
+    let whole = query_tcp(servers.resolver(), query.message());
     assert!(whole.len() > 1232, "{}", whole.len());
     assert_eq!(query.check(&whole), Ok(()));
 }
@@ -101,7 +101,7 @@ fn retrieve(
     retrieval.finish()
 }
 
-fn ask_udp(resolver: SocketAddr, query: &[u8]) -> Vec<u8> {
+fn query_udp(resolver: SocketAddr, query: &[u8]) -> Vec<u8> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     socket.connect(resolver).unwrap();
@@ -112,7 +112,7 @@ fn ask_udp(resolver: SocketAddr, query: &[u8]) -> Vec<u8> {
     response
 }
 
-fn ask_tcp(resolver: SocketAddr, query: &[u8]) -> Vec<u8> {
+fn query_tcp(resolver: SocketAddr, query: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(resolver).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let length = u16::try_from(query.len()).unwrap();
@@ -125,15 +125,15 @@ fn ask_tcp(resolver: SocketAddr, query: &[u8]) -> Vec<u8> {
 }
 
 fn ask_udp_then_tcp(resolver: SocketAddr, query: &Query) -> Vec<u8> {
-    let response = ask_udp(resolver, query.message());
+    let response = query_udp(resolver, query.message());
     match query.check(&response) {
-        Err(ResponseError::Truncated) => ask_tcp(resolver, query.message()),
+        Err(ResponseError::Truncated) => query_tcp(resolver, query.message()),
         _ => response,
     }
 }
 
 fn ask_tcp_only(resolver: SocketAddr, query: &Query) -> Vec<u8> {
-    ask_tcp(resolver, query.message())
+    query_tcp(resolver, query.message())
 }
 
 /// Returns whether BIND finds the TXT records secure (AD), without CD in the query.
@@ -142,7 +142,7 @@ fn is_secure_to_resolver(servers: &NameServers, organisation: &Organisation) -> 
     let query = retrieval.unanswered().pop().unwrap();
     let mut checked = query.message().to_vec();
     checked[3] &= !0x10;
-    ask_tcp(servers.resolver(), &checked)[3] & 0x20 != 0
+    query_tcp(servers.resolver(), &checked)[3] & 0x20 != 0
 }
 
 fn chain(messages: &[Vec<u8>]) -> DnssecChain<'_> {

@@ -31,7 +31,7 @@ pub(super) fn all(mock: &Mock) -> Vec<Named> {
     let rsa = MockKey::generate_rsa(ZoneAlgorithm::RsaSha256, 4096).expect("a key");
     let rsa = |octets, exponent: &[u8]| Attack {
         keys: colliding_keys(&rsa, octets, exponent),
-        signatures: Limits::SIGNATURES_PER_SET,
+        signatures: Limits::SIGNATURES_PER_RRSET,
         octets,
         records: 0,
         instants: 0,
@@ -87,7 +87,7 @@ fn exponent_length(exponent: &[u8]) -> u8 {
 /// Returns a valid key for each signature that is checked: random points are not on the curve.
 fn curve_keys(algorithm: ZoneAlgorithm) -> Vec<MockKey> {
     let key = |_| MockKey::generate(algorithm).expect("a key");
-    (0..Limits::SIGNATURES_PER_SET).map(key).collect()
+    (0..Limits::SIGNATURES_PER_RRSET).map(key).collect()
 }
 
 impl Attack {

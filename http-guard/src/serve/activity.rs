@@ -1,4 +1,4 @@
-//! The state of a connection, and when its next time-out is due.
+//! The state of a connection, and when its next timeout is due.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::head::Protocol;
 
-/// The time-outs of a connection.
+/// The timeouts of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
     pub(super) head: Duration,
@@ -22,19 +22,24 @@ pub(super) enum Expiry {
     Head,
     /// No request was open for too long.
     Idle,
-    /// The client did not read what the server wrote.
+    /// The client did not accept what the server has to send.
     Write,
 }
 
-/// The state of a connection, shared by its stream, its requests and its time-outs.
+/// The state of a connection, shared by its stream, its requests and its timeouts.
 #[derive(Debug)]
 pub(super) struct Activity(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
     protocol: Protocol,
-    /// Requests whose response is not complete.
+    /// Requests whose response has not been sent.
     open_requests: usize,
+    /// Parts of responses that the protocol has not passed on to the stream: in HTTP/2 they wait
+    /// until the client opens its window.
+    unsent_parts: usize,
+    /// The last time at which an unsent part was added or became shorter.
+    sent_at: Instant,
     idle_since: Instant,
     /// The start of a head that is incomplete.
     head_since: Option<Instant>,
@@ -49,6 +54,8 @@ impl Activity {
         Arc::new(Self(Mutex::new(State {
             protocol: Protocol::new(),
             open_requests: 0,
+            unsent_parts: 0,
+            sent_at: now,
             idle_since: now,
             head_since: Some(now),
             blocked_since: None,
@@ -92,22 +99,44 @@ impl Activity {
         OpenRequest(Arc::clone(self))
     }
 
+    /// Returns how many requests are open. In HTTP/1, the last part of a response may be in the
+    /// connection's buffer only.
     pub(super) fn open_requests(&self) -> usize {
-        self.state().open_requests
+        let state = self.state();
+        state.open_requests.max(usize::from(state.blocked_since.is_some()))
     }
 
-    /// Restarts the idle time-out, within which a connection that is being closed has to end.
+    pub(super) fn add_unsent_part(&self) {
+        let mut state = self.state();
+        state.unsent_parts += 1;
+        state.sent_at = Instant::now();
+    }
+
+    pub(super) fn record_sent(&self) {
+        self.state().sent_at = Instant::now();
+    }
+
+    pub(super) fn remove_unsent_part(&self) {
+        let mut state = self.state();
+        state.unsent_parts = state.unsent_parts.saturating_sub(1);
+        state.sent_at = Instant::now();
+    }
+
+    /// Restarts the idle timeout, within which a connection that is being closed has to end.
     pub(super) fn start_closing(&self) {
         self.state().idle_since = Instant::now();
     }
 
-    /// Returns the time-out that is due next, which activity may postpone.
+    /// Returns the timeout that is due next, which activity may postpone.
     pub(super) fn next_expiry(&self, timeouts: &Timeouts) -> Option<(Instant, Expiry)> {
         let state = self.state();
-        let is_idle = state.open_requests == 0 && state.head_since.is_none();
+        let is_blocked = state.blocked_since.is_some();
+        let is_idle = state.open_requests == 0 && state.head_since.is_none() && !is_blocked;
+        let unsent_since = (state.unsent_parts > 0).then_some(state.sent_at);
         [
             state.head_since.map(|since| (since + timeouts.head, Expiry::Head)),
             state.blocked_since.map(|since| (since + timeouts.write, Expiry::Write)),
+            unsent_since.map(|since| (since + timeouts.write, Expiry::Write)),
             is_idle.then(|| (state.idle_since + timeouts.idle, Expiry::Idle)),
         ]
         .into_iter()
@@ -116,11 +145,15 @@ impl Activity {
     }
 }
 
-/// A request whose response is not complete.
+/// A request whose response has not been sent.
 #[derive(Debug)]
 pub(super) struct OpenRequest(Arc<Activity>);
 
 impl OpenRequest {
+    pub(super) fn activity(&self) -> &Activity {
+        &self.0
+    }
+
     /// Keeps the request open as long as the connection: it has become a tunnel.
     pub(super) fn keep_open(&self) {
         self.0.state().open_requests += 1;

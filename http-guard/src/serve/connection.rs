@@ -1,4 +1,4 @@
-//! One connection, from its handshake until it ends or a time-out closes it.
+//! One connection, from its handshake until it ends or a timeout closes it.
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
@@ -75,7 +75,7 @@ impl Connection {
         let mut is_closing = false;
         loop {
             tokio::select! {
-                // The connection is polled first: reads may postpone its time-outs.
+                // The connection is polled first: reads may postpone its timeouts.
                 biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
@@ -105,7 +105,7 @@ impl Connection {
     }
 }
 
-/// Waits for the time-outs of a connection.
+/// Waits for the timeouts of a connection.
 ///
 /// It is polled after the connection, in the same task, so that one timer is enough: activity only
 /// changes what is due next, and the timer is set again when it fires too early.
@@ -135,7 +135,7 @@ impl Watchdog {
             match next {
                 Some((at, expiry)) if at <= now => return Poll::Ready(expiry),
                 Some((at, _)) => self.timer.as_mut().reset(at),
-                // Nothing is due; the next time-out to become due is the idle one.
+                // Nothing is due; the next timeout to become due is the idle one.
                 None => self.timer.as_mut().reset(now + self.timeouts.idle),
             }
         }

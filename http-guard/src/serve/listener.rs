@@ -23,7 +23,7 @@ pub trait Listener: Send {
 
     /// Makes the stream ready for HTTP.
     ///
-    /// The server runs it in the connection's task, within the time-out for the head of a request.
+    /// The server runs it in the connection's task, within the timeout for the head of a request.
     /// Use [`Ready`] for streams without a handshake.
     type Handshake: Future<Output = io::Result<Self::Stream>> + Send + 'static;
 

@@ -1,4 +1,4 @@
-//! Serves a Tower service: HTTP/1 and HTTP/2 on one port, with limits, time-outs and a graceful
+//! Serves a Tower service: HTTP/1 and HTTP/2 on one port, with limits, timeouts and a graceful
 //! shutdown.
 //!
 //! [`Server`] closes the gaps of `axum::serve` and of hyper's defaults: heads of requests may have
@@ -53,7 +53,7 @@
 //! | the client reads nothing of what is written, or answers no ping | dropped |
 //! | the server stops | as idle ones once their requests are complete, dropped at the deadline |
 //!
-//! The server has no time-out for request bodies and for handlers: use
+//! The server has no timeout for request bodies and for handlers: use
 //! `tower_http::timeout::TimeoutLayer`. It has none for upgraded connections either: they count
 //! as open connections until the handler drops the stream.
 
@@ -67,6 +67,7 @@ mod run;
 mod server;
 mod shutdown;
 mod stream;
+mod unsent;
 
 pub use self::listener::{Listener, Peer, WithHandshake};
 pub use self::server::Server;

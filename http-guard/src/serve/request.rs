@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use super::activity::{Activity, OpenRequest};
 use super::listener::Peer;
+use super::unsent::Unsent;
 
 #[derive(Debug)]
 pub(super) struct ConnectionService<S> {
@@ -38,7 +39,7 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.peer.insert_into(request.extensions_mut());
         let is_tunnel = request.method() == Method::CONNECT && request.version() == Version::HTTP_2;
-        let open = Some(self.activity.open_request());
+        let open = Some(Arc::new(self.activity.open_request()));
         ResponseFuture { response: self.service.call(request), open, is_tunnel }
     }
 }
@@ -51,7 +52,7 @@ pin_project! {
     {
         #[pin]
         response: TowerToHyperServiceFuture<S, Request<Incoming>>,
-        open: Option<OpenRequest>,
+        open: Option<Arc<OpenRequest>>,
         is_tunnel: bool,
     }
 }
@@ -68,31 +69,36 @@ where
         let open = this.open.take();
         // HTTP/1 hands the stream of a tunnel over; in HTTP/2 it stays part of the connection.
         if *this.is_tunnel && response.status().is_success() {
-            open.iter().for_each(OpenRequest::keep_open);
+            if let Some(open) = &open {
+                open.keep_open();
+            }
         }
-        Poll::Ready(Ok(response.map(|body| ResponseBody { body, _open: open })))
+        Poll::Ready(Ok(response.map(|body| ResponseBody { body, open })))
     }
 }
 
 pin_project! {
-    /// A response body, whose request is open until it is dropped.
+    /// A response body, whose request is open until it and its data are dropped.
     #[derive(Debug)]
     pub(super) struct ResponseBody<B> {
         #[pin]
         body: B,
-        _open: Option<OpenRequest>,
+        open: Option<Arc<OpenRequest>>,
     }
 }
 
 impl<B: Body> Body for ResponseBody<B> {
-    type Data = B::Data;
+    type Data = Unsent<B::Data>;
     type Error = B::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().body.poll_frame(cx)
+    ) -> Poll<Option<Result<Frame<Self::Data>, B::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.body.poll_frame(cx));
+        let unsent = |data| Unsent::new(data, this.open.clone());
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(unsent))))
     }
 
     fn is_end_stream(&self) -> bool {

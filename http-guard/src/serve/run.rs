@@ -99,7 +99,7 @@ impl Server {
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .http1()
-            // `Watchdog` limits the head: hyper's time-out would also close kept-alive connections.
+            // `Watchdog` limits the head: hyper's timeout would also close kept-alive connections.
             .header_read_timeout(None)
             .max_buf_size(usize::try_from(self.max_head_octets).unwrap_or(usize::MAX));
         builder

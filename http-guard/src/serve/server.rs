@@ -7,7 +7,7 @@ use super::activity::Timeouts;
 use super::limits::Limits;
 use crate::{SettingError, TrustedProxies};
 
-/// Serves HTTP/1 and HTTP/2 on one listener, with limits and time-outs that fit the Internet.
+/// Serves HTTP/1 and HTTP/2 on one listener, with limits and timeouts that fit the Internet.
 ///
 /// The version is detected per connection, so HTTP/2 works with prior knowledge and, over TLS, by
 /// ALPN. See the [module](super) for an example and for what the limits mean.
@@ -44,7 +44,7 @@ impl Default for Server {
     }
 }
 
-/// The bounds of time-outs, so that none is due immediately and none overflows.
+/// The bounds of timeouts, so that none is due immediately and none overflows.
 const TIMES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 
 impl Server {
@@ -63,7 +63,7 @@ impl Server {
     /// [`SettingError`] if `octets` is out of bounds.
     pub fn with_max_head_octets(mut self, octets: u32) -> Result<Self, SettingError> {
         self.max_head_octets =
-            SettingError::check("max_head_octets", octets, 8 * 1_024..=1_024 * 1_024)?;
+            SettingError::check("maximum head octets", octets, 8 * 1_024..=1_024 * 1_024)?;
         Ok(self)
     }
 
@@ -76,33 +76,36 @@ impl Server {
     /// # Errors
     /// [`SettingError`] if `timeout` is out of bounds.
     pub fn with_head_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
-        self.timeouts.head = SettingError::check("head_timeout", timeout, TIMES)?;
+        self.timeouts.head = SettingError::check("head timeout", timeout, TIMES)?;
         Ok(self)
     }
 
     /// Sets how long a connection may be idle: 1 ms to 24 h, 75 s by default.
     ///
     /// A connection is idle while no request is open and no head is arriving; a request is open until
-    /// its response is complete. Pings are not activity. HTTP/2 clients receive `GOAWAY`, and
+    /// its response is sent. Pings are not activity. HTTP/2 clients receive `GOAWAY`, and
     /// have the same time again to end the connection.
     ///
-    /// Set it above the idle time-out of the proxy in front, so that the proxy closes first:
+    /// Set it above the idle timeout of the proxy in front, so that the proxy closes first:
     /// otherwise a request may meet a connection that is being closed.
     ///
     /// # Errors
     /// [`SettingError`] if `timeout` is out of bounds.
     pub fn with_idle_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
-        self.timeouts.idle = SettingError::check("idle_timeout", timeout, TIMES)?;
+        self.timeouts.idle = SettingError::check("idle timeout", timeout, TIMES)?;
         Ok(self)
     }
 
-    /// Sets how long a client may read nothing of what is written to it: 1 ms to 24 h, 60 s by
-    /// default. The connection is closed.
+    /// Sets how long a client may accept nothing of what the server has to send: 1 ms to 24 h, 60 s
+    /// by default. The connection is closed.
+    ///
+    /// In HTTP/2, a client also accepts nothing while the windows of all its responses are closed
+    /// (RFC 9113, 5.2).
     ///
     /// # Errors
     /// [`SettingError`] if `timeout` is out of bounds.
     pub fn with_write_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
-        self.timeouts.write = SettingError::check("write_timeout", timeout, TIMES)?;
+        self.timeouts.write = SettingError::check("write timeout", timeout, TIMES)?;
         Ok(self)
     }
 
@@ -116,8 +119,8 @@ impl Server {
         interval: Duration,
         timeout: Duration,
     ) -> Result<Self, SettingError> {
-        self.keep_alive_interval = SettingError::check("keep_alive_interval", interval, TIMES)?;
-        self.keep_alive_timeout = SettingError::check("keep_alive_timeout", timeout, TIMES)?;
+        self.keep_alive_interval = SettingError::check("keep-alive interval", interval, TIMES)?;
+        self.keep_alive_timeout = SettingError::check("keep-alive timeout", timeout, TIMES)?;
         Ok(self)
     }
 
@@ -130,7 +133,7 @@ impl Server {
     /// # Errors
     /// [`SettingError`] if `connections` is out of bounds.
     pub fn with_max_connections(mut self, connections: u32) -> Result<Self, SettingError> {
-        self.limits.total = SettingError::check("max_connections", connections, 1..=1_000_000)?;
+        self.limits.total = SettingError::check("maximum connections", connections, 1..=1_000_000)?;
         Ok(self)
     }
 
@@ -151,7 +154,7 @@ impl Server {
         mut self,
         connections: usize,
     ) -> Result<Self, SettingError> {
-        let (setting, bounds) = ("max_connections_per_address", 1..=usize::MAX);
+        let (setting, bounds) = ("maximum connections per address", 1..=usize::MAX);
         self.limits.per_address = SettingError::check(setting, connections, bounds)?;
         Ok(self)
     }
@@ -169,7 +172,7 @@ impl Server {
     /// [`SettingError`] if `streams` is out of bounds.
     pub fn with_max_concurrent_streams(mut self, streams: u32) -> Result<Self, SettingError> {
         self.max_concurrent_streams =
-            SettingError::check("max_concurrent_streams", streams, 1..=10_000)?;
+            SettingError::check("maximum concurrent streams", streams, 1..=10_000)?;
         Ok(self)
     }
 
@@ -181,7 +184,7 @@ impl Server {
     /// [`SettingError`] if `timeout` is out of bounds.
     pub fn with_shutdown_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
         let bounds = Duration::ZERO..=*TIMES.end();
-        self.shutdown_timeout = SettingError::check("shutdown_timeout", timeout, bounds)?;
+        self.shutdown_timeout = SettingError::check("shutdown timeout", timeout, bounds)?;
         Ok(self)
     }
 }

@@ -57,7 +57,7 @@ async fn send_slowly(stream: &mut TcpStream, octets: &[u8]) {
             _ => {}
         }
     }
-    panic!("no time-out for the head");
+    panic!("no timeout for the head");
 }
 
 #[tokio::test]

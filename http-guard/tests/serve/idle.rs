@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::Version;
+use http::{HeaderMap, Version};
+use http_body_util::BodyExt as _;
 use http_guard::serve::Server;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep, timeout};
@@ -20,7 +21,7 @@ async fn idle_connections_are_closed() {
         let mut client = running.client(version).await;
         client.ok("/").await;
         sleep(SHORT / 2).await;
-        // A request starts the time-out again.
+        // A request starts the timeout again.
         client.ok("/").await;
         assert!(client.ended().await >= SHORT / 2, "{version:?}");
     }
@@ -81,6 +82,37 @@ async fn open_requests_are_not_idle() {
 }
 
 #[tokio::test]
+async fn slow_downloads_are_not_idle() {
+    const MIB: usize = 1024 * 1024;
+    let running = TestServer::start(server()).await;
+    for version in VERSIONS {
+        let mut client = running.client(version).await;
+        let request = client.request("/large", HeaderMap::new());
+        let mut body = client.send(request).await.unwrap().into_body();
+        let (mut length, mut pauses) = (0, 0);
+        while let Some(frame) = body.frame().await {
+            length += frame.expect("the rest of the response").into_data().unwrap().len();
+            if length / MIB > pauses {
+                pauses += 1;
+                sleep(SHORT / 10).await;
+            }
+        }
+        assert_eq!(length, 32 * MIB, "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn closed_window_of_http2_is_a_blocked_write() {
+    let running = TestServer::start(Server::new().with_write_timeout(SHORT).unwrap()).await;
+    let mut client = running.client(Version::HTTP_2).await;
+    let request = client.request("/large", HeaderMap::new());
+    // The client opens its window only as the body is read.
+    let response = client.send(request).await.unwrap();
+    assert!(client.ended().await >= SHORT / 2);
+    drop(response);
+}
+
+#[tokio::test]
 async fn client_that_reads_nothing_is_dropped() {
     let running = TestServer::start(Server::new().with_write_timeout(SHORT).unwrap()).await;
     let mut stream = running.connect().await;
@@ -93,7 +125,7 @@ async fn client_that_reads_nothing_is_dropped() {
 #[tokio::test]
 async fn settings_out_of_bounds_are_rejected() {
     let error = Server::new().with_idle_timeout(Duration::MAX).unwrap_err();
-    assert!(error.to_string().starts_with("idle_timeout is out of bounds: expected 1ms to 86400s"));
+    assert!(error.to_string().starts_with("idle timeout is out of bounds: expected 1ms to 86400s"));
     assert!(Server::new().with_head_timeout(Duration::ZERO).is_err());
     assert!(Server::new().with_max_connections(0).is_err());
     assert!(Server::new().with_max_connections_per_address(0).is_err());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::Version;
+use http::{HeaderMap, Version};
 use http_guard::serve::Server;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
@@ -29,6 +29,21 @@ async fn open_requests_finish() {
         assert!(summary.is_clean(), "{summary:?}");
         assert!(start.elapsed() < Duration::from_secs(8));
         assert!(TcpStream::connect(address).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn unsent_responses_are_dropped_and_counted() {
+    for version in VERSIONS {
+        let server = Server::new().with_shutdown_timeout(SHORT).unwrap();
+        let running = TestServer::start(server).await;
+        let mut client = running.client(version).await;
+        let request = client.request("/large", HeaderMap::new());
+        let response = client.send(request).await.unwrap();
+        sleep(SHORT / 2).await;
+        let summary = timeout(TEST_TIMEOUT, running.stop()).await.unwrap().unwrap();
+        assert_eq!(summary.dropped_requests(), 1, "{version:?}");
+        drop(response);
     }
 }
 

@@ -22,7 +22,7 @@ use tokio::time::{Instant, Interval, interval, sleep, timeout};
 
 /// Far longer than any step takes, also on a busy machine.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// Time-outs that tests wait for.
+/// Timeouts that tests wait for.
 pub(crate) const SHORT: Duration = Duration::from_millis(400);
 /// What an HTTP/2 client sends first: the preface and empty settings.
 pub(crate) const HTTP2_START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";

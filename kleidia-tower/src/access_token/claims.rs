@@ -3,9 +3,10 @@
 use std::io;
 use std::time::Duration;
 
+use jiff::fmt::serde::timestamp::second::required as second;
 use serde::{Deserialize, Serialize};
 
-use crate::{SessionId, Timestamp, UserId};
+use crate::{SessionId, Timestamp, UserId, time};
 
 /// The claims of an access token.
 ///
@@ -22,7 +23,7 @@ use crate::{SessionId, Timestamp, UserId};
 /// let ttl = Duration::from_secs(1800);
 /// let claims = Claims::new(user, "alice".to_owned(), false, session, now, ttl)?;
 /// assert_eq!(claims.sub, "7");
-/// assert_eq!(claims.expires_at().to_string(), "2026-11-22T18:33:00Z");
+/// assert_eq!(claims.expires_at.to_string(), "2026-11-22T18:33:00Z");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,10 +37,12 @@ pub struct Claims {
     pub is_admin: bool,
     /// The session, whose end invalidates the token.
     pub session_id: SessionId,
-    /// The time at which the token expires, in seconds since 1970 (RFC 7519, `NumericDate`).
-    pub exp: i64,
-    /// The time at which the token was issued, in seconds since 1970.
-    pub iat: i64,
+    /// The time at which the token expires (exclusive), in whole seconds: `exp`.
+    #[serde(rename = "exp", with = "second")]
+    pub expires_at: Timestamp,
+    /// The time at which the token was issued, in whole seconds: `iat`.
+    #[serde(rename = "iat", with = "second")]
+    pub issued_at: Timestamp,
     /// The issuer, [`Self::ISSUER`].
     pub iss: String,
     /// The subject: `user_id` as text.
@@ -72,20 +75,12 @@ impl Claims {
             username,
             is_admin,
             session_id,
-            exp: now.as_second().saturating_add_unsigned(ttl.as_secs()),
-            iat: now.as_second(),
+            expires_at: time::add(now, ttl),
+            issued_at: time::whole_seconds(now),
             iss: Self::ISSUER.to_owned(),
             sub: user_id.to_string(),
             jti: format!("{:032x}", u128::from_be_bytes(id)),
         })
-    }
-
-    /// Returns the time at which the token expires (exclusive), or the nearest timestamp if `exp` is
-    /// out of range.
-    #[must_use]
-    pub fn expires_at(&self) -> Timestamp {
-        let nearest = if self.exp < 0 { Timestamp::MIN } else { Timestamp::MAX };
-        Timestamp::from_second(self.exp).unwrap_or(nearest)
     }
 }
 
@@ -106,14 +101,13 @@ mod tests {
         let identifiers: HashSet<_> = (0..100).map(|_| claims(1800).jti).collect();
         assert_eq!(identifiers.len(), 100);
         assert!(identifiers.iter().all(|id| id.len() == 32));
-        let Claims { exp, iat, iss, sub, .. } = claims(1800);
-        assert_eq!((exp, iat, iss.as_str(), sub.as_str()), (1900, 100, "kleidia", "-7"));
     }
 
     #[test]
-    fn expiry_saturates() {
-        assert_eq!(claims(1800).expires_at(), Timestamp::constant(1900, 0));
-        assert_eq!(claims(u64::MAX).exp, i64::MAX);
-        assert_eq!(claims(u64::MAX).expires_at(), Timestamp::MAX);
+    fn times_are_seconds_since_1970() {
+        let json = serde_json::to_value(claims(1800)).unwrap();
+        assert_eq!((&json["exp"], &json["iat"]), (&1900.into(), &100.into()));
+        assert_eq!((&json["iss"], &json["sub"]), (&"kleidia".into(), &"-7".into()));
+        assert!(claims(u64::MAX).expires_at > Timestamp::constant(253_402_000_000, 0));
     }
 }

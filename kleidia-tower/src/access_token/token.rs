@@ -65,9 +65,8 @@ pub fn verify(
     if claims.sub != claims.user_id.to_string() {
         return Err(InvalidTokenReason::Subject.into());
     }
-    let expires_at = claims.expires_at();
-    if now >= time::add(expires_at, leeway) {
-        return Err(AccessTokenError::Expired(expires_at));
+    if now >= time::add(claims.expires_at, leeway) {
+        return Err(AccessTokenError::Expired(claims.expires_at));
     }
     Ok(claims)
 }

@@ -263,20 +263,11 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<(SecretString, Duration), AccountError> {
         let SessionView { session, account } = view;
-        let expires_at = time::add(now, self.0.settings.access_ttl).min(session.expires_at);
-        let claims = Claims {
-            user_id: account.id,
-            username: account.name.to_string(),
-            is_admin: account.is_admin(),
-            session_id: session.id,
-            exp: expires_at.as_second(),
-            iat: now.as_second(),
-            iss: Claims::ISSUER.to_owned(),
-            sub: account.id.to_string(),
-            jti: random_jti()?,
-        };
-        let issued = issue(keys, claims)?;
-        Ok((issued.token, time::elapsed(now, expires_at)))
+        let ttl = self.0.settings.access_ttl.min(time::elapsed(now, session.expires_at));
+        let name = account.name.to_string();
+        let claims = Claims::new(account.id, name, account.is_admin(), session.id, now, ttl);
+        let issued = issue(keys, claims.map_err(|_| AccountError::RandomUnavailable)?)?;
+        Ok((issued.token, ttl))
     }
 
     pub(super) async fn require_account(
@@ -285,13 +276,6 @@ impl Accounts {
     ) -> Result<Arc<super::Account>, AccountError> {
         self.0.store.account(id).await?.ok_or(AccountError::UserNotFound)
     }
-}
-
-/// Returns a random token identifier (`jti`).
-fn random_jti() -> Result<String, AccountError> {
-    let mut octets = [0; 16];
-    getrandom::fill(&mut octets).map_err(|_| AccountError::RandomUnavailable)?;
-    Ok(format!("{:032x}", u128::from_be_bytes(octets)))
 }
 
 pub(super) fn random_token() -> Result<OpaqueToken, AccountError> {

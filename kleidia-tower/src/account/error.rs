@@ -43,10 +43,7 @@ pub enum AccountError {
     #[error("session not found")]
     SessionNotFound,
     /// The request has no client address, which the lockout needs.
-    #[error(
-        "client address unknown: serve with http_guard::serve, axum's \
-         into_make_service_with_connect_info, or insert PeerAddress"
-    )]
+    #[error("{}", Rejection::ClientAddressUnknown)]
     ClientAddressUnknown,
     /// Too many passwords are being hashed, or too many attempts at one login are pending.
     #[error("queue full")]

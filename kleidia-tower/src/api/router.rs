@@ -264,7 +264,10 @@ impl Api {
         let route = route.route_layer(rbac).route_layer(self.requests_by_principal.clone());
         #[cfg(feature = "kliento")]
         if let Some((layer, rules)) = &self.workloads {
-            let challenge = |scheme| challenge(scheme, self.renderer.realm());
+            let challenge = |scheme: &'static str| {
+                let challenge = self.renderer.challenge_of(scheme);
+                challenge.unwrap_or(HeaderValue::from_static(scheme))
+            };
             let layer = layer.clone().with_passthrough_scheme(challenge("Bearer"));
             let session = self.session_layer().with_passthrough_scheme(challenge("Kliento"));
             return route.route_layer(rules.clone()).route_layer(layer).route_layer(session);
@@ -275,14 +278,6 @@ impl Api {
 
 fn requires(permission: &'static str) -> Requirement {
     Requirement::permission(Permission::built_in(permission))
-}
-
-/// Returns a challenge (RFC 9110, 11.6.1). An invalid realm is omitted.
-#[cfg(feature = "kliento")]
-fn challenge(scheme: &'static str, realm: &str) -> HeaderValue {
-    let realm = realm.replace('\\', r"\\").replace('"', r#"\""#);
-    let challenge = HeaderValue::try_from(format!("{scheme} realm=\"{realm}\""));
-    challenge.unwrap_or(HeaderValue::from_static(scheme))
 }
 
 /// Denies deletion even under a policy that grants it.

@@ -69,7 +69,7 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 /// # let audit = AuditTrail::new(store, AuditSinks::default(), Arc::new(SystemClock));
 ///
 /// let policy = Policy::default().with_role("auditor".parse()?, ["users:read".parse()?]);
-/// let policy = CachedPolicy::new(policy).with_ttl(Duration::from_secs(60));
+/// let policy = CachedPolicy::new(policy).with_ttl(Duration::from_secs(60))?;
 /// let owner_or_reader = Requirement::any_of([
 ///     Requirement::owner(),
 ///     Requirement::permission("users:read".parse()?),

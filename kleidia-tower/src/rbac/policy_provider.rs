@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::Policy;
+use crate::SettingError;
 
 /// Provides the current policy. A [`Policy`] is itself a provider.
 #[async_trait]
@@ -42,7 +43,8 @@ pub struct PolicyError(#[source] Arc<dyn std::error::Error + Send + Sync>);
 /// use kleidia_tower::rbac::{CachedPolicy, Policy};
 ///
 /// let cached = CachedPolicy::new(Policy::default());
-/// let shorter = CachedPolicy::new(Policy::default()).with_ttl(Duration::from_secs(10));
+/// let shorter = CachedPolicy::new(Policy::default()).with_ttl(Duration::from_secs(10))?;
+/// # Ok::<(), kleidia_tower::SettingError>(())
 /// ```
 pub struct CachedPolicy<P> {
     provider: P,
@@ -75,11 +77,14 @@ impl<P: PolicyProvider> CachedPolicy<P> {
         Self { provider, ttl: Self::DEFAULT_TTL, loaded, loading }
     }
 
-    /// Sets how long a policy is cached, from the start of its load; 5 minutes by default. With
-    /// zero every request loads the policy, except that concurrent requests share a load.
-    #[must_use]
-    pub fn with_ttl(self, ttl: Duration) -> Self {
-        Self { ttl, ..self }
+    /// Sets how long a policy is cached, from the start of its load: 0 to 1 day; 5 minutes by
+    /// default. With 0 every request loads the policy, except that concurrent requests share a load.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_ttl(self, ttl: Duration) -> Result<Self, SettingError> {
+        let bounds = Duration::ZERO..=Duration::from_secs(24 * 3600);
+        Ok(Self { ttl: SettingError::check("policy TTL", ttl, bounds)?, ..self })
     }
 
     fn cached(&self) -> Option<Policy> {

@@ -10,7 +10,7 @@ use kleidia_tower::store::{ChangeContext, Store};
 use kleidia_tower::{ClientInfo, SessionId, Timestamp};
 use secrecy::ExposeSecret as _;
 
-use super::{NOW, Service, code};
+use super::{NOW, Service, code, later};
 
 const SECRET: [u8; 32] = [7; 32];
 
@@ -26,8 +26,8 @@ async fn authenticate_with(service: &Service, change: impl FnOnce(&mut Claims)) 
         username: view.account.name.to_string(),
         is_admin: false,
         session_id: view.session.id,
-        exp: NOW.as_second() + 600,
-        iat: NOW.as_second(),
+        expires_at: later(600),
+        issued_at: NOW,
         iss: Claims::ISSUER.to_owned(),
         sub: view.account.id.to_string(),
         jti: "jti".to_owned(),

@@ -106,7 +106,7 @@ async fn loads_once_within_the_ttl() {
 async fn loads_again_after_the_ttl() {
     let fixture = Fixture::new().await;
     let (alice, database) = (fixture.bearer("alice").await, Database::new());
-    let cached = Arc::new(CachedPolicy::new(database.clone()).with_ttl(Duration::ZERO));
+    let cached = Arc::new(CachedPolicy::new(database.clone()).with_ttl(Duration::ZERO).unwrap());
     assert_eq!(outcome_for(&fixture, Arc::clone(&cached), &alice).await, "permission_denied");
     database.0.allows_users.store(true, Ordering::SeqCst);
     assert_eq!(outcome_for(&fixture, Arc::clone(&cached), &alice).await, "alice");

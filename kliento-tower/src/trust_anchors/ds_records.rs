@@ -1,4 +1,7 @@
 //! Trust anchors as DS records, one per line.
+//!
+//! `domain::zonefile` is not used: it accepts mnemonics, escapes, `$ORIGIN` and `$INCLUDE`, which a
+//! file of trust anchors must not contain.
 
 use kliento::TrustAnchor;
 use veraid::ParseTrustAnchorError;

@@ -45,7 +45,7 @@ pub trait SignatureVerifier {
     /// A verification over a period does not count such a check as another public-key operation.
     /// A result of another verification must not be returned here: otherwise the limits of a
     /// verification would depend on what the verifier has seen before.
-    fn recall(&self, check: &SignatureCheck<'_>) -> Option<bool> {
+    fn cached_result(&self, check: &SignatureCheck<'_>) -> Option<bool> {
         let _ = check;
         None
     }

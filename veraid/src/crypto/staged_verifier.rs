@@ -87,7 +87,7 @@ impl<C: Fn(&Fingerprint) -> bool> SignatureVerifier for StagedVerifier<C> {
         *outcome != CheckOutcome::Invalid
     }
 
-    fn recall(&self, check: &SignatureCheck<'_>) -> Option<bool> {
+    fn cached_result(&self, check: &SignatureCheck<'_>) -> Option<bool> {
         let outcome = self.results.get(&check.fingerprint())?;
         Some(*outcome != CheckOutcome::Invalid)
     }

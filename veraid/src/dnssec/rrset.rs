@@ -56,11 +56,11 @@ impl<'m, 'a> Rrset<'m, 'a> {
                 _ => {}
             }
         }
-        LimitExceeded::check("records in a set", set.records.len(), Limits::RECORDS_PER_SET)?;
+        LimitExceeded::check("records in an RRset", set.records.len(), Limits::RECORDS_PER_RRSET)?;
         LimitExceeded::check(
-            "signatures over a set",
+            "signatures over an RRset",
             set.signatures.len(),
-            Limits::RECORDS_PER_SET,
+            Limits::RECORDS_PER_RRSET,
         )?;
         set.records.sort_unstable();
         set.records.dedup();
@@ -85,7 +85,7 @@ impl<'m, 'a> Rrset<'m, 'a> {
             }
         }
         candidates.sort_by_key(|(validity, _)| std::cmp::Reverse(validity.end()));
-        for (validity, signature) in candidates.iter().take(Limits::SIGNATURES_PER_SET) {
+        for (validity, signature) in candidates.iter().take(Limits::SIGNATURES_PER_RRSET) {
             if self.is_signed(signature, zone_keys, budget)? {
                 return Ok(*validity);
             }

@@ -126,9 +126,9 @@ fn rejects_exceeded_limits() {
     let many = alter_set(dns.clone(), TEXT, |set| {
         set.data = (0..65).map(|number| vec![1, number]).collect();
     });
-    assert_eq!(exceeded(error_of(&many)), ("records in a set", 64));
+    assert_eq!(exceeded(error_of(&many)), ("records in an RRset", 64));
     let many = alter_set(dns.clone(), TEXT, |set| {
         set.signatures = vec![set.signatures[0].clone(); 65];
     });
-    assert_eq!(exceeded(error_of(&many)), ("signatures over a set", 64));
+    assert_eq!(exceeded(error_of(&many)), ("signatures over an RRset", 64));
 }
