@@ -90,6 +90,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address_limiter;
 mod client_address;
 mod clock;
 mod credentials;
@@ -113,6 +114,7 @@ mod service;
 mod setting;
 mod unauthenticated;
 
+pub use address_limiter::{AddressLimiter, AddressPermit};
 pub use client_address::{ClientAddress, PeerAddress};
 pub use clock::{Clock, ClockFn, FixedClock, SystemClock, clock_fn};
 pub use credentials::{Credentials, has_multiple_values, mark_authorization_sensitive, token68};

@@ -61,7 +61,7 @@ async fn signs_as_organisation() {
 async fn respects_configured_validity() {
     let signer = by_alice().with_lifetime(Duration::from_secs(900)).unwrap();
     let signer = signer.with_backdating(Duration::from_secs(30)).unwrap();
-    let issued = signer.token_bundle().await.unwrap();
+    let issued = signer.token_bundle(None).await.unwrap();
     let claimed = issued.bundle().claimed_period().unwrap();
     assert_eq!(claimed.to_string(), "2026-11-22T18:02:30Z to 2026-11-22T18:18:00Z");
     assert_eq!(issued.valid_until(), claimed.end());
@@ -80,7 +80,7 @@ async fn reports_signing_errors() {
         (garbage, |error| matches!(error, LocalSignerError::MemberIdBundle(_))),
         (missing, |error| matches!(error, LocalSignerError::Read { .. })),
     ] {
-        let error = signer.token_bundle().await.unwrap_err();
+        let error = signer.token_bundle(None).await.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap();
         assert!(is_expected(cause.downcast_ref().unwrap()), "{error}");
     }
