@@ -55,10 +55,20 @@ impl AddressLimiter {
     /// Returns a permit, or `None` if the address has as many as allowed.
     #[must_use]
     pub fn try_acquire(&self, address: ClientAddress) -> Option<AddressPermit> {
+        self.acquire(address, self.limit)
+    }
+
+    /// Returns a permit in place of another one that is about to be released.
+    #[cfg(feature = "serve")]
+    pub(crate) fn acquire_replacement(&self, address: ClientAddress) -> Option<AddressPermit> {
+        self.acquire(address, usize::MAX)
+    }
+
+    fn acquire(&self, address: ClientAddress, limit: usize) -> Option<AddressPermit> {
         let key = address.network_key();
         let mut counts = self.counts.lock();
         let count = counts.get(&key).copied().unwrap_or_default();
-        if count >= self.limit {
+        if count >= limit {
             return None;
         }
         counts.insert(key, count + 1);
@@ -91,8 +101,8 @@ mod tests {
     #[test]
     fn forgets_addresses_without_permits() {
         let limiter = AddressLimiter::new(2);
-        let [address, neighbour] = ["2001:db8::1", "2001:db8::2"]
-            .map(|text| ClientAddress::new(text.parse().unwrap()));
+        let [address, neighbour] =
+            ["2001:db8::1", "2001:db8::2"].map(|text| ClientAddress::new(text.parse().unwrap()));
         let permits = [limiter.try_acquire(address), limiter.try_acquire(address)];
         // Another address of the same network.
         assert!(limiter.clone().try_acquire(neighbour).is_none());

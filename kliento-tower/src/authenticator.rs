@@ -179,8 +179,7 @@ impl Authenticator {
         }
         let Some(now) = self.clock.now() else { return Ok(Err(Rejection::ClockUnavailable)) };
         let (text, generation) = (token68(credentials.as_bytes()), self.cache.generation());
-        let digest =
-            cache_key_digest(&self.policy_digest, anchors.fingerprint(), generation, text);
+        let digest = cache_key_digest(&self.policy_digest, anchors.fingerprint(), generation, text);
         let known = self.cache.get(&digest, now);
         known.map(Ok).ok_or(CacheKey { anchors, generation, digest })
     }

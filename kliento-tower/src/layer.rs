@@ -13,8 +13,8 @@ use crate::allow_list::AllowList;
 use crate::authenticator::Authenticator;
 use crate::guard::{KlientoGuard, SCHEME};
 use crate::{
-    AllowListError, BundleCache, Clock, CredentialPolicy, KlientoAuth, Rejection, Responder, SignatureCache,
-    TrustAnchorStore, WorkloadIdentity,
+    AllowListError, BundleCache, Clock, CredentialPolicy, KlientoAuth, Rejection, Responder,
+    SignatureCache, TrustAnchorStore, WorkloadIdentity,
 };
 
 /// Authenticates workloads by their Kliento token bundles. **By default it admits every organisation

@@ -63,11 +63,7 @@ impl RequestTelemetry {
     }
 
     /// Records the outcome. Returns the span in which the inner service runs.
-    pub(crate) fn finish(
-        self,
-        checked: &Result<Decision, Rejection>,
-        limits: &LogLimits,
-    ) -> Span {
+    pub(crate) fn finish(self, checked: &Result<Decision, Rejection>, limits: &LogLimits) -> Span {
         let Self { span, started_at, cache } = self;
         let duration = started_at.elapsed();
         let outcome = outcome(checked);

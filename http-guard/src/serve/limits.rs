@@ -48,19 +48,27 @@ impl ConnectionLimiter {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    /// Reserves a slot for a connection; `None` if its address has too many already.
+    /// Reserves a slot for a connection; `None` if its address has too many already, and `replace`
+    /// returns `false`.
+    ///
+    /// `replace` closes another connection of the address. While that one ends, the address has one
+    /// connection more.
     pub(super) fn reserve(
         &self,
         permit: OwnedSemaphorePermit,
         peer: Peer,
+        replace: impl FnOnce(ClientAddress) -> bool,
     ) -> Option<ConnectionSlot> {
-        let ip = peer.address().map(|address| ClientAddress::new(address.ip()));
-        let counted = ip.filter(|ip| !self.limits.exempt_proxies.contains(ip.ip()));
-        let address = match counted {
-            Some(ip) => Some(self.addresses.try_acquire(ip)?),
+        let address = peer.address().map(|address| ClientAddress::new(address.ip()));
+        let counted = address.filter(|address| !self.limits.exempt_proxies.contains(address.ip()));
+        let permit_of_address = match counted {
             None => None,
+            Some(address) => Some(match self.addresses.try_acquire(address) {
+                None if replace(address) => self.addresses.acquire_replacement(address)?,
+                permit => permit?,
+            }),
         };
-        Some(ConnectionSlot { _permit: permit, _address: address })
+        Some(ConnectionSlot { _permit: permit, _address: permit_of_address })
     }
 
     /// Returns the number of open connections, upgraded ones included.

@@ -243,7 +243,9 @@ impl LayerState {
 
     /// Fails if the bundle is that of another origin.
     fn check_first_origin(&self, request: &impl OutgoingRequest) -> Result<(), BundleError> {
-        if let Some(Some(first)) = self.first_origin.get() && request.targets(first) {
+        if let Some(Some(first)) = self.first_origin.get()
+            && request.targets(first)
+        {
             return Ok(());
         }
         let origin = request.origin()?;

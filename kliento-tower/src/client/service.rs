@@ -65,7 +65,8 @@ where
 
     fn call(&mut self, mut request: R) -> Self::Future {
         let refresher = self.state.refresher(&request);
-        let state = match refresher.and_then(|refresher| refresher.map(|one| one.get()).transpose()) {
+        let state = match refresher.and_then(|refresher| refresher.map(|one| one.get()).transpose())
+        {
             Ok(None) => return ResponseFuture::calling(self.inner.call(request)),
             Ok(Some(BundleState::Ready(value))) => {
                 attach(&mut request, value);

@@ -25,10 +25,8 @@ async fn without_origins_attaches_to_requests_to_the_first_origin_only() {
             assert_eq!(send(&layer.clone(), request(same)).await.unwrap(), value(1), "{uri}");
             for other in uris.into_iter().chain(["https://api.example.com:8443/"]) {
                 let error = send(&layer, request(other)).await.err();
-                let is_second = matches!(
-                    error,
-                    Some(ClientError::Bundle(BundleError::SecondOrigin { .. }))
-                );
+                let is_second =
+                    matches!(error, Some(ClientError::Bundle(BundleError::SecondOrigin { .. })));
                 assert_eq!(is_second, other != uri, "{uri}, {other}: {error:?}");
             }
         }

@@ -8,7 +8,8 @@ use kliento_tower::clock_fn;
 use tokio::task::yield_now;
 
 use crate::scripted_source::{
-    ManualClock, Outcome, ScriptedSource, attached, eventually, failing, request, send, valid_for, value,
+    ManualClock, Outcome, ScriptedSource, attached, eventually, failing, request, send, valid_for,
+    value,
 };
 
 fn layer(source: &std::sync::Arc<ScriptedSource>) -> (KlientoClientLayer, ManualClock) {

@@ -27,8 +27,10 @@ impl Occupied {
     pub(crate) fn with_queue_limit(limit: usize) -> Self {
         let (fixture, blocking_clock) = (Fixture::new(), BlockingClock::default());
         let clock = blocking_clock.clone();
-        let layer =
-            fixture.layer().with_queue_limit(limit).with_clock(clock_fn(move || Some(clock.read())));
+        let layer = fixture
+            .layer()
+            .with_queue_limit(limit)
+            .with_clock(clock_fn(move || Some(clock.read())));
         let bundle = fixture.credentials(0);
         let first = call(&layer, &bundle);
         let occupant = thread::spawn(|| finish(first));
