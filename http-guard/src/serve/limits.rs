@@ -63,12 +63,21 @@ impl ConnectionLimiter {
         let counted = address.filter(|address| !self.limits.exempt_proxies.contains(address.ip()));
         let permit_of_address = match counted {
             None => None,
-            Some(address) => Some(match self.addresses.try_acquire(address) {
-                None if replace(address) => self.addresses.acquire_replacement(address)?,
-                permit => permit?,
-            }),
+            Some(address) => Some(self.address_permit(address, replace)?),
         };
         Some(ConnectionSlot { _permit: permit, _address: permit_of_address })
+    }
+
+    fn address_permit(
+        &self,
+        address: ClientAddress,
+        replace: impl FnOnce(ClientAddress) -> bool,
+    ) -> Option<AddressPermit> {
+        let permit = self.addresses.try_acquire(address);
+        if permit.is_none() && replace(address) {
+            return self.addresses.acquire_replacement(address);
+        }
+        permit
     }
 
     /// Returns the number of open connections, upgraded ones included.

@@ -178,7 +178,7 @@ impl<L: Listener> Acceptor<L> {
     }
 
     /// Returns a permit for a connection. If there is none, those that have waited longest make way.
-    async fn permit(&self) -> OwnedSemaphorePermit {
+    async fn permit(&mut self) -> OwnedSemaphorePermit {
         loop {
             if let Some(permit) = self.limiter.try_permit() {
                 return permit;

@@ -69,8 +69,8 @@ pub enum BundleError {
     /// `None` is the target of requests without an origin, which are paths on a connection.
     #[error(
         "second origin {} after {}: map origins to audiences with with_audience",
-        display_origin(.second),
-        display_origin(.first)
+        display_origin(.second.as_ref()),
+        display_origin(.first.as_ref())
     )]
     SecondOrigin {
         /// The origin of the first request.
@@ -95,6 +95,6 @@ pub enum BundleError {
     NoTokioRuntime,
 }
 
-fn display_origin(origin: &Option<Origin>) -> String {
-    origin.as_ref().map_or_else(|| "(the connection)".to_owned(), ToString::to_string)
+fn display_origin(origin: Option<&Origin>) -> String {
+    origin.map_or_else(|| "(the connection)".to_owned(), ToString::to_string)
 }
