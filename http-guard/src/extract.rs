@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
 
-use crate::{Rejection, Unauthenticated};
+use crate::{LogLimiter, Rejection, Unauthenticated};
 
 /// An error from extracting what a layer puts into the extensions of requests (feature `axum`).
 #[derive(Clone, Debug)]
@@ -87,11 +87,16 @@ impl<R: fmt::Display> fmt::Display for ExtractionRejection<R> {
 
 impl<R: Rejection> std::error::Error for ExtractionRejection<R> {}
 
+/// Anyone can request a route that lacks its layer.
+static MISSING_LAYER: LogLimiter = LogLimiter::per_second(5);
+
 impl<R: Rejection> IntoResponse for ExtractionRejection<R> {
     fn into_response(self) -> Response {
         match self {
             Self::MissingLayer { .. } => {
-                tracing::error!(error = %self, "extraction failed");
+                if let Some(suppressed) = MISSING_LAYER.allow() {
+                    tracing::error!(error = %self, suppressed, "extraction failed");
+                }
                 let no_store = [(CACHE_CONTROL, "no-store")];
                 (StatusCode::INTERNAL_SERVER_ERROR, no_store, "Internal Server Error")
                     .into_response()

@@ -90,6 +90,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address_limiter;
 mod client_address;
 mod clock;
 mod credentials;
@@ -99,6 +100,8 @@ mod forwarded;
 mod future;
 mod grpc;
 mod guard;
+mod log_limiter;
+mod log_text;
 mod policy;
 mod problem;
 mod proxies;
@@ -111,6 +114,7 @@ mod service;
 mod setting;
 mod unauthenticated;
 
+pub use address_limiter::{AddressLimiter, AddressPermit};
 pub use client_address::{ClientAddress, PeerAddress};
 pub use clock::{Clock, ClockFn, FixedClock, SystemClock, clock_fn};
 pub use credentials::{Credentials, has_multiple_values, mark_authorization_sensitive, token68};
@@ -119,6 +123,8 @@ pub use extract::{ExtractionRejection, extract_optional, extract_required};
 pub use future::ResponseFuture;
 pub use guard::{Allowed, Check, Decision, Guard, LookupFuture};
 pub use jiff::Timestamp;
+pub use log_limiter::LogLimiter;
+pub use log_text::{log_text, log_text_up_to};
 pub use policy::CredentialPolicy;
 pub use problem::Problem;
 pub use proxies::{ForwardingHeader, TrustedProxies};

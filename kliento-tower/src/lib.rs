@@ -3,6 +3,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod access;
+mod allow_list;
 mod authenticator;
 mod cache;
 #[cfg(feature = "client")]
@@ -21,6 +22,7 @@ mod telemetry;
 pub mod testing;
 mod trust_anchors;
 
+pub use allow_list::AllowListError;
 pub use cache::BundleCache;
 #[cfg(feature = "axum")]
 pub use extract::IdentityRejection;

@@ -7,6 +7,7 @@ use axum::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Method, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::{BoxError, Router};
+use http_guard::LogLimiter;
 use kliento_tower::Rejection;
 use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -23,14 +24,18 @@ pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 512;
 /// The time until the response begins, verification included.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Anyone can send requests that fail.
+static FAILURES: LogLimiter = LogLimiter::per_second(5);
+
 /// Adds the layers that most services have to routes with `KlientoAuthLayer`.
 pub(crate) fn with_layers(routes: Router) -> Router {
     routes.layer(
         ServiceBuilder::new()
             // Before anything that might print the headers.
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
-            // Sees every response, with the `Rejection` in its extensions.
-            .layer(TraceLayer::new_for_http().on_response(log))
+            // Sees every response, with the `Rejection` in its extensions. By default it would log
+            // an error for each 503, which come in floods.
+            .layer(TraceLayer::new_for_http().on_response(log).on_failure(()))
             // Answers preflight requests, which never have credentials (Fetch, 4.8), and lets
             // scripts read rejections.
             .layer(cors())
@@ -56,7 +61,11 @@ fn cors() -> CorsLayer {
 fn log<B>(response: &Response<B>, latency: Duration, _: &Span) {
     let (status, duration_ms) = (response.status().as_u16(), latency.as_millis());
     let reason = response.extensions().get::<Rejection>().map(Rejection::reason);
-    tracing::info!(status, duration_ms, reason, "answered");
+    if response.status().is_success() {
+        tracing::info!(status, duration_ms, "answered");
+    } else if let Some(suppressed) = FAILURES.allow() {
+        tracing::info!(status, duration_ms, reason, suppressed, "answered");
+    }
 }
 
 async fn overloaded(_: BoxError) -> impl IntoResponse {

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
-    let layer = arguments.layer().ok_or("no audience")?;
+    let layer = arguments.layer()?;
     let shutdown = shutdown_signal()?;
     let listener = TcpListener::bind(arguments.listen).await?;
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;

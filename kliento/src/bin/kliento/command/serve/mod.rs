@@ -1,6 +1,7 @@
 //! `kliento serve`: verification over HTTP, for software in any language.
 
 mod api;
+mod body;
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
