@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::{Rejection, Unauthenticated};
+use crate::{Rejection, Unauthenticated, event};
 
 /// An error from extracting what a layer puts into the extensions of requests (feature `axum`).
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ impl<R: Rejection> IntoResponse for ExtractionRejection<R> {
     fn into_response(self) -> Response {
         match self {
             Self::MissingLayer { .. } => {
-                tracing::error!(error = %self, "extraction failed");
+                event!(error, error = %self, "extraction failed");
                 (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
             }
             Self::Unauthenticated { response, .. } => response.map(Body::from).into_response(),

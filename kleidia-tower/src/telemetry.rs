@@ -1,5 +1,7 @@
 //! Log events of rejected requests. They never contain credentials.
 
+use http_guard::event;
+
 use crate::Rejection;
 
 /// The target by which filters select these events.
@@ -13,10 +15,10 @@ pub(crate) fn log_rejection(rejection: &Rejection) {
         rejection,
         Rejection::RateLimited { .. } | Rejection::Busy | Rejection::ClientAddressUnknown
     ) {
-        tracing::debug!(target: TARGET, code, error, "request rejected");
+        event!(debug, target: TARGET, code, error, "request rejected");
     } else if rejection.is_server_error() {
-        tracing::error!(target: TARGET, code, error, "request check failed");
+        event!(error, target: TARGET, code, error, "request check failed");
     } else {
-        tracing::info!(target: TARGET, code, error, "request rejected");
+        event!(info, target: TARGET, code, error, "request rejected");
     }
 }

@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use http_guard::event;
+use http_guard::telemetry::IsolatedSpan;
+#[cfg(feature = "metrics")]
+use http_guard::telemetry::isolate;
 use tracing::Span;
 use tracing::field::Empty;
 
@@ -13,7 +17,7 @@ const TARGET: &str = "kliento_tower";
 
 /// The telemetry of a request from its arrival to the decision.
 pub struct RequestTelemetry {
-    span: Span,
+    span: IsolatedSpan,
     started_at: Instant,
     pub(crate) cache: CacheStatus,
 }
@@ -28,7 +32,9 @@ pub(crate) enum CacheStatus {
 
 impl RequestTelemetry {
     pub(crate) fn start() -> Self {
-        let span = tracing::info_span!(target: TARGET, "kliento", subject = Empty, outcome = Empty);
+        let span = IsolatedSpan::new(
+            || tracing::info_span!(target: TARGET, "kliento", subject = Empty, outcome = Empty),
+        );
         Self { span, started_at: Instant::now(), cache: CacheStatus::NotConsulted }
     }
 
@@ -43,8 +49,8 @@ impl RequestTelemetry {
         }
         span.in_scope(|| log_outcome(checked, outcome, cache.name(), duration));
         #[cfg(feature = "metrics")]
-        record_metrics(checked, outcome, cache.name(), duration);
-        span
+        isolate(|| record_metrics(checked, outcome, cache.name(), duration));
+        span.into_inner()
     }
 }
 
@@ -86,9 +92,10 @@ fn log_outcome(
 ) {
     let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     // An event of this level about a rejection.
-    macro_rules! event {
+    macro_rules! rejection_event {
         ($level:ident, $rejection:expr, $message:literal $(, $code:ident)?) => {
-            tracing::$level!(
+            event!(
+                $level,
                 target: TARGET,
                 outcome,
                 $($code = $rejection.code(),)?
@@ -103,13 +110,13 @@ fn log_outcome(
     match checked {
         Ok(Ok(identity)) => {
             let subject = identity.subject();
-            tracing::debug!(target: TARGET, outcome, subject, cache, duration_us, "authenticated");
+            event!(debug, target: TARGET, outcome, subject, cache, duration_us, "authenticated");
         }
-        Ok(Err(rejection)) => event!(debug, rejection, "unauthenticated"),
+        Ok(Err(rejection)) => rejection_event!(debug, rejection, "unauthenticated"),
         Err(rejection) if rejection.status().is_server_error() => {
-            event!(error, rejection, "authentication unavailable", code);
+            rejection_event!(error, rejection, "authentication unavailable", code);
         }
-        Err(rejection) => event!(info, rejection, "request rejected", code),
+        Err(rejection) => rejection_event!(info, rejection, "request rejected", code),
     }
 }
 

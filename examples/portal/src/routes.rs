@@ -6,9 +6,8 @@ use axum::Router;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use kleidia_tower::Rejection;
-use kleidia_tower::account::Accounts;
 use kleidia_tower::api::Api;
-use kleidia_tower::rate_limit::{ForwardingHeader, Limit, TrustedProxies};
+use kleidia_tower::rate_limit::Limit;
 use kleidia_tower::rbac::WorkloadRules;
 use kliento_tower::{KlientoAuthLayer, TrustAnchors};
 use tower::ServiceBuilder;
@@ -24,15 +23,13 @@ use crate::{BoxError, page};
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Returns the routes of the page and the API, with all layers.
-pub(crate) fn router(accounts: Accounts, settings: &Settings) -> Result<Router, BoxError> {
+pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> {
     let login = settings.login_limit.clone().map_or_else(|| "60/60".parse(), Ok::<Limit, _>)?;
     let api = settings.api_limit.clone().map_or_else(|| "1200/60".parse(), Ok::<Limit, _>)?;
-    let proxies = settings.trusted_proxy.iter().copied();
-    let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, proxies);
-    let mut api = Api::new(accounts)
+    let mut api = api
         .with_login_limit(login)
         .with_request_limit(api)
-        .with_trusted_proxies(proxies);
+        .with_trusted_proxies(settings.proxies());
     if let Some(audience) = &settings.kliento_audience {
         let mut layer = KlientoAuthLayer::new(audience);
         if !settings.kliento_trust_anchor.is_empty() {

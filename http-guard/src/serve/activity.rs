@@ -7,6 +7,10 @@ use tokio::time::Instant;
 
 use super::head::Protocol;
 
+/// How long after the end of a response the connection is closed at the latest if its request has an
+/// unread body.
+const RECENT: Duration = Duration::from_secs(1);
+
 /// The time-outs of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
@@ -40,6 +44,10 @@ struct State {
     head_since: Option<Instant>,
     /// The start of a write that the stream does not accept.
     blocked_since: Option<Instant>,
+    /// Whether the last request has a body, which the handler may not read to its end.
+    has_body: bool,
+    /// Whether the stream belongs to a handler.
+    is_upgraded: bool,
 }
 
 impl Activity {
@@ -52,6 +60,8 @@ impl Activity {
             idle_since: now,
             head_since: Some(now),
             blocked_since: None,
+            has_body: false,
+            is_upgraded: false,
         })))
     }
 
@@ -82,10 +92,24 @@ impl Activity {
         self.state().blocked_since.get_or_insert_with(Instant::now);
     }
 
+    /// Returns whether the client may still be sending what the server does not read: the body of a
+    /// request that was answered early, or the rest of a head that is too large.
+    ///
+    /// HTTP/1 closes such a connection as soon as the response is written. In HTTP/2 the other
+    /// requests continue.
+    pub(super) fn may_have_unread_octets(&self) -> bool {
+        let state = self.state();
+        let is_http1 = matches!(state.protocol, Protocol::Http1);
+        let is_recent = state.idle_since.elapsed() < RECENT;
+        let is_incomplete = state.has_body && is_recent || state.head_since.is_some();
+        is_http1 && !state.is_upgraded && is_incomplete
+    }
+
     /// Opens a request, until the guard is dropped.
-    pub(super) fn open_request(self: &Arc<Self>) -> OpenRequest {
+    pub(super) fn open_request(self: &Arc<Self>, has_body: bool) -> OpenRequest {
         let mut state = self.state();
         state.open_requests += 1;
+        state.has_body = has_body;
         if matches!(state.protocol, Protocol::Http1) {
             state.head_since = None;
         }
@@ -121,6 +145,11 @@ impl Activity {
 pub(super) struct OpenRequest(Arc<Activity>);
 
 impl OpenRequest {
+    /// Hands the stream over to the handler.
+    pub(super) fn upgrade(&self) {
+        self.0.state().is_upgraded = true;
+    }
+
     /// Keeps the request open as long as the connection: it has become a tunnel.
     pub(super) fn keep_open(&self) {
         self.0.state().open_requests += 1;

@@ -21,6 +21,7 @@ use super::listener::Peer;
 use super::request::ConnectionService;
 use super::shutdown::Phase;
 use super::stream::ServedStream;
+use crate::event;
 
 /// An accepted connection, with its share of the server's state.
 #[derive(Debug)]
@@ -57,11 +58,11 @@ impl Connection {
         let stream = match stream {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                tracing::debug!(?peer, %error, "handshake failed");
+                event!(debug, ?peer, %error, "handshake failed");
                 return 0;
             }
             Err(_) => {
-                tracing::debug!(?peer, "handshake timed out");
+                event!(debug, ?peer, "handshake timed out");
                 return 0;
             }
         };
@@ -79,7 +80,7 @@ impl Connection {
                 biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
-                        tracing::debug!(?peer, error, "connection failed");
+                        event!(debug, ?peer, error, "connection failed");
                     }
                     return 0;
                 }
@@ -92,7 +93,7 @@ impl Connection {
                 }
                 expiry = watchdog.expired() => {
                     if expiry != Expiry::Idle || is_closing {
-                        tracing::debug!(?peer, ?expiry, "connection timed out");
+                        event!(debug, ?peer, ?expiry, "connection timed out");
                         return 0;
                     }
                     // GOAWAY lets HTTP/2 clients finish or retry their requests (RFC 9113, 6.8).

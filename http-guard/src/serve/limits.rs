@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::listener::Peer;
-use crate::{ClientAddress, TrustedProxies};
+use crate::TrustedProxies;
 
 /// The shortest time between two log events about a limit.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -72,8 +72,9 @@ impl ConnectionLimiter {
         permit: OwnedSemaphorePermit,
         peer: Peer,
     ) -> Option<ConnectionSlot> {
-        let ip = peer.address().map(|address| ClientAddress::new(address.ip()));
-        let counted = ip.filter(|ip| !self.limits.exempt_proxies.contains(ip.ip()));
+        let proxies = &self.limits.exempt_proxies;
+        let ip = peer.address().map(|address| proxies.canonical(address.ip()));
+        let counted = ip.filter(|ip| !proxies.contains(ip.ip()));
         let address = match counted {
             Some(ip) => Some(self.addresses.reserve(ip.network_key(), self.limits.per_address)?),
             None => None,

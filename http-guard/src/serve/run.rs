@@ -21,6 +21,7 @@ use super::limits::{ConnectionLimiter, ConnectionSlot, LogThrottle};
 use super::listener::{Listener, Peer};
 use super::server::Server;
 use super::shutdown::{Phase, ShutdownSummary};
+use crate::event;
 
 /// The pause after the first accept error; it doubles with each further one in a row.
 const MIN_ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -70,7 +71,7 @@ impl Server {
                 dropped_requests(ended);
             }
         }
-        tracing::info!("stopping");
+        event!(info, "stopping");
         let limiter = acceptor.close();
         phase.send_replace(Phase::Draining);
         let drained = async {
@@ -90,7 +91,7 @@ impl Server {
         summary.open_upgrades = limiter.open_connections();
         if !summary.is_clean() {
             let (requests, upgrades) = (summary.dropped_requests, summary.open_upgrades);
-            tracing::warn!(requests, upgrades, "shutdown timeout: dropped open requests");
+            event!(warn, requests, upgrades, "shutdown timeout: dropped open requests");
         }
         summary
     }
@@ -115,7 +116,7 @@ impl Server {
 
 fn dropped_requests(ended: Result<usize, JoinError>) -> usize {
     ended.unwrap_or_else(|error| {
-        tracing::error!(%error, "connection task failed");
+        event!(error, %error, "connection task failed");
         0
     })
 }
@@ -145,7 +146,7 @@ impl<L: Listener> Acceptor<L> {
             let mut permit = self.limiter.try_permit();
             if permit.is_none() {
                 if let Some(count) = self.full.record() {
-                    tracing::warn!(count, "connection limit reached");
+                    event!(warn, count, "connection limit reached");
                 }
                 permit = self.limiter.permit().await;
             }
@@ -157,7 +158,7 @@ impl<L: Listener> Acceptor<L> {
                         return (handshake, peer, slot);
                     }
                     if let Some(count) = self.address_full.record() {
-                        tracing::warn!(?peer, count, "connection limit of an address reached");
+                        event!(warn, ?peer, count, "connection limit of an address reached");
                     }
                 }
                 Err(error) => self.pause_after(&error).await,
@@ -170,11 +171,11 @@ impl<L: Listener> Acceptor<L> {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
 
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-            tracing::debug!(%error, "accept failed");
+            event!(debug, %error, "accept failed");
             return;
         }
         // Too few file descriptors, for example: ended connections release theirs.
-        tracing::error!(%error, "accept failed");
+        event!(error, %error, "accept failed");
         sleep(self.retry_delay).await;
         self.retry_delay = (self.retry_delay * 2).min(MAX_ACCEPT_RETRY_DELAY);
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use http::HeaderValue;
+use http_guard::event;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -91,12 +92,12 @@ impl BundleRefresher {
         // The lock is free here: a subscriber may send the event through this client.
         match completed {
             Ok((value, valid_until)) => {
-                tracing::debug!(%valid_until, "token bundle refreshed");
+                event!(debug, %valid_until, "token bundle refreshed");
                 Ok(value)
             }
             Err((error, valid)) => {
                 let serving_cached = valid.is_some();
-                tracing::warn!(%error, serving_cached, "token bundle refresh failed");
+                event!(warn, %error, serving_cached, "token bundle refresh failed");
                 valid.ok_or(error)
             }
         }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable as _};
+use http_guard::event;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 
@@ -170,7 +171,7 @@ impl AuthorityExchange {
             .retry(backoff)
             .when(ExchangeError::is_transient)
             .adjust(retry::delay)
-            .notify(|error, delay| tracing::debug!(%error, ?delay, "retrying the exchange"))
+            .notify(|error, delay| event!(debug, %error, ?delay, "retrying the exchange"))
             .await
     }
 }
