@@ -104,6 +104,8 @@ mod grpc;
 mod guard;
 #[cfg(feature = "log")]
 pub mod log;
+mod log_limiter;
+mod log_text;
 mod policy;
 mod problem;
 mod proxies;
@@ -127,6 +129,8 @@ pub use extract::{ExtractionRejection, extract_optional, extract_required};
 pub use future::ResponseFuture;
 pub use guard::{Allowed, Check, Decision, Guard, LookupFuture};
 pub use jiff::Timestamp;
+pub use log_limiter::LogLimiter;
+pub use log_text::{log_text, log_text_up_to};
 pub use policy::CredentialPolicy;
 pub use problem::Problem;
 pub use proxies::{ForwardingHeader, TrustedProxies};

@@ -3,16 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 
 use super::listener::Peer;
 use crate::TrustedProxies;
-
-/// The shortest time between two log events about a limit.
-const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The bounds on connections.
 #[derive(Clone, Debug)]
@@ -118,24 +113,5 @@ impl Drop for AddressSlot {
                 entry.remove();
             }
         }
-    }
-}
-
-/// Allows one log event per interval, and counts the others.
-#[derive(Debug, Default)]
-pub(super) struct LogThrottle {
-    count: u64,
-    last: Option<Instant>,
-}
-
-impl LogThrottle {
-    /// Counts an event. Returns the count if it is time to log it.
-    pub(super) fn record(&mut self) -> Option<u64> {
-        self.count += 1;
-        if self.last.is_some_and(|last| last.elapsed() < LOG_INTERVAL) {
-            return None;
-        }
-        self.last = Some(Instant::now());
-        Some(std::mem::take(&mut self.count))
     }
 }

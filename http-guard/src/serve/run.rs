@@ -17,16 +17,18 @@ use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
 use super::connection::Connection;
-use super::limits::{ConnectionLimiter, ConnectionSlot, LogThrottle};
+use super::limits::{ConnectionLimiter, ConnectionSlot};
 use super::listener::{Listener, Peer};
 use super::server::Server;
 use super::shutdown::{Phase, ShutdownSummary};
-use crate::event;
+use crate::{LogLimiter, event};
 
 /// The pause after the first accept error; it doubles with each further one in a row.
 const MIN_ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// The longest pause after an accept error.
 const MAX_ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// The shortest time between two log events about a limit.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Server {
     /// Serves until `shutdown` ends and then, until the deadline, the requests that are open.
@@ -126,8 +128,8 @@ struct Acceptor<L> {
     listener: L,
     limiter: ConnectionLimiter,
     retry_delay: Duration,
-    full: LogThrottle,
-    address_full: LogThrottle,
+    full: LogLimiter,
+    address_full: LogLimiter,
 }
 
 impl<L: Listener> Acceptor<L> {
@@ -136,8 +138,8 @@ impl<L: Listener> Acceptor<L> {
             listener,
             limiter,
             retry_delay: MIN_ACCEPT_RETRY_DELAY,
-            full: LogThrottle::default(),
-            address_full: LogThrottle::default(),
+            full: LogLimiter::new(1, LOG_INTERVAL),
+            address_full: LogLimiter::new(1, LOG_INTERVAL),
         }
     }
 
@@ -145,8 +147,8 @@ impl<L: Listener> Acceptor<L> {
         loop {
             let mut permit = self.limiter.try_permit();
             if permit.is_none() {
-                if let Some(count) = self.full.record() {
-                    event!(warn, count, "connection limit reached");
+                if let Some(suppressed) = self.full.allow() {
+                    event!(warn, suppressed, "connection limit reached");
                 }
                 permit = self.limiter.permit().await;
             }
@@ -157,8 +159,8 @@ impl<L: Listener> Acceptor<L> {
                     if let Some(slot) = self.limiter.reserve(permit, peer) {
                         return (handshake, peer, slot);
                     }
-                    if let Some(count) = self.address_full.record() {
-                        event!(warn, ?peer, count, "connection limit of an address reached");
+                    if let Some(suppressed) = self.address_full.allow() {
+                        event!(warn, ?peer, suppressed, "connection limit of an address reached");
                     }
                 }
                 Err(error) => self.pause_after(&error).await,

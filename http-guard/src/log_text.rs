@@ -1,0 +1,98 @@
+//! Text of strangers, made fit for a log.
+
+use std::fmt::{self, Write};
+
+/// The maximum length of text in a log, in characters.
+const MAX_CHARACTERS: usize = 100;
+
+/// Returns text that a stranger sent, fit for a log: at most about 100 characters, none of them
+/// hidden.
+///
+/// Control characters, line separators and Unicode's formatting characters are escaped; the escapes
+/// count. Longer text is cut, and ends with `…`. Record the result as a string, so that subscribers
+/// quote it: then it cannot look like another field.
+///
+/// ```
+/// use http_guard::log_text;
+///
+/// assert_eq!(log_text("alice@example.com"), "alice@example.com");
+/// assert_eq!(log_text("a\nb\u{202e}"), r"a\nb\u{202e}");
+/// assert!(log_text("x".repeat(10_000)).chars().count() <= 101);
+/// ```
+#[must_use]
+pub fn log_text(text: impl fmt::Display) -> String {
+    log_text_up_to(MAX_CHARACTERS, text)
+}
+
+/// Returns text as [`log_text`] does, with at most about `max_characters` characters.
+///
+/// For text in which a stranger's is only a part, such as the message of an error.
+#[must_use]
+pub fn log_text_up_to(max_characters: usize, text: impl fmt::Display) -> String {
+    let mut excerpt = Excerpt { text: String::new(), left: max_characters };
+    if write!(excerpt, "{text}").is_err() {
+        excerpt.text.push('…');
+    }
+    excerpt.text
+}
+
+/// Collects the beginning of a text. It fails when it is full, so that the rest is not formatted.
+struct Excerpt {
+    text: String,
+    /// How many characters are left.
+    left: usize,
+}
+
+impl fmt::Write for Excerpt {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            let escape = is_hidden(character).then(|| character.escape_default());
+            let length = escape.as_ref().map_or(1, ExactSizeIterator::len);
+            self.left = self.left.checked_sub(length).ok_or(fmt::Error)?;
+            match escape {
+                Some(escape) => self.text.extend(escape),
+                None => self.text.push(character),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Control characters, line separators, and the formatting characters of Unicode.
+const fn is_hidden(character: char) -> bool {
+    matches!(character,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_escaped_length() {
+        for character in ['x', 'ü', '\u{1f600}', '\u{202e}', '\0', '\u{e0041}'] {
+            let text = log_text(character.to_string().repeat(7_000));
+            assert!((90..=101).contains(&text.chars().count()), "{text}");
+            assert!(text.ends_with('…') && !text.chars().any(is_hidden), "{text}");
+        }
+        let exact = "x".repeat(100);
+        assert_eq!(log_text(&exact), exact);
+        assert_eq!(log_text_up_to(3, "abcd"), "abc…");
+    }
+
+    /// Formatting stops at the limit, so a long error costs no more than a short one.
+    #[test]
+    fn does_not_format_the_rest() {
+        struct Endless;
+        impl fmt::Display for Endless {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                loop {
+                    f.write_str("endless ")?;
+                }
+            }
+        }
+        assert!(log_text(Endless).starts_with("endless endless "));
+    }
+}
