@@ -172,6 +172,7 @@ impl Supervisor {
         event!(error, task, panics, "background task panicked, continuing with its next turn");
         #[cfg(feature = "metrics")]
         crate::telemetry::isolate(|| {
+            // Isolated: above.
             metrics::counter!("background_panics_total", "task" => task).increment(1);
         });
     }

@@ -132,6 +132,7 @@ fn record_metrics(
         Ok(Ok(_)) => "none",
         Ok(Err(rejection)) | Err(rejection) => rejection.reason(),
     };
+    // Isolated: by the caller.
     metrics::counter!(
         "kliento_authentications_total",
         "outcome" => outcome,
@@ -139,6 +140,7 @@ fn record_metrics(
         "cache" => cache,
     )
     .increment(1);
+    // Isolated: by the caller.
     metrics::histogram!("kliento_authentication_duration_seconds", "cache" => cache)
         .record(duration);
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use axum::error_handling::HandleErrorLayer;
 use axum::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{Method, Response, StatusCode};
+use axum::http::{Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::{BoxError, Router};
+use http_guard::{LogLimiter, log_text};
 use kliento_tower::Rejection;
 use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -22,6 +23,8 @@ use tracing::Span;
 pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 512;
 /// The time until the response begins, verification included.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Responses with server errors, which come in floods.
+static FAILURES: LogLimiter = LogLimiter::per_second(5);
 
 /// Adds the layers that most services have to routes with `KlientoAuthLayer`.
 pub(crate) fn with_layers(routes: Router) -> Router {
@@ -30,7 +33,7 @@ pub(crate) fn with_layers(routes: Router) -> Router {
             // Before anything that might print the headers.
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
             // Sees every response, with the `Rejection` in its extensions.
-            .layer(TraceLayer::new_for_http().on_response(log))
+            .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
             // Answers preflight requests, which never have credentials (Fetch, 4.8), and lets
             // scripts read rejections.
             .layer(cors())
@@ -53,10 +56,20 @@ fn cors() -> CorsLayer {
         .expose_headers([WWW_AUTHENTICATE])
 }
 
+/// Strangers choose the method and the target, so both are cut.
+fn span<B>(request: &Request<B>) -> Span {
+    let (method, uri) = (log_text(request.method()), log_text(request.uri()));
+    tracing::debug_span!("request", method, uri)
+}
+
 fn log<B>(response: &Response<B>, latency: Duration, _: &Span) {
     let (status, duration_ms) = (response.status().as_u16(), latency.as_millis());
     let reason = response.extensions().get::<Rejection>().map(Rejection::reason);
-    tracing::info!(status, duration_ms, reason, "answered");
+    if !response.status().is_server_error() {
+        tracing::info!(status, duration_ms, reason, "answered");
+    } else if let Some(suppressed) = FAILURES.allow() {
+        tracing::warn!(status, duration_ms, reason, suppressed, "answered");
+    }
 }
 
 async fn overloaded(_: BoxError) -> impl IntoResponse {

@@ -48,6 +48,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let arguments = Arguments::parse();
     let _log = log::init(LogFormat::Text)?;
     let certificate = Arc::new(Certificate::load(arguments.certificate, arguments.key)?);
+    // Supervised: by itself.
     tokio::spawn(Arc::clone(&certificate).reload_on_change(POLL_INTERVAL));
     let shutdown = shutdown_signal()?;
     let tcp = TcpListener::bind(arguments.listen).await?;

@@ -51,6 +51,7 @@ impl LogWriter {
         let counts = Arc::new(Counts::default());
         let thread_counts = Arc::clone(&counts);
         let run = move || write_lines(output, &receiver, &thread_counts);
+        // Supervised: each line is a turn.
         thread::Builder::new().name("log".to_owned()).spawn(run)?;
         let guard = LogGuard(Arc::clone(&counts));
         Ok((Self { lines: sender, counts }, guard))

@@ -68,6 +68,7 @@ impl Server {
                 timeouts: self.timeouts,
                 phase: phase.subscribe(),
             };
+            // Supervised: a panic ends the connection, and `dropped_requests` logs it.
             connections.spawn(connection.run(handshake, service.clone()));
             while let Some(ended) = connections.try_join_next() {
                 dropped_requests(ended);

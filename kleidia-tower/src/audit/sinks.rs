@@ -9,10 +9,10 @@ use std::thread::Builder;
 use std::time::Duration;
 use std::{io, mem};
 
-use http_guard::{Supervisor, event};
+use http_guard::{Supervisor, event, log_text};
 
 use super::AuditRecord;
-use crate::{HealthError, SessionId, UserAgent};
+use crate::{HealthError, SessionId};
 
 /// How long closing waits for the sinks.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -59,7 +59,7 @@ struct Counts {
 }
 
 /// Logs every record with `tracing`: an event of level info with the target
-/// `kleidia_tower::audit`.
+/// `kleidia_tower::audit`. Text of at most 100 characters is logged, the store has all of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingSink;
 
@@ -79,6 +79,7 @@ impl AuditSinks {
         let running: Vec<_> = supervisors.iter().map(Supervisor::start).collect();
         let counts = Arc::<Counts>::default();
         let thread_counts = Arc::clone(&counts);
+        // Supervised: each record of each sink is a turn.
         Builder::new().name("kleidia-audit".to_owned()).spawn(move || {
             run_sinks(sinks, &receiver, &thread_counts);
             drop((running, end));
@@ -149,19 +150,19 @@ fn run_sinks(
 
 impl AuditSink for TracingSink {
     fn record(&mut self, record: &AuditRecord) {
-        // A panic of the subscriber is one of this sink, which is counted.
+        // Isolated: a panic of the subscriber is one of this sink, which is counted.
         tracing::info!(
             target: "kleidia_tower::audit",
             sequence = record.sequence,
             at = record.at.as_second(),
             event = record.kind.as_str(),
             outcome = record.outcome.as_str(),
-            user = record.user.as_ref().map(|identity| identity.name.as_str()),
-            actor = record.actor.as_ref().map(|identity| identity.name.as_str()),
+            user = record.user.as_ref().map(|identity| log_text(&identity.name)),
+            actor = record.actor.as_ref().map(|identity| log_text(&identity.name)),
             session = record.session.map(SessionId::get),
             address = record.client.address.map(tracing::field::display),
-            user_agent = record.client.user_agent.as_ref().map(UserAgent::as_str),
-            reason = record.reason.as_deref(),
+            user_agent = record.client.user_agent.as_ref().map(log_text),
+            reason = record.reason.as_deref().map(log_text),
         );
     }
 }

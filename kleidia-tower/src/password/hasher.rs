@@ -84,6 +84,7 @@ impl PasswordHasher {
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..permits {
             let receiver = Arc::clone(&receiver);
+            // Supervised: each job is a turn.
             let worker = thread::Builder::new().name("kleidia-argon2".to_owned());
             worker.spawn(move || run_worker(&receiver)).map_err(system_error)?;
         }

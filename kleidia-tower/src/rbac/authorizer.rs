@@ -123,6 +123,7 @@ impl Authorizer {
     async fn record(&self, event: AuditEvent) -> Result<(), Rejection> {
         let audit = self.audit.clone();
         let append = async move { audit.append(event).await };
+        // Supervised: awaited, and a panic is an error.
         let done = tokio::spawn(IsolatedSpan::current().instrument(append)).await;
         Ok(done.map_err(|_| Rejection::Unavailable("audit log unavailable"))??)
     }

@@ -67,6 +67,7 @@ impl BundleRefresher {
         // A runtime that is shutting down drops the task immediately, which acquires the lock.
         drop(state);
         if let Some(task) = task {
+            // Supervised: a task that panics lets the next request start another one.
             runtime.spawn(task.run());
         }
         Ok(valid.map_or(BundleState::Pending(pending), BundleState::Ready))

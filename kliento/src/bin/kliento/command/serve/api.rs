@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{BoxError, Json, Router};
+use http_guard::{LogLimiter, log_text, log_text_up_to};
 use kliento::{TokenBundle, TokenVerification, TrustAnchor};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -24,7 +25,6 @@ use crate::arguments::TrustOptions;
 use crate::failure::Failure;
 use crate::input::trim_line_breaks;
 use crate::report::Report;
-use crate::text::printable;
 
 /// The maximum size of a body. A body of this size that is larger than a bundle is `malformed`.
 const MAX_BODY_OCTETS: usize = 64 * 1024;
@@ -33,6 +33,12 @@ const MAX_BODY_OCTETS: usize = 64 * 1024;
 const MAX_CONCURRENT_REQUESTS: usize = 512;
 /// The timeout of a request, including its body.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The maximum length of an error in the log: parts of it are a stranger's.
+const MAX_ERROR_CHARACTERS: usize = 200;
+/// Failures that every request of a flood reports.
+static FAILURES: LogLimiter = LogLimiter::per_second(5);
+static OVERLOADS: LogLimiter = LogLimiter::per_second(1);
 
 /// Verifies the bundles of all requests.
 pub(super) struct Verifier {
@@ -150,10 +156,16 @@ fn log_report(report: &Report, duration: Duration) {
     let (outcome, duration_us) = (report.status().as_str(), duration.as_micros());
     match report {
         Report::Valid { subject, .. } => {
-            tracing::info!(outcome, subject = %printable(subject), duration_us, "verified");
+            tracing::info!(outcome, subject = log_text(subject), duration_us, "verified");
         }
         Report::Invalid { code, error } | Report::Malformed { code, error } => {
-            tracing::info!(outcome, code, error = %printable(error), duration_us, "rejected");
+            tracing::info!(
+                outcome,
+                code,
+                error = log_text_up_to(MAX_ERROR_CHARACTERS, error),
+                duration_us,
+                "rejected"
+            );
         }
     }
 }
@@ -170,13 +182,18 @@ fn handle_limit_error(error: &BoxError) -> Response {
 }
 
 fn overloaded() -> Response {
+    if let Some(suppressed) = OVERLOADS.allow() {
+        tracing::warn!(suppressed, "overloaded");
+    }
     let error = error_response(StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once");
     ([(RETRY_AFTER, "1")], error).into_response()
 }
 
 /// Logs a server error. The response does not contain the cause.
 fn internal_error(failure: &dyn std::error::Error) -> Response {
-    tracing::error!(%failure, "request failed");
+    if let Some(suppressed) = FAILURES.allow() {
+        tracing::error!(%failure, suppressed, "request failed");
+    }
     let error = error_response(StatusCode::SERVICE_UNAVAILABLE, "The bundle could not be verified");
     ([(RETRY_AFTER, "1")], error).into_response()
 }
