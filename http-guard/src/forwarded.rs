@@ -10,20 +10,12 @@ pub(crate) fn x_forwarded_for(line: &[u8]) -> impl Iterator<Item = Hop> {
     let members = line.rsplit(|octet| *octet == b',').map(<[u8]>::trim_ascii);
     // Recipients ignore empty members (RFC 9110, 5.6.1.2).
     members.filter(|member| !member.is_empty()).map(|member| {
-        let text = without_zone(str::from_utf8(member).ok()?);
+        let text = str::from_utf8(member).ok()?;
         // No standard defines how ports are written; proxies write them as in URIs.
         let with_port = || text.parse().ok().map(|address: SocketAddr| address.ip());
         let in_brackets = || ipv6_in_brackets(text).map(IpAddr::V6);
         text.parse().ok().or_else(with_port).or_else(in_brackets)
     })
-}
-
-/// Removes the zone of a link-local address (RFC 4007, 11), which Go's proxies report: it has a
-/// meaning on the proxy's host only.
-fn without_zone(text: &str) -> &str {
-    let is_ipv6 = |address: &str| address.contains(':') && !address.starts_with('[');
-    let split = text.split_once('%').filter(|(address, _)| is_ipv6(address));
-    split.map_or(text, |(address, _)| address)
 }
 
 /// The hops of a line of `Forwarded`, the nearest first: a single one without an address if the line
