@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::{Rejection, Unauthenticated, event};
+use crate::{LogLimiter, Rejection, Unauthenticated, event};
 
 /// An error from extracting what a layer puts into the extensions of requests (feature `axum`).
 #[derive(Clone, Debug)]
@@ -86,11 +86,16 @@ impl<R: fmt::Display> fmt::Display for ExtractionRejection<R> {
 
 impl<R: Rejection> std::error::Error for ExtractionRejection<R> {}
 
+/// Anyone can request a route that lacks its layer.
+static MISSING_LAYER: LogLimiter = LogLimiter::per_second(5);
+
 impl<R: Rejection> IntoResponse for ExtractionRejection<R> {
     fn into_response(self) -> Response {
         match self {
             Self::MissingLayer { .. } => {
-                event!(error, error = %self, "extraction failed");
+                if let Some(suppressed) = MISSING_LAYER.allow() {
+                    event!(error, error = %self, suppressed, "extraction failed");
+                }
                 (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
             }
             Self::Unauthenticated { response, .. } => response.map(Body::from).into_response(),

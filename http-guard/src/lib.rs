@@ -92,6 +92,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address_limiter;
 mod canonical_address;
 mod client_address;
 mod clock;
@@ -120,6 +121,7 @@ mod supervisor;
 pub mod telemetry;
 mod unauthenticated;
 
+pub use address_limiter::{AddressLimiter, AddressPermit};
 pub use canonical_address::{Nat64Prefix, NetworkError, ProxyNetwork};
 pub use client_address::{ClientAddress, PeerAddress};
 pub use clock::{Clock, ClockFn, FixedClock, SystemClock, clock_fn};

@@ -43,7 +43,7 @@ struct Excerpt {
     left: usize,
 }
 
-impl fmt::Write for Excerpt {
+impl Write for Excerpt {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
             let escape = is_hidden(character).then(|| character.escape_default());

@@ -26,6 +26,7 @@ pub(crate) struct Authenticator {
     pub(crate) audiences: Vec<String>,
     pub(crate) max_validity: Duration,
     pub(crate) min_modulus_bits: usize,
+    pub(crate) clock_skew: Duration,
     pub(crate) trust_anchors: Arc<dyn TrustAnchorStore>,
     pub(crate) cache: BundleCache,
     pub(crate) signature_cache: SignatureCache,
@@ -39,16 +40,28 @@ pub(crate) struct Authenticator {
 /// Credentials whose bundle is not in the cache.
 pub(crate) struct CacheMiss {
     credentials: HeaderValue,
-    /// The key and the anchors behind it, if the store gave the anchors without waiting.
-    cache_key: Option<(TrustAnchors, BundleKey)>,
+    /// The key, if the store gave the anchors without waiting.
+    cache_key: Option<CacheKey>,
+}
+
+/// The key of a bundle, and what it was computed from.
+struct CacheKey {
+    anchors: TrustAnchors,
+    /// The generation of the cache.
+    generation: u64,
+    digest: BundleKey,
 }
 
 impl Authenticator {
+    /// How often a bundle is verified if the anchors change meanwhile.
+    const MAX_ATTEMPTS: usize = 3;
+
     pub(crate) fn new(audience: String) -> Self {
         let mut authenticator = Self {
             audiences: vec![audience],
             max_validity: TokenVerification::DEFAULT_MAX_VALIDITY,
             min_modulus_bits: 2048,
+            clock_skew: Duration::from_secs(5),
             trust_anchors: Arc::new(TrustAnchors::iana()),
             cache: BundleCache::default(),
             signature_cache: SignatureCache::default(),
@@ -63,9 +76,10 @@ impl Authenticator {
 
     /// Must be called after each change of the audiences or of the bounds on tokens and keys.
     pub(crate) fn update_policy_digest(&mut self) {
-        let mut digest = blake3::Hasher::new_derive_key("kliento-tower, verified bundles, 1");
+        let mut digest = blake3::Hasher::new_derive_key("kliento-tower, verified bundles, 2");
         digest.update(&self.max_validity.as_nanos().to_be_bytes());
         digest.update(&self.min_modulus_bits.to_be_bytes());
+        digest.update(&self.clock_skew.as_nanos().to_be_bytes());
         for text in self.audiences.iter().map(String::as_str).chain([SERVICE]) {
             // The lengths make the concatenation unambiguous.
             digest.update(&text.len().to_be_bytes()).update(text.as_bytes());
@@ -89,32 +103,69 @@ impl Authenticator {
 
     /// Verifies a bundle, once for all concurrent requests that carry it.
     ///
-    /// The bundle may be in the cache after all if the anchors had to be awaited.
+    /// The request occupies a slot until its decision. If the anchors have changed by then, or the
+    /// cache was cleared, the bundle is looked up and verified again: a result from withdrawn
+    /// anchors is never accepted.
     pub(crate) async fn authenticate(&self, miss: CacheMiss) -> (Decision, CacheStatus) {
         let CacheMiss { credentials, cache_key } = miss;
         if has_multiple_values(credentials.as_bytes()) {
             return (Err(Rejection::MultipleCredentials), CacheStatus::NotConsulted);
         }
-        let cache_key = match cache_key {
-            Some(cache_key) => cache_key,
-            None => match self.lookup_async(&credentials).await {
+        match self.limiter.enter() {
+            Ok(_slot) => self.authenticate_in_slot(&credentials, cache_key).await,
+            Err(busy) if cache_key.is_some() => (Err(busy), CacheStatus::Miss),
+            Err(busy) => (Err(busy), CacheStatus::NotConsulted),
+        }
+    }
+
+    async fn authenticate_in_slot(
+        &self,
+        credentials: &HeaderValue,
+        mut cache_key: Option<CacheKey>,
+    ) -> (Decision, CacheStatus) {
+        for _ in 0..Self::MAX_ATTEMPTS {
+            let looked_up = match cache_key.take() {
+                Some(key) => Err(key),
+                None => self.lookup_async(credentials).await,
+            };
+            let key = match looked_up {
                 Ok(decision) => {
                     let status = CacheStatus::from_lookup(&decision);
                     return (decision, status);
                 }
-                Err(cache_key) => cache_key,
-            },
-        };
-        let (anchors, key) = cache_key;
-        let verify = || self.verify(key, &credentials, &anchors);
-        (self.single_flight.run(key, verify).await, CacheStatus::Miss)
+                Err(key) => key,
+            };
+            let verify = || self.verify(&key, credentials);
+            let decision = self.single_flight.run(key.digest, verify).await;
+            if decision.is_err() {
+                return (decision, CacheStatus::Miss);
+            }
+            match self.is_current(&key).await {
+                Ok(true) => return (decision, CacheStatus::Miss),
+                Ok(false) => {}
+                Err(rejection) => return (Err(rejection), CacheStatus::Miss),
+            }
+        }
+        let error = TrustAnchorError::new("they changed during each verification");
+        (Err(error.into()), CacheStatus::Miss)
     }
 
-    async fn lookup_async(
-        &self,
-        credentials: &HeaderValue,
-    ) -> Result<Decision, (TrustAnchors, BundleKey)> {
-        match self.trust_anchors.snapshot().await {
+    /// Returns whether the key is still that of a request that arrives now.
+    async fn is_current(&self, key: &CacheKey) -> Result<bool, Rejection> {
+        let anchors = self.current_anchors().await?;
+        let is_same_set = anchors.fingerprint() == key.anchors.fingerprint();
+        Ok(is_same_set && self.cache.generation() == key.generation)
+    }
+
+    async fn current_anchors(&self) -> Result<TrustAnchors, TrustAnchorError> {
+        match self.trust_anchors.try_current() {
+            Some(anchors) => Ok(anchors),
+            None => self.trust_anchors.snapshot().await,
+        }
+    }
+
+    async fn lookup_async(&self, credentials: &HeaderValue) -> Result<Decision, CacheKey> {
+        match self.current_anchors().await {
             Ok(anchors) => self.lookup_with_anchors(credentials, anchors),
             Err(error) => Ok(Err(error.into())),
         }
@@ -124,31 +175,27 @@ impl Authenticator {
         &self,
         credentials: &HeaderValue,
         anchors: TrustAnchors,
-    ) -> Result<Decision, (TrustAnchors, BundleKey)> {
+    ) -> Result<Decision, CacheKey> {
         if anchors.as_slice().is_empty() {
             return Ok(Err(TrustAnchorError::new("the set is empty").into()));
         }
         let Some(now) = self.clock.now() else { return Ok(Err(Rejection::ClockUnavailable)) };
-        let text = token68(credentials.as_bytes());
-        let key = cache_key_digest(&self.policy_digest, anchors.fingerprint(), text);
-        self.cache.get(&key, now).map(Ok).ok_or((anchors, key))
+        let (text, generation) = (token68(credentials.as_bytes()), self.cache.generation());
+        let digest = cache_key_digest(&self.policy_digest, anchors.fingerprint(), generation, text);
+        let known = self.cache.get(&digest, now);
+        known.map(Ok).ok_or(CacheKey { anchors, generation, digest })
     }
 
     /// Parses the bundle, waits for a permit, and verifies. A malformed bundle needs no permit.
-    async fn verify(
-        &self,
-        key: BundleKey,
-        credentials: &HeaderValue,
-        anchors: &TrustAnchors,
-    ) -> Decision {
+    async fn verify(&self, key: &CacheKey, credentials: &HeaderValue) -> Decision {
         let bundle = TokenBundle::from_authorization(credentials)?;
         let _permit = self.limiter.acquire().await?;
         let now = self.clock.now().ok_or(Rejection::ClockUnavailable)?;
-        if let Some(known) = self.cache.get(&key, now) {
+        if let Some(known) = self.cache.get(&key.digest, now) {
             return Ok(known);
         }
-        let identity = self.verify_now(&bundle, anchors, now)?;
-        self.cache.insert(key, identity.clone(), now);
+        let identity = self.verify_now(&bundle, &key.anchors, now)?;
+        self.cache.insert(key.digest, identity.clone(), now);
         Ok(identity)
     }
 
@@ -159,6 +206,8 @@ impl Authenticator {
         let verification = TokenVerification::new(&audiences, anchors.as_slice())
             .with_max_validity(self.max_validity)
             .with_min_modulus_bits(self.min_modulus_bits);
+        // The layer has checked the bound.
+        let verification = verification.with_clock_skew(self.clock_skew).unwrap_or(verification);
         let mut verifier = self.signature_cache.staged_verifier();
         let token = bundle.verify_with(&verification, now, &mut verifier)?;
         self.signature_cache.commit(verifier);
@@ -171,17 +220,20 @@ impl Authenticator {
 ///
 /// BLAKE3 hashes groups of 1 KiB chunks in parallel, and the remaining chunks one by one. Zero
 /// padding to a multiple of 4 KiB halves the time for a typical bundle. It adds no collisions: a
-/// header value contains no zeros, and the fingerprint at the end has a fixed length.
+/// header value contains no zeros, and the fingerprint and the generation have fixed lengths.
 fn cache_key_digest(
     policy_digest: &[u8; 32],
     anchors_fingerprint: &[u8; 32],
+    generation: u64,
     text: &[u8],
 ) -> BundleKey {
     const WIDTH: usize = 4 * 1024;
-    let length = (text.len() + anchors_fingerprint.len()).next_multiple_of(WIDTH);
+    const TAIL: usize = 32 + 8;
+    let length = (text.len() + TAIL).next_multiple_of(WIDTH);
     let mut padded = Vec::with_capacity(length);
     padded.extend_from_slice(text);
-    padded.resize(length - anchors_fingerprint.len(), 0);
+    padded.resize(length - TAIL, 0);
     padded.extend_from_slice(anchors_fingerprint);
+    padded.extend_from_slice(&generation.to_be_bytes());
     blake3::keyed_hash(policy_digest, &padded).into()
 }

@@ -1,6 +1,8 @@
 //! The cache of verified bundles, each kept until it expires.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use kliento::Timestamp;
@@ -9,7 +11,8 @@ use moka::sync::Cache;
 
 use crate::WorkloadIdentity;
 
-/// A digest of the credentials, the audiences, the bounds and the trust anchors.
+/// A digest of the credentials, the audiences, the bounds, the trust anchors and the generation of
+/// the cache.
 pub(crate) type BundleKey = [u8; 32];
 
 /// A cache of verified bundles: a request with a cached one costs a digest and a look-up.
@@ -29,6 +32,8 @@ pub(crate) type BundleKey = [u8; 32];
 #[derive(Clone)]
 pub struct BundleCache {
     entries: Cache<BundleKey, Entry>,
+    /// How often the cache was cleared.
+    generation: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
@@ -52,7 +57,8 @@ impl BundleCache {
             u32::try_from(entry.identity.memory_size() + Self::ENTRY_OCTETS).unwrap_or(u32::MAX)
         };
         let cache = Cache::builder().max_capacity(max_octets).weigher(weigh);
-        Self { entries: cache.expire_after(EntryExpiry).build() }
+        let entries = cache.expire_after(EntryExpiry).build();
+        Self { entries, generation: Arc::default() }
     }
 
     /// Returns the approximate number of cached bundles.
@@ -69,8 +75,19 @@ impl BundleCache {
     }
 
     /// Removes all bundles, so that each is verified again.
+    ///
+    /// It covers verifications in progress, too: once it has returned, no result from before is
+    /// used for a request.
     pub fn clear(&self) {
+        // The key of an entry contains the generation. So an entry that is inserted late, by a
+        // verification that started before, is never found.
+        self.generation.fetch_add(1, Ordering::SeqCst);
         self.entries.invalidate_all();
+    }
+
+    /// Returns how often the cache was cleared.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
     }
 
     /// Returns the identity for this key if it is cached and valid now.

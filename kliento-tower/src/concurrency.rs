@@ -1,7 +1,6 @@
-//! Limits concurrent verifications and the queue of requests that wait for one.
+//! Limits concurrent verifications and the requests that wait.
 
 use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -12,8 +11,10 @@ use crate::Rejection;
 pub(crate) struct VerificationLimiter {
     concurrency_limit: usize,
     queue_limit: usize,
+    /// One for each verification.
     permits: Semaphore,
-    queued: AtomicUsize,
+    /// One for each request without a decision: it verifies, or it waits.
+    slots: Semaphore,
 }
 
 impl VerificationLimiter {
@@ -21,8 +22,13 @@ impl VerificationLimiter {
 
     pub(crate) fn new(concurrency_limit: usize, queue_limit: usize) -> Self {
         let concurrency_limit = concurrency_limit.clamp(1, Semaphore::MAX_PERMITS);
-        let permits = Semaphore::new(concurrency_limit);
-        Self { concurrency_limit, queue_limit, permits, queued: AtomicUsize::new(0) }
+        let slots = concurrency_limit.saturating_add(queue_limit).min(Semaphore::MAX_PERMITS);
+        Self {
+            concurrency_limit,
+            queue_limit,
+            permits: Semaphore::new(concurrency_limit),
+            slots: Semaphore::new(slots),
+        }
     }
 
     pub(crate) fn with_concurrency_limit(&self, concurrency_limit: usize) -> Self {
@@ -33,12 +39,16 @@ impl VerificationLimiter {
         Self::new(self.concurrency_limit, queue_limit)
     }
 
-    /// Waits for a permit, or fails if the queue is full.
+    /// Returns a slot for a request, which keeps it until its decision, or fails if all are taken.
+    ///
+    /// Every request needs one, also if it waits for another request's verification or for trust
+    /// anchors: each holds memory and a ready service.
+    pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>, Rejection> {
+        self.slots.try_acquire().map_err(|_| Rejection::Busy)
+    }
+
+    /// Waits for a permit to verify. Call it with a slot.
     pub(crate) async fn acquire(&self) -> Result<SemaphorePermit<'_>, Rejection> {
-        if let Ok(permit) = self.permits.try_acquire() {
-            return Ok(permit);
-        }
-        let _slot = QueueSlot::reserve(self).ok_or(Rejection::Busy)?;
         self.permits.acquire().await.map_err(|_| Rejection::Busy)
     }
 }
@@ -51,46 +61,20 @@ impl Default for VerificationLimiter {
     }
 }
 
-/// A position in the queue, released when the request is cancelled, too.
-struct QueueSlot<'l>(&'l VerificationLimiter);
-
-impl<'l> QueueSlot<'l> {
-    fn reserve(limiter: &'l VerificationLimiter) -> Option<Self> {
-        let slot = Self(limiter);
-        let before = limiter.queued.fetch_add(1, Ordering::Relaxed);
-        (before < limiter.queue_limit).then_some(slot)
-    }
-}
-
-impl Drop for QueueSlot<'_> {
-    fn drop(&mut self) {
-        self.0.queued.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
     use super::*;
 
     #[test]
-    fn rejects_when_the_queue_is_full() {
+    fn rejects_when_all_slots_are_taken() {
         let limiter = VerificationLimiter::new(1, 1);
-        let mut context = Context::from_waker(Waker::noop());
-        let mut first = pin!(limiter.acquire());
-        let Poll::Ready(Ok(permit)) = first.as_mut().poll(&mut context) else { panic!("free") };
-        {
-            let mut queued = pin!(limiter.acquire());
-            assert!(queued.as_mut().poll(&mut context).is_pending());
-            let rejected = pin!(limiter.acquire()).poll(&mut context);
-            assert!(matches!(rejected, Poll::Ready(Err(Rejection::Busy))));
-        }
-        // The queued request was dropped, so its slot is free again.
-        let mut queued = pin!(limiter.acquire());
-        assert!(queued.as_mut().poll(&mut context).is_pending());
-        drop(permit);
-        assert!(matches!(queued.as_mut().poll(&mut context), Poll::Ready(Ok(_))));
+        let verifying = limiter.enter().unwrap();
+        let waiting = limiter.enter().unwrap();
+        assert!(matches!(limiter.enter(), Err(Rejection::Busy)));
+        drop(waiting);
+        assert!(limiter.enter().is_ok());
+        drop(verifying);
+        // The largest queue does not overflow.
+        assert!(VerificationLimiter::new(2, usize::MAX).enter().is_ok());
     }
 }

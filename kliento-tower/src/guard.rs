@@ -11,7 +11,7 @@ use kliento::{AuthorizationError, MAX_BUNDLE_OCTETS, Malformed};
 use crate::access::AccessPolicy;
 use crate::authenticator::Authenticator;
 use crate::singleflight::Decision;
-use crate::telemetry::{CacheStatus, RequestTelemetry};
+use crate::telemetry::{CacheStatus, LogLimits, RequestTelemetry};
 use crate::{Rejection, Unauthenticated, WorkloadIdentity};
 
 pub(crate) const SCHEME: &str = "Kliento";
@@ -26,6 +26,7 @@ pub struct KlientoGuard {
     pub(crate) access: AccessPolicy,
     pub(crate) renderer: RejectionRenderer<Rejection>,
     pub(crate) removes_authorization: bool,
+    pub(crate) log_limits: Arc<LogLimits>,
 }
 
 impl Guard for KlientoGuard {
@@ -94,7 +95,7 @@ impl KlientoGuard {
         telemetry: RequestTelemetry,
     ) -> http_guard::Decision<Rejection> {
         let checked = self.access.check(decision);
-        let span = telemetry.finish(&checked);
+        let span = telemetry.finish(&checked, &self.log_limits);
         self.set_extensions(request, checked?);
         Ok(Allowed { span, ..Allowed::default() })
     }

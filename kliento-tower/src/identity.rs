@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http_guard::{log_text, log_text_up_to};
 use kliento::{
     Claims, Member, OrganisationName, Period, SignerKind, Timestamp, UserName, VerifiedToken,
 };
@@ -133,13 +134,31 @@ impl WorkloadIdentity {
     }
 }
 
+struct DebugClaims<'a>(&'a Claims);
+
+impl fmt::Debug for DebugClaims<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&log_text_up_to(300, format_args!("{:?}", self.0)))
+    }
+}
+
+/// Parses `user@organisation`, or `organisation` for its bot.
+pub(crate) fn parse_subject(subject: &str) -> Option<(OrganisationName, Member)> {
+    let (member, organisation) = match subject.rsplit_once('@') {
+        Some((user, organisation)) => (Member::User(user.parse().ok()?), organisation),
+        None => (Member::Bot, subject),
+    };
+    Some((organisation.parse().ok()?, member))
+}
+
+/// For logs: long text of the client is cut.
 impl fmt::Debug for WorkloadIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WorkloadIdentity")
-            .field("subject", &self.subject())
+            .field("subject", &log_text(self.subject()))
             .field("signer", &self.signer())
             .field("audience", &self.audience())
-            .field("claims", self.claims())
+            .field("claims", &DebugClaims(self.claims()))
             .field("valid_until", &self.valid_until().to_string())
             .finish()
     }

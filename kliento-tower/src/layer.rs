@@ -5,37 +5,45 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http_guard::{GuardedService, RejectionRenderer, SettingError};
+use kliento::TokenVerification;
 use tower_layer::Layer;
 
 use crate::access::AccessPolicy;
+use crate::allow_list::AllowList;
 use crate::authenticator::Authenticator;
 use crate::guard::{KlientoGuard, SCHEME};
 use crate::{
-    BundleCache, Clock, CredentialPolicy, KlientoAuth, Rejection, Responder, SignatureCache,
-    TrustAnchorStore, WorkloadIdentity,
+    AllowListError, BundleCache, Clock, CredentialPolicy, KlientoAuth, Rejection, Responder,
+    SignatureCache, TrustAnchorStore, WorkloadIdentity,
 };
 
-/// Authenticates workloads by their Kliento token bundles.
+/// Authenticates workloads by their Kliento token bundles. **By default it admits every organisation
+/// on the Internet whose domain has DNSSEC.** Restrict it with [`Self::with_allowed_organisations`] or
+/// [`Self::with_allowed_subjects`].
 ///
 /// A request with a valid `Authorization: Kliento <base64>` header reaches the inner service with a
 /// [`WorkloadIdentity`] in its extensions. By default all other requests are rejected: 401 if the
-/// credentials are missing or invalid, 403 if the authorizer denies the workload, 503 if the
-/// credentials cannot be checked. The response carries problem details, or a gRPC status for gRPC
+/// credentials are missing or invalid, 403 if the workload is not allowed, 503 if the credentials
+/// cannot be checked. The response carries problem details, or a gRPC status for gRPC
 /// requests, and the typed [`Rejection`](crate::Rejection) in its extensions.
-///
-/// Any domain with DNSSEC can authenticate: use [`Self::with_authorizer`] to restrict the
-/// organisations.
 ///
 /// # Rules
 /// - The audience of the token must equal one of the layer's, octet for octet. Request data such as
 ///   `Host` is never consulted.
 /// - Each bundle is verified once and cached until it expires. A request with a cached bundle costs
 ///   a digest of the header and a look-up. Rejected bundles are not cached.
-/// - The trust anchors are queried for each request, so a change takes effect on the next one.
+/// - The trust anchors are queried for each request, so a change takes effect on the next one. They
+///   are compared after a verification, too: a bundle is never accepted by anchors that were
+///   withdrawn while the request waited.
+/// - A token and its certificates may start up to 5 seconds in the future, for clients with faster
+///   clocks: see [`Self::with_clock_skew`].
 /// - A verification runs on the task that polls the request. It takes about 0.3 ms, and at most
 ///   about 3 ms within the bounds of [`veraid::Limits`].
-/// - At most half of the processors verify at the same time. Up to 1,024 further verifications
-///   wait; when this queue is full, the layer responds with 503.
+/// - At most half of the processors verify at the same time. Up to 1,024 further requests wait,
+///   those with the same bundle included; when this queue is full, the layer responds with 503.
+/// - Rejections are logged, at most 5 a second of those by the client's fault, by a full queue and by
+///   unavailable anchors or clocks each; others have the level debug and are counted. Text of clients
+///   is cut.
 /// - All state belongs to the layer: its clones, layers configured from them, and their services
 ///   share the caches and these limits.
 ///
@@ -55,9 +63,12 @@ use crate::{
 /// use kliento_tower::{KlientoAuthLayer, WorkloadIdentity};
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), kliento_tower::AllowListError> {
+/// let layer = KlientoAuthLayer::new("https://api.example.com")
+///     .with_allowed_organisations(["partner.example"])?;
 /// let service = ServiceBuilder::new()
-///     .layer(KlientoAuthLayer::new("https://api.example.com"))
+///     .layer(layer)
 ///     .service_fn(|request: Request<String>| async move {
 ///         let caller = request.extensions().get::<WorkloadIdentity>();
 ///         Ok::<_, std::convert::Infallible>(Response::new(format!("{caller:?}")))
@@ -66,11 +77,12 @@ use crate::{
 /// let response = service.oneshot(Request::new(String::new())).await.unwrap();
 /// assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 /// assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Kliento realm="https://api.example.com""#);
+/// # Ok(())
 /// # }
 /// ```
 ///
-/// A configured layer: tokens of at most 5 minutes, workloads of one organisation, and bearer
-/// tokens that the next layer authenticates.
+/// A configured layer: tokens of at most 5 minutes, an organisation without one of its workloads, one
+/// more subject, and bearer tokens that the next layer authenticates.
 ///
 /// ```
 /// use std::time::Duration;
@@ -80,17 +92,20 @@ use crate::{
 /// let layer = KlientoAuthLayer::new("https://api.example.com")
 ///     .with_audience("https://api.example.net")
 ///     .with_max_validity(Duration::from_secs(300))?
-///     .with_min_modulus_bits(3072)?
 ///     .with_cache(BundleCache::new(64 * 1024 * 1024))
-///     .with_authorizer(|caller| caller.organisation().as_str() == "partner.example")
+///     .with_clock_skew(Duration::from_secs(2))?
+///     .with_allowed_organisations(["partner.example"])?
+///     .with_allowed_subjects(["alice@example.com"])?
+///     .with_authorizer(|caller| caller.subject() != "mallory@partner.example")
 ///     .with_passthrough_scheme(HeaderValue::from_static(r#"Bearer realm="people""#));
-/// # Ok::<(), kliento_tower::SettingError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct KlientoAuthLayer(Arc<KlientoGuard>);
 
 impl KlientoAuthLayer {
     /// Creates a layer that accepts tokens for this audience, which is also the challenge's realm.
+    /// It admits every organisation: see [`Self::with_allowed_organisations`].
     pub fn new(audience: impl Into<String>) -> Self {
         let audience = audience.into();
         Self(Arc::new(KlientoGuard {
@@ -98,6 +113,7 @@ impl KlientoAuthLayer {
             authenticator: Arc::new(Authenticator::new(audience)),
             access: AccessPolicy::default(),
             removes_authorization: false,
+            log_limits: Arc::default(),
         }))
     }
 
@@ -143,6 +159,20 @@ impl KlientoAuthLayer {
         Ok(self.with_policy_change(|authenticator| authenticator.min_modulus_bits = bits))
     }
 
+    /// Sets how far in the future a token and its certificates may start: 0 to 5 minutes; 5 seconds by
+    /// default.
+    ///
+    /// It is for clients whose clocks are faster than this one. The end of a token, and the
+    /// signatures of the DNSSEC chain, have no such tolerance.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_clock_skew(self, skew: Duration) -> Result<Self, SettingError> {
+        let bounds = Duration::ZERO..=TokenVerification::MAX_CLOCK_SKEW;
+        let skew = SettingError::check("clock skew", skew, bounds)?;
+        Ok(self.with_policy_change(|authenticator| authenticator.clock_skew = skew))
+    }
+
     /// Sets the number of concurrent verifications: 1 to 1,024; half of the processors by default.
     ///
     /// The layer gets a new limiter, which layers configured from it share. Layers that shared the
@@ -157,14 +187,15 @@ impl KlientoAuthLayer {
         }))
     }
 
-    /// Sets the number of verifications that may wait for others to complete; 1,024 by default.
+    /// Sets the number of requests that may wait, in addition to the concurrent verifications; 1,024
+    /// by default.
     ///
-    /// Requests with the same bundle count as one. When the queue is full, the layer responds with
-    /// 503. As with [`Self::with_concurrency_limit`], the layer gets a new limiter.
+    /// A request waits for its verification, for that of another request with the same bundle, or
+    /// for trust anchors. When the queue is full, the layer responds with 503. As with [`Self::with_concurrency_limit`], the layer gets a new limiter.
     #[must_use]
-    pub fn with_queue_limit(self, verifications: usize) -> Self {
+    pub fn with_queue_limit(self, requests: usize) -> Self {
         self.with_authenticator(|authenticator| {
-            authenticator.limiter = Arc::new(authenticator.limiter.with_queue_limit(verifications));
+            authenticator.limiter = Arc::new(authenticator.limiter.with_queue_limit(requests));
         })
     }
 
@@ -192,8 +223,37 @@ impl KlientoAuthLayer {
         self.with(|guard| guard.access.policy = policy)
     }
 
+    /// Allows the workloads of these organisations, and rejects those that are on no list with 403.
+    ///
+    /// `example.com` is that organisation with all its members; `*.example.com` is every organisation
+    /// below it, but not `example.com` itself. The names are compared case-insensitively. Each call
+    /// adds to the list, which [`Self::with_allowed_subjects`] shares; an empty list allows none.
+    ///
+    /// # Errors
+    /// [`AllowListError`] for an invalid domain name.
+    pub fn with_allowed_organisations<T: AsRef<str>>(
+        self,
+        organisations: impl IntoIterator<Item = T>,
+    ) -> Result<Self, AllowListError> {
+        self.with_allow_list(organisations, AllowList::add_organisation)
+    }
+
+    /// Allows these subjects, and rejects those that are on no list with 403.
+    ///
+    /// `alice@example.com` is a user, whose name is compared exactly; `example.com` is the
+    /// organisation's bot, not its users. See [`Self::with_allowed_organisations`].
+    ///
+    /// # Errors
+    /// [`AllowListError`] for an invalid user or domain name.
+    pub fn with_allowed_subjects<T: AsRef<str>>(
+        self,
+        subjects: impl IntoIterator<Item = T>,
+    ) -> Result<Self, AllowListError> {
+        self.with_allow_list(subjects, AllowList::add_subject)
+    }
+
     /// Allows only the workloads for which `authorizer` returns `true`, and rejects others with
-    /// 403.
+    /// 403. It is asked about those that the allow list, if there is one, allows.
     ///
     /// The function is called for every authenticated request, so it should be fast.
     #[must_use]
@@ -238,6 +298,18 @@ impl KlientoAuthLayer {
     #[must_use]
     pub fn with_authorization_removed(self) -> Self {
         self.with(|guard| guard.removes_authorization = true)
+    }
+
+    fn with_allow_list<T: AsRef<str>>(
+        self,
+        texts: impl IntoIterator<Item = T>,
+        add: fn(&mut AllowList, &str) -> Result<(), AllowListError>,
+    ) -> Result<Self, AllowListError> {
+        let mut allow_list = self.0.access.allow_list.clone().unwrap_or_default();
+        for text in texts {
+            add(&mut allow_list, text.as_ref())?;
+        }
+        Ok(self.with(|guard| guard.access.allow_list = Some(allow_list)))
     }
 
     fn with(mut self, change: impl FnOnce(&mut KlientoGuard)) -> Self {

@@ -3,11 +3,12 @@
 //! [`KlientoAuthLayer`] wraps any Tower service: axum, tonic or plain hyper. A workload sends
 //! `Authorization: Kliento <base64>`. The layer verifies, without any network access, that
 //! `alice@example.com` or `example.com` signed the token for this service. The request then has a
-//! [`WorkloadIdentity`] in its extensions.
+//! [`WorkloadIdentity`] in its extensions. **Without an allow list, every organisation on the Internet
+//! whose domain has DNSSEC is admitted.**
 //!
 //! ```
 //! # #[cfg(feature = "axum")]
-//! # fn router() -> axum::Router {
+//! # fn router() -> Result<axum::Router, kliento_tower::AllowListError> {
 //! use axum::{Router, routing::get};
 //! use kliento_tower::{KlientoAuthLayer, WorkloadIdentity};
 //!
@@ -15,9 +16,10 @@
 //!     format!("{} until {}", caller.subject(), caller.valid_until())
 //! }
 //!
-//! Router::new()
-//!     .route("/whoami", get(whoami))
-//!     .layer(KlientoAuthLayer::new("https://api.example.com"))
+//! let layer = KlientoAuthLayer::new("https://api.example.com")
+//!     .with_allowed_organisations(["partner.example"])?;
+//! let router = Router::new().route("/whoami", get(whoami)).layer(layer);
+//! # Ok(router)
 //! # }
 //! ```
 //!
@@ -37,6 +39,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod access;
+mod allow_list;
 mod authenticator;
 mod cache;
 #[cfg(feature = "client")]
@@ -55,6 +58,7 @@ mod telemetry;
 pub mod testing;
 mod trust_anchors;
 
+pub use allow_list::AllowListError;
 pub use cache::BundleCache;
 #[cfg(feature = "axum")]
 pub use extract::IdentityRejection;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use http_guard::{Problem, Rejection as _};
+use http_guard::{Problem, Rejection as _, log_text};
 
 use crate::{TrustAnchorError, WorkloadIdentity};
 
@@ -31,9 +31,10 @@ pub enum Rejection {
     /// The credentials are malformed or invalid.
     #[error(transparent)]
     InvalidCredentials(Arc<kliento::Error>),
-    /// The workload is authenticated, but the
+    /// The workload is authenticated, but not
+    /// [allowed](crate::KlientoAuthLayer::with_allowed_organisations), or the
     /// [authorizer](crate::KlientoAuthLayer::with_authorizer) denies it access.
-    #[error("permission denied for {}", .0.subject())]
+    #[error("permission denied for {}", log_text(.0.subject()))]
     PermissionDenied(WorkloadIdentity),
     /// The queue of verifications is full.
     #[error("verification queue full")]
@@ -47,8 +48,8 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// Returns 401 if the credentials are missing or invalid, 403 if the authorizer denies the
-    /// workload, and 503 if the credentials could not be checked.
+    /// Returns 401 if the credentials are missing or invalid, 403 if the workload is not allowed, and
+    /// 503 if the credentials could not be checked.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.problem().status()

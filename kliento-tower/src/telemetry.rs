@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use http_guard::event;
 use http_guard::telemetry::IsolatedSpan;
 #[cfg(feature = "metrics")]
 use http_guard::telemetry::isolate;
+use http_guard::{LogLimiter, event, log_text, log_text_up_to};
 use tracing::Span;
 use tracing::field::Empty;
 
@@ -14,6 +14,35 @@ use crate::{Rejection, WorkloadIdentity};
 
 /// The target of the events, for filters.
 const TARGET: &str = "kliento_tower";
+
+/// The maximum length of an error in the log, in characters; it contains text of clients.
+const MAX_ERROR_CHARACTERS: usize = 300;
+
+/// Limits the events of each kind that clients can cause. Layers configured from one another share
+/// them.
+#[derive(Debug)]
+pub(crate) struct LogLimits {
+    rejected: LogLimiter,
+    busy: LogLimiter,
+    unavailable: LogLimiter,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        let limiter = || LogLimiter::per_second(5);
+        Self { rejected: limiter(), busy: limiter(), unavailable: limiter() }
+    }
+}
+
+impl LogLimits {
+    fn limiter(&self, rejection: &Rejection) -> &LogLimiter {
+        match rejection {
+            Rejection::Busy => &self.busy,
+            _ if rejection.status().is_server_error() => &self.unavailable,
+            _ => &self.rejected,
+        }
+    }
+}
 
 /// The telemetry of a request from its arrival to the decision.
 pub struct RequestTelemetry {
@@ -39,15 +68,15 @@ impl RequestTelemetry {
     }
 
     /// Records the outcome. Returns the span in which the inner service runs.
-    pub(crate) fn finish(self, checked: &Result<Decision, Rejection>) -> Span {
+    pub(crate) fn finish(self, checked: &Result<Decision, Rejection>, limits: &LogLimits) -> Span {
         let Self { span, started_at, cache } = self;
         let duration = started_at.elapsed();
         let outcome = outcome(checked);
         span.record("outcome", outcome);
-        if let Some(identity) = identity(checked) {
-            span.record("subject", identity.subject());
+        if let Some(identity) = identity(checked).filter(|_| !span.is_disabled()) {
+            span.record("subject", log_text(identity.subject()));
         }
-        span.in_scope(|| log_outcome(checked, outcome, cache.name(), duration));
+        span.in_scope(|| log_outcome(checked, limits, outcome, cache.name(), duration));
         #[cfg(feature = "metrics")]
         isolate(|| record_metrics(checked, outcome, cache.name(), duration));
         span.into_inner()
@@ -83,9 +112,11 @@ const fn identity(checked: &Result<Decision, Rejection>) -> Option<&WorkloadIden
     }
 }
 
-/// Only the log contains the error. It is recorded as a string, which subscribers escape.
+/// Only the log contains the error. It is recorded as a string, which subscribers quote. Events that
+/// exceed their limit have the level debug.
 fn log_outcome(
     checked: &Result<Decision, Rejection>,
+    limits: &LogLimits,
     outcome: &str,
     cache: &str,
     duration: Duration,
@@ -93,30 +124,49 @@ fn log_outcome(
     let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     // An event of this level about a rejection.
     macro_rules! rejection_event {
-        ($level:ident, $rejection:expr, $message:literal $(, $code:ident)?) => {
+        ($level:ident, $rejection:expr, $code:expr, $suppressed:expr, $message:literal) => {
             event!(
                 $level,
                 target: TARGET,
                 outcome,
-                $($code = $rejection.code(),)?
+                code = $code,
                 reason = $rejection.reason(),
-                error = $rejection.to_string(),
+                error = log_text_up_to(MAX_ERROR_CHARACTERS, $rejection),
                 cache,
                 duration_us,
+                suppressed = $suppressed,
                 $message
             )
         };
     }
-    match checked {
+    let rejection = match checked {
         Ok(Ok(identity)) => {
-            let subject = identity.subject();
+            let subject = log_text(identity.subject());
             event!(debug, target: TARGET, outcome, subject, cache, duration_us, "authenticated");
+            return;
         }
-        Ok(Err(rejection)) => rejection_event!(debug, rejection, "unauthenticated"),
-        Err(rejection) if rejection.status().is_server_error() => {
-            rejection_event!(error, rejection, "authentication unavailable", code);
+        Ok(Err(rejection)) => {
+            rejection_event!(debug, rejection, None::<&str>, None::<u64>, "unauthenticated");
+            return;
         }
-        Err(rejection) => rejection_event!(info, rejection, "request rejected", code),
+        Err(rejection) => rejection,
+    };
+    let code = Some(rejection.code());
+    let is_server_error = rejection.status().is_server_error();
+    let allowed = limits.limiter(rejection).allow();
+    let suppressed = allowed.filter(|suppressed| *suppressed > 0);
+    match allowed {
+        Some(_) if matches!(rejection, Rejection::Busy) => {
+            rejection_event!(warn, rejection, code, suppressed, "authentication unavailable");
+        }
+        Some(_) if is_server_error => {
+            rejection_event!(error, rejection, code, suppressed, "authentication unavailable");
+        }
+        Some(_) => rejection_event!(info, rejection, code, suppressed, "request rejected"),
+        None if is_server_error => {
+            rejection_event!(debug, rejection, code, suppressed, "authentication unavailable");
+        }
+        None => rejection_event!(debug, rejection, code, suppressed, "request rejected"),
     }
 }
 

@@ -5,7 +5,7 @@
 use kliento::{Claims, Member, OrganisationName, Period, SignerKind, Timestamp};
 
 use crate::WorkloadIdentity;
-use crate::identity::Inner;
+use crate::identity::{Inner, parse_subject};
 
 /// Creates a [`WorkloadIdentity`] that no bundle proves.
 ///
@@ -65,7 +65,7 @@ impl IdentityBuilder {
     /// # Errors
     /// [`InvalidSubject`] if the subject contains an invalid user or organisation name.
     pub fn new(subject: &str, audience: impl Into<String>) -> Result<Self, InvalidSubject> {
-        let parts = parse(subject).zip(default_period());
+        let parts = parse_subject(subject).zip(default_period());
         let ((organisation, member), period) =
             parts.ok_or_else(|| InvalidSubject { subject: subject.to_owned() })?;
         let (signer, audience, claims) = (SignerKind::Member, audience.into(), Claims::new());
@@ -101,14 +101,6 @@ impl IdentityBuilder {
         let inner = Inner { subject, organisation, member, signer, audience, claims, period };
         WorkloadIdentity::from_inner(inner)
     }
-}
-
-fn parse(subject: &str) -> Option<(OrganisationName, Member)> {
-    let (member, organisation) = match subject.rsplit_once('@') {
-        Some((user, organisation)) => (Member::User(user.parse().ok()?), organisation),
-        None => (Member::Bot, subject),
-    };
-    Some((organisation.parse().ok()?, member))
 }
 
 /// `None` only if these constants were invalid.

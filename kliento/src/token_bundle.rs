@@ -3,7 +3,7 @@
 use veraid::{DirectVerifier, SignatureBundle, SignatureVerifier, Timestamp, VerificationError};
 
 use crate::verify::{TokenVerification, VerifiedToken};
-use crate::{Error, Invalid, Malformed, Period, authorization};
+use crate::{Error, Invalid, Malformed, Period, Token, authorization};
 
 /// The maximum size of a bundle, in octets.
 pub const MAX_BUNDLE_OCTETS: usize = 16_384;
@@ -89,6 +89,29 @@ impl TokenBundle {
         let bundle = SignatureBundle::from_der(&self.0).map_err(Malformed::Bundle)?;
         let rejected = |error| Invalid::Signature(VerificationError::from(error));
         Ok(bundle.claimed_period().map_err(rejected)?)
+    }
+
+    /// Returns the token, without verifying it.
+    ///
+    /// For clients that need to know the audience of a bundle. A service must use [`Self::verify`].
+    ///
+    /// ```
+    /// use kliento::TokenBundle;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+    /// # let octets = std::fs::read(file)?;
+    /// let bundle = TokenBundle::from_bytes(octets)?;
+    /// assert_eq!(bundle.claimed_token()?.audience(), "https://api.example.com");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the signed data is malformed or is not a token.
+    pub fn claimed_token(&self) -> Result<Token, Error> {
+        let bundle = SignatureBundle::from_der(&self.0).map_err(Malformed::Bundle)?;
+        let rejected = |error| Invalid::Signature(VerificationError::from(error));
+        let plaintext = bundle.claimed_plaintext().map_err(rejected)?;
+        Ok(Token::from_json(&plaintext).map_err(Invalid::Token)?)
     }
 
     /// Verifies the bundle at one instant, for one of the audiences.

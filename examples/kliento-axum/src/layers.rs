@@ -23,7 +23,8 @@ use tracing::Span;
 pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 512;
 /// The time until the response begins, verification included.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Responses with server errors, which come in floods.
+
+/// Anyone can send requests that fail.
 static FAILURES: LogLimiter = LogLimiter::per_second(5);
 
 /// Adds the layers that most services have to routes with `KlientoAuthLayer`.
@@ -65,10 +66,10 @@ fn span<B>(request: &Request<B>) -> Span {
 fn log<B>(response: &Response<B>, latency: Duration, _: &Span) {
     let (status, duration_ms) = (response.status().as_u16(), latency.as_millis());
     let reason = response.extensions().get::<Rejection>().map(Rejection::reason);
-    if !response.status().is_server_error() {
-        tracing::info!(status, duration_ms, reason, "answered");
+    if response.status().is_success() {
+        tracing::info!(status, duration_ms, "answered");
     } else if let Some(suppressed) = FAILURES.allow() {
-        tracing::warn!(status, duration_ms, reason, suppressed, "answered");
+        tracing::info!(status, duration_ms, reason, suppressed, "answered");
     }
 }
 

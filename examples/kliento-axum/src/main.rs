@@ -18,7 +18,7 @@ use crate::arguments::Arguments;
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let _log = log::init(LogFormat::Text)?;
-    let layer = arguments.layer().ok_or("no audience")?;
+    let layer = arguments.layer()?;
     let shutdown = shutdown_signal()?;
     let listener = TcpListener::bind(arguments.listen).await?;
     log::announce(&format!("listening on http://{}", listener.local_addr()?));

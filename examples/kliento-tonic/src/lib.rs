@@ -12,6 +12,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let channel = Channel::from_static("http://127.0.0.1:50051").connect().await?;
+//! // The channel connects to one server, so the layer needs no origin.
 //! let layer = KlientoClientLayer::new(BundleFile::new("/run/kliento/api.bin"));
 //! let mut client = IdentityClient::new(layer.layer(channel));
 //! let caller = client.who_am_i(WhoAmIRequest {}).await?.into_inner();

@@ -37,9 +37,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tokens = accounts.log_in(request).await?;
     writeln!(io::stdout(), "access token: {}", tokens.access_token.expose_secret())?;
 
-    let workloads = KlientoAuthLayer::new(variable("AUDIENCE")?);
-    let workload_rules =
-        WorkloadRules::default().with_organisation(variable("ORGANISATION")?, [reader]);
+    let organisation = variable("ORGANISATION")?;
+    let workloads =
+        KlientoAuthLayer::new(variable("AUDIENCE")?).with_allowed_organisations([&organisation])?;
+    let workload_rules = WorkloadRules::default().with_organisation(organisation, [reader]);
     let service = people_tonic::service(&accounts, workloads, workload_rules, "600/60".parse()?)?;
     let shutdown = shutdown_signal()?;
     let listener = TcpListener::bind("127.0.0.1:50051").await?;

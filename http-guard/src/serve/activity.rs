@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::head::Protocol;
@@ -19,6 +20,13 @@ pub(super) struct Timeouts {
     pub(super) write: Duration,
 }
 
+impl Timeouts {
+    /// Returns the time-outs for a connection without open requests, none longer than `max`.
+    pub(super) fn at_most(self, max: Duration) -> Self {
+        Self { head: self.head.min(max), idle: self.idle.min(max), ..self }
+    }
+}
+
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expiry {
@@ -32,7 +40,10 @@ pub(super) enum Expiry {
 
 /// The state of a connection, shared by its stream, its requests and its time-outs.
 #[derive(Debug)]
-pub(super) struct Activity(Mutex<State>);
+pub(super) struct Activity {
+    state: Mutex<State>,
+    close_requested: Notify,
+}
 
 #[derive(Debug)]
 struct State {
@@ -44,6 +55,7 @@ struct State {
     head_since: Option<Instant>,
     /// The start of a write that the stream does not accept.
     blocked_since: Option<Instant>,
+    is_closing: bool,
     /// Whether the last request has a body, which the handler may not read to its end.
     has_body: bool,
     /// Whether the stream belongs to a handler.
@@ -54,19 +66,21 @@ impl Activity {
     /// Creates the state of a new connection, on which the head of a request is due.
     pub(super) fn new() -> Arc<Self> {
         let now = Instant::now();
-        Arc::new(Self(Mutex::new(State {
+        let state = Mutex::new(State {
             protocol: Protocol::new(),
             open_requests: 0,
             idle_since: now,
             head_since: Some(now),
             blocked_since: None,
+            is_closing: false,
             has_body: false,
             is_upgraded: false,
-        })))
+        });
+        Arc::new(Self { state, close_requested: Notify::new() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn record_read(&self, octets: &[u8]) {
@@ -122,7 +136,26 @@ impl Activity {
 
     /// Restarts the idle time-out, within which a connection that is being closed has to end.
     pub(super) fn start_closing(&self) {
-        self.state().idle_since = Instant::now();
+        let mut state = self.state();
+        state.idle_since = Instant::now();
+        state.is_closing = true;
+    }
+
+    /// Returns since when no request is open; `None` if one is, or the connection is being closed.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        let state = self.state();
+        (state.open_requests == 0 && !state.is_closing).then_some(state.idle_since)
+    }
+
+    /// Asks the task of the connection to close it.
+    pub(super) fn request_close(&self) {
+        self.state().is_closing = true;
+        self.close_requested.notify_one();
+    }
+
+    /// Waits for [`Self::request_close`].
+    pub(super) async fn close_requested(&self) {
+        self.close_requested.notified().await;
     }
 
     /// Returns the time-out that is due next, which activity may postpone.

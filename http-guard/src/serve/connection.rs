@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
@@ -18,6 +19,7 @@ use tower_service::Service;
 use super::activity::{Activity, Expiry, Timeouts};
 use super::limits::ConnectionSlot;
 use super::listener::Peer;
+use super::open_connections::OpenConnections;
 use super::request::ConnectionService;
 use super::shutdown::Phase;
 use super::stream::ServedStream;
@@ -31,7 +33,11 @@ pub(super) struct Connection {
     pub(super) protocols: Arc<Builder<TokioExecutor>>,
     pub(super) timeouts: Timeouts,
     pub(super) phase: watch::Receiver<Phase>,
+    pub(super) open_connections: Arc<OpenConnections>,
 }
+
+/// How long a connection may take to end if another one needs its place.
+const REPLACEMENT_TIMEOUT: Duration = Duration::from_millis(100);
 
 impl Connection {
     /// Serves the connection. Returns how many requests were open when the server dropped it.
@@ -67,6 +73,7 @@ impl Connection {
             }
         };
         let activity = Activity::new();
+        let _registration = self.open_connections.register(peer, Arc::clone(&activity));
         let stream = ServedStream::new(stream, Arc::clone(&activity), self.slot);
         let service = ConnectionService::new(service, peer, Arc::clone(&activity));
         let connection =
@@ -88,6 +95,13 @@ impl Connection {
                     if *self.phase.borrow_and_update() == Phase::Dropping {
                         return activity.open_requests();
                     }
+                    connection.as_mut().graceful_shutdown();
+                    is_closing = true;
+                }
+                () = activity.close_requested() => {
+                    event!(debug, ?peer, "connection replaced");
+                    activity.start_closing();
+                    watchdog.timeouts = watchdog.timeouts.at_most(REPLACEMENT_TIMEOUT);
                     connection.as_mut().graceful_shutdown();
                     is_closing = true;
                 }

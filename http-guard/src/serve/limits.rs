@@ -1,13 +1,11 @@
 //! Limits the connections that are open at the same time, in total and per client address.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::listener::Peer;
-use crate::TrustedProxies;
+use crate::{AddressLimiter, AddressPermit, ClientAddress, TrustedProxies};
 
 /// The bounds on connections.
 #[derive(Clone, Debug)]
@@ -22,33 +20,22 @@ pub(super) struct Limits {
 pub(super) struct ConnectionLimiter {
     limits: Limits,
     permits: Arc<Semaphore>,
-    addresses: Arc<Addresses>,
+    addresses: AddressLimiter,
 }
 
 /// One of the connections that may be open. Dropping it releases the slot.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     _permit: OwnedSemaphorePermit,
-    _address: Option<AddressSlot>,
-}
-
-type NetworkKey = u128;
-
-/// Open connections by client address.
-#[derive(Debug, Default)]
-struct Addresses(Mutex<HashMap<NetworkKey, usize>>);
-
-#[derive(Debug)]
-struct AddressSlot {
-    addresses: Arc<Addresses>,
-    key: NetworkKey,
+    _address: Option<AddressPermit>,
 }
 
 impl ConnectionLimiter {
     pub(super) fn new(limits: Limits) -> Self {
         let total = usize::try_from(limits.total).unwrap_or(Semaphore::MAX_PERMITS);
         let permits = Arc::new(Semaphore::new(total.min(Semaphore::MAX_PERMITS)));
-        Self { limits, permits, addresses: Arc::default() }
+        let addresses = AddressLimiter::new(limits.per_address);
+        Self { limits, permits, addresses }
     }
 
     /// Returns a permit if one is available.
@@ -61,20 +48,37 @@ impl ConnectionLimiter {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    /// Reserves a slot for a connection; `None` if its address has too many already.
+    /// Reserves a slot for a connection; `None` if its address has too many already, and `replace`
+    /// returns `false`.
+    ///
+    /// `replace` closes another connection of the address. While that one ends, the address has one
+    /// connection more.
     pub(super) fn reserve(
         &self,
         permit: OwnedSemaphorePermit,
         peer: Peer,
+        replace: impl FnOnce(ClientAddress) -> bool,
     ) -> Option<ConnectionSlot> {
         let proxies = &self.limits.exempt_proxies;
-        let ip = peer.address().map(|address| proxies.canonical(address.ip()));
-        let counted = ip.filter(|ip| !proxies.contains(ip.ip()));
-        let address = match counted {
-            Some(ip) => Some(self.addresses.reserve(ip.network_key(), self.limits.per_address)?),
+        let address = peer.address().map(|address| proxies.canonical(address.ip()));
+        let counted = address.filter(|address| !proxies.contains(address.ip()));
+        let permit_of_address = match counted {
             None => None,
+            Some(address) => Some(self.address_permit(address, replace)?),
         };
-        Some(ConnectionSlot { _permit: permit, _address: address })
+        Some(ConnectionSlot { _permit: permit, _address: permit_of_address })
+    }
+
+    fn address_permit(
+        &self,
+        address: ClientAddress,
+        replace: impl FnOnce(ClientAddress) -> bool,
+    ) -> Option<AddressPermit> {
+        let permit = self.addresses.try_acquire(address);
+        if permit.is_none() && replace(address) {
+            return self.addresses.acquire_replacement(address);
+        }
+        permit
     }
 
     /// Returns the number of open connections, upgraded ones included.
@@ -86,32 +90,5 @@ impl ConnectionLimiter {
     /// Waits until no connection is open.
     pub(super) async fn wait_until_empty(&self) {
         let _all = self.permits.acquire_many(self.limits.total).await;
-    }
-}
-
-impl Addresses {
-    fn counts(&self) -> MutexGuard<'_, HashMap<NetworkKey, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn reserve(self: &Arc<Self>, key: NetworkKey, limit: usize) -> Option<AddressSlot> {
-        let mut counts = self.counts();
-        let count = counts.entry(key).or_default();
-        if *count >= limit {
-            return None;
-        }
-        *count += 1;
-        Some(AddressSlot { addresses: Arc::clone(self), key })
-    }
-}
-
-impl Drop for AddressSlot {
-    fn drop(&mut self) {
-        if let Entry::Occupied(mut entry) = self.addresses.counts().entry(self.key) {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
-        }
     }
 }

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
@@ -19,6 +19,7 @@ use tower_service::Service;
 use super::connection::Connection;
 use super::limits::{ConnectionLimiter, ConnectionSlot};
 use super::listener::{Listener, Peer};
+use super::open_connections::OpenConnections;
 use super::server::Server;
 use super::shutdown::{Phase, ShutdownSummary};
 use crate::{LogLimiter, event};
@@ -27,6 +28,10 @@ use crate::{LogLimiter, event};
 const MIN_ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// The longest pause after an accept error.
 const MAX_ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// How many connections are closed when the server is full and another client connects.
+const REPLACED_CONNECTIONS: usize = 16;
+/// The pause before further connections are closed.
+const REPLACEMENT_INTERVAL: Duration = Duration::from_millis(200);
 /// The shortest time between two log events about a limit.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -52,7 +57,9 @@ impl Server {
     {
         let protocols = Arc::new(self.protocols());
         let phase = watch::Sender::new(Phase::Running);
-        let mut acceptor = Acceptor::new(listener, ConnectionLimiter::new(self.limits.clone()));
+        let open_connections = Arc::new(OpenConnections::default());
+        let limiter = ConnectionLimiter::new(self.limits.clone());
+        let mut acceptor = Acceptor::new(listener, limiter, Arc::clone(&open_connections));
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         loop {
@@ -67,6 +74,7 @@ impl Server {
                 protocols: Arc::clone(&protocols),
                 timeouts: self.timeouts,
                 phase: phase.subscribe(),
+                open_connections: Arc::clone(&open_connections),
             };
             // Supervised: a panic ends the connection, and `dropped_requests` logs it.
             connections.spawn(connection.run(handshake, service.clone()));
@@ -128,16 +136,22 @@ fn dropped_requests(ended: Result<usize, JoinError>) -> usize {
 struct Acceptor<L> {
     listener: L,
     limiter: ConnectionLimiter,
+    open_connections: Arc<OpenConnections>,
     retry_delay: Duration,
     full: LogLimiter,
     address_full: LogLimiter,
 }
 
 impl<L: Listener> Acceptor<L> {
-    fn new(listener: L, limiter: ConnectionLimiter) -> Self {
+    fn new(
+        listener: L,
+        limiter: ConnectionLimiter,
+        open_connections: Arc<OpenConnections>,
+    ) -> Self {
         Self {
             listener,
             limiter,
+            open_connections,
             retry_delay: MIN_ACCEPT_RETRY_DELAY,
             full: LogLimiter::new(1, LOG_INTERVAL),
             address_full: LogLimiter::new(1, LOG_INTERVAL),
@@ -146,18 +160,13 @@ impl<L: Listener> Acceptor<L> {
 
     async fn accept(&mut self) -> (L::Handshake, Peer, ConnectionSlot) {
         loop {
-            let mut permit = self.limiter.try_permit();
-            if permit.is_none() {
-                if let Some(suppressed) = self.full.allow() {
-                    event!(warn, suppressed, "connection limit reached");
-                }
-                permit = self.limiter.permit().await;
-            }
-            let Some(permit) = permit else { continue };
             match self.listener.accept().await {
                 Ok((handshake, peer)) => {
                     self.retry_delay = MIN_ACCEPT_RETRY_DELAY;
-                    if let Some(slot) = self.limiter.reserve(permit, peer) {
+                    let permit = self.permit().await;
+                    let replace =
+                        |address| self.open_connections.close_longest_waiting(1, Some(address)) > 0;
+                    if let Some(slot) = self.limiter.reserve(permit, peer, replace) {
                         return (handshake, peer, slot);
                     }
                     if let Some(suppressed) = self.address_full.allow() {
@@ -165,6 +174,22 @@ impl<L: Listener> Acceptor<L> {
                     }
                 }
                 Err(error) => self.pause_after(&error).await,
+            }
+        }
+    }
+
+    /// Returns a permit for a connection. If there is none, those that have waited longest make way.
+    async fn permit(&mut self) -> OwnedSemaphorePermit {
+        loop {
+            if let Some(permit) = self.limiter.try_permit() {
+                return permit;
+            }
+            if let Some(suppressed) = self.full.allow() {
+                event!(warn, suppressed, "connection limit reached");
+            }
+            self.open_connections.close_longest_waiting(REPLACED_CONNECTIONS, None);
+            if let Ok(Some(permit)) = timeout(REPLACEMENT_INTERVAL, self.limiter.permit()).await {
+                return permit;
             }
         }
     }

@@ -123,9 +123,10 @@ impl Server {
 
     /// Sets how many connections are open at the same time: 1 to 1,000,000, 4,096 by default.
     ///
-    /// A full server accepts no further connection until one ends. Clients wait in the operating
-    /// system's queue, which is bounded too; beyond it, connecting fails or times out. Upgraded
-    /// connections count. The process needs a file descriptor for each (`ulimit -n`).
+    /// If the server is full and another client connects, the connections that have had no open
+    /// request for longest, at least a second, are closed. While all have open requests, clients wait
+    /// in the operating system's queue, which is bounded too; beyond it, connecting fails or times out.
+    /// Upgraded connections count. The process needs a file descriptor for each (`ulimit -n`).
     ///
     /// # Errors
     /// [`SettingError`] if `connections` is out of bounds.
@@ -137,8 +138,9 @@ impl Server {
     /// Sets how many connections one client address may have: 1 or more, 1,024 by default.
     ///
     /// An address is an IPv4 address or an IPv6 network of 64 bits, as in
-    /// [`ClientAddress::network_key`](crate::ClientAddress::network_key). Further connections are
-    /// closed when they are accepted.
+    /// [`ClientAddress::network_key`](crate::ClientAddress::network_key). A further connection
+    /// replaces the one of this address that has had no open request for longest, at least a second;
+    /// without such a connection, it is closed when it is accepted.
     ///
     /// The default is a quarter of all connections: enough for a proxy in front, for which all
     /// clients have one address, and too little for one client to keep the others out. Lower it

@@ -26,6 +26,18 @@ async fn idle_connections_are_closed() {
     }
 }
 
+/// The time-out for heads begins with the first octet of the next request.
+#[tokio::test]
+async fn kept_alive_connections_outlive_the_head_timeout() {
+    let running = TestServer::start(Server::new().with_head_timeout(SHORT).unwrap()).await;
+    for version in VERSIONS {
+        let mut client = running.client(version).await;
+        client.ok("/").await;
+        sleep(3 * SHORT).await;
+        client.ok("/").await;
+    }
+}
+
 #[tokio::test]
 async fn answering_pings_is_idle() {
     // hyper's client answers the pings.

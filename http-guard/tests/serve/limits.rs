@@ -1,13 +1,14 @@
 //! Limits on connections, and when a slot is released.
 
-use http::Version;
+use http::{StatusCode, Version};
 use http_guard::serve::Server;
 use http_guard::{ForwardingHeader, TrustedProxies};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{Client, HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, read_to_end};
+use crate::support::{Client, HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end};
 
 fn one_per_address() -> Server {
     Server::new().with_max_connections_per_address(1).unwrap()
@@ -84,11 +85,55 @@ async fn every_end_of_a_connection_releases_its_slot() {
 #[tokio::test]
 async fn clients_wait_while_the_server_is_full() {
     let running = TestServer::start(Server::new().with_max_connections(1).unwrap()).await;
-    let mut first = running.client(Version::HTTP_11).await;
-    first.ok("/").await;
+    // With an open request, a connection does not make way.
+    let (first, connection) = never(&running).await;
     let mut second = running.client(Version::HTTP_11).await;
     let mut waiting = Box::pin(second.get("/"));
     assert!(timeout(SHORT, &mut waiting).await.is_err());
-    first.connection.abort();
+    connection.abort();
+    assert!(first.await.unwrap().is_err());
     assert_eq!(timeout(TEST_TIMEOUT, waiting).await.unwrap().unwrap().1, "hello");
+}
+
+/// Connections that answer pings and ask nothing do not keep other clients out.
+#[tokio::test]
+async fn waiting_connections_make_way_for_others() {
+    for server in [
+        Server::new().with_max_connections(3).unwrap(),
+        Server::new().with_max_connections_per_address(3).unwrap(),
+    ] {
+        let server = server.with_keep_alive(SHORT / 8, TEST_TIMEOUT).unwrap();
+        let running = TestServer::start(server).await;
+        let (open, _connection) = never(&running).await;
+        let (mut waiting, mut clients) = (Vec::new(), Vec::new());
+        for version in VERSIONS {
+            let mut client = running.client(version).await;
+            client.ok("/").await;
+            waiting.push(client);
+        }
+        // Longer than the second for which connections between two requests are protected.
+        sleep(3 * SHORT).await;
+        for version in VERSIONS {
+            let mut client = running.client(version).await;
+            client.ok("/").await;
+            clients.push(client);
+        }
+        for client in waiting {
+            client.ended().await;
+        }
+        assert!(!open.is_finished(), "a connection with an open request is kept");
+    }
+}
+
+type Pending = JoinHandle<hyper::Result<(StatusCode, String)>>;
+
+/// Returns a request without a response, and its connection.
+async fn never(running: &TestServer) -> (Pending, AbortHandle) {
+    let mut client = running.client(Version::HTTP_11).await;
+    client.ok("/").await;
+    let connection = client.connection.abort_handle();
+    let pending = tokio::spawn(async move { client.get("/never").await });
+    // The request has arrived long before another client is served.
+    sleep(SHORT / 4).await;
+    (pending, connection)
 }

@@ -17,13 +17,16 @@ use super::{ExpiringBundle, SourceError, TokenBundleSource};
 ///
 /// The file contains the binary bundle, the value of an `Authorization` header, or its Base64, as
 /// `kliento issue` writes them; line breaks are ignored. Replace the file by renaming another one
-/// over it, so that no partial file is ever read. Each request reads the file's metadata, which
-/// takes about a microsecond on a local file system; a remote one may block.
+/// over it, so that no partial file is ever read. While there are requests, the file's metadata is
+/// read once a second, on tokio's threads for blocking work, so a new file is used within about a
+/// second.
+///
+/// A file has the bundle of one audience, so a layer with several audiences needs another source.
 ///
 /// ```
 /// use kliento_tower::client::{BundleFile, KlientoClientLayer};
 ///
-/// # fn layer() -> Result<KlientoClientLayer, kliento_tower::client::OriginError> {
+/// # fn layer() -> Result<KlientoClientLayer, kliento_tower::client::OriginConfigError> {
 /// let layer = KlientoClientLayer::new(BundleFile::new("/run/kliento/api.bin"))
 ///     .with_origin("https://api.example.com")?;
 /// # Ok(layer)
@@ -76,19 +79,24 @@ impl BundleFile {
 
 #[async_trait]
 impl TokenBundleSource for BundleFile {
-    async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
+    async fn token_bundle(&self, _: Option<&str>) -> Result<ExpiringBundle, SourceError> {
         let inner = Arc::clone(&self.0);
         let read = spawn_blocking(move || inner.read()).await.map_err(SourceError::new)?;
         read.map_err(SourceError::new)
     }
 
-    fn has_changed(&self) -> bool {
-        let read = *self.0.read.lock().unwrap_or_else(PoisonError::into_inner);
-        read.is_some_and(|read| read != file_version(&self.0.path))
+    async fn has_changed(&self, _: Option<&str>) -> bool {
+        let inner = Arc::clone(&self.0);
+        spawn_blocking(move || inner.has_changed()).await.unwrap_or(false)
     }
 }
 
 impl Inner {
+    fn has_changed(&self) -> bool {
+        let read = *self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.is_some_and(|read| read != file_version(&self.path))
+    }
+
     fn read(&self) -> Result<ExpiringBundle, BundleFileError> {
         // Determined before reading, so that a change while reading is detected later.
         let version = file_version(&self.path);

@@ -1,14 +1,16 @@
 //! `KlientoClientLayer`: its configuration, and the state that its services share.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use tower_layer::Layer;
 
 use super::refresher::BundleRefresher;
-use super::{KlientoClient, Origin, OriginError, OutgoingRequest, TokenBundleSource};
+use super::{
+    BundleError, KlientoClient, Origin, OriginConfigError, OutgoingRequest, TokenBundleSource,
+};
 use crate::{Clock, SettingError};
 
 /// Attaches a Kliento token bundle to outgoing requests.
@@ -18,16 +20,20 @@ use crate::{Clock, SettingError};
 ///
 /// # Rules
 /// - Requests with an `Authorization` header are not changed.
-/// - Requests to other [origins](Self::with_origin) than the configured ones are not changed. **A
-///   layer without origins attaches the bundle to every request.** Every recipient of a bundle can
-///   use it at the intended service until it expires, so configure the origins.
-/// - The source is queried once for all concurrent requests. Cancelling a request does not cancel
-///   the query.
+/// - Every recipient of a bundle can use it at the intended service until it expires. So a layer
+///   attaches a bundle to the requests to one origin: that of its [configuration](Self::with_origin),
+///   or else that of its first request. Without a configuration, requests to a second origin fail with
+///   [`BundleError::SecondOrigin`].
+/// - For several origins, [map each to its audience](Self::with_audience): the source is queried for
+///   each audience, and a bundle for another one is not sent.
+/// - Requests to other origins than the configured ones are not changed.
+/// - The source is queried once for all concurrent requests with an audience. Cancelling a request
+///   does not cancel the query.
 /// - A bundle is refreshed before it expires. Requests use the cached bundle meanwhile, and also if
-///   the refresh fails. After its expiry they fail with a [`BundleError`](super::BundleError).
+///   the refresh fails. After its expiry they fail with a [`BundleError`].
 /// - After a failure the source is not queried for at least a second.
-/// - When the source [has changed](TokenBundleSource::has_changed), its bundle is refreshed
-///   immediately.
+/// - When the source [has changed](TokenBundleSource::has_changed), its bundle is refreshed within
+///   about a second, unless the source has failed and asked for a delay.
 /// - All state belongs to the layer: its clones and their services share it.
 ///
 /// # Caveats
@@ -60,8 +66,8 @@ use crate::{Clock, SettingError};
 /// # }
 /// ```
 ///
-/// A configured layer: two origins, a custom source whose bundle is refreshed 10 seconds before it
-/// expires, and an inner service that returns the header.
+/// A configured layer: two origins of one service, a custom source whose bundle is refreshed 10
+/// seconds before it expires, and an inner service that returns the header.
 ///
 /// ```
 /// use std::time::Duration;
@@ -77,7 +83,7 @@ use crate::{Clock, SettingError};
 ///
 /// #[async_trait::async_trait]
 /// impl TokenBundleSource for Constant {
-///     async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
+///     async fn token_bundle(&self, _: Option<&str>) -> Result<ExpiringBundle, SourceError> {
 ///         ExpiringBundle::from_claimed_period(self.0.clone()).map_err(SourceError::new)
 ///     }
 /// }
@@ -87,8 +93,8 @@ use crate::{Clock, SettingError};
 /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
 /// # let bundle = TokenBundle::from_bytes(std::fs::read(file)?)?;
 /// let service = KlientoClientLayer::new(Constant(bundle))
-///     .with_origin("https://api.example.com")?
-///     .with_origin("https://api.example.net")?
+///     .with_audience("https://api.example.com", "https://api.example.com")?
+///     .with_audience("https://api.example.net", "https://api.example.com")?
 ///     .with_refresh_margin(Duration::from_secs(10))
 ///     .with_source_timeout(Duration::from_secs(5))?
 ///     .with_clock(FixedClock("2026-11-22T18:03:00Z".parse()?))
@@ -112,25 +118,57 @@ pub struct KlientoClientLayer(Arc<LayerState>);
 /// The state that the services of a layer share.
 #[derive(Clone)]
 pub(super) struct LayerState {
-    pub(super) refresher: BundleRefresher,
-    origins: Vec<Origin>,
+    /// For the source's own audience.
+    refresher: BundleRefresher,
+    targets: Vec<Target>,
+    /// The origin of the first request to a layer without targets.
+    first_origin: Arc<OnceLock<Option<Origin>>>,
+}
+
+/// An origin, and the bundles of its audience.
+#[derive(Clone)]
+struct Target {
+    origin: Origin,
+    refresher: BundleRefresher,
 }
 
 impl KlientoClientLayer {
-    /// Creates a layer that attaches the bundles of this source to every request.
+    /// Creates a layer that attaches the bundles of this source to requests to one origin: that of
+    /// the first request.
     pub fn new(source: impl TokenBundleSource) -> Self {
         let refresher = BundleRefresher::new(source);
-        Self(Arc::new(LayerState { refresher, origins: Vec::new() }))
+        Self(Arc::new(LayerState { refresher, targets: Vec::new(), first_origin: Arc::default() }))
     }
 
-    /// Restricts the layer to requests to this origin, such as `https://api.example.com`, and to
-    /// the other origins added so.
+    /// Restricts the layer to requests to this origin, such as `https://api.example.com`.
+    ///
+    /// The bundles are those for the source's own audience. Other origins need an audience: see
+    /// [`Self::with_audience`].
     ///
     /// # Errors
-    /// [`OriginError`] unless it is an absolute `http` or `https` URL without a path.
-    pub fn with_origin(mut self, origin: &str) -> Result<Self, OriginError> {
-        Arc::make_mut(&mut self.0).origins.push(origin.parse()?);
-        Ok(self)
+    /// [`OriginConfigError::Invalid`] unless it is an absolute `http` or `https` URL without a path,
+    /// and [`OriginConfigError::SecondOrigin`] for a second one.
+    pub fn with_origin(self, origin: &str) -> Result<Self, OriginConfigError> {
+        let origin: Origin = origin.parse()?;
+        let mut targets = self.0.targets.iter();
+        match targets.find(|target| target.refresher.audience.is_none()) {
+            Some(first) if first.origin != origin => {
+                Err(OriginConfigError::SecondOrigin { first: first.origin.clone(), second: origin })
+            }
+            _ => self.with_target(origin, None),
+        }
+    }
+
+    /// Attaches bundles for this audience to requests to this origin, and restricts the layer to it
+    /// and to the other origins added so.
+    ///
+    /// Origins with the same audience share a bundle, so that each can use it at the others.
+    ///
+    /// # Errors
+    /// [`OriginConfigError::Invalid`] unless it is an absolute `http` or `https` URL without a path,
+    /// and [`OriginConfigError::Conflict`] if it has another audience already.
+    pub fn with_audience(self, origin: &str, audience: &str) -> Result<Self, OriginConfigError> {
+        self.with_target(origin.parse()?, Some(audience))
     }
 
     /// Sets how long before its expiry a bundle is refreshed; by default a tenth of its remaining
@@ -153,21 +191,69 @@ impl KlientoClientLayer {
     /// Sets the clock; the [system's](crate::SystemClock) by default.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> Self {
-        self.with(|refresher| refresher.clock = Arc::new(clock))
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        self.with(|refresher| refresher.clock = Arc::clone(&clock))
     }
 
-    fn with(mut self, change: impl FnOnce(&mut BundleRefresher)) -> Self {
-        change(&mut Arc::make_mut(&mut self.0).refresher);
+    fn with_target(
+        mut self,
+        origin: Origin,
+        audience: Option<&str>,
+    ) -> Result<Self, OriginConfigError> {
+        let state = Arc::make_mut(&mut self.0);
+        if let Some(target) = state.targets.iter().find(|target| target.origin == origin) {
+            let is_same = target.refresher.audience.as_deref() == audience;
+            return if is_same { Ok(self) } else { Err(OriginConfigError::Conflict { origin }) };
+        }
+        let refreshers = state.targets.iter().map(|target| &target.refresher);
+        let shared = refreshers.chain([&state.refresher]);
+        let mut shared = shared.filter(|refresher| refresher.audience.as_deref() == audience);
+        let refresher = match shared.next() {
+            Some(refresher) => refresher.clone(),
+            None => state.refresher.for_audience(audience),
+        };
+        state.targets.push(Target { origin, refresher });
+        Ok(self)
+    }
+
+    fn with(mut self, change: impl Fn(&mut BundleRefresher)) -> Self {
+        let state = Arc::make_mut(&mut self.0);
+        state.targets.iter_mut().for_each(|target| change(&mut target.refresher));
+        change(&mut state.refresher);
         self
     }
 }
 
 impl LayerState {
-    /// Returns whether the layer must attach a bundle.
-    pub(super) fn needs_bundle(&self, request: &impl OutgoingRequest) -> bool {
-        let matches_origin =
-            self.origins.is_empty() || self.origins.iter().any(|origin| request.targets(origin));
-        matches_origin && !request.headers().contains_key(AUTHORIZATION)
+    /// Returns the source of the bundle that the layer must attach, if any.
+    pub(super) fn refresher(
+        &self,
+        request: &impl OutgoingRequest,
+    ) -> Result<Option<&BundleRefresher>, BundleError> {
+        if request.headers().contains_key(AUTHORIZATION) {
+            return Ok(None);
+        }
+        if self.targets.is_empty() {
+            self.check_first_origin(request)?;
+            return Ok(Some(&self.refresher));
+        }
+        let target = self.targets.iter().find(|target| request.targets(&target.origin));
+        Ok(target.map(|target| &target.refresher))
+    }
+
+    /// Fails if the bundle is that of another origin.
+    fn check_first_origin(&self, request: &impl OutgoingRequest) -> Result<(), BundleError> {
+        if let Some(Some(first)) = self.first_origin.get()
+            && request.targets(first)
+        {
+            return Ok(());
+        }
+        let origin = request.origin()?;
+        let first = self.first_origin.get_or_init(|| origin.clone());
+        if *first == origin {
+            return Ok(());
+        }
+        Err(BundleError::SecondOrigin { first: first.clone(), second: origin })
     }
 }
 
@@ -181,6 +267,7 @@ impl<S> Layer<S> for KlientoClientLayer {
 
 impl fmt::Debug for LayerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KlientoClient").field("origins", &self.origins).finish_non_exhaustive()
+        let origins: Vec<_> = self.targets.iter().map(|target| &target.origin).collect();
+        f.debug_struct("KlientoClient").field("origins", &origins).finish_non_exhaustive()
     }
 }

@@ -33,7 +33,7 @@ mod service;
 mod signer;
 mod source;
 
-pub use error::{BundleError, ClientError};
+pub use error::{BundleError, ClientError, OriginConfigError};
 #[cfg(feature = "exchange")]
 pub use exchange::{
     AuthorityExchange, ExchangeConfigError, ExchangeError, JwtEnvVar, JwtFile, JwtFileError,

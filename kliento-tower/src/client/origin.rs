@@ -44,6 +44,14 @@ pub struct OriginError {
 }
 
 impl Origin {
+    /// Returns the origin of a URL with this scheme, host and explicit port, as [`Self::matches`]
+    /// takes them; `None` if the scheme is not `http` or `https`, or the host is invalid.
+    #[must_use]
+    pub fn from_parts(scheme: &str, host: &str, port: Option<u16>) -> Option<Self> {
+        let (is_https, host) = (is_https(scheme)?, parse_host(host)?);
+        Some(Self { is_https, host, port: port.unwrap_or(default_port(is_https)) })
+    }
+
     /// Returns whether a URL with this scheme, host and explicit port has this origin.
     ///
     /// The host is in URL form: an IPv6 address is in brackets.
@@ -79,24 +87,21 @@ impl fmt::Display for Origin {
 }
 
 fn parse(uri: &Uri) -> Option<Origin> {
-    let is_https = is_https(uri.scheme_str()?)?;
     let (authority, port) = (uri.authority()?, uri.port_u16());
     let host = authority.host();
     // User information or an invalid port must not be dropped silently.
     let written = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    if authority.as_str() != written
-        || host.is_empty()
-        || uri.path() != "/"
-        || uri.query().is_some()
-    {
+    if authority.as_str() != written || uri.path() != "/" || uri.query().is_some() {
         return None;
     }
-    let host = if host.starts_with('[') {
-        Host::Address(parse_address(host)?)
-    } else {
-        Host::Name(host.to_ascii_lowercase())
-    };
-    Some(Origin { is_https, host, port: port.unwrap_or(default_port(is_https)) })
+    Origin::from_parts(uri.scheme_str()?, host, port)
+}
+
+fn parse_host(host: &str) -> Option<Host> {
+    if host.starts_with('[') {
+        return parse_address(host).map(Host::Address);
+    }
+    (!host.is_empty()).then(|| Host::Name(host.to_ascii_lowercase()))
 }
 
 fn is_https(scheme: &str) -> Option<bool> {
@@ -145,6 +150,15 @@ mod tests {
         let address = origin("http://[::1]:8080");
         assert!(address.matches("http", "[0::1]", Some(8080)));
         assert!(!address.matches("http", "::1", Some(8080)));
+    }
+
+    #[test]
+    fn has_the_origin_of_its_parts() {
+        let parts = |host, port| Origin::from_parts("HTTPS", host, port);
+        assert_eq!(parts("A.example", None), Some(origin("https://a.example")));
+        assert_eq!(parts("[::1]", Some(8443)), Some(origin("https://[0::1]:8443")));
+        assert_eq!(parts("", None), None);
+        assert_eq!(Origin::from_parts("wss", "a.example", None), None);
     }
 
     #[test]

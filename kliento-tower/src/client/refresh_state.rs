@@ -32,6 +32,15 @@ struct CachedBundle {
 struct RefreshDelay {
     since: Timestamp,
     until: Timestamp,
+    /// The source has failed, and asked for the delay.
+    is_by_source: bool,
+}
+
+impl RefreshDelay {
+    /// Setting the clock back must not prolong the delay.
+    fn contains(&self, now: Timestamp) -> bool {
+        self.since <= now && now < self.until
+    }
 }
 
 impl RefreshState {
@@ -43,13 +52,13 @@ impl RefreshState {
 
     /// Returns the result for a request, or `None` if a refresh is due.
     pub(super) fn fresh_result(&self, now: Timestamp) -> Option<HeaderResult> {
-        // Setting the clock back must not prolong the delay.
-        let is_delayed =
-            self.delay.as_ref().is_some_and(|delay| delay.since <= now && now < delay.until);
-        if !is_delayed {
-            return None;
-        }
+        self.delay.as_ref().filter(|delay| delay.contains(now))?;
         self.valid_header(now).map(Ok).or_else(|| self.failure.clone().map(Err))
+    }
+
+    /// Returns whether the source has failed, and asked not to be queried at this time.
+    pub(super) fn is_delayed_by_source(&self, now: Timestamp) -> bool {
+        self.delay.as_ref().is_some_and(|delay| delay.is_by_source && delay.contains(now))
     }
 
     /// Returns the cached header value if it is still valid.
@@ -75,12 +84,14 @@ impl RefreshState {
                 let default_margin = (until(now, valid_until) / 10).min(Self::DEFAULT_MARGIN);
                 let refresh_at = valid_until.saturating_sub(margin.unwrap_or(default_margin));
                 let refresh_at = refresh_at.unwrap_or(Timestamp::MIN);
-                self.delay_until(now, refresh_at);
+                self.delay_until(now, refresh_at, false);
                 Ok((value, valid_until))
             }
             Err(error) => {
-                let delay = retry_after(&error).min(Self::MAX_RETRY_AFTER);
-                self.delay_until(now, now.saturating_add(delay).unwrap_or(Timestamp::MAX));
+                let retry_after = retry_after(&error);
+                let delay = retry_after.unwrap_or_default().min(Self::MAX_RETRY_AFTER);
+                let until = now.saturating_add(delay).unwrap_or(Timestamp::MAX);
+                self.delay_until(now, until, retry_after.is_some());
                 self.failure = Some(error.clone());
                 Err((error, self.valid_header(now)))
             }
@@ -88,12 +99,12 @@ impl RefreshState {
     }
 
     /// Delays the next refresh until `then`, and for at least a tenth of the remaining validity.
-    fn delay_until(&mut self, now: Timestamp, then: Timestamp) {
+    fn delay_until(&mut self, now: Timestamp, then: Timestamp, is_by_source: bool) {
         let cached = self.cached.as_ref();
         let left = cached.map_or(Duration::ZERO, |cached| until(now, cached.valid_until));
         let min_delay = (left / 10).clamp(Self::MIN_DELAY, Self::MAX_DELAY);
         let until = then.max(now.saturating_add(min_delay).unwrap_or(Timestamp::MAX));
-        self.delay = Some(RefreshDelay { since: now, until });
+        self.delay = Some(RefreshDelay { since: now, until, is_by_source });
     }
 }
 
@@ -110,9 +121,9 @@ impl CachedBundle {
     }
 }
 
-fn retry_after(error: &BundleError) -> Duration {
-    let BundleError::Source(error) = error else { return Duration::ZERO };
-    error.retry_after().unwrap_or_default()
+const fn retry_after(error: &BundleError) -> Option<Duration> {
+    let BundleError::Source(error) = error else { return None };
+    error.retry_after()
 }
 
 fn until(now: Timestamp, then: Timestamp) -> Duration {

@@ -4,13 +4,13 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use http::HeaderValue;
-use http_guard::event;
+use http_guard::{event, log_text_up_to};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::time::{Instant, timeout};
 
 use super::refresh_state::{HeaderResult, PendingRefresh, RefreshState};
-use super::{BundleError, ExpiringBundle, TokenBundleSource};
+use super::{BundleError, ExpiringBundle, SourceError, TokenBundleSource};
 use crate::{Clock, SystemClock};
 
 /// Caches and refreshes the bundle of a source. Clones share it.
@@ -21,7 +21,11 @@ pub(super) struct BundleRefresher {
     /// How long before its expiry a bundle is refreshed; `None` for the default.
     pub(super) margin: Option<Duration>,
     pub(super) source_timeout: Duration,
+    /// The audience of the bundle; `None` for the source's own.
+    pub(super) audience: Option<Arc<str>>,
     state: Arc<RwLock<RefreshState>>,
+    /// When the source was last asked whether it has changed. It is locked meanwhile.
+    last_check: Arc<Mutex<Option<Instant>>>,
 }
 
 pub(super) enum BundleState {
@@ -38,6 +42,8 @@ struct RefreshTask {
 
 impl BundleRefresher {
     const SOURCE_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The shortest time between two questions whether the source has changed.
+    const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
     pub(super) fn new(source: impl TokenBundleSource) -> Self {
         Self {
@@ -45,25 +51,38 @@ impl BundleRefresher {
             clock: Arc::new(SystemClock),
             margin: None,
             source_timeout: Self::SOURCE_TIMEOUT,
+            audience: None,
             state: Arc::default(),
+            last_check: Arc::default(),
+        }
+    }
+
+    /// Returns a refresher of the same source with another audience.
+    pub(super) fn for_audience(&self, audience: Option<&str>) -> Self {
+        Self {
+            audience: audience.map(Arc::from),
+            state: Arc::default(),
+            last_check: Arc::default(),
+            ..self.clone()
         }
     }
 
     /// Returns the current bundle, and starts a refresh when it is due.
     pub(super) fn get(&self) -> Result<BundleState, BundleError> {
         let now = self.clock.now().ok_or(BundleError::ClockUnavailable)?;
-        let has_changed = self.source.has_changed();
-        if !has_changed && let Some(result) = self.read().fresh_result(now) {
+        let fresh = self.read().fresh_result(now);
+        if let Some(result) = fresh {
+            self.check_for_change();
             return result.map(BundleState::Ready);
         }
         let runtime = Handle::try_current().map_err(|_| BundleError::NoTokioRuntime)?;
         let mut state = self.write();
         // Another request may have completed a refresh in the meantime.
-        if !has_changed && let Some(result) = state.fresh_result(now) {
+        if let Some(result) = state.fresh_result(now) {
             return result.map(BundleState::Ready);
         }
         let (pending, task) = self.join_or_start(&mut state);
-        let valid = state.valid_header(now).filter(|_| !has_changed);
+        let valid = state.valid_header(now);
         // A runtime that is shutting down drops the task immediately, which acquires the lock.
         drop(state);
         if let Some(task) = task {
@@ -82,13 +101,46 @@ impl BundleRefresher {
         (pending, Some(RefreshTask { refresher: self.clone(), sender: Some(sender) }))
     }
 
+    /// Asks the source whether it has changed, unless it was asked recently.
+    ///
+    /// It happens in a task: requests do not wait for the answer.
+    fn check_for_change(&self) {
+        let Ok(last_check) = Arc::clone(&self.last_check).try_lock_owned() else { return };
+        if last_check.is_some_and(|at| at.elapsed() < Self::CHECK_INTERVAL) {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            // Supervised: after a panic, the next request asks again.
+            runtime.spawn(self.clone().refresh_if_changed(last_check));
+        }
+    }
+
+    async fn refresh_if_changed(self, mut last_check: OwnedMutexGuard<Option<Instant>>) {
+        // Also if the source panics.
+        *last_check = Some(Instant::now());
+        let changed = self.source.has_changed(self.audience.as_deref());
+        if let Ok(true) = timeout(self.source_timeout, changed).await {
+            let task = {
+                let mut state = self.write();
+                let is_delayed = self.clock.now().is_none_or(|now| state.is_delayed_by_source(now));
+                if is_delayed { None } else { self.join_or_start(&mut state).1 }
+            };
+            if let Some(task) = task {
+                task.run().await;
+            }
+        }
+        *last_check = Some(Instant::now());
+    }
+
     async fn fetch(&self) -> Result<ExpiringBundle, BundleError> {
-        let fetched = timeout(self.source_timeout, self.source.token_bundle()).await;
+        let fetched = self.source.token_bundle(self.audience.as_deref());
+        let fetched = timeout(self.source_timeout, fetched).await;
         Ok(fetched.map_err(|_| BundleError::Timeout(self.source_timeout))??)
     }
 
     fn complete(&self, fetched: Result<ExpiringBundle, BundleError>) -> HeaderResult {
         let now = self.clock.now().ok_or(BundleError::ClockUnavailable);
+        let fetched = fetched.and_then(|bundle| self.check_audience(bundle));
         let completed = self.write().complete(fetched, now, self.margin);
         // The lock is free here: a subscriber may send the event through this client.
         match completed {
@@ -98,10 +150,23 @@ impl BundleRefresher {
             }
             Err((error, valid)) => {
                 let serving_cached = valid.is_some();
-                event!(warn, %error, serving_cached, "token bundle refresh failed");
+                // The error may contain text of the source's server.
+                let cause = log_text_up_to(300, &error);
+                event!(warn, error = cause, serving_cached, "token bundle refresh failed");
                 valid.ok_or(error)
             }
         }
+    }
+
+    /// A source that ignores the audience must not expose its bundle to another service.
+    fn check_audience(&self, bundle: ExpiringBundle) -> Result<ExpiringBundle, BundleError> {
+        let Some(expected) = &self.audience else { return Ok(bundle) };
+        let token = bundle.bundle().claimed_token().map_err(SourceError::new)?;
+        if token.audience() == &**expected {
+            return Ok(bundle);
+        }
+        let (expected, found) = (expected.to_string(), token.audience().to_owned());
+        Err(BundleError::Audience { expected, found })
     }
 
     /// No code panics while it holds the lock, so poisoning can be ignored.

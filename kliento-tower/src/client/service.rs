@@ -65,15 +65,15 @@ where
     }
 
     fn call(&mut self, mut request: R) -> Self::Future {
-        if !self.state.needs_bundle(&request) {
-            return ResponseFuture::calling(self.inner.call(request));
-        }
-        let state = match self.state.refresher.get() {
-            Ok(BundleState::Ready(value)) => {
+        let refresher = self.state.refresher(&request);
+        let state = match refresher.and_then(|refresher| refresher.map(|one| one.get()).transpose())
+        {
+            Ok(None) => return ResponseFuture::calling(self.inner.call(request)),
+            Ok(Some(BundleState::Ready(value))) => {
                 attach(&mut request, value);
                 return ResponseFuture::calling(self.inner.call(request));
             }
-            Ok(BundleState::Pending(pending)) => {
+            Ok(Some(BundleState::Pending(pending))) => {
                 let clone = self.inner.clone();
                 // The instance that was polled ready must be the one that is called.
                 let ready = mem::replace(&mut self.inner, clone);

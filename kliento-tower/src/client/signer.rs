@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use kliento::issue::{
     MalformedBundle, MemberIdBundle, OrganisationCertificate, Signer, TokenIssueError, TokenRequest,
 };
-use kliento::{Member, Period, Timestamp, Token};
+use kliento::{Member, Token};
 use tokio::task::spawn_blocking;
 use veraid::{DnssecChain, MalformedChain};
 
@@ -18,6 +18,9 @@ use super::{ExpiringBundle, SourceError, TokenBundleSource};
 use crate::{Clock, SettingError, SystemClock};
 
 /// Signs tokens as a member, or as the organisation on behalf of a member.
+///
+/// The tokens have the audience of the request's origin, or else that of the given token, and its
+/// claims.
 ///
 /// A DNSSEC chain is only valid for days. Pass the member id bundle, or the chain, as a file that
 /// is renewed (`kliento chain fetch`): it is re-read for each signature.
@@ -130,7 +133,7 @@ impl LocalSigner {
             signer: Arc::new(signer),
             token,
             lifetime: Self::LIFETIME,
-            backdating: Duration::ZERO,
+            backdating: TokenRequest::DEFAULT_BACKDATING,
             clock: Arc::new(SystemClock),
         }
     }
@@ -138,7 +141,8 @@ impl LocalSigner {
     /// Sets the validity of tokens after they are signed: 1 second to 60 minutes; 5 minutes by
     /// default.
     ///
-    /// Verifiers reject tokens that are valid for more than 60 minutes, backdating included.
+    /// Verifiers reject tokens that are valid for more than 60 minutes, backdating included. So a
+    /// token ends earlier if its lifetime and the backdating exceed them.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
@@ -149,7 +153,7 @@ impl LocalSigner {
     }
 
     /// Sets the validity of tokens before they are signed, for verifiers with slow clocks: 0 to 60
-    /// minutes; 0 by default. The certificates must have been valid at that time.
+    /// minutes; 30 seconds by default. A token is not valid before its certificates.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
@@ -166,9 +170,21 @@ impl LocalSigner {
         self
     }
 
+    /// Returns a signer of the same claims for this audience, or for that of its own token.
+    fn for_audience(&self, audience: Option<&str>) -> Self {
+        let mut signer = self.clone();
+        if let Some(audience) = audience {
+            let claims = self.token.claims().clone().into_iter();
+            let token = Token::new(audience);
+            signer.token = claims.fold(token, |token, (name, value)| token.with_claim(name, value));
+        }
+        signer
+    }
+
     fn sign(&self) -> Result<ExpiringBundle, LocalSignerError> {
-        let period = self.period(self.clock.now().ok_or(LocalSignerError::ClockUnavailable)?);
-        let request = TokenRequest::new(&self.token, period);
+        let now = self.clock.now().ok_or(LocalSignerError::ClockUnavailable)?;
+        let request = TokenRequest::issued_at(&self.token, now, self.lifetime)
+            .with_backdating(self.backdating);
         let bundle = match &*self.identity {
             SigningIdentity::Member { id } => {
                 let id = id.read()?;
@@ -180,22 +196,14 @@ impl LocalSigner {
                 request.sign_by_organisation(certificate, &chain, member, &*self.signer)?
             }
         };
-        Ok(ExpiringBundle::new(bundle, period.end()))
-    }
-
-    /// Starts at a whole second, as certificates do.
-    fn period(&self, now: Timestamp) -> Period {
-        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        let start = now.saturating_sub(self.backdating).unwrap_or(Timestamp::MIN);
-        let end = now.saturating_add(self.lifetime).unwrap_or(Timestamp::MAX);
-        Period::new(start, end).unwrap_or(Period::at(start))
+        Ok(ExpiringBundle::new(bundle, request.period().end()))
     }
 }
 
 #[async_trait]
 impl TokenBundleSource for LocalSigner {
-    async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
-        let signer = self.clone();
+    async fn token_bundle(&self, audience: Option<&str>) -> Result<ExpiringBundle, SourceError> {
+        let signer = self.for_audience(audience);
         let issued = spawn_blocking(move || signer.sign()).await.map_err(SourceError::new)?;
         issued.map_err(SourceError::new)
     }

@@ -10,8 +10,8 @@ use kliento::{Timestamp, TokenBundle};
 
 /// A source of token bundles: it signs them, reads them, or requests them from a server.
 ///
-/// [`KlientoClientLayer`](super::KlientoClientLayer) runs one request to the source at a time, and
-/// caches the bundle until shortly before it expires. A source needs no cache of its own.
+/// [`KlientoClientLayer`](super::KlientoClientLayer) runs one request to the source per audience at a
+/// time, and caches the bundle until shortly before it expires. A source needs no cache of its own.
 ///
 /// ```
 /// use kliento::TokenBundle;
@@ -23,8 +23,9 @@ use kliento::{Timestamp, TokenBundle};
 ///
 /// #[async_trait::async_trait]
 /// impl TokenBundleSource for VaultSource {
-///     async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
-///         let octets = self.0.read("kliento/api").await.map_err(SourceError::new)?;
+///     async fn token_bundle(&self, audience: Option<&str>) -> Result<ExpiringBundle, SourceError> {
+///         let audience = audience.unwrap_or("https://api.example.com");
+///         let octets = self.0.read(audience).await.map_err(SourceError::new)?;
 ///         let bundle = TokenBundle::from_bytes(octets).map_err(SourceError::new)?;
 ///         ExpiringBundle::from_claimed_period(bundle).map_err(SourceError::new)
 ///     }
@@ -32,16 +33,23 @@ use kliento::{Timestamp, TokenBundle};
 /// ```
 #[async_trait]
 pub trait TokenBundleSource: Send + Sync + 'static {
-    /// Returns a bundle.
+    /// Returns a bundle for this audience.
+    ///
+    /// It is `None` if the layer's only origin has
+    /// [no audience](super::KlientoClientLayer::with_audience): then the source has its own. The
+    /// layer rejects a bundle for another audience than the given one.
     ///
     /// # Errors
     /// [`SourceError`] with the cause. A later request queries the source again.
-    async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError>;
+    async fn token_bundle(&self, audience: Option<&str>) -> Result<ExpiringBundle, SourceError>;
 
-    /// Returns whether a new bundle is available, although the last one may still be valid.
+    /// Returns whether a new bundle for this audience is available, although the last one may still
+    /// be valid.
     ///
-    /// Called for every request, so it must not block. Returns `false` by default.
-    fn has_changed(&self) -> bool {
+    /// While there are requests, the layer calls it in a task of its own, at most once a second.
+    /// Returns `false` by default.
+    async fn has_changed(&self, audience: Option<&str>) -> bool {
+        let _ = audience;
         false
     }
 }
@@ -131,11 +139,11 @@ impl Error for SourceError {
 
 #[async_trait]
 impl<T: TokenBundleSource + ?Sized> TokenBundleSource for Arc<T> {
-    async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
-        (**self).token_bundle().await
+    async fn token_bundle(&self, audience: Option<&str>) -> Result<ExpiringBundle, SourceError> {
+        (**self).token_bundle(audience).await
     }
 
-    fn has_changed(&self) -> bool {
-        (**self).has_changed()
+    async fn has_changed(&self, audience: Option<&str>) -> bool {
+        (**self).has_changed(audience).await
     }
 }

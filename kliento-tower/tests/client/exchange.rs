@@ -19,7 +19,7 @@ use crate::server::serve;
 
 /// Returns the error of an exchange.
 async fn failure(exchange: AuthorityExchange) -> SourceError {
-    exchange.token_bundle().await.unwrap_err()
+    exchange.token_bundle(None).await.unwrap_err()
 }
 
 fn cause(error: &SourceError) -> &ExchangeError {
@@ -29,7 +29,7 @@ fn cause(error: &SourceError) -> &ExchangeError {
 #[tokio::test]
 async fn retries_transient_errors() {
     let authority = MockAuthority::new([status(503), busy(429, "1"), granted()]).await;
-    let issued = authority.exchange().token_bundle().await.unwrap();
+    let issued = authority.exchange().token_bundle(None).await.unwrap();
     assert!(issued.bundle().as_bytes() == octets());
     assert_eq!(issued.valid_until().to_string(), "2026-11-22T18:08:00Z");
     let requests = authority.requests();
@@ -89,7 +89,7 @@ async fn retries_broken_connection() {
         axum::serve(listener, router).await.unwrap();
     };
     tokio::select! {
-        issued = exchange.token_bundle() => assert!(issued.unwrap().bundle().as_bytes() == octets()),
+        issued = exchange.token_bundle(None) => assert!(issued.unwrap().bundle().as_bytes() == octets()),
         () = breaking => unreachable!("the server runs until the test ends"),
     }
 }
@@ -106,7 +106,7 @@ async fn rejects_invalid_responses() {
         ok(BASE64, "not Base64"),
     ])
     .await;
-    let issued = authority.exchange().token_bundle().await.unwrap();
+    let issued = authority.exchange().token_bundle(None).await.unwrap();
     assert!(issued.bundle().as_bytes() == octets());
     let error = failure(authority.exchange()).await;
     assert!(matches!(cause(&error), ExchangeError::Bundle(_)), "{error}");

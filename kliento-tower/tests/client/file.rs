@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use kliento_tower::FixedClock;
@@ -9,7 +10,9 @@ use kliento_tower::client::{
     BundleError, BundleFile, BundleFileError, ClientError, KlientoClientLayer,
 };
 
-use crate::scripted_source::{START, attached, bundle, request, send, value};
+use tokio::time::{sleep, timeout};
+
+use crate::scripted_source::{START, attached, bundle, eventually, request, send, value};
 
 fn layer(path: &Path) -> KlientoClientLayer {
     KlientoClientLayer::new(BundleFile::new(path)).with_clock(FixedClock(START.parse().unwrap()))
@@ -50,17 +53,16 @@ async fn accepts_every_encoding() {
     }
 }
 
+/// Without reading its metadata for each request.
 #[tokio::test]
-async fn uses_new_file_immediately() {
+async fn uses_new_file_soon() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("bundle");
     replace(&path, bundle(1).as_bytes());
     let layer = layer(&path);
-    for number in [1, 2, 3] {
-        replace(&path, bundle(number).as_bytes());
-        assert_eq!(attached(&layer).await, value(number));
-        assert_eq!(attached(&layer).await, value(number));
-    }
+    assert_eq!(attached(&layer).await, value(1));
+    replace(&path, bundle(2).as_bytes());
+    eventually(&layer, value(2)).await;
 }
 
 #[tokio::test]
@@ -71,11 +73,26 @@ async fn invalid_file_keeps_the_cached_bundle() {
     let layer = layer(&path);
     assert_eq!(attached(&layer).await, value(1));
     replace(&path, "no bundle");
-    assert_eq!(attached(&layer).await, value(1));
-    fs::remove_file(&path).unwrap();
+    sleep(Duration::from_millis(1500)).await;
     assert_eq!(attached(&layer).await, value(1));
     replace(&path, bundle(2).as_bytes());
-    assert_eq!(attached(&layer).await, value(2));
+    eventually(&layer, value(2)).await;
+}
+
+#[tokio::test]
+async fn uses_file_that_was_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bundle");
+    let layer = layer(&path);
+    assert!(failure(&layer).await.contains("failed to read"));
+    replace(&path, bundle(1).as_bytes());
+    let attempts = async {
+        while send(&layer, request("https://api.example.com/")).await.is_err() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), attempts).await.unwrap();
+    assert_eq!(attached(&layer).await, value(1));
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ async fn file_is_reread_for_each_exchange() {
     let exchange = authority.exchange_with(JwtFile::new(&path));
     for jwt in ["a.b.c", "d.e.f"] {
         std::fs::write(&path, format!("{jwt}\n")).unwrap();
-        exchange.token_bundle().await.unwrap();
+        exchange.token_bundle(None).await.unwrap();
         let requests = authority.requests();
         assert_eq!(requests.last().unwrap()["authorization"], format!("Bearer {jwt}"));
     }
@@ -33,7 +33,7 @@ async fn function_is_called_for_each_attempt() {
         async move { Ok(SecretString::from(format!("a.{number}.c"))) }
     };
     let authority = MockAuthority::new([status(503), granted()]).await;
-    authority.exchange_with(jwt).token_bundle().await.unwrap();
+    authority.exchange_with(jwt).token_bundle(None).await.unwrap();
     let sent: Vec<_> =
         authority.requests().iter().map(|headers| headers["authorization"].clone()).collect();
     assert_eq!(sent, ["Bearer a.0.c", "Bearer a.1.c"]);
@@ -56,12 +56,12 @@ async fn sends_no_request_without_a_jwt() {
         Arc::new(failing),
     ];
     for source in sources {
-        let error = authority.exchange_with(source).token_bundle().await.unwrap_err();
+        let error = authority.exchange_with(source).token_bundle(None).await.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap();
         assert!(matches!(cause.downcast_ref(), Some(ExchangeError::Jwt(_))), "{error}");
     }
     for jwt in ["", "a b", "a.b.c\r\nx: y", JWT.repeat(2).replace('.', ",").as_str()] {
-        let error = authority.exchange_with(SecretString::from(jwt)).token_bundle().await;
+        let error = authority.exchange_with(SecretString::from(jwt)).token_bundle(None).await;
         let error = error.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap();
         assert!(matches!(cause.downcast_ref(), Some(ExchangeError::InvalidJwt)), "{error}");

@@ -59,19 +59,54 @@ async fn signs_as_organisation() {
 
 #[tokio::test]
 async fn respects_configured_validity() {
-    let signer = by_alice().with_lifetime(Duration::from_secs(900)).unwrap();
-    let signer = signer.with_backdating(Duration::from_secs(30)).unwrap();
-    let issued = signer.token_bundle().await.unwrap();
-    let claimed = issued.bundle().claimed_period().unwrap();
-    assert_eq!(claimed.to_string(), "2026-11-22T18:02:30Z to 2026-11-22T18:18:00Z");
-    assert_eq!(issued.valid_until(), claimed.end());
+    let seconds = Duration::from_secs;
+    let default = by_alice();
+    let longer = by_alice().with_lifetime(seconds(900)).unwrap();
+    let earlier = longer.clone().with_backdating(seconds(90)).unwrap();
+    // Verifiers accept an hour, backdating included.
+    let longest = by_alice().with_lifetime(seconds(3600)).unwrap();
+    for (signer, expected) in [
+        (default, "2026-11-22T18:02:30Z to 2026-11-22T18:08:00Z"),
+        (longer, "2026-11-22T18:02:30Z to 2026-11-22T18:18:00Z"),
+        (earlier, "2026-11-22T18:01:30Z to 2026-11-22T18:18:00Z"),
+        (longest, "2026-11-22T18:02:30Z to 2026-11-22T19:02:30Z"),
+    ] {
+        let issued = signer.token_bundle(None).await.unwrap();
+        let claimed = issued.bundle().claimed_period().unwrap();
+        assert_eq!(claimed.to_string(), expected);
+        assert_eq!(issued.valid_until(), claimed.end());
+    }
+}
+
+/// With the claims of the signer's own token.
+#[tokio::test]
+async fn signs_for_the_audience_of_the_origin() {
+    let id = FIXTURE.alice.id_bundle().unwrap();
+    let token = Token::new("https://elsewhere.example").with_claim("permission", "read-only");
+    let signer = fixed(LocalSigner::member(id, FIXTURE.alice.key().clone(), token));
+    let issued = signer.token_bundle(Some(AUDIENCE)).await.unwrap();
+    let expected = Token::new(AUDIENCE).with_claim("permission", "read-only");
+    assert_eq!(issued.bundle().claimed_token().unwrap(), expected);
+
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let [here, there] =
+        [format!("http://{}", whoami().await), format!("http://{}", whoami().await)];
+    let layer = KlientoClientLayer::new(signer).with_clock(FixedClock(START.parse().unwrap()));
+    let layer = layer.with_audience(&here, AUDIENCE).unwrap();
+    let layer = layer.with_audience(&there, "https://api.example.net").unwrap();
+    for (origin, status) in [(here, 200), (there, 401)] {
+        let request = Request::get(format!("{origin}/")).body(Empty::new()).unwrap();
+        let response = layer.layer(client.clone()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+    }
 }
 
 #[tokio::test]
 async fn reports_signing_errors() {
-    let long = by_alice().with_backdating(Duration::from_secs(3600)).unwrap();
     let key = FIXTURE.alice.key().clone();
     let token = || Token::new(AUDIENCE);
+    let long = token().with_claim("long", "x".repeat(20_000));
+    let long = fixed(LocalSigner::member(FIXTURE.alice.id_bundle().unwrap(), key.clone(), long));
     let garbage = fixed(LocalSigner::member(vec![0x30, 0], key.clone(), token()));
     let missing = std::path::Path::new("/nowhere/alice.vid");
     let missing = fixed(LocalSigner::member(missing, key, token()));
@@ -80,7 +115,7 @@ async fn reports_signing_errors() {
         (garbage, |error| matches!(error, LocalSignerError::MemberIdBundle(_))),
         (missing, |error| matches!(error, LocalSignerError::Read { .. })),
     ] {
-        let error = signer.token_bundle().await.unwrap_err();
+        let error = signer.token_bundle(None).await.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap();
         assert!(is_expected(cause.downcast_ref().unwrap()), "{error}");
     }

@@ -1,13 +1,15 @@
 //! When bundles are refreshed, and the outcome of requests if the refresh fails.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kliento_tower::client::{BundleError, ClientError, KlientoClientLayer, SourceError};
 use kliento_tower::clock_fn;
+use tokio::task::yield_now;
 
 use crate::scripted_source::{
-    ManualClock, ScriptedSource, attached, eventually, failing, request, send, valid_for, value,
+    ManualClock, Outcome, ScriptedSource, attached, eventually, failing, request, send, valid_for,
+    value,
 };
 
 fn layer(source: &std::sync::Arc<ScriptedSource>) -> (KlientoClientLayer, ManualClock) {
@@ -133,15 +135,44 @@ async fn does_not_attach_expired_bundle() {
 }
 
 #[tokio::test]
-async fn change_of_the_source_takes_effect_immediately() {
-    let source = ScriptedSource::new([valid_for(1, 300), valid_for(2, 300), failing("half")]);
+async fn change_of_the_source_takes_effect_soon() {
+    let source = ScriptedSource::new([valid_for(1, 300), valid_for(2, 300)]);
     let (layer, _) = layer(&source);
     assert_eq!(attached(&layer).await, value(1));
     source.has_changed.store(true, Ordering::SeqCst);
-    assert_eq!(attached(&layer).await, value(2));
+    eventually(&layer, value(2)).await;
+}
+
+/// Returns how often the source was queried and asked while requests were sent for some time.
+async fn queries_of_a_changing_source(outcomes: [Outcome; 2]) -> (usize, usize) {
+    let source = ScriptedSource::new(outcomes);
     source.has_changed.store(true, Ordering::SeqCst);
-    assert_eq!(attached(&layer).await, value(2), "a failed refresh keeps the cached bundle");
-    assert_eq!(source.queries(), 3);
+    let (layer, start) = (layer(&source).0, Instant::now());
+    let mut requests = 0;
+    while start.elapsed() < Duration::from_millis(1500) || requests < 1_000 {
+        drop(send(&layer, request("https://api.example.com/")).await);
+        requests += 1;
+        yield_now().await;
+    }
+    let seconds = usize::try_from(start.elapsed().as_secs()).unwrap();
+    assert!(source.checks() <= seconds + 1, "{} checks", source.checks());
+    (source.queries(), seconds)
+}
+
+/// A source that always has a new bundle is queried at most once a second, also if it fails.
+#[tokio::test]
+async fn changing_source_is_not_queried_for_every_request() {
+    let failures = [failing("one"), failing("two")];
+    for outcomes in [[valid_for(1, 300), failing("one")], failures] {
+        let (queries, seconds) = queries_of_a_changing_source(outcomes).await;
+        assert!((2..=seconds + 2).contains(&queries), "{queries} queries");
+    }
+}
+
+#[tokio::test]
+async fn changing_source_is_not_queried_before_its_retry_after() {
+    let busy = || Err(SourceError::new("busy").with_retry_after(Duration::from_secs(20)));
+    assert_eq!(queries_of_a_changing_source([busy(), busy()]).await.0, 1);
 }
 
 #[tokio::test]

@@ -24,7 +24,8 @@ pub(crate) const START: &str = "2026-11-22T18:03:00Z";
 /// Returns scripted outcomes when the test permits it.
 pub(crate) struct ScriptedSource {
     outcomes: Mutex<VecDeque<Result<ExpiringBundle, SourceError>>>,
-    queries: AtomicUsize,
+    queries: Mutex<Vec<Option<String>>>,
+    checks: AtomicUsize,
     pub(crate) permits: Semaphore,
     pub(crate) has_changed: AtomicBool,
 }
@@ -41,7 +42,8 @@ impl ScriptedSource {
     pub(crate) fn blocked(outcomes: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
         Arc::new(Self {
             outcomes: Mutex::new(outcomes.into_iter().collect()),
-            queries: AtomicUsize::new(0),
+            queries: Mutex::default(),
+            checks: AtomicUsize::new(0),
             permits: Semaphore::new(0),
             has_changed: AtomicBool::new(false),
         })
@@ -49,23 +51,33 @@ impl ScriptedSource {
 
     /// Returns the number of queries.
     pub(crate) fn queries(&self) -> usize {
-        self.queries.load(Ordering::SeqCst)
+        self.audiences().len()
+    }
+
+    /// Returns the audience of each query.
+    pub(crate) fn audiences(&self) -> Vec<Option<String>> {
+        self.queries.lock().unwrap().clone()
+    }
+
+    /// Returns how often the source was asked whether it has changed.
+    pub(crate) fn checks(&self) -> usize {
+        self.checks.load(Ordering::SeqCst)
     }
 }
 
-type Outcome = Result<ExpiringBundle, SourceError>;
+pub(crate) type Outcome = Result<ExpiringBundle, SourceError>;
 
 #[async_trait]
 impl TokenBundleSource for ScriptedSource {
-    async fn token_bundle(&self) -> Outcome {
-        self.queries.fetch_add(1, Ordering::SeqCst);
+    async fn token_bundle(&self, audience: Option<&str>) -> Outcome {
+        self.queries.lock().unwrap().push(audience.map(str::to_owned));
         self.permits.acquire().await.unwrap().forget();
-        self.has_changed.store(false, Ordering::SeqCst);
         let next = self.outcomes.lock().unwrap().pop_front();
         next.unwrap_or_else(|| Err(SourceError::new("no outcome left")))
     }
 
-    fn has_changed(&self) -> bool {
+    async fn has_changed(&self, _: Option<&str>) -> bool {
+        self.checks.fetch_add(1, Ordering::SeqCst);
         self.has_changed.load(Ordering::SeqCst)
     }
 }
@@ -142,7 +154,7 @@ pub(crate) async fn attached(layer: &KlientoClientLayer) -> Option<HeaderValue> 
 pub(crate) async fn eventually(layer: &KlientoClientLayer, expected: Option<HeaderValue>) {
     let attempts = async {
         while attached(layer).await != expected {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(60), attempts).await.expect("attached in time");

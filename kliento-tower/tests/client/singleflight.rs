@@ -83,10 +83,10 @@ struct PanickingSource(Arc<ScriptedSource>, std::sync::atomic::AtomicBool);
 
 #[async_trait]
 impl TokenBundleSource for PanickingSource {
-    async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
+    async fn token_bundle(&self, _: Option<&str>) -> Result<ExpiringBundle, SourceError> {
         let has_panicked = self.1.swap(true, std::sync::atomic::Ordering::SeqCst);
         assert!(has_panicked, "expected by the test");
-        self.0.token_bundle().await
+        self.0.token_bundle(None).await
     }
 }
 

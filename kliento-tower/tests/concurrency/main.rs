@@ -16,3 +16,4 @@ mod queue;
 mod sharing;
 mod singleflight;
 mod swap;
+mod withdrawal;

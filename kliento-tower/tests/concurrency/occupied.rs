@@ -8,7 +8,7 @@ use kliento_tower::{KlientoAuthLayer, clock_fn};
 use crate::fixture::{BlockingClock, Fixture, Pending, call, finish, poll};
 use crate::mock::exchange::Outcome;
 
-/// A layer with a queue limit of 1, whose only permit is held by bundle 0 until it is released.
+/// A layer whose only permit is held by bundle 0 until it is released.
 pub(crate) struct Occupied {
     pub(crate) fixture: Fixture,
     pub(crate) layer: KlientoAuthLayer,
@@ -19,11 +19,18 @@ pub(crate) struct Occupied {
 }
 
 impl Occupied {
+    /// With a queue limit of 1.
     pub(crate) fn new() -> Self {
+        Self::with_queue_limit(1)
+    }
+
+    pub(crate) fn with_queue_limit(limit: usize) -> Self {
         let (fixture, blocking_clock) = (Fixture::new(), BlockingClock::default());
         let clock = blocking_clock.clone();
-        let layer =
-            fixture.layer().with_queue_limit(1).with_clock(clock_fn(move || Some(clock.read())));
+        let layer = fixture
+            .layer()
+            .with_queue_limit(limit)
+            .with_clock(clock_fn(move || Some(clock.read())));
         let bundle = fixture.credentials(0);
         let first = call(&layer, &bundle);
         let occupant = thread::spawn(|| finish(first));
@@ -40,10 +47,15 @@ impl Occupied {
 
     /// Releases the permit, and completes the waiting requests.
     pub(crate) fn release(self, waiting: impl IntoIterator<Item = Pending>) {
-        self.blocking_clock.release();
-        self.occupant.join().unwrap().unwrap();
+        self.release_permit();
         for pending in waiting {
             finish(pending).unwrap();
         }
+    }
+
+    /// Releases the permit, and completes the request that holds it.
+    pub(crate) fn release_permit(self) {
+        self.blocking_clock.release();
+        self.occupant.join().unwrap().unwrap();
     }
 }

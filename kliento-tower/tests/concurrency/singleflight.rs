@@ -1,23 +1,25 @@
 //! Concurrent requests with the same new bundle: one verification.
 
 use std::sync::Barrier;
+use std::task::Poll;
 use std::thread;
 
-use kliento_tower::clock_fn;
+use kliento_tower::{Rejection, clock_fn};
 use metrics::with_local_recorder;
 use metrics_util::debugging::DebuggingRecorder;
 
 use crate::fixture::{BlockingClock, Fixture, call, finish, poll, verifications};
 use crate::mock::exchange::send;
+use crate::occupied::Occupied;
 
-/// All requests arrive during the verification, and the queue limit is 0.
+/// All requests arrive during the verification, and fit the queue.
 #[test]
 fn thousand_requests_share_one_verification() {
     let (fixture, blocking_clock, recorder) =
         (Fixture::new(), BlockingClock::default(), DebuggingRecorder::new());
     let clock = blocking_clock.clone();
     let layer =
-        fixture.layer().with_queue_limit(0).with_clock(clock_fn(move || Some(clock.read())));
+        fixture.layer().with_queue_limit(999).with_clock(clock_fn(move || Some(clock.read())));
     let bundle = fixture.credentials(0);
     thread::scope(|scope| {
         let blocking_clock = blocking_clock;
@@ -39,6 +41,26 @@ fn thousand_requests_share_one_verification() {
         });
     });
     assert_eq!(verifications(&recorder.snapshotter()), 0);
+}
+
+/// Each of them would hold memory and a ready service.
+#[test]
+fn waiters_for_one_bundle_are_bounded() {
+    const QUEUE: usize = 16;
+    let occupied = Occupied::with_queue_limit(QUEUE);
+    let mut requests: Vec<_> =
+        (0..1_000).map(|_| call(&occupied.layer, &occupied.bundle)).collect();
+    let mut rejected = 0;
+    requests.retain_mut(|request| match poll(request) {
+        Poll::Pending => true,
+        Poll::Ready(outcome) => {
+            assert!(matches!(outcome, Err(Rejection::Busy)), "{outcome:?}");
+            rejected += 1;
+            false
+        }
+    });
+    assert_eq!((requests.len(), rejected), (QUEUE, 1_000 - QUEUE));
+    occupied.release(requests);
 }
 
 /// In each round, all threads send the same new bundle at the same time.

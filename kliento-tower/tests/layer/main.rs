@@ -8,8 +8,12 @@
     reason = "a test may end by a panic"
 )]
 
+mod allow_list;
 mod bundle;
 mod caching;
+mod clock_skew;
 mod contract;
+#[path = "../mock/mod.rs"]
+mod mock;
 mod rejections;
 mod settings;

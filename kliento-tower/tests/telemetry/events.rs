@@ -1,9 +1,14 @@
 //! The event of each request: subject, outcome and reason.
 
 use std::convert::Infallible;
+use std::future::pending;
+use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use http::{Request, Response};
-use kliento_tower::{CredentialPolicy, KlientoAuthLayer, TrustAnchors, clock_fn};
+use kliento_tower::{
+    CredentialPolicy, KlientoAuthLayer, TrustAnchorError, TrustAnchorStore, TrustAnchors, clock_fn,
+};
 use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -48,7 +53,7 @@ fn logs_subject_of_accepted_request() {
 
 #[test]
 fn logs_reason_of_rejected_request() {
-    let (layer, good, bad) = (layer(), authorization(), tampered());
+    let (good, bad) = (authorization(), tampered());
     for (credentials, code, reason, cache) in [
         (vec![], "credentials_missing", "credentials-missing", "none"),
         (vec!["Basic x"], "credentials_missing", "scheme-unsupported", "none"),
@@ -62,7 +67,7 @@ fn logs_reason_of_rejected_request() {
             "message": "request rejected", "outcome": "rejected",
             "code": code, "reason": reason, "cache": cache,
         });
-        assert_eq!(checked(event_of(&layer, &credentials)), json!(["INFO", null, fields]));
+        assert_eq!(checked(event_of(&layer(), &credentials)), json!(["INFO", null, fields]));
     }
 }
 
@@ -88,6 +93,58 @@ fn logs_server_errors_at_level_error() {
             "code": "unavailable", "reason": reason, "cache": "none",
         });
         assert_eq!(checked(event_of(&layer, &[&authorization()])), json!(["ERROR", null, fields]));
+    }
+}
+
+/// Beyond a few a second, events have the level debug, and the next one has their number.
+#[test]
+fn floods_are_logged_a_few_times_with_a_count() {
+    const REQUESTS: usize = 200;
+    let broken = layer().with_trust_anchors(TrustAnchors::new([]));
+    let busy = layer().with_concurrency_limit(1).unwrap().with_queue_limit(0);
+    for (layer, level) in [(layer(), "INFO"), (broken, "ERROR"), (busy, "WARN")] {
+        let start = Instant::now();
+        let flood = events(async {
+            for number in 0..REQUESTS {
+                // One request is pending, so that the others exceed the queue.
+                let mut pending = None;
+                if level == "WARN" {
+                    let waiting = layer.clone().with_trust_anchors(Never);
+                    let mut request = Box::pin(async move {
+                        send(&waiting, request(&["Kliento x"])).await;
+                    });
+                    assert!(futures_util::poll!(&mut request).is_pending());
+                    pending = Some(request);
+                }
+                send(&layer, request(&[&format!("Kliento {number}")])).await;
+                drop(pending);
+            }
+        });
+        let windows = usize::try_from(start.elapsed().as_secs()).unwrap() + 1;
+        std::thread::sleep(Duration::from_millis(1100));
+        assert_eq!(flood.len(), REQUESTS);
+        let (logged, others): (Vec<_>, Vec<_>) =
+            flood.iter().partition(|event| event["level"] == level);
+        assert!((5..=5 * windows).contains(&logged.len()), "{} in {windows} s", logged.len());
+        assert!(others.iter().all(|event| event["level"] == "DEBUG"));
+        let count = |events: &[&Value]| {
+            events.iter().filter_map(|event| event["fields"]["suppressed"].as_u64()).sum::<u64>()
+        };
+        if level != "WARN" {
+            let last = event_of(&layer, &["Kliento x"]);
+            assert_eq!(last["level"], level);
+            assert_eq!(count(&logged) + count(&[&last]), others.len() as u64);
+        }
+    }
+}
+
+/// Anchors that are never available.
+struct Never;
+
+#[async_trait]
+impl TrustAnchorStore for Never {
+    async fn snapshot(&self) -> Result<TrustAnchors, TrustAnchorError> {
+        pending().await
     }
 }
 

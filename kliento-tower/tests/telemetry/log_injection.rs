@@ -59,6 +59,34 @@ fn clients_cannot_forge_log_lines() {
     assert!(!log.contains(r#" outcome="accepted" forged"#), "{log}");
 }
 
+/// A name may have thousands of characters, none of which can be printed.
+#[test]
+fn long_text_of_clients_is_cut() {
+    let environment = MockEnvironment::new(hour()).unwrap();
+    let name = "\u{202e}".repeat(3_000);
+    let member = environment.organisation("example.com").unwrap().member(&name).unwrap();
+    let anchors: TrustAnchors = environment.trust_anchors().unwrap().into();
+    let layer = KlientoAuthLayer::new("https://api.example.com")
+        .with_trust_anchors(anchors)
+        .with_clock(FixedClock(hour().start()));
+    let bundle = |audience: &str| -> HeaderValue {
+        let token = Token::new(audience).with_claim("claim", "\u{202e}".repeat(500));
+        credentials(sign(&member, &token, hour()))
+    };
+    let (good, bad) = (bundle("https://api.example.com"), bundle(&name[..1_500]));
+    let log = text(false, async {
+        let identity = send(&layer, &good).await.unwrap();
+        let denial = send(&layer.clone().with_authorizer(|_| false), &good).await.unwrap_err();
+        let rejection = send(&layer, &bad).await.unwrap_err();
+        assert_eq!(rejection.reason(), "audience-mismatch");
+        tracing::info!(?identity, %denial, "logged by the service");
+    });
+    assert_eq!(log.lines().count(), 4, "{log}");
+    for line in log.lines() {
+        assert!(line.len() < 1_000, "{} octets: {line}", line.len());
+    }
+}
+
 #[test]
 fn clients_cannot_forge_terminal_escapes() {
     let log = lines(true);

@@ -156,6 +156,76 @@ async fn slow_bodies_do_not_block_other_requests() {
     drop(waiting);
 }
 
+/// Opens a connection with `requests` requests whose bodies never arrive.
+async fn unfinished_requests(service: &Service, requests: u32) -> TcpStream {
+    // A POST with the path `/?audience=a` and the authority `a` (RFC 7541).
+    const HEADERS: &[u8] = b"\x83\x86\x44\x0c/?audience=a\x41\x01a";
+    let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    for request in 0..requests {
+        let length = u8::try_from(HEADERS.len()).unwrap();
+        // HEADERS with END_HEADERS, but not END_STREAM.
+        octets.extend_from_slice(&[0, 0, length, 1, 4]);
+        octets.extend_from_slice(&(2 * request + 1).to_be_bytes());
+        octets.extend_from_slice(HEADERS);
+    }
+    let mut stream = TcpStream::connect(&service.address).await.unwrap();
+    stream.write_all(&octets).await.unwrap();
+    stream
+}
+
+/// Only Linux has all of 127.0.0.0/8 without configuration.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn slow_bodies_of_one_address_do_not_block_others() {
+    let case = case("member-user");
+    let service = Service::start(&case);
+    let status = async |address: [u8; 4]| {
+        let client = Client::builder().local_address(std::net::IpAddr::from(address));
+        let request = client.build().unwrap().post(service.url("/"));
+        send(request.query(&[("audience", &case.audience)]).body(case.octets())).await.0
+    };
+    // 16 requests per connection: more than `MAX_BODIES_PER_ADDRESS`.
+    let mut waiting = Vec::new();
+    for _ in 0..66 {
+        waiting.push(unfinished_requests(&service, 16).await);
+    }
+    // Until the service has received them all.
+    let until = async |expected: StatusCode| {
+        let attempts = async {
+            while status([127, 0, 0, 1]).await != expected {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), attempts).await.unwrap();
+    };
+    until(StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!(status([127, 0, 0, 2]).await, StatusCode::OK);
+    drop(waiting);
+    until(StatusCode::OK).await;
+}
+
+#[tokio::test]
+async fn bounds_the_log_of_rejections() {
+    let case = case("member-user");
+    let service = Service::start(&case);
+    let mut other = case.clone();
+    // In the log, the text of clients is cut.
+    other.audience = "x".repeat(5_000);
+    let start = std::time::Instant::now();
+    for _ in 0..60 {
+        assert_eq!(send(service.post(&other).body(case.octets())).await.1["status"], "invalid");
+    }
+    let seconds = usize::try_from(start.elapsed().as_secs()).unwrap();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(send(service.post(&other).body(case.octets())).await.1["status"], "invalid");
+    service.terminate();
+    let (_, log) = service.end();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("rejected")).collect();
+    assert!((2..=5 * (seconds + 1) + 1).contains(&lines.len()), "{log}");
+    assert!(lines.iter().all(|line| line.len() < 1_000), "{log}");
+    assert!(lines.iter().any(|line| !line.contains("suppressed=0")), "{log}");
+}
+
 #[tokio::test]
 async fn completes_open_request_at_shutdown_and_logs_no_credential() {
     let case = case("member-user");

@@ -1,5 +1,7 @@
 //! Signature bundles.
 
+use std::borrow::Cow;
+
 use super::read_chain;
 use crate::cert::Certificate;
 use crate::der::{DerError, Reader, Tag, Value};
@@ -93,6 +95,16 @@ impl<'a> SignatureBundle<'a> {
     /// before it starts.
     pub fn claimed_period(&self) -> Result<Period, SignatureError> {
         crate::cms::claimed_period(self.signature)
+    }
+
+    /// Returns the signed plaintext, without verifying it.
+    ///
+    /// For clients that need to know what a bundle is for.
+    ///
+    /// # Errors
+    /// [`SignatureError`] if the signed data is malformed.
+    pub fn claimed_plaintext(&self) -> Result<Cow<'_, [u8]>, SignatureError> {
+        crate::cms::claimed_plaintext(self.signature)
     }
 }
 

@@ -14,4 +14,6 @@ pub use inspection::InspectedSignature;
 pub(crate) use inspection::{inspect_signature, validity_starts};
 pub(crate) use signed_data::SignedData;
 pub use verify::SignerKind;
-pub(crate) use verify::{SignatureRequirements, claimed_period, verify_signed_data};
+pub(crate) use verify::{
+    SignatureRequirements, claimed_period, claimed_plaintext, verify_signed_data,
+};

@@ -1,5 +1,6 @@
 //! The verification of the CMS signature.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::attributes::SignedAttributes;
@@ -84,6 +85,11 @@ pub(crate) fn verify_signed_data(
 pub(crate) fn claimed_period(content_info: &[u8]) -> Result<Period, SignatureError> {
     let signed_data = SignedData::read(content_info)?;
     read_period(&SignedAttributes::read(&signed_data.attributes)?)
+}
+
+/// Returns the plaintext of a `ContentInfo`'s contents, unverified.
+pub(crate) fn claimed_plaintext(content_info: &[u8]) -> Result<Cow<'_, [u8]>, SignatureError> {
+    Ok(SignedData::read(content_info)?.plaintext)
 }
 
 fn require_service(

@@ -45,6 +45,43 @@ async fn rejects_missing_malformed_and_invalid_credentials() {
 }
 
 #[tokio::test]
+async fn allows_listed_workloads_only() {
+    let case = reference("member-user");
+    let status = async |flags: &[&str]| {
+        let arguments = ["--audience", &case.audience, "--clock", &case.at];
+        let server = Server::start_with(&case, &[&arguments, flags].concat());
+        let mut connection = Connection::open(&server, VERSIONS[0]).await;
+        connection.get("/whoami", &[&case.authorization]).await.status
+    };
+    for (flags, expected) in [
+        (&["--allow-organisation", "example.com"][..], StatusCode::OK),
+        (&["--allow-organisation", "*.com"], StatusCode::OK),
+        (&["--allow-subject", "alice@example.com"], StatusCode::OK),
+        (&["--allow-organisation", "example.net"], StatusCode::FORBIDDEN),
+        (&["--allow-subject", "example.com"], StatusCode::FORBIDDEN),
+    ] {
+        assert_eq!(status(flags).await, expected, "{flags:?}");
+    }
+}
+
+/// The token of the bundle starts at 17:58.
+#[tokio::test]
+async fn tolerates_fast_clocks_of_clients() {
+    let case = reference("member-user");
+    let status = async |at: &str, flags: &[&str]| {
+        let arguments = ["--audience", &case.audience, "--clock", at];
+        let server = Server::start_with(&case, &[&arguments, flags].concat());
+        let mut connection = Connection::open(&server, VERSIONS[0]).await;
+        connection.get("/whoami", &[&case.authorization]).await.status
+    };
+    let (within, before) = ("2026-11-22T17:57:55Z", "2026-11-22T17:57:54Z");
+    assert_eq!(status(within, &[]).await, StatusCode::OK);
+    assert_eq!(status(before, &[]).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(within, &["--clock-skew", "0s"]).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(before, &["--clock-skew", "1m"]).await, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn public_ignores_credentials_and_optional_allows_missing_ones() {
     let case = vector("member-user");
     let server = Server::start(&case);

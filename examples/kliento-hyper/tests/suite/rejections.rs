@@ -35,6 +35,25 @@ async fn rejections_have_a_challenge_and_problem_details() {
 }
 
 #[tokio::test]
+async fn allows_listed_workloads_only() {
+    let case = vector("member-user");
+    let subject = case.expected["subject"].as_str().unwrap();
+    let (_, organisation) = subject.split_once('@').unwrap();
+    for (flag, value, expected) in [
+        ("--allow-organisation", organisation, StatusCode::OK),
+        ("--allow-subject", subject, StatusCode::OK),
+        ("--allow-subject", organisation, StatusCode::FORBIDDEN),
+        ("--allow-organisation", "partner.example", StatusCode::FORBIDDEN),
+    ] {
+        let arguments = ["--audience", &case.audience, "--clock", &case.at, flag, value];
+        let server = Server::start_with(&case, &arguments);
+        let mut connection = Connection::open(&server, VERSIONS[0]).await;
+        let response = connection.get("/whoami", &[&case.authorization]).await;
+        assert_eq!(response.status, expected, "{flag} {value}");
+    }
+}
+
+#[tokio::test]
 async fn rejects_tokens_for_other_audiences() {
     let case = vector("member-user");
     let audience = "https://api.example.net";

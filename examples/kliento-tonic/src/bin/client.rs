@@ -58,7 +58,7 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let channel = arguments.server.connect().await?;
-    // The channel connects to one server, so the layer needs no list of origins.
+    // The channel connects to one server, so the layer needs no origin.
     let mut layer = KlientoClientLayer::new(BundleFile::new(arguments.bundle));
     if let Some(instant) = arguments.clock {
         layer = layer.with_clock(FixedClock(instant));

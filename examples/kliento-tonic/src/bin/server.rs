@@ -1,16 +1,20 @@
-//! The server: `server --audience AUD... [--listen ADDR] [--trust-anchor DS]... [--clock RFC3339]`.
+//! The server: `server --audience AUD... [--allow-organisation ORG]... [--listen ADDR]`.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use http_guard::log::{self, LogFormat};
 use http_guard::serve::shutdown_signal;
+use humantime::parse_duration;
 use kliento::{Timestamp, TrustAnchor};
 use kliento_tonic::{IdentityService, serve};
-use kliento_tower::{Clock, FixedClock, KlientoAuthLayer, SystemClock, TrustAnchors};
+use kliento_tower::{
+    AllowListError, Clock, FixedClock, KlientoAuthLayer, SettingError, SystemClock, TrustAnchors,
+};
 use tokio::net::TcpListener;
 
 /// A gRPC service that authenticates workloads
@@ -31,6 +35,20 @@ struct Arguments {
     #[arg(long = "trust-anchor", value_name = "DS")]
     trust_anchors: Vec<TrustAnchor>,
 
+    /// An organisation whose workloads are allowed: example.com, or *.example.com for those below it;
+    /// may be given several times [default: every organisation with DNSSEC]
+    #[arg(long = "allow-organisation", value_name = "ORG")]
+    allowed_organisations: Vec<String>,
+
+    /// A subject that is allowed: user@example.com, or example.com for its bot; may be given several
+    /// times
+    #[arg(long = "allow-subject", value_name = "SUBJECT")]
+    allowed_subjects: Vec<String>,
+
+    /// How far in the future a token may start, at most 5m, for clients with faster clocks
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
+    clock_skew: Duration,
+
     /// A fixed time for the clock, for recorded bundles [default: the system's clock]
     #[arg(long, value_name = "RFC3339")]
     clock: Option<Timestamp>,
@@ -40,6 +58,10 @@ struct Arguments {
 enum Failure {
     #[error("no audience")]
     NoAudience,
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    #[error(transparent)]
+    AllowList(#[from] AllowListError),
     #[error("can't listen on {address}: {source}")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("can't log: {0}")]
@@ -63,7 +85,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let _log = log::init(LogFormat::Text).map_err(Failure::Log)?;
     let clock = arguments.clock();
-    let layer = arguments.layer(Arc::clone(&clock)).ok_or(Failure::NoAudience)?;
+    let layer = arguments.layer(Arc::clone(&clock))?;
     let shutdown = shutdown_signal().map_err(Failure::Signals)?;
     let address = arguments.listen;
     let listener = TcpListener::bind(address).await;
@@ -87,12 +109,20 @@ impl Arguments {
         }
     }
 
-    /// Returns the layer; `None` without an audience.
-    fn layer(&self, clock: Arc<dyn Clock>) -> Option<KlientoAuthLayer> {
-        let (audience, others) = self.audiences.split_first()?;
+    /// Returns the layer.
+    fn layer(&self, clock: Arc<dyn Clock>) -> Result<KlientoAuthLayer, Failure> {
+        let (audience, others) = self.audiences.split_first().ok_or(Failure::NoAudience)?;
         let layer = KlientoAuthLayer::new(audience).with_clock(clock);
-        let layer = others.iter().fold(layer, KlientoAuthLayer::with_audience);
-        Some(match self.trust_anchors.as_slice() {
+        let mut layer = others.iter().fold(layer, KlientoAuthLayer::with_audience);
+        layer = layer.with_clock_skew(self.clock_skew)?;
+        let (organisations, subjects) = (&self.allowed_organisations, &self.allowed_subjects);
+        if organisations.is_empty() && subjects.is_empty() {
+            tracing::warn!("every organisation with DNSSEC is admitted: see --allow-organisation");
+        } else {
+            layer = layer.with_allowed_organisations(organisations)?;
+            layer = layer.with_allowed_subjects(subjects)?;
+        }
+        Ok(match self.trust_anchors.as_slice() {
             [] => layer,
             given => layer.with_trust_anchors(TrustAnchors::new(given.to_vec())),
         })

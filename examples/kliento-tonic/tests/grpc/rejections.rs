@@ -8,7 +8,8 @@ use kliento_tonic::v1::identity_client::IdentityClient;
 use kliento_tonic::v1::identity_server::Identity as _;
 use kliento_tonic::v1::{Statement, WatchRequest, WhoAmIRequest};
 use kliento_tower::{FixedClock, TrustAnchors};
-use tonic::transport::Channel;
+use tokio::net::TcpStream;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use crate::client::{alice, client};
@@ -102,6 +103,34 @@ async fn denies_callers_that_the_authorizer_denies() {
         client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner().subject,
         "example.com"
     );
+}
+
+#[tokio::test]
+async fn allows_listed_workloads_only() {
+    let alice = reference::bundle("member-user").to_authorization();
+    let anchors = reference::trust_anchors();
+    let flags = ["--allow-organisation", "example.net", "--allow-subject", "example.com"];
+    let server = ServerCommand::with_flags(reference::AUDIENCE, &anchors, &flags);
+    let message = "Permission denied (permission_denied)".to_owned();
+    let channel = server.connect().await;
+    assert_eq!(rejection(&channel, &[&alice]).await, (Code::PermissionDenied, message));
+    let mut client = client(channel, reference::file("member-bot"));
+    assert!(client.who_am_i(WhoAmIRequest {}).await.is_ok());
+}
+
+/// 1,024 connections of one address, of 4,096 in all.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn idle_connections_of_one_address_do_not_block_others() {
+    let server = ServerCommand::start();
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..1_100 {
+        idle.push(TcpStream::connect(address).await.unwrap());
+    }
+    let endpoint: Endpoint = server.url.parse().unwrap();
+    let other = endpoint.local_address(Some([127, 0, 0, 2].into())).connect().await.unwrap();
+    assert!(alice(other).who_am_i(WhoAmIRequest {}).await.is_ok());
 }
 
 #[tokio::test]

@@ -26,8 +26,17 @@ impl ServerCommand {
     }
 
     pub(crate) fn with(audience: &str, trust_anchors: &[TrustAnchor]) -> Self {
+        Self::with_flags(audience, trust_anchors, &[])
+    }
+
+    pub(crate) fn with_flags(
+        audience: &str,
+        trust_anchors: &[TrustAnchor],
+        flags: &[&str],
+    ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
         command.args(["--listen", "127.0.0.1:0", "--audience", audience, "--clock", INSTANT]);
+        command.args(flags);
         for anchor in trust_anchors {
             command.args(["--trust-anchor", &anchor.to_string()]);
         }

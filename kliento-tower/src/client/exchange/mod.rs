@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable as _};
-use http_guard::event;
+use http_guard::{event, log_text};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 
@@ -24,9 +24,9 @@ pub use self::jwt::{JwtEnvVar, JwtFile, JwtFileError, JwtSource};
 /// Exchanges JWTs for token bundles at VeraId Authority.
 ///
 /// Each exchange is a `GET` on the exchange URL of a signature spec. The plaintext of that spec is
-/// the token, and its service is Kliento. The JWT comes from a [`JwtSource`], and its audience must
-/// be the exchange URL. The bundle is valid for the duration in the spec, and no longer than the
-/// JWT.
+/// the token, so an exchange has one audience, and its service is Kliento. The JWT comes from a
+/// [`JwtSource`], and its audience must be the exchange URL. The bundle is valid for the duration in
+/// the spec, and no longer than the JWT.
 ///
 /// # Rules
 /// - The scheme of the URL is `https`, unless its host is a loopback address. Redirects are not
@@ -171,14 +171,16 @@ impl AuthorityExchange {
             .retry(backoff)
             .when(ExchangeError::is_transient)
             .adjust(retry::delay)
-            .notify(|error, delay| event!(debug, %error, ?delay, "retrying the exchange"))
+            .notify(|error, delay| {
+                event!(debug, error = log_text(error), ?delay, "retrying the exchange");
+            })
             .await
     }
 }
 
 #[async_trait]
 impl TokenBundleSource for AuthorityExchange {
-    async fn token_bundle(&self) -> Result<ExpiringBundle, SourceError> {
+    async fn token_bundle(&self, _: Option<&str>) -> Result<ExpiringBundle, SourceError> {
         self.exchange().await.map_err(|error| {
             let retry_after = error.retry_after();
             let error = SourceError::new(error);

@@ -4,16 +4,14 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
 use axum::error_handling::HandleErrorLayer;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{Query, Request, State};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{BoxError, Json, Router};
-use http_guard::{LogLimiter, log_text, log_text_up_to};
+use http_guard::{ClientAddress, LogLimiter, log_text, log_text_up_to};
 use kliento::{TokenBundle, TokenVerification, TrustAnchor};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -21,29 +19,29 @@ use tower::ServiceBuilder;
 use tower::timeout::TimeoutLayer;
 use tower::timeout::error::Elapsed;
 
+use super::body::{BodyError, BodyReader};
 use crate::arguments::TrustOptions;
 use crate::failure::Failure;
 use crate::input::trim_line_breaks;
 use crate::report::Report;
 
-/// The maximum size of a body. A body of this size that is larger than a bundle is `malformed`.
-const MAX_BODY_OCTETS: usize = 64 * 1024;
 /// The maximum number of bundles that are verified or wait for verification; further requests get
 /// 503. A request counts once its body was read, so slow bodies occupy no slots.
 const MAX_CONCURRENT_REQUESTS: usize = 512;
 /// The timeout of a request, including its body.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// The maximum length of an error in the log, in characters; it contains text of clients.
+const MAX_ERROR_CHARACTERS: usize = 300;
 
-/// The maximum length of an error in the log: parts of it are a stranger's.
-const MAX_ERROR_CHARACTERS: usize = 200;
-/// Failures that every request of a flood reports.
-static FAILURES: LogLimiter = LogLimiter::per_second(5);
+static REJECTED: LogLimiter = LogLimiter::per_second(5);
+static FAILED: LogLimiter = LogLimiter::per_second(5);
 static OVERLOADS: LogLimiter = LogLimiter::per_second(1);
 
 /// Verifies the bundles of all requests.
 pub(super) struct Verifier {
     trust: TrustOptions,
     anchors: Vec<TrustAnchor>,
+    bodies: BodyReader,
     /// One for each request that is verified or waits for verification.
     slots: Arc<Semaphore>,
     /// One for each processor: verification never waits for anything else.
@@ -55,18 +53,19 @@ impl Verifier {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             anchors: trust.anchors(),
+            bodies: BodyReader::new(),
             trust,
             slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
             permits: Arc::new(Semaphore::new(processors)),
         }
     }
 
-    fn verify(&self, audience: &str, format: BodyFormat, body: &[u8]) -> Result<Report, Failure> {
+    fn verify(&self, audience: &str, format: BodyFormat, body: Vec<u8>) -> Result<Report, Failure> {
         let (audiences, at) = ([audience], self.trust.instant()?);
         let verification = TokenVerification::new(&audiences, &self.anchors);
         let bundle = match format {
-            BodyFormat::Bundle => TokenBundle::from_bytes(body.to_vec()),
-            BodyFormat::Header => TokenBundle::from_authorization(trim_line_breaks(body)),
+            BodyFormat::Bundle => TokenBundle::from_bytes(body),
+            BodyFormat::Header => TokenBundle::from_authorization(trim_line_breaks(&body)),
         };
         Ok(Report::from(&bundle.and_then(|bundle| bundle.verify(&verification, at))))
     }
@@ -98,7 +97,6 @@ pub(super) fn router(verifier: Verifier) -> Router {
         .layer(TimeoutLayer::new(TIMEOUT));
     Router::new()
         .route("/", post(verify))
-        .layer(DefaultBodyLimit::max(MAX_BODY_OCTETS))
         .layer(bounds)
         .with_state(Arc::new(verifier))
         .route("/health", get(|| async { Json(json!({ "status": "ok" })) }))
@@ -108,18 +106,25 @@ pub(super) fn router(verifier: Verifier) -> Router {
 async fn verify(
     State(verifier): State<Arc<Verifier>>,
     Query(parameters): Query<Vec<(String, String)>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Response {
-    let body = match body {
+    let (head, body) = request.into_parts();
+    let client = ClientAddress::from_extensions(&head.extensions);
+    let body = match verifier.bodies.read(body, client).await {
         Ok(body) => body,
-        Err(rejection) => return error_response(rejection.status(), &rejection.body_text()),
+        Err(BodyError::Busy) => return overloaded(),
+        Err(error @ BodyError::TooLarge) => {
+            return error_response(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string());
+        }
+        Err(error @ BodyError::Incomplete) => {
+            return error_response(StatusCode::BAD_REQUEST, &error.to_string());
+        }
     };
     let Some(audience) = only_audience(parameters) else {
         let error = "The query string must have exactly one audience, which must not be empty";
         return error_response(StatusCode::BAD_REQUEST, error);
     };
-    let Some(format) = BodyFormat::from_headers(&headers) else {
+    let Some(format) = BodyFormat::from_headers(&head.headers) else {
         return error_response(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unrecognised content type");
     };
     let Ok(slot) = Arc::clone(&verifier.slots).try_acquire_owned() else {
@@ -131,7 +136,7 @@ async fn verify(
     let start = Instant::now();
     // Slot and permit move with the work, which continues even if the client disconnects.
     let work = tokio::task::spawn_blocking(move || {
-        let report = verifier.verify(&audience, format, &body);
+        let report = verifier.verify(&audience, format, body);
         drop((slot, permit));
         report
     });
@@ -159,13 +164,9 @@ fn log_report(report: &Report, duration: Duration) {
             tracing::info!(outcome, subject = log_text(subject), duration_us, "verified");
         }
         Report::Invalid { code, error } | Report::Malformed { code, error } => {
-            tracing::info!(
-                outcome,
-                code,
-                error = log_text_up_to(MAX_ERROR_CHARACTERS, error),
-                duration_us,
-                "rejected"
-            );
+            let Some(suppressed) = REJECTED.allow() else { return };
+            let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
+            tracing::info!(outcome, code, error, duration_us, suppressed, "rejected");
         }
     }
 }
@@ -191,7 +192,7 @@ fn overloaded() -> Response {
 
 /// Logs a server error. The response does not contain the cause.
 fn internal_error(failure: &dyn std::error::Error) -> Response {
-    if let Some(suppressed) = FAILURES.allow() {
+    if let Some(suppressed) = FAILED.allow() {
         tracing::error!(%failure, suppressed, "request failed");
     }
     let error = error_response(StatusCode::SERVICE_UNAVAILABLE, "The bundle could not be verified");

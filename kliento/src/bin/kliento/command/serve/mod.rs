@@ -1,6 +1,7 @@
 //! `kliento serve`: verification over HTTP, for software in any language.
 
 mod api;
+mod body;
 
 use std::net::SocketAddr;
 

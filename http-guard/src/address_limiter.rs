@@ -1,0 +1,114 @@
+//! Limits what one client address may occupy at the same time.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::ClientAddress;
+
+/// Limits what one client address may occupy at the same time, such as connections or buffers.
+///
+/// An address is an IPv4 address or an IPv6 network of 64 bits, as in
+/// [`ClientAddress::network_key`]. Clones share the counts. Memory is needed only for addresses
+/// that occupy something.
+///
+/// ```
+/// use http_guard::{AddressLimiter, ClientAddress};
+///
+/// let limiter = AddressLimiter::new(1);
+/// let alice = ClientAddress::new("192.0.2.1".parse()?);
+/// let bob = ClientAddress::new("192.0.2.2".parse()?);
+///
+/// let permit = limiter.try_acquire(alice);
+/// assert!(permit.is_some());
+/// assert!(limiter.try_acquire(alice).is_none());
+/// assert!(limiter.try_acquire(bob).is_some());
+/// drop(permit);
+/// assert!(limiter.try_acquire(alice).is_some());
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct AddressLimiter {
+    limit: usize,
+    counts: Arc<Counts>,
+}
+
+/// A permit of an [`AddressLimiter`], which is released when it is dropped.
+#[derive(Debug)]
+pub struct AddressPermit {
+    counts: Arc<Counts>,
+    key: NetworkKey,
+}
+
+type NetworkKey = u128;
+
+#[derive(Debug, Default)]
+struct Counts(Mutex<HashMap<NetworkKey, usize>>);
+
+impl AddressLimiter {
+    /// Creates a limiter that allows this many permits per address.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { limit, counts: Arc::default() }
+    }
+
+    /// Returns a permit, or `None` if the address has as many as allowed.
+    #[must_use]
+    pub fn try_acquire(&self, address: ClientAddress) -> Option<AddressPermit> {
+        self.acquire(address, self.limit)
+    }
+
+    /// Returns a permit in place of another one that is about to be released.
+    #[cfg(feature = "serve")]
+    pub(crate) fn acquire_replacement(&self, address: ClientAddress) -> Option<AddressPermit> {
+        self.acquire(address, usize::MAX)
+    }
+
+    fn acquire(&self, address: ClientAddress, limit: usize) -> Option<AddressPermit> {
+        let key = address.network_key();
+        let mut counts = self.counts.lock();
+        let count = counts.get(&key).copied().unwrap_or_default();
+        if count >= limit {
+            return None;
+        }
+        counts.insert(key, count + 1);
+        Some(AddressPermit { counts: Arc::clone(&self.counts), key })
+    }
+}
+
+impl Counts {
+    /// No code panics while it holds the lock, so poisoning can be ignored.
+    fn lock(&self) -> MutexGuard<'_, HashMap<NetworkKey, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for AddressPermit {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut entry) = self.counts.lock().entry(self.key) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgets_addresses_without_permits() {
+        let limiter = AddressLimiter::new(2);
+        let [address, neighbour] =
+            ["2001:db8::1", "2001:db8::2"].map(|text| ClientAddress::new(text.parse().unwrap()));
+        let permits = [limiter.try_acquire(address), limiter.try_acquire(address)];
+        // Another address of the same network.
+        assert!(limiter.clone().try_acquire(neighbour).is_none());
+        assert_eq!(limiter.counts.lock().len(), 1);
+        drop(permits);
+        assert!(limiter.counts.lock().is_empty());
+        assert!(AddressLimiter::new(0).try_acquire(address).is_none());
+    }
+}

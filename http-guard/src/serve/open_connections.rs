@@ -1,0 +1,82 @@
+//! The open connections, of which a full server closes those that have waited longest.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::activity::Activity;
+use super::listener::Peer;
+use crate::ClientAddress;
+
+/// How long a connection must have had no open request before another may take its place. It
+/// protects clients between two requests.
+const MIN_WAIT: Duration = Duration::from_secs(1);
+
+/// The connections of a server.
+#[derive(Debug, Default)]
+pub(super) struct OpenConnections(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    next_id: u64,
+    connections: HashMap<u64, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    address: Option<ClientAddress>,
+    activity: Arc<Activity>,
+}
+
+/// An entry, which is removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Registration {
+    connections: Arc<OpenConnections>,
+    id: u64,
+}
+
+impl OpenConnections {
+    /// Adds a connection.
+    pub(super) fn register(self: &Arc<Self>, peer: Peer, activity: Arc<Activity>) -> Registration {
+        let address = peer.address().map(|address| ClientAddress::new(address.ip()));
+        let mut entries = self.lock();
+        let id = entries.next_id;
+        entries.next_id += 1;
+        entries.connections.insert(id, Entry { address, activity });
+        Registration { connections: Arc::clone(self), id }
+    }
+
+    /// Closes up to `count` of the connections without an open request, those that have waited
+    /// longest; only those of an address, if one is given. Returns how many.
+    pub(super) fn close_longest_waiting(
+        &self,
+        count: usize,
+        address: Option<ClientAddress>,
+    ) -> usize {
+        let key = address.map(ClientAddress::network_key);
+        let entries = self.lock();
+        let candidates = entries
+            .connections
+            .values()
+            .filter(|entry| key.is_none() || entry.address.map(ClientAddress::network_key) == key);
+        let mut waiting: Vec<_> = candidates
+            .filter_map(|entry| Some((entry.activity.waiting_since()?, &entry.activity)))
+            .filter(|(since, _)| since.elapsed() >= MIN_WAIT)
+            .collect();
+        waiting.sort_unstable_by_key(|(since, _)| *since);
+        waiting.truncate(count);
+        waiting.iter().for_each(|(_, activity)| activity.request_close());
+        waiting.len()
+    }
+
+    /// No code panics while it holds the lock, so poisoning can be ignored.
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.connections.lock().connections.remove(&self.id);
+    }
+}
