@@ -5,6 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::Extensions;
 
+use crate::Nat64Prefix;
+use crate::canonical_address::{canonical, canonical_with};
+
 /// The address of the client that sent a request.
 ///
 /// Behind proxies, a layer finds it by [`TrustedProxies`](crate::TrustedProxies) and puts it into the
@@ -33,10 +36,19 @@ pub struct PeerAddress(
 impl ClientAddress {
     /// The address, as your own layer found it.
     ///
-    /// An IPv4-mapped IPv6 address becomes the IPv4 address (RFC 4291, 2.5.5.2).
+    /// An IPv6 address that embeds an IPv4 address becomes the IPv4 address, so that a client has the
+    /// same address whichever way it takes: IPv4-mapped addresses (RFC 4291, 2.5.5.2), those of SIIT
+    /// (RFC 7915), and those of NAT64 with the well-known prefix (RFC 6052) or a local-use one (RFC
+    /// 8215). [`TrustedProxies::with_nat64_prefixes`](crate::TrustedProxies::with_nat64_prefixes) adds
+    /// prefixes of your own.
     #[must_use]
     pub const fn new(address: IpAddr) -> Self {
-        Self(address.to_canonical())
+        Self(canonical(address))
+    }
+
+    /// The address in a network with prefixes of its own.
+    pub(crate) fn with_prefixes(address: IpAddr, prefixes: &[Nat64Prefix]) -> Self {
+        Self(canonical_with(prefixes, address))
     }
 
     /// Returns the address that an outer layer put into the extensions of a request, else the peer
@@ -114,6 +126,9 @@ mod tests {
             ("192.0.2.1", "::ffff:192.0.2.1", true),
             ("2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true),
             ("2001:db8::1", "2001:db8:0:1::1", false),
+            ("192.0.2.1", "64:ff9b::192.0.2.1", true),
+            ("192.0.2.1", "::ffff:0:192.0.2.1", true),
+            ("64:ff9b::192.0.2.1", "64:ff9b::192.0.2.2", false),
             ("0.0.0.0", "::", false),
             ("0.0.0.1", "::1", false),
         ] {

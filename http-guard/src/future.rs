@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::service::reject;
+use crate::telemetry::IsolatedSpan;
 use crate::{Allowed, Guard, LookupFuture, ResponseBody};
 
 pin_project! {
@@ -29,7 +30,11 @@ pin_project! {
     #[project = StateProjection]
     enum State<S, F, B, G> where G: Guard {
         Pending { lookup: LookupFuture<G::Lookup>, request: Option<Box<PendingRequest<S, B, G>>> },
-        Calling { #[pin] future: F, allowed: Allowed },
+        Calling {
+            #[pin] future: F,
+            span: IsolatedSpan,
+            response_headers: Option<Box<HeaderMap>>,
+        },
         Rejected { response: Option<Box<Response<Bytes>>> },
     }
 }
@@ -44,8 +49,12 @@ struct PendingRequest<S, B, G> {
 }
 
 impl<S: Service<Request<B>>, B, G: Guard> ResponseFuture<S, B, G> {
-    pub(crate) const fn calling(future: S::Future, allowed: Allowed) -> Self {
-        Self { state: State::Calling { future, allowed } }
+    pub(crate) const fn calling(
+        future: S::Future,
+        span: IsolatedSpan,
+        response_headers: Option<Box<HeaderMap>>,
+    ) -> Self {
+        Self { state: State::Calling { future, span, response_headers } }
     }
 
     pub(crate) const fn rejected(response: Box<Response<Bytes>>) -> Self {
@@ -79,10 +88,9 @@ where
                     let Some(request) = request.take() else { return Poll::Pending };
                     state.set(request.resume(lookup));
                 }
-                StateProjection::Calling { future, allowed } => {
-                    let _entered = allowed.span.enter();
-                    let mut response = ready!(future.poll(context))?;
-                    if let Some(headers) = &allowed.response_headers {
+                StateProjection::Calling { future, span, response_headers } => {
+                    let mut response = ready!(span.in_scope(|| future.poll(context)))?;
+                    if let Some(headers) = response_headers {
                         append(response.headers_mut(), headers);
                     }
                     return Poll::Ready(Ok(response.map(Either::Left)));
@@ -99,9 +107,10 @@ where
 impl<S: Service<Request<B>>, B, G: Guard> PendingRequest<S, B, G> {
     fn resume(mut self, lookup: G::Lookup) -> State<S, S::Future, B, G> {
         match self.guard.finish(&mut self.request, lookup) {
-            Ok(allowed) => {
-                let future = allowed.span.in_scope(|| self.service.call(self.request));
-                State::Calling { future, allowed }
+            Ok(Allowed { span, response_headers }) => {
+                let span = IsolatedSpan::from(span);
+                let future = span.in_scope(|| self.service.call(self.request));
+                State::Calling { future, span, response_headers }
             }
             Err(rejection) => {
                 let response = reject(&*self.guard, self.request, rejection);

@@ -70,7 +70,8 @@ pub trait Guard: Send + Sync + 'static {
     /// Returns the renderer of the responses to rejected requests.
     fn renderer(&self) -> &RejectionRenderer<Self::Rejection>;
 
-    /// Called before the response to a rejected request is made; does nothing by default.
+    /// Called before the response to a rejected request is made, to report it; does nothing by
+    /// default. A panic does not change the response.
     fn on_rejection(&self, _rejection: &Self::Rejection) {}
 }
 

@@ -86,11 +86,14 @@
 //! |---|---|
 //! | `axum` | [`extract_required`], [`extract_optional`] and [`ExtractionRejection`] |
 //! | `connect-info` | [`PeerAddress`] from axum's `ConnectInfo<SocketAddr>` |
+//! | `log` | [`log::init`], which logs the events of a program |
+//! | `metrics` | counters of panics in background tasks and of lost log lines |
 //! | `serve` | [`serve::Server`], which serves a Tower service on a listener |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address_limiter;
+mod canonical_address;
 mod client_address;
 mod clock;
 mod credentials;
@@ -100,6 +103,8 @@ mod forwarded;
 mod future;
 mod grpc;
 mod guard;
+#[cfg(feature = "log")]
+pub mod log;
 mod log_limiter;
 mod log_text;
 mod policy;
@@ -112,9 +117,12 @@ mod responder;
 pub mod serve;
 mod service;
 mod setting;
+mod supervisor;
+pub mod telemetry;
 mod unauthenticated;
 
 pub use address_limiter::{AddressLimiter, AddressPermit};
+pub use canonical_address::{Nat64Prefix, NetworkError, ProxyNetwork};
 pub use client_address::{ClientAddress, PeerAddress};
 pub use clock::{Clock, ClockFn, FixedClock, SystemClock, clock_fn};
 pub use credentials::{Credentials, has_multiple_values, mark_authorization_sensitive, token68};
@@ -133,6 +141,7 @@ pub use rejection_renderer::RejectionRenderer;
 pub use responder::{ProblemResponder, Responder};
 pub use service::{GuardedService, ResponseBody};
 pub use setting::SettingError;
+pub use supervisor::{HealthError, Running, Supervisor};
 pub use unauthenticated::Unauthenticated;
 
 /// The example of this crate's README, which has to compile.

@@ -4,10 +4,9 @@ use std::net::IpAddr;
 
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, Request};
-use ipnet::IpNet;
 
 use crate::forwarded::{forwarded, x_forwarded_for};
-use crate::{ClientAddress, PeerAddress};
+use crate::{ClientAddress, Nat64Prefix, PeerAddress, ProxyNetwork};
 
 /// The networks of trusted proxies, and the header in which they report the client's address.
 ///
@@ -19,6 +18,8 @@ use crate::{ClientAddress, PeerAddress};
 /// - Only the header that you choose is read. Proxies pass the other one through unchanged.
 /// - If a trusted proxy reports no address (`unknown`, an identifier such as `_hidden`, or a
 ///   malformed value), the client's address is that of the proxy: the last one that is certain.
+/// - Addresses and networks have one form: an IPv4 address that is embedded in an IPv6 address is that
+///   IPv4 address ([`ClientAddress::new`]).
 /// - Trusted proxies must append to the header or replace it. A proxy that passes it through
 ///   unchanged lets every client choose its address.
 ///
@@ -42,12 +43,10 @@ use crate::{ClientAddress, PeerAddress};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Option<ProxyConfig>);
-
-#[derive(Clone, Debug)]
-struct ProxyConfig {
-    header: ForwardingHeader,
-    networks: Vec<IpNet>,
+pub struct TrustedProxies {
+    header: Option<ForwardingHeader>,
+    networks: Vec<ProxyNetwork>,
+    prefixes: Vec<Nat64Prefix>,
 }
 
 /// The header in which proxies report the client's address.
@@ -67,25 +66,39 @@ impl TrustedProxies {
     /// No proxy is trusted.
     #[must_use]
     pub const fn none() -> Self {
-        Self(None)
+        Self { header: None, networks: Vec::new(), prefixes: Vec::new() }
     }
 
     /// Trusts the proxies in these networks, which report the client's address in this header.
-    pub fn new(header: ForwardingHeader, networks: impl IntoIterator<Item = IpNet>) -> Self {
-        Self(Some(ProxyConfig { header, networks: networks.into_iter().collect() }))
+    pub fn new(header: ForwardingHeader, networks: impl IntoIterator<Item = ProxyNetwork>) -> Self {
+        let networks = networks.into_iter().collect();
+        Self { header: Some(header), networks, prefixes: Vec::new() }
     }
 
-    /// Returns whether no proxy is trusted.
+    /// Sets the prefixes with which your own network translates IPv4 addresses; none by default.
+    ///
+    /// An address with such a prefix is the IPv4 address that is embedded in it, in peer addresses,
+    /// in the header, and in the networks of proxies. The prefixes that standards define need no
+    /// setting: see [`ClientAddress::new`].
+    #[must_use]
+    pub fn with_nat64_prefixes(mut self, prefixes: impl IntoIterator<Item = Nat64Prefix>) -> Self {
+        self.prefixes = prefixes.into_iter().collect();
+        for network in &mut self.networks {
+            *network = network.canonical_with(&self.prefixes);
+        }
+        self
+    }
+
+    /// Returns whether nothing is configured: the client's address is the peer address.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.as_ref().is_none_or(|config| config.networks.is_empty())
+        self.networks.is_empty() && self.prefixes.is_empty()
     }
 
     /// Returns whether the proxy at this address is trusted.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = ClientAddress::new(address);
-        self.0.as_ref().is_some_and(|config| config.contains(address))
+        self.trusts(self.canonical(address))
     }
 
     /// Returns the address that an outer layer put into the extensions of a request, else the one
@@ -93,43 +106,39 @@ impl TrustedProxies {
     /// peer address.
     #[must_use]
     pub fn find_client_address<B>(&self, request: &Request<B>) -> Option<ClientAddress> {
-        let found = request.extensions().get().copied();
-        found.or_else(|| {
-            let peer = PeerAddress::from_extensions(request.extensions())?;
-            Some(self.client_address(peer, request.headers()))
-        })
+        if let Some(found) = request.extensions().get::<ClientAddress>() {
+            return Some(self.canonical(found.ip()));
+        }
+        let peer = PeerAddress::from_extensions(request.extensions())?;
+        Some(self.client_address(peer, request.headers()))
     }
 
     /// Returns the client's address that follows from the peer address and a request's headers.
     #[must_use]
     pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
-        let peer = ClientAddress::new(peer);
-        match &self.0 {
-            Some(config) if config.contains(peer) => config.resolve(peer, headers),
-            _ => peer,
-        }
-    }
-}
-
-impl ProxyConfig {
-    fn contains(&self, address: ClientAddress) -> bool {
-        self.networks.iter().any(|network| network.contains(&address.ip()))
-    }
-
-    /// Goes from proxy to proxy, for as long as they are trusted and report an address.
-    fn resolve(&self, proxy: ClientAddress, headers: &HeaderMap) -> ClientAddress {
-        let mut known = proxy;
-        // Later lines were written later (RFC 9110, 5.3).
-        for line in headers.get_all(self.header.name()).iter().rev() {
-            for hop in self.header.hops(line.as_bytes()) {
+        let mut known = self.canonical(peer);
+        let Some(header) = self.header.filter(|_| self.trusts(known)) else { return known };
+        // From proxy to proxy, for as long as they are trusted and report an address. Later lines
+        // were written later (RFC 9110, 5.3).
+        for line in headers.get_all(header.name()).iter().rev() {
+            for hop in header.hops(line.as_bytes()) {
                 let Some(address) = hop else { return known };
-                known = ClientAddress::new(address);
-                if !self.contains(known) {
+                known = self.canonical(address);
+                if !self.trusts(known) {
                     return known;
                 }
             }
         }
         known
+    }
+
+    /// Returns the canonical form of an address, with these prefixes.
+    pub(crate) fn canonical(&self, address: IpAddr) -> ClientAddress {
+        ClientAddress::with_prefixes(address, &self.prefixes)
+    }
+
+    fn trusts(&self, address: ClientAddress) -> bool {
+        self.networks.iter().any(|network| network.contains(address.ip()))
     }
 }
 

@@ -10,7 +10,8 @@ use http::{Request, Response};
 use http_body_util::{Either, Full};
 use tower_service::Service;
 
-use crate::{Check, Guard, ResponseFuture};
+use crate::telemetry::{IsolatedSpan, isolate};
+use crate::{Allowed, Check, Guard, ResponseFuture};
 
 /// A service that passes the requests to an inner service that its guard allows.
 ///
@@ -50,8 +51,10 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.guard.start(&mut request) {
             Check::Ready(Ok(allowed)) => {
-                let future = allowed.span.in_scope(|| self.inner.call(request));
-                ResponseFuture::calling(future, allowed)
+                let Allowed { span, response_headers } = allowed;
+                let span = IsolatedSpan::from(span);
+                let future = span.in_scope(|| self.inner.call(request));
+                ResponseFuture::calling(future, span, response_headers)
             }
             Check::Ready(Err(rejection)) => {
                 // A rejected request must not keep the ready inner service: others may wait for it.
@@ -74,7 +77,7 @@ pub(crate) fn reject<G: Guard, B>(
     request: Request<B>,
     rejection: G::Rejection,
 ) -> Box<Response<Bytes>> {
-    guard.on_rejection(&rejection);
+    isolate(|| guard.on_rejection(&rejection));
     let (parts, _) = request.into_parts();
     Box::new(guard.renderer().render(&parts, rejection))
 }

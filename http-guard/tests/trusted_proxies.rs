@@ -40,6 +40,8 @@ fn client_is_last_address_that_is_not_a_trusted_proxy() {
         (&["[2001:db8::1]:4711"], "2001:db8::1"),
         (&["[2001:db8::1]"], "2001:db8::1"),
         (&["::ffff:192.0.2.1, ::ffff:10.0.0.2"], "192.0.2.1"),
+        (&["64:ff9b::192.0.2.1, 64:ff9b::10.0.0.2"], "192.0.2.1"),
+        (&["[::ffff:0:192.0.2.1]:80, [64:ff9b:1::10.0.0.2]:80"], "192.0.2.1"),
         // A client inside a trusted network.
         (&["10.1.2.3, 10.0.0.2"], "10.1.2.3"),
         // The proxy reports nothing.
@@ -193,4 +195,28 @@ fn reports_trusted_networks() {
         assert_eq!(proxies.contains(address.parse().unwrap()), is_trusted, "{address}");
         assert!(!TrustedProxies::none().contains(address.parse().unwrap()));
     }
+}
+
+#[test]
+fn networks_and_addresses_have_one_form() {
+    let headers = HeaderMap::from_iter([(
+        HeaderName::from_static("x-forwarded-for"),
+        HeaderValue::from_static("192.0.2.1"),
+    )]);
+    let peers = ["10.0.0.1", "::ffff:10.0.0.1", "64:ff9b::10.0.0.1", "2001:db8:64::a00:1"];
+    for network in ["10.0.0.1", "::ffff:10.0.0.0/104", "64:ff9b::10.0.0.1", "2001:db8:64::a00:1"] {
+        let proxies = TrustedProxies::new(XForwardedFor, [network.parse().unwrap()])
+            .with_nat64_prefixes(["2001:db8:64::/96".parse().unwrap()]);
+        for peer in peers.map(|peer| peer.parse().unwrap()) {
+            assert!(proxies.contains(peer), "{peer} in {network}");
+            assert_eq!(proxies.client_address(peer, &headers).to_string(), "192.0.2.1");
+        }
+        let other = "::ffff:11.0.0.1".parse().unwrap();
+        assert_eq!(proxies.client_address(other, &headers).to_string(), "11.0.0.1");
+    }
+    let translated = "2001:db8:64::c000:201".parse().unwrap();
+    let prefixes = ["2001:db8:64::/96".parse().unwrap()];
+    let proxies = TrustedProxies::none().with_nat64_prefixes(prefixes);
+    assert_eq!(proxies.client_address(translated, &headers).to_string(), "192.0.2.1");
+    assert!(!proxies.is_empty());
 }

@@ -22,10 +22,11 @@ pub struct ClientInfo {
 pub struct UserAgent(String);
 
 impl ClientInfo {
-    /// Creates a client with this address, without a `User-Agent`.
+    /// Creates a client with this address in its canonical form ([`ClientAddress::new`]), without a
+    /// `User-Agent`.
     #[must_use]
     pub const fn new(address: IpAddr) -> Self {
-        Self { address: Some(address), user_agent: None }
+        Self { address: Some(ClientAddress::new(address).ip()), user_agent: None }
     }
 
     /// Reads the [`ClientAddress`] that a layer has inserted, or else the peer address, and

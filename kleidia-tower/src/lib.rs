@@ -32,8 +32,8 @@ pub use client_info::{ClientInfo, UserAgent};
 #[cfg(feature = "axum")]
 pub use extract::PrincipalRejection;
 pub use http_guard::{
-    Clock, ClockFn, FixedClock, GuardedService, ProblemResponder, Responder, ResponseBody,
-    ResponseFuture, SettingError, SystemClock, Timestamp, clock_fn,
+    Clock, ClockFn, FixedClock, GuardedService, HealthError, ProblemResponder, Responder,
+    ResponseBody, ResponseFuture, SettingError, SystemClock, Timestamp, clock_fn,
 };
 pub use id::{FamilyId, SessionId, UserId};
 pub use invalid_field::InvalidField;

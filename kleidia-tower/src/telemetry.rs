@@ -1,22 +1,40 @@
 //! Log events of rejected requests. They never contain credentials.
 
+use http_guard::{LogLimiter, event, log_text_up_to};
+
 use crate::Rejection;
 
 /// The target by which filters select these events.
 const TARGET: &str = "kleidia_tower";
 
-/// Logs why a request is rejected: server errors as errors, request floods at debug level.
+/// The maximum length of an error in the log: parts of it may be a stranger's.
+const MAX_ERROR_CHARACTERS: usize = 200;
+
+/// Full queues, which a flood causes at will.
+static BUSY: LogLimiter = LogLimiter::per_second(1);
+/// Failures of the store, the keys or the clock, which every request reports.
+static UNAVAILABLE: LogLimiter = LogLimiter::per_second(3);
+
+/// Logs why a request is rejected. Floods cause few lines, with the number of those left out.
 pub(crate) fn log_rejection(rejection: &Rejection) {
-    let (code, error) = (rejection.code(), rejection.to_string());
-    // `ClientAddressUnknown` is also logged once, as an error, where it is detected.
-    if matches!(
-        rejection,
-        Rejection::RateLimited { .. } | Rejection::Busy | Rejection::ClientAddressUnknown
-    ) {
-        tracing::debug!(target: TARGET, code, error, "request rejected");
-    } else if rejection.is_server_error() {
-        tracing::error!(target: TARGET, code, error, "request check failed");
-    } else {
-        tracing::info!(target: TARGET, code, error, "request rejected");
+    let code = rejection.code();
+    let error = || log_text_up_to(MAX_ERROR_CHARACTERS, rejection);
+    match rejection {
+        // `ClientAddressUnknown` is also logged once, as an error, where it is detected.
+        Rejection::RateLimited { .. } | Rejection::ClientAddressUnknown => {
+            event!(debug, target: TARGET, code, error = error(), "request rejected");
+        }
+        Rejection::Busy => {
+            if let Some(suppressed) = BUSY.allow() {
+                event!(warn, target: TARGET, code, error = error(), suppressed, "overloaded");
+            }
+        }
+        _ if rejection.is_server_error() => {
+            if let Some(suppressed) = UNAVAILABLE.allow() {
+                let error = error();
+                event!(error, target: TARGET, code, error, suppressed, "request check failed");
+            }
+        }
+        _ => event!(info, target: TARGET, code, error = error(), "request rejected"),
     }
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+#[cfg(feature = "metrics")]
+use http_guard::telemetry::isolate;
 use http_guard::{has_multiple_values, token68};
 use kliento::{SERVICE, Timestamp, TokenBundle, TokenVerification};
 
@@ -199,7 +201,7 @@ impl Authenticator {
 
     fn verify_now(&self, bundle: &TokenBundle, anchors: &TrustAnchors, now: Timestamp) -> Decision {
         #[cfg(feature = "metrics")]
-        metrics::counter!("kliento_verifications_total").increment(1);
+        isolate(|| metrics::counter!("kliento_verifications_total").increment(1));
         let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();
         let verification = TokenVerification::new(&audiences, anchors.as_slice())
             .with_max_validity(self.max_validity)

@@ -28,8 +28,8 @@ pub use cache::BundleCache;
 pub use extract::IdentityRejection;
 pub use guard::KlientoGuard;
 pub use http_guard::{
-    Clock, ClockFn, CredentialPolicy, FixedClock, GuardedService, ProblemResponder, Responder,
-    ResponseBody, ResponseFuture, SettingError, SystemClock, clock_fn,
+    Clock, ClockFn, CredentialPolicy, FixedClock, GuardedService, HealthError, ProblemResponder,
+    Responder, ResponseBody, ResponseFuture, SettingError, SystemClock, clock_fn,
 };
 pub use identity::WorkloadIdentity;
 /// The types of claims, errors and tokens.

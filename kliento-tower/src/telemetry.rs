@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use http_guard::{LogLimiter, log_text, log_text_up_to};
+use http_guard::telemetry::IsolatedSpan;
+#[cfg(feature = "metrics")]
+use http_guard::telemetry::isolate;
+use http_guard::{LogLimiter, event, log_text, log_text_up_to};
 use tracing::Span;
 use tracing::field::Empty;
 
@@ -43,7 +46,7 @@ impl LogLimits {
 
 /// The telemetry of a request from its arrival to the decision.
 pub struct RequestTelemetry {
-    span: Span,
+    span: IsolatedSpan,
     started_at: Instant,
     pub(crate) cache: CacheStatus,
 }
@@ -58,7 +61,9 @@ pub(crate) enum CacheStatus {
 
 impl RequestTelemetry {
     pub(crate) fn start() -> Self {
-        let span = tracing::info_span!(target: TARGET, "kliento", subject = Empty, outcome = Empty);
+        let span = IsolatedSpan::new(
+            || tracing::info_span!(target: TARGET, "kliento", subject = Empty, outcome = Empty),
+        );
         Self { span, started_at: Instant::now(), cache: CacheStatus::NotConsulted }
     }
 
@@ -73,8 +78,8 @@ impl RequestTelemetry {
         }
         span.in_scope(|| log_outcome(checked, limits, outcome, cache.name(), duration));
         #[cfg(feature = "metrics")]
-        record_metrics(checked, outcome, cache.name(), duration);
-        span
+        isolate(|| record_metrics(checked, outcome, cache.name(), duration));
+        span.into_inner()
     }
 }
 
@@ -118,9 +123,10 @@ fn log_outcome(
 ) {
     let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     // An event of this level about a rejection.
-    macro_rules! event {
+    macro_rules! rejection_event {
         ($level:ident, $rejection:expr, $code:expr, $suppressed:expr, $message:literal) => {
-            tracing::$level!(
+            event!(
+                $level,
                 target: TARGET,
                 outcome,
                 code = $code,
@@ -136,11 +142,11 @@ fn log_outcome(
     let rejection = match checked {
         Ok(Ok(identity)) => {
             let subject = log_text(identity.subject());
-            tracing::debug!(target: TARGET, outcome, subject, cache, duration_us, "authenticated");
+            event!(debug, target: TARGET, outcome, subject, cache, duration_us, "authenticated");
             return;
         }
         Ok(Err(rejection)) => {
-            event!(debug, rejection, None::<&str>, None::<u64>, "unauthenticated");
+            rejection_event!(debug, rejection, None::<&str>, None::<u64>, "unauthenticated");
             return;
         }
         Err(rejection) => rejection,
@@ -151,16 +157,16 @@ fn log_outcome(
     let suppressed = allowed.filter(|suppressed| *suppressed > 0);
     match allowed {
         Some(_) if matches!(rejection, Rejection::Busy) => {
-            event!(warn, rejection, code, suppressed, "authentication unavailable");
+            rejection_event!(warn, rejection, code, suppressed, "authentication unavailable");
         }
         Some(_) if is_server_error => {
-            event!(error, rejection, code, suppressed, "authentication unavailable");
+            rejection_event!(error, rejection, code, suppressed, "authentication unavailable");
         }
-        Some(_) => event!(info, rejection, code, suppressed, "request rejected"),
+        Some(_) => rejection_event!(info, rejection, code, suppressed, "request rejected"),
         None if is_server_error => {
-            event!(debug, rejection, code, suppressed, "authentication unavailable");
+            rejection_event!(debug, rejection, code, suppressed, "authentication unavailable");
         }
-        None => event!(debug, rejection, code, suppressed, "request rejected"),
+        None => rejection_event!(debug, rejection, code, suppressed, "request rejected"),
     }
 }
 
@@ -176,6 +182,7 @@ fn record_metrics(
         Ok(Ok(_)) => "none",
         Ok(Err(rejection)) | Err(rejection) => rejection.reason(),
     };
+    // Isolated: by the caller.
     metrics::counter!(
         "kliento_authentications_total",
         "outcome" => outcome,
@@ -183,6 +190,7 @@ fn record_metrics(
         "cache" => cache,
     )
     .increment(1);
+    // Isolated: by the caller.
     metrics::histogram!("kliento_authentication_duration_seconds", "cache" => cache)
         .record(duration);
 }

@@ -4,6 +4,7 @@
 mod advisories;
 mod archives;
 mod axe;
+mod blackbox;
 mod demo;
 mod failure;
 mod interop;

@@ -6,12 +6,13 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::step::{self, Count, cargo, run, run_tests};
-use crate::{advisories, axe, interop, msrv, packages, quick_start, tidy};
+use crate::{advisories, axe, blackbox, interop, msrv, packages, quick_start, tidy};
 
 /// Runs all checks and tests, and stops at the first that fails.
 pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
     checks()?;
     tests(count)?;
+    blackbox::run_all(count)?;
     interop::run_all(count)?;
     quick_start::run_all(count)
 }

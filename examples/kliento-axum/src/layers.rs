@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use axum::error_handling::HandleErrorLayer;
 use axum::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{Method, Response, StatusCode};
+use axum::http::{Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::{BoxError, Router};
-use http_guard::LogLimiter;
+use http_guard::{LogLimiter, log_text};
 use kliento_tower::Rejection;
 use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -33,9 +33,8 @@ pub(crate) fn with_layers(routes: Router) -> Router {
         ServiceBuilder::new()
             // Before anything that might print the headers.
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
-            // Sees every response, with the `Rejection` in its extensions. By default it would log
-            // an error for each 503, which come in floods.
-            .layer(TraceLayer::new_for_http().on_response(log).on_failure(()))
+            // Sees every response, with the `Rejection` in its extensions.
+            .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
             // Answers preflight requests, which never have credentials (Fetch, 4.8), and lets
             // scripts read rejections.
             .layer(cors())
@@ -56,6 +55,12 @@ fn cors() -> CorsLayer {
         .allow_methods([Method::GET])
         .allow_headers([AUTHORIZATION])
         .expose_headers([WWW_AUTHENTICATE])
+}
+
+/// Strangers choose the method and the target, so both are cut.
+fn span<B>(request: &Request<B>) -> Span {
+    let (method, uri) = (log_text(request.method()), log_text(request.uri()));
+    tracing::debug_span!("request", method, uri)
 }
 
 fn log<B>(response: &Response<B>, latency: Duration, _: &Span) {

@@ -6,29 +6,22 @@ mod layers;
 mod routes;
 
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Parser as _;
+use http_guard::log::{self, LogFormat};
 use http_guard::serve::{Server, shutdown_signal};
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::arguments::Arguments;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    let level = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(level.from_env_lossy())
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    let _log = log::init(LogFormat::Text)?;
     let layer = arguments.layer()?;
     let shutdown = shutdown_signal()?;
     let listener = TcpListener::bind(arguments.listen).await?;
-    writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+    log::announce(&format!("listening on http://{}", listener.local_addr()?));
     let router = layers::with_layers(routes::router(layer));
     let summary = Server::new().serve(listener, router, shutdown).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");

@@ -2,9 +2,9 @@
 //! `ADMIN_PASSWORD`.
 
 use std::env;
-use std::io::{self, Write as _};
 use std::sync::Arc;
 
+use http_guard::log::{self, LogFormat};
 use http_guard::serve::{Server, shutdown_signal};
 use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let _log = log::init(LogFormat::Text)?;
     let password = env::var("ADMIN_PASSWORD").map_err(|_| "set ADMIN_PASSWORD")?;
     let keys = Arc::new(KeyRing::new([SigningKey::generate()?])?);
     let accounts = Accounts::new(Arc::new(MemoryStore::default()), keys, PasswordHasher::new()?);
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let service = people_hyper::service(&accounts, "60/60".parse()?)?;
     let shutdown = shutdown_signal()?;
     let listener = TcpListener::bind("127.0.0.1:8080").await?;
-    writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+    log::announce(&format!("listening on http://{}", listener.local_addr()?));
     let _summary = Server::new().serve(listener, service, shutdown).await;
     Ok(())
 }

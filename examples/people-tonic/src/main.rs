@@ -8,6 +8,7 @@ use std::env;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
+use http_guard::log::{self, LogFormat};
 use http_guard::serve::{Server, shutdown_signal};
 use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
@@ -21,7 +22,7 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let _log = log::init(LogFormat::Text)?;
     let variable = |name: &str| env::var(name).map_err(|_| format!("set {name}"));
     let reader: RoleName = "reader".parse()?;
     let policy = Policy::default().with_role(reader.clone(), ["reports:read".parse()?]);
@@ -43,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let service = people_tonic::service(&accounts, workloads, workload_rules, "600/60".parse()?)?;
     let shutdown = shutdown_signal()?;
     let listener = TcpListener::bind("127.0.0.1:50051").await?;
-    writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+    log::announce(&format!("listening on http://{}", listener.local_addr()?));
     let _summary = Server::new().serve(listener, service, shutdown).await;
     Ok(())
 }

@@ -4,7 +4,7 @@ import { authEvents, signOut, whoami } from "/page/api.js";
 import { accountView } from "/page/account.js";
 import { auditView } from "/page/audit.js";
 import { element, fill } from "/page/element.js";
-import { notify, watchConnection } from "/page/notices.js";
+import { notify, showStorageNotice, watchConnection } from "/page/notices.js";
 import { messageFor } from "/page/messages.js";
 import { panel } from "/page/panel.js";
 import { passwordView } from "/page/password.js";
@@ -131,6 +131,7 @@ function signedOut(text) {
 function watch() {
   tokens.changes.addEventListener("change", ({ detail }) => {
     if (detail.why) why = messageFor({ code: detail.why });
+    showStorageNotice();
     const isNew = builtFor === "" && tokens.current();
     show();
     if (isNew) notify(`Signed in as ${tokens.current().user.username}.`);
@@ -154,4 +155,5 @@ function watch() {
 
 watch();
 await tokens.open();
+showStorageNotice();
 show();

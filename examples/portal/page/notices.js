@@ -1,6 +1,7 @@
 // Notices at the foot of the page: completed actions, and the state of the connection.
 
 import { connection } from "/page/http.js";
+import { isVolatile } from "/page/store.js";
 
 // In milliseconds.
 const NOTICE_DURATION = 6_000;
@@ -25,4 +26,11 @@ export function watchConnection() {
     notice.textContent = "";
     notify("Connected again.");
   });
+}
+
+/** Shows a notice while the session can't be stored. */
+export function showStorageNotice() {
+  document.getElementById("storage").textContent = isVolatile()
+    ? "This browser does not let this page store data. Reloading or closing the page signs you out."
+    : "";
 }

@@ -9,28 +9,26 @@
 // - Any script of this origin can read them. So no other script runs: the Content-Security-Policy
 //   forbids it, and this page never makes markup from text.
 // - They don't outlive the tabs: the first tab that opens deletes them, unless it was reloaded or
-//   restored. Closing the page signs the user out in this browser.
+//   restored, or another one was discarded. Closing the page signs the user out in this browser.
+// - If they can't be stored, they are in the memory of the tab: see `store.js`.
 // - A tab refreshes under a lock, and reads the token under it. For browsers without locks, and while
 //   stores synchronise, the server has a grace period: it returns the same successor for a token that
 //   was used some seconds ago.
 
 import { ApiError, send } from "/page/http.js";
+import * as store from "/page/store.js";
 
-const RECORD = "portal.session";
-const TAB = "portal.tab";
+const TAB_LOCK = "portal.tab";
 const REFRESH_LOCK = "portal.refresh";
+
+// In milliseconds; a longer timer fires immediately (HTML, 8.7).
+const MAX_DELAY = 2 ** 31 - 1;
 
 /** Dispatches `change` after a sign-in, a refresh or a sign-out, here or in another tab. */
 export const changes = new EventTarget();
 
 /** The stored session, or `null`. */
-export function current() {
-  try {
-    return JSON.parse(localStorage.getItem(RECORD));
-  } catch {
-    return null;
-  }
-}
+export const current = store.read;
 
 /** Stores the tokens of a login or a refresh. */
 export function keep(response) {
@@ -43,14 +41,14 @@ export function keep(response) {
     // A minute before expiry, or a quarter of a short lifetime, by this machine's clock.
     refreshAt: Date.now() + lifetime - Math.min(60_000, lifetime / 4),
   };
-  localStorage.setItem(RECORD, JSON.stringify(record));
+  store.write(record);
   dispatchChange();
   return record;
 }
 
 /** Deletes the tokens; `why` is the code of the error, if there was one. */
 export function forget(why = null) {
-  localStorage.removeItem(RECORD);
+  store.remove();
   dispatchChange(why);
 }
 
@@ -60,9 +58,21 @@ export function forgetRejected(accessToken, why) {
 }
 
 /** Runs `work` while no other tab runs its own. */
-export function withLock(work) {
+export async function withLock(work) {
+  let isStarted = false;
+  const run = () => {
+    isStarted = true;
+    return work();
+  };
   // Pages over plain HTTP have no locks, except from localhost; see above.
-  return navigator.locks ? navigator.locks.request(REFRESH_LOCK, work) : work();
+  if (!navigator.locks) return run();
+  try {
+    return await navigator.locks.request(REFRESH_LOCK, run);
+  } catch (error) {
+    // A browser that blocks storage rejects locks too.
+    if (isStarted) throw error;
+    return run();
+  }
 }
 
 /** The session with an access token that does not expire soon, or `null`. */
@@ -90,21 +100,27 @@ export function refreshSession(used) {
 
 /** Initialises the tab: deletes the tokens of closed tabs, and schedules the refresh. */
 export async function open() {
-  if (navigator.locks) {
-    const { held } = await navigator.locks.query();
-    const isAlone = !held.some(({ name }) => name === TAB);
-    if (isAlone && sessionStorage.getItem(TAB) === null) localStorage.removeItem(RECORD);
-    // Held, shared with all other tabs, until this one is closed.
-    navigator.locks.request(TAB, { mode: "shared" }, () => new Promise(() => {}));
-  }
-  // Survives reloading and restoring the tab, but not closing it.
-  sessionStorage.setItem(TAB, "open");
+  store.openTab({ isAlone: await isOnlyTab() });
+  store.mark();
   addEventListener("storage", ({ key }) => {
-    if (key === RECORD || key === null) dispatchChange(current() ? null : "signed_out");
+    if (store.isRecord(key)) dispatchChange(current() ? null : "signed_out");
   });
   // Timers stand still while a machine or a tab sleeps.
   document.addEventListener("visibilitychange", schedule);
   schedule();
+}
+
+/** Whether no other tab is open, as far as the browser says. */
+async function isOnlyTab() {
+  try {
+    const { held } = await navigator.locks.query();
+    // Held, shared with all other tabs, until this one is closed.
+    navigator.locks.request(TAB_LOCK, { mode: "shared" }, () => new Promise(() => {})).catch(() => {});
+    return !held.some(({ name }) => name === TAB_LOCK);
+  } catch {
+    // Without locks.
+    return false;
+  }
 }
 
 let timer;
@@ -114,7 +130,13 @@ let failures = 0;
 function schedule() {
   clearTimeout(timer);
   const record = current();
-  if (record) timer = setTimeout(refreshWhenDue, Math.max(0, record.refreshAt - Date.now()));
+  if (record) refreshIn(record.refreshAt - Date.now());
+}
+
+/** Sets the timer. Before a refresh is due, it only sets it again. */
+function refreshIn(delay) {
+  clearTimeout(timer);
+  timer = setTimeout(refreshWhenDue, Math.min(Math.max(0, delay), MAX_DELAY));
 }
 
 async function refreshWhenDue() {
@@ -128,11 +150,12 @@ async function refreshWhenDue() {
     if (!current()) return;
     // Soon at first: if the response was lost, the server repeats it within its grace period.
     const wait = error.retryAfter ?? Math.min(60, 2 ** failures++);
-    timer = setTimeout(refreshWhenDue, wait * 1000);
+    refreshIn(wait * 1000);
   }
 }
 
 function dispatchChange(why = null) {
+  store.mark();
   schedule();
   changes.dispatchEvent(new CustomEvent("change", { detail: { why } }));
 }

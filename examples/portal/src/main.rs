@@ -8,12 +8,11 @@ mod service;
 mod settings;
 
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use http_guard::log;
 
 use crate::arguments::{Arguments, Command};
 use crate::settings::LogFormat;
@@ -37,23 +36,15 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
     if let Some(path) = config {
         settings = settings.or_file(&path)?;
     }
-    log_to_stderr(settings.log.unwrap_or(LogFormat::Text));
+    let format = match settings.log {
+        None | Some(LogFormat::Text) => log::LogFormat::Text,
+        Some(LogFormat::Json) => log::LogFormat::Json,
+    };
+    let _log = log::init(format)?;
     match command {
         Some(Command::CreateAdmin { name, password_stdin }) => {
             create_admin::run(&database, &name, password_stdin).await
         }
         None => service::run(&database, &settings, demo).await,
-    }
-}
-
-fn log_to_stderr(format: LogFormat) {
-    let level = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(level.from_env_lossy())
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
     }
 }

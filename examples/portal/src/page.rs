@@ -35,6 +35,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/page/password.js", JAVASCRIPT, include_str!("../page/password.js")),
     ("/page/sessions.js", JAVASCRIPT, include_str!("../page/sessions.js")),
     ("/page/sign_in.js", JAVASCRIPT, include_str!("../page/sign_in.js")),
+    ("/page/store.js", JAVASCRIPT, include_str!("../page/store.js")),
     ("/page/tokens.js", JAVASCRIPT, include_str!("../page/tokens.js")),
     ("/page/user_dialogs.js", JAVASCRIPT, include_str!("../page/user_dialogs.js")),
     ("/page/users.js", JAVASCRIPT, include_str!("../page/users.js")),

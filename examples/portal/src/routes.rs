@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use axum::Router;
-use http::StatusCode;
 use http::header::AUTHORIZATION;
+use http::{Request, StatusCode};
+use http_guard::{LogLimiter, log_text};
 use kleidia_tower::Rejection;
-use kleidia_tower::account::Accounts;
 use kleidia_tower::api::Api;
-use kleidia_tower::rate_limit::{ForwardingHeader, Limit, TrustedProxies};
+use kleidia_tower::rate_limit::Limit;
 use kleidia_tower::rbac::WorkloadRules;
 use kliento_tower::{KlientoAuthLayer, TrustAnchors};
 use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::timeout::TimeoutLayer;
-use tower_http::trace::{DefaultMakeSpan, TraceLayer};
-use tracing::{Level, Span};
+use tower_http::trace::TraceLayer;
+use tracing::Span;
 
 use crate::settings::Settings;
 use crate::{BoxError, page};
@@ -23,16 +23,17 @@ use crate::{BoxError, page};
 /// The time until the response begins, including the wait for a login's permit.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Responses with server errors, which come in floods.
+static FAILURES: LogLimiter = LogLimiter::per_second(3);
+
 /// Returns the routes of the page and the API, with all layers.
-pub(crate) fn router(accounts: Accounts, settings: &Settings) -> Result<Router, BoxError> {
+pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> {
     let login = settings.login_limit.clone().map_or_else(|| "60/60".parse(), Ok::<Limit, _>)?;
     let api = settings.api_limit.clone().map_or_else(|| "1200/60".parse(), Ok::<Limit, _>)?;
-    let proxies = settings.trusted_proxy.iter().copied();
-    let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, proxies);
-    let mut api = Api::new(accounts)
+    let mut api = api
         .with_login_limit(login)
         .with_request_limit(api)
-        .with_trusted_proxies(proxies);
+        .with_trusted_proxies(settings.proxies());
     if let Some(audience) = &settings.kliento_audience {
         let mut layer = KlientoAuthLayer::new(audience);
         if !settings.kliento_trust_anchor.is_empty() {
@@ -48,27 +49,30 @@ pub(crate) fn router(accounts: Accounts, settings: &Settings) -> Result<Router, 
             // Before anything that might print the headers.
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
             // Sees every response, with the `Rejection` in its extensions.
-            .layer(
-                TraceLayer::new_for_http().make_span_with(span()).on_response(log).on_failure(()),
-            )
+            .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT)),
     ))
 }
 
-/// Request targets contain no secrets.
-fn span() -> DefaultMakeSpan {
-    DefaultMakeSpan::new().level(Level::INFO)
+/// Request targets contain no secrets, but strangers choose them, as they do the method.
+fn span<B>(request: &Request<B>) -> Span {
+    let (method, uri) = (log_text(request.method()), log_text(request.uri()));
+    tracing::info_span!("request", method, uri, version = ?request.version())
 }
 
 fn log<B>(response: &http::Response<B>, latency: Duration, _: &Span) {
     let (status, duration_ms) = (response.status().as_u16(), latency.as_millis());
     let rejection = response.extensions().get::<Rejection>();
-    // Busy responses come in floods; their code is logged below.
-    let is_error =
-        response.status().is_server_error() && !matches!(rejection, Some(Rejection::Busy));
-    if let Some(rejection) = rejection.filter(|_| is_error) {
-        tracing::error!(status, duration_ms, reason = %rejection, "request failed");
-    }
     let code = rejection.map(Rejection::code);
-    tracing::info!(status, duration_ms, code, "answered");
+    if !response.status().is_server_error() {
+        tracing::info!(status, duration_ms, code, "answered");
+        return;
+    }
+    let Some(suppressed) = FAILURES.allow() else { return };
+    let reason = rejection.map(log_text);
+    if matches!(rejection, Some(Rejection::Busy)) {
+        tracing::warn!(status, duration_ms, code, reason, suppressed, "overloaded");
+    } else {
+        tracing::error!(status, duration_ms, code, reason, suppressed, "request failed");
+    }
 }

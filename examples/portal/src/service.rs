@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use http_guard::log;
 use http_guard::serve::{Server, shutdown_signal};
-use http_guard::{ForwardingHeader, TrustedProxies};
 use kleidia_tower::access_token::KeyFile;
 use kleidia_tower::account::{AccountLookup, AccountSettings, AccountStore as _, Accounts};
+use kleidia_tower::api::Api;
 use kleidia_tower::audit::{AuditSinks, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
 use kleidia_tower::password::{PasswordHasher, PasswordPolicy};
@@ -37,7 +38,6 @@ pub(crate) struct Service {
 pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Result<(), BoxError> {
     let shutdown = shutdown_signal()?;
     let service = Service::open(database, settings).await?;
-    let routes = routes::router(service.accounts.clone(), settings)?;
     if demo {
         create_demo_admin(&service).await?;
     }
@@ -49,11 +49,12 @@ pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Res
         SystemClock,
         CleanupSettings::default(),
     );
-    writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
-    let proxies = settings.trusted_proxy.iter().copied();
-    let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, proxies);
-    let summary =
-        Server::new().with_exempt_proxies(proxies).serve(listener, routes, shutdown).await;
+    let api = Api::new(service.accounts.clone());
+    let api = api.with_health_check("cleanup", cleanup.health_check());
+    let routes = routes::router(api, settings)?;
+    log::announce(&format!("listening on http://{}", listener.local_addr()?));
+    let server = Server::new().with_exempt_proxies(settings.proxies());
+    let summary = server.serve(listener, routes, shutdown).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
     cleanup.stop().await;
     service.close().await;

@@ -7,8 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 use std::{fs, io};
 
-use ipnet::IpNet;
-use kleidia_tower::rate_limit::Limit;
+use kleidia_tower::rate_limit::{
+    ForwardingHeader, Limit, Nat64Prefix, ProxyNetwork, TrustedProxies,
+};
 use kliento::TrustAnchor;
 use serde::{Deserialize, Deserializer};
 
@@ -59,9 +60,16 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "text")]
     pub(crate) api_limit: Option<Limit>,
 
-    /// A network of proxies whose `X-Forwarded-For` is trusted; may be given several times
-    #[arg(long, value_name = "CIDR")]
-    pub(crate) trusted_proxy: Vec<IpNet>,
+    /// A proxy or a network of proxies whose `X-Forwarded-For` is trusted; may be given several times
+    #[arg(long, value_name = "ADDR|CIDR")]
+    #[serde(deserialize_with = "texts")]
+    pub(crate) trusted_proxy: Vec<ProxyNetwork>,
+
+    /// A prefix with which your network translates IPv4 addresses (NAT64); may be given several times.
+    /// 64:ff9b::/96 and 64:ff9b:1::/48 are known
+    #[arg(long, value_name = "PREFIX")]
+    #[serde(deserialize_with = "texts")]
+    pub(crate) nat64_prefix: Vec<Nat64Prefix>,
 
     /// How many passwords are hashed concurrently, in 64 MiB each [default: half of the processors]
     #[arg(long, value_name = "N")]
@@ -120,13 +128,17 @@ impl Settings {
         }
     }
 
+    /// Returns the trusted proxies, and the prefixes of translated addresses.
+    pub(crate) fn proxies(&self) -> TrustedProxies {
+        let networks = self.trusted_proxy.iter().copied();
+        TrustedProxies::new(ForwardingHeader::XForwardedFor, networks)
+            .with_nat64_prefixes(self.nat64_prefix.iter().copied())
+    }
+
     fn or(self, file: Self) -> Self {
-        let or = |set: Vec<_>, file| if set.is_empty() { file } else { set };
-        let anchors = if self.kliento_trust_anchor.is_empty() {
-            file.kliento_trust_anchor
-        } else {
-            self.kliento_trust_anchor
-        };
+        fn or<T>(set: Vec<T>, file: Vec<T>) -> Vec<T> {
+            if set.is_empty() { file } else { set }
+        }
         Self {
             listen: self.listen.or(file.listen),
             access_ttl: self.access_ttl.or(file.access_ttl),
@@ -139,10 +151,11 @@ impl Settings {
             login_limit: self.login_limit.or(file.login_limit),
             api_limit: self.api_limit.or(file.api_limit),
             trusted_proxy: or(self.trusted_proxy, file.trusted_proxy),
+            nat64_prefix: or(self.nat64_prefix, file.nat64_prefix),
             argon2_permits: self.argon2_permits.or(file.argon2_permits),
             log: self.log.or(file.log),
             kliento_audience: self.kliento_audience.or(file.kliento_audience),
-            kliento_trust_anchor: anchors,
+            kliento_trust_anchor: or(self.kliento_trust_anchor, file.kliento_trust_anchor),
         }
     }
 }

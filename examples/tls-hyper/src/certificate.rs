@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use http_guard::Supervisor;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -40,14 +41,15 @@ impl Certificate {
 
     /// Polls the files forever. Invalid files do not replace the certificate.
     pub(crate) async fn reload_on_change(self: Arc<Self>, interval: Duration) {
+        let supervisor = Supervisor::new("certificate");
         loop {
             tokio::time::sleep(interval).await;
-            match self.reload() {
+            supervisor.run_turn(|| match self.reload() {
                 Ok(false) => {}
                 Ok(true) => tracing::info!("certificate loaded"),
                 // This includes the time when only one of the two files is new.
                 Err(error) => tracing::warn!(%error, "invalid certificate, keeping the last one"),
-            }
+            });
         }
     }
 

@@ -6,7 +6,6 @@ mod tests;
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,12 +13,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use http::{Request, Response};
+use http_guard::log::{self, LogFormat};
 use http_guard::serve::{Listener, Peer, Server, shutdown_signal};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tower::service_fn;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::certificate::Certificate;
 
@@ -48,17 +46,13 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let arguments = Arguments::parse();
-    let level = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(level.from_env_lossy())
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    let _log = log::init(LogFormat::Text)?;
     let certificate = Arc::new(Certificate::load(arguments.certificate, arguments.key)?);
+    // Supervised: by itself.
     tokio::spawn(Arc::clone(&certificate).reload_on_change(POLL_INTERVAL));
     let shutdown = shutdown_signal()?;
     let tcp = TcpListener::bind(arguments.listen).await?;
-    writeln!(io::stdout(), "listening on https://{}", tcp.local_addr()?)?;
+    log::announce(&format!("listening on https://{}", tcp.local_addr()?));
     let summary =
         Server::new().serve(with_tls(tcp, certificate), service_fn(hello), shutdown).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");

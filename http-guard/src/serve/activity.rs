@@ -8,6 +8,10 @@ use tokio::time::Instant;
 
 use super::head::Protocol;
 
+/// How long after the end of a response the connection is closed at the latest if its request has an
+/// unread body.
+const RECENT: Duration = Duration::from_secs(1);
+
 /// The timeouts of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
@@ -17,7 +21,7 @@ pub(super) struct Timeouts {
 }
 
 impl Timeouts {
-    /// Returns the time-outs for a connection without open requests, none longer than `max`.
+    /// Returns the timeouts for a connection without open requests, none longer than `max`.
     pub(super) fn at_most(self, max: Duration) -> Self {
         Self { head: self.head.min(max), idle: self.idle.min(max), ..self }
     }
@@ -57,6 +61,10 @@ struct State {
     /// The start of a write that the stream does not accept.
     blocked_since: Option<Instant>,
     is_closing: bool,
+    /// Whether the last request has a body, which the handler may not read to its end.
+    has_body: bool,
+    /// Whether the stream belongs to a handler.
+    is_upgraded: bool,
 }
 
 impl Activity {
@@ -72,6 +80,8 @@ impl Activity {
             head_since: Some(now),
             blocked_since: None,
             is_closing: false,
+            has_body: false,
+            is_upgraded: false,
         });
         Arc::new(Self { state, close_requested: Notify::new() })
     }
@@ -103,10 +113,24 @@ impl Activity {
         self.state().blocked_since.get_or_insert_with(Instant::now);
     }
 
+    /// Returns whether the client may still be sending what the server does not read: the body of a
+    /// request that was answered early, or the rest of a head that is too large.
+    ///
+    /// HTTP/1 closes such a connection as soon as the response is written. In HTTP/2 the other
+    /// requests continue.
+    pub(super) fn may_have_unread_octets(&self) -> bool {
+        let state = self.state();
+        let is_http1 = matches!(state.protocol, Protocol::Http1);
+        let is_recent = state.idle_since.elapsed() < RECENT;
+        let is_incomplete = state.has_body && is_recent || state.head_since.is_some();
+        is_http1 && !state.is_upgraded && is_incomplete
+    }
+
     /// Opens a request, until the guard is dropped.
-    pub(super) fn open_request(self: &Arc<Self>) -> OpenRequest {
+    pub(super) fn open_request(self: &Arc<Self>, has_body: bool) -> OpenRequest {
         let mut state = self.state();
         state.open_requests += 1;
+        state.has_body = has_body;
         if matches!(state.protocol, Protocol::Http1) {
             state.head_since = None;
         }
@@ -146,7 +170,8 @@ impl Activity {
     /// Returns since when no request is open; `None` if one is, or the connection is being closed.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         let state = self.state();
-        (state.open_requests == 0 && !state.is_closing).then_some(state.idle_since)
+        let is_waiting = state.open_requests == 0 && state.blocked_since.is_none();
+        (is_waiting && !state.is_closing).then_some(state.idle_since)
     }
 
     /// Asks the task of the connection to close it.
@@ -185,6 +210,11 @@ pub(super) struct OpenRequest(Arc<Activity>);
 impl OpenRequest {
     pub(super) fn activity(&self) -> &Activity {
         &self.0
+    }
+
+    /// Hands the stream over to the handler.
+    pub(super) fn upgrade(&self) {
+        self.0.state().is_upgraded = true;
     }
 
     /// Keeps the request open as long as the connection: it has become a tunnel.

@@ -23,6 +23,7 @@ use super::open_connections::OpenConnections;
 use super::request::ConnectionService;
 use super::shutdown::Phase;
 use super::stream::ServedStream;
+use crate::event;
 
 /// An accepted connection, with its share of the server's state.
 #[derive(Debug)]
@@ -63,11 +64,11 @@ impl Connection {
         let stream = match stream {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                tracing::debug!(?peer, %error, "handshake failed");
+                event!(debug, ?peer, %error, "handshake failed");
                 return 0;
             }
             Err(_) => {
-                tracing::debug!(?peer, "handshake timed out");
+                event!(debug, ?peer, "handshake timed out");
                 return 0;
             }
         };
@@ -86,7 +87,7 @@ impl Connection {
                 biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
-                        tracing::debug!(?peer, error, "connection failed");
+                        event!(debug, ?peer, error, "connection failed");
                     }
                     return 0;
                 }
@@ -98,7 +99,7 @@ impl Connection {
                     is_closing = true;
                 }
                 () = activity.close_requested() => {
-                    tracing::debug!(?peer, "connection replaced");
+                    event!(debug, ?peer, "connection replaced");
                     activity.start_closing();
                     watchdog.timeouts = watchdog.timeouts.at_most(REPLACEMENT_TIMEOUT);
                     connection.as_mut().graceful_shutdown();
@@ -106,7 +107,7 @@ impl Connection {
                 }
                 expiry = watchdog.expired() => {
                     if expiry != Expiry::Idle || is_closing {
-                        tracing::debug!(?peer, ?expiry, "connection timed out");
+                        event!(debug, ?peer, ?expiry, "connection timed out");
                         return 0;
                     }
                     // GOAWAY lets HTTP/2 clients finish or retry their requests (RFC 9113, 6.8).

@@ -59,8 +59,9 @@ impl ConnectionLimiter {
         peer: Peer,
         replace: impl FnOnce(ClientAddress) -> bool,
     ) -> Option<ConnectionSlot> {
-        let address = peer.address().map(|address| ClientAddress::new(address.ip()));
-        let counted = address.filter(|address| !self.limits.exempt_proxies.contains(address.ip()));
+        let proxies = &self.limits.exempt_proxies;
+        let address = peer.address().map(|address| proxies.canonical(address.ip()));
+        let counted = address.filter(|address| !proxies.contains(address.ip()));
         let permit_of_address = match counted {
             None => None,
             Some(address) => Some(self.address_permit(address, replace)?),

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Method, Request, Response, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::service::{TowerToHyperService, TowerToHyperServiceFuture};
 use pin_project_lite::pin_project;
@@ -38,9 +38,11 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.peer.insert_into(request.extensions_mut());
-        let is_tunnel = request.method() == Method::CONNECT && request.version() == Version::HTTP_2;
-        let open = Some(Arc::new(self.activity.open_request()));
-        ResponseFuture { response: self.service.call(request), open, is_tunnel }
+        let is_connect = request.method() == Method::CONNECT;
+        let is_tunnel = is_connect && request.version() == Version::HTTP_2;
+        let open = self.activity.open_request(!request.body().is_end_stream());
+        let open = Some(Arc::new(open));
+        ResponseFuture { response: self.service.call(request), open, is_connect, is_tunnel }
     }
 }
 
@@ -53,6 +55,7 @@ pin_project! {
         #[pin]
         response: TowerToHyperServiceFuture<S, Request<Incoming>>,
         open: Option<Arc<OpenRequest>>,
+        is_connect: bool,
         is_tunnel: bool,
     }
 }
@@ -71,6 +74,12 @@ where
         if *this.is_tunnel && response.status().is_success() {
             if let Some(open) = &open {
                 open.keep_open();
+            }
+        }
+        let status = response.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS || *this.is_connect && status.is_success() {
+            if let Some(open) = &open {
+                open.upgrade();
             }
         }
         Poll::Ready(Ok(response.map(|body| ResponseBody { body, open })))

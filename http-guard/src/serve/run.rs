@@ -22,7 +22,7 @@ use super::listener::{Listener, Peer};
 use super::open_connections::OpenConnections;
 use super::server::Server;
 use super::shutdown::{Phase, ShutdownSummary};
-use crate::LogLimiter;
+use crate::{LogLimiter, event};
 
 /// The pause after the first accept error; it doubles with each further one in a row.
 const MIN_ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -76,12 +76,13 @@ impl Server {
                 phase: phase.subscribe(),
                 open_connections: Arc::clone(&open_connections),
             };
+            // Supervised: a panic ends the connection, and `dropped_requests` logs it.
             connections.spawn(connection.run(handshake, service.clone()));
             while let Some(ended) = connections.try_join_next() {
                 dropped_requests(ended);
             }
         }
-        tracing::info!("stopping");
+        event!(info, "stopping");
         let limiter = acceptor.close();
         phase.send_replace(Phase::Draining);
         let drained = async {
@@ -101,7 +102,7 @@ impl Server {
         summary.open_upgrades = limiter.open_connections();
         if !summary.is_clean() {
             let (requests, upgrades) = (summary.dropped_requests, summary.open_upgrades);
-            tracing::warn!(requests, upgrades, "shutdown timeout: dropped open requests");
+            event!(warn, requests, upgrades, "shutdown timeout: dropped open requests");
         }
         summary
     }
@@ -126,7 +127,7 @@ impl Server {
 
 fn dropped_requests(ended: Result<usize, JoinError>) -> usize {
     ended.unwrap_or_else(|error| {
-        tracing::error!(%error, "connection task failed");
+        event!(error, %error, "connection task failed");
         0
     })
 }
@@ -169,7 +170,7 @@ impl<L: Listener> Acceptor<L> {
                         return (handshake, peer, slot);
                     }
                     if let Some(suppressed) = self.address_full.allow() {
-                        tracing::warn!(?peer, suppressed, "connection limit of an address reached");
+                        event!(warn, ?peer, suppressed, "connection limit of an address reached");
                     }
                 }
                 Err(error) => self.pause_after(&error).await,
@@ -184,7 +185,7 @@ impl<L: Listener> Acceptor<L> {
                 return permit;
             }
             if let Some(suppressed) = self.full.allow() {
-                tracing::warn!(suppressed, "connection limit reached");
+                event!(warn, suppressed, "connection limit reached");
             }
             self.open_connections.close_longest_waiting(REPLACED_CONNECTIONS, None);
             if let Ok(Some(permit)) = timeout(REPLACEMENT_INTERVAL, self.limiter.permit()).await {
@@ -198,11 +199,11 @@ impl<L: Listener> Acceptor<L> {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
 
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-            tracing::debug!(%error, "accept failed");
+            event!(debug, %error, "accept failed");
             return;
         }
         // Too few file descriptors, for example: ended connections release theirs.
-        tracing::error!(%error, "accept failed");
+        event!(error, %error, "accept failed");
         sleep(self.retry_delay).await;
         self.retry_delay = (self.retry_delay * 2).min(MAX_ACCEPT_RETRY_DELAY);
     }

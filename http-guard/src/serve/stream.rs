@@ -4,8 +4,10 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::Activity;
 use super::limits::ConnectionSlot;
@@ -16,12 +18,28 @@ pub(super) struct ServedStream<S> {
     // Dropped in this order: the connection ends before its slot is released.
     stream: S,
     activity: Arc<Activity>,
+    linger: Option<Linger>,
     _slot: ConnectionSlot,
 }
 
+/// The time after the last octet was written, in which what still arrives is discarded.
+///
+/// Closing a socket with unread octets resets the connection, and the client may lose a response that
+/// was sent before it had sent the whole body, such as a 413.
+#[derive(Debug)]
+struct Linger {
+    deadline: Instant,
+    silence: Pin<Box<Sleep>>,
+}
+
+/// How long the server waits for the client to close the connection, or to send more.
+const LINGER_SILENCE: Duration = Duration::from_secs(2);
+/// How long the server discards what the client sends.
+const LINGER_LIMIT: Duration = Duration::from_secs(30);
+
 impl<S> ServedStream<S> {
     pub(super) const fn new(stream: S, activity: Arc<Activity>, slot: ConnectionSlot) -> Self {
-        Self { stream, activity, _slot: slot }
+        Self { stream, activity, linger: None, _slot: slot }
     }
 
     fn record<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -30,6 +48,17 @@ impl<S> ServedStream<S> {
             Poll::Ready(_) => self.activity.record_write(),
         }
         written
+    }
+}
+
+impl Linger {
+    fn new() -> Self {
+        Self { deadline: Instant::now() + LINGER_LIMIT, silence: Box::pin(sleep(LINGER_SILENCE)) }
+    }
+
+    fn record_read(&mut self) {
+        let silence = Instant::now() + LINGER_SILENCE;
+        self.silence.as_mut().reset(silence.min(self.deadline));
     }
 }
 
@@ -49,7 +78,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ServedStream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for ServedStream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ServedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -81,6 +110,26 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ServedStream<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let this = &mut *self;
+        if this.linger.is_none() {
+            let lingers = this.activity.may_have_unread_octets();
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            if !lingers {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let linger = this.linger.get_or_insert_with(Linger::new);
+        let mut discarded = [0; 8 * 1_024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut discarded);
+            match Pin::new(&mut this.stream).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => linger.record_read(),
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return linger.silence.as_mut().poll(cx).map(Ok),
+            }
+            if linger.deadline <= Instant::now() {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 }

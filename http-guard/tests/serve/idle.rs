@@ -27,7 +27,7 @@ async fn idle_connections_are_closed() {
     }
 }
 
-/// The time-out for heads begins with the first octet of the next request.
+/// The timeout for heads begins with the first octet of the next request.
 #[tokio::test]
 async fn kept_alive_connections_outlive_the_head_timeout() {
     let running = TestServer::start(Server::new().with_head_timeout(SHORT).unwrap()).await;

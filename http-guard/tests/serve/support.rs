@@ -73,6 +73,11 @@ pub(crate) async fn respond(request: Request<Incoming>) -> Result<Response<BoxBo
             text("slow")
         }
         "/never" => std::future::pending().await,
+        "/early" => {
+            let mut response = Response::new(text("too large"));
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return Ok(response);
+        }
         "/panic" => panic!("requested by the client"),
         "/ticks" => Ticks { left: 6, interval: interval(SHORT / 2) }.boxed_unsync(),
         "/large" => text(&"x".repeat(32 * 1024 * 1024)),

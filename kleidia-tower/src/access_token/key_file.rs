@@ -10,14 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use http_guard::event;
 use zeroize::Zeroizing;
 
 use super::last_valid_keys::LastValidKeys;
 use super::{KeyError, KeyProvider, KeyRing, KeyTextError, new_key_file};
-use crate::SettingError;
+use crate::{HealthError, SettingError};
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -35,7 +36,9 @@ const MAX_FILE_LENGTH: usize = 16 * 1024;
 /// symbolic link, and async workers never wait for the file. The thread ends when the `KeyFile` is
 /// dropped. Valid keys take effect immediately. If the file is invalid or missing, the last valid
 /// keys stay active; [`Self::last_error`] returns the reason, and an event of level error is logged
-/// once per problem.
+/// once per problem. [`Self::age`] returns the time since the last successful read, and
+/// [`health`](KeyProvider::health) fails while the file can't be read, or if the thread makes no
+/// progress. A panic in the thread is logged, and does not end it.
 ///
 /// To change the file, write another one and rename it. [`KeyRing`] describes how to rotate keys
 /// that several nodes read.
@@ -62,7 +65,7 @@ pub struct KeyFile {
 /// Options of a [`KeyFile`].
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
 /// use kleidia_tower::access_token::KeyFile;
 ///
 /// # let folder = tempfile::tempdir()?;
@@ -160,6 +163,12 @@ impl KeyFile {
         self.poller.keys.last_error()
     }
 
+    /// Returns the time since the last successful read.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.poller.keys.age()
+    }
+
     /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -184,17 +193,20 @@ impl KeyFileOptions {
     /// [`KeyFileError`] if the file can't be read or is invalid.
     pub fn open(self, path: impl Into<PathBuf>) -> Result<KeyFile, KeyFileError> {
         let path = path.into();
+        let started_at = Instant::now();
         let (keys, is_world_accessible) = read(&path)?;
-        let keys = LastValidKeys::new(path.display().to_string(), keys);
+        let (source, interval) = (path.display().to_string(), self.poll_interval);
+        let keys = LastValidKeys::new(source, keys, started_at, interval);
         let (accessible, reload_lock) = (AtomicBool::new(false), Mutex::new(()));
         let poller = Poller { path, keys, is_world_accessible: accessible, reload_lock };
         poller.log_exposure(is_world_accessible);
         let poller = Arc::new(poller);
         let (sender, shutdown) = mpsc::channel();
         let polling = Arc::clone(&poller);
+        // Supervised: each read is a turn.
         thread::Builder::new()
             .name("access-token-keys".to_owned())
-            .spawn(move || polling.run(self.poll_interval, &shutdown))
+            .spawn(move || polling.run(interval, &shutdown))
             .map_err(KeyFileError::SpawnThread)?;
         Ok(KeyFile { poller, _shutdown: sender })
     }
@@ -212,25 +224,28 @@ impl KeyFileOptions {
 
 impl Poller {
     fn run(&self, interval: Duration, shutdown: &Receiver<Infallible>) {
+        let supervisor = &self.keys.supervisor;
+        let _running = supervisor.start();
         while shutdown.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
             // Errors are logged, and kept for `last_error`.
-            let _: Result<(), _> = self.reload();
+            supervisor.run_turn(|| self.reload());
         }
     }
 
     fn reload(&self) -> Result<(), Arc<KeyFileError>> {
         let _lock = self.reload_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let started_at = Instant::now();
         let read = read(&self.path).map(|(keys, is_world_accessible)| {
             self.log_exposure(is_world_accessible);
             keys
         });
-        self.keys.update(read)
+        self.keys.update(read, started_at)
     }
 
     fn log_exposure(&self, is_world_accessible: bool) {
         let previous = self.is_world_accessible.swap(is_world_accessible, Ordering::Relaxed);
         if is_world_accessible && !previous {
-            tracing::warn!(path = %self.path.display(), "key file is accessible to other users");
+            event!(warn, path = %self.path.display(), "key file is accessible to other users");
         }
     }
 }
@@ -272,6 +287,10 @@ impl KeyProvider for KeyFile {
 
     fn try_current(&self) -> Option<KeyRing> {
         Some(self.poller.keys.current())
+    }
+
+    fn health(&self) -> Result<(), HealthError> {
+        self.poller.keys.supervisor.health()
     }
 }
 

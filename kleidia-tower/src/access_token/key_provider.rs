@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::KeyRing;
+use crate::HealthError;
 
 /// A source of the keys that sign and verify access tokens.
 ///
@@ -23,6 +24,14 @@ pub trait KeyProvider: Send + Sync + 'static {
     /// [`Self::keys`], and returns `None` by default.
     fn try_current(&self) -> Option<KeyRing> {
         None
+    }
+
+    /// Checks that changes of the keys are noticed, for the health route; `Ok` by default.
+    ///
+    /// # Errors
+    /// [`HealthError`] if the keys are not being read again: those in use may be outdated.
+    fn health(&self) -> Result<(), HealthError> {
+        Ok(())
     }
 }
 
@@ -57,5 +66,9 @@ impl<T: KeyProvider + ?Sized> KeyProvider for Arc<T> {
 
     fn try_current(&self) -> Option<KeyRing> {
         (**self).try_current()
+    }
+
+    fn health(&self) -> Result<(), HealthError> {
+        (**self).health()
     }
 }

@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use http_guard::event;
 
 use super::KeyRing;
 
@@ -13,13 +15,17 @@ pub(super) struct LastValidKeys<E> {
     source: String,
     active: ArcSwap<KeyRing>,
     last_error: ArcSwapOption<E>,
+    pub(super) supervisor: Supervisor,
 }
 
 impl<E: Error> LastValidKeys<E> {
-    pub(super) fn new(source: String, keys: KeyRing) -> Self {
-        tracing::info!(source, ?keys, "keys loaded");
+    /// The keys were read at the given time, and are read again at this interval.
+    pub(super) fn new(source: String, keys: KeyRing, read_at: Instant, interval: Duration) -> Self {
+        event!(info, source, ?keys, "keys loaded");
         let (active, last_error) = (ArcSwap::from_pointee(keys), ArcSwapOption::empty());
-        Self { source, active, last_error }
+        let supervisor = Supervisor::new("access-token-keys").with_interval(interval);
+        supervisor.record::<_, E>(&Ok(()), read_at);
+        Self { source, active, last_error, supervisor }
     }
 
     pub(super) fn current(&self) -> KeyRing {
@@ -30,9 +36,19 @@ impl<E: Error> LastValidKeys<E> {
         self.last_error.load_full()
     }
 
+    /// Returns the time since the last successful read.
+    pub(super) fn age(&self) -> Duration {
+        self.supervisor.age().unwrap_or_default()
+    }
+
     /// Activates the keys of a successful read. After a failed one the active keys stay.
-    pub(super) fn update(&self, read: Result<KeyRing, E>) -> Result<(), Arc<E>> {
+    pub(super) fn update(
+        &self,
+        read: Result<KeyRing, E>,
+        started_at: Instant,
+    ) -> Result<(), Arc<E>> {
         let read = read.map_err(Arc::new);
+        self.supervisor.record(&read, started_at);
         self.log_change(read.as_ref());
         self.active.store(Arc::new(read?));
         Ok(())
@@ -45,11 +61,11 @@ impl<E: Error> LastValidKeys<E> {
         match (previous, read) {
             (Some(previous), Err(error)) if previous.to_string() == error.to_string() => {}
             (_, Err(error)) => {
-                tracing::error!(source, %error, "invalid keys, keeping the last valid ones");
+                event!(error, source, %error, "invalid keys, keeping the last valid ones");
             }
-            (Some(_), Ok(keys)) => tracing::info!(source, ?keys, "keys valid again"),
+            (Some(_), Ok(keys)) => event!(info, source, ?keys, "keys valid again"),
             (None, Ok(keys)) if keys.ids().eq(self.active.load().ids()) => {}
-            (None, Ok(keys)) => tracing::info!(source, ?keys, "keys loaded"),
+            (None, Ok(keys)) => event!(info, source, ?keys, "keys loaded"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use http_guard::event;
 use tempfile::NamedTempFile;
 
 use super::SigningKey;
@@ -22,7 +23,7 @@ pub(super) fn create_if_missing(path: &Path) -> io::Result<()> {
     writeln!(file, "{}", *key.to_text())?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
-        Ok(_) => tracing::info!(path = %path.display(), "key file created"),
+        Ok(_) => event!(info, path = %path.display(), "key file created"),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error.error),
     }

@@ -1,10 +1,11 @@
 //! Keys from Vault or OpenBao, which are polled.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time;
 use vaultrs::client::{Client, VaultClient};
@@ -12,7 +13,7 @@ use vaultrs::client::{Client, VaultClient};
 use super::last_valid_keys::LastValidKeys;
 use super::vault_secret::{VaultKeyError, VaultSecret};
 use super::{KeyError, KeyProvider, KeyRing};
-use crate::SettingError;
+use crate::{HealthError, SettingError};
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(60);
 const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -30,7 +31,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// take effect immediately, so a node follows a change within the poll interval and the timeout of a
 /// read (10 seconds). If the server is unavailable or the secret invalid, the last valid keys stay
 /// active without a time limit. [`Self::age`] returns their age and [`Self::last_error`] the reason,
-/// and an event of level error is logged once per problem. [`KeyRing`] describes how to rotate keys
+/// and an event of level error is logged once per problem. [`health`](KeyProvider::health) fails
+/// meanwhile, and if the task has ended with its runtime. A panic of the client is logged, and does
+/// not end the task. [`KeyRing`] describes how to rotate keys
 /// that several nodes read.
 ///
 /// ```no_run
@@ -78,9 +81,8 @@ pub struct VaultKeysOptions {
 struct Poller<C> {
     secret: VaultSecret<C>,
     keys: LastValidKeys<VaultKeyError>,
-    read_at: Mutex<Instant>,
     /// Serialises reads, so that an earlier read never replaces a later one.
-    reload_lock: tokio::sync::Mutex<()>,
+    reload_lock: Mutex<()>,
 }
 
 impl<C: Client + 'static> VaultKeys<C> {
@@ -112,7 +114,7 @@ impl<C: Client + 'static> VaultKeys<C> {
     /// Returns the time since the last successful read.
     #[must_use]
     pub fn age(&self) -> Duration {
-        self.poller.read_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        self.poller.keys.age()
     }
 }
 
@@ -161,10 +163,11 @@ impl VaultKeysOptions {
     ) -> Result<VaultKeys<C>, VaultKeyError> {
         let secret = VaultSecret::new(client, mount, path, self.timeout)?;
         let started_at = Instant::now();
-        let keys = LastValidKeys::new(secret.to_string(), secret.read().await?);
-        let (read_at, reload_lock) = (Mutex::new(started_at), tokio::sync::Mutex::default());
-        let poller = Arc::new(Poller { secret, keys, read_at, reload_lock });
+        let (source, keys) = (secret.to_string(), secret.read().await?);
+        let keys = LastValidKeys::new(source, keys, started_at, self.poll_interval);
+        let poller = Arc::new(Poller { secret, keys, reload_lock: Mutex::default() });
         let polling = Arc::clone(&poller);
+        // Supervised: each read is a turn.
         let poll_task = tokio::spawn(async move { polling.run(self.poll_interval).await });
         Ok(VaultKeys { poller, poll_task })
     }
@@ -172,19 +175,19 @@ impl VaultKeysOptions {
 
 impl<C: Client> Poller<C> {
     async fn run(&self, interval: Duration) {
+        let supervisor = &self.keys.supervisor;
+        let _running = supervisor.start();
         loop {
             time::sleep(interval).await;
             // Errors are logged, and kept for `last_error`.
-            let _: Result<(), _> = self.reload().await;
+            supervisor.run_async_turn(self.reload()).await;
         }
     }
 
     async fn reload(&self) -> Result<(), Arc<VaultKeyError>> {
         let _lock = self.reload_lock.lock().await;
         let started_at = Instant::now();
-        self.keys.update(self.secret.read().await)?;
-        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = started_at;
-        Ok(())
+        self.keys.update(self.secret.read().await, started_at)
     }
 }
 
@@ -202,6 +205,10 @@ impl<C: Client + 'static> KeyProvider for VaultKeys<C> {
 
     fn try_current(&self) -> Option<KeyRing> {
         Some(self.poller.keys.current())
+    }
+
+    fn health(&self) -> Result<(), HealthError> {
+        self.poller.keys.supervisor.health()
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use http_guard::event;
 use secrecy::SecretString;
 
 use super::{AccountError, AccountSettings};
@@ -200,6 +201,12 @@ impl Accounts {
         AuditTrail::new(store, self.0.sinks.clone(), Arc::clone(&self.0.clock))
     }
 
+    /// Returns the source of the keys of access tokens.
+    #[must_use]
+    pub fn key_provider(&self) -> &Arc<dyn KeyProvider> {
+        &self.0.keys
+    }
+
     pub(super) fn hasher(&self) -> &PasswordHasher {
         &self.0.hasher
     }
@@ -223,7 +230,7 @@ impl Accounts {
             return Ok(());
         }
         let error = AccountError::ClientAddressUnknown;
-        self.0.logs_unknown_address.call_once(|| tracing::error!("{error}"));
+        self.0.logs_unknown_address.call_once(|| event!(error, "{error}"));
         Err(error)
     }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use http_guard::telemetry::IsolatedSpan;
 use secrecy::SecretString;
-use tracing::Instrument as _;
 
 use super::accounts::random_token;
 use super::{AccountError, Accounts, TokenSet};
@@ -43,7 +43,8 @@ impl Accounts {
             // rehashed the same one.
             accounts.log_in_once(&request).await?.ok_or(AccountError::InvalidCredentials)
         };
-        let done = tokio::spawn(attempt.in_current_span()).await;
+        // Supervised: awaited, and a panic is an error.
+        let done = tokio::spawn(IsolatedSpan::current().instrument(attempt)).await;
         done.unwrap_or(Err(AccountError::Aborted))
     }
 

@@ -1,7 +1,8 @@
 //! Sets passwords for new accounts and for users who present the current password.
 
+use http_guard::event;
+use http_guard::telemetry::IsolatedSpan;
 use secrecy::{ExposeSecret as _, SecretString};
-use tracing::Instrument as _;
 
 use super::{AccountError, AccountLookup, Accounts, PasswordChange, PasswordHash, StoredPassword};
 use crate::lockout::{LoginAttempt, LoginSource};
@@ -31,7 +32,8 @@ impl Accounts {
         let (accounts, view) = (self.clone(), view.clone());
         let change =
             async move { accounts.try_change_password(&view, &current, &new, client).await };
-        let done = tokio::spawn(change.in_current_span()).await;
+        // Supervised: awaited, and a panic is an error.
+        let done = tokio::spawn(IsolatedSpan::current().instrument(change)).await;
         done.unwrap_or(Err(AccountError::Aborted))
     }
 
@@ -84,7 +86,7 @@ impl Accounts {
         let mut violations = self.settings().password_policy.violations(name.as_str(), new);
         if let Some(breached) = self.breached() {
             let is_breached = breached.contains(new).await.inspect_err(|error| {
-                tracing::error!(%error, "breached-password list unavailable");
+                event!(error, %error, "breached-password list unavailable");
             })?;
             violations.extend(is_breached.then_some(PasswordViolation::Breached));
         }

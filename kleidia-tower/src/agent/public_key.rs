@@ -7,6 +7,7 @@ use aws_lc_rs::digest;
 use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
+use http_guard::log_text;
 use pkcs1::RsaPublicKeyRef;
 use pkcs1::der::pem::{self, LineEnding};
 use pkcs1::der::{self, Decode as _};
@@ -109,7 +110,7 @@ impl AgentPublicKey {
     pub(super) fn from_der(octets: &[u8]) -> Result<Self, PublicKeyError> {
         let info = SubjectPublicKeyInfoRef::from_der(octets).map_err(invalid_der)?;
         if info.algorithm.oid != pkcs1::ALGORITHM_OID {
-            return Err(PublicKeyError::Algorithm { found: info.algorithm.oid.to_string() });
+            return Err(PublicKeyError::Algorithm { found: log_text(info.algorithm.oid) });
         }
         if info.algorithm != pkcs1::ALGORITHM_ID {
             return Err(PublicKeyError::Parameters);
@@ -143,7 +144,7 @@ impl FromStr for AgentPublicKey {
         }
         let label = pem::decode_label(text.as_bytes()).map_err(invalid_pem)?;
         if label != Self::LABEL {
-            return Err(PublicKeyError::Label { found: label.to_owned() });
+            return Err(PublicKeyError::Label { found: log_text(label) });
         }
         let (_, octets) = pem::decode_vec(text.as_bytes()).map_err(invalid_pem)?;
         Self::from_der(&octets)
@@ -165,9 +166,9 @@ impl fmt::Debug for AgentPublicKey {
 }
 
 fn invalid_pem(error: pem::Error) -> PublicKeyError {
-    PublicKeyError::Pem { reason: error.to_string() }
+    PublicKeyError::Pem { reason: log_text(error) }
 }
 
 fn invalid_der(error: der::Error) -> PublicKeyError {
-    PublicKeyError::Der { reason: error.to_string() }
+    PublicKeyError::Der { reason: log_text(error) }
 }

@@ -4,6 +4,7 @@ mod audit;
 mod authentication;
 mod body;
 mod client_info;
+mod health;
 mod path;
 mod query;
 mod rejection;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, patch, post};
@@ -11,6 +11,7 @@ use http::HeaderValue;
 use http::header::CACHE_CONTROL;
 use http_guard::RejectionRenderer;
 
+use super::health::HealthChecks;
 use super::rejection::{ApiRejection, render};
 use super::{ApiRoutes, audit, authentication, body, sessions, users, whoami};
 use crate::account::Accounts;
@@ -18,7 +19,7 @@ use crate::rate_limit::{Key, Limit, RateLimitLayer, TrustedProxies};
 use crate::rbac::{Denial, Permission, Requirement};
 use crate::rejection::default_renderer;
 use crate::session::JwtSessionLayer;
-use crate::{Rejection, Responder, UserId};
+use crate::{HealthError, Rejection, Responder};
 
 /// The routes of an HTTP API over accounts, to nest below a path such as `/api`.
 ///
@@ -71,6 +72,7 @@ pub struct Api {
     login_limit: RateLimitLayer,
     requests_by_address: RateLimitLayer,
     requests_by_principal: RateLimitLayer,
+    health_checks: HealthChecks,
     #[cfg(feature = "kliento")]
     workloads: Option<(kliento_tower::KlientoAuthLayer, crate::rbac::WorkloadRules)>,
 }
@@ -86,6 +88,7 @@ impl Api {
             login_limit: RateLimitLayer::new(),
             requests_by_address: RateLimitLayer::new(),
             requests_by_principal: RateLimitLayer::new(),
+            health_checks: HealthChecks::default(),
             #[cfg(feature = "kliento")]
             workloads: None,
         }
@@ -134,6 +137,20 @@ impl Api {
     #[must_use]
     pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.requests_by_address = self.requests_by_address.with_trusted_proxies(proxies);
+        self
+    }
+
+    /// Adds a check to `GET /health`, which names it in its response while it fails.
+    ///
+    /// The keys of access tokens and the audit sinks are always checked. The status stays 200: it
+    /// depends on the store alone.
+    #[must_use]
+    pub fn with_health_check(
+        mut self,
+        name: &'static str,
+        check: impl Fn() -> Result<(), HealthError> + Send + Sync + 'static,
+    ) -> Self {
+        self.health_checks.add(name, check);
         self
     }
 
@@ -190,7 +207,10 @@ impl Api {
                 let denied = self.with_permission(delete(deletion_denied), "audit:delete");
                 router.route("/admin/audit", list.merge(denied))
             }
-            ApiRoutes::Health => router.route("/health", get(health)),
+            ApiRoutes::Health => {
+                let checks = self.health_checks.clone();
+                router.route("/health", get(move |accounts| checks.run(accounts)))
+            }
         }
     }
 
@@ -283,12 +303,6 @@ fn requires(permission: &'static str) -> Requirement {
 /// Denies deletion even under a policy that grants it.
 async fn deletion_denied() -> ApiRejection {
     Rejection::PermissionDenied(Denial::NoRequirement).into()
-}
-
-/// Responds with 200 if the store is available.
-async fn health(State(accounts): State<Accounts>) -> Result<&'static str, ApiRejection> {
-    accounts.user(UserId::new(0)).await?;
-    Ok("ok\n")
 }
 
 async fn no_store<B>(mut response: Response<B>) -> Response<B> {

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use http_guard::event;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ pub(super) async fn whoami(
     principal: Principal,
 ) -> Result<Json<WhoamiResponse>, ApiRejection> {
     let policy = accounts.policy().policy().await.map_err(|error| {
-        tracing::error!(%error, "policy unavailable");
+        event!(error, %error, "policy unavailable");
         Rejection::Unavailable("policy unavailable")
     })?;
     Ok(Json(WhoamiResponse::new(&principal, &policy)))

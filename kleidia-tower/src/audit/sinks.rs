@@ -1,15 +1,21 @@
 //! Sinks of committed records. They run on their own thread, so no request waits for them.
 
+use std::convert::Infallible;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
+use std::time::Duration;
 use std::{io, mem};
 
+use http_guard::{Supervisor, event, log_text};
+
 use super::AuditRecord;
-use crate::{SessionId, UserAgent};
+use crate::{HealthError, SessionId};
+
+/// How long closing waits for the sinks.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Receives committed audit records, one at a time and in order. It may block.
 pub trait AuditSink: Send + 'static {
@@ -38,12 +44,22 @@ pub struct AuditSinks {
 
 struct Queue {
     sender: Mutex<Option<SyncSender<AuditRecord>>>,
-    dropped: Arc<AtomicU64>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    counts: Arc<Counts>,
+    /// One for each sink.
+    supervisors: Vec<Supervisor>,
+    /// Disconnected when the thread ends.
+    ended: Mutex<Receiver<Infallible>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    dropped: AtomicU64,
+    /// Whether the last record found no room in the queue.
+    is_full: AtomicBool,
 }
 
 /// Logs every record with `tracing`: an event of level info with the target
-/// `kleidia_tower::audit`.
+/// `kleidia_tower::audit`. Text of at most 100 characters is logged, the store has all of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingSink;
 
@@ -57,12 +73,19 @@ impl AuditSinks {
     /// [`io::Error`] if the thread can't be started.
     pub fn new(sinks: Vec<Box<dyn AuditSink>>, queue_limit: usize) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(queue_limit);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let dropped_count = Arc::clone(&dropped);
-        let thread = Builder::new().name("kleidia-audit".to_owned());
-        let thread = thread.spawn(move || run_sinks(sinks, &receiver, &dropped_count))?;
-        let (sender, thread) = (Mutex::new(Some(sender)), Mutex::new(Some(thread)));
-        Ok(Self { queue: Some(Arc::new(Queue { sender, dropped, thread })) })
+        let (end, ended) = sync_channel::<Infallible>(0);
+        let supervisors: Vec<_> = sinks.iter().map(|_| Supervisor::new("audit-sink")).collect();
+        let sinks = sinks.into_iter().zip(supervisors.iter().cloned()).collect();
+        let running: Vec<_> = supervisors.iter().map(Supervisor::start).collect();
+        let counts = Arc::<Counts>::default();
+        let thread_counts = Arc::clone(&counts);
+        // Supervised: each record of each sink is a turn.
+        Builder::new().name("kleidia-audit".to_owned()).spawn(move || {
+            run_sinks(sinks, &receiver, &thread_counts);
+            drop((running, end));
+        })?;
+        let (sender, ended) = (Mutex::new(Some(sender)), Mutex::new(ended));
+        Ok(Self { queue: Some(Arc::new(Queue { sender, counts, supervisors, ended })) })
     }
 
     /// Queues records without waiting, and drops those for which the queue has no room.
@@ -71,8 +94,9 @@ impl AuditSinks {
         let sender = queue.sender.lock().unwrap_or_else(PoisonError::into_inner);
         for record in records {
             let is_queued = sender.as_ref().is_some_and(|sender| sender.try_send(record).is_ok());
+            queue.counts.is_full.store(!is_queued, Ordering::Relaxed);
             if !is_queued {
-                queue.dropped.fetch_add(1, Ordering::Relaxed);
+                queue.counts.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -80,33 +104,45 @@ impl AuditSinks {
     /// Returns how often a record was dropped, or made a sink panic.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.queue.as_ref().map_or(0, |queue| queue.dropped.load(Ordering::Relaxed))
+        self.queue.as_ref().map_or(0, |queue| queue.counts.dropped.load(Ordering::Relaxed))
     }
 
-    /// Blocks the thread until the sinks have processed all queued records. Later records are
-    /// dropped.
+    /// Checks that the sinks receive the records, for the health route.
+    ///
+    /// # Errors
+    /// [`HealthError`] if the last record was dropped because the queue is full, if it made a sink
+    /// panic, or after [`Self::close`].
+    pub fn health(&self) -> Result<(), HealthError> {
+        let Some(queue) = &self.queue else { return Ok(()) };
+        queue.supervisors.iter().try_for_each(Supervisor::health)?;
+        if queue.counts.is_full.load(Ordering::Relaxed) {
+            return Err(HealthError::Failed("queue full".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Blocks the thread until the sinks have processed all queued records, but at most 5 seconds:
+    /// a sink may never return. Later records are dropped.
     pub fn close(&self) {
         let Some(queue) = &self.queue else { return };
         drop(mem::take(&mut *queue.sender.lock().unwrap_or_else(PoisonError::into_inner)));
-        let thread = mem::take(&mut *queue.thread.lock().unwrap_or_else(PoisonError::into_inner));
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the thread of the audit sinks panicked");
+        let ended = queue.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.recv_timeout(CLOSE_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
+            event!(error, "an audit sink does not return, its records are lost");
         }
     }
 }
 
+/// A sink that panics must not keep records from the other sinks, nor later ones from itself.
 fn run_sinks(
-    mut sinks: Vec<Box<dyn AuditSink>>,
+    mut sinks: Vec<(Box<dyn AuditSink>, Supervisor)>,
     records: &Receiver<AuditRecord>,
-    dropped: &AtomicU64,
+    counts: &Counts,
 ) {
     for record in records {
-        for sink in &mut sinks {
-            // A sink that panics must not keep records from the other sinks.
-            let outcome = catch_unwind(AssertUnwindSafe(|| sink.record(&record)));
-            if outcome.is_err() {
-                dropped.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(sequence = record.sequence, "audit sink panicked");
+        for (sink, supervisor) in &mut sinks {
+            if supervisor.run_turn(|| sink.record(&record)).is_none() {
+                counts.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -114,18 +150,19 @@ fn run_sinks(
 
 impl AuditSink for TracingSink {
     fn record(&mut self, record: &AuditRecord) {
+        // Isolated: a panic of the subscriber is one of this sink, which is counted.
         tracing::info!(
             target: "kleidia_tower::audit",
             sequence = record.sequence,
             at = record.at.as_second(),
             event = record.kind.as_str(),
             outcome = record.outcome.as_str(),
-            user = record.user.as_ref().map(|identity| identity.name.as_str()),
-            actor = record.actor.as_ref().map(|identity| identity.name.as_str()),
+            user = record.user.as_ref().map(|identity| log_text(&identity.name)),
+            actor = record.actor.as_ref().map(|identity| log_text(&identity.name)),
             session = record.session.map(SessionId::get),
             address = record.client.address.map(tracing::field::display),
-            user_agent = record.client.user_agent.as_ref().map(UserAgent::as_str),
-            reason = record.reason.as_deref(),
+            user_agent = record.client.user_agent.as_ref().map(log_text),
+            reason = record.reason.as_deref().map(log_text),
         );
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::UserName;
+use crate::rate_limit::ClientAddress;
 
 /// An attempt to log in with a user name, whether or not such an account exists.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +16,9 @@ pub struct LoginAttempt {
 }
 
 /// The source of a login attempt: an IPv4 address, an IPv6 /64 network, or unknown.
+///
+/// An IPv4 address that is embedded in IPv6 counts as the IPv4 address
+/// ([`ClientAddress::new`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LoginSource(Option<IpAddr>);
 
@@ -23,10 +27,8 @@ impl LoginSource {
     /// 2.5.4).
     #[must_use]
     pub fn new(address: Option<IpAddr>) -> Self {
-        Self(address.map(|address| match address.to_canonical() {
-            IpAddr::V6(address) => {
-                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-            }
+        Self(address.map(|address| match ClientAddress::new(address).ip() {
+            IpAddr::V6(address) => network(address),
             address @ IpAddr::V4(_) => address,
         }))
     }
@@ -36,13 +38,18 @@ impl LoginSource {
     /// Parses the text of `Display`.
     #[cfg(feature = "sqlite")]
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        let address = name.strip_suffix("/64").unwrap_or(name);
-        let source = match address {
-            "unknown" => Self::new(None),
-            address => Self::new(Some(address.parse().ok()?)),
+        let source = match name.strip_suffix("/64") {
+            // As it was stored: the network of an embedded address is none of a canonical one.
+            Some(address) => Self(Some(network(address.parse().ok()?))),
+            None if name == "unknown" => Self(None),
+            None => Self(Some(name.parse().ok().map(IpAddr::V4)?)),
         };
         (source.to_string() == name).then_some(source)
     }
+}
+
+const fn network(address: Ipv6Addr) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !(u64::MAX as u128)))
 }
 
 impl fmt::Display for LoginSource {
@@ -64,6 +71,9 @@ mod tests {
         for (address, expected) in [
             ("192.0.2.1", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("::ffff:0:192.0.2.1", "192.0.2.1"),
+            ("64:ff9b::192.0.2.1", "192.0.2.1"),
+            ("64:ff9b:1::192.0.2.1", "192.0.2.1"),
             ("2001:db8:0:1:ffff::1", "2001:db8:0:1::/64"),
             ("2001:db8:0:2::1", "2001:db8:0:2::/64"),
         ] {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use argon2::Block;
+use http_guard::Supervisor;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
@@ -83,6 +84,7 @@ impl PasswordHasher {
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..permits {
             let receiver = Arc::clone(&receiver);
+            // Supervised: each job is a turn.
             let worker = thread::Builder::new().name("kleidia-argon2".to_owned());
             worker.spawn(move || run_worker(&receiver)).map_err(system_error)?;
         }
@@ -171,11 +173,12 @@ impl Drop for QueueSlot<'_> {
 
 /// Runs jobs until the last hasher is dropped.
 fn run_worker(jobs: &Mutex<Receiver<Job>>) {
-    let mut memory = Vec::new();
+    let (mut memory, supervisor) = (Vec::new(), Supervisor::new("argon2"));
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        job(&mut memory);
+        // Without the thread, its permit would wait for ever.
+        supervisor.run_turn(|| job(&mut memory));
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, Request};
-use http_guard::{Allowed, Check, Decision, Guard, RejectionRenderer};
+use http_guard::{Allowed, Check, Decision, Guard, RejectionRenderer, event};
 use smallvec::SmallVec;
 
 use super::bucket_table::KeyHash;
@@ -102,7 +102,7 @@ impl RateLimitGuard {
         Ok(remaining.collect())
     }
 
-    /// Returns the client's address. If proxies are trusted, inserts it into the extensions.
+    /// Returns the client's address. If proxies or prefixes are set, inserts it into the extensions.
     fn client_address<B>(&self, request: &mut Request<B>) -> Option<ClientAddress> {
         if self.proxies.is_empty() {
             return ClientAddress::from_extensions(request.extensions());
@@ -133,7 +133,7 @@ impl RateLimitGuard {
     /// Logged once, since it is a mistake in the server's set-up and concerns every request.
     fn client_address_unknown(&self) -> Rejection {
         if !self.logged_unknown_address.swap(true, Ordering::Relaxed) {
-            tracing::error!(error = %Rejection::ClientAddressUnknown, "requests cannot be limited");
+            event!(error, error = %Rejection::ClientAddressUnknown, "requests cannot be limited");
         }
         Rejection::ClientAddressUnknown
     }

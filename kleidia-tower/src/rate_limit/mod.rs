@@ -12,7 +12,10 @@ mod limiter;
 mod remaining;
 
 pub use guard::RateLimitGuard;
-pub use http_guard::{ClientAddress, ForwardingHeader, PeerAddress, TrustedProxies};
+pub use http_guard::{
+    ClientAddress, ForwardingHeader, Nat64Prefix, NetworkError, PeerAddress, ProxyNetwork,
+    TrustedProxies,
+};
 pub use key::{Key, RequestHead};
 pub use layer::RateLimitLayer;
 pub use limit::{Limit, LimitError};

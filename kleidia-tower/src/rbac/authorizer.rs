@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
-use tracing::Instrument as _;
+use http_guard::event;
+use http_guard::telemetry::IsolatedSpan;
 
 use super::ownership::OwnerCheck;
 use super::{AccessContext, Denial, Permit, Policy, PolicyProvider, Requirement};
@@ -58,7 +59,7 @@ impl Authorizer {
         owner: OwnerCheck,
     ) -> Result<Permit, Rejection> {
         let policy = self.policy.policy().await.map_err(|error| {
-            tracing::error!(%error, "policy unavailable");
+            event!(error, %error, "policy unavailable");
             Rejection::Unavailable("policy unavailable")
         })?;
         let is_owner = match owner {
@@ -113,7 +114,7 @@ impl Authorizer {
             Err(error) => Err(error),
         };
         if let Err(error) = recorded {
-            tracing::error!(%error, event = kind.as_str(), "failed to record a denial");
+            event!(error, %error, event = kind.as_str(), "failed to record a denial");
         }
         Rejection::PermissionDenied(denial)
     }
@@ -122,7 +123,8 @@ impl Authorizer {
     async fn record(&self, event: AuditEvent) -> Result<(), Rejection> {
         let audit = self.audit.clone();
         let append = async move { audit.append(event).await };
-        let done = tokio::spawn(append.in_current_span()).await;
+        // Supervised: awaited, and a panic is an error.
+        let done = tokio::spawn(IsolatedSpan::current().instrument(append)).await;
         Ok(done.map_err(|_| Rejection::Unavailable("audit log unavailable"))??)
     }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_guard::event;
+
 use super::{EndReason, SessionLookup, SessionStore, SessionView};
 use crate::access_token::{Claims, KeyProvider, KeyRing, verify};
 use crate::account::{Account, AccountSettings};
@@ -117,7 +119,7 @@ impl SessionAuthenticator {
             && let Err(error) = self.store.touch(session.id, now).await
         {
             // `last_seen_at` is informational: the request is authenticated without it.
-            tracing::warn!(%error, session = session.id.get(), "failed to update last_seen_at");
+            event!(warn, %error, session = session.id.get(), "failed to update last_seen_at");
         }
         Ok(view)
     }

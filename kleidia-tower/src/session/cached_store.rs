@@ -94,6 +94,7 @@ impl SessionCachingStore {
     {
         let (change, cache) = (change(Arc::clone(&self.store)), Arc::clone(&self.cache));
         // As a task, so that the cache is invalidated even if the caller drops the future.
+        // Supervised: awaited, and a panic is an error.
         let task = tokio::spawn(async move {
             let done = change.await;
             match &done {
@@ -105,8 +106,11 @@ impl SessionCachingStore {
             }
             done
         });
-        let aborted = |error| Err(StoreError::unavailable(error));
-        task.await.unwrap_or_else(aborted)
+        task.await.unwrap_or_else(|error| {
+            // The store may have panicked after the commit.
+            self.cache.invalidate(Invalidation::All);
+            Err(StoreError::unavailable(error))
+        })
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderValue, Request};
 use http_guard::{
-    Allowed, Check, Credentials, Decision, Guard, RejectionRenderer, mark_authorization_sensitive,
+    Allowed, Check, Credentials, Decision, Guard, RejectionRenderer, event,
+    mark_authorization_sensitive,
 };
 use tower_layer::Layer;
 
@@ -201,7 +202,7 @@ impl Guard for SessionGuard {
         match lookup {
             Ok(view) => {
                 let (user, session) = (view.account.id.get(), view.session.id.get());
-                tracing::debug!(user, session, "authenticated");
+                event!(debug, user, session, "authenticated");
                 extensions.remove::<Unauthenticated>();
                 extensions.insert(Principal::user(view.clone()));
                 extensions.insert(view);
@@ -255,7 +256,7 @@ impl SessionGuard {
     }
 
     fn set_unauthenticated(&self, extensions: &mut Extensions, rejection: Rejection) {
-        tracing::debug!(code = rejection.code(), error = %rejection, "unauthenticated");
+        event!(debug, code = rejection.code(), error = %rejection, "unauthenticated");
         extensions.insert(Unauthenticated::new(rejection, self.renderer.clone()));
     }
 }

@@ -3,20 +3,21 @@
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use http_guard::{Supervisor, event};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{PurgeStore, Retention};
-use crate::{Clock, SettingError};
+use super::{PurgeStore, Retention, StoreError};
+use crate::{Clock, HealthError, SettingError};
 
 /// A task that deletes expired rows at start and then at intervals. Dropping it stops the task
-/// without waiting for it.
+/// without waiting for it. A panic of the store or the clock is logged, and does not end it.
 ///
 /// ```
 /// use std::sync::Arc;
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
 ///
 /// use kleidia_tower::SystemClock;
 /// use kleidia_tower::store::{Cleanup, CleanupSettings, MemoryStore};
@@ -35,6 +36,7 @@ use crate::{Clock, SettingError};
 pub struct Cleanup {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
+    supervisor: Supervisor,
 }
 
 /// Settings of [`Cleanup`]: how often expired rows are deleted, and how many per batch.
@@ -49,15 +51,26 @@ impl Cleanup {
     /// Starts the task. Needs a Tokio runtime with its timer.
     pub fn spawn(store: Arc<dyn PurgeStore>, clock: impl Clock, settings: CleanupSettings) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(run(store, clock, settings, stopped));
-        Self { stop, task }
+        let supervisor = Supervisor::new("cleanup").with_interval(settings.interval);
+        // Supervised: each batch is a turn.
+        let task = tokio::spawn(run(store, clock, settings, stopped, supervisor.clone()));
+        Self { stop, task, supervisor }
+    }
+
+    /// Returns a check for a health route: it fails if the last batch failed, or if the task makes no
+    /// progress.
+    pub fn health_check(
+        &self,
+    ) -> impl Fn() -> Result<(), HealthError> + Clone + Send + Sync + use<> {
+        let supervisor = self.supervisor.clone();
+        move || supervisor.health()
     }
 
     /// Stops the task after the current batch, and waits for that.
     pub async fn stop(self) {
         drop(self.stop);
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "cleanup task failed");
+            event!(error, %error, "cleanup task failed");
         }
     }
 }
@@ -99,9 +112,11 @@ async fn run(
     clock: impl Clock,
     settings: CleanupSettings,
     mut stopped: oneshot::Receiver<()>,
+    supervisor: Supervisor,
 ) {
+    let _running = supervisor.start();
     loop {
-        while batch(&*store, &clock, &settings).await.is_continue() {
+        while run_batch(&*store, &clock, &settings, &supervisor).await.is_continue() {
             if is_stopped(&mut stopped) {
                 return;
             }
@@ -114,25 +129,34 @@ async fn run(
     }
 }
 
-/// Deletes one batch. Continues if there may be more, and breaks after a failure.
-async fn batch(
+/// Deletes one batch. Continues if there may be more, and breaks after a failure or a panic.
+async fn run_batch(
     store: &dyn PurgeStore,
     clock: &impl Clock,
     settings: &CleanupSettings,
+    supervisor: &Supervisor,
 ) -> ControlFlow<()> {
-    let Some(now) = clock.now() else {
-        tracing::warn!("cleanup skipped: clock unavailable");
-        return ControlFlow::Break(());
-    };
-    let limit = settings.batch_size.get();
-    match store.purge(now, &settings.retention, limit).await {
-        Ok(removed) if removed >= limit => ControlFlow::Continue(()),
+    let started_at = Instant::now();
+    let batch = supervisor.run_async_turn(delete_batch(store, clock, settings)).await;
+    let Some(removed) = batch else { return ControlFlow::Break(()) };
+    supervisor.record(&removed, started_at);
+    match removed {
+        Ok(removed) if removed >= settings.batch_size.get() => ControlFlow::Continue(()),
         Ok(_) => ControlFlow::Break(()),
         Err(error) => {
-            tracing::warn!(%error, "cleanup failed");
+            event!(warn, %error, "cleanup failed");
             ControlFlow::Break(())
         }
     }
+}
+
+async fn delete_batch(
+    store: &dyn PurgeStore,
+    clock: &impl Clock,
+    settings: &CleanupSettings,
+) -> Result<usize, StoreError> {
+    let now = clock.now().ok_or_else(|| StoreError::unavailable("clock unavailable"))?;
+    store.purge(now, &settings.retention, settings.batch_size.get()).await
 }
 
 fn is_stopped(stopped: &mut oneshot::Receiver<()>) -> bool {

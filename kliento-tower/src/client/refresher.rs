@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use http::HeaderValue;
-use http_guard::log_text_up_to;
+use http_guard::{event, log_text_up_to};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::{Instant, timeout};
@@ -86,6 +86,7 @@ impl BundleRefresher {
         // A runtime that is shutting down drops the task immediately, which acquires the lock.
         drop(state);
         if let Some(task) = task {
+            // Supervised: a task that panics lets the next request start another one.
             runtime.spawn(task.run());
         }
         Ok(valid.map_or(BundleState::Pending(pending), BundleState::Ready))
@@ -109,6 +110,7 @@ impl BundleRefresher {
             return;
         }
         if let Ok(runtime) = Handle::try_current() {
+            // Supervised: after a panic, the next request asks again.
             runtime.spawn(self.clone().refresh_if_changed(last_check));
         }
     }
@@ -143,14 +145,14 @@ impl BundleRefresher {
         // The lock is free here: a subscriber may send the event through this client.
         match completed {
             Ok((value, valid_until)) => {
-                tracing::debug!(%valid_until, "token bundle refreshed");
+                event!(debug, %valid_until, "token bundle refreshed");
                 Ok(value)
             }
             Err((error, valid)) => {
                 let serving_cached = valid.is_some();
                 // The error may contain text of the source's server.
                 let cause = log_text_up_to(300, &error);
-                tracing::warn!(error = cause, serving_cached, "token bundle refresh failed");
+                event!(warn, error = cause, serving_cached, "token bundle refresh failed");
                 valid.ok_or(error)
             }
         }

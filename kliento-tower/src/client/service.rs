@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
+use http_guard::event;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -130,5 +131,5 @@ impl<S: Service<R>, R: OutgoingRequest> Future for ResponseFuture<S, R> {
 
 fn attach(request: &mut impl OutgoingRequest, value: HeaderValue) {
     request.headers_mut().insert(AUTHORIZATION, value);
-    tracing::debug!("token bundle attached");
+    event!(debug, "token bundle attached");
 }

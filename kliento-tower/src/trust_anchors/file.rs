@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
+use http_guard::{Supervisor, event};
 
 use super::file_contents::Contents;
 use super::schedule::Schedule;
 use super::{
     SkippedAnchor, TrustAnchorError, TrustAnchorFileError, TrustAnchorStore, TrustAnchors,
 };
-use crate::{Clock, SettingError, SystemClock};
+use crate::{Clock, HealthError, SettingError, SystemClock};
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -42,7 +43,9 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 ///
 /// A valid file takes effect immediately. If the file is invalid or missing, the last valid anchors
 /// stay active, [`Self::last_error`] returns the error, and one event of level error is logged per
-/// problem. An event of level info follows when the file is valid again.
+/// problem. An event of level info follows when the file is valid again. [`Self::age`] returns the
+/// time since the last successful read, and [`Self::health`] whether reading works. A panic in the
+/// thread, for example of the clock, is logged, and does not end it.
 ///
 /// Replace the file by renaming another one over it. A partially written XML file or DS record is
 /// invalid, but a list of DS records that ends between two lines is valid, with fewer anchors.
@@ -71,7 +74,7 @@ pub struct TrustAnchorFile {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
 /// use kliento_tower::{KlientoAuthLayer, TrustAnchorFile};
 ///
 /// # let folder = tempfile::tempdir()?;
@@ -100,6 +103,7 @@ struct Poller {
     last_error: ArcSwapOption<TrustAnchorFileError>,
     /// Serialises reloads, so that an earlier one never replaces a later one.
     reload_lock: Mutex<()>,
+    supervisor: Supervisor,
 }
 
 struct ActiveAnchors {
@@ -142,6 +146,20 @@ impl TrustAnchorFile {
         self.poller.last_error.load_full()
     }
 
+    /// Returns the time since the last successful read.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.poller.supervisor.age().unwrap_or_default()
+    }
+
+    /// Checks that changes of the file are noticed, for a health route.
+    ///
+    /// # Errors
+    /// [`HealthError`] while the file is unreadable or invalid, or if the thread makes no progress.
+    pub fn health(&self) -> Result<(), HealthError> {
+        self.poller.supervisor.health()
+    }
+
     /// Returns the anchors of the last valid file that are not used.
     #[must_use]
     pub fn skipped(&self) -> Vec<SkippedAnchor> {
@@ -181,6 +199,7 @@ impl TrustAnchorFileOptions {
     /// As [`TrustAnchorFile::open`].
     pub fn open(self, path: impl Into<PathBuf>) -> Result<TrustAnchorFile, TrustAnchorFileError> {
         let path = path.into();
+        let started_at = Instant::now();
         let active = ActiveAnchors::new(Contents::read(&path)?, &path);
         let poller = Arc::new(Poller {
             path,
@@ -188,10 +207,13 @@ impl TrustAnchorFileOptions {
             active: ArcSwap::from_pointee(active),
             last_error: ArcSwapOption::empty(),
             reload_lock: Mutex::new(()),
+            supervisor: Supervisor::new("trust-anchors").with_interval(self.poll_interval),
         });
         poller.try_current().ok_or(TrustAnchorFileError::NoValidAnchor)?;
+        poller.supervisor.record::<_, TrustAnchorFileError>(&Ok(()), started_at);
         let (sender, shutdown) = mpsc::channel();
         let polling = poller.clone();
+        // Supervised: each read is a turn.
         thread::Builder::new()
             .name("trust-anchors".to_owned())
             .spawn(move || polling.poll(self.poll_interval, &shutdown))
@@ -206,15 +228,18 @@ impl Poller {
     }
 
     fn poll(&self, interval: Duration, shutdown: &Receiver<Infallible>) {
+        let _running = self.supervisor.start();
         while shutdown.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-            // Reported by events and `last_error`.
-            let _: Result<(), _> = self.reload();
+            // Errors are reported by events and `last_error`.
+            self.supervisor.run_turn(|| self.reload());
         }
     }
 
     fn reload(&self) -> Result<(), Arc<TrustAnchorFileError>> {
         let _guard = self.reload_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let started_at = Instant::now();
         let outcome = self.read().map_err(Arc::new);
+        self.supervisor.record(&outcome, started_at);
         self.log_change(outcome.as_ref().err());
         outcome
     }
@@ -236,9 +261,9 @@ impl Poller {
         match (before, error) {
             (Some(before), Some(error)) if before.to_string() == error.to_string() => {}
             (_, Some(error)) => {
-                tracing::error!(%path, %error, "invalid trust anchor file, keeping the last valid anchors");
+                event!(error, %path, %error, "invalid trust anchor file, keeping the last valid anchors");
             }
-            (Some(_), None) => tracing::info!(%path, "trust anchor file valid again"),
+            (Some(_), None) => event!(info, %path, "trust anchor file valid again"),
             (None, None) => {}
         }
     }
@@ -247,9 +272,9 @@ impl Poller {
 impl ActiveAnchors {
     fn new(contents: Contents, path: &Path) -> Self {
         let path = path.display();
-        tracing::info!(%path, anchors = contents.anchors.len(), "trust anchors loaded");
+        event!(info, %path, anchors = contents.anchors.len(), "trust anchors loaded");
         for skipped in &contents.skipped {
-            tracing::warn!(%path, %skipped, "trust anchor skipped");
+            event!(warn, %path, %skipped, "trust anchor skipped");
         }
         Self { schedule: Schedule::new(&contents.anchors), contents }
     }

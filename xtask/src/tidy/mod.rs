@@ -2,6 +2,7 @@
 
 mod manifest;
 mod markdown;
+mod reporting;
 mod source;
 
 use std::fs;
@@ -38,7 +39,10 @@ pub(crate) fn run() -> Result<(), Failure> {
 fn check(path: &Path, text: &str) -> Vec<String> {
     let mut violations = source::machine_paths(text);
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("rs") => violations.extend(source::check(text)),
+        Some("rs") => {
+            violations.extend(source::check(text));
+            violations.extend(reporting::check(path, text));
+        }
         Some("md") => violations.extend(markdown::check(path, text)),
         Some("toml") if path.ends_with("Cargo.toml") => violations.extend(manifest::check(text)),
         _ => {}

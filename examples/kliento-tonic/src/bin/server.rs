@@ -1,12 +1,13 @@
 //! The server: `server --audience AUD... [--allow-organisation ORG]... [--listen ADDR]`.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use http_guard::log::{self, LogFormat};
 use http_guard::serve::shutdown_signal;
 use humantime::parse_duration;
 use kliento::{Timestamp, TrustAnchor};
@@ -15,8 +16,6 @@ use kliento_tower::{
     AllowListError, Clock, FixedClock, KlientoAuthLayer, SettingError, SystemClock, TrustAnchors,
 };
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 /// A gRPC service that authenticates workloads
 ///
@@ -65,8 +64,8 @@ enum Failure {
     AllowList(#[from] AllowListError),
     #[error("can't listen on {address}: {source}")]
     Listen { address: SocketAddr, source: io::Error },
-    #[error("can't write: {0}")]
-    Output(#[from] io::Error),
+    #[error("can't log: {0}")]
+    Log(io::Error),
     #[error("can't catch signals: {0}")]
     Signals(io::Error),
 }
@@ -84,19 +83,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let level = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(level.from_env_lossy())
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    let _log = log::init(LogFormat::Text).map_err(Failure::Log)?;
     let clock = arguments.clock();
     let layer = arguments.layer(Arc::clone(&clock))?;
     let shutdown = shutdown_signal().map_err(Failure::Signals)?;
     let address = arguments.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|source| Failure::Listen { address, source })?;
-    writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+    let bound = listener.local_addr().map_err(|source| Failure::Listen { address, source })?;
+    log::announce(&format!("listening on http://{bound}"));
     let summary = serve(listener, layer, IdentityService::new(clock), shutdown).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
     Ok(())

@@ -21,8 +21,18 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) async fn open(portal: &Portal) -> Self {
+        Self::open_with(portal, &json!({})).await
+    }
+
+    /// Opens the page in a browser that denies pages any storage.
+    pub(crate) async fn open_without_storage(portal: &Portal) -> Self {
+        let cookies = json!({"profile.default_content_setting_values.cookies": 2});
+        Self::open_with(portal, &cookies).await
+    }
+
+    async fn open_with(portal: &Portal, preferences: &Value) -> Self {
         let driver = ChromeDriver::start();
-        let web = driver.browser().await;
+        let web = driver.browser_with(preferences).await;
         web.goto(portal.url()).await.unwrap();
         Self { web, is_closed: AtomicBool::new(false), _driver: driver }
     }

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use serde_json::Value;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities as _;
 use thirtyfour::{DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
 
@@ -43,9 +44,10 @@ impl ChromeDriver {
         Self { process, address: format!("http://127.0.0.1:{port}"), _output: output }
     }
 
-    /// Starts a browser with its own profile.
-    pub(crate) async fn browser(&self) -> WebDriver {
+    /// Starts a browser with its own profile and these preferences.
+    pub(crate) async fn browser_with(&self, preferences: &Value) -> WebDriver {
         let mut chrome = DesiredCapabilities::chrome();
+        chrome.add_experimental_option("prefs", preferences).unwrap();
         for argument in ARGUMENTS {
             chrome.add_arg(argument).unwrap();
         }

@@ -16,6 +16,7 @@ mod errors;
 mod expired_password;
 mod portal;
 mod sign_in;
+mod storage;
 mod tabs;
 mod user;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable as _};
-use http_guard::log_text;
+use http_guard::{event, log_text};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 
@@ -172,7 +172,7 @@ impl AuthorityExchange {
             .when(ExchangeError::is_transient)
             .adjust(retry::delay)
             .notify(|error, delay| {
-                tracing::debug!(error = log_text(error), ?delay, "retrying the exchange");
+                event!(debug, error = log_text(error), ?delay, "retrying the exchange");
             })
             .await
     }

@@ -35,6 +35,7 @@ const MAX_ERROR_CHARACTERS: usize = 300;
 
 static REJECTED: LogLimiter = LogLimiter::per_second(5);
 static FAILED: LogLimiter = LogLimiter::per_second(5);
+static OVERLOADS: LogLimiter = LogLimiter::per_second(1);
 
 /// Verifies the bundles of all requests.
 pub(super) struct Verifier {
@@ -182,6 +183,9 @@ fn handle_limit_error(error: &BoxError) -> Response {
 }
 
 fn overloaded() -> Response {
+    if let Some(suppressed) = OVERLOADS.allow() {
+        tracing::warn!(suppressed, "overloaded");
+    }
     let error = error_response(StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once");
     ([(RETRY_AFTER, "1")], error).into_response()
 }

@@ -3,20 +3,17 @@
 mod api;
 mod body;
 
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
+use http_guard::log::{self, LogFormat};
 use http_guard::serve::{Server, shutdown_signal};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 use self::api::Verifier;
 use crate::arguments::TrustOptions;
 use crate::failure::Failure;
 use crate::report::Status;
-use crate::terminal;
 
 /// The maximum number of open requests of an HTTP/2 connection. Each may buffer a body of 64 KiB.
 const MAX_CONCURRENT_STREAMS: u32 = 16;
@@ -39,12 +36,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
-        let level = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-        tracing_subscriber::fmt()
-            .with_env_filter(level.from_env_lossy())
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_writer(std::io::stderr)
-            .init();
+        let _log = log::init(LogFormat::Text).map_err(Failure::Runtime)?;
         Runtime::new().map_err(Failure::Runtime)?.block_on(self.serve())?;
         Ok(Status::Valid)
     }
@@ -54,7 +46,7 @@ impl Arguments {
         let shutdown = shutdown_signal().map_err(Failure::Runtime)?;
         let listener = TcpListener::bind(self.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        terminal::print(&format!("listening on http://{address}\n"))?;
+        log::announce(&format!("listening on http://{address}"));
         if self.trust.has_fixed_time() {
             tracing::warn!("fixed clock (--at): bundles never expire, for tests only");
         }
