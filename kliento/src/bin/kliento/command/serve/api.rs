@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{BoxError, Json, Router};
-use kliento::{TokenBundle, TokenVerification, TrustAnchor};
+use kliento::{Excerpt, TokenBundle, TokenVerification, TrustAnchor};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
@@ -38,6 +38,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Verifier {
     trust: TrustOptions,
     anchors: Vec<TrustAnchor>,
+    clock_skew: Duration,
     /// One for each request that is verified or waits for verification.
     slots: Arc<Semaphore>,
     /// One for each processor: verification never waits for anything else.
@@ -45,11 +46,12 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn new(trust: TrustOptions) -> Self {
+    pub(super) fn new(trust: TrustOptions, clock_skew: Duration) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             anchors: trust.anchors(),
             trust,
+            clock_skew,
             slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
             permits: Arc::new(Semaphore::new(processors)),
         }
@@ -57,7 +59,8 @@ impl Verifier {
 
     fn verify(&self, audience: &str, format: BodyFormat, body: &[u8]) -> Result<Report, Failure> {
         let (audiences, at) = ([audience], self.trust.instant()?);
-        let verification = TokenVerification::new(&audiences, &self.anchors);
+        let verification =
+            TokenVerification::new(&audiences, &self.anchors).with_clock_skew(self.clock_skew)?;
         let bundle = match format {
             BodyFormat::Bundle => TokenBundle::from_bytes(body.to_vec()),
             BodyFormat::Header => TokenBundle::from_authorization(trim_line_breaks(body)),
@@ -150,7 +153,7 @@ fn log_report(report: &Report, duration: Duration) {
     let (outcome, duration_us) = (report.status().as_str(), duration.as_micros());
     match report {
         Report::Valid { subject, .. } => {
-            tracing::info!(outcome, subject = %printable(subject), duration_us, "verified");
+            tracing::info!(outcome, subject = %Excerpt(subject), duration_us, "verified");
         }
         Report::Invalid { code, error } | Report::Malformed { code, error } => {
             tracing::info!(outcome, code, error = %printable(error), duration_us, "rejected");
@@ -200,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn responds_503_while_no_slot_is_free() {
-        let verifier = Verifier::new(Arguments::parse_from(["test"]).trust);
+        let verifier = Verifier::new(Arguments::parse_from(["test"]).trust, Duration::ZERO);
         let slots = Arc::clone(&verifier.slots);
         let router = router(verifier);
         let post = || {
