@@ -65,7 +65,7 @@ pub struct KeyFile {
 /// Options of a [`KeyFile`].
 ///
 /// ```
-/// use std::time::{Duration, Instant};
+/// use std::time::Duration;
 /// use kleidia_tower::access_token::KeyFile;
 ///
 /// # let folder = tempfile::tempdir()?;

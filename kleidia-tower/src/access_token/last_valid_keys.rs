@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use http_guard::event;
+use http_guard::{Supervisor, event};
 
 use super::KeyRing;
 

@@ -74,7 +74,7 @@ pub struct TrustAnchorFile {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use std::time::{Duration, Instant};
+/// use std::time::Duration;
 /// use kliento_tower::{KlientoAuthLayer, TrustAnchorFile};
 ///
 /// # let folder = tempfile::tempdir()?;
