@@ -7,7 +7,7 @@ use kleidia_tower::audit::EventKind;
 use kleidia_tower::password::{PasswordPolicy, PasswordViolation};
 use secrecy::ExposeSecret as _;
 
-use super::{PASSWORD, Service, at, code};
+use super::{NOW, PASSWORD, Service, at, code};
 
 const OTHER: &str = "Tr0ub4dor and three";
 
