@@ -100,7 +100,7 @@ impl Accounts {
         denial: &Denial,
     ) {
         let (kind, reason) = (EventKind::PermissionDenied, Reason::Policy(denial.to_string()));
-        let event = |at| AuditEvent::rejected_request(principal, request, at, kind, reason);
+        let event = |at| AuditEvent::from_request(principal, request, at, kind, reason);
         self.audit_trail().record_denial(|at| vec![event(at)]).await;
     }
 

@@ -90,8 +90,8 @@ pub enum Outcome {
 }
 
 impl AuditEvent {
-    /// Returns the event of a principal whose request was rejected.
-    pub(crate) fn rejected_request(
+    /// Creates the event of a request that was rejected.
+    pub(crate) fn from_request(
         principal: &Principal,
         info: RequestInfo,
         at: Timestamp,

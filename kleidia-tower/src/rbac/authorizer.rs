@@ -119,7 +119,7 @@ impl AccessRequest {
     }
 
     fn event(&self, at: Timestamp, kind: EventKind, reason: Reason) -> AuditEvent {
-        AuditEvent::rejected_request(&self.principal, self.info.clone(), at, kind, reason)
+        AuditEvent::from_request(&self.principal, self.info.clone(), at, kind, reason)
     }
 }
 
