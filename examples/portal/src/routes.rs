@@ -51,9 +51,7 @@ pub(crate) fn router(accounts: Accounts, settings: &Settings) -> Result<Router, 
             // Before anything that might print the headers.
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
             // Sees every response, with the `Rejection` in its extensions.
-            .layer(
-                TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()),
-            )
+            .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT)),
     ))
 }

@@ -201,8 +201,7 @@ impl Api {
         let with_session = |route| self.with_session(route, session.clone());
         // Each of these verifies a password, and they share the budget of an address.
         let login = post(authentication::log_in).route_layer(self.login_limit.clone());
-        let password =
-            post(authentication::change_password).route_layer(self.login_limit.clone());
+        let password = post(authentication::change_password).route_layer(self.login_limit.clone());
         Router::new()
             .route("/auth/login", login)
             .route("/auth/refresh", post(authentication::refresh))

@@ -67,7 +67,8 @@ impl AuditQuery {
     pub(crate) fn names(&self) -> Option<[String; 2]> {
         let text = self.user.as_ref()?;
         let exact = escape_invisible(text).into_owned();
-        let canonical = text.parse().map_or_else(|_| exact.clone(), |name: UserName| name.to_string());
+        let canonical =
+            text.parse().map_or_else(|_| exact.clone(), |name: UserName| name.to_string());
         Some([exact, canonical])
     }
 }

@@ -95,9 +95,7 @@ impl Requirement {
     }
 
     fn includes_destruction(&self, policy: &Policy) -> bool {
-        self.any_part(
-            &|kind| matches!(kind, Kind::Permission(name) if policy.is_destructive(name)),
-        )
+        self.any_part(&|kind| matches!(kind, Kind::Permission(name) if policy.is_destructive(name)))
     }
 
     fn any_part(&self, matches: &impl Fn(&Kind) -> bool) -> bool {

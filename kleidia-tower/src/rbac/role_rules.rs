@@ -119,7 +119,9 @@ impl RoleRules {
         }
         let is_excessive =
             |role: &&RoleName| held.is_some_and(|held| !self.policy.grant_all_of(held, role));
-        added().find(is_excessive).map_or(Ok(()), |role| Err(Denial::ExcessiveRole(role.clone()).into()))
+        added()
+            .find(is_excessive)
+            .map_or(Ok(()), |role| Err(Denial::ExcessiveRole(role.clone()).into()))
     }
 
     /// Returns the roles of administrators, of which rule 4 keeps one: if a change

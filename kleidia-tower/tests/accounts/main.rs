@@ -157,12 +157,14 @@ async fn disabling_ends_sessions_immediately_and_permanently() {
     let change =
         kleidia_tower::store::ChangeContext { at: NOW, client: ClientInfo::default(), actor: None };
     let store = service.accounts.store();
-    let _ = store.update_account(view.account.id, update(true), &operator(), &change).await.unwrap();
+    let _ =
+        store.update_account(view.account.id, update(true), &operator(), &change).await.unwrap();
     assert_eq!(service.authenticate(&alice.access_token).await, "account_disabled");
     assert_eq!(code(service.refresh(&alice.refresh_token).await), "account_disabled");
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "account_disabled");
     assert_eq!(code(service.log_in("alice", "wrong", "192.0.2.1").await), "invalid_credentials");
-    let _ = store.update_account(view.account.id, update(false), &operator(), &change).await.unwrap();
+    let _ =
+        store.update_account(view.account.id, update(false), &operator(), &change).await.unwrap();
     assert_eq!(service.authenticate(&alice.access_token).await, "session_expired");
     assert_eq!(code(service.refresh(&alice.refresh_token).await), "refresh_invalid");
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "ok");

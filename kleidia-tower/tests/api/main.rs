@@ -56,8 +56,7 @@ impl Fixture {
     async fn user(&self, name: &str, roles: &[&str]) -> (UserId, String) {
         let client = ClientInfo::new("192.0.2.1".parse().unwrap());
         let roles = roles.iter().map(|role| role.parse().unwrap()).collect::<BTreeSet<RoleName>>();
-        let created =
-            self.accounts.create_user(None, name, PASSWORD.into(), roles, client.clone());
+        let created = self.accounts.create_user(None, name, PASSWORD.into(), roles, client.clone());
         let id = created.await.unwrap().id;
         let (user_name, password) = (name.to_owned(), PASSWORD.into());
         let attempt = LoginRequest { user_name, password, client };

@@ -12,8 +12,9 @@ const USERS: &str = "/api/admin/users";
 /// Besides `admin` and `user`: the roles of a creator, a help desk, a reader, and a purger.
 fn policy() -> Policy {
     let role = |name: &str| name.parse().unwrap();
-    let listed =
-        |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<Permission>>();
+    let listed = |names: &[&str]| {
+        names.iter().map(|name| name.parse().unwrap()).collect::<Vec<Permission>>()
+    };
     let purge = Permission::destructive("reports:purge").unwrap();
     Policy::default()
         .with_role(role("creator"), listed(&["users:create", "users:update"]))
@@ -67,14 +68,14 @@ async fn assigns_no_more_than_the_caller_has() {
     }
 
     let (id, _) = fixture.user("alice", &["user"]).await;
-    let path = format!("{USERS}/{id}");
+    let (path, own_path) = (format!("{USERS}/{id}"), format!("{USERS}/{helper_id}"));
     for (bearer, path, roles, expected) in [
         (&creator, &path, &["user", "creator"][..], 403),
         (&creator, &path, &[], 403),
         (&creator, &path, &["user"], 200),
         (&helpdesk, &path, &["creator"], 200),
         (&helpdesk, &path, &["creator", "reader"], 403),
-        (&helpdesk, &format!("{USERS}/{helper_id}"), &["helpdesk", "admin"], 403),
+        (&helpdesk, &own_path, &["helpdesk", "admin"], 403),
         (&admin, &path, &["creator", "reader"], 200),
         (&admin, &path, &["purger"], 403),
     ] {

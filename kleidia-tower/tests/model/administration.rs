@@ -36,7 +36,11 @@ impl ModelRun {
             roles: [role.parse().unwrap()].into(),
             password: hash(self.oracle.users.len(), 0),
         };
-        let created = self.service.store.create_account(new, &operator(), &self.change_context(context)).await;
+        let created = self
+            .service
+            .store
+            .create_account(new, &operator(), &self.change_context(context))
+            .await;
         let created = ok(created)?.value;
         let (is_created, events) = self.oracle.create(canonical(name), role);
         check_equal("whether an account is created", &created.is_ok(), &is_created)?;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures_util::poll;
 use http::StatusCode;
 use kleidia_tower::audit::{
-    AuditRecord, AuditSink, AuditSinks, AuditTrail, AuditedRequest, EventKind, MatchedRoute, Outcome,
+    AuditRecord, AuditSink, AuditSinks, AuditTrail, AuditedRequest, EventKind, MatchedRoute,
+    Outcome,
 };
 use kleidia_tower::rate_limit::PeerAddress;
 use kleidia_tower::rbac::{Policy, RbacLayer};
@@ -63,11 +64,8 @@ async fn records_method_and_matched_route() {
     send(in_session_layer(&fixture, require(&fixture, may("reports:read"))), request).await;
     let records = fixture.audit_records(EventKind::PermissionDenied).await;
     let found: Vec<_> = records.into_iter().map(|record| record.request.unwrap()).collect();
-    let expected = [
-        ("GET", "/api/reports/{id}"),
-        ("PURGE", "/api/reports/{id}"),
-        ("GET", "/reports/:id"),
-    ];
+    let expected =
+        [("GET", "/api/reports/{id}"), ("PURGE", "/api/reports/{id}"), ("GET", "/reports/:id")];
     assert_eq!(found, expected.map(|(method, route)| AuditedRequest::new(method, Some(route))));
 }
 

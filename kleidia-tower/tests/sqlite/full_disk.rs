@@ -69,7 +69,8 @@ async fn child_with_full_disk() {
     };
     assert!(matches!(rejected, StoreError::Unavailable(_)), "{rejected:?}");
     for _ in 0..3 {
-        let again = store.create_account(new_account(&format!("user{number}")), &operator(), &at(0)).await;
+        let again =
+            store.create_account(new_account(&format!("user{number}")), &operator(), &at(0)).await;
         assert!(matches!(again, Err(StoreError::Unavailable(_))), "{again:?}");
     }
     for number in 0..number {

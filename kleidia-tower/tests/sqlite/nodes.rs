@@ -28,7 +28,12 @@ async fn concurrent_nodes_create_one_database() {
         let stores = join_all(opening).await.into_iter().map(|store| store.unwrap().unwrap());
         let stores: Vec<_> = stores.collect();
         let created = join_all(stores.iter().map(async |store| {
-            store.create_account(new_account("alice"), &operator(), &at(0)).await.unwrap().value.is_ok()
+            store
+                .create_account(new_account("alice"), &operator(), &at(0))
+                .await
+                .unwrap()
+                .value
+                .is_ok()
         }));
         let created = created.await;
         assert_eq!(created.iter().filter(|is_created| **is_created).count(), 1);

@@ -134,9 +134,8 @@ impl Fixture {
         let change = ChangeContext { at, client: client_info(), actor: None };
         // Tests of other policies assign their roles.
         let others = update.roles.iter().flatten().filter(|role| **role != RoleName::admin());
-        let policy = others.fold(Policy::default(), |policy, role| {
-            policy.with_role(role.clone(), [])
-        });
+        let policy =
+            others.fold(Policy::default(), |policy, role| policy.with_role(role.clone(), []));
         let rules = RoleRules::for_operator(policy);
         let updated = self.accounts.store().update_account(id, update, &rules, &change).await;
         updated.unwrap().value.unwrap();

@@ -147,9 +147,7 @@ pub(super) async fn demoted_assigner_assigns_nothing(fixture: &StoreFixture) {
                 0 => (other.id, set_roles(&[RoleName::user()]), assigned_by(&root)),
                 _ => (alice.id, set_roles(&[RoleName::admin()]), assigned_by(&other)),
             };
-            async move {
-                store.update_account(id, update, &rules, &at(1)).await.expect("a result")
-            }
+            async move { store.update_account(id, update, &rules, &at(1)).await.expect("a result") }
         });
         let changed = changed.await;
         let records = fixture.new_records().await;

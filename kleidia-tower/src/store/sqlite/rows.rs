@@ -279,22 +279,23 @@ impl Rows for SqliteRows<'_> {
         let sequence = i64::try_from(record.sequence).map_err(|_| out_of_range())?;
         let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
         let request = record.request.as_ref();
-        let insert = query("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(sequence)
-            .bind(record.at.as_second())
-            .bind(record.kind.as_str())
-            .bind(record.outcome.as_str())
-            .bind(user.and_then(|identity| identity.id).map(UserId::get))
-            .bind(user.map(|identity| identity.name.as_str()))
-            .bind(actor.and_then(|identity| identity.id).map(UserId::get))
-            .bind(actor.map(|identity| identity.name.as_str()))
-            .bind(record.session.map(SessionId::get))
-            .bind(record.client.address.map(|address| address.to_string()))
-            .bind(record.client.user_agent.as_ref().map(UserAgent::as_str))
-            .bind(request.map(AuditedRequest::method))
-            .bind(request.and_then(AuditedRequest::route))
-            .bind(record.reason.as_deref())
-            .bind(record.digest.to_vec());
+        let insert =
+            query("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+                .bind(sequence)
+                .bind(record.at.as_second())
+                .bind(record.kind.as_str())
+                .bind(record.outcome.as_str())
+                .bind(user.and_then(|identity| identity.id).map(UserId::get))
+                .bind(user.map(|identity| identity.name.as_str()))
+                .bind(actor.and_then(|identity| identity.id).map(UserId::get))
+                .bind(actor.map(|identity| identity.name.as_str()))
+                .bind(record.session.map(SessionId::get))
+                .bind(record.client.address.map(|address| address.to_string()))
+                .bind(record.client.user_agent.as_ref().map(UserAgent::as_str))
+                .bind(request.map(AuditedRequest::method))
+                .bind(request.and_then(AuditedRequest::route))
+                .bind(record.reason.as_deref())
+                .bind(record.digest.to_vec());
         self.execute(insert).await.map(drop)
     }
 }
