@@ -26,8 +26,8 @@ fn policy() -> Policy {
 impl Fixture {
     /// Returns the status, and the code of the rejection.
     async fn call(&self, bearer: &str, method: Method, path: &str, body: &Value) -> (u16, Value) {
-        let sent = self.send_as(bearer, self.api(), method, path, &body.to_string());
-        let response = sent.await;
+        let body = body.to_string();
+        let response = self.send_as(bearer, self.api(), method, path, &body).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         (response.status().as_u16(), body["code"].clone())
     }

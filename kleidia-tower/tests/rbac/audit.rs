@@ -49,7 +49,7 @@ async fn records_method_and_matched_route() {
     let fixture = Fixture::new().await;
     let alice = fixture.bearer("alice").await;
     let layers = Stack::new(require(&fixture, may("reports:read")), fixture.layer());
-    let route = axum::routing::any(async || "a report").route_layer(layers);
+    let route = axum::routing::any(async || "a report").layer(layers);
     let routes = axum::Router::new().route("/reports/{id}", route);
     let router = axum::Router::new().nest("/api", routes);
     for method in ["GET", "PURGE"] {

@@ -35,7 +35,8 @@ pub(super) async fn stores_account_as_created(fixture: &StoreFixture) {
     assert_ne!(alice.id, root.id);
     let reason = Reason::Roles { from: vec![], to: roles.into_iter().collect() };
     let event = success(EventKind::UserCreated).with_reason(reason);
-    fixture.expect(done, &change, &alice, &[event]).await;
+    let created = fixture.expect(done, &change, &alice, &[event]).await;
+    assert!(created.is_ok(), "{created:?}");
 
     let password = StoredPassword { current: hash(7), previous: vec![] };
     for key in [AccountLookup::Id(alice.id), AccountLookup::Name(&name)] {

@@ -52,7 +52,8 @@ pub(super) async fn rejects_disabled_user(fixture: &StoreFixture) {
         fixture.assert_account_disabled(&alice, token, session, 6).await;
     }
     let done = fixture.set_disabled(&alice, true, &at(7)).await;
-    fixture.expect(done, &at(7), &alice, &[]).await;
+    let repeated = fixture.expect(done, &at(7), &alice, &[]).await;
+    assert!(repeated.is_ok_and(|account| account.is_disabled));
     assert_eq!(fixture.session(&kept).await, kept);
     fixture.refresh(&root, 100, 101, 6).await;
 }

@@ -236,8 +236,8 @@ impl StoreFixture {
         let created = created.expect("an account");
         let account = created.value.clone().expect("the name is free");
         let event = success(EventKind::UserCreated).with_reason(Reason::Roles { from: vec![], to });
-        self.expect(Ok(created), &at(0), &account, &[event]).await;
-        account
+        let created = self.expect(Ok(created), &at(0), &account, &[event]).await;
+        created.expect("the name is free")
     }
 
     /// Logs in at the start.

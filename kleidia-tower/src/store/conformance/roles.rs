@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::concurrent::concurrently;
-use super::expected::success;
 use super::fixture::{StoreFixture, assigned_by, at, by, new_account, operator, roles};
 use crate::account::{Account, AccountChangeError, AccountUpdate, NewAccount};
 use crate::audit::EventKind;
