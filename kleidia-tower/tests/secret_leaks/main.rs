@@ -264,7 +264,7 @@ async fn refresh(fixture: &mut Fixture, alice: TokenSet) -> TokenSet {
 
 async fn change_password(fixture: &mut Fixture, alice: TokenSet) {
     for (from, to, expected) in [
-        (WRONG, NEW, "invalid_credentials"),
+        (WRONG, NEW, "current_password_wrong"),
         (PASSWORD, WITH_NAME, "password_rejected"),
         (PASSWORD, PASSWORD, "password_rejected"),
     ] {
