@@ -11,7 +11,7 @@ use std::{io, mem};
 
 use http_guard::{Supervisor, event, log_text};
 
-use super::AuditRecord;
+use super::{AuditRecord, AuditedRequest};
 use crate::{HealthError, SessionId};
 
 /// How long closing waits for the sinks.
@@ -162,6 +162,8 @@ impl AuditSink for TracingSink {
             session = record.session.map(SessionId::get),
             address = record.client.address.map(tracing::field::display),
             user_agent = record.client.user_agent.as_ref().map(log_text),
+            method = record.request.as_ref().map(AuditedRequest::method),
+            route = record.request.as_ref().and_then(AuditedRequest::route),
             reason = record.reason.as_deref().map(log_text),
         );
     }
