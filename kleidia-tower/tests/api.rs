@@ -41,7 +41,10 @@ impl Fixture {
         let created = accounts.create_user(None, "root", PASSWORD.into(), roles, client.clone());
         created.await.unwrap();
         let (user_name, password) = ("root".to_owned(), PASSWORD.into());
-        let tokens = accounts.log_in(LoginRequest { user_name, password, client }).await.unwrap();
+        let tokens = accounts
+            .log_in(LoginRequest { user_name, password, client, device_token: None })
+            .await
+            .unwrap();
         let admin = format!("Bearer {}", tokens.access_token.expose_secret());
         Self { accounts, admin }
     }

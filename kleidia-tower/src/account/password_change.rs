@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tracing::Instrument as _;
 
 use super::{AccountError, AccountLookup, Accounts, PasswordChange, PasswordHash, StoredPassword};
-use crate::lockout::{LoginAttempt, LoginSource};
+use crate::lockout::{Evidence, LoginAttempt, LoginSource};
 use crate::password::{PasswordCheck, PasswordViolation};
 use crate::session::SessionView;
 use crate::{ClientInfo, UserId, UserName};
@@ -13,8 +13,9 @@ impl Accounts {
     /// Replaces the password of the session's user.
     ///
     /// The current session stays active; all other sessions are ended and all refresh tokens of
-    /// the user are revoked. A wrong current password counts as a failed login. The change runs to
-    /// completion even if the caller drops the future.
+    /// the user are revoked. A wrong current password counts as a failed login, and locks password
+    /// changes in this session, as guesses at the login lock a source. The change runs to completion
+    /// even if the caller drops the future.
     ///
     /// # Errors
     /// [`AccountError::InvalidCredentials`] if the current password is wrong,
@@ -46,9 +47,11 @@ impl Accounts {
         let permit = self.hasher().permit().await?;
         let change = self.change(client, None)?;
         let source = LoginSource::new(change.client.address);
-        let attempt = LoginAttempt { name: name.clone(), source };
+        // Guesses at the login must not keep the user from changing the password.
+        let evidence = Evidence::Session(view.session.id);
+        let attempt = LoginAttempt { name: name.clone(), source, evidence };
         let verified = self.verify_password(permit, &attempt, current, &change).await?;
-        self.store().release_attempt(&attempt).await?;
+        verified.pending.release().await?;
         let mut violations = self.violations(name, new).await?;
         if self.is_reused(user, current, new).await? {
             violations.push(PasswordViolation::UsedBefore);

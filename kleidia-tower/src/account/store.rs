@@ -29,6 +29,10 @@ pub trait AccountStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError>;
 
+    /// Returns the distinct [parameters](PasswordHash::parameters) of the current hashes of all
+    /// accounts. Every login reads them, so it must be as fast as a look-up.
+    async fn password_parameters(&self) -> Result<Vec<String>, StoreError>;
+
     /// Creates an account, or returns `None` if the user name exists. Records `user.created`.
     async fn create_account(
         &self,
