@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use axum::Router;
+use http::HeaderName;
 use http::StatusCode;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
 use kleidia_tower::Rejection;
 use kleidia_tower::account::Accounts;
 use kleidia_tower::api::Api;
@@ -22,6 +23,10 @@ use crate::{BoxError, page};
 
 /// The time until the response begins, including the wait for a login's permit.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The request headers with access tokens and device tokens.
+const SECRET_HEADERS: [HeaderName; 3] =
+    [AUTHORIZATION, COOKIE, HeaderName::from_static("x-device-token")];
 
 /// Returns the routes of the page and the API, with all layers.
 pub(crate) fn router(accounts: Accounts, settings: &Settings) -> Result<Router, BoxError> {
@@ -46,7 +51,7 @@ pub(crate) fn router(accounts: Accounts, settings: &Settings) -> Result<Router, 
     Ok(routes.layer(
         ServiceBuilder::new()
             // Before anything that might print the headers.
-            .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+            .layer(SetSensitiveRequestHeadersLayer::new(SECRET_HEADERS))
             // Sees every response, with the `Rejection` in its extensions.
             .layer(
                 TraceLayer::new_for_http().make_span_with(span()).on_response(log).on_failure(()),
