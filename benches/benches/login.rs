@@ -63,9 +63,9 @@ async fn log_in(accounts: &Accounts, count: usize) {
         let client = ClientInfo::new(Ipv4Addr::LOCALHOST.into());
         let user_name = "alice".to_owned();
         let (accounts, password) = (accounts.clone(), PASSWORD.into());
-        tokio::spawn(
-            async move { accounts.log_in(LoginRequest { user_name, password, client }).await },
-        )
+        tokio::spawn(async move {
+            accounts.log_in(LoginRequest { user_name, password, client, device_token: None }).await
+        })
     });
     for login in logins.collect::<Vec<_>>() {
         login.await.expect("a task").expect("a login");

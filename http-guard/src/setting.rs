@@ -1,16 +1,21 @@
-//! The error for settings that are out of bounds.
+//! The error for settings that are out of bounds or contradict each other.
 
 use std::error::Error;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// A setting is out of bounds.
+/// A setting is out of bounds, or contradicts another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingError {
     setting: &'static str,
-    min: String,
-    max: String,
     found: String,
+    violation: Violation,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Violation {
+    OutOfBounds { min: String, max: String },
+    Exceeds { other: &'static str, limit: String },
 }
 
 impl SettingError {
@@ -36,7 +41,32 @@ impl SettingError {
         }
         let (min, max) = bounds.into_inner();
         let [min, max, found] = [min, max, value].map(|value| format!("{value:?}"));
-        Err(Self { setting, min, max, found })
+        Err(Self { setting, found, violation: Violation::OutOfBounds { min, max } })
+    }
+
+    /// Checks that the value of a setting does not exceed that of another one.
+    ///
+    /// ```
+    /// use http_guard::SettingError;
+    ///
+    /// assert_eq!(SettingError::check_at_most("minimum", 8, "maximum", 64), Ok(()));
+    /// let error = SettingError::check_at_most("minimum", 80, "maximum", 64).unwrap_err();
+    /// assert_eq!(error.to_string(), "minimum of 80 exceeds maximum of 64");
+    /// ```
+    ///
+    /// # Errors
+    /// [`SettingError`] with both values if it exceeds the other one.
+    pub fn check_at_most<T: PartialOrd + fmt::Debug>(
+        setting: &'static str,
+        value: T,
+        other: &'static str,
+        limit: T,
+    ) -> Result<(), Self> {
+        if value <= limit {
+            return Ok(());
+        }
+        let (found, limit) = (format!("{value:?}"), format!("{limit:?}"));
+        Err(Self { setting, found, violation: Violation::Exceeds { other, limit } })
     }
 
     /// Returns the name of the setting.
@@ -48,8 +78,15 @@ impl SettingError {
 
 impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { setting, min, max, found } = self;
-        write!(f, "{setting} is out of bounds: expected {min} to {max}, found {found}")
+        let Self { setting, found, violation } = self;
+        match violation {
+            Violation::OutOfBounds { min, max } => {
+                write!(f, "{setting} is out of bounds: expected {min} to {max}, found {found}")
+            }
+            Violation::Exceeds { other, limit } => {
+                write!(f, "{setting} of {found} exceeds {other} of {limit}")
+            }
+        }
     }
 }
 

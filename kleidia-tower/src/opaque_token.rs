@@ -63,11 +63,23 @@ impl OpaqueToken {
         (successor.digest() == *digest).then_some(successor)
     }
 
-    fn xor_with_pad(&self, octets: &[u8; Self::OCTETS]) -> Zeroizing<[u8; Self::OCTETS]> {
+    /// Derives the session token of a session that a refresh opens from its new refresh token, so
+    /// that a retry of the refresh returns the same one.
+    pub(crate) fn derive_session_token(&self) -> Self {
+        Self(self.derive(b"kleidia: the session token of this refresh token"))
+    }
+
+    fn derive(&self, purpose: &[u8]) -> Zeroizing<[u8; Self::OCTETS]> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.0);
-        let pad = hmac::sign(&key, b"kleidia: the successor of this refresh token");
+        let mut derived = Zeroizing::new([0; Self::OCTETS]);
+        derived.copy_from_slice(hmac::sign(&key, purpose).as_ref());
+        derived
+    }
+
+    fn xor_with_pad(&self, octets: &[u8; Self::OCTETS]) -> Zeroizing<[u8; Self::OCTETS]> {
+        let pad = self.derive(b"kleidia: the successor of this refresh token");
         let mut output = Zeroizing::new(*octets);
-        output.iter_mut().zip(pad.as_ref()).for_each(|(octet, pad)| *octet ^= pad);
+        output.iter_mut().zip(pad.iter()).for_each(|(octet, pad)| *octet ^= pad);
         output
     }
 }

@@ -30,7 +30,6 @@ pub(crate) fn add(at: Timestamp, span: Duration) -> Timestamp {
 }
 
 /// Returns the whole second that is `span` before `at`, or the first valid one.
-#[cfg(any(test, feature = "sqlite"))]
 pub(crate) fn sub(at: Timestamp, span: Duration) -> Timestamp {
     saturating(at.as_second().saturating_sub_unsigned(span.as_secs()))
 }

@@ -51,7 +51,10 @@ impl Service {
             self.accounts.create_user(None, "alice", PASSWORD.into(), roles, client.clone());
         created.await.unwrap();
         let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
-        self.accounts.log_in(LoginRequest { user_name, password, client }).await.unwrap()
+        self.accounts
+            .log_in(LoginRequest { user_name, password, client, device_token: None })
+            .await
+            .unwrap()
     }
 
     /// Presents the same token concurrently, and returns all results.

@@ -66,6 +66,7 @@ async fn log_in(accounts: &Accounts, name: &str) -> (SessionView, String) {
         user_name: name.to_owned(),
         password: PASSWORD.into(),
         client: ClientInfo::new(Ipv4Addr::LOCALHOST.into()),
+        device_token: None,
     };
     let logged_in = accounts.log_in(log_in).await.expect("a session");
     (logged_in.session, logged_in.access_token.expose_secret().to_owned())

@@ -36,16 +36,21 @@ pub(crate) async fn log_in(
     };
     // The client's address separates the lockouts of this source from those of others.
     let client = ClientInfo::from_request(&head.extensions, &head.headers);
-    Ok(match accounts.log_in(LoginRequest { user_name: username, password, client }).await {
-        Ok(tokens) => json(&json!({
-            "access_token": tokens.access_token.expose_secret(),
-            "token_type": "Bearer",
-            "expires_in": tokens.expires_in.as_secs(),
-            "refresh_token": tokens.refresh_token.expose_secret(),
-        })),
-        Err(error) => {
-            let renderer = RejectionRenderer::new("Bearer", "people-hyper");
-            boxed(renderer.render(&head, Rejection::from(error)).map(Full::new))
-        }
-    })
+    Ok(
+        match accounts
+            .log_in(LoginRequest { user_name: username, password, client, device_token: None })
+            .await
+        {
+            Ok(tokens) => json(&json!({
+                "access_token": tokens.access_token.expose_secret(),
+                "token_type": "Bearer",
+                "expires_in": tokens.expires_in.as_secs(),
+                "refresh_token": tokens.refresh_token.expose_secret(),
+            })),
+            Err(error) => {
+                let renderer = RejectionRenderer::new("Bearer", "people-hyper");
+                boxed(renderer.render(&head, Rejection::from(error)).map(Full::new))
+            }
+        },
+    )
 }

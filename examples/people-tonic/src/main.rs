@@ -33,7 +33,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let password = SecretString::from(variable("ADMIN_PASSWORD")?);
     let (roles, client) = ([RoleName::admin()].into(), ClientInfo::new([127, 0, 0, 1].into()));
     accounts.create_user(None, "admin", password.clone(), roles, client.clone()).await?;
-    let request = LoginRequest { user_name: "admin".to_owned(), password, client };
+    let request =
+        LoginRequest { user_name: "admin".to_owned(), password, client, device_token: None };
     let tokens = accounts.log_in(request).await?;
     writeln!(io::stdout(), "access token: {}", tokens.access_token.expose_secret())?;
 

@@ -31,7 +31,8 @@ export async function send(method, path, { body, token } = {}) {
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
       // Only the token authenticates the request, not what the browser adds by itself.
-      credentials: "omit",
+      // The cookie of a login makes this device familiar to the lockout. It is no credential.
+      credentials: path === "/api/auth/login" ? "same-origin" : "omit",
       redirect: "error",
       signal: AbortSignal.timeout(REQUEST_TIMEOUT),
     });

@@ -40,6 +40,11 @@ pub(crate) enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Remove all locks of a user's login, and exit
+    Unlock {
+        /// The name to sign in with
+        name: String,
+    },
 }
 
 const EXAMPLES: &str = "\
@@ -49,4 +54,7 @@ Examples:
 
   Create an account, and start:
     portal create-admin alice
-    portal --listen 127.0.0.1:8080";
+    portal --listen 127.0.0.1:8080
+
+  Let alice sign in again after too many wrong passwords, also while the portal runs:
+    portal unlock alice";

@@ -6,6 +6,7 @@ mod page;
 mod routes;
 mod service;
 mod settings;
+mod unlock;
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -45,6 +46,7 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
         Some(Command::CreateAdmin { name, password_stdin }) => {
             create_admin::run(&database, &name, password_stdin).await
         }
+        Some(Command::Unlock { name }) => unlock::run(&database, &name).await,
         None => service::run(&database, &settings, demo).await,
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::Router;
-use http::header::AUTHORIZATION;
-use http::{Request, StatusCode};
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderName, Request, StatusCode};
 use http_guard::{LogLimiter, log_text};
 use kleidia_tower::Rejection;
 use kleidia_tower::api::Api;
@@ -25,6 +25,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Responses with server errors, which come in floods.
 static FAILURES: LogLimiter = LogLimiter::per_second(3);
+
+/// The request headers with access tokens and device tokens.
+const SECRET_HEADERS: [HeaderName; 3] =
+    [AUTHORIZATION, COOKIE, HeaderName::from_static("x-device-token")];
 
 /// Returns the routes of the page and the API, with all layers.
 pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> {
@@ -47,7 +51,7 @@ pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> 
     Ok(routes.layer(
         ServiceBuilder::new()
             // Before anything that might print the headers.
-            .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+            .layer(SetSensitiveRequestHeadersLayer::new(SECRET_HEADERS))
             // Sees every response, with the `Rejection` in its extensions.
             .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT)),

@@ -77,8 +77,9 @@ impl Service {
         Ok(Self { accounts, store, sinks })
     }
 
-    /// Waits for pending audit events, and closes the database.
+    /// Waits for pending writes and audit events, and closes the database.
     pub(crate) async fn close(self) {
+        self.accounts.authenticator().flush().await;
         let sinks = self.sinks.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || sinks.close()).await {
             tracing::error!(%error, "failed to close the audit sinks");
@@ -113,6 +114,9 @@ fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
         password_policy = password_policy.with_max_age(age)?;
     }
     let accounts = AccountSettings::default();
+    // The lifetime of a login bounds the others.
+    let accounts =
+        with(accounts, "login-ttl", settings.login_ttl, AccountSettings::with_login_ttl)?;
     let accounts =
         with(accounts, "access-ttl", settings.access_ttl, AccountSettings::with_access_ttl)?;
     let accounts =
@@ -125,6 +129,12 @@ fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
         settings.refresh_grace,
         AccountSettings::with_refresh_grace,
     )?;
+    let accounts = match settings.max_sessions {
+        Some(max) => {
+            accounts.with_max_sessions(max).map_err(|error| format!("--max-sessions: {error}"))?
+        }
+        None => accounts,
+    };
     Ok(accounts.with_lockout(lockout).with_password_policy(password_policy))
 }
 

@@ -25,6 +25,14 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "DURATION")]
     pub(crate) access_ttl: Option<Period>,
 
+    /// How long after signing in the password must be entered again [default: 30d]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) login_ttl: Option<Period>,
+
+    /// How many sessions a user can have; a further one ends the oldest [default: 100]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_sessions: Option<usize>,
+
     /// How long a refresh token is valid [default: 7d]
     #[arg(long, value_name = "DURATION")]
     pub(crate) refresh_ttl: Option<Period>,
@@ -142,6 +150,8 @@ impl Settings {
         Self {
             listen: self.listen.or(file.listen),
             access_ttl: self.access_ttl.or(file.access_ttl),
+            login_ttl: self.login_ttl.or(file.login_ttl),
+            max_sessions: self.max_sessions.or(file.max_sessions),
             refresh_ttl: self.refresh_ttl.or(file.refresh_ttl),
             session_ttl: self.session_ttl.or(file.session_ttl),
             refresh_grace: self.refresh_grace.or(file.refresh_grace),

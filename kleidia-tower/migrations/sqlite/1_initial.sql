@@ -9,9 +9,13 @@ CREATE TABLE accounts (
     is_disabled INTEGER NOT NULL CHECK (is_disabled IN (0, 1)),
     created_at INTEGER NOT NULL,
     password_changed_at INTEGER NOT NULL,
+    -- The part of `password` before its salt.
+    password_parameters TEXT NOT NULL,
     password TEXT NOT NULL,
     previous_passwords TEXT NOT NULL
 ) STRICT;
+
+CREATE INDEX accounts_password_parameters ON accounts (password_parameters);
 
 CREATE TRIGGER accounts_are_not_deleted BEFORE DELETE ON accounts
 BEGIN SELECT RAISE(ABORT, 'accounts are disabled, never deleted'); END;
@@ -33,7 +37,7 @@ CREATE TABLE families (
     expires_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
-CREATE INDEX families_of_user ON families (user);
+CREATE INDEX families_not_revoked ON families (user, expires_at) WHERE is_revoked = 0;
 CREATE INDEX families_expiry ON families (expires_at);
 
 CREATE TABLE sessions (
@@ -53,8 +57,8 @@ CREATE TABLE sessions (
     CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 ) STRICT;
 
-CREATE INDEX sessions_not_ended ON sessions (user) WHERE ended_at IS NULL;
-CREATE INDEX sessions_of_family ON sessions (family);
+CREATE INDEX sessions_not_ended ON sessions (user, expires_at) WHERE ended_at IS NULL;
+CREATE INDEX sessions_of_family ON sessions (family, expires_at);
 
 CREATE TABLE refresh_tokens (
     digest BLOB PRIMARY KEY CHECK (length(digest) = 32),
@@ -74,19 +78,22 @@ CREATE INDEX refresh_tokens_of_session ON refresh_tokens (session);
 CREATE TABLE failures (
     -- The digest of the typed name, since users type passwords into the name field.
     name_digest BLOB NOT NULL CHECK (length(name_digest) = 32),
-    -- Empty for the counters of all sources.
+    -- An address, a network, a session or a device; empty for the counters of all clients. The
+    -- digest of a device token is in Base64url.
     source TEXT NOT NULL,
     failures INTEGER NOT NULL,
-    consecutive INTEGER NOT NULL,
     pending INTEGER NOT NULL,
     pending_at INTEGER NOT NULL,
     last_failure_at INTEGER NOT NULL,
     locked_until INTEGER NOT NULL,
+    forgotten_at INTEGER NOT NULL,
     succeeded_at INTEGER,
+    -- The time from which on the row changes no decision.
+    expires_at INTEGER NOT NULL,
     PRIMARY KEY (name_digest, source)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX failures_expiry ON failures (succeeded_at, last_failure_at);
+CREATE INDEX failures_expiry ON failures (expires_at);
 
 CREATE TABLE audit (
     sequence INTEGER PRIMARY KEY,

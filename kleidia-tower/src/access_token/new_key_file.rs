@@ -1,10 +1,14 @@
 //! Creates a key file at the first start.
 
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use http_guard::event;
 use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
 
 use super::SigningKey;
 
@@ -16,16 +20,99 @@ pub(super) fn create_if_missing(path: &Path) -> io::Result<()> {
     if path.try_exists()? {
         return Ok(());
     }
-    let key = SigningKey::generate().map_err(io::Error::other)?;
+    let mut line = SigningKey::generate().map_err(io::Error::other)?.to_text();
+    line.push('\n');
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     // Only the owner can access a temporary file.
     let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-    writeln!(file, "{}", *key.to_text())?;
+    file.write_all(line.as_bytes())?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
-        Ok(_) => event!(info, path = %path.display(), "key file created"),
+        Ok(_) => log_created(path),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error.error),
+        // A rename without replacement, and hard links, are not supported by all file systems.
+        Err(_) => create_in_place(path, &line)?,
     }
     Ok(())
+}
+
+/// Creates the file under its name, where a complete file cannot get a new name without replacing
+/// another one. A process that finds the file while it is written waits for its line.
+fn create_in_place(path: &Path, line: &Zeroizing<String>) -> io::Result<()> {
+    match owner_only().open(path) {
+        Ok(file) => {
+            if let Err(error) = write_all(file, line) {
+                // An incomplete file would be rejected at each further start.
+                drop(fs::remove_file(path));
+                return Err(error);
+            }
+            log_created(path);
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => wait_for_line(path),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_all(mut file: File, line: &Zeroizing<String>) -> io::Result<()> {
+    file.write_all(line.as_bytes())?;
+    file.sync_all()
+}
+
+/// Waits for a moment until the file ends with a line break. The reader reports what is wrong then.
+fn wait_for_line(path: &Path) -> io::Result<()> {
+    for _ in 0..100 {
+        if Zeroizing::new(fs::read(path)?).ends_with(b"\n") {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Options that create a file which only its owner can access.
+fn owner_only() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn log_created(path: &Path) {
+    tracing::info!(path = %path.display(), "key file created");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access_token::KeyRing;
+
+    #[test]
+    fn creates_the_file_in_place_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let lines = [(); 8].map(|()| {
+            let mut line = SigningKey::generate().unwrap().to_text();
+            line.push('\n');
+            line
+        });
+        let create = |line: &Zeroizing<String>| {
+            create_in_place(&path, line).unwrap();
+            fs::read_to_string(&path).unwrap()
+        };
+        // Several processes at the same time read the same complete key.
+        let read: Vec<String> = thread::scope(|scope| {
+            let tasks = lines.each_ref().map(|line| scope.spawn(move || create(line)));
+            tasks.map(|task| task.join().unwrap()).into()
+        });
+        assert!(lines.iter().any(|line| **line == read[0]));
+        assert!(read.iter().all(|text| *text == read[0]));
+        read[0].parse::<KeyRing>().unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::audit::{AuditEvent, AuditSinks, AuditTrail};
 use crate::opaque_token::OpaqueToken;
 use crate::password::{BreachedPasswords, PasswordHasher};
 use crate::rbac::{Policy, PolicyProvider, RbacLayer, Requirement};
-use crate::session::{JwtSessionLayer, SessionAuthenticator, SessionView};
+use crate::session::{JwtSessionLayer, LastSeenWriter, SessionAuthenticator, SessionView};
 use crate::store::{ChangeContext, Committed, Store};
 use crate::{ClientInfo, Clock, Principal, SystemClock, Timestamp, UserId, time};
 
@@ -62,6 +62,7 @@ use crate::{ClientInfo, Clock, Principal, SystemClock, Timestamp, UserId, time};
 ///     user_name: "Alice".to_owned(),
 ///     password: password.into(),
 ///     client: ClientInfo::new("192.0.2.1".parse()?),
+///     device_token: None,
 /// };
 /// let alice = accounts.log_in(request).await?;
 /// assert_eq!(alice.session.account.name.as_str(), "alice");
@@ -81,6 +82,7 @@ struct Inner {
     sinks: AuditSinks,
     policy: Arc<dyn PolicyProvider>,
     logs_unknown_address: Arc<Once>,
+    last_seen: LastSeenWriter,
 }
 
 /// The tokens of a login or a refresh, and their session.
@@ -94,8 +96,12 @@ pub struct TokenSet {
     pub refresh_token: SecretString,
     /// The lifetime of the refresh token.
     pub refresh_expires_in: Duration,
-    /// The opaque session token, after a login: for services that keep sessions in cookies.
+    /// The opaque session token of a session that was opened by this login or refresh: for services
+    /// that keep sessions in cookies.
     pub session_token: Option<SecretString>,
+    /// The device token, after a login: present it in [`LoginRequest`](super::LoginRequest) at the
+    /// next login from this device.
+    pub device_token: Option<SecretString>,
     /// The session and its account.
     pub session: SessionView,
 }
@@ -103,7 +109,9 @@ pub struct TokenSet {
 impl Accounts {
     /// Uses this store, these keys to sign access tokens, and this password hasher.
     pub fn new(store: Arc<dyn Store>, keys: Arc<dyn KeyProvider>, hasher: PasswordHasher) -> Self {
+        let sessions: Arc<dyn Store> = Arc::clone(&store);
         Self(Arc::new(Inner {
+            last_seen: LastSeenWriter::new(sessions),
             store,
             keys,
             hasher,
@@ -169,11 +177,12 @@ impl Accounts {
     /// Returns the authenticator of access and session tokens.
     #[must_use]
     pub fn authenticator(&self) -> SessionAuthenticator {
-        let Inner { store, keys, clock, settings, .. } = &*self.0;
+        let Inner { store, keys, clock, settings, last_seen, .. } = &*self.0;
         let sessions: Arc<dyn Store> = Arc::clone(store);
         SessionAuthenticator::new(sessions, Arc::clone(keys))
             .with_clock(Arc::clone(clock))
             .with_settings(settings)
+            .with_last_seen_writer(last_seen.clone())
     }
 
     /// Returns the store.
@@ -211,7 +220,7 @@ impl Accounts {
         &self.0.hasher
     }
 
-    pub(super) fn settings(&self) -> &AccountSettings {
+    pub(crate) fn settings(&self) -> &AccountSettings {
         &self.0.settings
     }
 

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use http_guard::telemetry::IsolatedSpan;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use tracing::Instrument as _;
 
 use super::accounts::random_token;
+use super::password_verification::VerifiedPassword;
 use super::{AccountError, Accounts, TokenSet};
 use crate::audit::{EventKind, Outcome, Reason};
-use crate::lockout::{LoginAttempt, LoginSource};
+use crate::lockout::{Evidence, LoginAttempt, LoginSource};
+use crate::opaque_token::OpaqueToken;
 use crate::session::{NewSession, OpenOutcome};
 use crate::{ClientInfo, UserName, time};
 
@@ -20,6 +22,9 @@ pub struct LoginRequest {
     pub password: SecretString,
     /// The client; the lockout needs its address.
     pub client: ClientInfo,
+    /// The [device token](TokenSet::device_token) of an earlier login from this device. With a token
+    /// of the account, guesses by others do not throttle the login. Any other value is ignored.
+    pub device_token: Option<SecretString>,
 }
 
 impl Accounts {
@@ -50,31 +55,43 @@ impl Accounts {
 
     /// Returns `None` if the password was replaced while it was verified.
     async fn log_in_once(&self, request: &LoginRequest) -> Result<Option<TokenSet>, AccountError> {
-        let LoginRequest { user_name, password, client } = request;
+        let LoginRequest { user_name, password, client, device_token } = request;
         let keys = self.keys().await?;
         let (settings, token, refresh) = (self.settings(), random_token()?, random_token()?);
+        let new_device = random_token()?;
         let permit = self.hasher().permit().await?;
         let change = self.change(client.clone(), None)?;
         let Ok(name) = user_name.parse::<UserName>() else {
-            permit.dummy_verify(password).await?;
+            self.verify_unknown(permit, password).await?;
             let reason = Some(Reason::UnknownUser);
             self.append(change.event(EventKind::LoginFailure, Outcome::Failure, reason)).await?;
             return Err(AccountError::InvalidCredentials);
         };
-        let attempt = LoginAttempt { name, source: LoginSource::new(change.client.address) };
+        let device =
+            device_token.as_ref().and_then(|token| OpaqueToken::parse(token.expose_secret()));
+        let evidence = device.map_or(Evidence::None, |token| Evidence::Device(token.digest()));
+        let source = LoginSource::new(change.client.address);
+        let attempt = LoginAttempt { name, source, evidence };
         let verified = self.verify_password(permit, &attempt, password, &change).await?;
+        let VerifiedPassword { account, hash, rehashed, pending } = verified;
         let new = NewSession {
-            user: verified.account.id,
-            expected_hash: verified.hash,
-            rehashed: verified.rehashed,
+            user: account.id,
+            expected_hash: hash,
+            rehashed,
             token: token.digest(),
             refresh_token: refresh.digest(),
             expires_at: time::add(change.at, settings.session_ttl),
             refresh_expires_at: time::add(change.at, settings.refresh_ttl),
             attempt,
+            device: new_device.digest(),
+            lockout: settings.lockout,
+            max_sessions: settings.max_sessions,
         };
-        let view = match self.publish(self.store().open_session(new, &change).await?) {
-            OpenOutcome::Opened(view) => view,
+        // On an error `pending` releases the attempt.
+        let opened = self.store().open_session(new, &change).await?;
+        pending.mark_settled();
+        let (view, is_new_device) = match self.publish(opened) {
+            OpenOutcome::Opened { session, is_new_device, .. } => (session, is_new_device),
             OpenOutcome::AccountDisabled => return Err(AccountError::AccountDisabled),
             OpenOutcome::PasswordChanged => return Ok(None),
         };
@@ -85,6 +102,11 @@ impl Accounts {
             refresh_token: refresh.to_text(),
             refresh_expires_in: settings.refresh_ttl,
             session_token: Some(token.to_text()),
+            device_token: if is_new_device {
+                Some(new_device.to_text())
+            } else {
+                device_token.clone()
+            },
             session: view,
         }))
     }

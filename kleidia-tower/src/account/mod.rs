@@ -6,11 +6,13 @@ mod error;
 mod login;
 mod password_change;
 mod password_verification;
+mod pending_attempt;
 mod record;
 mod refresh;
 mod sessions;
 mod settings;
 mod store;
+mod unlock;
 
 pub use accounts::{Accounts, TokenSet};
 pub use error::AccountError;

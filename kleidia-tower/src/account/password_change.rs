@@ -5,7 +5,7 @@ use http_guard::telemetry::IsolatedSpan;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{AccountError, AccountLookup, Accounts, PasswordChange, PasswordHash, StoredPassword};
-use crate::lockout::{LoginAttempt, LoginSource};
+use crate::lockout::{Evidence, LoginAttempt, LoginSource};
 use crate::password::{PasswordCheck, PasswordViolation};
 use crate::session::SessionView;
 use crate::{ClientInfo, UserId, UserName};
@@ -17,8 +17,9 @@ impl Accounts {
     /// Replaces the password of the session's user.
     ///
     /// The current session stays active; all other sessions are ended and all refresh tokens of
-    /// the user are revoked. A wrong current password counts as a failed login. The change runs to
-    /// completion even if the caller drops the future.
+    /// the user are revoked. A wrong current password counts as a failed login, and locks password
+    /// changes in this session, as guesses at the login lock a source. The change runs to completion
+    /// even if the caller drops the future.
     ///
     /// If the stored hash is replaced meanwhile, the current password is verified again: a
     /// concurrent login may have hashed it with newer parameters.
@@ -51,7 +52,7 @@ impl Accounts {
         client: ClientInfo,
     ) -> Result<(), AccountError> {
         let (user, name) = (view.account.id, &view.account.name);
-        let mut expected_hash = self.verify_current_password(name, current, &client).await?;
+        let mut expected_hash = self.verify_current_password(view, current, &client).await?;
         let mut violations = self.violations(name, new).await?;
         if self.is_reused(user, current, new).await? {
             violations.push(PasswordViolation::UsedBefore);
@@ -74,7 +75,7 @@ impl Accounts {
             }
             // The hash was replaced meanwhile: by a new password, which is then the current one, or
             // by a concurrent login that rehashed the same one.
-            expected_hash = self.verify_current_password(name, current, &client).await?;
+            expected_hash = self.verify_current_password(view, current, &client).await?;
         }
         Err(AccountError::Busy)
     }
@@ -82,21 +83,24 @@ impl Accounts {
     /// Returns the stored hash that the current password matches.
     async fn verify_current_password(
         &self,
-        name: &UserName,
+        view: &SessionView,
         current: &SecretString,
         client: &ClientInfo,
     ) -> Result<PasswordHash, AccountError> {
         let permit = self.hasher().permit().await?;
         let change = self.change(client.clone(), None)?;
         let source = LoginSource::new(change.client.address);
-        let attempt = LoginAttempt { name: name.clone(), source };
+        // Guesses at the login must not keep the user from changing the password.
+        let evidence = Evidence::Session(view.session.id);
+        let attempt = LoginAttempt { name: view.account.name.clone(), source, evidence };
         let verified = self.verify_password(permit, &attempt, current, &change).await;
         let verified = verified.map_err(|error| match error {
             AccountError::InvalidCredentials => AccountError::WrongCurrentPassword,
             error => error,
         })?;
-        self.store().release_attempt(&attempt).await?;
-        Ok(verified.hash)
+        let VerifiedPassword { hash, pending, .. } = verified;
+        pending.release().await?;
+        Ok(hash)
     }
 
     pub(super) async fn hash_password(

@@ -4,19 +4,22 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::pending_attempt::PendingAttempt;
 use super::{Account, AccountError, AccountLookup, Accounts, PasswordHash};
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::lockout::{LoginAttempt, Reservation};
 use crate::password::{HashingPermit, PasswordCheck};
 use crate::store::ChangeContext;
 
-/// An account whose password was correct. The attempt is still to be settled.
+/// An account whose password was correct.
 pub(super) struct VerifiedPassword {
     pub(super) account: Arc<Account>,
     /// The stored hash that the password matches.
     pub(super) hash: PasswordHash,
     /// The same password hashed with the current parameters, if the stored ones are outdated.
     pub(super) rehashed: Option<PasswordHash>,
+    /// The attempt, which is still to be settled.
+    pub(super) pending: PendingAttempt,
 }
 
 impl Accounts {
@@ -29,53 +32,69 @@ impl Accounts {
         change: &ChangeContext,
     ) -> Result<VerifiedPassword, AccountError> {
         let (store, lockout) = (self.store(), &self.settings().lockout);
-        match store.reserve_attempt(attempt, lockout, change.at).await? {
-            Reservation::Granted => {}
+        let pending = match store.reserve_attempt(attempt, lockout, change.at).await? {
+            Reservation::Granted => PendingAttempt::granted(store, attempt),
             Reservation::Busy => return Err(AccountError::Busy),
             Reservation::Locked { .. } => {
-                permit.dummy_verify(password).await?;
+                self.verify_unknown(permit, password).await?;
                 self.record_locked_attempt(attempt, change).await?;
                 return Err(AccountError::InvalidCredentials);
             }
             Reservation::Throttled { .. } => {
-                let evaluated = permit.dummy_verify(password).await;
-                self.publish(store.record_throttled(attempt, lockout, change).await?);
+                let pending = PendingAttempt::throttled(store, attempt, *lockout, change);
+                let evaluated = self.verify_unknown(permit, password).await;
+                let counted = store.record_throttled(attempt, lockout, change).await?;
+                pending.mark_settled();
+                self.publish(counted);
                 evaluated?;
                 return Err(AccountError::InvalidCredentials);
             }
-        }
+        };
         match self.verify_stored_hash(permit, attempt, password).await {
-            Ok(Some(verified)) => Ok(verified),
+            Ok(Some((account, hash, rehashed))) => {
+                Ok(VerifiedPassword { account, hash, rehashed, pending })
+            }
             Ok(None) => {
-                self.publish(store.record_failure(attempt, lockout, change).await?);
+                let counted = store.record_failure(attempt, lockout, change).await?;
+                pending.mark_settled();
+                self.publish(counted);
                 Err(AccountError::InvalidCredentials)
             }
             Err(error) => {
-                store.release_attempt(attempt).await?;
+                pending.release().await?;
                 Err(error)
             }
         }
     }
 
+    /// Does the work of a verification, for attempts without a hash to compare with.
+    pub(super) async fn verify_unknown(
+        &self,
+        permit: HashingPermit,
+        password: &SecretString,
+    ) -> Result<(), AccountError> {
+        let parameters = self.store().password_parameters().await?;
+        permit.verify_uniformly(password, None, &parameters).await?;
+        Ok(())
+    }
+
+    /// Returns the account and its hash if the password is correct, and a new hash if it is needed.
     async fn verify_stored_hash(
         &self,
         permit: HashingPermit,
         attempt: &LoginAttempt,
         password: &SecretString,
-    ) -> Result<Option<VerifiedPassword>, AccountError> {
+    ) -> Result<Option<(Arc<Account>, PasswordHash, Option<PasswordHash>)>, AccountError> {
         let found = self.store().account_with_password(AccountLookup::Name(&attempt.name)).await?;
         let Some((account, stored)) = found else {
-            permit.dummy_verify(password).await?;
+            self.verify_unknown(permit, password).await?;
             return Ok(None);
         };
-        let hash = stored.current;
-        let (check, rehashed) = permit.verify_and_rehash(password, hash.as_str()).await?;
+        let (hash, parameters) = (stored.current, self.store().password_parameters().await?);
+        let verified = permit.verify_uniformly(password, Some(hash.as_str()), &parameters).await?;
+        let (check, rehashed) = verified;
         let rehashed = rehashed.map(PasswordHash::new);
-        Ok((check != PasswordCheck::Mismatch).then_some(VerifiedPassword {
-            account,
-            hash,
-            rehashed,
-        }))
+        Ok((check != PasswordCheck::Mismatch).then_some((account, hash, rehashed)))
     }
 
     async fn record_locked_attempt(

@@ -51,6 +51,14 @@ impl PasswordHash {
         Self(phc)
     }
 
+    /// Returns the algorithm and its parameters, the part of the PHC string before the salt.
+    #[must_use]
+    pub fn parameters(&self) -> &str {
+        let salt_and_hash = self.0.rmatch_indices('$').nth(1);
+        let end = salt_and_hash.map_or(self.0.len(), |(end, _)| end);
+        self.0.get(..end).unwrap_or_default()
+    }
+
     /// Returns the PHC string.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -11,6 +11,7 @@ use crate::{ClientInfo, time};
 
 impl Accounts {
     /// Consumes a refresh token: returns its successor and an access token, and extends the session.
+    /// If the session has expired, another one is opened, and its session token is returned too.
     ///
     /// During the grace period a repeated use of the token returns the same successor. A later use
     /// is treated as theft: the token family is revoked and its session ended.
@@ -31,20 +32,27 @@ impl Accounts {
             presented: presented.digest(),
             successor: successor.digest(),
             wrapped: presented.wrap(&successor),
-            session_token: random_token()?.digest(),
+            session_token: successor.derive_session_token().digest(),
             expires_at: time::add(change.at, settings.session_ttl),
             refresh_expires_at: time::add(change.at, settings.refresh_ttl),
+            login_ttl: settings.login_ttl,
             grace: settings.refresh_grace,
         };
         let rotated = self.publish(self.store().rotate_refresh_token(&rotation, &change).await?);
-        let (session, successor, refresh_expires_at) = match rotated {
-            RotationOutcome::Rotated { session } => {
-                (session, successor, rotation.refresh_expires_at)
+        let (session, successor, refresh_expires_at, is_new_session) = match rotated {
+            RotationOutcome::Rotated { session, refresh_expires_at, is_new_session } => {
+                (session, successor, refresh_expires_at, is_new_session)
             }
-            RotationOutcome::Retried { session, successor, wrapped, refresh_expires_at } => {
+            RotationOutcome::Retried {
+                session,
+                successor,
+                wrapped,
+                refresh_expires_at,
+                is_new_session,
+            } => {
                 let successor = presented.unwrap(&wrapped, &successor);
                 let unreadable = StoreError::Corrupt("wrapped refresh token");
-                (session, successor.ok_or(unreadable)?, refresh_expires_at)
+                (session, successor.ok_or(unreadable)?, refresh_expires_at, is_new_session)
             }
             RotationOutcome::Reused(_) => return Err(AccountError::RefreshTokenReused),
             RotationOutcome::Invalid => return Err(AccountError::RefreshTokenInvalid),
@@ -56,7 +64,8 @@ impl Accounts {
             expires_in,
             refresh_token: successor.to_text(),
             refresh_expires_in: time::elapsed(change.at, refresh_expires_at),
-            session_token: None,
+            session_token: is_new_session.then(|| successor.derive_session_token().to_text()),
+            device_token: None,
             session,
         })
     }

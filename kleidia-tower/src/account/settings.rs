@@ -9,7 +9,8 @@ use crate::time::check_seconds;
 
 /// Settings of [`Accounts`](super::Accounts): lifetimes, the lockout and the password policy.
 ///
-/// Durations count in whole seconds; a fraction is dropped.
+/// Durations count in whole seconds; a fraction is dropped. Refresh tokens and sessions live no
+/// longer than their login: set [`with_login_ttl`](Self::with_login_ttl) first.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,10 +28,12 @@ pub struct AccountSettings {
     pub(super) access_ttl: Duration,
     pub(super) refresh_ttl: Duration,
     pub(super) session_ttl: Duration,
+    pub(super) login_ttl: Duration,
+    pub(super) max_sessions: usize,
     pub(super) refresh_grace: Duration,
     pub(crate) leeway: Duration,
     pub(crate) touch_interval: Duration,
-    pub(super) lockout: LockoutPolicy,
+    pub(crate) lockout: LockoutPolicy,
     pub(crate) password_policy: PasswordPolicy,
 }
 
@@ -49,22 +52,49 @@ impl AccountSettings {
         Ok(self)
     }
 
-    /// Sets the lifetime of refresh tokens: 1 second to 366 days, 7 days by default.
+    /// Sets the lifetime of a login: how long after the password was entered its session and its
+    /// refresh tokens are valid at most, however often they are refreshed. 1 second to 366 days, 30
+    /// days by default. It lowers the lifetimes of refresh tokens and sessions if they are longer.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_login_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
+        self.login_ttl = check_seconds("login TTL", ttl, SECOND..=YEAR)?;
+        self.refresh_ttl = self.refresh_ttl.min(self.login_ttl);
+        self.session_ttl = self.session_ttl.min(self.login_ttl);
+        Ok(self)
+    }
+
+    /// Sets the lifetime of refresh tokens, which bounds how long a login can be idle: 1 second to
+    /// the [lifetime of a login](Self::with_login_ttl), 7 days by default.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
     pub fn with_refresh_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
         self.refresh_ttl = check_seconds("refresh TTL", ttl, SECOND..=YEAR)?;
+        SettingError::check_at_most("refresh TTL", self.refresh_ttl, "login TTL", self.login_ttl)?;
         Ok(self)
     }
 
-    /// Sets the lifetime of sessions, which each refresh renews: 1 second to 366 days, 1 hour by
-    /// default.
+    /// Sets the lifetime of sessions, which each refresh renews: 1 second to the
+    /// [lifetime of a login](Self::with_login_ttl), 1 hour by default.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
     pub fn with_session_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
         self.session_ttl = check_seconds("session TTL", ttl, SECOND..=YEAR)?;
+        SettingError::check_at_most("session TTL", self.session_ttl, "login TTL", self.login_ttl)?;
+        Ok(self)
+    }
+
+    /// Sets how many sessions a user can have at the same time, counting expired ones that a refresh
+    /// token can reopen: 1 to 1,000, 100 by default. A further login ends the one that was refreshed
+    /// least recently, with an audit record.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_max_sessions(mut self, max: usize) -> Result<Self, SettingError> {
+        self.max_sessions = SettingError::check("maximum of sessions", max, 1..=1000)?;
         Ok(self)
     }
 
@@ -116,11 +146,31 @@ impl Default for AccountSettings {
             access_ttl: 1800 * SECOND,
             refresh_ttl: 7 * DAY,
             session_ttl: 3600 * SECOND,
+            login_ttl: 30 * DAY,
+            max_sessions: 100,
             refresh_grace: 10 * SECOND,
             leeway: Duration::ZERO,
             touch_interval: 60 * SECOND,
             lockout: LockoutPolicy::default(),
             password_policy: PasswordPolicy::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejects_lifetimes_beyond_the_login() {
+        let settings = AccountSettings::default();
+        let error = settings.clone().with_refresh_ttl(31 * DAY).unwrap_err();
+        assert_eq!(error.to_string(), "refresh TTL of 2678400s exceeds login TTL of 2592000s");
+        let error = settings.clone().with_session_ttl(31 * DAY).unwrap_err();
+        assert_eq!(error.to_string(), "session TTL of 2678400s exceeds login TTL of 2592000s");
+        let longer = settings.clone().with_login_ttl(90 * DAY).unwrap();
+        assert!(longer.with_refresh_ttl(31 * DAY).is_ok());
+        let shorter = settings.with_login_ttl(1800 * SECOND).unwrap();
+        assert_eq!((shorter.refresh_ttl, shorter.session_ttl), (1800 * SECOND, 1800 * SECOND));
     }
 }

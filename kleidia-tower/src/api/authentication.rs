@@ -2,11 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::body::JsonBody;
+use super::device_token;
 use super::rejection::ApiRejection;
 use super::users::UserSummary;
 use crate::account::{Accounts, LoginRequest, TokenSet};
@@ -47,10 +48,18 @@ pub(super) struct TokenResponse {
 pub(super) async fn log_in(
     State(accounts): State<Accounts>,
     client: ClientInfo,
+    headers: HeaderMap,
     JsonBody(LoginBody { username, password }): JsonBody<LoginBody>,
-) -> Result<Json<TokenResponse>, ApiRejection> {
-    let attempt = LoginRequest { user_name: username, password, client };
-    Ok(Json(accounts.log_in(attempt).await?.into()))
+) -> Result<(HeaderMap, Json<TokenResponse>), ApiRejection> {
+    let device_token = device_token::presented(&headers, &username);
+    let attempt = LoginRequest { user_name: username, password, client, device_token };
+    let tokens = accounts.log_in(attempt).await?;
+    let mut headers = HeaderMap::new();
+    if let Some(token) = &tokens.device_token {
+        let max_age = accounts.settings().lockout.familiar_ttl();
+        device_token::hand_out(&mut headers, &tokens.session.account.name, token, max_age);
+    }
+    Ok((headers, Json(tokens.into())))
 }
 
 pub(super) async fn refresh(

@@ -4,6 +4,7 @@ mod audit;
 mod authentication;
 mod body;
 mod client_info;
+mod device_token;
 mod health;
 mod path;
 mod query;

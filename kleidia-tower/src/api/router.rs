@@ -42,6 +42,9 @@ use crate::{HealthError, Principal, Rejection, RequestInfo, Responder};
 ///   of an unknown path and the 405 of an unsupported method, which has `Allow`.
 /// - The [policy](Accounts::with_policy) and the audit log are those of the accounts.
 /// - There is no rate limit by default.
+/// - A login responds with a device token, which makes the device familiar to the
+///   [lockout](crate::lockout::LockoutPolicy): in an `HttpOnly` cookie per user, and in the header
+///   `X-Device-Token` for clients without cookies. The next login presents it in either of them.
 ///
 /// ```
 /// # use std::sync::Arc;

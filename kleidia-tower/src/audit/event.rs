@@ -52,7 +52,7 @@ pub enum EventKind {
     LoginUnlocked,
     /// A user ended a session by logging out.
     Logout,
-    /// A refresh token was exchanged, or its account was disabled.
+    /// A refresh token was exchanged, or rejected although it is known.
     TokenRefresh,
     /// A refresh token was used again after the grace period.
     TokenReuse,

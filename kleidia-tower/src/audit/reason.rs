@@ -26,6 +26,12 @@ pub enum Reason {
     SessionExpired,
     /// A consumed refresh token was presented again within the grace period.
     Retry,
+    /// The refresh token has expired.
+    TokenExpired,
+    /// The refresh token was revoked.
+    TokenRevoked,
+    /// The login is too old to be refreshed.
+    LoginExpired,
     /// A session was ended for this reason.
     Ended(EndReason),
     /// Roles were assigned or changed.
@@ -79,6 +85,9 @@ impl fmt::Display for Reason {
             Self::Locked => f.write_str("locked"),
             Self::SessionExpired => f.write_str("session-expired"),
             Self::Retry => f.write_str("retry"),
+            Self::TokenExpired => f.write_str("token-expired"),
+            Self::TokenRevoked => f.write_str("token-revoked"),
+            Self::LoginExpired => f.write_str("login-expired"),
             Self::Ended(reason) => f.write_str(reason.as_str()),
             Self::Roles { from, to } if from.is_empty() => f.write_str(&names(to)),
             Self::Roles { from, to } => write!(f, "{} -> {}", names(from), names(to)),

@@ -25,7 +25,7 @@ pub trait AuditStore: Send + Sync + 'static {
 }
 
 /// A filter for audit records. A record matches if it meets all conditions that are not `None`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct AuditQuery {
     /// The kind of the event.
     pub kind: Option<EventKind>,
@@ -42,11 +42,28 @@ pub struct AuditQuery {
     pub until: Option<Timestamp>,
     /// An upper bound of the sequence number (exclusive), for paging.
     pub before: Option<u64>,
-    /// The maximum number of records. The default of 0 returns none.
+    /// The maximum number of records; 100 by default.
     pub limit: usize,
 }
 
+impl Default for AuditQuery {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            user: None,
+            outcome: None,
+            from: None,
+            until: None,
+            before: None,
+            limit: Self::DEFAULT_LIMIT,
+        }
+    }
+}
+
 impl AuditQuery {
+    /// The default of [`limit`](Self::limit).
+    pub const DEFAULT_LIMIT: usize = 100;
+
     /// Returns whether a record meets all conditions. `limit` is ignored.
     #[must_use]
     pub fn matches(&self, record: &AuditRecord) -> bool {

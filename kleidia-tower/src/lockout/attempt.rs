@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::UserName;
 use crate::rate_limit::ClientAddress;
+use crate::{SessionId, TokenDigest, UserName};
 
 /// An attempt to log in with a user name, whether or not such an account exists.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +13,23 @@ pub struct LoginAttempt {
     pub name: UserName,
     /// The source of the attempt.
     pub source: LoginSource,
+    /// What the client presents besides the password.
+    pub evidence: Evidence,
+}
+
+/// What the client of an attempt presents besides the password.
+///
+/// An attempt with evidence counts for the device or the session instead of the source, so clients
+/// at the same address cannot lock it out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Evidence {
+    /// Nothing: the attempt counts for its source.
+    #[default]
+    None,
+    /// The digest of a device token. It counts only if an earlier login to this account stored it.
+    Device(TokenDigest),
+    /// The active session of the account, which wants to change the password.
+    Session(SessionId),
 }
 
 /// The source of a login attempt: an IPv4 address, an IPv6 /64 network, or unknown.
@@ -31,20 +48,6 @@ impl LoginSource {
             IpAddr::V6(address) => network(address),
             address @ IpAddr::V4(_) => address,
         }))
-    }
-}
-
-impl LoginSource {
-    /// Parses the text of `Display`.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        let source = match name.strip_suffix("/64") {
-            // As it was stored: the network of an embedded address is none of a canonical one.
-            Some(address) => Self(Some(network(address.parse().ok()?))),
-            None if name == "unknown" => Self(None),
-            None => Self(Some(name.parse().ok().map(IpAddr::V4)?)),
-        };
-        (source.to_string() == name).then_some(source)
     }
 }
 

@@ -5,7 +5,7 @@ mod policy;
 mod rules;
 mod store;
 
-pub use attempt::{LoginAttempt, LoginSource};
+pub use attempt::{Evidence, LoginAttempt, LoginSource};
 pub use policy::LockoutPolicy;
-pub(crate) use rules::FailureCounters;
+pub(crate) use rules::{FailureCounters, PENDING_TIMEOUT};
 pub use store::{FailureStore, Reservation};

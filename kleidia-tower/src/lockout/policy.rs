@@ -8,8 +8,14 @@ use crate::time::check_seconds;
 /// The policy of the lockout: when login locks, and for how long.
 ///
 /// Consecutive failures for one user name from one source lock that name for that source. The
-/// account as a whole is only throttled, and only for unfamiliar sources: those without a recent
-/// successful login to it. So an unauthenticated client cannot lock out the owner of an account.
+/// account as a whole is only throttled, and only for strangers: clients without a known device
+/// token, at an address without a recent login. The throttle grows with the failures and decays
+/// with time, so guessing never locks out the owner for good.
+///
+/// The failures of an account are a leaky bucket: one is forgotten per
+/// [`failure_decay`](Self::with_failure_decay), and strangers wait while there are
+/// [`max_consecutive_failures`](Self::with_max_consecutive_failures). With the defaults, strangers
+/// can guess at most 100 passwords in a row (NIST SP 800-63B, 5.2.2), and four per day afterwards.
 ///
 /// Durations count whole seconds; fractions are dropped.
 ///
@@ -32,12 +38,14 @@ pub struct LockoutPolicy {
     reset_after: Duration,
     throttle_threshold: u32,
     max_throttle: Duration,
-    max_unfamiliar_failures: u32,
     max_consecutive_failures: u32,
+    failure_decay: Duration,
     familiar_ttl: Duration,
+    max_devices: usize,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -45,8 +53,8 @@ impl LockoutPolicy {
     /// The default of [`max_consecutive_failures`](Self::max_consecutive_failures), and its upper
     /// bound (NIST SP 800-63B, 5.2.2).
     pub const MAX_CONSECUTIVE_FAILURES: u32 = 100;
-    /// The default of [`max_unfamiliar_failures`](Self::max_unfamiliar_failures).
-    pub const MAX_UNFAMILIAR_FAILURES: u32 = 50;
+    /// The default of [`max_devices`](Self::max_devices).
+    pub const MAX_DEVICES: usize = 10;
 
     /// Sets how many consecutive failures lock a user name for a source. 5 by default.
     ///
@@ -73,7 +81,9 @@ impl LockoutPolicy {
     /// # Errors
     /// [`SettingError`] unless it is from the base duration to a day.
     pub fn with_max_duration(self, duration: Duration) -> Result<Self, SettingError> {
-        let max_duration = check_seconds("maximum duration", duration, self.base_duration..=DAY)?;
+        let max_duration = check_seconds("maximum duration", duration, SECOND..=DAY)?;
+        let base = self.base_duration;
+        SettingError::check_at_most("base duration", base, "maximum duration", max_duration)?;
         Ok(Self { max_duration, ..self })
     }
 
@@ -86,16 +96,23 @@ impl LockoutPolicy {
         Ok(Self { reset_after: check_seconds("reset time", duration, SECOND..=YEAR)?, ..self })
     }
 
-    /// Sets how many consecutive failures of an account throttle unfamiliar sources. 20 by default.
+    /// Sets how many consecutive failures of an account throttle strangers. 20 by default. A device
+    /// or an address with as many failures of its own counts as a stranger.
     ///
     /// # Errors
-    /// [`SettingError`] unless it is from 1 to 100.
+    /// [`SettingError`] unless it is from 1 to
+    /// [`max_consecutive_failures`](Self::max_consecutive_failures).
     pub fn with_throttle_threshold(self, threshold: u32) -> Result<Self, SettingError> {
         SettingError::check("throttle threshold", threshold, 1..=Self::MAX_CONSECUTIVE_FAILURES)?;
+        let max = self.max_consecutive_failures;
+        let other = "maximum of consecutive failures";
+        SettingError::check_at_most("throttle threshold", threshold, other, max)?;
         Ok(Self { throttle_threshold: threshold, ..self })
     }
 
-    /// Sets how long a throttled source waits at most. A minute by default.
+    /// Sets how long a stranger waits at most between two attempts, below the
+    /// [maximum](Self::with_max_consecutive_failures) of failures. An hour by default. The wait is a
+    /// second at the throttle threshold, and each further failure doubles it.
     ///
     /// # Errors
     /// [`SettingError`] unless it is from a second to a day.
@@ -106,41 +123,47 @@ impl LockoutPolicy {
         })
     }
 
-    /// Sets after how many consecutive failures of an account no attempt from an unfamiliar source
-    /// is evaluated. 50 by default.
-    ///
-    /// # Errors
-    /// [`SettingError`] unless it is from 1 to
-    /// [`max_consecutive_failures`](Self::max_consecutive_failures).
-    pub fn with_max_unfamiliar_failures(self, max: u32) -> Result<Self, SettingError> {
-        SettingError::check(
-            "maximum of unfamiliar sources",
-            max,
-            1..=self.max_consecutive_failures,
-        )?;
-        Ok(Self { max_unfamiliar_failures: max, ..self })
-    }
-
-    /// Sets after how many consecutive failures of an account no attempt is evaluated, until an
-    /// administrator unlocks it. 100 by default. It lowers the
-    /// [maximum of unfamiliar sources](Self::with_max_unfamiliar_failures) if that is greater.
+    /// Sets at how many consecutive failures strangers wait until one of them is
+    /// [forgotten](Self::with_failure_decay). 100 by default. It lowers the
+    /// [throttle threshold](Self::with_throttle_threshold) if that is greater.
     ///
     /// # Errors
     /// [`SettingError`] unless it is from 1 to 100 (NIST SP 800-63B, 5.2.2).
     pub fn with_max_consecutive_failures(self, max: u32) -> Result<Self, SettingError> {
-        SettingError::check("maximum of all sources", max, 1..=Self::MAX_CONSECUTIVE_FAILURES)?;
-        let max_unfamiliar_failures = self.max_unfamiliar_failures.min(max);
-        Ok(Self { max_consecutive_failures: max, max_unfamiliar_failures, ..self })
+        let setting = "maximum of consecutive failures";
+        SettingError::check(setting, max, 1..=Self::MAX_CONSECUTIVE_FAILURES)?;
+        let throttle_threshold = self.throttle_threshold.min(max);
+        Ok(Self { max_consecutive_failures: max, throttle_threshold, ..self })
     }
 
-    /// Sets how long a source stays familiar after a successful login. 90 days by default. Stores
-    /// delete sources after [`Retention::familiar_sources`](crate::store::Retention), so raise
-    /// that as well.
+    /// Sets the time after which one consecutive failure is forgotten. 6 hours by default. It bounds
+    /// the guesses of strangers in the long run, and how long they wait at most.
+    ///
+    /// # Errors
+    /// [`SettingError`] unless it is from a second to a week.
+    pub fn with_failure_decay(self, duration: Duration) -> Result<Self, SettingError> {
+        Ok(Self {
+            failure_decay: check_seconds("failure decay", duration, SECOND..=7 * DAY)?,
+            ..self
+        })
+    }
+
+    /// Sets how long devices and addresses stay familiar after a successful login. 90 days by
+    /// default.
     ///
     /// # Errors
     /// [`SettingError`] unless it is from a second to a year.
     pub fn with_familiar_ttl(self, ttl: Duration) -> Result<Self, SettingError> {
         Ok(Self { familiar_ttl: check_seconds("familiarity", ttl, SECOND..=YEAR)?, ..self })
+    }
+
+    /// Sets how many devices of an account are familiar; a login from a further one replaces the
+    /// device with the oldest login. 10 by default.
+    ///
+    /// # Errors
+    /// [`SettingError`] unless it is from 1 to 100.
+    pub fn with_max_devices(self, max: usize) -> Result<Self, SettingError> {
+        Ok(Self { max_devices: SettingError::check("maximum of devices", max, 1..=100)?, ..self })
     }
 
     /// Returns how many consecutive failures lock a user name for a source.
@@ -167,34 +190,40 @@ impl LockoutPolicy {
         self.reset_after
     }
 
-    /// Returns how many consecutive failures of an account throttle unfamiliar sources.
+    /// Returns how many consecutive failures of an account throttle strangers.
     #[must_use]
     pub const fn throttle_threshold(&self) -> u32 {
         self.throttle_threshold
     }
 
-    /// Returns how long a throttled source waits at most.
+    /// Returns how long a stranger waits at most below the maximum of failures.
     #[must_use]
     pub const fn max_throttle(&self) -> Duration {
         self.max_throttle
     }
 
-    /// Returns the bound of failures for unfamiliar sources.
-    #[must_use]
-    pub const fn max_unfamiliar_failures(&self) -> u32 {
-        self.max_unfamiliar_failures
-    }
-
-    /// Returns the bound of failures for all sources.
+    /// Returns at how many consecutive failures strangers wait until one is forgotten.
     #[must_use]
     pub const fn max_consecutive_failures(&self) -> u32 {
         self.max_consecutive_failures
     }
 
-    /// Returns how long a source stays familiar after a successful login.
+    /// Returns the time after which one consecutive failure is forgotten.
+    #[must_use]
+    pub const fn failure_decay(&self) -> Duration {
+        self.failure_decay
+    }
+
+    /// Returns how long devices and addresses stay familiar after a successful login.
     #[must_use]
     pub const fn familiar_ttl(&self) -> Duration {
         self.familiar_ttl
+    }
+
+    /// Returns how many devices of an account are familiar.
+    #[must_use]
+    pub const fn max_devices(&self) -> usize {
+        self.max_devices
     }
 }
 
@@ -204,12 +233,13 @@ impl Default for LockoutPolicy {
             threshold: 5,
             base_duration: Duration::from_secs(60),
             max_duration: Duration::from_secs(15 * 60),
-            reset_after: Duration::from_secs(12 * 3600),
+            reset_after: 12 * HOUR,
             throttle_threshold: 20,
-            max_throttle: Duration::from_secs(60),
-            max_unfamiliar_failures: Self::MAX_UNFAMILIAR_FAILURES,
+            max_throttle: HOUR,
             max_consecutive_failures: Self::MAX_CONSECUTIVE_FAILURES,
+            failure_decay: 6 * HOUR,
             familiar_ttl: 90 * DAY,
+            max_devices: Self::MAX_DEVICES,
         }
     }
 }
@@ -225,22 +255,32 @@ mod tests {
             policy.with_threshold(0),
             policy.with_threshold(101),
             policy.with_base_duration(Duration::from_millis(999)),
-            policy.with_max_duration(Duration::from_secs(59)),
             policy.with_max_duration(2 * DAY),
-            policy.with_max_unfamiliar_failures(101),
             policy.with_max_consecutive_failures(101),
+            policy.with_failure_decay(Duration::MAX),
             policy.with_familiar_ttl(Duration::ZERO),
+            policy.with_max_devices(0),
         ] {
             assert!(error.is_err(), "{error:?}");
         }
     }
 
     #[test]
-    fn keeps_bounds_consistent() {
-        let hour = Duration::from_secs(3600);
-        let policy = LockoutPolicy::default().with_base_duration(hour).unwrap();
-        assert_eq!(policy.max_duration(), hour);
+    fn rejects_contradictory_values() {
+        let policy = LockoutPolicy::default();
+        let error = policy.with_max_duration(Duration::from_secs(59)).unwrap_err();
+        assert_eq!(error.to_string(), "base duration of 60s exceeds maximum duration of 59s");
         let policy = policy.with_max_consecutive_failures(30).unwrap();
-        assert_eq!(policy.max_unfamiliar_failures(), 30);
+        let error = policy.with_throttle_threshold(31).unwrap_err();
+        let expected = "throttle threshold of 31 exceeds maximum of consecutive failures of 30";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn keeps_bounds_consistent() {
+        let policy = LockoutPolicy::default().with_base_duration(HOUR).unwrap();
+        assert_eq!(policy.max_duration(), HOUR);
+        let policy = policy.with_max_consecutive_failures(10).unwrap();
+        assert_eq!(policy.throttle_threshold(), 10);
     }
 }

@@ -7,146 +7,181 @@ use crate::store::rows::FailureRow;
 use crate::{Timestamp, time};
 
 /// A pending attempt that is not settled within this time no longer counts.
-const PENDING_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const PENDING_TIMEOUT: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The failure counters of one user name: those of one source, and those of the whole account.
+/// The failure counters of one user name for one attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FailureCounters {
-    pub(crate) source: FailureRow,
+    /// Those of the source, or of the device or session that the client presents.
+    pub(crate) client: FailureRow,
+    /// Those of the whole account.
     pub(crate) account: FailureRow,
+    /// Whether the client presents an active session of the account.
+    pub(crate) has_session: bool,
 }
 
 impl FailureCounters {
     /// Reserves an attempt; a granted or throttled one becomes pending.
     ///
-    /// Only the source decides on locked and busy. The counters of an account expire with time only
-    /// if there is no such account, so responses based on them would reveal which accounts exist.
+    /// Only the client's counters decide on locked and busy, so that the responses to one client do
+    /// not depend on the attempts of others.
     pub(crate) fn reserve(&mut self, policy: &LockoutPolicy, now: Timestamp) -> Reservation {
-        for row in [&mut self.source, &mut self.account] {
-            row.expire(policy, now);
-        }
-        if now < self.source.locked_until {
-            return Reservation::Locked { until: self.source.locked_until };
+        self.client.expire(policy, policy.max_duration(), now);
+        self.account.expire(policy, policy.max_throttle(), now);
+        if now < self.client.locked_until {
+            return Reservation::Locked { until: self.client.locked_until };
         }
         // All pending attempts may fail, and must not exceed the threshold.
-        let failures = self.source.failures_towards_lock(policy) + self.source.pending;
+        let failures = self.client.failures_towards_lock(policy) + self.client.pending;
         if failures >= policy.threshold() {
             return Reservation::Busy;
         }
-        self.source.add_pending(now);
+        self.client.add_pending(policy, now);
         if let Some(until) = self.throttled_until(policy, now) {
             return Reservation::Throttled { until };
         }
-        self.account.add_pending(now);
+        self.account.add_pending(policy, now);
         Reservation::Granted
     }
 
-    /// Returns the end of the account's throttle for this source, if it is throttled.
+    /// Returns the end of the account's throttle for this client, if it is throttled.
     fn throttled_until(&self, policy: &LockoutPolicy, now: Timestamp) -> Option<Timestamp> {
-        let Self { source, account } = self;
-        let (max, is_throttled) = if source.is_familiar(policy, now) {
-            (policy.max_consecutive_failures(), false)
-        } else {
-            (policy.max_unfamiliar_failures(), account.is_throttled(policy))
-        };
-        if account.consecutive >= max {
-            return Some(Timestamp::MAX);
+        if self.is_familiar(policy, now) {
+            return None;
         }
-        if is_throttled && now < account.locked_until {
+        let account = &self.account;
+        let (consecutive, max) =
+            (account.consecutive(policy, now), policy.max_consecutive_failures());
+        if consecutive >= max {
+            let kept = policy.failure_decay().saturating_mul(max - 1);
+            return Some(time::sub(account.forgotten_at, kept));
+        }
+        if now < account.locked_until {
             return Some(account.locked_until);
         }
-        let is_full = account.consecutive + account.pending >= max;
-        (is_full || (is_throttled && account.pending > 0)).then(|| time::add(now, SECOND))
+        // All pending attempts may fail. Throttled strangers are evaluated one at a time.
+        let is_busy =
+            account.pending > 0 && consecutive + account.pending >= policy.throttle_threshold();
+        is_busy.then(|| time::add(now, SECOND))
+    }
+
+    /// Returns whether the client is no stranger. With many failures of its own it is one.
+    fn is_familiar(&self, policy: &LockoutPolicy, now: Timestamp) -> bool {
+        let familiar_until =
+            self.client.succeeded_at.map(|at| time::add(at, policy.familiar_ttl()));
+        let is_known = self.has_session || familiar_until.is_some_and(|until| now < until);
+        is_known && self.client.consecutive(policy, now) < policy.throttle_threshold()
     }
 
     /// Counts a failure. Returns whether a lock starts with it.
     pub(crate) fn record_failure(&mut self, policy: &LockoutPolicy, now: Timestamp) -> bool {
+        let is_familiar = self.is_familiar(policy, now);
         self.account.remove_pending();
-        self.account.add_failure(now);
-        if self.account.is_throttled(policy) && !self.source.is_familiar(policy, now) {
-            let doublings = self.account.consecutive - policy.throttle_threshold();
+        self.account.add_failure(policy, now);
+        let beyond = self.account.consecutive(policy, now).checked_sub(policy.throttle_threshold());
+        if let Some(doublings) = beyond.filter(|_| !is_familiar) {
             let wait = exponential(SECOND, doublings, policy.max_throttle());
-            self.account.locked_until = time::add(now, wait);
+            self.account.lock_until(policy, time::add(now, wait));
         }
         self.record_throttled(policy, now)
     }
 
-    /// Counts a throttled attempt as a failure of its source only. Returns whether a lock starts
+    /// Counts a throttled attempt as a failure of its client only. Returns whether a lock starts
     /// with it.
     pub(crate) fn record_throttled(&mut self, policy: &LockoutPolicy, now: Timestamp) -> bool {
-        self.source.remove_pending();
-        self.source.add_failure(now);
-        let Some(doublings) = self.source.failures.checked_sub(policy.threshold()) else {
+        self.client.remove_pending();
+        self.client.add_failure(policy, now);
+        let Some(doublings) = self.client.failures.checked_sub(policy.threshold()) else {
             return false;
         };
         let wait = exponential(policy.base_duration(), doublings, policy.max_duration());
-        self.source.locked_until = time::add(now, wait);
+        self.client.lock_until(policy, time::add(now, wait));
         true
     }
 
     /// Settles a granted attempt without counting it.
     pub(crate) fn release(&mut self) {
-        self.source.remove_pending();
+        self.client.remove_pending();
         self.account.remove_pending();
     }
 
-    /// Resets the counters after a success, and marks the source as familiar.
-    pub(crate) fn record_success(&mut self, now: Timestamp) {
+    /// Resets the counters after a success, and marks the client as familiar.
+    pub(crate) fn record_success(&mut self, policy: &LockoutPolicy, now: Timestamp) {
         self.release();
-        self.source = FailureRow {
-            succeeded_at: Some(now),
-            pending: self.source.pending,
-            pending_at: self.source.pending_at,
-            ..FailureRow::default()
-        };
-        self.account = FailureRow {
-            pending: self.account.pending,
-            pending_at: self.account.pending_at,
-            ..FailureRow::default()
-        };
+        self.client.reset(policy);
+        self.client.record_login(policy, now);
+        self.account.reset(policy);
     }
 }
 
 impl FailureRow {
-    /// Removes all locks. A familiar source stays familiar.
-    pub(crate) fn unlock(&mut self) {
-        *self = Self { succeeded_at: self.succeeded_at, ..Self::default() };
+    /// Marks the client as familiar.
+    pub(crate) fn record_login(&mut self, policy: &LockoutPolicy, now: Timestamp) {
+        self.succeeded_at = Some(now);
+        self.set_expiry(policy);
     }
 
-    const fn add_pending(&mut self, now: Timestamp) {
+    /// Forgets all failures, and keeps pending attempts.
+    fn reset(&mut self, policy: &LockoutPolicy) {
+        let Self { pending, pending_at, succeeded_at, .. } = *self;
+        *self = Self { pending, pending_at, succeeded_at, ..Self::default() };
+        self.set_expiry(policy);
+    }
+
+    fn add_pending(&mut self, policy: &LockoutPolicy, now: Timestamp) {
         self.pending = self.pending.saturating_add(1);
         self.pending_at = now;
+        self.set_expiry(policy);
     }
 
     const fn remove_pending(&mut self) {
         self.pending = self.pending.saturating_sub(1);
     }
 
-    fn add_failure(&mut self, now: Timestamp) {
+    fn add_failure(&mut self, policy: &LockoutPolicy, now: Timestamp) {
         self.failures = self.failures.saturating_add(1);
-        self.consecutive = self.consecutive.saturating_add(1);
         self.last_failure_at = now;
+        let forgotten_at = time::add(self.forgotten_at.max(now), policy.failure_decay());
+        self.forgotten_at = forgotten_at.min(latest_forgotten_at(policy, now));
+        self.set_expiry(policy);
+    }
+
+    fn lock_until(&mut self, policy: &LockoutPolicy, until: Timestamp) {
+        self.locked_until = until;
+        self.set_expiry(policy);
+    }
+
+    /// Sets the time after which the row changes no decision, so that deleting it is safe.
+    fn set_expiry(&mut self, policy: &LockoutPolicy) {
+        let ends = [
+            time::add(self.pending_at, PENDING_TIMEOUT),
+            time::add(self.last_failure_at, policy.reset_after()),
+            self.locked_until,
+            self.forgotten_at,
+            self.succeeded_at
+                .map_or_else(Timestamp::default, |at| time::add(at, policy.familiar_ttl())),
+        ];
+        self.expires_at = ends.into_iter().max().unwrap_or_default();
     }
 
     /// Resets what is too far in the past, or in the future after the clock was set back.
-    fn expire(&mut self, policy: &LockoutPolicy, now: Timestamp) {
+    fn expire(&mut self, policy: &LockoutPolicy, max_lock: Duration, now: Timestamp) {
         if distance(self.pending_at, now) >= PENDING_TIMEOUT {
             self.pending = 0;
         }
         if distance(self.last_failure_at, now) >= policy.reset_after() {
             self.failures = 0;
         }
-        let max = policy.max_duration().max(policy.max_throttle());
-        self.locked_until = self.locked_until.min(time::add(now, max));
+        self.locked_until = self.locked_until.min(time::add(now, max_lock));
+        self.forgotten_at = self.forgotten_at.min(latest_forgotten_at(policy, now));
     }
 
-    fn is_familiar(&self, policy: &LockoutPolicy, now: Timestamp) -> bool {
-        self.succeeded_at.is_some_and(|at| now < time::add(at, policy.familiar_ttl()))
-    }
-
-    const fn is_throttled(&self, policy: &LockoutPolicy) -> bool {
-        self.consecutive >= policy.throttle_threshold()
+    /// Returns the failures since the last success that are not yet forgotten.
+    fn consecutive(&self, policy: &LockoutPolicy, now: Timestamp) -> u32 {
+        let remaining = time::elapsed(now, self.forgotten_at).as_secs();
+        let consecutive = remaining.div_ceil(policy.failure_decay().as_secs().max(1));
+        u32::try_from(consecutive).unwrap_or(u32::MAX)
     }
 
     /// Returns how many failures count towards the next lock. After a lock has ended, one more
@@ -154,6 +189,11 @@ impl FailureRow {
     fn failures_towards_lock(&self, policy: &LockoutPolicy) -> u32 {
         self.failures.min(policy.threshold() - 1)
     }
+}
+
+fn latest_forgotten_at(policy: &LockoutPolicy, now: Timestamp) -> Timestamp {
+    let max = policy.failure_decay().saturating_mul(policy.max_consecutive_failures());
+    time::add(now, max)
 }
 
 /// Returns `base` doubled so many times, at most `max`.
@@ -167,170 +207,4 @@ fn distance(one: Timestamp, other: Timestamp) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::SignedDuration;
-
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::constant(1_795_370_580, 0);
-
-    /// So many seconds later.
-    fn later(time: Timestamp, seconds: i64) -> Timestamp {
-        time + SignedDuration::from_secs(seconds)
-    }
-
-    fn fails(counters: &mut FailureCounters, policy: &LockoutPolicy, now: Timestamp) -> bool {
-        assert_eq!(counters.reserve(policy, now), Reservation::Granted, "at {now}");
-        counters.record_failure(policy, now)
-    }
-
-    #[test]
-    fn locks_grow_and_expire() {
-        let (mut counters, policy) = (FailureCounters::default(), LockoutPolicy::default());
-        for failure in 1..=5 {
-            assert_eq!(fails(&mut counters, &policy, NOW), failure == 5);
-        }
-        let mut now = NOW;
-        for lock in [60, 120, 240, 480, 900, 900] {
-            let until = later(now, lock);
-            assert_eq!(counters.reserve(&policy, later(until, -1)), Reservation::Locked { until });
-            now = until;
-            assert!(fails(&mut counters, &policy, now));
-        }
-        // Long enough without failures: the next lock is short again.
-        now += policy.reset_after();
-        for failure in 1..=5 {
-            assert_eq!(fails(&mut counters, &policy, now), failure == 5);
-        }
-        assert_eq!(counters.source.locked_until, later(now, 60));
-    }
-
-    #[test]
-    fn pending_attempts_give_no_extra_tries() {
-        let (mut counters, policy) = (FailureCounters::default(), LockoutPolicy::default());
-        for _ in 0..5 {
-            assert_eq!(counters.reserve(&policy, NOW), Reservation::Granted);
-        }
-        assert_eq!(counters.reserve(&policy, NOW), Reservation::Busy);
-        counters.release();
-        assert_eq!(counters.reserve(&policy, NOW), Reservation::Granted);
-        // An attempt that was never settled expires.
-        assert_eq!(counters.reserve(&policy, later(NOW, 60)), Reservation::Granted);
-        for _ in 0..5 {
-            counters.record_failure(&policy, later(NOW, 61));
-        }
-        assert!(matches!(counters.reserve(&policy, later(NOW, 61)), Reservation::Locked { .. }));
-    }
-
-    /// Makes an attempt with a wrong password, or waits as long as required. Returns how many
-    /// passwords were evaluated.
-    fn guess(counters: &mut FailureCounters, policy: &LockoutPolicy, now: &mut Timestamp) -> u32 {
-        match counters.reserve(policy, *now) {
-            Reservation::Granted => {
-                counters.record_failure(policy, *now);
-                return 1;
-            }
-            Reservation::Locked { until } | Reservation::Throttled { until } => {
-                *now = until.min(later(*now, 3600));
-            }
-            Reservation::Busy => panic!("no attempt is pending"),
-        }
-        0
-    }
-
-    #[test]
-    fn unfamiliar_sources_cannot_lock_out_the_owner() {
-        let policy = LockoutPolicy::default();
-        let owner = FailureRow { succeeded_at: Some(later(NOW, -1000)), ..FailureRow::default() };
-        let (mut account, mut evaluated, mut now) = (FailureRow::default(), 0, NOW);
-        // Each attempt comes from another source and waits as long as required.
-        for _ in 0..1000 {
-            let mut unfamiliar = FailureCounters { account, ..FailureCounters::default() };
-            evaluated += guess(&mut unfamiliar, &policy, &mut now);
-            account = unfamiliar.account;
-        }
-        assert_eq!(evaluated, 50);
-        let mut counters = FailureCounters { source: owner, account };
-        assert_eq!(counters.reserve(&policy, now), Reservation::Granted);
-        counters.record_success(now);
-        let mut unfamiliar =
-            FailureCounters { account: counters.account, ..FailureCounters::default() };
-        assert_eq!(unfamiliar.reserve(&policy, now), Reservation::Granted);
-    }
-
-    #[test]
-    fn evaluates_at_most_100_consecutive_failures() {
-        let policy = LockoutPolicy::default();
-        let mut counters = FailureCounters::default();
-        counters.source.succeeded_at = Some(NOW);
-        let (mut evaluated, mut now) = (0, NOW);
-        for _ in 0..1000 {
-            evaluated += guess(&mut counters, &policy, &mut now);
-        }
-        assert_eq!(evaluated, 100);
-        counters.source.unlock();
-        counters.account.unlock();
-        assert_eq!(counters.reserve(&policy, now), Reservation::Granted);
-    }
-
-    #[test]
-    fn clock_set_back_does_not_extend_locks() {
-        let (mut counters, policy) = (FailureCounters::default(), LockoutPolicy::default());
-        for _ in 0..5 {
-            fails(&mut counters, &policy, later(NOW, 1_000_000));
-        }
-        assert_eq!(counters.reserve(&policy, NOW), Reservation::Locked { until: later(NOW, 900) });
-        assert_eq!(counters.reserve(&policy, later(NOW, 900)), Reservation::Granted);
-    }
-
-    #[test]
-    fn throttled_sources_are_evaluated_one_at_a_time() {
-        let policy = LockoutPolicy::default();
-        let account = FailureRow { consecutive: 20, ..FailureRow::default() };
-        let mut first = FailureCounters { account, ..FailureCounters::default() };
-        assert_eq!(first.reserve(&policy, NOW), Reservation::Granted);
-        let mut second = FailureCounters { account: first.account, ..FailureCounters::default() };
-        let throttled = Reservation::Throttled { until: later(NOW, 1) };
-        assert_eq!(second.reserve(&policy, NOW), throttled);
-        let source = FailureRow { succeeded_at: Some(later(NOW, -1000)), ..FailureRow::default() };
-        let mut owner = FailureCounters { source, account: first.account };
-        assert_eq!(owner.reserve(&policy, NOW), Reservation::Granted);
-    }
-
-    #[test]
-    fn does_not_reveal_account_existence() {
-        let policy = LockoutPolicy::default();
-        let mut random = fastrand::Rng::with_seed(7);
-        for consecutive in [19, 20, 49, 50, 100] {
-            let account = FailureRow { consecutive, ..FailureRow::default() };
-            let mut known = FailureCounters { account, ..FailureCounters::default() };
-            let (mut unknown, mut now, mut pending) = (FailureCounters::default(), NOW, Vec::new());
-            for _ in 0..2000 {
-                if pending.is_empty() {
-                    now = later(now, random.i64(0..100));
-                }
-                if random.bool() {
-                    let reservations = [known.reserve(&policy, now), unknown.reserve(&policy, now)];
-                    if let [Reservation::Granted | Reservation::Throttled { .. }, unknown] =
-                        reservations
-                    {
-                        assert_eq!(unknown, Reservation::Granted);
-                        pending.push(reservations[0]);
-                    } else {
-                        assert_eq!(reservations[0], reservations[1]);
-                    }
-                } else if let Some(reservation) = pending.pop() {
-                    let locks = match reservation {
-                        Reservation::Granted => known.record_failure(&policy, now),
-                        _ => known.record_throttled(&policy, now),
-                    };
-                    assert_eq!(locks, unknown.record_failure(&policy, now));
-                }
-                assert_eq!(known.source.locked_until, unknown.source.locked_until);
-                // The counters of a name without an account expire.
-                unknown.account = FailureRow::default();
-            }
-            assert!(known.account.consecutive <= consecutive.max(50));
-        }
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use super::{LockoutPolicy, LoginAttempt};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{Timestamp, UserName};
 
-/// Counts failed logins.
+/// Counts failed logins: those of each source, device and session, and those of the whole account.
 ///
 /// Each attempt is reserved before the password is evaluated, so concurrent requests get no extra
 /// attempts. It is then settled exactly once: a granted one by
@@ -44,7 +44,8 @@ pub trait FailureStore: Send + Sync + 'static {
     /// Settles an attempt whose evaluation was not completed. It does not count.
     async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError>;
 
-    /// Removes all locks of a user name. Records `login.unlocked`.
+    /// Removes all locks of a user name. Familiar devices and addresses stay familiar. Records
+    /// `login.unlocked`.
     async fn unlock(
         &self,
         name: &UserName,
@@ -57,17 +58,16 @@ pub trait FailureStore: Send + Sync + 'static {
 pub enum Reservation {
     /// The password may be evaluated. The attempt must be settled.
     Granted,
-    /// The user name is locked for this source. There is nothing to settle.
+    /// The user name is locked for this source, device or session. There is nothing to settle.
     Locked {
         /// The time at which the lock ends.
         until: Timestamp,
     },
-    /// The account as a whole is throttled for this source. The attempt must be settled by
+    /// The account as a whole is throttled for this stranger. The attempt must be settled by
     /// [`FailureStore::record_throttled`], as if it had been evaluated, so that the responses do
-    /// not reveal which accounts exist.
+    /// not depend on the attempts of others.
     Throttled {
-        /// The time at which the source may try again; [`Timestamp::MAX`] if only an administrator
-        /// can unlock the account.
+        /// The time at which a stranger may try again.
         until: Timestamp,
     },
     /// Attempts that are pending could reach the limit. The client may retry soon.

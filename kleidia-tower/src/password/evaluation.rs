@@ -11,26 +11,17 @@ use super::{Argon2Parameters, HashingError, PasswordCheck};
 pub(super) struct ParsedHash {
     salt: Salt,
     output: Output,
-    parameters: Params,
+    pub(super) parameters: Argon2Parameters,
     needs_rehash: bool,
 }
 
 impl ParsedHash {
     pub(super) fn parse(text: &str, current: Argon2Parameters) -> Result<Self, HashingError> {
-        let hash = PasswordHash::new(text)
-            .map_err(|_| HashingError::InvalidHash("malformed PHC string"))?;
-        let is_argon2id = hash.algorithm.as_str() == "argon2id" && hash.version == Some(19);
-        if !is_argon2id {
-            return Err(HashingError::InvalidHash("expected Argon2id, version 19"));
-        }
-        let params =
-            Params::try_from(&hash).map_err(|_| HashingError::InvalidHash("invalid parameters"))?;
-        let stored = Argon2Parameters::from_argon2(&params)
-            .map_err(|_| HashingError::InvalidHash("parameters out of range"))?;
+        let (hash, parameters) = parse(text)?;
         let (salt, output) =
             hash.salt.zip(hash.hash).ok_or(HashingError::InvalidHash("missing salt or hash"))?;
-        let needs_rehash = stored != current || output.len() != Argon2Parameters::OUTPUT_OCTETS;
-        Ok(Self { salt, output, parameters: params, needs_rehash })
+        let needs_rehash = parameters != current || output.len() != Argon2Parameters::OUTPUT_OCTETS;
+        Ok(Self { salt, output, parameters, needs_rehash })
     }
 
     pub(super) fn verify(
@@ -39,7 +30,7 @@ impl ParsedHash {
         memory: &mut Vec<Block>,
     ) -> Result<PasswordCheck, HashingError> {
         let length = self.output.len();
-        let output = run_argon2(password, &self.salt, &self.parameters, length, memory)?;
+        let output = run_argon2(password, &self.salt, self.parameters, length, memory)?;
         // `Output` compares in constant time.
         if output != self.output {
             return Ok(PasswordCheck::Mismatch);
@@ -48,18 +39,39 @@ impl ParsedHash {
     }
 }
 
+/// Parses the parameters of a PHC string, with or without a salt and a hash.
+pub(super) fn parse_parameters(text: &str) -> Result<Argon2Parameters, HashingError> {
+    parse(text).map(|(_, parameters)| parameters)
+}
+
+fn parse(text: &str) -> Result<(PasswordHash, Argon2Parameters), HashingError> {
+    let hash =
+        PasswordHash::new(text).map_err(|_| HashingError::InvalidHash("malformed PHC string"))?;
+    let is_argon2id = hash.algorithm.as_str() == "argon2id" && hash.version == Some(19);
+    if !is_argon2id {
+        return Err(HashingError::InvalidHash("expected Argon2id, version 19"));
+    }
+    let params =
+        Params::try_from(&hash).map_err(|_| HashingError::InvalidHash("invalid parameters"))?;
+    let parameters = Argon2Parameters::from_argon2(&params)
+        .map_err(|_| HashingError::InvalidHash("parameters out of range"))?;
+    Ok((hash, parameters))
+}
+
 /// Hashes a password into a PHC string.
 pub(super) fn hash_to_phc(
     password: &Zeroizing<String>,
     salt: &[u8],
-    parameters: &Params,
+    parameters: Argon2Parameters,
     memory: &mut Vec<Block>,
 ) -> Result<String, HashingError> {
-    let output = run_argon2(password, salt, parameters, Argon2Parameters::OUTPUT_OCTETS, memory)?;
+    let length = Argon2Parameters::OUTPUT_OCTETS;
+    let params = parameters.to_argon2(length).map_err(system_error)?;
+    let output = run_argon2(password, salt, parameters, length, memory)?;
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
-        params: parameters.try_into().map_err(system_error)?,
+        params: (&params).try_into().map_err(system_error)?,
         salt: Some(Salt::new(salt).map_err(system_error)?),
         hash: Some(output),
     };
@@ -69,16 +81,17 @@ pub(super) fn hash_to_phc(
 fn run_argon2(
     password: &Zeroizing<String>,
     salt: &[u8],
-    parameters: &Params,
+    parameters: Argon2Parameters,
     length: usize,
     memory: &mut Vec<Block>,
 ) -> Result<Output, HashingError> {
+    let parameters = parameters.to_argon2(length).map_err(system_error)?;
     let blocks = parameters.block_count();
     if memory.len() < blocks {
         memory.try_reserve_exact(blocks - memory.len()).map_err(system_error)?;
         memory.resize(blocks, Block::new());
     }
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone());
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
     let mut output = Zeroizing::new(vec![0; length]);
     let password = password.as_bytes();
     argon2

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use std::thread;
 
 use argon2::Block;
 use http_guard::Supervisor;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
@@ -17,7 +19,9 @@ use super::{Argon2Parameters, HashingPermit, PasswordCheck, PasswordHasherOption
 
 /// Hashes and verifies passwords with Argon2id (RFC 9106), on threads of its own.
 ///
-/// Each permit is a thread with memory of its own, so the memory for hashing is bounded. A client
+/// Each permit is a thread with memory of its own, so the memory for hashing is bounded. The lanes
+/// of its evaluation run on threads of the permit too: as many as there are lanes, but no more than
+/// processors. No other work of the process runs on them, or delays them. A client
 /// that disconnects does not release a permit early. When the queue is full, an evaluation is
 /// rejected immediately. A hasher is cheap to clone; its threads end with the last clone.
 ///
@@ -83,10 +87,10 @@ impl PasswordHasher {
         let (jobs, receiver) = channel::<Job>();
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..permits {
-            let receiver = Arc::clone(&receiver);
+            let (receiver, lanes) = (Arc::clone(&receiver), lane_threads(parameters)?);
             // Supervised: each job is a turn.
             let worker = thread::Builder::new().name("kleidia-argon2".to_owned());
-            worker.spawn(move || run_worker(&receiver)).map_err(system_error)?;
+            worker.spawn(move || run_worker(&receiver, &lanes)).map_err(system_error)?;
         }
         let (permits, queued) = (Arc::new(Semaphore::new(permits)), Arc::default());
         Ok(Self { parameters, permits, queued, queue_limit, evaluations: Arc::default(), jobs })
@@ -171,14 +175,23 @@ impl Drop for QueueSlot<'_> {
     }
 }
 
+/// Starts the threads on which the lanes of one evaluation run. With rayon's global pool, other work
+/// of the process would delay logins, and logins would delay that work.
+fn lane_threads(parameters: Argon2Parameters) -> Result<ThreadPool, HashingError> {
+    let lanes = usize::try_from(parameters.lanes()).map_err(system_error)?;
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let pool = ThreadPoolBuilder::new().num_threads(lanes.min(processors).max(1));
+    pool.thread_name(|_| "kleidia-lane".to_owned()).build().map_err(system_error)
+}
+
 /// Runs jobs until the last hasher is dropped.
-fn run_worker(jobs: &Mutex<Receiver<Job>>) {
+fn run_worker(jobs: &Mutex<Receiver<Job>>, lanes: &ThreadPool) {
     let (mut memory, supervisor) = (Vec::new(), Supervisor::new("argon2"));
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         // Without the thread, its permit would wait for ever.
-        supervisor.run_turn(|| job(&mut memory));
+        supervisor.run_turn(|| lanes.install(|| job(&mut memory)));
     }
 }
 
@@ -238,6 +251,41 @@ mod tests {
         assert_eq!(hasher.evaluations(), 1);
         permit.hash(&"password".into()).await.unwrap();
         assert_eq!(hasher.evaluations(), 2);
+    }
+
+    #[tokio::test]
+    async fn thread_survives_a_panic() {
+        let hasher = hasher(1);
+        for _ in 0..3 {
+            let outcome = hasher.permit().await.unwrap().run(|_| panic!("a bug")).await;
+            assert!(matches!(outcome, Err::<(), _>(HashingError::System(_))));
+        }
+        hasher.hash(&"password".into()).await.unwrap();
+    }
+
+    /// All threads of the global pool are blocked until the password is hashed.
+    #[tokio::test]
+    async fn lanes_do_not_run_on_the_global_pool() {
+        let threads = rayon::current_num_threads();
+        let (blocked, finish) = (Arc::new(std::sync::Barrier::new(threads + 1)), channel());
+        let finished = Arc::new(Mutex::new(finish.1));
+        for _ in 0..threads {
+            let (blocked, finished) = (Arc::clone(&blocked), Arc::clone(&finished));
+            rayon::spawn(move || {
+                blocked.wait();
+                // Returns when the sender is dropped.
+                let _: Result<(), _> = finished.lock().unwrap().recv();
+            });
+        }
+        blocked.wait();
+        let parameters = Argon2Parameters::MINIMUM.with_lanes(4).unwrap();
+        let options = PasswordHasher::options().with_parameters(parameters).with_permits(2);
+        let hasher = options.unwrap().start().unwrap();
+        let (password, minute) = ("password".into(), std::time::Duration::from_secs(60));
+        let both = futures_util::future::join(hasher.hash(&password), hasher.hash(&password));
+        let (one, other) = tokio::time::timeout(minute, both).await.unwrap();
+        assert!(one.is_ok() && other.is_ok());
+        drop::<Sender<()>>(finish.0);
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use crate::SettingError;
 /// let slower = Argon2Parameters::default().with_passes(3)?;
 /// # Ok::<(), kleidia_tower::SettingError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Argon2Parameters {
     memory_kib: u32,
     passes: u32,
@@ -90,8 +90,8 @@ impl Argon2Parameters {
             .with_lanes(params.p_cost())
     }
 
-    pub(super) fn to_argon2(self) -> Result<Params, argon2::Error> {
-        Params::new(self.memory_kib, self.passes, self.lanes, Some(Self::OUTPUT_OCTETS))
+    pub(super) fn to_argon2(self, output_octets: usize) -> Result<Params, argon2::Error> {
+        Params::new(self.memory_kib, self.passes, self.lanes, Some(output_octets))
     }
 }
 

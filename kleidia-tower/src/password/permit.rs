@@ -1,5 +1,6 @@
 //! Permits for evaluations, and what can be done with one.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -8,7 +9,7 @@ use argon2::Block;
 use secrecy::SecretString;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::evaluation::{ParsedHash, hash_to_phc};
+use super::evaluation::{ParsedHash, hash_to_phc, parse_parameters};
 use super::hasher::{Job, system_error};
 use super::normalisation::normalise;
 use super::{Argon2Parameters, HashingError};
@@ -42,9 +43,8 @@ impl HashingPermit {
     /// [`HashingError::System`] if the operating system provides no memory or random octets.
     pub async fn hash(self, password: &SecretString) -> Result<String, HashingError> {
         let password = normalise(password);
-        let (parameters, salt) =
-            (self.parameters.to_argon2().map_err(system_error)?, random_salt()?);
-        self.run(move |memory| hash_to_phc(&password, &salt, &parameters, memory)).await?
+        let (parameters, salt) = (self.parameters, random_salt()?);
+        self.run(move |memory| hash_to_phc(&password, &salt, parameters, memory)).await?
     }
 
     /// Compares a password with a stored hash.
@@ -74,19 +74,59 @@ impl HashingPermit {
     ) -> Result<(PasswordCheck, Option<String>), HashingError> {
         let password = normalise(password);
         let stored = ParsedHash::parse(stored, self.parameters)?;
-        let (parameters, salt) =
-            (self.parameters.to_argon2().map_err(system_error)?, random_salt()?);
+        let (parameters, salt) = (self.parameters, random_salt()?);
         let job = move |memory: &mut Vec<Block>| {
             let check = stored.verify(&password, memory)?;
             let needs_rehash = check == PasswordCheck::Match { needs_rehash: true };
-            let rehashed = needs_rehash.then(|| hash_to_phc(&password, &salt, &parameters, memory));
+            let rehashed = needs_rehash.then(|| hash_to_phc(&password, &salt, parameters, memory));
             Ok((check, rehashed.transpose()?))
         };
         self.run(job).await?
     }
 
-    /// Takes as long as [`Self::verify`], for callers that have no hash to compare with: an unknown
-    /// account must not be recognisable by the response time.
+    /// Verifies as [`Self::verify_and_rehash`] does, and in any case does one evaluation with each of
+    /// these parameters and with the current ones. So it takes the same time for every hash that has
+    /// one of them, and for no hash: the time must not tell which accounts exist.
+    pub(crate) async fn verify_uniformly(
+        self,
+        password: &SecretString,
+        stored: Option<&str>,
+        parameters: &[String],
+    ) -> Result<(PasswordCheck, Option<String>), HashingError> {
+        let password = normalise(password);
+        let (current, salt) = (self.parameters, random_salt()?);
+        let stored = stored.map(|stored| ParsedHash::parse(stored, current)).transpose()?;
+        let used = parameters.iter().filter_map(|text| parse_parameters(text).ok());
+        let mut others: BTreeSet<Argon2Parameters> = used.chain([current]).collect();
+        if let Some(stored) = &stored {
+            others.remove(&stored.parameters);
+        }
+        let evaluations = Arc::clone(&self.evaluations);
+        let job = move |memory: &mut Vec<Block>| {
+            let check = match &stored {
+                Some(stored) => stored.verify(&password, memory)?,
+                None => PasswordCheck::Mismatch,
+            };
+            let needs_rehash = check == PasswordCheck::Match { needs_rehash: true };
+            let count = others.len() + usize::from(stored.is_some());
+            // The job itself counts as one.
+            evaluations.fetch_add(count.saturating_sub(1) as u64, Ordering::Relaxed);
+            let mut rehashed = None;
+            for parameters in others {
+                let hash = hash_to_phc(&password, &salt, parameters, memory)?;
+                rehashed = rehashed.or((needs_rehash && parameters == current).then_some(hash));
+            }
+            if needs_rehash && rehashed.is_none() {
+                // The same parameters, with an output of another length.
+                rehashed = Some(hash_to_phc(&password, &salt, current, memory)?);
+            }
+            Ok((check, rehashed))
+        };
+        self.run(job).await?
+    }
+
+    /// Takes as long as [`Self::verify`] with a hash of the current parameters, for callers that have
+    /// no hash to compare with: an unknown account must not be recognisable by the response time.
     ///
     /// # Errors
     /// The errors of [`Self::hash`].

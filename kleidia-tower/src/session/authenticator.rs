@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_guard::event;
-
-use super::{EndReason, SessionLookup, SessionStore, SessionView};
+use super::{EndReason, LastSeenWriter, SessionLookup, SessionStore, SessionView};
 use crate::access_token::{Claims, KeyProvider, KeyRing, verify};
 use crate::account::{Account, AccountSettings};
 use crate::opaque_token::OpaqueToken;
@@ -15,8 +13,9 @@ use crate::{Clock, Rejection, SystemClock, Timestamp, time};
 /// Authenticates callers by access tokens or session tokens. Cheap to clone.
 ///
 /// It checks the token, then the session, then the account; the first failure is the rejection. On
-/// success it updates `last_seen_at` of the session, at most once per
-/// [touch interval](AccountSettings::with_touch_interval).
+/// success `last_seen_at` of the session is updated, at most once per
+/// [touch interval](AccountSettings::with_touch_interval), in the background: no request waits for
+/// a write. [`Self::flush`] waits for it, as before a shutdown.
 #[derive(Clone)]
 pub struct SessionAuthenticator {
     store: Arc<dyn SessionStore>,
@@ -25,6 +24,7 @@ pub struct SessionAuthenticator {
     leeway: Duration,
     max_password_age: Option<Duration>,
     touch_interval: Duration,
+    last_seen: LastSeenWriter,
 }
 
 impl SessionAuthenticator {
@@ -32,7 +32,18 @@ impl SessionAuthenticator {
     pub fn new(store: Arc<dyn SessionStore>, keys: Arc<dyn KeyProvider>) -> Self {
         let AccountSettings { leeway, touch_interval, .. } = AccountSettings::default();
         let clock = Arc::new(SystemClock);
-        Self { store, keys, clock, leeway, max_password_age: None, touch_interval }
+        let last_seen = LastSeenWriter::new(Arc::clone(&store));
+        Self { store, keys, clock, leeway, max_password_age: None, touch_interval, last_seen }
+    }
+
+    /// Shares the writer of other authenticators, so that their updates are one write.
+    pub(crate) fn with_last_seen_writer(self, last_seen: LastSeenWriter) -> Self {
+        Self { last_seen, ..self }
+    }
+
+    /// Waits until the pending updates of `last_seen_at` are written.
+    pub async fn flush(&self) {
+        self.last_seen.flush().await;
     }
 
     /// Sets the clock; the system clock by default.
@@ -65,7 +76,7 @@ impl SessionAuthenticator {
         };
         let view = self.store.session(SessionLookup::Id(claims.session_id)).await?;
         let view = view.filter(|view| view.session.user == claims.user_id);
-        self.check_session(view, now).await
+        self.check_session(view, now)
     }
 
     /// Returns the active session of an opaque session token, and its enabled account: for
@@ -78,7 +89,7 @@ impl SessionAuthenticator {
         let now = self.now()?;
         let token = OpaqueToken::parse(token).ok_or(Rejection::SessionExpired)?;
         let view = self.store.session(SessionLookup::Token(token.digest())).await?;
-        self.check_session(view, now).await
+        self.check_session(view, now)
     }
 
     /// Checks that the password of an account is younger than its maximum age.
@@ -100,7 +111,7 @@ impl SessionAuthenticator {
         claims.map_err(|error| Rejection::AccessToken(Arc::new(error)))
     }
 
-    async fn check_session(
+    fn check_session(
         &self,
         view: Option<SessionView>,
         now: Timestamp,
@@ -115,11 +126,8 @@ impl SessionAuthenticator {
         if account.is_disabled {
             return Err(Rejection::AccountDisabled);
         }
-        if time::elapsed(session.last_seen_at, now) >= self.touch_interval
-            && let Err(error) = self.store.touch(session.id, now).await
-        {
-            // `last_seen_at` is informational: the request is authenticated without it.
-            event!(warn, %error, session = session.id.get(), "failed to update last_seen_at");
+        if time::elapsed(session.last_seen_at, now) >= self.touch_interval {
+            self.last_seen.add(session.id, now);
         }
         Ok(view)
     }

@@ -17,7 +17,7 @@ use crate::account::{
 };
 use crate::rbac::RoleRules;
 use crate::store::{ChangeContext, Committed, Store, StoreError};
-use crate::{SessionId, Timestamp, UserId};
+use crate::{SessionId, SettingError, Timestamp, UserId};
 
 /// Caches the sessions of another store, for 5 seconds by default.
 ///
@@ -40,7 +40,8 @@ use crate::{SessionId, Timestamp, UserId};
 /// use kleidia_tower::store::MemoryStore;
 ///
 /// let cached = SessionCachingStore::new(Arc::new(MemoryStore::default()));
-/// let shorter = cached.with_ttl(Duration::from_secs(1)).with_capacity(100_000);
+/// let shorter = cached.with_ttl(Duration::from_secs(1))?.with_capacity(100_000);
+/// # Ok::<(), kleidia_tower::SettingError>(())
 /// ```
 #[derive(Clone)]
 pub struct SessionCachingStore {
@@ -65,11 +66,15 @@ impl SessionCachingStore {
         Self { store, cache, capacity, ttl }
     }
 
-    /// Sets how long a session is cached, from the start of its look-up; 5 seconds by default. The
-    /// cache starts empty and is not shared with earlier clones.
-    #[must_use]
-    pub fn with_ttl(self, ttl: Duration) -> Self {
-        Self { ttl, ..self }.reset_cache()
+    /// Sets how long a session is cached, from the start of its look-up: 0 to 1 day, 5 seconds by
+    /// default. The cache starts empty and is not shared with earlier clones.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_ttl(self, ttl: Duration) -> Result<Self, SettingError> {
+        let bounds = Duration::ZERO..=Duration::from_secs(24 * 3600);
+        let ttl = SettingError::check("session cache TTL", ttl, bounds)?;
+        Ok(Self { ttl, ..self }.reset_cache())
     }
 
     /// Sets the maximum number of cached sessions; 10,000 by default. The cache starts empty and is
@@ -143,7 +148,15 @@ impl SessionStore for SessionCachingStore {
         new: NewSession,
         change: &ChangeContext,
     ) -> Result<Committed<OpenOutcome>, StoreError> {
-        self.store.open_session(new, change).await
+        let change = change.clone();
+        let open = async move |store: Arc<dyn Store>| store.open_session(new, &change).await;
+        let invalidations = |opened: &Committed<OpenOutcome>| match &opened.value {
+            OpenOutcome::Opened { displaced, .. } => {
+                displaced.iter().copied().map(Invalidation::Session).collect()
+            }
+            OpenOutcome::AccountDisabled | OpenOutcome::PasswordChanged => Vec::new(),
+        };
+        self.write_and_invalidate(invalidations, open).await
     }
 
     async fn rotate_refresh_token(
@@ -155,7 +168,9 @@ impl SessionStore for SessionCachingStore {
         let rotate =
             async move |store: Arc<dyn Store>| store.rotate_refresh_token(&rotation, &change).await;
         let invalidations = |rotated: &Committed<RotationOutcome>| match &rotated.value {
-            RotationOutcome::Rotated { session } => vec![Invalidation::Session(session.session.id)],
+            RotationOutcome::Rotated { session, .. } => {
+                vec![Invalidation::Session(session.session.id)]
+            }
             RotationOutcome::Reused(account) => vec![Invalidation::User(account.id)],
             RotationOutcome::Retried { .. }
             | RotationOutcome::Invalid
@@ -180,9 +195,11 @@ impl SessionStore for SessionCachingStore {
         self.write_and_invalidate(move |_| vec![invalidation], end).await
     }
 
-    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
-        let touched = self.store.touch(session, now).await;
-        self.cache.invalidate(Invalidation::Session(session));
+    async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
+        let touched = self.store.touch(seen).await;
+        for (session, _) in seen {
+            self.cache.invalidate(Invalidation::Session(*session));
+        }
         touched
     }
 
@@ -220,6 +237,10 @@ impl AccountStore for SessionCachingStore {
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError> {
         self.store.accounts(after, limit).await
+    }
+
+    async fn password_parameters(&self) -> Result<Vec<String>, StoreError> {
+        self.store.password_parameters().await
     }
 
     async fn create_account(

@@ -62,7 +62,7 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 /// # let (password, roles) = ("correct horse battery staple", [RoleName::user()].into());
 /// # accounts.create_user(None, "alice", password.into(), roles, ClientInfo::default()).await?;
 /// # let (user_name, client) = ("alice".to_owned(), ClientInfo::new("192.0.2.1".parse()?));
-/// # let alice = accounts.log_in(LoginRequest { user_name, password: password.into(), client }).await?;
+/// # let alice = accounts.log_in(LoginRequest { user_name, password: password.into(), client, device_token: None }).await?;
 /// let service = ServiceBuilder::new()
 ///     .layer(JwtSessionLayer::new(accounts.authenticator()))
 ///     .service_fn(|request: Request<String>| async move {

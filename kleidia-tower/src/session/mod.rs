@@ -5,6 +5,7 @@ mod cache;
 mod cached_store;
 mod credentials;
 mod delegation;
+mod last_seen;
 mod layer;
 mod record;
 mod store;
@@ -12,6 +13,7 @@ mod store;
 pub use authenticator::SessionAuthenticator;
 pub use cached_store::SessionCachingStore;
 pub use http_guard::CredentialPolicy;
+pub(crate) use last_seen::LastSeenWriter;
 pub use layer::{JwtSessionLayer, SessionGuard};
 pub use record::{EndReason, Session, SessionEnd, SessionView};
 pub use store::{

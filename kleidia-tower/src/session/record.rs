@@ -21,7 +21,7 @@ pub struct Session {
     /// The time at which the user last presented the password. A session that a refresh opens keeps
     /// the time of the previous one.
     pub authenticated_at: Timestamp,
-    /// The time of the last request, updated at most once a minute.
+    /// The time of the last request, updated in the background, at most once a minute.
     pub last_seen_at: Timestamp,
     /// The time at which the session expires (exclusive).
     pub expires_at: Timestamp,
@@ -56,6 +56,8 @@ pub enum EndReason {
     PasswordChanged,
     /// A refresh token was used again after the grace period.
     RefreshTokenReuse,
+    /// A further login exceeded the maximum of sessions.
+    SessionLimit,
 }
 
 /// A session and its account, as a store returned them.
@@ -76,13 +78,14 @@ impl Session {
 }
 
 impl EndReason {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Logout,
         Self::Revoked,
         Self::RevokedByAdmin,
         Self::Disabled,
         Self::PasswordChanged,
         Self::RefreshTokenReuse,
+        Self::SessionLimit,
     ];
 
     /// Returns the name in stores and in the audit log, which is stable.
@@ -95,6 +98,7 @@ impl EndReason {
             Self::Disabled => "disabled",
             Self::PasswordChanged => "password-changed",
             Self::RefreshTokenReuse => "reuse",
+            Self::SessionLimit => "session-limit",
         }
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{EndReason, Session, SessionView};
 use crate::account::{Account, PasswordHash};
-use crate::lockout::LoginAttempt;
+use crate::lockout::{LockoutPolicy, LoginAttempt};
 use crate::opaque_token::{TokenDigest, WrappedToken};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{SessionId, Timestamp, UserId};
@@ -29,9 +29,14 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> Result<Vec<Arc<Session>>, StoreError>;
 
     /// Opens a session with a new token family after a password was verified, and resets the
-    /// failures of that user and source.
+    /// failures of that user and source. Stores the new device unless the attempt presents a known
+    /// one.
     ///
-    /// Records `login.success` and `session.created`, or `login.failure` if no session is opened.
+    /// If the user then has more sessions than [`NewSession::max_sessions`], those that were
+    /// refreshed least recently end.
+    ///
+    /// Records `login.success` and `session.created`, and `session.ended` for each session that the
+    /// login displaces, or `login.failure` if no session is opened.
     async fn open_session(
         &self,
         new: NewSession,
@@ -42,8 +47,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// rotations of one token exactly one is [`RotationOutcome::Rotated`].
     ///
     /// Records `token.refresh`, and `session.created` if a new session was opened. Records
-    /// `token.reuse` and `session.ended` for a reused token, and a failed `token.refresh` for a
-    /// disabled account.
+    /// `token.reuse` and `session.ended` for a reused token, and a failed `token.refresh` for every
+    /// other rejected token that is stored.
     async fn rotate_refresh_token(
         &self,
         rotation: &Rotation,
@@ -59,8 +64,8 @@ pub trait SessionStore: Send + Sync + 'static {
         change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError>;
 
-    /// Updates `last_seen_at` of a session.
-    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError>;
+    /// Updates `last_seen_at` of these sessions. Unknown sessions are ignored.
+    async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError>;
 
     /// Binds the key of an agent to an active session of this user, and replaces the previous key.
     /// Returns `false` if there is no such session. Records `agent.registered`.
@@ -102,13 +107,27 @@ pub struct NewSession {
     pub refresh_expires_at: Timestamp,
     /// The login attempt, which is settled by this.
     pub attempt: LoginAttempt,
+    /// The digest of a new device token, which is stored unless the attempt presents a known one.
+    pub device: TokenDigest,
+    /// The policy of the lockout, by which the device becomes familiar.
+    pub lockout: LockoutPolicy,
+    /// How many sessions of the user stay valid: token families that are not revoked, each with at
+    /// most one active session.
+    pub max_sessions: usize,
 }
 
 /// The result of [`SessionStore::open_session`].
 #[derive(Clone, Debug)]
 pub enum OpenOutcome {
     /// The session was opened.
-    Opened(SessionView),
+    Opened {
+        /// The session.
+        session: SessionView,
+        /// The sessions that this login ended.
+        displaced: Vec<SessionId>,
+        /// Whether the new device was stored.
+        is_new_device: bool,
+    },
     /// The account is disabled.
     AccountDisabled,
     /// The account does not exist, or its password was changed meanwhile.
@@ -130,6 +149,8 @@ pub struct Rotation {
     pub expires_at: Timestamp,
     /// The time at which the successor expires (exclusive).
     pub refresh_expires_at: Timestamp,
+    /// How long after the login its refresh tokens are valid at most. It bounds both expiries.
+    pub login_ttl: Duration,
     /// The grace period, in which a repeated use of the token returns the same successor.
     pub grace: Duration,
 }
@@ -141,6 +162,10 @@ pub enum RotationOutcome {
     Rotated {
         /// The session, extended or opened.
         session: SessionView,
+        /// The time at which the successor expires (exclusive).
+        refresh_expires_at: Timestamp,
+        /// Whether a session was opened. It has the session token of the rotation.
+        is_new_session: bool,
     },
     /// The token was used again within the grace period: the stored successor is returned again.
     Retried {
@@ -152,10 +177,12 @@ pub enum RotationOutcome {
         wrapped: WrappedToken,
         /// The time at which the successor expires (exclusive).
         refresh_expires_at: Timestamp,
+        /// Whether the rotation of the token opened the session.
+        is_new_session: bool,
     },
     /// The token was used again after the grace period: its family is revoked, its session ended.
     Reused(Arc<Account>),
-    /// The token is unknown or expired, or its family is revoked.
+    /// The token is unknown or expired, its family is revoked, or the login is too old.
     Invalid,
     /// The account is disabled.
     AccountDisabled,

@@ -92,7 +92,7 @@ impl CleanupSettings {
         Self { batch_size, ..self }
     }
 
-    /// Sets how long expired rows are kept.
+    /// Sets how long expired sessions are kept.
     #[must_use]
     pub const fn with_retention(self, retention: Retention) -> Self {
         Self { retention, ..self }

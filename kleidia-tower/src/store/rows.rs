@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use super::{Retention, StoreError};
+use super::StoreError;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
 use crate::lockout::LoginSource;
 use crate::opaque_token::{TokenDigest, WrappedToken};
 use crate::rbac::RoleName;
-use crate::session::{Session, SessionLookup};
-use crate::{FamilyId, SessionId, Timestamp, UserId, UserName, time};
+use crate::session::{Session, SessionEnd, SessionLookup};
+use crate::{FamilyId, SessionId, Timestamp, UserId, UserName};
 
 /// The rows that one transaction sees, isolated from other transactions. The store commits or rolls
 /// back the transaction after the operation.
@@ -48,13 +48,39 @@ pub(crate) trait Rows: Send {
         token: TokenDigest,
     ) -> Result<Session, StoreError>;
     async fn update_session(&mut self, session: &Session) -> Result<(), StoreError>;
-    /// Returns the sessions of a user that were not ended, expired or not.
-    async fn open_sessions(&mut self, user: UserId) -> Result<Vec<Session>, StoreError>;
+    /// Sets when a session was last seen, unless that was later.
+    async fn touch_session(&mut self, id: SessionId, at: Timestamp) -> Result<(), StoreError>;
+    /// Returns the active sessions of a user, oldest first.
+    async fn active_sessions(
+        &mut self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError>;
+    /// Returns the active sessions of a family, oldest first.
+    async fn active_sessions_of_family(
+        &mut self,
+        family: FamilyId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError>;
+    /// Ends all active sessions of a user except one.
+    async fn end_active_sessions(
+        &mut self,
+        user: UserId,
+        kept: Option<SessionId>,
+        end: SessionEnd,
+    ) -> Result<(), StoreError>;
 
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError>;
     async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError>;
     async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError>;
     async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError>;
+    /// Returns the families of a user that are not revoked, beyond the `max` that were refreshed
+    /// last.
+    async fn excess_families(
+        &mut self,
+        user: UserId,
+        max: usize,
+    ) -> Result<Vec<FamilyId>, StoreError>;
 
     async fn refresh_token(
         &mut self,
@@ -78,10 +104,14 @@ pub(crate) trait Rows: Send {
         scope: FailureScope,
         row: &FailureRow,
     ) -> Result<(), StoreError>;
-    async fn all_failures_of(
+    /// Forgets all failures of a user name; familiar clients stay familiar.
+    async fn clear_failures(&mut self, name: &UserName) -> Result<(), StoreError>;
+    /// Deletes the devices of a user name beyond the `max` with the latest logins.
+    async fn delete_excess_devices(
         &mut self,
         name: &UserName,
-    ) -> Result<Vec<(FailureScope, FailureRow)>, StoreError>;
+        max: usize,
+    ) -> Result<(), StoreError>;
 
     async fn chain_head(&mut self) -> Result<ChainHead, StoreError>;
     /// Appends a record, which the operation has chained to the head, and updates the head.
@@ -110,44 +140,31 @@ pub(crate) struct Consumed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum FailureScope {
     Source(LoginSource),
-    /// The failures of all sources.
+    /// The failures with a device token, which a login has stored.
+    Device(TokenDigest),
+    /// The failures in a session.
+    Session(SessionId),
+    /// The failures of all clients.
     Account,
 }
 
-/// The failure counters of a user name, for one source or for all.
+/// The failure counters of a user name, for one client or for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FailureRow {
     /// Failures since the last success, reset after a time without failures. They make locks
     /// longer.
     pub(crate) failures: u32,
-    /// Failures since the last success or unlock. They never expire.
-    pub(crate) consecutive: u32,
     /// Attempts that are being evaluated.
     pub(crate) pending: u32,
     /// The time of the last reservation. Attempts that are never settled expire.
     pub(crate) pending_at: Timestamp,
     pub(crate) last_failure_at: Timestamp,
     pub(crate) locked_until: Timestamp,
+    /// The time at which all consecutive failures are forgotten. Each failure postpones it by the
+    /// decay of the policy.
+    pub(crate) forgotten_at: Timestamp,
     /// The time of the last successful login.
     pub(crate) succeeded_at: Option<Timestamp>,
-}
-
-impl FailureRow {
-    /// Returns whether deleting the row changes no decision.
-    ///
-    /// The consecutive failures of an existing account never expire.
-    pub(crate) fn is_purgeable(
-        &self,
-        scope: FailureScope,
-        has_account: bool,
-        now: Timestamp,
-        retention: &Retention,
-    ) -> bool {
-        let is_kept = has_account && scope == FailureScope::Account && self.consecutive > 0;
-        let is_familiar =
-            self.succeeded_at.is_some_and(|at| now < time::add(at, retention.familiar_sources()));
-        let last = self.last_failure_at.max(self.pending_at);
-        let is_quiet = time::add(last, retention.failures()) <= now && self.locked_until <= now;
-        !is_kept && !is_familiar && is_quiet
-    }
+    /// The time from which on the row changes no decision.
+    pub(crate) expires_at: Timestamp,
 }

@@ -34,6 +34,7 @@ pub(crate) trait Transactional: Send + Sync + 'static {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError>;
+    async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError>;
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError>;
     async fn read_sessions_of(
         &self,
@@ -81,6 +82,10 @@ impl<S: Transactional> AccountStore for S {
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError> {
         self.read_accounts(after, limit).await
+    }
+
+    async fn password_parameters(&self) -> Result<Vec<String>, StoreError> {
+        self.read_password_parameters().await
     }
 
     async fn create_account(
@@ -151,8 +156,8 @@ impl<S: Transactional> SessionStore for S {
         self.write(|rows| Box::pin(operations::end(rows.0, which, reason, change))).await
     }
 
-    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
-        self.write(|rows| Box::pin(operations::touch(rows.0, session, now))).await
+    async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
+        self.write(|rows| Box::pin(operations::touch(rows.0, seen))).await
     }
 
     async fn register_agent(

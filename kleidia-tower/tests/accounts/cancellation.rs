@@ -7,7 +7,7 @@ use fastrand::Rng;
 use futures_util::future::poll_immediate;
 use kleidia_tower::account::LoginRequest;
 use kleidia_tower::audit::EventKind;
-use kleidia_tower::lockout::{LockoutPolicy, LoginAttempt, LoginSource, Reservation};
+use kleidia_tower::lockout::{Evidence, LockoutPolicy, LoginAttempt, LoginSource, Reservation};
 
 use super::{NOW, PASSWORD, PERMITS, Service, at, code};
 
@@ -16,7 +16,7 @@ const THRESHOLD: usize = 5;
 /// Polls a login a number of times, and drops it. Returns whether it started.
 async fn start_and_drop(service: &Service, name: &str, password: &str, polls: u32) -> bool {
     let (user_name, password) = (name.to_owned(), password.into());
-    let request = LoginRequest { user_name, password, client: at("192.0.2.1") };
+    let request = LoginRequest { user_name, password, client: at("192.0.2.1"), device_token: None };
     let mut attempt = pin!(service.accounts.log_in(request));
     for _ in 0..polls {
         if poll_immediate(&mut attempt).await.is_some() {
@@ -38,7 +38,7 @@ async fn wait_for(service: &Service, kind: EventKind, count: usize) {
 /// Returns how many further attempts are granted.
 async fn count_free_attempts(service: &Service, name: &str) -> usize {
     let source = LoginSource::new("192.0.2.1".parse().ok());
-    let attempt = LoginAttempt { name: name.parse().unwrap(), source };
+    let attempt = LoginAttempt { name: name.parse().unwrap(), source, evidence: Evidence::None };
     let (store, policy, mut granted) = (service.accounts.store(), LockoutPolicy::default(), 0);
     while store.reserve_attempt(&attempt, &policy, NOW).await.unwrap() == Reservation::Granted {
         granted += 1;
@@ -104,6 +104,9 @@ async fn client_disconnect_settles_password_change() {
         poll_immediate(pin!(change)).await;
         wait_for(&service, EventKind::LoginFailure, failures).await;
     }
-    let locked = service.log_in("alice", PASSWORD, "192.0.2.1").await;
+    // The failures lock password changes in this session, and not the login.
+    let (current, new) = (PASSWORD.into(), "a password that is new".into());
+    let locked = service.accounts.change_password(&view, current, new, at("192.0.2.1")).await;
     assert_eq!(code(locked), "invalid_credentials");
+    assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "ok");
 }

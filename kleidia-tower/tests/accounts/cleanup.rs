@@ -105,7 +105,7 @@ async fn keeps_rows_that_have_not_expired() {
     let store = counting_store(&service, 0);
     let interval = Duration::from_secs(3600);
     let cleanup =
-        Cleanup::spawn(Arc::clone(&store) as _, clock_fn(|| Some(later(60))), settings(interval));
+        Cleanup::spawn(Arc::clone(&store) as _, clock_fn(|| Some(later(59))), settings(interval));
     wait_until(|| store.calls.load(Ordering::SeqCst) > 0).await;
     // Stopping does not wait for the interval.
     cleanup.stop().await;

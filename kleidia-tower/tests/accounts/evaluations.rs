@@ -48,7 +48,14 @@ async fn login_rehashes_outdated_password() {
     let costlier = Accounts::new(store, Arc::new(keys), hasher).with_clock(clock_fn(|| Some(NOW)));
     let log_in = async |password: &str| {
         let (user_name, password) = ("alice".to_owned(), password.into());
-        costlier.log_in(LoginRequest { user_name, password, client: at("192.0.2.1") }).await
+        costlier
+            .log_in(LoginRequest {
+                user_name,
+                password,
+                client: at("192.0.2.1"),
+                device_token: None,
+            })
+            .await
     };
     let stored = async || {
         let key = AccountLookup::Id(service.alice.id);
@@ -82,7 +89,12 @@ async fn concurrent_logins_all_succeed_while_rehashing() {
             Accounts::new(store, Arc::new(keys), hasher).with_clock(clock_fn(|| Some(NOW)));
         let log_in = || {
             let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
-            costlier.log_in(LoginRequest { user_name, password, client: at("192.0.2.1") })
+            costlier.log_in(LoginRequest {
+                user_name,
+                password,
+                client: at("192.0.2.1"),
+                device_token: None,
+            })
         };
         let all = [(); 4].map(|()| log_in());
         for outcome in futures_util::future::join_all(all).await {
@@ -102,4 +114,39 @@ async fn failed_evaluation_is_not_counted_and_is_released() {
         assert_eq!(code(service.log_in("broken", PASSWORD, "192.0.2.1").await), "unavailable");
     }
     assert_eq!(service.count(EventKind::LoginFailure).await, 0);
+}
+
+/// After the costs were raised, each attempt does the work of the outdated and the current ones,
+/// until no outdated hash is left.
+#[tokio::test]
+async fn attempts_do_the_same_work_after_a_change_of_costs() {
+    let service = Service::new().await;
+    let parameters = Argon2Parameters::MINIMUM.with_passes(2).unwrap();
+    let options = PasswordHasher::options().with_parameters(parameters);
+    let hasher = options.with_permits(1).unwrap().with_queue_limit(8).start().unwrap();
+    let store = Arc::clone(service.accounts.store());
+    let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
+    let costlier =
+        Accounts::new(store, Arc::new(keys), hasher.clone()).with_clock(clock_fn(|| Some(NOW)));
+    let bob = costlier.create_user(None, "bob", PASSWORD.into(), [].into(), at("192.0.2.1"));
+    bob.await.unwrap();
+    let work = async |name: &str, password: &str, source: u32| {
+        let before = hasher.evaluations();
+        let (user_name, password) = (name.to_owned(), password.into());
+        let client = at(&format!("198.51.100.{source}"));
+        let request = LoginRequest { user_name, password, client, device_token: None };
+        drop(costlier.log_in(request).await);
+        hasher.evaluations() - before
+    };
+    // The sixth attempt of each name is locked.
+    for _ in 0..6 {
+        for name in ["alice", "bob", "nobody", "no name\u{200b}"] {
+            assert_eq!(work(name, "wrong", 7).await, 2, "{name:?}");
+        }
+    }
+    assert_eq!(work("bob", PASSWORD, 8).await, 2);
+    assert_eq!(work("alice", PASSWORD, 8).await, 2, "a verification and a new hash");
+    for name in ["alice", "bob", "nobody"] {
+        assert_eq!(work(name, "wrong", 9).await, 1, "{name:?}: no outdated hash is left");
+    }
 }

@@ -11,7 +11,10 @@ mod order;
 mod passwords;
 mod refresh;
 mod sessions;
+mod settling;
 mod sinks;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -79,7 +82,9 @@ impl Service {
         from: &str,
     ) -> Result<TokenSet, AccountError> {
         let (user_name, password) = (name.to_owned(), password.into());
-        self.accounts.log_in(LoginRequest { user_name, password, client: at(from) }).await
+        self.accounts
+            .log_in(LoginRequest { user_name, password, client: at(from), device_token: None })
+            .await
     }
 
     /// Opens a session of alice.

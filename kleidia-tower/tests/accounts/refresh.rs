@@ -67,3 +67,61 @@ async fn zero_grace_treats_every_second_use_as_reuse() {
     assert_eq!(code(service.refresh(&alice.refresh_token).await), "refresh_reused");
     assert_eq!(service.authenticate(&refreshed.access_token).await, "session_expired");
 }
+
+#[tokio::test]
+async fn login_ends_after_30_days_of_refreshes() {
+    let service = Service::new().await;
+    let mut tokens = service.alice().await;
+    for day in 1..30 {
+        service.advance_clock(24 * 3600);
+        tokens = service.refresh(&tokens.refresh_token).await.unwrap();
+        let expected = Duration::from_secs(24 * 3600 * (30 - day).min(7));
+        assert_eq!(tokens.refresh_expires_in, expected, "day {day}");
+    }
+    service.advance_clock(24 * 3600 - 1);
+    let last = service.refresh(&tokens.refresh_token).await.unwrap();
+    assert_eq!(last.expires_in, Duration::from_secs(1));
+    service.advance_clock(1);
+    assert_eq!(service.authenticate(&last.access_token).await, "token_expired");
+    assert_eq!(code(service.refresh(&last.refresh_token).await), "refresh_invalid");
+    let rejected = &service.records(Some(EventKind::TokenRefresh)).await[0];
+    assert_eq!(rejected.reason.as_deref(), Some("login-expired"));
+    assert_eq!(code(service.log_in("alice", super::PASSWORD, "192.0.2.1").await), "ok");
+}
+
+#[tokio::test]
+async fn rejected_refresh_of_a_known_family_is_recorded() {
+    let service = Service::new().await;
+    let alice = service.alice().await;
+    let everywhere = service.accounts.log_out_everywhere(&alice.session, super::at("192.0.2.1"));
+    everywhere.await.unwrap();
+    let thief = service.accounts.refresh(&alice.refresh_token, super::at("198.51.100.7")).await;
+    assert_eq!(code(thief), "refresh_invalid");
+    let record = &service.records(Some(EventKind::TokenRefresh)).await[0];
+    assert_eq!(record.outcome.as_str(), "failure");
+    assert_eq!(record.reason.as_deref(), Some("token-revoked"));
+    assert_eq!(record.client.address, "198.51.100.7".parse().ok());
+    assert_eq!(record.session, Some(alice.session.session.id));
+    let unknown = service.refresh(&"A".repeat(43).into()).await;
+    assert_eq!(code(unknown), "refresh_invalid");
+    assert_eq!(service.count(EventKind::TokenRefresh).await, 1, "an unknown token has no family");
+}
+
+#[tokio::test]
+async fn reopened_session_has_a_session_token() {
+    let service = Service::new().await;
+    let alice = service.alice().await;
+    let extended = service.refresh(&alice.refresh_token).await.unwrap();
+    assert!(extended.session_token.is_none(), "the session keeps its token");
+    service.advance_clock(3600);
+    let reopened = service.refresh(&extended.refresh_token).await.unwrap();
+    // The response was lost, and the client tries again.
+    let retried = service.refresh(&extended.refresh_token).await.unwrap();
+    let authenticator = service.accounts.authenticator();
+    for tokens in [reopened, retried] {
+        let token = tokens.session_token.unwrap();
+        let view = authenticator.authenticate_session_token(token.expose_secret()).await.unwrap();
+        assert_eq!(view.session.id, tokens.session.session.id);
+        assert_ne!(token.expose_secret(), tokens.refresh_token.expose_secret());
+    }
+}

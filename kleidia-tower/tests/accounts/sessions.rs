@@ -8,6 +8,8 @@ use kleidia_tower::audit::EventKind;
 use kleidia_tower::session::SessionLookup;
 use kleidia_tower::{ClientInfo, SessionId};
 
+use secrecy::ExposeSecret as _;
+
 use super::{NOW, PASSWORD, Service, code, later};
 
 #[tokio::test]
@@ -159,7 +161,43 @@ async fn assert_updates_last_seen_at(settings: AccountSettings, updates: [(i64, 
     };
     for (seconds, expected) in updates {
         service.advance_clock(seconds);
-        assert_eq!(service.authenticate(&alice.access_token).await, "ok");
+        let authenticator = service.accounts.authenticator();
+        let token = alice.access_token.expose_secret();
+        assert!(authenticator.authenticate(token).await.is_ok());
+        authenticator.flush().await;
         assert_eq!(seen().await, expected);
     }
+}
+
+#[tokio::test]
+async fn further_login_ends_the_oldest_session() {
+    let settings = AccountSettings::default().with_max_sessions(3).unwrap();
+    let service = Service::with_settings(settings).await;
+    let sessions = [service.alice().await, service.alice().await, service.alice().await];
+    let [first, second, third] = &sessions;
+    assert_eq!(service.authenticate(&first.access_token).await, "ok");
+    let fourth = service.alice().await;
+    assert_eq!(service.authenticate(&first.access_token).await, "session_expired");
+    assert_eq!(code(service.refresh(&first.refresh_token).await), "refresh_invalid");
+    for tokens in [second, third, &fourth] {
+        assert_eq!(service.authenticate(&tokens.access_token).await, "ok");
+    }
+    let ended = service.records(Some(EventKind::SessionEnded)).await;
+    assert_eq!(ended.len(), 1);
+    assert_eq!(ended[0].session, Some(first.session.session.id));
+    assert_eq!(ended[0].reason.as_deref(), Some("session-limit"));
+    for max in [0, 1001] {
+        assert!(AccountSettings::default().with_max_sessions(max).is_err());
+    }
+}
+
+#[tokio::test]
+async fn has_at_most_100_sessions_by_default() {
+    let service = Service::new().await;
+    let first = service.alice().await;
+    for _ in 0..100 {
+        service.alice().await;
+    }
+    assert_eq!(service.accounts.sessions(service.alice.id).await.unwrap().len(), 100);
+    assert_eq!(service.authenticate(&first.access_token).await, "session_expired");
 }

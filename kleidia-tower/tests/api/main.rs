@@ -59,7 +59,7 @@ impl Fixture {
         let created = self.accounts.create_user(None, name, PASSWORD.into(), roles, client.clone());
         let id = created.await.unwrap().id;
         let (user_name, password) = (name.to_owned(), PASSWORD.into());
-        let attempt = LoginRequest { user_name, password, client };
+        let attempt = LoginRequest { user_name, password, client, device_token: None };
         let tokens = self.accounts.log_in(attempt).await.unwrap();
         (id, format!("Bearer {}", tokens.access_token.expose_secret()))
     }

@@ -117,7 +117,7 @@ impl ModelRun {
 
     pub(crate) async fn touch(&mut self, session: usize) -> Comparison {
         let (id, now) = (self.session_ids[session], self.oracle.now);
-        ok(self.service.store.touch(id, timestamp(now)).await)?;
+        ok(self.service.store.touch(&[(id, timestamp(now))]).await)?;
         let session = &mut self.oracle.sessions[session];
         session.last_seen = session.last_seen.max(now);
         self.check_events(vec![], Context { client: 0, actor: None }).await

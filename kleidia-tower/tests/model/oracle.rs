@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 pub(crate) const SESSION: i64 = 3600;
 pub(crate) const REFRESH: i64 = 7 * 24 * 3600;
 pub(crate) const ACCESS: i64 = 1800;
+/// The lifetime of a login, however often it is refreshed.
+const LOGIN: i64 = 30 * 24 * 3600;
 pub(crate) const HISTORY: usize = 3;
 /// For how long expired sessions are retained.
 pub(crate) const RETENTION: i64 = 24 * 3600;
@@ -141,7 +143,7 @@ impl Oracle {
             created: self.now,
             authenticated,
             last_seen: self.now,
-            expires: self.now + SESSION,
+            expires: (self.now + SESSION).min(authenticated + LOGIN),
             end: None,
             agent: None,
             is_purged: false,
@@ -150,7 +152,8 @@ impl Oracle {
     }
 
     fn issue_refresh_token(&mut self, session: usize) -> usize {
-        let expires = self.now + REFRESH;
+        let login_end = self.sessions[session].authenticated + LOGIN;
+        let expires = (self.now + REFRESH).min(login_end);
         self.tokens.push(Token { session, expires, consumed: None, is_purged: false });
         self.tokens.len() - 1
     }
@@ -173,8 +176,18 @@ impl Oracle {
             let events = vec![failure.with_reason("account-disabled")];
             return (Refresh::Rejected("account_disabled"), events);
         }
-        if self.now >= token.expires || self.families[family] {
-            return invalid;
+        let rejected = |reason| {
+            let failure = event("token.refresh", user).for_session(token.session).into_failure();
+            (Refresh::Rejected("refresh_invalid"), vec![failure.with_reason(reason)])
+        };
+        if self.families[family] {
+            return rejected("token-revoked");
+        }
+        if self.now >= self.sessions[token.session].authenticated + LOGIN {
+            return rejected("login-expired");
+        }
+        if self.now >= token.expires {
+            return rejected("token-expired");
         }
         let Some((at, successor)) = token.consumed else { return self.consume(number, client) };
         if (self.now - at).abs() >= grace {
@@ -185,7 +198,7 @@ impl Oracle {
             return (Refresh::Rejected("refresh_reused"), events);
         }
         if self.tokens[successor].is_purged {
-            return invalid;
+            return rejected("token-expired");
         }
         let session = self.tokens[successor].session;
         let retry = event("token.refresh", user).for_session(session).with_reason("retry");
@@ -199,7 +212,7 @@ impl Oracle {
         let mut events = Vec::new();
         let session = if self.is_active(before) {
             let session = &mut self.sessions[before];
-            session.expires = session.expires.max(now + SESSION);
+            session.expires = session.expires.max((now + SESSION).min(authenticated + LOGIN));
             session.last_seen = session.last_seen.max(now);
             before
         } else {
@@ -228,10 +241,10 @@ impl Oracle {
             if session.is_purged || session.end.is_some() || !selects(number, session) {
                 continue;
             }
-            session.end = Some((self.now, reason));
-            session.agent = None;
             self.families[session.family] = true;
             if is_active {
+                session.end = Some((self.now, reason));
+                session.agent = None;
                 events.push(
                     event("session.ended", session.user).for_session(number).with_reason(reason),
                 );

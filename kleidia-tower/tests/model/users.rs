@@ -1,7 +1,7 @@
 //! Operations of users: login, refresh, authenticated calls, and logout.
 
 use kleidia_tower::account::TokenSet;
-use kleidia_tower::lockout::{LoginAttempt, LoginSource};
+use kleidia_tower::lockout::{Evidence, LockoutPolicy, LoginAttempt, LoginSource};
 use kleidia_tower::session::{NewSession, OpenOutcome, SessionView};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -35,13 +35,16 @@ impl ModelRun {
             refresh_token: refresh_token.digest,
             expires_at: timestamp(now + SESSION),
             refresh_expires_at: timestamp(now + REFRESH),
-            attempt: LoginAttempt { name, source },
+            attempt: LoginAttempt { name, source, evidence: Evidence::None },
+            device: OpaqueToken::generate(&mut self.random).digest,
+            lockout: LockoutPolicy::default(),
+            max_sessions: usize::MAX,
         };
         let opened = self.service.store.open_session(new, &self.change_context(context)).await;
         let opened = opened.map_err(|error| error.to_string())?.value;
         let (login, events) = self.oracle.log_in(user, password, rehashed, context.client);
         match (login, opened) {
-            (Login::LoggedIn(session), OpenOutcome::Opened(view)) => {
+            (Login::LoggedIn(session), OpenOutcome::Opened { session: view, .. }) => {
                 self.record_session_ids(session, &view, token.text)?;
                 check_equal("the session of a login", &view, &self.view(session))?;
                 self.refresh_tokens.push(refresh_token.text);
@@ -95,7 +98,9 @@ impl ModelRun {
     }
 
     fn check_granted(&mut self, session: usize, token: usize, granted: &TokenSet) -> Comparison {
-        self.record_session_ids(session, &granted.session, String::new())?;
+        let session_token = granted.session_token.as_ref().map(|token| token.expose_secret());
+        let session_token = session_token.unwrap_or_default().to_owned();
+        self.record_session_ids(session, &granted.session, session_token)?;
         check_equal("the session of a refresh", &granted.session, &self.view(session))?;
         let (now, text) = (self.oracle.now, granted.refresh_token.expose_secret());
         if token == self.refresh_tokens.len() {
@@ -126,6 +131,7 @@ impl ModelRun {
     pub(crate) async fn call(&mut self, access_token: usize) -> Comparison {
         let token = &self.access_tokens[access_token];
         let result = self.service.authenticator.authenticate(&token.text).await;
+        self.service.authenticator.flush().await;
         let session = token.session;
         let expected = if !self.service.accepts_key(&token.key) {
             "token_invalid"
@@ -140,6 +146,7 @@ impl ModelRun {
     pub(crate) async fn call_with_session_token(&mut self, session: usize) -> Comparison {
         let token = &self.session_tokens[session];
         let result = self.service.authenticator.authenticate_session_token(token).await;
+        self.service.authenticator.flush().await;
         let expected =
             if token.is_empty() { "session_expired" } else { self.oracle.check_session(session) };
         self.check_authentication(session, result.as_ref().ok(), code(&result), expected).await

@@ -37,7 +37,10 @@ async fn accounts() -> Accounts {
 async fn log_in(accounts: &Accounts, name: &str) -> String {
     let (user_name, password) = (name.to_owned(), PASSWORD.into());
     let client = ClientInfo::new("192.0.2.1".parse().unwrap());
-    let logged_in = accounts.log_in(LoginRequest { user_name, password, client }).await.unwrap();
+    let logged_in = accounts
+        .log_in(LoginRequest { user_name, password, client, device_token: None })
+        .await
+        .unwrap();
     logged_in.access_token.expose_secret().to_owned()
 }
 

@@ -83,7 +83,7 @@ impl Fixture {
 
     async fn log_in(&self, name: &str, password: &str) -> Result<TokenSet, AccountError> {
         let (user_name, password) = (name.to_owned(), password.into());
-        let request = LoginRequest { user_name, password, client: here() };
+        let request = LoginRequest { user_name, password, client: here(), device_token: None };
         self.output.record(&request);
         self.accounts.log_in(request).await
     }
@@ -99,6 +99,7 @@ impl Fixture {
         for (name, token) in [("refresh token", &tokens.refresh_token)]
             .into_iter()
             .chain(session.map(|token| ("session token", token)))
+            .chain(tokens.device_token.iter().map(|token| ("device token", token)))
         {
             let text = token.expose_secret();
             self.secrets.add(name, text.as_bytes());

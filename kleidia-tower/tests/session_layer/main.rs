@@ -11,6 +11,7 @@
 mod cache;
 mod contract;
 mod extractors;
+mod last_seen;
 mod rejections;
 mod schemes;
 mod servers;

@@ -6,7 +6,9 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 
 use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{AuditStore as _, ChainHead};
-use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy, LoginAttempt, LoginSource};
+use kleidia_tower::lockout::{
+    Evidence, FailureStore as _, LockoutPolicy, LoginAttempt, LoginSource,
+};
 use kleidia_tower::session::{SessionLookup, SessionStore as _};
 use kleidia_tower::store::{OpenError, SqliteStore, StoreError};
 use kleidia_tower::{SessionId, UserId};
@@ -21,7 +23,11 @@ async fn populated_store(database: &TempDatabase) -> SqliteStore {
     let alice = create(&store, "alice").await;
     log_in(&store, &alice, 1).await;
     drop(store.rotate_refresh_token(&rotation(1, 2), &at(0)).await.unwrap().value);
-    let attempt = LoginAttempt { name: alice.name.clone(), source: LoginSource::new(None) };
+    let attempt = LoginAttempt {
+        name: alice.name.clone(),
+        source: LoginSource::new(None),
+        evidence: Evidence::None,
+    };
     store.reserve_attempt(&attempt, &LockoutPolicy::default(), NOW).await.unwrap();
     drop(store.record_failure(&attempt, &LockoutPolicy::default(), &at(0)).await.unwrap());
     store
@@ -100,8 +106,11 @@ async fn rejects_attempts_if_failures_are_corrupt() {
         let database = TempDatabase::new();
         let store = populated_store(&database).await;
         database.execute(alteration).await;
-        let attempt =
-            LoginAttempt { name: "alice".parse().unwrap(), source: LoginSource::new(None) };
+        let attempt = LoginAttempt {
+            name: "alice".parse().unwrap(),
+            source: LoginSource::new(None),
+            evidence: Evidence::None,
+        };
         assert_corrupt(
             &store.reserve_attempt(&attempt, &LockoutPolicy::default(), NOW).await,
             alteration,

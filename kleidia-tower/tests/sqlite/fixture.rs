@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kleidia_tower::account::{Account, AccountStore as _, NewAccount, PasswordHash};
-use kleidia_tower::lockout::{LoginAttempt, LoginSource};
+use kleidia_tower::lockout::{Evidence, LockoutPolicy, LoginAttempt, LoginSource};
 use kleidia_tower::rbac::{Policy, RoleName, RoleRules};
 use kleidia_tower::session::{NewSession, OpenOutcome, Rotation, SessionStore as _, SessionView};
 use kleidia_tower::store::{ChangeContext, SqliteStore};
@@ -105,14 +105,21 @@ pub(crate) fn new_session(account: &Account, password: PasswordHash, token: u32)
         refresh_token: refresh_token(token),
         expires_at: NOW + Duration::from_secs(3600),
         refresh_expires_at: NOW + Duration::from_secs(7 * 24 * 3600),
-        attempt: LoginAttempt { name: account.name.clone(), source: LoginSource::new(None) },
+        attempt: LoginAttempt {
+            name: account.name.clone(),
+            source: LoginSource::new(None),
+            evidence: Evidence::None,
+        },
+        device: digest(3, token),
+        lockout: LockoutPolicy::default(),
+        max_sessions: usize::MAX,
     }
 }
 
 pub(crate) async fn log_in(store: &SqliteStore, account: &Account, token: u32) -> SessionView {
     let opened = store.open_session(new_session(account, hash(0), token), &at(0)).await.unwrap();
     match opened.value {
-        OpenOutcome::Opened(view) => view,
+        OpenOutcome::Opened { session, .. } => session,
         other => panic!("{other:?}"),
     }
 }
@@ -126,6 +133,7 @@ pub(crate) fn rotation(presented: u32, successor: u32) -> Rotation {
         session_token: session_token(successor),
         expires_at: NOW + Duration::from_secs(3600),
         refresh_expires_at: NOW + Duration::from_secs(7 * 24 * 3600),
+        login_ttl: Duration::MAX,
         grace: Duration::ZERO,
     }
 }

@@ -49,7 +49,7 @@ impl Fixture {
         let store = Arc::new(FaultInjectingStore::default());
         let inner: Arc<dyn Store> = Arc::clone(&store) as _;
         let hour = std::time::Duration::from_secs(3600);
-        let cached = Arc::new(SessionCachingStore::new(inner).with_ttl(hour));
+        let cached = Arc::new(SessionCachingStore::new(inner).with_ttl(hour).unwrap());
         Self::with_store(store, cached, AccountSettings::default()).await
     }
 
@@ -97,6 +97,7 @@ impl Fixture {
             user_name: name.to_owned(),
             password: PASSWORD.into(),
             client: client_info(),
+            device_token: None,
         };
         self.accounts.log_in(request).await.unwrap()
     }

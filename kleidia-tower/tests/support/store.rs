@@ -33,10 +33,12 @@ pub(crate) struct FaultInjectingStore {
     lookups: AtomicUsize,
     lookup_pause: Mutex<Option<Arc<PausePoint>>>,
     audit_pause: Mutex<Option<Arc<PausePoint>>>,
+    touch_pause: Mutex<Option<Arc<PausePoint>>>,
+    settling_fails: AtomicBool,
 }
 
-/// A point at which an operation pauses: a lookup after it read the session, or an event before it
-/// is recorded.
+/// A point at which an operation pauses: a lookup after it read the session, or a write before it
+/// starts.
 #[derive(Default)]
 pub(crate) struct PausePoint {
     pub(crate) reached: Notify,
@@ -52,6 +54,16 @@ impl FaultInjectingStore {
     /// Makes appending to the audit log fail, or succeed again.
     pub(crate) fn set_audit_unavailable(&self, is_unavailable: bool) {
         self.is_audit_unavailable.store(is_unavailable, Ordering::SeqCst);
+    }
+
+    /// Makes all operations that settle a login attempt fail, or succeed again.
+    pub(crate) fn set_settling_fails(&self, fails: bool) {
+        self.settling_fails.store(fails, Ordering::SeqCst);
+    }
+
+    /// Pauses the next update of `last_seen_at`, as if another writer was busy.
+    pub(crate) fn pause_next_touch(&self) -> Arc<PausePoint> {
+        set_pause(&self.touch_pause)
     }
 
     /// Returns the number of session lookups.
@@ -72,6 +84,13 @@ impl FaultInjectingStore {
     /// Pauses the next append to the audit log.
     pub(crate) fn pause_next_event(&self) -> Arc<PausePoint> {
         set_pause(&self.audit_pause)
+    }
+
+    fn settling(&self) -> Result<&MemoryStore, StoreError> {
+        if self.settling_fails.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("injected error"));
+        }
+        self.memory()
     }
 
     fn memory(&self) -> Result<&MemoryStore, StoreError> {
@@ -120,7 +139,7 @@ impl SessionStore for FaultInjectingStore {
         new: NewSession,
         change: &ChangeContext,
     ) -> Result<Committed<OpenOutcome>, StoreError> {
-        self.memory()?.open_session(new, change).await
+        self.settling()?.open_session(new, change).await
     }
 
     async fn rotate_refresh_token(
@@ -140,8 +159,9 @@ impl SessionStore for FaultInjectingStore {
         self.memory()?.end_sessions(which, reason, change).await
     }
 
-    async fn touch(&self, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
-        self.memory()?.touch(session, now).await
+    async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
+        pause_at(&self.touch_pause).await;
+        self.memory()?.touch(seen).await
     }
 
     async fn register_agent(
@@ -174,6 +194,10 @@ impl AccountStore for FaultInjectingStore {
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError> {
         self.memory()?.accounts(after, limit).await
+    }
+
+    async fn password_parameters(&self) -> Result<Vec<String>, StoreError> {
+        self.memory()?.password_parameters().await
     }
 
     async fn create_account(
@@ -221,7 +245,7 @@ impl FailureStore for FaultInjectingStore {
         policy: &LockoutPolicy,
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.memory()?.record_failure(attempt, policy, change).await
+        self.settling()?.record_failure(attempt, policy, change).await
     }
 
     async fn record_throttled(
@@ -230,11 +254,11 @@ impl FailureStore for FaultInjectingStore {
         policy: &LockoutPolicy,
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.memory()?.record_throttled(attempt, policy, change).await
+        self.settling()?.record_throttled(attempt, policy, change).await
     }
 
     async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {
-        self.memory()?.release_attempt(attempt).await
+        self.settling()?.release_attempt(attempt).await
     }
 
     async fn unlock(

@@ -69,7 +69,7 @@ impl Fixture {
     /// Returns the `authorization` of a user.
     pub(crate) async fn access_token(&self, name: &str) -> String {
         let (user_name, password, client) = (name.to_owned(), PASSWORD.into(), client_info());
-        let request = LoginRequest { user_name, password, client };
+        let request = LoginRequest { user_name, password, client, device_token: None };
         let tokens = self.accounts.log_in(request).await.unwrap();
         format!("Bearer {}", tokens.access_token.expose_secret())
     }

@@ -93,6 +93,44 @@ fn rejects_invalid_settings() {
 }
 
 #[test]
+fn rejects_contradictory_settings_with_both_values() {
+    let database = TempDatabase::new();
+    for (arguments, text) in [
+        (vec!["--refresh-ttl", "31d"], "refresh TTL of 2678400s exceeds login TTL of 2592000s"),
+        (
+            vec!["--session-ttl", "2h", "--login-ttl", "1h"],
+            "session TTL of 7200s exceeds login TTL of 3600s",
+        ),
+        (vec!["--max-sessions", "0"], "--max-sessions: maximum of sessions is out of bounds"),
+        (vec!["--login-ttl", "1m"], "can't listen on 192.0.2.1:1"),
+        (vec!["--refresh-ttl", "31d", "--login-ttl", "90d"], "can't listen on 192.0.2.1:1"),
+    ] {
+        let output = command(&database.path(), &arguments).args(UNUSABLE_ADDRESS).output().unwrap();
+        assert_fails(&output, &[text]);
+    }
+}
+
+#[tokio::test]
+async fn unlocks_account() {
+    let database = TempDatabase::with_admin();
+    let portal = database.start(&["--lockout-threshold", "2", "--lockout-base", "10m"]);
+    for password in ["not this one", "nor this one", PASSWORD] {
+        let locked = portal.login_request(ADMIN, password).send().await;
+        locked.expect_problem(401, "invalid_credentials");
+    }
+    let unlock = |name: &str| command(&portal.database.path(), &["unlock", name]).output().unwrap();
+    assert_fails(&unlock("nobody"), &["no account \"nobody\""]);
+    let unlocked = unlock("Root");
+    assert!(unlocked.status.success(), "{unlocked:?}");
+    assert_eq!(unlocked.stdout, b"unlocked the sign-in of Root\n");
+    let admin = Tokens::from_response(&portal.login_request(ADMIN, PASSWORD).send().await);
+    assert_eq!(portal.audit(&admin, "event=login.unlocked").await.len(), 1);
+    let missing = portal.database.file("missing.db");
+    assert_fails(&command(&missing, &["unlock", ADMIN]).output().unwrap(), &["no such database"]);
+    assert!(!missing.exists());
+}
+
+#[test]
 fn reports_invalid_database() {
     let database = TempDatabase::new();
     std::fs::write(database.path(), "not a database, but long enough".repeat(99)).unwrap();
@@ -115,6 +153,8 @@ fn help_lists_each_option_and_default() {
         "--access-ttl",
         "--refresh-ttl",
         "--session-ttl",
+        "--login-ttl",
+        "--max-sessions",
         "--refresh-grace",
         "--lockout-threshold",
         "--lockout-base",
@@ -126,6 +166,7 @@ fn help_lists_each_option_and_default() {
         "--kliento-audience",
         "--kliento-trust-anchor",
         "create-admin",
+        "unlock",
         "Examples:",
         "[default: 127.0.0.1:8080]",
         "[default: 30m]",

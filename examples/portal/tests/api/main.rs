@@ -19,6 +19,7 @@ mod agent;
 mod audit_events;
 mod audit_log;
 mod command_line;
+mod devices;
 mod lockout;
 mod login;
 mod password;

@@ -10,6 +10,8 @@ async fn file_sets_what_flags_do_not() {
         access-ttl = "7m"
         refresh-ttl = "2d"
         session-ttl = "20m"
+        login-ttl = "3d"
+        max-sessions = 7
         refresh-grace = "5s"
         lockout-threshold = 4
         lockout-base = "30s"

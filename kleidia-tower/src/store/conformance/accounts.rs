@@ -6,13 +6,15 @@ use std::sync::Arc;
 use super::concurrent::concurrently;
 use super::expected::success;
 use super::fixture::{
-    StoreFixture, at, by, hash, new_account, operator, roles, time, unknown_user,
+    StoreFixture, at, by, hash, new_account, new_session, operator, roles, time, unknown_user,
 };
 use crate::account::{
-    Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, PasswordChange,
+    PasswordHash, StoredPassword,
 };
 use crate::audit::{EventKind, Reason};
 use crate::rbac::RoleName;
+use crate::session::NewSession;
 use crate::{UserId, UserName};
 
 pub(super) async fn stores_account_as_created(fixture: &StoreFixture) {
@@ -154,4 +156,35 @@ pub(super) async fn unknown_account_is_not_updated(fixture: &StoreFixture) {
     assert_eq!(fixture.store.account(unknown).await.expect("a result"), None);
     let found = fixture.store.account_with_password(AccountLookup::Id(unknown)).await;
     assert_eq!(found.expect("a result"), None);
+}
+
+pub(super) async fn lists_password_parameters(fixture: &StoreFixture) {
+    let parameters = async || {
+        let mut found = fixture.store.password_parameters().await.expect("a result");
+        found.sort_unstable();
+        found
+    };
+    assert!(parameters().await.is_empty());
+    fixture.account("alice").await;
+    let bob = fixture.account("bob").await;
+    let outdated = "$argon2id$v=19$m=65536,t=1,p=4";
+    assert_eq!(parameters().await, [outdated]);
+    let current = "$argon2id$v=19$m=65536,t=3,p=4";
+    let rehashed = PasswordHash::new(format!("{current}$c2FsdHNhbHQ$2"));
+    let new = NewSession { rehashed: Some(rehashed), ..new_session(&bob, 1, 1) };
+    fixture.open(new, &bob, &at(1)).await;
+    assert_eq!(parameters().await, [outdated, current]);
+    let alice = AccountLookup::Name(&"alice".parse().expect("a name"));
+    let alice = fixture.store.account_with_password(alice).await.expect("a result");
+    let (alice, password) = alice.expect("the account");
+    let change = PasswordChange {
+        user: alice.id,
+        expected_hash: password.current,
+        new: PasswordHash::new(format!("{current}$c2FsdHNhbHQ$3")),
+        history: 5,
+        kept_session: None,
+    };
+    let done = fixture.store.change_password(change, &at(2)).await;
+    fixture.expect(done, &at(2), &alice, &[success(EventKind::PasswordChanged)]).await;
+    assert_eq!(parameters().await, [current], "previous passwords do not count");
 }

@@ -156,5 +156,5 @@ pub(super) async fn threshold_bounds_concurrent_failures(fixture: &StoreFixture)
 pub(super) async fn bounds_concurrent_unfamiliar_attempts(fixture: &StoreFixture) {
     fixture.account("alice").await;
     let (granted, _) = reserve_concurrently(fixture, |task| attempt_from("alice", task)).await;
-    assert_eq!(granted, LockoutPolicy::MAX_UNFAMILIAR_FAILURES as usize);
+    assert_eq!(granted, LockoutPolicy::default().throttle_threshold() as usize);
 }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use super::concurrent::concurrently;
 use super::expected::{all_ended, success};
-use super::fixture::{SESSION, StoreFixture, at, by, time, unknown_session, unknown_user};
+use super::fixture::{
+    SESSION, StoreFixture, at, by, new_session, time, unknown_session, unknown_user,
+};
 use super::refresh::rotation;
 use crate::SessionId;
 use crate::account::Account;
 use crate::audit::EventKind;
-use crate::session::{EndReason, SessionEnd, SessionLookup, SessionSelector};
+use crate::session::{
+    EndReason, NewSession, OpenOutcome, SessionEnd, SessionLookup, SessionSelector,
+};
 use crate::store::ChangeContext;
 
 impl StoreFixture {
@@ -112,6 +116,7 @@ pub(super) async fn ends_all_sessions(fixture: &StoreFixture) {
 pub(super) async fn stores_each_end_reason(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let reasons = [
+        EndReason::SessionLimit,
         EndReason::Logout,
         EndReason::Revoked,
         EndReason::RevokedByAdmin,
@@ -175,4 +180,42 @@ pub(super) async fn concurrent_ends_end_a_session_once(fixture: &StoreFixture) {
     assert_eq!(records.len(), 1, "{records:?}");
     let view = fixture.store.session(SessionLookup::Id(session.id)).await.expect("a result");
     assert!(view.is_some_and(|view| view.session.end.is_some()), "an ended session is kept");
+}
+
+pub(super) async fn further_login_ends_the_oldest_session(fixture: &StoreFixture) {
+    let (alice, bob) = (fixture.account("alice").await, fixture.account("bob").await);
+    let his = fixture.login(&bob, 100).await;
+    let mut sessions = Vec::new();
+    for token in 1..=3 {
+        sessions.push(fixture.login(&alice, token).await);
+    }
+    // The first one is refreshed, so that the second one is the oldest; the third one has ended.
+    fixture.refresh(&alice, 1, 11, 1).await;
+    let one = SessionSelector::One { user: alice.id, session: sessions[2].id };
+    fixture.end(&alice, one, EndReason::Logout, &[sessions[2].id], &at(1)).await;
+    for (token, ends) in [(4, None), (5, Some((sessions[1].id, 2)))] {
+        let new = NewSession { max_sessions: 3, ..new_session(&alice, token, 2) };
+        let opened = fixture.store.open_session(new, &at(2)).await.expect("a result");
+        let OpenOutcome::Opened { session, displaced, .. } = opened.value.clone() else {
+            panic!("{:?}", opened.value)
+        };
+        assert_eq!(displaced, ends.map(|(id, _)| id).into_iter().collect::<Vec<_>>());
+        let mut events = [EventKind::LoginSuccess, EventKind::SessionCreated]
+            .map(|kind| success(kind).with_session(session.session.id))
+            .to_vec();
+        events.extend(all_ended(&displaced, EndReason::SessionLimit));
+        fixture.expect(Ok(opened), &at(2), &alice, &events).await;
+        sessions.push(session.session);
+        if let Some((_, token)) = ends {
+            fixture.assert_invalid(&alice, &[token], 3).await;
+        }
+    }
+    let active = [sessions[4].id, sessions[3].id, sessions[0].id];
+    assert_eq!(fixture.active(alice.id, 3).await, active);
+    assert_eq!(fixture.session(&his).await, his);
+    // An expired session that can be reopened counts too.
+    let new = NewSession { max_sessions: 1, ..new_session(&alice, 6, SESSION + 10) };
+    let last = fixture.open(new, &alice, &at(SESSION + 10)).await.session;
+    fixture.assert_invalid(&alice, &[11, 4, 5], SESSION + 10).await;
+    assert_eq!(fixture.active(alice.id, SESSION + 10).await, [last.id]);
 }

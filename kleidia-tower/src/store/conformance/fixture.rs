@@ -14,7 +14,7 @@ use crate::account::{
 use crate::audit::{
     AuditIdentity, AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Reason,
 };
-use crate::lockout::{LoginAttempt, LoginSource};
+use crate::lockout::{Evidence, LockoutPolicy, LoginAttempt, LoginSource};
 use crate::rbac::{Policy, RoleName, RoleRules};
 use crate::session::{NewSession, OpenOutcome, Session, SessionLookup, SessionView};
 use crate::store::{ChangeContext, Committed, Store, StoreError};
@@ -79,6 +79,11 @@ pub(super) fn session_token(number: u32) -> TokenDigest {
     digest(2, number)
 }
 
+/// Returns the digest of a device token.
+pub(super) fn device_token(number: u32) -> TokenDigest {
+    digest(3, number)
+}
+
 fn digest(kind: u8, number: u32) -> TokenDigest {
     let mut octets = [kind; 32];
     octets.iter_mut().zip(number.to_be_bytes()).for_each(|(octet, byte)| *octet = byte);
@@ -134,11 +139,15 @@ pub(super) fn new_session(account: &Account, token: u32, second: i64) -> NewSess
         expires_at: time(second + SESSION),
         refresh_expires_at: time(second + REFRESH),
         attempt: attempt(account, &at(second)),
+        device: device_token(token),
+        lockout: LockoutPolicy::default(),
+        max_sessions: usize::MAX,
     }
 }
 
 pub(super) fn attempt(account: &Account, change: &ChangeContext) -> LoginAttempt {
-    LoginAttempt { name: account.name.clone(), source: LoginSource::new(change.client.address) }
+    let source = LoginSource::new(change.client.address);
+    LoginAttempt { name: account.name.clone(), source, evidence: Evidence::None }
 }
 
 impl StoreFixture {
@@ -263,7 +272,10 @@ impl StoreFixture {
         change: &ChangeContext,
     ) -> SessionView {
         let opened = self.store.open_session(new, change).await.expect("a result");
-        let OpenOutcome::Opened(view) = opened.value.clone() else { panic!("{:?}", opened.value) };
+        let OpenOutcome::Opened { session: view, displaced, .. } = opened.value.clone() else {
+            panic!("{:?}", opened.value)
+        };
+        assert!(displaced.is_empty(), "displaced {displaced:?}");
         let id = view.session.id;
         let events = [EventKind::LoginSuccess, EventKind::SessionCreated]
             .map(|kind| success(kind).with_session(id));
@@ -284,7 +296,7 @@ impl StoreFixture {
         let rejected = match self.expect(done, change, account, &[event]).await {
             OpenOutcome::PasswordChanged => Reason::PasswordChanged,
             OpenOutcome::AccountDisabled => Reason::AccountDisabled,
-            OpenOutcome::Opened(view) => panic!("opened {view:?}"),
+            OpenOutcome::Opened { session, .. } => panic!("opened {session:?}"),
         };
         assert_eq!(rejected, reason);
     }

@@ -8,14 +8,15 @@ use super::expected::{failure, success};
 use super::fixture::{StoreFixture, at, by, new_account, new_session, operator, second, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
-use crate::lockout::{LockoutPolicy, LoginAttempt, LoginSource, Reservation};
+use crate::lockout::{Evidence, LockoutPolicy, LoginAttempt, LoginSource, Reservation};
 use crate::session::NewSession;
 use crate::store::{ChangeContext, Retention};
 
 /// Returns an attempt from one of many addresses.
 pub(super) fn attempt_from(name: &str, source: u32) -> LoginAttempt {
     let address = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + source));
-    LoginAttempt { name: name.parse().expect("a name"), source: LoginSource::new(Some(address)) }
+    let (name, source) = (name.parse().expect("a name"), LoginSource::new(Some(address)));
+    LoginAttempt { name, source, evidence: Evidence::None }
 }
 
 impl StoreFixture {
@@ -159,9 +160,9 @@ pub(super) async fn counts_names_and_sources_separately(fixture: &StoreFixture) 
     let (alice, bob) = (fixture.account("alice").await, fixture.account("bob").await);
     let network = |address: &str| {
         let source = LoginSource::new(address.parse().ok());
-        LoginAttempt { name: alice.name.clone(), source }
+        LoginAttempt { name: alice.name.clone(), source, evidence: Evidence::None }
     };
-    let unknown = LoginAttempt { name: alice.name.clone(), source: LoginSource::new(None) };
+    let unknown = LoginAttempt { source: LoginSource::new(None), ..network("192.0.2.1") };
     let locked = network("2001:db8:0:1::1");
     fixture.lock(Some(&alice), &locked, 0).await;
     fixture.assert_locked(&network("2001:db8:0:1:ffff::2"), 60, 0).await;
@@ -233,25 +234,29 @@ pub(super) async fn clock_set_back_does_not_extend_locks(fixture: &StoreFixture)
     fixture.assert_granted(&attempt, second(until)).await;
 }
 
-pub(super) async fn purge_keeps_locks(fixture: &StoreFixture) {
+pub(super) async fn purge_keeps_failures(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let (attempt, unknown) = (attempt_from("alice", 1), attempt_from("mallory", 1));
     fixture.lock(Some(&alice), &attempt, 0).await;
     fixture.lock(None, &unknown, 0).await;
-    let retention = Retention::default().with_failures(Duration::from_secs(100));
-    fixture.purge_batch(59, &retention, 100).await;
+    let reset_after = LockoutPolicy::default().reset_after().as_secs().cast_signed();
+    // No retention of sessions affects the failures.
+    let retention = Retention::default().with_sessions(Duration::ZERO);
+    for second in [59, reset_after - 1] {
+        fixture.purge_batch(second, &retention, 100).await;
+    }
     for attempt in [&attempt, &unknown] {
         fixture.assert_locked(attempt, 60, 59).await;
     }
-    fixture.purge_batch(99, &retention, 100).await;
-    fixture.fail_login(Some(&alice), &attempt, 99, true).await;
-    fixture.assert_locked(&attempt, 99 + 120, 99).await;
-    let purged = fixture.purge_batch(100, &retention, 100).await;
-    assert!(purged >= 1, "failures of a name without an account");
-    fixture.fail_login(None, &unknown, 100, false).await;
-    fixture.assert_locked(&attempt, 99 + 120, 100).await;
-    // An active lock is kept regardless of the retention.
-    let retention = Retention::default().with_failures(Duration::ZERO);
-    fixture.purge_batch(99 + 119, &retention, 100).await;
-    fixture.assert_locked(&attempt, 99 + 120, 99 + 119).await;
+    let second = reset_after - 1;
+    fixture.fail_login(Some(&alice), &attempt, second, true).await;
+    fixture.assert_locked(&attempt, second + 120, second).await;
+    fixture.purge_batch(second + 119, &retention, 100).await;
+    fixture.assert_locked(&attempt, second + 120, second + 119).await;
+    // The failures of the source are forgotten first, and then those of the account.
+    let day = 24 * 3600;
+    let mut purged = fixture.purge_batch(second + reset_after, &retention, 100).await;
+    purged += fixture.purge_batch(100 * day, &retention, 100).await;
+    assert_eq!(purged, 4, "a source and an account for each of two names");
+    fixture.fail_login(None, &unknown, 100 * day, false).await;
 }

@@ -39,16 +39,18 @@ pub(super) async fn touch_updates_last_seen(fixture: &StoreFixture) {
     let session = fixture.login(&alice, 1).await;
     let other = fixture.login(&alice, 2).await;
     for (second, seen) in [(60, 60), (30, 60), (61, 61)] {
-        fixture.store.touch(session.id, time(second)).await.expect("a result");
+        fixture.store.touch(&[(session.id, time(second))]).await.expect("a result");
         let stored = fixture.session(&session).await;
         assert_eq!(stored.last_seen_at, time(seen), "touched at {second}");
         let expected = crate::session::Session { last_seen_at: time(seen), ..(*session).clone() };
         assert_eq!(*stored, expected, "nothing else changes");
     }
-    fixture
-        .store
-        .touch(unknown_session(&other), time(60))
-        .await
-        .expect("an unknown session is not an error");
+    let unknown = (unknown_session(&other), time(60));
+    fixture.store.touch(&[unknown]).await.expect("an unknown session is not an error");
     assert_eq!(fixture.session(&other).await, other);
+    let both = [unknown, (other.id, time(70)), (session.id, time(80))];
+    fixture.store.touch(&both).await.expect("a result");
+    assert_eq!(fixture.session(&other).await.last_seen_at, time(70));
+    assert_eq!(fixture.session(&session).await.last_seen_at, time(80));
+    fixture.store.touch(&[]).await.expect("a result");
 }

@@ -98,6 +98,7 @@ cases! {
         concurrent_creations_yield_one_account
         lists_accounts_by_id
         changes_roles
+        lists_password_parameters
         unchanged_values_record_nothing
         unknown_account_is_not_updated;
     agents:
@@ -128,7 +129,8 @@ cases! {
         ends_all_sessions
         stores_each_end_reason
         ended_family_is_not_refreshed
-        concurrent_ends_end_a_session_once;
+        concurrent_ends_end_a_session_once
+        further_login_ends_the_oldest_session;
     lockout:
         failures_lock
         locks_grow
@@ -139,7 +141,7 @@ cases! {
         admin_unlocks
         threshold_of_one_locks_immediately
         clock_set_back_does_not_extend_locks
-        purge_keeps_locks;
+        purge_keeps_failures;
     login:
         opens_session
         login_opens_a_new_session
@@ -195,15 +197,23 @@ cases! {
         refresh_replaces_expired_session
         retry_returns_replacing_session
         rejects_refresh_after_session_end
-        concurrent_uses_rotate_once;
+        concurrent_uses_rotate_once
+        records_rejected_tokens
+        login_ends_after_its_lifetime;
     unfamiliar_sources:
-        throttles_unfamiliar_sources
-        evaluates_unfamiliar_attempts_one_at_a_time
+        throttles_strangers
+        evaluates_strangers_one_at_a_time
         familiar_source_stays_familiar
-        unfamiliar_sources_cannot_lock_out_the_owner
+        strangers_cannot_lock_out_the_owner
+        throttle_ends_with_time
+        throttles_unknown_names_alike
         throttled_attempt_counts_for_its_source_only
-        stops_after_100_consecutive_failures
-        consecutive_failures_never_expire;
+        familiar_source_with_many_failures_is_a_stranger
+        device_is_familiar_at_every_address
+        device_has_failures_of_its_own
+        bounds_devices
+        devices_are_forgotten
+        session_is_evidence;
 }
 
 /// Runs all cases, each with an empty store that `open` returns.

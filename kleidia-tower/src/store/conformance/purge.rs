@@ -230,7 +230,6 @@ pub(super) async fn keeps_unlimited_sessions(fixture: &StoreFixture) {
     };
     let session = fixture.open(new, &alice, &at(0)).await.session;
     let unlimited = Retention::default().with_sessions(Duration::MAX);
-    let unlimited = unlimited.with_failures(Duration::MAX).with_familiar_sources(Duration::MAX);
     for retention in [retention(), unlimited] {
         fixture.purge_batch(1000 * REFRESH, &retention, 100).await;
     }

@@ -24,6 +24,7 @@ pub(super) fn rotation(presented: u32, successor: u32, second: i64) -> Rotation 
         session_token: session_token(successor),
         expires_at: time(second + SESSION),
         refresh_expires_at: time(second + REFRESH),
+        login_ttl: Duration::MAX,
         grace: Duration::from_secs(GRACE.unsigned_abs()),
     }
 }
@@ -77,10 +78,13 @@ impl StoreFixture {
         events: &[Expected],
     ) -> Arc<Session> {
         let done = self.rotate(rotation, change).await;
-        let RotationOutcome::Rotated { session: SessionView { session, .. } } = done.value.clone()
+        let RotationOutcome::Rotated {
+            session: SessionView { session, .. }, is_new_session, ..
+        } = done.value.clone()
         else {
             panic!("{here}: {:?}", done.value)
         };
+        assert_eq!(is_new_session, !events.is_empty(), "{here}: whether a session is opened");
         let events = events.iter().cloned().chain([success(EventKind::TokenRefresh)]);
         let events: Vec<_> = events.map(|event| event.with_session(session.id)).collect();
         self.expect_at(here, done, change, Some(user), &events).await;
@@ -107,6 +111,7 @@ impl StoreFixture {
                 successor: digest,
                 wrapped: stored,
                 refresh_expires_at,
+                ..
             } = done.value.clone()
             else {
                 panic!("{here}: {:?}", done.value)
@@ -147,7 +152,7 @@ impl StoreFixture {
         }
     }
 
-    /// Checks that tokens are invalid, and that nothing is recorded.
+    /// Checks that tokens are invalid. Each one that is stored is recorded as rejected.
     #[track_caller]
     pub(super) fn assert_invalid(
         &self,
@@ -161,8 +166,40 @@ impl StoreFixture {
                 let done = self.rotate(rotation(*token, 888_888, second), &at(second)).await;
                 let is_invalid = matches!(done.value, RotationOutcome::Invalid);
                 assert!(is_invalid, "{here}: {token}: {:?}", done.value);
-                self.expect_at(here, done, &at(second), Some(user), &[]).await;
+                let reasons = [Reason::TokenExpired, Reason::TokenRevoked, Reason::LoginExpired];
+                let found = done.records.first();
+                let events = found.map(|record| {
+                    let reason = record.reason.clone().unwrap_or_default();
+                    let known = reasons.iter().find(|known| known.to_string() == reason);
+                    let known = known.unwrap_or_else(|| panic!("{here}: {token}: {reason}"));
+                    let session = record.session.unwrap_or_else(|| panic!("{here}: {token}"));
+                    failure(EventKind::TokenRefresh)
+                        .with_session(session)
+                        .with_reason(known.clone())
+                });
+                let events: Vec<_> = events.into_iter().collect();
+                self.expect_at(here, done, &at(second), Some(user), &events).await;
             }
+        }
+    }
+
+    /// Checks that a token is invalid, and that this is recorded with its session and the reason.
+    #[track_caller]
+    pub(super) fn assert_rejected(
+        &self,
+        user: &Account,
+        rotation: Rotation,
+        session: SessionId,
+        reason: Reason,
+        second: i64,
+    ) -> impl Future<Output = ()> + Send {
+        let here = Location::caller();
+        async move {
+            let done = self.rotate(rotation, &at(second)).await;
+            let is_invalid = matches!(done.value, RotationOutcome::Invalid);
+            assert!(is_invalid, "{here}: {:?}", done.value);
+            let event = failure(EventKind::TokenRefresh).with_session(session).with_reason(reason);
+            self.expect_at(here, done, &at(second), Some(user), &[event]).await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! Refresh token rotation: each token is consumed once, for one successor.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::concurrent::concurrently;
 use super::expected::success;
@@ -43,7 +44,7 @@ pub(super) async fn rotates_token(fixture: &StoreFixture) {
 pub(super) async fn refresh_never_shortens_session(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let opened = fixture.login(&alice, 1).await;
-    fixture.store.touch(opened.id, time(100)).await.expect("a result");
+    fixture.store.touch(&[(opened.id, time(100))]).await.expect("a result");
     // From a node whose clock is behind.
     let renewed = fixture.refresh(&alice, 1, 2, -30).await;
     assert_eq!(renewed.expires_at, opened.expires_at);
@@ -208,7 +209,9 @@ pub(super) async fn concurrent_uses_rotate_once(fixture: &StoreFixture) {
         let (mut first, mut retried) = (Vec::new(), Vec::new());
         for (proposed, rotated) in rotated.await {
             match rotated {
-                RotationOutcome::Rotated { session } => first.push((proposed, session.session.id)),
+                RotationOutcome::Rotated { session, .. } => {
+                    first.push((proposed, session.session.id))
+                }
                 RotationOutcome::Retried { session, successor, .. } => {
                     retried.push((successor, session.session.id));
                 }
@@ -226,4 +229,53 @@ pub(super) async fn concurrent_uses_rotate_once(fixture: &StoreFixture) {
         presented = winner.0;
     }
     assert_eq!(fixture.active(alice.id, 0).await, [opened.id]);
+}
+
+pub(super) async fn records_rejected_tokens(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let session = fixture.login(&alice, 1).await;
+    fixture.refresh(&alice, 1, 2, 1).await;
+    let one = SessionSelector::One { user: alice.id, session: session.id };
+    fixture.end(&alice, one, EndReason::Logout, &[session.id], &at(2)).await;
+    // A thief uses a stolen token after the user has logged out.
+    for token in [1, 2] {
+        let rotation = rotation(token, 900, 3);
+        fixture.assert_rejected(&alice, rotation, session.id, Reason::TokenRevoked, 3).await;
+    }
+    let expired = fixture.login(&alice, 10).await;
+    let rotation = rotation(10, 900, REFRESH);
+    fixture.assert_rejected(&alice, rotation, expired.id, Reason::TokenExpired, REFRESH).await;
+}
+
+pub(super) async fn login_ends_after_its_lifetime(fixture: &StoreFixture) {
+    const LIFETIME: i64 = 2 * SESSION;
+    let alice = fixture.account("alice").await;
+    let opened = fixture.login(&alice, 1).await;
+    let bounded = |presented, successor, second| Rotation {
+        login_ttl: Duration::from_secs(LIFETIME.unsigned_abs()),
+        ..rotation(presented, successor, second)
+    };
+    let second = SESSION + 10;
+    let done = fixture.store.rotate_refresh_token(&bounded(1, 2, second), &at(second)).await;
+    let done = done.expect("a result");
+    let RotationOutcome::Rotated { session, refresh_expires_at, is_new_session } = &done.value
+    else {
+        panic!("{:?}", done.value)
+    };
+    assert!(*is_new_session);
+    let session = Arc::clone(&session.session);
+    assert_eq!((session.expires_at, *refresh_expires_at), (time(LIFETIME), time(LIFETIME)));
+    assert_eq!(session.authenticated_at, opened.authenticated_at);
+    assert_eq!(fixture.new_records().await.len(), 2);
+    let last = bounded(2, 3, LIFETIME - 1);
+    let done = fixture.store.rotate_refresh_token(&last, &at(LIFETIME - 1)).await;
+    let RotationOutcome::Rotated { session, .. } = done.expect("a result").value else { panic!() };
+    assert_eq!(session.session.expires_at, time(LIFETIME));
+    assert_eq!(fixture.new_records().await.len(), 1);
+    for second in [LIFETIME, LIFETIME + 1] {
+        let late = bounded(3, 4, second);
+        let id = session.session.id;
+        fixture.assert_rejected(&alice, late, id, Reason::LoginExpired, second).await;
+    }
+    assert!(fixture.active(alice.id, LIFETIME).await.is_empty());
 }

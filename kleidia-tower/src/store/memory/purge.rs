@@ -19,12 +19,10 @@ impl Expired {
         let sessions = families
             .flat_map(|(id, family)| family.sessions.iter().map(move |session| (*id, *session)));
         let tokens = state.refresh_tokens.values().filter(|token| token.expires_at <= now);
-        let failures = state
-            .failures
-            .iter()
-            .flat_map(|(name, rows)| rows.keys().map(move |scope| (name, *scope)));
-        let failures = failures
-            .filter(|(name, scope)| is_failure_purgeable(state, name, *scope, now, retention));
+        let failures = state.failures.iter().flat_map(|(name, rows)| {
+            let expired = rows.iter().filter(|(_, row)| row.expires_at <= now);
+            expired.map(move |(scope, _)| (name, *scope))
+        });
         Self {
             sessions: sessions.take(limit).collect(),
             refresh_tokens: tokens.map(|token| token.digest).take(limit).collect(),
@@ -46,13 +44,12 @@ impl Expired {
             }
         }
         for (name, scope) in self.failures {
-            if is_failure_purgeable(state, &name, scope, now, retention)
-                && let Some(rows) = state.failures.get_mut(&name)
-            {
+            let Some(rows) = state.failures.get_mut(&name) else { continue };
+            if rows.get(&scope).is_some_and(|row| row.expires_at <= now) {
                 removed += usize::from(rows.remove(&scope).is_some());
-                if rows.is_empty() {
-                    state.failures.remove(&name);
-                }
+            }
+            if rows.is_empty() {
+                state.failures.remove(&name);
             }
         }
         removed
@@ -97,15 +94,4 @@ fn is_family_purgeable(state: &State, id: FamilyId, now: Timestamp, retention: &
     let ends = sessions.map(|(session, _)| session.expires_at);
     let end = ends.chain([family.expires_at]).max().unwrap_or_default();
     time::add(end, retention.sessions()) <= now
-}
-
-fn is_failure_purgeable(
-    state: &State,
-    name: &UserName,
-    scope: FailureScope,
-    now: Timestamp,
-    retention: &Retention,
-) -> bool {
-    let row = state.failures.get(name).and_then(|rows| rows.get(&scope));
-    row.is_some_and(|row| row.is_purgeable(scope, state.names.contains_key(name), now, retention))
 }

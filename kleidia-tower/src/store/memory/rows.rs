@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
+use crate::account::{Account, AccountLookup, NewAccount, PasswordHash, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
 use crate::rbac::RoleName;
-use crate::session::{Session, SessionLookup};
+use crate::session::{Session, SessionEnd, SessionLookup};
 use crate::store::StoreError;
 use crate::store::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow, Rows};
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
@@ -18,6 +18,8 @@ use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
 pub(super) struct State {
     pub(super) accounts: BTreeMap<UserId, (Arc<Account>, StoredPassword)>,
     pub(super) names: HashMap<UserName, UserId>,
+    /// How many accounts have a hash with these parameters.
+    pub(super) password_parameters: BTreeMap<String, usize>,
     pub(super) sessions: HashMap<SessionId, (Arc<Session>, TokenDigest)>,
     pub(super) tokens: HashMap<TokenDigest, SessionId>,
     /// The sessions of each user that were not ended.
@@ -60,6 +62,19 @@ impl State {
         };
         self.sessions.get(&id).map(|(session, _)| session)
     }
+
+    fn count_parameters(&mut self, password: &PasswordHash) {
+        *self.password_parameters.entry(password.parameters().to_owned()).or_default() += 1;
+    }
+
+    fn active<'a>(
+        &'a self,
+        ids: impl Iterator<Item = &'a SessionId>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &'a Session> {
+        let sessions = ids.filter_map(|id| self.sessions.get(id));
+        sessions.map(|(session, _)| &**session).filter(move |session| session.is_active(now))
+    }
 }
 
 #[async_trait]
@@ -84,6 +99,7 @@ impl Rows for State {
         self.names.insert(name.clone(), id);
         let is_disabled = false;
         let account = Account { id, name, roles, is_disabled, created_at, password_changed_at };
+        self.count_parameters(&password);
         let password = StoredPassword { current: password, previous: Vec::new() };
         self.accounts.insert(id, (Arc::new(account.clone()), password));
         Ok(account)
@@ -113,7 +129,11 @@ impl Rows for State {
         password: &StoredPassword,
     ) -> Result<(), StoreError> {
         if let Some((_, stored)) = self.accounts.get_mut(&user) {
-            stored.clone_from(password);
+            let previous = std::mem::replace(stored, password.clone());
+            self.count_parameters(&password.current);
+            if let Some(count) = self.password_parameters.get_mut(previous.current.parameters()) {
+                *count = count.saturating_sub(1);
+            }
         }
         Ok(())
     }
@@ -148,10 +168,46 @@ impl Rows for State {
         Ok(())
     }
 
-    async fn open_sessions(&mut self, user: UserId) -> Result<Vec<Session>, StoreError> {
+    async fn touch_session(&mut self, id: SessionId, at: Timestamp) -> Result<(), StoreError> {
+        if let Some((session, _)) = self.sessions.get_mut(&id)
+            && session.last_seen_at < at
+        {
+            Arc::make_mut(session).last_seen_at = at;
+        }
+        Ok(())
+    }
+
+    async fn active_sessions(
+        &mut self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
         let ids = self.sessions_of.get(&user).into_iter().flatten();
-        let sessions = ids.filter_map(|id| self.sessions.get(id));
-        Ok(sessions.map(|(session, _)| Session::clone(session)).collect())
+        Ok(self.active(ids, now).cloned().collect())
+    }
+
+    async fn active_sessions_of_family(
+        &mut self,
+        family: FamilyId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        let ids = self.families.get(&family).into_iter().flat_map(|family| &family.sessions);
+        Ok(self.active(ids, now).cloned().collect())
+    }
+
+    async fn end_active_sessions(
+        &mut self,
+        user: UserId,
+        kept: Option<SessionId>,
+        end: SessionEnd,
+    ) -> Result<(), StoreError> {
+        for mut session in self.active_sessions(user, end.at).await? {
+            if Some(session.id) != kept {
+                (session.end, session.agent_key) = (Some(end), None);
+                self.update_session(&session).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError> {
@@ -180,6 +236,21 @@ impl Rows for State {
             }
         }
         Ok(())
+    }
+
+    async fn excess_families(
+        &mut self,
+        user: UserId,
+        max: usize,
+    ) -> Result<Vec<FamilyId>, StoreError> {
+        let ids = self.families_of.get(&user).into_iter().flatten();
+        let families = ids.filter_map(|id| Some((self.families.get(id)?, *id)));
+        let mut families: Vec<_> = families
+            .filter(|(family, _)| !family.is_revoked)
+            .map(|(family, id)| (family.expires_at, id))
+            .collect();
+        families.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(families.into_iter().skip(max).map(|(_, id)| id).collect())
     }
 
     async fn refresh_token(
@@ -227,12 +298,29 @@ impl Rows for State {
         Ok(())
     }
 
-    async fn all_failures_of(
+    async fn clear_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
+        let Some(rows) = self.failures.get_mut(name) else { return Ok(()) };
+        rows.retain(|_, row| row.succeeded_at.is_some());
+        for row in rows.values_mut() {
+            let FailureRow { succeeded_at, expires_at, .. } = *row;
+            *row = FailureRow { succeeded_at, expires_at, ..FailureRow::default() };
+        }
+        Ok(())
+    }
+
+    async fn delete_excess_devices(
         &mut self,
         name: &UserName,
-    ) -> Result<Vec<(FailureScope, FailureRow)>, StoreError> {
-        let rows = self.failures.get(name).into_iter().flatten();
-        Ok(rows.map(|(scope, row)| (*scope, *row)).collect())
+        max: usize,
+    ) -> Result<(), StoreError> {
+        let Some(rows) = self.failures.get_mut(name) else { return Ok(()) };
+        let devices = rows.iter().filter(|(scope, _)| matches!(scope, FailureScope::Device(_)));
+        let mut devices: Vec<_> = devices.map(|(scope, row)| (row.succeeded_at, *scope)).collect();
+        devices.sort_unstable_by(|one, other| other.cmp(one));
+        for (_, scope) in devices.into_iter().skip(max) {
+            rows.remove(&scope);
+        }
+        Ok(())
     }
 
     async fn chain_head(&mut self) -> Result<ChainHead, StoreError> {

@@ -68,6 +68,12 @@ impl Transactional for MemoryStore {
         Ok(accounts.map(|(_, (account, _))| Arc::clone(account)).collect())
     }
 
+    async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError> {
+        let state = self.read()?;
+        let used = state.password_parameters.iter().filter(|(_, count)| **count > 0);
+        Ok(used.map(|(parameters, _)| parameters.clone()).collect())
+    }
+
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
         let state = self.read()?;
         let Some(session) = state.find_session(key) else { return Ok(None) };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::commit_with_events;
-use super::sessions::{EventList, end_sessions};
+use super::sessions::{EventList, end_all};
 use crate::UserId;
 use crate::account::{
     Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, PasswordChange,
@@ -71,9 +71,7 @@ pub(crate) async fn update_account(
         rows.update_account(&account).await?;
     }
     if account.is_disabled && !before.is_disabled {
-        let sessions = rows.open_sessions(id).await?;
-        end_sessions(rows, sessions, EndReason::Disabled, change, &mut events).await?;
-        rows.revoke_families_of(id).await?;
+        end_all(rows, id, None, EndReason::Disabled, &mut events).await?;
     }
     commit_with_events(rows, Ok(Arc::new(account)), events.into()).await
 }
@@ -122,10 +120,8 @@ pub(crate) async fn change_password(
     rows.update_password(new.user, &rotate_history(password, &new)).await?;
     let mut events = EventList::new(&account, change);
     events.add(EventKind::PasswordChanged, None);
-    let mut sessions = rows.open_sessions(new.user).await?;
-    sessions.retain(|session| Some(session.id) != new.kept_session);
-    end_sessions(rows, sessions, EndReason::PasswordChanged, change, &mut events).await?;
-    rows.revoke_families_of(new.user).await?;
+    let (kept, reason) = (new.kept_session, EndReason::PasswordChanged);
+    end_all(rows, new.user, kept, reason, &mut events).await?;
     commit_with_events(rows, true, events.into()).await
 }
 

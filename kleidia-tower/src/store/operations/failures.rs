@@ -3,8 +3,9 @@
 use super::commit_with_events;
 use crate::account::AccountLookup;
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
-use crate::lockout::{FailureCounters, LockoutPolicy, LoginAttempt, Reservation};
-use crate::store::rows::{FailureScope, Rows};
+use crate::lockout::{Evidence, FailureCounters, LockoutPolicy, LoginAttempt, Reservation};
+use crate::session::NewSession;
+use crate::store::rows::{FailureRow, FailureScope, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{Timestamp, UserName};
 
@@ -14,12 +15,12 @@ pub(crate) async fn reserve(
     policy: &LockoutPolicy,
     now: Timestamp,
 ) -> Result<Reservation, StoreError> {
-    let before = counters(rows, attempt).await?;
+    let (scope, before) = counters(rows, attempt).await?;
     let mut counters = before;
     let reservation = counters.reserve(policy, now);
     // A rejected attempt changes the counters too, if the clock was set back.
     if counters != before {
-        put(rows, attempt, &counters).await?;
+        put(rows, &attempt.name, scope, &counters).await?;
     }
     Ok(reservation)
 }
@@ -30,9 +31,9 @@ pub(crate) async fn record_failure(
     policy: &LockoutPolicy,
     change: &ChangeContext,
 ) -> Result<Committed<()>, StoreError> {
-    let mut counters = counters(rows, attempt).await?;
+    let (scope, mut counters) = counters(rows, attempt).await?;
     let starts_lock = counters.record_failure(policy, change.at);
-    put(rows, attempt, &counters).await?;
+    put(rows, &attempt.name, scope, &counters).await?;
     let user = audit_identity(rows, &attempt.name).await?;
     let reason = if user.is_some() { Reason::WrongPassword } else { Reason::UnknownUser };
     let event = change.event(EventKind::LoginFailure, Outcome::Failure, Some(reason));
@@ -46,9 +47,9 @@ pub(crate) async fn record_throttled(
     policy: &LockoutPolicy,
     change: &ChangeContext,
 ) -> Result<Committed<()>, StoreError> {
-    let mut counters = counters(rows, attempt).await?;
+    let (scope, mut counters) = counters(rows, attempt).await?;
     let starts_lock = counters.record_throttled(policy, change.at);
-    put(rows, attempt, &counters).await?;
+    put(rows, &attempt.name, scope, &counters).await?;
     let user = audit_identity(rows, &attempt.name).await?;
     let event = change.event(EventKind::LoginLocked, Outcome::Failure, Some(Reason::Locked));
     commit_with_events(rows, (), with_lock(AuditEvent { user, ..event }, starts_lock)).await
@@ -63,20 +64,34 @@ fn with_lock(event: AuditEvent, starts_lock: bool) -> Vec<AuditEvent> {
 
 /// Settles an attempt without counting it.
 pub(crate) async fn release(rows: &mut dyn Rows, attempt: &LoginAttempt) -> Result<(), StoreError> {
-    let mut counters = counters(rows, attempt).await?;
+    let (scope, mut counters) = counters(rows, attempt).await?;
     counters.release();
-    put(rows, attempt, &counters).await
+    put(rows, &attempt.name, scope, &counters).await
 }
 
-/// Settles an attempt that succeeded.
+/// Settles an attempt that succeeded. Returns whether the device is new, and was stored.
 pub(crate) async fn record_success(
     rows: &mut dyn Rows,
-    attempt: &LoginAttempt,
+    new: &NewSession,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    let mut counters = counters(rows, attempt).await?;
-    counters.record_success(now);
-    put(rows, attempt, &counters).await
+) -> Result<bool, StoreError> {
+    let NewSession { attempt: LoginAttempt { name, source, .. }, lockout, .. } = new;
+    let (scope, mut counters) = counters(rows, &new.attempt).await?;
+    counters.record_success(lockout, now);
+    put(rows, name, scope, &counters).await?;
+    if let FailureScope::Device(_) = scope {
+        // The address is familiar too, but keeps the failures of its other clients.
+        let scope = FailureScope::Source(*source);
+        let mut row = rows.failures(name, scope).await?.unwrap_or_default();
+        row.record_login(lockout, now);
+        rows.put_failures(name, scope, &row).await?;
+        return Ok(false);
+    }
+    rows.delete_excess_devices(name, lockout.max_devices().saturating_sub(1)).await?;
+    let mut device = FailureRow::default();
+    device.record_login(lockout, now);
+    rows.put_failures(name, FailureScope::Device(new.device), &device).await?;
+    Ok(true)
 }
 
 pub(crate) async fn unlock(
@@ -84,32 +99,45 @@ pub(crate) async fn unlock(
     name: &UserName,
     change: &ChangeContext,
 ) -> Result<Committed<()>, StoreError> {
-    for (scope, mut row) in rows.all_failures_of(name).await? {
-        row.unlock();
-        rows.put_failures(name, scope, &row).await?;
-    }
+    rows.clear_failures(name).await?;
     let user = audit_identity(rows, name).await?;
     let event = change.event(EventKind::LoginUnlocked, Outcome::Success, None);
     commit_with_events(rows, (), vec![AuditEvent { user, ..event }]).await
 }
 
+/// Returns the counters of an attempt, and what it counts for besides the account.
 async fn counters(
     rows: &mut dyn Rows,
     attempt: &LoginAttempt,
-) -> Result<FailureCounters, StoreError> {
-    let source = rows.failures(&attempt.name, FailureScope::Source(attempt.source)).await?;
-    let account = rows.failures(&attempt.name, FailureScope::Account).await?;
-    Ok(FailureCounters { source: source.unwrap_or_default(), account: account.unwrap_or_default() })
+) -> Result<(FailureScope, FailureCounters), StoreError> {
+    let (name, source) = (&attempt.name, FailureScope::Source(attempt.source));
+    let account = rows.failures(name, FailureScope::Account).await?.unwrap_or_default();
+    let (scope, client) = match attempt.evidence {
+        Evidence::None => (source, None),
+        Evidence::Session(id) => (FailureScope::Session(id), None),
+        Evidence::Device(digest) => {
+            let device = FailureScope::Device(digest);
+            // Only a login stores a device.
+            let stored = rows.failures(name, device).await?;
+            (if stored.is_some() { device } else { source }, stored)
+        }
+    };
+    let client = match client {
+        Some(device) => device,
+        None => rows.failures(name, scope).await?.unwrap_or_default(),
+    };
+    let has_session = matches!(scope, FailureScope::Session(_));
+    Ok((scope, FailureCounters { client, account, has_session }))
 }
 
 async fn put(
     rows: &mut dyn Rows,
-    attempt: &LoginAttempt,
+    name: &UserName,
+    scope: FailureScope,
     counters: &FailureCounters,
 ) -> Result<(), StoreError> {
-    let scope = FailureScope::Source(attempt.source);
-    rows.put_failures(&attempt.name, scope, &counters.source).await?;
-    rows.put_failures(&attempt.name, FailureScope::Account, &counters.account).await
+    rows.put_failures(name, scope, &counters.client).await?;
+    rows.put_failures(name, FailureScope::Account, &counters.account).await
 }
 
 /// Returns the account of a user name. A name without an account is not recorded.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::commit_with_events;
-use super::sessions::{EventList, end_sessions};
+use super::sessions::{EventList, end_family};
 use crate::account::{Account, AccountLookup};
 use crate::audit::{EventKind, Outcome, Reason};
 use crate::session::{EndReason, Rotation, RotationOutcome, Session, SessionLookup, SessionView};
 use crate::store::rows::{Consumed, RefreshTokenRow, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
+use crate::{SessionId, Timestamp, time};
 
 pub(crate) async fn rotate(
     rows: &mut dyn Rows,
@@ -22,27 +23,29 @@ pub(crate) async fn rotate(
     let found = rows.account(AccountLookup::Id(session.user)).await?;
     let (account, _) = found.ok_or(StoreError::Corrupt("session: its account is missing"))?;
     let mut events = EventList::new(&account, change);
-    if account.is_disabled {
-        events.push(
-            EventKind::TokenRefresh,
-            Outcome::Failure,
-            Some(session.id),
-            Some(Reason::AccountDisabled),
-        );
-        return commit_with_events(rows, RotationOutcome::AccountDisabled, events.into()).await;
-    }
-    let is_expired = change.at >= presented.expires_at;
-    if is_expired || rows.is_family_revoked(presented.family).await? {
-        return commit_with_events(rows, RotationOutcome::Invalid, Vec::new()).await;
+    let rejection = if account.is_disabled {
+        Some((RotationOutcome::AccountDisabled, Reason::AccountDisabled))
+    } else if rows.is_family_revoked(presented.family).await? {
+        Some((RotationOutcome::Invalid, Reason::TokenRevoked))
+    } else if change.at >= time::add(session.authenticated_at, rotation.login_ttl) {
+        Some((RotationOutcome::Invalid, Reason::LoginExpired))
+    } else if change.at >= presented.expires_at {
+        Some((RotationOutcome::Invalid, Reason::TokenExpired))
+    } else {
+        None
+    };
+    if let Some((outcome, reason)) = rejection {
+        events.add_rejected_refresh(session.id, reason);
+        return commit_with_events(rows, outcome, events.into()).await;
     }
     match &presented.consumed {
         None => rotate_first_use(rows, rotation, presented, session, account, events).await,
         // The clocks of nodes differ, so the earlier use may have the later time.
         Some(consumed) if change.at.duration_since(consumed.at).unsigned_abs() < rotation.grace => {
             let (consumed, account) = (consumed.clone(), Arc::new(account));
-            return_successor(rows, consumed, account, events).await
+            return_successor(rows, session.id, consumed, account, events).await
         }
-        Some(_) => revoke_reused(rows, presented, account, change, events).await,
+        Some(_) => revoke_reused(rows, presented, account, events).await,
     }
 }
 
@@ -59,8 +62,10 @@ async fn rotate_first_use(
     account: Account,
     mut events: EventList<'_>,
 ) -> Result<Committed<RotationOutcome>, StoreError> {
-    let change = events.change();
-    let session = extend_or_reopen(rows, rotation, session, &mut events).await?;
+    let (change, previous) = (events.change(), session.id);
+    let login_end = time::add(session.authenticated_at, rotation.login_ttl);
+    let refresh_expires_at = rotation.refresh_expires_at.min(login_end);
+    let session = extend_or_reopen(rows, rotation, session, login_end, &mut events).await?;
     let consumed =
         Consumed { at: change.at, successor: rotation.successor, wrapped: rotation.wrapped };
     rows.consume_refresh_token(&presented.digest, &consumed).await?;
@@ -68,13 +73,15 @@ async fn rotate_first_use(
         digest: rotation.successor,
         family: presented.family,
         session: session.id,
-        expires_at: rotation.refresh_expires_at,
+        expires_at: refresh_expires_at,
         consumed: None,
     })
     .await?;
     events.add_for_session(EventKind::TokenRefresh, session.id, None);
+    let is_new_session = session.id != previous;
     let session = SessionView { session: Arc::new(session), account: Arc::new(account) };
-    commit_with_events(rows, RotationOutcome::Rotated { session }, events.into()).await
+    let rotated = RotationOutcome::Rotated { session, refresh_expires_at, is_new_session };
+    commit_with_events(rows, rotated, events.into()).await
 }
 
 /// Extends the session, or opens a new one in its family if it has expired.
@@ -82,11 +89,12 @@ async fn extend_or_reopen(
     rows: &mut dyn Rows,
     rotation: &Rotation,
     mut session: Session,
+    login_end: Timestamp,
     events: &mut EventList<'_>,
 ) -> Result<Session, StoreError> {
-    let change = events.change();
+    let (change, expires_at) = (events.change(), rotation.expires_at.min(login_end));
     if session.is_active(change.at) {
-        session.expires_at = session.expires_at.max(rotation.expires_at);
+        session.expires_at = session.expires_at.max(expires_at);
         session.last_seen_at = session.last_seen_at.max(change.at);
         rows.update_session(&session).await?;
         return Ok(session);
@@ -95,7 +103,7 @@ async fn extend_or_reopen(
         client: change.client.clone(),
         created_at: change.at,
         last_seen_at: change.at,
-        expires_at: rotation.expires_at,
+        expires_at,
         end: None,
         agent_key: None,
         ..session
@@ -107,20 +115,24 @@ async fn extend_or_reopen(
 
 async fn return_successor(
     rows: &mut dyn Rows,
+    previous: SessionId,
     consumed: Consumed,
     account: Arc<Account>,
     mut events: EventList<'_>,
 ) -> Result<Committed<RotationOutcome>, StoreError> {
     let Some(successor) = rows.refresh_token(&consumed.successor).await? else {
-        return commit_with_events(rows, RotationOutcome::Invalid, Vec::new()).await;
+        events.add_rejected_refresh(previous, Reason::TokenExpired);
+        return commit_with_events(rows, RotationOutcome::Invalid, events.into()).await;
     };
     let session = Arc::new(session_of(rows, &successor).await?);
     events.add_for_session(EventKind::TokenRefresh, session.id, Some(Reason::Retry));
+    let is_new_session = session.id != previous;
     let retried = RotationOutcome::Retried {
         session: SessionView { session, account },
         successor: consumed.successor,
         wrapped: consumed.wrapped,
         refresh_expires_at: successor.expires_at,
+        is_new_session,
     };
     commit_with_events(rows, retried, events.into()).await
 }
@@ -129,14 +141,10 @@ async fn revoke_reused(
     rows: &mut dyn Rows,
     presented: RefreshTokenRow,
     account: Account,
-    change: &ChangeContext,
     mut events: EventList<'_>,
 ) -> Result<Committed<RotationOutcome>, StoreError> {
     let id = Some(presented.session);
     events.push(EventKind::TokenReuse, Outcome::Failure, id, None);
-    rows.revoke_family(presented.family).await?;
-    let mut sessions = rows.open_sessions(account.id).await?;
-    sessions.retain(|session| session.family == presented.family);
-    end_sessions(rows, sessions, EndReason::RefreshTokenReuse, change, &mut events).await?;
+    end_family(rows, presented.family, EndReason::RefreshTokenReuse, &mut events).await?;
     commit_with_events(rows, RotationOutcome::Reused(Arc::new(account)), events.into()).await
 }

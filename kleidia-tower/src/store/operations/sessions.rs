@@ -11,7 +11,7 @@ use crate::session::{
 };
 use crate::store::rows::{RefreshTokenRow, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
-use crate::{SessionId, Timestamp, UserId};
+use crate::{FamilyId, SessionId, Timestamp, UserId};
 
 /// The events of a change to one account.
 pub(super) struct EventList<'a> {
@@ -43,7 +43,7 @@ pub(crate) async fn open(
         events.add_failure(EventKind::LoginFailure, reason);
         return commit_with_events(rows, outcome, events.into()).await;
     }
-    failures::record_success(rows, &new.attempt, change.at).await?;
+    let is_new_device = failures::record_success(rows, &new, change.at).await?;
     if let Some(current) = new.rehashed.clone() {
         let password = StoredPassword { current, ..password };
         rows.update_password(account.id, &password).await?;
@@ -51,8 +51,15 @@ pub(crate) async fn open(
     let session = open_family(rows, &new, change).await?;
     events.add_for_session(EventKind::LoginSuccess, session.id, None);
     events.add_for_session(EventKind::SessionCreated, session.id, None);
-    let view = SessionView { session: Arc::new(session), account: Arc::new(account) };
-    commit_with_events(rows, OpenOutcome::Opened(view), events.into()).await
+    let mut displaced = Vec::new();
+    // The new family is the one that was refreshed last, unless a clock was set back.
+    let excess = rows.excess_families(new.user, new.max_sessions).await?;
+    for family in excess.into_iter().filter(|family| *family != session.family) {
+        displaced.extend(end_family(rows, family, EndReason::SessionLimit, &mut events).await?);
+    }
+    let session = SessionView { session: Arc::new(session), account: Arc::new(account) };
+    let opened = OpenOutcome::Opened { session, displaced, is_new_device };
+    commit_with_events(rows, opened, events.into()).await
 }
 
 async fn open_family(
@@ -95,57 +102,81 @@ pub(crate) async fn end(
     let Some((account, _)) = rows.account(AccountLookup::Id(user)).await? else {
         return commit_with_events(rows, Vec::new(), Vec::new()).await;
     };
-    let mut sessions = rows.open_sessions(user).await?;
-    match which {
-        SessionSelector::One { session: id, .. } => sessions.retain(|session| session.id == id),
-        // Families outlive their sessions, so some have no open session.
-        SessionSelector::All { .. } => rows.revoke_families_of(user).await?,
-    }
     let mut events = EventList::new(&account, change);
-    if reason == EndReason::Logout {
-        for session in sessions.iter().filter(|session| session.is_active(change.at)) {
-            events.add_for_session(EventKind::Logout, session.id, None);
+    let ended = match which {
+        SessionSelector::All { .. } => end_all(rows, user, None, reason, &mut events).await?,
+        SessionSelector::One { session, .. } => {
+            let session = rows.session(SessionLookup::Id(session)).await?;
+            match session.filter(|session| session.user == user && session.end.is_none()) {
+                Some(session) => end_one(rows, session, reason, &mut events).await?,
+                None => Vec::new(),
+            }
         }
-    }
-    let ended = end_sessions(rows, sessions, reason, change, &mut events).await?;
+    };
     commit_with_events(rows, ended, events.into()).await
 }
 
-/// Ends sessions and revokes their families. Returns and records only the active sessions.
-pub(super) async fn end_sessions(
+/// Ends all active sessions of a user except one, and revokes all families. Families outlive their
+/// sessions, so some have no active session.
+pub(super) async fn end_all(
     rows: &mut dyn Rows,
-    sessions: Vec<Session>,
+    user: UserId,
+    kept: Option<SessionId>,
     reason: EndReason,
-    change: &ChangeContext,
     events: &mut EventList<'_>,
 ) -> Result<Vec<SessionId>, StoreError> {
+    let at = events.change().at;
+    let sessions = rows.active_sessions(user, at).await?;
+    let ended: Vec<_> =
+        sessions.iter().map(|session| session.id).filter(|id| Some(*id) != kept).collect();
+    rows.end_active_sessions(user, kept, SessionEnd { at, reason }).await?;
+    rows.revoke_families_of(user).await?;
+    events.add_ends(&ended, reason);
+    Ok(ended)
+}
+
+/// Ends the active sessions of a family, and revokes it.
+pub(super) async fn end_family(
+    rows: &mut dyn Rows,
+    family: FamilyId,
+    reason: EndReason,
+    events: &mut EventList<'_>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let sessions = rows.active_sessions_of_family(family, events.change().at).await?;
+    rows.revoke_family(family).await?;
     let mut ended = Vec::new();
-    for mut session in sessions {
-        rows.revoke_family(session.family).await?;
-        if session.is_active(change.at) {
-            ended.push(session.id);
-            events.add_for_session(
-                EventKind::SessionEnded,
-                session.id,
-                Some(Reason::Ended(reason)),
-            );
-        }
-        session.end = Some(SessionEnd { at: change.at, reason });
-        session.agent_key = None;
-        rows.update_session(&session).await?;
+    for session in sessions {
+        ended.extend(end_one(rows, session, reason, events).await?);
     }
+    Ok(ended)
+}
+
+/// Ends a session if it is active, and revokes its family.
+async fn end_one(
+    rows: &mut dyn Rows,
+    mut session: Session,
+    reason: EndReason,
+    events: &mut EventList<'_>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let at = events.change().at;
+    rows.revoke_family(session.family).await?;
+    if !session.is_active(at) {
+        return Ok(Vec::new());
+    }
+    session.end = Some(SessionEnd { at, reason });
+    session.agent_key = None;
+    rows.update_session(&session).await?;
+    let ended = vec![session.id];
+    events.add_ends(&ended, reason);
     Ok(ended)
 }
 
 pub(crate) async fn touch(
     rows: &mut dyn Rows,
-    id: SessionId,
-    now: Timestamp,
+    seen: &[(SessionId, Timestamp)],
 ) -> Result<(), StoreError> {
-    let session = rows.session(SessionLookup::Id(id)).await?;
-    if let Some(mut session) = session.filter(|session| session.last_seen_at < now) {
-        session.last_seen_at = now;
-        rows.update_session(&session).await?;
+    for (id, at) in seen {
+        rows.touch_session(*id, *at).await?;
     }
     Ok(())
 }
@@ -186,6 +217,11 @@ impl<'a> EventList<'a> {
         self.push(kind, Outcome::Failure, None, Some(reason));
     }
 
+    /// Adds a rejected refresh.
+    pub(super) fn add_rejected_refresh(&mut self, session: SessionId, reason: Reason) {
+        self.push(EventKind::TokenRefresh, Outcome::Failure, Some(session), Some(reason));
+    }
+
     pub(super) fn add_for_session(
         &mut self,
         kind: EventKind,
@@ -193,6 +229,16 @@ impl<'a> EventList<'a> {
         reason: Option<Reason>,
     ) {
         self.push(kind, Outcome::Success, Some(id), reason);
+    }
+
+    /// Adds the events of ended sessions.
+    fn add_ends(&mut self, ended: &[SessionId], reason: EndReason) {
+        for id in ended {
+            if reason == EndReason::Logout {
+                self.add_for_session(EventKind::Logout, *id, None);
+            }
+            self.add_for_session(EventKind::SessionEnded, *id, Some(Reason::Ended(reason)));
+        }
     }
 
     pub(super) fn push(

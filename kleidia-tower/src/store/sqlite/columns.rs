@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::error::store_error;
 use crate::account::{Account, PasswordHash, StoredPassword};
 use crate::audit::{AuditIdentity, AuditRecord, AuditedRequest, EventKind, Outcome};
-use crate::lockout::LoginSource;
 use crate::rbac::RoleName;
 use crate::session::{EndReason, Session, SessionEnd};
 use crate::store::StoreError;
@@ -123,24 +124,17 @@ impl Columns<'_> {
         })
     }
 
-    pub(super) fn failures(&self) -> Value<(FailureScope, FailureRow)> {
-        let scope = match self.get("source")? {
-            "" => FailureScope::Account,
-            source => {
-                let source = LoginSource::from_name(source);
-                FailureScope::Source(source.ok_or(StoreError::Corrupt("source"))?)
-            }
-        };
-        let row = FailureRow {
+    pub(super) fn failures(&self) -> Value<FailureRow> {
+        Ok(FailureRow {
             failures: self.number("failures")?,
-            consecutive: self.number("consecutive")?,
             pending: self.number("pending")?,
             pending_at: self.time("pending_at")?,
             last_failure_at: self.time("last_failure_at")?,
             locked_until: self.time("locked_until")?,
+            forgotten_at: self.time("forgotten_at")?,
             succeeded_at: self.optional_time("succeeded_at")?,
-        };
-        Ok((scope, row))
+            expires_at: self.time("expires_at")?,
+        })
     }
 
     pub(super) fn record(&self) -> Value<AuditRecord> {
@@ -210,7 +204,24 @@ pub(super) fn join_hashes(hashes: &[PasswordHash]) -> String {
     hashes.iter().map(PasswordHash::as_str).collect::<Vec<_>>().join("\n")
 }
 
+/// Returns the text of a scope. No address starts as sessions and devices do.
+pub(super) fn scope_text(scope: FailureScope) -> String {
+    match scope {
+        FailureScope::Account => String::new(),
+        FailureScope::Source(source) => source.to_string(),
+        FailureScope::Session(id) => format!("session:{id}"),
+        FailureScope::Device(digest) => {
+            format!("device:{}", BASE64_URL_SAFE_NO_PAD.encode(digest.0))
+        }
+    }
+}
+
 /// Returns the digest under which failures are counted: users type passwords into the name field.
 pub(super) fn name_digest(name: &UserName) -> Vec<u8> {
     digest::digest(&digest::SHA256, name.as_str().as_bytes()).as_ref().to_vec()
+}
+
+/// Returns a limit or an offset.
+pub(super) fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }

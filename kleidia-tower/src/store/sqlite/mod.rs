@@ -3,6 +3,7 @@
 mod columns;
 mod database;
 mod error;
+mod failures;
 mod file;
 mod migrations;
 mod purge;

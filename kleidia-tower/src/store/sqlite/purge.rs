@@ -53,31 +53,12 @@ impl SqliteRows<'_> {
              AND NOT EXISTS (SELECT 1 FROM sessions WHERE family = families.id) LIMIT ?)",
         );
         self.delete(families.bind(since).bind(limit)).await?;
-        let failures = self.purge_failures(now, retention, limit).await?;
-        usize::try_from(tokens + sessions + failures).map_err(|_| StoreError::Corrupt("count"))
-    }
-
-    async fn purge_failures(
-        &mut self,
-        now: Timestamp,
-        retention: &Retention,
-        limit: i64,
-    ) -> Result<u64, StoreError> {
-        // As `FailureRow::is_purgeable`, with conditions that can use the index.
         let failures = query(
             "DELETE FROM failures WHERE (name_digest, source) IN \
-             (SELECT name_digest, source FROM failures \
-             WHERE (succeeded_at IS NULL AND last_failure_at <= ?1 \
-                 OR succeeded_at <= ?3 AND last_failure_at <= ?1) \
-             AND pending_at <= ?1 AND locked_until <= ?2 \
-             AND NOT (source = '' AND consecutive > 0 \
-                 AND EXISTS (SELECT 1 FROM accounts \
-                     WHERE accounts.name_digest = failures.name_digest)) \
-             LIMIT ?4)",
+             (SELECT name_digest, source FROM failures WHERE expires_at <= ? LIMIT ?)",
         );
-        let quiet = time::sub(now, retention.failures()).as_second();
-        let unfamiliar = time::sub(now, retention.familiar_sources()).as_second();
-        self.delete(failures.bind(quiet).bind(now.as_second()).bind(unfamiliar).bind(limit)).await
+        let failures = self.delete(failures.bind(now.as_second()).bind(limit)).await?;
+        usize::try_from(tokens + sessions + failures).map_err(|_| StoreError::Corrupt("count"))
     }
 
     async fn delete(&mut self, delete: Query<'_>) -> Result<u64, StoreError> {

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, query};
 
 use super::SqliteStore;
-use super::columns::{Columns, sequence};
+use super::columns::{Columns, sequence, sql_limit};
 use super::error::store_error;
 use super::rows::{SqliteRows, account_by_id, account_by_name, head};
 use crate::account::{Account, AccountLookup, StoredPassword};
@@ -60,6 +60,18 @@ impl Transactional for SqliteStore {
             query(ACCOUNTS).bind(after.map_or(i64::MIN, UserId::get)).bind(sql_limit(limit));
         let found = found.fetch_all(self.readers()?).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).shared_account()).collect()
+    }
+
+    async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError> {
+        // One look-up in the index for each of the few values.
+        let found = query(
+            "WITH RECURSIVE used (parameters) AS (SELECT min(password_parameters) FROM accounts \
+             UNION ALL SELECT (SELECT min(password_parameters) FROM accounts \
+                 WHERE password_parameters > parameters) FROM used WHERE parameters IS NOT NULL) \
+             SELECT parameters FROM used WHERE parameters IS NOT NULL",
+        );
+        let found = found.fetch_all(self.readers()?).await.map_err(store_error)?;
+        found.iter().map(|row| Columns(row).get("parameters")).collect()
     }
 
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
@@ -194,8 +206,4 @@ impl SqliteStore {
 /// Returns the first whole second that is not before a time: records have whole seconds.
 fn ceil_second(time: Timestamp) -> i64 {
     time.as_second() + i64::from(time.subsec_nanosecond() > 0)
-}
-
-fn sql_limit(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -7,13 +7,12 @@ use sqlx::query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Sqlite, SqliteConnection};
 
-use super::columns::{Columns, join_hashes, join_roles, name_digest, sequence};
+use super::columns::{Columns, join_hashes, join_roles, name_digest, sequence, sql_limit};
 use super::error::store_error;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, AuditedRequest, ChainHead};
-use crate::lockout::LoginSource;
 use crate::rbac::RoleName;
-use crate::session::{Session, SessionLookup};
+use crate::session::{Session, SessionEnd, SessionLookup};
 use crate::store::StoreError;
 use crate::store::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow, Rows};
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId, UserName};
@@ -23,7 +22,10 @@ pub(super) struct SqliteRows<'a>(pub(super) &'a mut SqliteConnection);
 pub(super) type Query<'q> = query::Query<'q, Sqlite, SqliteArguments>;
 
 impl SqliteRows<'_> {
-    async fn fetch_optional(&mut self, query: Query<'_>) -> Result<Option<SqliteRow>, StoreError> {
+    pub(super) async fn fetch_optional(
+        &mut self,
+        query: Query<'_>,
+    ) -> Result<Option<SqliteRow>, StoreError> {
         query.fetch_optional(&mut *self.0).await.map_err(store_error)
     }
 
@@ -32,7 +34,7 @@ impl SqliteRows<'_> {
     }
 
     /// Executes a statement, and returns the id of the last inserted row.
-    async fn execute(&mut self, query: Query<'_>) -> Result<i64, StoreError> {
+    pub(super) async fn execute(&mut self, query: Query<'_>) -> Result<i64, StoreError> {
         let done = query.execute(&mut *self.0).await.map_err(store_error)?;
         Ok(done.last_insert_rowid())
     }
@@ -67,11 +69,13 @@ impl Rows for SqliteRows<'_> {
         let NewAccount { name, roles, password } = new;
         let insert = query(
             "INSERT INTO accounts (name, name_digest, roles, is_disabled, created_at, \
-             password_changed_at, password, previous_passwords) VALUES (?, ?, ?, 0, ?, ?, ?, '')",
+             password_changed_at, password_parameters, password, previous_passwords) \
+             VALUES (?, ?, ?, 0, ?, ?, ?, ?, '')",
         );
         let insert = insert.bind(name.as_str().to_owned()).bind(name_digest(&name));
         let insert = insert.bind(join_roles(&roles)).bind(at.as_second()).bind(at.as_second());
-        let id = UserId::new(self.execute(insert.bind(password.as_str().to_owned())).await?);
+        let insert = insert.bind(password.parameters()).bind(password.as_str());
+        let id = UserId::new(self.execute(insert).await?);
         let (created_at, password_changed_at) = (at, at);
         Ok(Account { id, name, roles, is_disabled: false, created_at, password_changed_at })
     }
@@ -109,8 +113,13 @@ impl Rows for SqliteRows<'_> {
         user: UserId,
         password: &StoredPassword,
     ) -> Result<(), StoreError> {
-        let update = query("UPDATE accounts SET password = ?, previous_passwords = ? WHERE id = ?");
-        let update = update.bind(password.current.as_str()).bind(join_hashes(&password.previous));
+        let update = query(
+            "UPDATE accounts SET password_parameters = ?, password = ?, previous_passwords = ? \
+             WHERE id = ?",
+        );
+        let current = &password.current;
+        let update = update.bind(current.parameters()).bind(current.as_str());
+        let update = update.bind(join_hashes(&password.previous));
         self.execute(update.bind(user.get())).await.map(drop)
     }
 
@@ -168,10 +177,50 @@ impl Rows for SqliteRows<'_> {
         self.execute(update.bind(session.id.get())).await.map(drop)
     }
 
-    async fn open_sessions(&mut self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        let found = query("SELECT * FROM sessions WHERE user = ? AND ended_at IS NULL ORDER BY id");
-        let found = self.fetch_all(found.bind(user.get())).await?;
+    async fn touch_session(&mut self, id: SessionId, at: Timestamp) -> Result<(), StoreError> {
+        let update =
+            query("UPDATE sessions SET last_seen_at = ?1 WHERE id = ?2 AND last_seen_at < ?1");
+        self.execute(update.bind(at.as_second()).bind(id.get())).await.map(drop)
+    }
+
+    async fn active_sessions(
+        &mut self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        let found = query(
+            "SELECT * FROM sessions WHERE user = ? AND ended_at IS NULL AND expires_at > ? \
+             ORDER BY id",
+        );
+        let found = self.fetch_all(found.bind(user.get()).bind(now.as_second())).await?;
         found.iter().map(|row| Columns(row).session()).collect()
+    }
+
+    async fn active_sessions_of_family(
+        &mut self,
+        family: FamilyId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        let found = query(
+            "SELECT * FROM sessions WHERE family = ? AND expires_at > ? AND ended_at IS NULL \
+             ORDER BY id",
+        );
+        let found = self.fetch_all(found.bind(family.get()).bind(now.as_second())).await?;
+        found.iter().map(|row| Columns(row).session()).collect()
+    }
+
+    async fn end_active_sessions(
+        &mut self,
+        user: UserId,
+        kept: Option<SessionId>,
+        end: SessionEnd,
+    ) -> Result<(), StoreError> {
+        let update = query(
+            "UPDATE sessions SET ended_at = ?1, end_reason = ?2, agent_key = NULL \
+             WHERE user = ?3 AND ended_at IS NULL AND expires_at > ?1 AND id IS NOT ?4",
+        );
+        let update = update.bind(end.at.as_second()).bind(end.reason.as_str());
+        self.execute(update.bind(user.get()).bind(kept.map(SessionId::get))).await.map(drop)
     }
 
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError> {
@@ -191,8 +240,21 @@ impl Rows for SqliteRows<'_> {
     }
 
     async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
-        let update = query("UPDATE families SET is_revoked = 1 WHERE user = ?");
+        let update = query("UPDATE families SET is_revoked = 1 WHERE user = ? AND is_revoked = 0");
         self.execute(update.bind(user.get())).await.map(drop)
+    }
+
+    async fn excess_families(
+        &mut self,
+        user: UserId,
+        max: usize,
+    ) -> Result<Vec<FamilyId>, StoreError> {
+        let found = query(
+            "SELECT id FROM families WHERE user = ? AND is_revoked = 0 \
+             ORDER BY expires_at DESC, id DESC LIMIT -1 OFFSET ?",
+        );
+        let found = self.fetch_all(found.bind(user.get()).bind(sql_limit(max))).await?;
+        found.iter().map(|row| Columns(row).get("id").map(FamilyId::new)).collect()
     }
 
     async fn refresh_token(
@@ -234,10 +296,7 @@ impl Rows for SqliteRows<'_> {
         name: &UserName,
         scope: FailureScope,
     ) -> Result<Option<FailureRow>, StoreError> {
-        let found = query("SELECT * FROM failures WHERE name_digest = ? AND source = ?");
-        let found =
-            self.fetch_optional(found.bind(name_digest(name)).bind(scope_text(scope))).await?;
-        found.map(|row| Columns(&row).failures().map(|(_, row)| row)).transpose()
+        self.select_failures(name, scope).await
     }
 
     async fn put_failures(
@@ -246,27 +305,19 @@ impl Rows for SqliteRows<'_> {
         scope: FailureScope,
         row: &FailureRow,
     ) -> Result<(), StoreError> {
-        let put = query("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
-        let put = put
-            .bind(name_digest(name))
-            .bind(scope_text(scope))
-            .bind(i64::from(row.failures))
-            .bind(i64::from(row.consecutive))
-            .bind(i64::from(row.pending))
-            .bind(row.pending_at.as_second())
-            .bind(row.last_failure_at.as_second())
-            .bind(row.locked_until.as_second())
-            .bind(row.succeeded_at.map(Timestamp::as_second));
-        self.execute(put).await.map(drop)
+        self.replace_failures(name, scope, row).await
     }
 
-    async fn all_failures_of(
+    async fn clear_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
+        self.reset_failures(name).await
+    }
+
+    async fn delete_excess_devices(
         &mut self,
         name: &UserName,
-    ) -> Result<Vec<(FailureScope, FailureRow)>, StoreError> {
-        let found = query("SELECT * FROM failures WHERE name_digest = ?").bind(name_digest(name));
-        let found = self.fetch_all(found).await?;
-        found.iter().map(|row| Columns(row).failures()).collect()
+        max: usize,
+    ) -> Result<(), StoreError> {
+        self.delete_devices(name, max).await
     }
 
     async fn chain_head(&mut self) -> Result<ChainHead, StoreError> {
@@ -315,11 +366,4 @@ pub(super) const fn account_by_id() -> &'static str {
 pub(super) const fn account_by_name() -> &'static str {
     "SELECT accounts.id AS account, name, roles, is_disabled, created_at AS account_created_at, \
      password_changed_at, password, previous_passwords FROM accounts WHERE name = ?"
-}
-
-fn scope_text(scope: FailureScope) -> String {
-    match scope {
-        FailureScope::Account => String::new(),
-        FailureScope::Source(source) => LoginSource::to_string(&source),
-    }
 }

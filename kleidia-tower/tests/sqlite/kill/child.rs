@@ -109,7 +109,9 @@ impl Load {
             Operation::LogIn { session } => {
                 let new = new_session(&self.account, self.password.clone(), session);
                 let opened = store.open_session(new, &at(0)).await.unwrap();
-                let OpenOutcome::Opened(view) = opened.value else { panic!("{:?}", opened.value) };
+                let OpenOutcome::Opened { session: view, .. } = opened.value else {
+                    panic!("{:?}", opened.value)
+                };
                 self.sessions.insert(session, (view.session.id, Some(session)));
                 opened.records
             }

@@ -1,0 +1,90 @@
+//! A reserved login attempt, which is settled whatever happens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::lockout::{LockoutPolicy, LoginAttempt, PENDING_TIMEOUT};
+use crate::store::{ChangeContext, Store, StoreError};
+
+/// A reserved attempt. Unless it is marked as settled, dropping it settles it in the background: a
+/// store that fails for a moment must not leave the user name busy.
+#[must_use = "dropping it settles the attempt"]
+pub(super) struct PendingAttempt(Option<Settlement>);
+
+/// How an attempt is settled if its operation does not.
+struct Settlement {
+    store: Arc<dyn Store>,
+    attempt: LoginAttempt,
+    /// For a throttled attempt, which counts as a failure of its client.
+    throttled: Option<(LockoutPolicy, ChangeContext)>,
+}
+
+impl PendingAttempt {
+    /// A granted attempt, which is released.
+    pub(super) fn granted(store: &Arc<dyn Store>, attempt: &LoginAttempt) -> Self {
+        let (store, attempt) = (Arc::clone(store), attempt.clone());
+        Self(Some(Settlement { store, attempt, throttled: None }))
+    }
+
+    /// A throttled attempt, which is counted.
+    pub(super) fn throttled(
+        store: &Arc<dyn Store>,
+        attempt: &LoginAttempt,
+        policy: LockoutPolicy,
+        change: &ChangeContext,
+    ) -> Self {
+        let (store, attempt) = (Arc::clone(store), attempt.clone());
+        Self(Some(Settlement { store, attempt, throttled: Some((policy, change.clone())) }))
+    }
+
+    /// Ends without settling: a committed operation has settled the attempt.
+    pub(super) fn mark_settled(mut self) {
+        self.0 = None;
+    }
+
+    /// Releases a granted attempt now.
+    pub(super) async fn release(self) -> Result<(), StoreError> {
+        if let Some(settlement) = &self.0 {
+            settlement.settle().await?;
+        }
+        self.mark_settled();
+        Ok(())
+    }
+}
+
+impl Settlement {
+    async fn settle(&self) -> Result<(), StoreError> {
+        match &self.throttled {
+            None => self.store.release_attempt(&self.attempt).await,
+            Some((policy, change)) => {
+                self.store.record_throttled(&self.attempt, policy, change).await.map(drop)
+            }
+        }
+    }
+
+    /// Tries until the store responds, or the attempt no longer counts anyway.
+    async fn settle_eventually(self) {
+        let mut pause = Duration::from_millis(20);
+        let mut waited = Duration::ZERO;
+        while let Err(error) = self.settle().await {
+            if waited >= PENDING_TIMEOUT {
+                tracing::warn!(%error, "failed to settle a login attempt");
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            waited += pause;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+}
+
+impl Drop for PendingAttempt {
+    fn drop(&mut self) {
+        // Without a runtime the process ends, and the attempt expires.
+        if let Some(settlement) = self.0.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(settlement.settle_eventually());
+        }
+    }
+}

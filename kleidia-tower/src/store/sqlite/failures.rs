@@ -1,0 +1,68 @@
+//! The statements on failure counters and familiar devices.
+
+use sqlx::query;
+
+use super::columns::{Columns, name_digest, scope_text, sql_limit};
+use super::rows::SqliteRows;
+use crate::store::StoreError;
+use crate::store::rows::{FailureRow, FailureScope};
+use crate::{Timestamp, UserName};
+
+impl SqliteRows<'_> {
+    pub(super) async fn select_failures(
+        &mut self,
+        name: &UserName,
+        scope: FailureScope,
+    ) -> Result<Option<FailureRow>, StoreError> {
+        let found = query("SELECT * FROM failures WHERE name_digest = ? AND source = ?");
+        let found =
+            self.fetch_optional(found.bind(name_digest(name)).bind(scope_text(scope))).await?;
+        found.map(|row| Columns(&row).failures()).transpose()
+    }
+
+    pub(super) async fn replace_failures(
+        &mut self,
+        name: &UserName,
+        scope: FailureScope,
+        row: &FailureRow,
+    ) -> Result<(), StoreError> {
+        let put = query("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        let put = put
+            .bind(name_digest(name))
+            .bind(scope_text(scope))
+            .bind(i64::from(row.failures))
+            .bind(i64::from(row.pending))
+            .bind(row.pending_at.as_second())
+            .bind(row.last_failure_at.as_second())
+            .bind(row.locked_until.as_second())
+            .bind(row.forgotten_at.as_second())
+            .bind(row.succeeded_at.map(Timestamp::as_second))
+            .bind(row.expires_at.as_second());
+        self.execute(put).await.map(drop)
+    }
+
+    pub(super) async fn reset_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
+        let delete = query("DELETE FROM failures WHERE name_digest = ? AND succeeded_at IS NULL");
+        self.execute(delete.bind(name_digest(name))).await?;
+        let update = query(
+            "UPDATE failures SET failures = 0, pending = 0, pending_at = 0, last_failure_at = 0, \
+             locked_until = 0, forgotten_at = 0 WHERE name_digest = ?",
+        );
+        self.execute(update.bind(name_digest(name))).await.map(drop)
+    }
+
+    pub(super) async fn delete_devices(
+        &mut self,
+        name: &UserName,
+        max: usize,
+    ) -> Result<(), StoreError> {
+        // The range of the texts that start with `device:`, in the order of the primary key.
+        let delete = query(
+            "DELETE FROM failures WHERE name_digest = ?1 AND source IN \
+             (SELECT source FROM failures \
+             WHERE name_digest = ?1 AND source >= 'device:' AND source < 'device;' \
+             ORDER BY succeeded_at DESC, source DESC LIMIT -1 OFFSET ?2)",
+        );
+        self.execute(delete.bind(name_digest(name)).bind(sql_limit(max))).await.map(drop)
+    }
+}
