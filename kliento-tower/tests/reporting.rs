@@ -6,7 +6,8 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
-    reason = "tests"
+    dead_code,
+    reason = "tests, with modules that other tests use more of"
 )]
 
 #[path = "layer/bundle.rs"]

@@ -80,7 +80,7 @@ fn owner_only() -> OpenOptions {
 }
 
 fn log_created(path: &Path) {
-    tracing::info!(path = %path.display(), "key file created");
+    event!(info, path = %path.display(), "key file created");
 }
 
 #[cfg(test)]

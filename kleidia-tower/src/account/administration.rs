@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use http_guard::event;
 use secrecy::SecretString;
 
 use super::{Account, AccountChangeError, AccountError, AccountUpdate, Accounts, NewAccount};
@@ -106,7 +107,7 @@ impl Accounts {
 
     async fn role_rules(&self, actor: Option<&Principal>) -> Result<RoleRules, AccountError> {
         let policy = self.policy().policy().await.inspect_err(|error| {
-            tracing::error!(%error, "policy unavailable");
+            event!(error, %error, "policy unavailable");
         })?;
         Ok(match actor {
             Some(principal) => RoleRules::for_principal(policy, principal),

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use http_guard::telemetry::IsolatedSpan;
 use secrecy::{ExposeSecret as _, SecretString};
-use tracing::Instrument as _;
 
 use super::accounts::random_token;
 use super::password_verification::VerifiedPassword;

@@ -4,6 +4,7 @@ use http_guard::event;
 use http_guard::telemetry::IsolatedSpan;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::password_verification::VerifiedPassword;
 use super::{AccountError, AccountLookup, Accounts, PasswordChange, PasswordHash, StoredPassword};
 use crate::lockout::{Evidence, LoginAttempt, LoginSource};
 use crate::password::{PasswordCheck, PasswordViolation};

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_guard::event;
+
 use crate::lockout::{LockoutPolicy, LoginAttempt, PENDING_TIMEOUT};
 use crate::store::{ChangeContext, Store, StoreError};
 
@@ -68,7 +70,7 @@ impl Settlement {
         let mut waited = Duration::ZERO;
         while let Err(error) = self.settle().await {
             if waited >= PENDING_TIMEOUT {
-                tracing::warn!(%error, "failed to settle a login attempt");
+                event!(warn, %error, "failed to settle a login attempt");
                 return;
             }
             tokio::time::sleep(pause).await;
@@ -84,6 +86,7 @@ impl Drop for PendingAttempt {
         if let Some(settlement) = self.0.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
+            // Supervised: without it, the attempt expires.
             runtime.spawn(settlement.settle_eventually());
         }
     }

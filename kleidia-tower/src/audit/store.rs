@@ -51,6 +51,7 @@ impl Default for AuditQuery {
         Self {
             kind: None,
             user: None,
+            user_id: None,
             outcome: None,
             from: None,
             until: None,

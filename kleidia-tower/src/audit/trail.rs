@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tracing::Instrument as _;
+use http_guard::event;
+use http_guard::telemetry::IsolatedSpan;
 
 use super::{AuditEvent, AuditSinks, AuditStore};
 use crate::store::StoreError;
@@ -50,7 +51,8 @@ impl AuditTrail {
     pub(crate) async fn append_detached(&self, events: Vec<AuditEvent>) -> Result<(), StoreError> {
         let trail = self.clone();
         let append = async move { trail.append_all(events).await };
-        let done = tokio::spawn(append.in_current_span()).await;
+        // Supervised: awaited, and a panic is an error.
+        let done = tokio::spawn(IsolatedSpan::current().instrument(append)).await;
         done.unwrap_or_else(|_| Err(StoreError::unavailable("recording aborted")))
     }
 
@@ -62,7 +64,7 @@ impl AuditTrail {
             None => Err(StoreError::unavailable("clock unavailable")),
         };
         if let Err(error) = recorded {
-            tracing::error!(%error, "failed to record a denial");
+            event!(error, %error, "failed to record a denial");
         }
     }
 }

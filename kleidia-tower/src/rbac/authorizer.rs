@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
+use http_guard::event;
 
 use super::ownership::OwnerCheck;
 use super::{AccessContext, Denial, Permit, Policy, PolicyProvider, Requirement};

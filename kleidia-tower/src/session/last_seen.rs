@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use http_guard::event;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -51,6 +52,7 @@ impl LastSeenWriter {
         // Under the lock, so that no update is added between the last look of a task and its end.
         if !self.0.is_writing.send_replace(true) {
             let task = WriteTask { shared: Arc::clone(&self.0), is_finished: false };
+            // Supervised: a panic drops the task, and the next update starts another.
             runtime.spawn(task.run());
         }
     }
@@ -73,7 +75,7 @@ impl WriteTask {
         while let Some(batch) = self.next_batch() {
             if let Err(error) = self.shared.store.touch(&batch).await {
                 // `last_seen_at` is informational: the requests were authenticated without it.
-                tracing::warn!(%error, sessions = batch.len(), "failed to update last_seen_at");
+                event!(warn, %error, sessions = batch.len(), "failed to update last_seen_at");
             }
         }
     }

@@ -134,7 +134,8 @@ struct Rehashing(Accounts);
 impl BreachedPasswords for Rehashing {
     async fn contains(&self, _: &SecretString) -> Result<bool, BreachedPasswordError> {
         let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
-        let request = LoginRequest { user_name, password, client: at("192.0.2.1") };
+        let client = at("192.0.2.1");
+        let request = LoginRequest { user_name, password, client, device_token: None };
         self.0.log_in(request).await.unwrap();
         Ok(false)
     }
