@@ -44,9 +44,9 @@ impl PemBlock<'_> {
     /// Returns the block for a strict reader: without headers and white space, in lines of 64
     /// characters.
     pub(crate) fn to_strict(&self) -> Zeroizing<Vec<u8>> {
-        let data = self.data.iter().copied().filter(|octet| !is_white_space(*octet));
-        let data: Zeroizing<Vec<u8>> = Zeroizing::new(data.collect());
         // Growing would leave copies of a private key in memory.
+        let mut data = Zeroizing::new(Vec::with_capacity(self.data.len()));
+        data.extend(self.data.iter().copied().filter(|octet| !is_white_space(*octet)));
         let mut text = Vec::with_capacity(self.data.len() * 2 + 2 * self.label.len() + 64);
         text.extend([BEGIN, self.label.as_bytes(), DASHES, b"\n"].concat());
         for line in data.chunks(64) {

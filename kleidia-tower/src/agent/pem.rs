@@ -11,7 +11,7 @@ const DASHES: &[u8] = b"-----";
 
 /// A block of a PEM text, which may be malformed.
 pub(crate) struct PemBlock<'a> {
-    /// The label, or an empty text if it is not UTF-8.
+    /// The label, or an empty text if it is malformed.
     pub(crate) label: &'a str,
     /// The headers of RFC 1421, which OpenSSL writes into encrypted keys.
     headers: &'a [u8],
@@ -28,8 +28,8 @@ pub(crate) fn pem_blocks(text: &[u8]) -> Vec<PemBlock<'_>> {
         let (body, end) = split_once(block, END).unwrap_or((block, &[]));
         let (end_label, after) = split_once(end, DASHES).unwrap_or((end, &[]));
         let (headers, data) = split_headers(body);
-        let text = |label| std::str::from_utf8(label).unwrap_or_default();
-        blocks.push(PemBlock { label: text(label), headers, data, end_label: text(end_label) });
+        let (label, end_label) = (read_label(label), read_label(end_label));
+        blocks.push(PemBlock { label, headers, data, end_label });
         rest = after;
     }
     blocks
@@ -44,9 +44,9 @@ impl PemBlock<'_> {
     /// Returns the block for a strict reader: without headers and white space, in lines of 64
     /// characters.
     pub(crate) fn to_strict(&self) -> Zeroizing<Vec<u8>> {
-        let data = self.data.iter().copied().filter(|octet| !is_white_space(*octet));
-        let data: Zeroizing<Vec<u8>> = Zeroizing::new(data.collect());
         // Growing would leave copies of a private key in memory.
+        let mut data = Zeroizing::new(Vec::with_capacity(self.data.len()));
+        data.extend(self.data.iter().copied().filter(|octet| !is_white_space(*octet)));
         let mut text = Vec::with_capacity(self.data.len() * 2 + 2 * self.label.len() + 64);
         text.extend([BEGIN, self.label.as_bytes(), DASHES, b"\n"].concat());
         for line in data.chunks(64) {
@@ -56,6 +56,12 @@ impl PemBlock<'_> {
         text.extend([END, self.end_label.as_bytes(), DASHES, b"\n"].concat());
         Zeroizing::new(text)
     }
+}
+
+/// Returns the label if it is one. Errors quote labels, so key material must never be one.
+fn read_label(octets: &[u8]) -> &str {
+    let is_label = octets.len() <= 64 && octets.iter().all(|octet| (b' '..=b'~').contains(octet));
+    std::str::from_utf8(octets).ok().filter(|_| is_label).unwrap_or_default()
 }
 
 /// Splits off headers, which end with an empty line.

@@ -122,7 +122,7 @@ fn add_certificates(suite: &mut Suite) {
         "A certificate is not valid after its end, whatever the clock skew.",
     );
     suite.invalid("clock-skew-certificate-at-end", info, "member-certificate-time", |case| {
-        case.recipe.member.not_after = utc("261122180259Z")
+        case.recipe.member.not_after = utc("261122180259Z");
     });
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn add(suite: &mut Suite) {
 }
 
 /// Replaces the contents of `digestAlgorithms`.
-fn digests(elements: Vec<Node>) -> impl FnOnce(&mut Case) {
+fn digests(elements: &[Node]) -> impl FnOnce(&mut Case) + use<> {
     let contents: Vec<u8> = elements.iter().flat_map(Node::encode).collect();
     edit(&[1], Change::Contents(Octets(contents)))
 }
@@ -64,7 +64,7 @@ fn add_digest_algorithms(suite: &mut Suite) {
         ),
     ] {
         let info = (leak(format!("cms-digest-algorithms-{name}")), DIGESTS, shows);
-        suite.valid(MEMBER, info, digests(elements));
+        suite.valid(MEMBER, info, digests(&elements));
     }
     let padded = Node::sequence(vec![Node::primitive(6, PADDED), Node::null()]);
     let two_parameters = vec![Node::oid(sha256), Node::null(), Node::null()];
@@ -75,7 +75,7 @@ fn add_digest_algorithms(suite: &mut Suite) {
         ("padded-identifier", "An identifier is in its shortest form.", padded),
     ] {
         let info = (leak(format!("cms-digest-algorithms-{name}")), DIGESTS, shows);
-        suite.invalid(MEMBER, info, MALFORMED, digests(vec![element]));
+        suite.invalid(MEMBER, info, MALFORMED, digests(&[element]));
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     output: PathBuf,
 
     /// A resolver that returns DNSSEC records, as an address with or without a port (53), such as
-    /// 192.0.2.1 or fe80::1%eth0, or as an https:// URL of DNS over HTTPS [default: the system's]
+    /// 192.0.2.1 or `fe80::1%eth0`, or as an https:// URL of DNS over HTTPS [default: the system's]
     #[arg(long, value_name = "ADDR|URL")]
     resolver: Option<Resolver>,
 }
