@@ -1,4 +1,4 @@
-//! The client of a request, as sessions and the audit log record it.
+//! The client of a request, as sessions and the audit log record it, and the request itself.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use http::header::USER_AGENT;
 use http::{Extensions, HeaderMap};
 
-use crate::rate_limit::ClientAddress;
+use crate::audit::AuditedRequest;
+use crate::rate_limit::{ClientAddress, RequestHead};
+use crate::visible_text::replace_invisible;
 
 /// The client of a request, as sessions and the audit log record it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,15 @@ pub struct ClientInfo {
     pub address: Option<IpAddr>,
     /// The client's `User-Agent`.
     pub user_agent: Option<UserAgent>,
+}
+
+/// A request, as the audit log records it: the client, and what it asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestInfo {
+    /// The client.
+    pub client: ClientInfo,
+    /// The method and the route; `None` if there is no HTTP request.
+    pub request: Option<AuditedRequest>,
 }
 
 /// The value of `User-Agent` (RFC 9110, 10.1.5): at most 256 characters, all of them visible.
@@ -40,15 +51,36 @@ impl ClientInfo {
     }
 }
 
+impl RequestInfo {
+    /// Reads the client as [`ClientInfo::from_request`] does, the method, and the route that
+    /// matched.
+    #[must_use]
+    pub fn from_request<B>(request: &http::Request<B>) -> Self {
+        Self::from_head(&RequestHead::from_request(request))
+    }
+
+    pub(crate) fn from_head(head: &RequestHead<'_>) -> Self {
+        let client = ClientInfo::from_request(head.extensions(), head.headers());
+        Self { client, request: Some(AuditedRequest::from_head(head)) }
+    }
+}
+
+/// A client without a request, such as in tests or over another protocol.
+impl From<ClientInfo> for RequestInfo {
+    fn from(client: ClientInfo) -> Self {
+        Self { client, request: None }
+    }
+}
+
 impl UserAgent {
     /// The maximum number of characters; [`Self::new`] drops the rest.
     pub const MAX_CHARACTERS: usize = 256;
 
-    /// Truncates the value and replaces control characters by `?`.
+    /// Truncates the value, and replaces invisible characters by `?`: the characters that a
+    /// [`UserName`](crate::UserName) cannot have.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let visible = |character: char| if character.is_control() { '?' } else { character };
-        Self(text.chars().take(Self::MAX_CHARACTERS).map(visible).collect())
+        Self(replace_invisible(text, Self::MAX_CHARACTERS))
     }
 
     /// Returns the value.

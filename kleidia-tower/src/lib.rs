@@ -107,8 +107,9 @@ mod telemetry;
 pub mod testing;
 mod time;
 mod user_name;
+mod visible_text;
 
-pub use client_info::{ClientInfo, UserAgent};
+pub use client_info::{ClientInfo, RequestInfo, UserAgent};
 #[cfg(feature = "axum")]
 pub use extract::PrincipalRejection;
 pub use http_guard::{

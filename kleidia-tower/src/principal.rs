@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::audit::AuditIdentity;
 use crate::rbac::RoleName;
 use crate::session::SessionView;
+use crate::visible_text::escape_invisible;
 use crate::{SessionId, UserId};
 
 /// The authenticated caller of a request: the user of a session, or a workload.
@@ -106,9 +107,10 @@ impl Principal {
         }
     }
 
-    /// Returns the identity that the audit log records.
+    /// Returns the identity that the audit log records. Invisible characters in the subject of a
+    /// workload are escaped, as in `\u{202e}`.
     #[must_use]
     pub fn audit_identity(&self) -> AuditIdentity {
-        AuditIdentity { id: self.user_id(), name: self.name().to_owned() }
+        AuditIdentity { id: self.user_id(), name: escape_invisible(self.name()).into_owned() }
     }
 }

@@ -65,6 +65,12 @@ pub enum Rejection {
     /// Another account has the user name.
     #[error("user name already exists")]
     NameTaken,
+    /// The current password is wrong, or its verification is locked.
+    #[error("wrong current password, or its verification locked")]
+    WrongCurrentPassword,
+    /// No enabled administrator would remain.
+    #[error("the last enabled administrator")]
+    LastAdmin,
     /// The resource does not exist, or is another user's.
     #[error("not found")]
     NotFound,
@@ -125,8 +131,8 @@ impl Rejection {
     /// | `permission_denied`, `password_expired` | 403 |
     /// | `not_found` | 404 |
     /// | `method_not_allowed` | 405 |
-    /// | `name_taken` | 409 |
-    /// | `password_rejected` | 422 |
+    /// | `name_taken`, `last_admin` | 409 |
+    /// | `password_rejected`, `current_password_wrong` | 422 |
     /// | `rate_limited` | 429 |
     /// | `busy`, `unavailable` | 503 |
     #[must_use]
@@ -162,6 +168,16 @@ impl Rejection {
             Self::NameTaken => {
                 Problem::new(StatusCode::CONFLICT, "name_taken", "The user name already exists")
             }
+            Self::WrongCurrentPassword => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "current_password_wrong",
+                "The current password is wrong",
+            ),
+            Self::LastAdmin => Problem::new(
+                StatusCode::CONFLICT,
+                "last_admin",
+                "The last enabled administrator cannot be disabled, nor lose the role",
+            ),
             Self::NotFound => Problem::new(StatusCode::NOT_FOUND, "not_found", "Not found"),
             Self::MethodNotAllowed => Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -227,6 +243,10 @@ impl http_guard::Rejection for Rejection {
         let mut members = Map::new();
         let fields = match self {
             Self::InvalidFields(fields) => fields.iter().map(InvalidField::to_json).collect(),
+            Self::WrongCurrentPassword => {
+                let detail = "The current password is wrong";
+                vec![InvalidField::new("current_password", "wrong", detail).to_json()]
+            }
             Self::PasswordRejected { field, violations } => {
                 let reason = |violation: &PasswordViolation| json!({"code": violation.code(), "detail": violation.to_string()});
                 members.insert("reasons".to_owned(), violations.iter().map(reason).collect());

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
-use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
-use icu_properties::{CodePointMapData, CodePointSetData};
+
+use crate::visible_text::is_visible;
 
 /// The name of a user in canonical form: NFKC and case-folded, with 1 to 128 characters.
 ///
@@ -96,22 +96,6 @@ fn canonicalise(text: &str) -> String {
 fn check_spaces(name: String) -> Result<String, UserNameError> {
     let is_valid = !name.starts_with(' ') && !name.ends_with(' ') && !name.contains("  ");
     if is_valid { Ok(name) } else { Err(UserNameError::ForbiddenCharacter(' ')) }
-}
-
-fn is_visible(character: char) -> bool {
-    let category = CodePointMapData::<GeneralCategory>::new().get(character);
-    let is_ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character);
-    !is_ignorable
-        && !matches!(
-            category,
-            GeneralCategory::Control
-                | GeneralCategory::Format
-                | GeneralCategory::Unassigned
-                | GeneralCategory::PrivateUse
-                | GeneralCategory::LineSeparator
-                | GeneralCategory::ParagraphSeparator
-        )
-        && (character == ' ' || category != GeneralCategory::SpaceSeparator)
 }
 
 #[cfg(test)]

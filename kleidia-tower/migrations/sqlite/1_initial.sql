@@ -100,6 +100,9 @@ CREATE TABLE audit (
     session INTEGER,
     ip TEXT,
     user_agent TEXT,
+    -- What the request asked for: the route is the pattern that matched.
+    method TEXT,
+    route TEXT CHECK (route IS NULL OR method IS NOT NULL),
     reason TEXT,
     digest BLOB NOT NULL CHECK (length(digest) = 32)
 ) STRICT;

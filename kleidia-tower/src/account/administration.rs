@@ -5,38 +5,50 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::{Account, AccountError, AccountUpdate, Accounts, NewAccount};
-use crate::audit::{AuditQuery, AuditRecord};
-use crate::rbac::RoleName;
+use super::{Account, AccountChangeError, AccountError, AccountUpdate, Accounts, NewAccount};
+use crate::audit::{AuditEvent, AuditQuery, AuditRecord, EventKind, Reason};
+use crate::rbac::{Denial, RoleChangeError, RoleName, RoleRules};
 use crate::session::{EndReason, SessionSelector};
-use crate::{ClientInfo, Principal, UserId, UserName};
+use crate::{ClientInfo, Principal, RequestInfo, UserId, UserName};
 
-/// These operations do not check permissions; [`RbacLayer`](crate::rbac::RbacLayer) does.
+/// These operations check the [rules for roles](RoleRules), but no other permissions;
+/// [`RbacLayer`](crate::rbac::RbacLayer) does.
 impl Accounts {
-    /// Creates an account. The audit log records the `actor`; pass `None` outside of a session, as
-    /// on a command line.
+    /// Creates an account with roles of the policy. The audit log records the `actor`; pass `None`
+    /// outside of a session, as on a command line. `request` is a [`RequestInfo`], or a
+    /// [`ClientInfo`] if there is no HTTP request.
+    ///
+    /// An `actor` needs `roles:assign` for other roles than `user`, and cannot assign a role that
+    /// grants more than the actor has. A denial is recorded as `permission.denied`.
     ///
     /// # Errors
     /// [`AccountError::InvalidUserName`], [`AccountError::UserNameTaken`],
-    /// [`AccountError::PasswordRejected`] with all violations, [`AccountError::Busy`], and server
-    /// errors.
+    /// [`AccountError::RoleChange`], [`AccountError::PasswordRejected`] with all violations,
+    /// [`AccountError::Busy`], and server errors.
     pub async fn create_user(
         &self,
         actor: Option<&Principal>,
         name: &str,
         password: SecretString,
         roles: BTreeSet<RoleName>,
-        client: ClientInfo,
+        request: impl Into<RequestInfo>,
     ) -> Result<Arc<Account>, AccountError> {
-        let name: UserName = name.parse()?;
+        let (name, request) = (name.parse::<UserName>()?, request.into());
+        let rules = self.role_rules(actor).await?;
+        // Also checked by the store, but before a password is hashed in vain.
+        let account = actor.and_then(Principal::session).map(|view| &*view.account);
+        if let Err(error) = rules.check_roles(account, None, &roles) {
+            return Err(self.role_change_rejected(actor, request, error).await);
+        }
         let violations = self.violations(&name, &password).await?;
         if !violations.is_empty() {
             return Err(AccountError::PasswordRejected(violations));
         }
         let password = self.hash_password(&password).await?;
-        let (new, change) = (NewAccount { name, roles, password }, self.change(client, actor)?);
-        let created = self.store().create_account(new, &change).await?;
-        self.publish(created).ok_or(AccountError::UserNameTaken)
+        let new = NewAccount { name, roles, password };
+        let change = self.change(request.client.clone(), actor)?;
+        let created = self.store().create_account(new, &rules, &change).await?;
+        self.changed_account(actor, request, self.publish(created)).await
     }
 
     /// Creates an account with the role `admin` at the first start of a service. Returns `false` if
@@ -58,20 +70,75 @@ impl Accounts {
     }
 
     /// Disables or enables an account, or changes its roles, as one change. Disabling ends all
-    /// sessions of the user.
+    /// sessions of the user. `request` is as for [`create_user`](Self::create_user).
+    ///
+    /// The `actor` needs `roles:assign` to change roles, and cannot assign a role that grants more
+    /// than the actor has. The last enabled administrator is neither disabled nor loses the role. A
+    /// denial is recorded as `permission.denied`.
     ///
     /// # Errors
-    /// [`AccountError::UserNotFound`], and server errors.
+    /// [`AccountError::UserNotFound`], [`AccountError::RoleChange`], and server errors.
     pub async fn update_user(
         &self,
         actor: &Principal,
         id: UserId,
         update: AccountUpdate,
-        client: ClientInfo,
+        request: impl Into<RequestInfo>,
     ) -> Result<Arc<Account>, AccountError> {
-        let change = self.change(client, Some(actor))?;
-        let updated = self.store().update_account(id, update, &change).await?;
-        self.publish(updated).ok_or(AccountError::UserNotFound)
+        let request = request.into();
+        let rules = self.role_rules(Some(actor)).await?;
+        let change = self.change(request.client.clone(), Some(actor))?;
+        let updated = self.store().update_account(id, update, &rules, &change).await?;
+        self.changed_account(Some(actor), request, self.publish(updated)).await
+    }
+
+    /// Records that a principal was denied a request.
+    pub(crate) async fn record_denial(
+        &self,
+        principal: &Principal,
+        request: RequestInfo,
+        denial: &Denial,
+    ) {
+        let (kind, reason) = (EventKind::PermissionDenied, Reason::Policy(denial.to_string()));
+        let event = |at| AuditEvent::from_request(principal, request, at, kind, reason);
+        self.audit_trail().record_denial(|at| vec![event(at)]).await;
+    }
+
+    async fn role_rules(&self, actor: Option<&Principal>) -> Result<RoleRules, AccountError> {
+        let policy = self.policy().policy().await.inspect_err(|error| {
+            tracing::error!(%error, "policy unavailable");
+        })?;
+        Ok(match actor {
+            Some(principal) => RoleRules::for_principal(policy, principal),
+            None => RoleRules::for_operator(policy),
+        })
+    }
+
+    async fn changed_account(
+        &self,
+        actor: Option<&Principal>,
+        request: RequestInfo,
+        changed: Result<Arc<Account>, AccountChangeError>,
+    ) -> Result<Arc<Account>, AccountError> {
+        match changed {
+            Err(AccountChangeError::Roles(error)) => {
+                Err(self.role_change_rejected(actor, request, error).await)
+            }
+            changed => Ok(changed?),
+        }
+    }
+
+    /// Returns the error, after recording a denial.
+    async fn role_change_rejected(
+        &self,
+        actor: Option<&Principal>,
+        request: RequestInfo,
+        error: RoleChangeError,
+    ) -> AccountError {
+        if let (Some(principal), RoleChangeError::Denied(denial)) = (actor, &error) {
+            self.record_denial(principal, request, denial).await;
+        }
+        error.into()
     }
 
     /// Removes all locks of a user's login.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::AccountChangeError;
 use crate::access_token::{AccessTokenError, KeyError};
 use crate::password::{BreachedPasswordError, HashingError, PasswordViolation};
+use crate::rbac::{PolicyError, RoleChangeError};
 use crate::store::StoreError;
 use crate::{InvalidField, Rejection, UserNameError};
 
@@ -27,6 +29,12 @@ pub enum AccountError {
     /// Only the audit log distinguishes these cases, so that no client can.
     #[error("invalid credentials")]
     InvalidCredentials,
+    /// The current password is wrong, or its verification is locked or throttled.
+    #[error("wrong current password")]
+    WrongCurrentPassword,
+    /// The change violates the rules for roles. A denial is recorded.
+    #[error(transparent)]
+    RoleChange(#[from] RoleChangeError),
     /// The refresh token is unknown, expired or revoked.
     #[error("unknown, expired or revoked refresh token")]
     RefreshTokenInvalid,
@@ -66,6 +74,9 @@ pub enum AccountError {
     /// The list of breached passwords is unavailable.
     #[error(transparent)]
     BreachedPasswords(Arc<BreachedPasswordError>),
+    /// The policy is unavailable.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The clock is unavailable.
     #[error("clock unavailable")]
     ClockUnavailable,
@@ -75,6 +86,16 @@ pub enum AccountError {
     /// The operation ended before its outcome was known: it panicked, or the runtime shut down.
     #[error("operation aborted")]
     Aborted,
+}
+
+impl From<AccountChangeError> for AccountError {
+    fn from(error: AccountChangeError) -> Self {
+        match error {
+            AccountChangeError::UserNameTaken => Self::UserNameTaken,
+            AccountChangeError::UserNotFound => Self::UserNotFound,
+            AccountChangeError::Roles(error) => Self::RoleChange(error),
+        }
+    }
 }
 
 impl From<HashingError> for AccountError {
@@ -104,6 +125,19 @@ impl From<BreachedPasswordError> for AccountError {
     }
 }
 
+impl From<RoleChangeError> for Rejection {
+    fn from(error: RoleChangeError) -> Self {
+        match error {
+            RoleChangeError::UnknownRoles(_) => {
+                let detail = "The policy does not have such a role";
+                Self::InvalidFields(vec![InvalidField::new("roles", "invalid", detail)])
+            }
+            RoleChangeError::Denied(denial) => Self::PermissionDenied(denial),
+            RoleChangeError::LastAdmin => Self::LastAdmin,
+        }
+    }
+}
+
 /// Maps each error to its rejection.
 impl From<AccountError> for Rejection {
     fn from(error: AccountError) -> Self {
@@ -116,6 +150,8 @@ impl From<AccountError> for Rejection {
                 Self::PasswordRejected { field: "password", violations }
             }
             AccountError::InvalidCredentials => Self::InvalidCredentials,
+            AccountError::WrongCurrentPassword => Self::WrongCurrentPassword,
+            AccountError::RoleChange(error) => Self::from(error),
             AccountError::RefreshTokenInvalid => Self::RefreshTokenInvalid,
             AccountError::RefreshTokenReused => Self::RefreshTokenReused,
             AccountError::AccountDisabled => Self::AccountDisabled,
@@ -129,6 +165,7 @@ impl From<AccountError> for Rejection {
             AccountError::BreachedPasswords(_) => {
                 Self::Unavailable("breached-password list unavailable")
             }
+            AccountError::Policy(_) => Self::Unavailable("policy unavailable"),
             AccountError::ClockUnavailable => Self::Unavailable("clock unavailable"),
             AccountError::RandomUnavailable => Self::Unavailable("no random octets available"),
             AccountError::Aborted => Self::Unavailable("operation aborted"),

@@ -17,4 +17,6 @@ pub use error::AccountError;
 pub use login::LoginRequest;
 pub use record::{Account, PasswordHash, StoredPassword};
 pub use settings::AccountSettings;
-pub use store::{AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange};
+pub use store::{
+    AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange,
+};

@@ -9,6 +9,9 @@ use crate::password::{PasswordCheck, PasswordViolation};
 use crate::session::SessionView;
 use crate::{ClientInfo, UserId, UserName};
 
+/// How often a change is tried if the stored hash is replaced meanwhile.
+const MAX_TRIES: usize = 3;
+
 impl Accounts {
     /// Replaces the password of the session's user.
     ///
@@ -16,8 +19,11 @@ impl Accounts {
     /// the user are revoked. A wrong current password counts as a failed login. The change runs to
     /// completion even if the caller drops the future.
     ///
+    /// If the stored hash is replaced meanwhile, the current password is verified again: a
+    /// concurrent login may have hashed it with newer parameters.
+    ///
     /// # Errors
-    /// [`AccountError::InvalidCredentials`] if the current password is wrong,
+    /// [`AccountError::WrongCurrentPassword`], also if its verification is locked or throttled,
     /// [`AccountError::PasswordRejected`] with all violations,
     /// [`AccountError::ClientAddressUnknown`], [`AccountError::Busy`], and server errors.
     pub async fn change_password(
@@ -43,12 +49,7 @@ impl Accounts {
         client: ClientInfo,
     ) -> Result<(), AccountError> {
         let (user, name) = (view.account.id, &view.account.name);
-        let permit = self.hasher().permit().await?;
-        let change = self.change(client, None)?;
-        let source = LoginSource::new(change.client.address);
-        let attempt = LoginAttempt { name: name.clone(), source };
-        let verified = self.verify_password(permit, &attempt, current, &change).await?;
-        self.store().release_attempt(&attempt).await?;
+        let mut expected_hash = self.verify_current_password(name, current, &client).await?;
         let mut violations = self.violations(name, new).await?;
         if self.is_reused(user, current, new).await? {
             violations.push(PasswordViolation::UsedBefore);
@@ -56,16 +57,44 @@ impl Accounts {
         if !violations.is_empty() {
             return Err(AccountError::PasswordRejected(violations));
         }
-        let new = PasswordChange {
-            user,
-            expected_hash: verified.hash,
-            new: self.hash_password(new).await?,
-            history: self.settings().password_policy.history(),
-            kept_session: Some(view.session.id),
-        };
-        let is_changed = self.publish(self.store().change_password(new, &change).await?);
-        // A concurrent change replaced the current password first.
-        if is_changed { Ok(()) } else { Err(AccountError::InvalidCredentials) }
+        let new = self.hash_password(new).await?;
+        for _ in 0..MAX_TRIES {
+            let new = PasswordChange {
+                user,
+                expected_hash,
+                new: new.clone(),
+                history: self.settings().password_policy.history(),
+                kept_session: Some(view.session.id),
+            };
+            let change = self.change(client.clone(), None)?;
+            if self.publish(self.store().change_password(new, &change).await?) {
+                return Ok(());
+            }
+            // The hash was replaced meanwhile: by a new password, which is then the current one, or
+            // by a concurrent login that rehashed the same one.
+            expected_hash = self.verify_current_password(name, current, &client).await?;
+        }
+        Err(AccountError::Busy)
+    }
+
+    /// Returns the stored hash that the current password matches.
+    async fn verify_current_password(
+        &self,
+        name: &UserName,
+        current: &SecretString,
+        client: &ClientInfo,
+    ) -> Result<PasswordHash, AccountError> {
+        let permit = self.hasher().permit().await?;
+        let change = self.change(client.clone(), None)?;
+        let source = LoginSource::new(change.client.address);
+        let attempt = LoginAttempt { name: name.clone(), source };
+        let verified = self.verify_password(permit, &attempt, current, &change).await;
+        let verified = verified.map_err(|error| match error {
+            AccountError::InvalidCredentials => AccountError::WrongCurrentPassword,
+            error => error,
+        })?;
+        self.store().release_attempt(&attempt).await?;
+        Ok(verified.hash)
     }
 
     pub(super) async fn hash_password(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Account, PasswordHash, StoredPassword};
-use crate::rbac::RoleName;
+use crate::rbac::{RoleChangeError, RoleName, RoleRules};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{SessionId, UserId, UserName};
 
@@ -29,14 +29,23 @@ pub trait AccountStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError>;
 
-    /// Creates an account, or returns `None` if the user name exists. Records `user.created`.
+    /// Creates an account. Records `user.created`.
+    ///
+    /// Checks the roles by [`RoleRules::check_roles`], with the account of the assigner as the
+    /// transaction sees it.
     async fn create_account(
         &self,
         new: NewAccount,
+        rules: &RoleRules,
         change: &ChangeContext,
-    ) -> Result<Committed<Option<Arc<Account>>>, StoreError>;
+    ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError>;
 
-    /// Disables or enables an account or changes its roles; returns `None` if it does not exist.
+    /// Disables or enables an account or changes its roles.
+    ///
+    /// Checks changed roles as [`create_account`](Self::create_account) does. If the change
+    /// [removes](RoleRules::removes_admin) an administrator, it also checks in the same transaction
+    /// that another one is enabled; so of concurrent changes that would remove the last ones, one
+    /// fails.
     ///
     /// Records `user.disabled`, `user.enabled` and `role.changed` for actual changes only. Disabling
     /// ends all sessions ([`EndReason::Disabled`](crate::session::EndReason)) and revokes all
@@ -45,8 +54,9 @@ pub trait AccountStore: Send + Sync + 'static {
         &self,
         id: UserId,
         update: AccountUpdate,
+        rules: &RoleRules,
         change: &ChangeContext,
-    ) -> Result<Committed<Option<Arc<Account>>>, StoreError>;
+    ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError>;
 
     /// Replaces a password; returns `false` if the current hash is not the expected one.
     ///
@@ -57,6 +67,21 @@ pub trait AccountStore: Send + Sync + 'static {
         new: PasswordChange,
         change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError>;
+}
+
+/// Why an account is not created or changed. Nothing was changed, and nothing is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccountChangeError {
+    /// Another account has this user name.
+    #[error("user name already exists")]
+    UserNameTaken,
+    /// No account has this id.
+    #[error("user not found")]
+    UserNotFound,
+    /// The change violates the rules for roles.
+    #[error(transparent)]
+    Roles(#[from] RoleChangeError),
 }
 
 /// The key of an account look-up.

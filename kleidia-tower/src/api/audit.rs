@@ -6,22 +6,24 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
-use super::query::{QueryParams, parse_with};
+use super::query::{QueryParams, parse, parse_with, time};
 use super::rejection::ApiRejection;
 use super::users::page_size;
 use crate::SessionId;
 use crate::account::Accounts;
-use crate::audit::{AuditQuery, AuditRecord, EventKind, Outcome};
+use crate::audit::{AuditQuery, AuditRecord, AuditedRequest, EventKind, Outcome};
 
 /// The query; an empty parameter matches everything.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct AuditParams {
     event: String,
+    /// A name of a user or a workload.
     user: String,
+    user_id: String,
     outcome: String,
     limit: String,
-    /// The `id` of a record, or a time.
+    /// The `id` of a record, or a time as in RFC 3339.
     before: String,
 }
 
@@ -37,6 +39,9 @@ pub(super) struct AuditEntryResponse {
     session: Option<SessionId>,
     ip: Option<IpAddr>,
     user_agent: Option<String>,
+    /// What the request asked for: denials and overrides have it.
+    method: Option<String>,
+    route: Option<String>,
     reason: Option<String>,
 }
 
@@ -45,24 +50,13 @@ pub(super) async fn list(
     QueryParams(params): QueryParams<AuditParams>,
 ) -> Result<Json<Vec<AuditEntryResponse>>, ApiRejection> {
     let mut query = params.query()?;
-    query.user = user_name(&accounts, &params.user).await?;
+    if let Some(id) = query.user_id {
+        let Some(account) = accounts.user(id).await? else { return Ok(Json(Vec::new())) };
+        // Names do not change, and have an index.
+        query.user.get_or_insert_with(|| account.name.to_string());
+    }
     let records = accounts.audit(&query).await?;
     Ok(Json(records.into_iter().map(AuditEntryResponse::from).collect()))
-}
-
-/// Returns the user name for a name or an id.
-async fn user_name(accounts: &Accounts, text: &str) -> Result<Option<String>, ApiRejection> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if let Ok(id) = text.parse()
-        && let Some(account) = accounts.user(id).await?
-    {
-        return Ok(Some(account.name.to_string()));
-    }
-    // The name of a workload is not a valid user name, and is matched unchanged.
-    let name = text.parse::<crate::UserName>().map(|name| name.to_string());
-    Ok(Some(name.unwrap_or_else(|_| text.to_owned())))
 }
 
 impl AuditParams {
@@ -70,6 +64,8 @@ impl AuditParams {
         let mut query = AuditQuery {
             kind: parse_with("event", &self.event, EventKind::from_name, "Unknown event")?,
             outcome: parse_with("outcome", &self.outcome, Outcome::from_name, "Unknown outcome")?,
+            user: Some(self.user.clone()).filter(|name| !name.is_empty()),
+            user_id: parse("user_id", &self.user_id, "Not the id of a user")?,
             limit: page_size(&self.limit)?,
             ..AuditQuery::default()
         };
@@ -77,7 +73,6 @@ impl AuditParams {
             query.before = Some(sequence);
         } else {
             let detail = "Neither the id of a record nor a time as in RFC 3339";
-            let time = |text: &str| text.parse().ok();
             query.until = parse_with("before", &self.before, time, detail)?;
         }
         Ok(query)
@@ -86,6 +81,7 @@ impl AuditParams {
 
 impl From<AuditRecord> for AuditEntryResponse {
     fn from(record: AuditRecord) -> Self {
+        let request = record.request.as_ref();
         Self {
             id: record.sequence,
             time: record.at.to_string(),
@@ -96,6 +92,8 @@ impl From<AuditRecord> for AuditEntryResponse {
             session: record.session,
             ip: record.client.address,
             user_agent: record.client.user_agent.map(|agent| agent.to_string()),
+            method: request.map(|request| request.method().to_owned()),
+            route: request.and_then(AuditedRequest::route).map(str::to_owned),
             reason: record.reason,
         }
     }

@@ -18,7 +18,7 @@ use crate::rate_limit::{Key, Limit, RateLimitLayer, TrustedProxies};
 use crate::rbac::{Denial, Permission, Requirement};
 use crate::rejection::default_renderer;
 use crate::session::JwtSessionLayer;
-use crate::{Rejection, Responder, UserId};
+use crate::{Principal, Rejection, RequestInfo, Responder, UserId};
 
 /// The routes of an HTTP API over accounts, to nest below a path such as `/api`.
 ///
@@ -31,6 +31,7 @@ use crate::{Rejection, Responder, UserId};
 /// | `GET /users/{id}` | the user's own id, or `users:read` |
 /// | `GET /admin/users`, `POST /admin/users` | `users:read`, `users:create` |
 /// | `PATCH /admin/users/{id}`, `POST /admin/users/{id}/unlock` | `users:update`, `users:unlock` |
+/// | other roles than `user` for a new account, and changes of roles | also `roles:assign`, and all that the roles grant |
 /// | `DELETE /admin/users/{id}/sessions` | `sessions:revoke` |
 /// | `GET /admin/audit` | `audit:read` |
 /// | `DELETE /admin/users/{id}`, `DELETE /admin/audit` | always denied: accounts and records are not deleted |
@@ -113,7 +114,8 @@ impl Api {
         self
     }
 
-    /// Limits the logins of each client address; unlimited by default.
+    /// Limits the requests of each client address that verify a password, logins and password
+    /// changes together; unlimited by default.
     #[must_use]
     pub fn with_login_limit(mut self, limit: Limit) -> Self {
         self.login_limit = self.login_limit.with_limit(Key::address(), limit);
@@ -197,13 +199,15 @@ impl Api {
     fn authentication_routes(&self) -> Router<Accounts> {
         let session = self.session_layer().allowing_expired_passwords();
         let with_session = |route| self.with_session(route, session.clone());
+        // Each of these verifies a password, and they share the budget of an address.
         let login = post(authentication::log_in).route_layer(self.login_limit.clone());
+        let password = post(authentication::change_password).route_layer(self.login_limit.clone());
         Router::new()
             .route("/auth/login", login)
             .route("/auth/refresh", post(authentication::refresh))
             .route("/auth/logout", with_session(post(authentication::log_out)))
             .route("/auth/logout-all", with_session(post(authentication::log_out_everywhere)))
-            .route("/auth/password", with_session(post(authentication::change_password)))
+            .route("/auth/password", with_session(password))
     }
 
     fn session_routes(&self) -> Router<Accounts> {
@@ -286,8 +290,14 @@ fn challenge(scheme: &'static str, realm: &str) -> HeaderValue {
 }
 
 /// Denies deletion even under a policy that grants it.
-async fn deletion_denied() -> ApiRejection {
-    Rejection::PermissionDenied(Denial::NoRequirement).into()
+async fn deletion_denied(
+    State(accounts): State<Accounts>,
+    caller: Principal,
+    request: RequestInfo,
+) -> ApiRejection {
+    let denial = Denial::NoRequirement;
+    accounts.record_denial(&caller, request, &denial).await;
+    Rejection::PermissionDenied(denial).into()
 }
 
 /// Responds with 200 if the store is available.

@@ -12,9 +12,9 @@ use super::body::JsonBody;
 use super::path::PathId;
 use super::query::{QueryParams, parse};
 use super::rejection::ApiRejection;
-use crate::account::{Account, AccountUpdate, Accounts};
-use crate::rbac::RoleName;
-use crate::{ClientInfo, InvalidField, Principal, Rejection, UserId};
+use crate::account::{Account, AccountError, AccountUpdate, Accounts};
+use crate::rbac::{RoleChangeError, RoleName};
+use crate::{ClientInfo, InvalidField, Principal, Rejection, RequestInfo, UserId};
 
 const DEFAULT_PAGE_SIZE: usize = 100;
 const MAX_PAGE_SIZE: usize = 1000;
@@ -81,27 +81,30 @@ pub(super) async fn list(
 pub(super) async fn create(
     State(accounts): State<Accounts>,
     actor: Principal,
-    client: ClientInfo,
+    request: RequestInfo,
     JsonBody(new): JsonBody<CreateUserBody>,
 ) -> Result<(StatusCode, Json<UserResponse>), ApiRejection> {
-    let roles = match new.roles {
-        Some(roles) => role_names(&roles)?,
+    let roles = match &new.roles {
+        Some(roles) => role_names(roles)?,
         None => BTreeSet::from([RoleName::user()]),
     };
-    let created = accounts.create_user(Some(&actor), &new.username, new.password, roles, client);
-    Ok((StatusCode::CREATED, Json(UserResponse::from(&*created.await?))))
+    let created = accounts.create_user(Some(&actor), &new.username, new.password, roles, request);
+    let created = created.await.map_err(|error| name_roles(error, new.roles.as_deref()))?;
+    Ok((StatusCode::CREATED, Json(UserResponse::from(&*created))))
 }
 
 pub(super) async fn update(
     State(accounts): State<Accounts>,
     actor: Principal,
-    client: ClientInfo,
+    request: RequestInfo,
     PathId(id): PathId<UserId>,
-    JsonBody(update): JsonBody<UpdateUserBody>,
+    JsonBody(body): JsonBody<UpdateUserBody>,
 ) -> Result<Json<UserResponse>, ApiRejection> {
-    let roles = update.roles.map(|roles| role_names(&roles)).transpose()?;
-    let update = AccountUpdate { is_disabled: update.disabled, roles };
-    Ok(Json(UserResponse::from(&*accounts.update_user(&actor, id, update, client).await?)))
+    let roles = body.roles.as_deref().map(role_names).transpose()?;
+    let update = AccountUpdate { is_disabled: body.disabled, roles };
+    let updated = accounts.update_user(&actor, id, update, request).await;
+    let updated = updated.map_err(|error| name_roles(error, body.roles.as_deref()))?;
+    Ok(Json(UserResponse::from(&*updated)))
 }
 
 pub(super) async fn unlock(
@@ -143,6 +146,21 @@ fn role_names(roles: &[String]) -> Result<BTreeSet<RoleName>, Rejection> {
         }
     }
     if invalid.is_empty() { Ok(names) } else { Err(Rejection::InvalidFields(invalid)) }
+}
+
+/// Names the unknown roles by their positions in the body.
+fn name_roles(error: AccountError, roles: Option<&[String]>) -> Rejection {
+    let AccountError::RoleChange(RoleChangeError::UnknownRoles(unknown)) = &error else {
+        return error.into();
+    };
+    let is_unknown = |name: &str| unknown.iter().any(|role| role.as_str() == name);
+    let roles = roles.unwrap_or_default().iter().enumerate();
+    let unknown = roles.filter(|(_, name)| is_unknown(name)).map(|(index, _)| {
+        let detail = "The policy does not have such a role";
+        InvalidField::new(format!("roles[{index}]"), "invalid", detail)
+    });
+    let unknown: Vec<_> = unknown.collect();
+    if unknown.is_empty() { error.into() } else { Rejection::InvalidFields(unknown) }
 }
 
 impl From<&Account> for UserSummary {

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use crate::{ClientInfo, SessionId, Timestamp, UserId, UserName};
-
-use super::Reason;
+use super::{AuditedRequest, Reason};
+use crate::{ClientInfo, Principal, RequestInfo, SessionId, Timestamp, UserId, UserName};
 
 /// An event to record. It never contains secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +23,8 @@ pub struct AuditEvent {
     pub session: Option<SessionId>,
     /// The client that sent the request.
     pub client: ClientInfo,
+    /// What the request asked for. Denials and overrides have it.
+    pub request: Option<AuditedRequest>,
     /// The reason of the outcome.
     pub reason: Option<Reason>,
 }
@@ -86,6 +87,30 @@ pub enum Outcome {
     Success,
     /// The operation was rejected.
     Failure,
+}
+
+impl AuditEvent {
+    /// Creates the event of a request that was rejected.
+    pub(crate) fn from_request(
+        principal: &Principal,
+        info: RequestInfo,
+        at: Timestamp,
+        kind: EventKind,
+        reason: Reason,
+    ) -> Self {
+        let RequestInfo { client, request } = info;
+        Self {
+            at,
+            kind,
+            outcome: Outcome::Failure,
+            user: Some(principal.audit_identity()),
+            actor: None,
+            session: principal.session_id(),
+            client,
+            request,
+            reason: Some(reason),
+        }
+    }
 }
 
 impl AuditIdentity {

@@ -3,6 +3,7 @@
 mod event;
 mod reason;
 mod record;
+mod request;
 mod sinks;
 mod store;
 mod trail;
@@ -10,6 +11,7 @@ mod trail;
 pub use event::{AuditEvent, AuditIdentity, EventKind, Outcome};
 pub use reason::{OverrideReason, Reason};
 pub use record::{AuditRecord, ChainDigest, ChainHead};
+pub use request::{AuditedRequest, MatchedRoute};
 pub use sinks::{AuditSink, AuditSinks, TracingSink};
 pub use store::{AuditQuery, AuditStore, ChainCheck};
 pub use trail::AuditTrail;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::rbac::RoleName;
 use crate::session::EndReason;
+use crate::visible_text::is_visible;
 
 /// The reason of an outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +50,12 @@ impl OverrideReason {
     pub const MAX_CHARACTERS: usize = 256;
 
     /// Trims the text and returns it as a reason, or `None` if it is empty, too long, or has
-    /// control characters.
+    /// invisible characters: those that a [`UserName`](crate::UserName) cannot have.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         let is_bounded = text.chars().nth(Self::MAX_CHARACTERS).is_none();
-        let is_visible = !text.is_empty() && !text.chars().any(char::is_control);
+        let is_visible = !text.is_empty() && text.chars().all(is_visible);
         (is_bounded && is_visible).then(|| Self(text.to_owned()))
     }
 

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest;
 
-use super::{AuditEvent, AuditIdentity, EventKind, Outcome};
+use super::{AuditEvent, AuditIdentity, AuditedRequest, EventKind, Outcome};
 use crate::{ClientInfo, SessionId, Timestamp, time};
 
 /// A stored event with its sequence number and its digest.
@@ -24,6 +24,8 @@ pub struct AuditRecord {
     pub session: Option<SessionId>,
     /// The client that sent the request.
     pub client: ClientInfo,
+    /// What the request asked for. Denials and overrides have it.
+    pub request: Option<AuditedRequest>,
     /// The reason of the outcome, as text.
     pub reason: Option<String>,
     /// The digest of this record and the previous one: see [`Self::chained_digest`].
@@ -58,11 +60,22 @@ impl AuditRecord {
     /// Creates the record of an event that follows this head.
     #[must_use]
     pub fn append_to(head: &ChainHead, event: AuditEvent) -> Self {
-        let AuditEvent { at, kind, outcome, user, actor, session, client, reason } = event;
+        let AuditEvent { at, kind, outcome, user, actor, session, client, request, reason } = event;
         let (at, reason) = (time::whole_seconds(at), reason.map(|reason| reason.to_string()));
         let (sequence, digest) = (head.sequence + 1, ChainDigest::default());
-        let mut record =
-            Self { sequence, at, kind, outcome, user, actor, session, client, reason, digest };
+        let mut record = Self {
+            sequence,
+            at,
+            kind,
+            outcome,
+            user,
+            actor,
+            session,
+            client,
+            request,
+            reason,
+            digest,
+        };
         record.digest = record.chained_digest(&head.digest);
         record
     }
@@ -101,6 +114,9 @@ impl AuditRecord {
         field(address.as_ref().map(String::as_bytes));
         field(self.client.user_agent.as_ref().map(|agent| agent.as_str().as_bytes()));
         field(self.reason.as_ref().map(String::as_bytes));
+        let request = self.request.as_ref();
+        field(request.map(|request| request.method().as_bytes()));
+        field(request.and_then(AuditedRequest::route).map(str::as_bytes));
         let mut digest = ChainDigest::default();
         digest.copy_from_slice(context.finish().as_ref());
         digest
@@ -128,6 +144,7 @@ mod tests {
             actor: identity(2, "root"),
             session: Some(SessionId::new(3)),
             client,
+            request: Some(AuditedRequest::new("DELETE", Some("/users/{id}"))),
             reason: None,
         };
         let record = AuditRecord::append_to(&ChainHead::default(), event);
@@ -136,7 +153,7 @@ mod tests {
 
     #[test]
     fn digest_covers_every_field() {
-        let changes: [fn(&mut AuditRecord); 18] = [
+        let changes: [fn(&mut AuditRecord); 22] = [
             |record| record.sequence += 1,
             |record| record.at += Duration::from_secs(1),
             |record| record.kind = EventKind::SessionCreated,
@@ -155,6 +172,10 @@ mod tests {
             |record| record.client.user_agent = None,
             |record| record.reason = None,
             |record| record.reason = Some(String::new()),
+            |record| record.request = None,
+            |record| record.request = Some(AuditedRequest::new("GET", Some("/users/{id}"))),
+            |record| record.request = Some(AuditedRequest::new("DELETE", Some("/users"))),
+            |record| record.request = Some(AuditedRequest::new("DELETE", None)),
         ];
         let mut digests =
             vec![record().chained_digest(&[0; 32]), record().chained_digest(&[1; 32])];

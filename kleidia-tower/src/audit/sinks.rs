@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::{io, mem};
 
-use super::AuditRecord;
+use super::{AuditRecord, AuditedRequest};
 use crate::{SessionId, UserAgent};
 
 /// Receives committed audit records, one at a time and in order. It may block.
@@ -125,6 +125,8 @@ impl AuditSink for TracingSink {
             session = record.session.map(SessionId::get),
             address = record.client.address.map(tracing::field::display),
             user_agent = record.client.user_agent.as_ref().map(UserAgent::as_str),
+            method = record.request.as_ref().map(AuditedRequest::method),
+            route = record.request.as_ref().and_then(AuditedRequest::route),
             reason = record.reason.as_deref(),
         );
     }

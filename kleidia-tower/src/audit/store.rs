@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 
 use super::{AuditEvent, AuditRecord, ChainHead, EventKind, Outcome};
-use crate::Timestamp;
 use crate::store::StoreError;
+use crate::visible_text::escape_invisible;
+use crate::{Timestamp, UserId, UserName};
 
 /// Stores the audit log, which is append-only.
 ///
@@ -28,8 +29,11 @@ pub trait AuditStore: Send + Sync + 'static {
 pub struct AuditQuery {
     /// The kind of the event.
     pub kind: Option<EventKind>,
-    /// The name of the user or the actor: an account or a workload.
+    /// The name of the user or the actor: an account or a workload. Variants of a user name match
+    /// too, as for [`UserName`].
     pub user: Option<String>,
+    /// The id of the account that is the user or the actor.
+    pub user_id: Option<UserId>,
     /// The outcome.
     pub outcome: Option<Outcome>,
     /// The earliest time (inclusive).
@@ -46,18 +50,26 @@ impl AuditQuery {
     /// Returns whether a record meets all conditions. `limit` is ignored.
     #[must_use]
     pub fn matches(&self, record: &AuditRecord) -> bool {
-        let is_named = |name: &String| {
-            [&record.user, &record.actor]
-                .into_iter()
-                .flatten()
-                .any(|identity| identity.name == *name)
-        };
+        let identities = || [&record.user, &record.actor].into_iter().flatten();
+        let is_named = |names: [String; 2]| identities().any(|found| names.contains(&found.name));
+        let has_id = |id: UserId| identities().any(|found| found.id == Some(id));
         self.kind.is_none_or(|kind| kind == record.kind)
-            && self.user.as_ref().is_none_or(is_named)
+            && self.names().is_none_or(is_named)
+            && self.user_id.is_none_or(has_id)
             && self.outcome.is_none_or(|outcome| outcome == record.outcome)
             && self.from.is_none_or(|from| from <= record.at)
             && self.until.is_none_or(|until| record.at < until)
             && self.before.is_none_or(|before| record.sequence < before)
+    }
+
+    /// Returns the names that match [`Self::user`]: as it is, for workloads, and in the canonical
+    /// form of user names.
+    pub(crate) fn names(&self) -> Option<[String; 2]> {
+        let text = self.user.as_ref()?;
+        let exact = escape_invisible(text).into_owned();
+        let canonical =
+            text.parse().map_or_else(|_| exact.clone(), |name: UserName| name.to_string());
+        Some([exact, canonical])
     }
 }
 

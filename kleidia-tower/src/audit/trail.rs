@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use super::{AuditEvent, AuditSinks, AuditStore};
 use crate::store::StoreError;
 use crate::{Clock, Timestamp, time};
@@ -32,8 +34,36 @@ impl AuditTrail {
     /// # Errors
     /// [`StoreError`] if the event was not recorded.
     pub async fn append(&self, event: AuditEvent) -> Result<(), StoreError> {
-        self.sinks.publish(self.store.append(vec![event]).await?);
+        self.append_all(vec![event]).await
+    }
+
+    /// Records events in one transaction, waits until it is committed, and sends them to the sinks.
+    ///
+    /// # Errors
+    /// [`StoreError`] if no event was recorded.
+    pub async fn append_all(&self, events: Vec<AuditEvent>) -> Result<(), StoreError> {
+        self.sinks.publish(self.store.append(events).await?);
         Ok(())
+    }
+
+    /// Runs as a task, so that the events are recorded even if the client disconnects.
+    pub(crate) async fn append_detached(&self, events: Vec<AuditEvent>) -> Result<(), StoreError> {
+        let trail = self.clone();
+        let append = async move { trail.append_all(events).await };
+        let done = tokio::spawn(append.in_current_span()).await;
+        done.unwrap_or_else(|_| Err(StoreError::unavailable("recording aborted")))
+    }
+
+    /// Records the events of a denial at the current time, in one transaction. The request is
+    /// denied even if this fails.
+    pub(crate) async fn record_denial(&self, events: impl FnOnce(Timestamp) -> Vec<AuditEvent>) {
+        let recorded = match self.now() {
+            Some(at) => self.append_detached(events(at)).await,
+            None => Err(StoreError::unavailable("clock unavailable")),
+        };
+        if let Err(error) = recorded {
+            tracing::error!(%error, "failed to record a denial");
+        }
     }
 }
 

@@ -137,6 +137,12 @@ impl<'a> RequestHead<'a> {
         }
     }
 
+    #[cfg(feature = "axum")]
+    pub(crate) const fn from_parts(parts: &'a http::request::Parts) -> Self {
+        let http::request::Parts { method, uri, headers, extensions, .. } = parts;
+        Self { method, uri, headers, extensions }
+    }
+
     /// Returns the method.
     #[must_use]
     pub const fn method(&self) -> &'a Method {

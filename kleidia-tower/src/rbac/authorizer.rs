@@ -4,13 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
-use tracing::Instrument as _;
 
 use super::ownership::OwnerCheck;
 use super::{AccessContext, Denial, Permit, Policy, PolicyProvider, Requirement};
 use crate::audit::{AuditEvent, AuditTrail, EventKind, Outcome, OverrideReason, Reason};
 use crate::rate_limit::RequestHead;
-use crate::{ClientInfo, Principal, Rejection, Timestamp};
+use crate::{Principal, Rejection, RequestInfo, Timestamp};
 
 /// Decides about access requests, and records denials and overrides.
 #[derive(Clone)]
@@ -25,7 +24,7 @@ pub(super) struct Authorizer {
 /// What the audit log records of a request.
 pub(super) struct AccessRequest {
     principal: Principal,
-    client: ClientInfo,
+    info: RequestInfo,
     override_request: OverrideRequest,
 }
 
@@ -79,9 +78,6 @@ impl Authorizer {
         context: AccessContext,
         denial: Denial,
     ) -> Result<Permit, Rejection> {
-        if matches!(request.override_request, OverrideRequest::None) {
-            return Err(self.record_denial(&request, EventKind::PermissionDenied, denial).await);
-        }
         if let OverrideRequest::WithReason(reason) = &request.override_request
             && self.is_overridable
             && let Some(permit) = policy.decide_override(
@@ -92,42 +88,24 @@ impl Authorizer {
             )
         {
             let reason = Reason::Override(reason.clone());
-            let event = request.event(self.time()?, EventKind::PolicyOverride, reason);
-            self.record(AuditEvent { outcome: Outcome::Success, ..event }).await?;
+            let at = self.audit.now().ok_or(Rejection::Unavailable("clock unavailable"))?;
+            let event = request.event(at, EventKind::PolicyOverride, reason);
+            let event = AuditEvent { outcome: Outcome::Success, ..event };
+            self.audit.append_detached(vec![event]).await?;
             return Ok(permit);
         }
-        self.record_denial(&request, EventKind::PolicyViolation, denial.clone()).await;
-        Err(self.record_denial(&request, EventKind::PermissionDenied, denial).await)
-    }
-
-    /// Records a denial. The request is denied even if this fails.
-    async fn record_denial(
-        &self,
-        request: &AccessRequest,
-        kind: EventKind,
-        denial: Denial,
-    ) -> Rejection {
-        let reason = Reason::Policy(denial.to_string());
-        let recorded = match self.time() {
-            Ok(at) => self.record(request.event(at, kind, reason)).await,
-            Err(error) => Err(error),
+        let denied = match request.override_request {
+            OverrideRequest::None => &[EventKind::PermissionDenied][..],
+            _ => &[EventKind::PolicyViolation, EventKind::PermissionDenied],
         };
-        if let Err(error) = recorded {
-            tracing::error!(%error, event = kind.as_str(), "failed to record a denial");
-        }
-        Rejection::PermissionDenied(denial)
-    }
-
-    /// Runs as a task, so that the event is recorded even if the client disconnects.
-    async fn record(&self, event: AuditEvent) -> Result<(), Rejection> {
-        let audit = self.audit.clone();
-        let append = async move { audit.append(event).await };
-        let done = tokio::spawn(append.in_current_span()).await;
-        Ok(done.map_err(|_| Rejection::Unavailable("audit log unavailable"))??)
-    }
-
-    fn time(&self) -> Result<Timestamp, Rejection> {
-        self.audit.now().ok_or(Rejection::Unavailable("clock unavailable"))
+        let reason = Reason::Policy(denial.to_string());
+        self.audit
+            .record_denial(|at| {
+                let event = |kind: &EventKind| request.event(at, *kind, reason.clone());
+                denied.iter().map(event).collect()
+            })
+            .await;
+        Err(Rejection::PermissionDenied(denial))
     }
 }
 
@@ -135,22 +113,13 @@ impl AccessRequest {
     pub(super) fn new(principal: &Principal, head: &RequestHead<'_>) -> Self {
         Self {
             principal: principal.clone(),
-            client: ClientInfo::from_request(head.extensions(), head.headers()),
+            info: RequestInfo::from_head(head),
             override_request: OverrideRequest::from_headers(head.headers()),
         }
     }
 
     fn event(&self, at: Timestamp, kind: EventKind, reason: Reason) -> AuditEvent {
-        AuditEvent {
-            at,
-            kind,
-            outcome: Outcome::Failure,
-            user: Some(self.principal.audit_identity()),
-            actor: None,
-            session: self.principal.session_id(),
-            client: self.client.clone(),
-            reason: Some(reason),
-        }
+        AuditEvent::from_request(&self.principal, self.info.clone(), at, kind, reason)
     }
 }
 

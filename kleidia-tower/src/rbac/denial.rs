@@ -18,6 +18,9 @@ pub enum Denial {
     /// The principal meets none of several alternatives.
     #[error("none of the alternatives is met")]
     NoneOf,
+    /// A principal assigns a role that grants more than the principal has.
+    #[error("role {0} grants more than the principal has")]
+    ExcessiveRole(RoleName),
     /// The resource belongs to another principal.
     #[error("not the owner of the resource")]
     NotOwner,

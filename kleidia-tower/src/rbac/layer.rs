@@ -24,9 +24,9 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 /// 3. If the policy or the owner lookup is unavailable, the request is rejected with 503, even if
 ///    the principal could meet the requirement otherwise.
 /// 4. An allowed request has a [`Permit`] in its extensions.
-/// 5. Each denial is recorded as `permission.denied` before the response is sent, even if the
-///    client disconnects. If recording fails, the request is denied all the same, and the layer
-///    logs an error.
+/// 5. Each denial is recorded as `permission.denied`, with the method and the route, before the
+///    response is sent, even if the client disconnects. If recording fails, the request is denied
+///    all the same, and the layer logs an error.
 ///
 /// A gRPC request is rejected with `UNAUTHENTICATED`, `PERMISSION_DENIED` or `UNAVAILABLE`. The
 /// typed [`Rejection`] is in the extensions of the response.
@@ -37,6 +37,8 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 ///   rejected.
 /// - The layer wraps whole services: in axum, use `route_layer` or a layer per method router.
 /// - It needs a Tokio runtime.
+/// - The route in records of denials is the one that axum matched (feature `axum`). With another
+///   router, insert a [`MatchedRoute`](crate::audit::MatchedRoute) into the extensions of requests.
 ///
 /// # Example
 /// ```
@@ -149,7 +151,9 @@ impl RbacLayer {
     ///
     /// An override is recorded as `policy.override` before the request is allowed; if recording
     /// fails, the request is rejected with 503. A rejected override is recorded as
-    /// `policy.violation`. Deletion and [step-up](Requirement::step_up) cannot be overridden.
+    /// `policy.violation`, in one transaction with `permission.denied`. What requires a
+    /// [destructive](super::Permission::destructive) permission or
+    /// [step-up](Requirement::step_up) cannot be overridden.
     #[must_use]
     pub fn with_overrides(self) -> Self {
         self.with(|guard| guard.authorizer.is_overridable = true)

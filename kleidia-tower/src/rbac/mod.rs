@@ -10,6 +10,7 @@ mod policy;
 mod policy_provider;
 mod requirement;
 mod role;
+mod role_rules;
 #[cfg(feature = "kliento")]
 mod workload;
 
@@ -22,5 +23,6 @@ pub use policy::Policy;
 pub use policy_provider::{CachedPolicy, PolicyError, PolicyProvider};
 pub use requirement::{AccessContext, Requirement};
 pub use role::{RoleName, RoleNameError};
+pub use role_rules::{RoleChangeError, RoleRules};
 #[cfg(feature = "kliento")]
 pub use workload::{WorkloadGuard, WorkloadRules};

@@ -8,9 +8,13 @@ use super::{Permission, RoleName};
 
 /// Grants permissions to roles. A permission that no role grants is denied to all. Cheap to clone.
 ///
-/// The default has two roles. `admin` has every permission except deletion (those with the action
-/// `delete`), including permissions that only the service knows. `user` has no permissions: use
-/// [`Requirement::owner`](super::Requirement::owner) for resources of the user.
+/// The default has two roles. `admin` has every permission that is not
+/// [destructive](Permission::destructive), including permissions that only the service knows.
+/// `user` has no permissions: use [`Requirement::owner`](super::Requirement::owner) for resources of
+/// the user.
+///
+/// Only roles of the policy can be assigned to accounts, by principals with `roles:assign`, who
+/// cannot assign roles that grant more than they have: see [`RoleRules`](super::RoleRules).
 ///
 /// ```
 /// use kleidia_tower::rbac::{Policy, RoleName};
@@ -24,21 +28,26 @@ use super::{Permission, RoleName};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
-    roles: Arc<BTreeMap<RoleName, Grants>>,
+pub struct Policy(Arc<Inner>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Inner {
+    roles: BTreeMap<RoleName, Grants>,
+    destructive: BTreeSet<Permission>,
 }
 
 /// The permissions of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Grants {
-    AllExceptDelete,
+    AllExceptDestructive,
     Listed(BTreeSet<Permission>),
 }
 
 /// The permissions that this crate requires.
-const BUILT_IN: [&str; 7] = [
+const BUILT_IN: [&str; 8] = [
     "audit:read",
     "policy:override",
+    "roles:assign",
     "sessions:revoke",
     "users:create",
     "users:read",
@@ -50,29 +59,52 @@ impl Policy {
     /// Returns a policy without roles, which denies everything.
     #[must_use]
     pub fn empty() -> Self {
-        static EMPTY: LazyLock<Policy> = LazyLock::new(|| Policy { roles: Arc::default() });
+        static EMPTY: LazyLock<Policy> = LazyLock::new(|| Policy(Arc::default()));
         EMPTY.clone()
     }
 
-    /// Adds a role with these permissions, or replaces it.
+    /// Adds a role with these permissions, or replaces it. Only such a role can have a
+    /// [destructive](Permission::destructive) permission.
     #[must_use]
     pub fn with_role(
         self,
         role: RoleName,
         permissions: impl IntoIterator<Item = Permission>,
     ) -> Self {
-        self.with(role, Grants::Listed(permissions.into_iter().collect()))
+        let permissions: BTreeSet<_> = permissions.into_iter().collect();
+        self.with_destructive(permissions.iter().filter(|name| name.is_destructive()).cloned())
+            .with(role, Grants::Listed(permissions))
     }
 
-    /// Adds a role with every permission except deletion, or replaces it.
+    /// Adds a role with every permission that is not destructive, or replaces it.
     #[must_use]
     pub fn with_admin_role(self, role: RoleName) -> Self {
-        self.with(role, Grants::AllExceptDelete)
+        self.with(role, Grants::AllExceptDestructive)
+    }
+
+    /// Makes permissions of these names destructive for all requirements and roles, also where they
+    /// were not created by [`Permission::destructive`].
+    #[must_use]
+    pub fn with_destructive(mut self, permissions: impl IntoIterator<Item = Permission>) -> Self {
+        Arc::make_mut(&mut self.0).destructive.extend(permissions);
+        self
     }
 
     fn with(mut self, role: RoleName, grants: Grants) -> Self {
-        Arc::make_mut(&mut self.roles).insert(role, grants);
+        Arc::make_mut(&mut self.0).roles.insert(role, grants);
         self
+    }
+
+    /// Returns whether the policy has this role.
+    #[must_use]
+    pub fn has_role(&self, role: &RoleName) -> bool {
+        self.0.roles.contains_key(role)
+    }
+
+    /// Returns whether a permission destroys: as it says itself, or as the policy says.
+    #[must_use]
+    pub fn is_destructive(&self, permission: &Permission) -> bool {
+        permission.is_destructive() || self.0.destructive.contains(permission)
     }
 
     /// Returns whether one of the roles grants the permission.
@@ -82,17 +114,42 @@ impl Policy {
         roles: impl IntoIterator<Item = &'a RoleName>,
         permission: &Permission,
     ) -> bool {
-        let mut grants = roles.into_iter().filter_map(|role| self.roles.get(role));
-        grants.any(|grants| grants.has(permission))
+        let mut grants = roles.into_iter().filter_map(|role| self.0.roles.get(role));
+        grants.any(|grants| match grants {
+            Grants::AllExceptDestructive => !self.is_destructive(permission),
+            Grants::Listed(permissions) => permissions.contains(permission),
+        })
+    }
+
+    /// Returns whether roles together grant everything that a role grants.
+    pub(super) fn grant_all_of(&self, roles: &BTreeSet<RoleName>, role: &RoleName) -> bool {
+        match self.0.roles.get(role) {
+            Some(Grants::AllExceptDestructive) => roles.iter().any(|held| self.is_admin_role(held)),
+            Some(Grants::Listed(permissions)) => {
+                permissions.iter().all(|permission| self.permits(roles, permission))
+            }
+            None => false,
+        }
+    }
+
+    /// Returns the roles of administrators: those with every permission, or else `admin`.
+    pub(super) fn admin_roles(&self) -> BTreeSet<RoleName> {
+        let roles = self.0.roles.keys().filter(|role| self.is_admin_role(role));
+        let roles: BTreeSet<_> = roles.cloned().collect();
+        if roles.is_empty() { [RoleName::admin()].into() } else { roles }
+    }
+
+    fn is_admin_role(&self, role: &RoleName) -> bool {
+        matches!(self.0.roles.get(role), Some(Grants::AllExceptDestructive))
     }
 
     /// Returns the permissions that these roles grant, of those that this policy or this crate
     /// names.
     #[must_use]
     pub fn permissions(&self, roles: &BTreeSet<RoleName>) -> BTreeSet<Permission> {
-        let listed = self.roles.values().filter_map(|grants| match grants {
+        let listed = self.0.roles.values().filter_map(|grants| match grants {
             Grants::Listed(permissions) => Some(permissions),
-            Grants::AllExceptDelete => None,
+            Grants::AllExceptDestructive => None,
         });
         let named = listed.flatten().cloned().chain(BUILT_IN.map(Permission::built_in));
         named.filter(|permission| self.permits(roles, permission)).collect()
@@ -105,21 +162,12 @@ impl Default for Policy {
     }
 }
 
-impl Grants {
-    fn has(&self, permission: &Permission) -> bool {
-        match self {
-            Self::AllExceptDelete => permission.action() != "delete",
-            Self::Listed(permissions) => permissions.contains(permission),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn admin_has_every_permission_except_deletion() {
+    fn admin_has_every_permission_that_does_not_destroy() {
         let policy = Policy::default();
         let admin = BTreeSet::from([RoleName::admin()]);
         let names = policy.permissions(&admin);
@@ -129,5 +177,26 @@ mod tests {
         }
         assert!(policy.permissions(&[RoleName::user()].into()).is_empty());
         assert!(!Policy::empty().permits(&admin, &"users:read".parse().unwrap()));
+    }
+
+    #[test]
+    fn requirement_or_policy_makes_a_permission_destructive() {
+        let (plain, purge) =
+            ("users:purge".parse().unwrap(), Permission::destructive("users:purge").unwrap());
+        let roles = |name: &str| BTreeSet::from([name.parse().unwrap()]);
+        let purger = || "purger".parse().unwrap();
+        for (policy, permission) in [
+            (Policy::default(), &purge),
+            (Policy::default().with_role(purger(), [purge.clone()]), &plain),
+            (Policy::default().with_destructive([plain.clone()]), &plain),
+        ] {
+            assert!(!policy.permits(&roles("admin"), permission), "{policy:?}");
+            assert!(!policy.permissions(&roles("admin")).contains(permission), "{policy:?}");
+        }
+        for listed in [&plain, &purge] {
+            let policy = Policy::default().with_role(purger(), [listed.clone()]);
+            assert!(policy.permits(&roles("purger"), &plain));
+            assert!(policy.permits(&roles("purger"), &purge));
+        }
     }
 }

@@ -51,7 +51,8 @@ impl Requirement {
         Self(Kind::Authenticated)
     }
 
-    /// Requires a role.
+    /// Requires a role. Prefer a permission: a principal with `roles:assign` may assign this role
+    /// if the principal has all permissions that the role grants.
     #[must_use]
     pub const fn role(role: RoleName) -> Self {
         Self(Kind::Role(role))
@@ -93,8 +94,8 @@ impl Requirement {
         self.any_part(&|kind| matches!(kind, Kind::StepUp(_)))
     }
 
-    fn includes_deletion(&self) -> bool {
-        self.any_part(&|kind| matches!(kind, Kind::Permission(name) if name.action() == "delete"))
+    fn includes_destruction(&self, policy: &Policy) -> bool {
+        self.any_part(&|kind| matches!(kind, Kind::Permission(name) if policy.is_destructive(name)))
     }
 
     fn any_part(&self, matches: &impl Fn(&Kind) -> bool) -> bool {
@@ -173,7 +174,7 @@ impl Policy {
         context: &AccessContext,
         reason: OverrideReason,
     ) -> Option<Permit> {
-        let is_allowed = !requirement.includes_deletion()
+        let is_allowed = !requirement.includes_destruction(self)
             && requirement.allows_override(principal, context)
             && self.permits(principal.roles(), &Permission::built_in("policy:override"));
         is_allowed.then(|| Permit::new(principal.clone(), Some(reason)))

@@ -12,8 +12,10 @@ use super::{
     SessionSelector, SessionStore, SessionView,
 };
 use crate::account::{
-    Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
+    PasswordChange, StoredPassword,
 };
+use crate::rbac::RoleRules;
 use crate::store::{ChangeContext, Committed, Store, StoreError};
 use crate::{SessionId, Timestamp, UserId};
 
@@ -219,20 +221,23 @@ impl AccountStore for SessionCachingStore {
     async fn create_account(
         &self,
         new: NewAccount,
+        rules: &RoleRules,
         change: &ChangeContext,
-    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-        self.store.create_account(new, change).await
+    ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
+        self.store.create_account(new, rules, change).await
     }
 
     async fn update_account(
         &self,
         id: UserId,
         update: AccountUpdate,
+        rules: &RoleRules,
         change: &ChangeContext,
-    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-        let change = change.clone();
-        let update =
-            async move |store: Arc<dyn Store>| store.update_account(id, update, &change).await;
+    ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
+        let (rules, change) = (rules.clone(), change.clone());
+        let update = async move |store: Arc<dyn Store>| {
+            store.update_account(id, update, &rules, &change).await
+        };
         self.write_and_invalidate(move |_| vec![Invalidation::User(id)], update).await
     }
 

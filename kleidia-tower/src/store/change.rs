@@ -36,6 +36,7 @@ impl ChangeContext {
             actor: self.actor.clone(),
             session: None,
             client: self.client.clone(),
+            request: None,
             reason,
         }
     }

@@ -1,5 +1,7 @@
 //! The rows of a store within a transaction. The operations are implemented once, against them.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::{Retention, StoreError};
@@ -7,6 +9,7 @@ use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
 use crate::lockout::LoginSource;
 use crate::opaque_token::{TokenDigest, WrappedToken};
+use crate::rbac::RoleName;
 use crate::session::{Session, SessionLookup};
 use crate::{FamilyId, SessionId, Timestamp, UserId, UserName, time};
 
@@ -25,6 +28,12 @@ pub(crate) trait Rows: Send {
         at: Timestamp,
     ) -> Result<Account, StoreError>;
     async fn update_account(&mut self, account: &Account) -> Result<(), StoreError>;
+    /// Returns whether another enabled account has one of these roles.
+    async fn has_other_enabled(
+        &mut self,
+        than: UserId,
+        roles: &BTreeSet<RoleName>,
+    ) -> Result<bool, StoreError>;
     async fn update_password(
         &mut self,
         user: UserId,

@@ -10,10 +10,12 @@ use super::operations::{self, failures};
 use super::rows::Rows;
 use super::{ChangeContext, Committed, StoreError};
 use crate::account::{
-    Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
+    PasswordChange, StoredPassword,
 };
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
 use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
+use crate::rbac::RoleRules;
 use crate::session::{
     EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
     SessionSelector, SessionStore, SessionView,
@@ -84,18 +86,21 @@ impl<S: Transactional> AccountStore for S {
     async fn create_account(
         &self,
         new: NewAccount,
+        rules: &RoleRules,
         change: &ChangeContext,
-    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-        self.write(|rows| Box::pin(operations::create_account(rows.0, new, change))).await
+    ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
+        self.write(|rows| Box::pin(operations::create_account(rows.0, new, rules, change))).await
     }
 
     async fn update_account(
         &self,
         id: UserId,
         update: AccountUpdate,
+        rules: &RoleRules,
         change: &ChangeContext,
-    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-        self.write(|rows| Box::pin(operations::update_account(rows.0, id, update, change))).await
+    ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
+        self.write(|rows| Box::pin(operations::update_account(rows.0, id, update, rules, change)))
+            .await
     }
 
     async fn change_password(

@@ -19,12 +19,17 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use super::{PASSWORD, Service, at, code};
 
 impl Service {
-    /// Creates an admin, and returns the principal that the layer inserts.
+    /// Creates an admin, and logs in.
     async fn admin(&self) -> Principal {
         let roles = [RoleName::admin()].into();
         let created = self.accounts.create_user(None, "root", PASSWORD.into(), roles, at(""));
         created.await.unwrap();
-        let token = self.log_in("root", PASSWORD, "192.0.2.200").await.unwrap().access_token;
+        self.principal("root").await
+    }
+
+    /// Logs in, and returns the principal that the layer inserts.
+    async fn principal(&self, name: &str) -> Principal {
+        let token = self.log_in(name, PASSWORD, "192.0.2.200").await.unwrap().access_token;
         let principal = Arc::new(Mutex::new(None));
         let inner = service_fn(|request: Request<()>| {
             *principal.lock().unwrap() = request.extensions().get::<Principal>().cloned();
@@ -89,8 +94,7 @@ async fn rejects_password_if_breach_list_is_unavailable() {
 async fn changes_by_admins_record_the_actor() {
     let service = Service::new().await;
     let (admin, alice) = (service.admin().await, service.alice().await);
-    let auditor: RoleName = "auditor".parse().unwrap();
-    let roles = BTreeSet::from([RoleName::user(), auditor]);
+    let roles = BTreeSet::from([RoleName::admin(), RoleName::user()]);
     let update = AccountUpdate { is_disabled: Some(true), roles: Some(roles.clone()) };
     let id = service.alice.id;
     let updated = service.accounts.update_user(&admin, id, update.clone(), at("")).await.unwrap();
@@ -100,7 +104,7 @@ async fn changes_by_admins_record_the_actor() {
     service.accounts.update_user(&admin, id, update, at("")).await.unwrap();
     for (kind, reason) in [
         (EventKind::UserDisabled, None),
-        (EventKind::RoleChanged, Some("user -> auditor,user")),
+        (EventKind::RoleChanged, Some("user -> admin,user")),
         (EventKind::SessionEnded, Some("disabled")),
     ] {
         let records = service.records(Some(kind)).await;
@@ -186,4 +190,32 @@ async fn users_and_audit_log_are_paginated() {
     let earlier = service.accounts.audit(&before).await.unwrap();
     let sequences = earlier.iter().map(|earlier| earlier.sequence).collect::<Vec<_>>();
     assert_eq!(sequences, [record.sequence - 1, record.sequence - 2]);
+}
+
+/// Each rule for roles, without HTTP. The denial is recorded.
+#[tokio::test]
+async fn roles_are_assigned_under_the_rules() {
+    let service = Service::new().await;
+    let (admin, id) = (service.admin().await, service.alice.id);
+    let accounts = &service.accounts;
+    let change = async |role: &str| {
+        let roles = Some([role.parse().unwrap()].into());
+        let update = AccountUpdate { is_disabled: None, roles };
+        code(accounts.update_user(&admin, id, update, at("192.0.2.200")).await)
+    };
+    assert_eq!(change("ghost").await, "malformed_request");
+    assert_eq!(change("admin").await, "ok");
+    // The first admin is disabled by the other one, and then may not assign roles any more.
+    let root = admin.user_id().unwrap();
+    let update = AccountUpdate { is_disabled: Some(true), roles: None };
+    let alice = service.principal("alice").await;
+    assert_eq!(code(accounts.update_user(&alice, root, update.clone(), at("")).await), "ok");
+    assert_eq!(change("user").await, "permission_denied");
+    let denied = service.records(Some(EventKind::PermissionDenied)).await;
+    let [record] = &denied[..] else { panic!("{} records", denied.len()) };
+    assert_eq!(record.user.as_ref(), Some(&admin.audit_identity()));
+    assert_eq!(record.session, admin.session_id());
+    assert_eq!(record.reason.as_deref(), Some("missing permission roles:assign"));
+    assert_eq!(record.client, at("192.0.2.200"));
+    assert_eq!(code(accounts.update_user(&alice, id, update, at("")).await), "last_admin");
 }

@@ -9,7 +9,7 @@ use kleidia_tower::clock_fn;
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::store::ChangeContext;
 
-use super::{NOW, PASSWORD, Service, at, code};
+use super::{NOW, PASSWORD, Service, at, code, operator};
 
 #[tokio::test]
 async fn every_attempt_costs_one_evaluation() {
@@ -97,7 +97,7 @@ async fn failed_evaluation_is_not_counted_and_is_released() {
     let (name, roles) = ("broken".parse().unwrap(), [].into());
     let new = NewAccount { name, roles, password: PasswordHash::new("$5$".to_owned()) };
     let change = ChangeContext { at: NOW, client: at(""), actor: None };
-    drop(service.accounts.store().create_account(new, &change).await.unwrap());
+    drop(service.accounts.store().create_account(new, &operator(), &change).await.unwrap());
     for _ in 0..10 {
         assert_eq!(code(service.log_in("broken", PASSWORD, "192.0.2.1").await), "unavailable");
     }

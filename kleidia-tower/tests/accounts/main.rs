@@ -23,7 +23,7 @@ use kleidia_tower::account::{
 };
 use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
-use kleidia_tower::rbac::RoleName;
+use kleidia_tower::rbac::{Policy, RoleName, RoleRules};
 use kleidia_tower::store::MemoryStore;
 use kleidia_tower::{ClientInfo, Rejection, Timestamp, clock_fn};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -113,6 +113,11 @@ fn later(seconds: u64) -> Timestamp {
     NOW + Duration::from_secs(seconds)
 }
 
+/// Returns the rules for changes without a principal.
+fn operator() -> RoleRules {
+    RoleRules::for_operator(Policy::default())
+}
+
 fn at(address: &str) -> ClientInfo {
     ClientInfo { address: address.parse().ok(), user_agent: None }
 }
@@ -152,12 +157,14 @@ async fn disabling_ends_sessions_immediately_and_permanently() {
     let change =
         kleidia_tower::store::ChangeContext { at: NOW, client: ClientInfo::default(), actor: None };
     let store = service.accounts.store();
-    let _ = store.update_account(view.account.id, update(true), &change).await.unwrap();
+    let _ =
+        store.update_account(view.account.id, update(true), &operator(), &change).await.unwrap();
     assert_eq!(service.authenticate(&alice.access_token).await, "account_disabled");
     assert_eq!(code(service.refresh(&alice.refresh_token).await), "account_disabled");
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "account_disabled");
     assert_eq!(code(service.log_in("alice", "wrong", "192.0.2.1").await), "invalid_credentials");
-    let _ = store.update_account(view.account.id, update(false), &change).await.unwrap();
+    let _ =
+        store.update_account(view.account.id, update(false), &operator(), &change).await.unwrap();
     assert_eq!(service.authenticate(&alice.access_token).await, "session_expired");
     assert_eq!(code(service.refresh(&alice.refresh_token).await), "refresh_invalid");
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "ok");

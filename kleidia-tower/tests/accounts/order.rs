@@ -10,7 +10,7 @@ use kleidia_tower::store::{ChangeContext, Store};
 use kleidia_tower::{ClientInfo, SessionId, Timestamp};
 use secrecy::ExposeSecret as _;
 
-use super::{NOW, Service, code};
+use super::{NOW, Service, code, operator};
 
 const SECRET: [u8; 32] = [7; 32];
 
@@ -65,7 +65,7 @@ async fn reports_the_first_failed_check() {
         let change = ChangeContext { at, client: ClientInfo::default(), actor: None };
         let update = AccountUpdate { is_disabled: Some(true), roles: None };
         let store = service.accounts.store();
-        drop(store.update_account(service.alice.id, update, &change).await.unwrap());
+        drop(store.update_account(service.alice.id, update, &operator(), &change).await.unwrap());
     };
     service.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
     assert_eq!(service.authenticate(&alice.access_token).await, "session_expired");

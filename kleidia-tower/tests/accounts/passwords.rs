@@ -1,13 +1,20 @@
 //! Changing passwords.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use kleidia_tower::account::{AccountError, AccountSettings};
+use async_trait::async_trait;
+use kleidia_tower::access_token::{KeyRing, SigningKey};
+use kleidia_tower::account::{AccountError, AccountSettings, Accounts, LoginRequest};
 use kleidia_tower::audit::EventKind;
-use kleidia_tower::password::{PasswordPolicy, PasswordViolation};
-use secrecy::ExposeSecret as _;
+use kleidia_tower::clock_fn;
+use kleidia_tower::password::{
+    Argon2Parameters, BreachedPasswordError, BreachedPasswords, PasswordHasher, PasswordPolicy,
+    PasswordViolation,
+};
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{PASSWORD, Service, at, code};
+use super::{NOW, PASSWORD, Service, at, code};
 
 const OTHER: &str = "Tr0ub4dor and three";
 
@@ -94,6 +101,57 @@ async fn one_of_two_concurrent_changes_succeeds() {
         codes.push(code(change.await.unwrap()));
     }
     codes.sort_unstable();
-    assert_eq!(codes, ["invalid_credentials", "ok"]);
+    assert_eq!(codes, ["current_password_wrong", "ok"]);
     assert_eq!(service.count(EventKind::PasswordChanged).await, 1);
+}
+
+#[tokio::test]
+async fn wrong_current_passwords_have_their_own_code_and_lock() {
+    let service = Service::new().await;
+    let view = service.alice().await.session;
+    let change = async |current: &str| {
+        let (current, new) = (current.into(), OTHER.into());
+        code(service.accounts.change_password(&view, current, new, at("192.0.2.1")).await)
+    };
+    for _ in 0..5 {
+        assert_eq!(change("wrong").await, "current_password_wrong");
+    }
+    // The right one is not verified any more, and nothing tells the difference.
+    assert_eq!(change(PASSWORD).await, "current_password_wrong");
+    let login = service.log_in("alice", PASSWORD, "192.0.2.1").await;
+    assert_eq!(code(login), "invalid_credentials");
+    assert_eq!(service.count(EventKind::LoginFailure).await, 5);
+    assert_eq!(service.count(EventKind::PasswordChanged).await, 0);
+    service.advance_clock(60);
+    assert_eq!(change(PASSWORD).await, "ok");
+}
+
+/// Replaces the stored hash while a new password is checked, after the current one was verified: a
+/// login with other costs hashes the password again.
+struct Rehashing(Accounts);
+
+#[async_trait]
+impl BreachedPasswords for Rehashing {
+    async fn contains(&self, _: &SecretString) -> Result<bool, BreachedPasswordError> {
+        let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
+        let request = LoginRequest { user_name, password, client: at("192.0.2.1") };
+        self.0.log_in(request).await.unwrap();
+        Ok(false)
+    }
+}
+
+#[tokio::test]
+async fn concurrent_rehash_does_not_fail_a_change() {
+    let service = Service::new().await;
+    let view = service.alice().await.session;
+    let parameters = Argon2Parameters::MINIMUM.with_passes(2).unwrap();
+    let hasher = PasswordHasher::options().with_parameters(parameters).start().unwrap();
+    let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
+    let costlier = Accounts::new(Arc::clone(service.accounts.store()), Arc::new(keys), hasher)
+        .with_clock(clock_fn(|| Some(NOW)));
+    let accounts = service.accounts.clone().with_breached_passwords(Rehashing(costlier));
+    let changed = accounts.change_password(&view, PASSWORD.into(), OTHER.into(), at("192.0.2.1"));
+    assert_eq!(code(changed.await), "ok");
+    assert_eq!(service.count(EventKind::LoginFailure).await, 0);
+    assert_eq!(code(service.log_in("alice", OTHER, "192.0.2.1").await), "ok");
 }

@@ -25,12 +25,20 @@ impl Oracle {
         (true, vec![created.with_reason(role)])
     }
 
+    /// Returns `None` if no enabled admin would remain.
     pub(crate) fn update(
         &mut self,
         user: usize,
         is_disabled: Option<bool>,
         roles: Option<BTreeSet<&'static str>>,
-    ) -> Vec<Event> {
+    ) -> Option<Vec<Event>> {
+        let was_admin = |user: &User| !user.is_disabled && user.roles.contains("admin");
+        let admins = self.users.iter().filter(|user| was_admin(user)).count();
+        let remains = !is_disabled.unwrap_or(self.users[user].is_disabled)
+            && roles.as_ref().unwrap_or(&self.users[user].roles).contains("admin");
+        if admins == 1 && was_admin(&self.users[user]) && !remains {
+            return None;
+        }
         let mut events = Vec::new();
         if let Some(roles) = roles.filter(|roles| *roles != self.users[user].roles) {
             let names =
@@ -48,10 +56,10 @@ impl Oracle {
                 self.revoke_families_of(user);
             }
             Some(false) => events.push(event("user.enabled", user)),
-            None => return events,
+            None => return Some(events),
         }
         self.users[user].is_disabled = !self.users[user].is_disabled;
-        events
+        Some(events)
     }
 
     pub(crate) fn change_password(

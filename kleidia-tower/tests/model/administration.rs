@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use kleidia_tower::account::{
-    AccountLookup, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+    AccountChangeError, AccountLookup, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
 };
+use kleidia_tower::rbac::{Policy, RoleChangeError, RoleRules};
 use kleidia_tower::session::{EndReason, SessionLookup, SessionSelector};
 use kleidia_tower::store::{Retention, StoreError};
 
@@ -12,6 +13,11 @@ use crate::model_run::{Comparison, Context, ModelRun, check_equal};
 use crate::operation::canonical;
 use crate::oracle::{HISTORY, RETENTION};
 use crate::service::{duration, hash, timestamp};
+
+/// The rules for changes without a principal. The policy has all roles of the model.
+fn operator() -> RoleRules {
+    RoleRules::for_operator(Policy::default().with_role("auditor".parse().unwrap(), []))
+}
 
 /// The store must not fail.
 fn ok<T>(result: Result<T, StoreError>) -> Result<T, String> {
@@ -30,11 +36,15 @@ impl ModelRun {
             roles: [role.parse().unwrap()].into(),
             password: hash(self.oracle.users.len(), 0),
         };
-        let created = self.service.store.create_account(new, &self.change_context(context)).await;
+        let created = self
+            .service
+            .store
+            .create_account(new, &operator(), &self.change_context(context))
+            .await;
         let created = ok(created)?.value;
         let (is_created, events) = self.oracle.create(canonical(name), role);
-        check_equal("whether an account is created", &created.is_some(), &is_created)?;
-        if let Some(account) = created {
+        check_equal("whether an account is created", &created.is_ok(), &is_created)?;
+        if let Ok(account) = created {
             if self.user_ids.contains(&account.id) {
                 return Err(format!("account ID {} is not new", account.id));
             }
@@ -55,9 +65,14 @@ impl ModelRun {
             roles.as_ref().map(|roles| roles.iter().map(|role| role.parse().unwrap()).collect());
         let update = AccountUpdate { is_disabled, roles: parsed };
         let (id, change) = (self.user_ids[user], self.change_context(context));
-        let updated = self.service.store.update_account(id, update, &change).await;
-        let updated = ok(updated)?.value.ok_or("account not found")?;
-        let events = self.oracle.update(user, is_disabled, roles);
+        let updated = self.service.store.update_account(id, update, &operator(), &change).await;
+        let updated = ok(updated)?.value;
+        let Some(events) = self.oracle.update(user, is_disabled, roles) else {
+            let last = Err(AccountChangeError::Roles(RoleChangeError::LastAdmin));
+            check_equal("a change of the last admin", &updated, &last)?;
+            return self.check_events(vec![], context).await;
+        };
+        let updated = updated.map_err(|error| error.to_string())?;
         check_equal("an account", &*updated, &self.account(user))?;
         self.check_events(events, context).await
     }

@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use futures_util::poll;
 use http::StatusCode;
-use kleidia_tower::audit::{AuditRecord, AuditSink, AuditSinks, AuditTrail, EventKind, Outcome};
+use kleidia_tower::audit::{
+    AuditRecord, AuditSink, AuditSinks, AuditTrail, AuditedRequest, EventKind, MatchedRoute,
+    Outcome,
+};
 use kleidia_tower::rate_limit::PeerAddress;
 use kleidia_tower::rbac::{Policy, RbacLayer};
 use kleidia_tower::{UserAgent, clock_fn};
+use tower::layer::util::Stack;
 use tower::{Layer as _, ServiceExt as _};
 
 use crate::support::http::{WhoamiService, outcome, request, request_to, send};
@@ -37,6 +41,32 @@ async fn records_user_session_client_and_reason() {
     assert_eq!(record.client.address, "192.0.2.7".parse().ok());
     assert_eq!(record.client.user_agent, Some(UserAgent::new("Laptop/1.0")));
     assert_eq!(record.reason.as_deref(), Some("missing permission users:read"));
+}
+
+/// The record has the pattern that matched, not what the client typed.
+#[tokio::test]
+async fn records_method_and_matched_route() {
+    let fixture = Fixture::new().await;
+    let alice = fixture.bearer("alice").await;
+    let layers = Stack::new(require(&fixture, may("reports:read")), fixture.layer());
+    let route = axum::routing::any(async || "a report").layer(layers);
+    let routes = axum::Router::new().route("/reports/{id}", route);
+    let router = axum::Router::new().nest("/api", routes);
+    for method in ["GET", "PURGE"] {
+        let request = http::Request::builder().method(method).uri("/api/reports/secret?token=7");
+        let request = request.header("authorization", &alice).body(axum::body::Body::empty());
+        let response = router.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    }
+    // Another router says which route matched.
+    let mut request = request_to("/reports/secret", &[("authorization", &alice)]);
+    request.extensions_mut().insert(MatchedRoute::new("/reports/:id"));
+    send(in_session_layer(&fixture, require(&fixture, may("reports:read"))), request).await;
+    let records = fixture.audit_records(EventKind::PermissionDenied).await;
+    let found: Vec<_> = records.into_iter().map(|record| record.request.unwrap()).collect();
+    let expected =
+        [("GET", "/api/reports/{id}"), ("PURGE", "/api/reports/{id}"), ("GET", "/reports/:id")];
+    assert_eq!(found, expected.map(|(method, route)| AuditedRequest::new(method, Some(route))));
 }
 
 #[tokio::test]

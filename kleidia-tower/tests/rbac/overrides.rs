@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use kleidia_tower::audit::{EventKind, Outcome};
-use kleidia_tower::rbac::{Permit, RbacLayer, Requirement, RoleName};
+use kleidia_tower::audit::{AuditedRequest, EventKind, Outcome};
+use kleidia_tower::rbac::{Permission, Permit, Policy, RbacLayer, Requirement, RoleName};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::support::Fixture;
 use crate::support::http::{outcome, request_to, send};
-use crate::{in_session_layer, may, require};
+use crate::{in_session_layer, may, permission, require};
 
 const OVERRIDE: (&str, &str) = ("x-admin-override", "true");
 const REASON: (&str, &str) = ("x-override-reason", "incident 4711");
@@ -59,6 +59,7 @@ async fn allows_and_records_an_override() {
     assert_eq!(record.reason.as_deref(), Some("incident 4711"));
     assert_eq!(record.user.as_ref().unwrap().name, "root");
     assert!(record.session.is_some());
+    assert_eq!(record.request, Some(AuditedRequest::new("GET", None)));
     assert_eq!(record_counts(&fixture).await, [1, 0, 0]);
 }
 
@@ -96,6 +97,7 @@ async fn rejects_overrides_without_permission_or_reason() {
             "{name}: {headers:?}"
         );
         let [overrides, violations, denials] = before;
+        assert_eq!(fixture.store.appends(), denials + 1, "one transaction for both records");
         assert_eq!(record_counts(&fixture).await, [overrides, violations + 1, denials + 1]);
     }
     let records = fixture.audit_records(EventKind::PolicyViolation).await;
@@ -105,6 +107,23 @@ async fn rejects_overrides_without_permission_or_reason() {
         assert_eq!(send_as(&fixture, &layer, "root", &headers).await, denied());
     }
     assert_eq!(record_counts(&fixture).await, [0, 4, 7]);
+}
+
+/// The rule is that of user names.
+#[tokio::test]
+async fn rejects_reasons_with_invisible_characters() {
+    let fixture = Fixture::new().await;
+    let layer = unmet(&fixture).with_overrides();
+    for invisible in ['\u{202e}', '\u{200b}', '\u{2028}', '\u{2029}', '\u{feff}', '\u{85}'] {
+        let mut request =
+            request_to("/", &[("authorization", &fixture.bearer("root").await), OVERRIDE]);
+        let reason = format!("incident {invisible}4711");
+        let reason = http::HeaderValue::from_bytes(reason.as_bytes()).unwrap();
+        request.headers_mut().insert("x-override-reason", reason);
+        let response = send(in_session_layer(&fixture, layer.clone()), request).await;
+        assert_eq!(outcome(&response), "permission_denied", "{invisible:?}");
+    }
+    assert_eq!(record_counts(&fixture).await, [0, 6, 6]);
 }
 
 #[tokio::test]
@@ -128,7 +147,7 @@ async fn overrides_are_off_by_default() {
 }
 
 #[tokio::test]
-async fn deletion_and_step_up_cannot_be_overridden() {
+async fn destruction_and_step_up_cannot_be_overridden() {
     let fixture = Fixture::new().await;
     let operator = Requirement::role("operator".parse::<RoleName>().unwrap());
     for requirement in [
@@ -136,19 +155,24 @@ async fn deletion_and_step_up_cannot_be_overridden() {
         may("audit:delete"),
         Requirement::all_of([operator.clone(), may("users:delete")]),
         Requirement::any_of([operator.clone(), may("users:delete")]),
+        Requirement::permission(Permission::destructive("users:purge").unwrap()),
+        Requirement::any_of([operator.clone(), may("reports:purge")]),
         Requirement::step_up(Duration::ZERO),
         Requirement::all_of([operator.clone(), Requirement::step_up(Duration::ZERO)]),
         Requirement::all_of([]),
         Requirement::any_of([]),
     ] {
-        let layer = require(&fixture, requirement.clone()).with_overrides();
+        // The policy says that `reports:purge` destroys.
+        let policy = Policy::default().with_destructive([permission("reports:purge")]);
+        let trail = fixture.accounts.audit_trail();
+        let layer = RbacLayer::new(policy, requirement.clone(), trail).with_overrides();
         assert_eq!(
             send_as(&fixture, &layer, "root", &[OVERRIDE, REASON]).await,
             denied(),
             "{requirement:?}"
         );
     }
-    assert_eq!(record_counts(&fixture).await, [0, 8, 8]);
+    assert_eq!(record_counts(&fixture).await, [0, 10, 10]);
     // With a recent password the rest can be overridden.
     let fresh = Requirement::all_of([operator, Requirement::step_up(Duration::from_secs(60))]);
     let layer = require(&fixture, fresh).with_overrides();

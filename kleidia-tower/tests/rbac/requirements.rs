@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode, Version};
 use kleidia_tower::Rejection;
-use kleidia_tower::rbac::{Denial, Policy, RbacLayer, Requirement, RoleName};
+use kleidia_tower::rbac::{Denial, Permission, Policy, RbacLayer, Requirement, RoleName};
 
 use crate::support::Fixture;
 use crate::support::http::{challenges, outcome, request, send};
@@ -33,6 +33,7 @@ async fn default_roles_have_the_documented_permissions() {
         (may("system:configure"), DENIED, "root"),
         (may("users:delete"), DENIED, DENIED),
         (may("audit:delete"), DENIED, DENIED),
+        (Requirement::permission(Permission::destructive("users:purge").unwrap()), DENIED, DENIED),
         (Requirement::owner(), DENIED, DENIED),
         (Requirement::any_of([may("users:delete"), may("users:read")]), DENIED, "root"),
         (Requirement::all_of([may("users:delete"), may("users:read")]), DENIED, DENIED),

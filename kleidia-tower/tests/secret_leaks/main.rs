@@ -19,6 +19,7 @@ use kleidia_tower::account::{
 };
 use kleidia_tower::audit::{AuditQuery, AuditSinks, TracingSink};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+use kleidia_tower::rbac::{Policy, RoleRules};
 use kleidia_tower::session::JwtSessionLayer;
 use kleidia_tower::store::{ChangeContext, MemoryStore, Store};
 use kleidia_tower::{ClientInfo, Rejection, Timestamp, UserId, clock_fn};
@@ -220,7 +221,8 @@ async fn create(fixture: &mut Fixture) {
     fixture.output.record(&broken);
     let at = Timestamp::from_second(fixture.clock.load(Ordering::Relaxed)).unwrap();
     let change = ChangeContext { at, client: ClientInfo::default(), actor: None };
-    let created = store.create_account(broken, &change).await.unwrap();
+    let rules = RoleRules::for_operator(Policy::default());
+    let created = store.create_account(broken, &rules, &change).await.unwrap();
     fixture.output.record(&created);
     fixture.output.record_error("unavailable", fixture.log_in("broken", PASSWORD).await);
 }
@@ -262,7 +264,7 @@ async fn refresh(fixture: &mut Fixture, alice: TokenSet) -> TokenSet {
 
 async fn change_password(fixture: &mut Fixture, alice: TokenSet) {
     for (from, to, expected) in [
-        (WRONG, NEW, "invalid_credentials"),
+        (WRONG, NEW, "current_password_wrong"),
         (PASSWORD, WITH_NAME, "password_rejected"),
         (PASSWORD, PASSWORD, "password_rejected"),
     ] {

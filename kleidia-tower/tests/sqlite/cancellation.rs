@@ -8,7 +8,9 @@ use kleidia_tower::session::{RotationOutcome, SessionLookup, SessionStore as _};
 use kleidia_tower::store::SqliteStore;
 use tokio::task::yield_now;
 
-use crate::fixture::{NOW, TempDatabase, at, create, log_in, new_account, rotation, session_token};
+use crate::fixture::{
+    NOW, TempDatabase, at, create, log_in, new_account, operator, rotation, session_token,
+};
 
 /// Polls an operation, and drops it after this many polls; returns `None` if it was dropped.
 async fn cancel_after<T>(operation: impl Future<Output = T>, polls: usize) -> Option<T> {
@@ -42,8 +44,11 @@ async fn cancelled_account_creation_is_atomic() {
     let mut dropped = 0;
     for number in 0..300 {
         let name = format!("user{number}");
-        let creating =
-            cancel_after(store.create_account(new_account(&name), &at(0)), random_polls()).await;
+        let creating = cancel_after(
+            store.create_account(new_account(&name), &operator(), &at(0)),
+            random_polls(),
+        )
+        .await;
         dropped += usize::from(creating.is_none());
         // The next write waits for the cancelled one, so its outcome is visible afterwards.
         let after = create(&store, &format!("after{number}")).await;
@@ -98,8 +103,11 @@ async fn cancelled_disabling_is_atomic() {
         let user = create(&store, &name).await;
         log_in(&store, &user, number).await;
         let update = AccountUpdate { is_disabled: Some(true), roles: None };
-        let disabling =
-            cancel_after(store.update_account(user.id, update, &at(0)), random_polls()).await;
+        let disabling = cancel_after(
+            store.update_account(user.id, update, &operator(), &at(0)),
+            random_polls(),
+        )
+        .await;
         let after = store
             .rotate_refresh_token(&rotation(number, 1000 + number), &at(0))
             .await
@@ -126,7 +134,9 @@ async fn cancelled_waiters_do_not_block_others() {
             let new = new_account(&format!("user{round}-{number}"));
             let change = at(0);
             let store = &store;
-            async move { cancel_after(store.create_account(new, &change), random_polls()).await }
+            async move {
+                cancel_after(store.create_account(new, &operator(), &change), random_polls()).await
+            }
         });
         futures_util::future::join_all(waiting).await;
     }

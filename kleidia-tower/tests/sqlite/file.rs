@@ -11,7 +11,7 @@ use kleidia_tower::store::{OpenError, SqliteOptions, SqliteStore, StoreError};
 use sqlx::Connection as _;
 
 use crate::fixture::{
-    TempDatabase, at, create, hash, log_in, new_account, rotation, session_token,
+    TempDatabase, at, create, hash, log_in, new_account, operator, rotation, session_token,
 };
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn closed_store_is_unavailable() {
     store.close().await;
     let read = store.account(UserId::new(1)).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
-    let written = store.create_account(new_account("alice"), &at(0)).await;
+    let written = store.create_account(new_account("alice"), &operator(), &at(0)).await;
     assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
 }
 
@@ -92,7 +92,7 @@ async fn write_fails_after_the_busy_timeout() {
     let store = SqliteStore::open_with(&database.path, options).await.unwrap();
     let mut other = database.connect().await;
     let transaction = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    let rejected = store.create_account(new_account("alice"), &at(0)).await;
+    let rejected = store.create_account(new_account("alice"), &operator(), &at(0)).await;
     assert!(matches!(rejected, Err(StoreError::Unavailable(_))), "{rejected:?}");
     assert!(
         store.account(UserId::new(1)).await.unwrap().is_none(),
@@ -116,7 +116,7 @@ async fn moved_or_replaced_file_is_unavailable() {
         }
         let read = store.account(alice.id).await;
         assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
-        let written = store.create_account(new_account("bob"), &at(0)).await;
+        let written = store.create_account(new_account("bob"), &operator(), &at(0)).await;
         assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
     }
     std::fs::rename(&moved, &database.path).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kleidia_tower::account::{Account, AccountStore as _, NewAccount, PasswordHash};
 use kleidia_tower::lockout::{LoginAttempt, LoginSource};
-use kleidia_tower::rbac::RoleName;
+use kleidia_tower::rbac::{Policy, RoleName, RoleRules};
 use kleidia_tower::session::{NewSession, OpenOutcome, Rotation, SessionStore as _, SessionView};
 use kleidia_tower::store::{ChangeContext, SqliteStore};
 use kleidia_tower::{ClientInfo, Timestamp, TokenDigest, UserAgent, WrappedToken};
@@ -81,13 +81,18 @@ pub(crate) fn hash(number: u32) -> PasswordHash {
     PasswordHash::new(format!("$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHQ${number}"))
 }
 
+/// Returns the rules for changes without a principal.
+pub(crate) fn operator() -> RoleRules {
+    RoleRules::for_operator(Policy::default())
+}
+
 pub(crate) fn new_account(name: &str) -> NewAccount {
     let roles = BTreeSet::from([RoleName::user()]);
     NewAccount { name: name.parse().unwrap(), roles, password: hash(0) }
 }
 
 pub(crate) async fn create(store: &SqliteStore, name: &str) -> Arc<Account> {
-    store.create_account(new_account(name), &at(0)).await.unwrap().value.unwrap()
+    store.create_account(new_account(name), &operator(), &at(0)).await.unwrap().value.unwrap()
 }
 
 /// Creates a session whose tokens have this number.

@@ -7,7 +7,7 @@ use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
 use kleidia_tower::store::{SqliteStore, StoreError};
 
-use crate::fixture::{TempDatabase, at, create, new_account};
+use crate::fixture::{TempDatabase, at, create, new_account, operator};
 
 const PATH: &str = "KLEIDIA_TEST_FULL_DISK";
 
@@ -24,7 +24,7 @@ async fn store_works_after_a_rollback_by_sqlite() {
         )
         .await;
     for name in ["alice", "carol", "dave"] {
-        let rejected = store.create_account(new_account("bob"), &at(0)).await;
+        let rejected = store.create_account(new_account("bob"), &operator(), &at(0)).await;
         assert!(matches!(rejected, Err(StoreError::Unavailable(_))), "{rejected:?}");
         create(&store, name).await;
     }
@@ -62,14 +62,15 @@ async fn child_with_full_disk() {
     let mut number = 0;
     let rejected = loop {
         let name = format!("user{number}");
-        match store.create_account(new_account(&name), &at(0)).await {
+        match store.create_account(new_account(&name), &operator(), &at(0)).await {
             Ok(_) => number += 1,
             Err(error) => break error,
         }
     };
     assert!(matches!(rejected, StoreError::Unavailable(_)), "{rejected:?}");
     for _ in 0..3 {
-        let again = store.create_account(new_account(&format!("user{number}")), &at(0)).await;
+        let again =
+            store.create_account(new_account(&format!("user{number}")), &operator(), &at(0)).await;
         assert!(matches!(again, Err(StoreError::Unavailable(_))), "{again:?}");
     }
     for number in 0..number {

@@ -14,7 +14,9 @@ use kleidia_tower::session::{
 };
 use kleidia_tower::store::SqliteStore;
 
-use crate::fixture::{NOW, TempDatabase, at, create, log_in, new_account, rotation, session_token};
+use crate::fixture::{
+    NOW, TempDatabase, at, create, log_in, new_account, operator, rotation, session_token,
+};
 
 const PATH: &str = "KLEIDIA_TEST_SHARED_DATABASE";
 
@@ -26,7 +28,12 @@ async fn concurrent_nodes_create_one_database() {
         let stores = join_all(opening).await.into_iter().map(|store| store.unwrap().unwrap());
         let stores: Vec<_> = stores.collect();
         let created = join_all(stores.iter().map(async |store| {
-            store.create_account(new_account("alice"), &at(0)).await.unwrap().value.is_some()
+            store
+                .create_account(new_account("alice"), &operator(), &at(0))
+                .await
+                .unwrap()
+                .value
+                .is_ok()
         }));
         let created = created.await;
         assert_eq!(created.iter().filter(|is_created| **is_created).count(), 1);
@@ -106,7 +113,7 @@ async fn session_ended_on_one_node_is_inactive_on_the_other() {
     let refreshed = there.rotate_refresh_token(&rotation(1, 2), &at(0)).await.unwrap().value;
     assert!(matches!(refreshed, RotationOutcome::Invalid));
     let disabled = AccountUpdate { is_disabled: Some(true), roles: None };
-    drop(there.update_account(alice.id, disabled, &at(0)).await.unwrap());
+    drop(there.update_account(alice.id, disabled, &operator(), &at(0)).await.unwrap());
     assert!(here.account(alice.id).await.unwrap().unwrap().is_disabled);
 }
 

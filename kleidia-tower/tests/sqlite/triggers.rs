@@ -37,7 +37,7 @@ async fn triggers_protect_log_and_accounts() {
         "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE sequence = 1",
         "REPLACE INTO audit SELECT * FROM audit WHERE sequence = 5",
         "INSERT INTO audit SELECT 7, at, kind, outcome, NULL, NULL, NULL, NULL, NULL, NULL, \
-         NULL, NULL, digest FROM audit WHERE sequence = 5",
+         NULL, NULL, NULL, NULL, digest FROM audit WHERE sequence = 5",
         "DELETE FROM audit_head",
         "UPDATE audit_head SET digest = zeroblob(32)",
         "UPDATE audit_head SET sequence = sequence - 1",
@@ -77,6 +77,8 @@ async fn verification_detects_altered_log() {
         ("UPDATE audit SET user_agent = NULL WHERE sequence = 1", 1),
         ("UPDATE audit SET kind = 'another' WHERE sequence = 2", 2),
         ("UPDATE audit SET user_name = 'bob' WHERE sequence = 1", 1),
+        ("UPDATE audit SET method = 'GET' WHERE sequence = 2", 2),
+        ("UPDATE audit SET method = 'GET', route = '/users' WHERE sequence = 4", 4),
         ("DELETE FROM audit WHERE sequence = 2", 2),
         ("DELETE FROM audit WHERE sequence = 1", 1),
         ("DELETE FROM audit WHERE sequence = 5", 5),

@@ -15,7 +15,7 @@ use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{AccountSettings, AccountUpdate, Accounts, LoginRequest, TokenSet};
 use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher, PasswordPolicy};
-use kleidia_tower::rbac::RoleName;
+use kleidia_tower::rbac::{Policy, RoleName, RoleRules};
 use kleidia_tower::session::{JwtSessionLayer, SessionCachingStore};
 use kleidia_tower::store::{ChangeContext, Store};
 use kleidia_tower::{ClientInfo, Principal, Timestamp, UserId, clock_fn};
@@ -132,7 +132,13 @@ impl Fixture {
     pub(crate) async fn update(&self, id: UserId, update: AccountUpdate) {
         let at = Timestamp::from_second(self.clock.load(Ordering::SeqCst)).unwrap();
         let change = ChangeContext { at, client: client_info(), actor: None };
-        let _ = self.accounts.store().update_account(id, update, &change).await.unwrap();
+        // Tests of other policies assign their roles.
+        let others = update.roles.iter().flatten().filter(|role| **role != RoleName::admin());
+        let policy =
+            others.fold(Policy::default(), |policy, role| policy.with_role(role.clone(), []));
+        let rules = RoleRules::for_operator(policy);
+        let updated = self.accounts.store().update_account(id, update, &rules, &change).await;
+        updated.unwrap().value.unwrap();
     }
 
     /// Returns the audit records of this kind, oldest first.

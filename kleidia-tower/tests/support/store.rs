@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use kleidia_tower::account::{
-    Account, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
+    PasswordChange, StoredPassword,
 };
 use kleidia_tower::audit::{
     AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead,
 };
 use kleidia_tower::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
+use kleidia_tower::rbac::RoleRules;
 use kleidia_tower::session::{
     EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
     SessionSelector, SessionStore, SessionView,
@@ -27,6 +29,7 @@ pub(crate) struct FaultInjectingStore {
     memory: MemoryStore,
     is_unavailable: AtomicBool,
     is_audit_unavailable: AtomicBool,
+    appends: AtomicUsize,
     lookups: AtomicUsize,
     lookup_pause: Mutex<Option<Arc<PausePoint>>>,
     audit_pause: Mutex<Option<Arc<PausePoint>>>,
@@ -54,6 +57,11 @@ impl FaultInjectingStore {
     /// Returns the number of session lookups.
     pub(crate) fn lookups(&self) -> usize {
         self.lookups.load(Ordering::SeqCst)
+    }
+
+    /// Returns how many transactions appended events that belong to no change.
+    pub(crate) fn appends(&self) -> usize {
+        self.appends.load(Ordering::SeqCst)
     }
 
     /// Pauses the next session lookup.
@@ -171,18 +179,20 @@ impl AccountStore for FaultInjectingStore {
     async fn create_account(
         &self,
         new: NewAccount,
+        rules: &RoleRules,
         change: &ChangeContext,
-    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-        self.memory()?.create_account(new, change).await
+    ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
+        self.memory()?.create_account(new, rules, change).await
     }
 
     async fn update_account(
         &self,
         id: UserId,
         update: AccountUpdate,
+        rules: &RoleRules,
         change: &ChangeContext,
-    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-        self.memory()?.update_account(id, update, change).await
+    ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
+        self.memory()?.update_account(id, update, rules, change).await
     }
 
     async fn change_password(
@@ -243,6 +253,7 @@ impl AuditStore for FaultInjectingStore {
         if self.is_audit_unavailable.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable("injected error"));
         }
+        self.appends.fetch_add(1, Ordering::SeqCst);
         self.memory()?.append(events).await
     }
 

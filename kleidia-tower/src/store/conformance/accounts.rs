@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use super::concurrent::concurrently;
 use super::expected::success;
-use super::fixture::{StoreFixture, at, by, hash, new_account, roles, time, unknown_user};
-use crate::account::{Account, AccountLookup, AccountUpdate, NewAccount, StoredPassword};
+use super::fixture::{
+    StoreFixture, at, by, hash, new_account, operator, roles, time, unknown_user,
+};
+use crate::account::{
+    Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, StoredPassword,
+};
 use crate::audit::{EventKind, Reason};
 use crate::rbac::RoleName;
 use crate::{UserId, UserName};
@@ -17,8 +21,8 @@ pub(super) async fn stores_account_as_created(fixture: &StoreFixture) {
     let roles = roles(&[RoleName::admin(), "auditor".parse().expect("a role")]);
     let new = NewAccount { name: name.clone(), roles: roles.clone(), password: hash(7) };
     let change = by(&root, &at(3));
-    let done = fixture.store.create_account(new, &change).await;
-    let alice = done.as_ref().ok().and_then(|done| done.value.clone()).expect("an account");
+    let done = fixture.store.create_account(new, &operator(), &change).await;
+    let alice = done.as_ref().expect("a result").value.clone().expect("an account");
     let expected = Account {
         id: alice.id,
         name: name.clone(),
@@ -31,7 +35,8 @@ pub(super) async fn stores_account_as_created(fixture: &StoreFixture) {
     assert_ne!(alice.id, root.id);
     let reason = Reason::Roles { from: vec![], to: roles.into_iter().collect() };
     let event = success(EventKind::UserCreated).with_reason(reason);
-    fixture.expect(done, &change, &alice, &[event]).await;
+    let created = fixture.expect(done, &change, &alice, &[event]).await;
+    assert!(created.is_ok(), "{created:?}");
 
     let password = StoredPassword { current: hash(7), previous: vec![] };
     for key in [AccountLookup::Id(alice.id), AccountLookup::Name(&name)] {
@@ -45,8 +50,9 @@ pub(super) async fn rejects_existing_user_name(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     for variant in ["alice", "ALICE", "\u{ff21}lice"] {
         let new = NewAccount { password: hash(2), ..new_account(variant) };
-        let done = fixture.store.create_account(new, &at(5)).await;
-        assert_eq!(fixture.expect(done, &at(5), &alice, &[]).await, None, "{variant}");
+        let done = fixture.store.create_account(new, &operator(), &at(5)).await;
+        let taken = fixture.expect(done, &at(5), &alice, &[]).await;
+        assert_eq!(taken, Err(AccountChangeError::UserNameTaken), "{variant}");
     }
     let password = StoredPassword { current: hash(1), previous: vec![] };
     assert_eq!(fixture.stored(&alice).await, (alice, password));
@@ -59,9 +65,12 @@ pub(super) async fn rejects_existing_user_name(fixture: &StoreFixture) {
 pub(super) async fn concurrent_creations_yield_one_account(fixture: &StoreFixture) {
     let created = concurrently(100, |_| {
         let store = Arc::clone(&fixture.store);
-        async move { store.create_account(new_account("alice"), &at(0)).await.expect("a result") }
+        async move {
+            let new = new_account("alice");
+            store.create_account(new, &operator(), &at(0)).await.expect("a result")
+        }
     });
-    let created: Vec<_> = created.await.into_iter().filter(|done| done.value.is_some()).collect();
+    let created: Vec<_> = created.await.into_iter().filter(|done| done.value.is_ok()).collect();
     assert_eq!(created.len(), 1, "{created:?}");
     assert_eq!(fixture.new_records().await.len(), 1, "one account, one event");
     assert_eq!(fixture.store.accounts(None, 10).await.expect("a result").len(), 1);
@@ -92,7 +101,7 @@ pub(super) async fn lists_accounts_by_id(fixture: &StoreFixture) {
 }
 
 pub(super) async fn changes_roles(fixture: &StoreFixture) {
-    let (root, alice) = (fixture.account("root").await, fixture.account("alice").await);
+    let (root, alice) = (fixture.admin("root").await, fixture.account("alice").await);
     let bob = fixture.account("bob").await;
     let session = fixture.login(&alice, 1).await;
     let both = roles(&[RoleName::admin(), RoleName::user()]);
@@ -103,13 +112,13 @@ pub(super) async fn changes_roles(fixture: &StoreFixture) {
     ] {
         let update = AccountUpdate { roles: Some(to.clone()), ..AccountUpdate::default() };
         let change = by(&root, &at(second));
-        let done = fixture.store.update_account(alice.id, update, &change).await;
+        let done = fixture.store.update_account(alice.id, update, &operator(), &change).await;
         let names = |roles: BTreeSet<RoleName>| roles.into_iter().collect();
         let reason = Reason::Roles { from: names(from), to: names(to.clone()) };
         let event = success(EventKind::RoleChanged).with_reason(reason);
         let changed = fixture.expect(done, &change, &alice, &[event]).await;
         let expected = Account { roles: to, ..(*alice).clone() };
-        assert_eq!(changed.as_deref(), Some(&expected));
+        assert_eq!(changed.as_deref(), Ok(&expected));
         assert_eq!(*fixture.stored(&alice).await.0, expected);
         for other in [&root, &bob] {
             assert_eq!(fixture.stored(other).await.0, *other, "other accounts are unchanged");
@@ -128,9 +137,9 @@ pub(super) async fn unchanged_values_record_nothing(fixture: &StoreFixture) {
         (Some(false), Some(alice.roles.clone())),
     ] {
         let update = AccountUpdate { is_disabled, roles };
-        let done = fixture.store.update_account(alice.id, update, &at(1)).await;
+        let done = fixture.store.update_account(alice.id, update, &operator(), &at(1)).await;
         let same = fixture.expect(done, &at(1), &alice, &[]).await;
-        assert_eq!(same.as_ref(), Some(&alice));
+        assert_eq!(same.as_ref(), Ok(&alice));
         assert_eq!(fixture.stored(&alice).await.0, alice);
     }
 }
@@ -139,8 +148,9 @@ pub(super) async fn unknown_account_is_not_updated(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let unknown = unknown_user(&alice);
     let update = AccountUpdate { is_disabled: Some(true), roles: Some(roles(&[])) };
-    let done = fixture.store.update_account(unknown, update, &at(1)).await;
-    assert_eq!(fixture.expect(done, &at(1), &alice, &[]).await, None);
+    let done = fixture.store.update_account(unknown, update, &operator(), &at(1)).await;
+    let unknown_user = fixture.expect(done, &at(1), &alice, &[]).await;
+    assert_eq!(unknown_user, Err(AccountChangeError::UserNotFound));
     assert_eq!(fixture.store.account(unknown).await.expect("a result"), None);
     let found = fixture.store.account_with_password(AccountLookup::Id(unknown)).await;
     assert_eq!(found.expect("a result"), None);

@@ -1,12 +1,13 @@
 //! The audit log: storage, filters, paging and the hash chain.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::concurrent::concurrently;
-use super::fixture::{StoreFixture, at, elsewhere, new_account, new_session, time};
+use super::fixture::{StoreFixture, at, elsewhere, new_account, new_session, operator, time};
 use crate::audit::{
-    AuditEvent, AuditIdentity, AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Outcome,
-    OverrideReason, Reason,
+    AuditEvent, AuditIdentity, AuditQuery, AuditRecord, AuditedRequest, ChainCheck, ChainHead,
+    EventKind, Outcome, OverrideReason, Reason,
 };
 use crate::{ClientInfo, SessionId, Timestamp, UserId};
 
@@ -48,10 +49,15 @@ pub(super) async fn stores_events_unchanged(fixture: &StoreFixture) {
             outcome: Outcome::Failure,
             ..event(EventKind::PolicyOverride, 0)
         },
-        AuditEvent { client: ClientInfo::default(), ..event(EventKind::PolicyViolation, -5) },
+        AuditEvent {
+            client: ClientInfo::default(),
+            request: Some(AuditedRequest::new("GET", None)),
+            ..event(EventKind::PolicyViolation, -5)
+        },
         AuditEvent {
             user: workload,
             reason: Some(Reason::Policy("needs users:read".to_owned())),
+            request: Some(AuditedRequest::new("PATCH", Some("/users/{id}"))),
             ..elsewhere(&at(3)).event(EventKind::PermissionDenied, Outcome::Failure, None)
         },
         AuditEvent {
@@ -76,6 +82,9 @@ pub(super) async fn stores_events_unchanged(fixture: &StoreFixture) {
     found.reverse();
     assert_eq!(found, expected);
 }
+
+/// Less than a second. Records have whole seconds.
+const FRACTION: Duration = Duration::from_millis(1);
 
 pub(super) async fn filters_records(fixture: &StoreFixture) {
     let login = |second| event(EventKind::LoginSuccess, second);
@@ -103,11 +112,19 @@ pub(super) async fn filters_records(fixture: &StoreFixture) {
         (AuditQuery { user: alice.clone(), ..all() }, &[4, 2, 1]),
         (AuditQuery { user: Some("bob".to_owned()), ..all() }, &[3, 2]),
         (AuditQuery { user: Some("ali%".to_owned()), ..all() }, &[]),
-        (AuditQuery { user: Some("Alice".to_owned()), ..all() }, &[]),
+        (AuditQuery { user: Some("ALICE".to_owned()), ..all() }, &[4, 2, 1]),
+        (AuditQuery { user: Some("alice2@example.com".to_owned()), ..all() }, &[]),
+        (AuditQuery { user: Some("2".to_owned()), ..all() }, &[]),
+        (AuditQuery { user_id: Some(UserId::new(1)), ..all() }, &[4, 2, 1]),
+        (AuditQuery { user_id: Some(UserId::new(2)), ..all() }, &[3, 2]),
+        (AuditQuery { user_id: Some(UserId::new(4)), ..all() }, &[]),
+        (AuditQuery { user: alice.clone(), user_id: Some(UserId::new(2)), ..all() }, &[2]),
         (AuditQuery { outcome, ..all() }, &[4, 3]),
         (AuditQuery { outcome: Some(Outcome::Success), ..all() }, &[6, 5, 2, 1]),
         (AuditQuery { from: Some(time(20)), ..all() }, &[6, 5, 3]),
         (AuditQuery { until: Some(time(20)), ..all() }, &[4, 2, 1]),
+        (AuditQuery { until: Some(time(20) + FRACTION), ..all() }, &[6, 4, 3, 2, 1]),
+        (AuditQuery { from: Some(time(20) + FRACTION), ..all() }, &[5]),
         (AuditQuery { from: Some(time(15)), until: Some(time(30)), ..all() }, &[6, 4, 3]),
         (
             AuditQuery { from: Some(Timestamp::MIN), until: Some(Timestamp::MAX), ..all() },
@@ -177,7 +194,7 @@ pub(super) async fn concurrent_events_have_no_gaps(fixture: &StoreFixture) {
                 }
                 1 => {
                     let new = new_account(&format!("user{task}"));
-                    store.create_account(new, &at(0)).await.expect("a result").records
+                    store.create_account(new, &operator(), &at(0)).await.expect("a result").records
                 }
                 _ => {
                     let new = new_session(&alice, task, 0);

@@ -1,7 +1,7 @@
 //! Disabling an account ends its sessions immediately. After enabling, a new login is required.
 
 use super::expected::{all_ended, success};
-use super::fixture::{SESSION, StoreFixture, at, by, hash, roles, time};
+use super::fixture::{SESSION, StoreFixture, at, by, hash, operator, roles, time};
 use super::refresh::rotation;
 use crate::SessionId;
 use crate::account::{Account, AccountUpdate, StoredPassword};
@@ -22,7 +22,7 @@ impl StoreFixture {
         events.push(success(EventKind::UserDisabled));
         let changed = self.expect(done, change, account, &events).await;
         let expected = Account { is_disabled: true, ..account.clone() };
-        assert_eq!(changed.as_deref(), Some(&expected));
+        assert_eq!(changed.as_deref(), Ok(&expected));
         assert_eq!(*self.stored(account).await.0, expected);
     }
 
@@ -30,7 +30,7 @@ impl StoreFixture {
         let done = self.set_disabled(account, false, change).await;
         let event = success(EventKind::UserEnabled);
         let changed = self.expect(done, change, account, &[event]).await;
-        assert_eq!(changed.as_deref(), Some(account));
+        assert_eq!(changed.as_deref(), Ok(account));
         assert_eq!(*self.stored(account).await.0, *account);
     }
 }
@@ -52,7 +52,8 @@ pub(super) async fn rejects_disabled_user(fixture: &StoreFixture) {
         fixture.assert_account_disabled(&alice, token, session, 6).await;
     }
     let done = fixture.set_disabled(&alice, true, &at(7)).await;
-    fixture.expect(done, &at(7), &alice, &[]).await;
+    let repeated = fixture.expect(done, &at(7), &alice, &[]).await;
+    assert!(repeated.is_ok_and(|account| account.is_disabled));
     assert_eq!(fixture.session(&kept).await, kept);
     fixture.refresh(&root, 100, 101, 6).await;
 }
@@ -91,7 +92,7 @@ pub(super) async fn changes_status_and_roles_together(fixture: &StoreFixture) {
         is_disabled: Some(true),
         roles: Some(roles(&[RoleName::user(), RoleName::admin()])),
     };
-    let done = fixture.store.update_account(alice.id, update.clone(), &at(1)).await;
+    let done = fixture.store.update_account(alice.id, update.clone(), &operator(), &at(1)).await;
     let to = vec![RoleName::admin(), RoleName::user()];
     let mut events = all_ended(&[session.id], EndReason::Disabled);
     events.push(success(EventKind::UserDisabled));
@@ -102,7 +103,7 @@ pub(super) async fn changes_status_and_roles_together(fixture: &StoreFixture) {
     assert_eq!(fixture.stored(&alice).await.0, changed);
 
     let update = AccountUpdate { is_disabled: Some(false), ..update };
-    let done = fixture.store.update_account(alice.id, update, &at(2)).await;
+    let done = fixture.store.update_account(alice.id, update, &operator(), &at(2)).await;
     let event = success(EventKind::UserEnabled);
     let changed = fixture.expect(done, &at(2), &alice, &[event]).await.expect("the account");
     assert!(!changed.is_disabled && changed.is_admin(), "the roles are unchanged: {changed:?}");

@@ -8,13 +8,14 @@ use jiff::SignedDuration;
 
 use super::expected::{Expected, compare, failure, success};
 use crate::account::{
-    Account, AccountLookup, AccountUpdate, NewAccount, PasswordHash, StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, PasswordHash,
+    StoredPassword,
 };
 use crate::audit::{
     AuditIdentity, AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Reason,
 };
 use crate::lockout::{LoginAttempt, LoginSource};
-use crate::rbac::RoleName;
+use crate::rbac::{Policy, RoleName, RoleRules};
 use crate::session::{NewSession, OpenOutcome, Session, SessionLookup, SessionView};
 use crate::store::{ChangeContext, Committed, Store, StoreError};
 use crate::{ClientInfo, SessionId, Timestamp, TokenDigest, UserAgent, UserId};
@@ -101,6 +102,20 @@ pub(super) fn unknown_session(known: &Session) -> SessionId {
 
 pub(super) fn roles(names: &[RoleName]) -> BTreeSet<RoleName> {
     names.iter().cloned().collect()
+}
+
+/// Returns the rules for changes without a principal, under a policy with another role.
+pub(super) fn operator() -> RoleRules {
+    RoleRules::for_operator(policy())
+}
+
+/// Returns the rules for changes by a user.
+pub(super) fn assigned_by(user: &Account) -> RoleRules {
+    RoleRules::for_user(policy(), user.id)
+}
+
+fn policy() -> Policy {
+    Policy::default().with_role("auditor".parse().expect("a role"), [])
 }
 
 pub(super) fn new_account(name: &str) -> NewAccount {
@@ -207,13 +222,22 @@ impl StoreFixture {
 
     /// Creates an account with the role `user`.
     pub(super) async fn account(&self, name: &str) -> Arc<Account> {
-        let new = new_account(name);
+        self.create(new_account(name)).await
+    }
+
+    /// Creates an account with the role `admin`.
+    pub(super) async fn admin(&self, name: &str) -> Arc<Account> {
+        self.create(NewAccount { roles: roles(&[RoleName::admin()]), ..new_account(name) }).await
+    }
+
+    async fn create(&self, new: NewAccount) -> Arc<Account> {
         let to = new.roles.iter().cloned().collect();
-        let created = self.store.create_account(new, &at(0)).await.expect("an account");
+        let created = self.store.create_account(new, &operator(), &at(0)).await;
+        let created = created.expect("an account");
         let account = created.value.clone().expect("the name is free");
         let event = success(EventKind::UserCreated).with_reason(Reason::Roles { from: vec![], to });
-        self.expect(Ok(created), &at(0), &account, &[event]).await;
-        account
+        let created = self.expect(Ok(created), &at(0), &account, &[event]).await;
+        created.expect("the name is free")
     }
 
     /// Logs in at the start.
@@ -271,9 +295,9 @@ impl StoreFixture {
         account: &Account,
         is_disabled: bool,
         change: &ChangeContext,
-    ) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
+    ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
         let update = AccountUpdate { is_disabled: Some(is_disabled), ..AccountUpdate::default() };
-        self.store.update_account(account.id, update, change).await
+        self.store.update_account(account.id, update, &operator(), change).await
     }
 
     /// Returns the stored account and password.

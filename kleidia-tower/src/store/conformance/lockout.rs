@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::expected::{failure, success};
-use super::fixture::{StoreFixture, at, by, new_account, new_session, second, time};
+use super::fixture::{StoreFixture, at, by, new_account, new_session, operator, second, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
 use crate::lockout::{LockoutPolicy, LoginAttempt, LoginSource, Reservation};
@@ -185,7 +185,7 @@ pub(super) async fn locks_unknown_names_alike(fixture: &StoreFixture) {
     // A new account with this name starts with an unlocked login.
     fixture.fail_login(None, &attempt, 61, false).await;
     let new = new_account("mallory");
-    let done = fixture.store.create_account(new, &at(62)).await.expect("a result");
+    let done = fixture.store.create_account(new, &operator(), &at(62)).await.expect("a result");
     let mallory = done.value.expect("the name is free");
     assert_eq!(fixture.new_records().await.len(), 1);
     fixture.fail_login(Some(&mallory), &attempt, 63, false).await;

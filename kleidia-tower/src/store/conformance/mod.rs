@@ -61,6 +61,7 @@ mod purge;
 mod races;
 mod refresh;
 mod reuse;
+mod roles;
 mod rotation;
 mod unfamiliar_sources;
 
@@ -178,6 +179,12 @@ cases! {
         reuse_ends_the_current_session
         second_use_without_grace_period_is_reuse
         concurrent_uses_without_grace_period_rotate_once;
+    roles:
+        assigns_roles_of_the_policy_only
+        current_roles_of_the_assigner_decide
+        keeps_an_enabled_admin
+        concurrent_changes_keep_an_enabled_admin
+        demoted_assigner_assigns_nothing;
     rotation:
         rotates_token
         refresh_never_shortens_session

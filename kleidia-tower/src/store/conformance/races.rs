@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::concurrent::concurrently;
-use super::fixture::{StoreFixture, at, hash, new_session};
+use super::fixture::{StoreFixture, at, hash, new_session, operator};
 use super::refresh::rotation;
 use crate::account::{Account, AccountUpdate, PasswordChange};
 use crate::session::{EndReason, NewSession, RotationOutcome, SessionSelector};
@@ -31,7 +31,8 @@ impl EndingChange {
             }
             Self::Disabling => {
                 let update = AccountUpdate { is_disabled: Some(true), roles: None };
-                drop(store.update_account(user.id, update, &at(1)).await.expect("a result"));
+                let done = store.update_account(user.id, update, &operator(), &at(1)).await;
+                drop(done.expect("a result"));
             }
             Self::PasswordChange => {
                 let (expected_hash, new) = (hash(round), hash(round + 1));

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
+use crate::rbac::RoleName;
 use crate::session::{Session, SessionLookup};
 use crate::store::StoreError;
 use crate::store::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow, Rows};
@@ -93,6 +94,17 @@ impl Rows for State {
             *stored = Arc::new(account.clone());
         }
         Ok(())
+    }
+
+    async fn has_other_enabled(
+        &mut self,
+        than: UserId,
+        roles: &BTreeSet<RoleName>,
+    ) -> Result<bool, StoreError> {
+        let mut accounts = self.accounts.values().map(|(account, _)| account);
+        Ok(accounts.any(|account| {
+            account.id != than && !account.is_disabled && !account.roles.is_disjoint(roles)
+        }))
     }
 
     async fn update_password(

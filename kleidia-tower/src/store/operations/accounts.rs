@@ -1,63 +1,109 @@
 //! Operations that create and change accounts. Accounts are never deleted.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::commit_with_events;
 use super::sessions::{EventList, end_sessions};
 use crate::UserId;
 use crate::account::{
-    Account, AccountLookup, AccountUpdate, NewAccount, PasswordChange, StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, PasswordChange,
+    StoredPassword,
 };
 use crate::audit::{EventKind, Reason};
+use crate::rbac::{RoleChangeError, RoleName, RoleRules};
 use crate::session::EndReason;
 use crate::store::rows::Rows;
 use crate::store::{ChangeContext, Committed, StoreError};
 
+/// The account after a change, or the reason why it is not changed.
+type AccountChange = Result<Arc<Account>, AccountChangeError>;
+
 pub(crate) async fn create_account(
     rows: &mut dyn Rows,
     new: NewAccount,
+    rules: &RoleRules,
     change: &ChangeContext,
-) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
+) -> Result<Committed<AccountChange>, StoreError> {
+    if let Err(error) = check_roles(rows, rules, None, &new.roles).await? {
+        return commit_with_events(rows, Err(error.into()), Vec::new()).await;
+    }
     if rows.account(AccountLookup::Name(&new.name)).await?.is_some() {
-        return commit_with_events(rows, None, Vec::new()).await;
+        return commit_with_events(rows, Err(AccountChangeError::UserNameTaken), Vec::new()).await;
     }
     let account = rows.insert_account(new, change.at).await?;
     let mut events = EventList::new(&account, change);
     let to = account.roles.iter().cloned().collect();
     events.add(EventKind::UserCreated, Some(Reason::Roles { from: Vec::new(), to }));
-    commit_with_events(rows, Some(Arc::new(account)), events.into()).await
+    commit_with_events(rows, Ok(Arc::new(account)), events.into()).await
 }
 
 pub(crate) async fn update_account(
     rows: &mut dyn Rows,
     id: UserId,
     update: AccountUpdate,
+    rules: &RoleRules,
     change: &ChangeContext,
-) -> Result<Committed<Option<Arc<Account>>>, StoreError> {
-    let Some((mut account, _)) = rows.account(AccountLookup::Id(id)).await? else {
-        return commit_with_events(rows, None, Vec::new()).await;
+) -> Result<Committed<AccountChange>, StoreError> {
+    let Some((before, _)) = rows.account(AccountLookup::Id(id)).await? else {
+        return commit_with_events(rows, Err(AccountChangeError::UserNotFound), Vec::new()).await;
     };
-    let mut events = EventList::new(&account, change);
-    if let Some(roles) = update.roles.filter(|roles| *roles != account.roles) {
-        let (from, to) = (account.roles.into_iter().collect(), roles.iter().cloned().collect());
-        events.add(EventKind::RoleChanged, Some(Reason::Roles { from, to }));
-        account.roles = roles;
+    let account = Account {
+        roles: update.roles.unwrap_or_else(|| before.roles.clone()),
+        is_disabled: update.is_disabled.unwrap_or(before.is_disabled),
+        ..before.clone()
+    };
+    if let Err(error) = check_update(rows, rules, &before, &account).await? {
+        return commit_with_events(rows, Err(error.into()), Vec::new()).await;
     }
-    let disabled = update.is_disabled.filter(|disabled| *disabled != account.is_disabled);
-    if let Some(is_disabled) = disabled {
-        account.is_disabled = is_disabled;
-        let kind = if is_disabled { EventKind::UserDisabled } else { EventKind::UserEnabled };
-        events.add(kind, None);
+    let mut events = EventList::new(&account, change);
+    if account.roles != before.roles {
+        let names = |roles: &BTreeSet<RoleName>| roles.iter().cloned().collect();
+        let (from, to) = (names(&before.roles), names(&account.roles));
+        events.add(EventKind::RoleChanged, Some(Reason::Roles { from, to }));
+    }
+    match (before.is_disabled, account.is_disabled) {
+        (false, true) => events.add(EventKind::UserDisabled, None),
+        (true, false) => events.add(EventKind::UserEnabled, None),
+        _ => {}
     }
     if !events.is_empty() {
         rows.update_account(&account).await?;
     }
-    if disabled == Some(true) {
+    if account.is_disabled && !before.is_disabled {
         let sessions = rows.open_sessions(id).await?;
         end_sessions(rows, sessions, EndReason::Disabled, change, &mut events).await?;
         rows.revoke_families_of(id).await?;
     }
-    commit_with_events(rows, Some(Arc::new(account)), events.into()).await
+    commit_with_events(rows, Ok(Arc::new(account)), events.into()).await
+}
+
+async fn check_update(
+    rows: &mut dyn Rows,
+    rules: &RoleRules,
+    before: &Account,
+    after: &Account,
+) -> Result<Result<(), RoleChangeError>, StoreError> {
+    if let Err(error) = check_roles(rows, rules, Some(&before.roles), &after.roles).await? {
+        return Ok(Err(error));
+    }
+    let is_last = rules.removes_admin(before, after)
+        && !rows.has_other_enabled(before.id, &rules.admin_roles()).await?;
+    Ok(if is_last { Err(RoleChangeError::LastAdmin) } else { Ok(()) })
+}
+
+/// Checks roles against the assigner's account as it is in this transaction.
+async fn check_roles(
+    rows: &mut dyn Rows,
+    rules: &RoleRules,
+    before: Option<&BTreeSet<RoleName>>,
+    after: &BTreeSet<RoleName>,
+) -> Result<Result<(), RoleChangeError>, StoreError> {
+    let assigner = match rules.assigner().filter(|_| before != Some(after)) {
+        Some(id) => rows.account(AccountLookup::Id(id)).await?.map(|(account, _)| account),
+        None => None,
+    };
+    Ok(rules.check_roles(assigner.as_ref(), before, after))
 }
 
 pub(crate) async fn change_password(

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::error::store_error;
 use crate::account::{Account, PasswordHash, StoredPassword};
-use crate::audit::{AuditIdentity, AuditRecord, EventKind, Outcome};
+use crate::audit::{AuditIdentity, AuditRecord, AuditedRequest, EventKind, Outcome};
 use crate::lockout::LoginSource;
 use crate::rbac::RoleName;
 use crate::session::{EndReason, Session, SessionEnd};
@@ -157,9 +157,18 @@ impl Columns<'_> {
             actor: self.audit_identity("actor_id", "actor_name")?,
             session: self.get::<Option<i64>>("session")?.map(SessionId::new),
             client: self.client()?,
+            request: self.audited_request()?,
             reason: self.get("reason")?,
             digest: self.digest("digest")?,
         })
+    }
+
+    fn audited_request(&self) -> Value<Option<AuditedRequest>> {
+        match (self.get::<Option<&str>>("method")?, self.get("route")?) {
+            (Some(method), route) => Ok(Some(AuditedRequest::new(method, route))),
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(StoreError::Corrupt("audit record")),
+        }
     }
 
     fn audit_identity(&self, id: &str, name: &str) -> Value<Option<AuditIdentity>> {

@@ -95,18 +95,24 @@ impl Transactional for SqliteStore {
         if let Some(kind) = filter.kind {
             query.push(" AND kind = ").push_bind(kind.as_str());
         }
-        if let Some(user) = &filter.user {
-            query.push(" AND (user_name = ").push_bind(user.clone());
-            query.push(" OR actor_name = ").push_bind(user.clone()).push(")");
+        if let Some([name, canonical]) = filter.names() {
+            query.push(" AND (user_name IN (").push_bind(name.clone());
+            query.push(", ").push_bind(canonical.clone());
+            query.push(") OR actor_name IN (").push_bind(name);
+            query.push(", ").push_bind(canonical).push("))");
+        }
+        if let Some(id) = filter.user_id {
+            query.push(" AND (user_id = ").push_bind(id.get());
+            query.push(" OR actor_id = ").push_bind(id.get()).push(")");
         }
         if let Some(outcome) = filter.outcome {
             query.push(" AND outcome = ").push_bind(outcome.as_str());
         }
         if let Some(from) = filter.from {
-            query.push(" AND at >= ").push_bind(from.as_second());
+            query.push(" AND at >= ").push_bind(ceil_second(from));
         }
         if let Some(until) = filter.until {
-            query.push(" AND at < ").push_bind(until.as_second());
+            query.push(" AND at < ").push_bind(ceil_second(until));
         }
         if let Some(before) = filter.before {
             let before = i64::try_from(before).unwrap_or(i64::MAX);
@@ -183,6 +189,11 @@ impl SqliteStore {
         let digest = columns.head_digest()?;
         Ok(sequence(number)? == head.sequence && digest == head.digest)
     }
+}
+
+/// Returns the first whole second that is not before a time: records have whole seconds.
+fn ceil_second(time: Timestamp) -> i64 {
+    time.as_second() + i64::from(time.subsec_nanosecond() > 0)
 }
 
 fn sql_limit(limit: usize) -> i64 {

@@ -1,5 +1,7 @@
 //! The rows of a SQLite transaction.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use sqlx::query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -8,8 +10,9 @@ use sqlx::{Sqlite, SqliteConnection};
 use super::columns::{Columns, join_hashes, join_roles, name_digest, sequence};
 use super::error::store_error;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
-use crate::audit::{AuditRecord, ChainHead};
+use crate::audit::{AuditRecord, AuditedRequest, ChainHead};
 use crate::lockout::LoginSource;
+use crate::rbac::RoleName;
 use crate::session::{Session, SessionLookup};
 use crate::store::StoreError;
 use crate::store::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow, Rows};
@@ -81,6 +84,24 @@ impl Rows for SqliteRows<'_> {
         self.execute(update.bind(account.password_changed_at.as_second()).bind(account.id.get()))
             .await
             .map(drop)
+    }
+
+    async fn has_other_enabled(
+        &mut self,
+        than: UserId,
+        roles: &BTreeSet<RoleName>,
+    ) -> Result<bool, StoreError> {
+        for role in roles {
+            let found = query(
+                "SELECT 1 FROM accounts WHERE is_disabled = 0 AND id <> ? \
+                 AND instr(',' || roles || ',', ',' || ? || ',') > 0 LIMIT 1",
+            );
+            let found = found.bind(than.get()).bind(role.as_str());
+            if self.fetch_optional(found).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn update_password(
@@ -257,20 +278,24 @@ impl Rows for SqliteRows<'_> {
         let out_of_range = || StoreError::Corrupt("record number");
         let sequence = i64::try_from(record.sequence).map_err(|_| out_of_range())?;
         let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
-        let insert = query("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(sequence)
-            .bind(record.at.as_second())
-            .bind(record.kind.as_str())
-            .bind(record.outcome.as_str())
-            .bind(user.and_then(|identity| identity.id).map(UserId::get))
-            .bind(user.map(|identity| identity.name.as_str()))
-            .bind(actor.and_then(|identity| identity.id).map(UserId::get))
-            .bind(actor.map(|identity| identity.name.as_str()))
-            .bind(record.session.map(SessionId::get))
-            .bind(record.client.address.map(|address| address.to_string()))
-            .bind(record.client.user_agent.as_ref().map(UserAgent::as_str))
-            .bind(record.reason.as_deref())
-            .bind(record.digest.to_vec());
+        let request = record.request.as_ref();
+        let insert =
+            query("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+                .bind(sequence)
+                .bind(record.at.as_second())
+                .bind(record.kind.as_str())
+                .bind(record.outcome.as_str())
+                .bind(user.and_then(|identity| identity.id).map(UserId::get))
+                .bind(user.map(|identity| identity.name.as_str()))
+                .bind(actor.and_then(|identity| identity.id).map(UserId::get))
+                .bind(actor.map(|identity| identity.name.as_str()))
+                .bind(record.session.map(SessionId::get))
+                .bind(record.client.address.map(|address| address.to_string()))
+                .bind(record.client.user_agent.as_ref().map(UserAgent::as_str))
+                .bind(request.map(AuditedRequest::method))
+                .bind(request.and_then(AuditedRequest::route))
+                .bind(record.reason.as_deref())
+                .bind(record.digest.to_vec());
         self.execute(insert).await.map(drop)
     }
 }

@@ -21,7 +21,7 @@ use kleidia_tower::store::SqliteStore;
 use super::ack_log::hex;
 use super::operation::Operation;
 use super::{FIRST_TOKEN, PATH};
-use crate::fixture::{at, hash, new_session, rotation};
+use crate::fixture::{at, hash, new_session, operator, rotation};
 
 /// A user that performs random operations until the process is killed.
 struct Load {
@@ -136,7 +136,7 @@ impl Load {
                 self.is_disabled = operation == Operation::Disable;
                 self.sessions.clear();
                 let update = AccountUpdate { is_disabled: Some(self.is_disabled), roles: None };
-                store.update_account(user, update, &at(0)).await.unwrap().records
+                store.update_account(user, update, &operator(), &at(0)).await.unwrap().records
             }
             Operation::ChangePassword { hash: number, kept } => {
                 self.change_password(number, kept).await

@@ -1,7 +1,12 @@
 //! The API in process: its settings, unknown paths and methods, and invalid fields.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+mod audit;
+mod login_limit;
+mod roles;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,11 +22,11 @@ use tower::ServiceExt as _;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{Accounts, LoginRequest};
 use kleidia_tower::api::{Api, ApiRoutes};
-use kleidia_tower::audit::{AuditQuery, EventKind};
+use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
-use kleidia_tower::rbac::RoleName;
+use kleidia_tower::rbac::{Policy, RoleName};
 use kleidia_tower::store::MemoryStore;
-use kleidia_tower::{ClientInfo, Rejection};
+use kleidia_tower::{ClientInfo, Rejection, UserId};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -32,18 +37,31 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Self {
+        Self::with_policy(Policy::default()).await
+    }
+
+    /// Creates a service with the admin `root`.
+    async fn with_policy(policy: Policy) -> Self {
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let store = Arc::new(MemoryStore::default());
         let accounts = Accounts::new(store, Arc::new(keys), options.start().unwrap());
+        let accounts = accounts.with_policy(policy);
+        let fixture = Self { accounts, admin: String::new() };
+        let (_, admin) = fixture.user("root", &["admin"]).await;
+        Self { admin, ..fixture }
+    }
+
+    /// Creates an account, and logs in; returns its id and `Authorization`.
+    async fn user(&self, name: &str, roles: &[&str]) -> (UserId, String) {
         let client = ClientInfo::new("192.0.2.1".parse().unwrap());
-        let roles = [RoleName::admin()].into();
-        let created = accounts.create_user(None, "root", PASSWORD.into(), roles, client.clone());
-        created.await.unwrap();
-        let (user_name, password) = ("root".to_owned(), PASSWORD.into());
-        let tokens = accounts.log_in(LoginRequest { user_name, password, client }).await.unwrap();
-        let admin = format!("Bearer {}", tokens.access_token.expose_secret());
-        Self { accounts, admin }
+        let roles = roles.iter().map(|role| role.parse().unwrap()).collect::<BTreeSet<RoleName>>();
+        let created = self.accounts.create_user(None, name, PASSWORD.into(), roles, client.clone());
+        let id = created.await.unwrap().id;
+        let (user_name, password) = (name.to_owned(), PASSWORD.into());
+        let attempt = LoginRequest { user_name, password, client };
+        let tokens = self.accounts.log_in(attempt).await.unwrap();
+        (id, format!("Bearer {}", tokens.access_token.expose_secret()))
     }
 
     fn api(&self) -> Api {
@@ -52,8 +70,19 @@ impl Fixture {
 
     /// Sends a request of the admin to the API below `/api`.
     async fn send(&self, api: Api, method: Method, path: &str, body: &str) -> Response<Bytes> {
+        self.send_as(&self.admin, api, method, path, body).await
+    }
+
+    async fn send_as(
+        &self,
+        bearer: &str,
+        api: Api,
+        method: Method,
+        path: &str,
+        body: &str,
+    ) -> Response<Bytes> {
         let request = Request::builder().method(method).uri(path);
-        let request = request.header(AUTHORIZATION, &self.admin);
+        let request = request.header(AUTHORIZATION, bearer);
         let request = request.header(CONTENT_TYPE, "application/json");
         let request = request.body(Body::from(body.to_owned())).unwrap();
         let response = Router::new().nest("/api", api.into_router()).oneshot(request).await;
@@ -71,9 +100,14 @@ impl Fixture {
     }
 
     async fn denials(&self) -> usize {
+        self.denial_records().await.len()
+    }
+
+    /// Returns the records of denials, newest first.
+    async fn denial_records(&self) -> Vec<AuditRecord> {
         let kind = Some(EventKind::PermissionDenied);
         let query = AuditQuery { kind, limit: usize::MAX, ..AuditQuery::default() };
-        self.accounts.audit(&query).await.unwrap().len()
+        self.accounts.audit(&query).await.unwrap()
     }
 }
 
@@ -155,6 +189,10 @@ async fn invalid_fields_are_named() {
         ("audit?event=nothing", "event"),
         ("audit?outcome=nothing", "outcome"),
         ("audit?before=yesterday", "before"),
+        ("audit?before=2026-11-29", "before"),
+        ("audit?before=2026-11-29T12:00:00", "before"),
+        ("audit?before=2026-11-29T12:00:00Z[Europe/Paris]", "before"),
+        ("audit?user_id=alice", "user_id"),
         ("audit?limit=many", "limit"),
     ] {
         let (status, problem) =
