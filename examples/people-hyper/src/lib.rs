@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use kleidia_tower::account::Accounts;
+use kleidia_tower::audit::MatchedRoute;
 use kleidia_tower::rate_limit::{Key, Limit, RateLimitLayer};
 use kleidia_tower::rbac::{PermissionError, Requirement};
 use tower::util::BoxCloneSyncService;
@@ -45,14 +46,18 @@ pub fn service(accounts: &Accounts, limit: Limit) -> Result<Route, PermissionErr
         .service_fn(reports::list);
     let (me, reports) = (BoxCloneSyncService::new(me), BoxCloneSyncService::new(reports));
 
-    let routes = service_fn(move |request: Request<Incoming>| {
-        let route: Option<&Route> = match (request.method(), request.uri().path()) {
-            (&Method::POST, "/login") => Some(&login),
-            (&Method::GET, "/me") => Some(&me),
-            (&Method::GET, "/reports") => Some(&reports),
+    let routes = service_fn(move |mut request: Request<Incoming>| {
+        let route: Option<(&str, &Route)> = match (request.method(), request.uri().path()) {
+            (&Method::POST, "/login") => Some(("/login", &login)),
+            (&Method::GET, "/me") => Some(("/me", &me)),
+            (&Method::GET, "/reports") => Some(("/reports", &reports)),
             _ => None,
         };
-        let route = route.cloned();
+        let route = route.map(|(pattern, route)| {
+            // Records of denials name the route.
+            request.extensions_mut().insert(MatchedRoute::new(pattern));
+            route.clone()
+        });
         async move {
             match route {
                 Some(route) => route.oneshot(request).await,

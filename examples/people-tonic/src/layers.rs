@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use kleidia_tower::account::Accounts;
+use kleidia_tower::audit::MatchedRoute;
 use kleidia_tower::rate_limit::{Key, Limit, RateLimitLayer};
 use kleidia_tower::rbac::{PermissionError, Requirement, WorkloadRules};
 use kliento_tower::KlientoAuthLayer;
@@ -55,14 +56,22 @@ fn by_method(accounts: &Accounts) -> Result<Grpc, PermissionError> {
         Ok::<_, PermissionError>(layer.layer(reports.clone()))
     };
     let (read, publish) = (require("reports:read")?, require("reports:publish")?);
-    let route = service_fn(move |request: Request<Incoming>| {
+    let route = service_fn(move |mut request: Request<Incoming>| {
+        const GET: &str = "/people.example.v1.Reports/Get";
+        const LIST: &str = "/people.example.v1.Reports/List";
+        const PUBLISH: &str = "/people.example.v1.Reports/Publish";
         let service = match request.uri().path() {
-            "/people.example.v1.Reports/Get" | "/people.example.v1.Reports/List" => Some(&read),
-            "/people.example.v1.Reports/Publish" => Some(&publish),
+            GET => Some((GET, &read)),
+            LIST => Some((LIST, &read)),
+            PUBLISH => Some((PUBLISH, &publish)),
             // Denied by default, so a new method has to be added here.
             _ => None,
         };
-        let service = service.cloned();
+        let service = service.map(|(method, service)| {
+            // Records of denials name the method.
+            request.extensions_mut().insert(MatchedRoute::new(method));
+            service.clone()
+        });
         async move {
             match service {
                 Some(service) => Ok(service.oneshot(request).await?.map(Body::new)),

@@ -107,6 +107,7 @@ function row(entry) {
       "Event",
       element("span", { title: entry.event }, eventLabel(entry.event)),
       hasFailed && element("span", { class: "badge bad" }, outcomeLabel(entry.outcome)),
+      entry.method && element("span", { class: "fine" }, [entry.method, entry.route].filter(Boolean).join(" ")),
     ),
     cell("User", entry.user ?? "–", entry.actor && element("span", { class: "fine" }, `by ${entry.actor}`)),
     cell("From", entry.ip ?? "–", entry.user_agent && element("span", { class: "fine" }, browser(entry.user_agent))),

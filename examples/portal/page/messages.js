@@ -14,9 +14,12 @@ const MESSAGES = {
   account_disabled: "This account is disabled. An administrator can enable it again.",
   password_expired: "Your password has expired. Please choose a new one.",
   password_rejected: "The new password is not accepted:",
+  current_password_wrong:
+    "The current password is wrong. After several failures, it is not checked for some minutes.",
   permission_denied: "You are not permitted to do that.",
   not_found: "That does not exist, or no longer does.",
   name_taken: "A user with that name already exists.",
+  last_admin: "This is the last administrator who can sign in. Make another user an administrator first.",
   rate_limited: "Too many requests.",
   busy: "The server is busy.",
   unavailable: "The server is temporarily unavailable.",
@@ -27,10 +30,6 @@ const MESSAGES = {
 
 /** Messages that depend on the part of the page. */
 const MESSAGES_IN_CONTEXT = {
-  password: {
-    invalid_credentials:
-      "The current password is wrong. After several failures, it is not checked for some minutes.",
-  },
   agent: {
     malformed_request: "That is not the public key of an agent: RSA with 4096 bits, in PEM.",
     not_found: "This session has ended. Please sign in again.",

@@ -31,7 +31,7 @@ export function passwordView({ caller, expired = false, signedOut }) {
     ],
     action: "Change password",
     invalidFields: ({ code }) =>
-      ({ invalid_credentials: [current.input], password_rejected: [next.input] })[code] ?? [],
+      ({ current_password_wrong: [current.input], password_rejected: [next.input] })[code] ?? [],
     act: async () => {
       if (next.input.value !== again.input.value) {
         return made.fail("The new passwords differ. Please type the second one again.", [again.input]);

@@ -7,7 +7,7 @@ import { checkboxes, failureNotice, field, form } from "/page/form.js";
 import { ApiError } from "/page/http.js";
 
 /** Creates a user; `done` gets a message. */
-export function createDialog({ done }) {
+export function createDialog({ may, done }) {
   openDialog("Create user", (close) => {
     const name = field({ label: "User name", name: "username", autocomplete: "off", required: true });
     const password = field({
@@ -18,16 +18,18 @@ export function createDialog({ done }) {
       required: true,
       hint: "Send it to the user by another channel than the user name, and ask them to change it.",
     });
-    const roles = checkboxes({ legend: "Roles", name: "roles", options: [["user", true], ["admin", false]] });
+    const options = [["user", true], ["admin", false]];
+    const roles = may("roles:assign") && checkboxes({ legend: "Roles", name: "roles", options });
     const { element: made } = form({
       label: "Create user",
       context: "user",
-      content: [name.element, password.element, roles.element],
+      content: [name.element, password.element, roles && roles.element],
       action: "Create user",
       invalidFields: ({ code }) => [code === "password_rejected" ? password.input : name.input],
       act: async () => {
         const [username, typed] = [name.input.value.trim(), password.input.value];
-        const user = await createUser({ username, password: typed, roles: roles.values() });
+        // Without `roles`, the server assigns the role of users.
+        const user = await createUser({ username, password: typed, ...(roles && { roles: roles.values() }) });
         close();
         await done(user, `${user.username} is created.`);
       },
@@ -45,7 +47,7 @@ export function manageDialog({ user, may, roles, done }) {
       await done(user, what);
     };
     return [
-      may("users:update") && rolesForm(user, roles, act),
+      may("users:update") && may("roles:assign") && rolesForm(user, roles, act),
       element(
         "div",
         { class: "choices" },

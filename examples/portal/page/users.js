@@ -48,7 +48,7 @@ export function usersView({ caller }) {
       { class: "title-row" },
       heading,
       may("users:create") &&
-        element("button", { type: "button", class: "primary", click: () => createDialog({ done }) }, "Create user"),
+        element("button", { type: "button", class: "primary", click: () => createDialog({ may, done }) }, "Create user"),
     ),
     element("p", { class: "lead" }, "Users are disabled, never deleted, so that the audit log stays whole."),
     list.element,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::Router;
-use http::StatusCode;
 use http::header::AUTHORIZATION;
+use http::{Request, StatusCode};
 use kleidia_tower::Rejection;
 use kleidia_tower::account::Accounts;
 use kleidia_tower::api::Api;
@@ -14,14 +14,17 @@ use kliento_tower::{KlientoAuthLayer, TrustAnchors};
 use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::timeout::TimeoutLayer;
-use tower_http::trace::{DefaultMakeSpan, TraceLayer};
-use tracing::{Level, Span};
+use tower_http::trace::TraceLayer;
+use tracing::Span;
 
 use crate::settings::Settings;
 use crate::{BoxError, page};
 
 /// The time until the response begins, including the wait for a login's permit.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The maximum length of a method or a request target in the log.
+const MAX_LOGGED_CHARACTERS: usize = 256;
 
 /// Returns the routes of the page and the API, with all layers.
 pub(crate) fn router(accounts: Accounts, settings: &Settings) -> Result<Router, BoxError> {
@@ -48,16 +51,20 @@ pub(crate) fn router(accounts: Accounts, settings: &Settings) -> Result<Router, 
             // Before anything that might print the headers.
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
             // Sees every response, with the `Rejection` in its extensions.
-            .layer(
-                TraceLayer::new_for_http().make_span_with(span()).on_response(log).on_failure(()),
-            )
+            .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT)),
     ))
 }
 
-/// Request targets contain no secrets.
-fn span() -> DefaultMakeSpan {
-    DefaultMakeSpan::new().level(Level::INFO)
+/// Request targets contain no secrets, but may contain characters that are not ASCII, such as ones
+/// that hide or reorder the text of the log.
+fn span<B>(request: &Request<B>) -> Span {
+    let visible = |text: &str| -> String {
+        let visible = |character: char| if character.is_ascii_graphic() { character } else { '?' };
+        text.chars().take(MAX_LOGGED_CHARACTERS).map(visible).collect()
+    };
+    let (method, uri) = (visible(request.method().as_str()), visible(&request.uri().to_string()));
+    tracing::info_span!("request", %method, %uri, version = ?request.version())
 }
 
 fn log<B>(response: &http::Response<B>, latency: Duration, _: &Span) {

@@ -106,3 +106,26 @@ async fn ends_all_sessions_of_user() {
     assert_eq!(ended.len(), 2);
     assert!(ended.iter().all(|r| r["reason"] == "revoked-by-admin" && r["actor"] == ADMIN));
 }
+
+/// The admin of the portal can lose neither the role nor the account.
+#[tokio::test]
+async fn last_admin_stays() {
+    let portal = Portal::start(&[]);
+    let admin = portal.log_in_admin().await;
+    let root = format!("/api/admin/users/{}", admin.user);
+    let update = async |path: &str, change: Value| {
+        portal.patch(path).auth(&admin).json(&change).send().await
+    };
+    for change in [json!({"disabled": true}), json!({"roles": ["user"]}), json!({"roles": []})] {
+        update(&root, change).await.expect_problem(409, "last_admin");
+    }
+    let unknown = update(&root, json!({"roles": ["admin", "operator"]})).await;
+    let problem = unknown.expect_problem(400, "malformed_request");
+    assert_eq!(problem["errors"][0]["field"], "roles[1]");
+    let other = portal.create_user(&admin, "other").await;
+    let path = format!("/api/admin/users/{}", other.user);
+    update(&path, json!({"roles": ["admin"]})).await.expect_json();
+    update(&root, json!({"disabled": true})).await.expect_json();
+    let change = portal.patch(&path).auth(&other).json(&json!({"roles": []})).send().await;
+    change.expect_problem(409, "last_admin");
+}

@@ -37,7 +37,8 @@ async fn rejects_wrong_current_password() {
     let portal = Portal::start(&[]);
     let admin = portal.log_in_admin().await;
     let wrong = change(&portal, &admin, "not this one", NEW_PASSWORD).await;
-    wrong.expect_problem(401, "invalid_credentials");
+    let problem = wrong.expect_problem(422, "current_password_wrong");
+    assert_eq!(problem["errors"][0]["field"], "current_password");
     portal
         .login_request("root", NEW_PASSWORD)
         .send()
@@ -54,10 +55,25 @@ async fn locks_after_wrong_current_passwords() {
     let first = change(&portal, &admin, "not this one", NEW_PASSWORD).await;
     change(&portal, &admin, "nor this one", NEW_PASSWORD)
         .await
-        .expect_problem(401, "invalid_credentials");
+        .expect_problem(422, "current_password_wrong");
     let locked = change(&portal, &admin, PASSWORD, NEW_PASSWORD).await;
-    locked.expect_problem(401, "invalid_credentials");
+    locked.expect_problem(422, "current_password_wrong");
     assert_eq!(locked.without_date(), first.without_date());
+    portal.get("/api/session").auth(&admin).send().await.expect_json();
+}
+
+/// A stolen token must not keep the hashing threads busy either.
+#[tokio::test]
+async fn login_limit_applies_to_password_changes() {
+    let portal = Portal::start(&["--login-limit", "3/60"]);
+    let admin = portal.log_in_admin().await;
+    for _ in 0..2 {
+        let wrong = change(&portal, &admin, "not this one", NEW_PASSWORD).await;
+        wrong.expect_problem(422, "current_password_wrong");
+    }
+    let limited = change(&portal, &admin, PASSWORD, NEW_PASSWORD).await;
+    limited.expect_problem(429, "rate_limited");
+    portal.login_request("root", PASSWORD).send().await.expect_problem(429, "rate_limited");
     portal.get("/api/session").auth(&admin).send().await.expect_json();
 }
 

@@ -1,6 +1,6 @@
 //! Permissions: users access their own account, admins everything except deletion.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::portal::Portal;
 use crate::tokens::Tokens;
@@ -32,6 +32,20 @@ async fn denies_admin_routes_to_users() {
         assert_eq!((&denial["outcome"], &denial["ip"]), (&json!("failure"), &json!("127.0.0.1")));
         assert_eq!(denial["session"], alice.session);
     }
+    // The route is the pattern, without the id.
+    let asked_for = |denial: &Value| (denial["method"].clone(), denial["route"].clone());
+    let asked_for: Vec<_> = denials.iter().rev().map(asked_for).collect();
+    let expected = [
+        ("GET", "/api/admin/users"),
+        ("POST", "/api/admin/users"),
+        ("PATCH", "/api/admin/users/{id}"),
+        ("DELETE", "/api/admin/users/{id}"),
+        ("POST", "/api/admin/users/{id}/unlock"),
+        ("DELETE", "/api/admin/users/{id}/sessions"),
+        ("GET", "/api/admin/audit"),
+        ("DELETE", "/api/admin/audit"),
+    ];
+    assert_eq!(asked_for, expected.map(|(method, route)| (json!(method), json!(route))));
     let users = portal.get("/api/admin/users").auth(&admin).send().await.expect_json();
     assert_eq!(users.as_array().unwrap().len(), 2);
 }
