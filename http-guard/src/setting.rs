@@ -56,7 +56,7 @@ impl SettingError {
     ///
     /// # Errors
     /// [`SettingError`] with both values if it exceeds the other one.
-    pub fn check_at_most<T: PartialOrd + fmt::Debug>(
+    pub fn check_at_most<T: PartialOrd + Copy + fmt::Debug>(
         setting: &'static str,
         value: T,
         other: &'static str,

@@ -35,10 +35,10 @@ impl Accounts {
         request: impl Into<RequestInfo>,
     ) -> Result<Arc<Account>, AccountError> {
         let (name, request) = (name.parse::<UserName>()?, request.into());
-        let rules = self.role_rules(actor).await?;
+        let role_rules = self.role_rules(actor).await?;
         // Also checked by the store, but before a password is hashed in vain.
         let account = actor.and_then(Principal::session).map(|view| &*view.account);
-        if let Err(error) = rules.check_roles(account, None, &roles) {
+        if let Err(error) = role_rules.check_roles(account, None, &roles) {
             return Err(self.role_change_rejected(actor, request, error).await);
         }
         let violations = self.violations(&name, &password).await?;
@@ -48,7 +48,7 @@ impl Accounts {
         let password = self.hash_password(&password).await?;
         let new = NewAccount { name, roles, password };
         let change = self.change(request.client.clone(), actor)?;
-        let created = self.store().create_account(new, &rules, &change).await?;
+        let created = self.store().create_account(new, &role_rules, &change).await?;
         self.changed_account(actor, request, self.publish(created)).await
     }
 

@@ -50,10 +50,10 @@ impl StoreFixture {
 pub(super) async fn assigns_roles_of_the_policy_only(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let ghost: RoleName = "ghost".parse().expect("a role");
-    let unknown = || RoleChangeError::UnknownRoles(roles(&[ghost.clone()]));
+    let unknown = || RoleChangeError::UnknownRoles(roles(std::slice::from_ref(&ghost)));
     let update = set_roles(&[RoleName::user(), ghost.clone()]);
     fixture.reject_update(&alice, update, &operator(), unknown()).await;
-    let new = NewAccount { roles: roles(&[ghost.clone()]), ..new_account("bob") };
+    let new = NewAccount { roles: roles(std::slice::from_ref(&ghost)), ..new_account("bob") };
     let done = fixture.store.create_account(new, &operator(), &at(1)).await;
     let rejected = fixture.expect(done, &at(1), &alice, &[]).await;
     assert_eq!(rejected, Err(AccountChangeError::Roles(unknown())));

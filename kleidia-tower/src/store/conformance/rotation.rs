@@ -210,7 +210,7 @@ pub(super) async fn concurrent_uses_rotate_once(fixture: &StoreFixture) {
         for (proposed, rotated) in rotated.await {
             match rotated {
                 RotationOutcome::Rotated { session, .. } => {
-                    first.push((proposed, session.session.id))
+                    first.push((proposed, session.session.id));
                 }
                 RotationOutcome::Retried { session, successor, .. } => {
                     retried.push((successor, session.session.id));
