@@ -70,6 +70,12 @@ impl IsolatedSpan {
         Self::new(Span::current)
     }
 
+    /// Returns whether no subscriber is interested in the span.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        self.0.as_ref().is_none_or(Span::is_disabled)
+    }
+
     /// Records the value of a field.
     pub fn record<V: Value>(&self, field: &'static str, value: V) {
         if let Some(span) = &self.0 {
