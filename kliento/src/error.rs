@@ -1,6 +1,6 @@
 //! The error of a rejected token bundle: malformed or invalid.
 
-use veraid::{MalformedBundle, VerificationError};
+use veraid::{Excerpt, MalformedBundle, VerificationError};
 
 use crate::{AuthorizationError, TokenError};
 
@@ -46,7 +46,11 @@ pub enum Invalid {
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The token is for another audience.
-    #[error("audience mismatch: expected one of {expected:?}, found {found:?}")]
+    #[error(
+        "audience mismatch: expected one of {}, found {:?}",
+        Excerpt(format_args!("{expected:?}")),
+        Excerpt(.found)
+    )]
     Audience {
         /// The accepted audiences.
         expected: Vec<String>,

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use veraid::Certificate;
 pub use veraid::issue::{
     IssueError, KeyError, MemberCertificate, OrganisationCertificate, RsaSigner, Signer,
     SigningError, member_id_bundle, txt_record,
@@ -14,28 +15,33 @@ use veraid::issue::{SignatureBundleDer, SignatureRequest, Unsigned};
 pub use veraid::{Hash, KeyAlgorithm, MalformedBundle, MemberIdBundle, TxtRecord};
 
 use crate::verify::SERVICE_OID;
-use crate::{MAX_BUNDLE_OCTETS, Member, Period, Token, TokenBundle, TokenVerification};
+use crate::{MAX_BUNDLE_OCTETS, Member, Period, Timestamp, Token, TokenBundle, TokenVerification};
 
 /// A token to be signed, and its validity.
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// use kliento::issue::{MemberIdBundle, RsaSigner, TokenIssueError, TokenRequest};
-/// use kliento::{Period, Token, TokenBundle};
+/// use kliento::{Timestamp, Token, TokenBundle};
 ///
 /// fn sign(
 ///     member_id: &[u8],
 ///     key: &RsaSigner,
-///     period: Period,
+///     now: Timestamp,
 /// ) -> Result<TokenBundle, TokenIssueError> {
 ///     let token = Token::new("https://api.example.com").with_claim("permission", "read-only");
 ///     let member_id = MemberIdBundle::from_der(member_id)?;
-///     TokenRequest::new(&token, period).sign_by_member(&member_id, key)
+///     let lifetime = Duration::from_secs(300);
+///     TokenRequest::issued_at(&token, now, lifetime).sign_by_member(&member_id, key)
 /// }
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TokenRequest<'a> {
     token: &'a Token,
-    period: Period,
+    issued_at: Timestamp,
+    lifetime: Duration,
+    backdating: Duration,
     max_validity: Duration,
 }
 
@@ -75,11 +81,50 @@ pub enum TokenIssueError {
 }
 
 impl<'a> TokenRequest<'a> {
-    /// Creates a request to sign the token for a period of at most
+    /// The default time by which [`Self::issued_at`] lets tokens start earlier: 30 seconds.
+    pub const DEFAULT_BACKDATING: Duration = Duration::from_secs(30);
+
+    /// Creates a request to sign the token for exactly this period, of at most
     /// [`TokenVerification::DEFAULT_MAX_VALIDITY`].
+    ///
+    /// A token that starts now is rejected by verifiers whose clocks are behind: see
+    /// [`Self::issued_at`].
     #[must_use]
-    pub const fn new(token: &'a Token, period: Period) -> Self {
-        Self { token, period, max_validity: TokenVerification::DEFAULT_MAX_VALIDITY }
+    pub fn new(token: &'a Token, period: Period) -> Self {
+        Self {
+            token,
+            issued_at: period.start(),
+            lifetime: period.duration(),
+            backdating: Duration::ZERO,
+            max_validity: TokenVerification::DEFAULT_MAX_VALIDITY,
+        }
+    }
+
+    /// Creates a request to sign the token now, for a lifetime of at most
+    /// [`TokenVerification::DEFAULT_MAX_VALIDITY`].
+    ///
+    /// The token starts 30 seconds before `now`, which is rounded down to the second, for verifiers
+    /// whose clocks are behind. If it would be valid for longer than the maximum from this start, it
+    /// ends earlier.
+    #[must_use]
+    pub fn issued_at(token: &'a Token, now: Timestamp, lifetime: Duration) -> Self {
+        Self {
+            token,
+            issued_at: Timestamp::from_second(now.as_second()).unwrap_or(now),
+            lifetime,
+            backdating: Self::DEFAULT_BACKDATING,
+            max_validity: TokenVerification::DEFAULT_MAX_VALIDITY,
+        }
+    }
+
+    /// Sets the time by which the token starts earlier: 30 seconds by default for
+    /// [`Self::issued_at`], none for [`Self::new`].
+    ///
+    /// It is at most the maximum validity. It is less where the certificates start later.
+    #[must_use]
+    pub const fn with_backdating(mut self, backdating: Duration) -> Self {
+        self.backdating = backdating;
+        self
     }
 
     /// Sets the maximum validity of the token, from its start to its end.
@@ -89,6 +134,16 @@ impl<'a> TokenRequest<'a> {
     pub const fn with_max_validity(mut self, validity: Duration) -> Self {
         self.max_validity = validity;
         self
+    }
+
+    /// Returns the period of the token, whose start is later if its certificates start later.
+    #[must_use]
+    pub fn period(&self) -> Period {
+        let start = self.issued_at.saturating_sub(self.backdating).unwrap_or(Timestamp::MIN);
+        let later =
+            |from: Timestamp, duration| from.saturating_add(duration).unwrap_or(Timestamp::MAX);
+        let end = later(self.issued_at, self.lifetime).min(later(start, self.max_validity));
+        Period::new(start, end).unwrap_or(Period::at(start))
     }
 
     /// Signs as a member, with the member's key.
@@ -128,7 +183,9 @@ impl<'a> TokenRequest<'a> {
         id: &MemberIdBundle<'_>,
         hash: Hash,
     ) -> Result<UnsignedTokenBundle, TokenIssueError> {
-        self.prepare(|request| request.by_member(id, hash))
+        let certificates = [id.organisation_certificate(), id.member_certificate()];
+        let not_before = certificates.map(Certificate::not_before).into_iter().max();
+        self.prepare(not_before, |request| request.by_member(id, hash))
     }
 
     /// Prepares a signature by the organisation, whose key is to sign with this hash, on behalf
@@ -144,25 +201,36 @@ impl<'a> TokenRequest<'a> {
         member: &Member,
         hash: Hash,
     ) -> Result<UnsignedTokenBundle, TokenIssueError> {
-        self.prepare(|request| request.by_organisation(organisation, dnssec_chain, member, hash))
+        self.prepare(Some(organisation.period().start()), |request| {
+            request.by_organisation(organisation, dnssec_chain, member, hash)
+        })
     }
 
     fn prepare(
         &self,
+        not_before: Option<Timestamp>,
         prepare: impl FnOnce(SignatureRequest<'_>) -> Result<Unsigned<SignatureBundleDer>, IssueError>,
     ) -> Result<UnsignedTokenBundle, TokenIssueError> {
-        let (maximum, found) = (self.max_validity, self.period.duration());
+        let (maximum, found) = (self.max_validity, self.lifetime.max(self.backdating));
         if found > maximum {
             return Err(TokenIssueError::Validity { maximum, found });
         }
-        let plaintext = self.token.to_json();
-        let request = SignatureRequest::new(&SERVICE_OID, plaintext.as_bytes(), self.period);
+        let (plaintext, period) = (self.token.to_json(), self.period_within(not_before));
+        let request = SignatureRequest::new(&SERVICE_OID, plaintext.as_bytes(), period);
         let unsigned = prepare(request)?;
         let (maximum, found) = (MAX_BUNDLE_OCTETS, unsigned.signed_length());
         if found > maximum {
             return Err(TokenIssueError::Size { maximum, found });
         }
         Ok(UnsignedTokenBundle(unsigned))
+    }
+
+    /// Returns the period, which is backdated at most to the start of the certificates.
+    fn period_within(&self, not_before: Option<Timestamp>) -> Period {
+        let period = self.period();
+        let start = not_before.map(|not_before| not_before.min(self.issued_at));
+        let start = start.map_or(period.start(), |start| start.max(period.start()));
+        Period::new(start, period.end()).unwrap_or(period)
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use veraid::Excerpt;
 
 /// The claims of a token, text to text.
 pub type Claims = BTreeMap<String, String>;
@@ -32,7 +33,7 @@ pub struct Token {
 #[error("malformed token: {reason}")]
 #[non_exhaustive]
 pub struct TokenError {
-    /// The error of the JSON reader.
+    /// The error of the JSON reader, at most 100 characters of it.
     pub reason: String,
 }
 
@@ -74,7 +75,8 @@ impl Token {
     /// `audience` and, if there are any, `claims` from text to text. Duplicate members are an
     /// error. Other members are ignored.
     pub fn from_json(octets: &[u8]) -> Result<Self, TokenError> {
-        let reject = |reason: &dyn fmt::Display| TokenError { reason: reason.to_string() };
+        // The reason can quote the token.
+        let reject = |reason: &dyn fmt::Display| TokenError { reason: Excerpt(reason).to_string() };
         let text = std::str::from_utf8(octets).map_err(|error| reject(&error))?;
         let mut json = serde_json::Deserializer::from_str(text);
         let token = json.deserialize_map(TokenVisitor).map_err(|error| reject(&error))?;

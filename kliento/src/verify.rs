@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use veraid::{
-    Limits, Member, ObjectIdentifier, OrganisationName, Period, SignatureBundle, SignatureVerifier,
-    SignerKind, Timestamp, TrustAnchor, Verification,
+    LimitExceeded, Limits, Member, ObjectIdentifier, OrganisationName, Period, SignatureBundle,
+    SignatureVerifier, SignerKind, Timestamp, TrustAnchor, Verification,
 };
 
 use crate::{Claims, Invalid, Token};
@@ -49,6 +49,8 @@ pub struct VerifiedToken {
 impl<'a> TokenVerification<'a> {
     /// The default maximum validity of a token, from its start to its end.
     pub const DEFAULT_MAX_VALIDITY: Duration = Duration::from_secs(60 * 60);
+    /// The maximum clock skew: 5 minutes.
+    pub const MAX_CLOCK_SKEW: Duration = Verification::MAX_CLOCK_SKEW;
 
     /// Creates a verification for the audiences, which are compared octet for octet.
     ///
@@ -73,6 +75,18 @@ impl<'a> TokenVerification<'a> {
     #[must_use]
     pub const fn with_min_modulus_bits(self, bits: usize) -> Self {
         self.with_limits(self.limits.with_min_modulus_bits(bits))
+    }
+
+    /// Sets how far the verifier's clock may be behind the issuer's: 0 to 5 minutes; 0 by default.
+    ///
+    /// The signature and the certificates are valid that much before they start, and not for longer
+    /// at their end. See [`Verification::with_clock_skew`].
+    ///
+    /// # Errors
+    /// [`LimitExceeded`] above [`Self::MAX_CLOCK_SKEW`].
+    pub fn with_clock_skew(mut self, skew: Duration) -> Result<Self, LimitExceeded> {
+        self.verification = self.verification.with_clock_skew(skew)?;
+        Ok(self)
     }
 
     /// Inspects a bundle, and checks each step whatever the results of the others.

@@ -53,6 +53,7 @@ mod crypto;
 mod der;
 mod dnssec;
 mod error;
+mod excerpt;
 mod hex;
 #[cfg(feature = "inspect")]
 mod inspect;
@@ -60,6 +61,8 @@ mod inspect;
 pub mod issue;
 mod member;
 mod organisation;
+#[cfg(feature = "issue")]
+mod pem;
 mod period;
 mod published_key;
 #[cfg(feature = "testing")]
@@ -91,6 +94,7 @@ pub use dnssec::{
     DnssecChain, DnssecError, MalformedMessage, ParseTrustAnchorError, TrustAnchor, TxtRrset,
 };
 pub use error::VerificationError;
+pub use excerpt::Excerpt;
 pub use hex::Hex;
 #[cfg(feature = "inspect")]
 pub use inspect::{CheckResult, Inspection, Outcome};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Excerpt;
+
 /// An organisation's domain name: lower-case letters, digits and hyphens, without the final dot.
 ///
 /// Internationalised names are in A-labels (`xn--…`, RFC 5890). Other names are rejected, because
@@ -20,7 +22,7 @@ pub struct OrganisationName(String);
 
 /// The error of an invalid organisation name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid domain name {0:?}: expected letters, digits and hyphens")]
+#[error("invalid domain name {:?}: expected letters, digits and hyphens", Excerpt(.0))]
 pub struct OrganisationNameError(pub String);
 
 impl OrganisationName {

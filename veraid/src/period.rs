@@ -86,6 +86,8 @@ impl fmt::Display for Period {
 /// The requested period of a verification, and the validity of what was verified. Both only narrow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ValidityTracker {
+    /// How much earlier than stated a validity starts.
+    clock_skew: Duration,
     /// The remaining part of the requested period.
     pub(crate) requested: Period,
     /// The period in which everything verified so far is valid.
@@ -94,16 +96,27 @@ pub(crate) struct ValidityTracker {
 
 impl ValidityTracker {
     pub(crate) const fn new(requested: Period) -> Self {
-        Self { requested, valid: Period::UNBOUNDED }
+        Self { clock_skew: Duration::ZERO, requested, valid: Period::UNBOUNDED }
     }
 
-    /// Narrows both periods by another one, which must overlap the requested period.
-    pub(crate) fn narrow(&mut self, period: Period) -> Result<(), NoOverlap> {
-        let no_overlap = NoOverlap { requested: self.requested, validity: period };
+    pub(crate) const fn with_clock_skew(self, clock_skew: Duration) -> Self {
+        Self { clock_skew, ..self }
+    }
+
+    /// Narrows both periods by the validity of a signature or certificate, which starts earlier by
+    /// the clock skew, and must overlap the requested period.
+    pub(crate) fn narrow(&mut self, validity: Period) -> Result<(), NoOverlap> {
+        let no_overlap = NoOverlap { requested: self.requested, validity };
+        let period = Period { start: before(validity.start, self.clock_skew), ..validity };
         let both = self.requested.intersection(period).zip(self.valid.intersection(period));
         (self.requested, self.valid) = both.ok_or(no_overlap)?;
         Ok(())
     }
+}
+
+/// Returns the instant that is earlier by a duration, or the first one that there is.
+pub(crate) fn before(instant: Timestamp, duration: Duration) -> Timestamp {
+    instant.saturating_sub(duration).unwrap_or(Timestamp::MIN)
 }
 
 /// A period that does not overlap the requested one.

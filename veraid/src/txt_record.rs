@@ -7,8 +7,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
-use crate::ObjectIdentifier;
 use crate::crypto::Hash;
+use crate::{Excerpt, ObjectIdentifier};
 
 /// The RSA key sizes that an organisation can publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,19 +93,19 @@ pub enum TxtRecordError {
     #[error("expected three to five fields, found {0}")]
     FieldCount(usize),
     /// The algorithm is not 1, 2 or 3.
-    #[error("unsupported key algorithm {0:?}")]
+    #[error("unsupported key algorithm {:?}", Excerpt(.0))]
     KeyAlgorithm(String),
     /// The key id type is not 1, 2 or 3.
-    #[error("unsupported key id type {0:?}")]
+    #[error("unsupported key id type {:?}", Excerpt(.0))]
     KeyIdType(String),
     /// The key id is not the Base64 of a digest of the right length.
-    #[error("invalid key id {0:?}")]
+    #[error("invalid key id {:?}", Excerpt(.0))]
     KeyId(String),
     /// The TTL override is not from 1 to 7,776,000 whole seconds.
-    #[error("invalid TTL override {0:?}: expected 1 to 7776000 seconds")]
+    #[error("invalid TTL override {:?}: expected 1 to 7776000 seconds", Excerpt(.0))]
     TtlOverride(String),
     /// The service is not a valid object identifier.
-    #[error("invalid service {0:?}: expected an object identifier")]
+    #[error("invalid service {:?}: expected an object identifier", Excerpt(.0))]
     Service(String),
 }
 

@@ -1,6 +1,7 @@
 //! The verification of a bundle.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::cert::{Organisation, verify_member, verify_organisation};
@@ -38,6 +39,7 @@ pub struct Verification<'a> {
     pub(crate) service: &'a ObjectIdentifier,
     pub(crate) trust_anchors: &'a [TrustAnchor],
     pub(crate) limits: Limits,
+    pub(crate) clock_skew: Duration,
 }
 
 /// A verified signature: its signer and its plaintext.
@@ -57,10 +59,42 @@ pub struct VerifiedMemberId {
 }
 
 impl<'a> Verification<'a> {
-    /// Creates a verification for a service, with the default [`Limits`].
+    /// The maximum clock skew: 5 minutes.
+    pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
+
+    /// Creates a verification for a service, with the default [`Limits`] and without clock skew.
     #[must_use]
     pub fn new(service: &'a ObjectIdentifier, trust_anchors: &'a [TrustAnchor]) -> Self {
-        Self { service, trust_anchors, limits: Limits::default() }
+        Self { service, trust_anchors, limits: Limits::default(), clock_skew: Duration::ZERO }
+    }
+
+    /// Sets how far the verifier's clock may be behind the issuer's: 0 to 5 minutes; 0 by default.
+    ///
+    /// The signature and the certificates are valid that much before they start. They do not stay
+    /// valid for longer, and the signatures of the DNSSEC chain have no skew. The period of a
+    /// verified bundle starts earlier by the skew, too.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use veraid::{ObjectIdentifier, TrustAnchor, Verification};
+    ///
+    /// let service: ObjectIdentifier = "1.3.6.1.4.1.58708.3.0".parse()?;
+    /// let trust_anchors = TrustAnchor::iana();
+    /// let verification = Verification::new(&service, &trust_anchors);
+    /// assert!(verification.with_clock_skew(Duration::from_secs(5)).is_ok());
+    /// assert!(verification.with_clock_skew(Duration::from_secs(301)).is_err());
+    /// # Ok::<(), veraid::ParseOidError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LimitExceeded`] above [`Self::MAX_CLOCK_SKEW`].
+    pub fn with_clock_skew(mut self, skew: Duration) -> Result<Self, LimitExceeded> {
+        if skew > Self::MAX_CLOCK_SKEW {
+            let maximum = usize::try_from(Self::MAX_CLOCK_SKEW.as_secs()).unwrap_or(usize::MAX);
+            return Err(LimitExceeded { resource: "seconds of clock skew", maximum });
+        }
+        self.clock_skew = skew;
+        Ok(self)
     }
 
     /// Sets the limits.
@@ -73,7 +107,7 @@ impl<'a> Verification<'a> {
     /// Verifies a signature bundle at one instant.
     ///
     /// The period of the result is the whole period around the instant in which the bundle is
-    /// valid. The TTL override of the organisation's TXT record has no effect.
+    /// valid, with the clock skew at its start. The TTL override of the organisation's TXT record has no effect.
     ///
     /// # Errors
     /// [`VerificationError`] with the stage that failed, and the expected and the found value.
@@ -143,7 +177,7 @@ impl<'a> Verification<'a> {
     ) -> Result<VerifiedSignature<'b>, VerificationError> {
         let time = time.into();
         let mut budget = time.budget(verifier);
-        let mut validity = ValidityTracker::new(time.period());
+        let mut validity = self.validity_tracker(time.period());
         let chain = DnssecChain::from_messages(bundle.chain.iter().copied())?;
         let signed_data = SignedData::read(bundle.signature)?;
         let certificate = &bundle.organisation_certificate;
@@ -176,7 +210,7 @@ impl<'a> Verification<'a> {
     ) -> Result<VerifiedMemberId, VerificationError> {
         let time = time.into();
         let mut budget = time.budget(verifier);
-        let mut validity = ValidityTracker::new(time.period());
+        let mut validity = self.validity_tracker(time.period());
         let chain = DnssecChain::from_messages(bundle.chain.iter().copied())?;
         let certificate = &bundle.organisation_certificate;
         let organisation =
@@ -189,6 +223,10 @@ impl<'a> Verification<'a> {
                 .member;
         let period = self.verify_key(&organisation, &chain, time, validity, &mut budget)?;
         Ok(VerifiedMemberId { organisation: organisation.name, member, period })
+    }
+
+    pub(crate) const fn validity_tracker(&self, requested: Period) -> ValidityTracker {
+        ValidityTracker::new(requested).with_clock_skew(self.clock_skew)
     }
 
     /// Verifies that the organisation publishes its key, and returns when the bundle is valid.

@@ -107,7 +107,8 @@ fn valid_over_period_iff_valid_at_recent_instant() -> Result<()> {
     for _ in 0..400 {
         let case = fixture.case(&mut random)?;
         let bundle = SignatureBundle::from_der(&case.bundle)?;
-        let verification = Verification::new(&fixture.service, &case.trust_anchors);
+        let verification = Verification::new(&fixture.service, &case.trust_anchors)
+            .with_clock_skew(Duration::from_secs(random.below(3)))?;
         let requested = random.period();
         let oldest = requested.end() - Duration::from_secs(case.ttl_override);
         let instants: Vec<Timestamp> = (0..=SECONDS)
@@ -143,7 +144,8 @@ fn result_at_instant_is_whole_validity() -> Result<()> {
     for _ in 0..200 {
         let case = fixture.case(&mut random)?;
         let bundle = SignatureBundle::from_der(&case.bundle)?;
-        let verification = Verification::new(&fixture.service, &case.trust_anchors);
+        let verification = Verification::new(&fixture.service, &case.trust_anchors)
+            .with_clock_skew(Duration::from_secs(random.below(3)))?;
         for at in (0..=SECONDS).map(second_at) {
             let Ok(verified) = verification.verify_signature_at(&bundle, at) else { continue };
             assert!(verified.period().contains(at));

@@ -10,7 +10,7 @@ use super::{Named, chain, compose};
 use crate::Bundle;
 use crate::mock::{Mock, period};
 
-const LARGEST_EXPONENT: [u8; 4] = [0xff; 4];
+const LARGEST_EXPONENT: [u8; 5] = [1, 0xff, 0xff, 0xff, 0xff];
 const USUAL_EXPONENT: [u8; 3] = [1, 0, 1];
 
 /// The parameters of an attack.
@@ -46,10 +46,10 @@ pub(super) fn all(mock: &Mock) -> Vec<Named> {
     let (p384, ed25519) = (ZoneAlgorithm::EcdsaP384Sha384, ZoneAlgorithm::Ed25519);
     let instants = Limits::INSTANTS - 2;
     let attacks = [
-        ("RSA-4096, exponent 2^32 - 1", rsa(512, &LARGEST_EXPONENT)),
+        ("RSA-4096, exponent 2^33 - 1", rsa(512, &LARGEST_EXPONENT)),
         // The library is slow for this number of limbs.
         ("RSA-4000", rsa(500, &USUAL_EXPONENT)),
-        ("RSA-4000, exponent 2^32 - 1", rsa(500, &LARGEST_EXPONENT)),
+        ("RSA-4000, exponent 2^33 - 1", rsa(500, &LARGEST_EXPONENT)),
         ("RSA-2048, exponent 3", rsa(256, &[3])),
         ("RSA-1024, exponent 3, 8 KB of records", Attack { records: 32, ..rsa(128, &[3]) }),
         ("ECDSA P-384", curve(p384, 96)),

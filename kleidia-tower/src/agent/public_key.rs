@@ -13,13 +13,14 @@ use pkcs1::der::pem::{self, LineEnding};
 use pkcs1::der::{self, Decode as _};
 use spki::SubjectPublicKeyInfoRef;
 
+use super::pem::pem_blocks;
 use super::{PublicKeyError, rsa_requirements};
 
 /// The public key of an agent, with which a service encrypts secrets for it.
 ///
-/// It is parsed from a single PEM block of at most [`MAX_PEM_OCTETS`](Self::MAX_PEM_OCTETS) octets.
-/// Nothing may precede the block, and only white space may follow it. The block is a
-/// `SubjectPublicKeyInfo` (RFC 5280, 4.1) with the label `PUBLIC KEY` (RFC 7468, 13), as OpenSSL
+/// It is parsed from a PEM text of at most [`MAX_PEM_OCTETS`](Self::MAX_PEM_OCTETS) octets with a
+/// single block. Other text may surround it, lines have any length, and white space in them is
+/// ignored. The block is a `SubjectPublicKeyInfo` (RFC 5280, 4.1) with the label `PUBLIC KEY` (RFC 7468, 13), as OpenSSL
 /// and browsers export it. `RSA PUBLIC KEY` (PKCS #1) is rejected, since it doesn't name the key's
 /// algorithm.
 ///
@@ -136,17 +137,18 @@ impl FromStr for AgentPublicKey {
         if text.len() > Self::MAX_PEM_OCTETS {
             return Err(PublicKeyError::TooLong { octets: text.len() });
         }
-        let text = text.trim_ascii_end();
-        // The decoder skips text before a block, so another block could precede it unnoticed.
-        let found = text.matches(BEGIN).count();
-        if found != 1 || !text.starts_with(BEGIN) {
-            return Err(PublicKeyError::Blocks { found });
+        let blocks = pem_blocks(text.as_bytes());
+        // A block can begin within a malformed one.
+        let (block, found) = (blocks.first(), text.matches(BEGIN).count());
+        let block = block.filter(|_| found == 1).ok_or(PublicKeyError::Blocks { found })?;
+        if block.label != Self::LABEL {
+            return Err(PublicKeyError::Label { found: block.label.to_owned() });
         }
-        let label = pem::decode_label(text.as_bytes()).map_err(invalid_pem)?;
-        if label != Self::LABEL {
-            return Err(PublicKeyError::Label { found: log_text(label) });
+        if block.is_encrypted() {
+            return Err(PublicKeyError::Pem { reason: "encrypted block".to_owned() });
         }
-        let (_, octets) = pem::decode_vec(text.as_bytes()).map_err(invalid_pem)?;
+        let strict = block.to_strict();
+        let (_, octets) = pem::decode_vec(&strict).map_err(invalid_pem)?;
         Self::from_der(&octets)
     }
 }

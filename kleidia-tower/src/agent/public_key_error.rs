@@ -18,13 +18,13 @@ pub enum PublicKeyError {
         /// The length of the text.
         octets: usize,
     },
-    /// The text is not a single PEM block, or other text precedes the block.
-    #[error("expected a single PEM block and nothing else, found {found} blocks")]
+    /// The text does not have exactly one PEM block.
+    #[error("expected a single PEM block, found {found}")]
     Blocks {
         /// The number of blocks that begin in the text.
         found: usize,
     },
-    /// The block does not follow the strict grammar of RFC 7468, section 3 (figure 3).
+    /// The block is malformed (RFC 7468): its boundaries or its Base64.
     #[error("malformed PEM block: {reason}")]
     Pem {
         /// The decoder's message.

@@ -76,7 +76,7 @@ fn rejects_weak_keys() {
 }
 
 #[test]
-fn requires_single_block_at_the_start() {
+fn requires_single_block() {
     let pem = AGENT.public_key().to_pem();
     let long = format!("{pem}{}", "\n".repeat(4096));
     let error = |text: &str| text.parse::<AgentPublicKey>().unwrap_err();
@@ -86,22 +86,54 @@ fn requires_single_block_at_the_start() {
         ("ssh-rsa AAAA".to_owned(), 0),
         (format!("{pem}{pem}"), 2),
         (format!("{pem}-----BEGIN X"), 2),
-        (format!("\n{pem}"), 1),
-        (format!("subject=agent\n{pem}"), 1),
-        (format!("\u{feff}{pem}"), 1),
+        (pem.replacen("\nM", "\n-----BEGIN X-----\nM", 1), 2),
     ] {
         assert_eq!(error(&text), PublicKeyError::Blocks { found }, "{text}");
     }
     for text in [
-        format!("{pem}more"),
         pem.replace("-----END PUBLIC", "-----END PRIVATE"),
         pem.replace("KEY-----\nM", "KEY-----\nProc-Type: 4,ENCRYPTED\n\nM"),
-        pem.replacen("\nM", "\n\nM", 1),
-        pem.replace('\n', ""),
+        pem.replacen("\nM", "\nM-", 1),
+        pem.replace("=", ""),
         "-----BEGIN PUBLIC KEY-----".to_owned(),
     ] {
         assert!(matches!(error(&text), PublicKeyError::Pem { .. }), "{text}");
     }
+}
+
+#[test]
+fn accepts_forms_that_openssl_reads() {
+    let pem = AGENT.public_key().to_pem();
+    let data = BASE64_STANDARD.encode(der());
+    let block =
+        |body: &str| format!("-----BEGIN PUBLIC KEY-----\n{body}-----END PUBLIC KEY-----\n");
+    let lines = |width: usize| {
+        let lines = data.as_bytes().chunks(width).map(|line| str::from_utf8(line).unwrap());
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    for text in [
+        format!("\n\n{pem}\n\n"),
+        format!("\u{feff}{pem}"),
+        format!("subject=agent\n{pem}more\n"),
+        pem.replace('\n', "\r\n"),
+        pem.replace('\n', "\r"),
+        pem.replace('\n', " \t\n  "),
+        pem.replacen("-----END", "\n-----END", 1),
+        pem.replacen("\nM", "\n\nM", 1),
+        block(&lines(76)),
+        block(&lines(data.len())),
+        pem.replace('\n', ""),
+        pem.trim_end().to_owned(),
+    ] {
+        assert_eq!(text.parse::<AgentPublicKey>().as_ref(), Ok(AGENT.public_key()), "{text:?}");
+    }
+}
+
+#[test]
+fn reads_pem_as_veraid_does() {
+    let (ours, theirs) =
+        (include_str!("../../src/agent/pem.rs"), include_str!("../../../veraid/src/pem.rs"));
+    assert!(ours == theirs, "copy veraid/src/pem.rs");
 }
 
 #[test]
@@ -122,9 +154,13 @@ fn accepted_mutants_are_canonical_keys() {
         let mutant = String::from_utf8_lossy(&octets);
         let Ok(key) = mutant.parse::<AgentPublicKey>() else { continue };
         accepted += 1;
-        // Line endings and trailing white space may vary.
-        let lines = mutant.replace("\r\n", "\n").replace('\r', "\n");
-        assert_eq!(key.to_pem().trim_end(), lines.trim_ascii_end(), "{mutant}");
+        // White space and the text around the block may vary.
+        const END: &str = "-----END PUBLIC KEY-----";
+        let (start, end) = (mutant.find("-----BEGIN ").unwrap(), mutant.find(END).unwrap());
+        let compact =
+            |text: &str| text.replace(|c: char| c.is_ascii_whitespace() || c == '\x0b', "");
+        let block = &mutant[start..end + END.len()];
+        assert_eq!(compact(&key.to_pem()), compact(block), "{mutant}");
         assert_eq!(key.encrypt(b"x").map(|ciphertext| ciphertext.len()), Ok(512));
     }
     assert!(accepted > 0, "some changes of the modulus yield another valid key");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::middlebox::{self, DNSKEY, DS, Fault};
 use crate::name_server::{
     ALIAS, ED25519, INSECURE, LAME, MANY_RECORDS, MISSING, NameServers, Organisation, SKIPS_A_LABEL,
 };
@@ -49,6 +50,52 @@ fn reports_unusable_chain_without_writing_it() {
             let run = fetch(&servers, &resolver, &organisation, &file);
             assert_eq!((run.status, run.errors.contains(reason)), (2, true), "{run:?}");
         }
+    }
+    assert!(!file.exists());
+}
+
+/// Questions about names that are not zones, as for `SKIPS_A_LABEL`.
+const NOT_NEEDED: &[(&str, u16)] = &[
+    ("co.test.", DS),
+    ("co.test.", DNSKEY),
+    ("corp.example.co.test.", DS),
+    ("_veraid.corp.example.co.test.", DNSKEY),
+];
+
+#[test]
+fn leaves_out_questions_that_the_chain_does_not_need() {
+    let servers = NameServers::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chain.der");
+    for fault in [Fault::Rcode(2), Fault::Rcode(5), Fault::Silence] {
+        let resolver = middlebox::start(servers.resolver(), NOT_NEEDED, fault).to_string();
+        let run = fetch(&servers, &resolver, &SKIPS_A_LABEL, &file);
+        assert_eq!(run.status, 0, "{fault:?}: {run:?} {}", servers.log());
+        assert_eq!(run.errors.matches("left out of the chain: ").count(), 4, "{run:?}");
+        let chain = ["chain", "verify", "--json", file.to_str().unwrap()];
+        let run = kliento(&[&chain[..], &["--trust-anchor", servers.trust_anchor()]].concat());
+        assert_eq!(run.status, 0, "{fault:?}: {run:?}");
+        assert_eq!(run.json()["zone"], SKIPS_A_LABEL.zone);
+    }
+}
+
+#[test]
+fn reports_questions_that_the_chain_needs() {
+    let servers = NameServers::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chain.der");
+    for needed in [
+        &[("test.", DNSKEY)],
+        &[("test.", DS)],
+        &[("example.co.test.", DNSKEY)],
+        &[("example.co.test.", DS)],
+    ] {
+        let fault = Fault::Rcode(2);
+        let resolver = middlebox::start(servers.resolver(), needed, fault).to_string();
+        let run = fetch(&servers, &resolver, &SKIPS_A_LABEL, &file);
+        let reason = "response code SERVFAIL";
+        assert_eq!((run.status, run.errors.contains(reason)), (2, true), "{needed:?}: {run:?}");
+        assert!(run.errors.contains(needed[0].0), "{run:?}");
     }
     assert!(!file.exists());
 }

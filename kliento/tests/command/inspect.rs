@@ -68,6 +68,19 @@ fn states(node: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
+fn applies_clock_skew_as_verify_does() {
+    let case = case("member-user");
+    let arguments =
+        case.arguments(&["inspect"], &["--at", "2026-11-22T17:57:55Z", "--json", "--clock-skew"]);
+    let inspect = |skew| feed(command(&[&arguments, &[skew][..]].concat()), &case.octets());
+    let json = inspect("5s").json();
+    assert_eq!(json["status"], "valid");
+    assert_eq!(json["validPeriods"][0]["validFrom"], "2026-11-22T17:57:55Z");
+    assert!(states(&json["tree"]).iter().all(|(_, state)| state == "holds"), "{json}");
+    assert_eq!(inspect("4s").code(), "signature-time");
+}
+
+#[test]
 fn json_agrees_with_text() {
     let case = case("member-user");
     let json = inspect_json(&case, &case.at, &case.octets()).json();

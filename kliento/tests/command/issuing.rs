@@ -5,7 +5,7 @@ use std::fs;
 use kliento::issue::{RsaSigner, Signer as _, TxtRecord};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use veraid::Dialect;
+use veraid::{Dialect, DnssecChain};
 
 use crate::run::{Run, command, feed, kliento};
 
@@ -90,7 +90,7 @@ fn verifies_issued_bundles() {
         });
         assert_eq!(verified, expected);
         let [from, until] = times.map(|time| time.as_str().unwrap().parse::<kliento::Timestamp>());
-        assert_eq!(until.unwrap().duration_since(from.unwrap()).as_secs(), 300);
+        assert_eq!(until.unwrap().duration_since(from.unwrap()).as_secs(), 330);
     }
 }
 
@@ -104,6 +104,42 @@ fn verifies_issued_header() {
     let run =
         feed(command(&[&["verify", "--auth-header"], &arguments[..]].concat()), header.as_bytes());
     assert_eq!(run.status, 0, "{run:?}");
+}
+
+#[test]
+fn backdates_within_60_minutes() {
+    let fixture = CliFixture::new();
+    for (rest, duration) in [
+        (&["--ttl", "1h"][..], 3600),
+        (&["--ttl", "10s", "--backdating", "0s"], 10),
+        (&["--ttl", "10s", "--backdating", "2m"], 130),
+    ] {
+        let run = fixture.issue(&[rest, &["-o", "bundle"]].concat());
+        assert_eq!((run.status, run.errors.as_str()), (0, ""), "{rest:?}");
+        let verified = fixture.verify(&["--json", "bundle"]).json();
+        let time = |name: &str| verified[name].as_str().unwrap().parse::<kliento::Timestamp>();
+        let (from, until) = (time("validFrom").unwrap(), time("validUntil").unwrap());
+        assert_eq!(until.duration_since(from).as_secs(), duration, "{rest:?}");
+    }
+    let run = fixture.issue(&["--backdating", "61m", "-o", "bundle"]);
+    assert_eq!((run.status, run.errors.contains("--backdating")), (2, true), "{run:?}");
+}
+
+#[test]
+fn warns_of_key_with_several_names() {
+    let fixture = CliFixture::new();
+    let run = fixture.issue(&["--member-key", "organisation.pem", "-o", "bundle"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.errors.contains("the member's key is the organisation's"), "{run:?}");
+    let mock = ["mock", "--org", "example.org", "--key", "organisation.pem", "--ttl", "3600"];
+    fixture.succeed(&[&mock[..], &["--out-dir", "other"]].concat());
+    let chains = ["chain.der", "other/chain.der"].map(|name| fixture.read(name));
+    let [chain, other] =
+        chains.each_ref().map(|file| DnssecChain::messages_from_der(file).unwrap());
+    let both = DnssecChain::messages_to_der(&[chain, other].concat());
+    fs::write(fixture.folder.path().join("chain.der"), both).unwrap();
+    let run = fixture.issue(&["-o", "bundle"]);
+    assert!(run.errors.contains("also published at _veraid.example.org"), "{run:?}");
 }
 
 #[test]

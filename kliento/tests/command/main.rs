@@ -11,9 +11,11 @@ mod chain;
 mod chain_fetch;
 mod inspect;
 mod issuing;
+mod middlebox;
 #[allow(dead_code, unused_imports, reason = "other tests use the rest")]
 #[path = "../../../veraid/tests/name_server/mod.rs"]
 mod name_server;
+mod output;
 mod reference;
 mod run;
 mod serve;

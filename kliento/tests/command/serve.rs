@@ -24,8 +24,11 @@ struct Service {
 
 impl Service {
     fn start(case: &Case) -> Self {
-        let at = ["--at", &case.at];
-        let arguments = case.arguments(&["serve", "--listen", "127.0.0.1:0"], &at);
+        Self::start_with(case, &["--at", &case.at])
+    }
+
+    fn start_with(case: &Case, rest: &[&str]) -> Self {
+        let arguments = case.arguments(&["serve", "--listen", "127.0.0.1:0"], rest);
         let mut command = command(&arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -93,6 +96,20 @@ async fn verifies_bundles_and_header_values() {
         assert_eq!(verdict["subject"], "alice@example.com");
         assert_eq!(verdict["subjectId"], "alice@example.com");
         assert_eq!(verdict["claims"], json!({ "permission": "read-only" }));
+    }
+}
+
+#[tokio::test]
+async fn accepts_bundle_that_starts_later_by_5_seconds() {
+    let case = case("member-user");
+    for (rest, expected) in [
+        (&["--at", "2026-11-22T17:57:55Z"][..], "valid"),
+        (&["--at", "2026-11-22T17:57:54Z"], "invalid"),
+        (&["--at", "2026-11-22T17:57:55Z", "--clock-skew", "0s"], "invalid"),
+    ] {
+        let service = Service::start_with(&case, rest);
+        let (_, verdict) = send(service.post(&case).body(case.octets())).await;
+        assert_eq!(verdict["status"], expected, "{rest:?}: {verdict}");
     }
 }
 

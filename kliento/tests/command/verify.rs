@@ -115,6 +115,25 @@ fn rejects_other_audience() {
 }
 
 #[test]
+fn accepts_bundle_that_starts_later_by_at_most_the_clock_skew() {
+    // The bundle starts at 17:58:00 and ends at 18:58:00.
+    for (at, skew, status) in [
+        ("2026-11-22T17:57:55Z", None, 1),
+        ("2026-11-22T17:57:55Z", Some("5s"), 0),
+        ("2026-11-22T17:57:54Z", Some("5s"), 1),
+        ("2026-11-22T17:53:00Z", Some("5m"), 0),
+        ("2026-11-22T18:58:00Z", Some("5m"), 0),
+        ("2026-11-22T18:58:01Z", Some("5m"), 1),
+    ] {
+        let rest = skew.map(|skew| ["--clock-skew", skew]);
+        let run = verify("member-user", at, rest.as_ref().map_or(&[][..], |rest| rest));
+        assert_eq!(run.status, status, "{at} {skew:?}: {run:?}");
+    }
+    let run = verify("member-user", "2026-11-22T18:03:00Z", &["--clock-skew", "301s"]);
+    assert_eq!((run.status, run.errors.contains("at most 5m")), (2, true), "{run:?}");
+}
+
+#[test]
 fn reports_malformed_input() {
     let large = vec![0x30; 16_385];
     for (octets, code) in [

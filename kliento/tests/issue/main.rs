@@ -12,8 +12,8 @@ mod reference;
 use std::time::Duration;
 
 use kliento::issue::{
-    Hash, IssueError, KeyAlgorithm, MemberIdBundle, RsaSigner, Signer as _, SigningError,
-    TokenIssueError, TokenRequest,
+    Hash, IssueError, KeyAlgorithm, MemberIdBundle, OrganisationCertificate, RsaSigner,
+    Signer as _, SigningError, TokenIssueError, TokenRequest,
 };
 use kliento::{
     Error, Invalid, MAX_BUNDLE_OCTETS, Member, Period, SignerKind, Timestamp, Token, TokenBundle,
@@ -137,6 +137,69 @@ fn limits_validity_to_one_hour_by_default() {
             found: Duration::from_secs(3660),
         }
     );
+}
+
+#[test]
+fn backdates_tokens_that_are_issued_now() {
+    let (organisation, anchors) = small_organisation();
+    let token = token();
+    let second = Duration::from_secs;
+    let now = at() + Duration::from_millis(999);
+    for (lifetime, backdating, start, end) in [
+        (second(300), None, at() - second(30), at() + second(300)),
+        (second(3600), None, at() - second(30), at() + second(3570)),
+        (second(300), Some(second(0)), at(), at() + second(300)),
+        (second(3600), Some(second(3600)), at() - second(3600), at()),
+    ] {
+        let request = TokenRequest::issued_at(&token, now, lifetime);
+        let request = backdating.map_or(request, |backdating| request.with_backdating(backdating));
+        let bundle = sign_for(&organisation, &request, &Member::Bot).unwrap();
+        let verified = verify(&bundle, &anchors).unwrap();
+        assert_eq!(verified.period(), Period::new(start, end).unwrap());
+        assert_eq!(verified.period(), request.period());
+    }
+    for request in [
+        TokenRequest::issued_at(&token, now, second(3601)),
+        TokenRequest::issued_at(&token, now, second(300)).with_backdating(second(3601)),
+    ] {
+        let rejected = sign_for(&organisation, &request, &Member::Bot).unwrap_err();
+        assert!(matches!(rejected, TokenIssueError::Validity { .. }), "{rejected}");
+    }
+}
+
+#[test]
+fn backdates_at_most_to_start_of_certificates() {
+    let (organisation, anchors) = small_organisation();
+    let period = Period::new(at() - Duration::from_secs(10), year().end()).unwrap();
+    let (name, key) = (organisation.certificate().name(), organisation.key());
+    let spki = key.subject_public_key_info();
+    let certificate = OrganisationCertificate::prepare(name, spki, key.hash(), period);
+    let certificate = certificate.unwrap().sign(key).unwrap();
+    let token = token();
+    let request = TokenRequest::issued_at(&token, at(), Duration::from_secs(300));
+    let bundle =
+        request.sign_by_organisation(&certificate, organisation.chain(), &Member::Bot, key);
+    let verified = verify(&bundle.unwrap(), &anchors).unwrap();
+    assert_eq!(verified.period().start(), period.start());
+    assert_eq!(verified.period().end(), request.period().end());
+}
+
+#[test]
+fn accepts_token_that_starts_later_by_at_most_the_clock_skew() {
+    let (organisation, anchors) = small_organisation();
+    let token = token();
+    let start = at() + Duration::from_secs(5);
+    let request = TokenRequest::new(&token, Period::at(start));
+    let bundle = sign_for(&organisation, &request, &Member::Bot).unwrap();
+    let verification = TokenVerification::new(&[AUDIENCE], &anchors);
+    let verify = |skew| {
+        let skew = Duration::from_secs(skew);
+        bundle.verify(&verification.with_clock_skew(skew).unwrap(), at())
+    };
+    assert_eq!(verify(5).unwrap().period(), Period::new(at(), start).unwrap());
+    assert!(verify(4).is_err() && bundle.verify(&verification, at()).is_err());
+    let rejected = verification.with_clock_skew(Duration::from_millis(300_001)).err();
+    assert_eq!(rejected.unwrap().to_string(), "more than 300 seconds of clock skew");
 }
 
 #[test]

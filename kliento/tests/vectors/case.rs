@@ -30,6 +30,7 @@ pub(crate) struct Case {
     pub(crate) owner: Option<String>,
     pub(crate) max_validity: Option<u64>,
     pub(crate) min_modulus_bits: Option<usize>,
+    pub(crate) clock_skew: Option<u64>,
     pub(crate) expect: String,
     code: Option<String>,
     subject: Option<String>,

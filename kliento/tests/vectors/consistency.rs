@@ -101,7 +101,7 @@ fn has_every_twin(cases: &[Case]) -> Result<(), Failed> {
     Ok(())
 }
 
-fn question(case: &Case) -> [String; 8] {
+fn question(case: &Case) -> [String; 9] {
     [
         format!("{:?}", case.at),
         format!("{:?}", case.during),
@@ -111,6 +111,7 @@ fn question(case: &Case) -> [String; 8] {
         format!("{:?}", case.owner),
         format!("{:?}", case.max_validity),
         format!("{:?}", case.min_modulus_bits),
+        format!("{:?}", case.clock_skew),
     ]
 }
 

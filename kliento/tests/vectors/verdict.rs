@@ -58,6 +58,7 @@ fn token(
     if let Some(bits) = case.min_modulus_bits {
         verification = verification.with_min_modulus_bits(bits);
     }
+    verification = verification.with_clock_skew(clock_skew(case))?;
     let at = at(case)?;
     let token = match bundle.and_then(|bundle| bundle.verify(&verification, at)) {
         Ok(token) => token,
@@ -80,6 +81,7 @@ fn signature(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Veri
     };
     let service = service(case)?;
     let verification = Verification::new(&service, anchors).with_limits(limits(case));
+    let verification = verification.with_clock_skew(clock_skew(case))?;
     let verified = match during(case)? {
         Some(period) => verification.verify_signature_during(&bundle, period),
         None => verification.verify_signature_at(&bundle, at(case)?),
@@ -107,6 +109,7 @@ fn member_id(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Veri
     };
     let service = service(case)?;
     let verification = Verification::new(&service, anchors).with_limits(limits(case));
+    let verification = verification.with_clock_skew(clock_skew(case))?;
     let verified = match during(case)? {
         Some(period) => verification.verify_member_id_during(&bundle, period),
         None => verification.verify_member_id_at(&bundle, at(case)?),
@@ -120,6 +123,10 @@ fn member_id(case: &Case, octets: &[u8], anchors: &[TrustAnchor]) -> Result<Veri
 
 fn service(case: &Case) -> Result<ObjectIdentifier, Failed> {
     Ok(case.service.as_deref().ok_or("the case has no service")?.parse()?)
+}
+
+fn clock_skew(case: &Case) -> Duration {
+    Duration::from_secs(case.clock_skew.unwrap_or_default())
 }
 
 fn limits(case: &Case) -> Limits {

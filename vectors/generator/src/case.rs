@@ -32,6 +32,8 @@ pub(crate) struct Context {
     /// In seconds.
     pub(crate) max_validity: Option<u64>,
     pub(crate) min_modulus_bits: Option<u64>,
+    /// In seconds.
+    pub(crate) clock_skew: Option<u64>,
 }
 
 #[derive(Clone, Serialize)]

@@ -32,6 +32,8 @@ struct Line<'a> {
     max_validity: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     min_modulus_bits: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_skew: Option<u64>,
     expect: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
@@ -101,6 +103,7 @@ fn line(case: &Case, file: String) -> Line<'_> {
         owner: context.owner.as_deref(),
         max_validity: context.max_validity,
         min_modulus_bits: context.min_modulus_bits,
+        clock_skew: context.clock_skew,
         expect,
         code,
         proof,

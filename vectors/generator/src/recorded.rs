@@ -115,6 +115,7 @@ impl Recorded {
             owner: Some(self.owner.clone()),
             max_validity: None,
             min_modulus_bits: None,
+            clock_skew: None,
         }
     }
 

@@ -64,6 +64,11 @@ pub(crate) const RULES: &[Rule] = &[
         "Everything holds at one instant; periods include both of their ends.",
     ),
     rule(
+        "time-clock-skew",
+        KLIENTO,
+        "With a clock skew, the signature and the certificates are valid before they start, by the skew, but not after they end; DNSSEC signatures have none.",
+    ),
+    rule(
         "signature-kinds",
         CMS,
         "Members and organisations sign, for users and bots, as deployed libraries do.",
@@ -120,7 +125,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "certificate-key",
         CERTIFICATES,
-        "Keys are rsaEncryption with NULL, of 2048, 3072 or 4096 bits, with exponents below 2^32; a higher limit can be set.",
+        "Keys are rsaEncryption with NULL, of 2048, 3072 or 4096 bits, with exponents of at most 33 bits; a higher minimum can be set.",
     ),
     rule(
         "certificate-issuer",
@@ -169,6 +174,22 @@ pub(crate) const RULES: &[Rule] = &[
         "cms-constructed-content",
         BUNDLES,
         "The content may be a constructed OCTET STRING with definite lengths and one or more primitive chunks.",
+    ),
+    rule(
+        "cms-digest-algorithms",
+        CMS,
+        "digestAlgorithms are well-formed algorithm identifiers, of any algorithms, with any parameters.",
+    ),
+    rule(
+        "set-order",
+        BUNDLES,
+        "Digest algorithms, attached certificates and the attributes in a part of a name are in any order.",
+    ),
+    rule("not-read", BUNDLES, "Parts that are listed as not read may have any contents."),
+    rule(
+        "object-identifiers",
+        BUNDLES,
+        "Object identifiers are in their shortest form, also unknown ones.",
     ),
     rule("cms-der", CMS, "CMS is in DER, with no field too many or too few."),
     rule("cms-signer", CMS, "There is one SignerInfo, by issuer and serial number."),
@@ -287,7 +308,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "chain-rsa-keys",
         DNSSEC,
-        "RSA keys below 1024 bits or with exponents above 2^32 are as if absent.",
+        "RSA keys below 1024 bits or with exponents above 33 bits are as if absent.",
     ),
     rule(
         "chain-key-flags",

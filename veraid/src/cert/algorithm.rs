@@ -13,13 +13,13 @@ pub(crate) const SHA512: &[u8] = oid_contents!("2.16.840.1.101.3.4.2.3");
 /// Reads the `AlgorithmIdentifier` of a hash, with NULL or absent parameters.
 pub(crate) fn read_hash(algorithm: &Value<'_>) -> Result<Hash, AlgorithmError> {
     let mut fields = algorithm.reader();
-    let oid = fields.read(Tag::OBJECT_IDENTIFIER)?;
+    let oid = fields.object_identifier()?;
     if let Some(null) = fields.optional(Tag::NULL)? {
         if !null.contents.is_empty() {
             return Err(null.error("NULL").into());
         }
     }
-    let hash = match oid.contents {
+    let hash = match oid {
         SHA256 => Hash::Sha256,
         SHA384 => Hash::Sha384,
         SHA512 => Hash::Sha512,
@@ -38,9 +38,9 @@ pub(crate) fn read_hash(algorithm: &Value<'_>) -> Result<Hash, AlgorithmError> {
 /// ```
 pub(crate) fn read_pss_hash(algorithm: &Value<'_>) -> Result<Hash, AlgorithmError> {
     let mut fields = algorithm.reader();
-    let oid = fields.read(Tag::OBJECT_IDENTIFIER)?;
-    if oid.contents != RSASSA_PSS {
-        return Err(unknown(oid.contents));
+    let oid = fields.object_identifier()?;
+    if oid != RSASSA_PSS {
+        return Err(unknown(oid));
     }
     let mut parameters = fields.nested(Tag::SEQUENCE)?;
     fields.end()?;
@@ -65,9 +65,9 @@ pub(crate) fn read_pss_hash(algorithm: &Value<'_>) -> Result<Hash, AlgorithmErro
 
 fn read_mask_hash(algorithm: &Value<'_>) -> Result<Hash, AlgorithmError> {
     let mut fields = algorithm.reader();
-    let oid = fields.read(Tag::OBJECT_IDENTIFIER)?;
-    if oid.contents != MGF1 {
-        return Err(unknown(oid.contents));
+    let oid = fields.object_identifier()?;
+    if oid != MGF1 {
+        return Err(unknown(oid));
     }
     let hash = read_hash(&fields.read(Tag::SEQUENCE)?)?;
     fields.end()?;

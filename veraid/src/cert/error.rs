@@ -3,7 +3,11 @@
 use crate::crypto::Hash;
 use crate::der::{DerError, ObjectIdentifier};
 use crate::hex::Hex;
-use crate::{LimitExceeded, OrganisationNameError, Period, Timestamp, UserNameError};
+use crate::{Excerpt, LimitExceeded, OrganisationNameError, Period, Timestamp, UserNameError};
+
+fn display_oid(oid: Option<&ObjectIdentifier>) -> String {
+    oid.map_or_else(|| "?".to_owned(), |oid| Excerpt(oid).to_string())
+}
 
 /// The error of an unsupported or malformed algorithm identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +17,7 @@ pub enum AlgorithmError {
     #[error("malformed algorithm identifier: {0}")]
     Der(#[from] DerError),
     /// VeraId does not support the algorithm.
-    #[error("unsupported algorithm {}", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
+    #[error("unsupported algorithm {}", display_oid(.0.as_ref()))]
     Unknown(Option<ObjectIdentifier>),
     /// The mask hash of RSASSA-PSS is not the hash of the signature.
     #[error("mask hash mismatch: expected {expected:?}, found {found:?}")]
@@ -107,10 +111,10 @@ pub enum CertificateError {
         validity: Period,
     },
     /// An extension is duplicated.
-    #[error("duplicate extension {}", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
+    #[error("duplicate extension {}", display_oid(.0.as_ref()))]
     DuplicateExtension(Option<ObjectIdentifier>),
     /// A critical extension is unknown.
-    #[error("unsupported critical extension {}", .0.as_ref().map_or("?".to_owned(), ToString::to_string))]
+    #[error("unsupported critical extension {}", display_oid(.0.as_ref()))]
     CriticalExtension(Option<ObjectIdentifier>),
     /// Basic constraints are missing or not critical.
     #[error("missing critical basic constraints")]

@@ -52,7 +52,7 @@ impl<'a> Extensions<'a> {
         let mut list = extensions.reader();
         while !list.is_empty() {
             let mut extension = list.nested(Tag::SEQUENCE)?;
-            let oid = extension.read(Tag::OBJECT_IDENTIFIER)?.contents;
+            let oid = extension.object_identifier()?;
             let is_critical = read_critical(&mut extension)?;
             let value = extension.read(Tag::OCTET_STRING)?.contents;
             extension.end()?;

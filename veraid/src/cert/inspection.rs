@@ -5,6 +5,7 @@ use super::{Certificate, CertificateError, RsaPublicKey, read_pss_hash};
 use crate::crypto::Hash;
 use crate::der::{Reader, Tag};
 use crate::inspect::CheckResult;
+use crate::period::{NoOverlap, ValidityTracker};
 use crate::{Hex, KeyAlgorithm, Limits, Period, Timestamp};
 
 /// A certificate of a bundle, unverified.
@@ -34,7 +35,7 @@ impl InspectedCertificate {
     pub(crate) fn inspect<T>(
         certificate: &Certificate<'_>,
         verified: Result<T, CertificateError>,
-        at: Timestamp,
+        at: ValidityTracker,
     ) -> (Self, Option<T>) {
         let mut inspected = Self::unchecked(certificate);
         match verified {
@@ -66,17 +67,14 @@ impl InspectedCertificate {
         }
     }
 
-    fn check_at(&self, at: Timestamp) -> CheckResult<CertificateError> {
-        match Period::new(self.not_before, self.not_after) {
-            Some(validity) if validity.contains(at) => CheckResult::Valid,
-            Some(validity) => CheckResult::Invalid(CertificateError::NotValid {
-                requested: Period::at(at),
-                validity,
-            }),
-            None => CheckResult::Invalid(CertificateError::Validity {
-                not_before: self.not_before,
-                not_after: self.not_after,
-            }),
+    fn check_at(&self, mut at: ValidityTracker) -> CheckResult<CertificateError> {
+        let (not_before, not_after) = (self.not_before, self.not_after);
+        match Period::new(not_before, not_after).map(|validity| at.narrow(validity)) {
+            Some(Ok(())) => CheckResult::Valid,
+            Some(Err(NoOverlap { requested, validity })) => {
+                CheckResult::Invalid(CertificateError::NotValid { requested, validity })
+            }
+            None => CheckResult::Invalid(CertificateError::Validity { not_before, not_after }),
         }
     }
 }

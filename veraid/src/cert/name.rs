@@ -18,10 +18,10 @@ pub(super) fn read_common_name(name: &Value<'_>) -> Result<String, CertificateEr
         let mut attributes = rdns.nested(Tag::SET)?;
         loop {
             let mut attribute = attributes.nested(Tag::SEQUENCE)?;
-            let kind = attribute.read(Tag::OBJECT_IDENTIFIER)?;
+            let kind = attribute.object_identifier()?;
             let value = attribute.any()?;
             attribute.end()?;
-            if kind.contents == COMMON_NAME {
+            if kind == COMMON_NAME {
                 common_names.push(value);
             }
             if attributes.is_empty() {

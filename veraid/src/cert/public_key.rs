@@ -3,7 +3,7 @@
 use super::algorithm::unknown;
 use super::certificate::read_bit_string;
 use super::{AlgorithmError, CertificateError};
-use crate::crypto::{Hash, PublicKey, RsaScheme, bit_length};
+use crate::crypto::{Hash, MAX_EXPONENT_BITS, PublicKey, RsaScheme, bit_length};
 use crate::der::{Reader, Tag, Value, oid_contents};
 use crate::{KeyAlgorithm, Limits};
 
@@ -35,9 +35,9 @@ impl<'a> RsaPublicKey<'a> {
     pub(crate) fn read(info: &Value<'a>, limits: &Limits) -> Result<Self, CertificateError> {
         let mut fields = info.reader();
         let mut algorithm = fields.nested(Tag::SEQUENCE)?;
-        let oid = algorithm.read(Tag::OBJECT_IDENTIFIER)?;
-        if oid.contents != RSA_ENCRYPTION {
-            return Err(CertificateError::PublicKeyAlgorithm(unknown(oid.contents)));
+        let oid = algorithm.object_identifier()?;
+        if oid != RSA_ENCRYPTION {
+            return Err(CertificateError::PublicKeyAlgorithm(unknown(oid)));
         }
         let null = algorithm.read(Tag::NULL)?;
         if !null.contents.is_empty() {
@@ -64,12 +64,9 @@ impl<'a> RsaPublicKey<'a> {
         let size = CertificateError::ModulusBits { minimum, found: bits };
         let algorithm = KeyAlgorithm::from_modulus_bits(bits).filter(|_| bits >= minimum);
         let algorithm = algorithm.ok_or(size)?;
-        // An expensive exponent makes every check expensive, and no producer uses one above 2^32.
-        if bit_length(exponent) > 32 {
-            return Err(CertificateError::ExponentBits {
-                maximum: 32,
-                found: bit_length(exponent),
-            });
+        let (maximum, found) = (MAX_EXPONENT_BITS, bit_length(exponent));
+        if found > maximum {
+            return Err(CertificateError::ExponentBits { maximum, found });
         }
         Ok(Self { modulus, exponent, algorithm })
     }

@@ -30,7 +30,7 @@ impl<'a> SignedAttributes<'a> {
         let mut list = attributes.reader();
         while !list.is_empty() {
             let mut attribute = list.nested(Tag::SEQUENCE)?;
-            let oid = attribute.read(Tag::OBJECT_IDENTIFIER)?.contents;
+            let oid = attribute.object_identifier()?;
             let values = attribute.read(Tag::SET)?;
             attribute.end()?;
             let (name, slot) = match oid {
@@ -78,7 +78,7 @@ fn expect<'a>(value: &Value<'a>, tag: Tag) -> Result<&'a [u8], DerError> {
 }
 
 fn check_content_type(value: &Value<'_>) -> Result<(), SignatureError> {
-    let found = expect(value, Tag::OBJECT_IDENTIFIER)?;
+    let found = crate::der::Reader::new(value.encoded).object_identifier()?;
     super::signed_data::require_content_type(found, ID_DATA)
 }
 

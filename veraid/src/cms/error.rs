@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::cert::{AlgorithmError, CertificateError};
 use crate::der::{DerError, ObjectIdentifier};
 use crate::hex::Hex;
-use crate::{LimitExceeded, Period, Timestamp, UserNameError};
+use crate::{Excerpt, LimitExceeded, Period, Timestamp, UserNameError};
 
 fn display_oid(oid: Option<&ObjectIdentifier>) -> String {
-    oid.map_or_else(|| "unreadable".to_owned(), ToString::to_string)
+    oid.map_or_else(|| "unreadable".to_owned(), |oid| Excerpt(oid).to_string())
 }
 
 /// The error of an invalid CMS signature.
@@ -72,7 +72,7 @@ pub enum SignatureError {
     #[error("malformed metadata: {0}")]
     Metadata(#[source] DerError),
     /// The signature is for another service.
-    #[error("unexpected service: expected {expected}, found {found}")]
+    #[error("unexpected service: expected {expected}, found {}", Excerpt(.found))]
     Service {
         /// The requested service.
         expected: ObjectIdentifier,

@@ -8,7 +8,7 @@ use crate::budget::Budget;
 use crate::cert::{InspectedCertificate, Organisation, verify_member};
 use crate::crypto::Hash;
 use crate::inspect::CheckResult;
-use crate::period::ValidityTracker;
+use crate::period::{NoOverlap, ValidityTracker};
 use crate::{Certificate, Member, ObjectIdentifier, Period, Timestamp, Verification};
 
 /// The CMS signature of a bundle, unverified. Malformed parts are `None`.
@@ -38,7 +38,7 @@ pub(crate) fn inspect_signature<'a>(
     content_info: &'a [u8],
     organisation: Option<&Organisation<'_>>,
     verification: &Verification<'_>,
-    at: Timestamp,
+    at: ValidityTracker,
     budget: &mut Budget<'_>,
 ) -> (Option<InspectedCertificate>, InspectedSignature<'a>) {
     let mut inspected = InspectedSignature::default();
@@ -107,14 +107,11 @@ impl<'a> InspectedSignature<'a> {
         is_members.then(|| signed_data.signer_certificates().pop()).flatten()
     }
 
-    fn check_at(&self, at: Timestamp) -> CheckResult<SignatureError> {
+    fn check_at(&self, mut at: ValidityTracker) -> CheckResult<SignatureError> {
         let period = self.period.and_then(|(start, end)| Period::new(start, end));
-        match period {
-            Some(validity) if !validity.contains(at) => {
-                CheckResult::Invalid(SignatureError::NotValid {
-                    requested: Period::at(at),
-                    validity,
-                })
+        match period.map(|validity| at.narrow(validity)) {
+            Some(Err(NoOverlap { requested, validity })) => {
+                CheckResult::Invalid(SignatureError::NotValid { requested, validity })
             }
             _ => CheckResult::Valid,
         }

@@ -46,11 +46,7 @@ impl<'a> SignedData<'a> {
                 return Err(SignatureError::Version { expected: "1 or 3", found });
             }
         }
-        // Only the signer's digest algorithm is used.
-        let mut algorithms = signed_data.nested(Tag::SET)?;
-        while !algorithms.is_empty() {
-            algorithms.read(Tag::SEQUENCE)?;
-        }
+        read_digest_algorithms(&mut signed_data)?;
         let plaintext = read_content(&mut signed_data.nested(Tag::SEQUENCE)?)?;
         let certificates = read_certificates(&mut signed_data)?;
         let signer = read_only_signer(&mut signed_data)?;
@@ -71,7 +67,7 @@ impl<'a> SignedData<'a> {
 }
 
 fn require_type(reader: &mut Reader<'_>, expected: &[u8]) -> Result<(), SignatureError> {
-    require_content_type(reader.read(Tag::OBJECT_IDENTIFIER)?.contents, expected)
+    require_content_type(reader.object_identifier()?, expected)
 }
 
 /// Fails unless both object identifiers are the same.
@@ -82,6 +78,22 @@ pub(super) fn require_content_type(found: &[u8], expected: &[u8]) -> Result<(), 
     let (expected, found) =
         (ObjectIdentifier::from_contents(expected), ObjectIdentifier::from_contents(found));
     Err(SignatureError::ContentType { expected, found })
+}
+
+/// `SET OF SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }`.
+///
+/// Only the signer's own digest algorithm is used.
+fn read_digest_algorithms(signed_data: &mut Reader<'_>) -> Result<(), DerError> {
+    let mut algorithms = signed_data.nested(Tag::SET)?;
+    while !algorithms.is_empty() {
+        let mut algorithm = algorithms.nested(Tag::SEQUENCE)?;
+        algorithm.object_identifier()?;
+        if !algorithm.is_empty() {
+            algorithm.any()?;
+        }
+        algorithm.end()?;
+    }
+    Ok(())
 }
 
 /// `SEQUENCE { eContentType (id-data), eContent [0] EXPLICIT OCTET STRING }`.
@@ -156,7 +168,7 @@ fn read_signer<'a>(
     let attributes = fields.read(Tag::constructed(0))?;
     let signature_hash = read_pss_hash(&fields.read(Tag::SEQUENCE)?)?;
     let signature = fields.read(Tag::OCTET_STRING)?.contents;
-    // Unsigned attributes are not authenticated, so they are ignored.
+    // Unsigned attributes are not authenticated, so they are not read.
     fields.optional(Tag::constructed(1))?;
     fields.end()?;
     Ok(SignedData {

@@ -15,7 +15,7 @@ mod zone_signer;
 
 pub(crate) use digest::Digest;
 pub use digest::Hash;
-pub(crate) use public_key::bit_length;
+pub(crate) use public_key::{MAX_EXPONENT_BITS, bit_length};
 pub use public_key::{PublicKey, RsaScheme};
 #[cfg(feature = "issue")]
 pub(crate) use random::random_octets;

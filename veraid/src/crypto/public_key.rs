@@ -2,6 +2,12 @@
 
 use super::Hash;
 
+/// The maximum size of a public exponent of RSA, in bits.
+///
+/// A TLD signs with 2^32 + 1. The cryptographic library rejects larger ones, which would also make
+/// every check expensive.
+pub(crate) const MAX_EXPONENT_BITS: usize = 33;
+
 /// An RSA signature scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RsaScheme {
@@ -81,6 +87,8 @@ mod tests {
             (512, &usual, 34),
             (500, &usual, 68),
             (512, &[0xff; 4], 114),
+            (256, &[1, 0, 0, 0, 1], 16),
+            (512, &[1, 0xff, 0xff, 0xff, 0xff], 118),
         ] {
             assert_eq!(rsa_cost(&vec![0xff; octets], exponent), cost, "{octets} {exponent:?}");
         }

@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 use super::Hash;
 use crate::cert::{CertificateError, RsaPublicKey};
 use crate::issue::{Signer, SigningError};
-use crate::{KeyAlgorithm, Limits};
+use crate::pem::pem_blocks;
+use crate::{Excerpt, KeyAlgorithm, Limits};
 
 /// A private RSA key in memory that signs with RSASSA-PSS.
 ///
@@ -49,7 +50,7 @@ pub enum KeyError {
     /// The key could not be written.
     #[error("key encoding failed")]
     Encoding,
-    /// The PEM is malformed (RFC 7468).
+    /// The PEM is malformed (RFC 7468), or the text has none.
     #[error("invalid PEM: {reason}")]
     Pem {
         /// The error of the PEM reader.
@@ -59,10 +60,16 @@ pub enum KeyError {
     #[error("encrypted private key: decrypt it first, for example with `openssl pkey`")]
     Encrypted,
     /// The PEM is not of a private key.
-    #[error("unexpected PEM label: expected \"PRIVATE KEY\", found {found:?}")]
+    #[error("unexpected PEM label: expected \"PRIVATE KEY\", found {:?}", Excerpt(.found))]
     Label {
         /// The label found.
         found: String,
+    },
+    /// The PEM has several private keys.
+    #[error("expected 1 private key, found {found}")]
+    Ambiguous {
+        /// The number found.
+        found: usize,
     },
     /// The octets are not a valid RSA private key.
     #[error("invalid RSA private key: {reason}")]
@@ -93,28 +100,40 @@ impl RsaSigner {
     ///
     /// # Errors
     /// [`KeyError::Rejected`] unless it is an RSA key, [`KeyError::PublicKey`] if its modulus has
-    /// not 2048, 3072 or 4096 bits, or its exponent more than 32.
+    /// not 2048, 3072 or 4096 bits, or its exponent more than 33.
     pub fn from_pkcs8_der(octets: &[u8]) -> Result<Self, KeyError> {
         Self::new(RsaKeyPair::from_pkcs8(octets).map_err(rejected)?)
     }
 
     /// Reads a key from PEM: `PRIVATE KEY` (PKCS #8), or `RSA PRIVATE KEY` (PKCS #1).
     ///
+    /// The text may have other blocks, such as certificates, and any text around them. Lines have any
+    /// length, and white space in them is ignored.
+    ///
     /// # Errors
-    /// [`KeyError::Encrypted`] for a key that is encrypted either way, [`KeyError::Pem`] and
-    /// [`KeyError::Label`] if the PEM is not a private key, and as [`Self::from_pkcs8_der`].
+    /// [`KeyError::Encrypted`] for a key that is encrypted either way, [`KeyError::Pem`],
+    /// [`KeyError::Label`] and [`KeyError::Ambiguous`] unless the PEM has one private key, and as
+    /// [`Self::from_pkcs8_der`].
     pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
-        let malformed = |error: pem_rfc7468::Error| KeyError::Pem { reason: error.to_string() };
-        let label = pem_rfc7468::decode_label(text).map_err(malformed)?;
-        if label == "ENCRYPTED PRIVATE KEY" || has_encryption_header(text) {
+        let blocks = pem_blocks(text);
+        let mut keys = blocks.iter().filter(|block| block.label.ends_with("PRIVATE KEY"));
+        let block = keys.next().or(blocks.first());
+        let block = block.ok_or_else(|| KeyError::Pem { reason: "no PEM block".to_owned() })?;
+        let others = keys.count();
+        if others > 0 {
+            return Err(KeyError::Ambiguous { found: others + 1 });
+        }
+        if block.label == "ENCRYPTED PRIVATE KEY" || block.is_encrypted() {
             return Err(KeyError::Encrypted);
         }
-        if !["PRIVATE KEY", "RSA PRIVATE KEY"].contains(&label) {
-            return Err(KeyError::Label { found: label.to_owned() });
+        if !["PRIVATE KEY", "RSA PRIVATE KEY"].contains(&block.label) {
+            return Err(KeyError::Label { found: block.label.to_owned() });
         }
-        let (label, octets) = pem_rfc7468::decode_vec(text).map_err(malformed)?;
+        let strict = block.to_strict();
+        let decoded = pem_rfc7468::decode_vec(&strict);
+        let (_, octets) = decoded.map_err(|error| KeyError::Pem { reason: error.to_string() })?;
         let octets = Zeroizing::new(octets);
-        match label {
+        match block.label {
             "PRIVATE KEY" => Self::from_pkcs8_der(&octets),
             _ => Self::new(RsaKeyPair::from_der(&octets).map_err(rejected)?),
         }
@@ -193,9 +212,4 @@ impl fmt::Debug for RsaSigner {
 
 fn rejected(error: aws_lc_rs::error::KeyRejected) -> KeyError {
     KeyError::Rejected { reason: error.to_string() }
-}
-
-/// Returns whether the PEM has the header of encrypted keys (RFC 1421, 4.6.1.1).
-fn has_encryption_header(text: &[u8]) -> bool {
-    text.split(|octet| *octet == b'\n').any(|line| line.starts_with(b"Proc-Type: 4,ENCRYPTED"))
 }

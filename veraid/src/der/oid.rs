@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Excerpt;
+
 /// The contents octets of an object identifier in dotted decimal.
 macro_rules! oid_contents {
     ($text:literal) => {{
@@ -28,7 +30,7 @@ pub struct ObjectIdentifier(Vec<u8>);
 
 /// The error of an invalid object identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid object identifier {0:?}")]
+#[error("invalid object identifier {:?}", Excerpt(.0))]
 pub struct ParseOidError(pub String);
 
 impl ObjectIdentifier {
@@ -36,13 +38,8 @@ impl ObjectIdentifier {
 
     /// Reads the contents octets.
     pub(crate) fn from_contents(contents: &[u8]) -> Option<Self> {
-        let is_complete = contents.last().is_some_and(|octet| octet & 0x80 == 0);
-        let is_short = contents.len() <= Self::MAX_OCTETS;
-        // An arc starts after an octet without the high bit, and 0x80 there is a leading zero.
-        let is_minimal = contents.first() != Some(&0x80)
-            && contents.windows(2).all(|pair| !matches!(pair, [last, 0x80] if last & 0x80 == 0));
-        let fits = arcs(contents).is_some();
-        (is_complete && is_short && is_minimal && fits).then(|| Self(contents.to_vec()))
+        let fits = contents.len() <= Self::MAX_OCTETS && arcs(contents).is_some();
+        (is_well_formed(contents) && fits).then(|| Self(contents.to_vec()))
     }
 
     /// Returns the contents octets.
@@ -50,6 +47,15 @@ impl ObjectIdentifier {
     pub(crate) fn as_contents(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Returns whether there is an arc, and all arcs are complete and minimal (X.690, 8.19).
+pub(super) fn is_well_formed(contents: &[u8]) -> bool {
+    let is_complete = contents.last().is_some_and(|octet| octet & 0x80 == 0);
+    // An arc starts after an octet without the high bit, and 0x80 there is a leading zero.
+    let is_minimal = contents.first() != Some(&0x80)
+        && contents.windows(2).all(|pair| !matches!(pair, [last, 0x80] if last & 0x80 == 0));
+    is_complete && is_minimal
 }
 
 /// Returns the arcs, or `None` if one is above 2^64.

@@ -184,6 +184,13 @@ impl<'a> Reader<'a> {
         Ok(self.read(tag)?.reader())
     }
 
+    /// Reads an OBJECT IDENTIFIER, and returns its contents.
+    pub(crate) fn object_identifier(&mut self) -> Result<&'a [u8], DerError> {
+        let value = self.read(Tag::OBJECT_IDENTIFIER)?;
+        let is_valid = super::oid::is_well_formed(value.contents);
+        if is_valid { Ok(value.contents) } else { Err(value.error("OBJECT IDENTIFIER")) }
+    }
+
     /// Reads an INTEGER from 0 to 255.
     pub(crate) fn small_integer(&mut self, tag: Tag) -> Result<u8, DerError> {
         let value = self.read(tag)?;

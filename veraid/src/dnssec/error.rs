@@ -1,7 +1,7 @@
 //! The error of an invalid chain.
 
 use super::response::MalformedMessage;
-use crate::{LimitExceeded, Period, Timestamp};
+use crate::{Excerpt, LimitExceeded, Period, Timestamp};
 
 /// The error of an invalid chain.
 ///
@@ -11,7 +11,7 @@ use crate::{LimitExceeded, Period, Timestamp};
 #[non_exhaustive]
 pub enum DnssecError {
     /// The owner is not a valid domain name.
-    #[error("invalid domain name {0:?}")]
+    #[error("invalid domain name {:?}", Excerpt(.0))]
     InvalidOwner(String),
     /// The set of trust anchors is empty.
     #[error("no trust anchor")]
@@ -25,7 +25,7 @@ pub enum DnssecError {
         reason: MalformedMessage,
     },
     /// The number of responses to the TXT question is not one.
-    #[error("expected 1 response for the TXT RRset of {owner}, found {found}")]
+    #[error("expected 1 response for the TXT RRset of {}, found {found}", Excerpt(.owner))]
     TxtResponses {
         /// The owner of the RRset.
         owner: String,
@@ -33,7 +33,7 @@ pub enum DnssecError {
         found: usize,
     },
     /// The response to the TXT question is an error.
-    #[error("response code {found} for the TXT RRset of {owner}, expected 0")]
+    #[error("response code {found} for the TXT RRset of {}, expected 0", Excerpt(.owner))]
     ResponseCode {
         /// The owner of the RRset.
         owner: String,
@@ -41,7 +41,7 @@ pub enum DnssecError {
         found: u8,
     },
     /// A required response is missing.
-    #[error("missing response for the {record_type} RRset of {owner}")]
+    #[error("missing response for the {record_type} RRset of {}", Excerpt(.owner))]
     MissingResponse {
         /// The owner of the RRset.
         owner: String,
@@ -49,7 +49,7 @@ pub enum DnssecError {
         record_type: &'static str,
     },
     /// A response has no records of the requested type.
-    #[error("no records in the response for the {record_type} RRset of {owner}")]
+    #[error("no records in the response for the {record_type} RRset of {}", Excerpt(.owner))]
     NoRecords {
         /// The owner of the RRset.
         owner: String,
@@ -57,19 +57,24 @@ pub enum DnssecError {
         record_type: &'static str,
     },
     /// The owner is an alias, which VeraId does not follow.
-    #[error("{owner} is an alias")]
+    #[error("{} is an alias", Excerpt(.owner))]
     Alias {
         /// The owner of the RRset.
         owner: String,
     },
     /// No DS record of a zone has a supported digest type and algorithm.
-    #[error("no DS record of {zone} with a supported digest type and algorithm")]
+    #[error("no DS record of {} with a supported digest type and algorithm", Excerpt(.zone))]
     UnusableDelegation {
         /// The zone.
         zone: String,
     },
     /// No key of a zone matches a DS record or a trust anchor.
-    #[error("no trusted DNSKEY of {zone}: expected tags {expected:?}, found {found:?}")]
+    #[error(
+        "no trusted DNSKEY of {}: expected tags {}, found {}",
+        Excerpt(.zone),
+        Excerpt(format_args!("{expected:?}")),
+        Excerpt(format_args!("{found:?}"))
+    )]
     UntrustedKeys {
         /// The zone.
         zone: String,
@@ -79,7 +84,7 @@ pub enum DnssecError {
         found: Vec<u16>,
     },
     /// The RRset is unsigned.
-    #[error("unsigned {record_type} RRset of {owner}")]
+    #[error("unsigned {record_type} RRset of {}", Excerpt(.owner))]
     Unsigned {
         /// The owner of the RRset.
         owner: String,
@@ -88,7 +93,10 @@ pub enum DnssecError {
     },
     /// The RRset is signed by another zone than the one it belongs to.
     #[error(
-        "{record_type} RRset of {owner} signed by another zone: expected {expected}, found {found}"
+        "{record_type} RRset of {} signed by another zone: expected {}, found {}",
+        Excerpt(.owner),
+        Excerpt(.expected),
+        Excerpt(.found)
     )]
     Signer {
         /// The owner of the RRset.
@@ -101,7 +109,10 @@ pub enum DnssecError {
         found: String,
     },
     /// The records come from a wildcard, which VeraId does not support.
-    #[error("wildcard {record_type} RRset of {owner}: expected {expected} labels, found {found}")]
+    #[error(
+        "wildcard {record_type} RRset of {}: expected {expected} labels, found {found}",
+        Excerpt(.owner)
+    )]
     Wildcard {
         /// The owner of the RRset.
         owner: String,
@@ -113,7 +124,7 @@ pub enum DnssecError {
         found: u8,
     },
     /// The keys of the signatures are unknown, revoked or of unsupported algorithms.
-    #[error("no usable DNSKEY with tag {found} for the {record_type} RRset of {owner}")]
+    #[error("no usable DNSKEY with tag {found} for the {record_type} RRset of {}", Excerpt(.owner))]
     UnknownKey {
         /// The owner of the RRset.
         owner: String,
@@ -123,7 +134,7 @@ pub enum DnssecError {
         found: u16,
     },
     /// No signature is valid at the instant.
-    #[error("RRSIG of the {record_type} RRset of {owner} valid {validity}, not at {at}")]
+    #[error("RRSIG of the {record_type} RRset of {} valid {validity}, not at {at}", Excerpt(.owner))]
     OutsideValidity {
         /// The owner of the RRset.
         owner: String,
@@ -135,7 +146,7 @@ pub enum DnssecError {
         validity: Period,
     },
     /// No signature matches the records and a key.
-    #[error("invalid RRSIG of the {record_type} RRset of {owner}")]
+    #[error("invalid RRSIG of the {record_type} RRset of {}", Excerpt(.owner))]
     Signature {
         /// The owner of the RRset.
         owner: String,

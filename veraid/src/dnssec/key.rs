@@ -5,7 +5,7 @@ use domain::base::iana::SecurityAlgorithm;
 use domain::rdata::Dnskey;
 
 use super::TrustAnchor;
-use crate::crypto::{Hash, PublicKey, RsaScheme, bit_length};
+use crate::crypto::{Hash, MAX_EXPONENT_BITS, PublicKey, RsaScheme, bit_length};
 
 const RSA_SHA256: u8 = 8;
 const RSA_SHA512: u8 = 10;
@@ -67,7 +67,7 @@ fn read_public_key(algorithm: u8, key: &[u8]) -> Option<PublicKey<'_>> {
     }
 }
 
-/// RFC 3110, 2. Keys outside 1024 to 4096 bits and exponents above 2^32 are ignored.
+/// RFC 3110, 2. Keys outside 1024 to 4096 bits and exponents above 33 bits are ignored.
 fn read_rsa_key(scheme: RsaScheme, key: &[u8]) -> Option<PublicKey<'_>> {
     let (length, rest) = match key {
         [0, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
@@ -76,8 +76,8 @@ fn read_rsa_key(scheme: RsaScheme, key: &[u8]) -> Option<PublicKey<'_>> {
     };
     let (exponent, modulus) = rest.split_at_checked(length)?;
     let has_zeros = exponent.first() == Some(&0) || modulus.first() == Some(&0);
-    let is_sound =
-        (2..=32).contains(&bit_length(exponent)) && (1024..=4096).contains(&bit_length(modulus));
+    let is_sound = (2..=MAX_EXPONENT_BITS).contains(&bit_length(exponent))
+        && (1024..=4096).contains(&bit_length(modulus));
     (is_sound && !has_zeros).then_some(PublicKey::Rsa { scheme, modulus, exponent })
 }
 

@@ -7,6 +7,7 @@ use base16ct::HexDisplay;
 use domain::base::Name;
 
 use super::key::{DsRecord, ZoneKey, is_supported_algorithm, matches_any_ds, supported_digest};
+use crate::Excerpt;
 
 /// A trust anchor: the DS record of a key of the DNS root (RFC 4034, 5.1).
 ///
@@ -33,7 +34,7 @@ pub struct TrustAnchor {
 #[non_exhaustive]
 pub enum ParseTrustAnchorError {
     /// It is not the presentation form of a DS record.
-    #[error("invalid DS record of the root {0:?}")]
+    #[error("invalid DS record of the root {:?}", Excerpt(.0))]
     Syntax(String),
     /// The algorithm of the key is not supported.
     #[error("unsupported DNSSEC algorithm {0}")]

@@ -3,12 +3,14 @@
 mod check_result;
 mod partial_bundle;
 
+use std::time::Duration;
+
 use crate::budget::Budget;
 use crate::cert::{InspectedCertificate, Organisation, verify_organisation};
 use crate::cms::{InspectedSignature, inspect_signature};
 use crate::crypto::StagedVerifier;
 use crate::dnssec::{DnssecChain, DnssecError, InspectedChain};
-use crate::period::ValidityTracker;
+use crate::period::{ValidityTracker, before};
 use crate::published_key::{PublishedKey, select_record};
 use crate::{
     Certificate, MalformedBundle, Period, SignatureBundle, Timestamp, TxtRecord, Verification,
@@ -114,18 +116,20 @@ impl Verification<'_> {
         let mut verifier = StagedVerifier::new();
         let mut budget = Budget::memoising(&mut verifier);
         let certificate = partial.organisation_certificate.as_ref();
+        let time = self.validity_tracker(Period::at(at));
         let organisation = certificate.and_then(|certificate| {
             // Time is checked separately, so that expired parts are still checked.
             let mut unbounded = ValidityTracker::new(Period::UNBOUNDED);
             let outcome =
                 verify_organisation(certificate, &self.limits, &mut unbounded, &mut budget);
-            let (inspected, organisation) = InspectedCertificate::inspect(certificate, outcome, at);
+            let (inspected, organisation) =
+                InspectedCertificate::inspect(certificate, outcome, time);
             inspection.organisation_certificate = Some(inspected);
             organisation
         });
         if let Some(content_info) = partial.signature {
             let (member_certificate, signature) =
-                inspect_signature(content_info, organisation.as_ref(), self, at, &mut budget);
+                inspect_signature(content_info, organisation.as_ref(), self, time, &mut budget);
             inspection.member_certificate = member_certificate;
             inspection.signature = Some(signature);
         }
@@ -162,8 +166,8 @@ impl Verification<'_> {
     ///
     /// Each of them starts where the validity of a part starts, so those instants are enough.
     fn valid_periods(&self, bundle: &SignatureBundle<'_>, near: Timestamp) -> Vec<Period> {
-        let attempts =
-            starts(bundle, near).into_iter().map(|at| self.verify_signature_at(bundle, at));
+        let starts = starts(bundle, near, self.clock_skew);
+        let attempts = starts.into_iter().map(|at| self.verify_signature_at(bundle, at));
         let mut valid: Vec<_> = attempts.flatten().map(|verified| verified.period()).collect();
         valid.sort_unstable_by_key(|period| (period.start(), period.end()));
         valid.dedup();
@@ -171,12 +175,13 @@ impl Verification<'_> {
     }
 }
 
-/// Returns the starts of all validity periods of the bundle.
-fn starts(bundle: &SignatureBundle<'_>, near: Timestamp) -> Vec<Timestamp> {
+/// Returns the starts of all validity periods of the bundle, with the clock skew.
+fn starts(bundle: &SignatureBundle<'_>, near: Timestamp, clock_skew: Duration) -> Vec<Timestamp> {
     let chain = DnssecChain::from_messages(bundle.dnssec_chain().iter().copied());
     let mut starts = chain.map(|chain| chain.inceptions(near)).unwrap_or_default();
-    starts.push(bundle.organisation_certificate().not_before());
-    starts.extend(crate::cms::validity_starts(bundle.signature));
+    let certificate = bundle.organisation_certificate().not_before();
+    let signature = crate::cms::validity_starts(bundle.signature);
+    starts.extend(signature.into_iter().chain([certificate]).map(|at| before(at, clock_skew)));
     starts.sort_unstable();
     starts.dedup();
     starts

@@ -1,6 +1,9 @@
 //! Issues certificates, member id bundles and signature bundles (feature `issue`).
 //!
-//! Time is always an argument. Keys, serial numbers and the salts of signatures use randomness of the
+//! Time is always an argument. Let periods start some seconds before now, for verifiers whose clocks are
+//! behind. Use each key for one name: a signature does not say whose it is (`docs/protocol.md`, "CMS").
+//!
+//! Keys, serial numbers and the salts of signatures use randomness of the
 //! operating system; nothing else does.
 //!
 //! Certificates and signature bundles are first prepared as [`Unsigned`] values. [`Unsigned::sign`]

@@ -37,10 +37,15 @@ fn verifies_rsa_from_1024_to_4096_bits() {
 }
 
 #[test]
-fn verifies_rsa_exponents_up_to_32_bits() {
+fn verifies_rsa_exponents_up_to_33_bits() {
     let rsa = key(ZoneAlgorithm::RsaSha256);
     // Primes, so that they have a private exponent.
-    for exponent in [[0xff, 0xff, 0xff, 0xfb].as_slice(), &[0xff, 0xff, 0xff, 0xef], &[1, 0, 3]] {
+    for exponent in [
+        [1, 0, 3].as_slice(),
+        &[0xff, 0xff, 0xff, 0xfb],
+        &[1, 0, 0, 0, 0x0f],
+        &[1, 0xff, 0xff, 0xff, 0xf7],
+    ] {
         let key = rsa.with_exponent(exponent).unwrap();
         assert!(key.to_pkcs8().is_none());
         let dns = dns().with_zone(zone("com").with_keys([key])).unwrap();

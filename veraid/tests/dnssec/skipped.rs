@@ -20,7 +20,7 @@ fn unusable_keys() -> Vec<MockKey> {
         key(ZoneAlgorithm::RsaSha1),
         key(ZoneAlgorithm::RsaSha1Nsec3),
         MockKey::from_pkcs8(ZoneAlgorithm::RsaSha256, RSA_1000).unwrap(),
-        key(ZoneAlgorithm::RsaSha256).with_exponent(&[1, 0, 0, 0, 0x0f]).unwrap(),
+        key(ZoneAlgorithm::RsaSha256).with_exponent(&[2, 0, 0, 0, 0x11]).unwrap(),
     ];
     let alterations: [fn(&mut MockKey); 5] = [
         |key| key.flags |= MockKey::REVOKE,

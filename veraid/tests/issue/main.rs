@@ -11,4 +11,5 @@
 mod openssl;
 mod oracle;
 mod organisation;
+mod pem;
 mod round_trip;

@@ -1,9 +1,9 @@
 //! Arguments that several commands have in common.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::{RoundMode, TimestampRound, Unit};
-use kliento::{Timestamp, TrustAnchor};
+use kliento::{Timestamp, TokenVerification, TrustAnchor};
 
 use crate::failure::Failure;
 
@@ -67,6 +67,19 @@ pub(crate) fn whole_second(instant: Timestamp) -> Timestamp {
 
 pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|error| format!("{error}; write it as 2026-11-22T18:03:00Z"))
+}
+
+/// Reads a duration such as `90s` or `5m`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration = text.parse::<jiff::SignedDuration>().ok();
+    let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
+    duration.ok_or_else(|| "write it as 90s, 5m or 1h".to_owned())
+}
+
+pub(crate) fn parse_clock_skew(text: &str) -> Result<Duration, String> {
+    let skew = parse_duration(text)?;
+    let is_allowed = skew <= TokenVerification::MAX_CLOCK_SKEW;
+    is_allowed.then_some(skew).ok_or_else(|| "it must be at most 5m".to_owned())
 }
 
 fn parse_trust_anchor(text: &str) -> Result<TrustAnchor, String> {

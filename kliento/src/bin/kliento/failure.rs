@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use kliento::issue::{IssueError, KeyError, SigningError, TokenIssueError};
 use veraid::testing::MockError;
-use veraid::{MalformedChain, TxtRecordError};
+use veraid::{LimitExceeded, MalformedChain, TxtRecordError};
 
 #[cfg(feature = "cli")]
 use crate::resolver::ResolverError;
@@ -48,6 +48,8 @@ pub(crate) enum Failure {
     #[error("--as organisation does not allow --member-key")]
     UnexpectedMemberKey,
     #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+    #[error(transparent)]
     TxtRecord(#[from] TxtRecordError),
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -80,7 +82,9 @@ impl Failure {
                 "make one with `kliento key generate`, or leave out --as member"
             }
             Self::UnexpectedMemberKey => "leave out --member-key, or --as organisation",
-            Self::Token(TokenIssueError::Validity { .. }) => "choose a shorter --ttl",
+            Self::Token(TokenIssueError::Validity { .. }) => {
+                "choose a shorter --ttl or --backdating"
+            }
             _ => return None,
         })
     }

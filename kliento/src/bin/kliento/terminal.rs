@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::output::Destination;
 use crate::report::Status;
 use crate::text::{printable, printable_json};
 
@@ -104,6 +105,17 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut output = anstream::stdout().lock();
     let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
     ignore_closed(written)
+}
+
+/// Writes what was done, to standard error if the results are on standard output.
+pub(crate) fn print_summary(text: &str, destination: Destination) -> Result<(), Failure> {
+    match destination {
+        Destination::File => print(text),
+        Destination::StandardOutput => {
+            let _ = write!(anstream::stderr(), "{text}");
+            Ok(())
+        }
+    }
 }
 
 /// Writes JSON: on one line for programs, on several for people.

@@ -161,6 +161,7 @@ fn context() -> Context {
         owner: None,
         max_validity: None,
         min_modulus_bits: None,
+        clock_skew: None,
     }
 }
 

@@ -21,7 +21,11 @@ fn add_keys(suite: &mut Suite, role: CertificateRole) {
     for (key, code, shows) in [
         ("1024", "key-size", "An RSA key of 1024 bits is refused."),
         ("2560", "key-size", "An RSA key of 2560 bits, which no TXT record can name, is refused."),
-        ("exponent-33-bits", "key-exponent", "An RSA key with an exponent above 2^32 is refused."),
+        (
+            "exponent-34-bits",
+            "key-exponent",
+            "An RSA key with an exponent above 33 bits is refused.",
+        ),
         ("p256", "key-algorithm", "An elliptic-curve key is refused."),
     ] {
         let name =
@@ -122,6 +126,11 @@ fn add_key_sizes(suite: &mut Suite) {
         ("member-rsa-4096", "A member's key may have 4096 bits.", "member-4096"),
     ] {
         suite.valid(MEMBER, (name, KEY, shows), |case| case.recipe.member.key = key);
+    }
+    for role in [ORGANISATIONS, MEMBERS] {
+        let name = role.certificate("exponent-33-bits");
+        let info = (name, KEY, "An RSA key may have an exponent of 33 bits.");
+        suite.valid(MEMBER, info, |case| (role.select)(case).key = role.key("exponent-33-bits"));
     }
     let info = (
         "limit-of-3072-bits",

@@ -79,6 +79,16 @@ fn add_rsa(suite: &mut Suite) {
             "An RSA exponent may be just below 2^32.",
             "zone-rsa-exponent-32-bits",
         ),
+        (
+            "chain-rsa-exponent-2-32-1",
+            "An RSA exponent may be 2^32 + 1, with which a TLD signs.",
+            "zone-rsa-exponent-2-32-1",
+        ),
+        (
+            "chain-rsa-exponent-33-bits",
+            "An RSA exponent may have 33 bits.",
+            "zone-rsa-exponent-33-bits",
+        ),
     ] {
         suite.valid(RSA_ZONE, (name, RSA, shows), |case| {
             (ksk(case).key, zsk(case).key) = (key, key);
@@ -88,9 +98,9 @@ fn add_rsa(suite: &mut Suite) {
         ("rsa-512", "An RSA key of 512 bits is as if absent.", "zone-rsa-512"),
         ("rsa-768", "An RSA key of 768 bits is as if absent.", "zone-rsa-768"),
         (
-            "rsa-exponent-33-bits",
-            "An RSA key with an exponent above 2^32 is as if absent.",
-            "zone-rsa-exponent-33-bits",
+            "rsa-exponent-34-bits",
+            "An RSA key with an exponent above 33 bits is as if absent.",
+            "zone-rsa-exponent-34-bits",
         ),
     ] {
         let info = (leak(format!("chain-ksk-{name}")), RSA, shows);

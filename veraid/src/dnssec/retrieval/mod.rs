@@ -14,7 +14,7 @@ use domain::base::iana::Rtype;
 use domain::base::name::{Name, ToName};
 
 use self::stored::{AnswerSection, StoredResponse};
-use crate::{LimitExceeded, Limits, OrganisationName};
+use crate::{Excerpt, LimitExceeded, Limits, OrganisationName};
 
 pub use self::query::{Query, Question};
 pub use self::response::ResponseError;
@@ -57,6 +57,8 @@ pub struct ChainRetrieval {
 struct QueryState {
     query: Query,
     stored: Option<StoredResponse>,
+    /// The zone that signed the records of the response.
+    signer: Option<Name<Vec<u8>>>,
 }
 
 /// The error of a retrieval.
@@ -64,7 +66,7 @@ struct QueryState {
 #[non_exhaustive]
 pub enum RetrievalError {
     /// The owner is not a valid domain name (RFC 1035, 2.3.4).
-    #[error("invalid domain name {0:?}")]
+    #[error("invalid domain name {:?}", Excerpt(.0))]
     Owner(String),
     /// The chain exceeds the limits of a verification.
     #[error("chain limit exceeded: {0}")]
@@ -87,7 +89,7 @@ pub enum RetrievalError {
     )]
     ResolverWithoutDnssec,
     /// The owner has no TXT records.
-    #[error("no TXT records at {owner}{}", if *.is_name_missing { ": no such name" } else { "" })]
+    #[error("no TXT records at {}{}", Excerpt(.owner), if *.is_name_missing { ": no such name" } else { "" })]
     NoRecords {
         /// The owner.
         owner: String,
@@ -95,13 +97,13 @@ pub enum RetrievalError {
         is_name_missing: bool,
     },
     /// The owner is an alias (CNAME), which is not followed.
-    #[error("{owner} is an alias")]
+    #[error("{} is an alias", Excerpt(.owner))]
     Alias {
         /// The name that is an alias.
         owner: String,
     },
     /// The TXT records are unsigned: their zone has no DNSSEC.
-    #[error("unsigned TXT records at {owner}")]
+    #[error("unsigned TXT records at {}", Excerpt(.owner))]
     Unsigned {
         /// The owner.
         owner: String,
@@ -125,7 +127,9 @@ impl ChainRetrieval {
         LimitExceeded::check("labels", name.label_count() - 1, Limits::LABELS)?;
         let queries = questions(&name)
             .into_iter()
-            .map(|question| Some(QueryState { query: Query::new(question)?, stored: None }))
+            .map(|question| {
+                Some(QueryState { query: Query::new(question)?, stored: None, signer: None })
+            })
             .collect::<Option<_>>()
             .ok_or_else(|| RetrievalError::Owner(owner.to_owned()))?;
         Ok(Self { owner: name, queries, zone: None })
@@ -169,36 +173,71 @@ impl ChainRetrieval {
             return Err(RetrievalError::ResolverWithoutDnssec);
         }
         state.stored = Some(section.store(question, message).map_err(fail)?);
+        state.signer = section.zone();
         Ok(())
     }
 
     /// Returns the chain's messages, one for each question, in the order of deployed
     /// implementations.
     ///
+    /// A question without a response is left out if the chain does not need one: if it is about a name
+    /// that is not a zone on the way to the records. Deployed implementations do not need it either.
+    ///
     /// Each message has only the question and the records that answer it. Names are in lower
     /// case, TTLs are equal, the ID is 0, and only the flag QR is set. The signatures stay valid,
     /// because they don't cover what was changed (RFC 4034, 3.1.8.1).
     ///
     /// # Errors
-    /// [`RetrievalError::MissingResponses`], or [`RetrievalError::Limit`] above
-    /// [`Limits::CHAIN_OCTETS`].
+    /// [`RetrievalError::MissingResponses`] with the questions that the chain needs, or
+    /// [`RetrievalError::Limit`] above [`Limits::CHAIN_OCTETS`].
     pub fn finish(self) -> Result<Vec<Vec<u8>>, RetrievalError> {
+        let missing = self.missing_questions();
+        if !missing.is_empty() {
+            return Err(RetrievalError::MissingResponses(missing));
+        }
         let Self { queries, zone, .. } = self;
-        let (mut messages, mut open) = (Vec::new(), Vec::new());
-        for QueryState { query, stored } in queries {
-            match (stored, &zone) {
-                (Some(stored), Some(zone)) => {
-                    messages.push(stored.into_message(query.question(), zone));
-                }
-                _ => open.push(query.into_question()),
-            }
-        }
-        if !open.is_empty() {
-            return Err(RetrievalError::MissingResponses(open));
-        }
+        let zone = zone.unwrap_or_else(Name::root_vec);
+        let stored = queries.into_iter().filter_map(|state| Some((state.query, state.stored?)));
+        let messages: Vec<_> =
+            stored.map(|(query, stored)| stored.into_message(query.question(), &zone)).collect();
         let octets = messages.iter().map(Vec::len).sum();
         LimitExceeded::check("octets", octets, Limits::CHAIN_OCTETS)?;
         Ok(messages)
+    }
+}
+
+impl ChainRetrieval {
+    /// Returns the questions without a response that the chain needs: of the TXT records, and of each
+    /// zone from that of the records up to the root, each of which signs the delegation below it.
+    fn missing_questions(&self) -> Vec<Question> {
+        let Some(records_zone) = &self.zone else {
+            let open = self.queries.iter().filter(|state| state.stored.is_none());
+            return open.map(|state| state.query.question().clone()).collect();
+        };
+        let mut missing = Vec::new();
+        let mut zone = records_zone.clone();
+        loop {
+            missing.extend(self.missing_question(&zone, Rtype::DNSKEY));
+            if zone.is_root() {
+                return missing;
+            }
+            missing.extend(self.missing_question(&zone, Rtype::DS));
+            let delegation = self.state(&zone, Rtype::DS).and_then(|state| state.signer.clone());
+            // The parent of an unsigned delegation is unknown; only ancestors sign one.
+            zone = delegation.filter(|parent| *parent != zone).unwrap_or_else(Name::root_vec);
+        }
+    }
+
+    fn missing_question(&self, zone: &Name<Vec<u8>>, rtype: Rtype) -> Option<Question> {
+        let open = self.state(zone, rtype).filter(|state| state.stored.is_none());
+        open.map(|state| state.query.question().clone())
+    }
+
+    fn state(&self, name: &Name<Vec<u8>>, rtype: Rtype) -> Option<&QueryState> {
+        self.queries.iter().find(|state| {
+            let question = state.query.question();
+            question.rtype() == rtype && question.name() == name
+        })
     }
 }
 

@@ -105,10 +105,6 @@ impl Query {
     pub(super) fn read<'m>(&self, response: &'m [u8]) -> Result<&'m Message<[u8]>, ResponseError> {
         super::response::read(self, response)
     }
-
-    pub(super) fn into_question(self) -> Question {
-        self.question
-    }
 }
 
 fn compose(question: &Question) -> Result<Vec<u8>, PushError> {

@@ -127,6 +127,45 @@ fn requires_all_responses() {
     assert_eq!(error.to_string(), "missing responses: . DNSKEY");
 }
 
+/// Returns the result without responses to these questions, where a zone signs its own records and the
+/// delegations below it.
+fn retrieve_without(missing: &[&str]) -> Result<Vec<Vec<u8>>, RetrievalError> {
+    let respond = |query: &Query| {
+        let zones = match query.question().to_string().as_str() {
+            "example.co.jp. DS" => &["jp.", "example.co.jp."][..],
+            "jp. DS" => &[".", "jp."],
+            _ => &["example.co.jp.", "jp.", "."],
+        };
+        signed_response(query, zones)
+    };
+    let mut retrieval = ChainRetrieval::new("_veraid.example.co.jp")?;
+    for query in retrieval.unanswered() {
+        if !missing.contains(&query.question().to_string().as_str()) {
+            retrieval.answer(&query, &respond(&query))?;
+        }
+    }
+    retrieval.finish()
+}
+
+#[test]
+fn leaves_out_responses_about_names_that_are_not_zones() {
+    let all = retrieve_without(&[]).unwrap();
+    for missing in
+        ["co.jp. DS", "co.jp. DNSKEY", "_veraid.example.co.jp. DS", "_veraid.example.co.jp. DNSKEY"]
+    {
+        assert_eq!(retrieve_without(&[missing]).unwrap().len(), all.len() - 1, "{missing}");
+    }
+    for missing in
+        [". DNSKEY", "jp. DNSKEY", "jp. DS", "example.co.jp. DNSKEY", "example.co.jp. DS"]
+    {
+        let error = retrieve_without(&[missing, "co.jp. DS"]).unwrap_err();
+        assert_eq!(error.to_string(), format!("missing responses: {missing}"));
+    }
+    let error = retrieve_without(&["co.jp. DS", "_veraid.example.co.jp. TXT"]).unwrap_err();
+    let expected = "missing responses: co.jp. DS, _veraid.example.co.jp. TXT";
+    assert_eq!(error.to_string(), expected);
+}
+
 #[test]
 fn limits_labels_and_octets() {
     let deep = |labels| vec!["a"; labels].join(".");

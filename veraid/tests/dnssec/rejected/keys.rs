@@ -35,8 +35,8 @@ fn rejects_unusable_keys() {
     let rsa = key(ZoneAlgorithm::RsaSha256);
     let mut keys = vec![
         MockKey::from_pkcs8(ZoneAlgorithm::RsaSha256, RSA_1000).unwrap(),
-        // 2^32 + 15 is the smallest prime above 2^32.
-        rsa.with_exponent(&[1, 0, 0, 0, 0x0f]).unwrap(),
+        // 2^33 + 17 is the smallest prime above 2^33.
+        rsa.with_exponent(&[2, 0, 0, 0, 0x11]).unwrap(),
         // 256 octets, so that the length has three; some odd number has an inverse.
         (1..=255)
             .step_by(2)

@@ -5,19 +5,23 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kliento::issue::{
-    MemberCertificate, MemberIdBundle, OrganisationCertificate, RsaSigner, Signer as _,
+    IssueError, MemberCertificate, MemberIdBundle, OrganisationCertificate, RsaSigner, Signer as _,
     TokenRequest, member_id_bundle,
 };
 use kliento::{Member, OrganisationName, Period, SERVICE, Timestamp, Token, TokenBundle, UserName};
 use veraid::{DnssecChain, InspectedChain, TxtRecord};
 
-use crate::arguments::{now, parse_instant, whole_second};
+use crate::arguments::{now, parse_duration, parse_instant, whole_second};
 use crate::failure::Failure;
 use crate::input::InputSource;
 use crate::key_file::KeyFile;
 use crate::output::{self, FileMode};
 use crate::report::Status;
 use crate::terminal;
+
+/// The risk that a signature does not bind its signer's name (SECURITY.md).
+const ONE_NAME: &str =
+    "a signature for one name can be presented as the other's, so use a key for one name only";
 
 /// Issue a token bundle: a token for an audience, signed by a member or by the organisation
 ///
@@ -62,12 +66,19 @@ pub(crate) struct Arguments {
     #[arg(long = "claim", value_name = "K=V", value_parser = parse_claim)]
     claims: Vec<(String, String)>,
 
-    /// How long the token is valid, such as 90s, 5m or 1h; verifiers accept at most 1h
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
+    /// How long the token is valid from now, such as 90s, 5m or 1h
+    ///
+    /// Verifiers accept at most 1h in all, so with 1h the token ends earlier by the backdating.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_ttl)]
     ttl: Duration,
 
-    /// When the token starts to be valid, in RFC 3339, rounded down to the second [default: now]
-    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    /// How long before now the token starts to be valid, for verifiers whose clocks are behind
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    backdating: Duration,
+
+    /// When the token starts to be valid, in RFC 3339, rounded down to the second
+    /// [default: now, less the backdating]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant, conflicts_with = "backdating")]
     at: Option<Timestamp>,
 
     /// Write the text of an Authorization header's value: `Kliento <base64>`
@@ -98,10 +109,15 @@ impl Arguments {
         let file = self.chain.read()?;
         let messages = DnssecChain::messages_from_der(&file)
             .map_err(|source| Failure::Chain { name: self.chain.name(), source })?;
-        let period = self.period()?;
-        self.check_chain(&messages, &key, period)?;
-        let bundle = self.issue(&messages, &key, member_key.as_ref(), period)?;
-        self.write(&bundle, period)?;
+        let issued_at = whole_second(self.at.map_or_else(now, Ok)?);
+        let token = self.token();
+        let backdating = if self.at.is_some() { Duration::ZERO } else { self.backdating };
+        let request = TokenRequest::issued_at(&token, issued_at, self.ttl);
+        let request = request.with_backdating(backdating);
+        let until = request.period().end();
+        self.check_chain(&messages, &key, issued_at, until)?;
+        let bundle = self.issue(&messages, &key, member_key.as_ref(), &request)?;
+        self.write(&bundle, until)?;
         Ok(Status::Valid)
     }
 
@@ -114,10 +130,9 @@ impl Arguments {
         }
     }
 
-    fn period(&self) -> Result<Period, Failure> {
-        let start = whole_second(self.at.map_or_else(now, Ok)?);
-        let end = start.saturating_add(self.ttl).unwrap_or(Timestamp::MAX);
-        Ok(Period::new(start, end).unwrap_or(Period::at(start)))
+    fn token(&self) -> Token {
+        let token = Token::new(&self.audience);
+        self.claims.iter().fold(token, |token, (name, value)| token.with_claim(name, value))
     }
 
     /// Rejects a chain that no verifier would accept, and warns of one that expires first.
@@ -125,18 +140,28 @@ impl Arguments {
         &self,
         messages: &[&[u8]],
         key: &RsaSigner,
-        period: Period,
+        issued_at: Timestamp,
+        until: Timestamp,
     ) -> Result<(), Failure> {
         let owner = self.organisation.txt_owner();
-        let chain = DnssecChain::from_messages(messages.iter().copied());
-        let chain = chain.and_then(|chain| chain.inspect(&owner, period.start(), &[]));
-        let chain = chain.map_err(kliento::issue::IssueError::Chain)?;
-        if !publishes_key(&chain, key) {
+        let chain =
+            DnssecChain::from_messages(messages.iter().copied()).map_err(IssueError::Chain)?;
+        let inspect = |owner: &str| chain.inspect(owner, issued_at, &[]).map_err(IssueError::Chain);
+        let inspected = inspect(&owner)?;
+        if !publishes_key(&inspected, key) {
             return Err(Failure::KeyNotInChain { name: self.chain.name(), owner });
         }
-        match chain_valid_until(&chain, period.start()) {
+        for other in chain.txt_owners() {
+            let is_other = !other.trim_end_matches('.').eq_ignore_ascii_case(&owner);
+            if is_other && publishes_key(&inspect(&other)?, key) {
+                terminal::print_warning(&format!(
+                    "the key is also published at {other}: {ONE_NAME}"
+                ));
+            }
+        }
+        match chain_valid_until(&inspected, issued_at) {
             None => terminal::print_warning("the chain is not valid when the token starts"),
-            Some(end) if end < period.end() => {
+            Some(end) if end < until => {
                 terminal::print_warning(&format!("the chain is only valid until {end}"));
             }
             Some(_) => {}
@@ -149,13 +174,9 @@ impl Arguments {
         messages: &[&[u8]],
         key: &RsaSigner,
         member_key: Option<&RsaSigner>,
-        period: Period,
+        request: &TokenRequest<'_>,
     ) -> Result<TokenBundle, Failure> {
-        let token = self
-            .claims
-            .iter()
-            .fold(Token::new(&self.audience), |token, (name, value)| token.with_claim(name, value));
-        let request = TokenRequest::new(&token, period);
+        let period = request.period();
         let (public_key, hash) = (key.subject_public_key_info(), key.hash());
         let organisation =
             OrganisationCertificate::prepare(&self.organisation, public_key, hash, period)?;
@@ -164,6 +185,10 @@ impl Arguments {
             let member = self.member();
             return Ok(request.sign_by_organisation(&organisation, messages, &member, key)?);
         };
+        if member_key.subject_public_key_info() == public_key {
+            let warning = format!("the member's key is the organisation's: {ONE_NAME}");
+            terminal::print_warning(&warning);
+        }
         let public_key = member_key.subject_public_key_info();
         let member =
             MemberCertificate::prepare(&self.member(), public_key, &organisation, hash, period)?;
@@ -176,21 +201,21 @@ impl Arguments {
         self.user.clone().map_or(Member::Bot, Member::User)
     }
 
-    fn write(&self, bundle: &TokenBundle, period: Period) -> Result<(), Failure> {
+    fn write(&self, bundle: &TokenBundle, until: Timestamp) -> Result<(), Failure> {
         let header = || format!("{}\n", bundle.to_authorization()).into_bytes();
         let octets = if self.auth_header { header() } else { bundle.as_bytes().to_vec() };
         let Some(path) = &self.output else {
             return terminal::print_octets(&octets);
         };
-        output::replace(path, &octets, FileMode::Private)?;
+        let destination = output::replace(path, &octets, FileMode::Private)?;
         let subject = self.member().subject_id(&self.organisation);
-        terminal::print(&format!(
-            "wrote {}: {subject} for {}, until {}, {} octets\n",
+        let summary = format!(
+            "wrote {}: {subject} for {}, until {until}, {} octets\n",
             path.display(),
             crate::text::printable(&self.audience),
-            period.end(),
             octets.len(),
-        ))
+        );
+        terminal::print_summary(&summary, destination)
     }
 }
 
@@ -224,9 +249,9 @@ fn parse_claim(text: &str) -> Result<(String, String), String> {
     claim.ok_or_else(|| "write it as name=value".to_owned())
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let duration = text.parse::<jiff::SignedDuration>().ok();
-    let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
-    let duration = duration.filter(|duration| *duration >= Duration::from_secs(1));
-    duration.ok_or_else(|| "write it as 90s, 5m or 1h, and at least one second".to_owned())
+fn parse_ttl(text: &str) -> Result<Duration, String> {
+    let at_least = |error: &str| format!("{error}, and at least one second");
+    let ttl = parse_duration(text).map_err(|error| at_least(&error))?;
+    let is_allowed = ttl >= Duration::from_secs(1);
+    is_allowed.then_some(ttl).ok_or_else(|| at_least("write it as 90s, 5m or 1h"))
 }

@@ -32,7 +32,7 @@ pub(crate) struct Generate {
     #[arg(long, default_value = "2048", value_parser = parse_bits, value_name = "2048|3072|4096")]
     bits: KeyAlgorithm,
 
-    /// The file to write, which must not exist
+    /// The file to write, which must not exist, or a device or pipe
     #[arg(short, long, value_name = "KEY.pem")]
     output: PathBuf,
 }
@@ -45,9 +45,10 @@ impl Generate {
         let key = RsaSigner::generate(self.bits).map_err(Failure::KeyGeneration)?;
         let pem = key.to_pkcs8_pem().map_err(Failure::KeyGeneration)?;
         drop(progress);
-        output::create(&self.output, pem.as_bytes(), output::FileMode::Private)?;
+        let destination = output::create(&self.output, pem.as_bytes(), output::FileMode::Private)?;
         let path = self.output.display();
-        terminal::print(&format!("wrote {path}: a private RSA key of {bits} bits\n"))?;
+        let summary = format!("wrote {path}: a private RSA key of {bits} bits\n");
+        terminal::print_summary(&summary, destination)?;
         Ok(Status::Valid)
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     ttl: TtlOverride,
 
-    /// The folder to write to, which must exist
+    /// The folder to write to, which is created if it does not exist
     #[arg(long, value_name = "DIR")]
     out_dir: PathBuf,
 }
@@ -63,6 +63,7 @@ impl Arguments {
         let chain = DnssecChain::messages_to_der(&messages);
         let (chain_path, anchors_path) =
             (self.out_dir.join("chain.der"), self.out_dir.join("trust-anchor.txt"));
+        output::create_folder(&self.out_dir)?;
         output::replace(&chain_path, &chain, FileMode::Public)?;
         output::replace(&anchors_path, anchors.as_bytes(), FileMode::Public)?;
         let owner = self.organisation.txt_owner();

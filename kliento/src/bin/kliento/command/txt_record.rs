@@ -11,6 +11,8 @@ use crate::report::Status;
 use crate::terminal;
 
 /// Print the value of the TXT record at _veraid.ORG that publishes a key
+///
+/// Publish a key for one organisation only: a signature for one could be presented as the other's.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The organisation's private key, in PEM

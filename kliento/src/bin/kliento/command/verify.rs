@@ -1,10 +1,11 @@
 //! `kliento verify`: verifies a token bundle.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use kliento::{Timestamp, TokenVerification, VerifiedToken};
 
-use crate::arguments::TrustOptions;
+use crate::arguments::{TrustOptions, parse_clock_skew};
 use crate::failure::Failure;
 use crate::input::BundleInput;
 use crate::report::{Report, Status};
@@ -23,6 +24,13 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     trust: TrustOptions,
 
+    /// How far this clock may be behind the issuer's: 0s to 5m
+    ///
+    /// The signature and the certificates are valid that much before they start. Their ends and the
+    /// signatures of the DNSSEC chain are not affected.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_clock_skew)]
+    clock_skew: Duration,
+
     /// Write the result as JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +44,8 @@ impl Arguments {
         let at = self.trust.instant()?;
         let anchors = self.trust.anchors();
         let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();
-        let verification = TokenVerification::new(&audiences, &anchors);
+        let verification =
+            TokenVerification::new(&audiences, &anchors).with_clock_skew(self.clock_skew)?;
         let input = self.input.read()?;
         let verified = input.bundle.clone().and_then(|bundle| bundle.verify(&verification, at));
         let report = Report::from(&verified);

@@ -5,6 +5,7 @@ use std::{error, io};
 
 use hickory_net::NetError;
 use reqwest::{StatusCode, Url};
+use veraid::Excerpt;
 use veraid::retrieval::{Question, ResponseError, RetrievalError};
 
 /// The error of a resolver.
@@ -12,9 +13,17 @@ use veraid::retrieval::{Question, ResponseError, RetrievalError};
 pub(crate) enum ResolverError {
     /// The text is not a valid resolver.
     #[error(
-        "invalid resolver {0:?}: expected an IP address, with or without a port, or an https:// URL"
+        "invalid resolver {:?}: expected an IP address, with or without a port, or an https:// URL",
+        Excerpt(.0)
     )]
     Syntax(String),
+    /// The zone of an address is not an interface of this system.
+    #[error("unknown zone {zone:?} of the resolver's address: {source}")]
+    Zone {
+        /// The name of the interface.
+        zone: String,
+        source: io::Error,
+    },
     /// The system's configuration is unreadable.
     #[error("can't read {path}, choose a resolver with --resolver: {source}")]
     SystemConfiguration {
@@ -39,7 +48,7 @@ pub(crate) enum ResolverError {
         source: reqwest::Error,
     },
     /// The response of a server over HTTPS is not a DNS message.
-    #[error("unexpected response from {url}: expected 200 OK with {expected:?}, found {status} with {content_type:?}", expected = super::https::MEDIA_TYPE)]
+    #[error("unexpected response from {url}: expected 200 OK with {:?}, found {status} with {:?}", super::https::MEDIA_TYPE, Excerpt(.content_type))]
     HttpResponse {
         /// The resolver.
         url: Box<Url>,
@@ -74,6 +83,21 @@ pub(crate) enum ResolverError {
     /// The retrieval failed.
     #[error(transparent)]
     Retrieval(#[from] RetrievalError),
+}
+
+impl ResolverError {
+    /// Returns whether the error is that of one query, so that others may succeed.
+    pub(crate) const fn is_of_response(&self) -> bool {
+        matches!(
+            self,
+            Self::Dns { .. }
+                | Self::Https { .. }
+                | Self::HttpResponse { .. }
+                | Self::Response { .. }
+                | Self::Timeout { .. }
+                | Self::Retrieval(RetrievalError::Response { .. })
+        )
+    }
 }
 
 /// The errors of reqwest name the operation; only their sources name the cause.

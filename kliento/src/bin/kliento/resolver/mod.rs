@@ -5,20 +5,27 @@ mod error;
 mod https;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use reqwest::Url;
-use veraid::retrieval::{ChainRetrieval, Query, RetrievalError};
+use tokio::time::Instant;
+use veraid::retrieval::{ChainRetrieval, Query, Question, RetrievalError};
 
 pub(crate) use self::error::ResolverError;
 
+/// The messages of a chain, and the errors of the queries that it does not need.
+pub(crate) struct Retrieved {
+    pub(crate) messages: Vec<Vec<u8>>,
+    pub(crate) failures: Vec<ResolverError>,
+}
+
 /// A recursive resolver that returns DNSSEC records.
 ///
-/// It is read from an IP address, with or without a port (53), or an `https://` URL of DNS over
-/// HTTPS (RFC 8484).
+/// It is read from an IP address, with or without a port (53) and a zone (`%eth0`), or an `https://`
+/// URL of DNS over HTTPS (RFC 8484).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Resolver {
     /// The name servers of `/etc/resolv.conf`, one after another.
@@ -37,33 +44,73 @@ impl Resolver {
     const MAX_CONCURRENT_QUERIES: usize = 8;
 
     /// Retrieves the messages of the chain for the TXT records of `owner`, without verifying them.
-    /// The retrieval takes at most 30 seconds, with at most eight queries at a time.
-    /// It takes at most 30 seconds, with at most eight queries at a time.
-    pub(crate) async fn retrieve(&self, owner: &str) -> Result<Vec<Vec<u8>>, ResolverError> {
+    ///
+    /// It takes at most 30 seconds, with at most eight queries at a time. A query may fail if the chain
+    /// does not need its response: then the result has its error.
+    pub(crate) async fn retrieve(&self, owner: &str) -> Result<Retrieved, ResolverError> {
         let mut retrieval = ChainRetrieval::new(owner)?;
-        let answered = tokio::time::timeout(Self::TIMEOUT, self.answer(&mut retrieval)).await;
-        answered.map_err(|_| ResolverError::Timeout {
-            resolver: self.to_string(),
-            seconds: Self::TIMEOUT.as_secs(),
-        })??;
-        Ok(retrieval.finish()?)
+        let failures = self.answer(&mut retrieval).await?;
+        match retrieval.finish() {
+            Ok(messages) => {
+                let failures = failures.into_iter().map(|(_, error)| error).collect();
+                Ok(Retrieved { messages, failures })
+            }
+            Err(RetrievalError::MissingResponses(needed)) => {
+                let mut failures = failures.into_iter();
+                let failure = failures.find(|(question, _)| needed.contains(question));
+                let missing = || RetrievalError::MissingResponses(needed).into();
+                Err(failure.map_or_else(missing, |(_, error)| error))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
-    async fn answer(&self, retrieval: &mut ChainRetrieval) -> Result<(), ResolverError> {
+    /// Returns the questions without a usable response, with their errors.
+    async fn answer(
+        &self,
+        retrieval: &mut ChainRetrieval,
+    ) -> Result<Vec<(Question, ResolverError)>, ResolverError> {
+        let deadline = Instant::now() + Self::TIMEOUT;
         let transport = &self.transport().await?;
         let queries = retrieval.unanswered();
         // The query for the root's keys shows whether the resolver is usable, and opens the
         // connection that the other queries share.
         let (first, others) = queries.split_at(queries.len().min(1));
-        for queries in [first, others] {
-            let responses = stream::iter(queries).map(|query| transport.send_query(query));
-            let responses = responses.buffered(Self::MAX_CONCURRENT_QUERIES);
-            let responses: Vec<_> = responses.try_collect().await?;
-            for (query, response) in queries.iter().zip(responses) {
-                retrieval.answer(query, &response).map_err(|error| self.explain(error))?;
+        for query in first {
+            let response = self.send_query(transport, query, deadline).await?;
+            retrieval.answer(query, &response).map_err(|error| self.explain(error))?;
+        }
+        let responses =
+            stream::iter(others).map(|query| self.send_query(transport, query, deadline));
+        let responses: Vec<_> = responses.buffered(Self::MAX_CONCURRENT_QUERIES).collect().await;
+        let mut failures = Vec::new();
+        for (query, response) in others.iter().zip(responses) {
+            let answered = response.and_then(|response| {
+                retrieval.answer(query, &response).map_err(|error| self.explain(error))
+            });
+            match answered {
+                Ok(()) => {}
+                Err(error) if error.is_of_response() => {
+                    failures.push((query.question().clone(), error));
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(failures)
+    }
+
+    /// Sends one query, unless the retrieval has taken too long.
+    async fn send_query(
+        &self,
+        transport: &Transport,
+        query: &Query,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, ResolverError> {
+        let response = tokio::time::timeout_at(deadline, transport.send_query(query)).await;
+        response.map_err(|_| ResolverError::Timeout {
+            resolver: self.to_string(),
+            seconds: Self::TIMEOUT.as_secs(),
+        })?
     }
 
     fn explain(&self, error: RetrievalError) -> ResolverError {
@@ -106,14 +153,41 @@ impl FromStr for Resolver {
             return Ok(Self::Address(server));
         }
         let address = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-        if let Ok(address) = address.unwrap_or(text).parse::<IpAddr>() {
+        let address = address.unwrap_or(text);
+        if let Ok(address) = address.parse::<IpAddr>() {
             return Ok(Self::Address((address, dns::PORT).into()));
+        }
+        if address.contains('%') {
+            return scoped_address(text).map(Self::Address);
         }
         // Servers publish URI templates (RFC 8484, 4.1), whose variable is for GET only.
         let url = text.strip_suffix("{?dns}").unwrap_or(text).parse::<Url>().ok();
         let url = url.filter(|url| url.scheme() == "https" && url.has_host());
         url.map(Self::Https).ok_or_else(|| ResolverError::Syntax(text.to_owned()))
     }
+}
+
+/// Reads an IPv6 address with a zone (RFC 4007, 11), with or without a port.
+///
+/// The system resolves the zone, which is the name or the number of an interface.
+fn scoped_address(text: &str) -> Result<SocketAddr, ResolverError> {
+    let syntax = || ResolverError::Syntax(text.to_owned());
+    let (host, port) = match text.strip_prefix('[') {
+        None => (text, dns::PORT),
+        Some(rest) => match rest.split_once(']').ok_or_else(syntax)? {
+            (host, "") => (host, dns::PORT),
+            (host, port) => {
+                let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
+                (host, port.ok_or_else(syntax)?)
+            }
+        },
+    };
+    let (address, zone) = host.split_once('%').ok_or_else(syntax)?;
+    // A host name is never looked up.
+    address.parse::<Ipv6Addr>().map_err(|_| syntax())?;
+    let unknown = |source| ResolverError::Zone { zone: zone.to_owned(), source };
+    let resolved = (host, port).to_socket_addrs().map_err(unknown)?.next();
+    resolved.ok_or_else(syntax)
 }
 
 impl fmt::Display for Resolver {
@@ -142,6 +216,22 @@ mod tests {
             ("https://[2001:db8::1]:8443/dns-query{?dns}", "https://[2001:db8::1]:8443/dns-query"),
         ] {
             assert_eq!(text.parse::<Resolver>().unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn reads_addresses_with_zones() {
+        let parse = |text: &str| text.parse::<Resolver>().unwrap().to_string();
+        // The loopback interface has the number 1 on Linux.
+        for text in ["fe80::1%lo", "[fe80::1%lo]", "fe80::1%1", "[fe80::1%lo]:53"] {
+            assert_eq!(parse(text), "[fe80::1%1]:53", "{text}");
+        }
+        assert_eq!(parse("[fe80::1%1]:5353"), "[fe80::1%1]:5353");
+        let unknown = "fe80::1%none".parse::<Resolver>().unwrap_err();
+        assert!(matches!(unknown, ResolverError::Zone { .. }), "{unknown}");
+        for text in ["dns.example%lo", "192.0.2.1%lo", "[fe80::1%lo", "[fe80::1%lo]53", "%"] {
+            assert!(matches!(text.parse::<Resolver>(), Err(ResolverError::Syntax(_))), "{text}");
         }
     }
 

@@ -7,12 +7,14 @@ mod render;
 mod timeline;
 mod tree;
 
+use std::time::Duration;
+
 use kliento::{Error, Timestamp, Token, TokenBundle, TokenError, TokenVerification, VerifiedToken};
 use serde::Serialize;
 use veraid::{Inspection, Period};
 
 use self::node::{Node, ValidityWindow};
-use crate::arguments::TrustOptions;
+use crate::arguments::{TrustOptions, parse_clock_skew};
 use crate::failure::Failure;
 use crate::input::BundleInput;
 use crate::report::{Report, Status};
@@ -26,6 +28,13 @@ use crate::terminal;
 pub(crate) struct Arguments {
     #[command(flatten)]
     trust: TrustOptions,
+
+    /// How far this clock may be behind the issuer's: 0s to 5m
+    ///
+    /// The signature and the certificates are valid that much before they start. Their ends and the
+    /// signatures of the DNSSEC chain are not affected.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_clock_skew)]
+    clock_skew: Duration,
 
     /// Write the result as JSON
     #[arg(long)]
@@ -61,7 +70,7 @@ impl Arguments {
         let at = self.trust.instant()?;
         let input = self.input.read()?;
         let octets = input.bundle_octets();
-        let inspected = self.inspect(input.bundle.clone(), octets, at);
+        let inspected = self.inspect(input.bundle.clone(), octets, at)?;
         let report = Report::from(&inspected.verified);
         if self.json {
             terminal::print_json(&InspectReport {
@@ -89,17 +98,20 @@ impl Arguments {
         bundle: Result<TokenBundle, Error>,
         octets: &[u8],
         at: Timestamp,
-    ) -> InspectedBundle {
+    ) -> Result<InspectedBundle, Failure> {
         let anchors = self.trust.anchors();
-        let inspection = TokenVerification::new(&[], &anchors).inspect(octets, at);
+        let inspection = TokenVerification::new(&[], &anchors)
+            .with_clock_skew(self.clock_skew)?
+            .inspect(octets, at);
         let token = signed_token(&inspection);
         // The token's own audience always matches.
         let audience = token.as_ref().and_then(|token| token.as_ref().ok()).map(Token::audience);
         let audiences: Vec<&str> = audience.into_iter().collect();
-        let verification = TokenVerification::new(&audiences, &anchors);
+        let verification =
+            TokenVerification::new(&audiences, &anchors).with_clock_skew(self.clock_skew)?;
         let verified = bundle.and_then(|bundle| bundle.verify(&verification, at));
         let tree = tree::build(&inspection, token.as_ref(), &anchors);
-        InspectedBundle { at, verified, valid: inspection.valid_periods, tree }
+        Ok(InspectedBundle { at, verified, valid: inspection.valid_periods, tree })
     }
 }
 

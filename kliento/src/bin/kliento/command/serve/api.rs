@@ -42,6 +42,7 @@ pub(super) struct Verifier {
     trust: TrustOptions,
     anchors: Vec<TrustAnchor>,
     bodies: BodyReader,
+    clock_skew: Duration,
     /// One for each request that is verified or waits for verification.
     slots: Arc<Semaphore>,
     /// One for each processor: verification never waits for anything else.
@@ -49,12 +50,13 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn new(trust: TrustOptions) -> Self {
+    pub(super) fn new(trust: TrustOptions, clock_skew: Duration) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             anchors: trust.anchors(),
             bodies: BodyReader::new(),
             trust,
+            clock_skew,
             slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
             permits: Arc::new(Semaphore::new(processors)),
         }
@@ -62,7 +64,8 @@ impl Verifier {
 
     fn verify(&self, audience: &str, format: BodyFormat, body: Vec<u8>) -> Result<Report, Failure> {
         let (audiences, at) = ([audience], self.trust.instant()?);
-        let verification = TokenVerification::new(&audiences, &self.anchors);
+        let verification =
+            TokenVerification::new(&audiences, &self.anchors).with_clock_skew(self.clock_skew)?;
         let bundle = match format {
             BodyFormat::Bundle => TokenBundle::from_bytes(body),
             BodyFormat::Header => TokenBundle::from_authorization(trim_line_breaks(&body)),
@@ -218,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn responds_503_while_no_slot_is_free() {
-        let verifier = Verifier::new(Arguments::parse_from(["test"]).trust);
+        let verifier = Verifier::new(Arguments::parse_from(["test"]).trust, Duration::ZERO);
         let slots = Arc::clone(&verifier.slots);
         let router = router(verifier);
         let post = || {

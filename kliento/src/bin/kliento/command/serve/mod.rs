@@ -4,6 +4,7 @@ mod api;
 mod body;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http_guard::log::{self, LogFormat};
 use http_guard::serve::{Server, shutdown_signal};
@@ -11,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use self::api::Verifier;
-use crate::arguments::TrustOptions;
+use crate::arguments::{TrustOptions, parse_clock_skew};
 use crate::failure::Failure;
 use crate::report::Status;
 
@@ -29,6 +30,13 @@ pub(crate) struct Arguments {
     /// The address to listen on; port 0 selects any free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+
+    /// How far this clock may be behind the issuer's: 0s to 5m
+    ///
+    /// The signature and the certificates are valid that much before they start. Their ends and the
+    /// signatures of the DNSSEC chain are not affected.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_clock_skew)]
+    clock_skew: Duration,
 
     #[command(flatten)]
     trust: TrustOptions,
@@ -50,7 +58,7 @@ impl Arguments {
         if self.trust.has_fixed_time() {
             tracing::warn!("fixed clock (--at): bundles never expire, for tests only");
         }
-        let router = api::router(Verifier::new(self.trust.clone()));
+        let router = api::router(Verifier::new(self.trust.clone(), self.clock_skew));
         let server = Server::new().with_max_concurrent_streams(MAX_CONCURRENT_STREAMS);
         let summary = server.unwrap_or_default().serve(listener, router, shutdown).await;
         tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
