@@ -65,7 +65,9 @@ impl OpenConnections {
             .collect();
         waiting.sort_unstable_by_key(|(since, _)| *since);
         waiting.truncate(count);
-        waiting.iter().for_each(|(_, activity)| activity.request_close());
+        for (_, activity) in &waiting {
+            activity.request_close();
+        }
         waiting.len()
     }
 

@@ -142,7 +142,7 @@ impl FromStr for AgentPublicKey {
         let (block, found) = (blocks.first(), text.matches(BEGIN).count());
         let block = block.filter(|_| found == 1).ok_or(PublicKeyError::Blocks { found })?;
         if block.label != Self::LABEL {
-            return Err(PublicKeyError::Label { found: block.label.to_owned() });
+            return Err(PublicKeyError::Label { found: log_text(block.label) });
         }
         if block.is_encrypted() {
             return Err(PublicKeyError::Pem { reason: "encrypted block".to_owned() });

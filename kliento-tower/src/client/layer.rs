@@ -206,12 +206,11 @@ impl KlientoClientLayer {
             return if is_same { Ok(self) } else { Err(OriginConfigError::Conflict { origin }) };
         }
         let refreshers = state.targets.iter().map(|target| &target.refresher);
-        let shared = refreshers.chain([&state.refresher]);
-        let mut shared = shared.filter(|refresher| refresher.audience.as_deref() == audience);
-        let refresher = match shared.next() {
-            Some(refresher) => refresher.clone(),
-            None => state.refresher.for_audience(audience),
-        };
+        let shared = refreshers
+            .chain([&state.refresher])
+            .find(|refresher| refresher.audience.as_deref() == audience)
+            .cloned();
+        let refresher = shared.unwrap_or_else(|| state.refresher.for_audience(audience));
         state.targets.push(Target { origin, refresher });
         Ok(self)
     }

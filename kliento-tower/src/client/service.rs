@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::layer::LayerState;
 use super::refresh_state::HeaderResult;
-use super::refresher::{BundleState, wait_for_refresh};
+use super::refresher::{BundleRefresher, BundleState, wait_for_refresh};
 use super::{BundleError, ClientError, OutgoingRequest};
 
 /// The service of [`KlientoClientLayer`](super::KlientoClientLayer).
@@ -66,8 +66,8 @@ where
 
     fn call(&mut self, mut request: R) -> Self::Future {
         let refresher = self.state.refresher(&request);
-        let state = match refresher.and_then(|refresher| refresher.map(|one| one.get()).transpose())
-        {
+        let bundle = refresher.and_then(|one| one.map(BundleRefresher::get).transpose());
+        let state = match bundle {
             Ok(None) => return ResponseFuture::calling(self.inner.call(request)),
             Ok(Some(BundleState::Ready(value))) => {
                 attach(&mut request, value);

@@ -91,7 +91,7 @@ async fn uses_cached_bundle_while_the_source_fails() {
     clock.set(290);
     while source.queries() < 2 {
         assert_eq!(attached(&layer).await, value(1));
-        tokio::task::yield_now().await;
+        yield_now().await;
     }
     clock.set(300);
     assert_eq!(attached(&layer).await, value(1), "the period is closed");

@@ -15,6 +15,7 @@ pub(crate) struct Requirements {
     audiences: Vec<&'static str>,
     max_validity: Duration,
     min_modulus_bits: usize,
+    clock_skew: Duration,
 }
 
 impl Requirements {
@@ -26,6 +27,7 @@ impl Requirements {
             audiences: rng.choose_multiple(AUDIENCES, count),
             max_validity: Duration::from_secs(minutes * 60),
             min_modulus_bits: if number == 0 { 3072 } else { 2048 },
+            clock_skew: Duration::from_secs([5, 0, 300][number % 3]),
         }
     }
 
@@ -34,6 +36,7 @@ impl Requirements {
         let layer = KlientoAuthLayer::new(self.audiences[0]);
         let layer = layer.with_max_validity(self.max_validity).unwrap();
         let layer = layer.with_min_modulus_bits(self.min_modulus_bits).unwrap();
+        let layer = layer.with_clock_skew(self.clock_skew).unwrap();
         let others = self.audiences.iter().skip(1);
         others.fold(layer, |layer, audience| layer.with_audience(*audience))
     }
@@ -47,7 +50,9 @@ impl Requirements {
     ) -> Result<VerifiedToken, Error> {
         let verification = TokenVerification::new(&self.audiences, anchors.as_slice())
             .with_max_validity(self.max_validity)
-            .with_min_modulus_bits(self.min_modulus_bits);
+            .with_min_modulus_bits(self.min_modulus_bits)
+            .with_clock_skew(self.clock_skew)
+            .unwrap();
         TokenBundle::from_authorization(credentials)?.verify(&verification, now)
     }
 }

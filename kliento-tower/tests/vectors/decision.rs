@@ -51,7 +51,8 @@ impl SharedCaches {
             .with_cache(self.cache.clone())
             .with_signature_cache(self.signature_cache.clone())
             .with_trust_anchors(trust_anchors(case)?)
-            .with_clock(FixedClock(at(case)?));
+            .with_clock(FixedClock(at(case)?))
+            .with_clock_skew(Duration::from_secs(case.clock_skew.unwrap_or_default()))?;
         if let Some(seconds) = case.max_validity {
             layer = layer.with_max_validity(Duration::from_secs(seconds))?;
         }
