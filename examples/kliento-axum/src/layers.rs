@@ -33,7 +33,8 @@ pub(crate) fn with_layers(routes: Router) -> Router {
         ServiceBuilder::new()
             // Before anything that might print the headers.
             .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
-            // Sees every response, with the `Rejection` in its extensions.
+            // Sees every response, with the `Rejection` in its extensions. By default it would log
+            // an error for each 503, which come in floods, and targets of any length.
             .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
             // Answers preflight requests, which never have credentials (Fetch, 4.8), and lets
             // scripts read rejections.
