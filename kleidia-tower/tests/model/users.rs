@@ -3,7 +3,7 @@
 use kleidia_tower::account::TokenSet;
 use kleidia_tower::lockout::{Evidence, LockoutPolicy, LoginAttempt, LoginSource};
 use kleidia_tower::session::{NewSession, OpenOutcome, SessionView};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::model_run::{AccessToken, Comparison, Context, ModelRun, check_equal, code};
 use crate::operation::Presented;
@@ -98,7 +98,7 @@ impl ModelRun {
     }
 
     fn check_granted(&mut self, session: usize, token: usize, granted: &TokenSet) -> Comparison {
-        let session_token = granted.session_token.as_ref().map(|token| token.expose_secret());
+        let session_token = granted.session_token.as_ref().map(ExposeSecret::expose_secret);
         let session_token = session_token.unwrap_or_default().to_owned();
         self.record_session_ids(session, &granted.session, session_token)?;
         check_equal("the session of a refresh", &granted.session, &self.view(session))?;

@@ -51,11 +51,11 @@ async fn records_method_and_matched_route() {
     let layers = Stack::new(require(&fixture, may("reports:read")), fixture.layer());
     let route = axum::routing::any(async || "a report").layer(layers);
     let routes = axum::Router::new().route("/reports/{id}", route);
-    let router = axum::Router::new().nest("/api", routes);
+    let api = axum::Router::new().nest("/api", routes);
     for method in ["GET", "PURGE"] {
         let request = http::Request::builder().method(method).uri("/api/reports/secret?token=7");
         let request = request.header("authorization", &alice).body(axum::body::Body::empty());
-        let response = router.clone().oneshot(request.unwrap()).await.unwrap();
+        let response = api.clone().oneshot(request.unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::FORBIDDEN);
     }
     // Another router says which route matched.

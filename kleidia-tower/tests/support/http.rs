@@ -55,8 +55,8 @@ pub(crate) fn outcome(response: &Response<Bytes>) -> String {
         None => body.to_owned(),
         Some(rejection) => {
             let problem: Value = serde_json::from_str(body).unwrap();
-            assert_eq!(problem["code"], rejection.code());
-            assert_eq!(problem["status"], response.status().as_u16());
+            assert_eq!(problem.get("code").unwrap(), rejection.code());
+            assert_eq!(problem.get("status").unwrap(), response.status().as_u16());
             rejection.code().to_owned()
         }
     }
