@@ -7,6 +7,7 @@ use kleidia_tower::agent::{AgentPublicKey, DecryptionError, PublicKeyError};
 
 use crate::AGENT;
 
+const END: &str = "-----END PUBLIC KEY-----";
 /// Where the modulus is in the DER of every valid key.
 const MODULUS: std::ops::Range<usize> = 33..545;
 
@@ -94,7 +95,7 @@ fn requires_single_block() {
         pem.replace("-----END PUBLIC", "-----END PRIVATE"),
         pem.replace("KEY-----\nM", "KEY-----\nProc-Type: 4,ENCRYPTED\n\nM"),
         pem.replacen("\nM", "\nM-", 1),
-        pem.replace("=", ""),
+        pem.replace('=', ""),
         "-----BEGIN PUBLIC KEY-----".to_owned(),
     ] {
         assert!(matches!(error(&text), PublicKeyError::Pem { .. }), "{text}");
@@ -109,7 +110,7 @@ fn accepts_forms_that_openssl_reads() {
         |body: &str| format!("-----BEGIN PUBLIC KEY-----\n{body}-----END PUBLIC KEY-----\n");
     let lines = |width: usize| {
         let lines = data.as_bytes().chunks(width).map(|line| str::from_utf8(line).unwrap());
-        lines.map(|line| format!("{line}\n")).collect::<String>()
+        lines.flat_map(|line| [line, "\n"]).collect::<String>()
     };
     for text in [
         format!("\n\n{pem}\n\n"),
@@ -155,7 +156,6 @@ fn accepted_mutants_are_canonical_keys() {
         let Ok(key) = mutant.parse::<AgentPublicKey>() else { continue };
         accepted += 1;
         // White space and the text around the block may vary.
-        const END: &str = "-----END PUBLIC KEY-----";
         let (start, end) = (mutant.find("-----BEGIN ").unwrap(), mutant.find(END).unwrap());
         let compact =
             |text: &str| text.replace(|c: char| c.is_ascii_whitespace() || c == '\x0b', "");
