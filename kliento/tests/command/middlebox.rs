@@ -27,7 +27,7 @@ pub(crate) fn start(
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = socket.local_addr().unwrap();
     thread::spawn(move || {
-        let mut query = [0; 65_535];
+        let mut query = vec![0; 65_535];
         while let Ok((length, client)) = socket.recv_from(&mut query) {
             let query = query[..length].to_vec();
             let socket = socket.try_clone().unwrap();
