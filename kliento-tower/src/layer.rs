@@ -97,7 +97,6 @@ use crate::{
 ///     .with_clock_skew(Duration::from_secs(2))?
 ///     .with_allowed_organisations(["partner.example"])?
 ///     .with_allowed_subjects(["alice@example.com"])?
-///     .with_authorizer(|caller| caller.subject() != "mallory@partner.example")
 ///     .with_passthrough_scheme(HeaderValue::from_static(r#"Bearer realm="people""#));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

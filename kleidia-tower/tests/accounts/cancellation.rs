@@ -107,6 +107,6 @@ async fn client_disconnect_settles_password_change() {
     // The failures lock password changes in this session, and not the login.
     let (current, new) = (PASSWORD.into(), "a password that is new".into());
     let locked = service.accounts.change_password(&view, current, new, at("192.0.2.1")).await;
-    assert_eq!(code(locked), "invalid_credentials");
+    assert_eq!(code(locked), "current_password_wrong");
     assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "ok");
 }

@@ -7,6 +7,7 @@ use kleidia_tower::agent::{AgentPublicKey, DecryptionError, PublicKeyError};
 
 use crate::AGENT;
 
+const END: &str = "-----END PUBLIC KEY-----";
 /// Where the modulus is in the DER of every valid key.
 const MODULUS: std::ops::Range<usize> = 33..545;
 

@@ -101,7 +101,7 @@ async fn rejects_attempts_if_failures_are_corrupt() {
     for alteration in [
         "UPDATE failures SET failures = -1",
         "UPDATE failures SET pending = 1 << 40",
-        "UPDATE failures SET consecutive = -1",
+        "UPDATE failures SET failures = -1",
     ] {
         let database = TempDatabase::new();
         let store = populated_store(&database).await;

@@ -1,8 +1,6 @@
 //! The rules of `docs/protocol.md` that cases test.
 
-use serde::Serialize;
-
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 pub(crate) struct Rule {
     #[serde(rename = "rule")]
     pub(crate) name: &'static str,

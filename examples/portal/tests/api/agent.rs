@@ -42,9 +42,8 @@ async fn rejects_weak_and_malformed_keys() {
     let portal = Portal::start(&[]);
     let admin = portal.log_in_admin().await;
     let twice = RSA_4096.repeat(2);
-    let before = format!("a line\n{RSA_4096}");
     let cut = &RSA_4096[..400];
-    for key in [RSA_2048, &twice, &before, cut, "", "-----BEGIN PUBLIC KEY-----"] {
+    for key in [RSA_2048, &twice, cut, "", "-----BEGIN PUBLIC KEY-----"] {
         let response = register(&portal, &admin, admin.session, key).await;
         response.expect_problem(400, "malformed_request");
     }

@@ -9,5 +9,6 @@ mod migrations;
 mod purge;
 mod reads;
 mod rows;
+mod statements;
 
 pub use database::{OpenError, SqliteOptions, SqliteStore};

@@ -5,7 +5,8 @@ use sqlx::query;
 
 use super::SqliteStore;
 use super::error::store_error;
-use super::rows::{Query, SqliteRows};
+use super::rows::SqliteRows;
+use super::statements::Query;
 use crate::store::{PurgeStore, Retention, StoreError};
 use crate::{Timestamp, time};
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use sqlx::SqliteConnection;
 use sqlx::query;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Sqlite, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
 
-use super::columns::{Columns, join_hashes, join_roles, name_digest, sequence, sql_limit};
-use super::error::store_error;
+use super::columns::{Columns, join_hashes, join_roles, name_digest, sql_limit};
+use super::statements::{account_by_id, account_by_name, head};
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, AuditedRequest, ChainHead};
 use crate::rbac::RoleName;
@@ -18,27 +18,6 @@ use crate::store::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow, Ro
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId, UserName};
 
 pub(super) struct SqliteRows<'a>(pub(super) &'a mut SqliteConnection);
-
-pub(super) type Query<'q> = query::Query<'q, Sqlite, SqliteArguments>;
-
-impl SqliteRows<'_> {
-    pub(super) async fn fetch_optional(
-        &mut self,
-        query: Query<'_>,
-    ) -> Result<Option<SqliteRow>, StoreError> {
-        query.fetch_optional(&mut *self.0).await.map_err(store_error)
-    }
-
-    async fn fetch_all(&mut self, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
-        query.fetch_all(&mut *self.0).await.map_err(store_error)
-    }
-
-    /// Executes a statement, and returns the id of the last inserted row.
-    pub(super) async fn execute(&mut self, query: Query<'_>) -> Result<i64, StoreError> {
-        let done = query.execute(&mut *self.0).await.map_err(store_error)?;
-        Ok(done.last_insert_rowid())
-    }
-}
 
 #[async_trait]
 impl Rows for SqliteRows<'_> {
@@ -349,21 +328,4 @@ impl Rows for SqliteRows<'_> {
                 .bind(record.digest.to_vec());
         self.execute(insert).await.map(drop)
     }
-}
-
-/// Reads the chain head. Every migrated database has one.
-pub(super) fn head(row: Option<&SqliteRow>) -> Result<ChainHead, StoreError> {
-    let row = row.ok_or(StoreError::Corrupt("audit log: its end is missing"))?;
-    let columns = Columns(row);
-    Ok(ChainHead { sequence: sequence(columns.get("sequence")?)?, digest: columns.head_digest()? })
-}
-
-pub(super) const fn account_by_id() -> &'static str {
-    "SELECT accounts.id AS account, name, roles, is_disabled, created_at AS account_created_at, \
-     password_changed_at, password, previous_passwords FROM accounts WHERE id = ?"
-}
-
-pub(super) const fn account_by_name() -> &'static str {
-    "SELECT accounts.id AS account, name, roles, is_disabled, created_at AS account_created_at, \
-     password_changed_at, password, previous_passwords FROM accounts WHERE name = ?"
 }

@@ -38,7 +38,7 @@ impl UserState {
             }
             Operation::LogOutEverywhere => {
                 let ended = self.end_all_except(None);
-                [vec![Event::Logout; ended], vec![Event::SessionEnded; ended]].concat()
+                [Event::Logout, Event::SessionEnded].repeat(ended)
             }
             Operation::Disable => {
                 self.is_disabled = true;
