@@ -76,7 +76,7 @@ async fn status(stream: &mut TcpStream, path: &str) -> u16 {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = [0; 1024];
     let length = stream.read(&mut head).await.unwrap();
-    let head = str::from_utf8(head.get(..length).unwrap()).unwrap();
+    let head = std::str::from_utf8(head.get(..length).unwrap()).unwrap();
     head.split(' ').nth(1).unwrap().parse().unwrap()
 }
 

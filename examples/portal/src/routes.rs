@@ -29,10 +29,10 @@ static FAILURES: LogLimiter = LogLimiter::per_second(3);
 /// Returns the routes of the page and the API, with all layers.
 pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> {
     let login = settings.login_limit.clone().map_or_else(|| "60/60".parse(), Ok::<Limit, _>)?;
-    let api = settings.api_limit.clone().map_or_else(|| "1200/60".parse(), Ok::<Limit, _>)?;
+    let requests = settings.api_limit.clone().map_or_else(|| "1200/60".parse(), Ok::<Limit, _>)?;
     let mut api = api
         .with_login_limit(login)
-        .with_request_limit(api)
+        .with_request_limit(requests)
         .with_trusted_proxies(settings.proxies());
     if let Some(audience) = &settings.kliento_audience {
         let mut layer = KlientoAuthLayer::new(audience);
