@@ -66,7 +66,7 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxy: Vec<ProxyNetwork>,
 
     /// A prefix with which your network translates IPv4 addresses (NAT64); may be given several times.
-    /// 64:ff9b::/96 and 64:ff9b:1::/48 are known
+    /// `64:ff9b::/96` and `64:ff9b:1::/48` are known
     #[arg(long, value_name = "PREFIX")]
     #[serde(deserialize_with = "texts")]
     pub(crate) nat64_prefix: Vec<Nat64Prefix>,
