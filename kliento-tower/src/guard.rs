@@ -97,7 +97,7 @@ impl KlientoGuard {
         let checked = self.access.check(decision);
         let span = telemetry.finish(&checked, &self.log_limits);
         self.set_extensions(request, checked?);
-        Ok(Allowed { span, ..Allowed::default() })
+        Ok(Allowed { span: span.into_inner(), ..Allowed::default() })
     }
 
     /// Puts the decision into the extensions, and removes what another layer may have put there.

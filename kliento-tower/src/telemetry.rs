@@ -6,7 +6,6 @@ use http_guard::telemetry::IsolatedSpan;
 #[cfg(feature = "metrics")]
 use http_guard::telemetry::isolate;
 use http_guard::{LogLimiter, event, log_text, log_text_up_to};
-use tracing::Span;
 use tracing::field::Empty;
 
 use crate::singleflight::Decision;
@@ -68,7 +67,11 @@ impl RequestTelemetry {
     }
 
     /// Records the outcome. Returns the span in which the inner service runs.
-    pub(crate) fn finish(self, checked: &Result<Decision, Rejection>, limits: &LogLimits) -> Span {
+    pub(crate) fn finish(
+        self,
+        checked: &Result<Decision, Rejection>,
+        limits: &LogLimits,
+    ) -> IsolatedSpan {
         let Self { span, started_at, cache } = self;
         let duration = started_at.elapsed();
         let outcome = outcome(checked);
@@ -79,7 +82,7 @@ impl RequestTelemetry {
         span.in_scope(|| log_outcome(checked, limits, outcome, cache.name(), duration));
         #[cfg(feature = "metrics")]
         isolate(|| record_metrics(checked, outcome, cache.name(), duration));
-        span.into_inner()
+        span
     }
 }
 

@@ -12,8 +12,6 @@
 
 #[path = "layer/bundle.rs"]
 mod bundle;
-#[path = "mock/mod.rs"]
-mod mock;
 #[path = "../../http-guard/tests/panicking_subscriber/mod.rs"]
 mod panicking_subscriber;
 
@@ -27,7 +25,7 @@ use http::StatusCode;
 use kliento_tower::{TrustAnchorFile, clock_fn};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
-use crate::bundle::{authorization, layer, request, send, tampered};
+use crate::bundle::{authorization, body, layer, request, send, tampered};
 
 struct PanickingRecorder;
 
@@ -66,6 +64,7 @@ async fn panics_of_reports_change_nothing() {
         let before = panicking_subscriber::PANICS.load(Ordering::SeqCst);
         let response = send(&layer, request(&credentials)).await;
         assert_eq!(response.status(), expected);
+        assert!(!body(response).await.is_empty());
         assert!(panicking_subscriber::PANICS.load(Ordering::SeqCst) > before);
     }
     trust_anchors_are_read_again();
