@@ -156,11 +156,10 @@ fn accepted_mutants_are_canonical_keys() {
         let Ok(key) = mutant.parse::<AgentPublicKey>() else { continue };
         accepted += 1;
         // White space and the text around the block may vary.
-        let end_line = "-----END PUBLIC KEY-----";
-        let (start, end) = (mutant.find("-----BEGIN ").unwrap(), mutant.find(end_line).unwrap());
+        let (start, end) = (mutant.find("-----BEGIN ").unwrap(), mutant.find(END).unwrap());
         let compact =
             |text: &str| text.replace(|c: char| c.is_ascii_whitespace() || c == '\x0b', "");
-        let block = &mutant[start..end + end_line.len()];
+        let block = &mutant[start..end + END.len()];
         assert_eq!(compact(&key.to_pem()), compact(block), "{mutant}");
         assert_eq!(key.encrypt(b"x").map(|ciphertext| ciphertext.len()), Ok(512));
     }
