@@ -1,6 +1,6 @@
 """A body that is far too large is rejected before it was sent.
 
-Kind: closing a socket with unread data resets the connection, and the client never sees the 413 or 401.
+Kind: closing a socket with unread data resets the connection, and the client never sees the 400, 413 or 401.
 Right: the client that sends everything before it reads gets the response.
 """
 
@@ -12,7 +12,7 @@ def run(programs):
         ("kliento", "/?audience=a", 413),
         ("kliento-axum", "/whoami", 401),
         ("kliento-hyper", "/whoami", 401),
-        ("portal", "/api/auth/login", 413),
+        ("portal", "/api/auth/login", 400),
         ("portal", "/api/session/1/register-agent", 401),
     ]:
         with Service(programs, name) as service:

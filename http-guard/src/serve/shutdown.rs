@@ -15,7 +15,6 @@ pub(super) enum Phase {
 
 /// The result of [`Server::serve`](super::Server::serve).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use]
 pub struct ShutdownSummary {
     pub(super) dropped_requests: usize,
     pub(super) open_upgrades: usize,
