@@ -29,7 +29,8 @@ pub(crate) fn unpack() -> Result<String, Failure> {
             fs::remove_dir_all(&crate_directory)?;
         }
         let archive = target_directory().join("package").join(format!("{name}.crate"));
-        output(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&directory))?;
+        // The times in archives are constant, so cargo would not see that a crate has changed.
+        output(Command::new("tar").arg("-xmzf").arg(archive).arg("-C").arg(&directory))?;
         patch.push(format!("{} = {{ path = \"{}\" }}", package.name, crate_directory.display()));
     }
     Ok(patch.join("\n"))
