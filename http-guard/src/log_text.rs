@@ -8,8 +8,8 @@ const MAX_CHARACTERS: usize = 100;
 /// Returns text that a stranger sent, fit for a log: at most about 100 characters, none of them
 /// hidden.
 ///
-/// Control characters, line separators and Unicode's formatting characters are escaped; the escapes
-/// count. Longer text is cut, and ends with `…`. Record the result as a string, so that subscribers
+/// Control and formatting characters, combining marks, line separators and all spaces but U+0020 are
+/// escaped; the escapes count. Longer text is cut, and ends with `…`. Record the result as a string, so that subscribers
 /// quote it: then it cannot look like another field.
 ///
 /// ```
@@ -58,12 +58,15 @@ impl Write for Excerpt {
     }
 }
 
-/// Control characters, line separators, and the formatting characters of Unicode.
-const fn is_hidden(character: char) -> bool {
-    matches!(character,
-        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+/// What the standard library escapes, without quotes and backslashes: control, formatting, combining,
+/// private-use and unassigned characters, line separators, and spaces other than U+0020. It prints
+/// the fillers of Hangul, which are letters without a form.
+fn is_hidden(character: char) -> bool {
+    match character {
+        '\'' | '"' | '\\' => false,
+        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => true,
+        _ => character.escape_debug().len() > 1,
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +83,17 @@ mod tests {
         let exact = "x".repeat(100);
         assert_eq!(log_text(&exact), exact);
         assert_eq!(log_text_up_to(3, "abcd"), "abc…");
+    }
+
+    #[test]
+    fn escapes_hidden_characters_only() {
+        for hidden in
+            ['\x1b', '\u{a0}', '\u{ad}', '\u{34f}', '\u{200d}', '\u{3164}', '\u{fe0f}', '\u{e000}']
+        {
+            assert_eq!(log_text(hidden), hidden.escape_default().to_string());
+        }
+        let visible = "Stra\u{df}e \u{1f512} \u{5e9}\u{5dc} \\ 'x' \"y\"";
+        assert_eq!(log_text(visible), visible);
     }
 
     /// Formatting stops at the limit, so a long error costs no more than a short one.

@@ -103,11 +103,13 @@ impl Oracle {
         let entry = &mut self.sessions[session];
         let is_disabled = self.users[entry.user].is_disabled;
         let by_disabling = entry.end.is_some_and(|(_, reason)| reason == "disabled");
-        if is_disabled && by_disabling && !entry.is_purged {
-            return "account_disabled";
-        }
-        if !is_active {
+        if entry.is_purged || (!is_active && !(is_disabled && by_disabling)) {
             return "session_expired";
+        }
+        // A session that had expired when the account was disabled is active again after the clock
+        // was set back.
+        if is_disabled {
+            return "account_disabled";
         }
         if now - entry.last_seen >= TOUCH_INTERVAL {
             entry.last_seen = now;

@@ -154,6 +154,11 @@ impl Portal {
         response.json().as_array().unwrap().clone()
     }
 
+    pub(crate) async fn assert_may_not_list_users(&self, user: &Tokens) {
+        let response = self.get("/api/admin/users").auth(user).send().await;
+        response.expect_problem(403, "permission_denied");
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
