@@ -21,6 +21,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     let mut default_features = cargo(&["test"]);
     let published = metadata.members().filter(|package| package.is_published);
     default_features.args(published.map(|package| format!("--package={}", package.name)));
+    default_features.env("KLEIDIA_MODEL_SEED", "random");
     run("tests with default features", &mut default_features)
 }
 

@@ -55,7 +55,7 @@ fn checks() -> Result<(), Failure> {
 
 fn tests(count: &mut Count) -> Result<(), Failure> {
     axe::install()?;
-    let mut all = cargo(&["test", "--workspace", "--all-features"]);
+    let mut all = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     run_tests("tests with all features", &mut all, count)
 }
 

@@ -102,14 +102,15 @@ impl Oracle {
         let (is_active, now) = (self.is_active(session), self.now);
         let entry = &mut self.sessions[session];
         let is_disabled = self.users[entry.user].is_disabled;
-        let by_disabling = entry.end.is_some_and(|(_, reason)| reason == "disabled");
-        if entry.is_purged || (!is_active && !(is_disabled && by_disabling)) {
-            return "session_expired";
-        }
+        let ended_by_disabling = entry.end.is_some_and(|(_, reason)| reason == "disabled");
+        let is_rejected_as_disabled = is_disabled && (is_active || ended_by_disabling);
         // A session that had expired when the account was disabled is active again after the clock
         // was set back.
-        if is_disabled {
+        if is_rejected_as_disabled && !entry.is_purged {
             return "account_disabled";
+        }
+        if !is_active {
+            return "session_expired";
         }
         if now - entry.last_seen >= TOUCH_INTERVAL {
             entry.last_seen = now;

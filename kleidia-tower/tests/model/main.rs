@@ -1,7 +1,8 @@
 //! Random sequences of operations on each store, compared with a small oracle: at least 20,000
 //! operations per store.
 //!
-//! `KLEIDIA_MODEL_SEED` repeats a sequence, and `KLEIDIA_MODEL_OPERATIONS` sets its length.
+//! `KLEIDIA_MODEL_SEED` chooses another sequence, or `random` ones, and `KLEIDIA_MODEL_OPERATIONS`
+//! sets their length.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
@@ -23,17 +24,22 @@ use kleidia_tower::store::{MemoryStore, Store};
 use model_run::ModelRun;
 
 const OPERATIONS: u64 = 20_000;
+const DEFAULT_SEED: u64 = 1;
 /// How many of the last operations a failure reports.
 const REPORTED: usize = 25;
 
-/// Parses an environment variable.
-fn env_number(name: &str) -> Option<u64> {
-    env::var(name).ok().map(|text| text.parse().unwrap())
+fn seed() -> u64 {
+    match env::var("KLEIDIA_MODEL_SEED") {
+        Ok(random) if random == "random" => fastrand::u64(..),
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => DEFAULT_SEED,
+    }
 }
 
 async fn run(store: Arc<dyn Store>) {
-    let seed = env_number("KLEIDIA_MODEL_SEED").unwrap_or_else(|| fastrand::u64(..));
-    let operations = env_number("KLEIDIA_MODEL_OPERATIONS").unwrap_or(OPERATIONS);
+    let seed = seed();
+    let operations = env::var("KLEIDIA_MODEL_OPERATIONS");
+    let operations = operations.map_or(OPERATIONS, |number| number.parse().unwrap());
     let mut model_run = ModelRun::new(store, seed);
     let mut last = VecDeque::new();
     for count in 1..=operations {
