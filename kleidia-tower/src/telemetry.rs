@@ -10,6 +10,8 @@ const TARGET: &str = "kleidia_tower";
 /// The maximum length of an error in the log: parts of it may be a stranger's.
 const MAX_ERROR_CHARACTERS: usize = 200;
 
+/// Requests of clients without valid credentials or permissions.
+static REJECTED: LogLimiter = LogLimiter::per_second(5);
 /// Full queues, which a flood causes at will.
 static BUSY: LogLimiter = LogLimiter::per_second(1);
 /// Failures of the store, the keys or the clock, which every request reports.
@@ -35,6 +37,10 @@ pub(crate) fn log_rejection(rejection: &Rejection) {
                 event!(error, target: TARGET, code, error, suppressed, "request check failed");
             }
         }
-        _ => event!(info, target: TARGET, code, error = error(), "request rejected"),
+        _ => {
+            if let Some(suppressed) = REJECTED.allow() {
+                event!(info, target: TARGET, code, error = error(), suppressed, "request rejected");
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::failure::Failure;
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, Package};
 use crate::step::{cargo, output, run};
 
 const DIRECTORY: &str = "target/archives";
@@ -25,15 +25,33 @@ pub(crate) fn unpack() -> Result<String, Failure> {
     for package in published {
         let name = format!("{}-{}", package.name, package.version);
         let crate_directory = directory.join(&name);
-        if crate_directory.exists() {
-            fs::remove_dir_all(&crate_directory)?;
-        }
+        remove_directory(&crate_directory)?;
         let archive = target_directory().join("package").join(format!("{name}.crate"));
         // The times in archives are constant, so cargo would not see that a crate has changed.
         output(Command::new("tar").arg("-xmzf").arg(archive).arg("-C").arg(&directory))?;
         patch.push(format!("{} = {{ path = \"{}\" }}", package.name, crate_directory.display()));
     }
     Ok(patch.join("\n"))
+}
+
+/// Removes the copies of an archive that cargo has unpacked for a dry run of publishing.
+pub(crate) fn remove_unpacked(package: &Package) -> Result<(), Failure> {
+    let default = || env::home_dir().unwrap_or_default().join(".cargo");
+    let cargo_home = env::var_os("CARGO_HOME").map_or_else(default, PathBuf::from);
+    let Ok(registries) = fs::read_dir(cargo_home.join("registry/src")) else { return Ok(()) };
+    for registry in registries {
+        let name = format!("{}-{}", package.name, package.version);
+        remove_directory(&registry?.path().join(name))?;
+    }
+    Ok(())
+}
+
+/// Removes a directory if it exists.
+pub(crate) fn remove_directory(directory: &Path) -> Result<(), Failure> {
+    if directory.exists() {
+        fs::remove_dir_all(directory)?;
+    }
+    Ok(())
 }
 
 /// Returns the target directory of cargo.

@@ -6,14 +6,13 @@ use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::step::{cargo, output, run};
 use crate::test::feature_sets;
-use crate::{packages, public_api, quick_start};
+use crate::{archives, packages, public_api, quick_start};
 
 /// Runs all checks of a release, and stops at the first that fails.
 pub(crate) fn check() -> Result<(), Failure> {
     let metadata = Metadata::read()?;
     public_api::check(&metadata)?;
-    // A dry run: each crate is built from the archives, and nothing is uploaded.
-    run("archives", &mut cargo(&["publish", "--workspace", "--dry-run", "--allow-dirty"]))?;
+    build_archives(&metadata)?;
     quick_start::check_examples()?;
     compare_with_last_release()?;
     packages::install_subcommand(&packages::CARGO_HACK)?;
@@ -23,6 +22,19 @@ pub(crate) fn check() -> Result<(), Failure> {
     default_features.args(published.map(|package| format!("--package={}", package.name)));
     default_features.env("KLEIDIA_MODEL_SEED", "random");
     run("tests with default features", &mut default_features)
+}
+
+/// Builds each crate from the archives, and uploads nothing.
+fn build_archives(metadata: &Metadata) -> Result<(), Failure> {
+    // cargo takes a version that it has unpacked or built once to be the same forever.
+    for package in metadata.members().filter(|package| package.is_published) {
+        archives::remove_unpacked(package)?;
+    }
+    let target = archives::target_directory().join("archives-check");
+    archives::remove_directory(&target)?;
+    let mut publish = cargo(&["publish", "--workspace", "--dry-run", "--allow-dirty"]);
+    run("archives", publish.arg("--target-dir").arg(&target))?;
+    archives::remove_directory(&target)
 }
 
 /// Checks that the versions match the breaking changes since the last tag.

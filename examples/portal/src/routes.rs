@@ -39,11 +39,7 @@ pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> 
         .with_request_limit(requests)
         .with_trusted_proxies(settings.proxies());
     if let Some(audience) = &settings.kliento_audience {
-        let mut layer = KlientoAuthLayer::new(audience);
-        if !settings.kliento_trust_anchor.is_empty() {
-            let anchors = settings.kliento_trust_anchor.clone();
-            layer = layer.with_trust_anchors(TrustAnchors::new(anchors));
-        }
+        let layer = kliento_layer(audience, settings)?;
         // Each workload may read its own identity. Add rules here to allow more.
         api = api.with_workloads(layer, WorkloadRules::default());
     }
@@ -56,6 +52,23 @@ pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> 
             .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT)),
     ))
+}
+
+fn kliento_layer(audience: &str, settings: &Settings) -> Result<KlientoAuthLayer, BoxError> {
+    let mut layer = KlientoAuthLayer::new(audience);
+    if !settings.kliento_trust_anchor.is_empty() {
+        let anchors = settings.kliento_trust_anchor.clone();
+        layer = layer.with_trust_anchors(TrustAnchors::new(anchors));
+    }
+    let organisations = &settings.kliento_allow_organisation;
+    let subjects = &settings.kliento_allow_subject;
+    if organisations.is_empty() && subjects.is_empty() {
+        tracing::warn!(
+            "every organisation with DNSSEC is admitted: see --kliento-allow-organisation"
+        );
+        return Ok(layer);
+    }
+    Ok(layer.with_allowed_organisations(organisations)?.with_allowed_subjects(subjects)?)
 }
 
 /// Request targets contain no secrets, but strangers choose them, as they do the method.

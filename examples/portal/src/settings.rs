@@ -96,6 +96,16 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "DS")]
     #[serde(deserialize_with = "texts")]
     pub(crate) kliento_trust_anchor: Vec<TrustAnchor>,
+
+    /// An organisation whose workloads are allowed: example.com, or *.example.com for those below it;
+    /// may be given several times [default: every organisation with DNSSEC]
+    #[arg(long, value_name = "ORG")]
+    pub(crate) kliento_allow_organisation: Vec<String>,
+
+    /// A workload that is allowed: user@example.com, or example.com for its bot; may be given several
+    /// times
+    #[arg(long, value_name = "SUBJECT")]
+    pub(crate) kliento_allow_subject: Vec<String>,
 }
 
 /// The format of the log.
@@ -166,6 +176,11 @@ impl Settings {
             log: self.log.or(file.log),
             kliento_audience: self.kliento_audience.or(file.kliento_audience),
             kliento_trust_anchor: or(self.kliento_trust_anchor, file.kliento_trust_anchor),
+            kliento_allow_organisation: or(
+                self.kliento_allow_organisation,
+                file.kliento_allow_organisation,
+            ),
+            kliento_allow_subject: or(self.kliento_allow_subject, file.kliento_allow_subject),
         }
     }
 }

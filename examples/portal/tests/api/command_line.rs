@@ -165,6 +165,8 @@ fn help_lists_each_option_and_default() {
         "--log",
         "--kliento-audience",
         "--kliento-trust-anchor",
+        "--kliento-allow-organisation",
+        "--kliento-allow-subject",
         "create-admin",
         "unlock",
         "Examples:",

@@ -89,6 +89,22 @@ async fn denies_workloads_without_rules() {
 }
 
 #[tokio::test]
+async fn admits_allowed_organisations_and_subjects() {
+    let workload = Workload::new();
+    for (option, value, status) in [
+        ("--kliento-allow-organisation", "example.org", 200),
+        ("--kliento-allow-organisation", "example.com", 403),
+        ("--kliento-allow-subject", "backup@example.org", 200),
+        ("--kliento-allow-subject", "example.org", 403),
+    ] {
+        let anchor = ["--kliento-audience", AUDIENCE, "--kliento-trust-anchor", &workload.anchor];
+        let portal = Portal::start(&[&anchor[..], &[option, value]].concat());
+        let response = get(&portal, "/api/whoami", &workload.authorization(AUDIENCE)).await;
+        assert_eq!(response.status, status, "{option} {value}: {response:?}");
+    }
+}
+
+#[tokio::test]
 async fn rejection_names_both_schemes() {
     let workload = Workload::new();
     let portal = workload.portal();
