@@ -37,9 +37,9 @@ pub(crate) fn replace_invisible(text: &str, max_characters: usize) -> String {
 }
 
 /// Escapes invisible characters as `\u{202e}`. For names, which must stay distinct: a text with
-/// such characters also has its backslashes escaped.
+/// such characters, or with such an escape, also has its backslashes escaped.
 pub(crate) fn escape_invisible(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_visible) {
+    if text.chars().all(is_visible) && !text.contains(r"\u{") {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     /// Characters that hide text, reorder it, or begin another line.
-    const INVISIBLE: [char; 24] = [
+    const INVISIBLE: [char; 26] = [
         '\0',
         '\n',
         '\x1b',
@@ -70,6 +70,7 @@ mod tests {
         '\u{34f}',
         '\u{61c}',
         '\u{115f}',
+        '\u{1160}',
         '\u{180e}',
         '\u{200b}',
         '\u{200d}',
@@ -82,6 +83,7 @@ mod tests {
         '\u{3164}',
         '\u{e000}',
         '\u{feff}',
+        '\u{ffa0}',
         '\u{e0041}',
     ];
 
@@ -89,6 +91,8 @@ mod tests {
     fn replaces_and_escapes_each_invisible_character() {
         for character in INVISIBLE {
             assert!(!is_visible(character), "{character:?}");
+            // The log has the same rule.
+            assert_ne!(http_guard::log_text(character), character.to_string());
             let text = format!("a{character}b");
             assert_eq!(replace_invisible(&text, 10), "a?b");
             let escaped = format!("a{}b", character.escape_unicode());
@@ -107,6 +111,7 @@ mod tests {
     #[test]
     fn escaped_names_stay_distinct() {
         assert_eq!(escape_invisible("a\\\u{200b}"), r"a\\\u{200b}");
+        assert_ne!(escape_invisible("a\u{200b}"), escape_invisible(r"a\u{200b}"));
         assert_ne!(escape_invisible("a\u{200b}\\u{200b}"), escape_invisible("a\\u{200b}\u{200b}"));
     }
 }

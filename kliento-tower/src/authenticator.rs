@@ -94,6 +94,13 @@ impl Authenticator {
         self.single_flight = Arc::default();
     }
 
+    /// Replaces the cache, and the single flight with it: caches count their generations apart, so
+    /// layers with different caches must not share decisions.
+    pub(crate) fn set_cache(&mut self, cache: BundleCache) {
+        self.cache = cache;
+        self.single_flight = Arc::default();
+    }
+
     /// Looks up the credentials without waiting.
     pub(crate) fn lookup(&self, credentials: &HeaderValue) -> Result<Decision, CacheMiss> {
         let miss = |cache_key| CacheMiss { credentials: credentials.clone(), cache_key };

@@ -202,7 +202,7 @@ impl KlientoAuthLayer {
     /// Sets the cache of verified bundles, which several layers can share.
     #[must_use]
     pub fn with_cache(self, cache: BundleCache) -> Self {
-        self.with_authenticator(|authenticator| authenticator.cache = cache)
+        self.with_authenticator(|authenticator| authenticator.set_cache(cache))
     }
 
     /// Sets the cache of verified signatures, which several layers can share.

@@ -120,7 +120,7 @@ impl<'a> TokenRequest<'a> {
     /// Sets the time by which the token starts earlier: 30 seconds by default for
     /// [`Self::issued_at`], none for [`Self::new`].
     ///
-    /// It is at most the maximum validity. It is less where the certificates start later.
+    /// It is shorter than the maximum validity. It is less where the certificates start later.
     #[must_use]
     pub const fn with_backdating(mut self, backdating: Duration) -> Self {
         self.backdating = backdating;
@@ -211,8 +211,13 @@ impl<'a> TokenRequest<'a> {
         not_before: Option<Timestamp>,
         prepare: impl FnOnce(SignatureRequest<'_>) -> Result<Unsigned<SignatureBundleDer>, IssueError>,
     ) -> Result<UnsignedTokenBundle, TokenIssueError> {
-        let (maximum, found) = (self.max_validity, self.lifetime.max(self.backdating));
+        let (maximum, found) = (self.max_validity, self.lifetime);
         if found > maximum {
+            return Err(TokenIssueError::Validity { maximum, found });
+        }
+        // A token that is backdated by the whole maximum has expired when it is issued.
+        if self.backdating >= maximum {
+            let found = self.backdating.saturating_add(self.lifetime);
             return Err(TokenIssueError::Validity { maximum, found });
         }
         let (plaintext, period) = (self.token.to_json(), self.period_within(not_before));

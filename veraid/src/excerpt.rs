@@ -70,18 +70,30 @@ impl fmt::Write for Writer<'_, '_> {
                 '"' | '\\' => !self.is_quoted,
                 _ => false,
             };
-            let length = if is_plain { 1 } else { character.escape_debug().count() };
+            let escape = escape(character);
+            let length = if is_plain { 1 } else { escape.clone().count() };
             let left = self.left.checked_sub(length);
             self.is_cut = left.is_none();
             self.left = left.ok_or(fmt::Error)?;
             if is_plain {
                 self.f.write_char(character)?;
             } else {
-                write!(self.f, "{}", character.escape_debug())?;
+                for character in escape {
+                    self.f.write_char(character)?;
+                }
             }
         }
         Ok(())
     }
+}
+
+/// Returns a character, or its escape if it is not visible. The standard library prints the fillers of
+/// Hangul, which are letters without a form.
+fn escape(character: char) -> impl Iterator<Item = char> + Clone {
+    let is_filler = matches!(character, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}');
+    let filler = is_filler.then(|| character.escape_unicode());
+    let other = (!is_filler).then(|| character.escape_debug());
+    filler.into_iter().flatten().chain(other.into_iter().flatten())
 }
 
 #[cfg(test)]
@@ -94,6 +106,16 @@ mod tests {
         assert_eq!(Excerpt(&text).to_string(), format!("{}…", r"\u{1}".repeat(20)));
         let cut = format!("{:?}", Excerpt(&text));
         assert_eq!(cut, format!("\"{}…\"", r"\u{1}".repeat(20)));
+    }
+
+    #[test]
+    fn escapes_invisible_characters() {
+        for character in [
+            '\x1b', '\u{a0}', '\u{ad}', '\u{34f}', '\u{200b}', '\u{202e}', '\u{e000}', '\u{115f}',
+            '\u{1160}', '\u{3164}', '\u{ffa0}',
+        ] {
+            assert_eq!(Excerpt(character).to_string(), character.escape_default().to_string());
+        }
     }
 
     #[test]

@@ -81,7 +81,9 @@ export const endSessionsOf = (id) => call("DELETE", `/api/admin/users/${id}/sess
 export const audit = (filter) => call("GET", `/api/admin/audit${query(filter)}`);
 
 async function openSession(username, password) {
-  return tokens.keep(await send("POST", "/api/auth/login", { body: { username, password } }));
+  // Whom others keep from signing in gets a link with a token of the operator.
+  const device = location.hash.match(/^#device=([\w-]{43})$/)?.[1];
+  return tokens.keep(await send("POST", "/api/auth/login", { body: { username, password }, device }));
 }
 
 /** Sends a request of the session, and repeats it once if the access token has just expired. */

@@ -19,10 +19,11 @@ export class ApiError extends Error {
 }
 
 /** Sends a request; resolves with the JSON of the response, or `null` if it has no body. */
-export async function send(method, path, { body, token } = {}) {
+export async function send(method, path, { body, token, device } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = `Bearer ${token}`;
+  if (device) headers["X-Device-Token"] = device;
   let response, text;
   try {
     response = await fetch(path, {

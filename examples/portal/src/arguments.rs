@@ -44,6 +44,9 @@ pub(crate) enum Command {
     Unlock {
         /// The name to sign in with
         name: String,
+        /// Print a device token, with which the user can sign in while others go on guessing
+        #[arg(long)]
+        device: bool,
     },
 }
 
@@ -57,4 +60,7 @@ Examples:
     portal --listen 127.0.0.1:8080
 
   Let alice sign in again after too many wrong passwords, also while the portal runs:
-    portal unlock alice";
+    portal unlock alice
+
+  The same, while somebody goes on guessing:
+    portal unlock alice --device";

@@ -46,7 +46,7 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
         Some(Command::CreateAdmin { name, password_stdin }) => {
             create_admin::run(&database, &name, password_stdin).await
         }
-        Some(Command::Unlock { name }) => unlock::run(&database, &name).await,
+        Some(Command::Unlock { name, device }) => unlock::run(&database, &name, device).await,
         None => service::run(&database, &settings, demo).await,
     }
 }

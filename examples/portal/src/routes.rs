@@ -17,7 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
-use crate::settings::Settings;
+use crate::settings::{Period, Settings};
 use crate::{BoxError, page};
 
 /// The time until the response begins, including the wait for a login's permit.
@@ -56,6 +56,9 @@ pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> 
 
 fn kliento_layer(audience: &str, settings: &Settings) -> Result<KlientoAuthLayer, BoxError> {
     let mut layer = KlientoAuthLayer::new(audience);
+    if let Some(Period(skew)) = settings.kliento_clock_skew {
+        layer = layer.with_clock_skew(skew)?;
+    }
     if !settings.kliento_trust_anchor.is_empty() {
         let anchors = settings.kliento_trust_anchor.clone();
         layer = layer.with_trust_anchors(TrustAnchors::new(anchors));

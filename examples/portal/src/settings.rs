@@ -50,7 +50,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "N")]
     pub(crate) lockout_threshold: Option<u32>,
 
-    /// The duration of the first lockout; each further failure doubles it, up to 15m [default: 1m]
+    /// The duration of the first lockout; each further failure doubles it, up to 15m
+    /// or to this duration if it is longer [default: 1m]
     #[arg(long, value_name = "DURATION")]
     pub(crate) lockout_base: Option<Period>,
 
@@ -106,6 +107,11 @@ pub(crate) struct Settings {
     /// times
     #[arg(long, value_name = "SUBJECT")]
     pub(crate) kliento_allow_subject: Vec<String>,
+
+    /// How far in the future a workload's token may start, at most 5m, for clients with faster clocks
+    /// [default: 5s]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) kliento_clock_skew: Option<Period>,
 }
 
 /// The format of the log.
@@ -180,6 +186,7 @@ impl Settings {
                 self.kliento_allow_organisation,
                 file.kliento_allow_organisation,
             ),
+            kliento_clock_skew: self.kliento_clock_skew.or(file.kliento_clock_skew),
             kliento_allow_subject: or(self.kliento_allow_subject, file.kliento_allow_subject),
         }
     }

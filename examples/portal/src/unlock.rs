@@ -3,23 +3,43 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use kleidia_tower::account::AccountError;
+use kleidia_tower::account::{AccountError, Accounts};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::BoxError;
 use crate::service::Service;
 use crate::settings::Settings;
 
-/// Removes all locks of the account with this name.
-pub(crate) async fn run(database: &Path, name: &str) -> Result<(), BoxError> {
+/// Removes all locks of the account with this name, and prints a new device token if wanted.
+pub(crate) async fn run(database: &Path, name: &str, device: bool) -> Result<(), BoxError> {
     if !database.try_exists()? {
         return Err(format!("{}: no such database", database.display()).into());
     }
     let service = Service::open(database, &Settings::default()).await?;
-    let outcome = service.accounts.unlock_by_name(name).await;
+    let outcome = unlock(&service.accounts, name, device).await;
     service.close().await;
-    match outcome {
-        Ok(()) => Ok(writeln!(io::stdout(), "unlocked the sign-in of {name}")?),
-        Err(AccountError::UserNotFound) => Err(format!("no account {name:?}").into()),
-        Err(other) => Err(other.into()),
+    let token = match outcome {
+        Err(AccountError::UserNotFound) => return Err(format!("no account {name:?}").into()),
+        outcome => outcome?,
+    };
+    let mut stdout = io::stdout();
+    writeln!(stdout, "unlocked the sign-in of {name}")?;
+    if let Some(token) = token {
+        let token = token.expose_secret();
+        writeln!(stdout, "device token: {token}")?;
+        writeln!(
+            stdout,
+            "open the page at /#device={token} to sign in, or send it as X-Device-Token"
+        )?;
     }
+    Ok(())
+}
+
+async fn unlock(
+    accounts: &Accounts,
+    name: &str,
+    device: bool,
+) -> Result<Option<SecretString>, AccountError> {
+    accounts.unlock_by_name(name).await?;
+    if device { accounts.add_device(name).await.map(Some) } else { Ok(None) }
 }

@@ -80,8 +80,8 @@ impl Accounts {
             rehashed,
             token: token.digest(),
             refresh_token: refresh.digest(),
-            expires_at: time::add(change.at, settings.session_ttl),
-            refresh_expires_at: time::add(change.at, settings.refresh_ttl),
+            expires_at: time::add(change.at, settings.session_ttl()),
+            refresh_expires_at: time::add(change.at, settings.refresh_ttl()),
             attempt,
             device: new_device.digest(),
             lockout: settings.lockout,
@@ -100,7 +100,7 @@ impl Accounts {
             access_token,
             expires_in,
             refresh_token: refresh.to_text(),
-            refresh_expires_in: settings.refresh_ttl,
+            refresh_expires_in: settings.refresh_ttl(),
             session_token: Some(token.to_text()),
             device_token: if is_new_device {
                 Some(new_device.to_text())

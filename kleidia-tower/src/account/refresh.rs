@@ -33,10 +33,10 @@ impl Accounts {
             successor: successor.digest(),
             wrapped: presented.wrap(&successor),
             session_token: successor.derive_session_token().digest(),
-            expires_at: time::add(change.at, settings.session_ttl),
-            refresh_expires_at: time::add(change.at, settings.refresh_ttl),
+            expires_at: time::add(change.at, settings.session_ttl()),
+            refresh_expires_at: time::add(change.at, settings.refresh_ttl()),
             login_ttl: settings.login_ttl,
-            grace: settings.refresh_grace,
+            grace: settings.refresh_grace(),
         };
         let rotated = self.publish(self.store().rotate_refresh_token(&rotation, &change).await?);
         let (session, successor, refresh_expires_at, is_new_session) = match rotated {

@@ -9,8 +9,9 @@ use crate::time::check_seconds;
 
 /// Settings of [`Accounts`](super::Accounts): lifetimes, the lockout and the password policy.
 ///
-/// Durations count in whole seconds; a fraction is dropped. Refresh tokens and sessions live no
-/// longer than their login: set [`with_login_ttl`](Self::with_login_ttl) first.
+/// Durations count in whole seconds; a fraction is dropped. A default follows the values that are
+/// set, and values that contradict each other are errors. To exceed 30 days, set
+/// [`with_login_ttl`](Self::with_login_ttl) first.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,11 +27,11 @@ use crate::time::check_seconds;
 #[derive(Clone, Debug)]
 pub struct AccountSettings {
     pub(super) access_ttl: Duration,
-    pub(super) refresh_ttl: Duration,
-    pub(super) session_ttl: Duration,
+    refresh_ttl: Option<Duration>,
+    session_ttl: Option<Duration>,
     pub(super) login_ttl: Duration,
     pub(super) max_sessions: usize,
-    pub(super) refresh_grace: Duration,
+    refresh_grace: Option<Duration>,
     pub(crate) leeway: Duration,
     pub(crate) touch_interval: Duration,
     pub(crate) lockout: LockoutPolicy,
@@ -54,26 +55,23 @@ impl AccountSettings {
 
     /// Sets the lifetime of a login: how long after the password was entered its session and its
     /// refresh tokens are valid at most, however often they are refreshed. 1 second to 366 days, 30
-    /// days by default. It lowers the lifetimes of refresh tokens and sessions if they are longer.
+    /// days by default.
     ///
     /// # Errors
-    /// [`SettingError`] outside of these bounds.
+    /// [`SettingError`] outside of these bounds, or if refresh tokens or sessions would live longer.
     pub fn with_login_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
         self.login_ttl = check_seconds("login TTL", ttl, SECOND..=YEAR)?;
-        self.refresh_ttl = self.refresh_ttl.min(self.login_ttl);
-        self.session_ttl = self.session_ttl.min(self.login_ttl);
-        Ok(self)
+        self.checked()
     }
 
     /// Sets the lifetime of refresh tokens, which bounds how long a login can be idle: 1 second to
     /// the [lifetime of a login](Self::with_login_ttl), 7 days by default.
     ///
     /// # Errors
-    /// [`SettingError`] outside of these bounds.
+    /// [`SettingError`] outside of these bounds, or below the [grace period](Self::with_refresh_grace).
     pub fn with_refresh_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
-        self.refresh_ttl = check_seconds("refresh TTL", ttl, SECOND..=YEAR)?;
-        SettingError::check_at_most("refresh TTL", self.refresh_ttl, "login TTL", self.login_ttl)?;
-        Ok(self)
+        self.refresh_ttl = Some(check_seconds("refresh TTL", ttl, SECOND..=YEAR)?);
+        self.checked()
     }
 
     /// Sets the lifetime of sessions, which each refresh renews: 1 second to the
@@ -82,14 +80,13 @@ impl AccountSettings {
     /// # Errors
     /// [`SettingError`] outside of these bounds.
     pub fn with_session_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
-        self.session_ttl = check_seconds("session TTL", ttl, SECOND..=YEAR)?;
-        SettingError::check_at_most("session TTL", self.session_ttl, "login TTL", self.login_ttl)?;
-        Ok(self)
+        self.session_ttl = Some(check_seconds("session TTL", ttl, SECOND..=YEAR)?);
+        self.checked()
     }
 
     /// Sets how many sessions a user can have at the same time, counting expired ones that a refresh
-    /// token can reopen: 1 to 1,000, 100 by default. A further login ends the one that was refreshed
-    /// least recently, with an audit record.
+    /// token can reopen: 1 to 1,000, 100 by default. A further login ends the one whose refresh
+    /// token expires first, with an audit record.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
@@ -102,10 +99,12 @@ impl AccountSettings {
     /// 1 hour, 10 seconds by default. With 0, every repeated use revokes the token family.
     ///
     /// # Errors
-    /// [`SettingError`] outside of these bounds.
+    /// [`SettingError`] outside of these bounds, or above the
+    /// [lifetime of refresh tokens](Self::with_refresh_ttl).
     pub fn with_refresh_grace(mut self, grace: Duration) -> Result<Self, SettingError> {
-        self.refresh_grace = check_seconds("refresh grace", grace, Duration::ZERO..=3600 * SECOND)?;
-        Ok(self)
+        let grace = check_seconds("refresh grace", grace, Duration::ZERO..=3600 * SECOND)?;
+        self.refresh_grace = Some(grace);
+        self.checked()
     }
 
     /// Sets how long an access token is accepted after its expiry: 0 to 5 minutes, 0 by default.
@@ -127,6 +126,27 @@ impl AccountSettings {
         Ok(self)
     }
 
+    /// Rejects values that contradict each other, and returns both.
+    fn checked(self) -> Result<Self, SettingError> {
+        let (grace, refresh, login) = (self.refresh_grace(), self.refresh_ttl(), self.login_ttl);
+        SettingError::check_at_most("refresh grace", grace, "refresh TTL", refresh)?;
+        SettingError::check_at_most("refresh TTL", refresh, "login TTL", login)?;
+        SettingError::check_at_most("session TTL", self.session_ttl(), "login TTL", login)?;
+        Ok(self)
+    }
+
+    pub(super) fn refresh_ttl(&self) -> Duration {
+        self.refresh_ttl.unwrap_or_else(|| self.login_ttl.min(7 * DAY))
+    }
+
+    pub(super) fn session_ttl(&self) -> Duration {
+        self.session_ttl.unwrap_or_else(|| self.login_ttl.min(3600 * SECOND))
+    }
+
+    pub(super) fn refresh_grace(&self) -> Duration {
+        self.refresh_grace.unwrap_or_else(|| self.refresh_ttl().min(10 * SECOND))
+    }
+
     /// Sets the lockout.
     #[must_use]
     pub fn with_lockout(self, lockout: LockoutPolicy) -> Self {
@@ -144,11 +164,11 @@ impl Default for AccountSettings {
     fn default() -> Self {
         Self {
             access_ttl: 1800 * SECOND,
-            refresh_ttl: 7 * DAY,
-            session_ttl: 3600 * SECOND,
+            refresh_ttl: None,
+            session_ttl: None,
             login_ttl: 30 * DAY,
             max_sessions: 100,
-            refresh_grace: 10 * SECOND,
+            refresh_grace: None,
             leeway: Duration::ZERO,
             touch_interval: 60 * SECOND,
             lockout: LockoutPolicy::default(),
@@ -169,8 +189,18 @@ mod tests {
         let error = settings.clone().with_session_ttl(31 * DAY).unwrap_err();
         assert_eq!(error.to_string(), "session TTL of 2678400s exceeds login TTL of 2592000s");
         let longer = settings.clone().with_login_ttl(90 * DAY).unwrap();
-        assert!(longer.with_refresh_ttl(31 * DAY).is_ok());
-        let shorter = settings.with_login_ttl(1800 * SECOND).unwrap();
-        assert_eq!((shorter.refresh_ttl, shorter.session_ttl), (1800 * SECOND, 1800 * SECOND));
+        let longer = longer.with_refresh_ttl(31 * DAY).unwrap();
+        let error = longer.with_login_ttl(30 * DAY).unwrap_err();
+        assert_eq!(error.to_string(), "refresh TTL of 2678400s exceeds login TTL of 2592000s");
+        let grace = settings.with_refresh_grace(3600 * SECOND).unwrap();
+        let error = grace.with_refresh_ttl(10 * SECOND).unwrap_err();
+        assert_eq!(error.to_string(), "refresh grace of 3600s exceeds refresh TTL of 10s");
+    }
+
+    #[test]
+    fn defaults_follow_other_values() {
+        let settings = AccountSettings::default().with_login_ttl(5 * SECOND).unwrap();
+        let lifetimes = (settings.refresh_ttl(), settings.session_ttl(), settings.refresh_grace());
+        assert_eq!(lifetimes, (5 * SECOND, 5 * SECOND, 5 * SECOND));
     }
 }

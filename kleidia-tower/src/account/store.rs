@@ -29,15 +29,14 @@ pub trait AccountStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError>;
 
-    /// Creates an account. Records `user.created`.
-    ///
-    /// Checks the roles by [`RoleRules::check_roles`], with the account of the assigner as the
-    /// transaction sees it.
     /// Returns the distinct [parameters](PasswordHash::parameters) of the current hashes of all
     /// accounts. Every login reads them, so it must be as fast as a look-up.
     async fn password_parameters(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Creates an account, or returns `None` if the user name exists. Records `user.created`.
+    /// Creates an account. Records `user.created`.
+    ///
+    /// Checks the roles by [`RoleRules::check_roles`], with the account of the assigner as the
+    /// transaction sees it.
     async fn create_account(
         &self,
         new: NewAccount,

@@ -10,14 +10,16 @@ use crate::time::check_seconds;
 /// Consecutive failures for one user name from one source lock that name for that source. The
 /// account as a whole is only throttled, and only for strangers: clients without a known device
 /// token, at an address without a recent login. The throttle grows with the failures and decays
-/// with time, so guessing never locks out the owner for good.
+/// with time. An owner who is a stranger while others go on guessing needs
+/// [a device token](crate::account::Accounts::add_device).
 ///
 /// The failures of an account are a leaky bucket: one is forgotten per
 /// [`failure_decay`](Self::with_failure_decay), and strangers wait while there are
 /// [`max_consecutive_failures`](Self::with_max_consecutive_failures). With the defaults, strangers
 /// can guess at most 100 passwords in a row (NIST SP 800-63B, 5.2.2), and four per day afterwards.
 ///
-/// Durations count whole seconds; fractions are dropped.
+/// Durations count whole seconds; fractions are dropped. A default follows the values that are set,
+/// and values that contradict each other are errors, whatever is set first.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,9 +36,9 @@ use crate::time::check_seconds;
 pub struct LockoutPolicy {
     threshold: u32,
     base_duration: Duration,
-    max_duration: Duration,
-    reset_after: Duration,
-    throttle_threshold: u32,
+    max_duration: Option<Duration>,
+    reset_after: Option<Duration>,
+    throttle_threshold: Option<u32>,
     max_throttle: Duration,
     max_consecutive_failures: u32,
     failure_decay: Duration,
@@ -45,6 +47,7 @@ pub struct LockoutPolicy {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -66,48 +69,46 @@ impl LockoutPolicy {
     }
 
     /// Sets the duration of the first lock; each further failure doubles it. A minute by default.
-    /// It raises the [maximum](Self::with_max_duration) if that is shorter.
     ///
     /// # Errors
-    /// [`SettingError`] unless it is from a second to a day.
+    /// [`SettingError`] unless it is from a second to a day, and at most the
+    /// [maximum](Self::with_max_duration).
     pub fn with_base_duration(self, duration: Duration) -> Result<Self, SettingError> {
         let base_duration = check_seconds("base duration", duration, SECOND..=DAY)?;
-        let max_duration = self.max_duration.max(base_duration);
-        Ok(Self { base_duration, max_duration, ..self })
+        Self { base_duration, ..self }.checked()
     }
 
-    /// Sets the longest duration of a lock. 15 minutes by default.
+    /// Sets the longest duration of a lock. 15 minutes by default, or the base duration if that is
+    /// longer.
     ///
     /// # Errors
-    /// [`SettingError`] unless it is from the base duration to a day.
+    /// [`SettingError`] unless it is from the base duration to a day, and at most the
+    /// [reset time](Self::with_reset_after).
     pub fn with_max_duration(self, duration: Duration) -> Result<Self, SettingError> {
-        let max_duration = check_seconds("maximum duration", duration, SECOND..=DAY)?;
-        let base = self.base_duration;
-        SettingError::check_at_most("base duration", base, "maximum duration", max_duration)?;
-        Ok(Self { max_duration, ..self })
+        let max_duration = Some(check_seconds("maximum duration", duration, SECOND..=DAY)?);
+        Self { max_duration, ..self }.checked()
     }
 
     /// Sets the time without failures after which the next lock is short again. 12 hours by
-    /// default.
+    /// default, or the maximum duration if that is longer.
     ///
     /// # Errors
-    /// [`SettingError`] unless it is from a second to a year.
+    /// [`SettingError`] unless it is from the maximum duration to a year.
     pub fn with_reset_after(self, duration: Duration) -> Result<Self, SettingError> {
-        Ok(Self { reset_after: check_seconds("reset time", duration, SECOND..=YEAR)?, ..self })
+        let reset_after = Some(check_seconds("reset time", duration, SECOND..=YEAR)?);
+        Self { reset_after, ..self }.checked()
     }
 
-    /// Sets how many consecutive failures of an account throttle strangers. 20 by default. A device
-    /// or an address with as many failures of its own counts as a stranger.
+    /// Sets how many consecutive failures of an account throttle strangers. 20 by default, or the
+    /// maximum if that is less. A device or an address with as many failures of its own counts as a
+    /// stranger.
     ///
     /// # Errors
     /// [`SettingError`] unless it is from 1 to
     /// [`max_consecutive_failures`](Self::max_consecutive_failures).
     pub fn with_throttle_threshold(self, threshold: u32) -> Result<Self, SettingError> {
         SettingError::check("throttle threshold", threshold, 1..=Self::MAX_CONSECUTIVE_FAILURES)?;
-        let max = self.max_consecutive_failures;
-        let other = "maximum of consecutive failures";
-        SettingError::check_at_most("throttle threshold", threshold, other, max)?;
-        Ok(Self { throttle_threshold: threshold, ..self })
+        Self { throttle_threshold: Some(threshold), ..self }.checked()
     }
 
     /// Sets how long a stranger waits at most between two attempts, below the
@@ -124,16 +125,26 @@ impl LockoutPolicy {
     }
 
     /// Sets at how many consecutive failures strangers wait until one of them is
-    /// [forgotten](Self::with_failure_decay). 100 by default. It lowers the
-    /// [throttle threshold](Self::with_throttle_threshold) if that is greater.
+    /// [forgotten](Self::with_failure_decay). 100 by default.
     ///
     /// # Errors
-    /// [`SettingError`] unless it is from 1 to 100 (NIST SP 800-63B, 5.2.2).
+    /// [`SettingError`] unless it is from 1 to 100 (NIST SP 800-63B, 5.2.2), and at least the
+    /// [throttle threshold](Self::with_throttle_threshold).
     pub fn with_max_consecutive_failures(self, max: u32) -> Result<Self, SettingError> {
         let setting = "maximum of consecutive failures";
         SettingError::check(setting, max, 1..=Self::MAX_CONSECUTIVE_FAILURES)?;
-        let throttle_threshold = self.throttle_threshold.min(max);
-        Ok(Self { max_consecutive_failures: max, throttle_threshold, ..self })
+        Self { max_consecutive_failures: max, ..self }.checked()
+    }
+
+    /// Rejects values that contradict each other, and returns both.
+    fn checked(self) -> Result<Self, SettingError> {
+        let (base, max, reset) = (self.base_duration, self.max_duration(), self.reset_after());
+        SettingError::check_at_most("base duration", base, "maximum duration", max)?;
+        SettingError::check_at_most("maximum duration", max, "reset time", reset)?;
+        let (threshold, max) = (self.throttle_threshold(), self.max_consecutive_failures);
+        let other = "maximum of consecutive failures";
+        SettingError::check_at_most("throttle threshold", threshold, other, max)?;
+        Ok(self)
     }
 
     /// Sets the time after which one consecutive failure is forgotten. 6 hours by default. It bounds
@@ -180,20 +191,20 @@ impl LockoutPolicy {
 
     /// Returns the longest duration of a lock.
     #[must_use]
-    pub const fn max_duration(&self) -> Duration {
-        self.max_duration
+    pub fn max_duration(&self) -> Duration {
+        self.max_duration.unwrap_or_else(|| self.base_duration.max(15 * MINUTE))
     }
 
     /// Returns the time without failures after which the next lock is short again.
     #[must_use]
-    pub const fn reset_after(&self) -> Duration {
-        self.reset_after
+    pub fn reset_after(&self) -> Duration {
+        self.reset_after.unwrap_or_else(|| self.max_duration().max(12 * HOUR))
     }
 
     /// Returns how many consecutive failures of an account throttle strangers.
     #[must_use]
-    pub const fn throttle_threshold(&self) -> u32 {
-        self.throttle_threshold
+    pub fn throttle_threshold(&self) -> u32 {
+        self.throttle_threshold.unwrap_or_else(|| self.max_consecutive_failures.min(20))
     }
 
     /// Returns how long a stranger waits at most below the maximum of failures.
@@ -231,10 +242,10 @@ impl Default for LockoutPolicy {
     fn default() -> Self {
         Self {
             threshold: 5,
-            base_duration: Duration::from_secs(60),
-            max_duration: Duration::from_secs(15 * 60),
-            reset_after: 12 * HOUR,
-            throttle_threshold: 20,
+            base_duration: MINUTE,
+            max_duration: None,
+            reset_after: None,
+            throttle_threshold: None,
             max_throttle: HOUR,
             max_consecutive_failures: Self::MAX_CONSECUTIVE_FAILURES,
             failure_decay: 6 * HOUR,
@@ -266,20 +277,30 @@ mod tests {
     }
 
     #[test]
-    fn rejects_contradictory_values() {
+    fn rejects_contradictory_values_in_any_order() {
         let policy = LockoutPolicy::default();
         let error = policy.with_max_duration(Duration::from_secs(59)).unwrap_err();
         assert_eq!(error.to_string(), "base duration of 60s exceeds maximum duration of 59s");
-        let policy = policy.with_max_consecutive_failures(30).unwrap();
-        let error = policy.with_throttle_threshold(31).unwrap_err();
+        let max = policy.with_max_duration(5 * MINUTE).unwrap();
+        let error = max.with_base_duration(10 * MINUTE).unwrap_err();
+        assert_eq!(error.to_string(), "base duration of 600s exceeds maximum duration of 300s");
+        let reset = policy.with_reset_after(HOUR).unwrap();
+        let error = reset.with_max_duration(2 * HOUR).unwrap_err();
+        assert_eq!(error.to_string(), "maximum duration of 7200s exceeds reset time of 3600s");
+        assert!(policy.with_reset_after(MINUTE).is_err());
+
         let expected = "throttle threshold of 31 exceeds maximum of consecutive failures of 30";
+        let max = policy.with_max_consecutive_failures(30).unwrap();
+        assert_eq!(max.with_throttle_threshold(31).unwrap_err().to_string(), expected);
+        let threshold = policy.with_throttle_threshold(31).unwrap();
+        let error = threshold.with_max_consecutive_failures(30).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
 
     #[test]
-    fn keeps_bounds_consistent() {
-        let policy = LockoutPolicy::default().with_base_duration(HOUR).unwrap();
-        assert_eq!(policy.max_duration(), HOUR);
+    fn defaults_follow_other_values() {
+        let policy = LockoutPolicy::default().with_base_duration(DAY).unwrap();
+        assert_eq!((policy.max_duration(), policy.reset_after()), (DAY, DAY));
         let policy = policy.with_max_consecutive_failures(10).unwrap();
         assert_eq!(policy.throttle_threshold(), 10);
     }

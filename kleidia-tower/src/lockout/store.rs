@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{LockoutPolicy, LoginAttempt};
 use crate::store::{ChangeContext, Committed, StoreError};
-use crate::{Timestamp, UserName};
+use crate::{Timestamp, TokenDigest, UserName};
 
 /// Counts failed logins: those of each source, device and session, and those of the whole account.
 ///
@@ -51,6 +51,15 @@ pub trait FailureStore: Send + Sync + 'static {
         name: &UserName,
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError>;
+
+    /// Makes a device of a user name familiar, as a login with its token does.
+    async fn add_device(
+        &self,
+        name: &UserName,
+        device: TokenDigest,
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 }
 
 /// The result of reserving an attempt: whether the password may be evaluated.

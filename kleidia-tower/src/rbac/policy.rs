@@ -107,6 +107,16 @@ impl Policy {
         permission.is_destructive() || self.0.destructive.contains(permission)
     }
 
+    /// Returns whether a role lists a destructive permission.
+    pub(super) fn has_destructive(&self, role: &RoleName) -> bool {
+        match self.0.roles.get(role) {
+            Some(Grants::Listed(permissions)) => {
+                permissions.iter().any(|name| self.is_destructive(name))
+            }
+            Some(Grants::AllExceptDestructive) | None => false,
+        }
+    }
+
     /// Returns whether one of the roles grants the permission.
     #[must_use]
     pub fn permits<'a>(

@@ -95,7 +95,11 @@ impl Requirement {
     }
 
     fn includes_destruction(&self, policy: &Policy) -> bool {
-        self.any_part(&|kind| matches!(kind, Kind::Permission(name) if policy.is_destructive(name)))
+        self.any_part(&|kind| match kind {
+            Kind::Permission(permission) => policy.is_destructive(permission),
+            Kind::Role(role) => policy.has_destructive(role),
+            _ => false,
+        })
     }
 
     fn any_part(&self, matches: &impl Fn(&Kind) -> bool) -> bool {

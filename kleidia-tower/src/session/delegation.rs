@@ -9,7 +9,7 @@ use super::cache::Invalidation;
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
 use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use crate::store::{ChangeContext, Committed, PurgeStore, Retention, Store, StoreError};
-use crate::{Timestamp, UserName};
+use crate::{Timestamp, TokenDigest, UserName};
 
 #[async_trait]
 impl FailureStore for SessionCachingStore {
@@ -50,6 +50,16 @@ impl FailureStore for SessionCachingStore {
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
         self.store.unlock(name, change).await
+    }
+
+    async fn add_device(
+        &self,
+        name: &UserName,
+        device: TokenDigest,
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.store.add_device(name, device, policy, now).await
     }
 }
 

@@ -32,8 +32,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// failures of that user and source. Stores the new device unless the attempt presents a known
     /// one.
     ///
-    /// If the user then has more sessions than [`NewSession::max_sessions`], those that were
-    /// refreshed least recently end.
+    /// If the user then has more sessions than [`NewSession::max_sessions`], those whose
+    /// refresh tokens expire first end.
     ///
     /// Records `login.success` and `session.created`, and `session.ended` for each session that the
     /// login displaces, or `login.failure` if no session is opened.

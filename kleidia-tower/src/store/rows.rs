@@ -74,7 +74,7 @@ pub(crate) trait Rows: Send {
     async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError>;
     async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError>;
     async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError>;
-    /// Returns the families of a user that are not revoked, beyond the `max` that were refreshed
+    /// Returns the families of a user that are not revoked, beyond the `max` whose tokens expire
     /// last.
     async fn excess_families(
         &mut self,

@@ -20,7 +20,7 @@ use crate::session::{
     EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
     SessionSelector, SessionStore, SessionView,
 };
-use crate::{SessionId, Timestamp, UserId, UserName};
+use crate::{SessionId, Timestamp, TokenDigest, UserId, UserName};
 
 /// A store with transactions: its reads, and a way to run an operation in a transaction.
 #[async_trait]
@@ -212,6 +212,16 @@ impl<S: Transactional> FailureStore for S {
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
         self.write(|rows| Box::pin(failures::unlock(rows.0, name, change))).await
+    }
+
+    async fn add_device(
+        &self,
+        name: &UserName,
+        device: TokenDigest,
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(|rows| Box::pin(failures::add_device(rows.0, name, device, policy, now))).await
     }
 }
 

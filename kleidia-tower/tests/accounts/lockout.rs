@@ -154,6 +154,22 @@ async fn operator_unlocks_by_name() {
     assert_eq!(records.len(), 1);
 }
 
+/// Whoever goes on guessing throttles an unlocked account at once.
+#[tokio::test]
+async fn operator_lets_in_an_owner_while_others_guess() {
+    let service = Service::new().await;
+    service.accounts.unlock_by_name("alice").await.unwrap();
+    let device_token = Some(service.accounts.add_device("Alice").await.unwrap());
+    assert_eq!(code(service.accounts.add_device("nobody").await), "not_found");
+    guess_from_many_sources(&service).await;
+    let stranger = service.log_in("alice", PASSWORD, "203.0.113.1").await;
+    assert_eq!(code(stranger), "invalid_credentials");
+    let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
+    let client = super::at("203.0.113.2");
+    let request = LoginRequest { user_name, password, client, device_token };
+    assert_eq!(code(service.accounts.log_in(request).await), "ok");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn burst_does_not_reveal_account_existence() {
     let service = Service::new().await;

@@ -157,6 +157,7 @@ async fn destruction_and_step_up_cannot_be_overridden() {
         Requirement::any_of([operator.clone(), may("users:delete")]),
         Requirement::permission(Permission::destructive("users:purge").unwrap()),
         Requirement::any_of([operator.clone(), may("reports:purge")]),
+        Requirement::role("purger".parse().unwrap()),
         Requirement::step_up(Duration::ZERO),
         Requirement::all_of([operator.clone(), Requirement::step_up(Duration::ZERO)]),
         Requirement::all_of([]),
@@ -164,6 +165,7 @@ async fn destruction_and_step_up_cannot_be_overridden() {
     ] {
         // The policy says that `reports:purge` destroys.
         let policy = Policy::default().with_destructive([permission("reports:purge")]);
+        let policy = policy.with_role("purger".parse().unwrap(), [permission("reports:purge")]);
         let trail = fixture.accounts.audit_trail();
         let layer = RbacLayer::new(policy, requirement.clone(), trail).with_overrides();
         assert_eq!(
@@ -172,7 +174,7 @@ async fn destruction_and_step_up_cannot_be_overridden() {
             "{requirement:?}"
         );
     }
-    assert_eq!(record_counts(&fixture).await, [0, 10, 10]);
+    assert_eq!(record_counts(&fixture).await, [0, 11, 11]);
     // With a recent password the rest can be overridden.
     let fresh = Requirement::all_of([operator, Requirement::step_up(Duration::from_secs(60))]);
     let layer = require(&fixture, fresh).with_overrides();

@@ -20,7 +20,7 @@ use kleidia_tower::session::{
 use kleidia_tower::store::{
     ChangeContext, Committed, MemoryStore, PurgeStore, Retention, StoreError,
 };
-use kleidia_tower::{SessionId, Timestamp, UserId, UserName};
+use kleidia_tower::{SessionId, Timestamp, TokenDigest, UserId, UserName};
 use tokio::sync::Notify;
 
 /// A `MemoryStore` whose operations fail or pause on request.
@@ -267,6 +267,16 @@ impl FailureStore for FaultInjectingStore {
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
         self.memory()?.unlock(name, change).await
+    }
+
+    async fn add_device(
+        &self,
+        name: &UserName,
+        device: TokenDigest,
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.memory()?.add_device(name, device, policy, now).await
     }
 }
 

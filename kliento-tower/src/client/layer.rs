@@ -1,6 +1,7 @@
 //! `KlientoClientLayer`: its configuration, and the state that its services share.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ use crate::{Clock, SettingError};
 ///   checks each request. reqwest follows redirects internally, and drops the header on a redirect
 ///   to another host.
 /// - With tonic, requests only have an origin if the generated client was created with its
-///   `with_origin`. A channel connects to one service, so the layer needs no origins there.
+///   `with_origin`. Without it, the bundle is for the service that the layer was first used with, and its
+///   clones: use a layer per channel.
 /// - The layer requires a tokio runtime with timers, and a synchronised clock.
 ///
 /// # Examples
@@ -121,8 +123,17 @@ pub(super) struct LayerState {
     /// For the source's own audience.
     refresher: BundleRefresher,
     targets: Vec<Target>,
-    /// The origin of the first request to a layer without targets.
-    first_origin: Arc<OnceLock<Option<Origin>>>,
+    /// The receiver of the first request to a layer without targets.
+    first: Arc<OnceLock<Receiver>>,
+    /// The number of services that the layer was applied to.
+    services: Arc<AtomicU64>,
+}
+
+/// Who receives a bundle: an origin, or the service for requests that are paths on its connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Receiver {
+    Origin(Origin),
+    Service(u64),
 }
 
 /// An origin, and the bundles of its audience.
@@ -137,7 +148,8 @@ impl KlientoClientLayer {
     /// the first request.
     pub fn new(source: impl TokenBundleSource) -> Self {
         let refresher = BundleRefresher::new(source);
-        Self(Arc::new(LayerState { refresher, targets: Vec::new(), first_origin: Arc::default() }))
+        let (first, services) = (Arc::default(), Arc::default());
+        Self(Arc::new(LayerState { refresher, targets: Vec::new(), first, services }))
     }
 
     /// Restricts the layer to requests to this origin, such as `https://api.example.com`.
@@ -228,31 +240,41 @@ impl LayerState {
     pub(super) fn refresher(
         &self,
         request: &impl OutgoingRequest,
+        service: u64,
     ) -> Result<Option<&BundleRefresher>, BundleError> {
         if request.headers().contains_key(AUTHORIZATION) {
             return Ok(None);
         }
         if self.targets.is_empty() {
-            self.check_first_origin(request)?;
+            self.check_receiver(request, service)?;
             return Ok(Some(&self.refresher));
         }
         let target = self.targets.iter().find(|target| request.targets(&target.origin));
         Ok(target.map(|target| &target.refresher))
     }
 
-    /// Fails if the bundle is that of another origin.
-    fn check_first_origin(&self, request: &impl OutgoingRequest) -> Result<(), BundleError> {
-        if let Some(Some(first)) = self.first_origin.get()
+    /// Fails if the bundle is that of another receiver.
+    fn check_receiver(
+        &self,
+        request: &impl OutgoingRequest,
+        service: u64,
+    ) -> Result<(), BundleError> {
+        if let Some(Receiver::Origin(first)) = self.first.get()
             && request.targets(first)
         {
             return Ok(());
         }
         let origin = request.origin()?;
-        let first = self.first_origin.get_or_init(|| origin.clone());
-        if *first == origin {
+        let receiver = origin.clone().map_or(Receiver::Service(service), Receiver::Origin);
+        let first = self.first.get_or_init(|| receiver.clone());
+        if *first == receiver {
             return Ok(());
         }
-        Err(BundleError::SecondOrigin { first: first.clone(), second: origin })
+        let first = match first {
+            Receiver::Origin(first) => Some(first.clone()),
+            Receiver::Service(_) => None,
+        };
+        Err(BundleError::SecondOrigin { first, second: origin })
     }
 }
 
@@ -260,7 +282,8 @@ impl<S> Layer<S> for KlientoClientLayer {
     type Service = KlientoClient<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        KlientoClient::new(inner, Arc::clone(&self.0))
+        let service = self.0.services.fetch_add(1, Ordering::Relaxed);
+        KlientoClient::new(inner, Arc::clone(&self.0), service)
     }
 }
 

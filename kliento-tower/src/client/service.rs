@@ -21,6 +21,8 @@ use super::{BundleError, ClientError, OutgoingRequest};
 pub struct KlientoClient<S> {
     inner: S,
     state: Arc<LayerState>,
+    /// Distinguishes the services of a layer; clones share it.
+    number: u64,
 }
 
 pin_project! {
@@ -46,8 +48,8 @@ pin_project! {
 type Refresh = Pin<Box<dyn Future<Output = HeaderResult> + Send>>;
 
 impl<S> KlientoClient<S> {
-    pub(super) const fn new(inner: S, state: Arc<LayerState>) -> Self {
-        Self { inner, state }
+    pub(super) const fn new(inner: S, state: Arc<LayerState>, number: u64) -> Self {
+        Self { inner, state, number }
     }
 }
 
@@ -65,7 +67,7 @@ where
     }
 
     fn call(&mut self, mut request: R) -> Self::Future {
-        let refresher = self.state.refresher(&request);
+        let refresher = self.state.refresher(&request, self.number);
         let bundle = refresher.and_then(|one| one.map(BundleRefresher::get).transpose());
         let state = match bundle {
             Ok(None) => return ResponseFuture::calling(self.inner.call(request)),

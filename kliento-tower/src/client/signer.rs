@@ -152,13 +152,13 @@ impl LocalSigner {
         Ok(self)
     }
 
-    /// Sets the validity of tokens before they are signed, for verifiers with slow clocks: 0 to 60
+    /// Sets the validity of tokens before they are signed, for verifiers with slow clocks: 0 to 59
     /// minutes; 30 seconds by default. A token is not valid before its certificates.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
     pub fn with_backdating(mut self, backdating: Duration) -> Result<Self, SettingError> {
-        let bounds = Duration::ZERO..=Self::MAX_VALIDITY;
+        let bounds = Duration::ZERO..=Self::MAX_VALIDITY.saturating_sub(Duration::from_secs(60));
         self.backdating = SettingError::check("backdating", backdating, bounds)?;
         Ok(self)
     }

@@ -1,8 +1,11 @@
 //! Which requests the layer attaches a bundle to.
 
+use std::convert::Infallible;
+
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
 use kliento_tower::client::{BundleError, ClientError, KlientoClientLayer, OriginConfigError};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::scripted_source::{ManualClock, ScriptedSource, request, send, valid_for, value};
 
@@ -18,7 +21,7 @@ fn layer() -> KlientoClientLayer {
 #[tokio::test]
 async fn without_origins_attaches_to_requests_to_the_first_origin_only() {
     let uris = ["https://api.example.com/", "http://127.0.0.1:8080/x?y", "/path"];
-    for (uri, same) in uris.into_iter().zip(["HTTPS://API.example.com:443/x", uris[1], "/other"]) {
+    for (uri, same) in uris.into_iter().zip(["HTTPS://API.example.com:443/x", uris[1]]) {
         let layer = layer();
         for _ in 0..2 {
             assert_eq!(send(&layer, request(uri)).await.unwrap(), value(1), "{uri}");
@@ -33,6 +36,26 @@ async fn without_origins_attaches_to_requests_to_the_first_origin_only() {
     }
     let error = send(&layer(), request("wss://api.example.com/")).await.unwrap_err();
     assert!(matches!(error, ClientError::Bundle(BundleError::Target(_))), "{error:?}");
+}
+
+/// Paths are requests on the connection of a service, and two services may be two servers.
+#[tokio::test]
+async fn without_origins_attaches_to_paths_of_the_first_service_only() {
+    let layer = layer();
+    let [first, second] = [(); 2].map(|()| {
+        layer.layer(service_fn(|request: Request<String>| async move {
+            Ok::<_, Infallible>(request.headers().get(AUTHORIZATION).cloned())
+        }))
+    });
+    for _ in 0..2 {
+        assert_eq!(first.clone().oneshot(request("/path")).await.unwrap(), value(1));
+        assert_eq!(first.clone().oneshot(request("/other")).await.unwrap(), value(1));
+        for (service, uri) in [(&second, "/path"), (&first, "https://api.example.com/")] {
+            let error = service.clone().oneshot(request(uri)).await.unwrap_err();
+            let is_second = matches!(error, ClientError::Bundle(BundleError::SecondOrigin { .. }));
+            assert!(is_second, "{uri}: {error:?}");
+        }
+    }
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn backdates_tokens_that_are_issued_now() {
         (second(300), None, at() - second(30), at() + second(300)),
         (second(3600), None, at() - second(30), at() + second(3570)),
         (second(300), Some(second(0)), at(), at() + second(300)),
-        (second(3600), Some(second(3600)), at() - second(3600), at()),
+        (second(3600), Some(second(3599)), at() - second(3599), at() + second(1)),
     ] {
         let request = TokenRequest::issued_at(&token, now, lifetime);
         let request = backdating.map_or(request, |backdating| request.with_backdating(backdating));
@@ -160,7 +160,7 @@ fn backdates_tokens_that_are_issued_now() {
     }
     for request in [
         TokenRequest::issued_at(&token, now, second(3601)),
-        TokenRequest::issued_at(&token, now, second(300)).with_backdating(second(3601)),
+        TokenRequest::issued_at(&token, now, second(300)).with_backdating(second(3600)),
     ] {
         let rejected = sign_for(&organisation, &request, &Member::Bot).unwrap_err();
         assert!(matches!(rejected, TokenIssueError::Validity { .. }), "{rejected}");

@@ -125,6 +125,10 @@ async fn unlocks_account() {
     assert_eq!(unlocked.stdout, b"unlocked the sign-in of Root\n");
     let admin = Tokens::from_response(&portal.login_request(ADMIN, PASSWORD).send().await);
     assert_eq!(portal.audit(&admin, "event=login.unlocked").await.len(), 1);
+    let unlocked =
+        command(&portal.database.path(), &["unlock", ADMIN, "--device"]).output().unwrap();
+    let output = String::from_utf8(unlocked.stdout).unwrap();
+    assert!(output.lines().nth(1).unwrap().starts_with("device token: "), "{output}");
     let missing = portal.database.file("missing.db");
     assert_fails(&command(&missing, &["unlock", ADMIN]).output().unwrap(), &["no such database"]);
     assert!(!missing.exists());
@@ -167,6 +171,7 @@ fn help_lists_each_option_and_default() {
         "--kliento-trust-anchor",
         "--kliento-allow-organisation",
         "--kliento-allow-subject",
+        "--kliento-clock-skew",
         "create-admin",
         "unlock",
         "Examples:",

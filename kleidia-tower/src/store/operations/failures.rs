@@ -7,7 +7,7 @@ use crate::lockout::{Evidence, FailureCounters, LockoutPolicy, LoginAttempt, Res
 use crate::session::NewSession;
 use crate::store::rows::{FailureRow, FailureScope, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
-use crate::{Timestamp, UserName};
+use crate::{Timestamp, TokenDigest, UserName};
 
 pub(crate) async fn reserve(
     rows: &mut dyn Rows,
@@ -87,11 +87,22 @@ pub(crate) async fn record_success(
         rows.put_failures(name, scope, &row).await?;
         return Ok(false);
     }
-    rows.delete_excess_devices(name, lockout.max_devices().saturating_sub(1)).await?;
-    let mut device = FailureRow::default();
-    device.record_login(lockout, now);
-    rows.put_failures(name, FailureScope::Device(new.device), &device).await?;
+    add_device(rows, name, new.device, lockout, now).await?;
     Ok(true)
+}
+
+/// Makes a device familiar. It replaces the one with the oldest login if there are too many.
+pub(crate) async fn add_device(
+    rows: &mut dyn Rows,
+    name: &UserName,
+    device: TokenDigest,
+    policy: &LockoutPolicy,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    rows.delete_excess_devices(name, policy.max_devices().saturating_sub(1)).await?;
+    let mut row = FailureRow::default();
+    row.record_login(policy, now);
+    rows.put_failures(name, FailureScope::Device(device), &row).await
 }
 
 pub(crate) async fn unlock(

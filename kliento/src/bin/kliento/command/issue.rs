@@ -68,7 +68,7 @@ pub(crate) struct Arguments {
 
     /// How long the token is valid from now, such as 90s, 5m or 1h
     ///
-    /// Verifiers accept at most 1h in all, so with 1h the token ends earlier by the backdating.
+    /// Verifiers accept at most 1h in all. If this and the backdating are longer, the token ends earlier.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_ttl)]
     ttl: Duration,
 
