@@ -122,6 +122,12 @@ const fn ipv4(bits: u128) -> Ipv4Addr {
     Ipv4Addr::new(a, b, c, d)
 }
 
+impl Nat64Prefix {
+    pub(crate) fn network(&self) -> Ipv6Addr {
+        self.0.network()
+    }
+}
+
 impl FromStr for Nat64Prefix {
     type Err = NetworkError;
 

@@ -6,7 +6,7 @@ use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, Request};
 
 use crate::forwarded::{forwarded, x_forwarded_for};
-use crate::{ClientAddress, Nat64Prefix, PeerAddress, ProxyNetwork};
+use crate::{ClientAddress, Nat64Prefix, NetworkError, PeerAddress, ProxyNetwork};
 
 /// The networks of trusted proxies, and the header in which they report the client's address.
 ///
@@ -80,13 +80,18 @@ impl TrustedProxies {
     /// An address with such a prefix is the IPv4 address that is embedded in it, in peer addresses,
     /// in the header, and in the networks of proxies. The prefixes that standards define need no
     /// setting: see [`ClientAddress::new`].
-    #[must_use]
-    pub fn with_nat64_prefixes(mut self, prefixes: impl IntoIterator<Item = Nat64Prefix>) -> Self {
+    ///
+    /// # Errors
+    /// [`NetworkError::ContainsIpv4`] if all IPv4 addresses are embedded in a network of proxies.
+    pub fn with_nat64_prefixes(
+        mut self,
+        prefixes: impl IntoIterator<Item = Nat64Prefix>,
+    ) -> Result<Self, NetworkError> {
         self.prefixes = prefixes.into_iter().collect();
         for network in &mut self.networks {
-            *network = network.canonical_with(&self.prefixes);
+            *network = network.canonical_with(&self.prefixes)?;
         }
-        self
+        Ok(self)
     }
 
     /// Returns whether nothing is configured: the client's address is the peer address.

@@ -26,21 +26,26 @@ use crate::{Nat64Prefix, NetworkError};
 /// # Ok::<(), http_guard::NetworkError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProxyNetwork(IpNet);
+pub struct ProxyNetwork {
+    given: IpNet,
+    canonical: IpNet,
+}
 
 impl ProxyNetwork {
     /// Returns whether the network contains an address, which is in canonical form.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        self.0.contains(&address)
+        self.canonical.contains(&address)
     }
 
-    /// Returns the canonical form in a network with prefixes of its own. A network that is not longer
-    /// than the prefix stays as it is: it contains no address in canonical form.
-    pub(crate) fn canonical_with(self, prefixes: &[Nat64Prefix]) -> Self {
-        let IpNet::V6(network) = self.0 else { return self };
-        let prefix = own_prefix(prefixes, network.network());
-        let embedded = prefix.and_then(|prefix| embedded_network(network, prefix));
-        embedded.map_or(self, |network| Self(network.into()))
+    /// Returns the canonical form in a network with prefixes of its own.
+    pub(crate) fn canonical_with(self, prefixes: &[Nat64Prefix]) -> Result<Self, NetworkError> {
+        let IpNet::V6(network) = self.given else { return Ok(self) };
+        if prefixes.iter().any(|prefix| network.contains(&prefix.network())) {
+            return Err(NetworkError::ContainsIpv4);
+        }
+        let Some(prefix) = own_prefix(prefixes, network.network()) else { return Ok(self) };
+        let embedded = embedded_network(network, prefix);
+        Ok(Self { canonical: embedded.map_or(self.given, IpNet::V4), ..self })
     }
 }
 
@@ -66,7 +71,7 @@ fn contains_known_prefix(network: Ipv6Net) -> bool {
 
 impl From<IpAddr> for ProxyNetwork {
     fn from(address: IpAddr) -> Self {
-        Self(IpNet::from(canonical(address)))
+        Self { given: address.into(), canonical: canonical(address).into() }
     }
 }
 
@@ -74,16 +79,17 @@ impl TryFrom<IpNet> for ProxyNetwork {
     type Error = NetworkError;
 
     fn try_from(network: IpNet) -> Result<Self, NetworkError> {
-        let IpNet::V6(ipv6) = network.trunc() else { return Ok(Self(network.trunc())) };
+        let given = network.trunc();
+        let IpNet::V6(ipv6) = given else { return Ok(Self { given, canonical: given }) };
         let (bits, length) = (ipv6.network().to_bits(), ipv6.prefix_len());
         if bits >> 32 == MAPPED && length == 96 {
-            return Ok(Self(IpNet::V4(Ipv4Net::default())));
+            return Ok(Self { given, canonical: IpNet::V4(Ipv4Net::default()) });
         }
         if contains_known_prefix(ipv6) {
             return Err(NetworkError::ContainsIpv4);
         }
         let embedded = known_prefix(bits).and_then(|prefix| embedded_network(ipv6, prefix));
-        Ok(Self(embedded.map_or(IpNet::V6(ipv6), IpNet::V4)))
+        Ok(Self { given, canonical: embedded.map_or(given, IpNet::V4) })
     }
 }
 
@@ -100,7 +106,7 @@ impl FromStr for ProxyNetwork {
 
 impl fmt::Display for ProxyNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.canonical.fmt(f)
     }
 }
 
@@ -149,14 +155,18 @@ mod tests {
             ("2001:db8:64::/96", "2001:db8:64::a00:0/104", "10.0.0.0/8"),
             ("2001:db8:1:2::/64", "2001:db8:1:2:7f:0:900::/104", "127.0.0.9/32"),
             ("2001:db8:1:2::/64", "2001:db8:1:2:a::/80", "10.0.0.0/8"),
-            ("2001:db8:1:2::/64", "2001:db8:1:2::/64", "2001:db8:1:2::/64"),
-            ("2001:db8:1:2::/64", "2001:db8:1::/48", "2001:db8:1::/48"),
+            ("64:ff9b:1:5::/64", "64:ff9b:1:5:a::/80", "10.0.0.0/8"),
             ("2001:db8::/32", "2001:db8:a00::/40", "10.0.0.0/8"),
             ("2001:db8::/32", "2001:db8:a00:5::/64", "10.0.0.5/32"),
         ] {
             let parsed: ProxyNetwork = network.parse().unwrap();
-            let canonical = parsed.canonical_with(&[prefix.parse().unwrap()]);
+            let canonical = parsed.canonical_with(&[prefix.parse().unwrap()]).unwrap();
             assert_eq!(canonical.to_string(), expected, "{network} behind {prefix}");
+        }
+        for network in ["2001:db8:1:2::/64", "2001:db8:1::/48"] {
+            let parsed: ProxyNetwork = network.parse().unwrap();
+            let outcome = parsed.canonical_with(&["2001:db8:1:2::/64".parse().unwrap()]);
+            assert_eq!(outcome, Err(NetworkError::ContainsIpv4), "{network}");
         }
     }
 }

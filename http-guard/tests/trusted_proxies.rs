@@ -206,7 +206,8 @@ fn networks_and_addresses_have_one_form() {
     let peers = ["10.0.0.1", "::ffff:10.0.0.1", "64:ff9b::10.0.0.1", "2001:db8:64::a00:1"];
     for network in ["10.0.0.1", "::ffff:10.0.0.0/104", "64:ff9b::10.0.0.1", "2001:db8:64::a00:1"] {
         let proxies = TrustedProxies::new(XForwardedFor, [network.parse().unwrap()])
-            .with_nat64_prefixes(["2001:db8:64::/96".parse().unwrap()]);
+            .with_nat64_prefixes(["2001:db8:64::/96".parse().unwrap()])
+            .unwrap();
         for peer in peers.map(|peer| peer.parse().unwrap()) {
             assert!(proxies.contains(peer), "{peer} in {network}");
             assert_eq!(proxies.client_address(peer, &headers).to_string(), "192.0.2.1");
@@ -216,7 +217,7 @@ fn networks_and_addresses_have_one_form() {
     }
     let translated = "2001:db8:64::c000:201".parse().unwrap();
     let prefixes = ["2001:db8:64::/96".parse().unwrap()];
-    let proxies = TrustedProxies::none().with_nat64_prefixes(prefixes);
+    let proxies = TrustedProxies::none().with_nat64_prefixes(prefixes).unwrap();
     assert_eq!(proxies.client_address(translated, &headers).to_string(), "192.0.2.1");
     assert!(!proxies.is_empty());
 }

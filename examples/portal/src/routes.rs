@@ -37,7 +37,7 @@ pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> 
     let mut api = api
         .with_login_limit(login)
         .with_request_limit(requests)
-        .with_trusted_proxies(settings.proxies());
+        .with_trusted_proxies(settings.proxies()?);
     if let Some(audience) = &settings.kliento_audience {
         let layer = kliento_layer(audience, settings)?;
         // Each workload may read its own identity. Add rules here to allow more.

@@ -53,7 +53,7 @@ pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Res
     let api = api.with_health_check("cleanup", cleanup.health_check());
     let routes = routes::router(api, settings)?;
     log::announce(&format!("listening on http://{}", listener.local_addr()?));
-    let server = Server::new().with_exempt_proxies(settings.proxies());
+    let server = Server::new().with_exempt_proxies(settings.proxies()?);
     let summary = server.serve(listener, routes, shutdown).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
     cleanup.stop().await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use kleidia_tower::rate_limit::{
-    ForwardingHeader, Limit, Nat64Prefix, ProxyNetwork, TrustedProxies,
+    ForwardingHeader, Limit, Nat64Prefix, NetworkError, ProxyNetwork, TrustedProxies,
 };
 use kliento::TrustAnchor;
 use serde::{Deserialize, Deserializer};
@@ -153,7 +153,7 @@ impl Settings {
     }
 
     /// Returns the trusted proxies, and the prefixes of translated addresses.
-    pub(crate) fn proxies(&self) -> TrustedProxies {
+    pub(crate) fn proxies(&self) -> Result<TrustedProxies, NetworkError> {
         let networks = self.trusted_proxy.iter().copied();
         TrustedProxies::new(ForwardingHeader::XForwardedFor, networks)
             .with_nat64_prefixes(self.nat64_prefix.iter().copied())

@@ -73,7 +73,8 @@ impl Connection {
             }
         };
         let activity = Activity::new();
-        let _registration = self.open_connections.register(peer, Arc::clone(&activity));
+        let _registration =
+            self.open_connections.register(self.slot.address, Arc::clone(&activity));
         let stream = ServedStream::new(stream, Arc::clone(&activity), self.slot);
         let service = ConnectionService::new(service, peer, Arc::clone(&activity));
         let connection =

@@ -26,8 +26,10 @@ pub(super) struct ConnectionLimiter {
 /// One of the connections that may be open. Dropping it releases the slot.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
+    /// The address for which the connection counts.
+    pub(super) address: Option<ClientAddress>,
     _permit: OwnedSemaphorePermit,
-    _address: Option<AddressPermit>,
+    _address_permit: Option<AddressPermit>,
 }
 
 impl ConnectionLimiter {
@@ -66,7 +68,7 @@ impl ConnectionLimiter {
             None => None,
             Some(address) => Some(self.address_permit(address, replace)?),
         };
-        Some(ConnectionSlot { _permit: permit, _address: permit_of_address })
+        Some(ConnectionSlot { address, _permit: permit, _address_permit: permit_of_address })
     }
 
     fn address_permit(

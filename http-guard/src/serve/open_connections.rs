@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::activity::Activity;
-use super::listener::Peer;
 use crate::ClientAddress;
 
 /// How long a connection must have had no open request before another may take its place. It
@@ -37,8 +36,11 @@ pub(super) struct Registration {
 
 impl OpenConnections {
     /// Adds a connection.
-    pub(super) fn register(self: &Arc<Self>, peer: Peer, activity: Arc<Activity>) -> Registration {
-        let address = peer.address().map(|address| ClientAddress::new(address.ip()));
+    pub(super) fn register(
+        self: &Arc<Self>,
+        address: Option<ClientAddress>,
+        activity: Arc<Activity>,
+    ) -> Registration {
         let mut entries = self.lock();
         let id = entries.next_id;
         entries.next_id += 1;

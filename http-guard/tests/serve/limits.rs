@@ -125,6 +125,19 @@ async fn waiting_connections_make_way_for_others() {
     }
 }
 
+/// `::1` is the translated address of 0.0.0.1.
+#[tokio::test]
+async fn waiting_connections_of_translated_addresses_make_way() {
+    let proxies = TrustedProxies::none().with_nat64_prefixes(["::/96".parse().unwrap()]).unwrap();
+    let server = one_per_address().with_exempt_proxies(proxies);
+    let running = TestServer::start_on(server, "[::1]:0").await;
+    let mut waiting = running.client(Version::HTTP_11).await;
+    waiting.ok("/").await;
+    sleep(3 * SHORT).await;
+    running.client(Version::HTTP_11).await.ok("/").await;
+    waiting.ended().await;
+}
+
 type Pending = JoinHandle<hyper::Result<(StatusCode, String)>>;
 
 /// Returns a request without a response, and its connection.

@@ -40,7 +40,11 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     pub(crate) async fn start(server: Server) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(server, "127.0.0.1:0").await
+    }
+
+    pub(crate) async fn start_on(server: Server, address: &str) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(async move {

@@ -18,7 +18,8 @@ use super::SigningKey;
 /// create it at the same time.
 pub(super) fn create_if_missing(path: &Path) -> io::Result<()> {
     if path.try_exists()? {
-        return Ok(());
+        // Another process may be writing it in place.
+        return if is_young(path)? { wait_for_line(path) } else { Ok(()) };
     }
     let mut line = SigningKey::generate().map_err(io::Error::other)?.to_text();
     line.push('\n');
@@ -59,6 +60,12 @@ fn write_all(mut file: File, line: &Zeroizing<String>) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Returns whether the file was changed within the time that a process waits for its line.
+fn is_young(path: &Path) -> io::Result<bool> {
+    let modified = fs::metadata(path)?.modified()?;
+    Ok(modified.elapsed().is_ok_and(|age| age < Duration::from_secs(2)))
+}
+
 /// Waits for a moment until the file ends with a line break. The reader reports what is wrong then.
 fn wait_for_line(path: &Path) -> io::Result<()> {
     for _ in 0..100 {
@@ -87,6 +94,21 @@ fn log_created(path: &Path) {
 mod tests {
     use super::*;
     use crate::access_token::KeyRing;
+
+    #[test]
+    fn waits_while_another_process_writes_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        fs::write(&path, "").unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(50));
+                fs::write(&path, "a line\n").unwrap();
+            });
+            create_if_missing(&path).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"a line\n");
+        });
+    }
 
     #[test]
     fn creates_the_file_in_place_once() {

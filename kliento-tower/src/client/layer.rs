@@ -32,7 +32,7 @@ use crate::{Clock, SettingError};
 ///   does not cancel the query.
 /// - A bundle is refreshed before it expires. Requests use the cached bundle meanwhile, and also if
 ///   the refresh fails. After its expiry they fail with a [`BundleError`].
-/// - After a failure the source is not queried for at least a second.
+/// - After a failure the source is not queried for at least a second, unless it has changed.
 /// - When the source [has changed](TokenBundleSource::has_changed), its bundle is refreshed within
 ///   about a second, unless the source has failed and asked for a delay.
 /// - All state belongs to the layer: its clones and their services share it.
