@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A block of a PEM text, which may be malformed.
 pub(crate) struct PemBlock<'a> {
@@ -23,7 +24,7 @@ pub(crate) struct PemBlock<'a> {
 pub(crate) fn pem_blocks(text: &[u8]) -> Vec<PemBlock<'_>> {
     let mut blocks = Vec::new();
     let mut rest = text;
-    while let Some((_, block)) = split_once(rest, BEGIN) {
+    while let Some(block) = after_begin(rest) {
         let (label, block) = split_once(block, DASHES).unwrap_or((block, &[]));
         let (body, end) = split_once(block, END).unwrap_or((block, &[]));
         let (end_label, after) = split_once(end, DASHES).unwrap_or((end, &[]));
@@ -64,6 +65,20 @@ fn read_label(octets: &[u8]) -> &str {
     std::str::from_utf8(octets).ok().filter(|_| is_label).unwrap_or_default()
 }
 
+/// Returns what follows the first BEGIN at the start of a line. Other text may mention it.
+fn after_begin(text: &[u8]) -> Option<&[u8]> {
+    let mut lines = text.split(|octet| matches!(octet, b'\n' | b'\r'));
+    let mut before = 0;
+    loop {
+        let line = lines.next()?;
+        let start = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii_start();
+        if start.starts_with(BEGIN) {
+            return text.get(before + line.len() - start.len() + BEGIN.len()..);
+        }
+        before += line.len() + 1;
+    }
+}
+
 /// Splits off headers, which end with an empty line.
 fn split_headers(body: &[u8]) -> (&[u8], &[u8]) {
     let start = body.iter().position(|octet| !is_white_space(*octet)).unwrap_or_default();
@@ -72,7 +87,11 @@ fn split_headers(body: &[u8]) -> (&[u8], &[u8]) {
     if !first.contains(&b':') {
         return (&[], body);
     }
-    split_once(content, b"\n\n").or_else(|| split_once(content, b"\n\r\n")).unwrap_or((&[], body))
+    let breaks = content.iter().enumerate().filter(|(_, octet)| **octet == b'\n');
+    let mut splits = breaks.filter_map(|(end, _)| content.split_at_checked(end + 1));
+    let is_blank = |line: &[u8]| line.iter().all(|octet| is_white_space(*octet));
+    let first_line = |data: &[u8]| data.split(|octet| *octet == b'\n').next().is_some_and(is_blank);
+    splits.find(|(_, data)| first_line(data)).unwrap_or((&[], body))
 }
 
 /// Splits at the first occurrence of the marker.

@@ -133,13 +133,13 @@ impl FromStr for AgentPublicKey {
     type Err = PublicKeyError;
 
     fn from_str(text: &str) -> Result<Self, PublicKeyError> {
-        const BEGIN: &str = "-----BEGIN ";
         if text.len() > Self::MAX_PEM_OCTETS {
             return Err(PublicKeyError::TooLong { octets: text.len() });
         }
         let blocks = pem_blocks(text.as_bytes());
         // A block can begin within a malformed one.
-        let (block, found) = (blocks.first(), text.matches(BEGIN).count());
+        let (block, found) =
+            (blocks.first(), text.split(['\n', '\r']).filter(|line| begins(line)).count());
         let block = block.filter(|_| found == 1).ok_or(PublicKeyError::Blocks { found })?;
         if block.label != Self::LABEL {
             return Err(PublicKeyError::Label { found: log_text(block.label) });
@@ -165,6 +165,13 @@ impl fmt::Debug for AgentPublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AgentPublicKey({})", self.fingerprint)
     }
+}
+
+/// Returns whether a block begins in a line.
+fn begins(line: &str) -> bool {
+    const BEGIN: &str = "-----BEGIN ";
+    let line = line.strip_prefix('\u{feff}').unwrap_or(line);
+    line.trim_ascii_start().starts_with(BEGIN)
 }
 
 fn invalid_pem(error: pem::Error) -> PublicKeyError {
