@@ -100,6 +100,23 @@ fn writes_only_the_output_to_standard_output() {
     let output = fixture.issue("/dev/stdout").stdout(file).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().starts_with("wrote /dev/stdout"));
     assert!(fixture.is_bundle("redirected"));
+    assert_eq!(fixture.mode("redirected"), 0o600);
+
+    let file = File::create(fixture.path("key")).unwrap();
+    let generate = ["key", "generate", "-o", "/dev/stdout"];
+    assert!(fixture.command(&generate).stdout(file).status().unwrap().success());
+    assert!(fs::read_to_string(fixture.path("key")).unwrap().starts_with("-----BEGIN PRIVATE KEY"));
+    assert_eq!(fixture.mode("key"), 0o600);
+}
+
+#[test]
+fn appends_to_files_of_descriptors() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("log"), "precious\n").unwrap();
+    let log = File::options().append(true).open(fixture.path("log")).unwrap();
+    assert!(fixture.issue("/dev/stderr").stderr(log).status().unwrap().success());
+    let written = fs::read(fixture.path("log")).unwrap();
+    assert!(written.starts_with(b"precious\n0"), "the DER of a bundle follows");
 }
 
 #[test]

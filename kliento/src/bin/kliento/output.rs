@@ -28,7 +28,7 @@ pub(crate) enum Destination {
 
 /// Writes a new file, which must not exist. Devices and pipes are written into.
 pub(crate) fn create(path: &Path, octets: &[u8], mode: FileMode) -> Result<Destination, Failure> {
-    if is_special(path) {
+    if is_special(path) || is_standard_output(path) {
         return replace(path, octets, mode);
     }
     check_absent(path)?;
@@ -45,10 +45,10 @@ pub(crate) fn create(path: &Path, octets: &[u8], mode: FileMode) -> Result<Desti
     }
 }
 
-/// Returns an error if the path exists, unless it is a device or a pipe.
+/// Returns an error if the path exists, unless it is a device, a pipe or standard output.
 pub(crate) fn check_absent(path: &Path) -> Result<(), Failure> {
     match path.symlink_metadata() {
-        Ok(_) if !is_special(path) => exists(path),
+        Ok(_) if !is_special(path) && !is_standard_output(path) => exists(path),
         _ => Ok(()),
     }
 }
@@ -64,6 +64,10 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
 /// cannot be replaced, such as mounted ones.
 pub(crate) fn replace(path: &Path, octets: &[u8], mode: FileMode) -> Result<Destination, Failure> {
     if is_standard_output(path) {
+        #[cfg(unix)]
+        unix::standard_output()
+            .and_then(|file| restrict(&file, mode))
+            .map_err(|source| failure(path, source))?;
         return terminal::print_octets(octets).map(|()| Destination::StandardOutput);
     }
     let written = match path.metadata() {
@@ -132,12 +136,16 @@ fn prepare(
     Ok(file)
 }
 
-/// Overwrites what is at the path. A secret is only written into a file that no others can read.
+/// Overwrites what is at the path, or appends to the file of a descriptor. A secret is only written into
+/// a file that no others can read.
 fn write_in_place(path: &Path, octets: &[u8], mode: FileMode) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).open(path)?;
+    let appends = is_descriptor(path);
+    let mut file = OpenOptions::new().write(true).append(appends).open(path)?;
     if file.metadata()?.is_file() {
         restrict(&file, mode)?;
-        file.set_len(0)?;
+        if !appends {
+            file.set_len(0)?;
+        }
         file.write_all(octets)?;
         return file.sync_all();
     }
@@ -173,7 +181,7 @@ fn new_file(mode: FileMode) -> OpenOptions {
 /// Withdraws others' access to a file that gets a secret.
 fn restrict(file: &File, mode: FileMode) -> io::Result<()> {
     #[cfg(unix)]
-    if mode == FileMode::Private && unix::is_shared(&file.metadata()?) {
+    if mode == FileMode::Private && unix::is_shared_file(&file.metadata()?) {
         return file.set_permissions(unix::permissions(mode));
     }
     let _ = (file, mode);
@@ -232,8 +240,12 @@ mod unix {
         Permissions::from_mode(bits(mode))
     }
 
-    pub(super) fn is_shared(metadata: &Metadata) -> bool {
-        metadata.mode() & 0o077 != 0
+    pub(super) fn is_shared_file(metadata: &Metadata) -> bool {
+        metadata.is_file() && metadata.mode() & 0o077 != 0
+    }
+
+    pub(super) fn standard_output() -> io::Result<File> {
+        io::stdout().as_fd().try_clone_to_owned().map(File::from)
     }
 
     /// Gives the file the mode, and if permitted the owner, of the file that it replaces.
@@ -243,7 +255,7 @@ mod unix {
     }
 
     pub(super) fn is_standard_output(path: &Path) -> io::Result<bool> {
-        let output = File::from(io::stdout().as_fd().try_clone_to_owned()?).metadata()?;
+        let output = standard_output()?.metadata()?;
         let found = path.metadata()?;
         Ok((found.dev(), found.ino()) == (output.dev(), output.ino()))
     }
