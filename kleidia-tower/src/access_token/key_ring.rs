@@ -137,6 +137,11 @@ impl KeyRing {
         Ok(Self(Arc::new(ring)))
     }
 
+    /// Returns whether both are the same ring, or clones of it.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Returns the key that signs.
     pub(super) fn newest(&self) -> &SigningKey {
         &self.0.newest

@@ -70,11 +70,16 @@ impl SessionAuthenticator {
     /// and server errors: the store, the keys or the clock is unavailable.
     pub async fn authenticate(&self, token: &str) -> Result<SessionView, Rejection> {
         let now = self.now()?;
-        let claims = match self.keys.try_current() {
-            Some(keys) => self.verify(&keys, token, now)?,
-            None => self.verify(&self.keys.keys().await?, token, now)?,
+        let keys = match self.keys.try_current() {
+            Some(keys) => keys,
+            None => self.keys.keys().await?,
         };
+        let claims = self.verify(&keys, token, now)?;
         let view = self.store.session(SessionLookup::Id(claims.session_id)).await?;
+        // The key may have been withdrawn while the request waited for the store.
+        if let Some(current) = self.keys.try_current().filter(|current| !current.is_same(&keys)) {
+            self.verify(&current, token, now)?;
+        }
         let view = view.filter(|view| view.session.user == claims.user_id);
         self.check_session(view, now)
     }

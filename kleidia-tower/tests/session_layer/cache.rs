@@ -102,6 +102,20 @@ async fn pending_lookup_does_not_restore_ended_session() {
     }
 }
 
+#[tokio::test]
+async fn withdrawn_key_is_rejected_after_a_pending_lookup() {
+    let fixture = Arc::new(Fixture::new().await);
+    let alice = Arc::new(fixture.log_in("alice").await);
+    assert_eq!(authenticate(&fixture, &alice).await, "alice");
+    let pause = fixture.store.pause_next_lookup();
+    let (shared, tokens) = (Arc::clone(&fixture), Arc::clone(&alice));
+    let pending = tokio::spawn(async move { authenticate(&shared, &tokens).await });
+    pause.reached.notified().await;
+    fixture.keys.replace();
+    pause.resumed.notify_one();
+    assert_eq!(pending.await.unwrap(), "token_invalid");
+}
+
 /// Several tasks look the session up while it is ended: afterwards no lookup returns it as active.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_lookups_do_not_restore_ended_session() {

@@ -8,10 +8,11 @@ pub(crate) mod store;
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use ::http::{Request, Response};
-use kleidia_tower::access_token::{KeyRing, SigningKey};
+use async_trait::async_trait;
+use kleidia_tower::access_token::{KeyError, KeyProvider, KeyRing, SigningKey};
 use kleidia_tower::account::{AccountSettings, AccountUpdate, Accounts, LoginRequest, TokenSet};
 use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher, PasswordPolicy};
@@ -29,8 +30,33 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 pub(crate) struct Fixture {
     pub(crate) accounts: Accounts,
+    pub(crate) keys: Arc<ReplaceableKeys>,
     pub(crate) store: Arc<FaultInjectingStore>,
     clock: Arc<AtomicI64>,
+}
+
+/// Keys that a test replaces.
+pub(crate) struct ReplaceableKeys(RwLock<KeyRing>);
+
+impl ReplaceableKeys {
+    fn generate() -> KeyRing {
+        KeyRing::new([SigningKey::generate().unwrap()]).unwrap()
+    }
+
+    pub(crate) fn replace(&self) {
+        *self.0.write().unwrap() = Self::generate();
+    }
+}
+
+#[async_trait]
+impl KeyProvider for ReplaceableKeys {
+    async fn keys(&self) -> Result<KeyRing, KeyError> {
+        Ok(self.0.read().unwrap().clone())
+    }
+
+    fn try_current(&self) -> Option<KeyRing> {
+        Some(self.0.read().unwrap().clone())
+    }
 }
 
 impl Fixture {
@@ -61,19 +87,19 @@ impl Fixture {
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
         let options = options.with_permits(2).unwrap().with_queue_limit(2000);
         let hasher = options.start().unwrap();
-        let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
+        let keys = Arc::new(ReplaceableKeys(RwLock::new(ReplaceableKeys::generate())));
         let clock = Arc::new(AtomicI64::new(NOW.as_second()));
         let seconds = Arc::clone(&clock);
-        let accounts =
-            Accounts::new(store, Arc::new(keys), hasher).with_settings(settings).with_clock(
-                clock_fn(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).ok()),
-            );
+        let provider = Arc::<ReplaceableKeys>::clone(&keys);
+        let accounts = Accounts::new(store, provider, hasher).with_settings(settings).with_clock(
+            clock_fn(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).ok()),
+        );
         for (name, role) in [("alice", RoleName::user()), ("root", RoleName::admin())] {
             let roles = [role].into();
             let created = accounts.create_user(None, name, PASSWORD.into(), roles, client_info());
             created.await.unwrap();
         }
-        Self { accounts, store: faults, clock }
+        Self { accounts, keys, store: faults, clock }
     }
 
     /// Sets a password policy with a maximum age of one day.
