@@ -27,6 +27,9 @@ use crate::{BoxError, create_admin, routes};
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
+/// What is left after the requests' 8 seconds of the 10 that container engines give.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(1500);
+
 /// The accounts of the portal, with their store and audit sinks.
 pub(crate) struct Service {
     pub(crate) accounts: Accounts,
@@ -56,8 +59,13 @@ pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Res
     let server = Server::new().with_exempt_proxies(settings.proxies()?);
     let summary = server.serve(listener, routes, shutdown).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
-    cleanup.stop().await;
-    service.close().await;
+    let closed = async {
+        cleanup.stop().await;
+        service.close().await;
+    };
+    if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+        tracing::warn!("the database is busy: stopped before all pending writes were done");
+    }
     Ok(())
 }
 
