@@ -9,8 +9,8 @@ const MAX_CHARACTERS: usize = 100;
 /// hidden.
 ///
 /// Control and formatting characters, combining marks, line separators and all spaces but U+0020 are
-/// escaped; the escapes count. Longer text is cut, and ends with `…`. Record the result as a string, so that subscribers
-/// quote it: then it cannot look like another field.
+/// escaped; the escapes count. Longer text is cut, and ends with `…`. Record the result as a string, so
+/// that subscribers quote it: then it cannot look like another field.
 ///
 /// ```
 /// use http_guard::log_text;
@@ -58,12 +58,12 @@ impl Write for Excerpt {
     }
 }
 
-/// What the standard library escapes, without quotes and backslashes: control, formatting, combining,
+/// What the standard library escapes beyond printable ASCII: control, formatting, combining,
 /// private-use and unassigned characters, line separators, and spaces other than U+0020. It prints
 /// the fillers of Hangul, which are letters without a form.
 fn is_hidden(character: char) -> bool {
     match character {
-        '\'' | '"' | '\\' => false,
+        ' '..='~' => false,
         '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => true,
         _ => character.escape_debug().len() > 1,
     }

@@ -144,8 +144,16 @@ fn log_outcome(
     }
     let rejection = match checked {
         Ok(Ok(identity)) => {
-            let subject = log_text(identity.subject());
-            event!(debug, target: TARGET, outcome, subject, cache, duration_us, "authenticated");
+            event!(
+                debug,
+                target: TARGET,
+                outcome,
+                // Only computed if a subscriber records the event.
+                subject = log_text(identity.subject()),
+                cache,
+                duration_us,
+                "authenticated"
+            );
             return;
         }
         Ok(Err(rejection)) => {

@@ -81,7 +81,7 @@ export const endSessionsOf = (id) => call("DELETE", `/api/admin/users/${id}/sess
 export const audit = (filter) => call("GET", `/api/admin/audit${query(filter)}`);
 
 async function openSession(username, password) {
-  // Whom others keep from signing in gets a link with a token of the operator.
+  // `portal unlock --device` prints a link with a device token for a throttled user.
   const device = location.hash.match(/^#device=([\w-]{43})$/)?.[1];
   return tokens.keep(await send("POST", "/api/auth/login", { body: { username, password }, device }));
 }

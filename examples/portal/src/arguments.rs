@@ -44,7 +44,7 @@ pub(crate) enum Command {
     Unlock {
         /// The name to sign in with
         name: String,
-        /// Print a device token, with which the user can sign in while others go on guessing
+        /// Print a device token, with which the user can sign in while guessing continues
         #[arg(long)]
         device: bool,
     },
@@ -62,5 +62,5 @@ Examples:
   Let alice sign in again after too many wrong passwords, also while the portal runs:
     portal unlock alice
 
-  The same, while somebody goes on guessing:
+  The same, while guessing continues:
     portal unlock alice --device";

@@ -64,7 +64,7 @@ pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Res
         service.close().await;
     };
     if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
-        tracing::warn!("the database is busy: stopped before all pending writes were done");
+        tracing::warn!("stopped before all pending writes and audit records were done");
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::BoxError;
 use crate::service::Service;
 use crate::settings::Settings;
 
-/// Removes all locks of the account with this name, and prints a new device token if wanted.
+/// Removes all locks of the account with this name, and prints a new device token if requested.
 pub(crate) async fn run(database: &Path, name: &str, device: bool) -> Result<(), BoxError> {
     if !database.try_exists()? {
         return Err(format!("{}: no such database", database.display()).into());

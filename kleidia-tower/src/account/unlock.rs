@@ -12,8 +12,8 @@ impl Accounts {
     /// Removes all locks of a user's login, for an operator who has no session: a sole admin may be
     /// the one who is locked out. Devices stay familiar.
     ///
-    /// Whoever goes on guessing soon throttles the account again for strangers:
-    /// [`add_device`](Self::add_device) lets the user in all the same.
+    /// If guessing continues, the account is soon throttled again for unfamiliar clients:
+    /// [`add_device`](Self::add_device) makes a client of the user familiar.
     ///
     /// # Errors
     /// [`AccountError::InvalidUserName`], [`AccountError::UserNotFound`], and server errors.
@@ -26,7 +26,8 @@ impl Accounts {
 
     /// Returns a new device token of a user, for the next login from a place that is not familiar.
     ///
-    /// It is no credential: with it, the failures of others do not delay the login. The user presents
+    /// It is not a credential: with it, the failures of others do not delay the login. No audit record
+    /// is written. The user presents
     /// it as [`LoginRequest::device_token`](super::LoginRequest::device_token), in the API in the header
     /// `X-Device-Token`. It replaces the user's oldest device if there are too many.
     ///

@@ -10,7 +10,7 @@ use crate::time::check_seconds;
 /// Consecutive failures for one user name from one source lock that name for that source. The
 /// account as a whole is only throttled, and only for strangers: clients without a known device
 /// token, at an address without a recent login. The throttle grows with the failures and decays
-/// with time. An owner who is a stranger while others go on guessing needs
+/// with time. During continued guessing, an owner at an unfamiliar client needs
 /// [a device token](crate::account::Accounts::add_device).
 ///
 /// The failures of an account are a leaky bucket: one is forgotten per

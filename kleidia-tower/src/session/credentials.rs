@@ -7,7 +7,9 @@ const MAX_OCTETS: usize = 4096;
 pub(super) fn parse_token68(octets: &[u8]) -> Option<&str> {
     let token = str::from_utf8(octets).ok()?;
     let without_padding = token.trim_end_matches('=');
-    let is_allowed = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~+/".contains(&octet);
+    let is_allowed = |octet: u8| {
+        octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+    };
     let is_valid = !without_padding.is_empty()
         && token.len() <= MAX_OCTETS
         && without_padding.bytes().all(is_allowed);

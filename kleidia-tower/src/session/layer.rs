@@ -102,7 +102,7 @@ pub struct JwtSessionLayer {
 /// The state that all services of a [`JwtSessionLayer`] share.
 #[derive(Clone, Debug)]
 pub struct SessionGuard {
-    authenticator: SessionAuthenticator,
+    authenticator: Arc<SessionAuthenticator>,
     policy: CredentialPolicy,
     checks_password_age: bool,
     renderer: RejectionRenderer<Rejection>,
@@ -112,6 +112,7 @@ impl JwtSessionLayer {
     /// Creates a layer that requires an access token of an active session.
     #[must_use]
     pub fn new(authenticator: SessionAuthenticator) -> Self {
+        let authenticator = Arc::new(authenticator);
         let (policy, renderer) = (CredentialPolicy::default(), default_renderer());
         let guard = SessionGuard { authenticator, policy, checks_password_age: true, renderer };
         Self { guard: Arc::new(guard) }
@@ -233,7 +234,7 @@ impl SessionGuard {
         token: String,
     ) -> impl Future<Output = Result<SessionView, Rejection>> + use<> {
         let (authenticator, checks_password_age) =
-            (self.authenticator.clone(), self.checks_password_age);
+            (Arc::clone(&self.authenticator), self.checks_password_age);
         async move {
             let view = authenticator.authenticate(&token).await?;
             if checks_password_age {

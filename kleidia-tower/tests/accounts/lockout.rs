@@ -154,7 +154,7 @@ async fn operator_unlocks_by_name() {
     assert_eq!(records.len(), 1);
 }
 
-/// Whoever goes on guessing throttles an unlocked account at once.
+/// If guessing continues, an unlocked account is throttled again.
 #[tokio::test]
 async fn operator_lets_in_an_owner_while_others_guess() {
     let service = Service::new().await;
@@ -162,8 +162,8 @@ async fn operator_lets_in_an_owner_while_others_guess() {
     let device_token = Some(service.accounts.add_device("Alice").await.unwrap());
     assert_eq!(code(service.accounts.add_device("nobody").await), "not_found");
     guess_from_many_sources(&service).await;
-    let stranger = service.log_in("alice", PASSWORD, "203.0.113.1").await;
-    assert_eq!(code(stranger), "invalid_credentials");
+    let unfamiliar = service.log_in("alice", PASSWORD, "203.0.113.1").await;
+    assert_eq!(code(unfamiliar), "invalid_credentials");
     let (user_name, password) = ("alice".to_owned(), PASSWORD.into());
     let client = super::at("203.0.113.2");
     let request = LoginRequest { user_name, password, client, device_token };
