@@ -42,6 +42,10 @@ pub struct AddressPermit {
 
 type NetworkKey = u128;
 
+/// How many permits of an address may be about to be released at the same time.
+#[cfg(feature = "serve")]
+const MAX_REPLACED: usize = 16;
+
 #[derive(Debug, Default)]
 struct Counts(Mutex<HashMap<NetworkKey, usize>>);
 
@@ -58,10 +62,11 @@ impl AddressLimiter {
         self.acquire(address, self.limit)
     }
 
-    /// Returns a permit in place of another one that is about to be released.
+    /// Returns a permit in place of another one that is about to be released. The address has at most
+    /// [`MAX_REPLACED`] permits more than allowed meanwhile.
     #[cfg(feature = "serve")]
     pub(crate) fn acquire_replacement(&self, address: ClientAddress) -> Option<AddressPermit> {
-        self.acquire(address, usize::MAX)
+        self.acquire(address, self.limit.saturating_add(MAX_REPLACED))
     }
 
     fn acquire(&self, address: ClientAddress, limit: usize) -> Option<AddressPermit> {
@@ -97,6 +102,16 @@ impl Drop for AddressPermit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "serve")]
+    #[test]
+    fn replacements_are_bounded() {
+        let limiter = AddressLimiter::new(2);
+        let address = ClientAddress::new("192.0.2.1".parse().unwrap());
+        let permits: Vec<_> =
+            (0..100).map_while(|_| limiter.acquire_replacement(address)).collect();
+        assert_eq!(permits.len(), 2 + MAX_REPLACED);
+    }
 
     #[test]
     fn forgets_addresses_without_permits() {

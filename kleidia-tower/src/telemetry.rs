@@ -44,3 +44,11 @@ pub(crate) fn log_rejection(rejection: &Rejection) {
         }
     }
 }
+
+/// Logs that a service that a check needs is unavailable.
+pub(crate) fn log_unavailable(service: &'static str, error: &dyn std::error::Error) {
+    if let Some(suppressed) = UNAVAILABLE.allow() {
+        let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
+        event!(error, target: TARGET, service, error, suppressed, "unavailable");
+    }
+}

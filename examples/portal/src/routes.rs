@@ -23,6 +23,8 @@ use crate::{BoxError, page};
 /// The time until the response begins, including the wait for a login's permit.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Rejected requests, which every client can send.
+static REJECTIONS: LogLimiter = LogLimiter::per_second(5);
 /// Responses with server errors, which come in floods.
 static FAILURES: LogLimiter = LogLimiter::per_second(3);
 
@@ -85,7 +87,10 @@ fn log<B>(response: &http::Response<B>, latency: Duration, _: &Span) {
     let rejection = response.extensions().get::<Rejection>();
     let code = rejection.map(Rejection::code);
     if !response.status().is_server_error() {
-        tracing::info!(status, duration_ms, code, "answered");
+        let is_rejected = response.status().is_client_error();
+        if let Some(suppressed) = if is_rejected { REJECTIONS.allow() } else { Some(0) } {
+            tracing::info!(status, duration_ms, code, suppressed, "answered");
+        }
         return;
     }
     let Some(suppressed) = FAILURES.allow() else { return };

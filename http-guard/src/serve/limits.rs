@@ -53,8 +53,8 @@ impl ConnectionLimiter {
     /// Reserves a slot for a connection; `None` if its address has too many already, and `replace`
     /// returns `false`.
     ///
-    /// `replace` closes another connection of the address. While that one ends, the address has one
-    /// connection more.
+    /// `replace` closes another connection of the address. A client can delay its end by a last request,
+    /// so an address has few more connections meanwhile.
     pub(super) fn reserve(
         &self,
         permit: OwnedSemaphorePermit,
@@ -76,11 +76,9 @@ impl ConnectionLimiter {
         address: ClientAddress,
         replace: impl FnOnce(ClientAddress) -> bool,
     ) -> Option<AddressPermit> {
+        let replacement = || self.addresses.acquire_replacement(address);
         let permit = self.addresses.try_acquire(address);
-        if permit.is_none() && replace(address) {
-            return self.addresses.acquire_replacement(address);
-        }
-        permit
+        permit.or_else(|| replacement().filter(|_| replace(address)))
     }
 
     /// Returns the number of open connections, upgraded ones included.

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use http_guard::event;
 use secrecy::SecretString;
 
 use super::{Account, AccountChangeError, AccountError, AccountUpdate, Accounts, NewAccount};
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, EventKind, Reason};
 use crate::rbac::{Denial, RoleChangeError, RoleName, RoleRules};
 use crate::session::{EndReason, SessionSelector};
+use crate::telemetry::log_unavailable;
 use crate::{ClientInfo, Principal, RequestInfo, UserId, UserName};
 
 /// These operations check the [rules for roles](RoleRules), but no other permissions;
@@ -107,7 +107,7 @@ impl Accounts {
 
     async fn role_rules(&self, actor: Option<&Principal>) -> Result<RoleRules, AccountError> {
         let policy = self.policy().policy().await.inspect_err(|error| {
-            event!(error, %error, "policy unavailable");
+            log_unavailable("policy", error);
         })?;
         Ok(match actor {
             Some(principal) => RoleRules::for_principal(policy, principal),

@@ -1,6 +1,5 @@
 //! Sets passwords for new accounts and for users who present the current password.
 
-use http_guard::event;
 use http_guard::telemetry::IsolatedSpan;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -9,6 +8,7 @@ use super::{AccountError, AccountLookup, Accounts, PasswordChange, PasswordHash,
 use crate::lockout::{Evidence, LoginAttempt, LoginSource};
 use crate::password::{PasswordCheck, PasswordViolation};
 use crate::session::SessionView;
+use crate::telemetry::log_unavailable;
 use crate::{ClientInfo, UserId, UserName};
 
 /// How often a change is tried if the stored hash is replaced meanwhile.
@@ -120,7 +120,7 @@ impl Accounts {
         let mut violations = self.settings().password_policy.violations(name.as_str(), new);
         if let Some(breached) = self.breached() {
             let is_breached = breached.contains(new).await.inspect_err(|error| {
-                event!(error, %error, "breached-password list unavailable");
+                log_unavailable("breached-password list", error);
             })?;
             violations.extend(is_breached.then_some(PasswordViolation::Breached));
         }

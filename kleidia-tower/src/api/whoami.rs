@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use http_guard::event;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::rejection::ApiRejection;
 use crate::account::Accounts;
 use crate::rbac::Policy;
+use crate::telemetry::log_unavailable;
 use crate::{Principal, Rejection};
 
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ pub(super) async fn whoami(
     principal: Principal,
 ) -> Result<Json<WhoamiResponse>, ApiRejection> {
     let policy = accounts.policy().policy().await.map_err(|error| {
-        event!(error, %error, "policy unavailable");
+        log_unavailable("policy", &error);
         Rejection::Unavailable("policy unavailable")
     })?;
     Ok(Json(WhoamiResponse::new(&principal, &policy)))

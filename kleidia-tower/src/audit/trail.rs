@@ -3,12 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http_guard::event;
 use http_guard::telemetry::IsolatedSpan;
+use http_guard::{LogLimiter, event};
 
 use super::{AuditEvent, AuditSinks, AuditStore};
 use crate::store::StoreError;
 use crate::{Clock, Timestamp, time};
+
+/// Denials that are not recorded, which clients can cause while the store is unavailable.
+static FAILURES: LogLimiter = LogLimiter::per_second(1);
 
 /// Records audit events in a store, and sends them to sinks. Cheap to clone.
 #[derive(Clone)]
@@ -63,8 +66,10 @@ impl AuditTrail {
             Some(at) => self.append_detached(events(at)).await,
             None => Err(StoreError::unavailable("clock unavailable")),
         };
-        if let Err(error) = recorded {
-            event!(error, %error, "failed to record a denial");
+        if let Err(error) = recorded
+            && let Some(suppressed) = FAILURES.allow()
+        {
+            event!(error, %error, suppressed, "failed to record a denial");
         }
     }
 }

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
-use http_guard::event;
 
 use super::ownership::OwnerCheck;
 use super::{AccessContext, Denial, Permit, Policy, PolicyProvider, Requirement};
 use crate::audit::{AuditEvent, AuditTrail, EventKind, Outcome, OverrideReason, Reason};
 use crate::rate_limit::RequestHead;
+use crate::telemetry::log_unavailable;
 use crate::{Principal, Rejection, RequestInfo, Timestamp};
 
 /// Decides about access requests, and records denials and overrides.
@@ -58,7 +58,7 @@ impl Authorizer {
         owner: OwnerCheck,
     ) -> Result<Permit, Rejection> {
         let policy = self.policy.policy().await.map_err(|error| {
-            event!(error, %error, "policy unavailable");
+            log_unavailable("policy", &error);
             Rejection::Unavailable("policy unavailable")
         })?;
         let is_owner = match owner {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http_guard::event;
+use http_guard::{LogLimiter, event};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -16,6 +16,8 @@ use crate::{SessionId, Timestamp};
 const MAX_PENDING: usize = 10_000;
 /// The maximum number of sessions that one transaction updates.
 const BATCH: usize = 500;
+/// Each request of a session tries again.
+static FAILURES: LogLimiter = LogLimiter::per_second(1);
 
 /// Writes `last_seen_at` of sessions in the background, so that no request waits for a writer. One
 /// write is in progress at a time; what is added meanwhile is one further write. Clones share it.
@@ -73,9 +75,17 @@ impl Shared {
 impl WriteTask {
     async fn run(mut self) {
         while let Some(batch) = self.next_batch() {
-            if let Err(error) = self.shared.store.touch(&batch).await {
+            if let Err(error) = self.shared.store.touch(&batch).await
+                && let Some(suppressed) = FAILURES.allow()
+            {
                 // `last_seen_at` is informational: the requests were authenticated without it.
-                event!(warn, %error, sessions = batch.len(), "failed to update last_seen_at");
+                event!(
+                    warn,
+                    %error,
+                    sessions = batch.len(),
+                    suppressed,
+                    "failed to update last_seen_at"
+                );
             }
         }
     }

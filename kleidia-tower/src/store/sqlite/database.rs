@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection as _, Sqlite, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite, Transaction};
 
 use super::error::store_error;
 use super::file::DatabaseFile;
@@ -177,12 +177,16 @@ impl SqliteOptions {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(self.timeout())
+            // Requests would log them, and a subscriber that panics would end the request.
+            .disable_statement_logging()
     }
 
     fn pool(&self, connections: u32) -> SqlitePoolOptions {
         SqlitePoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(self.timeout())
+            // As above.
+            .acquire_slow_threshold(Duration::MAX)
             .idle_timeout(None)
             .max_lifetime(None)
             // On a full disk SQLite rolls back without sqlx noticing, and the connection could
