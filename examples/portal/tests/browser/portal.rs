@@ -46,6 +46,15 @@ impl Portal {
         self.directory.path().join("portal.db")
     }
 
+    /// Unlocks an account on the command line, and returns the device token that it prints.
+    pub(crate) fn unlock_with_device(&self, name: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
+        command.arg("--database").arg(self.database()).args(["unlock", name, "--device"]);
+        let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let token = output.lines().find_map(|line| line.strip_prefix("device token: "));
+        token.unwrap_or_else(|| panic!("no device token in {output:?}")).to_owned()
+    }
+
     /// Stops the portal, so that connections fail.
     pub(crate) fn stop(&mut self) {
         let id = self.process.id().to_string();

@@ -69,6 +69,22 @@ async fn wrong_password_and_lockout_show_same_message() {
 }
 
 #[tokio::test]
+async fn link_with_device_token_works_while_guessing_continues() {
+    let portal = Portal::start(&["--lockout-threshold", "2", "--lockout-base", "15m"]);
+    portal.create_user("alice").await;
+    let token = portal.unlock_with_device("alice");
+    for _ in 0..2 {
+        portal.try_log_in("alice", "wrong").await;
+    }
+    let (status, _) = portal.try_log_in("alice", PASSWORD).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let browser = Browser::open(&portal).await;
+    browser.run("location.hash = arguments[0]", [format!("device={token}").into()]).await;
+    browser.sign_in("alice").await;
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn reports_empty_fields_without_request() {
     let portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
