@@ -80,3 +80,17 @@ fn bundle_is_verified_again_after_the_cache_is_cleared() {
         cache.clear();
     }
 }
+
+/// Each cache counts its generations apart, so one cannot tell whether a result is older than the
+/// clearing of the other.
+#[test]
+fn layers_with_different_caches_do_not_share_verifications() {
+    let (occupied, recorder) = (Occupied::with_queue_limit(2), DebuggingRecorder::new());
+    let layers = [(); 2].map(|()| occupied.layer.clone().with_cache(BundleCache::default()));
+    let bundle = occupied.fixture.credentials(1);
+    let mut queued = layers.each_ref().map(|layer| call(layer, &bundle));
+    assert!(queued.iter_mut().all(|request| poll(request).is_pending()));
+    occupied.release_permit();
+    with_local_recorder(&recorder, || queued.map(|request| finish(request).unwrap()));
+    assert_eq!(verifications(&recorder.snapshotter()), 2);
+}
