@@ -18,8 +18,7 @@ use super::SigningKey;
 /// create it at the same time.
 pub(super) fn create_if_missing(path: &Path) -> io::Result<()> {
     if path.try_exists()? {
-        // Another process may be writing it in place.
-        return if is_young(path)? { wait_for_line(path) } else { Ok(()) };
+        return if may_be_incomplete(path)? { wait_for_line(path) } else { Ok(()) };
     }
     let mut line = SigningKey::generate().map_err(io::Error::other)?.to_text();
     line.push('\n');
@@ -60,10 +59,12 @@ fn write_all(mut file: File, line: &Zeroizing<String>) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Returns whether the file was changed within the time that a process waits for its line.
-fn is_young(path: &Path) -> io::Result<bool> {
-    let modified = fs::metadata(path)?.modified()?;
-    Ok(modified.elapsed().is_ok_and(|age| age < Duration::from_secs(2)))
+/// Returns whether another process may be writing the file in place: it is short, and was changed
+/// within the time that a process waits for its line.
+fn may_be_incomplete(path: &Path) -> io::Result<bool> {
+    let metadata = fs::metadata(path)?;
+    let is_young = metadata.modified()?.elapsed().is_ok_and(|age| age < Duration::from_secs(2));
+    Ok(metadata.is_file() && metadata.len() < 1024 && is_young)
 }
 
 /// Waits for a moment until the file ends with a line break. The reader reports what is wrong then.
