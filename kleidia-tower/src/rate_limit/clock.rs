@@ -16,6 +16,10 @@ pub(crate) enum MonotonicClock {
 }
 
 impl MonotonicClock {
+    pub(crate) fn custom(clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self::Custom(Arc::new(clock))
+    }
+
     /// Returns the nanoseconds since the fixed instant.
     pub(crate) fn now(&self) -> u64 {
         let elapsed = match self {

@@ -3,6 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+/// 36,500 days in nanoseconds, which is [`Limit::MAX_REFILL_TIME`](super::Limit::MAX_REFILL_TIME).
+const MAX_EMISSION_INTERVAL: u64 = 36_500 * 86_400 * 1_000_000_000;
+
 /// The rate of a limit: one unit comes back per emission interval, up to a burst of units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
@@ -15,6 +18,24 @@ impl Rate {
     /// The time in which a whole burst comes back, in nanoseconds.
     pub(crate) const fn burst_tolerance(self) -> u64 {
         self.emission_interval.saturating_mul(self.burst.get() as u64)
+    }
+
+    /// Returns the part of the rate for one of several nodes: at least a burst of 1.
+    pub(crate) fn share(self, nodes: NonZeroU32) -> Self {
+        let burst = NonZeroU32::new(self.burst.get() / nodes).unwrap_or(NonZeroU32::MIN);
+        let emission_interval = self.emission_interval.saturating_mul(nodes.get().into());
+        // Above it, times would saturate, and each charge would be allowed.
+        let emission_interval = emission_interval.min(MAX_EMISSION_INTERVAL);
+        Self { emission_interval, burst }
+    }
+
+    /// Returns the rate with its emission interval rounded up to a whole microsecond.
+    pub(crate) const fn in_whole_microseconds(self) -> Self {
+        let emission_interval = match self.emission_interval.checked_next_multiple_of(1000) {
+            Some(interval) => interval,
+            None => self.emission_interval,
+        };
+        Self { emission_interval, ..self }
     }
 
     /// Charges a key with a cost, given its theoretical arrival time (TAT), which is the time at

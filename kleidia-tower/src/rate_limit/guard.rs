@@ -1,6 +1,5 @@
 //! The check of a request: determines its keys, and charges all limits or none.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +10,12 @@ use http_guard::{Allowed, Check, Decision, Guard, RejectionRenderer, event};
 use smallvec::SmallVec;
 
 use super::bucket_table::KeyHash;
+use super::gcra::Rate;
 use super::key::{MissingKey, RequestKey};
-use super::{ClientAddress, Key, RateLimiter, Remaining, RequestHead, TrustedProxies, headers};
+use super::shared_rules::{SharedCharge, SharedRules};
+use super::{
+    ClientAddress, Key, Limit, RateLimiter, Remaining, RequestHead, TrustedProxies, headers,
+};
 use crate::Rejection;
 use crate::rejection::default_renderer;
 use crate::telemetry::log_rejection;
@@ -22,6 +25,8 @@ use crate::telemetry::log_rejection;
 pub struct RateLimitGuard {
     /// All layers that share some of the rules lock them in the same order.
     pub(super) rules: Vec<Arc<LimitRule>>,
+    /// `None` if the state is in the memory of the limiters.
+    pub(super) shared: Option<SharedRules>,
     pub(super) proxies: TrustedProxies,
     pub(super) cost: Cost,
     pub(super) sends_headers: bool,
@@ -38,6 +43,13 @@ pub(super) struct LimitRule {
     limiter: RateLimiter,
 }
 
+/// A limit that applies to a request, with its key and its rate.
+pub(super) struct MatchedRule<'a> {
+    pub(super) rule: &'a LimitRule,
+    pub(super) key: KeyHash,
+    pub(super) rate: Rate,
+}
+
 /// The cost of a request.
 #[derive(Clone)]
 pub(super) enum Cost {
@@ -46,18 +58,24 @@ pub(super) enum Cost {
 }
 
 /// Most layers have one limit or two, for which nothing is allocated.
-type InlineVec<T> = SmallVec<[T; 2]>;
+pub(super) type InlineVec<T> = SmallVec<[T; 2]>;
 
 impl Guard for RateLimitGuard {
     type Rejection = Rejection;
-    type Lookup = Infallible;
+    /// The decision itself: a store of shared limits is awaited.
+    type Lookup = Decision<Rejection>;
 
-    fn start<B>(&self, request: &mut Request<B>) -> Check<Infallible, Rejection> {
-        Check::Ready(self.check(request))
+    fn start<B>(&self, request: &mut Request<B>) -> Check<Decision<Rejection>, Rejection> {
+        let address = self.client_address(request);
+        let head = RequestHead::from_request(request);
+        match &self.shared {
+            None => Check::Ready(self.check(head, address)),
+            Some(shared) => self.start_shared(shared, head, address),
+        }
     }
 
-    fn finish<B>(&self, _: &mut Request<B>, lookup: Infallible) -> Decision<Rejection> {
-        match lookup {}
+    fn finish<B>(&self, _: &mut Request<B>, decision: Decision<Rejection>) -> Decision<Rejection> {
+        decision
     }
 
     fn renderer(&self) -> &RejectionRenderer<Rejection> {
@@ -70,9 +88,7 @@ impl Guard for RateLimitGuard {
 }
 
 impl RateLimitGuard {
-    fn check<B>(&self, request: &mut Request<B>) -> Decision<Rejection> {
-        let address = self.client_address(request);
-        let head = RequestHead::from_request(request);
+    fn check(&self, head: RequestHead<'_>, address: Option<ClientAddress>) -> Decision<Rejection> {
         // The caller's functions run before any bucket is locked.
         let (cost, matched_rules) =
             (self.cost.for_request(&head), self.matched_rules(head, address)?);
@@ -80,11 +96,23 @@ impl RateLimitGuard {
         let pushed = self.sends_headers.then_some(&mut remaining);
         let retry_delay = charge(&matched_rules, cost, None, pushed);
         remaining.reverse();
-        let headers =
-            if self.sends_headers { rate_limit_headers(&matched_rules, &remaining) } else { None };
-        match retry_delay {
-            None => Ok(Allowed { response_headers: headers, ..Allowed::default() }),
-            Some(retry_after) => Err(Rejection::RateLimited { retry_after, headers }),
+        let rules = matched_rules.iter().map(|matched| matched.rule);
+        decision(rules, &remaining, retry_delay, self.sends_headers)
+    }
+
+    fn start_shared(
+        &self,
+        shared: &SharedRules,
+        head: RequestHead<'_>,
+        address: Option<ClientAddress>,
+    ) -> Check<Decision<Rejection>, Rejection> {
+        let cost = self.cost.for_request(&head);
+        match self.shared_charge(shared, head, address, cost) {
+            Err(rejection) => Check::Ready(Err(rejection)),
+            Ok(charge) if charge.keys.is_empty() => Check::Ready(Ok(Allowed::default())),
+            // A cost of 0 is always allowed.
+            Ok(_) if cost == 0 && !self.sends_headers => Check::Ready(Ok(Allowed::default())),
+            Ok(charge) => Check::Pending(Box::pin(charge.decide())),
         }
     }
 
@@ -92,14 +120,52 @@ impl RateLimitGuard {
     pub(super) fn peek<B>(
         &self,
         request: &Request<B>,
-    ) -> Result<Vec<(&str, Remaining)>, Rejection> {
+    ) -> impl Future<Output = Result<Vec<(String, Remaining)>, Rejection>> + Send + use<B> {
         let address = self.proxies.find_client_address(request);
-        let matched_rules = self.matched_rules(RequestHead::from_request(request), address)?;
-        let remaining = matched_rules.iter().map(|(rule, key)| {
-            let remaining = rule.limiter.prepare_charge(*key, 0).remaining(false);
-            (rule.name.as_str(), remaining)
+        let head = RequestHead::from_request(request);
+        let local = self.shared.is_none().then(|| self.peek_local(head, address));
+        let shared = self.shared.as_ref();
+        let charge = shared.map(|shared| self.shared_charge(shared, head, address, 0));
+        async move {
+            let Some(charge) = charge.transpose()?.filter(|charge| !charge.keys.is_empty()) else {
+                return local.unwrap_or(Ok(Vec::new()));
+            };
+            let (remaining, _) = charge.charge().await?;
+            let names = charge.rules.iter().map(|rule| rule.name().to_owned());
+            Ok(names.zip(remaining).collect())
+        }
+    }
+
+    fn peek_local(
+        &self,
+        head: RequestHead<'_>,
+        address: Option<ClientAddress>,
+    ) -> Result<Vec<(String, Remaining)>, Rejection> {
+        let matched_rules = self.matched_rules(head, address)?;
+        let remaining = matched_rules.iter().map(|MatchedRule { rule, key, rate }| {
+            let remaining = rule.limiter.prepare_charge(*key, 0, *rate).remaining(false);
+            (rule.name.clone(), remaining)
         });
         Ok(remaining.collect())
+    }
+
+    fn shared_charge(
+        &self,
+        shared: &SharedRules,
+        head: RequestHead<'_>,
+        address: Option<ClientAddress>,
+        cost: u32,
+    ) -> Result<SharedCharge, Rejection> {
+        let (mut rules, mut keys) = (InlineVec::new(), InlineVec::new());
+        for (index, rule) in self.rules.iter().enumerate() {
+            let key = shared.key(index, rule, &RequestKey { key: &rule.key, head, address });
+            if let Some(key) = self.unless_exempt(key)? {
+                rules.push(Arc::clone(rule));
+                keys.push(key);
+            }
+        }
+        let (limits, sends_headers) = (shared.limits().clone(), self.sends_headers);
+        Ok(SharedCharge { limits, rules, keys, cost, sends_headers })
     }
 
     /// Returns the client's address. If proxies or prefixes are set, inserts it into the extensions.
@@ -117,17 +183,24 @@ impl RateLimitGuard {
         &self,
         head: RequestHead<'_>,
         address: Option<ClientAddress>,
-    ) -> Result<InlineVec<(&LimitRule, KeyHash)>, Rejection> {
+    ) -> Result<InlineVec<MatchedRule<'_>>, Rejection> {
         let mut matched_rules = InlineVec::new();
         for rule in &self.rules {
             let key = RequestKey { key: &rule.key, head, address };
-            match rule.limiter.hash_key_with(|hasher| key.hash(hasher)) {
-                Ok(hash) => matched_rules.push((&**rule, hash)),
-                Err(MissingKey::Exempt) => {}
-                Err(MissingKey::AddressUnknown) => return Err(self.client_address_unknown()),
+            let key = rule.limiter.hash_key_with(|hasher| key.hash(hasher));
+            if let Some(key) = self.unless_exempt(key)? {
+                matched_rules.push(MatchedRule { rule, key, rate: rule.limit().rate() });
             }
         }
         Ok(matched_rules)
+    }
+
+    fn unless_exempt<K>(&self, key: Result<K, MissingKey>) -> Result<Option<K>, Rejection> {
+        match key {
+            Ok(key) => Ok(Some(key)),
+            Err(MissingKey::Exempt) => Ok(None),
+            Err(MissingKey::AddressUnknown) => Err(self.client_address_unknown()),
+        }
     }
 
     /// Logged once, since it is a mistake in the server's set-up and concerns every request.
@@ -146,6 +219,18 @@ impl LimitRule {
         let policy = headers::policy(&name, limit);
         Self { name, policy, key, limiter }
     }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) const fn limiter(&self) -> &RateLimiter {
+        &self.limiter
+    }
+
+    pub(super) const fn limit(&self) -> &Limit {
+        self.limiter.limit()
+    }
 }
 
 impl Cost {
@@ -161,6 +246,7 @@ impl Default for RateLimitGuard {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
+            shared: None,
             proxies: TrustedProxies::none(),
             cost: Cost::default(),
             sends_headers: false,
@@ -179,14 +265,16 @@ impl Default for Cost {
 /// Charges all keys, or none and returns how long to wait. Pushes what remains, from the last.
 ///
 /// Each key stays locked until all later ones are decided.
-fn charge(
-    matched_rules: &[(&LimitRule, KeyHash)],
+pub(super) fn charge(
+    matched_rules: &[MatchedRule<'_>],
     cost: u32,
     retry_delay: Option<Duration>,
     mut remaining: Option<&mut InlineVec<Remaining>>,
 ) -> Option<Duration> {
-    let Some(((rule, key), rest)) = matched_rules.split_first() else { return retry_delay };
-    let mut pending = rule.limiter.prepare_charge(*key, cost);
+    let Some((MatchedRule { rule, key, rate }, rest)) = matched_rules.split_first() else {
+        return retry_delay;
+    };
+    let mut pending = rule.limiter.prepare_charge(*key, cost, *rate);
     let retry_delay = retry_delay.max(pending.retry_delay());
     let retry_delay = charge(rest, cost, retry_delay, remaining.as_deref_mut());
     if let Some(remaining) = remaining {
@@ -198,11 +286,24 @@ fn charge(
     retry_delay
 }
 
-fn rate_limit_headers(
-    matched_rules: &[(&LimitRule, KeyHash)],
+/// Returns the decision about a request, with what remains of each limit that applies to it.
+pub(super) fn decision<'a>(
+    rules: impl Iterator<Item = &'a LimitRule> + Clone,
+    remaining: &[Remaining],
+    retry_delay: Option<Duration>,
+    sends_headers: bool,
+) -> Decision<Rejection> {
+    let headers = if sends_headers { rate_limit_headers(rules, remaining) } else { None };
+    match retry_delay {
+        None => Ok(Allowed { response_headers: headers, ..Allowed::default() }),
+        Some(retry_after) => Err(Rejection::RateLimited { retry_after, headers }),
+    }
+}
+
+fn rate_limit_headers<'a>(
+    rules: impl Iterator<Item = &'a LimitRule> + Clone,
     remaining: &[Remaining],
 ) -> Option<Box<HeaderMap>> {
-    let rules = matched_rules.iter().map(|(rule, _)| *rule);
     let policies: InlineVec<&str> = rules.clone().map(|rule| rule.policy.as_str()).collect();
     let limits = rules.zip(remaining);
     let limits = limits.map(|(rule, remaining)| headers::service_limit(&rule.name, *remaining));

@@ -9,7 +9,8 @@ use http_guard::RejectionRenderer;
 use tower_layer::Layer;
 
 use super::guard::{Cost, LimitRule, RateLimitGuard};
-use super::{Key, RateLimiter, Remaining, RequestHead, TrustedProxies};
+use super::shared_rules::SharedRules;
+use super::{Key, RateLimiter, Remaining, RequestHead, SharedLimits, TrustedProxies};
 use crate::{GuardedService, Rejection, Responder};
 
 /// Limits how many requests each key may make.
@@ -42,7 +43,8 @@ use crate::{GuardedService, Rejection, Responder};
 /// - Behind a proxy that is not trusted, all clients share the proxy's address and its budget.
 /// - Place limits by address outside of the authentication that they protect, and limits by
 ///   principal inside of it. These are two layers.
-/// - Limits apply per process, not per cluster: `n` processes allow up to `n` times the limit.
+/// - By default limits apply per process: `n` processes allow up to `n` times the limit. Share them
+///   [between nodes](Self::with_shared_limits).
 /// - Memory is bounded: when the table is full, the key closest to a full budget is evicted first.
 ///   See [`RateLimiter`] for the capacity.
 ///
@@ -115,7 +117,34 @@ impl RateLimitLayer {
     #[must_use]
     pub fn with_limit(self, key: Key, limiter: impl Into<RateLimiter>) -> Self {
         let rule = Arc::new(LimitRule::new(key, limiter.into()));
-        self.with(|guard| guard.rules.push(rule))
+        self.with(|guard| {
+            guard.rules.push(rule);
+            if let Some(shared) = &mut guard.shared {
+                shared.update(&guard.rules);
+            }
+        })
+    }
+
+    /// Shares the state of the limits with other nodes, under the name of a scope. By default each
+    /// process has its own state.
+    ///
+    /// Layers with the same scope and the same secret share the budgets of limits that have the same
+    /// name, on one node or on several. By default the name of a limit is that of its key, such as
+    /// `address`; limits of a layer that have the same name are told apart by their order. So two
+    /// layers that limit different things need different scopes.
+    ///
+    /// The values of [`Key::function`] are hashed by [`Hash`](std::hash::Hash), which must be the
+    /// same on every node: for texts, integers and derived implementations it is, if the nodes run
+    /// the same version.
+    ///
+    /// In a Redis Cluster, the keys of a layer with one limit are spread over all slots. Those of a
+    /// layer with several limits are in one slot, since they are charged together.
+    ///
+    /// While the store is unavailable, the [`LimitFallback`](super::LimitFallback) applies.
+    #[must_use]
+    pub fn with_shared_limits(self, scope: impl Into<String>, limits: SharedLimits) -> Self {
+        let scope = scope.into();
+        self.with(|guard| guard.shared = Some(SharedRules::new(limits, scope, &guard.rules)))
     }
 
     /// Sets which proxies are trusted; none by default.
@@ -158,11 +187,16 @@ impl RateLimitLayer {
     }
 
     /// Returns what remains of each limit that applies to a request, with the limit's name, and
-    /// charges nothing.
+    /// charges nothing. It waits only for the store of [shared limits](Self::with_shared_limits).
     ///
     /// # Errors
-    /// [`Rejection::ClientAddressUnknown`] if a limit needs the client's address and it is unknown.
-    pub fn peek<B>(&self, request: &Request<B>) -> Result<Vec<(&str, Remaining)>, Rejection> {
+    /// [`Rejection::ClientAddressUnknown`] if a limit needs the client's address and it is unknown;
+    /// [`Rejection::Unavailable`] if the store of shared limits is unavailable and
+    /// [`LimitFallback::Reject`](super::LimitFallback::Reject) applies.
+    pub fn peek<B>(
+        &self,
+        request: &Request<B>,
+    ) -> impl Future<Output = Result<Vec<(String, Remaining)>, Rejection>> + Send + use<B> {
         self.0.peek(request)
     }
 

@@ -1,11 +1,11 @@
 //! One limit for any number of keys, in bounded memory.
 
 use std::hash::{DefaultHasher, Hash};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::bucket_table::{BucketTable, KeyHash, LockedBucket};
 use super::clock::MonotonicClock;
+use super::gcra::Rate;
 use super::{Limit, Remaining};
 
 /// Enforces one [`Limit`] for each of any number of keys, in bounded memory.
@@ -86,7 +86,7 @@ pub enum RateLimitError {
 
 /// A charge that is decided but not stored. The key's bucket is locked meanwhile.
 pub(crate) struct PendingCharge<'a> {
-    limit: &'a Limit,
+    rate: Rate,
     bucket: LockedBucket<'a>,
     now: u64,
     /// The TAT after the charge.
@@ -118,7 +118,7 @@ impl RateLimiter {
     /// Sets the clock, which returns the time since a fixed instant and never goes back.
     #[must_use]
     pub fn with_clock(self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        Self { clock: MonotonicClock::Custom(Arc::new(clock)), ..self }
+        Self { clock: MonotonicClock::custom(clock), ..self }
     }
 
     /// Returns the limit.
@@ -133,7 +133,7 @@ impl RateLimiter {
     /// [`RateLimitError`] if the remaining budget is less than the cost, or the cost is more than
     /// the burst. Nothing is charged then.
     pub fn check<K: Hash + ?Sized>(&self, key: &K, cost: u32) -> Result<Remaining, RateLimitError> {
-        let mut charge = self.prepare_charge(self.buckets.hash_key(key), cost);
+        let mut charge = self.prepare_charge(self.hash_key(key), cost, self.limit.rate());
         charge.new_tat.clone()?;
         charge.commit();
         Ok(charge.remaining(true))
@@ -142,13 +142,17 @@ impl RateLimiter {
     /// Returns what remains of a key's budget, and charges nothing.
     #[must_use]
     pub fn peek<K: Hash + ?Sized>(&self, key: &K) -> Remaining {
-        self.prepare_charge(self.buckets.hash_key(key), 0).remaining(false)
+        self.prepare_charge(self.hash_key(key), 0, self.limit.rate()).remaining(false)
     }
 
     /// Counts the keys whose budget is not full. It scans the whole table.
     #[must_use]
     pub fn active_keys(&self) -> usize {
         self.buckets.count(self.clock.now())
+    }
+
+    pub(crate) fn hash_key<K: Hash + ?Sized>(&self, key: &K) -> KeyHash {
+        self.buckets.hash_key(key)
     }
 
     pub(crate) fn hash_key_with<E>(
@@ -158,38 +162,19 @@ impl RateLimiter {
         self.buckets.hash_key_with(hash)
     }
 
-    /// Decides about a charge and locks the key's bucket, but stores nothing yet.
-    pub(crate) fn prepare_charge(&self, key: KeyHash, cost: u32) -> PendingCharge<'_> {
+    /// Decides about a charge at this rate and locks the key's bucket, but stores nothing yet.
+    pub(crate) fn prepare_charge(&self, key: KeyHash, cost: u32, rate: Rate) -> PendingCharge<'_> {
         let now = self.clock.now();
         let bucket = self.buckets.lock_bucket(key);
-        let new_tat = self.charge(bucket.tat(), now, cost);
-        PendingCharge { limit: &self.limit, bucket, now, new_tat }
-    }
-
-    fn charge(&self, tat: u64, now: u64, cost: u32) -> Result<u64, RateLimitError> {
-        let burst = self.limit.burst();
-        if cost > burst {
-            return Err(RateLimitError::CostExceedsBurst { cost, burst });
-        }
-        if cost == 0 {
-            return Ok(tat);
-        }
-        let charged = self.limit.rate().charge(tat, now, cost);
-        charged.map_err(|retry_after| RateLimitError::Exceeded { retry_after })
+        let new_tat = charge(rate, bucket.tat(), now, cost);
+        PendingCharge { rate, bucket, now, new_tat }
     }
 }
 
 impl PendingCharge<'_> {
     /// Returns how long to wait until the key can be charged, or `None` if it can be charged now.
-    ///
-    /// A cost above the burst can never be charged: then it is the time in which a burst comes
-    /// back.
     pub(crate) const fn retry_delay(&self) -> Option<Duration> {
-        match self.new_tat {
-            Ok(_) => None,
-            Err(RateLimitError::Exceeded { retry_after }) => Some(retry_after),
-            Err(RateLimitError::CostExceedsBurst { .. }) => Some(self.limit.refill_time()),
-        }
+        retry_delay(self.rate, &self.new_tat)
     }
 
     /// Returns what remains of the key's budget, before the charge or after it.
@@ -198,7 +183,7 @@ impl PendingCharge<'_> {
             Ok(new_tat) if is_charged => new_tat,
             _ => self.bucket.tat(),
         };
-        Remaining::new(self.limit, tat.saturating_sub(self.now))
+        Remaining::new(self.rate, tat.saturating_sub(self.now))
     }
 
     /// Stores the charge, if it is allowed.
@@ -207,6 +192,34 @@ impl PendingCharge<'_> {
             && new_tat > self.bucket.tat()
         {
             self.bucket.set_tat(new_tat);
+        }
+    }
+}
+
+/// Returns the TAT after a charge. Times are nanoseconds of one clock.
+pub(crate) fn charge(rate: Rate, tat: u64, now: u64, cost: u32) -> Result<u64, RateLimitError> {
+    let burst = rate.burst.get();
+    if cost > burst {
+        return Err(RateLimitError::CostExceedsBurst { cost, burst });
+    }
+    if cost == 0 {
+        return Ok(tat);
+    }
+    rate.charge(tat, now, cost).map_err(|retry_after| RateLimitError::Exceeded { retry_after })
+}
+
+/// Returns how long to wait until a charge is allowed, or `None` if it is allowed now.
+///
+/// A cost above the burst can never be charged: then it is the time in which a burst comes back.
+pub(crate) const fn retry_delay(
+    rate: Rate,
+    new_tat: &Result<u64, RateLimitError>,
+) -> Option<Duration> {
+    match new_tat {
+        Ok(_) => None,
+        Err(RateLimitError::Exceeded { retry_after }) => Some(*retry_after),
+        Err(RateLimitError::CostExceedsBurst { .. }) => {
+            Some(Duration::from_nanos(rate.burst_tolerance()))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Limit;
+use super::gcra::Rate;
 
 /// What remains of a key's budget at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,9 +14,15 @@ pub struct Remaining {
 
 impl Remaining {
     /// `backlog` is the time until the budget is full again, in nanoseconds.
-    pub(crate) const fn new(limit: &Limit, backlog: u64) -> Self {
-        let emission_interval = limit.rate().emission_interval;
-        Self { backlog, emission_interval, burst: limit.burst() }
+    pub(crate) const fn new(rate: Rate, backlog: u64) -> Self {
+        let Rate { emission_interval, burst } = rate;
+        Self { backlog, emission_interval, burst: burst.get() }
+    }
+
+    /// Returns the time until the budget is full again; zero if it is.
+    #[must_use]
+    pub const fn full_in(&self) -> Duration {
+        Duration::from_nanos(self.backlog)
     }
 
     /// Returns the number of units that can be spent now.

@@ -136,8 +136,8 @@ async fn rejected_request_is_charged_to_no_limit() {
         .with_limit(Key::function(|_| Some("all")), clock.limiter("9/60"));
     let client = service(&layer);
     let request = |tenant| request_with("192.0.2.1", &[("x-tenant", tenant)]);
-    let left = |tenant| {
-        let left = layer.peek(&request(tenant)).unwrap();
+    let left = async |tenant| {
+        let left = layer.peek(&request(tenant)).await.unwrap();
         left.into_iter().map(|(_, budget)| budget.count()).collect::<Vec<_>>()
     };
     for _ in 0..2 {
@@ -146,14 +146,14 @@ async fn rejected_request_is_charged_to_no_limit() {
     for _ in 0..20 {
         assert_eq!(status(&client, request("a")).await, StatusCode::TOO_MANY_REQUESTS);
     }
-    assert_eq!(left("a"), [3, 0, 7]);
+    assert_eq!(left("a").await, [3, 0, 7]);
     for _ in 0..2 {
         assert_eq!(status(&client, request("b")).await, StatusCode::OK);
     }
     assert_eq!(status(&client, request("c")).await, StatusCode::OK);
     assert_eq!(status(&client, request("d")).await, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(
-        left("d"),
+        left("d").await,
         [0, 2, 4],
         "the first limit rejected the request, and the others were not charged"
     );

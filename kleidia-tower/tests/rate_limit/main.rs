@@ -10,4 +10,6 @@ mod layer;
 mod model;
 mod principals;
 mod servers;
+mod shared;
+mod shared_outage;
 mod unknown_address;

@@ -31,7 +31,7 @@ async fn rejects_requests_if_a_limit_needs_the_address() {
         assert!(rejected.headers().contains_key(RETRY_AFTER));
         let rejection = rejected.extensions().get::<Rejection>();
         assert!(matches!(rejection, Some(Rejection::ClientAddressUnknown)), "{rejection:?}");
-        assert!(layer.peek(&Request::new(())).is_err());
+        assert!(layer.peek(&Request::new(())).await.is_err());
     }
     let layer = limited_by(Key::function(|_| Some(1)));
     assert_eq!(send(&layer).await.status(), StatusCode::OK);
