@@ -12,13 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use http::{Request, Response, StatusCode};
-use http_guard::serve::Server;
+use http_guard::serve::{RequestBody, Server};
 use http_guard::telemetry::IsolatedSpan;
 use http_guard::{
     Allowed, Check, Decision, Guard, GuardedService, Problem, Rejection, RejectionRenderer,
     Supervisor,
 };
-use hyper::body::Incoming;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -84,7 +83,7 @@ async fn status(stream: &mut TcpStream, path: &str) -> u16 {
 async fn panics_of_reports_change_no_response() {
     panicking_subscriber::install();
     let guard = Arc::new(PathGuard(RejectionRenderer::new("Test", "test")));
-    let inner = tower::service_fn(async |_: Request<Incoming>| {
+    let inner = tower::service_fn(async |_: Request<RequestBody>| {
         // Yields, so that the span is entered twice.
         tokio::task::yield_now().await;
         Ok::<_, Infallible>(Response::new("ok".to_owned()))

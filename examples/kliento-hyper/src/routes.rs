@@ -5,7 +5,8 @@ use std::convert::Infallible;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
-use hyper::body::{Bytes, Incoming};
+use http_guard::serve::RequestBody;
+use hyper::body::Bytes;
 use kliento_tower::{CredentialPolicy, KlientoAuthLayer, ResponseBody, WorkloadIdentity};
 use tower::{Service, ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -18,7 +19,7 @@ type HttpResponse = Response<Full<Bytes>>;
 pub(crate) fn service(
     layer: KlientoAuthLayer,
 ) -> impl Service<
-    Request<Incoming>,
+    Request<RequestBody>,
     Response = Response<ResponseBody<Full<Bytes>>>,
     Error = Infallible,
     Future: Send,
@@ -28,7 +29,7 @@ pub(crate) fn service(
     let lenient = layer.clone().with_policy(CredentialPolicy::AllowMissing);
     let whoami = ServiceBuilder::new().layer(layer).service(service_fn(whoami));
     let optional = ServiceBuilder::new().layer(lenient).service(service_fn(optional));
-    service_fn(move |request: Request<Incoming>| {
+    service_fn(move |request: Request<RequestBody>| {
         let (whoami, optional) = (whoami.clone(), optional.clone());
         async move {
             match request.uri().path() {
@@ -41,7 +42,7 @@ pub(crate) fn service(
     })
 }
 
-async fn whoami(request: Request<Incoming>) -> Result<HttpResponse, Infallible> {
+async fn whoami(request: Request<RequestBody>) -> Result<HttpResponse, Infallible> {
     let caller = request.extensions().get::<WorkloadIdentity>().map(Caller::from);
     let json = caller.and_then(|caller| serde_json::to_vec(&caller).ok());
     let Some(json) = json else { return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)) };
@@ -51,7 +52,7 @@ async fn whoami(request: Request<Incoming>) -> Result<HttpResponse, Infallible> 
     Ok(response)
 }
 
-async fn optional(request: Request<Incoming>) -> Result<HttpResponse, Infallible> {
+async fn optional(request: Request<RequestBody>) -> Result<HttpResponse, Infallible> {
     let caller = request.extensions().get::<WorkloadIdentity>();
     let name = caller.map_or("anonymous", WorkloadIdentity::subject);
     Ok(text(format!("{name}\n")))

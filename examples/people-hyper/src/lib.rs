@@ -9,7 +9,7 @@ mod response;
 use std::convert::Infallible;
 
 use http::{Method, Request, StatusCode};
-use hyper::body::Incoming;
+use http_guard::serve::RequestBody;
 use kleidia_tower::account::Accounts;
 use kleidia_tower::audit::MatchedRoute;
 use kleidia_tower::rate_limit::{Key, Limit, RateLimitLayer};
@@ -20,7 +20,7 @@ use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 use crate::response::{HttpResponse, empty};
 
 /// A boxed service: one route, or all of them.
-pub type Route = BoxCloneSyncService<Request<Incoming>, HttpResponse, Infallible>;
+pub type Route = BoxCloneSyncService<Request<RequestBody>, HttpResponse, Infallible>;
 
 /// Returns the whole service, with a limit of requests per client address.
 ///
@@ -46,7 +46,7 @@ pub fn service(accounts: &Accounts, limit: Limit) -> Result<Route, PermissionErr
         .service_fn(reports::list);
     let (me, reports) = (BoxCloneSyncService::new(me), BoxCloneSyncService::new(reports));
 
-    let routes = service_fn(move |mut request: Request<Incoming>| {
+    let routes = service_fn(move |mut request: Request<RequestBody>| {
         let route: Option<(&str, &Route)> = match (request.method(), request.uri().path()) {
             (&Method::POST, "/login") => Some(("/login", &login)),
             (&Method::GET, "/me") => Some(("/me", &me)),

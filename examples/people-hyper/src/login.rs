@@ -1,11 +1,12 @@
 //! `POST /login`: exchanges a user name and a password for tokens.
 
 use std::convert::Infallible;
+use std::error::Error;
 
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use http_guard::RejectionRenderer;
-use hyper::body::Incoming;
+use http_guard::serve::{RequestBody, RequestBodyError};
 use kleidia_tower::account::{Accounts, LoginRequest};
 use kleidia_tower::{ClientInfo, Rejection};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -25,11 +26,12 @@ struct LoginBody {
 
 pub(crate) async fn log_in(
     accounts: Accounts,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
 ) -> Result<HttpResponse, Infallible> {
     let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, MAX_BODY_OCTETS).collect().await else {
-        return Ok(empty(StatusCode::PAYLOAD_TOO_LARGE));
+    let body = match Limited::new(body, MAX_BODY_OCTETS).collect().await {
+        Ok(body) => body,
+        Err(error) => return Ok(empty(body_status(&*error))),
     };
     let Ok(LoginBody { username, password }) = serde_json::from_slice(&body.to_bytes()) else {
         return Ok(empty(StatusCode::BAD_REQUEST));
@@ -53,4 +55,14 @@ pub(crate) async fn log_in(
             }
         },
     )
+}
+
+fn body_status(error: &(dyn Error + 'static)) -> StatusCode {
+    if error.is::<LengthLimitError>() {
+        return StatusCode::PAYLOAD_TOO_LARGE;
+    }
+    match error.downcast_ref() {
+        Some(RequestBodyError::Timeout) => StatusCode::REQUEST_TIMEOUT,
+        _ => StatusCode::BAD_REQUEST,
+    }
 }

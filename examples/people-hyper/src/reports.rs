@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
+use http_guard::serve::RequestBody;
 use kleidia_tower::Principal;
 use kleidia_tower::rbac::Permit;
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::response::{HttpResponse, empty, json};
 
 /// `GET /me`: the user of the session.
-pub(crate) async fn me(request: Request<Incoming>) -> Result<HttpResponse, Infallible> {
+pub(crate) async fn me(request: Request<RequestBody>) -> Result<HttpResponse, Infallible> {
     Ok(match request.extensions().get::<Principal>() {
         Some(principal) => json(&json!({ "username": principal.name() })),
         // `JwtSessionLayer` always inserts a principal.
@@ -20,7 +20,7 @@ pub(crate) async fn me(request: Request<Incoming>) -> Result<HttpResponse, Infal
 }
 
 /// `GET /reports`: the reports, for principals with the permission `reports:read`.
-pub(crate) async fn list(request: Request<Incoming>) -> Result<HttpResponse, Infallible> {
+pub(crate) async fn list(request: Request<RequestBody>) -> Result<HttpResponse, Infallible> {
     Ok(match request.extensions().get::<Permit>() {
         Some(permit) => {
             let reader = permit.principal().name();

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use http::{HeaderValue, Request, Response};
-use hyper::body::Incoming;
+use http_guard::serve::RequestBody;
 use kleidia_tower::account::Accounts;
 use kleidia_tower::audit::MatchedRoute;
 use kleidia_tower::rate_limit::{Key, Limit, RateLimitLayer};
@@ -18,7 +18,7 @@ use crate::ReportStore;
 use crate::v1::reports_server::ReportsServer;
 
 /// The whole service.
-pub type Grpc = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
+pub type Grpc = BoxCloneSyncService<Request<RequestBody>, Response<Body>, Infallible>;
 
 /// Returns the service with its layers.
 ///
@@ -56,7 +56,7 @@ fn by_method(accounts: &Accounts) -> Result<Grpc, PermissionError> {
         Ok::<_, PermissionError>(layer.layer(reports.clone()))
     };
     let (read, publish) = (require("reports:read")?, require("reports:publish")?);
-    let route = service_fn(move |mut request: Request<Incoming>| {
+    let route = service_fn(move |mut request: Request<RequestBody>| {
         const GET: &str = "/people.example.v1.Reports/Get";
         const LIST: &str = "/people.example.v1.Reports/List";
         const PUBLISH: &str = "/people.example.v1.Reports/Publish";

@@ -14,8 +14,7 @@ use std::time::Duration;
 use clap::Parser;
 use http::{Request, Response};
 use http_guard::log::{self, LogFormat};
-use http_guard::serve::{Listener, Peer, Server, shutdown_signal};
-use hyper::body::Incoming;
+use http_guard::serve::{Listener, Peer, RequestBody, Server, shutdown_signal};
 use tokio::net::TcpListener;
 use tower::service_fn;
 
@@ -64,7 +63,7 @@ fn with_tls(tcp: TcpListener, certificate: Arc<Certificate>) -> impl Listener {
     tcp.with_handshake(move |stream| certificate.acceptor().accept(stream))
 }
 
-async fn hello(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+async fn hello(request: Request<RequestBody>) -> Result<Response<String>, Infallible> {
     let peer = request.extensions().get().and_then(Peer::address);
     let peer = peer.map_or_else(String::new, |peer| peer.ip().to_string());
     Ok(Response::new(format!("hello {peer} over {:?}\n", request.version())))

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,6 +17,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use tower_service::Service;
 
 use super::activity::{Activity, Expiry, Timeouts};
+use super::body::{BodyTimeout, RequestBody};
 use super::limits::ConnectionSlot;
 use super::listener::Peer;
 use super::open_connections::OpenConnections;
@@ -32,6 +33,7 @@ pub(super) struct Connection {
     pub(super) slot: ConnectionSlot,
     pub(super) protocols: Arc<Builder<TokioExecutor>>,
     pub(super) timeouts: Timeouts,
+    pub(super) body_timeout: Option<BodyTimeout>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) open_connections: Arc<OpenConnections>,
 }
@@ -48,7 +50,7 @@ impl Connection {
     ) -> usize
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<Box<dyn Error + Send + Sync>>,
         S::Future: Send + 'static,
         B: Body + Send + 'static,
@@ -76,7 +78,8 @@ impl Connection {
         let _registration =
             self.open_connections.register(self.slot.address, Arc::clone(&activity));
         let stream = ServedStream::new(stream, Arc::clone(&activity), self.slot);
-        let service = ConnectionService::new(service, peer, Arc::clone(&activity));
+        let service =
+            ConnectionService::new(service, peer, Arc::clone(&activity), self.body_timeout);
         let connection =
             self.protocols.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut connection = pin!(connection);

@@ -54,11 +54,14 @@
 //! | the client reads nothing of what is written, or answers no ping | dropped |
 //! | the server stops | as idle ones once their requests are complete, dropped at the deadline |
 //!
-//! The server has no timeout for request bodies and for handlers: use
-//! `tower_http::timeout::TimeoutLayer`. It has none for upgraded connections either: they count
-//! as open connections until the handler drops the stream.
+//! A request body that arrives too slowly ends with an error; the connection stays open for the
+//! response. See [`Server::with_body_timeout`].
+//!
+//! The server has no timeout for handlers: use `tower_http::timeout::TimeoutLayer`. It has none for
+//! upgraded connections either: they count as open connections until the handler drops the stream.
 
 mod activity;
+mod body;
 mod connection;
 mod head;
 mod limits;
@@ -71,6 +74,7 @@ mod shutdown;
 mod stream;
 mod unsent;
 
+pub use self::body::{RequestBody, RequestBodyError};
 pub use self::listener::{Listener, Peer, WithHandshake};
 pub use self::server::Server;
 pub use self::shutdown::{ShutdownSummary, shutdown_signal};

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response, StatusCode, Version};
@@ -12,6 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::activity::{Activity, OpenRequest};
+use super::body::{BodyTimeout, RequestBody};
 use super::listener::Peer;
 use super::unsent::Unsent;
 
@@ -20,17 +22,23 @@ pub(super) struct ConnectionService<S> {
     service: TowerToHyperService<S>,
     peer: Peer,
     activity: Arc<Activity>,
+    body_timeout: Option<BodyTimeout>,
 }
 
 impl<S> ConnectionService<S> {
-    pub(super) fn new(service: S, peer: Peer, activity: Arc<Activity>) -> Self {
-        Self { service: TowerToHyperService::new(service), peer, activity }
+    pub(super) fn new(
+        service: S,
+        peer: Peer,
+        activity: Arc<Activity>,
+        body_timeout: Option<BodyTimeout>,
+    ) -> Self {
+        Self { service: TowerToHyperService::new(service), peer, activity, body_timeout }
     }
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for ConnectionService<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone,
 {
     type Response = Response<ResponseBody<B>>;
     type Error = S::Error;
@@ -40,9 +48,13 @@ where
         self.peer.insert_into(request.extensions_mut());
         let is_connect = request.method() == Method::CONNECT;
         let is_tunnel = is_connect && request.version() == Version::HTTP_2;
-        let open = self.activity.open_request(!request.body().is_end_stream());
-        let open = Some(Arc::new(open));
-        ResponseFuture { response: self.service.call(request), open, is_connect, is_tunnel }
+        let has_body = !request.body().is_end_stream();
+        let open = Some(Arc::new(self.activity.open_request(has_body)));
+        let has_responded = has_body.then(Arc::<AtomicBool>::default);
+        let timeout = self.body_timeout.zip(has_responded.clone());
+        let request = request.map(|body| RequestBody::new(body, timeout));
+        let response = self.service.call(request);
+        ResponseFuture { response, open, has_responded, is_connect, is_tunnel }
     }
 }
 
@@ -50,11 +62,12 @@ pin_project! {
     /// The future of a response.
     pub(super) struct ResponseFuture<S>
     where
-        S: Service<Request<Incoming>>,
+        S: Service<Request<RequestBody>>,
     {
         #[pin]
-        response: TowerToHyperServiceFuture<S, Request<Incoming>>,
+        response: TowerToHyperServiceFuture<S, Request<RequestBody>>,
         open: Option<Arc<OpenRequest>>,
+        has_responded: Option<Arc<AtomicBool>>,
         is_connect: bool,
         is_tunnel: bool,
     }
@@ -62,7 +75,7 @@ pin_project! {
 
 impl<S, B> Future for ResponseFuture<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>>,
+    S: Service<Request<RequestBody>, Response = Response<B>>,
 {
     type Output = Result<Response<ResponseBody<B>>, S::Error>;
 
@@ -70,6 +83,9 @@ where
         let this = self.project();
         let response = ready!(this.response.poll(cx))?;
         let open = this.open.take();
+        if let Some(has_responded) = this.has_responded {
+            has_responded.store(true, Ordering::Relaxed);
+        }
         // HTTP/1 hands the stream of a tunnel over; in HTTP/2 it stays part of the connection.
         if *this.is_tunnel && response.status().is_success() {
             if let Some(open) = &open {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -16,6 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
+use super::body::RequestBody;
 use super::connection::Connection;
 use super::limits::{ConnectionLimiter, ConnectionSlot};
 use super::listener::{Listener, Peer};
@@ -38,8 +39,8 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 impl Server {
     /// Serves until `shutdown` ends and then, until the deadline, the requests that are open.
     ///
-    /// `service` is any Tower service for hyper's requests: an axum `Router`, tonic's `Routes`, or
-    /// `tower::service_fn`. It is cloned for each request.
+    /// `service` is any Tower service for requests with a [`RequestBody`]: an axum `Router`, tonic's
+    /// `Routes`, or `tower::service_fn`. It is cloned for each request.
     pub async fn serve<L, S, B>(
         &self,
         listener: L,
@@ -48,7 +49,7 @@ impl Server {
     ) -> ShutdownSummary
     where
         L: Listener,
-        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<Box<dyn Error + Send + Sync>>,
         S::Future: Send + 'static,
         B: Body + Send + 'static,
@@ -73,6 +74,7 @@ impl Server {
                 slot,
                 protocols: Arc::clone(&protocols),
                 timeouts: self.timeouts,
+                body_timeout: self.body_timeout,
                 phase: phase.subscribe(),
                 open_connections: Arc::clone(&open_connections),
             };

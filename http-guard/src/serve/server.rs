@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::activity::Timeouts;
+use super::body::BodyTimeout;
 use super::limits::Limits;
 use crate::{SettingError, TrustedProxies};
 
@@ -14,6 +15,7 @@ use crate::{SettingError, TrustedProxies};
 #[derive(Clone, Debug)]
 pub struct Server {
     pub(super) timeouts: Timeouts,
+    pub(super) body_timeout: Option<BodyTimeout>,
     pub(super) limits: Limits,
     pub(super) max_head_octets: u32,
     pub(super) max_concurrent_streams: u32,
@@ -30,6 +32,10 @@ impl Default for Server {
                 idle: Duration::from_secs(75),
                 write: Duration::from_secs(60),
             },
+            body_timeout: Some(BodyTimeout {
+                timeout: Duration::from_secs(30),
+                min_octets_per_second: 100,
+            }),
             limits: Limits {
                 total: 4_096,
                 per_address: 1_024,
@@ -107,6 +113,38 @@ impl Server {
     pub fn with_write_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
         self.timeouts.write = SettingError::check("write timeout", timeout, TIMES)?;
         Ok(self)
+    }
+
+    /// Sets how slowly a client may send a request body: it may be silent for `timeout` in all, 1 ms to
+    /// 24 h, 30 s by default, and earns a second more by each `min_octets_per_second`, 100 by default,
+    /// up to `timeout`. With a rate of zero, any octet restarts the timeout.
+    ///
+    /// A body that is slower fails with
+    /// [`RequestBodyError::Timeout`](super::RequestBodyError::Timeout), so the handler can still respond.
+    /// Only time counts in which the handler waits for the body, and only until the service returns
+    /// the head of the response: an upload that a slow handler takes in, and a gRPC stream in both
+    /// directions whose handler has responded, have no timeout. A handler that reads a stream of rare
+    /// messages before it responds needs a longer timeout, a rate of zero, or
+    /// [`RequestBody::without_timeout`](super::RequestBody::without_timeout).
+    ///
+    /// # Errors
+    /// [`SettingError`] if `timeout` is out of bounds.
+    pub fn with_body_timeout(
+        mut self,
+        timeout: Duration,
+        min_octets_per_second: u32,
+    ) -> Result<Self, SettingError> {
+        let timeout = SettingError::check("body timeout", timeout, TIMES)?;
+        self.body_timeout = Some(BodyTimeout { timeout, min_octets_per_second });
+        Ok(self)
+    }
+
+    /// Removes the timeout of request bodies: then a client may hold each request open for ever, unless
+    /// a layer has a timeout.
+    #[must_use]
+    pub const fn without_body_timeout(mut self) -> Self {
+        self.body_timeout = None;
+        self
     }
 
     /// Sets how often HTTP/2 connections without traffic are pinged, and how long the client may take

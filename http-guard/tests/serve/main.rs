@@ -8,6 +8,7 @@
     reason = "a test may end by a panic"
 )]
 
+mod bodies;
 mod early_response;
 mod heads;
 mod idle;

@@ -4,14 +4,13 @@ use std::convert::Infallible;
 
 use http::{Request, Response};
 use http_guard::PeerAddress;
-use http_guard::serve::{Peer, Server};
-use hyper::body::Incoming;
+use http_guard::serve::{Peer, RequestBody, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{BoxBody, text};
 
-async fn show(request: Request<Incoming>) -> Result<Response<BoxBody>, Infallible> {
+async fn show(request: Request<RequestBody>) -> Result<Response<BoxBody>, Infallible> {
     let extensions = request.extensions();
     let address = extensions.get::<PeerAddress>().map(|peer| peer.0.ip());
     let peer = extensions.get::<Peer>().unwrap();

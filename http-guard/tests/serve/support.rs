@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Version};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Empty, Full};
-use http_guard::serve::{Server, ShutdownSummary};
+use http_body_util::{BodyExt as _, Collected, Empty, Full};
+use http_guard::serve::{RequestBody, RequestBodyError, Server, ShutdownSummary};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -70,7 +70,9 @@ impl TestServer {
 }
 
 /// The service of all tests.
-pub(crate) async fn respond(request: Request<Incoming>) -> Result<Response<BoxBody>, Infallible> {
+pub(crate) async fn respond(
+    request: Request<RequestBody>,
+) -> Result<Response<BoxBody>, Infallible> {
     let body = match request.uri().path() {
         "/slow" => {
             sleep(2 * SHORT).await;
@@ -82,12 +84,25 @@ pub(crate) async fn respond(request: Request<Incoming>) -> Result<Response<BoxBo
             *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
             return Ok(response);
         }
+        "/body" => text(&outcome(request.into_body().collect().await)),
+        "/body-later" => {
+            sleep(2 * SHORT).await;
+            text(&outcome(request.into_body().collect().await))
+        }
+        "/body-without-timeout" => {
+            text(&outcome(request.into_body().without_timeout().collect().await))
+        }
+        "/echo" => request.into_body().map_err(|error| panic!("{error}")).boxed_unsync(),
         "/panic" => panic!("requested by the client"),
         "/ticks" => Ticks { left: 6, interval: interval(SHORT / 2) }.boxed_unsync(),
         "/large" => text(&"x".repeat(32 * 1024 * 1024)),
         _ => text("hello"),
     };
     Ok(Response::new(body))
+}
+
+fn outcome(body: Result<Collected<Bytes>, RequestBodyError>) -> String {
+    body.map_or_else(|error| error.to_string(), |body| format!("{} octets", body.to_bytes().len()))
 }
 
 pub(crate) fn text(text: &str) -> BoxBody {

@@ -3,8 +3,7 @@
 use std::convert::Infallible;
 
 use http::{Method, Request, Response, StatusCode};
-use http_guard::serve::Server;
-use hyper::body::Incoming;
+use http_guard::serve::{RequestBody, Server};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use crate::support::{BoxBody, SHORT, TEST_TIMEOUT, read_to_end, text};
 
 /// Echoes the octets after the head.
-async fn echo(request: Request<Incoming>) -> Result<Response<BoxBody>, Infallible> {
+async fn echo(request: Request<RequestBody>) -> Result<Response<BoxBody>, Infallible> {
     let mut response = Response::new(text(""));
     if request.method() != Method::CONNECT {
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

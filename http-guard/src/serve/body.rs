@@ -1,0 +1,207 @@
+//! The body of a request, which the client must send fast enough until the response begins.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::event;
+
+/// The body of a request that [`Server`](super::Server) passes to its service.
+///
+/// It fails with [`RequestBodyError::Timeout`] if the client sends it too slowly: see
+/// [`Server::with_body_timeout`](super::Server::with_body_timeout).
+#[derive(Debug)]
+pub struct RequestBody {
+    /// `None` after a timeout.
+    body: Option<Incoming>,
+    wait: Option<Wait>,
+}
+
+/// An error from reading a [`RequestBody`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RequestBodyError {
+    /// The client sent the body too slowly.
+    Timeout,
+    /// The connection failed, or the body is malformed.
+    Connection(hyper::Error),
+}
+
+/// How slowly a client may send a body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BodyTimeout {
+    pub(super) timeout: Duration,
+    /// Zero if any octet restarts the timeout.
+    pub(super) min_octets_per_second: u32,
+}
+
+/// The time that the service has waited for the client.
+#[derive(Debug)]
+struct Wait {
+    limit: BodyTimeout,
+    /// How much longer the client may be silent. What it sends adds to it.
+    left: Duration,
+    /// Since when the service waits, and the end of `left`.
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    has_responded: Arc<AtomicBool>,
+}
+
+impl RequestBody {
+    /// Wraps a body. The timeout applies until `has_responded` is set.
+    pub(super) fn new(body: Incoming, limit: Option<(BodyTimeout, Arc<AtomicBool>)>) -> Self {
+        let wait = limit.map(|(limit, has_responded)| Wait {
+            limit,
+            left: limit.timeout,
+            waiting: None,
+            has_responded,
+        });
+        Self { body: Some(body), wait }
+    }
+
+    /// Returns the body without its timeout: for one route whose clients may be silent.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use http_guard::serve::RequestBody;
+    /// use tower::ServiceBuilder;
+    ///
+    /// let layers = ServiceBuilder::new().map_request(|request: Request<RequestBody>| {
+    ///     match request.uri().path() {
+    ///         "/measurements.v1.Collector/Collect" => request.map(RequestBody::without_timeout),
+    ///         _ => request,
+    ///     }
+    /// });
+    /// ```
+    #[must_use]
+    pub fn without_timeout(mut self) -> Self {
+        self.wait = None;
+        self
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = RequestBodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
+        let this = self.get_mut();
+        let Some(body) = &mut this.body else { return Poll::Ready(None) };
+        let frame = Pin::new(body).poll_frame(cx);
+        let Some(wait) = &mut this.wait else {
+            return frame.map_err(RequestBodyError::Connection);
+        };
+        if frame.is_pending() {
+            ready!(wait.poll_expired(cx));
+            event!(debug, "request body timed out");
+            this.body = None;
+            return Poll::Ready(Some(Err(RequestBodyError::Timeout)));
+        }
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            wait.record(frame.data_ref().map_or(0, Bytes::len));
+        }
+        frame.map_err(RequestBodyError::Connection)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Incoming::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
+    }
+}
+
+impl Wait {
+    /// Completes when the client has been too slow.
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_responded.load(Ordering::Relaxed) {
+            self.waiting = None;
+            return Poll::Pending;
+        }
+        let left = self.left;
+        let waiting = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
+        ready!(waiting.1.as_mut().poll(cx));
+        // The response may have begun meanwhile, in another task.
+        if self.has_responded.load(Ordering::Relaxed) { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Ends the wait with octets that have arrived.
+    fn record(&mut self, octets: usize) {
+        let waited = self.waiting.take().map_or(Duration::ZERO, |(since, _)| since.elapsed());
+        let gained = self.limit.gained(octets);
+        let left = self.left.saturating_sub(waited).saturating_add(gained);
+        self.left = left.min(self.limit.timeout);
+    }
+}
+
+impl BodyTimeout {
+    /// Returns the time that octets add.
+    fn gained(&self, octets: usize) -> Duration {
+        let octets = u32::try_from(octets).unwrap_or(u32::MAX);
+        match (octets, self.min_octets_per_second) {
+            (0, _) => Duration::ZERO,
+            (_, 0) => self.timeout,
+            (octets, rate) => Duration::from_secs(u64::from(octets)) / rate,
+        }
+    }
+}
+
+impl fmt::Display for RequestBodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("timeout while reading the request body"),
+            Self::Connection(_) => f.write_str("failed to read the request body"),
+        }
+    }
+}
+
+impl Error for RequestBodyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Timeout => None,
+            Self::Connection(error) => Some(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(min_octets_per_second: u32) -> Wait {
+        let limit = BodyTimeout { timeout: Duration::from_secs(30), min_octets_per_second };
+        Wait { limit, left: Duration::ZERO, waiting: None, has_responded: Arc::default() }
+    }
+
+    #[test]
+    fn octets_add_their_time_up_to_the_timeout() {
+        let mut wait = wait(100);
+        for (octets, left) in [(0, 0), (250, 2_500), (1, 2_510), (2_700, 29_510), (200, 30_000)] {
+            wait.record(octets);
+            assert_eq!(wait.left, Duration::from_millis(left));
+        }
+        wait.record(usize::MAX);
+        assert_eq!(wait.left, wait.limit.timeout);
+    }
+
+    #[test]
+    fn any_octet_restarts_the_timeout_without_a_rate() {
+        let mut wait = wait(0);
+        wait.record(0);
+        assert_eq!(wait.left, Duration::ZERO);
+        wait.record(1);
+        assert_eq!(wait.left, wait.limit.timeout);
+    }
+}
