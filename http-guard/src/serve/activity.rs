@@ -68,7 +68,7 @@ struct State {
 }
 
 impl Activity {
-    /// Creates the state of a new connection, on which the head of a request is due.
+    /// Creates the state of a new connection, on which a handshake or the head of a request is due.
     pub(super) fn new() -> Arc<Self> {
         let now = Instant::now();
         let state = Mutex::new(State {
@@ -88,6 +88,13 @@ impl Activity {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the time for the first head, after the handshake.
+    pub(super) fn expect_head(&self) {
+        let (mut state, now) = (self.state(), Instant::now());
+        state.idle_since = now;
+        state.head_since = Some(now);
     }
 
     pub(super) fn record_read(&self, octets: &[u8]) {

@@ -58,9 +58,16 @@ impl Connection {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let peer = self.peer;
+        let activity = Activity::new();
+        let _registration =
+            self.open_connections.register(self.slot.counted.address, Arc::clone(&activity));
         let stream = tokio::select! {
             biased;
             _ = self.phase.changed() => return 0,
+            () = activity.close_requested() => {
+                event!(debug, ?peer, "connection replaced during its handshake");
+                return 0;
+            }
             stream = timeout(self.timeouts.head, handshake) => stream,
         };
         let stream = match stream {
@@ -74,9 +81,7 @@ impl Connection {
                 return 0;
             }
         };
-        let activity = Activity::new();
-        let _registration =
-            self.open_connections.register(self.slot.address, Arc::clone(&activity));
+        activity.expect_head();
         let stream = ServedStream::new(stream, Arc::clone(&activity), self.slot);
         let service =
             ConnectionService::new(service, peer, Arc::clone(&activity), self.body_timeout);

@@ -23,13 +23,24 @@ pub(super) struct ConnectionLimiter {
     addresses: AddressLimiter,
 }
 
+/// The address of a connection, which counts for the address until this is dropped.
+#[derive(Debug)]
+pub(super) struct CountedAddress {
+    pub(super) address: Option<ClientAddress>,
+    _permit: Option<AddressPermit>,
+}
+
 /// One of the connections that may be open. Dropping it releases the slot.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
-    /// The address for which the connection counts.
-    pub(super) address: Option<ClientAddress>,
+    pub(super) counted: CountedAddress,
     _permit: OwnedSemaphorePermit,
-    _address_permit: Option<AddressPermit>,
+}
+
+impl ConnectionSlot {
+    pub(super) const fn new(counted: CountedAddress, permit: OwnedSemaphorePermit) -> Self {
+        Self { counted, _permit: permit }
+    }
 }
 
 impl ConnectionLimiter {
@@ -50,25 +61,23 @@ impl ConnectionLimiter {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    /// Reserves a slot for a connection; `None` if its address has too many already, and `replace`
+    /// Counts a connection for its address; `None` if the address has too many already, and `replace`
     /// returns `false`.
     ///
     /// `replace` closes another connection of the address. A client can delay its end by a last request,
     /// so an address has few more connections meanwhile.
-    pub(super) fn reserve(
+    pub(super) fn count(
         &self,
-        permit: OwnedSemaphorePermit,
         peer: Peer,
         replace: impl FnOnce(ClientAddress) -> bool,
-    ) -> Option<ConnectionSlot> {
+    ) -> Option<CountedAddress> {
         let proxies = &self.limits.exempt_proxies;
         let address = peer.address().map(|address| proxies.canonical(address.ip()));
-        let counted = address.filter(|address| !proxies.contains(address.ip()));
-        let permit_of_address = match counted {
+        let permit = match address.filter(|address| !proxies.contains(address.ip())) {
             None => None,
-            Some(address) => Some(self.address_permit(address, replace)?),
+            Some(counted) => Some(self.address_permit(counted, replace)?),
         };
-        Some(ConnectionSlot { address, _permit: permit, _address_permit: permit_of_address })
+        Some(CountedAddress { address, _permit: permit })
     }
 
     fn address_permit(

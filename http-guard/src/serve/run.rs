@@ -18,7 +18,7 @@ use tower_service::Service;
 
 use super::body::RequestBody;
 use super::connection::Connection;
-use super::limits::{ConnectionLimiter, ConnectionSlot};
+use super::limits::{ConnectionLimiter, ConnectionSlot, CountedAddress};
 use super::listener::{Listener, Peer};
 use super::open_connections::OpenConnections;
 use super::server::Server;
@@ -165,14 +165,10 @@ impl<L: Listener> Acceptor<L> {
             match self.listener.accept().await {
                 Ok((handshake, peer)) => {
                     self.retry_delay = MIN_ACCEPT_RETRY_DELAY;
-                    let permit = self.permit().await;
-                    let replace =
-                        |address| self.open_connections.close_longest_waiting(1, Some(address)) > 0;
-                    if let Some(slot) = self.limiter.reserve(permit, peer, replace) {
-                        return (handshake, peer, slot);
-                    }
-                    if let Some(suppressed) = self.address_full.allow() {
-                        event!(warn, ?peer, suppressed, "connection limit of an address reached");
+                    // Before it takes the place of another one: it may be rejected.
+                    if let Some((counted, has_replaced)) = self.count(peer) {
+                        let permit = self.permit(has_replaced).await;
+                        return (handshake, peer, ConnectionSlot::new(counted, permit));
                     }
                 }
                 Err(error) => self.pause_after(&error).await,
@@ -180,8 +176,25 @@ impl<L: Listener> Acceptor<L> {
         }
     }
 
-    /// Returns a permit for a connection. If there is none, those that have waited longest make way.
-    async fn permit(&mut self) -> OwnedSemaphorePermit {
+    /// Counts a connection for its address. Returns as well whether another one of the address is being
+    /// closed for it.
+    fn count(&self, peer: Peer) -> Option<(CountedAddress, bool)> {
+        let mut has_replaced = false;
+        let counted = self.limiter.count(peer, |address| {
+            has_replaced = self.open_connections.close_longest_waiting(1, Some(address)) > 0;
+            has_replaced
+        });
+        if counted.is_none() {
+            if let Some(suppressed) = self.address_full.allow() {
+                event!(warn, ?peer, suppressed, "connection limit of an address reached");
+            }
+        }
+        Some((counted?, has_replaced))
+    }
+
+    /// Returns a permit for a connection. If there is none, those that have waited longest make way,
+    /// unless one is being closed already.
+    async fn permit(&mut self, mut is_one_closing: bool) -> OwnedSemaphorePermit {
         loop {
             if let Some(permit) = self.limiter.try_permit() {
                 return permit;
@@ -189,7 +202,9 @@ impl<L: Listener> Acceptor<L> {
             if let Some(suppressed) = self.full.allow() {
                 event!(warn, suppressed, "connection limit reached");
             }
-            self.open_connections.close_longest_waiting(REPLACED_CONNECTIONS, None);
+            if !std::mem::take(&mut is_one_closing) {
+                self.open_connections.close_longest_waiting(REPLACED_CONNECTIONS, None);
+            }
             if let Ok(Some(permit)) = timeout(REPLACEMENT_INTERVAL, self.limiter.permit()).await {
                 return permit;
             }

@@ -38,10 +38,31 @@ async fn does_not_limit_other_addresses() {
     let running = TestServer::start(one_per_address()).await;
     let mut first = running.client(Version::HTTP_11).await;
     first.ok("/").await;
+    connect_from("127.0.0.2:0", &running).await.ok("/").await;
+}
+
+/// A connection that is rejected for its address takes nobody's place in a full server.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn rejected_connections_replace_no_other() {
+    let running = TestServer::start(one_per_address().with_max_connections(2).unwrap()).await;
+    let (open, _connection) = never(&running).await;
+    let mut waiting = connect_from("127.0.0.2:0", &running).await;
+    waiting.ok("/").await;
+    // Longer than the second for which connections between two requests are protected.
+    sleep(3 * SHORT).await;
+    let mut rejected = running.connect().await;
+    assert!(read_to_end(&mut rejected).await.0.is_empty());
+    sleep(SHORT).await;
+    waiting.ok("/").await;
+    assert!(!open.is_finished());
+}
+
+#[cfg(target_os = "linux")]
+async fn connect_from(local: &str, running: &TestServer) -> Client {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-    let stream = socket.connect(running.address).await.unwrap();
-    Client::new(stream, Version::HTTP_11).await.ok("/").await;
+    socket.bind(local.parse().unwrap()).unwrap();
+    Client::new(socket.connect(running.address).await.unwrap(), Version::HTTP_11).await
 }
 
 #[tokio::test]

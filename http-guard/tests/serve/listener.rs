@@ -8,7 +8,7 @@ use http_guard::serve::{Listener, Peer, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::support::{Client, SHORT, TEST_TIMEOUT, read_to_end, respond};
 
@@ -49,17 +49,45 @@ async fn accept_errors_are_retried_and_any_stream_is_served() {
     assert!(response.starts_with("HTTP/1.0 200 OK"), "{response}");
 }
 
+/// A handshake of one octet, which has to be `!`.
+async fn shake_hands(mut tcp: TcpStream) -> io::Result<TcpStream> {
+    match tcp.read_u8().await? {
+        b'!' => Ok(tcp),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+/// Connections that never complete their handshake do not keep other clients out.
+#[tokio::test]
+async fn incomplete_handshakes_make_way_for_others() {
+    for server in [
+        Server::new().with_max_connections(2).unwrap(),
+        Server::new().with_max_connections_per_address(2).unwrap(),
+    ] {
+        let server = server.with_head_timeout(10 * TEST_TIMEOUT).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (listener, service) =
+            (listener.with_handshake(shake_hands), tower::service_fn(respond));
+        tokio::spawn(async move { server.serve(listener, service, std::future::pending()).await });
+        let mut silent = [
+            TcpStream::connect(address).await.unwrap(),
+            TcpStream::connect(address).await.unwrap(),
+        ];
+        // Longer than the second for which new connections are protected.
+        sleep(3 * SHORT).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"!").await.unwrap();
+        Client::new(stream, Version::HTTP_11).await.ok("/").await;
+        assert!(read_to_end(&mut silent[0]).await.0.is_empty());
+    }
+}
+
 #[tokio::test]
 async fn slow_handshake_delays_no_other_connection_and_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    // A handshake of one octet, which has to be `!`.
-    let listener = listener.with_handshake(|mut tcp: TcpStream| async {
-        match tcp.read_u8().await? {
-            b'!' => Ok(tcp),
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        }
-    });
+    let listener = listener.with_handshake(shake_hands);
     let server = Server::new().with_head_timeout(SHORT).unwrap();
     let service = tower::service_fn(respond);
     tokio::spawn(async move { server.serve(listener, service, std::future::pending()).await });
