@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::event;
+use crate::{LogLimiter, event};
 
 /// How much later than at its interval work may succeed.
 const TOLERANCE: Duration = Duration::from_secs(10);
 
 /// Runs background work in turns, so that a panic ends the turn and not the work. Cheap to clone.
 ///
-/// A panic is logged as an error and counted (metric `background_panics_total`, with the feature
+/// A panic is logged as an error, at most once a second, and counted (metric `background_panics_total`, with the feature
 /// `metrics`). [`Self::health`] reports it until a later turn completes.
 ///
 /// ```
@@ -34,6 +34,8 @@ const TOLERANCE: Duration = Duration::from_secs(10);
 pub struct Supervisor {
     task: &'static str,
     state: Arc<Mutex<State>>,
+    /// Requests can repeat turns, such as those of an audit sink.
+    log: Arc<LogLimiter>,
 }
 
 #[derive(Debug, Default)]
@@ -70,7 +72,7 @@ impl Supervisor {
     /// Creates the supervisor of a task, with its name for the log.
     #[must_use]
     pub fn new(task: &'static str) -> Self {
-        Self { task, state: Arc::default() }
+        Self { task, state: Arc::default(), log: Arc::new(LogLimiter::per_second(1)) }
     }
 
     /// Sets how old the last success may be for [`Self::health`]: by default any age.
@@ -169,7 +171,10 @@ impl Supervisor {
         state.panics += 1;
         let (task, panics) = (self.task, state.panics);
         drop(state);
-        event!(error, task, panics, "background task panicked, continuing with its next turn");
+        if let Some(suppressed) = self.log.allow() {
+            let text = "background task panicked, continuing with its next turn";
+            event!(error, task, panics, suppressed, "{text}");
+        }
         #[cfg(feature = "metrics")]
         crate::telemetry::isolate(|| {
             // Isolated: above.

@@ -25,7 +25,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 pub use self::writer::{LogGuard, LogWriter};
-use crate::event;
+use crate::{LogLimiter, event, log_text_up_to};
 
 /// The format of the lines of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum LogFormat {
 /// - At most 8,192 lines or 8 MiB wait to be written. Further lines, and those that can't be written,
 ///   are lost: [`LogGuard::lost`] counts them, and so do the event `log lines lost`, which follows
 ///   when lines can be written again, and the metric `log_lines_lost_total` (feature `metrics`).
-/// - Panics are logged as events of level error, since the default hook of the standard library waits
+/// - Panics are logged as events of level error, at most 5 a second, since the default hook of the standard library waits
 ///   for standard error.
 ///
 /// # Errors
@@ -76,7 +76,7 @@ pub fn init(format: LogFormat) -> io::Result<LogGuard> {
 
 /// Prints a line to standard output, for the process that started this one.
 ///
-/// It waits at most a second. A line that can't be written is lost: the service starts without it.
+/// It waits at most half a second. A line that can't be written is lost: the service starts without it.
 pub fn announce(line: &str) {
     if let Ok((writer, _guard)) = start_writer(io::stdout()) {
         writer.push(format!("{line}\n").into_bytes());
@@ -99,7 +99,13 @@ fn start_writer(standard: impl io::Write + Send + 'static) -> io::Result<(LogWri
     LogWriter::start(standard)
 }
 
+/// Panics that clients can repeat, such as those of a handler.
+static PANICS: LogLimiter = LogLimiter::per_second(5);
+/// The maximum length of the message of a panic in the log: it may contain text of clients.
+const MAX_MESSAGE_CHARACTERS: usize = 300;
+
 fn log_panic(info: &PanicHookInfo<'_>) {
+    let Some(suppressed) = PANICS.allow() else { return };
     let thread = std::thread::current();
     let (thread, location) = (thread.name().unwrap_or("unnamed"), info.location());
     let location = location.map(tracing::field::display);
@@ -109,5 +115,6 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     let backtrace = Backtrace::capture();
     let is_captured = backtrace.status() == BacktraceStatus::Captured;
     let backtrace = is_captured.then(|| tracing::field::display(&backtrace));
-    event!(error, thread, location, message, backtrace, "panic");
+    let message = log_text_up_to(MAX_MESSAGE_CHARACTERS, message);
+    event!(error, thread, location, message, backtrace, suppressed, "panic");
 }

@@ -58,6 +58,8 @@
 //! A request body that arrives too slowly ends with an error; the connection stays open for the
 //! response. See [`Server::with_body_timeout`].
 //!
+//! A handler that panics ends its connection, in HTTP/2 its request. The panic hook reports it.
+//!
 //! The server has no timeout for handlers: use `tower_http::timeout::TimeoutLayer`. It has none for
 //! upgraded connections either: they count as open connections until the handler drops the stream.
 

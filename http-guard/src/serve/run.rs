@@ -78,7 +78,7 @@ impl Server {
                 phase: phase.subscribe(),
                 open_connections: Arc::clone(&open_connections),
             };
-            // Supervised: a panic ends the connection, and `dropped_requests` logs it.
+            // Supervised: a panic ends the connection, and the panic hook reports it.
             connections.spawn(connection.run(handshake, service.clone()));
             while let Some(ended) = connections.try_join_next() {
                 dropped_requests(ended);
@@ -129,7 +129,8 @@ impl Server {
 
 fn dropped_requests(ended: Result<usize, JoinError>) -> usize {
     ended.unwrap_or_else(|error| {
-        event!(error, %error, "connection task failed");
+        // The panic hook has reported the panic.
+        event!(debug, %error, "connection task failed");
         0
     })
 }

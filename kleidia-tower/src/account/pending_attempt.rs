@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_guard::event;
+use http_guard::{LogLimiter, event};
 
 use crate::lockout::{LockoutPolicy, LoginAttempt, PENDING_TIMEOUT};
 use crate::store::{ChangeContext, Store, StoreError};
+
+static FAILURES: LogLimiter = LogLimiter::per_second(1);
 
 /// A reserved attempt. Unless it is marked as settled, dropping it settles it in the background: a
 /// store that fails for a moment must not leave the user name busy.
@@ -70,7 +72,9 @@ impl Settlement {
         let mut waited = Duration::ZERO;
         while let Err(error) = self.settle().await {
             if waited >= PENDING_TIMEOUT {
-                event!(warn, %error, "failed to settle a login attempt");
+                if let Some(suppressed) = FAILURES.allow() {
+                    event!(warn, %error, suppressed, "failed to settle a login attempt");
+                }
                 return;
             }
             tokio::time::sleep(pause).await;
