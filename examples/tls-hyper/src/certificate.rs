@@ -5,9 +5,9 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use http_guard::Supervisor;
+use http_guard::{HealthError, Supervisor};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -23,14 +23,23 @@ type Version = [SystemTime; 2];
 pub(crate) struct Certificate {
     chain: PathBuf,
     key: PathBuf,
+    interval: Duration,
     current: RwLock<(Version, Arc<ServerConfig>)>,
+    supervisor: Supervisor,
 }
 
 impl Certificate {
-    /// Loads the files.
-    pub(crate) fn load(chain: PathBuf, key: PathBuf) -> Result<Self, BoxError> {
+    /// Loads the files, which [`Self::reload_on_change`] polls at this interval.
+    pub(crate) fn load(chain: PathBuf, key: PathBuf, interval: Duration) -> Result<Self, BoxError> {
         let current = read(&chain, &key, None)?.ok_or("no certificate")?;
-        Ok(Self { chain, key, current: RwLock::new(current) })
+        let supervisor = Supervisor::new("certificate").with_interval(interval);
+        supervisor.record::<_, BoxError>(&Ok(()), Instant::now());
+        Ok(Self { chain, key, interval, current: RwLock::new(current), supervisor })
+    }
+
+    /// Checks that the files are polled and valid.
+    pub(crate) fn health(&self) -> Result<(), HealthError> {
+        self.supervisor.health()
     }
 
     /// Returns an acceptor with the current certificate.
@@ -40,15 +49,23 @@ impl Certificate {
     }
 
     /// Polls the files forever. Invalid files do not replace the certificate.
-    pub(crate) async fn reload_on_change(self: Arc<Self>, interval: Duration) {
-        let supervisor = Supervisor::new("certificate");
+    pub(crate) async fn reload_on_change(self: Arc<Self>) {
+        // If this task ends, the health says so.
+        let _running = self.supervisor.start();
         loop {
-            tokio::time::sleep(interval).await;
-            supervisor.run_turn(|| match self.reload() {
-                Ok(false) => {}
-                Ok(true) => tracing::info!("certificate loaded"),
-                // This includes the time when only one of the two files is new.
-                Err(error) => tracing::warn!(%error, "invalid certificate, keeping the last one"),
+            tokio::time::sleep(self.interval).await;
+            self.supervisor.run_turn(|| {
+                let start = Instant::now();
+                let reloaded = self.reload();
+                match &reloaded {
+                    Ok(false) => {}
+                    Ok(true) => tracing::info!("certificate loaded"),
+                    // This includes the time when only one of the two files is new.
+                    Err(error) => {
+                        tracing::warn!(%error, "invalid certificate, keeping the last one");
+                    }
+                }
+                self.supervisor.record(&reloaded, start);
             });
         }
     }

@@ -6,6 +6,7 @@ mod tests;
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use http::{Request, Response};
 use http_guard::log::{self, LogFormat};
 use http_guard::serve::{Listener, Peer, RequestBody, Server, shutdown_signal};
 use tokio::net::TcpListener;
-use tower::service_fn;
+use tower::{Service, service_fn};
 
 use crate::certificate::Certificate;
 
@@ -25,7 +26,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A service over TLS that responds with the address of the client
 ///
-/// The certificate is re-read when its files change. SIGTERM and SIGINT stop the service gracefully.
+/// The certificate is re-read when its files change; `/health` says `degraded` while that fails. SIGTERM and SIGINT stop the service gracefully.
 /// `RUST_LOG` sets what is logged.
 #[derive(Parser)]
 struct Arguments {
@@ -46,14 +47,15 @@ struct Arguments {
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let arguments = Arguments::parse();
     let _log = log::init(LogFormat::Text)?;
-    let certificate = Arc::new(Certificate::load(arguments.certificate, arguments.key)?);
-    // Supervised: by itself.
-    tokio::spawn(Arc::clone(&certificate).reload_on_change(POLL_INTERVAL));
+    let certificate =
+        Arc::new(Certificate::load(arguments.certificate, arguments.key, POLL_INTERVAL)?);
+    // Supervised: each check is a turn, and `/health` reports if there are none.
+    tokio::spawn(Arc::clone(&certificate).reload_on_change());
     let shutdown = shutdown_signal()?;
     let tcp = TcpListener::bind(arguments.listen).await?;
     log::announce(&format!("listening on https://{}", tcp.local_addr()?));
-    let summary =
-        Server::new().serve(with_tls(tcp, certificate), service_fn(hello), shutdown).await;
+    let service = service(Arc::clone(&certificate));
+    let summary = Server::new().serve(with_tls(tcp, certificate), service, shutdown).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
     Ok(())
 }
@@ -63,8 +65,32 @@ fn with_tls(tcp: TcpListener, certificate: Arc<Certificate>) -> impl Listener {
     tcp.with_handshake(move |stream| certificate.acceptor().accept(stream))
 }
 
-async fn hello(request: Request<RequestBody>) -> Result<Response<String>, Infallible> {
+/// Returns the service: `/health`, and all other paths.
+fn service(
+    certificate: Arc<Certificate>,
+) -> impl Service<Request<RequestBody>, Response = Response<String>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static {
+    service_fn(move |request: Request<RequestBody>| {
+        let text = match request.uri().path() {
+            "/health" => health(&certificate),
+            _ => hello(&request),
+        };
+        ready(Ok(Response::new(text)))
+    })
+}
+
+fn hello(request: &Request<RequestBody>) -> String {
     let peer = request.extensions().get().and_then(Peer::address);
     let peer = peer.map_or_else(String::new, |peer| peer.ip().to_string());
-    Ok(Response::new(format!("hello {peer} over {:?}\n", request.version())))
+    format!("hello {peer} over {:?}\n", request.version())
+}
+
+/// The service still works with the last certificate, until that expires. The reason is in the log.
+fn health(certificate: &Certificate) -> String {
+    match certificate.health() {
+        Ok(()) => "ok\n".to_owned(),
+        Err(_) => "degraded: certificate\n".to_owned(),
+    }
 }

@@ -31,14 +31,20 @@ fn renew(directory: &Path) -> CertificateDer<'static> {
     cert.der().clone()
 }
 
-async fn start(directory: &Path) -> SocketAddr {
+const INTERVAL: Duration = Duration::from_millis(50);
+
+fn load(directory: &Path) -> Arc<Certificate> {
     let (chain, key) = (directory.join("chain.pem"), directory.join("key.pem"));
-    let certificate = Arc::new(Certificate::load(chain, key).unwrap());
-    tokio::spawn(Arc::clone(&certificate).reload_on_change(Duration::from_millis(50)));
+    Arc::new(Certificate::load(chain, key, INTERVAL).unwrap())
+}
+
+async fn start(directory: &Path) -> SocketAddr {
+    let certificate = load(directory);
+    tokio::spawn(Arc::clone(&certificate).reload_on_change());
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tcp.local_addr().unwrap();
+    let service = service(Arc::clone(&certificate));
     let listener = with_tls(tcp, certificate);
-    let service = service_fn(hello);
     tokio::spawn(
         async move { Server::new().serve(listener, service, std::future::pending()).await },
     );
@@ -116,4 +122,40 @@ async fn new_connections_get_the_new_certificate() {
     fs::write(directory.path().join("chain.pem"), "not a certificate").unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(connect(address, &new, "h2").await.is_ok());
+}
+
+async fn health(address: SocketAddr, trusted: &CertificateDer<'static>) -> String {
+    let tls = connect(address, trusted, "http/1.1").await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(tls)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("/health").header("host", "localhost").body(Empty::<Bytes>::new());
+    text(sender.send_request(request.unwrap()).await.unwrap()).await
+}
+
+#[tokio::test]
+async fn health_says_whether_the_files_are_valid() {
+    let directory = tempfile::tempdir().unwrap();
+    let certificate = renew(directory.path());
+    let address = start(directory.path()).await;
+    assert_eq!(health(address, &certificate).await, "ok\n");
+    let chain = directory.path().join("chain.pem");
+    fs::write(&chain, "not a certificate").unwrap();
+    let start = Instant::now();
+    while health(address, &certificate).await != "degraded: certificate\n" {
+        assert!(start.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+#[tokio::test]
+async fn health_says_whether_the_files_are_polled() {
+    let directory = tempfile::tempdir().unwrap();
+    renew(directory.path());
+    let certificate = load(directory.path());
+    let polling = tokio::spawn(Arc::clone(&certificate).reload_on_change());
+    tokio::time::sleep(INTERVAL).await;
+    assert_eq!(certificate.health(), Ok(()));
+    polling.abort();
+    polling.await.unwrap_err();
+    assert_eq!(certificate.health(), Err(http_guard::HealthError::Stopped));
 }
