@@ -17,7 +17,7 @@ pub(crate) async fn run(database: &Path, name: &str, password_stdin: bool) -> Re
     let service = Service::open(database, &Settings::default()).await?;
     let password = if password_stdin { read_password()? } else { prompt_for_password()? };
     let outcome = create(&service, name, password).await;
-    service.close().await;
+    service.close(None).await;
     outcome?;
     writeln!(io::stdout(), "created the admin {name}")?;
     Ok(())

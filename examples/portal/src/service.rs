@@ -27,8 +27,9 @@ use crate::{BoxError, create_admin, routes};
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
-/// What is left after the requests' 8 seconds of the 10 that container engines give.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(1500);
+/// How long closing may take. Container engines give 10 s in all: open requests take at most 8 s, this
+/// and the audit sinks at the same time 1 s, and the last lines of the log 0.5 s.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The accounts of the portal, with their store and audit sinks.
 pub(crate) struct Service {
@@ -59,11 +60,7 @@ pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Res
     let server = Server::new().with_exempt_proxies(settings.proxies()?);
     let summary = server.serve(listener, routes, shutdown).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
-    let closed = async {
-        cleanup.stop().await;
-        service.close().await;
-    };
-    if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+    if tokio::time::timeout(CLOSE_TIMEOUT, service.close(Some(cleanup))).await.is_err() {
         tracing::warn!("stopped before all pending writes and audit records were done");
     }
     Ok(())
@@ -85,14 +82,22 @@ impl Service {
         Ok(Self { accounts, store, sinks })
     }
 
-    /// Waits for pending writes and audit events, and closes the database.
-    pub(crate) async fn close(self) {
-        self.accounts.authenticator().flush().await;
+    /// Waits for the clean-up, pending writes and audit events, and closes the database.
+    ///
+    /// The sinks are closed at the same time: their thread is waited for even if this is dropped.
+    pub(crate) async fn close(self, cleanup: Option<Cleanup>) {
         let sinks = self.sinks.clone();
-        if let Err(error) = tokio::task::spawn_blocking(move || sinks.close()).await {
+        let sinks = tokio::task::spawn_blocking(move || sinks.close());
+        let store = async {
+            if let Some(cleanup) = cleanup {
+                cleanup.stop().await;
+            }
+            self.accounts.authenticator().flush().await;
+            self.store.close().await;
+        };
+        if let (Err(error), ()) = tokio::join!(sinks, store) {
             tracing::error!(%error, "failed to close the audit sinks");
         }
-        self.store.close().await;
     }
 }
 

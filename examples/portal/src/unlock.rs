@@ -17,7 +17,7 @@ pub(crate) async fn run(database: &Path, name: &str, device: bool) -> Result<(),
     }
     let service = Service::open(database, &Settings::default()).await?;
     let outcome = unlock(&service.accounts, name, device).await;
-    service.close().await;
+    service.close(None).await;
     let token = match outcome {
         Err(AccountError::UserNotFound) => return Err(format!("no account {name:?}").into()),
         outcome => outcome?,

@@ -15,7 +15,7 @@ const MAX_LINES: usize = 8_192;
 /// How many octets may wait to be written.
 const MAX_OCTETS: usize = 8 * 1_024 * 1_024;
 /// How long the end of a program waits for the last lines.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 /// The shortest time between two events about lost lines.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long to wait for a descriptor that is in non-blocking mode and full.
@@ -30,7 +30,7 @@ pub struct LogWriter {
     counts: Arc<Counts>,
 }
 
-/// Waits, when it is dropped, until the queued lines are written: at most a second.
+/// Waits, when it is dropped, until the queued lines are written: at most half a second.
 #[must_use = "dropping it waits for the lines so far"]
 pub struct LogGuard(Arc<Counts>);
 

@@ -14,8 +14,9 @@ use http_guard::{Supervisor, event, log_text};
 use super::{AuditRecord, AuditedRequest};
 use crate::{HealthError, SessionId};
 
-/// How long closing waits for the sinks.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long closing waits for the sinks: it follows the 8 seconds of open requests, and container
+/// engines give 10.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Receives committed audit records, one at a time and in order. It may block.
 pub trait AuditSink: Send + 'static {
@@ -121,7 +122,7 @@ impl AuditSinks {
         Ok(())
     }
 
-    /// Blocks the thread until the sinks have processed all queued records, but at most 5 seconds:
+    /// Blocks the thread until the sinks have processed all queued records, but at most a second:
     /// a sink may never return. Later records are dropped.
     pub fn close(&self) {
         let Some(queue) = &self.queue else { return };
