@@ -82,7 +82,7 @@ impl<R: Rejection> RejectionRenderer<R> {
     /// Returns a challenge of another scheme with the same realm (RFC 9110, 11.6.1), or `None` if
     /// the scheme is invalid.
     #[must_use]
-    pub fn challenge_of(&self, scheme: &str) -> Option<HeaderValue> {
+    pub fn challenge_for(&self, scheme: &str) -> Option<HeaderValue> {
         HeaderValue::try_from(self.challenge_text(scheme)).ok()
     }
 

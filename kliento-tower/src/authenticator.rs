@@ -131,11 +131,11 @@ impl Authenticator {
         mut cache_key: Option<CacheKey>,
     ) -> (Decision, CacheStatus) {
         for _ in 0..Self::MAX_ATTEMPTS {
-            let looked_up = match cache_key.take() {
+            let lookup = match cache_key.take() {
                 Some(key) => Err(key),
                 None => self.lookup_async(credentials).await,
             };
-            let key = match looked_up {
+            let key = match lookup {
                 Ok(decision) => {
                     let status = CacheStatus::from_lookup(&decision);
                     return (decision, status);

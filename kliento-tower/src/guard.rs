@@ -36,11 +36,11 @@ impl Guard for KlientoGuard {
     fn start<B>(&self, request: &mut Request<B>) -> Check<Self::Lookup, Rejection> {
         let mut telemetry = RequestTelemetry::start();
         http_guard::mark_authorization_sensitive(request.headers_mut());
-        let looked_up = match self.credentials(request.headers()) {
+        let lookup = match self.credentials(request.headers()) {
             Ok(credentials) => self.authenticator.lookup(credentials),
             Err(rejection) => Ok(Err(rejection)),
         };
-        match looked_up {
+        match lookup {
             Ok(decision) => {
                 telemetry.cache = CacheStatus::from_lookup(&decision);
                 Check::Ready(self.decide(request, decision, telemetry))

@@ -214,7 +214,7 @@ impl KlientoAuthLayer {
     /// Sets the realm of the challenge; the first audience by default.
     #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        self.with_renderer(|renderer| renderer.with_realm(realm))
+        self.map_renderer(|renderer| renderer.with_realm(realm))
     }
 
     /// Sets which requests pass without valid credentials; none by default.
@@ -269,7 +269,7 @@ impl KlientoAuthLayer {
     /// `challenge` is that scheme's, such as `Bearer realm="people"`. A 401 includes it.
     #[must_use]
     pub fn with_passthrough_scheme(self, challenge: HeaderValue) -> Self {
-        self.with_renderer(|renderer| renderer.with_additional_challenge(challenge))
+        self.map_renderer(|renderer| renderer.with_additional_challenge(challenge))
     }
 
     /// Sets the responder for rejections; [problem details](crate::ProblemResponder) by default.
@@ -289,7 +289,7 @@ impl KlientoAuthLayer {
     /// ```
     #[must_use]
     pub fn with_responder(self, responder: impl Responder<Rejection>) -> Self {
-        self.with_renderer(|renderer| renderer.with_responder(responder))
+        self.map_renderer(|renderer| renderer.with_responder(responder))
     }
 
     /// Removes the `Authorization` header from authenticated requests.
@@ -328,7 +328,7 @@ impl KlientoAuthLayer {
         })
     }
 
-    fn with_renderer(
+    fn map_renderer(
         self,
         change: impl FnOnce(RejectionRenderer<Rejection>) -> RejectionRenderer<Rejection>,
     ) -> Self {

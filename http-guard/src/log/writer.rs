@@ -166,9 +166,9 @@ mod tests {
     use super::*;
 
     /// Sends each line that is written, after it was allowed to.
-    struct Gate(Sender<Vec<u8>>, Arc<Mutex<()>>);
+    struct GatedOutput(Sender<Vec<u8>>, Arc<Mutex<()>>);
 
-    impl Write for Gate {
+    impl Write for GatedOutput {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
             drop(self.1.lock().unwrap());
             match line {
@@ -190,7 +190,7 @@ mod tests {
     fn blocked_output_costs_lines_and_not_time() {
         let (sender, lines) = channel();
         let gate = Arc::new(Mutex::new(()));
-        let (writer, guard) = LogWriter::start(Gate(sender, Arc::clone(&gate))).unwrap();
+        let (writer, guard) = LogWriter::start(GatedOutput(sender, Arc::clone(&gate))).unwrap();
         let closed = gate.lock().unwrap();
         for _ in 0..MAX_LINES + 100 {
             writer.push(b"line".to_vec());
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn failed_lines_are_counted() {
         let (sender, lines) = channel();
-        let (writer, guard) = LogWriter::start(Gate(sender, Arc::default())).unwrap();
+        let (writer, guard) = LogWriter::start(GatedOutput(sender, Arc::default())).unwrap();
         for line in ["a", "fail", "panic", "b"] {
             writer.push(line.into());
         }

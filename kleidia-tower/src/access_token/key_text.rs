@@ -27,13 +27,13 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub enum KeyTextError {
     /// A key does not have the form `id:secret`.
     #[error("key {0} does not have the form `id:secret`")]
-    Form(usize),
+    InvalidForm(usize),
     /// An ID is empty, too long, or contains other characters.
     #[error("the ID of key {0} is not 1 to {MAX_ID_LENGTH} characters of A-Z a-z 0-9 . _ -")]
-    Id(usize),
+    InvalidId(usize),
     /// A secret is not Base64.
     #[error("the secret of key {0} is not Base64")]
-    Base64(usize),
+    InvalidBase64(usize),
     /// A secret is too short.
     #[error("the secret of key {key} has {found} octets, expected at least {min}")]
     TooShort {
@@ -154,16 +154,16 @@ impl SigningKey {
 }
 
 fn parse_key(entry: &str, number: usize) -> Result<SigningKey, KeyTextError> {
-    let (id, secret) = entry.split_once(':').ok_or(KeyTextError::Form(number))?;
+    let (id, secret) = entry.split_once(':').ok_or(KeyTextError::InvalidForm(number))?;
     let (id, secret) = (id.trim_end(), secret.trim_start());
     let is_id_octet = |octet: u8| octet.is_ascii_alphanumeric() || b"._-".contains(&octet);
     if id.is_empty() || id.len() > MAX_ID_LENGTH || !id.bytes().all(is_id_octet) {
-        return Err(KeyTextError::Id(number));
+        return Err(KeyTextError::InvalidId(number));
     }
     let mut octets = Zeroizing::new(vec![0; secret.len()]);
     let decoded = BASE64.decode_slice(secret, &mut octets);
     let secret = decoded.ok().and_then(|length| octets.get(..length));
-    let secret = secret.ok_or(KeyTextError::Base64(number))?;
+    let secret = secret.ok_or(KeyTextError::InvalidBase64(number))?;
     let (found, min) = (secret.len(), SigningKey::MIN_OCTETS);
     // The ring's error would contain the ID, which is the secret if the operator swapped them.
     if found < min {
@@ -205,16 +205,16 @@ mod tests {
             (String::new(), "no keys".to_owned()),
             (" # \n,".to_owned(), "no keys".to_owned()),
             (format!("{A},{A}"), r#"duplicate key ID "a""#.to_owned()),
-            (format!("{A},secret"), KeyTextError::Form(2).to_string()),
-            (A.replace('a', ""), KeyTextError::Id(1).to_string()),
-            (A.replace('a', "a b"), KeyTextError::Id(1).to_string()),
-            (A.replace('a', "ä"), KeyTextError::Id(1).to_string()),
-            (A.replace('a', &long), KeyTextError::Id(1).to_string()),
-            (A.replace('=', "*"), KeyTextError::Base64(1).to_string()),
-            (A.replace('=', "=="), KeyTextError::Base64(1).to_string()),
-            (B.replace("8=", "9="), KeyTextError::Base64(1).to_string()),
-            (B.replace('/', "_"), KeyTextError::Base64(1).to_string()),
-            (format!("{B}\n{A}:A"), KeyTextError::Base64(2).to_string()),
+            (format!("{A},secret"), KeyTextError::InvalidForm(2).to_string()),
+            (A.replace('a', ""), KeyTextError::InvalidId(1).to_string()),
+            (A.replace('a', "a b"), KeyTextError::InvalidId(1).to_string()),
+            (A.replace('a', "ä"), KeyTextError::InvalidId(1).to_string()),
+            (A.replace('a', &long), KeyTextError::InvalidId(1).to_string()),
+            (A.replace('=', "*"), KeyTextError::InvalidBase64(1).to_string()),
+            (A.replace('=', "=="), KeyTextError::InvalidBase64(1).to_string()),
+            (B.replace("8=", "9="), KeyTextError::InvalidBase64(1).to_string()),
+            (B.replace('/', "_"), KeyTextError::InvalidBase64(1).to_string()),
+            (format!("{B}\n{A}:A"), KeyTextError::InvalidBase64(2).to_string()),
             (
                 short.to_owned(),
                 "the secret of key 1 has 30 octets, expected at least 32".to_owned(),

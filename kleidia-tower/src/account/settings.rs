@@ -33,7 +33,7 @@ pub struct AccountSettings {
     pub(super) max_sessions: usize,
     refresh_grace: Option<Duration>,
     pub(crate) leeway: Duration,
-    pub(crate) touch_interval: Duration,
+    pub(crate) last_seen_interval: Duration,
     pub(crate) lockout: LockoutPolicy,
     pub(crate) password_policy: PasswordPolicy,
 }
@@ -121,8 +121,8 @@ impl AccountSettings {
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
-    pub fn with_touch_interval(mut self, interval: Duration) -> Result<Self, SettingError> {
-        self.touch_interval = check_seconds("touch interval", interval, SECOND..=DAY)?;
+    pub fn with_last_seen_interval(mut self, interval: Duration) -> Result<Self, SettingError> {
+        self.last_seen_interval = check_seconds("last-seen interval", interval, SECOND..=DAY)?;
         Ok(self)
     }
 
@@ -170,7 +170,7 @@ impl Default for AccountSettings {
             max_sessions: 100,
             refresh_grace: None,
             leeway: Duration::ZERO,
-            touch_interval: 60 * SECOND,
+            last_seen_interval: 60 * SECOND,
             lockout: LockoutPolicy::default(),
             password_policy: PasswordPolicy::default(),
         }

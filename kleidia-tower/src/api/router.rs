@@ -220,7 +220,7 @@ impl Api {
     }
 
     fn authentication_routes(&self) -> Router<Accounts> {
-        let session = self.session_layer().allowing_expired_passwords();
+        let session = self.session_layer().with_expired_passwords_allowed();
         let with_session = |route| self.with_session(route, session.clone());
         // Each of these verifies a password, and they share the budget of an address.
         let login = post(authentication::log_in).route_layer(self.login_limit.clone());
@@ -292,7 +292,7 @@ impl Api {
         #[cfg(feature = "kliento")]
         if let Some((layer, rules)) = &self.workloads {
             let challenge = |scheme: &'static str| {
-                let challenge = self.renderer.challenge_of(scheme);
+                let challenge = self.renderer.challenge_for(scheme);
                 challenge.unwrap_or(HeaderValue::from_static(scheme))
             };
             let layer = layer.clone().with_passthrough_scheme(challenge("Bearer"));

@@ -167,10 +167,10 @@ impl FailureRow {
 
     /// Resets what is too far in the past, or in the future after the clock was set back.
     fn expire(&mut self, policy: &LockoutPolicy, max_lock: Duration, now: Timestamp) {
-        if distance(self.pending_at, now) >= PENDING_TIMEOUT {
+        if abs_difference(self.pending_at, now) >= PENDING_TIMEOUT {
             self.pending = 0;
         }
-        if distance(self.last_failure_at, now) >= policy.reset_after() {
+        if abs_difference(self.last_failure_at, now) >= policy.reset_after() {
             self.failures = 0;
         }
         self.locked_until = self.locked_until.min(time::add(now, max_lock));
@@ -202,7 +202,7 @@ fn exponential(base: Duration, doublings: u32, max: Duration) -> Duration {
 }
 
 /// Returns the time between two timestamps, in either order.
-fn distance(one: Timestamp, other: Timestamp) -> Duration {
+fn abs_difference(one: Timestamp, other: Timestamp) -> Duration {
     one.duration_since(other).unsigned_abs()
 }
 

@@ -14,7 +14,7 @@ use crate::{Clock, Rejection, SystemClock, Timestamp, time};
 ///
 /// It checks the token, then the session, then the account; the first failure is the rejection. On
 /// success `last_seen_at` of the session is updated, at most once per
-/// [touch interval](AccountSettings::with_touch_interval), in the background: no request waits for
+/// [last-seen interval](AccountSettings::with_last_seen_interval), in the background: no request waits for
 /// a write. [`Self::flush`] waits for it, as before a shutdown.
 #[derive(Clone)]
 pub struct SessionAuthenticator {
@@ -23,17 +23,17 @@ pub struct SessionAuthenticator {
     clock: Arc<dyn Clock>,
     leeway: Duration,
     max_password_age: Option<Duration>,
-    touch_interval: Duration,
+    last_seen_interval: Duration,
     last_seen: LastSeenWriter,
 }
 
 impl SessionAuthenticator {
     /// Creates an authenticator with the sessions of this store and the keys of access tokens.
     pub fn new(store: Arc<dyn SessionStore>, keys: Arc<dyn KeyProvider>) -> Self {
-        let AccountSettings { leeway, touch_interval, .. } = AccountSettings::default();
+        let AccountSettings { leeway, last_seen_interval, .. } = AccountSettings::default();
         let clock = Arc::new(SystemClock);
         let last_seen = LastSeenWriter::new(Arc::clone(&store));
-        Self { store, keys, clock, leeway, max_password_age: None, touch_interval, last_seen }
+        Self { store, keys, clock, leeway, max_password_age: None, last_seen_interval, last_seen }
     }
 
     /// Shares the writer of other authenticators, so that their updates are one write.
@@ -59,7 +59,7 @@ impl SessionAuthenticator {
     pub fn with_settings(mut self, settings: &AccountSettings) -> Self {
         self.leeway = settings.leeway;
         self.max_password_age = settings.password_policy.max_age();
-        self.touch_interval = settings.touch_interval;
+        self.last_seen_interval = settings.last_seen_interval;
         self
     }
 
@@ -131,7 +131,7 @@ impl SessionAuthenticator {
         if account.is_disabled {
             return Err(Rejection::AccountDisabled);
         }
-        if time::elapsed(session.last_seen_at, now) >= self.touch_interval {
+        if time::elapsed(session.last_seen_at, now) >= self.last_seen_interval {
             self.last_seen.add(session.id, now);
         }
         Ok(view)
@@ -143,7 +143,7 @@ impl fmt::Debug for SessionAuthenticator {
         f.debug_struct("SessionAuthenticator")
             .field("leeway", &self.leeway)
             .field("max_password_age", &self.max_password_age)
-            .field("touch_interval", &self.touch_interval)
+            .field("last_seen_interval", &self.last_seen_interval)
             .finish_non_exhaustive()
     }
 }

@@ -22,9 +22,9 @@ static FAILURES: LogLimiter = LogLimiter::per_second(1);
 /// Writes `last_seen_at` of sessions in the background, so that no request waits for a writer. One
 /// write is in progress at a time; what is added meanwhile is one further write. Clones share it.
 #[derive(Clone)]
-pub(crate) struct LastSeenWriter(Arc<Shared>);
+pub(crate) struct LastSeenWriter(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     store: Arc<dyn SessionStore>,
     pending: Mutex<HashMap<SessionId, Timestamp>>,
     /// Whether a task writes.
@@ -33,14 +33,14 @@ struct Shared {
 
 /// A task that writes. Its end is marked also if it panics or its runtime ends.
 struct WriteTask {
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
     is_finished: bool,
 }
 
 impl LastSeenWriter {
     pub(crate) fn new(store: Arc<dyn SessionStore>) -> Self {
         let is_writing = watch::Sender::new(false);
-        Self(Arc::new(Shared { store, pending: Mutex::default(), is_writing }))
+        Self(Arc::new(Inner { store, pending: Mutex::default(), is_writing }))
     }
 
     /// Adds an update without waiting. It is dropped outside of a Tokio runtime.
@@ -53,7 +53,7 @@ impl LastSeenWriter {
         pending.entry(session).and_modify(|seen| *seen = at.max(*seen)).or_insert(at);
         // Under the lock, so that no update is added between the last look of a task and its end.
         if !self.0.is_writing.send_replace(true) {
-            let task = WriteTask { shared: Arc::clone(&self.0), is_finished: false };
+            let task = WriteTask { inner: Arc::clone(&self.0), is_finished: false };
             // Supervised: a panic drops the task, and the next update starts another.
             runtime.spawn(task.run());
         }
@@ -66,7 +66,7 @@ impl LastSeenWriter {
     }
 }
 
-impl Shared {
+impl Inner {
     fn pending(&self) -> MutexGuard<'_, HashMap<SessionId, Timestamp>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,7 +75,7 @@ impl Shared {
 impl WriteTask {
     async fn run(mut self) {
         while let Some(batch) = self.next_batch() {
-            if let Err(error) = self.shared.store.touch(&batch).await
+            if let Err(error) = self.inner.store.touch(&batch).await
                 && let Some(suppressed) = FAILURES.allow()
             {
                 // `last_seen_at` is informational: the requests were authenticated without it.
@@ -92,11 +92,11 @@ impl WriteTask {
 
     /// Takes a batch of updates. Without any, the task is finished.
     fn next_batch(&mut self) -> Option<Vec<(SessionId, Timestamp)>> {
-        let mut pending = self.shared.pending();
+        let mut pending = self.inner.pending();
         let ids: Vec<_> = pending.keys().copied().take(BATCH).collect();
         if ids.is_empty() {
             self.is_finished = true;
-            self.shared.is_writing.send_replace(false);
+            self.inner.is_writing.send_replace(false);
             return None;
         }
         Some(ids.into_iter().filter_map(|id| pending.remove_entry(&id)).collect())
@@ -106,7 +106,7 @@ impl WriteTask {
 impl Drop for WriteTask {
     fn drop(&mut self) {
         if !self.is_finished {
-            self.shared.is_writing.send_replace(false);
+            self.inner.is_writing.send_replace(false);
         }
     }
 }

@@ -126,7 +126,7 @@ impl JwtSessionLayer {
 
     /// Accepts users with an expired password: for the routes where they change it.
     #[must_use]
-    pub fn allowing_expired_passwords(self) -> Self {
+    pub fn with_expired_passwords_allowed(self) -> Self {
         self.with(|guard| guard.checks_password_age = false)
     }
 

@@ -144,9 +144,9 @@ async fn last_seen_at_is_updated_once_a_minute() {
 async fn respects_configured_touch_interval() {
     let interval = |seconds| Duration::from_secs(seconds);
     let settings = AccountSettings::default();
-    assert!(settings.clone().with_touch_interval(Duration::ZERO).is_err());
-    assert!(settings.clone().with_touch_interval(interval(24 * 3600 + 1)).is_err());
-    let settings = settings.with_touch_interval(interval(10)).unwrap();
+    assert!(settings.clone().with_last_seen_interval(Duration::ZERO).is_err());
+    assert!(settings.clone().with_last_seen_interval(interval(24 * 3600 + 1)).is_err());
+    let settings = settings.with_last_seen_interval(interval(10)).unwrap();
     assert_updates_last_seen_at(settings, [(9, 0), (1, 10), (9, 10), (2, 21)]).await;
 }
 

@@ -103,7 +103,7 @@ async fn expired_password_is_403_unless_allowed() {
         (rejected.status(), outcome(&rejected)),
         (StatusCode::FORBIDDEN, "password_expired".into())
     );
-    let layer = fixture.layer().allowing_expired_passwords();
+    let layer = fixture.layer().with_expired_passwords_allowed();
     assert_eq!(outcome(&send(layer, request(&[&alice])).await), "alice");
 }
 

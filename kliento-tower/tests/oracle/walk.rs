@@ -43,7 +43,7 @@ pub(crate) struct Walk {
     bundles: Bundles,
     layers: Vec<(Requirements, KlientoAuthLayer)>,
     state: State,
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     /// The results of the oracle, which are deterministic.
     oracle: HashMap<(usize, State), Result<VerifiedToken, Error>>,
     /// The bundles that were accepted in this state.
@@ -55,7 +55,7 @@ pub(crate) struct Walk {
 }
 
 /// The anchors and the time of all layers.
-struct Shared {
+struct SharedState {
     anchors: RwLock<TrustAnchors>,
     now: RwLock<Timestamp>,
 }
@@ -67,7 +67,7 @@ impl Walk {
         let bundles = Bundles::new(&mut rng);
         let now = bundles.periods[0].start();
         let anchors = RwLock::new(bundles.anchors[0].clone());
-        let shared = Arc::new(Shared { anchors, now: RwLock::new(now) });
+        let shared = Arc::new(SharedState { anchors, now: RwLock::new(now) });
         let (cache, signature_cache) = (BundleCache::new(octets), SignatureCache::new(signatures));
         let layers = (0..12).map(|number| {
             let requirements = Requirements::new(number, &mut rng);
@@ -186,7 +186,7 @@ impl Walk {
 }
 
 #[async_trait]
-impl TrustAnchorStore for Shared {
+impl TrustAnchorStore for SharedState {
     async fn snapshot(&self) -> Result<TrustAnchors, TrustAnchorError> {
         Ok(self.anchors.read().unwrap().clone())
     }

@@ -209,8 +209,8 @@ pub(super) fn validity(signature: &Signature<'_>, near: Timestamp) -> Option<Per
     let resolve = |second: u32| {
         let low = u32::try_from(near.rem_euclid(1 << 32)).ok()?;
         // Two instants are equally near.
-        let distance = second.wrapping_sub(low).cast_signed();
-        let second = near.checked_add(i64::from(distance)).filter(|_| distance != i32::MIN)?;
+        let offset = second.wrapping_sub(low).cast_signed();
+        let second = near.checked_add(i64::from(offset)).filter(|_| offset != i32::MIN)?;
         Timestamp::from_second(second).ok()
     };
     let inception = resolve(signature.inception().into_int())?;

@@ -92,9 +92,9 @@ fn rejects_inverted_validity() {
 #[test]
 fn rejects_ambiguous_serial_times() {
     let now = u32::try_from(instant(AT).as_second()).unwrap();
-    for distance in [1 << 31, (1 << 31) + 1] {
+    for offset in [1 << 31, (1 << 31) + 1] {
         let dns = alter_set(dns(), TEXT, |set| {
-            set.signatures[0].expiration = now.wrapping_add(distance);
+            set.signatures[0].expiration = now.wrapping_add(offset);
         });
         assert_eq!(error_of(&dns), mismatch());
     }

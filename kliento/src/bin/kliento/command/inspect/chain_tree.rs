@@ -85,10 +85,10 @@ pub(crate) fn txt_records(chain: &InspectedChain, inspection: &Inspection<'_>) -
         let text: Vec<String> = strings.iter().map(|string| presentation(string)).collect();
         let (record, is_checked) =
             (record(strings), inspection.key_publication != CheckResult::NotChecked);
-        let names_key = record.is_some() && record == inspection.record;
+        let publishes_key = record.is_some() && record == inspection.record;
         let remark = match record {
             None => " is not a VeraId record",
-            Some(_) if names_key => " publishes the organisation's key",
+            Some(_) if publishes_key => " publishes the organisation's key",
             // The certificate reports two records with the key.
             Some(_) if is_checked && inspection.record.is_some() => {
                 " is for another key or service"
@@ -96,7 +96,7 @@ pub(crate) fn txt_records(chain: &InspectedChain, inspection: &Inspection<'_>) -
             Some(_) => "",
         };
         node.details.push(format!("\"{}\"{remark}", text.join("\" \"")));
-        facts.push(json!({ "strings": text, "namesKey": is_checked.then_some(names_key) }));
+        facts.push(json!({ "strings": text, "namesKey": is_checked.then_some(publishes_key) }));
     }
     node.fact("records", facts)
 }
