@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Limits how many log events are written per interval, and counts the others.
 ///
-/// Use one for each kind of event that strangers can cause at will. It locks for nanoseconds, and
+/// Use one for each kind of event that clients can cause at will. It locks for nanoseconds, and
 /// not while the event is written.
 ///
 /// ```

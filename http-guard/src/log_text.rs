@@ -1,11 +1,11 @@
-//! Text of strangers, made fit for a log.
+//! Untrusted text, made fit for a log.
 
 use std::fmt::{self, Write};
 
 /// The maximum length of text in a log, in characters.
 const MAX_CHARACTERS: usize = 100;
 
-/// Returns text that a stranger sent, fit for a log: at most about 100 characters, none of them
+/// Returns untrusted text, fit for a log: at most about 100 characters, none of them
 /// hidden.
 ///
 /// Control and formatting characters, combining marks, line separators and all spaces but U+0020 are
@@ -26,7 +26,7 @@ pub fn log_text(text: impl fmt::Display) -> String {
 
 /// Returns text as [`log_text`] does, with at most about `max_characters` characters.
 ///
-/// For text in which a stranger's is only a part, such as the message of an error.
+/// For text of which only a part is untrusted, such as the message of an error.
 #[must_use]
 pub fn log_text_up_to(max_characters: usize, text: impl fmt::Display) -> String {
     let mut excerpt = Excerpt { text: String::new(), left: max_characters };

@@ -7,7 +7,7 @@ use crate::Rejection;
 /// The target by which filters select these events.
 const TARGET: &str = "kleidia_tower";
 
-/// The maximum length of an error in the log: parts of it may be a stranger's.
+/// The maximum length of an error in the log: parts of it may be a client's text.
 const MAX_ERROR_CHARACTERS: usize = 200;
 
 /// Requests of clients without valid credentials or permissions.

@@ -22,10 +22,10 @@ use kliento::{
 /// fn greet<B>(request: &Request<B>) -> String {
 ///     match request.extensions().get::<WorkloadIdentity>() {
 ///         Some(caller) => format!("Hello, {}", caller.subject()),
-///         None => "Hello, stranger".to_owned(),
+///         None => "Hello, guest".to_owned(),
 ///     }
 /// }
-/// # assert_eq!(greet(&Request::new(())), "Hello, stranger");
+/// # assert_eq!(greet(&Request::new(())), "Hello, guest");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct WorkloadIdentity(Arc<Inner>);

@@ -17,7 +17,7 @@ use crate::{
     SignatureCache, TrustAnchorStore, WorkloadIdentity,
 };
 
-/// Authenticates workloads by their Kliento token bundles. **By default it admits every organisation
+/// Authenticates workloads by their Kliento token bundles. **By default it allows every organisation
 /// on the Internet whose domain has DNSSEC.** Restrict it with [`Self::with_allowed_organisations`] or
 /// [`Self::with_allowed_subjects`].
 ///
@@ -105,7 +105,7 @@ pub struct KlientoAuthLayer(Arc<KlientoGuard>);
 
 impl KlientoAuthLayer {
     /// Creates a layer that accepts tokens for this audience, which is also the challenge's realm.
-    /// It admits every organisation: see [`Self::with_allowed_organisations`].
+    /// It allows every organisation: see [`Self::with_allowed_organisations`].
     pub fn new(audience: impl Into<String>) -> Self {
         let audience = audience.into();
         Self(Arc::new(KlientoGuard {

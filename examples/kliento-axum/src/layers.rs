@@ -58,7 +58,7 @@ fn cors() -> CorsLayer {
         .expose_headers([WWW_AUTHENTICATE])
 }
 
-/// Strangers choose the method and the target, so both are cut.
+/// Clients choose the method and the target, so both are cut.
 fn span<B>(request: &Request<B>) -> Span {
     let (method, uri) = (log_text(request.method()), log_text(request.uri()));
     tracing::debug_span!("request", method, uri)

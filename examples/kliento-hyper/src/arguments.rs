@@ -55,7 +55,7 @@ impl Arguments {
         }
         let (organisations, subjects) = (&self.allowed_organisations, &self.allowed_subjects);
         if organisations.is_empty() && subjects.is_empty() {
-            tracing::warn!("every organisation with DNSSEC is admitted: see --allow-organisation");
+            tracing::warn!("every organisation with DNSSEC is allowed: see --allow-organisation");
         } else {
             layer = layer.with_allowed_organisations(organisations)?;
             layer = layer.with_allowed_subjects(subjects)?;

@@ -69,14 +69,14 @@ fn kliento_layer(audience: &str, settings: &Settings) -> Result<KlientoAuthLayer
     let subjects = &settings.kliento_allow_subject;
     if organisations.is_empty() && subjects.is_empty() {
         tracing::warn!(
-            "every organisation with DNSSEC is admitted: see --kliento-allow-organisation"
+            "every organisation with DNSSEC is allowed: see --kliento-allow-organisation"
         );
         return Ok(layer);
     }
     Ok(layer.with_allowed_organisations(organisations)?.with_allowed_subjects(subjects)?)
 }
 
-/// Request targets contain no secrets, but strangers choose them, as they do the method.
+/// Request targets contain no secrets, but clients choose them, as they do the method.
 fn span<B>(request: &Request<B>) -> Span {
     let (method, uri) = (log_text(request.method()), log_text(request.uri()));
     tracing::info_span!("request", method, uri, version = ?request.version())

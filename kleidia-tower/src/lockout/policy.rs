@@ -8,14 +8,14 @@ use crate::time::check_seconds;
 /// The policy of the lockout: when login locks, and for how long.
 ///
 /// Consecutive failures for one user name from one source lock that name for that source. The
-/// account as a whole is only throttled, and only for strangers: clients without a known device
-/// token, at an address without a recent login. The throttle grows with the failures and decays
-/// with time. During continued guessing, an owner at an unfamiliar client needs
+/// account as a whole is only throttled, and only for unfamiliar clients: those without a known
+/// device token, at an address without a recent login. The throttle grows with the failures and
+/// decays with time. During continued guessing, an owner at an unfamiliar client needs
 /// [a device token](crate::account::Accounts::add_device).
 ///
 /// The failures of an account are a leaky bucket: one is forgotten per
-/// [`failure_decay`](Self::with_failure_decay), and strangers wait while there are
-/// [`max_consecutive_failures`](Self::with_max_consecutive_failures). With the defaults, strangers
+/// [`failure_decay`](Self::with_failure_decay), and unfamiliar clients wait while there are
+/// [`max_consecutive_failures`](Self::with_max_consecutive_failures). With the defaults, they
 /// can guess at most 100 passwords in a row (NIST SP 800-63B, 5.2.2), and four per day afterwards.
 ///
 /// Durations count whole seconds; fractions are dropped. A default follows the values that are set,
@@ -99,9 +99,9 @@ impl LockoutPolicy {
         Self { reset_after, ..self }.checked()
     }
 
-    /// Sets how many consecutive failures of an account throttle strangers. 20 by default, or the
-    /// maximum if that is less. A device or an address with as many failures of its own counts as a
-    /// stranger.
+    /// Sets how many consecutive failures of an account throttle unfamiliar clients. 20 by default,
+    /// or the maximum if that is less. A device or an address with as many failures of its own
+    /// counts as unfamiliar.
     ///
     /// # Errors
     /// [`SettingError`] unless it is from 1 to
@@ -111,9 +111,9 @@ impl LockoutPolicy {
         Self { throttle_threshold: Some(threshold), ..self }.checked()
     }
 
-    /// Sets how long a stranger waits at most between two attempts, below the
-    /// [maximum](Self::with_max_consecutive_failures) of failures. An hour by default. The wait is a
-    /// second at the throttle threshold, and each further failure doubles it.
+    /// Sets how long an unfamiliar client waits at most between two attempts, below the
+    /// [maximum](Self::with_max_consecutive_failures) of failures. An hour by default. The wait is
+    /// a second at the throttle threshold, and each further failure doubles it.
     ///
     /// # Errors
     /// [`SettingError`] unless it is from a second to a day.
@@ -124,7 +124,7 @@ impl LockoutPolicy {
         })
     }
 
-    /// Sets at how many consecutive failures strangers wait until one of them is
+    /// Sets at how many consecutive failures unfamiliar clients wait until one of them is
     /// [forgotten](Self::with_failure_decay). 100 by default.
     ///
     /// # Errors
@@ -147,8 +147,8 @@ impl LockoutPolicy {
         Ok(self)
     }
 
-    /// Sets the time after which one consecutive failure is forgotten. 6 hours by default. It bounds
-    /// the guesses of strangers in the long run, and how long they wait at most.
+    /// Sets the time after which one consecutive failure is forgotten. 6 hours by default. It
+    /// bounds the guesses of unfamiliar clients in the long run, and how long they wait at most.
     ///
     /// # Errors
     /// [`SettingError`] unless it is from a second to a week.
@@ -201,19 +201,19 @@ impl LockoutPolicy {
         self.reset_after.unwrap_or_else(|| self.max_duration().max(12 * HOUR))
     }
 
-    /// Returns how many consecutive failures of an account throttle strangers.
+    /// Returns how many consecutive failures of an account throttle unfamiliar clients.
     #[must_use]
     pub fn throttle_threshold(&self) -> u32 {
         self.throttle_threshold.unwrap_or_else(|| self.max_consecutive_failures.min(20))
     }
 
-    /// Returns how long a stranger waits at most below the maximum of failures.
+    /// Returns how long an unfamiliar client waits at most below the maximum of failures.
     #[must_use]
     pub const fn max_throttle(&self) -> Duration {
         self.max_throttle
     }
 
-    /// Returns at how many consecutive failures strangers wait until one is forgotten.
+    /// Returns at how many consecutive failures unfamiliar clients wait until one is forgotten.
     #[must_use]
     pub const fn max_consecutive_failures(&self) -> u32 {
         self.max_consecutive_failures

@@ -60,13 +60,13 @@ impl FailureCounters {
         if now < account.locked_until {
             return Some(account.locked_until);
         }
-        // All pending attempts may fail. Throttled strangers are evaluated one at a time.
+        // All pending attempts may fail. Throttled clients are evaluated one at a time.
         let is_busy =
             account.pending > 0 && consecutive + account.pending >= policy.throttle_threshold();
         is_busy.then(|| time::add(now, SECOND))
     }
 
-    /// Returns whether the client is no stranger. With many failures of its own it is one.
+    /// Returns whether the client is familiar. With many failures of its own it is not.
     fn is_familiar(&self, policy: &LockoutPolicy, now: Timestamp) -> bool {
         let familiar_until =
             self.client.succeeded_at.map(|at| time::add(at, policy.familiar_ttl()));

@@ -72,11 +72,11 @@ pub enum Reservation {
         /// The time at which the lock ends.
         until: Timestamp,
     },
-    /// The account as a whole is throttled for this stranger. The attempt must be settled by
-    /// [`FailureStore::record_throttled`], as if it had been evaluated, so that the responses do
+    /// The account as a whole is throttled for this unfamiliar client. The attempt must be settled
+    /// by [`FailureStore::record_throttled`], as if it had been evaluated, so that the responses do
     /// not depend on the attempts of others.
     Throttled {
-        /// The time at which a stranger may try again.
+        /// The time at which the client may try again.
         until: Timestamp,
     },
     /// Attempts that are pending could reach the limit. The client may retry soon.

@@ -82,7 +82,7 @@ async fn throttled_login_looks_like_wrong_password() {
     // 6 were throttled, and the fifth started a lock of that source.
     assert_eq!(service.count(EventKind::LoginLocked).await, 7);
     assert_eq!(service.count(EventKind::LoginFailure).await, 21);
-    // A login from a familiar source succeeds, and resets the throttle of strangers.
+    // A login from a familiar source succeeds, and resets the throttle of unfamiliar clients.
     assert_eq!(code(service.log_in("alice", PASSWORD, home).await), "ok");
     assert_eq!(code(service.log_in("alice", PASSWORD, "203.0.113.2").await), "ok");
 }
@@ -117,8 +117,8 @@ async fn device_token_makes_a_device_familiar_everywhere() {
         assert_eq!(code(wrong), "invalid_credentials");
     }
     for token in [None, Some(&"forged".into()), Some(&"A".repeat(43).into())] {
-        let stranger = log_in("alice", token, "203.0.113.1").await;
-        assert_eq!(code(stranger), "invalid_credentials");
+        let unfamiliar = log_in("alice", token, "203.0.113.1").await;
+        assert_eq!(code(unfamiliar), "invalid_credentials");
     }
     let owner = log_in("alice", Some(&first), "203.0.113.1").await.unwrap();
     assert_eq!(text(&owner.device_token.unwrap()), text(&first));

@@ -33,7 +33,7 @@ const REPORTING: [&str; 9] = [
     "metrics::histogram!",
 ];
 const PRINTS: [&str; 5] = ["println!(", "eprintln!(", "print!(", "eprint!(", "dbg!("];
-/// What logs the request target as a stranger sent it.
+/// What logs the request target as the client sent it.
 const UNBOUNDED: [&str; 1] = ["DefaultMakeSpan"];
 
 /// Checks a Rust file.
@@ -68,7 +68,7 @@ pub(super) fn check(path: &Path, text: &str) -> Vec<String> {
             violation("prints, which panics or waits if nobody reads: use `http_guard::log`");
         }
         if contains(&UNBOUNDED) {
-            violation("logs text of strangers without `log_text`");
+            violation("logs untrusted text without `log_text`");
         }
     }
     violations

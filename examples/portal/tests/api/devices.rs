@@ -1,4 +1,4 @@
-//! Device tokens: a device that signed in before is no stranger, at whatever address.
+//! Device tokens: a device that signed in before is familiar at every address.
 
 use crate::portal::{ADMIN, PASSWORD, Portal};
 use crate::response::ApiResponse;

@@ -17,8 +17,8 @@ fn fails(counters: &mut FailureCounters, policy: &LockoutPolicy, now: Timestamp)
     counters.record_failure(policy, now)
 }
 
-/// The counters of a stranger at a fresh address.
-fn stranger(account: FailureRow) -> FailureCounters {
+/// The counters of an unfamiliar client.
+fn unfamiliar(account: FailureRow) -> FailureCounters {
     FailureCounters { account, ..FailureCounters::default() }
 }
 
@@ -58,7 +58,7 @@ fn guess(counters: &mut FailureCounters, policy: &LockoutPolicy, now: &mut Times
 fn guess_until(account: &mut FailureRow, now: &mut Timestamp, end: Timestamp) -> u32 {
     let mut evaluated = 0;
     while *now < end {
-        let mut counters = stranger(*account);
+        let mut counters = unfamiliar(*account);
         evaluated += guess(&mut counters, &LockoutPolicy::default(), now);
         *account = counters.account;
     }
@@ -104,7 +104,7 @@ fn pending_attempts_give_no_extra_tries() {
 }
 
 #[test]
-fn guesses_of_strangers_are_bounded_in_the_long_run() {
+fn guesses_of_unfamiliar_clients_are_bounded_in_the_long_run() {
     let (mut account, mut now) = (FailureRow::default(), NOW);
     let in_an_hour = guess_until(&mut account, &mut now, later(NOW, 3600));
     assert!((20..=32).contains(&in_an_hour), "{in_an_hour}");
@@ -120,13 +120,13 @@ fn time_heals_every_throttle() {
     guess_until(&mut account, &mut now, later(NOW, 100 * DAY));
     assert!(account.consecutive(&policy, now) >= 99);
     let wait = now + policy.failure_decay();
-    assert_eq!(stranger(account).reserve(&policy, wait), Reservation::Granted);
+    assert_eq!(unfamiliar(account).reserve(&policy, wait), Reservation::Granted);
     // After 25 days without guesses, twenty failures in a row are free again.
     let mut now = later(now, 25 * DAY);
     assert!(account.expires_at <= now, "the row is forgotten");
     let mut evaluated = 0;
     for _ in 0..20 {
-        let mut counters = stranger(account);
+        let mut counters = unfamiliar(account);
         evaluated += guess(&mut counters, &policy, &mut now);
         account = counters.account;
     }
@@ -134,23 +134,23 @@ fn time_heals_every_throttle() {
 }
 
 #[test]
-fn strangers_do_not_throttle_familiar_clients() {
+fn unfamiliar_clients_do_not_throttle_familiar_ones() {
     let policy = LockoutPolicy::default();
     let (mut account, mut now) = (FailureRow::default(), NOW);
     guess_until(&mut account, &mut now, later(NOW, 10 * DAY));
     // The last guess ended when the next one was allowed.
     let now = later(now, -1);
-    assert!(matches!(stranger(account).reserve(&policy, now), Reservation::Throttled { .. }));
+    assert!(matches!(unfamiliar(account).reserve(&policy, now), Reservation::Throttled { .. }));
     let mut owner = familiar(account);
     assert_eq!(owner.reserve(&policy, now), Reservation::Granted);
-    let mut session = FailureCounters { has_session: true, ..stranger(account) };
+    let mut session = FailureCounters { has_session: true, ..unfamiliar(account) };
     assert_eq!(session.reserve(&policy, now), Reservation::Granted);
     owner.record_success(&policy, now);
-    assert_eq!(stranger(owner.account).reserve(&policy, now), Reservation::Granted);
+    assert_eq!(unfamiliar(owner.account).reserve(&policy, now), Reservation::Granted);
 }
 
 #[test]
-fn familiar_client_with_many_failures_is_a_stranger() {
+fn familiar_client_with_many_failures_is_unfamiliar() {
     let policy = LockoutPolicy::default();
     for has_session in [false, true] {
         let mut counters = FailureCounters { has_session, ..familiar(FailureRow::default()) };
@@ -175,18 +175,18 @@ fn clock_set_back_does_not_extend_locks() {
     let ahead = account_with(100, later(NOW, 1000 * DAY));
     let wait = later(NOW, 6 * 3600);
     let throttled = Reservation::Throttled { until: wait };
-    let mut counters = stranger(ahead);
+    let mut counters = unfamiliar(ahead);
     assert_eq!(counters.reserve(&policy, NOW), throttled);
     assert_eq!(counters.reserve(&policy, wait), Reservation::Granted);
 }
 
 #[test]
-fn throttled_strangers_are_evaluated_one_at_a_time() {
+fn throttled_attempts_are_evaluated_one_at_a_time() {
     let policy = LockoutPolicy::default();
-    let mut first = stranger(account_with(20, NOW));
+    let mut first = unfamiliar(account_with(20, NOW));
     assert_eq!(first.reserve(&policy, NOW), Reservation::Granted);
     let throttled = Reservation::Throttled { until: later(NOW, 1) };
-    assert_eq!(stranger(first.account).reserve(&policy, NOW), throttled);
+    assert_eq!(unfamiliar(first.account).reserve(&policy, NOW), throttled);
     assert_eq!(familiar(first.account).reserve(&policy, NOW), Reservation::Granted);
 }
 
@@ -195,7 +195,7 @@ fn does_not_reveal_account_existence() {
     let policy = LockoutPolicy::default();
     let mut random = fastrand::Rng::with_seed(7);
     for failures in [19, 20, 49, 50, 100] {
-        let mut known = stranger(account_with(failures, NOW));
+        let mut known = unfamiliar(account_with(failures, NOW));
         let (mut unknown, mut now, mut pending) = (FailureCounters::default(), NOW, Vec::new());
         for _ in 0..2000 {
             if pending.is_empty() {

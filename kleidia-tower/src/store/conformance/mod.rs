@@ -201,14 +201,14 @@ cases! {
         records_rejected_tokens
         login_ends_after_its_lifetime;
     unfamiliar_sources:
-        throttles_strangers
-        evaluates_strangers_one_at_a_time
+        throttles_unfamiliar_clients
+        evaluates_throttled_attempts_one_at_a_time
         familiar_source_stays_familiar
-        strangers_cannot_lock_out_the_owner
+        unfamiliar_clients_cannot_lock_out_the_owner
         throttle_ends_with_time
         throttles_unknown_names_alike
         throttled_attempt_counts_for_its_source_only
-        familiar_source_with_many_failures_is_a_stranger
+        familiar_source_with_many_failures_is_unfamiliar
         device_is_familiar_at_every_address
         device_has_failures_of_its_own
         bounds_devices

@@ -1,4 +1,4 @@
-//! The account as a whole: strangers are throttled, familiar addresses and devices are not.
+//! The account as a whole: unfamiliar clients are throttled, familiar addresses and devices are not.
 
 use std::time::Duration;
 
@@ -72,16 +72,16 @@ impl StoreFixture {
     }
 }
 
-pub(super) async fn throttles_strangers(fixture: &StoreFixture) {
+pub(super) async fn throttles_unfamiliar_clients(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let home = attempt_from("alice", 1);
     fixture.log_in_from(&alice, &home, 1, 0).await;
     for source in 0..20 {
         fixture.fail_login(Some(&alice), &attempt_from("alice", 100 + source), 1, false).await;
     }
-    let stranger = attempt_from("alice", 200);
+    let unfamiliar = attempt_from("alice", 200);
     let until = Reservation::Throttled { until: time(2) };
-    assert_eq!(fixture.reserve_at(&stranger, 1).await, until);
+    assert_eq!(fixture.reserve_at(&unfamiliar, 1).await, until);
     fixture.fail_login(Some(&alice), &attempt_from("alice", 201), 2, false).await;
     let until = Reservation::Throttled { until: time(4) };
     assert_eq!(fixture.reserve_at(&attempt_from("alice", 202), 2).await, until, "it doubles");
@@ -89,7 +89,7 @@ pub(super) async fn throttles_strangers(fixture: &StoreFixture) {
     fixture.fail_login(Some(&alice), &attempt_from("alice", 300), 2, false).await;
 }
 
-pub(super) async fn evaluates_strangers_one_at_a_time(fixture: &StoreFixture) {
+pub(super) async fn evaluates_throttled_attempts_one_at_a_time(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let home = attempt_from("alice", 1);
     fixture.log_in_from(&alice, &home, 1, 0).await;
@@ -114,21 +114,21 @@ pub(super) async fn familiar_source_stays_familiar(fixture: &StoreFixture) {
     fixture.log_in_from(&alice, &home, 2, second).await;
 }
 
-pub(super) async fn strangers_cannot_lock_out_the_owner(fixture: &StoreFixture) {
+pub(super) async fn unfamiliar_clients_cannot_lock_out_the_owner(fixture: &StoreFixture) {
     let (root, alice) = (fixture.account("root").await, fixture.account("alice").await);
-    let (home, stranger) = (attempt_from("alice", 1), attempt_from("alice", 9999));
+    let (home, unfamiliar) = (attempt_from("alice", 1), attempt_from("alice", 9999));
     fixture.log_in_from(&alice, &home, 1, 0).await;
     let second = fixture.guess_when_allowed(1000, 120, 1).await;
-    fixture.assert_throttled(&stranger, second).await;
+    fixture.assert_throttled(&unfamiliar, second).await;
     fixture.log_in_from(&alice, &home, 2, second).await;
     // The owner's login resets the failures.
-    fixture.assert_granted(&stranger, second).await;
-    fixture.store.release_attempt(&stranger).await.expect("a result");
+    fixture.assert_granted(&unfamiliar, second).await;
+    fixture.store.release_attempt(&unfamiliar).await.expect("a result");
 
     let second = fixture.guess_when_allowed(5000, 120, second).await;
-    fixture.assert_throttled(&stranger, second).await;
+    fixture.assert_throttled(&unfamiliar, second).await;
     fixture.unlock(&alice, &by(&root, &at(second))).await;
-    fixture.fail_login(Some(&alice), &stranger, second, false).await;
+    fixture.fail_login(Some(&alice), &unfamiliar, second, false).await;
 }
 
 pub(super) async fn throttle_ends_with_time(fixture: &StoreFixture) {
@@ -178,26 +178,26 @@ pub(super) async fn throttled_attempt_counts_for_its_source_only(fixture: &Store
     let home = attempt_from("alice", 1);
     fixture.log_in_from(&alice, &home, 1, 0).await;
     let second = fixture.guess_when_allowed(1000, 30, 1).await;
-    let (stranger, policy) = (attempt_from("alice", 9999), LockoutPolicy::default());
+    let (unfamiliar, policy) = (attempt_from("alice", 9999), LockoutPolicy::default());
     // As many pending attempts as for any other name.
     for _ in 0..policy.threshold() {
-        fixture.assert_throttled(&stranger, second).await;
+        fixture.assert_throttled(&unfamiliar, second).await;
     }
-    assert_eq!(fixture.reserve_at(&stranger, second).await, Reservation::Busy);
+    assert_eq!(fixture.reserve_at(&unfamiliar, second).await, Reservation::Busy);
     let rejected = failure(EventKind::LoginLocked).with_reason(Reason::Locked);
     let lock_started = failure(EventKind::LoginLocked).with_reason(Reason::LockStarted);
     for settled in 1..=policy.threshold() {
-        let done = fixture.store.record_throttled(&stranger, &policy, &at(second)).await;
+        let done = fixture.store.record_throttled(&unfamiliar, &policy, &at(second)).await;
         let events = [rejected.clone(), lock_started.clone()];
         let count = if settled == policy.threshold() { 2 } else { 1 };
         fixture.expect(done, &at(second), &alice, &events[..count]).await;
     }
     let until = second + policy.base_duration().as_secs().cast_signed();
-    fixture.assert_locked(&stranger, until, second).await;
+    fixture.assert_locked(&unfamiliar, until, second).await;
     fixture.log_in_from(&alice, &home, 2, second).await;
 }
 
-pub(super) async fn familiar_source_with_many_failures_is_a_stranger(fixture: &StoreFixture) {
+pub(super) async fn familiar_source_with_many_failures_is_unfamiliar(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let (home, policy) = (attempt_from("alice", 1), LockoutPolicy::default());
     fixture.log_in_from(&alice, &home, 1, 0).await;
@@ -295,10 +295,10 @@ pub(super) async fn devices_are_forgotten(fixture: &StoreFixture) {
 pub(super) async fn session_is_evidence(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let second = fixture.guess_when_allowed(1000, 120, 0).await;
-    let stranger = attempt_from("alice", 9999);
-    fixture.assert_throttled(&stranger, second).await;
+    let unfamiliar = attempt_from("alice", 9999);
+    fixture.assert_throttled(&unfamiliar, second).await;
     let evidence = Evidence::Session(SessionId::new(7));
-    let in_session = LoginAttempt { evidence, ..stranger };
+    let in_session = LoginAttempt { evidence, ..unfamiliar };
     for failure in 1..=5 {
         fixture.fail_login(Some(&alice), &in_session, second, failure == 5).await;
     }

@@ -1,4 +1,4 @@
-"""Strangers send very long and unprintable text wherever a request has text.
+"""Clients send very long and unprintable text wherever a request has text.
 
 Kind: a name of 7,000 unprintable characters becomes a field of 63 KB, and forges lines.
 Right: no line of the log is longer than about a thousand characters, and none begins with their text.
