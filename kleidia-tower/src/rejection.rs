@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::InvalidField;
 use crate::access_token::{AccessTokenError, KeyError};
-use crate::password::{HashingError, PasswordViolation};
+use crate::password::{HashingError, PasswordViolation, join_violations};
 use crate::rbac::Denial;
 use crate::store::StoreError;
 
@@ -52,7 +52,7 @@ pub enum Rejection {
     #[error("password expired")]
     PasswordExpired,
     /// The new password violates the policy.
-    #[error("password violates the policy: {violations:?}")]
+    #[error("password violates the policy: {}", join_violations(violations))]
     PasswordRejected {
         /// The field of the request with the new password.
         field: &'static str,

@@ -23,7 +23,7 @@ pub enum Rejection {
     UnsupportedScheme,
     /// The credentials are of a scheme that is
     /// [left to the next layer](crate::KlientoAuthLayer::with_passthrough_scheme).
-    #[error("authentication scheme left to the next layer")]
+    #[error("credentials of a passthrough scheme")]
     PassthroughScheme,
     /// The request has several `Authorization` headers, or several credentials in one header.
     #[error("multiple credentials")]

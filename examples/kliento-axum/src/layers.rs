@@ -68,9 +68,9 @@ fn log<B>(response: &Response<B>, latency: Duration, _: &Span) {
     let (status, duration_ms) = (response.status().as_u16(), latency.as_millis());
     let reason = response.extensions().get::<Rejection>().map(Rejection::reason);
     if response.status().is_success() {
-        tracing::info!(status, duration_ms, "answered");
+        tracing::info!(status, duration_ms, "request completed");
     } else if let Some(suppressed) = FAILURES.allow() {
-        tracing::info!(status, duration_ms, reason, suppressed, "answered");
+        tracing::info!(status, duration_ms, reason, suppressed, "request completed");
     }
 }
 

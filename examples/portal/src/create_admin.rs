@@ -36,10 +36,6 @@ pub(crate) async fn create(
         Err(AccountError::UserNameTaken) => {
             Err(format!("an account {name:?} already exists").into())
         }
-        Err(AccountError::PasswordRejected(violations)) => {
-            let violations: Vec<_> = violations.iter().map(ToString::to_string).collect();
-            Err(format!("password violates the policy: {}", violations.join(", ")).into())
-        }
         Err(other) => Err(other.into()),
     }
 }

@@ -89,7 +89,7 @@ fn log<B>(response: &http::Response<B>, latency: Duration, _: &Span) {
     if !response.status().is_server_error() {
         let is_rejected = response.status().is_client_error();
         if let Some(suppressed) = if is_rejected { REJECTIONS.allow() } else { Some(0) } {
-            tracing::info!(status, duration_ms, code, suppressed, "answered");
+            tracing::info!(status, duration_ms, code, suppressed, "request completed");
         }
         return;
     }

@@ -47,7 +47,7 @@ pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Res
     }
     let address = settings.listen.unwrap_or(DEFAULT_ADDRESS);
     let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|error| format!("can't listen on {address}: {error}"))?;
+    let listener = listener.map_err(|error| format!("failed to listen on {address}: {error}"))?;
     let cleanup = Cleanup::spawn(
         Arc::<SqliteStore>::clone(&service.store),
         SystemClock,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::AccountChangeError;
 use crate::access_token::{AccessTokenError, KeyError};
-use crate::password::{BreachedPasswordError, HashingError, PasswordViolation};
+use crate::password::{BreachedPasswordError, HashingError, PasswordViolation, join_violations};
 use crate::rbac::{PolicyError, RoleChangeError};
 use crate::store::StoreError;
 use crate::{InvalidField, Rejection, UserNameError};
@@ -22,7 +22,7 @@ pub enum AccountError {
     #[error("user name already exists")]
     UserNameTaken,
     /// The new password violates the policy in these ways.
-    #[error("password violates the policy: {0:?}")]
+    #[error("password violates the policy: {}", join_violations(.0))]
     PasswordRejected(Vec<PasswordViolation>),
     /// The password is wrong, the user name is unknown, or login is locked or throttled.
     ///

@@ -129,7 +129,7 @@ impl AuditSinks {
         drop(mem::take(&mut *queue.sender.lock().unwrap_or_else(PoisonError::into_inner)));
         let ended = queue.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.recv_timeout(CLOSE_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
-            event!(error, "an audit sink does not return, its records are lost");
+            event!(error, "audit sink blocked: records lost");
         }
     }
 }

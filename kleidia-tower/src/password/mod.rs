@@ -14,4 +14,5 @@ pub use hasher::{HashingError, PasswordHasher};
 pub use options::PasswordHasherOptions;
 pub use parameters::Argon2Parameters;
 pub use permit::{HashingPermit, PasswordCheck};
+pub(crate) use policy::join_violations;
 pub use policy::{CharacterClass, PasswordPolicy, PasswordViolation};

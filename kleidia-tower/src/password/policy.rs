@@ -1,5 +1,6 @@
 //! The policy that new passwords must meet.
 
+use std::fmt;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -49,6 +50,17 @@ pub enum CharacterClass {
     Symbol,
 }
 
+impl fmt::Display for CharacterClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lowercase => "lower-case letter",
+            Self::Uppercase => "upper-case letter",
+            Self::Digit => "digit",
+            Self::Symbol => "symbol",
+        })
+    }
+}
+
 /// A reason for which the policy rejects a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -66,7 +78,7 @@ pub enum PasswordViolation {
         max: usize,
     },
     /// The password has no character of a required class.
-    #[error("no {0:?} character")]
+    #[error("no {0}")]
     Missing(CharacterClass),
     /// The password contains the user's name.
     #[error("contains the user name")]
@@ -95,6 +107,11 @@ impl PasswordViolation {
             Self::Breached => "breached",
         }
     }
+}
+
+/// Formats violations as a list, for error messages.
+pub(crate) fn join_violations(violations: &[PasswordViolation]) -> String {
+    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl PasswordPolicy {

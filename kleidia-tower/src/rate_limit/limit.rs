@@ -52,7 +52,7 @@ pub enum LimitError {
         period: Duration,
     },
     /// The whole burst takes longer than [`Limit::MAX_REFILL_TIME`] to come back.
-    #[error("the burst takes longer than {:?} to come back", Limit::MAX_REFILL_TIME)]
+    #[error("the burst takes longer than {} days to refill", Limit::MAX_REFILL_TIME.as_secs() / 86_400)]
     TooSlow,
     /// The name is empty, too long, or has characters other than ASCII letters, digits, `-`, `_`
     /// and `.`.

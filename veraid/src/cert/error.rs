@@ -9,6 +9,15 @@ fn display_oid(oid: Option<&ObjectIdentifier>) -> String {
     oid.map_or_else(|| "?".to_owned(), |oid| Excerpt(oid).to_string())
 }
 
+fn display_hex(octets: Option<&Hex>) -> String {
+    octets.map_or_else(|| "none".to_owned(), Hex::to_string)
+}
+
+/// Returns the number of an encoded version, which counts from 0 (RFC 5280, 4.1.2.1).
+fn version_number(encoded: Option<u8>) -> u16 {
+    encoded.map_or(1, |encoded| u16::from(encoded) + 1)
+}
+
 /// The error of an unsupported or malformed algorithm identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -48,9 +57,9 @@ pub enum CertificateError {
     #[error("malformed certificate: {0}")]
     Der(#[from] DerError),
     /// The certificate is not of version 3.
-    #[error("unsupported certificate version: expected Some(2), which is v3, found {found:?}")]
+    #[error("unsupported certificate version: expected v3, found v{}", version_number(*.found))]
     Version {
-        /// The version found; `None` means v1.
+        /// The encoded version found, which is one less than its number; `None` means v1.
         found: Option<u8>,
     },
     /// The signed algorithm identifier differs from the one of the signature.
@@ -139,7 +148,7 @@ pub enum CertificateError {
         found: Hex,
     },
     /// The subject key identifier is not the SHA-256 digest of the key.
-    #[error("subject key identifier mismatch: expected {expected}, found {found:?}")]
+    #[error("subject key identifier mismatch: expected {expected}, found {}", display_hex(.found.as_ref()))]
     SubjectKeyId {
         /// The digest.
         expected: Hex,
@@ -147,7 +156,7 @@ pub enum CertificateError {
         found: Option<Hex>,
     },
     /// The authority key identifier is not the organisation's subject key identifier.
-    #[error("authority key identifier mismatch: expected {expected}, found {found:?}")]
+    #[error("authority key identifier mismatch: expected {expected}, found {}", display_hex(.found.as_ref()))]
     AuthorityKeyId {
         /// The organisation's subject key identifier.
         expected: Hex,

@@ -20,7 +20,7 @@ pub enum MockError {
         algorithm: u8,
     },
     /// The modulus of the key is too short for the hash.
-    #[error("the key with tag {0} can't sign")]
+    #[error("key with tag {0} is too short for its algorithm")]
     Signing(u16),
     /// No other key with the same tag was found.
     #[error("no other key with tag {0} found")]

@@ -139,7 +139,7 @@ fn command(tool: &str) -> Command {
 
 fn missing(tool: &str, error: &std::io::Error) -> ! {
     panic!(
-        "{tool} can't be run ({error}): this test needs BIND 9.18 or later and OpenSSL, \
+        "{tool} failed to run ({error}): this test needs BIND 9.18 or later and OpenSSL, \
          which are Debian's packages bind9 and openssl"
     )
 }

@@ -67,9 +67,9 @@ async fn trace_logs_the_reason_and_no_credentials() {
     // The log is written by a thread of its own, which ends with the server.
     server.signal("-TERM");
     let (_, log) = server.wait();
-    let answered = log.lines().filter(|line| line.contains("answered"));
-    assert_eq!(answered.clone().filter(|line| line.contains("status=200")).count(), 2);
-    let rejected = answered.filter(|line| line.contains("status=401"));
+    let completed = log.lines().filter(|line| line.contains("request completed"));
+    assert_eq!(completed.clone().filter(|line| line.contains("status=200")).count(), 2);
+    let rejected = completed.filter(|line| line.contains("status=401"));
     assert_eq!(rejected.filter(|line| line.contains("signature-mismatch")).count(), 2);
     // Both credentials have these characters.
     assert!(!log.contains(&case.authorization[100..140]), "{log}");

@@ -36,11 +36,11 @@ struct Arguments {
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("can't connect: {0}")]
+    #[error("failed to connect: {0}")]
     Connect(#[from] tonic::transport::Error),
     #[error("{:?}: {}", .0.code(), sanitise(.0.message()))]
     Rejected(#[from] Status),
-    #[error("can't write: {0}")]
+    #[error("failed to write: {0}")]
     Output(#[from] io::Error),
 }
 

@@ -62,11 +62,11 @@ enum Failure {
     Setting(#[from] SettingError),
     #[error(transparent)]
     AllowList(#[from] AllowListError),
-    #[error("can't listen on {address}: {source}")]
+    #[error("failed to listen on {address}: {source}")]
     Listen { address: SocketAddr, source: io::Error },
-    #[error("can't log: {0}")]
+    #[error("failed to start the log: {0}")]
     Log(io::Error),
-    #[error("can't catch signals: {0}")]
+    #[error("failed to catch signals: {0}")]
     Signals(io::Error),
 }
 

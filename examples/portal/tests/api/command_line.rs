@@ -71,7 +71,7 @@ fn rejects_invalid_settings() {
         (["--refresh-ttl", "10ms"], "--refresh-ttl: refresh TTL is out of bounds"),
         (["--lockout-threshold", "0"], "--lockout-threshold must be"),
         (["--argon2-permits", "0"], "--argon2-permits must be"),
-        (["--access-ttl", "1m"], "can't listen on 192.0.2.1:1"),
+        (["--access-ttl", "1m"], "failed to listen on 192.0.2.1:1"),
     ] {
         let output = command(&database.path(), &arguments).args(UNUSABLE_ADDRESS).output().unwrap();
         assert_fails(&output, &[text]);
@@ -102,8 +102,8 @@ fn rejects_contradictory_settings_with_both_values() {
             "session TTL of 7200s exceeds login TTL of 3600s",
         ),
         (vec!["--max-sessions", "0"], "--max-sessions: maximum of sessions is out of bounds"),
-        (vec!["--login-ttl", "1m"], "can't listen on 192.0.2.1:1"),
-        (vec!["--refresh-ttl", "31d", "--login-ttl", "90d"], "can't listen on 192.0.2.1:1"),
+        (vec!["--login-ttl", "1m"], "failed to listen on 192.0.2.1:1"),
+        (vec!["--refresh-ttl", "31d", "--login-ttl", "90d"], "failed to listen on 192.0.2.1:1"),
     ] {
         let output = command(&database.path(), &arguments).args(UNUSABLE_ADDRESS).output().unwrap();
         assert_fails(&output, &[text]);

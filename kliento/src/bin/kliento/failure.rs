@@ -17,29 +17,29 @@ pub(crate) const EXIT_STATUS: u8 = 2;
 /// The error of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("can't read {name}: {source}")]
+    #[error("failed to read {name}: {source}")]
     Read { name: String, source: io::Error },
-    #[error("can't listen on {address}: {source}")]
+    #[error("failed to listen on {address}: {source}")]
     Listen { address: SocketAddr, source: io::Error },
-    #[error("can't write {}: {source}", path.display())]
+    #[error("failed to write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("{} already exists", path.display())]
     FileExists { path: PathBuf },
-    #[error("can't write to standard output: {0}")]
+    #[error("failed to write to standard output: {0}")]
     StandardOutput(#[source] io::Error),
     #[error("not writing a binary bundle to a terminal")]
     BinaryOnTerminal,
     #[error("the system clock is out of range: {0}")]
     Clock(#[source] jiff::Error),
-    #[error("can't start the async runtime: {0}")]
+    #[error("failed to start the async runtime: {0}")]
     Runtime(#[source] io::Error),
     #[error("the chain has TXT records of several owners: {}", .0.join(", "))]
     AmbiguousOwner(Vec<String>),
-    #[error("can't use {name}: {source}")]
+    #[error("invalid {name}: {source}")]
     Chain { name: String, source: MalformedChain },
     #[error("no TXT record of {owner} in {name} publishes the key for Kliento")]
     KeyNotInChain { name: String, owner: String },
-    #[error("can't use {}: {source}", path.display())]
+    #[error("invalid key file {}: {source}", path.display())]
     Key { path: PathBuf, source: KeyError },
     #[error(transparent)]
     KeyGeneration(KeyError),

@@ -25,7 +25,7 @@ pub(crate) enum ResolverError {
         source: io::Error,
     },
     /// The system's configuration is unreadable.
-    #[error("can't read {path}, choose a resolver with --resolver: {source}")]
+    #[error("failed to read {path}, choose a resolver with --resolver: {source}")]
     SystemConfiguration {
         /// The file.
         path: &'static str,
