@@ -61,28 +61,31 @@ pub(crate) fn add(suite: &mut Suite) {
         let info = (
             names.secure,
             RULE,
-            "A chain of the real DNS is secure in the first second of its window.",
+            "A chain of the real DNS is secure in the first second of its validity.",
         );
         suite.base(info, recorded.recipe(), recorded.context(), recorded.outcome());
         let info = (
             names.last,
             RULE,
-            "A chain of the real DNS is secure in the last second of its window.",
+            "A chain of the real DNS is secure in the last second of its validity.",
         );
         suite.valid(names.secure, info, |case| case.set_at(&last));
         let info = (
             names.before,
             RULE,
-            "A chain of the real DNS is not secure a second before its window.",
+            "A chain of the real DNS is not secure a second before its validity.",
         );
         suite.invalid(names.secure, info, "dnssec-time", |case| case.set_at(&shift(&first, -1)));
-        let info =
-            (names.after, RULE, "A chain of the real DNS is not secure a second after its window.");
+        let info = (
+            names.after,
+            RULE,
+            "A chain of the real DNS is not secure a second after its validity.",
+        );
         suite.invalid(names.secure, info, "dnssec-time", |case| case.set_at(&shift(&last, 1)));
         let info = (
             names.anchors,
             RULE,
-            "A chain of the real DNS is not secure under a trust anchor of others.",
+            "A chain of the real DNS is not secure under another trust anchor.",
         );
         suite.invalid(names.secure, info, "dnssec-keys-untrusted", |case: &mut Case| {
             case.context.trust_anchors = vec![other_anchor.clone()];

@@ -35,32 +35,28 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "header-length",
         KLIENTO,
-        "A value longer than that of a maximum bundle is refused before it is decoded.",
+        "A value longer than that of a maximum bundle is rejected before it is decoded.",
     ),
     rule("token-bundle-size", KLIENTO, "A token bundle has at most 16,384 octets."),
     rule(
         "token-json",
         KLIENTO,
-        "A token is a JSON object in UTF-8 without a byte-order mark; members that it does not know are ignored.",
+        "A token is a JSON object in UTF-8 without a byte-order mark; unknown members are ignored.",
     ),
-    rule("token-duplicates", KLIENTO, "No member stands twice, in the token or in the claims."),
-    rule("token-surrogates", KLIENTO, "No surrogate stands alone."),
-    rule("token-claims", KLIENTO, "Claims, if present, are an object of text members."),
+    rule("token-duplicates", KLIENTO, "Neither the token nor the claims have duplicate members."),
+    rule("token-surrogates", KLIENTO, "There are no lone surrogates."),
+    rule("token-claims", KLIENTO, "Claims, if present, are an object of string members."),
     rule(
         "token-audience",
         KLIENTO,
-        "The audience is text, required, and compared octet for octet with the configured one.",
+        "The audience is a string, required, and compared octet for octet with the configured one.",
     ),
     rule(
         "time-limit",
         KLIENTO,
         "The period of a token's signature is at most 60 minutes, unless another limit is set.",
     ),
-    rule(
-        "time-instant",
-        KLIENTO,
-        "Everything holds at one instant; periods include both of their ends.",
-    ),
+    rule("time-instant", KLIENTO, "All parts are valid at one instant; periods include both ends."),
     rule(
         "time-clock-skew",
         KLIENTO,
@@ -69,7 +65,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "signature-kinds",
         CMS,
-        "Members and organisations sign, for users and bots, as deployed libraries do.",
+        "Members and organisations sign, for users and bots, in the forms that deployed libraries write.",
     ),
     rule("member-id", BUNDLES, "A member id bundle proves a member without a signature."),
     rule(
@@ -80,7 +76,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "certificate-time",
         CERTIFICATES,
-        "Certificates hold from their start to their end, both included, however long that is; periods are intersected.",
+        "Certificates are valid from their start to their end, both included, however long that is; periods are intersected.",
     ),
     rule(
         "certificate-time-form",
@@ -95,7 +91,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "chain-recorded",
         DNSSEC,
-        "Chains of the real DNS are secure under IANA's trust anchors, within their windows.",
+        "Chains of the real DNS are secure under IANA's trust anchors, within their validity.",
     ),
     rule("bundle-version", BUNDLES, "The version is present, one octet, and zero."),
     rule(
@@ -103,11 +99,11 @@ pub(crate) const RULES: &[Rule] = &[
         BUNDLES,
         "Nothing has an indefinite or padded length, trailing octets, surplus fields or another tag.",
     ),
-    rule("chain-order", BUNDLES, "The messages of the chain stand in any order."),
+    rule("chain-order", BUNDLES, "The messages of the chain are in any order."),
     rule(
         "certificate-der",
         CERTIFICATES,
-        "Certificates are in DER, with no field too many or too few.",
+        "Certificates are in DER, without missing or surplus fields.",
     ),
     rule(
         "certificate-serial",
@@ -133,7 +129,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "common-name-count",
         CERTIFICATES,
-        "A subject has exactly one common name, which may stand among other attributes.",
+        "A subject has exactly one common name, which may be among other attributes.",
     ),
     rule(
         "common-name-string",
@@ -148,7 +144,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "user-name",
         CERTIFICATES,
-        "User names are not empty and have no @, no control characters and no white space but U+0020.",
+        "User names are not empty and have no @, no control characters and no white space except U+0020.",
     ),
     rule(
         "basic-constraints",
@@ -164,7 +160,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "other-extensions",
         CERTIFICATES,
-        "Unknown extensions are ignored unless they are critical; none stands twice.",
+        "Unknown extensions are ignored unless they are critical; none occurs twice.",
     ),
     rule("cms-version", CMS, "SignedData is of version 1 or 3, SignerInfo of version 1."),
     rule("cms-content", CMS, "The content is id-data, in an OCTET STRING within signed-data."),
@@ -189,7 +185,7 @@ pub(crate) const RULES: &[Rule] = &[
         BUNDLES,
         "Object identifiers are in their shortest form, also unknown ones.",
     ),
-    rule("cms-der", CMS, "CMS is in DER, with no field too many or too few."),
+    rule("cms-der", CMS, "CMS is in DER, without missing or surplus fields."),
     rule("cms-signer", CMS, "There is one SignerInfo, by issuer and serial number."),
     rule(
         "cms-digest-algorithm",
@@ -205,7 +201,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "cms-attributes",
         CMS,
-        "contentType, messageDigest and metadata stand once among the signed attributes, each with one value.",
+        "contentType, messageDigest and metadata occur once among the signed attributes, each with one value.",
     ),
     rule("cms-other-attributes", CMS, "Other signed attributes, and unsigned ones, are ignored."),
     rule(
@@ -216,9 +212,9 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "cms-certificates",
         CMS,
-        "A member's certificate is attached; two that are the signer's refuse the bundle, others are ignored.",
+        "A member's certificate is attached; two that are the signer's make the bundle invalid, others are ignored.",
     ),
-    rule("cms-metadata", CMS, "The metadata are in DER, and for the service that is asked for."),
+    rule("cms-metadata", CMS, "The metadata are in DER, and for the requested service."),
     rule(
         "txt-deployed-form",
         TXT,
@@ -232,7 +228,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "txt-fields",
         TXT,
-        "Fields are apart by ASCII blanks; surplus fields and several character-strings make a record none.",
+        "Fields are separated by ASCII spaces and tabs; records with surplus fields or several character-strings are not VeraId records.",
     ),
     rule(
         "txt-ttl-override",
@@ -242,22 +238,22 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "txt-service",
         TXT,
-        "A record may be bound to a service, and counts for no other one then.",
+        "A record may be bound to a service, and then counts for that service only.",
     ),
     rule(
         "txt-choice",
         TXT,
-        "Records that are of no concern are skipped; a bound one wins over an unbound one; two of the same kind fail.",
+        "Records for other keys and services are ignored; a bound record takes precedence over an unbound one; two of the same kind make the bundle invalid.",
     ),
     rule(
         "period",
         TXT,
-        "Over a period, everything holds at the same time for at least one second of it.",
+        "Over a period, all parts are valid at the same time for at least one second.",
     ),
     rule(
         "period-ttl-override",
         TXT,
-        "Over a period, something holds no longer before its end than the TTL override.",
+        "Over a period, all parts are valid at a time that is at most the TTL override before its end.",
     ),
     rule(
         "chain-txt-response",
@@ -269,20 +265,20 @@ pub(crate) const RULES: &[Rule] = &[
         DNSSEC,
         "Of the responses to a DNSKEY or DS question, the first with NOERROR counts.",
     ),
-    rule("chain-message-form", DNSSEC, "A message that can't be read refuses the chain."),
+    rule("chain-message-form", DNSSEC, "A malformed message makes the chain invalid."),
     rule("chain-answer-sections", DNSSEC, "Only the answer sections count."),
-    rule("chain-aliases", DNSSEC, "Aliases are refused."),
+    rule("chain-aliases", DNSSEC, "Aliases are rejected."),
     rule(
         "chain-time",
         DNSSEC,
-        "Signatures hold from their inception to their expiration, both included, by serial-number arithmetic.",
+        "Signatures are valid from their inception to their expiration, both included, by serial-number arithmetic.",
     ),
     rule(
         "chain-signer",
         DNSSEC,
-        "Each set is signed by the zone that must: its keys by one that is trusted, a delegation by the parent, TXT by the zone that holds it.",
+        "Each RRset is signed by the responsible zone: its keys by a trusted one, a delegation by the parent, TXT by the zone that contains it.",
     ),
-    rule("chain-signature", DNSSEC, "Each set is signed, as a whole."),
+    rule("chain-signature", DNSSEC, "Each RRset is signed as a whole."),
     rule(
         "chain-canonical-form",
         DNSSEC,
@@ -296,47 +292,47 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "chain-other-signatures",
         DNSSEC,
-        "Signatures of no use beside a good one are skipped; of several good ones, the longest counts.",
+        "Unusable signatures beside a valid one are ignored; of several valid ones, the one that expires last counts.",
     ),
     rule(
         "chain-algorithms",
         DNSSEC,
-        "Algorithms 8, 10, 13, 14 and 15 are known; SHA-1 and others are as if absent.",
+        "Algorithms 8, 10, 13, 14 and 15 are known; SHA-1 and others are ignored.",
     ),
     rule(
         "chain-rsa-keys",
         DNSSEC,
-        "RSA keys below 1024 bits or with exponents above 33 bits are as if absent.",
+        "RSA keys below 1024 bits or with exponents above 33 bits are ignored.",
     ),
     rule(
         "chain-key-flags",
         DNSSEC,
-        "Keys that are revoked, without the zone flag or with another protocol than 3 are as if absent.",
+        "Keys that are revoked, without the zone flag or with another protocol than 3 are ignored.",
     ),
     rule(
         "chain-delegation",
         DNSSEC,
-        "A delegation names a key by tag, algorithm and a digest of type 2 or 4; SHA-1 and others are as if absent.",
+        "A delegation names a key by tag, algorithm and a digest of type 2 or 4; SHA-1 and others are ignored.",
     ),
     rule(
         "chain-unknown-beside",
         DNSSEC,
-        "Unknown digests, algorithms and keys beside good ones are skipped.",
+        "Unknown digests, algorithms and keys beside valid ones are ignored.",
     ),
     rule(
         "chain-trust-anchors",
         DNSSEC,
-        "The root is proven by a trust anchor; an empty set of them proves nothing.",
+        "The root is authenticated by a trust anchor; without trust anchors, no chain is valid.",
     ),
     rule(
         "chain-skipped-labels",
         DNSSEC,
-        "Labels that are no zones are skipped, above a delegation and below a zone.",
+        "Labels that are not zones are skipped, above a delegation and below a zone.",
     ),
     rule(
         "chain-deepest-zone",
         DNSSEC,
-        "The TXT records are signed by the deepest zone that is proven.",
+        "The TXT records are signed by the deepest zone that is authenticated.",
     ),
     rule("limit-signatures-per-set", BOUNDS, "At most 8 signatures are tried over one set."),
     rule("limit-keys-per-tag", BOUNDS, "At most 4 keys are tried for one signature."),
@@ -344,6 +340,6 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "limit-sizes",
         BOUNDS,
-        "Records and signatures of a set, messages, records and octets of a chain, and attached certificates are bounded; these bounds are ours.",
+        "Records and signatures of a set, messages, records and octets of a chain, and attached certificates are bounded; these bounds are choices of this implementation.",
     ),
 ];

@@ -35,7 +35,7 @@ fn add_required(suite: &mut Suite) {
             drop(attributes(case).remove(position));
         });
         let info =
-            (named("twice"), ATTRIBUTES, "An attribute stands once, even if both are the same.");
+            (named("twice"), ATTRIBUTES, "An attribute occurs once, even if both are the same.");
         suite.invalid(MEMBER, info, "signature-attribute-duplicate", |case| {
             let again = attributes(case)[position].clone();
             attributes(case).push(again);
@@ -66,7 +66,7 @@ fn add_ignored(suite: &mut Suite) {
     let info = (
         "cms-other-signed-attributes",
         RULE,
-        "Other signed attributes are ignored, even if they stand twice and have no value.",
+        "Other signed attributes are ignored, even if they occur twice and have no value.",
     );
     suite.valid(MEMBER, info, |case| {
         let unknown = SignedAttribute {
@@ -82,7 +82,7 @@ fn add_ignored(suite: &mut Suite) {
     let info = (
         "cms-unsigned-attribution",
         RULE,
-        "An attribution among the unsigned attributes makes no organisation's signature.",
+        "An attribution among the unsigned attributes does not make an organisation's signature.",
     );
     suite.valid(MEMBER, info, |case| {
         case.recipe.signer().unsigned_attributes = vec![SignedAttribute::attribution("bob")];
@@ -90,7 +90,7 @@ fn add_ignored(suite: &mut Suite) {
     let info = (
         "cms-unsigned-attribution-to-another",
         RULE,
-        "An attribution among the unsigned attributes changes none that is signed.",
+        "An attribution among the unsigned attributes does not change a signed one.",
     );
     suite.valid(ORGANISATION, info, |case| {
         case.recipe.signer().unsigned_attributes = vec![SignedAttribute::attribution("bob")];
@@ -121,7 +121,7 @@ fn add_attribution(suite: &mut Suite) {
     let info = (
         "attribution-signer-member",
         ATTRIBUTION,
-        "An organisation that signs says that it is the signer.",
+        "An organisation that signs is identified as the signer.",
     );
     suite.invalid(
         "attribution-with-member-attached",
@@ -165,7 +165,7 @@ fn add_attribution_forms(suite: &mut Suite) {
             attributes(case)[3].values = values;
         });
     }
-    let info = ("attribution-twice", ATTRIBUTION, "An attribution stands once.");
+    let info = ("attribution-twice", ATTRIBUTION, "An attribution occurs once.");
     suite.invalid(ORGANISATION, info, "signature-attribute-duplicate", |case| {
         attributes(case).push(SignedAttribute::attribution("bob"));
     });
@@ -186,12 +186,12 @@ fn add_certificates(suite: &mut Suite) {
         ),
         (
             "attribution-with-member-attached",
-            "A member's certificate may be attached, to no effect.",
+            "A member's certificate may be attached, without effect.",
             Some(vec![Attached::Member]),
         ),
         (
             "attribution-with-organisation-attached",
-            "The organisation's own certificate may be attached, to no effect.",
+            "The organisation's own certificate may be attached, without effect.",
             Some(vec![Attached::Organisation]),
         ),
     ] {
@@ -199,27 +199,24 @@ fn add_certificates(suite: &mut Suite) {
             case.recipe.signature.certificates = certificates;
         });
     }
-    let info = (
-        "certificates-unreadable",
-        CERTIFICATES,
-        "An attached certificate that can't be read is ignored.",
-    );
+    let info =
+        ("certificates-unreadable", CERTIFICATES, "A malformed attached certificate is ignored.");
     suite.valid(MEMBER, info, attach(Attached::Octets([0x30, 0].into())));
     let info = (
         "certificates-of-another-form",
         CERTIFICATES,
-        "What is attached and is no certificate is ignored.",
+        "What is attached and is not a certificate is ignored.",
     );
     suite.valid(MEMBER, info, attach(Attached::Octets([0xa3, 0].into())));
     for (name, shows, attached) in [
         (
             "certificates-same-twice",
-            "Two attached certificates that are the signer's refuse the bundle, even if they are the same.",
+            "Two attached certificates that are the signer's make the bundle invalid, even if they are the same.",
             Attached::Member,
         ),
         (
             "certificates-ambiguous",
-            "Two attached certificates with the signer's issuer and serial number refuse the bundle.",
+            "Two attached certificates with the signer's issuer and serial number make the bundle invalid.",
             Attached::MemberWithKey("stranger-2048"),
         ),
     ] {
@@ -243,7 +240,7 @@ fn add_certificates(suite: &mut Suite) {
     let info = (
         "certificates-other-serial",
         CERTIFICATES,
-        "The signer's certificate has the serial number that the signer tells.",
+        "The signer's certificate has the serial number of the signer's identifier.",
     );
     suite.invalid(MEMBER, info, MISSING, |case| {
         case.recipe.signer().identity = Identity::MemberWithSerial([0x51, 0x07, 0xa9, 0x61].into());
@@ -261,11 +258,8 @@ fn add_metadata(suite: &mut Suite) {
     suite.invalid(MEMBER, info, "signature-service", |case| {
         case.recipe.metadata().service = "1.3.6.1.4.1.58708.3";
     });
-    let info = (
-        "metadata-service-of-the-verifier",
-        METADATA,
-        "A signature is for the service that is asked for.",
-    );
+    let info =
+        ("metadata-service-of-the-verifier", METADATA, "A signature is for the requested service.");
     suite.invalid(SIGNATURE, info, "signature-service", |case| {
         case.context.service = Some("1.3.6.1.4.1.58708.3.0");
     });

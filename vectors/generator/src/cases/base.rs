@@ -53,7 +53,7 @@ fn add_deployed(suite: &mut Suite) {
     let info = (
         "deployed-javascript",
         KINDS,
-        "All that the JavaScript library writes its own way, at once: the content in a chunk, attributes in its order, \
+        "All peculiarities of the JavaScript library at once: the content in a chunk, attributes in its order, \
          milliseconds, a final dot and a path length without cA.",
     );
     suite.valid(MEMBER, info, |case| {
@@ -81,7 +81,7 @@ fn add_deployed(suite: &mut Suite) {
     let info = (
         "deployed-other-attributes",
         KINDS,
-        "A user whose name stands beside other attributes of a name.",
+        "A user whose name is beside other attributes of a name.",
     );
     suite.valid(MEMBER, info, |case| {
         let country = Attribute { kind: "2.5.4.6", value: Text::Printable("ES".to_owned()) };
@@ -109,8 +109,11 @@ fn add_other_kinds(suite: &mut Suite) {
     let mut recipe = Recipe { kind: Kind::SignatureBundle, ..Recipe::member_token() };
     recipe.metadata().service = TEST_SERVICE;
     recipe.signature.plaintext.template = PlaintextTemplate::Text("Hello, world".to_owned());
-    let info =
-        (SIGNATURE, KINDS, "A signature for VeraId's test service over a text that is no token.");
+    let info = (
+        SIGNATURE,
+        KINDS,
+        "A signature for VeraId's test service over a text that is not a token.",
+    );
     let proof = Proof {
         signer: Some("member"),
         plaintext: Some("Hello, world".to_owned()),
@@ -122,7 +125,7 @@ fn add_other_kinds(suite: &mut Suite) {
     let info = (
         MEMBER_ID,
         "member-id",
-        "A member id bundle: all that proves a user, but no signature of theirs.",
+        "A member id bundle: all that proves a user, but no signature of the user.",
     );
     let proof = Proof {
         valid_from: "2026-11-22T00:00:00Z".to_owned(),

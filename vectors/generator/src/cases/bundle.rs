@@ -12,8 +12,8 @@ const MALFORMED: &str = "bundle-malformed";
 
 pub(crate) fn add(suite: &mut Suite) {
     for (name, shows, order) in [
-        ("bundle-chain-reversed", "The messages may stand in any order.", Order::Reversed),
-        ("bundle-chain-sorted", "The messages may stand in the order that DER has.", Order::Sorted),
+        ("bundle-chain-reversed", "The messages may be in any order.", Order::Reversed),
+        ("bundle-chain-sorted", "The messages may be in the order of DER.", Order::Sorted),
     ] {
         suite.valid(MEMBER, (name, "chain-order", shows), |case| case.recipe.chain.order = order);
     }
@@ -105,7 +105,7 @@ fn add_structure(suite: &mut Suite) {
         ),
         (
             "bundle-fields-swapped",
-            "The fields stand in their order.",
+            "The fields are in their order.",
             Edit::at(&[], Change::Swap(2, 3)),
         ),
     ] {
@@ -200,7 +200,7 @@ fn add_chain_files(suite: &mut Suite) {
         ),
         (
             "chain-file-empty",
-            "A file that is empty is no chain.",
+            "An empty file is not a chain.",
             Edit::at(&[], Change::Replace(Octets::default())),
         ),
     ] {
@@ -262,12 +262,13 @@ fn add_member_ids(suite: &mut Suite) {
     let info = (
         "member-id-expired",
         RULE,
-        "A member id bundle does not hold when the member's certificate does not.",
+        "A member id bundle is not valid when the member's certificate is not.",
     );
     suite.invalid(MEMBER_ID, info, "member-certificate-time", |case| {
         case.set_at("2026-12-22T00:00:01Z");
     });
-    let info = ("member-id-other-anchors", RULE, "A member id bundle is proven by its chain.");
+    let info =
+        ("member-id-other-anchors", RULE, "A member id bundle is authenticated by its chain.");
     suite.invalid(MEMBER_ID, info, "dnssec-keys-untrusted", |case| {
         case.context.trust_anchors = vec![other_anchor()];
     });

@@ -55,9 +55,9 @@ pub(crate) fn add(suite: &mut Suite) {
 
 fn add_versions(suite: &mut Suite, role: CertificateRole) {
     for (version, shows, octets) in [
-        ("v1", "A certificate of version 1, which leaves the field out, is refused.", None),
-        ("v2", "A certificate of version 2 is refused.", Some([1])),
-        ("v4", "A certificate of version 4 is refused.", Some([3])),
+        ("v1", "A certificate of version 1, which leaves the field out, is rejected.", None),
+        ("v2", "A certificate of version 2 is rejected.", Some([1])),
+        ("v4", "A certificate of version 4 is rejected.", Some([3])),
     ] {
         let info = (role.certificate(version), VERSION, shows);
         suite.invalid(MEMBER, info, role.certificate("version"), |case| {
@@ -79,8 +79,8 @@ fn add_algorithms(suite: &mut Suite, role: CertificateRole) {
     let changes: [(&str, &'static str, bool, PssChange); 9] = [
         ("trailer-1", "The trailer may be 1, explicitly.", true, |pss| pss.trailer = Some(1)),
         ("hash-without-null", "The hashes may have no parameters.", true, |pss| pss.null = false),
-        ("sha1", "SHA-1 is refused.", false, |pss| pss.hash = Hash::Sha1),
-        ("sha224", "SHA-224 is refused.", false, |pss| pss.hash = Hash::Sha224),
+        ("sha1", "SHA-1 is rejected.", false, |pss| pss.hash = Hash::Sha1),
+        ("sha224", "SHA-224 is rejected.", false, |pss| pss.hash = Hash::Sha224),
         ("mask-hash", "MGF1 uses the hash of the signature.", false, |pss| {
             pss.mask_hash = Some(Hash::Sha384);
         }),
@@ -100,14 +100,14 @@ fn add_algorithms(suite: &mut Suite, role: CertificateRole) {
             suite.invalid(MEMBER, info, code, change);
         }
     }
-    let info = (role.certificate("pkcs1"), ALGORITHM, "RSASSA-PKCS1-v1_5 is refused.");
+    let info = (role.certificate("pkcs1"), ALGORITHM, "RSASSA-PKCS1-v1_5 is rejected.");
     suite.invalid(MEMBER, info, code, |case| {
         (role.select)(case).algorithm = SignatureAlgorithm::Pkcs1(Hash::Sha256);
     });
     let info = (
         role.certificate("other-salt"),
         ALGORITHM,
-        "A salt of another length than is declared is refused.",
+        "A salt of another length than declared is rejected.",
     );
     suite.invalid(MEMBER, info, role.certificate("signature"), |case| {
         (role.select)(case).algorithm.as_pss().used_salt_length = Some(20);
@@ -115,7 +115,7 @@ fn add_algorithms(suite: &mut Suite, role: CertificateRole) {
     let info = (
         role.certificate("two-algorithms"),
         ALGORITHM,
-        "The algorithm that is signed is the one of the signature.",
+        "The signed algorithm identifier is the one of the signature.",
     );
     suite.invalid(MEMBER, info, role.certificate("algorithm-mismatch"), |case| {
         (role.select)(case).signed_algorithm = Some(SignatureAlgorithm::pss(Hash::Sha512));
@@ -132,14 +132,14 @@ fn add_issuers(suite: &mut Suite, role: CertificateRole) {
     let info = (
         role.certificate("signed-by-stranger"),
         ISSUER,
-        "The organisation's key signs the certificate, no other one.",
+        "Only the organisation's key signs the certificate.",
     );
     suite.invalid(MEMBER, info, code, |case| (role.select)(case).signer = Some("stranger-2048"));
-    let info = (role.certificate("signature-zero"), ISSUER, "A signature of zeros is none.");
+    let info = (role.certificate("signature-zero"), ISSUER, "A signature of zeros is invalid.");
     suite.invalid(MEMBER, info, code, |case| {
         (role.select)(case).signature = Some(vec![0; 256].into());
     });
-    let info = (role.certificate("signature-empty"), ISSUER, "An empty signature is none.");
+    let info = (role.certificate("signature-empty"), ISSUER, "An empty signature is invalid.");
     suite.invalid(MEMBER, info, code, |case| {
         (role.select)(case).signature = Some(Vec::new().into());
     });
@@ -213,7 +213,7 @@ fn add_serials(suite: &mut Suite) {
     let info = (
         "serial-compared-as-number",
         SERIAL,
-        "The signer may tell the serial number without the zeros that the certificate has.",
+        "The signer's identifier may have the serial number without the zeros that the certificate has.",
     );
     suite.valid("serial-with-zeros", info, |case| {
         case.recipe.signer().identity = Identity::MemberWithSerial([0x3f, 0x11, 0x52, 0x0d].into());
@@ -224,15 +224,18 @@ fn add_serials(suite: &mut Suite) {
 
 fn add_intermediate(suite: &mut Suite) {
     const ATTACHED: &str = "intermediate-attached";
-    let info =
-        (ATTACHED, ISSUER, "A CA's certificate by the organisation may be attached, to no effect.");
+    let info = (
+        ATTACHED,
+        ISSUER,
+        "A CA's certificate by the organisation may be attached, without effect.",
+    );
     suite.valid(MEMBER, info, |case| {
         case.recipe.signature.certificates = Some(vec![Attached::Member, Attached::Intermediate]);
     });
     let info = (
         "intermediate-issues-member",
         ISSUER,
-        "A member's certificate by a CA of the organisation's is refused.",
+        "A member's certificate by a CA of the organisation is rejected.",
     );
     suite.invalid(ATTACHED, info, "member-certificate-issuer", |case| {
         case.recipe.member_issuer = Issuer::Intermediate;

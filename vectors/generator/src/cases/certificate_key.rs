@@ -19,14 +19,18 @@ pub(crate) fn add(suite: &mut Suite) {
 
 fn add_keys(suite: &mut Suite, role: CertificateRole) {
     for (key, code, shows) in [
-        ("1024", "key-size", "An RSA key of 1024 bits is refused."),
-        ("2560", "key-size", "An RSA key of 2560 bits, which no TXT record can name, is refused."),
+        ("1024", "key-size", "An RSA key of 1024 bits is rejected."),
+        (
+            "2560",
+            "key-size",
+            "An RSA key of 2560 bits, which no TXT record can publish, is rejected.",
+        ),
         (
             "exponent-34-bits",
             "key-exponent",
-            "An RSA key with an exponent above 33 bits is refused.",
+            "An RSA key with an exponent above 33 bits is rejected.",
         ),
-        ("p256", "key-algorithm", "An elliptic-curve key is refused."),
+        ("p256", "key-algorithm", "An elliptic-curve key is rejected."),
     ] {
         let name =
             if key.starts_with(char::is_numeric) { format!("rsa-{key}") } else { key.to_owned() };
@@ -135,20 +139,21 @@ fn add_key_sizes(suite: &mut Suite) {
     let info = (
         "limit-of-3072-bits",
         KEY,
-        "The least size of keys can be set; keys of that size are not below it.",
+        "A minimum size of keys can be configured; keys of that size are accepted.",
     );
     suite.valid("organisation-rsa-3072", info, |case| {
         case.recipe.member.key = "member-3072";
         case.context.min_modulus_bits = Some(3072);
     });
-    let info = ("limit-above-member-key", KEY, "A member's key below the least size is refused.");
+    let info =
+        ("limit-above-member-key", KEY, "A member's key below the minimum size is rejected.");
     suite.invalid("limit-of-3072-bits", info, "member-certificate-key-size", |case| {
         case.recipe.member.key = "member-2048";
     });
     let info = (
         "limit-above-organisation-key",
         KEY,
-        "An organisation's key below the least size is refused.",
+        "An organisation's key below the minimum size is rejected.",
     );
     suite.invalid(ORGANISATION, info, "organisation-certificate-key-size", |case| {
         case.context.min_modulus_bits = Some(3072);

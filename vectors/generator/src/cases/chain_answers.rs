@@ -56,7 +56,7 @@ fn add_sections(suite: &mut Suite) {
         (
             "chain-signature-in-both-sections",
             SECTIONS,
-            "A signature may stand in the authority section as well.",
+            "A signature may also be in the authority section.",
         ),
         |case| {
             let message = case.recipe.chain.txt();
@@ -79,8 +79,8 @@ fn add_sections(suite: &mut Suite) {
 
 fn add_aliases(suite: &mut Suite) {
     for (name, shows, owner, kind) in [
-        ("chain-cname", "A CNAME in the TXT answer is refused.", OWNER, TYPE_CNAME),
-        ("chain-dname", "A DNAME in the TXT answer is refused.", "example.com", TYPE_DNAME),
+        ("chain-cname", "A CNAME in the TXT answer is rejected.", OWNER, TYPE_CNAME),
+        ("chain-dname", "A DNAME in the TXT answer is rejected.", "example.com", TYPE_DNAME),
     ] {
         suite.invalid(CHAIN, (name, ALIAS, shows), "dnssec-alias", |case| {
             let data = Rdata::Other(kind, name_octets("example.org").into());
@@ -94,48 +94,48 @@ fn add_damage(suite: &mut Suite) {
     for (name, shows, damage) in [
         (
             "chain-message-cut",
-            "A message that ends within a record refuses the chain.",
+            "A message that ends within a record makes the chain invalid.",
             Damage::Cut(1),
         ),
         (
             "chain-message-header-alone",
-            "A message without its question refuses the chain.",
+            "A message without its question makes the chain invalid.",
             Damage::CutTo(12),
         ),
         (
             "chain-message-header-cut",
-            "A message that ends within its header refuses the chain.",
+            "A message that ends within its header makes the chain invalid.",
             Damage::CutTo(11),
         ),
-        ("chain-message-empty", "An empty message refuses the chain.", Damage::CutTo(0)),
+        ("chain-message-empty", "An empty message makes the chain invalid.", Damage::CutTo(0)),
         (
             "chain-message-trailing-octet",
-            "A message with an octet after its last record refuses the chain.",
+            "A message with an octet after its last record makes the chain invalid.",
             Damage::Append([0].into()),
         ),
         (
             "chain-message-no-question",
-            "A message without a question refuses the chain.",
+            "A message without a question makes the chain invalid.",
             Damage::QuestionCount(0),
         ),
         (
             "chain-message-two-questions",
-            "A message with two questions refuses the chain.",
+            "A message with two questions makes the chain invalid.",
             Damage::QuestionCount(2),
         ),
         (
             "chain-message-missing-answer",
-            "A message with fewer answers than its header tells refuses the chain.",
+            "A message with fewer answers than its header states makes the chain invalid.",
             Damage::AnswerCount(3),
         ),
         (
             "chain-message-surplus-answer",
-            "A message with more answers than its header tells refuses the chain.",
+            "A message with more answers than its header states makes the chain invalid.",
             Damage::AnswerCount(1),
         ),
         (
             "chain-message-long-label",
-            "A message with a label of a type that there is not refuses the chain.",
+            "A message with a label of an unknown type makes the chain invalid.",
             Damage::Octet(12, 0x80),
         ),
     ] {
@@ -146,15 +146,23 @@ fn add_damage(suite: &mut Suite) {
     let info = (
         "chain-unneeded-message-cut",
         FORM,
-        "A message that can't be read refuses the chain, even if nothing needs it.",
+        "A malformed message makes the chain invalid, even if nothing needs it.",
     );
     suite.invalid(CHAIN, info, CODE, |case| {
         case.recipe.chain.message(OWNER, TYPE_DNSKEY).damage = Some(Damage::Cut(1));
     });
     // The first owner of the answer section follows the question, at octet 37, and is a pointer.
     for (name, shows, octet) in [
-        ("chain-message-pointer-to-itself", "A name that points to itself refuses the chain.", 37),
-        ("chain-message-pointer-forward", "A name that points forward refuses the chain.", 60),
+        (
+            "chain-message-pointer-to-itself",
+            "A name that points to itself makes the chain invalid.",
+            37,
+        ),
+        (
+            "chain-message-pointer-forward",
+            "A name that points forward makes the chain invalid.",
+            60,
+        ),
     ] {
         suite.invalid(RESOLVED, (name, FORM, shows), CODE, |case| {
             case.recipe.chain.txt().damage = Some(Damage::Octet(38, octet));

@@ -48,15 +48,15 @@ fn add_delegations(suite: &mut Suite) {
         case.recipe.chain.rrsig(ZONE, TYPE_DNSKEY).by = KeyRef { zone: 2, key: 0 };
     });
     let changes: [(&'static str, &'static str, &'static str, DsChange); 8] = [
-        ("chain-ds-sha1", "A SHA-1 digest is as if absent.", UNUSABLE, |ds| ds.digest_type = 1),
+        ("chain-ds-sha1", "A SHA-1 digest is ignored.", UNUSABLE, |ds| ds.digest_type = 1),
         ("chain-ds-gost", "A digest of type 3 is unknown.", UNUSABLE, |ds| ds.digest_type = 3),
         ("chain-ds-unknown-digest", "A digest of type 5 is unknown.", UNUSABLE, |ds| {
             ds.digest_type = 5;
         }),
-        ("chain-ds-cut", "A digest that is too short is none.", UNUSABLE, |ds| {
+        ("chain-ds-cut", "A digest that is too short is ignored.", UNUSABLE, |ds| {
             ds.digest = Some(vec![0; 31].into());
         }),
-        ("chain-ds-empty", "An empty digest is none.", UNUSABLE, |ds| {
+        ("chain-ds-empty", "An empty digest is ignored.", UNUSABLE, |ds| {
             ds.digest = Some(Octets::default());
         }),
         ("chain-ds-other-digest", "A delegation names a key by its digest.", UNTRUSTED, |ds| {
@@ -82,27 +82,27 @@ fn add_sibling_records(suite: &mut Suite) {
     for (name, shows, other) in [
         (
             "chain-ds-sha1-beside",
-            "A SHA-1 digest beside a good one is skipped.",
+            "A SHA-1 digest beside a valid one is ignored.",
             Ds { digest_type: 1, ..own() },
         ),
         (
             "chain-ds-unknown-digest-beside",
-            "An unknown digest beside a good one is skipped.",
+            "An unknown digest beside a valid one is ignored.",
             Ds { digest_type: 5, ..own() },
         ),
         (
             "chain-ds-other-digest-beside",
-            "A digest of no key beside a good one is skipped.",
+            "A digest of another key beside a valid one is ignored.",
             Ds { digest: Some(vec![0; 32].into()), ..own() },
         ),
         (
             "chain-ds-unknown-algorithm-beside",
-            "A delegation of an unknown algorithm beside a good one is skipped.",
+            "A delegation of an unknown algorithm beside a valid one is ignored.",
             Ds { algorithm: Some(16), ..own() },
         ),
         (
             "chain-ds-cut-beside",
-            "A delegation that is too short beside a good one is skipped.",
+            "A delegation that is too short beside a valid one is ignored.",
             Ds { digest: Some(Octets::default()), ..own() },
         ),
     ] {
@@ -118,27 +118,27 @@ fn add_sibling_records(suite: &mut Suite) {
     for (name, shows, key) in [
         (
             "chain-key-ed448-beside",
-            "An Ed448 key beside good ones is skipped.",
+            "An Ed448 key beside valid ones is ignored.",
             key(16, PublicKey::Octets(vec![7; 57].into())),
         ),
         (
             "chain-key-sha1-beside",
-            "A key for SHA-1 beside good ones is skipped.",
+            "A key for SHA-1 beside valid ones is ignored.",
             key(5, PublicKey::Octets(vec![7; 132].into())),
         ),
         (
             "chain-key-cut-beside",
-            "A key that is too short beside good ones is skipped.",
+            "A key that is too short beside valid ones is ignored.",
             key(13, PublicKey::Octets(vec![7; 63].into())),
         ),
         (
             "chain-key-empty-beside",
-            "An empty key beside good ones is skipped.",
+            "An empty key beside valid ones is ignored.",
             key(8, PublicKey::Octets(Octets::default())),
         ),
         (
             "chain-key-off-curve-beside",
-            "A key that is no point of its curve beside good ones is skipped.",
+            "A key that is not a point of its curve beside valid ones is ignored.",
             key(13, PublicKey::Octets(vec![7; 64].into())),
         ),
     ] {
@@ -147,7 +147,7 @@ fn add_sibling_records(suite: &mut Suite) {
     let info = (
         "chain-dnskey-without-data-beside",
         SIBLINGS,
-        "A DNSKEY record without a key beside good ones is skipped.",
+        "A DNSKEY record without a key beside valid ones is ignored.",
     );
     suite.valid(CHAIN, info, |case| {
         let record = Record::new(ZONE, Rdata::Other(TYPE_DNSKEY, [1].into()));
@@ -172,7 +172,7 @@ fn add_anchors(suite: &mut Suite) {
         let info = (
             leak(format!("{prefix}-no-trust-anchors")),
             ANCHORS,
-            "Without a trust anchor, nothing is proven.",
+            "Without a trust anchor, nothing is authenticated.",
         );
         suite.invalid(twin, info, "dnssec-no-trust-anchor", |case| {
             case.context.trust_anchors.clear();
@@ -222,7 +222,7 @@ fn add_anchors(suite: &mut Suite) {
     let info = (
         "chain-root-key-revoked",
         ANCHORS,
-        "A revoked key of the root is as if absent, even if a trust anchor names it.",
+        "A revoked key of the root is ignored, even if a trust anchor names it.",
     );
     suite.invalid(ROLLED, info, UNTRUSTED, |case| {
         case.recipe.chain.zones[0].keys[0].flags |= ZoneKey::REVOKE;

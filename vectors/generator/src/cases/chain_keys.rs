@@ -49,7 +49,7 @@ fn add_algorithms(suite: &mut Suite) {
         });
     }
     for (algorithm, shows) in
-        [(5, "RSA with SHA-1 is as if absent."), (7, "RSA with SHA-1 and NSEC3 is as if absent.")]
+        [(5, "RSA with SHA-1 is ignored."), (7, "RSA with SHA-1 and NSEC3 is ignored.")]
     {
         let info = (leak(format!("chain-delegation-algorithm-{algorithm}")), ALGORITHMS, shows);
         suite.invalid(RSA_ZONE, info, UNUSABLE, |case| ksk(case).algorithm = algorithm);
@@ -95,11 +95,11 @@ fn add_rsa(suite: &mut Suite) {
         });
     }
     for (name, shows, key) in [
-        ("rsa-512", "An RSA key of 512 bits is as if absent.", "zone-rsa-512"),
-        ("rsa-768", "An RSA key of 768 bits is as if absent.", "zone-rsa-768"),
+        ("rsa-512", "An RSA key of 512 bits is ignored.", "zone-rsa-512"),
+        ("rsa-768", "An RSA key of 768 bits is ignored.", "zone-rsa-768"),
         (
             "rsa-exponent-34-bits",
-            "An RSA key with an exponent above 33 bits is as if absent.",
+            "An RSA key with an exponent above 33 bits is ignored.",
             "zone-rsa-exponent-34-bits",
         ),
     ] {
@@ -109,10 +109,10 @@ fn add_rsa(suite: &mut Suite) {
         suite.invalid(RSA_ZONE, info, UNKNOWN, |case| zsk(case).key = key);
     }
     for (name, shows, octets) in [
-        ("chain-rsa-key-empty", "An RSA key that is empty is as if absent.", Vec::new()),
+        ("chain-rsa-key-empty", "An RSA key that is empty is ignored.", Vec::new()),
         (
             "chain-rsa-key-cut",
-            "An RSA key that ends within its exponent is as if absent.",
+            "An RSA key that ends within its exponent is ignored.",
             vec![3, 1, 0],
         ),
     ] {
@@ -130,14 +130,14 @@ fn add_flags(suite: &mut Suite) {
         "A key that a delegation names need not be a secure entry point.",
     );
     suite.valid(CHAIN, info, |case| ksk(case).flags = ZoneKey::ZSK);
-    let info = ("chain-revoked-beside", FLAGS, "A revoked key beside good ones is as if absent.");
+    let info = ("chain-revoked-beside", FLAGS, "A revoked key beside valid ones is ignored.");
     suite.valid(CHAIN, info, |case| {
         add_key(&mut case.recipe.chain, ZoneKey::new("sub", ZoneKey::KSK | ZoneKey::REVOKE));
     });
     for (name, shows, flags) in [
-        ("revoked", "A revoked key is as if absent.", ZoneKey::KSK | ZoneKey::REVOKE),
-        ("not-of-zone", "A key without the zone flag is as if absent.", 1),
-        ("no-flags", "A key without any flag is as if absent.", 0),
+        ("revoked", "A revoked key is ignored.", ZoneKey::KSK | ZoneKey::REVOKE),
+        ("not-of-zone", "A key without the zone flag is ignored.", 1),
+        ("no-flags", "A key without any flag is ignored.", 0),
     ] {
         let info = (leak(format!("chain-ksk-{name}")), FLAGS, shows);
         suite.invalid(CHAIN, info, UNTRUSTED, |case| ksk(case).flags = flags);
@@ -145,7 +145,7 @@ fn add_flags(suite: &mut Suite) {
         suite.invalid(CHAIN, info, UNKNOWN, |case| zsk(case).flags = flags);
     }
     for (name, protocol) in [("2", 2), ("255", 255)] {
-        let shows = "A key with another protocol than 3 is as if absent.";
+        let shows = "A key with another protocol than 3 is ignored.";
         let info = (leak(format!("chain-ksk-protocol-{name}")), FLAGS, shows);
         suite.invalid(CHAIN, info, UNTRUSTED, |case| ksk(case).protocol = protocol);
         let info = (leak(format!("chain-zsk-protocol-{name}")), FLAGS, shows);

@@ -31,7 +31,7 @@ fn add_styles(suite: &mut Suite) {
     let info = (
         "chain-non-existent-names",
         MESSAGES,
-        "A name that is no zone may have NXDOMAIN responses.",
+        "A name that is not a zone may have NXDOMAIN responses.",
     );
     suite.valid(CHAIN, info, |case| {
         for kind in [TYPE_DS, TYPE_DNSKEY] {
@@ -41,7 +41,7 @@ fn add_styles(suite: &mut Suite) {
     let info = (
         "chain-without-empty-responses",
         MESSAGES,
-        "Responses about names that are no zones may be left out.",
+        "Responses about names that are not zones may be left out.",
     );
     suite.valid(CHAIN, info, |case| {
         case.recipe.chain.messages.retain(|message| !message.answer.is_empty());
@@ -187,7 +187,7 @@ fn add_txt(suite: &mut Suite) {
             case.recipe.chain.txt().flags = code;
         });
     }
-    let info = ("chain-txt-no-records", TXT, "The response about the TXT records has some.");
+    let info = ("chain-txt-no-records", TXT, "The response about the TXT records has records.");
     suite.invalid(CHAIN, info, "dnssec-no-records", |case| case.recipe.chain.txt().answer.clear());
     let info = ("chain-txt-of-another-name", TXT, "The records are those of the name.");
     suite.invalid(CHAIN, info, "dnssec-no-records", |case| {

@@ -36,7 +36,7 @@ fn add_canonical(suite: &mut Suite) {
     let info = (
         UNSORTED,
         CANONICAL,
-        "Records may stand in any order; the signature covers them in canonical order.",
+        "Records may be in any order; the signature covers them in canonical order.",
     );
     suite.valid(CHAIN, info, |case| {
         case.recipe.chain.txt().answer.insert(0, record("z is longer, but the first octet counts"));
@@ -48,16 +48,19 @@ fn add_canonical(suite: &mut Suite) {
     let info = (
         "chain-signature-over-unsorted",
         CANONICAL,
-        "A signature over the records in another order is none.",
+        "A signature over the records in another order is invalid.",
     );
     suite.invalid(UNSORTED, info, "dnssec-signature", txt(|rrsig| rrsig.signed = Signed::AsListed));
-    let info = ("chain-records-twice", CANONICAL, "A record that stands twice is one record.");
+    let info = ("chain-records-twice", CANONICAL, "A record that occurs twice is one record.");
     suite.valid(CHAIN, info, |case| {
         let again = case.recipe.chain.txt().answer[0].clone();
         case.recipe.chain.txt().answer.insert(0, again);
     });
-    let info =
-        ("chain-signature-over-duplicates", CANONICAL, "A signature over a record twice is none.");
+    let info = (
+        "chain-signature-over-duplicates",
+        CANONICAL,
+        "A signature over a record twice is invalid.",
+    );
     suite.invalid(
         "chain-records-twice",
         info,
@@ -76,7 +79,7 @@ fn add_canonical(suite: &mut Suite) {
     let info = (
         "chain-signature-over-capitals",
         CANONICAL,
-        "A signature over the owner's name in capitals is none.",
+        "A signature over the owner's name in capitals is invalid.",
     );
     suite.invalid(
         CAPITALS,
@@ -90,7 +93,7 @@ fn add_canonical(suite: &mut Suite) {
     let info = (
         "chain-signature-over-signer-in-capitals",
         CANONICAL,
-        "A signature over the signer's name in capitals is none.",
+        "A signature over the signer's name in capitals is invalid.",
     );
     suite.invalid(
         SIGNER_CAPITALS,
@@ -105,7 +108,7 @@ fn add_canonical(suite: &mut Suite) {
     let info = (
         "chain-signature-over-ttl-of-cache",
         CANONICAL,
-        "A signature over another TTL than the original one is none.",
+        "A signature over another TTL than the original one is invalid.",
     );
     suite.invalid(CACHED, info, "dnssec-signature", txt(|rrsig| rrsig.signed = Signed::TtlAsSent));
 }
@@ -144,7 +147,7 @@ fn add_labels(suite: &mut Suite) {
     ] {
         suite.invalid(CHAIN, (name, LABELS, shows), "dnssec-wildcard", labels(count));
     }
-    let info = ("chain-wildcard-delegation", LABELS, "A delegation comes from no wildcard.");
+    let info = ("chain-wildcard-delegation", LABELS, "A delegation does not come from a wildcard.");
     suite.invalid(
         CHAIN,
         info,
@@ -155,42 +158,42 @@ fn add_labels(suite: &mut Suite) {
 
 fn add_skipped(suite: &mut Suite) {
     let changes: [(&'static str, &'static str, RrsigChange); 8] = [
-        ("chain-expired-beside", "An expired signature beside a good one is skipped.", |rrsig| {
+        ("chain-expired-beside", "An expired signature beside a valid one is ignored.", |rrsig| {
             rrsig.expiration = "20261121000000".to_owned();
         }),
         (
             "chain-early-beside",
-            "A signature that does not hold yet beside a good one is skipped.",
+            "A signature that is not yet valid beside a valid one is ignored.",
             |rrsig| rrsig.inception = "20261123000000".to_owned(),
         ),
         (
             "chain-unknown-key-beside",
-            "A signature by an unknown key beside a good one is skipped.",
+            "A signature by an unknown key beside a valid one is ignored.",
             |rrsig| rrsig.tag = Some(1),
         ),
         (
             "chain-unknown-algorithm-beside",
-            "A signature of an unknown algorithm beside a good one is skipped.",
+            "A signature of an unknown algorithm beside a valid one is ignored.",
             |rrsig| rrsig.algorithm = Some(16),
         ),
         (
             "chain-private-algorithm-beside",
-            "A signature of a private algorithm beside a good one is skipped.",
+            "A signature of a private algorithm beside a valid one is ignored.",
             |rrsig| rrsig.algorithm = Some(253),
         ),
         (
             "chain-wildcard-beside",
-            "A signature over a wildcard beside a good one is skipped.",
+            "A signature over a wildcard beside a valid one is ignored.",
             |rrsig| rrsig.labels = Some(2),
         ),
         (
             "chain-other-signer-beside",
-            "A signature by another zone beside a good one is skipped.",
+            "A signature by another zone beside a valid one is ignored.",
             |rrsig| rrsig.by = KeyRef { zone: 1, key: 0 },
         ),
         (
             "chain-forged-beside",
-            "A signature that does not match beside a good one is skipped.",
+            "A signature that does not match beside a valid one is ignored.",
             |rrsig| rrsig.signed = Signed::Noise(0, 64),
         ),
     ];
@@ -204,7 +207,7 @@ fn add_skipped(suite: &mut Suite) {
     let info = (
         "chain-longest-signature",
         SKIPPED,
-        "Of two signatures that hold, the one that does so longest counts.",
+        "Of two valid signatures, the one that expires last counts.",
     );
     suite.valid(CHAIN, info, |case| {
         let shorter = Rrsig {

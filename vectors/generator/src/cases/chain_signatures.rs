@@ -45,22 +45,22 @@ fn add_times(suite: &mut Suite, set: &str, owner: &'static str, kind: u16) {
     let named = |suffix: &str| leak(format!("chain-{set}-{suffix}"));
     let (last, first) = (named("last-second"), named("first-second"));
     let info =
-        (last, TIME, "A signature holds in its last second, and what it proves ends with it.");
+        (last, TIME, "A signature is valid in its last second, and the result ends with it.");
     suite.valid(CHAIN, info, |case| {
         case.recipe.chain.rrsig(owner, kind).expiration = "20261122180300".to_owned();
         case.set_period("2026-11-20T05:00:00Z", "2026-11-22T18:03:00Z");
     });
-    let info = (named("expired"), TIME, "A signature does not hold a second after its end.");
+    let info = (named("expired"), TIME, "A signature is not valid a second after its end.");
     let expired = |rrsig: &mut Rrsig| rrsig.expiration = "20261122180259".to_owned();
     suite.invalid(last, info, "dnssec-time", rrsig(owner, kind, expired));
     let info =
-        (first, TIME, "A signature holds in its first second, and what it proves starts with it.");
+        (first, TIME, "A signature is valid in its first second, and the result starts with it.");
     suite.valid(CHAIN, info, |case| {
         case.recipe.chain.rrsig(owner, kind).inception = "20261122180300".to_owned();
         case.set_period("2026-11-22T18:03:00Z", "2026-11-25T03:00:00Z");
     });
     let info =
-        (named("not-yet-valid"), TIME, "A signature does not hold a second before its start.");
+        (named("not-yet-valid"), TIME, "A signature is not valid a second before its start.");
     let early = |rrsig: &mut Rrsig| rrsig.inception = "20261122180301".to_owned();
     suite.invalid(first, info, "dnssec-time", rrsig(owner, kind, early));
 }
@@ -77,7 +77,7 @@ fn add_per_set(suite: &mut Suite, set: &str, owner: &'static str, kind: u16) {
     let info = (
         named("other-type-covered"),
         SIGNATURE,
-        "A signature over records of another type is none over these.",
+        "A signature over records of another type is not valid for these.",
     );
     suite.invalid(CHAIN, info, "dnssec-unsigned", rrsig(owner, kind, |rrsig| rrsig.covers = 1));
 }
@@ -122,12 +122,12 @@ fn add_signers(suite: &mut Suite) {
     let info = (
         "chain-txt-by-ksk",
         SIGNER,
-        "Any key of the zone may sign its records, a key-signing key, too.",
+        "Any key of the zone may sign its records, also a key-signing key.",
     );
     suite.valid(CHAIN, info, txt(by(2, 0)));
     for (name, shows, zone) in [
-        ("chain-txt-by-parent", "A closer zone is proven, so its parent does not sign.", 1),
-        ("chain-txt-by-root", "A closer zone is proven, so the root does not sign.", 0),
+        ("chain-txt-by-parent", "A closer zone is authenticated, so its parent does not sign.", 1),
+        ("chain-txt-by-root", "A closer zone is authenticated, so the root does not sign.", 0),
     ] {
         suite.invalid(CHAIN, (name, SIGNER, shows), "dnssec-signer", txt(by(zone, 0)));
     }
@@ -157,7 +157,7 @@ fn add_signers(suite: &mut Suite) {
     let info = (
         "chain-txt-other-signer-name",
         SIGNER,
-        "The signer's name is the zone's, whoever's key it was.",
+        "The signer's name is the zone's, independent of the key.",
     );
     suite.invalid(CHAIN, info, "dnssec-signer", txt(|rrsig| rrsig.signer = Some("com".to_owned())));
     let info = ("chain-txt-other-tag", SIGNER, "The key tag of a signature is that of a key.");

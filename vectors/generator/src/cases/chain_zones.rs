@@ -82,7 +82,7 @@ fn add_skipped(suite: &mut Suite) {
     let info = (
         SKIP,
         SKIPPED,
-        "A delegation may skip a label that is no zone: jp delegates example.co.jp.",
+        "A delegation may skip a label that is not a zone: jp delegates example.co.jp.",
     );
     suite.valid(CHAIN, info, |case| {
         let chain = &mut case.recipe.chain;
@@ -136,7 +136,7 @@ fn add_own_zone(suite: &mut Suite) {
     let info = (
         "chain-zone-of-its-own-by-ancestor",
         DEEPEST,
-        "An ancestor does not sign where a closer zone is proven.",
+        "An ancestor does not sign where a closer zone is authenticated.",
     );
     suite.invalid(OWN_ZONE, info, "dnssec-signer", |case| {
         case.recipe.chain.txt_rrsig().by = key(EXAMPLE, 1);
@@ -144,7 +144,7 @@ fn add_own_zone(suite: &mut Suite) {
     let info = (
         "chain-zone-of-its-own-undelegated",
         DEEPEST,
-        "A zone signs nothing where its delegation is not shown.",
+        "A zone signs nothing where its delegation is missing.",
     );
     suite.invalid(OWN_ZONE, info, "dnssec-signer", |case| {
         case.recipe
@@ -155,7 +155,7 @@ fn add_own_zone(suite: &mut Suite) {
     let info = (
         "chain-zone-of-its-own-without-keys",
         DEEPEST,
-        "A zone that is delegated shows its keys; its parent does not sign in its place.",
+        "A delegated zone's keys are in the chain; its parent does not sign in its place.",
     );
     suite.invalid(OWN_ZONE, info, "dnssec-response-missing", |case| {
         case.recipe

@@ -27,7 +27,7 @@ fn add_signatures(suite: &mut Suite) {
     let info = (
         BEFORE_START,
         RULE,
-        "A signature is valid before its start by the clock skew, and what it proves starts with that.",
+        "A signature is valid before its start by the clock skew, and the result starts then.",
     );
     suite.valid(MEMBER, info, |case| {
         skewed(5, "2026-11-22T17:59:55Z")(case);
@@ -130,7 +130,7 @@ fn add_chains(suite: &mut Suite) {
     let info = (
         "clock-skew-chain-at-inception",
         RULE,
-        "What is proven does not start before the signatures of the chain.",
+        "The result does not start before the signatures of the chain.",
     );
     suite.valid(MEMBER, info, |case| {
         skewed(300, "2026-11-22T17:58:00Z")(case);
@@ -163,7 +163,7 @@ fn add_other_kinds(suite: &mut Suite) {
     let info = (
         "clock-skew-during-too-small",
         RULE,
-        "A period that ends further before the signature's start misses it.",
+        "A period that ends further before the signature's start does not overlap it.",
     );
     suite.invalid("clock-skew-during", info, "signature-time", |case| {
         case.context.clock_skew = Some(4);

@@ -66,7 +66,7 @@ fn add_constraints_of_organisations(suite: &mut Suite) {
     let info = (
         "organisation-certificate-no-ca",
         CONSTRAINTS,
-        "An organisation's certificate has cA, even if nothing but itself is signed.",
+        "An organisation's certificate has cA, even if it signs only itself.",
     );
     suite.invalid(ORGANISATION, info, "organisation-certificate-ca", |case| {
         *case.recipe.organisation.authority() = None;
@@ -101,7 +101,7 @@ fn add_constraints_of_members(suite: &mut Suite) {
         "A member's basic constraints need not be critical.",
     );
     suite.valid(MEMBER, info, |case| case.recipe.member.constraints().critical = Critical::No);
-    let info = ("member-certificate-ca", CONSTRAINTS, "A member is no CA.");
+    let info = ("member-certificate-ca", CONSTRAINTS, "A member is not a CA.");
     suite.invalid(MEMBER, info, "member-certificate-ca", |case| {
         *case.recipe.member.authority() = Some(0xff);
     });
@@ -132,7 +132,7 @@ fn add_usage(suite: &mut Suite) {
     let info = (
         "key-usage-organisation-signatures-alone",
         USAGE,
-        "A key that is not to sign certificates signs none.",
+        "A key whose usage does not allow certificates does not sign any.",
     );
     suite.invalid(
         "key-usage-of-member-chain",
@@ -142,8 +142,11 @@ fn add_usage(suite: &mut Suite) {
             set_usage(&mut case.recipe.organisation.extensions[3], DIGITAL_SIGNATURE);
         },
     );
-    let info =
-        ("key-usage-member-encryption-alone", USAGE, "A key that is not to sign signs nothing.");
+    let info = (
+        "key-usage-member-encryption-alone",
+        USAGE,
+        "A key whose usage does not allow signatures does not sign anything.",
+    );
     suite.invalid("key-usage-of-member-chain", info, "member-certificate-key-usage", |case| {
         set_usage(&mut case.recipe.member.extensions[3], KEY_ENCIPHERMENT);
     });
@@ -169,7 +172,7 @@ fn add_usage(suite: &mut Suite) {
     let info = (
         "key-usage-of-organisation-signature",
         USAGE,
-        "An organisation's key that signs its certificate and a token is to sign both.",
+        "An organisation's key that signs its certificate and a token needs the key usage for both.",
     );
     suite.valid(ORGANISATION, info, |case| {
         case.recipe.organisation.extensions.push(usage(BOTH_SIGNATURES));
@@ -177,7 +180,7 @@ fn add_usage(suite: &mut Suite) {
     let info = (
         "key-usage-organisation-certificates-alone",
         USAGE,
-        "An organisation's key that is to sign certificates alone signs no token.",
+        "An organisation's key whose usage allows only certificates does not sign tokens.",
     );
     suite.invalid(
         "key-usage-of-organisation-signature",
@@ -250,10 +253,10 @@ fn add_others(suite: &mut Suite, role: CertificateRole) {
         "An unknown extension that is not critical is ignored.",
     );
     suite.valid(MEMBER, info, |case| (role.select)(case).extensions.push(unknown(Critical::No)));
-    let shows = "An unknown extension that is critical is refused.";
+    let shows = "An unknown extension that is critical is rejected.";
     push(suite, "unknown-critical-extension", shows, "extension-unknown", unknown(Critical::Yes));
     let constraints = ExtensionValue::Other("2.5.29.30", [0x30, 0].into());
-    let shows = "Name constraints that are critical are refused: they are unknown here.";
+    let shows = "Name constraints that are critical are rejected: they are unknown here.";
     push(
         suite,
         "name-constraints",
@@ -261,7 +264,7 @@ fn add_others(suite: &mut Suite, role: CertificateRole) {
         "extension-unknown",
         Extension { critical: Critical::Yes, value: constraints },
     );
-    let shows = "An extension stands once.";
+    let shows = "An extension occurs once.";
     let again = Extension { critical: Critical::No, value: ExtensionValue::SubjectKeyId(None) };
     push(suite, "extension-twice", shows, "extension-duplicate", again);
     let shows = "A default value is not encoded: extensions that are not critical do not say so.";

@@ -34,16 +34,16 @@ fn header(change: impl FnOnce(&mut Header)) -> impl FnOnce(&mut Case) {
 fn add_scheme(suite: &mut Suite) {
     const CODE: &str = "authorization-scheme";
     for (name, shows, scheme) in [
-        ("authorization-bearer", "Another scheme is refused.", "Bearer"),
+        ("authorization-bearer", "Another scheme is rejected.", "Bearer"),
         (
             "authorization-scheme-longer",
-            "A scheme that starts as Kliento is another one.",
+            "A scheme that starts with Kliento is another one.",
             "Klientos",
         ),
         ("authorization-scheme-missing", "The scheme is required.", ""),
         (
             "authorization-scheme-homoglyph",
-            "The scheme is ASCII: a Kelvin sign is no K.",
+            "The scheme is ASCII: a Kelvin sign is not a K.",
             "\u{212a}liento",
         ),
     ] {
@@ -56,8 +56,8 @@ fn add_scheme(suite: &mut Suite) {
     }
     for (name, shows, separator) in [
         ("authorization-no-space", "A space follows the scheme.", ""),
-        ("authorization-tab", "A space follows the scheme, no tab.", "\t"),
-        ("authorization-colon", "A space follows the scheme, no colon.", ":"),
+        ("authorization-tab", "A space follows the scheme, not a tab.", "\t"),
+        ("authorization-colon", "A space follows the scheme, not a colon.", ":"),
     ] {
         suite.malformed(
             AUTHORIZATION,
@@ -76,17 +76,16 @@ fn add_base64(suite: &mut Suite) {
         "The alphabet is the standard one, not that of URLs.",
     );
     suite.malformed(AUTHORIZATION, info, CODE, header(|header| header.alphabet = Alphabet::Url));
-    let info = ("authorization-padding-short", BASE64, "Half of the padding is refused.");
+    let info = ("authorization-padding-short", BASE64, "Incomplete padding is rejected.");
     suite.malformed(AUTHORIZATION, info, CODE, header(|header| header.padding = Padding::Short));
-    let info =
-        ("authorization-padding-long", BASE64, "More padding than there should be is refused.");
+    let info = ("authorization-padding-long", BASE64, "Excess padding is rejected.");
     suite.malformed(AUTHORIZATION, info, CODE, header(|header| header.padding = Padding::Long));
     let info = ("authorization-trailing-bits", BASE64, "The bits after the last octet are zero.");
     suite.malformed(AUTHORIZATION, info, CODE, header(|header| header.trailing_bits = true));
     for (name, shows, inserted) in [
         ("authorization-space-within", "There is no white space in the Base64.", " "),
         ("authorization-line-break-within", "There are no line breaks in the Base64.", "\r\n"),
-        ("authorization-padding-within", "There is no padding in the midst of the Base64.", "===="),
+        ("authorization-padding-within", "There is no padding within the Base64.", "===="),
         ("authorization-not-ascii", "Base64 is ASCII.", "\u{e9}"),
     ] {
         let insert = header(|header| header.inserted = inserted);
@@ -104,7 +103,7 @@ fn add_base64(suite: &mut Suite) {
             header(|header| header.suffix = suffix),
         );
     }
-    let info = ("authorization-no-credentials", BASE64, "An empty bundle is no bundle.");
+    let info = ("authorization-no-credentials", BASE64, "An empty bundle is not a bundle.");
     suite.malformed(
         AUTHORIZATION,
         info,
@@ -124,7 +123,7 @@ fn add_lengths(suite: &mut Suite) {
     let info = (
         "authorization-too-long",
         LENGTH,
-        "A value longer than that is refused before it is decoded.",
+        "A value longer than that is rejected before it is decoded.",
     );
     // Text that is not Base64 shows that it was not decoded.
     suite.malformed(

@@ -43,7 +43,7 @@ fn add_signatures(suite: &mut Suite) {
     let info = (
         SEVEN,
         SIGNATURES,
-        "Of the signatures over a set, eight are tried: seven that do not match may precede the good one.",
+        "Of the signatures over a set, eight are tried: seven that do not match may precede the valid one.",
     );
     suite.valid(CHAIN, info, |case| add_forged_signatures(case, 7));
     let info = ("limit-ninth-signature", SIGNATURES, "A ninth signature is not tried.");
@@ -51,7 +51,7 @@ fn add_signatures(suite: &mut Suite) {
     let info = (
         "limit-ninth-signature-after-others",
         SIGNATURES,
-        "Signatures that nothing is to be checked of are not counted: by unknown keys, or of another time.",
+        "Signatures that need no check are not counted: by unknown keys, or of another time.",
     );
     suite.valid(SEVEN, info, |case| {
         let own = case.recipe.chain.txt_rrsig().clone();
@@ -80,7 +80,7 @@ fn add_keys(suite: &mut Suite) {
     let info = (
         THREE,
         KEYS,
-        "Of the keys with the tag of a signature, four are tried: three others may precede the good one.",
+        "Of the keys with the tag of a signature, four are tried: three others may precede the valid one.",
     );
     suite.valid(CHAIN, info, |case| add_colliding_keys(case, 4, 3));
     let info = ("limit-fifth-key-of-tag", KEYS, "A fifth key with the same tag is not tried.");
@@ -128,7 +128,7 @@ fn add_huge_exponents(suite: &mut Suite) {
     let info = (
         HUGE,
         KEYS,
-        "RSA keys with huge exponents that have the tag of a good one are as if absent, and cost nothing.",
+        "RSA keys with huge exponents that have the tag of a valid one are ignored, and cost nothing.",
     );
     suite.valid(CHAIN, info, huge_exponents);
     let info = (
@@ -160,8 +160,7 @@ fn add_records(suite: &mut Suite) {
     suite.invalid(RECORDS, info, EXCEEDED, |case| {
         case.recipe.chain.txt().answer.insert(0, filler(63));
     });
-    let info =
-        (SIGNED, SIZES, "A set may have 64 signatures, if there is nothing to be checked of most.");
+    let info = (SIGNED, SIZES, "A set may have 64 signatures, if most need no check.");
     let other = |case: &mut Case| {
         let unknown = Rrsig { tag: Some(1), ..case.recipe.chain.txt_rrsig().clone() };
         Record::new(OWNER, Rdata::Rrsig(unknown))

@@ -28,14 +28,14 @@ pub(crate) fn add(suite: &mut Suite) {
             "token-long-member-twice",
             "token-duplicates",
             "token-malformed",
-            "A member with a long name stands once.",
+            "A member with a long name occurs once.",
             format!(r#"{{"{letters}":1,"{letters}":2,"audience":"https://api.example.com"}}"#),
         ),
         (
             "token-claims-long-text",
             "token-claims",
             "token-malformed",
-            "Claims are an object, no long text.",
+            "Claims are an object, not a long string.",
             format!(r#"{{"audience":"https://api.example.com","claims":"{letters}"}}"#),
         ),
     ] {

@@ -31,7 +31,7 @@ fn add_counts(suite: &mut Suite, role: CertificateRole) {
     let info = (
         role.certificate("name-with-other-attributes"),
         COUNT,
-        "The common name may stand among other attributes.",
+        "The common name may be among other attributes.",
     );
     suite.valid(MEMBER, info, |case| {
         let subject = &mut (role.select)(case).subject;
@@ -41,7 +41,7 @@ fn add_counts(suite: &mut Suite, role: CertificateRole) {
     let info = (
         role.certificate("two-common-names"),
         COUNT,
-        "Two common names are refused, even if they are the same.",
+        "Two common names are rejected, even if they are the same.",
     );
     suite.invalid(MEMBER, info, code, |case| {
         let subject = &mut (role.select)(case).subject;
@@ -50,17 +50,17 @@ fn add_counts(suite: &mut Suite, role: CertificateRole) {
     let info = (
         role.certificate("two-common-names-in-a-set"),
         COUNT,
-        "Two common names in one set are refused.",
+        "Two common names in one set are rejected.",
     );
     suite.invalid(MEMBER, info, code, |case| {
         (role.select)(case).subject[0].push(attribute(COMMON_NAME, "other"));
     });
     let info =
-        (role.certificate("no-common-name"), COUNT, "A name without a common name is refused.");
+        (role.certificate("no-common-name"), COUNT, "A name without a common name is rejected.");
     suite.invalid(MEMBER, info, code, |case| {
         (role.select)(case).subject[0][0].kind = ORGANIZATION_NAME;
     });
-    let info = (role.certificate("no-name"), COUNT, "An empty name is refused.");
+    let info = (role.certificate("no-name"), COUNT, "An empty name is rejected.");
     suite.invalid(MEMBER, info, code, |case| (role.select)(case).subject.clear());
     let info = (role.certificate("empty-name-set"), COUNT, "A set of a name has an attribute.");
     suite.invalid(MEMBER, info, role.certificate("malformed"), |case| {
@@ -79,18 +79,22 @@ fn add_strings(suite: &mut Suite, role: CertificateRole) {
         });
     }
     for (name, shows, value) in [
-        ("teletex", "A TeletexString is refused.", Text::Teletex(own.clone())),
-        ("ia5", "An IA5String is refused.", Text::Ia5(own.clone())),
-        ("universal", "A UniversalString is refused.", Text::Universal(own)),
+        ("teletex", "A TeletexString is rejected.", Text::Teletex(own.clone())),
+        ("ia5", "An IA5String is rejected.", Text::Ia5(own.clone())),
+        ("universal", "A UniversalString is rejected.", Text::Universal(own)),
         ("bmp-odd", "A BMPString has two octets to a unit.", raw(0x1e, &[0, b'a', 0])),
         (
             "bmp-lone-surrogate",
-            "No surrogate stands alone in a BMPString.",
+            "A BMPString has no lone surrogates.",
             raw(0x1e, &[0xd8, 0x3e, 0, b'a']),
         ),
         ("utf8-invalid", "A UTF8String is in UTF-8.", raw(0x0c, b"caf\xe9")),
         ("utf8-surrogate", "UTF-8 has no surrogates.", raw(0x0c, b"\xed\xa0\xbe")),
-        ("printable-invalid", "A PrintableString has no character but its own.", raw(0x13, b"a_b")),
+        (
+            "printable-invalid",
+            "A PrintableString has only characters of its set.",
+            raw(0x13, b"a_b"),
+        ),
     ] {
         let info = (role.certificate(name), STRING, shows);
         suite.invalid(MEMBER, info, role.certificate("malformed"), |case| {
@@ -127,10 +131,10 @@ fn add_organisations(suite: &mut Suite) {
             "example_.com",
         ),
         ("organisation-name-space", "The domain name has no space.", "example.com "),
-        ("organisation-name-wildcard", "The domain name is no wildcard.", "*.example.com"),
+        ("organisation-name-wildcard", "The domain name is not a wildcard.", "*.example.com"),
         ("organisation-name-hyphen-first", "No label starts with a hyphen.", "-example.com"),
         ("organisation-name-u-label", "The domain name is in A-labels.", "ex\u{e1}mple.com"),
-        ("organisation-name-at", "The domain name is no bot's.", "@"),
+        ("organisation-name-at", "The domain name is not that of a bot.", "@"),
         (
             "organisation-name-long-label",
             "A label has at most 63 octets.",
@@ -162,10 +166,10 @@ fn add_users(suite: &mut Suite) {
             "A user's name may have characters beyond the BMP.",
             "\u{1f980}crab",
         ),
-        ("user-name-not-normalised", "A user's name is in no normal form.", "e\u{301}"),
+        ("user-name-not-normalised", "A user's name is not normalised.", "e\u{301}"),
         (
             "user-name-zero-width-space",
-            "What only looks like white space, such as U+200B, is allowed.",
+            "A character that only looks like white space, such as U+200B, is allowed.",
             "a\u{200b}b",
         ),
         ("user-name-long", "How long a user's name is, is not limited.", long),
@@ -184,9 +188,17 @@ fn add_users(suite: &mut Suite) {
         ("nul", "A user's name has no NUL.", "a\0b"),
         ("delete", "A user's name has no U+007F.", "a\u{7f}b"),
         ("next-line", "A user's name has no U+0085.", "a\u{85}b"),
-        ("no-break-space", "A user's name has no white space but U+0020: no U+00A0.", "a\u{a0}b"),
-        ("em-space", "A user's name has no white space but U+0020: no U+2003.", "a\u{2003}b"),
-        ("line-separator", "A user's name has no white space but U+0020: no U+2028.", "a\u{2028}b"),
+        (
+            "no-break-space",
+            "A user's name has no white space except U+0020: no U+00A0.",
+            "a\u{a0}b",
+        ),
+        ("em-space", "A user's name has no white space except U+0020: no U+2003.", "a\u{2003}b"),
+        (
+            "line-separator",
+            "A user's name has no white space except U+0020: no U+2028.",
+            "a\u{2028}b",
+        ),
     ] {
         let info = (leak(format!("user-name-{name}")), USER_NAME, shows);
         suite.invalid(MEMBER, info, "member-certificate-common-name", |case| {

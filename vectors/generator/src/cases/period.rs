@@ -11,7 +11,7 @@ const DURING: &str = "during-two-hours";
 
 pub(crate) fn add(suite: &mut Suite) {
     let info =
-        (DURING, RULE, "A signature that holds for a part of the period is valid in that part.");
+        (DURING, RULE, "A signature that is valid for a part of the period is valid in that part.");
     suite.valid(SIGNATURE, info, |case| {
         set_period(case, "2026-11-22T17:00:00Z", "2026-11-22T19:00:00Z");
     });
@@ -41,7 +41,7 @@ fn add_windows(suite: &mut Suite) {
     let info = (
         "during-from-second-after",
         RULE,
-        "A period that starts a second after the signature's end misses it.",
+        "A period that starts a second after the signature's end does not overlap it.",
     );
     suite.invalid(TOUCHES_END, info, "signature-time", |case| {
         window(case).start = "2026-11-22T18:05:01Z".to_owned();
@@ -55,7 +55,7 @@ fn add_windows(suite: &mut Suite) {
     let info = (
         "during-to-second-before",
         RULE,
-        "A period that ends a second before the signature's start misses it.",
+        "A period that ends a second before the signature's start does not overlap it.",
     );
     suite.invalid(TOUCHES_START, info, "signature-time", |case| {
         window(case).end = "2026-11-22T17:59:59Z".to_owned();
@@ -71,7 +71,7 @@ fn add_overlaps(suite: &mut Suite) {
     const OWNER: &str = "_veraid.example.com";
     const ONE_SECOND: &str = "during-overlap-of-one-second";
     let info =
-        (ONE_SECOND, RULE, "Everything holds at the same time for one second, which is enough.");
+        (ONE_SECOND, RULE, "All parts are valid at the same time for one second, which is enough.");
     suite.valid(DURING, info, |case| {
         case.recipe.chain.rrsig(".", TYPE_DNSKEY).expiration = "20261122180200".to_owned();
         case.recipe.chain.rrsig(OWNER, TYPE_TXT).inception = "20261122180200".to_owned();
@@ -80,7 +80,7 @@ fn add_overlaps(suite: &mut Suite) {
     let info = (
         "during-no-overlap",
         RULE,
-        "Two signatures of the chain that hold in the period, but never at the same time, are refused.",
+        "Two signatures of the chain that are valid in the period, but never at the same time, are rejected.",
     );
     suite.invalid(ONE_SECOND, info, "dnssec-time", |case| {
         case.recipe.chain.rrsig(OWNER, TYPE_TXT).inception = "20261122180201".to_owned();
@@ -88,7 +88,7 @@ fn add_overlaps(suite: &mut Suite) {
     let info = (
         "during-overlap-with-metadata",
         RULE,
-        "The chain and the signature hold at the same time for one second, which is enough.",
+        "The chain and the signature are valid at the same time for one second, which is enough.",
     );
     suite.valid(DURING, info, |case| {
         case.recipe.chain.rrsig(OWNER, TYPE_TXT).expiration = "20261122180000".to_owned();
@@ -97,7 +97,7 @@ fn add_overlaps(suite: &mut Suite) {
     let info = (
         "during-no-overlap-with-metadata",
         RULE,
-        "A chain that ends before the signature starts is refused.",
+        "A chain that ends before the signature starts is rejected.",
     );
     suite.invalid("during-overlap-with-metadata", info, "dnssec-time", |case| {
         case.recipe.chain.rrsig(OWNER, TYPE_TXT).expiration = "20261122175959".to_owned();
@@ -114,7 +114,7 @@ fn add_overrides(suite: &mut Suite) {
     let info = (
         ENOUGH,
         OVERRIDE,
-        "Something held no longer before the end of the period than the TTL override: 3,300 s.",
+        "All parts were valid until 3,300 s before the end of the period, which is the TTL override.",
     );
     suite.valid(DURING, info, |case| {
         record("1 {sha256-padded} 3300")(case);
@@ -123,7 +123,7 @@ fn add_overrides(suite: &mut Suite) {
     let info = (
         "during-override-misses",
         OVERRIDE,
-        "What held longer before the end of the period than the TTL override does not count.",
+        "What was last valid more than the TTL override before the end of the period does not count.",
     );
     suite.invalid(ENOUGH, info, "ttl-override", record("1 {sha256-padded} 3299"));
     let info = (
@@ -139,7 +139,7 @@ fn add_overrides(suite: &mut Suite) {
     let info = (
         CHAIN_TOUCHES,
         OVERRIDE,
-        "The chain holds no longer before the end of the period than the TTL override.",
+        "The chain is last valid exactly the TTL override before the end of the period.",
     );
     suite.valid(DURING, info, |case| {
         record("1 {sha256-padded} 3480")(case);
@@ -149,7 +149,7 @@ fn add_overrides(suite: &mut Suite) {
     let info = (
         "during-override-misses-chain",
         OVERRIDE,
-        "A chain that ended longer before the end of the period than the TTL override does not count.",
+        "A chain that ended more than the TTL override before the end of the period does not count.",
     );
     suite.invalid(CHAIN_TOUCHES, info, "no-instant", |case| {
         case.recipe.chain.txt_rrsig().expiration = "20261122180159".to_owned();

@@ -57,7 +57,7 @@ fn add_algorithms(suite: &mut Suite) {
         ("cms-pss-without-null", ALGORITHM, "The hashes of the signature may have no parameters.");
     suite.valid(MEMBER, info, pss(|pss| pss.null = false));
     let changes: [(&'static str, &'static str, PssChange); 6] = [
-        ("cms-pss-sha1", "SHA-1 is refused.", |pss| pss.hash = Hash::Sha1),
+        ("cms-pss-sha1", "SHA-1 is rejected.", |pss| pss.hash = Hash::Sha1),
         ("cms-pss-mask-hash", "MGF1 uses the hash of the signature.", |pss| {
             pss.mask_hash = Some(Hash::Sha384);
         }),
@@ -73,11 +73,11 @@ fn add_algorithms(suite: &mut Suite) {
     for (name, shows, change) in changes {
         suite.invalid(MEMBER, (name, ALGORITHM, shows), "signature-algorithm", pss(change));
     }
-    let info = ("cms-pkcs1", ALGORITHM, "RSASSA-PKCS1-v1_5 is refused.");
+    let info = ("cms-pkcs1", ALGORITHM, "RSASSA-PKCS1-v1_5 is rejected.");
     let pkcs1 = signer(|signer| signer.algorithm = SignatureAlgorithm::Pkcs1(Hash::Sha256));
     suite.invalid(MEMBER, info, "signature-algorithm", pkcs1);
     let info =
-        ("cms-pss-other-salt", ALGORITHM, "A salt of another length than is declared is refused.");
+        ("cms-pss-other-salt", ALGORITHM, "A salt of another length than declared is rejected.");
     suite.invalid(MEMBER, info, "signature-mismatch", pss(|pss| pss.used_salt_length = Some(20)));
 }
 
@@ -87,7 +87,7 @@ fn add_signatures(suite: &mut Suite) {
     let info = (
         UNSORTED,
         SIGNATURE,
-        "The signed attributes may stand in any order; the signature covers them as they are.",
+        "The signed attributes may be in any order; the signature covers them as they are.",
     );
     suite.valid(
         ORGANISATION,
@@ -97,7 +97,7 @@ fn add_signatures(suite: &mut Suite) {
     let info = (
         "cms-signature-over-sorted-attributes",
         SIGNATURE,
-        "The signature does not cover the attributes in the order of DER, if they stand in another.",
+        "The signature does not cover the attributes in the order of DER, if they are in another.",
     );
     suite.invalid(UNSORTED, info, CODE, signer(|signer| signer.covers = Covers::Sorted));
     for (name, shows, covers) in [
@@ -133,13 +133,13 @@ fn add_signatures(suite: &mut Suite) {
         "A member's key does not sign in the organisation's place.",
     );
     suite.invalid(ORGANISATION, info, CODE, signer(|signer| signer.key = Some("member-2048")));
-    let info = ("cms-signature-zero", SIGNATURE, "A signature of zeros is none.");
+    let info = ("cms-signature-zero", SIGNATURE, "A signature of zeros is invalid.");
     suite.invalid(
         MEMBER,
         info,
         CODE,
         signer(|signer| signer.signature = Some(vec![0; 256].into())),
     );
-    let info = ("cms-signature-empty", SIGNATURE, "An empty signature is none.");
+    let info = ("cms-signature-empty", SIGNATURE, "An empty signature is invalid.");
     suite.invalid(MEMBER, info, CODE, signer(|signer| signer.signature = Some(Octets::default())));
 }

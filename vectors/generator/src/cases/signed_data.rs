@@ -40,7 +40,7 @@ fn add_versions(suite: &mut Suite) {
     let info = (
         "cms-signer-version-3",
         VERSION,
-        "SignerInfo is of version 1: the signer is told by issuer and serial number.",
+        "SignerInfo is of version 1: the signer is identified by issuer and serial number.",
     );
     suite.invalid(MEMBER, info, "signature-version", signer(|signer| signer.version = 3));
 }
@@ -81,7 +81,7 @@ fn add_content(suite: &mut Suite) {
     for (name, shows, change) in [
         (
             "cms-content-utf8-string",
-            "The content is an OCTET STRING, no other type.",
+            "The content is an OCTET STRING, not another type.",
             Change::Tag(0x0c),
         ),
         (
@@ -273,7 +273,7 @@ fn add_signers(suite: &mut Suite) {
     let info = (
         "cms-signer-by-key-id",
         SIGNERS,
-        "A signer is told by issuer and serial number, by nothing else.",
+        "A signer is identified by issuer and serial number, and by nothing else.",
     );
     suite.invalid(
         MEMBER,

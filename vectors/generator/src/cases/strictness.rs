@@ -114,7 +114,7 @@ fn add_attributes(suite: &mut Suite) {
         "Unsigned attributes have a definite length.",
     );
     suite.invalid(MEMBER, info, MALFORMED, unsigned(vec![0xa1, 0x80, 0, 0]));
-    let info = ("cms-unsigned-attributes-twice", UNREAD, "Unsigned attributes stand once.");
+    let info = ("cms-unsigned-attributes-twice", UNREAD, "Unsigned attributes occur once.");
     suite.invalid(MEMBER, info, MALFORMED, unsigned(vec![0xa1, 0, 0xa1, 0]));
     let info = (OTHER, UNREAD, "The values of other signed attributes are not read.");
     suite.valid(MEMBER, info, |case| {

@@ -23,29 +23,29 @@ fn at(instant: &'static str) -> impl FnOnce(&mut Case) {
 }
 
 fn add_instants(suite: &mut Suite) {
-    let info = ("signature-at-its-start", INSTANT, "A signature holds in its first instant.");
+    let info = ("signature-at-its-start", INSTANT, "A signature is valid in its first instant.");
     suite.valid(MEMBER, info, at("2026-11-22T18:00:00Z"));
-    let info = ("signature-at-its-end", INSTANT, "A signature holds in its last instant.");
+    let info = ("signature-at-its-end", INSTANT, "A signature is valid in its last instant.");
     suite.valid(MEMBER, info, at("2026-11-22T18:05:00Z"));
     for (name, shows, instant) in [
         (
             "signature-second-before-start",
-            "A signature does not hold a second before its start.",
+            "A signature is not valid a second before its start.",
             "2026-11-22T17:59:59Z",
         ),
         (
             "signature-second-after-end",
-            "A signature does not hold a second after its end.",
+            "A signature is not valid a second after its end.",
             "2026-11-22T18:05:01Z",
         ),
         (
             "signature-millisecond-before-start",
-            "A signature does not hold a millisecond before its start.",
+            "A signature is not valid a millisecond before its start.",
             "2026-11-22T17:59:59.999Z",
         ),
         (
             "signature-millisecond-after-end",
-            "A signature does not hold a millisecond after its end.",
+            "A signature is not valid a millisecond after its end.",
             "2026-11-22T18:05:00.001Z",
         ),
     ] {
@@ -67,7 +67,8 @@ fn add_instants(suite: &mut Suite) {
 fn add_limits(suite: &mut Suite) {
     let end =
         |end: &'static str| move |case: &mut Case| case.recipe.metadata().end = end.to_owned();
-    let info = ("signature-of-60-minutes", LIMIT, "A token's signature may hold for 60 minutes.");
+    let info =
+        ("signature-of-60-minutes", LIMIT, "A token's signature may be valid for 60 minutes.");
     suite.valid(MEMBER, info, |case| {
         case.recipe.metadata().end = "20261122190000Z".to_owned();
         case.set_period("2026-11-22T18:00:00Z", "2026-11-22T19:00:00Z");
@@ -75,27 +76,27 @@ fn add_limits(suite: &mut Suite) {
     let info = (
         "signature-of-60-minutes-1-second",
         LIMIT,
-        "It may not hold for a second more than 60 minutes.",
+        "It may not be valid for a second more than 60 minutes.",
     );
     suite.invalid(MEMBER, info, "signature-period-too-long", end("20261122190001Z"));
     let info = (
         "signature-of-60-minutes-1-millisecond",
         LIMIT,
-        "It may not hold for a millisecond more either.",
+        "It may not be valid for a millisecond more either.",
     );
     suite.invalid(MEMBER, info, "signature-period-too-long", end("20261122190000.001Z"));
     let info = (
         "limit-of-5-minutes",
         LIMIT,
-        "The limit can be set lower; what reaches it is not above it.",
+        "A lower limit can be configured; a period of exactly the limit is accepted.",
     );
     suite.valid(MEMBER, info, |case| case.context.max_validity = Some(300));
     let info =
-        ("limit-below-5-minutes", LIMIT, "A signature above the limit that is set is refused.");
+        ("limit-below-5-minutes", LIMIT, "A signature above the configured limit is rejected.");
     suite.invalid("limit-of-5-minutes", info, "signature-period-too-long", |case| {
         case.context.max_validity = Some(299);
     });
-    let info = ("limit-of-a-day", LIMIT, "The limit can be set higher.");
+    let info = ("limit-of-a-day", LIMIT, "A higher limit can be configured.");
     suite.valid(MEMBER, info, |case| {
         case.context.max_validity = Some(86_400);
         case.recipe.metadata().end = "20261122200000Z".to_owned();
@@ -130,20 +131,16 @@ fn add_forms(suite: &mut Suite) {
         ("metadata-fraction-empty", "A fraction has a digit.", "20261122175854.Z"),
         (
             "metadata-fraction-comma",
-            "A fraction starts with a full stop, no comma.",
+            "A fraction starts with a full stop, not a comma.",
             "20261122175854,461Z",
         ),
         ("metadata-no-seconds", "Seconds are required.", "202611221758Z"),
         ("metadata-no-zone", "The Z is required.", "20261122175854"),
-        ("metadata-offset", "An offset is no Z.", "20261122175854+0000"),
+        ("metadata-offset", "An offset is not a Z.", "20261122175854+0000"),
         ("metadata-lower-case-zone", "The Z is a capital.", "20261122175854z"),
-        (
-            "metadata-no-date",
-            "A date that the calendar does not have is refused.",
-            "20261131175854Z",
-        ),
+        ("metadata-no-date", "A date that does not exist is rejected.", "20261131175854Z"),
         ("metadata-leap-second", "A minute has seconds from 0 to 59.", "20261122175860Z"),
-        ("metadata-utc-time", "A UTCTime is no GeneralizedTime.", "261122175854Z"),
+        ("metadata-utc-time", "A UTCTime is not a GeneralizedTime.", "261122175854Z"),
         ("metadata-sign", "Digits have no sign.", "+0261122175854Z"),
     ] {
         suite.invalid(MEMBER, (name, FORM, shows), "signature-metadata-malformed", |case| {
@@ -170,19 +167,19 @@ fn add_certificates(suite: &mut Suite) {
         let info = (
             last,
             CERTIFICATE,
-            "A certificate holds in its last second, and what it proves ends with it.",
+            "A certificate is valid in its last second, and the result ends with it.",
         );
         suite.valid(MEMBER, info, |case| {
             of(case).not_after = utc("261122180300Z");
             case.set_period("2026-11-22T18:00:00Z", "2026-11-22T18:03:00Z");
         });
         let info =
-            (name("expired"), CERTIFICATE, "A certificate does not hold a second after its end.");
+            (name("expired"), CERTIFICATE, "A certificate is not valid a second after its end.");
         suite.invalid(last, info, code, |case| of(case).not_after = utc("261122180259Z"));
         let info = (
             first,
             CERTIFICATE,
-            "A certificate holds in its first second, and what it proves starts with it.",
+            "A certificate is valid in its first second, and the result starts with it.",
         );
         suite.valid(MEMBER, info, |case| {
             of(case).not_before = utc("261122180300Z");
@@ -191,7 +188,7 @@ fn add_certificates(suite: &mut Suite) {
         let info = (
             name("not-yet-valid"),
             CERTIFICATE,
-            "A certificate does not hold a second before its start.",
+            "A certificate is not valid a second before its start.",
         );
         suite.invalid(first, info, code, |case| of(case).not_before = utc("261122180301Z"));
         let info = (name("inverted"), CERTIFICATE, "A certificate does not end before it starts.");
@@ -202,7 +199,7 @@ fn add_certificates(suite: &mut Suite) {
     let info = (
         "organisation-certificate-expired-for-its-own-signature",
         CERTIFICATE,
-        "The organisation's certificate must hold for its own signatures, too.",
+        "The organisation's certificate must also be valid for its own signatures.",
     );
     suite.invalid(ORGANISATION, info, "organisation-certificate-time", |case| {
         case.recipe.organisation.not_after = utc("261122180259Z");
@@ -244,7 +241,7 @@ fn add_certificate_forms(suite: &mut Suite) {
     let forms: [(&'static str, &'static str, Time); 6] = [
         ("certificate-utc-time-no-seconds", "UTCTime has seconds.", utc("2701300000Z")),
         ("certificate-utc-time-offset", "UTCTime ends in Z.", utc("270130000000+0000")),
-        ("certificate-utc-time-month-13", "UTCTime is of the calendar.", utc("271330000000Z")),
+        ("certificate-utc-time-month-13", "A UTCTime is a date that exists.", utc("271330000000Z")),
         (
             "certificate-generalized-time-fraction",
             "A certificate's GeneralizedTime has no fraction.",

@@ -56,7 +56,7 @@ fn add_valid(suite: &mut Suite) {
     let json = r#"{"audience":"https://api.example.com","claims":{"permission":"read-only"},"x":{"a":1,"a":2}}"#;
     suite.valid(MEMBER, info, token(json));
     let info =
-        ("token-white-space", JSON, "White space of JSON may stand around the token and in it.");
+        ("token-white-space", JSON, "White space of JSON may be around the token and in it.");
     let json = "\r\n\t {\n  \"audience\" : \"https://api.example.com\",\n  \"claims\" : { \"permission\" : \"read-only\" }\n}\n";
     suite.valid(MEMBER, info, token(json));
     let info = ("token-escapes", JSON, "Names and values may be written with escapes.");
@@ -94,8 +94,8 @@ fn add_json(suite: &mut Suite) {
     });
     for (name, shows, json) in [
         ("token-empty", "A token is not empty.", ""),
-        ("token-array", "A token is an object, no array.", r#"["https://api.example.com"]"#),
-        ("token-string", "A token is an object, no string.", r#""https://api.example.com""#),
+        ("token-array", "A token is an object, not an array.", r#"["https://api.example.com"]"#),
+        ("token-string", "A token is an object, not a string.", r#""https://api.example.com""#),
         ("token-null", "A token is an object, not null.", "null"),
         (
             "token-trailing-text",
@@ -110,7 +110,7 @@ fn add_json(suite: &mut Suite) {
         ("token-comment", "JSON has no comments.", r#"{"audience":"https://api.example.com"/**/}"#),
         (
             "token-unquoted-name",
-            "Names stand in quotation marks.",
+            "Names are in quotation marks.",
             r#"{audience:"https://api.example.com"}"#,
         ),
         (
@@ -129,91 +129,91 @@ const REJECTED_MEMBERS: [(&str, &str, &str, &str); 20] = [
     (
         "token-audience-twice",
         DUPLICATES,
-        "The audience stands once, even if both are the same.",
+        "The audience occurs once, even if both are the same.",
         r#"{"audience":"https://api.example.com","audience":"https://api.example.com"}"#,
     ),
     (
         "token-audience-twice-escaped",
         DUPLICATES,
-        "A name in escapes is the same name.",
+        "A name with escapes is the same name.",
         r#"{"audience":"https://api.example.com","\u0061udience":"https://api.example.com"}"#,
     ),
     (
         "token-claims-twice",
         DUPLICATES,
-        "The claims stand once.",
+        "The claims occur once.",
         r#"{"audience":"https://api.example.com","claims":{},"claims":{}}"#,
     ),
     (
         "token-other-member-twice",
         DUPLICATES,
-        "Members that are ignored stand once, too.",
+        "Members that are ignored also occur once.",
         r#"{"audience":"https://api.example.com","x":1,"x":1}"#,
     ),
     (
         "token-claim-twice",
         DUPLICATES,
-        "A claim stands once.",
+        "A claim occurs once.",
         r#"{"audience":"https://api.example.com","claims":{"a":"1","a":"2"}}"#,
     ),
     (
         "token-high-surrogate",
         SURROGATES,
-        "No high surrogate stands alone.",
+        "There is no lone high surrogate.",
         r#"{"audience":"https://api.example.com","claims":{"a":"\ud83e"}}"#,
     ),
     (
         "token-low-surrogate",
         SURROGATES,
-        "No low surrogate stands alone.",
+        "There is no lone low surrogate.",
         r#"{"audience":"https://api.example.com","claims":{"a":"\udd80"}}"#,
     ),
     (
         "token-surrogate-in-name",
         SURROGATES,
-        "No surrogate stands alone in the name of a claim.",
+        "There is no lone surrogate in the name of a claim.",
         r#"{"audience":"https://api.example.com","claims":{"\ud83ex":"a"}}"#,
     ),
     (
         "token-surrogate-in-ignored-member",
         SURROGATES,
-        "No surrogate stands alone in a member that is ignored.",
+        "There is no lone surrogate in a member that is ignored.",
         r#"{"audience":"https://api.example.com","x":"\ud83e"}"#,
     ),
     (
         "token-claims-null",
         CLAIMS,
-        "Claims that are null are refused.",
+        "Claims that are null are rejected.",
         r#"{"audience":"https://api.example.com","claims":null}"#,
     ),
     (
         "token-claims-array",
         CLAIMS,
-        "Claims are an object, no array.",
+        "Claims are an object, not an array.",
         r#"{"audience":"https://api.example.com","claims":[]}"#,
     ),
     (
         "token-claims-text",
         CLAIMS,
-        "Claims are an object, no text.",
+        "Claims are an object, not a string.",
         r#"{"audience":"https://api.example.com","claims":""}"#,
     ),
     (
         "token-claim-number",
         CLAIMS,
-        "A claim is text, no number.",
+        "A claim is a string, not a number.",
         r#"{"audience":"https://api.example.com","claims":{"a":1}}"#,
     ),
     (
         "token-claim-null",
         CLAIMS,
-        "A claim is text, not null.",
+        "A claim is a string, not null.",
         r#"{"audience":"https://api.example.com","claims":{"a":null}}"#,
     ),
     (
         "token-claim-object",
         CLAIMS,
-        "A claim is text, no object.",
+        "A claim is a string, not an object.",
         r#"{"audience":"https://api.example.com","claims":{"a":{}}}"#,
     ),
     (
@@ -222,12 +222,22 @@ const REJECTED_MEMBERS: [(&str, &str, &str, &str); 20] = [
         "The audience is required.",
         r#"{"claims":{"permission":"read-only"}}"#,
     ),
-    ("token-audience-null", AUDIENCE, "The audience is text, not null.", r#"{"audience":null}"#),
-    ("token-audience-number", AUDIENCE, "The audience is text, no number.", r#"{"audience":1}"#),
+    (
+        "token-audience-null",
+        AUDIENCE,
+        "The audience is a string, not null.",
+        r#"{"audience":null}"#,
+    ),
+    (
+        "token-audience-number",
+        AUDIENCE,
+        "The audience is a string, not a number.",
+        r#"{"audience":1}"#,
+    ),
     (
         "token-audience-array",
         AUDIENCE,
-        "The audience is text, no array.",
+        "The audience is a string, not an array.",
         r#"{"audience":["https://api.example.com"]}"#,
     ),
     (
@@ -246,16 +256,20 @@ fn add_members(suite: &mut Suite) {
 
 fn add_audience(suite: &mut Suite) {
     for (name, shows, audience) in [
-        ("audience-other", "A token for another audience is refused.", "https://other.example.com"),
+        (
+            "audience-other",
+            "A token for another audience is rejected.",
+            "https://other.example.com",
+        ),
         ("audience-case", "The audience is compared with its case.", "https://API.example.com"),
         (
             "audience-final-slash",
-            "The audience is no URL that is normalised.",
+            "The audience is not normalised as a URL.",
             "https://api.example.com/",
         ),
         (
             "audience-default-port",
-            "The audience is no URL that has a default port.",
+            "The audience has no default port, as a URL would.",
             "https://api.example.com:443",
         ),
         ("audience-prefix", "A prefix of the audience is another one.", "https://api.example"),
@@ -265,7 +279,7 @@ fn add_audience(suite: &mut Suite) {
             case.context.audience = Some(audience.to_owned());
         });
     }
-    let info = ("audience-unicode", AUDIENCE, "The audience may be any text.");
+    let info = ("audience-unicode", AUDIENCE, "The audience may be any string.");
     suite.valid(MEMBER, info, |case| {
         case.recipe
             .set_token("{\"audience\":\"caf\u{e9}\",\"claims\":{\"permission\":\"read-only\"}}");
@@ -274,7 +288,7 @@ fn add_audience(suite: &mut Suite) {
     let info = (
         "audience-unicode-form",
         AUDIENCE,
-        "The audience is compared octet for octet, in no normal form.",
+        "The audience is compared octet for octet, without normalisation.",
     );
     suite.invalid("audience-unicode", info, "audience-mismatch", |case| {
         case.context.audience = Some("cafe\u{301}".to_owned());

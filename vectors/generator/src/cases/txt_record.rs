@@ -56,7 +56,7 @@ fn add_valid_forms(suite: &mut Suite) {
         (
             "txt-spaces-and-tabs",
             FIELDS,
-            "Fields are apart by any spaces and tabs, which may stand at both ends.",
+            "Fields are separated by any spaces and tabs, which may be at both ends.",
             " \t1\t{sha256-padded}  \t 3600\t ",
         ),
         (
@@ -96,8 +96,8 @@ fn add_valid_forms(suite: &mut Suite) {
 
 /// Name, rule, description, and the record's template.
 const REJECTED: [(&str, &str, &str, &str); 28] = [
-    ("txt-empty", FIELDS, "An empty record is none.", ""),
-    ("txt-blank", FIELDS, "A blank record is none.", "  "),
+    ("txt-empty", FIELDS, "An empty record is not a VeraId record.", ""),
+    ("txt-blank", FIELDS, "A blank record is not a VeraId record.", "  "),
     ("txt-no-override", FIELDS, "A TTL override is required.", "1 {sha256-padded}"),
     (
         "txt-surplus-field",
@@ -111,8 +111,13 @@ const REJECTED: [(&str, &str, &str, &str); 28] = [
         "Nothing follows the service, in the specified form either.",
         "1 1 {sha256} 3600 1.3.6.1.4.1.58708.3.0 x",
     ),
-    ("txt-commas", FIELDS, "Fields are apart by blanks, not commas.", "1,{sha256-padded},3600"),
-    ("txt-no-break-space", FIELDS, "Blanks are ASCII.", "1\u{a0}{sha256-padded} 3600"),
+    (
+        "txt-commas",
+        FIELDS,
+        "Fields are separated by spaces and tabs, not commas.",
+        "1,{sha256-padded},3600",
+    ),
+    ("txt-no-break-space", FIELDS, "The separators are ASCII.", "1\u{a0}{sha256-padded} 3600"),
     ("txt-algorithm-0", DEPLOYED, "There is no algorithm 0.", "0 {sha256-padded} 3600"),
     ("txt-algorithm-4", DEPLOYED, "There is no algorithm 4.", "4 {sha256-padded} 3600"),
     ("txt-algorithm-01", DEPLOYED, "An algorithm is one digit.", "01 {sha256-padded} 3600"),
@@ -143,7 +148,7 @@ const REJECTED: [(&str, &str, &str, &str); 28] = [
     (
         "txt-another-key",
         DEPLOYED,
-        "A record is about the key that it names.",
+        "A record publishes the key whose digest it has.",
         "1 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= 3600",
     ),
     (
@@ -208,7 +213,7 @@ fn add_rejected(suite: &mut Suite) {
     let info = (
         "txt-two-strings",
         FIELDS,
-        "A record of two character-strings is none, even if one is empty.",
+        "A record of two character-strings is not a VeraId record, even if one is empty.",
     );
     suite.invalid(MEMBER, info, UNPUBLISHED, |case| {
         case.recipe.chain.txt_strings().push(String::new());
@@ -262,34 +267,34 @@ fn add_sibling_records(suite: &mut Suite) {
     let add_strings =
         |strings: &'static [&'static str]| move |case: &mut Case| add_record(case, strings);
     for (name, shows, strings) in [
-        ("txt-beside-other-text", "A record that can't be read is skipped.", &["v=spf1 -all"][..]),
+        ("txt-beside-other-text", "A malformed record is ignored.", &["v=spf1 -all"][..]),
         (
             "txt-beside-two-strings",
-            "A record of several character-strings is skipped.",
+            "A record of several character-strings is ignored.",
             &["1 {sha256-padded} ", "60"],
         ),
-        ("txt-beside-no-string", "A record of no character-string is skipped.", &[]),
-        ("txt-beside-empty-string", "An empty record is skipped.", &[""]),
+        ("txt-beside-no-string", "A record of no character-string is ignored.", &[]),
+        ("txt-beside-empty-string", "An empty record is ignored.", &[""]),
         (
             "txt-beside-another-key",
-            "A record of another key is skipped.",
+            "A record of another key is ignored.",
             &["1 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= 3600"],
         ),
         (
             "txt-beside-another-service",
-            "A record for another service is skipped.",
+            "A record for another service is ignored.",
             &["1 {sha256-padded} 60 1.3.6.1.4.1.58708.1.1"],
         ),
         ("txt-beside-same", "The same record again is one record.", &["1 {sha256-padded} 3600"]),
         (
             "txt-bound-beside-unbound",
-            "A record that is bound to the service wins over one that is not.",
+            "A record that is bound to the service takes precedence over one that is not.",
             &["1 {sha256-padded} 60 1.3.6.1.4.1.58708.3.0"],
         ),
     ] {
         suite.valid(MEMBER, (name, CHOICE, shows), add_strings(strings));
     }
-    let info = ("txt-beside-not-utf-8", CHOICE, "A record that is no UTF-8 is skipped.");
+    let info = ("txt-beside-not-utf-8", CHOICE, "A record that is not UTF-8 is ignored.");
     suite.valid(MEMBER, info, |case| {
         let record = Rdata::Other(16, b"\x02\xff\xfe".to_vec().into());
         case.recipe.chain.txt().answer.insert(0, Record::new("_veraid.example.com", record));
@@ -302,19 +307,27 @@ fn add_choices(suite: &mut Suite) {
     let info = (
         "txt-two-unbound",
         CHOICE,
-        "Two records for any service fail, if none is bound to the service.",
+        "Two records for any service make the bundle invalid if none is bound to the service.",
     );
     suite.invalid(MEMBER, info, CODE, |case| add_record(case, &["1 {sha256-padded} 60"]));
-    let info = ("txt-two-unbound-of-both-forms", CHOICE, "Two records of the two forms are two.");
+    let info = (
+        "txt-two-unbound-of-both-forms",
+        CHOICE,
+        "Two records of different forms are two records.",
+    );
     suite.invalid(MEMBER, info, CODE, |case| add_record(case, &["1 1 {sha256} 3600"]));
-    let info = ("txt-two-bound", CHOICE, "Two records that are bound to the service fail.");
+    let info = (
+        "txt-two-bound",
+        CHOICE,
+        "Two records that are bound to the service make the bundle invalid.",
+    );
     suite.invalid(BOUND, info, CODE, |case| {
         add_record(case, &["1 {sha256-padded} 60 1.3.6.1.4.1.58708.3.0"]);
     });
     let info = (
         "txt-bound-beside-two-unbound",
         CHOICE,
-        "A record that is bound to the service wins over any number that are not.",
+        "A record that is bound to the service takes precedence over any number that are not.",
     );
     suite.valid(BOUND, info, |case| {
         add_record(case, &["1 {sha256-padded} 60"]);
