@@ -9,7 +9,7 @@
 //! ```
 //! use kliento::{TokenBundle, TokenVerification, TrustAnchor};
 //!
-//! # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+//! # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/member-user.bin");
 //! # let header = TokenBundle::from_bytes(std::fs::read(file)?)?.to_authorization();
 //! // A bundle that the JavaScript implementation made, under a mock DNS root; a service uses
 //! // `TrustAnchor::iana()`.
@@ -28,13 +28,14 @@
 //! `cli`), which verifies, inspects and issues bundles, and serves verification over HTTP.
 //!
 //! # Features
-//! None is enabled by default.
+//! No feature is enabled by default.
 //!
 //! | feature | adds |
 //! |---|---|
 //! | `issue` | signing of tokens |
 //! | `inspect` | step-by-step results for a bundle, to find out why it is rejected |
 //! | `cli` | the `kliento` command |
+//! | `cli-offline` | the command without `kliento chain fetch` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -75,7 +75,7 @@ impl TokenBundle {
     /// ```
     /// use kliento::TokenBundle;
     ///
-    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/member-user.bin");
     /// # let octets = std::fs::read(file)?;
     /// let bundle = TokenBundle::from_bytes(octets)?;
     /// assert_eq!(bundle.claimed_period()?.end().to_string(), "2026-11-22T18:58:00Z");
@@ -98,7 +98,7 @@ impl TokenBundle {
     /// ```
     /// use kliento::TokenBundle;
     ///
-    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/member-user.bin");
     /// # let octets = std::fs::read(file)?;
     /// let bundle = TokenBundle::from_bytes(octets)?;
     /// assert_eq!(bundle.claimed_token()?.audience(), "https://api.example.com");

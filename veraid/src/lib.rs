@@ -12,7 +12,7 @@
 //! ```
 //! use veraid::{ObjectIdentifier, SignatureBundle, TrustAnchor, Verification};
 //!
-//! # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+//! # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/member-user.bin");
 //! # let octets = std::fs::read(file)?;
 //! // A bundle that the JavaScript implementation made, under a mock DNS root.
 //! let bundle = SignatureBundle::from_der(&octets)?;
@@ -29,7 +29,7 @@
 //! ```
 //!
 //! # Features
-//! None is enabled by default.
+//! No feature is enabled by default.
 //!
 //! | feature | adds |
 //! |---|---|

@@ -10,6 +10,9 @@ use crate::step::{cargo, output, run};
 
 const DIRECTORY: &str = "target/archives";
 
+/// The files that each archive must have, apart from its sources.
+const REQUIRED: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
+
 /// Packages all published crates, unpacks the archives, and returns the table of a manifest that
 /// uses them: `[patch.crates-io]`.
 pub(crate) fn unpack() -> Result<String, Failure> {
@@ -29,6 +32,9 @@ pub(crate) fn unpack() -> Result<String, Failure> {
         let archive = target_directory().join("package").join(format!("{name}.crate"));
         // The times in archives are constant, so cargo would not see that a crate has changed.
         output(Command::new("tar").arg("-xmzf").arg(archive).arg("-C").arg(&directory))?;
+        if let Some(missing) = REQUIRED.iter().find(|file| !crate_directory.join(file).exists()) {
+            return Err(Failure::new(format!("{name}: the archive has no {missing}")));
+        }
         patch.push(format!("{} = {{ path = \"{}\" }}", package.name, crate_directory.display()));
     }
     Ok(patch.join("\n"))

@@ -92,7 +92,7 @@ use crate::{Clock, SettingError};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/member-user.bin");
 /// # let bundle = TokenBundle::from_bytes(std::fs::read(file)?)?;
 /// let service = KlientoClientLayer::new(Constant(bundle))
 ///     .with_audience("https://api.example.com", "https://api.example.com")?

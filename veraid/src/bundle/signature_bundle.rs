@@ -83,7 +83,7 @@ impl<'a> SignatureBundle<'a> {
     /// ```
     /// use veraid::SignatureBundle;
     ///
-    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/member-user.bin");
     /// # let octets = std::fs::read(file)?;
     /// let period = SignatureBundle::from_der(&octets)?.claimed_period()?;
     /// assert_eq!(period.end().to_string(), "2026-11-22T18:58:00Z");

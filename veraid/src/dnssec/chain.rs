@@ -16,7 +16,7 @@ use crate::{LimitExceeded, Limits, Period, Timestamp, TrustAnchor};
 /// ```
 /// use veraid::{DnssecChain, Timestamp, TrustAnchor};
 ///
-/// # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/chain");
+/// # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
 /// # let octets = std::fs::read(format!("{folder}/recorded-mattcorallo-com.der"))?;
 /// // A chain of the real DNS, recorded in August 2026.
 /// let chain = DnssecChain::from_messages(DnssecChain::messages_from_der(&octets)?)?;

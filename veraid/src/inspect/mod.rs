@@ -70,7 +70,7 @@ impl Verification<'_> {
     /// ```
     /// use veraid::{ObjectIdentifier, Outcome, TrustAnchor, Verification};
     ///
-    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/reference/member-user.bin");
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/member-user.bin");
     /// # let octets = std::fs::read(file)?;
     /// let service: ObjectIdentifier = "1.3.6.1.4.1.58708.3.0".parse()?;
     /// let trust_anchors: [TrustAnchor; 1] =
