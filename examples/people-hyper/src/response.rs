@@ -10,7 +10,7 @@ use serde_json::Value;
 use tower::BoxError;
 
 /// A response of any route.
-pub type HttpResponse = Response<BoxBody<Bytes, BoxError>>;
+pub(crate) type HttpResponse = Response<BoxBody<Bytes, BoxError>>;
 
 /// Boxes the body, since each layer adds a type of its own.
 pub(crate) fn boxed<B>(response: Response<B>) -> HttpResponse

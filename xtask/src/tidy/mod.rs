@@ -2,6 +2,7 @@
 
 mod manifest;
 mod markdown;
+mod modules;
 mod reporting;
 mod source;
 
@@ -43,7 +44,12 @@ fn check(path: &Path, text: &str) -> Vec<String> {
             violations.extend(source::check(text));
             violations.extend(reporting::check(path, text));
         }
-        Some("md") => violations.extend(markdown::check(path, text)),
+        Some("md") => {
+            violations.extend(markdown::check(path, text));
+            if path == Path::new("ARCHITECTURE.md") {
+                violations.extend(modules::check(text));
+            }
+        }
         Some("toml") if path.ends_with("Cargo.toml") => violations.extend(manifest::check(text)),
         _ => {}
     }
