@@ -1,7 +1,7 @@
-//! Bundles of the test vectors: generated ones, and those of the JavaScript reference.
+//! Bundles in `tests/vectors`: copies of some test vectors, and of bundles of the JavaScript reference.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use kliento::TokenBundle;
 use serde_json::Value;
@@ -63,6 +63,6 @@ fn text(value: &Value) -> String {
 }
 
 fn read(file: &str) -> Vec<u8> {
-    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "..", "vectors"].iter().collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     fs::read(folder.join(file)).unwrap()
 }

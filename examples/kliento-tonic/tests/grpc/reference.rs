@@ -48,5 +48,5 @@ pub(crate) fn bundle(name: &str) -> TokenBundle {
 }
 
 fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors/reference")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/reference")
 }
