@@ -89,7 +89,7 @@ async fn denies_workloads_without_rules() {
 }
 
 #[tokio::test]
-async fn admits_allowed_organisations_and_subjects() {
+async fn allows_listed_organisations_and_subjects() {
     let workload = Workload::new();
     for (option, value, status) in [
         ("--kliento-allow-organisation", "example.org", 200),
