@@ -6,9 +6,11 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ADMIN = "root"
@@ -54,11 +56,14 @@ class Service:
         self.directory = Path(tempfile.mkdtemp(prefix="blackbox-"))
         self.port = free_port()
         self.name = name
+        self.tls = None
+        self.environment = {}
         prepare = getattr(self, f"_prepare_{name.replace('-', '_')}")
         executable, given, self.path = prepare(programs)
         options.setdefault("stdout", subprocess.DEVNULL)
         options.setdefault("stderr", (self.directory / "log").open("wb"))
-        environment = {**os.environ, "NO_COLOR": "1", **options.pop("env", {})}
+        given_environment = {"NO_COLOR": "1", **self.environment, **options.pop("env", {})}
+        environment = {**os.environ, **given_environment}
         self.arguments = [*command, str(programs / executable), *given, *arguments]
         self.process = subprocess.Popen(
             self.arguments, stdin=subprocess.DEVNULL, env=environment, **options
@@ -80,6 +85,29 @@ class Service:
         _, given, path = self._prepare_kliento_axum(None)
         return "server", given, path
 
+    def _prepare_people_hyper(self, _):
+        self.environment = {"LISTEN": f"127.0.0.1:{self.port}", "ADMIN_PASSWORD": PASSWORD}
+        return "people-hyper", [], "/me"
+
+    def _prepare_people_tonic(self, _):
+        self._prepare_people_hyper(None)
+        self.environment |= {"AUDIENCE": "https://a.example", "ORGANISATION": "example.com"}
+        return "people-tonic", [], "/people.example.v1.Reports/List"
+
+    def _prepare_tls_hyper(self, _):
+        certificate, key = self.directory / "chain.pem", self.directory / "key.pem"
+        openssl = shutil.which("openssl")
+        if not openssl:
+            raise Skip("no openssl, which makes certificates")
+        command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        command += ["-nodes", "-subj", "/CN=a", "-addext", "subjectAltName=DNS:a"]
+        command += ["-keyout", str(key), "-out", str(certificate)]
+        subprocess.run(command, stderr=subprocess.PIPE, check=True)
+        self.tls = ssl.create_default_context(cafile=certificate)
+        given = ["--listen", f"127.0.0.1:{self.port}"]
+        given += ["--certificate", str(certificate), "--key", str(key)]
+        return "tls-hyper", given, "/health"
+
     def _prepare_portal(self, programs):
         database = self.directory / "portal.db"
         create = [str(programs / "portal"), "create-admin", ADMIN, "--password-stdin"]
@@ -96,15 +124,19 @@ class Service:
     def is_listening(self):
         assert self.process.poll() is None, f"{self.name} exited: {self.log()}"
         try:
-            self.connect().close()
+            self.connect_tcp().close()
             return True
         except ConnectionRefusedError:
             return False
 
-    def connect(self):
-        stream = socket.create_connection(("127.0.0.1", self.port), TIMEOUT)
+    def connect_tcp(self, source="127.0.0.1"):
+        stream = socket.create_connection(("127.0.0.1", self.port), TIMEOUT, (source, 0))
         stream.settimeout(TIMEOUT)
         return stream
+
+    def connect(self):
+        stream = self.connect_tcp()
+        return self.tls.wrap_socket(stream, server_hostname="a") if self.tls else stream
 
     def exchange(self, octets):
         """Sends octets, and returns the response."""
@@ -158,15 +190,43 @@ def read_to_end(stream):
     return octets
 
 
-SERVERS = ["kliento", "kliento-axum", "kliento-hyper", "kliento-tonic", "portal"]
+SERVERS = [
+    "kliento",
+    "kliento-axum",
+    "kliento-hyper",
+    "kliento-tonic",
+    "people-hyper",
+    "people-tonic",
+    "portal",
+    "tls-hyper",
+]
+# The gRPC servers have no such path, but answer.
+GRPC = [200, 400, 401, 404, 415]
+# What is not 200: people-hyper has a limit of requests.
+EXPECTED = {"kliento-tonic": GRPC, "people-tonic": GRPC, "people-hyper": [401, 429]}
+
+
+def for_each(check, items=SERVERS):
+    """Runs a check for each item, at the same time: most of them wait."""
+
+    def outcome(item):
+        try:
+            check(item)
+        except Skip as reason:
+            print(f"{item}: skipped: {reason}", flush=True)
+            return reason
+
+    with ThreadPoolExecutor(len(items)) as pool:
+        reasons = list(pool.map(outcome, items))
+    if all(reasons):
+        raise reasons[0]
 
 
 def works(service, requests=20):
     """Asserts that a program answers, and that a request that it logs is answered too."""
     for _ in range(requests):
         response = service.get()
-        # The gRPC server has no such path, but answers.
-        expected = [200] if service.name != "kliento-tonic" else [200, 400, 404, 415]
+        expected = EXPECTED.get(service.name, [200])
         assert response.status in expected, (service.name, response.status)
     if service.name.startswith("kliento-"):
         headers = [("Authorization", "Kliento AAAA")]

@@ -16,7 +16,10 @@ def run(programs):
         statuses = []
 
         def log_in(number):
-            statuses.append(service.log_in(f"user-{number}").status)
+            try:
+                statuses.append(service.log_in(f"user-{number}").status)
+            except TimeoutError:
+                statuses.append(None)
 
         start = time.monotonic()
         threads = [threading.Thread(target=log_in, args=(number,)) for number in range(400)]
@@ -28,6 +31,6 @@ def run(programs):
         service.terminate()
         busy = statuses.count(503)
         assert busy > 50, statuses
-        lines = count("overloaded|busy", service.log())
+        lines = count("(?m)^\\S+ +(ERROR|WARN) ", service.log())
         assert lines <= 10 * (seconds + 1), f"{lines} lines in {seconds:.1f} s for {busy} responses"
         assert "suppressed=" in service.log()

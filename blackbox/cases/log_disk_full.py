@@ -4,11 +4,14 @@ Kind: a logger that panics or exits on ENOSPC takes the service down.
 Right: every request is answered; the lines are lost; SIGTERM still stops the program cleanly.
 """
 
-from harness import SERVERS, Service, device, works
+from harness import Service, device, for_each, works
 
 
 def run(programs):
-    for name in SERVERS:
-        with Service(programs, name, stderr=device("/dev/full")) as service:
-            works(service)
-            assert service.terminate()[0] == 0, name
+    for_each(lambda name: check(programs, name))
+
+
+def check(programs, name):
+    with Service(programs, name, stderr=device("/dev/full")) as service:
+        works(service)
+        assert service.terminate()[0] == 0, name

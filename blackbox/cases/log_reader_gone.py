@@ -6,15 +6,18 @@ Right: every request is answered.
 
 import os
 
-from harness import SERVERS, Service, works
+from harness import Service, for_each, works
 
 
 def run(programs):
-    for name in SERVERS:
-        reader, writer = os.pipe()
-        with Service(programs, name, stderr=writer) as service:
-            os.close(writer)
-            works(service, requests=1)
-            os.close(reader)
-            works(service)
-            assert service.terminate()[0] == 0, name
+    for_each(lambda name: check(programs, name))
+
+
+def check(programs, name):
+    reader, writer = os.pipe()
+    with Service(programs, name, stderr=writer) as service:
+        os.close(writer)
+        works(service, requests=1)
+        os.close(reader)
+        works(service)
+        assert service.terminate()[0] == 0, name

@@ -4,15 +4,18 @@ Kind: the drain takes longer than the 10 seconds of `docker stop`, so the progra
 Right: it exits by itself within that time, with exit code 0.
 """
 
-from harness import SERVERS, Service
+from harness import Service, for_each
 
 
 def run(programs):
-    for name in SERVERS:
-        with Service(programs, name) as service, service.connect() as stream:
-            path = "/api/auth/login" if name == "portal" else "/?audience=a"
-            head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-            stream.sendall(f"{head}Content-Length: 9\r\n\r\n".encode())
-            service.get()
-            code, seconds = service.terminate()
-            assert code == 0 and seconds < 10, (name, code, seconds)
+    for_each(lambda name: check(programs, name))
+
+
+def check(programs, name):
+    with Service(programs, name) as service, service.connect() as stream:
+        path = "/api/auth/login" if name == "portal" else "/?audience=a"
+        head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        stream.sendall(f"{head}Content-Length: 9\r\n\r\n".encode())
+        service.get()
+        code, seconds = service.terminate()
+        assert code == 0 and seconds < 10, (name, code, seconds)

@@ -1,5 +1,7 @@
-//! Serves the example on 127.0.0.1:8080, with an account `admin` whose password is in
-//! `ADMIN_PASSWORD`.
+//! Serves the example on the address in `LISTEN`, 127.0.0.1:8080 by default, with an account `admin`
+//! whose password is in `ADMIN_PASSWORD`.
+
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 use std::env;
 use std::sync::Arc;
@@ -25,7 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let service = people_hyper::service(&accounts, "60/60".parse()?)?;
     let shutdown = shutdown_signal()?;
-    let listener = TcpListener::bind("127.0.0.1:8080").await?;
+    let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    let listener = TcpListener::bind(address).await?;
     log::announce(&format!("listening on http://{}", listener.local_addr()?));
     let _summary = Server::new().serve(listener, service, shutdown).await;
     Ok(())

@@ -1,11 +1,12 @@
-//! Serves the example on 127.0.0.1:50051.
+//! Serves the example on the address in `LISTEN`, 127.0.0.1:50051 by default.
 //!
 //! `ADMIN_PASSWORD` is the password of the account `admin`, whose access token is printed.
 //! `AUDIENCE` is the audience of the token bundles of workloads, and `ORGANISATION` the domain whose
 //! workloads may read reports.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 use std::env;
-use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use http_guard::log::{self, LogFormat};
@@ -36,7 +37,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let request =
         LoginRequest { user_name: "admin".to_owned(), password, client, device_token: None };
     let tokens = accounts.log_in(request).await?;
-    writeln!(io::stdout(), "access token: {}", tokens.access_token.expose_secret())?;
+    // Also if nothing reads the standard output.
+    log::announce(&format!("access token: {}", tokens.access_token.expose_secret()));
 
     let organisation = variable("ORGANISATION")?;
     let workloads =
@@ -44,7 +46,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let workload_rules = WorkloadRules::default().with_organisation(organisation, [reader]);
     let service = people_tonic::service(&accounts, workloads, workload_rules, "600/60".parse()?)?;
     let shutdown = shutdown_signal()?;
-    let listener = TcpListener::bind("127.0.0.1:50051").await?;
+    let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:50051".to_owned());
+    let listener = TcpListener::bind(address).await?;
     log::announce(&format!("listening on http://{}", listener.local_addr()?));
     let _summary = Server::new().serve(listener, service, shutdown).await;
     Ok(())
