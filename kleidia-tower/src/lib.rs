@@ -8,6 +8,7 @@ pub mod agent;
 #[cfg(feature = "axum")]
 pub mod api;
 pub mod audit;
+mod background_writer;
 mod client_info;
 #[cfg(feature = "axum")]
 mod extract;

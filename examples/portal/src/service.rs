@@ -30,6 +30,8 @@ const DEFAULT_ADDRESS: SocketAddr =
 /// How long closing may take. Container engines give 10 s in all: open requests take at most 8 s, this
 /// and the audit sinks at the same time 1 s, and the last lines of the log 0.5 s.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the audit sinks wait for denials that are not yet recorded.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The accounts of the portal, with their store and audit sinks.
 pub(crate) struct Service {
@@ -84,15 +86,18 @@ impl Service {
 
     /// Waits for the clean-up, pending writes and audit events, and closes the database.
     ///
-    /// The sinks are closed at the same time: their thread is waited for even if this is dropped.
+    /// The sinks are closed soon, also if the store is busy, and their thread is waited for even if
+    /// this is dropped.
     pub(crate) async fn close(self, cleanup: Option<Cleanup>) {
+        // Denials that are recorded now still reach the sinks.
+        drop(tokio::time::timeout(FLUSH_TIMEOUT, self.accounts.flush()).await);
         let sinks = self.sinks.clone();
         let sinks = tokio::task::spawn_blocking(move || sinks.close());
         let store = async {
             if let Some(cleanup) = cleanup {
                 cleanup.stop().await;
             }
-            self.accounts.authenticator().flush().await;
+            self.accounts.flush().await;
             self.store.close().await;
         };
         if let (Err(error), ()) = tokio::join!(sinks, store) {

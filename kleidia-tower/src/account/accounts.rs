@@ -79,7 +79,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     settings: AccountSettings,
     breached: Option<Arc<dyn BreachedPasswords>>,
-    sinks: AuditSinks,
+    audit: AuditTrail,
     policy: Arc<dyn PolicyProvider>,
     logs_unknown_address: Arc<Once>,
     last_seen: LastSeenWriter,
@@ -109,16 +109,17 @@ pub struct TokenSet {
 impl Accounts {
     /// Uses this store, these keys to sign access tokens, and this password hasher.
     pub fn new(store: Arc<dyn Store>, keys: Arc<dyn KeyProvider>, hasher: PasswordHasher) -> Self {
-        let sessions: Arc<dyn Store> = Arc::clone(&store);
+        let (sessions, events): (Arc<dyn Store>, Arc<dyn Store>) = (store.clone(), store.clone());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Self(Arc::new(Inner {
             last_seen: LastSeenWriter::new(sessions),
+            audit: AuditTrail::new(events, AuditSinks::default(), Arc::clone(&clock)),
             store,
             keys,
             hasher,
-            clock: Arc::new(SystemClock),
+            clock,
             settings: AccountSettings::default(),
             breached: None,
-            sinks: AuditSinks::default(),
             policy: Arc::new(Policy::default()),
             logs_unknown_address: Arc::new(Once::new()),
         }))
@@ -133,7 +134,10 @@ impl Accounts {
     /// Sets the clock; the system clock by default.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> Self {
-        self.with(|inner| inner.clock = Arc::new(clock))
+        self.with(|inner| {
+            inner.clock = Arc::new(clock);
+            inner.audit = inner.audit.clone().with_clock(Arc::clone(&inner.clock));
+        })
     }
 
     /// Rejects new passwords that are known from breaches; none are known by default.
@@ -145,7 +149,10 @@ impl Accounts {
     /// Sends audit records to these sinks once the store has committed them.
     #[must_use]
     pub fn with_audit_sinks(self, sinks: AuditSinks) -> Self {
-        self.with(|inner| inner.sinks = sinks)
+        self.with(|inner| {
+            let store: Arc<dyn Store> = Arc::clone(&inner.store);
+            inner.audit = AuditTrail::new(store, sinks, Arc::clone(&inner.clock));
+        })
     }
 
     /// Sets which roles grant which permissions; [`Policy::default`] by default.
@@ -200,14 +207,20 @@ impl Accounts {
     /// Returns the sinks of the audit log.
     #[must_use]
     pub fn audit_sinks(&self) -> &AuditSinks {
-        &self.0.sinks
+        self.0.audit.sinks()
     }
 
-    /// Returns the audit trail, which records events without a change.
+    /// Returns the audit trail, which records denials and other events without a change.
     #[must_use]
     pub fn audit_trail(&self) -> AuditTrail {
-        let store: Arc<dyn Store> = Arc::clone(&self.0.store);
-        AuditTrail::new(store, self.0.sinks.clone(), Arc::clone(&self.0.clock))
+        self.0.audit.clone()
+    }
+
+    /// Waits until what is written in the background is written: denials and `last_seen_at`. Call it
+    /// when the service shuts down, before the store is closed.
+    pub async fn flush(&self) {
+        self.0.audit.flush().await;
+        self.0.last_seen.flush().await;
     }
 
     /// Returns the source of the keys of access tokens.
@@ -254,14 +267,13 @@ impl Accounts {
 
     /// Sends committed records to the sinks.
     pub(super) fn publish<T>(&self, committed: Committed<T>) -> T {
-        self.0.sinks.publish(committed.records);
+        self.0.audit.sinks().publish(committed.records);
         committed.value
     }
 
     /// Records an event without a change.
     pub(super) async fn append(&self, event: AuditEvent) -> Result<(), AccountError> {
-        self.0.sinks.publish(self.0.store.append(vec![event]).await?);
-        Ok(())
+        Ok(self.0.audit.append(event).await?)
     }
 
     pub(super) async fn keys(&self) -> Result<KeyRing, AccountError> {

@@ -39,7 +39,7 @@ impl Accounts {
         // Also checked by the store, but before a password is hashed in vain.
         let account = actor.and_then(Principal::session).map(|view| &*view.account);
         if let Err(error) = role_rules.check_roles(account, None, &roles) {
-            return Err(self.role_change_rejected(actor, request, error).await);
+            return Err(self.role_change_rejected(actor, request, error));
         }
         let violations = self.violations(&name, &password).await?;
         if !violations.is_empty() {
@@ -49,7 +49,7 @@ impl Accounts {
         let new = NewAccount { name, roles, password };
         let change = self.change(request.client.clone(), actor)?;
         let created = self.store().create_account(new, &role_rules, &change).await?;
-        self.changed_account(actor, request, self.publish(created)).await
+        self.changed_account(actor, request, self.publish(created))
     }
 
     /// Creates an account with the role `admin` at the first start of a service. Returns `false` if
@@ -90,11 +90,11 @@ impl Accounts {
         let rules = self.role_rules(Some(actor)).await?;
         let change = self.change(request.client.clone(), Some(actor))?;
         let updated = self.store().update_account(id, update, &rules, &change).await?;
-        self.changed_account(Some(actor), request, self.publish(updated)).await
+        self.changed_account(Some(actor), request, self.publish(updated))
     }
 
     /// Records that a principal was denied a request.
-    pub(crate) async fn record_denial(
+    pub(crate) fn record_denial(
         &self,
         principal: &Principal,
         request: RequestInfo,
@@ -102,7 +102,7 @@ impl Accounts {
     ) {
         let (kind, reason) = (EventKind::PermissionDenied, Reason::Policy(denial.to_string()));
         let event = |at| AuditEvent::from_request(principal, request, at, kind, reason);
-        self.audit_trail().record_denial(|at| vec![event(at)]).await;
+        self.audit_trail().record_denial(|at| vec![event(at)]);
     }
 
     async fn role_rules(&self, actor: Option<&Principal>) -> Result<RoleRules, AccountError> {
@@ -115,7 +115,7 @@ impl Accounts {
         })
     }
 
-    async fn changed_account(
+    fn changed_account(
         &self,
         actor: Option<&Principal>,
         request: RequestInfo,
@@ -123,21 +123,21 @@ impl Accounts {
     ) -> Result<Arc<Account>, AccountError> {
         match changed {
             Err(AccountChangeError::Roles(error)) => {
-                Err(self.role_change_rejected(actor, request, error).await)
+                Err(self.role_change_rejected(actor, request, error))
             }
             changed => Ok(changed?),
         }
     }
 
     /// Returns the error, after recording a denial.
-    async fn role_change_rejected(
+    fn role_change_rejected(
         &self,
         actor: Option<&Principal>,
         request: RequestInfo,
         error: RoleChangeError,
     ) -> AccountError {
         if let (Some(principal), RoleChangeError::Denied(denial)) = (actor, &error) {
-            self.record_denial(principal, request, denial).await;
+            self.record_denial(principal, request, denial);
         }
         error.into()
     }

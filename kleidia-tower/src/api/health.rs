@@ -31,8 +31,12 @@ impl HealthChecks {
         State(accounts): State<Accounts>,
     ) -> Result<String, ApiRejection> {
         accounts.user(UserId::new(0)).await?;
-        let (keys, sinks) = (accounts.key_provider().health(), accounts.audit_sinks().health());
-        let known = [("access-token-keys", keys), ("audit-sinks", sinks)];
+        let known = [
+            ("access-token-keys", accounts.key_provider().health()),
+            ("audit-sinks", accounts.audit_sinks().health()),
+            ("denials", accounts.audit_trail().health()),
+            ("last-seen", accounts.authenticator().health()),
+        ];
         let further = self.0.iter().map(|(name, check)| (*name, check()));
         let failed = known.into_iter().chain(further).filter(|(_, health)| health.is_err());
         let failed: Vec<_> = failed.map(|(name, _)| name).collect();

@@ -147,8 +147,8 @@ impl Api {
 
     /// Adds a check to `GET /health`, which names it in its response while it fails.
     ///
-    /// The keys of access tokens and the audit sinks are always checked. The status stays 200: it
-    /// depends on the store alone.
+    /// The keys of access tokens, the audit sinks, and the background writes of denials and of
+    /// `last_seen_at` are always checked. The status stays 200: it depends on the store alone.
     #[must_use]
     pub fn with_health_check(
         mut self,
@@ -314,7 +314,7 @@ async fn deletion_denied(
     request: RequestInfo,
 ) -> ApiRejection {
     let denial = Denial::NoRequirement;
-    accounts.record_denial(&caller, request, &denial).await;
+    accounts.record_denial(&caller, request, &denial);
     Rejection::PermissionDenied(denial).into()
 }
 

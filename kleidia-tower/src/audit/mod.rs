@@ -1,5 +1,6 @@
 //! The audit log: events, the hash chain of their records, and sinks.
 
+mod denials;
 mod event;
 mod reason;
 mod record;

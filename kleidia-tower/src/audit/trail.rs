@@ -1,30 +1,49 @@
-//! Records events that belong to no change.
+//! Records events that belong to no change, and denials in the background.
 
 use std::fmt;
 use std::sync::Arc;
 
 use http_guard::telemetry::IsolatedSpan;
-use http_guard::{LogLimiter, event};
 
+use super::denials::DenialRecorder;
 use super::{AuditEvent, AuditSinks, AuditStore};
 use crate::store::StoreError;
-use crate::{Clock, Timestamp, time};
+use crate::{Clock, HealthError, Timestamp, time};
 
-/// Denials that are not recorded, which clients can cause while the store is unavailable.
-static FAILURES: LogLimiter = LogLimiter::per_second(1);
-
-/// Records audit events in a store, and sends them to sinks. Cheap to clone.
+/// Records audit events in a store, and sends them to sinks. Cheap to clone; clones share the queue
+/// of denials.
+///
+/// # Denials
+/// The layers and [`Accounts`](crate::account::Accounts) record denials in the background, so that
+/// no response waits for the store's writer. At most 4,096 denials wait; up to 256 are one
+/// transaction, in the order of the denials. A failed transaction is tried three times, a second
+/// apart. A denial is lost if the queue is full, if the store fails three times, or if the process
+/// ends before [`Self::flush`] returns. Lost denials are counted by [`Self::lost_denials`] and
+/// reported in at most about one log event per second.
+///
+/// With the feature `metrics`, the gauge `kleidia_denials_pending` is the number of denials that
+/// are not yet recorded, and the counter `kleidia_denials_lost_total` that of lost ones.
 #[derive(Clone)]
 pub struct AuditTrail {
     store: Arc<dyn AuditStore>,
     sinks: AuditSinks,
     clock: Arc<dyn Clock>,
+    denials: DenialRecorder,
 }
 
 impl AuditTrail {
     /// Creates a trail with this store, these sinks, and this clock.
     pub fn new(store: Arc<dyn AuditStore>, sinks: AuditSinks, clock: Arc<dyn Clock>) -> Self {
-        Self { store, sinks, clock }
+        let denials = DenialRecorder::new(Arc::clone(&store), sinks.clone());
+        Self { store, sinks, clock, denials }
+    }
+
+    pub(crate) fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    pub(crate) fn sinks(&self) -> &AuditSinks {
+        &self.sinks
     }
 
     /// Returns the current time in whole seconds, or `None` if the clock is unavailable.
@@ -59,18 +78,32 @@ impl AuditTrail {
         done.unwrap_or_else(|_| Err(StoreError::unavailable("recording aborted")))
     }
 
-    /// Records the events of a denial at the current time, in one transaction. The request is
-    /// denied even if this fails.
-    pub(crate) async fn record_denial(&self, events: impl FnOnce(Timestamp) -> Vec<AuditEvent>) {
-        let recorded = match self.now() {
-            Some(at) => self.append_detached(events(at)).await,
-            None => Err(StoreError::unavailable("clock unavailable")),
-        };
-        if let Err(error) = recorded
-            && let Some(suppressed) = FAILURES.allow()
-        {
-            event!(error, %error, suppressed, "failed to record a denial");
+    /// Queues the events of a denial at the current time, to be recorded in one transaction. The
+    /// request is denied even if they are lost.
+    pub(crate) fn record_denial(&self, events: impl FnOnce(Timestamp) -> Vec<AuditEvent>) {
+        match self.now() {
+            Some(at) => self.denials.add(events(at)),
+            None => self.denials.lose(&"clock unavailable"),
         }
+    }
+
+    /// Waits until no denial is queued, as before a shutdown.
+    pub async fn flush(&self) {
+        self.denials.flush().await;
+    }
+
+    /// Returns how many denials were not recorded.
+    #[must_use]
+    pub fn lost_denials(&self) -> u64 {
+        self.denials.lost()
+    }
+
+    /// Checks that denials are recorded, for the health route.
+    ///
+    /// # Errors
+    /// [`HealthError`] if the queue is full, or if the last transaction failed.
+    pub fn health(&self) -> Result<(), HealthError> {
+        self.denials.health()
     }
 }
 

@@ -100,12 +100,10 @@ impl Authorizer {
             _ => &[EventKind::PolicyViolation, EventKind::PermissionDenied],
         };
         let reason = Reason::Policy(denial.to_string());
-        self.audit
-            .record_denial(|at| {
-                let event = |kind: &EventKind| request.event(at, *kind, reason.clone());
-                denied.iter().map(event).collect()
-            })
-            .await;
+        self.audit.record_denial(|at| {
+            let event = |kind: &EventKind| request.event(at, *kind, reason.clone());
+            denied.iter().map(event).collect()
+        });
         Err(Rejection::PermissionDenied(denial))
     }
 }

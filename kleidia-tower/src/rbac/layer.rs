@@ -24,9 +24,9 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 /// 3. If the policy or the owner lookup is unavailable, the request is rejected with 503, even if
 ///    the principal could meet the requirement otherwise.
 /// 4. An allowed request has a [`Permit`] in its extensions.
-/// 5. Each denial is recorded as `permission.denied`, with the method and the route, before the
-///    response is sent, even if the client disconnects. If recording fails, the request is denied
-///    all the same, and the layer logs an error.
+/// 5. Each denial is recorded as `permission.denied`, with the method and the route, in the
+///    background: see [`AuditTrail`](AuditTrail#denials). If recording fails, the request is denied
+///    all the same, and an error is logged.
 ///
 /// A gRPC request is rejected with `UNAUTHENTICATED`, `PERMISSION_DENIED` or `UNAVAILABLE`. The
 /// typed [`Rejection`] is in the extensions of the response.
@@ -36,7 +36,7 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 ///   [`JwtSessionLayer`](crate::session::JwtSessionLayer). Without that layer every request is
 ///   rejected.
 /// - The layer wraps whole services: in axum, use `route_layer` or a layer per method router.
-/// - It needs a Tokio runtime.
+/// - It needs a Tokio runtime with its timer. Wait for [`AuditTrail::flush`] at shutdown.
 /// - The route in records of denials is the one that axum matched (feature `axum`). With another
 ///   router, insert a [`MatchedRoute`](crate::audit::MatchedRoute) into the extensions of requests.
 ///

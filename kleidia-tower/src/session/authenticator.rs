@@ -8,7 +8,7 @@ use super::{EndReason, LastSeenWriter, SessionLookup, SessionStore, SessionView}
 use crate::access_token::{Claims, KeyProvider, KeyRing, verify};
 use crate::account::{Account, AccountSettings};
 use crate::opaque_token::OpaqueToken;
-use crate::{Clock, Rejection, SystemClock, Timestamp, time};
+use crate::{Clock, HealthError, Rejection, SystemClock, Timestamp, time};
 
 /// Authenticates callers by access tokens or session tokens. Cheap to clone.
 ///
@@ -44,6 +44,14 @@ impl SessionAuthenticator {
     /// Waits until the pending updates of `last_seen_at` are written.
     pub async fn flush(&self) {
         self.last_seen.flush().await;
+    }
+
+    /// Checks that `last_seen_at` is written, for the health route.
+    ///
+    /// # Errors
+    /// [`HealthError`] if the last write failed.
+    pub fn health(&self) -> Result<(), HealthError> {
+        self.last_seen.health()
     }
 
     /// Sets the clock; the system clock by default.

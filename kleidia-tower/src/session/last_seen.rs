@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use http_guard::{LogLimiter, event};
-use tokio::runtime::Handle;
-use tokio::sync::watch;
 
 use super::SessionStore;
-use crate::{SessionId, Timestamp};
+use crate::background_writer::{BackgroundWriter, BackgroundWrites};
+use crate::store::StoreError;
+use crate::{HealthError, SessionId, Timestamp};
 
 /// The maximum number of sessions that wait for the writer. Further updates are dropped; the next
 /// request of the session adds one again.
@@ -19,100 +20,68 @@ const BATCH: usize = 500;
 /// Each request of a session tries again.
 static FAILURES: LogLimiter = LogLimiter::per_second(1);
 
-/// Writes `last_seen_at` of sessions in the background, so that no request waits for a writer. One
-/// write is in progress at a time; what is added meanwhile is one further write. Clones share it.
+/// Writes `last_seen_at` of sessions in the background, so that no request waits for a writer. What
+/// is added during a write is one further write. Clones share it.
 #[derive(Clone)]
-pub(crate) struct LastSeenWriter(Arc<Inner>);
+pub(crate) struct LastSeenWriter(BackgroundWriter<LastSeen>);
 
-struct Inner {
-    store: Arc<dyn SessionStore>,
-    pending: Mutex<HashMap<SessionId, Timestamp>>,
-    /// Whether a task writes.
-    is_writing: watch::Sender<bool>,
-}
-
-/// A task that writes. Its end is marked also if it panics or its runtime ends.
-struct WriteTask {
-    inner: Arc<Inner>,
-    is_finished: bool,
-}
+struct LastSeen(Arc<dyn SessionStore>);
 
 impl LastSeenWriter {
     pub(crate) fn new(store: Arc<dyn SessionStore>) -> Self {
-        let is_writing = watch::Sender::new(false);
-        Self(Arc::new(Inner { store, pending: Mutex::default(), is_writing }))
+        Self(BackgroundWriter::new(LastSeen(store)))
     }
 
     /// Adds an update without waiting. It is dropped outside of a Tokio runtime.
     pub(crate) fn add(&self, session: SessionId, at: Timestamp) {
-        let Ok(runtime) = Handle::try_current() else { return };
-        let mut pending = self.0.pending();
-        if pending.len() >= MAX_PENDING && !pending.contains_key(&session) {
-            return;
-        }
-        pending.entry(session).and_modify(|seen| *seen = at.max(*seen)).or_insert(at);
-        // Under the lock, so that no update is added between the last look of a task and its end.
-        if !self.0.is_writing.send_replace(true) {
-            let task = WriteTask { inner: Arc::clone(&self.0), is_finished: false };
-            // Supervised: a panic drops the task, and the next update starts another.
-            runtime.spawn(task.run());
-        }
+        self.0.add(|pending| {
+            if pending.len() < MAX_PENDING || pending.contains_key(&session) {
+                pending.entry(session).and_modify(|seen| *seen = at.max(*seen)).or_insert(at);
+            }
+        });
     }
 
     /// Waits until no update is pending.
     pub(crate) async fn flush(&self) {
-        // The sender is not dropped meanwhile.
-        drop(self.0.is_writing.subscribe().wait_for(|is_writing| !is_writing).await);
+        self.0.flush().await;
+    }
+
+    /// Checks that the last write succeeded.
+    pub(crate) fn health(&self) -> Result<(), HealthError> {
+        self.0.health()
     }
 }
 
-impl Inner {
-    fn pending(&self) -> MutexGuard<'_, HashMap<SessionId, Timestamp>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+#[async_trait]
+impl BackgroundWrites for LastSeen {
+    type Pending = HashMap<SessionId, Timestamp>;
+    type Batch = Vec<(SessionId, Timestamp)>;
 
-impl WriteTask {
-    async fn run(mut self) {
-        while let Some(batch) = self.next_batch() {
-            if let Err(error) = self.inner.store.touch(&batch).await
-                && let Some(suppressed) = FAILURES.allow()
-            {
-                // `last_seen_at` is informational: the requests were authenticated without it.
-                event!(
-                    warn,
-                    %error,
-                    sessions = batch.len(),
-                    suppressed,
-                    "failed to update last_seen_at"
-                );
-            }
-        }
-    }
+    const TASK: &'static str = "last-seen";
+    const MAX_ATTEMPTS: usize = 1;
 
-    /// Takes a batch of updates. Without any, the task is finished.
-    fn next_batch(&mut self) -> Option<Vec<(SessionId, Timestamp)>> {
-        let mut pending = self.inner.pending();
+    fn next_batch(pending: &mut Self::Pending) -> Option<Self::Batch> {
         let ids: Vec<_> = pending.keys().copied().take(BATCH).collect();
-        if ids.is_empty() {
-            self.is_finished = true;
-            self.inner.is_writing.send_replace(false);
-            return None;
-        }
-        Some(ids.into_iter().filter_map(|id| pending.remove_entry(&id)).collect())
+        let batch: Vec<_> = ids.into_iter().filter_map(|id| pending.remove_entry(&id)).collect();
+        (!batch.is_empty()).then_some(batch)
     }
-}
 
-impl Drop for WriteTask {
-    fn drop(&mut self) {
-        if !self.is_finished {
-            self.inner.is_writing.send_replace(false);
+    async fn write(&self, batch: &Self::Batch) -> Result<(), StoreError> {
+        self.0.touch(batch).await
+    }
+
+    fn on_lost(&self, batch: &Self::Batch, error: &StoreError) {
+        if let Some(suppressed) = FAILURES.allow() {
+            // `last_seen_at` is informational: the requests were authenticated without it.
+            let sessions = batch.len();
+            event!(warn, %error, sessions, suppressed, "failed to update last_seen_at");
         }
     }
 }
 
 impl fmt::Debug for LastSeenWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LastSeenWriter").field("pending", &self.0.pending().len()).finish()
+        let pending = self.0.with_pending(HashMap::len);
+        f.debug_struct("LastSeenWriter").field("pending", &pending).finish()
     }
 }

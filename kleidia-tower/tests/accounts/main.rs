@@ -108,6 +108,7 @@ impl Service {
 
     /// Returns the records of a kind, or all of them, newest first.
     async fn records(&self, kind: Option<EventKind>) -> Vec<AuditRecord> {
+        self.accounts.flush().await;
         let query = AuditQuery { kind, limit: usize::MAX, ..AuditQuery::default() };
         self.accounts.audit(&query).await.unwrap()
     }

@@ -8,6 +8,7 @@ use super::Fixture;
 
 impl Fixture {
     async fn log(&self, query: &str) -> Vec<Value> {
+        self.accounts.flush().await;
         let path = format!("/api/admin/audit?{query}");
         let response = self.send(self.api(), Method::GET, &path, "").await;
         assert_eq!(response.status(), StatusCode::OK, "{query}");

@@ -105,6 +105,7 @@ impl Fixture {
 
     /// Returns the records of denials, newest first.
     async fn denial_records(&self) -> Vec<AuditRecord> {
+        self.accounts.flush().await;
         let kind = Some(EventKind::PermissionDenied);
         let query = AuditQuery { kind, limit: usize::MAX, ..AuditQuery::default() };
         self.accounts.audit(&query).await.unwrap()

@@ -1,10 +1,7 @@
 //! The audit records of denials.
 
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use futures_util::poll;
 use http::StatusCode;
 use kleidia_tower::audit::{
     AuditRecord, AuditSink, AuditSinks, AuditTrail, AuditedRequest, EventKind, MatchedRoute,
@@ -13,10 +10,10 @@ use kleidia_tower::audit::{
 use kleidia_tower::rate_limit::PeerAddress;
 use kleidia_tower::rbac::{Policy, RbacLayer};
 use kleidia_tower::{UserAgent, clock_fn};
+use tower::ServiceExt as _;
 use tower::layer::util::Stack;
-use tower::{Layer as _, ServiceExt as _};
 
-use crate::support::http::{WhoamiService, outcome, request, request_to, send};
+use crate::support::http::{outcome, request, request_to, send};
 use crate::support::{Fixture, NOW};
 use crate::{in_session_layer, may, require};
 
@@ -78,39 +75,6 @@ async fn does_not_record_allowed_and_unauthenticated_requests() {
     assert!(fixture.audit_records(EventKind::PermissionDenied).await.is_empty());
 }
 
-#[tokio::test]
-async fn denies_if_recording_fails() {
-    let fixture = Fixture::new().await;
-    let alice = fixture.bearer("alice").await;
-    fixture.store.set_audit_unavailable(true);
-    let layer = in_session_layer(&fixture, require(&fixture, may("users:read")));
-    assert_eq!(outcome(&send(layer, request(&[&alice])).await), "permission_denied");
-}
-
-#[tokio::test]
-async fn client_disconnect_does_not_prevent_the_record() {
-    let fixture = Fixture::new().await;
-    let alice = fixture.bearer("alice").await;
-    let service =
-        in_session_layer(&fixture, require(&fixture, may("users:read"))).layer(WhoamiService);
-    let pause = fixture.store.pause_next_event();
-    {
-        let mut cancelled = pin!(service.oneshot(request(&[&alice])));
-        tokio::select! {
-            response = &mut cancelled => panic!("{:?}", response.map(|response| response.status())),
-            () = pause.reached.notified() => {}
-        }
-        assert!(poll!(&mut cancelled).is_pending());
-    }
-    pause.resumed.notify_one();
-    let recorded = async {
-        while fixture.audit_records(EventKind::PermissionDenied).await.is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), recorded).await.unwrap();
-}
-
 #[derive(Clone, Default)]
 struct CollectingSink(Arc<Mutex<Vec<AuditRecord>>>);
 
@@ -127,10 +91,11 @@ async fn sinks_receive_denials() {
         AuditSinks::new(vec![Box::new(sink.clone())], AuditSinks::DEFAULT_QUEUE_LIMIT).unwrap();
     let trail =
         AuditTrail::new(fixture.store.clone(), sinks.clone(), Arc::new(clock_fn(|| Some(NOW))));
-    let layer = RbacLayer::new(Policy::default(), may("users:read"), trail);
+    let layer = RbacLayer::new(Policy::default(), may("users:read"), trail.clone());
     let response =
         send(in_session_layer(&fixture, layer), request(&[&fixture.bearer("alice").await])).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    trail.flush().await;
     sinks.close();
     let records = sink.0.lock().unwrap();
     assert_eq!(

@@ -97,8 +97,8 @@ async fn rejects_overrides_without_permission_or_reason() {
             "{name}: {headers:?}"
         );
         let [overrides, violations, denials] = before;
-        assert_eq!(fixture.store.appends(), denials + 1, "one transaction for both records");
         assert_eq!(record_counts(&fixture).await, [overrides, violations + 1, denials + 1]);
+        assert_eq!(fixture.store.appends(), denials + 1, "one transaction for both records");
     }
     let records = fixture.audit_records(EventKind::PolicyViolation).await;
     assert!(records.iter().all(|record| record.outcome == Outcome::Failure));

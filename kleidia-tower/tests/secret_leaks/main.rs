@@ -293,6 +293,7 @@ async fn read_everything(fixture: &Fixture) {
     let query = AuditQuery { limit: usize::MAX, ..AuditQuery::default() };
     fixture.output.record(accounts);
     fixture.output.record(&accounts.authenticator());
+    accounts.flush().await;
     fixture.output.record(&accounts.audit(&query).await.unwrap());
     fixture.output.record(&accounts.users(None, 10).await.unwrap());
     for user in [1, 2].map(UserId::new) {

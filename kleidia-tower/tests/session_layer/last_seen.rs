@@ -46,8 +46,10 @@ async fn unavailable_writer_does_not_reject_requests() {
     writer.resumed.notify_one();
     fixture.accounts.authenticator().flush().await;
     fixture.store.set_unavailable(false);
+    assert!(fixture.accounts.authenticator().health().is_err());
     assert_eq!(outcome(&send(layer, request(&[&bearer(&tokens)])).await), "alice");
     fixture.accounts.authenticator().flush().await;
+    assert_eq!(fixture.accounts.authenticator().health(), Ok(()));
     let key = SessionLookup::Id(tokens.session.session.id);
     let view = fixture.accounts.store().session(key).await.unwrap().unwrap();
     let opened = tokens.session.session.last_seen_at;

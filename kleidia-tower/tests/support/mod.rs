@@ -170,6 +170,7 @@ impl Fixture {
 
     /// Returns the audit records of this kind, oldest first.
     pub(crate) async fn audit_records(&self, kind: EventKind) -> Vec<AuditRecord> {
+        self.accounts.flush().await;
         let query = AuditQuery { kind: Some(kind), limit: usize::MAX, ..AuditQuery::default() };
         let mut records = self.accounts.audit(&query).await.unwrap();
         records.reverse();

@@ -45,6 +45,7 @@ async fn applies_each_filter() {
     let alice = portal.create_user(&admin, "alice").await;
     portal.create_user(&admin, "bob").await;
     portal.assert_may_not_list_users(&alice).await;
+    portal.audit_with(&admin, "event=permission.denied", 1).await;
     let all = portal.audit(&admin, "").await;
     let matching = |predicate: &dyn Fn(&Value) -> bool| -> Vec<Value> {
         all.iter().filter(|record| predicate(record)).cloned().collect()

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method};
 use serde_json::json;
@@ -152,6 +153,24 @@ impl Portal {
         let response = self.get(&format!("/api/admin/audit?{query}")).auth(admin).send().await;
         assert_eq!(response.status, 200, "{response:?}");
         response.json().as_array().unwrap().clone()
+    }
+
+    /// As [`Self::audit`], but waits for this many records: denials are recorded in the background.
+    pub(crate) async fn audit_with(
+        &self,
+        admin: &Tokens,
+        query: &str,
+        count: usize,
+    ) -> Vec<serde_json::Value> {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            let records = self.audit(admin, query).await;
+            if records.len() >= count {
+                return records;
+            }
+            assert!(Instant::now() < deadline, "{count} records of {query}: {records:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     pub(crate) async fn assert_may_not_list_users(&self, user: &Tokens) {

@@ -80,7 +80,8 @@ async fn denies_workloads_without_rules() {
     for path in ["/api/admin/users", "/api/admin/audit", "/api/users/1"] {
         get(&portal, path, &authorization).await.expect_problem(403, "permission_denied");
     }
-    let denials = portal.audit(&portal.log_in_admin().await, "event=permission.denied").await;
+    let admin = portal.log_in_admin().await;
+    let denials = portal.audit_with(&admin, "event=permission.denied", 3).await;
     assert_eq!(denials.len(), 3);
     assert!(denials.iter().all(|denial| denial["user"] == "backup@example.org"), "{denials:?}");
     // Workloads have no sessions.
