@@ -102,7 +102,7 @@ pub enum Rejection {
     ClientAddressUnknown,
     /// The store is unavailable.
     #[error(transparent)]
-    StoreUnavailable(#[from] StoreError),
+    StoreUnavailable(StoreError),
     /// The keys of access tokens are unavailable.
     #[error(transparent)]
     KeysUnavailable(Arc<KeyError>),
@@ -271,6 +271,15 @@ impl From<HashingError> for Rejection {
         match error {
             HashingError::Busy => Self::Busy,
             error => Self::PasswordHashing(Arc::new(error)),
+        }
+    }
+}
+
+impl From<StoreError> for Rejection {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::Busy,
+            error => Self::StoreUnavailable(error),
         }
     }
 }

@@ -37,8 +37,7 @@ impl Accounts {
         let (name, request) = (name.parse::<UserName>()?, request.into());
         let role_rules = self.role_rules(actor).await?;
         // Also checked by the store, but before a password is hashed in vain.
-        let account = actor.and_then(Principal::session).map(|view| &*view.account);
-        if let Err(error) = role_rules.check_roles(account, None, &roles) {
+        if let Err(error) = role_rules.check_roles(actor.and_then(account_of), None, &roles) {
             return Err(self.role_change_rejected(actor, request, error));
         }
         let violations = self.violations(&name, &password).await?;
@@ -88,6 +87,13 @@ impl Accounts {
     ) -> Result<Arc<Account>, AccountError> {
         let request = request.into();
         let rules = self.role_rules(Some(actor)).await?;
+        // The store checks this again, but denials should not wait for its writer.
+        let before = self.require_account(id).await?;
+        if let Some(after) = &update.roles
+            && let Err(error) = rules.check_roles(account_of(actor), Some(&before.roles), after)
+        {
+            return Err(self.role_change_rejected(Some(actor), request, error));
+        }
         let change = self.change(request.client.clone(), Some(actor))?;
         let updated = self.store().update_account(id, update, &rules, &change).await?;
         self.changed_account(Some(actor), request, self.publish(updated))
@@ -202,4 +208,9 @@ impl Accounts {
     pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, AccountError> {
         Ok(self.store().records(query).await?)
     }
+}
+
+/// Returns the account of a principal, as it was when the request was authenticated.
+fn account_of(principal: &Principal) -> Option<&Account> {
+    principal.session().map(|view| &*view.account)
 }

@@ -154,7 +154,7 @@ impl From<AccountError> for Rejection {
             AccountError::AccountDisabled => Self::AccountDisabled,
             AccountError::UserNotFound | AccountError::SessionNotFound => Self::NotFound,
             AccountError::Busy => Self::Busy,
-            AccountError::Store(error) => Self::StoreUnavailable(error),
+            AccountError::Store(error) => Self::from(error),
             AccountError::Keys(error) => Self::KeysUnavailable(error),
             AccountError::Signing(error) => Self::AccessToken(error),
             AccountError::Hashing(error) => Self::PasswordHashing(error),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{AccountError, Accounts};
 use crate::agent::AgentPublicKey;
-use crate::session::{EndReason, Session, SessionSelector, SessionView};
+use crate::session::{EndReason, Session, SessionLookup, SessionSelector, SessionView};
 use crate::{ClientInfo, SessionId, UserId};
 
 impl Accounts {
@@ -45,6 +45,7 @@ impl Accounts {
         session: SessionId,
         client: ClientInfo,
     ) -> Result<(), AccountError> {
+        self.require_own_session(view, session).await?;
         let which = SessionSelector::One { user: view.account.id, session };
         let is_current = session == view.session.id;
         let reason = if is_current { EndReason::Logout } else { EndReason::Revoked };
@@ -72,10 +73,24 @@ impl Accounts {
         key: &AgentPublicKey,
         client: ClientInfo,
     ) -> Result<(), AccountError> {
+        self.require_own_session(view, session).await?;
         let (change, key) = (self.change(client, None)?, key.to_pem());
         let user = view.account.id;
         let bound = self.store().register_agent(session, user, key, &change).await?;
         if self.publish(bound) { Ok(()) } else { Err(AccountError::SessionNotFound) }
+    }
+
+    /// Checks again what the change checks, so that other ids do not wait for the store's writer.
+    async fn require_own_session(
+        &self,
+        view: &SessionView,
+        session: SessionId,
+    ) -> Result<(), AccountError> {
+        let found = self.store().session(SessionLookup::Id(session)).await?;
+        let is_own = |found: &SessionView| {
+            found.session.user == view.account.id && found.session.end.is_none()
+        };
+        if found.as_ref().is_some_and(is_own) { Ok(()) } else { Err(AccountError::SessionNotFound) }
     }
 
     async fn end(

@@ -46,6 +46,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Consumes a refresh token and stores its successor (refresh token rotation). Of any number of
     /// rotations of one token exactly one is [`RotationOutcome::Rotated`].
     ///
+    /// Anyone can send unknown tokens, so they should be rejected without a write.
+    ///
     /// Records `token.refresh`, and `session.created` if a new session was opened. Records
     /// `token.reuse` and `session.ended` for a reused token, and a failed `token.refresh` for every
     /// other rejected token that is stored.

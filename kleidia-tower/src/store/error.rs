@@ -10,6 +10,9 @@ pub enum StoreError {
     /// The store is unavailable.
     #[error("store unavailable: {0}")]
     Unavailable(#[source] Arc<dyn Error + Send + Sync>),
+    /// Too many operations wait for the store.
+    #[error("the store's queue is full")]
+    Busy,
     /// The store contains invalid data.
     #[error("the store contains an invalid {0}")]
     Corrupt(&'static str),

@@ -41,6 +41,8 @@ pub(crate) trait Transactional: Send + Sync + 'static {
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError>;
+    /// Returns whether the store knows a refresh token, consumed or not.
+    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError>;
     async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError>;
     async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError>;
 
@@ -144,6 +146,10 @@ impl<S: Transactional> SessionStore for S {
         rotation: &Rotation,
         change: &ChangeContext,
     ) -> Result<Committed<RotationOutcome>, StoreError> {
+        // Anyone can send unknown tokens: they must not occupy the writer.
+        if !self.has_refresh_token(&rotation.presented).await? {
+            return Ok(Committed { value: RotationOutcome::Invalid, records: Vec::new() });
+        }
         self.write(|rows| Box::pin(operations::rotate(rows.0, rotation, change))).await
     }
 

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod busy_writer;
 mod cancellation;
 mod corruption;
 mod file;

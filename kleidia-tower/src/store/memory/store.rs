@@ -14,7 +14,7 @@ use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionLookup, SessionView};
 use crate::store::transactional::{Operation, ScopedRows, Transactional};
 use crate::store::{PurgeStore, Retention, StoreError};
-use crate::{Timestamp, UserId};
+use crate::{Timestamp, TokenDigest, UserId};
 
 /// A store in memory. Its content, including the audit log, is lost when the process ends.
 ///
@@ -93,6 +93,10 @@ impl Transactional for MemoryStore {
         let sessions = ids.filter_map(|id| state.sessions.get(id));
         let active = sessions.filter(|(session, _)| session.is_active(now));
         Ok(active.map(|(session, _)| Arc::clone(session)).collect())
+    }
+
+    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
+        Ok(self.read()?.refresh_tokens.contains_key(digest))
     }
 
     async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {

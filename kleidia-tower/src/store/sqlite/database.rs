@@ -9,6 +9,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite, Transaction};
+use tokio::sync::Semaphore;
 
 use super::error::store_error;
 use super::file::DatabaseFile;
@@ -20,7 +21,8 @@ use crate::store::StoreError;
 /// Acknowledged changes are on disk: the journal is a write-ahead log that is synchronised with
 /// each transaction (`synchronous=FULL`). One connection writes, in the order of arrival, and
 /// several read, so reads do not wait for writes. Several processes on one machine can share the
-/// file, on a local disk. Triggers in the database reject changes to the audit log.
+/// file, on a local disk. At most 1,024 operations wait for the writing connection, by default:
+/// further ones fail with [`StoreError::Busy`]. Triggers in the database reject changes to the audit log.
 ///
 /// If a caller drops an operation, it is committed completely or not at all. If the file is removed
 /// or replaced, every operation fails until the store is opened again.
@@ -57,6 +59,8 @@ pub struct SqliteStore {
     file: DatabaseFile,
     writer: SqlitePool,
     readers: SqlitePool,
+    /// A permit for each operation that may wait for the writer.
+    queue: Semaphore,
 }
 
 /// Options of [`SqliteStore`].
@@ -64,6 +68,7 @@ pub struct SqliteStore {
 pub struct SqliteOptions {
     readers: NonZeroU32,
     busy_timeout: Duration,
+    queue_limit: NonZeroU32,
 }
 
 /// An error from opening a database.
@@ -119,7 +124,9 @@ impl SqliteStore {
         migrations::run(&mut *writer.acquire().await.map_err(open_error)?).await?;
         let readers = options.pool(options.readers.get());
         let readers = readers.connect_with(connect.read_only(true)).await.map_err(open_error)?;
-        Ok(Self { file, writer, readers })
+        let queue =
+            Semaphore::new(usize::try_from(options.queue_limit.get()).unwrap_or(usize::MAX));
+        Ok(Self { file, writer, readers, queue })
     }
 
     /// Waits for pending operations, writes the journal back into the file, and closes it. Later
@@ -130,8 +137,14 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
-    /// Takes the write lock first, so that no transaction has to be restarted.
+    /// Begins a transaction of a client, unless too many wait.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        let _waiting = self.queue.try_acquire().map_err(|_| StoreError::Busy)?;
+        self.begin_always().await
+    }
+
+    /// Takes the write lock first, so that no transaction has to be restarted.
+    pub(super) async fn begin_always(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
     }
 
@@ -163,6 +176,13 @@ impl SqliteOptions {
     #[must_use]
     pub const fn with_busy_timeout(self, busy_timeout: Duration) -> Self {
         Self { busy_timeout, ..self }
+    }
+
+    /// Sets how many operations can wait for the writing connection; the others fail with
+    /// [`StoreError::Busy`]. 1,024 by default. The deletion of expired rows is not limited.
+    #[must_use]
+    pub const fn with_queue_limit(self, queue_limit: NonZeroU32) -> Self {
+        Self { queue_limit, ..self }
     }
 
     /// SQLite counts milliseconds in 31 bits.
@@ -218,7 +238,9 @@ fn is_busy(error: &sqlx::Error) -> bool {
 impl Default for SqliteOptions {
     fn default() -> Self {
         const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
-        Self { readers: READERS, busy_timeout: Duration::from_secs(10) }
+        const QUEUE_LIMIT: NonZeroU32 = NonZeroU32::MIN.saturating_add(1023);
+        let busy_timeout = Duration::from_secs(10);
+        Self { readers: READERS, busy_timeout, queue_limit: QUEUE_LIMIT }
     }
 }
 

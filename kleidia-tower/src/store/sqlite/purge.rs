@@ -18,7 +18,7 @@ impl PurgeStore for SqliteStore {
         retention: &Retention,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let mut transaction = self.begin().await?;
+        let mut transaction = self.begin_always().await?;
         let purged = SqliteRows(&mut transaction).purge(now, retention, limit).await?;
         self.commit(transaction).await?;
         Ok(purged)

@@ -16,7 +16,7 @@ use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionLookup, SessionView};
 use crate::store::StoreError;
 use crate::store::transactional::{Operation, ScopedRows, Transactional};
-use crate::{Timestamp, UserId};
+use crate::{Timestamp, TokenDigest, UserId};
 
 /// The number of records that are read and verified at a time.
 const BATCH: i64 = 1000;
@@ -101,6 +101,12 @@ impl Transactional for SqliteStore {
         let found = found.bind(user.get()).bind(now.as_second()).fetch_all(self.readers()?).await;
         let found = found.map_err(store_error)?;
         found.iter().map(|row| Columns(row).session().map(Arc::new)).collect()
+    }
+
+    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
+        let found = query("SELECT 1 FROM refresh_tokens WHERE digest = ?").bind(digest.0.to_vec());
+        let found = found.fetch_optional(self.readers()?).await.map_err(store_error)?;
+        Ok(found.is_some())
     }
 
     async fn read_records(&self, filter: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
