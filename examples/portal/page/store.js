@@ -47,13 +47,17 @@ export function remove() {
 export const isRecord = (key) => key === RECORD || key === null;
 
 /**
- * Opens this tab. Deletes the record if all tabs that used it were closed, unless this one is reloaded
- * or restored.
+ * Opens this tab, and returns its name. `others` are the names of the open tabs, or `null` if the browser
+ * doesn't say. Deletes the record if all tabs that used it were closed, unless this one is reloaded or
+ * restored.
  */
-export function openTab({ isAlone }) {
+export function openTab(others) {
   try {
     const known = sessionStorage.getItem(TAB);
-    if (known !== null) tab = known;
+    const isAlone = others?.length === 0;
+    // A duplicated tab has a copy of the other one's storage. With the same mark, closing either would
+    // count for both.
+    if (known !== null) tab = others?.includes(known) ? tab : known;
     else if (isAlone && marks().length === 0) localStorage.removeItem(RECORD);
     // Survives reloading, restoring and discarding the tab, but not closing it.
     sessionStorage.setItem(TAB, tab);
@@ -62,6 +66,7 @@ export function openTab({ isAlone }) {
   }
   addEventListener("pagehide", () => attempt(() => localStorage.removeItem(MARK + tab)));
   addEventListener("pageshow", mark);
+  return tab;
 }
 
 /** Marks this tab as one that uses the record. */

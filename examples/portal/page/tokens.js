@@ -18,7 +18,7 @@
 import { ApiError, send } from "/page/http.js";
 import * as store from "/page/store.js";
 
-const TAB_LOCK = "portal.tab";
+const TAB_LOCK = "portal.tab.";
 const REFRESH_LOCK = "portal.refresh";
 
 // In milliseconds; a longer timer fires immediately (HTML, 8.7).
@@ -100,7 +100,7 @@ export function refreshSession(used) {
 
 /** Initialises the tab: deletes the tokens of closed tabs, and schedules the refresh. */
 export async function open() {
-  store.openTab({ isAlone: await isOnlyTab() });
+  holdLock(store.openTab(await openTabs()));
   store.mark();
   addEventListener("storage", ({ key }) => {
     if (store.isRecord(key)) dispatchChange(current() ? null : "signed_out");
@@ -110,17 +110,21 @@ export async function open() {
   schedule();
 }
 
-/** Whether no other tab is open, as far as the browser says. */
-async function isOnlyTab() {
+/** The names of the open tabs, or `null` if the browser doesn't say. */
+async function openTabs() {
   try {
     const { held } = await navigator.locks.query();
-    // Held, shared with all other tabs, until this one is closed.
-    navigator.locks.request(TAB_LOCK, { mode: "shared" }, () => new Promise(() => {})).catch(() => {});
-    return !held.some(({ name }) => name === TAB_LOCK);
+    const names = held.map(({ name }) => name).filter((name) => name.startsWith(TAB_LOCK));
+    return names.map((name) => name.slice(TAB_LOCK.length));
   } catch {
     // Without locks.
-    return false;
+    return null;
   }
+}
+
+/** Holds a lock with the name of this tab until it is closed. */
+function holdLock(tab) {
+  navigator.locks?.request(TAB_LOCK + tab, () => new Promise(() => {})).catch(() => {});
 }
 
 let timer;

@@ -59,7 +59,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "DURATION")]
     pub(crate) password_max_age: Option<Period>,
 
-    /// The rate limit of logins and password changes per address [default: 60/60]
+    /// The rate limit of logins, password changes and new accounts per address [default: 60/60]
     #[arg(long, value_name = "N/SECONDS")]
     #[serde(deserialize_with = "text")]
     pub(crate) login_limit: Option<Limit>,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::{Account, AccountChangeError, AccountError, AccountUpdate, Accounts, NewAccount};
+use super::{
+    Account, AccountChangeError, AccountError, AccountLookup, AccountUpdate, Accounts, NewAccount,
+};
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, EventKind, Reason};
 use crate::rbac::{Denial, RoleChangeError, RoleName, RoleRules};
 use crate::session::{EndReason, SessionSelector};
@@ -36,9 +38,12 @@ impl Accounts {
     ) -> Result<Arc<Account>, AccountError> {
         let (name, request) = (name.parse::<UserName>()?, request.into());
         let role_rules = self.role_rules(actor).await?;
-        // Also checked by the store, but before a password is hashed in vain.
+        // The store checks both again, but before them no password is hashed in vain.
         if let Err(error) = role_rules.check_roles(actor.and_then(account_of), None, &roles) {
             return Err(self.role_change_rejected(actor, request, error));
+        }
+        if self.store().account_with_password(AccountLookup::Name(&name)).await?.is_some() {
+            return Err(AccountError::UserNameTaken);
         }
         let violations = self.violations(&name, &password).await?;
         if !violations.is_empty() {

@@ -120,8 +120,8 @@ impl Api {
         self
     }
 
-    /// Limits the requests of each client address that verify a password, logins and password
-    /// changes together; unlimited by default.
+    /// Limits the requests of each client address that verify or hash a password: logins, password
+    /// changes and new accounts together. Unlimited by default.
     #[must_use]
     pub fn with_login_limit(mut self, limit: Limit) -> Self {
         self.login_limit = self.login_limit.with_limit(Key::address(), limit);
@@ -222,7 +222,7 @@ impl Api {
     fn authentication_routes(&self) -> Router<Accounts> {
         let session = self.session_layer().with_expired_passwords_allowed();
         let with_session = |route| self.with_session(route, session.clone());
-        // Each of these verifies a password, and they share the budget of an address.
+        // These verify passwords. They share the budget of an address with new accounts.
         let login = post(authentication::log_in).route_layer(self.login_limit.clone());
         let password = post(authentication::change_password).route_layer(self.login_limit.clone());
         Router::new()
@@ -243,8 +243,8 @@ impl Api {
 
     fn administration_routes(&self) -> Router<Accounts> {
         let route = |route, permission| self.with_permission(route, permission);
-        let users =
-            route(get(users::list), "users:read").merge(route(post(users::create), "users:create"));
+        let create = post(users::create).route_layer(self.login_limit.clone());
+        let users = route(get(users::list), "users:read").merge(route(create, "users:create"));
         let user = route(patch(users::update), "users:update")
             .merge(route(delete(deletion_denied), "users:delete"));
         let sessions = route(delete(users::end_sessions), "sessions:revoke");

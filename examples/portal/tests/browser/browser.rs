@@ -164,9 +164,25 @@ impl Browser {
         self.web.switch_to_window(tab.clone()).await.unwrap();
     }
 
+    pub(crate) async fn current_tab(&self) -> WindowHandle {
+        self.web.window().await.unwrap()
+    }
+
+    /// Switches to a tab that the page has opened.
+    pub(crate) async fn switch_to_other_than(&self, tab: &WindowHandle) {
+        let opened = wait_for("another tab", || async {
+            self.web.windows().await.ok()?.into_iter().find(|other| other != tab)
+        });
+        self.switch_to(&opened.await).await;
+    }
+
+    pub(crate) async fn close_tab(&self) {
+        self.web.close_window().await.unwrap();
+    }
+
     /// Closes all tabs except the current one.
     pub(crate) async fn close_other_tabs(&self) {
-        let current = self.web.window().await.unwrap();
+        let current = self.current_tab().await;
         for tab in self.web.windows().await.unwrap() {
             if tab != current {
                 self.switch_to(&tab).await;

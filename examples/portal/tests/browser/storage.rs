@@ -69,6 +69,30 @@ async fn discarded_tab_keeps_user_signed_in() {
     browser.close().await;
 }
 
+/// A duplicated tab starts with a copy of the other one's storage.
+#[tokio::test]
+async fn closing_a_duplicated_tab_does_not_close_the_other() {
+    let portal = Portal::start(&[]);
+    let browser = Browser::open(&portal).await;
+    browser.sign_in(ADMIN).await;
+    let original = browser.current_tab().await;
+    browser.run("window.open(location.href)", []).await;
+    browser.switch_to_other_than(&original).await;
+    browser.assert_view("Sessions").await;
+    let name = "return sessionStorage.getItem('portal.tab')";
+    let duplicate = browser.run(name, []).await;
+    browser.close_tab().await;
+    browser.switch_to(&original).await;
+    assert_ne!(browser.run(name, []).await, duplicate);
+    // The original is discarded: it can do nothing when it is closed.
+    browser.run("Storage.prototype.removeItem = () => {}", []).await;
+    browser.open_tab().await;
+    browser.close_other_tabs().await;
+    browser.go_to(&portal).await;
+    browser.assert_view("Sessions").await;
+    browser.close().await;
+}
+
 #[tokio::test]
 async fn timer_beyond_the_maximum_is_set_once() {
     let portal = Portal::start(&[]);
