@@ -86,7 +86,7 @@ impl AccountSettings {
 
     /// Sets how many sessions a user can have at the same time, counting expired ones that a refresh
     /// token can reopen: 1 to 1,000, 100 by default. A further login ends the one whose refresh
-    /// token expires first, with an audit record.
+    /// token expires first, with an audit record. After this was lowered, a login ends up to 100.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.

@@ -25,7 +25,7 @@ use super::{PublicKeyError, rsa_requirements};
 /// algorithm.
 ///
 /// The key must be RSA. Its modulus has exactly 4096 bits and no factor below 752. Its public
-/// exponent is odd and between 65,537 and 2^32 - 1. Equal keys have equal PEM texts.
+/// exponent is odd, at least 65,537, and has at most 33 bits. Equal keys have equal PEM texts.
 ///
 /// ```
 /// use kleidia_tower::agent::{AgentPublicKey, PublicKeyError};
@@ -67,6 +67,9 @@ impl AgentPublicKey {
     pub const BITS: usize = 4096;
     /// The smallest public exponent.
     pub const MIN_EXPONENT: u32 = 65_537;
+    /// The maximum length of a public exponent in bits, as for zones and certificates: 2^32 + 1 is in
+    /// use, and the cryptographic library rejects larger ones.
+    pub const MAX_EXPONENT_BITS: usize = 33;
     /// The maximum length of a PEM text. A valid key has 800 octets.
     pub const MAX_PEM_OCTETS: usize = 4096;
     /// The maximum length of a plaintext: that of the modulus, less two digests and two octets

@@ -70,10 +70,13 @@ pub enum PublicKeyError {
     )]
     Exponent {
         /// The public exponent.
-        found: u32,
+        found: u64,
     },
     /// The public exponent is so large that encryption would be slow.
-    #[error("expected a public exponent of at most 32 bits, found {found}")]
+    #[error(
+        "expected a public exponent of at most {} bits, found {found}",
+        AgentPublicKey::MAX_EXPONENT_BITS
+    )]
     ExponentBits {
         /// The length of the public exponent in bits.
         found: usize,

@@ -21,10 +21,12 @@ pub(super) fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), PublicKeyErro
 
 fn check_exponent(exponent: &[u8]) -> Result<(), PublicKeyError> {
     let found = match bits(exponent) {
-        0..=32 => exponent.iter().fold(0, |number, octet| (number << 8) | u32::from(*octet)),
+        0..=AgentPublicKey::MAX_EXPONENT_BITS => {
+            exponent.iter().fold(0, |number, octet| (number << 8) | u64::from(*octet))
+        }
         found => return Err(PublicKeyError::ExponentBits { found }),
     };
-    let is_strong = found >= AgentPublicKey::MIN_EXPONENT && found % 2 == 1;
+    let is_strong = found >= u64::from(AgentPublicKey::MIN_EXPONENT) && found % 2 == 1;
     if is_strong { Ok(()) } else { Err(PublicKeyError::Exponent { found }) }
 }
 
@@ -96,14 +98,15 @@ mod tests {
             (&[0xff, 0xff], 65_535),
             (&[1, 0, 0], 65_536),
             (&[1, 0, 2], 65_538),
-            (&[0xff, 0xff, 0xff, 0xfe], u32::MAX - 1),
+            (&[0xff, 0xff, 0xff, 0xfe], (1 << 32) - 2),
+            (&[1, 0, 0, 0, 0], 1 << 32),
         ] {
             assert_eq!(check(exponent), Err(PublicKeyError::Exponent { found }));
         }
-        for exponent in [&EXPONENT[..], &[1, 0, 3], &[0xff; 4]] {
+        for exponent in [&EXPONENT[..], &[1, 0, 3], &[0xff; 4], &[1, 0, 0, 0, 1]] {
             assert_eq!(check(exponent), Ok(()));
         }
-        let found = 33;
-        assert_eq!(check(&[1, 0, 0, 0, 1]), Err(PublicKeyError::ExponentBits { found }));
+        let found = 34;
+        assert_eq!(check(&[2, 0, 0, 0, 1]), Err(PublicKeyError::ExponentBits { found }));
     }
 }

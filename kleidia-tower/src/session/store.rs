@@ -33,7 +33,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// one.
     ///
     /// If the user then has more sessions than [`NewSession::max_sessions`], those whose
-    /// refresh tokens expire first end.
+    /// refresh tokens expire first end: at most 100, so that the transaction is short after the
+    /// maximum was lowered. Further logins end the others.
     ///
     /// Records `login.success` and `session.created`, and `session.ended` for each session that the
     /// login displaces, or `login.failure` if no session is opened.

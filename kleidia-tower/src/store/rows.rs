@@ -75,11 +75,12 @@ pub(crate) trait Rows: Send {
     async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError>;
     async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError>;
     /// Returns the families of a user that are not revoked, beyond the `max` whose tokens expire
-    /// last.
+    /// last: at most `limit`, those that expire first.
     async fn excess_families(
         &mut self,
         user: UserId,
         max: usize,
+        limit: usize,
     ) -> Result<Vec<FamilyId>, StoreError>;
 
     async fn refresh_token(

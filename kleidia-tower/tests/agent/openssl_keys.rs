@@ -64,11 +64,12 @@ fn rejects_small_and_long_exponents() {
     assert_eq!(parse_error(&small.public), PublicKeyError::Exponent { found: 3 });
     let small = key("rsa_keygen_pubexp:65535");
     assert_eq!(parse_error(&small.public), PublicKeyError::Exponent { found: 65_535 });
-    let long = key("rsa_keygen_pubexp:4294967297");
-    assert_eq!(parse_error(&long.public), PublicKeyError::ExponentBits { found: 33 });
-    let odd = key("rsa_keygen_pubexp:4294967295");
-    let valid: AgentPublicKey = odd.public.parse().unwrap();
-    assert_eq!(valid.encrypt(b"x").unwrap().len(), 512);
+    let long = key("rsa_keygen_pubexp:8589934593");
+    assert_eq!(parse_error(&long.public), PublicKeyError::ExponentBits { found: 34 });
+    for exponent in ["rsa_keygen_pubexp:4294967295", "rsa_keygen_pubexp:4294967297"] {
+        let valid: AgentPublicKey = key(exponent).public.parse().unwrap();
+        assert_eq!(valid.encrypt(b"x").unwrap().len(), 512);
+    }
 }
 
 #[test]

@@ -219,3 +219,24 @@ pub(super) async fn further_login_ends_the_oldest_session(fixture: &StoreFixture
     fixture.assert_invalid(&alice, &[11, 4, 5], SESSION + 10).await;
     assert_eq!(fixture.active(alice.id, SESSION + 10).await, [last.id]);
 }
+
+pub(super) async fn lowered_maximum_is_reached_in_batches(fixture: &StoreFixture) {
+    const SESSIONS: u32 = 150;
+    let alice = fixture.account("alice").await;
+    for token in 0..SESSIONS {
+        fixture.login(&alice, token).await;
+    }
+    let (mut oldest, mut left) = (fixture.active(alice.id, 2).await, SESSIONS as usize);
+    oldest.reverse();
+    for token in SESSIONS..SESSIONS + 2 {
+        let new = NewSession { max_sessions: 3, ..new_session(&alice, token, 2) };
+        let opened = fixture.store.open_session(new, &at(2)).await.expect("a result").value;
+        let OpenOutcome::Opened { displaced, .. } = opened else { panic!("{opened:?}") };
+        assert!(displaced.len() <= 100, "{} sessions in one transaction", displaced.len());
+        left = left + 1 - displaced.len();
+        assert!(oldest.starts_with(&displaced), "the oldest ones end first");
+        oldest.drain(..displaced.len());
+    }
+    fixture.new_records().await;
+    assert_eq!((left, fixture.active(alice.id, 2).await.len()), (3, 3));
+}

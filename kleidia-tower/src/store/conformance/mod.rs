@@ -130,7 +130,8 @@ cases! {
         stores_each_end_reason
         ended_family_is_not_refreshed
         concurrent_ends_end_a_session_once
-        further_login_ends_the_oldest_session;
+        further_login_ends_the_oldest_session
+        lowered_maximum_is_reached_in_batches;
     lockout:
         failures_lock
         locks_grow

@@ -242,6 +242,7 @@ impl Rows for State {
         &mut self,
         user: UserId,
         max: usize,
+        limit: usize,
     ) -> Result<Vec<FamilyId>, StoreError> {
         let ids = self.families_of.get(&user).into_iter().flatten();
         let families = ids.filter_map(|id| Some((self.families.get(id)?, *id)));
@@ -249,8 +250,9 @@ impl Rows for State {
             .filter(|(family, _)| !family.is_revoked)
             .map(|(family, id)| (family.expires_at, id))
             .collect();
-        families.sort_unstable_by(|one, other| other.cmp(one));
-        Ok(families.into_iter().skip(max).map(|(_, id)| id).collect())
+        families.sort_unstable();
+        let excess = families.len().saturating_sub(max).min(limit);
+        Ok(families.into_iter().take(excess).map(|(_, id)| id).collect())
     }
 
     async fn refresh_token(

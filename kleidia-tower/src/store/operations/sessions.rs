@@ -13,6 +13,9 @@ use crate::store::rows::{RefreshTokenRow, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{FamilyId, SessionId, Timestamp, UserId};
 
+/// How many sessions one login ends at most. There are more after the maximum was lowered.
+const MAX_DISPLACED: usize = 100;
+
 /// The events of a change to one account.
 pub(super) struct EventList<'a> {
     user: AuditIdentity,
@@ -53,7 +56,7 @@ pub(crate) async fn open(
     events.add_for_session(EventKind::SessionCreated, session.id, None);
     let mut displaced = Vec::new();
     // The new family is the one that was refreshed last, unless a clock was set back.
-    let excess = rows.excess_families(new.user, new.max_sessions).await?;
+    let excess = rows.excess_families(new.user, new.max_sessions, MAX_DISPLACED).await?;
     for family in excess.into_iter().filter(|family| *family != session.family) {
         displaced.extend(end_family(rows, family, EndReason::SessionLimit, &mut events).await?);
     }

@@ -227,12 +227,16 @@ impl Rows for SqliteRows<'_> {
         &mut self,
         user: UserId,
         max: usize,
+        limit: usize,
     ) -> Result<Vec<FamilyId>, StoreError> {
+        // Neither query reads more than `max` and `limit` entries of the index.
         let found = query(
-            "SELECT id FROM families WHERE user = ? AND is_revoked = 0 \
-             ORDER BY expires_at DESC, id DESC LIMIT -1 OFFSET ?",
+            "SELECT id FROM families WHERE user = ?1 AND is_revoked = 0 ORDER BY expires_at, id \
+             LIMIT (SELECT count(*) FROM (SELECT 1 FROM families WHERE user = ?1 \
+                 AND is_revoked = 0 ORDER BY expires_at, id LIMIT ?3 OFFSET ?2))",
         );
-        let found = self.fetch_all(found.bind(user.get()).bind(sql_limit(max))).await?;
+        let found = found.bind(user.get()).bind(sql_limit(max)).bind(sql_limit(limit));
+        let found = self.fetch_all(found).await?;
         found.iter().map(|row| Columns(row).get("id").map(FamilyId::new)).collect()
     }
 
