@@ -78,7 +78,8 @@ impl Accounts {
     /// sessions of the user. `request` is as for [`create_user`](Self::create_user).
     ///
     /// The `actor` needs `roles:assign` to change roles, and cannot assign a role that grants more
-    /// than the actor has. The last enabled administrator is neither disabled nor loses the role. A
+    /// than the actor has. To enable an account, the actor needs what creating it with its roles
+    /// needs. The last enabled administrator is neither disabled nor loses the role. A
     /// denial is recorded as `permission.denied`.
     ///
     /// # Errors
@@ -94,9 +95,8 @@ impl Accounts {
         let rules = self.role_rules(Some(actor)).await?;
         // The store checks this again, but denials should not wait for its writer.
         let before = self.require_account(id).await?;
-        if let Some(after) = &update.roles
-            && let Err(error) = rules.check_roles(account_of(actor), Some(&before.roles), after)
-        {
+        let after = update.apply_to(&before);
+        if let Err(error) = rules.check_change(account_of(actor), &before, &after) {
             return Err(self.role_change_rejected(Some(actor), request, error));
         }
         let change = self.change(request.client.clone(), Some(actor))?;

@@ -29,7 +29,7 @@ pub struct AccountSettings {
     pub(super) access_ttl: Duration,
     refresh_ttl: Option<Duration>,
     session_ttl: Option<Duration>,
-    pub(super) login_ttl: Duration,
+    pub(crate) login_ttl: Duration,
     pub(super) max_sessions: usize,
     refresh_grace: Option<Duration>,
     pub(crate) leeway: Duration,
@@ -54,8 +54,8 @@ impl AccountSettings {
     }
 
     /// Sets the lifetime of a login: how long after the password was entered its session and its
-    /// refresh tokens are valid at most, however often they are refreshed. 1 second to 366 days, 30
-    /// days by default.
+    /// refresh tokens are valid at most, however often they are refreshed. It applies to open
+    /// sessions too. 1 second to 366 days, 30 days by default.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds, or if refresh tokens or sessions would live longer.

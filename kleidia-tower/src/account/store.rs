@@ -46,7 +46,8 @@ pub trait AccountStore: Send + Sync + 'static {
 
     /// Disables or enables an account or changes its roles.
     ///
-    /// Checks changed roles as [`create_account`](Self::create_account) does. If the change
+    /// Checks the change by [`RoleRules::check_change`], with the account of the assigner as the
+    /// transaction sees it. If the change
     /// [removes](RoleRules::removes_admin) an administrator, it also checks in the same transaction
     /// that another one is enabled; so of concurrent changes that would remove the last ones, one
     /// fails.
@@ -115,6 +116,17 @@ pub struct AccountUpdate {
     pub is_disabled: Option<bool>,
     /// The complete set of roles.
     pub roles: Option<BTreeSet<RoleName>>,
+}
+
+impl AccountUpdate {
+    /// Returns the account after this change.
+    pub(crate) fn apply_to(&self, account: &Account) -> Account {
+        Account {
+            roles: self.roles.clone().unwrap_or_else(|| account.roles.clone()),
+            is_disabled: self.is_disabled.unwrap_or(account.is_disabled),
+            ..account.clone()
+        }
+    }
 }
 
 /// A change of a password.

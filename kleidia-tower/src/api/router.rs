@@ -32,7 +32,7 @@ use crate::{HealthError, Principal, Rejection, RequestInfo, Responder};
 /// | `GET /users/{id}` | the user's own id, or `users:read` |
 /// | `GET /admin/users`, `POST /admin/users` | `users:read`, `users:create` |
 /// | `PATCH /admin/users/{id}`, `POST /admin/users/{id}/unlock` | `users:update`, `users:unlock` |
-/// | other roles than `user` for a new account, and changes of roles | also `roles:assign`, and all that the roles grant |
+/// | other roles than `user` for a new or newly enabled account, and changes of roles | also `roles:assign`, and all that the roles grant |
 /// | `DELETE /admin/users/{id}/sessions` | `sessions:revoke` |
 /// | `GET /admin/audit` | `audit:read` |
 /// | `DELETE /admin/users/{id}`, `DELETE /admin/audit` | always denied: accounts and records are not deleted |

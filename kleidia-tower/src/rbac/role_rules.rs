@@ -11,7 +11,8 @@ use crate::{Principal, UserId};
 /// 1. Only roles of the policy are assigned.
 /// 2. A principal needs `roles:assign` to change roles, or to create an account with other roles
 ///    than `user`.
-/// 3. A principal assigns no role that grants more than the principal has.
+/// 3. A principal assigns no role that grants more than the principal has. Enabling an account is
+///    as creating it with its roles.
 /// 4. At least one enabled account has a role with
 ///    [every permission](Policy::with_admin_role), or, if the policy has none, the role `admin`.
 ///    The last such account is neither disabled nor loses the role.
@@ -124,6 +125,26 @@ impl RoleRules {
             .map_or(Ok(()), |role| Err(Denial::ExcessiveRole(role.clone()).into()))
     }
 
+    /// Checks rules 1 to 3 for a change of an account: of its roles, and if it is enabled, also of
+    /// those that it has again. `assigner` is the account of [`Self::assigner`].
+    ///
+    /// # Errors
+    /// [`RoleChangeError::UnknownRoles`], [`RoleChangeError::Denied`].
+    pub fn check_change(
+        &self,
+        assigner: Option<&Account>,
+        before: &Account,
+        after: &Account,
+    ) -> Result<(), RoleChangeError> {
+        self.check_roles(assigner, Some(&before.roles), &after.roles)?;
+        if !before.is_disabled || after.is_disabled {
+            return Ok(());
+        }
+        // Roles that the policy no longer has grant nothing.
+        let granted = after.roles.iter().filter(|role| self.policy.has_role(role));
+        self.check_roles(assigner, None, &granted.cloned().collect())
+    }
+
     /// Returns the roles of administrators, of which rule 4 keeps one: if a change
     /// [removes](Self::removes_admin) one, another enabled account must have one of these roles,
     /// or the change fails with [`RoleChangeError::LastAdmin`].
@@ -197,6 +218,27 @@ mod tests {
             let creator = account(&["updater"], false);
             let checked = rules.check_roles(Some(&creator), None, &roles(after));
             assert_eq!(checked.is_ok(), is_allowed, "a new account with {after:?}");
+        }
+    }
+
+    #[test]
+    fn enabling_an_account_assigns_its_roles() {
+        let rules = RoleRules::for_user(policy(), UserId::new(1));
+        for (held, roles, is_allowed) in [
+            (&["updater"][..], &["user"][..], true),
+            (&["updater"], &["user", "ghost"], true),
+            (&["updater"], &["admin"], false),
+            (&["updater"], &["updater"], false),
+            (&["helpdesk", "unlocker"], &["unlocker"], true),
+            (&["helpdesk"], &["admin"], false),
+            (&["admin"], &["admin", "user"], true),
+        ] {
+            let (assigner, before) = (account(held, false), account(roles, true));
+            let check = |after: &Account| rules.check_change(Some(&assigner), &before, after);
+            assert_eq!(check(&account(roles, false)).is_ok(), is_allowed, "{held:?}: {roles:?}");
+            assert_eq!(check(&before), Ok(()), "it stays disabled");
+            let check = |before| rules.check_change(Some(&assigner), before, &account(roles, true));
+            assert_eq!(check(&account(roles, false)), Ok(()), "it is disabled");
         }
     }
 

@@ -22,6 +22,7 @@ pub struct SessionAuthenticator {
     keys: Arc<dyn KeyProvider>,
     clock: Arc<dyn Clock>,
     leeway: Duration,
+    login_ttl: Duration,
     max_password_age: Option<Duration>,
     last_seen_interval: Duration,
     last_seen: LastSeenWriter,
@@ -33,7 +34,17 @@ impl SessionAuthenticator {
         let AccountSettings { leeway, last_seen_interval, .. } = AccountSettings::default();
         let clock = Arc::new(SystemClock);
         let last_seen = LastSeenWriter::new(Arc::clone(&store));
-        Self { store, keys, clock, leeway, max_password_age: None, last_seen_interval, last_seen }
+        let (login_ttl, max_password_age) = (Duration::MAX, None);
+        Self {
+            store,
+            keys,
+            clock,
+            leeway,
+            login_ttl,
+            max_password_age,
+            last_seen_interval,
+            last_seen,
+        }
     }
 
     /// Shares the writer of other authenticators, so that their updates are one write.
@@ -61,11 +72,14 @@ impl SessionAuthenticator {
         self
     }
 
-    /// Sets the settings that concern sessions: the leeway, the maximum age of passwords and the
-    /// touch interval. Those of [`AccountSettings::default`] by default.
+    /// Sets the settings that concern sessions: the leeway, the lifetime of a login, which sessions
+    /// that were opened under another one do not exceed, the maximum age of passwords, and the
+    /// last-seen interval. By default, leeway and last-seen interval are those of [`AccountSettings::default`],
+    /// and the others are unlimited.
     #[must_use]
     pub fn with_settings(mut self, settings: &AccountSettings) -> Self {
         self.leeway = settings.leeway;
+        self.login_ttl = settings.login_ttl;
         self.max_password_age = settings.password_policy.max_age();
         self.last_seen_interval = settings.last_seen_interval;
         self
@@ -132,7 +146,8 @@ impl SessionAuthenticator {
         let view = view.ok_or(Rejection::SessionExpired)?;
         let SessionView { session, account } = &view;
         let ended_by_disabling = session.end.is_some_and(|end| end.reason == EndReason::Disabled);
-        let is_inactive = now >= session.expires_at || session.end.is_some();
+        let login_end = time::add(session.authenticated_at, self.login_ttl);
+        let is_inactive = now >= session.expires_at.min(login_end) || session.end.is_some();
         if is_inactive && !(account.is_disabled && ended_by_disabling) {
             return Err(Rejection::SessionExpired);
         }
@@ -150,6 +165,7 @@ impl fmt::Debug for SessionAuthenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionAuthenticator")
             .field("leeway", &self.leeway)
+            .field("login_ttl", &self.login_ttl)
             .field("max_password_age", &self.max_password_age)
             .field("last_seen_interval", &self.last_seen_interval)
             .finish_non_exhaustive()

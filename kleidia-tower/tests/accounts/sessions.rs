@@ -201,3 +201,22 @@ async fn has_at_most_100_sessions_by_default() {
     assert_eq!(service.accounts.sessions(service.alice.id).await.unwrap().len(), 100);
     assert_eq!(service.authenticate(&first.access_token).await, "session_expired");
 }
+
+#[tokio::test]
+async fn shorter_login_applies_to_open_sessions() {
+    let mut service = Service::new().await;
+    let alice = service.alice().await;
+    let half_an_hour = Duration::from_secs(1800);
+    let settings = AccountSettings::default().with_login_ttl(half_an_hour).unwrap();
+    service.accounts = service.accounts.clone().with_settings(settings);
+    service.advance_clock(1799);
+    assert_eq!(service.authenticate(&alice.access_token).await, "ok");
+    let refreshed = service.refresh(&alice.refresh_token).await.unwrap();
+    service.advance_clock(1);
+    assert_eq!(service.authenticate(&refreshed.access_token).await, "session_expired");
+    let token = alice.session_token.unwrap();
+    let authenticator = service.accounts.authenticator();
+    let found = authenticator.authenticate_session_token(token.expose_secret()).await;
+    assert_eq!(code(found), "session_expired");
+    assert_eq!(code(service.refresh(&refreshed.refresh_token).await), "refresh_invalid");
+}

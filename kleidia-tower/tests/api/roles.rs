@@ -88,6 +88,17 @@ async fn assigns_no_more_than_the_caller_has() {
     let (status, _) =
         fixture.call(&creator, Method::PATCH, &path, &json!({"disabled": true})).await;
     assert_eq!(status, 200);
+    // And enable who has the default role alone, but not an admin.
+    let enable = json!({"disabled": false});
+    let (status, code) = fixture.call(&creator, Method::PATCH, &path, &enable).await;
+    assert_eq!((status, code), (403, json!("permission_denied")), "creator and reader");
+    for (roles, expected) in [(&["user"], 200), (&["admin"], 403)] {
+        let body = json!({"disabled": true, "roles": roles});
+        assert_eq!(fixture.call(&admin, Method::PATCH, &path, &body).await.0, 200);
+        let (status, _) = fixture.call(&creator, Method::PATCH, &path, &enable).await;
+        assert_eq!(status, expected, "{roles:?}");
+    }
+    assert_eq!(fixture.call(&admin, Method::PATCH, &path, &enable).await.0, 200);
 }
 
 #[tokio::test]

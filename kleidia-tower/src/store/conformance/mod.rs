@@ -185,6 +185,7 @@ cases! {
     roles:
         assigns_roles_of_the_policy_only
         current_roles_of_the_assigner_decide
+        enabling_assigns_roles
         keeps_an_enabled_admin
         concurrent_changes_keep_an_enabled_admin
         demoted_assigner_assigns_nothing;

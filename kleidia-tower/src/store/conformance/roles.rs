@@ -105,6 +105,19 @@ pub(super) async fn keeps_an_enabled_admin(fixture: &StoreFixture) {
     assert_eq!(kinds, [EventKind::RoleChanged]);
 }
 
+/// A disabled admin is not enabled by who may not assign the role.
+pub(super) async fn enabling_assigns_roles(fixture: &StoreFixture) {
+    let (root, alice) = (fixture.admin("root").await, fixture.account("alice").await);
+    let other = fixture.admin("other").await;
+    fixture.change(&other, disable()).await;
+    let enable = AccountUpdate { is_disabled: Some(false), roles: None };
+    let denied = RoleChangeError::Denied(Denial::Permission(assign()));
+    fixture.reject_update(&other, enable.clone(), &assigned_by(&alice), denied).await;
+    let done = fixture.store.update_account(other.id, enable, &assigned_by(&root), &at(1)).await;
+    assert!(done.expect("a result").value.is_ok());
+    assert_eq!(fixture.new_kinds().await, [EventKind::UserEnabled]);
+}
+
 /// Each of several admins is disabled or demoted by another one, all at once.
 pub(super) async fn concurrent_changes_keep_an_enabled_admin(fixture: &StoreFixture) {
     const ADMINS: u32 = 4;

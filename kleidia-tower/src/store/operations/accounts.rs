@@ -25,7 +25,8 @@ pub(crate) async fn create_account(
     rules: &RoleRules,
     change: &ChangeContext,
 ) -> Result<Committed<AccountChange>, StoreError> {
-    if let Err(error) = check_roles(rows, rules, None, &new.roles).await? {
+    let assigner = assigner(rows, rules).await?;
+    if let Err(error) = rules.check_roles(assigner.as_ref(), None, &new.roles) {
         return commit_with_events(rows, Err(error.into()), Vec::new()).await;
     }
     if rows.account(AccountLookup::Name(&new.name)).await?.is_some() {
@@ -48,11 +49,7 @@ pub(crate) async fn update_account(
     let Some((before, _)) = rows.account(AccountLookup::Id(id)).await? else {
         return commit_with_events(rows, Err(AccountChangeError::UserNotFound), Vec::new()).await;
     };
-    let account = Account {
-        roles: update.roles.unwrap_or_else(|| before.roles.clone()),
-        is_disabled: update.is_disabled.unwrap_or(before.is_disabled),
-        ..before.clone()
-    };
+    let account = update.apply_to(&before);
     if let Err(error) = check_update(rows, rules, &before, &account).await? {
         return commit_with_events(rows, Err(error.into()), Vec::new()).await;
     }
@@ -82,7 +79,8 @@ async fn check_update(
     before: &Account,
     after: &Account,
 ) -> Result<Result<(), RoleChangeError>, StoreError> {
-    if let Err(error) = check_roles(rows, rules, Some(&before.roles), &after.roles).await? {
+    let assigner = assigner(rows, rules).await?;
+    if let Err(error) = rules.check_change(assigner.as_ref(), before, after) {
         return Ok(Err(error));
     }
     let is_last = rules.removes_admin(before, after)
@@ -90,18 +88,10 @@ async fn check_update(
     Ok(if is_last { Err(RoleChangeError::LastAdmin) } else { Ok(()) })
 }
 
-/// Checks roles against the assigner's account as it is in this transaction.
-async fn check_roles(
-    rows: &mut dyn Rows,
-    rules: &RoleRules,
-    before: Option<&BTreeSet<RoleName>>,
-    after: &BTreeSet<RoleName>,
-) -> Result<Result<(), RoleChangeError>, StoreError> {
-    let assigner = match rules.assigner().filter(|_| before != Some(after)) {
-        Some(id) => rows.account(AccountLookup::Id(id)).await?.map(|(account, _)| account),
-        None => None,
-    };
-    Ok(rules.check_roles(assigner.as_ref(), before, after))
+/// Returns the assigner's account as it is in this transaction.
+async fn assigner(rows: &mut dyn Rows, rules: &RoleRules) -> Result<Option<Account>, StoreError> {
+    let Some(id) = rules.assigner() else { return Ok(None) };
+    Ok(rows.account(AccountLookup::Id(id)).await?.map(|(account, _)| account))
 }
 
 pub(crate) async fn change_password(
