@@ -1,8 +1,9 @@
 //! `portal create-admin`: creates accounts of admins.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::Path;
 
+use http_guard::log;
 use kleidia_tower::ClientInfo;
 use kleidia_tower::account::AccountError;
 use kleidia_tower::rbac::RoleName;
@@ -19,7 +20,8 @@ pub(crate) async fn run(database: &Path, name: &str, password_stdin: bool) -> Re
     let outcome = create(&service, name, password).await;
     service.close(None).await;
     outcome?;
-    writeln!(io::stdout(), "created the admin {name}")?;
+    // It is created, also if standard output is gone.
+    log::announce(&format!("created the admin {name}"));
     Ok(())
 }
 

@@ -172,13 +172,16 @@ async fn create_demo_admin(service: &Service) -> Result<(), BoxError> {
     const NAME: &str = "admin";
     let name = NAME.parse()?;
     if service.store.account_with_password(AccountLookup::Name(&name)).await?.is_some() {
-        writeln!(io::stdout(), "account {NAME:?} already exists; its password is unchanged")?;
+        log::announce(&format!("account {NAME:?} already exists; its password is unchanged"));
         return Ok(());
     }
     let mut random = [0; 12];
     getrandom::fill(&mut random)?;
     let password = BASE64_URL_SAFE_NO_PAD.encode(random);
-    create_admin::create(service, NAME, SecretString::from(password.clone())).await?;
-    writeln!(io::stdout(), "sign in as {NAME:?} with the password {password}")?;
-    Ok(())
+    // First: nobody could sign in to an account whose password is not printed.
+    if let Err(error) = writeln!(io::stdout(), "sign in as {NAME:?} with the password {password}") {
+        tracing::warn!(%error, "account {NAME:?} not created: failed to print its password");
+        return Ok(());
+    }
+    create_admin::create(service, NAME, SecretString::from(password)).await
 }

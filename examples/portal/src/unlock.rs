@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use http_guard::log;
 use kleidia_tower::account::{AccountError, Accounts};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -22,10 +23,10 @@ pub(crate) async fn run(database: &Path, name: &str, device: bool) -> Result<(),
         Err(AccountError::UserNotFound) => return Err(format!("no account {name:?}").into()),
         outcome => outcome?,
     };
-    let mut stdout = io::stdout();
-    writeln!(stdout, "unlocked the sign-in of {name}")?;
+    // It is unlocked, also if standard output is gone.
+    log::announce(&format!("unlocked the sign-in of {name}"));
     if let Some(token) = token {
-        let token = token.expose_secret();
+        let (token, mut stdout) = (token.expose_secret(), io::stdout());
         writeln!(stdout, "device token: {token}")?;
         writeln!(
             stdout,

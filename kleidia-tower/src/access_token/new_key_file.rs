@@ -24,7 +24,8 @@ pub(super) fn create_if_missing(path: &Path) -> io::Result<()> {
     line.push('\n');
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     // Only the owner can access a temporary file.
-    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    let file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+    let mut file = file.map_err(without_path)?;
     file.write_all(line.as_bytes())?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
@@ -34,6 +35,13 @@ pub(super) fn create_if_missing(path: &Path) -> io::Result<()> {
         Err(_) => create_in_place(path, &line)?,
     }
     Ok(())
+}
+
+/// Drops the name of a temporary file from its error: the path that was asked for is reported.
+fn without_path(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>());
+    let code = cause.and_then(io::Error::raw_os_error);
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Creates the file under its name, where a complete file cannot get a new name without replacing
@@ -109,6 +117,14 @@ mod tests {
             create_if_missing(&path).unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"a line\n");
         });
+    }
+
+    #[test]
+    fn missing_folder_is_reported_without_the_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = create_if_missing(&folder.path().join("missing/keys")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains("missing"), "{error}");
     }
 
     #[test]

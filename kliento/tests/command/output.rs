@@ -67,6 +67,20 @@ fn mkfifo(path: &Path) {
 }
 
 #[test]
+fn missing_folder_is_reported_with_the_requested_file() {
+    let fixture = Fixture::new();
+    for output in [
+        fixture.run(&["key", "generate", "-o", "missing/k"]),
+        feed(fixture.issue("missing/b"), b""),
+    ] {
+        assert_eq!(output.status, 1);
+        assert!(output.errors.contains("missing/"), "{}", output.errors);
+        assert!(output.errors.contains("No such file or directory"), "{}", output.errors);
+        assert!(!output.errors.contains(".kliento-"), "{}", output.errors);
+    }
+}
+
+#[test]
 fn writes_into_pipes() {
     let fixture = Fixture::new();
     let (pipe, link) = (fixture.path("pipe"), fixture.path("link"));

@@ -1,5 +1,6 @@
 //! The service as the operator sees it: demo, keys, log, health, shutdown.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase};
+use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command};
 use crate::tokens::Tokens;
 
 #[tokio::test]
@@ -24,6 +25,28 @@ async fn demo_prints_password_once() {
     assert!(!portal.startup_output.contains(password), "{}", portal.startup_output);
     assert!(portal.startup_output.contains("already"), "{}", portal.startup_output);
     Tokens::from_response(&portal.login_request("admin", password).send().await);
+}
+
+/// Standard output fails as one whose reader is gone.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn demo_starts_without_the_account_if_its_password_is_not_printed() {
+    let (database, full) = (TempDatabase::new(), || File::create("/dev/full").unwrap());
+    let log = File::create(database.file("log")).unwrap();
+    let mut portal = command(&database.path(), &["--demo", "--listen", "127.0.0.1:0"]);
+    let mut portal = portal.stdout(full()).stderr(log).spawn().unwrap();
+    crate::tokens::wait_for(async || {
+        let log = std::fs::read_to_string(database.file("log")).unwrap();
+        log.contains("not created").then_some(())
+    })
+    .await;
+    let stopped = std::process::Command::new("kill").arg(portal.id().to_string()).status();
+    assert!(stopped.unwrap().success());
+    let status = portal.wait().unwrap();
+    assert!(status.success(), "{status}");
+    // The name is free.
+    let created = database.create_admin("admin", PASSWORD);
+    assert!(created.status.success(), "{created:?}");
 }
 
 #[tokio::test]

@@ -124,7 +124,8 @@ fn prepare(
     builder.prefix(".kliento-");
     #[cfg(unix)]
     builder.permissions(unix::permissions(mode));
-    let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")));
+    let mut file = file.map_err(without_path)?;
     #[cfg(unix)]
     if let (FileMode::Public, Some(existing)) = (mode, existing) {
         unix::copy_access(file.as_file(), existing)?;
@@ -134,6 +135,13 @@ fn prepare(
     file.write_all(octets)?;
     file.as_file().sync_all()?;
     Ok(file)
+}
+
+/// Drops the name of a temporary file from its error: the path that was asked for is reported.
+fn without_path(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>());
+    let code = cause.and_then(io::Error::raw_os_error);
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Overwrites what is at the path, or appends to the file of a descriptor. A secret is only written into
