@@ -1,12 +1,19 @@
 //! A subscriber, an audit sink and a store that panic change no response, and end no background work.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 #[path = "../../http-guard/tests/panicking_subscriber/mod.rs"]
 mod panicking_subscriber;
 
 use std::fs;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -24,7 +31,7 @@ use kleidia_tower::audit::{AuditRecord, AuditSink, AuditSinks, TracingSink};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::store::{
-    Cleanup, CleanupSettings, MemoryStore, PurgeStore, Retention, StoreError,
+    Cleanup, CleanupSettings, MemoryStore, PurgeStore, Retention, SqliteStore, Store, StoreError,
 };
 use kleidia_tower::{ClientInfo, SystemClock, Timestamp};
 use serde_json::{Value, json};
@@ -70,7 +77,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    async fn new(keys: Arc<KeyFile>) -> Self {
+    async fn new(store: Arc<dyn Store>, keys: Arc<KeyFile>) -> Self {
         let recorded = Arc::<AtomicUsize>::default();
         let counting = CountingSink(Arc::clone(&recorded));
         let sinks = AuditSinks::new(
@@ -79,7 +86,6 @@ impl Fixture {
         );
         let sinks = sinks.unwrap();
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-        let store = Arc::new(MemoryStore::default());
         let accounts =
             Accounts::new(store, keys, options.start().unwrap()).with_audit_sinks(sinks.clone());
         let roles = [RoleName::user()].into();
@@ -113,12 +119,21 @@ async fn wait_until(what: &str, is_done: impl Fn() -> bool) {
 async fn panics_of_reports_change_nothing() {
     panicking_subscriber::install();
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("keys");
+    let sqlite = SqliteStore::open(folder.path().join("accounts.db")).await.unwrap();
+    panics_change_nothing(Arc::new(MemoryStore::default()), folder.path()).await;
+    panics_change_nothing(Arc::new(sqlite), folder.path()).await;
+    cleanup_continues().await;
+    assert!(panicking_subscriber::PANICS.load(Ordering::SeqCst) > 40);
+}
+
+/// The database of a store must not report within requests: nothing isolates its events.
+async fn panics_change_nothing(store: Arc<dyn Store>, folder: &Path) {
+    let path = folder.join("keys");
     fs::write(&path, OLD).unwrap();
     let interval = Duration::from_millis(100);
     let keys = KeyFile::options().with_poll_interval(interval).unwrap().open(&path).unwrap();
     let keys = Arc::new(keys);
-    let fixture = Fixture::new(Arc::clone(&keys)).await;
+    let fixture = Fixture::new(store, Arc::clone(&keys)).await;
 
     let login = |password: &str| json!({"username": "alice", "password": password});
     let (status, body) = fixture.send("POST", "/auth/login", "", login(PASSWORD)).await;
@@ -141,8 +156,6 @@ async fn panics_of_reports_change_nothing() {
     }
     sinks_continue(&fixture).await;
     key_file_is_read_again(&path, &keys).await;
-    cleanup_continues().await;
-    assert!(panicking_subscriber::PANICS.load(Ordering::SeqCst) > 20);
 }
 
 /// Each of the seven events reaches the last sink, although the others panic.
@@ -158,7 +171,7 @@ async fn sinks_continue(fixture: &Fixture) {
     fixture.sinks.close();
 }
 
-async fn key_file_is_read_again(path: &std::path::Path, keys: &KeyFile) {
+async fn key_file_is_read_again(path: &Path, keys: &KeyFile) {
     fs::write(path, "invalid").unwrap();
     wait_until("an error", || keys.last_error().is_some()).await;
     assert!(keys.health().is_err());

@@ -42,12 +42,12 @@ impl Accounts {
         if let Err(error) = role_rules.check_roles(actor.and_then(account_of), None, &roles) {
             return Err(self.role_change_rejected(actor, request, error));
         }
-        if self.store().account_with_password(AccountLookup::Name(&name)).await?.is_some() {
-            return Err(AccountError::UserNameTaken);
-        }
         let violations = self.violations(&name, &password).await?;
         if !violations.is_empty() {
             return Err(AccountError::PasswordRejected(violations));
+        }
+        if self.store().account_with_password(AccountLookup::Name(&name)).await?.is_some() {
+            return Err(AccountError::UserNameTaken);
         }
         let password = self.hash_password(&password).await?;
         let new = NewAccount { name, roles, password };
