@@ -40,6 +40,24 @@ pub(crate) fn unpack() -> Result<String, Failure> {
     Ok(patch.join("\n"))
 }
 
+/// Runs the examples of the documentation as users of the registry have them: without the files
+/// that an archive leaves out.
+pub(crate) fn test_documentation() -> Result<(), Failure> {
+    let patch = unpack()?;
+    let metadata = Metadata::read()?;
+    let published = metadata.members().filter(|package| package.is_published);
+    let members: Vec<_> =
+        published.map(|package| format!("{}-{}", package.name, package.version)).collect();
+    let manifest = Path::new(DIRECTORY).join("Cargo.toml");
+    let text = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n{patch}\n");
+    fs::write(&manifest, text)?;
+    // The same versions of dependencies as in all other tests.
+    fs::copy("Cargo.lock", manifest.with_extension("lock"))?;
+    let mut test = cargo(&["test", "--doc", "--workspace", "--all-features", "--manifest-path"]);
+    test.arg(manifest).env("CARGO_TARGET_DIR", env::current_dir()?.join(target_directory()));
+    run("examples in the documentation of the archives", &mut test)
+}
+
 /// Removes the copies of an archive that cargo has unpacked for a dry run of publishing.
 pub(crate) fn remove_unpacked(package: &Package) -> Result<(), Failure> {
     let default = || env::home_dir().unwrap_or_default().join(".cargo");

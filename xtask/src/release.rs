@@ -13,6 +13,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     let metadata = Metadata::read()?;
     public_api::check(&metadata)?;
     build_archives(&metadata)?;
+    archives::test_documentation()?;
     quick_start::check_examples()?;
     compare_with_last_release()?;
     packages::install_subcommand(&packages::CARGO_HACK)?;
