@@ -63,7 +63,7 @@ pub enum ForwardingHeader {
 pub(crate) type Hop = Option<IpAddr>;
 
 impl TrustedProxies {
-    /// No proxy is trusted.
+    /// Trusts no proxy.
     #[must_use]
     pub const fn none() -> Self {
         Self { header: None, networks: Vec::new(), prefixes: Vec::new() }

@@ -59,7 +59,7 @@ pub fn report(report: impl FnOnce()) {
 pub struct IsolatedSpan(Option<Span>);
 
 impl IsolatedSpan {
-    /// Creates a span. If that panics, there is none.
+    /// Creates a span. If the subscriber panics, the span is disabled.
     pub fn new(create: impl FnOnce() -> Span) -> Self {
         Self(isolate(create))
     }

@@ -53,9 +53,9 @@ pub(crate) fn test_documentation() -> Result<(), Failure> {
     fs::write(&manifest, text)?;
     // The same versions of dependencies as in all other tests.
     fs::copy("Cargo.lock", manifest.with_extension("lock"))?;
-    let mut test = cargo(&["test", "--doc", "--workspace", "--all-features", "--manifest-path"]);
-    test.arg(manifest).env("CARGO_TARGET_DIR", env::current_dir()?.join(target_directory()));
-    run("examples in the documentation of the archives", &mut test)
+    let mut command = cargo(&["test", "--doc", "--workspace", "--all-features", "--manifest-path"]);
+    command.arg(manifest).env("CARGO_TARGET_DIR", env::current_dir()?.join(target_directory()));
+    run("examples in the documentation of the archives", &mut command)
 }
 
 /// Removes the copies of an archive that cargo has unpacked for a dry run of publishing.

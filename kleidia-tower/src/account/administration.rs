@@ -173,7 +173,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::UserNotFound`], and server errors.
-    pub async fn end_sessions_of(
+    pub async fn end_user_sessions(
         &self,
         actor: &Principal,
         id: UserId,

@@ -123,7 +123,7 @@ pub(super) async fn end_sessions(
     client: ClientInfo,
     PathId(id): PathId<UserId>,
 ) -> Result<StatusCode, ApiRejection> {
-    accounts.end_sessions_of(&actor, id, client).await?;
+    accounts.end_user_sessions(&actor, id, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

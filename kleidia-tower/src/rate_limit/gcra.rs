@@ -6,7 +6,7 @@ use std::time::Duration;
 /// 36,500 days in nanoseconds, which is [`Limit::MAX_REFILL_TIME`](super::Limit::MAX_REFILL_TIME).
 const MAX_EMISSION_INTERVAL: u64 = 36_500 * 86_400 * 1_000_000_000;
 
-/// The rate of a limit: one unit comes back per emission interval, up to a burst of units.
+/// The rate of a limit: one unit is refilled per emission interval, up to a burst of units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
     /// In nanoseconds.
@@ -15,7 +15,7 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// The time in which a whole burst comes back, in nanoseconds.
+    /// The time in which a whole burst refills, in nanoseconds.
     pub(crate) const fn burst_tolerance(self) -> u64 {
         self.emission_interval.saturating_mul(self.burst.get() as u64)
     }

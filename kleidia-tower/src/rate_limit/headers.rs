@@ -11,7 +11,7 @@ const SERVICE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Returns the item of a limit in `RateLimit-Policy`.
 ///
-/// The quota is the burst and the window is the time in which it comes back, so `RateLimit` never
+/// The quota is the burst and the window is the time in which it refills, so `RateLimit` never
 /// reports more than the quota, for any burst.
 pub(super) fn policy(name: &str, limit: &Limit) -> String {
     let window = whole_seconds(limit.refill_time()).max(1);

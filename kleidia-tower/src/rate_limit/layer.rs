@@ -173,7 +173,7 @@ impl RateLimitLayer {
     /// apply to the request (draft-ietf-httpapi-ratelimit-headers-11).
     ///
     /// The name of a limit is its own or, by default, that of its key, such as `address`. The quota
-    /// `q` is the burst, the window `w` the time in which a whole burst comes back, `r` what
+    /// `q` is the burst, the window `w` the time in which a whole burst refills, `r` what
     /// remains, and `t` the time until one more unit is back, in seconds.
     #[must_use]
     pub fn with_rate_limit_headers(self) -> Self {

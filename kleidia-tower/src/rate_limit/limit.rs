@@ -10,7 +10,7 @@ use super::gcra::Rate;
 
 /// A rate, with the number of units that can be spent at once: the burst.
 ///
-/// Budget comes back evenly, not in windows: at 60 per minute, one unit per second. A key with a
+/// Budget refills evenly, not in windows: at 60 per minute, one unit per second. A key with a
 /// full budget can spend the whole burst at once, and continues at the rate from there.
 ///
 /// `N/SECONDS` parses as a limit, such as `100/60`; its burst is `N`.
@@ -51,7 +51,7 @@ pub enum LimitError {
         /// The period.
         period: Duration,
     },
-    /// The whole burst takes longer than [`Limit::MAX_REFILL_TIME`] to come back.
+    /// The whole burst takes longer than [`Limit::MAX_REFILL_TIME`] to refill.
     #[error("the burst takes longer than {} days to refill", Limit::MAX_REFILL_TIME.as_secs() / 86_400)]
     TooSlow,
     /// The name is empty, too long, or has characters other than ASCII letters, digits, `-`, `_`
@@ -61,16 +61,16 @@ pub enum LimitError {
 }
 
 impl Limit {
-    /// The longest time in which a whole burst may come back: 36,500 days.
+    /// The longest time in which a whole burst may refill: 36,500 days.
     pub const MAX_REFILL_TIME: Duration = Duration::from_secs(36_500 * 86_400);
-    /// The maximum length of a name.
-    pub const MAX_NAME: usize = 64;
+    /// The maximum number of characters of a name.
+    pub const MAX_NAME_CHARACTERS: usize = 64;
 
     /// Creates a limit of `count` per period, with a burst of `count`.
     ///
     /// # Errors
     /// [`LimitError`] if the count or the period is zero, the rate is faster than one per
-    /// nanosecond, or the burst takes longer than [`Self::MAX_REFILL_TIME`] to come back.
+    /// nanosecond, or the burst takes longer than [`Self::MAX_REFILL_TIME`] to refill.
     pub fn per(period: Duration, count: u32) -> Result<Self, LimitError> {
         let burst = NonZeroU32::new(count).ok_or(LimitError::Zero)?;
         if period.is_zero() {
@@ -87,7 +87,7 @@ impl Limit {
     /// Sets how many units can be spent at once; the default is the count per period.
     ///
     /// # Errors
-    /// [`LimitError`] if it is zero, or takes longer than [`Self::MAX_REFILL_TIME`] to come back.
+    /// [`LimitError`] if it is zero, or takes longer than [`Self::MAX_REFILL_TIME`] to refill.
     pub fn with_burst(self, burst: u32) -> Result<Self, LimitError> {
         let burst = NonZeroU32::new(burst).ok_or(LimitError::Zero)?;
         Self { rate: Rate { burst, ..self.rate }, ..self }.checked()
@@ -97,13 +97,16 @@ impl Limit {
     /// `address`.
     ///
     /// # Errors
-    /// [`LimitError`] if it is empty, longer than [`Self::MAX_NAME`], or has characters other than
-    /// ASCII letters, digits, `-`, `_` and `.`.
+    /// [`LimitError`] if it is empty, longer than [`Self::MAX_NAME_CHARACTERS`], or has characters
+    /// other than ASCII letters, digits, `-`, `_` and `.`.
     pub fn with_name(self, name: impl Into<Cow<'static, str>>) -> Result<Self, LimitError> {
         let name = name.into();
         let is_allowed =
             |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
-        if name.is_empty() || name.len() > Self::MAX_NAME || !name.bytes().all(is_allowed) {
+        if name.is_empty()
+            || name.len() > Self::MAX_NAME_CHARACTERS
+            || !name.bytes().all(is_allowed)
+        {
             return Err(LimitError::InvalidName(name));
         }
         Ok(Self { name: Some(name), ..self })
@@ -115,7 +118,7 @@ impl Limit {
         self.rate.burst.get()
     }
 
-    /// Returns the time in which a whole burst comes back.
+    /// Returns the time in which a whole burst refills.
     #[must_use]
     pub const fn refill_time(&self) -> Duration {
         Duration::from_nanos(self.rate.burst_tolerance())
@@ -162,7 +165,7 @@ impl FromStr for Limit {
     }
 }
 
-/// The burst, and the seconds in which it comes back.
+/// The burst, and the seconds in which it refills.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.burst(), self.refill_time().as_secs_f64())

@@ -112,13 +112,13 @@ impl LimitKey {
         self.partition
     }
 
-    /// Returns the time in which one unit comes back, in whole microseconds.
+    /// Returns the time in which one unit is refilled, in whole microseconds.
     #[must_use]
     pub const fn emission_interval(&self) -> Duration {
         Duration::from_nanos(self.rate.emission_interval)
     }
 
-    /// Returns the time in which a whole burst comes back, in whole microseconds: the longest
+    /// Returns the time in which a whole burst refills, in whole microseconds: the longest
     /// backlog of the key.
     #[must_use]
     pub const fn burst_tolerance(&self) -> Duration {
@@ -159,7 +159,7 @@ impl LimitDecision {
     /// Returns how long to wait until all keys can be charged, if nothing else is charged meanwhile;
     /// `None` if they were charged.
     ///
-    /// A cost above a burst can never be charged: then it is the time in which the burst comes back.
+    /// A cost above a burst can never be charged: then it is the time in which the burst refills.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after

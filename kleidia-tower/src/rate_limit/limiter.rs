@@ -210,7 +210,7 @@ pub(crate) fn charge(rate: Rate, tat: u64, now: u64, cost: u32) -> Result<u64, R
 
 /// Returns how long to wait until a charge is allowed, or `None` if it is allowed now.
 ///
-/// A cost above the burst can never be charged: then it is the time in which a burst comes back.
+/// A cost above the burst can never be charged: then it is the time in which a burst refills.
 pub(crate) const fn retry_delay(
     rate: Rate,
     new_tat: &Result<u64, RateLimitError>,

@@ -136,7 +136,7 @@ async fn admin_ends_all_sessions_of_a_user() {
     let service = Service::new().await;
     let (admin, id) = (service.admin().await, service.alice.id);
     let alice = [service.alice().await, service.alice().await];
-    service.accounts.end_sessions_of(&admin, id, at("")).await.unwrap();
+    service.accounts.end_user_sessions(&admin, id, at("")).await.unwrap();
     for tokens in alice {
         assert_eq!(service.authenticate(&tokens.access_token).await, "session_expired");
         assert_eq!(code(service.refresh(&tokens.refresh_token).await), "refresh_invalid");
@@ -156,7 +156,7 @@ async fn unknown_user_is_not_found() {
     let unknown = kleidia_tower::UserId::new(99);
     assert_eq!(code(accounts.update_user(&admin, unknown, update, at("")).await), "not_found");
     assert_eq!(code(accounts.unlock(&admin, unknown, at("")).await), "not_found");
-    assert_eq!(code(accounts.end_sessions_of(&admin, unknown, at("")).await), "not_found");
+    assert_eq!(code(accounts.end_user_sessions(&admin, unknown, at("")).await), "not_found");
     assert!(accounts.user(unknown).await.unwrap().is_none());
 }
 
