@@ -90,6 +90,7 @@
 //! | `metrics` | counters of panics in background tasks and of lost log lines |
 //! | `serve` | [`serve::Server`], which serves a Tower service on a listener |
 
+#![cfg_attr(not(test), warn(clippy::disallowed_macros, clippy::disallowed_methods))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address_limiter;

@@ -28,9 +28,33 @@ use tracing::span::Entered;
 /// See the [module](crate::telemetry).
 #[macro_export]
 macro_rules! event {
-    ($level:ident, $($arguments:tt)+) => {
-        $crate::telemetry::report(|| $crate::telemetry::tracing::$level!($($arguments)+))
+    ($level:ident, target: $target:expr, $($arguments:tt)+) => {
+        $crate::telemetry::report(|| {
+            $crate::telemetry::tracing::event!(
+                target: $target,
+                $crate::telemetry::level::$level,
+                $($arguments)+
+            );
+        })
     };
+    ($level:ident, $($arguments:tt)+) => {
+        $crate::telemetry::report(|| {
+            $crate::telemetry::tracing::event!($crate::telemetry::level::$level, $($arguments)+);
+        })
+    };
+}
+
+/// The levels by the names of `tracing`'s macros, for [`event!`](crate::event).
+#[doc(hidden)]
+#[allow(missing_docs, non_upper_case_globals, reason = "the names of macros")]
+pub mod level {
+    use tracing::Level;
+
+    pub const trace: Level = Level::TRACE;
+    pub const debug: Level = Level::DEBUG;
+    pub const info: Level = Level::INFO;
+    pub const warn: Level = Level::WARN;
+    pub const error: Level = Level::ERROR;
 }
 
 /// Runs a closure that only reports. Returns `None` if it panics.

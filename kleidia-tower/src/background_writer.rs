@@ -79,7 +79,7 @@ impl<W: BackgroundWrites> BackgroundWriter<W> {
         // Under the lock, so that nothing is added between the last look of a task and its end.
         if !self.0.is_writing.send_replace(true) {
             let task = WriteTask { inner: Arc::clone(&self.0), is_finished: false };
-            // Supervised: each write is a turn.
+            #[expect(clippy::disallowed_methods, reason = "supervised: each write is a turn")]
             runtime.spawn(task.run());
         }
         Some(added)

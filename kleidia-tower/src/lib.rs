@@ -1,4 +1,6 @@
 //! Tower layers that authenticate people by passwords, sessions and roles.
+
+#![cfg_attr(not(test), warn(clippy::disallowed_macros, clippy::disallowed_methods))]
 #![cfg_attr(all(feature = "axum", feature = "sqlite"), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -37,6 +37,7 @@
 //! | `cli` | the `kliento` command |
 //! | `cli-offline` | the command without `kliento chain fetch` |
 
+#![cfg_attr(not(test), warn(clippy::disallowed_macros, clippy::disallowed_methods))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod authorization;

@@ -42,6 +42,7 @@
 //! The V1 specification and deployed software differ in places. `docs/protocol.md` of the
 //! repository lists them, with the rules of this crate. The test vectors are in `vectors/`.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_macros, clippy::disallowed_methods))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod budget;

@@ -1,5 +1,7 @@
 //! A service with axum that authenticates workloads.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod arguments;
 mod caller;
 mod layers;

@@ -27,6 +27,8 @@
 //! Clients need no setting: `http2_max_header_list_size` of tonic's `Endpoint` limits the headers that
 //! the client receives.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod caller;
 mod server;
 mod service;

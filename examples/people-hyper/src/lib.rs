@@ -2,6 +2,8 @@
 //!
 //! Each route is a Tower service with its own layers, and [`service`] routes by method and path.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod login;
 mod reports;
 mod response;

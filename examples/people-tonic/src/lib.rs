@@ -13,6 +13,8 @@
 //! The layers check a call when it begins. A stream that lasts longer than a session should check
 //! the session again.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod layers;
 mod reports;
 

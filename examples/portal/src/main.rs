@@ -1,5 +1,7 @@
 //! A portal where people sign in: sessions, roles, limits and audit, on one SQLite file.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod arguments;
 mod create_admin;
 mod page;

@@ -92,6 +92,10 @@ impl Service {
         // Denials that are recorded now still reach the sinks.
         drop(tokio::time::timeout(FLUSH_TIMEOUT, self.accounts.flush()).await);
         let sinks = self.sinks.clone();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "supervised: awaited, and a panic is an error"
+        )]
         let sinks = tokio::task::spawn_blocking(move || sinks.close());
         let store = async {
             if let Some(cleanup) = cleanup {

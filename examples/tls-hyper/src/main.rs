@@ -1,5 +1,7 @@
 //! A service over TLS: HTTP/1 and HTTP/2 by ALPN, with a certificate that is reloaded.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod certificate;
 #[cfg(test)]
 mod tests;
@@ -49,7 +51,10 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let _log = log::init(LogFormat::Text)?;
     let certificate =
         Arc::new(Certificate::load(arguments.certificate, arguments.key, POLL_INTERVAL)?);
-    // Supervised: each check is a turn, and `/health` reports if there are none.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "supervised: each check is a turn, and `/health` reports if there are none"
+    )]
     tokio::spawn(Arc::clone(&certificate).reload_on_change());
     let shutdown = shutdown_signal()?;
     let tcp = TcpListener::bind(arguments.listen).await?;

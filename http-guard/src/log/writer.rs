@@ -51,7 +51,7 @@ impl LogWriter {
         let counts = Arc::new(Counts::default());
         let thread_counts = Arc::clone(&counts);
         let run = move || write_lines(output, &receiver, &thread_counts);
-        // Supervised: each line is a turn.
+        #[expect(clippy::disallowed_methods, reason = "supervised: each line is a turn")]
         thread::Builder::new().name("log".to_owned()).spawn(run)?;
         let guard = LogGuard(Arc::clone(&counts));
         Ok((Self { lines: sender, counts }, guard))
@@ -101,7 +101,10 @@ impl Counts {
     fn lose(&self) {
         self.lost.fetch_add(1, Ordering::AcqRel);
         #[cfg(feature = "metrics")]
-        crate::telemetry::isolate(|| metrics::counter!("log_lines_lost_total").increment(1));
+        crate::telemetry::isolate(|| {
+            #[expect(clippy::disallowed_macros, reason = "isolated: above")]
+            metrics::counter!("log_lines_lost_total").increment(1);
+        });
     }
 
     /// Counts a line as written or lost.

@@ -78,7 +78,10 @@ impl Server {
                 phase: phase.subscribe(),
                 open_connections: Arc::clone(&open_connections),
             };
-            // Supervised: a panic ends the connection, and the panic hook reports it.
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "supervised: a panic ends the connection, and the panic hook reports it"
+            )]
             connections.spawn(connection.run(handshake, service.clone()));
             while let Some(ended) = connections.try_join_next() {
                 dropped_requests(ended);

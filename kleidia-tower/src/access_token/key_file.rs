@@ -203,7 +203,7 @@ impl KeyFileOptions {
         let poller = Arc::new(poller);
         let (sender, shutdown) = mpsc::channel();
         let polling = Arc::clone(&poller);
-        // Supervised: each read is a turn.
+        #[expect(clippy::disallowed_methods, reason = "supervised: each read is a turn")]
         thread::Builder::new()
             .name("access-token-keys".to_owned())
             .spawn(move || polling.run(interval, &shutdown))

@@ -167,7 +167,7 @@ impl VaultKeysOptions {
         let keys = LastValidKeys::new(source, keys, started_at, self.poll_interval);
         let poller = Arc::new(Poller { secret, keys, reload_lock: Mutex::default() });
         let polling = Arc::clone(&poller);
-        // Supervised: each read is a turn.
+        #[expect(clippy::disallowed_methods, reason = "supervised: each read is a turn")]
         let poll_task = tokio::spawn(async move { polling.run(self.poll_interval).await });
         Ok(VaultKeys { poller, poll_task })
     }

@@ -48,7 +48,10 @@ impl Accounts {
             // rehashed the same one.
             accounts.log_in_once(&request).await?.ok_or(AccountError::InvalidCredentials)
         };
-        // Supervised: awaited, and a panic is an error.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "supervised: awaited, and a panic is an error"
+        )]
         let done = tokio::spawn(IsolatedSpan::current().instrument(attempt)).await;
         done.unwrap_or(Err(AccountError::Aborted))
     }

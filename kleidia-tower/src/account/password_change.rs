@@ -40,7 +40,10 @@ impl Accounts {
         let (accounts, view) = (self.clone(), view.clone());
         let change =
             async move { accounts.try_change_password(&view, &current, &new, client).await };
-        // Supervised: awaited, and a panic is an error.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "supervised: awaited, and a panic is an error"
+        )]
         let done = tokio::spawn(IsolatedSpan::current().instrument(change)).await;
         done.unwrap_or(Err(AccountError::Aborted))
     }

@@ -90,7 +90,10 @@ impl Drop for PendingAttempt {
         if let Some(settlement) = self.0.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            // Supervised: without it, the attempt expires.
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "supervised: without it, the attempt expires"
+            )]
             runtime.spawn(settlement.settle_eventually());
         }
     }

@@ -49,6 +49,10 @@ impl AgentKey {
     /// # Errors
     /// [`KeyGenerationError`] if the library fails, or the runtime shuts down in the meantime.
     pub async fn generate() -> Result<Self, KeyGenerationError> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "supervised: awaited, and a panic is an error"
+        )]
         let generated = tokio::task::spawn_blocking(Self::generate_blocking).await;
         generated.map_err(|_| KeyGenerationError)?
     }

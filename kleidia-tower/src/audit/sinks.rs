@@ -80,7 +80,10 @@ impl AuditSinks {
         let running: Vec<_> = supervisors.iter().map(Supervisor::start).collect();
         let counts = Arc::<Counts>::default();
         let thread_counts = Arc::clone(&counts);
-        // Supervised: each record of each sink is a turn.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "supervised: each record of each sink is a turn"
+        )]
         Builder::new().name("kleidia-audit".to_owned()).spawn(move || {
             run_sinks(sinks, &receiver, &thread_counts);
             drop((running, end));
@@ -151,9 +154,10 @@ fn run_sinks(
 
 impl AuditSink for TracingSink {
     fn record(&mut self, record: &AuditRecord) {
-        // Isolated: a panic of the subscriber is one of this sink, which is counted.
-        tracing::info!(
+        // A panic of the subscriber is one of this sink, which is counted.
+        tracing::event!(
             target: "kleidia_tower::audit",
+            tracing::Level::INFO,
             sequence = record.sequence,
             at = record.at.as_second(),
             event = record.kind.as_str(),

@@ -73,7 +73,10 @@ impl AuditTrail {
     pub(crate) async fn append_detached(&self, events: Vec<AuditEvent>) -> Result<(), StoreError> {
         let trail = self.clone();
         let append = async move { trail.append_all(events).await };
-        // Supervised: awaited, and a panic is an error.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "supervised: awaited, and a panic is an error"
+        )]
         let done = tokio::spawn(IsolatedSpan::current().instrument(append)).await;
         done.unwrap_or_else(|_| Err(StoreError::unavailable("recording aborted")))
     }

@@ -87,8 +87,8 @@ impl PasswordHasher {
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..permits {
             let (receiver, lanes) = (Arc::clone(&receiver), lane_threads(parameters)?);
-            // Supervised: each job is a turn.
             let worker = thread::Builder::new().name("kleidia-argon2".to_owned());
+            #[expect(clippy::disallowed_methods, reason = "supervised: each job is a turn")]
             worker.spawn(move || run_worker(&receiver, &lanes)).map_err(system_error)?;
         }
         let (permits, queued) = (Arc::new(Semaphore::new(permits)), Arc::default());

@@ -64,7 +64,10 @@ impl CircuitBreaker {
             event!(error, error, suppressed, "shared rate limits unavailable");
         }
         let circuit = OpenCircuit(Arc::clone(self));
-        // Supervised: `Probe::run` makes each probe a turn of a `Supervisor`.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "supervised: `Probe::run` makes each probe a turn of a `Supervisor`"
+        )]
         tokio::spawn(probe.run(circuit));
     }
 

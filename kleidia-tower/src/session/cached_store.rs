@@ -101,7 +101,10 @@ impl SessionCachingStore {
     {
         let (change, cache) = (change(Arc::clone(&self.store)), Arc::clone(&self.cache));
         // As a task, so that the cache is invalidated even if the caller drops the future.
-        // Supervised: awaited, and a panic is an error.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "supervised: awaited, and a panic is an error"
+        )]
         let task = tokio::spawn(async move {
             let done = change.await;
             match &done {

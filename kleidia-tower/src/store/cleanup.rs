@@ -52,7 +52,7 @@ impl Cleanup {
     pub fn spawn(store: Arc<dyn PurgeStore>, clock: impl Clock, settings: CleanupSettings) -> Self {
         let (stop, stopped) = oneshot::channel();
         let supervisor = Supervisor::new("cleanup").with_interval(settings.interval);
-        // Supervised: each batch is a turn.
+        #[expect(clippy::disallowed_methods, reason = "supervised: each batch is a turn")]
         let task = tokio::spawn(run(store, clock, settings, stopped, supervisor.clone()));
         Self { stop, task, supervisor }
     }

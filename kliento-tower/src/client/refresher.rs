@@ -86,7 +86,10 @@ impl BundleRefresher {
         // A runtime that is shutting down drops the task immediately, which acquires the lock.
         drop(state);
         if let Some(task) = task {
-            // Supervised: a task that panics lets the next request start another one.
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "supervised: a task that panics lets the next request start another one"
+            )]
             runtime.spawn(task.run());
         }
         Ok(valid.map_or(BundleState::Pending(pending), BundleState::Ready))
@@ -110,7 +113,10 @@ impl BundleRefresher {
             return;
         }
         if let Ok(runtime) = Handle::try_current() {
-            // Supervised: after a panic, the next request asks again.
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "supervised: after a panic, the next request asks again"
+            )]
             runtime.spawn(self.clone().refresh_if_changed(last_check));
         }
     }

@@ -204,6 +204,10 @@ impl LocalSigner {
 impl TokenBundleSource for LocalSigner {
     async fn token_bundle(&self, audience: Option<&str>) -> Result<ExpiringBundle, SourceError> {
         let signer = self.for_audience(audience);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "supervised: awaited, and a panic is an error"
+        )]
         let issued = spawn_blocking(move || signer.sign()).await.map_err(SourceError::new)?;
         issued.map_err(SourceError::new)
     }

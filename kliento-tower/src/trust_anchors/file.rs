@@ -213,7 +213,7 @@ impl TrustAnchorFileOptions {
         poller.supervisor.record::<_, TrustAnchorFileError>(&Ok(()), started_at);
         let (sender, shutdown) = mpsc::channel();
         let polling = poller.clone();
-        // Supervised: each read is a turn.
+        #[expect(clippy::disallowed_methods, reason = "supervised: each read is a turn")]
         thread::Builder::new()
             .name("trust-anchors".to_owned())
             .spawn(move || polling.poll(self.poll_interval, &shutdown))

@@ -1,5 +1,7 @@
 //! The client: `client --bundle FILE [--server URL] [--watch] [--clock RFC3339]` calls the server.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,5 +1,7 @@
 //! The server: `server --audience AUD... [--allow-organisation ORG]... [--listen ADDR]`.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;

@@ -14,6 +14,10 @@ pub(super) async fn concurrently<T: Send + 'static, F: Future<Output = T> + Send
     let mut running = JoinSet::new();
     for number in 0..count {
         let (start, operation) = (Arc::clone(&start), operation(number));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "supervised: joined, and a panic is one of the test"
+        )]
         running.spawn(async move {
             start.wait().await;
             operation.await

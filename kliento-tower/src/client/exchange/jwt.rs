@@ -116,6 +116,10 @@ impl JwtSource for JwtEnvVar {
 impl JwtSource for JwtFile {
     async fn jwt(&self) -> Result<SecretString, SourceError> {
         let file = self.clone();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "supervised: awaited, and a panic is an error"
+        )]
         let read = spawn_blocking(move || file.read()).await.map_err(SourceError::new)?;
         read.map_err(SourceError::new)
     }

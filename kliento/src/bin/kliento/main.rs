@@ -1,5 +1,7 @@
 //! The `kliento` command: verifies, inspects and issues token bundles.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod arguments;
 mod command;
 mod failure;

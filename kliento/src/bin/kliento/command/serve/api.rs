@@ -138,6 +138,7 @@ async fn verify(
     };
     let start = Instant::now();
     // Slot and permit move with the work, which continues even if the client disconnects.
+    #[expect(clippy::disallowed_methods, reason = "supervised: awaited, and a panic is an error")]
     let work = tokio::task::spawn_blocking(move || {
         let report = verifier.verify(&audience, format, body);
         drop((slot, permit));
