@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use http_guard::event;
-use tempfile::NamedTempFile;
+use tempfile::Builder;
 use zeroize::Zeroizing;
 
 use super::SigningKey;
@@ -23,10 +23,10 @@ pub(super) fn create_if_missing(path: &Path) -> io::Result<()> {
     let mut line = SigningKey::generate().map_err(io::Error::other)?.to_text();
     line.push('\n');
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    // Only the owner can access a temporary file.
-    let file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
-    let mut file = file.map_err(without_path)?;
-    file.write_all(line.as_bytes())?;
+    // Unlike with `NamedTempFile::new_in`, errors do not name the temporary file.
+    let create = |path: &Path| owner_only().open(path);
+    let mut file = Builder::new().make_in(folder.unwrap_or(Path::new(".")), create)?;
+    file.as_file_mut().write_all(line.as_bytes())?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
         Ok(_) => log_created(path),
@@ -35,13 +35,6 @@ pub(super) fn create_if_missing(path: &Path) -> io::Result<()> {
         Err(_) => create_in_place(path, &line)?,
     }
     Ok(())
-}
-
-/// Drops the name of a temporary file from its error: the path that was asked for is reported.
-fn without_path(error: io::Error) -> io::Error {
-    let cause = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>());
-    let code = cause.and_then(io::Error::raw_os_error);
-    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Creates the file under its name, where a complete file cannot get a new name without replacing

@@ -73,7 +73,7 @@ fn missing_folder_is_reported_with_the_requested_file() {
         fixture.run(&["key", "generate", "-o", "missing/k"]),
         feed(fixture.issue("missing/b"), b""),
     ] {
-        assert_eq!(output.status, 1);
+        assert_eq!(output.status, 2);
         assert!(output.errors.contains("missing/"), "{}", output.errors);
         assert!(output.errors.contains("No such file or directory"), "{}", output.errors);
         assert!(!output.errors.contains(".kliento-"), "{}", output.errors);

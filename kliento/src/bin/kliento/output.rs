@@ -122,26 +122,18 @@ fn prepare(
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".kliento-");
-    #[cfg(unix)]
-    builder.permissions(unix::permissions(mode));
-    let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")));
-    let mut file = file.map_err(without_path)?;
+    // Unlike with `tempfile_in`, errors do not name the temporary file.
+    let create = |path: &Path| new_file(mode).create_new(true).open(path);
+    let mut file = builder.make_in(folder.unwrap_or(Path::new(".")), create)?;
     #[cfg(unix)]
     if let (FileMode::Public, Some(existing)) = (mode, existing) {
         unix::copy_access(file.as_file(), existing)?;
     }
     #[cfg(not(unix))]
     let _ = (mode, existing);
-    file.write_all(octets)?;
+    file.as_file_mut().write_all(octets)?;
     file.as_file().sync_all()?;
     Ok(file)
-}
-
-/// Drops the name of a temporary file from its error: the path that was asked for is reported.
-fn without_path(error: io::Error) -> io::Error {
-    let cause = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>());
-    let code = cause.and_then(io::Error::raw_os_error);
-    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Overwrites what is at the path, or appends to the file of a descriptor. A secret is only written into
