@@ -4,9 +4,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kleidia_tower::Rejection;
+use kleidia_tower::access_token::{KeyRing, SigningKey};
+use kleidia_tower::account::{AccountError, Accounts, LoginRequest};
+use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
+use kleidia_tower::rbac::RoleName;
 use kleidia_tower::session::{RotationOutcome, SessionStore as _};
 use kleidia_tower::store::{SqliteOptions, SqliteStore, StoreError};
+use kleidia_tower::{ClientInfo, Rejection, SessionId};
 use sqlx::Connection as _;
 use tokio::task::JoinSet;
 
@@ -32,6 +36,38 @@ async fn unknown_refresh_tokens_are_rejected_without_the_writer() {
         assert!(matches!(rotated.value, RotationOutcome::Invalid) && rotated.records.is_empty());
     }
     writing.rollback().await.unwrap();
+}
+
+/// Also by the operations of accounts, which look at sessions first.
+#[tokio::test]
+async fn rejections_do_not_wait_for_the_writer() {
+    let database = TempDatabase::new();
+    let store = open(&database).await;
+    let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
+    let hasher = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
+    let accounts = Accounts::new(store.clone(), Arc::new(keys), hasher.start().unwrap());
+    let client = || ClientInfo::new("192.0.2.1".parse().unwrap());
+    let mut tokens = Vec::new();
+    for name in ["alice", "bob"] {
+        let roles = [RoleName::user()].into();
+        accounts.create_user(None, name, "a passphrase".into(), roles, client()).await.unwrap();
+        let (user_name, password) = (name.to_owned(), "a passphrase".into());
+        let login = LoginRequest { user_name, password, client: client(), device_token: None };
+        tokens.push(accounts.log_in(login).await.unwrap());
+    }
+    let [alice, bob] = &tokens[..] else { panic!("two logins") };
+    let mut other = database.connect().await;
+    let writing = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    for id in [bob.session.session.id, SessionId::new(99)] {
+        let ended = accounts.end_session(&alice.session, id, client()).await;
+        assert!(matches!(ended, Err(AccountError::SessionNotFound)), "{ended:?}");
+    }
+    // It has the form of a refresh token.
+    let unknown = alice.session_token.as_ref().unwrap();
+    let refreshed = accounts.refresh(unknown, client()).await;
+    assert!(matches!(refreshed, Err(AccountError::RefreshTokenInvalid)), "{refreshed:?}");
+    writing.rollback().await.unwrap();
+    accounts.end_session(&alice.session, alice.session.session.id, client()).await.unwrap();
 }
 
 #[tokio::test]
