@@ -11,13 +11,14 @@ use crate::step::{cargo, output, run};
 type Program = (&'static str, &'static str);
 
 /// The programs that tests start.
-pub(crate) const TESTS: [Program; 6] = [
+pub(crate) const TESTS: [Program; 7] = [
     ("named", "bind9"),
     ("dnssec-signzone", "bind9-utils"),
     ("openssl", "openssl"),
     ("python3", "python3"),
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
+    ("redis-server", "redis-server"),
 ];
 
 /// The programs that the JavaScript reference needs.
@@ -37,7 +38,9 @@ pub(crate) fn install_missing(programs: &[Program]) -> Result<(), Failure> {
         )));
     }
     run("Debian's package lists", as_root("apt-get").arg("update"))?;
-    let mut install = as_root("apt-get");
+    let mut install = as_root("env");
+    // Tests start their own servers, so no service of the system is started.
+    install.args(["SYSTEMD_OFFLINE=1", "apt-get"]);
     install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
     run("Debian's packages", &mut install)
 }

@@ -15,7 +15,7 @@ use super::health::HealthChecks;
 use super::rejection::{ApiRejection, render};
 use super::{ApiRoutes, audit, authentication, body, sessions, users, whoami};
 use crate::account::Accounts;
-use crate::rate_limit::{Key, Limit, RateLimitLayer, TrustedProxies};
+use crate::rate_limit::{Key, Limit, RateLimitLayer, SharedLimits, TrustedProxies};
 use crate::rbac::{Denial, Permission, Requirement};
 use crate::rejection::default_renderer;
 use crate::session::JwtSessionLayer;
@@ -135,6 +135,24 @@ impl Api {
         self.requests_by_address =
             self.requests_by_address.with_limit(Key::address(), limit.clone());
         self.requests_by_principal = self.requests_by_principal.with_limit(Key::principal(), limit);
+        self
+    }
+
+    /// Shares the limits of logins and of requests with other nodes; by default each process has its
+    /// own budgets.
+    ///
+    /// `GET /health` names `shared-limits` while their store is unavailable. Several APIs with the
+    /// same store and the same secret share their budgets.
+    #[must_use]
+    pub fn with_shared_limits(mut self, limits: &SharedLimits) -> Self {
+        for (layer, scope) in [
+            (&mut self.login_limit, "api/login"),
+            (&mut self.requests_by_address, "api/address"),
+            (&mut self.requests_by_principal, "api/principal"),
+        ] {
+            *layer = std::mem::take(layer).with_shared_limits(scope, limits.clone());
+        }
+        self.health_checks.add("shared-limits", limits.health_check());
         self
     }
 

@@ -13,6 +13,8 @@ mod limit;
 mod limit_store;
 mod limiter;
 mod memory_store;
+#[cfg(feature = "redis")]
+mod redis;
 mod remaining;
 mod shared_limits;
 mod shared_rules;
@@ -28,5 +30,7 @@ pub use limit::{Limit, LimitError};
 pub use limit_store::{LimitDecision, LimitKey, LimitStore, LimitStoreError};
 pub use limiter::{RateLimitError, RateLimiter};
 pub use memory_store::MemoryLimitStore;
+#[cfg(feature = "redis")]
+pub use redis::RedisLimitStore;
 pub use remaining::Remaining;
 pub use shared_limits::{LimitFallback, SharedLimits};

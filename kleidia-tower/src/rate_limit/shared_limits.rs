@@ -29,12 +29,12 @@ use crate::{HealthError, SettingError};
 ///
 /// # Examples
 /// ```
-/// use kleidia_tower::rate_limit::{Key, MemoryLimitStore, RateLimitLayer, SharedLimits};
+/// use kleidia_tower::rate_limit::{Key, Limit, MemoryLimitStore, RateLimitLayer, SharedLimits};
 ///
 /// # let secret = vec![7; 32];
 /// let limits = SharedLimits::new(MemoryLimitStore::new(), &secret.into())?;
 /// let layer = RateLimitLayer::new()
-///     .with_limit(Key::address(), "100/60".parse()?)
+///     .with_limit(Key::address(), "100/60".parse::<Limit>()?)
 ///     .with_shared_limits("requests", limits);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -139,12 +139,15 @@ impl SharedLimits {
         move || breaker.health()
     }
 
-    /// Calls the store once, to find out at the start whether it is available.
+    /// Connects to the store and calls it once, to find out at the start whether it is available. If
+    /// it is not, the fallback applies until a probe succeeds.
     ///
     /// # Errors
-    /// [`LimitStoreError`] if it is not.
+    /// [`LimitStoreError`] if the store is unavailable.
     pub async fn check_store(&self) -> Result<(), LimitStoreError> {
-        self.probe(0).check().await
+        let probe = self.probe(0);
+        let outcome = probe.check().await;
+        outcome.inspect_err(|error| self.breaker.open(error, probe))
     }
 
     /// Returns `None` if the store is unavailable.
