@@ -4,6 +4,7 @@
 
 mod arguments;
 mod create_admin;
+mod limits;
 mod page;
 mod routes;
 mod service;

@@ -22,7 +22,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use crate::settings::{Period, Settings};
-use crate::{BoxError, create_admin, routes};
+use crate::{BoxError, create_admin, limits, routes};
 
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -43,6 +43,7 @@ pub(crate) struct Service {
 /// Serves until a shutdown signal.
 pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Result<(), BoxError> {
     let shutdown = shutdown_signal()?;
+    let limits = limits::shared_limits(settings)?;
     let service = Service::open(database, settings).await?;
     if demo {
         create_demo_admin(&service).await?;
@@ -55,8 +56,13 @@ pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Res
         SystemClock,
         CleanupSettings::default(),
     );
-    let api = Api::new(service.accounts.clone());
-    let api = api.with_health_check("cleanup", cleanup.health_check());
+    let mut api = Api::new(service.accounts.clone());
+    api = api.with_health_check("cleanup", cleanup.health_check());
+    if let Some(limits) = &limits {
+        // An outage is logged, and does not keep the portal from starting.
+        drop(limits.check_store().await);
+        api = api.with_shared_limits(limits);
+    }
     let routes = routes::router(api, settings)?;
     log::announce(&format!("listening on http://{}", listener.local_addr()?));
     let server = Server::new().with_exempt_proxies(settings.proxies()?);

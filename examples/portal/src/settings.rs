@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use kleidia_tower::rate_limit::{
     ForwardingHeader, Limit, Nat64Prefix, NetworkError, ProxyNetwork, TrustedProxies,
 };
 use kliento::TrustAnchor;
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
 /// All settings; `None` stands for the default.
@@ -69,6 +71,31 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "text")]
     pub(crate) api_limit: Option<Limit>,
 
+    /// Share the limits with other portals in the Redis at this URL: redis://USER:PASSWORD@HOST:PORT,
+    /// or rediss:// for TLS. The variable `REDIS_URL` hides the password from other users of the
+    /// machine [default: that of the variable, or limits of this portal alone]
+    #[arg(long, value_name = "URL")]
+    pub(crate) redis: Option<SecretString>,
+
+    /// The file with the secret of shared limits: at least 32 octets, the same for all portals
+    #[arg(long, value_name = "FILE")]
+    pub(crate) limit_secret: Option<PathBuf>,
+
+    /// How long a request waits for Redis, at most 2s [default: 50ms]
+    #[arg(long, value_name = "DURATION")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) limit_timeout: Option<humantime::Duration>,
+
+    /// What applies while Redis is unavailable: this portal's share of the limits, or 503
+    /// [default: share]
+    #[arg(long, value_name = "FALLBACK")]
+    pub(crate) limit_fallback: Option<Fallback>,
+
+    /// How many portals share the limits, of which each has its part while Redis is unavailable
+    /// [default: 2]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit_nodes: Option<NonZeroU32>,
+
     /// A proxy or a network of proxies whose `X-Forwarded-For` is trusted; may be given several times
     #[arg(long, value_name = "ADDR|CIDR")]
     #[serde(deserialize_with = "texts")]
@@ -124,6 +151,16 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// What applies while the store of shared limits is unavailable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Fallback {
+    /// The portal's share of the limits.
+    Share,
+    /// 503.
+    Reject,
+}
+
 /// A duration of whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -176,6 +213,11 @@ impl Settings {
             password_max_age: self.password_max_age.or(file.password_max_age),
             login_limit: self.login_limit.or(file.login_limit),
             api_limit: self.api_limit.or(file.api_limit),
+            redis: self.redis.or(file.redis),
+            limit_secret: self.limit_secret.or(file.limit_secret),
+            limit_timeout: self.limit_timeout.or(file.limit_timeout),
+            limit_fallback: self.limit_fallback.or(file.limit_fallback),
+            limit_nodes: self.limit_nodes.or(file.limit_nodes),
             trusted_proxy: or(self.trusted_proxy, file.trusted_proxy),
             nat64_prefix: or(self.nat64_prefix, file.nat64_prefix),
             argon2_permits: self.argon2_permits.or(file.argon2_permits),

@@ -31,4 +31,5 @@ mod request_bodies;
 mod service;
 mod sessions;
 mod settings_file;
+mod shared_limits;
 mod workloads;

@@ -225,7 +225,8 @@ impl Drop for Portal {
 /// Returns the command without the environment variables that it reads.
 pub(crate) fn command(database: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
-    command.arg("--database").arg(database).args(arguments).env_remove("RUST_LOG");
+    command.arg("--database").arg(database).args(arguments);
+    command.env_remove("RUST_LOG").env_remove("REDIS_URL");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
