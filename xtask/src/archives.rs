@@ -13,6 +13,16 @@ const DIRECTORY: &str = "target/archives";
 /// The files that each archive must have, apart from its sources.
 const REQUIRED: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
+/// The profile of the workspace, so that dependencies are compiled once.
+const PROFILE: &str = "\
+[profile.dev]
+debug = \"line-tables-only\"
+
+[profile.dev.package.\"*\"]
+opt-level = 1
+debug = false
+";
+
 /// Packages all published crates, unpacks the archives, and returns the table of a manifest that
 /// uses them: `[patch.crates-io]`.
 pub(crate) fn unpack() -> Result<String, Failure> {
@@ -49,7 +59,8 @@ pub(crate) fn test_documentation() -> Result<(), Failure> {
     let members: Vec<_> =
         published.map(|package| format!("{}-{}", package.name, package.version)).collect();
     let manifest = Path::new(DIRECTORY).join("Cargo.toml");
-    let text = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n{patch}\n");
+    let text =
+        format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n{patch}\n\n{PROFILE}");
     fs::write(&manifest, text)?;
     // The same versions of dependencies as in all other tests.
     fs::copy("Cargo.lock", manifest.with_extension("lock"))?;

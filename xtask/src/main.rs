@@ -36,7 +36,7 @@ usage: cargo xtask <command>
   vectors        writes the test vectors whose recipes changed
   interop        verifies bundles of the JavaScript reference, and those of kliento with it
   quick-start    builds and runs the README's quick starts outside the workspace
-  tidy           checks the repository rules: sizes and heads of files, links, manifests
+  tidy           checks the repository rules: sizes and heads of files, links, manifests, tables of modules
   msrv           compiles each crate with the oldest Rust that it declares, if installed";
 
 fn main() -> ExitCode {
