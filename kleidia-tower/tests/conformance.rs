@@ -15,6 +15,8 @@ fn main() {
     let trials = CASES.iter().map(memory).chain(CASES.iter().map(cached));
     #[cfg(feature = "sqlite")]
     let trials = trials.chain(CASES.iter().map(sqlite));
+    #[cfg(feature = "postgres")]
+    let trials = trials.chain(CASES.iter().map(postgres));
     let trials = trials.collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -47,6 +49,19 @@ fn sqlite(case: &'static Case) -> Trial {
             let store = Arc::new(store);
             case.run(Arc::clone(&store) as Arc<dyn Store>).await;
             store.close().await;
+        })
+    })
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(case: &'static Case) -> Trial {
+    Trial::test(format!("postgres::{}", case.name()), move || {
+        let url = test_servers::PostgresServer::shared().create_database();
+        run(async move {
+            let store = kleidia_tower::store::PostgresStore::open(&url).await;
+            let store = Arc::new(store.expect("the database opens"));
+            case.run(Arc::clone(&store) as Arc<dyn Store>).await;
+            store.close();
         })
     })
 }

@@ -2,18 +2,26 @@
 
 use std::path::PathBuf;
 
+use crate::database::Location;
 use crate::settings::Settings;
 
-/// A portal where people sign in, on one SQLite file
+/// A portal where people sign in, on one SQLite file or on PostgreSQL
 ///
 /// The page is at `/`, the API below `/api`. A new database has no accounts: `portal create-admin`
 /// creates one. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what is logged.
 #[derive(clap::Parser)]
 #[command(name = "portal", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The database, which is created if it is missing; the keys of access tokens are next to it
-    #[arg(long, global = true, value_name = "FILE", default_value = "portal.db")]
-    pub(crate) database: PathBuf,
+    /// The database: a file, which is created if it is missing, or the URL of a database on
+    /// PostgreSQL (`postgres://USER:PASSWORD@HOST/NAME`), which several nodes can share
+    #[arg(long, global = true, value_name = "FILE|URL", default_value = "portal.db")]
+    #[arg(env = "DATABASE_URL", hide_env_values = true)]
+    pub(crate) database: Location,
+
+    /// The file with the keys of access tokens, which is created if it is missing. Nodes on one
+    /// database need the same keys [default: next to the database file, with the ending .keys]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
 
     /// A TOML file with settings, under the names of these options; options take precedence
     #[arg(long, value_name = "FILE")]
@@ -63,4 +71,10 @@ Examples:
     portal unlock alice
 
   The same, while guessing continues:
-    portal unlock alice --device";
+    portal unlock alice --device
+
+  Two nodes on one database:
+    export DATABASE_URL=postgres://portal:secret@db.example.com/portal
+    portal create-admin alice
+    portal --keys portal.keys --listen 10.0.0.1:8080
+    portal --keys portal.keys --listen 10.0.0.2:8080";

@@ -1,7 +1,6 @@
 //! `portal create-admin`: creates accounts of admins.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
-use std::path::Path;
 
 use http_guard::log;
 use kleidia_tower::ClientInfo;
@@ -10,12 +9,16 @@ use kleidia_tower::rbac::RoleName;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::BoxError;
+use crate::database::Location;
 use crate::service::Service;
-use crate::settings::Settings;
 
 /// Reads a password, and creates the account.
-pub(crate) async fn run(database: &Path, name: &str, password_stdin: bool) -> Result<(), BoxError> {
-    let service = Service::open(database, &Settings::default()).await?;
+pub(crate) async fn run(
+    database: &Location,
+    name: &str,
+    password_stdin: bool,
+) -> Result<(), BoxError> {
+    let service = Service::open_for_command(database).await?;
     let password = if password_stdin { read_password()? } else { prompt_for_password()? };
     let outcome = create(&service, name, password).await;
     service.close(None).await;

@@ -1,9 +1,11 @@
-//! A portal where people sign in: sessions, roles, limits and audit, on one SQLite file.
+//! A portal where people sign in: sessions, roles, limits and audit, on one SQLite file or on
+//! PostgreSQL.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod arguments;
 mod create_admin;
+mod database;
 mod limits;
 mod page;
 mod routes;
@@ -36,7 +38,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), BoxError> {
-    let Arguments { database, config, demo, mut settings, command } = arguments;
+    let Arguments { database, keys, config, demo, mut settings, command } = arguments;
     if let Some(path) = config {
         settings = settings.or_file(&path)?;
     }
@@ -50,6 +52,6 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
             create_admin::run(&database, &name, password_stdin).await
         }
         Some(Command::Unlock { name, device }) => unlock::run(&database, &name, device).await,
-        None => service::run(&database, &settings, demo).await,
+        None => service::run(&database, keys, &settings, demo).await,
     }
 }

@@ -1,6 +1,5 @@
 //! The service: opens the database, serves until a shutdown signal, and closes the database.
 
-use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,17 +9,18 @@ use std::time::Duration;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use http_guard::log;
 use http_guard::serve::{Server, shutdown_signal};
-use kleidia_tower::access_token::KeyFile;
-use kleidia_tower::account::{AccountLookup, AccountSettings, AccountStore as _, Accounts};
+use kleidia_tower::SettingError;
+use kleidia_tower::access_token::{KeyFile, KeyProvider, KeyRing, SigningKey};
+use kleidia_tower::account::{AccountLookup, AccountSettings, Accounts};
 use kleidia_tower::api::Api;
 use kleidia_tower::audit::{AuditSinks, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
 use kleidia_tower::password::{PasswordHasher, PasswordPolicy};
-use kleidia_tower::store::{Cleanup, CleanupSettings, SqliteStore};
-use kleidia_tower::{SettingError, SystemClock};
+use kleidia_tower::store::{Cleanup, CleanupSettings};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
+use crate::database::{Database, Location};
 use crate::settings::{Period, Settings};
 use crate::{BoxError, create_admin, limits, routes};
 
@@ -36,28 +36,32 @@ const FLUSH_TIMEOUT: Duration = Duration::from_millis(300);
 /// The accounts of the portal, with their store and audit sinks.
 pub(crate) struct Service {
     pub(crate) accounts: Accounts,
-    store: Arc<SqliteStore>,
+    database: Database,
     sinks: AuditSinks,
 }
 
 /// Serves until a shutdown signal.
-pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Result<(), BoxError> {
+pub(crate) async fn run(
+    location: &Location,
+    keys: Option<PathBuf>,
+    settings: &Settings,
+    demo: bool,
+) -> Result<(), BoxError> {
     let shutdown = shutdown_signal()?;
     let limits = limits::shared_limits(settings)?;
-    let service = Service::open(database, settings).await?;
+    let keys = Arc::new(open_keys(&location.keys(keys)?)?);
+    let service = Service::open(location, keys, settings).await?;
     if demo {
         create_demo_admin(&service).await?;
     }
     let address = settings.listen.unwrap_or(DEFAULT_ADDRESS);
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| format!("failed to listen on {address}: {error}"))?;
-    let cleanup = Cleanup::spawn(
-        Arc::<SqliteStore>::clone(&service.store),
-        SystemClock,
-        CleanupSettings::default(),
-    );
+    let database = &service.database;
+    let cleanup = Cleanup::spawn(database.store(), database.clock(), CleanupSettings::default());
     let mut api = Api::new(service.accounts.clone());
     api = api.with_health_check("cleanup", cleanup.health_check());
+    api = api.with_health_check("database-clock", database.clock_check());
     if let Some(limits) = &limits {
         // An outage is logged, and does not keep the portal from starting.
         drop(limits.check_store().await);
@@ -75,19 +79,32 @@ pub(crate) async fn run(database: &Path, settings: &Settings, demo: bool) -> Res
 }
 
 impl Service {
-    /// Opens the database and the keys next to it.
-    pub(crate) async fn open(database: &Path, settings: &Settings) -> Result<Self, BoxError> {
+    /// Opens the database for a command that signs no access tokens.
+    pub(crate) async fn open_for_command(location: &Location) -> Result<Self, BoxError> {
+        Self::open(
+            location,
+            Arc::new(KeyRing::new([SigningKey::generate()?])?),
+            &Settings::default(),
+        )
+        .await
+    }
+
+    /// Opens the database.
+    async fn open(
+        location: &Location,
+        keys: Arc<dyn KeyProvider>,
+        settings: &Settings,
+    ) -> Result<Self, BoxError> {
         let account_settings = account_settings(settings)?;
         let permits = settings.argon2_permits.unwrap_or_else(PasswordHasher::default_permits);
         let hasher = PasswordHasher::options().with_permits(permits)?.start()?;
-        let store = SqliteStore::open(database).await;
-        let store = Arc::new(store.map_err(|error| format!("{}: {error}", database.display()))?);
-        let keys = Arc::new(open_keys(database)?);
+        let database = location.open().await?;
         let sinks = AuditSinks::new(vec![Box::new(TracingSink)], AuditSinks::DEFAULT_QUEUE_LIMIT)?;
-        let accounts = Accounts::new(Arc::<SqliteStore>::clone(&store), keys, hasher)
+        let accounts = Accounts::new(database.store(), keys, hasher)
+            .with_clock(database.clock())
             .with_settings(account_settings)
             .with_audit_sinks(sinks.clone());
-        Ok(Self { accounts, store, sinks })
+        Ok(Self { accounts, database, sinks })
     }
 
     /// Waits for the clean-up, pending writes and audit events, and closes the database.
@@ -108,7 +125,7 @@ impl Service {
                 cleanup.stop().await;
             }
             self.accounts.flush().await;
-            self.store.close().await;
+            self.database.close().await;
         };
         if let (Err(error), ()) = tokio::join!(sinks, store) {
             tracing::error!(%error, "failed to close the audit sinks");
@@ -116,12 +133,9 @@ impl Service {
     }
 }
 
-/// Opens the file of keys next to the database, which is created at the first start.
-fn open_keys(database: &Path) -> Result<KeyFile, BoxError> {
-    let mut path = OsString::from(database);
-    path.push(".keys");
-    let path = PathBuf::from(path);
-    KeyFile::open_or_create(&path).map_err(|error| format!("{}: {error}", path.display()).into())
+/// Opens the file of keys, which is created at the first start.
+fn open_keys(path: &Path) -> Result<KeyFile, BoxError> {
+    KeyFile::open_or_create(path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
@@ -181,7 +195,8 @@ fn with(
 async fn create_demo_admin(service: &Service) -> Result<(), BoxError> {
     const NAME: &str = "admin";
     let name = NAME.parse()?;
-    if service.store.account_with_password(AccountLookup::Name(&name)).await?.is_some() {
+    let store = service.accounts.store();
+    if store.account_with_password(AccountLookup::Name(&name)).await?.is_some() {
         log::announce(&format!("account {NAME:?} already exists; its password is unchanged"));
         return Ok(());
     }

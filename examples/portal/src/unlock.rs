@@ -1,22 +1,23 @@
 //! `portal unlock`: removes the locks of a login.
 
 use std::io::{self, Write as _};
-use std::path::Path;
 
 use http_guard::log;
 use kleidia_tower::account::{AccountError, Accounts};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::BoxError;
+use crate::database::Location;
 use crate::service::Service;
-use crate::settings::Settings;
 
 /// Removes all locks of the account with this name, and prints a new device token if requested.
-pub(crate) async fn run(database: &Path, name: &str, device: bool) -> Result<(), BoxError> {
-    if !database.try_exists()? {
-        return Err(format!("{}: no such database", database.display()).into());
+pub(crate) async fn run(database: &Location, name: &str, device: bool) -> Result<(), BoxError> {
+    if let Location::File(path) = database
+        && !path.try_exists()?
+    {
+        return Err(format!("{}: no such database", path.display()).into());
     }
-    let service = Service::open(database, &Settings::default()).await?;
+    let service = Service::open_for_command(database).await?;
     let outcome = unlock(&service.accounts, name, device).await;
     service.close(None).await;
     let token = match outcome {

@@ -37,6 +37,10 @@ CREATE TABLE families (
     expires_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+CREATE TRIGGER families_stay_revoked BEFORE UPDATE OF is_revoked ON families
+WHEN OLD.is_revoked AND NOT NEW.is_revoked
+BEGIN SELECT RAISE(ABORT, 'a revoked family stays revoked'); END;
+
 CREATE INDEX families_not_revoked ON families (user, expires_at) WHERE is_revoked = 0;
 CREATE INDEX families_expiry ON families (expires_at);
 
@@ -57,6 +61,10 @@ CREATE TABLE sessions (
     CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 ) STRICT;
 
+CREATE TRIGGER sessions_stay_ended BEFORE UPDATE OF ended_at, end_reason, agent_key ON sessions
+WHEN OLD.ended_at IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'an ended session stays ended'); END;
+
 CREATE INDEX sessions_not_ended ON sessions (user, expires_at) WHERE ended_at IS NULL;
 CREATE INDEX sessions_of_family ON sessions (family, expires_at);
 
@@ -70,6 +78,11 @@ CREATE TABLE refresh_tokens (
     wrapped BLOB CHECK (length(wrapped) = 32),
     CHECK ((consumed_at IS NULL) = (successor IS NULL) AND (consumed_at IS NULL) = (wrapped IS NULL))
 ) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER refresh_tokens_are_consumed_once
+BEFORE UPDATE OF consumed_at, successor, wrapped ON refresh_tokens
+WHEN OLD.consumed_at IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'a refresh token is consumed once'); END;
 
 CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
 CREATE INDEX refresh_tokens_of_family ON refresh_tokens (family);

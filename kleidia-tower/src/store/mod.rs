@@ -2,11 +2,17 @@
 
 mod change;
 mod cleanup;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod columns;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
 mod memory;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod open_error;
 mod operations;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod purge;
 pub(crate) mod rows;
 #[cfg(feature = "sqlite")]
@@ -22,9 +28,13 @@ pub use change::{ChangeContext, Committed};
 pub use cleanup::{Cleanup, CleanupSettings};
 pub use error::StoreError;
 pub use memory::MemoryStore;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use open_error::OpenError;
+#[cfg(feature = "postgres")]
+pub use postgres::{DatabaseClock, PostgresOptions, PostgresStore};
 pub use purge::{PurgeStore, Retention};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
+pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// A complete store. Every type that implements the five traits implements this one.
 pub trait Store: AccountStore + SessionStore + FailureStore + AuditStore + PurgeStore {}

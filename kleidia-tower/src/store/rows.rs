@@ -13,33 +13,66 @@ use crate::rbac::RoleName;
 use crate::session::{Session, SessionEnd, SessionLookup};
 use crate::{FamilyId, SessionId, Timestamp, UserId, UserName};
 
-/// The rows that one transaction sees, isolated from other transactions. The store commits or rolls
-/// back the transaction after the operation.
+/// The rows that one transaction sees. The store commits or rolls back the transaction after the
+/// operation.
+///
+/// Transactions may see what others commit meanwhile (READ COMMITTED). So each operation first
+/// locks what its decisions depend on, in one order: the administration, the account, the failures
+/// of a user name, and last the audit log. A lock is held until the end of the transaction. A store
+/// that runs one transaction at a time has nothing to lock.
+pub(crate) trait Rows:
+    AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows
+{
+}
+
+impl<T> Rows for T where T: AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows {}
+
+/// The accounts.
 #[async_trait]
-pub(crate) trait Rows: Send {
+pub(crate) trait AccountRows: Send {
+    /// Locks the rules that span accounts: who may assign which roles, and that one administrator
+    /// stays enabled.
+    async fn lock_administration(&mut self) -> Result<(), StoreError>;
     async fn account(
         &mut self,
         key: AccountLookup<'_>,
     ) -> Result<Option<(Account, StoredPassword)>, StoreError>;
-    /// The operation has checked in this transaction that the user name does not exist.
+    /// Locks an account with its sessions, families and refresh tokens, and returns it as it is
+    /// under the lock.
+    async fn lock_account(
+        &mut self,
+        id: UserId,
+    ) -> Result<Option<(Account, StoredPassword)>, StoreError>;
+    /// Returns `None` if the user name exists.
     async fn insert_account(
         &mut self,
-        new: NewAccount,
+        new: &NewAccount,
         at: Timestamp,
-    ) -> Result<Account, StoreError>;
-    async fn update_account(&mut self, account: &Account) -> Result<(), StoreError>;
+    ) -> Result<Option<Account>, StoreError>;
+    async fn set_roles(
+        &mut self,
+        user: UserId,
+        roles: &BTreeSet<RoleName>,
+    ) -> Result<(), StoreError>;
+    async fn set_disabled(&mut self, user: UserId, is_disabled: bool) -> Result<(), StoreError>;
     /// Returns whether another enabled account has one of these roles.
     async fn has_other_enabled(
         &mut self,
         than: UserId,
         roles: &BTreeSet<RoleName>,
     ) -> Result<bool, StoreError>;
-    async fn update_password(
+    /// Replaces the hashes, and the time of the last change if the password itself is changed.
+    async fn set_password(
         &mut self,
         user: UserId,
         password: &StoredPassword,
+        changed_at: Option<Timestamp>,
     ) -> Result<(), StoreError>;
+}
 
+/// The sessions.
+#[async_trait]
+pub(crate) trait SessionRows: Send {
     async fn session(&mut self, key: SessionLookup) -> Result<Option<Session>, StoreError>;
     /// The store assigns the id; the one in `session` is ignored.
     async fn insert_session(
@@ -47,9 +80,21 @@ pub(crate) trait Rows: Send {
         session: Session,
         token: TokenDigest,
     ) -> Result<Session, StoreError>;
-    async fn update_session(&mut self, session: &Session) -> Result<(), StoreError>;
-    /// Sets when a session was last seen, unless that was later.
-    async fn touch_session(&mut self, id: SessionId, at: Timestamp) -> Result<(), StoreError>;
+    /// Sets when a session expires and was last seen, unless that was later or the session has
+    /// ended. Returns whether it has not ended.
+    async fn extend_session(
+        &mut self,
+        id: SessionId,
+        expires_at: Timestamp,
+        seen_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Ends a session and removes its agent, unless it has ended. Returns whether it had not ended.
+    async fn end_session(&mut self, id: SessionId, end: SessionEnd) -> Result<bool, StoreError>;
+    /// Binds an agent to a session, unless that has ended. Returns whether it has not ended.
+    async fn set_agent_key(&mut self, id: SessionId, key: &str) -> Result<bool, StoreError>;
+    /// Sets when sessions were last seen, unless that was later. No account is locked, so a store
+    /// may skip sessions that another transaction has locked.
+    async fn touch_sessions(&mut self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError>;
     /// Returns the active sessions of a user, oldest first.
     async fn active_sessions(
         &mut self,
@@ -69,7 +114,11 @@ pub(crate) trait Rows: Send {
         kept: Option<SessionId>,
         end: SessionEnd,
     ) -> Result<(), StoreError>;
+}
 
+/// The families and their refresh tokens.
+#[async_trait]
+pub(crate) trait RefreshTokenRows: Send {
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError>;
     async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError>;
     async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError>;
@@ -82,18 +131,30 @@ pub(crate) trait Rows: Send {
         max: usize,
         limit: usize,
     ) -> Result<Vec<FamilyId>, StoreError>;
-
+    /// Returns the user of a refresh token. It never changes.
+    async fn refresh_token_owner(
+        &mut self,
+        digest: &TokenDigest,
+    ) -> Result<Option<UserId>, StoreError>;
     async fn refresh_token(
         &mut self,
         digest: &TokenDigest,
     ) -> Result<Option<RefreshTokenRow>, StoreError>;
     async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError>;
+    /// Consumes a refresh token, unless it was. Returns whether it was not consumed.
     async fn consume_refresh_token(
         &mut self,
         digest: &TokenDigest,
         consumed: &Consumed,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
+}
 
+/// The failure counters and familiar devices of user names.
+#[async_trait]
+pub(crate) trait FailureRows: Send {
+    /// Locks all failures of a user name, also of one without an account, and returns those of the
+    /// account.
+    async fn lock_failures(&mut self, name: &UserName) -> Result<Option<FailureRow>, StoreError>;
     async fn failures(
         &mut self,
         name: &UserName,
@@ -113,8 +174,13 @@ pub(crate) trait Rows: Send {
         name: &UserName,
         max: usize,
     ) -> Result<(), StoreError>;
+}
 
-    async fn chain_head(&mut self) -> Result<ChainHead, StoreError>;
+/// The audit log.
+#[async_trait]
+pub(crate) trait AuditRows: Send {
+    /// Locks the audit log, and returns the head of its chain.
+    async fn lock_chain(&mut self) -> Result<ChainHead, StoreError>;
     /// Appends a record, which the operation has chained to the head, and updates the head.
     async fn append_record(&mut self, record: &AuditRecord) -> Result<(), StoreError>;
 }

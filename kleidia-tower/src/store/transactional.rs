@@ -47,10 +47,12 @@ pub(crate) trait Transactional: Send + Sync + 'static {
     async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError>;
 
     /// Runs an operation in its own transaction, and commits it.
+    ///
+    /// The operation may run several times: a store rolls back and tries again after a deadlock.
     async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'a,
-        F: for<'r> FnOnce(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + 'a;
+        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a;
 }
 
 pub(crate) type Operation<'r, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'r>>;
@@ -96,7 +98,7 @@ impl<S: Transactional> AccountStore for S {
         rules: &RoleRules,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(|rows| Box::pin(operations::create_account(rows.0, new, rules, change))).await
+        self.write(|rows| Box::pin(operations::create_account(rows.0, &new, rules, change))).await
     }
 
     async fn update_account(
@@ -106,7 +108,7 @@ impl<S: Transactional> AccountStore for S {
         rules: &RoleRules,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(|rows| Box::pin(operations::update_account(rows.0, id, update, rules, change)))
+        self.write(|rows| Box::pin(operations::update_account(rows.0, id, &update, rules, change)))
             .await
     }
 
@@ -115,7 +117,7 @@ impl<S: Transactional> AccountStore for S {
         new: PasswordChange,
         change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
-        self.write(|rows| Box::pin(operations::change_password(rows.0, new, change))).await
+        self.write(|rows| Box::pin(operations::change_password(rows.0, &new, change))).await
     }
 }
 
@@ -138,7 +140,7 @@ impl<S: Transactional> SessionStore for S {
         new: NewSession,
         change: &ChangeContext,
     ) -> Result<Committed<OpenOutcome>, StoreError> {
-        self.write(|rows| Box::pin(operations::open(rows.0, new, change))).await
+        self.write(|rows| Box::pin(operations::open(rows.0, &new, change))).await
     }
 
     async fn rotate_refresh_token(
@@ -163,7 +165,7 @@ impl<S: Transactional> SessionStore for S {
     }
 
     async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
-        self.write(|rows| Box::pin(operations::touch(rows.0, seen))).await
+        self.write(|rows| rows.0.touch_sessions(seen)).await
     }
 
     async fn register_agent(
@@ -173,7 +175,7 @@ impl<S: Transactional> SessionStore for S {
         key: String,
         change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
-        self.write(|rows| Box::pin(operations::register_agent(rows.0, session, user, key, change)))
+        self.write(|rows| Box::pin(operations::register_agent(rows.0, session, user, &key, change)))
             .await
     }
 }
@@ -234,7 +236,7 @@ impl<S: Transactional> FailureStore for S {
 #[async_trait]
 impl<S: Transactional> AuditStore for S {
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
-        self.write(|rows| Box::pin(operations::append(rows.0, events))).await
+        self.write(|rows| Box::pin(operations::append(rows.0, &events))).await
     }
 
     async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {

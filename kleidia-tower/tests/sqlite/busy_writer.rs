@@ -74,8 +74,8 @@ async fn rejections_do_not_wait_for_the_writer() {
 async fn full_queue_is_busy() {
     let database = TempDatabase::new();
     let store = open(&database).await;
-    let alice = create(&store, "alice").await;
-    log_in(&store, &alice, 0).await;
+    let alice = create(&*store, "alice").await;
+    log_in(&*store, &alice, 0).await;
     let mut other = database.connect().await;
     let writing = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let mut tasks = JoinSet::new();

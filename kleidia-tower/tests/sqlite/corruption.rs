@@ -84,8 +84,10 @@ async fn rejects_corrupt_session() {
 async fn rejects_corrupt_refresh_token() {
     for alteration in [
         "PRAGMA ignore_check_constraints = ON; \
+         DROP TRIGGER refresh_tokens_are_consumed_once; \
          UPDATE refresh_tokens SET successor = x'00' WHERE consumed_at IS NOT NULL",
         "PRAGMA ignore_check_constraints = ON; \
+         DROP TRIGGER refresh_tokens_are_consumed_once; \
          UPDATE refresh_tokens SET wrapped = NULL WHERE consumed_at IS NOT NULL",
         "PRAGMA foreign_keys = OFF; UPDATE refresh_tokens SET session = 99",
     ] {

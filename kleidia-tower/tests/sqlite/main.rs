@@ -16,5 +16,7 @@ mod fixture;
 mod full_disk;
 mod kill;
 mod nodes;
+#[path = "../support/numbered.rs"]
+mod numbered;
 mod schema;
 mod triggers;

@@ -69,10 +69,10 @@ async fn concurrent_nodes_rotate_a_token_once() {
     let database = TempDatabase::new();
     let stores =
         [database.open().await, database.open().await, database.open().await].map(Arc::new);
-    let alice = create(&stores[0], "alice").await;
+    let alice = create(&*stores[0], "alice").await;
     for round in 0..10 {
         let first = 1000 * (round + 1);
-        log_in(&stores[0], &alice, first).await;
+        log_in(&*stores[0], &alice, first).await;
         let attempts = (1..=9).map(|other| {
             let store = Arc::clone(&stores[other as usize % 3]);
             let mut rotation = rotation(first, first + other);

@@ -1,7 +1,11 @@
 //! A store in memory: for tests, and for services that need no data after a restart.
 
+mod accounts;
+mod failures;
 mod purge;
-mod rows;
+mod refresh_tokens;
+mod sessions;
+mod state;
 mod store;
 
 pub use store::MemoryStore;

@@ -1,6 +1,6 @@
 //! Deletion of expired rows: finds them under the read lock, and deletes them under the write lock.
 
-use super::rows::State;
+use super::state::State;
 use crate::store::Retention;
 use crate::store::rows::FailureScope;
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserName, time};

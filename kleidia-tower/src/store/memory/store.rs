@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 
 use super::purge::Expired;
-use super::rows::State;
+use super::state::State;
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionLookup, SessionView};
@@ -127,7 +127,7 @@ impl Transactional for MemoryStore {
     async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'a,
-        F: for<'r> FnOnce(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + 'a,
+        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
     {
         let mut state = self.lock()?;
         let mut operation = operation(ScopedRows::new(&mut *state));

@@ -21,18 +21,20 @@ type AccountChange = Result<Arc<Account>, AccountChangeError>;
 
 pub(crate) async fn create_account(
     rows: &mut dyn Rows,
-    new: NewAccount,
+    new: &NewAccount,
     rules: &RoleRules,
     change: &ChangeContext,
 ) -> Result<Committed<AccountChange>, StoreError> {
+    if rules.assigner().is_some() {
+        rows.lock_administration().await?;
+    }
     let assigner = assigner(rows, rules).await?;
     if let Err(error) = rules.check_roles(assigner.as_ref(), None, &new.roles) {
         return commit_with_events(rows, Err(error.into()), Vec::new()).await;
     }
-    if rows.account(AccountLookup::Name(&new.name)).await?.is_some() {
+    let Some(account) = rows.insert_account(new, change.at).await? else {
         return commit_with_events(rows, Err(AccountChangeError::UserNameTaken), Vec::new()).await;
-    }
-    let account = rows.insert_account(new, change.at).await?;
+    };
     let mut events = EventList::new(&account, change);
     let to = account.roles.iter().cloned().collect();
     events.add(EventKind::UserCreated, Some(Reason::Roles { from: Vec::new(), to }));
@@ -42,11 +44,12 @@ pub(crate) async fn create_account(
 pub(crate) async fn update_account(
     rows: &mut dyn Rows,
     id: UserId,
-    update: AccountUpdate,
+    update: &AccountUpdate,
     rules: &RoleRules,
     change: &ChangeContext,
 ) -> Result<Committed<AccountChange>, StoreError> {
-    let Some((before, _)) = rows.account(AccountLookup::Id(id)).await? else {
+    rows.lock_administration().await?;
+    let Some((before, _)) = rows.lock_account(id).await? else {
         return commit_with_events(rows, Err(AccountChangeError::UserNotFound), Vec::new()).await;
     };
     let account = update.apply_to(&before);
@@ -58,17 +61,16 @@ pub(crate) async fn update_account(
         let names = |roles: &BTreeSet<RoleName>| roles.iter().cloned().collect();
         let (from, to) = (names(&before.roles), names(&account.roles));
         events.add(EventKind::RoleChanged, Some(Reason::Roles { from, to }));
+        rows.set_roles(id, &account.roles).await?;
     }
-    match (before.is_disabled, account.is_disabled) {
-        (false, true) => events.add(EventKind::UserDisabled, None),
-        (true, false) => events.add(EventKind::UserEnabled, None),
-        _ => {}
-    }
-    if !events.is_empty() {
-        rows.update_account(&account).await?;
-    }
-    if account.is_disabled && !before.is_disabled {
-        end_all(rows, id, None, EndReason::Disabled, &mut events).await?;
+    if account.is_disabled != before.is_disabled {
+        rows.set_disabled(id, account.is_disabled).await?;
+        if account.is_disabled {
+            events.add(EventKind::UserDisabled, None);
+            end_all(rows, id, None, EndReason::Disabled, &mut events).await?;
+        } else {
+            events.add(EventKind::UserEnabled, None);
+        }
     }
     commit_with_events(rows, Ok(Arc::new(account)), events.into()).await
 }
@@ -96,18 +98,16 @@ async fn assigner(rows: &mut dyn Rows, rules: &RoleRules) -> Result<Option<Accou
 
 pub(crate) async fn change_password(
     rows: &mut dyn Rows,
-    new: PasswordChange,
+    new: &PasswordChange,
     change: &ChangeContext,
 ) -> Result<Committed<bool>, StoreError> {
-    let found = rows.account(AccountLookup::Id(new.user)).await?;
-    let Some((mut account, password)) =
+    let found = rows.lock_account(new.user).await?;
+    let Some((account, password)) =
         found.filter(|(_, password)| password.current == new.expected_hash)
     else {
         return commit_with_events(rows, false, Vec::new()).await;
     };
-    account.password_changed_at = change.at;
-    rows.update_account(&account).await?;
-    rows.update_password(new.user, &rotate_history(password, &new)).await?;
+    rows.set_password(new.user, &rotate_history(password, new), Some(change.at)).await?;
     let mut events = EventList::new(&account, change);
     events.add(EventKind::PasswordChanged, None);
     let (kept, reason) = (new.kept_session, EndReason::PasswordChanged);

@@ -7,15 +7,15 @@ use crate::store::{Committed, StoreError};
 /// Appends the records of these events, in order.
 pub(crate) async fn append(
     rows: &mut dyn Rows,
-    events: Vec<AuditEvent>,
+    events: &[AuditEvent],
 ) -> Result<Vec<AuditRecord>, StoreError> {
     let mut records = Vec::with_capacity(events.len());
     if events.is_empty() {
         return Ok(records);
     }
-    let mut head = rows.chain_head().await?;
+    let mut head = rows.lock_chain().await?;
     for event in events {
-        let record = AuditRecord::append_to(&head, event);
+        let record = AuditRecord::append_to(&head, event.clone());
         rows.append_record(&record).await?;
         head = record.head();
         records.push(record);
@@ -29,6 +29,6 @@ pub(crate) async fn commit_with_events<T>(
     value: T,
     events: Vec<AuditEvent>,
 ) -> Result<Committed<T>, StoreError> {
-    let records = append(rows, events).await?;
+    let records = append(rows, &events).await?;
     Ok(Committed { value, records })
 }

@@ -99,6 +99,7 @@ pub(crate) async fn add_device(
     policy: &LockoutPolicy,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    rows.lock_failures(name).await?;
     rows.delete_excess_devices(name, policy.max_devices().saturating_sub(1)).await?;
     let mut row = FailureRow::default();
     row.record_login(policy, now);
@@ -110,19 +111,20 @@ pub(crate) async fn unlock(
     name: &UserName,
     change: &ChangeContext,
 ) -> Result<Committed<()>, StoreError> {
+    rows.lock_failures(name).await?;
     rows.clear_failures(name).await?;
     let user = audit_identity(rows, name).await?;
     let event = change.event(EventKind::LoginUnlocked, Outcome::Success, None);
     commit_with_events(rows, (), vec![AuditEvent { user, ..event }]).await
 }
 
-/// Returns the counters of an attempt, and what it counts for besides the account.
+/// Locks and returns the counters of an attempt, and what it counts for besides the account.
 async fn counters(
     rows: &mut dyn Rows,
     attempt: &LoginAttempt,
 ) -> Result<(FailureScope, FailureCounters), StoreError> {
     let (name, source) = (&attempt.name, FailureScope::Source(attempt.source));
-    let account = rows.failures(name, FailureScope::Account).await?.unwrap_or_default();
+    let account = rows.lock_failures(name).await?.unwrap_or_default();
     let (scope, client) = match attempt.evidence {
         Evidence::None => (source, None),
         Evidence::Session(id) => (FailureScope::Session(id), None),

@@ -9,4 +9,4 @@ mod sessions;
 pub(crate) use accounts::{change_password, create_account, update_account};
 pub(crate) use audit::{append, commit_with_events};
 pub(crate) use rotation::rotate;
-pub(crate) use sessions::{end, open, register_agent, touch};
+pub(crate) use sessions::{end, open, register_agent};

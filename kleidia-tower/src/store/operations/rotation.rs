@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::commit_with_events;
 use super::sessions::{EventList, end_family};
-use crate::account::{Account, AccountLookup};
+use crate::account::Account;
 use crate::audit::{EventKind, Outcome, Reason};
 use crate::session::{EndReason, Rotation, RotationOutcome, Session, SessionLookup, SessionView};
 use crate::store::rows::{Consumed, RefreshTokenRow, Rows};
@@ -16,11 +16,15 @@ pub(crate) async fn rotate(
     rotation: &Rotation,
     change: &ChangeContext,
 ) -> Result<Committed<RotationOutcome>, StoreError> {
+    let Some(owner) = rows.refresh_token_owner(&rotation.presented).await? else {
+        return commit_with_events(rows, RotationOutcome::Invalid, Vec::new()).await;
+    };
+    let found = rows.lock_account(owner).await?;
+    // A concurrent use or a purge may have changed the token before the lock.
     let Some(presented) = rows.refresh_token(&rotation.presented).await? else {
         return commit_with_events(rows, RotationOutcome::Invalid, Vec::new()).await;
     };
     let session = session_of(rows, &presented).await?;
-    let found = rows.account(AccountLookup::Id(session.user)).await?;
     let (account, _) = found.ok_or(StoreError::Corrupt("session: its account is missing"))?;
     let mut events = EventList::new(&account, change);
     let rejection = if account.is_disabled {
@@ -68,7 +72,9 @@ async fn rotate_first_use(
     let session = extend_or_reopen(rows, rotation, session, login_end, &mut events).await?;
     let consumed =
         Consumed { at: change.at, successor: rotation.successor, wrapped: rotation.wrapped };
-    rows.consume_refresh_token(&presented.digest, &consumed).await?;
+    if !rows.consume_refresh_token(&presented.digest, &consumed).await? {
+        return Err(StoreError::Corrupt("refresh token: consumed under the lock"));
+    }
     rows.insert_refresh_token(&RefreshTokenRow {
         digest: rotation.successor,
         family: presented.family,
@@ -96,7 +102,9 @@ async fn extend_or_reopen(
     if session.is_active(change.at) {
         session.expires_at = session.expires_at.max(expires_at);
         session.last_seen_at = session.last_seen_at.max(change.at);
-        rows.update_session(&session).await?;
+        if !rows.extend_session(session.id, session.expires_at, session.last_seen_at).await? {
+            return Err(StoreError::Corrupt("session: ended under the lock"));
+        }
         return Ok(session);
     }
     let session = Session {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{commit_with_events, failures};
-use crate::account::{Account, AccountLookup, StoredPassword};
+use crate::account::{Account, StoredPassword};
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::session::{
     EndReason, NewSession, OpenOutcome, Session, SessionEnd, SessionLookup, SessionSelector,
@@ -11,7 +11,7 @@ use crate::session::{
 };
 use crate::store::rows::{RefreshTokenRow, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
-use crate::{FamilyId, SessionId, Timestamp, UserId};
+use crate::{FamilyId, SessionId, UserId};
 
 /// How many sessions one login ends at most. There are more after the maximum was lowered.
 const MAX_DISPLACED: usize = 100;
@@ -25,11 +25,10 @@ pub(super) struct EventList<'a> {
 
 pub(crate) async fn open(
     rows: &mut dyn Rows,
-    new: NewSession,
+    new: &NewSession,
     change: &ChangeContext,
 ) -> Result<Committed<OpenOutcome>, StoreError> {
-    let found = rows.account(AccountLookup::Id(new.user)).await?;
-    let Some((account, password)) = found else {
+    let Some((account, password)) = rows.lock_account(new.user).await? else {
         failures::release(rows, &new.attempt).await?;
         return commit_with_events(rows, OpenOutcome::PasswordChanged, Vec::new()).await;
     };
@@ -46,12 +45,12 @@ pub(crate) async fn open(
         events.add_failure(EventKind::LoginFailure, reason);
         return commit_with_events(rows, outcome, events.into()).await;
     }
-    let is_new_device = failures::record_success(rows, &new, change.at).await?;
+    let is_new_device = failures::record_success(rows, new, change.at).await?;
     if let Some(current) = new.rehashed.clone() {
         let password = StoredPassword { current, ..password };
-        rows.update_password(account.id, &password).await?;
+        rows.set_password(account.id, &password, None).await?;
     }
-    let session = open_family(rows, &new, change).await?;
+    let session = open_family(rows, new, change).await?;
     events.add_for_session(EventKind::LoginSuccess, session.id, None);
     events.add_for_session(EventKind::SessionCreated, session.id, None);
     let mut displaced = Vec::new();
@@ -102,7 +101,7 @@ pub(crate) async fn end(
     change: &ChangeContext,
 ) -> Result<Committed<Vec<SessionId>>, StoreError> {
     let (SessionSelector::One { user, .. } | SessionSelector::All { user }) = which;
-    let Some((account, _)) = rows.account(AccountLookup::Id(user)).await? else {
+    let Some((account, _)) = rows.lock_account(user).await? else {
         return commit_with_events(rows, Vec::new(), Vec::new()).await;
     };
     let mut events = EventList::new(&account, change);
@@ -157,49 +156,37 @@ pub(super) async fn end_family(
 /// Ends a session if it is active, and revokes its family.
 async fn end_one(
     rows: &mut dyn Rows,
-    mut session: Session,
+    session: Session,
     reason: EndReason,
     events: &mut EventList<'_>,
 ) -> Result<Vec<SessionId>, StoreError> {
     let at = events.change().at;
     rows.revoke_family(session.family).await?;
-    if !session.is_active(at) {
+    let end = SessionEnd { at, reason };
+    if !session.is_active(at) || !rows.end_session(session.id, end).await? {
         return Ok(Vec::new());
     }
-    session.end = Some(SessionEnd { at, reason });
-    session.agent_key = None;
-    rows.update_session(&session).await?;
     let ended = vec![session.id];
     events.add_ends(&ended, reason);
     Ok(ended)
-}
-
-pub(crate) async fn touch(
-    rows: &mut dyn Rows,
-    seen: &[(SessionId, Timestamp)],
-) -> Result<(), StoreError> {
-    for (id, at) in seen {
-        rows.touch_session(*id, *at).await?;
-    }
-    Ok(())
 }
 
 pub(crate) async fn register_agent(
     rows: &mut dyn Rows,
     id: SessionId,
     user: UserId,
-    public_key_pem: String,
+    public_key_pem: &str,
     change: &ChangeContext,
 ) -> Result<Committed<bool>, StoreError> {
-    let session = rows.session(SessionLookup::Id(id)).await?;
-    let session = session.filter(|session| session.user == user && session.is_active(change.at));
-    let (Some(mut session), Some((account, _))) =
-        (session, rows.account(AccountLookup::Id(user)).await?)
-    else {
+    let Some((account, _)) = rows.lock_account(user).await? else {
         return commit_with_events(rows, false, Vec::new()).await;
     };
-    session.agent_key = Some(public_key_pem);
-    rows.update_session(&session).await?;
+    let session = rows.session(SessionLookup::Id(id)).await?;
+    let is_active =
+        session.is_some_and(|session| session.user == user && session.is_active(change.at));
+    if !is_active || !rows.set_agent_key(id, public_key_pem).await? {
+        return commit_with_events(rows, false, Vec::new()).await;
+    }
     let mut events = EventList::new(&account, change);
     events.add_for_session(EventKind::AgentRegistered, id, None);
     commit_with_events(rows, true, events.into()).await
@@ -258,10 +245,6 @@ impl<'a> EventList<'a> {
 
     pub(super) const fn change(&self) -> &'a ChangeContext {
         self.change
-    }
-
-    pub(super) const fn is_empty(&self) -> bool {
-        self.list.is_empty()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{
@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::error::store_error;
 use super::file::DatabaseFile;
 use super::migrations;
-use crate::store::StoreError;
+use crate::store::{OpenError, StoreError};
 
 /// A store in a single SQLite file.
 ///
@@ -69,33 +69,6 @@ pub struct SqliteOptions {
     readers: NonZeroU32,
     busy_timeout: Duration,
     queue_limit: NonZeroU32,
-}
-
-/// An error from opening a database.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The database cannot be created or read, or is not a database of this crate.
-    #[error("failed to open the database: {0}")]
-    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The schema was created by a newer version of this crate.
-    #[error("unsupported schema version {version}, expected at most {latest}")]
-    NewerVersion {
-        /// The schema version of the database.
-        version: i32,
-        /// The newest supported version.
-        latest: usize,
-    },
-    /// The database belongs to another application.
-    #[error("the database belongs to application {application}")]
-    OtherApplication {
-        /// The application id in its header (`PRAGMA application_id`), often 0.
-        application: i32,
-    },
-    /// The path does not name a file, such as `:memory:`. Use
-    /// [`MemoryStore`](crate::store::MemoryStore) instead.
-    #[error("not a file: {}", .0.display())]
-    NotAFile(PathBuf),
 }
 
 impl SqliteStore {

@@ -1,15 +1,21 @@
 //! The statements on failure counters and familiar devices.
 
+use async_trait::async_trait;
 use sqlx::query;
 
-use super::columns::{Columns, name_digest, scope_text, sql_limit};
-use super::rows::SqliteRows;
+use super::statements::SqliteRows;
 use crate::store::StoreError;
-use crate::store::rows::{FailureRow, FailureScope};
+use crate::store::columns::{Columns, name_digest, scope_text, sql_limit};
+use crate::store::rows::{FailureRow, FailureRows, FailureScope};
 use crate::{Timestamp, UserName};
 
-impl SqliteRows<'_> {
-    pub(super) async fn select_failures(
+#[async_trait]
+impl FailureRows for SqliteRows<'_> {
+    async fn lock_failures(&mut self, name: &UserName) -> Result<Option<FailureRow>, StoreError> {
+        self.failures(name, FailureScope::Account).await
+    }
+
+    async fn failures(
         &mut self,
         name: &UserName,
         scope: FailureScope,
@@ -20,7 +26,7 @@ impl SqliteRows<'_> {
         found.map(|row| Columns(&row).failures()).transpose()
     }
 
-    pub(super) async fn replace_failures(
+    async fn put_failures(
         &mut self,
         name: &UserName,
         scope: FailureScope,
@@ -41,7 +47,7 @@ impl SqliteRows<'_> {
         self.execute(put).await.map(drop)
     }
 
-    pub(super) async fn reset_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
+    async fn clear_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
         let delete = query("DELETE FROM failures WHERE name_digest = ? AND succeeded_at IS NULL");
         self.execute(delete.bind(name_digest(name))).await?;
         let update = query(
@@ -51,7 +57,7 @@ impl SqliteRows<'_> {
         self.execute(update.bind(name_digest(name))).await.map(drop)
     }
 
-    pub(super) async fn delete_devices(
+    async fn delete_excess_devices(
         &mut self,
         name: &UserName,
         max: usize,

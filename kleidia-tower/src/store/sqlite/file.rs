@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf, absolute};
 use std::sync::{Mutex, PoisonError};
 
-use super::OpenError;
+use crate::store::OpenError;
 use crate::store::StoreError;
 
 /// The file of an open database.

@@ -2,8 +2,8 @@
 
 use sqlx::{Connection as _, SqliteConnection, query_scalar, raw_sql};
 
-use super::OpenError;
 use super::database::open_error;
+use crate::store::OpenError;
 
 /// The migrations, in order. A released migration is never changed. Each one ends by setting
 /// `PRAGMA user_version` to its position in this list.

@@ -1,6 +1,7 @@
 //! A store in an SQLite file.
 
-mod columns;
+mod accounts;
+mod audit;
 mod database;
 mod error;
 mod failures;
@@ -8,7 +9,8 @@ mod file;
 mod migrations;
 mod purge;
 mod reads;
-mod rows;
+mod refresh_tokens;
+mod sessions;
 mod statements;
 
-pub use database::{OpenError, SqliteOptions, SqliteStore};
+pub use database::{SqliteOptions, SqliteStore};

@@ -5,8 +5,8 @@ use sqlx::query;
 
 use super::SqliteStore;
 use super::error::store_error;
-use super::rows::SqliteRows;
 use super::statements::Query;
+use super::statements::SqliteRows;
 use crate::store::{PurgeStore, Retention, StoreError};
 use crate::{Timestamp, time};
 

@@ -7,14 +7,14 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, query};
 
 use super::SqliteStore;
-use super::columns::{Columns, sequence, sql_limit};
 use super::error::store_error;
-use super::rows::SqliteRows;
-use super::statements::{account_by_id, account_by_name, head};
+use super::statements::SqliteRows;
+use super::statements::{account_by_id, account_by_name};
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionLookup, SessionView};
 use crate::store::StoreError;
+use crate::store::columns::{Columns, ceil_second, chain_head, sql_limit};
 use crate::store::transactional::{Operation, ScopedRows, Transactional};
 use crate::{Timestamp, TokenDigest, UserId};
 
@@ -72,7 +72,7 @@ impl Transactional for SqliteStore {
              SELECT parameters FROM used WHERE parameters IS NOT NULL",
         );
         let found = found.fetch_all(self.readers()?).await.map_err(store_error)?;
-        found.iter().map(|row| Columns(row).get("parameters")).collect()
+        found.iter().map(|row| Columns(row).text("parameters").map(str::to_owned)).collect()
     }
 
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
@@ -149,7 +149,7 @@ impl Transactional for SqliteStore {
         }
         let end = query("SELECT sequence, digest FROM audit_head");
         let end = end.fetch_optional(self.readers()?).await.map_err(store_error)?;
-        let (mut verified, end) = (since, head(end.as_ref())?);
+        let (mut verified, end) = (since, chain_head(end.as_ref())?);
         while verified.sequence < end.sequence {
             let broken = Ok(ChainCheck::Broken { sequence: verified.sequence + 1 });
             let batch = self.batch_after(verified.sequence, end.sequence).await?;
@@ -172,7 +172,7 @@ impl Transactional for SqliteStore {
     async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'a,
-        F: for<'r> FnOnce(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + 'a,
+        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
     {
         let mut transaction = self.begin().await?;
         let value = operation(ScopedRows::new(&mut SqliteRows(&mut transaction))).await?;
@@ -203,14 +203,6 @@ impl SqliteStore {
         let Ok(number) = i64::try_from(head.sequence) else { return Ok(false) };
         let found = query("SELECT sequence, digest FROM audit WHERE sequence = ?").bind(number);
         let found = found.fetch_optional(self.readers()?).await.map_err(store_error)?;
-        let Some(row) = found else { return Ok(false) };
-        let columns = Columns(&row);
-        let digest = columns.head_digest()?;
-        Ok(sequence(number)? == head.sequence && digest == head.digest)
+        Ok(found.as_ref().map(|row| chain_head(Some(row))).transpose()?.as_ref() == Some(head))
     }
-}
-
-/// Returns the first whole second that is not before a time: records have whole seconds.
-fn ceil_second(time: Timestamp) -> i64 {
-    time.as_second() + i64::from(time.subsec_nanosecond() > 0)
 }

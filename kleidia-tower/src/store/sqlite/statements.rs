@@ -1,15 +1,16 @@
 //! Statements and rows that reads and transactions share.
 
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Sqlite, query};
+use sqlx::{Row as _, Sqlite, SqliteConnection, query};
 
-use super::columns::{Columns, sequence};
 use super::error::store_error;
-use super::rows::SqliteRows;
-use crate::audit::ChainHead;
 use crate::store::StoreError;
+use crate::store::columns::SqlRow;
 
 pub(super) type Query<'q> = query::Query<'q, Sqlite, SqliteArguments>;
+
+/// The rows that one transaction on this connection sees.
+pub(super) struct SqliteRows<'a>(pub(super) &'a mut SqliteConnection);
 
 impl SqliteRows<'_> {
     pub(super) async fn fetch_optional(
@@ -26,6 +27,12 @@ impl SqliteRows<'_> {
         query.fetch_all(&mut *self.0).await.map_err(store_error)
     }
 
+    /// Executes an update of at most one row, and returns whether it changed one.
+    pub(super) async fn changes(&mut self, query: Query<'_>) -> Result<bool, StoreError> {
+        let done = query.execute(&mut *self.0).await.map_err(store_error)?;
+        Ok(done.rows_affected() > 0)
+    }
+
     /// Executes a statement, and returns the id of the last inserted row.
     pub(super) async fn execute(&mut self, query: Query<'_>) -> Result<i64, StoreError> {
         let done = query.execute(&mut *self.0).await.map_err(store_error)?;
@@ -33,11 +40,22 @@ impl SqliteRows<'_> {
     }
 }
 
-/// Reads the chain head. Every migrated database has one.
-pub(super) fn head(row: Option<&SqliteRow>) -> Result<ChainHead, StoreError> {
-    let row = row.ok_or(StoreError::Corrupt("audit log: its end is missing"))?;
-    let columns = Columns(row);
-    Ok(ChainHead { sequence: sequence(columns.get("sequence")?)?, digest: columns.head_digest()? })
+impl SqlRow for SqliteRow {
+    fn integer(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        self.try_get(name).map_err(store_error)
+    }
+
+    fn boolean(&self, name: &str) -> Result<Option<bool>, StoreError> {
+        self.try_get(name).map_err(store_error)
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&str>, StoreError> {
+        self.try_get(name).map_err(store_error)
+    }
+
+    fn octets(&self, name: &str) -> Result<Option<&[u8]>, StoreError> {
+        self.try_get(name).map_err(store_error)
+    }
 }
 
 pub(super) const fn account_by_id() -> &'static str {

@@ -6,68 +6,81 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
-use super::error::store_error;
+use super::StoreError;
+use super::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow};
 use crate::account::{Account, PasswordHash, StoredPassword};
-use crate::audit::{AuditIdentity, AuditRecord, AuditedRequest, EventKind, Outcome};
+use crate::audit::{AuditIdentity, AuditRecord, AuditedRequest, ChainHead, EventKind, Outcome};
 use crate::rbac::RoleName;
 use crate::session::{EndReason, Session, SessionEnd};
-use crate::store::StoreError;
-use crate::store::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow};
 use crate::{
     ClientInfo, FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId, UserName,
     WrappedToken,
 };
 
-/// Reads the columns of a row by name.
-pub(super) struct Columns<'a>(pub(super) &'a SqliteRow);
+/// A row of an SQL database. The columns are read by name.
+pub(super) trait SqlRow {
+    fn integer(&self, name: &str) -> Value<Option<i64>>;
+    fn boolean(&self, name: &str) -> Value<Option<bool>>;
+    fn text(&self, name: &str) -> Value<Option<&str>>;
+    fn octets(&self, name: &str) -> Value<Option<&[u8]>>;
+}
+
+/// Reads the values of a row.
+pub(super) struct Columns<'a, R>(pub(super) &'a R);
 
 type Value<T> = Result<T, StoreError>;
 
-impl Columns<'_> {
-    pub(super) fn get<'r, T>(&'r self, name: &str) -> Value<T>
-    where
-        T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
-    {
-        self.0.try_get(name).map_err(store_error)
+/// A column that is not nullable.
+fn required<T>(value: Option<T>) -> Value<T> {
+    value.ok_or(StoreError::Corrupt("column"))
+}
+
+impl<R: SqlRow> Columns<'_, R> {
+    pub(super) fn integer(&self, name: &str) -> Value<i64> {
+        required(self.0.integer(name)?)
+    }
+
+    pub(super) fn boolean(&self, name: &str) -> Value<bool> {
+        required(self.0.boolean(name)?)
+    }
+
+    pub(super) fn text(&self, name: &str) -> Value<&str> {
+        required(self.0.text(name)?)
     }
 
     fn number(&self, name: &str) -> Value<u32> {
-        self.get::<i64>(name)?.try_into().map_err(|_| StoreError::Corrupt("count"))
+        self.integer(name)?.try_into().map_err(|_| StoreError::Corrupt("count"))
     }
 
     fn time(&self, name: &str) -> Value<Timestamp> {
-        time(self.get(name)?)
+        time(self.integer(name)?)
     }
 
     fn optional_time(&self, name: &str) -> Value<Option<Timestamp>> {
-        self.get::<Option<i64>>(name)?.map(time).transpose()
+        self.0.integer(name)?.map(time).transpose()
     }
 
     fn digest(&self, name: &str) -> Value<[u8; 32]> {
-        let octets: &[u8] = self.get(name)?;
-        octets.try_into().map_err(|_| StoreError::Corrupt("digest"))
+        required(self.0.octets(name)?)?.try_into().map_err(|_| StoreError::Corrupt("digest"))
     }
 
     fn client(&self) -> Value<ClientInfo> {
-        let address: Option<&str> = self.get("ip")?;
-        let address = address.map(str::parse).transpose();
+        let address = self.0.text("ip")?.map(str::parse).transpose();
         let address = address.map_err(|_| StoreError::Corrupt("address"))?;
-        let user_agent = self.get::<Option<&str>>("user_agent")?.map(UserAgent::new);
+        let user_agent = self.0.text("user_agent")?.map(UserAgent::new);
         Ok(ClientInfo { address, user_agent })
     }
 
     /// Reads an account. Its id and creation time have aliases, since a join also has those of a
     /// session.
     pub(super) fn account(&self) -> Value<Account> {
-        let name = self.get::<&str>("name")?.parse();
+        let name = self.text("name")?.parse();
         Ok(Account {
-            id: UserId::new(self.get("account")?),
+            id: UserId::new(self.integer("account")?),
             name: name.map_err(|_| StoreError::Corrupt("account name"))?,
-            roles: roles(self.get("roles")?)?,
-            is_disabled: self.get("is_disabled")?,
+            roles: roles(self.text("roles")?)?,
+            is_disabled: self.boolean("is_disabled")?,
             created_at: self.time("account_created_at")?,
             password_changed_at: self.time("password_changed_at")?,
         })
@@ -75,15 +88,15 @@ impl Columns<'_> {
 
     pub(super) fn password(&self) -> Value<StoredPassword> {
         let hash = |text: &str| PasswordHash::new(text.to_owned());
-        let previous: &str = self.get("previous_passwords")?;
+        let previous = self.text("previous_passwords")?;
         Ok(StoredPassword {
-            current: hash(self.get("password")?),
+            current: hash(self.text("password")?),
             previous: previous.lines().map(hash).collect(),
         })
     }
 
     pub(super) fn session(&self) -> Value<Session> {
-        let end = match (self.optional_time("ended_at")?, self.get::<Option<&str>>("end_reason")?) {
+        let end = match (self.optional_time("ended_at")?, self.0.text("end_reason")?) {
             (Some(at), Some(reason)) => {
                 let reason = EndReason::from_name(reason);
                 let reason = reason.ok_or(StoreError::Corrupt("session end"))?;
@@ -93,16 +106,16 @@ impl Columns<'_> {
             _ => return Err(StoreError::Corrupt("session end")),
         };
         Ok(Session {
-            id: SessionId::new(self.get("id")?),
-            user: UserId::new(self.get("user")?),
-            family: FamilyId::new(self.get("family")?),
+            id: SessionId::new(self.integer("id")?),
+            user: UserId::new(self.integer("user")?),
+            family: FamilyId::new(self.integer("family")?),
             client: self.client()?,
             created_at: self.time("created_at")?,
             authenticated_at: self.time("authenticated_at")?,
             last_seen_at: self.time("last_seen_at")?,
             expires_at: self.time("expires_at")?,
             end,
-            agent_key: self.get("agent_key")?,
+            agent_key: self.0.text("agent_key")?.map(str::to_owned),
         })
     }
 
@@ -117,8 +130,8 @@ impl Columns<'_> {
         };
         Ok(RefreshTokenRow {
             digest: TokenDigest(self.digest("digest")?),
-            family: FamilyId::new(self.get("family")?),
-            session: SessionId::new(self.get("session")?),
+            family: FamilyId::new(self.integer("family")?),
+            session: SessionId::new(self.integer("session")?),
             expires_at: self.time("expires_at")?,
             consumed,
         })
@@ -139,26 +152,26 @@ impl Columns<'_> {
 
     pub(super) fn record(&self) -> Value<AuditRecord> {
         let corrupt = StoreError::Corrupt("audit record");
-        let kind = EventKind::from_name(self.get("kind")?);
-        let outcome = Outcome::from_name(self.get("outcome")?);
+        let kind = EventKind::from_name(self.text("kind")?);
+        let outcome = Outcome::from_name(self.text("outcome")?);
         let (Some(kind), Some(outcome)) = (kind, outcome) else { return Err(corrupt) };
         Ok(AuditRecord {
-            sequence: sequence(self.get("sequence")?)?,
+            sequence: sequence(self.integer("sequence")?)?,
             at: self.time("at")?,
             kind,
             outcome,
             user: self.audit_identity("user_id", "user_name")?,
             actor: self.audit_identity("actor_id", "actor_name")?,
-            session: self.get::<Option<i64>>("session")?.map(SessionId::new),
+            session: self.0.integer("session")?.map(SessionId::new),
             client: self.client()?,
             request: self.audited_request()?,
-            reason: self.get("reason")?,
+            reason: self.0.text("reason")?.map(str::to_owned),
             digest: self.digest("digest")?,
         })
     }
 
     fn audited_request(&self) -> Value<Option<AuditedRequest>> {
-        match (self.get::<Option<&str>>("method")?, self.get("route")?) {
+        match (self.0.text("method")?, self.0.text("route")?) {
             (Some(method), route) => Ok(Some(AuditedRequest::new(method, route))),
             (None, None) => Ok(None),
             (None, Some(_)) => Err(StoreError::Corrupt("audit record")),
@@ -166,18 +179,21 @@ impl Columns<'_> {
     }
 
     fn audit_identity(&self, id: &str, name: &str) -> Value<Option<AuditIdentity>> {
-        let id = self.get::<Option<i64>>(id)?.map(UserId::new);
-        let name: Option<String> = self.get(name)?;
+        let id = self.0.integer(id)?.map(UserId::new);
+        let name = self.0.text(name)?.map(str::to_owned);
         Ok(name.map(|name| AuditIdentity { id, name }))
-    }
-
-    pub(super) fn head_digest(&self) -> Value<[u8; 32]> {
-        self.digest("digest")
     }
 
     pub(super) fn shared_account(&self) -> Value<Arc<Account>> {
         self.account().map(Arc::new)
     }
+}
+
+/// Reads the head of the audit log's chain. Every migrated database has one.
+pub(super) fn chain_head<R: SqlRow>(row: Option<&R>) -> Value<ChainHead> {
+    let columns = Columns(row.ok_or(StoreError::Corrupt("audit log: its end is missing"))?);
+    let sequence = sequence(columns.integer("sequence")?)?;
+    Ok(ChainHead { sequence, digest: columns.digest("digest")? })
 }
 
 pub(super) fn sequence(number: i64) -> Value<u64> {
@@ -224,4 +240,9 @@ pub(super) fn name_digest(name: &UserName) -> Vec<u8> {
 /// Returns a limit or an offset.
 pub(super) fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Returns the first whole second that is not before a time: records have whole seconds.
+pub(super) fn ceil_second(time: Timestamp) -> i64 {
+    time.as_second() + i64::from(time.subsec_nanosecond() > 0)
 }

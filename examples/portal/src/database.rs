@@ -1,0 +1,104 @@
+//! The database: an SQLite file, or PostgreSQL.
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use kleidia_tower::store::{PostgresStore, SqliteStore, Store};
+use kleidia_tower::{Clock, SystemClock};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::BoxError;
+
+/// Where the database is. It is printed without the password of a URL.
+#[derive(Clone, Debug)]
+pub(crate) enum Location {
+    File(PathBuf),
+    Postgres(SecretString),
+}
+
+/// An open database.
+pub(crate) enum Database {
+    Sqlite(Arc<SqliteStore>),
+    Postgres(Arc<PostgresStore>),
+}
+
+impl FromStr for Location {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+        Ok(if is_url { Self::Postgres(text.into()) } else { Self::File(text.into()) })
+    }
+}
+
+impl Location {
+    /// Returns the file of the keys of access tokens: by default it is next to the database file.
+    pub(crate) fn keys(&self, given: Option<PathBuf>) -> Result<PathBuf, BoxError> {
+        match (given, self) {
+            (Some(path), _) => Ok(path),
+            (None, Self::File(database)) => {
+                let mut path = OsString::from(database);
+                path.push(".keys");
+                Ok(path.into())
+            }
+            (None, Self::Postgres(_)) => Err("a database on PostgreSQL needs --keys FILE, with \
+                 the same keys on all nodes"
+                .into()),
+        }
+    }
+
+    pub(crate) async fn open(&self) -> Result<Database, BoxError> {
+        match self {
+            Self::File(path) if path.to_string_lossy().contains("://") => {
+                Err("unsupported database URL, expected postgres://...".into())
+            }
+            Self::File(path) => {
+                let store = SqliteStore::open(path).await;
+                let store = store.map_err(|error| format!("{}: {error}", path.display()))?;
+                Ok(Database::Sqlite(Arc::new(store)))
+            }
+            Self::Postgres(url) => {
+                let store = PostgresStore::open(url.expose_secret()).await?;
+                Ok(Database::Postgres(Arc::new(store)))
+            }
+        }
+    }
+}
+
+impl Database {
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(store) => Arc::<SqliteStore>::clone(store),
+            Self::Postgres(store) => Arc::<PostgresStore>::clone(store),
+        }
+    }
+
+    /// Returns the clock that all nodes share.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        match self {
+            Self::Sqlite(_) => Arc::new(SystemClock),
+            Self::Postgres(store) => Arc::new(store.clock()),
+        }
+    }
+
+    /// Returns a check of that clock.
+    pub(crate) fn clock_check(
+        &self,
+    ) -> impl Fn() -> Result<(), http_guard::HealthError> + Clone + Send + Sync + use<> {
+        let clock = match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(store) => Some(store.clock()),
+        };
+        move || clock.as_ref().map_or(Ok(()), kleidia_tower::store::DatabaseClock::health)
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close(),
+        }
+    }
+}

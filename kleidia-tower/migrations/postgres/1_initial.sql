@@ -1,0 +1,171 @@
+-- Accounts, sessions, failure counters and the audit log. Times are seconds since 1970, and digests
+-- are SHA-256.
+
+-- The version of the schema, and the oldest version of the crate's schema that can serve it.
+CREATE TABLE kleidia_schema (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version INTEGER NOT NULL,
+    compatible_with INTEGER NOT NULL CHECK (compatible_with <= version)
+);
+
+INSERT INTO kleidia_schema VALUES (1, 1, 1);
+
+CREATE FUNCTION kleidia_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+-- Locked by operations whose rules span accounts.
+CREATE TABLE administration (id INTEGER PRIMARY KEY CHECK (id = 1));
+
+INSERT INTO administration VALUES (1);
+
+CREATE TABLE accounts (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name TEXT COLLATE "C" NOT NULL UNIQUE,
+    name_digest BYTEA NOT NULL UNIQUE CHECK (octet_length(name_digest) = 32),
+    -- Separated by commas.
+    roles TEXT COLLATE "C" NOT NULL,
+    is_disabled BOOLEAN NOT NULL DEFAULT FALSE,
+    created_at BIGINT NOT NULL,
+    password_changed_at BIGINT NOT NULL,
+    -- The part of `password` before its salt.
+    password_parameters TEXT COLLATE "C" NOT NULL,
+    password TEXT NOT NULL,
+    previous_passwords TEXT NOT NULL
+);
+
+CREATE INDEX accounts_password_parameters ON accounts (password_parameters);
+CREATE INDEX accounts_enabled_by_role ON accounts USING gin (string_to_array(roles, ','))
+    WHERE NOT is_disabled;
+
+CREATE TRIGGER accounts_are_not_deleted BEFORE DELETE ON accounts
+FOR EACH ROW EXECUTE FUNCTION kleidia_refuse('accounts are disabled, never deleted');
+CREATE TRIGGER accounts_are_not_truncated BEFORE TRUNCATE ON accounts
+EXECUTE FUNCTION kleidia_refuse('accounts are disabled, never deleted');
+CREATE TRIGGER accounts_keep_their_names BEFORE UPDATE OF id, name, name_digest ON accounts
+FOR EACH ROW EXECUTE FUNCTION kleidia_refuse('accounts keep their names');
+
+CREATE TABLE families (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    "user" BIGINT NOT NULL REFERENCES accounts (id),
+    is_revoked BOOLEAN NOT NULL DEFAULT FALSE,
+    -- The time at which the last of its refresh tokens expires.
+    expires_at BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE INDEX families_not_revoked ON families ("user", expires_at, id) WHERE NOT is_revoked;
+CREATE INDEX families_expiry ON families (expires_at);
+
+CREATE TRIGGER families_stay_revoked BEFORE UPDATE OF is_revoked ON families
+FOR EACH ROW WHEN (OLD.is_revoked AND NOT NEW.is_revoked)
+EXECUTE FUNCTION kleidia_refuse('a revoked family stays revoked');
+
+CREATE TABLE sessions (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    "user" BIGINT NOT NULL REFERENCES accounts (id),
+    family BIGINT NOT NULL REFERENCES families (id),
+    token BYTEA NOT NULL UNIQUE CHECK (octet_length(token) = 32),
+    ip TEXT,
+    user_agent TEXT,
+    created_at BIGINT NOT NULL,
+    authenticated_at BIGINT NOT NULL,
+    last_seen_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    end_reason TEXT,
+    agent_key TEXT,
+    CHECK ((ended_at IS NULL) = (end_reason IS NULL))
+);
+
+CREATE INDEX sessions_not_ended ON sessions ("user", expires_at) WHERE ended_at IS NULL;
+CREATE INDEX sessions_of_family ON sessions (family, expires_at);
+
+CREATE TRIGGER sessions_stay_ended BEFORE UPDATE OF ended_at, end_reason, agent_key ON sessions
+FOR EACH ROW WHEN (OLD.ended_at IS NOT NULL)
+EXECUTE FUNCTION kleidia_refuse('an ended session stays ended');
+
+CREATE TABLE refresh_tokens (
+    digest BYTEA PRIMARY KEY CHECK (octet_length(digest) = 32),
+    family BIGINT NOT NULL REFERENCES families (id),
+    session BIGINT NOT NULL REFERENCES sessions (id),
+    expires_at BIGINT NOT NULL,
+    consumed_at BIGINT,
+    successor BYTEA CHECK (octet_length(successor) = 32),
+    wrapped BYTEA CHECK (octet_length(wrapped) = 32),
+    CHECK ((consumed_at IS NULL) = (successor IS NULL) AND (consumed_at IS NULL) = (wrapped IS NULL))
+);
+
+CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
+CREATE INDEX refresh_tokens_of_family ON refresh_tokens (family);
+CREATE INDEX refresh_tokens_of_session ON refresh_tokens (session);
+
+CREATE TRIGGER refresh_tokens_are_consumed_once
+BEFORE UPDATE OF consumed_at, successor, wrapped ON refresh_tokens
+FOR EACH ROW WHEN (OLD.consumed_at IS NOT NULL)
+EXECUTE FUNCTION kleidia_refuse('a refresh token is consumed once');
+
+CREATE TABLE failures (
+    -- The digest of the typed name, since users type passwords into the name field.
+    name_digest BYTEA NOT NULL CHECK (octet_length(name_digest) = 32),
+    -- An address, a network, a session or a device; empty for the counters of all clients. The
+    -- digest of a device token is in Base64url.
+    source TEXT COLLATE "C" NOT NULL,
+    failures BIGINT NOT NULL DEFAULT 0,
+    pending BIGINT NOT NULL DEFAULT 0,
+    pending_at BIGINT NOT NULL DEFAULT 0,
+    last_failure_at BIGINT NOT NULL DEFAULT 0,
+    locked_until BIGINT NOT NULL DEFAULT 0,
+    forgotten_at BIGINT NOT NULL DEFAULT 0,
+    succeeded_at BIGINT,
+    -- The time from which on the row changes no decision.
+    expires_at BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (name_digest, source)
+);
+
+CREATE INDEX failures_expiry ON failures (expires_at);
+
+CREATE TABLE audit (
+    sequence BIGINT PRIMARY KEY,
+    at BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    user_id BIGINT,
+    user_name TEXT,
+    actor_id BIGINT,
+    actor_name TEXT,
+    session BIGINT,
+    ip TEXT,
+    user_agent TEXT,
+    -- What the request asked for: the route is the pattern that matched.
+    method TEXT,
+    route TEXT CHECK (route IS NULL OR method IS NOT NULL),
+    reason TEXT,
+    digest BYTEA NOT NULL CHECK (octet_length(digest) = 32)
+);
+
+CREATE INDEX audit_of_user ON audit (user_name, sequence) WHERE user_name IS NOT NULL;
+CREATE INDEX audit_of_actor ON audit (actor_name, sequence) WHERE actor_name IS NOT NULL;
+CREATE INDEX audit_of_kind ON audit (kind, sequence);
+CREATE INDEX audit_at ON audit (at);
+
+-- The chain head, so that a truncated log is detected. Appending locks it.
+CREATE TABLE audit_head (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    sequence BIGINT NOT NULL,
+    digest BYTEA NOT NULL CHECK (octet_length(digest) = 32)
+);
+
+INSERT INTO audit_head VALUES (1, 0, decode(repeat('00', 32), 'hex'));
+
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OR DELETE ON audit
+FOR EACH ROW EXECUTE FUNCTION kleidia_refuse('the audit log is append-only');
+CREATE TRIGGER audit_is_not_truncated BEFORE TRUNCATE ON audit
+EXECUTE FUNCTION kleidia_refuse('the audit log is append-only');
+CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON audit_head
+FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.sequence <> OLD.sequence + 1)
+EXECUTE FUNCTION kleidia_refuse('the audit log is append-only');
+CREATE TRIGGER audit_head_is_not_deleted BEFORE DELETE ON audit_head
+FOR EACH ROW EXECUTE FUNCTION kleidia_refuse('the audit log is append-only');
+CREATE TRIGGER audit_head_is_not_truncated BEFORE TRUNCATE ON audit_head
+EXECUTE FUNCTION kleidia_refuse('the audit log is append-only');

@@ -1,0 +1,95 @@
+//! The families and refresh tokens in memory.
+
+use async_trait::async_trait;
+
+use super::state::{Family, State};
+use crate::session::SessionLookup;
+use crate::store::StoreError;
+use crate::store::rows::{Consumed, RefreshTokenRow, RefreshTokenRows};
+use crate::{FamilyId, TokenDigest, UserId};
+
+#[async_trait]
+impl RefreshTokenRows for State {
+    async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError> {
+        self.last_family += 1;
+        let id = FamilyId::new(self.last_family);
+        self.families.insert(id, Family::default());
+        self.families_of.entry(user).or_default().insert(id);
+        Ok(id)
+    }
+
+    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
+        Ok(self.families.get(&family).is_none_or(|family| family.is_revoked))
+    }
+
+    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
+        if let Some(family) = self.families.get_mut(&family) {
+            family.is_revoked = true;
+        }
+        Ok(())
+    }
+
+    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
+        for id in self.families_of.get(&user).into_iter().flatten() {
+            if let Some(family) = self.families.get_mut(id) {
+                family.is_revoked = true;
+            }
+        }
+        Ok(())
+    }
+
+    async fn excess_families(
+        &mut self,
+        user: UserId,
+        max: usize,
+        limit: usize,
+    ) -> Result<Vec<FamilyId>, StoreError> {
+        let ids = self.families_of.get(&user).into_iter().flatten();
+        let families = ids.filter_map(|id| Some((self.families.get(id)?, *id)));
+        let mut families: Vec<_> = families
+            .filter(|(family, _)| !family.is_revoked)
+            .map(|(family, id)| (family.expires_at, id))
+            .collect();
+        families.sort_unstable();
+        let excess = families.len().saturating_sub(max).min(limit);
+        Ok(families.into_iter().take(excess).map(|(_, id)| id).collect())
+    }
+
+    async fn refresh_token_owner(
+        &mut self,
+        digest: &TokenDigest,
+    ) -> Result<Option<UserId>, StoreError> {
+        let Some(row) = self.refresh_tokens.get(digest) else { return Ok(None) };
+        let session = self.find_session(SessionLookup::Id(row.session));
+        let session =
+            session.ok_or(StoreError::Corrupt("refresh token: its session is missing"))?;
+        Ok(Some(session.user))
+    }
+
+    async fn refresh_token(
+        &mut self,
+        digest: &TokenDigest,
+    ) -> Result<Option<RefreshTokenRow>, StoreError> {
+        Ok(self.refresh_tokens.get(digest).cloned())
+    }
+
+    async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError> {
+        if let Some(family) = self.families.get_mut(&row.family) {
+            family.expires_at = family.expires_at.max(row.expires_at);
+            family.tokens += 1;
+        }
+        self.refresh_tokens.insert(row.digest, row.clone());
+        Ok(())
+    }
+
+    async fn consume_refresh_token(
+        &mut self,
+        digest: &TokenDigest,
+        consumed: &Consumed,
+    ) -> Result<bool, StoreError> {
+        let row = self.refresh_tokens.get_mut(digest).filter(|row| row.consumed.is_none());
+        let Some(row) = row else { return Ok(false) };
+        row.consumed = Some(consumed.clone());
+        Ok(true)
+    }
+}

@@ -1,0 +1,79 @@
+//! The rows in memory, to which an operation has exclusive access.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::account::{Account, AccountLookup, PasswordHash, StoredPassword};
+use crate::audit::AuditRecord;
+use crate::session::{Session, SessionLookup};
+use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow};
+use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
+
+/// The rows and their indexes.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) accounts: BTreeMap<UserId, (Arc<Account>, StoredPassword)>,
+    pub(super) names: HashMap<UserName, UserId>,
+    /// How many accounts have a hash with these parameters.
+    pub(super) password_parameters: BTreeMap<String, usize>,
+    pub(super) sessions: HashMap<SessionId, (Arc<Session>, TokenDigest)>,
+    pub(super) tokens: HashMap<TokenDigest, SessionId>,
+    /// The sessions of each user that were not ended.
+    pub(super) sessions_of: HashMap<UserId, BTreeSet<SessionId>>,
+    pub(super) families: HashMap<FamilyId, Family>,
+    pub(super) families_of: HashMap<UserId, BTreeSet<FamilyId>>,
+    pub(super) refresh_tokens: HashMap<TokenDigest, RefreshTokenRow>,
+    pub(super) failures: HashMap<UserName, BTreeMap<FailureScope, FailureRow>>,
+    pub(super) records: Vec<AuditRecord>,
+    pub(super) last_session: i64,
+    pub(super) last_family: i64,
+}
+
+/// A family of refresh tokens, with the ids of its sessions.
+#[derive(Default)]
+pub(super) struct Family {
+    pub(super) is_revoked: bool,
+    pub(super) sessions: BTreeSet<SessionId>,
+    /// The number of stored refresh tokens.
+    pub(super) tokens: usize,
+    /// The time at which the last refresh token expires.
+    pub(super) expires_at: Timestamp,
+}
+
+impl State {
+    pub(super) fn find_account(
+        &self,
+        key: AccountLookup<'_>,
+    ) -> Option<&(Arc<Account>, StoredPassword)> {
+        match key {
+            AccountLookup::Id(id) => self.accounts.get(&id),
+            AccountLookup::Name(name) => self.accounts.get(self.names.get(name)?),
+        }
+    }
+
+    pub(super) fn find_session(&self, key: SessionLookup) -> Option<&Arc<Session>> {
+        let id = match key {
+            SessionLookup::Id(id) => id,
+            SessionLookup::Token(digest) => *self.tokens.get(&digest)?,
+        };
+        self.sessions.get(&id).map(|(session, _)| session)
+    }
+
+    pub(super) fn session_not_ended(&mut self, id: SessionId) -> Option<&mut Session> {
+        let (session, _) = self.sessions.get_mut(&id)?;
+        session.end.is_none().then(|| Arc::make_mut(session))
+    }
+
+    pub(super) fn count_parameters(&mut self, password: &PasswordHash) {
+        *self.password_parameters.entry(password.parameters().to_owned()).or_default() += 1;
+    }
+
+    pub(super) fn active<'a>(
+        &'a self,
+        ids: impl Iterator<Item = &'a SessionId>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &'a Session> {
+        let sessions = ids.filter_map(|id| self.sessions.get(id));
+        sessions.map(|(session, _)| &**session).filter(move |session| session.is_active(now))
+    }
+}

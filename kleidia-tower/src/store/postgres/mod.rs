@@ -1,0 +1,21 @@
+//! A store in a PostgreSQL database, which several nodes share.
+
+mod accounts;
+mod audit;
+mod clock;
+mod error;
+mod failures;
+mod migrations;
+mod options;
+mod purge;
+mod reads;
+mod records;
+mod refresh_tokens;
+mod sessions;
+mod statements;
+mod store;
+mod tls;
+
+pub use clock::DatabaseClock;
+pub use options::PostgresOptions;
+pub use store::PostgresStore;

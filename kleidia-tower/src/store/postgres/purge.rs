@@ -1,0 +1,51 @@
+//! Deletes expired rows in batches.
+
+use async_trait::async_trait;
+
+use super::PostgresStore;
+use super::statements::PostgresRows;
+use crate::store::columns::sql_limit;
+use crate::store::{PurgeStore, Retention, StoreError};
+use crate::{Timestamp, time};
+
+/// Rows that operations have locked are left for the next time.
+const TOKENS: &str = "DELETE FROM refresh_tokens WHERE digest IN \
+    (SELECT digest FROM refresh_tokens WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+/// While a refresh token is stored, the sessions of its family are kept to detect reuse.
+const SESSIONS: &str = "DELETE FROM sessions WHERE id IN (SELECT sessions.id FROM families \
+    JOIN sessions ON sessions.family = families.id WHERE families.expires_at <= $1 \
+    AND NOT EXISTS (SELECT 1 FROM refresh_tokens WHERE family = families.id) \
+    AND NOT EXISTS (SELECT 1 FROM sessions AS other \
+        WHERE other.family = families.id AND other.expires_at > $1) \
+    LIMIT $2 FOR UPDATE OF sessions SKIP LOCKED)";
+
+const FAMILIES: &str = "DELETE FROM families WHERE id IN (SELECT id FROM families \
+    WHERE expires_at <= $1 AND NOT EXISTS (SELECT 1 FROM sessions WHERE family = families.id) \
+    LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+const FAILURES: &str = "DELETE FROM failures WHERE (name_digest, source) IN \
+    (SELECT name_digest, source FROM failures WHERE expires_at <= $1 LIMIT $2 \
+    FOR UPDATE SKIP LOCKED)";
+
+#[async_trait]
+impl PurgeStore for PostgresStore {
+    async fn purge(
+        &self,
+        now: Timestamp,
+        retention: &Retention,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let limit = sql_limit(limit);
+        let since = time::sub(now, retention.sessions()).as_second();
+        let mut client = self.client().await?;
+        let transaction = self.begin(&mut client).await?;
+        let rows = PostgresRows(&transaction);
+        let tokens = rows.execute(TOKENS, &[&now.as_second(), &limit]).await?;
+        let sessions = rows.execute(SESSIONS, &[&since, &limit]).await?;
+        rows.execute(FAMILIES, &[&since, &limit]).await?;
+        let failures = rows.execute(FAILURES, &[&now.as_second(), &limit]).await?;
+        self.commit(transaction).await?;
+        usize::try_from(tokens + sessions + failures).map_err(|_| StoreError::Corrupt("count"))
+    }
+}

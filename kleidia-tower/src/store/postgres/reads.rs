@@ -1,0 +1,203 @@
+//! Reads outside of transactions, and operations in transactions.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::accounts::{ACCOUNT_BY_ID, ACCOUNT_BY_NAME, account_with_password};
+use super::error::store_error;
+use super::statements::{Parameters, select_sessions};
+use super::{PostgresStore, records};
+use crate::account::{Account, AccountLookup, StoredPassword};
+use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
+use crate::session::{Session, SessionLookup, SessionView};
+use crate::store::StoreError;
+use crate::store::columns::{Columns, chain_head, sql_limit};
+use crate::store::transactional::{Operation, ScopedRows, Transactional};
+use crate::{Timestamp, TokenDigest, UserId};
+
+/// The number of records that are read and verified at a time.
+const BATCH: i64 = 1000;
+
+/// Selects sessions with their accounts.
+macro_rules! select_views {
+    ($rest:literal) => {
+        concat!(
+            "SELECT sessions.id, sessions.\"user\", family, ip, user_agent, sessions.created_at, \
+             authenticated_at, last_seen_at, expires_at, ended_at, end_reason, agent_key, \
+             accounts.id AS account, name, roles, is_disabled, \
+             accounts.created_at AS account_created_at, password_changed_at \
+             FROM sessions JOIN accounts ON accounts.id = sessions.\"user\" ",
+            $rest
+        )
+    };
+}
+
+#[async_trait]
+impl Transactional for PostgresStore {
+    async fn read_account(
+        &self,
+        key: AccountLookup<'_>,
+    ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
+        let found = match key {
+            AccountLookup::Id(id) => self.read_optional(ACCOUNT_BY_ID, &[&id.get()]).await?,
+            AccountLookup::Name(name) => {
+                self.read_optional(ACCOUNT_BY_NAME, &[&name.as_str()]).await?
+            }
+        };
+        let found = found.as_ref().map(account_with_password).transpose()?;
+        Ok(found.map(|(account, password)| (Arc::new(account), password)))
+    }
+
+    async fn read_accounts(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Account>>, StoreError> {
+        let after = after.map_or(i64::MIN, UserId::get);
+        let found = self
+            .read_all(
+                "SELECT id AS account, name, roles, is_disabled, \
+                 created_at AS account_created_at, password_changed_at FROM accounts \
+                 WHERE id > $1 ORDER BY id LIMIT $2",
+                &[&after, &sql_limit(limit)],
+            )
+            .await?;
+        found.iter().map(|row| Columns(row).shared_account()).collect()
+    }
+
+    async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError> {
+        // One look-up in the index for each of the few values.
+        let found = self
+            .read_all(
+                "WITH RECURSIVE used (parameters) AS \
+                 (SELECT min(password_parameters) FROM accounts \
+                 UNION ALL SELECT (SELECT min(password_parameters) FROM accounts \
+                     WHERE password_parameters > parameters) FROM used \
+                     WHERE parameters IS NOT NULL) \
+                 SELECT parameters FROM used WHERE parameters IS NOT NULL",
+                &[],
+            )
+            .await?;
+        found.iter().map(|row| Columns(row).text("parameters").map(str::to_owned)).collect()
+    }
+
+    async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
+        let found = match key {
+            SessionLookup::Id(id) => {
+                let select = select_views!("WHERE sessions.id = $1");
+                self.read_optional(select, &[&id.get()]).await?
+            }
+            SessionLookup::Token(digest) => {
+                let select = select_views!("WHERE sessions.token = $1");
+                self.read_optional(select, &[&digest.0.as_slice()]).await?
+            }
+        };
+        let read = |row: Row| {
+            let columns = Columns(&row);
+            let session = Arc::new(columns.session()?);
+            Ok(SessionView { session, account: columns.shared_account()? })
+        };
+        found.map(read).transpose()
+    }
+
+    async fn read_sessions_of(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Arc<Session>>, StoreError> {
+        let select = select_sessions!(
+            "WHERE \"user\" = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id DESC"
+        );
+        let found = self.read_all(select, &[&user.get(), &now.as_second()]).await?;
+        found.iter().map(|row| Columns(row).session().map(Arc::new)).collect()
+    }
+
+    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
+        let select = "SELECT FROM refresh_tokens WHERE digest = $1";
+        Ok(self.read_optional(select, &[&digest.0.as_slice()]).await?.is_some())
+    }
+
+    async fn read_records(&self, filter: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        let (sql, parameters) = records::select(filter);
+        let parameters: Vec<&(dyn ToSql + Sync)> =
+            parameters.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+        let found = self.read_all(&sql, &parameters).await?;
+        found.iter().map(|row| Columns(row).record()).collect()
+    }
+
+    /// Verifies the chain in batches, up to its end at the start.
+    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
+        if !self.is_known(&since).await? {
+            return Ok(ChainCheck::Broken { sequence: since.sequence });
+        }
+        let end = self.read_optional("SELECT sequence, digest FROM audit_head", &[]).await?;
+        let (mut verified, end) = (since, chain_head(end.as_ref())?);
+        while verified.sequence < end.sequence {
+            let broken = Ok(ChainCheck::Broken { sequence: verified.sequence + 1 });
+            let (after, until) = (number(verified.sequence), number(end.sequence));
+            let batch = self.read_all(records::BETWEEN, &[&after, &until, &BATCH]).await?;
+            if batch.is_empty() {
+                return broken;
+            }
+            for row in batch {
+                let broken = Ok(ChainCheck::Broken { sequence: verified.sequence + 1 });
+                // A record that can't be parsed was altered.
+                let record = Columns(&row).record().ok();
+                let Some(next) = record.and_then(|record| verified.verify_next(&record)) else {
+                    return broken;
+                };
+                verified = next;
+            }
+        }
+        let is_intact = verified == end;
+        let broken = ChainCheck::Broken { sequence: end.sequence };
+        Ok(if is_intact { ChainCheck::Intact(end) } else { broken })
+    }
+
+    async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'a,
+        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
+    {
+        self.run(operation).await
+    }
+}
+
+impl PostgresStore {
+    async fn read_all(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await.map_err(store_error)?;
+        client.query(&statement, parameters).await.map_err(store_error)
+    }
+
+    async fn read_optional(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Option<Row>, StoreError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await.map_err(store_error)?;
+        client.query_opt(&statement, parameters).await.map_err(store_error)
+    }
+
+    async fn is_known(&self, head: &ChainHead) -> Result<bool, StoreError> {
+        if head.sequence == 0 {
+            return Ok(*head == ChainHead::default());
+        }
+        let select = "SELECT sequence, digest FROM audit WHERE sequence = $1";
+        let found = self.read_optional(select, &[&number(head.sequence)]).await?;
+        Ok(found.as_ref().map(|row| chain_head(Some(row))).transpose()?.as_ref() == Some(head))
+    }
+}
+
+/// Returns a record number as the database has it. No record has a larger one.
+fn number(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}

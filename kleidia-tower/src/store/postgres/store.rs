@@ -1,0 +1,186 @@
+//! `PostgresStore`: opening, connections, transactions and closing.
+
+use std::fmt;
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Client, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction,
+};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Config, IsolationLevel};
+
+use super::clock::DatabaseClock;
+use super::error::{is_conflict, pool_error, store_error};
+use super::options::PostgresOptions;
+use super::statements::PostgresRows;
+use super::{migrations, tls};
+use crate::store::transactional::{Operation, ScopedRows};
+use crate::store::{OpenError, StoreError};
+
+/// How often an operation is repeated after a deadlock or a serialisation failure.
+const MAX_RETRIES: u32 = 5;
+
+/// A store in a PostgreSQL database (version 13 or later), which several nodes share.
+///
+/// Operations are transactions at READ COMMITTED that first lock what their decisions depend on, so
+/// they hold across nodes. A transaction that the server rolls back because of a deadlock or a
+/// serialisation failure is repeated at most 5 times. If a caller drops an operation, it is committed
+/// completely or not at all.
+///
+/// TLS is required, unless the server is on this machine or the URL has `sslmode=disable`; the
+/// server's certificate and name are verified.
+///
+/// Nodes must share the keys of access tokens, and use the [clock](Self::clock) of the database.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use kleidia_tower::UserId;
+/// use kleidia_tower::account::AccountStore;
+/// use kleidia_tower::store::PostgresStore;
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = PostgresStore::open("postgres://portal:secret@db.example.com/portal").await?;
+/// assert!(store.account(UserId::new(1)).await?.is_none());
+/// store.close();
+/// # Ok(()) }
+/// ```
+///
+/// [`PostgresOptions`] has an example of a configured one.
+pub struct PostgresStore {
+    pool: Pool,
+    clock: DatabaseClock,
+    clock_task: JoinHandle<()>,
+}
+
+impl PostgresStore {
+    /// Connects with the default options, and migrates the schema if it is older.
+    ///
+    /// The URL has the form of libpq: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, or words such as
+    /// `host=/run/postgresql dbname=portal`.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the server can't be reached, or its schema is newer.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::open_with(url, PostgresOptions::default()).await
+    }
+
+    /// Connects like [`Self::open`], with options.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open_with(url: &str, options: PostgresOptions) -> Result<Self, OpenError> {
+        let mut config: Config = url.parse().map_err(|_| OpenError::MalformedUrl)?;
+        tls::require_tls(&mut config);
+        config.connect_timeout(options.connection_timeout);
+        config.tcp_user_timeout(options.statement_timeout);
+        let pool = pool(config, &options)?;
+        let mut client = pool.get().await.map_err(pool_error)?;
+        let transaction = client.transaction().await.map_err(store_error)?;
+        migrations::run(&transaction).await?;
+        transaction.commit().await.map_err(store_error)?;
+        drop(client);
+        let clock = DatabaseClock::synchronise(&pool).await?;
+        #[expect(clippy::disallowed_methods, reason = "supervised: each comparison is a turn")]
+        let clock_task = tokio::spawn(clock.clone().run(pool.clone()));
+        Ok(Self { pool, clock, clock_task })
+    }
+
+    /// Returns the time of the database, for
+    /// [`AccountsBuilder::clock`](crate::account::Accounts).
+    #[must_use]
+    pub fn clock(&self) -> DatabaseClock {
+        self.clock.clone()
+    }
+
+    /// Closes the connections that are not used, and each other one after its operation. Later
+    /// operations fail.
+    pub fn close(&self) {
+        self.clock_task.abort();
+        self.pool.close();
+    }
+
+    pub(super) async fn client(&self) -> Result<Client, StoreError> {
+        self.pool.get().await.map_err(pool_error)
+    }
+
+    pub(super) async fn begin<'a>(
+        &self,
+        client: &'a mut Client,
+    ) -> Result<Transaction<'a>, StoreError> {
+        let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
+        begin.start().await.map_err(store_error)
+    }
+
+    pub(super) async fn commit(&self, transaction: Transaction<'_>) -> Result<(), StoreError> {
+        transaction.commit().await.map_err(store_error)
+    }
+
+    /// Runs an operation in a transaction, and again after a conflict with others.
+    pub(super) async fn run<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'a,
+        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
+    {
+        let mut retries = 0;
+        loop {
+            match self.run_once(&operation).await {
+                Err(error) if retries < MAX_RETRIES && is_conflict(&error) => {
+                    retries += 1;
+                    tokio::time::sleep(delay(retries)).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn run_once<'a, T, F>(&'a self, operation: &F) -> Result<T, StoreError>
+    where
+        T: Send + 'a,
+        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
+    {
+        let mut client = self.client().await?;
+        let transaction = self.begin(&mut client).await?;
+        // An error drops the transaction, which rolls it back.
+        let value = operation(ScopedRows::new(&mut PostgresRows(&transaction))).await?;
+        self.commit(transaction).await?;
+        Ok(value)
+    }
+}
+
+/// Returns a random delay, so that two operations don't conflict again.
+fn delay(retries: u32) -> Duration {
+    let random = getrandom::u32().unwrap_or_default() % 10;
+    Duration::from_millis(u64::from(retries * random))
+}
+
+fn pool(config: Config, options: &PostgresOptions) -> Result<Pool, OpenError> {
+    let connector = tls::connector(options.root_certificates.as_deref())?;
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(config, connector, recycling);
+    let set_up = options.set_up();
+    let set_up = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+        let set_up = set_up.clone();
+        Box::pin(async move { client.batch_execute(&set_up).await.map_err(HookError::Backend) })
+    });
+    let timeout = Some(options.connection_timeout);
+    Pool::builder(manager)
+        .max_size(usize::try_from(options.max_connections.get()).unwrap_or(usize::MAX))
+        .timeouts(deadpool_postgres::Timeouts { wait: timeout, create: timeout, recycle: timeout })
+        .runtime(Runtime::Tokio1)
+        .post_create(set_up)
+        .build()
+        .map_err(|error| OpenError::Database(error.into()))
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.clock_task.abort();
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("pool", &self.pool.status()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,86 @@
+//! Servers that end, block, or are not those that they should be.
+
+use std::time::Duration;
+
+use kleidia_tower::Clock as _;
+use kleidia_tower::account::AccountStore as _;
+use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
+use kleidia_tower::store::{OpenError, PostgresOptions, PostgresStore, StoreError};
+use test_servers::PostgresServer;
+
+use crate::numbered::{at, create, log_in};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recovers_after_a_crash_of_the_server() {
+    let server = PostgresServer::start(&[]);
+    let store = PostgresStore::open(&server.create_database()).await.unwrap();
+    let alice = create(&store, "alice").await;
+    log_in(&store, &alice, 1).await;
+    server.kill();
+    let all = SessionSelector::All { user: alice.id };
+    let ended = store.end_sessions(all, EndReason::Revoked, &at(1)).await;
+    assert!(matches!(ended, Err(StoreError::Unavailable(_))), "{ended:?}");
+    server.restart();
+    // Acknowledged changes are there, and others are not.
+    assert_eq!(store.account(alice.id).await.unwrap(), Some(alice.clone()));
+    let ended = store.end_sessions(all, EndReason::Revoked, &at(1)).await.unwrap();
+    assert_eq!(ended.value.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operation_does_not_wait_for_a_lock_for_ever() {
+    let server = PostgresServer::shared();
+    let url = server.create_database();
+    let timeout = Duration::from_millis(200);
+    let options = PostgresOptions::default().with_lock_timeout(timeout).unwrap();
+    let store = PostgresStore::open_with(&url, options).await.unwrap();
+    let alice = create(&store, "alice").await;
+    let (mut other, connection) =
+        tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let holder = other.transaction().await.unwrap();
+    holder.execute("SELECT FROM accounts FOR UPDATE", &[]).await.unwrap();
+    let all = SessionSelector::All { user: alice.id };
+    let ended = store.end_sessions(all, EndReason::Revoked, &at(1)).await;
+    assert!(matches!(ended, Err(StoreError::Unavailable(_))), "{ended:?}");
+    assert_eq!(store.account(alice.id).await.unwrap(), Some(alice));
+    holder.rollback().await.unwrap();
+    drop(store.end_sessions(all, EndReason::Revoked, &at(1)).await.unwrap());
+    drop(other);
+    connection.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verifies_the_certificate_of_the_server() {
+    let server = PostgresServer::start_with_tls(&["fsync=off"]);
+    let url = format!("{}?sslmode=require", server.create_database());
+    let trusted = PostgresOptions::default().with_root_certificates(server.root_certificate());
+    let store = PostgresStore::open_with(&url, trusted.clone()).await.unwrap();
+    create(&store, "alice").await;
+    // The operating system does not trust it.
+    let opened = PostgresStore::open(&url).await;
+    assert!(matches!(opened, Err(OpenError::Database(_))), "{opened:?}");
+    let other = PostgresServer::start_with_tls(&[]).root_certificate();
+    let other = PostgresOptions::default().with_root_certificates(other);
+    let opened = PostgresStore::open_with(&url, other).await;
+    assert!(matches!(opened, Err(OpenError::Database(_))), "{opened:?}");
+    let invalid = trusted.with_root_certificates("no certificate");
+    let opened = PostgresStore::open_with(&url, invalid).await;
+    assert!(matches!(opened, Err(OpenError::RootCertificates(_))), "{opened:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clock_is_that_of_the_database() {
+    let server = PostgresServer::shared();
+    let url = server.create_database();
+    let store = PostgresStore::open(&url).await.unwrap();
+    let name = url.rsplit('/').next().unwrap();
+    let clock = || store.clock().now().unwrap().as_millisecond();
+    let before = clock();
+    let sql = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)";
+    let server_time: i64 = server.execute(name, sql).parse().unwrap();
+    let after = clock();
+    // Half a round trip may be the error.
+    assert!((before - 500..=after + 500).contains(&server_time), "{before} {server_time} {after}");
+    store.clock().health().unwrap();
+}

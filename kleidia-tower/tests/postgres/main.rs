@@ -1,0 +1,29 @@
+//! `PostgresStore`: several nodes on one database, its schema and triggers, and faults.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod cancellation;
+mod faults;
+mod locks;
+#[path = "../support/numbered.rs"]
+mod numbered;
+mod schema;
+
+use kleidia_tower::store::PostgresStore;
+use test_servers::PostgresServer;
+
+/// Opens stores on a new database, as of several nodes.
+async fn nodes<const N: usize>() -> [PostgresStore; N] {
+    let url = PostgresServer::shared().create_database();
+    let mut nodes = Vec::new();
+    for _ in 0..N {
+        nodes.push(PostgresStore::open(&url).await.unwrap());
+    }
+    nodes.try_into().unwrap()
+}

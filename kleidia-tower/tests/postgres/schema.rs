@@ -1,0 +1,96 @@
+//! Schema versions, starting nodes and triggers.
+
+use futures_util::future::join_all;
+use kleidia_tower::account::AccountStore as _;
+use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
+use kleidia_tower::store::{OpenError, PostgresStore};
+use test_servers::PostgresServer;
+
+use crate::numbered::{at, create, log_in, rotation};
+
+fn new_database() -> (&'static PostgresServer, String, String) {
+    let server = PostgresServer::shared();
+    let url = server.create_database();
+    let name = url.rsplit('/').next().unwrap().to_owned();
+    (server, name, url)
+}
+
+#[tokio::test]
+async fn starting_nodes_migrate_once() {
+    let (_, _, url) = new_database();
+    let stores = join_all((0..6).map(|_| PostgresStore::open(&url))).await;
+    let stores: Vec<_> = stores.into_iter().map(Result::unwrap).collect();
+    let alice = create(&stores[0], "alice").await;
+    for store in &stores {
+        assert_eq!(store.account(alice.id).await.unwrap(), Some(alice.clone()));
+    }
+}
+
+#[tokio::test]
+async fn rejects_newer_schema_unless_it_is_compatible() {
+    let (server, name, url) = new_database();
+    let store = PostgresStore::open(&url).await.unwrap();
+    let alice = create(&store, "alice").await;
+    server.execute(&name, "UPDATE kleidia_schema SET version = 3, compatible_with = 2");
+    let opened = PostgresStore::open(&url).await;
+    assert!(matches!(opened, Err(OpenError::NewerVersion { version: 3, latest: 1 })), "{opened:?}");
+    server.execute(&name, "UPDATE kleidia_schema SET version = 2, compatible_with = 1");
+    let opened = PostgresStore::open(&url).await.unwrap();
+    assert_eq!(opened.account(alice.id).await.unwrap(), Some(alice));
+}
+
+/// A newer node adds a column while an older one has prepared its statements.
+#[tokio::test]
+async fn older_node_continues_when_columns_are_added() {
+    let (server, name, url) = new_database();
+    let store = PostgresStore::open(&url).await.unwrap();
+    let alice = create(&store, "alice").await;
+    log_in(&store, &alice, 1).await;
+    drop(store.rotate_refresh_token(&rotation(1, 2), &at(0)).await.unwrap());
+    for table in ["accounts", "families", "sessions", "refresh_tokens", "failures", "audit"] {
+        server.execute(&name, &format!("ALTER TABLE {table} ADD COLUMN added TEXT"));
+    }
+    log_in(&store, &alice, 3).await;
+    drop(store.rotate_refresh_token(&rotation(2, 4), &at(0)).await.unwrap());
+}
+
+#[tokio::test]
+async fn rejects_malformed_url_without_repeating_it() {
+    let opened = PostgresStore::open("postgres://portal:secret@localhost:port/portal").await;
+    let error = opened.unwrap_err();
+    assert!(matches!(error, OpenError::MalformedUrl), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn triggers_protect_accounts_sessions_and_log() {
+    let (server, name, url) = new_database();
+    let store = PostgresStore::open(&url).await.unwrap();
+    let alice = create(&store, "alice").await;
+    log_in(&store, &alice, 1).await;
+    drop(store.rotate_refresh_token(&rotation(1, 2), &at(0)).await.unwrap());
+    let all = SessionSelector::All { user: alice.id };
+    drop(store.end_sessions(all, EndReason::Revoked, &at(1)).await.unwrap());
+    for statement in [
+        "DELETE FROM audit",
+        "TRUNCATE audit",
+        "UPDATE audit SET reason = 'another'",
+        "DELETE FROM audit_head",
+        "TRUNCATE audit_head",
+        "UPDATE audit_head SET sequence = sequence - 1",
+        "DELETE FROM accounts",
+        "TRUNCATE accounts CASCADE",
+        "UPDATE accounts SET name = 'carol'",
+        "UPDATE sessions SET ended_at = NULL, end_reason = NULL",
+        "UPDATE sessions SET agent_key = 'key'",
+        "UPDATE families SET is_revoked = FALSE",
+        "UPDATE refresh_tokens SET consumed_at = NULL, successor = NULL, wrapped = NULL",
+        "UPDATE sessions SET token = 'x'",
+    ] {
+        let block = format!(
+            "DO $$ BEGIN {statement}; RAISE EXCEPTION 'allowed' USING ERRCODE = 'P0042'; \
+             EXCEPTION WHEN integrity_constraint_violation OR check_violation THEN NULL; END $$"
+        );
+        server.execute(&name, &block);
+    }
+}
