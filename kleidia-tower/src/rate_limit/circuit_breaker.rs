@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http_guard::{LogLimiter, Supervisor, event, log_text_up_to};
@@ -17,15 +17,14 @@ const RECONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The maximum length of an error in the log.
 const MAX_ERROR_CHARACTERS: usize = 200;
 
-/// A store that fails in turns changes its state at most this often.
-static CHANGES: LogLimiter = LogLimiter::per_second(2);
-
 /// Whether calls reach the store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CircuitBreaker {
     /// No call reaches the store while it is set.
     is_open: AtomicBool,
     failure: Mutex<Option<String>>,
+    /// A store that fails every other time causes few events.
+    changes: LogLimiter,
 }
 
 /// What a probe needs. It ends when all layers have dropped the breaker.
@@ -47,7 +46,7 @@ impl CircuitBreaker {
     }
 
     pub(super) fn health(&self) -> Result<(), HealthError> {
-        match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.failure() {
             Some(failure) if self.is_open() => Err(HealthError::Failed(failure.clone())),
             _ => Ok(()),
         }
@@ -55,11 +54,11 @@ impl CircuitBreaker {
 
     /// Opens the breaker, unless it is open, until a probe succeeds.
     pub(super) fn open(self: &Arc<Self>, error: &LimitStoreError, probe: Probe) {
-        self.set_failure(Some(error));
+        self.set_failure(error);
         if self.is_open.swap(true, Ordering::AcqRel) {
             return;
         }
-        if let Some(suppressed) = CHANGES.allow() {
+        if let Some(suppressed) = self.changes.allow() {
             let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
             event!(error, error, suppressed, "shared rate limits unavailable");
         }
@@ -71,9 +70,24 @@ impl CircuitBreaker {
         tokio::spawn(probe.run(circuit));
     }
 
-    fn set_failure(&self, error: Option<&LimitStoreError>) {
-        let failure = error.map(|error| log_text_up_to(MAX_ERROR_CHARACTERS, error));
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    fn set_failure(&self, error: &LimitStoreError) {
+        #[cfg(feature = "metrics")]
+        http_guard::telemetry::isolate(|| {
+            #[expect(clippy::disallowed_macros, reason = "isolated: above")]
+            metrics::counter!("kleidia_limit_store_failures_total").increment(1);
+        });
+        *self.failure() = Some(log_text_up_to(MAX_ERROR_CHARACTERS, error));
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<String>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for CircuitBreaker {
+    fn default() -> Self {
+        let (is_open, failure) = (AtomicBool::new(false), Mutex::default());
+        Self { is_open, failure, changes: LogLimiter::per_second(2) }
     }
 }
 
@@ -88,11 +102,11 @@ impl Probe {
             }
             match supervisor.run_async_turn(self.check()).await {
                 Some(Ok(())) => break,
-                Some(Err(error)) => circuit.0.set_failure(Some(&error)),
+                Some(Err(error)) => circuit.0.set_failure(&error),
                 None => {}
             }
         }
-        if let Some(suppressed) = CHANGES.allow() {
+        if let Some(suppressed) = circuit.0.changes.allow() {
             let duration_ms = u64::try_from(opened_at.elapsed().as_millis()).unwrap_or(u64::MAX);
             event!(info, duration_ms, suppressed, "shared rate limits available");
         }
@@ -121,7 +135,7 @@ pub(super) async fn within<T>(
 
 impl Drop for OpenCircuit {
     fn drop(&mut self) {
-        self.0.set_failure(None);
+        *self.0.failure() = None;
         self.0.is_open.store(false, Ordering::Release);
     }
 }

@@ -14,7 +14,7 @@ use kleidia_tower::rate_limit::{
     RateLimitLayer, SharedLimits,
 };
 
-use crate::fixture::{ManualClock, request, send};
+use crate::fixture::{Log, ManualClock, request, send};
 
 /// A store that can fail or hang.
 #[derive(Clone, Debug, Default)]
@@ -204,4 +204,42 @@ async fn dropped_requests_do_not_open_the_circuit() {
         assert_eq!((store.calls(), store.running.load(Ordering::SeqCst)), (calls, 0));
     }
     assert!(limits.health_check()().is_ok());
+}
+
+#[tokio::test]
+async fn outage_is_one_event_at_its_start_and_one_at_its_end() {
+    let (log, store) = (Log::default(), FaultyStore::default());
+    let _guard = log.start();
+    let limits = limits(&store, Duration::from_millis(50));
+    let layer = layer(&limits);
+    store.fails.store(true, Ordering::SeqCst);
+    while store.calls() < 4 {
+        send(&layer, "192.0.2.1", "", 1).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    store.fails.store(false, Ordering::SeqCst);
+    wait_for_health(&limits, true).await;
+    let events: Vec<_> = log.text().lines().map(str::to_owned).collect();
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert!(events[0].contains("ERROR") && events[0].contains("unavailable error=\"no connection"));
+    assert!(events[1].contains("INFO") && events[1].contains("available duration_ms="));
+}
+
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn failures_of_the_store_are_counted() {
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    let recorder = DebuggingRecorder::new();
+    let _metrics = metrics::set_default_local_recorder(&recorder);
+    let store = FaultyStore::default();
+    store.fails.store(true, Ordering::SeqCst);
+    let limits = limits(&store, MINUTE);
+    for _ in 0..3 {
+        send(&layer(&limits), "192.0.2.1", "", 1).await;
+    }
+    let metrics = recorder.snapshotter().snapshot().into_vec();
+    let found =
+        metrics.iter().find(|(key, ..)| key.key().name() == "kleidia_limit_store_failures_total");
+    assert_eq!(found.unwrap().3, DebugValue::Counter(1));
 }

@@ -1,17 +1,14 @@
 //! Requests whose client address is unknown, since the server does not provide it.
 
 use std::convert::Infallible;
-use std::io;
-use std::sync::{Arc, Mutex};
 
 use http::header::RETRY_AFTER;
 use http::{Request, Response, StatusCode};
 use kleidia_tower::rate_limit::{Key, RateLimitLayer};
 use kleidia_tower::{Rejection, ResponseBody};
 use tower::{Layer as _, ServiceExt as _, service_fn};
-use tracing::Level;
 
-use crate::fixture::ManualClock;
+use crate::fixture::{Log, ManualClock};
 
 async fn send(layer: &RateLimitLayer) -> Response<ResponseBody<String>> {
     let inner = service_fn(async |_| Ok::<_, Infallible>(Response::new(String::new())));
@@ -37,33 +34,15 @@ async fn rejects_requests_if_a_limit_needs_the_address() {
     assert_eq!(send(&layer).await.status(), StatusCode::OK);
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(text)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn logs_how_to_provide_the_address_once_per_layer() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(Level::INFO)
-        .with_ansi(false)
-        .with_writer(move || writer.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let _guard = log.start();
     let layer = limited_by(Key::address());
     for _ in 0..3 {
         send(&layer.clone()).await;
     }
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert_eq!(log.lines().count(), 1, "{log}");
     for text in ["ERROR", "client address unknown", "http_guard::serve", "PeerAddress"] {
         assert!(log.contains(text), "{log}");

@@ -59,6 +59,27 @@ async fn flushed_keys_have_full_budgets() {
 }
 
 #[tokio::test]
+async fn closed_connections_are_no_outage() {
+    let server = RedisServer::start();
+    let limits = limits(store(&server));
+    let layer = by_address(&limits);
+    for left in [9, 8, 7] {
+        assert_eq!(status(&layer, "192.0.2.1").await, StatusCode::OK);
+        assert_eq!(remaining(&layer, "192.0.2.1", "").await, [left]);
+        server.command::<()>("CLIENT KILL TYPE normal");
+        // Also before the client has noticed it.
+        let requests = (0..20).map(|number| {
+            let layer = layer.clone();
+            tokio::spawn(async move { status(&layer, &format!("192.0.2.{}", 10 + number)).await })
+        });
+        for request in requests.collect::<Vec<_>>() {
+            assert_eq!(request.await.unwrap(), StatusCode::OK);
+        }
+    }
+    assert!(limits.health_check()().is_ok());
+}
+
+#[tokio::test]
 async fn survives_the_restart_of_redis() {
     let mut server = RedisServer::start();
     let limits = limits_with_share(&server);

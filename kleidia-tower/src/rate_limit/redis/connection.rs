@@ -25,8 +25,7 @@ pub(super) enum Server {
     Cluster { nodes: Vec<ConnectionInfo>, client: Box<ClusterClient> },
 }
 
-/// A connection that concurrent calls share. Cheap to clone.
-#[derive(Clone)]
+/// A connection that concurrent calls share.
 pub(super) enum Connection {
     Single(MultiplexedConnection),
     Cluster(ClusterConnection),
@@ -86,10 +85,10 @@ impl Server {
 
 impl Connection {
     /// Calls a script, and loads it if the server does not know it.
-    pub(super) async fn invoke(self, script: &ScriptInvocation<'_>) -> RedisResult<Vec<u64>> {
+    pub(super) async fn invoke(&self, script: &ScriptInvocation<'_>) -> RedisResult<Vec<u64>> {
         match self {
-            Self::Single(mut connection) => script.invoke_async(&mut connection).await,
-            Self::Cluster(mut connection) => script.invoke_async(&mut connection).await,
+            Self::Single(connection) => script.invoke_async(&mut connection.clone()).await,
+            Self::Cluster(connection) => script.invoke_async(&mut connection.clone()).await,
         }
     }
 }

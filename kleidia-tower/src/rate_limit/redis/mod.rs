@@ -28,7 +28,7 @@ use super::{LimitDecision, LimitKey, LimitStore, LimitStoreError};
 /// - Redis may lose the last charges at a failover, and all of them if it restarts without a
 ///   snapshot. Then clients can spend their burst again.
 /// - There is one connection, on which concurrent calls are pipelined. It is established by the
-///   first call, and again after a failure.
+///   first call. A call whose connection was closed is repeated once, on a new one.
 ///
 /// `docs/deployment.md` in the repository has the ACL with the least rights, and the policy of
 /// eviction.
@@ -99,21 +99,28 @@ impl RedisLimitStore {
         Self { server, script: Script::new(script::CHARGE), connection, connecting }
     }
 
-    /// Returns the connection, which is established if there is none.
-    async fn connection(&self) -> Result<Connection, LimitStoreError> {
-        if let Some(connection) = &*self.connection.load() {
-            return Ok(Connection::clone(connection));
+    /// Returns the connection, or establishes it if there is none but the one that failed.
+    async fn connection(
+        &self,
+        failed: Option<&Arc<Connection>>,
+    ) -> Result<Arc<Connection>, LimitStoreError> {
+        let usable = || {
+            let connection = self.connection.load_full();
+            connection.filter(|it| failed.is_none_or(|failed| !Arc::ptr_eq(it, failed)))
+        };
+        if let Some(connection) = usable() {
+            return Ok(connection);
         }
         let _connecting = self.connecting.lock().await;
-        if let Some(connection) = &*self.connection.load() {
-            return Ok(Connection::clone(connection));
+        match usable() {
+            Some(connection) => Ok(connection),
+            None => self.connect().await,
         }
-        self.connect().await
     }
 
-    async fn connect(&self) -> Result<Connection, LimitStoreError> {
-        let connection = self.server.connect().await?;
-        self.connection.store(Some(Arc::new(connection.clone())));
+    async fn connect(&self) -> Result<Arc<Connection>, LimitStoreError> {
+        let connection = Arc::new(self.server.connect().await?);
+        self.connection.store(Some(Arc::clone(&connection)));
         Ok(connection)
     }
 }
@@ -121,9 +128,17 @@ impl RedisLimitStore {
 #[async_trait]
 impl LimitStore for RedisLimitStore {
     async fn charge(&self, keys: &[LimitKey], cost: u32) -> Result<LimitDecision, LimitStoreError> {
-        let connection = self.connection().await?;
         let invocation = script::charge(&self.script, keys, cost);
-        let backlogs = connection.invoke(&invocation).await.map_err(LimitStoreError::new)?;
+        let connection = self.connection(None).await?;
+        let backlogs = match connection.invoke(&invocation).await {
+            // Redis closes idle connections. If it made this charge before, the key is charged
+            // twice, which is on the safe side.
+            Err(error) if error.is_unrecoverable_error() => {
+                self.connection(Some(&connection)).await?.invoke(&invocation).await
+            }
+            outcome => outcome,
+        };
+        let backlogs = backlogs.map_err(LimitStoreError::new)?;
         let backlogs: Vec<_> = backlogs.into_iter().map(Duration::from_micros).collect();
         LimitDecision::from_backlogs(keys, &backlogs, cost)
     }
