@@ -39,8 +39,8 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 impl Server {
     /// Serves until `shutdown` ends and then, until the deadline, the requests that are open.
     ///
-    /// `service` is any Tower service for requests with a [`RequestBody`]: an axum `Router`, tonic's
-    /// `Routes`, or `tower::service_fn`. It is cloned for each request.
+    /// `service` is any Tower service for requests with a [`RequestBody`]: an axum `Router`,
+    /// tonic's `Routes`, or `tower::service_fn`. It is cloned for each request.
     pub async fn serve<L, S, B>(
         &self,
         listener: L,
@@ -180,8 +180,8 @@ impl<L: Listener> Acceptor<L> {
         }
     }
 
-    /// Counts a connection for its address. Returns as well whether another one of the address is being
-    /// closed for it.
+    /// Counts a connection for its address. Returns as well whether another one of the address is
+    /// being closed for it.
     fn count(&self, peer: Peer) -> Option<(CountedAddress, bool)> {
         let mut has_replaced = false;
         let counted = self.limiter.count(peer, |address| {
@@ -196,8 +196,8 @@ impl<L: Listener> Acceptor<L> {
         Some((counted?, has_replaced))
     }
 
-    /// Returns a permit for a connection. If there is none, those that have waited longest make way,
-    /// unless one is being closed already.
+    /// Returns a permit for a connection. If there is none, those that have waited longest are
+    /// closed, unless one is being closed already.
     async fn permit(&mut self, mut is_one_closing: bool) -> OwnedSemaphorePermit {
         loop {
             if let Some(permit) = self.limiter.try_permit() {

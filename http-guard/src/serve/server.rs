@@ -139,7 +139,7 @@ impl Server {
         Ok(self)
     }
 
-    /// Removes the timeout of request bodies: then a client may hold each request open for ever, unless
+    /// Removes the timeout of request bodies: then a client may keep each request open forever, unless
     /// a layer has a timeout.
     #[must_use]
     pub const fn without_body_timeout(mut self) -> Self {

@@ -106,7 +106,7 @@ async fn every_end_of_a_connection_releases_its_slot() {
 #[tokio::test]
 async fn clients_wait_while_the_server_is_full() {
     let running = TestServer::start(Server::new().with_max_connections(1).unwrap()).await;
-    // With an open request, a connection does not make way.
+    // With an open request, a connection is not replaced.
     let (first, connection) = never(&running).await;
     let mut second = running.client(Version::HTTP_11).await;
     let mut waiting = Box::pin(second.get("/"));
@@ -118,7 +118,7 @@ async fn clients_wait_while_the_server_is_full() {
 
 /// Connections that answer pings and ask nothing do not keep other clients out.
 #[tokio::test]
-async fn waiting_connections_make_way_for_others() {
+async fn waiting_connections_are_replaced() {
     for server in [
         Server::new().with_max_connections(3).unwrap(),
         Server::new().with_max_connections_per_address(3).unwrap(),
@@ -148,7 +148,7 @@ async fn waiting_connections_make_way_for_others() {
 
 /// `::1` is the translated address of 0.0.0.1.
 #[tokio::test]
-async fn waiting_connections_of_translated_addresses_make_way() {
+async fn waiting_connections_of_translated_addresses_are_replaced() {
     let proxies = TrustedProxies::none().with_nat64_prefixes(["::/96".parse().unwrap()]).unwrap();
     let server = one_per_address().with_exempt_proxies(proxies);
     let running = TestServer::start_on(server, "[::1]:0").await;

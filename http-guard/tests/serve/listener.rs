@@ -59,7 +59,7 @@ async fn shake_hands(mut tcp: TcpStream) -> io::Result<TcpStream> {
 
 /// Connections that never complete their handshake do not keep other clients out.
 #[tokio::test]
-async fn incomplete_handshakes_make_way_for_others() {
+async fn incomplete_handshakes_are_replaced() {
     for server in [
         Server::new().with_max_connections(2).unwrap(),
         Server::new().with_max_connections_per_address(2).unwrap(),

@@ -189,7 +189,7 @@ fn run_worker(jobs: &Mutex<Receiver<Job>>, lanes: &ThreadPool) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        // Without the thread, its permit would wait for ever.
+        // Without the thread, its permit would wait forever.
         supervisor.run_turn(|| lanes.install(|| job(&mut memory)));
     }
 }

@@ -162,7 +162,7 @@ async fn redis_that_only_reads_is_unavailable() {
 }
 
 #[tokio::test]
-async fn callers_may_hang_up_at_any_point() {
+async fn callers_may_disconnect_at_any_point() {
     let server = RedisServer::start();
     let limits = limits(store(&server));
     let layer = by_address(&limits);

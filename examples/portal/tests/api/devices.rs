@@ -52,7 +52,7 @@ async fn device_signs_in_from_anywhere_during_an_attack() {
 }
 
 #[tokio::test]
-async fn device_token_is_no_credential() {
+async fn device_token_is_not_a_credential() {
     let portal = start();
     let first = portal.login_request(ADMIN, PASSWORD).send().await;
     let token = first.header("x-device-token").unwrap();
