@@ -10,7 +10,7 @@ CREATE TABLE kleidia_schema (
 
 INSERT INTO kleidia_schema VALUES (1, 1, 1);
 
-CREATE FUNCTION kleidia_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION kleidia_reject() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation';
 END $$;
@@ -40,11 +40,11 @@ CREATE INDEX accounts_enabled_by_role ON accounts USING gin (string_to_array(rol
     WHERE NOT is_disabled;
 
 CREATE TRIGGER accounts_are_not_deleted BEFORE DELETE ON accounts
-FOR EACH ROW EXECUTE FUNCTION kleidia_refuse('accounts are disabled, never deleted');
+FOR EACH ROW EXECUTE FUNCTION kleidia_reject('accounts are disabled, never deleted');
 CREATE TRIGGER accounts_are_not_truncated BEFORE TRUNCATE ON accounts
-EXECUTE FUNCTION kleidia_refuse('accounts are disabled, never deleted');
+EXECUTE FUNCTION kleidia_reject('accounts are disabled, never deleted');
 CREATE TRIGGER accounts_keep_their_names BEFORE UPDATE OF id, name, name_digest ON accounts
-FOR EACH ROW EXECUTE FUNCTION kleidia_refuse('accounts keep their names');
+FOR EACH ROW EXECUTE FUNCTION kleidia_reject('accounts keep their names');
 
 CREATE TABLE families (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -59,7 +59,7 @@ CREATE INDEX families_expiry ON families (expires_at);
 
 CREATE TRIGGER families_stay_revoked BEFORE UPDATE OF is_revoked ON families
 FOR EACH ROW WHEN (OLD.is_revoked AND NOT NEW.is_revoked)
-EXECUTE FUNCTION kleidia_refuse('a revoked family stays revoked');
+EXECUTE FUNCTION kleidia_reject('a revoked family stays revoked');
 
 CREATE TABLE sessions (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -83,7 +83,7 @@ CREATE INDEX sessions_of_family ON sessions (family, expires_at);
 
 CREATE TRIGGER sessions_stay_ended BEFORE UPDATE OF ended_at, end_reason, agent_key ON sessions
 FOR EACH ROW WHEN (OLD.ended_at IS NOT NULL)
-EXECUTE FUNCTION kleidia_refuse('an ended session stays ended');
+EXECUTE FUNCTION kleidia_reject('an ended session stays ended');
 
 CREATE TABLE refresh_tokens (
     digest BYTEA PRIMARY KEY CHECK (octet_length(digest) = 32),
@@ -103,7 +103,7 @@ CREATE INDEX refresh_tokens_of_session ON refresh_tokens (session);
 CREATE TRIGGER refresh_tokens_are_consumed_once
 BEFORE UPDATE OF consumed_at, successor, wrapped ON refresh_tokens
 FOR EACH ROW WHEN (OLD.consumed_at IS NOT NULL)
-EXECUTE FUNCTION kleidia_refuse('a refresh token is consumed once');
+EXECUTE FUNCTION kleidia_reject('a refresh token is consumed once');
 
 CREATE TABLE failures (
     -- The digest of the typed name, since users type passwords into the name field.
@@ -159,13 +159,13 @@ CREATE TABLE audit_head (
 INSERT INTO audit_head VALUES (1, 0, decode(repeat('00', 32), 'hex'));
 
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OR DELETE ON audit
-FOR EACH ROW EXECUTE FUNCTION kleidia_refuse('the audit log is append-only');
+FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_is_not_truncated BEFORE TRUNCATE ON audit
-EXECUTE FUNCTION kleidia_refuse('the audit log is append-only');
+EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON audit_head
 FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.sequence <> OLD.sequence + 1)
-EXECUTE FUNCTION kleidia_refuse('the audit log is append-only');
+EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_head_is_not_deleted BEFORE DELETE ON audit_head
-FOR EACH ROW EXECUTE FUNCTION kleidia_refuse('the audit log is append-only');
+FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_head_is_not_truncated BEFORE TRUNCATE ON audit_head
-EXECUTE FUNCTION kleidia_refuse('the audit log is append-only');
+EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
