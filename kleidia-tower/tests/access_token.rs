@@ -19,17 +19,11 @@ const NOW: i64 = 1_795_370_580;
 const TTL: i64 = 1800;
 
 fn claims() -> Claims {
-    Claims {
-        user_id: UserId::new(7),
-        username: "alice".to_owned(),
-        is_admin: false,
-        session_id: SessionId::new(11),
-        expires_at: at(NOW + TTL),
-        issued_at: at(NOW),
-        iss: "kleidia".to_owned(),
-        sub: "7".to_owned(),
-        jti: "x".to_owned(),
-    }
+    let (user, session, ttl) =
+        (UserId::new(7), SessionId::new(11), Duration::from_secs(TTL.unsigned_abs()));
+    let mut claims = Claims::new(user, "alice".to_owned(), false, session, at(NOW), ttl).unwrap();
+    claims.jti = "x".to_owned();
+    claims
 }
 
 fn secret(id: &str) -> Vec<u8> {
@@ -213,6 +207,9 @@ fn rejects_other_claims() {
         ("exp", json!(-1), InvalidTokenReason::Claims),
         ("nbf", json!(NOW), InvalidTokenReason::Claims),
         ("aud", json!("other"), InvalidTokenReason::Claims),
+        ("ext", json!(null), InvalidTokenReason::Claims),
+        ("ext", json!("aud"), InvalidTokenReason::Claims),
+        ("ext", json!(["aud"]), InvalidTokenReason::Claims),
     ] {
         let mut claims = claims.clone();
         claims[member] = value;
@@ -224,6 +221,18 @@ fn rejects_other_claims() {
         claims.as_object_mut().unwrap().remove(member);
         let token = sign(HEADER, &claims.to_string());
         assert_eq!(rejection(&token), InvalidTokenReason::Claims, "{claims}");
+    }
+}
+
+/// A later version adds claims that may be ignored.
+#[test]
+fn ignores_claims_in_ext() {
+    let mut claims: Value = serde_json::from_str(&claims_text()).unwrap();
+    for extensions in [json!({}), json!({"amr": ["pwd"], "aud": {"nested": 1}})] {
+        claims["ext"] = extensions;
+        let token = sign(HEADER, &claims.to_string());
+        let verified = verify_at(&ring(&["a"]), &token, NOW).unwrap();
+        assert_eq!(verified.username, "alice");
     }
 }
 

@@ -1,14 +1,20 @@
 //! The claims of access tokens.
 
+use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
 use jiff::fmt::serde::timestamp::second::required as second;
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{SessionId, Timestamp, UserId, time};
 
 /// The claims of an access token.
+///
+/// A token may also have an object `ext`, whose members are ignored. A later version of this crate puts
+/// claims there that an earlier one may ignore, so that nodes can be replaced one by one. It puts claims
+/// that restrict a token beside the others, where an earlier version rejects them.
 ///
 /// `is_admin` and `username` are hints for clients: the service consults the account in the store.
 ///
@@ -49,6 +55,20 @@ pub struct Claims {
     pub sub: String,
     /// A unique identifier of the token.
     pub jti: String,
+    /// Claims that may be ignored.
+    #[serde(default, skip_serializing)]
+    pub ext: Extensions,
+}
+
+/// The claims of later versions that may be ignored. This version has none, and keeps none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Extensions {}
+
+impl<'de> Deserialize<'de> for Extensions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        HashMap::<String, IgnoredAny>::deserialize(deserializer).map(|_| Self {})
+    }
 }
 
 impl Claims {
@@ -80,6 +100,7 @@ impl Claims {
             iss: Self::ISSUER.to_owned(),
             sub: user_id.to_string(),
             jti: format!("{:032x}", u128::from_be_bytes(id)),
+            ext: Extensions::default(),
         })
     }
 }

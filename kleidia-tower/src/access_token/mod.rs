@@ -16,7 +16,7 @@ mod vault_keys;
 #[cfg(feature = "vault")]
 mod vault_secret;
 
-pub use claims::Claims;
+pub use claims::{Claims, Extensions};
 pub use key_file::{KeyFile, KeyFileError, KeyFileOptions};
 pub use key_provider::{KeyError, KeyProvider};
 pub use key_ring::{KeyRing, KeyRingError, SigningKey};

@@ -45,8 +45,8 @@ pub fn issue(keys: &KeyRing, claims: Claims) -> Result<IssuedToken, AccessTokenE
 ///
 /// A token is valid before its `exp` (RFC 7519, 4.1.4) plus `leeway`, which is 0 if issuer and
 /// verifier share a clock. Its `iat` is not compared with `now`, since clocks of nodes differ. A
-/// token with claims that [`Claims`] does not have, such as `nbf` and `aud`, is invalid: they could
-/// only restrict it further.
+/// token with claims that [`Claims`] does not have, such as `nbf` and `aud`, is invalid, since they
+/// could only restrict it further; members of its `ext` are ignored.
 ///
 /// # Errors
 /// [`AccessTokenError::Invalid`] or [`AccessTokenError::Expired`], and

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kleidia_tower::access_token::{Claims, KeyRing, SigningKey, issue};
+use kleidia_tower::access_token::{Claims, Extensions, KeyRing, SigningKey, issue};
 use kleidia_tower::account::{AccountSettings, AccountUpdate};
 use kleidia_tower::session::SessionAuthenticator;
 use kleidia_tower::store::{ChangeContext, Store};
@@ -31,6 +31,7 @@ async fn authenticate_with(service: &Service, change: impl FnOnce(&mut Claims)) 
         iss: Claims::ISSUER.to_owned(),
         sub: view.account.id.to_string(),
         jti: "jti".to_owned(),
+        ext: Extensions::default(),
     };
     change(&mut claims);
     service.authenticate(&issue(&keys("key"), claims).unwrap().token).await

@@ -9,7 +9,9 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use fastrand::Rng;
-use kleidia_tower::access_token::{Claims, KeyError, KeyProvider, KeyRing, SigningKey, issue};
+use kleidia_tower::access_token::{
+    Claims, Extensions, KeyError, KeyProvider, KeyRing, SigningKey, issue,
+};
 use kleidia_tower::account::{AccountSettings, Accounts, PasswordHash};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::session::{SessionAuthenticator, SessionView};
@@ -113,6 +115,7 @@ impl Service {
             iss: Claims::ISSUER.to_owned(),
             sub: view.account.id.to_string(),
             jti: format!("{}-{now}", view.session.id),
+            ext: Extensions::default(),
         };
         let issued = issue(&self.keys.keys().await.unwrap(), claims).unwrap();
         issued.token.expose_secret().to_owned()
