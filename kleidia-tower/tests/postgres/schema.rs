@@ -1,12 +1,15 @@
 //! Schema versions, starting nodes and triggers.
 
-use futures_util::future::join_all;
-use kleidia_tower::account::AccountStore as _;
-use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
-use kleidia_tower::store::{OpenError, PostgresStore};
-use test_servers::PostgresServer;
+use std::time::Duration;
 
-use crate::numbered::{at, create, log_in, rotation};
+use futures_util::future::join_all;
+use kleidia_tower::account::{AccountStore as _, AccountUpdate};
+use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
+use kleidia_tower::store::{OpenError, PostgresStore, PurgeStore as _, Retention};
+use test_servers::PostgresServer;
+use tokio_postgres::error::SqlState;
+
+use crate::numbered::{NOW, at, create, log_in, operator, rotation};
 
 fn new_database() -> (&'static PostgresServer, String, String) {
     let server = PostgresServer::shared();
@@ -60,6 +63,44 @@ async fn rejects_malformed_url_without_repeating_it() {
     let error = opened.unwrap_err();
     assert!(matches!(error, OpenError::MalformedUrl), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("secret"));
+}
+
+/// The statements in `docs/deployment.md` are enough for the service, and no more than it needs.
+#[tokio::test]
+async fn service_has_the_documented_privileges() {
+    let (server, name, url) = new_database();
+    drop(PostgresStore::open(&url).await.unwrap());
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/deployment.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    let grants: Vec<_> = document.lines().filter(|line| line.starts_with("GRANT ")).collect();
+    assert!(grants.len() >= 5, "{grants:?}");
+    server.execute(&name, &format!("CREATE ROLE portal LOGIN; {}", grants.join("")));
+    let url = url.replace("postgres@", "portal@");
+    let store = PostgresStore::open(&url).await.unwrap();
+    let alice = create(&store, "alice").await;
+    log_in(&store, &alice, 1).await;
+    drop(store.rotate_refresh_token(&rotation(1, 2), &at(0)).await.unwrap());
+    let update = AccountUpdate { is_disabled: Some(true), roles: None };
+    drop(store.update_account(alice.id, update, &operator(), &at(1)).await.unwrap());
+    let later = NOW + Duration::from_secs(365 * 24 * 3600);
+    assert!(store.purge(later, &Retention::default(), 100).await.unwrap() > 0);
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for statement in [
+        "DELETE FROM audit",
+        "UPDATE audit SET reason = NULL",
+        "TRUNCATE audit",
+        "DELETE FROM accounts",
+        "DROP TABLE audit",
+        "ALTER TABLE audit DISABLE TRIGGER ALL",
+        "UPDATE kleidia_schema SET version = 9",
+    ] {
+        let error = client.batch_execute(statement).await.unwrap_err();
+        let code = error.code().unwrap();
+        assert_eq!(*code, SqlState::INSUFFICIENT_PRIVILEGE, "{statement}");
+    }
+    drop(client);
+    connection.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -15,6 +15,9 @@ const LOCK: i64 = i64::from_be_bytes(*b"\0kleidia");
 
 /// Migrates the schema if it is older.
 pub(super) async fn run(transaction: &Transaction<'_>) -> Result<(), OpenError> {
+    // A large table takes longer than an operation may, and other nodes wait for it.
+    let timeouts = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
+    transaction.batch_execute(timeouts).await.map_err(open_error)?;
     let lock = "SELECT pg_advisory_xact_lock($1)";
     transaction.execute(lock, &[&LOCK]).await.map_err(open_error)?;
     let current = current(transaction).await?;

@@ -17,6 +17,9 @@ use super::{migrations, tls};
 use crate::store::transactional::{Operation, ScopedRows};
 use crate::store::{OpenError, StoreError};
 
+/// How many operations can wait for a connection.
+const MAX_WAITING: usize = 1024;
+
 /// How often an operation is repeated after a deadlock or a serialisation failure.
 const MAX_RETRIES: u32 = 5;
 
@@ -24,7 +27,8 @@ const MAX_RETRIES: u32 = 5;
 ///
 /// Operations are transactions at READ COMMITTED that first lock what their decisions depend on, so
 /// they hold across nodes. A transaction that the server rolls back because of a deadlock or a
-/// serialisation failure is repeated at most 5 times. If a caller drops an operation, it is committed
+/// serialisation failure is repeated at most 5 times. At most 1,024 operations wait for a connection:
+/// further ones fail with [`StoreError::Busy`]. If a caller drops an operation, it is committed
 /// completely or not at all.
 ///
 /// TLS is required, unless the server is on this machine or the URL has `sslmode=disable`; the
@@ -100,7 +104,11 @@ impl PostgresStore {
         self.pool.close();
     }
 
+    /// Waits for a connection, unless too many operations do.
     pub(super) async fn client(&self) -> Result<Client, StoreError> {
+        if self.pool.status().waiting >= MAX_WAITING {
+            return Err(StoreError::Busy);
+        }
         self.pool.get().await.map_err(pool_error)
     }
 
