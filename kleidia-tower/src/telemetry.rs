@@ -13,9 +13,9 @@ const MAX_ERROR_CHARACTERS: usize = 200;
 /// Requests of clients without valid credentials or permissions.
 static REJECTED: LogLimiter = LogLimiter::per_second(5);
 /// Full queues, which a flood causes at will.
-static BUSY: LogLimiter = LogLimiter::per_second(1);
+static BUSY: LogLimiter = LogLimiter::per_second(5);
 /// Failures of the store, the keys or the clock, which every request reports.
-static UNAVAILABLE: LogLimiter = LogLimiter::per_second(3);
+static UNAVAILABLE: LogLimiter = LogLimiter::per_second(5);
 
 /// Logs why a request is rejected. Floods cause few lines, with the number of those left out.
 pub(crate) fn log_rejection(rejection: &Rejection) {
@@ -28,7 +28,7 @@ pub(crate) fn log_rejection(rejection: &Rejection) {
         }
         Rejection::Busy => {
             if let Some(suppressed) = BUSY.allow() {
-                event!(warn, target: TARGET, code, error = error(), suppressed, "overloaded");
+                event!(warn, target: TARGET, code, error = error(), suppressed, "queue full");
             }
         }
         _ if rejection.is_server_error() => {

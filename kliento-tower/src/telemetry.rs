@@ -127,7 +127,7 @@ fn log_outcome(
     let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     // An event of this level about a rejection.
     macro_rules! rejection_event {
-        ($level:ident, $rejection:expr, $code:expr, $suppressed:expr, $message:literal) => {
+        ($level:ident, $rejection:expr, $code:expr, $suppressed:expr, $message:expr) => {
             event!(
                 $level,
                 target: TARGET,
@@ -138,6 +138,7 @@ fn log_outcome(
                 cache,
                 duration_us,
                 suppressed = $suppressed,
+                "{}",
                 $message
             )
         };
@@ -166,18 +167,17 @@ fn log_outcome(
     let is_server_error = rejection.status().is_server_error();
     let allowed = limits.limiter(rejection).allow();
     let suppressed = allowed.filter(|suppressed| *suppressed > 0);
+    let is_busy = matches!(rejection, Rejection::Busy);
+    let message = match rejection {
+        Rejection::Busy => "queue full",
+        _ if is_server_error => "authentication unavailable",
+        _ => "request rejected",
+    };
     match allowed {
-        Some(_) if matches!(rejection, Rejection::Busy) => {
-            rejection_event!(warn, rejection, code, suppressed, "authentication unavailable");
-        }
-        Some(_) if is_server_error => {
-            rejection_event!(error, rejection, code, suppressed, "authentication unavailable");
-        }
-        Some(_) => rejection_event!(info, rejection, code, suppressed, "request rejected"),
-        None if is_server_error => {
-            rejection_event!(debug, rejection, code, suppressed, "authentication unavailable");
-        }
-        None => rejection_event!(debug, rejection, code, suppressed, "request rejected"),
+        None => rejection_event!(debug, rejection, code, suppressed, message),
+        Some(_) if is_busy => rejection_event!(warn, rejection, code, suppressed, message),
+        Some(_) if is_server_error => rejection_event!(error, rejection, code, suppressed, message),
+        Some(_) => rejection_event!(info, rejection, code, suppressed, message),
     }
 }
 

@@ -96,7 +96,7 @@ fn log<B>(response: &http::Response<B>, latency: Duration, _: &Span) {
     let Some(suppressed) = FAILURES.allow() else { return };
     let reason = rejection.map(log_text);
     if matches!(rejection, Some(Rejection::Busy)) {
-        tracing::warn!(status, duration_ms, code, reason, suppressed, "overloaded");
+        tracing::warn!(status, duration_ms, code, reason, suppressed, "queue full");
     } else {
         tracing::error!(status, duration_ms, code, reason, suppressed, "request failed");
     }

@@ -102,7 +102,11 @@ fn floods_are_logged_a_few_times_with_a_count() {
     const REQUESTS: usize = 200;
     let broken = layer().with_trust_anchors(TrustAnchors::new([]));
     let busy = layer().with_concurrency_limit(1).unwrap().with_queue_limit(0);
-    for (layer, level) in [(layer(), "INFO"), (broken, "ERROR"), (busy, "WARN")] {
+    for (layer, level, message) in [
+        (layer(), "INFO", "request rejected"),
+        (broken, "ERROR", "authentication unavailable"),
+        (busy, "WARN", "queue full"),
+    ] {
         let start = Instant::now();
         let flood = events(async {
             for number in 0..REQUESTS {
@@ -123,6 +127,7 @@ fn floods_are_logged_a_few_times_with_a_count() {
         let windows = usize::try_from(start.elapsed().as_secs()).unwrap() + 1;
         std::thread::sleep(Duration::from_millis(1100));
         assert_eq!(flood.len(), REQUESTS);
+        assert!(flood.iter().all(|event| event["fields"]["message"] == message));
         let (logged, others): (Vec<_>, Vec<_>) =
             flood.iter().partition(|event| event["level"] == level);
         assert!((5..=5 * windows).contains(&logged.len()), "{} in {windows} s", logged.len());
