@@ -22,7 +22,11 @@ pub(crate) fn check() -> Result<(), Failure> {
     let published = metadata.members().filter(|package| package.is_published);
     default_features.args(published.map(|package| format!("--package={}", package.name)));
     default_features.env("KLEIDIA_MODEL_SEED", "random");
-    run("tests with default features", &mut default_features)
+    run("tests with default features", &mut default_features)?;
+    // Every change runs fewer operations on PostgreSQL.
+    let mut model = cargo(&["test", "--package=kleidia-tower", "--all-features", "--test=model"]);
+    model.env("KLEIDIA_MODEL_SEED", "random").env("KLEIDIA_MODEL_OPERATIONS", "20000");
+    run("model test in full length", &mut model)
 }
 
 /// Builds each crate from the archives, and uploads nothing.
