@@ -23,7 +23,8 @@ start() {
 
 stop() {
     kill "-$1" "$server" 2>/dev/null
-    wait "$server"
+    # The shell would report the signal.
+    wait "$server" 2>/dev/null
 }
 
 settings=

@@ -8,8 +8,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
 pub(crate) use crate::numbered::{
-    NOW, at, create, hash, log_in, new_account, new_session, operator, refresh_token, rotation,
-    session_token,
+    NOW, at, create, hash, log_in, new_account, new_session, operator, rotation, session_token,
 };
 
 /// A database in a temporary directory.

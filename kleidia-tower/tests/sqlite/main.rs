@@ -14,7 +14,6 @@ mod corruption;
 mod file;
 mod fixture;
 mod full_disk;
-mod kill;
 mod nodes;
 #[path = "../support/numbered.rs"]
 mod numbered;

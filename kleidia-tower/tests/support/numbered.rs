@@ -49,7 +49,7 @@ pub(crate) fn new_account(name: &str) -> NewAccount {
     NewAccount { name: name.parse().unwrap(), roles, password: hash(0) }
 }
 
-pub(crate) async fn create(store: &impl Store, name: &str) -> Arc<Account> {
+pub(crate) async fn create(store: &(impl Store + ?Sized), name: &str) -> Arc<Account> {
     store.create_account(new_account(name), &operator(), &at(0)).await.unwrap().value.unwrap()
 }
 

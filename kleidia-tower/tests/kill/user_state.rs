@@ -4,23 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kleidia_tower::audit::EventKind;
 
-use super::operation::Operation;
+use crate::operation::Operation;
 
 /// The account, sessions and tokens of a user, by their numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct UserState {
-    pub(super) is_disabled: bool,
-    pub(super) hash: u32,
+pub(crate) struct UserState {
+    pub(crate) is_disabled: bool,
+    pub(crate) hash: u32,
     /// The active sessions, each with its valid refresh token, if there is one.
-    pub(super) sessions: BTreeMap<u32, Option<u32>>,
-    pub(super) ended_sessions: BTreeSet<u32>,
+    pub(crate) sessions: BTreeMap<u32, Option<u32>>,
+    pub(crate) ended_sessions: BTreeSet<u32>,
     /// The refresh tokens of revoked families.
-    pub(super) revoked: BTreeSet<u32>,
+    pub(crate) revoked: BTreeSet<u32>,
 }
 
 impl UserState {
     /// Applies an operation, and returns its events in the recorded order.
-    pub(super) fn apply(&mut self, operation: Operation) -> Vec<EventKind> {
+    pub(crate) fn apply(&mut self, operation: Operation) -> Vec<EventKind> {
         use EventKind as Event;
 
         match operation {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// An operation. Tokens and hashes have numbers; a session has the number of its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     LogIn { session: u32 },
     Refresh { session: u32, presented: u32, successor: u32 },
     LogOut { session: u32 },

@@ -9,23 +9,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::future::join_all;
 use kleidia_tower::SessionId;
-use kleidia_tower::account::{
-    Account, AccountLookup, AccountStore as _, AccountUpdate, PasswordChange, PasswordHash,
-};
+use kleidia_tower::account::{Account, AccountLookup, AccountUpdate, PasswordChange, PasswordHash};
 use kleidia_tower::audit::AuditRecord;
-use kleidia_tower::session::{
-    EndReason, OpenOutcome, RotationOutcome, SessionSelector, SessionStore as _,
-};
-use kleidia_tower::store::SqliteStore;
+use kleidia_tower::session::{EndReason, OpenOutcome, RotationOutcome, SessionSelector};
+use kleidia_tower::store::{Store, StoreError};
 
-use super::ack_log::hex;
-use super::operation::Operation;
-use super::{FIRST_TOKEN, PATH};
-use crate::fixture::{at, hash, new_session, operator, rotation};
+use crate::ack_log::hex;
+use crate::database::Database;
+use crate::numbered::{at, hash, new_session, operator, rotation};
+use crate::operation::Operation;
+use crate::{DATABASE, FIRST_TOKEN};
 
-/// A user that performs random operations until the process is killed.
+/// A user that performs random operations until the process or the database is killed.
 struct Load {
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     account: Arc<Account>,
     tokens: Arc<AtomicU32>,
     password: PasswordHash,
@@ -42,7 +39,7 @@ async fn mixed_load() {
         io::stdin().read_to_end(&mut Vec::new()).ok();
         process::exit(1);
     });
-    let store = Arc::new(SqliteStore::open(env::var_os(PATH).unwrap()).await.unwrap());
+    let store = Database::open(&env::var(DATABASE).unwrap()).await.store();
     let tokens = env::var(FIRST_TOKEN).unwrap().parse().unwrap();
     let tokens = Arc::new(AtomicU32::new(tokens));
     let accounts = store.accounts(None, 100).await.unwrap();
@@ -55,7 +52,7 @@ async fn mixed_load() {
 }
 
 impl Load {
-    async fn run(store: Arc<SqliteStore>, account: Arc<Account>, tokens: Arc<AtomicU32>) {
+    async fn run(store: Arc<dyn Store>, account: Arc<Account>, tokens: Arc<AtomicU32>) {
         let key = AccountLookup::Id(account.id);
         let (_, password) = store.account_with_password(key).await.unwrap().unwrap();
         let (password, is_disabled) = (password.current, account.is_disabled);
@@ -65,7 +62,11 @@ impl Load {
             let operation = load.next_operation();
             let user = load.account.id;
             print_line(&format!("start {user} {operation}"));
-            let records = load.apply(operation).await;
+            let records = match load.apply(operation).await {
+                Ok(records) => records,
+                // Whether it was committed is unknown.
+                Err(error) => return print_line(&format!("failed {user} {error:?}")),
+            };
             let records = records.iter();
             let records =
                 records.map(|record| format!("{}={}", record.sequence, hex(&record.digest)));
@@ -103,28 +104,28 @@ impl Load {
     }
 
     /// Applies an operation, and returns its audit records.
-    async fn apply(&mut self, operation: Operation) -> Vec<AuditRecord> {
+    async fn apply(&mut self, operation: Operation) -> Result<Vec<AuditRecord>, StoreError> {
         let (store, user) = (Arc::clone(&self.store), self.account.id);
         match operation {
             Operation::LogIn { session } => {
                 let new = new_session(&self.account, self.password.clone(), session);
-                let opened = store.open_session(new, &at(0)).await.unwrap();
+                let opened = store.open_session(new, &at(0)).await?;
                 let OpenOutcome::Opened { session: view, .. } = opened.value else {
                     panic!("{:?}", opened.value)
                 };
                 self.sessions.insert(session, (view.session.id, Some(session)));
-                opened.records
+                Ok(opened.records)
             }
             Operation::Refresh { session, presented, successor } => {
                 let rotation = rotation(presented, successor);
-                let rotated = store.rotate_refresh_token(&rotation, &at(0)).await.unwrap();
+                let rotated = store.rotate_refresh_token(&rotation, &at(0)).await?;
                 assert!(
                     matches!(rotated.value, RotationOutcome::Rotated { .. }),
                     "{:?}",
                     rotated.value
                 );
                 self.sessions.get_mut(&session).unwrap().1 = Some(successor);
-                rotated.records
+                Ok(rotated.records)
             }
             Operation::LogOut { session } => {
                 let (session, _) = self.sessions.remove(&session).unwrap();
@@ -138,7 +139,7 @@ impl Load {
                 self.is_disabled = operation == Operation::Disable;
                 self.sessions.clear();
                 let update = AccountUpdate { is_disabled: Some(self.is_disabled), roles: None };
-                store.update_account(user, update, &operator(), &at(0)).await.unwrap().records
+                Ok(store.update_account(user, update, &operator(), &at(0)).await?.records)
             }
             Operation::ChangePassword { hash: number, kept } => {
                 self.change_password(number, kept).await
@@ -146,11 +147,15 @@ impl Load {
         }
     }
 
-    async fn end(&self, which: SessionSelector) -> Vec<AuditRecord> {
-        self.store.end_sessions(which, EndReason::Logout, &at(0)).await.unwrap().records
+    async fn end(&self, which: SessionSelector) -> Result<Vec<AuditRecord>, StoreError> {
+        Ok(self.store.end_sessions(which, EndReason::Logout, &at(0)).await?.records)
     }
 
-    async fn change_password(&mut self, number: u32, kept: Option<u32>) -> Vec<AuditRecord> {
+    async fn change_password(
+        &mut self,
+        number: u32,
+        kept: Option<u32>,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
         self.sessions.retain(|session, _| Some(*session) == kept);
         self.sessions.values_mut().for_each(|(_, token)| *token = None);
         let change = PasswordChange {
@@ -161,9 +166,9 @@ impl Load {
             kept_session: self.sessions.values().next().map(|(id, _)| *id),
         };
         self.password = hash(number);
-        let changed = self.store.change_password(change, &at(0)).await.unwrap();
+        let changed = self.store.change_password(change, &at(0)).await?;
         assert!(changed.value);
-        changed.records
+        Ok(changed.records)
     }
 }
 
