@@ -12,11 +12,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::BoxError;
 
+const UNSUPPORTED: &str = "unsupported database URL, expected postgres://...";
+
 /// Where the database is. It is printed without the password of a URL.
 #[derive(Clone, Debug)]
 pub(crate) enum Location {
     File(PathBuf),
     Postgres(SecretString),
+    /// The URL of another database.
+    Unsupported,
 }
 
 /// An open database.
@@ -29,8 +33,11 @@ impl FromStr for Location {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-        Ok(if is_url { Self::Postgres(text.into()) } else { Self::File(text.into()) })
+        Ok(match text.split_once("://") {
+            Some(("postgres" | "postgresql", _)) => Self::Postgres(text.into()),
+            Some(_) => Self::Unsupported,
+            None => Self::File(text.into()),
+        })
     }
 }
 
@@ -47,14 +54,12 @@ impl Location {
             (None, Self::Postgres(_)) => Err("a database on PostgreSQL needs --keys FILE, with \
                  the same keys on all nodes"
                 .into()),
+            (None, Self::Unsupported) => Err(UNSUPPORTED.into()),
         }
     }
 
     pub(crate) async fn open(&self) -> Result<Database, BoxError> {
         match self {
-            Self::File(path) if path.to_string_lossy().contains("://") => {
-                Err("unsupported database URL, expected postgres://...".into())
-            }
             Self::File(path) => {
                 let store = SqliteStore::open(path).await;
                 let store = store.map_err(|error| format!("{}: {error}", path.display()))?;
@@ -64,6 +69,7 @@ impl Location {
                 let store = PostgresStore::open(url.expose_secret()).await?;
                 Ok(Database::Postgres(Arc::new(store)))
             }
+            Self::Unsupported => Err(UNSUPPORTED.into()),
         }
     }
 }

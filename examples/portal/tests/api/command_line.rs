@@ -11,7 +11,7 @@ const UNUSABLE_ADDRESS: [&str; 2] = ["--listen", "192.0.2.1:1"];
 
 /// Asserts that the command failed with one line of error that contains these texts.
 #[track_caller]
-fn assert_fails(output: &Output, texts: &[&str]) {
+pub(crate) fn assert_fails(output: &Output, texts: &[&str]) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(output.stdout.is_empty(), "{output:?}");

@@ -22,6 +22,7 @@ mod command_line;
 mod devices;
 mod lockout;
 mod login;
+mod nodes;
 mod password;
 mod permissions;
 mod rate_limits;

@@ -18,8 +18,12 @@ use crate::tokens::Tokens;
 pub(crate) const ADMIN: &str = "root";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// A temporary directory with a database and the files next to it.
-pub(crate) struct TempDatabase(TempDir);
+/// A temporary directory with a database and the files next to it, or of a node whose database is on
+/// PostgreSQL.
+pub(crate) struct TempDatabase {
+    directory: TempDir,
+    url: Option<String>,
+}
 
 /// A running portal, which is killed when dropped.
 pub(crate) struct Portal {
@@ -35,7 +39,12 @@ pub(crate) struct Portal {
 impl TempDatabase {
     /// Creates an empty directory.
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self { directory: tempfile::tempdir().unwrap(), url: None }
+    }
+
+    /// Uses the database at this URL.
+    pub(crate) fn on_postgres(url: &str) -> Self {
+        Self { url: Some(url.to_owned()), ..Self::new() }
     }
 
     /// Creates a database with the admin.
@@ -47,33 +56,29 @@ impl TempDatabase {
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.directory.path().join(name)
     }
 
     pub(crate) fn path(&self) -> PathBuf {
         self.file("portal.db")
     }
 
+    /// Returns the value of `--database`.
+    fn location(&self) -> PathBuf {
+        self.url.as_ref().map_or_else(|| self.path(), PathBuf::from)
+    }
+
     /// Runs `portal create-admin`.
     pub(crate) fn create_admin(&self, name: &str, password: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
-        command.args(["create-admin", name, "--password-stdin", "--database"]);
-        let mut child = command
-            .arg(self.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
-        child.wait_with_output().unwrap()
+        let create = command(&self.location(), &["create-admin", name, "--password-stdin"]);
+        output_with_input(create, password)
     }
 
     /// Starts a portal on this database.
     pub(crate) fn start(self, arguments: &[&str]) -> Portal {
         // A file: the portal would block on a pipe that is not read.
         let log = File::create(self.file("log")).unwrap();
-        let mut child = command(&self.path(), arguments)
+        let mut child = command(&self.location(), arguments)
             .args(["--listen", "127.0.0.1:0"])
             .stderr(log)
             .spawn()
@@ -224,9 +229,22 @@ impl Drop for Portal {
 
 /// Returns the command without the environment variables that it reads.
 pub(crate) fn command(database: &Path, arguments: &[&str]) -> Command {
+    let mut command = command_without_database(arguments);
+    command.arg("--database").arg(database);
+    command
+}
+
+pub(crate) fn command_without_database(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
-    command.arg("--database").arg(database).args(arguments);
-    command.env_remove("RUST_LOG").env_remove("REDIS_URL");
+    command.args(arguments);
+    command.env_remove("RUST_LOG").env_remove("REDIS_URL").env_remove("DATABASE_URL");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// Runs a command with a line on its standard input.
+pub(crate) fn output_with_input(mut command: Command, line: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
+    child.wait_with_output().unwrap()
 }

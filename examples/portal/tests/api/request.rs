@@ -38,6 +38,11 @@ impl ApiRequest {
     }
 
     pub(crate) async fn send(self) -> ApiResponse {
-        ApiResponse::read(self.0.send().await.unwrap()).await
+        self.try_send().await.unwrap()
+    }
+
+    /// Sends it to a portal that may be gone.
+    pub(crate) async fn try_send(self) -> Result<ApiResponse, reqwest::Error> {
+        ApiResponse::read(self.0.send().await?).await
     }
 }

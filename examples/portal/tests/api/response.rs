@@ -13,10 +13,10 @@ pub(crate) struct ApiResponse {
 }
 
 impl ApiResponse {
-    pub(crate) async fn read(response: Response) -> Self {
+    pub(crate) async fn read(response: Response) -> Result<Self, reqwest::Error> {
         let (status, headers) = (response.status(), response.headers().clone());
         let is_api = response.url().path().starts_with("/api/");
-        let response = Self { status, headers, body: response.text().await.unwrap() };
+        let response = Self { status, headers, body: response.text().await? };
         if is_api {
             assert_eq!(response.header("cache-control"), Some("no-store"), "{response:?}");
         }
@@ -27,7 +27,7 @@ impl ApiResponse {
             };
             assert!(challenges.any(is_bearer), "{response:?}");
         }
-        response
+        Ok(response)
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -12,12 +12,14 @@ use crate::{Clock, Timestamp};
 
 /// The time between two comparisons with the database.
 const INTERVAL: Duration = Duration::from_secs(10);
+/// The time after which a comparison that failed is repeated, so that health is soon reported again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The time of the database, so that the clocks of nodes may differ.
 ///
-/// It is read when the store is opened and every 10 seconds; in between, and while the database
-/// can't be reached, the monotonic clock of the node counts on. It differs from the database's clock
-/// by at most the duration of a round trip.
+/// It is read when the store is opened and every 10 seconds, or half a second after a failure; in
+/// between, and while the database can't be reached, the monotonic clock of the node counts on. It
+/// differs from the database's clock by at most the duration of a round trip.
 #[derive(Clone, Debug)]
 pub struct DatabaseClock {
     synchronised: Arc<RwLock<(Instant, Timestamp)>>,
@@ -35,19 +37,22 @@ impl DatabaseClock {
     /// Reads the time repeatedly, until the task is aborted.
     pub(super) async fn run(self, pool: Pool) {
         let _running = self.supervisor.start();
+        let mut interval = INTERVAL;
         loop {
-            tokio::time::sleep(INTERVAL).await;
-            self.supervisor.run_async_turn(self.update(&pool)).await;
+            tokio::time::sleep(interval).await;
+            let succeeded = self.supervisor.run_async_turn(self.update(&pool)).await;
+            interval = if succeeded == Some(true) { INTERVAL } else { RETRY_INTERVAL };
         }
     }
 
-    async fn update(&self, pool: &Pool) {
+    /// Reads the time, and returns whether that succeeded.
+    async fn update(&self, pool: &Pool) -> bool {
         let started_at = Instant::now();
         let read = read(pool).await;
         self.supervisor.record(&read, started_at);
-        if let Ok(time) = read {
-            *self.synchronised.write().unwrap_or_else(PoisonError::into_inner) = time;
-        }
+        let Ok(time) = read else { return false };
+        *self.synchronised.write().unwrap_or_else(PoisonError::into_inner) = time;
+        true
     }
 
     /// Checks that the time was read lately, for a health route.

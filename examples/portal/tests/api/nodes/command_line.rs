@@ -1,0 +1,68 @@
+//! The command line with a database on PostgreSQL.
+
+use test_servers::PostgresServer;
+
+use super::Cluster;
+use crate::command_line::assert_fails;
+use crate::portal::{
+    ADMIN, PASSWORD, TempDatabase, command, command_without_database, output_with_input,
+};
+
+#[tokio::test]
+async fn commands_read_the_url_from_the_environment() {
+    let cluster = Cluster::new(PostgresServer::shared());
+    let run = |arguments: &[&str]| {
+        let mut command = command_without_database(arguments);
+        command.env("DATABASE_URL", &cluster.url);
+        output_with_input(command, PASSWORD)
+    };
+    let created = run(&["create-admin", "alice", "--password-stdin"]);
+    assert!(created.status.success(), "{created:?}");
+    let portal = cluster.start(&["--lockout-threshold", "1", "--lockout-base", "10m"]);
+    for password in ["not this one", PASSWORD] {
+        let locked = portal.login_request("alice", password).send().await;
+        locked.expect_problem(401, "invalid_credentials");
+    }
+    let unlocked = run(&["unlock", "alice"]);
+    assert_eq!(unlocked.stdout, b"unlocked the sign-in of alice\n", "{unlocked:?}");
+    let alice = portal.log_in("alice").await;
+    assert_eq!(portal.audit(&alice, "event=login.unlocked").await.len(), 1);
+    assert_fails(&run(&["unlock", "nobody"]), &["no account \"nobody\""]);
+    assert_fails(&run(&["create-admin", ADMIN, "--password-stdin"]), &["already"]);
+}
+
+#[test]
+fn requires_the_file_of_keys() {
+    let server = PostgresServer::shared();
+    let url = server.create_database();
+    let output = command(url.as_ref(), &["--listen", "127.0.0.1:0"]).output().unwrap();
+    assert_fails(&output, &["PostgreSQL", "--keys FILE", "same keys on all nodes"]);
+}
+
+#[test]
+fn errors_do_not_show_the_password() {
+    let directory = TempDatabase::new();
+    let keys = directory.file("keys");
+    for (url, text) in [
+        ("postgres://portal:correct-horse@localhost:port/portal", "malformed"),
+        ("postgres://portal:correct-horse@127.0.0.1:1/portal", "connect"),
+        ("mysql://portal:correct-horse@localhost/portal", "unsupported database URL"),
+    ] {
+        let keys = ["--keys", keys.to_str().unwrap()];
+        for arguments in [&keys[..], &["unlock", "alice"], &["create-admin", "alice"]] {
+            let from_option = command(url.as_ref(), arguments).output().unwrap();
+            let mut from_variable = command_without_database(arguments);
+            let from_variable = from_variable.env("DATABASE_URL", url).output().unwrap();
+            for output in [from_option, from_variable] {
+                assert_fails(&output, &[text]);
+                let stderr = String::from_utf8(output.stderr).unwrap();
+                assert!(!stderr.contains("correct-horse"), "{stderr}");
+            }
+        }
+    }
+    let output = command("mysql://portal:correct-horse@localhost".as_ref(), &[]).output().unwrap();
+    assert_fails(&output, &["unsupported database URL, expected postgres://..."]);
+    let mut help = command_without_database(&["--help"]);
+    let help = help.env("DATABASE_URL", "postgres://correct-horse").output().unwrap();
+    assert!(!String::from_utf8(help.stdout).unwrap().contains("correct-horse"));
+}

@@ -1,0 +1,169 @@
+//! One of two portals is killed under a seeded load: the clients continue on the other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+use test_servers::PostgresServer;
+
+use super::two_portals;
+use crate::portal::{PASSWORD, Portal};
+use crate::request::ApiRequest;
+use crate::response::ApiResponse;
+use crate::tokens::Tokens;
+
+const SEED: u64 = 1;
+const CLIENTS: usize = 4;
+/// How many operations each client performs on average before the kill, and at least after it.
+const OPERATIONS: usize = 25;
+
+#[tokio::test]
+async fn clients_continue_on_the_other_portal_when_one_is_killed() {
+    let options = ["--refresh-grace", "1h", "--login-limit", "1000/1", "--api-limit", "100000/1"];
+    let (_cluster, portals) = two_portals(PostgresServer::shared(), &options);
+    let load = Arc::new(Load {
+        portals,
+        is_killed: AtomicBool::new(false),
+        operations: AtomicUsize::new(0),
+    });
+    let [killed, other] = &load.portals;
+    let admin = other.log_in_admin().await;
+    let mut tasks = Vec::new();
+    for (number, seed) in (SEED..).take(CLIENTS).enumerate() {
+        let name = format!("user{number}");
+        let tokens = other.create_user(&admin, &name).await;
+        tasks.push(tokio::spawn(Client::new(name, tokens, seed).run(Arc::clone(&load))));
+    }
+    while load.operations.load(Ordering::Relaxed) < OPERATIONS * CLIENTS {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    killed.signal("-KILL");
+    load.is_killed.store(true, Ordering::Relaxed);
+    for task in tasks {
+        task.await.unwrap().check(other, &admin).await;
+    }
+}
+
+struct Load {
+    /// The first is killed.
+    portals: [Portal; 2],
+    is_killed: AtomicBool,
+    operations: AtomicUsize,
+}
+
+/// A user with one session at a time.
+struct Client {
+    name: String,
+    random: Rng,
+    tokens: Tokens,
+    /// The tokens of sessions with an acknowledged logout.
+    ended: Vec<Tokens>,
+    /// Acknowledged operations.
+    logins: usize,
+    refreshes: usize,
+    /// Logins that were sent again, so that the first may have succeeded too.
+    repeated_logins: usize,
+}
+
+impl Client {
+    fn new(name: String, tokens: Tokens, seed: u64) -> Self {
+        let random = Rng::with_seed(seed);
+        Self { name, random, tokens, ended: vec![], logins: 1, refreshes: 0, repeated_logins: 0 }
+    }
+
+    async fn run(mut self, load: Arc<Load>) -> Self {
+        let mut after_kill = 0;
+        while after_kill < OPERATIONS {
+            after_kill += usize::from(load.is_killed.load(Ordering::Relaxed));
+            match self.random.usize(..10) {
+                0 => self.log_out_and_in(&load.portals).await,
+                1..6 => self.refresh(&load.portals).await,
+                _ => self.call(&load.portals).await,
+            }
+            load.operations.fetch_add(1, Ordering::Relaxed);
+        }
+        self
+    }
+
+    async fn log_out_and_in(&mut self, portals: &[Portal; 2]) {
+        let tokens = self.tokens.clone();
+        let logout = |portal: &Portal| portal.post("/api/auth/logout").auth(&tokens);
+        let (response, is_repeated) = self.send(portals, logout).await;
+        if is_repeated && response.status == 401 {
+            response.expect_problem(401, "session_expired");
+        } else {
+            response.expect_no_content();
+        }
+        self.ended.push(tokens);
+        let name = self.name.clone();
+        let login = |portal: &Portal| portal.login_request(&name, PASSWORD);
+        let (response, is_repeated) = self.send(portals, login).await;
+        self.tokens = Tokens::from_response(&response);
+        self.logins += 1;
+        self.repeated_logins += usize::from(is_repeated);
+    }
+
+    /// Refreshes twice: there is one successor, whichever portal has created it.
+    async fn refresh(&mut self, portals: &[Portal; 2]) {
+        let body = json!({"refresh_token": self.tokens.refresh});
+        let refresh = |portal: &Portal| portal.post("/api/auth/refresh").json(&body);
+        let next = Tokens::from_response(&self.send(portals, refresh).await.0);
+        let again = Tokens::from_response(&self.send(portals, refresh).await.0);
+        assert_eq!(next.refresh, again.refresh);
+        assert_ne!(next.refresh, self.tokens.refresh);
+        self.tokens = next;
+        self.refreshes += 1;
+    }
+
+    async fn call(&mut self, portals: &[Portal; 2]) {
+        let tokens = self.tokens.clone();
+        let call = |portal: &Portal| portal.get("/api/whoami").auth(&tokens);
+        self.send(portals, call).await.0.expect_json();
+    }
+
+    /// Sends a request to a random portal, and again to the other one if it does not answer.
+    async fn send(
+        &mut self,
+        portals: &[Portal; 2],
+        request: impl Fn(&Portal) -> ApiRequest,
+    ) -> (ApiResponse, bool) {
+        let [killed, other] = portals;
+        if self.random.bool() {
+            match request(killed).try_send().await {
+                Ok(response) => return (response, false),
+                Err(_) => return (request(other).send().await, true),
+            }
+        }
+        (request(other).send().await, false)
+    }
+
+    /// Checks that acknowledged operations have happened, once, and are recorded.
+    async fn check(&self, portal: &Portal, admin: &Tokens) {
+        for ended in &self.ended {
+            portal
+                .get("/api/whoami")
+                .auth(ended)
+                .send()
+                .await
+                .expect_problem(401, "session_expired");
+            portal.refresh(&ended.refresh).await.expect_problem(401, "refresh_invalid");
+        }
+        portal.get("/api/whoami").auth(&self.tokens).send().await.expect_json();
+        assert_eq!(self.count(portal, admin, "logout").await, self.ended.len());
+        assert_eq!(self.count(portal, admin, "token.refresh").await, self.refreshes);
+        let logins = self.count(portal, admin, "login.success").await;
+        let max = self.logins + self.repeated_logins;
+        assert!((self.logins..=max).contains(&logins), "{logins} of {} to {max}", self.logins);
+    }
+
+    /// Counts the successes in the audit log, without repeated refreshes.
+    async fn count(&self, portal: &Portal, admin: &Tokens, event: &str) -> usize {
+        let query = format!("event={event}&user={}&limit=1000", self.name);
+        let records = portal.audit(admin, &query).await;
+        let is_first =
+            |record: &&Value| record["outcome"] == "success" && record["reason"].is_null();
+        records.iter().filter(is_first).count()
+    }
+}
