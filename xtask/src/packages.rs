@@ -1,8 +1,8 @@
 //! Installs the programs that tests and checks need if they are missing.
 
-use std::env;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::{env, fs};
 
 use crate::failure::Failure;
 use crate::step::{cargo, output, run};
@@ -11,7 +11,7 @@ use crate::step::{cargo, output, run};
 type Program = (&'static str, &'static str);
 
 /// The programs that tests start.
-pub(crate) const TESTS: [Program; 7] = [
+pub(crate) const TESTS: [Program; 9] = [
     ("named", "bind9"),
     ("dnssec-signzone", "bind9-utils"),
     ("openssl", "openssl"),
@@ -19,7 +19,22 @@ pub(crate) const TESTS: [Program; 7] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("redis-server", "redis-server"),
+    ("initdb", POSTGRES),
+    ("pkill", "procps"),
 ];
+
+const POSTGRES: &str = "postgresql";
+
+/// Installs the packages of its arguments, but creates and starts no cluster of PostgreSQL.
+const INSTALL_WITH_POSTGRES: &str = r#"
+set -e
+apt-get install --yes --no-install-recommends postgresql-common
+settings=/etc/postgresql-common/createcluster.conf
+cp -p "$settings" "$settings.saved"
+trap 'mv "$settings.saved" "$settings"' EXIT
+pg_conftool "$settings" set create_main_cluster off
+apt-get install --yes --no-install-recommends "$@"
+"#;
 
 /// The programs that the JavaScript reference needs.
 pub(crate) const NODE: [Program; 2] = [("node", "nodejs"), ("npm", "npm")];
@@ -40,8 +55,13 @@ pub(crate) fn install_missing(programs: &[Program]) -> Result<(), Failure> {
     run("Debian's package lists", as_root("apt-get").arg("update"))?;
     let mut install = as_root("env");
     // Tests start their own servers, so no service of the system is started.
-    install.args(["SYSTEMD_OFFLINE=1", "apt-get"]);
-    install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    install.arg("SYSTEMD_OFFLINE=1");
+    if packages.contains(&POSTGRES) {
+        install.args(["sh", "-c", INSTALL_WITH_POSTGRES, "sh"]);
+    } else {
+        install.args(["apt-get", "install", "--yes", "--no-install-recommends"]);
+    }
+    install.args(packages);
     run("Debian's packages", &mut install)
 }
 
@@ -84,9 +104,11 @@ fn as_root(program: &str) -> Command {
     command
 }
 
-/// Finds a program in `PATH` or in `/usr/sbin`, which `PATH` may lack.
+/// Finds a program in `PATH`, or in `/usr/sbin` or the directories of PostgreSQL, which `PATH` may lack.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let directories = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let postgres = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let postgres = postgres.map(|version| version.path().join("bin"));
+    let directories = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).chain(postgres);
     directories.map(|directory| directory.join(program)).find(|file| file.is_file())
 }
