@@ -6,6 +6,7 @@ use jiff::{RoundMode, TimestampRound, Unit};
 use kliento::{Timestamp, TokenVerification, TrustAnchor};
 
 use crate::failure::Failure;
+use crate::input::BundleInput;
 
 /// The trust anchors and the instant of a verification.
 #[derive(Clone, clap::Args)]
@@ -20,6 +21,27 @@ pub(crate) struct TrustOptions {
     /// The instant to verify at, in RFC 3339, such as 2026-11-22T18:03:00Z [default: now]
     #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
     at: Option<Timestamp>,
+}
+
+/// The options of the commands for a single bundle.
+#[derive(clap::Args)]
+pub(crate) struct BundleOptions {
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+
+    /// How far this clock may be behind the issuer's: 0s to 5m
+    ///
+    /// The signature and the certificates are valid that much before they start. Their ends and the
+    /// signatures of the DNSSEC chain are not affected.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_clock_skew)]
+    pub(crate) clock_skew: Duration,
+
+    /// Write the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) input: BundleInput,
 }
 
 impl TrustOptions {

@@ -1,13 +1,11 @@
 //! `kliento verify`: verifies a token bundle.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use kliento::{Timestamp, TokenVerification, VerifiedToken};
 
-use crate::arguments::{TrustOptions, parse_clock_skew};
+use crate::arguments::BundleOptions;
 use crate::failure::Failure;
-use crate::input::BundleInput;
 use crate::report::{Report, Status};
 use crate::terminal::{self, DIM, GOOD};
 use crate::text::{printable, relative_duration};
@@ -22,34 +20,20 @@ pub(crate) struct Arguments {
     audiences: Vec<String>,
 
     #[command(flatten)]
-    trust: TrustOptions,
-
-    /// How far this clock may be behind the issuer's: 0s to 5m
-    ///
-    /// The signature and the certificates are valid that much before they start. Their ends and the
-    /// signatures of the DNSSEC chain are not affected.
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_clock_skew)]
-    clock_skew: Duration,
-
-    /// Write the result as JSON
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    input: BundleInput,
+    options: BundleOptions,
 }
 
 impl Arguments {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
-        let at = self.trust.instant()?;
-        let anchors = self.trust.anchors();
+        let at = self.options.trust.instant()?;
+        let anchors = self.options.trust.anchors();
         let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();
-        let verification =
-            TokenVerification::new(&audiences, &anchors).with_clock_skew(self.clock_skew)?;
-        let input = self.input.read()?;
+        let verification = TokenVerification::new(&audiences, &anchors)
+            .with_clock_skew(self.options.clock_skew)?;
+        let input = self.options.input.read()?;
         let verified = input.bundle.clone().and_then(|bundle| bundle.verify(&verification, at));
         let report = Report::from(&verified);
-        if self.json {
+        if self.options.json {
             terminal::print_json(&report)?;
             return Ok(report.status());
         }
@@ -63,7 +47,7 @@ impl Arguments {
                 ))?;
             }
         }
-        if let Some(hint) = input.hint().or_else(|| self.trust.hint(report.code())) {
+        if let Some(hint) = input.hint().or_else(|| self.options.trust.hint(report.code())) {
             terminal::print_hint(hint);
         }
         Ok(report.status())

@@ -7,16 +7,13 @@ mod render;
 mod timeline;
 mod tree;
 
-use std::time::Duration;
-
 use kliento::{Error, Timestamp, Token, TokenBundle, TokenError, TokenVerification, VerifiedToken};
 use serde::Serialize;
 use veraid::{Inspection, Period};
 
 use self::node::{Node, ValidityWindow};
-use crate::arguments::{TrustOptions, parse_clock_skew};
+use crate::arguments::BundleOptions;
 use crate::failure::Failure;
-use crate::input::BundleInput;
 use crate::report::{Report, Status};
 use crate::terminal;
 
@@ -27,21 +24,7 @@ use crate::terminal;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    trust: TrustOptions,
-
-    /// How far this clock may be behind the issuer's: 0s to 5m
-    ///
-    /// The signature and the certificates are valid that much before they start. Their ends and the
-    /// signatures of the DNSSEC chain are not affected.
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_clock_skew)]
-    clock_skew: Duration,
-
-    /// Write the result as JSON
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    input: BundleInput,
+    options: BundleOptions,
 }
 
 /// The inspection as JSON.
@@ -67,12 +50,12 @@ struct InspectedBundle {
 
 impl Arguments {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
-        let at = self.trust.instant()?;
-        let input = self.input.read()?;
+        let at = self.options.trust.instant()?;
+        let input = self.options.input.read()?;
         let octets = input.bundle_octets();
         let inspected = self.inspect(input.bundle.clone(), octets, at)?;
         let report = Report::from(&inspected.verified);
-        if self.json {
+        if self.options.json {
             terminal::print_json(&InspectReport {
                 report: &report,
                 at: at.to_string(),
@@ -87,7 +70,7 @@ impl Arguments {
             return Ok(report.status());
         }
         terminal::print(&render::render(&inspected, &report))?;
-        if let Some(hint) = input.hint().or_else(|| self.trust.hint(report.code())) {
+        if let Some(hint) = input.hint().or_else(|| self.options.trust.hint(report.code())) {
             terminal::print_hint(hint);
         }
         Ok(report.status())
@@ -99,16 +82,16 @@ impl Arguments {
         octets: &[u8],
         at: Timestamp,
     ) -> Result<InspectedBundle, Failure> {
-        let anchors = self.trust.anchors();
+        let anchors = self.options.trust.anchors();
         let inspection = TokenVerification::new(&[], &anchors)
-            .with_clock_skew(self.clock_skew)?
+            .with_clock_skew(self.options.clock_skew)?
             .inspect(octets, at);
         let token = signed_token(&inspection);
         // The token's own audience always matches.
         let audience = token.as_ref().and_then(|token| token.as_ref().ok()).map(Token::audience);
         let audiences: Vec<&str> = audience.into_iter().collect();
-        let verification =
-            TokenVerification::new(&audiences, &anchors).with_clock_skew(self.clock_skew)?;
+        let verification = TokenVerification::new(&audiences, &anchors)
+            .with_clock_skew(self.options.clock_skew)?;
         let verified = bundle.and_then(|bundle| bundle.verify(&verification, at));
         let tree = tree::build(&inspection, token.as_ref(), &anchors);
         Ok(InspectedBundle { at, verified, valid: inspection.valid_periods, tree })
