@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kleidia_tower::account::AccountSettings;
+use kleidia_tower::account::{AccountSettings, TokenSet};
 use kleidia_tower::agent::AgentKey;
 use kleidia_tower::audit::EventKind;
 use kleidia_tower::session::SessionLookup;
@@ -11,6 +11,13 @@ use kleidia_tower::{ClientInfo, SessionId};
 use secrecy::ExposeSecret as _;
 
 use super::{NOW, PASSWORD, Service, code, later};
+
+/// Creates a second account, and opens a session of it.
+async fn log_in_bob(service: &Service) -> TokenSet {
+    let (password, client) = (PASSWORD.into(), ClientInfo::default());
+    service.accounts.create_user(None, "bob", password, [].into(), client).await.unwrap();
+    service.log_in("bob", PASSWORD, "192.0.2.3").await.unwrap()
+}
 
 #[tokio::test]
 async fn access_token_expires_no_later_than_its_session() {
@@ -44,15 +51,7 @@ async fn rejects_token_of_expired_session() {
 #[tokio::test]
 async fn users_list_and_end_only_their_own_sessions() {
     let service = Service::new().await;
-    let bob = service.accounts.create_user(
-        None,
-        "bob",
-        PASSWORD.into(),
-        [].into(),
-        ClientInfo::default(),
-    );
-    bob.await.unwrap();
-    let bob = service.log_in("bob", PASSWORD, "192.0.2.3").await.unwrap();
+    let bob = log_in_bob(&service).await;
     let (first, second) = (service.alice().await, service.alice().await);
     let seen = service.accounts.sessions(service.alice.id).await.unwrap();
     let (one, two) = (first.session.session.id, second.session.session.id);
@@ -101,15 +100,7 @@ async fn logout_everywhere_revokes_tokens_of_expired_sessions() {
 #[tokio::test]
 async fn only_the_owner_binds_an_agent_to_a_session() {
     let service = Service::new().await;
-    let bob = service.accounts.create_user(
-        None,
-        "bob",
-        PASSWORD.into(),
-        [].into(),
-        ClientInfo::default(),
-    );
-    bob.await.unwrap();
-    let bob = service.log_in("bob", PASSWORD, "192.0.2.3").await.unwrap();
+    let bob = log_in_bob(&service).await;
     let alice = service.alice().await;
     let id = alice.session.session.id;
     let register = async |view, key: &AgentKey| {
