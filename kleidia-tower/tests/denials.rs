@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
+#[path = "../../http-guard/tests/captured_log/mod.rs"]
+mod captured_log;
 mod support;
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -18,8 +18,9 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use support::Fixture;
 use support::http::{outcome, send};
 use tower::ServiceExt as _;
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::Level;
+
+use crate::captured_log::CapturedLog;
 
 /// The documented bound of the queue.
 const MAX_PENDING: u64 = 4096;
@@ -68,9 +69,9 @@ async fn denials_do_not_wait_for_a_busy_writer() {
 
 #[tokio::test]
 async fn full_queue_loses_and_counts_denials() {
-    let (recorder, log) = (DebuggingRecorder::new(), Log::default());
+    let (recorder, log) = (DebuggingRecorder::new(), CapturedLog::default());
     let _metrics = metrics::set_default_local_recorder(&recorder);
-    let _log = log.start();
+    let _log = log.start(Level::INFO);
     let fixture = Fixture::new().await;
     let (caller, trail) = (Caller::new(&fixture).await, fixture.accounts.audit_trail());
     let writer = fixture.store.pause_next_event();
@@ -83,7 +84,7 @@ async fn full_queue_loses_and_counts_denials() {
     writer.resumed.notify_one();
     assert_eq!(recorded(&fixture).await, MAX_PENDING + 1);
     assert_eq!((trail.lost_denials(), trail.health()), (LOST, Ok(())));
-    let reports = log.denials_reported();
+    let reports = denials_reported(&log);
     assert_eq!(reports.iter().sum::<u64>(), LOST, "{reports:?}");
     assert!(reports.len() < 150, "{reports:?}");
     let metrics = recorder.snapshotter().snapshot().into_vec();
@@ -111,8 +112,8 @@ async fn failed_write_is_tried_again() {
 
 #[tokio::test]
 async fn denies_if_recording_fails_and_reports_it_until_it_succeeds() {
-    let log = Log::default();
-    let _log = log.start();
+    let log = CapturedLog::default();
+    let _log = log.start(Level::INFO);
     let fixture = Fixture::new().await;
     let (caller, trail) = (Caller::new(&fixture).await, fixture.accounts.audit_trail());
     fixture.store.set_audit_unavailable(true);
@@ -123,7 +124,7 @@ async fn denies_if_recording_fails_and_reports_it_until_it_succeeds() {
     assert_eq!(trail.lost_denials(), 100);
     assert!(trail.health().is_err());
     assert_eq!(health(&fixture).await, "degraded: denials\n");
-    let reports = log.denials_reported();
+    let reports = denials_reported(&log);
     assert_eq!(reports.iter().sum::<u64>(), 100, "{reports:?}");
     assert!(reports.len() <= 2, "{reports:?}");
     fixture.store.set_audit_unavailable(false);
@@ -140,39 +141,9 @@ async fn health(fixture: &Fixture) -> String {
     String::from_utf8(body.to_vec()).unwrap()
 }
 
-/// The log of a test.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Collects the events of this thread.
-    fn start(&self) -> DefaultGuard {
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(self.clone());
-        tracing::subscriber::set_default(subscriber.finish())
-    }
-
-    /// Returns how many lost denials each event reports.
-    fn denials_reported(&self) -> Vec<u64> {
-        let lines = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let reports = lines.lines().filter(|line| line.contains("failed to record denials"));
-        reports.map(|line| line.rsplit_once("denials=").unwrap().1.parse().unwrap()).collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
+/// Returns how many lost denials each event reports.
+fn denials_reported(log: &CapturedLog) -> Vec<u64> {
+    let text = log.take();
+    let reports = text.lines().filter(|line| line.contains("failed to record denials"));
+    reports.map(|line| line.rsplit_once("denials=").unwrap().1.parse().unwrap()).collect()
 }

@@ -3,29 +3,29 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "../../http-guard/tests/captured_log/mod.rs"]
+mod captured_log;
 #[cfg(feature = "vault")]
 #[path = "key_providers/vault_server.rs"]
 mod vault_server;
 
 use std::fs;
-use std::io;
-use std::mem;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kleidia_tower::access_token::KeyFile;
 use tracing::level_filters::LevelFilter;
+
+use crate::captured_log::{CapturedLog, messages};
 
 const OLD: &str = "2026-10:x1rfFMl6eDCVKoNYKFmgvUDTSWbI1UgyeYe3Mww+pTw=";
 const NEW: &str = "2026-11:7h2tOTk5Cz3TIrDFa1eQnqGwmlGm/tHQS7KyRr8WTu8=";
 
 #[test]
 fn logs_lasting_problem_once_and_no_secret() {
-    let log = Log::default();
-    let writer = log.clone();
+    let log = CapturedLog::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(LevelFilter::TRACE);
-    let subscriber = subscriber.with_writer(move || writer.clone());
+    let subscriber = subscriber.with_writer(log.clone());
     tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
@@ -33,11 +33,11 @@ fn logs_lasting_problem_once_and_no_secret() {
     fs::write(&path, OLD).unwrap();
     make_private(&path);
     let keys = KeyFile::options().with_poll_interval(Duration::MAX).unwrap().open(&path).unwrap();
-    assert_eq!(log.take(), ["INFO keys loaded"]);
+    assert_eq!(messages(&text(&log)), ["INFO keys loaded"]);
     let reload = |content: &str, is_valid: bool| {
         fs::write(&path, content).unwrap();
         assert!((0..3).all(|_| keys.reload().is_ok() == is_valid));
-        log.take()
+        messages(&text(&log))
     };
     assert_eq!(reload(OLD, true), [""; 0]);
     let invalid = ["ERROR invalid keys, keeping the last valid ones"];
@@ -53,21 +53,21 @@ fn logs_lasting_problem_once_and_no_secret() {
 }
 
 #[cfg(unix)]
-fn logs_exposure_once(path: &Path, keys: &KeyFile, log: &Log) {
+fn logs_exposure_once(path: &Path, keys: &KeyFile, log: &CapturedLog) {
     let warning = ["WARN key file is accessible to other users"];
     for mode in [0o644, 0o604, 0o602] {
         set_mode(path, mode);
         assert!((0..3).all(|_| keys.reload().is_ok()));
-        assert_eq!(log.take(), warning);
+        assert_eq!(messages(&text(log)), warning);
         set_mode(path, 0o640);
         keys.reload().unwrap();
-        assert_eq!(log.take(), [""; 0]);
+        assert_eq!(messages(&text(log)), [""; 0]);
     }
 }
 
 /// The client and its dependencies log at the lowest level.
 #[cfg(feature = "vault")]
-async fn logs_no_secret_of_vault(log: &Log) {
+async fn logs_no_secret_of_vault(log: &CapturedLog) {
     use kleidia_tower::access_token::VaultKeys;
     use serde_json::json;
     use vault_server::{Health, TOKEN, VaultServer};
@@ -89,7 +89,7 @@ async fn logs_no_secret_of_vault(log: &Log) {
     }
     server.stop().await;
     keys.reload().await.unwrap_err();
-    let text = log.text();
+    let text = text(log);
     assert!(!text.contains(TOKEN), "{text}");
     assert!(text.contains("TRACE") && text.contains("Vault is sealed"), "{text}");
     assert_eq!(text.matches("invalid keys, keeping the last valid ones").count(), 5, "{text}");
@@ -109,37 +109,9 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// The logged lines.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Returns the text that was logged since the last call.
-    fn text(&self) -> String {
-        let text = String::from_utf8(mem::take(&mut *self.0.lock().unwrap())).unwrap();
-        assert!(!text.contains("x1rf") && !text.contains("7h2t"), "a secret: {text}");
-        text
-    }
-
-    /// Returns the level and the message of each line.
-    fn take(&self) -> Vec<String> {
-        let text = self.text();
-        let shortened = text.lines().map(|line| {
-            let level = line.split_whitespace().nth(1).unwrap();
-            let (_, message) = line.split_once(": ").unwrap();
-            let (message, _field) = message.split_once('=').unwrap().0.rsplit_once(' ').unwrap();
-            format!("{level} {message}")
-        });
-        shortened.collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// Returns the text that was logged since the last call.
+fn text(log: &CapturedLog) -> String {
+    let text = log.take();
+    assert!(!text.contains("x1rf") && !text.contains("7h2t"), "a secret: {text}");
+    text
 }

@@ -11,6 +11,8 @@
 #[path = "client/authority.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod authority;
+#[path = "../../http-guard/tests/captured_log/mod.rs"]
+mod captured_log;
 #[path = "client/fixture.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod fixture;
@@ -20,42 +22,20 @@ mod scripted_source;
 #[path = "client/server.rs"]
 mod server;
 
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use kliento_tower::FixedClock;
 use kliento_tower::client::KlientoClientLayer;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::Level;
 
 use crate::authority::{JWT, MockAuthority, granted, status};
+use crate::captured_log::CapturedLog;
 use crate::scripted_source::{START, attached, request, send};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
 
 #[tokio::test]
 async fn log_contains_neither_jwt_nor_bundle() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
-    let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
+    let log = CapturedLog::default();
+    let _guard = log.start(Level::TRACE);
     let authority = MockAuthority::new([status(503), granted(), status(401)]).await;
     let exchange = Arc::new(authority.exchange());
     let clock = FixedClock(START.parse().unwrap());
@@ -65,7 +45,7 @@ async fn log_contains_neither_jwt_nor_bundle() {
     let layer = KlientoClientLayer::new(exchange).with_clock(clock);
     send(&layer, request("/")).await.unwrap_err();
 
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.take();
     for message in [
         "retrying the exchange",
         "token bundle refreshed",

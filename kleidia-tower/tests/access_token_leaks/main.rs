@@ -3,48 +3,30 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
 
 // Alone in its process, since the subscribers of other tests would change which events are enabled.
+#[path = "../../../http-guard/tests/captured_log/mod.rs"]
+mod captured_log;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::fmt::Write as _;
-use std::io;
-use std::sync::{Arc, Mutex};
 
 use http::Request;
 use kleidia_tower::Rejection;
 use kleidia_tower::session::CredentialPolicy;
 use tower::{Layer as _, ServiceExt as _, service_fn};
-use tracing::subscriber::with_default;
-use tracing_subscriber::fmt::Subscriber;
+use tracing::Level;
 
+use crate::captured_log::CapturedLog;
 use crate::support::Fixture;
 use crate::support::http::{WhoamiService, request, send};
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Returns what this thread logs while the future runs.
 fn logged(future: impl Future<Output = ()>) -> String {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = Subscriber::builder()
-        .with_ansi(false)
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
+    let log = CapturedLog::default();
+    let _guard = log.start(Level::TRACE);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    with_default(subscriber, || runtime.block_on(future));
-    String::from_utf8(std::mem::take(&mut log.0.lock().unwrap())).unwrap()
+    runtime.block_on(future);
+    log.take()
 }
 
 /// Returns a part of the token in the text, of a length that does not occur by chance.

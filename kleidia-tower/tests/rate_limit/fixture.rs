@@ -1,9 +1,8 @@
-//! A clock that tests set, clients of a layer, and a log.
+//! A clock that tests set, and clients of a layer.
 
 use std::convert::Infallible;
-use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -12,8 +11,6 @@ use kleidia_tower::rate_limit::{
     Limit, MemoryLimitStore, PeerAddress, RateLimitLayer, RateLimiter,
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
-use tracing::Level;
-use tracing::subscriber::DefaultGuard;
 
 /// A clock that advances only by [`Self::advance`].
 #[derive(Clone, Default)]
@@ -60,34 +57,4 @@ pub(crate) fn request(address: &str, tenant: &str, cost: u32) -> Request<()> {
     let peer = PeerAddress((address.parse::<std::net::IpAddr>().unwrap(), 4711).into());
     let request = Request::builder().extension(peer).header("x-tenant", tenant);
     request.header("x-cost", cost).body(()).unwrap()
-}
-
-/// The log of the current thread.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(text)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Collects events until the guard is dropped.
-    pub(crate) fn start(&self) -> DefaultGuard {
-        let writer = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(Level::INFO)
-            .with_ansi(false)
-            .with_writer(move || writer.clone());
-        tracing::subscriber::set_default(subscriber.finish())
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
 }

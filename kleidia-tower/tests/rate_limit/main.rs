@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
 mod bounds;
+#[path = "../../../http-guard/tests/captured_log/mod.rs"]
+mod captured_log;
 mod concurrency;
 mod fixture;
 mod headers;

@@ -13,8 +13,10 @@ use kleidia_tower::rate_limit::{
     Key, LimitDecision, LimitFallback, LimitKey, LimitStore, LimitStoreError, MemoryLimitStore,
     RateLimitLayer, SharedLimits,
 };
+use tracing::Level;
 
-use crate::fixture::{Log, ManualClock, request, send};
+use crate::captured_log::CapturedLog;
+use crate::fixture::{ManualClock, request, send};
 
 /// A store that can fail or hang.
 #[derive(Clone, Debug, Default)]
@@ -208,8 +210,8 @@ async fn dropped_requests_do_not_open_the_circuit() {
 
 #[tokio::test]
 async fn outage_is_one_event_at_its_start_and_one_at_its_end() {
-    let (log, store) = (Log::default(), FaultyStore::default());
-    let _guard = log.start();
+    let (log, store) = (CapturedLog::default(), FaultyStore::default());
+    let _guard = log.start(Level::INFO);
     let limits = limits(&store, Duration::from_millis(50));
     let layer = layer(&limits);
     store.fails.store(true, Ordering::SeqCst);
@@ -219,7 +221,7 @@ async fn outage_is_one_event_at_its_start_and_one_at_its_end() {
     }
     store.fails.store(false, Ordering::SeqCst);
     wait_for_health(&limits, true).await;
-    let events: Vec<_> = log.text().lines().map(str::to_owned).collect();
+    let events: Vec<_> = log.take().lines().map(str::to_owned).collect();
     assert_eq!(events.len(), 2, "{events:?}");
     assert!(events[0].contains("ERROR") && events[0].contains("unavailable error=\"no connection"));
     assert!(events[1].contains("INFO") && events[1].contains("available duration_ms="));

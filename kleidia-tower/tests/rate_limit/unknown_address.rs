@@ -7,8 +7,10 @@ use http::{Request, Response, StatusCode};
 use kleidia_tower::rate_limit::{Key, RateLimitLayer};
 use kleidia_tower::{Rejection, ResponseBody};
 use tower::{Layer as _, ServiceExt as _, service_fn};
+use tracing::Level;
 
-use crate::fixture::{Log, ManualClock};
+use crate::captured_log::CapturedLog;
+use crate::fixture::ManualClock;
 
 async fn send(layer: &RateLimitLayer) -> Response<ResponseBody<String>> {
     let inner = service_fn(async |_| Ok::<_, Infallible>(Response::new(String::new())));
@@ -36,13 +38,13 @@ async fn rejects_requests_if_a_limit_needs_the_address() {
 
 #[tokio::test]
 async fn logs_how_to_provide_the_address_once_per_layer() {
-    let log = Log::default();
-    let _guard = log.start();
+    let log = CapturedLog::default();
+    let _guard = log.start(Level::INFO);
     let layer = limited_by(Key::address());
     for _ in 0..3 {
         send(&layer.clone()).await;
     }
-    let log = log.text();
+    let log = log.take();
     assert_eq!(log.lines().count(), 1, "{log}");
     for text in ["ERROR", "client address unknown", "http_guard::serve", "PeerAddress"] {
         assert!(log.contains(text), "{log}");

@@ -10,6 +10,8 @@
 
 #[path = "../layer/bundle.rs"]
 mod bundle;
+#[path = "../../../http-guard/tests/captured_log/mod.rs"]
+mod captured_log;
 mod events;
 mod log;
 mod log_injection;
