@@ -104,6 +104,14 @@ async fn service_has_the_documented_privileges() {
 }
 
 #[tokio::test]
+async fn error_names_why_the_server_is_not_reached() {
+    let opened = PostgresStore::open("postgres://portal:secret@127.0.0.1:1/portal").await;
+    let error = opened.unwrap_err();
+    assert!(error.to_string().contains("refused"), "{error}");
+    assert!(!format!("{error} {error:?}").contains("secret"));
+}
+
+#[tokio::test]
 async fn triggers_protect_accounts_sessions_and_log() {
     let (server, name, url) = new_database();
     let store = PostgresStore::open(&url).await.unwrap();

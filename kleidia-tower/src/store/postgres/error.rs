@@ -1,5 +1,7 @@
 //! Maps errors of the database to errors of the store.
 
+use std::fmt;
+
 use deadpool_postgres::PoolError;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -14,6 +16,22 @@ struct ServerError {
     message: String,
 }
 
+/// An error of the connection, which is written with its cause.
+#[derive(Debug)]
+struct ConnectionError(Error);
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        match std::error::Error::source(error) {
+            Some(cause) => write!(f, "{error}: {cause}"),
+            None => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ConnectionError {}
+
 pub(super) fn store_error(error: Error) -> StoreError {
     match error.as_db_error() {
         Some(error) if *error.code() == SqlState::DATA_CORRUPTED => {
@@ -23,7 +41,7 @@ pub(super) fn store_error(error: Error) -> StoreError {
             code: error.code().clone(),
             message: error.message().to_owned(),
         }),
-        None => StoreError::unavailable(error),
+        None => StoreError::unavailable(ConnectionError(error)),
     }
 }
 

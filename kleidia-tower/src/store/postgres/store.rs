@@ -91,7 +91,7 @@ impl PostgresStore {
     }
 
     /// Returns the time of the database, for
-    /// [`AccountsBuilder::clock`](crate::account::Accounts).
+    /// [`Accounts::with_clock`](crate::account::Accounts::with_clock).
     #[must_use]
     pub fn clock(&self) -> DatabaseClock {
         self.clock.clone()
