@@ -163,7 +163,7 @@ FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_is_not_truncated BEFORE TRUNCATE ON audit
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON audit_head
-FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.sequence <> OLD.sequence + 1)
+FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.sequence <= OLD.sequence)
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_head_is_not_deleted BEFORE DELETE ON audit_head
 FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');

@@ -32,7 +32,7 @@ impl Accounts {
         change: &ChangeContext,
     ) -> Result<VerifiedPassword, AccountError> {
         let (store, lockout) = (self.store(), &self.settings().lockout);
-        let pending = match store.reserve_attempt(attempt, lockout, change.at).await? {
+        let mut pending = match store.reserve_attempt(attempt, lockout, change.at).await? {
             Reservation::Granted => PendingAttempt::granted(store, attempt),
             Reservation::Busy => return Err(AccountError::Busy),
             Reservation::Locked { .. } => {
@@ -55,6 +55,7 @@ impl Accounts {
                 Ok(VerifiedPassword { account, hash, rehashed, pending })
             }
             Ok(None) => {
+                pending.mark_failed(*lockout, change);
                 let counted = store.record_failure(attempt, lockout, change).await?;
                 pending.mark_settled();
                 self.publish(counted);

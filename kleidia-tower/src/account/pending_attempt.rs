@@ -19,15 +19,24 @@ pub(super) struct PendingAttempt(Option<Settlement>);
 struct Settlement {
     store: Arc<dyn Store>,
     attempt: LoginAttempt,
-    /// For a throttled attempt, which counts as a failure of its client.
-    throttled: Option<(LockoutPolicy, ChangeContext)>,
+    outcome: Outcome,
+}
+
+/// What a settled attempt counts as.
+enum Outcome {
+    /// Nothing: its password was not evaluated, or was correct.
+    Released,
+    /// A failure.
+    Failed(LockoutPolicy, ChangeContext),
+    /// A failure of its client alone.
+    Throttled(LockoutPolicy, ChangeContext),
 }
 
 impl PendingAttempt {
     /// A granted attempt, which is released.
     pub(super) fn granted(store: &Arc<dyn Store>, attempt: &LoginAttempt) -> Self {
         let (store, attempt) = (Arc::clone(store), attempt.clone());
-        Self(Some(Settlement { store, attempt, throttled: None }))
+        Self(Some(Settlement { store, attempt, outcome: Outcome::Released }))
     }
 
     /// A throttled attempt, which is counted.
@@ -38,7 +47,18 @@ impl PendingAttempt {
         change: &ChangeContext,
     ) -> Self {
         let (store, attempt) = (Arc::clone(store), attempt.clone());
-        Self(Some(Settlement { store, attempt, throttled: Some((policy, change.clone())) }))
+        Self(Some(Settlement {
+            store,
+            attempt,
+            outcome: Outcome::Throttled(policy, change.clone()),
+        }))
+    }
+
+    /// Counts the attempt as a failure from now on, even if recording that fails at first.
+    pub(super) fn mark_failed(&mut self, policy: LockoutPolicy, change: &ChangeContext) {
+        if let Some(settlement) = &mut self.0 {
+            settlement.outcome = Outcome::Failed(policy, change.clone());
+        }
     }
 
     /// Ends without settling: a committed operation has settled the attempt.
@@ -58,9 +78,12 @@ impl PendingAttempt {
 
 impl Settlement {
     async fn settle(&self) -> Result<(), StoreError> {
-        match &self.throttled {
-            None => self.store.release_attempt(&self.attempt).await,
-            Some((policy, change)) => {
+        match &self.outcome {
+            Outcome::Released => self.store.release_attempt(&self.attempt).await,
+            Outcome::Failed(policy, change) => {
+                self.store.record_failure(&self.attempt, policy, change).await.map(drop)
+            }
+            Outcome::Throttled(policy, change) => {
                 self.store.record_throttled(&self.attempt, policy, change).await.map(drop)
             }
         }

@@ -14,6 +14,8 @@ mod operations;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod purge;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod quiet;
 pub(crate) mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;

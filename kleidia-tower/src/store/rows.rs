@@ -181,8 +181,9 @@ pub(crate) trait FailureRows: Send {
 pub(crate) trait AuditRows: Send {
     /// Locks the audit log, and returns the head of its chain.
     async fn lock_chain(&mut self) -> Result<ChainHead, StoreError>;
-    /// Appends a record, which the operation has chained to the head, and updates the head.
-    async fn append_record(&mut self, record: &AuditRecord) -> Result<(), StoreError>;
+    /// Appends records, at least one, which the operation has chained to the head, and updates the
+    /// head.
+    async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError>;
 }
 
 /// A refresh token as it is stored.

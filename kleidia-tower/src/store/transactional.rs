@@ -53,6 +53,16 @@ pub(crate) trait Transactional: Send + Sync + 'static {
     where
         T: Send + 'a,
         F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a;
+
+    /// Like [`Self::write`], but not subject to a limit of waiting operations: for background work,
+    /// which runs one at a time.
+    async fn write_in_background<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'a,
+        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
+    {
+        self.write(operation).await
+    }
 }
 
 pub(crate) type Operation<'r, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'r>>;
@@ -165,7 +175,7 @@ impl<S: Transactional> SessionStore for S {
     }
 
     async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
-        self.write(|rows| rows.0.touch_sessions(seen)).await
+        self.write_in_background(|rows| rows.0.touch_sessions(seen)).await
     }
 
     async fn register_agent(
@@ -236,7 +246,7 @@ impl<S: Transactional> FailureStore for S {
 #[async_trait]
 impl<S: Transactional> AuditStore for S {
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
-        self.write(|rows| Box::pin(operations::append(rows.0, &events))).await
+        self.write_in_background(|rows| Box::pin(operations::append(rows.0, &events))).await
     }
 
     async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {

@@ -31,22 +31,32 @@ async fn wait_until_settled(fixture: &Fixture, password: &str) {
     }
 }
 
+/// Attempts while the store fails to settle them, until the name is busy.
+async fn attempt_with_failing_store(fixture: &Fixture, password: &str) {
+    fixture.store.set_settling_fails(true);
+    for _ in 0..ATTEMPTS {
+        let failed = log_in(fixture, password).await;
+        assert!(matches!(failed, Err(AccountError::Store(_) | AccountError::Busy)), "{failed:?}");
+    }
+    fixture.store.set_settling_fails(false);
+}
+
 #[tokio::test]
 async fn store_error_does_not_leave_the_name_busy() {
-    for password in [PASSWORD, "wrong"] {
-        let fixture = Fixture::new().await;
-        fixture.store.set_settling_fails(true);
-        for _ in 0..ATTEMPTS {
-            let failed = log_in(&fixture, password).await;
-            assert!(
-                matches!(failed, Err(AccountError::Store(_) | AccountError::Busy)),
-                "{failed:?}"
-            );
-        }
-        fixture.store.set_settling_fails(false);
-        wait_until_settled(&fixture, PASSWORD).await;
-        log_in(&fixture, PASSWORD).await.unwrap();
-    }
+    let fixture = Fixture::new().await;
+    attempt_with_failing_store(&fixture, PASSWORD).await;
+    wait_until_settled(&fixture, PASSWORD).await;
+    log_in(&fixture, PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
+async fn wrong_password_counts_after_a_store_error() {
+    let fixture = Fixture::new().await;
+    attempt_with_failing_store(&fixture, "wrong").await;
+    wait_until_settled(&fixture, PASSWORD).await;
+    let (store, policy) = (fixture.accounts.store(), LockoutPolicy::default());
+    let reserved = store.reserve_attempt(&attempt("alice"), &policy, NOW).await.unwrap();
+    assert!(matches!(reserved, Reservation::Locked { .. }), "{reserved:?}");
 }
 
 #[tokio::test]

@@ -144,7 +144,9 @@ async fn leaks_no_secret() {
     let output = RecordedOutput::from_log();
     run(output.clone(), Arc::new(MemoryStore::default())).await;
     #[cfg(feature = "sqlite")]
-    run_with_file(output).await;
+    run_with_file(output.clone()).await;
+    #[cfg(feature = "postgres")]
+    run_with_server(output).await;
 }
 
 /// The file contains the hashes of passwords, and no other secret.
@@ -166,6 +168,14 @@ async fn run_with_file(output: RecordedOutput) {
             store.close().await;
         }
     }
+}
+
+/// The driver logs the values of parameters.
+#[cfg(feature = "postgres")]
+async fn run_with_server(output: RecordedOutput) {
+    let url = test_servers::PostgresServer::shared().create_database();
+    let store = kleidia_tower::store::PostgresStore::open(&url).await.unwrap();
+    run(output, Arc::new(store)).await;
 }
 
 async fn run(output: RecordedOutput, store: Arc<dyn Store>) -> Secrets {

@@ -14,12 +14,12 @@ use kleidia_tower::{ClientInfo, Rejection, SessionId};
 use sqlx::Connection as _;
 use tokio::task::JoinSet;
 
-use crate::fixture::{TempDatabase, at, create, log_in, rotation};
+use crate::fixture::{NOW, TempDatabase, at, create, log_in, rotation};
 
 const QUEUE_LIMIT: u32 = 3;
 
 async fn open(database: &TempDatabase) -> Arc<SqliteStore> {
-    let options = SqliteOptions::default().with_busy_timeout(Duration::from_secs(600));
+    let options = SqliteOptions::default().with_busy_timeout(Duration::from_secs(600)).unwrap();
     let options = options.with_queue_limit(NonZeroU32::new(QUEUE_LIMIT).unwrap());
     Arc::new(SqliteStore::open_with(&database.path, options).await.unwrap())
 }
@@ -91,6 +91,11 @@ async fn full_queue_is_busy() {
         assert_eq!((rejection.status().as_u16(), rejection.code()), (503, "busy"));
         assert!(rejection.retry_after().is_some());
     }
+    // Background work waits, since clients could displace it otherwise.
+    let seen = [(SessionId::new(1), NOW)];
+    let touching = store.touch(&seen);
+    let touching = tokio::time::timeout(Duration::from_millis(50), touching).await;
+    assert!(touching.is_err(), "{touching:?}");
     writing.rollback().await.unwrap();
     for rotated in tasks.join_all().await {
         let rotated = rotated.unwrap().value;

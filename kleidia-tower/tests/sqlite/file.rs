@@ -77,8 +77,10 @@ async fn rejects_paths_that_are_not_files() {
 #[tokio::test]
 async fn works_with_extreme_options() {
     let database = TempDatabase::new();
-    let options =
-        SqliteOptions::default().with_readers(NonZeroU32::MIN).with_busy_timeout(Duration::MAX);
+    let options = SqliteOptions::default()
+        .with_readers(NonZeroU32::MIN)
+        .with_busy_timeout(Duration::from_secs(24 * 24 * 3600))
+        .unwrap();
     let store = SqliteStore::open_with(&database.path, options).await.unwrap();
     create(&store, "alice").await;
     assert!(store.account(UserId::new(1)).await.unwrap().is_some());
@@ -88,7 +90,7 @@ async fn works_with_extreme_options() {
 async fn write_fails_after_the_busy_timeout() {
     let database = TempDatabase::new();
     let busy_timeout = Duration::from_millis(50);
-    let options = SqliteOptions::default().with_busy_timeout(busy_timeout);
+    let options = SqliteOptions::default().with_busy_timeout(busy_timeout).unwrap();
     let store = SqliteStore::open_with(&database.path, options).await.unwrap();
     let mut other = database.connect().await;
     let transaction = other.begin_with("BEGIN IMMEDIATE").await.unwrap();

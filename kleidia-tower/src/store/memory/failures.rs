@@ -64,8 +64,8 @@ impl AuditRows for State {
         Ok(self.records.last().map(AuditRecord::head).unwrap_or_default())
     }
 
-    async fn append_record(&mut self, record: &AuditRecord) -> Result<(), StoreError> {
-        self.records.push(record.clone());
+    async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        self.records.extend_from_slice(records);
         Ok(())
     }
 }

@@ -16,10 +16,10 @@ pub(crate) async fn append(
     let mut head = rows.lock_chain().await?;
     for event in events {
         let record = AuditRecord::append_to(&head, event.clone());
-        rows.append_record(&record).await?;
         head = record.head();
         records.push(record);
     }
+    rows.append_records(&records).await?;
     Ok(records)
 }
 

@@ -35,7 +35,7 @@ pub struct PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// Sets the maximum number of connections. 16 by default.
+    /// Sets the maximum number of connections. 16 by default. A quarter of them is for reads alone.
     ///
     /// An operation has one connection until its transaction ends, so more connections than the
     /// server has processors rarely raise the throughput.
@@ -95,6 +95,18 @@ impl PostgresOptions {
     pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates = Some(pem.into());
         self
+    }
+
+    /// Returns how many connections may write at a time: all but a quarter, if there are several.
+    pub(super) fn writers(&self) -> usize {
+        let max = self.max_connections.get();
+        usize::try_from(max - max.div_ceil(4).min(max - 1)).unwrap_or(usize::MAX)
+    }
+
+    /// Returns how long an operation may take: the server enforces the other timeouts only while it
+    /// answers.
+    pub(super) fn operation_timeout(&self) -> Duration {
+        self.statement_timeout + self.lock_timeout
     }
 
     /// Returns the statement that sets up a new connection.

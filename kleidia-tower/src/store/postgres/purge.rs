@@ -38,7 +38,7 @@ impl PurgeStore for PostgresStore {
     ) -> Result<usize, StoreError> {
         let limit = sql_limit(limit);
         let since = time::sub(now, retention.sessions()).as_second();
-        let mut client = self.client().await?;
+        let (mut client, _permit) = self.writing_client().await?;
         let transaction = self.begin(&mut client).await?;
         let rows = PostgresRows(&transaction);
         let tokens = rows.execute(TOKENS, &[&now.as_second(), &limit]).await?;

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::accounts::{ACCOUNT_BY_ID, ACCOUNT_BY_NAME, account_with_password};
 use super::error::store_error;
 use super::statements::{Parameters, select_sessions};
+use super::store::discard;
 use super::{PostgresStore, records};
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionLookup, SessionView};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, chain_head, sql_limit};
+use crate::store::quiet::quiet;
 use crate::store::transactional::{Operation, ScopedRows, Transactional};
 use crate::{Timestamp, TokenDigest, UserId};
 
@@ -162,7 +165,7 @@ impl Transactional for PostgresStore {
         T: Send + 'a,
         F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
     {
-        self.run(operation).await
+        quiet(self.run(operation)).await
     }
 }
 
@@ -172,9 +175,16 @@ impl PostgresStore {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await.map_err(store_error)?;
-        client.query(&statement, parameters).await.map_err(store_error)
+        quiet(async {
+            let client = self.client().await?;
+            let reading = async {
+                let statement = client.prepare_cached(sql).await.map_err(store_error)?;
+                client.query(&statement, parameters).await.map_err(store_error)
+            };
+            let outcome = timeout(self.operation_timeout, reading).await;
+            outcome.unwrap_or_else(|_| Err(discard(client)))
+        })
+        .await
     }
 
     async fn read_optional(
@@ -182,9 +192,16 @@ impl PostgresStore {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Option<Row>, StoreError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await.map_err(store_error)?;
-        client.query_opt(&statement, parameters).await.map_err(store_error)
+        quiet(async {
+            let client = self.client().await?;
+            let reading = async {
+                let statement = client.prepare_cached(sql).await.map_err(store_error)?;
+                client.query_opt(&statement, parameters).await.map_err(store_error)
+            };
+            let outcome = timeout(self.operation_timeout, reading).await;
+            outcome.unwrap_or_else(|_| Err(discard(client)))
+        })
+        .await
     }
 
     async fn is_known(&self, head: &ChainHead) -> Result<bool, StoreError> {

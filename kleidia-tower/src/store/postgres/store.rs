@@ -6,7 +6,9 @@ use std::time::Duration;
 use deadpool_postgres::{
     Client, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction,
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::{Config, IsolationLevel};
 
 use super::clock::DatabaseClock;
@@ -27,8 +29,9 @@ const MAX_RETRIES: u32 = 5;
 ///
 /// Operations are transactions at READ COMMITTED that first lock what their decisions depend on, so
 /// they hold across nodes. A transaction that the server rolls back because of a deadlock or a
-/// serialisation failure is repeated at most 5 times. At most 1,024 operations wait for a connection:
-/// further ones fail with [`StoreError::Busy`]. If a caller drops an operation, it is committed
+/// serialisation failure is repeated at most 5 times. A quarter of the connections is for reads, which
+/// do not wait for writes. At most 1,024 operations wait to write, and as many to read: further ones
+/// fail with [`StoreError::Busy`]. If a caller drops an operation, it is committed
 /// completely or not at all.
 ///
 /// TLS is required, unless the server is on this machine or the URL has `sslmode=disable`; the
@@ -53,6 +56,13 @@ const MAX_RETRIES: u32 = 5;
 /// [`PostgresOptions`] has an example of a configured one.
 pub struct PostgresStore {
     pool: Pool,
+    /// A permit for each connection that may write: the others are for reads.
+    writers: Semaphore,
+    /// A permit for each operation that may wait to write.
+    queue: Semaphore,
+    connection_timeout: Duration,
+    /// How long an operation may take on its connection.
+    pub(super) operation_timeout: Duration,
     clock: DatabaseClock,
     clock_task: JoinHandle<()>,
 }
@@ -76,8 +86,7 @@ impl PostgresStore {
     pub async fn open_with(url: &str, options: PostgresOptions) -> Result<Self, OpenError> {
         let mut config: Config = url.parse().map_err(|_| OpenError::MalformedUrl)?;
         tls::require_tls(&mut config);
-        config.connect_timeout(options.connection_timeout);
-        config.tcp_user_timeout(options.statement_timeout);
+        set_network_timeouts(&mut config, &options);
         let pool = pool(config, &options)?;
         let mut client = pool.get().await.map_err(pool_error)?;
         let transaction = client.transaction().await.map_err(store_error)?;
@@ -87,7 +96,11 @@ impl PostgresStore {
         let clock = DatabaseClock::synchronise(&pool).await?;
         #[expect(clippy::disallowed_methods, reason = "supervised: each comparison is a turn")]
         let clock_task = tokio::spawn(clock.clone().run(pool.clone()));
-        Ok(Self { pool, clock, clock_task })
+        let writers = Semaphore::new(options.writers());
+        let queue = Semaphore::new(MAX_WAITING);
+        let PostgresOptions { connection_timeout, .. } = options;
+        let operation_timeout = options.operation_timeout();
+        Ok(Self { pool, writers, queue, connection_timeout, operation_timeout, clock, clock_task })
     }
 
     /// Returns the time of the database, for
@@ -110,6 +123,20 @@ impl PostgresStore {
             return Err(StoreError::Busy);
         }
         self.pool.get().await.map_err(pool_error)
+    }
+
+    /// Waits until another operation may write, unless too many do.
+    async fn writer(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let _waiting = self.queue.try_acquire().map_err(|_| StoreError::Busy)?;
+        let permit = timeout(self.connection_timeout, self.writers.acquire()).await;
+        let permit = permit.map_err(|_| StoreError::unavailable("no connection is free"))?;
+        permit.map_err(StoreError::unavailable)
+    }
+
+    /// Waits for a connection to write with, unless too many operations do.
+    pub(super) async fn writing_client(&self) -> Result<(Client, SemaphorePermit<'_>), StoreError> {
+        let permit = self.writer().await?;
+        Ok((self.client().await?, permit))
     }
 
     pub(super) async fn begin<'a>(
@@ -147,12 +174,36 @@ impl PostgresStore {
         T: Send + 'a,
         F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
     {
-        let mut client = self.client().await?;
-        let transaction = self.begin(&mut client).await?;
-        // An error drops the transaction, which rolls it back.
-        let value = operation(ScopedRows::new(&mut PostgresRows(&transaction))).await?;
-        self.commit(transaction).await?;
-        Ok(value)
+        let (mut client, _permit) = self.writing_client().await?;
+        let running = async {
+            let transaction = self.begin(&mut client).await?;
+            // An error drops the transaction, which rolls it back.
+            let value = operation(ScopedRows::new(&mut PostgresRows(&transaction))).await?;
+            self.commit(transaction).await?;
+            Ok(value)
+        };
+        let outcome = timeout(self.operation_timeout, running).await;
+        outcome.unwrap_or_else(|_| Err(discard(client)))
+    }
+}
+
+/// Closes a connection whose server does not answer: its socket may be silent for long.
+pub(super) fn discard(client: Client) -> StoreError {
+    drop(Client::take(client));
+    StoreError::unavailable("the database does not answer")
+}
+
+/// Sets how soon a connection to a server that is gone is closed, unless the URL says so.
+fn set_network_timeouts(config: &mut Config, options: &PostgresOptions) {
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(options.connection_timeout);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(options.statement_timeout);
+    }
+    // The default of two hours is that of `tokio-postgres`, so the URL can't ask for it.
+    if config.get_keepalives_idle() == Duration::from_secs(2 * 3600) {
+        config.keepalives_idle(Duration::from_secs(10)).keepalives_interval(Duration::from_secs(5));
     }
 }
 

@@ -17,6 +17,15 @@ impl AuditRows for SqliteRows<'_> {
         chain_head(row.as_ref())
     }
 
+    async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        for record in records {
+            self.append_record(record).await?;
+        }
+        Ok(())
+    }
+}
+
+impl SqliteRows<'_> {
     async fn append_record(&mut self, record: &AuditRecord) -> Result<(), StoreError> {
         let out_of_range = || StoreError::Corrupt("record number");
         let sequence = i64::try_from(record.sequence).map_err(|_| out_of_range())?;

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use super::error::store_error;
 use super::file::DatabaseFile;
 use super::migrations;
+use crate::SettingError;
 use crate::store::{OpenError, StoreError};
 
 /// A store in a single SQLite file.
@@ -50,7 +51,7 @@ use crate::store::{OpenError, StoreError};
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("portal.db");
-/// let options = SqliteOptions::default().with_busy_timeout(Duration::from_secs(2));
+/// let options = SqliteOptions::default().with_busy_timeout(Duration::from_secs(2))?;
 /// let store = SqliteStore::open_with(&path, options).await?;
 /// # store.close().await;
 /// # Ok(()) }
@@ -145,10 +146,15 @@ impl SqliteOptions {
     }
 
     /// Sets how long an operation waits for a connection, and for another process that writes.
-    /// 10 seconds by default, and at most 24 days.
-    #[must_use]
-    pub const fn with_busy_timeout(self, busy_timeout: Duration) -> Self {
-        Self { busy_timeout, ..self }
+    /// 10 seconds by default; 10 milliseconds to 24 days.
+    ///
+    /// # Errors
+    /// [`SettingError`] out of these bounds.
+    pub fn with_busy_timeout(self, busy_timeout: Duration) -> Result<Self, SettingError> {
+        // SQLite counts milliseconds in 31 bits.
+        let bounds = Duration::from_millis(10)..=Duration::from_secs(24 * 24 * 3600);
+        let busy_timeout = SettingError::check("busy timeout", busy_timeout, bounds)?;
+        Ok(Self { busy_timeout, ..self })
     }
 
     /// Sets how many operations can wait for the writing connection; the others fail with
@@ -158,18 +164,13 @@ impl SqliteOptions {
         Self { queue_limit, ..self }
     }
 
-    /// SQLite counts milliseconds in 31 bits.
-    fn timeout(&self) -> Duration {
-        self.busy_timeout.min(Duration::from_millis(i32::MAX.unsigned_abs().into()))
-    }
-
     fn connect(&self, path: &Path) -> SqliteConnectOptions {
         SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(self.timeout())
+            .busy_timeout(self.busy_timeout)
             // Requests would log them, and a subscriber that panics would end the request.
             .disable_statement_logging()
     }
@@ -177,7 +178,7 @@ impl SqliteOptions {
     fn pool(&self, connections: u32) -> SqlitePoolOptions {
         SqlitePoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(self.timeout())
+            .acquire_timeout(self.busy_timeout)
             // As above.
             .acquire_slow_threshold(Duration::MAX)
             .idle_timeout(None)
@@ -194,7 +195,7 @@ impl SqliteOptions {
         let start = Instant::now();
         loop {
             match self.pool(1).connect_with(connect.clone()).await {
-                Err(error) if is_busy(&error) && start.elapsed() < self.timeout() => {
+                Err(error) if is_busy(&error) && start.elapsed() < self.busy_timeout => {
                     tokio::time::sleep(RETRY_DELAY).await;
                 }
                 outcome => return outcome,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, query};
+use sqlx::{QueryBuilder, Sqlite, Transaction, query};
 
 use super::SqliteStore;
 use super::error::store_error;
@@ -15,6 +15,7 @@ use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionLookup, SessionView};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, ceil_second, chain_head, sql_limit};
+use crate::store::quiet::quiet;
 use crate::store::transactional::{Operation, ScopedRows, Transactional};
 use crate::{Timestamp, TokenDigest, UserId};
 
@@ -49,7 +50,7 @@ impl Transactional for SqliteStore {
             let columns = Columns(&row);
             Ok((columns.shared_account()?, columns.password()?))
         };
-        found.await.map_err(store_error)?.map(read).transpose()
+        quiet(found).await.map_err(store_error)?.map(read).transpose()
     }
 
     async fn read_accounts(
@@ -59,7 +60,7 @@ impl Transactional for SqliteStore {
     ) -> Result<Vec<Arc<Account>>, StoreError> {
         let found =
             query(ACCOUNTS).bind(after.map_or(i64::MIN, UserId::get)).bind(sql_limit(limit));
-        let found = found.fetch_all(self.readers()?).await.map_err(store_error)?;
+        let found = quiet(found.fetch_all(self.readers()?)).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).shared_account()).collect()
     }
 
@@ -71,7 +72,7 @@ impl Transactional for SqliteStore {
                  WHERE password_parameters > parameters) FROM used WHERE parameters IS NOT NULL) \
              SELECT parameters FROM used WHERE parameters IS NOT NULL",
         );
-        let found = found.fetch_all(self.readers()?).await.map_err(store_error)?;
+        let found = quiet(found.fetch_all(self.readers()?)).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).text("parameters").map(str::to_owned)).collect()
     }
 
@@ -80,7 +81,7 @@ impl Transactional for SqliteStore {
             SessionLookup::Id(id) => query(SESSION_BY_ID).bind(id.get()),
             SessionLookup::Token(digest) => query(SESSION_BY_TOKEN).bind(digest.0.to_vec()),
         };
-        let found = found.fetch_optional(self.readers()?).await.map_err(store_error)?;
+        let found = quiet(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
         let read = |row: SqliteRow| {
             let columns = Columns(&row);
             let session = Arc::new(columns.session()?);
@@ -98,14 +99,14 @@ impl Transactional for SqliteStore {
             "SELECT * FROM sessions WHERE user = ? AND ended_at IS NULL AND expires_at > ? \
              ORDER BY id DESC",
         );
-        let found = found.bind(user.get()).bind(now.as_second()).fetch_all(self.readers()?).await;
-        let found = found.map_err(store_error)?;
+        let found = found.bind(user.get()).bind(now.as_second()).fetch_all(self.readers()?);
+        let found = quiet(found).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).session().map(Arc::new)).collect()
     }
 
     async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
         let found = query("SELECT 1 FROM refresh_tokens WHERE digest = ?").bind(digest.0.to_vec());
-        let found = found.fetch_optional(self.readers()?).await.map_err(store_error)?;
+        let found = quiet(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
         Ok(found.is_some())
     }
 
@@ -138,7 +139,7 @@ impl Transactional for SqliteStore {
             query.push(" AND sequence < ").push_bind(before);
         }
         query.push(" ORDER BY sequence DESC LIMIT ").push_bind(sql_limit(filter.limit));
-        let found = query.build().fetch_all(self.readers()?).await.map_err(store_error)?;
+        let found = quiet(query.build().fetch_all(self.readers()?)).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).record()).collect()
     }
 
@@ -148,7 +149,7 @@ impl Transactional for SqliteStore {
             return Ok(ChainCheck::Broken { sequence: since.sequence });
         }
         let end = query("SELECT sequence, digest FROM audit_head");
-        let end = end.fetch_optional(self.readers()?).await.map_err(store_error)?;
+        let end = quiet(end.fetch_optional(self.readers()?)).await.map_err(store_error)?;
         let (mut verified, end) = (since, chain_head(end.as_ref())?);
         while verified.sequence < end.sequence {
             let broken = Ok(ChainCheck::Broken { sequence: verified.sequence + 1 });
@@ -174,11 +175,26 @@ impl Transactional for SqliteStore {
         T: Send + 'a,
         F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
     {
-        let mut transaction = self.begin().await?;
-        let value = operation(ScopedRows::new(&mut SqliteRows(&mut transaction))).await?;
-        self.commit(transaction).await?;
-        Ok(value)
+        quiet(async { run(self, self.begin().await?, operation).await }).await
     }
+
+    async fn write_in_background<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'a,
+        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
+    {
+        quiet(async { run(self, self.begin_always().await?, operation).await }).await
+    }
+}
+
+async fn run<'a, T: 'a>(
+    store: &'a SqliteStore,
+    mut transaction: Transaction<'static, Sqlite>,
+    operation: impl for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T>,
+) -> Result<T, StoreError> {
+    let value = operation(ScopedRows::new(&mut SqliteRows(&mut transaction))).await?;
+    store.commit(transaction).await?;
+    Ok(value)
 }
 
 impl SqliteStore {
@@ -192,7 +208,7 @@ impl SqliteStore {
             "SELECT * FROM audit WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?",
         );
         let batch = batch.bind(number(after)).bind(number(until)).bind(BATCH);
-        let batch = batch.fetch_all(self.readers()?).await.map_err(store_error)?;
+        let batch = quiet(batch.fetch_all(self.readers()?)).await.map_err(store_error)?;
         Ok(batch.iter().map(|row| Columns(row).record()).collect())
     }
 
@@ -202,7 +218,7 @@ impl SqliteStore {
         }
         let Ok(number) = i64::try_from(head.sequence) else { return Ok(false) };
         let found = query("SELECT sequence, digest FROM audit WHERE sequence = ?").bind(number);
-        let found = found.fetch_optional(self.readers()?).await.map_err(store_error)?;
+        let found = quiet(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
         Ok(found.as_ref().map(|row| chain_head(Some(row))).transpose()?.as_ref() == Some(head))
     }
 }
