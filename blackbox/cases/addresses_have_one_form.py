@@ -1,6 +1,6 @@
 """Proxies and clients are written in the forms of IPv4-mapped, translated and NAT64 addresses.
 
-Kind: `::ffff:10.0.0.1` is not in `10.0.0.0/8`; one NAT64 gateway is one client; a bare address is refused.
+Kind: `::ffff:10.0.0.1` is not in `10.0.0.0/8`; one NAT64 gateway is one client; a bare address is rejected.
 Right: an address has one form, in networks too.
 """
 

@@ -1,6 +1,6 @@
 """Thousands of HTTP/2 connections answer pings and ask nothing.
 
-Kind: pings are activity, so the connections are never closed, and nobody else can connect.
+Kind: pings are activity, so the connections are never closed, and no other client can connect.
 Right: the server, and each address, closes those that have waited longest when others connect.
 """
 

@@ -1,6 +1,6 @@
 """A leaked key is withdrawn while the log's reader is gone.
 
-Kind: the thread that watches a file ends with its first panic, and nobody is told.
+Kind: the thread that watches a file ends with its first panic, and no report follows.
 Right: the key file is read again, and tokens of the withdrawn key are rejected without a restart.
 """
 

@@ -20,7 +20,7 @@ def check(programs, name):
     shell = ["sh", "-c", 'exec "$0" "$@" >&- 2>&-']
     with Service(programs, name, command=shell) as service:
         works(service, requests=3)
-    # An invalid filter is told to standard error.
+    # An invalid filter is reported on standard error.
     with Service(programs, name, stderr=full, env={"RUST_LOG": "=x=,,!"}) as service:
         works(service, requests=3)
     reader, writer = os.pipe()

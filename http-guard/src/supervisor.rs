@@ -16,8 +16,9 @@ const TOLERANCE: Duration = Duration::from_secs(10);
 
 /// Runs background work in turns, so that a panic ends the turn and not the work. Cheap to clone.
 ///
-/// A panic is logged as an error, at most once a second, and counted (metric `background_panics_total`, with the feature
-/// `metrics`). [`Self::health`] reports it until a later turn completes.
+/// A panic is logged as an error, at most once a second, and counted in the metric
+/// `background_panics_total` (feature `metrics`). [`Self::health`] reports it until a later turn
+/// completes.
 ///
 /// ```
 /// use http_guard::Supervisor;
@@ -49,7 +50,7 @@ struct State {
     max_age: Option<Duration>,
 }
 
-/// Why background work does not do what it should.
+/// The reason for which [`Supervisor::health`] fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HealthError {
@@ -144,8 +145,8 @@ impl Supervisor {
     /// Checks that the work runs and that its last turn succeeded, recently enough.
     ///
     /// # Errors
-    /// [`HealthError`] if it has stopped, if the last turn panicked or failed, or if the last success
-    /// is too old.
+    /// [`HealthError`] if it has stopped, if the last turn panicked or failed, or if the last
+    /// success is too old.
     pub fn health(&self) -> Result<(), HealthError> {
         let state = self.state();
         if state.has_stopped {

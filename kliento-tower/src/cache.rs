@@ -15,7 +15,7 @@ use crate::WorkloadIdentity;
 /// the cache.
 pub(crate) type BundleKey = [u8; 32];
 
-/// A cache of verified bundles: a request with a cached one costs a digest and a look-up.
+/// A cache of verified bundles: a request with a cached one costs a digest and a lookup.
 ///
 /// It contains only verified bundles. The key is a keyed BLAKE3 digest of the credentials, the
 /// audiences, the bounds on tokens and the trust anchors, so layers of any configuration can share

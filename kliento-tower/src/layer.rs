@@ -17,9 +17,9 @@ use crate::{
     SignatureCache, TrustAnchorStore, WorkloadIdentity,
 };
 
-/// Authenticates workloads by their Kliento token bundles. **By default it allows every organisation
-/// on the Internet whose domain has DNSSEC.** Restrict it with [`Self::with_allowed_organisations`] or
-/// [`Self::with_allowed_subjects`].
+/// Authenticates workloads by their Kliento token bundles. **By default it allows every
+/// organisation on the Internet whose domain has DNSSEC.** Restrict it with
+/// [`Self::with_allowed_organisations`] or [`Self::with_allowed_subjects`].
 ///
 /// A request with a valid `Authorization: Kliento <base64>` header reaches the inner service with a
 /// [`WorkloadIdentity`] in its extensions. By default all other requests are rejected: 401 if the
@@ -31,7 +31,7 @@ use crate::{
 /// - The audience of the token must equal one of the layer's, octet for octet. Request data such as
 ///   `Host` is never consulted.
 /// - Each bundle is verified once and cached until it expires. A request with a cached bundle costs
-///   a digest of the header and a look-up. Rejected bundles are not cached.
+///   a digest of the header and a lookup. Rejected bundles are not cached.
 /// - The trust anchors are queried for each request, so a change takes effect on the next one. They
 ///   are compared after a verification, too: a bundle is never accepted by anchors that were
 ///   withdrawn while the request waited.
@@ -41,9 +41,9 @@ use crate::{
 ///   about 3 ms within the bounds of [`veraid::Limits`].
 /// - At most half of the processors verify at the same time. Up to 1,024 further requests wait,
 ///   those with the same bundle included; when this queue is full, the layer responds with 503.
-/// - Rejections are logged, at most 5 a second of those by the client's fault, by a full queue and by
-///   unavailable anchors or clocks each; others have the level debug and are counted. Text of clients
-///   is cut.
+/// - Rejections are logged, at most 5 a second of each kind: the client's fault, a full queue, and
+///   unavailable anchors or clocks. Further ones have the level debug, and the next event counts
+///   them as `suppressed`. Text of clients is cut.
 /// - All state belongs to the layer: its clones, layers configured from them, and their services
 ///   share the caches and these limits. A limit that is set again, and a further clock, are the new
 ///   layer's own.
@@ -52,8 +52,8 @@ use crate::{
 /// - A bundle takes up to 21,856 characters of header. Raise the server's limit to at least 32 KiB:
 ///   hyper's default for HTTP/2 (`max_header_list_size`) is 16 KiB.
 /// - `Authorization` is marked as sensitive for the inner service. Layers outside that log headers
-///   must mark it themselves: see "Order of layers" in `docs/deployment.md`.
-/// - A bundle can be replayed to its audience until it expires: see `SECURITY.md`.
+///   must come after `SetSensitiveRequestHeadersLayer` of `tower-http`, which marks it earlier.
+/// - A bundle can be replayed to its audience until it expires: the layer keeps no record of use.
 /// - The system's clock must be synchronised.
 ///
 /// # Examples
@@ -82,8 +82,8 @@ use crate::{
 /// # }
 /// ```
 ///
-/// A configured layer: tokens of at most 5 minutes, an organisation without one of its workloads, one
-/// more subject, and bearer tokens that the next layer authenticates.
+/// A configured layer: tokens of at most 5 minutes, an organisation without one of its workloads,
+/// one more subject, and bearer tokens that the next layer authenticates.
 ///
 /// ```
 /// use std::time::Duration;
@@ -159,8 +159,8 @@ impl KlientoAuthLayer {
         Ok(self.with_policy_change(|authenticator| authenticator.min_modulus_bits = bits))
     }
 
-    /// Sets how far in the future a token and its certificates may start: 0 to 5 minutes; 5 seconds by
-    /// default.
+    /// Sets how far in the future a token and its certificates may start: 0 to 5 minutes; 5 seconds
+    /// by default.
     ///
     /// It is for clients whose clocks are faster than this one. The end of a token, and the
     /// signatures of the DNSSEC chain, have no such tolerance.
@@ -187,11 +187,12 @@ impl KlientoAuthLayer {
         }))
     }
 
-    /// Sets the number of requests that may wait, in addition to the concurrent verifications; 1,024
-    /// by default.
+    /// Sets the number of requests that may wait, in addition to the concurrent verifications;
+    /// 1,024 by default.
     ///
     /// A request waits for its verification, for that of another request with the same bundle, or
-    /// for trust anchors. When the queue is full, the layer responds with 503. As with [`Self::with_concurrency_limit`], the layer gets a new limiter.
+    /// for trust anchors. When the queue is full, the layer responds with 503. As with
+    /// [`Self::with_concurrency_limit`], the layer gets a new limiter.
     #[must_use]
     pub fn with_queue_limit(self, requests: usize) -> Self {
         self.with_authenticator(|authenticator| {
@@ -225,9 +226,10 @@ impl KlientoAuthLayer {
 
     /// Allows the workloads of these organisations, and rejects those that are on no list with 403.
     ///
-    /// `example.com` is that organisation with all its members; `*.example.com` is every organisation
-    /// below it, but not `example.com` itself. The names are compared case-insensitively. Each call
-    /// adds to the list, which [`Self::with_allowed_subjects`] shares; an empty list allows none.
+    /// `example.com` is that organisation with all its members; `*.example.com` is every
+    /// organisation below it, but not `example.com` itself. The names are compared
+    /// case-insensitively. Each call adds to the list, which [`Self::with_allowed_subjects`]
+    /// shares; an empty list allows none.
     ///
     /// # Errors
     /// [`AllowListError`] for an invalid domain name.
@@ -253,9 +255,10 @@ impl KlientoAuthLayer {
     }
 
     /// Allows only the workloads for which `authorizer` returns `true`, and rejects others with
-    /// 403. It is asked about those that the allow list, if there is one, allows.
+    /// 403.
     ///
-    /// The function is called for every authenticated request, so it should be fast.
+    /// The layer calls it for each authenticated request that the allow list allows, so it should
+    /// be fast.
     #[must_use]
     pub fn with_authorizer(
         self,

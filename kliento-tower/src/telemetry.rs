@@ -50,7 +50,7 @@ pub struct RequestTelemetry {
     pub(crate) cache: CacheStatus,
 }
 
-/// The result of the cache look-up.
+/// The result of the cache lookup.
 #[derive(Clone, Copy)]
 pub(crate) enum CacheStatus {
     NotConsulted,

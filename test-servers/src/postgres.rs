@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Runs the server until its standard input ends, then removes the data. PostgreSQL refuses to run as
+/// Runs the server until its standard input ends, then removes the data. PostgreSQL does not run as
 /// root, so root becomes `postgres`.
 const SCRIPT: &str = include_str!("postgres.sh");
 

@@ -71,7 +71,7 @@ fn external_crates(documentation: &Value) -> BTreeSet<String> {
     }
     let crate_name = |id: &u64| {
         let path = documentation.get("paths")?.get(id.to_string())?;
-        // What a macro names behind the back of its users is no part of what they see.
+        // Paths with `__` are for the expansion of macros. They are not part of the public API.
         let segments = path.get("path").and_then(Value::as_array).into_iter().flatten();
         if segments.filter_map(Value::as_str).any(|segment| segment.starts_with("__")) {
             return None;

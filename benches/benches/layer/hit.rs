@@ -1,4 +1,4 @@
-//! Requests with a cached bundle, compared with the digest and the look-up alone.
+//! Requests with a cached bundle, compared with the digest and the lookup alone.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) fn all() -> Vec<Comparison> {
             &mut || time(|| sha2(&SHA256, black_box(text))),
         ],
     );
-    let baseline = ("the digest and a look-up in moka", baseline);
+    let baseline = ("the digest and a lookup in moka", baseline);
     let unpadded = ("BLAKE3 of the header's value, not padded", plain);
     vec![
         Comparison::of_times(("hit", hit), baseline, Some(AtMost(1.40))),

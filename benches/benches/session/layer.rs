@@ -1,4 +1,4 @@
-//! `JwtSessionLayer`, compared with a verification and a look-up, and with `axum-login`.
+//! `JwtSessionLayer`, compared with a verification and a lookup, and with `axum-login`.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -34,7 +34,7 @@ pub(crate) fn all(people: &People, peer: &Peer) -> Vec<Comparison> {
         ],
     )
     .map(|round| round / CALLS);
-    let baseline = ("jsonwebtoken::decode and a look-up", baseline);
+    let baseline = ("jsonwebtoken::decode and a lookup", baseline);
     let login = ("axum-login over tower-sessions, in memory", login);
     vec![
         Comparison::of_times(

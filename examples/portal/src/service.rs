@@ -203,7 +203,7 @@ async fn create_demo_admin(service: &Service) -> Result<(), BoxError> {
     let mut random = [0; 12];
     getrandom::fill(&mut random)?;
     let password = BASE64_URL_SAFE_NO_PAD.encode(random);
-    // First: nobody could sign in to an account whose password is not printed.
+    // First: an account whose password is not printed would be of no use.
     if let Err(error) = writeln!(io::stdout(), "sign in as {NAME:?} with the password {password}") {
         tracing::warn!(%error, "account {NAME:?} not created: failed to print its password");
         return Ok(());

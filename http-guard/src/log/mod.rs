@@ -1,8 +1,9 @@
 //! The log of a program, which can neither stop nor delay its requests.
 //!
-//! `tracing_subscriber::fmt` writes each line in the request that logs it. If the reader of standard
-//! error is gone or the disk is full, it panics there; if the reader does not read, it waits there.
-//! [`init`] writes from a thread of its own instead: lines that can't be written are counted and lost.
+//! `tracing_subscriber::fmt` writes each line in the request that logs it. If the reader of
+//! standard error is gone or the disk is full, it panics there; if the reader does not read, it
+//! waits there. [`init`] writes from a thread of its own instead: lines that can't be written are
+//! lost and counted.
 //!
 //! ```no_run
 //! use http_guard::log::{self, LogFormat};
@@ -41,11 +42,12 @@ pub enum LogFormat {
 /// Logs the events of the whole program to standard error, from a thread of its own.
 ///
 /// - `RUST_LOG` filters the events; without it, those of level info and above are logged.
-/// - At most 8,192 lines or 8 MiB wait to be written. Further lines, and those that can't be written,
-///   are lost: [`LogGuard::lost`] counts them, and so do the event `log lines lost`, which follows
-///   when lines can be written again, and the metric `log_lines_lost_total` (feature `metrics`).
-/// - Panics are logged as events of level error, at most 5 a second, since the default hook of the standard library waits
-///   for standard error.
+/// - At most 8,192 lines or 8 MiB wait to be written. Further lines, and those that can't be
+///   written, are lost. [`LogGuard::lost`] counts them, and so does the metric
+///   `log_lines_lost_total` (feature `metrics`). When lines can be written again, the event
+///   `log lines lost` has their number.
+/// - Panics are logged as events of level error, at most 5 a second. The default hook of the
+///   standard library would wait for standard error.
 ///
 /// # Errors
 /// [`io::Error`] if the thread can't be started, or if the program has another subscriber.
@@ -76,14 +78,16 @@ pub fn init(format: LogFormat) -> io::Result<LogGuard> {
 
 /// Prints a line to standard output, for the process that started this one.
 ///
-/// It waits at most half a second. A line that can't be written is lost: the service starts without it.
+/// It waits at most half a second. A line that can't be written is lost: the service starts without
+/// it.
 pub fn announce(line: &str) {
     if let Ok((writer, _guard)) = start_writer(io::stdout()) {
         writer.push(format!("{line}\n").into_bytes());
     }
 }
 
-/// Starts a writer with its own descriptor: the standard library's lock would be held while it waits.
+/// Starts a writer with its own descriptor: the standard library's lock would be held while it
+/// waits.
 #[cfg(unix)]
 fn start_writer(
     standard: impl std::os::fd::AsFd + io::Write + Send + 'static,

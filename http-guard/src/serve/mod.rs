@@ -50,8 +50,8 @@
 //! |---|---|
 //! | a handshake or the head of a request takes too long | dropped |
 //! | idle | closed; in HTTP/2 with `GOAWAY`, and dropped if the client does not end it |
-//! | another connection needs its place, and it has had no open request for longest, at least 1 s | as idle ones, within 0.1 s |
-//! | another connection needs its place, and its handshake has taken longest, at least 1 s | dropped |
+//! | no room for a new connection; longest without a request, 1 s or more | as idle, within 0.1 s |
+//! | no room for a new connection; longest in its handshake, 1 s or more | dropped |
 //! | the client reads nothing of what is written, or answers no ping | dropped |
 //! | the server stops | as idle ones once their requests are complete, dropped at the deadline |
 //!

@@ -41,7 +41,7 @@ async fn does_not_limit_other_addresses() {
     connect_from("127.0.0.2:0", &running).await.ok("/").await;
 }
 
-/// A connection that is rejected for its address takes nobody's place in a full server.
+/// A connection that is rejected for its address replaces no other in a full server.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn rejected_connections_replace_no_other() {

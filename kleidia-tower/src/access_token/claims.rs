@@ -12,9 +12,9 @@ use crate::{SessionId, Timestamp, UserId, time};
 
 /// The claims of an access token.
 ///
-/// A token may also have an object `ext`, whose members are ignored. A later version of this crate puts
-/// claims there that an earlier one may ignore, so that nodes can be replaced one by one. It puts claims
-/// that restrict a token beside the others, where an earlier version rejects them.
+/// A token may also have an object `ext`, whose members are ignored. A later version of this crate
+/// puts claims there that an earlier one may ignore, so that nodes can be replaced one by one.
+/// Claims that restrict a token are not in `ext`, so an earlier version rejects them.
 ///
 /// `is_admin` and `username` are hints for clients: the service consults the account in the store.
 ///

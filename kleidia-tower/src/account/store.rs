@@ -30,7 +30,7 @@ pub trait AccountStore: Send + Sync + 'static {
     ) -> Result<Vec<Arc<Account>>, StoreError>;
 
     /// Returns the distinct [parameters](PasswordHash::parameters) of the current hashes of all
-    /// accounts. Every login reads them, so it must be as fast as a look-up.
+    /// accounts. Every login reads them, so it must be as fast as a lookup.
     async fn password_parameters(&self) -> Result<Vec<String>, StoreError>;
 
     /// Creates an account. Records `user.created`.
@@ -89,7 +89,7 @@ pub enum AccountChangeError {
     Roles(#[from] RoleChangeError),
 }
 
-/// The key of an account look-up.
+/// The key of an account lookup.
 #[derive(Clone, Copy, Debug)]
 pub enum AccountLookup<'a> {
     /// The id.

@@ -1,4 +1,4 @@
-//! Permissions: their names, and whether they destroy.
+//! Permissions: their names, and whether they are destructive.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A permission: its name, and whether it destroys. The name is a resource and an action, such as
-/// `users:read`, each of 1 to 64 characters of `a-z`, `0-9`, `_`, `-`, `.`.
+/// A permission: its name, and whether it is destructive. The name is a resource and an action,
+/// such as `users:read`, each of 1 to 64 characters of `a-z`, `0-9`, `_`, `-`, `.`.
 ///
 /// A destructive permission is granted only to roles that list it: never to a role with
 /// [every permission](super::Policy::with_admin_role), and never by an
@@ -41,7 +41,7 @@ pub struct Permission {
 pub struct PermissionError(String);
 
 impl Permission {
-    /// Creates a permission that destroys, such as `reports:purge`.
+    /// Creates a destructive permission, such as `reports:purge`.
     ///
     /// # Errors
     /// [`PermissionError`] if the name is invalid.
@@ -49,7 +49,7 @@ impl Permission {
         Ok(Self { is_destructive: true, ..name.parse()? })
     }
 
-    /// Returns whether it destroys: whether its action is `delete`, or
+    /// Returns whether it is destructive: its action is `delete`, or
     /// [`destructive`](Self::destructive) created it.
     #[must_use]
     pub const fn is_destructive(&self) -> bool {

@@ -13,8 +13,8 @@ use crate::{SessionId, UserId};
 /// A cache of sessions with versioned invalidation.
 ///
 /// Each invalidation has a version, which it takes after the store has committed the change. A
-/// look-up reads the latest version before it queries the store, so an entry that was read before a
-/// change is never served after it, however late the look-up inserts it.
+/// lookup reads the latest version before it queries the store, so an entry that was read before a
+/// change is never served after it, however late the lookup inserts it.
 pub(super) struct SessionCache {
     entries: Cache<SessionLookup, CacheEntry>,
     ttl: Duration,
@@ -24,7 +24,7 @@ pub(super) struct SessionCache {
     bucket_hasher: RandomState,
 }
 
-/// The start of a look-up.
+/// The start of a lookup.
 #[derive(Clone, Copy)]
 pub(super) struct LookupStart {
     instant: Instant,
@@ -64,7 +64,7 @@ impl SessionCache {
         self.is_fresh(&view, start).then_some(view)
     }
 
-    /// Starts a look-up. Call it before querying the store.
+    /// Starts a lookup. Call it before querying the store.
     pub(super) fn start_lookup(&self) -> LookupStart {
         LookupStart { instant: Instant::now(), version: self.latest.load(Ordering::SeqCst) }
     }
@@ -135,7 +135,7 @@ mod tests {
             assert!(cache.get(&KEY).is_some());
             cache.invalidate(invalidation);
             assert!(cache.get(&KEY).is_none(), "{invalidation:?}");
-            // A look-up that was in progress inserts its result late.
+            // A lookup that was in progress inserts its result late.
             cache.insert(KEY, view(), before);
             assert!(cache.get(&KEY).is_none(), "{invalidation:?}");
             cache.insert(KEY, view(), cache.start_lookup());

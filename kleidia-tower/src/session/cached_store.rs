@@ -23,7 +23,7 @@ use crate::{SessionId, SettingError, Timestamp, UserId};
 ///
 /// # Staleness
 /// - Changes through this store, such as a logout or a disabled account, take effect immediately:
-///   for every request that starts after the change, and for look-ups that were in progress.
+///   for every request that starts after the change, and for lookups that were in progress.
 /// - Changes by other processes take effect within the TTL. Without this store they take effect
 ///   immediately.
 /// - A session that has expired is never accepted.
@@ -66,7 +66,7 @@ impl SessionCachingStore {
         Self { store, cache, capacity, ttl }
     }
 
-    /// Sets how long a session is cached, from the start of its look-up: 0 to 1 day, 5 seconds by
+    /// Sets how long a session is cached, from the start of its lookup: 0 to 1 day, 5 seconds by
     /// default. The cache starts empty and is not shared with earlier clones.
     ///
     /// # Errors

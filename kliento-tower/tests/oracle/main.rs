@@ -18,7 +18,7 @@ use std::env;
 
 use walk::{Statistics, Walk};
 
-/// The look-ups of each test.
+/// The lookups of each test.
 const LOOK_UPS: usize = 60_000;
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) struct Statistics {
     pub(crate) reasons: BTreeMap<&'static str, usize>,
 }
 
-/// The number of look-ups before the state changes.
+/// The number of lookups before the state changes.
 const LOOK_UPS_PER_STATE: usize = 50;
 
 /// The state of the walk.
@@ -95,7 +95,7 @@ impl Walk {
         }
     }
 
-    /// Makes this many look-ups.
+    /// Makes this many lookups.
     pub(crate) fn run(mut self, look_ups: usize) -> Statistics {
         for turn in 0..look_ups {
             if turn % LOOK_UPS_PER_STATE == 0 {

@@ -18,10 +18,10 @@ use super::{LimitDecision, LimitKey, LimitStore, LimitStoreError};
 /// Keeps the state of limits in Redis 6.2 or later, or in Valkey (feature `redis`).
 ///
 /// # Rules
-/// - A charge is one call of one script (`EVALSHA`): a single round trip. If Redis does not know the
-///   script, it is loaded.
-/// - The clock is that of Redis, in microseconds. If it goes back, keys wait at most for the time in
-///   which their burst refills.
+/// - A charge is one call of one script (`EVALSHA`): a single round trip. If Redis does not know
+///   the script, it is loaded.
+/// - The clock is that of Redis, in microseconds. If it goes back, keys wait at most for the time
+///   in which their burst refills.
 /// - Each key expires when its budget is full.
 /// - The names of keys are `kleidia:limit:{partition}digest`. The braces are a hash tag, so a Redis
 ///   Cluster keeps all keys of a call in one slot.
@@ -30,8 +30,9 @@ use super::{LimitDecision, LimitKey, LimitStore, LimitStoreError};
 /// - There is one connection, on which concurrent calls are pipelined. It is established by the
 ///   first call. A call whose connection was closed is repeated once, on a new one.
 ///
-/// `docs/deployment.md` in the repository has the ACL with the least rights, and the policy of
-/// eviction.
+/// The user needs no rights beyond `~kleidia:limit:* +evalsha +script|load +get +set +time`, and
+/// for a cluster `+cluster|slots`. With `maxmemory`, set `maxmemory-policy volatile-ttl`: it evicts
+/// the keys closest to a full budget first.
 ///
 /// # Examples
 /// ```no_run
@@ -65,8 +66,8 @@ pub struct RedisLimitStore {
 }
 
 impl RedisLimitStore {
-    /// Creates a store in the Redis at a URL: `redis://[user][:password@]host[:port][/database]`, or
-    /// `rediss://` for TLS. It does not connect yet.
+    /// Creates a store in the Redis at a URL: `redis://[user][:password@]host[:port][/database]`,
+    /// or `rediss://` for TLS. It does not connect yet.
     ///
     /// TLS trusts the certificates of the system, or those in the file `SSL_CERT_FILE`. If the
     /// process has no default cryptographic provider of `rustls`, it becomes `aws-lc-rs`.

@@ -72,7 +72,7 @@ impl Transactional for PostgresStore {
     }
 
     async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError> {
-        // One look-up in the index for each of the few values.
+        // One lookup in the index for each of the few values.
         let found = self
             .read_all(
                 "WITH RECURSIVE used (parameters) AS \

@@ -44,7 +44,7 @@ fn roots(pem: Option<&[u8]>) -> Result<RootCertStore, OpenError> {
 }
 
 /// Requires TLS, unless the server is on this machine or the URL says `sslmode=disable`: `prefer`,
-/// the default of PostgreSQL, would let anybody on the way turn it off.
+/// the default of PostgreSQL, would let an attacker on the network path disable TLS.
 pub(super) fn require_tls(config: &mut Config) {
     let is_local = config.get_hosts().iter().all(is_local)
         && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);

@@ -65,7 +65,7 @@ impl Transactional for SqliteStore {
     }
 
     async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError> {
-        // One look-up in the index for each of the few values.
+        // One lookup in the index for each of the few values.
         let found = query(
             "WITH RECURSIVE used (parameters) AS (SELECT min(password_parameters) FROM accounts \
              UNION ALL SELECT (SELECT min(password_parameters) FROM accounts \
