@@ -255,10 +255,7 @@ impl KlientoAuthLayer {
     }
 
     /// Allows only the workloads for which `authorizer` returns `true`, and rejects others with
-    /// 403.
-    ///
-    /// The layer calls it for each authenticated request that the allow list allows, so it should
-    /// be fast.
+    /// 403. The layer calls it for each request that the allow list allows, so it should be fast.
     #[must_use]
     pub fn with_authorizer(
         self,
