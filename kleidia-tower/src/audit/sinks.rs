@@ -2,17 +2,18 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::io::{self, ErrorKind};
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
-use std::{io, mem};
 
 use http_guard::{Supervisor, event, log_text};
 
 use super::{AuditRecord, AuditedRequest};
-use crate::{HealthError, SessionId};
+use crate::{HealthError, SessionId, SettingError};
 
 /// How long closing waits for the sinks: it follows the 8 seconds of open requests, and container
 /// engines give 10.
@@ -68,11 +69,15 @@ impl AuditSinks {
     /// The default length of the queue, in records.
     pub const DEFAULT_QUEUE_LIMIT: usize = 4096;
 
-    /// Starts the thread of these sinks, with a queue of at most `queue_limit` records.
+    /// Starts the thread of these sinks, with a queue of at most `queue_limit` records: 1 to
+    /// 1,000,000.
     ///
     /// # Errors
-    /// [`io::Error`] if the thread can't be started.
+    /// [`io::Error`] of the kind `InvalidInput` for another limit, or if the thread can't be started.
     pub fn new(sinks: Vec<Box<dyn AuditSink>>, queue_limit: usize) -> io::Result<Self> {
+        let checked = SettingError::check("queue limit", queue_limit, 1..=1_000_000);
+        let queue_limit =
+            checked.map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
         let (sender, receiver) = sync_channel(queue_limit);
         let (end, ended) = sync_channel::<Infallible>(0);
         let supervisors: Vec<_> = sinks.iter().map(|_| Supervisor::new("audit-sink")).collect();

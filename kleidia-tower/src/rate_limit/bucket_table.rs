@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::SettingError;
+
 /// The number of buckets in a set.
 const WAYS: usize = 16;
 
@@ -44,6 +46,11 @@ pub(crate) struct LockedBucket<'a> {
 }
 
 impl BucketTable {
+    /// Checks a capacity: a table of the largest one has 1.7 GB.
+    pub(crate) fn check_capacity(keys: usize) -> Result<usize, SettingError> {
+        SettingError::check("capacity", keys, 1..=100_000_000)
+    }
+
     /// The capacity is rounded up to a multiple of 16.
     pub(crate) fn with_capacity(keys: usize) -> Self {
         let sets = (0..keys.div_ceil(WAYS).max(1)).map(|_| Mutex::default());

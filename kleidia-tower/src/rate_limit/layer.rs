@@ -92,7 +92,7 @@ use crate::{GuardedService, Rejection, Responder};
 /// let is_report = Key::function(|head| head.uri().path().starts_with("/reports").then_some(()));
 /// let layer = RateLimitLayer::new()
 ///     .with_limit(Key::address(), Limit::per(Duration::from_secs(1), 10)?.with_burst(50)?)
-///     .with_limit(Key::address(), RateLimiter::new(daily).with_capacity(1_000_000))
+///     .with_limit(Key::address(), RateLimiter::new(daily).with_capacity(1_000_000)?)
 ///     .with_limit(Key::principal().and(is_report), "5/60".parse::<Limit>()?.with_name("reports")?)
 ///     .with_trusted_proxies(proxies)
 ///     .with_cost_fn(|head| if head.method().is_safe() { 1 } else { 5 })

@@ -7,6 +7,7 @@ use super::bucket_table::{BucketTable, KeyHash, LockedBucket};
 use super::clock::MonotonicClock;
 use super::gcra::Rate;
 use super::{Limit, Remaining};
+use crate::SettingError;
 
 /// Enforces one [`Limit`] for each of any number of keys, in bounded memory.
 ///
@@ -49,7 +50,7 @@ use super::{Limit, Remaining};
 /// let now = Arc::new(Mutex::new(Duration::ZERO));
 /// let clock = Arc::clone(&now);
 /// let limiter = RateLimiter::new(Limit::per(Duration::from_secs(10), 1)?)
-///     .with_capacity(1_000_000)
+///     .with_capacity(1_000_000)?
 ///     .with_clock(move || *clock.lock().unwrap());
 /// limiter.check(&["any", "key"], 1)?;
 /// assert!(limiter.check(&["any", "key"], 1).is_err());
@@ -110,9 +111,12 @@ impl RateLimiter {
     ///
     /// A good choice is 1.5 times the number of keys that are active at once, since hashing does
     /// not spread keys evenly. The default is [`Self::DEFAULT_CAPACITY`].
-    #[must_use]
-    pub fn with_capacity(self, keys: usize) -> Self {
-        Self { buckets: BucketTable::with_capacity(keys), ..self }
+    ///
+    /// # Errors
+    /// [`SettingError`] for 0 keys, or more than 100,000,000.
+    pub fn with_capacity(self, keys: usize) -> Result<Self, SettingError> {
+        let keys = BucketTable::check_capacity(keys)?;
+        Ok(Self { buckets: BucketTable::with_capacity(keys), ..self })
     }
 
     /// Sets the clock, which returns the time since a fixed instant and never goes back.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::bucket_table::BucketTable;
 use super::clock::MonotonicClock;
 use super::{LimitDecision, LimitKey, LimitStore, LimitStoreError, RateLimiter};
+use crate::SettingError;
 
 /// Keeps the state of limits in the bounded memory of this process.
 ///
@@ -44,9 +45,12 @@ impl MemoryLimitStore {
     }
 
     /// Sets the number of keys whose state is kept, of all limits together, at 16.5 octets per key.
-    #[must_use]
-    pub fn with_capacity(self, keys: usize) -> Self {
-        Self { buckets: Mutex::new(BucketTable::with_capacity(keys)), ..self }
+    ///
+    /// # Errors
+    /// [`SettingError`] for 0 keys, or more than 100,000,000.
+    pub fn with_capacity(self, keys: usize) -> Result<Self, SettingError> {
+        let keys = BucketTable::check_capacity(keys)?;
+        Ok(Self { buckets: Mutex::new(BucketTable::with_capacity(keys)), ..self })
     }
 
     /// Sets the clock, which returns the time since a fixed instant and never goes back.

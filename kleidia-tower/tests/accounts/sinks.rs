@@ -63,6 +63,14 @@ async fn sinks_receive_every_record_in_order() {
     assert_eq!(sinks.dropped(), 0);
 }
 
+#[test]
+fn rejects_limits_of_the_queue_out_of_bounds() {
+    for invalid in [0, 1_000_001, usize::MAX] {
+        let error = AuditSinks::new(Vec::new(), invalid).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    }
+}
+
 #[tokio::test]
 async fn full_queue_counts_dropped_records_without_waiting() {
     let ((records, received), (add_permit, permits)) = (channel(), channel());

@@ -14,7 +14,7 @@ fn address(number: u32) -> Ipv4Addr {
 
 #[test]
 fn table_does_not_grow() {
-    let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY);
+    let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY).unwrap();
     for number in 0..MILLION {
         assert_eq!(limiter.check(&address(number), 1).unwrap().count(), 4);
     }
@@ -23,7 +23,7 @@ fn table_does_not_grow() {
 
 #[test]
 fn new_addresses_do_not_evict_keys_with_less_budget() {
-    let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY);
+    let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY).unwrap();
     let spent: Vec<_> = (0..20).map(|number| format!("spent {number}")).collect();
     for key in &spent {
         limiter.check(key, 5).unwrap();
@@ -41,7 +41,7 @@ fn new_addresses_do_not_evict_keys_with_less_budget() {
 fn evicting_a_spent_key_takes_about_as_many_keys_as_the_capacity() {
     let mut min = u32::MAX;
     for _ in 0..20 {
-        let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY);
+        let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY).unwrap();
         limiter.check("hot", 5).unwrap();
         let mut spent = 0;
         while limiter.peek("hot").count() == 0 {
@@ -57,7 +57,7 @@ fn evicting_a_spent_key_takes_about_as_many_keys_as_the_capacity() {
 #[test]
 fn buckets_are_free_once_the_budget_is_full() {
     let clock = ManualClock::default();
-    let limiter = clock.limiter("5/60").with_capacity(CAPACITY);
+    let limiter = clock.limiter("5/60").with_capacity(CAPACITY).unwrap();
     for number in 0..MILLION / 10 {
         limiter.check(&address(number), 5).unwrap();
     }
@@ -72,7 +72,7 @@ fn buckets_are_free_once_the_budget_is_full() {
 
 #[test]
 fn keeps_half_as_many_keys_as_the_capacity() {
-    let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY);
+    let limiter = ManualClock::default().limiter("5/60").with_capacity(CAPACITY).unwrap();
     let half = u32::try_from(CAPACITY / 2).unwrap();
     for number in 0..half {
         limiter.check(&address(number), 5).unwrap();
@@ -84,7 +84,11 @@ fn keeps_half_as_many_keys_as_the_capacity() {
 
 #[test]
 fn capacity_is_at_least_one() {
-    let limiter = ManualClock::default().limiter("1/60").with_capacity(0);
+    let limiter = || ManualClock::default().limiter("1/60");
+    for invalid in [0, 100_000_001, usize::MAX] {
+        assert!(limiter().with_capacity(invalid).is_err());
+    }
+    let limiter = limiter().with_capacity(1).unwrap();
     assert!(limiter.check("key", 1).is_ok());
     assert!(limiter.check("key", 1).is_err());
 }

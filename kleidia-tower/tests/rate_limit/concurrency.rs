@@ -34,7 +34,7 @@ fn concurrent_requests_share_one_burst() {
 #[test]
 fn keys_of_one_set_get_no_more_than_their_bursts() {
     // One set of 16 for 8 keys: they compete for the lock, and none is evicted.
-    let limiter = ManualClock::default().limiter("10/60").with_capacity(16);
+    let limiter = ManualClock::default().limiter("10/60").with_capacity(16).unwrap();
     let passed = thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|_| {
