@@ -104,6 +104,7 @@ mod forwarded;
 mod future;
 mod grpc;
 mod guard;
+mod last_valid;
 #[cfg(feature = "log")]
 pub mod log;
 mod log_limiter;
@@ -133,6 +134,7 @@ pub use extract::{ExtractionRejection, extract_optional, extract_required};
 pub use future::ResponseFuture;
 pub use guard::{Allowed, Check, Decision, Guard, LookupFuture};
 pub use jiff::Timestamp;
+pub use last_valid::{LastValid, Polled};
 pub use log_limiter::LogLimiter;
 pub use log_text::{log_text, log_text_up_to};
 pub use policy::CredentialPolicy;

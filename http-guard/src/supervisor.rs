@@ -76,6 +76,10 @@ impl Supervisor {
         Self { task, state: Arc::default(), log: Arc::new(LogLimiter::per_second(1)) }
     }
 
+    pub(crate) const fn task(&self) -> &'static str {
+        self.task
+    }
+
     /// Sets how old the last success may be for [`Self::health`]: by default any age.
     #[must_use]
     pub fn with_max_age(self, max_age: Duration) -> Self {

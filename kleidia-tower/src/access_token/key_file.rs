@@ -1,23 +1,19 @@
 //! Keys from a file, which is read again when it changes.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::Utf8Error;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use http_guard::event;
+use http_guard::{Polled, event};
 use zeroize::Zeroizing;
 
-use super::last_valid_keys::LastValidKeys;
-use super::{KeyError, KeyProvider, KeyRing, KeyTextError, new_key_file};
+use super::{KeyError, KeyProvider, KeyRing, KeyTextError, last_valid_keys, new_key_file};
 use crate::{HealthError, SettingError};
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -57,9 +53,8 @@ const MAX_FILE_LENGTH: usize = 16 * 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct KeyFile {
-    poller: Arc<Poller>,
-    /// Nothing is ever sent: dropping it ends the thread.
-    _shutdown: Sender<Infallible>,
+    path: PathBuf,
+    keys: Polled<KeyRing, KeyFileError>,
 }
 
 /// Options of a [`KeyFile`].
@@ -114,15 +109,6 @@ pub enum KeyFileError {
     SpawnThread(#[source] io::Error),
 }
 
-struct Poller {
-    path: PathBuf,
-    keys: LastValidKeys<KeyFileError>,
-    /// Whether other users could access the file at the last read.
-    is_world_accessible: AtomicBool,
-    /// Serialises reads, so that an earlier read never replaces a later one.
-    reload_lock: Mutex<()>,
-}
-
 impl KeyFile {
     /// Reads the file, then polls it for changes. It blocks during the read.
     ///
@@ -154,25 +140,25 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError`] if the file can't be read or is invalid. The last valid keys stay active.
     pub fn reload(&self) -> Result<(), Arc<KeyFileError>> {
-        self.poller.reload()
+        self.keys.reload()
     }
 
     /// Returns the error of the last read, or `None` if it succeeded.
     #[must_use]
     pub fn last_error(&self) -> Option<Arc<KeyFileError>> {
-        self.poller.keys.last_error()
+        self.keys.last_error()
     }
 
     /// Returns the time since the last successful read.
     #[must_use]
     pub fn age(&self) -> Duration {
-        self.poller.keys.age()
+        self.keys.supervisor().age().unwrap_or_default()
     }
 
     /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.poller.path
+        &self.path
     }
 }
 
@@ -193,22 +179,15 @@ impl KeyFileOptions {
     /// [`KeyFileError`] if the file can't be read or is invalid.
     pub fn open(self, path: impl Into<PathBuf>) -> Result<KeyFile, KeyFileError> {
         let path = path.into();
+        let (file, was_exposed) = (path.clone(), AtomicBool::new(false));
+        let read = move || read(&file, &was_exposed);
         let started_at = Instant::now();
-        let (keys, is_world_accessible) = read(&path)?;
         let (source, interval) = (path.display().to_string(), self.poll_interval);
-        let keys = LastValidKeys::new(source, keys, started_at, interval);
-        let (accessible, reload_lock) = (AtomicBool::new(false), Mutex::new(()));
-        let poller = Poller { path, keys, is_world_accessible: accessible, reload_lock };
-        poller.log_exposure(is_world_accessible);
-        let poller = Arc::new(poller);
-        let (sender, shutdown) = mpsc::channel();
-        let polling = Arc::clone(&poller);
-        #[expect(clippy::disallowed_methods, reason = "supervised: each read is a turn")]
-        thread::Builder::new()
-            .name("access-token-keys".to_owned())
-            .spawn(move || polling.run(interval, &shutdown))
-            .map_err(KeyFileError::SpawnThread)?;
-        Ok(KeyFile { poller, _shutdown: sender })
+        let keys = last_valid_keys::new(source.clone(), read()?, started_at, interval);
+        let keys = Polled::start(keys, interval, move |keys| {
+            read().map(|read| last_valid_keys::set(keys, &source, read))
+        });
+        Ok(KeyFile { path, keys: keys.map_err(KeyFileError::SpawnThread)? })
     }
 
     /// Opens the file, and creates it before if it is missing; see [`KeyFile::open_or_create`].
@@ -222,49 +201,25 @@ impl KeyFileOptions {
     }
 }
 
-impl Poller {
-    fn run(&self, interval: Duration, shutdown: &Receiver<Infallible>) {
-        let supervisor = &self.keys.supervisor;
-        let _running = supervisor.start();
-        while shutdown.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-            // Errors are logged, and kept for `last_error`.
-            supervisor.run_turn(|| self.reload());
-        }
-    }
-
-    fn reload(&self) -> Result<(), Arc<KeyFileError>> {
-        let _lock = self.reload_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let started_at = Instant::now();
-        let read = read(&self.path).map(|(keys, is_world_accessible)| {
-            self.log_exposure(is_world_accessible);
-            keys
-        });
-        self.keys.update(read, started_at)
-    }
-
-    fn log_exposure(&self, is_world_accessible: bool) {
-        let previous = self.is_world_accessible.swap(is_world_accessible, Ordering::Relaxed);
-        if is_world_accessible && !previous {
-            event!(warn, path = %self.path.display(), "key file is accessible to other users");
-        }
-    }
-}
-
-/// Returns the keys, and whether other users can access the file.
-fn read(path: &Path) -> Result<(KeyRing, bool), KeyFileError> {
+/// Returns the keys. Logs if other users can access the file, once while they can.
+fn read(path: &Path, was_exposed: &AtomicBool) -> Result<KeyRing, KeyFileError> {
     // Opening a pipe would wait for its writer.
     if !fs::metadata(path)?.is_file() {
         return Err(KeyFileError::NotRegular);
     }
     let file = File::open(path)?;
-    let is_world_accessible = is_world_accessible(&file.metadata()?);
+    let is_exposed = is_world_accessible(&file.metadata()?);
     // With spare capacity, so that it does not grow: growing would leave copies in memory.
     let mut octets = Zeroizing::new(Vec::with_capacity(MAX_FILE_LENGTH + 64));
     file.take(MAX_FILE_LENGTH as u64 + 1).read_to_end(&mut octets)?;
     if octets.len() > MAX_FILE_LENGTH {
         return Err(KeyFileError::TooLarge { limit: MAX_FILE_LENGTH });
     }
-    Ok((str::from_utf8(&octets)?.parse()?, is_world_accessible))
+    let keys = str::from_utf8(&octets)?.parse()?;
+    if !was_exposed.swap(is_exposed, Ordering::Relaxed) && is_exposed {
+        event!(warn, path = %path.display(), "key file is accessible to other users");
+    }
+    Ok(keys)
 }
 
 #[cfg(unix)]
@@ -282,23 +237,23 @@ const fn is_world_accessible(_: &Metadata) -> bool {
 #[async_trait]
 impl KeyProvider for KeyFile {
     async fn keys(&self) -> Result<KeyRing, KeyError> {
-        Ok(self.poller.keys.current())
+        Ok(KeyRing::clone(&self.keys.value()))
     }
 
     fn try_current(&self) -> Option<KeyRing> {
-        Some(self.poller.keys.current())
+        Some(KeyRing::clone(&self.keys.value()))
     }
 
     fn health(&self) -> Result<(), HealthError> {
-        self.poller.keys.supervisor.health()
+        self.keys.supervisor().health()
     }
 }
 
 impl fmt::Debug for KeyFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyFile")
-            .field("path", &self.poller.path)
-            .field("keys", &self.poller.keys.current())
+            .field("path", &self.path)
+            .field("keys", &*self.keys.value())
             .field("last_error", &self.last_error())
             .finish_non_exhaustive()
     }

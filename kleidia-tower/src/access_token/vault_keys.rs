@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use http_guard::LastValid;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time;
 use vaultrs::client::{Client, VaultClient};
 
-use super::last_valid_keys::LastValidKeys;
 use super::vault_secret::{VaultKeyError, VaultSecret};
-use super::{KeyError, KeyProvider, KeyRing};
+use super::{KeyError, KeyProvider, KeyRing, last_valid_keys};
 use crate::{HealthError, SettingError};
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(60);
@@ -80,7 +80,7 @@ pub struct VaultKeysOptions {
 
 struct Poller<C> {
     secret: VaultSecret<C>,
-    keys: LastValidKeys<VaultKeyError>,
+    keys: LastValid<KeyRing, VaultKeyError>,
     /// Serialises reads, so that an earlier read never replaces a later one.
     reload_lock: Mutex<()>,
 }
@@ -114,7 +114,7 @@ impl<C: Client + 'static> VaultKeys<C> {
     /// Returns the time since the last successful read.
     #[must_use]
     pub fn age(&self) -> Duration {
-        self.poller.keys.age()
+        self.poller.keys.supervisor().age().unwrap_or_default()
     }
 }
 
@@ -164,7 +164,7 @@ impl VaultKeysOptions {
         let secret = VaultSecret::new(client, mount, path, self.timeout)?;
         let started_at = Instant::now();
         let (source, keys) = (secret.to_string(), secret.read().await?);
-        let keys = LastValidKeys::new(source, keys, started_at, self.poll_interval);
+        let keys = last_valid_keys::new(source, keys, started_at, self.poll_interval);
         let poller = Arc::new(Poller { secret, keys, reload_lock: Mutex::default() });
         let polling = Arc::clone(&poller);
         #[expect(clippy::disallowed_methods, reason = "supervised: each read is a turn")]
@@ -175,7 +175,7 @@ impl VaultKeysOptions {
 
 impl<C: Client> Poller<C> {
     async fn run(&self, interval: Duration) {
-        let supervisor = &self.keys.supervisor;
+        let supervisor = self.keys.supervisor();
         let _running = supervisor.start();
         loop {
             time::sleep(interval).await;
@@ -187,7 +187,9 @@ impl<C: Client> Poller<C> {
     async fn reload(&self) -> Result<(), Arc<VaultKeyError>> {
         let _lock = self.reload_lock.lock().await;
         let started_at = Instant::now();
-        self.keys.update(self.secret.read().await, started_at)
+        let keys = self.secret.read().await;
+        let set = |keys| last_valid_keys::set(&self.keys, &self.secret.to_string(), keys);
+        self.keys.record(keys.map(set), started_at)
     }
 }
 
@@ -200,15 +202,15 @@ impl<C> Drop for VaultKeys<C> {
 #[async_trait]
 impl<C: Client + 'static> KeyProvider for VaultKeys<C> {
     async fn keys(&self) -> Result<KeyRing, KeyError> {
-        Ok(self.poller.keys.current())
+        Ok(KeyRing::clone(&self.poller.keys.value()))
     }
 
     fn try_current(&self) -> Option<KeyRing> {
-        Some(self.poller.keys.current())
+        Some(KeyRing::clone(&self.poller.keys.value()))
     }
 
     fn health(&self) -> Result<(), HealthError> {
-        self.poller.keys.supervisor.health()
+        self.poller.keys.supervisor().health()
     }
 }
 
@@ -216,7 +218,7 @@ impl<C: Client + 'static> fmt::Debug for VaultKeys<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VaultKeys")
             .field("secret", &self.poller.secret.to_string())
-            .field("keys", &self.poller.keys.current())
+            .field("keys", &*self.poller.keys.value())
             .field("age", &self.age())
             .field("last_error", &self.last_error())
             .finish_non_exhaustive()

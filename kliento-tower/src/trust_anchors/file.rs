@@ -1,16 +1,12 @@
 //! Trust anchors from a file, which is polled for changes.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
-use http_guard::{Supervisor, event};
+use http_guard::{LastValid, Polled, Supervisor, event};
 
 use super::file_contents::Contents;
 use super::schedule::Schedule;
@@ -65,9 +61,9 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TrustAnchorFile {
-    poller: Arc<Poller>,
-    /// Never sends: dropping it ends the thread.
-    _shutdown: Sender<Infallible>,
+    path: Arc<Path>,
+    clock: Arc<dyn Clock>,
+    active: Polled<ActiveAnchors, TrustAnchorFileError>,
 }
 
 /// Options for opening a [`TrustAnchorFile`].
@@ -93,17 +89,7 @@ pub struct TrustAnchorFile {
 /// ```
 pub struct TrustAnchorFileOptions {
     poll_interval: Duration,
-    clock: Box<dyn Clock>,
-}
-
-struct Poller {
-    path: PathBuf,
-    clock: Box<dyn Clock>,
-    active: ArcSwap<ActiveAnchors>,
-    last_error: ArcSwapOption<TrustAnchorFileError>,
-    /// Serialises reloads, so that an earlier one never replaces a later one.
-    reload_lock: Mutex<()>,
-    supervisor: Supervisor,
+    clock: Arc<dyn Clock>,
 }
 
 struct ActiveAnchors {
@@ -126,7 +112,7 @@ impl TrustAnchorFile {
     pub fn options() -> TrustAnchorFileOptions {
         TrustAnchorFileOptions {
             poll_interval: DEFAULT_POLL_INTERVAL,
-            clock: Box::new(SystemClock),
+            clock: Arc::new(SystemClock),
         }
     }
 
@@ -137,19 +123,19 @@ impl TrustAnchorFile {
     /// active. [`TrustAnchorFileError::NoValidAnchor`] if the file takes effect, but none of its
     /// anchors is valid at this time.
     pub fn reload(&self) -> Result<(), Arc<TrustAnchorFileError>> {
-        self.poller.reload()
+        self.active.reload()
     }
 
     /// Returns the error of the last read, or `None` if it succeeded.
     #[must_use]
     pub fn last_error(&self) -> Option<Arc<TrustAnchorFileError>> {
-        self.poller.last_error.load_full()
+        self.active.last_error()
     }
 
     /// Returns the time since the last successful read.
     #[must_use]
     pub fn age(&self) -> Duration {
-        self.poller.supervisor.age().unwrap_or_default()
+        self.active.supervisor().age().unwrap_or_default()
     }
 
     /// Checks that changes of the file are noticed, for a health route.
@@ -157,19 +143,19 @@ impl TrustAnchorFile {
     /// # Errors
     /// [`HealthError`] while the file is unreadable or invalid, or if the thread makes no progress.
     pub fn health(&self) -> Result<(), HealthError> {
-        self.poller.supervisor.health()
+        self.active.supervisor().health()
     }
 
     /// Returns the anchors of the last valid file that are not used.
     #[must_use]
     pub fn skipped(&self) -> Vec<SkippedAnchor> {
-        self.poller.active.load().contents.skipped.clone()
+        self.active.value().contents.skipped.clone()
     }
 
     /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.poller.path
+        &self.path
     }
 }
 
@@ -189,7 +175,7 @@ impl TrustAnchorFileOptions {
     /// Sets the clock that the validity of anchors is compared with; the system's by default.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Box::new(clock);
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -198,74 +184,36 @@ impl TrustAnchorFileOptions {
     /// # Errors
     /// As [`TrustAnchorFile::open`].
     pub fn open(self, path: impl Into<PathBuf>) -> Result<TrustAnchorFile, TrustAnchorFileError> {
-        let path = path.into();
+        let path: Arc<Path> = path.into().into();
         let started_at = Instant::now();
         let active = ActiveAnchors::new(Contents::read(&path)?, &path);
-        let poller = Arc::new(Poller {
-            path,
-            clock: self.clock,
-            active: ArcSwap::from_pointee(active),
-            last_error: ArcSwapOption::empty(),
-            reload_lock: Mutex::new(()),
-            supervisor: Supervisor::new("trust-anchors").with_interval(self.poll_interval),
+        active.check(&*self.clock)?;
+        let active = LastValid::new(Supervisor::new("trust-anchors"), active, started_at, {
+            let path = Arc::clone(&path);
+            move |error| log_change(&path, error)
         });
-        poller.try_current().ok_or(TrustAnchorFileError::NoValidAnchor)?;
-        poller.supervisor.record::<_, TrustAnchorFileError>(&Ok(()), started_at);
-        let (sender, shutdown) = mpsc::channel();
-        let polling = poller.clone();
-        #[expect(clippy::disallowed_methods, reason = "supervised: each read is a turn")]
-        thread::Builder::new()
-            .name("trust-anchors".to_owned())
-            .spawn(move || polling.poll(self.poll_interval, &shutdown))
-            .map_err(TrustAnchorFileError::SpawnThread)?;
-        Ok(TrustAnchorFile { poller, _shutdown: sender })
+        let (file, clock) = (Arc::clone(&path), Arc::clone(&self.clock));
+        let active = Polled::start(active, self.poll_interval, move |active| {
+            let contents = Contents::read(&file)?;
+            if active.value().contents != contents {
+                active.set(ActiveAnchors::new(contents, &file));
+            }
+            // A valid file whose anchors have expired takes effect, so the previous anchors must
+            // not stay.
+            active.value().check(&*clock)
+        });
+        let active = active.map_err(TrustAnchorFileError::SpawnThread)?;
+        Ok(TrustAnchorFile { path, clock: self.clock, active })
     }
 }
 
-impl Poller {
-    fn try_current(&self) -> Option<TrustAnchors> {
-        self.active.load().schedule.at(self.clock.now()).cloned()
-    }
-
-    fn poll(&self, interval: Duration, shutdown: &Receiver<Infallible>) {
-        let _running = self.supervisor.start();
-        while shutdown.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-            // Errors are reported by events and `last_error`.
-            self.supervisor.run_turn(|| self.reload());
+fn log_change(path: &Path, error: Option<&TrustAnchorFileError>) {
+    let path = path.display();
+    match error {
+        Some(error) => {
+            event!(error, %path, %error, "invalid trust anchor file, keeping the last valid anchors");
         }
-    }
-
-    fn reload(&self) -> Result<(), Arc<TrustAnchorFileError>> {
-        let _guard = self.reload_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let started_at = Instant::now();
-        let outcome = self.read().map_err(Arc::new);
-        self.supervisor.record(&outcome, started_at);
-        self.log_change(outcome.as_ref().err());
-        outcome
-    }
-
-    fn read(&self) -> Result<(), TrustAnchorFileError> {
-        let contents = Contents::read(&self.path)?;
-        if self.active.load().contents != contents {
-            self.active.store(Arc::new(ActiveAnchors::new(contents, &self.path)));
-        }
-        // A valid file whose anchors have expired takes effect, so the previous anchors must not
-        // stay.
-        self.try_current().map(drop).ok_or(TrustAnchorFileError::NoValidAnchor)
-    }
-
-    /// Logs a change; a lasting problem is logged once.
-    fn log_change(&self, error: Option<&Arc<TrustAnchorFileError>>) {
-        let before = self.last_error.swap(error.cloned());
-        let path = self.path.display();
-        match (before, error) {
-            (Some(before), Some(error)) if before.to_string() == error.to_string() => {}
-            (_, Some(error)) => {
-                event!(error, %path, %error, "invalid trust anchor file, keeping the last valid anchors");
-            }
-            (Some(_), None) => event!(info, %path, "trust anchor file valid again"),
-            (None, None) => {}
-        }
+        None => event!(info, %path, "trust anchor file valid again"),
     }
 }
 
@@ -278,6 +226,10 @@ impl ActiveAnchors {
         }
         Self { schedule: Schedule::new(&contents.anchors), contents }
     }
+
+    fn check(&self, clock: &dyn Clock) -> Result<(), TrustAnchorFileError> {
+        self.schedule.at(clock.now()).map(drop).ok_or(TrustAnchorFileError::NoValidAnchor)
+    }
 }
 
 #[async_trait]
@@ -287,14 +239,14 @@ impl TrustAnchorStore for TrustAnchorFile {
     }
 
     fn try_current(&self) -> Option<TrustAnchors> {
-        self.poller.try_current()
+        self.active.value().schedule.at(self.clock.now()).cloned()
     }
 }
 
 impl fmt::Debug for TrustAnchorFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TrustAnchorFile")
-            .field("path", &self.poller.path)
+            .field("path", &self.path)
             .field("current", &self.try_current())
             .field("last_error", &self.last_error())
             .finish_non_exhaustive()
