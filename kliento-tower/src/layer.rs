@@ -52,7 +52,7 @@ use crate::{
 /// - A bundle takes up to 21,856 characters of header. Raise the server's limit to at least 32 KiB:
 ///   hyper's default for HTTP/2 (`max_header_list_size`) is 16 KiB.
 /// - `Authorization` is marked as sensitive for the inner service. Layers outside that log headers
-///   must come after `SetSensitiveRequestHeadersLayer` of `tower-http`, which marks it earlier.
+///   belong inside `SetSensitiveRequestHeadersLayer` of `tower-http`, which marks it earlier.
 /// - A bundle can be replayed to its audience until it expires: the layer keeps no record of use.
 /// - The system's clock must be synchronised.
 ///

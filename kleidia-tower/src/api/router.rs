@@ -59,6 +59,7 @@ use crate::{HealthError, Principal, Rejection, RequestInfo, Responder};
 /// # let hasher = PasswordHasher::new()?;
 /// # let keys = KeyRing::new([SigningKey::generate()?])?;
 /// # let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);
+/// // Each client address has 60 logins, password changes and new accounts per 60 seconds.
 /// let api = Api::new(accounts.clone()).with_login_limit("60/60".parse()?);
 /// let router: Router = Router::new().nest("/api", api.into_router());
 ///

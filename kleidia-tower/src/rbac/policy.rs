@@ -101,7 +101,7 @@ impl Policy {
         self.0.roles.contains_key(role)
     }
 
-    /// Returns whether a permission destroys: as it says itself, or as the policy says.
+    /// Returns whether a permission is destructive by itself or by the policy.
     #[must_use]
     pub fn is_destructive(&self, permission: &Permission) -> bool {
         permission.is_destructive() || self.0.destructive.contains(permission)

@@ -24,7 +24,7 @@ pub struct RoleName(Arc<str>);
 pub struct RoleNameError(String);
 
 impl RoleName {
-    /// Returns `admin`, which the default policy grants every permission that does not destroy.
+    /// Returns `admin`, which the default policy grants every permission that is not destructive.
     #[must_use]
     pub fn admin() -> Self {
         Self("admin".into())

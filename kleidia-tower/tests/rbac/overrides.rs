@@ -163,7 +163,7 @@ async fn destruction_and_step_up_cannot_be_overridden() {
         Requirement::all_of([]),
         Requirement::any_of([]),
     ] {
-        // The policy says that `reports:purge` destroys.
+        // The policy says that `reports:purge` is destructive.
         let policy = Policy::default().with_destructive([permission("reports:purge")]);
         let policy = policy.with_role("purger".parse().unwrap(), [permission("reports:purge")]);
         let trail = fixture.accounts.audit_trail();
