@@ -1,5 +1,7 @@
 //! A builder of API requests.
 
+use std::time::Duration;
+
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
@@ -35,6 +37,10 @@ impl ApiRequest {
     /// Sets a body that may be malformed, with the media type of JSON.
     pub(crate) fn raw_json(self, body: impl Into<String>) -> Self {
         Self(self.0.body(body.into())).header("content-type", "application/json")
+    }
+
+    pub(crate) fn timeout(self, timeout: Duration) -> Self {
+        Self(self.0.timeout(timeout))
     }
 
     pub(crate) async fn send(self) -> ApiResponse {

