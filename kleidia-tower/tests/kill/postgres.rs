@@ -1,4 +1,4 @@
-//! PostgreSQL: the node is killed, or the server.
+//! PostgreSQL: the node is killed, the server, or their connections.
 
 use std::process::Child;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::{check_creation, check_rounds, kill};
 /// Waits until the server has noticed that the node is gone: what it has received until then may
 /// still be committed.
 fn wait_until_disconnected(server: &PostgresServer, url: &str) {
-    let name = url.rsplit('/').next().unwrap();
+    let name = database_name(url);
     let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
     for _ in 0..600 {
         if server.execute("postgres", &sql) == "0" {
@@ -19,6 +19,10 @@ fn wait_until_disconnected(server: &PostgresServer, url: &str) {
         std::thread::sleep(Duration::from_millis(20));
     }
     panic!("connections remain: {}", server.execute("postgres", "TABLE pg_stat_activity"));
+}
+
+fn database_name(url: &str) -> &str {
+    url.rsplit('/').next().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,6 +48,24 @@ async fn killed_server_loses_no_write_and_restores_no_session() {
         child.wait().unwrap();
         drop(stdin);
         server.restart();
+    };
+    check_rounds(&url, 10, kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn terminated_connections_lose_no_write_and_restore_no_session() {
+    let server = PostgresServer::shared();
+    let url = server.create_database();
+    let terminate = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+        database_name(&url)
+    );
+    let kill = |child: &mut Child| {
+        // The node ends when each user has seen an error.
+        while child.try_wait().unwrap().is_none() {
+            server.execute("postgres", &terminate);
+        }
+        wait_until_disconnected(server, &url);
     };
     check_rounds(&url, 10, kill).await;
 }
