@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -78,13 +78,21 @@ impl Certificate {
     }
 }
 
+/// Returns the modification time of a regular file. Opening a pipe would wait for its writer.
+fn modified(path: &Path) -> io::Result<SystemTime> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    metadata.modified()
+}
+
 /// Reads the files, unless they have the known version.
 fn read(
     chain: &PathBuf,
     key: &PathBuf,
     known: Option<Version>,
 ) -> Result<Option<(Version, Arc<ServerConfig>)>, BoxError> {
-    let modified = |path: &PathBuf| -> io::Result<_> { fs::metadata(path)?.modified() };
     let version = [modified(chain)?, modified(key)?];
     if known == Some(version) {
         return Ok(None);

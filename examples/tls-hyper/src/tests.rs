@@ -159,3 +159,14 @@ async fn health_says_whether_the_files_are_polled() {
     polling.await.unwrap_err();
     assert_eq!(certificate.health(), Err(http_guard::HealthError::Stopped));
 }
+
+/// Opening a pipe would block.
+#[cfg(unix)]
+#[test]
+fn reads_only_regular_files() {
+    let directory = tempfile::tempdir().unwrap();
+    renew(directory.path());
+    let key = directory.path().join("key.pem");
+    let error = Certificate::load("/dev/null".into(), key, INTERVAL).err().unwrap();
+    assert_eq!(error.to_string(), "not a regular file");
+}

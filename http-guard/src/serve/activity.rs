@@ -100,11 +100,9 @@ impl Activity {
     pub(super) fn record_read(&self, octets: &[u8]) {
         let mut state = self.state();
         let has_open_requests = state.open_requests > 0;
-        if state.protocol.read(octets, has_open_requests) {
-            state.head_since.get_or_insert_with(Instant::now);
-        } else {
-            state.head_since = None;
-        }
+        let progress = state.protocol.read(octets, has_open_requests);
+        let known = state.head_since.filter(|_| !progress.has_ended);
+        state.head_since = progress.is_incomplete.then(|| known.unwrap_or_else(Instant::now));
     }
 
     pub(super) fn record_write(&self) {
@@ -237,5 +235,30 @@ impl Drop for OpenRequest {
         if state.open_requests == 0 {
             state.idle_since = Instant::now();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Over a slow link, most reads may end in the middle of a head.
+    #[test]
+    fn each_head_of_http_2_has_its_own_time() {
+        const START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x02\x01\x04\0\0\0\x01\x82";
+        const NEXT: &[u8] = b"\x84\0\0\x02\x01\x04\0\0\0\x03\x82";
+        let timeout = Duration::from_secs(15);
+        let timeouts = Timeouts { head: timeout, idle: timeout, write: timeout };
+        let activity = Activity::new();
+        activity.record_read(START);
+        let (first, expiry) = activity.next_expiry(&timeouts).unwrap();
+        assert_eq!(expiry, Expiry::Head);
+        std::thread::sleep(Duration::from_millis(2));
+        activity.record_read(NEXT);
+        let (second, expiry) = activity.next_expiry(&timeouts).unwrap();
+        assert_eq!(expiry, Expiry::Head);
+        assert!(second > first);
+        activity.record_read(&NEXT[..1]);
+        assert_eq!(activity.next_expiry(&timeouts).unwrap().1, Expiry::Idle);
     }
 }

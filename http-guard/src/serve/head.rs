@@ -9,6 +9,19 @@ const CONTINUATION: u8 = 9;
 /// The flag of the last frame of a head.
 const END_HEADERS: u8 = 4;
 
+/// What the octets of a read mean for the heads of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HeadProgress {
+    /// Whether a head is incomplete after them.
+    pub(super) is_incomplete: bool,
+    /// Whether a head ended within them, so that an incomplete one is another one.
+    pub(super) has_ended: bool,
+}
+
+impl HeadProgress {
+    const INCOMPLETE: Self = Self { is_incomplete: true, has_ended: false };
+}
+
 /// The version of HTTP that a client uses, as far as it is known.
 #[derive(Debug)]
 pub(super) enum Protocol {
@@ -25,12 +38,13 @@ impl Protocol {
         Self::Unknown { matched: 0 }
     }
 
-    /// Reads the next octets. Returns `true` if a head is incomplete after them.
+    /// Reads the next octets.
     ///
-    /// In HTTP/1, octets that arrive while no request is open belong to a head.
-    pub(super) fn read(&mut self, octets: &[u8], has_open_requests: bool) -> bool {
+    /// In HTTP/1, octets that arrive while no request is open belong to a head, which ends when the
+    /// request is opened.
+    pub(super) fn read(&mut self, octets: &[u8], has_open_requests: bool) -> HeadProgress {
         match self {
-            Self::Http1 => !has_open_requests,
+            Self::Http1 => HeadProgress { is_incomplete: !has_open_requests, has_ended: false },
             Self::Http2(frames) => frames.read(octets),
             Self::Unknown { matched } => {
                 let expected = PREFACE.get(*matched..).unwrap_or_default();
@@ -38,16 +52,16 @@ impl Protocol {
                 let (start, rest) = octets.split_at(length);
                 if !expected.starts_with(start) {
                     *self = Self::Http1;
-                    return true;
+                    return HeadProgress::INCOMPLETE;
                 }
                 *matched += length;
                 if *matched < PREFACE.len() {
-                    return true;
+                    return HeadProgress::INCOMPLETE;
                 }
                 let mut frames = Frames::default();
-                let is_incomplete = frames.read(rest);
+                let progress = frames.read(rest);
                 *self = Self::Http2(frames);
-                is_incomplete
+                progress
             }
         }
     }
@@ -66,18 +80,21 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    fn read(&mut self, mut octets: &[u8]) -> bool {
+    fn read(&mut self, mut octets: &[u8]) -> HeadProgress {
+        let mut has_ended = false;
         loop {
             if self.filled == self.header.len() {
                 let length = self.missing.min(octets.len());
                 self.missing -= length;
                 octets = octets.get(length..).unwrap_or_default();
                 if self.missing > 0 {
-                    return self.in_head;
+                    return HeadProgress { is_incomplete: self.in_head, has_ended };
                 }
-                self.end_frame();
+                has_ended |= self.end_frame();
             }
-            let Some((octet, rest)) = octets.split_first() else { return self.in_head };
+            let Some((octet, rest)) = octets.split_first() else {
+                return HeadProgress { is_incomplete: self.in_head, has_ended };
+            };
             if let Some(target) = self.header.get_mut(self.filled) {
                 *target = *octet;
                 self.filled += 1;
@@ -95,12 +112,14 @@ impl Frames {
         self.in_head |= kind == HEADERS;
     }
 
-    fn end_frame(&mut self) {
+    /// Returns whether a head ended with the frame.
+    fn end_frame(&mut self) -> bool {
         let [_, _, _, kind, flags, ..] = self.header;
-        if matches!(kind, HEADERS | CONTINUATION) && flags & END_HEADERS != 0 {
-            self.in_head = false;
-        }
         self.filled = 0;
+        let is_last = matches!(kind, HEADERS | CONTINUATION) && flags & END_HEADERS != 0;
+        let has_ended = self.in_head && is_last;
+        self.in_head &= !is_last;
+        has_ended
     }
 }
 
@@ -116,14 +135,16 @@ mod tests {
         header.into_iter().chain((0..length).map(|_| kind)).collect()
     }
 
-    /// Feeds the octets in one piece and one by one, with the same outcome.
+    /// Feeds the octets in one piece and one by one, with the same outcome. Returns whether a head
+    /// is incomplete.
     fn read(octets: &[u8]) -> bool {
         let mut protocol = Protocol::new();
         let whole = protocol.read(octets, false);
         let mut protocol = Protocol::new();
-        let parts = octets.iter().map(|octet| protocol.read(&[*octet], false)).last();
-        assert_eq!(parts, Some(whole));
-        whole
+        let parts: Vec<_> = octets.iter().map(|octet| protocol.read(&[*octet], false)).collect();
+        assert_eq!(parts.last().map(|last| last.is_incomplete), Some(whole.is_incomplete));
+        assert_eq!(parts.iter().any(|part| part.has_ended), whole.has_ended);
+        whole.is_incomplete
     }
 
     #[test]
@@ -147,12 +168,27 @@ mod tests {
     }
 
     #[test]
+    fn head_that_ends_within_a_read_is_distinguished_from_the_next() {
+        let head = frame(HEADERS, END_HEADERS, 20);
+        let mut protocol = Protocol::new();
+        protocol.read(PREFACE, false);
+        let (start, end) = head.split_at(15);
+        assert_eq!(protocol.read(start, false), HeadProgress::INCOMPLETE);
+        for _ in 0..3 {
+            let progress = protocol.read(&[end, PING, start].concat(), false);
+            assert_eq!(progress, HeadProgress { is_incomplete: true, has_ended: true });
+        }
+        let progress = protocol.read(end, false);
+        assert_eq!(progress, HeadProgress { is_incomplete: false, has_ended: true });
+    }
+
+    #[test]
     fn other_octets_are_http_1() {
         for octets in ["GET / HTTP/1.1\r\n", "P", "PRI * HTTP/1.1"] {
             assert!(read(octets.as_bytes()));
         }
         let mut protocol = Protocol::new();
-        assert!(protocol.read(b"POST / HTTP/1.1\r\n\r\n", false));
-        assert!(!protocol.read(b"a body", true));
+        assert!(protocol.read(b"POST / HTTP/1.1\r\n\r\n", false).is_incomplete);
+        assert!(!protocol.read(b"a body", true).is_incomplete);
     }
 }

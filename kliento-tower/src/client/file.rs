@@ -118,8 +118,12 @@ impl Inner {
     }
 }
 
-/// Reads a whole file, or fails if it is larger than `maximum` octets.
+/// Reads a whole file, or fails if it is larger than `maximum` octets or not a regular file.
 pub(super) fn read_limited(path: &Path, maximum: u64) -> io::Result<Vec<u8>> {
+    // Opening a pipe would wait for its writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
     let mut octets = Vec::new();
     File::open(path)?.take(maximum + 1).read_to_end(&mut octets)?;
     if u64::try_from(octets.len()).is_ok_and(|length| length <= maximum) {

@@ -107,3 +107,12 @@ async fn rejects_invalid_files() {
     replace(&path, vec![b'A'; 33_000]);
     assert!(failure(&layer(&path)).await.contains("larger than 32768 octets"));
 }
+
+/// Opening a pipe would block, and reading a device may never end.
+#[cfg(unix)]
+#[tokio::test]
+async fn reads_only_regular_files() {
+    for path in ["/dev/null", "/dev/zero"] {
+        assert!(failure(&layer(Path::new(path))).await.contains("not a regular file"), "{path}");
+    }
+}

@@ -33,6 +33,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum length of an error in the log, in characters; it contains text of clients.
 const MAX_ERROR_CHARACTERS: usize = 300;
 
+static VERIFIED: LogLimiter = LogLimiter::per_second(5);
 static REJECTED: LogLimiter = LogLimiter::per_second(5);
 static FAILED: LogLimiter = LogLimiter::per_second(5);
 static OVERLOADS: LogLimiter = LogLimiter::per_second(1);
@@ -165,7 +166,9 @@ fn log_report(report: &Report, duration: Duration) {
     let (outcome, duration_us) = (report.status().as_str(), duration.as_micros());
     match report {
         Report::Valid { subject, .. } => {
-            tracing::info!(outcome, subject = log_text(subject), duration_us, "verified");
+            let Some(suppressed) = VERIFIED.allow() else { return };
+            let subject = log_text(subject);
+            tracing::info!(outcome, subject, duration_us, suppressed, "verified");
         }
         Report::Invalid { code, error } | Report::Malformed { code, error } => {
             let Some(suppressed) = REJECTED.allow() else { return };
