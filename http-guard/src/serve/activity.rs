@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::head::Protocol;
+use super::rate::{RateTimeout, SendBudget};
 
 /// How long after the end of a response the connection is closed at the latest if its request has an
 /// unread body.
@@ -17,7 +18,7 @@ const RECENT: Duration = Duration::from_secs(1);
 pub(super) struct Timeouts {
     pub(super) head: Duration,
     pub(super) idle: Duration,
-    pub(super) write: Duration,
+    pub(super) write: RateTimeout,
 }
 
 impl Timeouts {
@@ -34,7 +35,7 @@ pub(super) enum Expiry {
     Head,
     /// No request was open for too long.
     Idle,
-    /// The client did not accept what the server has to send.
+    /// The client accepted too slowly what the server has to send.
     Write,
 }
 
@@ -53,13 +54,13 @@ struct State {
     /// Parts of responses that the protocol has not passed on to the stream: in HTTP/2 they wait
     /// until the client opens its window.
     unsent_parts: usize,
-    /// The last time at which an unsent part was added or became shorter.
-    sent_at: Instant,
+    /// The time for unsent parts.
+    unsent: SendBudget,
     idle_since: Instant,
     /// The start of a head that is incomplete.
     head_since: Option<Instant>,
-    /// The start of a write that the stream does not accept.
-    blocked_since: Option<Instant>,
+    /// The time for a write that the stream does not accept.
+    blocked: SendBudget,
     is_closing: bool,
     /// Whether the last request has a body, which the handler may not read to its end.
     has_body: bool,
@@ -67,18 +68,29 @@ struct State {
     is_upgraded: bool,
 }
 
+impl State {
+    /// Records octets that the stream has accepted.
+    fn end_write(&mut self, octets: usize) {
+        self.blocked.record(octets, false);
+        // In HTTP/1 this is the rest of a response. In HTTP/2 it may be a ping, which is not activity.
+        if self.open_requests == 0 && matches!(self.protocol, Protocol::Http1) {
+            self.idle_since = Instant::now();
+        }
+    }
+}
+
 impl Activity {
     /// Creates the state of a new connection, on which a handshake or the head of a request is due.
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(write: RateTimeout) -> Arc<Self> {
         let now = Instant::now();
         let state = Mutex::new(State {
             protocol: Protocol::new(),
             open_requests: 0,
             unsent_parts: 0,
-            sent_at: now,
+            unsent: SendBudget::new(write),
             idle_since: now,
             head_since: Some(now),
-            blocked_since: None,
+            blocked: SendBudget::new(write),
             is_closing: false,
             has_body: false,
             is_upgraded: false,
@@ -105,17 +117,20 @@ impl Activity {
         state.head_since = progress.is_incomplete.then(|| known.unwrap_or_else(Instant::now));
     }
 
-    pub(super) fn record_write(&self) {
+    pub(super) fn record_write(&self, octets: usize) {
+        self.state().end_write(octets);
+    }
+
+    /// Records that the stream has passed on what it had accepted.
+    pub(super) fn record_flush(&self) {
         let mut state = self.state();
-        state.blocked_since = None;
-        // In HTTP/1 this is the rest of a response. In HTTP/2 it may be a ping, which is not activity.
-        if state.open_requests == 0 && matches!(state.protocol, Protocol::Http1) {
-            state.idle_since = Instant::now();
+        if state.blocked.is_waiting() {
+            state.end_write(0);
         }
     }
 
     pub(super) fn record_blocked_write(&self) {
-        self.state().blocked_since.get_or_insert_with(Instant::now);
+        self.state().blocked.start();
     }
 
     /// Returns whether the client may still be sending what the server does not read: the body of a
@@ -146,23 +161,24 @@ impl Activity {
     /// connection's buffer only.
     pub(super) fn open_requests(&self) -> usize {
         let state = self.state();
-        state.open_requests.max(usize::from(state.blocked_since.is_some()))
+        state.open_requests.max(usize::from(state.blocked.is_waiting()))
     }
 
     pub(super) fn add_unsent_part(&self) {
         let mut state = self.state();
         state.unsent_parts += 1;
-        state.sent_at = Instant::now();
+        state.unsent.start();
     }
 
-    pub(super) fn record_sent(&self) {
-        self.state().sent_at = Instant::now();
+    pub(super) fn record_sent(&self, octets: usize) {
+        self.state().unsent.record(octets, true);
     }
 
     pub(super) fn remove_unsent_part(&self) {
         let mut state = self.state();
         state.unsent_parts = state.unsent_parts.saturating_sub(1);
-        state.sent_at = Instant::now();
+        let is_waiting = state.unsent_parts > 0;
+        state.unsent.record(0, is_waiting);
     }
 
     /// Restarts the idle timeout, within which a connection that is being closed has to end.
@@ -175,7 +191,7 @@ impl Activity {
     /// Returns since when no request is open; `None` if one is, or the connection is being closed.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         let state = self.state();
-        let is_waiting = state.open_requests == 0 && state.blocked_since.is_none();
+        let is_waiting = state.open_requests == 0 && !state.blocked.is_waiting();
         (is_waiting && !state.is_closing).then_some(state.idle_since)
     }
 
@@ -193,13 +209,12 @@ impl Activity {
     /// Returns the timeout that is due next, which activity may postpone.
     pub(super) fn next_expiry(&self, timeouts: &Timeouts) -> Option<(Instant, Expiry)> {
         let state = self.state();
-        let is_blocked = state.blocked_since.is_some();
+        let is_blocked = state.blocked.is_waiting();
         let is_idle = state.open_requests == 0 && state.head_since.is_none() && !is_blocked;
-        let unsent_since = (state.unsent_parts > 0).then_some(state.sent_at);
         [
             state.head_since.map(|since| (since + timeouts.head, Expiry::Head)),
-            state.blocked_since.map(|since| (since + timeouts.write, Expiry::Write)),
-            unsent_since.map(|since| (since + timeouts.write, Expiry::Write)),
+            state.blocked.deadline().map(|at| (at, Expiry::Write)),
+            state.unsent.deadline().map(|at| (at, Expiry::Write)),
             is_idle.then(|| (state.idle_since + timeouts.idle, Expiry::Idle)),
         ]
         .into_iter()
@@ -248,8 +263,9 @@ mod tests {
         const START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x02\x01\x04\0\0\0\x01\x82";
         const NEXT: &[u8] = b"\x84\0\0\x02\x01\x04\0\0\0\x03\x82";
         let timeout = Duration::from_secs(15);
-        let timeouts = Timeouts { head: timeout, idle: timeout, write: timeout };
-        let activity = Activity::new();
+        let write = RateTimeout { timeout, min_octets_per_second: 0 };
+        let timeouts = Timeouts { head: timeout, idle: timeout, write };
+        let activity = Activity::new(write);
         activity.record_read(START);
         let (first, expiry) = activity.next_expiry(&timeouts).unwrap();
         assert_eq!(expiry, Expiry::Head);

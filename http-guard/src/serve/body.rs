@@ -13,6 +13,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::rate::RateTimeout;
 use crate::event;
 
 /// The body of a request that [`Server`](super::Server) passes to its service.
@@ -36,18 +37,10 @@ pub enum RequestBodyError {
     Connection(hyper::Error),
 }
 
-/// How slowly a client may send a body.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BodyTimeout {
-    pub(super) timeout: Duration,
-    /// Zero if any octet restarts the timeout.
-    pub(super) min_octets_per_second: u32,
-}
-
 /// The time that the service has waited for the client.
 #[derive(Debug)]
 struct Wait {
-    limit: BodyTimeout,
+    limit: RateTimeout,
     /// How much longer the client may be silent. What it sends adds to it.
     left: Duration,
     /// Since when the service waits, and the end of `left`.
@@ -57,7 +50,7 @@ struct Wait {
 
 impl RequestBody {
     /// Wraps a body. The timeout applies until `has_responded` is set.
-    pub(super) fn new(body: Incoming, limit: Option<(BodyTimeout, Arc<AtomicBool>)>) -> Self {
+    pub(super) fn new(body: Incoming, limit: Option<(RateTimeout, Arc<AtomicBool>)>) -> Self {
         let wait = limit.map(|(limit, has_responded)| Wait {
             limit,
             left: limit.timeout,
@@ -140,21 +133,7 @@ impl Wait {
     /// Ends the wait with octets that have arrived.
     fn record(&mut self, octets: usize) {
         let waited = self.waiting.take().map_or(Duration::ZERO, |(since, _)| since.elapsed());
-        let gained = self.limit.gained(octets);
-        let left = self.left.saturating_sub(waited).saturating_add(gained);
-        self.left = left.min(self.limit.timeout);
-    }
-}
-
-impl BodyTimeout {
-    /// Returns the time that octets add.
-    fn gained(&self, octets: usize) -> Duration {
-        let octets = u32::try_from(octets).unwrap_or(u32::MAX);
-        match (octets, self.min_octets_per_second) {
-            (0, _) => Duration::ZERO,
-            (_, 0) => self.timeout,
-            (octets, rate) => Duration::from_secs(u64::from(octets)) / rate,
-        }
+        self.left = self.limit.left_after(self.left, waited, octets);
     }
 }
 
@@ -173,35 +152,5 @@ impl Error for RequestBodyError {
             Self::Timeout => None,
             Self::Connection(error) => Some(error),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wait(min_octets_per_second: u32) -> Wait {
-        let limit = BodyTimeout { timeout: Duration::from_secs(30), min_octets_per_second };
-        Wait { limit, left: Duration::ZERO, waiting: None, has_responded: Arc::default() }
-    }
-
-    #[test]
-    fn octets_add_their_time_up_to_the_timeout() {
-        let mut wait = wait(100);
-        for (octets, left) in [(0, 0), (250, 2_500), (1, 2_510), (2_700, 29_510), (200, 30_000)] {
-            wait.record(octets);
-            assert_eq!(wait.left, Duration::from_millis(left));
-        }
-        wait.record(usize::MAX);
-        assert_eq!(wait.left, wait.limit.timeout);
-    }
-
-    #[test]
-    fn any_octet_restarts_the_timeout_without_a_rate() {
-        let mut wait = wait(0);
-        wait.record(0);
-        assert_eq!(wait.left, Duration::ZERO);
-        wait.record(1);
-        assert_eq!(wait.left, wait.limit.timeout);
     }
 }

@@ -17,10 +17,11 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use tower_service::Service;
 
 use super::activity::{Activity, Expiry, Timeouts};
-use super::body::{BodyTimeout, RequestBody};
+use super::body::RequestBody;
 use super::limits::ConnectionSlot;
 use super::listener::Peer;
 use super::open_connections::OpenConnections;
+use super::rate::RateTimeout;
 use super::request::ConnectionService;
 use super::shutdown::Phase;
 use super::stream::ServedStream;
@@ -33,7 +34,7 @@ pub(super) struct Connection {
     pub(super) slot: ConnectionSlot,
     pub(super) protocols: Arc<Builder<TokioExecutor>>,
     pub(super) timeouts: Timeouts,
-    pub(super) body_timeout: Option<BodyTimeout>,
+    pub(super) body_timeout: Option<RateTimeout>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) open_connections: Arc<OpenConnections>,
 }
@@ -58,7 +59,7 @@ impl Connection {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let peer = self.peer;
-        let activity = Activity::new();
+        let activity = Activity::new(self.timeouts.write);
         let _registration =
             self.open_connections.register(self.slot.counted.address, Arc::clone(&activity));
         let stream = tokio::select! {

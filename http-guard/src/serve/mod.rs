@@ -70,6 +70,7 @@ mod head;
 mod limits;
 mod listener;
 mod open_connections;
+mod rate;
 mod request;
 mod run;
 mod server;

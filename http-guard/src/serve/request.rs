@@ -13,8 +13,9 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::activity::{Activity, OpenRequest};
-use super::body::{BodyTimeout, RequestBody};
+use super::body::RequestBody;
 use super::listener::Peer;
+use super::rate::RateTimeout;
 use super::unsent::Unsent;
 
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(super) struct ConnectionService<S> {
     service: TowerToHyperService<S>,
     peer: Peer,
     activity: Arc<Activity>,
-    body_timeout: Option<BodyTimeout>,
+    body_timeout: Option<RateTimeout>,
 }
 
 impl<S> ConnectionService<S> {
@@ -30,7 +31,7 @@ impl<S> ConnectionService<S> {
         service: S,
         peer: Peer,
         activity: Arc<Activity>,
-        body_timeout: Option<BodyTimeout>,
+        body_timeout: Option<RateTimeout>,
     ) -> Self {
         Self { service: TowerToHyperService::new(service), peer, activity, body_timeout }
     }

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::activity::Timeouts;
-use super::body::BodyTimeout;
 use super::limits::Limits;
+use super::rate::RateTimeout;
 use crate::{SettingError, TrustedProxies};
 
 /// Serves HTTP/1 and HTTP/2 on one listener, with limits and timeouts that fit the Internet.
@@ -15,7 +15,7 @@ use crate::{SettingError, TrustedProxies};
 #[derive(Clone, Debug)]
 pub struct Server {
     pub(super) timeouts: Timeouts,
-    pub(super) body_timeout: Option<BodyTimeout>,
+    pub(super) body_timeout: Option<RateTimeout>,
     pub(super) limits: Limits,
     pub(super) max_head_octets: u32,
     pub(super) max_concurrent_streams: u32,
@@ -30,9 +30,9 @@ impl Default for Server {
             timeouts: Timeouts {
                 head: Duration::from_secs(15),
                 idle: Duration::from_secs(75),
-                write: Duration::from_secs(60),
+                write: RateTimeout { timeout: Duration::from_secs(60), min_octets_per_second: 100 },
             },
-            body_timeout: Some(BodyTimeout {
+            body_timeout: Some(RateTimeout {
                 timeout: Duration::from_secs(30),
                 min_octets_per_second: 100,
             }),
@@ -102,16 +102,24 @@ impl Server {
         Ok(self)
     }
 
-    /// Sets how long a client may accept nothing of what the server has to send: 1 ms to 24 h, 60 s
-    /// by default. The connection is closed.
+    /// Sets how slowly a client may accept what the server has to send: it may accept nothing for
+    /// `timeout` in all, 1 ms to 24 h, 60 s by default, and earns a second more by each
+    /// `min_octets_per_second`, 100 by default, up to `timeout`. With a rate of zero, any octet restarts
+    /// the timeout. The connection is closed.
     ///
-    /// In HTTP/2, a client also accepts nothing while the windows of all its responses are closed
-    /// (RFC 9113, 5.2).
+    /// Only time counts in which octets wait for the client. In HTTP/2 these are also the parts of
+    /// responses that wait for a window (RFC 9113, 5.2); the requests of a connection share the time.
+    /// For clients that read a stream of messages with long pauses, set a longer timeout.
     ///
     /// # Errors
     /// [`SettingError`] if `timeout` is out of bounds.
-    pub fn with_write_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
-        self.timeouts.write = SettingError::check("write timeout", timeout, TIMES)?;
+    pub fn with_write_timeout(
+        mut self,
+        timeout: Duration,
+        min_octets_per_second: u32,
+    ) -> Result<Self, SettingError> {
+        let timeout = SettingError::check("write timeout", timeout, TIMES)?;
+        self.timeouts.write = RateTimeout { timeout, min_octets_per_second };
         Ok(self)
     }
 
@@ -135,7 +143,7 @@ impl Server {
         min_octets_per_second: u32,
     ) -> Result<Self, SettingError> {
         let timeout = SettingError::check("body timeout", timeout, TIMES)?;
-        self.body_timeout = Some(BodyTimeout { timeout, min_octets_per_second });
+        self.body_timeout = Some(RateTimeout { timeout, min_octets_per_second });
         Ok(self)
     }
 

@@ -42,10 +42,12 @@ impl<S> ServedStream<S> {
         Self { stream, activity, linger: None, _slot: slot }
     }
 
-    fn record<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn record(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
             Poll::Pending => self.activity.record_blocked_write(),
-            Poll::Ready(_) => self.activity.record_write(),
+            Poll::Ready(written) => {
+                self.activity.record_write(written.as_ref().map_or(0, |written| *written));
+            }
         }
         written
     }
@@ -105,6 +107,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ServedStream<S> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         if flushed.is_pending() {
             self.activity.record_blocked_write();
+        } else {
+            self.activity.record_flush();
         }
         flushed
     }

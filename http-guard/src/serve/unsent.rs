@@ -40,11 +40,14 @@ impl<D: Buf> Buf for Unsent<D> {
     fn advance(&mut self, count: usize) {
         self.data.advance(count);
         if let Some(open) = &self.open {
-            open.activity().record_sent();
+            open.activity().record_sent(count);
         }
     }
 
     fn copy_to_bytes(&mut self, length: usize) -> Bytes {
+        if let Some(open) = &self.open {
+            open.activity().record_sent(length);
+        }
         self.data.copy_to_bytes(length)
     }
 }

@@ -3,10 +3,11 @@
 use http::{HeaderMap, StatusCode, Version};
 use http_guard::serve::Server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end};
+use crate::support::{
+    HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end, send_slowly,
+};
 
 /// The header of the largest bundle.
 const LARGEST_BUNDLE: usize = 21_856;
@@ -40,24 +41,6 @@ async fn silent_connection_is_closed() {
         assert!(octets.is_empty());
         assert!(elapsed >= SHORT / 2, "{elapsed:?}");
     }
-}
-
-/// Sends these octets repeatedly and slowly, until the connection is closed.
-async fn send_slowly(stream: &mut TcpStream, octets: &[u8]) {
-    let start = Instant::now();
-    while start.elapsed() < TEST_TIMEOUT {
-        if stream.write_all(octets).await.is_err() {
-            return;
-        }
-        sleep(SHORT / 8).await;
-        let mut buffer = [0; 1024];
-        match stream.try_read(&mut buffer) {
-            Ok(0) => return,
-            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
-            _ => {}
-        }
-    }
-    panic!("no timeout for the head");
 }
 
 #[tokio::test]

@@ -6,9 +6,12 @@ use http::{HeaderMap, Version};
 use http_body_util::BodyExt as _;
 use http_guard::serve::Server;
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end};
+use crate::support::{
+    HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end, send_slowly,
+};
 
 fn server() -> Server {
     Server::new().with_idle_timeout(SHORT).unwrap()
@@ -115,7 +118,7 @@ async fn slow_downloads_are_not_idle() {
 
 #[tokio::test]
 async fn closed_window_of_http2_is_a_blocked_write() {
-    let running = TestServer::start(Server::new().with_write_timeout(SHORT).unwrap()).await;
+    let running = TestServer::start(Server::new().with_write_timeout(SHORT, 100).unwrap()).await;
     let mut client = running.client(Version::HTTP_2).await;
     let request = client.request("/large", HeaderMap::new());
     // The client opens its window only as the body is read.
@@ -124,9 +127,39 @@ async fn closed_window_of_http2_is_a_blocked_write() {
     drop(response);
 }
 
+/// `WINDOW_UPDATE` of stream 1, by 1.
+const WINDOW_UPDATE: &[u8] = b"\0\0\x04\x08\0\0\0\0\x01\0\0\0\x01";
+
+/// Requests `/large` in stream 1, whose window is closed.
+async fn request_with_closed_window(running: &TestServer) -> TcpStream {
+    let settings = b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
+    let headers = b"\0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x44\x06/large\x41\x01a";
+    let mut stream = running.connect().await;
+    stream.write_all(&[HTTP2_START, settings, headers].concat()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn window_that_opens_too_slowly_is_a_blocked_write() {
+    let server = Server::new().with_write_timeout(SHORT, 1_000).unwrap();
+    let running = TestServer::start(server).await;
+    let mut stream = request_with_closed_window(&running).await;
+    send_slowly(&mut stream, WINDOW_UPDATE).await;
+}
+
+#[tokio::test]
+async fn window_that_opens_at_the_rate_is_kept_open() {
+    let server = Server::new().with_write_timeout(4 * SHORT, 5).unwrap();
+    let running = TestServer::start(server).await;
+    let mut stream = request_with_closed_window(&running).await;
+    // Longer than the timeout, with 20 octets per second.
+    let slowly = send_slowly(&mut stream, WINDOW_UPDATE);
+    assert!(timeout(8 * SHORT, slowly).await.is_err());
+}
+
 #[tokio::test]
 async fn client_that_reads_nothing_is_dropped() {
-    let running = TestServer::start(Server::new().with_write_timeout(SHORT).unwrap()).await;
+    let running = TestServer::start(Server::new().with_write_timeout(SHORT, 100).unwrap()).await;
     let mut stream = running.connect().await;
     stream.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     sleep(4 * SHORT).await;

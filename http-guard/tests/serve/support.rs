@@ -14,7 +14,7 @@ use http_guard::serve::{RequestBody, RequestBodyError, Server, ShutdownSummary};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -214,4 +214,22 @@ pub(crate) async fn read_to_end(stream: &mut TcpStream) -> (Vec<u8>, Duration) {
     // A reset is an end as well.
     drop(timeout(TEST_TIMEOUT, stream.read_to_end(&mut octets)).await.expect("an end"));
     (octets, start.elapsed())
+}
+
+/// Sends these octets repeatedly and slowly, until the connection is closed.
+pub(crate) async fn send_slowly(stream: &mut TcpStream, octets: &[u8]) {
+    let start = Instant::now();
+    while start.elapsed() < TEST_TIMEOUT {
+        if stream.write_all(octets).await.is_err() {
+            return;
+        }
+        sleep(SHORT / 8).await;
+        let mut buffer = [0; 1024];
+        match stream.try_read(&mut buffer) {
+            Ok(0) => return,
+            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
+            _ => {}
+        }
+    }
+    panic!("no timeout");
 }
