@@ -8,36 +8,11 @@ use tokio::time::Instant;
 
 use super::head::Protocol;
 use super::rate::{RateTimeout, SendBudget};
+use super::timeouts::{Expiry, Timeouts};
 
 /// How long after the end of a response the connection is closed at the latest if its request has an
 /// unread body.
 const RECENT: Duration = Duration::from_secs(1);
-
-/// The timeouts of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timeouts {
-    pub(super) head: Duration,
-    pub(super) idle: Duration,
-    pub(super) write: RateTimeout,
-}
-
-impl Timeouts {
-    /// Returns the timeouts for a connection without open requests, none longer than `max`.
-    pub(super) fn at_most(self, max: Duration) -> Self {
-        Self { head: self.head.min(max), idle: self.idle.min(max), ..self }
-    }
-}
-
-/// Why a connection is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expiry {
-    /// The head of a request did not arrive in time.
-    Head,
-    /// No request was open for too long.
-    Idle,
-    /// The client accepted too slowly what the server has to send.
-    Write,
-}
 
 /// The state of a connection, shared by its stream, its requests and its timeouts.
 #[derive(Debug)]
@@ -51,6 +26,11 @@ struct State {
     protocol: Protocol,
     /// Requests whose response has not been sent.
     open_requests: usize,
+    /// Those of them whose service waits for octets of the body.
+    waiting_bodies: usize,
+    /// Since when the open requests only wait for their bodies. Octets that arrive do not end it, the
+    /// end of a request does.
+    bodies_since: Option<Instant>,
     /// Parts of responses that the protocol has not passed on to the stream: in HTTP/2 they wait
     /// until the client opens its window.
     unsent_parts: usize,
@@ -69,6 +49,13 @@ struct State {
 }
 
 impl State {
+    /// Returns whether the service waits for the bodies of all open requests.
+    fn waits_for_bodies(&self) -> bool {
+        self.open_requests > 0
+            && self.waiting_bodies >= self.open_requests
+            && !self.blocked.is_waiting()
+    }
+
     /// Records octets that the stream has accepted.
     fn end_write(&mut self, octets: usize) {
         self.blocked.record(octets, false);
@@ -86,6 +73,8 @@ impl Activity {
         let state = Mutex::new(State {
             protocol: Protocol::new(),
             open_requests: 0,
+            waiting_bodies: 0,
+            bodies_since: None,
             unsent_parts: 0,
             unsent: SendBudget::new(write),
             idle_since: now,
@@ -164,6 +153,19 @@ impl Activity {
         state.open_requests.max(usize::from(state.blocked.is_waiting()))
     }
 
+    pub(super) fn start_body_wait(&self) {
+        let mut state = self.state();
+        state.waiting_bodies += 1;
+        if state.waits_for_bodies() {
+            state.bodies_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    pub(super) fn end_body_wait(&self) {
+        let mut state = self.state();
+        state.waiting_bodies = state.waiting_bodies.saturating_sub(1);
+    }
+
     pub(super) fn add_unsent_part(&self) {
         let mut state = self.state();
         state.unsent_parts += 1;
@@ -193,6 +195,19 @@ impl Activity {
         let state = self.state();
         let is_waiting = state.open_requests == 0 && !state.blocked.is_waiting();
         (is_waiting && !state.is_closing).then_some(state.idle_since)
+    }
+
+    /// Returns since when all open requests only wait for their bodies; `None` if one does not, or the
+    /// connection is being closed.
+    pub(super) fn waiting_for_bodies_since(&self) -> Option<Instant> {
+        let state = self.state();
+        let is_waiting = state.waits_for_bodies() && !state.is_closing;
+        state.bodies_since.filter(|_| is_waiting)
+    }
+
+    /// Returns whether all open requests only wait for their bodies.
+    pub(super) fn waits_for_bodies(&self) -> bool {
+        self.state().waits_for_bodies()
     }
 
     /// Asks the task of the connection to close it.
@@ -247,8 +262,10 @@ impl Drop for OpenRequest {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.open_requests = state.open_requests.saturating_sub(1);
+        let now = Instant::now();
+        state.bodies_since = state.waits_for_bodies().then_some(now);
         if state.open_requests == 0 {
-            state.idle_since = Instant::now();
+            state.idle_since = now;
         }
     }
 }

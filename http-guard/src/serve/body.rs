@@ -5,7 +5,6 @@ use std::fmt;
 use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::body_wait::BodyWait;
 use super::rate::RateTimeout;
 use crate::event;
 
@@ -24,7 +24,9 @@ use crate::event;
 pub struct RequestBody {
     /// `None` after a timeout.
     body: Option<Incoming>,
-    wait: Option<Wait>,
+    timeout: Option<Timeout>,
+    /// `None` if the request has no body.
+    wait: Option<Arc<BodyWait>>,
 }
 
 /// An error from reading a [`RequestBody`].
@@ -39,25 +41,23 @@ pub enum RequestBodyError {
 
 /// The time that the service has waited for the client.
 #[derive(Debug)]
-struct Wait {
+struct Timeout {
     limit: RateTimeout,
     /// How much longer the client may be silent. What it sends adds to it.
     left: Duration,
     /// Since when the service waits, and the end of `left`.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
-    has_responded: Arc<AtomicBool>,
 }
 
 impl RequestBody {
-    /// Wraps a body. The timeout applies until `has_responded` is set.
-    pub(super) fn new(body: Incoming, limit: Option<(RateTimeout, Arc<AtomicBool>)>) -> Self {
-        let wait = limit.map(|(limit, has_responded)| Wait {
-            limit,
-            left: limit.timeout,
-            waiting: None,
-            has_responded,
-        });
-        Self { body: Some(body), wait }
+    /// Wraps a body. The timeout applies until `wait` is over.
+    pub(super) fn new(
+        body: Incoming,
+        limit: Option<RateTimeout>,
+        wait: Option<Arc<BodyWait>>,
+    ) -> Self {
+        let timeout = limit.map(|limit| Timeout { limit, left: limit.timeout, waiting: None });
+        Self { body: Some(body), timeout, wait }
     }
 
     /// Returns the body without its timeout: for one route whose clients may be silent.
@@ -76,7 +76,7 @@ impl RequestBody {
     /// ```
     #[must_use]
     pub fn without_timeout(mut self) -> Self {
-        self.wait = None;
+        self.timeout = None;
         self
     }
 }
@@ -92,17 +92,21 @@ impl Body for RequestBody {
         let this = self.get_mut();
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         let frame = Pin::new(body).poll_frame(cx);
-        let Some(wait) = &mut this.wait else {
+        let Some(wait) = &this.wait else {
             return frame.map_err(RequestBodyError::Connection);
         };
         if frame.is_pending() {
-            ready!(wait.poll_expired(cx));
+            wait.start();
+            let Some(timeout) = &mut this.timeout else { return Poll::Pending };
+            ready!(timeout.poll_expired(wait, cx));
             event!(debug, "request body timed out");
+            wait.end();
             this.body = None;
             return Poll::Ready(Some(Err(RequestBodyError::Timeout)));
         }
-        if let Poll::Ready(Some(Ok(frame))) = &frame {
-            wait.record(frame.data_ref().map_or(0, Bytes::len));
+        wait.end();
+        if let (Some(timeout), Poll::Ready(Some(Ok(frame)))) = (&mut this.timeout, &frame) {
+            timeout.record(frame.data_ref().map_or(0, Bytes::len));
         }
         frame.map_err(RequestBodyError::Connection)
     }
@@ -116,10 +120,18 @@ impl Body for RequestBody {
     }
 }
 
-impl Wait {
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if let Some(wait) = &self.wait {
+            wait.end();
+        }
+    }
+}
+
+impl Timeout {
     /// Completes when the client has been too slow.
-    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.has_responded.load(Ordering::Relaxed) {
+    fn poll_expired(&mut self, wait: &BodyWait, cx: &mut Context<'_>) -> Poll<()> {
+        if wait.is_over() {
             self.waiting = None;
             return Poll::Pending;
         }
@@ -127,7 +139,7 @@ impl Wait {
         let waiting = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
         ready!(waiting.1.as_mut().poll(cx));
         // The response may have begun meanwhile, in another task.
-        if self.has_responded.load(Ordering::Relaxed) { Poll::Pending } else { Poll::Ready(()) }
+        if wait.is_over() { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Ends the wait with octets that have arrived.

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tower_service::Service;
 
-use super::activity::{Activity, Expiry, Timeouts};
+use super::activity::Activity;
 use super::body::RequestBody;
 use super::limits::ConnectionSlot;
 use super::listener::Peer;
@@ -25,6 +25,7 @@ use super::rate::RateTimeout;
 use super::request::ConnectionService;
 use super::shutdown::Phase;
 use super::stream::ServedStream;
+use super::timeouts::{Expiry, Timeouts};
 use crate::event;
 
 /// An accepted connection, with its share of the server's state.
@@ -110,6 +111,9 @@ impl Connection {
                 }
                 () = activity.close_requested() => {
                     event!(debug, ?peer, "connection replaced");
+                    if activity.waits_for_bodies() {
+                        return 0;
+                    }
                     activity.start_closing();
                     watchdog.timeouts = watchdog.timeouts.at_most(REPLACEMENT_TIMEOUT);
                     connection.as_mut().graceful_shutdown();

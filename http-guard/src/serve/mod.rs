@@ -51,8 +51,9 @@
 //! | a handshake or the head of a request takes too long | dropped |
 //! | idle | closed; in HTTP/2 with `GOAWAY`, and dropped if the client does not end it |
 //! | no room for a new connection; longest without a request, 1 s or more | as idle, within 0.1 s |
+//! | the same, none without a request; longest waiting for bodies only, 1 s or more | dropped |
 //! | no room for a new connection; longest in its handshake, 1 s or more | dropped |
-//! | the client reads nothing of what is written, or answers no ping | dropped |
+//! | the client reads too slowly what is written, or answers no ping | dropped |
 //! | the server stops | as idle ones once their requests are complete, dropped at the deadline |
 //!
 //! A request body that arrives too slowly ends with an error; the connection stays open for the
@@ -65,6 +66,7 @@
 
 mod activity;
 mod body;
+mod body_wait;
 mod connection;
 mod head;
 mod limits;
@@ -76,6 +78,7 @@ mod run;
 mod server;
 mod shutdown;
 mod stream;
+mod timeouts;
 mod unsent;
 
 pub use self::body::{RequestBody, RequestBodyError};

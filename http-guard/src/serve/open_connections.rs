@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::activity::Activity;
 use crate::ClientAddress;
 
-/// How long a connection must have had no open request before another may take its place. It
-/// protects clients between two requests.
+/// How long a connection must have waited for its client before another may take its place. It
+/// protects clients between two requests, and short bodies.
 const MIN_WAIT: Duration = Duration::from_secs(1);
 
 /// The connections of a server.
@@ -48,12 +50,27 @@ impl OpenConnections {
         Registration { connections: Arc::clone(self), id }
     }
 
-    /// Closes up to `count` of the connections without an open request, those that have waited
-    /// longest; only those of an address, if one is given. Returns how many.
+    /// Closes up to `count` connections, those that have waited longest; only those of an address, if
+    /// one is given. Returns how many.
+    ///
+    /// These are connections without an open request; if there is none, connections whose open
+    /// requests only wait for their bodies.
     pub(super) fn close_longest_waiting(
         &self,
         count: usize,
         address: Option<ClientAddress>,
+    ) -> usize {
+        match self.close_oldest(count, address, Activity::waiting_since) {
+            0 => self.close_oldest(count, address, Activity::waiting_for_bodies_since),
+            closed => closed,
+        }
+    }
+
+    fn close_oldest(
+        &self,
+        count: usize,
+        address: Option<ClientAddress>,
+        waiting_since: impl Fn(&Activity) -> Option<Instant>,
     ) -> usize {
         let key = address.map(ClientAddress::network_key);
         let entries = self.lock();
@@ -62,7 +79,7 @@ impl OpenConnections {
             .values()
             .filter(|entry| key.is_none() || entry.address.map(ClientAddress::network_key) == key);
         let mut waiting: Vec<_> = candidates
-            .filter_map(|entry| Some((entry.activity.waiting_since()?, &entry.activity)))
+            .filter_map(|entry| Some((waiting_since(&entry.activity)?, &entry.activity)))
             .filter(|(since, _)| since.elapsed() >= MIN_WAIT)
             .collect();
         waiting.sort_unstable_by_key(|(since, _)| *since);

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response, StatusCode, Version};
@@ -14,6 +13,7 @@ use tower_service::Service;
 
 use super::activity::{Activity, OpenRequest};
 use super::body::RequestBody;
+use super::body_wait::{BodyWait, WaitGuard};
 use super::listener::Peer;
 use super::rate::RateTimeout;
 use super::unsent::Unsent;
@@ -51,11 +51,11 @@ where
         let is_tunnel = is_connect && request.version() == Version::HTTP_2;
         let has_body = !request.body().is_end_stream();
         let open = Some(Arc::new(self.activity.open_request(has_body)));
-        let has_responded = has_body.then(Arc::<AtomicBool>::default);
-        let timeout = self.body_timeout.zip(has_responded.clone());
-        let request = request.map(|body| RequestBody::new(body, timeout));
+        let wait = has_body.then(|| BodyWait::new(Arc::clone(&self.activity)));
+        let wait_guard = wait.as_ref().map(BodyWait::guard);
+        let request = request.map(|body| RequestBody::new(body, self.body_timeout, wait));
         let response = self.service.call(request);
-        ResponseFuture { response, open, has_responded, is_connect, is_tunnel }
+        ResponseFuture { response, wait_guard, open, is_connect, is_tunnel }
     }
 }
 
@@ -67,8 +67,9 @@ pin_project! {
     {
         #[pin]
         response: TowerToHyperServiceFuture<S, Request<RequestBody>>,
+        // Dropped in this order: the wait ends before its request.
+        wait_guard: Option<WaitGuard>,
         open: Option<Arc<OpenRequest>>,
-        has_responded: Option<Arc<AtomicBool>>,
         is_connect: bool,
         is_tunnel: bool,
     }
@@ -83,10 +84,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.response.poll(cx))?;
+        drop(this.wait_guard.take());
         let open = this.open.take();
-        if let Some(has_responded) = this.has_responded {
-            has_responded.store(true, Ordering::Relaxed);
-        }
         // HTTP/1 hands the stream of a tunnel over; in HTTP/2 it stays part of the connection.
         if *this.is_tunnel && response.status().is_success() {
             if let Some(open) = &open {

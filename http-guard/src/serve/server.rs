@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::activity::Timeouts;
 use super::limits::Limits;
 use super::rate::RateTimeout;
+use super::timeouts::Timeouts;
 use crate::{SettingError, TrustedProxies};
 
 /// Serves HTTP/1 and HTTP/2 on one listener, with limits and timeouts that fit the Internet.
@@ -173,8 +173,12 @@ impl Server {
     /// Sets how many connections are open at the same time: 1 to 1,000,000, 4,096 by default.
     ///
     /// If the server is full and another client connects, the connections that have had no open
-    /// request for longest, at least a second, are closed. While all have open requests, clients wait
-    /// in the operating system's queue, which is bounded too; beyond it, connecting fails or times out.
+    /// request for longest, at least a second, are closed. Without such a connection, those are dropped
+    /// whose open requests have only waited for their bodies for longest, also bodies without a
+    /// timeout. While all others have open requests, clients wait in the operating system's queue,
+    /// which is bounded too; beyond it, connecting fails or times out. Clients of a few addresses can
+    /// cause it if they can make a handler wait, or read large responses slowly: limit the time of
+    /// handlers and the connections of an address.
     /// Upgraded connections count. The process needs a file descriptor for each (`ulimit -n`).
     ///
     /// # Errors
@@ -188,8 +192,9 @@ impl Server {
     ///
     /// An address is an IPv4 address or an IPv6 network of 64 bits, as in
     /// [`ClientAddress::network_key`](crate::ClientAddress::network_key). A further connection
-    /// replaces the one of this address that has had no open request for longest, at least a second;
-    /// without such a connection, it is closed when it is accepted.
+    /// replaces the one of this address that has had no open request for longest, at least a second, or
+    /// else the one whose requests have only waited for their bodies for longest; without such a
+    /// connection, it is closed when it is accepted.
     ///
     /// The default is a quarter of all connections: enough for a proxy in front, for which all
     /// clients have one address, and too little for one client to keep the others out. Lower it

@@ -146,6 +146,35 @@ async fn waiting_connections_are_replaced() {
     }
 }
 
+/// Bodies that never end, or that arrive at the minimum rate, do not keep other clients out.
+#[tokio::test]
+async fn connections_that_wait_for_bodies_are_replaced() {
+    const HTTP_1: &[u8] = b"POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 99\r\n\r\n";
+    // HEADERS of stream 1 with END_HEADERS: `POST /body`.
+    const HTTP_2: &[u8] = b"\0\0\x0c\x01\x04\0\0\0\x01\x83\x86\x44\x05/body\x41\x01a";
+    for server in [
+        Server::new().with_max_connections(3).unwrap(),
+        Server::new().with_max_connections_per_address(3).unwrap(),
+    ] {
+        let running = TestServer::start(server.without_body_timeout()).await;
+        let (open, _connection) = never(&running).await;
+        let mut waiting = Vec::new();
+        for request in [HTTP_1, &[HTTP2_START, HTTP_2].concat()] {
+            let mut stream = running.connect().await;
+            stream.write_all(request).await.unwrap();
+            waiting.push(stream);
+        }
+        // Longer than the second for which connections between two requests are protected.
+        sleep(3 * SHORT).await;
+        // These have open requests, so the connections that wait for bodies are replaced.
+        let _clients = [never(&running).await, never(&running).await];
+        for mut stream in waiting {
+            assert!(read_to_end(&mut stream).await.1 < TEST_TIMEOUT);
+        }
+        assert!(!open.is_finished(), "a connection with another open request is kept");
+    }
+}
+
 /// `::1` is the translated address of 0.0.0.1.
 #[tokio::test]
 async fn waiting_connections_of_translated_addresses_are_replaced() {
