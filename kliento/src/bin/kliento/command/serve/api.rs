@@ -55,7 +55,7 @@ impl Verifier {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             anchors: trust.anchors(),
-            bodies: BodyReader::new(),
+            bodies: BodyReader::default(),
             trust,
             clock_skew,
             slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),

@@ -4,22 +4,16 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use axum::body::{Body, Bytes, HttpBody as _};
-use http_guard::{AddressLimiter, ClientAddress};
-use tokio::sync::Semaphore;
+use http_guard::ClientAddress;
+
+use super::open_bodies::OpenBodies;
 
 /// The maximum size of a body. A body of this size that is larger than a bundle is `malformed`.
 pub(super) const MAX_BODY_OCTETS: usize = 64 * 1024;
-/// The maximum number of bodies that are read at the same time, which bounds their memory.
-const MAX_BODIES: usize = 4_096;
-/// How many of them may be those of one client address, so that slow bodies of one client do not
-/// block others.
-const MAX_BODIES_PER_ADDRESS: usize = 1_024;
 
 /// Reads the bodies of all requests.
-pub(super) struct BodyReader {
-    permits: Semaphore,
-    addresses: AddressLimiter,
-}
+#[derive(Default)]
+pub(super) struct BodyReader(OpenBodies);
 
 /// The reason why a body is not read.
 #[derive(Debug, thiserror::Error)]
@@ -33,35 +27,35 @@ pub(super) enum BodyError {
 }
 
 impl BodyReader {
-    pub(super) fn new() -> Self {
-        let addresses = AddressLimiter::new(MAX_BODIES_PER_ADDRESS);
-        Self { permits: Semaphore::new(MAX_BODIES), addresses }
-    }
-
-    /// Reads a whole body into one buffer: many small frames take no more memory than a large one.
+    /// Reads a whole body, or fails with [`BodyError::Busy`] if another one replaces it.
     pub(super) async fn read(
         &self,
-        mut body: Body,
+        body: Body,
         client: Option<ClientAddress>,
     ) -> Result<Vec<u8>, BodyError> {
-        let _permit = self.permits.try_acquire().map_err(|_| BodyError::Busy)?;
-        let _address = match client {
-            Some(client) => Some(self.addresses.try_acquire(client).ok_or(BodyError::Busy)?),
-            None => None,
-        };
-        let max_octets = u64::try_from(MAX_BODY_OCTETS).unwrap_or(u64::MAX);
-        if body.size_hint().lower() > max_octets {
+        let mut open = self.0.add(client);
+        tokio::select! {
+            biased;
+            octets = read(body) => octets,
+            () = open.replaced() => Err(BodyError::Busy),
+        }
+    }
+}
+
+/// Reads a whole body into one buffer: many small frames take no more memory than a large one.
+async fn read(mut body: Body) -> Result<Vec<u8>, BodyError> {
+    let max_octets = u64::try_from(MAX_BODY_OCTETS).unwrap_or(u64::MAX);
+    if body.size_hint().lower() > max_octets {
+        return Err(BodyError::TooLarge);
+    }
+    let mut octets = Vec::new();
+    while let Some(data) = next_data(&mut body).await? {
+        if octets.len() + data.len() > MAX_BODY_OCTETS {
             return Err(BodyError::TooLarge);
         }
-        let mut octets = Vec::new();
-        while let Some(data) = next_data(&mut body).await? {
-            if octets.len() + data.len() > MAX_BODY_OCTETS {
-                return Err(BodyError::TooLarge);
-            }
-            octets.extend_from_slice(&data);
-        }
-        Ok(octets)
+        octets.extend_from_slice(&data);
     }
+    Ok(octets)
 }
 
 /// Returns the next data of a body. Trailers are ignored.

@@ -2,6 +2,7 @@
 
 mod api;
 mod body;
+mod open_bodies;
 
 use std::net::SocketAddr;
 use std::time::Duration;
