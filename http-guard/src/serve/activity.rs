@@ -274,15 +274,27 @@ impl Drop for OpenRequest {
 mod tests {
     use super::*;
 
+    const WRITE: RateTimeout =
+        RateTimeout { timeout: Duration::from_secs(15), min_octets_per_second: 0 };
+
+    /// A TLS stream accepts octets before it has sent them.
+    #[test]
+    fn flushed_write_is_not_blocked() {
+        let activity = Activity::new(WRITE);
+        activity.record_blocked_write();
+        assert_eq!((activity.open_requests(), activity.waiting_since()), (1, None));
+        activity.record_flush();
+        assert_eq!(activity.open_requests(), 0);
+        assert!(activity.waiting_since().is_some());
+    }
+
     /// Over a slow link, most reads may end in the middle of a head.
     #[test]
     fn each_head_of_http_2_has_its_own_time() {
         const START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x02\x01\x04\0\0\0\x01\x82";
         const NEXT: &[u8] = b"\x84\0\0\x02\x01\x04\0\0\0\x03\x82";
-        let timeout = Duration::from_secs(15);
-        let write = RateTimeout { timeout, min_octets_per_second: 0 };
-        let timeouts = Timeouts { head: timeout, idle: timeout, write };
-        let activity = Activity::new(write);
+        let timeouts = Timeouts { head: WRITE.timeout, idle: WRITE.timeout, write: WRITE };
+        let activity = Activity::new(WRITE);
         activity.record_read(START);
         let (first, expiry) = activity.next_expiry(&timeouts).unwrap();
         assert_eq!(expiry, Expiry::Head);

@@ -140,6 +140,14 @@ async fn request_with_closed_window(running: &TestServer) -> TcpStream {
 }
 
 #[tokio::test]
+async fn window_that_is_closed_from_the_start_is_a_blocked_write() {
+    let server = Server::new().with_write_timeout(SHORT, 0).unwrap();
+    let running = TestServer::start(server).await;
+    let mut stream = request_with_closed_window(&running).await;
+    assert!(read_to_end(&mut stream).await.1 >= SHORT / 2);
+}
+
+#[tokio::test]
 async fn window_that_opens_too_slowly_is_a_blocked_write() {
     let server = Server::new().with_write_timeout(SHORT, 1_000).unwrap();
     let running = TestServer::start(server).await;
