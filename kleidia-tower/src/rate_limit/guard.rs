@@ -157,14 +157,14 @@ impl RateLimitGuard {
         cost: u32,
     ) -> Result<SharedCharge, Rejection> {
         let (mut rules, mut keys) = (InlineVec::new(), InlineVec::new());
-        for (index, rule) in self.rules.iter().enumerate() {
-            let key = shared.key(index, rule, &RequestKey { key: &rule.key, head, address });
+        for (rule, hasher) in self.rules.iter().zip(shared.hashers()) {
+            let key = shared.key(hasher, rule, &RequestKey { key: &rule.key, head, address });
             if let Some(key) = self.unless_exempt(key)? {
                 rules.push(Arc::clone(rule));
                 keys.push(key);
             }
         }
-        let (limits, sends_headers) = (shared.limits().clone(), self.sends_headers);
+        let (limits, sends_headers) = (Arc::clone(shared.limits()), self.sends_headers);
         Ok(SharedCharge { limits, rules, keys, cost, sends_headers })
     }
 

@@ -15,6 +15,7 @@ pub(crate) struct DigestKey(hmac::Key);
 ///
 /// Integers are hashed as little-endian octets, and `usize` as 64 bits, so that the platform does
 /// not matter.
+#[derive(Clone)]
 pub(crate) struct DigestHasher(hmac::Context);
 
 impl DigestKey {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use smallvec::SmallVec;
 
 use super::gcra::Rate;
 use super::limiter::{charge, retry_delay};
@@ -147,7 +148,7 @@ impl LimitDecision {
             let backlog = u64::try_from(backlog.as_nanos()).unwrap_or(u64::MAX);
             (key.rate, backlog, charge(key.rate, backlog, 0, cost))
         });
-        let charges: Vec<_> = charges.collect();
+        let charges: SmallVec<[_; 2]> = charges.collect();
         let retry_after = charges.iter().filter_map(|(rate, _, new)| retry_delay(*rate, new)).max();
         let remaining = charges.iter().map(|(rate, backlog, new)| match new {
             Ok(new) if retry_after.is_none() => Remaining::new(*rate, *new),

@@ -16,17 +16,17 @@ use crate::Rejection;
 /// The shared limits of a layer.
 #[derive(Clone)]
 pub(super) struct SharedRules {
-    limits: SharedLimits,
+    limits: Arc<SharedLimits>,
     scope: String,
-    /// The labels of the layer's limits in digests.
-    labels: Vec<Vec<u8>>,
+    /// The beginnings of the digests of each of the layer's limits.
+    hashers: Vec<DigestHasher>,
     /// The partition of all keys, if the layer has several limits.
     partition: Option<u16>,
 }
 
 /// A charge of a request: what the store decides about.
 pub(super) struct SharedCharge {
-    pub(super) limits: SharedLimits,
+    pub(super) limits: Arc<SharedLimits>,
     /// Each rule has its key at the same index.
     pub(super) rules: InlineVec<Arc<LimitRule>>,
     pub(super) keys: InlineVec<LimitKey>,
@@ -39,12 +39,13 @@ type Outcome = (InlineVec<Remaining>, Option<Duration>);
 
 impl SharedRules {
     pub(super) fn new(limits: SharedLimits, scope: String, rules: &[Arc<LimitRule>]) -> Self {
-        let mut shared = Self { limits, scope, labels: Vec::new(), partition: None };
+        let limits = Arc::new(limits);
+        let mut shared = Self { limits, scope, hashers: Vec::new(), partition: None };
         shared.update(rules);
         shared
     }
 
-    /// Derives the labels and the partition from the layer's limits.
+    /// Derives the beginnings of digests and the partition from the layer's limits.
     ///
     /// The keys of a request have a partition in common. Those of a single limit are spread over all
     /// partitions. With several limits, any two keys can meet in a request, so all keys of the layer
@@ -53,31 +54,35 @@ impl SharedRules {
         let names = || rules.iter().map(|rule| rule.name());
         // Limits of the same name are told apart by their order.
         let number = |index, name| names().take(index).filter(|other| *other == name).count();
-        let labels = names().enumerate().map(|(index, name)| {
+        let hashers = names().enumerate().map(|(index, name)| {
             let number = u64::try_from(number(index, name)).unwrap_or(u64::MAX);
             let mut label = length_prefixed(&self.scope);
             label.extend(length_prefixed(name));
             label.extend(number.to_le_bytes());
-            label
+            self.limits.digest_key().hasher(&label)
         });
-        self.labels = labels.collect();
+        self.hashers = hashers.collect();
         let scope = || self.limits.digest_key().hasher(&length_prefixed(&self.scope));
         self.partition = (rules.len() > 1).then(|| partition(scope().digest()));
     }
 
-    pub(super) const fn limits(&self) -> &SharedLimits {
+    pub(super) const fn limits(&self) -> &Arc<SharedLimits> {
         &self.limits
     }
 
-    /// Returns the key of a request for the limit at this index.
+    /// Returns the beginning of the digests of each of the layer's limits, in their order.
+    pub(super) fn hashers(&self) -> &[DigestHasher] {
+        &self.hashers
+    }
+
+    /// Returns the key of a request for a limit, given the beginning of its digest.
     pub(super) fn key(
         &self,
-        index: usize,
+        hasher: &DigestHasher,
         rule: &LimitRule,
         request: &RequestKey<'_>,
     ) -> Result<LimitKey, MissingKey> {
-        let label = self.labels.get(index).map(Vec::as_slice).unwrap_or_default();
-        let mut hasher: DigestHasher = self.limits.digest_key().hasher(label);
+        let mut hasher = hasher.clone();
         request.hash(&mut hasher)?;
         let digest = hasher.digest();
         let partition = self.partition.unwrap_or_else(|| partition(digest));
