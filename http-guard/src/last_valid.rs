@@ -39,10 +39,11 @@ type LogChange<E> = dyn Fn(Option<&E>) + Send + Sync;
 /// # std::fs::write(&path, "10")?;
 /// let read = move || std::fs::read_to_string(&path)?.parse::<u32>().map_err(std::io::Error::other);
 /// let started_at = Instant::now();
-/// let limit = LastValid::new(Supervisor::new("limit"), read()?, started_at, |error| match error {
+/// let log_change = |error: Option<&std::io::Error>| match error {
 ///     Some(error) => http_guard::event!(error, %error, "invalid limit, keeping the last valid one"),
 ///     None => http_guard::event!(info, "limit valid again"),
-/// });
+/// };
+/// let limit = LastValid::new(Supervisor::new("limit"), read()?, started_at, log_change);
 /// let limit = Polled::start(limit, Duration::from_secs(5), move |limit| Ok(limit.set(read()?)))?;
 /// assert_eq!(**limit.value(), 10);
 /// # Ok::<(), std::io::Error>(())

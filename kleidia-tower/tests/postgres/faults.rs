@@ -161,7 +161,7 @@ async fn operation_does_not_wait_for_a_silent_server() {
     let url = server.create_database();
     let (port, is_silent) = silent_proxy(server.port()).await;
     let url = url.replace(&format!(":{}/", server.port()), &format!(":{port}/"));
-    let timeout = Duration::from_millis(500);
+    let timeout = Duration::from_secs(1);
     let options = PostgresOptions::default().with_max_connections(NonZeroU32::MIN);
     let options = options.with_statement_timeout(timeout).unwrap();
     let options = options.with_lock_timeout(timeout).unwrap();
