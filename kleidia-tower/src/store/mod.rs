@@ -1,5 +1,7 @@
 //! Stores of accounts, sessions, failure counters and the audit log.
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod chain;
 mod change;
 mod cleanup;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

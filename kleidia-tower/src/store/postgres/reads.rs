@@ -16,13 +16,11 @@ use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionLookup, SessionView};
 use crate::store::StoreError;
+use crate::store::chain::{self, BATCH, ChainReads};
 use crate::store::columns::{Columns, chain_head, sql_limit};
 use crate::store::quiet::quiet;
 use crate::store::transactional::{Operation, ScopedRows, Transactional};
 use crate::{Timestamp, TokenDigest, UserId};
-
-/// The number of records that are read and verified at a time.
-const BATCH: i64 = 1000;
 
 /// Selects sessions with their accounts.
 macro_rules! select_views {
@@ -131,33 +129,8 @@ impl Transactional for PostgresStore {
         found.iter().map(|row| Columns(row).record()).collect()
     }
 
-    /// Verifies the chain in batches, up to its end at the start.
     async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
-        if !self.is_known(&since).await? {
-            return Ok(ChainCheck::Broken { sequence: since.sequence });
-        }
-        let end = self.read_optional("SELECT sequence, digest FROM audit_head", &[]).await?;
-        let (mut verified, end) = (since, chain_head(end.as_ref())?);
-        while verified.sequence < end.sequence {
-            let broken = Ok(ChainCheck::Broken { sequence: verified.sequence + 1 });
-            let (after, until) = (number(verified.sequence), number(end.sequence));
-            let batch = self.read_all(records::BETWEEN, &[&after, &until, &BATCH]).await?;
-            if batch.is_empty() {
-                return broken;
-            }
-            for row in batch {
-                let broken = Ok(ChainCheck::Broken { sequence: verified.sequence + 1 });
-                // A record that can't be parsed was altered.
-                let record = Columns(&row).record().ok();
-                let Some(next) = record.and_then(|record| verified.verify_next(&record)) else {
-                    return broken;
-                };
-                verified = next;
-            }
-        }
-        let is_intact = verified == end;
-        let broken = ChainCheck::Broken { sequence: end.sequence };
-        Ok(if is_intact { ChainCheck::Intact(end) } else { broken })
+        chain::verify(self, since).await
     }
 
     async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
@@ -187,34 +160,35 @@ impl PostgresStore {
         .await
     }
 
+    /// Reads a row by a unique key.
     async fn read_optional(
         &self,
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Option<Row>, StoreError> {
-        quiet(async {
-            let client = self.client().await?;
-            let reading = async {
-                let statement = client.prepare_cached(sql).await.map_err(store_error)?;
-                client.query_opt(&statement, parameters).await.map_err(store_error)
-            };
-            let outcome = timeout(self.operation_timeout, reading).await;
-            outcome.unwrap_or_else(|_| Err(discard(client)))
-        })
-        .await
-    }
-
-    async fn is_known(&self, head: &ChainHead) -> Result<bool, StoreError> {
-        if head.sequence == 0 {
-            return Ok(*head == ChainHead::default());
-        }
-        let select = "SELECT sequence, digest FROM audit WHERE sequence = $1";
-        let found = self.read_optional(select, &[&number(head.sequence)]).await?;
-        Ok(found.as_ref().map(|row| chain_head(Some(row))).transpose()?.as_ref() == Some(head))
+        Ok(self.read_all(sql, parameters).await?.into_iter().next())
     }
 }
 
-/// Returns a record number as the database has it. No record has a larger one.
-fn number(sequence: u64) -> i64 {
-    i64::try_from(sequence).unwrap_or(i64::MAX)
+#[async_trait]
+impl ChainReads for PostgresStore {
+    async fn chain_end(&self) -> Result<ChainHead, StoreError> {
+        let end = self.read_optional("SELECT sequence, digest FROM audit_head", &[]).await?;
+        chain_head(end.as_ref())
+    }
+
+    async fn head_at(&self, sequence: i64) -> Result<Option<ChainHead>, StoreError> {
+        let select = "SELECT sequence, digest FROM audit WHERE sequence = $1";
+        let found = self.read_optional(select, &[&sequence]).await?;
+        found.as_ref().map(|row| chain_head(Some(row))).transpose()
+    }
+
+    async fn records_between(
+        &self,
+        after: i64,
+        until: i64,
+    ) -> Result<Vec<Result<AuditRecord, StoreError>>, StoreError> {
+        let batch = self.read_all(records::BETWEEN, &[&after, &until, &BATCH]).await?;
+        Ok(batch.iter().map(|row| Columns(row).record()).collect())
+    }
 }

@@ -14,13 +14,11 @@ use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionLookup, SessionView};
 use crate::store::StoreError;
+use crate::store::chain::{self, BATCH, ChainReads};
 use crate::store::columns::{Columns, ceil_second, chain_head, sql_limit};
 use crate::store::quiet::quiet;
 use crate::store::transactional::{Operation, ScopedRows, Transactional};
 use crate::{Timestamp, TokenDigest, UserId};
-
-/// The number of records that are read and verified at a time.
-const BATCH: i64 = 1000;
 
 const SESSION_BY_ID: &str = "SELECT sessions.*, accounts.id AS account, name, roles, is_disabled, \
     accounts.created_at AS account_created_at, password_changed_at \
@@ -143,31 +141,8 @@ impl Transactional for SqliteStore {
         found.iter().map(|row| Columns(row).record()).collect()
     }
 
-    /// Verifies the chain in batches, up to its end at the start.
     async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
-        if !self.is_known(&since).await? {
-            return Ok(ChainCheck::Broken { sequence: since.sequence });
-        }
-        let end = query("SELECT sequence, digest FROM audit_head");
-        let end = quiet(end.fetch_optional(self.readers()?)).await.map_err(store_error)?;
-        let (mut verified, end) = (since, chain_head(end.as_ref())?);
-        while verified.sequence < end.sequence {
-            let broken = Ok(ChainCheck::Broken { sequence: verified.sequence + 1 });
-            let batch = self.batch_after(verified.sequence, end.sequence).await?;
-            if batch.is_empty() {
-                return broken;
-            }
-            for record in batch {
-                let broken = Ok(ChainCheck::Broken { sequence: verified.sequence + 1 });
-                // A record that can't be parsed was altered.
-                let next = record.ok().and_then(|record| verified.verify_next(&record));
-                let Some(next) = next else { return broken };
-                verified = next;
-            }
-        }
-        let is_intact = verified == end;
-        let broken = ChainCheck::Broken { sequence: end.sequence };
-        Ok(if is_intact { ChainCheck::Intact(end) } else { broken })
+        chain::verify(self, since).await
     }
 
     async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
@@ -197,28 +172,30 @@ async fn run<'a, T: 'a>(
     Ok(value)
 }
 
-impl SqliteStore {
-    async fn batch_after(
+#[async_trait]
+impl ChainReads for SqliteStore {
+    async fn chain_end(&self) -> Result<ChainHead, StoreError> {
+        let end = query("SELECT sequence, digest FROM audit_head");
+        let end = quiet(end.fetch_optional(self.readers()?)).await.map_err(store_error)?;
+        chain_head(end.as_ref())
+    }
+
+    async fn head_at(&self, sequence: i64) -> Result<Option<ChainHead>, StoreError> {
+        let found = query("SELECT sequence, digest FROM audit WHERE sequence = ?").bind(sequence);
+        let found = quiet(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
+        found.as_ref().map(|row| chain_head(Some(row))).transpose()
+    }
+
+    async fn records_between(
         &self,
-        after: u64,
-        until: u64,
+        after: i64,
+        until: i64,
     ) -> Result<Vec<Result<AuditRecord, StoreError>>, StoreError> {
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let batch = query(
             "SELECT * FROM audit WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?",
         );
-        let batch = batch.bind(number(after)).bind(number(until)).bind(BATCH);
+        let batch = batch.bind(after).bind(until).bind(BATCH);
         let batch = quiet(batch.fetch_all(self.readers()?)).await.map_err(store_error)?;
         Ok(batch.iter().map(|row| Columns(row).record()).collect())
-    }
-
-    async fn is_known(&self, head: &ChainHead) -> Result<bool, StoreError> {
-        if head.sequence == 0 {
-            return Ok(*head == ChainHead::default());
-        }
-        let Ok(number) = i64::try_from(head.sequence) else { return Ok(false) };
-        let found = query("SELECT sequence, digest FROM audit WHERE sequence = ?").bind(number);
-        let found = quiet(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
-        Ok(found.as_ref().map(|row| chain_head(Some(row))).transpose()?.as_ref() == Some(head))
     }
 }
