@@ -20,8 +20,11 @@ pub(super) async fn concurrently<T: Send + 'static, F: Future<Output = T> + Send
         )]
         running.spawn(async move {
             start.wait().await;
-            operation.await
+            (number, operation.await)
         });
     }
-    running.join_all().await
+    // `join_all` gives them in the order in which they end.
+    let mut results = running.join_all().await;
+    results.sort_unstable_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
 }
