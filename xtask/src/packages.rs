@@ -11,7 +11,7 @@ use crate::step::{cargo, output, run};
 type Program = (&'static str, &'static str);
 
 /// The programs that tests start.
-pub(crate) const TESTS: [Program; 9] = [
+pub(crate) const TESTS: [Program; 10] = [
     ("named", "bind9"),
     ("dnssec-signzone", "bind9-utils"),
     ("openssl", "openssl"),
@@ -19,6 +19,7 @@ pub(crate) const TESTS: [Program; 9] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("redis-server", "redis-server"),
+    ("faketime", "faketime"),
     ("initdb", POSTGRES),
     ("pkill", "procps"),
 ];

@@ -9,6 +9,7 @@
 )]
 
 mod portal;
+mod redis;
 mod request;
 mod response;
 mod tokens;

@@ -76,13 +76,15 @@ impl TempDatabase {
 
     /// Starts a portal on this database.
     pub(crate) fn start(self, arguments: &[&str]) -> Portal {
+        let command = command(&self.location(), arguments);
+        self.start_with(command)
+    }
+
+    /// Starts a portal on this database by a command, which is one of [`command`].
+    pub(crate) fn start_with(self, mut command: Command) -> Portal {
         // A file: the portal would block on a pipe that is not read.
         let log = File::create(self.file("log")).unwrap();
-        let mut child = command(&self.location(), arguments)
-            .args(["--listen", "127.0.0.1:0"])
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut child = command.args(["--listen", "127.0.0.1:0"]).stderr(log).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (mut startup_output, mut line) = (String::new(), String::new());
         let address = loop {

@@ -1,59 +1,9 @@
 //! Limits that two portals share in Redis.
 
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command};
-
-/// A Redis server, which is killed when dropped.
-struct Redis {
-    process: Child,
-    port: u16,
-}
-
-impl Redis {
-    fn start() -> Self {
-        for _ in 0..10 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            if let Some(process) = Self::spawn(port) {
-                return Self { process, port };
-            }
-        }
-        panic!("no Redis server starts")
-    }
-
-    /// Waits until the server accepts connections. Returns `None` if it ends before.
-    fn spawn(port: u16) -> Option<Child> {
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()]);
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let mut process = command.spawn().expect("Debian's package redis-server is installed");
-        while process.try_wait().unwrap().is_none() {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Some(process);
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        None
-    }
-
-    fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
+use crate::redis::Redis;
 
 /// Starts a portal with its own database, and a limit of four logins.
 fn start(redis: &Redis, arguments: &[&str]) -> Portal {
@@ -104,7 +54,7 @@ async fn portals_share_limits_and_survive_an_outage() {
         assert_eq!(health(portal).await, "degraded: shared-limits\n");
         assert!(portal.log().contains("shared rate limits unavailable"), "{}", portal.log());
     }
-    redis.process = Redis::spawn(redis.port).unwrap();
+    redis.restart();
     for portal in &portals {
         wait_for_health(portal, "ok\n").await;
         assert!(portal.log().contains("shared rate limits available"), "{}", portal.log());
@@ -122,7 +72,7 @@ async fn portal_starts_without_redis() {
     assert_eq!(log_in(&portal).await, 503);
     // Each request is limited, also this one.
     assert_eq!(portal.get("/api/health").send().await.status, 503);
-    redis.process = Redis::spawn(redis.port).unwrap();
+    redis.restart();
     wait_for_health(&portal, "ok\n").await;
     assert_eq!(log_in(&portal).await, 200);
 }

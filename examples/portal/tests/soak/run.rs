@@ -1,0 +1,156 @@
+//! A run: clients under faults, and the check of their history.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fastrand::Rng;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::admin::{Admin, guess};
+use crate::checker::{self, Settings};
+use crate::client::{Client, Load};
+use crate::cluster::{Cluster, GRACE, PERMITS, THRESHOLD};
+use crate::history::{Call, Outcome, Recorder, Request};
+use crate::portal::PASSWORD;
+use crate::tokens::Tokens;
+use crate::user::User;
+use crate::{audit_log, faults};
+
+const USERS: usize = 4;
+const CLIENTS_PER_USER: usize = 2;
+/// The users whose passwords are guessed.
+const VICTIMS: usize = 3;
+/// How many violations are printed.
+const REPORTED: usize = 20;
+
+/// What a run checks its history with.
+const SETTINGS: Settings = Settings {
+    access_bound: Duration::ZERO,
+    grace: Duration::from_secs(GRACE),
+    max_delay: Duration::from_mins(1),
+    max_sessions: 100,
+    max_guesses: THRESHOLD + 2 * PERMITS,
+};
+
+/// Runs clients for this long, and checks their history. The seed decides what they do.
+pub(crate) async fn run(seed: u64, duration: Duration) {
+    println!("SEED={seed}");
+    let cluster = Cluster::start().await;
+    let admin = cluster.portal(0).login_request(crate::portal::ADMIN, PASSWORD);
+    let admin = Tokens::from_response(&admin.send().await);
+    let mut users = create_users(&cluster, &admin).await;
+    let victims = users.split_off(USERS);
+    let [is_over, is_paused] = [const { AtomicBool::new(false) }; 2];
+    let load = Arc::new(Load { cluster, recorder: Recorder::new(), is_over, is_paused });
+    let mut tasks = JoinSet::new();
+    let mut random = Rng::with_seed(seed);
+    for user in users.iter().cycle().take(USERS * CLIENTS_PER_USER) {
+        tasks.spawn(Client::new(&load, random.u64(..)).run(Arc::clone(user)));
+    }
+    tasks.spawn(Admin::new(&load, random.u64(..), admin.clone()).run(users.clone()));
+    tasks.spawn(guess(Arc::clone(&load), random.u64(..), victims));
+    let recoveries = faults::happen(&load, &mut random, duration).await;
+    load.is_over.store(true, Ordering::Relaxed);
+    tasks.join_all().await;
+    let mut client = Client::new(&load, random.u64(..)).without_disconnects();
+    for user in &users {
+        probe(&mut client, user).await;
+    }
+    audit_log::verify(&load.cluster).await;
+    let records = audit_log::read(&load.cluster, &admin).await;
+    let history = load.recorder.history();
+    print_summary(&history);
+    let violations = checker::violations(&history, &records, &SETTINGS);
+    for violation in violations.iter().take(REPORTED) {
+        println!("{violation}");
+    }
+    assert!(violations.is_empty(), "SEED={seed}: {} violations", violations.len());
+    assert_covered(&history);
+    recoveries.assert_soon();
+}
+
+async fn create_users(cluster: &Cluster, admin: &Tokens) -> Vec<Arc<User>> {
+    let mut users = Vec::new();
+    for number in 0..USERS + VICTIMS {
+        let new = json!({"username": format!("user{number}"), "password": PASSWORD});
+        let request = cluster.portal(0).post("/api/admin/users").auth(admin).json(&new);
+        let id = request.send().await.expect_json()["id"].as_i64().unwrap();
+        users.push(Arc::new(User::new(number, id)));
+    }
+    users
+}
+
+/// Presents all tokens of a user once more, logs in, and changes the password.
+async fn probe(client: &mut Client, user: &User) {
+    present_all(client, user).await;
+    for password in user.passwords().into_iter().rev() {
+        if let Some(held) = client.log_in(user, password).await {
+            client.change_password(user, &held, password).await;
+            return present_all(client, user).await;
+        }
+    }
+    panic!("no password of {} is valid", user.name());
+}
+
+async fn present_all(client: &mut Client, user: &User) {
+    for held in user.all_tokens() {
+        client.who_am_i(user, &held).await;
+    }
+    for held in user.all_tokens() {
+        client.refresh(user, &held).await;
+    }
+}
+
+/// Prints how many requests of each kind had each outcome.
+fn print_summary(history: &[Request]) {
+    let mut counts = BTreeMap::<(&str, &str), usize>::new();
+    for request in history {
+        let outcome = match &request.outcome {
+            Outcome::Done(_) => "done",
+            Outcome::Rejected(code) => code,
+            Outcome::Unknown => "unknown",
+            Outcome::NotSent => "not sent",
+        };
+        *counts.entry((kind(&request.call), outcome)).or_default() += 1;
+    }
+    for ((kind, outcome), count) in counts {
+        println!("{count:>7}  {kind}: {outcome}");
+    }
+}
+
+const fn kind(call: &Call) -> &'static str {
+    match call {
+        Call::LogIn { .. } => "login",
+        Call::Guess { .. } => "guess",
+        Call::Refresh { .. } => "refresh",
+        Call::WhoAmI { .. } => "whoami",
+        Call::LogOut { .. } => "logout",
+        Call::LogOutEverywhere { .. } => "logout everywhere",
+        Call::ChangePassword { .. } => "password change",
+        Call::Disable => "disable",
+        Call::Enable => "enable",
+        Call::EndSessions => "end sessions",
+    }
+}
+
+/// Asserts that requests of each kind succeeded.
+fn assert_covered(history: &[Request]) {
+    for kind_of_call in [
+        "login",
+        "refresh",
+        "whoami",
+        "logout",
+        "logout everywhere",
+        "password change",
+        "disable",
+        "enable",
+        "end sessions",
+    ] {
+        let succeeded =
+            |request: &Request| request.is_done() && kind(&request.call) == kind_of_call;
+        assert!(history.iter().any(succeeded), "no {kind_of_call} succeeded");
+    }
+}
