@@ -68,9 +68,9 @@ fn logs_exposure_once(path: &Path, keys: &KeyFile, log: &CapturedLog) {
 /// The client and its dependencies log at the lowest level.
 #[cfg(feature = "vault")]
 async fn logs_no_secret_of_vault(log: &CapturedLog) {
-    use kleidia_tower::access_token::VaultKeys;
+    use kleidia_tower::access_token::{VaultKeys, VaultLogin};
     use serde_json::json;
-    use vault_server::{Health, TOKEN, VaultServer};
+    use vault_server::{Health, SECRET_ID, TOKEN, VaultServer};
     use vaultrs::kv2;
 
     let server = VaultServer::start().await;
@@ -78,7 +78,15 @@ async fn logs_no_secret_of_vault(log: &CapturedLog) {
     kv2::set(&*client, "secret", "kleidia", &json!({ "keys": OLD })).await.unwrap();
     let options = VaultKeys::options().with_poll_interval(Duration::MAX).unwrap();
     let options = options.with_timeout(Duration::from_millis(500)).unwrap();
-    let keys = options.open(client.clone(), "secret", "kleidia").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let secret_id_file = folder.path().join("secret-id");
+    fs::write(&secret_id_file, SECRET_ID).unwrap();
+    let (mount, role_id) = ("approle".to_owned(), "role".to_owned());
+    let options = options.with_login(VaultLogin::AppRole { mount, role_id, secret_id_file });
+    let without_token = server.client("");
+    let keys = options.clone().open(without_token, "secret", "kleidia").await.unwrap();
+    let options_text = format!("{options:?} {keys:?}");
+    assert!(!options_text.contains(SECRET_ID) && !options_text.contains(TOKEN), "{options_text}");
     for invalid in [json!({ "keys": format!("{NEW},{NEW}") }), json!({ "keys": [NEW] })] {
         kv2::set(&*client, "secret", "kleidia", &invalid).await.unwrap();
         keys.reload().await.unwrap_err();
@@ -87,10 +95,11 @@ async fn logs_no_secret_of_vault(log: &CapturedLog) {
         server.set_health(health);
         keys.reload().await.unwrap_err();
     }
+    assert_eq!(server.reads(), 5);
     server.stop().await;
     keys.reload().await.unwrap_err();
     let text = text(log);
-    assert!(!text.contains(TOKEN), "{text}");
+    assert!(!text.contains(TOKEN) && !text.contains(SECRET_ID), "{text}");
     assert!(text.contains("TRACE") && text.contains("Vault is sealed"), "{text}");
     assert_eq!(text.matches("invalid keys, keeping the last valid ones").count(), 5, "{text}");
 }

@@ -1,4 +1,4 @@
-//! Starts the database servers that tests and benchmarks need, from Debian's packages.
+//! Starts the servers that tests and benchmarks need: databases from Debian's packages, and OpenBao.
 //!
 //! Each server listens on 127.0.0.1, keeps its data in a directory of its own, and ends with the
 //! process that started it, however that ends.
@@ -6,6 +6,15 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 #![allow(clippy::expect_used, clippy::panic, reason = "for tests, which may end by a panic")]
 
+mod openbao;
 mod postgres;
 
+use std::net::TcpListener;
+
+pub use openbao::OpenBaoServer;
 pub use postgres::PostgresServer;
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("a bound listener has an address").port()
+}

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::free_port;
 
 /// Runs the server until its standard input ends, then removes the data. PostgreSQL does not run as
 /// root, so root becomes `postgres`.
@@ -173,9 +174,4 @@ fn bin() -> PathBuf {
     let bins = versions.map(|version| version.path().join("bin"));
     let newest = bins.filter(|bin| bin.join("initdb").exists()).max();
     newest.expect("PostgreSQL is not installed (Debian's package postgresql)")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("a bound listener has an address").port()
 }

@@ -11,6 +11,7 @@ mod interop;
 mod metadata;
 mod msrv;
 mod node;
+mod openbao;
 mod packages;
 mod public_api;
 mod quick_start;

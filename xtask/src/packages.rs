@@ -40,6 +40,9 @@ apt-get install --yes --no-install-recommends "$@"
 /// The programs that the JavaScript reference needs.
 pub(crate) const NODE: [Program; 2] = [("node", "nodejs"), ("npm", "npm")];
 
+/// The installer of packages from the Python Package Index.
+pub(crate) const PIP: [Program; 1] = [("pip3", "python3-pip")];
+
 /// Installs the missing programs by `apt-get`, as root or with sudo.
 pub(crate) fn install_missing(programs: &[Program]) -> Result<(), Failure> {
     let missing = programs.iter().filter(|(program, _)| find(program).is_none());

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::step::{self, Count, cargo, run, run_tests};
-use crate::{advisories, axe, blackbox, interop, msrv, packages, quick_start, tidy};
+use crate::{advisories, axe, blackbox, interop, msrv, openbao, packages, quick_start, tidy};
 
 /// Runs all checks and tests, and stops at the first that fails.
 pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
@@ -55,6 +55,7 @@ fn checks() -> Result<(), Failure> {
 
 fn tests(count: &mut Count) -> Result<(), Failure> {
     axe::install()?;
+    openbao::install()?;
     let mut all = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     run_tests("tests with all features", &mut all, count)
 }

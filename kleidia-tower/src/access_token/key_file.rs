@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use http_guard::{Polled, event};
 use zeroize::Zeroizing;
 
+use super::key_lookup::KeyLookup;
 use super::{KeyError, KeyProvider, KeyRing, KeyTextError, last_valid_keys, new_key_file};
 use crate::{HealthError, SettingError};
 
@@ -30,7 +31,8 @@ const MAX_FILE_LENGTH: usize = 16 * 1024;
 /// # Reload
 /// A thread of its own reads the file every 5 seconds by default, so it also notices a replaced
 /// symbolic link, and async workers never wait for the file. The thread ends when the `KeyFile` is
-/// dropped. Valid keys take effect immediately. If the file is invalid or missing, the last valid
+/// dropped. It is also read for a token that names an unknown key, at most once a second; only
+/// requests with such tokens wait for it. Valid keys take effect immediately. If the file is invalid or missing, the last valid
 /// keys stay active; [`Self::last_error`] returns the reason, and an event of level error is logged
 /// once per problem. [`Self::age`] returns the time since the last successful read, and
 /// [`health`](KeyProvider::health) fails while the file can't be read, or if the thread makes no
@@ -54,7 +56,8 @@ const MAX_FILE_LENGTH: usize = 16 * 1024;
 /// ```
 pub struct KeyFile {
     path: PathBuf,
-    keys: Polled<KeyRing, KeyFileError>,
+    keys: Arc<Polled<KeyRing, KeyFileError>>,
+    lookup: KeyLookup,
 }
 
 /// Options of a [`KeyFile`].
@@ -164,7 +167,7 @@ impl KeyFile {
 
 impl KeyFileOptions {
     /// Sets the time between two reads: at least 100 milliseconds, 5 seconds by default. With
-    /// [`Duration::MAX`] only [`KeyFile::reload`] reads the file.
+    /// [`Duration::MAX`] only [`KeyFile::reload`] and tokens with unknown keys cause reads.
     ///
     /// # Errors
     /// [`SettingError`] below the minimum.
@@ -187,7 +190,8 @@ impl KeyFileOptions {
         let keys = Polled::start(keys, interval, move |keys| {
             read().map(|read| last_valid_keys::set(keys, &source, read))
         });
-        Ok(KeyFile { path, keys: keys.map_err(KeyFileError::SpawnThread)? })
+        let keys = Arc::new(keys.map_err(KeyFileError::SpawnThread)?);
+        Ok(KeyFile { path, keys, lookup: KeyLookup::new() })
     }
 
     /// Opens the file, and creates it before if it is missing; see [`KeyFile::open_or_create`].
@@ -242,6 +246,16 @@ impl KeyProvider for KeyFile {
 
     fn try_current(&self) -> Option<KeyRing> {
         Some(KeyRing::clone(&self.keys.value()))
+    }
+
+    async fn keys_with(&self, id: &str) -> Result<Option<KeyRing>, KeyError> {
+        let keys = Arc::clone(&self.keys);
+        let read = async move {
+            let read = move || drop(keys.supervisor().run_turn(|| keys.reload()));
+            #[expect(clippy::disallowed_methods, reason = "supervised: the read is a turn")]
+            drop(tokio::task::spawn_blocking(read).await);
+        };
+        self.lookup.find(id, &self.keys, read).await
     }
 
     fn health(&self) -> Result<(), HealthError> {

@@ -26,6 +26,20 @@ pub trait KeyProvider: Send + Sync + 'static {
         None
     }
 
+    /// Returns keys that contain the key with this ID, or `None` if there is no such key. It is called
+    /// for a token that names a key which the current keys do not have: another node may have read
+    /// newer keys before. Returns `None` by default.
+    ///
+    /// Such tokens can be forged without limit. So an implementation that reads a source bounds how
+    /// often it does.
+    ///
+    /// # Errors
+    /// [`KeyError`] if this is unknown, because the source is unavailable. The response is then 503.
+    async fn keys_with(&self, id: &str) -> Result<Option<KeyRing>, KeyError> {
+        let _ = id;
+        Ok(None)
+    }
+
     /// Checks that changes of the keys are noticed, for the health route; `Ok` by default.
     ///
     /// # Errors
@@ -66,6 +80,10 @@ impl<T: KeyProvider + ?Sized> KeyProvider for Arc<T> {
 
     fn try_current(&self) -> Option<KeyRing> {
         (**self).try_current()
+    }
+
+    async fn keys_with(&self, id: &str) -> Result<Option<KeyRing>, KeyError> {
+        (**self).keys_with(id).await
     }
 
     fn health(&self) -> Result<(), HealthError> {

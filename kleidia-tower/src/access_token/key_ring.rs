@@ -27,10 +27,15 @@ pub struct SigningKey {
 ///
 /// The first key signs, and all keys verify, so a rotation ends no session:
 ///
-/// 1. Add the new key after the old one. Wait until every node has read it; a provider documents
-///    its poll interval. With a single node, skip this step.
-/// 2. Put the new key first, so that it signs.
-/// 3. Remove the old key when the tokens that it signed have expired: after 30 minutes by default.
+/// 1. Put the new key first, so that it signs, and keep the old one after it. A node that receives a
+///    token of a key which it does not know reads the keys again
+///    ([`KeyProvider::keys_with`](super::KeyProvider::keys_with)), as a [`KeyFile`](super::KeyFile)
+///    and `VaultKeys` do.
+/// 2. Remove the old key when the tokens that it signed have expired: after 30 minutes by default,
+///    counted from when every node signs with the new key. A provider documents its poll interval.
+///
+/// With a provider that does not read the keys again, add the new key after the old one before, and
+/// wait until every node has read it.
 ///
 /// ```
 /// use kleidia_tower::access_token::{KeyRing, SigningKey};

@@ -4,6 +4,7 @@ mod claims;
 mod crypto_provider;
 mod header;
 mod key_file;
+mod key_lookup;
 mod key_provider;
 mod key_ring;
 mod key_text;
@@ -12,18 +13,31 @@ mod new_key_file;
 mod token;
 mod token_error;
 #[cfg(feature = "vault")]
+mod vault_api;
+#[cfg(feature = "vault")]
+mod vault_error;
+#[cfg(feature = "vault")]
 mod vault_keys;
 #[cfg(feature = "vault")]
+mod vault_login;
+#[cfg(feature = "vault")]
 mod vault_secret;
+#[cfg(feature = "vault")]
+mod vault_token;
 
 pub use claims::{Claims, Extensions};
 pub use key_file::{KeyFile, KeyFileError, KeyFileOptions};
 pub use key_provider::{KeyError, KeyProvider};
 pub use key_ring::{KeyRing, KeyRingError, SigningKey};
 pub use key_text::{KeyEnvironmentError, KeyTextError};
+pub(crate) use token::unknown_key_id;
 pub use token::{IssuedToken, issue, verify};
 pub use token_error::{AccessTokenError, InvalidTokenReason};
 #[cfg(feature = "vault")]
+pub use vault_error::VaultKeyError;
+#[cfg(feature = "vault")]
 pub use vault_keys::{VaultKeys, VaultKeysOptions};
 #[cfg(feature = "vault")]
-pub use vault_secret::VaultKeyError;
+pub use vault_login::VaultLogin;
+#[cfg(feature = "vault")]
+pub use vault_secret::KvVersion;

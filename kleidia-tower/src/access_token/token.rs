@@ -71,6 +71,11 @@ pub fn verify(
     Ok(claims)
 }
 
+/// Returns the ID of the key that the token names, if these keys do not have it.
+pub(crate) fn unknown_key_id(keys: &KeyRing, token: &str) -> Option<String> {
+    decode_header(token).ok()?.kid.filter(|id| keys.find(id).is_none())
+}
+
 /// Returns the key that the token names, or the only one: its ID is compared after decoding, which
 /// saves parsing the header twice.
 fn find_key<'k>(keys: &'k KeyRing, token: &str) -> Result<&'k SigningKey, InvalidTokenReason> {

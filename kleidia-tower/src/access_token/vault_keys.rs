@@ -11,25 +11,38 @@ use tokio::task::JoinHandle;
 use tokio::time;
 use vaultrs::client::{Client, VaultClient};
 
-use super::vault_secret::{VaultKeyError, VaultSecret};
-use super::{KeyError, KeyProvider, KeyRing, last_valid_keys};
+use super::key_lookup::KeyLookup;
+use super::vault_api::VaultApi;
+use super::vault_secret::{VaultSecret, VaultSession};
+use super::vault_token::VaultToken;
+use super::{
+    KeyError, KeyProvider, KeyRing, KvVersion, VaultKeyError, VaultLogin, last_valid_keys,
+};
 use crate::{HealthError, SettingError};
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(60);
 const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Keys from a secret of Vault's or OpenBao's key/value engine, version 2.
+/// Keys from a secret of Vault's or OpenBao's key/value engine, version 2 by default.
 ///
 /// The field `keys` of the secret's newest version contains text in the form that
 /// [`KeyRing::from_str`](std::str::FromStr::from_str) reads. Other fields are ignored. Create such a
 /// secret with `bao kv put -mount=secret kleidia keys=@keys.txt`. The client needs the capability
-/// `read` on `secret/data/kleidia`. The application renews the client's token.
+/// `read` on `secret/data/kleidia`; for version 1 on `secret/kleidia`.
+///
+/// # Token
+/// The client's own token is used, or one that a [`VaultLogin`] obtains. It is renewed after two
+/// thirds of its lifetime. If the server grants less than half of that lifetime again, the login is
+/// repeated, and so it is when the server rejects the token. If there is no login,
+/// [`VaultKeyError::TokenExpires`] is reported while the token is still valid. The token may look up
+/// and renew itself by Vault's policy `default`; otherwise its lifetime is unknown.
 ///
 /// # Reload
-/// A task reads the secret every 60 seconds by default, until the `VaultKeys` is dropped. Valid keys
-/// take effect immediately, so a node follows a change within the poll interval and the timeout of a
-/// read (10 seconds). If the server is unavailable or the secret invalid, the last valid keys stay
+/// A task reads the secret every 60 seconds by default, until the `VaultKeys` is dropped. It is also
+/// read for a token that names an unknown key, at most once a second; only requests with such tokens
+/// wait for it. Valid keys take effect immediately, so a node follows a change within the poll
+/// interval and the timeouts of requests to the server (10 seconds each). If the server is unavailable or the secret invalid, the last valid keys stay
 /// active without a time limit. [`Self::age`] returns their age and [`Self::last_error`] the reason,
 /// and an event of level error is logged once per problem. [`health`](KeyProvider::health) fails
 /// meanwhile, and if the task has ended with its runtime. A panic of the client is logged, and does
@@ -50,6 +63,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// ```
 pub struct VaultKeys<C = VaultClient> {
     poller: Arc<Poller<C>>,
+    lookup: KeyLookup,
     poll_task: JoinHandle<()>,
 }
 
@@ -58,17 +72,21 @@ pub struct VaultKeys<C = VaultClient> {
 /// ```no_run
 /// use std::sync::Arc;
 /// use std::time::Duration;
-/// use kleidia_tower::access_token::VaultKeys;
-/// use vaultrs::client::{Client, VaultClient, VaultClientSettingsBuilder};
+/// use kleidia_tower::access_token::{KvVersion, VaultKeys, VaultLogin};
+/// use vaultrs::client::{VaultClient, VaultClientSettingsBuilder};
 ///
 /// # async fn read() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = VaultClient::new(VaultClientSettingsBuilder::default().build()?)?;
-/// let client = Arc::new(client);
-/// let options = VaultKeys::options().with_poll_interval(Duration::from_secs(10))?;
-/// let keys = options.open(client.clone(), "secret", "kleidia").await?;
-///
-/// // In a task of the application, before the token expires:
-/// client.renew(None).await?;
+/// let login = VaultLogin::Kubernetes {
+///     mount: "kubernetes".to_owned(),
+///     role: "kleidia".to_owned(),
+///     token_file: "/var/run/secrets/kubernetes.io/serviceaccount/token".into(),
+/// };
+/// let options = VaultKeys::options()
+///     .with_login(login)
+///     .with_kv_version(KvVersion::V1)
+///     .with_poll_interval(Duration::from_secs(10))?;
+/// let keys = options.open(Arc::new(client), "secret", "kleidia").await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -76,13 +94,16 @@ pub struct VaultKeys<C = VaultClient> {
 pub struct VaultKeysOptions {
     poll_interval: Duration,
     timeout: Duration,
+    kv_version: KvVersion,
+    login: Option<VaultLogin>,
 }
 
 struct Poller<C> {
-    secret: VaultSecret<C>,
+    /// The secret, for the log.
+    source: String,
     keys: LastValid<KeyRing, VaultKeyError>,
-    /// Serialises reads, so that an earlier read never replaces a later one.
-    reload_lock: Mutex<()>,
+    /// Locked during a read, so that an earlier read never replaces a later one.
+    session: Mutex<VaultSession<C>>,
 }
 
 impl<C: Client + 'static> VaultKeys<C> {
@@ -122,13 +143,19 @@ impl VaultKeys {
     /// Returns the default options, which can be changed before the keys are read.
     #[must_use]
     pub const fn options() -> VaultKeysOptions {
-        VaultKeysOptions { poll_interval: DEFAULT_POLL_INTERVAL, timeout: DEFAULT_TIMEOUT }
+        VaultKeysOptions {
+            poll_interval: DEFAULT_POLL_INTERVAL,
+            timeout: DEFAULT_TIMEOUT,
+            kv_version: KvVersion::V2,
+            login: None,
+        }
     }
 }
 
 impl VaultKeysOptions {
     /// Sets the time between two reads: at least 1 second, 60 seconds by default. With
-    /// [`Duration::MAX`] only [`VaultKeys::reload`] reads the keys.
+    /// [`Duration::MAX`] only [`VaultKeys::reload`], tokens with unknown keys and renewals of the
+    /// client's token cause reads.
     ///
     /// # Errors
     /// [`SettingError`] below the minimum.
@@ -138,7 +165,7 @@ impl VaultKeysOptions {
         Ok(self)
     }
 
-    /// Sets the timeout of a read: 1 millisecond to 5 minutes, 10 seconds by default.
+    /// Sets the timeout of a request to the server: 1 millisecond to 5 minutes, 10 seconds by default.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
@@ -146,6 +173,18 @@ impl VaultKeysOptions {
         let bounds = Duration::from_millis(1)..=Duration::from_secs(300);
         self.timeout = SettingError::check("timeout", timeout, bounds)?;
         Ok(self)
+    }
+
+    /// Sets how the client obtains its token; by default it uses its own.
+    #[must_use]
+    pub fn with_login(self, login: VaultLogin) -> Self {
+        Self { login: Some(login), ..self }
+    }
+
+    /// Sets the version of the key/value engine; 2 by default.
+    #[must_use]
+    pub fn with_kv_version(self, kv_version: KvVersion) -> Self {
+        Self { kv_version, ..self }
     }
 
     /// Reads the keys, then polls them; see [`VaultKeys::new`].
@@ -161,15 +200,19 @@ impl VaultKeysOptions {
         mount: &str,
         path: &str,
     ) -> Result<VaultKeys<C>, VaultKeyError> {
-        let secret = VaultSecret::new(client, mount, path, self.timeout)?;
-        let started_at = Instant::now();
-        let (source, keys) = (secret.to_string(), secret.read().await?);
-        let keys = last_valid_keys::new(source, keys, started_at, self.poll_interval);
-        let poller = Arc::new(Poller { secret, keys, reload_lock: Mutex::default() });
+        let secret = VaultSecret::new(mount, path, self.kv_version);
+        let source = secret.to_string();
+        let (api, token) = (VaultApi::new(client, self.timeout), VaultToken::new(self.login));
+        let mut session = VaultSession::new(api, token, secret);
+        let (mut keys, started_at) = (None, Instant::now());
+        session.read(|read| keys = Some(read)).await?;
+        let keys = keys.ok_or(VaultKeyError::MissingKeysField)?;
+        let keys = last_valid_keys::new(source.clone(), keys, started_at, self.poll_interval);
+        let poller = Arc::new(Poller { source, keys, session: Mutex::new(session) });
         let polling = Arc::clone(&poller);
         #[expect(clippy::disallowed_methods, reason = "supervised: each read is a turn")]
         let poll_task = tokio::spawn(async move { polling.run(self.poll_interval).await });
-        Ok(VaultKeys { poller, poll_task })
+        Ok(VaultKeys { poller, lookup: KeyLookup::new(), poll_task })
     }
 }
 
@@ -178,18 +221,19 @@ impl<C: Client> Poller<C> {
         let supervisor = self.keys.supervisor();
         let _running = supervisor.start();
         loop {
-            time::sleep(interval).await;
+            let until_renewal = self.session.lock().await.until_renewal();
+            time::sleep(interval.min(until_renewal)).await;
             // Errors are logged, and kept for `last_error`.
             supervisor.run_async_turn(self.reload()).await;
         }
     }
 
     async fn reload(&self) -> Result<(), Arc<VaultKeyError>> {
-        let _lock = self.reload_lock.lock().await;
+        let mut session = self.session.lock().await;
         let started_at = Instant::now();
-        let keys = self.secret.read().await;
-        let set = |keys| last_valid_keys::set(&self.keys, &self.secret.to_string(), keys);
-        self.keys.record(keys.map(set), started_at)
+        let set = |keys| last_valid_keys::set(&self.keys, &self.source, keys);
+        let outcome = session.read(set).await;
+        self.keys.record(outcome, started_at)
     }
 }
 
@@ -209,6 +253,14 @@ impl<C: Client + 'static> KeyProvider for VaultKeys<C> {
         Some(KeyRing::clone(&self.poller.keys.value()))
     }
 
+    async fn keys_with(&self, id: &str) -> Result<Option<KeyRing>, KeyError> {
+        let poller = Arc::clone(&self.poller);
+        let read = async move {
+            drop(poller.keys.supervisor().run_async_turn(poller.reload()).await);
+        };
+        self.lookup.find(id, &self.poller.keys, read).await
+    }
+
     fn health(&self) -> Result<(), HealthError> {
         self.poller.keys.supervisor().health()
     }
@@ -217,7 +269,7 @@ impl<C: Client + 'static> KeyProvider for VaultKeys<C> {
 impl<C: Client + 'static> fmt::Debug for VaultKeys<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VaultKeys")
-            .field("secret", &self.poller.secret.to_string())
+            .field("secret", &self.poller.source)
             .field("keys", &*self.poller.keys.value())
             .field("age", &self.age())
             .field("last_error", &self.last_error())

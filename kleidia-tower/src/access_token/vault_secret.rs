@@ -1,56 +1,39 @@
-//! A secret of Vault's or OpenBao's key/value engine (KV secrets engine, version 2, API).
+//! A secret of the key/value engine of Vault or OpenBao, and the session in which it is read.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
-use rustify::errors::ClientError as RestError;
 use serde::Deserialize;
-use tokio::time;
 use vaultrs::client::Client;
-use vaultrs::error::ClientError;
-use vaultrs::kv2;
 use zeroize::Zeroizing;
 
-use super::{KeyRing, KeyTextError};
+use super::vault_api::VaultApi;
+use super::vault_token::VaultToken;
+use super::{KeyRing, VaultKeyError};
 
-/// An error from reading keys from Vault or OpenBao.
-#[derive(Debug, thiserror::Error)]
+/// The version of a key/value engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum VaultKeyError {
-    /// The client's token contains characters that a header can't have, such as a line break.
-    #[error("the client's token is not a valid header value")]
-    Token,
-    /// The server responded with an error: 403 without permission to read, 404 if the secret is
-    /// missing or its newest version is deleted, 503 while the server is sealed.
-    #[error("the server responded with status {status}: {errors:?}")]
-    ErrorResponse {
-        /// The status of the response.
-        status: u16,
-        /// The errors that the response contains.
-        errors: Vec<String>,
-    },
-    /// The server did not respond, or not as this engine does.
-    #[error("no response from the server: {0}")]
-    NoResponse(String),
-    /// The server did not respond in time.
-    #[error("no response from the server within {0:?}")]
-    TimedOut(Duration),
-    /// The secret has no field `keys`, or the field is not text.
-    #[error("the secret has no text field `keys`")]
-    MissingKeysField,
-    /// The text of the field is invalid.
-    #[error(transparent)]
-    Keys(#[from] KeyTextError),
+pub enum KvVersion {
+    /// An engine that keeps the last value of a secret.
+    V1,
+    /// An engine that keeps several versions of a secret.
+    #[default]
+    V2,
 }
 
-/// The location of a secret, and the client that reads it.
-pub(super) struct VaultSecret<C> {
-    client: Arc<C>,
+/// The location of a secret.
+pub(super) struct VaultSecret {
     mount: String,
     path: String,
-    timeout: Duration,
+    version: KvVersion,
+}
+
+/// A client with its token, and what it reads.
+pub(super) struct VaultSession<C> {
+    api: VaultApi<C>,
+    token: VaultToken,
+    secret: VaultSecret,
 }
 
 #[derive(Deserialize)]
@@ -58,48 +41,69 @@ struct Fields {
     keys: Zeroizing<String>,
 }
 
-impl<C: Client> VaultSecret<C> {
-    pub(super) fn new(
-        client: Arc<C>,
-        mount: &str,
-        path: &str,
-        timeout: Duration,
-    ) -> Result<Self, VaultKeyError> {
-        // The client panics on an invalid token.
-        if HeaderValue::from_str(&client.middle().token).is_err() {
-            return Err(VaultKeyError::Token);
-        }
-        Ok(Self { client, mount: mount.to_owned(), path: path.to_owned(), timeout })
+/// The response of version 2.
+#[derive(Deserialize)]
+struct Versioned {
+    data: Fields,
+}
+
+impl VaultSecret {
+    pub(super) fn new(mount: &str, path: &str, version: KvVersion) -> Self {
+        Self { mount: mount.to_owned(), path: path.to_owned(), version }
     }
 
-    pub(super) async fn read(&self) -> Result<KeyRing, VaultKeyError> {
-        let read = kv2::read::<Fields>(&*self.client, &self.mount, &self.path);
-        let response = time::timeout(self.timeout, read).await;
-        let fields = response.map_err(|_| VaultKeyError::TimedOut(self.timeout))?;
-        Ok(fields.map_err(vault_error)?.keys.parse()?)
+    async fn read(
+        &self,
+        api: &VaultApi<impl Client>,
+        token: &str,
+    ) -> Result<KeyRing, VaultKeyError> {
+        let Self { mount, path, version } = self;
+        let fields = match version {
+            KvVersion::V1 => api.read(token, format!("{mount}/{path}")).await?.data,
+            KvVersion::V2 => {
+                let response = api.read::<Versioned>(token, format!("{mount}/data/{path}")).await?;
+                response.data.map(|versioned| versioned.data)
+            }
+        };
+        let Fields { keys } = fields.ok_or(VaultKeyError::MissingKeysField)?;
+        Ok(keys.parse()?)
     }
 }
 
-/// Drops the client's error, which may contain the server's response, and so secrets.
-fn vault_error(error: ClientError) -> VaultKeyError {
-    match error {
-        ClientError::APIError { code, errors } => {
-            VaultKeyError::ErrorResponse { status: code, errors }
+impl<C: Client> VaultSession<C> {
+    pub(super) const fn new(api: VaultApi<C>, token: VaultToken, secret: VaultSecret) -> Self {
+        Self { api, token, secret }
+    }
+
+    /// Returns the time until the token has to be renewed, which [`Self::read`] does.
+    pub(super) fn until_renewal(&self) -> Duration {
+        self.token.until_renewal()
+    }
+
+    /// Reads the keys, and activates them.
+    ///
+    /// # Errors
+    /// [`VaultKeyError`] if the keys were not read, or the token can't be kept valid.
+    pub(super) async fn read(&mut self, set: impl FnOnce(KeyRing)) -> Result<(), VaultKeyError> {
+        let Self { api, token, secret } = self;
+        let kept_valid = token.keep_valid(api).await;
+        // Without a token, it is an error.
+        let Some(current) = token.current() else { return kept_valid };
+        let mut keys = secret.read(api, current).await;
+        if keys.as_ref().is_err_and(VaultKeyError::is_forbidden)
+            // The token may have been revoked, or may have expired during an outage.
+            && token.replace(api).await?
+            && let Some(current) = token.current()
+        {
+            keys = secret.read(api, current).await;
         }
-        ClientError::RestClientError { source: RestError::ServerResponseError { code, .. } } => {
-            VaultKeyError::ErrorResponse { status: code, errors: Vec::new() }
-        }
-        ClientError::RestClientError { source: RestError::RequestError { source, .. } } => {
-            VaultKeyError::NoResponse(format!("{source:#}"))
-        }
-        ClientError::RestClientError { source } => VaultKeyError::NoResponse(source.to_string()),
-        ClientError::JsonParseError { .. } => VaultKeyError::MissingKeysField,
-        other => VaultKeyError::NoResponse(other.to_string()),
+        set(keys?);
+        kept_valid
     }
 }
 
 /// Formats the mount and the path, as `vault` and `bao` do.
-impl<C> fmt::Display for VaultSecret<C> {
+impl fmt::Display for VaultSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.mount, self.path)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{EndReason, LastSeenWriter, SessionLookup, SessionStore, SessionView};
-use crate::access_token::{Claims, KeyProvider, KeyRing, verify};
+use crate::access_token::{Claims, KeyProvider, KeyRing, unknown_key_id, verify};
 use crate::account::{Account, AccountSettings};
 use crate::opaque_token::OpaqueToken;
 use crate::{Clock, HealthError, Rejection, SystemClock, Timestamp, time};
@@ -91,15 +91,32 @@ impl SessionAuthenticator {
     /// [`Rejection::AccessToken`], [`Rejection::SessionExpired`] or [`Rejection::AccountDisabled`],
     /// and server errors: the store, the keys or the clock is unavailable.
     pub async fn authenticate(&self, token: &str) -> Result<SessionView, Rejection> {
-        let now = self.now()?;
         let keys = match self.keys.try_current() {
             Some(keys) => keys,
             None => self.keys.keys().await?,
         };
-        let claims = self.verify(&keys, token, now)?;
+        let rejection = match self.authenticate_with(&keys, token).await {
+            Err(rejection @ Rejection::AccessToken(_)) => rejection,
+            outcome => return outcome,
+        };
+        // Another node may have signed it with a key that this node has not read yet.
+        let Some(id) = unknown_key_id(&keys, token) else { return Err(rejection) };
+        match self.keys.keys_with(&id).await? {
+            Some(keys) => self.authenticate_with(&keys, token).await,
+            None => Err(rejection),
+        }
+    }
+
+    async fn authenticate_with(
+        &self,
+        keys: &KeyRing,
+        token: &str,
+    ) -> Result<SessionView, Rejection> {
+        let now = self.now()?;
+        let claims = self.verify(keys, token, now)?;
         let view = self.store.session(SessionLookup::Id(claims.session_id)).await?;
         // The key may have been withdrawn while the request waited for the store.
-        if let Some(current) = self.keys.try_current().filter(|current| !current.is_same(&keys)) {
+        if let Some(current) = self.keys.try_current().filter(|current| !current.is_same(keys)) {
             self.verify(&current, token, now)?;
         }
         let view = view.filter(|view| view.session.user == claims.user_id);

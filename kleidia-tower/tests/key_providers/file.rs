@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use kleidia_tower::access_token::{KeyFile, KeyFileError};
 use tempfile::TempDir;
 
+use crate::nodes::{self, Nodes};
 use crate::texts::{ANNOUNCED, INVALID, NEW, OLD, ROTATED};
 use crate::token::{is_valid, sign};
 
@@ -52,6 +53,38 @@ fn rotation_on_two_nodes_keeps_tokens_valid() {
         second.reload().unwrap();
     }
     assert!(!is_valid(&second, &old));
+}
+
+/// Two nodes with one file, of which neither polls it.
+async fn two_nodes(file: &TempKeyFile) -> (Nodes, Arc<KeyFile>) {
+    let first = Arc::new(file.open());
+    (Nodes::new(first.clone(), Arc::new(file.open())).await, first)
+}
+
+#[tokio::test]
+async fn node_accepts_tokens_of_keys_that_another_read_before() {
+    let file = TempKeyFile::new(OLD);
+    let (nodes, first) = two_nodes(&file).await;
+    let write = async |text: &str| fs::write(&file.path, text).unwrap();
+    let reload = async || first.reload().unwrap();
+    nodes::accepts_tokens_of_unannounced_keys(&nodes, write, reload).await;
+    let token = nodes.log_in().await;
+    // With a file that can't be read, nobody knows whether the key exists.
+    fs::write(&file.path, OLD).unwrap();
+    first.reload().unwrap();
+    let unknown = nodes.log_in().await;
+    fs::remove_file(&file.path).unwrap();
+    assert_eq!(nodes.authenticate(&unknown).await.unwrap_err().code(), "unavailable");
+    nodes.authenticate(&token).await.unwrap();
+}
+
+#[tokio::test]
+async fn flood_of_unknown_keys_does_not_delay_others() {
+    let file = TempKeyFile::new(OLD);
+    let (nodes, first) = two_nodes(&file).await;
+    let write = async |text: &str| fs::write(&file.path, text).unwrap();
+    let reload = async || first.reload().unwrap();
+    nodes::flood_of_unknown_keys_does_not_delay_others(&nodes, write, reload).await;
 }
 
 #[test]

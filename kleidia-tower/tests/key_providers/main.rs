@@ -10,6 +10,11 @@
 
 mod environment;
 mod file;
+#[cfg(feature = "vault")]
+mod kubernetes;
+mod nodes;
+#[cfg(feature = "vault")]
+mod openbao;
 mod texts;
 mod token;
 #[cfg(feature = "vault")]

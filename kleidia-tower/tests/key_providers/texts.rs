@@ -2,6 +2,7 @@
 
 pub(crate) const OLD: &str = "2026-10:x1rfFMl6eDCVKoNYKFmgvUDTSWbI1UgyeYe3Mww+pTw=";
 pub(crate) const NEW: &str = "2026-11:7h2tOTk5Cz3TIrDFa1eQnqGwmlGm/tHQS7KyRr8WTu8=";
+pub(crate) const THIRD: &str = "2026-12:mkBPjvZ9CFRH8JuTkH3H6Twk5DB1tYw4bAyeIZS/VGo=";
 /// Every node verifies with the new key, and none signs with it yet.
 pub(crate) const ANNOUNCED: &str = "2026-10:x1rfFMl6eDCVKoNYKFmgvUDTSWbI1UgyeYe3Mww+pTw=\n\
     2026-11:7h2tOTk5Cz3TIrDFa1eQnqGwmlGm/tHQS7KyRr8WTu8=";

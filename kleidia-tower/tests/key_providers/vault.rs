@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use vaultrs::client::VaultClient;
 use vaultrs::kv2;
 
+use crate::nodes::{self, Nodes};
 use crate::texts::{ANNOUNCED, INVALID, NEW, OLD, ROTATED};
 use crate::token::{is_valid, sign};
 use crate::vault_server::{Health, TOKEN, VaultServer};
@@ -110,6 +111,21 @@ async fn last_valid_keys_outlast_the_server() {
     assert!(matches!(&*gone, VaultKeyError::NoResponse(_)), "{gone:?}");
     assert!(keys.age() > before);
     assert!(is_valid(&keys, &token));
+}
+
+#[tokio::test]
+async fn flood_of_unknown_keys_reads_once_a_second() {
+    let (server, client) = start(OLD).await;
+    let first = Arc::new(open(client.clone()).await.unwrap());
+    let second = Arc::new(open(client.clone()).await.unwrap());
+    let nodes = Nodes::new(first.clone(), second).await;
+    let write = async |text: &str| write(&client, &json!({ "keys": text })).await;
+    let reload = async || first.reload().await.unwrap();
+    let before = server.reads();
+    let seconds = nodes::flood_of_unknown_keys_does_not_delay_others(&nodes, write, reload).await;
+    // Of which the first node made two.
+    let reads = u64::try_from(server.reads() - before).unwrap();
+    assert!((3..=seconds + 3).contains(&reads), "{reads} reads in {seconds} s");
 }
 
 #[tokio::test]

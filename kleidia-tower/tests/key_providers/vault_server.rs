@@ -1,12 +1,13 @@
 //! A mock of the API of Vault and OpenBao for reading and writing secrets (KV secrets engine,
-//! version 2), since neither server is in a package that tests could install.
+//! version 2), which also counts reads and can be stuck. `openbao.rs` has tests with a real server.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -15,10 +16,14 @@ use vaultrs::client::{VaultClient, VaultClientSettingsBuilder};
 
 pub(crate) const TOKEN: &str = "hvs.CAESIJlWh5ZE5uuFQd2tTBSgIeGDzG9tYrpO";
 
+/// The secret of an application, which logs in as any role.
+pub(crate) const SECRET_ID: &str = "841771dc-11c9-bbc7-bcac-6a3945a69cd9";
+
 /// A server with one engine, at `secret`.
 pub(crate) struct VaultServer {
     pub(crate) address: String,
     pub(crate) health: Arc<Mutex<Health>>,
+    reads: Arc<AtomicUsize>,
     serving: JoinHandle<()>,
 }
 
@@ -37,6 +42,7 @@ struct Engine {
     /// The versions of each secret; a deleted version is `None`.
     secrets: Arc<Mutex<HashMap<String, Vec<Option<Value>>>>>,
     health: Arc<Mutex<Health>>,
+    reads: Arc<AtomicUsize>,
 }
 
 type HttpResponse = (StatusCode, Json<Value>);
@@ -44,19 +50,25 @@ type HttpResponse = (StatusCode, Json<Value>);
 impl VaultServer {
     pub(crate) async fn start() -> Self {
         let engine = Engine::default();
-        let health = engine.health.clone();
+        let (health, reads) = (engine.health.clone(), engine.reads.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let methods = get(read).post(write).delete(delete);
-        let routes = Router::new().route("/v1/secret/data/{*path}", methods).with_state(engine);
+        let routes = Router::new().route("/v1/secret/data/{*path}", methods);
+        let routes = routes.route("/v1/auth/approle/login", post(log_in)).with_state(engine);
         let serving = tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });
-        Self { address, health, serving }
+        Self { address, health, reads, serving }
     }
 
     pub(crate) fn client(&self, token: &str) -> Arc<VaultClient> {
         let mut settings = VaultClientSettingsBuilder::default();
         let settings = settings.address(&self.address).token(token).build().unwrap();
         Arc::new(VaultClient::new(settings).unwrap())
+    }
+
+    /// Returns how many times secrets were read.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_health(&self, health: Health) {
@@ -75,6 +87,7 @@ async fn read(
     Path(path): Path<String>,
     headers: HeaderMap,
 ) -> HttpResponse {
+    engine.reads.fetch_add(1, Ordering::SeqCst);
     if let Some(error) = engine.error(&headers).await {
         return error;
     }
@@ -117,6 +130,15 @@ async fn delete(
         *newest = None;
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn log_in(body: String) -> HttpResponse {
+    let body: Value = serde_json::from_str(&body).unwrap();
+    if body["secret_id"] != SECRET_ID {
+        return error_response(StatusCode::BAD_REQUEST, &["invalid role or secret ID"]);
+    }
+    let auth = json!({ "client_token": TOKEN, "lease_duration": 3600, "renewable": true });
+    (StatusCode::OK, Json(json!({ "auth": auth })))
 }
 
 impl Engine {
