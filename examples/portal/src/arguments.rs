@@ -19,7 +19,8 @@ pub(crate) struct Arguments {
     pub(crate) database: Location,
 
     /// The file with the keys of access tokens, which is created if it is missing. Nodes on one
-    /// database need the same keys [default: next to the database file, with the ending .keys]
+    /// database need the same keys [default: next to the database file, with the ending .keys, or
+    /// the keys in Vault]
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
 

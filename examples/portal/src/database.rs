@@ -51,8 +51,8 @@ impl Location {
                 path.push(".keys");
                 Ok(path.into())
             }
-            (None, Self::Postgres(_)) => Err("a database on PostgreSQL needs --keys FILE, with \
-                 the same keys on all nodes"
+            (None, Self::Postgres(_)) => Err("a database on PostgreSQL needs --keys FILE or \
+                 --vault URL, with the same keys on all nodes"
                 .into()),
             (None, Self::Unsupported) => Err(UNSUPPORTED.into()),
         }

@@ -12,6 +12,7 @@ mod routes;
 mod service;
 mod settings;
 mod unlock;
+mod vault;
 
 use std::error::Error;
 use std::io::{self, Write as _};

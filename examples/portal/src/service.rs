@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 
 use crate::database::{Database, Location};
 use crate::settings::{Period, Settings};
-use crate::{BoxError, create_admin, limits, routes};
+use crate::{BoxError, create_admin, limits, routes, vault};
 
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -49,7 +49,7 @@ pub(crate) async fn run(
 ) -> Result<(), BoxError> {
     let shutdown = shutdown_signal()?;
     let limits = limits::shared_limits(settings)?;
-    let keys = Arc::new(open_keys(&location.keys(keys)?)?);
+    let keys = open_keys(location, keys, settings).await?;
     let service = Service::open(location, keys, settings).await?;
     if demo {
         create_demo_admin(&service).await?;
@@ -133,9 +133,21 @@ impl Service {
     }
 }
 
-/// Opens the file of keys, which is created at the first start.
-fn open_keys(path: &Path) -> Result<KeyFile, BoxError> {
-    KeyFile::open_or_create(path).map_err(|error| format!("{}: {error}", path.display()).into())
+/// Opens the keys in Vault, or the file of keys, which is created at the first start.
+async fn open_keys(
+    location: &Location,
+    file: Option<PathBuf>,
+    settings: &Settings,
+) -> Result<Arc<dyn KeyProvider>, BoxError> {
+    if let Some(keys) = vault::open(settings).await? {
+        return match file {
+            Some(_) => Err("--keys and --vault exclude each other".into()),
+            None => Ok(Arc::new(keys)),
+        };
+    }
+    let path = location.keys(file)?;
+    let keys = KeyFile::open_or_create(&path);
+    Ok(Arc::new(keys.map_err(|error| format!("{}: {error}", path.display()))?))
 }
 
 fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {

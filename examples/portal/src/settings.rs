@@ -14,6 +14,7 @@ use kleidia_tower::rate_limit::{
 use kliento::TrustAnchor;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
+use url::Url;
 
 /// All settings; `None` stands for the default.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
@@ -95,6 +96,50 @@ pub(crate) struct Settings {
     /// [default: 2]
     #[arg(long, value_name = "N")]
     pub(crate) limit_nodes: Option<NonZeroU32>,
+
+    /// Read the keys of access tokens from the Vault or OpenBao at this URL, such as
+    /// `https://vault.example.com:8200`. The secret's field `keys` has the content of a file of keys.
+    /// The client's token is in the variable `VAULT_TOKEN`, or one of the next options obtains it
+    #[arg(long, value_name = "URL")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) vault: Option<Url>,
+
+    /// The path at which Vault's key/value engine is mounted [default: secret]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) vault_mount: Option<String>,
+
+    /// The path of the secret in the engine [default: portal]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) vault_path: Option<String>,
+
+    /// The version of the engine, 1 or 2 [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
+    #[serde(deserialize_with = "kv_version")]
+    pub(crate) vault_kv_version: Option<u8>,
+
+    /// A file with a token of Vault, which another process may replace
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault_token_file: Option<PathBuf>,
+
+    /// The ID of a role, to log in to Vault by the method AppRole
+    #[arg(long, value_name = "ID")]
+    pub(crate) vault_role_id: Option<String>,
+
+    /// The file with the secret ID of this role
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault_secret_id_file: Option<PathBuf>,
+
+    /// The name of a role, to log in to Vault by the method Kubernetes or JWT
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) vault_kubernetes_role: Option<String>,
+
+    /// The file with the token of the service account [default: that of a pod]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault_kubernetes_token_file: Option<PathBuf>,
+
+    /// The path at which the method of the login is enabled [default: approle or kubernetes]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) vault_login_mount: Option<String>,
 
     /// A proxy or a network of proxies whose `X-Forwarded-For` is trusted; may be given several times
     #[arg(long, value_name = "ADDR|CIDR")]
@@ -218,6 +263,18 @@ impl Settings {
             limit_timeout: self.limit_timeout.or(file.limit_timeout),
             limit_fallback: self.limit_fallback.or(file.limit_fallback),
             limit_nodes: self.limit_nodes.or(file.limit_nodes),
+            vault: self.vault.or(file.vault),
+            vault_mount: self.vault_mount.or(file.vault_mount),
+            vault_path: self.vault_path.or(file.vault_path),
+            vault_kv_version: self.vault_kv_version.or(file.vault_kv_version),
+            vault_token_file: self.vault_token_file.or(file.vault_token_file),
+            vault_role_id: self.vault_role_id.or(file.vault_role_id),
+            vault_secret_id_file: self.vault_secret_id_file.or(file.vault_secret_id_file),
+            vault_kubernetes_role: self.vault_kubernetes_role.or(file.vault_kubernetes_role),
+            vault_kubernetes_token_file: self
+                .vault_kubernetes_token_file
+                .or(file.vault_kubernetes_token_file),
+            vault_login_mount: self.vault_login_mount.or(file.vault_login_mount),
             trusted_proxy: or(self.trusted_proxy, file.trusted_proxy),
             nat64_prefix: or(self.nat64_prefix, file.nat64_prefix),
             argon2_permits: self.argon2_permits.or(file.argon2_permits),
@@ -247,6 +304,13 @@ impl TryFrom<String> for Period {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
+    }
+}
+
+fn kv_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    match u8::deserialize(deserializer)? {
+        version @ 1..=2 => Ok(Some(version)),
+        _ => Err(serde::de::Error::custom("expected 1 or 2")),
     }
 }
 

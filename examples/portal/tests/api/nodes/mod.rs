@@ -4,6 +4,7 @@ mod command_line;
 mod crashes;
 mod load;
 mod sessions;
+mod vault;
 
 use tempfile::TempDir;
 use test_servers::PostgresServer;
