@@ -3,19 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-
 use super::StoreError;
-use super::rows::{Consumed, FailureRow, FailureScope, RefreshTokenRow};
+use super::rows::{Consumed, FailureRow, RefreshTokenRow};
 use crate::account::{Account, PasswordHash, StoredPassword};
 use crate::audit::{AuditIdentity, AuditRecord, AuditedRequest, ChainHead, EventKind, Outcome};
 use crate::rbac::RoleName;
 use crate::session::{EndReason, Session, SessionEnd};
 use crate::{
-    ClientInfo, FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId, UserName,
-    WrappedToken,
+    ClientInfo, FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId, WrappedToken,
 };
 
 /// A row of an SQL database. The columns are read by name.
@@ -218,23 +213,6 @@ pub(super) fn join_roles(roles: &BTreeSet<RoleName>) -> String {
 /// Joins hashes for one column. PHC strings have no line breaks.
 pub(super) fn join_hashes(hashes: &[PasswordHash]) -> String {
     hashes.iter().map(PasswordHash::as_str).collect::<Vec<_>>().join("\n")
-}
-
-/// Returns the text of a scope. No address starts as sessions and devices do.
-pub(super) fn scope_text(scope: FailureScope) -> String {
-    match scope {
-        FailureScope::Account => String::new(),
-        FailureScope::Source(source) => source.to_string(),
-        FailureScope::Session(id) => format!("session:{id}"),
-        FailureScope::Device(digest) => {
-            format!("device:{}", BASE64_URL_SAFE_NO_PAD.encode(digest.0))
-        }
-    }
-}
-
-/// Returns the digest under which failures are counted: users type passwords into the name field.
-pub(super) fn name_digest(name: &UserName) -> Vec<u8> {
-    digest::digest(&digest::SHA256, name.as_str().as_bytes()).as_ref().to_vec()
 }
 
 /// Returns a limit or an offset.

@@ -1,5 +1,8 @@
 //! Stores of accounts, sessions, failure counters and the audit log.
 
+#[cfg(test)]
+#[cfg(feature = "conformance")]
+mod account_scope;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod chain;
 mod change;
@@ -12,13 +15,14 @@ mod error;
 mod memory;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod open_error;
+mod operation;
 mod operations;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod purge;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod quiet;
-pub(crate) mod rows;
+pub mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod transactional;

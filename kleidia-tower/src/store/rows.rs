@@ -1,238 +1,115 @@
-//! The rows of a store within a transaction. The operations are implemented once, against them.
-
-use std::collections::BTreeSet;
+//! What a store of your own implements: the rows within a transaction, and a way to run one.
+//!
+//! The operations of the store traits are implemented once, over the statements of [`Rows`]. A type
+//! that implements [`Transactional`] implements all store traits but
+//! [`PurgeStore`](super::PurgeStore), so with that one it is a [`Store`](super::Store). Stores can't
+//! differ in what a refresh or a lockout does. Run the test cases of
+//! `store::conformance` (feature `conformance`) with it.
+//!
+//! The statements are in five traits: [`AccountRows`], [`SessionRows`], [`RefreshTokenRows`],
+//! [`FailureRows`] and [`AuditRows`]. Each is one statement of an SQL database. A statement on a row
+//! that does not exist changes nothing and is no error.
+//!
+//! # Transactions
+//!
+//! [`Transactional::write`] runs an [`Operation`] in one transaction:
+//!
+//! - It is committed as a whole or not at all, and is durable before `write` returns.
+//! - Each statement sees what the earlier ones of its transaction have written.
+//! - No other transaction sees them before the commit.
+//! - It may see what others commit meanwhile: READ COMMITTED is enough.
+//!
+//! # Locks
+//!
+//! Each operation first locks what its decisions depend on, in one order: the administration, the
+//! account, the failures of a user name, and last the audit log. So two operations never wait for
+//! each other. A lock excludes other transactions that take the same one, until the end of the
+//! transaction. Reads outside of transactions do not wait for locks.
+//!
+//! | lock | protects |
+//! |---|---|
+//! | [`lock_administration`](AccountRows::lock_administration) | the roles of all accounts, and whether they are disabled |
+//! | [`lock_account`](AccountRows::lock_account) | an account, with its sessions, families and refresh tokens |
+//! | [`lock_failures`](FailureRows::lock_failures) | all failures and devices of a user name, also if there are none yet |
+//!
+//! **A store that runs one transaction at a time takes no locks**: these statements then only read.
+//! A store with concurrent transactions must take every one of them, unless its transactions are
+//! serialisable. Snapshot isolation is not enough: a login would survive a logout everywhere.
+//!
+//! A statement that says "unless" checks its condition and writes in one step, for the
+//! transactions that take no lock of the account: [`SessionRows::touch_sessions`] and
+//! [`PurgeStore::purge`](super::PurgeStore::purge).
+//!
+//! Apart from these two and [`AuditStore::append`](crate::audit::AuditStore::append), no transaction
+//! touches rows of two accounts unless it locks the administration. The failures of a user name are
+//! rows of the account with this name. So accounts can be spread over partitions.
+//!
+//! # Errors and retries
+//!
+//! After an error of a statement the transaction is rolled back, and the operation returns that error.
+//! A store whose database rolls back transactions because of others (deadlocks, serialisation
+//! failures) runs the operation again in a new transaction: a bounded number of times, after a random
+//! delay. An operation can run any number of times. If it is unknown whether a
+//! transaction was committed, return [`StoreError::Unavailable`]; don't run the operation again.
+//!
+//! Limit how many operations wait, and reject further ones with [`StoreError::Busy`].
+//! A row that can't be read is [`StoreError::Corrupt`]. An error must not contain values of rows, and a
+//! driver that logs parameters must be silenced: they are digests of tokens and hashes of passwords.
+//!
+//! # Callers that hang up
+//!
+//! The caller may drop the future of [`Transactional::write`] at each of its awaits, since clients
+//! disconnect. Then the transaction is rolled back, or committed as a whole if the commit has begun. In
+//! both cases nothing may remain: no lock, no open transaction on a pooled connection, no permit. Later
+//! operations must not wait for the dropped one, except for a commit in progress. The operation
+//! borrows its arguments, so only the commit can move to a task or a thread of its own. The cases
+//! `cancellation` of the conformance suite drop operations at each await.
+//!
+//! The same holds if a statement panics.
+//!
+//! # Values
+//!
+//! - **Times**: a store may drop fractions of seconds.
+//! - **Ids**: the store assigns them, and never again: not after rows were deleted, and not after a
+//!   restart. Those of the sessions and families of a user ascend. The upper bits of all ids of an
+//!   account may name its partition.
+//! - **Digests and wrapped tokens** have 32 octets. Neither is a credential, but who knows the digests
+//!   learns which tokens belong together.
+//! - **Text** has visible characters only, and bounded length ([`UserName`](crate::UserName),
+//!   [`UserAgent`](crate::UserAgent), [`PasswordHash`](crate::account::PasswordHash)). Compare user names
+//!   octet by octet: they are in canonical form.
+//! - The types of rows get fields in later versions: store all of them.
 
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::audit::{AuditRecord, ChainHead};
-use crate::lockout::LoginSource;
-use crate::opaque_token::{TokenDigest, WrappedToken};
-use crate::rbac::RoleName;
-use crate::session::{Session, SessionEnd, SessionLookup};
-use crate::{FamilyId, SessionId, Timestamp, UserId, UserName};
 
-/// The rows that one transaction sees. The store commits or rolls back the transaction after the
-/// operation.
+mod accounts;
+mod failures;
+mod refresh_tokens;
+mod sessions;
+
+pub use super::operation::{Operation, OperationFuture};
+pub use super::transactional::Transactional;
+pub use accounts::AccountRows;
+pub use failures::{FailureRow, FailureRows, FailureScope, name_digest};
+pub use refresh_tokens::{Consumed, RefreshTokenRow, RefreshTokenRows};
+pub use sessions::SessionRows;
+
+/// The rows that one transaction sees. Every type that implements the five traits implements this one.
 ///
-/// Transactions may see what others commit meanwhile (READ COMMITTED). So each operation first
-/// locks what its decisions depend on, in one order: the administration, the account, the failures
-/// of a user name, and last the audit log. A lock is held until the end of the transaction. A store
-/// that runs one transaction at a time has nothing to lock.
-pub(crate) trait Rows:
-    AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows
-{
-}
+/// The store commits or rolls back the transaction after the operation.
+pub trait Rows: AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows {}
 
 impl<T> Rows for T where T: AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows {}
 
-/// The accounts.
-#[async_trait]
-pub(crate) trait AccountRows: Send {
-    /// Locks the rules that span accounts: who may assign which roles, and that one administrator
-    /// stays enabled.
-    async fn lock_administration(&mut self) -> Result<(), StoreError>;
-    async fn account(
-        &mut self,
-        key: AccountLookup<'_>,
-    ) -> Result<Option<(Account, StoredPassword)>, StoreError>;
-    /// Locks an account with its sessions, families and refresh tokens, and returns it as it is
-    /// under the lock.
-    async fn lock_account(
-        &mut self,
-        id: UserId,
-    ) -> Result<Option<(Account, StoredPassword)>, StoreError>;
-    /// Returns `None` if the user name exists.
-    async fn insert_account(
-        &mut self,
-        new: &NewAccount,
-        at: Timestamp,
-    ) -> Result<Option<Account>, StoreError>;
-    async fn set_roles(
-        &mut self,
-        user: UserId,
-        roles: &BTreeSet<RoleName>,
-    ) -> Result<(), StoreError>;
-    async fn set_disabled(&mut self, user: UserId, is_disabled: bool) -> Result<(), StoreError>;
-    /// Returns whether another enabled account has one of these roles.
-    async fn has_other_enabled(
-        &mut self,
-        than: UserId,
-        roles: &BTreeSet<RoleName>,
-    ) -> Result<bool, StoreError>;
-    /// Replaces the hashes, and the time of the last change if the password itself is changed.
-    async fn set_password(
-        &mut self,
-        user: UserId,
-        password: &StoredPassword,
-        changed_at: Option<Timestamp>,
-    ) -> Result<(), StoreError>;
-}
-
-/// The sessions.
-#[async_trait]
-pub(crate) trait SessionRows: Send {
-    async fn session(&mut self, key: SessionLookup) -> Result<Option<Session>, StoreError>;
-    /// The store assigns the id; the one in `session` is ignored.
-    async fn insert_session(
-        &mut self,
-        session: Session,
-        token: TokenDigest,
-    ) -> Result<Session, StoreError>;
-    /// Sets when a session expires and was last seen, unless that was later or the session has
-    /// ended. Returns whether it has not ended.
-    async fn extend_session(
-        &mut self,
-        id: SessionId,
-        expires_at: Timestamp,
-        seen_at: Timestamp,
-    ) -> Result<bool, StoreError>;
-    /// Ends a session and removes its agent, unless it has ended. Returns whether it had not ended.
-    async fn end_session(&mut self, id: SessionId, end: SessionEnd) -> Result<bool, StoreError>;
-    /// Binds an agent to a session, unless that has ended. Returns whether it has not ended.
-    async fn set_agent_key(&mut self, id: SessionId, key: &str) -> Result<bool, StoreError>;
-    /// Sets when sessions were last seen, unless that was later. No account is locked, so a store
-    /// may skip sessions that another transaction has locked.
-    async fn touch_sessions(&mut self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError>;
-    /// Returns the active sessions of a user, oldest first.
-    async fn active_sessions(
-        &mut self,
-        user: UserId,
-        now: Timestamp,
-    ) -> Result<Vec<Session>, StoreError>;
-    /// Returns the active sessions of a family, oldest first.
-    async fn active_sessions_of_family(
-        &mut self,
-        family: FamilyId,
-        now: Timestamp,
-    ) -> Result<Vec<Session>, StoreError>;
-    /// Ends all active sessions of a user except one.
-    async fn end_active_sessions(
-        &mut self,
-        user: UserId,
-        kept: Option<SessionId>,
-        end: SessionEnd,
-    ) -> Result<(), StoreError>;
-}
-
-/// The families and their refresh tokens.
-#[async_trait]
-pub(crate) trait RefreshTokenRows: Send {
-    async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError>;
-    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError>;
-    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError>;
-    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError>;
-    /// Returns the families of a user that are not revoked, beyond the `max` whose tokens expire
-    /// last: at most `limit`, those that expire first.
-    async fn excess_families(
-        &mut self,
-        user: UserId,
-        max: usize,
-        limit: usize,
-    ) -> Result<Vec<FamilyId>, StoreError>;
-    /// Returns the user of a refresh token. It never changes.
-    async fn refresh_token_owner(
-        &mut self,
-        digest: &TokenDigest,
-    ) -> Result<Option<UserId>, StoreError>;
-    async fn refresh_token(
-        &mut self,
-        digest: &TokenDigest,
-    ) -> Result<Option<RefreshTokenRow>, StoreError>;
-    async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError>;
-    /// Consumes a refresh token, unless it was. Returns whether it was not consumed.
-    async fn consume_refresh_token(
-        &mut self,
-        digest: &TokenDigest,
-        consumed: &Consumed,
-    ) -> Result<bool, StoreError>;
-}
-
-/// The failure counters and familiar devices of user names.
-#[async_trait]
-pub(crate) trait FailureRows: Send {
-    /// Locks all failures of a user name, also of one without an account, and returns those of the
-    /// account.
-    async fn lock_failures(&mut self, name: &UserName) -> Result<Option<FailureRow>, StoreError>;
-    async fn failures(
-        &mut self,
-        name: &UserName,
-        scope: FailureScope,
-    ) -> Result<Option<FailureRow>, StoreError>;
-    async fn put_failures(
-        &mut self,
-        name: &UserName,
-        scope: FailureScope,
-        row: &FailureRow,
-    ) -> Result<(), StoreError>;
-    /// Forgets all failures of a user name; familiar clients stay familiar.
-    async fn clear_failures(&mut self, name: &UserName) -> Result<(), StoreError>;
-    /// Deletes the devices of a user name beyond the `max` with the latest logins.
-    async fn delete_excess_devices(
-        &mut self,
-        name: &UserName,
-        max: usize,
-    ) -> Result<(), StoreError>;
-}
-
 /// The audit log.
 #[async_trait]
-pub(crate) trait AuditRows: Send {
+pub trait AuditRows: Send {
     /// Locks the audit log, and returns the head of its chain.
     async fn lock_chain(&mut self) -> Result<ChainHead, StoreError>;
     /// Appends records, at least one, which the operation has chained to the head, and updates the
     /// head.
     async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError>;
-}
-
-/// A refresh token as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RefreshTokenRow {
-    pub(crate) digest: TokenDigest,
-    pub(crate) family: FamilyId,
-    pub(crate) session: SessionId,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) consumed: Option<Consumed>,
-}
-
-/// The consumption of a refresh token, with its successor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Consumed {
-    pub(crate) at: Timestamp,
-    pub(crate) successor: TokenDigest,
-    pub(crate) wrapped: WrappedToken,
-}
-
-/// Which failures of a user name a row counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum FailureScope {
-    Source(LoginSource),
-    /// The failures with a device token, which a login has stored.
-    Device(TokenDigest),
-    /// The failures in a session.
-    Session(SessionId),
-    /// The failures of all clients.
-    Account,
-}
-
-/// The failure counters of a user name, for one client or for all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FailureRow {
-    /// Failures since the last success, reset after a time without failures. They make locks
-    /// longer.
-    pub(crate) failures: u32,
-    /// Attempts that are being evaluated.
-    pub(crate) pending: u32,
-    /// The time of the last reservation. Attempts that are never settled expire.
-    pub(crate) pending_at: Timestamp,
-    pub(crate) last_failure_at: Timestamp,
-    pub(crate) locked_until: Timestamp,
-    /// The time at which all consecutive failures are forgotten. Each failure postpones it by the
-    /// decay of the policy.
-    pub(crate) forgotten_at: Timestamp,
-    /// The time of the last successful login.
-    pub(crate) succeeded_at: Option<Timestamp>,
-    /// The time from which on the row changes no decision.
-    pub(crate) expires_at: Timestamp,
 }

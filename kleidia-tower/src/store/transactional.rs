@@ -1,13 +1,11 @@
 //! The store traits, implemented once for every store that has transactions.
 
-use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::operation::Operation;
 use super::operations::{self, failures};
-use super::rows::Rows;
 use super::{ChangeContext, Committed, StoreError};
 use crate::account::{
     Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
@@ -23,56 +21,73 @@ use crate::session::{
 use crate::{SessionId, Timestamp, TokenDigest, UserId, UserName};
 
 /// A store with transactions: its reads, and a way to run an operation in a transaction.
+///
+/// Each type that implements it implements [`AccountStore`], [`SessionStore`], [`FailureStore`] and
+/// [`AuditStore`]. The [module](super::rows) has the rules of transactions.
+///
+/// Reads see what was committed before they began, on every node. They don't wait for transactions.
 #[async_trait]
-pub(crate) trait Transactional: Send + Sync + 'static {
+pub trait Transactional: Send + Sync + 'static {
+    /// Returns an account with its hashed passwords.
     async fn read_account(
         &self,
         key: AccountLookup<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError>;
+
+    /// Returns at most `limit` accounts with ids greater than `after`, ordered by id.
     async fn read_accounts(
         &self,
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError>;
+
+    /// Returns the distinct [parameters](crate::account::PasswordHash::parameters) of the current
+    /// hashes of all accounts. Every login reads them, so it must be as fast as a lookup.
     async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Returns a session, active or not, with its account. Every request reads it.
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError>;
+
+    /// Returns the active sessions of a user, the newest first.
     async fn read_sessions_of(
         &self,
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError>;
-    /// Returns whether the store knows a refresh token, consumed or not.
+
+    /// Returns whether the store knows a refresh token, consumed or not. Anyone can send unknown
+    /// ones.
     async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError>;
+
+    /// Returns the matching records, newest first ([`AuditQuery::matches`]).
     async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// Verifies the chain of the audit log after a head.
     async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError>;
 
-    /// Runs an operation in its own transaction, and commits it.
+    /// Runs an operation in its own transaction, and commits it. Limit how many wait.
     ///
-    /// The operation may run several times: a store rolls back and tries again after a deadlock.
-    async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
-    where
-        T: Send + 'a,
-        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a;
+    /// The operation may run several times: a store rolls back and tries again after a deadlock. The
+    /// result is the one of the run that was committed.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the operation, or of the transaction: see the
+    /// [module](super::rows#errors-and-retries).
+    async fn write<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError>;
 
-    /// Like [`Self::write`], but not subject to a limit of waiting operations: for background work,
-    /// which runs one at a time.
-    async fn write_in_background<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
-    where
-        T: Send + 'a,
-        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
-    {
+    /// Runs an operation like [`Self::write`], but not subject to a limit of waiting operations: for
+    /// background work, which runs one at a time.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    async fn write_in_background<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
         self.write(operation).await
-    }
-}
-
-pub(crate) type Operation<'r, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'r>>;
-
-/// The rows of a transaction. What an operation borrows for `'a` outlives it.
-pub(crate) struct ScopedRows<'r, 'a: 'r>(&'r mut dyn Rows, PhantomData<&'a ()>);
-
-impl<'r> ScopedRows<'r, '_> {
-    pub(crate) fn new(rows: &'r mut dyn Rows) -> Self {
-        Self(rows, PhantomData)
     }
 }
 
@@ -108,7 +123,10 @@ impl<S: Transactional> AccountStore for S {
         rules: &RoleRules,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(|rows| Box::pin(operations::create_account(rows.0, &new, rules, change))).await
+        self.write(Operation::new("create_account", |rows| {
+            Box::pin(operations::create_account(rows.0, &new, rules, change))
+        }))
+        .await
     }
 
     async fn update_account(
@@ -118,8 +136,10 @@ impl<S: Transactional> AccountStore for S {
         rules: &RoleRules,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(|rows| Box::pin(operations::update_account(rows.0, id, &update, rules, change)))
-            .await
+        self.write(Operation::new("update_account", |rows| {
+            Box::pin(operations::update_account(rows.0, id, &update, rules, change))
+        }))
+        .await
     }
 
     async fn change_password(
@@ -127,7 +147,10 @@ impl<S: Transactional> AccountStore for S {
         new: PasswordChange,
         change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
-        self.write(|rows| Box::pin(operations::change_password(rows.0, &new, change))).await
+        self.write(Operation::new("change_password", |rows| {
+            Box::pin(operations::change_password(rows.0, &new, change))
+        }))
+        .await
     }
 }
 
@@ -150,7 +173,10 @@ impl<S: Transactional> SessionStore for S {
         new: NewSession,
         change: &ChangeContext,
     ) -> Result<Committed<OpenOutcome>, StoreError> {
-        self.write(|rows| Box::pin(operations::open(rows.0, &new, change))).await
+        self.write(Operation::new("open_session", |rows| {
+            Box::pin(operations::open(rows.0, &new, change))
+        }))
+        .await
     }
 
     async fn rotate_refresh_token(
@@ -162,7 +188,10 @@ impl<S: Transactional> SessionStore for S {
         if !self.has_refresh_token(&rotation.presented).await? {
             return Ok(Committed { value: RotationOutcome::Invalid, records: Vec::new() });
         }
-        self.write(|rows| Box::pin(operations::rotate(rows.0, rotation, change))).await
+        self.write(Operation::new("rotate_refresh_token", |rows| {
+            Box::pin(operations::rotate(rows.0, rotation, change))
+        }))
+        .await
     }
 
     async fn end_sessions(
@@ -171,11 +200,14 @@ impl<S: Transactional> SessionStore for S {
         reason: EndReason,
         change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError> {
-        self.write(|rows| Box::pin(operations::end(rows.0, which, reason, change))).await
+        self.write(Operation::new("end_sessions", |rows| {
+            Box::pin(operations::end(rows.0, which, reason, change))
+        }))
+        .await
     }
 
     async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
-        self.write_in_background(|rows| rows.0.touch_sessions(seen)).await
+        self.write_in_background(Operation::new("touch", |rows| rows.0.touch_sessions(seen))).await
     }
 
     async fn register_agent(
@@ -185,8 +217,10 @@ impl<S: Transactional> SessionStore for S {
         key: String,
         change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
-        self.write(|rows| Box::pin(operations::register_agent(rows.0, session, user, &key, change)))
-            .await
+        self.write(Operation::new("register_agent", |rows| {
+            Box::pin(operations::register_agent(rows.0, session, user, &key, change))
+        }))
+        .await
     }
 }
 
@@ -198,7 +232,10 @@ impl<S: Transactional> FailureStore for S {
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<Reservation, StoreError> {
-        self.write(|rows| Box::pin(failures::reserve(rows.0, attempt, policy, now))).await
+        self.write(Operation::new("reserve_attempt", |rows| {
+            Box::pin(failures::reserve(rows.0, attempt, policy, now))
+        }))
+        .await
     }
 
     async fn record_failure(
@@ -207,7 +244,10 @@ impl<S: Transactional> FailureStore for S {
         policy: &LockoutPolicy,
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(|rows| Box::pin(failures::record_failure(rows.0, attempt, policy, change))).await
+        self.write(Operation::new("record_failure", |rows| {
+            Box::pin(failures::record_failure(rows.0, attempt, policy, change))
+        }))
+        .await
     }
 
     async fn record_throttled(
@@ -216,12 +256,17 @@ impl<S: Transactional> FailureStore for S {
         policy: &LockoutPolicy,
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(|rows| Box::pin(failures::record_throttled(rows.0, attempt, policy, change)))
-            .await
+        self.write(Operation::new("record_throttled", |rows| {
+            Box::pin(failures::record_throttled(rows.0, attempt, policy, change))
+        }))
+        .await
     }
 
     async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {
-        self.write(|rows| Box::pin(failures::release(rows.0, attempt))).await
+        self.write(Operation::new("release_attempt", |rows| {
+            Box::pin(failures::release(rows.0, attempt))
+        }))
+        .await
     }
 
     async fn unlock(
@@ -229,7 +274,10 @@ impl<S: Transactional> FailureStore for S {
         name: &UserName,
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(|rows| Box::pin(failures::unlock(rows.0, name, change))).await
+        self.write(Operation::new("unlock", |rows| {
+            Box::pin(failures::unlock(rows.0, name, change))
+        }))
+        .await
     }
 
     async fn add_device(
@@ -239,14 +287,20 @@ impl<S: Transactional> FailureStore for S {
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(|rows| Box::pin(failures::add_device(rows.0, name, device, policy, now))).await
+        self.write(Operation::new("add_device", |rows| {
+            Box::pin(failures::add_device(rows.0, name, device, policy, now))
+        }))
+        .await
     }
 }
 
 #[async_trait]
 impl<S: Transactional> AuditStore for S {
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
-        self.write_in_background(|rows| Box::pin(operations::append(rows.0, &events))).await
+        self.write_in_background(Operation::new("append", |rows| {
+            Box::pin(operations::append(rows.0, &events))
+        }))
+        .await
     }
 
     async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {

@@ -48,9 +48,12 @@ pub(super) async fn touch_updates_last_seen(fixture: &StoreFixture) {
     let unknown = (unknown_session(&other), time(60));
     fixture.store.touch(&[unknown]).await.expect("an unknown session is not an error");
     assert_eq!(fixture.session(&other).await, other);
-    let both = [unknown, (other.id, time(70)), (session.id, time(80))];
+    let bob = fixture.account("bob").await;
+    let of_bob = fixture.login(&bob, 3).await;
+    let both = [unknown, (of_bob.id, time(90)), (other.id, time(70)), (session.id, time(80))];
     fixture.store.touch(&both).await.expect("a result");
     assert_eq!(fixture.session(&other).await.last_seen_at, time(70));
     assert_eq!(fixture.session(&session).await.last_seen_at, time(80));
+    assert_eq!(fixture.session(&of_bob).await.last_seen_at, time(90));
     fixture.store.touch(&[]).await.expect("a result");
 }

@@ -1,7 +1,7 @@
 //! Test cases that every [`Store`] must pass (feature `conformance`).
 //!
 //! Each case needs an empty store of its own, and panics if the store fails it. Times are arguments
-//! of the operations, so no case waits for a clock.
+//! of the operations, so no case waits for an expiry.
 //!
 //! All cases in one test:
 //! ```
@@ -48,6 +48,7 @@ mod accounts;
 mod agents;
 mod attempts;
 mod audit;
+mod cancellation;
 mod concurrent;
 mod disabled_accounts;
 mod end;
@@ -118,6 +119,12 @@ cases! {
         pages_records
         verifies_chain_from_any_head
         concurrent_events_have_no_gaps;
+    cancellation:
+        dropped_creation_is_atomic
+        dropped_login_is_atomic
+        dropped_refresh_is_atomic
+        dropped_password_change_is_atomic
+        dropped_operations_block_no_others;
     disabled_accounts:
         rejects_disabled_user
         enabling_requires_new_login
@@ -212,6 +219,7 @@ cases! {
         throttled_attempt_counts_for_its_source_only
         familiar_source_with_many_failures_is_unfamiliar
         device_is_familiar_at_every_address
+        added_device_is_familiar
         device_has_failures_of_its_own
         bounds_devices
         devices_are_forgotten
@@ -220,8 +228,8 @@ cases! {
 
 /// Runs all cases, each with an empty store that `open` returns.
 ///
-/// Some cases run operations concurrently. It needs a Tokio runtime, preferably a multi-threaded
-/// one.
+/// Some cases run operations concurrently. It needs a Tokio runtime with a timer, preferably a
+/// multi-threaded one.
 ///
 /// # Panics
 /// If a store fails a case.
@@ -238,7 +246,7 @@ impl Case {
         self.name
     }
 
-    /// Runs the case with an empty store. It needs a Tokio runtime.
+    /// Runs the case with an empty store. It needs a Tokio runtime with a timer.
     ///
     /// # Panics
     /// If the store fails the case.

@@ -245,6 +245,19 @@ pub(super) async fn device_is_familiar_at_every_address(fixture: &StoreFixture) 
     assert!(fixture.log_in_with(&bob, &other, 3, second).await, "a device of another account");
 }
 
+pub(super) async fn added_device_is_familiar(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let second = fixture.guess_when_allowed(1000, 120, 1).await;
+    let (policy, device) = (LockoutPolicy::default(), device_token(1));
+    let attempt = with_device(attempt_from("alice", 9999), device);
+    fixture.assert_throttled(&attempt, second).await;
+    drop(fixture.store.record_throttled(&attempt, &policy, &at(second)).await.expect("a result"));
+    let added = fixture.store.add_device(&alice.name, device, &policy, time(second)).await;
+    added.expect("a result");
+    fixture.new_records().await;
+    assert!(!fixture.log_in_with(&alice, &attempt, 2, second).await, "the device is known");
+}
+
 pub(super) async fn device_has_failures_of_its_own(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let home = attempt_from("alice", 1);

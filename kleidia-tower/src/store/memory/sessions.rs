@@ -12,8 +12,13 @@ use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId};
 
 #[async_trait]
 impl SessionRows for State {
-    async fn session(&mut self, key: SessionLookup) -> Result<Option<Session>, StoreError> {
-        Ok(self.find_session(key).map(|session| Session::clone(session)))
+    async fn session(
+        &mut self,
+        user: UserId,
+        id: SessionId,
+    ) -> Result<Option<Session>, StoreError> {
+        let found = self.find_session(SessionLookup::Id(id));
+        Ok(found.filter(|session| session.user == user).map(|session| Session::clone(session)))
     }
 
     async fn insert_session(

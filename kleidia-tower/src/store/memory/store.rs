@@ -12,7 +12,7 @@ use super::state::State;
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
 use crate::session::{Session, SessionLookup, SessionView};
-use crate::store::transactional::{Operation, ScopedRows, Transactional};
+use crate::store::rows::{Operation, Transactional};
 use crate::store::{PurgeStore, Retention, StoreError};
 use crate::{Timestamp, TokenDigest, UserId};
 
@@ -124,13 +124,12 @@ impl Transactional for MemoryStore {
         Ok(ChainCheck::Intact(head))
     }
 
-    async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
-    where
-        T: Send + 'a,
-        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
-    {
+    async fn write<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
         let mut state = self.lock()?;
-        let mut operation = operation(ScopedRows::new(&mut *state));
+        let mut operation = operation.run(&mut *state);
         // Rows in memory are never pending, so one poll completes the operation.
         match operation.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(outcome) => outcome,

@@ -6,10 +6,10 @@ use super::commit_with_events;
 use super::sessions::{EventList, end_family};
 use crate::account::Account;
 use crate::audit::{EventKind, Outcome, Reason};
-use crate::session::{EndReason, Rotation, RotationOutcome, Session, SessionLookup, SessionView};
+use crate::session::{EndReason, Rotation, RotationOutcome, Session, SessionView};
 use crate::store::rows::{Consumed, RefreshTokenRow, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
-use crate::{SessionId, Timestamp, time};
+use crate::{SessionId, Timestamp, UserId, time};
 
 pub(crate) async fn rotate(
     rows: &mut dyn Rows,
@@ -24,7 +24,7 @@ pub(crate) async fn rotate(
     let Some(presented) = rows.refresh_token(&rotation.presented).await? else {
         return commit_with_events(rows, RotationOutcome::Invalid, Vec::new()).await;
     };
-    let session = session_of(rows, &presented).await?;
+    let session = session_of(rows, owner, &presented).await?;
     let (account, _) = found.ok_or(StoreError::Corrupt("session: its account is missing"))?;
     let mut events = EventList::new(&account, change);
     let rejection = if account.is_disabled {
@@ -53,8 +53,12 @@ pub(crate) async fn rotate(
     }
 }
 
-async fn session_of(rows: &mut dyn Rows, token: &RefreshTokenRow) -> Result<Session, StoreError> {
-    let session = rows.session(SessionLookup::Id(token.session)).await?;
+async fn session_of(
+    rows: &mut dyn Rows,
+    user: UserId,
+    token: &RefreshTokenRow,
+) -> Result<Session, StoreError> {
+    let session = rows.session(user, token.session).await?;
     session.ok_or(StoreError::Corrupt("refresh token: its session is missing"))
 }
 
@@ -132,7 +136,7 @@ async fn return_successor(
         events.add_rejected_refresh(previous, Reason::TokenExpired);
         return commit_with_events(rows, RotationOutcome::Invalid, events.into()).await;
     };
-    let session = Arc::new(session_of(rows, &successor).await?);
+    let session = Arc::new(session_of(rows, account.id, &successor).await?);
     events.add_for_session(EventKind::TokenRefresh, session.id, Some(Reason::Retry));
     let is_new_session = session.id != previous;
     let retried = RotationOutcome::Retried {

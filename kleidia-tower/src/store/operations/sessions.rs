@@ -6,8 +6,7 @@ use super::{commit_with_events, failures};
 use crate::account::{Account, StoredPassword};
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::session::{
-    EndReason, NewSession, OpenOutcome, Session, SessionEnd, SessionLookup, SessionSelector,
-    SessionView,
+    EndReason, NewSession, OpenOutcome, Session, SessionEnd, SessionSelector, SessionView,
 };
 use crate::store::rows::{RefreshTokenRow, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
@@ -108,8 +107,8 @@ pub(crate) async fn end(
     let ended = match which {
         SessionSelector::All { .. } => end_all(rows, user, None, reason, &mut events).await?,
         SessionSelector::One { session, .. } => {
-            let session = rows.session(SessionLookup::Id(session)).await?;
-            match session.filter(|session| session.user == user && session.end.is_none()) {
+            let session = rows.session(user, session).await?;
+            match session.filter(|session| session.end.is_none()) {
                 Some(session) => end_one(rows, session, reason, &mut events).await?,
                 None => Vec::new(),
             }
@@ -181,9 +180,8 @@ pub(crate) async fn register_agent(
     let Some((account, _)) = rows.lock_account(user).await? else {
         return commit_with_events(rows, false, Vec::new()).await;
     };
-    let session = rows.session(SessionLookup::Id(id)).await?;
-    let is_active =
-        session.is_some_and(|session| session.user == user && session.is_active(change.at));
+    let session = rows.session(user, id).await?;
+    let is_active = session.is_some_and(|session| session.is_active(change.at));
     if !is_active || !rows.set_agent_key(id, public_key_pem).await? {
         return commit_with_events(rows, false, Vec::new()).await;
     }

@@ -9,8 +9,8 @@ use super::statements::PostgresRows;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::rbac::RoleName;
 use crate::store::StoreError;
-use crate::store::columns::{Columns, join_hashes, join_roles, name_digest};
-use crate::store::rows::AccountRows;
+use crate::store::columns::{Columns, join_hashes, join_roles};
+use crate::store::rows::{AccountRows, name_digest};
 use crate::{Timestamp, UserId};
 
 pub(super) const ACCOUNT_BY_ID: &str = "SELECT id AS account, name, roles, is_disabled, \
@@ -68,7 +68,7 @@ impl AccountRows for PostgresRows<'_> {
                  VALUES ($1, $2, $3, $4, $4, $5, $6, '') ON CONFLICT DO NOTHING RETURNING id",
                 &[
                     &name.as_str(),
-                    &name_digest(name),
+                    &name_digest(name).as_slice(),
                     &join_roles(roles),
                     &at.as_second(),
                     &password.parameters(),

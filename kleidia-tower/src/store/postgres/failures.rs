@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::statements::PostgresRows;
 use crate::store::StoreError;
-use crate::store::columns::{Columns, name_digest, scope_text, sql_limit};
-use crate::store::rows::{FailureRow, FailureRows, FailureScope};
+use crate::store::columns::{Columns, sql_limit};
+use crate::store::rows::{FailureRow, FailureRows, FailureScope, name_digest};
 use crate::{Timestamp, UserName};
 
 #[async_trait]
@@ -18,7 +18,7 @@ impl FailureRows for PostgresRows<'_> {
                  ON CONFLICT (name_digest, source) DO UPDATE SET failures = failures.failures \
                  RETURNING failures, pending, pending_at, last_failure_at, locked_until, \
                  forgotten_at, succeeded_at, expires_at",
-                &[&name_digest(name)],
+                &[&name_digest(name).as_slice()],
             )
             .await?;
         Columns(&row).failures().map(Some)
@@ -34,7 +34,7 @@ impl FailureRows for PostgresRows<'_> {
                 "SELECT failures, pending, pending_at, last_failure_at, locked_until, \
                  forgotten_at, succeeded_at, expires_at FROM failures \
                  WHERE name_digest = $1 AND source = $2",
-                &[&name_digest(name), &scope_text(scope)],
+                &[&name_digest(name).as_slice(), &scope.to_string()],
             )
             .await?;
         found.map(|row| Columns(&row).failures()).transpose()
@@ -54,8 +54,8 @@ impl FailureRows for PostgresRows<'_> {
              pending_at = $5, last_failure_at = $6, locked_until = $7, forgotten_at = $8, \
              succeeded_at = $9, expires_at = $10",
             &[
-                &name_digest(name),
-                &scope_text(scope),
+                &name_digest(name).as_slice(),
+                &scope.to_string(),
                 &i64::from(row.failures),
                 &i64::from(row.pending),
                 &row.pending_at.as_second(),
@@ -72,6 +72,7 @@ impl FailureRows for PostgresRows<'_> {
 
     async fn clear_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
         let digest = name_digest(name);
+        let digest = digest.as_slice();
         let delete = "DELETE FROM failures WHERE name_digest = $1 AND succeeded_at IS NULL";
         self.execute(delete, &[&digest]).await?;
         self.execute(
@@ -94,7 +95,7 @@ impl FailureRows for PostgresRows<'_> {
              (SELECT source FROM failures \
              WHERE name_digest = $1 AND source >= 'device:' AND source < 'device;' \
              ORDER BY succeeded_at DESC, source DESC OFFSET $2)",
-            &[&name_digest(name), &sql_limit(max)],
+            &[&name_digest(name).as_slice(), &sql_limit(max)],
         )
         .await
         .map(drop)

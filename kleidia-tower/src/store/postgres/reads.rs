@@ -19,7 +19,7 @@ use crate::store::StoreError;
 use crate::store::chain::{self, BATCH, ChainReads};
 use crate::store::columns::{Columns, chain_head, sql_limit};
 use crate::store::quiet::quiet;
-use crate::store::transactional::{Operation, ScopedRows, Transactional};
+use crate::store::rows::{Operation, Transactional};
 use crate::{Timestamp, TokenDigest, UserId};
 
 /// Selects sessions with their accounts.
@@ -133,11 +133,10 @@ impl Transactional for PostgresStore {
         chain::verify(self, since).await
     }
 
-    async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
-    where
-        T: Send + 'a,
-        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
-    {
+    async fn write<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
         quiet(self.run(operation)).await
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::statements::{PostgresRows, select_sessions};
-use crate::session::{Session, SessionEnd, SessionLookup};
+use crate::session::{Session, SessionEnd};
 use crate::store::StoreError;
 use crate::store::columns::Columns;
 use crate::store::rows::SessionRows;
@@ -11,16 +11,13 @@ use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId};
 
 #[async_trait]
 impl SessionRows for PostgresRows<'_> {
-    async fn session(&mut self, key: SessionLookup) -> Result<Option<Session>, StoreError> {
-        let found = match key {
-            SessionLookup::Id(id) => {
-                self.fetch_optional(select_sessions!("WHERE id = $1"), &[&id.get()]).await?
-            }
-            SessionLookup::Token(digest) => {
-                let token = digest.0.as_slice();
-                self.fetch_optional(select_sessions!("WHERE token = $1"), &[&token]).await?
-            }
-        };
+    async fn session(
+        &mut self,
+        user: UserId,
+        id: SessionId,
+    ) -> Result<Option<Session>, StoreError> {
+        let select = select_sessions!("WHERE id = $1 AND \"user\" = $2");
+        let found = self.fetch_optional(select, &[&id.get(), &user.get()]).await?;
         found.map(|row| Columns(&row).session()).transpose()
     }
 

@@ -16,7 +16,7 @@ use super::error::{is_conflict, pool_error, store_error};
 use super::options::PostgresOptions;
 use super::statements::PostgresRows;
 use super::{migrations, tls};
-use crate::store::transactional::{Operation, ScopedRows};
+use crate::store::rows::Operation;
 use crate::store::{OpenError, StoreError};
 
 /// How many operations can wait for a connection.
@@ -152,11 +152,10 @@ impl PostgresStore {
     }
 
     /// Runs an operation in a transaction, and again after a conflict with others.
-    pub(super) async fn run<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
-    where
-        T: Send + 'a,
-        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
-    {
+    pub(super) async fn run<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
         let mut retries = 0;
         loop {
             match self.run_once(&operation).await {
@@ -169,16 +168,15 @@ impl PostgresStore {
         }
     }
 
-    async fn run_once<'a, T, F>(&'a self, operation: &F) -> Result<T, StoreError>
-    where
-        T: Send + 'a,
-        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
-    {
+    async fn run_once<'a, T: Send + 'a>(
+        &'a self,
+        operation: &Operation<'a, T>,
+    ) -> Result<T, StoreError> {
         let (mut client, _permit) = self.writing_client().await?;
         let running = async {
             let transaction = self.begin(&mut client).await?;
             // An error drops the transaction, which rolls it back.
-            let value = operation(ScopedRows::new(&mut PostgresRows(&transaction))).await?;
+            let value = operation.run(&mut PostgresRows(&transaction)).await?;
             self.commit(transaction).await?;
             Ok(value)
         };

@@ -10,8 +10,8 @@ use super::statements::{SqliteRows, account_by_id, account_by_name};
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::rbac::RoleName;
 use crate::store::StoreError;
-use crate::store::columns::{Columns, join_hashes, join_roles, name_digest};
-use crate::store::rows::AccountRows;
+use crate::store::columns::{Columns, join_hashes, join_roles};
+use crate::store::rows::{AccountRows, name_digest};
 use crate::{Timestamp, UserId};
 
 #[async_trait]
@@ -61,7 +61,7 @@ impl AccountRows for SqliteRows<'_> {
              password_changed_at, password_parameters, password, previous_passwords) \
              VALUES (?, ?, ?, 0, ?, ?, ?, ?, '')",
         );
-        let insert = insert.bind(name.as_str().to_owned()).bind(name_digest(&name));
+        let insert = insert.bind(name.as_str().to_owned()).bind(name_digest(&name).to_vec());
         let insert = insert.bind(join_roles(&roles)).bind(at.as_second()).bind(at.as_second());
         let insert = insert.bind(password.parameters()).bind(password.as_str());
         let id = UserId::new(self.execute(insert).await?);

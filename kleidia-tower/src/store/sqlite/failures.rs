@@ -5,8 +5,8 @@ use sqlx::query;
 
 use super::statements::SqliteRows;
 use crate::store::StoreError;
-use crate::store::columns::{Columns, name_digest, scope_text, sql_limit};
-use crate::store::rows::{FailureRow, FailureRows, FailureScope};
+use crate::store::columns::{Columns, sql_limit};
+use crate::store::rows::{FailureRow, FailureRows, FailureScope, name_digest};
 use crate::{Timestamp, UserName};
 
 #[async_trait]
@@ -21,8 +21,9 @@ impl FailureRows for SqliteRows<'_> {
         scope: FailureScope,
     ) -> Result<Option<FailureRow>, StoreError> {
         let found = query("SELECT * FROM failures WHERE name_digest = ? AND source = ?");
-        let found =
-            self.fetch_optional(found.bind(name_digest(name)).bind(scope_text(scope))).await?;
+        let found = self
+            .fetch_optional(found.bind(name_digest(name).to_vec()).bind(scope.to_string()))
+            .await?;
         found.map(|row| Columns(&row).failures()).transpose()
     }
 
@@ -34,8 +35,8 @@ impl FailureRows for SqliteRows<'_> {
     ) -> Result<(), StoreError> {
         let put = query("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         let put = put
-            .bind(name_digest(name))
-            .bind(scope_text(scope))
+            .bind(name_digest(name).to_vec())
+            .bind(scope.to_string())
             .bind(i64::from(row.failures))
             .bind(i64::from(row.pending))
             .bind(row.pending_at.as_second())
@@ -49,12 +50,12 @@ impl FailureRows for SqliteRows<'_> {
 
     async fn clear_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
         let delete = query("DELETE FROM failures WHERE name_digest = ? AND succeeded_at IS NULL");
-        self.execute(delete.bind(name_digest(name))).await?;
+        self.execute(delete.bind(name_digest(name).to_vec())).await?;
         let update = query(
             "UPDATE failures SET failures = 0, pending = 0, pending_at = 0, last_failure_at = 0, \
              locked_until = 0, forgotten_at = 0 WHERE name_digest = ?",
         );
-        self.execute(update.bind(name_digest(name))).await.map(drop)
+        self.execute(update.bind(name_digest(name).to_vec())).await.map(drop)
     }
 
     async fn delete_excess_devices(
@@ -69,6 +70,6 @@ impl FailureRows for SqliteRows<'_> {
              WHERE name_digest = ?1 AND source >= 'device:' AND source < 'device;' \
              ORDER BY succeeded_at DESC, source DESC LIMIT -1 OFFSET ?2)",
         );
-        self.execute(delete.bind(name_digest(name)).bind(sql_limit(max))).await.map(drop)
+        self.execute(delete.bind(name_digest(name).to_vec()).bind(sql_limit(max))).await.map(drop)
     }
 }

@@ -17,7 +17,7 @@ use crate::store::StoreError;
 use crate::store::chain::{self, BATCH, ChainReads};
 use crate::store::columns::{Columns, ceil_second, chain_head, sql_limit};
 use crate::store::quiet::quiet;
-use crate::store::transactional::{Operation, ScopedRows, Transactional};
+use crate::store::rows::{Operation, Transactional};
 use crate::{Timestamp, TokenDigest, UserId};
 
 const SESSION_BY_ID: &str = "SELECT sessions.*, accounts.id AS account, name, roles, is_disabled, \
@@ -145,19 +145,17 @@ impl Transactional for SqliteStore {
         chain::verify(self, since).await
     }
 
-    async fn write<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
-    where
-        T: Send + 'a,
-        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
-    {
+    async fn write<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
         quiet(async { run(self, self.begin().await?, operation).await }).await
     }
 
-    async fn write_in_background<'a, T, F>(&'a self, operation: F) -> Result<T, StoreError>
-    where
-        T: Send + 'a,
-        F: for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T> + Send + Sync + 'a,
-    {
+    async fn write_in_background<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
         quiet(async { run(self, self.begin_always().await?, operation).await }).await
     }
 }
@@ -165,9 +163,9 @@ impl Transactional for SqliteStore {
 async fn run<'a, T: 'a>(
     store: &'a SqliteStore,
     mut transaction: Transaction<'static, Sqlite>,
-    operation: impl for<'r> Fn(ScopedRows<'r, 'a>) -> Operation<'r, T>,
+    operation: Operation<'a, T>,
 ) -> Result<T, StoreError> {
-    let value = operation(ScopedRows::new(&mut SqliteRows(&mut transaction))).await?;
+    let value = operation.run(&mut SqliteRows(&mut transaction)).await?;
     store.commit(transaction).await?;
     Ok(value)
 }

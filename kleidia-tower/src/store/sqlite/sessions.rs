@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::query;
 
 use super::statements::SqliteRows;
-use crate::session::{Session, SessionEnd, SessionLookup};
+use crate::session::{Session, SessionEnd};
 use crate::store::StoreError;
 use crate::store::columns::Columns;
 use crate::store::rows::SessionRows;
@@ -12,18 +12,13 @@ use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId};
 
 #[async_trait]
 impl SessionRows for SqliteRows<'_> {
-    async fn session(&mut self, key: SessionLookup) -> Result<Option<Session>, StoreError> {
-        let found = match key {
-            SessionLookup::Id(id) => {
-                self.fetch_optional(query("SELECT * FROM sessions WHERE id = ?").bind(id.get()))
-                    .await?
-            }
-            SessionLookup::Token(digest) => {
-                let token = digest.0.to_vec();
-                self.fetch_optional(query("SELECT * FROM sessions WHERE token = ?").bind(token))
-                    .await?
-            }
-        };
+    async fn session(
+        &mut self,
+        user: UserId,
+        id: SessionId,
+    ) -> Result<Option<Session>, StoreError> {
+        let found = query("SELECT * FROM sessions WHERE id = ? AND user = ?");
+        let found = self.fetch_optional(found.bind(id.get()).bind(user.get())).await?;
         found.map(|row| Columns(&row).session()).transpose()
     }
 

@@ -1,0 +1,125 @@
+//! The reads of the store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kleidia_tower::account::{Account, AccountLookup, StoredPassword};
+use kleidia_tower::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
+use kleidia_tower::session::{Session, SessionLookup, SessionView};
+use kleidia_tower::store::StoreError;
+use kleidia_tower::store::rows::{Operation, Transactional};
+use kleidia_tower::{SessionId, Timestamp, TokenDigest, UserId};
+use redb::ReadableTable as _;
+
+use crate::store::RedbStore;
+use crate::tables::{
+    ACCOUNTS, NAMES, PARAMETERS, RECORDS, REFRESH_TOKENS, SESSION_TOKENS, SESSIONS,
+    SESSIONS_OF_USER, corrupt, decode, unavailable,
+};
+use crate::values::AccountValue;
+use crate::{accounts, audit, sessions};
+
+#[async_trait]
+impl Transactional for RedbStore {
+    async fn read_account(
+        &self,
+        key: AccountLookup<'_>,
+    ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
+        let read = self.read()?;
+        let table = read.open_table(ACCOUNTS).map_err(unavailable)?;
+        let found = accounts::find(&table, &read.open_table(NAMES).map_err(unavailable)?, key)?;
+        Ok(found.map(|(account, password)| (Arc::new(account), password)))
+    }
+
+    async fn read_accounts(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Account>>, StoreError> {
+        let table = self.read()?.open_table(ACCOUNTS).map_err(unavailable)?;
+        let first = after.map_or(i64::MIN, |after| after.get().saturating_add(1));
+        let rows = table.range(first..).map_err(unavailable)?.take(limit);
+        let accounts = rows.map(|row| {
+            let (id, value) = row.map_err(unavailable)?;
+            let value: AccountValue = decode(value.value())?;
+            Ok(Arc::new(value.decode(UserId::new(id.value()))?.0))
+        });
+        accounts.collect()
+    }
+
+    async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError> {
+        let table = self.read()?.open_table(PARAMETERS).map_err(unavailable)?;
+        let rows = table.iter().map_err(unavailable)?;
+        rows.map(|row| Ok(row.map_err(unavailable)?.0.value().to_owned())).collect()
+    }
+
+    async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
+        let read = self.read()?;
+        let id = match key {
+            SessionLookup::Id(id) => Some(id),
+            SessionLookup::Token(digest) => {
+                let tokens = read.open_table(SESSION_TOKENS).map_err(unavailable)?;
+                let found = tokens.get(&digest.0).map_err(unavailable)?;
+                found.map(|id| SessionId::new(id.value()))
+            }
+        };
+        let table = read.open_table(SESSIONS).map_err(unavailable)?;
+        let session = id.map(|id| sessions::find(&table, id)).transpose()?.flatten();
+        let Some(session) = session else { return Ok(None) };
+        let table = read.open_table(ACCOUNTS).map_err(unavailable)?;
+        let names = read.open_table(NAMES).map_err(unavailable)?;
+        let account = accounts::find(&table, &names, AccountLookup::Id(session.user))?;
+        let (account, _) = account.ok_or(corrupt("session: its account is missing"))?;
+        Ok(Some(SessionView { session: Arc::new(session), account: Arc::new(account) }))
+    }
+
+    async fn read_sessions_of(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Arc<Session>>, StoreError> {
+        let read = self.read()?;
+        let table = read.open_table(SESSIONS).map_err(unavailable)?;
+        let index = read.open_multimap_table(SESSIONS_OF_USER).map_err(unavailable)?;
+        let active = sessions::active(&table, &index, user.get(), now)?;
+        Ok(active.into_iter().rev().map(Arc::new).collect())
+    }
+
+    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
+        let table = self.read()?.open_table(REFRESH_TOKENS).map_err(unavailable)?;
+        Ok(table.get(&digest.0).map_err(unavailable)?.is_some())
+    }
+
+    async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        let table = self.read()?.open_table(RECORDS).map_err(unavailable)?;
+        let mut records = Vec::new();
+        for row in table.iter().map_err(unavailable)?.rev() {
+            if records.len() >= query.limit {
+                break;
+            }
+            let (sequence, value) = row.map_err(unavailable)?;
+            let record = audit::decode_record(sequence.value(), value.value())?;
+            records.extend(query.matches(&record).then_some(record));
+        }
+        Ok(records)
+    }
+
+    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
+        audit::verify(&self.read()?.open_table(RECORDS).map_err(unavailable)?, since)
+    }
+
+    async fn write<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
+        self.run(operation).await
+    }
+
+    async fn write_in_background<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
+        let writer = self.writer().await;
+        self.run_as(writer, operation).await
+    }
+}

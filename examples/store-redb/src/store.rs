@@ -1,0 +1,97 @@
+//! `RedbStore`: opening, and transactions.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use kleidia_tower::store::StoreError;
+use kleidia_tower::store::rows::Operation;
+use redb::{Database, ReadTransaction, ReadableDatabase as _, WriteTransaction};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
+
+use crate::tables::{self, corrupt, unavailable};
+
+/// How many operations can wait for the writer.
+const MAX_WAITING: usize = 1024;
+
+/// A store in one file, which one process opens. Acknowledged changes are on disk.
+pub struct RedbStore {
+    database: Database,
+    /// Whoever has it may begin a transaction: otherwise redb would block the thread.
+    writer: Arc<Mutex<()>>,
+    /// A permit for each operation that may wait for the writer.
+    queue: Semaphore,
+}
+
+/// The rows that a transaction sees.
+pub(crate) struct RedbRows(pub(crate) WriteTransaction);
+
+impl RedbStore {
+    /// Opens a file, and creates it if it does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if another process has it open, or it is no file of redb.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let database = Database::create(path).map_err(StoreError::unavailable)?;
+        let transaction = database.begin_write().map_err(unavailable)?;
+        tables::create(&transaction)?;
+        transaction.commit().map_err(unavailable)?;
+        let (writer, queue) = (Arc::default(), Semaphore::new(MAX_WAITING));
+        Ok(Self { database, writer, queue })
+    }
+
+    /// Begins a read, which sees the last commit and waits for nothing.
+    pub(crate) fn read(&self) -> Result<ReadTransaction, StoreError> {
+        self.database.begin_read().map_err(unavailable)
+    }
+
+    /// Runs an operation of a client, unless too many wait.
+    pub(crate) async fn run<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
+        let waiting = self.queue.try_acquire().map_err(|_| StoreError::Busy)?;
+        let writer = self.writer().await;
+        drop(waiting);
+        self.run_as(writer, operation).await
+    }
+
+    pub(crate) async fn writer(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.writer).lock_owned().await
+    }
+
+    pub(crate) async fn run_as<'a, T: Send + 'a>(
+        &'a self,
+        writer: OwnedMutexGuard<()>,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
+        let mut rows = self.begin()?;
+        // An error drops the transaction, which rolls it back.
+        let value = operation.run(&mut rows).await?;
+        commit(rows, writer).await?;
+        Ok(value)
+    }
+
+    /// Begins a transaction. Only the holder of the writer may, so it does not block.
+    pub(crate) fn begin(&self) -> Result<RedbRows, StoreError> {
+        Ok(RedbRows(self.database.begin_write().map_err(unavailable)?))
+    }
+}
+
+/// Commits a transaction on a thread, since it waits for the disk. If the caller drops this, the thread
+/// commits nevertheless, and only then the next transaction begins.
+pub(crate) async fn commit(rows: RedbRows, writer: OwnedMutexGuard<()>) -> Result<(), StoreError> {
+    #[expect(clippy::disallowed_methods, reason = "awaited, and a panic is an error")]
+    let committing = tokio::task::spawn_blocking(move || {
+        let committed = rows.0.commit().map_err(unavailable);
+        drop(writer);
+        committed
+    });
+    committing.await.map_err(|_| corrupt("commit"))?
+}
+
+impl fmt::Debug for RedbStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedbStore").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,348 @@
+//! The rows of a transaction, which record the accounts that are touched.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::AccountScope;
+use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
+use crate::audit::{AuditRecord, ChainHead};
+use crate::rbac::RoleName;
+use crate::session::{Session, SessionEnd};
+use crate::store::StoreError;
+use crate::store::rows::{
+    AccountRows, AuditRows, Consumed, FailureRow, FailureRows, FailureScope, RefreshTokenRow,
+    RefreshTokenRows, Rows, SessionRows,
+};
+use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
+
+/// The users of families and sessions. No statement returns them.
+#[derive(Default)]
+pub(super) struct Owners {
+    families: Mutex<HashMap<FamilyId, UserId>>,
+    sessions: Mutex<HashMap<SessionId, UserId>>,
+}
+
+pub(super) struct RecordingRows<'a> {
+    rows: &'a mut dyn Rows,
+    owners: &'a Owners,
+    /// The names of the accounts, which need not exist: failures have names only.
+    touched: BTreeSet<String>,
+    administration_is_locked: bool,
+}
+
+impl<'a> RecordingRows<'a> {
+    pub(super) fn new(rows: &'a mut dyn Rows, owners: &'a Owners) -> Self {
+        Self { rows, owners, touched: BTreeSet::new(), administration_is_locked: false }
+    }
+
+    pub(super) fn scope(&self) -> AccountScope {
+        match (self.touched.len(), self.administration_is_locked) {
+            (0 | 1, false) => AccountScope::One,
+            (_, true) => AccountScope::Administration,
+            (_, false) => AccountScope::Several,
+        }
+    }
+
+    fn touch_name(&mut self, name: &UserName) {
+        self.touched.insert(name.to_string());
+    }
+
+    /// An account that does not exist has no rows.
+    async fn touch_user(&mut self, user: UserId) -> Result<(), StoreError> {
+        let account = self.rows.account(AccountLookup::Id(user)).await?;
+        self.touched.extend(account.map(|(account, _)| account.name.to_string()));
+        Ok(())
+    }
+
+    async fn touch_session(&mut self, session: SessionId) -> Result<(), StoreError> {
+        let user = self.owners.sessions.lock().unwrap().get(&session).copied();
+        match user {
+            Some(user) => self.touch_user(user).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn touch_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
+        let user = self.owners.families.lock().unwrap()[&family];
+        self.touch_user(user).await
+    }
+
+    async fn touch_token(&mut self, digest: &TokenDigest) -> Result<(), StoreError> {
+        match self.rows.refresh_token_owner(digest).await? {
+            Some(user) => self.touch_user(user).await,
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl AccountRows for RecordingRows<'_> {
+    async fn lock_administration(&mut self) -> Result<(), StoreError> {
+        self.administration_is_locked = true;
+        self.rows.lock_administration().await
+    }
+
+    async fn account(
+        &mut self,
+        key: AccountLookup<'_>,
+    ) -> Result<Option<(Account, StoredPassword)>, StoreError> {
+        match key {
+            AccountLookup::Id(id) => self.touch_user(id).await?,
+            AccountLookup::Name(name) => self.touch_name(name),
+        }
+        self.rows.account(key).await
+    }
+
+    async fn lock_account(
+        &mut self,
+        id: UserId,
+    ) -> Result<Option<(Account, StoredPassword)>, StoreError> {
+        self.touch_user(id).await?;
+        self.rows.lock_account(id).await
+    }
+
+    async fn insert_account(
+        &mut self,
+        new: &NewAccount,
+        at: Timestamp,
+    ) -> Result<Option<Account>, StoreError> {
+        self.touch_name(&new.name);
+        self.rows.insert_account(new, at).await
+    }
+
+    async fn set_roles(
+        &mut self,
+        user: UserId,
+        roles: &BTreeSet<RoleName>,
+    ) -> Result<(), StoreError> {
+        self.touch_user(user).await?;
+        self.rows.set_roles(user, roles).await
+    }
+
+    async fn set_disabled(&mut self, user: UserId, is_disabled: bool) -> Result<(), StoreError> {
+        self.touch_user(user).await?;
+        self.rows.set_disabled(user, is_disabled).await
+    }
+
+    async fn has_other_enabled(
+        &mut self,
+        than: UserId,
+        roles: &BTreeSet<RoleName>,
+    ) -> Result<bool, StoreError> {
+        assert!(self.administration_is_locked, "reads all accounts");
+        self.rows.has_other_enabled(than, roles).await
+    }
+
+    async fn set_password(
+        &mut self,
+        user: UserId,
+        password: &StoredPassword,
+        changed_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.touch_user(user).await?;
+        self.rows.set_password(user, password, changed_at).await
+    }
+}
+
+#[async_trait]
+impl SessionRows for RecordingRows<'_> {
+    async fn session(
+        &mut self,
+        user: UserId,
+        id: SessionId,
+    ) -> Result<Option<Session>, StoreError> {
+        self.touch_user(user).await?;
+        self.rows.session(user, id).await
+    }
+
+    async fn insert_session(
+        &mut self,
+        session: Session,
+        token: TokenDigest,
+    ) -> Result<Session, StoreError> {
+        self.touch_user(session.user).await?;
+        self.touch_family(session.family).await?;
+        let session = self.rows.insert_session(session, token).await?;
+        self.owners.sessions.lock().unwrap().insert(session.id, session.user);
+        Ok(session)
+    }
+
+    async fn extend_session(
+        &mut self,
+        id: SessionId,
+        expires_at: Timestamp,
+        seen_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.touch_session(id).await?;
+        self.rows.extend_session(id, expires_at, seen_at).await
+    }
+
+    async fn end_session(&mut self, id: SessionId, end: SessionEnd) -> Result<bool, StoreError> {
+        self.touch_session(id).await?;
+        self.rows.end_session(id, end).await
+    }
+
+    async fn set_agent_key(&mut self, id: SessionId, key: &str) -> Result<bool, StoreError> {
+        self.touch_session(id).await?;
+        self.rows.set_agent_key(id, key).await
+    }
+
+    async fn touch_sessions(&mut self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
+        for (id, _) in seen {
+            self.touch_session(*id).await?;
+        }
+        self.rows.touch_sessions(seen).await
+    }
+
+    async fn active_sessions(
+        &mut self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        self.touch_user(user).await?;
+        self.rows.active_sessions(user, now).await
+    }
+
+    async fn active_sessions_of_family(
+        &mut self,
+        family: FamilyId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        self.touch_family(family).await?;
+        self.rows.active_sessions_of_family(family, now).await
+    }
+
+    async fn end_active_sessions(
+        &mut self,
+        user: UserId,
+        kept: Option<SessionId>,
+        end: SessionEnd,
+    ) -> Result<(), StoreError> {
+        self.touch_user(user).await?;
+        self.rows.end_active_sessions(user, kept, end).await
+    }
+}
+
+#[async_trait]
+impl RefreshTokenRows for RecordingRows<'_> {
+    async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError> {
+        self.touch_user(user).await?;
+        let family = self.rows.insert_family(user).await?;
+        self.owners.families.lock().unwrap().insert(family, user);
+        Ok(family)
+    }
+
+    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
+        self.touch_family(family).await?;
+        self.rows.is_family_revoked(family).await
+    }
+
+    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
+        self.touch_family(family).await?;
+        self.rows.revoke_family(family).await
+    }
+
+    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
+        self.touch_user(user).await?;
+        self.rows.revoke_families_of(user).await
+    }
+
+    async fn excess_families(
+        &mut self,
+        user: UserId,
+        max: usize,
+        limit: usize,
+    ) -> Result<Vec<FamilyId>, StoreError> {
+        self.touch_user(user).await?;
+        self.rows.excess_families(user, max, limit).await
+    }
+
+    async fn refresh_token_owner(
+        &mut self,
+        digest: &TokenDigest,
+    ) -> Result<Option<UserId>, StoreError> {
+        self.touch_token(digest).await?;
+        self.rows.refresh_token_owner(digest).await
+    }
+
+    async fn refresh_token(
+        &mut self,
+        digest: &TokenDigest,
+    ) -> Result<Option<RefreshTokenRow>, StoreError> {
+        self.touch_token(digest).await?;
+        self.rows.refresh_token(digest).await
+    }
+
+    async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError> {
+        self.touch_family(row.family).await?;
+        self.touch_session(row.session).await?;
+        self.rows.insert_refresh_token(row).await
+    }
+
+    async fn consume_refresh_token(
+        &mut self,
+        digest: &TokenDigest,
+        consumed: &Consumed,
+    ) -> Result<bool, StoreError> {
+        self.touch_token(digest).await?;
+        self.rows.consume_refresh_token(digest, consumed).await
+    }
+}
+
+#[async_trait]
+impl FailureRows for RecordingRows<'_> {
+    async fn lock_failures(&mut self, name: &UserName) -> Result<Option<FailureRow>, StoreError> {
+        self.touch_name(name);
+        self.rows.lock_failures(name).await
+    }
+
+    async fn failures(
+        &mut self,
+        name: &UserName,
+        scope: FailureScope,
+    ) -> Result<Option<FailureRow>, StoreError> {
+        self.touch_name(name);
+        self.rows.failures(name, scope).await
+    }
+
+    async fn put_failures(
+        &mut self,
+        name: &UserName,
+        scope: FailureScope,
+        row: &FailureRow,
+    ) -> Result<(), StoreError> {
+        self.touch_name(name);
+        self.rows.put_failures(name, scope, row).await
+    }
+
+    async fn clear_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
+        self.touch_name(name);
+        self.rows.clear_failures(name).await
+    }
+
+    async fn delete_excess_devices(
+        &mut self,
+        name: &UserName,
+        max: usize,
+    ) -> Result<(), StoreError> {
+        self.touch_name(name);
+        self.rows.delete_excess_devices(name, max).await
+    }
+}
+
+#[async_trait]
+impl AuditRows for RecordingRows<'_> {
+    async fn lock_chain(&mut self) -> Result<ChainHead, StoreError> {
+        self.rows.lock_chain().await
+    }
+
+    /// The actor is only named in a record, which belongs to the account of the user.
+    async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        for user in records.iter().filter_map(|record| record.user.as_ref()) {
+            self.touched.insert(user.name.clone());
+        }
+        self.rows.append_records(records).await
+    }
+}

@@ -1,0 +1,108 @@
+//! `MemoryStore`, which records the accounts that each operation touches.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::recording_rows::{Owners, RecordingRows};
+use super::{AccountScope, Scopes};
+use crate::account::{Account, AccountLookup, StoredPassword};
+use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
+use crate::session::{Session, SessionLookup, SessionView};
+use crate::store::rows::{Operation, Transactional};
+use crate::store::{MemoryStore, PurgeStore, Retention, StoreError};
+use crate::{Timestamp, TokenDigest, UserId};
+
+pub(super) struct RecordingStore {
+    memory: MemoryStore,
+    owners: Owners,
+    scopes: Scopes,
+}
+
+impl RecordingStore {
+    pub(super) fn new(scopes: &Scopes) -> Self {
+        let (memory, owners) = (MemoryStore::default(), Owners::default());
+        Self { memory, owners, scopes: Arc::clone(scopes) }
+    }
+
+    fn record(&self, operation: &'static str, scope: AccountScope) {
+        let mut scopes = self.scopes.lock().unwrap();
+        let known = scopes.entry(operation).or_insert(scope);
+        *known = scope.max(*known);
+    }
+}
+
+#[async_trait]
+impl Transactional for RecordingStore {
+    async fn read_account(
+        &self,
+        key: AccountLookup<'_>,
+    ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
+        self.memory.read_account(key).await
+    }
+
+    async fn read_accounts(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Account>>, StoreError> {
+        self.memory.read_accounts(after, limit).await
+    }
+
+    async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError> {
+        self.memory.read_password_parameters().await
+    }
+
+    async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
+        self.memory.read_session(key).await
+    }
+
+    async fn read_sessions_of(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Arc<Session>>, StoreError> {
+        self.memory.read_sessions_of(user, now).await
+    }
+
+    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
+        self.memory.has_refresh_token(digest).await
+    }
+
+    async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        self.memory.read_records(query).await
+    }
+
+    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
+        self.memory.read_chain(since).await
+    }
+
+    async fn write<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
+        let (name, operation) = (operation.name(), Arc::new(operation));
+        let recorded = Operation::new(name, move |rows| {
+            let operation = Arc::clone(&operation);
+            Box::pin(async move {
+                let mut rows = RecordingRows::new(rows.0, &self.owners);
+                let done = operation.run(&mut rows).await;
+                self.record(name, rows.scope());
+                done
+            })
+        });
+        self.memory.write(recorded).await
+    }
+}
+
+#[async_trait]
+impl PurgeStore for RecordingStore {
+    async fn purge(
+        &self,
+        now: Timestamp,
+        retention: &Retention,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        self.memory.purge(now, retention, limit).await
+    }
+}

@@ -1,0 +1,53 @@
+//! An operation of the store traits, as a store runs it in a transaction.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use super::StoreError;
+use super::rows::Rows;
+
+/// An operation of the store traits, to run in a transaction.
+///
+/// It borrows its arguments from the caller for `'a`. Only this crate creates operations, so each
+/// change of a store comes with its audit records.
+pub struct Operation<'a, T> {
+    name: &'static str,
+    run: Box<dyn for<'r> Fn(ScopedRows<'r, 'a>) -> OperationFuture<'r, T> + Send + Sync + 'a>,
+}
+
+/// A run of an operation.
+pub type OperationFuture<'r, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'r>>;
+
+/// The rows of a transaction. What an operation borrows for `'a` outlives it.
+pub(crate) struct ScopedRows<'r, 'a: 'r>(pub(crate) &'r mut dyn Rows, PhantomData<&'a ()>);
+
+impl<'a, T> Operation<'a, T> {
+    pub(crate) fn new<F>(name: &'static str, run: F) -> Self
+    where
+        F: for<'r> Fn(ScopedRows<'r, 'a>) -> OperationFuture<'r, T> + Send + Sync + 'a,
+    {
+        Self { name, run: Box::new(run) }
+    }
+
+    /// Returns the name of the store trait's method, such as `rotate_refresh_token`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Runs the operation. Commit the transaction if it succeeds, and roll it back otherwise, also if
+    /// the future is dropped.
+    pub fn run<'r>(&self, rows: &'r mut dyn Rows) -> OperationFuture<'r, T>
+    where
+        'a: 'r,
+    {
+        (self.run)(ScopedRows(rows, PhantomData))
+    }
+}
+
+impl<T> fmt::Debug for Operation<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Operation").field(&self.name).finish()
+    }
+}
