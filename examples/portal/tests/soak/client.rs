@@ -123,12 +123,19 @@ impl Client {
         }
     }
 
-    /// Sends a token several times, to either portal.
+    /// Sends a token several times, to either portal, half of the time while the session is ended.
     async fn refresh_concurrently(&mut self, user: &User, held: &HeldTokens) {
-        let (mut second, mut third) = (self.fork(), self.fork());
+        let (ends, is_everywhere) = (self.random.bool(), self.random.bool());
+        let [mut second, mut third, mut ending] = [self.fork(), self.fork(), self.fork()];
+        let end = async {
+            if ends {
+                ending.log_out(user, held, is_everywhere).await;
+            }
+        };
         tokio::join!(
             self.refresh(user, held),
             second.refresh(user, held),
+            end,
             third.refresh(user, held)
         );
     }

@@ -1,0 +1,254 @@
+//! The operations that are run in pairs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kleidia_tower::account::{AccountStore as _, AccountUpdate, PasswordChange};
+use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy, LoginAttempt};
+use kleidia_tower::rbac::{Policy, RoleName, RoleRules};
+use kleidia_tower::session::{
+    EndReason, OpenOutcome, Rotation, RotationOutcome, SessionSelector, SessionStore as _,
+};
+use kleidia_tower::store::{PostgresStore, StoreError};
+
+use crate::fixture::{ACTIVE, CONSUMED, Fixture, OTHER, SECOND, SUCCESSOR};
+use crate::numbered::{NOW, at, hash, new_account, new_session, operator, rotation};
+
+/// An operation on the accounts of a fixture. `Self::ALL` has each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    LogIn,
+    /// A login that ends the session with the oldest refresh token.
+    LogInAtLimit,
+    Refresh,
+    /// A refresh after the session has expired, which opens another.
+    RefreshExpired,
+    /// A use of a consumed token within the grace period.
+    RefreshAgain,
+    /// A use of a consumed token after it.
+    Reuse,
+    LogOut,
+    LogOutEverywhere,
+    ChangePassword,
+    Disable,
+    /// Another administrator disables the account, or this one the other.
+    DisableByOther,
+    DisableOther,
+    RemoveRole,
+    CreateAccount,
+    RegisterAgent,
+    Touch,
+    Reserve,
+    RecordFailure,
+    RecordThrottled,
+    Release,
+    Unlock,
+    AddDevice,
+}
+
+/// After the expiry of sessions: 3600 s.
+const EXPIRED: u64 = 4000;
+
+impl Operation {
+    pub(crate) const ALL: [Self; 22] = [
+        Self::LogIn,
+        Self::LogInAtLimit,
+        Self::Refresh,
+        Self::RefreshExpired,
+        Self::RefreshAgain,
+        Self::Reuse,
+        Self::LogOut,
+        Self::LogOutEverywhere,
+        Self::ChangePassword,
+        Self::Disable,
+        Self::DisableByOther,
+        Self::DisableOther,
+        Self::RemoveRole,
+        Self::CreateAccount,
+        Self::RegisterAgent,
+        Self::Touch,
+        Self::Reserve,
+        Self::RecordFailure,
+        Self::RecordThrottled,
+        Self::Release,
+        Self::Unlock,
+        Self::AddDevice,
+    ];
+
+    /// Returns whether it may do nothing if another transaction holds what it changes.
+    pub(crate) fn may_be_skipped(self) -> bool {
+        self == Self::Touch
+    }
+
+    /// Runs it, and describes its outcome. Its tokens and passwords have this number.
+    pub(crate) async fn run(
+        self,
+        store: Arc<PostgresStore>,
+        fixture: Fixture,
+        number: u32,
+    ) -> String {
+        let outcome = match self {
+            Self::LogIn | Self::LogInAtLimit => self.log_in(&store, &fixture, number).await,
+            Self::Refresh | Self::RefreshExpired | Self::RefreshAgain | Self::Reuse => {
+                self.refresh(&store, &fixture, number).await
+            }
+            Self::LogOut
+            | Self::LogOutEverywhere
+            | Self::ChangePassword
+            | Self::RegisterAgent
+            | Self::Touch => self.change_sessions(&store, &fixture, number).await,
+            Self::Disable
+            | Self::DisableByOther
+            | Self::DisableOther
+            | Self::RemoveRole
+            | Self::CreateAccount => self.administrate(&store, &fixture).await,
+            _ => self.settle(&store, &fixture, number).await,
+        };
+        outcome.unwrap_or_else(|error| format!("failed: {error}"))
+    }
+
+    async fn log_in(
+        self,
+        store: &PostgresStore,
+        fixture: &Fixture,
+        number: u32,
+    ) -> Result<String, StoreError> {
+        let mut new = new_session(&fixture.account, hash(0), fixture.token(number));
+        if self == Self::LogInAtLimit {
+            new.max_sessions = 2;
+        }
+        let opened = store.open_session(new, &at(1)).await?.value;
+        Ok(match opened {
+            OpenOutcome::Opened { displaced, is_new_device, .. } => {
+                format!("opened, {} displaced, new device {is_new_device}", displaced.len())
+            }
+            other => format!("{other:?}"),
+        })
+    }
+
+    async fn refresh(
+        self,
+        store: &PostgresStore,
+        fixture: &Fixture,
+        number: u32,
+    ) -> Result<String, StoreError> {
+        let hour = Duration::from_secs(3600);
+        let (presented, grace, second) = match self {
+            Self::RefreshExpired => (SUCCESSOR, hour, EXPIRED),
+            Self::RefreshAgain => (CONSUMED, hour, 1),
+            Self::Reuse => (CONSUMED, Duration::ZERO, 1),
+            _ => (SUCCESSOR, hour, 1),
+        };
+        let rotation = Rotation {
+            grace,
+            expires_at: NOW + 2 * Duration::from_secs(EXPIRED),
+            ..rotation(fixture.token(presented), fixture.token(number))
+        };
+        let rotated = store.rotate_refresh_token(&rotation, &at(second)).await?.value;
+        Ok(match rotated {
+            RotationOutcome::Rotated { is_new_session, .. } => {
+                format!("rotated, new session {is_new_session}")
+            }
+            RotationOutcome::Retried { successor, is_new_session, .. } => {
+                let successor = fixture.number(&successor);
+                format!("retried {successor}, new session {is_new_session}")
+            }
+            RotationOutcome::Reused(_) => "reused".to_owned(),
+            RotationOutcome::Invalid => "invalid".to_owned(),
+            RotationOutcome::AccountDisabled => "account disabled".to_owned(),
+        })
+    }
+
+    async fn change_sessions(
+        self,
+        store: &PostgresStore,
+        fixture: &Fixture,
+        number: u32,
+    ) -> Result<String, StoreError> {
+        let (user, session) = (fixture.account.id, fixture.sessions[ACTIVE]);
+        Ok(match self {
+            Self::LogOut | Self::LogOutEverywhere => {
+                let which = match self {
+                    Self::LogOut => SessionSelector::One { user, session },
+                    _ => SessionSelector::All { user },
+                };
+                let ended = store.end_sessions(which, EndReason::Logout, &at(1)).await?.value;
+                format!("{} ended", ended.len())
+            }
+            Self::ChangePassword => {
+                let new = PasswordChange {
+                    user,
+                    expected_hash: hash(0),
+                    new: hash(number),
+                    history: 5,
+                    kept_session: Some(fixture.sessions[SECOND]),
+                };
+                let changed = store.change_password(new, &at(1)).await?.value;
+                format!("changed {changed}")
+            }
+            Self::RegisterAgent => {
+                let key = format!("key {number}");
+                let bound = store.register_agent(session, user, key, &at(1)).await?.value;
+                format!("bound {bound}")
+            }
+            _ => {
+                store.touch(&[(session, NOW + Duration::from_secs(2))]).await?;
+                "touched".to_owned()
+            }
+        })
+    }
+
+    async fn administrate(
+        self,
+        store: &PostgresStore,
+        fixture: &Fixture,
+    ) -> Result<String, StoreError> {
+        let (account, other) = (fixture.account.id, fixture.other.id);
+        if self == Self::CreateAccount {
+            let new = new_account(&format!("new-{}", fixture.account.name));
+            let rules = RoleRules::for_user(Policy::default(), other);
+            let created = store.create_account(new, &rules, &at(1)).await?.value;
+            return Ok(format!("created {:?}", created.map(drop)));
+        }
+        let (id, rules) = match self {
+            Self::DisableByOther => (account, RoleRules::for_user(Policy::default(), other)),
+            Self::DisableOther => (other, RoleRules::for_user(Policy::default(), account)),
+            _ => (account, operator()),
+        };
+        let change = match self {
+            Self::RemoveRole => {
+                AccountUpdate { is_disabled: None, roles: Some([RoleName::user()].into()) }
+            }
+            _ => AccountUpdate { is_disabled: Some(true), roles: None },
+        };
+        let updated = store.update_account(id, change, &rules, &at(1)).await?.value;
+        Ok(format!("updated {:?}", updated.map(drop)))
+    }
+
+    async fn settle(
+        self,
+        store: &PostgresStore,
+        fixture: &Fixture,
+        number: u32,
+    ) -> Result<String, StoreError> {
+        let policy = LockoutPolicy::default();
+        let session = new_session(&fixture.account, hash(0), fixture.token(OTHER));
+        let attempt: &LoginAttempt = &session.attempt;
+        match self {
+            Self::Reserve => {
+                let reserved = store.reserve_attempt(attempt, &policy, NOW).await?;
+                return Ok(format!("{reserved:?}"));
+            }
+            Self::RecordFailure => drop(store.record_failure(attempt, &policy, &at(1)).await?),
+            Self::RecordThrottled => drop(store.record_throttled(attempt, &policy, &at(1)).await?),
+            Self::Release => store.release_attempt(attempt).await?,
+            Self::Unlock => drop(store.unlock(&attempt.name, &at(1)).await?),
+            _ => {
+                let device = new_session(&fixture.account, hash(0), fixture.token(number)).device;
+                let now = NOW + Duration::from_secs(1);
+                store.add_device(&attempt.name, device, &policy, now).await?;
+            }
+        }
+        Ok("settled".to_owned())
+    }
+}
