@@ -42,12 +42,12 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A task reads the secret every 60 seconds by default, until the `VaultKeys` is dropped. It is also
 /// read for a token that names an unknown key, at most once a second; only requests with such tokens
 /// wait for it. Valid keys take effect immediately, so a node follows a change within the poll
-/// interval and the timeouts of requests to the server (10 seconds each). If the server is unavailable or the secret invalid, the last valid keys stay
-/// active without a time limit. [`Self::age`] returns their age and [`Self::last_error`] the reason,
-/// and an event of level error is logged once per problem. [`health`](KeyProvider::health) fails
-/// meanwhile, and if the task has ended with its runtime. A panic of the client is logged, and does
-/// not end the task. [`KeyRing`] describes how to rotate keys
-/// that several nodes read.
+/// interval and the timeouts of requests to the server (10 seconds each). If the server is
+/// unavailable or the secret invalid, the last valid keys stay active without a time limit.
+/// [`Self::age`] returns their age and [`Self::last_error`] the reason, and an event of level error
+/// is logged once per problem. [`health`](KeyProvider::health) fails meanwhile, and if the task has
+/// ended with its runtime. A panic of the client is logged, and does not end the task. [`KeyRing`]
+/// describes how to rotate keys that several nodes read.
 ///
 /// ```no_run
 /// use std::sync::Arc;

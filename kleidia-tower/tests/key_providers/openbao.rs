@@ -215,6 +215,17 @@ async fn renews_its_token_and_logs_in_again_when_renewal_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn renews_the_token_of_its_client() {
+    let Some(server) = OpenBaoServer::shared() else { return };
+    let engine = Engine::new(server, "periodic", KvVersion::V1, OLD);
+    let token = engine.create_token(&["-period=6s"]);
+    let keys = engine.open(&token, VaultKeys::options()).await.unwrap();
+    let renewals = || server.audited(&["auth/token/renew-self\"", "[\"default\",\"periodic\"]"]);
+    wait_for(|| renewals() >= 2 && keys.last_error().is_none()).await;
+    keys.reload().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn logs_in_again_when_its_token_is_revoked() {
     let Some(server) = OpenBaoServer::shared() else { return };
     let engine = Engine::new(server, "revoked", KvVersion::V1, OLD);

@@ -54,6 +54,8 @@ fn rejects_invalid_settings() {
         ("trusted-proxy = [\"everybody\"]", "trusted-proxy"),
         ("log = \"xml\"", "log"),
         ("access-ttl = ", "access-ttl"),
+        ("vault = \"vault.example.com\"", "vault"),
+        ("vault-kv-version = 3", "vault-kv-version"),
     ] {
         std::fs::write(&file, settings).unwrap();
         let arguments = ["--listen", "192.0.2.1:1", "--config", file.to_str().unwrap()];
