@@ -17,6 +17,7 @@ mod public_api;
 mod quick_start;
 mod release;
 mod service;
+mod soak;
 mod step;
 mod test;
 mod tidy;
@@ -36,6 +37,7 @@ usage: cargo xtask <command>
   release-check  checks archives, public APIs, pairs of features and the examples on their own
   vectors        writes the test vectors whose recipes changed
   interop        verifies bundles of the JavaScript reference, and those of kliento with it
+  soak           runs two portals under faults for an hour, and all interleavings: [--minutes N] [--seed S]
   quick-start    builds and runs the README's quick starts outside the workspace
   tidy           checks the repository rules: sizes and heads of files, links, manifests, tables of modules
   msrv           compiles each crate with the oldest Rust that it declares, if installed";
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         ["quick-start"] => test::with_test_count(quick_start::run_all),
         ["vectors"] => vectors::write(),
         ["interop"] => test::with_test_count(interop::run_all),
+        ["soak", options @ ..] => test::with_test_count(|count| soak::run_all(options, count)),
         ["tidy"] => tidy::run(),
         ["msrv"] => msrv::run_all(),
         _ => Err(Failure::new(USAGE)),
