@@ -57,6 +57,15 @@ pub(crate) enum Command {
         #[arg(long)]
         device: bool,
     },
+    /// End the sessions of users, revoke their refresh tokens, and exit
+    ///
+    /// Run it after a backup was restored, before the portal starts: the backup has sessions that
+    /// ended after it was made.
+    EndSessions {
+        /// The sessions of all users
+        #[arg(long, required = true)]
+        all: bool,
+    },
 }
 
 const EXAMPLES: &str = "\
@@ -73,6 +82,9 @@ Examples:
 
   The same, while guessing continues:
     portal unlock alice --device
+
+  End all sessions, after a backup was restored:
+    portal end-sessions --all
 
   Two nodes on one database:
     export DATABASE_URL=postgres://portal:secret@db.example.com/portal

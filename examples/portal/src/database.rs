@@ -58,6 +58,16 @@ impl Location {
         }
     }
 
+    /// Fails if the file does not exist, for commands that must not create it.
+    pub(crate) fn require(&self) -> Result<(), BoxError> {
+        match self {
+            Self::File(path) if !path.try_exists()? => {
+                Err(format!("{}: no such database", path.display()).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) async fn open(&self) -> Result<Database, BoxError> {
         match self {
             Self::File(path) => {

@@ -6,6 +6,7 @@
 mod arguments;
 mod create_admin;
 mod database;
+mod end_sessions;
 mod limits;
 mod page;
 mod routes;
@@ -53,6 +54,7 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
             create_admin::run(&database, &name, password_stdin).await
         }
         Some(Command::Unlock { name, device }) => unlock::run(&database, &name, device).await,
+        Some(Command::EndSessions { .. }) => end_sessions::run(&database).await,
         None => service::run(&database, keys, &settings, demo).await,
     }
 }

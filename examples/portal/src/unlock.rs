@@ -12,11 +12,7 @@ use crate::service::Service;
 
 /// Removes all locks of the account with this name, and prints a new device token if requested.
 pub(crate) async fn run(database: &Location, name: &str, device: bool) -> Result<(), BoxError> {
-    if let Location::File(path) = database
-        && !path.try_exists()?
-    {
-        return Err(format!("{}: no such database", path.display()).into());
-    }
+    database.require()?;
     let service = Service::open_for_command(database).await?;
     let outcome = unlock(&service.accounts, name, device).await;
     service.close(None).await;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod end_all_sessions;
 mod error;
 mod login;
 mod password_change;

@@ -1,11 +1,14 @@
 //! Sessions: lifetimes, and which operations list and end them.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
-use kleidia_tower::account::{AccountSettings, TokenSet};
+use kleidia_tower::account::{AccountSettings, NewAccount, PasswordHash, TokenSet};
 use kleidia_tower::agent::AgentKey;
 use kleidia_tower::audit::EventKind;
+use kleidia_tower::rbac::{Policy, RoleRules};
 use kleidia_tower::session::SessionLookup;
+use kleidia_tower::store::ChangeContext;
 use kleidia_tower::{ClientInfo, SessionId};
 
 use secrecy::ExposeSecret as _;
@@ -17,6 +20,36 @@ async fn log_in_bob(service: &Service) -> TokenSet {
     let (password, client) = (PASSWORD.into(), ClientInfo::default());
     service.accounts.create_user(None, "bob", password, [].into(), client).await.unwrap();
     service.log_in("bob", PASSWORD, "192.0.2.3").await.unwrap()
+}
+
+/// Creates accounts that nobody can log in to.
+async fn create_accounts(service: &Service, count: u32) {
+    let rules = RoleRules::for_operator(Policy::default());
+    let change = ChangeContext { at: NOW, client: ClientInfo::default(), actor: None };
+    for number in 0..count {
+        let name = format!("user{number}").parse().unwrap();
+        let password = PasswordHash::new("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$".to_owned());
+        let new = NewAccount { name, roles: [].into(), password };
+        let created = service.accounts.store().create_account(new, &rules, &change).await;
+        created.unwrap().value.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn operator_ends_all_sessions_of_all_users() {
+    let service = Service::new().await;
+    let mut sessions = vec![service.alice().await, service.alice().await];
+    // More than are listed at a time.
+    create_accounts(&service, 2500).await;
+    sessions.push(log_in_bob(&service).await);
+    let concurrency = NonZeroU16::new(3).unwrap();
+    assert_eq!(service.accounts.end_all_sessions(concurrency).await.unwrap(), 3);
+    assert_eq!(service.count(EventKind::SessionEnded).await, 3);
+    for tokens in &sessions {
+        assert_eq!(service.authenticate(&tokens.access_token).await, "session_expired");
+        assert_eq!(code(service.refresh(&tokens.refresh_token).await), "refresh_invalid");
+    }
+    assert_eq!(service.accounts.end_all_sessions(concurrency).await.unwrap(), 0);
 }
 
 #[tokio::test]

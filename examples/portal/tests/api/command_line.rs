@@ -1,8 +1,11 @@
 //! The command line: creates admins, checks settings, and reports errors.
 
+use std::path::Path;
 use std::process::Output;
 
-use crate::portal::{ADMIN, PASSWORD, TempDatabase, command};
+use serde_json::json;
+
+use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command};
 use crate::tokens::Tokens;
 
 /// An address for documentation (RFC 5737), so the portal never starts. Errors of other settings are
@@ -134,6 +137,38 @@ async fn unlocks_account() {
     assert!(!missing.exists());
 }
 
+#[tokio::test]
+async fn ends_all_sessions() {
+    let portal = TempDatabase::with_admin().start(&[]);
+    check_end_of_all_sessions(&portal, &portal.database.path()).await;
+    let missing = portal.database.file("missing.db");
+    let output = command(&missing, &["end-sessions", "--all"]).output().unwrap();
+    assert_fails(&output, &["no such database"]);
+    assert!(!missing.exists());
+}
+
+/// Runs `portal end-sessions` beside a portal with an admin.
+pub(crate) async fn check_end_of_all_sessions(portal: &Portal, database: &Path) {
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
+    let end = |arguments: &[&str]| command(database, arguments).output().unwrap();
+    assert_eq!(end(&["end-sessions"]).status.code(), Some(2), "without --all");
+    let done = end(&["end-sessions", "--all"]);
+    assert_eq!(done.stdout, b"ended all sessions, of which 2 were active\n", "{done:?}");
+    for tokens in [&admin, &alice] {
+        let rejected = portal.get("/api/whoami").auth(tokens).send().await;
+        rejected.expect_problem(401, "session_expired");
+        portal.refresh(&tokens.refresh).await.expect_problem(401, "refresh_invalid");
+    }
+    let again = end(&["end-sessions", "--all"]);
+    assert_eq!(again.stdout, b"ended all sessions, of which 0 were active\n", "{again:?}");
+    let admin = portal.log_in_admin().await;
+    let ended = portal.audit(&admin, "event=session.ended").await;
+    let ended = ended.iter().map(|record| (&record["reason"], &record["actor"]));
+    let expected = (&json!("revoked-by-admin"), &json!(null));
+    assert_eq!(ended.collect::<Vec<_>>(), [expected; 2]);
+}
+
 #[test]
 fn reports_invalid_database() {
     let database = TempDatabase::new();
@@ -174,6 +209,7 @@ fn help_lists_each_option_and_default() {
         "--kliento-clock-skew",
         "create-admin",
         "unlock",
+        "end-sessions",
         "Examples:",
         "[default: 127.0.0.1:8080]",
         "[default: 30m]",

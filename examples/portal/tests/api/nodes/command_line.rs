@@ -3,7 +3,7 @@
 use test_servers::PostgresServer;
 
 use super::Cluster;
-use crate::command_line::assert_fails;
+use crate::command_line::{assert_fails, check_end_of_all_sessions};
 use crate::portal::{
     ADMIN, PASSWORD, TempDatabase, command, command_without_database, output_with_input,
 };
@@ -29,6 +29,12 @@ async fn commands_read_the_url_from_the_environment() {
     assert_eq!(portal.audit(&alice, "event=login.unlocked").await.len(), 1);
     assert_fails(&run(&["unlock", "nobody"]), &["no account \"nobody\""]);
     assert_fails(&run(&["create-admin", ADMIN, "--password-stdin"]), &["already"]);
+}
+
+#[tokio::test]
+async fn ends_all_sessions() {
+    let cluster = Cluster::new(PostgresServer::shared());
+    check_end_of_all_sessions(&cluster.start(&[]), cluster.url.as_ref()).await;
 }
 
 #[test]

@@ -1,0 +1,23 @@
+//! `portal end-sessions`: ends the sessions of all users.
+
+use std::num::NonZeroU16;
+
+use http_guard::log;
+
+use crate::BoxError;
+use crate::database::Location;
+use crate::service::Service;
+
+/// How many accounts are changed at the same time: fewer than the connections that write.
+const CONCURRENCY: NonZeroU16 = NonZeroU16::MIN.saturating_add(7);
+
+/// Ends all sessions, and revokes all refresh tokens.
+pub(crate) async fn run(database: &Location) -> Result<(), BoxError> {
+    database.require()?;
+    let service = Service::open_for_command(database).await?;
+    let outcome = service.accounts.end_all_sessions(CONCURRENCY).await;
+    service.close(None).await;
+    let ended = outcome?;
+    log::announce(&format!("ended all sessions, of which {ended} were active"));
+    Ok(())
+}
