@@ -80,6 +80,22 @@ fn leaves_out_questions_that_the_chain_does_not_need() {
 }
 
 #[test]
+fn slow_responses_do_not_delay_other_questions() {
+    // Two for each of six names, but the root has no DS and the owner also has TXT records.
+    const QUESTIONS: usize = 12;
+    let servers = NameServers::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chain.der");
+    let fault = Fault::HeldUntil(QUESTIONS);
+    let (resolver, received) = middlebox::start_recording(servers.resolver(), NOT_NEEDED, fault);
+    let run = fetch(&servers, &resolver.to_string(), &SKIPS_A_LABEL, &file);
+    assert_eq!((run.status, run.errors.as_str()), (0, ""), "{run:?} {}", servers.log());
+    // The first question is for the root's keys, and eight are sent at a time.
+    let before = received.before_txt_records().unwrap();
+    assert!(before <= 8, "{before}");
+}
+
+#[test]
 fn reports_questions_that_the_chain_needs() {
     let servers = NameServers::start();
     let folder = tempfile::tempdir().unwrap();

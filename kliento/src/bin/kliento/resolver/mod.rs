@@ -4,8 +4,10 @@ mod dns;
 mod error;
 mod https;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::pin::pin;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -65,7 +67,9 @@ impl Resolver {
         }
     }
 
-    /// Returns the questions without a usable response, with their errors.
+    /// Returns the questions without a usable response, with their errors, in the order of the chain.
+    ///
+    /// An error of the whole retrieval, such as a missing name, does not wait for other responses.
     async fn answer(
         &self,
         retrieval: &mut ChainRetrieval,
@@ -80,23 +84,29 @@ impl Resolver {
             let response = self.send_query(transport, query, deadline).await?;
             retrieval.answer(query, &response).map_err(|error| self.explain(error))?;
         }
-        let responses =
-            stream::iter(others).map(|query| self.send_query(transport, query, deadline));
-        let responses: Vec<_> = responses.buffered(Self::MAX_CONCURRENT_QUERIES).collect().await;
-        let mut failures = Vec::new();
-        for (query, response) in others.iter().zip(responses) {
+        let mut others: Vec<_> = others.iter().enumerate().collect();
+        // The last query, for the TXT records, decides whether there is a chain at all. It must not
+        // wait for names that are not zones, for which some servers do not respond.
+        let last = others.len().min(1);
+        others.rotate_right(last);
+        let responses = stream::iter(others).map(async |(index, query)| {
+            (index, query, self.send_query(transport, query, deadline).await)
+        });
+        let mut responses = pin!(responses.buffer_unordered(Self::MAX_CONCURRENT_QUERIES));
+        let mut failures = BTreeMap::new();
+        while let Some((index, query, response)) = responses.next().await {
             let answered = response.and_then(|response| {
                 retrieval.answer(query, &response).map_err(|error| self.explain(error))
             });
             match answered {
                 Ok(()) => {}
                 Err(error) if error.is_of_response() => {
-                    failures.push((query.question().clone(), error));
+                    failures.insert(index, (query.question().clone(), error));
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok(failures)
+        Ok(failures.into_values().collect())
     }
 
     /// Sends one query, unless the retrieval has taken too long.
