@@ -103,7 +103,8 @@ impl TrustedProxies {
     /// Returns whether the proxy at this address is trusted.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.trusts(self.canonical(address))
+        let canonical = self.canonical(address).ip();
+        self.networks.iter().any(|network| network.contains(address, canonical))
     }
 
     /// Returns the address that an outer layer put into the extensions of a request, else the one
@@ -122,14 +123,14 @@ impl TrustedProxies {
     #[must_use]
     pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let mut known = self.canonical(peer);
-        let Some(header) = self.header.filter(|_| self.trusts(known)) else { return known };
+        let Some(header) = self.header.filter(|_| self.contains(peer)) else { return known };
         // From proxy to proxy, for as long as they are trusted and report an address. Later lines
         // were written later (RFC 9110, 5.3).
         for line in headers.get_all(header.name()).iter().rev() {
             for hop in header.hops(line.as_bytes()) {
                 let Some(address) = hop else { return known };
                 known = self.canonical(address);
-                if !self.trusts(known) {
+                if !self.contains(address) {
                     return known;
                 }
             }
@@ -140,10 +141,6 @@ impl TrustedProxies {
     /// Returns the canonical form of an address, with these prefixes.
     pub(crate) fn canonical(&self, address: IpAddr) -> ClientAddress {
         ClientAddress::with_prefixes(address, &self.prefixes)
-    }
-
-    fn trusts(&self, address: ClientAddress) -> bool {
-        self.networks.iter().any(|network| network.contains(address.ip()))
     }
 }
 

@@ -17,6 +17,11 @@ use crate::{Nat64Prefix, NetworkError};
 /// network that contains all embedded addresses and others, such as `::/0`, is an error: name the
 /// IPv4 networks.
 ///
+/// Within `64:ff9b:1::/48` (RFC 8215), the length of your NAT64 prefix is unknown: 48 bits are assumed,
+/// or 96 if that is certain. Such a network also contains the addresses as they are written. With
+/// another length, name the IPv4 networks, or set the prefix by
+/// [`with_nat64_prefixes`](crate::TrustedProxies::with_nat64_prefixes).
+///
 /// ```
 /// use http_guard::ProxyNetwork;
 ///
@@ -32,9 +37,12 @@ pub struct ProxyNetwork {
 }
 
 impl ProxyNetwork {
-    /// Returns whether the network contains an address, which is in canonical form.
-    pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        self.canonical.contains(&address)
+    /// Returns whether the network contains an address, in its canonical form or as it is written.
+    ///
+    /// Within `64:ff9b:1::/48`, neither a network nor an address shows for certain how long the prefix
+    /// is, so their canonical forms can differ.
+    pub(crate) fn contains(&self, address: IpAddr, canonical: IpAddr) -> bool {
+        self.canonical.contains(&canonical) || self.given.contains(&address)
     }
 
     /// Returns the canonical form in a network with prefixes of its own.
@@ -60,8 +68,13 @@ fn embedded_network(network: Ipv6Net, prefix: u8) -> Option<Ipv4Net> {
     if ipv4_length == 0 { None } else { Ipv4Net::new(address, ipv4_length).ok() }
 }
 
-/// Returns whether a network contains all addresses with a well-known prefix.
+/// Returns whether a network contains all addresses with a well-known prefix, or with one of 96 bits
+/// within the local-use prefix.
 fn contains_known_prefix(network: Ipv6Net) -> bool {
+    let bits = network.network().to_bits();
+    if bits >> 80 == LOCAL_NAT64 && network.prefix_len() == 96 && (bits << 64) == 0 {
+        return true;
+    }
     let prefixes =
         [(MAPPED << 32, 96), (TRANSLATED << 32, 96), (NAT64 << 32, 96), (LOCAL_NAT64 << 80, 48)];
     prefixes.into_iter().any(|(bits, length)| {
@@ -140,7 +153,14 @@ mod tests {
         for network in ["", "10.0.0.0/33", "10.0.0/8", "localhost", "10.0.0.1:80"] {
             assert_eq!(network.parse::<ProxyNetwork>(), Err(NetworkError::Malformed), "{network}");
         }
-        for network in ["::/0", "::/64", "64:ff9b::/32", "64:ff9b::/96", "64:ff9b:1::/48"] {
+        for network in [
+            "::/0",
+            "::/64",
+            "64:ff9b::/32",
+            "64:ff9b::/96",
+            "64:ff9b:1::/48",
+            "64:ff9b:1:fffe::/96",
+        ] {
             assert_eq!(
                 network.parse::<ProxyNetwork>(),
                 Err(NetworkError::ContainsIpv4),

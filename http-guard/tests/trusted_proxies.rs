@@ -197,6 +197,29 @@ fn reports_trusted_networks() {
     }
 }
 
+/// A network with a prefix of 56, 64 or 96 bits within `64:ff9b:1::/48` contains its proxies.
+#[test]
+fn local_use_prefixes_of_any_length_are_trusted() {
+    let headers = HeaderMap::from_iter([(
+        HeaderName::from_static("x-forwarded-for"),
+        HeaderValue::from_static("192.0.2.1"),
+    )]);
+    for (network, peer) in [
+        ("64:ff9b:1:a00::/56", "64:ff9b:1:a05:6:700::"),
+        ("64:ff9b:1:aa0a::/64", "64:ff9b:1:aa0a:5:607::"),
+        ("64:ff9b:1:aaaa:a::/80", "64:ff9b:1:aaaa:a:506:700::"),
+        ("64:ff9b:1:fffe::a00:0/104", "64:ff9b:1:fffe::10.5.6.7"),
+    ] {
+        let proxies = TrustedProxies::new(XForwardedFor, [network.parse().unwrap()]);
+        let peer = peer.parse().unwrap();
+        assert!(proxies.contains(peer), "{peer} in {network}");
+        assert_eq!(proxies.client_address(peer, &headers).to_string(), "192.0.2.1", "{network}");
+        let other = TrustedProxies::none().client_address(peer, &headers);
+        assert_eq!(other.to_string(), "10.5.6.7", "{peer}");
+        assert!(!proxies.contains("64:ff9b:1:bbbb::11.5.6.7".parse().unwrap()), "{network}");
+    }
+}
+
 #[test]
 fn networks_and_addresses_have_one_form() {
     let headers = HeaderMap::from_iter([(

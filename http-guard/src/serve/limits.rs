@@ -72,8 +72,10 @@ impl ConnectionLimiter {
         replace: impl FnOnce(ClientAddress) -> bool,
     ) -> Option<CountedAddress> {
         let proxies = &self.limits.exempt_proxies;
-        let address = peer.address().map(|address| proxies.canonical(address.ip()));
-        let permit = match address.filter(|address| !proxies.contains(address.ip())) {
+        let peer = peer.address().map(|address| address.ip());
+        let address = peer.map(|peer| proxies.canonical(peer));
+        let is_exempt = peer.is_some_and(|peer| proxies.contains(peer));
+        let permit = match address.filter(|_| !is_exempt) {
             None => None,
             Some(counted) => Some(self.address_permit(counted, replace)?),
         };

@@ -75,6 +75,17 @@ async fn send(request: RequestBuilder) -> (StatusCode, Value) {
 }
 
 #[tokio::test]
+async fn accepts_prefixes_of_translated_addresses() {
+    let case = case("member-user");
+    let prefixes = ["--nat64-prefix", "2001:db8:64::/96", "--nat64-prefix", "::/96"];
+    let service = Service::start_with(&case, &[&["--at", &case.at], &prefixes[..]].concat());
+    let (status, report) = send(service.post(&case).body(case.octets())).await;
+    assert_eq!((status, &report["status"]), (StatusCode::OK, &json!("valid")));
+    let run = crate::run::kliento(&["serve", "--nat64-prefix", "2001:db8::/33"]);
+    assert_eq!((run.status, run.errors.contains("32, 40, 48, 56, 64 or 96 bits")), (2, true));
+}
+
+#[tokio::test]
 async fn verifies_bundles_and_header_values() {
     let case = case("member-user");
     let service = Service::start(&case);

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{BoxError, Json, Router};
-use http_guard::{ClientAddress, LogLimiter, log_text, log_text_up_to};
+use http_guard::{LogLimiter, TrustedProxies, log_text, log_text_up_to};
 use kliento::{TokenBundle, TokenVerification, TrustAnchor};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -44,6 +44,8 @@ pub(super) struct Verifier {
     anchors: Vec<TrustAnchor>,
     bodies: BodyReader,
     clock_skew: Duration,
+    /// The prefixes of translated addresses.
+    proxies: TrustedProxies,
     /// One for each request that is verified or waits for verification.
     slots: Arc<Semaphore>,
     /// One for each processor: verification never waits for anything else.
@@ -58,9 +60,14 @@ impl Verifier {
             bodies: BodyReader::default(),
             trust,
             clock_skew,
+            proxies: TrustedProxies::none(),
             slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
             permits: Arc::new(Semaphore::new(processors)),
         }
+    }
+
+    pub(super) fn with_proxies(self, proxies: TrustedProxies) -> Self {
+        Self { proxies, ..self }
     }
 
     fn verify(&self, audience: &str, format: BodyFormat, body: Vec<u8>) -> Result<Report, Failure> {
@@ -112,8 +119,8 @@ async fn verify(
     Query(parameters): Query<Vec<(String, String)>>,
     request: Request,
 ) -> Response {
+    let client = verifier.proxies.find_client_address(&request);
     let (head, body) = request.into_parts();
-    let client = ClientAddress::from_extensions(&head.extensions);
     let body = match verifier.bodies.read(body, client).await {
         Ok(body) => body,
         Err(BodyError::Busy) => return overloaded(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http_guard::log::{self, LogFormat};
 use http_guard::serve::{Server, shutdown_signal};
+use http_guard::{Nat64Prefix, TrustedProxies};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -39,6 +40,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_clock_skew)]
     clock_skew: Duration,
 
+    /// A prefix with which your network translates IPv4 addresses (NAT64); may be given several times.
+    /// `64:ff9b::/96` and `64:ff9b:1::/48` are known
+    ///
+    /// Clients behind it are limited by their IPv4 addresses.
+    #[arg(long, value_name = "PREFIX")]
+    nat64_prefix: Vec<Nat64Prefix>,
+
     #[command(flatten)]
     trust: TrustOptions,
 }
@@ -59,9 +67,14 @@ impl Arguments {
         if self.trust.has_fixed_time() {
             tracing::warn!("fixed clock (--at): bundles never expire, for tests only");
         }
-        let router = api::router(Verifier::new(self.trust.clone(), self.clock_skew));
+        let prefixes = self.nat64_prefix.iter().copied();
+        // Without networks of proxies, none can contain a prefix.
+        let proxies = TrustedProxies::none().with_nat64_prefixes(prefixes).unwrap_or_default();
+        let verifier = Verifier::new(self.trust.clone(), self.clock_skew);
+        let router = api::router(verifier.with_proxies(proxies.clone()));
         let server = Server::new().with_max_concurrent_streams(MAX_CONCURRENT_STREAMS);
-        let summary = server.unwrap_or_default().serve(listener, router, shutdown).await;
+        let server = server.unwrap_or_default().with_exempt_proxies(proxies);
+        let summary = server.serve(listener, router, shutdown).await;
         tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
         Ok(())
     }
