@@ -111,11 +111,16 @@ fn backdates_within_60_minutes() {
     let fixture = CliFixture::new();
     for (rest, duration) in [
         (&["--ttl", "1h"][..], 3600),
+        (&["--ttl", "58m", "--backdating", "150s"], 3600),
+        (&["--ttl", "59m 30s"], 3600),
         (&["--ttl", "10s", "--backdating", "0s"], 10),
         (&["--ttl", "10s", "--backdating", "2m"], 130),
     ] {
         let run = fixture.issue(&[rest, &["-o", "bundle"]].concat());
-        assert_eq!((run.status, run.errors.as_str()), (0, ""), "{rest:?}");
+        let is_cut = matches!(rest, [_, "1h"] | [_, "58m", ..]);
+        let is_warned = run.errors.contains("the token ends 30 s earlier than --ttl");
+        assert_eq!((run.status, is_warned), (0, is_cut), "{run:?}");
+        assert_eq!(run.errors.is_empty(), !is_cut, "{run:?}");
         let verified = fixture.verify(&["--json", "bundle"]).json();
         let time = |name: &str| verified[name].as_str().unwrap().parse::<kliento::Timestamp>();
         let (from, until) = (time("validFrom").unwrap(), time("validUntil").unwrap());
@@ -199,6 +204,11 @@ fn rejects_invalid_requests() {
     rejected(&["--ttl", "61m"], "--ttl");
     rejected(&["--ttl", "5"], "5m");
     rejected(&["--ttl", "0s"], "at least one second");
+    rejected(&["--ttl", "0.5s"], "at least one second");
+    for option in ["--ttl", "--backdating"] {
+        rejected(&[option, "1.5s"], "in whole seconds");
+        rejected(&[option, "1s 1ms"], "in whole seconds");
+    }
     rejected(&["--member-key", "chain.der"], "chain.der");
     rejected(&["--claim", &format!("a={}", "b".repeat(16_384))], "octets, maximum 16384");
     let with = |key: &str, chain: &str, org: &str| {

@@ -66,14 +66,16 @@ pub(crate) struct Arguments {
     #[arg(long = "claim", value_name = "K=V", value_parser = parse_claim)]
     claims: Vec<(String, String)>,
 
-    /// How long the token is valid from now, such as 90s, 5m or 1h
+    /// How long the token is valid from now, such as 90s, 5m or 1h, in whole seconds
     ///
-    /// Verifiers accept at most 1h in all. If this and the backdating are longer, the token ends earlier.
+    /// Verifiers accept at most 1h in all. If this and the backdating are longer, the token ends earlier,
+    /// with a warning.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_ttl)]
     ttl: Duration,
 
-    /// How long before now the token starts to be valid, for verifiers whose clocks are behind
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    /// How long before now the token starts to be valid, for verifiers whose clocks are behind, in
+    /// whole seconds
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_whole_seconds)]
     backdating: Duration,
 
     /// When the token starts to be valid, in RFC 3339, rounded down to the second
@@ -117,6 +119,7 @@ impl Arguments {
         let until = request.period().end();
         self.check_chain(&messages, &key, issued_at, until)?;
         let bundle = self.issue(&messages, &key, member_key.as_ref(), &request)?;
+        self.warn_of_early_end(issued_at, until);
         self.write(&bundle, until)?;
         Ok(Status::Valid)
     }
@@ -167,6 +170,18 @@ impl Arguments {
             Some(_) => {}
         }
         Ok(())
+    }
+
+    /// Warns if backdating shortens the token.
+    fn warn_of_early_end(&self, issued_at: Timestamp, until: Timestamp) {
+        let left = until.duration_since(issued_at).unsigned_abs();
+        let cut = self.ttl.saturating_sub(left).as_secs();
+        if cut > 0 {
+            terminal::print_warning(&format!(
+                "the token ends {cut} s earlier than --ttl, at {until}: verifiers accept at most 1h \
+                 from its start, which --backdating moves before now"
+            ));
+        }
     }
 
     fn issue(
@@ -251,7 +266,14 @@ fn parse_claim(text: &str) -> Result<(String, String), String> {
 
 fn parse_ttl(text: &str) -> Result<Duration, String> {
     let at_least = |error: &str| format!("{error}, and at least one second");
-    let ttl = parse_duration(text).map_err(|error| at_least(&error))?;
-    let is_allowed = ttl >= Duration::from_secs(1);
+    let ttl = parse_whole_seconds(text).map_err(|error| at_least(&error))?;
+    let is_allowed = !ttl.is_zero();
     is_allowed.then_some(ttl).ok_or_else(|| at_least("write it as 90s, 5m or 1h"))
+}
+
+/// Reads a duration in whole seconds, which is what certificates have.
+fn parse_whole_seconds(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    let is_whole = duration.subsec_nanos() == 0;
+    is_whole.then_some(duration).ok_or_else(|| "write it in whole seconds, such as 90s".to_owned())
 }
