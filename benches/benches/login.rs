@@ -46,7 +46,7 @@ fn main() {
 
 async fn accounts(permits: usize) -> Accounts {
     let options = PasswordHasher::options().with_permits(permits).expect("permits");
-    let hasher = options.with_queue_limit(permits * LOGINS).start();
+    let hasher = options.with_queue_limit(permits * LOGINS).expect("a queue limit").start();
     let keys = KeyRing::new([SigningKey::generate().expect("random octets")]).expect("a key");
     let store = Arc::new(MemoryStore::default());
     let accounts = Accounts::new(store, Arc::new(keys), hasher.expect("threads"));

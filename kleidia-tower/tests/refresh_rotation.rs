@@ -33,7 +33,7 @@ struct Service {
 impl Service {
     fn new(store: Arc<dyn Store>) -> Self {
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-        let hasher = options.with_permits(1).unwrap().with_queue_limit(1).start();
+        let hasher = options.with_permits(1).unwrap().with_queue_limit(1).unwrap().start();
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let clock = Arc::new(AtomicI64::new(NOW));
         let seconds = Arc::clone(&clock);

@@ -187,17 +187,17 @@ impl KlientoAuthLayer {
         }))
     }
 
-    /// Sets the number of requests that may wait, in addition to the concurrent verifications;
-    /// 1,024 by default.
+    /// Sets how many requests may wait: 0 to 1,000,000; 1,024 by default. They wait for their own
+    /// verification, for that of another request with the bundle, or for trust anchors. Further ones
+    /// get 503. As with [`Self::with_concurrency_limit`], the layer gets a new limiter.
     ///
-    /// A request waits for its verification, for that of another request with the same bundle, or
-    /// for trust anchors. When the queue is full, the layer responds with 503. As with
-    /// [`Self::with_concurrency_limit`], the layer gets a new limiter.
-    #[must_use]
-    pub fn with_queue_limit(self, requests: usize) -> Self {
-        self.with_authenticator(|authenticator| {
-            authenticator.limiter = Arc::new(authenticator.limiter.with_queue_limit(requests));
-        })
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_queue_limit(self, requests: usize) -> Result<Self, SettingError> {
+        let limit = SettingError::check("queue limit", requests, 0..=1_000_000)?;
+        Ok(self.with_authenticator(|authenticator| {
+            authenticator.limiter = Arc::new(authenticator.limiter.with_queue_limit(limit));
+        }))
     }
 
     /// Sets the cache of verified bundles, which several layers can share.

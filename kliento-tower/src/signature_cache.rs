@@ -28,7 +28,8 @@ impl SignatureCache {
     /// The default capacity: 10,000 signatures, about 2 MB.
     pub const DEFAULT_CAPACITY: usize = 10_000;
 
-    /// Creates a cache of about `capacity` signatures; 0 disables it.
+    /// Creates a cache of about `capacity` signatures. With 0, none is cached. With [`usize::MAX`],
+    /// none ever leaves the cache, whose memory then grows with each new bundle.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Cache::new(capacity)))

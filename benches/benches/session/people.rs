@@ -52,7 +52,8 @@ impl People {
 
 fn accounts(store: Arc<dyn Store>) -> Accounts {
     let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-    let options = options.with_permits(1).expect("permits").with_queue_limit(1);
+    let options =
+        options.with_permits(1).expect("permits").with_queue_limit(1).expect("a queue limit");
     let hasher = options.start().expect("a hasher");
     let key = SigningKey::new("2026-11", SECRET.to_vec()).expect("a secret that is long enough");
     Accounts::new(store, Arc::new(KeyRing::new([key]).expect("a key")), hasher)

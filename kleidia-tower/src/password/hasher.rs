@@ -209,7 +209,7 @@ mod tests {
 
     fn hasher(queue_limit: usize) -> PasswordHasher {
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-        options.with_permits(1).unwrap().with_queue_limit(queue_limit).start().unwrap()
+        options.with_permits(1).unwrap().with_queue_limit(queue_limit).unwrap().start().unwrap()
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use crate::SettingError;
 /// let hasher = PasswordHasher::options()
 ///     .with_parameters(Argon2Parameters::default().with_passes(3)?)
 ///     .with_permits(2)?
-///     .with_queue_limit(128)
+///     .with_queue_limit(128)?
 ///     .start()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -25,6 +25,8 @@ pub struct PasswordHasherOptions {
 impl PasswordHasherOptions {
     /// The maximum number of permits.
     pub const MAX_PERMITS: usize = 1024;
+    /// The maximum number of evaluations that wait.
+    pub const MAX_QUEUE_LIMIT: usize = 1_000_000;
 
     /// Sets the cost of an evaluation; see [`Argon2Parameters`] for the defaults.
     #[must_use]
@@ -44,10 +46,14 @@ impl PasswordHasherOptions {
         Ok(Self { permits, ..self })
     }
 
-    /// Sets how many evaluations may wait for a permit; 64 by default. With 0 none waits.
-    #[must_use]
-    pub const fn with_queue_limit(self, queue_limit: usize) -> Self {
-        Self { queue_limit, ..self }
+    /// Sets how many evaluations may wait for a permit: 0 to 1,000,000; 64 by default. With 0, none
+    /// waits.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the value is out of range.
+    pub fn with_queue_limit(self, queue_limit: usize) -> Result<Self, SettingError> {
+        SettingError::check("queue limit", queue_limit, 0..=Self::MAX_QUEUE_LIMIT)?;
+        Ok(Self { queue_limit, ..self })
     }
 
     /// Starts a hasher, with one thread per permit.
@@ -79,5 +85,17 @@ mod tests {
             let options = PasswordHasher::options().with_permits(permits);
             assert_eq!(options.is_ok(), is_valid, "{permits}");
         }
+    }
+
+    #[test]
+    fn rejects_queue_limits_out_of_range() {
+        for (limit, is_valid) in [(0, true), (1_000_000, true), (1_000_001, false)] {
+            let options = PasswordHasher::options().with_queue_limit(limit);
+            assert_eq!(options.is_ok(), is_valid, "{limit}");
+        }
+        let error = PasswordHasher::options().with_queue_limit(usize::MAX).unwrap_err();
+        let text =
+            format!("queue limit is out of bounds: expected 0 to 1000000, found {}", usize::MAX);
+        assert_eq!(error.to_string(), text);
     }
 }

@@ -30,7 +30,8 @@ pub struct Retention {
 
 impl Retention {
     /// Sets how long sessions are kept after they and their refresh tokens have expired. A day by
-    /// default. Durations count whole seconds.
+    /// default. Durations count whole seconds. With zero they are deleted at once, with
+    /// [`Duration::MAX`] never.
     #[must_use]
     pub const fn with_sessions(self, sessions: Duration) -> Self {
         Self { sessions }

@@ -42,7 +42,7 @@ async fn login_rehashes_outdated_password() {
     let service = Service::new().await;
     let parameters = Argon2Parameters::MINIMUM.with_memory_kib(8 * 1024).unwrap();
     let options = PasswordHasher::options().with_parameters(parameters.with_passes(2).unwrap());
-    let hasher = options.with_permits(1).unwrap().with_queue_limit(8).start().unwrap();
+    let hasher = options.with_permits(1).unwrap().with_queue_limit(8).unwrap().start().unwrap();
     let store = Arc::clone(service.accounts.store());
     let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
     let costlier = Accounts::new(store, Arc::new(keys), hasher).with_clock(clock_fn(|| Some(NOW)));
@@ -82,7 +82,7 @@ async fn concurrent_logins_all_succeed_while_rehashing() {
         let service = Service::new().await;
         let parameters = Argon2Parameters::MINIMUM.with_memory_kib(8 * 1024).unwrap();
         let options = PasswordHasher::options().with_parameters(parameters.with_passes(2).unwrap());
-        let hasher = options.with_permits(4).unwrap().with_queue_limit(8).start().unwrap();
+        let hasher = options.with_permits(4).unwrap().with_queue_limit(8).unwrap().start().unwrap();
         let store = Arc::clone(service.accounts.store());
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let costlier =
@@ -123,7 +123,7 @@ async fn attempts_do_the_same_work_after_a_change_of_costs() {
     let service = Service::new().await;
     let parameters = Argon2Parameters::MINIMUM.with_passes(2).unwrap();
     let options = PasswordHasher::options().with_parameters(parameters);
-    let hasher = options.with_permits(1).unwrap().with_queue_limit(8).start().unwrap();
+    let hasher = options.with_permits(1).unwrap().with_queue_limit(8).unwrap().start().unwrap();
     let store = Arc::clone(service.accounts.store());
     let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
     let costlier =

@@ -55,7 +55,7 @@ impl Service {
 
     async fn with_keys(keys: KeyRing, settings: AccountSettings) -> Self {
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-        let options = options.with_permits(PERMITS).unwrap().with_queue_limit(2000);
+        let options = options.with_permits(PERMITS).unwrap().with_queue_limit(2000).unwrap();
         let hasher = options.start().unwrap();
         let clock = Arc::new(AtomicI64::new(NOW.as_second()));
         let seconds = Arc::clone(&clock);

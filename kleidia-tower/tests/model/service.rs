@@ -56,7 +56,7 @@ impl Service {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         let (clock, keys) = (Arc::new(AtomicI64::new(0)), Arc::new(Keys::default()));
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-        let options = options.with_permits(1).unwrap().with_queue_limit(1);
+        let options = options.with_permits(1).unwrap().with_queue_limit(1).unwrap();
         let hasher = options.start().unwrap();
         let accounts = |refresh_grace| {
             let settings = AccountSettings::default()

@@ -21,7 +21,7 @@ const PASSWORD: &str = "correct horse battery staple";
 
 async fn accounts() -> Accounts {
     let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-    let options = options.with_permits(1).unwrap().with_queue_limit(10);
+    let options = options.with_permits(1).unwrap().with_queue_limit(10).unwrap();
     let hasher = options.start().unwrap();
     let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
     let accounts = Accounts::new(Arc::new(MemoryStore::default()), Arc::new(keys), hasher);

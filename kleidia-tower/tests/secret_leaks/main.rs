@@ -64,7 +64,7 @@ impl Fixture {
         let keys = KeyRing::new([key]).unwrap();
         output.record(&keys);
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-        let options = options.with_permits(1).unwrap().with_queue_limit(16);
+        let options = options.with_permits(1).unwrap().with_queue_limit(16).unwrap();
         let hasher = options.start().unwrap();
         let sinks = AuditSinks::new(vec![Box::new(TracingSink)], 1000).unwrap();
         let clock = Arc::new(AtomicI64::new(1_795_370_580));

@@ -85,7 +85,7 @@ impl Fixture {
         settings: AccountSettings,
     ) -> Self {
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-        let options = options.with_permits(2).unwrap().with_queue_limit(2000);
+        let options = options.with_permits(2).unwrap().with_queue_limit(2000).unwrap();
         let hasher = options.start().unwrap();
         let keys = Arc::new(ReplaceableKeys(RwLock::new(ReplaceableKeys::generate())));
         let clock = Arc::new(AtomicI64::new(NOW.as_second()));

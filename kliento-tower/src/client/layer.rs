@@ -185,6 +185,10 @@ impl KlientoClientLayer {
 
     /// Sets how long before its expiry a bundle is refreshed; by default a tenth of its remaining
     /// validity when it is fetched, and at most 60 seconds.
+    ///
+    /// With zero, a bundle is refreshed when it expires. A margin beyond its validity does not query the
+    /// source for each request: the next refresh is after a tenth of the remaining validity, which is
+    /// bounded by 1 and 60 seconds.
     #[must_use]
     pub fn with_refresh_margin(self, margin: Duration) -> Self {
         self.with(|refresher| refresher.margin = Some(margin))

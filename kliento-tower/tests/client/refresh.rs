@@ -70,15 +70,30 @@ async fn respects_configured_margin() {
 
 #[tokio::test]
 async fn margin_beyond_validity_does_not_query_for_every_request() {
-    let source = ScriptedSource::new([valid_for(1, 300), valid_for(2, 300)]);
-    let (layer, clock) = layer(&source);
-    let layer = layer.with_refresh_margin(Duration::from_secs(3600));
-    for seconds in [0, 1, 29] {
-        clock.set(seconds);
-        assert_eq!(attached(&layer).await, value(1));
+    for margin in [Duration::from_secs(3600), Duration::MAX] {
+        let source = ScriptedSource::new([valid_for(1, 300), valid_for(2, 300)]);
+        let (layer, clock) = layer(&source);
+        let layer = layer.with_refresh_margin(margin);
+        for seconds in [0, 1, 29] {
+            clock.set(seconds);
+            assert_eq!(attached(&layer).await, value(1));
+        }
+        assert_eq!(source.queries(), 1);
+        clock.set(30);
+        eventually(&layer, value(2)).await;
     }
+}
+
+#[tokio::test]
+async fn without_a_margin_a_bundle_is_refreshed_when_it_expires() {
+    let source = ScriptedSource::new([valid_for(1, 300), valid_for(2, 600)]);
+    let (layer, clock) = layer(&source);
+    let layer = layer.with_refresh_margin(Duration::ZERO);
+    attached(&layer).await;
+    clock.set(299);
+    assert_eq!(attached(&layer).await, value(1));
     assert_eq!(source.queries(), 1);
-    clock.set(30);
+    clock.set(300);
     eventually(&layer, value(2)).await;
 }
 

@@ -67,7 +67,7 @@ impl TrustAnchorStore for Slow {
 fn cancellation_while_awaiting_anchors_leaves_nothing() {
     let (fixture, permits) = (Fixture::new(), Arc::new(Semaphore::new(0)));
     let store = Slow(fixture.trust_anchors(), Arc::clone(&permits));
-    let layer = fixture.layer().with_queue_limit(1).with_trust_anchors(store);
+    let layer = fixture.layer().with_queue_limit(1).unwrap().with_trust_anchors(store);
     let bundle = fixture.credentials(0);
     let [mut cancelled, mut other, mut excess] = [(); 3].map(|()| call(&layer, &bundle));
     assert!(poll(&mut cancelled).is_pending() && poll(&mut other).is_pending());

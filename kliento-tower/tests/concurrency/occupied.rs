@@ -30,6 +30,7 @@ impl Occupied {
         let layer = fixture
             .layer()
             .with_queue_limit(limit)
+            .unwrap()
             .with_clock(clock_fn(move || Some(clock.read())));
         let bundle = fixture.credentials(0);
         let first = call(&layer, &bundle);

@@ -18,8 +18,11 @@ const BUNDLES: usize = 1_000;
 fn rejects_only_requests_beyond_the_queue_limit() {
     let (fixture, blocking_clock) = (Fixture::new(), BlockingClock::default());
     let clock = blocking_clock.clone();
-    let layer =
-        fixture.layer().with_queue_limit(QUEUE).with_clock(clock_fn(move || Some(clock.read())));
+    let layer = fixture
+        .layer()
+        .with_queue_limit(QUEUE)
+        .unwrap()
+        .with_clock(clock_fn(move || Some(clock.read())));
     let bundles: Vec<_> = (0..BUNDLES).map(|number| fixture.credentials(number)).collect();
     let first = call(&layer, &bundles[0]);
     let first = thread::spawn(|| finish(first));

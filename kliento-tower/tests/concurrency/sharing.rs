@@ -32,7 +32,7 @@ fn new_limits_are_independent() {
     let occupied = Occupied::new();
     for layer in [
         occupied.layer.clone().with_concurrency_limit(1).unwrap(),
-        occupied.layer.clone().with_queue_limit(0),
+        occupied.layer.clone().with_queue_limit(0).unwrap(),
     ] {
         finish(call(&layer, &occupied.fixture.credentials(1))).unwrap();
     }

@@ -18,8 +18,11 @@ fn thousand_requests_share_one_verification() {
     let (fixture, blocking_clock, recorder) =
         (Fixture::new(), BlockingClock::default(), DebuggingRecorder::new());
     let clock = blocking_clock.clone();
-    let layer =
-        fixture.layer().with_queue_limit(999).with_clock(clock_fn(move || Some(clock.read())));
+    let layer = fixture
+        .layer()
+        .with_queue_limit(999)
+        .unwrap()
+        .with_clock(clock_fn(move || Some(clock.read())));
     let bundle = fixture.credentials(0);
     thread::scope(|scope| {
         let blocking_clock = blocking_clock;
@@ -69,7 +72,8 @@ fn racing_threads_verify_once() {
     const THREADS: usize = 8;
     const ROUNDS: usize = 100;
     let (fixture, recorder) = (Fixture::new(), DebuggingRecorder::new());
-    let layer = fixture.layer().with_concurrency_limit(THREADS).unwrap().with_queue_limit(0);
+    let layer =
+        fixture.layer().with_concurrency_limit(THREADS).unwrap().with_queue_limit(0).unwrap();
     let bundles: Vec<_> = (0..ROUNDS).map(|round| fixture.credentials(round)).collect();
     let start = Barrier::new(THREADS);
     thread::scope(|scope| {

@@ -92,6 +92,16 @@ async fn caches_can_be_disabled() {
 }
 
 #[tokio::test]
+async fn caches_can_be_unbounded() {
+    let (cache, signature_cache) = (BundleCache::new(u64::MAX), SignatureCache::new(usize::MAX));
+    let layer = layer().with_cache(cache.clone()).with_signature_cache(signature_cache.clone());
+    for _ in 0..3 {
+        assert_eq!(status(&layer).await, StatusCode::OK);
+    }
+    assert_eq!((cache.len(), signature_cache.len()), (1, 9));
+}
+
+#[tokio::test]
 async fn rejected_bundle_is_not_cached() {
     let (cache, signature_cache) = (BundleCache::default(), SignatureCache::default());
     let layer = layer().with_cache(cache.clone()).with_signature_cache(signature_cache.clone());

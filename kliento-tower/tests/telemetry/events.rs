@@ -101,7 +101,7 @@ fn logs_server_errors_at_level_error() {
 fn floods_are_logged_a_few_times_with_a_count() {
     const REQUESTS: usize = 200;
     let broken = layer().with_trust_anchors(TrustAnchors::new([]));
-    let busy = layer().with_concurrency_limit(1).unwrap().with_queue_limit(0);
+    let busy = layer().with_concurrency_limit(1).unwrap().with_queue_limit(0).unwrap();
     for (layer, level, message) in [
         (layer(), "INFO", "request rejected"),
         (broken, "ERROR", "authentication unavailable"),
