@@ -24,6 +24,8 @@ pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 512;
 /// The time until the response begins, verification included.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// One route is open to everyone.
+static SUCCESSES: LogLimiter = LogLimiter::per_second(5);
 /// Anyone can send requests that fail.
 static FAILURES: LogLimiter = LogLimiter::per_second(5);
 
@@ -67,9 +69,8 @@ fn span<B>(request: &Request<B>) -> Span {
 fn log<B>(response: &Response<B>, latency: Duration, _: &Span) {
     let (status, duration_ms) = (response.status().as_u16(), latency.as_millis());
     let reason = response.extensions().get::<Rejection>().map(Rejection::reason);
-    if response.status().is_success() {
-        tracing::info!(status, duration_ms, "request completed");
-    } else if let Some(suppressed) = FAILURES.allow() {
+    let limiter = if response.status().is_success() { &SUCCESSES } else { &FAILURES };
+    if let Some(suppressed) = limiter.allow() {
         tracing::info!(status, duration_ms, reason, suppressed, "request completed");
     }
 }

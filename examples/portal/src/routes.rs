@@ -23,6 +23,8 @@ use crate::{BoxError, page};
 /// The time until the response begins, including the wait for a login's permit.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Requests that succeed: some routes are open to everyone.
+static SUCCESSES: LogLimiter = LogLimiter::per_second(5);
 /// Rejected requests, which every client can send.
 static REJECTIONS: LogLimiter = LogLimiter::per_second(5);
 /// Responses with server errors, which come in floods.
@@ -88,7 +90,8 @@ fn log<B>(response: &http::Response<B>, latency: Duration, _: &Span) {
     let code = rejection.map(Rejection::code);
     if !response.status().is_server_error() {
         let is_rejected = response.status().is_client_error();
-        if let Some(suppressed) = if is_rejected { REJECTIONS.allow() } else { Some(0) } {
+        let limiter = if is_rejected { &REJECTIONS } else { &SUCCESSES };
+        if let Some(suppressed) = limiter.allow() {
             tracing::info!(status, duration_ms, code, suppressed, "request completed");
         }
         return;
