@@ -216,8 +216,9 @@ impl Accounts {
         self.0.audit.clone()
     }
 
-    /// Waits until what is written in the background is written: denials and `last_seen_at`. Call it
-    /// when the service shuts down, before the store is closed.
+    /// Waits until what is written in the background is written, or until the store fails to write
+    /// it: denials and `last_seen_at`. Call it when the service shuts down, before the store is
+    /// closed.
     pub async fn flush(&self) {
         self.0.audit.flush().await;
         self.0.last_seen.flush().await;

@@ -90,7 +90,7 @@ impl BackgroundWrites for Denials {
     type Batch = Batch;
 
     const TASK: &'static str = "denials";
-    const MAX_ATTEMPTS: usize = 3;
+    const MAX_ATTEMPTS: u32 = 3;
 
     fn next_batch(pending: &mut Self::Pending) -> Option<Batch> {
         let batch: Vec<_> = pending.drain(..pending.len().min(BATCH)).collect();
@@ -106,6 +106,12 @@ impl BackgroundWrites for Denials {
     fn on_lost(&self, batch: &Batch, error: &StoreError) {
         add_to_pending(-count(batch));
         self.lose(batch.len(), error);
+    }
+
+    fn on_stalled(&self, batch: &Batch, error: &StoreError) {
+        if self.reports.allow().is_some() {
+            event!(error, %error, denials = batch.len(), "retrying to record denials");
+        }
     }
 
     /// Reports what the limit of log events has held back.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
@@ -46,6 +46,7 @@ pub struct AuditSinks {
 
 struct Queue {
     sender: Mutex<Option<SyncSender<AuditRecord>>>,
+    limit: usize,
     counts: Arc<Counts>,
     /// One for each sink.
     supervisors: Vec<Supervisor>,
@@ -56,8 +57,8 @@ struct Queue {
 #[derive(Default)]
 struct Counts {
     dropped: AtomicU64,
-    /// Whether the last record found no room in the queue.
-    is_full: AtomicBool,
+    /// How many records are in the queue. One that is being added counts already.
+    queued: AtomicUsize,
 }
 
 /// Logs every record with `tracing`: an event of level info with the target
@@ -94,7 +95,8 @@ impl AuditSinks {
             drop((running, end));
         })?;
         let (sender, ended) = (Mutex::new(Some(sender)), Mutex::new(ended));
-        Ok(Self { queue: Some(Arc::new(Queue { sender, counts, supervisors, ended })) })
+        let queue = Queue { sender, limit: queue_limit, counts, supervisors, ended };
+        Ok(Self { queue: Some(Arc::new(queue)) })
     }
 
     /// Queues records without waiting, and drops those for which the queue has no room.
@@ -102,9 +104,10 @@ impl AuditSinks {
         let Some(queue) = &self.queue else { return };
         let sender = queue.sender.lock().unwrap_or_else(PoisonError::into_inner);
         for record in records {
+            queue.counts.queued.fetch_add(1, Ordering::Relaxed);
             let is_queued = sender.as_ref().is_some_and(|sender| sender.try_send(record).is_ok());
-            queue.counts.is_full.store(!is_queued, Ordering::Relaxed);
             if !is_queued {
+                queue.counts.queued.fetch_sub(1, Ordering::Relaxed);
                 queue.counts.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -119,12 +122,15 @@ impl AuditSinks {
     /// Checks that the sinks receive the records, for the health route.
     ///
     /// # Errors
-    /// [`HealthError`] if the last record was dropped because the queue is full, if it made a sink
-    /// panic, or after [`Self::close`].
+    /// [`HealthError`] while the queue is full, from a panic of a sink until it processes another
+    /// record, and after [`Self::close`].
     pub fn health(&self) -> Result<(), HealthError> {
         let Some(queue) = &self.queue else { return Ok(()) };
         queue.supervisors.iter().try_for_each(Supervisor::health)?;
-        if queue.counts.is_full.load(Ordering::Relaxed) {
+        if queue.sender.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return Err(HealthError::Stopped);
+        }
+        if queue.counts.queued.load(Ordering::Relaxed) >= queue.limit {
             return Err(HealthError::Failed("queue full".to_owned()));
         }
         Ok(())
@@ -149,6 +155,7 @@ fn run_sinks(
     counts: &Counts,
 ) {
     for record in records {
+        counts.queued.fetch_sub(1, Ordering::Relaxed);
         for (sink, supervisor) in &mut sinks {
             if supervisor.run_turn(|| sink.record(&record)).is_none() {
                 counts.dropped.fetch_add(1, Ordering::Relaxed);

@@ -15,11 +15,13 @@ use crate::{Clock, HealthError, Timestamp, time};
 ///
 /// # Denials
 /// The layers and [`Accounts`](crate::account::Accounts) record denials in the background, so that
-/// no response waits for the store's writer. At most 4,096 denials wait; up to 256 are one
-/// transaction, in the order of the denials. A failed transaction is tried three times, a second
-/// apart. A denial is lost if the queue is full, if the store fails three times, or if the process
-/// ends before [`Self::flush`] returns. Lost denials are counted by [`Self::lost_denials`] and
-/// reported in at most about one log event per second.
+/// no response waits for the store's writer: requests that a requirement denies, and rejected
+/// refresh tokens that the store knows. At most 4,096 denials wait; up to 256 are one transaction,
+/// in the order of the denials. A failed transaction is tried three times, a second apart. After
+/// that it is lost if further denials wait. The last one is tried until it succeeds, at intervals
+/// of up to 16 seconds. A denial is also lost if the queue is full, or if the process ends before
+/// it is recorded. Lost denials are counted by [`Self::lost_denials`] and reported in at most about
+/// one log event per second.
 ///
 /// With the feature `metrics`, the gauge `kleidia_denials_pending` is the number of denials that
 /// are not yet recorded, and the counter `kleidia_denials_lost_total` that of lost ones.
@@ -90,7 +92,8 @@ impl AuditTrail {
         }
     }
 
-    /// Waits until no denial is queued, as before a shutdown.
+    /// Waits until no denial is queued, or until the store has failed three times to record the
+    /// last ones, as before a shutdown.
     pub async fn flush(&self) {
         self.denials.flush().await;
     }

@@ -58,7 +58,7 @@ impl BackgroundWrites for LastSeen {
     type Batch = Vec<(SessionId, Timestamp)>;
 
     const TASK: &'static str = "last-seen";
-    const MAX_ATTEMPTS: usize = 1;
+    const MAX_ATTEMPTS: u32 = 1;
 
     fn next_batch(pending: &mut Self::Pending) -> Option<Self::Batch> {
         let ids: Vec<_> = pending.keys().copied().take(BATCH).collect();
@@ -76,6 +76,10 @@ impl BackgroundWrites for LastSeen {
             let sessions = batch.len();
             event!(warn, %error, sessions, suppressed, "failed to update last_seen_at");
         }
+    }
+
+    fn on_stalled(&self, batch: &Self::Batch, error: &StoreError) {
+        self.on_lost(batch, error);
     }
 }
 

@@ -1,7 +1,6 @@
 //! A task that deletes expired rows in batches.
 
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,9 @@ use crate::{Clock, HealthError, SettingError};
 
 /// A task that deletes expired rows at start and then at intervals. Dropping it stops the task
 /// without waiting for it. A panic of the store or the clock is logged, and does not end it.
+///
+/// After a failure or a panic it tries again sooner: after a second, and then after twice the
+/// previous pause, up to the interval.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -37,6 +39,20 @@ pub struct Cleanup {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
     supervisor: Supervisor,
+}
+
+/// The pause after the first failure.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// The result of a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Batch {
+    /// There may be more to delete.
+    Full,
+    /// There is nothing more to delete.
+    Last,
+    /// The store or the clock failed or panicked.
+    Failed,
 }
 
 /// Settings of [`Cleanup`]: how often expired rows are deleted, and how many per batch.
@@ -76,8 +92,8 @@ impl Cleanup {
 }
 
 impl CleanupSettings {
-    /// Sets the pause after the last row was deleted, or after the store failed: 1 millisecond to
-    /// 1 day, a minute by default.
+    /// Sets the pause after the last row was deleted, and the longest one after a failure: 1
+    /// millisecond to 1 day, a minute by default.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
@@ -115,37 +131,47 @@ async fn run(
     supervisor: Supervisor,
 ) {
     let _running = supervisor.start();
+    let mut retry_pause = FIRST_RETRY;
     loop {
-        while run_batch(&*store, &clock, &settings, &supervisor).await.is_continue() {
+        let mut batch = run_batch(&*store, &clock, &settings, &supervisor).await;
+        while batch == Batch::Full {
             if is_stopped(&mut stopped) {
                 return;
             }
             // Lets other tasks run between batches.
             tokio::task::yield_now().await;
+            batch = run_batch(&*store, &clock, &settings, &supervisor).await;
         }
-        if tokio::time::timeout(settings.interval, &mut stopped).await.is_ok() {
+        let mut pause = settings.interval;
+        if batch == Batch::Failed {
+            pause = pause.min(retry_pause);
+            retry_pause = pause.saturating_mul(2);
+        } else {
+            retry_pause = FIRST_RETRY;
+        }
+        if tokio::time::timeout(pause, &mut stopped).await.is_ok() {
             return;
         }
     }
 }
 
-/// Deletes one batch. Continues if there may be more, and breaks after a failure or a panic.
+/// Deletes one batch.
 async fn run_batch(
     store: &dyn PurgeStore,
     clock: &impl Clock,
     settings: &CleanupSettings,
     supervisor: &Supervisor,
-) -> ControlFlow<()> {
+) -> Batch {
     let started_at = Instant::now();
     let batch = supervisor.run_async_turn(delete_batch(store, clock, settings)).await;
-    let Some(removed) = batch else { return ControlFlow::Break(()) };
+    let Some(removed) = batch else { return Batch::Failed };
     supervisor.record(&removed, started_at);
     match removed {
-        Ok(removed) if removed >= settings.batch_size.get() => ControlFlow::Continue(()),
-        Ok(_) => ControlFlow::Break(()),
+        Ok(removed) if removed >= settings.batch_size.get() => Batch::Full,
+        Ok(_) => Batch::Last,
         Err(error) => {
             event!(warn, %error, "cleanup failed");
-            ControlFlow::Break(())
+            Batch::Failed
         }
     }
 }

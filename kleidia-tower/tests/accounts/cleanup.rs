@@ -99,6 +99,18 @@ async fn retries_after_errors() {
 }
 
 #[tokio::test]
+async fn failure_does_not_wait_for_the_interval() {
+    let service = Service::new().await;
+    service.alice().await;
+    let store = counting_store(&service, 1);
+    let interval = Duration::from_secs(24 * 3600);
+    let cleanup = Cleanup::spawn(Arc::clone(&store) as _, much_later(), settings(interval));
+    let health = cleanup.health_check();
+    wait_until(|| store.removed.load(Ordering::SeqCst) > 0 && health().is_ok()).await;
+    cleanup.stop().await;
+}
+
+#[tokio::test]
 async fn keeps_rows_that_have_not_expired() {
     let service = Service::new().await;
     let alice = service.alice().await;

@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use kleidia_tower::HealthError;
 use kleidia_tower::audit::{AuditRecord, AuditSink, AuditSinks, TracingSink};
 
 use super::{PASSWORD, Service, code};
@@ -82,13 +83,20 @@ async fn full_queue_counts_dropped_records_without_waiting() {
         service.alice().await;
     }
     let dropped = usize::try_from(sinks.dropped()).unwrap();
+    assert_eq!(sinks.health(), Err(HealthError::Failed("queue full".to_owned())));
     // 4 are queued, and the sink may have one.
     assert!((15..=16).contains(&dropped), "{dropped}");
     for _ in 0..20 {
         add_permit.send(()).unwrap();
     }
+    // No further record is needed.
+    let mut processed = 0;
+    while sinks.health().is_err() {
+        processed += usize::from(received.recv().is_ok());
+    }
     sinks.close();
-    assert_eq!(received.iter().count() + dropped, 20);
+    assert_eq!(sinks.health(), Err(HealthError::Stopped));
+    assert_eq!(processed + received.iter().count() + dropped, 20);
     assert_eq!(service.records(None).await.len(), 1 + 20);
 }
 
