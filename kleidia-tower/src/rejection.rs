@@ -303,7 +303,9 @@ fn access_token_problem(error: &AccessTokenError) -> Problem {
         AccessTokenError::Invalid(_) => {
             session_problem("token_invalid", "The access token is not valid")
         }
-        AccessTokenError::Provider(_) => unavailable(),
+        AccessTokenError::Lifetime(_)
+        | AccessTokenError::Random(_)
+        | AccessTokenError::Provider(_) => unavailable(),
     }
 }
 

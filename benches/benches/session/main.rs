@@ -9,6 +9,8 @@
     reason = "prints figures or panics"
 )]
 
+#[path = "../access_claims/mod.rs"]
+mod access_claims;
 mod caller;
 mod layer;
 mod peer;

@@ -7,7 +7,8 @@ use http_guard::{LastValid, Supervisor, event};
 
 use super::KeyRing;
 
-/// Keeps the keys of the first read, which began at this time. They are read again at this interval.
+/// Keeps the keys of the first read, which began at this time. They are read again at this
+/// interval.
 pub(super) fn new<E: Error>(
     source: String,
     keys: KeyRing,

@@ -25,7 +25,7 @@ mod vault_secret;
 #[cfg(feature = "vault")]
 mod vault_token;
 
-pub use claims::{Claims, Extensions};
+pub use claims::Claims;
 pub use key_file::{KeyFile, KeyFileError, KeyFileOptions};
 pub use key_provider::{KeyError, KeyProvider};
 pub use key_ring::{KeyRing, KeyRingError, SigningKey};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, TokenData, Validation, decode, decode_header, encode};
 use secrecy::SecretString;
 
+use super::claims::Payload;
 use super::{
     AccessTokenError, Claims, InvalidTokenReason, KeyRing, SigningKey, crypto_provider, header,
 };
@@ -36,7 +37,7 @@ static VALIDATION: LazyLock<Validation> = LazyLock::new(|| {
 pub fn issue(keys: &KeyRing, claims: Claims) -> Result<IssuedToken, AccessTokenError> {
     crypto_provider::ensure();
     let key = keys.newest();
-    let token = encode(&header::new(key.id()), &claims, key.encoding_key());
+    let token = encode(&header::new(key.id()), &claims.0, key.encoding_key());
     let token = token.map_err(AccessTokenError::provider)?.into();
     Ok(IssuedToken { token, claims })
 }
@@ -59,14 +60,12 @@ pub fn verify(
 ) -> Result<Claims, AccessTokenError> {
     crypto_provider::ensure();
     let key = find_key(keys, token)?;
-    let TokenData { header, claims } = decode::<Claims>(token, key.decoding_key(), &VALIDATION)
+    let TokenData { header, claims } = decode::<Payload>(token, key.decoding_key(), &VALIDATION)
         .map_err(|error| AccessTokenError::from_decoding(error, token))?;
     header::check(&header, key.id())?;
-    if claims.sub != claims.user_id.to_string() {
-        return Err(InvalidTokenReason::Subject.into());
-    }
-    if now >= time::add(claims.expires_at, leeway) {
-        return Err(AccessTokenError::Expired(claims.expires_at));
+    let claims = Claims::try_from(claims)?;
+    if now >= time::add(claims.expires_at(), leeway) {
+        return Err(AccessTokenError::Expired(claims.expires_at()));
     }
     Ok(claims)
 }

@@ -1,11 +1,12 @@
 //! Errors of access tokens.
 
 use std::error::Error;
+use std::io;
 
 use jsonwebtoken::decode_header;
 use jsonwebtoken::errors::ErrorKind;
 
-use crate::Timestamp;
+use crate::{SettingError, Timestamp};
 
 /// An error from issuing or verifying an access token.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,12 @@ pub enum AccessTokenError {
     /// The token has expired.
     #[error("access token expired at {0}")]
     Expired(Timestamp),
+    /// The lifetime of a new token is out of bounds.
+    #[error(transparent)]
+    Lifetime(#[from] SettingError),
+    /// The operating system provides no random octets for the id of a new token.
+    #[error("no random octets available: {0}")]
+    Random(#[source] io::Error),
     /// The cryptographic provider of `jsonwebtoken` failed to sign or to verify.
     #[error("cryptographic provider failed: {0}")]
     Provider(#[source] Box<dyn Error + Send + Sync>),

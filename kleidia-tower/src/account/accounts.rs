@@ -284,7 +284,8 @@ impl Accounts {
         }
     }
 
-    /// Signs an access token that expires no later than its session.
+    /// Signs an access token that expires no later than its session. If that has expired already,
+    /// it rejects the token.
     pub(super) fn issue_access_token(
         &self,
         keys: &KeyRing,
@@ -292,10 +293,11 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<(SecretString, Duration), AccountError> {
         let SessionView { session, account } = view;
-        let ttl = self.0.settings.access_ttl.min(time::elapsed(now, session.expires_at));
+        let left = time::elapsed(now, session.expires_at).max(Duration::from_secs(1));
+        let ttl = self.0.settings.access_ttl.min(left);
         let name = account.name.to_string();
-        let claims = Claims::new(account.id, name, account.is_admin(), session.id, now, ttl);
-        let issued = issue(keys, claims.map_err(|_| AccountError::RandomUnavailable)?)?;
+        let claims = Claims::new(account.id, name, account.is_admin(), session.id, now, ttl)?;
+        let issued = issue(keys, claims)?;
         Ok((issued.token, ttl))
     }
 

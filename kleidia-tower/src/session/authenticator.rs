@@ -13,9 +13,9 @@ use crate::{Clock, HealthError, Rejection, SystemClock, Timestamp, time};
 /// Authenticates callers by access tokens or session tokens. Cheap to clone.
 ///
 /// It checks the token, then the session, then the account; the first failure is the rejection. On
-/// success `last_seen_at` of the session is updated, at most once per
-/// [last-seen interval](AccountSettings::with_last_seen_interval), in the background: no request waits for
-/// a write. [`Self::flush`] waits for it, as before a shutdown.
+/// success `last_seen_at` of the session is updated, at most once per [last-seen
+/// interval](AccountSettings::with_last_seen_interval), in the background: no request waits for a
+/// write. [`Self::flush`] waits for it, as before a shutdown.
 #[derive(Clone)]
 pub struct SessionAuthenticator {
     store: Arc<dyn SessionStore>,
@@ -74,8 +74,8 @@ impl SessionAuthenticator {
 
     /// Sets the settings that concern sessions: the leeway, the lifetime of a login, which sessions
     /// that were opened under another one do not exceed, the maximum age of passwords, and the
-    /// last-seen interval. By default, leeway and last-seen interval are those of [`AccountSettings::default`],
-    /// and the others are unlimited.
+    /// last-seen interval. By default, leeway and last-seen interval are those of
+    /// [`AccountSettings::default`], and the others are unlimited.
     #[must_use]
     pub fn with_settings(mut self, settings: &AccountSettings) -> Self {
         self.leeway = settings.leeway;
@@ -114,12 +114,12 @@ impl SessionAuthenticator {
     ) -> Result<SessionView, Rejection> {
         let now = self.now()?;
         let claims = self.verify(keys, token, now)?;
-        let view = self.store.session(SessionLookup::Id(claims.session_id)).await?;
+        let view = self.store.session(SessionLookup::Id(claims.session_id())).await?;
         // The key may have been withdrawn while the request waited for the store.
         if let Some(current) = self.keys.try_current().filter(|current| !current.is_same(keys)) {
             self.verify(&current, token, now)?;
         }
-        let view = view.filter(|view| view.session.user == claims.user_id);
+        let view = view.filter(|view| view.session.user == claims.user_id());
         self.check_session(view, now)
     }
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kleidia_tower::access_token::{Claims, Extensions, KeyRing, SigningKey, issue};
+use kleidia_tower::access_token::{Claims, KeyRing, SigningKey, issue};
 use kleidia_tower::account::{AccountSettings, AccountUpdate};
 use kleidia_tower::session::SessionAuthenticator;
 use kleidia_tower::store::{ChangeContext, Store};
-use kleidia_tower::{ClientInfo, SessionId, Timestamp};
+use kleidia_tower::{ClientInfo, SessionId, Timestamp, UserId};
 use secrecy::ExposeSecret as _;
 
-use super::{NOW, Service, code, later, operator};
+use super::{NOW, Service, code, operator};
 
 const SECRET: [u8; 32] = [7; 32];
 
@@ -18,22 +18,19 @@ fn keys(name: &str) -> KeyRing {
     KeyRing::new([SigningKey::new(name, SECRET.to_vec()).unwrap()]).unwrap()
 }
 
-/// Authenticates with a token whose claims are changed, and returns the code.
-async fn authenticate_with(service: &Service, change: impl FnOnce(&mut Claims)) -> &'static str {
+/// The claims of a token, whose session is a new one by default.
+struct Changed {
+    user: UserId,
+    session: Option<SessionId>,
+    is_admin: bool,
+}
+
+/// Authenticates with a token that has these claims, and returns the code.
+async fn authenticate_with(service: &Service, changed: Changed) -> &'static str {
     let view = service.alice().await.session;
-    let mut claims = Claims {
-        user_id: view.account.id,
-        username: view.account.name.to_string(),
-        is_admin: false,
-        session_id: view.session.id,
-        expires_at: later(600),
-        issued_at: NOW,
-        iss: Claims::ISSUER.to_owned(),
-        sub: view.account.id.to_string(),
-        jti: "jti".to_owned(),
-        ext: Extensions::default(),
-    };
-    change(&mut claims);
+    let session = changed.session.unwrap_or(view.session.id);
+    let (name, ttl) = (view.account.name.to_string(), Duration::from_secs(600));
+    let claims = Claims::new(changed.user, name, changed.is_admin, session, NOW, ttl).unwrap();
     service.authenticate(&issue(&keys("key"), claims).unwrap().token).await
 }
 
@@ -47,15 +44,16 @@ async fn token_must_match_its_session() {
     let roles = [].into();
     let bob = service.accounts.create_user(None, "bob", "a password".into(), roles, super::at(""));
     let bob = bob.await.unwrap().id;
-    assert_eq!(authenticate_with(&service, |_| ()).await, "ok");
+    let unchanged = || Changed { user: service.alice.id, session: None, is_admin: false };
     // A session of another user, an unknown session, and `is_admin`, which is only a hint.
-    let by_bob = |claims: &mut Claims| (claims.user_id, claims.sub) = (bob, bob.to_string());
-    assert_eq!(authenticate_with(&service, by_bob).await, "session_expired");
-    assert_eq!(
-        authenticate_with(&service, |claims| claims.session_id = SessionId::new(99)).await,
-        "session_expired"
-    );
-    assert_eq!(authenticate_with(&service, |claims| claims.is_admin = true).await, "ok");
+    for (changed, expected) in [
+        (unchanged(), "ok"),
+        (Changed { user: bob, ..unchanged() }, "session_expired"),
+        (Changed { session: Some(SessionId::new(99)), ..unchanged() }, "session_expired"),
+        (Changed { is_admin: true, ..unchanged() }, "ok"),
+    ] {
+        assert_eq!(authenticate_with(&service, changed).await, expected);
+    }
 }
 
 #[tokio::test]

@@ -9,9 +9,7 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use fastrand::Rng;
-use kleidia_tower::access_token::{
-    Claims, Extensions, KeyError, KeyProvider, KeyRing, SigningKey, issue,
-};
+use kleidia_tower::access_token::{Claims, KeyError, KeyProvider, KeyRing, SigningKey, issue};
 use kleidia_tower::account::{AccountSettings, Accounts, PasswordHash};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::session::{SessionAuthenticator, SessionView};
@@ -105,18 +103,11 @@ impl Service {
         now: i64,
         exp: i64,
     ) -> String {
-        let claims = Claims {
-            user_id: view.account.id,
-            username: view.account.name.to_string(),
-            is_admin: view.account.is_admin(),
-            session_id: view.session.id,
-            expires_at: timestamp(exp),
-            issued_at: timestamp(now),
-            iss: Claims::ISSUER.to_owned(),
-            sub: view.account.id.to_string(),
-            jti: format!("{}-{now}", view.session.id),
-            ext: Extensions::default(),
-        };
+        let SessionView { session, account } = view;
+        let (name, is_admin) = (account.name.to_string(), account.is_admin());
+        let ttl = Duration::from_secs((exp - now).unsigned_abs());
+        let claims = Claims::new(account.id, name, is_admin, session.id, timestamp(now), ttl);
+        let claims = claims.unwrap();
         let issued = issue(&self.keys.keys().await.unwrap(), claims).unwrap();
         issued.token.expose_secret().to_owned()
     }
