@@ -5,28 +5,28 @@ use std::process::ExitCode;
 use kliento::{Claims, Error, VerifiedToken};
 use serde::Serialize;
 
-/// The result of a verification, with the same JSON in each command.
+/// The result of a verification, with the same JSON in each command: of a token, or of something
+/// else.
 #[derive(Debug, Serialize)]
-#[serde(tag = "status", rename_all = "lowercase", rename_all_fields = "camelCase")]
-pub(crate) enum Report {
-    Valid {
-        /// The name that deployed verifiers use for the documented `subjectId`.
-        subject: String,
-        subject_id: String,
-        audience: String,
-        claims: Claims,
-        signer: String,
-        valid_from: String,
-        valid_until: String,
-    },
-    Invalid {
-        code: &'static str,
-        error: String,
-    },
-    Malformed {
-        code: &'static str,
-        error: String,
-    },
+#[serde(tag = "status", rename_all = "lowercase")]
+pub(crate) enum Report<T = ValidToken> {
+    Valid(T),
+    Invalid { code: &'static str, error: String },
+    Malformed { code: &'static str, error: String },
+}
+
+/// What a valid token says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ValidToken {
+    /// The name that deployed verifiers use for the documented `subjectId`.
+    pub(crate) subject: String,
+    subject_id: String,
+    audience: String,
+    claims: Claims,
+    signer: String,
+    valid_from: String,
+    valid_until: String,
 }
 
 /// The result of a command, for scripts.
@@ -58,10 +58,10 @@ impl Status {
     }
 }
 
-impl Report {
+impl<T> Report<T> {
     pub(crate) const fn status(&self) -> Status {
         match self {
-            Self::Valid { .. } => Status::Valid,
+            Self::Valid(_) => Status::Valid,
             Self::Invalid { .. } => Status::Invalid,
             Self::Malformed { .. } => Status::Malformed,
         }
@@ -70,7 +70,7 @@ impl Report {
     /// Returns the code of the error.
     pub(crate) const fn code(&self) -> Option<&'static str> {
         match self {
-            Self::Valid { .. } => None,
+            Self::Valid(_) => None,
             Self::Invalid { code, .. } | Self::Malformed { code, .. } => Some(code),
         }
     }
@@ -79,7 +79,7 @@ impl Report {
 impl From<&Result<VerifiedToken, Error>> for Report {
     fn from(verified: &Result<VerifiedToken, Error>) -> Self {
         match verified {
-            Ok(token) => Self::Valid {
+            Ok(token) => Self::Valid(ValidToken {
                 subject: token.subject_id(),
                 subject_id: token.subject_id(),
                 audience: token.audience().to_owned(),
@@ -87,7 +87,7 @@ impl From<&Result<VerifiedToken, Error>> for Report {
                 signer: token.signer().to_string(),
                 valid_from: token.period().start().to_string(),
                 valid_until: token.period().end().to_string(),
-            },
+            }),
             Err(error) => {
                 let (code, sentence) = (error.code(), error.to_string());
                 match error {

@@ -9,7 +9,7 @@ use veraid::{DnssecChain, DnssecError, TxtRrset};
 use crate::arguments::TrustOptions;
 use crate::failure::Failure;
 use crate::input::InputSource;
-use crate::report::Status;
+use crate::report::{Report, Status};
 use crate::terminal::{self, DIM, GOOD};
 use crate::text::{plural, presentation};
 
@@ -32,25 +32,16 @@ pub(crate) struct Arguments {
     source: InputSource,
 }
 
+/// What a valid chain proves.
 #[derive(Serialize)]
-#[serde(tag = "status", rename_all = "lowercase", rename_all_fields = "camelCase")]
-enum Report {
-    Valid {
-        name: String,
-        zone: String,
-        /// Each a list of character-strings, in the presentation form of RFC 1035, 5.1.
-        records: Vec<Vec<String>>,
-        valid_from: String,
-        valid_until: String,
-    },
-    Invalid {
-        code: &'static str,
-        error: String,
-    },
-    Malformed {
-        code: &'static str,
-        error: String,
-    },
+#[serde(rename_all = "camelCase")]
+struct ValidChain {
+    name: String,
+    zone: String,
+    /// Each a list of character-strings, in the presentation form of RFC 1035, 5.1.
+    records: Vec<Vec<String>>,
+    valid_from: String,
+    valid_until: String,
 }
 
 impl Arguments {
@@ -61,7 +52,7 @@ impl Arguments {
         if self.json {
             terminal::print_json(&report)?;
         } else {
-            terminal::print(&report.describe())?;
+            terminal::print(&describe(&report))?;
             if let Some(hint) = self.trust.hint(report.code()) {
                 terminal::print_hint(hint);
             }
@@ -69,7 +60,7 @@ impl Arguments {
         Ok(report.status())
     }
 
-    fn verify(&self, octets: &[u8], at: Timestamp) -> Result<Report, Failure> {
+    fn verify(&self, octets: &[u8], at: Timestamp) -> Result<Report<ValidChain>, Failure> {
         let messages = match DnssecChain::messages_from_der(octets) {
             Ok(messages) => messages,
             Err(error) => {
@@ -86,11 +77,11 @@ impl Arguments {
             Some(name) => name.clone(),
             None => match only_owner(&chain)? {
                 Some(owner) => owner,
-                None => return Ok(Report::without_records()),
+                None => return Ok(without_records()),
             },
         };
         let proven = chain.verify_at(&name, at, &self.trust.anchors());
-        Ok(proven.map_or_else(invalid, |records| Report::valid(&name, &records)))
+        Ok(proven.map_or_else(invalid, |records| Report::Valid(ValidChain::new(&name, &records))))
     }
 }
 
@@ -111,11 +102,11 @@ fn only_owner(chain: &DnssecChain<'_>) -> Result<Option<String>, Failure> {
     }
 }
 
-impl Report {
-    fn valid(name: &str, records: &TxtRrset) -> Self {
+impl ValidChain {
+    fn new(name: &str, records: &TxtRrset) -> Self {
         let strings =
             |record: &Vec<Vec<u8>>| record.iter().map(|string| presentation(string)).collect();
-        Self::Valid {
+        Self {
             name: format!("{}.", name.trim_end_matches('.').to_ascii_lowercase()),
             zone: records.zone().to_owned(),
             records: records.records().iter().map(strings).collect(),
@@ -123,49 +114,34 @@ impl Report {
             valid_until: records.period().end().to_string(),
         }
     }
+}
 
-    /// The library's error names an owner, which is unknown here.
-    fn without_records() -> Self {
-        let error = "the chain has no response about TXT records".to_owned();
-        Self::Invalid { code: "dnssec-txt-responses", error }
-    }
+/// The library's error names an owner, which is unknown here.
+fn without_records() -> Report<ValidChain> {
+    let error = "the chain has no response about TXT records".to_owned();
+    Report::Invalid { code: "dnssec-txt-responses", error }
+}
 
-    const fn status(&self) -> Status {
-        match self {
-            Self::Valid { .. } => Status::Valid,
-            Self::Invalid { .. } => Status::Invalid,
-            Self::Malformed { .. } => Status::Malformed,
+/// Formats the result as text.
+fn describe(report: &Report<ValidChain>) -> String {
+    let chain = match report {
+        Report::Valid(chain) => chain,
+        Report::Invalid { code, error } | Report::Malformed { code, error } => {
+            return terminal::format_rejection(report.status(), code, error);
         }
+    };
+    let count = plural(chain.records.len(), "TXT record");
+    let mut text = format!("{GOOD}valid{GOOD:#}: {count} of {}\n", chain.name);
+    for record in &chain.records {
+        let strings: Vec<_> = record.iter().map(|string| format!("\"{string}\"")).collect();
+        let _ = writeln!(text, "  {}", strings.join(" "));
     }
-
-    const fn code(&self) -> Option<&'static str> {
-        match self {
-            Self::Valid { .. } => None,
-            Self::Invalid { code, .. } | Self::Malformed { code, .. } => Some(code),
-        }
+    for (heading, value) in [
+        ("in the zone", &chain.zone),
+        ("valid from", &chain.valid_from),
+        ("valid until", &chain.valid_until),
+    ] {
+        let _ = writeln!(text, "  {DIM}{heading:<13}{DIM:#}{value}");
     }
-
-    /// Formats the result as text.
-    fn describe(&self) -> String {
-        let (name, zone, records, from, until) = match self {
-            Self::Valid { name, zone, records, valid_from, valid_until } => {
-                (name, zone, records, valid_from, valid_until)
-            }
-            Self::Invalid { code, error } | Self::Malformed { code, error } => {
-                return terminal::format_rejection(self.status(), code, error);
-            }
-        };
-        let count = plural(records.len(), "TXT record");
-        let mut text = format!("{GOOD}valid{GOOD:#}: {count} of {name}\n");
-        for record in records {
-            let strings: Vec<_> = record.iter().map(|string| format!("\"{string}\"")).collect();
-            let _ = writeln!(text, "  {}", strings.join(" "));
-        }
-        for (heading, value) in
-            [("in the zone", zone), ("valid from", from), ("valid until", until)]
-        {
-            let _ = writeln!(text, "  {DIM}{heading:<13}{DIM:#}{value}");
-        }
-        text
-    }
+    text
 }

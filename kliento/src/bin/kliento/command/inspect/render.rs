@@ -54,7 +54,7 @@ fn summary(inspected: &InspectedBundle, report: &Report) -> String {
             let status = report.status().as_str();
             format!("{BAD}{status}{BAD:#}: {}\n", lines.join("\n  "))
         }
-        (Err(_), Report::Valid { .. }) => String::new(),
+        (Err(_), Report::Valid(_)) => String::new(),
     }
 }
 

@@ -172,9 +172,9 @@ fn only_audience(parameters: Vec<(String, String)>) -> Option<String> {
 fn log_report(report: &Report, duration: Duration) {
     let (outcome, duration_us) = (report.status().as_str(), duration.as_micros());
     match report {
-        Report::Valid { subject, .. } => {
+        Report::Valid(token) => {
             let Some(suppressed) = VERIFIED.allow() else { return };
-            let subject = log_text(subject);
+            let subject = log_text(&token.subject);
             tracing::info!(outcome, subject, duration_us, suppressed, "verified");
         }
         Report::Invalid { code, error } | Report::Malformed { code, error } => {
