@@ -155,8 +155,8 @@ impl MockDns {
             .collect()
     }
 
-    /// Returns the messages that prove the TXT records of `owner`: DNSKEY of the root and each label
-    /// down to it, DS of the same but the root, and TXT.
+    /// Returns the messages that prove the TXT records of `owner`: DNSKEY of the root and each
+    /// label down to it, DS of the same but the root, and TXT.
     ///
     /// # Errors
     /// As [`Self::response`].
@@ -196,9 +196,8 @@ impl MockDns {
         match self.form {
             ResponseForm::Resolver => {
                 // EDNS with 1232 octets and the flag DO (RFC 6891, 6.1.2; RFC 3225, 3).
-                let options =
-                    MockRecord { class: 1232, ..MockRecord::new(".", rtype::OPT, vec![]) };
-                message.additional.push(options.with_ttl(0x8000));
+                let options = MockRecord::new(".", rtype::OPT, vec![]);
+                message.additional.push(MockRecord { class: 1232, ttl: 0x8000, ..options });
             }
             ResponseForm::Reencoded => {
                 (message.flags, message.is_compressed) = (0, false);

@@ -185,7 +185,8 @@ impl MockKey {
 
     fn colliding_exponent(&self) -> Option<Self> {
         let tag = self.key_tag();
-        // Odd, and as long as 65537, the usual one; of equal length, greater octets mean a greater one.
+        // Odd, and as long as 65537, the usual one; of equal length, greater octets mean a greater
+        // one.
         (0x01_0003_u32..0x100_0000).step_by(2).find_map(|exponent| {
             let [_, exponent @ ..] = exponent.to_be_bytes();
             let public_key = self.signer.public_key_with_exponent(&exponent)?;

@@ -35,7 +35,8 @@ pub struct MockOrganisation {
 }
 
 impl MockOrganisation {
-    /// Creates an organisation with a certificate for the period, and adds its TXT record to the DNS.
+    /// Creates an organisation with a certificate for the period, and adds its TXT record to the
+    /// DNS.
     ///
     /// # Errors
     /// [`MockError::Signer`], and as [`MockDns::response`].

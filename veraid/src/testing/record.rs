@@ -1,5 +1,7 @@
 //! Records of mock zones, in which every field can be changed.
 
+use std::time::Duration;
+
 use super::name::{canonical, parse};
 use super::{MockError, MockKey};
 
@@ -30,11 +32,15 @@ pub mod rtype {
 /// Names are in presentation form, the data as on the wire.
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// use veraid::testing::{MockRecord, rtype};
 ///
 /// let record = MockRecord::txt("_veraid.example.com", &["some text"])?;
 /// assert_eq!((record.rtype, record.ttl), (rtype::TXT, 300));
 /// assert_eq!(record.data, b"\x09some text");
+/// assert_eq!(record.clone().with_ttl(Duration::from_secs(7)).ttl, 7);
+/// assert_eq!(record.with_ttl(Duration::MAX).ttl, u32::MAX);
 /// # Ok::<(), veraid::testing::MockError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,12 +127,16 @@ impl MockRecord {
         Ok(Self::new(zone, rtype::SOA, data))
     }
 
-    /// Sets the TTL, in seconds.
+    /// Sets the TTL: whole seconds, of which a record has at most 2^32 - 1.
     #[must_use]
-    pub const fn with_ttl(mut self, ttl: u32) -> Self {
-        self.ttl = ttl;
-        self
+    pub fn with_ttl(self, ttl: Duration) -> Self {
+        Self { ttl: ttl_seconds(ttl), ..self }
     }
+}
+
+/// Returns the seconds of a TTL, at most those that a record can have.
+pub(super) fn ttl_seconds(ttl: Duration) -> u32 {
+    u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// Returns the data of a TXT record.

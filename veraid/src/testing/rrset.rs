@@ -109,7 +109,7 @@ impl MockRrset {
             let data = self.sign(signature)?;
             records.push(MockRecord::new(&self.owner, rtype::RRSIG, data));
         }
-        Ok(records.into_iter().map(|record| record.with_ttl(self.ttl)).collect())
+        Ok(records.into_iter().map(|record| MockRecord { ttl: self.ttl, ..record }).collect())
     }
 
     /// Returns the data of the RRSIG record: `RRSIG_RDATA | signature` (RFC 4034, 3.1.8.1).
@@ -181,7 +181,8 @@ fn rrsig_labels(owner: &Name<Vec<u8>>) -> u8 {
     u8::try_from(labels).unwrap_or(u8::MAX)
 }
 
-/// Returns the owner that a signature covers: the wildcard, if it has fewer labels (RFC 4035, 5.3.2).
+/// Returns the owner that a signature covers: the wildcard, if it has fewer labels (RFC 4035,
+/// 5.3.2).
 fn expanded_from(owner: &Name<Vec<u8>>, labels: u8) -> Result<Name<Vec<u8>>, MockError> {
     let surplus = usize::from(rrsig_labels(owner)).saturating_sub(usize::from(labels));
     match owner.iter_suffixes().nth(surplus) {

@@ -1,6 +1,8 @@
 //! Mock zones: a name, keys, and the validity of their signatures.
 
-use super::record::rtype;
+use std::time::Duration;
+
+use super::record::{rtype, ttl_seconds};
 use super::{MockError, MockKey, MockRrset, ZoneAlgorithm};
 use crate::Period;
 
@@ -77,11 +79,10 @@ impl MockZone {
         self
     }
 
-    /// Sets the TTL of all records, in seconds.
+    /// Sets the TTL of all records: whole seconds, of which a record has at most 2^32 - 1.
     #[must_use]
-    pub const fn with_ttl(mut self, ttl: u32) -> Self {
-        self.ttl = ttl;
-        self
+    pub fn with_ttl(self, ttl: Duration) -> Self {
+        Self { ttl: ttl_seconds(ttl), ..self }
     }
 
     /// Returns the keys that DS records identify, and that sign the keys.
