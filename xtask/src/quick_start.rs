@@ -16,8 +16,8 @@ const DIRECTORY: &str = "target/quick-start";
 /// The address of the README's programs, which is replaced by a free one.
 const ADDRESS: &str = "127.0.0.1:8080";
 
-/// Sends a header of almost the maximum size over both versions of HTTP, with the files of the quick
-/// start for workloads.
+/// Sends a header of almost the maximum size over both versions of HTTP, with the files of the
+/// quick start for workloads.
 const LARGE_BUNDLE: &str = r#"
 kliento issue --org example.com --key organisation.pem --chain chain.der --audience https://api.example.com --claim "filler=$(head -c 12700 /dev/zero | tr '\0' x)" --auth-header -o large.txt
 test $(wc -c < large.txt) -gt 21500
@@ -33,26 +33,25 @@ pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
         QuickStart::read(&readme, "workloads", "## Authenticate workloads")?,
         QuickStart::read(&readme, "people", "## Authenticate people")?,
     ];
-    write_workspace(quick_starts.each_ref().map(|quick_start| quick_start.name))?;
+    let patch = archives::unpack()?;
     for quick_start in &quick_starts {
         quick_start.write()?;
-    }
-    let manifest = format!("{DIRECTORY}/Cargo.toml");
-    let mut build = cargo(&["build", "--manifest-path", &manifest]);
-    run("the programs of the README", build.env("CARGO_TARGET_DIR", absolute_target()?))?;
-    for quick_start in &quick_starts {
+        let title = format!("the program of the README for {}", quick_start.name);
+        run(&title, &mut command_alone("build", quick_start.name, &patch)?)?;
         quick_start.run(count)?;
     }
     Ok(())
 }
 
-/// Compiles each example on its own, against the archives of the crates.
+/// Compiles each example on its own, against the archives of the crates: without the features that
+/// other examples enable, and first without those of its own tests.
 pub(crate) fn check_examples() -> Result<(), Failure> {
     let mut names = Vec::new();
     for entry in fs::read_dir("examples")? {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
+    let patch = archives::unpack()?;
     for name in &names {
         let directory = Path::new(DIRECTORY).join(name);
         if directory.exists() {
@@ -64,11 +63,11 @@ pub(crate) fn check_examples() -> Result<(), Failure> {
         let manifest = directory.join("Cargo.toml");
         let text = fs::read_to_string(&manifest)?;
         fs::write(&manifest, without_paths(&text))?;
+        run(&format!("{name} on its own"), &mut command_alone("check", name, &patch)?)?;
+        let mut tests = command_alone("check", name, &patch)?;
+        run(&format!("{name} on its own, with its tests"), tests.arg("--all-targets"))?;
     }
-    write_workspace(names.iter().map(String::as_str))?;
-    let manifest = format!("{DIRECTORY}/Cargo.toml");
-    let arguments = ["check", "--workspace", "--all-targets", "--manifest-path", &manifest];
-    run("examples on their own", cargo(&arguments).env("CARGO_TARGET_DIR", absolute_target()?))
+    Ok(())
 }
 
 /// Returns the manifest without the paths of dependencies that have versions too.
@@ -86,17 +85,19 @@ fn without_paths(manifest: &str) -> String {
     lines.map(|line| line + "\n").collect()
 }
 
-/// Writes a workspace around the programs, so that they share their dependencies.
-fn write_workspace<'a>(members: impl IntoIterator<Item = &'a str>) -> Result<(), Failure> {
-    let members: Vec<&str> = members.into_iter().collect();
-    let patch = archives::unpack()?;
-    fs::create_dir_all(DIRECTORY)?;
+/// Returns the command of cargo for one program in a workspace of its own: members of one workspace
+/// have each other's features. The programs share what is compiled.
+fn command_alone(subcommand: &str, name: &str, patch: &str) -> Result<Command, Failure> {
     // The same versions of dependencies as in all other tests.
     fs::copy("Cargo.lock", format!("{DIRECTORY}/Cargo.lock"))?;
     let profile = "[profile.dev]\ndebug = \"line-tables-only\"\n";
-    let manifest =
-        format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n{patch}\n\n{profile}");
-    Ok(fs::write(format!("{DIRECTORY}/Cargo.toml"), manifest)?)
+    let text =
+        format!("[workspace]\nresolver = \"3\"\nmembers = [{name:?}]\n\n{patch}\n\n{profile}");
+    let manifest = format!("{DIRECTORY}/Cargo.toml");
+    fs::write(&manifest, text)?;
+    let mut command = cargo(&[subcommand, "--workspace", "--manifest-path", &manifest]);
+    command.env("CARGO_TARGET_DIR", absolute_target()?);
+    Ok(command)
 }
 
 fn absolute_target() -> Result<PathBuf, Failure> {
