@@ -1,4 +1,5 @@
-//! The properties that every untrusted input must satisfy. Each function is the body of a fuzz target.
+//! The properties that every untrusted input must satisfy. Each function is the body of a fuzz
+//! target.
 //!
 //! The fuzzer has no private key, so an input must not verify with another result than the seeds.
 #![forbid(unsafe_code)]

@@ -62,8 +62,8 @@ impl AddressLimiter {
         self.acquire(address, self.limit)
     }
 
-    /// Returns a permit in place of another one that is about to be released. The address has at most
-    /// [`MAX_REPLACED`] permits more than allowed meanwhile.
+    /// Returns a permit in place of another one that is about to be released. The address has at
+    /// most [`MAX_REPLACED`] permits more than allowed meanwhile.
     #[cfg(feature = "serve")]
     pub(crate) fn acquire_replacement(&self, address: ClientAddress) -> Option<AddressPermit> {
         self.acquire(address, self.limit.saturating_add(MAX_REPLACED))

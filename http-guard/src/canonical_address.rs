@@ -16,7 +16,8 @@ pub(crate) const NAT64: u128 = 0x0064_ff9b_0000_0000_0000_0000;
 /// The local-use prefix of NAT64, `64:ff9b:1::/48` (RFC 8215).
 pub(crate) const LOCAL_NAT64: u128 = 0x0064_ff9b_0001;
 
-/// A prefix that a network uses to translate IPv4 addresses (RFC 6052, 2.2): NAT64, SIIT or 464XLAT.
+/// A prefix that a network uses to translate IPv4 addresses (RFC 6052, 2.2): NAT64, SIIT or
+/// 464XLAT.
 ///
 /// Its length is 32, 40, 48, 56, 64 or 96 bits.
 ///
@@ -82,8 +83,8 @@ pub(crate) const fn known_prefix(bits: u128) -> Option<u8> {
 }
 
 /// Returns the length of the prefix that a network has chosen within [`LOCAL_NAT64`], as far as an
-/// address shows it: what follows the IPv4 address is zero (RFC 6052, 2.2), and so is, in all likelihood,
-/// what comes before it.
+/// address shows it: what follows the IPv4 address is zero (RFC 6052, 2.2), and so is, in all
+/// likelihood, what comes before it.
 const fn local_prefix_length(bits: u128) -> u8 {
     if field(bits, 72, 96) == 0 && field(bits, 96, 128) != 0 {
         96

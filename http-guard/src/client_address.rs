@@ -10,8 +10,8 @@ use crate::canonical_address::{canonical, canonical_with};
 
 /// The address of the client that sent a request.
 ///
-/// Behind proxies, a layer finds it by [`TrustedProxies`](crate::TrustedProxies) and puts it into the
-/// extensions of the request. Inner layers and handlers then use the same address.
+/// Behind proxies, a layer finds it by [`TrustedProxies`](crate::TrustedProxies) and puts it into
+/// the extensions of the request. Inner layers and handlers then use the same address.
 ///
 /// ```
 /// use http_guard::ClientAddress;
@@ -36,10 +36,11 @@ pub struct PeerAddress(
 impl ClientAddress {
     /// The address, as your own layer found it.
     ///
-    /// An IPv6 address that embeds an IPv4 address becomes the IPv4 address, so that a client has the
-    /// same address whichever way it takes: IPv4-mapped addresses (RFC 4291, 2.5.5.2), those of SIIT
-    /// (RFC 7915), and those of NAT64 with the well-known prefix (RFC 6052) or a local-use one (RFC
-    /// 8215). [`TrustedProxies::with_nat64_prefixes`](crate::TrustedProxies::with_nat64_prefixes) adds
+    /// An IPv6 address that embeds an IPv4 address becomes the IPv4 address, so that a client has
+    /// the same address whichever way it takes: IPv4-mapped addresses (RFC 4291, 2.5.5.2), those of
+    /// SIIT (RFC 7915), and those of NAT64 with the well-known prefix (RFC 6052) or a local-use one
+    /// (RFC 8215).
+    /// [`TrustedProxies::with_nat64_prefixes`](crate::TrustedProxies::with_nat64_prefixes) adds
     /// prefixes of your own.
     #[must_use]
     pub const fn new(address: IpAddr) -> Self {

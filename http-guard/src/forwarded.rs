@@ -18,8 +18,8 @@ pub(crate) fn x_forwarded_for(line: &[u8]) -> impl Iterator<Item = Hop> {
     })
 }
 
-/// The hops of a line of `Forwarded`, the nearest first: a single one without an address if the line
-/// is malformed.
+/// The hops of a line of `Forwarded`, the nearest first: a single one without an address if the
+/// line is malformed.
 ///
 /// A line is parsed as a whole: a quote that a client leaves open must not hide the elements that a
 /// proxy appends. Since a proxy's own quotes are paired, a quote is then open at the end.

@@ -11,8 +11,8 @@ use crate::Problem;
 /// The characters that `grpc-message` has to encode (gRPC over HTTP/2, "Responses").
 const MESSAGE_ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
-/// Returns the content type of a gRPC call: a `POST` over HTTP/2 or HTTP/3, or over any version if it
-/// is gRPC-Web. No other request may get a status of 200 for a rejection.
+/// Returns the content type of a gRPC call: a `POST` over HTTP/2 or HTTP/3, or over any version if
+/// it is gRPC-Web. No other request may get a status of 200 for a rejection.
 pub(crate) fn content_type(request: &Parts) -> Option<&HeaderValue> {
     if request.method != Method::POST {
         return None;

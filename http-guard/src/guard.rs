@@ -8,7 +8,8 @@ use tracing::Span;
 
 use crate::{Rejection, RejectionRenderer};
 
-/// Decides about requests, in one step or in two: a lookup that has to be awaited comes between them.
+/// Decides about requests, in one step or in two: a lookup that has to be awaited comes between
+/// them.
 ///
 /// [`GuardedService`](crate::GuardedService) calls [`start`](Self::start) for each request. If it
 /// returns [`Check::Pending`], the service awaits the lookup and passes its output to

@@ -1,13 +1,13 @@
 //! Tower services around a check of HTTP requests.
 //!
-//! A [`Guard`] decides whether a request may reach a service. [`GuardedService`] applies it: it calls
-//! the inner service, or responds with the [`Rejection`] that the guard returns. A rejection becomes
-//! problem details (RFC 9457) with the right challenge (RFC 9110), or a gRPC status. The crate also
-//! has what most guards need: [`Credentials`] of the `Authorization` header, a [`Clock`], and the
-//! [`ClientAddress`] behind [`TrustedProxies`].
+//! A [`Guard`] decides whether a request may reach a service. [`GuardedService`] applies it: it
+//! calls the inner service, or responds with the [`Rejection`] that the guard returns. A rejection
+//! becomes problem details (RFC 9457) with the right challenge (RFC 9110), or a gRPC status. The
+//! crate also has what most guards need: [`Credentials`] of the `Authorization` header, a
+//! [`Clock`], and the [`ClientAddress`] behind [`TrustedProxies`].
 //!
-//! `kliento-tower` and `kleidia-tower` are built on it. Use it directly to write a layer of your own
-//! whose rejections look like theirs.
+//! `kliento-tower` and `kleidia-tower` are built on it. Use it directly to write a layer of your
+//! own whose rejections look like theirs.
 //!
 //! ```
 //! use std::fmt;

@@ -8,9 +8,9 @@ const MAX_CHARACTERS: usize = 100;
 /// Returns untrusted text, fit for a log: at most about 100 characters, none of them
 /// hidden.
 ///
-/// Control and formatting characters, combining marks, line separators and all spaces but U+0020 are
-/// escaped; the escapes count. Longer text is cut, and ends with `…`. Record the result as a string, so
-/// that subscribers quote it: then it cannot look like another field.
+/// Control and formatting characters, combining marks, line separators and all spaces but U+0020
+/// are escaped; the escapes count. Longer text is cut, and ends with `…`. Record the result as a
+/// string, so that subscribers quote it: then it cannot look like another field.
 ///
 /// ```
 /// use http_guard::log_text;

@@ -29,8 +29,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Creates a problem with this status. `code` is a stable name for programs, `detail` a sentence for
-    /// people.
+    /// Creates a problem with this status. `code` is a stable name for programs, `detail` a
+    /// sentence for people.
     #[must_use]
     pub const fn new(status: StatusCode, code: &'static str, detail: &'static str) -> Self {
         Self { status, code, detail, challenge_error: None, retry_after: None }

@@ -13,13 +13,13 @@ use crate::{ClientAddress, Nat64Prefix, NetworkError, PeerAddress, ProxyNetwork}
 /// By default no proxy is trusted: the client's address is the peer address, and no header is read.
 ///
 /// # Rules
-/// - The header is read from its end, for as long as its addresses are those of trusted proxies. The
-///   client's address is the last one that is not. Clients can forge everything before it.
+/// - The header is read from its end, for as long as its addresses are those of trusted proxies.
+///   The client's address is the last one that is not. Clients can forge everything before it.
 /// - Only the header that you choose is read. Proxies pass the other one through unchanged.
 /// - If a trusted proxy reports no address (`unknown`, an identifier such as `_hidden`, or a
 ///   malformed value), the client's address is that of the proxy: the last one that is certain.
-/// - Addresses and networks have one form: an IPv4 address that is embedded in an IPv6 address is that
-///   IPv4 address ([`ClientAddress::new`]).
+/// - Addresses and networks have one form: an IPv4 address that is embedded in an IPv6 address is
+///   that IPv4 address ([`ClientAddress::new`]).
 /// - Trusted proxies must append to the header or replace it. A proxy that passes it through
 ///   unchanged lets every client choose its address.
 ///

@@ -17,9 +17,9 @@ use crate::{Nat64Prefix, NetworkError};
 /// network that contains all embedded addresses and others, such as `::/0`, is an error: name the
 /// IPv4 networks.
 ///
-/// Within `64:ff9b:1::/48` (RFC 8215), the length of your NAT64 prefix is unknown: 48 bits are assumed,
-/// or 96 if that is certain. Such a network also contains the addresses as they are written. With
-/// another length, name the IPv4 networks, or set the prefix by
+/// Within `64:ff9b:1::/48` (RFC 8215), the length of your NAT64 prefix is unknown: 48 bits are
+/// assumed, or 96 if that is certain. Such a network also contains the addresses as they are
+/// written. With another length, name the IPv4 networks, or set the prefix by
 /// [`with_nat64_prefixes`](crate::TrustedProxies::with_nat64_prefixes).
 ///
 /// ```
@@ -39,8 +39,8 @@ pub struct ProxyNetwork {
 impl ProxyNetwork {
     /// Returns whether the network contains an address, in its canonical form or as it is written.
     ///
-    /// Within `64:ff9b:1::/48`, neither a network nor an address shows for certain how long the prefix
-    /// is, so their canonical forms can differ.
+    /// Within `64:ff9b:1::/48`, neither a network nor an address shows for certain how long the
+    /// prefix is, so their canonical forms can differ.
     pub(crate) fn contains(&self, address: IpAddr, canonical: IpAddr) -> bool {
         self.canonical.contains(&canonical) || self.given.contains(&address)
     }
@@ -68,8 +68,8 @@ fn embedded_network(network: Ipv6Net, prefix: u8) -> Option<Ipv4Net> {
     if ipv4_length == 0 { None } else { Ipv4Net::new(address, ipv4_length).ok() }
 }
 
-/// Returns whether a network contains all addresses with a well-known prefix, or with one of 96 bits
-/// within the local-use prefix.
+/// Returns whether a network contains all addresses with a well-known prefix, or with one of 96
+/// bits within the local-use prefix.
 fn contains_known_prefix(network: Ipv6Net) -> bool {
     let bits = network.network().to_bits();
     if bits >> 80 == LOCAL_NAT64 && network.prefix_len() == 96 && (bits << 64) == 0 {

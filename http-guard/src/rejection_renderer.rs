@@ -18,9 +18,9 @@ use crate::{Problem, ProblemResponder, Rejection, Responder, grpc};
 ///   sets the status, and `Retry-After` if the [`Problem`] has it.
 /// - A 401 has a challenge (RFC 9110, 11.6.1) of the scheme and the realm. Its `error` parameter is
 ///   the problem's (RFC 6750, 3). Additional challenges follow.
-/// - The response to a gRPC call has status 200 and `grpc-status`. A request is a gRPC call if it is
-///   a `POST` over HTTP/2 or HTTP/3 with a content type of `application/grpc`, or a `POST` with one
-///   of `application/grpc-web`. All other requests get the HTTP status.
+/// - The response to a gRPC call has status 200 and `grpc-status`. A request is a gRPC call if it
+///   is a `POST` over HTTP/2 or HTTP/3 with a content type of `application/grpc`, or a `POST` with
+///   one of `application/grpc-web`. All other requests get the HTTP status.
 /// - Every response has `Cache-Control: no-store`, and the rejection in its extensions.
 ///
 /// # Examples

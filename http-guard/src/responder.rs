@@ -9,9 +9,9 @@ use crate::Rejection;
 
 /// Makes the responses to rejected requests. Closures implement it.
 ///
-/// [`RejectionRenderer`](crate::RejectionRenderer) sets the status, `WWW-Authenticate`, `Retry-After`
-/// and `Cache-Control` of the response, and renders gRPC responses itself, so that a responder cannot
-/// break the protocol.
+/// [`RejectionRenderer`](crate::RejectionRenderer) sets the status, `WWW-Authenticate`,
+/// `Retry-After` and `Cache-Control` of the response, and renders gRPC responses itself, so that a
+/// responder cannot break the protocol.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -31,8 +31,8 @@ pub trait Responder<R>: Send + Sync + 'static {
     fn respond(&self, rejection: &R, request: &Parts) -> Response<Bytes>;
 }
 
-/// Responds with problem details (RFC 9457): `title`, `status`, `detail`, the stable `code`, and the
-/// rejection's [members](Rejection::members).
+/// Responds with problem details (RFC 9457): `title`, `status`, `detail`, the stable `code`, and
+/// the rejection's [members](Rejection::members).
 ///
 /// ```json
 /// {"code":"token_expired","detail":"The access token has expired","status":401,"title":"Unauthorized"}

@@ -22,8 +22,8 @@ use tracing::Span;
 use tracing::field::Value;
 use tracing::span::Entered;
 
-/// Logs an event as the macro of `tracing` with the name of the level does, and survives a subscriber
-/// that panics.
+/// Logs an event as the macro of `tracing` with the name of the level does, and survives a
+/// subscriber that panics.
 ///
 /// See the [module](crate::telemetry).
 #[macro_export]

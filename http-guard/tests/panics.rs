@@ -26,7 +26,8 @@ fn request(address: SocketAddr) {
     assert_eq!(stream.read_to_end(&mut Vec::new()).unwrap(), 0);
 }
 
-/// The log of a process is its standard error, so the test below runs this one in a process of its own.
+/// The log of a process is its standard error, so the test below runs this one in a process of its
+/// own.
 #[tokio::test]
 #[ignore = "run by the other test"]
 async fn flood() {

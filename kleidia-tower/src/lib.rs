@@ -46,5 +46,6 @@ pub use principal::Principal;
 pub use rejection::Rejection;
 pub use user_name::{UserName, UserNameError};
 
-/// The reason for which a layer let a request pass without a principal; in the request's extensions.
+/// The reason for which a layer let a request pass without a principal; in the request's
+/// extensions.
 pub type Unauthenticated = http_guard::Unauthenticated<Rejection>;

@@ -48,8 +48,8 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// Returns 401 if the credentials are missing or invalid, 403 if the workload is not allowed, and
-    /// 503 if the credentials could not be checked.
+    /// Returns 401 if the credentials are missing or invalid, 403 if the workload is not allowed,
+    /// and 503 if the credentials could not be checked.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.problem().status()

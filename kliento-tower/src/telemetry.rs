@@ -115,8 +115,8 @@ const fn identity(checked: &Result<Decision, Rejection>) -> Option<&WorkloadIden
     }
 }
 
-/// Only the log contains the error. It is recorded as a string, which subscribers quote. Events that
-/// exceed their limit have the level debug.
+/// Only the log contains the error. It is recorded as a string, which subscribers quote. Events
+/// that exceed their limit have the level debug.
 fn log_outcome(
     checked: &Result<Decision, Rejection>,
     limits: &LogLimits,

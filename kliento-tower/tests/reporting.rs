@@ -1,4 +1,5 @@
-//! A subscriber and a recorder of metrics that panic change no response, and end no background work.
+//! A subscriber and a recorder of metrics that panic change no response, and end no background
+//! work.
 
 #![allow(
     clippy::unwrap_used,

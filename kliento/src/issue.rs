@@ -104,8 +104,8 @@ impl<'a> TokenRequest<'a> {
     /// [`TokenVerification::DEFAULT_MAX_VALIDITY`].
     ///
     /// The token starts 30 seconds before `now`, which is rounded down to the second, for verifiers
-    /// whose clocks are behind. If it would be valid for longer than the maximum from this start, it
-    /// ends earlier.
+    /// whose clocks are behind. If it would be valid for longer than the maximum from this start,
+    /// it ends earlier.
     #[must_use]
     pub fn issued_at(token: &'a Token, now: Timestamp, lifetime: Duration) -> Self {
         Self {

@@ -68,7 +68,7 @@ impl Token {
         self.claims
     }
 
-    /// Reads a token (`docs/protocol.md`, "Kliento").
+    /// Reads a token: the plaintext of a token bundle.
     ///
     /// # Errors
     /// [`TokenError`] unless it is a JSON object in UTF-8, without a byte-order mark, with a text

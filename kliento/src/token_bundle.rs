@@ -61,7 +61,8 @@ impl TokenBundle {
         self.0
     }
 
-    /// Returns the value of an `Authorization` header: `Kliento <base64>`, at most 21,856 characters.
+    /// Returns the value of an `Authorization` header: `Kliento <base64>`, at most 21,856
+    /// characters.
     #[must_use]
     pub fn to_authorization(&self) -> String {
         authorization::encode(&self.0)

@@ -4,9 +4,10 @@ use std::fmt::{self, Write as _};
 
 /// Untrusted text for an error message or a log: at most 100 characters, all of them visible.
 ///
-/// Longer text ends in `…`. Characters that are invisible, that move the cursor or that reorder text are
-/// escaped, and an escape counts as its characters. [`Debug`](fmt::Debug) adds quotation marks. The
-/// errors of this crate and of `kliento` format everything that a bundle contains with it.
+/// Longer text ends in `…`. Characters that are invisible, that move the cursor or that reorder
+/// text are escaped, and an escape counts as its characters. [`Debug`](fmt::Debug) adds quotation
+/// marks. The errors of this crate and of `kliento` format everything that a bundle contains with
+/// it.
 ///
 /// ```
 /// use veraid::Excerpt;
@@ -87,8 +88,8 @@ impl fmt::Write for Writer<'_, '_> {
     }
 }
 
-/// Returns a character, or its escape if it is not visible. The standard library prints the fillers of
-/// Hangul, which are letters without a form.
+/// Returns a character, or its escape if it is not visible. The standard library prints the fillers
+/// of Hangul, which are letters without a form.
 fn escape(character: char) -> impl Iterator<Item = char> + Clone {
     let is_filler = matches!(character, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}');
     let filler = is_filler.then(|| character.escape_unicode());

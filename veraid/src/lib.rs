@@ -39,8 +39,9 @@
 //! | `testing` | a mock DNS root, zones, organisations and members, for tests only |
 //!
 //! # Where the rules come from
-//! The V1 specification and deployed software differ in places. `docs/protocol.md` of the
-//! repository lists them, with the rules of this crate. The test vectors are in `vectors/`.
+//! The V1 [specification](https://veraid.net/spec) and deployed software differ in places. The
+//! repository of this crate lists them in `docs/protocol.md`, with the rules of this crate, and has
+//! test vectors for them in `vectors/`.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_macros, clippy::disallowed_methods))]
 #![cfg_attr(docsrs, feature(doc_cfg))]

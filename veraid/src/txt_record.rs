@@ -1,4 +1,4 @@
-//! The TXT records at `_veraid.<organisation>` (`docs/protocol.md`, "TXT records").
+//! The TXT records at `_veraid.<organisation>` (<https://veraid.net/spec>).
 
 use std::fmt;
 use std::str::FromStr;

@@ -76,7 +76,8 @@ impl VerificationTime {
         let requested = match self {
             Self::At(_) => validity.valid,
             Self::During(_) => {
-                // `docs/protocol.md`, "TXT records": `[max(start, end - override), end]` of the requested period.
+                // `docs/protocol.md`, "TXT records": `[max(start, end - override), end]` of the
+                // requested period.
                 let end = self.period().end();
                 let start = end.saturating_sub(ttl_override).unwrap_or(Timestamp::MIN);
                 let start = start.max(validity.requested.start());

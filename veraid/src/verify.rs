@@ -107,7 +107,8 @@ impl<'a> Verification<'a> {
     /// Verifies a signature bundle at one instant.
     ///
     /// The period of the result is the whole period around the instant in which the bundle is
-    /// valid, with the clock skew at its start. The TTL override of the organisation's TXT record has no effect.
+    /// valid, with the clock skew at its start. The TTL override of the organisation's TXT record
+    /// has no effect.
     ///
     /// # Errors
     /// [`VerificationError`] with the stage that failed, and the expected and the found value.

@@ -1,4 +1,5 @@
-//! Chains from real name servers: signed and resolved by BIND, retrieved and verified by this crate.
+//! Chains from real name servers: signed and resolved by BIND, retrieved and verified by this
+//! crate.
 #![cfg(feature = "retrieve")]
 #![allow(
     clippy::unwrap_used,

@@ -47,7 +47,8 @@ fn rsa_pss() {
                 let check = SignatureCheck { key, message: &test.msg, signature: &test.sig };
                 let result = match test.result {
                     result if is_ours => result,
-                    // Vectors with another mask or salt must not verify, even if they are valid elsewhere.
+                    // Vectors with another mask or salt must not verify, even if they are valid
+                    // elsewhere.
                     TestResult::Valid => TestResult::Invalid,
                     _ => continue,
                 };

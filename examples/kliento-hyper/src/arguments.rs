@@ -10,8 +10,9 @@ use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
 
 /// A service that reports the identity of the calling workload
 ///
-/// `GET /whoami` requires a Kliento token bundle, `/optional` accepts requests with and without one,
-/// `/public` ignores it. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what is logged.
+/// `GET /whoami` requires a Kliento token bundle, `/optional` accepts requests with and without
+/// one, `/public` ignores it. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what is
+/// logged.
 #[derive(clap::Parser)]
 pub(crate) struct Arguments {
     /// The address to listen on; port 0 is any free one
@@ -26,13 +27,13 @@ pub(crate) struct Arguments {
     #[arg(long = "trust-anchor", value_name = "DS")]
     trust_anchors: Vec<TrustAnchor>,
 
-    /// An organisation whose workloads are allowed: example.com, or *.example.com for those below it;
-    /// may be given several times [default: every organisation with DNSSEC]
+    /// An organisation whose workloads are allowed: example.com, or *.example.com for those below
+    /// it; may be given several times [default: every organisation with DNSSEC]
     #[arg(long = "allow-organisation", value_name = "ORG")]
     allowed_organisations: Vec<String>,
 
-    /// A subject that is allowed: user@example.com, or example.com for its bot; may be given several
-    /// times
+    /// A subject that is allowed: user@example.com, or example.com for its bot; may be given
+    /// several times
     #[arg(long = "allow-subject", value_name = "SUBJECT")]
     allowed_subjects: Vec<String>,
 

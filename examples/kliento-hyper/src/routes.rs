@@ -14,8 +14,8 @@ use crate::caller::Caller;
 
 type HttpResponse = Response<Full<Bytes>>;
 
-/// Routes by path: `/whoami` requires credentials, `/optional` allows missing ones, `/public` has no
-/// layer.
+/// Routes by path: `/whoami` requires credentials, `/optional` allows missing ones, `/public` has
+/// no layer.
 pub(crate) fn service(
     layer: KlientoAuthLayer,
 ) -> impl Service<

@@ -10,8 +10,8 @@ use crate::v1::{self, Signer};
 
 /// The caller's identity, and the clock by which it expires.
 ///
-/// The layer checks the time once, when a call begins. A stream must check it again for each message,
-/// or it outlives the token.
+/// The layer checks the time once, when a call begins. A stream must check it again for each
+/// message, or it outlives the token.
 pub(crate) struct VerifiedCaller {
     identity: WorkloadIdentity,
     clock: Arc<dyn Clock>,

@@ -1,7 +1,7 @@
 //! A gRPC service that authenticates its callers by Kliento token bundles.
 //!
-//! [`serve`] adds the layer to one service and leaves the health service public. [`IdentityService`]
-//! reads the caller's identity. A client has a layer around its channel:
+//! [`serve`] adds the layer to one service and leaves the health service public.
+//! [`IdentityService`] reads the caller's identity. A client has a layer around its channel:
 //!
 //! ```no_run
 //! use kliento_tonic::v1::{WhoAmIRequest, identity_client::IdentityClient};
@@ -22,10 +22,10 @@
 //! ```
 //!
 //! # Header size
-//! The largest bundle takes 21,856 characters of one header. tonic's server accepts 16 KiB of headers by
-//! default and rejects more with HTTP 431, which clients see as `Unknown`; [`serve`] accepts 32 KiB.
-//! Clients need no setting: `http2_max_header_list_size` of tonic's `Endpoint` limits the headers that
-//! the client receives.
+//! The largest bundle takes 21,856 characters of one header. tonic's server accepts 16 KiB of
+//! headers by default and rejects more with HTTP 431, which clients see as `Unknown`; [`serve`]
+//! accepts 32 KiB. Clients need no setting: `http2_max_header_list_size` of tonic's `Endpoint`
+//! limits the headers that the client receives.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 

@@ -15,8 +15,9 @@ const MAX_MESSAGE_OCTETS: usize = 64 * 1024;
 ///
 /// The layer wraps one service only, since callers of the health service have no token.
 ///
-/// tonic's own server accepts 16 KiB of headers, which a bundle may exceed. [`Server`] accepts 32 KiB
-/// and bounds connections, in all and per address. A call's `grpc-timeout` is left to the client.
+/// tonic's own server accepts 16 KiB of headers, which a bundle may exceed. [`Server`] accepts 32
+/// KiB and bounds connections, in all and per address. A call's `grpc-timeout` is left to the
+/// client.
 pub async fn serve(
     listener: TcpListener,
     layer: KlientoAuthLayer,

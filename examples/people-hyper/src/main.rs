@@ -1,5 +1,5 @@
-//! Serves the example on the address in `LISTEN`, 127.0.0.1:8080 by default, with an account `admin`
-//! whose password is in `ADMIN_PASSWORD`.
+//! Serves the example on the address in `LISTEN`, 127.0.0.1:8080 by default, with an account
+//! `admin` whose password is in `ADMIN_PASSWORD`.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 

@@ -4,8 +4,8 @@
 //! A call passes these layers, from the outside:
 //!
 //! 1. `RateLimitLayer` limits calls per client address: `RESOURCE_EXHAUSTED`.
-//! 2. `JwtSessionLayer` authenticates `Authorization: Bearer <JWT>`, and passes the scheme `Kliento`
-//!    to the next layer. Calls without credentials are `UNAUTHENTICATED`.
+//! 2. `JwtSessionLayer` authenticates `Authorization: Bearer <JWT>`, and passes the scheme
+//!    `Kliento` to the next layer. Calls without credentials are `UNAUTHENTICATED`.
 //! 3. `KlientoAuthLayer` authenticates `Authorization: Kliento <bundle>`.
 //! 4. `WorkloadRules` assigns roles to workloads, and inserts a `Principal`.
 //! 5. `RbacLayer` checks the permission of the method: `PERMISSION_DENIED`.

@@ -1,8 +1,8 @@
 //! Serves the example on the address in `LISTEN`, 127.0.0.1:50051 by default.
 //!
 //! `ADMIN_PASSWORD` is the password of the account `admin`, whose access token is printed.
-//! `AUDIENCE` is the audience of the token bundles of workloads, and `ORGANISATION` the domain whose
-//! workloads may read reports.
+//! `AUDIENCE` is the audience of the token bundles of workloads, and `ORGANISATION` the domain
+//! whose workloads may read reports.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 

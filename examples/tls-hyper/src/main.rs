@@ -28,8 +28,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A service over TLS that responds with the address of the client
 ///
-/// The certificate is re-read when its files change; `/health` says `degraded` while that fails. SIGTERM and SIGINT stop the service gracefully.
-/// `RUST_LOG` sets what is logged.
+/// The certificate is re-read when its files change; `/health` says `degraded` while that fails.
+/// SIGTERM and SIGINT stop the service gracefully. `RUST_LOG` sets what is logged.
 #[derive(Parser)]
 struct Arguments {
     /// The address to listen on; port 0 is any free one

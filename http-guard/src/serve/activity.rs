@@ -10,8 +10,8 @@ use super::head::Protocol;
 use super::rate::{RateTimeout, SendBudget};
 use super::timeouts::{Expiry, Timeouts};
 
-/// How long after the end of a response the connection is closed at the latest if its request has an
-/// unread body.
+/// How long after the end of a response the connection is closed at the latest if its request has
+/// an unread body.
 const RECENT: Duration = Duration::from_secs(1);
 
 /// The state of a connection, shared by its stream, its requests and its timeouts.
@@ -28,8 +28,8 @@ struct State {
     open_requests: usize,
     /// Those of them whose service waits for octets of the body.
     waiting_bodies: usize,
-    /// Since when the open requests only wait for their bodies. Octets that arrive do not end it, the
-    /// end of a request does.
+    /// Since when the open requests only wait for their bodies. Octets that arrive do not end it,
+    /// the end of a request does.
     bodies_since: Option<Instant>,
     /// Parts of responses that the protocol has not passed on to the stream: in HTTP/2 they wait
     /// until the client opens its window.
@@ -59,7 +59,8 @@ impl State {
     /// Records octets that the stream has accepted.
     fn end_write(&mut self, octets: usize) {
         self.blocked.record(octets, false);
-        // In HTTP/1 this is the rest of a response. In HTTP/2 it may be a ping, which is not activity.
+        // In HTTP/1 this is the rest of a response. In HTTP/2 it may be a ping, which is not
+        // activity.
         if self.open_requests == 0 && matches!(self.protocol, Protocol::Http1) {
             self.idle_since = Instant::now();
         }
@@ -197,8 +198,8 @@ impl Activity {
         (is_waiting && !state.is_closing).then_some(state.idle_since)
     }
 
-    /// Returns since when all open requests only wait for their bodies; `None` if one does not, or the
-    /// connection is being closed.
+    /// Returns since when all open requests only wait for their bodies; `None` if one does not, or
+    /// the connection is being closed.
     pub(super) fn waiting_for_bodies_since(&self) -> Option<Instant> {
         let state = self.state();
         let is_waiting = state.waits_for_bodies() && !state.is_closing;

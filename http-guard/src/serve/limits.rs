@@ -61,11 +61,11 @@ impl ConnectionLimiter {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    /// Counts a connection for its address; `None` if the address has too many already, and `replace`
-    /// returns `false`.
+    /// Counts a connection for its address; `None` if the address has too many already, and
+    /// `replace` returns `false`.
     ///
-    /// `replace` closes another connection of the address. A client can delay its end by a last request,
-    /// so an address has few more connections meanwhile.
+    /// `replace` closes another connection of the address. A client can delay its end by a last
+    /// request, so an address has few more connections meanwhile.
     pub(super) fn count(
         &self,
         peer: Peer,

@@ -50,8 +50,8 @@ impl OpenConnections {
         Registration { connections: Arc::clone(self), id }
     }
 
-    /// Closes up to `count` connections, those that have waited longest; only those of an address, if
-    /// one is given. Returns how many.
+    /// Closes up to `count` connections, those that have waited longest; only those of an address,
+    /// if one is given. Returns how many.
     ///
     /// These are connections without an open request; if there is none, connections whose open
     /// requests only wait for their bodies.

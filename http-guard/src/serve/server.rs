@@ -62,8 +62,8 @@ impl Server {
 
     /// Sets how large the head of a request may be: 8 KiB to 1 MiB, 32 KiB by default.
     ///
-    /// The default fits the largest Kliento token bundle (21,856 characters in one header). A larger
-    /// head gets 431. HTTP/2 counts 32 octets more per header (RFC 9113, 6.5.2).
+    /// The default fits the largest Kliento token bundle (21,856 characters in one header). A
+    /// larger head gets 431. HTTP/2 counts 32 octets more per header (RFC 9113, 6.5.2).
     ///
     /// # Errors
     /// [`SettingError`] if `octets` is out of bounds.
@@ -73,7 +73,8 @@ impl Server {
         Ok(self)
     }
 
-    /// Sets how long a client may take to send the head of a request: 1 ms to 24 h, 15 s by default.
+    /// Sets how long a client may take to send the head of a request: 1 ms to 24 h, 15 s by
+    /// default.
     ///
     /// It is counted from the first octet of the head. For the first request of a connection it is
     /// counted from the beginning, until HTTP/2 is recognised. A handshake has the same time. The
@@ -88,8 +89,8 @@ impl Server {
 
     /// Sets how long a connection may be idle: 1 ms to 24 h, 75 s by default.
     ///
-    /// A connection is idle while no request is open and no head is arriving; a request is open until
-    /// its response is sent. Pings are not activity. HTTP/2 clients receive `GOAWAY`, and
+    /// A connection is idle while no request is open and no head is arriving; a request is open
+    /// until its response is sent. Pings are not activity. HTTP/2 clients receive `GOAWAY`, and
     /// have the same time again to end the connection.
     ///
     /// Set it above the idle timeout of the proxy in front, so that the proxy closes first:
@@ -104,12 +105,12 @@ impl Server {
 
     /// Sets how slowly a client may accept what the server has to send: it may accept nothing for
     /// `timeout` in all, 1 ms to 24 h, 60 s by default, and earns a second more by each
-    /// `min_octets_per_second`, 100 by default, up to `timeout`. With a rate of zero, any octet restarts
-    /// the timeout. The connection is closed.
+    /// `min_octets_per_second`, 100 by default, up to `timeout`. With a rate of zero, any octet
+    /// restarts the timeout. The connection is closed.
     ///
     /// Only time counts in which octets wait for the client. In HTTP/2 these are also the parts of
-    /// responses that wait for a window (RFC 9113, 5.2); the requests of a connection share the time.
-    /// For clients that read a stream of messages with long pauses, set a longer timeout.
+    /// responses that wait for a window (RFC 9113, 5.2); the requests of a connection share the
+    /// time. For clients that read a stream of messages with long pauses, set a longer timeout.
     ///
     /// # Errors
     /// [`SettingError`] if `timeout` is out of bounds.
@@ -123,16 +124,16 @@ impl Server {
         Ok(self)
     }
 
-    /// Sets how slowly a client may send a request body: it may be silent for `timeout` in all, 1 ms to
-    /// 24 h, 30 s by default, and earns a second more by each `min_octets_per_second`, 100 by default,
-    /// up to `timeout`. With a rate of zero, any octet restarts the timeout.
+    /// Sets how slowly a client may send a request body: it may be silent for `timeout` in all, 1
+    /// ms to 24 h, 30 s by default, and earns a second more by each `min_octets_per_second`, 100 by
+    /// default, up to `timeout`. With a rate of zero, any octet restarts the timeout.
     ///
     /// A body that is slower fails with
-    /// [`RequestBodyError::Timeout`](super::RequestBodyError::Timeout), so the handler can still respond.
-    /// Only time counts in which the handler waits for the body, and only until the service returns
-    /// the head of the response: an upload that a slow handler takes in, and a gRPC stream in both
-    /// directions whose handler has responded, have no timeout. A handler that reads a stream of rare
-    /// messages before it responds needs a longer timeout, a rate of zero, or
+    /// [`RequestBodyError::Timeout`](super::RequestBodyError::Timeout), so the handler can still
+    /// respond. Only time counts in which the handler waits for the body, and only until the
+    /// service returns the head of the response: an upload that a slow handler takes in, and a gRPC
+    /// stream in both directions whose handler has responded, have no timeout. A handler that reads
+    /// a stream of rare messages before it responds needs a longer timeout, a rate of zero, or
     /// [`RequestBody::without_timeout`](super::RequestBody::without_timeout).
     ///
     /// # Errors
@@ -147,16 +148,16 @@ impl Server {
         Ok(self)
     }
 
-    /// Removes the timeout of request bodies: then a client may keep each request open forever, unless
-    /// a layer has a timeout.
+    /// Removes the timeout of request bodies: then a client may keep each request open forever,
+    /// unless a layer has a timeout.
     #[must_use]
     pub const fn without_body_timeout(mut self) -> Self {
         self.body_timeout = None;
         self
     }
 
-    /// Sets how often HTTP/2 connections without traffic are pinged, and how long the client may take
-    /// to answer: 1 ms to 24 h each, 20 s and 20 s by default.
+    /// Sets how often HTTP/2 connections without traffic are pinged, and how long the client may
+    /// take to answer: 1 ms to 24 h each, 20 s and 20 s by default.
     ///
     /// # Errors
     /// [`SettingError`] if `interval` or `timeout` is out of bounds.
@@ -173,13 +174,13 @@ impl Server {
     /// Sets how many connections are open at the same time: 1 to 1,000,000, 4,096 by default.
     ///
     /// If the server is full and another client connects, the connections that have had no open
-    /// request for longest, at least a second, are closed. Without such a connection, those are dropped
-    /// whose open requests have only waited for their bodies for longest, also bodies without a
-    /// timeout. While all others have open requests, clients wait in the operating system's queue,
-    /// which is bounded too; beyond it, connecting fails or times out. Clients of a few addresses can
-    /// cause it if they can make a handler wait, or read large responses slowly: limit the time of
-    /// handlers and the connections of an address.
-    /// Upgraded connections count. The process needs a file descriptor for each (`ulimit -n`).
+    /// request for longest, at least a second, are closed. Without such a connection, those are
+    /// dropped whose open requests have only waited for their bodies for longest, also bodies
+    /// without a timeout. While all others have open requests, clients wait in the operating
+    /// system's queue, which is bounded too; beyond it, connecting fails or times out. Clients of a
+    /// few addresses can cause it if they can make a handler wait, or read large responses slowly:
+    /// limit the time of handlers and the connections of an address. Upgraded connections count.
+    /// The process needs a file descriptor for each (`ulimit -n`).
     ///
     /// # Errors
     /// [`SettingError`] if `connections` is out of bounds.
@@ -192,9 +193,9 @@ impl Server {
     ///
     /// An address is an IPv4 address or an IPv6 network of 64 bits, as in
     /// [`ClientAddress::network_key`](crate::ClientAddress::network_key). A further connection
-    /// replaces the one of this address that has had no open request for longest, at least a second, or
-    /// else the one whose requests have only waited for their bodies for longest; without such a
-    /// connection, it is closed when it is accepted.
+    /// replaces the one of this address that has had no open request for longest, at least a
+    /// second, or else the one whose requests have only waited for their bodies for longest;
+    /// without such a connection, it is closed when it is accepted.
     ///
     /// The default is a quarter of all connections: enough for a proxy in front, for which all
     /// clients have one address, and too little for one client to keep the others out. Lower it
@@ -212,7 +213,8 @@ impl Server {
         Ok(self)
     }
 
-    /// Sets the proxies whose connections are not limited per address, only in total. None by default.
+    /// Sets the proxies whose connections are not limited per address, only in total. None by
+    /// default.
     #[must_use]
     pub fn with_exempt_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.limits.exempt_proxies = proxies;

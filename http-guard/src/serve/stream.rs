@@ -24,8 +24,8 @@ pub(super) struct ServedStream<S> {
 
 /// The time after the last octet was written, in which what still arrives is discarded.
 ///
-/// Closing a socket with unread octets resets the connection, and the client may lose a response that
-/// was sent before it had sent the whole body, such as a 413.
+/// Closing a socket with unread octets resets the connection, and the client may lose a response
+/// that was sent before it had sent the whole body, such as a 413.
 #[derive(Debug)]
 struct Linger {
     deadline: Instant,

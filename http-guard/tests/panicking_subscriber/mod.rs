@@ -8,8 +8,8 @@ use tracing::{Event, Metadata, Subscriber};
 /// How often the subscriber has panicked.
 pub(crate) static PANICS: AtomicUsize = AtomicUsize::new(0);
 
-/// Panics for the targets of this workspace, since other crates do not isolate their events, and for
-/// those of the database, which must have none within requests.
+/// Panics for the targets of this workspace, since other crates do not isolate their events, and
+/// for those of the database, which must have none within requests.
 struct PanickingSubscriber;
 
 const TARGETS: [&str; 5] = ["http_guard", "kleidia_tower", "kliento_tower", "panicking", "sqlx"];

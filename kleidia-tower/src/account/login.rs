@@ -22,8 +22,9 @@ pub struct LoginRequest {
     pub password: SecretString,
     /// The client; the lockout needs its address.
     pub client: ClientInfo,
-    /// The [device token](TokenSet::device_token) of an earlier login from this device. With a token
-    /// of the account, guesses by others do not throttle the login. Any other value is ignored.
+    /// The [device token](TokenSet::device_token) of an earlier login from this device. With a
+    /// token of the account, guesses by others do not throttle the login. Any other value is
+    /// ignored.
     pub device_token: Option<SecretString>,
 }
 

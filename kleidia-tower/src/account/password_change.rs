@@ -17,10 +17,10 @@ const MAX_TRIES: usize = 3;
 impl Accounts {
     /// Replaces the password of the session's user.
     ///
-    /// The current session stays active; all other sessions are ended and all refresh tokens of
-    /// the user are revoked. A wrong current password counts as a failed login, and locks password
-    /// changes in this session, as guesses at the login lock a source. The change runs to completion
-    /// even if the caller drops the future.
+    /// The current session stays active; all other sessions are ended and all refresh tokens of the
+    /// user are revoked. A wrong current password counts as a failed login, and locks password
+    /// changes in this session, as guesses at the login lock a source. The change runs to
+    /// completion even if the caller drops the future.
     ///
     /// If the stored hash is replaced meanwhile, the current password is verified again: a
     /// concurrent login may have hashed it with newer parameters.

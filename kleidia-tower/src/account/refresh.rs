@@ -10,8 +10,9 @@ use crate::store::StoreError;
 use crate::{ClientInfo, time};
 
 impl Accounts {
-    /// Consumes a refresh token: returns its successor and an access token, and extends the session.
-    /// If the session has expired, another one is opened, and its session token is returned too.
+    /// Consumes a refresh token: returns its successor and an access token, and extends the
+    /// session. If the session has expired, another one is opened, and its session token is
+    /// returned too.
     ///
     /// During the grace period a repeated use of the token returns the same successor. A later use
     /// is treated as theft: the token family is revoked and its session ended.

@@ -58,7 +58,8 @@ impl AccountSettings {
     /// sessions too. 1 second to 366 days, 30 days by default.
     ///
     /// # Errors
-    /// [`SettingError`] outside of these bounds, or if refresh tokens or sessions would live longer.
+    /// [`SettingError`] outside of these bounds, or if refresh tokens or sessions would live
+    /// longer.
     pub fn with_login_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
         self.login_ttl = check_seconds("login TTL", ttl, SECOND..=YEAR)?;
         self.checked()
@@ -68,7 +69,8 @@ impl AccountSettings {
     /// the [lifetime of a login](Self::with_login_ttl), 7 days by default.
     ///
     /// # Errors
-    /// [`SettingError`] outside of these bounds, or below the [grace period](Self::with_refresh_grace).
+    /// [`SettingError`] outside of these bounds, or below the [grace
+    /// period](Self::with_refresh_grace).
     pub fn with_refresh_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
         self.refresh_ttl = Some(check_seconds("refresh TTL", ttl, SECOND..=YEAR)?);
         self.checked()
@@ -84,9 +86,10 @@ impl AccountSettings {
         self.checked()
     }
 
-    /// Sets how many sessions a user can have at the same time, counting expired ones that a refresh
-    /// token can reopen: 1 to 1,000, 100 by default. A further login ends the one whose refresh
-    /// token expires first, with an audit record. After this was lowered, a login ends up to 100.
+    /// Sets how many sessions a user can have at the same time, counting expired ones that a
+    /// refresh token can reopen: 1 to 1,000, 100 by default. A further login ends the one whose
+    /// refresh token expires first, with an audit record. After this was lowered, a login ends up
+    /// to 100.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.

@@ -52,9 +52,9 @@ pub trait AccountStore: Send + Sync + 'static {
     /// that another one is enabled; so of concurrent changes that would remove the last ones, one
     /// fails.
     ///
-    /// Records `user.disabled`, `user.enabled` and `role.changed` for actual changes only. Disabling
-    /// ends all sessions ([`EndReason::Disabled`](crate::session::EndReason)) and revokes all
-    /// families of refresh tokens.
+    /// Records `user.disabled`, `user.enabled` and `role.changed` for actual changes only.
+    /// Disabling ends all sessions ([`EndReason::Disabled`](crate::session::EndReason)) and revokes
+    /// all families of refresh tokens.
     async fn update_account(
         &self,
         id: UserId,

@@ -26,9 +26,9 @@ impl Accounts {
 
     /// Returns a new device token of a user, for the next login from a place that is not familiar.
     ///
-    /// It is not a credential: with it, the failures of others do not delay the login. No audit record
-    /// is written. The user presents
-    /// it as [`LoginRequest::device_token`](super::LoginRequest::device_token), in the API in the header
+    /// It is not a credential: with it, the failures of others do not delay the login. No audit
+    /// record is written. The user presents it as
+    /// [`LoginRequest::device_token`](super::LoginRequest::device_token), in the API in the header
     /// `X-Device-Token`. It replaces the user's oldest device if there are too many.
     ///
     /// # Errors

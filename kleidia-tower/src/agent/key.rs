@@ -82,7 +82,8 @@ impl AgentKey {
     /// milliseconds.
     ///
     /// # Errors
-    /// [`DecryptionError`] if the ciphertext is for another key, was modified or has another length.
+    /// [`DecryptionError`] if the ciphertext is for another key, was modified or has another
+    /// length.
     pub fn decrypt(&self, ciphertext: &[u8]) -> Result<SecretSlice<u8>, DecryptionError> {
         let mut buffer = Zeroizing::new([0; AgentPublicKey::CIPHERTEXT_OCTETS]);
         let algorithm = &OAEP_SHA256_MGF1SHA256;

@@ -1,7 +1,7 @@
 //! A lenient reader of PEM, in front of a strict one (RFC 7468).
 //!
-//! `veraid` and `kleidia-tower` both have this file, since neither crate depends on the other. A test of
-//! `kleidia-tower` compares the two.
+//! `veraid` and `kleidia-tower` both have this file, since neither crate depends on the other. A
+//! test of `kleidia-tower` compares the two.
 
 use zeroize::Zeroizing;
 
@@ -20,7 +20,8 @@ pub(crate) struct PemBlock<'a> {
     end_label: &'a str,
 }
 
-/// Returns the blocks of a text. Other text may surround them, such as comments or a byte-order mark.
+/// Returns the blocks of a text. Other text may surround them, such as comments or a byte-order
+/// mark.
 pub(crate) fn pem_blocks(text: &[u8]) -> Vec<PemBlock<'_>> {
     let mut blocks = Vec::new();
     let mut rest = text;

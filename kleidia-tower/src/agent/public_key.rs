@@ -20,9 +20,9 @@ use super::{PublicKeyError, rsa_requirements};
 ///
 /// It is parsed from a PEM text of at most [`MAX_PEM_OCTETS`](Self::MAX_PEM_OCTETS) octets with a
 /// single block. Other text may surround it, lines have any length, and white space in them is
-/// ignored. The block is a `SubjectPublicKeyInfo` (RFC 5280, 4.1) with the label `PUBLIC KEY` (RFC 7468, 13), as OpenSSL
-/// and browsers export it. `RSA PUBLIC KEY` (PKCS #1) is rejected, since it doesn't name the key's
-/// algorithm.
+/// ignored. The block is a `SubjectPublicKeyInfo` (RFC 5280, 4.1) with the label `PUBLIC KEY` (RFC
+/// 7468, 13), as OpenSSL and browsers export it. `RSA PUBLIC KEY` (PKCS #1) is rejected, since it
+/// doesn't name the key's algorithm.
 ///
 /// The key must be RSA. Its modulus has exactly 4096 bits and no factor below 752. Its public
 /// exponent is odd, at least 65,537, and has at most 33 bits. Equal keys have equal PEM texts.
@@ -67,8 +67,8 @@ impl AgentPublicKey {
     pub const BITS: usize = 4096;
     /// The smallest public exponent.
     pub const MIN_EXPONENT: u32 = 65_537;
-    /// The maximum length of a public exponent in bits, as for zones and certificates: 2^32 + 1 is in
-    /// use, and the cryptographic library rejects larger ones.
+    /// The maximum length of a public exponent in bits, as for zones and certificates: 2^32 + 1 is
+    /// in use, and the cryptographic library rejects larger ones.
     pub const MAX_EXPONENT_BITS: usize = 33;
     /// The maximum length of a PEM text. A valid key has 800 octets.
     pub const MAX_PEM_OCTETS: usize = 4096;

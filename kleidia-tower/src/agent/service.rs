@@ -29,9 +29,9 @@ use super::{AgentPublicKey, WebOrigin};
 /// - Pages of other origins can't read the key unless their origin is allowed (CORS protocol, Fetch
 ///   standard). No origin is allowed by default: the key is not secret, but any web page could
 ///   recognise the user by it.
-/// - A request whose host is neither an IP address nor `localhost` is rejected with 421. Otherwise a
-///   page could let its own host name resolve to this machine, and would be of the same origin (DNS
-///   rebinding).
+/// - A request whose host is neither an IP address nor `localhost` is rejected with 421. Otherwise
+///   a page could let its own host name resolve to this machine, and would be of the same origin
+///   (DNS rebinding).
 ///
 /// # In the browser
 /// The page calls `fetch("http://127.0.0.1:PORT/pubkey")` without custom headers, so browsers send

@@ -139,8 +139,8 @@ impl Api {
         self
     }
 
-    /// Shares the limits of logins and of requests with other nodes; by default each process has its
-    /// own budgets.
+    /// Shares the limits of logins and of requests with other nodes; by default each process has
+    /// its own budgets.
     ///
     /// `GET /health` names `shared-limits` while their store is unavailable. Several APIs with the
     /// same store and the same secret share their budgets.

@@ -7,8 +7,8 @@ use crate::visible_text::replace_invisible;
 
 /// The method and the route of a request.
 ///
-/// The route is the pattern that matched, such as `/users/{id}`, and never the request target, which
-/// the client chooses.
+/// The route is the pattern that matched, such as `/users/{id}`, and never the request target,
+/// which the client chooses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditedRequest {
     method: String,

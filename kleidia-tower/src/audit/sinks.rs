@@ -74,7 +74,8 @@ impl AuditSinks {
     /// 1,000,000.
     ///
     /// # Errors
-    /// [`io::Error`] of the kind `InvalidInput` for another limit, or if the thread can't be started.
+    /// [`io::Error`] of the kind `InvalidInput` for another limit, or if the thread can't be
+    /// started.
     pub fn new(sinks: Vec<Box<dyn AuditSink>>, queue_limit: usize) -> io::Result<Self> {
         let checked = SettingError::check("queue limit", queue_limit, 1..=1_000_000);
         let queue_limit =

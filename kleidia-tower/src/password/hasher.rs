@@ -174,8 +174,8 @@ impl Drop for QueueSlot<'_> {
     }
 }
 
-/// Starts the threads on which the lanes of one evaluation run. With rayon's global pool, other work
-/// of the process would delay logins, and logins would delay that work.
+/// Starts the threads on which the lanes of one evaluation run. With rayon's global pool, other
+/// work of the process would delay logins, and logins would delay that work.
 fn lane_threads(parameters: Argon2Parameters) -> Result<ThreadPool, HashingError> {
     let lanes = usize::try_from(parameters.lanes()).map_err(system_error)?;
     let processors = thread::available_parallelism().map_or(1, NonZero::get);

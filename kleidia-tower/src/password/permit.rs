@@ -84,9 +84,9 @@ impl HashingPermit {
         self.run(job).await?
     }
 
-    /// Verifies as [`Self::verify_and_rehash`] does, and in any case does one evaluation with each of
-    /// these parameters and with the current ones. So it takes the same time for every hash that has
-    /// one of them, and for no hash: the time must not tell which accounts exist.
+    /// Verifies as [`Self::verify_and_rehash`] does, and in any case does one evaluation with each
+    /// of these parameters and with the current ones. So it takes the same time for every hash that
+    /// has one of them, and for no hash: the time must not tell which accounts exist.
     pub(crate) async fn verify_uniformly(
         self,
         password: &SecretString,
@@ -125,8 +125,9 @@ impl HashingPermit {
         self.run(job).await?
     }
 
-    /// Takes as long as [`Self::verify`] with a hash of the current parameters, for callers that have
-    /// no hash to compare with: an unknown account must not be recognisable by the response time.
+    /// Takes as long as [`Self::verify`] with a hash of the current parameters, for callers that
+    /// have no hash to compare with: an unknown account must not be recognisable by the response
+    /// time.
     ///
     /// # Errors
     /// The errors of [`Self::hash`].

@@ -168,7 +168,8 @@ impl RateLimitGuard {
         Ok(SharedCharge { limits, rules, keys, cost, sends_headers })
     }
 
-    /// Returns the client's address. If proxies or prefixes are set, inserts it into the extensions.
+    /// Returns the client's address. If proxies or prefixes are set, inserts it into the
+    /// extensions.
     fn client_address<B>(&self, request: &mut Request<B>) -> Option<ClientAddress> {
         if self.proxies.is_empty() {
             return ClientAddress::from_extensions(request.extensions());

@@ -128,10 +128,10 @@ impl RateLimitLayer {
     /// Shares the state of the limits with other nodes, under the name of a scope. By default each
     /// process has its own state.
     ///
-    /// Layers with the same scope and the same secret share the budgets of limits that have the same
-    /// name, on one node or on several. By default the name of a limit is that of its key, such as
-    /// `address`; limits of a layer that have the same name are told apart by their order. So two
-    /// layers that limit different things need different scopes.
+    /// Layers with the same scope and the same secret share the budgets of limits that have the
+    /// same name, on one node or on several. By default the name of a limit is that of its key,
+    /// such as `address`; limits of a layer that have the same name are told apart by their order.
+    /// So two layers that limit different things need different scopes.
     ///
     /// The values of [`Key::function`] are hashed by [`Hash`](std::hash::Hash), which must be the
     /// same on every node: for texts, integers and derived implementations it is, if the nodes run

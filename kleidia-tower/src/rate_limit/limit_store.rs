@@ -27,11 +27,11 @@ use super::{Limit, Remaining};
 /// then the keys may be charged or not.
 #[async_trait]
 pub trait LimitStore: fmt::Debug + Send + Sync + 'static {
-    /// Charges all keys with this cost if each of them can be charged, and otherwise none. A cost of
-    /// 0 is always allowed, and changes nothing.
+    /// Charges all keys with this cost if each of them can be charged, and otherwise none. A cost
+    /// of 0 is always allowed, and changes nothing.
     ///
-    /// The keys are different, and have the same [partition](LimitKey::partition). There is at least
-    /// one.
+    /// The keys are different, and have the same [partition](LimitKey::partition). There is at
+    /// least one.
     ///
     /// Read the time until the budget of each key is full, let [`LimitDecision::from_backlogs`]
     /// decide, and if it allows the charge, add the cost times [`LimitKey::emission_interval`] to
@@ -157,8 +157,8 @@ impl LimitDecision {
         Ok(Self { remaining: remaining.collect(), retry_after })
     }
 
-    /// Returns how long to wait until all keys can be charged, if nothing else is charged meanwhile;
-    /// `None` if they were charged.
+    /// Returns how long to wait until all keys can be charged, if nothing else is charged
+    /// meanwhile; `None` if they were charged.
     ///
     /// A cost above a burst can never be charged: then it is the time in which the burst refills.
     #[must_use]

@@ -1,4 +1,5 @@
-//! `SharedLimits`: limits that several nodes enforce together, and what happens without their store.
+//! `SharedLimits`: limits that several nodes enforce together, and what happens without their
+//! store.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -18,12 +19,12 @@ use crate::{HealthError, SettingError};
 /// to `Api::with_shared_limits` (feature `axum`).
 ///
 /// # Rules
-/// - Keys reach the store as digests: HMAC-SHA-256 under a secret, truncated to 128 bits. Nodes with
-///   the same secret share budgets. Without the secret, the digests do not tell which clients there
-///   are.
-/// - A call of the store takes at most the [timeout](Self::with_timeout). After a call that fails or
-///   times out, no request waits for the store: a background task probes it at the
-///   [retry interval](Self::with_retry_interval), one probe at a time, until one succeeds.
+/// - Keys reach the store as digests: HMAC-SHA-256 under a secret, truncated to 128 bits. Nodes
+///   with the same secret share budgets. Without the secret, the digests do not tell which clients
+///   there are.
+/// - A call of the store takes at most the [timeout](Self::with_timeout). After a call that fails
+///   or times out, no request waits for the store: a background task probes it at the [retry
+///   interval](Self::with_retry_interval), one probe at a time, until one succeeds.
 /// - Meanwhile the [fallback](Self::with_fallback) applies, and [`Self::health_check`] fails.
 /// - The layers need a Tokio runtime with time enabled.
 ///
@@ -65,9 +66,9 @@ pub struct SharedLimits {
 /// What applies while the store of shared limits is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitFallback {
-    /// Each node enforces its share of the limits in its own memory: the rate and the burst, divided
-    /// by the number of nodes. The burst is at least 1. A request that costs more than this burst is
-    /// rejected with 429.
+    /// Each node enforces its share of the limits in its own memory: the rate and the burst,
+    /// divided by the number of nodes. The burst is at least 1. A request that costs more than this
+    /// burst is rejected with 429.
     Share {
         /// The number of nodes.
         nodes: NonZeroU32,
@@ -139,8 +140,8 @@ impl SharedLimits {
         move || breaker.health()
     }
 
-    /// Connects to the store and calls it once, to find out at the start whether it is available. If
-    /// it is not, the fallback applies until a probe succeeds.
+    /// Connects to the store and calls it once, to find out at the start whether it is available.
+    /// If it is not, the fallback applies until a probe succeeds.
     ///
     /// # Errors
     /// [`LimitStoreError`] if the store is unavailable.
@@ -178,8 +179,8 @@ impl SharedLimits {
         Probe { store: Arc::clone(&self.store), timeout, retry_interval, partition }
     }
 
-    /// A call that began before the breaker opened has ended when the first probe starts, so it does
-    /// not open the breaker again.
+    /// A call that began before the breaker opened has ended when the first probe starts, so it
+    /// does not open the breaker again.
     fn checked(self) -> Result<Self, SettingError> {
         let (timeout, interval) = (self.timeout, self.retry_interval);
         SettingError::check_at_most("limit timeout", timeout, "limit retry interval", interval)?;

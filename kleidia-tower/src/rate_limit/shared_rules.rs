@@ -47,9 +47,9 @@ impl SharedRules {
 
     /// Derives the beginnings of digests and the partition from the layer's limits.
     ///
-    /// The keys of a request have a partition in common. Those of a single limit are spread over all
-    /// partitions. With several limits, any two keys can meet in a request, so all keys of the layer
-    /// are in one partition.
+    /// The keys of a request have a partition in common. Those of a single limit are spread over
+    /// all partitions. With several limits, any two keys can meet in a request, so all keys of the
+    /// layer are in one partition.
     pub(super) fn update(&mut self, rules: &[Arc<LimitRule>]) {
         let names = || rules.iter().map(|rule| rule.name());
         // Limits of the same name are told apart by their order.

@@ -10,8 +10,8 @@ use super::{Permission, RoleName};
 ///
 /// The default has two roles. `admin` has every permission that is not
 /// [destructive](Permission::destructive), including permissions that only the service knows.
-/// `user` has no permissions: use [`Requirement::owner`](super::Requirement::owner) for resources of
-/// the user.
+/// `user` has no permissions: use [`Requirement::owner`](super::Requirement::owner) for resources
+/// of the user.
 ///
 /// Only roles of the policy can be assigned to accounts, by principals with `roles:assign`, who
 /// cannot assign roles that grant more than they have: see [`RoleRules`](super::RoleRules).

@@ -78,7 +78,8 @@ impl<P: PolicyProvider> CachedPolicy<P> {
     }
 
     /// Sets how long a policy is cached, from the start of its load: 0 to 1 day; 5 minutes by
-    /// default. With 0 every request loads the policy, except that concurrent requests share a load.
+    /// default. With 0 every request loads the policy, except that concurrent requests share a
+    /// load.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.

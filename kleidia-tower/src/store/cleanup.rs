@@ -73,8 +73,8 @@ impl Cleanup {
         Self { stop, task, supervisor }
     }
 
-    /// Returns a check for a health route: it fails if the last batch failed, or if the task makes no
-    /// progress.
+    /// Returns a check for a health route: it fails if the last batch failed, or if the task makes
+    /// no progress.
     pub fn health_check(
         &self,
     ) -> impl Fn() -> Result<(), HealthError> + Clone + Send + Sync + use<> {

@@ -1,4 +1,5 @@
-//! The script with the clock of the test: it decides as the store in memory does, to the microsecond.
+//! The script with the clock of the test: it decides as the store in memory does, to the
+//! microsecond.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

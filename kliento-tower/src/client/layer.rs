@@ -22,11 +22,11 @@ use crate::{Clock, SettingError};
 /// # Rules
 /// - Requests with an `Authorization` header are not changed.
 /// - Every recipient of a bundle can use it at the intended service until it expires. So a layer
-///   attaches a bundle to the requests to one origin: that of its [configuration](Self::with_origin),
-///   or else that of its first request. Without a configuration, requests to a second origin fail with
-///   [`BundleError::SecondOrigin`].
-/// - For several origins, [map each to its audience](Self::with_audience): the source is queried for
-///   each audience, and a bundle for another one is not sent.
+///   attaches a bundle to the requests to one origin: that of its
+///   [configuration](Self::with_origin), or else that of its first request. Without a
+///   configuration, requests to a second origin fail with [`BundleError::SecondOrigin`].
+/// - For several origins, [map each to its audience](Self::with_audience): the source is queried
+///   for each audience, and a bundle for another one is not sent.
 /// - Requests to other origins than the configured ones are not changed.
 /// - The source is queried once for all concurrent requests with an audience. Cancelling a request
 ///   does not cancel the query.
@@ -42,8 +42,8 @@ use crate::{Clock, SettingError};
 ///   checks each request. reqwest follows redirects internally, and drops the header on a redirect
 ///   to another host.
 /// - With tonic, requests only have an origin if the generated client was created with its
-///   `with_origin`. Without it, the bundle is for the service that the layer was first used with, and its
-///   clones: use a layer per channel.
+///   `with_origin`. Without it, the bundle is for the service that the layer was first used with,
+///   and its clones: use a layer per channel.
 /// - The layer requires a tokio runtime with timers, and a synchronised clock.
 ///
 /// # Examples
@@ -158,8 +158,8 @@ impl KlientoClientLayer {
     /// [`Self::with_audience`].
     ///
     /// # Errors
-    /// [`OriginConfigError::Invalid`] unless it is an absolute `http` or `https` URL without a path,
-    /// and [`OriginConfigError::SecondOrigin`] for a second one.
+    /// [`OriginConfigError::Invalid`] unless it is an absolute `http` or `https` URL without a
+    /// path, and [`OriginConfigError::SecondOrigin`] for a second one.
     pub fn with_origin(self, origin: &str) -> Result<Self, OriginConfigError> {
         let origin: Origin = origin.parse()?;
         let mut targets = self.0.targets.iter();
@@ -177,8 +177,8 @@ impl KlientoClientLayer {
     /// Origins with the same audience share a bundle, so that each can use it at the others.
     ///
     /// # Errors
-    /// [`OriginConfigError::Invalid`] unless it is an absolute `http` or `https` URL without a path,
-    /// and [`OriginConfigError::Conflict`] if it has another audience already.
+    /// [`OriginConfigError::Invalid`] unless it is an absolute `http` or `https` URL without a
+    /// path, and [`OriginConfigError::Conflict`] if it has another audience already.
     pub fn with_audience(self, origin: &str, audience: &str) -> Result<Self, OriginConfigError> {
         self.with_target(origin.parse()?, Some(audience))
     }
@@ -186,9 +186,9 @@ impl KlientoClientLayer {
     /// Sets how long before its expiry a bundle is refreshed; by default a tenth of its remaining
     /// validity when it is fetched, and at most 60 seconds.
     ///
-    /// With zero, a bundle is refreshed when it expires. A margin beyond its validity does not query the
-    /// source for each request: the next refresh is after a tenth of the remaining validity, which is
-    /// bounded by 1 and 60 seconds.
+    /// With zero, a bundle is refreshed when it expires. A margin beyond its validity does not
+    /// query the source for each request: the next refresh is after a tenth of the remaining
+    /// validity, which is bounded by 1 and 60 seconds.
     #[must_use]
     pub fn with_refresh_margin(self, margin: Duration) -> Self {
         self.with(|refresher| refresher.margin = Some(margin))

@@ -9,8 +9,8 @@ use super::{Origin, OriginError};
 /// Implemented for [`http::Request`] with any body, the request type of hyper-util's client and of
 /// tonic's channel, and (feature `reqwest`) for [`reqwest::Request`](https://docs.rs/reqwest).
 pub trait OutgoingRequest {
-    /// Returns the origin of the request's target, or `None` if the target is a path on the client's
-    /// connection.
+    /// Returns the origin of the request's target, or `None` if the target is a path on the
+    /// client's connection.
     ///
     /// # Errors
     /// [`OriginError`] if the target is a URL that is neither `http` nor `https`.

@@ -10,8 +10,9 @@ use kliento::{Timestamp, TokenBundle};
 
 /// A source of token bundles: it signs them, reads them, or requests them from a server.
 ///
-/// [`KlientoClientLayer`](super::KlientoClientLayer) runs one request to the source per audience at a
-/// time, and caches the bundle until shortly before it expires. A source needs no cache of its own.
+/// [`KlientoClientLayer`](super::KlientoClientLayer) runs one request to the source per audience at
+/// a time, and caches the bundle until shortly before it expires. A source needs no cache of its
+/// own.
 ///
 /// ```
 /// use kliento::TokenBundle;

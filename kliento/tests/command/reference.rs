@@ -29,7 +29,8 @@ impl Case {
     /// Returns the chain as a file: the field of the bundle under the tag of a SET.
     pub(crate) fn chain(&self) -> Vec<u8> {
         let bundle = self.octets();
-        // SEQUENCE and its length of two octets, the version, then `[1]` with the same form of length.
+        // SEQUENCE and its length of two octets, the version, then `[1]` with the same form of
+        // length.
         let field = &bundle[4 + 3..];
         assert_eq!(field[..2], [0xa1, 0x82]);
         let length = usize::from(u16::from_be_bytes([field[2], field[3]]));

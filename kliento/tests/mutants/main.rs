@@ -1,7 +1,8 @@
 //! Mutants of valid vectors: verification never panics, and proves only what the originals prove.
 //!
-//! The mutants of each run are the same. `KLIENTO_MUTANTS` sets their number, `KLIENTO_MUTANTS_SEED`
-//! selects others, and `KLIENTO_MUTANT` repeats a single mutant by its number.
+//! The mutants of each run are the same. `KLIENTO_MUTANTS` sets their number,
+//! `KLIENTO_MUTANTS_SEED` selects others, and `KLIENTO_MUTANT` repeats a single mutant by its
+//! number.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

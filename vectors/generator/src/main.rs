@@ -1,4 +1,5 @@
-//! Writes the test vectors of VeraId and Kliento into `vectors/`, or checks that they are up to date.
+//! Writes the test vectors of VeraId and Kliento into `vectors/`, or checks that they are up to
+//! date.
 //!
 //! It shares no code with the verifier: files and expectations follow `docs/protocol.md`.
 #![allow(

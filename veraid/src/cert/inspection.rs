@@ -31,7 +31,8 @@ pub struct InspectedCertificate {
 }
 
 impl InspectedCertificate {
-    /// Inspects a certificate, given the result of its verification at any time, and returns that result.
+    /// Inspects a certificate, given the result of its verification at any time, and returns that
+    /// result.
     pub(crate) fn inspect<T>(
         certificate: &Certificate<'_>,
         verified: Result<T, CertificateError>,

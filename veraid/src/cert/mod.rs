@@ -1,4 +1,4 @@
-//! The X.509 certificates of organisations and members (RFC 5280, `docs/protocol.md`, "Certificates").
+//! The X.509 certificates of organisations and members (RFC 5280).
 
 pub(crate) mod algorithm;
 mod certificate;

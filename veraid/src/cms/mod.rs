@@ -1,4 +1,4 @@
-//! The CMS signature of a bundle (RFC 5652, `docs/protocol.md`, "CMS").
+//! The CMS signature of a bundle (RFC 5652).
 
 pub(crate) mod attributes;
 mod error;

@@ -107,8 +107,8 @@ impl RsaSigner {
 
     /// Reads a key from PEM: `PRIVATE KEY` (PKCS #8), or `RSA PRIVATE KEY` (PKCS #1).
     ///
-    /// The text may have other blocks, such as certificates, and any text around them. Lines have any
-    /// length, and white space in them is ignored.
+    /// The text may have other blocks, such as certificates, and any text around them. Lines have
+    /// any length, and white space in them is ignored.
     ///
     /// # Errors
     /// [`KeyError::Encrypted`] for a key that is encrypted either way, [`KeyError::Pem`],

@@ -69,7 +69,8 @@ impl UncheckedRsa {
         Some(Self { public_exponent, private_exponent, ..self.clone() })
     }
 
-    /// Returns the public key as DNSKEY records have it: `exponent length, exponent, modulus` (RFC 3110, 2).
+    /// Returns the public key as DNSKEY records have it: `exponent length, exponent, modulus` (RFC
+    /// 3110, 2).
     pub(super) fn public_key(&self) -> Vec<u8> {
         dnskey_form(&self.public_exponent.to_bytes_be(), &self.modulus.to_bytes_be())
     }

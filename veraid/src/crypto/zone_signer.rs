@@ -96,7 +96,8 @@ impl ZoneSigner {
         }
     }
 
-    /// Returns the RSA key of the same modulus with another public exponent, or `None` if it has none.
+    /// Returns the RSA key of the same modulus with another public exponent, or `None` if it has
+    /// none.
     pub(crate) fn with_exponent(&self, algorithm: ZoneAlgorithm, exponent: &[u8]) -> Option<Self> {
         let hash = match algorithm {
             ZoneAlgorithm::RsaSha256 => RsaHash::Sha256,

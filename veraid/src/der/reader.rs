@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The error of malformed DER (X.690; `docs/protocol.md`, "Bundles").
+/// The error of malformed DER (X.690, 8 and 10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at octet {offset}")]
 pub struct DerError {

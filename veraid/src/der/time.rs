@@ -1,4 +1,4 @@
-//! UTCTime and GeneralizedTime (RFC 5280, 4.1.2.5; `docs/protocol.md`, "Bundles", 6).
+//! UTCTime and GeneralizedTime (RFC 5280, 4.1.2.5).
 
 use jiff::civil::DateTime;
 use jiff::tz::Offset;

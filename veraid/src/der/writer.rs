@@ -75,8 +75,8 @@ pub(crate) fn text(text: &str) -> Vec<u8> {
     encode(Tag::BMP_STRING, &[&octets])
 }
 
-/// Encodes the time of a certificate, rounded down to the second: UTCTime from 1950 to 2049, otherwise
-/// GeneralizedTime (RFC 5280, 4.1.2.5).
+/// Encodes the time of a certificate, rounded down to the second: UTCTime from 1950 to 2049,
+/// otherwise GeneralizedTime (RFC 5280, 4.1.2.5).
 pub(crate) fn certificate_time(instant: Timestamp) -> Vec<u8> {
     let time = civil_time(instant);
     let year = time.year();

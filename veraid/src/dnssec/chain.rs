@@ -206,7 +206,8 @@ pub(super) fn canonical_name(owner: &str) -> Result<Name<Vec<u8>>, DnssecError> 
     Ok(name)
 }
 
-/// Returns the names of possible zones: the name and its ancestors below the root, from the top down.
+/// Returns the names of possible zones: the name and its ancestors below the root, from the top
+/// down.
 pub(super) fn zone_candidates(name: &Name<Vec<u8>>) -> impl Iterator<Item = &Name<[u8]>> {
     let starts: Vec<usize> = name
         .iter()

@@ -1,4 +1,4 @@
-//! DNSSEC validation from the root to a TXT RRset (RFC 4033 to 4035; `docs/protocol.md`, "DNSSEC").
+//! DNSSEC validation from the root to a TXT RRset (RFC 4033 to 4035).
 
 mod chain;
 mod error;

@@ -61,7 +61,8 @@ impl<'m, 'a> Zone<'m, 'a> {
         Ok(Some(zone))
     }
 
-    /// Verifies that one of the zone's keys signed the RRset, and returns when the signature is valid.
+    /// Verifies that one of the zone's keys signed the RRset, and returns when the signature is
+    /// valid.
     pub(super) fn verify(
         &self,
         set: &Rrset<'_, '_>,

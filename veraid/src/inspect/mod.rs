@@ -187,7 +187,8 @@ fn starts(bundle: &SignatureBundle<'_>, near: Timestamp, clock_skew: Duration) -
     starts
 }
 
-/// Returns the owner of the TXT records: of the organisation in the certificate, or else in the chain.
+/// Returns the owner of the TXT records: of the organisation in the certificate, or else in the
+/// chain.
 fn txt_owner(
     chain: &DnssecChain<'_>,
     organisation: Option<&Organisation<'_>>,

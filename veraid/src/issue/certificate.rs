@@ -107,8 +107,8 @@ impl MemberCertificate {
     /// this hash.
     ///
     /// The period is limited to the one of the organisation's certificate, and its ends are rounded
-    /// down to the second. The key must have no other certificate, not of another member or organisation
-    /// either: a signature for one name could be presented as the other's.
+    /// down to the second. The key must have no other certificate, not of another member or
+    /// organisation either: a signature for one name could be presented as the other's.
     ///
     /// # Errors
     /// [`IssueError::PublicKey`] unless it is an RSA key of 2048, 3072 or 4096 bits, and

@@ -1,7 +1,8 @@
 //! Issues certificates, member id bundles and signature bundles (feature `issue`).
 //!
-//! Time is always an argument. Let periods start some seconds before now, for verifiers whose clocks are
-//! behind. Use each key for one name: a signature does not say whose it is (`docs/protocol.md`, "CMS").
+//! Time is always an argument. Let periods start some seconds before now, for verifiers whose
+//! clocks are behind. Use each key for one name: a signature does not say whose it is, since `sid`
+//! is not signed (RFC 5652, 5.3 and 5.4).
 //!
 //! Keys, serial numbers and the salts of signatures use randomness of the
 //! operating system; nothing else does.

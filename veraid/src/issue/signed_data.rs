@@ -1,4 +1,4 @@
-//! Encodes the CMS signature (RFC 5652, 5; `docs/protocol.md`, "CMS").
+//! Encodes the CMS signature (RFC 5652, 5).
 
 use super::algorithm::{hash_algorithm, pss_algorithm};
 use super::unsigned::SigningKey;

@@ -33,8 +33,8 @@ use crate::Hash;
 /// }
 /// ```
 pub trait Signer {
-    /// Returns the DER of the public key's `SubjectPublicKeyInfo`: `rsaEncryption`, with a modulus of
-    /// 2048, 3072 or 4096 bits.
+    /// Returns the DER of the public key's `SubjectPublicKeyInfo`: `rsaEncryption`, with a modulus
+    /// of 2048, 3072 or 4096 bits.
     fn subject_public_key_info(&self) -> &[u8];
 
     /// Returns the hash of the message and of the mask. The salt has the same length.

@@ -9,8 +9,8 @@ use crate::{Limits, ObjectIdentifier, TxtRecord};
 /// Returns the TXT record that an organisation publishes at `_veraid.<name>` for its key.
 ///
 /// The key is the DER of a `SubjectPublicKeyInfo`. The TTL override is the maximum age of the key's
-/// signatures before the end of a verified period. Without a service, the record is for any. Publish a key
-/// for one organisation only: a signature for one could be presented as the other's.
+/// signatures before the end of a verified period. Without a service, the record is for any.
+/// Publish a key for one organisation only: a signature for one could be presented as the other's.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Certificates and bundles, read by the `RustCrypto` crates and encoded again without a difference.
+//! Certificates and bundles, read by the `RustCrypto` crates and encoded again without a
+//! difference.
 
 use aws_lc_rs::digest::{SHA256, SHA384, digest};
 use cms::cert::CertificateChoices;

@@ -73,7 +73,8 @@ pub(super) fn sign(directory: &Path) -> String {
     set.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Generates a key that signs everything, or two keys with a role each; returns the signer's options.
+/// Generates a key that signs everything, or two keys with a role each; returns the signer's
+/// options.
 fn make_keys(directory: &Path, zone: &str, algorithm: &str, has_roles: bool) -> String {
     let roles = if has_roles { ["-f KSK", ""].as_slice() } else { &["-f KSK"] };
     for role in roles {

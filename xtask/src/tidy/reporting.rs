@@ -1,8 +1,8 @@
 //! The rules of reports and of background work that clippy cannot check.
 //!
-//! `clippy.toml` lists what starts background work and what reports without isolation. Those lints are
-//! on in the roots of libraries and programs only, since tests may spawn. This file checks the roots,
-//! and that untrusted text is bounded.
+//! `clippy.toml` lists what starts background work and what reports without isolation. Those lints
+//! are on in the roots of libraries and programs only, since tests may spawn. This file checks the
+//! roots, and that untrusted text is bounded.
 
 use std::path::Path;
 

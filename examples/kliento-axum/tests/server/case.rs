@@ -1,4 +1,5 @@
-//! Bundles in `tests/vectors`: copies of some test vectors, and of bundles of the JavaScript reference.
+//! Bundles in `tests/vectors`: copies of some test vectors, and of bundles of the JavaScript
+//! reference.
 
 use std::fs;
 use std::path::Path;

@@ -21,8 +21,8 @@ use tokio::net::TcpListener;
 
 /// A gRPC service that authenticates workloads
 ///
-/// Calls need a Kliento token bundle, except those of the health service. SIGTERM and SIGINT stop it
-/// gracefully. `RUST_LOG` sets what is logged.
+/// Calls need a Kliento token bundle, except those of the health service. SIGTERM and SIGINT stop
+/// it gracefully. `RUST_LOG` sets what is logged.
 #[derive(Parser)]
 struct Arguments {
     /// The address to listen on; port 0 is any free one
@@ -37,13 +37,13 @@ struct Arguments {
     #[arg(long = "trust-anchor", value_name = "DS")]
     trust_anchors: Vec<TrustAnchor>,
 
-    /// An organisation whose workloads are allowed: example.com, or *.example.com for those below it;
-    /// may be given several times [default: every organisation with DNSSEC]
+    /// An organisation whose workloads are allowed: example.com, or *.example.com for those below
+    /// it; may be given several times [default: every organisation with DNSSEC]
     #[arg(long = "allow-organisation", value_name = "ORG")]
     allowed_organisations: Vec<String>,
 
-    /// A subject that is allowed: user@example.com, or example.com for its bot; may be given several
-    /// times
+    /// A subject that is allowed: user@example.com, or example.com for its bot; may be given
+    /// several times
     #[arg(long = "allow-subject", value_name = "SUBJECT")]
     allowed_subjects: Vec<String>,
 

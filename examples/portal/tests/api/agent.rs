@@ -1,4 +1,5 @@
-//! `POST /api/session/{id}/register-agent`: binds an agent's key to an active session of the caller.
+//! `POST /api/session/{id}/register-agent`: binds an agent's key to an active session of the
+//! caller.
 
 use serde_json::{Value, json};
 

@@ -62,7 +62,8 @@ impl Portal {
         records.len()
     }
 
-    /// Asserts that hashing uses no more memory than the permits allow, and the rest at most 64 MiB.
+    /// Asserts that hashing uses no more memory than the permits allow, and the rest at most 64
+    /// MiB.
     pub(crate) fn assert_memory_is_bounded(&self) {
         let (Some(idle), Some(peak)) = (self.idle_memory_kib, peak_memory_kib(&self.child)) else {
             println!("memory was not measured: unsupported system");

@@ -12,7 +12,8 @@ use crate::{Clock, Timestamp};
 
 /// The time between two comparisons with the database.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// The time after which a comparison that failed is repeated, so that health is soon reported again.
+/// The time after which a comparison that failed is repeated, so that health is soon reported
+/// again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The time of the database, so that the clocks of nodes may differ.

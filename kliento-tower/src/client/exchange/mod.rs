@@ -25,8 +25,8 @@ pub use self::jwt::{JwtEnvVar, JwtFile, JwtFileError, JwtSource};
 ///
 /// Each exchange is a `GET` on the exchange URL of a signature spec. The plaintext of that spec is
 /// the token, so an exchange has one audience, and its service is Kliento. The JWT comes from a
-/// [`JwtSource`], and its audience must be the exchange URL. The bundle is valid for the duration in
-/// the spec, and no longer than the JWT.
+/// [`JwtSource`], and its audience must be the exchange URL. The bundle is valid for the duration
+/// in the spec, and no longer than the JWT.
 ///
 /// # Rules
 /// - The scheme of the URL is `https`, unless its host is a loopback address. Redirects are not

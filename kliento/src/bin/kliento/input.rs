@@ -98,7 +98,8 @@ pub(crate) struct InputBundle {
 }
 
 impl InputBundle {
-    /// Returns the octets of the bundle, malformed or not. If the header is malformed, they are empty.
+    /// Returns the octets of the bundle, malformed or not. If the header is malformed, they are
+    /// empty.
     pub(crate) fn bundle_octets(&self) -> &[u8] {
         match &self.bundle {
             Ok(bundle) => bundle.as_bytes(),

@@ -60,8 +60,8 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
 
 /// Writes a file, and replaces an existing one.
 ///
-/// A link stays, and its target is replaced. Devices and pipes are written into, and so are files that
-/// cannot be replaced, such as mounted ones.
+/// A link stays, and its target is replaced. Devices and pipes are written into, and so are files
+/// that cannot be replaced, such as mounted ones.
 pub(crate) fn replace(path: &Path, octets: &[u8], mode: FileMode) -> Result<Destination, Failure> {
     if is_standard_output(path) {
         #[cfg(unix)]
@@ -136,8 +136,8 @@ fn prepare(
     Ok(file)
 }
 
-/// Overwrites what is at the path, or appends to the file of a descriptor. A secret is only written into
-/// a file that no others can read.
+/// Overwrites what is at the path, or appends to the file of a descriptor. A secret is only written
+/// into a file that no others can read.
 fn write_in_place(path: &Path, octets: &[u8], mode: FileMode) -> io::Result<()> {
     let appends = is_descriptor(path);
     let mut file = OpenOptions::new().write(true).append(appends).open(path)?;

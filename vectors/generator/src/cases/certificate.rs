@@ -145,8 +145,8 @@ fn add_issuers(suite: &mut Suite, role: CertificateRole) {
     });
 }
 
-/// Adds structural errors. An organisation's certificate is parsed first; a member's is parsed first
-/// in a member id bundle.
+/// Adds structural errors. An organisation's certificate is parsed first; a member's is parsed
+/// first in a member id bundle.
 fn add_structure(suite: &mut Suite, role: CertificateRole) {
     let code = role.certificate("malformed");
     for (name, shows, edit) in [

@@ -29,7 +29,8 @@ pub(crate) enum PublicKey {
     Octets(Octets),
     /// A key without a private key, with the tag and length of the test key. It sorts first.
     Colliding(u8),
-    /// An RSA key without a private key, with the test key's tag, modulus length and exponent length.
+    /// An RSA key without a private key, with the test key's tag, modulus length and exponent
+    /// length.
     CollidingWithHugeExponent(u8),
 }
 

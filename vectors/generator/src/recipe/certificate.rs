@@ -135,7 +135,8 @@ impl Certificate {
         }
     }
 
-    /// Returns the authority key identifier, which is not a digest of the issuer's key, for changes.
+    /// Returns the authority key identifier, which is not a digest of the issuer's key, for
+    /// changes.
     pub(crate) fn authority_key_id(&mut self) -> &mut Option<Octets> {
         match &mut self.extension(|value| matches!(value, ExtensionValue::AuthorityKeyId(_))).value
         {

@@ -25,9 +25,9 @@ pub use self::response::ResponseError;
 /// and passes on the responses. No query depends on the response to another one, so all may be
 /// sent concurrently. The result is **not verified**.
 ///
-/// The questions are those of deployed implementations (`docs/protocol.md`, "DNSSEC"): the DNSKEY
-/// RRset of the root and of each name down to the owner, the DS RRset of each but the root, and
-/// the TXT RRset.
+/// The questions are those of deployed VeraId implementations: the DNSKEY RRset (RFC 4034, 2) of the
+/// root and of each name down to the owner, the DS RRset (RFC 4034, 5) of each but the root, and the
+/// TXT RRset.
 ///
 /// ```
 /// use veraid::retrieval::{ChainRetrieval, Query, RetrievalError};
@@ -117,8 +117,8 @@ impl ChainRetrieval {
     /// Starts the retrieval of the TXT records of any owner, with or without the final dot.
     ///
     /// # Errors
-    /// [`RetrievalError::Owner`] if it is not a valid domain name, and [`RetrievalError::Limit`] above
-    /// [`Limits::LABELS`].
+    /// [`RetrievalError::Owner`] if it is not a valid domain name, and [`RetrievalError::Limit`]
+    /// above [`Limits::LABELS`].
     pub fn new(owner: &str) -> Result<Self, RetrievalError> {
         let name = Name::<Vec<u8>>::vec_from_str(owner)
             .map_err(|_| RetrievalError::Owner(owner.to_owned()))?
@@ -180,8 +180,9 @@ impl ChainRetrieval {
     /// Returns the chain's messages, one for each question, in the order of deployed
     /// implementations.
     ///
-    /// A question without a response is left out if the chain does not need one: if it is about a name
-    /// that is not a zone on the way to the records. Deployed implementations do not need it either.
+    /// A question without a response is left out if the chain does not need one: if it is about a
+    /// name that is not a zone on the way to the records. Deployed implementations do not need it
+    /// either.
     ///
     /// Each message has only the question and the records that answer it. Names are in lower
     /// case, TTLs are equal, the ID is 0, and only the flag QR is set. The signatures stay valid,
@@ -207,8 +208,9 @@ impl ChainRetrieval {
 }
 
 impl ChainRetrieval {
-    /// Returns the questions without a response that the chain needs: of the TXT records, and of each
-    /// zone from that of the records up to the root, each of which signs the delegation below it.
+    /// Returns the questions without a response that the chain needs: of the TXT records, and of
+    /// each zone from that of the records up to the root, each of which signs the delegation below
+    /// it.
     fn missing_questions(&self) -> Vec<Question> {
         let Some(records_zone) = &self.zone else {
             let open = self.queries.iter().filter(|state| state.stored.is_none());

@@ -200,7 +200,8 @@ mod tests {
         let question = query.question().name();
         let end = 12 + question.len();
         message[12..end].make_ascii_uppercase();
-        // The first owner is a pointer to the question, or the root; type and class come before TTL.
+        // The first owner is a pointer to the question, or the root; type and class come before
+        // TTL.
         let ttl = end + 4 + if question.is_root() { 1 } else { 2 } + 4;
         if let Some(ttl) = message.get_mut(ttl..ttl + 4) {
             ttl.copy_from_slice(&[0, 0, 0, 7]);

@@ -127,8 +127,8 @@ fn requires_all_responses() {
     assert_eq!(error.to_string(), "missing responses: . DNSKEY");
 }
 
-/// Returns the result without responses to these questions, where a zone signs its own records and the
-/// delegations below it.
+/// Returns the result without responses to these questions, where a zone signs its own records and
+/// the delegations below it.
 fn retrieve_without(missing: &[&str]) -> Result<Vec<Vec<u8>>, RetrievalError> {
     let respond = |query: &Query| {
         let zones = match query.question().to_string().as_str() {

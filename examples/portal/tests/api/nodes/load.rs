@@ -1,4 +1,5 @@
-//! One of two portals is killed or suspended under a seeded load: the clients continue on the other.
+//! One of two portals is killed or suspended under a seeded load: the clients continue on the
+//! other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -179,8 +180,8 @@ impl Client {
         self.send(load, call).await.0.expect_json();
     }
 
-    /// Sends a request to a random portal, and again to the second one if the first does not answer.
-    /// Returns whether it was sent again.
+    /// Sends a request to a random portal, and again to the second one if the first does not
+    /// answer. Returns whether it was sent again.
     async fn send(
         &mut self,
         load: &Load,

@@ -68,8 +68,8 @@ pub(crate) struct Arguments {
 
     /// How long the token is valid from now, such as 90s, 5m or 1h, in whole seconds
     ///
-    /// Verifiers accept at most 1h in all. If this and the backdating are longer, the token ends earlier,
-    /// with a warning.
+    /// Verifiers accept at most 1h in all. If this and the backdating are longer, the token ends
+    /// earlier, with a warning.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_ttl)]
     ttl: Duration,
 

@@ -26,8 +26,8 @@ pub(crate) struct Retrieved {
 
 /// A recursive resolver that returns DNSSEC records.
 ///
-/// It is read from an IP address, with or without a port (53) and a zone (`%eth0`), or an `https://`
-/// URL of DNS over HTTPS (RFC 8484).
+/// It is read from an IP address, with or without a port (53) and a zone (`%eth0`), or an
+/// `https://` URL of DNS over HTTPS (RFC 8484).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Resolver {
     /// The name servers of `/etc/resolv.conf`, one after another.
@@ -47,8 +47,8 @@ impl Resolver {
 
     /// Retrieves the messages of the chain for the TXT records of `owner`, without verifying them.
     ///
-    /// It takes at most 30 seconds, with at most eight queries at a time. A query may fail if the chain
-    /// does not need its response: then the result has its error.
+    /// It takes at most 30 seconds, with at most eight queries at a time. A query may fail if the
+    /// chain does not need its response: then the result has its error.
     pub(crate) async fn retrieve(&self, owner: &str) -> Result<Retrieved, ResolverError> {
         let mut retrieval = ChainRetrieval::new(owner)?;
         let failures = self.answer(&mut retrieval).await?;
@@ -67,7 +67,8 @@ impl Resolver {
         }
     }
 
-    /// Returns the questions without a usable response, with their errors, in the order of the chain.
+    /// Returns the questions without a usable response, with their errors, in the order of the
+    /// chain.
     ///
     /// An error of the whole retrieval, such as a missing name, does not wait for other responses.
     async fn answer(

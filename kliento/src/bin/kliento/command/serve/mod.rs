@@ -40,8 +40,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_clock_skew)]
     clock_skew: Duration,
 
-    /// A prefix with which your network translates IPv4 addresses (NAT64); may be given several times.
-    /// `64:ff9b::/96` and `64:ff9b:1::/48` are known
+    /// A prefix with which your network translates IPv4 addresses (NAT64); may be given several
+    /// times. `64:ff9b::/96` and `64:ff9b:1::/48` are known
     ///
     /// Clients behind it are limited by their IPv4 addresses.
     #[arg(long, value_name = "PREFIX")]
