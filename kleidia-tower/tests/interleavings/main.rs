@@ -6,7 +6,7 @@
 //! is no statement, since it has no effect on others. The expected outcomes are those of the store
 //! itself, one operation after the other, which the model test compares with its oracle.
 //!
-//! `KLEIDIA_INTERLEAVINGS=all` runs all of them instead of a sample, which `KLEIDIA_MODEL_SEED`
+//! `KLEIDIA_INTERLEAVINGS=all` runs all that differ instead of a sample, which `KLEIDIA_MODEL_SEED`
 //! chooses.
 
 #![allow(
@@ -20,6 +20,7 @@
 
 mod fixture;
 mod gate;
+mod guide;
 #[path = "../support/numbered.rs"]
 mod numbered;
 mod operations;
@@ -46,11 +47,15 @@ async fn interleaved_operations_have_the_outcome_of_one_after_the_other() {
         for second in &Operation::ALL[index..] {
             let pair = [first, *second];
             pairs += 1;
-            schedules += if is_complete {
+            let count = if is_complete {
                 nodes.check_all(pair).await
             } else {
                 nodes.check_sample(pair, SAMPLE, &mut random).await
             };
+            if is_complete {
+                println!("{count:>5}  {pair:?}");
+            }
+            schedules += count;
         }
     }
     println!("{schedules} schedules of {pairs} pairs");

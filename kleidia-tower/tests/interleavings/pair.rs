@@ -11,8 +11,9 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::fixture::Fixture;
 use crate::gate::{Event, Gate};
+use crate::guide::{Guide, Sample, Search};
 use crate::operations::Operation;
-use crate::schedule::{self, Choice};
+use crate::schedule;
 
 /// Longer than a schedule takes.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -60,22 +61,16 @@ impl Nodes {
         Self { gates, stores, free, monitor, fixtures: 0 }
     }
 
-    /// Runs all schedules of a pair, and returns how many there are.
+    /// Runs all schedules of a pair that differ, and returns how many there are.
     pub(crate) async fn check_all(&mut self, pair: [Operation; 2]) -> usize {
         let expected = self.serial_outcomes(pair).await;
-        let (mut count, mut prefix) = (0, Vec::new());
-        loop {
-            let choose = |index| prefix.get(index).copied().unwrap_or(Choice::First);
-            let mut choices = self.check(pair, &expected, choose).await;
-            count += 1;
-            // The next in lexical order.
-            while choices.last() == Some(&Choice::Second) {
-                choices.pop();
-            }
-            let Some(last) = choices.last_mut() else { return count };
-            *last = Choice::Second;
-            prefix = choices;
+        let (mut count, mut next) = (0, Some(Search::default()));
+        while let Some(mut search) = next {
+            self.check(pair, &expected, &mut search).await;
+            count += usize::from(!search.is_redundant());
+            next = search.next();
         }
+        count
     }
 
     /// Runs some schedules of a pair, and returns how many.
@@ -87,12 +82,7 @@ impl Nodes {
     ) -> usize {
         let expected = self.serial_outcomes(pair).await;
         for _ in 0..count {
-            // Favours one node, so that some operations come far before the other starts.
-            let second = random.u8(1..10);
-            let choose = |_| {
-                if random.u8(..10) < second { Choice::Second } else { Choice::First }
-            };
-            self.check(pair, &expected, choose).await;
+            self.check(pair, &expected, &mut Sample::new(random)).await;
         }
         count
     }
@@ -125,13 +115,8 @@ impl Nodes {
         pair[node].run(store, fixture, number(node)).await
     }
 
-    /// Runs a schedule, and returns its choices.
-    async fn check(
-        &mut self,
-        pair: [Operation; 2],
-        expected: &[Outcome],
-        choose: impl FnMut(usize) -> Choice,
-    ) -> Vec<Choice> {
+    /// Runs a schedule.
+    async fn check(&mut self, pair: [Operation; 2], expected: &[Outcome], guide: &mut impl Guide) {
         let fixture = self.fixture().await;
         for (node, operation) in pair.into_iter().enumerate() {
             let gate = &mut self.gates[node];
@@ -140,7 +125,7 @@ impl Nodes {
             let running = operation.run(store, fixture.clone(), number(node));
             tokio::spawn(async move { sender.send(Event::Finished(running.await)) });
         }
-        let finished = schedule::run(&mut self.gates, &self.monitor, choose).await;
+        let finished = schedule::run(&mut self.gates, &self.monitor, guide).await;
         let rows = fixture.rows(&self.monitor).await;
         let outcome = Outcome { values: finished.outcomes, rows };
         assert!(
@@ -148,7 +133,6 @@ impl Nodes {
             "{pair:?} by {:#?}:\n{outcome:#?}\nexpected one of {expected:#?}",
             finished.statements
         );
-        finished.choices
     }
 
     async fn fixture(&mut self) -> Fixture {

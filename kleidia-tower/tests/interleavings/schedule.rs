@@ -5,18 +5,12 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use crate::gate::{Event, Gate};
+use crate::guide::{Choice, Guide};
 
 /// How long a statement is watched before it is looked up whether it waits for a lock.
 const LOOKUP_INTERVAL: Duration = Duration::from_millis(2);
 /// How long nothing may happen.
 const MAX_SILENCE: Duration = Duration::from_secs(60);
-
-/// A point at which the statements of either node could proceed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Choice {
-    First,
-    Second,
-}
 
 /// A node while a schedule runs.
 struct Node<'a> {
@@ -42,37 +36,30 @@ enum State {
 /// What a schedule has done.
 pub(crate) struct Finished {
     pub(crate) outcomes: [String; 2],
-    /// The choices that were made where there were two.
-    pub(crate) choices: Vec<Choice>,
     /// Each statement, after the number of its node.
     pub(crate) statements: Vec<String>,
 }
 
-/// Runs operations that are started behind closed gates. `choose` decides which statement is the next,
-/// where both nodes have one: it is given the number of earlier choices.
+/// Runs operations that are started behind closed gates. The guide decides which statement is the next,
+/// where both nodes have one.
 pub(crate) async fn run(
     gates: &mut [Gate; 2],
     monitor: &Client,
-    mut choose: impl FnMut(usize) -> Choice,
+    guide: &mut impl Guide,
 ) -> Finished {
     let mut nodes =
         gates.each_mut().map(|gate| Node { gate, state: State::Computing, outcome: None });
-    let (mut choices, mut statements) = (Vec::new(), Vec::new());
+    let mut statements = Vec::new();
     loop {
         for node in &mut nodes {
             node.settle(monitor).await;
         }
-        let is_held = |node: &Node<'_>| matches!(node.state, State::Held(_));
-        let next = match [is_held(&nodes[0]), is_held(&nodes[1])] {
-            [true, true] => {
-                let choice = choose(choices.len());
-                choices.push(choice);
-                usize::from(choice == Choice::Second)
-            }
-            [true, false] => 0,
-            [false, true] => 1,
-            [false, false] if nodes.iter().all(|node| node.state == State::Finished) => break,
-            [false, false] => {
+        let next = match [nodes[0].held(), nodes[1].held()] {
+            [Some(one), Some(other)] => usize::from(guide.choose([one, other]) == Choice::Second),
+            [Some(_), None] => 0,
+            [None, Some(_)] => 1,
+            [None, None] if nodes.iter().all(|node| node.state == State::Finished) => break,
+            [None, None] => {
                 // A rollback is not waited for.
                 let states = (&nodes[0].state, &nodes[1].state);
                 let is_deadlock = states == (&State::Blocked, &State::Blocked);
@@ -83,6 +70,7 @@ pub(crate) async fn run(
         };
         let node = &mut nodes[next];
         if let State::Held(statement) = std::mem::replace(&mut node.state, State::Running) {
+            guide.proceed(next, &statement);
             statements.push(format!("{} {statement}", next + 1));
         }
         node.gate.allow_one();
@@ -91,10 +79,15 @@ pub(crate) async fn run(
     for gate in gates {
         gate.open();
     }
-    Finished { outcomes, choices, statements }
+    Finished { outcomes, statements }
 }
 
 impl Node<'_> {
+    /// Returns the statement that is held.
+    fn held(&self) -> Option<&str> {
+        if let State::Held(statement) = &self.state { Some(statement) } else { None }
+    }
+
     /// Waits until the node has a statement that is held or waits for a lock, or has finished.
     async fn settle(&mut self, monitor: &Client) {
         if self.state == State::Finished

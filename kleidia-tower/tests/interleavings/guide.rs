@@ -1,0 +1,216 @@
+//! Chooses which statement is the next: at random, or by a search through all schedules that differ.
+
+use std::collections::BTreeSet;
+
+use fastrand::Rng;
+
+/// A choice where both nodes have a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    First,
+    Second,
+}
+
+/// Chooses the order of statements.
+pub(crate) trait Guide {
+    /// Chooses between the statements of both nodes.
+    fn choose(&mut self, statements: [&str; 2]) -> Choice;
+
+    /// Is told each statement that proceeds.
+    fn proceed(&mut self, node: usize, statement: &str);
+}
+
+/// Chooses at random, but mostly the same node: then one operation comes far before the other starts.
+pub(crate) struct Sample<'a> {
+    random: &'a mut Rng,
+    /// How often in 10 the second node is chosen.
+    second: u8,
+}
+
+/// Searches all schedules, without those that only exchange neighbouring statements that do not depend
+/// on each other (sleep sets of partial-order reduction).
+#[derive(Default)]
+pub(crate) struct Search {
+    /// The choices with which the next schedule begins.
+    prefix: Vec<Choice>,
+    /// The choices of this schedule.
+    choices: Vec<Choice>,
+    /// The statement of the first node that sleeps: schedules that continue with it were searched,
+    /// unless a statement that depends on it comes before.
+    sleeping: Option<Step>,
+    /// Whether this schedule is equivalent to one that was searched.
+    is_redundant: bool,
+    /// The tables that the open transaction of each node has changed or locked.
+    written: [BTreeSet<&'static str>; 2],
+}
+
+/// What a statement does.
+#[derive(Clone, Debug)]
+enum Step {
+    Read(BTreeSet<&'static str>),
+    /// A change, or a lock.
+    Write(BTreeSet<&'static str>),
+    /// Makes the changes of these tables visible, and releases the locks.
+    End(BTreeSet<&'static str>),
+}
+
+const TABLES: [&str; 9] = [
+    "accounts",
+    "administration",
+    "audit",
+    "audit_head",
+    "failures",
+    "families",
+    "kleidia_schema",
+    "refresh_tokens",
+    "sessions",
+];
+
+impl<'a> Sample<'a> {
+    pub(crate) fn new(random: &'a mut Rng) -> Self {
+        let second = random.u8(1..10);
+        Self { random, second }
+    }
+}
+
+impl Guide for Sample<'_> {
+    fn choose(&mut self, _: [&str; 2]) -> Choice {
+        if self.random.u8(..10) < self.second { Choice::Second } else { Choice::First }
+    }
+
+    fn proceed(&mut self, _: usize, _: &str) {}
+}
+
+impl Search {
+    /// Returns the search for the next schedule, or `None` if there is none. It is called after each.
+    pub(crate) fn next(self) -> Option<Self> {
+        let mut prefix = self.choices;
+        while prefix.last() == Some(&Choice::Second) {
+            prefix.pop();
+        }
+        *prefix.last_mut()? = Choice::Second;
+        Some(Self { prefix, ..Self::default() })
+    }
+
+    pub(crate) const fn is_redundant(&self) -> bool {
+        self.is_redundant
+    }
+
+    fn step(&self, node: usize, statement: &str) -> Step {
+        if ["COMMIT", "ROLLBACK"].contains(&statement) {
+            return Step::End(self.written[node].clone());
+        }
+        let word = |character: char| !character.is_alphanumeric() && character != '_';
+        let words: BTreeSet<_> = statement.split(word).collect();
+        let tables = TABLES.into_iter().filter(|table| words.contains(table)).collect();
+        let is_read = statement.starts_with("SELECT") && !words.contains("UPDATE");
+        if is_read { Step::Read(tables) } else { Step::Write(tables) }
+    }
+}
+
+impl Guide for Search {
+    fn choose(&mut self, statements: [&str; 2]) -> Choice {
+        if self.is_redundant {
+            return Choice::First;
+        }
+        let is_asleep = self.sleeping.is_some();
+        let given = self.prefix.get(self.choices.len()).copied();
+        let choice = given.unwrap_or(if is_asleep { Choice::Second } else { Choice::First });
+        self.choices.push(choice);
+        if choice == Choice::Second && !is_asleep {
+            self.sleeping = Some(self.step(0, statements[0]));
+        }
+        choice
+    }
+
+    fn proceed(&mut self, node: usize, statement: &str) {
+        let step = self.step(node, statement);
+        if node == 0 && self.sleeping.is_some() {
+            // The other node waits, so this schedule is one that was searched.
+            self.is_redundant = true;
+            self.sleeping = None;
+        }
+        if self.sleeping.as_ref().is_some_and(|sleeping| sleeping.depends_on(&step)) {
+            self.sleeping = None;
+        }
+        match step {
+            Step::Read(_) => {}
+            Step::Write(tables) => self.written[node].extend(tables),
+            Step::End(_) => self.written[node].clear(),
+        }
+    }
+}
+
+impl Step {
+    /// Returns whether the order of two steps of different nodes may matter.
+    ///
+    /// At READ COMMITTED, nothing sees a change before its transaction ends.
+    fn depends_on(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Read(_), Self::Read(_) | Self::Write(_))
+            | (Self::Write(_), Self::Read(_))
+            | (Self::End(_), Self::End(_)) => false,
+            (Self::Read(one) | Self::Write(one), Self::End(other))
+            | (Self::End(one), Self::Read(other) | Self::Write(other))
+            | (Self::Write(one), Self::Write(other)) => !one.is_disjoint(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs two lists of statements through all schedules, without locks.
+    fn schedules(statements: [&[&str]; 2]) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut search = Some(Search::default());
+        while let Some(mut guide) = search.take() {
+            let (mut next, mut schedule) = ([0, 0], String::new());
+            loop {
+                let held = [0, 1].map(|node| statements[node].get(next[node]).copied());
+                let node = match held {
+                    [Some(one), Some(other)] => {
+                        usize::from(guide.choose([one, other]) == Choice::Second)
+                    }
+                    [Some(_), None] => 0,
+                    [None, Some(_)] => 1,
+                    [None, None] => break,
+                };
+                guide.proceed(node, held[node].unwrap());
+                schedule += ["1", "2"][node];
+                next[node] += 1;
+            }
+            if !guide.is_redundant() {
+                found.push(schedule);
+            }
+            search = guide.next();
+        }
+        found
+    }
+
+    #[test]
+    fn searches_all_orders_of_dependent_statements() {
+        let writes = ["UPDATE accounts", "UPDATE accounts"];
+        let all = ["1122", "1212", "1221", "2112", "2121", "2211"];
+        assert_eq!(schedules([&writes, &writes]), all);
+    }
+
+    #[test]
+    fn independent_statements_have_one_order() {
+        let reads = ["SELECT FROM accounts", "SELECT FROM sessions", "COMMIT"];
+        let writes = ["UPDATE accounts", "UPDATE audit_head"];
+        assert_eq!(schedules([&reads, &reads]).len(), 1);
+        assert_eq!(schedules([&reads, &writes]).len(), 1);
+        assert_eq!(schedules([&["UPDATE audit"], &writes]).len(), 1);
+    }
+
+    #[test]
+    fn changes_are_visible_when_their_transaction_ends() {
+        let reads = ["SELECT FROM accounts", "SELECT FROM audit"];
+        let change = ["UPDATE accounts", "COMMIT"];
+        assert_eq!(schedules([&reads, &change]).len(), 2);
+        let lock = ["SELECT FROM accounts FOR NO KEY UPDATE", "COMMIT"];
+        assert_eq!(schedules([&lock, &change]).len(), 4);
+    }
+}
