@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use kleidia_tower::store::{PostgresStore, SqliteStore, Store};
+use kleidia_tower::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 use kleidia_tower::{Clock, SystemClock};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::BoxError;
+use crate::settings::Settings;
 
 const UNSUPPORTED: &str = "unsupported database URL, expected postgres://...";
 
@@ -68,7 +69,10 @@ impl Location {
         }
     }
 
-    pub(crate) async fn open(&self) -> Result<Database, BoxError> {
+    pub(crate) async fn open(&self, settings: &Settings) -> Result<Database, BoxError> {
+        if settings.database_connections.is_some() && !matches!(self, Self::Postgres(_)) {
+            return Err("--database-connections needs a database on PostgreSQL".into());
+        }
         match self {
             Self::File(path) => {
                 let store = SqliteStore::open(path).await;
@@ -76,7 +80,11 @@ impl Location {
                 Ok(Database::Sqlite(Arc::new(store)))
             }
             Self::Postgres(url) => {
-                let store = PostgresStore::open(url.expose_secret()).await?;
+                let mut options = PostgresOptions::default();
+                if let Some(max) = settings.database_connections {
+                    options = options.with_max_connections(max);
+                }
+                let store = PostgresStore::open_with(url.expose_secret(), options).await?;
                 Ok(Database::Postgres(Arc::new(store)))
             }
             Self::Unsupported => Err(UNSUPPORTED.into()),

@@ -98,7 +98,7 @@ impl Service {
         let account_settings = account_settings(settings)?;
         let permits = settings.argon2_permits.unwrap_or_else(PasswordHasher::default_permits);
         let hasher = PasswordHasher::options().with_permits(permits)?.start()?;
-        let database = location.open().await?;
+        let database = location.open(settings).await?;
         let sinks = AuditSinks::new(vec![Box::new(TracingSink)], AuditSinks::DEFAULT_QUEUE_LIMIT)?;
         let accounts = Accounts::new(database.store(), keys, hasher)
             .with_clock(database.clock())

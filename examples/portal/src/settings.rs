@@ -152,6 +152,11 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "texts")]
     pub(crate) nat64_prefix: Vec<Nat64Prefix>,
 
+    /// How many connections to PostgreSQL this portal has at most; a quarter of them only reads
+    /// [default: 16]
+    #[arg(long, value_name = "N")]
+    pub(crate) database_connections: Option<NonZeroU32>,
+
     /// How many passwords are hashed concurrently, in 64 MiB each [default: half of the processors]
     #[arg(long, value_name = "N")]
     pub(crate) argon2_permits: Option<usize>,
@@ -277,6 +282,7 @@ impl Settings {
             vault_login_mount: self.vault_login_mount.or(file.vault_login_mount),
             trusted_proxy: or(self.trusted_proxy, file.trusted_proxy),
             nat64_prefix: or(self.nat64_prefix, file.nat64_prefix),
+            database_connections: self.database_connections.or(file.database_connections),
             argon2_permits: self.argon2_permits.or(file.argon2_permits),
             log: self.log.or(file.log),
             kliento_audience: self.kliento_audience.or(file.kliento_audience),

@@ -20,7 +20,7 @@ pub(crate) const PERMITS: usize = 1;
 /// For how long a repeated refresh returns the same successor, in seconds.
 pub(crate) const GRACE: u64 = 3;
 
-/// The clock of the first portal is 5 seconds ahead of that of the other and of the database.
+/// The clock of the first portal is 5 seconds ahead of those of the other and of the database.
 const FAST_CLOCK: [(&str, &str); 2] = [("FAKETIME", "+5s"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
 
 /// The portals, and the servers that they share.
@@ -135,6 +135,8 @@ impl Cluster {
         let mut portal = command(url.as_ref(), &arguments.concat());
         if node == 0 {
             portal.envs(FAST_CLOCK).env("LD_PRELOAD", &self.faketime);
+        } else {
+            portal.args(["--database-connections", "1"]);
         }
         block_in_place(|| TempDatabase::on_postgres(&url).start_with(portal))
     }

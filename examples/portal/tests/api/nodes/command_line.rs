@@ -46,6 +46,13 @@ fn requires_the_file_of_keys() {
 }
 
 #[test]
+fn only_postgres_has_a_number_of_connections() {
+    let directory = TempDatabase::new();
+    let output = command(&directory.path(), &["--database-connections", "1"]).output().unwrap();
+    assert_fails(&output, &["--database-connections", "PostgreSQL"]);
+}
+
+#[test]
 fn errors_do_not_show_the_password() {
     let directory = TempDatabase::new();
     let keys = directory.file("keys");
