@@ -29,9 +29,12 @@ start() {
 }
 
 stop() {
+    # Not twice: the ID may be that of another process then.
+    [ -n "$server" ] || return 0
     kill -KILL "$server" 2>/dev/null
     # The shell would report the signal.
     wait "$server" 2>/dev/null
+    server=
 }
 
 start

@@ -82,15 +82,19 @@ impl VaultLogin {
             Self::AppRole { mount, role_id, secret_id_file } => {
                 let secret_id = &*read_file(secret_id_file).await?;
                 let login = AppRoleLogin { role_id, secret_id };
-                api.authenticate("", format!("auth/{mount}/login"), &login).await
+                api.authenticate("", login_path(mount), &login).await
             }
             Self::Kubernetes { mount, role, token_file } => {
                 let login = KubernetesLogin { role, jwt: &read_file(token_file).await? };
-                api.authenticate("", format!("auth/{mount}/login"), &login).await
+                api.authenticate("", login_path(mount), &login).await
             }
         };
         issued.map(LoggedIn::Issued).map_err(|error| VaultKeyError::Login(Box::new(error)))
     }
+}
+
+fn login_path(mount: &str) -> String {
+    format!("auth/{}/login", mount.trim_matches('/'))
 }
 
 /// Reads a file without blocking the caller's thread.

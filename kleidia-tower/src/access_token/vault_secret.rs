@@ -49,7 +49,8 @@ struct Versioned {
 
 impl VaultSecret {
     pub(super) fn new(mount: &str, path: &str, version: KvVersion) -> Self {
-        Self { mount: mount.to_owned(), path: path.to_owned(), version }
+        let [mount, path] = [mount, path].map(|path| path.trim_matches('/').to_owned());
+        Self { mount, path, version }
     }
 
     async fn read(

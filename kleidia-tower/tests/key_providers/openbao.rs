@@ -79,7 +79,7 @@ impl<'a> Engine<'a> {
     ) -> Result<VaultKeys, VaultKeyError> {
         let options = options.with_kv_version(self.version);
         let options = options.with_poll_interval(Duration::MAX).unwrap();
-        options.open(self.client(token), self.name, "kleidia").await
+        options.open(self.client(token), &format!("{}/", self.name), "/kleidia").await
     }
 
     async fn log_in(&self, login: VaultLogin) -> Result<VaultKeys, VaultKeyError> {
@@ -103,7 +103,7 @@ impl<'a> Engine<'a> {
         self.server.execute(&["write", &role, &policy, &ttl, &max_ttl]);
         let role_id = self.server.execute(&["read", "-field=role_id", &format!("{role}/role-id")]);
         VaultLogin::AppRole {
-            mount: name.to_owned(),
+            mount: format!("{name}/"),
             role_id,
             secret_id_file: self.file("secret-id", &self.create_secret_id()),
         }
