@@ -32,7 +32,8 @@ fn cached(case: &'static Case) -> Trial {
         run(async {
             let store = SessionCachingStore::new(Arc::new(MemoryStore::default()));
             // Longer than any case takes, so a stale entry would fail it.
-            let store = store.with_ttl(Duration::from_secs(3600)).expect("an hour is valid");
+            let store = store.with_max_staleness(Duration::from_secs(3600));
+            let store = store.expect("an hour is valid");
             case.run(Arc::new(store) as Arc<dyn Store>).await;
         })
     })

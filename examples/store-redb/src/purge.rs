@@ -5,7 +5,7 @@ use kleidia_tower::store::{PurgeStore, Retention, StoreError};
 use kleidia_tower::{FamilyId, SessionId, Timestamp, TokenDigest};
 use redb::{ReadableMultimapTable as _, ReadableTable as _};
 
-use crate::store::{RedbRows, RedbStore, commit};
+use crate::store::{RedbRows, RedbStore};
 use crate::tables::{
     FAILURES, FAMILIES, FAMILIES_OF_USER, REFRESH_TOKENS, SESSION_TOKENS, SESSIONS,
     SESSIONS_OF_FAMILY, SESSIONS_OF_USER, decode, get, unavailable,
@@ -28,7 +28,7 @@ impl PurgeStore for RedbStore {
         let tokens = rows.purge_refresh_tokens(now.as_second(), limit)?;
         let sessions = rows.purge_sessions(since, limit)?;
         let failures = rows.purge_failures(now.as_second(), limit)?;
-        commit(rows, writer).await?;
+        self.commit(rows, writer).await?;
         Ok(tokens + sessions + failures)
     }
 }

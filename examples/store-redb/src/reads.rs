@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kleidia_tower::account::{Account, AccountLookup, StoredPassword};
 use kleidia_tower::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
-use kleidia_tower::session::{Session, SessionLookup, SessionView};
+use kleidia_tower::session::{Session, SessionEvents, SessionLookup, SessionView};
 use kleidia_tower::store::StoreError;
 use kleidia_tower::store::rows::{Operation, Transactional};
 use kleidia_tower::{SessionId, Timestamp, TokenDigest, UserId};
@@ -106,6 +106,10 @@ impl Transactional for RedbStore {
 
     async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
         audit::verify(&self.read()?.open_table(RECORDS).map_err(unavailable)?, since)
+    }
+
+    fn events(&self) -> SessionEvents {
+        self.events.clone()
     }
 
     async fn write<'a, T: Send + 'a>(

@@ -4,8 +4,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use kleidia_tower::session::{SessionEvent, SessionEvents};
 use kleidia_tower::store::StoreError;
-use kleidia_tower::store::rows::Operation;
+use kleidia_tower::store::rows::{EventRows, Operation, Publication};
 use redb::{Database, ReadTransaction, ReadableDatabase as _, WriteTransaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
@@ -21,10 +23,11 @@ pub struct RedbStore {
     writer: Arc<Mutex<()>>,
     /// A permit for each operation that may wait for the writer.
     queue: Semaphore,
+    pub(crate) events: SessionEvents,
 }
 
-/// The rows that a transaction sees.
-pub(crate) struct RedbRows(pub(crate) WriteTransaction);
+/// The rows that a transaction sees, and the events that it publishes.
+pub(crate) struct RedbRows(pub(crate) WriteTransaction, Vec<SessionEvent>);
 
 impl RedbStore {
     /// Opens a file, and creates it if it does not exist.
@@ -37,7 +40,7 @@ impl RedbStore {
         tables::create(&transaction)?;
         transaction.commit().map_err(unavailable)?;
         let (writer, queue) = (Arc::default(), Semaphore::new(MAX_WAITING));
-        Ok(Self { database, writer, queue })
+        Ok(Self { database, writer, queue, events: SessionEvents::default() })
     }
 
     /// Begins a read, which sees the last commit and waits for nothing.
@@ -68,26 +71,43 @@ impl RedbStore {
         let mut rows = self.begin()?;
         // An error drops the transaction, which rolls it back.
         let value = operation.run(&mut rows).await?;
-        commit(rows, writer).await?;
+        self.commit(rows, writer).await?;
         Ok(value)
     }
 
     /// Begins a transaction. Only the holder of the writer may, so it does not block.
     pub(crate) fn begin(&self) -> Result<RedbRows, StoreError> {
-        Ok(RedbRows(self.database.begin_write().map_err(unavailable)?))
+        Ok(RedbRows(self.database.begin_write().map_err(unavailable)?, Vec::new()))
+    }
+
+    /// Commits a transaction on a thread, since it waits for the disk, and publishes its events. If the
+    /// caller drops this, the thread does so nevertheless, and only then the next transaction begins.
+    pub(crate) async fn commit(
+        &self,
+        rows: RedbRows,
+        writer: OwnedMutexGuard<()>,
+    ) -> Result<(), StoreError> {
+        let RedbRows(transaction, events) = rows;
+        let publication = Publication::new(&self.events, events);
+        #[expect(clippy::disallowed_methods, reason = "awaited, and a panic is an error")]
+        let committing = tokio::task::spawn_blocking(move || {
+            let committed = transaction.commit().map_err(unavailable);
+            if committed.is_ok() {
+                publication.publish();
+            }
+            drop(writer);
+            committed
+        });
+        committing.await.map_err(|_| corrupt("commit"))?
     }
 }
 
-/// Commits a transaction on a thread, since it waits for the disk. If the caller drops this, the thread
-/// commits nevertheless, and only then the next transaction begins.
-pub(crate) async fn commit(rows: RedbRows, writer: OwnedMutexGuard<()>) -> Result<(), StoreError> {
-    #[expect(clippy::disallowed_methods, reason = "awaited, and a panic is an error")]
-    let committing = tokio::task::spawn_blocking(move || {
-        let committed = rows.0.commit().map_err(unavailable);
-        drop(writer);
-        committed
-    });
-    committing.await.map_err(|_| corrupt("commit"))?
+#[async_trait]
+impl EventRows for RedbRows {
+    async fn publish(&mut self, events: Vec<SessionEvent>) -> Result<(), StoreError> {
+        self.1.extend(events);
+        Ok(())
+    }
 }
 
 impl fmt::Debug for RedbStore {

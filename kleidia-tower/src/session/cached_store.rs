@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::cache::{Invalidation, SessionCache};
+use super::cache::{Hit, Invalidation, SessionCache};
+use super::lookups::Lookups;
 use super::{
-    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
-    SessionSelector, SessionStore, SessionView,
+    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionEvents,
+    SessionLookup, SessionSelector, SessionStore, SessionView,
 };
 use crate::account::{
     Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
@@ -17,20 +18,35 @@ use crate::account::{
 };
 use crate::rbac::RoleRules;
 use crate::store::{ChangeContext, Committed, Store, StoreError};
-use crate::{SessionId, SettingError, Timestamp, UserId};
+use crate::{Clock, SessionId, SettingError, Timestamp, UserId};
 
-/// Caches the sessions of another store, for 5 seconds by default.
+/// Caches the sessions of another store.
 ///
 /// # Staleness
 /// - Changes through this store, such as a logout or a disabled account, take effect immediately:
 ///   for every request that starts after the change, and for lookups that were in progress.
-/// - Changes by other processes take effect within the TTL. Without this store they take effect
-///   immediately.
+/// - Changes by other processes take effect within the
+///   [maximum staleness](Self::with_max_staleness), 5 seconds by default: a request that starts
+///   later never gets what was true before. Without this store they take effect immediately.
 /// - A session that has expired is never accepted.
 ///
+/// If the store has a [feed](SessionEvents::has_feed) of such changes, as
+/// [`PostgresStore`](crate::store::PostgresStore), they take effect as soon as the feed delivers
+/// them, usually within milliseconds. Then sessions are cached for 30 seconds, while each node hears
+/// its own heartbeats through the feed: if none that was sent within the maximum staleness has been
+/// heard, because the feed is cut, slow or behind, the cache is empty and unused, and each request
+/// queries the store. Without a feed, sessions are cached for the maximum staleness.
+///
+/// The staleness is measured by the monotonic clock, which stands still while a machine is
+/// suspended.
+///
+/// # Load
 /// At most 10,000 sessions are cached by default, at about 1 KiB each. Unknown sessions are not
-/// cached. It needs a Tokio runtime: a change runs to completion even if the caller drops its
-/// future, so that the cache is always invalidated.
+/// cached. One query at a time looks a session up, for all its requests. A session in use is looked
+/// up again before its entry expires, so a store that is slow for a moment delays no request.
+///
+/// It needs a Tokio runtime: a change runs to completion even if the caller drops its future, so
+/// that the cache is always invalidated.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -40,53 +56,78 @@ use crate::{SessionId, SettingError, Timestamp, UserId};
 /// use kleidia_tower::store::MemoryStore;
 ///
 /// let cached = SessionCachingStore::new(Arc::new(MemoryStore::default()));
-/// let shorter = cached.with_ttl(Duration::from_secs(1))?.with_capacity(100_000);
+/// let cached = cached.with_max_staleness(Duration::from_secs(1))?.with_capacity(100_000)?;
 /// # Ok::<(), kleidia_tower::SettingError>(())
 /// ```
 #[derive(Clone)]
 pub struct SessionCachingStore {
     pub(super) store: Arc<dyn Store>,
     cache: Arc<SessionCache>,
+    lookups: Arc<Lookups>,
     capacity: u64,
-    ttl: Duration,
+    max_staleness: Duration,
+    clock: Option<Arc<dyn Clock>>,
 }
 
 impl SessionCachingStore {
-    /// The default TTL: 5 seconds.
-    pub const DEFAULT_TTL: Duration = Duration::from_secs(5);
+    /// The default maximum staleness: 5 seconds.
+    pub const DEFAULT_MAX_STALENESS: Duration = Duration::from_secs(5);
 
     /// The default capacity, in sessions.
     pub const DEFAULT_CAPACITY: u64 = 10_000;
 
     /// Caches the sessions of this store. Make all changes on this node through the returned store,
-    /// or they take effect only within the TTL.
+    /// or they take effect as those of other processes do.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        let (capacity, ttl) = (Self::DEFAULT_CAPACITY, Self::DEFAULT_TTL);
-        let cache = Arc::new(SessionCache::new(capacity, ttl));
-        Self { store, cache, capacity, ttl }
+        let (capacity, max_staleness) = (Self::DEFAULT_CAPACITY, Self::DEFAULT_MAX_STALENESS);
+        Self::with_cache(store, capacity, max_staleness, None)
     }
 
-    /// Sets how long a session is cached, from the start of its lookup: 0 to 1 day, 5 seconds by
+    /// Sets how late changes by other processes take effect at most: 0 to 1 day, 5 seconds by
     /// default. The cache starts empty and is not shared with earlier clones.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
-    pub fn with_ttl(self, ttl: Duration) -> Result<Self, SettingError> {
+    pub fn with_max_staleness(self, max_staleness: Duration) -> Result<Self, SettingError> {
         let bounds = Duration::ZERO..=Duration::from_secs(24 * 3600);
-        let ttl = SettingError::check("session cache TTL", ttl, bounds)?;
-        Ok(Self { ttl, ..self }.reset_cache())
+        let max = SettingError::check("maximum staleness of sessions", max_staleness, bounds)?;
+        Ok(Self::with_cache(self.store, self.capacity, max, self.clock))
     }
 
-    /// Sets the maximum number of cached sessions; 10,000 by default. The cache starts empty and is
-    /// not shared with earlier clones.
+    /// Sets the maximum number of cached sessions: 1 to 10,000,000, 10,000 by default. The cache
+    /// starts empty and is not shared with earlier clones.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_capacity(self, sessions: u64) -> Result<Self, SettingError> {
+        let sessions = SettingError::check("cached sessions", sessions, 1..=10_000_000)?;
+        Ok(Self::with_cache(self.store, sessions, self.max_staleness, self.clock))
+    }
+
+    /// Sets the clock by which sessions expire. A session that has expired in the cache is looked up
+    /// again, since another process may have extended it; without a clock it is so for the rest of
+    /// the time that it is cached.
     #[must_use]
-    pub fn with_capacity(self, sessions: u64) -> Self {
-        Self { capacity: sessions, ..self }.reset_cache()
+    pub fn with_clock(self, clock: impl Clock) -> Self {
+        Self { clock: Some(Arc::new(clock)), ..self }
     }
 
-    fn reset_cache(self) -> Self {
-        let cache = Arc::new(SessionCache::new(self.capacity, self.ttl));
-        Self { cache, ..self }
+    fn with_cache(
+        store: Arc<dyn Store>,
+        capacity: u64,
+        max_staleness: Duration,
+        clock: Option<Arc<dyn Clock>>,
+    ) -> Self {
+        let events = store.session_events();
+        let cache = Arc::new(SessionCache::new(capacity, max_staleness, events.as_ref()));
+        let lookups = Lookups::new(Arc::clone(&store), Arc::clone(&cache));
+        Self { store, cache, lookups, capacity, max_staleness, clock }
+    }
+
+    /// Whether another process may have extended a session that is in the cache.
+    fn may_be_extended(&self, session: &Session) -> bool {
+        let Some(clock) = &self.clock else { return false };
+        clock.now().is_some_and(|now| now >= session.expires_at)
     }
 
     /// Makes a change and invalidates the cache before returning.
@@ -127,15 +168,15 @@ impl SessionCachingStore {
 #[async_trait]
 impl SessionStore for SessionCachingStore {
     async fn session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
-        if let Some(view) = self.cache.get(&key) {
-            return Ok(Some(view));
+        let hit = self.cache.get(&key);
+        let hit = hit.filter(|hit| !self.may_be_extended(&hit.view.session));
+        let Some(Hit { view, needs_renewal }) = hit else {
+            return self.lookups.look_up(key).await;
+        };
+        if needs_renewal {
+            self.lookups.renew(key);
         }
-        let start = self.cache.start_lookup();
-        let found = self.store.session(key).await?;
-        if let Some(view) = &found {
-            self.cache.insert(key, view.clone(), start);
-        }
-        Ok(found)
+        Ok(Some(view))
     }
 
     async fn sessions_of(
@@ -218,6 +259,10 @@ impl SessionStore for SessionCachingStore {
             store.register_agent(session, user, public_key_pem, &change).await
         };
         self.write_and_invalidate(move |_| vec![Invalidation::Session(session)], register).await
+    }
+
+    fn session_events(&self) -> Option<SessionEvents> {
+        self.store.session_events()
     }
 }
 

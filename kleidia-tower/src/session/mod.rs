@@ -5,13 +5,17 @@ mod cache;
 mod cached_store;
 mod credentials;
 mod delegation;
+mod event_follower;
+mod events;
 mod last_seen;
 mod layer;
+mod lookups;
 mod record;
 mod store;
 
 pub use authenticator::SessionAuthenticator;
 pub use cached_store::SessionCachingStore;
+pub use events::{AccountChange, SessionEvent, SessionEventReceiver, SessionEvents};
 pub use http_guard::CredentialPolicy;
 pub(crate) use last_seen::LastSeenWriter;
 pub use layer::{JwtSessionLayer, SessionGuard};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{EndReason, Session, SessionView};
+use super::{EndReason, Session, SessionEvents, SessionView};
 use crate::account::{Account, PasswordHash};
 use crate::lockout::{LockoutPolicy, LoginAttempt};
 use crate::opaque_token::{TokenDigest, WrappedToken};
@@ -79,6 +79,14 @@ pub trait SessionStore: Send + Sync + 'static {
         public_key_pem: String,
         change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError>;
+
+    /// Returns the events of sessions and accounts, which the store publishes after each commit;
+    /// `None` by default, for a store that publishes none.
+    ///
+    /// The store of this crate on PostgreSQL listens to other processes from the first call on.
+    fn session_events(&self) -> Option<SessionEvents> {
+        None
+    }
 }
 
 /// How a session is looked up.

@@ -6,9 +6,9 @@
 //! differ in what a refresh or a lockout does. Run the test cases of
 //! `store::conformance` (feature `conformance`) with it.
 //!
-//! The statements are in five traits: [`AccountRows`], [`SessionRows`], [`RefreshTokenRows`],
-//! [`FailureRows`] and [`AuditRows`]. Each is one statement of an SQL database. A statement on a row
-//! that does not exist changes nothing and is no error.
+//! The statements are in six traits: [`AccountRows`], [`SessionRows`], [`RefreshTokenRows`],
+//! [`FailureRows`], [`AuditRows`] and [`EventRows`]. Each is one statement of an SQL database. A
+//! statement on a row that does not exist changes nothing and is no error.
 //!
 //! # Transactions
 //!
@@ -67,6 +67,13 @@
 //!
 //! The same holds if a statement panics.
 //!
+//! # Events
+//!
+//! What caches and streams must learn, an operation [publishes](EventRows::publish). The rows collect
+//! it, and the store publishes it in [`Transactional::events`] by a [`Publication`]: after the commit,
+//! never before, and not after a rollback. If the commit goes on after the caller has hung up, the
+//! events follow it all the same, so publish them where it ends: in its task or thread.
+//!
 //! # Values
 //!
 //! - **Times**: a store may drop fractions of seconds.
@@ -86,6 +93,7 @@ use super::StoreError;
 use crate::audit::{AuditRecord, ChainHead};
 
 mod accounts;
+mod events;
 mod failures;
 mod refresh_tokens;
 mod sessions;
@@ -93,16 +101,23 @@ mod sessions;
 pub use super::operation::{Operation, OperationFuture};
 pub use super::transactional::Transactional;
 pub use accounts::AccountRows;
+pub use events::{EventRows, Publication};
 pub use failures::{FailureRow, FailureRows, FailureScope, name_digest};
 pub use refresh_tokens::{Consumed, RefreshTokenRow, RefreshTokenRows};
 pub use sessions::SessionRows;
 
-/// The rows that one transaction sees. Every type that implements the five traits implements this one.
+/// The rows that one transaction sees. Every type that implements the six traits implements this one.
 ///
 /// The store commits or rolls back the transaction after the operation.
-pub trait Rows: AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows {}
+pub trait Rows:
+    AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows + EventRows
+{
+}
 
-impl<T> Rows for T where T: AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows {}
+impl<T> Rows for T where
+    T: AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows + EventRows
+{
+}
 
 /// The audit log.
 #[async_trait]

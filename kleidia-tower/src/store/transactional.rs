@@ -15,8 +15,8 @@ use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, 
 use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use crate::rbac::RoleRules;
 use crate::session::{
-    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
-    SessionSelector, SessionStore, SessionView,
+    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionEvents,
+    SessionLookup, SessionSelector, SessionStore, SessionView,
 };
 use crate::{SessionId, Timestamp, TokenDigest, UserId, UserName};
 
@@ -64,6 +64,10 @@ pub trait Transactional: Send + Sync + 'static {
 
     /// Verifies the chain of the audit log after a head.
     async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError>;
+
+    /// Returns the events of the store. [`Self::write`] publishes those of its operations, after the
+    /// commit: see the [module](super::rows#events).
+    fn events(&self) -> SessionEvents;
 
     /// Runs an operation in its own transaction, and commits it. Limit how many wait.
     ///
@@ -221,6 +225,10 @@ impl<S: Transactional> SessionStore for S {
             Box::pin(operations::register_agent(rows.0, session, user, &key, change))
         }))
         .await
+    }
+
+    fn session_events(&self) -> Option<SessionEvents> {
+        Some(self.events())
     }
 }
 

@@ -71,7 +71,7 @@ async fn memory_store_agrees_with_the_oracle() {
 async fn caching_store_agrees_with_the_oracle() {
     let store = SessionCachingStore::new(Arc::new(MemoryStore::default()));
     // Longer than the test, so a stale entry would fail it.
-    run(Arc::new(store.with_ttl(Duration::from_secs(3600)).unwrap()), OPERATIONS).await;
+    run(Arc::new(store.with_max_staleness(Duration::from_secs(3600)).unwrap()), OPERATIONS).await;
 }
 
 #[cfg(feature = "sqlite")]

@@ -8,11 +8,16 @@
     reason = "tests"
 )]
 
+mod cached_sessions;
 mod cancellation;
+#[path = "../support/dropped_ends.rs"]
+mod dropped_ends;
 mod faults;
+mod feed;
 mod locks;
 #[path = "../support/numbered.rs"]
 mod numbered;
+mod proxy;
 mod schema;
 
 use kleidia_tower::store::PostgresStore;

@@ -1,12 +1,17 @@
 //! `SessionCachingStore`: cached sessions, and their immediate invalidation.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use kleidia_tower::ClientInfo;
 use kleidia_tower::account::{AccountUpdate, PasswordChange, TokenSet};
-use kleidia_tower::session::{EndReason, SessionSelector};
-use kleidia_tower::store::ChangeContext;
+use kleidia_tower::session::{
+    EndReason, SessionCachingStore, SessionLookup, SessionSelector, SessionStore as _,
+};
+use kleidia_tower::store::{ChangeContext, MemoryStore, Store};
+use kleidia_tower::{ClientInfo, Timestamp, clock_fn};
 
+use crate::numbered;
 use crate::support::http::{outcome, request, send};
 use crate::support::{Fixture, NOW, bearer};
 
@@ -123,7 +128,7 @@ async fn concurrent_lookups_do_not_restore_ended_session() {
     for _ in 0..100 {
         let store = Arc::clone(fixture.accounts.store());
         let view = fixture.log_in("alice").await.session;
-        let key = kleidia_tower::session::SessionLookup::Id(view.session.id);
+        let key = SessionLookup::Id(view.session.id);
         let lookups: Vec<_> = (0..3)
             .map(|_| {
                 let store = Arc::clone(&store);
@@ -155,7 +160,7 @@ async fn role_changes_and_expiry_take_effect_immediately() {
     assert_eq!(authenticate(&fixture, &alice).await, "alice");
     let roles = Some(["auditor".parse().unwrap()].into());
     fixture.update(alice.session.account.id, AccountUpdate { is_disabled: None, roles }).await;
-    let key = kleidia_tower::session::SessionLookup::Id(alice.session.session.id);
+    let key = SessionLookup::Id(alice.session.session.id);
     let seen = fixture.accounts.store().session(key).await.unwrap().unwrap();
     assert_eq!(seen.account.roles, ["auditor".parse().unwrap()].into());
     fixture.advance_clock(1800);
@@ -176,4 +181,92 @@ async fn unavailable_store_rejects_sessions_that_are_not_cached() {
     assert_eq!(authenticate(&fixture, &cached).await, "alice");
     fixture.accounts.log_out(&cached.session, ClientInfo::default()).await.unwrap_err();
     assert_eq!(authenticate(&fixture, &cached).await, "unavailable");
+}
+
+#[tokio::test]
+async fn requests_of_a_session_share_a_lookup() {
+    let fixture = Arc::new(Fixture::with_cache().await);
+    let alice = Arc::new(fixture.log_in("alice").await);
+    let pause = fixture.store.pause_next_lookup();
+    let request = || {
+        let (fixture, alice) = (Arc::clone(&fixture), Arc::clone(&alice));
+        tokio::spawn(async move { authenticate(&fixture, &alice).await })
+    };
+    let first = request();
+    pause.reached.notified().await;
+    let others: Vec<_> = (0..100).map(|_| request()).collect();
+    tokio::task::yield_now().await;
+    // The client of the first request hangs up.
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    pause.resumed.notify_one();
+    for other in others {
+        assert_eq!(other.await.unwrap(), "alice");
+    }
+    assert_eq!(fixture.store.lookups(), 1);
+}
+
+/// While the store is slow, requests do not wait for it: the session is looked up before its entry
+/// expires.
+#[tokio::test]
+async fn session_in_use_is_renewed_in_the_background() {
+    let max_staleness = Duration::from_secs(2);
+    for _ in 0..10 {
+        let fixture = Fixture::with_max_staleness(max_staleness).await;
+        let alice = fixture.log_in("alice").await;
+        assert_eq!(authenticate(&fixture, &alice).await, "alice");
+        let pause = fixture.store.pause_next_lookup();
+        let requests = async {
+            while fixture.store.lookups() < 2 {
+                assert_eq!(authenticate(&fixture, &alice).await, "alice");
+                tokio::task::yield_now().await;
+            }
+        };
+        // On a busy machine, the entry may expire before the test sends the next request, which then
+        // waits.
+        let is_renewed = tokio::time::timeout(2 * max_staleness, requests).await.is_ok();
+        pause.resumed.notify_one();
+        if is_renewed {
+            return;
+        }
+    }
+    panic!("no session is renewed before it expires");
+}
+
+#[test]
+fn settings_are_bounded() {
+    let store = || SessionCachingStore::new(Arc::new(MemoryStore::default()));
+    for (capacity, is_valid) in [(0, false), (1, true), (10_000_000, true), (10_000_001, false)] {
+        assert_eq!(store().with_capacity(capacity).is_ok(), is_valid, "{capacity}");
+    }
+    let day = Duration::from_secs(24 * 3600);
+    for (max, is_valid) in
+        [(Duration::ZERO, true), (day, true), (day + Duration::from_nanos(1), false)]
+    {
+        assert_eq!(store().with_max_staleness(max).is_ok(), is_valid, "{max:?}");
+    }
+}
+
+/// Another process may have extended it.
+#[tokio::test]
+async fn session_that_expires_in_the_cache_is_looked_up() {
+    let store = Arc::new(MemoryStore::default());
+    let alice = numbered::create(&*store, "alice").await;
+    let session = numbered::log_in(&*store, &alice, 1).await.session;
+    let seconds = Arc::new(AtomicI64::new(session.expires_at.as_second() - 1));
+    let shared = Arc::clone(&seconds);
+    let clock = clock_fn(move || Timestamp::from_second(shared.load(Ordering::SeqCst)).ok());
+    let inner: Arc<dyn Store> = Arc::<MemoryStore>::clone(&store);
+    let cached = SessionCachingStore::new(inner).with_clock(clock);
+    let expiry = async || {
+        let key = SessionLookup::Id(session.id);
+        cached.session(key).await.unwrap().unwrap().session.expires_at
+    };
+    assert_eq!(expiry().await, session.expires_at);
+    let mut rotation = numbered::rotation(1, 2);
+    rotation.expires_at += Duration::from_secs(60);
+    let _ = store.rotate_refresh_token(&rotation, &numbered::at(1)).await.unwrap();
+    assert_eq!(expiry().await, session.expires_at, "from the cache");
+    seconds.fetch_add(1, Ordering::SeqCst);
+    assert_eq!(expiry().await, rotation.expires_at);
 }

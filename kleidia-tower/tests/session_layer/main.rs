@@ -12,6 +12,8 @@ mod cache;
 mod contract;
 mod extractors;
 mod last_seen;
+#[path = "../support/numbered.rs"]
+mod numbered;
 mod rejections;
 mod schemes;
 mod servers;

@@ -8,6 +8,7 @@ use kleidia_tower::session::{RotationOutcome, SessionLookup, SessionStore as _};
 use kleidia_tower::store::SqliteStore;
 use tokio::task::yield_now;
 
+use crate::dropped_ends::ended_sessions_are_published;
 use crate::fixture::{
     NOW, TempDatabase, at, create, log_in, new_account, operator, rotation, session_token,
 };
@@ -143,4 +144,10 @@ async fn cancelled_waiters_do_not_block_others() {
     create(&store, "alice").await;
     let check = store.verify_chain(ChainHead::default()).await.unwrap();
     assert!(matches!(check, ChainCheck::Intact(_)), "{check:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_without_a_caller_is_published() {
+    let database = TempDatabase::new();
+    ended_sessions_are_published(&database.open().await).await;
 }

@@ -11,6 +11,8 @@
 mod busy_writer;
 mod cancellation;
 mod corruption;
+#[path = "../support/dropped_ends.rs"]
+mod dropped_ends;
 mod file;
 mod fixture;
 mod full_disk;

@@ -72,10 +72,14 @@ impl Fixture {
 
     /// Adds a session cache whose entries outlive every test.
     pub(crate) async fn with_cache() -> Self {
+        Self::with_max_staleness(std::time::Duration::from_secs(3600)).await
+    }
+
+    /// Adds a session cache.
+    pub(crate) async fn with_max_staleness(max: std::time::Duration) -> Self {
         let store = Arc::new(FaultInjectingStore::default());
         let inner: Arc<dyn Store> = Arc::clone(&store) as _;
-        let hour = std::time::Duration::from_secs(3600);
-        let cached = Arc::new(SessionCachingStore::new(inner).with_ttl(hour).unwrap());
+        let cached = Arc::new(SessionCachingStore::new(inner).with_max_staleness(max).unwrap());
         Self::with_store(store, cached, AccountSettings::default()).await
     }
 

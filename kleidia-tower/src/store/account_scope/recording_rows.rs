@@ -1,5 +1,7 @@
 //! The rows of a transaction, which record the accounts that are touched.
 
+mod events;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 

@@ -8,7 +8,7 @@ use super::recording_rows::{Owners, RecordingRows};
 use super::{AccountScope, Scopes};
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
-use crate::session::{Session, SessionLookup, SessionView};
+use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::rows::{Operation, Transactional};
 use crate::store::{MemoryStore, PurgeStore, Retention, StoreError};
 use crate::{Timestamp, TokenDigest, UserId};
@@ -75,6 +75,10 @@ impl Transactional for RecordingStore {
 
     async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
         self.memory.read_chain(since).await
+    }
+
+    fn events(&self) -> SessionEvents {
+        self.memory.events()
     }
 
     async fn write<'a, T: Send + 'a>(

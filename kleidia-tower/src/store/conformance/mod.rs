@@ -52,6 +52,7 @@ mod cancellation;
 mod concurrent;
 mod disabled_accounts;
 mod end;
+mod events;
 mod expected;
 mod fixture;
 mod lockout;
@@ -139,6 +140,13 @@ cases! {
         concurrent_ends_end_a_session_once
         further_login_ends_the_oldest_session
         lowered_maximum_is_reached_in_batches;
+    events:
+        ended_sessions_are_published
+        events_follow_their_commit
+        end_of_many_sessions_is_one_event
+        reuse_is_published
+        account_changes_are_published
+        logins_and_refreshes_are_not_published;
     lockout:
         failures_lock
         locks_grow

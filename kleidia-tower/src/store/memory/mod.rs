@@ -1,6 +1,7 @@
 //! A store in memory: for tests, and for services that need no data after a restart.
 
 mod accounts;
+mod events;
 mod failures;
 mod purge;
 mod refresh_tokens;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::account::{Account, AccountLookup, PasswordHash, StoredPassword};
 use crate::audit::AuditRecord;
-use crate::session::{Session, SessionLookup};
+use crate::session::{Session, SessionEvent, SessionLookup};
 use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow};
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
 
@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) refresh_tokens: HashMap<TokenDigest, RefreshTokenRow>,
     pub(super) failures: HashMap<UserName, BTreeMap<FailureScope, FailureRow>>,
     pub(super) records: Vec<AuditRecord>,
+    /// What the current operation publishes.
+    pub(super) events: Vec<SessionEvent>,
     pub(super) last_session: i64,
     pub(super) last_family: i64,
 }

@@ -1,6 +1,7 @@
 //! `MemoryStore`.
 
 use std::fmt;
+use std::mem;
 use std::ops::Bound;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::{Context, Poll, Waker};
@@ -11,8 +12,8 @@ use super::purge::Expired;
 use super::state::State;
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
-use crate::session::{Session, SessionLookup, SessionView};
-use crate::store::rows::{Operation, Transactional};
+use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
+use crate::store::rows::{Operation, Publication, Transactional};
 use crate::store::{PurgeStore, Retention, StoreError};
 use crate::{Timestamp, TokenDigest, UserId};
 
@@ -31,6 +32,7 @@ use crate::{Timestamp, TokenDigest, UserId};
 #[derive(Default)]
 pub struct MemoryStore {
     state: RwLock<State>,
+    events: SessionEvents,
 }
 
 impl MemoryStore {
@@ -124,15 +126,26 @@ impl Transactional for MemoryStore {
         Ok(ChainCheck::Intact(head))
     }
 
+    fn events(&self) -> SessionEvents {
+        self.events.clone()
+    }
+
     async fn write<'a, T: Send + 'a>(
         &'a self,
         operation: Operation<'a, T>,
     ) -> Result<T, StoreError> {
         let mut state = self.lock()?;
-        let mut operation = operation.run(&mut *state);
         // Rows in memory are never pending, so one poll completes the operation.
-        match operation.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(outcome) => outcome,
+        let mut run = operation.run(&mut *state);
+        let poll = run.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        drop(run);
+        let publication = Publication::new(&self.events, mem::take(&mut state.events));
+        drop(state);
+        match poll {
+            Poll::Ready(outcome) => {
+                publication.publish();
+                outcome
+            }
             Poll::Pending => Err(StoreError::unavailable("pending operation")),
         }
     }

@@ -1,5 +1,6 @@
 //! Appends audit records to the chain.
 
+use super::events::session_events;
 use crate::audit::{AuditEvent, AuditRecord};
 use crate::store::rows::Rows;
 use crate::store::{Committed, StoreError};
@@ -23,12 +24,17 @@ pub(crate) async fn append(
     Ok(records)
 }
 
-/// Records the events of an operation, and returns its result with the records.
+/// Records the events of an operation, publishes those that others have to learn, and returns its
+/// result with the records.
 pub(crate) async fn commit_with_events<T>(
     rows: &mut dyn Rows,
     value: T,
     events: Vec<AuditEvent>,
 ) -> Result<Committed<T>, StoreError> {
+    let published = session_events(&events);
+    if !published.is_empty() {
+        rows.publish(published).await?;
+    }
     let records = append(rows, &events).await?;
     Ok(Committed { value, records })
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod events;
 pub(crate) mod failures;
 mod rotation;
 mod sessions;

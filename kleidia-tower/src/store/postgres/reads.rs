@@ -14,7 +14,7 @@ use super::store::discard;
 use super::{PostgresStore, records};
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
-use crate::session::{Session, SessionLookup, SessionView};
+use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::StoreError;
 use crate::store::chain::{self, BATCH, ChainReads};
 use crate::store::columns::{Columns, chain_head, sql_limit};
@@ -131,6 +131,10 @@ impl Transactional for PostgresStore {
 
     async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
         chain::verify(self, since).await
+    }
+
+    fn events(&self) -> SessionEvents {
+        self.listen()
     }
 
     async fn write<'a, T: Send + 'a>(

@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::error::{column_error, store_error};
+use crate::session::SessionEvent;
 use crate::store::StoreError;
 use crate::store::columns::SqlRow;
 
@@ -20,8 +21,8 @@ macro_rules! select_sessions {
     };
 }
 
-/// The rows that one transaction sees.
-pub(super) struct PostgresRows<'a>(pub(super) &'a Transaction<'a>);
+/// The rows that one transaction sees, and the events that it publishes.
+pub(super) struct PostgresRows<'a>(pub(super) &'a Transaction<'a>, pub(super) Vec<SessionEvent>);
 
 pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 

@@ -10,13 +10,16 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::{Config, IsolationLevel};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::clock::DatabaseClock;
 use super::error::{is_conflict, pool_error, store_error};
+use super::feed::Feed;
 use super::options::PostgresOptions;
 use super::statements::PostgresRows;
 use super::{migrations, tls};
-use crate::store::rows::Operation;
+use crate::session::SessionEvents;
+use crate::store::rows::{Operation, Publication};
 use crate::store::{OpenError, StoreError};
 
 /// How many operations can wait for a connection.
@@ -65,6 +68,7 @@ pub struct PostgresStore {
     pub(super) operation_timeout: Duration,
     clock: DatabaseClock,
     clock_task: JoinHandle<()>,
+    feed: Feed,
 }
 
 impl PostgresStore {
@@ -87,7 +91,9 @@ impl PostgresStore {
         let mut config: Config = url.parse().map_err(|_| OpenError::MalformedUrl)?;
         tls::require_tls(&mut config);
         set_network_timeouts(&mut config, &options);
-        let pool = pool(config, &options)?;
+        let connector = tls::connector(options.root_certificates.as_deref())?;
+        let feed = Feed::new(config.clone(), connector.clone(), &options);
+        let pool = pool(config, connector, &options)?;
         let mut client = pool.get().await.map_err(pool_error)?;
         let transaction = client.transaction().await.map_err(store_error)?;
         migrations::run(&transaction).await?;
@@ -100,7 +106,16 @@ impl PostgresStore {
         let queue = Semaphore::new(MAX_WAITING);
         let PostgresOptions { connection_timeout, .. } = options;
         let operation_timeout = options.operation_timeout();
-        Ok(Self { pool, writers, queue, connection_timeout, operation_timeout, clock, clock_task })
+        Ok(Self {
+            pool,
+            writers,
+            queue,
+            connection_timeout,
+            operation_timeout,
+            clock,
+            clock_task,
+            feed,
+        })
     }
 
     /// Returns the time of the database, for
@@ -114,7 +129,13 @@ impl PostgresStore {
     /// operations fail.
     pub fn close(&self) {
         self.clock_task.abort();
+        self.feed.close();
         self.pool.close();
+    }
+
+    /// Returns the events, to which other nodes contribute from the first call on.
+    pub(super) fn listen(&self) -> SessionEvents {
+        self.feed.listen()
     }
 
     /// Waits for a connection, unless too many operations do.
@@ -176,8 +197,11 @@ impl PostgresStore {
         let running = async {
             let transaction = self.begin(&mut client).await?;
             // An error drops the transaction, which rolls it back.
-            let value = operation.run(&mut PostgresRows(&transaction)).await?;
+            let mut rows = PostgresRows(&transaction, Vec::new());
+            let value = operation.run(&mut rows).await?;
+            let publication = Publication::new(self.feed.events(), rows.1);
             self.commit(transaction).await?;
+            publication.publish();
             Ok(value)
         };
         let outcome = timeout(self.operation_timeout, running).await;
@@ -211,8 +235,11 @@ fn delay(retries: u32) -> Duration {
     Duration::from_millis(u64::from(retries * random))
 }
 
-fn pool(config: Config, options: &PostgresOptions) -> Result<Pool, OpenError> {
-    let connector = tls::connector(options.root_certificates.as_deref())?;
+fn pool(
+    config: Config,
+    connector: MakeRustlsConnect,
+    options: &PostgresOptions,
+) -> Result<Pool, OpenError> {
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(config, connector, recycling);
     let set_up = options.set_up();

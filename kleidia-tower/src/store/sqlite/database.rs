@@ -15,6 +15,7 @@ use super::error::store_error;
 use super::file::DatabaseFile;
 use super::migrations;
 use crate::SettingError;
+use crate::session::SessionEvents;
 use crate::store::{OpenError, StoreError};
 
 /// A store in a single SQLite file.
@@ -62,6 +63,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     /// A permit for each operation that may wait for the writer.
     queue: Semaphore,
+    pub(super) events: SessionEvents,
 }
 
 /// Options of [`SqliteStore`].
@@ -100,7 +102,7 @@ impl SqliteStore {
         let readers = readers.connect_with(connect.read_only(true)).await.map_err(open_error)?;
         let queue =
             Semaphore::new(usize::try_from(options.queue_limit.get()).unwrap_or(usize::MAX));
-        Ok(Self { file, writer, readers, queue })
+        Ok(Self { file, writer, readers, queue, events: SessionEvents::default() })
     }
 
     /// Waits for pending operations, writes the journal back into the file, and closes it. Later
@@ -128,6 +130,11 @@ impl SqliteStore {
         transaction: Transaction<'static, Sqlite>,
     ) -> Result<(), StoreError> {
         transaction.commit().await.map_err(store_error)?;
+        self.check_file()
+    }
+
+    /// Checks that the database is still in the opened file.
+    pub(super) fn check_file(&self) -> Result<(), StoreError> {
         self.file.check()
     }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod database;
 mod error;
+mod events;
 mod failures;
 mod file;
 mod migrations;

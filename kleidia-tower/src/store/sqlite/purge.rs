@@ -19,7 +19,7 @@ impl PurgeStore for SqliteStore {
         limit: usize,
     ) -> Result<usize, StoreError> {
         let mut transaction = self.begin_always().await?;
-        let purged = SqliteRows(&mut transaction).purge(now, retention, limit).await?;
+        let purged = SqliteRows(&mut transaction, Vec::new()).purge(now, retention, limit).await?;
         self.commit(transaction).await?;
         Ok(purged)
     }

@@ -12,7 +12,7 @@ use super::statements::SqliteRows;
 use super::statements::{account_by_id, account_by_name};
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
-use crate::session::{Session, SessionLookup, SessionView};
+use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::StoreError;
 use crate::store::chain::{self, BATCH, ChainReads};
 use crate::store::columns::{Columns, ceil_second, chain_head, sql_limit};
@@ -145,6 +145,10 @@ impl Transactional for SqliteStore {
         chain::verify(self, since).await
     }
 
+    fn events(&self) -> SessionEvents {
+        self.events.clone()
+    }
+
     async fn write<'a, T: Send + 'a>(
         &'a self,
         operation: Operation<'a, T>,
@@ -165,8 +169,10 @@ async fn run<'a, T: 'a>(
     mut transaction: Transaction<'static, Sqlite>,
     operation: Operation<'a, T>,
 ) -> Result<T, StoreError> {
-    let value = operation.run(&mut SqliteRows(&mut transaction)).await?;
-    store.commit(transaction).await?;
+    let mut rows = SqliteRows(&mut transaction, Vec::new());
+    let value = operation.run(&mut rows).await?;
+    let events = rows.1;
+    store.commit_and_publish(transaction, events).await?;
     Ok(value)
 }
 

@@ -4,13 +4,14 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row as _, Sqlite, SqliteConnection, query};
 
 use super::error::store_error;
+use crate::session::SessionEvent;
 use crate::store::StoreError;
 use crate::store::columns::SqlRow;
 
 pub(super) type Query<'q> = query::Query<'q, Sqlite, SqliteArguments>;
 
-/// The rows that one transaction on this connection sees.
-pub(super) struct SqliteRows<'a>(pub(super) &'a mut SqliteConnection);
+/// The rows that one transaction on this connection sees, and the events that it publishes.
+pub(super) struct SqliteRows<'a>(pub(super) &'a mut SqliteConnection, pub(super) Vec<SessionEvent>);
 
 impl SqliteRows<'_> {
     pub(super) async fn fetch_optional(
