@@ -11,6 +11,7 @@ mod limits;
 mod page;
 mod routes;
 mod service;
+mod session_cache;
 mod settings;
 mod unlock;
 mod vault;

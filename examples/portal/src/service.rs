@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 
 use crate::database::{Database, Location};
 use crate::settings::{Period, Settings};
-use crate::{BoxError, create_admin, limits, routes, vault};
+use crate::{BoxError, create_admin, limits, routes, session_cache, vault};
 
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -62,6 +62,8 @@ pub(crate) async fn run(
     let mut api = Api::new(service.accounts.clone());
     api = api.with_health_check("cleanup", cleanup.health_check());
     api = api.with_health_check("database-clock", database.clock_check());
+    let feed_check = session_cache::feed_check(&**service.accounts.store(), settings);
+    api = api.with_health_check("session-feed", feed_check);
     if let Some(limits) = &limits {
         // An outage is logged, and does not keep the portal from starting.
         drop(limits.check_store().await);
@@ -100,7 +102,7 @@ impl Service {
         let hasher = PasswordHasher::options().with_permits(permits)?.start()?;
         let database = location.open(settings).await?;
         let sinks = AuditSinks::new(vec![Box::new(TracingSink)], AuditSinks::DEFAULT_QUEUE_LIMIT)?;
-        let accounts = Accounts::new(database.store(), keys, hasher)
+        let accounts = Accounts::new(session_cache::store(&database, settings)?, keys, hasher)
             .with_clock(database.clock())
             .with_settings(account_settings)
             .with_audit_sinks(sinks.clone());

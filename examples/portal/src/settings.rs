@@ -44,6 +44,13 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "DURATION")]
     pub(crate) session_ttl: Option<Period>,
 
+    /// Cache sessions, so that most requests do not query the database. What another node changes, such
+    /// as a logout, takes effect within this time, from 100ms to 1m, and usually at once [default: each
+    /// request queries the database, and changes take effect at once]
+    #[arg(long, value_name = "DURATION")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) cache_sessions: Option<humantime::Duration>,
+
     /// The grace period in which a repeated refresh returns the same successor; 0s disables it
     /// [default: 10s]
     #[arg(long, value_name = "DURATION")]
@@ -257,6 +264,7 @@ impl Settings {
             max_sessions: self.max_sessions.or(file.max_sessions),
             refresh_ttl: self.refresh_ttl.or(file.refresh_ttl),
             session_ttl: self.session_ttl.or(file.session_ttl),
+            cache_sessions: self.cache_sessions.or(file.cache_sessions),
             refresh_grace: self.refresh_grace.or(file.refresh_grace),
             lockout_threshold: self.lockout_threshold.or(file.lockout_threshold),
             lockout_base: self.lockout_base.or(file.lockout_base),

@@ -105,6 +105,12 @@ fn rejects_contradictory_settings_with_both_values() {
             "session TTL of 7200s exceeds login TTL of 3600s",
         ),
         (vec!["--max-sessions", "0"], "--max-sessions: maximum of sessions is out of bounds"),
+        (
+            vec!["--cache-sessions", "10ms"],
+            "--cache-sessions: maximum staleness is out of bounds: expected 100ms to 60s, found 10ms",
+        ),
+        (vec!["--cache-sessions", "61s"], "expected 100ms to 60s, found 61s"),
+        (vec!["--cache-sessions", "1m"], "failed to listen on 192.0.2.1:1"),
         (vec!["--login-ttl", "1m"], "failed to listen on 192.0.2.1:1"),
         (vec!["--refresh-ttl", "31d", "--login-ttl", "90d"], "failed to listen on 192.0.2.1:1"),
     ] {
@@ -195,6 +201,7 @@ fn help_lists_each_option_and_default() {
         "--login-ttl",
         "--max-sessions",
         "--refresh-grace",
+        "--cache-sessions",
         "--lockout-threshold",
         "--lockout-base",
         "--login-limit",

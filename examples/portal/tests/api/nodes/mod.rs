@@ -1,5 +1,6 @@
 //! Portals on one database in PostgreSQL.
 
+mod cached_sessions;
 mod command_line;
 mod crashes;
 mod load;
