@@ -46,8 +46,12 @@ impl Redis {
         self.process = Self::spawn(self.port).unwrap();
     }
 
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://127.0.0.1:{}", self.port())
     }
 }
 

@@ -148,7 +148,10 @@ impl Client {
             (Call::LogOut { family }, "/api/auth/logout")
         };
         let request = |portal: &Portal| portal.post(path).bearer_auth(&held.access);
-        self.send_change(user, call, request).await;
+        if matches!(self.send_change(user, call, request).await, Outcome::Done(_)) {
+            self.who_am_i(user, held).await;
+            self.refresh(user, held).await;
+        }
     }
 
     pub(crate) async fn change_password(

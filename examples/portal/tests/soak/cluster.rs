@@ -23,6 +23,9 @@ pub(crate) const GRACE: u64 = 3;
 /// The clock of the first portal is 5 seconds ahead of those of the other and of the database.
 const FAST_CLOCK: [(&str, &str); 2] = [("FAKETIME", "+5s"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
 
+/// The disk is not waited for, since no power fails. The store asks for durable commits itself.
+const SERVER_SETTINGS: [&str; 2] = ["fsync=off", "synchronous_commit=off"];
+
 /// The portals, and the servers that they share.
 pub(crate) struct Cluster {
     // Dropped first: the portals would report that the servers are gone.
@@ -32,6 +35,8 @@ pub(crate) struct Cluster {
     pub(crate) redis: Mutex<Redis>,
     /// Between each portal and the database.
     pub(crate) proxies: Vec<Proxy>,
+    /// Between both portals and Redis.
+    pub(crate) redis_proxy: Proxy,
     /// The keys of access tokens, and the secret of limits.
     directory: TempDir,
     faketime: PathBuf,
@@ -40,7 +45,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts the servers, and both portals on a database with an admin.
     pub(crate) async fn start() -> Self {
-        let database = block_in_place(|| PostgresServer::start(&["fsync=off"]));
+        let database = block_in_place(|| PostgresServer::start(&SERVER_SETTINGS));
         let url = database.create_database();
         let created = TempDatabase::on_postgres(&url).create_admin(ADMIN, PASSWORD);
         assert!(created.status.success(), "{created:?}");
@@ -48,15 +53,17 @@ impl Cluster {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("limit.secret"), "correct horse battery staple, twice")
             .unwrap();
-        let redis = Mutex::new(block_in_place(Redis::start));
+        let redis = block_in_place(Redis::start);
+        let redis_proxy = Proxy::start(redis.port()).await;
         let proxies =
             vec![Proxy::start(database.port()).await, Proxy::start(database.port()).await];
         let mut cluster = Self {
             portals: Vec::new(),
             database,
             database_name,
-            redis,
+            redis: Mutex::new(redis),
             proxies,
+            redis_proxy,
             directory,
             faketime: faketime(),
         };
@@ -114,7 +121,7 @@ impl Cluster {
         );
         let [keys, secret] =
             ["portal.keys", "limit.secret"].map(|name| self.directory.path().join(name));
-        let redis = self.redis.lock().unwrap().url();
+        let redis = format!("redis://127.0.0.1:{}", self.redis_proxy.port());
         let grace = format!("{GRACE}s");
         let [threshold, permits] = [THRESHOLD, PERMITS].map(|number| number.to_string());
         let arguments = [

@@ -34,10 +34,12 @@ pub(crate) enum Fault {
     RedisFlushed,
     /// Redis is killed, and restarted.
     RedisKilled,
+    /// Redis answers late.
+    RedisStalled,
 }
 
 impl Fault {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::PortalKilled(0),
         Self::PortalKilled(1),
         Self::PortalSuspended(0),
@@ -50,7 +52,23 @@ impl Fault {
         Self::ConnectionsTerminated,
         Self::RedisFlushed,
         Self::RedisKilled,
+        Self::RedisStalled,
     ];
+
+    /// Returns the faults that may happen at the same time. A portal does not start without the
+    /// database.
+    fn companions(self) -> Vec<Self> {
+        let redis = [Self::RedisFlushed, Self::RedisKilled, Self::RedisStalled];
+        match self {
+            Self::RedisFlushed | Self::RedisKilled | Self::RedisStalled => Vec::new(),
+            Self::PortalKilled(node) | Self::PortalSuspended(node) => {
+                let other = 1 - node;
+                let others = [Self::ConnectionsReset(other), Self::ConnectionsStalled(other)];
+                [&redis[..], &others].concat()
+            }
+            _ => redis.into(),
+        }
+    }
 
     /// Injects the fault, and heals it.
     async fn happen(self, cluster: &Cluster, random: &mut Rng) {
@@ -83,6 +101,11 @@ impl Fault {
                 cluster.proxies[node].set_stalled(false);
             }
             Self::ConnectionsTerminated => cluster.terminate_connections(),
+            Self::RedisStalled => {
+                cluster.redis_proxy.set_stalled(true);
+                tokio::time::sleep(duration).await;
+                cluster.redis_proxy.set_stalled(false);
+            }
             Self::RedisFlushed => cluster.flush_redis(),
             Self::RedisKilled => {
                 cluster.redis.lock().unwrap().kill();
@@ -117,7 +140,14 @@ pub(crate) async fn happen(load: &Load, random: &mut Rng, duration: Duration) ->
                 break;
             }
             tokio::time::sleep(Duration::from_millis(random.u64(..1500))).await;
-            fault.happen(&load.cluster, random).await;
+            let companion = random.choice(fault.companions()).filter(|_| random.bool());
+            let mut random_of_companion = random.fork();
+            let other = async {
+                if let Some(companion) = companion {
+                    companion.happen(&load.cluster, &mut random_of_companion).await;
+                }
+            };
+            tokio::join!(fault.happen(&load.cluster, random), other);
             // The recovery is measured without the load.
             load.is_paused.store(true, Ordering::Relaxed);
             let healed_at = Instant::now();
@@ -125,8 +155,9 @@ pub(crate) async fn happen(load: &Load, random: &mut Rng, duration: Duration) ->
                 wait_until_well(&load.cluster, node, healed_at).await;
             }
             load.is_paused.store(false, Ordering::Relaxed);
-            println!("{fault:?}: well after {} ms", healed_at.elapsed().as_millis());
-            recoveries.push(healed_at.elapsed());
+            let recovery = healed_at.elapsed();
+            println!("{fault:?} {companion:?}: well after {} ms", recovery.as_millis());
+            recoveries.push(recovery);
         }
     }
     Recoveries(recoveries)

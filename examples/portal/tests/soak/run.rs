@@ -27,7 +27,7 @@ const VICTIMS: usize = 3;
 const REPORTED: usize = 20;
 
 /// What a run checks its history with.
-const SETTINGS: Settings = Settings {
+pub(crate) const SETTINGS: Settings = Settings {
     access_bound: Duration::ZERO,
     grace: Duration::from_secs(GRACE),
     max_delay: Duration::from_mins(1),
