@@ -45,9 +45,8 @@ fn sqlite(case: &'static Case) -> Trial {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("accounts.db");
         run(async move {
-            let store =
-                kleidia_tower::store::SqliteStore::open(path).await.expect("the database opens");
-            let store = Arc::new(store);
+            let store = kleidia_tower::store::SqliteStore::open(path, audit_key()).await;
+            let store = Arc::new(store.expect("the database opens"));
             case.run(Arc::clone(&store) as Arc<dyn Store>).await;
             store.close().await;
         })
@@ -59,12 +58,17 @@ fn postgres(case: &'static Case) -> Trial {
     Trial::test(format!("postgres::{}", case.name()), move || {
         let url = test_servers::PostgresServer::shared().create_database();
         run(async move {
-            let store = kleidia_tower::store::PostgresStore::open(&url).await;
+            let store = kleidia_tower::store::PostgresStore::open(&url, audit_key()).await;
             let store = Arc::new(store.expect("the database opens"));
             case.run(Arc::clone(&store) as Arc<dyn Store>).await;
             store.close();
         })
     })
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+fn audit_key() -> kleidia_tower::audit::AuditKey {
+    kleidia_tower::audit::AuditKey::generate("tests").expect("a key")
 }
 
 fn run(case: impl Future<Output = ()>) -> Result<(), Failed> {

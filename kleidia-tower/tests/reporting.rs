@@ -119,7 +119,7 @@ async fn wait_until(what: &str, is_done: impl Fn() -> bool) {
 async fn panics_of_reports_change_nothing() {
     panicking_subscriber::install();
     let folder = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::open(folder.path().join("accounts.db")).await.unwrap();
+    let sqlite = SqliteStore::open(folder.path().join("accounts.db"), audit_key()).await.unwrap();
     panics_change_nothing(Arc::new(MemoryStore::default()), folder.path()).await;
     panics_change_nothing(Arc::new(sqlite), folder.path()).await;
     cleanup_continues().await;
@@ -193,4 +193,8 @@ async fn cleanup_continues() {
     wait_until("health", || health().is_ok()).await;
     cleanup.stop().await;
     assert!(health().is_err());
+}
+
+fn audit_key() -> kleidia_tower::audit::AuditKey {
+    kleidia_tower::audit::AuditKey::generate("tests").unwrap()
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use kleidia_tower::audit::AuditVerifierKey;
+
 use crate::database::Location;
 use crate::settings::Settings;
 
@@ -23,6 +25,11 @@ pub(crate) struct Arguments {
     /// the keys in Vault]
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
+
+    /// The file with the secret key of the audit log, which is created if it is missing. Nodes on one
+    /// database need the same key [default: next to the database file, with the ending .audit-key]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) audit_key: Option<PathBuf>,
 
     /// A TOML file with settings, under the names of these options; options take precedence
     #[arg(long, value_name = "FILE")]
@@ -66,6 +73,46 @@ pub(crate) enum Command {
         #[arg(long, required = true)]
         all: bool,
     },
+    /// Verify the audit log, or prove what is in it
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(clap::Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Verify each record, the Merkle tree over them and its checkpoint; fails if there is a fault
+    Verify {
+        /// A checkpoint that was kept elsewhere, which the log must continue
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+        /// Verify with the public key instead of the secret one
+        #[arg(long, value_name = "VKEY")]
+        verifier_key: Option<AuditVerifierKey>,
+    },
+    /// Print the latest checkpoint, to keep it elsewhere
+    Checkpoint {
+        /// Verify it with the public key instead of the secret one
+        #[arg(long, value_name = "VKEY")]
+        verifier_key: Option<AuditVerifierKey>,
+    },
+    /// Print a proof that a record is in the log, as JSON
+    Prove {
+        /// The number of the record, its `id` in the API
+        sequence: u64,
+        /// Prove with the public key instead of the secret one
+        #[arg(long, value_name = "VKEY")]
+        verifier_key: Option<AuditVerifierKey>,
+    },
+    /// Check a proof, without the database
+    CheckProof {
+        /// The file with the proof
+        file: PathBuf,
+        /// The public key of the log
+        #[arg(long, value_name = "VKEY")]
+        verifier_key: AuditVerifierKey,
+    },
+    /// Print the public key of the log, which verifies checkpoints and proofs
+    VerifierKey,
 }
 
 const EXAMPLES: &str = "\
@@ -88,6 +135,10 @@ Examples:
 
   Two nodes on one database:
     export DATABASE_URL=postgres://portal:secret@db.example.com/portal
-    portal create-admin alice
-    portal --keys portal.keys --listen 10.0.0.1:8080
-    portal --keys portal.keys --listen 10.0.0.2:8080";
+    portal --audit-key portal.audit-key create-admin alice
+    portal --keys portal.keys --audit-key portal.audit-key --listen 10.0.0.1:8080
+    portal --keys portal.keys --audit-key portal.audit-key --listen 10.0.0.2:8080
+
+  Keep a checkpoint of the audit log elsewhere, and verify later that the log continues it:
+    portal audit checkpoint > checkpoint
+    portal audit verify --since checkpoint";

@@ -1,6 +1,7 @@
 //! `portal create-admin`: creates accounts of admins.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
+use std::path::PathBuf;
 
 use http_guard::log;
 use kleidia_tower::ClientInfo;
@@ -15,10 +16,11 @@ use crate::service::Service;
 /// Reads a password, and creates the account.
 pub(crate) async fn run(
     database: &Location,
+    audit_key: Option<PathBuf>,
     name: &str,
     password_stdin: bool,
 ) -> Result<(), BoxError> {
-    let service = Service::open_for_command(database).await?;
+    let service = Service::open_for_command(database, audit_key).await?;
     let password = if password_stdin { read_password()? } else { prompt_for_password()? };
     let outcome = create(&service, name, password).await;
     service.close(None).await;

@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use kleidia_tower::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
+use kleidia_tower::audit::{AuditKey, AuditStore as _, LogKey};
+use kleidia_tower::store::{PostgresOptions, PostgresStore, SqliteStore, Store, StoreError};
 use kleidia_tower::{Clock, SystemClock};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -45,17 +47,55 @@ impl FromStr for Location {
 impl Location {
     /// Returns the file of the keys of access tokens: by default it is next to the database file.
     pub(crate) fn keys(&self, given: Option<PathBuf>) -> Result<PathBuf, BoxError> {
+        let needed = "a database on PostgreSQL needs --keys FILE or --vault URL, with the same keys on \
+            all nodes";
+        self.file_beside(given, ".keys", needed)
+    }
+
+    /// Returns the file of the audit log's key: by default it is next to the database file.
+    pub(crate) fn audit_key(&self, given: Option<PathBuf>) -> Result<PathBuf, BoxError> {
+        let needed =
+            "a database on PostgreSQL needs --audit-key FILE, with the same key on all nodes";
+        self.file_beside(given, ".audit-key", needed)
+    }
+
+    fn file_beside(
+        &self,
+        given: Option<PathBuf>,
+        ending: &str,
+        needed: &str,
+    ) -> Result<PathBuf, BoxError> {
         match (given, self) {
             (Some(path), _) => Ok(path),
             (None, Self::File(database)) => {
                 let mut path = OsString::from(database);
-                path.push(".keys");
+                path.push(ending);
                 Ok(path.into())
             }
-            (None, Self::Postgres(_)) => Err("a database on PostgreSQL needs --keys FILE or \
-                 --vault URL, with the same keys on all nodes"
-                .into()),
+            (None, Self::Postgres(_)) => Err(needed.into()),
             (None, Self::Unsupported) => Err(UNSUPPORTED.into()),
+        }
+    }
+
+    /// Opens the database with the audit key in this file, which is created if it is missing. Another
+    /// key than that of the log is an error: what it records would not be accepted.
+    pub(crate) async fn open_to_write(
+        &self,
+        key: &Path,
+        settings: &Settings,
+    ) -> Result<Database, BoxError> {
+        if matches!(self, Self::Unsupported) {
+            return Err(UNSUPPORTED.into());
+        }
+        let failed = |error: &dyn Display| format!("{}: {error}", key.display());
+        let audit_key = AuditKey::open_or_create(key).map_err(|error| failed(&error))?;
+        let database = self.open(audit_key.into(), settings).await?;
+        match database.store().checkpoint().await {
+            Err(error @ StoreError::Corrupt(_)) => Err(failed(&error).into()),
+            outcome => {
+                outcome?;
+                Ok(database)
+            }
         }
     }
 
@@ -69,13 +109,17 @@ impl Location {
         }
     }
 
-    pub(crate) async fn open(&self, settings: &Settings) -> Result<Database, BoxError> {
+    pub(crate) async fn open(
+        &self,
+        key: LogKey,
+        settings: &Settings,
+    ) -> Result<Database, BoxError> {
         if settings.database_connections.is_some() && !matches!(self, Self::Postgres(_)) {
             return Err("--database-connections needs a database on PostgreSQL".into());
         }
         match self {
             Self::File(path) => {
-                let store = SqliteStore::open(path).await;
+                let store = SqliteStore::open(path, key).await;
                 let store = store.map_err(|error| format!("{}: {error}", path.display()))?;
                 Ok(Database::Sqlite(Arc::new(store)))
             }
@@ -84,7 +128,7 @@ impl Location {
                 if let Some(max) = settings.database_connections {
                     options = options.with_max_connections(max);
                 }
-                let store = PostgresStore::open_with(url.expose_secret(), options).await?;
+                let store = PostgresStore::open_with(url.expose_secret(), key, options).await?;
                 Ok(Database::Postgres(Arc::new(store)))
             }
             Self::Unsupported => Err(UNSUPPORTED.into()),
@@ -122,7 +166,11 @@ impl Database {
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
-            Self::Postgres(store) => store.close(),
+            Self::Postgres(store) => {
+                // What fails is done by another node, or at the next start.
+                drop(store.seal().await);
+                store.close();
+            }
         }
     }
 }

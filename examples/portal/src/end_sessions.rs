@@ -1,6 +1,7 @@
 //! `portal end-sessions`: ends the sessions of all users.
 
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 
 use http_guard::log;
 
@@ -12,9 +13,9 @@ use crate::service::Service;
 const CONCURRENCY: NonZeroU16 = NonZeroU16::MIN.saturating_add(7);
 
 /// Ends all sessions, and revokes all refresh tokens.
-pub(crate) async fn run(database: &Location) -> Result<(), BoxError> {
+pub(crate) async fn run(database: &Location, audit_key: Option<PathBuf>) -> Result<(), BoxError> {
     database.require()?;
-    let service = Service::open_for_command(database).await?;
+    let service = Service::open_for_command(database, audit_key).await?;
     let outcome = service.accounts.end_all_sessions(CONCURRENCY).await;
     service.close(None).await;
     let ended = outcome?;

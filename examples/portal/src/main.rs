@@ -4,6 +4,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod arguments;
+mod audit;
 mod create_admin;
 mod database;
 mod end_sessions;
@@ -24,6 +25,7 @@ use clap::Parser as _;
 use http_guard::log;
 
 use crate::arguments::{Arguments, Command};
+use crate::service::KeyFiles;
 use crate::settings::LogFormat;
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -41,7 +43,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), BoxError> {
-    let Arguments { database, keys, config, demo, mut settings, command } = arguments;
+    let Arguments { database, keys, audit_key, config, demo, mut settings, command } = arguments;
     if let Some(path) = config {
         settings = settings.or_file(&path)?;
     }
@@ -52,10 +54,13 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
     let _log = log::init(format)?;
     match command {
         Some(Command::CreateAdmin { name, password_stdin }) => {
-            create_admin::run(&database, &name, password_stdin).await
+            create_admin::run(&database, audit_key, &name, password_stdin).await
         }
-        Some(Command::Unlock { name, device }) => unlock::run(&database, &name, device).await,
-        Some(Command::EndSessions { .. }) => end_sessions::run(&database).await,
-        None => service::run(&database, keys, &settings, demo).await,
+        Some(Command::Unlock { name, device }) => {
+            unlock::run(&database, audit_key, &name, device).await
+        }
+        Some(Command::EndSessions { .. }) => end_sessions::run(&database, audit_key).await,
+        Some(Command::Audit(command)) => audit::run(&database, audit_key, command).await,
+        None => service::run(&database, KeyFiles { keys, audit_key }, &settings, demo).await,
     }
 }

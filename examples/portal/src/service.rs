@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,17 +40,25 @@ pub(crate) struct Service {
     sinks: AuditSinks,
 }
 
+/// The files of keys that are given.
+pub(crate) struct KeyFiles {
+    /// The keys of access tokens.
+    pub(crate) keys: Option<PathBuf>,
+    pub(crate) audit_key: Option<PathBuf>,
+}
+
 /// Serves until a shutdown signal.
 pub(crate) async fn run(
     location: &Location,
-    keys: Option<PathBuf>,
+    files: KeyFiles,
     settings: &Settings,
     demo: bool,
 ) -> Result<(), BoxError> {
     let shutdown = shutdown_signal()?;
     let limits = limits::shared_limits(settings)?;
-    let keys = open_keys(location, keys, settings).await?;
-    let service = Service::open(location, keys, settings).await?;
+    let keys = open_keys(location, files.keys, settings).await?;
+    let audit_key = location.audit_key(files.audit_key)?;
+    let service = Service::open(location, keys, &audit_key, settings).await?;
     if demo {
         create_demo_admin(&service).await?;
     }
@@ -82,25 +90,26 @@ pub(crate) async fn run(
 
 impl Service {
     /// Opens the database for a command that signs no access tokens.
-    pub(crate) async fn open_for_command(location: &Location) -> Result<Self, BoxError> {
-        Self::open(
-            location,
-            Arc::new(KeyRing::new([SigningKey::generate()?])?),
-            &Settings::default(),
-        )
-        .await
+    pub(crate) async fn open_for_command(
+        location: &Location,
+        audit_key: Option<PathBuf>,
+    ) -> Result<Self, BoxError> {
+        let keys = Arc::new(KeyRing::new([SigningKey::generate()?])?);
+        let audit_key = location.audit_key(audit_key)?;
+        Self::open(location, keys, &audit_key, &Settings::default()).await
     }
 
     /// Opens the database.
     async fn open(
         location: &Location,
         keys: Arc<dyn KeyProvider>,
+        audit_key: &Path,
         settings: &Settings,
     ) -> Result<Self, BoxError> {
         let account_settings = account_settings(settings)?;
         let permits = settings.argon2_permits.unwrap_or_else(PasswordHasher::default_permits);
         let hasher = PasswordHasher::options().with_permits(permits)?.start()?;
-        let database = location.open(settings).await?;
+        let database = location.open_to_write(audit_key, settings).await?;
         let sinks = AuditSinks::new(vec![Box::new(TracingSink)], AuditSinks::DEFAULT_QUEUE_LIMIT)?;
         let accounts = Accounts::new(session_cache::store(&database, settings)?, keys, hasher)
             .with_clock(database.clock())

@@ -1,6 +1,7 @@
 //! `portal unlock`: removes the locks of a login.
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 use http_guard::log;
 use kleidia_tower::account::{AccountError, Accounts};
@@ -11,9 +12,14 @@ use crate::database::Location;
 use crate::service::Service;
 
 /// Removes all locks of the account with this name, and prints a new device token if requested.
-pub(crate) async fn run(database: &Location, name: &str, device: bool) -> Result<(), BoxError> {
+pub(crate) async fn run(
+    database: &Location,
+    audit_key: Option<PathBuf>,
+    name: &str,
+    device: bool,
+) -> Result<(), BoxError> {
     database.require()?;
-    let service = Service::open_for_command(database).await?;
+    let service = Service::open_for_command(database, audit_key).await?;
     let outcome = unlock(&service.accounts, name, device).await;
     service.close(None).await;
     let token = match outcome {

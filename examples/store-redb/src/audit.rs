@@ -1,19 +1,22 @@
-//! The audit log.
+//! The records of the audit log.
 
 use std::net::IpAddr;
 
 use async_trait::async_trait;
 use kleidia_tower::audit::{
-    AuditIdentity, AuditRecord, AuditedRequest, ChainCheck, ChainHead, EventKind, Outcome,
+    AuditIdentity, AuditKey, AuditRecord, AuditedRequest, EventKind, LogHash, Outcome,
 };
 use kleidia_tower::store::StoreError;
-use kleidia_tower::store::rows::AuditRows;
+use kleidia_tower::store::rows::{AuditRows, SealedBatch, UnsealedRecord};
 use kleidia_tower::{ClientInfo, SessionId, UserAgent, UserId};
-use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
 
+use crate::log;
 use crate::store::RedbRows;
-use crate::tables::{RECORDS, corrupt, decode, put, unavailable};
+use crate::tables::{
+    CHECKPOINTS, HASHES, LEAF_OF_RECORD, RECORDS, UNSEALED, corrupt, decode, next_id, put,
+    unavailable,
+};
 use crate::values::time;
 
 #[derive(Serialize, Deserialize)]
@@ -28,7 +31,7 @@ struct RecordValue {
     user_agent: Option<String>,
     request: Option<(String, Option<String>)>,
     reason: Option<String>,
-    digest: [u8; 32],
+    mac: [u8; 32],
 }
 
 impl From<&AuditRecord> for RecordValue {
@@ -47,7 +50,7 @@ impl From<&AuditRecord> for RecordValue {
             request: request
                 .map(|request| (request.method().to_owned(), request.route().map(str::to_owned))),
             reason: record.reason.clone(),
-            digest: record.digest,
+            mac: record.mac,
         }
     }
 }
@@ -69,52 +72,56 @@ pub(crate) fn decode_record(sequence: u64, value: &[u8]) -> Result<AuditRecord, 
         client: ClientInfo { address: value.address, user_agent },
         request: value.request.map(request),
         reason: value.reason,
-        digest: value.digest,
+        mac: value.mac,
     })
-}
-
-/// Verifies the chain after a head.
-pub(crate) fn verify(
-    records: &impl ReadableTable<u64, &'static [u8]>,
-    since: ChainHead,
-) -> Result<ChainCheck, StoreError> {
-    let known = match since.sequence {
-        0 => Some(ChainHead::default()),
-        sequence => {
-            let found = records.get(sequence).map_err(unavailable)?;
-            let record = found.map(|value| decode_record(sequence, value.value())).transpose()?;
-            record.map(|record| record.head())
-        }
-    };
-    if known != Some(since) {
-        return Ok(ChainCheck::Broken { sequence: since.sequence });
-    }
-    let mut verified = since;
-    for row in records.range(since.sequence + 1..).map_err(unavailable)? {
-        let (sequence, value) = row.map_err(unavailable)?;
-        let record = decode_record(sequence.value(), value.value()).ok();
-        let next = record.and_then(|record| verified.verify_next(&record));
-        let broken = ChainCheck::Broken { sequence: verified.sequence + 1 };
-        let Some(next) = next else { return Ok(broken) };
-        verified = next;
-    }
-    Ok(ChainCheck::Intact(verified))
 }
 
 #[async_trait]
 impl AuditRows for RedbRows {
-    async fn lock_chain(&mut self) -> Result<ChainHead, StoreError> {
-        let records = self.0.open_table(RECORDS).map_err(unavailable)?;
-        let last = records.last().map_err(unavailable)?;
-        let Some((sequence, value)) = last else { return Ok(ChainHead::default()) };
-        Ok(decode_record(sequence.value(), value.value())?.head())
+    fn audit_key(&self) -> Result<AuditKey, StoreError> {
+        self.1.recording_key()
+    }
+
+    async fn next_sequences(&mut self, count: usize) -> Result<Vec<u64>, StoreError> {
+        let ids = (0..count).map(|_| next_id(&self.0, "record"));
+        ids.map(|id| u64::try_from(id?).map_err(|_| corrupt("record number"))).collect()
     }
 
     async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
         let mut table = self.0.open_table(RECORDS).map_err(unavailable)?;
+        let mut unsealed = self.0.open_table(UNSEALED).map_err(unavailable)?;
         for record in records {
             put(&mut table, record.sequence, &RecordValue::from(record))?;
+            unsealed.insert(record.sequence, ()).map_err(unavailable)?;
         }
         Ok(())
+    }
+
+    /// The transaction is the only one that writes.
+    async fn lock_sealing(&mut self, _waits: bool) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {
+        log::checkpoint(&self.0.open_table(CHECKPOINTS).map_err(unavailable)?)
+    }
+
+    async fn unsealed_records(
+        &mut self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<UnsealedRecord>, StoreError> {
+        let unsealed = self.0.open_table(UNSEALED).map_err(unavailable)?;
+        let records = self.0.open_table(RECORDS).map_err(unavailable)?;
+        let leaf_of = self.0.open_table(LEAF_OF_RECORD).map_err(unavailable)?;
+        log::unsealed(&unsealed, &records, &leaf_of, after, limit)
+    }
+
+    async fn log_hashes(&mut self, positions: &[u64]) -> Result<Vec<LogHash>, StoreError> {
+        log::hashes_at(&self.0.open_table(HASHES).map_err(unavailable)?, positions)
+    }
+
+    async fn append_sealed(&mut self, batch: &SealedBatch) -> Result<(), StoreError> {
+        log::append(&self.0, batch)
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kleidia_tower::account::{Account, AccountLookup, StoredPassword};
-use kleidia_tower::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
+use kleidia_tower::audit::{AuditQuery, AuditRecord, LogKey};
 use kleidia_tower::session::{Session, SessionEvents, SessionLookup, SessionView};
 use kleidia_tower::store::StoreError;
-use kleidia_tower::store::rows::{Operation, Transactional};
+use kleidia_tower::store::rows::{Operation, Sealing, Transactional};
 use kleidia_tower::{SessionId, Timestamp, TokenDigest, UserId};
 use redb::ReadableTable as _;
 
@@ -104,8 +104,12 @@ impl Transactional for RedbStore {
         Ok(records)
     }
 
-    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
-        audit::verify(&self.read()?.open_table(RECORDS).map_err(unavailable)?, since)
+    fn log_key(&self) -> Result<&LogKey, StoreError> {
+        Ok(&self.key)
+    }
+
+    fn sealing(&self) -> &Sealing {
+        &self.sealing
     }
 
     fn events(&self) -> SessionEvents {

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use kleidia_tower::audit::LogKey;
 use kleidia_tower::session::{SessionEvent, SessionEvents};
 use kleidia_tower::store::StoreError;
-use kleidia_tower::store::rows::{EventRows, Operation, Publication};
+use kleidia_tower::store::rows::{EventRows, Operation, Publication, Sealing};
 use redb::{Database, ReadTransaction, ReadableDatabase as _, WriteTransaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
@@ -24,23 +25,26 @@ pub struct RedbStore {
     /// A permit for each operation that may wait for the writer.
     queue: Semaphore,
     pub(crate) events: SessionEvents,
+    pub(crate) key: LogKey,
+    pub(crate) sealing: Sealing,
 }
 
-/// The rows that a transaction sees, and the events that it publishes.
-pub(crate) struct RedbRows(pub(crate) WriteTransaction, Vec<SessionEvent>);
+/// The rows that a transaction sees, the key of the audit log, and the events that it publishes.
+pub(crate) struct RedbRows(pub(crate) WriteTransaction, pub(crate) LogKey, Vec<SessionEvent>);
 
 impl RedbStore {
-    /// Opens a file, and creates it if it does not exist.
+    /// Opens a file with the key of its audit log, and creates it if it does not exist.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if another process has it open, or it is no file of redb.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+    pub fn open(path: impl AsRef<Path>, key: impl Into<LogKey>) -> Result<Self, StoreError> {
         let database = Database::create(path).map_err(StoreError::unavailable)?;
         let transaction = database.begin_write().map_err(unavailable)?;
         tables::create(&transaction)?;
         transaction.commit().map_err(unavailable)?;
         let (writer, queue) = (Arc::default(), Semaphore::new(MAX_WAITING));
-        Ok(Self { database, writer, queue, events: SessionEvents::default() })
+        let (events, key, sealing) = (SessionEvents::default(), key.into(), Sealing::default());
+        Ok(Self { database, writer, queue, events, key, sealing })
     }
 
     /// Begins a read, which sees the last commit and waits for nothing.
@@ -77,7 +81,11 @@ impl RedbStore {
 
     /// Begins a transaction. Only the holder of the writer may, so it does not block.
     pub(crate) fn begin(&self) -> Result<RedbRows, StoreError> {
-        Ok(RedbRows(self.database.begin_write().map_err(unavailable)?, Vec::new()))
+        Ok(RedbRows(
+            self.database.begin_write().map_err(unavailable)?,
+            self.key.clone(),
+            Vec::new(),
+        ))
     }
 
     /// Commits a transaction on a thread, since it waits for the disk, and publishes its events. If the
@@ -87,7 +95,7 @@ impl RedbStore {
         rows: RedbRows,
         writer: OwnedMutexGuard<()>,
     ) -> Result<(), StoreError> {
-        let RedbRows(transaction, events) = rows;
+        let RedbRows(transaction, _, events) = rows;
         let publication = Publication::new(&self.events, events);
         #[expect(clippy::disallowed_methods, reason = "awaited, and a panic is an error")]
         let committing = tokio::task::spawn_blocking(move || {
@@ -105,7 +113,7 @@ impl RedbStore {
 #[async_trait]
 impl EventRows for RedbRows {
     async fn publish(&mut self, events: Vec<SessionEvent>) -> Result<(), StoreError> {
-        self.1.extend(events);
+        self.2.extend(events);
         Ok(())
     }
 }

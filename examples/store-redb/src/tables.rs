@@ -29,6 +29,14 @@ pub(crate) const REFRESH_TOKENS: Values<Digest> = TableDefinition::new("refresh_
 /// The failures, by the digest of the user name and the text of the scope.
 pub(crate) const FAILURES: Values<(Digest, &str)> = TableDefinition::new("failures");
 pub(crate) const RECORDS: Values<u64> = TableDefinition::new("records");
+/// The records that are not sealed.
+pub(crate) const UNSEALED: TableDefinition<u64, ()> = TableDefinition::new("unsealed");
+/// The records of the leaves.
+pub(crate) const LEAVES: TableDefinition<u64, u64> = TableDefinition::new("leaves");
+pub(crate) const LEAF_OF_RECORD: TableDefinition<u64, u64> = TableDefinition::new("leaf_of_record");
+pub(crate) const HASHES: TableDefinition<u64, [u8; 32]> = TableDefinition::new("hashes");
+/// The last checkpoint, by its size.
+pub(crate) const CHECKPOINTS: TableDefinition<u64, &str> = TableDefinition::new("checkpoints");
 /// The last id of each kind: ids are never assigned again.
 const LAST_IDS: TableDefinition<&str, i64> = TableDefinition::new("last_ids");
 
@@ -46,6 +54,12 @@ pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(REFRESH_TOKENS).map_err(unavailable)?;
     transaction.open_table(FAILURES).map_err(unavailable)?;
     transaction.open_table(RECORDS).map_err(unavailable)?;
+    transaction.open_table(UNSEALED).map_err(unavailable)?;
+    for table in [LEAVES, LEAF_OF_RECORD] {
+        transaction.open_table(table).map_err(unavailable)?;
+    }
+    transaction.open_table(HASHES).map_err(unavailable)?;
+    transaction.open_table(CHECKPOINTS).map_err(unavailable)?;
     transaction.open_table(LAST_IDS).map_err(unavailable)?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kleidia_tower::audit::AuditKey;
 use kleidia_tower::store::conformance::{CASES, Case};
 use libtest_mimic::{Arguments, Trial};
 use store_redb::RedbStore;
@@ -14,7 +15,8 @@ fn main() {
 fn trial(case: &'static Case) -> Trial {
     Trial::test(case.name(), move || {
         let directory = tempfile::tempdir()?;
-        let store = RedbStore::open(directory.path().join("accounts.redb"))?;
+        let key = AuditKey::generate("tests")?;
+        let store = RedbStore::open(directory.path().join("accounts.redb"), key)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(case.run(Arc::new(store)));
         Ok(())

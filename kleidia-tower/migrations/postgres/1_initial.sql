@@ -125,8 +125,11 @@ CREATE TABLE failures (
 
 CREATE INDEX failures_expiry ON failures (expires_at);
 
+-- The numbers of audit records. They say nothing about the order of commits.
+CREATE SEQUENCE audit_sequence AS BIGINT;
+
 CREATE TABLE audit (
-    sequence BIGINT PRIMARY KEY,
+    sequence BIGINT PRIMARY KEY CHECK (sequence > 0),
     at BIGINT NOT NULL,
     kind TEXT NOT NULL,
     outcome TEXT NOT NULL,
@@ -141,7 +144,8 @@ CREATE TABLE audit (
     method TEXT,
     route TEXT CHECK (route IS NULL OR method IS NOT NULL),
     reason TEXT,
-    digest BYTEA NOT NULL CHECK (octet_length(digest) = 32)
+    -- Authenticates the record until it is sealed.
+    mac BYTEA NOT NULL CHECK (octet_length(mac) = 32)
 );
 
 CREATE INDEX audit_of_user ON audit (user_name, sequence) WHERE user_name IS NOT NULL;
@@ -149,23 +153,67 @@ CREATE INDEX audit_of_actor ON audit (actor_name, sequence) WHERE actor_name IS 
 CREATE INDEX audit_of_kind ON audit (kind, sequence);
 CREATE INDEX audit_at ON audit (at);
 
--- The chain head, so that a truncated log is detected. Appending locks it.
-CREATE TABLE audit_head (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    sequence BIGINT NOT NULL,
-    digest BYTEA NOT NULL CHECK (octet_length(digest) = 32)
+-- The records that are not sealed yet. It is a table, so that a record which is committed late is not
+-- skipped, also after the restoration of a backup.
+CREATE TABLE audit_unsealed (record BIGINT PRIMARY KEY);
+
+-- The leaves of the Merkle tree that seals the records, each the digest of a record.
+CREATE TABLE audit_leaves (
+    leaf BIGINT PRIMARY KEY CHECK (leaf >= 0),
+    record BIGINT NOT NULL UNIQUE
 );
 
-INSERT INTO audit_head VALUES (1, 0, decode(repeat('00', 32), 'hex'));
+-- The nodes of the tree that do not change any more, also those of leaves, in the order of their
+-- completion.
+CREATE TABLE audit_hashes (
+    position BIGINT PRIMARY KEY CHECK (position >= 0),
+    hash BYTEA NOT NULL CHECK (octet_length(hash) = 32)
+);
+
+-- The signed checkpoints of the tree: the last one of each hour since 1970.
+CREATE TABLE audit_checkpoints (
+    hour BIGINT PRIMARY KEY,
+    size BIGINT NOT NULL,
+    note TEXT NOT NULL
+);
 
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OR DELETE ON audit
 FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_is_not_truncated BEFORE TRUNCATE ON audit
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
-CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON audit_head
-FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.sequence <= OLD.sequence)
-EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
-CREATE TRIGGER audit_head_is_not_deleted BEFORE DELETE ON audit_head
+
+CREATE FUNCTION kleidia_check_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM removed WHERE NOT EXISTS
+        (SELECT FROM audit_leaves WHERE audit_leaves.record = removed.record))
+    THEN
+        RAISE EXCEPTION 'audit records are sealed' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER audit_unsealed_is_sealed AFTER DELETE ON audit_unsealed
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT EXECUTE FUNCTION kleidia_check_sealed();
+CREATE TRIGGER audit_unsealed_is_not_changed BEFORE UPDATE ON audit_unsealed
+FOR EACH ROW EXECUTE FUNCTION kleidia_reject('audit records are sealed');
+CREATE TRIGGER audit_unsealed_is_not_truncated BEFORE TRUNCATE ON audit_unsealed
+EXECUTE FUNCTION kleidia_reject('audit records are sealed');
+
+CREATE TRIGGER audit_leaves_are_not_changed BEFORE UPDATE OR DELETE ON audit_leaves
 FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
-CREATE TRIGGER audit_head_is_not_truncated BEFORE TRUNCATE ON audit_head
+CREATE TRIGGER audit_leaves_are_not_truncated BEFORE TRUNCATE ON audit_leaves
+EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
+
+CREATE TRIGGER audit_hashes_are_not_changed BEFORE UPDATE OR DELETE ON audit_hashes
+FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
+CREATE TRIGGER audit_hashes_are_not_truncated BEFORE TRUNCATE ON audit_hashes
+EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
+
+CREATE TRIGGER audit_checkpoints_go_forward BEFORE UPDATE ON audit_checkpoints
+FOR EACH ROW WHEN (NEW.hour IS DISTINCT FROM OLD.hour OR NEW.size <= OLD.size)
+EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
+CREATE TRIGGER audit_checkpoints_are_not_deleted BEFORE DELETE ON audit_checkpoints
+FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
+CREATE TRIGGER audit_checkpoints_are_not_truncated BEFORE TRUNCATE ON audit_checkpoints
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');

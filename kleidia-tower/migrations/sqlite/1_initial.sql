@@ -109,7 +109,7 @@ CREATE TABLE failures (
 CREATE INDEX failures_expiry ON failures (expires_at);
 
 CREATE TABLE audit (
-    sequence INTEGER PRIMARY KEY,
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT CHECK (sequence > 0),
     at INTEGER NOT NULL,
     kind TEXT NOT NULL,
     outcome TEXT NOT NULL,
@@ -124,7 +124,8 @@ CREATE TABLE audit (
     method TEXT,
     route TEXT CHECK (route IS NULL OR method IS NOT NULL),
     reason TEXT,
-    digest BLOB NOT NULL CHECK (length(digest) = 32)
+    -- Authenticates the record until it is sealed.
+    mac BLOB NOT NULL CHECK (length(mac) = 32)
 ) STRICT;
 
 CREATE INDEX audit_of_user ON audit (user_name, sequence) WHERE user_name IS NOT NULL;
@@ -132,38 +133,68 @@ CREATE INDEX audit_of_actor ON audit (actor_name, sequence) WHERE actor_name IS 
 CREATE INDEX audit_of_kind ON audit (kind, sequence);
 CREATE INDEX audit_at ON audit (at);
 
--- The chain head, so that a truncated log is detected.
-CREATE TABLE audit_head (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    sequence INTEGER NOT NULL,
-    digest BLOB NOT NULL CHECK (length(digest) = 32)
-) STRICT;
-
-INSERT INTO audit_head VALUES (1, 0, zeroblob(32));
-
--- This also keeps INSERT OR REPLACE from replacing a record.
-CREATE TRIGGER audit_has_no_gaps BEFORE INSERT ON audit
-WHEN NEW.sequence IS NOT (SELECT sequence + 1 FROM audit_head)
-BEGIN SELECT RAISE(ABORT, 'sequence numbers of audit records have no gaps'); END;
-
-CREATE TRIGGER audit_advances AFTER INSERT ON audit
-BEGIN UPDATE audit_head SET sequence = NEW.sequence, digest = NEW.digest; END;
-
+-- REPLACE deletes rows without firing delete triggers.
+CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit
+WHEN EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence)
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-
 CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
-CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON audit_head
-WHEN NEW.id IS NOT OLD.id OR NEW.sequence IS NOT OLD.sequence + 1
-    OR NOT EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence AND digest = NEW.digest)
+-- The records that are not sealed yet.
+CREATE TABLE audit_unsealed (record INTEGER PRIMARY KEY) STRICT;
+
+-- The leaves of the Merkle tree that seals the records, each the digest of a record.
+CREATE TABLE audit_leaves (
+    leaf INTEGER PRIMARY KEY CHECK (leaf >= 0),
+    record INTEGER NOT NULL UNIQUE
+) STRICT;
+
+-- The nodes of the tree that do not change any more, also those of leaves, in the order of their
+-- completion.
+CREATE TABLE audit_hashes (
+    position INTEGER PRIMARY KEY CHECK (position >= 0),
+    hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+
+-- The signed checkpoints of the tree: the last one of each hour since 1970.
+CREATE TABLE audit_checkpoints (
+    hour INTEGER PRIMARY KEY,
+    size INTEGER NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER audit_unsealed_is_sealed BEFORE DELETE ON audit_unsealed
+WHEN NOT EXISTS (SELECT 1 FROM audit_leaves WHERE record = OLD.record)
+BEGIN SELECT RAISE(ABORT, 'audit records are sealed'); END;
+CREATE TRIGGER audit_unsealed_is_not_changed BEFORE UPDATE ON audit_unsealed
+BEGIN SELECT RAISE(ABORT, 'audit records are sealed'); END;
+
+CREATE TRIGGER audit_leaves_are_not_replaced BEFORE INSERT ON audit_leaves
+WHEN EXISTS (SELECT 1 FROM audit_leaves WHERE leaf = NEW.leaf OR record = NEW.record)
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_leaves_are_not_changed BEFORE UPDATE ON audit_leaves
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_leaves_are_not_deleted BEFORE DELETE ON audit_leaves
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
-CREATE TRIGGER audit_head_is_single BEFORE INSERT ON audit_head
+CREATE TRIGGER audit_hashes_are_not_replaced BEFORE INSERT ON audit_hashes
+WHEN EXISTS (SELECT 1 FROM audit_hashes WHERE position = NEW.position)
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_hashes_are_not_changed BEFORE UPDATE ON audit_hashes
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_hashes_are_not_deleted BEFORE DELETE ON audit_hashes
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
-CREATE TRIGGER audit_head_is_not_deleted BEFORE DELETE ON audit_head
+-- A checkpoint is larger than all others. This also keeps REPLACE from replacing one.
+CREATE TRIGGER audit_checkpoints_go_forward BEFORE INSERT ON audit_checkpoints
+WHEN EXISTS (SELECT 1 FROM audit_checkpoints WHERE size >= NEW.size OR hour > NEW.hour)
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_checkpoints_are_not_replaced BEFORE UPDATE ON audit_checkpoints
+WHEN NEW.hour IS NOT OLD.hour OR NEW.size <= OLD.size
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_checkpoints_are_not_deleted BEFORE DELETE ON audit_checkpoints
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 -- "KLDA", the application id of this crate.

@@ -14,7 +14,9 @@ use http_guard::{Polled, event};
 use zeroize::Zeroizing;
 
 use super::key_lookup::KeyLookup;
-use super::{KeyError, KeyProvider, KeyRing, KeyTextError, last_valid_keys, new_key_file};
+use super::{
+    KeyError, KeyProvider, KeyRing, KeyTextError, SigningKey, last_valid_keys, new_key_file,
+};
 use crate::{HealthError, SettingError};
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -200,13 +202,23 @@ impl KeyFileOptions {
     /// [`KeyFileError`] if the file can't be created or read, or is invalid.
     pub fn open_or_create(self, path: impl Into<PathBuf>) -> Result<KeyFile, KeyFileError> {
         let path = path.into();
-        new_key_file::create_if_missing(&path).map_err(KeyFileError::Create)?;
+        let generate = || SigningKey::generate().map(|key| key.to_text()).map_err(io::Error::other);
+        new_key_file::create_if_missing(&path, generate).map_err(KeyFileError::Create)?;
         self.open(path)
     }
 }
 
-/// Returns the keys. Logs if other users can access the file, once while they can.
+/// Returns the keys.
 fn read(path: &Path, was_exposed: &AtomicBool) -> Result<KeyRing, KeyFileError> {
+    let octets = read_secret(path, was_exposed)?;
+    Ok(str::from_utf8(&octets)?.parse()?)
+}
+
+/// Returns the content of a key file. Logs if other users can access it, once while they can.
+pub(crate) fn read_secret(
+    path: &Path,
+    was_exposed: &AtomicBool,
+) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     // Opening a pipe would wait for its writer.
     if !fs::metadata(path)?.is_file() {
         return Err(KeyFileError::NotRegular);
@@ -219,11 +231,10 @@ fn read(path: &Path, was_exposed: &AtomicBool) -> Result<KeyRing, KeyFileError> 
     if octets.len() > MAX_FILE_LENGTH {
         return Err(KeyFileError::TooLarge { limit: MAX_FILE_LENGTH });
     }
-    let keys = str::from_utf8(&octets)?.parse()?;
     if !was_exposed.swap(is_exposed, Ordering::Relaxed) && is_exposed {
         event!(warn, path = %path.display(), "key file is accessible to other users");
     }
-    Ok(keys)
+    Ok(octets)
 }
 
 #[cfg(unix)]

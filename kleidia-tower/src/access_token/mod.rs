@@ -3,13 +3,13 @@
 mod claims;
 mod crypto_provider;
 mod header;
-mod key_file;
+pub(crate) mod key_file;
 mod key_lookup;
 mod key_provider;
 mod key_ring;
 mod key_text;
 mod last_valid_keys;
-mod new_key_file;
+pub(crate) mod new_key_file;
 mod token;
 mod token_error;
 #[cfg(feature = "vault")]

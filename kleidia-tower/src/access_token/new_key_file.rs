@@ -10,17 +10,18 @@ use http_guard::event;
 use tempfile::Builder;
 use zeroize::Zeroizing;
 
-use super::SigningKey;
-
-/// Creates the file with one random key if it is missing.
+/// Creates the file with the text of one random key if it is missing.
 ///
 /// The file gets its name when it is complete, and never replaces another one: another process may
 /// create it at the same time.
-pub(super) fn create_if_missing(path: &Path) -> io::Result<()> {
+pub(crate) fn create_if_missing(
+    path: &Path,
+    generate: impl FnOnce() -> io::Result<Zeroizing<String>>,
+) -> io::Result<()> {
     if path.try_exists()? {
         return if may_be_incomplete(path)? { wait_for_line(path) } else { Ok(()) };
     }
-    let mut line = SigningKey::generate().map_err(io::Error::other)?.to_text();
+    let mut line = generate()?;
     line.push('\n');
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     // Unlike with `NamedTempFile::new_in`, errors do not name the temporary file.
@@ -95,7 +96,11 @@ fn log_created(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access_token::KeyRing;
+    use crate::access_token::{KeyRing, SigningKey};
+
+    fn generate() -> io::Result<Zeroizing<String>> {
+        SigningKey::generate().map(|key| key.to_text()).map_err(io::Error::other)
+    }
 
     #[test]
     fn waits_while_another_process_writes_the_file() {
@@ -107,7 +112,7 @@ mod tests {
                 thread::sleep(Duration::from_millis(50));
                 fs::write(&path, "a line\n").unwrap();
             });
-            create_if_missing(&path).unwrap();
+            create_if_missing(&path, generate).unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"a line\n");
         });
     }
@@ -115,7 +120,7 @@ mod tests {
     #[test]
     fn missing_folder_is_reported_without_the_temporary_file() {
         let folder = tempfile::tempdir().unwrap();
-        let error = create_if_missing(&folder.path().join("missing/keys")).unwrap_err();
+        let error = create_if_missing(&folder.path().join("missing/keys"), generate).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert!(!error.to_string().contains("missing"), "{error}");
     }

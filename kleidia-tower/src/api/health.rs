@@ -33,6 +33,7 @@ impl HealthChecks {
         accounts.user(UserId::new(0)).await?;
         let known = [
             ("access-token-keys", accounts.key_provider().health()),
+            ("audit-log", accounts.store().log_health()),
             ("audit-sinks", accounts.audit_sinks().health()),
             ("denials", accounts.audit_trail().health()),
             ("last-seen", accounts.authenticator().health()),

@@ -1,18 +1,29 @@
-//! The audit log: events, the hash chain of their records, and sinks.
+//! The audit log: events, their records, the Merkle log that seals them, and sinks.
 
+mod checkpoint;
 mod denials;
 mod event;
+mod key;
+mod proof;
 mod reason;
 mod record;
 mod request;
 mod sinks;
 mod store;
 mod trail;
+pub(crate) mod tree;
+pub(crate) mod verification;
+mod verifier_key;
 
+pub use checkpoint::{Checkpoint, CheckpointError, LogHash};
 pub use event::{AuditEvent, AuditIdentity, EventKind, Outcome};
+pub use key::{AuditKey, AuditKeyError};
+pub use proof::{InclusionProof, ProofError};
 pub use reason::{OverrideReason, Reason};
-pub use record::{AuditRecord, ChainDigest, ChainHead};
+pub use record::{AuditRecord, RecordMac};
 pub use request::{AuditedRequest, MatchedRoute};
 pub use sinks::{AuditSink, AuditSinks, TracingSink};
-pub use store::{AuditQuery, AuditStore, ChainCheck};
+pub use store::{AuditQuery, AuditStore};
 pub use trail::AuditTrail;
+pub use verification::{LogFault, LogVerification};
+pub use verifier_key::{AuditVerifierKey, LogKey};

@@ -1,14 +1,13 @@
-//! The records of the audit log: numbered events, chained by their digests.
+//! The records of the audit log: numbered events, each authenticated by the log's key.
 
-use aws_lc_rs::digest;
-
-use super::{AuditEvent, AuditIdentity, AuditedRequest, EventKind, Outcome};
+use super::{AuditEvent, AuditIdentity, AuditKey, AuditedRequest, EventKind, Outcome};
 use crate::{ClientInfo, SessionId, Timestamp, time};
 
-/// A stored event with its sequence number and its digest.
+/// A stored event with its number and its authentication code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// The sequence number: 1 for the first record, without gaps.
+    /// The number of the record, which no other record has. Numbers have gaps. Concurrent changes may
+    /// be committed in another order, in which the log has them.
     pub sequence: u64,
     /// The time of the event, in whole seconds.
     pub at: Timestamp,
@@ -28,41 +27,20 @@ pub struct AuditRecord {
     pub request: Option<AuditedRequest>,
     /// The reason of the outcome, as text.
     pub reason: Option<String>,
-    /// The digest of this record and the previous one: see [`Self::chained_digest`].
-    pub digest: ChainDigest,
+    /// The authentication code: see [`Self::leaf`].
+    pub mac: RecordMac,
 }
 
-/// A SHA-256 digest of the chain; 32 zero octets before the first record.
-pub type ChainDigest = [u8; 32];
-
-/// The end of a chain. Store it elsewhere, and later verify the chain from there with
-/// [`AuditStore::verify_chain`](super::AuditStore::verify_chain).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ChainHead {
-    /// The sequence number of the last record; 0 if there is none.
-    pub sequence: u64,
-    /// The digest of the last record.
-    pub digest: ChainDigest,
-}
-
-impl ChainHead {
-    /// Verifies the next record and returns the head after it, or `None` if the record does not
-    /// continue the chain.
-    #[must_use]
-    pub fn verify_next(self, record: &AuditRecord) -> Option<Self> {
-        let is_next = record.sequence == self.sequence + 1
-            && record.digest == record.chained_digest(&self.digest);
-        is_next.then(|| record.head())
-    }
-}
+/// The authentication code of a record (HMAC with SHA-256).
+pub type RecordMac = [u8; 32];
 
 impl AuditRecord {
-    /// Creates the record of an event that follows this head.
+    /// Creates the record of an event, with this number.
     #[must_use]
-    pub fn append_to(head: &ChainHead, event: AuditEvent) -> Self {
+    pub fn new(sequence: u64, event: AuditEvent, key: &AuditKey) -> Self {
         let AuditEvent { at, kind, outcome, user, actor, session, client, request, reason } = event;
         let (at, reason) = (time::whole_seconds(at), reason.map(|reason| reason.to_string()));
-        let (sequence, digest) = (head.sequence + 1, ChainDigest::default());
+        let mac = RecordMac::default();
         let mut record = Self {
             sequence,
             at,
@@ -74,32 +52,38 @@ impl AuditRecord {
             client,
             request,
             reason,
-            digest,
+            mac,
         };
-        record.digest = record.chained_digest(&head.digest);
+        record.mac = key.authenticate(&record.encoding());
         record
     }
 
-    /// Returns the head of a chain that ends with this record.
+    /// Returns the leaf of this record in the Merkle tree: the encoding of its fields, and the
+    /// authentication code.
+    ///
+    /// Each field is prefixed with its length in 8 octets, big-endian, which is 2^64 - 1 for a field
+    /// without a value. The fields are: the number, the time in seconds since 1970, the names of the
+    /// kind and of the outcome, the id and the name of the user and of the actor, the session, the
+    /// address, the `User-Agent`, the reason, the method, the route, and the authentication code.
+    /// Integers have 8 octets, big-endian. The code is HMAC-SHA256 over what precedes it.
     #[must_use]
-    pub const fn head(&self) -> ChainHead {
-        ChainHead { sequence: self.sequence, digest: self.digest }
+    pub fn leaf(&self) -> Vec<u8> {
+        let mut leaf = self.encoding();
+        push_field(&mut leaf, Some(&self.mac));
+        leaf
     }
 
-    /// Computes the digest of this record after a record with the digest `previous`.
-    ///
-    /// It covers `previous` and all fields, each prefixed with its length, so the encoding is
-    /// unambiguous.
+    /// Returns whether the holder of the key has created this record.
     #[must_use]
-    pub fn chained_digest(&self, previous: &ChainDigest) -> ChainDigest {
-        let mut context = digest::Context::new(&digest::SHA256);
-        let mut field = |octets: Option<&[u8]>| {
-            let length = octets.map_or(u64::MAX, |octets| octets.len() as u64);
-            context.update(&length.to_be_bytes());
-            context.update(octets.unwrap_or_default());
-        };
+    pub fn is_authentic(&self, key: &AuditKey) -> bool {
+        key.is_authentic(&self.encoding(), &self.mac)
+    }
+
+    /// Returns the fields that the code authenticates.
+    fn encoding(&self) -> Vec<u8> {
+        let mut encoding = Vec::with_capacity(256);
+        let mut field = |octets: Option<&[u8]>| push_field(&mut encoding, octets);
         let number = |number: i64| number.to_be_bytes();
-        field(Some(previous));
         field(Some(&self.sequence.to_be_bytes()));
         field(Some(&number(self.at.as_second())));
         field(Some(self.kind.as_str().as_bytes()));
@@ -117,10 +101,14 @@ impl AuditRecord {
         let request = self.request.as_ref();
         field(request.map(|request| request.method().as_bytes()));
         field(request.and_then(AuditedRequest::route).map(str::as_bytes));
-        let mut digest = ChainDigest::default();
-        digest.copy_from_slice(context.finish().as_ref());
-        digest
+        encoding
     }
+}
+
+fn push_field(encoding: &mut Vec<u8>, octets: Option<&[u8]>) {
+    let length = octets.map_or(u64::MAX, |octets| octets.len() as u64);
+    encoding.extend(length.to_be_bytes());
+    encoding.extend(octets.unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -130,7 +118,7 @@ mod tests {
     use super::*;
     use crate::{UserAgent, UserId};
 
-    fn record() -> AuditRecord {
+    fn record(key: &AuditKey) -> AuditRecord {
         let identity = |id, name: &str| {
             Some(AuditIdentity { id: Some(UserId::new(id)), name: name.to_owned() })
         };
@@ -147,12 +135,13 @@ mod tests {
             request: Some(AuditedRequest::new("DELETE", Some("/users/{id}"))),
             reason: None,
         };
-        let record = AuditRecord::append_to(&ChainHead::default(), event);
+        let record = AuditRecord::new(1, event, key);
         AuditRecord { reason: Some("logout".to_owned()), ..record }
     }
 
     #[test]
-    fn digest_covers_every_field() {
+    fn leaf_and_code_cover_every_field() {
+        let key = AuditKey::generate("log").unwrap();
         let changes: [fn(&mut AuditRecord); 22] = [
             |record| record.sequence += 1,
             |record| record.at += Duration::from_secs(1),
@@ -177,28 +166,19 @@ mod tests {
             |record| record.request = Some(AuditedRequest::new("DELETE", Some("/users"))),
             |record| record.request = Some(AuditedRequest::new("DELETE", None)),
         ];
-        let mut digests =
-            vec![record().chained_digest(&[0; 32]), record().chained_digest(&[1; 32])];
+        let record = record(&key);
+        let mac = key.authenticate(&record.encoding());
+        let record = AuditRecord { mac, ..record };
+        assert!(record.is_authentic(&key));
+        assert!(!record.is_authentic(&AuditKey::generate("log").unwrap()));
+        let mut leaves = vec![record.leaf(), AuditRecord { mac: [1; 32], ..record.clone() }.leaf()];
         for change in changes {
-            let mut record = record();
+            let mut record = record.clone();
             change(&mut record);
-            digests.push(record.chained_digest(&[0; 32]));
+            assert!(!record.is_authentic(&key), "{record:?}");
+            leaves.push(record.leaf());
         }
-        let different: std::collections::BTreeSet<_> = digests.iter().collect();
-        assert_eq!(different.len(), digests.len(), "two records have the same digest");
-    }
-
-    #[test]
-    fn verifies_records_in_order() {
-        let first = AuditRecord { digest: record().chained_digest(&[0; 32]), ..record() };
-        let head = ChainHead::default().verify_next(&first).unwrap();
-        assert_eq!(head, first.head());
-        assert_eq!(head.verify_next(&first), None, "repeated");
-        let second = AuditRecord { sequence: 2, ..record() };
-        let second = AuditRecord { digest: second.chained_digest(&head.digest), ..second };
-        assert_eq!(head.verify_next(&second), Some(second.head()));
-        assert_eq!(ChainHead::default().verify_next(&second), None, "missing record");
-        let changed = AuditRecord { at: second.at + Duration::from_secs(1), ..second };
-        assert_eq!(head.verify_next(&changed), None, "changed record");
+        let different: std::collections::BTreeSet<_> = leaves.iter().collect();
+        assert_eq!(different.len(), leaves.len(), "two records have the same leaf");
     }
 }

@@ -2,14 +2,18 @@
 
 use async_trait::async_trait;
 
-use super::{AuditEvent, AuditRecord, ChainHead, EventKind, Outcome};
+use super::{
+    AuditEvent, AuditRecord, Checkpoint, EventKind, InclusionProof, LogVerification, Outcome,
+};
 use crate::store::StoreError;
 use crate::visible_text::escape_invisible;
-use crate::{Timestamp, UserId, UserName};
+use crate::{HealthError, Timestamp, UserId, UserName};
 
 /// Stores the audit log, which is append-only.
 ///
-/// The operations of the other traits record the events of their changes, in the same transaction.
+/// The operations of the other traits record the events of their changes, in the same transaction. A
+/// background task of the store seals committed records within a second: it appends them to a Merkle
+/// log (RFC 6962), and signs a checkpoint of that.
 #[async_trait]
 pub trait AuditStore: Send + Sync + 'static {
     /// Records events that belong to no change, in one transaction and in order. Returns their
@@ -19,9 +23,39 @@ pub trait AuditStore: Send + Sync + 'static {
     /// Returns the matching records, newest first.
     async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError>;
 
-    /// Verifies the chain after a head that was stored elsewhere. With the default head it verifies
-    /// the whole chain.
-    async fn verify_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError>;
+    /// Seals all committed records, and returns the checkpoint; `None` for an empty log. The
+    /// background task does it, so this is for tests, and before a process ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if the log was altered: the stored checkpoint is not signed by the
+    /// log's key or older than before, the hashes do not have its root, or a record is not
+    /// authentic. All authentic records are sealed if there are others.
+    async fn seal(&self) -> Result<Option<Checkpoint>, StoreError>;
+
+    /// Returns the latest checkpoint, to be kept elsewhere; `None` for an empty log.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if it is not signed by the log's key.
+    async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError>;
+
+    /// Verifies the log: each record, the Merkle tree over them, and its checkpoint; and that it
+    /// continues the log of a checkpoint that was kept elsewhere.
+    ///
+    /// It reads all records in batches, and waits some seconds for those that are not yet sealed.
+    async fn verify(&self, since: Option<&Checkpoint>) -> Result<LogVerification, StoreError>;
+
+    /// Proves that the record with this number is in the log. Returns `None` if there is no such
+    /// record, or if it is not yet sealed.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if the log was altered so that there is no proof.
+    async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError>;
+
+    /// Checks that records are sealed, for the health route.
+    ///
+    /// # Errors
+    /// [`HealthError`] if the last attempt failed, or was too long ago.
+    fn log_health(&self) -> Result<(), HealthError>;
 }
 
 /// A filter for audit records. A record matches if it meets all conditions that are not `None`.
@@ -89,16 +123,4 @@ impl AuditQuery {
             text.parse().map_or_else(|_| exact.clone(), |name: UserName| name.to_string());
         Some([exact, canonical])
     }
-}
-
-/// The result of verifying a chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChainCheck {
-    /// The chain is intact, and ends with this head.
-    Intact(ChainHead),
-    /// A record is missing or was altered.
-    Broken {
-        /// The sequence number of the record.
-        sequence: u64,
-    },
 }

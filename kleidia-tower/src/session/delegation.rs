@@ -6,10 +6,12 @@ use async_trait::async_trait;
 
 use super::SessionCachingStore;
 use super::cache::Invalidation;
-use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
+use crate::audit::{
+    AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, InclusionProof, LogVerification,
+};
 use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use crate::store::{ChangeContext, Committed, PurgeStore, Retention, Store, StoreError};
-use crate::{Timestamp, TokenDigest, UserName};
+use crate::{HealthError, Timestamp, TokenDigest, UserName};
 
 #[async_trait]
 impl FailureStore for SessionCachingStore {
@@ -73,8 +75,24 @@ impl AuditStore for SessionCachingStore {
         self.store.records(query).await
     }
 
-    async fn verify_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
-        self.store.verify_chain(since).await
+    async fn seal(&self) -> Result<Option<Checkpoint>, StoreError> {
+        self.store.seal().await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
+        self.store.checkpoint().await
+    }
+
+    async fn verify(&self, since: Option<&Checkpoint>) -> Result<LogVerification, StoreError> {
+        self.store.verify(since).await
+    }
+
+    async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError> {
+        self.store.prove(sequence).await
+    }
+
+    fn log_health(&self) -> Result<(), HealthError> {
+        self.store.log_health()
     }
 }
 

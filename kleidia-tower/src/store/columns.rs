@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::StoreError;
-use super::rows::{Consumed, FailureRow, RefreshTokenRow};
+use super::log_reads::{LeafRow, LogState};
+use super::rows::{Consumed, FailureRow, RefreshTokenRow, UnsealedRecord};
 use crate::account::{Account, PasswordHash, StoredPassword};
-use crate::audit::{AuditIdentity, AuditRecord, AuditedRequest, ChainHead, EventKind, Outcome};
+use crate::audit::{AuditIdentity, AuditRecord, AuditedRequest, EventKind, LogHash, Outcome};
 use crate::rbac::RoleName;
 use crate::session::{EndReason, Session, SessionEnd};
 use crate::{
@@ -34,6 +35,10 @@ fn required<T>(value: Option<T>) -> Value<T> {
 impl<R: SqlRow> Columns<'_, R> {
     pub(super) fn integer(&self, name: &str) -> Value<i64> {
         required(self.0.integer(name)?)
+    }
+
+    pub(super) fn optional_integer(&self, name: &str) -> Value<Option<i64>> {
+        self.0.integer(name)
     }
 
     pub(super) fn boolean(&self, name: &str) -> Value<bool> {
@@ -161,8 +166,55 @@ impl<R: SqlRow> Columns<'_, R> {
             client: self.client()?,
             request: self.audited_request()?,
             reason: self.0.text("reason")?.map(str::to_owned),
-            digest: self.digest("digest")?,
+            mac: self.digest("mac")?,
         })
+    }
+
+    /// Reads the record of a left join.
+    fn joined_record(&self) -> Value<Option<Value<AuditRecord>>> {
+        Ok(self.0.integer("sequence")?.map(|_| self.record()))
+    }
+
+    /// Reads a leaf of the audit log, and its record.
+    pub(super) fn leaf(&self) -> Value<LeafRow> {
+        Ok(LeafRow {
+            leaf_index: self.unsigned("leaf")?,
+            sequence: self.unsigned("record")?,
+            record: self.joined_record()?,
+        })
+    }
+
+    /// Reads an unsealed record, which may have a leaf.
+    pub(super) fn unsealed_record(&self) -> Value<UnsealedRecord> {
+        Ok(UnsealedRecord {
+            sequence: self.unsigned("record")?,
+            record: self.joined_record()?,
+            is_sealed: self.0.integer("leaf")?.is_some(),
+        })
+    }
+
+    /// Reads a record that is neither sealed nor unsealed.
+    pub(super) fn stray(&self) -> Value<(u64, Value<AuditRecord>)> {
+        Ok((self.unsigned("sequence")?, self.record()))
+    }
+
+    /// Reads a hash of the audit log, and its position.
+    pub(super) fn log_hash(&self) -> Value<(u64, LogHash)> {
+        Ok((self.unsigned("position")?, self.digest("hash")?))
+    }
+
+    /// Reads the state of the audit log.
+    pub(super) fn log_state(&self) -> Value<LogState> {
+        let last = self.0.integer("last_leaf")?.map(sequence).transpose()?;
+        Ok(LogState {
+            checkpoint: self.0.text("note")?.map(str::to_owned),
+            leaves: last.map_or(0, |last| last + 1),
+            has_unsealed: self.boolean("has_unsealed")?,
+        })
+    }
+
+    fn unsigned(&self, name: &str) -> Value<u64> {
+        sequence(self.integer(name)?)
     }
 
     fn audited_request(&self) -> Value<Option<AuditedRequest>> {
@@ -175,8 +227,11 @@ impl<R: SqlRow> Columns<'_, R> {
 
     fn audit_identity(&self, id: &str, name: &str) -> Value<Option<AuditIdentity>> {
         let id = self.0.integer(id)?.map(UserId::new);
-        let name = self.0.text(name)?.map(str::to_owned);
-        Ok(name.map(|name| AuditIdentity { id, name }))
+        match (id, self.0.text(name)?) {
+            (id, Some(name)) => Ok(Some(AuditIdentity { id, name: name.to_owned() })),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(StoreError::Corrupt("audit record")),
+        }
     }
 
     pub(super) fn shared_account(&self) -> Value<Arc<Account>> {
@@ -184,13 +239,7 @@ impl<R: SqlRow> Columns<'_, R> {
     }
 }
 
-/// Reads the head of the audit log's chain. Every migrated database has one.
-pub(super) fn chain_head<R: SqlRow>(row: Option<&R>) -> Value<ChainHead> {
-    let columns = Columns(row.ok_or(StoreError::Corrupt("audit log: its end is missing"))?);
-    let sequence = sequence(columns.integer("sequence")?)?;
-    Ok(ChainHead { sequence, digest: columns.digest("digest")? })
-}
-
+/// Returns a number of the audit log.
 pub(super) fn sequence(number: i64) -> Value<u64> {
     number.try_into().map_err(|_| StoreError::Corrupt("record number"))
 }
@@ -213,6 +262,11 @@ pub(super) fn join_roles(roles: &BTreeSet<RoleName>) -> String {
 /// Joins hashes for one column. PHC strings have no line breaks.
 pub(super) fn join_hashes(hashes: &[PasswordHash]) -> String {
     hashes.iter().map(PasswordHash::as_str).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns a number of the audit log as databases have it. No record has a larger one.
+pub(super) fn sql_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Returns a limit or an offset.

@@ -3,8 +3,6 @@
 #[cfg(test)]
 #[cfg(feature = "conformance")]
 mod account_scope;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-mod chain;
 mod change;
 mod cleanup;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -12,6 +10,9 @@ mod columns;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod log_proof;
+mod log_reads;
+mod log_verification;
 mod memory;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod open_error;
@@ -23,6 +24,7 @@ mod purge;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod quiet;
 pub mod rows;
+mod sealer;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod transactional;

@@ -22,7 +22,7 @@
 //! # Locks
 //!
 //! Each operation first locks what its decisions depend on, in one order: the administration, the
-//! account, the failures of a user name, and last the audit log. So two operations never wait for
+//! account, the failures of a user name. So two operations never wait for
 //! each other. A lock excludes other transactions that take the same one, until the end of the
 //! transaction. Reads outside of transactions do not wait for locks.
 //!
@@ -31,6 +31,10 @@
 //! | [`lock_administration`](AccountRows::lock_administration) | the roles of all accounts, and whether they are disabled |
 //! | [`lock_account`](AccountRows::lock_account) | an account, with its sessions, families and refresh tokens |
 //! | [`lock_failures`](FailureRows::lock_failures) | all failures and devices of a user name, also if there are none yet |
+//! | [`lock_sealing`](AuditRows::lock_sealing) | the Merkle log. Only the operation `seal` takes it, and it takes no other |
+//!
+//! No lock protects the records of the audit log, so that operations don't wait for each other to
+//! append to it.
 //!
 //! **A store that runs one transaction at a time takes no locks**: these statements then only read.
 //! A store with concurrent transactions must take every one of them, unless its transactions are
@@ -74,6 +78,17 @@
 //! never before, and not after a rollback. If the commit goes on after the caller has hung up, the
 //! events follow it all the same, so publish them where it ends: in its task or thread.
 //!
+//! # The audit log
+//!
+//! An operation appends [records](AuditRows::append_records), which are *unsealed* until the operation
+//! `seal` appends them to a Merkle log. Keep the unsealed ones in a table of their own: then a record
+//! that is committed late is not skipped. The log consists of the leaves, each the number of a record,
+//! of the hashes of the tree, and of checkpoints. All of them are only appended; refuse other changes
+//! where the database can. [`LogReads`] are the reads that verification and proofs need.
+//!
+//! Start a [`SealerTask`] for the store. Without it nothing is sealed but by
+//! [`AuditStore::seal`](crate::audit::AuditStore::seal).
+//!
 //! # Values
 //!
 //! - **Times**: a store may drop fractions of seconds.
@@ -87,20 +102,19 @@
 //!   octet by octet: they are in canonical form.
 //! - The types of rows get fields in later versions: store all of them.
 
-use async_trait::async_trait;
-
-use super::StoreError;
-use crate::audit::{AuditRecord, ChainHead};
-
 mod accounts;
+mod audit;
 mod events;
 mod failures;
 mod refresh_tokens;
 mod sessions;
 
+pub use super::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, Strays};
 pub use super::operation::{Operation, OperationFuture};
+pub use super::sealer::{SealerTask, Sealing};
 pub use super::transactional::Transactional;
 pub use accounts::AccountRows;
+pub use audit::{AuditRows, SealedBatch, UnsealedRecord};
 pub use events::{EventRows, Publication};
 pub use failures::{FailureRow, FailureRows, FailureScope, name_digest};
 pub use refresh_tokens::{Consumed, RefreshTokenRow, RefreshTokenRows};
@@ -117,14 +131,4 @@ pub trait Rows:
 impl<T> Rows for T where
     T: AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows + EventRows
 {
-}
-
-/// The audit log.
-#[async_trait]
-pub trait AuditRows: Send {
-    /// Locks the audit log, and returns the head of its chain.
-    async fn lock_chain(&mut self) -> Result<ChainHead, StoreError>;
-    /// Appends records, at least one, which the operation has chained to the head, and updates the
-    /// head.
-    async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError>;
 }

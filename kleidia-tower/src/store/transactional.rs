@@ -4,21 +4,26 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::log_reads::LogReads;
 use super::operation::Operation;
 use super::operations::{self, failures};
-use super::{ChangeContext, Committed, StoreError};
+use super::sealer::Sealing;
+use super::{ChangeContext, Committed, StoreError, log_proof, log_verification};
 use crate::account::{
     Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
     PasswordChange, StoredPassword,
 };
-use crate::audit::{AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead};
+use crate::audit::{
+    AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, InclusionProof, LogKey,
+    LogVerification,
+};
 use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use crate::rbac::RoleRules;
 use crate::session::{
     EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionEvents,
     SessionLookup, SessionSelector, SessionStore, SessionView,
 };
-use crate::{SessionId, Timestamp, TokenDigest, UserId, UserName};
+use crate::{HealthError, SessionId, Timestamp, TokenDigest, UserId, UserName};
 
 /// A store with transactions: its reads, and a way to run an operation in a transaction.
 ///
@@ -27,7 +32,7 @@ use crate::{SessionId, Timestamp, TokenDigest, UserId, UserName};
 ///
 /// Reads see what was committed before they began, on every node. They don't wait for transactions.
 #[async_trait]
-pub trait Transactional: Send + Sync + 'static {
+pub trait Transactional: LogReads {
     /// Returns an account with its hashed passwords.
     async fn read_account(
         &self,
@@ -62,8 +67,14 @@ pub trait Transactional: Send + Sync + 'static {
     /// Returns the matching records, newest first ([`AuditQuery::matches`]).
     async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError>;
 
-    /// Verifies the chain of the audit log after a head.
-    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError>;
+    /// Returns the key with which the store was opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if there is none.
+    fn log_key(&self) -> Result<&LogKey, StoreError>;
+
+    /// Returns what the store remembers of sealing its audit log.
+    fn sealing(&self) -> &Sealing;
 
     /// Returns the events of the store. [`Self::write`] publishes those of its operations, after the
     /// commit: see the [module](super::rows#events).
@@ -315,7 +326,23 @@ impl<S: Transactional> AuditStore for S {
         self.read_records(query).await
     }
 
-    async fn verify_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
-        self.read_chain(since).await
+    async fn seal(&self) -> Result<Option<Checkpoint>, StoreError> {
+        self.sealing().seal(self, true).await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
+        Ok(self.sealing().read(self).await?.0)
+    }
+
+    async fn verify(&self, since: Option<&Checkpoint>) -> Result<LogVerification, StoreError> {
+        log_verification::verify(self, self.log_key()?, since).await
+    }
+
+    async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError> {
+        log_proof::prove(self, self.log_key()?.verifier_key(), sequence).await
+    }
+
+    fn log_health(&self) -> Result<(), HealthError> {
+        self.sealing().health()
     }
 }

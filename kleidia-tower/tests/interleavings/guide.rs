@@ -54,11 +54,10 @@ enum Step {
     End(BTreeSet<&'static str>),
 }
 
-const TABLES: [&str; 9] = [
+/// Without the audit log: operations only insert into it, in any order.
+const TABLES: [&str; 7] = [
     "accounts",
     "administration",
-    "audit",
-    "audit_head",
     "failures",
     "families",
     "kleidia_schema",
@@ -199,15 +198,15 @@ mod tests {
     #[test]
     fn independent_statements_have_one_order() {
         let reads = ["SELECT FROM accounts", "SELECT FROM sessions", "COMMIT"];
-        let writes = ["UPDATE accounts", "UPDATE audit_head"];
+        let writes = ["UPDATE accounts", "UPDATE failures"];
         assert_eq!(schedules([&reads, &reads]).len(), 1);
         assert_eq!(schedules([&reads, &writes]).len(), 1);
-        assert_eq!(schedules([&["UPDATE audit"], &writes]).len(), 1);
+        assert_eq!(schedules([&["UPDATE families"], &writes]).len(), 1);
     }
 
     #[test]
     fn changes_are_visible_when_their_transaction_ends() {
-        let reads = ["SELECT FROM accounts", "SELECT FROM audit"];
+        let reads = ["SELECT FROM accounts", "SELECT FROM families"];
         let change = ["UPDATE accounts", "COMMIT"];
         assert_eq!(schedules([&reads, &change]).len(), 2);
         let lock = ["SELECT FROM accounts FOR NO KEY UPDATE", "COMMIT"];

@@ -12,6 +12,7 @@ use tokio_postgres::{Client, NoTls};
 use crate::fixture::Fixture;
 use crate::gate::{Event, Gate};
 use crate::guide::{Guide, Sample, Search};
+use crate::numbered::audit_key;
 use crate::operations::Operation;
 use crate::schedule;
 
@@ -39,7 +40,7 @@ impl Nodes {
     pub(crate) async fn start() -> Self {
         let server = PostgresServer::shared();
         let url = server.create_database();
-        let free = PostgresStore::open(&url).await.unwrap();
+        let free = PostgresStore::open(&url, audit_key()).await.unwrap();
         let (monitor, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
         tokio::spawn(connection);
         let gates = [Gate::start(server.port()).await, Gate::start(server.port()).await];
@@ -53,8 +54,11 @@ impl Nodes {
                 .with_lock_timeout(TIMEOUT)
                 .and_then(|options| options.with_statement_timeout(TIMEOUT))
                 .and_then(|options| options.with_idle_in_transaction_timeout(TIMEOUT))
+                // Only the statements of the pair.
+                .and_then(|options| options.with_seal_interval(Duration::from_secs(3600)))
                 .unwrap();
-            let store = PostgresStore::open_with(&through_gate, options).await.unwrap();
+            let store =
+                PostgresStore::open_with(&through_gate, audit_key(), options).await.unwrap();
             stores.push(Arc::new(store));
         }
         let stores = stores.try_into().unwrap();

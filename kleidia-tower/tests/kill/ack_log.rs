@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kleidia_tower::UserId;
 use kleidia_tower::account::AccountLookup;
-use kleidia_tower::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind};
+use kleidia_tower::audit::{AuditQuery, AuditRecord, Checkpoint, EventKind};
 use kleidia_tower::session::{RotationOutcome, SessionLookup};
 use kleidia_tower::store::Store;
 
-use crate::numbered::{NOW, at, hash, refresh_token, rotation, session_token};
+use crate::numbered::{NOW, at, hash, refresh_token, rotation, session_token, verified};
 use crate::operation::Operation;
 use crate::user_state::UserState;
 
 /// The acknowledged operations of all users.
 pub(crate) struct AckLog {
     users: BTreeMap<UserId, UserLog>,
-    /// The head of the audit log at the last check.
-    head: ChainHead,
+    /// The checkpoint of the audit log at the last check.
+    checkpoint: Option<Checkpoint>,
+    /// The numbers of the records that it seals.
+    checked: BTreeSet<u64>,
     pub(crate) acknowledged: u32,
 }
 
@@ -26,7 +28,7 @@ struct UserLog {
     state: UserState,
     /// The operation that started and is not acknowledged yet.
     pending: Option<Operation>,
-    /// The records that were acknowledged since the last check: number, digest and kind.
+    /// The records that were acknowledged since the last check: number, code and kind.
     records: Vec<(String, EventKind)>,
     /// The state at the last check.
     checked: UserState,
@@ -36,7 +38,9 @@ impl AckLog {
     pub(crate) async fn new(store: &dyn Store) -> Self {
         let accounts = store.accounts(None, 100).await.unwrap();
         let users = accounts.iter().map(|account| (account.id, UserLog::default())).collect();
-        Self { users, head: verified_head(store).await, acknowledged: 0 }
+        let checkpoint = verified(store).await;
+        let checked = all_records(store).await.iter().map(|record| record.sequence).collect();
+        Self { users, checkpoint, checked, acknowledged: 0 }
     }
 
     /// Reads a line of output of the child.
@@ -76,7 +80,9 @@ impl AckLog {
             log.check_sessions(store, &mut token).await;
         }
         assert!(records.is_empty(), "{records:?}");
-        self.head = verified_head(store).await;
+        self.checkpoint = verified(store).await;
+        let records = all_records(store).await;
+        self.checked = records.iter().map(|record| record.sequence).collect();
     }
 
     /// Checks all revoked tokens and ended sessions.
@@ -88,13 +94,12 @@ impl AckLog {
 
     /// Returns the records since the last check, by account.
     async fn records_since(&self, store: &dyn Store) -> BTreeMap<UserId, Vec<AuditRecord>> {
-        let check = store.verify_chain(self.head).await.unwrap();
-        assert!(matches!(check, ChainCheck::Intact(_)), "{check:?}");
-        verified_head(store).await;
-        let all = AuditQuery { limit: 1_000_000, ..AuditQuery::default() };
+        store.seal().await.unwrap();
+        let verification = store.verify(self.checkpoint.as_ref()).await.unwrap();
+        assert!(verification.is_intact(), "{:?}", verification.faults());
         let mut records = BTreeMap::<UserId, Vec<AuditRecord>>::new();
-        for record in store.records(&all).await.unwrap().into_iter().rev() {
-            if record.sequence > self.head.sequence {
+        for record in all_records(store).await.into_iter().rev() {
+            if !self.checked.contains(&record.sequence) {
                 let user = record.user.as_ref().and_then(|user| user.id).unwrap();
                 records.entry(user).or_default().push(record);
             }
@@ -108,7 +113,7 @@ impl UserLog {
     fn check_records(&mut self, found: Vec<AuditRecord>) {
         let found = found
             .into_iter()
-            .map(|record| (format!("{}={}", record.sequence, hex(&record.digest)), record.kind));
+            .map(|record| (format!("{}={}", record.sequence, hex(&record.mac)), record.kind));
         let found: Vec<_> = found.collect();
         let (acknowledged, rest) = found
             .split_at_checked(self.records.len())
@@ -181,12 +186,9 @@ fn newly_added(all: &BTreeSet<u32>, before: &BTreeSet<u32>) -> Vec<u32> {
     all.difference(before).copied().collect()
 }
 
-/// Verifies the audit log from its start, and returns its head.
-async fn verified_head(store: &dyn Store) -> ChainHead {
-    match store.verify_chain(ChainHead::default()).await.unwrap() {
-        ChainCheck::Intact(head) => head,
-        broken @ ChainCheck::Broken { .. } => panic!("{broken:?}"),
-    }
+async fn all_records(store: &dyn Store) -> Vec<AuditRecord> {
+    let all = AuditQuery { limit: 1_000_000, ..AuditQuery::default() };
+    store.records(&all).await.unwrap()
 }
 
 pub(crate) fn hex(octets: &[u8]) -> String {

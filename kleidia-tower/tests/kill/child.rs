@@ -68,8 +68,7 @@ impl Load {
                 Err(error) => return print_line(&format!("failed {user} {error:?}")),
             };
             let records = records.iter();
-            let records =
-                records.map(|record| format!("{}={}", record.sequence, hex(&record.digest)));
+            let records = records.map(|record| format!("{}={}", record.sequence, hex(&record.mac)));
             print_line(&format!("done {user} {}", records.collect::<Vec<_>>().join(" ")));
         }
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use kleidia_tower::store::{PostgresStore, SqliteStore, Store};
 
+use crate::numbered::audit_key;
+
 /// An open database.
 pub(crate) enum Database {
     Sqlite(Arc<SqliteStore>),
@@ -14,9 +16,9 @@ impl Database {
     /// Opens a URL of PostgreSQL, or an SQLite file.
     pub(crate) async fn open(location: &str) -> Self {
         if location.starts_with("postgres://") {
-            Self::Postgres(Arc::new(PostgresStore::open(location).await.unwrap()))
+            Self::Postgres(Arc::new(PostgresStore::open(location, audit_key()).await.unwrap()))
         } else {
-            Self::Sqlite(Arc::new(SqliteStore::open(location).await.unwrap()))
+            Self::Sqlite(Arc::new(SqliteStore::open(location, audit_key()).await.unwrap()))
         }
     }
 

@@ -78,7 +78,8 @@ async fn caching_store_agrees_with_the_oracle() {
 #[tokio::test]
 async fn sqlite_store_agrees_with_the_oracle() {
     let directory = tempfile::tempdir().unwrap();
-    let store = kleidia_tower::store::SqliteStore::open(directory.path().join("store.db"));
+    let store =
+        kleidia_tower::store::SqliteStore::open(directory.path().join("store.db"), audit_key());
     let store = Arc::new(store.await.unwrap());
     run(Arc::clone(&store) as Arc<dyn Store>, OPERATIONS).await;
     store.close().await;
@@ -88,6 +89,11 @@ async fn sqlite_store_agrees_with_the_oracle() {
 #[tokio::test]
 async fn postgres_store_agrees_with_the_oracle() {
     let url = test_servers::PostgresServer::shared().create_database();
-    let store = kleidia_tower::store::PostgresStore::open(&url).await.unwrap();
+    let store = kleidia_tower::store::PostgresStore::open(&url, audit_key()).await.unwrap();
     run(Arc::new(store), OPERATIONS / 5).await;
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+fn audit_key() -> kleidia_tower::audit::AuditKey {
+    kleidia_tower::audit::AuditKey::generate("tests").unwrap()
 }

@@ -15,12 +15,12 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::numbered::{at, create, log_in};
+use crate::numbered::{at, audit_key, create, log_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recovers_after_a_crash_of_the_server() {
     let server = PostgresServer::start(&[]);
-    let store = PostgresStore::open(&server.create_database()).await.unwrap();
+    let store = PostgresStore::open(&server.create_database(), audit_key()).await.unwrap();
     let alice = create(&store, "alice").await;
     log_in(&store, &alice, 1).await;
     server.kill();
@@ -40,7 +40,7 @@ async fn operation_does_not_wait_for_a_lock_for_ever() {
     let url = server.create_database();
     let timeout = Duration::from_millis(200);
     let options = PostgresOptions::default().with_lock_timeout(timeout).unwrap();
-    let store = PostgresStore::open_with(&url, options).await.unwrap();
+    let store = PostgresStore::open_with(&url, audit_key(), options).await.unwrap();
     let alice = create(&store, "alice").await;
     let (mut other, connection) =
         tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
@@ -62,17 +62,17 @@ async fn verifies_the_certificate_of_the_server() {
     let server = PostgresServer::start_with_tls(&["fsync=off"]);
     let url = format!("{}?sslmode=require", server.create_database());
     let trusted = PostgresOptions::default().with_root_certificates(server.root_certificate());
-    let store = PostgresStore::open_with(&url, trusted.clone()).await.unwrap();
+    let store = PostgresStore::open_with(&url, audit_key(), trusted.clone()).await.unwrap();
     create(&store, "alice").await;
     // The operating system does not trust it.
-    let opened = PostgresStore::open(&url).await;
+    let opened = PostgresStore::open(&url, audit_key()).await;
     assert!(matches!(opened, Err(OpenError::Database(_))), "{opened:?}");
     let other = PostgresServer::start_with_tls(&[]).root_certificate();
     let other = PostgresOptions::default().with_root_certificates(other);
-    let opened = PostgresStore::open_with(&url, other).await;
+    let opened = PostgresStore::open_with(&url, audit_key(), other).await;
     assert!(matches!(opened, Err(OpenError::Database(_))), "{opened:?}");
     let invalid = trusted.with_root_certificates("no certificate");
-    let opened = PostgresStore::open_with(&url, invalid).await;
+    let opened = PostgresStore::open_with(&url, audit_key(), invalid).await;
     assert!(matches!(opened, Err(OpenError::RootCertificates(_))), "{opened:?}");
 }
 
@@ -80,7 +80,7 @@ async fn verifies_the_certificate_of_the_server() {
 async fn clock_is_that_of_the_database() {
     let server = PostgresServer::shared();
     let url = server.create_database();
-    let store = PostgresStore::open(&url).await.unwrap();
+    let store = PostgresStore::open(&url, audit_key()).await.unwrap();
     let name = url.rsplit('/').next().unwrap();
     let clock = || store.clock().now().unwrap().as_millisecond();
     let before = clock();
@@ -100,7 +100,7 @@ async fn reads_do_not_wait_for_writes() {
     let long = Duration::from_secs(120);
     let options = options.with_connection_timeout(long).unwrap();
     let options = options.with_lock_timeout(long).unwrap().with_statement_timeout(long).unwrap();
-    let store = Arc::new(PostgresStore::open_with(&url, options).await.unwrap());
+    let store = Arc::new(PostgresStore::open_with(&url, audit_key(), options).await.unwrap());
     let alice = create(&*store, "alice").await;
     let (mut other, connection) =
         tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
@@ -165,7 +165,7 @@ async fn operation_does_not_wait_for_a_silent_server() {
     let options = PostgresOptions::default().with_max_connections(NonZeroU32::MIN);
     let options = options.with_statement_timeout(timeout).unwrap();
     let options = options.with_lock_timeout(timeout).unwrap();
-    let store = PostgresStore::open_with(&url, options).await.unwrap();
+    let store = PostgresStore::open_with(&url, audit_key(), options).await.unwrap();
     let alice = create(&store, "alice").await;
     is_silent.store(true, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(50)).await;

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::dropped_ends::ended_sessions_are_published;
 use crate::nodes;
-use crate::numbered::{at, create, log_in, operator};
+use crate::numbered::{at, audit_key, create, log_in, operator};
 
 /// Waits for an event that satisfies the condition, and returns those before it.
 async fn hear(
@@ -103,8 +103,10 @@ async fn heartbeat_is_heard_after_earlier_changes() {
 async fn node_learns_that_it_missed_something() {
     let url = PostgresServer::shared().create_database();
     let name = url.rsplit('/').next().unwrap();
-    let (here, there) =
-        (PostgresStore::open(&url).await.unwrap(), PostgresStore::open(&url).await.unwrap());
+    let (here, there) = (
+        PostgresStore::open(&url, audit_key()).await.unwrap(),
+        PostgresStore::open(&url, audit_key()).await.unwrap(),
+    );
     let mut receiver = subscribe(&there).await;
     let alice = create(&here, "alice").await;
     for round in 0..3 {
@@ -134,7 +136,9 @@ async fn schemas_have_feeds_of_their_own() {
     let name = url.rsplit('/').next().unwrap();
     PostgresServer::shared().execute(name, "CREATE SCHEMA one; CREATE SCHEMA two");
     let open = async |schema: &str| {
-        PostgresStore::open(&format!("{url}?options=-c%20search_path%3D{schema}")).await.unwrap()
+        PostgresStore::open(&format!("{url}?options=-c%20search_path%3D{schema}"), audit_key())
+            .await
+            .unwrap()
     };
     let (one, two) = (open("one").await, open("two").await);
     let (mut in_one, mut in_two) = (subscribe(&one).await, subscribe(&two).await);

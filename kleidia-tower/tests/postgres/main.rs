@@ -19,6 +19,9 @@ mod locks;
 mod numbered;
 mod proxy;
 mod schema;
+mod tampered_log;
+#[path = "../support/tampering.rs"]
+mod tampering;
 
 use kleidia_tower::store::PostgresStore;
 use test_servers::PostgresServer;
@@ -28,7 +31,7 @@ async fn nodes<const N: usize>() -> [PostgresStore; N] {
     let url = PostgresServer::shared().create_database();
     let mut nodes = Vec::new();
     for _ in 0..N {
-        nodes.push(PostgresStore::open(&url).await.unwrap());
+        nodes.push(PostgresStore::open(&url, numbered::audit_key()).await.unwrap());
     }
     nodes.try_into().unwrap()
 }

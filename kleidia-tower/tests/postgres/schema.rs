@@ -9,7 +9,9 @@ use kleidia_tower::store::{OpenError, PostgresStore, PurgeStore as _, Retention}
 use test_servers::PostgresServer;
 use tokio_postgres::error::SqlState;
 
-use crate::numbered::{NOW, at, create, log_in, operator, rotation};
+use crate::numbered::{
+    NOW, at, audit_key, create, log_in, operator, rotation, verified, verified_size,
+};
 
 fn new_database() -> (&'static PostgresServer, String, String) {
     let server = PostgresServer::shared();
@@ -21,7 +23,7 @@ fn new_database() -> (&'static PostgresServer, String, String) {
 #[tokio::test]
 async fn starting_nodes_migrate_once() {
     let (_, _, url) = new_database();
-    let stores = join_all((0..6).map(|_| PostgresStore::open(&url))).await;
+    let stores = join_all((0..6).map(|_| PostgresStore::open(&url, audit_key()))).await;
     let stores: Vec<_> = stores.into_iter().map(Result::unwrap).collect();
     let alice = create(&stores[0], "alice").await;
     for store in &stores {
@@ -32,13 +34,13 @@ async fn starting_nodes_migrate_once() {
 #[tokio::test]
 async fn rejects_newer_schema_unless_it_is_compatible() {
     let (server, name, url) = new_database();
-    let store = PostgresStore::open(&url).await.unwrap();
+    let store = PostgresStore::open(&url, audit_key()).await.unwrap();
     let alice = create(&store, "alice").await;
     server.execute(&name, "UPDATE kleidia_schema SET version = 3, compatible_with = 2");
-    let opened = PostgresStore::open(&url).await;
+    let opened = PostgresStore::open(&url, audit_key()).await;
     assert!(matches!(opened, Err(OpenError::NewerVersion { version: 3, latest: 1 })), "{opened:?}");
     server.execute(&name, "UPDATE kleidia_schema SET version = 2, compatible_with = 1");
-    let opened = PostgresStore::open(&url).await.unwrap();
+    let opened = PostgresStore::open(&url, audit_key()).await.unwrap();
     assert_eq!(opened.account(alice.id).await.unwrap(), Some(alice));
 }
 
@@ -46,7 +48,7 @@ async fn rejects_newer_schema_unless_it_is_compatible() {
 #[tokio::test]
 async fn older_node_continues_when_columns_are_added() {
     let (server, name, url) = new_database();
-    let store = PostgresStore::open(&url).await.unwrap();
+    let store = PostgresStore::open(&url, audit_key()).await.unwrap();
     let alice = create(&store, "alice").await;
     log_in(&store, &alice, 1).await;
     drop(store.rotate_refresh_token(&rotation(1, 2), &at(0)).await.unwrap());
@@ -59,7 +61,8 @@ async fn older_node_continues_when_columns_are_added() {
 
 #[tokio::test]
 async fn rejects_malformed_url_without_repeating_it() {
-    let opened = PostgresStore::open("postgres://portal:secret@localhost:port/portal").await;
+    let opened =
+        PostgresStore::open("postgres://portal:secret@localhost:port/portal", audit_key()).await;
     let error = opened.unwrap_err();
     assert!(matches!(error, OpenError::MalformedUrl), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("secret"));
@@ -69,19 +72,20 @@ async fn rejects_malformed_url_without_repeating_it() {
 #[tokio::test]
 async fn service_has_the_documented_privileges() {
     let (server, name, url) = new_database();
-    drop(PostgresStore::open(&url).await.unwrap());
+    drop(PostgresStore::open(&url, audit_key()).await.unwrap());
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/deployment.md");
     let document = std::fs::read_to_string(document).unwrap();
     let grants: Vec<_> = document.lines().filter(|line| line.starts_with("GRANT ")).collect();
     assert!(grants.len() >= 5, "{grants:?}");
     server.execute(&name, &format!("CREATE ROLE portal LOGIN; {}", grants.join("")));
     let url = url.replace("postgres@", "portal@");
-    let store = PostgresStore::open(&url).await.unwrap();
+    let store = PostgresStore::open(&url, audit_key()).await.unwrap();
     let alice = create(&store, "alice").await;
     log_in(&store, &alice, 1).await;
     drop(store.rotate_refresh_token(&rotation(1, 2), &at(0)).await.unwrap());
     let update = AccountUpdate { is_disabled: Some(true), roles: None };
     drop(store.update_account(alice.id, update, &operator(), &at(1)).await.unwrap());
+    assert_eq!(verified_size(&store).await, 6);
     let later = NOW + Duration::from_secs(365 * 24 * 3600);
     assert!(store.purge(later, &Retention::default(), 100).await.unwrap() > 0);
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
@@ -90,6 +94,11 @@ async fn service_has_the_documented_privileges() {
         "DELETE FROM audit",
         "UPDATE audit SET reason = NULL",
         "TRUNCATE audit",
+        "DELETE FROM audit_leaves",
+        "UPDATE audit_leaves SET record = 0",
+        "DELETE FROM audit_hashes",
+        "DELETE FROM audit_checkpoints",
+        "TRUNCATE audit_unsealed",
         "DELETE FROM accounts",
         "DROP TABLE audit",
         "ALTER TABLE audit DISABLE TRIGGER ALL",
@@ -105,7 +114,8 @@ async fn service_has_the_documented_privileges() {
 
 #[tokio::test]
 async fn error_names_why_the_server_is_not_reached() {
-    let opened = PostgresStore::open("postgres://portal:secret@127.0.0.1:1/portal").await;
+    let opened =
+        PostgresStore::open("postgres://portal:secret@127.0.0.1:1/portal", audit_key()).await;
     let error = opened.unwrap_err();
     assert!(error.to_string().contains("refused"), "{error}");
     assert!(!format!("{error} {error:?}").contains("secret"));
@@ -114,19 +124,30 @@ async fn error_names_why_the_server_is_not_reached() {
 #[tokio::test]
 async fn triggers_protect_accounts_sessions_and_log() {
     let (server, name, url) = new_database();
-    let store = PostgresStore::open(&url).await.unwrap();
+    let store = PostgresStore::open(&url, audit_key()).await.unwrap();
     let alice = create(&store, "alice").await;
     log_in(&store, &alice, 1).await;
     drop(store.rotate_refresh_token(&rotation(1, 2), &at(0)).await.unwrap());
     let all = SessionSelector::All { user: alice.id };
     drop(store.end_sessions(all, EndReason::Revoked, &at(1)).await.unwrap());
+    verified(&store).await;
     for statement in [
         "DELETE FROM audit",
         "TRUNCATE audit",
         "UPDATE audit SET reason = 'another'",
-        "DELETE FROM audit_head",
-        "TRUNCATE audit_head",
-        "UPDATE audit_head SET sequence = sequence - 1",
+        "DELETE FROM audit_leaves",
+        "TRUNCATE audit_leaves",
+        "UPDATE audit_leaves SET record = record + 100",
+        "DELETE FROM audit_hashes",
+        "TRUNCATE audit_hashes",
+        "UPDATE audit_hashes SET hash = decode(repeat('00', 32), 'hex')",
+        "DELETE FROM audit_checkpoints",
+        "TRUNCATE audit_checkpoints",
+        "UPDATE audit_checkpoints SET note = ''",
+        "UPDATE audit_checkpoints SET size = size + 1, hour = hour + 1",
+        "INSERT INTO audit_unsealed VALUES (1000); DELETE FROM audit_unsealed",
+        "INSERT INTO audit_unsealed VALUES (1000); UPDATE audit_unsealed SET record = 1001",
+        "TRUNCATE audit_unsealed",
         "DELETE FROM accounts",
         "TRUNCATE accounts CASCADE",
         "UPDATE accounts SET name = 'carol'",

@@ -153,7 +153,8 @@ async fn leaks_no_secret() {
 #[cfg(feature = "sqlite")]
 async fn run_with_file(output: RecordedOutput) {
     let directory = tempfile::tempdir().unwrap();
-    let store = kleidia_tower::store::SqliteStore::open(directory.path().join("store.db"));
+    let store =
+        kleidia_tower::store::SqliteStore::open(directory.path().join("store.db"), audit_key());
     let store = Arc::new(store.await.unwrap());
     let secrets = run(output, Arc::clone(&store) as Arc<dyn Store>).await;
     for is_closed in [false, true] {
@@ -174,7 +175,7 @@ async fn run_with_file(output: RecordedOutput) {
 #[cfg(feature = "postgres")]
 async fn run_with_server(output: RecordedOutput) {
     let url = test_servers::PostgresServer::shared().create_database();
-    let store = kleidia_tower::store::PostgresStore::open(&url).await.unwrap();
+    let store = kleidia_tower::store::PostgresStore::open(&url, audit_key()).await.unwrap();
     run(output, Arc::new(store)).await;
 }
 
@@ -309,4 +310,9 @@ async fn read_everything(fixture: &Fixture) {
     for user in [1, 2].map(UserId::new) {
         fixture.output.record(&accounts.sessions(user).await.unwrap());
     }
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+fn audit_key() -> kleidia_tower::audit::AuditKey {
+    kleidia_tower::audit::AuditKey::generate("tests").unwrap()
 }

@@ -14,14 +14,14 @@ use kleidia_tower::{ClientInfo, Rejection, SessionId};
 use sqlx::Connection as _;
 use tokio::task::JoinSet;
 
-use crate::fixture::{NOW, TempDatabase, at, create, log_in, rotation};
+use crate::fixture::{NOW, TempDatabase, at, audit_key, create, log_in, rotation};
 
 const QUEUE_LIMIT: u32 = 3;
 
 async fn open(database: &TempDatabase) -> Arc<SqliteStore> {
     let options = SqliteOptions::default().with_busy_timeout(Duration::from_secs(600)).unwrap();
     let options = options.with_queue_limit(NonZeroU32::new(QUEUE_LIMIT).unwrap());
-    Arc::new(SqliteStore::open_with(&database.path, options).await.unwrap())
+    Arc::new(SqliteStore::open_with(&database.path, audit_key(), options).await.unwrap())
 }
 
 #[tokio::test]

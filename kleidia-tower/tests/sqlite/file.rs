@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use kleidia_tower::UserId;
 use kleidia_tower::account::{AccountLookup, AccountStore as _};
-use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
+use kleidia_tower::audit::AuditStore as _;
 use kleidia_tower::session::{RotationOutcome, SessionLookup, SessionStore as _};
 use kleidia_tower::store::{OpenError, SqliteOptions, SqliteStore, StoreError};
 use sqlx::Connection as _;
 
 use crate::fixture::{
-    TempDatabase, at, create, hash, log_in, new_account, operator, rotation, session_token,
+    TempDatabase, at, audit_key, create, hash, log_in, new_account, operator, rotation,
+    session_token, verified_size,
 };
 
 #[tokio::test]
@@ -20,7 +21,6 @@ async fn data_persists_after_reopening() {
     let store = database.open().await;
     let alice = create(&store, "alice").await;
     let view = log_in(&store, &alice, 1).await;
-    let head = store.verify_chain(ChainHead::default()).await.unwrap();
     store.close().await;
     assert!(!database.with_suffix("-wal").exists(), "the journal was not written back");
 
@@ -30,8 +30,9 @@ async fn data_persists_after_reopening() {
     assert_eq!((account, password.current), (alice.clone(), hash(0)));
     let found = store.session(SessionLookup::Token(session_token(1))).await.unwrap().unwrap();
     assert_eq!(found, view);
-    assert_eq!(store.verify_chain(ChainHead::default()).await.unwrap(), head);
-    assert!(matches!(head, ChainCheck::Intact(head) if head.sequence == 3));
+    let checkpoint = store.checkpoint().await.unwrap();
+    assert_eq!(checkpoint.map(|checkpoint| checkpoint.size()), Some(3), "sealed when closed");
+    assert_eq!(verified_size(&store).await, 3);
     let refreshed = store.rotate_refresh_token(&rotation(1, 2), &at(1)).await.unwrap().value;
     assert!(matches!(refreshed, RotationOutcome::Rotated { .. }));
 }
@@ -65,11 +66,11 @@ async fn only_the_owner_can_read_the_files() {
 #[tokio::test]
 async fn rejects_paths_that_are_not_files() {
     for name in [":memory:", "file:accounts.db?mode=memory", "sqlite::memory:"] {
-        let opened = SqliteStore::open(name).await;
+        let opened = SqliteStore::open(name, audit_key()).await;
         assert!(matches!(opened, Err(OpenError::NotAFile(_))), "{opened:?}");
     }
     for name in ["", "/nowhere/at/all/accounts.db", "/"] {
-        let opened = SqliteStore::open(name).await;
+        let opened = SqliteStore::open(name, audit_key()).await;
         assert!(matches!(opened, Err(OpenError::Database(_))), "{opened:?}");
     }
 }
@@ -81,7 +82,7 @@ async fn works_with_extreme_options() {
         .with_readers(NonZeroU32::MIN)
         .with_busy_timeout(Duration::from_secs(24 * 24 * 3600))
         .unwrap();
-    let store = SqliteStore::open_with(&database.path, options).await.unwrap();
+    let store = SqliteStore::open_with(&database.path, audit_key(), options).await.unwrap();
     create(&store, "alice").await;
     assert!(store.account(UserId::new(1)).await.unwrap().is_some());
 }
@@ -91,7 +92,7 @@ async fn write_fails_after_the_busy_timeout() {
     let database = TempDatabase::new();
     let busy_timeout = Duration::from_millis(50);
     let options = SqliteOptions::default().with_busy_timeout(busy_timeout).unwrap();
-    let store = SqliteStore::open_with(&database.path, options).await.unwrap();
+    let store = SqliteStore::open_with(&database.path, audit_key(), options).await.unwrap();
     let mut other = database.connect().await;
     let transaction = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let rejected = store.create_account(new_account("alice"), &operator(), &at(0)).await;

@@ -8,7 +8,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
 pub(crate) use crate::numbered::{
-    NOW, at, create, hash, log_in, new_account, new_session, operator, rotation, session_token,
+    NOW, at, audit_key, create, hash, log_in, new_account, new_session, operator, rotation,
+    session_token, verified, verified_size,
 };
 
 /// A database in a temporary directory.
@@ -24,7 +25,7 @@ impl TempDatabase {
     }
 
     pub(crate) async fn open(&self) -> SqliteStore {
-        SqliteStore::open(&self.path).await.unwrap()
+        SqliteStore::open(&self.path, audit_key()).await.unwrap()
     }
 
     /// Opens a connection that does not belong to the store.

@@ -20,4 +20,6 @@ mod nodes;
 #[path = "../support/numbered.rs"]
 mod numbered;
 mod schema;
+#[path = "../support/tampering.rs"]
+mod tampering;
 mod triggers;

@@ -1,13 +1,18 @@
 //! Triggers that protect the audit log and accounts, and the detection of changes without them.
 
-use kleidia_tower::account::AccountStore as _;
-use kleidia_tower::audit::{AuditStore as _, ChainCheck, ChainHead};
-use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
+use std::sync::Arc;
 
-use crate::fixture::{TempDatabase, at, create, log_in};
+use kleidia_tower::account::AccountStore as _;
+use kleidia_tower::audit::LogKey;
+use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
+use kleidia_tower::store::{SqliteOptions, SqliteStore};
+use sqlx::Connection as _;
+
+use crate::fixture::{TempDatabase, at, create, log_in, verified_size};
+use crate::tampering::{SEAL_INTERVAL, TamperedDatabase, tampering_tests};
 
 /// Creates a log of 5 records: two accounts, a login with its session, and its end.
-async fn database_with_log() -> (TempDatabase, ChainHead) {
+async fn database_with_log() -> TempDatabase {
     let database = TempDatabase::new();
     let store = database.open().await;
     let alice = create(&store, "alice").await;
@@ -15,17 +20,14 @@ async fn database_with_log() -> (TempDatabase, ChainHead) {
     log_in(&store, &alice, 1).await;
     let all = SessionSelector::All { user: alice.id };
     drop(store.end_sessions(all, EndReason::Revoked, &at(1)).await.unwrap());
-    let ChainCheck::Intact(head) = store.verify_chain(ChainHead::default()).await.unwrap() else {
-        panic!("the chain is broken");
-    };
-    assert_eq!(head.sequence, 5);
+    assert_eq!(verified_size(&store).await, 5);
     store.close().await;
-    (database, head)
+    database
 }
 
 #[tokio::test]
 async fn triggers_protect_log_and_accounts() {
-    let (database, head) = database_with_log().await;
+    let database = database_with_log().await;
     let mut connection = database.connect().await;
     for statement in [
         "DELETE FROM audit",
@@ -36,15 +38,22 @@ async fn triggers_protect_log_and_accounts() {
         "UPDATE OR IGNORE audit SET reason = 'another'",
         "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE sequence = 1",
         "REPLACE INTO audit SELECT * FROM audit WHERE sequence = 5",
-        "INSERT INTO audit SELECT 7, at, kind, outcome, NULL, NULL, NULL, NULL, NULL, NULL, \
-         NULL, NULL, NULL, NULL, digest FROM audit WHERE sequence = 5",
-        "DELETE FROM audit_head",
-        "UPDATE audit_head SET digest = zeroblob(32)",
-        "UPDATE audit_head SET sequence = sequence - 1",
-        "UPDATE audit_head SET sequence = sequence + 1",
-        "UPDATE audit_head SET id = NULL",
-        "INSERT INTO audit_head VALUES (2, 0, zeroblob(32))",
-        "REPLACE INTO audit_head VALUES (1, 0, zeroblob(32))",
+        "INSERT INTO audit SELECT -1, at, kind, outcome, NULL, NULL, NULL, NULL, NULL, NULL, \
+         NULL, NULL, NULL, NULL, mac FROM audit WHERE sequence = 5",
+        "DELETE FROM audit_leaves",
+        "UPDATE audit_leaves SET record = 9 WHERE leaf = 4",
+        "UPDATE OR REPLACE audit_leaves SET record = 1 WHERE leaf = 4",
+        "REPLACE INTO audit_leaves VALUES (4, 9)",
+        "REPLACE INTO audit_leaves VALUES (9, 1)",
+        "DELETE FROM audit_hashes",
+        "UPDATE audit_hashes SET hash = zeroblob(32)",
+        "REPLACE INTO audit_hashes VALUES (0, zeroblob(32))",
+        "DELETE FROM audit_checkpoints",
+        "UPDATE audit_checkpoints SET note = ''",
+        "UPDATE audit_checkpoints SET size = size + 1, hour = hour + 1",
+        "REPLACE INTO audit_checkpoints SELECT hour, size, '' FROM audit_checkpoints",
+        "INSERT INTO audit_checkpoints SELECT hour + 1, size, note FROM audit_checkpoints",
+        "INSERT INTO audit_checkpoints SELECT hour - 1, size + 1, note FROM audit_checkpoints",
         "DELETE FROM accounts",
         "REPLACE INTO accounts SELECT * FROM accounts WHERE id = 1",
         "INSERT OR REPLACE INTO accounts SELECT NULL, name, name_digest, roles, 0, 0, 0, '', '' \
@@ -63,53 +72,52 @@ async fn triggers_protect_log_and_accounts() {
         assert!(result.is_err(), "{statement}");
     }
     let store = database.open().await;
-    let check = store.verify_chain(ChainHead::default()).await.unwrap();
-    assert_eq!(check, ChainCheck::Intact(head));
+    assert_eq!(verified_size(&store).await, 5);
     let accounts = store.accounts(None, 10).await.unwrap();
     let names: Vec<_> = accounts.iter().map(|account| account.name.as_str()).collect();
     assert_eq!(names, ["alice", "bob"]);
-}
-
-#[tokio::test]
-async fn verification_detects_altered_log() {
-    for (alteration, broken) in [
-        ("UPDATE audit SET reason = 'another' WHERE sequence = 3", 3),
-        ("UPDATE audit SET user_agent = NULL WHERE sequence = 1", 1),
-        ("UPDATE audit SET kind = 'another' WHERE sequence = 2", 2),
-        ("UPDATE audit SET user_name = 'bob' WHERE sequence = 1", 1),
-        ("UPDATE audit SET method = 'GET' WHERE sequence = 2", 2),
-        ("UPDATE audit SET method = 'GET', route = '/users' WHERE sequence = 4", 4),
-        ("DELETE FROM audit WHERE sequence = 2", 2),
-        ("DELETE FROM audit WHERE sequence = 1", 1),
-        ("DELETE FROM audit WHERE sequence = 5", 5),
-        ("DELETE FROM audit WHERE sequence > 2", 3),
-        ("UPDATE audit SET digest = zeroblob(32) WHERE sequence = 5", 5),
-        ("UPDATE audit_head SET digest = zeroblob(32)", 5),
-    ] {
-        let (database, _) = database_with_log().await;
-        database
-            .execute(
-                "DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_deleted; \
-                 DROP TRIGGER audit_head_goes_forward",
-            )
-            .await;
-        database.execute(alteration).await;
-        let check = database.open().await.verify_chain(ChainHead::default()).await.unwrap();
-        assert_eq!(check, ChainCheck::Broken { sequence: broken }, "{alteration}");
+    sqlx::query("INSERT INTO audit_unsealed VALUES (9)").execute(&mut connection).await.unwrap();
+    for statement in ["DELETE FROM audit_unsealed", "UPDATE audit_unsealed SET record = 10"] {
+        let result = sqlx::query(statement).execute(&mut connection).await;
+        assert!(result.is_err(), "{statement}");
     }
 }
 
-#[tokio::test]
-async fn known_head_reveals_truncated_log() {
-    let (database, head) = database_with_log().await;
-    database
-        .execute(
-            "DROP TRIGGER audit_is_not_deleted; DROP TRIGGER audit_head_goes_forward; \
-             DELETE FROM audit WHERE sequence = 5; \
-             UPDATE audit_head SET sequence = 4, \
-             digest = (SELECT digest FROM audit WHERE sequence = 4)",
-        )
-        .await;
-    let check = database.open().await.verify_chain(head).await.unwrap();
-    assert_eq!(check, ChainCheck::Broken { sequence: 5 });
+impl TamperedDatabase for TempDatabase {
+    type Store = SqliteStore;
+
+    fn new() -> Self {
+        Self::new()
+    }
+
+    async fn open(&self, key: LogKey) -> Arc<SqliteStore> {
+        let options = SqliteOptions::default().with_seal_interval(SEAL_INTERVAL).unwrap();
+        Arc::new(SqliteStore::open_with(&self.path, key, options).await.unwrap())
+    }
+
+    async fn tamper(&self, statements: &str) {
+        let mut connection = self.connect().await;
+        let triggers = "SELECT name FROM sqlite_schema WHERE type = 'trigger'";
+        let triggers: Vec<String> =
+            sqlx::query_scalar(triggers).fetch_all(&mut connection).await.unwrap();
+        for trigger in triggers {
+            let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}"));
+            sqlx::raw_sql(drop).execute(&mut connection).await.unwrap();
+        }
+        let statements = sqlx::AssertSqlSafe(statements.to_owned());
+        sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+}
+
+tampering_tests! {
+    TempDatabase:
+    verification_names_what_was_altered
+    inserted_record_is_never_sealed
+    checkpoint_of_another_key_is_not_accepted
+    known_checkpoint_reveals_older_log
+    known_checkpoint_reveals_another_log
+    unsealed_record_is_protected
+    unsealed_record_is_a_fault_after_a_while
+    altered_tree_is_not_continued
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kleidia_tower::account::{Account, NewAccount, PasswordHash};
+use kleidia_tower::audit::{AuditKey, Checkpoint};
 use kleidia_tower::lockout::{Evidence, LockoutPolicy, LoginAttempt, LoginSource};
 use kleidia_tower::rbac::{Policy, RoleName, RoleRules};
 use kleidia_tower::session::{NewSession, OpenOutcome, Rotation, SessionView};
@@ -37,6 +38,26 @@ fn digest(kind: u8, number: u32) -> TokenDigest {
 
 pub(crate) fn hash(number: u32) -> PasswordHash {
     PasswordHash::new(format!("$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHQ${number}"))
+}
+
+/// The key of the audit log in all tests and their child processes.
+pub(crate) fn audit_key() -> AuditKey {
+    const TEXT: &str = "PRIVATE+KEY+tests+c6e90742+\
+        AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+    TEXT.parse().unwrap()
+}
+
+/// Seals the audit log and verifies it. Returns its checkpoint, if there are records.
+pub(crate) async fn verified(store: &(impl Store + ?Sized)) -> Option<Checkpoint> {
+    let sealed = store.seal().await.unwrap();
+    let verification = store.verify(sealed.as_ref()).await.unwrap();
+    assert!(verification.is_intact(), "{:?}", verification.faults());
+    sealed
+}
+
+/// Seals the audit log and verifies it. Returns the number of its records.
+pub(crate) async fn verified_size(store: &(impl Store + ?Sized)) -> u64 {
+    verified(store).await.map_or(0, |checkpoint| checkpoint.size())
 }
 
 /// Returns the rules for changes without a principal.

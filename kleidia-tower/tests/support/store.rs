@@ -9,7 +9,7 @@ use kleidia_tower::account::{
     PasswordChange, StoredPassword,
 };
 use kleidia_tower::audit::{
-    AuditEvent, AuditQuery, AuditRecord, AuditStore, ChainCheck, ChainHead,
+    AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, InclusionProof, LogVerification,
 };
 use kleidia_tower::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use kleidia_tower::rbac::RoleRules;
@@ -20,7 +20,7 @@ use kleidia_tower::session::{
 use kleidia_tower::store::{
     ChangeContext, Committed, MemoryStore, PurgeStore, Retention, StoreError,
 };
-use kleidia_tower::{SessionId, Timestamp, TokenDigest, UserId, UserName};
+use kleidia_tower::{HealthError, SessionId, Timestamp, TokenDigest, UserId, UserName};
 use tokio::sync::Notify;
 
 /// A `MemoryStore` whose operations fail or pause on request.
@@ -295,8 +295,24 @@ impl AuditStore for FaultInjectingStore {
         self.memory()?.records(query).await
     }
 
-    async fn verify_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
-        self.memory()?.verify_chain(since).await
+    async fn seal(&self) -> Result<Option<Checkpoint>, StoreError> {
+        self.memory()?.seal().await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
+        self.memory()?.checkpoint().await
+    }
+
+    async fn verify(&self, since: Option<&Checkpoint>) -> Result<LogVerification, StoreError> {
+        self.memory()?.verify(since).await
+    }
+
+    async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError> {
+        self.memory()?.prove(sequence).await
+    }
+
+    fn log_health(&self) -> Result<(), HealthError> {
+        self.memory.log_health()
     }
 }
 

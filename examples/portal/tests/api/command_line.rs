@@ -146,7 +146,8 @@ async fn unlocks_account() {
 #[tokio::test]
 async fn ends_all_sessions() {
     let portal = TempDatabase::with_admin().start(&[]);
-    check_end_of_all_sessions(&portal, &portal.database.path()).await;
+    let audit_key = portal.database.file("portal.db.audit-key");
+    check_end_of_all_sessions(&portal, &portal.database.path(), &audit_key).await;
     let missing = portal.database.file("missing.db");
     let output = command(&missing, &["end-sessions", "--all"]).output().unwrap();
     assert_fails(&output, &["no such database"]);
@@ -154,10 +155,12 @@ async fn ends_all_sessions() {
 }
 
 /// Runs `portal end-sessions` beside a portal with an admin.
-pub(crate) async fn check_end_of_all_sessions(portal: &Portal, database: &Path) {
+pub(crate) async fn check_end_of_all_sessions(portal: &Portal, database: &Path, audit_key: &Path) {
     let admin = portal.log_in_admin().await;
     let alice = portal.create_user(&admin, "alice").await;
-    let end = |arguments: &[&str]| command(database, arguments).output().unwrap();
+    let end = |arguments: &[&str]| {
+        command(database, arguments).arg("--audit-key").arg(audit_key).output().unwrap()
+    };
     assert_eq!(end(&["end-sessions"]).status.code(), Some(2), "without --all");
     let done = end(&["end-sessions", "--all"]);
     assert_eq!(done.stdout, b"ended all sessions, of which 2 were active\n", "{done:?}");
@@ -214,9 +217,11 @@ fn help_lists_each_option_and_default() {
         "--kliento-allow-organisation",
         "--kliento-allow-subject",
         "--kliento-clock-skew",
+        "--audit-key",
         "create-admin",
         "unlock",
         "end-sessions",
+        "audit",
         "Examples:",
         "[default: 127.0.0.1:8080]",
         "[default: 30m]",

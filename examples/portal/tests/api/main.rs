@@ -17,6 +17,7 @@ mod tokens;
 mod access_token;
 mod accounts;
 mod agent;
+mod audit_command;
 mod audit_events;
 mod audit_log;
 mod command_line;

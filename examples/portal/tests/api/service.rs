@@ -84,7 +84,7 @@ async fn unknown_routes_are_404() {
 #[tokio::test]
 async fn keys_and_database_are_private() {
     let portal = Portal::start(&[]);
-    for name in ["portal.db.keys", "portal.db"] {
+    for name in ["portal.db.keys", "portal.db.audit-key", "portal.db"] {
         let file = portal.database.file(name);
         let mode = std::fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name} is {mode:o}");

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, RwLock, RwLockReadGuard};
 
+use kleidia_tower::audit::AuditKey;
 use tempfile::TempDir;
 use test_servers::PostgresServer;
 use tokio::task::block_in_place;
 
-use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command};
+use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command, output_with_input};
 use crate::proxy::Proxy;
 use crate::redis::Redis;
 
@@ -37,7 +38,7 @@ pub(crate) struct Cluster {
     pub(crate) proxies: Vec<Proxy>,
     /// Between both portals and Redis.
     pub(crate) redis_proxy: Proxy,
-    /// The keys of access tokens, and the secret of limits.
+    /// The keys of access tokens and of the audit log, and the secret of limits.
     directory: TempDir,
     faketime: PathBuf,
 }
@@ -47,10 +48,13 @@ impl Cluster {
     pub(crate) async fn start() -> Self {
         let database = block_in_place(|| PostgresServer::start(&SERVER_SETTINGS));
         let url = database.create_database();
-        let created = TempDatabase::on_postgres(&url).create_admin(ADMIN, PASSWORD);
+        let directory = tempfile::tempdir().unwrap();
+        let audit_key = directory.path().join("portal.audit-key");
+        let mut create = command(url.as_ref(), &["create-admin", ADMIN, "--password-stdin"]);
+        create.arg("--audit-key").arg(audit_key);
+        let created = output_with_input(create, PASSWORD);
         assert!(created.status.success(), "{created:?}");
         let database_name = url.rsplit('/').next().unwrap().to_owned();
-        let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("limit.secret"), "correct horse battery staple, twice")
             .unwrap();
         let redis = block_in_place(Redis::start);
@@ -109,6 +113,10 @@ impl Cluster {
     }
 
     /// Returns the URL of the database, without a proxy.
+    pub(crate) fn audit_key(&self) -> AuditKey {
+        AuditKey::open(self.directory.path().join("portal.audit-key")).unwrap()
+    }
+
     pub(crate) fn database_url(&self) -> String {
         self.database.url(&self.database_name)
     }
@@ -119,13 +127,14 @@ impl Cluster {
             self.proxies[node].port(),
             self.database_name
         );
-        let [keys, secret] =
-            ["portal.keys", "limit.secret"].map(|name| self.directory.path().join(name));
+        let [keys, audit_key, secret] = ["portal.keys", "portal.audit-key", "limit.secret"]
+            .map(|name| self.directory.path().join(name));
         let redis = format!("redis://127.0.0.1:{}", self.redis_proxy.port());
         let grace = format!("{GRACE}s");
         let [threshold, permits] = [THRESHOLD, PERMITS].map(|number| number.to_string());
         let arguments = [
             ["--keys", keys.to_str().unwrap()],
+            ["--audit-key", audit_key.to_str().unwrap()],
             ["--redis", &redis],
             ["--limit-secret", secret.to_str().unwrap()],
             ["--limit-timeout", "500ms"],

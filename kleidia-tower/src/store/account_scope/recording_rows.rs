@@ -1,5 +1,6 @@
 //! The rows of a transaction, which record the accounts that are touched.
 
+mod audit;
 mod events;
 
 use std::collections::{BTreeSet, HashMap};
@@ -9,12 +10,11 @@ use async_trait::async_trait;
 
 use super::AccountScope;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
-use crate::audit::{AuditRecord, ChainHead};
 use crate::rbac::RoleName;
 use crate::session::{Session, SessionEnd};
 use crate::store::StoreError;
 use crate::store::rows::{
-    AccountRows, AuditRows, Consumed, FailureRow, FailureRows, FailureScope, RefreshTokenRow,
+    AccountRows, Consumed, FailureRow, FailureRows, FailureScope, RefreshTokenRow,
     RefreshTokenRows, Rows, SessionRows,
 };
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
@@ -331,20 +331,5 @@ impl FailureRows for RecordingRows<'_> {
     ) -> Result<(), StoreError> {
         self.touch_name(name);
         self.rows.delete_excess_devices(name, max).await
-    }
-}
-
-#[async_trait]
-impl AuditRows for RecordingRows<'_> {
-    async fn lock_chain(&mut self) -> Result<ChainHead, StoreError> {
-        self.rows.lock_chain().await
-    }
-
-    /// The actor is only named in a record, which belongs to the account of the user.
-    async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        for user in records.iter().filter_map(|record| record.user.as_ref()) {
-            self.touched.insert(user.name.clone());
-        }
-        self.rows.append_records(records).await
     }
 }

@@ -7,9 +7,11 @@ use async_trait::async_trait;
 use super::recording_rows::{Owners, RecordingRows};
 use super::{AccountScope, Scopes};
 use crate::account::{Account, AccountLookup, StoredPassword};
-use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
+use crate::audit::{AuditQuery, AuditRecord, LogHash, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
-use crate::store::rows::{Operation, Transactional};
+use crate::store::rows::{
+    LeafRow, LogReads, LogState, Operation, Sealing, Strays, Transactional, UnsealedRecord,
+};
 use crate::store::{MemoryStore, PurgeStore, Retention, StoreError};
 use crate::{Timestamp, TokenDigest, UserId};
 
@@ -73,8 +75,12 @@ impl Transactional for RecordingStore {
         self.memory.read_records(query).await
     }
 
-    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
-        self.memory.read_chain(since).await
+    fn log_key(&self) -> Result<&LogKey, StoreError> {
+        self.memory.log_key()
+    }
+
+    fn sealing(&self) -> &Sealing {
+        self.memory.sealing()
     }
 
     fn events(&self) -> SessionEvents {
@@ -96,6 +102,37 @@ impl Transactional for RecordingStore {
             })
         });
         self.memory.write(recorded).await
+    }
+}
+
+#[async_trait]
+impl LogReads for RecordingStore {
+    async fn read_log_state(&self) -> Result<LogState, StoreError> {
+        self.memory.read_log_state().await
+    }
+
+    async fn read_leaves(&self, from: u64, until: u64) -> Result<Vec<LeafRow>, StoreError> {
+        self.memory.read_leaves(from, until).await
+    }
+
+    async fn read_leaf_of(&self, record: u64) -> Result<Option<LeafRow>, StoreError> {
+        self.memory.read_leaf_of(record).await
+    }
+
+    async fn read_hashes(&self, from: u64, until: u64) -> Result<Vec<(u64, LogHash)>, StoreError> {
+        self.memory.read_hashes(from, until).await
+    }
+
+    async fn read_hashes_at(&self, positions: &[u64]) -> Result<Vec<LogHash>, StoreError> {
+        self.memory.read_hashes_at(positions).await
+    }
+
+    async fn read_unsealed(&self, after: u64) -> Result<Vec<UnsealedRecord>, StoreError> {
+        self.memory.read_unsealed(after).await
+    }
+
+    async fn read_strays(&self, after: i64) -> Result<Option<Strays>, StoreError> {
+        self.memory.read_strays(after).await
     }
 }
 

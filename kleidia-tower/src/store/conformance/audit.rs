@@ -1,4 +1,4 @@
-//! The audit log: storage, filters, paging and the hash chain.
+//! The audit log: storage, filters, paging, sealing and proofs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::concurrent::concurrently;
 use super::fixture::{StoreFixture, at, elsewhere, new_account, new_session, operator, time};
 use crate::audit::{
-    AuditEvent, AuditIdentity, AuditQuery, AuditRecord, AuditedRequest, ChainCheck, ChainHead,
-    EventKind, Outcome, OverrideReason, Reason,
+    AuditEvent, AuditIdentity, AuditKey, AuditQuery, AuditRecord, AuditedRequest, Checkpoint,
+    EventKind, InclusionProof, Outcome, OverrideReason, Reason,
 };
 use crate::{ClientInfo, SessionId, Timestamp, UserId};
 
@@ -26,8 +26,8 @@ impl StoreFixture {
         records
     }
 
-    async fn find(&self, query: AuditQuery) -> Vec<u64> {
-        let records = self.store.records(&query).await.expect("a result");
+    async fn find(&self, query: &AuditQuery) -> Vec<u64> {
+        let records = self.store.records(query).await.expect("a result");
         records.iter().map(|record| record.sequence).collect()
     }
 }
@@ -68,13 +68,12 @@ pub(super) async fn stores_events_unchanged(fixture: &StoreFixture) {
         },
     ];
     events.extend(EventKind::ALL.map(|kind| event(kind, 9)));
-    let mut head = fixture.head();
     let records = fixture.append(events.clone()).await;
-    assert_eq!(records.first().map(|record| record.sequence), Some(1), "the first is 1");
-    let expected = events.into_iter().map(|event| {
-        let record = AuditRecord::append_to(&head, event);
-        head = record.head();
-        record
+    // The suite does not know the store's key.
+    let key = AuditKey::generate("suite").expect("a key");
+    let expected = records.iter().zip(events).map(|(record, event)| AuditRecord {
+        mac: record.mac,
+        ..AuditRecord::new(record.sequence, event, &key)
     });
     let expected: Vec<_> = expected.collect();
     assert_eq!(records, expected);
@@ -89,7 +88,7 @@ const FRACTION: Duration = Duration::from_millis(1);
 pub(super) async fn filters_records(fixture: &StoreFixture) {
     let login = |second| event(EventKind::LoginSuccess, second);
     let denied = |second| at(second).event(EventKind::PermissionDenied, Outcome::Failure, None);
-    fixture
+    let records = fixture
         .append(vec![
             AuditEvent { user: Some(identity(1, "alice")), ..login(0) },
             AuditEvent {
@@ -103,6 +102,8 @@ pub(super) async fn filters_records(fixture: &StoreFixture) {
             AuditEvent { user: Some(identity(3, "alice2")), ..event(EventKind::Logout, 20) },
         ])
         .await;
+    // The cases count from 1.
+    let sequence = |number: usize| records[number - 1].sequence;
     let alice = Some("alice".to_owned());
     let (kind, outcome) = (Some(EventKind::LoginSuccess), Some(Outcome::Failure));
     for (query, expected) in [
@@ -132,56 +133,97 @@ pub(super) async fn filters_records(fixture: &StoreFixture) {
         ),
         (AuditQuery { kind, user: alice.clone(), ..all() }, &[2, 1]),
         (AuditQuery { outcome, user: alice, until: Some(time(16)), ..all() }, &[4]),
-        (AuditQuery { before: Some(4), outcome, ..all() }, &[3]),
-        (AuditQuery { kind, limit: 1, before: Some(5), ..all() }, &[2]),
+        (AuditQuery { before: Some(sequence(4)), outcome, ..all() }, &[3]),
+        (AuditQuery { kind, limit: 1, before: Some(sequence(5)), ..all() }, &[2]),
     ] {
-        assert_eq!(fixture.find(query.clone()).await, expected, "{query:?}");
+        let expected: Vec<_> = expected.iter().map(|number| sequence(*number)).collect();
+        assert_eq!(fixture.find(&query).await, expected, "{query:?}");
     }
 }
 
 pub(super) async fn pages_records(fixture: &StoreFixture) {
+    let mut sequences = Vec::new();
     for second in 0..25 {
-        fixture.append(vec![event(EventKind::LoginSuccess, second); 2]).await;
+        let records = fixture.append(vec![event(EventKind::LoginSuccess, second); 2]).await;
+        sequences.extend(records.iter().map(|record| record.sequence));
     }
     let (mut seen, mut before) = (Vec::new(), None);
     for _ in 0..=50_usize.div_ceil(7) {
-        let page = fixture.find(AuditQuery { limit: 7, before, ..AuditQuery::default() }).await;
+        let page = fixture.find(&AuditQuery { limit: 7, before, ..AuditQuery::default() }).await;
         let Some(last) = page.last() else { break };
-        assert!(page.len() == 7 || *last == 1, "only the last page is short: {page:?}");
+        assert!(page.len() == 7 || *last == sequences[0], "only the last page is short: {page:?}");
         before = Some(*last);
         seen.extend(page);
     }
-    assert_eq!(seen, (1..=50).rev().collect::<Vec<_>>(), "the newest first, each once");
-    assert!(fixture.find(AuditQuery { limit: 0, ..all() }).await.is_empty());
-    assert!(fixture.find(AuditQuery { before: Some(0), ..all() }).await.is_empty());
-    assert_eq!(fixture.find(AuditQuery { before: Some(u64::MAX), ..all() }).await.len(), 50);
+    seen.reverse();
+    assert_eq!(seen, sequences, "the newest first, each once");
+    assert!(fixture.find(&AuditQuery { limit: 0, ..all() }).await.is_empty());
+    assert!(fixture.find(&AuditQuery { before: Some(0), ..all() }).await.is_empty());
+    assert_eq!(fixture.find(&AuditQuery { before: Some(u64::MAX), ..all() }).await.len(), 50);
 }
 
-pub(super) async fn verifies_chain_from_any_head(fixture: &StoreFixture) {
-    let check = fixture.store.verify_chain(ChainHead::default()).await.expect("a check");
-    assert_eq!(check, ChainCheck::Intact(ChainHead::default()), "empty log");
-    let mut heads = vec![ChainHead::default()];
+pub(super) async fn seals_records(fixture: &StoreFixture) {
+    assert_eq!(fixture.sealed().await, None, "empty log");
+    let mut earlier = Vec::new();
     for second in 0..5 {
-        let records = fixture.append(vec![event(EventKind::Logout, second)]).await;
-        heads.extend(records.iter().map(AuditRecord::head));
+        fixture.append(vec![event(EventKind::Logout, second); 3]).await;
+        let sealed = fixture.sealed().await.expect("a checkpoint");
+        assert_eq!(fixture.store.seal().await.expect("a result").as_ref(), Some(&sealed));
+        let latest = fixture.store.checkpoint().await.expect("a result");
+        assert_eq!(latest.as_ref(), Some(&sealed));
+        earlier.push(sealed);
     }
-    let end = fixture.head();
-    for head in &heads {
-        let check = fixture.store.verify_chain(*head).await.expect("a check");
-        assert_eq!(check, ChainCheck::Intact(end), "since {}", head.sequence);
+    let sizes: Vec<_> = earlier.iter().map(Checkpoint::size).collect();
+    assert_eq!(sizes, [3, 6, 9, 12, 15]);
+    for checkpoint in &earlier {
+        let verification = fixture.store.verify(Some(checkpoint)).await.expect("a result");
+        assert!(verification.is_intact(), "since {checkpoint:?}: {:?}", verification.faults());
     }
-    let mut others: Vec<_> =
-        heads.iter().map(|head| ChainHead { digest: [7; 32], ..*head }).collect();
-    others.push(ChainHead { sequence: 6, ..end });
-    others.push(ChainHead { sequence: u64::MAX, ..end });
-    others.push(ChainHead { sequence: 3, ..heads[2] });
-    for other in others {
-        let check = fixture.store.verify_chain(other).await.expect("a check");
-        assert!(matches!(check, ChainCheck::Broken { .. }), "{check:?} since {other:?}");
+    assert!(fixture.store.log_health().is_ok());
+}
+
+pub(super) async fn seals_more_than_a_batch(fixture: &StoreFixture) {
+    for second in 0..11 {
+        fixture.append(vec![event(EventKind::Logout, second); 250]).await;
+    }
+    fixture.sealed().await;
+}
+
+pub(super) async fn proves_each_record(fixture: &StoreFixture) {
+    for count in 1..=9 {
+        let records = fixture.append(vec![event(EventKind::Logout, count); 3]).await;
+        let sealed = fixture.sealed().await.expect("a checkpoint");
+        for record in records {
+            let proof = fixture.store.prove(record.sequence).await.expect("a result");
+            let proof = proof.expect("a proof");
+            assert_eq!(proof.record(), &record);
+            assert!(proof.leaf_index() < sealed.size());
+            assert_eq!(InclusionProof::from_json(&proof.to_json()).as_ref(), Ok(&proof));
+        }
+    }
+    for unknown in [0, u64::MAX] {
+        assert_eq!(fixture.store.prove(unknown).await.expect("a result"), None);
     }
 }
 
-pub(super) async fn concurrent_events_have_no_gaps(fixture: &StoreFixture) {
+/// A sealer that runs beside operations and other sealers skips no record, and seals none twice.
+pub(super) async fn concurrent_sealers_seal_each_record_once(fixture: &StoreFixture) {
+    let appended = concurrently(60, |task| {
+        let store = Arc::clone(&fixture.store);
+        async move {
+            if task % 3 == 0 {
+                store.seal().await.expect("a checkpoint");
+                return 0;
+            }
+            store.append(vec![event(EventKind::Logout, 0); 2]).await.expect("a result").len()
+        }
+    });
+    let appended: usize = appended.await.into_iter().sum();
+    assert_eq!(fixture.new_records().await.len(), appended);
+    fixture.sealed().await;
+}
+
+pub(super) async fn concurrent_events_are_recorded(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let appended = concurrently(100, |task| {
         let (store, alice) = (Arc::clone(&fixture.store), Arc::clone(&alice));
@@ -205,9 +247,8 @@ pub(super) async fn concurrent_events_have_no_gaps(fixture: &StoreFixture) {
     });
     let mut returned = Vec::new();
     for records in appended.await {
-        let sequences: Vec<_> = records.iter().map(|record| record.sequence).collect();
-        let whole: Vec<_> = (sequences[0]..).take(sequences.len()).collect();
-        assert_eq!(sequences, whole, "the events of a change are contiguous");
+        let is_ascending = records.is_sorted_by(|one, next| one.sequence < next.sequence);
+        assert!(is_ascending, "the events of a change are in order");
         returned.extend(records);
     }
     returned.sort_by_key(|record| record.sequence);

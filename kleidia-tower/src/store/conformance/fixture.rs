@@ -11,9 +11,7 @@ use crate::account::{
     Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, PasswordHash,
     StoredPassword,
 };
-use crate::audit::{
-    AuditIdentity, AuditQuery, AuditRecord, ChainCheck, ChainHead, EventKind, Reason,
-};
+use crate::audit::{AuditIdentity, AuditQuery, AuditRecord, Checkpoint, EventKind, Reason};
 use crate::lockout::{Evidence, LockoutPolicy, LoginAttempt, LoginSource};
 use crate::rbac::{Policy, RoleName, RoleRules};
 use crate::session::{NewSession, OpenOutcome, Session, SessionLookup, SessionView};
@@ -30,7 +28,15 @@ pub(super) const REFRESH: i64 = 7 * 24 * 3600;
 /// A store under test. Each record of its audit log has to be expected by the case.
 pub(super) struct StoreFixture {
     pub(super) store: Arc<dyn Store>,
-    head: Mutex<ChainHead>,
+    seen: Mutex<SeenRecords>,
+}
+
+/// The records that the case has seen.
+#[derive(Clone, Copy, Default)]
+struct SeenRecords {
+    /// The largest number of one.
+    last: u64,
+    count: u64,
 }
 
 /// Returns the time so many seconds after the start.
@@ -152,7 +158,7 @@ pub(super) fn attempt(account: &Account, change: &ChangeContext) -> LoginAttempt
 
 impl StoreFixture {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, head: Mutex::default() }
+        Self { store, seen: Mutex::default() }
     }
 
     /// Returns the result of a change after checking that it recorded exactly the expected events.
@@ -191,19 +197,21 @@ impl StoreFixture {
         value
     }
 
-    /// Returns the records since the last call, in order.
+    /// Returns the records since the last call, in order. No operation may be running.
     #[track_caller]
     pub(super) fn new_records(&self) -> impl Future<Output = Vec<AuditRecord>> + Send {
         let here = Location::caller();
         async move {
-            let head = *self.head.lock().expect("a head");
+            let SeenRecords { last, count } = *self.seen.lock().expect("the records");
             let query = AuditQuery { limit: usize::MAX, ..AuditQuery::default() };
             let mut records = self.store.records(&query).await.expect("records");
-            records.retain(|record| record.sequence > head.sequence);
+            records.retain(|record| record.sequence > last);
             records.reverse();
-            let end = records.iter().try_fold(head, ChainHead::verify_next);
-            *self.head.lock().expect("a head") =
-                end.unwrap_or_else(|| panic!("{here}: the chain is broken: {records:#?}"));
+            let is_ascending = records.is_sorted_by(|one, next| one.sequence < next.sequence);
+            assert!(is_ascending, "{here}: not in order: {records:#?}");
+            let last = records.last().map_or(last, |record| record.sequence);
+            let count = count + records.len() as u64;
+            *self.seen.lock().expect("the records") = SeenRecords { last, count };
             records
         }
     }
@@ -216,17 +224,26 @@ impl StoreFixture {
         kinds
     }
 
-    /// Returns the chain head after the records seen so far.
-    pub(super) fn head(&self) -> ChainHead {
-        *self.head.lock().expect("a head")
+    /// Seals the log and verifies it: it must have the records seen so far. Returns its checkpoint.
+    #[track_caller]
+    pub(super) fn sealed(&self) -> impl Future<Output = Option<Checkpoint>> + Send {
+        let here = Location::caller();
+        async move {
+            let sealed = self.store.seal().await.expect("a checkpoint");
+            let verification = self.store.verify(sealed.as_ref()).await.expect("a verification");
+            assert!(verification.is_intact(), "{here}: {:?}", verification.faults());
+            assert_eq!(verification.checkpoint(), sealed.as_ref(), "{here}");
+            let size = sealed.as_ref().map_or(0, Checkpoint::size);
+            assert_eq!(size, self.seen.lock().expect("the records").count, "{here}");
+            sealed
+        }
     }
 
-    /// Checks that there are no unexpected records, and that the chain is intact.
+    /// Checks that there are no unexpected records, and that the log is intact.
     pub(super) async fn close(&self) {
         let records = self.new_records().await;
         assert!(records.is_empty(), "unexpected records: {records:#?}");
-        let check = self.store.verify_chain(ChainHead::default()).await.expect("a check");
-        assert_eq!(check, ChainCheck::Intact(self.head()));
+        self.sealed().await;
     }
 
     /// Creates an account with the role `user`.

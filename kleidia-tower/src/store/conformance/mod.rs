@@ -118,8 +118,11 @@ cases! {
         stores_events_unchanged
         filters_records
         pages_records
-        verifies_chain_from_any_head
-        concurrent_events_have_no_gaps;
+        seals_records
+        seals_more_than_a_batch
+        proves_each_record
+        concurrent_sealers_seal_each_record_once
+        concurrent_events_are_recorded;
     cancellation:
         dropped_creation_is_atomic
         dropped_login_is_atomic

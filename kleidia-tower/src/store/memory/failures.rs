@@ -4,9 +4,8 @@ use async_trait::async_trait;
 
 use super::state::State;
 use crate::UserName;
-use crate::audit::{AuditRecord, ChainHead};
 use crate::store::StoreError;
-use crate::store::rows::{AuditRows, FailureRow, FailureRows, FailureScope};
+use crate::store::rows::{FailureRow, FailureRows, FailureScope};
 
 #[async_trait]
 impl FailureRows for State {
@@ -54,18 +53,6 @@ impl FailureRows for State {
         for (_, scope) in devices.into_iter().skip(max) {
             rows.remove(&scope);
         }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl AuditRows for State {
-    async fn lock_chain(&mut self) -> Result<ChainHead, StoreError> {
-        Ok(self.records.last().map(AuditRecord::head).unwrap_or_default())
-    }
-
-    async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        self.records.extend_from_slice(records);
         Ok(())
     }
 }

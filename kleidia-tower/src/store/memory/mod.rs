@@ -3,6 +3,7 @@
 mod accounts;
 mod events;
 mod failures;
+mod log;
 mod purge;
 mod refresh_tokens;
 mod sessions;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::account::{Account, AccountLookup, PasswordHash, StoredPassword};
-use crate::audit::AuditRecord;
+use crate::audit::{AuditKey, AuditRecord, Checkpoint, LogHash};
 use crate::session::{Session, SessionEvent, SessionLookup};
 use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow};
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
@@ -24,11 +24,23 @@ pub(super) struct State {
     pub(super) families_of: HashMap<UserId, BTreeSet<FamilyId>>,
     pub(super) refresh_tokens: HashMap<TokenDigest, RefreshTokenRow>,
     pub(super) failures: HashMap<UserName, BTreeMap<FailureScope, FailureRow>>,
-    pub(super) records: Vec<AuditRecord>,
+    pub(super) log: Log,
     /// What the current operation publishes.
     pub(super) events: Vec<SessionEvent>,
     pub(super) last_session: i64,
     pub(super) last_family: i64,
+}
+
+/// The audit log. The number of a record is its place, from 1 on, and sealed ones come first.
+#[derive(Default)]
+pub(super) struct Log {
+    /// `None` only if the operating system provided no random octets for it.
+    pub(super) key: Option<AuditKey>,
+    pub(super) records: Vec<AuditRecord>,
+    /// The number of sealed records.
+    pub(super) sealed: usize,
+    pub(super) hashes: Vec<LogHash>,
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
 /// A family of refresh tokens, with the ids of its sessions.

@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use super::purge::Expired;
 use super::state::State;
 use crate::account::{Account, AccountLookup, StoredPassword};
-use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
+use crate::audit::{AuditKey, AuditQuery, AuditRecord, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::rows::{Operation, Publication, Transactional};
+use crate::store::sealer::Sealing;
 use crate::store::{PurgeStore, Retention, StoreError};
 use crate::{Timestamp, TokenDigest, UserId};
 
@@ -29,14 +30,28 @@ use crate::{Timestamp, TokenDigest, UserId};
 /// assert!(store.account(UserId::new(1)).await.is_ok_and(|account| account.is_none()));
 /// # }
 /// ```
-#[derive(Default)]
 pub struct MemoryStore {
     state: RwLock<State>,
     events: SessionEvents,
+    key: Option<LogKey>,
+    sealing: Sealing,
 }
 
 impl MemoryStore {
-    fn read(&self) -> Result<RwLockReadGuard<'_, State>, StoreError> {
+    /// Creates a store with this key of its audit log. [`Self::default`] has a random one.
+    #[must_use]
+    pub fn with_audit_key(key: AuditKey) -> Self {
+        Self::with_optional_key(Some(key))
+    }
+
+    fn with_optional_key(key: Option<AuditKey>) -> Self {
+        let mut state = State::default();
+        state.log.key.clone_from(&key);
+        let (events, sealing) = (SessionEvents::default(), Sealing::default());
+        Self { state: RwLock::new(state), events, key: key.map(LogKey::from), sealing }
+    }
+
+    pub(super) fn read(&self) -> Result<RwLockReadGuard<'_, State>, StoreError> {
         self.state.read().map_err(|_| poisoned())
     }
 
@@ -48,6 +63,13 @@ impl MemoryStore {
 /// An operation panicked in the middle of a change, so the rows may be inconsistent.
 fn poisoned() -> StoreError {
     StoreError::unavailable("a previous operation panicked")
+}
+
+impl Default for MemoryStore {
+    /// Without random octets for a key, each change that has to be recorded fails.
+    fn default() -> Self {
+        Self::with_optional_key(AuditKey::generate("memory").ok())
+    }
 }
 
 #[async_trait]
@@ -103,27 +125,16 @@ impl Transactional for MemoryStore {
 
     async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
         let state = self.read()?;
-        let matching = state.records.iter().rev().filter(|record| query.matches(record));
+        let matching = state.log.records.iter().rev().filter(|record| query.matches(record));
         Ok(matching.take(query.limit).cloned().collect())
     }
 
-    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
-        let state = self.read()?;
-        let before = usize::try_from(since.sequence).ok().and_then(|end| state.records.get(..end));
-        let is_known = before.is_some_and(|before| {
-            before.last().map(AuditRecord::head).unwrap_or_default() == since
-        });
-        if !is_known {
-            return Ok(ChainCheck::Broken { sequence: since.sequence });
-        }
-        let mut head = since;
-        for record in state.records.iter().skip(before.map_or(0, <[_]>::len)) {
-            let Some(next) = head.verify_next(record) else {
-                return Ok(ChainCheck::Broken { sequence: head.sequence + 1 });
-            };
-            head = next;
-        }
-        Ok(ChainCheck::Intact(head))
+    fn log_key(&self) -> Result<&LogKey, StoreError> {
+        self.key.as_ref().ok_or_else(|| StoreError::unavailable("no random octets for a key"))
+    }
+
+    fn sealing(&self) -> &Sealing {
+        &self.sealing
     }
 
     fn events(&self) -> SessionEvents {

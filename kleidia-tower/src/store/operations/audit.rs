@@ -1,4 +1,4 @@
-//! Appends audit records to the chain.
+//! Appends audit records, which are sealed later.
 
 use super::events::session_events;
 use crate::audit::{AuditEvent, AuditRecord};
@@ -10,16 +10,17 @@ pub(crate) async fn append(
     rows: &mut dyn Rows,
     events: &[AuditEvent],
 ) -> Result<Vec<AuditRecord>, StoreError> {
-    let mut records = Vec::with_capacity(events.len());
     if events.is_empty() {
-        return Ok(records);
+        return Ok(Vec::new());
     }
-    let mut head = rows.lock_chain().await?;
-    for event in events {
-        let record = AuditRecord::append_to(&head, event.clone());
-        head = record.head();
-        records.push(record);
+    let key = rows.audit_key()?;
+    let sequences = rows.next_sequences(events.len()).await?;
+    if sequences.len() != events.len() {
+        return Err(StoreError::Corrupt("record number"));
     }
+    let numbered = sequences.into_iter().zip(events);
+    let records = numbered.map(|(sequence, event)| AuditRecord::new(sequence, event.clone(), &key));
+    let records: Vec<_> = records.collect();
     rows.append_records(&records).await?;
     Ok(records)
 }

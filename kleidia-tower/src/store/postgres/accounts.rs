@@ -9,7 +9,7 @@ use super::statements::PostgresRows;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::rbac::RoleName;
 use crate::store::StoreError;
-use crate::store::columns::{Columns, join_hashes, join_roles};
+use crate::store::columns::{Columns, join_hashes, join_roles, sequence};
 use crate::store::rows::{AccountRows, name_digest};
 use crate::{Timestamp, UserId};
 
@@ -19,9 +19,12 @@ pub(super) const ACCOUNT_BY_ID: &str = "SELECT id AS account, name, roles, is_di
 pub(super) const ACCOUNT_BY_NAME: &str = "SELECT id AS account, name, roles, is_disabled, \
     created_at AS account_created_at, password_changed_at, password, previous_passwords \
     FROM accounts WHERE name = $1";
-const ACCOUNT_BY_ID_LOCKED: &str = "SELECT id AS account, name, roles, is_disabled, \
-    created_at AS account_created_at, password_changed_at, password, previous_passwords \
-    FROM accounts WHERE id = $1 FOR NO KEY UPDATE";
+/// With the number of the operation's first audit record, which is taken under the lock: of two
+/// operations on an account, the later one has the larger number.
+const ACCOUNT_BY_ID_LOCKED: &str = "WITH locked AS MATERIALIZED (SELECT id AS account, name, roles, \
+    is_disabled, created_at AS account_created_at, password_changed_at, password, \
+    previous_passwords FROM accounts WHERE id = $1 FOR NO KEY UPDATE) \
+    SELECT *, nextval('audit_sequence') AS sequence FROM locked";
 
 pub(super) fn account_with_password(row: &Row) -> Result<(Account, StoredPassword), StoreError> {
     let columns = Columns(row);
@@ -52,7 +55,9 @@ impl AccountRows for PostgresRows<'_> {
         id: UserId,
     ) -> Result<Option<(Account, StoredPassword)>, StoreError> {
         let found = self.fetch_optional(ACCOUNT_BY_ID_LOCKED, &[&id.get()]).await?;
-        found.as_ref().map(account_with_password).transpose()
+        let Some(row) = found else { return Ok(None) };
+        self.reserved = Some(sequence(Columns(&row).integer("sequence")?)?);
+        account_with_password(&row).map(Some)
     }
 
     async fn insert_account(

@@ -1,32 +1,47 @@
-//! The statements on the audit log.
+//! The statements on the audit log within a transaction.
 
 use async_trait::async_trait;
 
+use super::log;
 use super::statements::PostgresRows;
-use crate::audit::{AuditRecord, AuditedRequest, ChainHead};
+use crate::audit::{AuditKey, AuditRecord, AuditedRequest, LogHash};
 use crate::store::StoreError;
-use crate::store::columns::chain_head;
-use crate::store::rows::AuditRows;
+use crate::store::columns::{Columns, sequence, sql_limit, sql_number};
+use crate::store::rows::{AuditRows, SealedBatch, UnsealedRecord};
 use crate::{SessionId, UserAgent, UserId};
+
+/// The advisory lock of the transaction that seals ("klaudit").
+const SEALING: i64 = i64::from_be_bytes(*b"\0klaudit");
 
 #[async_trait]
 impl AuditRows for PostgresRows<'_> {
-    async fn lock_chain(&mut self) -> Result<ChainHead, StoreError> {
-        let select = "SELECT sequence, digest FROM audit_head FOR NO KEY UPDATE";
-        chain_head(self.fetch_optional(select, &[]).await?.as_ref())
+    fn audit_key(&self) -> Result<AuditKey, StoreError> {
+        self.key.recording_key()
     }
 
-    /// One statement for all records, since other nodes wait for the head meanwhile.
+    /// The first number is that of the account's lock, which saves a round trip for one record.
+    async fn next_sequences(&mut self, count: usize) -> Result<Vec<u64>, StoreError> {
+        let mut sequences: Vec<_> = self.reserved.take().into_iter().collect();
+        let missing = count.saturating_sub(sequences.len());
+        if missing > 0 {
+            let select =
+                "SELECT nextval('audit_sequence') AS sequence FROM generate_series(1, $1::bigint)";
+            for row in self.fetch_all(select, &[&sql_limit(missing)]).await? {
+                sequences.push(sequence(Columns(&row).integer("sequence")?)?);
+            }
+        }
+        Ok(sequences)
+    }
+
     async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        let Some(last) = records.last() else { return Ok(()) };
-        let columns = Columns::of(records)?;
+        let columns = RecordColumns::of(records);
         self.execute(
-            "WITH appended AS (INSERT INTO audit (sequence, at, kind, outcome, user_id, \
+            "WITH records AS (INSERT INTO audit (sequence, at, kind, outcome, user_id, \
                  user_name, actor_id, actor_name, session, ip, user_agent, method, route, reason, \
-                 digest) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], \
+                 mac) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], \
                  $5::bigint[], $6::text[], $7::bigint[], $8::text[], $9::bigint[], $10::text[], \
                  $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[])) \
-             UPDATE audit_head SET sequence = $16, digest = $17",
+             INSERT INTO audit_unsealed SELECT * FROM unnest($1::bigint[])",
             &[
                 &columns.sequence,
                 &columns.at,
@@ -42,19 +57,70 @@ impl AuditRows for PostgresRows<'_> {
                 &columns.method,
                 &columns.route,
                 &columns.reason,
-                &columns.digest,
-                &number(last)?,
-                &last.digest.as_slice(),
+                &columns.mac,
             ],
         )
         .await
         .map(drop)
     }
+
+    /// A statement of its own, so that the next ones see what the previous holder has committed.
+    async fn lock_sealing(&mut self, waits: bool) -> Result<bool, StoreError> {
+        if waits {
+            let lock = "SELECT pg_advisory_xact_lock($1)";
+            return self.fetch_one(lock, &[&SEALING]).await.map(|_| true);
+        }
+        let lock = "SELECT pg_try_advisory_xact_lock($1) AS is_locked";
+        Columns(&self.fetch_one(lock, &[&SEALING]).await?).boolean("is_locked")
+    }
+
+    async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {
+        let note = self.fetch_optional(log::LAST_CHECKPOINT, &[]).await?;
+        note.map(|row| Columns(&row).text("note").map(str::to_owned)).transpose()
+    }
+
+    async fn unsealed_records(
+        &mut self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<UnsealedRecord>, StoreError> {
+        let parameters = (sql_number(after), sql_limit(limit));
+        let unsealed = self.fetch_all(log::UNSEALED, &[&parameters.0, &parameters.1]).await?;
+        unsealed.iter().map(|row| Columns(row).unsealed_record()).collect()
+    }
+
+    async fn log_hashes(&mut self, positions: &[u64]) -> Result<Vec<LogHash>, StoreError> {
+        let numbers = log::numbers(positions);
+        log::in_order(positions, &self.fetch_all(log::HASHES_AT, &[&numbers]).await?)
+    }
+
+    async fn append_sealed(&mut self, batch: &SealedBatch) -> Result<(), StoreError> {
+        let records = log::numbers(&batch.records);
+        let hashes: Vec<_> = batch.hashes.iter().map(<[u8; 32]>::as_slice).collect();
+        let first = (sql_number(batch.first_leaf), sql_number(batch.first_position));
+        let size = sql_number(batch.checkpoint.size());
+        self.execute(
+            "WITH leaves AS (INSERT INTO audit_leaves (leaf, record) \
+                 SELECT $1 + number - 1, record \
+                 FROM unnest($2::bigint[]) WITH ORDINALITY AS sealed (record, number)), \
+             hashes AS (INSERT INTO audit_hashes (position, hash) \
+                 SELECT $3 + number - 1, hash \
+                 FROM unnest($4::bytea[]) WITH ORDINALITY AS completed (hash, number)) \
+             INSERT INTO audit_checkpoints (hour, size, note) \
+                 SELECT greatest(floor(extract(epoch FROM clock_timestamp()) / 3600)::bigint, \
+                     (SELECT max(hour) FROM audit_checkpoints)), $5, $6 \
+                 ON CONFLICT (hour) DO UPDATE SET size = EXCLUDED.size, note = EXCLUDED.note",
+            &[&first.0, &records, &first.1, &hashes, &size, &batch.checkpoint.note()],
+        )
+        .await?;
+        let delete = "DELETE FROM audit_unsealed WHERE record = ANY ($1)";
+        self.execute(delete, &[&records]).await.map(drop)
+    }
 }
 
 /// The values of records by column.
 #[derive(Default)]
-struct Columns<'a> {
+struct RecordColumns<'a> {
     sequence: Vec<i64>,
     at: Vec<i64>,
     kind: Vec<&'a str>,
@@ -69,22 +135,22 @@ struct Columns<'a> {
     method: Vec<Option<&'a str>>,
     route: Vec<Option<&'a str>>,
     reason: Vec<Option<&'a str>>,
-    digest: Vec<&'a [u8]>,
+    mac: Vec<&'a [u8]>,
 }
 
-impl<'a> Columns<'a> {
-    fn of(records: &'a [AuditRecord]) -> Result<Self, StoreError> {
+impl<'a> RecordColumns<'a> {
+    fn of(records: &'a [AuditRecord]) -> Self {
         let mut columns = Self::default();
         for record in records {
-            columns.push(record)?;
+            columns.push(record);
         }
-        Ok(columns)
+        columns
     }
 
-    fn push(&mut self, record: &'a AuditRecord) -> Result<(), StoreError> {
+    fn push(&mut self, record: &'a AuditRecord) {
         let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
         let (client, request) = (&record.client, record.request.as_ref());
-        self.sequence.push(number(record)?);
+        self.sequence.push(sql_number(record.sequence));
         self.at.push(record.at.as_second());
         self.kind.push(record.kind.as_str());
         self.outcome.push(record.outcome.as_str());
@@ -98,11 +164,6 @@ impl<'a> Columns<'a> {
         self.method.push(request.map(AuditedRequest::method));
         self.route.push(request.and_then(AuditedRequest::route));
         self.reason.push(record.reason.as_deref());
-        self.digest.push(record.digest.as_slice());
-        Ok(())
+        self.mac.push(record.mac.as_slice());
     }
-}
-
-fn number(record: &AuditRecord) -> Result<i64, StoreError> {
-    i64::try_from(record.sequence).map_err(|_| StoreError::Corrupt("record number"))
 }

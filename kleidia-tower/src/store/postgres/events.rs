@@ -21,7 +21,7 @@ impl EventRows for PostgresRows<'_> {
             &[&texts],
         )
         .await?;
-        self.1.extend(events);
+        self.events.extend(events);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod error;
 mod events;
 mod failures;
 mod feed;
+mod log;
 mod migrations;
 mod notification;
 mod options;

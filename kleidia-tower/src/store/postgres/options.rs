@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::SettingError;
+use crate::store::sealer::{self, SealerTask};
 
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -14,6 +15,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 /// use std::num::NonZeroU32;
 /// use std::time::Duration;
 ///
+/// use kleidia_tower::audit::AuditKey;
 /// use kleidia_tower::store::{PostgresOptions, PostgresStore};
 ///
 /// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,7 +23,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 ///     .with_max_connections(NonZeroU32::new(8).ok_or("zero")?)
 ///     .with_statement_timeout(Duration::from_secs(2))?
 ///     .with_root_certificates(std::fs::read("database-ca.pem")?);
-/// let store = PostgresStore::open_with("postgres://portal@db.example.com/portal", options).await?;
+/// let (url, key) = ("postgres://portal@db.example.com/portal", AuditKey::open("portal.audit-key")?);
+/// let store = PostgresStore::open_with(url, key, options).await?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,7 @@ pub struct PostgresOptions {
     pub(super) lock_timeout: Duration,
     pub(super) idle_in_transaction_timeout: Duration,
     pub(super) root_certificates: Option<Vec<u8>>,
+    pub(super) seal_interval: Duration,
 }
 
 impl PostgresOptions {
@@ -99,6 +103,17 @@ impl PostgresOptions {
         self
     }
 
+    /// Sets how often committed audit records are sealed: 10 milliseconds to 1 hour, 400 milliseconds
+    /// by default. The records of an interval can be removed without a trace by who can write to the
+    /// database.
+    ///
+    /// # Errors
+    /// [`SettingError`] out of these bounds.
+    pub fn with_seal_interval(mut self, interval: Duration) -> Result<Self, SettingError> {
+        self.seal_interval = sealer::check_interval(interval)?;
+        Ok(self)
+    }
+
     /// Returns how many connections may write at a time: all but a quarter, if there are several.
     pub(super) fn writers(&self) -> usize {
         let max = self.max_connections.get();
@@ -138,6 +153,7 @@ impl Default for PostgresOptions {
             lock_timeout: Duration::from_secs(5),
             idle_in_transaction_timeout: Duration::from_secs(3),
             root_certificates: None,
+            seal_interval: SealerTask::DEFAULT_INTERVAL,
         }
     }
 }

@@ -13,13 +13,13 @@ use super::statements::{Parameters, select_sessions};
 use super::store::discard;
 use super::{PostgresStore, records};
 use crate::account::{Account, AccountLookup, StoredPassword};
-use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
+use crate::audit::{AuditQuery, AuditRecord, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::StoreError;
-use crate::store::chain::{self, BATCH, ChainReads};
-use crate::store::columns::{Columns, chain_head, sql_limit};
+use crate::store::columns::{Columns, sql_limit};
 use crate::store::quiet::quiet;
 use crate::store::rows::{Operation, Transactional};
+use crate::store::sealer::Sealing;
 use crate::{Timestamp, TokenDigest, UserId};
 
 /// Selects sessions with their accounts.
@@ -129,8 +129,12 @@ impl Transactional for PostgresStore {
         found.iter().map(|row| Columns(row).record()).collect()
     }
 
-    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
-        chain::verify(self, since).await
+    fn log_key(&self) -> Result<&LogKey, StoreError> {
+        Ok(self.key())
+    }
+
+    fn sealing(&self) -> &Sealing {
+        self.shared_sealing()
     }
 
     fn events(&self) -> SessionEvents {
@@ -146,7 +150,7 @@ impl Transactional for PostgresStore {
 }
 
 impl PostgresStore {
-    async fn read_all(
+    pub(super) async fn read_all(
         &self,
         sql: &str,
         parameters: Parameters<'_>,
@@ -157,41 +161,18 @@ impl PostgresStore {
                 let statement = client.prepare_cached(sql).await.map_err(store_error)?;
                 client.query(&statement, parameters).await.map_err(store_error)
             };
-            let outcome = timeout(self.operation_timeout, reading).await;
+            let outcome = timeout(self.operation_timeout(), reading).await;
             outcome.unwrap_or_else(|_| Err(discard(client)))
         })
         .await
     }
 
     /// Reads a row by a unique key.
-    async fn read_optional(
+    pub(super) async fn read_optional(
         &self,
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.read_all(sql, parameters).await?.into_iter().next())
-    }
-}
-
-#[async_trait]
-impl ChainReads for PostgresStore {
-    async fn chain_end(&self) -> Result<ChainHead, StoreError> {
-        let end = self.read_optional("SELECT sequence, digest FROM audit_head", &[]).await?;
-        chain_head(end.as_ref())
-    }
-
-    async fn head_at(&self, sequence: i64) -> Result<Option<ChainHead>, StoreError> {
-        let select = "SELECT sequence, digest FROM audit WHERE sequence = $1";
-        let found = self.read_optional(select, &[&sequence]).await?;
-        found.as_ref().map(|row| chain_head(Some(row))).transpose()
-    }
-
-    async fn records_between(
-        &self,
-        after: i64,
-        until: i64,
-    ) -> Result<Vec<Result<AuditRecord, StoreError>>, StoreError> {
-        let batch = self.read_all(records::BETWEEN, &[&after, &until, &BATCH]).await?;
-        Ok(batch.iter().map(|row| Columns(row).record()).collect())
     }
 }

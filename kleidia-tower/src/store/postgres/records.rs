@@ -6,26 +6,22 @@ use crate::UserId;
 use crate::audit::AuditQuery;
 use crate::store::columns::{ceil_second, sql_limit};
 
-macro_rules! select_records {
-    ($rest:literal) => {
-        concat!(
-            "SELECT sequence, at, kind, outcome, user_id, user_name, actor_id, actor_name, \
-             session, ip, user_agent, method, route, reason, digest FROM audit WHERE ",
-            $rest
-        )
+/// The columns are named, since a prepared `SELECT *` fails after a newer node has added one.
+macro_rules! record_columns {
+    () => {
+        "sequence, at, kind, outcome, user_id, user_name, actor_id, actor_name, session, ip, \
+         user_agent, method, route, reason, mac"
     };
 }
 
-/// The records after one and up to another, at most a number of them.
-pub(super) const BETWEEN: &str =
-    select_records!("sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3");
+const SELECT: &str = concat!("SELECT ", record_columns!(), " FROM audit WHERE TRUE");
 
 type Parameter = Box<dyn ToSql + Send + Sync>;
 
 /// Returns the statement of a query. A statement for each set of conditions lets the server use the
 /// index of each.
 pub(super) fn select(query: &AuditQuery) -> (String, Vec<Parameter>) {
-    let mut statement = Statement { sql: select_records!("TRUE").to_owned(), parameters: vec![] };
+    let mut statement = Statement { sql: SELECT.to_owned(), parameters: vec![] };
     if let Some(kind) = query.kind {
         statement.push("kind = ?", kind.as_str());
     }
@@ -66,3 +62,5 @@ impl Statement {
         self.sql.push_str(&condition.replace('?', &number));
     }
 }
+
+pub(super) use record_columns;

@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::error::{column_error, store_error};
+use crate::audit::LogKey;
 use crate::session::SessionEvent;
 use crate::store::StoreError;
 use crate::store::columns::SqlRow;
@@ -21,10 +22,22 @@ macro_rules! select_sessions {
     };
 }
 
-/// The rows that one transaction sees, and the events that it publishes.
-pub(super) struct PostgresRows<'a>(pub(super) &'a Transaction<'a>, pub(super) Vec<SessionEvent>);
+/// The rows that one transaction sees, the key of the audit log, and the events that it publishes.
+pub(super) struct PostgresRows<'a> {
+    transaction: &'a Transaction<'a>,
+    pub(super) key: &'a LogKey,
+    /// A number for an audit record that another statement has fetched.
+    pub(super) reserved: Option<u64>,
+    pub(super) events: Vec<SessionEvent>,
+}
 
 pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl<'a> PostgresRows<'a> {
+    pub(super) const fn new(transaction: &'a Transaction<'a>, key: &'a LogKey) -> Self {
+        Self { transaction, key, reserved: None, events: Vec::new() }
+    }
+}
 
 impl PostgresRows<'_> {
     pub(super) async fn fetch_all(
@@ -32,8 +45,8 @@ impl PostgresRows<'_> {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        let statement = self.0.prepare_cached(sql).await.map_err(store_error)?;
-        self.0.query(&statement, parameters).await.map_err(store_error)
+        let statement = self.transaction.prepare_cached(sql).await.map_err(store_error)?;
+        self.transaction.query(&statement, parameters).await.map_err(store_error)
     }
 
     pub(super) async fn fetch_optional(
@@ -41,8 +54,8 @@ impl PostgresRows<'_> {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Option<Row>, StoreError> {
-        let statement = self.0.prepare_cached(sql).await.map_err(store_error)?;
-        self.0.query_opt(&statement, parameters).await.map_err(store_error)
+        let statement = self.transaction.prepare_cached(sql).await.map_err(store_error)?;
+        self.transaction.query_opt(&statement, parameters).await.map_err(store_error)
     }
 
     /// Executes an insertion that returns the row.
@@ -51,8 +64,8 @@ impl PostgresRows<'_> {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Row, StoreError> {
-        let statement = self.0.prepare_cached(sql).await.map_err(store_error)?;
-        self.0.query_one(&statement, parameters).await.map_err(store_error)
+        let statement = self.transaction.prepare_cached(sql).await.map_err(store_error)?;
+        self.transaction.query_one(&statement, parameters).await.map_err(store_error)
     }
 
     /// Executes a statement, and returns the number of changed rows.
@@ -61,8 +74,8 @@ impl PostgresRows<'_> {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<u64, StoreError> {
-        let statement = self.0.prepare_cached(sql).await.map_err(store_error)?;
-        self.0.execute(&statement, parameters).await.map_err(store_error)
+        let statement = self.transaction.prepare_cached(sql).await.map_err(store_error)?;
+        self.transaction.execute(&statement, parameters).await.map_err(store_error)
     }
 
     /// Executes an update of at most one row, and returns whether it changed one.

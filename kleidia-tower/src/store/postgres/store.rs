@@ -1,6 +1,7 @@
 //! `PostgresStore`: opening, connections, transactions and closing.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
@@ -18,8 +19,10 @@ use super::feed::Feed;
 use super::options::PostgresOptions;
 use super::statements::PostgresRows;
 use super::{migrations, tls};
+use crate::audit::LogKey;
 use crate::session::SessionEvents;
 use crate::store::rows::{Operation, Publication};
+use crate::store::sealer::{SealerTask, Sealing};
 use crate::store::{OpenError, StoreError};
 
 /// How many operations can wait for a connection.
@@ -40,17 +43,20 @@ const MAX_RETRIES: u32 = 5;
 /// TLS is required, unless the server is on this machine or the URL has `sslmode=disable`; the
 /// server's certificate and name are verified.
 ///
-/// Nodes must share the keys of access tokens, and use the [clock](Self::clock) of the database.
+/// Nodes must share the keys of access tokens and of the audit log, and use the [clock](Self::clock)
+/// of the database.
 ///
 /// ```no_run
 /// use std::sync::Arc;
 ///
 /// use kleidia_tower::UserId;
 /// use kleidia_tower::account::AccountStore;
+/// use kleidia_tower::audit::AuditKey;
 /// use kleidia_tower::store::PostgresStore;
 ///
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = PostgresStore::open("postgres://portal:secret@db.example.com/portal").await?;
+/// let key = AuditKey::open("portal.audit-key")?;
+/// let store = PostgresStore::open("postgres://portal:secret@db.example.com/portal", key).await?;
 /// assert!(store.account(UserId::new(1)).await?.is_none());
 /// store.close();
 /// # Ok(()) }
@@ -58,6 +64,14 @@ const MAX_RETRIES: u32 = 5;
 ///
 /// [`PostgresOptions`] has an example of a configured one.
 pub struct PostgresStore {
+    database: Arc<Database>,
+    clock: DatabaseClock,
+    /// `None` for the handle of the sealer.
+    tasks: Option<Tasks>,
+}
+
+/// The connections to a database.
+struct Database {
     pool: Pool,
     /// A permit for each connection that may write: the others are for reads.
     writers: Semaphore,
@@ -65,10 +79,17 @@ pub struct PostgresStore {
     queue: Semaphore,
     connection_timeout: Duration,
     /// How long an operation may take on its connection.
-    pub(super) operation_timeout: Duration,
-    clock: DatabaseClock,
-    clock_task: JoinHandle<()>,
+    operation_timeout: Duration,
     feed: Feed,
+    key: LogKey,
+    sealing: Sealing,
+}
+
+/// The background tasks of a store.
+struct Tasks {
+    clock: JoinHandle<()>,
+    /// `None` if the audit log is open to verify it only.
+    sealer: Option<SealerTask>,
 }
 
 impl PostgresStore {
@@ -77,17 +98,25 @@ impl PostgresStore {
     /// The URL has the form of libpq: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, or words such as
     /// `host=/run/postgresql dbname=portal`.
     ///
+    /// The key is that of the audit log: an [`AuditKey`](crate::audit::AuditKey), the same on all
+    /// nodes. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) the log can be verified, and
+    /// changes that have to be recorded fail.
+    ///
     /// # Errors
     /// [`OpenError`] if the server can't be reached, or its schema is newer.
-    pub async fn open(url: &str) -> Result<Self, OpenError> {
-        Self::open_with(url, PostgresOptions::default()).await
+    pub async fn open(url: &str, key: impl Into<LogKey>) -> Result<Self, OpenError> {
+        Self::open_with(url, key, PostgresOptions::default()).await
     }
 
     /// Connects like [`Self::open`], with options.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub async fn open_with(url: &str, options: PostgresOptions) -> Result<Self, OpenError> {
+    pub async fn open_with(
+        url: &str,
+        key: impl Into<LogKey>,
+        options: PostgresOptions,
+    ) -> Result<Self, OpenError> {
         let mut config: Config = url.parse().map_err(|_| OpenError::MalformedUrl)?;
         tls::require_tls(&mut config);
         set_network_timeouts(&mut config, &options);
@@ -104,18 +133,42 @@ impl PostgresStore {
         let clock_task = tokio::spawn(clock.clone().run(pool.clone()));
         let writers = Semaphore::new(options.writers());
         let queue = Semaphore::new(MAX_WAITING);
-        let PostgresOptions { connection_timeout, .. } = options;
+        let PostgresOptions { connection_timeout, seal_interval, .. } = options;
         let operation_timeout = options.operation_timeout();
-        Ok(Self {
+        let (key, sealing) = (key.into(), Sealing::default());
+        let database = Arc::new(Database {
             pool,
             writers,
             queue,
             connection_timeout,
             operation_timeout,
-            clock,
-            clock_task,
             feed,
-        })
+            key,
+            sealing,
+        });
+        let handle = Self { database, clock, tasks: None };
+        let signs = handle.key().signing_key().is_some();
+        let sealer = signs.then(|| SealerTask::spawn(Arc::new(handle.handle()), seal_interval));
+        let sealer = sealer.transpose().map_err(|error| OpenError::Database(error.into()))?;
+        Ok(Self { tasks: Some(Tasks { clock: clock_task, sealer }), ..handle })
+    }
+
+    /// Returns another handle, without tasks.
+    fn handle(&self) -> Self {
+        Self { database: Arc::clone(&self.database), clock: self.clock.clone(), tasks: None }
+    }
+
+    pub(super) fn key(&self) -> &LogKey {
+        &self.database.key
+    }
+
+    pub(super) fn shared_sealing(&self) -> &Sealing {
+        &self.database.sealing
+    }
+
+    /// Returns how long an operation may take on its connection.
+    pub(super) fn operation_timeout(&self) -> Duration {
+        self.database.operation_timeout
     }
 
     /// Returns the time of the database, for
@@ -127,29 +180,35 @@ impl PostgresStore {
 
     /// Closes the connections that are not used, and each other one after its operation. Later
     /// operations fail.
+    ///
+    /// Another node seals the last audit records, or this one at its next start. To do it before, call
+    /// [`AuditStore::seal`](crate::audit::AuditStore::seal).
     pub fn close(&self) {
-        self.clock_task.abort();
-        self.feed.close();
-        self.pool.close();
+        if let Some(tasks) = &self.tasks {
+            tasks.stop();
+        }
+        self.database.feed.close();
+        self.database.pool.close();
     }
 
     /// Returns the events, to which other nodes contribute from the first call on.
     pub(super) fn listen(&self) -> SessionEvents {
-        self.feed.listen()
+        self.database.feed.listen()
     }
 
     /// Waits for a connection, unless too many operations do.
     pub(super) async fn client(&self) -> Result<Client, StoreError> {
-        if self.pool.status().waiting >= MAX_WAITING {
+        if self.database.pool.status().waiting >= MAX_WAITING {
             return Err(StoreError::Busy);
         }
-        self.pool.get().await.map_err(pool_error)
+        self.database.pool.get().await.map_err(pool_error)
     }
 
     /// Waits until another operation may write, unless too many do.
     async fn writer(&self) -> Result<SemaphorePermit<'_>, StoreError> {
-        let _waiting = self.queue.try_acquire().map_err(|_| StoreError::Busy)?;
-        let permit = timeout(self.connection_timeout, self.writers.acquire()).await;
+        let _waiting = self.database.queue.try_acquire().map_err(|_| StoreError::Busy)?;
+        let permit =
+            timeout(self.database.connection_timeout, self.database.writers.acquire()).await;
         let permit = permit.map_err(|_| StoreError::unavailable("no connection is free"))?;
         permit.map_err(StoreError::unavailable)
     }
@@ -197,14 +256,14 @@ impl PostgresStore {
         let running = async {
             let transaction = self.begin(&mut client).await?;
             // An error drops the transaction, which rolls it back.
-            let mut rows = PostgresRows(&transaction, Vec::new());
+            let mut rows = PostgresRows::new(&transaction, self.key());
             let value = operation.run(&mut rows).await?;
-            let publication = Publication::new(self.feed.events(), rows.1);
+            let publication = Publication::new(self.database.feed.events(), rows.events);
             self.commit(transaction).await?;
             publication.publish();
             Ok(value)
         };
-        let outcome = timeout(self.operation_timeout, running).await;
+        let outcome = timeout(self.operation_timeout(), running).await;
         outcome.unwrap_or_else(|_| Err(discard(client)))
     }
 }
@@ -257,14 +316,25 @@ fn pool(
         .map_err(|error| OpenError::Database(error.into()))
 }
 
-impl Drop for PostgresStore {
+impl Tasks {
+    fn stop(&self) {
+        self.clock.abort();
+        if let Some(sealer) = &self.sealer {
+            sealer.stop();
+        }
+    }
+}
+
+impl Drop for Tasks {
     fn drop(&mut self) {
-        self.clock_task.abort();
+        self.stop();
     }
 }
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStore").field("pool", &self.pool.status()).finish_non_exhaustive()
+        f.debug_struct("PostgresStore")
+            .field("pool", &self.database.pool.status())
+            .finish_non_exhaustive()
     }
 }

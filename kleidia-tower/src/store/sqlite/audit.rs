@@ -1,39 +1,112 @@
-//! The statements on the audit log.
+//! The statements on the audit log within a transaction.
 
 use async_trait::async_trait;
-use sqlx::query;
+use sqlx::{QueryBuilder, Sqlite, query};
 
+use super::error::store_error;
+use super::log;
 use super::statements::SqliteRows;
-use crate::audit::{AuditRecord, AuditedRequest, ChainHead};
+use crate::audit::{AuditKey, AuditRecord, AuditedRequest, LogHash};
 use crate::store::StoreError;
-use crate::store::columns::chain_head;
-use crate::store::rows::AuditRows;
+use crate::store::columns::{Columns, sequence, sql_limit, sql_number};
+use crate::store::rows::{AuditRows, SealedBatch, UnsealedRecord};
 use crate::{SessionId, UserAgent, UserId};
 
 #[async_trait]
 impl AuditRows for SqliteRows<'_> {
-    async fn lock_chain(&mut self) -> Result<ChainHead, StoreError> {
-        let row = self.fetch_optional(query("SELECT sequence, digest FROM audit_head")).await?;
-        chain_head(row.as_ref())
+    fn audit_key(&self) -> Result<AuditKey, StoreError> {
+        self.key.recording_key()
+    }
+
+    async fn next_sequences(&mut self, count: usize) -> Result<Vec<u64>, StoreError> {
+        let last = query(
+            "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0) AS last",
+        );
+        let last = self.fetch_optional(last).await?.ok_or(StoreError::Corrupt("record number"))?;
+        let last = sequence(Columns(&last).integer("last")?)?;
+        Ok((last + 1..).take(count).collect())
     }
 
     async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
         for record in records {
             self.append_record(record).await?;
+            let insert = query("INSERT INTO audit_unsealed VALUES (?)");
+            self.execute(insert.bind(sql_number(record.sequence))).await?;
         }
         Ok(())
+    }
+
+    /// The transaction is the only one that writes.
+    async fn lock_sealing(&mut self, _waits: bool) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {
+        let note = self.fetch_optional(query(log::LAST_CHECKPOINT)).await?;
+        note.map(|row| Columns(&row).text("note").map(str::to_owned)).transpose()
+    }
+
+    async fn unsealed_records(
+        &mut self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<UnsealedRecord>, StoreError> {
+        let unsealed = query(log::UNSEALED).bind(sql_number(after)).bind(sql_limit(limit));
+        let unsealed = self.fetch_all(unsealed).await?;
+        unsealed.iter().map(|row| Columns(row).unsealed_record()).collect()
+    }
+
+    async fn log_hashes(&mut self, positions: &[u64]) -> Result<Vec<LogHash>, StoreError> {
+        let mut select = log::select_hashes(positions);
+        let found = select.build().fetch_all(&mut *self.connection).await.map_err(store_error)?;
+        log::in_order(positions, &found)
+    }
+
+    async fn append_sealed(&mut self, batch: &SealedBatch) -> Result<(), StoreError> {
+        let mut leaves = QueryBuilder::<Sqlite>::new("INSERT INTO audit_leaves (leaf, record) ");
+        leaves.push_values((batch.first_leaf..).zip(&batch.records), |mut row, (leaf, record)| {
+            row.push_bind(sql_number(leaf)).push_bind(sql_number(*record));
+        });
+        self.execute(leaves.build()).await?;
+        let mut hashes = QueryBuilder::<Sqlite>::new("INSERT INTO audit_hashes (position, hash) ");
+        let stored = (batch.first_position..).zip(&batch.hashes);
+        hashes.push_values(stored, |mut row, (position, hash)| {
+            row.push_bind(sql_number(position)).push_bind(hash.to_vec());
+        });
+        self.execute(hashes.build()).await?;
+        let mut sealed =
+            QueryBuilder::<Sqlite>::new("DELETE FROM audit_unsealed WHERE record IN (");
+        let mut list = sealed.separated(", ");
+        for record in &batch.records {
+            list.push_bind(sql_number(*record));
+        }
+        list.push_unseparated(")");
+        self.execute(sealed.build()).await?;
+        self.put_checkpoint(batch).await
     }
 }
 
 impl SqliteRows<'_> {
+    /// Replaces the checkpoint of this hour. If the clock is set back, the hour stays the last one.
+    async fn put_checkpoint(&mut self, batch: &SealedBatch) -> Result<(), StoreError> {
+        let update = query(
+            "UPDATE audit_checkpoints SET size = ?1, note = ?2 \
+             WHERE hour = (SELECT max(hour) FROM audit_checkpoints) AND hour >= unixepoch() / 3600",
+        );
+        let (size, note) = (sql_number(batch.checkpoint.size()), batch.checkpoint.note());
+        if !self.changes(update.bind(size).bind(note)).await? {
+            let insert = query("INSERT INTO audit_checkpoints VALUES (unixepoch() / 3600, ?1, ?2)");
+            self.execute(insert.bind(size).bind(note)).await?;
+        }
+        Ok(())
+    }
+
     async fn append_record(&mut self, record: &AuditRecord) -> Result<(), StoreError> {
-        let out_of_range = || StoreError::Corrupt("record number");
-        let sequence = i64::try_from(record.sequence).map_err(|_| out_of_range())?;
         let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
         let request = record.request.as_ref();
         let insert =
             query("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-                .bind(sequence)
+                .bind(sql_number(record.sequence))
                 .bind(record.at.as_second())
                 .bind(record.kind.as_str())
                 .bind(record.outcome.as_str())
@@ -47,7 +120,7 @@ impl SqliteRows<'_> {
                 .bind(request.map(AuditedRequest::method))
                 .bind(request.and_then(AuditedRequest::route))
                 .bind(record.reason.as_deref())
-                .bind(record.digest.to_vec());
+                .bind(record.mac.to_vec());
         self.execute(insert).await.map(drop)
     }
 }

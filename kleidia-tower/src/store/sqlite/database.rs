@@ -3,19 +3,23 @@
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, Sqlite, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::Semaphore;
 
 use super::error::store_error;
 use super::file::DatabaseFile;
 use super::migrations;
+use super::statements::SqliteRows;
 use crate::SettingError;
+use crate::audit::LogKey;
 use crate::session::SessionEvents;
+use crate::store::sealer::{self, SealerTask, Sealing};
 use crate::store::{OpenError, StoreError};
 
 /// A store in a single SQLite file.
@@ -32,12 +36,14 @@ use crate::store::{OpenError, StoreError};
 /// ```
 /// use kleidia_tower::UserId;
 /// use kleidia_tower::account::AccountStore;
+/// use kleidia_tower::audit::AuditKey;
 /// use kleidia_tower::store::SqliteStore;
 ///
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("portal.db");
-/// let store = SqliteStore::open(&path).await?;
+/// let key = AuditKey::open_or_create(directory.path().join("portal.db.audit-key"))?;
+/// let store = SqliteStore::open(&path, key).await?;
 /// assert!(store.account(UserId::new(1)).await?.is_none());
 /// store.close().await;
 /// # Ok(()) }
@@ -47,23 +53,34 @@ use crate::store::{OpenError, StoreError};
 /// ```
 /// use std::time::Duration;
 ///
+/// use kleidia_tower::audit::AuditKey;
 /// use kleidia_tower::store::{SqliteOptions, SqliteStore};
 ///
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("portal.db");
 /// let options = SqliteOptions::default().with_busy_timeout(Duration::from_secs(2))?;
-/// let store = SqliteStore::open_with(&path, options).await?;
+/// # let key = AuditKey::generate("audit.example.com")?;
+/// let store = SqliteStore::open_with(&path, key, options).await?;
 /// # store.close().await;
 /// # Ok(()) }
 /// ```
 pub struct SqliteStore {
+    database: Arc<Database>,
+    /// `None` for the handle of the task itself, and if the log is open to verify it only.
+    sealer: Mutex<Option<SealerTask>>,
+}
+
+/// An open database.
+struct Database {
     file: DatabaseFile,
     writer: SqlitePool,
     readers: SqlitePool,
     /// A permit for each operation that may wait for the writer.
     queue: Semaphore,
-    pub(super) events: SessionEvents,
+    events: SessionEvents,
+    key: LogKey,
+    sealing: Sealing,
 }
 
 /// Options of [`SqliteStore`].
@@ -72,18 +89,23 @@ pub struct SqliteOptions {
     readers: NonZeroU32,
     busy_timeout: Duration,
     queue_limit: NonZeroU32,
+    seal_interval: Duration,
 }
 
 impl SqliteStore {
     /// Opens the database with the default options, creates it if it does not exist, and migrates
     /// its schema.
     ///
+    /// The key is that of the audit log: an [`AuditKey`](crate::audit::AuditKey), the same at each
+    /// start. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) the log can be verified, and
+    /// changes that have to be recorded fail.
+    ///
     /// On Unix a new file is readable only by its owner.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::open_with(path, SqliteOptions::default()).await
+    pub async fn open(path: impl AsRef<Path>, key: impl Into<LogKey>) -> Result<Self, OpenError> {
+        Self::open_with(path, key, SqliteOptions::default()).await
     }
 
     /// Opens the database like [`Self::open`], with options.
@@ -92,6 +114,7 @@ impl SqliteStore {
     /// [`OpenError`].
     pub async fn open_with(
         path: impl AsRef<Path>,
+        key: impl Into<LogKey>,
         options: SqliteOptions,
     ) -> Result<Self, OpenError> {
         let file = DatabaseFile::create(path.as_ref())?;
@@ -102,26 +125,56 @@ impl SqliteStore {
         let readers = readers.connect_with(connect.read_only(true)).await.map_err(open_error)?;
         let queue =
             Semaphore::new(usize::try_from(options.queue_limit.get()).unwrap_or(usize::MAX));
-        Ok(Self { file, writer, readers, queue, events: SessionEvents::default() })
+        let (key, sealing) = (key.into(), Sealing::default());
+        let events = SessionEvents::default();
+        let database = Database { file, writer, readers, queue, events, key, sealing };
+        let database = Arc::new(database);
+        let handle = || Self { database: Arc::clone(&database), sealer: Mutex::new(None) };
+        let signs = database.key.signing_key().is_some();
+        let sealer = signs.then(|| SealerTask::spawn(Arc::new(handle()), options.seal_interval));
+        let sealer = sealer.transpose().map_err(|error| OpenError::Database(error.into()))?;
+        Ok(Self { sealer: Mutex::new(sealer), ..handle() })
     }
 
-    /// Waits for pending operations, writes the journal back into the file, and closes it. Later
-    /// operations fail.
+    /// Waits for pending operations, seals the audit log, writes the journal back into the file, and
+    /// closes it. Later operations fail.
     pub async fn close(&self) {
-        self.readers.close().await;
+        drop(self.sealer.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if self.database.key.signing_key().is_some() {
+            // What fails is done at the next start.
+            drop(self.database.sealing.seal(self, true).await);
+        }
+        self.database.readers.close().await;
         // The last connection to close writes the journal back.
-        self.writer.close().await;
+        self.database.writer.close().await;
+    }
+
+    /// Returns the rows that a transaction sees.
+    pub(super) fn rows<'a>(&'a self, connection: &'a mut SqliteConnection) -> SqliteRows<'a> {
+        SqliteRows { connection, key: &self.database.key, events: Vec::new() }
+    }
+
+    pub(super) fn shared_events(&self) -> &SessionEvents {
+        &self.database.events
+    }
+
+    pub(super) fn key(&self) -> &LogKey {
+        &self.database.key
+    }
+
+    pub(super) fn shared_sealing(&self) -> &Sealing {
+        &self.database.sealing
     }
 
     /// Begins a transaction of a client, unless too many wait.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        let _waiting = self.queue.try_acquire().map_err(|_| StoreError::Busy)?;
+        let _waiting = self.database.queue.try_acquire().map_err(|_| StoreError::Busy)?;
         self.begin_always().await
     }
 
     /// Takes the write lock first, so that no transaction has to be restarted.
     pub(super) async fn begin_always(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
+        self.database.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
     }
 
     /// Commits a transaction. Acknowledges only what was committed to the opened file.
@@ -135,13 +188,13 @@ impl SqliteStore {
 
     /// Checks that the database is still in the opened file.
     pub(super) fn check_file(&self) -> Result<(), StoreError> {
-        self.file.check()
+        self.database.file.check()
     }
 
     /// Returns the reading connections.
     pub(super) fn readers(&self) -> Result<&SqlitePool, StoreError> {
-        self.file.check()?;
-        Ok(&self.readers)
+        self.database.file.check()?;
+        Ok(&self.database.readers)
     }
 }
 
@@ -169,6 +222,16 @@ impl SqliteOptions {
     #[must_use]
     pub const fn with_queue_limit(self, queue_limit: NonZeroU32) -> Self {
         Self { queue_limit, ..self }
+    }
+
+    /// Sets how often committed audit records are sealed: 10 milliseconds to 1 hour, 400 milliseconds
+    /// by default. The records of an interval can be removed without a trace by who can write to the
+    /// database.
+    ///
+    /// # Errors
+    /// [`SettingError`] out of these bounds.
+    pub fn with_seal_interval(self, seal_interval: Duration) -> Result<Self, SettingError> {
+        Ok(Self { seal_interval: sealer::check_interval(seal_interval)?, ..self })
     }
 
     fn connect(&self, path: &Path) -> SqliteConnectOptions {
@@ -221,7 +284,8 @@ impl Default for SqliteOptions {
         const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
         const QUEUE_LIMIT: NonZeroU32 = NonZeroU32::MIN.saturating_add(1023);
         let busy_timeout = Duration::from_secs(10);
-        Self { readers: READERS, busy_timeout, queue_limit: QUEUE_LIMIT }
+        let seal_interval = SealerTask::DEFAULT_INTERVAL;
+        Self { readers: READERS, busy_timeout, queue_limit: QUEUE_LIMIT, seal_interval }
     }
 }
 
@@ -231,6 +295,6 @@ pub(super) fn open_error(error: sqlx::Error) -> OpenError {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("file", &self.database.file).finish_non_exhaustive()
     }
 }

@@ -14,7 +14,7 @@ use crate::store::rows::{EventRows, Publication};
 #[async_trait]
 impl EventRows for SqliteRows<'_> {
     async fn publish(&mut self, events: Vec<SessionEvent>) -> Result<(), StoreError> {
-        self.1.extend(events);
+        self.events.extend(events);
         Ok(())
     }
 }
@@ -29,7 +29,7 @@ impl SqliteStore {
         if events.is_empty() {
             return self.commit(transaction).await;
         }
-        let publication = Publication::new(&self.events, events);
+        let publication = Publication::new(self.shared_events(), events);
         // SQLite commits also if the caller hangs up meanwhile: the task publishes after it.
         let commit = quiet(async move {
             let committed = transaction.commit().await.map_err(store_error);

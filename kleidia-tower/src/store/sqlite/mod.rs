@@ -7,6 +7,7 @@ mod error;
 mod events;
 mod failures;
 mod file;
+mod log;
 mod migrations;
 mod purge;
 mod reads;

@@ -19,7 +19,7 @@ impl PurgeStore for SqliteStore {
         limit: usize,
     ) -> Result<usize, StoreError> {
         let mut transaction = self.begin_always().await?;
-        let purged = SqliteRows(&mut transaction, Vec::new()).purge(now, retention, limit).await?;
+        let purged = self.rows(&mut transaction).purge(now, retention, limit).await?;
         self.commit(transaction).await?;
         Ok(purged)
     }
@@ -63,7 +63,7 @@ impl SqliteRows<'_> {
     }
 
     async fn delete(&mut self, delete: Query<'_>) -> Result<u64, StoreError> {
-        let done = delete.execute(&mut *self.0).await.map_err(store_error)?;
+        let done = delete.execute(&mut *self.connection).await.map_err(store_error)?;
         Ok(done.rows_affected())
     }
 }

@@ -8,16 +8,15 @@ use sqlx::{QueryBuilder, Sqlite, Transaction, query};
 
 use super::SqliteStore;
 use super::error::store_error;
-use super::statements::SqliteRows;
 use super::statements::{account_by_id, account_by_name};
 use crate::account::{Account, AccountLookup, StoredPassword};
-use crate::audit::{AuditQuery, AuditRecord, ChainCheck, ChainHead};
+use crate::audit::{AuditQuery, AuditRecord, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::StoreError;
-use crate::store::chain::{self, BATCH, ChainReads};
-use crate::store::columns::{Columns, ceil_second, chain_head, sql_limit};
+use crate::store::columns::{Columns, ceil_second, sql_limit};
 use crate::store::quiet::quiet;
 use crate::store::rows::{Operation, Transactional};
+use crate::store::sealer::Sealing;
 use crate::{Timestamp, TokenDigest, UserId};
 
 const SESSION_BY_ID: &str = "SELECT sessions.*, accounts.id AS account, name, roles, is_disabled, \
@@ -141,12 +140,16 @@ impl Transactional for SqliteStore {
         found.iter().map(|row| Columns(row).record()).collect()
     }
 
-    async fn read_chain(&self, since: ChainHead) -> Result<ChainCheck, StoreError> {
-        chain::verify(self, since).await
+    fn log_key(&self) -> Result<&LogKey, StoreError> {
+        Ok(self.key())
+    }
+
+    fn sealing(&self) -> &Sealing {
+        self.shared_sealing()
     }
 
     fn events(&self) -> SessionEvents {
-        self.events.clone()
+        self.shared_events().clone()
     }
 
     async fn write<'a, T: Send + 'a>(
@@ -169,37 +172,9 @@ async fn run<'a, T: 'a>(
     mut transaction: Transaction<'static, Sqlite>,
     operation: Operation<'a, T>,
 ) -> Result<T, StoreError> {
-    let mut rows = SqliteRows(&mut transaction, Vec::new());
+    let mut rows = store.rows(&mut transaction);
     let value = operation.run(&mut rows).await?;
-    let events = rows.1;
+    let events = rows.events;
     store.commit_and_publish(transaction, events).await?;
     Ok(value)
-}
-
-#[async_trait]
-impl ChainReads for SqliteStore {
-    async fn chain_end(&self) -> Result<ChainHead, StoreError> {
-        let end = query("SELECT sequence, digest FROM audit_head");
-        let end = quiet(end.fetch_optional(self.readers()?)).await.map_err(store_error)?;
-        chain_head(end.as_ref())
-    }
-
-    async fn head_at(&self, sequence: i64) -> Result<Option<ChainHead>, StoreError> {
-        let found = query("SELECT sequence, digest FROM audit WHERE sequence = ?").bind(sequence);
-        let found = quiet(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
-        found.as_ref().map(|row| chain_head(Some(row))).transpose()
-    }
-
-    async fn records_between(
-        &self,
-        after: i64,
-        until: i64,
-    ) -> Result<Vec<Result<AuditRecord, StoreError>>, StoreError> {
-        let batch = query(
-            "SELECT * FROM audit WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?",
-        );
-        let batch = batch.bind(after).bind(until).bind(BATCH);
-        let batch = quiet(batch.fetch_all(self.readers()?)).await.map_err(store_error)?;
-        Ok(batch.iter().map(|row| Columns(row).record()).collect())
-    }
 }

@@ -4,39 +4,45 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row as _, Sqlite, SqliteConnection, query};
 
 use super::error::store_error;
+use crate::audit::LogKey;
 use crate::session::SessionEvent;
 use crate::store::StoreError;
 use crate::store::columns::SqlRow;
 
 pub(super) type Query<'q> = query::Query<'q, Sqlite, SqliteArguments>;
 
-/// The rows that one transaction on this connection sees, and the events that it publishes.
-pub(super) struct SqliteRows<'a>(pub(super) &'a mut SqliteConnection, pub(super) Vec<SessionEvent>);
+/// The rows that one transaction on this connection sees, the key of the audit log, and the events that
+/// it publishes.
+pub(super) struct SqliteRows<'a> {
+    pub(super) connection: &'a mut SqliteConnection,
+    pub(super) key: &'a LogKey,
+    pub(super) events: Vec<SessionEvent>,
+}
 
 impl SqliteRows<'_> {
     pub(super) async fn fetch_optional(
         &mut self,
         query: Query<'_>,
     ) -> Result<Option<SqliteRow>, StoreError> {
-        query.fetch_optional(&mut *self.0).await.map_err(store_error)
+        query.fetch_optional(&mut *self.connection).await.map_err(store_error)
     }
 
     pub(super) async fn fetch_all(
         &mut self,
         query: Query<'_>,
     ) -> Result<Vec<SqliteRow>, StoreError> {
-        query.fetch_all(&mut *self.0).await.map_err(store_error)
+        query.fetch_all(&mut *self.connection).await.map_err(store_error)
     }
 
     /// Executes an update of at most one row, and returns whether it changed one.
     pub(super) async fn changes(&mut self, query: Query<'_>) -> Result<bool, StoreError> {
-        let done = query.execute(&mut *self.0).await.map_err(store_error)?;
+        let done = query.execute(&mut *self.connection).await.map_err(store_error)?;
         Ok(done.rows_affected() > 0)
     }
 
     /// Executes a statement, and returns the id of the last inserted row.
     pub(super) async fn execute(&mut self, query: Query<'_>) -> Result<i64, StoreError> {
-        let done = query.execute(&mut *self.0).await.map_err(store_error)?;
+        let done = query.execute(&mut *self.connection).await.map_err(store_error)?;
         Ok(done.last_insert_rowid())
     }
 }

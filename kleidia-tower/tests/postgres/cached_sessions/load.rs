@@ -14,7 +14,7 @@ use test_servers::PostgresServer;
 use tokio::time::timeout;
 
 use super::Nodes;
-use crate::numbered::{at, create, log_in, operator};
+use crate::numbered::{at, audit_key, create, log_in, operator};
 
 /// A thousand requests of one session, while the cache is empty, are one query.
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +43,7 @@ async fn feed_needs_no_connection_of_requests() {
     let options = PostgresOptions::default().with_max_connections(NonZeroU32::MIN);
     let options = options.with_lock_timeout(Duration::from_secs(60)).unwrap();
     let options = options.with_statement_timeout(Duration::from_secs(60)).unwrap();
-    let store = Arc::new(PostgresStore::open_with(&url, options).await.unwrap());
+    let store = Arc::new(PostgresStore::open_with(&url, audit_key(), options).await.unwrap());
     let cached = SessionCachingStore::new(Arc::<PostgresStore>::clone(&store));
     let cached = cached.with_max_staleness(Duration::from_secs(60)).unwrap();
     let alice = create(&*store, "alice").await;

@@ -17,7 +17,7 @@ use kleidia_tower::store::{PostgresOptions, PostgresStore};
 use test_servers::PostgresServer;
 use tokio::time::{sleep, timeout};
 
-use crate::numbered::{at, create, log_in};
+use crate::numbered::{at, audit_key, create, log_in};
 use crate::proxy::Proxy;
 
 /// How late a change by another node takes effect at most.
@@ -34,13 +34,13 @@ struct Nodes {
 impl Nodes {
     async fn new(server: &PostgresServer) -> Self {
         let url = server.create_database();
-        let here = PostgresStore::open(&url).await.unwrap();
+        let here = PostgresStore::open(&url, audit_key()).await.unwrap();
         let proxy = Proxy::start(&url, server.port()).await;
         let timeout = Duration::from_secs(1);
         let options = PostgresOptions::default().with_connection_timeout(timeout).unwrap();
         let options = options.with_statement_timeout(timeout).unwrap();
         let options = options.with_lock_timeout(timeout).unwrap();
-        let there = PostgresStore::open_with(&proxy.url, options).await.unwrap();
+        let there = PostgresStore::open_with(&proxy.url, audit_key(), options).await.unwrap();
         let there = SessionCachingStore::new(Arc::new(there)).with_max_staleness(BOUND).unwrap();
         let alice = create(&here, "alice").await;
         Self { here, there, proxy, alice }

@@ -14,6 +14,7 @@ async fn commands_read_the_url_from_the_environment() {
     let run = |arguments: &[&str]| {
         let mut command = command_without_database(arguments);
         command.env("DATABASE_URL", &cluster.url);
+        command.args(["--audit-key", &cluster.file("portal.audit-key")]);
         output_with_input(command, PASSWORD)
     };
     let created = run(&["create-admin", "alice", "--password-stdin"]);
@@ -34,15 +35,24 @@ async fn commands_read_the_url_from_the_environment() {
 #[tokio::test]
 async fn ends_all_sessions() {
     let cluster = Cluster::new(PostgresServer::shared());
-    check_end_of_all_sessions(&cluster.start(&[]), cluster.url.as_ref()).await;
+    let audit_key = cluster.file("portal.audit-key");
+    let portal = cluster.start(&[]);
+    check_end_of_all_sessions(&portal, cluster.url.as_ref(), audit_key.as_ref()).await;
 }
 
 #[test]
 fn requires_the_file_of_keys() {
     let server = PostgresServer::shared();
     let url = server.create_database();
-    let output = command(url.as_ref(), &["--listen", "127.0.0.1:0"]).output().unwrap();
+    let directory = TempDatabase::new();
+    let keys = directory.file("keys");
+    let keys = ["--listen", "127.0.0.1:0", "--keys", keys.to_str().unwrap()];
+    let output = command(url.as_ref(), &keys[..2]).output().unwrap();
     assert_fails(&output, &["PostgreSQL", "--keys FILE", "same keys on all nodes"]);
+    for arguments in [&keys[..], &["unlock", ADMIN], &["audit", "verify"]] {
+        let output = command(url.as_ref(), arguments).output().unwrap();
+        assert_fails(&output, &["PostgreSQL", "--audit-key FILE", "same key on all nodes"]);
+    }
 }
 
 #[test]
@@ -55,7 +65,8 @@ fn only_postgres_has_a_number_of_connections() {
 #[test]
 fn errors_do_not_show_the_password() {
     let directory = TempDatabase::new();
-    let keys = directory.file("keys");
+    let (keys, audit_key) = (directory.file("keys"), directory.file("audit-key"));
+    let audit_key = ["--audit-key", audit_key.to_str().unwrap()];
     for (url, text) in [
         ("postgres://portal:correct-horse@localhost:port/portal", "malformed"),
         ("postgres://portal:correct-horse@127.0.0.1:1/portal", "connect"),
@@ -63,9 +74,10 @@ fn errors_do_not_show_the_password() {
     ] {
         let keys = ["--keys", keys.to_str().unwrap()];
         for arguments in [&keys[..], &["unlock", "alice"], &["create-admin", "alice"]] {
-            let from_option = command(url.as_ref(), arguments).output().unwrap();
+            let from_option = command(url.as_ref(), arguments).args(audit_key).output().unwrap();
             let mut from_variable = command_without_database(arguments);
-            let from_variable = from_variable.env("DATABASE_URL", url).output().unwrap();
+            let from_variable =
+                from_variable.args(audit_key).env("DATABASE_URL", url).output().unwrap();
             for output in [from_option, from_variable] {
                 assert_fails(&output, &[text]);
                 let stderr = String::from_utf8(output.stderr).unwrap();

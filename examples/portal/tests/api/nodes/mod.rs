@@ -10,7 +10,7 @@ mod vault;
 use tempfile::TempDir;
 use test_servers::PostgresServer;
 
-use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase};
+use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command, output_with_input};
 
 /// A database, and the keys that its portals share.
 pub(crate) struct Cluster {
@@ -21,10 +21,18 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Creates a database with the admin.
     pub(crate) fn new(server: &PostgresServer) -> Self {
-        let url = server.create_database();
-        let created = TempDatabase::on_postgres(&url).create_admin(ADMIN, PASSWORD);
+        let cluster =
+            Self { url: server.create_database(), directory: tempfile::tempdir().unwrap() };
+        let audit_key = cluster.file("portal.audit-key");
+        let create = ["--audit-key", &audit_key, "create-admin", ADMIN, "--password-stdin"];
+        let created = output_with_input(command(cluster.url.as_ref(), &create), PASSWORD);
         assert!(created.status.success(), "{created:?}");
-        Self { url, directory: tempfile::tempdir().unwrap() }
+        cluster
+    }
+
+    /// Returns the path of a file that the portals share.
+    fn file(&self, name: &str) -> String {
+        self.directory.path().join(name).to_str().unwrap().to_owned()
     }
 
     /// Executes statements on the shared server, and returns their output.
@@ -34,8 +42,9 @@ impl Cluster {
 
     /// Starts a portal.
     pub(crate) fn start(&self, arguments: &[&str]) -> Portal {
-        let keys = self.directory.path().join("portal.keys");
-        let arguments = [&["--keys", keys.to_str().unwrap()], arguments].concat();
+        let (keys, audit_key) = (self.file("portal.keys"), self.file("portal.audit-key"));
+        let shared = ["--keys", &keys, "--audit-key", &audit_key];
+        let arguments = [&shared, arguments].concat();
         TempDatabase::on_postgres(&self.url).start(&arguments)
     }
 }

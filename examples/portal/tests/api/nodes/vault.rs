@@ -47,7 +47,9 @@ impl AppRole {
     }
 
     fn start(&self, cluster: &Cluster) -> Portal {
-        TempDatabase::on_postgres(&cluster.url).start(&self.options())
+        let audit_key = cluster.file("portal.audit-key");
+        let arguments = [&["--audit-key", &audit_key], &self.options()[..]].concat();
+        TempDatabase::on_postgres(&cluster.url).start(&arguments)
     }
 }
 

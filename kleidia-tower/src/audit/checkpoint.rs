@@ -1,0 +1,153 @@
+//! The checkpoints of the audit log (C2SP tlog-checkpoint, in a signed note).
+
+use std::fmt;
+
+use signed_note::{Note, NoteError, StandardVerifier, VerifierList};
+use tlog_tiles::Hash;
+
+use super::{AuditKey, AuditVerifierKey};
+
+/// The root of a Merkle tree, or a node of it (RFC 6962, 2.1).
+pub type LogHash = [u8; 32];
+
+/// A verified checkpoint: the size of the log and the root of its Merkle tree, signed by the log's
+/// key.
+///
+/// Keep checkpoints elsewhere: the database of a log can be replaced by an older one, which only a
+/// later checkpoint shows.
+///
+/// ```
+/// use kleidia_tower::audit::{AuditKey, AuditStore, Checkpoint};
+/// use kleidia_tower::store::MemoryStore;
+/// # use kleidia_tower::audit::{AuditEvent, EventKind, Outcome};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = AuditKey::generate("audit.example.com")?;
+/// let store = MemoryStore::with_audit_key(key.clone());
+/// # let event = AuditEvent { at: Default::default(), kind: EventKind::Logout, outcome: Outcome::Success,
+/// #     user: None, actor: None, session: None, client: Default::default(), request: None, reason: None };
+/// # store.append(vec![event]).await?;
+/// let checkpoint = store.checkpoint().await?.ok_or("no records")?;
+/// let note = checkpoint.note().to_owned();
+/// // Later, and elsewhere:
+/// assert_eq!(Checkpoint::verify(&note, key.verifier_key())?, checkpoint);
+/// assert_eq!(checkpoint.size(), 1);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    size: u64,
+    root: LogHash,
+    note: String,
+}
+
+/// The reason for which a checkpoint is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The text is not a checkpoint in a signed note.
+    #[error("malformed checkpoint")]
+    Malformed,
+    /// The key has not signed it, or the signature is invalid.
+    #[error("the checkpoint is not signed by the log's key")]
+    Unsigned,
+    /// The key has signed it for another log.
+    #[error("the checkpoint is one of another log")]
+    OtherOrigin,
+}
+
+impl Checkpoint {
+    /// Verifies a checkpoint: a signed note with the log's name, its size and its root.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] if it is malformed, or not signed by this key.
+    pub fn verify(note: &str, key: &AuditVerifierKey) -> Result<Self, CheckpointError> {
+        let parsed = Note::from_bytes(note.as_bytes()).map_err(|_| CheckpointError::Malformed)?;
+        let known = VerifierList::new(vec![Box::new(StandardVerifier::clone(&key.verifier))]);
+        parsed.verify(&known).map_err(|_| CheckpointError::Unsigned)?;
+        let checkpoint = tlog_tiles::Checkpoint::from_bytes(parsed.text());
+        let checkpoint = checkpoint.map_err(|_| CheckpointError::Malformed)?;
+        if checkpoint.origin() != key.name() {
+            return Err(CheckpointError::OtherOrigin);
+        }
+        let (size, root) = (checkpoint.size(), checkpoint.hash().0);
+        Ok(Self { size, root, note: note.to_owned() })
+    }
+
+    /// Signs a checkpoint. Returns `None` for a name that no key has.
+    pub(crate) fn sign(size: u64, root: LogHash, key: &AuditKey) -> Option<Self> {
+        let origin = key.verifier_key().name();
+        let text = tlog_tiles::Checkpoint::new(origin, size, Hash(root), "").ok()?;
+        let mut note = Note::new(&text.to_bytes(), &[]).ok()?;
+        note.add_sigs(&[key.signer()]).map_err(|_: NoteError| ()).ok()?;
+        Some(Self { size, root, note: String::from_utf8(note.to_bytes()).ok()? })
+    }
+
+    /// Returns the number of sealed records.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Returns the root of the Merkle tree over these records.
+    #[must_use]
+    pub const fn root(&self) -> &LogHash {
+        &self.root
+    }
+
+    /// Returns the signed note, to be kept elsewhere. It ends with a line break.
+    #[must_use]
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+}
+
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("size", &self.size)
+            .field("root", &Hash(self.root))
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_what_its_key_signed() {
+        let key = AuditKey::generate("log").unwrap();
+        let signed = Checkpoint::sign(7, [9; 32], &key).unwrap();
+        assert!(signed.note().starts_with("log\n7\nCQkJ"), "{}", signed.note());
+        let verified = Checkpoint::verify(signed.note(), key.verifier_key()).unwrap();
+        assert_eq!((verified.size(), verified.root()), (7, &[9; 32]));
+        assert_eq!(verified, signed);
+    }
+
+    #[test]
+    fn rejects_other_texts_and_signatures() {
+        let key = AuditKey::generate("log").unwrap();
+        let note = Checkpoint::sign(7, [9; 32], &key).unwrap().note;
+        let namesake = AuditKey::generate("log").unwrap();
+        let other = Checkpoint::sign(7, [9; 32], &namesake).unwrap().note;
+        let mut foreign = Note::new(b"other\n7\nAAAA\n", &[]).unwrap();
+        foreign.add_sigs(&[key.signer()]).unwrap();
+        let foreign = String::from_utf8(foreign.to_bytes()).unwrap();
+        let text = tlog_tiles::Checkpoint::new("other", 7, Hash([0; 32]), "").unwrap();
+        let mut renamed = Note::new(&text.to_bytes(), &[]).unwrap();
+        renamed.add_sigs(&[key.signer()]).unwrap();
+        let renamed = String::from_utf8(renamed.to_bytes()).unwrap();
+        for (text, expected) in [
+            (String::new(), CheckpointError::Malformed),
+            (note.replace("log\n7", "log\n8"), CheckpointError::Unsigned),
+            (note.replacen('\n', "\r\n", 1), CheckpointError::Malformed),
+            (note.trim_end().to_owned(), CheckpointError::Malformed),
+            (other, CheckpointError::Unsigned),
+            (foreign, CheckpointError::Malformed),
+            (renamed, CheckpointError::OtherOrigin),
+        ] {
+            let error = Checkpoint::verify(&text, key.verifier_key()).unwrap_err();
+            assert_eq!(error, expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Proofs that a record is in the log, which are checked offline.
+
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+use tlog_tiles::{Hash, check_record};
+
+use super::tree::leaf_hash;
+use super::{
+    AuditIdentity, AuditRecord, AuditVerifierKey, AuditedRequest, Checkpoint, CheckpointError,
+    EventKind, LogHash, Outcome,
+};
+use crate::{ClientInfo, SessionId, Timestamp, UserAgent, UserId};
+
+/// A proof that a record is in the log (RFC 6962, 2.1.1), with the record and a checkpoint.
+///
+/// ```
+/// use kleidia_tower::audit::{AuditKey, AuditStore, InclusionProof};
+/// use kleidia_tower::store::MemoryStore;
+/// # use kleidia_tower::audit::{AuditEvent, EventKind, Outcome};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = AuditKey::generate("audit.example.com")?;
+/// let store = MemoryStore::with_audit_key(key.clone());
+/// # let event = AuditEvent { at: Default::default(), kind: EventKind::Logout, outcome: Outcome::Success,
+/// #     user: None, actor: None, session: None, client: Default::default(), request: None, reason: None };
+/// # store.append(vec![event]).await?;
+/// # store.seal().await?;
+/// # let sequence = 1;
+/// let proof = store.prove(sequence).await?.ok_or("no such record")?;
+/// let json = proof.to_json();
+/// // Elsewhere, without the database:
+/// let proof = InclusionProof::from_json(&json)?;
+/// let checkpoint = proof.check(key.verifier_key())?;
+/// assert_eq!((proof.record().sequence, checkpoint.size()), (sequence, 1));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InclusionProof {
+    record: AuditRecord,
+    leaf_index: u64,
+    hashes: Vec<LogHash>,
+    checkpoint: String,
+}
+
+/// The reason for which a proof is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// The text is not a proof, or has a value that this version does not know.
+    #[error("malformed proof")]
+    Malformed,
+    /// The checkpoint is not accepted.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The log of the checkpoint does not have this record at this index.
+    #[error("the record is not in the log of the checkpoint")]
+    NotIncluded,
+}
+
+impl InclusionProof {
+    pub(crate) const fn new(
+        record: AuditRecord,
+        leaf_index: u64,
+        hashes: Vec<LogHash>,
+        checkpoint: String,
+    ) -> Self {
+        Self { record, leaf_index, hashes, checkpoint }
+    }
+
+    /// Returns the record.
+    #[must_use]
+    pub const fn record(&self) -> &AuditRecord {
+        &self.record
+    }
+
+    /// Returns the index of the record's leaf: 0 for the first one in the log.
+    #[must_use]
+    pub const fn leaf_index(&self) -> u64 {
+        self.leaf_index
+    }
+
+    /// Checks the proof, and returns its checkpoint.
+    ///
+    /// # Errors
+    /// [`ProofError`] if the checkpoint is not signed by this key, or if its log does not have this
+    /// record at this index.
+    pub fn check(&self, key: &AuditVerifierKey) -> Result<Checkpoint, ProofError> {
+        let checkpoint = Checkpoint::verify(&self.checkpoint, key)?;
+        let hashes = self.hashes.iter().copied().map(Hash).collect();
+        let (root, leaf) = (Hash(*checkpoint.root()), Hash(leaf_hash(&self.record.leaf())));
+        let checked = check_record(&hashes, checkpoint.size(), root, self.leaf_index, leaf);
+        checked.map_err(|_| ProofError::NotIncluded)?;
+        Ok(checkpoint)
+    }
+
+    /// Returns the proof as JSON: the record's fields, `leaf_index`, `hashes` in Base64, and the
+    /// signed note `checkpoint`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let proof = ProofJson {
+            record: RecordJson::from(&self.record),
+            leaf_index: self.leaf_index,
+            hashes: self.hashes.iter().map(|hash| BASE64_STANDARD.encode(hash)).collect(),
+            checkpoint: self.checkpoint.clone(),
+        };
+        // Texts and numbers can always be written.
+        serde_json::to_string_pretty(&proof).unwrap_or_default()
+    }
+
+    /// Parses a proof. It is not yet checked.
+    ///
+    /// # Errors
+    /// [`ProofError::Malformed`].
+    pub fn from_json(text: &str) -> Result<Self, ProofError> {
+        let proof: ProofJson = serde_json::from_str(text).map_err(|_| ProofError::Malformed)?;
+        let hashes = proof.hashes.iter().map(|hash| octets(hash)).collect::<Option<_>>();
+        let record = AuditRecord::try_from(proof.record)?;
+        let (leaf_index, checkpoint) = (proof.leaf_index, proof.checkpoint);
+        let hashes = hashes.ok_or(ProofError::Malformed)?;
+        Ok(Self { record, leaf_index, hashes, checkpoint })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProofJson {
+    record: RecordJson,
+    leaf_index: u64,
+    hashes: Vec<String>,
+    checkpoint: String,
+}
+
+/// A record, with the names that the API uses.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordJson {
+    sequence: u64,
+    time: Timestamp,
+    event: String,
+    outcome: String,
+    user: Option<IdentityJson>,
+    actor: Option<IdentityJson>,
+    session: Option<i64>,
+    ip: Option<IpAddr>,
+    user_agent: Option<String>,
+    method: Option<String>,
+    route: Option<String>,
+    reason: Option<String>,
+    mac: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IdentityJson {
+    id: Option<i64>,
+    name: String,
+}
+
+impl From<&AuditRecord> for RecordJson {
+    fn from(record: &AuditRecord) -> Self {
+        let identity = |identity: &AuditIdentity| IdentityJson {
+            id: identity.id.map(UserId::get),
+            name: identity.name.clone(),
+        };
+        let request = record.request.as_ref();
+        Self {
+            sequence: record.sequence,
+            time: record.at,
+            event: record.kind.as_str().to_owned(),
+            outcome: record.outcome.as_str().to_owned(),
+            user: record.user.as_ref().map(identity),
+            actor: record.actor.as_ref().map(identity),
+            session: record.session.map(SessionId::get),
+            ip: record.client.address,
+            user_agent: record.client.user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
+            method: request.map(|request| request.method().to_owned()),
+            route: request.and_then(AuditedRequest::route).map(str::to_owned),
+            reason: record.reason.clone(),
+            mac: BASE64_STANDARD.encode(record.mac),
+        }
+    }
+}
+
+impl TryFrom<RecordJson> for AuditRecord {
+    type Error = ProofError;
+
+    fn try_from(json: RecordJson) -> Result<Self, ProofError> {
+        let identity = |identity: IdentityJson| AuditIdentity {
+            id: identity.id.map(UserId::new),
+            name: identity.name,
+        };
+        let request = match (json.method, json.route) {
+            (Some(method), route) => Some(AuditedRequest::new(&method, route.as_deref())),
+            (None, None) => None,
+            (None, Some(_)) => return Err(ProofError::Malformed),
+        };
+        let user_agent = json.user_agent.as_deref().map(UserAgent::new);
+        Ok(Self {
+            sequence: json.sequence,
+            at: json.time,
+            kind: EventKind::from_name(&json.event).ok_or(ProofError::Malformed)?,
+            outcome: Outcome::from_name(&json.outcome).ok_or(ProofError::Malformed)?,
+            user: json.user.map(identity),
+            actor: json.actor.map(identity),
+            session: json.session.map(SessionId::new),
+            client: ClientInfo { address: json.ip, user_agent },
+            request,
+            reason: json.reason,
+            mac: octets(&json.mac).ok_or(ProofError::Malformed)?,
+        })
+    }
+}
+
+/// Decodes 32 octets.
+fn octets(text: &str) -> Option<[u8; 32]> {
+    BASE64_STANDARD.decode(text).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{AuditEvent, AuditKey};
+
+    fn proof(key: &AuditKey) -> InclusionProof {
+        let event = AuditEvent {
+            at: Timestamp::constant(1_795_370_580, 0),
+            kind: EventKind::PermissionDenied,
+            outcome: Outcome::Failure,
+            user: Some(AuditIdentity { id: Some(UserId::new(1)), name: "alice".to_owned() }),
+            actor: Some(AuditIdentity { id: None, name: "workload@example.com".to_owned() }),
+            session: Some(SessionId::new(3)),
+            client: ClientInfo {
+                address: "192.0.2.1".parse().ok(),
+                user_agent: Some(UserAgent::new("Agent/1")),
+            },
+            request: Some(AuditedRequest::new("DELETE", Some("/users/{id}"))),
+            reason: None,
+        };
+        let record = AuditRecord::new(7, event, key);
+        let root = leaf_hash(&record.leaf());
+        let checkpoint = Checkpoint::sign(1, root, key).unwrap();
+        InclusionProof::new(record, 0, Vec::new(), checkpoint.note().to_owned())
+    }
+
+    #[test]
+    fn json_keeps_the_proof() {
+        let key = AuditKey::generate("log").unwrap();
+        let proof = proof(&key);
+        let parsed = InclusionProof::from_json(&proof.to_json()).unwrap();
+        assert_eq!(parsed, proof);
+        assert_eq!(parsed.check(key.verifier_key()).unwrap().size(), 1);
+    }
+
+    #[test]
+    fn rejects_altered_proofs() {
+        let key = AuditKey::generate("log").unwrap();
+        let proof = proof(&key);
+        let json = proof.to_json();
+        for (from, to, expected) in [
+            ("\"alice\"", "\"bob\"", ProofError::NotIncluded),
+            ("\"sequence\": 7", "\"sequence\": 8", ProofError::NotIncluded),
+            ("\"leaf_index\": 0", "\"leaf_index\": 1", ProofError::NotIncluded),
+            ("\"192.0.2.1\"", "null", ProofError::NotIncluded),
+            ("\\n1\\n", "\\n2\\n", ProofError::Checkpoint(CheckpointError::Unsigned)),
+        ] {
+            assert!(json.contains(from), "{json}");
+            let altered = InclusionProof::from_json(&json.replace(from, to)).unwrap();
+            assert_eq!(altered.check(key.verifier_key()).unwrap_err(), expected, "{from}");
+        }
+        let other = AuditKey::generate("log").unwrap();
+        let unsigned = ProofError::Checkpoint(CheckpointError::Unsigned);
+        assert_eq!(proof.check(other.verifier_key()).unwrap_err(), unsigned);
+        for (from, to) in [
+            ("\"DELETE\"", "null"),
+            ("\"permission.denied\"", "\"another\""),
+            ("\"mac\": \"", "\"mac\": \"AA"),
+            ("\"record\"", "\"records\""),
+        ] {
+            let malformed = InclusionProof::from_json(&json.replace(from, to)).unwrap_err();
+            assert_eq!(malformed, ProofError::Malformed, "{from}");
+        }
+    }
+}

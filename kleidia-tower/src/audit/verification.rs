@@ -1,0 +1,161 @@
+//! The result of verifying the audit log.
+
+use std::fmt;
+
+use super::{Checkpoint, CheckpointError};
+
+/// The result of [`AuditStore::verify`](super::AuditStore::verify).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogVerification {
+    checkpoint: Option<Checkpoint>,
+    faults: Vec<LogFault>,
+    fault_count: usize,
+}
+
+/// What is wrong with an audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogFault {
+    /// A sealed record was altered.
+    Altered {
+        /// The number of the record.
+        record: u64,
+    },
+    /// A record was removed that was sealed, or that waited to be sealed.
+    Removed {
+        /// The number of the record.
+        record: u64,
+    },
+    /// A record was inserted, or altered before it was sealed: it is not sealed, and its
+    /// authentication code is wrong, or can't be checked without the secret key.
+    Inserted {
+        /// The number of the record.
+        record: u64,
+    },
+    /// An authentic record has the place of another one in the log.
+    Reordered {
+        /// The number of the record.
+        record: u64,
+    },
+    /// An authentic record is not sealed, although it was committed a while ago.
+    NotSealed {
+        /// The number of the record.
+        record: u64,
+    },
+    /// A sealed record waits to be sealed again.
+    SealedTwice {
+        /// The number of the record.
+        record: u64,
+    },
+    /// The log does not say which record a leaf of its tree has.
+    MissingLeaf {
+        /// The index of the leaf; 0 for the first one in the log.
+        leaf_index: u64,
+    },
+    /// A stored hash of the tree was altered or removed.
+    AlteredHash {
+        /// The position of the hash.
+        position: u64,
+    },
+    /// The log has more leaves than its checkpoint.
+    UnsignedLeaves {
+        /// The number of leaves.
+        leaves: u64,
+        /// The size that the checkpoint has.
+        signed: u64,
+    },
+    /// The stored checkpoint is not accepted, so nothing is signed.
+    Checkpoint(CheckpointError),
+    /// The records do not have the root that the checkpoint has.
+    OtherRoot,
+    /// The log is shorter than a checkpoint that was kept elsewhere, as if it was replaced by an
+    /// older one.
+    Shorter {
+        /// The size of the log.
+        size: u64,
+        /// The size that the other checkpoint has.
+        expected: u64,
+    },
+    /// The log does not continue the one of a checkpoint that was kept elsewhere.
+    NotContinued,
+}
+
+impl LogVerification {
+    /// The maximum number of faults that [`Self::faults`] returns.
+    pub const MAX_FAULTS: usize = 100;
+
+    pub(crate) fn new(checkpoint: Option<Checkpoint>, found: Faults) -> Self {
+        Self { checkpoint, faults: found.first, fault_count: found.count }
+    }
+
+    /// Returns whether there are no faults.
+    #[must_use]
+    pub const fn is_intact(&self) -> bool {
+        self.fault_count == 0
+    }
+
+    /// Returns the checkpoint up to which the log was verified, if it is signed; `None` for an empty
+    /// log.
+    #[must_use]
+    pub const fn checkpoint(&self) -> Option<&Checkpoint> {
+        self.checkpoint.as_ref()
+    }
+
+    /// Returns the first faults.
+    #[must_use]
+    pub fn faults(&self) -> &[LogFault] {
+        &self.faults
+    }
+
+    /// Returns the number of faults.
+    #[must_use]
+    pub const fn fault_count(&self) -> usize {
+        self.fault_count
+    }
+}
+
+/// The first faults, and the number of all.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    first: Vec<LogFault>,
+    count: usize,
+}
+
+impl Faults {
+    pub(crate) fn add(&mut self, fault: LogFault) {
+        if self.first.len() < LogVerification::MAX_FAULTS {
+            self.first.push(fault);
+        }
+        self.count += 1;
+    }
+
+    pub(crate) fn append(&mut self, other: Self) {
+        let room = LogVerification::MAX_FAULTS.saturating_sub(self.first.len());
+        self.first.extend(other.first.into_iter().take(room));
+        self.count += other.count;
+    }
+}
+
+impl fmt::Display for LogFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Altered { record } => write!(f, "record {record} was altered"),
+            Self::Removed { record } => write!(f, "record {record} was removed"),
+            Self::Inserted { record } => write!(f, "record {record} was inserted"),
+            Self::Reordered { record } => write!(f, "record {record} was reordered"),
+            Self::NotSealed { record } => write!(f, "record {record} is not sealed"),
+            Self::SealedTwice { record } => write!(f, "record {record} is to be sealed again"),
+            Self::MissingLeaf { leaf_index } => write!(f, "leaf {leaf_index} is missing"),
+            Self::AlteredHash { position } => write!(f, "hash {position} was altered or removed"),
+            Self::UnsignedLeaves { leaves, signed } => {
+                write!(f, "{leaves} leaves, but a checkpoint of {signed}")
+            }
+            Self::Checkpoint(error) => error.fmt(f),
+            Self::OtherRoot => f.write_str("the records do not have the root of the checkpoint"),
+            Self::Shorter { size, expected } => {
+                write!(f, "the log has {size} records, expected at least {expected}")
+            }
+            Self::NotContinued => f.write_str("the log does not continue the given checkpoint"),
+        }
+    }
+}

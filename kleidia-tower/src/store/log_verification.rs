@@ -1,0 +1,265 @@
+//! Verification of the audit log: from its records to the signed root.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use super::StoreError;
+use super::log_reads::{LOG_BATCH, LeafRow, LogReads};
+use crate::audit::tree::{LogTree, leaf_hash};
+use crate::audit::verification::Faults;
+use crate::audit::{AuditRecord, Checkpoint, LogFault, LogHash, LogKey, LogVerification};
+
+/// How often, and after which pause, records that are not yet sealed are looked at again.
+const SEALING_CHECKS: u32 = 15;
+const SEALING_PAUSE: Duration = Duration::from_millis(200);
+
+/// Verifies the log that is committed at the start.
+pub(super) async fn verify(
+    reads: &impl LogReads,
+    key: &LogKey,
+    since: Option<&Checkpoint>,
+) -> Result<LogVerification, StoreError> {
+    let state = reads.read_log_state().await?;
+    let mut faults = Faults::default();
+    let checkpoint = match &state.checkpoint {
+        None => Ok(None),
+        Some(note) => Checkpoint::verify(note, key.verifier_key()).map(Some),
+    };
+    let size = match &checkpoint {
+        Ok(checkpoint) => {
+            let signed = checkpoint.as_ref().map_or(0, Checkpoint::size);
+            if state.leaves > signed {
+                faults.add(LogFault::UnsignedLeaves { leaves: state.leaves, signed });
+            }
+            signed
+        }
+        Err(error) => {
+            faults.add(LogFault::Checkpoint(*error));
+            state.leaves
+        }
+    };
+    let checkpoint = checkpoint.ok().flatten();
+    let mut trees = Trees::new(key, since);
+    while trees.stored.size() < size {
+        let from = trees.stored.next_position();
+        let first = trees.stored.size();
+        let until = size.min(first + LOG_BATCH);
+        let leaves = reads.read_leaves(first, until).await?;
+        let hashes = reads.read_hashes(from, LogTree::position(until)).await?;
+        trees.add(until, leaves, hashes);
+    }
+    trees.finish(checkpoint.as_ref(), &mut faults);
+    find_strays(reads, key, &mut faults).await?;
+    check_unsealed(reads, key, &mut faults).await?;
+    Ok(LogVerification::new(checkpoint, faults))
+}
+
+/// The trees over the records and over the stored hashes of leaves. If one of them has the signed
+/// root, it says exactly what is wrong with the other.
+struct Trees<'a> {
+    key: &'a LogKey,
+    since: Option<&'a Checkpoint>,
+    stored: LogTree,
+    /// Meaningless once a record is missing.
+    records: LogTree,
+    is_complete: bool,
+    /// The roots of both at the size of `since`.
+    since_roots: Option<[LogHash; 2]>,
+    /// What is wrong with leaves, if their stored hashes are right.
+    leaf_faults: Faults,
+    /// What is wrong with stored hashes, if those of leaves are right, and if the records are.
+    by_leaves: Faults,
+    by_records: Faults,
+}
+
+impl<'a> Trees<'a> {
+    fn new(key: &'a LogKey, since: Option<&'a Checkpoint>) -> Self {
+        let (stored, records) = (LogTree::default(), LogTree::default());
+        let mut trees = Self {
+            key,
+            since,
+            stored,
+            records,
+            is_complete: true,
+            since_roots: None,
+            leaf_faults: Faults::default(),
+            by_leaves: Faults::default(),
+            by_records: Faults::default(),
+        };
+        trees.note_roots();
+        trees
+    }
+
+    /// Adds the leaves up to an index, in order.
+    fn add(&mut self, until: u64, leaves: Vec<LeafRow>, hashes: Vec<(u64, LogHash)>) {
+        let mut leaves: HashMap<_, _> =
+            leaves.into_iter().map(|leaf| (leaf.leaf_index, leaf)).collect();
+        let hashes: HashMap<_, _> = hashes.into_iter().collect();
+        let known: HashSet<_> = hashes.values().copied().collect();
+        while self.stored.size() < until {
+            let (leaf_index, position) = (self.stored.size(), self.stored.next_position());
+            let row = leaves.remove(&leaf_index);
+            let expected = hashes.get(&position);
+            let record = row.as_ref().and_then(|row| row.record.as_ref()?.as_ref().ok());
+            let found = record.map(|record| leaf_hash(&record.leaf()));
+            if let Some(fault) = self.leaf_fault(leaf_index, row.as_ref(), expected, found, &known)
+            {
+                self.leaf_faults.add(fault);
+            }
+            self.is_complete &= found.is_some();
+            let leaf = expected.copied().or(found).unwrap_or_default();
+            compare(position, self.stored.push(leaf), &hashes, &mut self.by_leaves);
+            let leaf = found.unwrap_or_default();
+            compare(position, self.records.push(leaf), &hashes, &mut self.by_records);
+            self.note_roots();
+        }
+    }
+
+    fn leaf_fault(
+        &self,
+        leaf_index: u64,
+        row: Option<&LeafRow>,
+        expected: Option<&LogHash>,
+        found: Option<LogHash>,
+        known: &HashSet<LogHash>,
+    ) -> Option<LogFault> {
+        let Some(LeafRow { sequence: record, record: row, .. }) = row else {
+            return Some(LogFault::MissingLeaf { leaf_index });
+        };
+        let record = *record;
+        let Some(row) = row else { return Some(LogFault::Removed { record }) };
+        let (Ok(row), Some(found)) = (row, found) else {
+            return Some(LogFault::Altered { record });
+        };
+        let is_authentic = is_authentic(row, self.key);
+        let is_expected = expected == Some(&found);
+        match is_authentic {
+            Some(true) | None if is_expected => None,
+            Some(true) => Some(LogFault::Reordered { record }),
+            None if known.contains(&found) => Some(LogFault::Reordered { record }),
+            _ => Some(LogFault::Altered { record }),
+        }
+    }
+
+    fn note_roots(&mut self) {
+        if self.since.is_some_and(|since| since.size() == self.stored.size()) {
+            self.since_roots = Some([self.stored.root(), self.records.root()]);
+        }
+    }
+
+    fn finish(self, checkpoint: Option<&Checkpoint>, faults: &mut Faults) {
+        let signed = checkpoint.map(Checkpoint::root);
+        if self.is_complete && signed == Some(&self.records.root()) {
+            faults.append(self.by_records);
+        } else {
+            faults.append(self.leaf_faults);
+            faults.append(self.by_leaves);
+            if signed.is_some_and(|root| *root != self.stored.root()) {
+                faults.add(LogFault::OtherRoot);
+            }
+        }
+        match (self.since, self.since_roots) {
+            (Some(since), None) => {
+                let (size, expected) = (self.stored.size(), since.size());
+                faults.add(LogFault::Shorter { size, expected });
+            }
+            (Some(since), Some(roots)) if !roots.contains(since.root()) => {
+                faults.add(LogFault::NotContinued);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Compares the nodes that a leaf completes with the stored hashes.
+fn compare(
+    position: u64,
+    completed: Vec<LogHash>,
+    hashes: &HashMap<u64, LogHash>,
+    faults: &mut Faults,
+) {
+    for (position, hash) in (position..).zip(completed) {
+        if hashes.get(&position) != Some(&hash) {
+            faults.add(LogFault::AlteredHash { position });
+        }
+    }
+}
+
+/// Returns whether a record is authentic, if the secret key is known.
+fn is_authentic(record: &AuditRecord, key: &LogKey) -> Option<bool> {
+    key.signing_key().map(|key| record.is_authentic(key))
+}
+
+/// Finds records that are neither sealed nor unsealed.
+async fn find_strays(
+    reads: &impl LogReads,
+    key: &LogKey,
+    faults: &mut Faults,
+) -> Result<(), StoreError> {
+    let mut after = i64::MIN;
+    while let Some(strays) = reads.read_strays(after).await? {
+        after = strays.last;
+        for (record, row) in strays.records {
+            let is_authentic = row.is_ok_and(|row| is_authentic(&row, key) == Some(true));
+            faults.add(if is_authentic {
+                LogFault::NotSealed { record }
+            } else {
+                LogFault::Inserted { record }
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Checks the unsealed records. Those that are authentic must be sealed within some seconds.
+async fn check_unsealed(
+    reads: &impl LogReads,
+    key: &LogKey,
+    faults: &mut Faults,
+) -> Result<(), StoreError> {
+    let mut waiting = BTreeSet::new();
+    let mut after = 0;
+    loop {
+        let batch = reads.read_unsealed(after).await?;
+        let Some(last) = batch.last() else { break };
+        after = last.sequence;
+        for entry in batch {
+            let record = entry.sequence;
+            match entry.record {
+                _ if entry.is_sealed => faults.add(LogFault::SealedTwice { record }),
+                None => faults.add(LogFault::Removed { record }),
+                Some(Ok(row)) if is_authentic(&row, key) != Some(false) => {
+                    waiting.insert(record);
+                }
+                Some(_) => faults.add(LogFault::Inserted { record }),
+            }
+        }
+    }
+    for _ in 0..SEALING_CHECKS {
+        if waiting.is_empty() {
+            break;
+        }
+        tokio::time::sleep(SEALING_PAUSE).await;
+        retain_unsealed(reads, &mut waiting).await?;
+    }
+    for record in waiting {
+        faults.add(LogFault::NotSealed { record });
+    }
+    Ok(())
+}
+
+/// Keeps the records that are still unsealed.
+async fn retain_unsealed(
+    reads: &impl LogReads,
+    waiting: &mut BTreeSet<u64>,
+) -> Result<(), StoreError> {
+    let (mut unsealed, mut after) = (BTreeSet::new(), 0);
+    while waiting.last().is_some_and(|last| after < *last) {
+        let batch = reads.read_unsealed(after).await?;
+        let Some(last) = batch.last() else { break };
+        after = last.sequence;
+        unsealed.extend(batch.into_iter().map(|entry| entry.sequence));
+    }
+    waiting.retain(|record| unsealed.contains(record));
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Detection of changes to the audit log, and of records that are committed late.
+
+use std::sync::Arc;
+
+use kleidia_tower::audit::{AuditStore as _, Checkpoint, LogFault, LogKey};
+use kleidia_tower::store::{PostgresOptions, PostgresStore};
+use test_servers::PostgresServer;
+
+use crate::numbered::{audit_key, create, verified_size};
+use crate::tampering::{SEAL_INTERVAL, TamperedDatabase, tampering_tests};
+
+struct TempDatabase {
+    url: String,
+}
+
+impl TempDatabase {
+    fn name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap()
+    }
+
+    fn execute(&self, statements: &str) -> String {
+        PostgresServer::shared().execute(self.name(), statements)
+    }
+}
+
+impl TamperedDatabase for TempDatabase {
+    type Store = PostgresStore;
+
+    fn new() -> Self {
+        Self { url: PostgresServer::shared().create_database() }
+    }
+
+    async fn open(&self, key: LogKey) -> Arc<PostgresStore> {
+        let options = PostgresOptions::default().with_seal_interval(SEAL_INTERVAL).unwrap();
+        Arc::new(PostgresStore::open_with(&self.url, key, options).await.unwrap())
+    }
+
+    async fn tamper(&self, statements: &str) {
+        // No trigger fires in such a session.
+        self.execute(&format!("SET session_replication_role = replica; {statements};"));
+    }
+}
+
+tampering_tests! {
+    TempDatabase:
+    verification_names_what_was_altered
+    inserted_record_is_never_sealed
+    checkpoint_of_another_key_is_not_accepted
+    known_checkpoint_reveals_older_log
+    known_checkpoint_reveals_another_log
+    unsealed_record_is_protected
+    unsealed_record_is_a_fault_after_a_while
+    altered_tree_is_not_continued
+}
+
+/// Two sealed records, the second of which was committed after a record with a larger number was
+/// sealed.
+#[tokio::test(flavor = "multi_thread")]
+async fn record_that_is_committed_late_is_sealed_once() {
+    let database = TempDatabase::new();
+    let store = database.open(audit_key().into()).await;
+    create(&*store, "alice").await;
+    // An operation of another node, which has a number and a code, is about to commit. The number is
+    // taken by nobody, and the record is authentic since it is moved there from another database.
+    let other = TempDatabase::new();
+    let other_store = other.open(audit_key().into()).await;
+    create(&*other_store, "alice").await;
+    create(&*other_store, "bob").await;
+    let row = other.execute("SELECT format('%L', audit) FROM audit WHERE sequence = 2");
+    database.execute("SELECT nextval('audit_sequence')");
+    let slow = tokio::task::spawn_blocking({
+        let name = database.name().to_owned();
+        move || {
+            let sql = format!(
+                "BEGIN; INSERT INTO audit SELECT ({row}::audit).*; \
+                 INSERT INTO audit_unsealed VALUES (2); \
+                 DO $$ BEGIN FOR turn IN 1..600 LOOP \
+                     PERFORM pg_sleep(0.05); \
+                     EXIT WHEN (SELECT max(size) FROM audit_checkpoints) >= 2; \
+                 END LOOP; END $$; \
+                 COMMIT;"
+            );
+            PostgresServer::shared().execute(&name, &sql)
+        }
+    });
+    create(&*store, "carol").await;
+    let sealed = store.seal().await.unwrap().unwrap();
+    assert_eq!(sealed.size(), 2, "the slow one is not committed");
+    slow.await.unwrap();
+    let waiting = store.verify(None).await.unwrap();
+    assert_eq!(waiting.faults(), [LogFault::NotSealed { record: 2 }], "nobody seals");
+    assert_eq!(verified_size(&*store).await, 3);
+    let leaves =
+        database.execute("SELECT string_agg(record::text, ',' ORDER BY leaf) FROM audit_leaves");
+    assert_eq!(leaves, "1,3,2");
+}
+
+/// A sealer that ends within its transaction leaves the records to the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn sealer_that_is_killed_leaves_no_gap() {
+    let database = TempDatabase::new();
+    let store = database.open(audit_key().into()).await;
+    for number in 0..20 {
+        create(&*store, &format!("user{number}")).await;
+    }
+    database.execute(
+        "CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         PERFORM pg_sleep(30); RETURN NULL; END $$; \
+         CREATE TRIGGER stall AFTER INSERT ON audit_checkpoints EXECUTE FUNCTION stall();",
+    );
+    let sealing = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.seal().await }
+    });
+    let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+        WHERE datname = current_database() AND query LIKE '%audit_checkpoints%' \
+        AND wait_event = 'PgSleep'";
+    while database.execute(kill) == "0" {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(sealing.await.unwrap().is_err());
+    database.execute("DROP TRIGGER stall ON audit_checkpoints");
+    assert_eq!(database.execute("SELECT count(*) FROM audit_leaves"), "0");
+    assert_eq!(verified_size(&*store).await, 20);
+}
+
+/// One of two sealers waits for the other on request, or leaves it the work.
+#[tokio::test(flavor = "multi_thread")]
+async fn background_sealers_of_nodes_seal_each_record_once() {
+    let database = TempDatabase::new();
+    let interval = std::time::Duration::from_millis(10);
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        let options = PostgresOptions::default().with_seal_interval(interval).unwrap();
+        let store = PostgresStore::open_with(&database.url, audit_key(), options).await.unwrap();
+        nodes.push(store);
+    }
+    for number in 0..60 {
+        create(&nodes[number % 3], &format!("user{number}")).await;
+    }
+    // Without a call of `seal`.
+    while database.execute("SELECT count(*) FROM audit_unsealed") != "0" {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let verification = nodes[0].verify(None).await.unwrap();
+    assert!(verification.is_intact(), "{:?}", verification.faults());
+    assert_eq!(verification.checkpoint().map(Checkpoint::size), Some(60));
+    for node in &nodes {
+        node.log_health().unwrap();
+    }
+}
