@@ -7,16 +7,16 @@ use kleidia_tower::account::{Account, AccountLookup, StoredPassword};
 use kleidia_tower::audit::{AuditQuery, AuditRecord, LogKey};
 use kleidia_tower::session::{Session, SessionEvents, SessionLookup, SessionView};
 use kleidia_tower::store::StoreError;
-use kleidia_tower::store::rows::{Operation, Sealing, Transactional};
+use kleidia_tower::store::rows::{Operation, RefreshTokenState, Sealing, Transactional};
 use kleidia_tower::{SessionId, Timestamp, TokenDigest, UserId};
 use redb::ReadableTable as _;
 
 use crate::store::RedbStore;
 use crate::tables::{
-    ACCOUNTS, NAMES, PARAMETERS, RECORDS, REFRESH_TOKENS, SESSION_TOKENS, SESSIONS,
-    SESSIONS_OF_USER, corrupt, decode, unavailable,
+    ACCOUNTS, FAMILIES, NAMES, PARAMETERS, RECORDS, REFRESH_TOKENS, SESSION_TOKENS, SESSIONS,
+    SESSIONS_OF_USER, corrupt, decode, get, unavailable,
 };
-use crate::values::AccountValue;
+use crate::values::{AccountValue, FamilyValue, RefreshTokenValue};
 use crate::{accounts, audit, sessions};
 
 #[async_trait]
@@ -85,9 +85,26 @@ impl Transactional for RedbStore {
         Ok(active.into_iter().rev().map(Arc::new).collect())
     }
 
-    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
-        let table = self.read()?.open_table(REFRESH_TOKENS).map_err(unavailable)?;
-        Ok(table.get(&digest.0).map_err(unavailable)?.is_some())
+    async fn read_refresh_token(
+        &self,
+        digest: &TokenDigest,
+    ) -> Result<Option<RefreshTokenState>, StoreError> {
+        let read = self.read()?;
+        let tokens = read.open_table(REFRESH_TOKENS).map_err(unavailable)?;
+        let found: Option<RefreshTokenValue> = get(&tokens, &digest.0)?;
+        let Some(token) = found else { return Ok(None) };
+        let token = token.decode(*digest)?;
+        let sessions = read.open_table(SESSIONS).map_err(unavailable)?;
+        let session = sessions::find(&sessions, token.session)?;
+        let session = session.ok_or(corrupt("refresh token: its session is missing"))?;
+        let accounts = read.open_table(ACCOUNTS).map_err(unavailable)?;
+        let names = read.open_table(NAMES).map_err(unavailable)?;
+        let account = accounts::find(&accounts, &names, AccountLookup::Id(session.user))?;
+        let (account, _) = account.ok_or(corrupt("session: its account is missing"))?;
+        let families = read.open_table(FAMILIES).map_err(unavailable)?;
+        let family: Option<FamilyValue> = get(&families, token.family.get())?;
+        let is_revoked = family.is_none_or(|family| family.is_revoked);
+        Ok(Some(RefreshTokenState::new(&token, &session, &Arc::new(account), is_revoked)))
     }
 
     async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {

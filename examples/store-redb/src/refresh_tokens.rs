@@ -65,8 +65,11 @@ impl RefreshTokenRows for RedbRows {
         Ok(self.family(family)?.is_none_or(|family| family.is_revoked))
     }
 
-    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
-        self.change_family(family, |family| family.is_revoked = true)
+    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
+        for family in families {
+            self.change_family(*family, |family| family.is_revoked = true)?;
+        }
+        Ok(())
     }
 
     async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {

@@ -154,14 +154,6 @@ impl SessionRows for RedbRows {
         self.active(SESSIONS_OF_USER, user.get(), now)
     }
 
-    async fn active_sessions_of_family(
-        &mut self,
-        family: FamilyId,
-        now: Timestamp,
-    ) -> Result<Vec<Session>, StoreError> {
-        self.active(SESSIONS_OF_FAMILY, family.get(), now)
-    }
-
     async fn end_active_sessions(
         &mut self,
         user: UserId,
@@ -174,5 +166,21 @@ impl SessionRows for RedbRows {
             }
         }
         Ok(())
+    }
+
+    async fn end_active_sessions_of_families(
+        &mut self,
+        families: &[FamilyId],
+        end: SessionEnd,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let mut ended = Vec::new();
+        for family in families {
+            for session in self.active(SESSIONS_OF_FAMILY, family.get(), end.at)? {
+                self.end(session.id, end)?;
+                ended.push(session.id);
+            }
+        }
+        ended.sort_unstable();
+        Ok(ended)
     }
 }

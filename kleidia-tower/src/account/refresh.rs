@@ -4,9 +4,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::accounts::random_token;
 use super::{AccountError, Accounts, TokenSet};
+use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::opaque_token::OpaqueToken;
-use crate::session::{Rotation, RotationOutcome};
-use crate::store::StoreError;
+use crate::session::{RefreshRejection, Rotation, RotationOutcome};
+use crate::store::{ChangeContext, StoreError};
 use crate::{ClientInfo, time};
 
 impl Accounts {
@@ -29,8 +30,13 @@ impl Accounts {
         let presented = presented.ok_or(AccountError::RefreshTokenInvalid)?;
         let (settings, successor) = (self.settings(), random_token()?);
         let (keys, change) = (self.keys().await?, self.change(client, None)?);
+        let digest = presented.digest();
+        let check = self.store().check_refresh_token(&digest, settings.login_ttl, change.at);
+        if let Some(rejection) = check.await? {
+            return Err(self.reject_refresh(rejection, &change));
+        }
         let rotation = Rotation {
-            presented: presented.digest(),
+            presented: digest,
             successor: successor.digest(),
             wrapped: presented.wrap(&successor),
             session_token: successor.derive_session_token().digest(),
@@ -69,5 +75,24 @@ impl Accounts {
             device_token: None,
             session,
         })
+    }
+
+    /// Returns the error, after recording a known token as a denial: its owner could keep the
+    /// store's writer busy otherwise.
+    fn reject_refresh(&self, rejection: RefreshRejection, change: &ChangeContext) -> AccountError {
+        let RefreshRejection::Known { account, session, reason } = rejection else {
+            return AccountError::RefreshTokenInvalid;
+        };
+        let error = match reason {
+            Reason::AccountDisabled => AccountError::AccountDisabled,
+            _ => AccountError::RefreshTokenInvalid,
+        };
+        let event = AuditEvent {
+            user: Some(AuditIdentity::account(account.id, &account.name)),
+            session: Some(session),
+            ..change.event(EventKind::TokenRefresh, Outcome::Failure, Some(reason))
+        };
+        self.audit_trail().record_denial(|at| vec![AuditEvent { at, ..event }]);
+        error
     }
 }

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use super::cache::{Hit, Invalidation, SessionCache};
 use super::lookups::Lookups;
 use super::{
-    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionEvents,
-    SessionLookup, SessionSelector, SessionStore, SessionView,
+    EndReason, NewSession, OpenOutcome, RefreshRejection, Rotation, RotationOutcome, Session,
+    SessionEvents, SessionLookup, SessionSelector, SessionStore, SessionView,
 };
 use crate::account::{
     Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
@@ -18,7 +18,7 @@ use crate::account::{
 };
 use crate::rbac::RoleRules;
 use crate::store::{ChangeContext, Committed, Store, StoreError};
-use crate::{Clock, SessionId, SettingError, Timestamp, UserId};
+use crate::{Clock, SessionId, SettingError, Timestamp, TokenDigest, UserId};
 
 /// Caches the sessions of another store.
 ///
@@ -201,6 +201,15 @@ impl SessionStore for SessionCachingStore {
             OpenOutcome::AccountDisabled | OpenOutcome::PasswordChanged => Vec::new(),
         };
         self.write_and_invalidate(invalidations, open).await
+    }
+
+    async fn check_refresh_token(
+        &self,
+        presented: &TokenDigest,
+        login_ttl: Duration,
+        now: Timestamp,
+    ) -> Result<Option<RefreshRejection>, StoreError> {
+        self.store.check_refresh_token(presented, login_ttl, now).await
     }
 
     async fn rotate_refresh_token(

@@ -21,6 +21,6 @@ pub(crate) use last_seen::LastSeenWriter;
 pub use layer::{JwtSessionLayer, SessionGuard};
 pub use record::{EndReason, Session, SessionEnd, SessionView};
 pub use store::{
-    NewSession, OpenOutcome, Rotation, RotationOutcome, SessionLookup, SessionSelector,
-    SessionStore,
+    NewSession, OpenOutcome, RefreshRejection, Rotation, RotationOutcome, SessionLookup,
+    SessionSelector, SessionStore,
 };

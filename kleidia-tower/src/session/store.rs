@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::{EndReason, Session, SessionEvents, SessionView};
 use crate::account::{Account, PasswordHash};
+use crate::audit::Reason;
 use crate::lockout::{LockoutPolicy, LoginAttempt};
 use crate::opaque_token::{TokenDigest, WrappedToken};
 use crate::store::{ChangeContext, Committed, StoreError};
@@ -44,10 +45,23 @@ pub trait SessionStore: Send + Sync + 'static {
         change: &ChangeContext,
     ) -> Result<Committed<OpenOutcome>, StoreError>;
 
+    /// Checks by a read whether a refresh token is rejected for good. Returns `None` if its rotation
+    /// decides. `login_ttl` is as in [`Rotation`].
+    ///
+    /// Anyone can send unknown tokens, and former users can send revoked ones. So it must not wait
+    /// for a writer, and it records nothing: the caller records known tokens.
+    async fn check_refresh_token(
+        &self,
+        presented: &TokenDigest,
+        login_ttl: Duration,
+        now: Timestamp,
+    ) -> Result<Option<RefreshRejection>, StoreError>;
+
     /// Consumes a refresh token and stores its successor (refresh token rotation). Of any number of
     /// rotations of one token exactly one is [`RotationOutcome::Rotated`].
     ///
-    /// Anyone can send unknown tokens, so they should be rejected without a write.
+    /// It makes the checks of [`Self::check_refresh_token`] again, since other operations may have
+    /// changed the token meanwhile.
     ///
     /// Records `token.refresh`, and `session.created` if a new session was opened. Records
     /// `token.reuse` and `session.ended` for a reused token, and a failed `token.refresh` for every
@@ -143,6 +157,22 @@ pub enum OpenOutcome {
     AccountDisabled,
     /// The account does not exist, or its password was changed meanwhile.
     PasswordChanged,
+}
+
+/// Why [`SessionStore::check_refresh_token`] rejects a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefreshRejection {
+    /// The store does not know the token.
+    Unknown,
+    /// The token is expired or revoked, the login is too old, or the account is disabled.
+    Known {
+        /// The account.
+        account: Arc<Account>,
+        /// The session of the token.
+        session: SessionId,
+        /// The reason for the audit log.
+        reason: Reason,
+    },
 }
 
 /// The input of [`SessionStore::rotate_refresh_token`].

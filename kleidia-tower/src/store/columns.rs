@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::StoreError;
 use super::log_reads::{LeafRow, LogState};
-use super::rows::{Consumed, FailureRow, RefreshTokenRow, UnsealedRecord};
+use super::rows::{Consumed, FailureRow, RefreshTokenRow, RefreshTokenState, UnsealedRecord};
 use crate::account::{Account, PasswordHash, StoredPassword};
 use crate::audit::{AuditIdentity, AuditRecord, AuditedRequest, EventKind, LogHash, Outcome};
 use crate::rbac::RoleName;
@@ -137,6 +137,18 @@ impl<R: SqlRow> Columns<'_, R> {
         })
     }
 
+    /// Reads the state of a refresh token, from a join with its family, its session and its
+    /// account.
+    pub(super) fn refresh_token_state(&self) -> Value<RefreshTokenState> {
+        Ok(RefreshTokenState {
+            account: self.shared_account()?,
+            session: SessionId::new(self.integer("session")?),
+            authenticated_at: self.time("authenticated_at")?,
+            expires_at: self.time("expires_at")?,
+            is_revoked: self.boolean("is_revoked")?,
+        })
+    }
+
     pub(super) fn failures(&self) -> Value<FailureRow> {
         Ok(FailureRow {
             failures: self.number("failures")?,
@@ -242,6 +254,21 @@ impl<R: SqlRow> Columns<'_, R> {
 /// Returns a number of the audit log.
 pub(super) fn sequence(number: i64) -> Value<u64> {
     number.try_into().map_err(|_| StoreError::Corrupt("record number"))
+}
+
+/// Returns the ids of these sessions, oldest first: updates return them in any order.
+pub(super) fn session_ids<R: SqlRow>(rows: &[R]) -> Value<Vec<SessionId>> {
+    let ids = rows.iter().map(|row| Columns(row).integer("id").map(SessionId::new));
+    let mut ids = ids.collect::<Value<Vec<_>>>()?;
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// Returns families as one parameter of SQLite, which has no arrays.
+#[cfg(feature = "sqlite")]
+pub(super) fn json_array(families: &[FamilyId]) -> String {
+    let ids: Vec<_> = families.iter().map(ToString::to_string).collect();
+    format!("[{}]", ids.join(","))
 }
 
 fn time(second: i64) -> Value<Timestamp> {

@@ -28,6 +28,7 @@ mod sealer;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod transactional;
+mod transactional_failures;
 
 use crate::account::AccountStore;
 use crate::audit::AuditStore;

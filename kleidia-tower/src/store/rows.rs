@@ -106,6 +106,7 @@ mod accounts;
 mod audit;
 mod events;
 mod failures;
+mod refresh_token_state;
 mod refresh_tokens;
 mod sessions;
 
@@ -117,6 +118,7 @@ pub use accounts::AccountRows;
 pub use audit::{AuditRows, SealedBatch, UnsealedRecord};
 pub use events::{EventRows, Publication};
 pub use failures::{FailureRow, FailureRows, FailureScope, name_digest};
+pub use refresh_token_state::RefreshTokenState;
 pub use refresh_tokens::{Consumed, RefreshTokenRow, RefreshTokenRows};
 pub use sessions::SessionRows;
 

@@ -1,12 +1,14 @@
 //! The store traits, implemented once for every store that has transactions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::log_reads::LogReads;
 use super::operation::Operation;
-use super::operations::{self, failures};
+use super::operations;
+use super::rows::RefreshTokenState;
 use super::sealer::Sealing;
 use super::{ChangeContext, Committed, StoreError, log_proof, log_verification};
 use crate::account::{
@@ -17,13 +19,12 @@ use crate::audit::{
     AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, InclusionProof, LogKey,
     LogVerification,
 };
-use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use crate::rbac::RoleRules;
 use crate::session::{
-    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionEvents,
-    SessionLookup, SessionSelector, SessionStore, SessionView,
+    EndReason, NewSession, OpenOutcome, RefreshRejection, Rotation, RotationOutcome, Session,
+    SessionEvents, SessionLookup, SessionSelector, SessionStore, SessionView,
 };
-use crate::{HealthError, SessionId, Timestamp, TokenDigest, UserId, UserName};
+use crate::{HealthError, SessionId, Timestamp, TokenDigest, UserId};
 
 /// A store with transactions: its reads, and a way to run an operation in a transaction.
 ///
@@ -60,9 +61,12 @@ pub trait Transactional: LogReads {
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError>;
 
-    /// Returns whether the store knows a refresh token, consumed or not. Anyone can send unknown
-    /// ones.
-    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError>;
+    /// Returns what decides whether a refresh token is rejected, whether it was consumed or not. Anyone
+    /// can send unknown tokens, and former users send revoked ones: do not wait for a writer.
+    async fn read_refresh_token(
+        &self,
+        digest: &TokenDigest,
+    ) -> Result<Option<RefreshTokenState>, StoreError>;
 
     /// Returns the matching records, newest first ([`AuditQuery::matches`]).
     async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError>;
@@ -194,15 +198,23 @@ impl<S: Transactional> SessionStore for S {
         .await
     }
 
+    async fn check_refresh_token(
+        &self,
+        presented: &TokenDigest,
+        login_ttl: Duration,
+        now: Timestamp,
+    ) -> Result<Option<RefreshRejection>, StoreError> {
+        match self.read_refresh_token(presented).await? {
+            Some(token) => Ok(token.check(login_ttl, now)),
+            None => Ok(Some(RefreshRejection::Unknown)),
+        }
+    }
+
     async fn rotate_refresh_token(
         &self,
         rotation: &Rotation,
         change: &ChangeContext,
     ) -> Result<Committed<RotationOutcome>, StoreError> {
-        // Anyone can send unknown tokens: they must not occupy the writer.
-        if !self.has_refresh_token(&rotation.presented).await? {
-            return Ok(Committed { value: RotationOutcome::Invalid, records: Vec::new() });
-        }
         self.write(Operation::new("rotate_refresh_token", |rows| {
             Box::pin(operations::rotate(rows.0, rotation, change))
         }))
@@ -240,76 +252,6 @@ impl<S: Transactional> SessionStore for S {
 
     fn session_events(&self) -> Option<SessionEvents> {
         Some(self.events())
-    }
-}
-
-#[async_trait]
-impl<S: Transactional> FailureStore for S {
-    async fn reserve_attempt(
-        &self,
-        attempt: &LoginAttempt,
-        policy: &LockoutPolicy,
-        now: Timestamp,
-    ) -> Result<Reservation, StoreError> {
-        self.write(Operation::new("reserve_attempt", |rows| {
-            Box::pin(failures::reserve(rows.0, attempt, policy, now))
-        }))
-        .await
-    }
-
-    async fn record_failure(
-        &self,
-        attempt: &LoginAttempt,
-        policy: &LockoutPolicy,
-        change: &ChangeContext,
-    ) -> Result<Committed<()>, StoreError> {
-        self.write(Operation::new("record_failure", |rows| {
-            Box::pin(failures::record_failure(rows.0, attempt, policy, change))
-        }))
-        .await
-    }
-
-    async fn record_throttled(
-        &self,
-        attempt: &LoginAttempt,
-        policy: &LockoutPolicy,
-        change: &ChangeContext,
-    ) -> Result<Committed<()>, StoreError> {
-        self.write(Operation::new("record_throttled", |rows| {
-            Box::pin(failures::record_throttled(rows.0, attempt, policy, change))
-        }))
-        .await
-    }
-
-    async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {
-        self.write(Operation::new("release_attempt", |rows| {
-            Box::pin(failures::release(rows.0, attempt))
-        }))
-        .await
-    }
-
-    async fn unlock(
-        &self,
-        name: &UserName,
-        change: &ChangeContext,
-    ) -> Result<Committed<()>, StoreError> {
-        self.write(Operation::new("unlock", |rows| {
-            Box::pin(failures::unlock(rows.0, name, change))
-        }))
-        .await
-    }
-
-    async fn add_device(
-        &self,
-        name: &UserName,
-        device: TokenDigest,
-        policy: &LockoutPolicy,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.write(Operation::new("add_device", |rows| {
-            Box::pin(failures::add_device(rows.0, name, device, policy, now))
-        }))
-        .await
     }
 }
 

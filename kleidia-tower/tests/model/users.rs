@@ -80,6 +80,8 @@ impl ModelRun {
         let accounts =
             if has_grace { &self.service.accounts } else { &self.service.accounts_without_grace };
         let result = accounts.refresh(&SecretString::from(text), client(context.client)).await;
+        // Rejections are recorded in the background.
+        accounts.flush().await;
         let grace = if has_grace { 10 } else { 0 };
         let (refresh, events) = self.oracle.refresh(token, grace, context.client);
         if let Refresh::Rejected(code) = refresh {

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use kleidia_tower::account::{AccountStore as _, AccountUpdate};
-use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
+use kleidia_tower::session::{
+    EndReason, NewSession, OpenOutcome, SessionSelector, SessionStore as _,
+};
 use kleidia_tower::store::{OpenError, PostgresStore, PurgeStore as _, Retention};
 use test_servers::PostgresServer;
 use tokio_postgres::error::SqlState;
 
 use crate::numbered::{
-    NOW, at, audit_key, create, log_in, operator, rotation, verified, verified_size,
+    NOW, at, audit_key, create, hash, log_in, new_session, operator, rotation, verified,
+    verified_size,
 };
 
 fn new_database() -> (&'static PostgresServer, String, String) {
@@ -163,4 +166,38 @@ async fn triggers_protect_accounts_sessions_and_log() {
         );
         server.execute(&name, &block);
     }
+}
+
+/// Counts statements with triggers that each one fires once.
+#[tokio::test]
+async fn lowered_maximum_ends_sessions_with_one_statement_per_table() {
+    const SESSIONS: u32 = 20;
+    let (server, name, url) = new_database();
+    let store = PostgresStore::open(&url, audit_key()).await.unwrap();
+    let alice = create(&store, "alice").await;
+    for token in 0..SESSIONS {
+        log_in(&store, &alice, token).await;
+    }
+    server.execute(
+        &name,
+        "CREATE TABLE counted (relation TEXT); \
+         CREATE FUNCTION count_statement() RETURNS trigger LANGUAGE plpgsql AS \
+         $$BEGIN INSERT INTO counted VALUES (TG_TABLE_NAME); RETURN NULL; END$$; \
+         CREATE TRIGGER counted AFTER UPDATE OF is_revoked ON families \
+         FOR EACH STATEMENT EXECUTE FUNCTION count_statement(); \
+         CREATE TRIGGER counted AFTER UPDATE ON sessions \
+         FOR EACH STATEMENT EXECUTE FUNCTION count_statement();",
+    );
+    let new = NewSession { max_sessions: 1, ..new_session(&alice, hash(0), SESSIONS) };
+    let opened = store.open_session(new, &at(1)).await.unwrap();
+    let OpenOutcome::Opened { displaced, .. } = opened.value else { panic!("{opened:?}") };
+    assert_eq!(displaced.len(), SESSIONS as usize);
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let counted =
+        client.query("SELECT relation FROM counted ORDER BY relation", &[]).await.unwrap();
+    let counted: Vec<String> = counted.iter().map(|row| row.get(0)).collect();
+    assert_eq!(counted, ["families", "sessions"]);
+    drop(client);
+    connection.await.unwrap().unwrap();
 }

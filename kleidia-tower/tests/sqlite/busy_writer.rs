@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{AccountError, Accounts, LoginRequest};
+use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
-use kleidia_tower::session::{RotationOutcome, SessionStore as _};
+use kleidia_tower::session::{RefreshRejection, Rotation, RotationOutcome, SessionStore as _};
 use kleidia_tower::store::{SqliteOptions, SqliteStore, StoreError};
 use kleidia_tower::{ClientInfo, Rejection, SessionId};
 use sqlx::Connection as _;
@@ -31,9 +32,9 @@ async fn unknown_refresh_tokens_are_rejected_without_the_writer() {
     let mut other = database.connect().await;
     let writing = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     for token in 1..=20 {
-        let rotated = store.rotate_refresh_token(&rotation(token, 100 + token), &at(0)).await;
-        let rotated = rotated.unwrap();
-        assert!(matches!(rotated.value, RotationOutcome::Invalid) && rotated.records.is_empty());
+        let Rotation { presented, login_ttl, .. } = rotation(token, 100 + token);
+        let check = store.check_refresh_token(&presented, login_ttl, NOW).await;
+        assert_eq!(check.unwrap(), Some(RefreshRejection::Unknown));
     }
     writing.rollback().await.unwrap();
 }
@@ -48,14 +49,15 @@ async fn rejections_do_not_wait_for_the_writer() {
     let accounts = Accounts::new(store.clone(), Arc::new(keys), hasher.start().unwrap());
     let client = || ClientInfo::new("192.0.2.1".parse().unwrap());
     let mut tokens = Vec::new();
-    for name in ["alice", "bob"] {
+    for name in ["alice", "bob", "carol"] {
         let roles = [RoleName::user()].into();
         accounts.create_user(None, name, "a passphrase".into(), roles, client()).await.unwrap();
         let (user_name, password) = (name.to_owned(), "a passphrase".into());
         let login = LoginRequest { user_name, password, client: client(), device_token: None };
         tokens.push(accounts.log_in(login).await.unwrap());
     }
-    let [alice, bob] = &tokens[..] else { panic!("two logins") };
+    let [alice, bob, carol] = &tokens[..] else { panic!("three logins") };
+    accounts.log_out(&carol.session, client()).await.unwrap();
     let mut other = database.connect().await;
     let writing = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     for id in [bob.session.session.id, SessionId::new(99)] {
@@ -66,7 +68,17 @@ async fn rejections_do_not_wait_for_the_writer() {
     let unknown = alice.session_token.as_ref().unwrap();
     let refreshed = accounts.refresh(unknown, client()).await;
     assert!(matches!(refreshed, Err(AccountError::RefreshTokenInvalid)), "{refreshed:?}");
+    for _ in 0..10 {
+        let revoked = accounts.refresh(&carol.refresh_token, client()).await;
+        assert!(matches!(revoked, Err(AccountError::RefreshTokenInvalid)), "{revoked:?}");
+    }
     writing.rollback().await.unwrap();
+    accounts.flush().await;
+    let query = AuditQuery { kind: Some(EventKind::TokenRefresh), limit: 100, ..<_>::default() };
+    let records = accounts.audit(&query).await.unwrap();
+    assert_eq!(records.len(), 10, "those of the revoked token");
+    let is_carol = |record: &AuditRecord| record.session == Some(carol.session.session.id);
+    assert!(records.iter().all(is_carol), "{records:?}");
     accounts.end_session(&alice.session, alice.session.session.id, client()).await.unwrap();
 }
 

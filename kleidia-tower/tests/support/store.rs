@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use kleidia_tower::account::{
@@ -14,8 +15,8 @@ use kleidia_tower::audit::{
 use kleidia_tower::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use kleidia_tower::rbac::RoleRules;
 use kleidia_tower::session::{
-    EndReason, NewSession, OpenOutcome, Rotation, RotationOutcome, Session, SessionLookup,
-    SessionSelector, SessionStore, SessionView,
+    EndReason, NewSession, OpenOutcome, RefreshRejection, Rotation, RotationOutcome, Session,
+    SessionLookup, SessionSelector, SessionStore, SessionView,
 };
 use kleidia_tower::store::{
     ChangeContext, Committed, MemoryStore, PurgeStore, Retention, StoreError,
@@ -140,6 +141,15 @@ impl SessionStore for FaultInjectingStore {
         change: &ChangeContext,
     ) -> Result<Committed<OpenOutcome>, StoreError> {
         self.settling()?.open_session(new, change).await
+    }
+
+    async fn check_refresh_token(
+        &self,
+        presented: &TokenDigest,
+        login_ttl: Duration,
+        now: Timestamp,
+    ) -> Result<Option<RefreshRejection>, StoreError> {
+        self.memory()?.check_refresh_token(presented, login_ttl, now).await
     }
 
     async fn rotate_refresh_token(

@@ -60,22 +60,21 @@ impl<'a> RecordingRows<'a> {
 
     async fn touch_session(&mut self, session: SessionId) -> Result<(), StoreError> {
         let user = self.owners.sessions.lock().unwrap().get(&session).copied();
-        match user {
-            Some(user) => self.touch_user(user).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn touch_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
-        let user = self.owners.families.lock().unwrap()[&family];
+        let Some(user) = user else { return Ok(()) };
         self.touch_user(user).await
     }
 
-    async fn touch_token(&mut self, digest: &TokenDigest) -> Result<(), StoreError> {
-        match self.rows.refresh_token_owner(digest).await? {
-            Some(user) => self.touch_user(user).await,
-            None => Ok(()),
+    async fn touch_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
+        for family in families {
+            let user = self.owners.families.lock().unwrap()[family];
+            self.touch_user(user).await?;
         }
+        Ok(())
+    }
+
+    async fn touch_token(&mut self, digest: &TokenDigest) -> Result<(), StoreError> {
+        let Some(user) = self.rows.refresh_token_owner(digest).await? else { return Ok(()) };
+        self.touch_user(user).await
     }
 }
 
@@ -165,7 +164,7 @@ impl SessionRows for RecordingRows<'_> {
         token: TokenDigest,
     ) -> Result<Session, StoreError> {
         self.touch_user(session.user).await?;
-        self.touch_family(session.family).await?;
+        self.touch_families(&[session.family]).await?;
         let session = self.rows.insert_session(session, token).await?;
         self.owners.sessions.lock().unwrap().insert(session.id, session.user);
         Ok(session)
@@ -207,15 +206,6 @@ impl SessionRows for RecordingRows<'_> {
         self.rows.active_sessions(user, now).await
     }
 
-    async fn active_sessions_of_family(
-        &mut self,
-        family: FamilyId,
-        now: Timestamp,
-    ) -> Result<Vec<Session>, StoreError> {
-        self.touch_family(family).await?;
-        self.rows.active_sessions_of_family(family, now).await
-    }
-
     async fn end_active_sessions(
         &mut self,
         user: UserId,
@@ -224,6 +214,15 @@ impl SessionRows for RecordingRows<'_> {
     ) -> Result<(), StoreError> {
         self.touch_user(user).await?;
         self.rows.end_active_sessions(user, kept, end).await
+    }
+
+    async fn end_active_sessions_of_families(
+        &mut self,
+        families: &[FamilyId],
+        end: SessionEnd,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.touch_families(families).await?;
+        self.rows.end_active_sessions_of_families(families, end).await
     }
 }
 
@@ -237,13 +236,13 @@ impl RefreshTokenRows for RecordingRows<'_> {
     }
 
     async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
-        self.touch_family(family).await?;
+        self.touch_families(&[family]).await?;
         self.rows.is_family_revoked(family).await
     }
 
-    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
-        self.touch_family(family).await?;
-        self.rows.revoke_family(family).await
+    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
+        self.touch_families(families).await?;
+        self.rows.revoke_families(families).await
     }
 
     async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
@@ -278,7 +277,7 @@ impl RefreshTokenRows for RecordingRows<'_> {
     }
 
     async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError> {
-        self.touch_family(row.family).await?;
+        self.touch_families(&[row.family]).await?;
         self.touch_session(row.session).await?;
         self.rows.insert_refresh_token(row).await
     }

@@ -10,7 +10,8 @@ use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, LogHash, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::rows::{
-    LeafRow, LogReads, LogState, Operation, Sealing, Strays, Transactional, UnsealedRecord,
+    LeafRow, LogReads, LogState, Operation, RefreshTokenState, Sealing, Strays, Transactional,
+    UnsealedRecord,
 };
 use crate::store::{MemoryStore, PurgeStore, Retention, StoreError};
 use crate::{Timestamp, TokenDigest, UserId};
@@ -67,8 +68,11 @@ impl Transactional for RecordingStore {
         self.memory.read_sessions_of(user, now).await
     }
 
-    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
-        self.memory.has_refresh_token(digest).await
+    async fn read_refresh_token(
+        &self,
+        digest: &TokenDigest,
+    ) -> Result<Option<RefreshTokenState>, StoreError> {
+        self.memory.read_refresh_token(digest).await
     }
 
     async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {

@@ -8,7 +8,9 @@ use super::expected::{Expected, all_ended, failure, success};
 use super::fixture::{REFRESH, SESSION, StoreFixture, at, refresh_token, session_token, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
-use crate::session::{EndReason, Rotation, RotationOutcome, Session, SessionView};
+use crate::session::{
+    EndReason, RefreshRejection, Rotation, RotationOutcome, Session, SessionView,
+};
 use crate::store::{ChangeContext, Committed};
 use crate::{SessionId, Timestamp, WrappedToken};
 
@@ -34,12 +36,32 @@ pub(super) fn wrapped(successor: u32) -> WrappedToken {
 }
 
 impl StoreFixture {
+    /// Rotates a token, and checks that a read would have rejected it for the same reason.
     async fn rotate(
         &self,
         rotation: Rotation,
         change: &ChangeContext,
     ) -> Committed<RotationOutcome> {
-        self.store.rotate_refresh_token(&rotation, change).await.expect("a result")
+        let Rotation { presented, login_ttl, .. } = &rotation;
+        let check = self.store.check_refresh_token(presented, *login_ttl, change.at);
+        let check = check.await.expect("a result");
+        let done = self.store.rotate_refresh_token(&rotation, change).await.expect("a result");
+        let is_rejected =
+            matches!(done.value, RotationOutcome::Invalid | RotationOutcome::AccountDisabled);
+        assert_eq!(check.is_some(), is_rejected, "{check:?} {:?}", done.value);
+        let recorded = done.records.first().filter(|_| is_rejected);
+        let recorded = recorded.map(|record| {
+            let user = record.user.as_ref().map(|user| user.name.clone());
+            (user, record.session, record.reason.clone())
+        });
+        let known = check.and_then(|check| match check {
+            RefreshRejection::Unknown => None,
+            RefreshRejection::Known { account, session, reason } => {
+                Some((Some(account.name.to_string()), Some(session), Some(reason.to_string())))
+            }
+        });
+        assert_eq!(known, recorded);
+        done
     }
 
     /// Rotates a token, and checks that its session is extended.

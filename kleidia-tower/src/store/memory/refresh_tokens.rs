@@ -19,12 +19,14 @@ impl RefreshTokenRows for State {
     }
 
     async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
-        Ok(self.families.get(&family).is_none_or(|family| family.is_revoked))
+        Ok(self.is_revoked(family))
     }
 
-    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
-        if let Some(family) = self.families.get_mut(&family) {
-            family.is_revoked = true;
+    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
+        for id in families {
+            if let Some(family) = self.families.get_mut(id) {
+                family.is_revoked = true;
+            }
         }
         Ok(())
     }

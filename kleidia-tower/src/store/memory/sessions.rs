@@ -83,15 +83,6 @@ impl SessionRows for State {
         Ok(self.active(ids, now).cloned().collect())
     }
 
-    async fn active_sessions_of_family(
-        &mut self,
-        family: FamilyId,
-        now: Timestamp,
-    ) -> Result<Vec<Session>, StoreError> {
-        let ids = self.families.get(&family).into_iter().flat_map(|family| &family.sessions);
-        Ok(self.active(ids, now).cloned().collect())
-    }
-
     async fn end_active_sessions(
         &mut self,
         user: UserId,
@@ -104,5 +95,20 @@ impl SessionRows for State {
             }
         }
         Ok(())
+    }
+
+    async fn end_active_sessions_of_families(
+        &mut self,
+        families: &[FamilyId],
+        end: SessionEnd,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let families = families.iter().filter_map(|id| self.families.get(id));
+        let active = self.active(families.flat_map(|family| &family.sessions), end.at);
+        let mut ids: Vec<_> = active.map(|session| session.id).collect();
+        ids.sort_unstable();
+        for id in &ids {
+            self.end_session(*id, end).await?;
+        }
+        Ok(ids)
     }
 }

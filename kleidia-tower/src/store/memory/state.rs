@@ -73,6 +73,10 @@ impl State {
         self.sessions.get(&id).map(|(session, _)| session)
     }
 
+    pub(super) fn is_revoked(&self, family: FamilyId) -> bool {
+        self.families.get(&family).is_none_or(|family| family.is_revoked)
+    }
+
     pub(super) fn session_not_ended(&mut self, id: SessionId) -> Option<&mut Session> {
         let (session, _) = self.sessions.get_mut(&id)?;
         session.end.is_none().then(|| Arc::make_mut(session))

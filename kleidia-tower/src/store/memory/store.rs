@@ -13,7 +13,7 @@ use super::state::State;
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditKey, AuditQuery, AuditRecord, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
-use crate::store::rows::{Operation, Publication, Transactional};
+use crate::store::rows::{Operation, Publication, RefreshTokenState, Transactional};
 use crate::store::sealer::Sealing;
 use crate::store::{PurgeStore, Retention, StoreError};
 use crate::{Timestamp, TokenDigest, UserId};
@@ -119,8 +119,19 @@ impl Transactional for MemoryStore {
         Ok(active.map(|(session, _)| Arc::clone(session)).collect())
     }
 
-    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
-        Ok(self.read()?.refresh_tokens.contains_key(digest))
+    async fn read_refresh_token(
+        &self,
+        digest: &TokenDigest,
+    ) -> Result<Option<RefreshTokenState>, StoreError> {
+        let state = self.read()?;
+        let Some(token) = state.refresh_tokens.get(digest) else { return Ok(None) };
+        let session = state.find_session(SessionLookup::Id(token.session));
+        let session =
+            session.ok_or(StoreError::Corrupt("refresh token: its session is missing"))?;
+        let account = state.accounts.get(&session.user);
+        let (account, _) = account.ok_or(StoreError::Corrupt("session: its account is missing"))?;
+        let is_revoked = state.is_revoked(token.family);
+        Ok(Some(RefreshTokenState::new(token, session, account, is_revoked)))
     }
 
     async fn read_records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::commit_with_events;
-use super::sessions::{EventList, end_family};
+use super::sessions::{EventList, end_families};
 use crate::account::Account;
 use crate::audit::{EventKind, Outcome, Reason};
 use crate::session::{EndReason, Rotation, RotationOutcome, Session, SessionView};
-use crate::store::rows::{Consumed, RefreshTokenRow, Rows};
+use crate::store::rows::{Consumed, RefreshTokenRow, RefreshTokenState, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{SessionId, Timestamp, UserId, time};
 
@@ -26,19 +26,15 @@ pub(crate) async fn rotate(
     };
     let session = session_of(rows, owner, &presented).await?;
     let (account, _) = found.ok_or(StoreError::Corrupt("session: its account is missing"))?;
+    let account = Arc::new(account);
     let mut events = EventList::new(&account, change);
-    let rejection = if account.is_disabled {
-        Some((RotationOutcome::AccountDisabled, Reason::AccountDisabled))
-    } else if rows.is_family_revoked(presented.family).await? {
-        Some((RotationOutcome::Invalid, Reason::TokenRevoked))
-    } else if change.at >= time::add(session.authenticated_at, rotation.login_ttl) {
-        Some((RotationOutcome::Invalid, Reason::LoginExpired))
-    } else if change.at >= presented.expires_at {
-        Some((RotationOutcome::Invalid, Reason::TokenExpired))
-    } else {
-        None
-    };
-    if let Some((outcome, reason)) = rejection {
+    let is_revoked = rows.is_family_revoked(presented.family).await?;
+    let state = RefreshTokenState::new(&presented, &session, &account, is_revoked);
+    if let Some(reason) = state.rejection(rotation.login_ttl, change.at) {
+        let outcome = match reason {
+            Reason::AccountDisabled => RotationOutcome::AccountDisabled,
+            _ => RotationOutcome::Invalid,
+        };
         events.add_rejected_refresh(session.id, reason);
         return commit_with_events(rows, outcome, events.into()).await;
     }
@@ -46,8 +42,7 @@ pub(crate) async fn rotate(
         None => rotate_first_use(rows, rotation, presented, session, account, events).await,
         // The clocks of nodes differ, so the earlier use may have the later time.
         Some(consumed) if change.at.duration_since(consumed.at).unsigned_abs() < rotation.grace => {
-            let (consumed, account) = (consumed.clone(), Arc::new(account));
-            return_successor(rows, session.id, consumed, account, events).await
+            return_successor(rows, session.id, consumed.clone(), account, events).await
         }
         Some(_) => revoke_reused(rows, presented, account, events).await,
     }
@@ -67,7 +62,7 @@ async fn rotate_first_use(
     rotation: &Rotation,
     presented: RefreshTokenRow,
     session: Session,
-    account: Account,
+    account: Arc<Account>,
     mut events: EventList<'_>,
 ) -> Result<Committed<RotationOutcome>, StoreError> {
     let (change, previous) = (events.change(), session.id);
@@ -89,7 +84,7 @@ async fn rotate_first_use(
     .await?;
     events.add_for_session(EventKind::TokenRefresh, session.id, None);
     let is_new_session = session.id != previous;
-    let session = SessionView { session: Arc::new(session), account: Arc::new(account) };
+    let session = SessionView { session: Arc::new(session), account };
     let rotated = RotationOutcome::Rotated { session, refresh_expires_at, is_new_session };
     commit_with_events(rows, rotated, events.into()).await
 }
@@ -152,11 +147,11 @@ async fn return_successor(
 async fn revoke_reused(
     rows: &mut dyn Rows,
     presented: RefreshTokenRow,
-    account: Account,
+    account: Arc<Account>,
     mut events: EventList<'_>,
 ) -> Result<Committed<RotationOutcome>, StoreError> {
     let id = Some(presented.session);
     events.push(EventKind::TokenReuse, Outcome::Failure, id, None);
-    end_family(rows, presented.family, EndReason::RefreshTokenReuse, &mut events).await?;
-    commit_with_events(rows, RotationOutcome::Reused(Arc::new(account)), events.into()).await
+    end_families(rows, &[presented.family], EndReason::RefreshTokenReuse, &mut events).await?;
+    commit_with_events(rows, RotationOutcome::Reused(account), events.into()).await
 }

@@ -52,12 +52,10 @@ pub(crate) async fn open(
     let session = open_family(rows, new, change).await?;
     events.add_for_session(EventKind::LoginSuccess, session.id, None);
     events.add_for_session(EventKind::SessionCreated, session.id, None);
-    let mut displaced = Vec::new();
+    let mut excess = rows.excess_families(new.user, new.max_sessions, MAX_DISPLACED).await?;
     // The new family is the one that was refreshed last, unless a clock was set back.
-    let excess = rows.excess_families(new.user, new.max_sessions, MAX_DISPLACED).await?;
-    for family in excess.into_iter().filter(|family| *family != session.family) {
-        displaced.extend(end_family(rows, family, EndReason::SessionLimit, &mut events).await?);
-    }
+    excess.retain(|family| *family != session.family);
+    let displaced = end_families(rows, &excess, EndReason::SessionLimit, &mut events).await?;
     let session = SessionView { session: Arc::new(session), account: Arc::new(account) };
     let opened = OpenOutcome::Opened { session, displaced, is_new_device };
     commit_with_events(rows, opened, events.into()).await
@@ -136,19 +134,20 @@ pub(super) async fn end_all(
     Ok(ended)
 }
 
-/// Ends the active sessions of a family, and revokes it.
-pub(super) async fn end_family(
+/// Ends the active sessions of families, and revokes these.
+pub(super) async fn end_families(
     rows: &mut dyn Rows,
-    family: FamilyId,
+    families: &[FamilyId],
     reason: EndReason,
     events: &mut EventList<'_>,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let sessions = rows.active_sessions_of_family(family, events.change().at).await?;
-    rows.revoke_family(family).await?;
-    let mut ended = Vec::new();
-    for session in sessions {
-        ended.extend(end_one(rows, session, reason, events).await?);
+    if families.is_empty() {
+        return Ok(Vec::new());
     }
+    let end = SessionEnd { at: events.change().at, reason };
+    rows.revoke_families(families).await?;
+    let ended = rows.end_active_sessions_of_families(families, end).await?;
+    events.add_ends(&ended, reason);
     Ok(ended)
 }
 
@@ -160,7 +159,7 @@ async fn end_one(
     events: &mut EventList<'_>,
 ) -> Result<Vec<SessionId>, StoreError> {
     let at = events.change().at;
-    rows.revoke_family(session.family).await?;
+    rows.revoke_families(&[session.family]).await?;
     let end = SessionEnd { at, reason };
     if !session.is_active(at) || !rows.end_session(session.id, end).await? {
         return Ok(Vec::new());

@@ -18,7 +18,7 @@ use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, sql_limit};
 use crate::store::quiet::quiet;
-use crate::store::rows::{Operation, Transactional};
+use crate::store::rows::{Operation, RefreshTokenState, Transactional};
 use crate::store::sealer::Sealing;
 use crate::{Timestamp, TokenDigest, UserId};
 
@@ -35,6 +35,14 @@ macro_rules! select_views {
         )
     };
 }
+
+/// Outer joins, so that what is missing is an error.
+const REFRESH_TOKEN: &str = "SELECT session, refresh_tokens.expires_at, is_revoked, \
+    authenticated_at, accounts.id AS account, name, roles, is_disabled, \
+    accounts.created_at AS account_created_at, password_changed_at FROM refresh_tokens \
+    LEFT JOIN families ON families.id = refresh_tokens.family \
+    LEFT JOIN sessions ON sessions.id = session \
+    LEFT JOIN accounts ON accounts.id = sessions.\"user\" WHERE digest = $1";
 
 #[async_trait]
 impl Transactional for PostgresStore {
@@ -116,9 +124,12 @@ impl Transactional for PostgresStore {
         found.iter().map(|row| Columns(row).session().map(Arc::new)).collect()
     }
 
-    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
-        let select = "SELECT FROM refresh_tokens WHERE digest = $1";
-        Ok(self.read_optional(select, &[&digest.0.as_slice()]).await?.is_some())
+    async fn read_refresh_token(
+        &self,
+        digest: &TokenDigest,
+    ) -> Result<Option<RefreshTokenState>, StoreError> {
+        let found = self.read_optional(REFRESH_TOKEN, &[&digest.0.as_slice()]).await?;
+        found.map(|row| Columns(&row).refresh_token_state()).transpose()
     }
 
     async fn read_records(&self, filter: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {

@@ -22,9 +22,10 @@ impl RefreshTokenRows for PostgresRows<'_> {
         found.map_or(Ok(true), |row| Columns(&row).boolean("is_revoked"))
     }
 
-    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
-        let update = "UPDATE families SET is_revoked = TRUE WHERE id = $1 AND NOT is_revoked";
-        self.execute(update, &[&family.get()]).await.map(drop)
+    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
+        let update = "UPDATE families SET is_revoked = TRUE WHERE id = ANY($1) AND NOT is_revoked";
+        let ids: Vec<_> = families.iter().map(|family| family.get()).collect();
+        self.execute(update, &[&ids]).await.map(drop)
     }
 
     async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {

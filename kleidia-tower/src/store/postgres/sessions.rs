@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::statements::{PostgresRows, select_sessions};
 use crate::session::{Session, SessionEnd};
 use crate::store::StoreError;
-use crate::store::columns::Columns;
+use crate::store::columns::{Columns, session_ids};
 use crate::store::rows::SessionRows;
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId};
 
@@ -109,22 +109,6 @@ impl SessionRows for PostgresRows<'_> {
         found.iter().map(|row| Columns(row).session()).collect()
     }
 
-    async fn active_sessions_of_family(
-        &mut self,
-        family: FamilyId,
-        now: Timestamp,
-    ) -> Result<Vec<Session>, StoreError> {
-        let found = self
-            .fetch_all(
-                select_sessions!(
-                    "WHERE family = $1 AND expires_at > $2 AND ended_at IS NULL ORDER BY id"
-                ),
-                &[&family.get(), &now.as_second()],
-            )
-            .await?;
-        found.iter().map(|row| Columns(row).session()).collect()
-    }
-
     async fn end_active_sessions(
         &mut self,
         user: UserId,
@@ -139,5 +123,21 @@ impl SessionRows for PostgresRows<'_> {
         )
         .await
         .map(drop)
+    }
+
+    async fn end_active_sessions_of_families(
+        &mut self,
+        families: &[FamilyId],
+        end: SessionEnd,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let families: Vec<_> = families.iter().map(|family| family.get()).collect();
+        let ended = self
+            .fetch_all(
+                "UPDATE sessions SET ended_at = $1, end_reason = $2, agent_key = NULL \
+                 WHERE family = ANY($3) AND ended_at IS NULL AND expires_at > $1 RETURNING id",
+                &[&end.at.as_second(), &end.reason.as_str(), &families],
+            )
+            .await?;
+        session_ids(&ended)
     }
 }

@@ -16,8 +16,8 @@ pub trait RefreshTokenRows: Send {
     /// Returns whether a family is revoked, or does not exist.
     async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError>;
 
-    /// Revokes a family.
-    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError>;
+    /// Revokes families of one user.
+    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError>;
 
     /// Revokes all families of a user.
     async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError>;

@@ -55,13 +55,6 @@ pub trait SessionRows: Send {
         now: Timestamp,
     ) -> Result<Vec<Session>, StoreError>;
 
-    /// Returns the active sessions of a family, in the order of their ids.
-    async fn active_sessions_of_family(
-        &mut self,
-        family: FamilyId,
-        now: Timestamp,
-    ) -> Result<Vec<Session>, StoreError>;
-
     /// Ends all sessions of a user that are active at the time of the end, except one, and removes the
     /// keys of their agents.
     async fn end_active_sessions(
@@ -70,4 +63,12 @@ pub trait SessionRows: Send {
         kept: Option<SessionId>,
         end: SessionEnd,
     ) -> Result<(), StoreError>;
+
+    /// Ends all sessions of families that are active at the time of the end, and removes the keys of
+    /// their agents. Returns the ids of those sessions, in ascending order.
+    async fn end_active_sessions_of_families(
+        &mut self,
+        families: &[FamilyId],
+        end: SessionEnd,
+    ) -> Result<Vec<SessionId>, StoreError>;
 }

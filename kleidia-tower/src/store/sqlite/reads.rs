@@ -15,7 +15,7 @@ use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, ceil_second, sql_limit};
 use crate::store::quiet::quiet;
-use crate::store::rows::{Operation, Transactional};
+use crate::store::rows::{Operation, RefreshTokenState, Transactional};
 use crate::store::sealer::Sealing;
 use crate::{Timestamp, TokenDigest, UserId};
 
@@ -25,6 +25,13 @@ const SESSION_BY_ID: &str = "SELECT sessions.*, accounts.id AS account, name, ro
 const SESSION_BY_TOKEN: &str = "SELECT sessions.*, accounts.id AS account, name, roles, \
     is_disabled, accounts.created_at AS account_created_at, password_changed_at \
     FROM sessions JOIN accounts ON accounts.id = sessions.user WHERE sessions.token = ?";
+/// Outer joins, so that what is missing is an error.
+const REFRESH_TOKEN: &str = "SELECT session, refresh_tokens.expires_at, is_revoked, \
+    authenticated_at, accounts.id AS account, name, roles, is_disabled, \
+    accounts.created_at AS account_created_at, password_changed_at FROM refresh_tokens \
+    LEFT JOIN families ON families.id = refresh_tokens.family \
+    LEFT JOIN sessions ON sessions.id = session \
+    LEFT JOIN accounts ON accounts.id = sessions.user WHERE digest = ?";
 const ACCOUNTS: &str = "SELECT accounts.id AS account, name, roles, is_disabled, \
     created_at AS account_created_at, password_changed_at FROM accounts WHERE id > ? \
     ORDER BY id LIMIT ?";
@@ -101,10 +108,13 @@ impl Transactional for SqliteStore {
         found.iter().map(|row| Columns(row).session().map(Arc::new)).collect()
     }
 
-    async fn has_refresh_token(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
-        let found = query("SELECT 1 FROM refresh_tokens WHERE digest = ?").bind(digest.0.to_vec());
+    async fn read_refresh_token(
+        &self,
+        digest: &TokenDigest,
+    ) -> Result<Option<RefreshTokenState>, StoreError> {
+        let found = query(REFRESH_TOKEN).bind(digest.0.to_vec());
         let found = quiet(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
-        Ok(found.is_some())
+        found.map(|row| Columns(&row).refresh_token_state()).transpose()
     }
 
     async fn read_records(&self, filter: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {

@@ -5,7 +5,7 @@ use sqlx::query;
 
 use super::statements::SqliteRows;
 use crate::store::StoreError;
-use crate::store::columns::{Columns, sql_limit};
+use crate::store::columns::{Columns, json_array, sql_limit};
 use crate::store::rows::{Consumed, RefreshTokenRow, RefreshTokenRows};
 use crate::{FamilyId, TokenDigest, UserId};
 
@@ -22,9 +22,11 @@ impl RefreshTokenRows for SqliteRows<'_> {
         found.map_or(Ok(true), |row| Columns(&row).boolean("is_revoked"))
     }
 
-    async fn revoke_family(&mut self, family: FamilyId) -> Result<(), StoreError> {
-        let update = query("UPDATE families SET is_revoked = 1 WHERE id = ?");
-        self.execute(update.bind(family.get())).await.map(drop)
+    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
+        let update = query(
+            "UPDATE families SET is_revoked = 1 WHERE id IN (SELECT value FROM json_each(?))",
+        );
+        self.execute(update.bind(json_array(families))).await.map(drop)
     }
 
     async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {

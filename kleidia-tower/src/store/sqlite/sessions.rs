@@ -6,7 +6,7 @@ use sqlx::query;
 use super::statements::SqliteRows;
 use crate::session::{Session, SessionEnd};
 use crate::store::StoreError;
-use crate::store::columns::Columns;
+use crate::store::columns::{Columns, json_array, session_ids};
 use crate::store::rows::SessionRows;
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId};
 
@@ -97,19 +97,6 @@ impl SessionRows for SqliteRows<'_> {
         found.iter().map(|row| Columns(row).session()).collect()
     }
 
-    async fn active_sessions_of_family(
-        &mut self,
-        family: FamilyId,
-        now: Timestamp,
-    ) -> Result<Vec<Session>, StoreError> {
-        let found = query(
-            "SELECT * FROM sessions WHERE family = ? AND expires_at > ? AND ended_at IS NULL \
-             ORDER BY id",
-        );
-        let found = self.fetch_all(found.bind(family.get()).bind(now.as_second())).await?;
-        found.iter().map(|row| Columns(row).session()).collect()
-    }
-
     async fn end_active_sessions(
         &mut self,
         user: UserId,
@@ -122,5 +109,20 @@ impl SessionRows for SqliteRows<'_> {
         );
         let update = update.bind(end.at.as_second()).bind(end.reason.as_str());
         self.execute(update.bind(user.get()).bind(kept.map(SessionId::get))).await.map(drop)
+    }
+
+    async fn end_active_sessions_of_families(
+        &mut self,
+        families: &[FamilyId],
+        end: SessionEnd,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let update = query(
+            "UPDATE sessions SET ended_at = ?1, end_reason = ?2, agent_key = NULL \
+             WHERE family IN (SELECT value FROM json_each(?3)) AND ended_at IS NULL \
+             AND expires_at > ?1 RETURNING id",
+        );
+        let update = update.bind(end.at.as_second()).bind(end.reason.as_str());
+        let ended = self.fetch_all(update.bind(json_array(families))).await?;
+        session_ids(&ended)
     }
 }
