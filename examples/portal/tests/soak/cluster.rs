@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use kleidia_tower::audit::AuditKey;
 use tempfile::TempDir;
@@ -41,11 +42,12 @@ pub(crate) struct Cluster {
     /// The keys of access tokens and of the audit log, and the secret of limits.
     directory: TempDir,
     faketime: PathBuf,
+    cache_sessions: Option<Duration>,
 }
 
 impl Cluster {
     /// Starts the servers, and both portals on a database with an admin.
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(cache_sessions: Option<Duration>) -> Self {
         let database = block_in_place(|| PostgresServer::start(&SERVER_SETTINGS));
         let url = database.create_database();
         let directory = tempfile::tempdir().unwrap();
@@ -70,6 +72,7 @@ impl Cluster {
             redis_proxy,
             directory,
             faketime: faketime(),
+            cache_sessions,
         };
         for node in 0..2 {
             cluster.portals.push(RwLock::new(cluster.start_portal(node)));
@@ -149,6 +152,9 @@ impl Cluster {
             ["--lockout-base", "12h"],
         ];
         let mut portal = command(url.as_ref(), &arguments.concat());
+        if let Some(bound) = self.cache_sessions {
+            portal.args(["--cache-sessions", &format!("{}ms", bound.as_millis())]);
+        }
         if node == 0 {
             portal.envs(FAST_CLOCK).env("LD_PRELOAD", &self.faketime);
         } else {

@@ -1,7 +1,8 @@
 //! Two portals on one PostgreSQL and one Redis, under clients whose history is checked.
 //!
 //! `SEED` chooses what the clients do and which faults they meet. `SOAK_SECONDS` is for how long
-//! faults happen, in turns with each of them.
+//! faults happen, in turns with each of them. `CACHE_SESSIONS_MS` lets the portals cache sessions, with
+//! this bound.
 
 #![allow(
     clippy::unwrap_used,
@@ -49,5 +50,6 @@ async fn history_of_two_portals_is_explained_by_an_order_of_its_requests() {
     let number = |name: &str| env::var(name).ok().map(|number| number.parse().unwrap());
     let seed = number("SEED").unwrap_or(DEFAULT_SEED);
     let seconds = number("SOAK_SECONDS").unwrap_or(DEFAULT_SECONDS);
-    run::run(seed, Duration::from_secs(seconds)).await;
+    let cache_sessions = number("CACHE_SESSIONS_MS").map(Duration::from_millis);
+    run::run(seed, Duration::from_secs(seconds), cache_sessions).await;
 }

@@ -36,9 +36,9 @@ pub(crate) const SETTINGS: Settings = Settings {
 };
 
 /// Runs clients for this long, and checks their history. The seed decides what they do.
-pub(crate) async fn run(seed: u64, duration: Duration) {
+pub(crate) async fn run(seed: u64, duration: Duration, cache_sessions: Option<Duration>) {
     println!("SEED={seed}");
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::start(cache_sessions).await;
     let admin = cluster.portal(0).login_request(crate::portal::ADMIN, PASSWORD);
     let admin = Tokens::from_response(&admin.send().await);
     let mut users = create_users(&cluster, &admin).await;
@@ -63,7 +63,8 @@ pub(crate) async fn run(seed: u64, duration: Duration) {
     let records = audit_log::read(&load.cluster, &admin).await;
     let history = load.recorder.history();
     print_summary(&history);
-    let violations = checker::violations(&history, &records, &SETTINGS);
+    let settings = Settings { access_bound: cache_sessions.unwrap_or_default(), ..SETTINGS };
+    let violations = checker::violations(&history, &records, &settings);
     for violation in violations.iter().take(REPORTED) {
         println!("{violation}");
     }
