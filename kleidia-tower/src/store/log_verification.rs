@@ -10,8 +10,10 @@ use crate::audit::verification::Faults;
 use crate::audit::{AuditRecord, Checkpoint, LogFault, LogHash, LogKey, LogVerification};
 
 /// How often, and after which pause, records that are not yet sealed are looked at again.
-const SEALING_CHECKS: u32 = 15;
+const SEALING_CHECKS: u32 = 25;
 const SEALING_PAUSE: Duration = Duration::from_millis(200);
+/// How many of them are watched: the memory of a verification is bounded.
+const MAX_WATCHED: usize = 10_000;
 
 /// Verifies the log that is committed at the start.
 pub(super) async fn verify(
@@ -229,7 +231,9 @@ async fn check_unsealed(
                 _ if entry.is_sealed => faults.add(LogFault::SealedTwice { record }),
                 None => faults.add(LogFault::Removed { record }),
                 Some(Ok(row)) if is_authentic(&row, key) != Some(false) => {
-                    waiting.insert(record);
+                    if waiting.len() < MAX_WATCHED {
+                        waiting.insert(record);
+                    }
                 }
                 Some(_) => faults.add(LogFault::Inserted { record }),
             }

@@ -40,6 +40,8 @@ impl Nodes {
         let options = PostgresOptions::default().with_connection_timeout(timeout).unwrap();
         let options = options.with_statement_timeout(timeout).unwrap();
         let options = options.with_lock_timeout(timeout).unwrap();
+        // The requests of this node are counted.
+        let options = options.with_seal_interval(Duration::from_secs(3600)).unwrap();
         let there = PostgresStore::open_with(&proxy.url, audit_key(), options).await.unwrap();
         let there = SessionCachingStore::new(Arc::new(there)).with_max_staleness(BOUND).unwrap();
         let alice = create(&here, "alice").await;
