@@ -16,9 +16,9 @@ use crate::tokens::Tokens;
 use crate::user::{HeldTokens, User, password_text};
 
 /// Longer than a portal waits for a lock.
-const TIMEOUT: Duration = Duration::from_secs(8);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(8);
 /// The longest pause between two requests of a client.
-const PAUSE: Duration = Duration::from_millis(30);
+pub(crate) const PAUSE: Duration = Duration::from_millis(30);
 /// The start of the user agent of each request; its id follows.
 pub(crate) const USER_AGENT: &str = "soak/";
 
@@ -37,6 +37,9 @@ pub(crate) struct Client {
     pub(crate) random: Rng,
     /// Whether the client hangs up now and then.
     hangs_up: bool,
+    /// The portal that receives all requests, if it is one.
+    node: Option<usize>,
+    timeout: Duration,
     /// Whether the last request was rejected, so that a login is due.
     was_rejected: bool,
 }
@@ -58,12 +61,18 @@ impl Load {
 impl Client {
     pub(crate) fn new(load: &Arc<Load>, seed: u64) -> Self {
         let random = Rng::with_seed(seed);
-        Self { load: Arc::clone(load), random, hangs_up: true, was_rejected: false }
+        let load = Arc::clone(load);
+        Self { load, random, hangs_up: true, node: None, timeout: TIMEOUT, was_rejected: false }
     }
 
     /// Returns a client that waits for each response.
     pub(crate) fn without_disconnects(self) -> Self {
         Self { hangs_up: false, ..self }
+    }
+
+    /// Returns a client that sends all requests to one portal, and waits this long for it.
+    pub(crate) fn with_node(self, node: usize, timeout: Duration) -> Self {
+        Self { node: Some(node), timeout, ..self }
     }
 
     /// Sends random requests until the load is over.
@@ -89,8 +98,12 @@ impl Client {
                 drop(self.log_in(user, password).await);
             }
             910..915 => drop(self.log_in(user, WRONG).await),
-            915..975 => self.log_out(user, &held, false).await,
-            975..995 => self.log_out(user, &held, true).await,
+            915..995 => {
+                let is_everywhere = self.random.u8(..4) == 0;
+                self.log_out(user, &held, is_everywhere).await;
+                self.refresh(user, &held).await;
+                self.who_am_i(user, &held).await;
+            }
             _ => {
                 let current = user.password(&mut self.random);
                 self.change_password(user, &held, current).await;
@@ -140,7 +153,7 @@ impl Client {
         );
     }
 
-    async fn log_out(&mut self, user: &User, held: &HeldTokens, is_everywhere: bool) {
+    pub(crate) async fn log_out(&mut self, user: &User, held: &HeldTokens, is_everywhere: bool) {
         let family = held.family;
         let (call, path) = if is_everywhere {
             (Call::LogOutEverywhere { family }, "/api/auth/logout-all")
@@ -148,10 +161,7 @@ impl Client {
             (Call::LogOut { family }, "/api/auth/logout")
         };
         let request = |portal: &Portal| portal.post(path).bearer_auth(&held.access);
-        if matches!(self.send_change(user, call, request).await, Outcome::Done(_)) {
-            self.who_am_i(user, held).await;
-            self.refresh(user, held).await;
-        }
+        self.send_change(user, call, request).await;
     }
 
     pub(crate) async fn change_password(
@@ -209,11 +219,12 @@ impl Client {
         call: Call,
         request: impl FnOnce(&Portal) -> ApiRequest,
     ) -> Result<(usize, ApiResponse), Outcome> {
-        let node = self.random.usize(..2);
+        let node = self.node.unwrap_or_else(|| self.random.usize(..2));
         let hangs_up = self.hangs_up && self.random.u8(..25) == 0;
-        let timeout = if hangs_up { Duration::from_millis(self.random.u64(..80)) } else { TIMEOUT };
+        let timeout =
+            if hangs_up { Duration::from_millis(self.random.u64(..80)) } else { self.timeout };
         let source = if let Call::Guess { source } = call { Some(source) } else { None };
-        let id = self.load.recorder.start(user.number, call);
+        let id = self.load.recorder.start(user.number, node, call);
         let request = request(&self.load.cluster.portal(node))
             // The audit log has it.
             .header("user-agent", &format!("{USER_AGENT}{id}"))

@@ -22,6 +22,9 @@ pub(crate) const PERMITS: usize = 1;
 /// For how long a repeated refresh returns the same successor, in seconds.
 pub(crate) const GRACE: u64 = 3;
 
+/// For how long the first portal may accept an ended session by default. The other asks the database
+/// each time.
+pub(crate) const CACHED: Duration = Duration::from_secs(1);
 /// The clock of the first portal is 5 seconds ahead of those of the other and of the database.
 const FAST_CLOCK: [(&str, &str); 2] = [("FAKETIME", "+5s"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
 
@@ -115,6 +118,11 @@ impl Cluster {
         assert!(flushed.status.success(), "{flushed:?}");
     }
 
+    /// Returns how long each portal may accept an ended session.
+    pub(crate) fn access_bounds(&self) -> [Duration; 2] {
+        self.cache_sessions.map_or([CACHED, Duration::ZERO], |bound| [bound; 2])
+    }
+
     /// Returns the URL of the database, without a proxy.
     pub(crate) fn audit_key(&self) -> AuditKey {
         AuditKey::open(self.directory.path().join("portal.audit-key")).unwrap()
@@ -152,7 +160,8 @@ impl Cluster {
             ["--lockout-base", "12h"],
         ];
         let mut portal = command(url.as_ref(), &arguments.concat());
-        if let Some(bound) = self.cache_sessions {
+        let bound = self.access_bounds()[node];
+        if !bound.is_zero() {
             portal.args(["--cache-sessions", &format!("{}ms", bound.as_millis())]);
         }
         if node == 0 {

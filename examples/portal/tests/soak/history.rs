@@ -28,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) id: usize,
     /// The user that it concerns.
     pub(crate) user: usize,
+    /// The portal that received it.
+    pub(crate) node: usize,
     pub(crate) call: Call,
     pub(crate) start: Duration,
     /// When the outcome was known. The effect of an unknown one may come later.
@@ -125,10 +127,11 @@ impl Recorder {
     }
 
     /// Records a request that is about to be sent, and returns its id.
-    pub(crate) fn start(&self, user: usize, call: Call) -> usize {
+    pub(crate) fn start(&self, user: usize, node: usize, call: Call) -> usize {
         let mut requests = self.requests();
         let (id, start) = (requests.len(), self.started_at.elapsed());
-        requests.push(Request { id, user, call, start, end: start, outcome: Outcome::Unknown });
+        let outcome = Outcome::Unknown;
+        requests.push(Request { id, user, node, call, start, end: start, outcome });
         id
     }
 

@@ -17,18 +17,21 @@ use crate::history::{Call, Outcome, Recorder, Request};
 use crate::portal::PASSWORD;
 use crate::tokens::Tokens;
 use crate::user::User;
+use crate::watcher::watch;
 use crate::{audit_log, faults};
 
 const USERS: usize = 4;
 const CLIENTS_PER_USER: usize = 2;
 /// The users whose passwords are guessed.
 const VICTIMS: usize = 3;
+/// All users: one more is watched.
+const ALL_USERS: usize = USERS + VICTIMS + 1;
 /// How many violations are printed.
 const REPORTED: usize = 20;
 
 /// What a run checks its history with.
 pub(crate) const SETTINGS: Settings = Settings {
-    access_bound: Duration::ZERO,
+    access_bounds: [Duration::ZERO; 2],
     grace: Duration::from_secs(GRACE),
     max_delay: Duration::from_mins(1),
     max_sessions: 100,
@@ -42,7 +45,8 @@ pub(crate) async fn run(seed: u64, duration: Duration, cache_sessions: Option<Du
     let admin = cluster.portal(0).login_request(crate::portal::ADMIN, PASSWORD);
     let admin = Tokens::from_response(&admin.send().await);
     let mut users = create_users(&cluster, &admin).await;
-    let victims = users.split_off(USERS);
+    let mut victims = users.split_off(USERS);
+    let watched = victims.split_off(VICTIMS).remove(0);
     let [is_over, is_paused] = [const { AtomicBool::new(false) }; 2];
     let load = Arc::new(Load { cluster, recorder: Recorder::new(), is_over, is_paused });
     let mut tasks = JoinSet::new();
@@ -52,6 +56,7 @@ pub(crate) async fn run(seed: u64, duration: Duration, cache_sessions: Option<Du
     }
     tasks.spawn(Admin::new(&load, random.u64(..), admin.clone()).run(users.clone()));
     tasks.spawn(guess(Arc::clone(&load), random.u64(..), victims));
+    tasks.spawn(watch(Arc::clone(&load), random.u64(..), watched));
     let recoveries = faults::happen(&load, &mut random, duration).await;
     load.is_over.store(true, Ordering::Relaxed);
     tasks.join_all().await;
@@ -63,7 +68,8 @@ pub(crate) async fn run(seed: u64, duration: Duration, cache_sessions: Option<Du
     let records = audit_log::read(&load.cluster, &admin).await;
     let history = load.recorder.history();
     print_summary(&history);
-    let settings = Settings { access_bound: cache_sessions.unwrap_or_default(), ..SETTINGS };
+    let access_bounds = load.cluster.access_bounds();
+    let settings = Settings { access_bounds, ..SETTINGS };
     let violations = checker::violations(&history, &records, &settings);
     for violation in violations.iter().take(REPORTED) {
         println!("{violation}");
@@ -75,7 +81,7 @@ pub(crate) async fn run(seed: u64, duration: Duration, cache_sessions: Option<Du
 
 async fn create_users(cluster: &Cluster, admin: &Tokens) -> Vec<Arc<User>> {
     let mut users = Vec::new();
-    for number in 0..USERS + VICTIMS {
+    for number in 0..ALL_USERS {
         let new = json!({"username": format!("user{number}"), "password": PASSWORD});
         let request = cluster.portal(0).post("/api/admin/users").auth(admin).json(&new);
         let id = request.send().await.expect_json()["id"].as_i64().unwrap();

@@ -27,7 +27,7 @@ fn disabled_before<'a>(
 ) -> Option<&'a Request> {
     let bound = match request.call {
         Call::LogIn { .. } | Call::Refresh { .. } => Duration::ZERO,
-        _ if request.family().is_some() => settings.access_bound,
+        _ if request.family().is_some() => settings.access_bounds[request.node],
         _ => return None,
     };
     user.changes().find(|change| {

@@ -22,8 +22,8 @@ use crate::history::Request;
 /// What the checker has to know about the portals.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    /// How long an access token may be accepted after its revocation was acknowledged.
-    pub(crate) access_bound: Duration,
+    /// How long each node may accept an access token after its revocation was acknowledged.
+    pub(crate) access_bounds: [Duration; 2],
     /// For how long a repeated refresh returns the same successor.
     pub(crate) grace: Duration,
     /// How long after its start a request with an unknown outcome can take effect.

@@ -13,7 +13,7 @@ pub(super) fn check(user: &UserHistory<'_>, settings: &Settings) -> Vec<String> 
         for request in family.uses.iter().filter(|request| request.is_done()) {
             let (revoked_by, bound) = match request.call {
                 Call::Refresh { .. } => (revocation.refresh, Duration::ZERO),
-                _ => (revocation.access, settings.access_bound),
+                _ => (revocation.access, settings.access_bounds[request.node]),
             };
             if let Some(revoked_by) = revoked_by.filter(|by| request.start > by.end + bound) {
                 violations.push(format!("works after its revocation: {request:?}, {revoked_by:?}"));
@@ -87,7 +87,8 @@ mod tests {
     use crate::history::{INITIAL, Outcome};
 
     fn violations(sample: &Sample, access_bound: Duration) -> usize {
-        let settings = Settings { access_bound, ..Sample::SETTINGS };
+        let access_bounds = [access_bound, Duration::ZERO];
+        let settings = Settings { access_bounds, ..Sample::SETTINGS };
         check(&UserHistory::new(&sample.history, 0), &settings).len()
     }
 
@@ -139,6 +140,9 @@ mod tests {
         assert_eq!(violations(&sample, Duration::from_secs(1)), 1);
         sample.refresh(token, 9, 5..6);
         assert_eq!(violations(&sample, Duration::from_secs(2)), 1);
+        // The other node has another bound.
+        sample.history[2].node = 1;
+        assert_eq!(violations(&sample, Duration::from_secs(2)), 2);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) struct Sample {
 
 impl Sample {
     pub(super) const SETTINGS: Settings = Settings {
-        access_bound: Duration::ZERO,
+        access_bounds: [Duration::ZERO; 2],
         grace: Duration::from_secs(10),
         max_delay: Duration::from_mins(1),
         max_sessions: 100,
@@ -23,9 +23,9 @@ impl Sample {
 
     /// Adds a request, and returns its id.
     pub(super) fn request(&mut self, call: Call, outcome: Outcome, time: Range<u64>) -> usize {
-        let (id, user) = (self.history.len(), 0);
+        let (id, user, node) = (self.history.len(), 0, 0);
         let (start, end) = (Duration::from_secs(time.start), Duration::from_secs(time.end));
-        self.history.push(Request { id, user, call, start, end, outcome });
+        self.history.push(Request { id, user, node, call, start, end, outcome });
         id
     }
 
