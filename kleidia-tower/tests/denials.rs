@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use http::Request;
+use kleidia_tower::account::AccountSettings;
 use kleidia_tower::api::Api;
-use kleidia_tower::audit::EventKind;
+use kleidia_tower::audit::{EventKind, RefusalLimits};
 use kleidia_tower::rbac::{Policy, RbacLayer, Requirement};
 use kleidia_tower::{HealthError, Principal};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -46,13 +47,20 @@ impl Caller {
     }
 }
 
+/// A service that records each denial by itself.
+async fn unlimited() -> Fixture {
+    let limits = RefusalLimits::default().with_per_source(RefusalLimits::MAX).unwrap();
+    let limits = limits.with_total(RefusalLimits::MAX).unwrap();
+    Fixture::with_settings(AccountSettings::default().with_refusal_limits(limits)).await
+}
+
 async fn recorded(fixture: &Fixture) -> u64 {
     fixture.audit_records(EventKind::PermissionDenied).await.len() as u64
 }
 
 #[tokio::test]
 async fn denials_do_not_wait_for_a_busy_writer() {
-    let fixture = Fixture::new().await;
+    let fixture = unlimited().await;
     let caller = Caller::new(&fixture).await;
     let writer = fixture.store.pause_next_event();
     caller.is_denied().await;
@@ -72,7 +80,7 @@ async fn full_queue_loses_and_counts_denials() {
     let (recorder, log) = (DebuggingRecorder::new(), CapturedLog::default());
     let _metrics = metrics::set_default_local_recorder(&recorder);
     let _log = log.start(Level::INFO);
-    let fixture = Fixture::new().await;
+    let fixture = unlimited().await;
     let (caller, trail) = (Caller::new(&fixture).await, fixture.accounts.audit_trail());
     let writer = fixture.store.pause_next_event();
     caller.is_denied().await;
@@ -98,7 +106,7 @@ async fn full_queue_loses_and_counts_denials() {
 
 #[tokio::test]
 async fn failed_write_is_tried_again() {
-    let fixture = Fixture::new().await;
+    let fixture = unlimited().await;
     let (caller, trail) = (Caller::new(&fixture).await, fixture.accounts.audit_trail());
     fixture.store.set_audit_unavailable(true);
     caller.is_denied().await;
@@ -114,7 +122,7 @@ async fn failed_write_is_tried_again() {
 async fn denies_if_recording_fails_and_reports_it_until_the_store_recovers() {
     let log = CapturedLog::default();
     let _log = log.start(Level::INFO);
-    let fixture = Fixture::new().await;
+    let fixture = unlimited().await;
     let (caller, trail) = (Caller::new(&fixture).await, fixture.accounts.audit_trail());
     fixture.store.set_audit_unavailable(true);
     for _ in 0..100 {
@@ -136,7 +144,7 @@ async fn denies_if_recording_fails_and_reports_it_until_the_store_recovers() {
 async fn failing_denials_are_lost_if_others_wait() {
     let log = CapturedLog::default();
     let _log = log.start(Level::INFO);
-    let fixture = Fixture::new().await;
+    let fixture = unlimited().await;
     let (caller, trail) = (Caller::new(&fixture).await, fixture.accounts.audit_trail());
     fixture.store.set_audit_unavailable(true);
     // More than one transaction records.

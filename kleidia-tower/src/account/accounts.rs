@@ -9,7 +9,8 @@ use secrecy::SecretString;
 
 use super::{AccountError, AccountSettings};
 use crate::access_token::{Claims, KeyProvider, KeyRing, issue};
-use crate::audit::{AuditEvent, AuditSinks, AuditTrail};
+use crate::audit::{AuditEvent, AuditSinks, AuditTrail, EventKind, Outcome, Reason};
+use crate::lockout::UnknownName;
 use crate::opaque_token::OpaqueToken;
 use crate::password::{BreachedPasswords, PasswordHasher};
 use crate::rbac::{Policy, PolicyProvider, RbacLayer, Requirement};
@@ -125,10 +126,13 @@ impl Accounts {
         }))
     }
 
-    /// Sets lifetimes, the lockout and the password policy.
+    /// Sets lifetimes, the lockout, the password policy, and the limits of recorded refusals.
     #[must_use]
     pub fn with_settings(self, settings: AccountSettings) -> Self {
-        self.with(|inner| inner.settings = settings)
+        self.with(|inner| {
+            inner.audit = inner.audit.clone().with_refusal_limits(settings.refusal_limits);
+            inner.settings = settings;
+        })
     }
 
     /// Sets the clock; the system clock by default.
@@ -151,7 +155,8 @@ impl Accounts {
     pub fn with_audit_sinks(self, sinks: AuditSinks) -> Self {
         self.with(|inner| {
             let store: Arc<dyn Store> = Arc::clone(&inner.store);
-            inner.audit = AuditTrail::new(store, sinks, Arc::clone(&inner.clock));
+            inner.audit = AuditTrail::new(store, sinks, Arc::clone(&inner.clock))
+                .with_refusal_limits(inner.settings.refusal_limits);
         })
     }
 
@@ -272,9 +277,22 @@ impl Accounts {
         committed.value
     }
 
-    /// Records an event without a change.
-    pub(super) async fn append(&self, event: AuditEvent) -> Result<(), AccountError> {
-        Ok(self.0.audit.append(event).await?)
+    /// Records an event without a change, or counts it if its source causes too many.
+    pub(super) async fn record_refusal(&self, event: AuditEvent) -> Result<(), AccountError> {
+        if self.0.audit.admits(&event) {
+            self.0.audit.append(event).await?;
+        }
+        Ok(())
+    }
+
+    /// Decides whether an attempt is recorded, which has a name without an account.
+    pub(super) fn audit_unknown_name(
+        &self,
+        kind: EventKind,
+        change: &ChangeContext,
+    ) -> UnknownName {
+        let event = change.event(kind, Outcome::Failure, Some(Reason::UnknownUser));
+        if self.0.audit.admits(&event) { UnknownName::Recorded } else { UnknownName::Omitted }
     }
 
     pub(super) async fn keys(&self) -> Result<KeyRing, AccountError> {

@@ -68,7 +68,8 @@ impl Accounts {
         let Ok(name) = user_name.parse::<UserName>() else {
             self.verify_unknown(permit, password).await?;
             let reason = Some(Reason::UnknownUser);
-            self.append(change.event(EventKind::LoginFailure, Outcome::Failure, reason)).await?;
+            let event = change.event(EventKind::LoginFailure, Outcome::Failure, reason);
+            self.record_refusal(event).await?;
             return Err(AccountError::InvalidCredentials);
         };
         let device =

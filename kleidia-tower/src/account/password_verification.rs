@@ -7,9 +7,17 @@ use secrecy::SecretString;
 use super::pending_attempt::PendingAttempt;
 use super::{Account, AccountError, AccountLookup, Accounts, PasswordHash};
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
-use crate::lockout::{LoginAttempt, Reservation};
+use crate::lockout::{LoginAttempt, Reservation, UnknownName};
 use crate::password::{HashingPermit, PasswordCheck};
 use crate::store::ChangeContext;
+
+/// The result of comparing a password with the stored hash of a user name.
+enum HashCheck {
+    /// The password is correct. There is a new hash if the stored one is outdated.
+    Correct(Arc<Account>, PasswordHash, Option<PasswordHash>),
+    WrongPassword,
+    UnknownName,
+}
 
 /// An account whose password was correct.
 pub(super) struct VerifiedPassword {
@@ -41,9 +49,11 @@ impl Accounts {
                 return Err(AccountError::InvalidCredentials);
             }
             Reservation::Throttled { .. } => {
-                let pending = PendingAttempt::throttled(store, attempt, *lockout, change);
+                let mut pending = PendingAttempt::throttled(store, attempt, *lockout, change);
                 let evaluated = self.verify_unknown(permit, password).await;
-                let counted = store.record_throttled(attempt, lockout, change).await?;
+                let unknown = self.audit_throttled(attempt, change).await?;
+                pending.set_unknown_name(unknown);
+                let counted = store.record_throttled(attempt, lockout, change, unknown).await?;
                 pending.mark_settled();
                 self.publish(counted);
                 evaluated?;
@@ -51,12 +61,19 @@ impl Accounts {
             }
         };
         match self.verify_stored_hash(permit, attempt, password).await {
-            Ok(Some((account, hash, rehashed))) => {
+            Ok(HashCheck::Correct(account, hash, rehashed)) => {
                 Ok(VerifiedPassword { account, hash, rehashed, pending })
             }
-            Ok(None) => {
+            Ok(failed @ (HashCheck::WrongPassword | HashCheck::UnknownName)) => {
                 pending.mark_failed(*lockout, change);
-                let counted = store.record_failure(attempt, lockout, change).await?;
+                let unknown = match failed {
+                    HashCheck::UnknownName => {
+                        self.audit_unknown_name(EventKind::LoginFailure, change)
+                    }
+                    _ => UnknownName::Recorded,
+                };
+                pending.set_unknown_name(unknown);
+                let counted = store.record_failure(attempt, lockout, change, unknown).await?;
                 pending.mark_settled();
                 self.publish(counted);
                 Err(AccountError::InvalidCredentials)
@@ -79,23 +96,37 @@ impl Accounts {
         Ok(())
     }
 
-    /// Returns the account and its hash if the password is correct, and a new hash if it is needed.
     async fn verify_stored_hash(
         &self,
         permit: HashingPermit,
         attempt: &LoginAttempt,
         password: &SecretString,
-    ) -> Result<Option<(Arc<Account>, PasswordHash, Option<PasswordHash>)>, AccountError> {
+    ) -> Result<HashCheck, AccountError> {
         let found = self.store().account_with_password(AccountLookup::Name(&attempt.name)).await?;
         let Some((account, stored)) = found else {
             self.verify_unknown(permit, password).await?;
-            return Ok(None);
+            return Ok(HashCheck::UnknownName);
         };
         let (hash, parameters) = (stored.current, self.store().password_parameters().await?);
         let verified = permit.verify_uniformly(password, Some(hash.as_str()), &parameters).await?;
         let (check, rehashed) = verified;
-        let rehashed = rehashed.map(PasswordHash::new);
-        Ok((check != PasswordCheck::Mismatch).then_some((account, hash, rehashed)))
+        if check == PasswordCheck::Mismatch {
+            return Ok(HashCheck::WrongPassword);
+        }
+        Ok(HashCheck::Correct(account, hash, rehashed.map(PasswordHash::new)))
+    }
+
+    /// Decides whether a throttled attempt is recorded if no account has its name.
+    async fn audit_throttled(
+        &self,
+        attempt: &LoginAttempt,
+        change: &ChangeContext,
+    ) -> Result<UnknownName, AccountError> {
+        let found = self.store().account_with_password(AccountLookup::Name(&attempt.name)).await?;
+        Ok(match found {
+            Some(_) => UnknownName::Recorded,
+            None => self.audit_unknown_name(EventKind::LoginLocked, change),
+        })
     }
 
     async fn record_locked_attempt(
@@ -107,6 +138,6 @@ impl Accounts {
         let user = found.map(|(account, _)| AuditIdentity::account(account.id, &account.name));
         let reason = Some(Reason::Locked);
         let event = change.event(EventKind::LoginLocked, Outcome::Failure, reason);
-        self.append(AuditEvent { user, ..event }).await
+        self.record_refusal(AuditEvent { user, ..event }).await
     }
 }

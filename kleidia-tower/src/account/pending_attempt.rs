@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_guard::{LogLimiter, event};
 
-use crate::lockout::{LockoutPolicy, LoginAttempt, PENDING_TIMEOUT};
+use crate::lockout::{LockoutPolicy, LoginAttempt, PENDING_TIMEOUT, UnknownName};
 use crate::store::{ChangeContext, Store, StoreError};
 
 static FAILURES: LogLimiter = LogLimiter::per_second(1);
@@ -20,6 +20,7 @@ struct Settlement {
     store: Arc<dyn Store>,
     attempt: LoginAttempt,
     outcome: Outcome,
+    unknown: UnknownName,
 }
 
 /// What a settled attempt counts as.
@@ -36,7 +37,8 @@ impl PendingAttempt {
     /// A granted attempt, which is released.
     pub(super) fn granted(store: &Arc<dyn Store>, attempt: &LoginAttempt) -> Self {
         let (store, attempt) = (Arc::clone(store), attempt.clone());
-        Self(Some(Settlement { store, attempt, outcome: Outcome::Released }))
+        let (outcome, unknown) = (Outcome::Released, UnknownName::Recorded);
+        Self(Some(Settlement { store, attempt, outcome, unknown }))
     }
 
     /// A throttled attempt, which is counted.
@@ -47,17 +49,22 @@ impl PendingAttempt {
         change: &ChangeContext,
     ) -> Self {
         let (store, attempt) = (Arc::clone(store), attempt.clone());
-        Self(Some(Settlement {
-            store,
-            attempt,
-            outcome: Outcome::Throttled(policy, change.clone()),
-        }))
+        let (outcome, unknown) =
+            (Outcome::Throttled(policy, change.clone()), UnknownName::Recorded);
+        Self(Some(Settlement { store, attempt, outcome, unknown }))
     }
 
     /// Counts the attempt as a failure from now on, even if recording that fails at first.
     pub(super) fn mark_failed(&mut self, policy: LockoutPolicy, change: &ChangeContext) {
         if let Some(settlement) = &mut self.0 {
             settlement.outcome = Outcome::Failed(policy, change.clone());
+        }
+    }
+
+    /// Sets whether the attempt is recorded if no account has its name; it is by default.
+    pub(super) fn set_unknown_name(&mut self, unknown: UnknownName) {
+        if let Some(settlement) = &mut self.0 {
+            settlement.unknown = unknown;
         }
     }
 
@@ -78,13 +85,14 @@ impl PendingAttempt {
 
 impl Settlement {
     async fn settle(&self) -> Result<(), StoreError> {
-        match &self.outcome {
-            Outcome::Released => self.store.release_attempt(&self.attempt).await,
+        let Self { store, attempt, outcome, unknown } = self;
+        match outcome {
+            Outcome::Released => store.release_attempt(attempt).await,
             Outcome::Failed(policy, change) => {
-                self.store.record_failure(&self.attempt, policy, change).await.map(drop)
+                store.record_failure(attempt, policy, change, *unknown).await.map(drop)
             }
             Outcome::Throttled(policy, change) => {
-                self.store.record_throttled(&self.attempt, policy, change).await.map(drop)
+                store.record_throttled(attempt, policy, change, *unknown).await.map(drop)
             }
         }
     }

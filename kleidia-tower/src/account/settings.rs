@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::SettingError;
+use crate::audit::RefusalLimits;
 use crate::lockout::LockoutPolicy;
 use crate::password::PasswordPolicy;
 use crate::time::check_seconds;
@@ -36,6 +37,7 @@ pub struct AccountSettings {
     pub(crate) last_seen_interval: Duration,
     pub(crate) lockout: LockoutPolicy,
     pub(crate) password_policy: PasswordPolicy,
+    pub(super) refusal_limits: RefusalLimits,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -161,6 +163,12 @@ impl AccountSettings {
     pub fn with_password_policy(self, password_policy: PasswordPolicy) -> Self {
         Self { password_policy, ..self }
     }
+
+    /// Sets how many refusals of a minute the audit log records, each by itself.
+    #[must_use]
+    pub fn with_refusal_limits(self, refusal_limits: RefusalLimits) -> Self {
+        Self { refusal_limits, ..self }
+    }
 }
 
 impl Default for AccountSettings {
@@ -176,6 +184,7 @@ impl Default for AccountSettings {
             last_seen_interval: 60 * SECOND,
             lockout: LockoutPolicy::default(),
             password_policy: PasswordPolicy::default(),
+            refusal_limits: RefusalLimits::default(),
         }
     }
 }

@@ -1,14 +1,17 @@
-//! Records denials in the background, through a bounded queue.
+//! Records denials and summaries of refusals in the background, through a bounded queue.
 
 use std::collections::VecDeque;
 use std::fmt::Display;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http_guard::{LogLimiter, event};
+use tokio::runtime::Handle;
 
-use super::{AuditEvent, AuditSinks, AuditStore};
+use super::refusal_limiter::{RefusalLimiter, WindowId};
+use super::{AuditEvent, AuditSinks, AuditStore, Reason, RefusalLimits};
 use crate::HealthError;
 use crate::background_writer::{BackgroundWriter, BackgroundWrites};
 use crate::store::StoreError;
@@ -21,7 +24,12 @@ const BATCH: usize = 256;
 /// Records denials in the background, so that no response waits for the store's writer. Clones
 /// share it.
 #[derive(Clone)]
-pub(super) struct DenialRecorder(BackgroundWriter<Denials>);
+pub(super) struct DenialRecorder(Arc<Inner>);
+
+struct Inner {
+    writer: BackgroundWriter<Denials>,
+    limiter: RefusalLimiter,
+}
 
 struct Denials {
     store: Arc<dyn AuditStore>,
@@ -36,20 +44,88 @@ struct Denials {
 type Batch = Vec<Vec<AuditEvent>>;
 
 impl DenialRecorder {
-    pub(super) fn new(store: Arc<dyn AuditStore>, sinks: AuditSinks) -> Self {
-        Self(BackgroundWriter::new(Denials {
+    pub(super) fn new(
+        store: Arc<dyn AuditStore>,
+        sinks: AuditSinks,
+        limits: RefusalLimits,
+    ) -> Self {
+        let writer = BackgroundWriter::new(Denials {
             store,
             sinks,
             lost: AtomicU64::new(0),
             unreported: AtomicU64::new(0),
             // Clients can cause them at will.
             reports: LogLimiter::per_second(1),
-        }))
+        });
+        Self(Arc::new(Inner { writer, limiter: RefusalLimiter::new(limits) }))
     }
 
-    /// Queues the events of one denial without waiting. If there is no room, the denial is lost.
-    pub(super) fn add(&self, events: Vec<AuditEvent>) {
-        let is_added = self.0.add(|pending| {
+    /// Queues the events of one denial without waiting, unless its source has caused too many: then
+    /// it is counted.
+    pub(super) fn record(&self, events: Vec<AuditEvent>) {
+        if self.admit(&events) {
+            self.0.add(events);
+        }
+    }
+
+    /// Returns whether the caller shall record the events of a refusal. Otherwise it is counted.
+    pub(super) fn admit(&self, events: &[AuditEvent]) -> bool {
+        let admission = self.0.limiter.admit(events);
+        self.0.add_summaries(admission.summaries);
+        if let Some((window, left)) = admission.counting
+            && let Ok(runtime) = Handle::try_current()
+        {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "supervised: without it, the next refusal or a flush ends the window"
+            )]
+            runtime.spawn(end_window(Arc::downgrade(&self.0), window, left));
+        }
+        admission.is_admitted
+    }
+
+    /// Counts and reports a denial that can't be recorded.
+    pub(super) fn lose(&self, error: &dyn Display) {
+        self.0.writer.writes().lose(1, error);
+    }
+
+    /// Records what was counted so far, and waits until nothing is queued.
+    pub(super) async fn flush(&self) {
+        self.0.add_summaries(self.0.limiter.take_summaries());
+        self.0.writer.flush().await;
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        self.0.writer.writes().lost.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn health(&self) -> Result<(), HealthError> {
+        if self.0.writer.with_pending(VecDeque::len) >= MAX_PENDING {
+            return Err(HealthError::Failed("queue full".to_owned()));
+        }
+        self.0.writer.health()
+    }
+}
+
+/// Records what a window has counted when it is over, also if no further refusal follows.
+async fn end_window(recorder: Weak<Inner>, window: WindowId, left: Duration) {
+    tokio::time::sleep(left).await;
+    if let Some(recorder) = recorder.upgrade() {
+        recorder.add_summaries(recorder.limiter.end(window));
+    }
+}
+
+impl Inner {
+    fn add_summaries(&self, summaries: Vec<AuditEvent>) {
+        if !summaries.is_empty() {
+            self.add(summaries);
+        }
+    }
+
+    /// Queues events without waiting. If there is no room, they are lost.
+    fn add(&self, events: Vec<AuditEvent>) {
+        let refusals = refusals(&events);
+        let is_added = self.writer.add(|pending| {
             let has_room = pending.len() < MAX_PENDING;
             if has_room {
                 pending.push_back(events);
@@ -58,29 +134,9 @@ impl DenialRecorder {
         });
         match is_added {
             Some(true) => add_to_pending(1.0),
-            Some(false) => self.lose(&"queue full"),
-            None => self.lose(&"no Tokio runtime"),
+            Some(false) => self.writer.writes().lose(refusals, &"queue full"),
+            None => self.writer.writes().lose(refusals, &"no Tokio runtime"),
         }
-    }
-
-    /// Counts and reports a denial that can't be recorded.
-    pub(super) fn lose(&self, error: &dyn Display) {
-        self.0.writes().lose(1, error);
-    }
-
-    pub(super) async fn flush(&self) {
-        self.0.flush().await;
-    }
-
-    pub(super) fn lost(&self) -> u64 {
-        self.0.writes().lost.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn health(&self) -> Result<(), HealthError> {
-        if self.0.with_pending(VecDeque::len) >= MAX_PENDING {
-            return Err(HealthError::Failed("queue full".to_owned()));
-        }
-        self.0.health()
     }
 }
 
@@ -105,7 +161,8 @@ impl BackgroundWrites for Denials {
 
     fn on_lost(&self, batch: &Batch, error: &StoreError) {
         add_to_pending(-count(batch));
-        self.lose(batch.len(), error);
+        let refusals = batch.iter().map(|events| refusals(events));
+        self.lose(refusals.fold(0, u64::saturating_add), error);
     }
 
     fn on_stalled(&self, batch: &Batch, error: &StoreError) {
@@ -121,8 +178,7 @@ impl BackgroundWrites for Denials {
 }
 
 impl Denials {
-    fn lose(&self, denials: usize, error: &dyn Display) {
-        let denials = u64::try_from(denials).unwrap_or(u64::MAX);
+    fn lose(&self, denials: u64, error: &dyn Display) {
         self.lost.fetch_add(denials, Ordering::Relaxed);
         self.unreported.fetch_add(denials, Ordering::Relaxed);
         #[cfg(feature = "metrics")]
@@ -143,6 +199,15 @@ impl Denials {
     }
 }
 
+/// Returns how many refusals these events stand for: one, or what summaries have counted.
+fn refusals(events: &[AuditEvent]) -> u64 {
+    let counts = events.iter().filter_map(|event| match event.reason {
+        Some(Reason::MoreWithinMinute(count)) => Some(count),
+        _ => None,
+    });
+    counts.fold(0, u64::saturating_add).max(1)
+}
+
 /// The number of denials in a batch, which is far below the bounds of the type.
 fn count(batch: &Batch) -> f64 {
     f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX))
@@ -157,4 +222,37 @@ fn add_to_pending(denials: f64) {
     });
     #[cfg(not(feature = "metrics"))]
     let _ = denials;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{AuditQuery, EventKind, Outcome};
+    use crate::store::{ChangeContext, MemoryStore};
+    use crate::{ClientInfo, Timestamp};
+
+    /// The clock stands still, and no refusal follows.
+    #[tokio::test]
+    async fn summary_is_recorded_when_the_minute_is_over() {
+        let store = Arc::new(MemoryStore::default());
+        let limits = RefusalLimits::default().with_per_source(2).unwrap();
+        let denials =
+            DenialRecorder::new(Arc::<MemoryStore>::clone(&store), AuditSinks::default(), limits);
+        // The last second of a minute.
+        let at = Timestamp::constant(1_795_370_639, 0);
+        let change = ChangeContext { at, client: ClientInfo::default(), actor: None };
+        for _ in 0..5 {
+            let (kind, outcome) = (EventKind::PermissionDenied, Outcome::Failure);
+            denials.record(vec![change.event(kind, outcome, None)]);
+        }
+        let reasons = async || {
+            let records = store.records(&AuditQuery::default()).await.unwrap();
+            records.into_iter().map(|record| record.reason).collect::<Vec<_>>()
+        };
+        while reasons().await.len() < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let summary = Some("and 3 more within a minute".to_owned());
+        assert_eq!(reasons().await, [summary, None, None]);
+    }
 }

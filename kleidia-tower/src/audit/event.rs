@@ -30,7 +30,7 @@ pub struct AuditEvent {
 }
 
 /// An account or a workload, as the audit log names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AuditIdentity {
     /// The id of the account; `None` for workloads.
     pub id: Option<UserId>,

@@ -45,6 +45,10 @@ pub enum Reason {
     Policy(String),
     /// A denial was overridden, with the reason that the admin gave.
     Override(OverrideReason),
+    /// The record stands for this many further refusals of its kind from its source within a
+    /// minute: see [`AuditTrail`](super::AuditTrail#refusals). The text is stable, such as `and 312
+    /// more within a minute`.
+    MoreWithinMinute(u64),
 }
 
 /// The reason that an admin gives for an override: 1 to 256 visible characters.
@@ -91,6 +95,7 @@ impl fmt::Display for Reason {
             Self::Ended(reason) => f.write_str(reason.as_str()),
             Self::Roles { from, to } if from.is_empty() => f.write_str(&names(to)),
             Self::Roles { from, to } => write!(f, "{} -> {}", names(from), names(to)),
+            Self::MoreWithinMinute(count) => write!(f, "and {count} more within a minute"),
             Self::Policy(text) | Self::Override(OverrideReason(text)) => f.write_str(text),
         }
     }

@@ -49,6 +49,11 @@ impl LoginSource {
             address @ IpAddr::V4(_) => address,
         }))
     }
+
+    /// Returns the IPv4 address, or the first address of the IPv6 network.
+    pub(crate) const fn address(self) -> Option<IpAddr> {
+        self.0
+    }
 }
 
 const fn network(address: Ipv6Addr) -> IpAddr {

@@ -24,21 +24,24 @@ pub trait FailureStore: Send + Sync + 'static {
     ) -> Result<Reservation, StoreError>;
 
     /// Settles an attempt with a wrong password. Records `login.failure`, and `login.locked` if a
-    /// lock starts with it.
+    /// lock starts with it, unless no account has the name and it is [`UnknownName::Omitted`].
     async fn record_failure(
         &self,
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
+        unknown: UnknownName,
     ) -> Result<Committed<()>, StoreError>;
 
     /// Settles an attempt that was [`Reservation::Throttled`]. It counts as a failure of its source
-    /// only. Records `login.locked`, and a second one if a lock of the source starts with it.
+    /// only. Records `login.locked`, and a second one if a lock of the source starts with it, unless
+    /// no account has the name and it is [`UnknownName::Omitted`].
     async fn record_throttled(
         &self,
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
+        unknown: UnknownName,
     ) -> Result<Committed<()>, StoreError>;
 
     /// Settles an attempt whose evaluation was not completed. It does not count.
@@ -60,6 +63,19 @@ pub trait FailureStore: Send + Sync + 'static {
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+}
+
+/// Whether the audit log records a failed attempt if no account has its name.
+///
+/// Anyone can make such attempts, so there are too many to record each
+/// ([`RefusalLimits`](crate::audit::RefusalLimits)). Attempts with the name of an account are always
+/// recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownName {
+    /// The attempt is recorded.
+    Recorded,
+    /// The attempt counts for the lockout, but has no record: the caller counts it.
+    Omitted,
 }
 
 /// The result of reserving an attempt: whether the password may be evaluated.

@@ -9,7 +9,7 @@ use super::cache::Invalidation;
 use crate::audit::{
     AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, InclusionProof, LogVerification,
 };
-use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
+use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation, UnknownName};
 use crate::store::{ChangeContext, Committed, PurgeStore, Retention, Store, StoreError};
 use crate::{HealthError, Timestamp, TokenDigest, UserName};
 
@@ -29,8 +29,9 @@ impl FailureStore for SessionCachingStore {
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
+        unknown: UnknownName,
     ) -> Result<Committed<()>, StoreError> {
-        self.store.record_failure(attempt, policy, change).await
+        self.store.record_failure(attempt, policy, change, unknown).await
     }
 
     async fn record_throttled(
@@ -38,8 +39,9 @@ impl FailureStore for SessionCachingStore {
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
+        unknown: UnknownName,
     ) -> Result<Committed<()>, StoreError> {
-        self.store.record_throttled(attempt, policy, change).await
+        self.store.record_throttled(attempt, policy, change, unknown).await
     }
 
     async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use kleidia_tower::account::{AccountError, LoginRequest};
-use kleidia_tower::lockout::{Evidence, LockoutPolicy, LoginAttempt, LoginSource, Reservation};
+use kleidia_tower::lockout::{
+    Evidence, LockoutPolicy, LoginAttempt, LoginSource, Reservation, UnknownName,
+};
 
 use super::at;
 use super::support::{Fixture, NOW, PASSWORD};
@@ -74,7 +76,12 @@ async fn throttled_attempt_is_settled_after_a_store_error() {
         let attempt = LoginAttempt { source, ..attempt("alice") };
         let reserved = store.reserve_attempt(&attempt, &policy, NOW).await.unwrap();
         assert_eq!(reserved, Reservation::Granted);
-        drop(store.record_failure(&attempt, &policy, &change(&address)).await.unwrap());
+        drop(
+            store
+                .record_failure(&attempt, &policy, &change(&address), UnknownName::Recorded)
+                .await
+                .unwrap(),
+        );
     }
     fixture.store.set_settling_fails(true);
     for _ in 0..4 {

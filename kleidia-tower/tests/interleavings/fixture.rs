@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kleidia_tower::account::{Account, AccountStore as _, NewAccount};
-use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy};
+use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy, UnknownName};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::session::SessionStore as _;
 use kleidia_tower::store::PostgresStore;
@@ -57,7 +57,12 @@ impl Fixture {
         // One more pending attempt reaches the threshold.
         for _ in 0..3 {
             store.reserve_attempt(&attempt, &policy, NOW).await.unwrap();
-            drop(store.record_failure(&attempt, &policy, &at(0)).await.unwrap());
+            drop(
+                store
+                    .record_failure(&attempt, &policy, &at(0), UnknownName::Recorded)
+                    .await
+                    .unwrap(),
+            );
         }
         store.reserve_attempt(&attempt, &policy, NOW).await.unwrap();
         Self { number, account, other, sessions: [first, second] }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kleidia_tower::account::{AccountStore as _, AccountUpdate, PasswordChange};
-use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy, LoginAttempt};
+use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy, LoginAttempt, UnknownName};
 use kleidia_tower::rbac::{Policy, RoleName, RoleRules};
 use kleidia_tower::session::{
     EndReason, OpenOutcome, Rotation, RotationOutcome, SessionSelector, SessionStore as _,
@@ -239,8 +239,14 @@ impl Operation {
                 let reserved = store.reserve_attempt(attempt, &policy, NOW).await?;
                 return Ok(format!("{reserved:?}"));
             }
-            Self::RecordFailure => drop(store.record_failure(attempt, &policy, &at(1)).await?),
-            Self::RecordThrottled => drop(store.record_throttled(attempt, &policy, &at(1)).await?),
+            Self::RecordFailure => {
+                drop(store.record_failure(attempt, &policy, &at(1), UnknownName::Recorded).await?);
+            }
+            Self::RecordThrottled => {
+                drop(
+                    store.record_throttled(attempt, &policy, &at(1), UnknownName::Recorded).await?,
+                );
+            }
             Self::Release => store.release_attempt(attempt).await?,
             Self::Unlock => drop(store.unlock(&attempt.name, &at(1)).await?),
             _ => {

@@ -10,7 +10,7 @@ use kleidia_tower::account::{
     AccountChangeError, AccountStore as _, AccountUpdate, NewAccount, PasswordChange,
 };
 use kleidia_tower::audit::AuditStore as _;
-use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy, Reservation};
+use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy, Reservation, UnknownName};
 use kleidia_tower::rbac::{Policy, RoleChangeError, RoleName, RoleRules};
 use kleidia_tower::session::{
     EndReason, OpenOutcome, RotationOutcome, SessionLookup, SessionSelector, SessionStore as _,
@@ -198,7 +198,14 @@ async fn concurrent_attempts_keep_to_the_threshold() {
         let failures = (0..granted).map(|number| {
             let store = if number % 2 == 0 { &here } else { &there };
             let (attempt, policy) = (&attempt, &policy);
-            async move { drop(store.record_failure(attempt, policy, &at(0)).await.unwrap()) }
+            async move {
+                drop(
+                    store
+                        .record_failure(attempt, policy, &at(0), UnknownName::Recorded)
+                        .await
+                        .unwrap(),
+                );
+            }
         });
         join_all(failures).await;
         let next = here.reserve_attempt(&attempt, &policy, NOW).await.unwrap();

@@ -7,7 +7,7 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::AuditStore as _;
 use kleidia_tower::lockout::{
-    Evidence, FailureStore as _, LockoutPolicy, LoginAttempt, LoginSource,
+    Evidence, FailureStore as _, LockoutPolicy, LoginAttempt, LoginSource, UnknownName,
 };
 use kleidia_tower::session::{SessionLookup, SessionStore as _};
 use kleidia_tower::store::{OpenError, SqliteStore, StoreError};
@@ -29,7 +29,12 @@ async fn populated_store(database: &TempDatabase) -> SqliteStore {
         evidence: Evidence::None,
     };
     store.reserve_attempt(&attempt, &LockoutPolicy::default(), NOW).await.unwrap();
-    drop(store.record_failure(&attempt, &LockoutPolicy::default(), &at(0)).await.unwrap());
+    drop(
+        store
+            .record_failure(&attempt, &LockoutPolicy::default(), &at(0), UnknownName::Recorded)
+            .await
+            .unwrap(),
+    );
     store
 }
 

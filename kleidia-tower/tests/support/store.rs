@@ -12,7 +12,7 @@ use kleidia_tower::account::{
 use kleidia_tower::audit::{
     AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, InclusionProof, LogVerification,
 };
-use kleidia_tower::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation};
+use kleidia_tower::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation, UnknownName};
 use kleidia_tower::rbac::RoleRules;
 use kleidia_tower::session::{
     EndReason, NewSession, OpenOutcome, RefreshRejection, Rotation, RotationOutcome, Session,
@@ -254,8 +254,9 @@ impl FailureStore for FaultInjectingStore {
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
+        unknown: UnknownName,
     ) -> Result<Committed<()>, StoreError> {
-        self.settling()?.record_failure(attempt, policy, change).await
+        self.settling()?.record_failure(attempt, policy, change, unknown).await
     }
 
     async fn record_throttled(
@@ -263,8 +264,9 @@ impl FailureStore for FaultInjectingStore {
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
+        unknown: UnknownName,
     ) -> Result<Committed<()>, StoreError> {
-        self.settling()?.record_throttled(attempt, policy, change).await
+        self.settling()?.record_throttled(attempt, policy, change, unknown).await
     }
 
     async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {

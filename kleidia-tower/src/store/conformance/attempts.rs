@@ -7,7 +7,7 @@ use super::expected::failure;
 use super::fixture::{NOW, StoreFixture, at, hash, new_session};
 use super::lockout::attempt_from;
 use crate::audit::{EventKind, Reason};
-use crate::lockout::{LockoutPolicy, LoginAttempt, Reservation};
+use crate::lockout::{LockoutPolicy, LoginAttempt, Reservation, UnknownName};
 use crate::session::NewSession;
 
 pub(super) async fn pending_attempts_give_no_extra_tries(fixture: &StoreFixture) {
@@ -26,7 +26,8 @@ pub(super) async fn pending_attempts_give_no_extra_tries(fixture: &StoreFixture)
     }
     let (policy, change) = (LockoutPolicy::default(), at(0));
     for settled in 1..=5 {
-        let done = fixture.store.record_failure(&attempt, &policy, &change).await;
+        let done =
+            fixture.store.record_failure(&attempt, &policy, &change, UnknownName::Recorded).await;
         let wrong = failure(EventKind::LoginFailure).with_reason(Reason::WrongPassword);
         let mut events = vec![wrong];
         if settled == 5 {
@@ -139,7 +140,12 @@ pub(super) async fn threshold_bounds_concurrent_failures(fixture: &StoreFixture)
             let reservation = store.reserve_attempt(&attempt, &policy, NOW).await;
             let reservation = reservation.expect("a result");
             if reservation == Reservation::Granted {
-                drop(store.record_failure(&attempt, &policy, &at(0)).await.expect("a result"));
+                drop(
+                    store
+                        .record_failure(&attempt, &policy, &at(0), UnknownName::Recorded)
+                        .await
+                        .expect("a result"),
+                );
             }
             reservation
         }

@@ -8,7 +8,9 @@ use super::expected::{failure, success};
 use super::fixture::{StoreFixture, at, by, new_account, new_session, operator, second, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
-use crate::lockout::{Evidence, LockoutPolicy, LoginAttempt, LoginSource, Reservation};
+use crate::lockout::{
+    Evidence, LockoutPolicy, LoginAttempt, LoginSource, Reservation, UnknownName,
+};
 use crate::session::NewSession;
 use crate::store::{ChangeContext, Retention};
 
@@ -58,8 +60,11 @@ impl StoreFixture {
             let granted = self.reserve_at(attempt, second).await;
             assert_eq!(granted, Reservation::Granted, "{here}: at {second}");
             let (policy, change) = (LockoutPolicy::default(), at(second));
-            let done =
-                self.store.record_failure(attempt, &policy, &change).await.expect("a result");
+            let done = self
+                .store
+                .record_failure(attempt, &policy, &change, UnknownName::Recorded)
+                .await
+                .expect("a result");
             let reason = user.map_or(Reason::UnknownUser, |_| Reason::WrongPassword);
             let mut events = vec![failure(EventKind::LoginFailure).with_reason(reason)];
             if starts_lock {
@@ -206,6 +211,24 @@ pub(super) async fn admin_unlocks(fixture: &StoreFixture) {
     fixture.assert_locked(&attempt_from("bob", 1), 60, 2).await;
 }
 
+/// Failures of names without an account count, also if they have no record.
+pub(super) async fn omits_records_of_unknown_names(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let policy = LockoutPolicy::default();
+    for (name, user) in [("nobody", None), ("alice", Some(&alice))] {
+        let attempt = attempt_from(name, 1);
+        for _ in 0..policy.threshold() {
+            fixture.assert_granted(&attempt, 0).await;
+            let (change, unknown) = (at(0), UnknownName::Omitted);
+            let done = fixture.store.record_failure(&attempt, &policy, &change, unknown).await;
+            let records = done.expect("a result").records;
+            assert_eq!(records, fixture.new_records().await);
+            assert_eq!(records.is_empty(), user.is_none(), "{name}: {records:?}");
+        }
+        fixture.assert_locked(&attempt, 60, 0).await;
+    }
+}
+
 pub(super) async fn threshold_of_one_locks_immediately(fixture: &StoreFixture) {
     fixture.account("alice").await;
     let policy = LockoutPolicy::default().with_threshold(1);
@@ -217,7 +240,13 @@ pub(super) async fn threshold_of_one_locks_immediately(fixture: &StoreFixture) {
         reserved.expect("a reservation")
     };
     assert_eq!(reserve(0).await, Reservation::Granted);
-    drop(fixture.store.record_failure(&attempt, &policy, &at(0)).await.expect("a result"));
+    drop(
+        fixture
+            .store
+            .record_failure(&attempt, &policy, &at(0), UnknownName::Recorded)
+            .await
+            .expect("a result"),
+    );
     assert_eq!(fixture.new_records().await.len(), 2, "a failure and a lock");
     assert_eq!(reserve(6).await, Reservation::Locked { until: time(7) });
     assert_eq!(reserve(7).await, Reservation::Granted);

@@ -157,6 +157,7 @@ cases! {
         success_resets_failures
         counts_names_and_sources_separately
         locks_unknown_names_alike
+        omits_records_of_unknown_names
         admin_unlocks
         threshold_of_one_locks_immediately
         clock_set_back_does_not_extend_locks

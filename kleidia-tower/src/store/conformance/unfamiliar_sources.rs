@@ -7,7 +7,7 @@ use super::fixture::{StoreFixture, at, by, device_token, new_session, time};
 use super::lockout::attempt_from;
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
-use crate::lockout::{Evidence, LockoutPolicy, LoginAttempt, Reservation};
+use crate::lockout::{Evidence, LockoutPolicy, LoginAttempt, Reservation, UnknownName};
 use crate::session::{NewSession, OpenOutcome};
 use crate::store::Retention;
 use crate::{SessionId, TokenDigest};
@@ -31,7 +31,10 @@ impl StoreFixture {
             let attempt = attempt_from("alice", source);
             match self.reserve_at(&attempt, second).await {
                 Reservation::Granted => {
-                    let done = self.store.record_failure(&attempt, &policy, &at(second)).await;
+                    let done = self
+                        .store
+                        .record_failure(&attempt, &policy, &at(second), UnknownName::Recorded)
+                        .await;
                     drop(done.expect("a result"));
                     evaluated += 1;
                 }
@@ -153,7 +156,10 @@ pub(super) async fn throttles_unknown_names_alike(fixture: &StoreFixture) {
         for source in 0..20 {
             let attempt = attempt_from(name, source);
             fixture.assert_granted(&attempt, 0).await;
-            let done = fixture.store.record_failure(&attempt, &policy, &at(0)).await;
+            let done = fixture
+                .store
+                .record_failure(&attempt, &policy, &at(0), UnknownName::Recorded)
+                .await;
             drop(done.expect("a result"));
         }
     }
@@ -187,7 +193,10 @@ pub(super) async fn throttled_attempt_counts_for_its_source_only(fixture: &Store
     let rejected = failure(EventKind::LoginLocked).with_reason(Reason::Locked);
     let lock_started = failure(EventKind::LoginLocked).with_reason(Reason::LockStarted);
     for settled in 1..=policy.threshold() {
-        let done = fixture.store.record_throttled(&unfamiliar, &policy, &at(second)).await;
+        let done = fixture
+            .store
+            .record_throttled(&unfamiliar, &policy, &at(second), UnknownName::Recorded)
+            .await;
         let events = [rejected.clone(), lock_started.clone()];
         let count = if settled == policy.threshold() { 2 } else { 1 };
         fixture.expect(done, &at(second), &alice, &events[..count]).await;
@@ -205,7 +214,10 @@ pub(super) async fn familiar_source_with_many_failures_is_unfamiliar(fixture: &S
     while second < 30 * DAY {
         match fixture.reserve_at(&home, second).await {
             Reservation::Granted => {
-                let done = fixture.store.record_failure(&home, &policy, &at(second)).await;
+                let done = fixture
+                    .store
+                    .record_failure(&home, &policy, &at(second), UnknownName::Recorded)
+                    .await;
                 drop(done.expect("a result"));
                 evaluated += 1;
             }
@@ -230,7 +242,11 @@ pub(super) async fn device_is_familiar_at_every_address(fixture: &StoreFixture) 
     for _ in 0..policy.threshold() {
         fixture.assert_throttled(&shared, second).await;
         drop(
-            fixture.store.record_throttled(&shared, &policy, &at(second)).await.expect("a result"),
+            fixture
+                .store
+                .record_throttled(&shared, &policy, &at(second), UnknownName::Recorded)
+                .await
+                .expect("a result"),
         );
     }
     fixture.new_records().await;
@@ -251,7 +267,13 @@ pub(super) async fn added_device_is_familiar(fixture: &StoreFixture) {
     let (policy, device) = (LockoutPolicy::default(), device_token(1));
     let attempt = with_device(attempt_from("alice", 9999), device);
     fixture.assert_throttled(&attempt, second).await;
-    drop(fixture.store.record_throttled(&attempt, &policy, &at(second)).await.expect("a result"));
+    drop(
+        fixture
+            .store
+            .record_throttled(&attempt, &policy, &at(second), UnknownName::Recorded)
+            .await
+            .expect("a result"),
+    );
     let added = fixture.store.add_device(&alice.name, device, &policy, time(second)).await;
     added.expect("a result");
     fixture.new_records().await;

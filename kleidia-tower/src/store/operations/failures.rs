@@ -3,7 +3,9 @@
 use super::commit_with_events;
 use crate::account::AccountLookup;
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
-use crate::lockout::{Evidence, FailureCounters, LockoutPolicy, LoginAttempt, Reservation};
+use crate::lockout::{
+    Evidence, FailureCounters, LockoutPolicy, LoginAttempt, Reservation, UnknownName,
+};
 use crate::session::NewSession;
 use crate::store::rows::{FailureRow, FailureScope, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
@@ -30,6 +32,7 @@ pub(crate) async fn record_failure(
     attempt: &LoginAttempt,
     policy: &LockoutPolicy,
     change: &ChangeContext,
+    unknown: UnknownName,
 ) -> Result<Committed<()>, StoreError> {
     let (scope, mut counters) = counters(rows, attempt).await?;
     let starts_lock = counters.record_failure(policy, change.at);
@@ -37,7 +40,7 @@ pub(crate) async fn record_failure(
     let user = audit_identity(rows, &attempt.name).await?;
     let reason = if user.is_some() { Reason::WrongPassword } else { Reason::UnknownUser };
     let event = change.event(EventKind::LoginFailure, Outcome::Failure, Some(reason));
-    commit_with_events(rows, (), with_lock(AuditEvent { user, ..event }, starts_lock)).await
+    commit_with_events(rows, (), events(AuditEvent { user, ..event }, starts_lock, unknown)).await
 }
 
 /// Settles an attempt that was throttled because of the account as a whole.
@@ -46,17 +49,21 @@ pub(crate) async fn record_throttled(
     attempt: &LoginAttempt,
     policy: &LockoutPolicy,
     change: &ChangeContext,
+    unknown: UnknownName,
 ) -> Result<Committed<()>, StoreError> {
     let (scope, mut counters) = counters(rows, attempt).await?;
     let starts_lock = counters.record_throttled(policy, change.at);
     put(rows, &attempt.name, scope, &counters).await?;
     let user = audit_identity(rows, &attempt.name).await?;
     let event = change.event(EventKind::LoginLocked, Outcome::Failure, Some(Reason::Locked));
-    commit_with_events(rows, (), with_lock(AuditEvent { user, ..event }, starts_lock)).await
+    commit_with_events(rows, (), events(AuditEvent { user, ..event }, starts_lock, unknown)).await
 }
 
-/// Adds a second event if a lock starts with the failure.
-fn with_lock(event: AuditEvent, starts_lock: bool) -> Vec<AuditEvent> {
+/// Returns the events of a failure: with a second one if a lock starts with it.
+fn events(event: AuditEvent, starts_lock: bool, unknown: UnknownName) -> Vec<AuditEvent> {
+    if event.user.is_none() && unknown == UnknownName::Omitted {
+        return Vec::new();
+    }
     let (kind, reason) = (EventKind::LoginLocked, Some(Reason::LockStarted));
     let lock = starts_lock.then(|| AuditEvent { kind, reason, ..event.clone() });
     [event].into_iter().chain(lock).collect()

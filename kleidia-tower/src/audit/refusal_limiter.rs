@@ -1,0 +1,208 @@
+//! Counts refusals per source and minute, so that a flood of them can't fill the disk.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason, RefusalLimits};
+use crate::lockout::LoginSource;
+use crate::{ClientInfo, Timestamp};
+
+/// The maximum number of sources that the summaries of a minute name: those with the most refusals.
+const MAX_NAMED: usize = 100;
+const SECONDS_PER_MINUTE: i64 = 60;
+
+/// Decides which refusals are recorded, and counts the others.
+#[derive(Debug)]
+pub(super) struct RefusalLimiter {
+    limits: RefusalLimits,
+    window: Mutex<Window>,
+}
+
+/// What is to be done about a refusal.
+#[derive(Debug, Default)]
+pub(super) struct Admission {
+    /// Whether the refusal is recorded. Otherwise it is counted.
+    pub(super) is_admitted: bool,
+    /// The summaries of the previous minute, to be recorded first.
+    pub(super) summaries: Vec<AuditEvent>,
+    /// The minute that has just counted its first refusal, and how long it lasts.
+    pub(super) counting: Option<(WindowId, Duration)>,
+}
+
+/// The number of a window, which is not used again.
+pub(super) type WindowId = u64;
+
+/// A minute of the clock. It has at most as many sources as it records refusals.
+#[derive(Debug, Default)]
+struct Window {
+    id: WindowId,
+    minute: i64,
+    recorded: u32,
+    sources: HashMap<Source, SourceCounts>,
+    /// Counts of sources that have no entry.
+    others: Counts,
+    /// The time of the last refusal that was counted; `None` if there is none yet.
+    counted_at: Option<Timestamp>,
+}
+
+/// Who causes refusals: a network, or an account or workload at an unknown address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Source {
+    Network(LoginSource),
+    Identity(AuditIdentity),
+}
+
+#[derive(Debug, Default)]
+struct SourceCounts {
+    recorded: u32,
+    counts: Counts,
+}
+
+/// How many refusals were counted and not recorded, by their kind.
+#[derive(Debug, Default)]
+struct Counts(BTreeMap<EventKind, u64>);
+
+impl RefusalLimiter {
+    pub(super) fn new(limits: RefusalLimits) -> Self {
+        Self { limits, window: Mutex::default() }
+    }
+
+    /// Admits the events of one refusal, or counts them.
+    pub(super) fn admit(&self, events: &[AuditEvent]) -> Admission {
+        let Some(first) = events.first() else { return Admission::default() };
+        let mut window = self.window();
+        // A clock that was set back starts another minute too.
+        let minute = first.at.as_second().div_euclid(SECONDS_PER_MINUTE);
+        let summaries =
+            if minute == window.minute { Vec::new() } else { window.restart(Some(minute)) };
+        let is_admitted = window.admit(self.limits, Source::of(first), events);
+        let mut counting = None;
+        if !is_admitted && window.counted_at.replace(first.at).is_none() {
+            let passed = first.at.as_second().rem_euclid(SECONDS_PER_MINUTE);
+            let left = u64::try_from(SECONDS_PER_MINUTE - passed).unwrap_or_default();
+            counting = Some((window.id, Duration::from_secs(left)));
+        }
+        Admission { is_admitted, summaries, counting }
+    }
+
+    /// Ends a window unless it has ended, and returns its summaries.
+    pub(super) fn end(&self, id: WindowId) -> Vec<AuditEvent> {
+        let mut window = self.window();
+        if window.id == id { window.restart(None) } else { Vec::new() }
+    }
+
+    /// Returns the summaries of the current minute so far.
+    pub(super) fn take_summaries(&self) -> Vec<AuditEvent> {
+        self.window().take_summaries()
+    }
+
+    fn window(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Window {
+    /// Starts the next window, of this minute or of the same one, and returns the summaries.
+    fn restart(&mut self, minute: Option<i64>) -> Vec<AuditEvent> {
+        let summaries = self.take_summaries();
+        let (id, minute) = (self.id.wrapping_add(1), minute.unwrap_or(self.minute));
+        *self = Self { id, minute, ..Self::default() };
+        summaries
+    }
+
+    fn admit(&mut self, limits: RefusalLimits, source: Source, events: &[AuditEvent]) -> bool {
+        let has_room = self.recorded < limits.total;
+        if !has_room && !self.sources.contains_key(&source) {
+            self.others.add(events);
+            return false;
+        }
+        let source = self.sources.entry(source).or_default();
+        if !has_room || source.recorded >= limits.per_source {
+            source.counts.add(events);
+            return false;
+        }
+        source.recorded += 1;
+        self.recorded += 1;
+        true
+    }
+
+    fn take_summaries(&mut self) -> Vec<AuditEvent> {
+        let Some(at) = self.counted_at else { return Vec::new() };
+        let counted = self.sources.iter_mut().filter(|(_, source)| !source.counts.0.is_empty());
+        let counted = counted.map(|(source, found)| (source, mem::take(&mut found.counts)));
+        let mut counted: Vec<_> = counted.collect();
+        counted.sort_by_key(|(_, counts)| Reverse(counts.total()));
+        let unnamed = counted.split_off(counted.len().min(MAX_NAMED));
+        for (_, counts) in unnamed {
+            self.others.merge(counts);
+        }
+        let mut summaries = Vec::new();
+        for (source, counts) in counted {
+            summaries.extend(counts.summaries(Some(source), at));
+        }
+        summaries.extend(mem::take(&mut self.others).summaries(None, at));
+        summaries
+    }
+}
+
+impl Source {
+    fn of(event: &AuditEvent) -> Self {
+        match (event.client.address, &event.user) {
+            (None, Some(identity)) => Self::Identity(identity.clone()),
+            (address, _) => Self::Network(LoginSource::new(address)),
+        }
+    }
+}
+
+impl Counts {
+    fn add(&mut self, events: &[AuditEvent]) {
+        for event in events {
+            self.add_many(event.kind, 1);
+        }
+    }
+
+    fn merge(&mut self, counts: Self) {
+        for (kind, count) in counts.0 {
+            self.add_many(kind, count);
+        }
+    }
+
+    fn add_many(&mut self, kind: EventKind, count: u64) {
+        let found = self.0.entry(kind).or_default();
+        *found = found.saturating_add(count);
+    }
+
+    fn total(&self) -> u64 {
+        self.0.values().fold(0, |total, count| total.saturating_add(*count))
+    }
+
+    /// Returns one event for each kind.
+    fn summaries(
+        self,
+        source: Option<&Source>,
+        at: Timestamp,
+    ) -> impl Iterator<Item = AuditEvent> + use<> {
+        let (address, user) = match source {
+            Some(Source::Network(network)) => (network.address(), None),
+            Some(Source::Identity(identity)) => (None, Some(identity.clone())),
+            None => (None, None),
+        };
+        self.0.into_iter().map(move |(kind, count)| AuditEvent {
+            at,
+            kind,
+            outcome: Outcome::Failure,
+            user: user.clone(),
+            actor: None,
+            session: None,
+            client: ClientInfo { address, user_agent: None },
+            request: None,
+            reason: Some(Reason::MoreWithinMinute(count)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
