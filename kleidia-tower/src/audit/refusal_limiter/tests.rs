@@ -1,3 +1,5 @@
+//! Tests of the counts of refusals, and of their summaries.
+
 use super::*;
 
 /// The first second of a minute.
