@@ -42,6 +42,18 @@ impl Comparison {
         Self { subject: subject.into(), baseline: baseline.into(), figures, ratio, target }
     }
 
+    /// Compares two throughputs, in operations per second.
+    #[must_use]
+    pub fn of_rates(
+        (subject, first): (impl Into<String>, f64),
+        (baseline, second): (impl Into<String>, f64),
+        target: Option<Target>,
+    ) -> Self {
+        let figures = [first, second].map(|rate| format!("{rate:.0}/s"));
+        let ratio = first / second;
+        Self { subject: subject.into(), baseline: baseline.into(), figures, ratio, target }
+    }
+
     /// Returns whether the ratio misses its target.
     #[must_use]
     pub fn is_missed(&self) -> bool {

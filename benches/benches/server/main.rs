@@ -15,8 +15,6 @@
     reason = "prints figures or panics"
 )]
 
-mod load;
-
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::thread::available_parallelism;
@@ -24,11 +22,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use benches::{Bundle, rounds};
+use benches::{Bundle, Load, rounds};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-
-use crate::load::Load;
 
 /// The maximum time that the layer adds to a request, in microseconds.
 const TARGET: f64 = 4.0;
@@ -53,8 +49,9 @@ fn measure(label: &str, workers: usize, clients: usize, target: Option<f64>) {
     let (servers, clients) = (runtime(workers), runtime(clients));
     let plain = Router::new().route("/", get(|| async { "hello" }));
     let layered = plain.clone().layer(bundle.layer());
-    let plain = Load::new(&clients, serve(&servers, plain), &bundle.header);
-    let layered = Load::new(&clients, serve(&servers, layered), &bundle.header);
+    let header = format!("Authorization: {}", bundle.header);
+    let plain = Load::new(&clients, serve(&servers, plain), &header);
+    let layered = Load::new(&clients, serve(&servers, layered), &header);
     let (mut without, mut with, mut added) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds(30) {
         // The order alternates, so that load on the machine affects both.

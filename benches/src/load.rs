@@ -13,11 +13,13 @@ use tokio::sync::Mutex;
 const CONNECTIONS: usize = 64;
 
 /// Connections to one server.
-pub(crate) struct Load<'r> {
+#[derive(Debug)]
+pub struct Load<'r> {
     runtime: &'r Runtime,
     connections: Vec<Arc<Mutex<Connection>>>,
 }
 
+#[derive(Debug)]
 struct Connection {
     stream: TcpStream,
     request: Arc<[u8]>,
@@ -26,9 +28,9 @@ struct Connection {
 }
 
 impl<'r> Load<'r> {
-    pub(crate) fn new(runtime: &'r Runtime, server: SocketAddr, authorization: &str) -> Self {
-        let request =
-            format!("GET / HTTP/1.1\r\nHost: {server}\r\nAuthorization: {authorization}\r\n\r\n");
+    /// Opens connections to a server, whose requests have this header line.
+    pub fn new(runtime: &'r Runtime, server: SocketAddr, header: &str) -> Self {
+        let request = format!("GET / HTTP/1.1\r\nHost: {server}\r\n{header}\r\n\r\n");
         let request: Arc<[u8]> = request.into_bytes().into();
         let connections = (0..CONNECTIONS)
             .map(|_| runtime.block_on(Connection::open(server, Arc::clone(&request))))
@@ -38,7 +40,8 @@ impl<'r> Load<'r> {
     }
 
     /// Returns the number of responses per second.
-    pub(crate) fn throughput(&self, time: Duration) -> f64 {
+    #[must_use]
+    pub fn throughput(&self, time: Duration) -> f64 {
         let start = Instant::now();
         let end = start + time;
         let clients = self.connections.iter().map(|connection| {
