@@ -1,0 +1,41 @@
+-- The statements of a refresh, for pgbench. Its variables are numbers, so tokens are numbers too, and
+-- the record is one of values instead of arrays.
+\set at 1800000000 + :n
+\set expires_at :at + 600
+\set refresh_expires_at :at + 2592000
+\set base (:client_id + 100 * :run) * 1000000000000
+\set presented :base + :n
+\set n :n + 1
+\set successor :base + :n
+\set id :client_id + 1
+SELECT session, refresh_tokens.expires_at, is_revoked,
+    authenticated_at, accounts.id AS account, name, roles, is_disabled,
+    accounts.created_at AS account_created_at, password_changed_at FROM refresh_tokens
+    LEFT JOIN families ON families.id = refresh_tokens.family
+    LEFT JOIN sessions ON sessions.id = session
+    LEFT JOIN accounts ON accounts.id = sessions."user" WHERE digest = :presented;
+START TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SELECT "user" FROM refresh_tokens JOIN families ON families.id = family WHERE digest = :presented;
+WITH locked AS MATERIALIZED (SELECT id AS account, name, roles,
+    is_disabled, created_at AS account_created_at, password_changed_at, password,
+    previous_passwords FROM accounts WHERE id = :id FOR NO KEY UPDATE)
+    SELECT *, nextval('audit_sequence') AS sequence FROM locked
+\gset
+SELECT digest, family, session, expires_at, consumed_at, successor, wrapped
+    FROM refresh_tokens WHERE digest = :presented FOR NO KEY UPDATE;
+SELECT id, "user", family, ip, user_agent, created_at, authenticated_at,
+    last_seen_at, expires_at, ended_at, end_reason, agent_key FROM sessions WHERE id = :id;
+SELECT is_revoked FROM families WHERE id = :id;
+UPDATE sessions SET expires_at = greatest(expires_at, :expires_at),
+    last_seen_at = greatest(last_seen_at, :at) WHERE id = :id AND ended_at IS NULL;
+UPDATE refresh_tokens SET consumed_at = :at, successor = :successor, wrapped = :successor
+    WHERE digest = :presented AND consumed_at IS NULL;
+WITH inserted AS (INSERT INTO refresh_tokens (digest, family, session, expires_at)
+        VALUES (:successor, :id, :id, :refresh_expires_at))
+    UPDATE families SET expires_at = :refresh_expires_at
+    WHERE id = :id AND expires_at < :refresh_expires_at;
+WITH records AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
+        user_name, session, ip, mac)
+        VALUES (:sequence, :at, 'token.refresh', 'success', :id, 'user-1', :id, '127.0.0.1', :successor))
+    INSERT INTO audit_unsealed VALUES (:sequence);
+COMMIT;
