@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use benches::Target::AtLeast;
 use benches::{Comparison, Load, rounds};
+use kleidia_tower::audit::AuditKey;
 use kleidia_tower::store::{PostgresStore, SqliteStore, Store};
 use test_servers::PostgresServer;
 use tokio::runtime::{Builder, Runtime};
@@ -37,13 +38,14 @@ fn main() {
     std::fs::create_dir(&directory).expect("a new directory");
     println!("{}", Comparison::head());
 
-    let sqlite = servers.block_on(SqliteStore::open(directory.join("people.db")));
+    let key = || AuditKey::generate("bench.example").expect("a key");
+    let sqlite = servers.block_on(SqliteStore::open(directory.join("people.db"), key()));
     let peer = format!("sqlite:{}", directory.join("peer.db").display());
     compare("SQLite", &servers, &clients, Arc::new(sqlite.expect("a database")), &peer);
 
     let server = PostgresServer::start(&[]);
     let database = server.create_database();
-    let postgres = servers.block_on(PostgresStore::open(&database)).expect("a database");
+    let postgres = servers.block_on(PostgresStore::open(&database, key())).expect("a database");
     compare("PostgreSQL", &servers, &clients, Arc::new(postgres), &database);
     std::fs::remove_dir_all(&directory).expect("the directory");
 }

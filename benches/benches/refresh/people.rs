@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{Accounts, LoginRequest};
+use kleidia_tower::audit::AuditKey;
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::store::{PostgresOptions, PostgresStore};
 use secrecy::SecretString;
@@ -27,7 +28,13 @@ impl People {
         // A quarter of the connections is for reads alone.
         let connections = NonZeroU32::new(CLIENTS + CLIENTS / 3 + 1).expect("not zero");
         let options = PostgresOptions::default().with_max_connections(connections);
-        let store = PostgresStore::open_with(database, options).await.expect("a database");
+        let store = PostgresStore::open_with(
+            database,
+            AuditKey::generate("bench.example").expect("a key"),
+            options,
+        )
+        .await
+        .expect("a database");
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
         let hasher = options.start().expect("a hasher");
         let key = SigningKey::new("2026-11", vec![7; 32]).expect("a secret that is long enough");

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use kleidia_tower::audit::AuditKey;
 use kleidia_tower::store::PostgresStore;
 use test_servers::PostgresServer;
 
@@ -26,7 +27,10 @@ impl<'a> Pgbench<'a> {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         // Creates the schema.
         runtime.block_on(async {
-            PostgresStore::open(&url).await.expect("a database").close();
+            PostgresStore::open(&url, AuditKey::generate("bench.example").expect("a key"))
+                .await
+                .expect("a database")
+                .close();
         });
         let rows = format!(
             "ALTER TABLE refresh_tokens DROP CONSTRAINT refresh_tokens_digest_check, \
