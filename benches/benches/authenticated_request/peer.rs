@@ -43,9 +43,9 @@ fn build() -> PathBuf {
     // The bench is `TARGET/PROFILE/deps/NAME`.
     let bench = std::env::current_exe().expect("a program");
     let target = bench.ancestors().nth(3).expect("a target directory");
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--release", "--locked", "--manifest-path", manifest]);
-    let built = build.arg("--target-dir").arg(target).status().expect("cargo starts");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--release", "--locked", "--manifest-path", manifest]);
+    let built = cargo.arg("--target-dir").arg(target).status().expect("cargo starts");
     assert!(built.success(), "the peer is not built");
     target.join("release/peer")
 }
