@@ -58,7 +58,12 @@ fn postgres(case: &'static Case) -> Trial {
     Trial::test(format!("postgres::{}", case.name()), move || {
         let url = test_servers::PostgresServer::shared().create_database();
         run(async move {
-            let store = kleidia_tower::store::PostgresStore::open(&url, audit_key()).await;
+            // A busy machine is slow, and the operations of a case wait for each other.
+            let options = kleidia_tower::store::PostgresOptions::default();
+            let options = options.with_connection_timeout(Duration::from_mins(1));
+            let options = options.expect("a timeout");
+            let store =
+                kleidia_tower::store::PostgresStore::open_with(&url, audit_key(), options).await;
             let store = Arc::new(store.expect("the database opens"));
             case.run(Arc::clone(&store) as Arc<dyn Store>).await;
             store.close();
