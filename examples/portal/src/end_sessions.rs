@@ -1,6 +1,5 @@
 //! `portal end-sessions`: ends the sessions of all users.
 
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use http_guard::log;
@@ -9,14 +8,11 @@ use crate::BoxError;
 use crate::database::Location;
 use crate::service::Service;
 
-/// How many accounts are changed at the same time: fewer than the connections that write.
-const CONCURRENCY: NonZeroU16 = NonZeroU16::MIN.saturating_add(7);
-
 /// Ends all sessions, and revokes all refresh tokens.
 pub(crate) async fn run(database: &Location, audit_key: Option<PathBuf>) -> Result<(), BoxError> {
     database.require()?;
     let service = Service::open_for_command(database, audit_key).await?;
-    let outcome = service.accounts.end_all_sessions(CONCURRENCY).await;
+    let outcome = service.accounts.end_all_sessions().await;
     service.close(None).await;
     let ended = outcome?;
     log::announce(&format!("ended all sessions, of which {ended} were active"));

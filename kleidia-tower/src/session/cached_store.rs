@@ -248,6 +248,20 @@ impl SessionStore for SessionCachingStore {
         self.write_and_invalidate(move |_| vec![invalidation], end).await
     }
 
+    async fn end_sessions_of_users(
+        &self,
+        users: &[UserId],
+        reason: EndReason,
+        change: &ChangeContext,
+    ) -> Result<Committed<Vec<SessionId>>, StoreError> {
+        let (users, change) = (users.to_vec(), change.clone());
+        let invalidations: Vec<_> = users.iter().copied().map(Invalidation::User).collect();
+        let end = async move |store: Arc<dyn Store>| {
+            store.end_sessions_of_users(&users, reason, &change).await
+        };
+        self.write_and_invalidate(move |_| invalidations, end).await
+    }
+
     async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
         let touched = self.store.touch(seen).await;
         for (session, _) in seen {

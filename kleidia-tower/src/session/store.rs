@@ -81,6 +81,17 @@ pub trait SessionStore: Send + Sync + 'static {
         change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError>;
 
+    /// Ends all active sessions of these users as one change, revokes their token families, and
+    /// returns the ids of the sessions. Records `session.ended` for each. Unknown users are ignored.
+    ///
+    /// Pass at most some hundred users, so that the transaction is short.
+    async fn end_sessions_of_users(
+        &self,
+        users: &[UserId],
+        reason: EndReason,
+        change: &ChangeContext,
+    ) -> Result<Committed<Vec<SessionId>>, StoreError>;
+
     /// Updates `last_seen_at` of these sessions. Unknown sessions are ignored.
     async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError>;
 

@@ -44,6 +44,7 @@ async fn only_administration_spans_accounts() {
     let expected = one.map(|name| (name, AccountScope::One)).into_iter().chain([
         ("create_account", AccountScope::Administration),
         ("update_account", AccountScope::Administration),
+        ("end_sessions_of_users", AccountScope::Administration),
         // Each row is on its own, so a store may spread them over transactions.
         ("append", AccountScope::Several),
         ("touch", AccountScope::Several),

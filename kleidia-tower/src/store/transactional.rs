@@ -233,6 +233,18 @@ impl<S: Transactional> SessionStore for S {
         .await
     }
 
+    async fn end_sessions_of_users(
+        &self,
+        users: &[UserId],
+        reason: EndReason,
+        change: &ChangeContext,
+    ) -> Result<Committed<Vec<SessionId>>, StoreError> {
+        self.write(Operation::new("end_sessions_of_users", |rows| {
+            Box::pin(operations::end_of_users(rows.0, users, reason, change))
+        }))
+        .await
+    }
+
     async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
         self.write_in_background(Operation::new("touch", |rows| rows.0.touch_sessions(seen))).await
     }

@@ -169,6 +169,15 @@ impl SessionStore for FaultInjectingStore {
         self.memory()?.end_sessions(which, reason, change).await
     }
 
+    async fn end_sessions_of_users(
+        &self,
+        users: &[UserId],
+        reason: EndReason,
+        change: &ChangeContext,
+    ) -> Result<Committed<Vec<SessionId>>, StoreError> {
+        self.memory()?.end_sessions_of_users(users, reason, change).await
+    }
+
     async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
         pause_at(&self.touch_pause).await;
         self.memory()?.touch(seen).await

@@ -31,6 +31,7 @@ mod rate_limits;
 mod refresh;
 mod refresh_revocation;
 mod request_bodies;
+mod restore;
 mod service;
 mod sessions;
 mod settings_file;

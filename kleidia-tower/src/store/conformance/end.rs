@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::concurrent::concurrently;
-use super::expected::{all_ended, success};
+use super::expected::{all_ended, compare, success};
 use super::fixture::{
     SESSION, StoreFixture, at, by, new_session, time, unknown_session, unknown_user,
 };
@@ -15,7 +15,7 @@ use crate::audit::EventKind;
 use crate::session::{
     EndReason, NewSession, OpenOutcome, SessionEnd, SessionLookup, SessionSelector,
 };
-use crate::store::ChangeContext;
+use crate::store::{ChangeContext, Committed};
 
 impl StoreFixture {
     /// Ends sessions, and checks that exactly these were active.
@@ -111,6 +111,35 @@ pub(super) async fn ends_all_sessions(fixture: &StoreFixture) {
     let next = fixture.login_at(&alice, 6, 11).await;
     assert_eq!(fixture.active(alice.id, 11).await, [next.id], "a login opens a new session");
     fixture.refresh(&alice, 6, 7, 12).await;
+}
+
+pub(super) async fn ends_sessions_of_several_users(fixture: &StoreFixture) {
+    let (root, alice) = (fixture.account("root").await, fixture.account("alice").await);
+    let bob = fixture.account("bob").await;
+    let kept = fixture.login(&root, 100).await;
+    let of_alice = [fixture.login(&alice, 1).await, fixture.login(&alice, 2).await];
+    let of_bob = fixture.login(&bob, 10).await;
+    let users = [bob.id, unknown_user(&bob), alice.id];
+    let (reason, change) = (EndReason::RevokedByAdmin, at(9));
+    let done = fixture.store.end_sessions_of_users(&users, reason, &change).await;
+    let Committed { value: mut ended, records } = done.expect("a result");
+    ended.sort_unstable();
+    assert_eq!(ended, [of_alice[0].id, of_alice[1].id, of_bob.id]);
+    assert_eq!(records, fixture.new_records().await, "returned records, and those in the log");
+    for (user, sessions) in [(&alice, &ended[..2]), (&bob, &ended[2..])] {
+        let recorded = records
+            .iter()
+            .filter(|record| record.user.as_ref().and_then(|found| found.id) == Some(user.id));
+        let recorded: Vec<_> = recorded.cloned().collect();
+        let compared = compare(&recorded, &all_ended(sessions, reason), Some(user), &change);
+        compared.unwrap_or_else(|difference| panic!("{difference}"));
+        assert!(fixture.active(user.id, 9).await.is_empty());
+    }
+    fixture.assert_invalid(&alice, &[1, 2], 9).await;
+    fixture.assert_invalid(&bob, &[10], 9).await;
+    assert_eq!(fixture.session(&kept).await, kept);
+    let again = fixture.store.end_sessions_of_users(&users, reason, &change).await;
+    assert!(again.expect("a result").value.is_empty());
 }
 
 pub(super) async fn stores_each_end_reason(fixture: &StoreFixture) {

@@ -138,6 +138,7 @@ cases! {
         ends_one_session
         keeps_sessions_of_other_users
         ends_all_sessions
+        ends_sessions_of_several_users
         stores_each_end_reason
         ended_family_is_not_refreshed
         concurrent_ends_end_a_session_once

@@ -12,4 +12,4 @@ pub(crate) use accounts::{change_password, create_account, update_account};
 pub(crate) use audit::{append, commit_with_events};
 pub(crate) use rotation::rotate;
 pub(crate) use sealing::{check_not_older, seal, verify_checkpoint};
-pub(crate) use sessions::{end, open, register_agent};
+pub(crate) use sessions::{end, end_of_users, open, register_agent};

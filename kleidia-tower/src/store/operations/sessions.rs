@@ -115,6 +115,24 @@ pub(crate) async fn end(
     commit_with_events(rows, ended, events.into()).await
 }
 
+/// Ends all sessions of several users.
+pub(crate) async fn end_of_users(
+    rows: &mut dyn Rows,
+    users: &[UserId],
+    reason: EndReason,
+    change: &ChangeContext,
+) -> Result<Committed<Vec<SessionId>>, StoreError> {
+    rows.lock_administration().await?;
+    let (mut ended, mut recorded) = (Vec::new(), Vec::new());
+    for user in users {
+        let Some((account, _)) = rows.lock_account(*user).await? else { continue };
+        let mut events = EventList::new(&account, change);
+        ended.extend(end_all(rows, *user, None, reason, &mut events).await?);
+        recorded.extend(Vec::from(events));
+    }
+    commit_with_events(rows, ended, recorded).await
+}
+
 /// Ends all active sessions of a user except one, and revokes all families. Families outlive their
 /// sessions, so some have no active session.
 pub(super) async fn end_all(
