@@ -60,7 +60,7 @@ fn postgres(case: &'static Case) -> Trial {
         run(async move {
             // A busy machine is slow, and the operations of a case wait for each other.
             let options = kleidia_tower::store::PostgresOptions::default();
-            let options = options.with_connection_timeout(Duration::from_mins(1));
+            let options = options.with_connection_timeout(Duration::from_secs(60));
             let options = options.expect("a timeout");
             let store =
                 kleidia_tower::store::PostgresStore::open_with(&url, audit_key(), options).await;
