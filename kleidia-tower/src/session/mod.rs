@@ -2,6 +2,7 @@
 
 mod authenticator;
 mod cache;
+mod cached_accounts;
 mod cached_store;
 mod credentials;
 mod delegation;
