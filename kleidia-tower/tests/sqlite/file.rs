@@ -90,7 +90,8 @@ async fn works_with_extreme_options() {
 #[tokio::test]
 async fn write_fails_after_the_busy_timeout() {
     let database = TempDatabase::new();
-    let busy_timeout = Duration::from_millis(50);
+    // It is also how long opening the database may wait.
+    let busy_timeout = Duration::from_millis(500);
     let options = SqliteOptions::default().with_busy_timeout(busy_timeout).unwrap();
     let store = SqliteStore::open_with(&database.path, audit_key(), options).await.unwrap();
     let mut other = database.connect().await;

@@ -22,7 +22,9 @@ async fn portals_recover_from_a_crash_of_postgres() {
         two_portals(&server, &["--api-limit", "100000/1", "--login-limit", "1000/1"]);
     let mut tokens = portals[0].log_in_admin().await;
     let mut recoveries = Vec::new();
-    for _ in 0..2 {
+    // The machine may be busy with other tests.
+    let is_soon = |recovery: &Duration| *recovery < RECOVERY;
+    while recoveries.len() < 2 || recoveries.len() < 6 && !recoveries.iter().any(is_soon) {
         let has_recovered = AtomicBool::new(false);
         let crash = async {
             server.kill();
@@ -45,8 +47,7 @@ async fn portals_recover_from_a_crash_of_postgres() {
             tokens = Tokens::from_response(&portal.refresh(&tokens.refresh).await);
         }
     }
-    // Once, since the machine may be busy with other tests.
-    assert!(recoveries.iter().any(|recovery| *recovery < RECOVERY), "{recoveries:?}");
+    assert!(recoveries.iter().any(is_soon), "{recoveries:?}");
 }
 
 /// Asserts that each kind of request is rejected as unavailable.
