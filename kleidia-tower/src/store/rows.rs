@@ -53,12 +53,13 @@
 //! After an error of a statement the transaction is rolled back, and the operation returns that error.
 //! A store whose database rolls back transactions because of others (deadlocks, serialisation
 //! failures) runs the operation again in a new transaction: a bounded number of times, after a random
-//! delay. An operation can run any number of times. If it is unknown whether a
-//! transaction was committed, return [`StoreError::Unavailable`](super::StoreError::Unavailable); don't run the operation again.
+//! delay. An operation can run any number of times. If it is unknown whether a transaction was
+//! committed, return [`Unavailable`](super::StoreError::Unavailable); don't run the operation again.
 //!
-//! Limit how many operations wait, and reject further ones with [`StoreError::Busy`](super::StoreError::Busy).
-//! A row that can't be read is [`StoreError::Corrupt`](super::StoreError::Corrupt). An error must not contain values of rows, and a
-//! driver that logs parameters must be silenced: they are digests of tokens and hashes of passwords.
+//! Limit how many operations wait, and reject further ones with [`Busy`](super::StoreError::Busy). A
+//! row that can't be read is [`Corrupt`](super::StoreError::Corrupt). An error must not contain values
+//! of rows, and a driver that logs parameters must be silenced: they are digests of tokens and hashes
+//! of passwords.
 //!
 //! # Callers that hang up
 //!

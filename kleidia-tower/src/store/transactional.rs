@@ -28,8 +28,9 @@ use crate::{HealthError, SessionId, Timestamp, TokenDigest, UserId};
 
 /// A store with transactions: its reads, and a way to run an operation in a transaction.
 ///
-/// Each type that implements it implements [`AccountStore`], [`SessionStore`], [`FailureStore`](crate::lockout::FailureStore) and
-/// [`AuditStore`]. The [module](super::rows) has the rules of transactions.
+/// Each type that implements it implements [`AccountStore`], [`SessionStore`],
+/// [`FailureStore`](crate::lockout::FailureStore) and [`AuditStore`]. The [module](super::rows) has the
+/// rules of transactions.
 ///
 /// Reads see what was committed before they began, on every node. They don't wait for transactions.
 #[async_trait]
