@@ -17,8 +17,10 @@ const CAPACITY: usize = 1024;
 /// How many heartbeats a feed sends within the maximum staleness of a subscriber.
 const HEARTBEATS: u32 = 4;
 const MIN_HEARTBEAT_INTERVAL: Duration = Duration::from_millis(10);
+#[cfg(feature = "postgres")]
 const MAX_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// The age of the last heartbeat from which on the feed is unhealthy.
+#[cfg(feature = "postgres")]
 const MAX_HEARTBEAT_AGE: Duration = Duration::from_secs(5);
 
 /// An event of a session or an account, published after the change is committed.
