@@ -69,6 +69,8 @@ struct Trees<'a> {
     since_roots: Option<[LogHash; 2]>,
     /// What is wrong with leaves, if their stored hashes are right.
     leaf_faults: Faults,
+    /// Rows that are no leaves: second ones of an index.
+    duplicates: Faults,
     /// What is wrong with stored hashes, if those of leaves are right, and if the records are.
     by_leaves: Faults,
     by_records: Faults,
@@ -85,6 +87,7 @@ impl<'a> Trees<'a> {
             is_complete: true,
             since_roots: None,
             leaf_faults: Faults::default(),
+            duplicates: Faults::default(),
             by_leaves: Faults::default(),
             by_records: Faults::default(),
         };
@@ -94,8 +97,7 @@ impl<'a> Trees<'a> {
 
     /// Adds the leaves up to an index, in order.
     fn add(&mut self, until: u64, leaves: Vec<LeafRow>, hashes: Vec<(u64, LogHash)>) {
-        let mut leaves: HashMap<_, _> =
-            leaves.into_iter().map(|leaf| (leaf.leaf_index, leaf)).collect();
+        let mut leaves = self.by_index(leaves);
         let hashes: HashMap<_, _> = hashes.into_iter().collect();
         let known: HashSet<_> = hashes.values().copied().collect();
         while self.stored.size() < until {
@@ -115,6 +117,18 @@ impl<'a> Trees<'a> {
             compare(position, self.records.push(leaf), &hashes, &mut self.by_records);
             self.note_roots();
         }
+    }
+
+    /// Returns leaves by their index. The database may have lost its unique keys.
+    fn by_index(&mut self, leaves: Vec<LeafRow>) -> HashMap<u64, LeafRow> {
+        let mut by_index = HashMap::new();
+        for leaf in leaves {
+            let record = leaf.sequence;
+            if by_index.insert(leaf.leaf_index, leaf).is_some() {
+                self.duplicates.add(LogFault::Inserted { record });
+            }
+        }
+        by_index
     }
 
     fn leaf_fault(
@@ -151,6 +165,7 @@ impl<'a> Trees<'a> {
 
     fn finish(self, checkpoint: Option<&Checkpoint>, faults: &mut Faults) {
         let signed = checkpoint.map(Checkpoint::root);
+        faults.append(self.duplicates);
         if self.is_complete && signed == Some(&self.records.root()) {
             faults.append(self.by_records);
         } else {

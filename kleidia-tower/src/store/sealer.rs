@@ -13,6 +13,9 @@ use super::{StoreError, operations};
 use crate::audit::Checkpoint;
 use crate::{HealthError, SettingError};
 
+/// How long another transaction may seal without a larger checkpoint. Any session can hold the lock.
+const MAX_SKIPPED: Duration = Duration::from_secs(5);
+
 /// Checks the time between two turns.
 pub(super) fn check_interval(interval: Duration) -> Result<Duration, SettingError> {
     let bounds = Duration::from_millis(10)..=Duration::from_secs(3600);
@@ -25,6 +28,8 @@ pub(super) fn check_interval(interval: Duration) -> Result<Duration, SettingErro
 pub struct Sealing {
     /// The largest checkpoint that was seen.
     known: Mutex<Option<Checkpoint>>,
+    /// The size of the log when others sealed it, and since when it has had that.
+    skipped: Mutex<Option<(Option<u64>, Instant)>>,
     supervisor: Supervisor,
 }
 
@@ -38,7 +43,11 @@ pub struct SealerTask(JoinHandle<()>);
 
 impl Default for Sealing {
     fn default() -> Self {
-        Self { known: Mutex::default(), supervisor: Supervisor::new("audit-log") }
+        Self {
+            known: Mutex::default(),
+            skipped: Mutex::default(),
+            supervisor: Supervisor::new("audit-log"),
+        }
     }
 }
 
@@ -62,13 +71,34 @@ impl Sealing {
             let seal = Operation::new("seal", |rows| {
                 Box::pin(operations::seal(rows.0, known, start, waits))
             });
-            let Some(sealed) = store.write_in_background(seal).await? else { break };
+            let Some(sealed) = store.write_in_background(seal).await? else {
+                self.skip(checkpoint.as_ref())?;
+                return Ok(checkpoint);
+            };
             self.remember(sealed.checkpoint.as_ref());
             checkpoint = sealed.checkpoint;
             rejects |= sealed.rejects;
             after = sealed.more_after;
         }
+        *lock(&self.skipped) = None;
         if rejects { Err(StoreError::Corrupt("audit record")) } else { Ok(checkpoint) }
+    }
+
+    /// Leaves the log to another transaction, unless that does not seal.
+    fn skip(&self, checkpoint: Option<&Checkpoint>) -> Result<(), StoreError> {
+        let size = checkpoint.map(Checkpoint::size);
+        let mut skipped = lock(&self.skipped);
+        match *skipped {
+            Some((stuck, since)) if stuck == size => {
+                let is_late = since.elapsed() >= MAX_SKIPPED;
+                let held = || StoreError::unavailable("another session holds the lock of the log");
+                if is_late { Err(held()) } else { Ok(()) }
+            }
+            _ => {
+                *skipped = Some((size, Instant::now()));
+                Ok(())
+            }
+        }
     }
 
     /// Returns the stored checkpoint if it is signed and not older than a known one, and whether there
@@ -99,8 +129,12 @@ impl Sealing {
     }
 
     fn known(&self) -> MutexGuard<'_, Option<Checkpoint>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl SealerTask {

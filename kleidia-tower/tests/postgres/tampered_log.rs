@@ -1,6 +1,7 @@
 //! Detection of changes to the audit log, and of records that are committed late.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kleidia_tower::audit::{AuditStore as _, Checkpoint, LogFault, LogKey};
 use kleidia_tower::store::{PostgresOptions, PostgresStore};
@@ -26,6 +27,8 @@ impl TempDatabase {
 impl TamperedDatabase for TempDatabase {
     type Store = PostgresStore;
 
+    const WITHOUT_CHECKS: &str = "ALTER TABLE audit_leaves DROP CONSTRAINT audit_leaves_leaf_check";
+
     fn new() -> Self {
         Self { url: PostgresServer::shared().create_database() }
     }
@@ -44,6 +47,7 @@ impl TamperedDatabase for TempDatabase {
 tampering_tests! {
     TempDatabase:
     verification_names_what_was_altered
+    record_of_a_leaf_before_the_first_is_inserted
     inserted_record_is_never_sealed
     checkpoint_of_another_key_is_not_accepted
     known_checkpoint_reveals_older_log
@@ -51,6 +55,71 @@ tampering_tests! {
     unsealed_record_is_protected
     unsealed_record_is_a_fault_after_a_while
     altered_tree_is_not_continued
+}
+
+/// The owner of the tables can drop their keys.
+#[tokio::test]
+async fn second_record_of_a_leaf_is_inserted() {
+    let database = TempDatabase::new();
+    let store = database.open(audit_key().into()).await;
+    for name in ["alice", "bob"] {
+        create(&*store, name).await;
+    }
+    assert_eq!(store.seal().await.unwrap().unwrap().size(), 2);
+    database
+        .tamper(
+            "ALTER TABLE audit_leaves DROP CONSTRAINT audit_leaves_pkey; \
+         INSERT INTO audit SELECT 9, at, kind, outcome, user_id, user_name, actor_id, actor_name, \
+             session, ip, user_agent, method, route, reason, mac FROM audit WHERE sequence = 2; \
+         INSERT INTO audit_leaves VALUES (1, 9)",
+        )
+        .await;
+    assert!(!store.verify(None).await.unwrap().is_intact());
+}
+
+/// A session that holds the lock of the log, without any right to its tables.
+#[tokio::test(flavor = "multi_thread")]
+async fn held_lock_of_the_log_is_reported() {
+    let database = TempDatabase::new();
+    let options = PostgresOptions::default().with_seal_interval(Duration::from_millis(50)).unwrap();
+    let key = audit_key();
+    let store = PostgresStore::open_with(&database.url, key, options).await.unwrap();
+    let sealing = i64::from_be_bytes(*b"\0klaudit");
+    let (sender, held) = tokio::sync::oneshot::channel();
+    let holder = tokio::task::spawn_blocking({
+        let name = database.name().to_owned();
+        move || {
+            let sql = format!(
+                "SELECT pg_advisory_lock({sealing}); \
+                 DO $$ BEGIN FOR turn IN 1..1200 LOOP \
+                     PERFORM pg_sleep(0.05); \
+                     EXIT WHEN EXISTS (SELECT FROM accounts WHERE name = 'bob'); \
+                 END LOOP; END $$"
+            );
+            sender.send(()).unwrap();
+            PostgresServer::shared().execute(&name, &sql)
+        }
+    });
+    held.await.unwrap();
+    let is_held = format!(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted \
+         AND classid = {} AND objid = {}",
+        sealing >> 32,
+        sealing & 0xffff_ffff
+    );
+    while database.execute(&is_held) == "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    create(&store, "alice").await;
+    while store.log_health().is_ok() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    create(&store, "bob").await;
+    holder.await.unwrap();
+    while store.log_health().is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(store.checkpoint().await.unwrap().unwrap().size(), 2);
 }
 
 /// Two sealed records, the second of which was committed after a record with a larger number was
@@ -116,7 +185,7 @@ async fn sealer_that_is_killed_leaves_no_gap() {
         WHERE datname = current_database() AND query LIKE '%audit_checkpoints%' \
         AND wait_event = 'PgSleep'";
     while database.execute(kill) == "0" {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(sealing.await.unwrap().is_err());
     database.execute("DROP TRIGGER stall ON audit_checkpoints");
@@ -128,7 +197,7 @@ async fn sealer_that_is_killed_leaves_no_gap() {
 #[tokio::test(flavor = "multi_thread")]
 async fn background_sealers_of_nodes_seal_each_record_once() {
     let database = TempDatabase::new();
-    let interval = std::time::Duration::from_millis(10);
+    let interval = Duration::from_millis(10);
     let mut nodes = Vec::new();
     for _ in 0..3 {
         let options = PostgresOptions::default().with_seal_interval(interval).unwrap();
@@ -140,7 +209,7 @@ async fn background_sealers_of_nodes_seal_each_record_once() {
     }
     // Without a call of `seal`.
     while database.execute("SELECT count(*) FROM audit_unsealed") != "0" {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let verification = nodes[0].verify(None).await.unwrap();
     assert!(verification.is_intact(), "{:?}", verification.faults());

@@ -86,6 +86,8 @@ async fn triggers_protect_log_and_accounts() {
 impl TamperedDatabase for TempDatabase {
     type Store = SqliteStore;
 
+    const WITHOUT_CHECKS: &str = "PRAGMA ignore_check_constraints = ON";
+
     fn new() -> Self {
         Self::new()
     }
@@ -113,6 +115,7 @@ impl TamperedDatabase for TempDatabase {
 tampering_tests! {
     TempDatabase:
     verification_names_what_was_altered
+    record_of_a_leaf_before_the_first_is_inserted
     inserted_record_is_never_sealed
     checkpoint_of_another_key_is_not_accepted
     known_checkpoint_reveals_older_log

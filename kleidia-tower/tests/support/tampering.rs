@@ -1,4 +1,4 @@
-//! What whoever can write to the database does to the audit log, and the faults that it shows.
+//! Changes to the audit log by a writer to the database, and the faults that they show.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,9 @@ pub(crate) const SEAL_INTERVAL: Duration = Duration::from_secs(3600);
 /// A database, and a connection that is not the store's.
 pub(crate) trait TamperedDatabase {
     type Store: Store;
+
+    /// The statement that lets a leaf have an index below zero.
+    const WITHOUT_CHECKS: &str;
 
     fn new() -> Self;
     async fn open(&self, key: LogKey) -> Arc<Self::Store>;
@@ -150,6 +153,13 @@ pub(crate) async fn verification_names_what_was_altered<D: TamperedDatabase>() {
         let public = audit_key().verifier_key().clone();
         assert_eq!(log.faults(public.into(), None).await, expected, "{statements}");
     }
+}
+
+pub(crate) async fn record_of_a_leaf_before_the_first_is_inserted<D: TamperedDatabase>() {
+    let statements = [D::WITHOUT_CHECKS, COPY, "INSERT INTO audit_leaves VALUES (-1, 9)"];
+    let log = TamperedLog::<D>::tampered(&statements.join("; ")).await;
+    let inserted = LogFault::Inserted { record: 9 };
+    assert_eq!(log.faults(audit_key().into(), None).await, [inserted]);
 }
 
 /// Only the secret key tells an inserted record from one that waits to be sealed.

@@ -45,7 +45,7 @@ const STRAYS: &str = concat!(
     "SELECT ",
     record_columns!(),
     " FROM audit WHERE sequence > $1 AND sequence <= $2 \
-     AND NOT EXISTS (SELECT FROM audit_leaves WHERE record = sequence) \
+     AND NOT EXISTS (SELECT FROM audit_leaves WHERE record = sequence AND leaf >= 0) \
      AND NOT EXISTS (SELECT FROM audit_unsealed WHERE record = sequence)"
 );
 

@@ -105,7 +105,7 @@ impl LogReads for SqliteStore {
         let Some(last) = Columns(last).optional_integer("last")? else { return Ok(None) };
         let strays = query(
             "SELECT * FROM audit WHERE sequence > ? AND sequence <= ? \
-             AND NOT EXISTS (SELECT 1 FROM audit_leaves WHERE record = sequence) \
+             AND NOT EXISTS (SELECT 1 FROM audit_leaves WHERE record = sequence AND leaf >= 0) \
              AND NOT EXISTS (SELECT 1 FROM audit_unsealed WHERE record = sequence)",
         );
         let strays = self.read_rows(strays.bind(after).bind(last)).await?;
