@@ -20,7 +20,7 @@ const MAX_WAITING: usize = 1024;
 /// A store in one file, which one process opens. Acknowledged changes are on disk.
 pub struct RedbStore {
     database: Database,
-    /// Whoever has it may begin a transaction: otherwise redb would block the thread.
+    /// Its holder may begin a transaction: otherwise redb would block the thread.
     writer: Arc<Mutex<()>>,
     /// A permit for each operation that may wait for the writer.
     queue: Semaphore,

@@ -83,7 +83,7 @@ pub(super) async fn ended_sessions_are_published(fixture: &StoreFixture) {
     assert_eq!(published.since(fixture).await, expected);
 }
 
-/// Whoever learns that a session has ended finds it ended in the store.
+/// A subscriber that learns that a session has ended finds it ended in the store.
 pub(super) async fn events_follow_their_commit(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let Some(events) = fixture.store.session_events() else { return };

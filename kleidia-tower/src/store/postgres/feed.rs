@@ -25,7 +25,7 @@ use crate::session::{SessionEvent, SessionEvents};
 use crate::store::StoreError;
 use crate::store::quiet::quiet;
 
-/// How long a heartbeat may take before the connection is given up.
+/// How long a heartbeat may take before the connection is closed.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The pause before the first attempt to connect again. It doubles with each one that fails.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
