@@ -1,7 +1,9 @@
 """Starts the built programs, and talks to them over sockets."""
 
+import itertools
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -33,10 +35,20 @@ def wait_for(what, poll, timeout=TIMEOUT):
         time.sleep(0.02)
 
 
+# They are below the ephemeral ports, so a client's own port cannot be one of them.
+_ports = itertools.count(random.randrange(10_000, 25_000))
+
+
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Returns a port that no other service of this run gets."""
+    for port in _ports:
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Response:
