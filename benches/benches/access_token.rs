@@ -60,6 +60,6 @@ fn main() {
     println!("{}", Comparison::head());
     for (name, time) in [("verify, the newest key", newest), ("verify, an older key", older)] {
         let baseline = ("jsonwebtoken::decode", bare);
-        println!("{}", Comparison::of_times((name, time), baseline, Some(AtMost(1.6))));
+        println!("{}", Comparison::from_times((name, time), baseline, Some(AtMost(1.6))));
     }
 }

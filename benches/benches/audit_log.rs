@@ -55,7 +55,8 @@ fn main() {
         let server = PostgresServer::start(settings);
         let (store, bare) = runtime.block_on(prepare(&server));
         let (mut recorded, mut unrecorded) = (0, 0);
-        // With the time until the last record is sealed, so that nothing is left to the other's round.
+        // With the time until the last record is sealed, so that nothing is left to the other's
+        // round.
         let mut with_log = || {
             let refreshing = round(&runtime, &mut recorded, &store, refresh_recorded);
             let start = Instant::now();
@@ -69,7 +70,7 @@ fn main() {
         let target = (name == "durable").then_some(AtMost(1.0 / 0.85));
         let subject = format!("PostgresStore, sealing, {name}");
         let baseline = ("the statements without the log", bare_time);
-        println!("{}", Comparison::of_times((subject, store_time), baseline, target));
+        println!("{}", Comparison::from_times((subject, store_time), baseline, target));
         runtime.block_on(check(&store));
     }
 }

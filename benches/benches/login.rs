@@ -40,8 +40,8 @@ fn main() {
     // A throughput of at least 0.97.
     let target = Some(AtMost(1.0 / 0.97));
     let login = ("Accounts::log_in, memory store", logins);
-    println!("{}", Comparison::of_times(login, ("argon2, memory reused", reused), target));
-    println!("{}", Comparison::of_times(login, ("argon2, memory of its own", fresh), None));
+    println!("{}", Comparison::from_times(login, ("argon2, memory reused", reused), target));
+    println!("{}", Comparison::from_times(login, ("argon2, memory of its own", fresh), None));
 }
 
 async fn accounts(permits: usize) -> Accounts {

@@ -80,10 +80,10 @@ fn hot_key() -> Vec<Comparison> {
     let limit = ("a limit by address, a hot key", one.saturating_sub(empty));
     let second = ("a second limit by address", two.saturating_sub(one));
     vec![
-        Comparison::of_times(limit, governor, Some(AtMost(1.5))),
-        Comparison::of_times(second, governor, Some(AtMost(1.5))),
-        Comparison::of_times(("RateLimiter::check", limiter), governor, None),
-        Comparison::of_times(layer, governor, None),
+        Comparison::from_times(limit, governor, Some(AtMost(1.5))),
+        Comparison::from_times(second, governor, Some(AtMost(1.5))),
+        Comparison::from_times(("RateLimiter::check", limiter), governor, None),
+        Comparison::from_times(layer, governor, None),
     ]
 }
 

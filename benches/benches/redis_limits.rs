@@ -64,11 +64,11 @@ fn main() {
     // A throughput of at least 0.9.
     let target = Some(AtMost(1.0 / 0.9));
     let one = ("RateLimitLayer, a limit in Redis", one);
-    println!("{}", Comparison::of_times(one, script, target));
-    println!("{}", Comparison::of_times(("RedisLimitStore::charge", store), script, None));
+    println!("{}", Comparison::from_times(one, script, target));
+    println!("{}", Comparison::from_times(("RedisLimitStore::charge", store), script, None));
     println!(
         "{}",
-        Comparison::of_times(("RateLimitLayer, two limits in Redis", two), script, None)
+        Comparison::from_times(("RateLimitLayer, two limits in Redis", two), script, None)
     );
 }
 

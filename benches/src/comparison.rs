@@ -32,7 +32,7 @@ pub enum Target {
 impl Comparison {
     /// Compares two times.
     #[must_use]
-    pub fn of_times(
+    pub fn from_times(
         (subject, first): (impl Into<String>, Duration),
         (baseline, second): (impl Into<String>, Duration),
         target: Option<Target>,
@@ -44,7 +44,7 @@ impl Comparison {
 
     /// Compares two throughputs, in operations per second.
     #[must_use]
-    pub fn of_rates(
+    pub fn from_rates(
         (subject, first): (impl Into<String>, f64),
         (baseline, second): (impl Into<String>, f64),
         target: Option<Target>,

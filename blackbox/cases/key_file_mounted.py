@@ -1,6 +1,6 @@
 """The key file is mounted alone, as a container's secret.
 
-Kind: a mounted file can't be replaced by renaming, and its directory may be read-only.
+Kind: a mounted file cannot be replaced by renaming, and its directory may be read-only.
 Right: the portal starts with it, and follows a change that is made in place.
 """
 

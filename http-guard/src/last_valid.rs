@@ -136,7 +136,7 @@ impl<T: Send + Sync + 'static, E: Display + Send + Sync + 'static> Polled<T, E> 
         let run = move || {
             let _running = supervisor.start();
             while shutdown.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-                supervisor.run_turn(|| poll());
+                supervisor.run_iteration(|| poll());
             }
         };
         #[expect(clippy::disallowed_methods, reason = "supervised: each read is a turn")]

@@ -25,9 +25,9 @@ const TOLERANCE: Duration = Duration::from_secs(10);
 ///
 /// let supervisor = Supervisor::new("example");
 /// let _running = supervisor.start();
-/// assert_eq!(supervisor.run_turn(|| 1), Some(1));
+/// assert_eq!(supervisor.run_iteration(|| 1), Some(1));
 /// assert!(supervisor.health().is_ok());
-/// assert_eq!(supervisor.run_turn(|| -> u32 { panic!("a fault") }), None);
+/// assert_eq!(supervisor.run_iteration(|| -> u32 { panic!("a fault") }), None);
 /// assert!(supervisor.health().is_err());
 /// assert_eq!(supervisor.panics(), 1);
 /// ```
@@ -103,7 +103,7 @@ impl Supervisor {
     }
 
     /// Runs a turn. Returns `None` if it panics.
-    pub fn run_turn<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+    pub fn run_iteration<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         // Work must leave its state valid at each point where it may panic: a turn is repeated.
         let outcome = catch_unwind(AssertUnwindSafe(work)).ok();
         self.record_turn(outcome.is_some());
@@ -111,7 +111,7 @@ impl Supervisor {
     }
 
     /// Runs a turn that waits. Returns `None` if it panics.
-    pub async fn run_async_turn<F: Future>(&self, work: F) -> Option<F::Output> {
+    pub async fn run_async_iteration<F: Future>(&self, work: F) -> Option<F::Output> {
         let outcome = {
             let mut work = pin!(work);
             poll_fn(|context| {
@@ -149,7 +149,7 @@ impl Supervisor {
     /// Checks that the work runs and that its last turn succeeded, recently enough.
     ///
     /// # Errors
-    /// [`HealthError`] if it has stopped, if the last turn panicked or failed, or if the last
+    /// [`HealthError`] if it has stopped, if the last run panicked or failed, or if the last
     /// success is too old.
     pub fn health(&self) -> Result<(), HealthError> {
         let state = self.state();
@@ -177,7 +177,7 @@ impl Supervisor {
         let (task, panics) = (self.task, state.panics);
         drop(state);
         if let Some(suppressed) = self.log.allow() {
-            let text = "background task panicked, continuing with its next turn";
+            let text = "background task panicked, continuing with the next run";
             event!(error, task, panics, suppressed, "{text}");
         }
         #[cfg(feature = "metrics")]
@@ -201,7 +201,7 @@ impl Drop for Running {
 impl fmt::Display for HealthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Panicked => f.write_str("the last turn panicked"),
+            Self::Panicked => f.write_str("the last run panicked"),
             Self::Stopped => f.write_str("stopped"),
             Self::Failed(failure) => f.write_str(failure),
             Self::Stale(age) => write!(f, "no success for {} s", age.as_secs()),
@@ -219,10 +219,10 @@ mod tests {
     fn health_follows_the_last_turn() {
         let supervisor = Supervisor::new("test");
         let running = supervisor.start();
-        assert_eq!(supervisor.run_turn(|| panic!("on purpose")), None::<()>);
+        assert_eq!(supervisor.run_iteration(|| panic!("on purpose")), None::<()>);
         assert_eq!(supervisor.health(), Err(HealthError::Panicked));
         supervisor.record::<(), _>(&Err("no disk"), Instant::now());
-        assert_eq!(supervisor.run_turn(|| 1), Some(1));
+        assert_eq!(supervisor.run_iteration(|| 1), Some(1));
         assert_eq!(supervisor.health(), Err(HealthError::Failed("no disk".to_owned())));
         supervisor.record::<_, String>(&Ok(()), Instant::now());
         assert_eq!(supervisor.health(), Ok(()));
@@ -239,13 +239,13 @@ mod tests {
     async fn turn_that_waits_may_panic() {
         let supervisor = Supervisor::new("test");
         let outcome = supervisor
-            .run_async_turn(async {
+            .run_async_iteration(async {
                 tokio::task::yield_now().await;
                 panic!("on purpose");
             })
             .await;
         assert_eq!(outcome, None::<()>);
-        assert_eq!(supervisor.run_async_turn(async { 1 }).await, Some(1));
+        assert_eq!(supervisor.run_async_iteration(async { 1 }).await, Some(1));
         assert_eq!((supervisor.panics(), supervisor.health()), (1, Ok(())));
     }
 }

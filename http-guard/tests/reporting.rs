@@ -112,8 +112,8 @@ async fn panics_of_reports_change_no_response() {
     assert!(server.await.unwrap().is_clean());
 
     let supervisor = Supervisor::new("panicking");
-    assert_eq!(supervisor.run_turn(|| panicking_subscriber::fail()), None::<()>);
-    assert_eq!(supervisor.run_turn(|| 1), Some(1));
+    assert_eq!(supervisor.run_iteration(|| panicking_subscriber::fail()), None::<()>);
+    assert_eq!(supervisor.run_iteration(|| 1), Some(1));
 
     // Work that panics inside a span unwinds through it: two panics at once would abort.
     let span = IsolatedSpan::from(tracing::info_span!(target: "panicking", "work"));

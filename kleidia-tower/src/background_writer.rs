@@ -125,7 +125,7 @@ impl<W: BackgroundWrites> Inner<W> {
     /// Tries to write a batch once. A panic is an error like any other.
     async fn try_write(&self, batch: &W::Batch) -> Result<(), StoreError> {
         let started_at = Instant::now();
-        let written = self.supervisor.run_async_turn(self.writes.write(batch)).await;
+        let written = self.supervisor.run_async_iteration(self.writes.write(batch)).await;
         let written = written.unwrap_or_else(|| Err(StoreError::unavailable("the store panicked")));
         self.supervisor.record(&written, started_at);
         written

@@ -12,7 +12,7 @@ use axum::body::{Body, to_bytes};
 use http::Request;
 use kleidia_tower::account::AccountSettings;
 use kleidia_tower::api::Api;
-use kleidia_tower::audit::{EventKind, RefusalLimits};
+use kleidia_tower::audit::{EventKind, RejectionLimits};
 use kleidia_tower::rbac::{Policy, RbacLayer, Requirement};
 use kleidia_tower::{HealthError, Principal};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -49,9 +49,9 @@ impl Caller {
 
 /// A service that records each denial by itself.
 async fn unlimited() -> Fixture {
-    let limits = RefusalLimits::default().with_per_source(RefusalLimits::MAX).unwrap();
-    let limits = limits.with_total(RefusalLimits::MAX).unwrap();
-    Fixture::with_settings(AccountSettings::default().with_refusal_limits(limits)).await
+    let limits = RejectionLimits::default().with_per_source(RejectionLimits::MAX).unwrap();
+    let limits = limits.with_total(RejectionLimits::MAX).unwrap();
+    Fixture::with_settings(AccountSettings::default().with_rejection_limits(limits)).await
 }
 
 async fn recorded(fixture: &Fixture) -> u64 {

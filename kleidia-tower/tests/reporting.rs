@@ -1,4 +1,5 @@
-//! A subscriber, an audit sink and a store that panic change no response, and end no background work.
+//! A subscriber, an audit sink and a store that panic change no response, and end no background
+//! work.
 
 #![allow(
     clippy::unwrap_used,

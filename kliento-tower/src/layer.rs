@@ -188,8 +188,8 @@ impl KlientoAuthLayer {
     }
 
     /// Sets how many requests may wait: 0 to 1,000,000; 1,024 by default. They wait for their own
-    /// verification, for that of another request with the bundle, or for trust anchors. Further ones
-    /// get 503. As with [`Self::with_concurrency_limit`], the layer gets a new limiter.
+    /// verification, for that of another request with the bundle, or for trust anchors. Further
+    /// ones get 503. As with [`Self::with_concurrency_limit`], the layer gets a new limiter.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.

@@ -1,4 +1,5 @@
-//! Starts the servers that tests and benchmarks need: databases from Debian's packages, and OpenBao.
+//! Starts the servers that tests and benchmarks need: databases from Debian's packages, and
+//! OpenBao.
 //!
 //! Each server listens on 127.0.0.1, keeps its data in a directory of its own, and ends with the
 //! process that started it, however that ends.

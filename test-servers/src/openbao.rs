@@ -35,7 +35,7 @@ impl OpenBaoServer {
     /// Starts a server. Returns `None`, and says so, if the program is not installed.
     ///
     /// # Panics
-    /// If the program can't be started, or is missing where the variable `CI` is set.
+    /// If the program cannot be started, or is missing where the variable `CI` is set.
     #[must_use]
     pub fn start() -> Option<Self> {
         let program = program()?;
@@ -91,7 +91,7 @@ impl OpenBaoServer {
     /// What the command prints on standard error.
     ///
     /// # Panics
-    /// If the command can't be started.
+    /// If the command cannot be started.
     pub fn try_execute(&self, arguments: &[&str]) -> Result<String, String> {
         let mut command = Command::new(&self.program);
         command.args(arguments).env("BAO_ADDR", self.url()).env("BAO_TOKEN", &self.root_token);
@@ -113,7 +113,7 @@ impl OpenBaoServer {
     /// Seals the server: it responds with 503 until [`Self::unseal`].
     ///
     /// # Panics
-    /// If the server can't be reached.
+    /// If the server cannot be reached.
     pub fn seal(&self) {
         self.execute(&["operator", "seal"]);
     }
@@ -121,7 +121,7 @@ impl OpenBaoServer {
     /// Unseals the server, and waits until it answers requests.
     ///
     /// # Panics
-    /// If the server can't be reached.
+    /// If the server cannot be reached.
     pub fn unseal(&self) {
         self.execute(&["operator", "unseal", &self.unseal_key]);
         self.wait_until("unsealed", || {

@@ -27,7 +27,7 @@ impl PostgresServer {
     /// Starts a server with settings besides the defaults, such as `fsync=off`.
     ///
     /// # Panics
-    /// If PostgreSQL is not installed or can't be started.
+    /// If PostgreSQL is not installed or cannot be started.
     #[must_use]
     pub fn start(settings: &[&str]) -> Self {
         Self::start_with("plain", settings)
@@ -73,7 +73,7 @@ impl PostgresServer {
     /// Creates an empty database, and returns its URL.
     ///
     /// # Panics
-    /// If the server can't be reached.
+    /// If the server cannot be reached.
     pub fn create_database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         self.execute("postgres", &format!("CREATE DATABASE {name}"));

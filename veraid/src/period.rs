@@ -7,7 +7,7 @@ use crate::Timestamp;
 
 /// A closed period of time: it includes both ends.
 ///
-/// A period can't be widened: what is valid in it is valid in every part of it.
+/// A period cannot be widened: what is valid in it is valid in every part of it.
 ///
 /// ```
 /// use veraid::{Period, Timestamp};

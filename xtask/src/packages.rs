@@ -108,7 +108,8 @@ fn as_root(program: &str) -> Command {
     command
 }
 
-/// Finds a program in `PATH`, or in `/usr/sbin` or the directories of PostgreSQL, which `PATH` may lack.
+/// Finds a program in `PATH`, or in `/usr/sbin` or the directories of PostgreSQL, which `PATH` may
+/// lack.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let postgres = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

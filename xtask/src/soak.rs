@@ -18,7 +18,8 @@ struct Options {
     seed: u64,
 }
 
-/// Runs all interleavings once, then portals with one seed after the other until the time has passed.
+/// Runs all interleavings once, then portals with one seed after the other until the time has
+/// passed.
 pub(crate) fn run_all(arguments: &[&str], count: &mut Count) -> Result<(), Failure> {
     let Options { minutes, seed } = options(arguments)?;
     packages::install_missing(&packages::TESTS)?;

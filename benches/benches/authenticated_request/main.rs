@@ -66,7 +66,7 @@ fn compare(
         with_layer.push(ours.throughput(SLICE));
         with_peer.push(theirs.throughput(SLICE));
     }
-    let comparison = Comparison::of_rates(
+    let comparison = Comparison::from_rates(
         (format!("JwtSessionLayer, {label}"), median(with_layer)),
         (format!("axum-login over tower-sessions, {label}"), median(with_peer)),
         Some(AtLeast(1.0)),

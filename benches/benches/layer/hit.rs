@@ -34,9 +34,9 @@ pub(crate) fn all() -> Vec<Comparison> {
     let baseline = ("the digest and a lookup in moka", baseline);
     let unpadded = ("BLAKE3 of the header's value, not padded", plain);
     vec![
-        Comparison::of_times(("hit", hit), baseline, Some(AtMost(1.40))),
-        Comparison::of_times(("hit", hit), unpadded, None),
-        Comparison::of_times(("hit", hit), ("SHA-256 of the header's value", sha), None),
+        Comparison::from_times(("hit", hit), baseline, Some(AtMost(1.40))),
+        Comparison::from_times(("hit", hit), unpadded, None),
+        Comparison::from_times(("hit", hit), ("SHA-256 of the header's value", sha), None),
     ]
 }
 

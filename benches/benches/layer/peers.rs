@@ -37,7 +37,7 @@ pub(crate) fn all() -> Vec<Comparison> {
         ("biscuit-auth, Ed25519", biscuit, None),
     ];
     baselines
-        .map(|(name, time, target)| Comparison::of_times(("hit", hit), (name, time), target))
+        .map(|(name, time, target)| Comparison::from_times(("hit", hit), (name, time), target))
         .into()
 }
 

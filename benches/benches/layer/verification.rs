@@ -21,7 +21,7 @@ pub(crate) fn cold() -> Vec<Comparison> {
         let mut second = || time(|| check_all(&checks));
         let [first, second] = medians(rounds, &mut [&mut first, &mut second]);
         let subject = format!("cold, signed by the {kind}");
-        Comparison::of_times((subject, first), (CHECKS, second), Some(AtMost(1.10)))
+        Comparison::from_times((subject, first), (CHECKS, second), Some(AtMost(1.10)))
     };
     bundles.map(compare).into()
 }
@@ -50,7 +50,7 @@ pub(crate) fn warm() -> Vec<Comparison> {
             time(|| check_all(&checks))
         };
         let [first, second] = medians(rounds, &mut [&mut first, &mut second]);
-        Comparison::of_times((subject, first), (CHECKS, second), target)
+        Comparison::from_times((subject, first), (CHECKS, second), target)
     };
     kinds.map(compare).into()
 }

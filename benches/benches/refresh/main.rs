@@ -1,9 +1,9 @@
-//! Refreshes per second on PostgreSQL, compared with `pgbench` that runs the same statements with as
-//! many clients.
+//! Refreshes per second on PostgreSQL, compared with `pgbench` that runs the same statements with
+//! as many clients.
 //!
-//! Starts its own PostgreSQL with the default settings, so each commit waits for the disk. 32 clients
-//! refresh sessions of 32 users. Both are measured alternately for two seconds each. The library also
-//! seals the audit log meanwhile, which pgbench does not.
+//! Starts its own PostgreSQL with the default settings, so each commit waits for the disk. 32
+//! clients refresh sessions of 32 users. Both are measured alternately for two seconds each. The
+//! library also seals the audit log meanwhile, which pgbench does not.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -43,7 +43,7 @@ fn main() {
         baseline.push(pgbench.run(SLICE));
     }
     println!("{}", Comparison::head());
-    let comparison = Comparison::of_rates(
+    let comparison = Comparison::from_rates(
         ("Accounts::refresh, 32 clients", median(refreshes)),
         ("pgbench with the same statements", median(baseline)),
         Some(AtLeast(0.8)),

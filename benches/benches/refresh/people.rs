@@ -47,7 +47,8 @@ impl People {
         Self { accounts, tokens }
     }
 
-    /// Refreshes all sessions at the same time, again and again, and returns the refreshes per second.
+    /// Refreshes all sessions at the same time, again and again, and returns the refreshes per
+    /// second.
     pub(crate) async fn refresh(&mut self, time: Duration) -> f64 {
         let start = Instant::now();
         let clients = self.tokens.drain(..).map(|mut token| {

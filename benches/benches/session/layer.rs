@@ -38,13 +38,13 @@ pub(crate) fn all(people: &People, peer: &Peer) -> Vec<Comparison> {
     let baseline = ("jsonwebtoken::decode and a lookup", baseline);
     let login = ("axum-login over tower-sessions, in memory", login);
     vec![
-        Comparison::of_times(
+        Comparison::from_times(
             ("JwtSessionLayer, store in memory", layered),
             baseline,
             Some(AtMost(1.3)),
         ),
-        Comparison::of_times(("JwtSessionLayer, sessions remembered", cached), baseline, None),
-        Comparison::of_times(("JwtSessionLayer, store in memory", layered), login, None),
+        Comparison::from_times(("JwtSessionLayer, sessions remembered", cached), baseline, None),
+        Comparison::from_times(("JwtSessionLayer, store in memory", layered), login, None),
     ]
 }
 

@@ -51,9 +51,13 @@ pub(crate) fn all(people: &People) -> Vec<Comparison> {
     .map(|round| round / CALLS);
     let more = |time: Duration| time.saturating_sub(bare);
     vec![
-        Comparison::of_times(("Policy::decide, a permission", decided), BUDGET, Some(AtMost(1.0))),
-        Comparison::of_times(("RbacLayer, a permission", more(plain)), BUDGET, Some(AtMost(1.0))),
-        Comparison::of_times(
+        Comparison::from_times(
+            ("Policy::decide, a permission", decided),
+            BUDGET,
+            Some(AtMost(1.0)),
+        ),
+        Comparison::from_times(("RbacLayer, a permission", more(plain)), BUDGET, Some(AtMost(1.0))),
+        Comparison::from_times(
             ("RbacLayer, a permission or the owner's path", more(with_owner)),
             BUDGET,
             Some(AtMost(1.0)),

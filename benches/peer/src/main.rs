@@ -1,7 +1,7 @@
 //! A server with `axum-login` over the SQL stores of `tower-sessions`: `peer DATABASE-URL`.
 //!
-//! Prints its address and the cookie of a user who is logged in, and serves until its standard input
-//! ends. Each request reads the session and then the user, as the library does by itself.
+//! Prints its address and the cookie of a user who is logged in, and serves until its standard
+//! input ends. Each request reads the session and then the user, as the library does by itself.
 
 mod database;
 mod server;

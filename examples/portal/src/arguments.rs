@@ -26,8 +26,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
 
-    /// The file with the secret key of the audit log, which is created if it is missing. Nodes on one
-    /// database need the same key [default: next to the database file, with the ending .audit-key]
+    /// The file with the secret key of the audit log, which is created if it is missing. Nodes on
+    /// one database need the same key [default: next to the database file, with the ending
+    /// .audit-key]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
 
@@ -82,14 +83,14 @@ pub(crate) enum Command {
 pub(crate) enum AuditCommand {
     /// Verify each record, the Merkle tree over them and its checkpoint; fails if there is a fault
     Verify {
-        /// A checkpoint that was kept elsewhere, which the log must continue
+        /// A checkpoint that was retained outside the database, which the log must continue
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
         /// Verify with the public key instead of the secret one
         #[arg(long, value_name = "VKEY")]
         verifier_key: Option<AuditVerifierKey>,
     },
-    /// Print the latest checkpoint, to keep it elsewhere
+    /// Print the latest checkpoint, to retain it outside the database
     Checkpoint {
         /// Verify it with the public key instead of the secret one
         #[arg(long, value_name = "VKEY")]
@@ -139,6 +140,6 @@ Examples:
     portal --keys portal.keys --audit-key portal.audit-key --listen 10.0.0.1:8080
     portal --keys portal.keys --audit-key portal.audit-key --listen 10.0.0.2:8080
 
-  Keep a checkpoint of the audit log elsewhere, and verify later that the log continues it:
+  Store a checkpoint of the audit log outside the database, and verify later that the log continues it:
     portal audit checkpoint > checkpoint
     portal audit verify --since checkpoint";

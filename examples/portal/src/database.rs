@@ -77,8 +77,8 @@ impl Location {
         }
     }
 
-    /// Opens the database with the audit key in this file, which is created if it is missing. Another
-    /// key than that of the log is an error: what it records would not be accepted.
+    /// Opens the database with the audit key in this file, which is created if it is missing.
+    /// Another key than that of the log is an error: what it records would not be accepted.
     pub(crate) async fn open_to_write(
         &self,
         key: &Path,

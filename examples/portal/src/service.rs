@@ -27,8 +27,8 @@ use crate::{BoxError, create_admin, limits, routes, session_cache, vault};
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
-/// How long closing may take. Container engines give 10 s in all: open requests take at most 8 s, this
-/// and the audit sinks at the same time 1 s, and the last lines of the log 0.5 s.
+/// How long closing may take. Container engines give 10 s in all: open requests take at most 8 s,
+/// this and the audit sinks at the same time 1 s, and the last lines of the log 0.5 s.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the audit sinks wait for denials that are not yet recorded.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(300);

@@ -1,7 +1,7 @@
 //! A store for `kleidia-tower` in a file of `redb`: what a store of your own consists of.
 //!
-//! redb has one writing transaction at a time, so the statements take no locks, and readers that see
-//! the last commit. The values are JSON.
+//! redb has one writing transaction at a time, so the statements take no locks, and readers that
+//! see the last commit. The values are JSON.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use kleidia_tower::audit::{AuditRecord, LogHash};
 use kleidia_tower::store::StoreError;
 use kleidia_tower::store::rows::{
-    LOG_BATCH, LeafRow, LogReads, LogState, SealedBatch, Strays, UnsealedRecord,
+    LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords, SealedBatch, UnsealedRecord,
 };
 use redb::{ReadableTable, ReadableTableMetadata as _, WriteTransaction};
 
@@ -14,8 +14,8 @@ use crate::tables::{
     CHECKPOINTS, HASHES, LEAF_OF_RECORD, LEAVES, RECORDS, UNSEALED, corrupt, unavailable,
 };
 
-/// How many records a look for strays takes.
-const STRAYS: usize = 10_000;
+/// How many records one search for orphan records reads.
+const ORPHAN_RECORDS: usize = 10_000;
 
 /// Returns the note of the last checkpoint.
 pub(crate) fn checkpoint(
@@ -111,7 +111,7 @@ impl LogReads for RedbStore {
         rows.collect()
     }
 
-    async fn read_leaf_of(&self, record: u64) -> Result<Option<LeafRow>, StoreError> {
+    async fn find_leaf(&self, record: u64) -> Result<Option<LeafRow>, StoreError> {
         let leaf_of = self.read()?.open_table(LEAF_OF_RECORD).map_err(unavailable)?;
         let Some(leaf) = leaf_of.get(record).map_err(unavailable)? else { return Ok(None) };
         let leaf = leaf.value();
@@ -140,23 +140,23 @@ impl LogReads for RedbStore {
         unsealed(&entries, &records, &leaf_of, after, limit)
     }
 
-    async fn read_strays(&self, after: i64) -> Result<Option<Strays>, StoreError> {
+    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError> {
         let read = self.read()?;
         let records = read.open_table(RECORDS).map_err(unavailable)?;
         let unsealed = read.open_table(UNSEALED).map_err(unavailable)?;
         let leaf_of = read.open_table(LEAF_OF_RECORD).map_err(unavailable)?;
-        let (mut last, mut strays) = (None, Vec::new());
+        let (mut last, mut orphans) = (None, Vec::new());
         let first = u64::try_from(after).map_or(0, |after| after + 1);
-        for row in records.range(first..).map_err(unavailable)?.take(STRAYS) {
+        for row in records.range(first..).map_err(unavailable)?.take(ORPHAN_RECORDS) {
             let (sequence, value) = row.map_err(unavailable)?;
             let sequence = sequence.value();
             last = Some(i64::try_from(sequence).map_err(|_| corrupt("record number"))?);
             let is_known = leaf_of.get(sequence).map_err(unavailable)?.is_some()
                 || unsealed.get(sequence).map_err(unavailable)?.is_some();
             if !is_known {
-                strays.push((sequence, decode_record(sequence, value.value())));
+                orphans.push((sequence, decode_record(sequence, value.value())));
             }
         }
-        Ok(last.map(|last| Strays { last, records: strays }))
+        Ok(last.map(|last| OrphanRecords { last, records: orphans }))
     }
 }

@@ -73,7 +73,7 @@ impl Transactional for RedbStore {
         Ok(Some(SessionView { session: Arc::new(session), account: Arc::new(account) }))
     }
 
-    async fn read_sessions_of(
+    async fn read_sessions(
         &self,
         user: UserId,
         now: Timestamp,

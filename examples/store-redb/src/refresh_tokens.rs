@@ -72,7 +72,7 @@ impl RefreshTokenRows for RedbRows {
         Ok(())
     }
 
-    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
+    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError> {
         for family in self.families_of(user)? {
             self.change_family(family, |family| family.is_revoked = true)?;
         }

@@ -88,8 +88,9 @@ impl RedbStore {
         ))
     }
 
-    /// Commits a transaction on a thread, since it waits for the disk, and publishes its events. If the
-    /// caller drops this, the thread does so nevertheless, and only then the next transaction begins.
+    /// Commits a transaction on a thread, since it waits for the disk, and publishes its events. If
+    /// the caller drops this, the thread does so nevertheless, and only then the next transaction
+    /// begins.
     pub(crate) async fn commit(
         &self,
         rows: RedbRows,

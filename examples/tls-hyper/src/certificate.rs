@@ -54,7 +54,7 @@ impl Certificate {
         let _running = self.supervisor.start();
         loop {
             tokio::time::sleep(self.interval).await;
-            self.supervisor.run_turn(|| {
+            self.supervisor.run_iteration(|| {
                 let start = Instant::now();
                 let reloaded = self.reload();
                 match &reloaded {

@@ -2,7 +2,7 @@
 //!
 //! `tracing_subscriber::fmt` writes each line in the request that logs it. If the reader of
 //! standard error is gone or the disk is full, it panics there; if the reader does not read, it
-//! waits there. [`init`] writes from a thread of its own instead: lines that can't be written are
+//! waits there. [`init`] writes from a thread of its own instead: lines that cannot be written are
 //! lost and counted.
 //!
 //! ```no_run
@@ -42,7 +42,7 @@ pub enum LogFormat {
 /// Logs the events of the whole program to standard error, from a thread of its own.
 ///
 /// - `RUST_LOG` filters the events; without it, those of level info and above are logged.
-/// - At most 8,192 lines or 8 MiB wait to be written. Further lines, and those that can't be
+/// - At most 8,192 lines or 8 MiB wait to be written. Further lines, and those that cannot be
 ///   written, are lost. [`LogGuard::lost`] counts them, and so does the metric
 ///   `log_lines_lost_total` (feature `metrics`). When lines can be written again, the event
 ///   `log lines lost` has their number.
@@ -50,7 +50,7 @@ pub enum LogFormat {
 ///   standard library would wait for standard error.
 ///
 /// # Errors
-/// [`io::Error`] if the thread can't be started, or if the program has another subscriber.
+/// [`io::Error`] if the thread cannot be started, or if the program has another subscriber.
 pub fn init(format: LogFormat) -> io::Result<LogGuard> {
     let (writer, guard) = start_writer(io::stderr())?;
     let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
@@ -78,8 +78,8 @@ pub fn init(format: LogFormat) -> io::Result<LogGuard> {
 
 /// Prints a line to standard output, for the process that started this one.
 ///
-/// It waits at most half a second. A line that can't be written is lost: the service starts without
-/// it.
+/// It waits at most half a second. A line that cannot be written is lost: the service starts
+/// without it.
 pub fn announce(line: &str) {
     if let Ok((writer, _guard)) = start_writer(io::stdout()) {
         writer.push(format!("{line}\n").into_bytes());

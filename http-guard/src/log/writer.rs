@@ -45,7 +45,7 @@ impl LogWriter {
     /// Starts the thread that writes to `output`.
     ///
     /// # Errors
-    /// [`io::Error`] if the thread can't be started.
+    /// [`io::Error`] if the thread cannot be started.
     pub fn start(output: impl Write + Send + 'static) -> io::Result<(Self, LogGuard)> {
         let (sender, receiver) = sync_channel(MAX_LINES);
         let counts = Arc::new(Counts::default());
@@ -119,7 +119,7 @@ fn write_lines(mut output: impl Write, lines: &Receiver<Vec<u8>>, counts: &Count
     let (mut reported, mut reported_at) = (0, None::<Instant>);
     for line in lines {
         // Writers of users may panic.
-        let written = supervisor.run_turn(|| write_line(&mut output, &line));
+        let written = supervisor.run_iteration(|| write_line(&mut output, &line));
         let is_written = matches!(written, Some(Ok(())));
         if !is_written {
             counts.lose();

@@ -48,7 +48,7 @@ impl ShutdownSummary {
 /// The signals are caught from this call on, so call it before the server reports that it is ready.
 ///
 /// # Errors
-/// An [`io::Error`] if the signals can't be caught.
+/// An [`io::Error`] if the signals cannot be caught.
 #[cfg(unix)]
 pub fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -66,7 +66,7 @@ pub fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send> {
 /// Returns a future that ends when the process receives Ctrl-C.
 ///
 /// # Errors
-/// An [`io::Error`] if the signal can't be caught.
+/// An [`io::Error`] if the signal cannot be caught.
 #[cfg(windows)]
 pub fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send> {
     let mut interrupt = tokio::signal::windows::ctrl_c()?;

@@ -34,10 +34,11 @@ const MAX_FILE_LENGTH: usize = 16 * 1024;
 /// A thread of its own reads the file every 5 seconds by default, so it also notices a replaced
 /// symbolic link, and async workers never wait for the file. The thread ends when the `KeyFile` is
 /// dropped. It is also read for a token that names an unknown key, at most once a second; only
-/// requests with such tokens wait for it. Valid keys take effect immediately. If the file is invalid or missing, the last valid
-/// keys stay active; [`Self::last_error`] returns the reason, and an event of level error is logged
-/// once per problem. [`Self::age`] returns the time since the last successful read, and
-/// [`health`](KeyProvider::health) fails while the file can't be read, or if the thread makes no
+/// requests with such tokens wait for it. Valid keys take effect immediately. If the file is
+/// invalid or missing, the last valid keys stay active; [`Self::last_error`] returns the reason,
+/// and an event of level error is logged once per problem. [`Self::age`] returns the time since the
+/// last successful read, and
+/// [`health`](KeyProvider::health) fails while the file cannot be read, or if the thread makes no
 /// progress. A panic in the thread is logged, and does not end it.
 ///
 /// To change the file, write another one and rename it. [`KeyRing`] describes how to rotate keys
@@ -88,10 +89,10 @@ pub struct KeyFileOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// The file can't be read, for example because it is missing.
+    /// The file cannot be read, for example because it is missing.
     #[error("failed to read the file: {0}")]
     Read(#[from] io::Error),
-    /// The file can't be created.
+    /// The file cannot be created.
     #[error("failed to create the file: {0}")]
     Create(#[source] io::Error),
     /// The path is a directory, a pipe or a device.
@@ -109,7 +110,7 @@ pub enum KeyFileError {
     /// The content is invalid.
     #[error(transparent)]
     Keys(#[from] KeyTextError),
-    /// The thread that polls the file can't be started.
+    /// The thread that polls the file cannot be started.
     #[error("failed to start the polling thread: {0}")]
     SpawnThread(#[source] io::Error),
 }
@@ -118,7 +119,7 @@ impl KeyFile {
     /// Reads the file, then polls it for changes. It blocks during the read.
     ///
     /// # Errors
-    /// [`KeyFileError`] if the file can't be read or is invalid.
+    /// [`KeyFileError`] if the file cannot be read or is invalid.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
         Self::options().open(path)
     }
@@ -129,7 +130,7 @@ impl KeyFile {
     /// creates it and all read the same key. On Unix only its owner can access it (mode 0600).
     ///
     /// # Errors
-    /// [`KeyFileError`] if the file can't be created or read, or is invalid.
+    /// [`KeyFileError`] if the file cannot be created or read, or is invalid.
     pub fn open_or_create(path: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
         Self::options().open_or_create(path)
     }
@@ -143,7 +144,7 @@ impl KeyFile {
     /// Reads the file immediately. It blocks during the read.
     ///
     /// # Errors
-    /// [`KeyFileError`] if the file can't be read or is invalid. The last valid keys stay active.
+    /// [`KeyFileError`] if the file cannot be read or is invalid. The last valid keys stay active.
     pub fn reload(&self) -> Result<(), Arc<KeyFileError>> {
         self.keys.reload()
     }
@@ -181,7 +182,7 @@ impl KeyFileOptions {
     /// Reads the file, then polls it for changes; see [`KeyFile::open`].
     ///
     /// # Errors
-    /// [`KeyFileError`] if the file can't be read or is invalid.
+    /// [`KeyFileError`] if the file cannot be read or is invalid.
     pub fn open(self, path: impl Into<PathBuf>) -> Result<KeyFile, KeyFileError> {
         let path = path.into();
         let (file, was_exposed) = (path.clone(), AtomicBool::new(false));
@@ -199,7 +200,7 @@ impl KeyFileOptions {
     /// Opens the file, and creates it before if it is missing; see [`KeyFile::open_or_create`].
     ///
     /// # Errors
-    /// [`KeyFileError`] if the file can't be created or read, or is invalid.
+    /// [`KeyFileError`] if the file cannot be created or read, or is invalid.
     pub fn open_or_create(self, path: impl Into<PathBuf>) -> Result<KeyFile, KeyFileError> {
         let path = path.into();
         let generate = || SigningKey::generate().map(|key| key.to_text()).map_err(io::Error::other);
@@ -262,7 +263,7 @@ impl KeyProvider for KeyFile {
     async fn keys_with(&self, id: &str) -> Result<Option<KeyRing>, KeyError> {
         let keys = Arc::clone(&self.keys);
         let read = async move {
-            let read = move || drop(keys.supervisor().run_turn(|| keys.reload()));
+            let read = move || drop(keys.supervisor().run_iteration(|| keys.reload()));
             #[expect(clippy::disallowed_methods, reason = "supervised: the read is a turn")]
             drop(tokio::task::spawn_blocking(read).await);
         };

@@ -26,9 +26,9 @@ pub trait KeyProvider: Send + Sync + 'static {
         None
     }
 
-    /// Returns keys that contain the key with this ID, or `None` if there is no such key. It is called
-    /// for a token that names a key which the current keys do not have: another node may have read
-    /// newer keys before. Returns `None` by default.
+    /// Returns keys that contain the key with this ID, or `None` if there is no such key. It is
+    /// called for a token that names a key which the current keys do not have: another node may
+    /// have read newer keys before. Returns `None` by default.
     ///
     /// Such tokens can be forged without limit. So an implementation that reads a source bounds how
     /// often it does.

@@ -27,8 +27,8 @@ pub struct SigningKey {
 ///
 /// The first key signs, and all keys verify, so a rotation ends no session:
 ///
-/// 1. Put the new key first, so that it signs, and keep the old one after it. A node that receives a
-///    token of a key which it does not know reads the keys again
+/// 1. Put the new key first, so that it signs, and keep the old one after it. A node that receives
+///    a token of a key which it does not know reads the keys again
 ///    ([`KeyProvider::keys_with`](super::KeyProvider::keys_with)), as a [`KeyFile`](super::KeyFile)
 ///    and `VaultKeys` do.
 /// 2. Remove the old key when the tokens that it signed have expired: after 30 minutes by default,

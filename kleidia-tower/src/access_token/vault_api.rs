@@ -1,7 +1,7 @@
 //! Calls of the HTTP API of Vault and OpenBao, through a client of `vaultrs`.
 //!
-//! The functions of `vaultrs` require members of responses that are not needed here and that not all
-//! servers send, and send the one token of the client.
+//! The functions of `vaultrs` require members of responses that are not needed here and that not
+//! all servers send, and send the one token of the client.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,7 +10,7 @@ use super::KeyTextError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultKeyError {
-    /// The client's token contains characters that a header can't have, such as a line break.
+    /// The client's token contains characters that a header cannot have, such as a line break.
     #[error("the client's token is not a valid header value")]
     Token,
     /// The server responded with an error: 403 without permission to read, 404 if the secret is
@@ -29,7 +29,7 @@ pub enum VaultKeyError {
     /// The server did not respond in time.
     #[error("no response from the server within {0:?}")]
     TimedOut(Duration),
-    /// The file with the credentials of a login can't be read.
+    /// The file with the credentials of a login cannot be read.
     #[error("{}: {source}", .path.display())]
     CredentialsFile {
         /// The path of the file.
@@ -40,7 +40,7 @@ pub enum VaultKeyError {
     /// The login failed: 400 with a wrong role or secret ID, 403 with a wrong token.
     #[error("login failed: {0}")]
     Login(#[source] Box<Self>),
-    /// The client's token expires, can't be renewed any more, and there is no other.
+    /// The client's token expires, cannot be renewed any more, and there is no other.
     #[error("the client's token will expire, and the server does not renew it")]
     TokenExpires,
     /// The secret has no field `keys`, or the field is not text.

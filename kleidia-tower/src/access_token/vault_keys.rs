@@ -39,10 +39,10 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// and renew itself by Vault's policy `default`; otherwise its lifetime is unknown.
 ///
 /// # Reload
-/// A task reads the secret every 60 seconds by default, until the `VaultKeys` is dropped. It is also
-/// read for a token that names an unknown key, at most once a second; only requests with such tokens
-/// wait for it. Valid keys take effect immediately, so a node follows a change within the poll
-/// interval and the timeouts of requests to the server (10 seconds each). If the server is
+/// A task reads the secret every 60 seconds by default, until the `VaultKeys` is dropped. It is
+/// also read for a token that names an unknown key, at most once a second; only requests with such
+/// tokens wait for it. Valid keys take effect immediately, so a node follows a change within the
+/// poll interval and the timeouts of requests to the server (10 seconds each). If the server is
 /// unavailable or the secret invalid, the last valid keys stay active without a time limit.
 /// [`Self::age`] returns their age and [`Self::last_error`] the reason, and an event of level error
 /// is logged once per problem. [`health`](KeyProvider::health) fails meanwhile, and if the task has
@@ -165,7 +165,8 @@ impl VaultKeysOptions {
         Ok(self)
     }
 
-    /// Sets the timeout of a request to the server: 1 millisecond to 5 minutes, 10 seconds by default.
+    /// Sets the timeout of a request to the server: 1 millisecond to 5 minutes, 10 seconds by
+    /// default.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
@@ -224,7 +225,7 @@ impl<C: Client> Poller<C> {
             let until_renewal = self.session.lock().await.until_renewal();
             time::sleep(interval.min(until_renewal)).await;
             // Errors are logged, and kept for `last_error`.
-            supervisor.run_async_turn(self.reload()).await;
+            supervisor.run_async_iteration(self.reload()).await;
         }
     }
 
@@ -256,7 +257,7 @@ impl<C: Client + 'static> KeyProvider for VaultKeys<C> {
     async fn keys_with(&self, id: &str) -> Result<Option<KeyRing>, KeyError> {
         let poller = Arc::clone(&self.poller);
         let read = async move {
-            drop(poller.keys.supervisor().run_async_turn(poller.reload()).await);
+            drop(poller.keys.supervisor().run_async_iteration(poller.reload()).await);
         };
         self.lookup.find(id, &self.poller.keys, read).await
     }

@@ -84,7 +84,7 @@ impl<C: Client> VaultSession<C> {
     /// Reads the keys, and activates them.
     ///
     /// # Errors
-    /// [`VaultKeyError`] if the keys were not read, or the token can't be kept valid.
+    /// [`VaultKeyError`] if the keys were not read, or the token cannot be kept valid.
     pub(super) async fn read(&mut self, set: impl FnOnce(KeyRing)) -> Result<(), VaultKeyError> {
         let Self { api, token, secret } = self;
         let kept_valid = token.keep_valid(api).await;

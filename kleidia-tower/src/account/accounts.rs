@@ -126,11 +126,11 @@ impl Accounts {
         }))
     }
 
-    /// Sets lifetimes, the lockout, the password policy, and the limits of recorded refusals.
+    /// Sets lifetimes, the lockout, the password policy, and the limits of recorded rejections.
     #[must_use]
     pub fn with_settings(self, settings: AccountSettings) -> Self {
         self.with(|inner| {
-            inner.audit = inner.audit.clone().with_refusal_limits(settings.refusal_limits);
+            inner.audit = inner.audit.clone().with_rejection_limits(settings.rejection_limits);
             inner.settings = settings;
         })
     }
@@ -156,7 +156,7 @@ impl Accounts {
         self.with(|inner| {
             let store: Arc<dyn Store> = Arc::clone(&inner.store);
             inner.audit = AuditTrail::new(store, sinks, Arc::clone(&inner.clock))
-                .with_refusal_limits(inner.settings.refusal_limits);
+                .with_rejection_limits(inner.settings.rejection_limits);
         })
     }
 
@@ -278,8 +278,8 @@ impl Accounts {
     }
 
     /// Records an event without a change, or counts it if its source causes too many.
-    pub(super) async fn record_refusal(&self, event: AuditEvent) -> Result<(), AccountError> {
-        if self.0.audit.admits(&event) {
+    pub(super) async fn record_rejection(&self, event: AuditEvent) -> Result<(), AccountError> {
+        if self.0.audit.allows(&event) {
             self.0.audit.append(event).await?;
         }
         Ok(())
@@ -292,7 +292,7 @@ impl Accounts {
         change: &ChangeContext,
     ) -> UnknownName {
         let event = change.event(kind, Outcome::Failure, Some(Reason::UnknownUser));
-        if self.0.audit.admits(&event) { UnknownName::Recorded } else { UnknownName::Omitted }
+        if self.0.audit.allows(&event) { UnknownName::Recorded } else { UnknownName::Omitted }
     }
 
     pub(super) async fn keys(&self) -> Result<KeyRing, AccountError> {

@@ -39,7 +39,7 @@ impl Accounts {
         let (name, request) = (name.parse::<UserName>()?, request.into());
         let role_rules = self.role_rules(actor).await?;
         // The store checks both again, but before them no password is hashed in vain.
-        if let Err(error) = role_rules.check_roles(actor.and_then(account_of), None, &roles) {
+        if let Err(error) = role_rules.check_roles(actor.and_then(find_account), None, &roles) {
             return Err(self.role_change_rejected(actor, request, error));
         }
         let violations = self.violations(&name, &password).await?;
@@ -96,7 +96,7 @@ impl Accounts {
         // The store checks this again, but denials should not wait for its writer.
         let before = self.require_account(id).await?;
         let after = update.apply_to(&before);
-        if let Err(error) = rules.check_change(account_of(actor), &before, &after) {
+        if let Err(error) = rules.check_change(find_account(actor), &before, &after) {
             return Err(self.role_change_rejected(Some(actor), request, error));
         }
         let change = self.change(request.client.clone(), Some(actor))?;
@@ -216,6 +216,6 @@ impl Accounts {
 }
 
 /// Returns the account of a principal, as it was when the request was authenticated.
-fn account_of(principal: &Principal) -> Option<&Account> {
+fn find_account(principal: &Principal) -> Option<&Account> {
     principal.session().map(|view| &*view.account)
 }

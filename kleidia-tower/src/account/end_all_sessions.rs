@@ -14,8 +14,8 @@ impl Accounts {
     /// A backup has sessions that ended after it was made: call this after it was restored, before
     /// the service starts. A login meanwhile may stay valid.
     ///
-    /// It changes 100 accounts at a time, each time in one transaction, with a record of each session
-    /// that ends (`revoked-by-admin`).
+    /// It changes 100 accounts at a time, each time in one transaction, with a record of each
+    /// session that ends (`revoked-by-admin`).
     ///
     /// # Errors
     /// Server errors. The sessions of some users are ended then: call it again.

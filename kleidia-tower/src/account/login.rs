@@ -69,7 +69,7 @@ impl Accounts {
             self.verify_unknown(permit, password).await?;
             let reason = Some(Reason::UnknownUser);
             let event = change.event(EventKind::LoginFailure, Outcome::Failure, reason);
-            self.record_refusal(event).await?;
+            self.record_rejection(event).await?;
             return Err(AccountError::InvalidCredentials);
         };
         let device =

@@ -138,6 +138,6 @@ impl Accounts {
         let user = found.map(|(account, _)| AuditIdentity::account(account.id, &account.name));
         let reason = Some(Reason::Locked);
         let event = change.event(EventKind::LoginLocked, Outcome::Failure, reason);
-        self.record_refusal(AuditEvent { user, ..event }).await
+        self.record_rejection(AuditEvent { user, ..event }).await
     }
 }

@@ -58,7 +58,7 @@ impl Accounts {
     /// # Errors
     /// Server errors.
     pub async fn sessions(&self, user: UserId) -> Result<Vec<Arc<Session>>, AccountError> {
-        Ok(self.store().sessions_of(user, self.now()?).await?)
+        Ok(self.store().find_sessions(user, self.now()?).await?)
     }
 
     /// Binds an agent to one of the user's sessions; a previous agent is replaced.

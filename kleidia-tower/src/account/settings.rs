@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::SettingError;
-use crate::audit::RefusalLimits;
+use crate::audit::RejectionLimits;
 use crate::lockout::LockoutPolicy;
 use crate::password::PasswordPolicy;
 use crate::time::check_seconds;
@@ -37,7 +37,7 @@ pub struct AccountSettings {
     pub(crate) last_seen_interval: Duration,
     pub(crate) lockout: LockoutPolicy,
     pub(crate) password_policy: PasswordPolicy,
-    pub(super) refusal_limits: RefusalLimits,
+    pub(super) rejection_limits: RejectionLimits,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -164,10 +164,10 @@ impl AccountSettings {
         Self { password_policy, ..self }
     }
 
-    /// Sets how many refusals of a minute the audit log records, each by itself.
+    /// Sets how many rejections of a minute the audit log records, each by itself.
     #[must_use]
-    pub fn with_refusal_limits(self, refusal_limits: RefusalLimits) -> Self {
-        Self { refusal_limits, ..self }
+    pub fn with_rejection_limits(self, rejection_limits: RejectionLimits) -> Self {
+        Self { rejection_limits, ..self }
     }
 }
 
@@ -184,7 +184,7 @@ impl Default for AccountSettings {
             last_seen_interval: 60 * SECOND,
             lockout: LockoutPolicy::default(),
             password_policy: PasswordPolicy::default(),
-            refusal_limits: RefusalLimits::default(),
+            rejection_limits: RejectionLimits::default(),
         }
     }
 }

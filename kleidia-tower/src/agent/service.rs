@@ -26,8 +26,8 @@ use super::{AgentPublicKey, WebOrigin};
 /// - `GET` and `HEAD` of [`PATH`](Self::PATH) return 200 with `application/x-pem-file`. Other
 ///   methods return 405, other paths 404. Responses must not be stored (`no-store`), since the
 ///   agent has another key after a restart.
-/// - Pages of other origins can't read the key unless their origin is allowed (CORS protocol, Fetch
-///   standard). No origin is allowed by default: the key is not secret, but any web page could
+/// - Pages of other origins cannot read the key unless their origin is allowed (CORS protocol,
+///   Fetch standard). No origin is allowed by default: the key is not secret, but any web page could
 ///   recognise the user by it.
 /// - A request whose host is neither an IP address nor `localhost` is rejected with 421. Otherwise
 ///   a page could let its own host name resolve to this machine, and would be of the same origin

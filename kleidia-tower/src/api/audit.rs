@@ -34,7 +34,7 @@ pub(super) struct AuditEntryResponse {
     event: &'static str,
     outcome: &'static str,
     user: Option<String>,
-    /// Who caused the event, if not the user.
+    /// The actor, if not the user.
     actor: Option<String>,
     session: Option<SessionId>,
     ip: Option<IpAddr>,

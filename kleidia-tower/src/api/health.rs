@@ -24,8 +24,8 @@ impl HealthChecks {
         self.0.push((name, Arc::new(check)));
     }
 
-    /// Responds with 200 if the store is available: also if background work fails, since the service
-    /// can still serve. The body names what fails; the reasons are in the log.
+    /// Responds with 200 if the store is available: also if background work fails, since the
+    /// service can still serve. The body names what fails; the reasons are in the log.
     pub(super) async fn run(
         self,
         State(accounts): State<Accounts>,

@@ -197,7 +197,7 @@ impl Api {
         {
             *limits = std::mem::take(limits).with_renderer(self.renderer.clone());
         }
-        let routes = self.routes.iter().map(|group| self.routes_of(*group));
+        let routes = self.routes.iter().map(|group| self.group_routes(*group));
         routes
             .fold(Router::new(), Router::merge)
             .fallback(async || ApiRejection::from(Rejection::NotFound))
@@ -210,7 +210,7 @@ impl Api {
             .with_state(self.accounts)
     }
 
-    fn routes_of(&self, group: ApiRoutes) -> Router<Accounts> {
+    fn group_routes(&self, group: ApiRoutes) -> Router<Accounts> {
         let router = Router::new();
         match group {
             ApiRoutes::Authentication => self.authentication_routes(),

@@ -13,8 +13,8 @@ pub type LogHash = [u8; 32];
 /// A verified checkpoint: the size of the log and the root of its Merkle tree, signed by the log's
 /// key.
 ///
-/// Keep checkpoints elsewhere: the database of a log can be replaced by an older one, which only a
-/// later checkpoint shows.
+/// Retain checkpoints outside the database: the database of a log can be replaced by an older one,
+/// which only a later checkpoint shows.
 ///
 /// ```
 /// use kleidia_tower::audit::{AuditKey, AuditStore, Checkpoint};
@@ -41,18 +41,23 @@ pub struct Checkpoint {
 }
 
 /// The reason for which a checkpoint is not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
     /// The text is not a checkpoint in a signed note.
     #[error("malformed checkpoint")]
     Malformed,
     /// The key has not signed it, or the signature is invalid.
-    #[error("the checkpoint is not signed by the log's key")]
-    Unsigned,
+    #[error("no valid signature of the log's key")]
+    InvalidSignature,
     /// The key has signed it for another log.
-    #[error("the checkpoint is one of another log")]
-    OtherOrigin,
+    #[error("checkpoint of another log: expected {expected:?}, found {found:?}")]
+    OriginMismatch {
+        /// The name of the log.
+        expected: String,
+        /// The origin of the checkpoint.
+        found: String,
+    },
 }
 
 impl Checkpoint {
@@ -63,11 +68,12 @@ impl Checkpoint {
     pub fn verify(note: &str, key: &AuditVerifierKey) -> Result<Self, CheckpointError> {
         let parsed = Note::from_bytes(note.as_bytes()).map_err(|_| CheckpointError::Malformed)?;
         let known = VerifierList::new(vec![Box::new(StandardVerifier::clone(&key.verifier))]);
-        parsed.verify(&known).map_err(|_| CheckpointError::Unsigned)?;
+        parsed.verify(&known).map_err(|_| CheckpointError::InvalidSignature)?;
         let checkpoint = tlog_tiles::Checkpoint::from_bytes(parsed.text());
         let checkpoint = checkpoint.map_err(|_| CheckpointError::Malformed)?;
         if checkpoint.origin() != key.name() {
-            return Err(CheckpointError::OtherOrigin);
+            let (expected, found) = (key.name().to_owned(), checkpoint.origin().to_owned());
+            return Err(CheckpointError::OriginMismatch { expected, found });
         }
         let (size, root) = (checkpoint.size(), checkpoint.hash().0);
         Ok(Self { size, root, note: note.to_owned() })
@@ -94,7 +100,7 @@ impl Checkpoint {
         &self.root
     }
 
-    /// Returns the signed note, to be kept elsewhere. It ends with a line break.
+    /// Returns the signed note, to be retained outside the database. It ends with a line break.
     #[must_use]
     pub fn note(&self) -> &str {
         &self.note
@@ -137,14 +143,18 @@ mod tests {
         let mut renamed = Note::new(&text.to_bytes(), &[]).unwrap();
         renamed.add_sigs(&[key.signer()]).unwrap();
         let renamed = String::from_utf8(renamed.to_bytes()).unwrap();
+        let origin_mismatch = CheckpointError::OriginMismatch {
+            expected: key.verifier_key().name().to_owned(),
+            found: "other".to_owned(),
+        };
         for (text, expected) in [
             (String::new(), CheckpointError::Malformed),
-            (note.replace("log\n7", "log\n8"), CheckpointError::Unsigned),
+            (note.replace("log\n7", "log\n8"), CheckpointError::InvalidSignature),
             (note.replacen('\n', "\r\n", 1), CheckpointError::Malformed),
             (note.trim_end().to_owned(), CheckpointError::Malformed),
-            (other, CheckpointError::Unsigned),
+            (other, CheckpointError::InvalidSignature),
             (foreign, CheckpointError::Malformed),
-            (renamed, CheckpointError::OtherOrigin),
+            (renamed, origin_mismatch),
         ] {
             let error = Checkpoint::verify(&text, key.verifier_key()).unwrap_err();
             assert_eq!(error, expected, "{text:?}");

@@ -1,4 +1,4 @@
-//! Records denials and summaries of refusals in the background, through a bounded queue.
+//! Records denials and summaries of rejections in the background, through a bounded queue.
 
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use http_guard::{LogLimiter, event};
 use tokio::runtime::Handle;
 
-use super::refusal_limiter::{RefusalLimiter, WindowId};
-use super::{AuditEvent, AuditSinks, AuditStore, Reason, RefusalLimits};
+use super::rejection_limiter::{RejectionLimiter, WindowId};
+use super::{AuditEvent, AuditSinks, AuditStore, Reason, RejectionLimits};
 use crate::HealthError;
 use crate::background_writer::{BackgroundWriter, BackgroundWrites};
 use crate::store::StoreError;
@@ -28,7 +28,7 @@ pub(super) struct DenialRecorder(Arc<Inner>);
 
 struct Inner {
     writer: BackgroundWriter<Denials>,
-    limiter: RefusalLimiter,
+    limiter: RejectionLimiter,
 }
 
 struct Denials {
@@ -47,7 +47,7 @@ impl DenialRecorder {
     pub(super) fn new(
         store: Arc<dyn AuditStore>,
         sinks: AuditSinks,
-        limits: RefusalLimits,
+        limits: RejectionLimits,
     ) -> Self {
         let writer = BackgroundWriter::new(Denials {
             store,
@@ -57,34 +57,34 @@ impl DenialRecorder {
             // Clients can cause them at will.
             reports: LogLimiter::per_second(1),
         });
-        Self(Arc::new(Inner { writer, limiter: RefusalLimiter::new(limits) }))
+        Self(Arc::new(Inner { writer, limiter: RejectionLimiter::new(limits) }))
     }
 
     /// Queues the events of one denial without waiting, unless its source has caused too many: then
     /// it is counted.
     pub(super) fn record(&self, events: Vec<AuditEvent>) {
-        if self.admit(&events) {
+        if self.allows(&events) {
             self.0.add(events);
         }
     }
 
-    /// Returns whether the caller shall record the events of a refusal. Otherwise it is counted.
-    pub(super) fn admit(&self, events: &[AuditEvent]) -> bool {
-        let admission = self.0.limiter.admit(events);
-        self.0.add_summaries(admission.summaries);
-        if let Some((window, left)) = admission.counting
+    /// Returns whether the caller must record the events of a rejection. Otherwise it is counted.
+    pub(super) fn allows(&self, events: &[AuditEvent]) -> bool {
+        let check = self.0.limiter.check(events);
+        self.0.add_summaries(check.summaries);
+        if let Some((window, left)) = check.counting
             && let Ok(runtime) = Handle::try_current()
         {
             #[expect(
                 clippy::disallowed_methods,
-                reason = "supervised: without it, the next refusal or a flush ends the window"
+                reason = "supervised: without it, the next rejection or a flush ends the window"
             )]
             runtime.spawn(end_window(Arc::downgrade(&self.0), window, left));
         }
-        admission.is_admitted
+        check.is_recorded
     }
 
-    /// Counts and reports a denial that can't be recorded.
+    /// Counts and reports a denial that cannot be recorded.
     pub(super) fn lose(&self, error: &dyn Display) {
         self.0.writer.writes().lose(1, error);
     }
@@ -107,7 +107,7 @@ impl DenialRecorder {
     }
 }
 
-/// Records what a window has counted when it is over, also if no further refusal follows.
+/// Records what a window has counted when it is over, also if no further rejection follows.
 async fn end_window(recorder: Weak<Inner>, window: WindowId, left: Duration) {
     tokio::time::sleep(left).await;
     if let Some(recorder) = recorder.upgrade() {
@@ -124,7 +124,7 @@ impl Inner {
 
     /// Queues events without waiting. If there is no room, they are lost.
     fn add(&self, events: Vec<AuditEvent>) {
-        let refusals = refusals(&events);
+        let rejections = rejections(&events);
         let is_added = self.writer.add(|pending| {
             let has_room = pending.len() < MAX_PENDING;
             if has_room {
@@ -134,8 +134,8 @@ impl Inner {
         });
         match is_added {
             Some(true) => add_to_pending(1.0),
-            Some(false) => self.writer.writes().lose(refusals, &"queue full"),
-            None => self.writer.writes().lose(refusals, &"no Tokio runtime"),
+            Some(false) => self.writer.writes().lose(rejections, &"queue full"),
+            None => self.writer.writes().lose(rejections, &"no Tokio runtime"),
         }
     }
 }
@@ -161,8 +161,8 @@ impl BackgroundWrites for Denials {
 
     fn on_lost(&self, batch: &Batch, error: &StoreError) {
         add_to_pending(-count(batch));
-        let refusals = batch.iter().map(|events| refusals(events));
-        self.lose(refusals.fold(0, u64::saturating_add), error);
+        let rejections = batch.iter().map(|events| rejections(events));
+        self.lose(rejections.fold(0, u64::saturating_add), error);
     }
 
     fn on_stalled(&self, batch: &Batch, error: &StoreError) {
@@ -199,8 +199,8 @@ impl Denials {
     }
 }
 
-/// Returns how many refusals these events stand for: one, or what summaries have counted.
-fn refusals(events: &[AuditEvent]) -> u64 {
+/// Returns how many rejections these events stand for: one, or what summaries have counted.
+fn rejections(events: &[AuditEvent]) -> u64 {
     let counts = events.iter().filter_map(|event| match event.reason {
         Some(Reason::MoreWithinMinute(count)) => Some(count),
         _ => None,
@@ -231,11 +231,11 @@ mod tests {
     use crate::store::{ChangeContext, MemoryStore};
     use crate::{ClientInfo, Timestamp};
 
-    /// The clock stands still, and no refusal follows.
+    /// The clock stands still, and no rejection follows.
     #[tokio::test]
     async fn summary_is_recorded_when_the_minute_is_over() {
         let store = Arc::new(MemoryStore::default());
-        let limits = RefusalLimits::default().with_per_source(2).unwrap();
+        let limits = RejectionLimits::default().with_per_source(2).unwrap();
         let denials =
             DenialRecorder::new(Arc::<MemoryStore>::clone(&store), AuditSinks::default(), limits);
         // The last second of a minute.

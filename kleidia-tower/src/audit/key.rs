@@ -28,8 +28,9 @@ const MAX_NAME_LENGTH: usize = 100;
 /// The secret key of an audit log (Ed25519), with the log's name. Cheap to clone.
 ///
 /// It signs the checkpoints of the log. A key for HMAC that is derived from it authenticates each
-/// record until the record is sealed. Who has it and can write to the database can forge the log, so
-/// keep it out of the database, and its [verifier key](Self::verifier_key) elsewhere.
+/// record until the record is sealed. An attacker who has the key and can write to the database can
+/// forge the log. So store the key outside the database, and its
+/// [verifier key](Self::verifier_key) where neither is.
 ///
 /// The text form is that of a signer key of C2SP signed notes:
 /// `PRIVATE+KEY+<name>+<hash>+<Base64>`.
@@ -68,32 +69,32 @@ pub enum AuditKeyError {
     /// The operating system provides no random octets.
     #[error("no random octets: {0}")]
     Random(#[source] io::Error),
-    /// The file can't be created or read.
+    /// The file cannot be created or read.
     #[error(transparent)]
     File(#[from] KeyFileError),
 }
 
 impl AuditKey {
-    /// Generates a key for a log with this name, which is the origin of its checkpoints. Names should
-    /// be unique, as those of domains are.
+    /// Generates a key for a log with this name, which is the origin of its checkpoints. Names
+    /// should be unique, as those of domains are.
     ///
     /// # Errors
     /// [`AuditKeyError::InvalidName`] if the name has more than 100 octets, or is not one of signed
-    /// notes: not empty, without white space, control characters and `+`. [`AuditKeyError::Random`] if
-    /// the operating system provides no random octets.
+    /// notes: not empty, without white space, control characters and `+`. [`AuditKeyError::Random`]
+    /// if the operating system provides no random octets.
     pub fn generate(name: &str) -> Result<Self, AuditKeyError> {
         generate_text(name)?.parse()
     }
 
-    /// Reads the key from a file, and creates the file before with a random key and a random name if
-    /// it is missing. It blocks.
+    /// Reads the key from a file, and creates the file before with a random key and a random name
+    /// if it is missing. It blocks.
     ///
-    /// Lines that start with `#` are comments. A new file is complete from the start, also if several
-    /// processes start at the same time. On Unix only its owner can access it (mode 0600), and an
-    /// event of level warn is logged if users other than the owner and the group can.
+    /// Lines that start with `#` are comments. A new file is complete from the start, also if
+    /// several processes start at the same time. On Unix only its owner can access it (mode 0600),
+    /// and an event of level warn is logged if users other than the owner and the group can.
     ///
     /// # Errors
-    /// [`AuditKeyError`] if the file can't be created or read, or does not contain one key.
+    /// [`AuditKeyError`] if the file cannot be created or read, or does not contain one key.
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, AuditKeyError> {
         let path = path.as_ref();
         let generate = || random_name().and_then(|name| generate_text(&name));
@@ -105,7 +106,7 @@ impl AuditKey {
     /// Reads the key from a file, as [`Self::open_or_create`] does.
     ///
     /// # Errors
-    /// [`AuditKeyError`] if the file can't be read, or does not contain one key.
+    /// [`AuditKeyError`] if the file cannot be read, or does not contain one key.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, AuditKeyError> {
         let octets = read_secret(path.as_ref(), &AtomicBool::new(false))?;
         str::from_utf8(&octets).map_err(KeyFileError::Encoding)?.parse()

@@ -45,7 +45,7 @@ pub struct InclusionProof {
 }
 
 /// The reason for which a proof is not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
     /// The text is not a proof, or has a value that this version does not know.
@@ -263,14 +263,14 @@ mod tests {
             ("\"sequence\": 7", "\"sequence\": 8", ProofError::NotIncluded),
             ("\"leaf_index\": 0", "\"leaf_index\": 1", ProofError::NotIncluded),
             ("\"192.0.2.1\"", "null", ProofError::NotIncluded),
-            ("\\n1\\n", "\\n2\\n", ProofError::Checkpoint(CheckpointError::Unsigned)),
+            ("\\n1\\n", "\\n2\\n", ProofError::Checkpoint(CheckpointError::InvalidSignature)),
         ] {
             assert!(json.contains(from), "{json}");
             let altered = InclusionProof::from_json(&json.replace(from, to)).unwrap();
             assert_eq!(altered.check(key.verifier_key()).unwrap_err(), expected, "{from}");
         }
         let other = AuditKey::generate("log").unwrap();
-        let unsigned = ProofError::Checkpoint(CheckpointError::Unsigned);
+        let unsigned = ProofError::Checkpoint(CheckpointError::InvalidSignature);
         assert_eq!(proof.check(other.verifier_key()).unwrap_err(), unsigned);
         for (from, to) in [
             ("\"DELETE\"", "null"),

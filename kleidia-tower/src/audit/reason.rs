@@ -45,9 +45,9 @@ pub enum Reason {
     Policy(String),
     /// A denial was overridden, with the reason that the admin gave.
     Override(OverrideReason),
-    /// The record stands for this many further refusals of its kind from its source within a
-    /// minute: see [`AuditTrail`](super::AuditTrail#refusals). The text is stable, such as `and 312
-    /// more within a minute`.
+    /// The record stands for this many further rejections of its kind from its source within a
+    /// minute: see [`AuditTrail`](super::AuditTrail#rejections). The text is stable, such as `and
+    /// 312 more within a minute`.
     MoreWithinMinute(u64),
 }
 

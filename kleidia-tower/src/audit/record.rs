@@ -6,8 +6,8 @@ use crate::{ClientInfo, SessionId, Timestamp, time};
 /// A stored event with its number and its authentication code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// The number of the record, which no other record has. Numbers have gaps. Concurrent changes may
-    /// be committed in another order, in which the log has them.
+    /// The number of the record, which no other record has. Numbers have gaps. Concurrent changes
+    /// may be committed in another order, in which the log has them.
     pub sequence: u64,
     /// The time of the event, in whole seconds.
     pub at: Timestamp,
@@ -61,11 +61,12 @@ impl AuditRecord {
     /// Returns the leaf of this record in the Merkle tree: the encoding of its fields, and the
     /// authentication code.
     ///
-    /// Each field is prefixed with its length in 8 octets, big-endian, which is 2^64 - 1 for a field
-    /// without a value. The fields are: the number, the time in seconds since 1970, the names of the
-    /// kind and of the outcome, the id and the name of the user and of the actor, the session, the
-    /// address, the `User-Agent`, the reason, the method, the route, and the authentication code.
-    /// Integers have 8 octets, big-endian. The code is HMAC-SHA256 over what precedes it.
+    /// Each field is prefixed with its length in 8 octets, big-endian, which is 2^64 - 1 for a
+    /// field without a value. The fields are: the number, the time in seconds since 1970, the names
+    /// of the kind and of the outcome, the id and the name of the user and of the actor, the
+    /// session, the address, the `User-Agent`, the reason, the method, the route, and the
+    /// authentication code. Integers have 8 octets, big-endian. The code is HMAC-SHA256 over what
+    /// precedes it.
     #[must_use]
     pub fn leaf(&self) -> Vec<u8> {
         let mut leaf = self.encoding();

@@ -74,7 +74,7 @@ impl AuditSinks {
     /// 1,000,000.
     ///
     /// # Errors
-    /// [`io::Error`] of the kind `InvalidInput` for another limit, or if the thread can't be
+    /// [`io::Error`] of the kind `InvalidInput` for another limit, or if the thread cannot be
     /// started.
     pub fn new(sinks: Vec<Box<dyn AuditSink>>, queue_limit: usize) -> io::Result<Self> {
         let checked = SettingError::check("queue limit", queue_limit, 1..=1_000_000);
@@ -158,7 +158,7 @@ fn run_sinks(
     for record in records {
         counts.queued.fetch_sub(1, Ordering::Relaxed);
         for (sink, supervisor) in &mut sinks {
-            if supervisor.run_turn(|| sink.record(&record)).is_none() {
+            if supervisor.run_iteration(|| sink.record(&record)).is_none() {
                 counts.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }

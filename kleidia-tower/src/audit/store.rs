@@ -11,9 +11,9 @@ use crate::{HealthError, Timestamp, UserId, UserName};
 
 /// Stores the audit log, which is append-only.
 ///
-/// The operations of the other traits record the events of their changes, in the same transaction. A
-/// background task of the store seals committed records within a second: it appends them to a Merkle
-/// log (RFC 6962), and signs a checkpoint of that.
+/// The operations of the other traits record the events of their changes, in the same transaction.
+/// A background task of the store seals committed records within a second: it appends them to a
+/// Merkle log (RFC 6962), and signs a checkpoint of that.
 #[async_trait]
 pub trait AuditStore: Send + Sync + 'static {
     /// Records events that belong to no change, in one transaction and in order. Returns their
@@ -32,14 +32,14 @@ pub trait AuditStore: Send + Sync + 'static {
     /// authentic. All authentic records are sealed if there are others.
     async fn seal(&self) -> Result<Option<Checkpoint>, StoreError>;
 
-    /// Returns the latest checkpoint, to be kept elsewhere; `None` for an empty log.
+    /// Returns the latest checkpoint, to be retained outside the database; `None` for an empty log.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if it is not signed by the log's key.
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError>;
 
     /// Verifies the log: each record, the Merkle tree over them, and its checkpoint; and that it
-    /// continues the log of a checkpoint that was kept elsewhere.
+    /// continues the log of a checkpoint that was retained outside the database.
     ///
     /// It reads all records in batches, and waits some seconds for those that are not yet sealed.
     async fn verify(&self, since: Option<&Checkpoint>) -> Result<LogVerification, StoreError>;

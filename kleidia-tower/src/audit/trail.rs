@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http_guard::telemetry::IsolatedSpan;
 
 use super::denials::DenialRecorder;
-use super::{AuditEvent, AuditSinks, AuditStore, RefusalLimits};
+use super::{AuditEvent, AuditSinks, AuditStore, RejectionLimits};
 use crate::store::StoreError;
 use crate::{Clock, HealthError, Timestamp, time};
 
@@ -23,18 +23,19 @@ use crate::{Clock, HealthError, Timestamp, time};
 /// it is recorded. Lost denials are counted by [`Self::lost_denials`] and reported in at most about
 /// one log event per second.
 ///
-/// # Refusals
+/// # Rejections
 /// Anyone can cause denials, and failed logins of unknown names, so only the first ones of a minute
-/// are recorded: 60 of one source, and 1,000 in total ([`Self::with_refusal_limits`]). A source is an IPv4 address, an IPv6 /64 network, or the account
-/// or workload if the address is unknown. Further refusals are counted. At the end of the minute, or
+/// are recorded: 60 of one source, and 1,000 in total ([`Self::with_rejection_limits`]). A source
+/// is an IPv4 address, an IPv6 /64 network, or the account or workload if the address is unknown.
+/// Further rejections are counted. At the end of the minute, or
 /// at [`Self::flush`], one record for each source and kind has their number
 /// ([`Reason::MoreWithinMinute`](super::Reason::MoreWithinMinute)). It has the time of the last one
 /// that was counted, and for IPv6 the first address of the network. The 100 sources with the most
-/// refusals have such records; one without a source has the number of the others, and of those that
-/// came when the total was reached.
+/// rejections have such records; one without a source has the number of the others, and of those
+/// that came when the total was reached.
 ///
-/// This applies to denials and rejected refresh tokens, to failed logins of names without an account,
-/// and to logins during a lock.
+/// This applies to denials and rejected refresh tokens, to failed logins of names without an
+/// account, and to logins during a lock.
 /// Failed logins of accounts and starts of their locks are always recorded, and so is everything
 /// that changes something. The lockout bounds how many failures there can be.
 ///
@@ -52,15 +53,15 @@ pub struct AuditTrail {
 impl AuditTrail {
     /// Creates a trail with this store, these sinks, and this clock.
     pub fn new(store: Arc<dyn AuditStore>, sinks: AuditSinks, clock: Arc<dyn Clock>) -> Self {
-        let limits = RefusalLimits::default();
+        let limits = RejectionLimits::default();
         let denials = DenialRecorder::new(Arc::clone(&store), sinks.clone(), limits);
         Self { store, sinks, clock, denials }
     }
 
-    /// Sets how many refusals are recorded, and starts to count. Earlier clones keep their limits
+    /// Sets how many rejections are recorded, and starts to count. Earlier clones keep their limits
     /// and their queue.
     #[must_use]
-    pub fn with_refusal_limits(self, limits: RefusalLimits) -> Self {
+    pub fn with_rejection_limits(self, limits: RejectionLimits) -> Self {
         let denials = DenialRecorder::new(Arc::clone(&self.store), self.sinks.clone(), limits);
         Self { denials, ..self }
     }
@@ -117,13 +118,13 @@ impl AuditTrail {
         }
     }
 
-    /// Returns whether the caller shall record this event of a refusal. Otherwise it is counted.
-    pub(crate) fn admits(&self, event: &AuditEvent) -> bool {
-        self.denials.admit(std::slice::from_ref(event))
+    /// Returns whether the caller must record this event of a rejection. Otherwise it is counted.
+    pub(crate) fn allows(&self, event: &AuditEvent) -> bool {
+        self.denials.allows(std::slice::from_ref(event))
     }
 
-    /// Records what was counted so far, and waits until no denial is queued, or until the store has failed three times to record the
-    /// last ones, as before a shutdown.
+    /// Records what was counted so far, and waits until no denial is queued, or until the store has
+    /// failed three times to record the last ones, as before a shutdown.
     pub async fn flush(&self) {
         self.denials.flush().await;
     }

@@ -8,8 +8,8 @@ use super::LogHash;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LogTree {
     size: u64,
-    /// The root of the complete subtree of each level, from the leaves up; meaningless for the levels
-    /// that the size does not have.
+    /// The root of the complete subtree of each level, from the leaves up; meaningless for the
+    /// levels that the size does not have.
     subtrees: Vec<Hash>,
 }
 

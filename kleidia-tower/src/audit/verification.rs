@@ -27,7 +27,7 @@ pub enum LogFault {
         record: u64,
     },
     /// A record was inserted, or altered before it was sealed: it is not sealed, and its
-    /// authentication code is wrong, or can't be checked without the secret key.
+    /// authentication code is wrong, or cannot be checked without the secret key.
     Inserted {
         /// The number of the record.
         record: u64,
@@ -67,17 +67,17 @@ pub enum LogFault {
     /// The stored checkpoint is not accepted, so nothing is signed.
     Checkpoint(CheckpointError),
     /// The records do not have the root that the checkpoint has.
-    OtherRoot,
-    /// The log is shorter than a checkpoint that was kept elsewhere, as if it was replaced by an
-    /// older one.
-    Shorter {
+    RootMismatch,
+    /// The log is shorter than a checkpoint that was retained outside the database, as if it was
+    /// replaced by an older one.
+    Truncated {
         /// The size of the log.
         size: u64,
         /// The size that the other checkpoint has.
         expected: u64,
     },
-    /// The log does not continue the one of a checkpoint that was kept elsewhere.
-    NotContinued,
+    /// The log does not continue the one of a checkpoint that was retained outside the database.
+    Inconsistent,
 }
 
 impl LogVerification {
@@ -94,8 +94,8 @@ impl LogVerification {
         self.fault_count == 0
     }
 
-    /// Returns the checkpoint up to which the log was verified, if it is signed; `None` for an empty
-    /// log.
+    /// Returns the checkpoint up to which the log was verified, if it is signed; `None` for an
+    /// empty log.
     #[must_use]
     pub const fn checkpoint(&self) -> Option<&Checkpoint> {
         self.checkpoint.as_ref()
@@ -151,11 +151,11 @@ impl fmt::Display for LogFault {
                 write!(f, "{leaves} leaves, but a checkpoint of {signed}")
             }
             Self::Checkpoint(error) => error.fmt(f),
-            Self::OtherRoot => f.write_str("the records do not have the root of the checkpoint"),
-            Self::Shorter { size, expected } => {
+            Self::RootMismatch => f.write_str("the records do not have the root of the checkpoint"),
+            Self::Truncated { size, expected } => {
                 write!(f, "the log has {size} records, expected at least {expected}")
             }
-            Self::NotContinued => f.write_str("the log does not continue the given checkpoint"),
+            Self::Inconsistent => f.write_str("the log does not continue the given checkpoint"),
         }
     }
 }

@@ -57,7 +57,7 @@ impl LockoutPolicy {
     /// bound (NIST SP 800-63B, 5.2.2).
     pub const MAX_CONSECUTIVE_FAILURES: u32 = 100;
     /// The default of [`max_devices`](Self::max_devices).
-    pub const MAX_DEVICES: usize = 10;
+    pub const DEFAULT_MAX_DEVICES: usize = 10;
 
     /// Sets how many consecutive failures lock a user name for a source. 5 by default.
     ///
@@ -250,7 +250,7 @@ impl Default for LockoutPolicy {
             max_consecutive_failures: Self::MAX_CONSECUTIVE_FAILURES,
             failure_decay: 6 * HOUR,
             familiar_ttl: 90 * DAY,
-            max_devices: Self::MAX_DEVICES,
+            max_devices: Self::DEFAULT_MAX_DEVICES,
         }
     }
 }

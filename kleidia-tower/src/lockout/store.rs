@@ -34,8 +34,8 @@ pub trait FailureStore: Send + Sync + 'static {
     ) -> Result<Committed<()>, StoreError>;
 
     /// Settles an attempt that was [`Reservation::Throttled`]. It counts as a failure of its source
-    /// only. Records `login.locked`, and a second one if a lock of the source starts with it, unless
-    /// no account has the name and it is [`UnknownName::Omitted`].
+    /// only. Records `login.locked`, and a second one if a lock of the source starts with it,
+    /// unless no account has the name and it is [`UnknownName::Omitted`].
     async fn record_throttled(
         &self,
         attempt: &LoginAttempt,
@@ -68,8 +68,8 @@ pub trait FailureStore: Send + Sync + 'static {
 /// Whether the audit log records a failed attempt if no account has its name.
 ///
 /// Anyone can make such attempts, so there are too many to record each
-/// ([`RefusalLimits`](crate::audit::RefusalLimits)). Attempts with the name of an account are always
-/// recorded.
+/// ([`RejectionLimits`](crate::audit::RejectionLimits)). Attempts with the name of an account are
+/// always recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownName {
     /// The attempt is recorded.

@@ -54,7 +54,7 @@ impl BreachedPasswordFile {
     /// Reads the whole file.
     ///
     /// # Errors
-    /// [`BreachedPasswordError`] if the file can't be read or is not UTF-8.
+    /// [`BreachedPasswordError`] if the file cannot be read or is not UTF-8.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, BreachedPasswordError> {
         let path = path.as_ref();
         let failed =

@@ -69,7 +69,7 @@ impl PasswordHasher {
     /// Starts a hasher with the default [options](Self::options).
     ///
     /// # Errors
-    /// [`HashingError::System`] if a thread can't be started.
+    /// [`HashingError::System`] if a thread cannot be started.
     pub fn new() -> Result<Self, HashingError> {
         Self::options().start()
     }
@@ -190,7 +190,7 @@ fn run_worker(jobs: &Mutex<Receiver<Job>>, lanes: &ThreadPool) {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         // Without the thread, its permit would wait forever.
-        supervisor.run_turn(|| lanes.install(|| job(&mut memory)));
+        supervisor.run_iteration(|| lanes.install(|| job(&mut memory)));
     }
 }
 

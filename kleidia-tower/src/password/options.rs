@@ -59,7 +59,7 @@ impl PasswordHasherOptions {
     /// Starts a hasher, with one thread per permit.
     ///
     /// # Errors
-    /// [`HashingError::System`] if a thread can't be started.
+    /// [`HashingError::System`] if a thread cannot be started.
     pub fn start(self) -> Result<PasswordHasher, HashingError> {
         PasswordHasher::start(&self)
     }

@@ -152,7 +152,7 @@ impl PasswordPolicy {
         Ok(Self { max_age: Some(age), ..self })
     }
 
-    /// Sets how many previous passwords can't be used again: 0 to 24; 0 by default.
+    /// Sets how many previous passwords cannot be used again: 0 to 24; 0 by default.
     ///
     /// A change of password costs one evaluation for each.
     ///
@@ -175,7 +175,7 @@ impl PasswordPolicy {
         self.max_age
     }
 
-    /// Returns how many previous passwords can't be used again.
+    /// Returns how many previous passwords cannot be used again.
     #[must_use]
     pub const fn history(&self) -> usize {
         self.history

@@ -100,7 +100,7 @@ impl Probe {
             if Arc::strong_count(&circuit.0) == 1 {
                 return;
             }
-            match supervisor.run_async_turn(self.check()).await {
+            match supervisor.run_async_iteration(self.check()).await {
                 Some(Ok(())) => break,
                 Some(Err(error)) => circuit.0.set_failure(&error),
                 None => {}

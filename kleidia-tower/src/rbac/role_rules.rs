@@ -26,7 +26,7 @@ pub struct RoleRules {
     assigner: Assigner,
 }
 
-/// Who assigns roles.
+/// The account that assigns roles.
 #[derive(Clone, Debug)]
 enum Assigner {
     Operator,

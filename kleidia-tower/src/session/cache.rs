@@ -51,7 +51,7 @@ pub(super) struct Hit {
 struct CacheEntry {
     view: SessionView,
     start: LookupStart,
-    /// Whether nobody renews the entry yet.
+    /// Whether no lookup renews the entry yet.
     is_renewable: Arc<AtomicBool>,
 }
 
@@ -155,8 +155,8 @@ impl SessionCache {
         self.follower.catch_up(|invalidation| self.invalidate(invalidation))
     }
 
-    /// Returns the age at which an entry is renewed: half to 90 % of the TTL, so that entries of the
-    /// same time do not expire at the same time.
+    /// Returns the age at which an entry is renewed: half to 90 % of the TTL, so that entries of
+    /// the same time do not expire at the same time.
     fn renewal_age(&self, start: LookupStart) -> Duration {
         let percent = self.bucket_hasher.hash_one(start.number) % 41;
         self.ttl / 100 * u32::try_from(50 + percent).unwrap_or(50)

@@ -27,10 +27,10 @@ use crate::{Clock, SessionId, SettingError, Timestamp, TokenDigest, UserId};
 ///
 /// If the store has a [feed](SessionEvents::has_feed) of such changes, as
 /// [`PostgresStore`](crate::store::PostgresStore), they take effect as soon as the feed delivers
-/// them, usually within milliseconds. Then sessions are cached for 30 seconds, while each node hears
-/// its own heartbeats through the feed: if none that was sent within the maximum staleness has been
-/// heard, because the feed is cut, slow or behind, the cache is empty and unused, and each request
-/// queries the store. Without a feed, sessions are cached for the maximum staleness.
+/// them, usually within milliseconds. Then sessions are cached for 30 seconds, while each node
+/// receives its own heartbeats through the feed: if none that was sent within the maximum staleness
+/// has been received, because the feed is cut, slow or behind, the cache is empty and unused, and
+/// each request queries the store. Without a feed, sessions are cached for the maximum staleness.
 ///
 /// The staleness is measured by the monotonic clock, which stands still while a machine is
 /// suspended.
@@ -99,9 +99,9 @@ impl SessionCachingStore {
         Ok(Self::with_cache(self.store, sessions, self.max_staleness, self.clock))
     }
 
-    /// Sets the clock by which sessions expire. A session that has expired in the cache is looked up
-    /// again, since another process may have extended it; without a clock it is so for the rest of
-    /// the time that it is cached.
+    /// Sets the clock by which sessions expire. A session that has expired in the cache is looked
+    /// up again, since another process may have extended it; without a clock it is so for the rest
+    /// of the time that it is cached.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> Self {
         Self { clock: Some(Arc::new(clock)), ..self }
@@ -174,12 +174,12 @@ impl SessionStore for SessionCachingStore {
         Ok(Some(view))
     }
 
-    async fn sessions_of(
+    async fn find_sessions(
         &self,
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
-        self.store.sessions_of(user, now).await
+        self.store.find_sessions(user, now).await
     }
 
     async fn open_session(

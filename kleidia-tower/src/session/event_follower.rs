@@ -19,7 +19,7 @@ pub(super) struct EventFollower {
 struct State {
     receiver: Option<SessionEventReceiver>,
     /// Every change before this instant has been applied. `None` after a gap, until a heartbeat is
-    /// heard. Without a feed it is not used.
+    /// received. Without a feed it is not used.
     up_to_date: Option<Instant>,
 }
 
@@ -75,7 +75,7 @@ impl EventFollower {
             }
             SessionEvent::UpToDate { as_of, known_at } => {
                 let last = up_to_date.replace(as_of);
-                // Nobody looked during a gap, and nothing from before it may be used.
+                // No lookup ran during the gap, and no entry from before it may be used.
                 let is_gap = |last| known_at.saturating_duration_since(last) > self.max_staleness;
                 if last.is_some_and(is_gap) {
                     invalidate(Invalidation::All);
@@ -107,11 +107,11 @@ mod tests {
             Self { events, follower, applied: RefCell::default() }
         }
 
-        /// Publishes a heartbeat that was sent and heard so many seconds ago.
-        fn hear(&self, sent: u64, heard: u64) {
+        /// Publishes a heartbeat that was sent and received so many seconds ago.
+        fn heartbeat(&self, sent: u64, received: u64) {
             let now = Instant::now();
             let ago = |seconds| now.checked_sub(Duration::from_secs(seconds)).unwrap_or(now);
-            let (as_of, known_at) = (ago(sent), ago(heard));
+            let (as_of, known_at) = (ago(sent), ago(received));
             self.events.publish(SessionEvent::UpToDate { as_of, known_at });
         }
 
@@ -123,38 +123,38 @@ mod tests {
     }
 
     #[test]
-    fn cache_is_unused_until_a_heartbeat_is_heard() {
+    fn cache_is_unused_until_a_heartbeat_is_received() {
         let fixture = Fixture::new(SessionEvents::with_feed());
         assert_eq!(fixture.catch_up(), (false, vec![]));
-        fixture.hear(2, 1);
+        fixture.heartbeat(2, 1);
         assert_eq!(fixture.catch_up(), (true, vec![]));
         fixture.events.publish(SessionEvent::Missed);
         assert_eq!(fixture.catch_up(), (false, vec![Invalidation::All]));
         assert_eq!(fixture.catch_up(), (false, vec![]));
-        fixture.hear(0, 0);
+        fixture.heartbeat(0, 0);
         assert_eq!(fixture.catch_up(), (true, vec![]));
     }
 
-    /// When it was heard does not matter: what was committed since it was sent may be unknown.
+    /// When it was received does not matter: what was committed since it was sent may be unknown.
     #[test]
     fn old_heartbeat_that_is_heard_now_is_too_late() {
         let fixture = Fixture::new(SessionEvents::with_feed());
-        fixture.hear(61, 0);
+        fixture.heartbeat(61, 0);
         assert_eq!(fixture.catch_up(), (false, vec![Invalidation::All]));
-        fixture.hear(30, 0);
+        fixture.heartbeat(30, 0);
         assert_eq!(fixture.catch_up(), (true, vec![]));
     }
 
     #[test]
     fn entries_from_before_a_gap_are_not_used_after_it() {
         let fixture = Fixture::new(SessionEvents::with_feed());
-        fixture.hear(100, 100);
-        fixture.hear(41, 41);
-        fixture.hear(0, 0);
+        fixture.heartbeat(100, 100);
+        fixture.heartbeat(41, 41);
+        fixture.heartbeat(0, 0);
         assert_eq!(fixture.catch_up(), (true, vec![]));
-        fixture.hear(200, 200);
-        fixture.hear(139, 139);
-        fixture.hear(0, 0);
+        fixture.heartbeat(200, 200);
+        fixture.heartbeat(139, 139);
+        fixture.heartbeat(0, 0);
         assert_eq!(fixture.catch_up(), (true, vec![Invalidation::All; 2]));
     }
 
@@ -162,7 +162,7 @@ mod tests {
     fn events_invalidate_what_they_are_about() {
         for events in [SessionEvents::with_feed(), SessionEvents::default()] {
             let fixture = Fixture::new(events);
-            fixture.hear(0, 0);
+            fixture.heartbeat(0, 0);
             let (session, user) = (SessionId::new(7), UserId::new(8));
             let reason = EndReason::Logout;
             fixture.events.publish(SessionEvent::SessionEnded { session, user, reason });

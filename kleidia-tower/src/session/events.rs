@@ -80,7 +80,7 @@ pub enum AccountChange {
     Password,
     /// More than 16 of its sessions were ended: the store has the reasons.
     SessionsEnded,
-    /// Nobody knows whether a change was committed. If it was, its own event may follow.
+    /// It is unknown whether a change was committed. If it was, its own event may follow.
     Uncertain,
 }
 
@@ -147,7 +147,7 @@ impl SessionEvents {
 
     /// Publishes an event in this process. Call it after the change is committed.
     pub fn publish(&self, event: SessionEvent) {
-        // Without a subscriber nobody has to learn it.
+        // Without a subscriber there is no receiver.
         drop(self.0.sender.send(event));
     }
 
@@ -161,7 +161,7 @@ impl SessionEvents {
     /// nothing to fail.
     ///
     /// # Errors
-    /// [`HealthError`] if the connection is lost, or no heartbeat was heard for 5 seconds.
+    /// [`HealthError`] if the connection is lost, or no heartbeat was received for 5 seconds.
     pub fn health(&self) -> Result<(), HealthError> {
         self.0.feed.as_ref().map_or(Ok(()), |feed| feed.supervisor.health())
     }
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn receiver_that_lags_is_told() {
+    fn lagging_receiver_gets_missed() {
         let events = SessionEvents::default();
         let mut receiver = events.subscribe();
         let event = |number| SessionEvent::AgentRegistered {

@@ -74,7 +74,7 @@ impl Lookups {
         let lookup = Lookup { start: self.cache.start_lookup(), outcome };
         in_progress.insert(key, lookup.clone());
         let registration = Registration { lookups: Arc::clone(self), key, start: lookup.start };
-        // As a task, so that it serves others also if the caller hangs up.
+        // As a task, so that it serves others also if the caller disconnects.
         #[expect(clippy::disallowed_methods, reason = "supervised: a panic is an error of `wait`")]
         tokio::spawn(async move {
             let found = registration.lookups.store.session(key).await;

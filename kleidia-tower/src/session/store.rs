@@ -23,7 +23,7 @@ pub trait SessionStore: Send + Sync + 'static {
     async fn session(&self, lookup: SessionLookup) -> Result<Option<SessionView>, StoreError>;
 
     /// Returns the active sessions of a user, the newest first.
-    async fn sessions_of(
+    async fn find_sessions(
         &self,
         user: UserId,
         now: Timestamp,
@@ -45,8 +45,8 @@ pub trait SessionStore: Send + Sync + 'static {
         change: &ChangeContext,
     ) -> Result<Committed<OpenOutcome>, StoreError>;
 
-    /// Checks by a read whether a refresh token is rejected for good. Returns `None` if its rotation
-    /// decides. `login_ttl` is as in [`Rotation`].
+    /// Checks by a read whether a refresh token is rejected for good. Returns `None` if its
+    /// rotation decides. `login_ttl` is as in [`Rotation`].
     ///
     /// Anyone can send unknown tokens, and former users can send revoked ones. So it must not wait
     /// for a writer, and it records nothing: the caller records known tokens.
@@ -82,7 +82,8 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> Result<Committed<Vec<SessionId>>, StoreError>;
 
     /// Ends all active sessions of these users as one change, revokes their token families, and
-    /// returns the ids of the sessions. Records `session.ended` for each. Unknown users are ignored.
+    /// returns the ids of the sessions. Records `session.ended` for each. Unknown users are
+    /// ignored.
     ///
     /// Pass at most some hundred users, so that the transaction is short.
     async fn end_sessions_of_users(

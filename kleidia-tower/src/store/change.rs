@@ -3,14 +3,14 @@
 use crate::audit::{AuditEvent, AuditIdentity, AuditRecord, EventKind, Outcome, Reason};
 use crate::{ClientInfo, Timestamp};
 
-/// Who makes a change, when, and from which client. Its audit events contain this.
+/// The actor of a change, its time and its client. Its audit events contain this.
 #[derive(Clone, Debug)]
 pub struct ChangeContext {
     /// The time of the change, in whole seconds: stores may drop fractions.
     pub at: Timestamp,
     /// The client.
     pub client: ClientInfo,
-    /// Who makes the change, if not the affected user.
+    /// The actor, if not the affected user.
     pub actor: Option<AuditIdentity>,
 }
 

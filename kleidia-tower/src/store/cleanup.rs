@@ -163,7 +163,7 @@ async fn run_batch(
     supervisor: &Supervisor,
 ) -> Batch {
     let started_at = Instant::now();
-    let batch = supervisor.run_async_turn(delete_batch(store, clock, settings)).await;
+    let batch = supervisor.run_async_iteration(delete_batch(store, clock, settings)).await;
     let Some(removed) = batch else { return Batch::Failed };
     supervisor.record(&removed, started_at);
     match removed {

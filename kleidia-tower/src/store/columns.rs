@@ -206,7 +206,7 @@ impl<R: SqlRow> Columns<'_, R> {
     }
 
     /// Reads a record that is neither sealed nor unsealed.
-    pub(super) fn stray(&self) -> Value<(u64, Value<AuditRecord>)> {
+    pub(super) fn orphan_record(&self) -> Value<(u64, Value<AuditRecord>)> {
         Ok((self.unsigned("sequence")?, self.record()))
     }
 

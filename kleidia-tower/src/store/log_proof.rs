@@ -17,7 +17,7 @@ pub(super) async fn prove(
     record: u64,
 ) -> Result<Option<InclusionProof>, StoreError> {
     // Before the checkpoint, which then includes the leaf.
-    let Some(leaf) = reads.read_leaf_of(record).await? else { return Ok(None) };
+    let Some(leaf) = reads.find_leaf(record).await? else { return Ok(None) };
     let record = leaf.record.ok_or(StoreError::Corrupt("audit log: a record is missing"))??;
     let note = reads.read_log_state().await?.checkpoint;
     let note = note.ok_or(StoreError::Corrupt("audit log: its checkpoint is missing"))?;

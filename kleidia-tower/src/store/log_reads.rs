@@ -9,8 +9,8 @@ use crate::audit::{AuditRecord, LogHash};
 /// The number of records that verification reads at a time.
 pub const LOG_BATCH: u64 = 1000;
 
-/// The reads of the audit log that its verification and its proofs need. Each sees what was committed
-/// at one time.
+/// The reads of the audit log that its verification and its proofs need. Each sees what was
+/// committed at one time.
 #[async_trait]
 pub trait LogReads: Send + Sync + 'static {
     /// Returns the state of the Merkle log.
@@ -20,7 +20,7 @@ pub trait LogReads: Send + Sync + 'static {
     async fn read_leaves(&self, from: u64, until: u64) -> Result<Vec<LeafRow>, StoreError>;
 
     /// Returns the leaf of a record; `None` if it is unsealed, or if there is no such record.
-    async fn read_leaf_of(&self, record: u64) -> Result<Option<LeafRow>, StoreError>;
+    async fn find_leaf(&self, record: u64) -> Result<Option<LeafRow>, StoreError>;
 
     /// Returns the hashes from a position to another (exclusive), with their positions.
     async fn read_hashes(&self, from: u64, until: u64) -> Result<Vec<(u64, LogHash)>, StoreError>;
@@ -31,9 +31,9 @@ pub trait LogReads: Send + Sync + 'static {
     /// Returns at most [`LOG_BATCH`] unsealed records after a number, ordered by number.
     async fn read_unsealed(&self, after: u64) -> Result<Vec<UnsealedRecord>, StoreError>;
 
-    /// Looks at a bounded number of records after a number, and returns those that are neither unsealed
-    /// nor have a leaf; `None` if there are no records after it.
-    async fn read_strays(&self, after: i64) -> Result<Option<Strays>, StoreError>;
+    /// Looks at a bounded number of records after a number, and returns those that are neither
+    /// unsealed nor have a leaf; `None` if there are no records after it.
+    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError>;
 }
 
 /// The state of the Merkle log.
@@ -60,9 +60,9 @@ pub struct LeafRow {
 
 /// Records that are neither unsealed nor have a leaf.
 #[derive(Debug)]
-pub struct Strays {
+pub struct OrphanRecords {
     /// The number of the last record that was looked at.
     pub last: i64,
-    /// The numbers of the strays, and the records unless their rows are invalid.
+    /// The numbers of the orphan records, and the records unless their rows are invalid.
     pub records: Vec<(u64, Result<AuditRecord, StoreError>)>,
 }

@@ -36,7 +36,7 @@ pub(super) async fn verify(
             signed
         }
         Err(error) => {
-            faults.add(LogFault::Checkpoint(*error));
+            faults.add(LogFault::Checkpoint(error.clone()));
             state.leaves
         }
     };
@@ -51,7 +51,7 @@ pub(super) async fn verify(
         trees.add(until, leaves, hashes);
     }
     trees.finish(checkpoint.as_ref(), &mut faults);
-    find_strays(reads, key, &mut faults).await?;
+    find_orphan_records(reads, key, &mut faults).await?;
     check_unsealed(reads, key, &mut faults).await?;
     Ok(LogVerification::new(checkpoint, faults))
 }
@@ -91,7 +91,7 @@ impl<'a> Trees<'a> {
             by_leaves: Faults::default(),
             by_records: Faults::default(),
         };
-        trees.note_roots();
+        trees.observe_roots();
         trees
     }
 
@@ -115,7 +115,7 @@ impl<'a> Trees<'a> {
             compare(position, self.stored.push(leaf), &hashes, &mut self.by_leaves);
             let leaf = found.unwrap_or_default();
             compare(position, self.records.push(leaf), &hashes, &mut self.by_records);
-            self.note_roots();
+            self.observe_roots();
         }
     }
 
@@ -157,7 +157,7 @@ impl<'a> Trees<'a> {
         }
     }
 
-    fn note_roots(&mut self) {
+    fn observe_roots(&mut self) {
         if self.since.is_some_and(|since| since.size() == self.stored.size()) {
             self.since_roots = Some([self.stored.root(), self.records.root()]);
         }
@@ -172,16 +172,16 @@ impl<'a> Trees<'a> {
             faults.append(self.leaf_faults);
             faults.append(self.by_leaves);
             if signed.is_some_and(|root| *root != self.stored.root()) {
-                faults.add(LogFault::OtherRoot);
+                faults.add(LogFault::RootMismatch);
             }
         }
         match (self.since, self.since_roots) {
             (Some(since), None) => {
                 let (size, expected) = (self.stored.size(), since.size());
-                faults.add(LogFault::Shorter { size, expected });
+                faults.add(LogFault::Truncated { size, expected });
             }
             (Some(since), Some(roots)) if !roots.contains(since.root()) => {
-                faults.add(LogFault::NotContinued);
+                faults.add(LogFault::Inconsistent);
             }
             _ => {}
         }
@@ -208,15 +208,15 @@ fn is_authentic(record: &AuditRecord, key: &LogKey) -> Option<bool> {
 }
 
 /// Finds records that are neither sealed nor unsealed.
-async fn find_strays(
+async fn find_orphan_records(
     reads: &impl LogReads,
     key: &LogKey,
     faults: &mut Faults,
 ) -> Result<(), StoreError> {
     let mut after = i64::MIN;
-    while let Some(strays) = reads.read_strays(after).await? {
-        after = strays.last;
-        for (record, row) in strays.records {
+    while let Some(orphans) = reads.read_orphan_records(after).await? {
+        after = orphans.last;
+        for (record, row) in orphans.records {
             let is_authentic = row.is_ok_and(|row| is_authentic(&row, key) == Some(true));
             faults.add(if is_authentic {
                 LogFault::NotSealed { record }

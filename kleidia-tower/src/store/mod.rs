@@ -21,14 +21,14 @@ mod operations;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod purge;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-mod quiet;
 pub mod rows;
 mod sealer;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod transactional;
 mod transactional_failures;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod without_subscriber;
 
 use crate::account::AccountStore;
 use crate::audit::AuditStore;

@@ -36,8 +36,8 @@ impl<'a, T> Operation<'a, T> {
         self.name
     }
 
-    /// Runs the operation. Commit the transaction if it succeeds, and roll it back otherwise, also if
-    /// the future is dropped.
+    /// Runs the operation. Commit the transaction if it succeeds, and roll it back otherwise, also
+    /// if the future is dropped.
     pub fn run<'r>(&self, rows: &'r mut dyn Rows) -> OperationFuture<'r, T>
     where
         'a: 'r,

@@ -2,7 +2,7 @@
 //!
 //! The operations of the store traits are implemented once, over the statements of [`Rows`]. A type
 //! that implements [`Transactional`] implements all store traits but
-//! [`PurgeStore`](super::PurgeStore), so with that one it is a [`Store`](super::Store). Stores can't
+//! [`PurgeStore`](super::PurgeStore), so with that one it is a [`Store`](super::Store). Stores cannot
 //! differ in what a refresh or a lockout does. Run the test cases of
 //! `store::conformance` (feature `conformance`) with it.
 //!
@@ -44,48 +44,51 @@
 //! transactions that take no lock of the account: [`SessionRows::touch_sessions`] and
 //! [`PurgeStore::purge`](super::PurgeStore::purge).
 //!
-//! Apart from these two and [`AuditStore::append`](crate::audit::AuditStore::append), no transaction
-//! touches rows of two accounts unless it locks the administration. The failures of a user name are
-//! rows of the account with this name. So accounts can be spread over partitions.
+//! Apart from these two and [`AuditStore::append`](crate::audit::AuditStore::append), no
+//! transaction touches rows of two accounts unless it locks the administration. The failures of a
+//! user name are rows of the account with this name. So accounts can be spread over partitions.
 //!
 //! # Errors and retries
 //!
-//! After an error of a statement the transaction is rolled back, and the operation returns that error.
-//! A store whose database rolls back transactions because of others (deadlocks, serialisation
-//! failures) runs the operation again in a new transaction: a bounded number of times, after a random
-//! delay. An operation can run any number of times. If it is unknown whether a transaction was
-//! committed, return [`Unavailable`](super::StoreError::Unavailable); don't run the operation again.
+//! After an error of a statement the transaction is rolled back, and the operation returns that
+//! error. A store whose database rolls back transactions because of others (deadlocks,
+//! serialisation failures) runs the operation again in a new transaction: a bounded number of
+//! times, after a random delay. An operation can run any number of times. If it is unknown whether
+//! a transaction was committed, return [`Unavailable`](super::StoreError::Unavailable); don't run
+//! the operation again.
 //!
-//! Limit how many operations wait, and reject further ones with [`Busy`](super::StoreError::Busy). A
-//! row that can't be read is [`Corrupt`](super::StoreError::Corrupt). An error must not contain values
-//! of rows, and a driver that logs parameters must be silenced: they are digests of tokens and hashes
-//! of passwords.
+//! Limit how many operations wait, and reject further ones with [`Busy`](super::StoreError::Busy).
+//! A row that cannot be read is [`Corrupt`](super::StoreError::Corrupt). An error must not contain
+//! values of rows, and a driver that logs parameters must be silenced: they are digests of tokens
+//! and hashes of passwords.
 //!
-//! # Callers that hang up
+//! # Cancellation
 //!
 //! The caller may drop the future of [`Transactional::write`] at each of its awaits, since clients
-//! disconnect. Then the transaction is rolled back, or committed as a whole if the commit has begun. In
-//! both cases nothing may remain: no lock, no open transaction on a pooled connection, no permit. Later
-//! operations must not wait for the dropped one, except for a commit in progress. The operation
-//! borrows its arguments, so only the commit can move to a task or a thread of its own. The cases
-//! `cancellation` of the conformance suite drop operations at each await.
+//! disconnect. Then the transaction is rolled back, or committed as a whole if the commit has
+//! begun. In both cases nothing may remain: no lock, no open transaction on a pooled connection, no
+//! permit. Later operations must not wait for the dropped one, except for a commit in progress. The
+//! operation borrows its arguments, so only the commit can move to a task or a thread of its own.
+//! The cases `cancellation` of the conformance suite drop operations at each await.
 //!
 //! The same holds if a statement panics.
 //!
 //! # Events
 //!
-//! What caches and streams must learn, an operation [publishes](EventRows::publish). The rows collect
-//! it, and the store publishes it in [`Transactional::events`] by a [`Publication`]: after the commit,
-//! never before, and not after a rollback. If the commit goes on after the caller has hung up, the
-//! events follow it all the same, so publish them where it ends: in its task or thread.
+//! What caches and streams must learn, an operation [publishes](EventRows::publish). The rows
+//! collect it, and the store publishes it in [`Transactional::events`] by a [`Publication`]: after
+//! the commit, never before, and not after a rollback. If the commit goes on after the caller has
+//! disconnected, the events follow it all the same, so publish them where it ends: in its task or
+//! thread.
 //!
 //! # The audit log
 //!
-//! An operation appends [records](AuditRows::append_records), which are *unsealed* until the operation
-//! `seal` appends them to a Merkle log. Keep the unsealed ones in a table of their own: then a record
-//! that is committed late is not skipped. The log consists of the leaves, each the number of a record,
-//! of the hashes of the tree, and of checkpoints. All of them are only appended; refuse other changes
-//! where the database can. [`LogReads`] are the reads that verification and proofs need.
+//! An operation appends [records](AuditRows::append_records), which are *unsealed* until the
+//! operation `seal` appends them to a Merkle log. Keep the unsealed ones in a table of their own:
+//! then a record that is committed late is not skipped. The log consists of the leaves, each the
+//! number of a record, of the hashes of the tree, and of checkpoints. All of them are only
+//! appended; reject other changes where the database can. [`LogReads`] are the reads that
+//! verification and proofs need.
 //!
 //! Start a [`SealerTask`] for the store. Without it nothing is sealed but by
 //! [`AuditStore::seal`](crate::audit::AuditStore::seal).
@@ -96,8 +99,8 @@
 //! - **Ids**: the store assigns them, and never again: not after rows were deleted, and not after a
 //!   restart. Those of the sessions and families of a user ascend. The upper bits of all ids of an
 //!   account may name its partition.
-//! - **Digests and wrapped tokens** have 32 octets. Neither is a credential, but who knows the digests
-//!   learns which tokens belong together.
+//! - **Digests and wrapped tokens** have 32 octets. Neither is a credential, but an attacker who
+//!   knows the digests learns which tokens belong together.
 //! - **Text** has visible characters only, and bounded length ([`UserName`](crate::UserName),
 //!   [`UserAgent`](crate::UserAgent), [`PasswordHash`](crate::account::PasswordHash)). Compare user names
 //!   octet by octet: they are in canonical form.
@@ -111,7 +114,7 @@ mod refresh_token_state;
 mod refresh_tokens;
 mod sessions;
 
-pub use super::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, Strays};
+pub use super::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords};
 pub use super::operation::{Operation, OperationFuture};
 pub use super::sealer::{SealerTask, Sealing};
 pub use super::transactional::Transactional;
@@ -123,7 +126,8 @@ pub use refresh_token_state::RefreshTokenState;
 pub use refresh_tokens::{Consumed, RefreshTokenRow, RefreshTokenRows};
 pub use sessions::SessionRows;
 
-/// The rows that one transaction sees. Every type that implements the six traits implements this one.
+/// The rows that one transaction sees. Every type that implements the six traits implements this
+/// one.
 ///
 /// The store commits or rolls back the transaction after the operation.
 pub trait Rows:

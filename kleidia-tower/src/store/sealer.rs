@@ -13,7 +13,8 @@ use super::{StoreError, operations};
 use crate::audit::Checkpoint;
 use crate::{HealthError, SettingError};
 
-/// How long another transaction may seal without a larger checkpoint. Any session can hold the lock.
+/// How long another transaction may seal without a larger checkpoint. Any session can hold the
+/// lock.
 const MAX_SKIPPED: Duration = Duration::from_secs(5);
 
 /// Checks the time between two turns.
@@ -22,8 +23,8 @@ pub(super) fn check_interval(interval: Duration) -> Result<Duration, SettingErro
     SettingError::check("seal interval", interval, bounds)
 }
 
-/// What a store remembers of sealing its audit log: the largest checkpoint that it has seen, and whether
-/// the last attempt succeeded.
+/// What a store remembers of sealing its audit log: the largest checkpoint that it has seen, and
+/// whether the last attempt succeeded.
 #[derive(Debug)]
 pub struct Sealing {
     /// The largest checkpoint that was seen.
@@ -33,8 +34,8 @@ pub struct Sealing {
     supervisor: Supervisor,
 }
 
-/// A task that seals the audit log of a store at intervals. Dropping it stops the task without waiting
-/// for it. A panic of the store is logged, and does not end it.
+/// A task that seals the audit log of a store at intervals. Dropping it stops the task without
+/// waiting for it. A panic of the store is logged, and does not end it.
 ///
 /// The stores of this crate have one. Start one for a [`Transactional`] store of your own.
 #[derive(Debug)]
@@ -56,8 +57,8 @@ impl Sealing {
         self.supervisor.health()
     }
 
-    /// Seals all committed records. If another node seals at the moment, it waits for that, or leaves
-    /// it to the other node.
+    /// Seals all committed records. If another node seals at the moment, it waits for that, or
+    /// leaves it to the other node.
     pub(super) async fn seal<S: Transactional>(
         &self,
         store: &S,
@@ -101,8 +102,8 @@ impl Sealing {
         }
     }
 
-    /// Returns the stored checkpoint if it is signed and not older than a known one, and whether there
-    /// are unsealed records.
+    /// Returns the stored checkpoint if it is signed and not older than a known one, and whether
+    /// there are unsealed records.
     pub(super) async fn read<S: Transactional>(
         &self,
         store: &S,
@@ -141,11 +142,11 @@ impl SealerTask {
     /// The default interval. A committed record is sealed within a second.
     pub const DEFAULT_INTERVAL: Duration = Duration::from_millis(400);
 
-    /// Starts the task. The first turn is after an interval: 10 milliseconds to 1 hour. A turn seals what
-    /// all nodes have committed, so the work for one record is less the more there are.
+    /// Starts the task. The first turn is after an interval: 10 milliseconds to 1 hour. A turn
+    /// seals what all nodes have committed, so the work for one record is less the more there are.
     ///
-    /// Needs a Tokio runtime with its timer. The task keeps the store; use a handle if dropping the store
-    /// is to drop the task.
+    /// Needs a Tokio runtime with its timer. The task keeps the store; use a handle if dropping the
+    /// store is to drop the task.
     ///
     /// # Errors
     /// [`SettingError`] if the interval is out of these bounds.
@@ -175,7 +176,7 @@ async fn run(store: Arc<impl Transactional>, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;
         let started_at = Instant::now();
-        let sealed = supervisor.run_async_turn(store.sealing().seal(&*store, false)).await;
+        let sealed = supervisor.run_async_iteration(store.sealing().seal(&*store, false)).await;
         if let Some(sealed) = sealed {
             supervisor.record(&sealed, started_at);
             let failure = sealed.err().map(|error| error.to_string());

@@ -56,14 +56,15 @@ pub trait Transactional: LogReads {
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError>;
 
     /// Returns the active sessions of a user, the newest first.
-    async fn read_sessions_of(
+    async fn read_sessions(
         &self,
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError>;
 
-    /// Returns what decides whether a refresh token is rejected, whether it was consumed or not. Anyone
-    /// can send unknown tokens, and former users send revoked ones: do not wait for a writer.
+    /// Returns what decides whether a refresh token is rejected, whether it was consumed or not.
+    /// Anyone can send unknown tokens, and former users send revoked ones: do not wait for a
+    /// writer.
     async fn read_refresh_token(
         &self,
         digest: &TokenDigest,
@@ -81,14 +82,14 @@ pub trait Transactional: LogReads {
     /// Returns what the store remembers of sealing its audit log.
     fn sealing(&self) -> &Sealing;
 
-    /// Returns the events of the store. [`Self::write`] publishes those of its operations, after the
-    /// commit: see the [module](super::rows#events).
+    /// Returns the events of the store. [`Self::write`] publishes those of its operations, after
+    /// the commit: see the [module](super::rows#events).
     fn events(&self) -> SessionEvents;
 
     /// Runs an operation in its own transaction, and commits it. Limit how many wait.
     ///
-    /// The operation may run several times: a store rolls back and tries again after a deadlock. The
-    /// result is the one of the run that was committed.
+    /// The operation may run several times: a store rolls back and tries again after a deadlock.
+    /// The result is the one of the run that was committed.
     ///
     /// # Errors
     /// [`StoreError`] of the operation, or of the transaction: see the
@@ -98,8 +99,8 @@ pub trait Transactional: LogReads {
         operation: Operation<'a, T>,
     ) -> Result<T, StoreError>;
 
-    /// Runs an operation like [`Self::write`], but not subject to a limit of waiting operations: for
-    /// background work, which runs one at a time.
+    /// Runs an operation like [`Self::write`], but not subject to a limit of waiting operations:
+    /// for background work, which runs one at a time.
     ///
     /// # Errors
     /// As [`Self::write`].
@@ -180,12 +181,12 @@ impl<S: Transactional> SessionStore for S {
         self.read_session(key).await
     }
 
-    async fn sessions_of(
+    async fn find_sessions(
         &self,
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
-        self.read_sessions_of(user, now).await
+        self.read_sessions(user, now).await
     }
 
     async fn open_session(

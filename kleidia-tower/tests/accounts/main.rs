@@ -24,7 +24,7 @@ use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{
     Account, AccountError, AccountSettings, Accounts, LoginRequest, TokenSet,
 };
-use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind, RefusalLimits};
+use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind, RejectionLimits};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::{Policy, RoleName, RoleRules};
 use kleidia_tower::store::MemoryStore;
@@ -46,8 +46,8 @@ struct Service {
 impl Service {
     async fn new() -> Self {
         // Tests count the records of many failures.
-        let limits = RefusalLimits::default().with_per_source(1000).unwrap();
-        Self::with_settings(AccountSettings::default().with_refusal_limits(limits)).await
+        let limits = RejectionLimits::default().with_per_source(1000).unwrap();
+        Self::with_settings(AccountSettings::default().with_rejection_limits(limits)).await
     }
 
     async fn with_settings(settings: AccountSettings) -> Self {

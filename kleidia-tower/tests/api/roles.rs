@@ -84,11 +84,11 @@ async fn assigns_no_more_than_the_caller_has() {
         assert_eq!(status, expected, "{roles:?}");
         assert_eq!(code == "permission_denied", expected == 403, "{roles:?}");
     }
-    // Who may not assign roles may still disable.
+    // A caller who may not assign roles may still disable.
     let (status, _) =
         fixture.call(&creator, Method::PATCH, &path, &json!({"disabled": true})).await;
     assert_eq!(status, 200);
-    // And enable who has the default role alone, but not an admin.
+    // And enable an account with the default role alone, but not an admin.
     let enable = json!({"disabled": false});
     let (status, code) = fixture.call(&creator, Method::PATCH, &path, &enable).await;
     assert_eq!((status, code), (403, json!("permission_denied")), "creator and reader");

@@ -90,8 +90,8 @@ impl Fixture {
     }
 }
 
-/// Sessions and families are named by the numbers of their tokens. Audit records have no order, since
-/// they may be appended in another than that of the locks.
+/// Sessions and families are named by the numbers of their tokens. Audit records have no order,
+/// since they may be appended in another than that of the locks.
 const ROWS: &str = "\
 WITH numbered AS (SELECT sessions.*, ('x' || substr(encode(token, 'hex'), 1, 8))::bit(32)::int - $3 AS number
     FROM sessions WHERE \"user\" IN ($1, $2)),

@@ -1,10 +1,11 @@
-//! Each pair of operations of two nodes, through the interleavings of their statements: the outcome is
-//! that of one after the other.
+//! Each pair of operations of two nodes, through the interleavings of their statements: the outcome
+//! is that of one after the other.
 //!
 //! A proxy holds the statements of both nodes, and lets one at a time proceed. Where it waits for a
-//! lock of the other node, the other proceeds. What only prepares a statement or begins a transaction
-//! is no statement, since it has no effect on others. The expected outcomes are those of the store
-//! itself, one operation after the other, which the model test compares with its oracle.
+//! lock of the other node, the other proceeds. What only prepares a statement or begins a
+//! transaction is no statement, since it has no effect on others. The expected outcomes are those
+//! of the store itself, one operation after the other, which the model test compares with its
+//! oracle.
 //!
 //! `KLEIDIA_INTERLEAVINGS=all` runs all that differ instead of a sample, which `KLEIDIA_MODEL_SEED`
 //! chooses.
@@ -19,13 +20,13 @@
 #![allow(clippy::print_stdout, reason = "the test reports how many schedules it ran")]
 
 mod fixture;
-mod gate;
-mod guide;
 #[path = "../support/numbered.rs"]
 mod numbered;
 mod operations;
 mod pair;
 mod schedule;
+mod scheduler;
+mod statement_proxy;
 
 use std::env;
 

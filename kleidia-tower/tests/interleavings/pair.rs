@@ -1,4 +1,5 @@
-//! Runs a pair of operations by schedules, and compares the outcomes with those of the serial orders.
+//! Runs a pair of operations by schedules, and compares the outcomes with those of the serial
+//! orders.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,18 +11,18 @@ use test_servers::PostgresServer;
 use tokio_postgres::{Client, NoTls};
 
 use crate::fixture::Fixture;
-use crate::gate::{Event, Gate};
-use crate::guide::{Guide, Sample, Search};
 use crate::numbered::audit_key;
 use crate::operations::Operation;
 use crate::schedule;
+use crate::scheduler::{Sample, Scheduler, Search};
+use crate::statement_proxy::{Event, StatementProxy};
 
 /// Longer than a schedule takes.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Two nodes behind gates, on one database.
+/// Two nodes behind proxies, on one database.
 pub(crate) struct Nodes {
-    gates: [Gate; 2],
+    proxies: [StatementProxy; 2],
     stores: [Arc<PostgresStore>; 2],
     /// A node that is never held, and a connection.
     free: PostgresStore,
@@ -43,12 +44,15 @@ impl Nodes {
         let free = PostgresStore::open(&url, audit_key()).await.unwrap();
         let (monitor, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
         tokio::spawn(connection);
-        let gates = [Gate::start(server.port()).await, Gate::start(server.port()).await];
+        let proxies = [
+            StatementProxy::start(server.port()).await,
+            StatementProxy::start(server.port()).await,
+        ];
         let mut stores = Vec::new();
-        for gate in &gates {
-            let (server, gate) = (format!(":{}/", server.port()), format!(":{}/", gate.port));
-            // The gate does not understand the negotiation of TLS.
-            let through_gate = format!("{}?sslmode=disable", url.replace(&server, &gate));
+        for proxy in &proxies {
+            let (server, proxy) = (format!(":{}/", server.port()), format!(":{}/", proxy.port));
+            // The proxy does not understand the negotiation of TLS.
+            let through_proxy = format!("{}?sslmode=disable", url.replace(&server, &proxy));
             let options = PostgresOptions::default()
                 .with_max_connections(NonZeroU32::MIN)
                 .with_lock_timeout(TIMEOUT)
@@ -58,11 +62,11 @@ impl Nodes {
                 .and_then(|options| options.with_seal_interval(Duration::from_secs(3600)))
                 .unwrap();
             let store =
-                PostgresStore::open_with(&through_gate, audit_key(), options).await.unwrap();
+                PostgresStore::open_with(&through_proxy, audit_key(), options).await.unwrap();
             stores.push(Arc::new(store));
         }
         let stores = stores.try_into().unwrap();
-        Self { gates, stores, free, monitor, fixtures: 0 }
+        Self { proxies, stores, free, monitor, fixtures: 0 }
     }
 
     /// Runs all schedules of a pair that differ, and returns how many there are.
@@ -120,16 +124,21 @@ impl Nodes {
     }
 
     /// Runs a schedule.
-    async fn check(&mut self, pair: [Operation; 2], expected: &[Outcome], guide: &mut impl Guide) {
+    async fn check(
+        &mut self,
+        pair: [Operation; 2],
+        expected: &[Outcome],
+        scheduler: &mut impl Scheduler,
+    ) {
         let fixture = self.fixture().await;
         for (node, operation) in pair.into_iter().enumerate() {
-            let gate = &mut self.gates[node];
-            gate.close();
-            let (store, sender) = (Arc::clone(&self.stores[node]), gate.sender.clone());
+            let proxy = &mut self.proxies[node];
+            proxy.close();
+            let (store, sender) = (Arc::clone(&self.stores[node]), proxy.sender.clone());
             let running = operation.run(store, fixture.clone(), number(node));
             tokio::spawn(async move { sender.send(Event::Finished(running.await)) });
         }
-        let finished = schedule::run(&mut self.gates, &self.monitor, guide).await;
+        let finished = schedule::run(&mut self.proxies, &self.monitor, scheduler).await;
         let rows = fixture.rows(&self.monitor).await;
         let outcome = Outcome { values: finished.outcomes, rows };
         assert!(

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio_postgres::Client;
 
-use crate::gate::{Event, Gate};
-use crate::guide::{Choice, Guide};
+use crate::scheduler::{Choice, Scheduler};
+use crate::statement_proxy::{Event, StatementProxy};
 
 /// How long a statement is watched before it is looked up whether it waits for a lock.
 const LOOKUP_INTERVAL: Duration = Duration::from_millis(2);
@@ -14,7 +14,7 @@ const MAX_SILENCE: Duration = Duration::from_secs(60);
 
 /// A node while a schedule runs.
 struct Node<'a> {
-    gate: &'a mut Gate,
+    proxy: &'a mut StatementProxy,
     state: State,
     outcome: Option<String>,
 }
@@ -40,22 +40,24 @@ pub(crate) struct Finished {
     pub(crate) statements: Vec<String>,
 }
 
-/// Runs operations that are started behind closed gates. The guide decides which statement is the next,
-/// where both nodes have one.
+/// Runs operations that are started behind proxies that hold their statements. The scheduler
+/// decides which statement is the next, where both nodes have one.
 pub(crate) async fn run(
-    gates: &mut [Gate; 2],
+    proxies: &mut [StatementProxy; 2],
     monitor: &Client,
-    guide: &mut impl Guide,
+    scheduler: &mut impl Scheduler,
 ) -> Finished {
     let mut nodes =
-        gates.each_mut().map(|gate| Node { gate, state: State::Computing, outcome: None });
+        proxies.each_mut().map(|proxy| Node { proxy, state: State::Computing, outcome: None });
     let mut statements = Vec::new();
     loop {
         for node in &mut nodes {
             node.settle(monitor).await;
         }
         let next = match [nodes[0].held(), nodes[1].held()] {
-            [Some(one), Some(other)] => usize::from(guide.choose([one, other]) == Choice::Second),
+            [Some(one), Some(other)] => {
+                usize::from(scheduler.choose([one, other]) == Choice::Second)
+            }
             [Some(_), None] => 0,
             [None, Some(_)] => 1,
             [None, None] if nodes.iter().all(|node| node.state == State::Finished) => break,
@@ -70,14 +72,14 @@ pub(crate) async fn run(
         };
         let node = &mut nodes[next];
         if let State::Held(statement) = std::mem::replace(&mut node.state, State::Running) {
-            guide.proceed(next, &statement);
+            scheduler.proceed(next, &statement);
             statements.push(format!("{} {statement}", next + 1));
         }
-        node.gate.allow_one();
+        node.proxy.allow_one();
     }
     let outcomes = nodes.map(|node| node.outcome.unwrap_or_default());
-    for gate in gates {
-        gate.open();
+    for proxy in proxies {
+        proxy.open();
     }
     Finished { outcomes, statements }
 }
@@ -91,7 +93,7 @@ impl Node<'_> {
     /// Waits until the node has a statement that is held or waits for a lock, or has finished.
     async fn settle(&mut self, monitor: &Client) {
         if self.state == State::Finished
-            && let Ok(event) = self.gate.events.try_recv()
+            && let Ok(event) = self.proxy.events.try_recv()
         {
             self.apply(event);
         }
@@ -101,8 +103,8 @@ impl Node<'_> {
             }
             let is_computing = self.state == State::Computing;
             let patience = if is_computing { MAX_SILENCE } else { LOOKUP_INTERVAL };
-            if let Ok(event) = tokio::time::timeout(patience, self.gate.events.recv()).await {
-                self.apply(event.expect("the gate has a sender"));
+            if let Ok(event) = tokio::time::timeout(patience, self.proxy.events.recv()).await {
+                self.apply(event.expect("the proxy has a sender"));
                 continue;
             }
             assert!(!is_computing, "the operation does not continue");
@@ -126,6 +128,6 @@ impl Node<'_> {
     /// Returns whether the server lets the statement wait for another.
     async fn is_blocked(&self, monitor: &Client) -> bool {
         let lookup = "SELECT cardinality(pg_blocking_pids($1)) > 0";
-        monitor.query_one(lookup, &[&self.gate.backend()]).await.unwrap().get(0)
+        monitor.query_one(lookup, &[&self.proxy.backend()]).await.unwrap().get(0)
     }
 }

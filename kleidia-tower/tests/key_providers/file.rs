@@ -69,7 +69,7 @@ async fn node_accepts_tokens_of_keys_that_another_read_before() {
     let reload = async || first.reload().unwrap();
     nodes::accepts_tokens_of_unannounced_keys(&nodes, write, reload).await;
     let token = nodes.log_in().await;
-    // With a file that can't be read, nobody knows whether the key exists.
+    // With a file that cannot be read, it is unknown whether the key exists.
     fs::write(&file.path, OLD).unwrap();
     first.reload().unwrap();
     let unknown = nodes.log_in().await;

@@ -17,8 +17,8 @@ pub(crate) async fn start_api() -> String {
     address
 }
 
-/// Returns a token of a service account in the namespace `portal`. Its signature is not valid, which
-/// only the API would check.
+/// Returns a token of a service account in the namespace `portal`. Its signature is not valid,
+/// which only the API would check.
 pub(crate) fn service_account_token(name: &str) -> String {
     let claims = json!({
         "iss": "https://kubernetes.default.svc.cluster.local",

@@ -73,8 +73,8 @@ pub(crate) async fn accepts_tokens_of_unannounced_keys(
     }
 }
 
-/// Uses many tokens of a key that the source no longer has, and meanwhile one of a known key. Returns
-/// how many seconds it took.
+/// Uses many tokens of a key that the source no longer has, and meanwhile one of a known key.
+/// Returns how many seconds it took.
 pub(crate) async fn flood_of_unknown_keys_does_not_delay_others(
     nodes: &Nodes,
     write: impl AsyncFn(&str),

@@ -43,7 +43,7 @@ async fn killed_server_loses_no_write_and_restores_no_session() {
     let url = server.create_database();
     let kill = |child: &mut Child| {
         server.kill();
-        // The node reports what it was told until then, and ends: it can't connect.
+        // The node reports what it was told until then, and ends: it cannot connect.
         let stdin = child.stdin.take();
         child.wait().unwrap();
         drop(stdin);

@@ -53,7 +53,7 @@ impl Oracle {
             Some(true) => {
                 events.push(event("user.disabled", user));
                 events.extend(self.end_matching("disabled", |_, session| session.user == user));
-                self.revoke_families_of(user);
+                self.revoke_user_families(user);
             }
             Some(false) => events.push(event("user.enabled", user)),
             None => return Some(events),
@@ -79,7 +79,7 @@ impl Oracle {
         account.password_changed = self.now;
         let selects = |number, session: &Session| session.user == user && Some(number) != kept;
         let mut events = self.end_matching("password-changed", selects);
-        self.revoke_families_of(user);
+        self.revoke_user_families(user);
         events.push(event("password.changed", user));
         (true, events)
     }

@@ -1,5 +1,5 @@
-//! Random sequences of operations on each store, compared with a small oracle: 20,000 operations per
-//! store, and fewer on PostgreSQL, where each takes several round trips.
+//! Random sequences of operations on each store, compared with a small oracle: 20,000 operations
+//! per store, and fewer on PostgreSQL, where each takes several round trips.
 //!
 //! `KLEIDIA_MODEL_SEED` chooses another sequence, or `random` ones, and `KLEIDIA_MODEL_OPERATIONS`
 //! sets their length on each store.

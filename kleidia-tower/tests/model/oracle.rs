@@ -254,7 +254,7 @@ impl Oracle {
     }
 
     /// Revokes all refresh tokens of a user.
-    pub(crate) fn revoke_families_of(&mut self, user: usize) {
+    pub(crate) fn revoke_user_families(&mut self, user: usize) {
         for session in self.sessions.iter().filter(|session| session.user == user) {
             self.families[session.family] = true;
         }
@@ -273,7 +273,7 @@ impl Oracle {
 
     pub(crate) fn end_all_of_user(&mut self, user: usize, reason: &'static str) -> Vec<Event> {
         let events = self.end_matching(reason, |_, session| session.user == user);
-        self.revoke_families_of(user);
+        self.revoke_user_families(user);
         with_logout(events, reason)
     }
 }

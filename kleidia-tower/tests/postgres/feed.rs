@@ -1,4 +1,4 @@
-//! The feed: what one node changes, the others hear.
+//! The feed: what one node changes, the others receive.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::nodes;
 use crate::numbered::{at, audit_key, create, log_in, operator};
 
 /// Waits for an event that satisfies the condition, and returns those before it.
-async fn hear(
+async fn receive(
     receiver: &mut SessionEventReceiver,
     condition: impl Fn(SessionEvent) -> bool,
 ) -> Vec<SessionEvent> {
     let mut before = Vec::new();
-    let hearing = async {
+    let receiving = async {
         loop {
             let event = receiver.next().await.unwrap();
             if condition(event) {
@@ -30,8 +30,8 @@ async fn hear(
             before.push(event);
         }
     };
-    let heard = timeout(Duration::from_secs(60), hearing).await;
-    heard.unwrap_or_else(|_| panic!("not among {before:?}"));
+    let outcome = timeout(Duration::from_secs(60), receiving).await;
+    outcome.unwrap_or_else(|_| panic!("not among {before:?}"));
     before
 }
 
@@ -39,15 +39,15 @@ const fn is_up_to_date(event: SessionEvent) -> bool {
     matches!(event, SessionEvent::UpToDate { .. })
 }
 
-/// Subscribes, and waits until the node hears others.
+/// Subscribes, and waits until the node receives the feed.
 async fn subscribe(store: &PostgresStore) -> SessionEventReceiver {
     let mut receiver = store.session_events().unwrap().subscribe();
-    hear(&mut receiver, is_up_to_date).await;
+    receive(&mut receiver, is_up_to_date).await;
     receiver
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_hear_what_others_change() {
+async fn nodes_receive_changes_of_others() {
     let [here, there] = nodes().await;
     let mut receiver = subscribe(&there).await;
     let (alice, bob) = (create(&here, "alice").await, create(&here, "bob").await);
@@ -66,19 +66,19 @@ async fn nodes_hear_what_others_change() {
 
     let changed = |user, change| SessionEvent::AccountChanged { user, change };
     let last = changed(bob.id, AccountChange::Disabled);
-    let mut heard = hear(&mut receiver, |event| event == last).await;
-    heard.retain(|event| !is_up_to_date(*event));
+    let mut events = receive(&mut receiver, |event| event == last).await;
+    events.retain(|event| !is_up_to_date(*event));
     let reason = EndReason::RevokedByAdmin;
     let expected = [
         SessionEvent::AgentRegistered { session: first, user: alice.id },
         SessionEvent::SessionEnded { session: first, user: alice.id, reason },
         changed(alice.id, AccountChange::SessionsEnded),
     ];
-    assert_eq!(heard, expected);
+    assert_eq!(events, expected);
     there.session_events().unwrap().health().unwrap();
 }
 
-/// A heartbeat is heard after everything that was committed before it was sent.
+/// A heartbeat is received after everything that was committed before it was sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn heartbeat_is_heard_after_earlier_changes() {
     let [here, there] = nodes().await;
@@ -91,7 +91,7 @@ async fn heartbeat_is_heard_after_earlier_changes() {
         let acknowledged = std::time::Instant::now();
         let ended =
             SessionEvent::SessionEnded { session, user: alice.id, reason: EndReason::Logout };
-        let before = hear(&mut receiver, |event| event == ended).await;
+        let before = receive(&mut receiver, |event| event == ended).await;
         for event in before {
             let SessionEvent::UpToDate { as_of, .. } = event else { continue };
             assert!(as_of < acknowledged, "a heartbeat overtook a change");
@@ -116,16 +116,16 @@ async fn node_learns_that_it_missed_something() {
         assert_eq!(tokio::task::block_in_place(terminate), "1");
         // Once when the connection is lost, and once when the next one listens.
         for _ in 0..2 {
-            hear(&mut receiver, |event| event == SessionEvent::Missed).await;
+            receive(&mut receiver, |event| event == SessionEvent::Missed).await;
         }
-        hear(&mut receiver, is_up_to_date).await;
+        receive(&mut receiver, is_up_to_date).await;
         there.session_events().unwrap().health().unwrap();
         let session = log_in(&here, &alice, round).await.session.id;
         let one = SessionSelector::One { user: alice.id, session };
         drop(here.end_sessions(one, EndReason::Logout, &at(1)).await.unwrap());
         let ended =
             SessionEvent::SessionEnded { session, user: alice.id, reason: EndReason::Logout };
-        hear(&mut receiver, |event| event == ended).await;
+        receive(&mut receiver, |event| event == ended).await;
     }
 }
 
@@ -147,17 +147,17 @@ async fn schemas_have_feeds_of_their_own() {
     let which = SessionSelector::One { user: alice.id, session };
     drop(one.end_sessions(which, EndReason::Logout, &at(1)).await.unwrap());
     let is_ended = |event| matches!(event, SessionEvent::SessionEnded { .. });
-    hear(&mut in_one, is_ended).await;
+    receive(&mut in_one, is_ended).await;
     // The second one is that of the feed.
-    hear(&mut in_one, is_ended).await;
+    receive(&mut in_one, is_ended).await;
     for _ in 0..2 {
-        let before = hear(&mut in_two, is_up_to_date).await;
+        let before = receive(&mut in_two, is_up_to_date).await;
         assert_eq!(before, []);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_committed_without_a_caller_is_published() {
+async fn publishes_commits_of_disconnected_callers() {
     let [store] = nodes().await;
     subscribe(&store).await;
     ended_sessions_are_published(&store).await;

@@ -30,7 +30,7 @@ const ROUNDS: u32 = 40;
 const EXPIRED: u64 = 4000;
 
 async fn active_sessions(store: &PostgresStore, user: kleidia_tower::UserId, second: u64) -> usize {
-    store.sessions_of(user, NOW + Duration::from_secs(second)).await.unwrap().len()
+    store.find_sessions(user, NOW + Duration::from_secs(second)).await.unwrap().len()
 }
 
 /// The account, in `rotate` and in `end`: a refresh opens a session while all are ended.

@@ -129,8 +129,9 @@ async fn record_that_is_committed_late_is_sealed_once() {
     let database = TempDatabase::new();
     let store = database.open(audit_key().into()).await;
     create(&*store, "alice").await;
-    // An operation of another node, which has a number and a code, is about to commit. The number is
-    // taken by nobody, and the record is authentic since it is moved there from another database.
+    // An operation of another node, which has a number and a code, is about to commit. The number
+    // is taken by no other record, and the record is authentic since it is moved there from another
+    // database.
     let other = TempDatabase::new();
     let other_store = other.open(audit_key().into()).await;
     create(&*other_store, "alice").await;
@@ -157,7 +158,7 @@ async fn record_that_is_committed_late_is_sealed_once() {
     assert_eq!(sealed.size(), 2, "the slow one is not committed");
     slow.await.unwrap();
     let waiting = store.verify(None).await.unwrap();
-    assert_eq!(waiting.faults(), [LogFault::NotSealed { record: 2 }], "nobody seals");
+    assert_eq!(waiting.faults(), [LogFault::NotSealed { record: 2 }], "no task seals");
     assert_eq!(verified_size(&*store).await, 3);
     let leaves =
         database.execute("SELECT string_agg(record::text, ',' ORDER BY leaf) FROM audit_leaves");

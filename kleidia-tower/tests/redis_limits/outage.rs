@@ -1,4 +1,4 @@
-//! Servers that forget, end, hang and return, and clients that hang up.
+//! Servers that forget, end, hang and return, and clients that disconnect.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

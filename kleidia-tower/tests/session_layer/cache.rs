@@ -196,7 +196,7 @@ async fn requests_of_a_session_share_a_lookup() {
     pause.reached.notified().await;
     let others: Vec<_> = (0..100).map(|_| request()).collect();
     tokio::task::yield_now().await;
-    // The client of the first request hangs up.
+    // The client of the first request disconnects.
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     pause.resumed.notify_one();
@@ -222,8 +222,8 @@ async fn session_in_use_is_renewed_in_the_background() {
                 tokio::task::yield_now().await;
             }
         };
-        // On a busy machine, the entry may expire before the test sends the next request, which then
-        // waits.
+        // On a busy machine, the entry may expire before the test sends the next request, which
+        // then waits.
         let is_renewed = tokio::time::timeout(2 * max_staleness, requests).await.is_ok();
         pause.resumed.notify_one();
         if is_renewed {

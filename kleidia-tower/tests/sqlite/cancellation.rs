@@ -145,7 +145,7 @@ async fn cancelled_waiters_do_not_block_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_committed_without_a_caller_is_published() {
+async fn publishes_commits_of_disconnected_callers() {
     let database = TempDatabase::new();
     ended_sessions_are_published(&database.open().await).await;
 }

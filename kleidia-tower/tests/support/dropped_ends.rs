@@ -1,4 +1,4 @@
-//! Ends sessions, and hangs up at random times: what was committed is published.
+//! Ends sessions, and disconnects at random times: what was committed is published.
 
 use std::time::Duration;
 
@@ -31,5 +31,5 @@ pub(crate) async fn ended_sessions_are_published(store: &impl Store) {
         let hearing = async { while receiver.next().await != Some(ended) {} };
         timeout(Duration::from_secs(60), hearing).await.expect("the end is published");
     }
-    assert!(dropped > 0, "no caller hung up during a commit");
+    assert!(dropped > 0, "no caller disconnected during a commit");
 }

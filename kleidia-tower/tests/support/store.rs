@@ -127,12 +127,12 @@ impl SessionStore for FaultInjectingStore {
         found
     }
 
-    async fn sessions_of(
+    async fn find_sessions(
         &self,
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
-        self.memory()?.sessions_of(user, now).await
+        self.memory()?.find_sessions(user, now).await
     }
 
     async fn open_session(

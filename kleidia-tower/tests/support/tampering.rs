@@ -105,7 +105,7 @@ pub(crate) async fn verification_names_what_was_altered<D: TamperedDatabase>() {
         (
             "DELETE FROM audit WHERE sequence = 5; DELETE FROM audit_leaves WHERE record = 5; \
              DELETE FROM audit_hashes WHERE position = 7",
-            vec![LogFault::MissingLeaf { leaf_index: 4 }, altered_hash(7), LogFault::OtherRoot],
+            vec![LogFault::MissingLeaf { leaf_index: 4 }, altered_hash(7), LogFault::RootMismatch],
         ),
         (COPY, vec![LogFault::Inserted { record: 9 }]),
         (
@@ -136,7 +136,7 @@ pub(crate) async fn verification_names_what_was_altered<D: TamperedDatabase>() {
             "UPDATE audit SET reason = 'another' WHERE sequence = 3; \
              UPDATE audit_hashes SET hash = (SELECT hash FROM audit_hashes WHERE position = 0) \
              WHERE position = 3",
-            vec![altered(3), altered_hash(5), altered_hash(6), LogFault::OtherRoot],
+            vec![altered(3), altered_hash(5), altered_hash(6), LogFault::RootMismatch],
         ),
         ("DELETE FROM audit_checkpoints", vec![LogFault::UnsignedLeaves { leaves: 5, signed: 0 }]),
         (
@@ -145,7 +145,7 @@ pub(crate) async fn verification_names_what_was_altered<D: TamperedDatabase>() {
         ),
         (
             "UPDATE audit_checkpoints SET note = replace(note, 'tests', 'other')",
-            vec![LogFault::Checkpoint(CheckpointError::Unsigned)],
+            vec![LogFault::Checkpoint(CheckpointError::InvalidSignature)],
         ),
     ] {
         let log = TamperedLog::<D>::tampered(statements).await;
@@ -180,14 +180,15 @@ pub(crate) async fn checkpoint_of_another_key_is_not_accepted<D: TamperedDatabas
     let forged = other.seal().await.unwrap().unwrap();
     let statement = format!("UPDATE audit_checkpoints SET note = '{}'", forged.note());
     let log = TamperedLog::<D>::tampered(&statement).await;
-    let expected = [LogFault::Checkpoint(CheckpointError::Unsigned)];
+    let expected = [LogFault::Checkpoint(CheckpointError::InvalidSignature)];
     assert_eq!(log.faults(audit_key().into(), None).await, expected);
     assert_corrupt(&log.store.seal().await);
     assert_corrupt(&log.store.checkpoint().await);
     assert_corrupt(&log.store.prove(3).await);
 }
 
-/// Only a checkpoint that was kept elsewhere shows that the whole log was replaced by an older one.
+/// Only a checkpoint that was retained outside the database shows that the whole log was replaced
+/// by an older one.
 pub(crate) async fn known_checkpoint_reveals_older_log<D: TamperedDatabase>() {
     let log = TamperedLog::<D>::new().await;
     let [earlier, later] = &log.checkpoints;
@@ -201,7 +202,7 @@ pub(crate) async fn known_checkpoint_reveals_older_log<D: TamperedDatabase>() {
     log.database.tamper(records).await;
     assert_eq!(log.faults(audit_key().into(), None).await, []);
     assert_eq!(log.faults(audit_key().into(), Some(earlier)).await, []);
-    let shorter = LogFault::Shorter { size: 3, expected: 5 };
+    let shorter = LogFault::Truncated { size: 3, expected: 5 };
     assert_eq!(log.faults(audit_key().into(), Some(later)).await, [shorter]);
     // The store itself remembers its last checkpoint.
     assert_corrupt(&log.store.seal().await);
@@ -214,12 +215,12 @@ pub(crate) async fn known_checkpoint_reveals_another_log<D: TamperedDatabase>() 
     let other = TamperedLog::<D>::new().await;
     drop(other.store.end_sessions(all_of_alice(), EndReason::Revoked, &at(1)).await.unwrap());
     let longer = verified(&*other.store).await.unwrap();
-    let shorter = LogFault::Shorter { size: 5, expected: 6 };
+    let shorter = LogFault::Truncated { size: 5, expected: 6 };
     assert_eq!(log.faults(audit_key().into(), Some(&longer)).await, [shorter]);
     drop(log.store.end_sessions(all_of_alice(), EndReason::Logout, &at(1)).await.unwrap());
     log.store.seal().await.unwrap();
     let faults = log.faults(audit_key().into(), Some(&longer)).await;
-    assert_eq!(faults, [LogFault::NotContinued]);
+    assert_eq!(faults, [LogFault::Inconsistent]);
 }
 
 const fn all_of_alice() -> SessionSelector {
@@ -250,7 +251,7 @@ pub(crate) async fn unsealed_record_is_protected<D: TamperedDatabase>() {
     }
 }
 
-/// With the public key alone, a record that nobody seals is a fault.
+/// With the public key alone, a record that no task seals is a fault.
 pub(crate) async fn unsealed_record_is_a_fault_after_a_while<D: TamperedDatabase>() {
     let log = TamperedLog::<D>::new().await;
     drop(log.store.end_sessions(all_of_alice(), EndReason::Revoked, &at(1)).await.unwrap());

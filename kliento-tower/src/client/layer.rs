@@ -129,7 +129,8 @@ pub(super) struct LayerState {
     services: Arc<AtomicU64>,
 }
 
-/// Who receives a bundle: an origin, or the service for requests that are paths on its connection.
+/// The receiver of a bundle: an origin, or the service for requests that are paths on its
+/// connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Receiver {
     Origin(Origin),

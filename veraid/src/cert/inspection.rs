@@ -51,7 +51,7 @@ impl InspectedCertificate {
         }
     }
 
-    /// A certificate that can't be checked, because a part that the check needs is missing.
+    /// A certificate that cannot be checked, because a part that the check needs is missing.
     pub(crate) fn unchecked(certificate: &Certificate<'_>) -> Self {
         let mut issuer = Reader::new(certificate.issuer);
         let issuer = issuer.read(Tag::SEQUENCE).ok();

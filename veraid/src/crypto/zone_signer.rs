@@ -122,7 +122,7 @@ impl ZoneSigner {
         }
     }
 
-    /// Signs a message as in RRSIG records, or returns `None` if the key can't sign it.
+    /// Signs a message as in RRSIG records, or returns `None` if the key cannot sign it.
     pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Rsa(key, encoding, _) => {

@@ -125,7 +125,7 @@ impl TrustAnchor {
     /// Returns whether this is the DS record of the root's key with these flags and this public key
     /// (RFC 4034, 2.1 and 5.1.4).
     ///
-    /// The protocol is 3 and the algorithm the anchor's. A key that can't sign the root's records,
+    /// The protocol is 3 and the algorithm the anchor's. A key that cannot sign the root's records,
     /// such as a revoked one, has no DS record.
     #[must_use]
     pub fn matches_key(&self, flags: u16, public_key: &[u8]) -> bool {

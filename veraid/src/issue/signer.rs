@@ -43,7 +43,7 @@ pub trait Signer {
     /// Signs the message, which is not hashed yet.
     ///
     /// # Errors
-    /// [`SigningError::Signer`] if the key can't sign.
+    /// [`SigningError::Signer`] if the key cannot sign.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError>;
 }
 

@@ -51,7 +51,7 @@ fn ignores_unusable_keys() {
     }
 }
 
-/// Returns the anchor for the root's valid key, since some of the others can't have an anchor.
+/// Returns the anchor for the root's valid key, since some of the others cannot have an anchor.
 fn valid_anchors(dns: &MockDns) -> Vec<TrustAnchor> {
     let keys = dns.clone().zone_mut(".").unwrap().keys.clone();
     let valid = keys.into_iter().filter(|key| key.algorithm == 13);

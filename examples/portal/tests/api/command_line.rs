@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command};
 use crate::tokens::Tokens;
 
-/// An address for documentation (RFC 5737), so the portal never starts. Errors of other settings are
-/// reported first.
+/// An address for documentation (RFC 5737), so the portal never starts. Errors of other settings
+/// are reported first.
 const UNUSABLE_ADDRESS: [&str; 2] = ["--listen", "192.0.2.1:1"];
 
 /// Asserts that the command failed with one line of error that contains these texts.

@@ -18,8 +18,8 @@ use crate::tokens::Tokens;
 pub(crate) const ADMIN: &str = "root";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// A temporary directory with a database and the files next to it, or of a node whose database is on
-/// PostgreSQL.
+/// A temporary directory with a database and the files next to it, or of a node whose database is
+/// on PostgreSQL.
 pub(crate) struct TempDatabase {
     directory: TempDir,
     url: Option<String>,

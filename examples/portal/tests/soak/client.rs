@@ -35,7 +35,7 @@ pub(crate) struct Load {
 pub(crate) struct Client {
     pub(crate) load: Arc<Load>,
     pub(crate) random: Rng,
-    /// Whether the client hangs up now and then.
+    /// Whether the client disconnects now and then.
     hangs_up: bool,
     /// The portal that receives all requests, if it is one.
     node: Option<usize>,
@@ -254,7 +254,8 @@ impl Client {
     }
 }
 
-/// Returns the address of a client: each request has its own, unless it is of a source that guesses.
+/// Returns the address of a client: each request has its own, unless it is of a source that
+/// guesses.
 fn address(id: usize, source: Option<usize>) -> String {
     let (network, host) = source.map_or((10, id), |source| (172, source));
     format!("{network}.{}.{}.{}", (host >> 16) & 255, (host >> 8) & 255, host & 255)

@@ -126,8 +126,8 @@ impl Recoveries {
     }
 }
 
-/// Lets faults happen one after the other for this long, each at least once, in random order. All is
-/// well after each.
+/// Lets faults happen one after the other for this long, each at least once, in random order. All
+/// is well after each.
 pub(crate) async fn happen(load: &Load, random: &mut Rng, duration: Duration) -> Recoveries {
     let deadline = Instant::now() + duration;
     let mut recoveries = Vec::new();
@@ -152,7 +152,7 @@ pub(crate) async fn happen(load: &Load, random: &mut Rng, duration: Duration) ->
             load.is_paused.store(true, Ordering::Relaxed);
             let healed_at = Instant::now();
             for node in 0..2 {
-                wait_until_well(&load.cluster, node, healed_at).await;
+                wait_until_healthy(&load.cluster, node, healed_at).await;
             }
             load.is_paused.store(false, Ordering::Relaxed);
             let recovery = healed_at.elapsed();
@@ -164,7 +164,7 @@ pub(crate) async fn happen(load: &Load, random: &mut Rng, duration: Duration) ->
 }
 
 /// Waits until a portal reports no fault, and a login succeeds.
-async fn wait_until_well(cluster: &Cluster, node: usize, healed_at: Instant) {
+async fn wait_until_healthy(cluster: &Cluster, node: usize, healed_at: Instant) {
     loop {
         let health = cluster.portal(node).get("/api/health");
         let login = cluster.portal(node).login_request(ADMIN, PASSWORD);

@@ -1,8 +1,8 @@
 //! Two portals on one PostgreSQL and one Redis, under clients whose history is checked.
 //!
 //! `SEED` chooses what the clients do and which faults they meet. `SOAK_SECONDS` is for how long
-//! faults happen, in turns with each of them. `CACHE_SESSIONS_MS` lets both portals cache sessions, with
-//! this bound, instead of the first with one second.
+//! faults happen, in turns with each of them. `CACHE_SESSIONS_MS` lets both portals cache sessions,
+//! with this bound, instead of the first with one second.
 
 #![allow(
     clippy::unwrap_used,

@@ -14,7 +14,8 @@ const SESSIONS: usize = 4;
 /// For how long an ended session is presented: longer than it may be accepted.
 const WATCHED: Duration = CACHED.saturating_add(Duration::from_millis(500));
 
-/// How long a request for a session that may be cached is waited for: less than the database stalls.
+/// How long a request for a session that may be cached is waited for: less than the database
+/// stalls.
 const CACHE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Ends sessions on the second portal, and presents them to the first, until the load is over.

@@ -114,7 +114,7 @@ fn guesses_of_unfamiliar_clients_are_bounded_in_the_long_run() {
 }
 
 #[test]
-fn time_heals_every_throttle() {
+fn every_throttle_expires() {
     let policy = LockoutPolicy::default();
     let (mut account, mut now) = (FailureRow::default(), NOW);
     guess_until(&mut account, &mut now, later(NOW, 100 * DAY));

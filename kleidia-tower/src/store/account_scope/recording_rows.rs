@@ -245,9 +245,9 @@ impl RefreshTokenRows for RecordingRows<'_> {
         self.rows.revoke_families(families).await
     }
 
-    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
+    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError> {
         self.touch_user(user).await?;
-        self.rows.revoke_families_of(user).await
+        self.rows.revoke_user_families(user).await
     }
 
     async fn excess_families(

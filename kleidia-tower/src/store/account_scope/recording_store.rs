@@ -10,8 +10,8 @@ use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, LogHash, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::rows::{
-    LeafRow, LogReads, LogState, Operation, RefreshTokenState, Sealing, Strays, Transactional,
-    UnsealedRecord,
+    LeafRow, LogReads, LogState, Operation, OrphanRecords, RefreshTokenState, Sealing,
+    Transactional, UnsealedRecord,
 };
 use crate::store::{MemoryStore, PurgeStore, Retention, StoreError};
 use crate::{Timestamp, TokenDigest, UserId};
@@ -60,12 +60,12 @@ impl Transactional for RecordingStore {
         self.memory.read_session(key).await
     }
 
-    async fn read_sessions_of(
+    async fn read_sessions(
         &self,
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
-        self.memory.read_sessions_of(user, now).await
+        self.memory.read_sessions(user, now).await
     }
 
     async fn read_refresh_token(
@@ -119,8 +119,8 @@ impl LogReads for RecordingStore {
         self.memory.read_leaves(from, until).await
     }
 
-    async fn read_leaf_of(&self, record: u64) -> Result<Option<LeafRow>, StoreError> {
-        self.memory.read_leaf_of(record).await
+    async fn find_leaf(&self, record: u64) -> Result<Option<LeafRow>, StoreError> {
+        self.memory.find_leaf(record).await
     }
 
     async fn read_hashes(&self, from: u64, until: u64) -> Result<Vec<(u64, LogHash)>, StoreError> {
@@ -135,8 +135,8 @@ impl LogReads for RecordingStore {
         self.memory.read_unsealed(after).await
     }
 
-    async fn read_strays(&self, after: i64) -> Result<Option<Strays>, StoreError> {
-        self.memory.read_strays(after).await
+    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError> {
+        self.memory.read_orphan_records(after).await
     }
 }
 

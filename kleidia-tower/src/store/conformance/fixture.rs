@@ -343,7 +343,7 @@ impl StoreFixture {
 
     /// Returns the ids of the active sessions, as the store lists them.
     pub(super) async fn active(&self, user: UserId, second: i64) -> Vec<SessionId> {
-        let sessions = self.store.sessions_of(user, time(second)).await.expect("a result");
+        let sessions = self.store.find_sessions(user, time(second)).await.expect("a result");
         sessions.iter().map(|session| session.id).collect()
     }
 }

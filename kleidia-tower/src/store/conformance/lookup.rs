@@ -22,7 +22,7 @@ pub(super) async fn lists_active_sessions(fixture: &StoreFixture) {
     assert!(fixture.active(alice.id, SESSION + 10).await.is_empty());
     assert!(fixture.active(unknown_user(&bob), 0).await.is_empty(), "unknown user");
 
-    let listed = fixture.store.sessions_of(alice.id, NOW).await.expect("a result");
+    let listed = fixture.store.find_sessions(alice.id, NOW).await.expect("a result");
     for session in listed {
         assert_eq!(fixture.session(&session).await, session, "listed as looked up");
     }

@@ -105,7 +105,7 @@ pub(super) async fn keeps_an_enabled_admin(fixture: &StoreFixture) {
     assert_eq!(kinds, [EventKind::RoleChanged]);
 }
 
-/// A disabled admin is not enabled by who may not assign the role.
+/// A caller without `roles:assign` does not enable a disabled admin.
 pub(super) async fn enabling_assigns_roles(fixture: &StoreFixture) {
     let (root, alice) = (fixture.admin("root").await, fixture.account("alice").await);
     let other = fixture.admin("other").await;

@@ -1,4 +1,5 @@
-//! The account as a whole: unfamiliar clients are throttled, familiar addresses and devices are not.
+//! The account as a whole: unfamiliar clients are throttled, familiar addresses and devices are
+//! not.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use super::state::{Log, State};
 use crate::audit::{AuditKey, AuditRecord, Checkpoint, LogHash};
-use crate::store::log_reads::{LeafRow, LogReads, LogState, Strays};
+use crate::store::log_reads::{LeafRow, LogReads, LogState, OrphanRecords};
 use crate::store::rows::{AuditRows, Operation, SealedBatch, Transactional as _, UnsealedRecord};
 use crate::store::{StoreError, operations};
 
@@ -113,7 +113,7 @@ impl LogReads for MemoryStore {
         Ok((from..until).map_while(|leaf| state.log.leaf(leaf)).collect())
     }
 
-    async fn read_leaf_of(&self, record: u64) -> Result<Option<LeafRow>, StoreError> {
+    async fn find_leaf(&self, record: u64) -> Result<Option<LeafRow>, StoreError> {
         self.seal_all().await?;
         Ok(record.checked_sub(1).and_then(|leaf| self.read().ok()?.log.leaf(leaf)))
     }
@@ -134,7 +134,7 @@ impl LogReads for MemoryStore {
         Ok(Vec::new())
     }
 
-    async fn read_strays(&self, _after: i64) -> Result<Option<Strays>, StoreError> {
+    async fn read_orphan_records(&self, _after: i64) -> Result<Option<OrphanRecords>, StoreError> {
         Ok(None)
     }
 }

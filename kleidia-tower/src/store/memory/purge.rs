@@ -69,7 +69,7 @@ impl State {
     fn remove_session(&mut self, family: FamilyId, id: SessionId) -> bool {
         let Some((session, token)) = self.sessions.remove(&id) else { return false };
         self.tokens.remove(&token);
-        if let Some(sessions) = self.sessions_of.get_mut(&session.user) {
+        if let Some(sessions) = self.find_sessions.get_mut(&session.user) {
             sessions.remove(&id);
         }
         let is_last = self.families.get_mut(&family).is_some_and(|family| {

@@ -31,7 +31,7 @@ impl RefreshTokenRows for State {
         Ok(())
     }
 
-    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
+    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError> {
         for id in self.families_of.get(&user).into_iter().flatten() {
             if let Some(family) = self.families.get_mut(id) {
                 family.is_revoked = true;

@@ -29,7 +29,7 @@ impl SessionRows for State {
         self.last_session += 1;
         session.id = SessionId::new(self.last_session);
         self.tokens.insert(token, session.id);
-        self.sessions_of.entry(session.user).or_default().insert(session.id);
+        self.find_sessions.entry(session.user).or_default().insert(session.id);
         self.families.entry(session.family).or_default().sessions.insert(session.id);
         self.sessions.insert(session.id, (Arc::new(session.clone()), token));
         Ok(session)
@@ -51,7 +51,7 @@ impl SessionRows for State {
         let Some(session) = self.session_not_ended(id) else { return Ok(false) };
         (session.end, session.agent_key) = (Some(end), None);
         let user = session.user;
-        if let Some(sessions) = self.sessions_of.get_mut(&user) {
+        if let Some(sessions) = self.find_sessions.get_mut(&user) {
             sessions.remove(&id);
         }
         Ok(true)
@@ -79,7 +79,7 @@ impl SessionRows for State {
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Session>, StoreError> {
-        let ids = self.sessions_of.get(&user).into_iter().flatten();
+        let ids = self.find_sessions.get(&user).into_iter().flatten();
         Ok(self.active(ids, now).cloned().collect())
     }
 

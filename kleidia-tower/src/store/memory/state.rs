@@ -19,7 +19,7 @@ pub(super) struct State {
     pub(super) sessions: HashMap<SessionId, (Arc<Session>, TokenDigest)>,
     pub(super) tokens: HashMap<TokenDigest, SessionId>,
     /// The sessions of each user that were not ended.
-    pub(super) sessions_of: HashMap<UserId, BTreeSet<SessionId>>,
+    pub(super) find_sessions: HashMap<UserId, BTreeSet<SessionId>>,
     pub(super) families: HashMap<FamilyId, Family>,
     pub(super) families_of: HashMap<UserId, BTreeSet<FamilyId>>,
     pub(super) refresh_tokens: HashMap<TokenDigest, RefreshTokenRow>,

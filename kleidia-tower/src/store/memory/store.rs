@@ -107,13 +107,13 @@ impl Transactional for MemoryStore {
         Ok(Some(SessionView { session, account }))
     }
 
-    async fn read_sessions_of(
+    async fn read_sessions(
         &self,
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
         let state = self.read()?;
-        let ids = state.sessions_of.get(&user).into_iter().flatten().rev();
+        let ids = state.find_sessions.get(&user).into_iter().flatten().rev();
         let sessions = ids.filter_map(|id| state.sessions.get(id));
         let active = sessions.filter(|(session, _)| session.is_active(now));
         Ok(active.map(|(session, _)| Arc::clone(session)).collect())

@@ -24,7 +24,7 @@ pub(crate) async fn rotate(
     let Some(presented) = rows.refresh_token(&rotation.presented).await? else {
         return commit_with_events(rows, RotationOutcome::Invalid, Vec::new()).await;
     };
-    let session = session_of(rows, owner, &presented).await?;
+    let session = find_session(rows, owner, &presented).await?;
     let (account, _) = found.ok_or(StoreError::Corrupt("session: its account is missing"))?;
     let account = Arc::new(account);
     let mut events = EventList::new(&account, change);
@@ -48,7 +48,7 @@ pub(crate) async fn rotate(
     }
 }
 
-async fn session_of(
+async fn find_session(
     rows: &mut dyn Rows,
     user: UserId,
     token: &RefreshTokenRow,
@@ -131,7 +131,7 @@ async fn return_successor(
         events.add_rejected_refresh(previous, Reason::TokenExpired);
         return commit_with_events(rows, RotationOutcome::Invalid, events.into()).await;
     };
-    let session = Arc::new(session_of(rows, account.id, &successor).await?);
+    let session = Arc::new(find_session(rows, account.id, &successor).await?);
     events.add_for_session(EventKind::TokenRefresh, session.id, Some(Reason::Retry));
     let is_new_session = session.id != previous;
     let retried = RotationOutcome::Retried {

@@ -147,7 +147,7 @@ pub(super) async fn end_all(
     let ended: Vec<_> =
         sessions.iter().map(|session| session.id).filter(|id| Some(*id) != kept).collect();
     rows.end_active_sessions(user, kept, SessionEnd { at, reason }).await?;
-    rows.revoke_families_of(user).await?;
+    rows.revoke_user_families(user).await?;
     events.add_ends(&ended, reason);
     Ok(ended)
 }

@@ -34,7 +34,7 @@ impl AuditRows for PostgresRows<'_> {
     }
 
     async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        let columns = RecordColumns::of(records);
+        let columns = RecordColumns::from_records(records);
         self.execute(
             "WITH records AS (INSERT INTO audit (sequence, at, kind, outcome, user_id, \
                  user_name, actor_id, actor_name, session, ip, user_agent, method, route, reason, \
@@ -139,7 +139,7 @@ struct RecordColumns<'a> {
 }
 
 impl<'a> RecordColumns<'a> {
-    fn of(records: &'a [AuditRecord]) -> Self {
+    fn from_records(records: &'a [AuditRecord]) -> Self {
         let mut columns = Self::default();
         for record in records {
             columns.push(record);

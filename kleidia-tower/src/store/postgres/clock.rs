@@ -19,7 +19,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// The time of the database, so that the clocks of nodes may differ.
 ///
 /// It is read when the store is opened and every 10 seconds, or half a second after a failure; in
-/// between, and while the database can't be reached, the monotonic clock of the node counts on. It
+/// between, and while the database cannot be reached, the monotonic clock of the node counts on. It
 /// differs from the database's clock by at most the duration of a round trip.
 #[derive(Clone, Debug)]
 pub struct DatabaseClock {
@@ -41,7 +41,7 @@ impl DatabaseClock {
         let mut interval = INTERVAL;
         loop {
             tokio::time::sleep(interval).await;
-            let succeeded = self.supervisor.run_async_turn(self.update(&pool)).await;
+            let succeeded = self.supervisor.run_async_iteration(self.update(&pool)).await;
             interval = if succeeded == Some(true) { INTERVAL } else { RETRY_INTERVAL };
         }
     }
@@ -59,7 +59,7 @@ impl DatabaseClock {
     /// Checks that the time was read lately, for a health route.
     ///
     /// # Errors
-    /// [`HealthError`] if the database can't be reached.
+    /// [`HealthError`] if the database cannot be reached.
     pub fn health(&self) -> Result<(), HealthError> {
         self.supervisor.health()
     }

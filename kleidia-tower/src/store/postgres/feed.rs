@@ -1,7 +1,7 @@
-//! The feed: a connection of its own on which a node hears the changes of all nodes.
+//! The feed: a connection of its own on which a node receives the changes of all nodes.
 //!
-//! PostgreSQL delivers notifications in the order of the commits. So a node that hears its own
-//! heartbeat has heard everything that was committed before it sent that.
+//! PostgreSQL delivers notifications in the order of the commits. So a node that receives its own
+//! heartbeat has received everything that was committed before it sent that.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -23,7 +23,7 @@ use super::notification::{Heartbeat, Notification};
 use super::options::PostgresOptions;
 use crate::session::{SessionEvent, SessionEvents};
 use crate::store::StoreError;
-use crate::store::quiet::quiet;
+use crate::store::without_subscriber::without_subscriber;
 
 /// How long a heartbeat may take before the connection is closed.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ struct Listening {
     client: Client,
     notify: Statement,
     channel: String,
-    hearing: Hearing,
+    heartbeats: HeartbeatReceiver,
     receiver: Receiver,
 }
 
@@ -69,7 +69,7 @@ struct Receiver(JoinHandle<()>);
 /// What the receiver needs to recognise the heartbeats of its own connection: one of an earlier
 /// connection does not prove that this one has missed nothing.
 #[derive(Clone)]
-struct Hearing {
+struct HeartbeatReceiver {
     events: SessionEvents,
     connection: u64,
     started_at: Instant,
@@ -123,7 +123,7 @@ impl Listener {
         loop {
             let started_at = Instant::now();
             let Err(error) = self.listen(supervisor).await;
-            // What happens until it listens again is not heard.
+            // What happens until it listens again is not received.
             self.events.publish(SessionEvent::Missed);
             supervisor.record(&Err::<(), _>(&error), started_at);
             if let Some(suppressed) = LOSSES.allow() {
@@ -139,13 +139,14 @@ impl Listener {
 
     /// Listens until the connection is lost.
     async fn listen(&self, supervisor: &Supervisor) -> Result<Infallible, StoreError> {
-        let connecting = timeout(self.connection_timeout, quiet(self.connect()));
-        let mut listening = run_turn(supervisor, connecting).await?;
-        // What happened before is not heard either.
+        let connecting = timeout(self.connection_timeout, without_subscriber(self.connect()));
+        let mut listening = run_iteration(supervisor, connecting).await?;
+        // What happened before is not received either.
         self.events.publish(SessionEvent::Missed);
         loop {
-            let heartbeat = timeout(HEARTBEAT_TIMEOUT, quiet(listening.send_heartbeat()));
-            run_turn(supervisor, heartbeat).await?;
+            let heartbeat =
+                timeout(HEARTBEAT_TIMEOUT, without_subscriber(listening.send_heartbeat()));
+            run_iteration(supervisor, heartbeat).await?;
             let end = &mut listening.receiver.0;
             if timeout(self.events.heartbeat_interval(), end).await.is_ok() {
                 return Err(StoreError::unavailable("the connection is closed"));
@@ -158,8 +159,8 @@ impl Listener {
         let (client, connection) = connecting.await.map_err(store_error)?;
         let id = getrandom::u64().map_err(StoreError::unavailable)?;
         let events = self.events.clone();
-        let hearing = Hearing { events, connection: id, started_at: Instant::now() };
-        let receiving = quiet(hearing.clone().receive(connection));
+        let heartbeats = HeartbeatReceiver { events, connection: id, started_at: Instant::now() };
+        let receiving = without_subscriber(heartbeats.clone().receive(connection));
         #[expect(clippy::disallowed_methods, reason = "supervised: its end closes the connection")]
         let receiver = Receiver(tokio::spawn(receiving));
         // Operators can tell it from the connections of requests.
@@ -169,7 +170,7 @@ impl Listener {
         let channel: String = channel.try_get(0).map_err(store_error)?;
         let notify = client.prepare("SELECT pg_notify($1, $2)").await.map_err(store_error)?;
         client.batch_execute(&format!("LISTEN {channel}")).await.map_err(store_error)?;
-        Ok(Listening { client, notify, channel, hearing, receiver })
+        Ok(Listening { client, notify, channel, heartbeats, receiver })
     }
 }
 
@@ -177,7 +178,7 @@ impl Listening {
     /// Sends a heartbeat on the connection that listens: so it takes no connection of requests, and
     /// also makes the server deliver what it has not yet delivered.
     async fn send_heartbeat(&self) -> Result<(), StoreError> {
-        let Hearing { connection, started_at, .. } = self.hearing;
+        let HeartbeatReceiver { connection, started_at, .. } = self.heartbeats;
         let sent_ns = u64::try_from(started_at.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let text = Heartbeat { connection, sent_ns }.text();
         let sent = self.client.execute(&self.notify, &[&self.channel, &text]).await;
@@ -185,17 +186,17 @@ impl Listening {
     }
 }
 
-impl Hearing {
-    /// Publishes what is heard, until the connection is closed.
+impl HeartbeatReceiver {
+    /// Publishes what is received, until the connection is closed.
     async fn receive(self, mut connection: Connection<Socket, RustlsStream>) {
         while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
             if let AsyncMessage::Notification(notification) = message {
-                self.hear(Notification::parse(notification.payload()));
+                self.on_notification(Notification::parse(notification.payload()));
             }
         }
     }
 
-    fn hear(&self, notification: Notification) {
+    fn on_notification(&self, notification: Notification) {
         match notification {
             Notification::Event(event) => self.events.publish(event),
             Notification::Heartbeat(heartbeat) if heartbeat.connection == self.connection => {
@@ -214,11 +215,11 @@ impl Hearing {
 }
 
 /// Runs a step, and returns an error if it fails, panics or takes too long.
-async fn run_turn<T>(
+async fn run_iteration<T>(
     supervisor: &Supervisor,
     step: impl Future<Output = Result<Result<T, StoreError>, Elapsed>>,
 ) -> Result<T, StoreError> {
-    match supervisor.run_async_turn(step).await {
+    match supervisor.run_async_iteration(step).await {
         Some(Ok(outcome)) => outcome,
         Some(Err(_)) => Err(StoreError::unavailable("the database does not answer")),
         None => Err(StoreError::unavailable("the feed panicked")),

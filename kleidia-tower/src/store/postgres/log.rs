@@ -10,7 +10,7 @@ use super::records::record_columns;
 use crate::audit::LogHash;
 use crate::store::StoreError;
 use crate::store::columns::{Columns, sql_number};
-use crate::store::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, Strays};
+use crate::store::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords};
 use crate::store::rows::UnsealedRecord;
 
 pub(super) const LAST_CHECKPOINT: &str =
@@ -41,7 +41,7 @@ macro_rules! select_leaves {
 }
 
 /// The records up to one that are neither sealed nor unsealed.
-const STRAYS: &str = concat!(
+const ORPHAN_RECORDS: &str = concat!(
     "SELECT ",
     record_columns!(),
     " FROM audit WHERE sequence > $1 AND sequence <= $2 \
@@ -78,7 +78,7 @@ impl LogReads for PostgresStore {
         leaves.iter().map(|row| Columns(row).leaf()).collect()
     }
 
-    async fn read_leaf_of(&self, record: u64) -> Result<Option<LeafRow>, StoreError> {
+    async fn find_leaf(&self, record: u64) -> Result<Option<LeafRow>, StoreError> {
         let select = select_leaves!("WHERE record = $1");
         let leaf = self.read_optional(select, &[&sql_number(record)]).await?;
         leaf.map(|row| Columns(&row).leaf()).transpose()
@@ -101,14 +101,15 @@ impl LogReads for PostgresStore {
         unsealed.iter().map(|row| Columns(row).unsealed_record()).collect()
     }
 
-    async fn read_strays(&self, after: i64) -> Result<Option<Strays>, StoreError> {
+    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError> {
         let last = "SELECT max(sequence) AS last FROM \
              (SELECT sequence FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT 10000) AS page";
         let last = self.read_optional(last, &[&after]).await?;
         let last = last.ok_or(StoreError::Corrupt("audit log"))?;
         let Some(last) = Columns(&last).optional_integer("last")? else { return Ok(None) };
-        let strays = self.read_all(STRAYS, &[&after, &last]).await?;
-        let records = strays.iter().map(|row| Columns(row).stray()).collect::<Result<_, _>>()?;
-        Ok(Some(Strays { last, records }))
+        let orphans = self.read_all(ORPHAN_RECORDS, &[&after, &last]).await?;
+        let records =
+            orphans.iter().map(|row| Columns(row).orphan_record()).collect::<Result<_, _>>()?;
+        Ok(Some(OrphanRecords { last, records }))
     }
 }

@@ -84,7 +84,7 @@ mod tests {
     use crate::{SessionId, UserId};
 
     #[test]
-    fn events_survive_the_way() {
+    fn events_round_trip() {
         let (session, user) = (SessionId::new(i64::MAX), UserId::new(i64::MIN));
         for event in [
             SessionEvent::SessionEnded { session, user, reason: EndReason::PasswordChanged },
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_notification_may_be_about_anything() {
+    fn unknown_notification_is_missed() {
         for text in [
             "",
             "ended",

@@ -103,9 +103,9 @@ impl PostgresOptions {
         self
     }
 
-    /// Sets how often committed audit records are sealed: 10 milliseconds to 1 hour, 400 milliseconds
-    /// by default. The records of an interval can be removed without a trace by who can write to the
-    /// database.
+    /// Sets how often committed audit records are sealed: 10 milliseconds to 1 hour, 400
+    /// milliseconds by default. The records of an interval can be removed without a trace by an
+    /// attacker with write access to the database.
     ///
     /// # Errors
     /// [`SettingError`] out of these bounds.

@@ -17,9 +17,9 @@ use crate::audit::{AuditQuery, AuditRecord, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, sql_limit};
-use crate::store::quiet::quiet;
 use crate::store::rows::{Operation, RefreshTokenState, Transactional};
 use crate::store::sealer::Sealing;
+use crate::store::without_subscriber::without_subscriber;
 use crate::{Timestamp, TokenDigest, UserId};
 
 /// Selects sessions with their accounts.
@@ -112,7 +112,7 @@ impl Transactional for PostgresStore {
         found.map(read).transpose()
     }
 
-    async fn read_sessions_of(
+    async fn read_sessions(
         &self,
         user: UserId,
         now: Timestamp,
@@ -156,7 +156,7 @@ impl Transactional for PostgresStore {
         &'a self,
         operation: Operation<'a, T>,
     ) -> Result<T, StoreError> {
-        quiet(self.run(operation)).await
+        without_subscriber(self.run(operation)).await
     }
 }
 
@@ -166,7 +166,7 @@ impl PostgresStore {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        quiet(async {
+        without_subscriber(async {
             let client = self.client().await?;
             let reading = async {
                 let statement = client.prepare_cached(sql).await.map_err(store_error)?;

@@ -28,7 +28,7 @@ impl RefreshTokenRows for PostgresRows<'_> {
         self.execute(update, &[&ids]).await.map(drop)
     }
 
-    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
+    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError> {
         let update = "UPDATE families SET is_revoked = TRUE WHERE \"user\" = $1 AND NOT is_revoked";
         self.execute(update, &[&user.get()]).await.map(drop)
     }

@@ -10,8 +10,8 @@ use crate::session::SessionEvent;
 use crate::store::StoreError;
 use crate::store::columns::SqlRow;
 
-/// Selects sessions. The columns are named, since a prepared `SELECT *` fails after a newer node has
-/// added one.
+/// Selects sessions. The columns are named, since a prepared `SELECT *` fails after a newer node
+/// has added one.
 macro_rules! select_sessions {
     ($rest:literal) => {
         concat!(

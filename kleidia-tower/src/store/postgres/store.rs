@@ -35,16 +35,16 @@ const MAX_RETRIES: u32 = 5;
 ///
 /// Operations are transactions at READ COMMITTED that first lock what their decisions depend on, so
 /// they hold across nodes. A transaction that the server rolls back because of a deadlock or a
-/// serialisation failure is repeated at most 5 times. A quarter of the connections is for reads, which
-/// do not wait for writes. At most 1,024 operations wait to write, and as many to read: further ones
-/// fail with [`StoreError::Busy`]. If a caller drops an operation, it is committed
+/// serialisation failure is repeated at most 5 times. A quarter of the connections is for reads,
+/// which do not wait for writes. At most 1,024 operations wait to write, and as many to read:
+/// further ones fail with [`StoreError::Busy`]. If a caller drops an operation, it is committed
 /// completely or not at all.
 ///
 /// TLS is required, unless the server is on this machine or the URL has `sslmode=disable`; the
 /// server's certificate and name are verified.
 ///
-/// Nodes must share the keys of access tokens and of the audit log, and use the [clock](Self::clock)
-/// of the database.
+/// Nodes must share the keys of access tokens and of the audit log, and use the
+/// [clock](Self::clock) of the database.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -95,15 +95,15 @@ struct Tasks {
 impl PostgresStore {
     /// Connects with the default options, and migrates the schema if it is older.
     ///
-    /// The URL has the form of libpq: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, or words such as
-    /// `host=/run/postgresql dbname=portal`.
+    /// The URL has the form of libpq: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, or words such
+    /// as `host=/run/postgresql dbname=portal`.
     ///
     /// The key is that of the audit log: an [`AuditKey`](crate::audit::AuditKey), the same on all
-    /// nodes. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) the log can be verified, and
-    /// changes that have to be recorded fail.
+    /// nodes. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) the log can be verified,
+    /// and changes that have to be recorded fail.
     ///
     /// # Errors
-    /// [`OpenError`] if the server can't be reached, or its schema is newer.
+    /// [`OpenError`] if the server cannot be reached, or its schema is newer.
     pub async fn open(url: &str, key: impl Into<LogKey>) -> Result<Self, OpenError> {
         Self::open_with(url, key, PostgresOptions::default()).await
     }
@@ -181,7 +181,8 @@ impl PostgresStore {
     /// Closes the connections that are not used, and each other one after its operation. Later
     /// operations fail.
     ///
-    /// Another node seals the last audit records, or this one at its next start. To do it before, call
+    /// Another node seals the last audit records, or this one at its next start. To do it before,
+    /// call
     /// [`AuditStore::seal`](crate::audit::AuditStore::seal).
     pub fn close(&self) {
         if let Some(tasks) = &self.tasks {
@@ -282,7 +283,7 @@ fn set_network_timeouts(config: &mut Config, options: &PostgresOptions) {
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(options.statement_timeout);
     }
-    // The default of two hours is that of `tokio-postgres`, so the URL can't ask for it.
+    // The default of two hours is that of `tokio-postgres`, so the URL cannot ask for it.
     if config.get_keepalives_idle() == Duration::from_secs(2 * 3600) {
         config.keepalives_idle(Duration::from_secs(10)).keepalives_interval(Duration::from_secs(5));
     }

@@ -60,8 +60,8 @@ pub trait AccountRows: Send {
         roles: &BTreeSet<RoleName>,
     ) -> Result<bool, StoreError>;
 
-    /// Replaces the hashes, and sets the time of the last change if there is one: a hash that is only
-    /// renewed with other parameters has none.
+    /// Replaces the hashes, and sets the time of the last change if there is one: a hash that is
+    /// only renewed with other parameters has none.
     async fn set_password(
         &mut self,
         user: UserId,

@@ -8,22 +8,24 @@ use crate::store::StoreError;
 /// The audit log: its records, and the Merkle log that seals them.
 #[async_trait]
 pub trait AuditRows: Send {
-    /// Returns the secret key of the log ([`LogKey::recording_key`](crate::audit::LogKey::recording_key)).
+    /// Returns the secret key of the log
+    /// ([`LogKey::recording_key`](crate::audit::LogKey::recording_key)).
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store was opened to verify the log only.
     fn audit_key(&self) -> Result<AuditKey, StoreError>;
 
     /// Returns new numbers for records, ascending, from 1 on. No record has them, and no other
-    /// transaction gets them, also if this one is rolled back; so take no lock for them. They may have
-    /// gaps, and be in another order than the commits of their transactions.
+    /// transaction gets them, also if this one is rolled back; so take no lock for them. They may
+    /// have gaps, and be in another order than the commits of their transactions.
     async fn next_sequences(&mut self, count: usize) -> Result<Vec<u64>, StoreError>;
 
     /// Inserts records, at least one, which are unsealed.
     async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError>;
 
-    /// Locks the Merkle log. If another transaction has locked it, this one waits, or returns `false`
-    /// without the lock. The statements after it must see what the previous holder has committed.
+    /// Locks the Merkle log. If another transaction has locked it, this one waits, or returns
+    /// `false` without the lock. The statements after it must see what the previous holder has
+    /// committed.
     async fn lock_sealing(&mut self, waits: bool) -> Result<bool, StoreError>;
 
     /// Returns the note of the last checkpoint; `None` if there is none.
@@ -40,8 +42,8 @@ pub trait AuditRows: Send {
     async fn log_hashes(&mut self, positions: &[u64]) -> Result<Vec<LogHash>, StoreError>;
 
     /// Appends leaves, hashes and a checkpoint to the Merkle log. The records of the leaves are no
-    /// longer unsealed. Fails if there is a leaf with one of these indexes or records, or a hash at one
-    /// of these positions.
+    /// longer unsealed. Fails if there is a leaf with one of these indexes or records, or a hash at
+    /// one of these positions.
     async fn append_sealed(&mut self, batch: &SealedBatch) -> Result<(), StoreError>;
 }
 

@@ -12,14 +12,14 @@ use crate::store::StoreError;
 /// The events of a transaction.
 #[async_trait]
 pub trait EventRows: Send {
-    /// Adds to the events that are published after the commit. Nodes that share a database must learn
-    /// them, too: a notification that is part of the transaction can't be lost.
+    /// Adds to the events that are published after the commit. Nodes that share a database must
+    /// learn them, too: a notification that is part of the transaction cannot be lost.
     async fn publish(&mut self, events: Vec<SessionEvent>) -> Result<(), StoreError>;
 }
 
 /// The events of a transaction that is about to be committed.
 ///
-/// If it is dropped instead of published, nobody knows whether the transaction is committed: then
+/// If it is dropped instead of published, it is unknown whether the transaction is committed: then
 /// subscribers learn that the accounts [may have changed](AccountChange::Uncertain).
 #[derive(Debug)]
 #[must_use = "publish it after the commit"]

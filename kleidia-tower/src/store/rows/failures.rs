@@ -11,7 +11,8 @@ use crate::lockout::LoginSource;
 use crate::store::StoreError;
 use crate::{SessionId, Timestamp, TokenDigest, UserName};
 
-/// The failure counters and familiar devices of user names, whether or not there is such an account.
+/// The failure counters and familiar devices of user names, whether or not there is such an
+/// account.
 ///
 /// Key them by [`name_digest`] rather than the name, since people type passwords into that field.
 #[async_trait]

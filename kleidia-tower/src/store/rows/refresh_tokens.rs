@@ -20,7 +20,7 @@ pub trait RefreshTokenRows: Send {
     async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError>;
 
     /// Revokes all families of a user.
-    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError>;
+    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError>;
 
     /// Returns the families of a user that are not revoked, beyond the `max` whose tokens expire
     /// last: at most `limit`, those that expire first. A family expires with the last one of its

@@ -15,8 +15,8 @@ pub trait SessionRows: Send {
     async fn session(&mut self, user: UserId, id: SessionId)
     -> Result<Option<Session>, StoreError>;
 
-    /// Inserts a session with the digest of its token, which is unique. The store assigns the id; the
-    /// one in `session` is ignored. Returns the session with its id.
+    /// Inserts a session with the digest of its token, which is unique. The store assigns the id;
+    /// the one in `session` is ignored. Returns the session with its id.
     async fn insert_session(
         &mut self,
         session: Session,
@@ -43,9 +43,9 @@ pub trait SessionRows: Send {
     /// Sets when sessions were last seen, unless that was later. An id may be there several times.
     ///
     /// This is a transaction of its own, over sessions of many users and without locks of
-    /// their accounts. So it must not wait for the lock of one session while it has that of another. A
-    /// store may skip sessions that another transaction has locked, and spread them over several
-    /// transactions.
+    /// their accounts. So it must not wait for the lock of one session while it has that of
+    /// another. A store may skip sessions that another transaction has locked, and spread them over
+    /// several transactions.
     async fn touch_sessions(&mut self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError>;
 
     /// Returns the active sessions of a user, in the order of their ids.
@@ -55,8 +55,8 @@ pub trait SessionRows: Send {
         now: Timestamp,
     ) -> Result<Vec<Session>, StoreError>;
 
-    /// Ends all sessions of a user that are active at the time of the end, except one, and removes the
-    /// keys of their agents.
+    /// Ends all sessions of a user that are active at the time of the end, except one, and removes
+    /// the keys of their agents.
     async fn end_active_sessions(
         &mut self,
         user: UserId,
@@ -64,8 +64,8 @@ pub trait SessionRows: Send {
         end: SessionEnd,
     ) -> Result<(), StoreError>;
 
-    /// Ends all sessions of families that are active at the time of the end, and removes the keys of
-    /// their agents. Returns the ids of those sessions, in ascending order.
+    /// Ends all sessions of families that are active at the time of the end, and removes the keys
+    /// of their agents. Returns the ids of those sessions, in ascending order.
     async fn end_active_sessions_of_families(
         &mut self,
         families: &[FamilyId],

@@ -28,7 +28,8 @@ use crate::store::{OpenError, StoreError};
 /// each transaction (`synchronous=FULL`). One connection writes, in the order of arrival, and
 /// several read, so reads do not wait for writes. Several processes on one machine can share the
 /// file, on a local disk. At most 1,024 operations wait for the writing connection, by default:
-/// further ones fail with [`StoreError::Busy`]. Triggers in the database reject changes to the audit log.
+/// further ones fail with [`StoreError::Busy`]. Triggers in the database reject changes to the
+/// audit log.
 ///
 /// If a caller drops an operation, it is committed completely or not at all. If the file is removed
 /// or replaced, every operation fails until the store is opened again.
@@ -97,8 +98,8 @@ impl SqliteStore {
     /// its schema.
     ///
     /// The key is that of the audit log: an [`AuditKey`](crate::audit::AuditKey), the same at each
-    /// start. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) the log can be verified, and
-    /// changes that have to be recorded fail.
+    /// start. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) the log can be verified,
+    /// and changes that have to be recorded fail.
     ///
     /// On Unix a new file is readable only by its owner.
     ///
@@ -136,8 +137,8 @@ impl SqliteStore {
         Ok(Self { sealer: Mutex::new(sealer), ..handle() })
     }
 
-    /// Waits for pending operations, seals the audit log, writes the journal back into the file, and
-    /// closes it. Later operations fail.
+    /// Waits for pending operations, seals the audit log, writes the journal back into the file,
+    /// and closes it. Later operations fail.
     pub async fn close(&self) {
         drop(self.sealer.lock().unwrap_or_else(PoisonError::into_inner).take());
         if self.database.key.signing_key().is_some() {
@@ -224,9 +225,9 @@ impl SqliteOptions {
         Self { queue_limit, ..self }
     }
 
-    /// Sets how often committed audit records are sealed: 10 milliseconds to 1 hour, 400 milliseconds
-    /// by default. The records of an interval can be removed without a trace by who can write to the
-    /// database.
+    /// Sets how often committed audit records are sealed: 10 milliseconds to 1 hour, 400
+    /// milliseconds by default. The records of an interval can be removed without a trace by an
+    /// attacker with write access to the database.
     ///
     /// # Errors
     /// [`SettingError`] out of these bounds.

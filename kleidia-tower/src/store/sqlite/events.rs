@@ -8,8 +8,8 @@ use super::error::store_error;
 use super::statements::SqliteRows;
 use crate::session::SessionEvent;
 use crate::store::StoreError;
-use crate::store::quiet::quiet;
 use crate::store::rows::{EventRows, Publication};
+use crate::store::without_subscriber::without_subscriber;
 
 #[async_trait]
 impl EventRows for SqliteRows<'_> {
@@ -30,8 +30,8 @@ impl SqliteStore {
             return self.commit(transaction).await;
         }
         let publication = Publication::new(self.shared_events(), events);
-        // SQLite commits also if the caller hangs up meanwhile: the task publishes after it.
-        let commit = quiet(async move {
+        // SQLite commits also if the caller disconnects meanwhile: the task publishes after it.
+        let commit = without_subscriber(async move {
             let committed = transaction.commit().await.map_err(store_error);
             if committed.is_ok() {
                 publication.publish();

@@ -12,9 +12,9 @@ use super::statements::Query;
 use crate::audit::LogHash;
 use crate::store::StoreError;
 use crate::store::columns::{Columns, sql_limit, sql_number};
-use crate::store::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, Strays};
-use crate::store::quiet::quiet;
+use crate::store::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords};
 use crate::store::rows::UnsealedRecord;
+use crate::store::without_subscriber::without_subscriber;
 
 pub(super) const LAST_CHECKPOINT: &str =
     "SELECT note FROM audit_checkpoints ORDER BY hour DESC LIMIT 1";
@@ -25,8 +25,8 @@ pub(super) const UNSEALED: &str = "SELECT audit_unsealed.record, leaf, audit.* F
     LEFT JOIN audit_leaves ON audit_leaves.record = audit_unsealed.record \
     WHERE audit_unsealed.record > ? ORDER BY audit_unsealed.record LIMIT ?";
 
-/// How many records a look for strays takes.
-const STRAYS: usize = 10_000;
+/// How many records one search for orphan records reads.
+const ORPHAN_RECORDS: usize = 10_000;
 
 /// Selects the hashes at some positions.
 pub(super) fn select_hashes(positions: &[u64]) -> QueryBuilder<Sqlite> {
@@ -69,7 +69,7 @@ impl LogReads for SqliteStore {
         leaves.iter().map(|row| Columns(row).leaf()).collect()
     }
 
-    async fn read_leaf_of(&self, record: u64) -> Result<Option<LeafRow>, StoreError> {
+    async fn find_leaf(&self, record: u64) -> Result<Option<LeafRow>, StoreError> {
         let leaf = query(
             "SELECT leaf, record, audit.* FROM audit_leaves LEFT JOIN audit ON sequence = record \
              WHERE record = ?",
@@ -95,27 +95,28 @@ impl LogReads for SqliteStore {
         unsealed.iter().map(|row| Columns(row).unsealed_record()).collect()
     }
 
-    async fn read_strays(&self, after: i64) -> Result<Option<Strays>, StoreError> {
+    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError> {
         let last = query(
             "SELECT max(sequence) AS last FROM \
              (SELECT sequence FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?)",
         );
-        let last = self.read_rows(last.bind(after).bind(sql_limit(STRAYS))).await?;
+        let last = self.read_rows(last.bind(after).bind(sql_limit(ORPHAN_RECORDS))).await?;
         let last = last.first().ok_or(StoreError::Corrupt("audit log"))?;
         let Some(last) = Columns(last).optional_integer("last")? else { return Ok(None) };
-        let strays = query(
+        let orphans = query(
             "SELECT * FROM audit WHERE sequence > ? AND sequence <= ? \
              AND NOT EXISTS (SELECT 1 FROM audit_leaves WHERE record = sequence AND leaf >= 0) \
              AND NOT EXISTS (SELECT 1 FROM audit_unsealed WHERE record = sequence)",
         );
-        let strays = self.read_rows(strays.bind(after).bind(last)).await?;
-        let records = strays.iter().map(|row| Columns(row).stray()).collect::<Result<_, _>>()?;
-        Ok(Some(Strays { last, records }))
+        let orphans = self.read_rows(orphans.bind(after).bind(last)).await?;
+        let records =
+            orphans.iter().map(|row| Columns(row).orphan_record()).collect::<Result<_, _>>()?;
+        Ok(Some(OrphanRecords { last, records }))
     }
 }
 
 impl SqliteStore {
     async fn read_rows(&self, select: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
-        quiet(select.fetch_all(self.readers()?)).await.map_err(store_error)
+        without_subscriber(select.fetch_all(self.readers()?)).await.map_err(store_error)
     }
 }

@@ -14,9 +14,9 @@ use crate::audit::{AuditQuery, AuditRecord, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, ceil_second, sql_limit};
-use crate::store::quiet::quiet;
 use crate::store::rows::{Operation, RefreshTokenState, Transactional};
 use crate::store::sealer::Sealing;
+use crate::store::without_subscriber::without_subscriber;
 use crate::{Timestamp, TokenDigest, UserId};
 
 const SESSION_BY_ID: &str = "SELECT sessions.*, accounts.id AS account, name, roles, is_disabled, \
@@ -54,7 +54,7 @@ impl Transactional for SqliteStore {
             let columns = Columns(&row);
             Ok((columns.shared_account()?, columns.password()?))
         };
-        quiet(found).await.map_err(store_error)?.map(read).transpose()
+        without_subscriber(found).await.map_err(store_error)?.map(read).transpose()
     }
 
     async fn read_accounts(
@@ -64,7 +64,8 @@ impl Transactional for SqliteStore {
     ) -> Result<Vec<Arc<Account>>, StoreError> {
         let found =
             query(ACCOUNTS).bind(after.map_or(i64::MIN, UserId::get)).bind(sql_limit(limit));
-        let found = quiet(found.fetch_all(self.readers()?)).await.map_err(store_error)?;
+        let found =
+            without_subscriber(found.fetch_all(self.readers()?)).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).shared_account()).collect()
     }
 
@@ -76,7 +77,8 @@ impl Transactional for SqliteStore {
                  WHERE password_parameters > parameters) FROM used WHERE parameters IS NOT NULL) \
              SELECT parameters FROM used WHERE parameters IS NOT NULL",
         );
-        let found = quiet(found.fetch_all(self.readers()?)).await.map_err(store_error)?;
+        let found =
+            without_subscriber(found.fetch_all(self.readers()?)).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).text("parameters").map(str::to_owned)).collect()
     }
 
@@ -85,7 +87,8 @@ impl Transactional for SqliteStore {
             SessionLookup::Id(id) => query(SESSION_BY_ID).bind(id.get()),
             SessionLookup::Token(digest) => query(SESSION_BY_TOKEN).bind(digest.0.to_vec()),
         };
-        let found = quiet(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
+        let found =
+            without_subscriber(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
         let read = |row: SqliteRow| {
             let columns = Columns(&row);
             let session = Arc::new(columns.session()?);
@@ -94,7 +97,7 @@ impl Transactional for SqliteStore {
         found.map(read).transpose()
     }
 
-    async fn read_sessions_of(
+    async fn read_sessions(
         &self,
         user: UserId,
         now: Timestamp,
@@ -104,7 +107,7 @@ impl Transactional for SqliteStore {
              ORDER BY id DESC",
         );
         let found = found.bind(user.get()).bind(now.as_second()).fetch_all(self.readers()?);
-        let found = quiet(found).await.map_err(store_error)?;
+        let found = without_subscriber(found).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).session().map(Arc::new)).collect()
     }
 
@@ -113,7 +116,8 @@ impl Transactional for SqliteStore {
         digest: &TokenDigest,
     ) -> Result<Option<RefreshTokenState>, StoreError> {
         let found = query(REFRESH_TOKEN).bind(digest.0.to_vec());
-        let found = quiet(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
+        let found =
+            without_subscriber(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
         found.map(|row| Columns(&row).refresh_token_state()).transpose()
     }
 
@@ -146,7 +150,9 @@ impl Transactional for SqliteStore {
             query.push(" AND sequence < ").push_bind(before);
         }
         query.push(" ORDER BY sequence DESC LIMIT ").push_bind(sql_limit(filter.limit));
-        let found = quiet(query.build().fetch_all(self.readers()?)).await.map_err(store_error)?;
+        let found = without_subscriber(query.build().fetch_all(self.readers()?))
+            .await
+            .map_err(store_error)?;
         found.iter().map(|row| Columns(row).record()).collect()
     }
 
@@ -166,14 +172,14 @@ impl Transactional for SqliteStore {
         &'a self,
         operation: Operation<'a, T>,
     ) -> Result<T, StoreError> {
-        quiet(async { run(self, self.begin().await?, operation).await }).await
+        without_subscriber(async { run(self, self.begin().await?, operation).await }).await
     }
 
     async fn write_in_background<'a, T: Send + 'a>(
         &'a self,
         operation: Operation<'a, T>,
     ) -> Result<T, StoreError> {
-        quiet(async { run(self, self.begin_always().await?, operation).await }).await
+        without_subscriber(async { run(self, self.begin_always().await?, operation).await }).await
     }
 }
 

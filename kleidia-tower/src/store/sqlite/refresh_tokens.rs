@@ -29,7 +29,7 @@ impl RefreshTokenRows for SqliteRows<'_> {
         self.execute(update.bind(json_array(families))).await.map(drop)
     }
 
-    async fn revoke_families_of(&mut self, user: UserId) -> Result<(), StoreError> {
+    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError> {
         let update = query("UPDATE families SET is_revoked = 1 WHERE user = ? AND is_revoked = 0");
         self.execute(update.bind(user.get())).await.map(drop)
     }

@@ -11,8 +11,8 @@ use crate::store::columns::SqlRow;
 
 pub(super) type Query<'q> = query::Query<'q, Sqlite, SqliteArguments>;
 
-/// The rows that one transaction on this connection sees, the key of the audit log, and the events that
-/// it publishes.
+/// The rows that one transaction on this connection sees, the key of the audit log, and the events
+/// that it publishes.
 pub(super) struct SqliteRows<'a> {
     pub(super) connection: &'a mut SqliteConnection,
     pub(super) key: &'a LogKey,

@@ -38,9 +38,9 @@ async fn fault_of_the_feed_does_not_extend_the_bound() {
     }
 }
 
-/// While the node can't ask the database, it accepts no session for longer than the bound.
+/// While the node cannot ask the database, it accepts no session for longer than the bound.
 #[tokio::test(flavor = "multi_thread")]
-async fn cut_off_node_accepts_nobody_after_the_bound() {
+async fn disconnected_node_rejects_sessions_after_the_bound() {
     let nodes = Nodes::new(PostgresServer::shared()).await;
     let session = nodes.log_in(1).await;
     for fault in [Mode::Stall, Mode::Cut] {

@@ -1,5 +1,5 @@
-//! `SessionCachingStore` on several nodes: no ended session is accepted later than the bound, whatever
-//! happens to the feed.
+//! `SessionCachingStore` on several nodes: no ended session is accepted later than the bound,
+//! whatever happens to the feed.
 
 mod faults;
 mod load;
@@ -58,7 +58,7 @@ impl Nodes {
         Instant::now()
     }
 
-    /// Returns the session as the caching node sees it; `None` if it can't tell.
+    /// Returns the session as the caching node sees it; `None` if it cannot tell.
     async fn see(&self, session: SessionId) -> Option<SessionView> {
         self.there.session(SessionLookup::Id(session)).await.ok().map(Option::unwrap)
     }

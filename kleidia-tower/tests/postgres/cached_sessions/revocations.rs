@@ -30,8 +30,8 @@ async fn measure_logout_delays() {
     }
 }
 
-/// Returns how long after the answer to a logout the last accepted request starts on the other node,
-/// and how long after it the first one is rejected there, each in order.
+/// Returns how long after the answer to a logout the last accepted request starts on the other
+/// node, and how long after it the first one is rejected there, each in order.
 async fn logout_delays(nodes: &Nodes, trials: u32) -> (Vec<Duration>, Vec<Duration>) {
     let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
     for token in 0..trials {

@@ -25,9 +25,9 @@ pub use self::response::ResponseError;
 /// and passes on the responses. No query depends on the response to another one, so all may be
 /// sent concurrently. The result is **not verified**.
 ///
-/// The questions are those of deployed VeraId implementations: the DNSKEY RRset (RFC 4034, 2) of the
-/// root and of each name down to the owner, the DS RRset (RFC 4034, 5) of each but the root, and the
-/// TXT RRset.
+/// The questions are those of deployed VeraId implementations: the DNSKEY RRset (RFC 4034, 2) of
+/// the root and of each name down to the owner, the DS RRset (RFC 4034, 5) of each but the root,
+/// and the TXT RRset.
 ///
 /// ```
 /// use veraid::retrieval::{ChainRetrieval, Query, RetrievalError};
@@ -158,7 +158,7 @@ impl ChainRetrieval {
     /// # Errors
     /// [`RetrievalError::Response`] if a retry or another resolver may succeed (see
     /// [`Query::check`]), [`RetrievalError::NoRecords`], [`RetrievalError::Alias`] or
-    /// [`RetrievalError::Unsigned`] if the chain can't be valid, and
+    /// [`RetrievalError::Unsigned`] if the chain cannot be valid, and
     /// [`RetrievalError::ResolverWithoutDnssec`].
     pub fn answer(&mut self, query: &Query, response: &[u8]) -> Result<(), RetrievalError> {
         let question = query.question();

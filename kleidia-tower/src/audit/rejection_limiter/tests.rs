@@ -1,13 +1,13 @@
-//! Tests of the counts of refusals, and of their summaries.
+//! Tests of the counts of rejections, and of their summaries.
 
 use super::*;
 
 /// The first second of a minute.
 const START: i64 = 1_795_370_580;
 
-fn limiter(per_source: u32, total: u32) -> RefusalLimiter {
-    let limits = RefusalLimits::default().with_per_source(per_source).unwrap();
-    RefusalLimiter::new(limits.with_total(total).unwrap())
+fn limiter(per_source: u32, total: u32) -> RejectionLimiter {
+    let limits = RejectionLimits::default().with_per_source(per_source).unwrap();
+    RejectionLimiter::new(limits.with_total(total).unwrap())
 }
 
 fn event(kind: EventKind, address: &str, second: i64) -> AuditEvent {
@@ -28,9 +28,9 @@ fn denial(address: &str, second: i64) -> [AuditEvent; 1] {
     [event(EventKind::PermissionDenied, address, second)]
 }
 
-/// Makes this number of refusals, and returns how many are admitted.
-fn admitted(limiter: &RefusalLimiter, events: &[AuditEvent], refusals: usize) -> usize {
-    (0..refusals).filter(|_| limiter.admit(events).is_admitted).count()
+/// Makes this number of rejections, and returns how many are admitted.
+fn admitted(limiter: &RejectionLimiter, events: &[AuditEvent], rejections: usize) -> usize {
+    (0..rejections).filter(|_| limiter.check(events).is_recorded).count()
 }
 
 /// Returns the name or the address of the source, the kind, and the number of each summary.
@@ -52,7 +52,7 @@ fn summary(source: &str, count: u64) -> (String, &'static str, u64) {
 }
 
 #[test]
-fn counts_refusals_past_the_limit_of_a_source() {
+fn counts_rejections_past_the_limit_of_a_source() {
     let limiter = limiter(3, 100);
     for (address, admitted_of_ten) in [
         ("192.0.2.1", 3),
@@ -73,7 +73,7 @@ fn counts_refusals_past_the_limit_of_a_source() {
         summary("workload", 7),
     ];
     assert_eq!(found, expected);
-    assert!(limiter.take_summaries().is_empty(), "each refusal is counted once");
+    assert!(limiter.take_summaries().is_empty(), "each rejection is counted once");
     assert_eq!(admitted(&limiter, &denial("192.0.2.1", 59), 1), 0, "the minute is the same");
     assert_eq!(described(&limiter.take_summaries()), [summary("192.0.2.1", 1)]);
 }
@@ -83,24 +83,24 @@ fn next_minute_records_again_after_the_summaries() {
     let limiter = limiter(3, 100);
     assert_eq!(admitted(&limiter, &denial("192.0.2.1", 0), 4), 3);
     assert_eq!(admitted(&limiter, &denial("192.0.2.1", 42), 4), 0);
-    let next = limiter.admit(&denial("192.0.2.2", 60));
-    assert!(next.is_admitted);
+    let next = limiter.check(&denial("192.0.2.2", 60));
+    assert!(next.is_recorded);
     assert_eq!(described(&next.summaries), [summary("192.0.2.1", 5)]);
     assert_eq!(next.summaries[0].at.as_second(), START + 42, "the last one");
     assert_eq!(admitted(&limiter, &denial("192.0.2.1", 61), 4), 3);
     // After the clock was set back.
-    assert_eq!(described(&limiter.admit(&denial("192.0.2.1", 0)).summaries).len(), 1);
+    assert_eq!(described(&limiter.check(&denial("192.0.2.1", 0)).summaries).len(), 1);
 }
 
 #[test]
 fn window_that_counts_ends_once() {
     let limiter = limiter(3, 100);
     for _ in 0..3 {
-        assert_eq!(limiter.admit(&denial("192.0.2.1", 10)).counting, None);
+        assert_eq!(limiter.check(&denial("192.0.2.1", 10)).counting, None);
     }
-    let (window, left) = limiter.admit(&denial("192.0.2.1", 15)).counting.unwrap();
+    let (window, left) = limiter.check(&denial("192.0.2.1", 15)).counting.unwrap();
     assert_eq!(left, Duration::from_secs(45));
-    assert_eq!(limiter.admit(&denial("192.0.2.1", 16)).counting, None, "one timer is enough");
+    assert_eq!(limiter.check(&denial("192.0.2.1", 16)).counting, None, "one timer is enough");
     assert_eq!(described(&limiter.end(window)), [summary("192.0.2.1", 2)]);
     assert_eq!(admitted(&limiter, &denial("192.0.2.1", 16), 4), 3);
     assert!(limiter.end(window).is_empty(), "it has ended");
@@ -142,7 +142,7 @@ fn sources_past_the_total_have_one_summary_and_no_memory() {
 }
 
 #[test]
-fn summaries_name_the_sources_with_the_most_refusals() {
+fn summaries_name_the_sources_with_the_most_rejections() {
     let limiter = limiter(1, 1000);
     for host in 0..250 {
         let further = if host == 249 { 9 } else { 1 };

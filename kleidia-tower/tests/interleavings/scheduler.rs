@@ -1,4 +1,5 @@
-//! Chooses which statement is the next: at random, or by a search through all schedules that differ.
+//! Chooses which statement is the next: at random, or by a search through all schedules that
+//! differ.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ pub(crate) enum Choice {
 }
 
 /// Chooses the order of statements.
-pub(crate) trait Guide {
+pub(crate) trait Scheduler {
     /// Chooses between the statements of both nodes.
     fn choose(&mut self, statements: [&str; 2]) -> Choice;
 
@@ -20,15 +21,16 @@ pub(crate) trait Guide {
     fn proceed(&mut self, node: usize, statement: &str);
 }
 
-/// Chooses at random, but mostly the same node: then one operation comes far before the other starts.
+/// Chooses at random, but mostly the same node: then one operation comes far before the other
+/// starts.
 pub(crate) struct Sample<'a> {
     random: &'a mut Rng,
     /// How often in 10 the second node is chosen.
     second: u8,
 }
 
-/// Searches all schedules, without those that only exchange neighbouring statements that do not depend
-/// on each other (sleep sets of partial-order reduction).
+/// Searches all schedules, without those that only exchange neighbouring statements that do not
+/// depend on each other (sleep sets of partial-order reduction).
 #[derive(Default)]
 pub(crate) struct Search {
     /// The choices with which the next schedule begins.
@@ -72,7 +74,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-impl Guide for Sample<'_> {
+impl Scheduler for Sample<'_> {
     fn choose(&mut self, _: [&str; 2]) -> Choice {
         if self.random.u8(..10) < self.second { Choice::Second } else { Choice::First }
     }
@@ -81,7 +83,8 @@ impl Guide for Sample<'_> {
 }
 
 impl Search {
-    /// Returns the search for the next schedule, or `None` if there is none. It is called after each.
+    /// Returns the search for the next schedule, or `None` if there is none. It is called after
+    /// each.
     pub(crate) fn next(self) -> Option<Self> {
         let mut prefix = self.choices;
         while prefix.last() == Some(&Choice::Second) {
@@ -107,7 +110,7 @@ impl Search {
     }
 }
 
-impl Guide for Search {
+impl Scheduler for Search {
     fn choose(&mut self, statements: [&str; 2]) -> Choice {
         if self.is_redundant {
             return Choice::First;
@@ -164,26 +167,26 @@ mod tests {
     fn schedules(statements: [&[&str]; 2]) -> Vec<String> {
         let mut found = Vec::new();
         let mut search = Some(Search::default());
-        while let Some(mut guide) = search.take() {
+        while let Some(mut scheduler) = search.take() {
             let (mut next, mut schedule) = ([0, 0], String::new());
             loop {
                 let held = [0, 1].map(|node| statements[node].get(next[node]).copied());
                 let node = match held {
                     [Some(one), Some(other)] => {
-                        usize::from(guide.choose([one, other]) == Choice::Second)
+                        usize::from(scheduler.choose([one, other]) == Choice::Second)
                     }
                     [Some(_), None] => 0,
                     [None, Some(_)] => 1,
                     [None, None] => break,
                 };
-                guide.proceed(node, held[node].unwrap());
+                scheduler.proceed(node, held[node].unwrap());
                 schedule += ["1", "2"][node];
                 next[node] += 1;
             }
-            if !guide.is_redundant() {
+            if !scheduler.is_redundant() {
                 found.push(schedule);
             }
-            search = guide.next();
+            search = scheduler.next();
         }
         found
     }

@@ -20,8 +20,8 @@ pub(crate) enum Event {
     Finished(String),
 }
 
-/// A gate for the connection of one node.
-pub(crate) struct Gate {
+/// A proxy for the connection of one node.
+pub(crate) struct StatementProxy {
     pub(crate) port: u16,
     pub(crate) events: mpsc::UnboundedReceiver<Event>,
     pub(crate) sender: mpsc::UnboundedSender<Event>,
@@ -37,8 +37,8 @@ struct Shared {
     backend: AtomicI32,
 }
 
-impl Gate {
-    /// Listens on a free port for the connection to a server on 127.0.0.1. The gate is open.
+impl StatementProxy {
+    /// Listens on a free port for the connection to a server on 127.0.0.1. The proxy is open.
     pub(crate) async fn start(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -162,8 +162,8 @@ async fn read_message(from: &mut OwnedReadHalf, has_type: bool) -> Option<Vec<u8
     Some(message)
 }
 
-/// Returns the text of the statement that a batch executes. What only prepares a statement, or begins
-/// a transaction, has no effect on others.
+/// Returns the text of the statement that a batch executes. What only prepares a statement, or
+/// begins a transaction, has no effect on others.
 fn statement(batch: &[Vec<u8>], texts: &mut HashMap<Vec<u8>, String>) -> Option<String> {
     let mut executed = None;
     for message in batch {

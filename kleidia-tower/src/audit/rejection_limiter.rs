@@ -1,4 +1,4 @@
-//! Counts refusals per source and minute, so that a flood of them can't fill the disk.
+//! Counts rejections per source and minute, so that a flood of them cannot fill the disk.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -6,36 +6,37 @@ use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason, RefusalLimits};
+use super::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason, RejectionLimits};
 use crate::lockout::LoginSource;
 use crate::{ClientInfo, Timestamp};
 
-/// The maximum number of sources that the summaries of a minute name: those with the most refusals.
+/// The maximum number of sources that the summaries of a minute name: those with the most
+/// rejections.
 const MAX_NAMED: usize = 100;
 const SECONDS_PER_MINUTE: i64 = 60;
 
-/// Decides which refusals are recorded, and counts the others.
+/// Decides which rejections are recorded, and counts the others.
 #[derive(Debug)]
-pub(super) struct RefusalLimiter {
-    limits: RefusalLimits,
+pub(super) struct RejectionLimiter {
+    limits: RejectionLimits,
     window: Mutex<Window>,
 }
 
-/// What is to be done about a refusal.
+/// What is to be done about a rejection.
 #[derive(Debug, Default)]
-pub(super) struct Admission {
-    /// Whether the refusal is recorded. Otherwise it is counted.
-    pub(super) is_admitted: bool,
+pub(super) struct Check {
+    /// Whether the rejection is recorded. Otherwise it is counted.
+    pub(super) is_recorded: bool,
     /// The summaries of the previous minute, to be recorded first.
     pub(super) summaries: Vec<AuditEvent>,
-    /// The minute that has just counted its first refusal, and how long it lasts.
+    /// The minute that has just counted its first rejection, and how long it lasts.
     pub(super) counting: Option<(WindowId, Duration)>,
 }
 
 /// The number of a window, which is not used again.
 pub(super) type WindowId = u64;
 
-/// A minute of the clock. It has at most as many sources as it records refusals.
+/// A minute of the clock. It has at most as many sources as it records rejections.
 #[derive(Debug, Default)]
 struct Window {
     id: WindowId,
@@ -44,11 +45,11 @@ struct Window {
     sources: HashMap<Source, SourceCounts>,
     /// Counts of sources that have no entry.
     others: Counts,
-    /// The time of the last refusal that was counted; `None` if there is none yet.
+    /// The time of the last rejection that was counted; `None` if there is none yet.
     counted_at: Option<Timestamp>,
 }
 
-/// Who causes refusals: a network, or an account or workload at an unknown address.
+/// The cause of rejections: a network, or an account or workload at an unknown address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Source {
     Network(LoginSource),
@@ -61,31 +62,31 @@ struct SourceCounts {
     counts: Counts,
 }
 
-/// How many refusals were counted and not recorded, by their kind.
+/// How many rejections were counted and not recorded, by their kind.
 #[derive(Debug, Default)]
 struct Counts(BTreeMap<EventKind, u64>);
 
-impl RefusalLimiter {
-    pub(super) fn new(limits: RefusalLimits) -> Self {
+impl RejectionLimiter {
+    pub(super) fn new(limits: RejectionLimits) -> Self {
         Self { limits, window: Mutex::default() }
     }
 
-    /// Admits the events of one refusal, or counts them.
-    pub(super) fn admit(&self, events: &[AuditEvent]) -> Admission {
-        let Some(first) = events.first() else { return Admission::default() };
+    /// Decides whether the events of one rejection are recorded, or counts them.
+    pub(super) fn check(&self, events: &[AuditEvent]) -> Check {
+        let Some(first) = events.first() else { return Check::default() };
         let mut window = self.window();
         // A clock that was set back starts another minute too.
         let minute = first.at.as_second().div_euclid(SECONDS_PER_MINUTE);
         let summaries =
             if minute == window.minute { Vec::new() } else { window.restart(Some(minute)) };
-        let is_admitted = window.admit(self.limits, Source::of(first), events);
+        let is_recorded = window.check(self.limits, Source::from_event(first), events);
         let mut counting = None;
-        if !is_admitted && window.counted_at.replace(first.at).is_none() {
+        if !is_recorded && window.counted_at.replace(first.at).is_none() {
             let passed = first.at.as_second().rem_euclid(SECONDS_PER_MINUTE);
             let left = u64::try_from(SECONDS_PER_MINUTE - passed).unwrap_or_default();
             counting = Some((window.id, Duration::from_secs(left)));
         }
-        Admission { is_admitted, summaries, counting }
+        Check { is_recorded, summaries, counting }
     }
 
     /// Ends a window unless it has ended, and returns its summaries.
@@ -113,7 +114,7 @@ impl Window {
         summaries
     }
 
-    fn admit(&mut self, limits: RefusalLimits, source: Source, events: &[AuditEvent]) -> bool {
+    fn check(&mut self, limits: RejectionLimits, source: Source, events: &[AuditEvent]) -> bool {
         let has_room = self.recorded < limits.total;
         if !has_room && !self.sources.contains_key(&source) {
             self.others.add(events);
@@ -149,7 +150,7 @@ impl Window {
 }
 
 impl Source {
-    fn of(event: &AuditEvent) -> Self {
+    fn from_event(event: &AuditEvent) -> Self {
         match (event.client.address, &event.user) {
             (None, Some(identity)) => Self::Identity(identity.clone()),
             (address, _) => Self::Network(LoginSource::new(address)),

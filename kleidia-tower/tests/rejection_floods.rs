@@ -1,4 +1,4 @@
-//! A flood of refusals can't fill the disk: past a limit they are counted, and none gets lost.
+//! A flood of rejections cannot fill the disk: past a limit they are counted, and none gets lost.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
@@ -81,12 +81,12 @@ impl Fixture {
     }
 
     /// Sends a request that is always denied.
-    async fn is_denied(&self, from: &str, bearer: &str) {
+    async fn send_denied_request(&self, from: &str, bearer: &str) {
         let request = Request::delete("/admin/users/1").header(AUTHORIZATION, bearer);
         assert_eq!(self.send(from, request, &Value::Null).await.0, 403);
     }
 
-    async fn is_unknown(&self, from: &str, name: &str) {
+    async fn log_in_as_unknown(&self, from: &str, name: &str) {
         assert_eq!(self.log_in(from, name, PASSWORD).await.0, 401);
     }
 
@@ -100,7 +100,7 @@ impl Fixture {
     }
 }
 
-/// Returns how many refusals a record stands for; `None` if for itself.
+/// Returns how many rejections a record stands for; `None` if for itself.
 fn counted(record: &AuditRecord) -> Option<u64> {
     let reason = record.reason.as_ref()?;
     let count = reason.strip_prefix("and ")?.strip_suffix(" more within a minute")?;
@@ -117,11 +117,11 @@ async fn flood_from_one_source_is_counted_and_others_are_recorded() {
     for number in 0..FLOOD {
         // Some are invalid names.
         let name = if number % 10 == 0 { String::new() } else { format!("nobody-{number}") };
-        fixture.is_unknown(FLOODER, &name).await;
-        fixture.is_denied(FLOODER, &bearer).await;
+        fixture.log_in_as_unknown(FLOODER, &name).await;
+        fixture.send_denied_request(FLOODER, &bearer).await;
         if number % 100 == 0 {
-            fixture.is_unknown(OTHER, &format!("other-{number}")).await;
-            fixture.is_denied(OTHER, &bearer).await;
+            fixture.log_in_as_unknown(OTHER, &format!("other-{number}")).await;
+            fixture.send_denied_request(OTHER, &bearer).await;
         }
     }
     // Evidence of guesses at an account is always recorded, and so is its lock.
@@ -176,7 +176,7 @@ async fn logins_during_a_lock_are_counted() {
     assert!(sum > 0, "{locked:?}");
     // The next minute records again.
     fixture.clock.fetch_add(60, Ordering::SeqCst);
-    fixture.is_unknown(FLOODER, "nobody").await;
+    fixture.log_in_as_unknown(FLOODER, "nobody").await;
     let failures = fixture.records(EventKind::LoginFailure, FLOODER).await;
     assert_eq!(failures[0].reason.as_deref(), Some("unknown-user"));
 }
