@@ -11,10 +11,8 @@
 )]
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use benches::Target::AtMost;
@@ -25,6 +23,7 @@ use kleidia_tower::rate_limit::{
     SharedLimits,
 };
 use redis::aio::MultiplexedConnection;
+use test_servers::RedisServer;
 use tokio::runtime::Runtime;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
@@ -36,12 +35,9 @@ const TASKS: u32 = 64;
 const CALLS: u32 = 50;
 const ADDRESSES: u32 = 1000;
 
-/// A Redis server, which is killed when dropped.
-struct RedisServer(Child, u16);
-
 fn main() {
     let server = RedisServer::start();
-    let url = format!("redis://127.0.0.1:{}", server.1);
+    let url = server.url();
     let runtime = Runtime::new().expect("a runtime");
     let connection = runtime.block_on(connect(&url));
     let hash = runtime.block_on(load(connection.clone()));
@@ -165,28 +161,4 @@ async fn connect(url: &str) -> MultiplexedConnection {
 async fn load(mut connection: MultiplexedConnection) -> String {
     let mut load = redis::cmd("SCRIPT");
     load.arg("LOAD").arg(SCRIPT).query_async(&mut connection).await.expect("the script's hash")
-}
-
-impl RedisServer {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()]);
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let mut server = Self(command.spawn().expect("Debian's package redis-server"), port);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(server.0.try_wait().expect("a status").is_none(), "redis-server ended");
-            thread::sleep(Duration::from_millis(5));
-        }
-        server
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }

@@ -1,5 +1,5 @@
-//! Starts the servers that tests and benchmarks need: databases from Debian's packages, and
-//! OpenBao.
+//! Starts the servers that tests and benchmarks need: PostgreSQL and Redis from Debian's packages,
+//! and OpenBao.
 //!
 //! Each server listens on 127.0.0.1, keeps its data in a directory of its own, and ends with the
 //! process that started it, however that ends.
@@ -9,11 +9,18 @@
 
 mod openbao;
 mod postgres;
+mod redis;
 
 use std::net::TcpListener;
 
 pub use openbao::OpenBaoServer;
 pub use postgres::PostgresServer;
+pub use redis::RedisServer;
+
+/// The example of this crate's README, which has to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");

@@ -1,9 +1,10 @@
 //! The ACL of `docs/deployment.md`: it has the rights that limits need, and no others.
 
 use kleidia_tower::rate_limit::RedisLimitStore;
+use test_servers::RedisServer;
 
 use crate::fixture::{by_address_and_tenant, limits, remaining, send};
-use crate::server::RedisServer;
+use crate::server::Commands as _;
 
 const DOCUMENT: &str = include_str!("../../../docs/deployment.md");
 const PASSWORD: &str = ">PASSWORD";

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use http::StatusCode;
 use kleidia_tower::rate_limit::RedisLimitStore;
+use test_servers::RedisServer;
 
 use crate::acl::documented_rules;
 use crate::fixture::{
     by_address, by_address_and_tenant, limits, remaining, send, status, wait_until,
 };
-use crate::server::RedisServer;
+use crate::server::Commands as _;
 
 const CLUSTER: [&str; 2] = ["--cluster-enabled", "yes"];
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use http::StatusCode;
 use kleidia_tower::rate_limit::{LimitStore as _, MemoryLimitStore};
+use test_servers::RedisServer;
 
 use crate::fixture::{
     by_address, by_address_and_tenant, key, limits, remaining, send, status, store, wait_until,
 };
-use crate::server::RedisServer;
+use crate::server::Commands as _;
 
 /// The intervals of the limits are so long that the time between calls does not matter.
 #[tokio::test]

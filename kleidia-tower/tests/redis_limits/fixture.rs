@@ -8,9 +8,8 @@ use kleidia_tower::ResponseBody;
 use kleidia_tower::rate_limit::{
     Key, Limit, LimitKey, LimitStore, PeerAddress, RateLimitLayer, RedisLimitStore, SharedLimits,
 };
+use test_servers::RedisServer;
 use tower::{Layer as _, ServiceExt as _, service_fn};
-
-use crate::server::RedisServer;
 
 pub(crate) const SECRET: [u8; 32] = [7; 32];
 

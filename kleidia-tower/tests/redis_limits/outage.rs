@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures_util::poll;
 use http::StatusCode;
 use kleidia_tower::rate_limit::{LimitFallback, RateLimitLayer, SharedLimits};
+use test_servers::RedisServer;
 
 use crate::fixture::{SECRET, by_address, limits, remaining, send, status, store, wait_until};
-use crate::server::RedisServer;
+use crate::server::Commands as _;
 
 /// Limits of which each of two nodes enforces its half during an outage.
 fn limits_with_share(server: &RedisServer) -> SharedLimits {

@@ -9,8 +9,9 @@ use kleidia_tower::rate_limit::{
     Limit, LimitDecision, LimitKey, LimitStore as _, MemoryLimitStore,
 };
 use redis::{Connection, Script};
+use test_servers::RedisServer;
 
-use crate::server::RedisServer;
+use crate::server::Commands as _;
 
 const SCRIPT: &str = include_str!("../../src/rate_limit/redis/charge.lua");
 const CLOCK: &str = "redis.call('TIME')";

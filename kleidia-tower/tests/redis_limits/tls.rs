@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use http::StatusCode;
 use kleidia_tower::rate_limit::RedisLimitStore;
 use tempfile::TempDir;
+use test_servers::RedisServer;
 
 use crate::fixture::{by_address, limits, status};
-use crate::server::RedisServer;
 
 fn openssl(directory: &Path, arguments: &str) {
     let mut command = Command::new("openssl");

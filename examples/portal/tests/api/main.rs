@@ -9,7 +9,6 @@
 )]
 
 mod portal;
-mod redis;
 mod request;
 mod response;
 mod tokens;

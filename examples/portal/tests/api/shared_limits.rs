@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use test_servers::RedisServer;
+
 use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command};
-use crate::redis::Redis;
 
 /// Starts a portal with its own database, and a limit of four logins.
-fn start(redis: &Redis, arguments: &[&str]) -> Portal {
+fn start(redis: &RedisServer, arguments: &[&str]) -> Portal {
     let database = TempDatabase::with_admin();
     let secret = database.file("limit.secret");
     std::fs::write(&secret, "correct horse battery staple, twice\n").unwrap();
@@ -35,7 +36,7 @@ async fn wait_for_health(portal: &Portal, expected: &str) {
 
 #[tokio::test]
 async fn portals_share_limits_and_survive_an_outage() {
-    let mut redis = Redis::start();
+    let mut redis = RedisServer::start();
     let portals = [start(&redis, &[]), start(&redis, &["--limit-nodes", "4"])];
     for portal in [&portals[0], &portals[1], &portals[0], &portals[1]] {
         assert_eq!(log_in(portal).await, 200);
@@ -66,7 +67,7 @@ async fn portals_share_limits_and_survive_an_outage() {
 
 #[tokio::test]
 async fn portal_starts_without_redis() {
-    let mut redis = Redis::start();
+    let mut redis = RedisServer::start();
     redis.kill();
     let portal = start(&redis, &["--limit-fallback", "reject"]);
     assert_eq!(log_in(&portal).await, 503);

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use kleidia_tower::audit::AuditKey;
 use tempfile::TempDir;
-use test_servers::PostgresServer;
+use test_servers::{PostgresServer, RedisServer};
 use tokio::task::block_in_place;
 
 use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command, output_with_input};
 use crate::proxy::Proxy;
-use crate::redis::Redis;
 
 /// How many wrong passwords of a source lock it.
 pub(crate) const THRESHOLD: usize = 5;
@@ -37,7 +36,7 @@ pub(crate) struct Cluster {
     portals: Vec<RwLock<Portal>>,
     pub(crate) database: PostgresServer,
     database_name: String,
-    pub(crate) redis: Mutex<Redis>,
+    pub(crate) redis: Mutex<RedisServer>,
     /// Between each portal and the database.
     pub(crate) proxies: Vec<Proxy>,
     /// Between both portals and Redis.
@@ -62,7 +61,7 @@ impl Cluster {
         let database_name = url.rsplit('/').next().unwrap().to_owned();
         fs::write(directory.path().join("limit.secret"), "correct horse battery staple, twice")
             .unwrap();
-        let redis = block_in_place(Redis::start);
+        let redis = block_in_place(RedisServer::start);
         let redis_proxy = Proxy::start(redis.port()).await;
         let proxies =
             vec![Proxy::start(database.port()).await, Proxy::start(database.port()).await];

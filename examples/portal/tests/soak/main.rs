@@ -25,9 +25,6 @@ mod history;
 mod portal;
 mod proxy;
 #[allow(dead_code, reason = "other tests use more of it")]
-#[path = "../api/redis.rs"]
-mod redis;
-#[allow(dead_code, reason = "other tests use more of it")]
 #[path = "../api/request.rs"]
 mod request;
 #[allow(dead_code, reason = "other tests use more of it")]
