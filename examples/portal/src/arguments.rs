@@ -86,6 +86,9 @@ pub(crate) enum AuditCommand {
         /// A checkpoint that was retained outside the database, which the log must continue
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
+        /// Verify an export, without the database
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
         /// Verify with the public key instead of the secret one
         #[arg(long, value_name = "VKEY")]
         verifier_key: Option<AuditVerifierKey>,
@@ -96,10 +99,43 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "VKEY")]
         verifier_key: Option<AuditVerifierKey>,
     },
+    /// Write sealed records with their proofs, as lines of JSON
+    ///
+    /// Leaves are the places of records in the log, from 0 on. The first line has the signed
+    /// checkpoint and the range.
+    Export {
+        /// The first leaf [default: the first one that is not detached]
+        #[arg(long, value_name = "LEAF")]
+        from: Option<u64>,
+        /// The leaf before which the export ends [default: the end of the sealed log]
+        #[arg(long, value_name = "LEAF")]
+        to: Option<u64>,
+        /// Write to this file, which must not exist, instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Prove with the public key instead of the secret one
+        #[arg(long, value_name = "VKEY")]
+        verifier_key: Option<AuditVerifierKey>,
+    },
+    /// Delete the first records of the log, which an export has, from the database
+    ///
+    /// Needs the secret key of the log and, on PostgreSQL, the role that owns the tables. Verifies the
+    /// export, and that the log continues it, before it deletes. Run it again after an interruption.
+    Detach {
+        /// The file with the export
+        #[arg(long, value_name = "FILE")]
+        export: PathBuf,
+        /// The leaf before which to stop [default: the end of the export]
+        #[arg(long, value_name = "LEAF")]
+        to: Option<u64>,
+    },
     /// Print a proof that a record is in the log, as JSON
     Prove {
         /// The number of the record, its `id` in the API
         sequence: u64,
+        /// Look in an export, without the database
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
         /// Prove with the public key instead of the secret one
         #[arg(long, value_name = "VKEY")]
         verifier_key: Option<AuditVerifierKey>,
@@ -142,4 +178,8 @@ Examples:
 
   Store a checkpoint of the audit log outside the database, and verify later that the log continues it:
     portal audit checkpoint > checkpoint
-    portal audit verify --since checkpoint";
+    portal audit verify --since checkpoint
+
+  Move the first 1,000,000 records of the audit log out of the database:
+    portal audit export --to 1000000 -o audit-1000000.jsonl
+    portal audit detach --export audit-1000000.jsonl";

@@ -13,6 +13,7 @@ use kleidia_tower::store::Store;
 
 use crate::BoxError;
 use crate::arguments::AuditCommand;
+use crate::audit_archive;
 use crate::database::Location;
 use crate::settings::Settings;
 
@@ -23,9 +24,12 @@ pub(crate) async fn run(
     command: AuditCommand,
 ) -> Result<(), BoxError> {
     match command {
-        AuditCommand::Verify { since, verifier_key } => {
+        AuditCommand::Verify { since, export, verifier_key } => {
             let key = log_key(location, audit_key, verifier_key)?;
             let since = since.map(|path| read_checkpoint(&path, key.verifier_key())).transpose()?;
+            if let Some(export) = export {
+                return audit_archive::verify(&export, key.verifier_key(), since.as_ref());
+            }
             with_store(location, key, async |store| report(&store.verify(since.as_ref()).await?))
                 .await
         }
@@ -37,11 +41,30 @@ pub(crate) async fn run(
             })
             .await
         }
-        AuditCommand::Prove { sequence, verifier_key } => {
+        AuditCommand::Export { from, to, output, verifier_key } => {
             let key = log_key(location, audit_key, verifier_key)?;
             with_store(location, key, async |store| {
-                let proof = store.prove(sequence).await?;
-                let proof = proof.ok_or_else(|| format!("no sealed record {sequence}"))?;
+                audit_archive::export(&*store, from, to, output.as_deref()).await
+            })
+            .await
+        }
+        AuditCommand::Detach { export, to } => {
+            let key = log_key(location, audit_key, None)?;
+            let verifier_key = key.verifier_key().clone();
+            with_store(location, key, async |store| {
+                audit_archive::detach(&*store, &export, &verifier_key, to).await
+            })
+            .await
+        }
+        AuditCommand::Prove { sequence, export, verifier_key } => {
+            let key = log_key(location, audit_key, verifier_key)?;
+            if let Some(export) = export {
+                return audit_archive::prove(&export, key.verifier_key(), sequence);
+            }
+            with_store(location, key, async |store| {
+                let Some(proof) = store.prove(sequence).await? else {
+                    return Err(audit_archive::no_record(&*store, sequence).await?.into());
+                };
                 print(&format!("{}\n", proof.to_json()))
             })
             .await
@@ -87,7 +110,11 @@ fn read_checkpoint(path: &Path, key: &AuditVerifierKey) -> Result<Checkpoint, Bo
 fn report(verification: &LogVerification) -> Result<(), BoxError> {
     if verification.is_intact() {
         let size = verification.checkpoint().map_or(0, Checkpoint::size);
-        return print(&format!("intact: {size} records\n"));
+        let detached = match verification.first_leaf() {
+            0 => String::new(),
+            first => format!(", verified from leaf {first} on: those before it are detached"),
+        };
+        return print(&format!("intact: {size} records{detached}\n"));
     }
     for fault in verification.faults() {
         print(&format!("{fault}\n"))?;
@@ -109,10 +136,10 @@ fn check_proof(path: &Path, key: &AuditVerifierKey) -> Result<(), BoxError> {
     ))
 }
 
-fn failed(path: &Path, error: &dyn Display) -> String {
+pub(crate) fn failed(path: &Path, error: &dyn Display) -> String {
     format!("{}: {error}", path.display())
 }
 
-fn print(text: &str) -> Result<(), BoxError> {
+pub(crate) fn print(text: &str) -> Result<(), BoxError> {
     Ok(io::stdout().write_all(text.as_bytes())?)
 }

@@ -95,6 +95,9 @@ impl LogReads for RedbStore {
         Ok(LogState {
             checkpoint: checkpoint(&read.open_table(CHECKPOINTS).map_err(unavailable)?)?,
             leaves: last.map_or(0, |(leaf, _)| leaf.value() + 1),
+            // Without `AuditRows::detach` there is none.
+            detached: 0,
+            detachment: None,
             has_unsealed: !unsealed.is_empty().map_err(unavailable)?,
         })
     }
@@ -140,7 +143,11 @@ impl LogReads for RedbStore {
         unsealed(&entries, &records, &leaf_of, after, limit)
     }
 
-    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError> {
+    async fn read_orphan_records(
+        &self,
+        after: i64,
+        first_leaf: u64,
+    ) -> Result<Option<OrphanRecords>, StoreError> {
         let read = self.read()?;
         let records = read.open_table(RECORDS).map_err(unavailable)?;
         let unsealed = read.open_table(UNSEALED).map_err(unavailable)?;
@@ -151,7 +158,8 @@ impl LogReads for RedbStore {
             let (sequence, value) = row.map_err(unavailable)?;
             let sequence = sequence.value();
             last = Some(i64::try_from(sequence).map_err(|_| corrupt("record number"))?);
-            let is_known = leaf_of.get(sequence).map_err(unavailable)?.is_some()
+            let leaf = leaf_of.get(sequence).map_err(unavailable)?;
+            let is_known = leaf.is_some_and(|leaf| leaf.value() >= first_leaf)
                 || unsealed.get(sequence).map_err(unavailable)?.is_some();
             if !is_known {
                 orphans.push((sequence, decode_record(sequence, value.value())));

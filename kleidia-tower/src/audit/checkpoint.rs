@@ -66,13 +66,22 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`] if it is malformed, or not signed by this key.
     pub fn verify(note: &str, key: &AuditVerifierKey) -> Result<Self, CheckpointError> {
+        Self::verify_with_origin(note, key, key.name())
+    }
+
+    /// Verifies a signed note of this form whose first line is this origin.
+    pub(super) fn verify_with_origin(
+        note: &str,
+        key: &AuditVerifierKey,
+        origin: &str,
+    ) -> Result<Self, CheckpointError> {
         let parsed = Note::from_bytes(note.as_bytes()).map_err(|_| CheckpointError::Malformed)?;
         let known = VerifierList::new(vec![Box::new(StandardVerifier::clone(&key.verifier))]);
         parsed.verify(&known).map_err(|_| CheckpointError::InvalidSignature)?;
         let checkpoint = tlog_tiles::Checkpoint::from_bytes(parsed.text());
         let checkpoint = checkpoint.map_err(|_| CheckpointError::Malformed)?;
-        if checkpoint.origin() != key.name() {
-            let (expected, found) = (key.name().to_owned(), checkpoint.origin().to_owned());
+        if checkpoint.origin() != origin {
+            let (expected, found) = (origin.to_owned(), checkpoint.origin().to_owned());
             return Err(CheckpointError::OriginMismatch { expected, found });
         }
         let (size, root) = (checkpoint.size(), checkpoint.hash().0);
@@ -81,7 +90,16 @@ impl Checkpoint {
 
     /// Signs a checkpoint. Returns `None` for a name that no key has.
     pub(crate) fn sign(size: u64, root: LogHash, key: &AuditKey) -> Option<Self> {
-        let origin = key.verifier_key().name();
+        Self::sign_with_origin(size, root, key, key.verifier_key().name())
+    }
+
+    /// Signs a note of this form whose first line is this origin.
+    pub(super) fn sign_with_origin(
+        size: u64,
+        root: LogHash,
+        key: &AuditKey,
+        origin: &str,
+    ) -> Option<Self> {
         let text = tlog_tiles::Checkpoint::new(origin, size, Hash(root), "").ok()?;
         let mut note = Note::new(&text.to_bytes(), &[]).ok()?;
         note.add_sigs(&[key.signer()]).map_err(|_: NoteError| ()).ok()?;

@@ -2,11 +2,14 @@
 
 mod checkpoint;
 mod denials;
+mod detachment;
 mod event;
+mod export;
 mod key;
 mod proof;
 mod reason;
 mod record;
+mod record_json;
 mod rejection_limiter;
 mod rejection_limits;
 mod request;
@@ -18,7 +21,9 @@ pub(crate) mod verification;
 mod verifier_key;
 
 pub use checkpoint::{Checkpoint, CheckpointError, LogHash};
+pub use detachment::Detachment;
 pub use event::{AuditEvent, AuditIdentity, EventKind, Outcome};
+pub use export::{ExportError, ExportReader, detach, export};
 pub use key::{AuditKey, AuditKeyError};
 pub use proof::{InclusionProof, ProofError};
 pub use reason::{OverrideReason, Reason};

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::{
-    AuditEvent, AuditRecord, Checkpoint, EventKind, InclusionProof, LogVerification, Outcome,
+    AuditEvent, AuditRecord, Checkpoint, Detachment, EventKind, ExportError, InclusionProof,
+    LogVerification, Outcome,
 };
 use crate::store::StoreError;
 use crate::visible_text::escape_invisible;
@@ -50,6 +51,40 @@ pub trait AuditStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Corrupt`] if the log was altered so that there is no proof.
     async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError>;
+
+    /// Proves that the log of a checkpoint has the leaves from an index to another (exclusive), at most
+    /// 1,000, and returns their records in order. Use [`export`](super::export).
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if there is no proof of one of them, also if it is detached;
+    /// [`StoreError::Unavailable`] by default, for stores that do not have it.
+    async fn prove_leaves(
+        &self,
+        _checkpoint: &Checkpoint,
+        _from: u64,
+        _until: u64,
+    ) -> Result<Vec<InclusionProof>, StoreError> {
+        Err(StoreError::unavailable("this store does not export audit records"))
+    }
+
+    /// Returns what of the log is detached; `None` if all of it is in the store, as by default.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if it is not signed by the log's key.
+    async fn detachment(&self) -> Result<Option<Detachment>, StoreError> {
+        Ok(None)
+    }
+
+    /// Deletes the first records of the log from the store, which these are, and signs that. Use
+    /// [`detach`](super::detach), which verifies the whole export before.
+    ///
+    /// # Errors
+    /// [`ExportError`] if these are not the first records in the store, or if the log does not continue
+    /// their checkpoint; nothing was deleted then. [`StoreError::Unavailable`] if the caller may not
+    /// delete records, and by default, for stores that do not have it.
+    async fn detach(&self, _exported: &[InclusionProof]) -> Result<Detachment, ExportError> {
+        Err(StoreError::unavailable("this store does not detach audit records").into())
+    }
 
     /// Checks that records are sealed, for the health route.
     ///

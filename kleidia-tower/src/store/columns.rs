@@ -221,6 +221,8 @@ impl<R: SqlRow> Columns<'_, R> {
         Ok(LogState {
             checkpoint: self.0.text("note")?.map(str::to_owned),
             leaves: last.map_or(0, |last| last + 1),
+            detached: self.0.integer("detached")?.map_or(Ok(0), sequence)?,
+            detachment: self.0.text("detachment")?.map(str::to_owned),
             has_unsealed: self.boolean("has_unsealed")?,
         })
     }

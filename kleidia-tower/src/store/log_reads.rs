@@ -32,8 +32,12 @@ pub trait LogReads: Send + Sync + 'static {
     async fn read_unsealed(&self, after: u64) -> Result<Vec<UnsealedRecord>, StoreError>;
 
     /// Looks at a bounded number of records after a number, and returns those that are neither
-    /// unsealed nor have a leaf; `None` if there are no records after it.
-    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError>;
+    /// unsealed nor have a leaf from an index on; `None` if there are no records after it.
+    async fn read_orphan_records(
+        &self,
+        after: i64,
+        first_leaf: u64,
+    ) -> Result<Option<OrphanRecords>, StoreError>;
 }
 
 /// The state of the Merkle log.
@@ -43,6 +47,10 @@ pub struct LogState {
     pub checkpoint: Option<String>,
     /// The index after the last leaf; 0 if there are none.
     pub leaves: u64,
+    /// How many leaves are detached.
+    pub detached: u64,
+    /// The note of the [detachment](super::rows::DetachedBatch); `None` if there is none.
+    pub detachment: Option<String>,
     /// Whether there are unsealed records.
     pub has_unsealed: bool,
 }

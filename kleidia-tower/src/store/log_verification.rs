@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use super::StoreError;
-use super::log_reads::{LOG_BATCH, LeafRow, LogReads};
+use super::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState};
+use super::{StoreError, log_detachment};
 use crate::audit::tree::{LogTree, leaf_hash};
 use crate::audit::verification::Faults;
 use crate::audit::{AuditRecord, Checkpoint, LogFault, LogHash, LogKey, LogVerification};
@@ -21,7 +21,23 @@ pub(super) async fn verify(
     key: &LogKey,
     since: Option<&Checkpoint>,
 ) -> Result<LogVerification, StoreError> {
-    let state = reads.read_log_state().await?;
+    loop {
+        let state = reads.read_log_state().await?;
+        let detachment = state.detachment.clone();
+        let verification = verify_state(reads, key, since, state).await?;
+        // Leaves that are detached meanwhile are missing.
+        if reads.read_log_state().await?.detachment == detachment {
+            return Ok(verification);
+        }
+    }
+}
+
+async fn verify_state(
+    reads: &impl LogReads,
+    key: &LogKey,
+    since: Option<&Checkpoint>,
+    state: LogState,
+) -> Result<LogVerification, StoreError> {
     let mut faults = Faults::default();
     let checkpoint = match &state.checkpoint {
         None => Ok(None),
@@ -41,7 +57,10 @@ pub(super) async fn verify(
         }
     };
     let checkpoint = checkpoint.ok().flatten();
-    let mut trees = Trees::new(key, since);
+    let detached =
+        log_detachment::detached_tree(reads, &state, key.verifier_key(), &mut faults).await?;
+    let first = detached.size();
+    let mut trees = Trees::new(key, since, detached);
     while trees.stored.size() < size {
         let from = trees.stored.next_position();
         let first = trees.stored.size();
@@ -51,9 +70,9 @@ pub(super) async fn verify(
         trees.add(until, leaves, hashes);
     }
     trees.finish(checkpoint.as_ref(), &mut faults);
-    find_orphan_records(reads, key, &mut faults).await?;
+    find_orphan_records(reads, key, first, &mut faults).await?;
     check_unsealed(reads, key, &mut faults).await?;
-    Ok(LogVerification::new(checkpoint, faults))
+    Ok(LogVerification::new(checkpoint, first, faults))
 }
 
 /// The trees over the records and over the stored hashes of leaves. If one of them has the signed
@@ -61,6 +80,8 @@ pub(super) async fn verify(
 struct Trees<'a> {
     key: &'a LogKey,
     since: Option<&'a Checkpoint>,
+    /// The index of the first leaf.
+    first: u64,
     stored: LogTree,
     /// Meaningless once a record is missing.
     records: LogTree,
@@ -77,11 +98,12 @@ struct Trees<'a> {
 }
 
 impl<'a> Trees<'a> {
-    fn new(key: &'a LogKey, since: Option<&'a Checkpoint>) -> Self {
-        let (stored, records) = (LogTree::default(), LogTree::default());
+    fn new(key: &'a LogKey, since: Option<&'a Checkpoint>, detached: LogTree) -> Self {
+        let (first, stored, records) = (detached.size(), detached.clone(), detached);
         let mut trees = Self {
             key,
             since,
+            first,
             stored,
             records,
             is_complete: true,
@@ -176,6 +198,9 @@ impl<'a> Trees<'a> {
             }
         }
         match (self.since, self.since_roots) {
+            (Some(since), None) if since.size() < self.first => {
+                faults.add(LogFault::SinceDetached { size: since.size(), detached: self.first });
+            }
             (Some(since), None) => {
                 let (size, expected) = (self.stored.size(), since.size());
                 faults.add(LogFault::Truncated { size, expected });
@@ -211,10 +236,11 @@ fn is_authentic(record: &AuditRecord, key: &LogKey) -> Option<bool> {
 async fn find_orphan_records(
     reads: &impl LogReads,
     key: &LogKey,
+    first_leaf: u64,
     faults: &mut Faults,
 ) -> Result<(), StoreError> {
     let mut after = i64::MIN;
-    while let Some(orphans) = reads.read_orphan_records(after).await? {
+    while let Some(orphans) = reads.read_orphan_records(after, first_leaf).await? {
         after = orphans.last;
         for (record, row) in orphans.records {
             let is_authentic = row.is_ok_and(|row| is_authentic(&row, key) == Some(true));

@@ -10,6 +10,8 @@ mod columns;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod log_detachment;
+mod log_hashes;
 mod log_proof;
 mod log_reads;
 mod log_verification;

@@ -10,6 +10,9 @@
 
 mod cached_sessions;
 mod cancellation;
+mod detached_log;
+#[path = "../support/detaching.rs"]
+mod detaching;
 #[path = "../support/dropped_ends.rs"]
 mod dropped_ends;
 mod faults;

@@ -101,6 +101,7 @@ async fn service_has_the_documented_privileges() {
         "UPDATE audit_leaves SET record = 0",
         "DELETE FROM audit_hashes",
         "DELETE FROM audit_checkpoints",
+        "UPDATE audit_detached SET size = 9",
         "TRUNCATE audit_unsealed",
         "DELETE FROM accounts",
         "DROP TABLE audit",

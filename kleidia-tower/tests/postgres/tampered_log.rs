@@ -10,7 +10,7 @@ use test_servers::PostgresServer;
 use crate::numbered::{audit_key, create, verified_size};
 use crate::tampering::{SEAL_INTERVAL, TamperedDatabase, tampering_tests};
 
-struct TempDatabase {
+pub(crate) struct TempDatabase {
     url: String,
 }
 

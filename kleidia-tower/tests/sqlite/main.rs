@@ -11,6 +11,9 @@
 mod busy_writer;
 mod cancellation;
 mod corruption;
+mod detached_log;
+#[path = "../support/detaching.rs"]
+mod detaching;
 #[path = "../support/dropped_ends.rs"]
 mod dropped_ends;
 mod file;

@@ -105,7 +105,8 @@ impl LogReads for MemoryStore {
     async fn read_log_state(&self) -> Result<LogState, StoreError> {
         self.seal_all().await?;
         let log = &self.read()?.log;
-        Ok(LogState { checkpoint: log.note(), leaves: number(log.sealed), has_unsealed: false })
+        let (checkpoint, leaves) = (log.note(), number(log.sealed));
+        Ok(LogState { checkpoint, leaves, detached: 0, detachment: None, has_unsealed: false })
     }
 
     async fn read_leaves(&self, from: u64, until: u64) -> Result<Vec<LeafRow>, StoreError> {
@@ -134,7 +135,11 @@ impl LogReads for MemoryStore {
         Ok(Vec::new())
     }
 
-    async fn read_orphan_records(&self, _after: i64) -> Result<Option<OrphanRecords>, StoreError> {
+    async fn read_orphan_records(
+        &self,
+        _after: i64,
+        _first_leaf: u64,
+    ) -> Result<Option<OrphanRecords>, StoreError> {
         Ok(None)
     }
 }

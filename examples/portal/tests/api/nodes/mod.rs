@@ -14,7 +14,7 @@ use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command, output_with_
 
 /// A database, and the keys that its portals share.
 pub(crate) struct Cluster {
-    url: String,
+    pub(crate) url: String,
     directory: TempDir,
 }
 
@@ -31,7 +31,7 @@ impl Cluster {
     }
 
     /// Returns the path of a file that the portals share.
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.directory.path().join(name).to_str().unwrap().to_owned()
     }
 
