@@ -117,7 +117,9 @@ fn another_key_is_rejected() {
     }
     let output = audit(&database, &[&["verify"], &key[..]].concat());
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stdout).unwrap().contains("not signed by the log's key"));
+    assert!(
+        String::from_utf8(output.stdout).unwrap().contains("no valid signature of the log's key")
+    );
     let missing = TempDatabase::new();
     let output = audit(&missing, &[&["verify"], &key[..]].concat());
     assert_fails(&output, &["no such database"]);
