@@ -5,7 +5,6 @@
 
 mod arguments;
 mod audit;
-mod audit_archive;
 mod create_admin;
 mod database;
 mod end_sessions;

@@ -10,9 +10,6 @@
 
 mod cached_sessions;
 mod cancellation;
-mod detached_log;
-#[path = "../support/detaching.rs"]
-mod detaching;
 #[path = "../support/dropped_ends.rs"]
 mod dropped_ends;
 mod faults;
@@ -21,6 +18,8 @@ mod locks;
 #[path = "../support/numbered.rs"]
 mod numbered;
 mod proxy;
+#[path = "../support/rewritten_log.rs"]
+mod rewritten_log;
 mod schema;
 mod tampered_log;
 #[path = "../support/tampering.rs"]

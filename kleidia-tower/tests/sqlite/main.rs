@@ -11,9 +11,6 @@
 mod busy_writer;
 mod cancellation;
 mod corruption;
-mod detached_log;
-#[path = "../support/detaching.rs"]
-mod detaching;
 #[path = "../support/dropped_ends.rs"]
 mod dropped_ends;
 mod file;
@@ -22,6 +19,8 @@ mod full_disk;
 mod nodes;
 #[path = "../support/numbered.rs"]
 mod numbered;
+#[path = "../support/rewritten_log.rs"]
+mod rewritten_log;
 mod schema;
 #[path = "../support/tampering.rs"]
 mod tampering;
