@@ -23,14 +23,13 @@ pub(crate) struct Arguments {
     /// The file with the keys of access tokens, which is created if it is missing. Nodes on one
     /// database need the same keys [default: next to the database file, with the ending .keys, or
     /// the keys in Vault]
-    #[arg(long, value_name = "FILE", env = "KEYS_FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
 
-    /// The file with the secret key of the audit log. Nodes on one database need the same key,
-    /// which `portal audit create-key` creates; the newest checkpoint is kept in the file
-    /// FILE.checkpoint [default: next to the database file, with the ending .audit-key, and created
-    /// with it]
-    #[arg(long, global = true, value_name = "FILE", env = "AUDIT_KEY_FILE")]
+    /// The file with the secret key of the audit log, which is created if it is missing. Nodes on
+    /// one database need the same key [default: next to the database file, with the ending
+    /// .audit-key]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
 
     /// A TOML file with settings, under the names of these options; options take precedence
@@ -82,14 +81,14 @@ pub(crate) enum Command {
 
 #[derive(clap::Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Create the file of the log's key, and print the public key
-    CreateKey,
     /// Verify each record, the Merkle tree over them and its checkpoint; fails if there is a fault
     Verify {
         /// A checkpoint that was retained outside the database, which the log must continue
-        /// [default: the one beside the audit key, if there is one]
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
+        /// Verify an export, without the database
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
         /// Verify with the public key instead of the secret one
         #[arg(long, value_name = "VKEY")]
         verifier_key: Option<AuditVerifierKey>,
@@ -100,10 +99,43 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "VKEY")]
         verifier_key: Option<AuditVerifierKey>,
     },
+    /// Write sealed records with their proofs, as lines of JSON
+    ///
+    /// Leaves are the places of records in the log, from 0 on. The first line has the signed
+    /// checkpoint and the range.
+    Export {
+        /// The first leaf [default: the first one that is not detached]
+        #[arg(long, value_name = "LEAF")]
+        from: Option<u64>,
+        /// The leaf before which the export ends [default: the end of the sealed log]
+        #[arg(long, value_name = "LEAF")]
+        to: Option<u64>,
+        /// Write to this file, which must not exist, instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Prove with the public key instead of the secret one
+        #[arg(long, value_name = "VKEY")]
+        verifier_key: Option<AuditVerifierKey>,
+    },
+    /// Delete the first records of the log, which an export has, from the database
+    ///
+    /// Needs the secret key of the log and, on PostgreSQL, the role that owns the tables. Verifies the
+    /// export, and that the log continues it, before it deletes. Run it again after an interruption.
+    Detach {
+        /// The file with the export
+        #[arg(long, value_name = "FILE")]
+        export: PathBuf,
+        /// The leaf before which to stop [default: the end of the export]
+        #[arg(long, value_name = "LEAF")]
+        to: Option<u64>,
+    },
     /// Print a proof that a record is in the log, as JSON
     Prove {
         /// The number of the record, its `id` in the API
         sequence: u64,
+        /// Look in an export, without the database
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
         /// Prove with the public key instead of the secret one
         #[arg(long, value_name = "VKEY")]
         verifier_key: Option<AuditVerifierKey>,
@@ -115,18 +147,6 @@ pub(crate) enum AuditCommand {
         /// The public key of the log
         #[arg(long, value_name = "VKEY")]
         verifier_key: AuditVerifierKey,
-    },
-    /// Continue from the log in the database, although it does not continue the checkpoint beside
-    /// the audit key
-    ///
-    /// For a restored backup. The log is verified first. The records since the backup, and
-    /// checkpoints of them that were kept, are no longer evidence of this log. Stop all portals
-    /// before, and run it with the key file of each node.
-    Accept {
-        /// The number of records that the checkpoint of the restored log has, which `portal audit
-        /// checkpoint` prints in its second line before the backup
-        #[arg(long, value_name = "N")]
-        size: u64,
     },
     /// Print the public key of the log, which verifies checkpoints and proofs
     VerifierKey,
@@ -152,13 +172,14 @@ Examples:
 
   Two nodes on one database:
     export DATABASE_URL=postgres://portal:secret@db.example.com/portal
-    export KEYS_FILE=portal.keys AUDIT_KEY_FILE=portal.audit-key
-    portal audit create-key
-    portal create-admin alice
-    portal --listen 10.0.0.1:8080
-    portal --listen 10.0.0.2:8080
+    portal --audit-key portal.audit-key create-admin alice
+    portal --keys portal.keys --audit-key portal.audit-key --listen 10.0.0.1:8080
+    portal --keys portal.keys --audit-key portal.audit-key --listen 10.0.0.2:8080
 
-  Store a checkpoint of the audit log outside the database, and verify later that the log
-  continues it:
+  Store a checkpoint of the audit log outside the database, and verify later that the log continues it:
     portal audit checkpoint > checkpoint
-    portal audit verify --since checkpoint";
+    portal audit verify --since checkpoint
+
+  Move the first 1,000,000 records of the audit log out of the database:
+    portal audit export --to 1000000 -o audit-1000000.jsonl
+    portal audit detach --export audit-1000000.jsonl";

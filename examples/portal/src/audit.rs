@@ -13,6 +13,7 @@ use kleidia_tower::store::Store;
 
 use crate::BoxError;
 use crate::arguments::AuditCommand;
+use crate::audit_archive;
 use crate::database::Location;
 use crate::settings::Settings;
 
@@ -23,10 +24,12 @@ pub(crate) async fn run(
     command: AuditCommand,
 ) -> Result<(), BoxError> {
     match command {
-        AuditCommand::Verify { since, verifier_key } => {
-            let since = since.or_else(|| known_checkpoint(location, audit_key.clone()));
+        AuditCommand::Verify { since, export, verifier_key } => {
             let key = log_key(location, audit_key, verifier_key)?;
             let since = since.map(|path| read_checkpoint(&path, key.verifier_key())).transpose()?;
+            if let Some(export) = export {
+                return audit_archive::verify(&export, key.verifier_key(), since.as_ref());
+            }
             with_store(location, key, async |store| report(&store.verify(since.as_ref()).await?))
                 .await
         }
@@ -38,53 +41,43 @@ pub(crate) async fn run(
             })
             .await
         }
-        AuditCommand::Prove { sequence, verifier_key } => {
+        AuditCommand::Export { from, to, output, verifier_key } => {
             let key = log_key(location, audit_key, verifier_key)?;
             with_store(location, key, async |store| {
-                let proof = store.prove(sequence).await?;
-                let proof = proof.ok_or_else(|| format!("no sealed record {sequence}"))?;
+                audit_archive::export(&*store, from, to, output.as_deref()).await
+            })
+            .await
+        }
+        AuditCommand::Detach { export, to } => {
+            let key = log_key(location, audit_key, None)?;
+            let verifier_key = key.verifier_key().clone();
+            with_store(location, key, async |store| {
+                audit_archive::detach(&*store, &export, &verifier_key, to).await
+            })
+            .await
+        }
+        AuditCommand::Prove { sequence, export, verifier_key } => {
+            let key = log_key(location, audit_key, verifier_key)?;
+            if let Some(export) = export {
+                return audit_archive::prove(&export, key.verifier_key(), sequence);
+            }
+            with_store(location, key, async |store| {
+                let Some(proof) = store.prove(sequence).await? else {
+                    return Err(audit_archive::no_record(&*store, sequence).await?.into());
+                };
                 print(&format!("{}\n", proof.to_json()))
             })
             .await
         }
         AuditCommand::CheckProof { file, verifier_key } => check_proof(&file, &verifier_key),
-        AuditCommand::CreateKey => {
-            let path = location.audit_key(audit_key)?;
-            let key = AuditKey::create(&path).map_err(|error| failed(&path, &error))?;
-            print(&format!("{}\n", key.verifier_key()))
-        }
-        AuditCommand::Accept { size } => {
-            let path = location.audit_key(audit_key)?;
-            let key = AuditKey::open(&path).map_err(|error| failed(&path, &error))?;
-            accept(location, &key, size).await
-        }
         AuditCommand::VerifierKey => {
-            let path = location.audit_key(audit_key)?;
-            let key = AuditKey::open(&path).map_err(|error| failed(&path, &error))?;
+            let key = log_key(location, audit_key, None)?;
             print(&format!("{}\n", key.verifier_key()))
         }
     }
 }
 
-/// Makes the portals with this key continue from the log, which must be intact and have this size.
-async fn accept(location: &Location, key: &AuditKey, size: u64) -> Result<(), BoxError> {
-    let inspected = LogKey::Inspect(key.clone().without_checkpoint_file());
-    with_store(location, inspected, async |store| {
-        let verification = store.verify(None).await?;
-        check_intact(&verification)?;
-        let checkpoint = verification.checkpoint();
-        let found = checkpoint.map_or(0, Checkpoint::size);
-        if found != size {
-            return Err(format!("the audit log has {found} records, expected {size}").into());
-        }
-        key.accept(checkpoint)?;
-        print(&format!("accepted: {size} records\n"))
-    })
-    .await
-}
-
-/// Returns the public key that is given, or the secret key in the file, which must exist. The store
-/// neither seals nor writes with either.
+/// Returns the public key that is given, or the secret key in the file, which must exist.
 fn log_key(
     location: &Location,
     audit_key: Option<PathBuf>,
@@ -93,17 +86,8 @@ fn log_key(
     if let Some(key) = verifier_key {
         return Ok(key.into());
     }
-    let hint = "with --verifier-key VKEY, the public key suffices";
-    let path = location.audit_key(audit_key).map_err(|error| format!("{error}; {hint}"))?;
-    let key = AuditKey::open(&path);
-    Ok(LogKey::Inspect(key.map_err(|error| format!("{}; {hint}", failed(&path, &error)))?))
-}
-
-/// Returns the file with the newest checkpoint that a portal with this key has signed or verified.
-fn known_checkpoint(location: &Location, audit_key: Option<PathBuf>) -> Option<PathBuf> {
-    let path = AuditKey::checkpoint_path(&location.audit_key(audit_key).ok()?);
-    // A file that cannot be read is an error later.
-    path.try_exists().unwrap_or(true).then_some(path)
+    let path = location.audit_key(audit_key)?;
+    Ok(AuditKey::open(&path).map_err(|error| failed(&path, &error))?.into())
 }
 
 async fn with_store(
@@ -124,19 +108,13 @@ fn read_checkpoint(path: &Path, key: &AuditVerifierKey) -> Result<Checkpoint, Bo
 }
 
 fn report(verification: &LogVerification) -> Result<(), BoxError> {
-    check_intact(verification)?;
-    let size = verification.checkpoint().map_or(0, Checkpoint::size);
-    let unsealed = match verification.unsealed() {
-        0 => String::new(),
-        count => format!(", and {count} that wait to be sealed"),
-    };
-    print(&format!("intact: {size} records{unsealed}\n"))
-}
-
-/// Prints the faults. A log with faults is an error.
-fn check_intact(verification: &LogVerification) -> Result<(), BoxError> {
     if verification.is_intact() {
-        return Ok(());
+        let size = verification.checkpoint().map_or(0, Checkpoint::size);
+        let detached = match verification.first_leaf() {
+            0 => String::new(),
+            first => format!(", verified from leaf {first} on: those before it are detached"),
+        };
+        return print(&format!("intact: {size} records{detached}\n"));
     }
     for fault in verification.faults() {
         print(&format!("{fault}\n"))?;
@@ -158,10 +136,10 @@ fn check_proof(path: &Path, key: &AuditVerifierKey) -> Result<(), BoxError> {
     ))
 }
 
-fn failed(path: &Path, error: &dyn Display) -> String {
+pub(crate) fn failed(path: &Path, error: &dyn Display) -> String {
     format!("{}: {error}", path.display())
 }
 
-fn print(text: &str) -> Result<(), BoxError> {
+pub(crate) fn print(text: &str) -> Result<(), BoxError> {
     Ok(io::stdout().write_all(text.as_bytes())?)
 }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod audit;
+mod audit_archive;
 mod create_admin;
 mod database;
 mod end_sessions;

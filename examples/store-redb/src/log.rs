@@ -4,15 +4,14 @@ use async_trait::async_trait;
 use kleidia_tower::audit::{AuditRecord, LogHash};
 use kleidia_tower::store::StoreError;
 use kleidia_tower::store::rows::{
-    LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords, RegisteredKey, SealedBatch,
-    UnsealedRecord,
+    LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords, SealedBatch, UnsealedRecord,
 };
 use redb::{ReadableTable, ReadableTableMetadata as _, WriteTransaction};
 
 use crate::audit::decode_record;
 use crate::store::RedbStore;
 use crate::tables::{
-    CHECKPOINTS, HASHES, KEYS, LEAF_OF_RECORD, LEAVES, RECORDS, UNSEALED, corrupt, unavailable,
+    CHECKPOINTS, HASHES, LEAF_OF_RECORD, LEAVES, RECORDS, UNSEALED, corrupt, unavailable,
 };
 
 /// How many records one search for orphan records reads.
@@ -24,17 +23,6 @@ pub(crate) fn checkpoint(
 ) -> Result<Option<String>, StoreError> {
     let last = table.last().map_err(unavailable)?;
     Ok(last.map(|(_, note)| note.value().to_owned()))
-}
-
-/// Returns the last registered key.
-pub(crate) fn registered_key(
-    table: &impl ReadableTable<u64, &'static str>,
-) -> Result<Option<RegisteredKey>, StoreError> {
-    let last = table.last().map_err(unavailable)?;
-    Ok(last.map(|(first_leaf, key)| RegisteredKey {
-        first_leaf: first_leaf.value(),
-        verifier_key: key.value().to_owned(),
-    }))
 }
 
 pub(crate) fn unsealed(
@@ -106,8 +94,10 @@ impl LogReads for RedbStore {
         let unsealed = read.open_table(UNSEALED).map_err(unavailable)?;
         Ok(LogState {
             checkpoint: checkpoint(&read.open_table(CHECKPOINTS).map_err(unavailable)?)?,
-            key: registered_key(&read.open_table(KEYS).map_err(unavailable)?)?,
             leaves: last.map_or(0, |(leaf, _)| leaf.value() + 1),
+            // Without `AuditRows::detach` there is none.
+            detached: 0,
+            detachment: None,
             has_unsealed: !unsealed.is_empty().map_err(unavailable)?,
         })
     }
@@ -153,7 +143,11 @@ impl LogReads for RedbStore {
         unsealed(&entries, &records, &leaf_of, after, limit)
     }
 
-    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError> {
+    async fn read_orphan_records(
+        &self,
+        after: i64,
+        first_leaf: u64,
+    ) -> Result<Option<OrphanRecords>, StoreError> {
         let read = self.read()?;
         let records = read.open_table(RECORDS).map_err(unavailable)?;
         let unsealed = read.open_table(UNSEALED).map_err(unavailable)?;
@@ -164,7 +158,8 @@ impl LogReads for RedbStore {
             let (sequence, value) = row.map_err(unavailable)?;
             let sequence = sequence.value();
             last = Some(i64::try_from(sequence).map_err(|_| corrupt("record number"))?);
-            let is_known = leaf_of.get(sequence).map_err(unavailable)?.is_some()
+            let leaf = leaf_of.get(sequence).map_err(unavailable)?;
+            let is_known = leaf.is_some_and(|leaf| leaf.value() >= first_leaf)
                 || unsealed.get(sequence).map_err(unavailable)?.is_some();
             if !is_known {
                 orphans.push((sequence, decode_record(sequence, value.value())));

@@ -177,13 +177,65 @@ CREATE TABLE audit_checkpoints (
     note TEXT NOT NULL
 );
 
--- The verifier keys of the log, each from the first leaf on that was sealed with it.
-CREATE TABLE audit_keys (
-    first_leaf BIGINT PRIMARY KEY CHECK (first_leaf >= 0),
-    verifier_key TEXT NOT NULL
+-- How many leaves are detached: exported, and deleted with their records. The note is signed. The hashes
+-- before the next position are deleted, but those that stand for the detached leaves.
+CREATE TABLE audit_detached (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    size BIGINT NOT NULL,
+    next_position BIGINT NOT NULL,
+    note TEXT
 );
 
-CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OR DELETE ON audit
+INSERT INTO audit_detached VALUES (1, 0, 0, NULL);
+
+-- Also against a role that was granted more than the service needs.
+CREATE FUNCTION kleidia_is_owner(relation OID) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE pg_class.oid = relation
+$$;
+
+CREATE FUNCTION kleidia_check_detached() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    is_kept BOOLEAN;
+BEGIN
+    IF TG_TABLE_NAME = 'audit' THEN
+        is_kept := EXISTS (SELECT FROM removed WHERE NOT EXISTS (SELECT FROM audit_leaves
+            WHERE record = removed.sequence AND leaf < (SELECT size FROM audit_detached)));
+    ELSIF TG_TABLE_NAME = 'audit_leaves' THEN
+        is_kept := EXISTS (SELECT FROM removed
+            WHERE leaf >= coalesce((SELECT size FROM audit_detached), 0));
+    ELSE
+        is_kept := EXISTS (SELECT FROM removed
+            WHERE position >= coalesce((SELECT next_position FROM audit_detached), 0));
+    END IF;
+    IF is_kept OR NOT kleidia_is_owner(TG_RELID) THEN
+        RAISE EXCEPTION 'the audit log is append-only'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION kleidia_check_detaching() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.size <= OLD.size OR NEW.next_position <= OLD.next_position OR NEW.note IS NULL
+        OR NOT kleidia_is_owner(TG_RELID)
+    THEN
+        RAISE EXCEPTION 'only the owner of the tables detaches audit records'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER audit_detached_goes_forward BEFORE UPDATE ON audit_detached
+FOR EACH ROW EXECUTE FUNCTION kleidia_check_detaching();
+CREATE TRIGGER audit_detached_is_not_deleted BEFORE INSERT OR DELETE ON audit_detached
+FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
+CREATE TRIGGER audit_detached_is_not_truncated BEFORE TRUNCATE ON audit_detached
+EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
+
+CREATE TRIGGER audit_is_not_deleted AFTER DELETE ON audit
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT EXECUTE FUNCTION kleidia_check_detached();
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
 FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_is_not_truncated BEFORE TRUNCATE ON audit
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
@@ -206,34 +258,23 @@ FOR EACH ROW EXECUTE FUNCTION kleidia_reject('audit records are sealed');
 CREATE TRIGGER audit_unsealed_is_not_truncated BEFORE TRUNCATE ON audit_unsealed
 EXECUTE FUNCTION kleidia_reject('audit records are sealed');
 
-CREATE TRIGGER audit_leaves_are_not_changed BEFORE UPDATE OR DELETE ON audit_leaves
+CREATE TRIGGER audit_leaves_are_not_deleted AFTER DELETE ON audit_leaves
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT EXECUTE FUNCTION kleidia_check_detached();
+CREATE TRIGGER audit_leaves_are_not_changed BEFORE UPDATE ON audit_leaves
 FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_leaves_are_not_truncated BEFORE TRUNCATE ON audit_leaves
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 
-CREATE TRIGGER audit_hashes_are_not_changed BEFORE UPDATE OR DELETE ON audit_hashes
+CREATE TRIGGER audit_hashes_are_not_deleted AFTER DELETE ON audit_hashes
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT EXECUTE FUNCTION kleidia_check_detached();
+CREATE TRIGGER audit_hashes_are_not_changed BEFORE UPDATE ON audit_hashes
 FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_hashes_are_not_truncated BEFORE TRUNCATE ON audit_hashes
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 
-CREATE TRIGGER audit_keys_are_not_changed BEFORE UPDATE OR DELETE ON audit_keys
-FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
-CREATE TRIGGER audit_keys_are_not_truncated BEFORE TRUNCATE ON audit_keys
-EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
-
--- A checkpoint is larger than all others. The transactions that seal are serial.
-CREATE FUNCTION kleidia_check_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF EXISTS (SELECT FROM audit_checkpoints WHERE size >= NEW.size OR hour > NEW.hour) THEN
-        RAISE EXCEPTION 'the audit log is append-only'
-            USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
-    RETURN NEW;
-END $$;
-
-CREATE TRIGGER audit_checkpoints_go_forward BEFORE INSERT ON audit_checkpoints
-FOR EACH ROW EXECUTE FUNCTION kleidia_check_checkpoint();
-CREATE TRIGGER audit_checkpoints_are_not_replaced BEFORE UPDATE ON audit_checkpoints
+CREATE TRIGGER audit_checkpoints_go_forward BEFORE UPDATE ON audit_checkpoints
 FOR EACH ROW WHEN (NEW.hour IS DISTINCT FROM OLD.hour OR NEW.size <= OLD.size)
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_checkpoints_are_not_deleted BEFORE DELETE ON audit_checkpoints

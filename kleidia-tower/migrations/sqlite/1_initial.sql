@@ -139,8 +139,6 @@ WHEN EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
-BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 -- The records that are not sealed yet.
 CREATE TABLE audit_unsealed (record INTEGER PRIMARY KEY) STRICT;
@@ -165,18 +163,28 @@ CREATE TABLE audit_checkpoints (
     note TEXT NOT NULL
 ) STRICT;
 
--- The verifier keys of the log, each from the first leaf on that was sealed with it.
-CREATE TABLE audit_keys (
-    first_leaf INTEGER PRIMARY KEY CHECK (first_leaf >= 0),
-    verifier_key TEXT NOT NULL
+-- How many leaves are detached: exported, and deleted with their records. The note is signed. The hashes
+-- before the next position are deleted, but those that stand for the detached leaves.
+CREATE TABLE audit_detached (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    size INTEGER NOT NULL,
+    next_position INTEGER NOT NULL,
+    note TEXT
 ) STRICT;
 
-CREATE TRIGGER audit_keys_go_forward BEFORE INSERT ON audit_keys
-WHEN EXISTS (SELECT 1 FROM audit_keys WHERE first_leaf >= NEW.first_leaf)
+INSERT INTO audit_detached VALUES (1, 0, 0, NULL);
+
+CREATE TRIGGER audit_detached_goes_forward BEFORE UPDATE ON audit_detached
+WHEN NEW.size <= OLD.size OR NEW.next_position <= OLD.next_position OR NEW.note IS NULL
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-CREATE TRIGGER audit_keys_are_not_changed BEFORE UPDATE ON audit_keys
+CREATE TRIGGER audit_detached_is_not_replaced BEFORE INSERT ON audit_detached
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-CREATE TRIGGER audit_keys_are_not_deleted BEFORE DELETE ON audit_keys
+CREATE TRIGGER audit_detached_is_not_deleted BEFORE DELETE ON audit_detached
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+WHEN NOT EXISTS (SELECT 1 FROM audit_leaves
+    WHERE record = OLD.sequence AND leaf < (SELECT size FROM audit_detached))
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 CREATE TRIGGER audit_unsealed_is_sealed BEFORE DELETE ON audit_unsealed
@@ -191,6 +199,7 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_leaves_are_not_changed BEFORE UPDATE ON audit_leaves
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_leaves_are_not_deleted BEFORE DELETE ON audit_leaves
+WHEN OLD.leaf >= coalesce((SELECT size FROM audit_detached), 0)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 CREATE TRIGGER audit_hashes_are_not_replaced BEFORE INSERT ON audit_hashes
@@ -199,6 +208,7 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_hashes_are_not_changed BEFORE UPDATE ON audit_hashes
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_hashes_are_not_deleted BEFORE DELETE ON audit_hashes
+WHEN OLD.position >= coalesce((SELECT next_position FROM audit_detached), 0)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 -- A checkpoint is larger than all others. This also keeps REPLACE from replacing one.

@@ -1,15 +1,15 @@
 //! The audit log: events, their records, the Merkle log that seals them, and sinks.
 
 mod checkpoint;
-mod checkpoint_file;
-mod conflict;
 mod denials;
+mod detachment;
 mod event;
+mod export;
 mod key;
-mod key_files;
 mod proof;
 mod reason;
 mod record;
+mod record_json;
 mod rejection_limiter;
 mod rejection_limits;
 mod request;
@@ -21,8 +21,9 @@ pub(crate) mod verification;
 mod verifier_key;
 
 pub use checkpoint::{Checkpoint, CheckpointError, LogHash};
-pub use conflict::LogConflict;
+pub use detachment::Detachment;
 pub use event::{AuditEvent, AuditIdentity, EventKind, Outcome};
+pub use export::{ExportError, ExportReader, detach, export};
 pub use key::{AuditKey, AuditKeyError};
 pub use proof::{InclusionProof, ProofError};
 pub use reason::{OverrideReason, Reason};

@@ -1,18 +1,11 @@
 //! Proofs that a record is in the log, which are checked offline.
 
-use std::net::IpAddr;
-
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
-use tlog_tiles::{Hash, check_record};
+use tlog_tiles::{Hash, check_record, node_hash};
 
+use super::record_json::{RecordJson, decode_hashes, encode_hashes};
 use super::tree::leaf_hash;
-use super::{
-    AuditIdentity, AuditRecord, AuditVerifierKey, AuditedRequest, Checkpoint, CheckpointError,
-    EventKind, LogHash, Outcome,
-};
-use crate::{ClientInfo, SessionId, Timestamp, UserAgent, UserId};
+use super::{AuditRecord, AuditVerifierKey, Checkpoint, CheckpointError, LogHash};
 
 /// A proof that a record is in the log (RFC 6962, 2.1.1), with the record and a checkpoint.
 ///
@@ -88,11 +81,44 @@ impl InclusionProof {
     /// record at this index.
     pub fn check(&self, key: &AuditVerifierKey) -> Result<Checkpoint, ProofError> {
         let checkpoint = Checkpoint::verify(&self.checkpoint, key)?;
+        self.check_in(&checkpoint)?;
+        Ok(checkpoint)
+    }
+
+    /// Checks the proof against the checkpoint that it is for, which was verified.
+    pub(crate) fn check_in(&self, checkpoint: &Checkpoint) -> Result<(), ProofError> {
         let hashes = self.hashes.iter().copied().map(Hash).collect();
         let (root, leaf) = (Hash(*checkpoint.root()), Hash(leaf_hash(&self.record.leaf())));
         let checked = check_record(&hashes, checkpoint.size(), root, self.leaf_index, leaf);
-        checked.map_err(|_| ProofError::NotIncluded)?;
-        Ok(checkpoint)
+        let is_same = self.checkpoint == checkpoint.note();
+        checked.ok().filter(|()| is_same).ok_or(ProofError::NotIncluded)
+    }
+
+    /// Returns the root of the log when this record was its last one. The proof must have been
+    /// checked against this checkpoint.
+    pub(crate) fn root_at_leaf(&self, checkpoint: &Checkpoint) -> LogHash {
+        // RFC 9162, 2.1.3.2, without the hashes of later leaves.
+        let (mut index, mut last) = (self.leaf_index, checkpoint.size().saturating_sub(1));
+        let mut root = Hash(leaf_hash(&self.record.leaf()));
+        for hash in &self.hashes {
+            if index & 1 == 1 || index == last {
+                root = node_hash(Hash(*hash), root);
+                while index & 1 == 0 && index != 0 {
+                    (index, last) = (index >> 1, last >> 1);
+                }
+            }
+            (index, last) = (index >> 1, last >> 1);
+        }
+        root.0
+    }
+
+    /// Returns the note of the checkpoint.
+    pub(crate) fn checkpoint(&self) -> &str {
+        &self.checkpoint
+    }
+
+    pub(super) fn hashes(&self) -> &[LogHash] {
+        &self.hashes
     }
 
     /// Returns the proof as JSON: the record's fields, `leaf_index`, `hashes` in Base64, and the
@@ -102,7 +128,7 @@ impl InclusionProof {
         let proof = ProofJson {
             record: RecordJson::from(&self.record),
             leaf_index: self.leaf_index,
-            hashes: self.hashes.iter().map(|hash| BASE64_STANDARD.encode(hash)).collect(),
+            hashes: encode_hashes(&self.hashes),
             checkpoint: self.checkpoint.clone(),
         };
         // Texts and numbers can always be written.
@@ -115,10 +141,9 @@ impl InclusionProof {
     /// [`ProofError::Malformed`].
     pub fn from_json(text: &str) -> Result<Self, ProofError> {
         let proof: ProofJson = serde_json::from_str(text).map_err(|_| ProofError::Malformed)?;
-        let hashes = proof.hashes.iter().map(|hash| octets(hash)).collect::<Option<_>>();
+        let hashes = decode_hashes(&proof.hashes)?;
         let record = AuditRecord::try_from(proof.record)?;
         let (leaf_index, checkpoint) = (proof.leaf_index, proof.checkpoint);
-        let hashes = hashes.ok_or(ProofError::Malformed)?;
         Ok(Self { record, leaf_index, hashes, checkpoint })
     }
 }
@@ -132,96 +157,11 @@ struct ProofJson {
     checkpoint: String,
 }
 
-/// A record, with the names that the API uses.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecordJson {
-    sequence: u64,
-    time: Timestamp,
-    event: String,
-    outcome: String,
-    user: Option<IdentityJson>,
-    actor: Option<IdentityJson>,
-    session: Option<i64>,
-    ip: Option<IpAddr>,
-    user_agent: Option<String>,
-    method: Option<String>,
-    route: Option<String>,
-    reason: Option<String>,
-    mac: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct IdentityJson {
-    id: Option<i64>,
-    name: String,
-}
-
-impl From<&AuditRecord> for RecordJson {
-    fn from(record: &AuditRecord) -> Self {
-        let identity = |identity: &AuditIdentity| IdentityJson {
-            id: identity.id.map(UserId::get),
-            name: identity.name.clone(),
-        };
-        let request = record.request.as_ref();
-        Self {
-            sequence: record.sequence,
-            time: record.at,
-            event: record.kind.as_str().to_owned(),
-            outcome: record.outcome.as_str().to_owned(),
-            user: record.user.as_ref().map(identity),
-            actor: record.actor.as_ref().map(identity),
-            session: record.session.map(SessionId::get),
-            ip: record.client.address,
-            user_agent: record.client.user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
-            method: request.map(|request| request.method().to_owned()),
-            route: request.and_then(AuditedRequest::route).map(str::to_owned),
-            reason: record.reason.clone(),
-            mac: BASE64_STANDARD.encode(record.mac),
-        }
-    }
-}
-
-impl TryFrom<RecordJson> for AuditRecord {
-    type Error = ProofError;
-
-    fn try_from(json: RecordJson) -> Result<Self, ProofError> {
-        let identity = |identity: IdentityJson| AuditIdentity {
-            id: identity.id.map(UserId::new),
-            name: identity.name,
-        };
-        let request = match (json.method, json.route) {
-            (Some(method), route) => Some(AuditedRequest::new(&method, route.as_deref())),
-            (None, None) => None,
-            (None, Some(_)) => return Err(ProofError::Malformed),
-        };
-        let user_agent = json.user_agent.as_deref().map(UserAgent::new);
-        Ok(Self {
-            sequence: json.sequence,
-            at: json.time,
-            kind: EventKind::from_name(&json.event).ok_or(ProofError::Malformed)?,
-            outcome: Outcome::from_name(&json.outcome).ok_or(ProofError::Malformed)?,
-            user: json.user.map(identity),
-            actor: json.actor.map(identity),
-            session: json.session.map(SessionId::new),
-            client: ClientInfo { address: json.ip, user_agent },
-            request,
-            reason: json.reason,
-            mac: octets(&json.mac).ok_or(ProofError::Malformed)?,
-        })
-    }
-}
-
-/// Decodes 32 octets.
-fn octets(text: &str) -> Option<[u8; 32]> {
-    BASE64_STANDARD.decode(text).ok()?.try_into().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{AuditEvent, AuditKey};
+    use crate::audit::{AuditEvent, AuditIdentity, AuditKey, AuditedRequest, EventKind, Outcome};
+    use crate::{ClientInfo, SessionId, Timestamp, UserAgent, UserId};
 
     fn proof(key: &AuditKey) -> InclusionProof {
         let event = AuditEvent {
@@ -240,7 +180,7 @@ mod tests {
         };
         let record = AuditRecord::new(7, event, key);
         let root = leaf_hash(&record.leaf());
-        let checkpoint = Checkpoint::sign(1, root, &[key]).unwrap();
+        let checkpoint = Checkpoint::sign(1, root, key).unwrap();
         InclusionProof::new(record, 0, Vec::new(), checkpoint.note().to_owned())
     }
 

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::{
-    AuditEvent, AuditRecord, Checkpoint, EventKind, InclusionProof, LogVerification, Outcome,
+    AuditEvent, AuditRecord, Checkpoint, Detachment, EventKind, ExportError, InclusionProof,
+    LogVerification, Outcome,
 };
 use crate::store::StoreError;
 use crate::visible_text::escape_invisible;
@@ -27,25 +28,21 @@ pub trait AuditStore: Send + Sync + 'static {
     /// background task does it, so this is for tests, and before a process ends.
     ///
     /// # Errors
-    /// [`StoreError::Log`] if the log does not continue the newest checkpoint that the store has
-    /// signed or verified, or has another key. [`StoreError::Corrupt`] if the stored checkpoint is
-    /// not signed by the log's key, the hashes do not have its root, or a record is not authentic.
-    /// All authentic records are sealed if there are others.
+    /// [`StoreError::Corrupt`] if the log was altered: the stored checkpoint is not signed by the
+    /// log's key or older than before, the hashes do not have its root, or a record is not
+    /// authentic. All authentic records are sealed if there are others.
     async fn seal(&self) -> Result<Option<Checkpoint>, StoreError>;
 
     /// Returns the latest checkpoint, to be retained outside the database; `None` for an empty log.
     ///
     /// # Errors
-    /// [`StoreError::Log`] as for [`Self::seal`]. [`StoreError::Corrupt`] if it is not signed by
-    /// the log's key.
+    /// [`StoreError::Corrupt`] if it is not signed by the log's key.
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError>;
 
     /// Verifies the log: each record, the Merkle tree over them, and its checkpoint; and that it
-    /// continues the newest checkpoint that the store has signed or verified, and one that was kept
-    /// elsewhere.
+    /// continues the log of a checkpoint that was retained outside the database.
     ///
-    /// It reads all records in batches. Without the secret key, it waits some seconds for those
-    /// that are not yet sealed.
+    /// It reads all records in batches, and waits some seconds for those that are not yet sealed.
     async fn verify(&self, since: Option<&Checkpoint>) -> Result<LogVerification, StoreError>;
 
     /// Proves that the record with this number is in the log. Returns `None` if there is no such
@@ -54,6 +51,40 @@ pub trait AuditStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Corrupt`] if the log was altered so that there is no proof.
     async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError>;
+
+    /// Proves that the log of a checkpoint has the leaves from an index to another (exclusive), at most
+    /// 1,000, and returns their records in order. Use [`export`](super::export).
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if there is no proof of one of them, also if it is detached;
+    /// [`StoreError::Unavailable`] by default, for stores that do not have it.
+    async fn prove_leaves(
+        &self,
+        _checkpoint: &Checkpoint,
+        _from: u64,
+        _until: u64,
+    ) -> Result<Vec<InclusionProof>, StoreError> {
+        Err(StoreError::unavailable("this store does not export audit records"))
+    }
+
+    /// Returns what of the log is detached; `None` if all of it is in the store, as by default.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if it is not signed by the log's key.
+    async fn detachment(&self) -> Result<Option<Detachment>, StoreError> {
+        Ok(None)
+    }
+
+    /// Deletes the first records of the log from the store, which these are, and signs that. Use
+    /// [`detach`](super::detach), which verifies the whole export before.
+    ///
+    /// # Errors
+    /// [`ExportError`] if these are not the first records in the store, or if the log does not continue
+    /// their checkpoint; nothing was deleted then. [`StoreError::Unavailable`] if the caller may not
+    /// delete records, and by default, for stores that do not have it.
+    async fn detach(&self, _exported: &[InclusionProof]) -> Result<Detachment, ExportError> {
+        Err(StoreError::unavailable("this store does not detach audit records").into())
+    }
 
     /// Checks that records are sealed, for the health route.
     ///

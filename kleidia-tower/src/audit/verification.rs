@@ -8,7 +8,7 @@ use super::{Checkpoint, CheckpointError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogVerification {
     checkpoint: Option<Checkpoint>,
-    unsealed: u64,
+    first_leaf: u64,
     faults: Vec<LogFault>,
     fault_count: usize,
 }
@@ -38,8 +38,7 @@ pub enum LogFault {
         /// The number of the record.
         record: u64,
     },
-    /// A record is not sealed, although it was committed a while ago, or does not wait to be
-    /// sealed.
+    /// An authentic record is not sealed, although it was committed a while ago.
     NotSealed {
         /// The number of the record.
         record: u64,
@@ -66,25 +65,41 @@ pub enum LogFault {
         /// The size that the checkpoint has.
         signed: u64,
     },
-    /// The log has another key than the one that verifies it.
-    OtherKey {
-        /// The verifier key of the log, as the database has it.
-        registered: String,
-    },
     /// The stored checkpoint is not accepted, so nothing is signed.
     Checkpoint(CheckpointError),
+    /// What says which leaves are detached is not accepted, so they count as removed.
+    Detachment(CheckpointError),
+    /// The log has another number of detached leaves than is signed.
+    DetachedSize {
+        /// The number that the log has.
+        size: u64,
+        /// The signed number.
+        signed: u64,
+    },
+    /// The hashes that stand for the detached leaves were altered or removed.
+    DetachedHashes {
+        /// The number of detached leaves.
+        size: u64,
+    },
+    /// The log cannot be compared with a checkpoint that was retained outside the database, because
+    /// its records are detached: their export can.
+    SinceDetached {
+        /// The size that the other checkpoint has.
+        size: u64,
+        /// The number of detached leaves.
+        detached: u64,
+    },
     /// The records do not have the root that the checkpoint has.
     RootMismatch,
-    /// The log is shorter than a checkpoint that was retained outside the database or that the
-    /// store knows, as if it was replaced by an older one.
+    /// The log is shorter than a checkpoint that was retained outside the database, as if it was
+    /// replaced by an older one.
     Truncated {
         /// The size of the log.
         size: u64,
         /// The size that the other checkpoint has.
         expected: u64,
     },
-    /// The log does not continue a checkpoint that was retained outside the database, or that the
-    /// store knows.
+    /// The log does not continue the one of a checkpoint that was retained outside the database.
     Inconsistent,
 }
 
@@ -92,8 +107,8 @@ impl LogVerification {
     /// The maximum number of faults that [`Self::faults`] returns.
     pub const MAX_FAULTS: usize = 100;
 
-    pub(crate) fn new(checkpoint: Option<Checkpoint>, unsealed: u64, found: Faults) -> Self {
-        Self { checkpoint, unsealed, faults: found.first, fault_count: found.count }
+    pub(crate) fn new(checkpoint: Option<Checkpoint>, first_leaf: u64, found: Faults) -> Self {
+        Self { checkpoint, first_leaf, faults: found.first, fault_count: found.count }
     }
 
     /// Returns whether there are no faults.
@@ -109,11 +124,11 @@ impl LogVerification {
         self.checkpoint.as_ref()
     }
 
-    /// Returns the number of authentic records that wait to be sealed. Only the secret key can
-    /// tell: without it, a record that waits for some seconds is a fault.
+    /// Returns the index of the leaf from which on the records were verified. Those before it are
+    /// [detached](super::Detachment): their exports have them.
     #[must_use]
-    pub const fn unsealed(&self) -> u64 {
-        self.unsealed
+    pub const fn first_leaf(&self) -> u64 {
+        self.first_leaf
     }
 
     /// Returns the first faults.
@@ -165,8 +180,19 @@ impl fmt::Display for LogFault {
             Self::UnsignedLeaves { leaves, signed } => {
                 write!(f, "{leaves} leaves, but a checkpoint of {signed}")
             }
-            Self::OtherKey { registered } => write!(f, "the log has the key {registered}"),
             Self::Checkpoint(error) => error.fmt(f),
+            Self::Detachment(error) => write!(f, "detached leaves: {error}"),
+            Self::DetachedSize { size, signed } => {
+                write!(f, "{size} detached leaves, but {signed} are signed")
+            }
+            Self::DetachedHashes { size } => {
+                write!(f, "the hashes of {size} detached leaves were altered or removed")
+            }
+            Self::SinceDetached { size, detached } => write!(
+                f,
+                "the given checkpoint has {size} records, but the first {detached} are detached: \
+                 compare it with their export"
+            ),
             Self::RootMismatch => f.write_str("the records do not have the root of the checkpoint"),
             Self::Truncated { size, expected } => {
                 write!(f, "the log has {size} records, expected at least {expected}")

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::SessionCachingStore;
 use super::cache::Invalidation;
 use crate::audit::{
-    AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, InclusionProof, LogVerification,
+    AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, Detachment, ExportError,
+    InclusionProof, LogVerification,
 };
 use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation, UnknownName};
 use crate::store::{ChangeContext, Committed, PurgeStore, Retention, Store, StoreError};
@@ -91,6 +92,23 @@ impl AuditStore for SessionCachingStore {
 
     async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError> {
         self.store.prove(sequence).await
+    }
+
+    async fn prove_leaves(
+        &self,
+        checkpoint: &Checkpoint,
+        from: u64,
+        until: u64,
+    ) -> Result<Vec<InclusionProof>, StoreError> {
+        self.store.prove_leaves(checkpoint, from, until).await
+    }
+
+    async fn detachment(&self) -> Result<Option<Detachment>, StoreError> {
+        self.store.detachment().await
+    }
+
+    async fn detach(&self, exported: &[InclusionProof]) -> Result<Detachment, ExportError> {
+        self.store.detach(exported).await
     }
 
     fn log_health(&self) -> Result<(), HealthError> {

@@ -32,8 +32,12 @@ pub trait LogReads: Send + Sync + 'static {
     async fn read_unsealed(&self, after: u64) -> Result<Vec<UnsealedRecord>, StoreError>;
 
     /// Looks at a bounded number of records after a number, and returns those that are neither
-    /// unsealed nor have a leaf; `None` if there are no records after it.
-    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError>;
+    /// unsealed nor have a leaf from an index on; `None` if there are no records after it.
+    async fn read_orphan_records(
+        &self,
+        after: i64,
+        first_leaf: u64,
+    ) -> Result<Option<OrphanRecords>, StoreError>;
 }
 
 /// The state of the Merkle log.
@@ -41,21 +45,14 @@ pub trait LogReads: Send + Sync + 'static {
 pub struct LogState {
     /// The note of the last checkpoint; `None` if there is none.
     pub checkpoint: Option<String>,
-    /// The last key that was registered; `None` if there is none.
-    pub key: Option<RegisteredKey>,
     /// The index after the last leaf; 0 if there are none.
     pub leaves: u64,
+    /// How many leaves are detached.
+    pub detached: u64,
+    /// The note of the [detachment](super::rows::DetachedBatch); `None` if there is none.
+    pub detachment: Option<String>,
     /// Whether there are unsealed records.
     pub has_unsealed: bool,
-}
-
-/// A key that was registered for the log. The nodes with this key continue the log, and no others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegisteredKey {
-    /// The index of the first leaf that was sealed with this key.
-    pub first_leaf: u64,
-    /// The text of the verifier key.
-    pub verifier_key: String,
 }
 
 /// A leaf of the Merkle log, and its record.

@@ -31,7 +31,7 @@
 //! | [`lock_administration`](AccountRows::lock_administration) | the roles of all accounts, and whether they are disabled |
 //! | [`lock_account`](AccountRows::lock_account) | an account, with its sessions, families and refresh tokens |
 //! | [`lock_failures`](FailureRows::lock_failures) | all failures and devices of a user name, also if there are none yet |
-//! | [`lock_sealing`](AuditRows::lock_sealing) | the Merkle log. Only the operation `seal` takes it, and it takes no other |
+//! | [`lock_sealing`](AuditRows::lock_sealing) | the Merkle log. Only the operations `seal` and `detach` take it, and they take no other |
 //!
 //! No lock protects the records of the audit log, so that operations don't wait for each other to
 //! append to it.
@@ -87,7 +87,8 @@
 //! operation `seal` appends them to a Merkle log. Keep the unsealed ones in a table of their own:
 //! then a record that is committed late is not skipped. The log consists of the leaves, each the
 //! number of a record, of the hashes of the tree, and of checkpoints. All of them are only
-//! appended; reject other changes where the database can. [`LogReads`] are the reads that
+//! appended; reject other changes where the database can, but those of [`AuditRows::detach`].
+//! [`LogReads`] are the reads that
 //! verification and proofs need.
 //!
 //! Start a [`SealerTask`] for the store. Without it nothing is sealed but by
@@ -114,12 +115,12 @@ mod refresh_token_state;
 mod refresh_tokens;
 mod sessions;
 
-pub use super::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords, RegisteredKey};
+pub use super::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords};
 pub use super::operation::{Operation, OperationFuture};
 pub use super::sealer::{SealerTask, Sealing};
 pub use super::transactional::Transactional;
 pub use accounts::AccountRows;
-pub use audit::{AuditRows, SealedBatch, UnsealedRecord};
+pub use audit::{AuditRows, DetachedBatch, SealedBatch, UnsealedRecord};
 pub use events::{EventRows, Publication};
 pub use failures::{FailureRow, FailureRows, FailureScope, name_digest};
 pub use refresh_token_state::RefreshTokenState;

@@ -10,14 +10,14 @@ use super::operation::Operation;
 use super::operations;
 use super::rows::RefreshTokenState;
 use super::sealer::Sealing;
-use super::{ChangeContext, Committed, StoreError, log_proof, log_verification};
+use super::{ChangeContext, Committed, StoreError, log_detachment, log_proof, log_verification};
 use crate::account::{
     Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
     PasswordChange, StoredPassword,
 };
 use crate::audit::{
-    AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, InclusionProof, LogKey,
-    LogVerification,
+    AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, Detachment, ExportError,
+    InclusionProof, LogKey, LogVerification,
 };
 use crate::rbac::RoleRules;
 use crate::session::{
@@ -29,8 +29,8 @@ use crate::{HealthError, SessionId, Timestamp, TokenDigest, UserId};
 /// A store with transactions: its reads, and a way to run an operation in a transaction.
 ///
 /// Each type that implements it implements [`AccountStore`], [`SessionStore`],
-/// [`FailureStore`](crate::lockout::FailureStore) and [`AuditStore`]. The [module](super::rows) has
-/// the rules of transactions.
+/// [`FailureStore`](crate::lockout::FailureStore) and [`AuditStore`]. The [module](super::rows) has the
+/// rules of transactions.
 ///
 /// Reads see what was committed before they began, on every node. They don't wait for transactions.
 #[async_trait]
@@ -291,15 +291,28 @@ impl<S: Transactional> AuditStore for S {
     }
 
     async fn verify(&self, since: Option<&Checkpoint>) -> Result<LogVerification, StoreError> {
-        let key = self.log_key()?;
-        let newest = self.sealing().newest(key)?;
-        let newest = newest.as_ref().filter(|newest| Some(*newest) != since);
-        let since: Vec<_> = since.into_iter().chain(newest).collect();
-        log_verification::verify(self, key, &since).await
+        log_verification::verify(self, self.log_key()?, since).await
     }
 
     async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError> {
         log_proof::prove(self, self.log_key()?.verifier_key(), sequence).await
+    }
+
+    async fn prove_leaves(
+        &self,
+        checkpoint: &Checkpoint,
+        from: u64,
+        until: u64,
+    ) -> Result<Vec<InclusionProof>, StoreError> {
+        log_detachment::prove_leaves(self, checkpoint, from, until).await
+    }
+
+    async fn detachment(&self) -> Result<Option<Detachment>, StoreError> {
+        log_detachment::read(self, self.log_key()?.verifier_key()).await
+    }
+
+    async fn detach(&self, exported: &[InclusionProof]) -> Result<Detachment, ExportError> {
+        log_detachment::detach(self, exported).await
     }
 
     fn log_health(&self) -> Result<(), HealthError> {

@@ -10,6 +10,9 @@
 
 mod cached_sessions;
 mod cancellation;
+mod detached_log;
+#[path = "../support/detaching.rs"]
+mod detaching;
 #[path = "../support/dropped_ends.rs"]
 mod dropped_ends;
 mod faults;
@@ -18,8 +21,6 @@ mod locks;
 #[path = "../support/numbered.rs"]
 mod numbered;
 mod proxy;
-#[path = "../support/rewritten_log.rs"]
-mod rewritten_log;
 mod schema;
 mod tampered_log;
 #[path = "../support/tampering.rs"]

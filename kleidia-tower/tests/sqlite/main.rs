@@ -11,6 +11,9 @@
 mod busy_writer;
 mod cancellation;
 mod corruption;
+mod detached_log;
+#[path = "../support/detaching.rs"]
+mod detaching;
 #[path = "../support/dropped_ends.rs"]
 mod dropped_ends;
 mod file;
@@ -19,8 +22,6 @@ mod full_disk;
 mod nodes;
 #[path = "../support/numbered.rs"]
 mod numbered;
-#[path = "../support/rewritten_log.rs"]
-mod rewritten_log;
 mod schema;
 #[path = "../support/tampering.rs"]
 mod tampering;

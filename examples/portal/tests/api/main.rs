@@ -16,6 +16,7 @@ mod tokens;
 mod access_token;
 mod accounts;
 mod agent;
+mod audit_archive;
 mod audit_command;
 mod audit_events;
 mod audit_log;

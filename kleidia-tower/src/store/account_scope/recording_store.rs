@@ -135,8 +135,12 @@ impl LogReads for RecordingStore {
         self.memory.read_unsealed(after).await
     }
 
-    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError> {
-        self.memory.read_orphan_records(after).await
+    async fn read_orphan_records(
+        &self,
+        after: i64,
+        first_leaf: u64,
+    ) -> Result<Option<OrphanRecords>, StoreError> {
+        self.memory.read_orphan_records(after, first_leaf).await
     }
 }
 

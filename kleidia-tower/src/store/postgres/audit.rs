@@ -7,7 +7,7 @@ use super::statements::PostgresRows;
 use crate::audit::{AuditKey, AuditRecord, AuditedRequest, LogHash};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, sequence, sql_limit, sql_number};
-use crate::store::rows::{AuditRows, RegisteredKey, SealedBatch, UnsealedRecord};
+use crate::store::rows::{AuditRows, DetachedBatch, SealedBatch, UnsealedRecord};
 use crate::{SessionId, UserAgent, UserId};
 
 /// The advisory lock of the transaction that seals ("klaudit").
@@ -74,16 +74,6 @@ impl AuditRows for PostgresRows<'_> {
         Columns(&self.fetch_one(lock, &[&SEALING]).await?).boolean("is_locked")
     }
 
-    async fn registered_key(&mut self) -> Result<Option<RegisteredKey>, StoreError> {
-        let key = self.fetch_optional(log::REGISTERED_KEY, &[]).await?;
-        key.map(|row| Columns(&row).registered_key()).transpose()
-    }
-
-    async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError> {
-        let insert = "INSERT INTO audit_keys (first_leaf, verifier_key) VALUES ($1, $2)";
-        self.execute(insert, &[&sql_number(key.first_leaf), &key.verifier_key]).await.map(drop)
-    }
-
     async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {
         let note = self.fetch_optional(log::LAST_CHECKPOINT, &[]).await?;
         note.map(|row| Columns(&row).text("note").map(str::to_owned)).transpose()
@@ -125,6 +115,23 @@ impl AuditRows for PostgresRows<'_> {
         .await?;
         let delete = "DELETE FROM audit_unsealed WHERE record = ANY ($1)";
         self.execute(delete, &[&records]).await.map(drop)
+    }
+
+    async fn detach(&mut self, batch: &DetachedBatch) -> Result<bool, StoreError> {
+        let [first, size, next] =
+            [batch.first_leaf, batch.detachment.size(), batch.next_position].map(sql_number);
+        let update = "UPDATE audit_detached SET size = $2, next_position = $3, note = $4 \
+            WHERE size = $1";
+        if !self.changes(update, &[&first, &size, &next, &batch.detachment.note()]).await? {
+            return Ok(false);
+        }
+        let records = log::numbers(&batch.records);
+        self.execute("DELETE FROM audit WHERE sequence = ANY ($1)", &[&records]).await?;
+        let leaves = "DELETE FROM audit_leaves WHERE leaf >= $1 AND leaf < $2";
+        self.execute(leaves, &[&first, &size]).await?;
+        let positions = log::numbers(&batch.positions);
+        self.execute("DELETE FROM audit_hashes WHERE position = ANY ($1)", &[&positions]).await?;
+        Ok(true)
     }
 }
 

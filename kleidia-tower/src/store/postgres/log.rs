@@ -16,9 +16,6 @@ use crate::store::rows::UnsealedRecord;
 pub(super) const LAST_CHECKPOINT: &str =
     "SELECT note FROM audit_checkpoints ORDER BY hour DESC LIMIT 1";
 
-pub(super) const REGISTERED_KEY: &str =
-    "SELECT first_leaf, verifier_key FROM audit_keys ORDER BY first_leaf DESC LIMIT 1";
-
 /// The unsealed records after a number, at most so many.
 pub(super) const UNSEALED: &str = concat!(
     "SELECT audit_unsealed.record, leaf, ",
@@ -48,7 +45,7 @@ const ORPHAN_RECORDS: &str = concat!(
     "SELECT ",
     record_columns!(),
     " FROM audit WHERE sequence > $1 AND sequence <= $2 \
-     AND NOT EXISTS (SELECT FROM audit_leaves WHERE record = sequence AND leaf >= 0) \
+     AND NOT EXISTS (SELECT FROM audit_leaves WHERE record = sequence AND leaf >= $3) \
      AND NOT EXISTS (SELECT FROM audit_unsealed WHERE record = sequence)"
 );
 
@@ -70,9 +67,9 @@ impl LogReads for PostgresStore {
         let state = "SELECT \
              (SELECT note FROM audit_checkpoints ORDER BY hour DESC LIMIT 1) AS note, \
              (SELECT max(leaf) FROM audit_leaves) AS last_leaf, \
-             EXISTS (SELECT FROM audit_unsealed) AS has_unsealed, first_leaf, verifier_key \
-             FROM (VALUES (1)) AS state LEFT JOIN (SELECT first_leaf, verifier_key \
-             FROM audit_keys ORDER BY first_leaf DESC LIMIT 1) AS key ON TRUE";
+             (SELECT size FROM audit_detached) AS detached, \
+             (SELECT note FROM audit_detached) AS detachment, \
+             EXISTS (SELECT FROM audit_unsealed) AS has_unsealed";
         let state = self.read_optional(state, &[]).await?;
         Columns(&state.ok_or(StoreError::Corrupt("audit log"))?).log_state()
     }
@@ -106,13 +103,18 @@ impl LogReads for PostgresStore {
         unsealed.iter().map(|row| Columns(row).unsealed_record()).collect()
     }
 
-    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError> {
+    async fn read_orphan_records(
+        &self,
+        after: i64,
+        first_leaf: u64,
+    ) -> Result<Option<OrphanRecords>, StoreError> {
         let last = "SELECT max(sequence) AS last FROM \
              (SELECT sequence FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT 10000) AS page";
         let last = self.read_optional(last, &[&after]).await?;
         let last = last.ok_or(StoreError::Corrupt("audit log"))?;
         let Some(last) = Columns(&last).optional_integer("last")? else { return Ok(None) };
-        let orphans = self.read_all(ORPHAN_RECORDS, &[&after, &last]).await?;
+        let orphans =
+            self.read_all(ORPHAN_RECORDS, &[&after, &last, &sql_number(first_leaf)]).await?;
         let records =
             orphans.iter().map(|row| Columns(row).orphan_record()).collect::<Result<_, _>>()?;
         Ok(Some(OrphanRecords { last, records }))

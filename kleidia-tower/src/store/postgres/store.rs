@@ -99,9 +99,8 @@ impl PostgresStore {
     /// as `host=/run/postgresql dbname=portal`.
     ///
     /// The key is that of the audit log: an [`AuditKey`](crate::audit::AuditKey), the same on all
-    /// nodes. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) or [`LogKey::Inspect`]
-    /// the log can be verified, nothing is migrated or sealed, and changes that have to be recorded
-    /// fail.
+    /// nodes. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) the log can be verified,
+    /// and changes that have to be recorded fail.
     ///
     /// # Errors
     /// [`OpenError`] if the server cannot be reached, or its schema is newer.
@@ -118,8 +117,6 @@ impl PostgresStore {
         key: impl Into<LogKey>,
         options: PostgresOptions,
     ) -> Result<Self, OpenError> {
-        let key = key.into();
-        let signs = key.signing_key().is_some();
         let mut config: Config = url.parse().map_err(|_| OpenError::MalformedUrl)?;
         tls::require_tls(&mut config);
         set_network_timeouts(&mut config, &options);
@@ -128,7 +125,7 @@ impl PostgresStore {
         let pool = pool(config, connector, &options)?;
         let mut client = pool.get().await.map_err(pool_error)?;
         let transaction = client.transaction().await.map_err(store_error)?;
-        migrations::run(&transaction, signs).await?;
+        migrations::run(&transaction).await?;
         transaction.commit().await.map_err(store_error)?;
         drop(client);
         let clock = DatabaseClock::synchronise(&pool).await?;
@@ -138,7 +135,7 @@ impl PostgresStore {
         let queue = Semaphore::new(MAX_WAITING);
         let PostgresOptions { connection_timeout, seal_interval, .. } = options;
         let operation_timeout = options.operation_timeout();
-        let sealing = Sealing::default();
+        let (key, sealing) = (key.into(), Sealing::default());
         let database = Arc::new(Database {
             pool,
             writers,
@@ -150,7 +147,7 @@ impl PostgresStore {
             sealing,
         });
         let handle = Self { database, clock, tasks: None };
-        handle.database.sealing.check_key(&handle).await?;
+        let signs = handle.key().signing_key().is_some();
         let sealer = signs.then(|| SealerTask::spawn(Arc::new(handle.handle()), seal_interval));
         let sealer = sealer.transpose().map_err(|error| OpenError::Database(error.into()))?;
         Ok(Self { tasks: Some(Tasks { clock: clock_task, sealer }), ..handle })

@@ -2,9 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::audit::{AuditKey, AuditRecord, Checkpoint, LogHash};
+use crate::audit::{AuditKey, AuditRecord, Checkpoint, Detachment, LogHash};
 use crate::store::StoreError;
-use crate::store::log_reads::RegisteredKey;
 
 /// The audit log: its records, and the Merkle log that seals them.
 #[async_trait]
@@ -29,13 +28,6 @@ pub trait AuditRows: Send {
     /// committed.
     async fn lock_sealing(&mut self, waits: bool) -> Result<bool, StoreError>;
 
-    /// Returns the last key that was registered for the log; `None` if there is none.
-    async fn registered_key(&mut self) -> Result<Option<RegisteredKey>, StoreError>;
-
-    /// Registers a key for the log, which is locked. Fails if one was registered for a leaf with
-    /// this index or a larger one.
-    async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError>;
-
     /// Returns the note of the last checkpoint; `None` if there is none.
     async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError>;
 
@@ -53,6 +45,15 @@ pub trait AuditRows: Send {
     /// longer unsealed. Fails if there is a leaf with one of these indexes or records, or a hash at
     /// one of these positions.
     async fn append_sealed(&mut self, batch: &SealedBatch) -> Result<(), StoreError>;
+
+    /// Deletes the first leaves of the Merkle log, their records, and hashes, and stores the
+    /// detachment instead of the previous one. Returns `false` without changes if the log does not
+    /// begin with the first leaf of the batch. Nothing else may delete them.
+    ///
+    /// By default it fails: then the log grows for ever.
+    async fn detach(&mut self, _batch: &DetachedBatch) -> Result<bool, StoreError> {
+        Err(StoreError::unavailable("this store does not detach audit records"))
+    }
 }
 
 /// An entry of the unsealed records.
@@ -79,4 +80,20 @@ pub struct SealedBatch {
     pub hashes: Vec<LogHash>,
     /// The checkpoint of the log after that.
     pub checkpoint: Checkpoint,
+}
+
+/// What one transaction deletes from the Merkle log.
+#[derive(Debug)]
+pub struct DetachedBatch {
+    /// The index of the first leaf, which is the number of leaves that were detached before. The
+    /// others follow it.
+    pub first_leaf: u64,
+    /// The numbers of the records, one for each leaf.
+    pub records: Vec<u64>,
+    /// The positions of the hashes that are no longer needed.
+    pub positions: Vec<u64>,
+    /// The position of the first hash after the detached leaves.
+    pub next_position: u64,
+    /// What is detached after that. [`LogState`](super::LogState) has its note.
+    pub detachment: Detachment,
 }

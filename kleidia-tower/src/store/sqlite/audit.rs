@@ -9,7 +9,7 @@ use super::statements::SqliteRows;
 use crate::audit::{AuditKey, AuditRecord, AuditedRequest, LogHash};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, sequence, sql_limit, sql_number};
-use crate::store::rows::{AuditRows, RegisteredKey, SealedBatch, UnsealedRecord};
+use crate::store::rows::{AuditRows, DetachedBatch, SealedBatch, UnsealedRecord};
 use crate::{SessionId, UserAgent, UserId};
 
 #[async_trait]
@@ -39,17 +39,6 @@ impl AuditRows for SqliteRows<'_> {
     /// The transaction is the only one that writes.
     async fn lock_sealing(&mut self, _waits: bool) -> Result<bool, StoreError> {
         Ok(true)
-    }
-
-    async fn registered_key(&mut self) -> Result<Option<RegisteredKey>, StoreError> {
-        let key = self.fetch_optional(query(log::REGISTERED_KEY)).await?;
-        key.map(|row| Columns(&row).registered_key()).transpose()
-    }
-
-    async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError> {
-        let insert = query("INSERT INTO audit_keys (first_leaf, verifier_key) VALUES (?, ?)");
-        let insert = insert.bind(sql_number(key.first_leaf)).bind(&*key.verifier_key);
-        self.execute(insert).await.map(drop)
     }
 
     async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {
@@ -85,19 +74,39 @@ impl AuditRows for SqliteRows<'_> {
             row.push_bind(sql_number(position)).push_bind(hash.to_vec());
         });
         self.execute(hashes.build()).await?;
-        let mut sealed =
-            QueryBuilder::<Sqlite>::new("DELETE FROM audit_unsealed WHERE record IN (");
-        let mut list = sealed.separated(", ");
-        for record in &batch.records {
-            list.push_bind(sql_number(*record));
-        }
-        list.push_unseparated(")");
-        self.execute(sealed.build()).await?;
+        self.delete_all("DELETE FROM audit_unsealed WHERE record IN (", &batch.records).await?;
         self.put_checkpoint(batch).await
+    }
+
+    async fn detach(&mut self, batch: &DetachedBatch) -> Result<bool, StoreError> {
+        let (size, first) = (batch.detachment.size(), batch.first_leaf);
+        let update =
+            query("UPDATE audit_detached SET size = ?, next_position = ?, note = ? WHERE size = ?");
+        let update = update.bind(sql_number(size)).bind(sql_number(batch.next_position));
+        let update = update.bind(batch.detachment.note()).bind(sql_number(first));
+        if !self.changes(update).await? {
+            return Ok(false);
+        }
+        self.delete_all("DELETE FROM audit WHERE sequence IN (", &batch.records).await?;
+        let leaves = query("DELETE FROM audit_leaves WHERE leaf >= ? AND leaf < ?");
+        self.execute(leaves.bind(sql_number(first)).bind(sql_number(size))).await?;
+        self.delete_all("DELETE FROM audit_hashes WHERE position IN (", &batch.positions).await?;
+        Ok(true)
     }
 }
 
 impl SqliteRows<'_> {
+    /// Executes a deletion of rows with some numbers, with which the statement ends.
+    async fn delete_all(&mut self, delete: &str, numbers: &[u64]) -> Result<(), StoreError> {
+        let mut delete = QueryBuilder::<Sqlite>::new(delete);
+        let mut list = delete.separated(", ");
+        for number in numbers {
+            list.push_bind(sql_number(*number));
+        }
+        list.push_unseparated(")");
+        self.execute(delete.build()).await.map(drop)
+    }
+
     /// Replaces the checkpoint of this hour. If the clock is set back, the hour stays the last one.
     async fn put_checkpoint(&mut self, batch: &SealedBatch) -> Result<(), StoreError> {
         let update = query(

@@ -19,8 +19,6 @@ use crate::store::without_subscriber::without_subscriber;
 pub(super) const LAST_CHECKPOINT: &str =
     "SELECT note FROM audit_checkpoints ORDER BY hour DESC LIMIT 1";
 
-pub(super) const REGISTERED_KEY: &str = "SELECT * FROM audit_keys ORDER BY first_leaf DESC LIMIT 1";
-
 /// The unsealed records after a number, at most so many.
 pub(super) const UNSEALED: &str = "SELECT audit_unsealed.record, leaf, audit.* FROM audit_unsealed \
     LEFT JOIN audit ON sequence = audit_unsealed.record \
@@ -54,9 +52,9 @@ impl LogReads for SqliteStore {
         let state = query(
             "SELECT (SELECT note FROM audit_checkpoints ORDER BY hour DESC LIMIT 1) AS note, \
              (SELECT max(leaf) FROM audit_leaves) AS last_leaf, \
-             EXISTS (SELECT 1 FROM audit_unsealed) AS has_unsealed, first_leaf, verifier_key \
-             FROM (SELECT 1) LEFT JOIN \
-             (SELECT * FROM audit_keys ORDER BY first_leaf DESC LIMIT 1)",
+             (SELECT size FROM audit_detached) AS detached, \
+             (SELECT note FROM audit_detached) AS detachment, \
+             EXISTS (SELECT 1 FROM audit_unsealed) AS has_unsealed",
         );
         let state = self.read_rows(state).await?;
         let state = state.first().ok_or(StoreError::Corrupt("audit log"))?;
@@ -99,7 +97,11 @@ impl LogReads for SqliteStore {
         unsealed.iter().map(|row| Columns(row).unsealed_record()).collect()
     }
 
-    async fn read_orphan_records(&self, after: i64) -> Result<Option<OrphanRecords>, StoreError> {
+    async fn read_orphan_records(
+        &self,
+        after: i64,
+        first_leaf: u64,
+    ) -> Result<Option<OrphanRecords>, StoreError> {
         let last = query(
             "SELECT max(sequence) AS last FROM \
              (SELECT sequence FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?)",
@@ -109,10 +111,11 @@ impl LogReads for SqliteStore {
         let Some(last) = Columns(last).optional_integer("last")? else { return Ok(None) };
         let orphans = query(
             "SELECT * FROM audit WHERE sequence > ? AND sequence <= ? \
-             AND NOT EXISTS (SELECT 1 FROM audit_leaves WHERE record = sequence AND leaf >= 0) \
+             AND NOT EXISTS (SELECT 1 FROM audit_leaves WHERE record = sequence AND leaf >= ?) \
              AND NOT EXISTS (SELECT 1 FROM audit_unsealed WHERE record = sequence)",
         );
-        let orphans = self.read_rows(orphans.bind(after).bind(last)).await?;
+        let orphans =
+            self.read_rows(orphans.bind(after).bind(last).bind(sql_number(first_leaf))).await?;
         let records =
             orphans.iter().map(|row| Columns(row).orphan_record()).collect::<Result<_, _>>()?;
         Ok(Some(OrphanRecords { last, records }))

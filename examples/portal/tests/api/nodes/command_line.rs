@@ -1,6 +1,5 @@
 //! The command line with a database on PostgreSQL.
 
-use kleidia_tower::audit::AuditKey;
 use test_servers::PostgresServer;
 
 use super::Cluster;
@@ -54,11 +53,6 @@ fn requires_the_file_of_keys() {
         let output = command(url.as_ref(), arguments).output().unwrap();
         assert_fails(&output, &["PostgreSQL", "--audit-key FILE", "same key on all nodes"]);
     }
-    let missing = directory.file("audit-key");
-    let missing = ["--audit-key", missing.to_str().unwrap()];
-    let output = command(url.as_ref(), &["unlock", ADMIN]).args(missing).output().unwrap();
-    assert_fails(&output, &["audit-key: ", "portal audit create-key"]);
-    assert!(!directory.file("audit-key").exists());
 }
 
 #[test]
@@ -72,7 +66,6 @@ fn only_postgres_has_a_number_of_connections() {
 fn errors_do_not_show_the_password() {
     let directory = TempDatabase::new();
     let (keys, audit_key) = (directory.file("keys"), directory.file("audit-key"));
-    AuditKey::create(&audit_key).unwrap();
     let audit_key = ["--audit-key", audit_key.to_str().unwrap()];
     for (url, text) in [
         ("postgres://portal:correct-horse@localhost:port/portal", "malformed"),

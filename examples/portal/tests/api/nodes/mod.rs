@@ -14,7 +14,7 @@ use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command, output_with_
 
 /// A database, and the keys that its portals share.
 pub(crate) struct Cluster {
-    url: String,
+    pub(crate) url: String,
     directory: TempDir,
 }
 
@@ -24,9 +24,6 @@ impl Cluster {
         let cluster =
             Self { url: server.create_database(), directory: tempfile::tempdir().unwrap() };
         let audit_key = cluster.file("portal.audit-key");
-        let create = ["--audit-key", &audit_key, "audit", "create-key"];
-        let created = command(cluster.url.as_ref(), &create).output().unwrap();
-        assert!(created.status.success(), "{created:?}");
         let create = ["--audit-key", &audit_key, "create-admin", ADMIN, "--password-stdin"];
         let created = output_with_input(command(cluster.url.as_ref(), &create), PASSWORD);
         assert!(created.status.success(), "{created:?}");
@@ -34,7 +31,7 @@ impl Cluster {
     }
 
     /// Returns the path of a file that the portals share.
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.directory.path().join(name).to_str().unwrap().to_owned()
     }
 

@@ -1,0 +1,75 @@
+//! Detaches exported records: deletes the first leaves of the Merkle log with their records.
+
+use tlog_tiles::{Hash, check_tree, prove_tree};
+
+use super::sealing::verify_checkpoint;
+use crate::audit::tree::LogTree;
+use crate::audit::{Checkpoint, Detachment, LogHash};
+use crate::store::StoreError;
+use crate::store::log_hashes::{FoundHashes, NeededHashes};
+use crate::store::rows::{DetachedBatch, Rows};
+
+/// The leaves that a transaction detaches. They are proven to an exported checkpoint.
+pub(crate) struct Detaching<'a> {
+    /// The index of the first leaf.
+    pub(crate) first_leaf: u64,
+    /// The numbers of the records, one for each leaf.
+    pub(crate) records: &'a [u64],
+    /// The root of the log when it ended with these leaves, by the proof of the last one.
+    pub(crate) root: LogHash,
+    /// The checkpoint of the export.
+    pub(crate) exported: &'a Checkpoint,
+}
+
+/// Deletes the leaves and their records, and signs that.
+///
+/// The log must continue that of the exported checkpoint, and keep the hashes that further leaves and
+/// proofs need: nothing is deleted from a log that was altered.
+pub(crate) async fn detach(
+    rows: &mut dyn Rows,
+    detaching: &Detaching<'_>,
+) -> Result<Detachment, StoreError> {
+    let key = rows.audit_key()?;
+    rows.lock_sealing(true).await?;
+    let note = rows.last_checkpoint().await?;
+    let stored = verify_checkpoint(note.as_deref(), key.verifier_key())?;
+    let stored = stored.ok_or(StoreError::Corrupt("audit log: its checkpoint is missing"))?;
+    check_continued(rows, detaching.exported, &stored).await?;
+    let Detaching { first_leaf, records, root, .. } = *detaching;
+    let size = (first_leaf..).zip(records).last().map_or(first_leaf, |(leaf, _)| leaf + 1);
+    let kept = LogTree::positions(size);
+    let tree = LogTree::from_hashes(size, &rows.log_hashes(&kept).await?);
+    tree.filter(|tree| tree.root() == root)
+        .ok_or(StoreError::Corrupt("audit log: its hashes are not those of the export"))?;
+    let detachment = Detachment::sign(size, root, &key);
+    let detachment = detachment.ok_or(StoreError::Corrupt("name of the audit log"))?;
+    let next_position = LogTree::position(size);
+    let deleted = LogTree::position(first_leaf)..next_position;
+    let mut positions = LogTree::positions(first_leaf);
+    positions.extend(deleted);
+    positions.retain(|position| !kept.contains(position));
+    let records = records.to_vec();
+    let batch = DetachedBatch { first_leaf, records, positions, next_position, detachment };
+    let is_next = rows.detach(&batch).await?;
+    is_next.then_some(batch.detachment).ok_or_else(|| StoreError::unavailable(CONCURRENT))
+}
+
+const CONCURRENT: &str = "another process detaches audit records";
+
+/// Checks that the log of a checkpoint continues that of an earlier one (RFC 6962, 2.1.2).
+async fn check_continued(
+    rows: &mut dyn Rows,
+    earlier: &Checkpoint,
+    later: &Checkpoint,
+) -> Result<(), StoreError> {
+    let other = |_| StoreError::Corrupt("audit log: it does not continue that of the export");
+    let needed = NeededHashes::default();
+    prove_tree(later.size(), earlier.size(), &needed).map_err(other)?;
+    let positions = needed.into_positions();
+    let hashes = rows.log_hashes(&positions).await?;
+    let hashes = FoundHashes::new(&positions, &hashes);
+    let hashes = hashes.ok_or(StoreError::Corrupt("audit log: a hash is missing"))?;
+    let proof = prove_tree(later.size(), earlier.size(), &hashes).map_err(other)?;
+    let [earlier_root, later_root] = [earlier, later].map(|checkpoint| Hash(*checkpoint.root()));
+    check_tree(&proof, later.size(), later_root, earlier.size(), earlier_root).map_err(other)
+}

@@ -1,0 +1,270 @@
+//! Export of sealed records, and their deletion from a store by detaching them.
+
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use kleidia_tower::audit::{
+    self, AuditEvent, AuditQuery, AuditStore as _, CheckpointError, EventKind, ExportError,
+    InclusionProof, LogFault, Outcome,
+};
+use kleidia_tower::store::{Store, StoreError};
+
+use crate::numbered::{NOW, audit_key, create, verified, verified_size};
+use crate::tampering::{TamperedDatabase, TamperedLog};
+
+/// Appends records, and seals them.
+async fn append(store: &(impl Store + ?Sized), count: usize) {
+    let event = AuditEvent {
+        at: NOW,
+        kind: EventKind::Logout,
+        outcome: Outcome::Success,
+        user: None,
+        actor: None,
+        session: None,
+        client: kleidia_tower::ClientInfo::default(),
+        request: None,
+        reason: None,
+    };
+    store.append(vec![event; count]).await.unwrap();
+    store.seal().await.unwrap();
+}
+
+/// Exports all records that are in the store.
+pub(crate) async fn exported(store: &(impl Store + ?Sized)) -> Vec<u8> {
+    let mut output = Vec::new();
+    audit::export(store, None, None, &mut output).await.unwrap();
+    output
+}
+
+pub(crate) async fn detach(
+    store: &(impl Store + ?Sized),
+    export: &[u8],
+    to: u64,
+) -> Result<u64, ExportError> {
+    audit::detach(store, Cursor::new(export), audit_key().verifier_key(), Some(to)).await
+}
+
+/// Verifies the log. Returns the first leaf, and the size.
+async fn verified_leaves(store: &(impl Store + ?Sized)) -> (u64, u64) {
+    let verification = store.verify(None).await.unwrap();
+    assert!(verification.is_intact(), "{:?}", verification.faults());
+    (verification.first_leaf(), verification.checkpoint().map_or(0, audit::Checkpoint::size))
+}
+
+async fn sequences(store: &(impl Store + ?Sized)) -> Vec<u64> {
+    let records = store.records(&AuditQuery::default()).await.unwrap();
+    records.into_iter().map(|record| record.sequence).rev().collect()
+}
+
+/// At each size: the tree over what is left is the same, and proofs of what is left lead to it.
+pub(crate) async fn log_goes_on_after_detaching<D: TamperedDatabase>() {
+    let TamperedLog { database, store, checkpoints: [earlier, later] } =
+        TamperedLog::<D>::new().await;
+    append(&*store, 8).await;
+    let export = exported(&*store).await;
+    for detached in 1..=13 {
+        assert_eq!(detach(&*store, &export, detached).await.unwrap(), detached);
+        append(&*store, 1).await;
+        let size = 13 + detached;
+        assert_eq!(verified_leaves(&*store).await, (detached, size));
+        let another = database.open(audit_key().into()).await;
+        assert_eq!(verified_leaves(&*another).await, (detached, size));
+        assert_eq!(sequences(&*store).await, (detached + 1..=size).collect::<Vec<_>>());
+        for record in 1..=size {
+            let proof = store.prove(record).await.unwrap();
+            assert_eq!(proof.is_some(), record > detached, "{record}");
+            let checked = proof.as_ref().map(|proof| proof.check(audit_key().verifier_key()));
+            assert!(checked.is_none_or(|checked| checked.is_ok()), "{record}");
+        }
+    }
+    // Checkpoints of before are compared with the export.
+    let since = store.verify(Some(&later)).await.unwrap();
+    assert_eq!(since.faults(), [LogFault::SinceDetached { size: 5, detached: 13 }]);
+    for since in [earlier, later] {
+        let reader = audit::ExportReader::new(&export[..], audit_key().verifier_key()).unwrap();
+        reader.verify(Some(&since)).unwrap();
+    }
+    // All of it, and on from there.
+    let rest = exported(&*store).await;
+    assert_eq!(detach(&*store, &rest, 26).await.unwrap(), 26);
+    assert_eq!(verified_leaves(&*store).await, (26, 26));
+    assert!(sequences(&*store).await.is_empty());
+    create(&*store, "dave").await;
+    let checkpoint = verified(&*store).await.unwrap();
+    assert_eq!(store.verify(Some(&checkpoint)).await.unwrap().first_leaf(), 26);
+    assert_eq!(sequences(&*store).await, [27]);
+}
+
+/// A file that cannot be read any more after so many octets.
+struct FailingFile<'a>(Cursor<&'a [u8]>, usize);
+
+impl Read for FailingFile<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len().min(self.1);
+        if length == 0 {
+            return Err(io::Error::other("injected error"));
+        }
+        self.1 -= length;
+        self.0.read(&mut buffer[..length])
+    }
+}
+
+impl Seek for FailingFile<'_> {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.0.seek(position)
+    }
+}
+
+/// In batches of 1,000; the second call continues where the first one failed.
+pub(crate) async fn interrupted_detaching_is_resumed<D: TamperedDatabase>() {
+    let database = D::new();
+    let store = database.open(audit_key().into()).await;
+    append(&*store, 3500).await;
+    let export = exported(&*store).await;
+    // The export is read once before anything is deleted, and fails in the second of 4 batches.
+    let file = FailingFile(Cursor::new(&export[..]), export.len() + export.len() * 2 / 5);
+    let key = audit_key();
+    let interrupted =
+        audit::detach(&*store, BufReader::new(file), key.verifier_key(), Some(3300)).await;
+    assert!(matches!(interrupted, Err(ExportError::Io(_))), "{interrupted:?}");
+    assert_eq!(verified_leaves(&*store).await, (1000, 3500));
+    assert_eq!(detach(&*store, &export, 3300).await.unwrap(), 3300);
+    assert_eq!(detach(&*store, &export, 3300).await.unwrap(), 3300);
+    assert_eq!(verified_leaves(&*store).await, (3300, 3500));
+}
+
+/// Verification that runs meanwhile does not take detached leaves for removed ones.
+pub(crate) async fn verification_while_detaching<D: TamperedDatabase>() {
+    let database = D::new();
+    let store = database.open(audit_key().into()).await;
+    append(&*store, 4200).await;
+    let export = exported(&*store).await;
+    let (detached, (_, size)) =
+        tokio::join!(detach(&*store, &export, 4100), verified_leaves(&*store));
+    assert_eq!((detached.unwrap(), size), (4100, 4200));
+    assert_eq!(verified_leaves(&*store).await, (4100, 4200));
+}
+
+/// Nothing is deleted that the export does not have, exactly as it is in the store.
+pub(crate) async fn detaching_needs_an_export_of_this_log<D: TamperedDatabase>() {
+    let log = TamperedLog::<D>::new().await;
+    let export = exported(&*log.store).await;
+    let mut altered = export.clone();
+    *altered.last_mut().unwrap() = b' ';
+    let rejected = detach(&*log.store, &altered, 1).await.unwrap_err();
+    assert!(matches!(rejected, ExportError::Malformed { line: 6 }), "{rejected:?}");
+    let rejected = detach(&*log.store, &export, 6).await.unwrap_err();
+    assert!(matches!(rejected, ExportError::OutOfRange { to: 6, end: 5, .. }), "{rejected:?}");
+    let mut part = Vec::new();
+    audit::export(&*log.store, Some(2), None, &mut part).await.unwrap();
+    let rejected = detach(&*log.store, &part, 5).await.unwrap_err();
+    assert!(matches!(rejected, ExportError::OutOfRange { from: 0, first: 2, .. }), "{rejected:?}");
+    // Of two logs with the same key, one is not an export of the other.
+    let other = TamperedLog::<D>::new().await;
+    create(&*other.store, "erin").await;
+    verified(&*other.store).await;
+    let longer = exported(&*other.store).await;
+    let rejected = detach(&*log.store, &longer, 3).await.unwrap_err();
+    assert!(matches!(rejected, ExportError::Store(StoreError::Corrupt(_))), "{rejected:?}");
+    create(&*log.store, "dave").await;
+    verified(&*log.store).await;
+    let rejected = detach(&*log.store, &longer, 3).await.unwrap_err();
+    assert!(matches!(rejected, ExportError::Store(StoreError::Corrupt(_))), "{rejected:?}");
+    let rejected = log.store.detach(&[]).await.unwrap_err();
+    assert!(matches!(rejected, ExportError::Incomplete { .. }), "{rejected:?}");
+    let proof = log.store.prove(2).await.unwrap().unwrap();
+    let rejected = log.store.detach(&[proof]).await.unwrap_err();
+    assert!(matches!(rejected, ExportError::Order { expected: 0, found: 1 }), "{rejected:?}");
+    let forged = log.store.prove(1).await.unwrap().unwrap().to_json().replace("alice", "mallory");
+    let forged = InclusionProof::from_json(&forged).unwrap();
+    let rejected = log.store.detach(&[forged]).await.unwrap_err();
+    assert!(matches!(rejected, ExportError::Proof { leaf_index: 0, .. }), "{rejected:?}");
+    let public = log.database.open(audit_key().verifier_key().clone().into()).await;
+    let rejected = detach(&*public, &export, 3).await.unwrap_err();
+    assert!(matches!(rejected, ExportError::Store(StoreError::Unavailable(_))), "{rejected:?}");
+    assert_eq!(verified_size(&*log.store).await, 6);
+    log.database.tamper("UPDATE audit SET reason = 'another' WHERE sequence = 2").await;
+    let rejected = detach(&*log.store, &export, 3).await.unwrap_err();
+    assert!(matches!(rejected, ExportError::OtherRecord { leaf_index: 1 }), "{rejected:?}");
+    assert_eq!(log.store.verify(None).await.unwrap().faults(), [LogFault::Altered { record: 2 }]);
+}
+
+/// A log of 5 records of which 2 and then 3 are detached, and the note of the first detachment.
+async fn detached_log<D: TamperedDatabase>() -> (TamperedLog<D>, String) {
+    let log = TamperedLog::<D>::new().await;
+    let export = exported(&*log.store).await;
+    detach(&*log.store, &export, 2).await.unwrap();
+    let note = log.store.detachment().await.unwrap().unwrap().note().to_owned();
+    detach(&*log.store, &export, 3).await.unwrap();
+    (log, note)
+}
+
+fn origin_mismatch() -> CheckpointError {
+    let (expected, found) = ("tests/detached".to_owned(), "tests".to_owned());
+    CheckpointError::OriginMismatch { expected, found }
+}
+
+/// Only the holder of the key detaches.
+pub(crate) async fn altered_detachment_is_a_fault<D: TamperedDatabase>() {
+    let hashes = LogFault::DetachedHashes { size: 3 };
+    let size = |size, signed| LogFault::DetachedSize { size, signed };
+    let missing = |leaf_index| LogFault::MissingLeaf { leaf_index };
+    for (statements, expected) in [
+        ("UPDATE audit_detached SET size = 4", vec![size(4, 3)]),
+        ("UPDATE audit_detached SET size = 2", vec![size(2, 3)]),
+        ("DELETE FROM audit_detached", vec![missing(0), missing(1), missing(2)]),
+        ("UPDATE audit_detached SET note = NULL", vec![size(3, 0), missing(0)]),
+        ("UPDATE audit_detached SET note = '{earlier}'", vec![size(3, 2), missing(2)]),
+        ("UPDATE audit_detached SET size = 2, note = '{earlier}'", vec![missing(2)]),
+        (
+            "UPDATE audit_detached SET note = (SELECT max(note) FROM audit_checkpoints)",
+            vec![LogFault::Detachment(origin_mismatch()), size(3, 0), missing(0)],
+        ),
+        (
+            "UPDATE audit_detached SET note = replace(note, '/detached', '/attached')",
+            vec![LogFault::Detachment(CheckpointError::InvalidSignature), size(3, 0), missing(0)],
+        ),
+        // As by the command, but without the signature.
+        (
+            "UPDATE audit_detached SET size = 4; DELETE FROM audit WHERE sequence = 4; \
+             DELETE FROM audit_leaves WHERE leaf = 3",
+            vec![size(4, 3), missing(3)],
+        ),
+        (
+            "UPDATE audit_hashes SET hash = (SELECT hash FROM audit_hashes WHERE position = 3) \
+          WHERE position = 2",
+            vec![hashes.clone()],
+        ),
+        ("DELETE FROM audit_hashes WHERE position = 2", vec![hashes.clone()]),
+        (
+            "INSERT INTO audit SELECT 9, at, kind, outcome, user_id, user_name, actor_id, \
+             actor_name, session, ip, user_agent, method, route, reason, mac FROM audit \
+             WHERE sequence = 5; INSERT INTO audit_leaves VALUES (1, 9)",
+            vec![LogFault::Inserted { record: 9 }],
+        ),
+    ] {
+        let (log, earlier) = detached_log::<D>().await;
+        assert_eq!(verified_leaves(&*log.store).await, (3, 5));
+        log.database.tamper(&statements.replace("{earlier}", &earlier)).await;
+        let keys = [audit_key().into(), audit_key().verifier_key().clone().into()];
+        for key in keys {
+            let store: Arc<D::Store> = log.database.open(key).await;
+            let found = store.verify(None).await.unwrap();
+            for fault in &expected {
+                assert!(found.faults().contains(fault), "{statements}: {:?}", found.faults());
+            }
+        }
+    }
+}
+
+/// Declares a test for each case.
+macro_rules! detaching_tests {
+    ($database:ty: $($case:ident)+) => {
+        $(#[tokio::test]
+        async fn $case() {
+            crate::detaching::$case::<$database>().await;
+        })+
+    };
+}
+
+pub(crate) use detaching_tests;
