@@ -16,15 +16,26 @@ start() {
         $settings >"$data/log" 2>&1 &
     server=$!
     while ! "$bin/pg_isready" -q -h 127.0.0.1 -p "$port"; do
-        kill -0 "$server" 2>/dev/null || return 1
+        kill -0 "$server" 2>/dev/null || {
+            server=
+            return 1
+        }
         sleep 0.05
     done
 }
 
 stop() {
+    # Not twice: the ID may be that of another process then.
+    [ -n "$server" ] || return 0
+    if [ "$1" = KILL ]; then
+        # The whole group of processes, so that none finishes its work, and none is started meanwhile.
+        kill -STOP "$server" 2>/dev/null
+        pkill -KILL -P "$server"
+    fi
     kill "-$1" "$server" 2>/dev/null
     # The shell would report the signal.
     wait "$server" 2>/dev/null
+    server=
 }
 
 settings=
@@ -54,14 +65,13 @@ $as_owner "$bin/initdb" -D "$data/cluster" -A trust -U postgres --no-sync -E UTF
 echo "$data"
 while read -r command; do
     case $command in
-    kill)
-        # The whole group of processes, so that none finishes its work.
-        pkill -KILL -P "$server"
-        stop KILL
-        ;;
+    kill) stop KILL ;;
     restart)
         stop INT
-        start
+        start || {
+            cat "$data/log" >&2
+            break
+        }
         ;;
     esac
     : >"$data/done"
