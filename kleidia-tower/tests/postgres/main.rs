@@ -25,6 +25,7 @@ mod schema;
 mod tampered_log;
 #[path = "../support/tampering.rs"]
 mod tampering;
+mod unknown_names;
 
 use kleidia_tower::store::PostgresStore;
 use test_servers::PostgresServer;

@@ -40,7 +40,8 @@ pub(crate) async fn record_failure(
     let user = audit_identity(rows, &attempt.name).await?;
     let reason = if user.is_some() { Reason::WrongPassword } else { Reason::UnknownUser };
     let event = change.event(EventKind::LoginFailure, Outcome::Failure, Some(reason));
-    commit_with_events(rows, (), events(AuditEvent { user, ..event }, starts_lock, unknown)).await
+    let events = events(AuditEvent { user, ..event }, starts_lock);
+    commit(rows, attempt, &counters, events, unknown).await
 }
 
 /// Settles an attempt that was throttled because of the account as a whole.
@@ -56,14 +57,31 @@ pub(crate) async fn record_throttled(
     put(rows, &attempt.name, scope, &counters).await?;
     let user = audit_identity(rows, &attempt.name).await?;
     let event = change.event(EventKind::LoginLocked, Outcome::Failure, Some(Reason::Locked));
-    commit_with_events(rows, (), events(AuditEvent { user, ..event }, starts_lock, unknown)).await
+    let events = events(AuditEvent { user, ..event }, starts_lock);
+    commit(rows, attempt, &counters, events, unknown).await
+}
+
+/// Records the events of a failure, unless they are omitted. Then it makes as many round trips, of
+/// which one writes too, so that the response does not come sooner than for the name of an account.
+async fn commit(
+    rows: &mut dyn Rows,
+    attempt: &LoginAttempt,
+    counters: &FailureCounters,
+    events: Vec<AuditEvent>,
+    unknown: UnknownName,
+) -> Result<Committed<()>, StoreError> {
+    let has_account = events.iter().any(|event| event.user.is_some());
+    if has_account || unknown == UnknownName::Recorded {
+        return commit_with_events(rows, (), events).await;
+    }
+    // Numbers may have gaps.
+    rows.next_sequences(events.len()).await?;
+    rows.put_failures(&attempt.name, FailureScope::Account, &counters.account).await?;
+    commit_with_events(rows, (), Vec::new()).await
 }
 
 /// Returns the events of a failure: with a second one if a lock starts with it.
-fn events(event: AuditEvent, starts_lock: bool, unknown: UnknownName) -> Vec<AuditEvent> {
-    if event.user.is_none() && unknown == UnknownName::Omitted {
-        return Vec::new();
-    }
+fn events(event: AuditEvent, starts_lock: bool) -> Vec<AuditEvent> {
     let (kind, reason) = (EventKind::LoginLocked, Some(Reason::LockStarted));
     let lock = starts_lock.then(|| AuditEvent { kind, reason, ..event.clone() });
     [event].into_iter().chain(lock).collect()
