@@ -11,9 +11,6 @@ use tokio::sync::watch;
 use crate::HealthError;
 use crate::store::StoreError;
 
-/// How often the pause is doubled after [`BackgroundWrites::MAX_ATTEMPTS`]: from 1 s to 16 s.
-const MAX_DOUBLINGS: u32 = 4;
-
 /// What is written, and in which batches.
 #[async_trait]
 pub(crate) trait BackgroundWrites: Send + Sync + 'static {
@@ -27,7 +24,7 @@ pub(crate) trait BackgroundWrites: Send + Sync + 'static {
     /// How often a batch is tried while others wait for it. The last one is tried until it is
     /// written, so that the writer notices by itself when the store has recovered.
     const MAX_ATTEMPTS: u32;
-    /// The pause before a failed write is tried again, at first.
+    /// The pause before a failed write is tried again.
     const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
     /// Takes a batch; `None` if nothing is pending.
@@ -94,7 +91,10 @@ impl<W: BackgroundWrites> BackgroundWriter<W> {
         // Under the lock, so that nothing is added between the last look of a task and its end.
         if self.0.progress.send_replace(Progress::Writing) == Progress::Idle {
             let task = WriteTask { inner: Arc::clone(&self.0), is_finished: false };
-            #[expect(clippy::disallowed_methods, reason = "supervised: each write is a turn")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "supervised: each write is an iteration"
+            )]
             runtime.spawn(task.run());
         }
         Some(added)
@@ -153,9 +153,9 @@ impl<W: BackgroundWrites> WriteTask<W> {
 
     /// Writes a batch or loses it, and returns the next one.
     async fn write(&mut self, batch: W::Batch) -> Option<W::Batch> {
-        let mut attempts = 0;
+        let mut attempts = 0_u32;
         while let Err(error) = self.inner.try_write(&batch).await {
-            attempts += 1;
+            attempts = attempts.saturating_add(1);
             if attempts >= W::MAX_ATTEMPTS {
                 let next = self.inner.next_batch_or_stall();
                 // Without a writer, nothing is added and nothing reads its health.
@@ -167,8 +167,7 @@ impl<W: BackgroundWrites> WriteTask<W> {
                     self.inner.writes.on_stalled(&batch, &error);
                 }
             }
-            let doublings = attempts.saturating_sub(W::MAX_ATTEMPTS).min(MAX_DOUBLINGS);
-            tokio::time::sleep(W::RETRY_INTERVAL * 2_u32.pow(doublings)).await;
+            tokio::time::sleep(W::RETRY_INTERVAL).await;
         }
         self.next_batch()
     }

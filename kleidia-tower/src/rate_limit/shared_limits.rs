@@ -83,7 +83,7 @@ impl SharedLimits {
     /// The default timeout of a call of the store.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(50);
     /// The default interval at which an unavailable store is probed.
-    pub const DEFAULT_RETRY_INTERVAL: Duration = Duration::from_secs(2);
+    pub const DEFAULT_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
     /// Creates limits with their state in a store, and the secret that the nodes have in common.
     ///

@@ -14,8 +14,7 @@ use crate::{Clock, HealthError, SettingError};
 /// A task that deletes expired rows at start and then at intervals. Dropping it stops the task
 /// without waiting for it. A panic of the store or the clock is logged, and does not end it.
 ///
-/// After a failure or a panic it tries again sooner: after a second, and then after twice the
-/// previous pause, up to the interval.
+/// After a failure or a panic it tries again each second, if the interval is not shorter.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -41,8 +40,8 @@ pub struct Cleanup {
     supervisor: Supervisor,
 }
 
-/// The pause after the first failure.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The pause after a failure.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The result of a batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,7 +67,7 @@ impl Cleanup {
     pub fn spawn(store: Arc<dyn PurgeStore>, clock: impl Clock, settings: CleanupSettings) -> Self {
         let (stop, stopped) = oneshot::channel();
         let supervisor = Supervisor::new("cleanup").with_interval(settings.interval);
-        #[expect(clippy::disallowed_methods, reason = "supervised: each batch is a turn")]
+        #[expect(clippy::disallowed_methods, reason = "supervised: each batch is an iteration")]
         let task = tokio::spawn(run(store, clock, settings, stopped, supervisor.clone()));
         Self { stop, task, supervisor }
     }
@@ -131,36 +130,33 @@ async fn run(
     supervisor: Supervisor,
 ) {
     let _running = supervisor.start();
-    let mut retry_pause = FIRST_RETRY;
+    let mut has_failed = false;
     loop {
-        let mut batch = run_batch(&*store, &clock, &settings, &supervisor).await;
+        let mut batch = run_batch(&*store, &clock, &settings, &supervisor, has_failed).await;
         while batch == Batch::Full {
             if is_stopped(&mut stopped) {
                 return;
             }
             // Lets other tasks run between batches.
             tokio::task::yield_now().await;
-            batch = run_batch(&*store, &clock, &settings, &supervisor).await;
+            batch = run_batch(&*store, &clock, &settings, &supervisor, false).await;
         }
-        let mut pause = settings.interval;
-        if batch == Batch::Failed {
-            pause = pause.min(retry_pause);
-            retry_pause = pause.saturating_mul(2);
-        } else {
-            retry_pause = FIRST_RETRY;
-        }
+        has_failed = batch == Batch::Failed;
+        let pause =
+            if has_failed { settings.interval.min(RETRY_INTERVAL) } else { settings.interval };
         if tokio::time::timeout(pause, &mut stopped).await.is_ok() {
             return;
         }
     }
 }
 
-/// Deletes one batch.
+/// Deletes one batch. A failure after another is not logged.
 async fn run_batch(
     store: &dyn PurgeStore,
     clock: &impl Clock,
     settings: &CleanupSettings,
     supervisor: &Supervisor,
+    has_failed: bool,
 ) -> Batch {
     let started_at = Instant::now();
     let batch = supervisor.run_async_iteration(delete_batch(store, clock, settings)).await;
@@ -170,7 +166,9 @@ async fn run_batch(
         Ok(removed) if removed >= settings.batch_size.get() => Batch::Full,
         Ok(_) => Batch::Last,
         Err(error) => {
-            event!(warn, %error, "cleanup failed");
+            if !has_failed {
+                event!(warn, %error, "cleanup failed");
+            }
             Batch::Failed
         }
     }

@@ -14,7 +14,7 @@ fn start(redis: &RedisServer, arguments: &[&str]) -> Portal {
     let url = redis.url();
     let shared = ["--redis", &url, "--limit-secret", secret.to_str().unwrap()];
     // A loaded machine may need more than the default timeout.
-    let limits = ["--login-limit", "4/3600", "--limit-timeout", "2s"];
+    let limits = ["--login-limit", "4/3600", "--limit-timeout", "1s"];
     database.start(&[&shared[..], &limits, arguments].concat())
 }
 
