@@ -16,6 +16,7 @@ use kleidia_tower::api::Api;
 use kleidia_tower::audit::{AuditSinks, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
 use kleidia_tower::password::{PasswordHasher, PasswordPolicy};
+use kleidia_tower::session::KeyWatch;
 use kleidia_tower::store::{Cleanup, CleanupSettings};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -67,7 +68,9 @@ pub(crate) async fn run(
     let listener = listener.map_err(|error| format!("failed to listen on {address}: {error}"))?;
     let database = &service.database;
     let cleanup = Cleanup::spawn(database.store(), database.clock(), CleanupSettings::default());
-    let mut api = Api::new(service.accounts.clone());
+    let (accounts, events) = (&service.accounts, service.accounts.store().session_events());
+    let _key_watch = events.map(|events| KeyWatch::spawn(accounts.key_provider().clone(), events));
+    let mut api = Api::new(accounts.clone());
     api = api.with_health_check("cleanup", cleanup.health_check());
     api = api.with_health_check("database-clock", database.clock_check());
     let feed_check = session_cache::feed_check(&**service.accounts.store(), settings);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use http_guard::{Polled, event};
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use super::key_lookup::KeyLookup;
@@ -60,6 +61,7 @@ const MAX_FILE_LENGTH: usize = 16 * 1024;
 pub struct KeyFile {
     path: PathBuf,
     keys: Arc<Polled<KeyRing, KeyFileError>>,
+    withdrawals: watch::Sender<()>,
     lookup: KeyLookup,
 }
 
@@ -161,6 +163,16 @@ impl KeyFile {
         self.keys.supervisor().age().unwrap_or_default()
     }
 
+    /// Reads the file without blocking the caller's thread.
+    fn read_again(&self) -> impl Future<Output = ()> + Send + use<> {
+        let keys = Arc::clone(&self.keys);
+        async move {
+            let read = move || drop(keys.supervisor().run_iteration(|| keys.reload()));
+            #[expect(clippy::disallowed_methods, reason = "supervised: the read is an iteration")]
+            drop(tokio::task::spawn_blocking(read).await);
+        }
+    }
+
     /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -190,11 +202,13 @@ impl KeyFileOptions {
         let started_at = Instant::now();
         let (source, interval) = (path.display().to_string(), self.poll_interval);
         let keys = last_valid_keys::new(source.clone(), read()?, started_at, interval);
+        let withdrawals = watch::Sender::new(());
+        let notified = withdrawals.clone();
         let keys = Polled::start(keys, interval, move |keys| {
-            read().map(|read| last_valid_keys::set(keys, &source, read))
+            read().map(|read| last_valid_keys::set(keys, &source, &notified, read))
         });
         let keys = Arc::new(keys.map_err(KeyFileError::SpawnThread)?);
-        Ok(KeyFile { path, keys, lookup: KeyLookup::new() })
+        Ok(KeyFile { path, keys, withdrawals, lookup: KeyLookup::new() })
     }
 
     /// Opens the file, and creates it before if it is missing; see [`KeyFile::open_or_create`].
@@ -261,13 +275,15 @@ impl KeyProvider for KeyFile {
     }
 
     async fn keys_with(&self, id: &str) -> Result<Option<KeyRing>, KeyError> {
-        let keys = Arc::clone(&self.keys);
-        let read = async move {
-            let read = move || drop(keys.supervisor().run_iteration(|| keys.reload()));
-            #[expect(clippy::disallowed_methods, reason = "supervised: the read is a turn")]
-            drop(tokio::task::spawn_blocking(read).await);
-        };
-        self.lookup.find(id, &self.keys, read).await
+        self.lookup.find(id, &self.keys, self.read_again()).await
+    }
+
+    async fn refresh(&self) -> Result<(), KeyError> {
+        self.lookup.refresh(&self.keys, self.read_again()).await
+    }
+
+    fn withdrawals(&self) -> Option<watch::Receiver<()>> {
+        Some(self.withdrawals.subscribe())
     }
 
     fn health(&self) -> Result<(), HealthError> {

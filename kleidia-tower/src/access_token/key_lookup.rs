@@ -65,6 +65,19 @@ impl KeyLookup {
         }
     }
 
+    /// Reads the source, also for others that wait.
+    ///
+    /// # Errors
+    /// [`KeyError`] if the source was not read, or the read failed.
+    pub(super) async fn refresh<E: Error + Send + Sync + 'static>(
+        &self,
+        keys: &LastValid<KeyRing, E>,
+        read: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), KeyError> {
+        self.read(read).await.map_err(KeyError::new)?;
+        keys.last_error().map_or(Ok(()), |error| Err(KeyError::new(error)))
+    }
+
     /// Returns after a read that started later than this call.
     async fn read(
         &self,
@@ -87,7 +100,7 @@ impl KeyLookup {
                 read.await;
                 drop(last_read);
             };
-            #[expect(clippy::disallowed_methods, reason = "supervised: each read is a turn")]
+            #[expect(clippy::disallowed_methods, reason = "supervised: each read is an iteration")]
             drop(runtime.spawn(read).await);
         };
         time::timeout(TIMEOUT, reading).await.map_err(|_| LookupError::TimedOut)

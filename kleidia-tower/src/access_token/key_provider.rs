@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use super::KeyRing;
 use crate::HealthError;
@@ -38,6 +39,24 @@ pub trait KeyProvider: Send + Sync + 'static {
     async fn keys_with(&self, id: &str) -> Result<Option<KeyRing>, KeyError> {
         let _ = id;
         Ok(None)
+    }
+
+    /// Reads the keys again, since another node's keys lost one
+    /// ([`KeyWatch`](crate::session::KeyWatch)). Does nothing by default.
+    ///
+    /// Each node calls it for the withdrawal of each other, so an implementation that reads a source
+    /// bounds how often it does.
+    ///
+    /// # Errors
+    /// [`KeyError`] if the keys were not read.
+    async fn refresh(&self) -> Result<(), KeyError> {
+        Ok(())
+    }
+
+    /// Returns what changes whenever the current keys have lost a key; `None` by default: then a
+    /// [`KeyWatch`](crate::session::KeyWatch) does not publish it.
+    fn withdrawals(&self) -> Option<watch::Receiver<()>> {
+        None
     }
 
     /// Checks that changes of the keys are noticed, for the health route; `Ok` by default.
@@ -84,6 +103,14 @@ impl<T: KeyProvider + ?Sized> KeyProvider for Arc<T> {
 
     async fn keys_with(&self, id: &str) -> Result<Option<KeyRing>, KeyError> {
         (**self).keys_with(id).await
+    }
+
+    async fn refresh(&self) -> Result<(), KeyError> {
+        (**self).refresh().await
+    }
+
+    fn withdrawals(&self) -> Option<watch::Receiver<()>> {
+        (**self).withdrawals()
     }
 
     fn health(&self) -> Result<(), HealthError> {

@@ -115,6 +115,10 @@ impl SigningKey {
         &self.id
     }
 
+    fn has_secret_of(&self, other: &Self) -> bool {
+        self.encoding_key.as_bytes() == other.encoding_key.as_bytes()
+    }
+
     pub(super) const fn encoding_key(&self) -> &EncodingKey {
         &self.encoding_key
     }
@@ -145,6 +149,11 @@ impl KeyRing {
     /// Returns whether both are the same ring, or clones of it.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Returns whether it has each key of another ring, with the same secret.
+    pub(super) fn has_all_of(&self, other: &Self) -> bool {
+        other.0.iter().all(|key| self.find(&key.id).is_some_and(|own| own.has_secret_of(key)))
     }
 
     /// Returns the key that signs.

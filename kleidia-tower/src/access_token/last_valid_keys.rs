@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use http_guard::{LastValid, Supervisor, event};
+use tokio::sync::watch;
 
 use super::KeyRing;
 
@@ -23,10 +24,20 @@ pub(super) fn new<E: Error>(
     })
 }
 
-/// Activates the keys of a successful read.
-pub(super) fn set<E: Error>(active: &LastValid<KeyRing, E>, source: &str, keys: KeyRing) {
-    if !keys.ids().eq(active.value().ids()) {
+/// Activates the keys of a successful read, and notifies `withdrawals` if a key is missing.
+pub(super) fn set<E: Error>(
+    active: &LastValid<KeyRing, E>,
+    source: &str,
+    withdrawals: &watch::Sender<()>,
+    keys: KeyRing,
+) {
+    let before = KeyRing::clone(&active.value());
+    if !keys.ids().eq(before.ids()) {
         event!(info, source, ?keys, "keys loaded");
     }
+    let is_withdrawn = !keys.has_all_of(&before);
     active.set(keys);
+    if is_withdrawn {
+        withdrawals.send_replace(());
+    }
 }

@@ -92,6 +92,12 @@ impl<C: Client> VaultApi<C> {
         auth.ok_or_else(|| VaultKeyError::NoResponse("a response without a token".to_owned()))
     }
 
+    /// Ends the validity of a token.
+    pub(super) async fn revoke(&self, token: &str) -> Result<(), VaultKeyError> {
+        let path = "auth/token/revoke-self".to_owned();
+        self.call(token, Call { path, body: Some(b"{}".to_vec()) }).await.map(drop)
+    }
+
     async fn call(&self, token: &str, call: Call) -> Result<Zeroizing<Vec<u8>>, VaultKeyError> {
         // `vaultrs` panics on an invalid token.
         if HeaderValue::from_str(token).is_err() {

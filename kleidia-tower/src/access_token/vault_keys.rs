@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use http_guard::LastValid;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time;
 use vaultrs::client::{Client, VaultClient};
@@ -34,9 +34,11 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Token
 /// The client's own token is used, or one that a [`VaultLogin`] obtains. It is renewed after two
 /// thirds of its lifetime. If the server grants less than half of that lifetime again, the login is
-/// repeated, and so it is when the server rejects the token. If there is no login,
-/// [`VaultKeyError::TokenExpires`] is reported while the token is still valid. The token may look up
-/// and renew itself by Vault's policy `default`; otherwise its lifetime is unknown.
+/// repeated, and so it is when the server rejects the token: for reads that tokens with unknown keys
+/// cause, no sooner than a poll interval after the last login. A replaced token is revoked if a login
+/// created it. If there is no login, [`VaultKeyError::TokenExpires`] is reported while the token is
+/// still valid. The token may look up, renew and revoke itself by Vault's policy `default`; otherwise
+/// its lifetime is unknown.
 ///
 /// # Reload
 /// A task reads the secret every 60 seconds by default, until the `VaultKeys` is dropped. It is
@@ -102,6 +104,9 @@ struct Poller<C> {
     /// The secret, for the log.
     source: String,
     keys: LastValid<KeyRing, VaultKeyError>,
+    withdrawals: watch::Sender<()>,
+    /// How long after a login a read for an unknown key does not log in again.
+    login_interval: Duration,
     /// Locked during a read, so that an earlier read never replaces a later one.
     session: Mutex<VaultSession<C>>,
 }
@@ -123,7 +128,7 @@ impl<C: Client + 'static> VaultKeys<C> {
     /// # Errors
     /// [`VaultKeyError`] if the keys are unavailable or invalid. The last valid keys stay active.
     pub async fn reload(&self) -> Result<(), Arc<VaultKeyError>> {
-        self.poller.reload().await
+        self.poller.reload(Duration::ZERO).await
     }
 
     /// Returns the error of the last read, or `None` if it succeeded.
@@ -206,12 +211,16 @@ impl VaultKeysOptions {
         let (api, token) = (VaultApi::new(client, self.timeout), VaultToken::new(self.login));
         let mut session = VaultSession::new(api, token, secret);
         let (mut keys, started_at) = (None, Instant::now());
-        session.read(|read| keys = Some(read)).await?;
+        session.read(Duration::ZERO, |read| keys = Some(read)).await?;
         let keys = keys.ok_or(VaultKeyError::MissingKeysField)?;
         let keys = last_valid_keys::new(source.clone(), keys, started_at, self.poll_interval);
-        let poller = Arc::new(Poller { source, keys, session: Mutex::new(session) });
+        // Without polls, the default.
+        let is_polled = self.poll_interval < Duration::MAX;
+        let login_interval = if is_polled { self.poll_interval } else { DEFAULT_POLL_INTERVAL };
+        let (withdrawals, session) = (watch::Sender::new(()), Mutex::new(session));
+        let poller = Arc::new(Poller { source, keys, withdrawals, login_interval, session });
         let polling = Arc::clone(&poller);
-        #[expect(clippy::disallowed_methods, reason = "supervised: each read is a turn")]
+        #[expect(clippy::disallowed_methods, reason = "supervised: each read is an iteration")]
         let poll_task = tokio::spawn(async move { polling.run(self.poll_interval).await });
         Ok(VaultKeys { poller, lookup: KeyLookup::new(), poll_task })
     }
@@ -225,16 +234,23 @@ impl<C: Client> Poller<C> {
             let until_renewal = self.session.lock().await.until_renewal();
             time::sleep(interval.min(until_renewal)).await;
             // Errors are logged, and kept for `last_error`.
-            supervisor.run_async_iteration(self.reload()).await;
+            supervisor.run_async_iteration(self.reload(Duration::ZERO)).await;
         }
     }
 
-    async fn reload(&self) -> Result<(), Arc<VaultKeyError>> {
+    async fn reload(&self, login_interval: Duration) -> Result<(), Arc<VaultKeyError>> {
         let mut session = self.session.lock().await;
         let started_at = Instant::now();
-        let set = |keys| last_valid_keys::set(&self.keys, &self.source, keys);
-        let outcome = session.read(set).await;
+        let Self { source, keys, withdrawals, .. } = self;
+        let set = |read| last_valid_keys::set(keys, source, withdrawals, read);
+        let outcome = session.read(login_interval, set).await;
         self.keys.record(outcome, started_at)
+    }
+
+    /// Reads the keys for tokens with unknown keys.
+    async fn read_again(self: Arc<Self>) {
+        let reload = self.reload(self.login_interval);
+        drop(self.keys.supervisor().run_async_iteration(reload).await);
     }
 }
 
@@ -256,10 +272,16 @@ impl<C: Client + 'static> KeyProvider for VaultKeys<C> {
 
     async fn keys_with(&self, id: &str) -> Result<Option<KeyRing>, KeyError> {
         let poller = Arc::clone(&self.poller);
-        let read = async move {
-            drop(poller.keys.supervisor().run_async_iteration(poller.reload()).await);
-        };
-        self.lookup.find(id, &self.poller.keys, read).await
+        self.lookup.find(id, &self.poller.keys, poller.read_again()).await
+    }
+
+    async fn refresh(&self) -> Result<(), KeyError> {
+        let poller = Arc::clone(&self.poller);
+        self.lookup.refresh(&self.poller.keys, poller.read_again()).await
+    }
+
+    fn withdrawals(&self) -> Option<watch::Receiver<()>> {
+        Some(self.poller.withdrawals.subscribe())
     }
 
     fn health(&self) -> Result<(), HealthError> {

@@ -81,17 +81,23 @@ impl<C: Client> VaultSession<C> {
         self.token.until_renewal()
     }
 
-    /// Reads the keys, and activates them.
+    /// Reads the keys, and activates them. If the server rejects the token, it logs in again, unless
+    /// the last login is younger than `login_interval`.
     ///
     /// # Errors
     /// [`VaultKeyError`] if the keys were not read, or the token cannot be kept valid.
-    pub(super) async fn read(&mut self, set: impl FnOnce(KeyRing)) -> Result<(), VaultKeyError> {
+    pub(super) async fn read(
+        &mut self,
+        login_interval: Duration,
+        set: impl FnOnce(KeyRing),
+    ) -> Result<(), VaultKeyError> {
         let Self { api, token, secret } = self;
         let kept_valid = token.keep_valid(api).await;
         // Without a token, it is an error.
         let Some(current) = token.current() else { return kept_valid };
         let mut keys = secret.read(api, current).await;
         if keys.as_ref().is_err_and(VaultKeyError::is_forbidden)
+            && token.is_login_older_than(login_interval)
             // The token may have been revoked, or may have expired during an outage.
             && token.replace(api).await?
             && let Some(current) = token.current()

@@ -19,11 +19,15 @@ pub(super) struct VaultToken {
     /// Without it, the token is the client's own.
     login: Option<VaultLogin>,
     lease: Option<Lease>,
+    /// When the last login started, also one that failed.
+    logged_in_at: Option<Instant>,
 }
 
 /// A token, and how long it is valid.
 struct Lease {
     token: Zeroizing<String>,
+    /// Whether a login of this client created it, so that nobody else uses it.
+    is_own: bool,
     is_renewable: bool,
     /// The lifetime when the token was obtained.
     ttl: Duration,
@@ -47,7 +51,7 @@ struct NoParameters {}
 
 impl VaultToken {
     pub(super) const fn new(login: Option<VaultLogin>) -> Self {
-        Self { login, lease: None }
+        Self { login, lease: None, logged_in_at: None }
     }
 
     /// Returns the token, unless none was obtained yet.
@@ -59,6 +63,11 @@ impl VaultToken {
     pub(super) fn until_renewal(&self) -> Duration {
         let renew_at = self.lease.as_ref().and_then(|lease| lease.renew_at);
         renew_at.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Returns whether the last login started at least this long ago.
+    pub(super) fn is_login_older_than(&self, age: Duration) -> bool {
+        self.logged_in_at.is_none_or(|at| at.elapsed() >= age)
     }
 
     /// Obtains a token, or renews or replaces it if that is due.
@@ -80,11 +89,13 @@ impl VaultToken {
         if self.replace(api).await? { Ok(()) } else { Err(ended) }
     }
 
-    /// Logs in again. Returns `false` if that results in the same token.
+    /// Logs in again, and revokes the replaced token if a login created it. Returns `false` if that
+    /// results in the same token.
     pub(super) async fn replace(
         &mut self,
         api: &VaultApi<impl Client>,
     ) -> Result<bool, VaultKeyError> {
+        self.logged_in_at = Some(Instant::now());
         let logged_in = match &self.login {
             Some(login) => login.log_in(api).await?,
             None => LoggedIn::Token(Zeroizing::new(api.client_token().to_owned())),
@@ -94,7 +105,10 @@ impl VaultToken {
             LoggedIn::Token(token) => Lease::look_up(api, token).await?,
             LoggedIn::Issued(auth) => Lease::from(auth),
         };
-        self.lease = Some(lease);
+        if let Some(replaced) = self.lease.replace(lease).filter(|replaced| replaced.is_own) {
+            // It expires anyway, so a failure is not reported.
+            drop(api.revoke(&replaced.token).await);
+        }
         Ok(true)
     }
 }
@@ -102,7 +116,7 @@ impl VaultToken {
 impl Lease {
     fn new(token: Zeroizing<String>, Properties { ttl, renewable }: Properties) -> Self {
         let ttl = Duration::from_secs(ttl);
-        Self { token, is_renewable: renewable, ttl, renew_at: renew_at(ttl) }
+        Self { token, is_own: false, is_renewable: renewable, ttl, renew_at: renew_at(ttl) }
     }
 
     /// Looks up the lifetime of a token. It is unknown if the token may not do that.
@@ -140,7 +154,7 @@ impl Lease {
 
 impl From<Auth> for Lease {
     fn from(Auth { client_token, lease_duration: ttl, renewable }: Auth) -> Self {
-        Self::new(client_token, Properties { ttl, renewable })
+        Self { is_own: true, ..Self::new(client_token, Properties { ttl, renewable }) }
     }
 }
 

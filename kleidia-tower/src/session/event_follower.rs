@@ -69,6 +69,8 @@ impl EventFollower {
                 invalidate(Invalidation::Session(session));
             }
             SessionEvent::AccountChanged { user, .. } => invalidate(Invalidation::User(user)),
+            // Each request verifies its token with the current keys.
+            SessionEvent::KeysWithdrawn => {}
             SessionEvent::Missed => {
                 *up_to_date = None;
                 invalidate(Invalidation::All);

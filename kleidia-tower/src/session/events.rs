@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http_guard::Supervisor;
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+#[cfg(feature = "postgres")]
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, broadcast};
 
 use super::EndReason;
 use crate::{HealthError, SessionId, UserId};
@@ -53,6 +55,9 @@ pub enum SessionEvent {
         /// What was changed.
         change: AccountChange,
     },
+    /// The keys of access tokens of a node lost a key, so that node rejects the tokens that it signed
+    /// ([`KeyWatch`](super::KeyWatch)). Each node publishes it when its own keys have lost the key.
+    KeysWithdrawn,
     /// Events may be missing: the receiver lagged, or the connection to other processes was lost or
     /// is established again. The receiver must look at everything again.
     Missed,
@@ -116,6 +121,8 @@ struct Hub {
 struct Feed {
     supervisor: Supervisor,
     heartbeat_interval_us: AtomicU64,
+    /// Notified of a key that was withdrawn, until the other nodes are notified.
+    withdrawal: Notify,
 }
 
 /// Receives the events of a store that are published after the subscription.
@@ -131,7 +138,8 @@ impl SessionEvents {
     pub(crate) fn with_feed() -> Self {
         let supervisor = Supervisor::new("session-feed").with_max_age(MAX_HEARTBEAT_AGE);
         let heartbeat_interval_us = AtomicU64::new(micros(MAX_HEARTBEAT_INTERVAL));
-        Self::new(Some(Feed { supervisor, heartbeat_interval_us }))
+        let withdrawal = Notify::new();
+        Self::new(Some(Feed { supervisor, heartbeat_interval_us, withdrawal }))
     }
 
     fn new(feed: Option<Feed>) -> Self {
@@ -149,6 +157,20 @@ impl SessionEvents {
     pub fn publish(&self, event: SessionEvent) {
         // Without a subscriber there is no receiver.
         drop(self.0.sender.send(event));
+    }
+
+    /// Publishes [`SessionEvent::KeysWithdrawn`], with a feed also in the other processes: as soon as
+    /// it is connected.
+    pub fn publish_withdrawal(&self) {
+        self.publish(SessionEvent::KeysWithdrawn);
+        self.notify_of_withdrawal();
+    }
+
+    /// Makes the feed notify other processes of a key that was withdrawn.
+    pub(crate) fn notify_of_withdrawal(&self) {
+        if let Some(feed) = &self.0.feed {
+            feed.withdrawal.notify_one();
+        }
     }
 
     /// Returns whether changes by other processes are published, too.
@@ -179,6 +201,12 @@ impl SessionEvents {
         feed.map_or(MAX_HEARTBEAT_INTERVAL, |feed| {
             Duration::from_micros(feed.heartbeat_interval_us.load(Ordering::Relaxed))
         })
+    }
+
+    /// Waits until other processes have to be notified of a key that was withdrawn.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn withdrawal(&self) -> Option<Notified<'_>> {
+        self.0.feed.as_ref().map(|feed| feed.withdrawal.notified())
     }
 
     /// Returns the supervisor of the feed.

@@ -21,3 +21,4 @@ mod token;
 mod vault;
 #[cfg(feature = "vault")]
 mod vault_server;
+mod withdrawals;

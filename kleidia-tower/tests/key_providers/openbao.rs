@@ -251,6 +251,27 @@ async fn logs_in_again_when_its_token_is_revoked() {
     assert_eq!(keys.health(), Ok(()));
 }
 
+/// Anyone can send tokens with unknown keys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn unknown_keys_cause_no_flood_of_logins() {
+    let Some(server) = OpenBaoServer::shared() else { return };
+    let engine = Engine::new(server, "forged", KvVersion::V2, OLD);
+    let keys = engine.log_in(engine.create_app_role("1h", "2h")).await.unwrap();
+    server.execute(&["policy", "delete", "forged"]);
+    let logins = || server.audited(&["\"path\":\"auth/forged/login\""]);
+    let revocations = || server.audited(&["auth/token/revoke-self\"", "[\"default\",\"forged\"]"]);
+    for _ in 0..3 {
+        keys.keys_with("another").await.unwrap_err();
+        assert_status(&keys.last_error().unwrap(), 403);
+    }
+    assert_eq!((logins(), revocations()), (1, 0));
+    // The owner may ask for a login at any time. It revokes the token before.
+    for done in 1..3 {
+        assert_status(&keys.reload().await.unwrap_err(), 403);
+        assert_eq!((logins(), revocations()), (1 + done, done));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn reports_token_that_will_expire() {
     let Some(server) = OpenBaoServer::shared() else { return };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kleidia_tower::access_token::{VaultKeyError, VaultKeys};
+use kleidia_tower::session::{KeyWatch, SessionEvent, SessionEvents};
 use serde_json::{Value, json};
 use vaultrs::client::VaultClient;
 use vaultrs::kv2;
@@ -126,6 +127,22 @@ async fn flood_of_unknown_keys_reads_once_a_second() {
     // Of which the first node made two.
     let reads = u64::try_from(server.reads() - before).unwrap();
     assert!((3..=seconds + 3).contains(&reads), "{reads} reads in {seconds} s");
+}
+
+#[tokio::test]
+async fn withdrawals_of_other_nodes_read_once_a_second() {
+    let (server, client) = start(OLD).await;
+    let keys = Arc::new(open(client).await.unwrap());
+    let events = SessionEvents::default();
+    let (start, before) = (Instant::now(), server.reads());
+    let _watch = KeyWatch::spawn(keys, events.clone());
+    while server.reads() < before + 3 {
+        assert!(start.elapsed() < DEADLINE, "timed out");
+        events.publish(SessionEvent::KeysWithdrawn);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (reads, seconds) = (server.reads() - before, start.elapsed().as_secs());
+    assert!(u64::try_from(reads).unwrap() <= seconds + 1, "{reads} reads in {seconds} s");
 }
 
 #[tokio::test]

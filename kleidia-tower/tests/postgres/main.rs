@@ -26,6 +26,7 @@ mod tampered_log;
 #[path = "../support/tampering.rs"]
 mod tampering;
 mod unknown_names;
+mod withdrawals;
 
 use kleidia_tower::store::PostgresStore;
 use test_servers::PostgresServer;

@@ -5,7 +5,9 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http_guard::{LogLimiter, Supervisor, event};
@@ -19,7 +21,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::store_error;
 use super::events::CHANNEL;
-use super::notification::{Heartbeat, Notification};
+use super::notification::{Heartbeat, Notification, text};
 use super::options::PostgresOptions;
 use crate::session::{SessionEvent, SessionEvents};
 use crate::store::StoreError;
@@ -27,9 +29,10 @@ use crate::store::without_subscriber::without_subscriber;
 
 /// How long a heartbeat may take before the connection is closed.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
-/// The pause before the first attempt to connect again. It doubles with each one that fails.
+/// The pause before the first attempt to connect again. It doubles with each one that fails, up to a
+/// second: all is well within 2 s after the database is back.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
-const MAX_PAUSE: Duration = Duration::from_secs(3);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// The feed of a store. It connects when the first one asks for the events.
 pub(super) struct Feed {
@@ -61,6 +64,12 @@ struct Listening {
     channel: String,
     heartbeats: HeartbeatReceiver,
     receiver: Receiver,
+}
+
+/// What ends the wait for the next heartbeat.
+enum Wake {
+    Closed,
+    KeysWithdrawn,
 }
 
 /// The task that receives what the connection delivers.
@@ -98,7 +107,7 @@ impl Feed {
     pub(super) fn listen(&self) -> SessionEvents {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*state, State::Idle) {
-            #[expect(clippy::disallowed_methods, reason = "supervised: each step is a turn")]
+            #[expect(clippy::disallowed_methods, reason = "supervised: each step is an iteration")]
             let task = self.runtime.spawn(self.listener.clone().run());
             *state = State::Listening(task);
         }
@@ -147,11 +156,36 @@ impl Listener {
             let heartbeat =
                 timeout(HEARTBEAT_TIMEOUT, without_subscriber(listening.send_heartbeat()));
             run_iteration(supervisor, heartbeat).await?;
-            let end = &mut listening.receiver.0;
-            if timeout(self.events.heartbeat_interval(), end).await.is_ok() {
-                return Err(StoreError::unavailable("the connection is closed"));
+            let wake = self.wait(&mut listening.receiver);
+            match timeout(self.events.heartbeat_interval(), wake).await {
+                // The next heartbeat is due.
+                Err(_) => {}
+                Ok(Wake::Closed) => {
+                    return Err(StoreError::unavailable("the connection is closed"));
+                }
+                Ok(Wake::KeysWithdrawn) => {
+                    let notified = timeout(
+                        HEARTBEAT_TIMEOUT,
+                        without_subscriber(listening.notify_of_withdrawal()),
+                    );
+                    let notified = run_iteration(supervisor, notified).await;
+                    // The next connection sends it.
+                    notified.inspect_err(|_| self.events.notify_of_withdrawal())?;
+                }
             }
         }
+    }
+
+    async fn wait(&self, receiver: &mut Receiver) -> Wake {
+        let Some(withdrawal) = self.events.withdrawal() else { return Wake::Closed };
+        let mut withdrawal = pin!(withdrawal);
+        poll_fn(|context| {
+            if Pin::new(&mut receiver.0).poll(context).is_ready() {
+                return Poll::Ready(Wake::Closed);
+            }
+            withdrawal.as_mut().poll(context).map(|()| Wake::KeysWithdrawn)
+        })
+        .await
     }
 
     async fn connect(&self) -> Result<Listening, StoreError> {
@@ -180,7 +214,14 @@ impl Listening {
     async fn send_heartbeat(&self) -> Result<(), StoreError> {
         let HeartbeatReceiver { connection, started_at, .. } = self.heartbeats;
         let sent_ns = u64::try_from(started_at.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let text = Heartbeat { connection, sent_ns }.text();
+        self.send(&Heartbeat { connection, sent_ns }.text()).await
+    }
+
+    async fn notify_of_withdrawal(&self) -> Result<(), StoreError> {
+        self.send(&text(SessionEvent::KeysWithdrawn).unwrap_or_default()).await
+    }
+
+    async fn send(&self, text: &str) -> Result<(), StoreError> {
         let sent = self.client.execute(&self.notify, &[&self.channel, &text]).await;
         sent.map(drop).map_err(store_error)
     }

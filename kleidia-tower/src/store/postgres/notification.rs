@@ -45,6 +45,7 @@ impl Notification {
                 let (user, change) = (next(&mut words)?, AccountChange::from_name(words.next()?)?);
                 Self::Event(SessionEvent::AccountChanged { user, change })
             }
+            "keys-withdrawn" => Self::Event(SessionEvent::KeysWithdrawn),
             "heartbeat" => {
                 let (connection, sent_ns) = (next(&mut words)?, next(&mut words)?);
                 Self::Heartbeat(Heartbeat { connection, sent_ns })
@@ -74,6 +75,7 @@ pub(super) fn text(event: SessionEvent) -> Option<String> {
         }
         SessionEvent::AgentRegistered { session, user } => join("agent", &user, &session),
         SessionEvent::AccountChanged { user, change } => join("account", &user, &change.as_str()),
+        SessionEvent::KeysWithdrawn => "keys-withdrawn".to_owned(),
         SessionEvent::Missed | SessionEvent::UpToDate { .. } => return None,
     })
 }
@@ -90,6 +92,7 @@ mod tests {
             SessionEvent::SessionEnded { session, user, reason: EndReason::PasswordChanged },
             SessionEvent::AgentRegistered { session, user },
             SessionEvent::AccountChanged { user, change: AccountChange::SessionsEnded },
+            SessionEvent::KeysWithdrawn,
         ] {
             let text = text(event).unwrap();
             assert_eq!(Notification::parse(&text), Notification::Event(event));
@@ -109,6 +112,7 @@ mod tests {
             "ended 7 8 boredom",
             "ended 7 8 logout 9",
             "account 7 renamed",
+            "keys-withdrawn 7",
             "heartbeat 7 -1",
             "merged 7 8",
         ] {

@@ -57,7 +57,7 @@ const fn user(event: SessionEvent) -> Option<UserId> {
         SessionEvent::SessionEnded { user, .. }
         | SessionEvent::AgentRegistered { user, .. }
         | SessionEvent::AccountChanged { user, .. } => Some(user),
-        SessionEvent::Missed | SessionEvent::UpToDate { .. } => None,
+        SessionEvent::KeysWithdrawn | SessionEvent::Missed | SessionEvent::UpToDate { .. } => None,
     }
 }
 
