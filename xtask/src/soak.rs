@@ -10,6 +10,9 @@ const USAGE: &str = "usage: cargo xtask soak [--minutes N] [--seed S]";
 const DEFAULT_MINUTES: u64 = 60;
 /// The length of a run, whose history is checked at its end.
 const SECONDS: u64 = 300;
+/// The bounds of cached sessions in milliseconds, in turns; without one, only the first portal caches
+/// them.
+const CACHES: [Option<&str>; 3] = [None, Some("400"), Some("2500")];
 
 /// For how long to run, and the seed of the first run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +30,12 @@ pub(crate) fn run_all(arguments: &[&str], count: &mut Count) -> Result<(), Failu
     let mut interleavings = test("interleavings");
     interleavings.env("KLEIDIA_INTERLEAVINGS", "all");
     run_tests("all interleavings of two operations", &mut interleavings, count)?;
-    for seed in seed.. {
+    for (seed, cache) in (seed..).zip(CACHES.iter().cycle()) {
         let mut portals = test("soak");
         portals.env("SEED", seed.to_string()).env("SOAK_SECONDS", SECONDS.to_string());
+        if let Some(bound) = cache {
+            portals.env("CACHE_SESSIONS_MS", bound);
+        }
         run_tests("two portals under faults", &mut portals, count)?;
         if Instant::now() >= deadline {
             break;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde_json::json;
 
 use crate::cluster::Cluster;
+use crate::disconnects::Disconnects;
 use crate::history::{Call, Family, Outcome, Password, Recorder, WRONG};
 use crate::portal::Portal;
 use crate::request::ApiRequest;
@@ -26,6 +27,7 @@ pub(crate) const USER_AGENT: &str = "soak/";
 pub(crate) struct Load {
     pub(crate) cluster: Cluster,
     pub(crate) recorder: Recorder,
+    pub(crate) disconnects: Disconnects,
     pub(crate) is_over: AtomicBool,
     /// Whether clients send nothing more for now.
     pub(crate) is_paused: AtomicBool,
@@ -36,7 +38,7 @@ pub(crate) struct Client {
     pub(crate) load: Arc<Load>,
     pub(crate) random: Rng,
     /// Whether the client disconnects now and then.
-    hangs_up: bool,
+    disconnects: bool,
     /// The portal that receives all requests, if it is one.
     node: Option<usize>,
     timeout: Duration,
@@ -62,12 +64,12 @@ impl Client {
     pub(crate) fn new(load: &Arc<Load>, seed: u64) -> Self {
         let random = Rng::with_seed(seed);
         let load = Arc::clone(load);
-        Self { load, random, hangs_up: true, node: None, timeout: TIMEOUT, was_rejected: false }
+        Self { load, random, disconnects: true, node: None, timeout: TIMEOUT, was_rejected: false }
     }
 
     /// Returns a client that waits for each response.
     pub(crate) fn without_disconnects(self) -> Self {
-        Self { hangs_up: false, ..self }
+        Self { disconnects: false, ..self }
     }
 
     /// Returns a client that sends all requests to one portal, and waits this long for it.
@@ -220,16 +222,24 @@ impl Client {
         request: impl FnOnce(&Portal) -> ApiRequest,
     ) -> Result<(usize, ApiResponse), Outcome> {
         let node = self.node.unwrap_or_else(|| self.random.usize(..2));
-        let hangs_up = self.hangs_up && self.random.u8(..25) == 0;
-        let timeout =
-            if hangs_up { Duration::from_millis(self.random.u64(..80)) } else { self.timeout };
+        let load = Arc::clone(&self.load);
+        let disconnect = Some(&mut self.random).filter(|_| self.disconnects);
+        let disconnect = disconnect.and_then(|random| load.disconnects.choose(&call, random));
         let source = if let Call::Guess { source } = call { Some(source) } else { None };
-        let id = self.load.recorder.start(user.number, node, call);
-        let request = request(&self.load.cluster.portal(node))
+        let id = load.recorder.start(user.number, node, call.clone());
+        let request = request(&load.cluster.portal(node))
             // The audit log has it.
             .header("user-agent", &format!("{USER_AGENT}{id}"))
             .forwarded_for(&address(id, source));
-        let outcome = match tokio::time::timeout(timeout, request.try_send()).await {
+        let sent_at = Instant::now();
+        let response = tokio::time::timeout(disconnect.unwrap_or(self.timeout), request.try_send());
+        let response = response.await;
+        match &response {
+            Ok(Ok(_)) => load.disconnects.note_response(&call, sent_at.elapsed()),
+            Err(_) if disconnect.is_some() => load.disconnects.note_disconnect(&call),
+            _ => {}
+        }
+        let outcome = match response {
             Ok(Err(error)) if error.is_connect() => Outcome::NotSent,
             Err(_) | Ok(Err(_)) => Outcome::Unknown,
             Ok(Ok(response)) if response.status.is_success() => {
@@ -243,7 +253,7 @@ impl Client {
             }
         };
         self.was_rejected = matches!(outcome, Outcome::Rejected(_));
-        self.load.recorder.end(id, outcome.clone());
+        load.recorder.end(id, outcome.clone());
         Err(outcome)
     }
 

@@ -21,9 +21,9 @@ pub(crate) const PERMITS: usize = 1;
 /// For how long a repeated refresh returns the same successor, in seconds.
 pub(crate) const GRACE: u64 = 3;
 
-/// For how long the first portal may accept an ended session by default. The other asks the
-/// database each time.
-pub(crate) const CACHED: Duration = Duration::from_secs(1);
+/// For how long the first portal may accept an ended session by default. The other asks the database
+/// each time.
+const CACHED: Duration = Duration::from_secs(1);
 /// The clock of the first portal is 5 seconds ahead of those of the other and of the database.
 const FAST_CLOCK: [(&str, &str); 2] = [("FAKETIME", "+5s"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
 

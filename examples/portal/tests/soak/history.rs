@@ -82,6 +82,24 @@ pub(crate) enum Outcome {
     NotSent,
 }
 
+impl Call {
+    /// Returns the name of its kind.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::LogIn { .. } => "login",
+            Self::Guess { .. } => "guess",
+            Self::Refresh { .. } => "refresh",
+            Self::WhoAmI { .. } => "whoami",
+            Self::LogOut { .. } => "logout",
+            Self::LogOutEverywhere { .. } => "logout everywhere",
+            Self::ChangePassword { .. } => "password change",
+            Self::Disable => "disable",
+            Self::Enable => "enable",
+            Self::EndSessions => "end sessions",
+        }
+    }
+}
+
 impl Request {
     pub(crate) const fn is_done(&self) -> bool {
         matches!(self.outcome, Outcome::Done(_))

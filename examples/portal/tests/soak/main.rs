@@ -18,12 +18,15 @@ mod audit_log;
 mod checker;
 mod client;
 mod cluster;
+mod disconnects;
 mod faults;
+mod feed;
 mod history;
 #[allow(dead_code, reason = "other tests use more of it")]
 #[path = "../api/portal.rs"]
 mod portal;
 mod proxy;
+mod recovery;
 #[allow(dead_code, reason = "other tests use more of it")]
 #[path = "../api/request.rs"]
 mod request;

@@ -13,7 +13,8 @@ use crate::admin::{Admin, guess};
 use crate::checker::{self, Settings};
 use crate::client::{Client, Load};
 use crate::cluster::{Cluster, GRACE, PERMITS, THRESHOLD};
-use crate::history::{Call, Outcome, Recorder, Request};
+use crate::disconnects::Disconnects;
+use crate::history::{Outcome, Recorder, Request};
 use crate::portal::PASSWORD;
 use crate::tokens::Tokens;
 use crate::user::User;
@@ -50,7 +51,8 @@ pub(crate) async fn run(seed: u64, duration: Duration, cache_sessions: Option<Du
     let mut victims = users.split_off(USERS);
     let watched = victims.split_off(VICTIMS).remove(0);
     let [is_over, is_paused] = [const { AtomicBool::new(false) }; 2];
-    let load = Arc::new(Load { cluster, recorder: Recorder::new(), is_over, is_paused });
+    let (recorder, disconnects) = (Recorder::new(), Disconnects::default());
+    let load = Arc::new(Load { cluster, recorder, disconnects, is_over, is_paused });
     let mut tasks = JoinSet::new();
     let mut random = Rng::with_seed(seed);
     for user in users.iter().cycle().take(USERS * CLIENTS_PER_USER) {
@@ -79,6 +81,7 @@ pub(crate) async fn run(seed: u64, duration: Duration, cache_sessions: Option<Du
     }
     assert!(violations.is_empty(), "SEED={seed}: {} violations", violations.len());
     assert_covered(&history);
+    load.disconnects.assert_covered();
     recoveries.assert_soon();
 }
 
@@ -133,31 +136,16 @@ fn print_summary(history: &[Request]) {
             Outcome::Unknown => "unknown",
             Outcome::NotSent => "not sent",
         };
-        *counts.entry((kind(&request.call), outcome)).or_default() += 1;
+        *counts.entry((request.call.kind(), outcome)).or_default() += 1;
     }
     for ((kind, outcome), count) in counts {
         println!("{count:>7}  {kind}: {outcome}");
     }
 }
 
-const fn kind(call: &Call) -> &'static str {
-    match call {
-        Call::LogIn { .. } => "login",
-        Call::Guess { .. } => "guess",
-        Call::Refresh { .. } => "refresh",
-        Call::WhoAmI { .. } => "whoami",
-        Call::LogOut { .. } => "logout",
-        Call::LogOutEverywhere { .. } => "logout everywhere",
-        Call::ChangePassword { .. } => "password change",
-        Call::Disable => "disable",
-        Call::Enable => "enable",
-        Call::EndSessions => "end sessions",
-    }
-}
-
 /// Asserts that requests of each kind succeeded.
 fn assert_covered(history: &[Request]) {
-    for kind_of_call in [
+    for kind in [
         "login",
         "refresh",
         "whoami",
@@ -168,8 +156,7 @@ fn assert_covered(history: &[Request]) {
         "enable",
         "end sessions",
     ] {
-        let succeeded =
-            |request: &Request| request.is_done() && kind(&request.call) == kind_of_call;
-        assert!(history.iter().any(succeeded), "no {kind_of_call} succeeded");
+        let succeeded = |request: &Request| request.is_done() && request.call.kind() == kind;
+        assert!(history.iter().any(succeeded), "no {kind} succeeded");
     }
 }
