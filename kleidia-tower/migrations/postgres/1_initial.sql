@@ -178,15 +178,18 @@ CREATE TABLE audit_checkpoints (
 );
 
 -- How many leaves are detached: exported, and deleted with their records. The note is signed. The hashes
--- before the next position are deleted, but those that stand for the detached leaves.
+-- before the next position are deleted, but those that stand for the detached leaves. The largest number
+-- and the latest time of detached records tell one of them that is to be sealed again.
 CREATE TABLE audit_detached (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     size BIGINT NOT NULL,
     next_position BIGINT NOT NULL,
-    note TEXT
+    note TEXT,
+    last_record BIGINT NOT NULL,
+    last_at BIGINT NOT NULL
 );
 
-INSERT INTO audit_detached VALUES (1, 0, 0, NULL);
+INSERT INTO audit_detached VALUES (1, 0, 0, NULL, 0, 0);
 
 -- Also against a role that was granted more than the service needs.
 CREATE FUNCTION kleidia_is_owner(relation OID) RETURNS boolean LANGUAGE sql STABLE AS $$
@@ -217,6 +220,7 @@ END $$;
 CREATE FUNCTION kleidia_check_detaching() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.size <= OLD.size OR NEW.next_position <= OLD.next_position OR NEW.note IS NULL
+        OR NEW.last_record < OLD.last_record OR NEW.last_at < OLD.last_at
         OR NOT kleidia_is_owner(TG_RELID)
     THEN
         RAISE EXCEPTION 'only the owner of the tables detaches audit records'

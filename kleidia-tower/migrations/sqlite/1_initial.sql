@@ -164,18 +164,22 @@ CREATE TABLE audit_checkpoints (
 ) STRICT;
 
 -- How many leaves are detached: exported, and deleted with their records. The note is signed. The hashes
--- before the next position are deleted, but those that stand for the detached leaves.
+-- before the next position are deleted, but those that stand for the detached leaves. The largest number
+-- and the latest time of detached records tell one of them that is to be sealed again.
 CREATE TABLE audit_detached (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     size INTEGER NOT NULL,
     next_position INTEGER NOT NULL,
-    note TEXT
+    note TEXT,
+    last_record INTEGER NOT NULL,
+    last_at INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO audit_detached VALUES (1, 0, 0, NULL);
+INSERT INTO audit_detached VALUES (1, 0, 0, NULL, 0, 0);
 
 CREATE TRIGGER audit_detached_goes_forward BEFORE UPDATE ON audit_detached
 WHEN NEW.size <= OLD.size OR NEW.next_position <= OLD.next_position OR NEW.note IS NULL
+    OR NEW.last_record < OLD.last_record OR NEW.last_at < OLD.last_at
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_detached_is_not_replaced BEFORE INSERT ON audit_detached
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;

@@ -16,6 +16,7 @@ detaching_tests! {
     verification_while_detaching
     detaching_needs_an_export_of_this_log
     altered_detachment_is_a_fault
+    detached_record_is_not_sealed_again
 }
 
 /// The owner apart from the service's role, which may do no more than docs/deployment.md grants, or
@@ -54,7 +55,7 @@ async fn only_the_owner_detaches() {
         "DELETE FROM audit_detached",
         "UPDATE audit_detached SET size = 3, next_position = 9",
         "UPDATE audit_detached SET note = ''",
-        "INSERT INTO audit_detached VALUES (1, 3, 9, '')",
+        "INSERT INTO audit_detached VALUES (1, 3, 9, '', 9, 9)",
     ] {
         let error = client.batch_execute(statement).await.unwrap_err();
         let expected = &SqlState::INTEGRITY_CONSTRAINT_VIOLATION;

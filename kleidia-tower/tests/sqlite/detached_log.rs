@@ -12,6 +12,7 @@ detaching_tests! {
     verification_while_detaching
     detaching_needs_an_export_of_this_log
     altered_detachment_is_a_fault
+    detached_record_is_not_sealed_again
 }
 
 /// A process with the file can write to it, but only in the way of the command.
@@ -34,8 +35,8 @@ async fn triggers_protect_what_is_not_detached() {
         "UPDATE audit_detached SET size = 3",
         "UPDATE audit_detached SET size = 3, next_position = 9, note = NULL",
         "UPDATE OR REPLACE audit_detached SET size = 2",
-        "REPLACE INTO audit_detached VALUES (1, 3, 9, 'a note')",
-        "INSERT INTO audit_detached VALUES (2, 3, 9, 'a note')",
+        "REPLACE INTO audit_detached VALUES (1, 3, 9, 'a note', 9, 9)",
+        "INSERT INTO audit_detached VALUES (2, 3, 9, 'a note', 9, 9)",
     ] {
         let result = sqlx::query(statement).execute(&mut connection).await;
         assert!(result.is_err(), "{statement}");

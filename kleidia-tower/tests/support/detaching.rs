@@ -2,7 +2,9 @@
 
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::sync::Arc;
+use std::time::Duration;
 
+use kleidia_tower::Timestamp;
 use kleidia_tower::audit::{
     self, AuditEvent, AuditQuery, AuditStore as _, CheckpointError, EventKind, ExportError,
     InclusionProof, LogFault, Outcome,
@@ -14,8 +16,12 @@ use crate::tampering::{TamperedDatabase, TamperedLog};
 
 /// Appends records, and seals them.
 async fn append(store: &(impl Store + ?Sized), count: usize) {
+    append_at(store, count, NOW).await;
+}
+
+async fn append_at(store: &(impl Store + ?Sized), count: usize, at: Timestamp) {
     let event = AuditEvent {
-        at: NOW,
+        at,
         kind: EventKind::Logout,
         outcome: Outcome::Success,
         user: None,
@@ -255,6 +261,22 @@ pub(crate) async fn altered_detachment_is_a_fault<D: TamperedDatabase>() {
             }
         }
     }
+}
+
+/// The store still knows that they were sealed, but not from their leaves.
+pub(crate) async fn detached_record_is_not_sealed_again<D: TamperedDatabase>() {
+    let log = TamperedLog::<D>::new().await;
+    append_at(&*log.store, 1, NOW + Duration::from_secs(2 * 3600)).await;
+    log.database.tamper("CREATE TABLE copy AS SELECT * FROM audit WHERE sequence = 2").await;
+    assert_eq!(detach(&*log.store, &exported(&*log.store).await, 6).await.unwrap(), 6);
+    let queue = "INSERT INTO audit SELECT * FROM copy; INSERT INTO audit_unsealed VALUES (2)";
+    log.database.tamper(queue).await;
+    create(&*log.store, "dave").await;
+    let sealed = log.store.seal().await;
+    assert!(matches!(sealed, Err(StoreError::Corrupt("audit record"))), "{sealed:?}");
+    let verification = log.store.verify(None).await.unwrap();
+    assert_eq!(verification.faults(), [LogFault::SealedTwice { record: 2 }]);
+    assert_eq!(verification.checkpoint().map(audit::Checkpoint::size), Some(7));
 }
 
 /// Declares a test for each case.

@@ -16,9 +16,12 @@ use crate::store::rows::UnsealedRecord;
 pub(super) const LAST_CHECKPOINT: &str =
     "SELECT note FROM audit_checkpoints ORDER BY hour DESC LIMIT 1";
 
-/// The unsealed records after a number, at most so many.
+/// The unsealed records after a number, at most so many. Those that were detached have a leaf, too:
+/// their numbers are not larger, and their times more than an hour before the latest one. A
+/// transaction that commits late is shorter.
 pub(super) const UNSEALED: &str = concat!(
-    "SELECT audit_unsealed.record, leaf, ",
+    "SELECT audit_unsealed.record, coalesce(leaf, (SELECT -1 FROM audit_detached \
+     WHERE last_record >= audit_unsealed.record AND last_at - 3600 > at)) AS leaf, ",
     record_columns!(),
     " FROM audit_unsealed LEFT JOIN audit ON sequence = audit_unsealed.record \
      LEFT JOIN audit_leaves ON audit_leaves.record = audit_unsealed.record \

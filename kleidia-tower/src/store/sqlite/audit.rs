@@ -80,10 +80,16 @@ impl AuditRows for SqliteRows<'_> {
 
     async fn detach(&mut self, batch: &DetachedBatch) -> Result<bool, StoreError> {
         let (size, first) = (batch.detachment.size(), batch.first_leaf);
-        let update =
-            query("UPDATE audit_detached SET size = ?, next_position = ?, note = ? WHERE size = ?");
-        let update = update.bind(sql_number(size)).bind(sql_number(batch.next_position));
-        let update = update.bind(batch.detachment.note()).bind(sql_number(first));
+        let update = query(
+            "UPDATE audit_detached SET size = ?2, next_position = ?3, note = ?4, \
+             (last_record, last_at) = \
+                 (SELECT max(last_record, max(sequence)), max(last_at, max(at)) \
+                  FROM audit_leaves JOIN audit ON sequence = record \
+                  WHERE leaf >= ?1 AND leaf < ?2) \
+             WHERE size = ?1",
+        );
+        let update = update.bind(sql_number(first)).bind(sql_number(size));
+        let update = update.bind(sql_number(batch.next_position)).bind(batch.detachment.note());
         if !self.changes(update).await? {
             return Ok(false);
         }

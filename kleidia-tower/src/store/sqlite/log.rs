@@ -19,8 +19,13 @@ use crate::store::without_subscriber::without_subscriber;
 pub(super) const LAST_CHECKPOINT: &str =
     "SELECT note FROM audit_checkpoints ORDER BY hour DESC LIMIT 1";
 
-/// The unsealed records after a number, at most so many.
-pub(super) const UNSEALED: &str = "SELECT audit_unsealed.record, leaf, audit.* FROM audit_unsealed \
+/// The unsealed records after a number, at most so many. Those that were detached have a leaf, too:
+/// their numbers are not larger, and their times more than an hour before the latest one. A
+/// transaction that commits late is shorter.
+pub(super) const UNSEALED: &str = "SELECT audit_unsealed.record, \
+    coalesce(leaf, (SELECT -1 FROM audit_detached \
+        WHERE last_record >= audit_unsealed.record AND last_at - 3600 > at)) AS leaf, \
+    audit.* FROM audit_unsealed \
     LEFT JOIN audit ON sequence = audit_unsealed.record \
     LEFT JOIN audit_leaves ON audit_leaves.record = audit_unsealed.record \
     WHERE audit_unsealed.record > ? ORDER BY audit_unsealed.record LIMIT ?";
