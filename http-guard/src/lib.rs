@@ -109,6 +109,8 @@ mod last_valid;
 pub mod log;
 mod log_limiter;
 mod log_text;
+#[cfg(feature = "pem")]
+pub mod pem;
 mod policy;
 mod problem;
 mod proxies;

@@ -1,7 +1,7 @@
 //! A lenient reader of PEM, in front of a strict one (RFC 7468).
 //!
-//! `veraid` and `kleidia-tower` both have this file, since neither crate depends on the other. A
-//! test of `kleidia-tower` compares the two.
+//! `veraid` and `http-guard` both have this file, since neither crate depends on the other. A test of
+//! `http-guard` compares the two.
 
 use zeroize::Zeroizing;
 
@@ -22,6 +22,7 @@ pub(crate) struct PemBlock<'a> {
 
 /// Returns the blocks of a text. Other text may surround them, such as comments or a byte-order
 /// mark.
+#[must_use]
 pub(crate) fn pem_blocks(text: &[u8]) -> Vec<PemBlock<'_>> {
     let mut blocks = Vec::new();
     let mut rest = text;
@@ -39,12 +40,14 @@ pub(crate) fn pem_blocks(text: &[u8]) -> Vec<PemBlock<'_>> {
 
 impl PemBlock<'_> {
     /// Returns whether a header says that the data is encrypted (RFC 1421, 4.6.1.1).
+    #[must_use]
     pub(crate) fn is_encrypted(&self) -> bool {
         split_once(self.headers, b"ENCRYPTED").is_some()
     }
 
     /// Returns the block for a strict reader: without headers and white space, in lines of 64
     /// characters.
+    #[must_use]
     pub(crate) fn to_strict(&self) -> Zeroizing<Vec<u8>> {
         // Growing would leave copies of a private key in memory.
         let mut data = Zeroizing::new(Vec::with_capacity(self.data.len()));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use http_guard::pem::to_strict;
 use http_guard::{HealthError, Supervisor};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -97,8 +98,9 @@ fn read(
     if known == Some(version) {
         return Ok(None);
     }
-    let chain = CertificateDer::pem_file_iter(chain)?.collect::<Result<_, _>>()?;
-    let key = PrivateKeyDer::from_pem_file(key)?;
+    let chain = to_strict(&fs::read(chain)?);
+    let chain = CertificateDer::pem_slice_iter(&chain).collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_slice(&to_strict(&fs::read(key)?))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

@@ -75,6 +75,19 @@ async fn text(response: Response<Incoming>) -> String {
     String::from_utf8(body.to_vec()).unwrap()
 }
 
+/// As an editor may leave them: with a byte-order mark, indents and text around.
+#[test]
+fn files_of_an_editor_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    renew(directory.path());
+    for name in ["chain.pem", "key.pem"] {
+        let file = directory.path().join(name);
+        let pem = fs::read_to_string(&file).unwrap().replace('\n', "\n  ");
+        fs::write(&file, format!("\u{feff}{pem}\n\nand a comment")).unwrap();
+    }
+    load(directory.path());
+}
+
 #[tokio::test]
 async fn serves_the_protocol_that_alpn_negotiates() {
     let directory = tempfile::tempdir().unwrap();

@@ -20,7 +20,6 @@
 //! ```
 
 mod key;
-mod pem;
 mod public_key;
 mod public_key_error;
 mod rsa_requirements;

@@ -8,12 +8,12 @@ use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncr
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use http_guard::log_text;
+use http_guard::pem::pem_blocks;
 use pkcs1::RsaPublicKeyRef;
 use pkcs1::der::pem::{self, LineEnding};
 use pkcs1::der::{self, Decode as _};
 use spki::SubjectPublicKeyInfoRef;
 
-use super::pem::pem_blocks;
 use super::{PublicKeyError, rsa_requirements};
 
 /// The public key of an agent, with which a service encrypts secrets for it.

@@ -131,13 +131,6 @@ fn accepts_forms_that_openssl_reads() {
 }
 
 #[test]
-fn reads_pem_as_veraid_does() {
-    let (ours, theirs) =
-        (include_str!("../../src/agent/pem.rs"), include_str!("../../../veraid/src/pem.rs"));
-    assert!(ours == theirs, "copy veraid/src/pem.rs");
-}
-
-#[test]
 fn accepted_mutants_are_canonical_keys() {
     let (text, mut rng) = (AGENT.public_key().to_pem(), Rng::with_seed(4096));
     let mut accepted = 0;

@@ -48,7 +48,9 @@ async fn limits_work_over_tls() {
         "--tls-auth-clients",
         "no",
     ]);
-    let authority = std::fs::read(authority).unwrap();
+    // As an editor may leave it.
+    let authority = std::fs::read_to_string(authority).unwrap().replace('\n', "\n  ");
+    let authority = format!("\u{feff}{authority}\nand a comment").into_bytes();
     let store =
         |host: &str| RedisLimitStore::new(&format!("rediss://{host}:{}", server.port())).unwrap();
     let trusting = store("127.0.0.1").with_root_certificates(&authority).unwrap();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use http_guard::pem::to_strict;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
@@ -47,10 +48,11 @@ impl Server {
 
     pub(super) fn with_root_certificates(self, pem: &[u8]) -> Result<Self, LimitStoreError> {
         // `redis` would trust no certificates.
-        if CertificateDer::pem_slice_iter(pem).next().is_none() {
+        let pem = to_strict(pem).to_vec();
+        if CertificateDer::pem_slice_iter(&pem).next().is_none() {
             return Err(LimitStoreError::new("no certificate in PEM"));
         }
-        let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem.to_vec()) };
+        let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem) };
         let server = match self {
             Self::Single(client) => {
                 let node = client.get_connection_info().clone();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http_guard::pem::to_strict;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
@@ -33,7 +34,7 @@ fn roots(pem: Option<&[u8]>) -> Result<RootCertStore, OpenError> {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return Ok(roots);
     };
-    for certificate in CertificateDer::pem_slice_iter(pem) {
+    for certificate in CertificateDer::pem_slice_iter(&to_strict(pem)) {
         let certificate = certificate.map_err(|error| OpenError::RootCertificates(error.into()))?;
         roots.add(certificate).map_err(|error| OpenError::RootCertificates(error.into()))?;
     }

@@ -1,7 +1,7 @@
 //! A lenient reader of PEM, in front of a strict one (RFC 7468).
 //!
-//! `veraid` and `kleidia-tower` both have this file, since neither crate depends on the other. A
-//! test of `kleidia-tower` compares the two.
+//! `veraid` and `http-guard` both have this file, since neither crate depends on the other. A test of
+//! `http-guard` compares the two.
 
 use zeroize::Zeroizing;
 
@@ -11,9 +11,9 @@ const DASHES: &[u8] = b"-----";
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A block of a PEM text, which may be malformed.
-pub(crate) struct PemBlock<'a> {
+pub struct PemBlock<'a> {
     /// The label, or an empty text if it is malformed.
-    pub(crate) label: &'a str,
+    pub label: &'a str,
     /// The headers of RFC 1421, which OpenSSL writes into encrypted keys.
     headers: &'a [u8],
     data: &'a [u8],
@@ -22,7 +22,8 @@ pub(crate) struct PemBlock<'a> {
 
 /// Returns the blocks of a text. Other text may surround them, such as comments or a byte-order
 /// mark.
-pub(crate) fn pem_blocks(text: &[u8]) -> Vec<PemBlock<'_>> {
+#[must_use]
+pub fn pem_blocks(text: &[u8]) -> Vec<PemBlock<'_>> {
     let mut blocks = Vec::new();
     let mut rest = text;
     while let Some(block) = after_begin(rest) {
@@ -39,13 +40,15 @@ pub(crate) fn pem_blocks(text: &[u8]) -> Vec<PemBlock<'_>> {
 
 impl PemBlock<'_> {
     /// Returns whether a header says that the data is encrypted (RFC 1421, 4.6.1.1).
-    pub(crate) fn is_encrypted(&self) -> bool {
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
         split_once(self.headers, b"ENCRYPTED").is_some()
     }
 
     /// Returns the block for a strict reader: without headers and white space, in lines of 64
     /// characters.
-    pub(crate) fn to_strict(&self) -> Zeroizing<Vec<u8>> {
+    #[must_use]
+    pub fn to_strict(&self) -> Zeroizing<Vec<u8>> {
         // Growing would leave copies of a private key in memory.
         let mut data = Zeroizing::new(Vec::with_capacity(self.data.len()));
         data.extend(self.data.iter().copied().filter(|octet| !is_white_space(*octet)));
