@@ -177,7 +177,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "set-order",
         BUNDLES,
-        "Digest algorithms, attached certificates and the attributes in a part of a name are in any order.",
+        "Digest algorithms, attached certificates and the attributes in a part of a name are in any order, also repeated.",
     ),
     rule("not-read", BUNDLES, "Parts that are listed as not read may have any contents."),
     rule(
@@ -212,7 +212,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(
         "cms-certificates",
         CMS,
-        "A member's certificate is attached; two that are the signer's make the bundle invalid, others are ignored.",
+        "A member's certificate is attached; two that are the signer's make the bundle invalid; others, and malformed ones, are ignored.",
     ),
     rule("cms-metadata", CMS, "The metadata are in DER, and for the requested service."),
     rule(

@@ -203,6 +203,21 @@ fn add_certificates(suite: &mut Suite) {
         ("certificates-unreadable", CERTIFICATES, "A malformed attached certificate is ignored.");
     suite.valid(MEMBER, info, attach(Attached::Octets([0x30, 0].into())));
     let info = (
+        "certificates-malformed-signer-beside",
+        CERTIFICATES,
+        "A malformed certificate is not the signer's, even with the signer's issuer and serial number.",
+    );
+    let malformed = || Attached::EditedMember(Edit::at(&[], Change::Append([5, 0].into())));
+    suite.valid(MEMBER, info, attach(malformed()));
+    let info = (
+        "certificates-malformed-signer",
+        CERTIFICATES,
+        "A malformed certificate is not the signer's, also if there is no other.",
+    );
+    suite.invalid(MEMBER, info, MISSING, |case| {
+        case.recipe.signature.certificates = Some(vec![malformed()]);
+    });
+    let info = (
         "certificates-of-another-form",
         CERTIFICATES,
         "What is attached and is not a certificate is ignored.",

@@ -89,6 +89,17 @@ fn add_orders(suite: &mut Suite) {
             case.recipe.signature.certificates = Some(certificates);
         });
     }
+    let info = ("certificates-other-twice", ORDER, "Attached certificates can be repeated.");
+    suite.valid(MEMBER, info, |case| {
+        let other = || Attached::Organisation;
+        case.recipe.signature.certificates = Some(vec![Attached::Member, other(), other()]);
+    });
+    let info = ("name-attribute-twice", ORDER, "An attribute in a set of a name can be repeated.");
+    suite.valid(MEMBER, info, |case| {
+        let value = || Text::Printable("1".to_owned());
+        let attribute = || Attribute { kind: "2.5.4.5", value: value() };
+        case.recipe.member.subject[0].splice(0..0, [attribute(), attribute()]);
+    });
     let shows = "The attributes in a set of a name are in any order.";
     for (name, position) in [("name-attribute-before", 0), ("name-attribute-after", 1)] {
         suite.valid(MEMBER, (name, ORDER, shows), |case| {

@@ -56,6 +56,8 @@ pub(crate) enum Attached {
     Organisation,
     /// The member's, issued by the organisation, with another key.
     MemberWithKey(KeyName),
+    /// The member's, with a change that leaves its issuer and its serial number.
+    EditedMember(Edit),
     /// A CA's, issued by the organisation.
     Intermediate,
     Octets(Octets),
@@ -179,6 +181,9 @@ impl Attached {
             Self::Organisation => organisation.node(organisation),
             Self::MemberWithKey(key) => {
                 Certificate { key, ..certificates.member.clone() }.node(certificates.member_issuer)
+            }
+            Self::EditedMember(edit) => {
+                certificates.member.node(certificates.member_issuer).edited(Some(edit))
             }
             Self::Intermediate => certificates.intermediate.node(organisation),
             Self::Octets(octets) => Node::verbatim(octets.0.clone()),
