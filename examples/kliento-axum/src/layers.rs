@@ -68,7 +68,8 @@ fn span<B>(request: &Request<B>) -> Span {
 
 fn log<B>(response: &Response<B>, latency: Duration, _: &Span) {
     let (status, duration_ms) = (response.status().as_u16(), latency.as_millis());
-    let reason = response.extensions().get::<Rejection>().map(Rejection::reason);
+    let rejection = response.extensions().get::<Rejection>();
+    let reason = rejection.map(|rejection| log_text(rejection.reason()));
     let limiter = if response.status().is_success() { &SUCCESSES } else { &FAILURES };
     if let Some(suppressed) = limiter.allow() {
         tracing::info!(status, duration_ms, reason, suppressed, "request completed");

@@ -202,8 +202,8 @@ impl Guard for SessionGuard {
         let extensions = request.extensions_mut();
         match lookup {
             Ok(view) => {
-                let (user, session) = (view.account.id.get(), view.session.id.get());
-                event!(debug, user, session, "authenticated");
+                let (user, session) = (view.account.id, view.session.id);
+                event!(debug, user = user.get(), session = session.get(), "authenticated");
                 extensions.remove::<Unauthenticated>();
                 extensions.insert(Principal::user(view.clone()));
                 extensions.insert(view);

@@ -3,6 +3,7 @@
 mod manifest;
 mod markdown;
 mod modules;
+mod recorded_values;
 mod reporting;
 mod source;
 
