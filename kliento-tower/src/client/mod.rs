@@ -23,6 +23,8 @@ mod error;
 #[cfg(feature = "exchange")]
 mod exchange;
 mod file;
+#[cfg(feature = "issue")]
+mod key_use;
 mod layer;
 mod origin;
 mod refresh_state;

@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use veraid::{DnssecChain, MalformedChain};
 
 use super::file::read_limited;
+use super::key_use::KeyUse;
 use super::{ExpiringBundle, SourceError, TokenBundleSource};
 use crate::{Clock, SettingError, SystemClock};
 
@@ -24,6 +25,9 @@ use crate::{Clock, SettingError, SystemClock};
 ///
 /// A DNSSEC chain is only valid for days. Pass the member id bundle, or the chain, as a file that
 /// is renewed (`kliento chain fetch`): it is re-read for each signature.
+///
+/// Use a key for one name only: nothing that is signed names the signer. If the member's key is the
+/// organisation's, or a renewed bundle certifies it for another name, a warning is logged.
 ///
 /// A signature takes about a millisecond, and much longer if the [`Signer`] uses a KMS or an HSM.
 /// So it is computed on tokio's threads for blocking work.
@@ -52,6 +56,7 @@ pub struct LocalSigner {
     lifetime: Duration,
     backdating: Duration,
     clock: Arc<dyn Clock>,
+    key_use: Arc<KeyUse>,
 }
 
 /// Octets in memory, or in a file that is re-read for each use.
@@ -135,6 +140,7 @@ impl LocalSigner {
             lifetime: Self::LIFETIME,
             backdating: TokenRequest::DEFAULT_BACKDATING,
             clock: Arc::new(SystemClock),
+            key_use: Arc::default(),
         }
     }
 
@@ -188,7 +194,9 @@ impl LocalSigner {
         let bundle = match &*self.identity {
             SigningIdentity::Member { id } => {
                 let id = id.read()?;
-                request.sign_by_member(&MemberIdBundle::from_der(&id)?, &*self.signer)?
+                let id = MemberIdBundle::from_der(&id)?;
+                self.key_use.check(&id);
+                request.sign_by_member(&id, &*self.signer)?
             }
             SigningIdentity::Organisation { certificate, chain, member } => {
                 let chain = chain.read()?;
