@@ -191,6 +191,21 @@ mod tests {
         }
     }
 
+    /// The length of a local-use prefix is inferred, which a prefix of one's own corrects.
+    #[test]
+    fn local_prefixes_can_be_set() {
+        for (prefix, address, inferred, embedded) in [
+            ("64:ff9b:1:aa00::/56", "64:ff9b:1:aa0a:1:200::", "170.10.1.2", "10.1.2.0"),
+            ("64:ff9b:1:aa::/64", "64:ff9b:1:aa:a:100::", "0.170.10.1", "10.1.0.0"),
+            ("64:ff9b:1:aa:1:2::/96", "64:ff9b:1:aa:1:2:a00:1", "10.0.0.1", "10.0.0.1"),
+            ("64:ff9b:1:aa:1:2::/96", "64:ff9b:1:aa:1:2:a00:0", "1.0.2.10", "10.0.0.0"),
+        ] {
+            let (prefixes, address) = ([prefix.parse().unwrap()], address.parse().unwrap());
+            assert_eq!(canonical(address).to_string(), inferred, "{address}");
+            assert_eq!(canonical_with(&prefixes, address).to_string(), embedded, "{address}");
+        }
+    }
+
     #[test]
     fn own_prefixes_are_those_of_rfc_6052() {
         // The table of RFC 6052, 2.4.

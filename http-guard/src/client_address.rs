@@ -39,9 +39,9 @@ impl ClientAddress {
     /// An IPv6 address that embeds an IPv4 address becomes the IPv4 address, so that a client has
     /// the same address whichever way it takes: IPv4-mapped addresses (RFC 4291, 2.5.5.2), those of
     /// SIIT (RFC 7915), and those of NAT64 with the well-known prefix (RFC 6052) or a local-use one
-    /// (RFC 8215).
+    /// (RFC 8215), whose length is inferred from the address.
     /// [`TrustedProxies::with_nat64_prefixes`](crate::TrustedProxies::with_nat64_prefixes) adds
-    /// prefixes of your own.
+    /// prefixes of your own, and makes that length certain.
     #[must_use]
     pub const fn new(address: IpAddr) -> Self {
         Self(canonical(address))
