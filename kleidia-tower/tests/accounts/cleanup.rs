@@ -1,8 +1,8 @@
 //! `Cleanup`: the task that deletes expired rows.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -13,13 +13,13 @@ use tokio::sync::Semaphore;
 
 use super::{Service, later};
 
-/// Fails a number of times at first, and counts calls and deleted rows.
+/// Fails a number of times at first, and counts calls and the deleted rows of each batch.
 struct CountingStore {
     store: Arc<dyn Store>,
     failures: AtomicUsize,
     calls: AtomicUsize,
     removed: AtomicUsize,
-    max_batch: AtomicUsize,
+    batches: Mutex<Vec<usize>>,
 }
 
 #[async_trait]
@@ -35,15 +35,15 @@ impl PurgeStore for CountingStore {
         }
         let removed = self.store.purge(now, retention, limit).await?;
         self.removed.fetch_add(removed, Ordering::SeqCst);
-        self.max_batch.fetch_max(removed, Ordering::SeqCst);
+        self.batches.lock().unwrap().push(removed);
         Ok(removed)
     }
 }
 
 fn counting_store(service: &Service, failures: usize) -> Arc<CountingStore> {
     let store = Arc::clone(service.accounts.store());
-    let [calls, removed, max_batch] = [(); 3].map(|()| AtomicUsize::new(0));
-    Arc::new(CountingStore { store, failures: failures.into(), calls, removed, max_batch })
+    let (calls, removed, batches) = (0.into(), 0.into(), Mutex::default());
+    Arc::new(CountingStore { store, failures: failures.into(), calls, removed, batches })
 }
 
 fn settings(interval: Duration) -> CleanupSettings {
@@ -74,15 +74,20 @@ async fn deletes_expired_rows_in_batches_without_delay() {
     let store = counting_store(&service, 0);
     let interval = Duration::from_secs(3600);
     let cleanup = Cleanup::spawn(Arc::clone(&store) as _, much_later(), settings(interval));
-    // 10 sessions, 10 refresh tokens, and the failures of the user and of the source.
-    wait_until(|| store.removed.load(Ordering::SeqCst) >= 22).await;
+    // A batch that is not full is the last one. A pause between batches would last for an hour.
+    let batches = || store.batches.lock().unwrap().clone();
+    wait_until(|| batches().last().is_some_and(|removed| *removed < 3)).await;
     cleanup.stop().await;
+    let batches = batches();
+    let (_, full) = batches.split_last().unwrap();
+    // At most 3 of each of the three kinds.
+    assert!(full.iter().all(|removed| (3..=9).contains(removed)), "{batches:?}");
+    // 10 sessions, 10 refresh tokens, 10 devices, and the failures of the user and of the source.
+    assert_eq!(batches.iter().sum::<usize>(), 32, "{batches:?}");
     for session in sessions {
         let found = service.accounts.store().session(SessionLookup::Id(session)).await.unwrap();
         assert!(found.is_none());
     }
-    // At most 3 of each of the three kinds.
-    assert!((3..=9).contains(&store.max_batch.load(Ordering::SeqCst)));
     assert!(!service.records(None).await.is_empty());
 }
 
