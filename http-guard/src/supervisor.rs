@@ -44,6 +44,7 @@ struct State {
     panics: u64,
     last_turn_panicked: bool,
     has_stopped: bool,
+    started_at: Option<Instant>,
     failure: Option<String>,
     /// The start of the last turn that succeeded, and how old it may be.
     succeeded_at: Option<Instant>,
@@ -80,7 +81,8 @@ impl Supervisor {
         self.task
     }
 
-    /// Sets how old the last success may be for [`Self::health`]: by default any age.
+    /// Sets how old the last success may be for [`Self::health`], or the [start](Self::start) if
+    /// nothing has succeeded: by default any age.
     #[must_use]
     pub fn with_max_age(self, max_age: Duration) -> Self {
         self.state().max_age = Some(max_age);
@@ -98,7 +100,10 @@ impl Supervisor {
 
     /// Marks the work as running, until the result is dropped by the thread or the task.
     pub fn start(&self) -> Running {
-        self.state().has_stopped = false;
+        let mut state = self.state();
+        state.has_stopped = false;
+        state.started_at = Some(Instant::now());
+        drop(state);
         Running(self.clone())
     }
 
@@ -150,7 +155,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// [`HealthError`] if it has stopped, if the last run panicked or failed, or if the last
-    /// success is too old.
+    /// success is too old, or the start if there is none, as when the first run hangs.
     pub fn health(&self) -> Result<(), HealthError> {
         let state = self.state();
         if state.has_stopped {
@@ -162,7 +167,8 @@ impl Supervisor {
         if let Some(failure) = &state.failure {
             return Err(HealthError::Failed(failure.clone()));
         }
-        let age = state.succeeded_at.map_or(Duration::ZERO, |at| at.elapsed());
+        let last = state.succeeded_at.or(state.started_at);
+        let age = last.map_or(Duration::ZERO, |at| at.elapsed());
         let is_stale = state.max_age.is_some_and(|max_age| age > max_age);
         if is_stale { Err(HealthError::Stale(age)) } else { Ok(()) }
     }
@@ -233,6 +239,18 @@ mod tests {
         drop(running);
         assert_eq!(supervisor.health(), Err(HealthError::Stopped));
         assert_eq!(supervisor.panics(), 1);
+    }
+
+    #[test]
+    fn first_run_that_hangs_is_stale() {
+        let supervisor = Supervisor::new("test").with_max_age(Duration::ZERO);
+        assert_eq!(supervisor.health(), Ok(()), "it has not started");
+        let _running = supervisor.start();
+        let health = supervisor.run_iteration(|| {
+            std::thread::sleep(Duration::from_millis(1));
+            supervisor.health()
+        });
+        assert!(matches!(health, Some(Err(HealthError::Stale(_)))), "{health:?}");
     }
 
     #[tokio::test]

@@ -1,7 +1,6 @@
 //! Users who refresh their sessions.
 
 use std::net::Ipv4Addr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +25,9 @@ pub(crate) struct People {
 impl People {
     pub(crate) async fn new(database: &str) -> Self {
         // A quarter of the connections is for reads alone.
-        let connections = NonZeroU32::new(CLIENTS + CLIENTS / 3 + 1).expect("not zero");
+        let connections = CLIENTS + CLIENTS / 3 + 1;
         let options = PostgresOptions::default().with_max_connections(connections);
+        let options = options.expect("few connections");
         let store = PostgresStore::open_with(
             database,
             AuditKey::generate("bench.example").expect("a key"),

@@ -20,9 +20,10 @@ pub(crate) struct Arguments {
     #[arg(env = "DATABASE_URL", hide_env_values = true)]
     pub(crate) database: Location,
 
-    /// The file with the keys of access tokens, which is created if it is missing. Nodes on one
-    /// database need the same keys [default: next to the database file, with the ending .keys, or
-    /// the keys in Vault]
+    /// The file with the keys of access tokens. Nodes on one database need the same keys, so with
+    /// PostgreSQL the file must exist: `portal create-keys` creates one. With a database file, it is
+    /// created if it is missing [default: next to the database file, with the ending .keys, or the
+    /// keys in Vault]
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
 
@@ -73,6 +74,11 @@ pub(crate) enum Command {
         /// The sessions of all users
         #[arg(long, required = true)]
         all: bool,
+    },
+    /// Create a file with a random key of access tokens, for all nodes on one database, and exit
+    CreateKeys {
+        /// The file, which must not exist
+        file: PathBuf,
     },
     /// Verify the audit log, or prove what is in it
     #[command(subcommand)]
@@ -171,6 +177,7 @@ Examples:
     portal end-sessions --all
 
   Two nodes on one database:
+    portal create-keys portal.keys
     export DATABASE_URL=postgres://portal:secret@db.example.com/portal
     portal --audit-key portal.audit-key create-admin alice
     portal --keys portal.keys --audit-key portal.audit-key --listen 10.0.0.1:8080

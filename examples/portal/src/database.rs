@@ -126,7 +126,8 @@ impl Location {
             Self::Postgres(url) => {
                 let mut options = PostgresOptions::default();
                 if let Some(max) = settings.database_connections {
-                    options = options.with_max_connections(max);
+                    let invalid = |error| format!("--database-connections: {error}");
+                    options = options.with_max_connections(max).map_err(invalid)?;
                 }
                 let store = PostgresStore::open_with(url.expose_secret(), key, options).await?;
                 Ok(Database::Postgres(Arc::new(store)))

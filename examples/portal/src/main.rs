@@ -14,6 +14,7 @@ mod page;
 mod routes;
 mod service;
 mod session_cache;
+mod setting_text;
 mod settings;
 mod unlock;
 mod vault;
@@ -61,6 +62,7 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
             unlock::run(&database, audit_key, &name, device).await
         }
         Some(Command::EndSessions { .. }) => end_sessions::run(&database, audit_key).await,
+        Some(Command::CreateKeys { file }) => service::create_keys(&file),
         Some(Command::Audit(command)) => audit::run(&database, audit_key, command).await,
         None => service::run(&database, KeyFiles { keys, audit_key }, &settings, demo).await,
     }

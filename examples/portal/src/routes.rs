@@ -46,6 +46,8 @@ pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> 
         let layer = kliento_layer(audience, settings)?;
         // Each workload may read its own identity. Add rules here to allow more.
         api = api.with_workloads(layer, WorkloadRules::default());
+    } else if has_settings_of_kliento(settings) {
+        return Err("options that begin with --kliento- need --kliento-audience".into());
     }
     let routes = Router::new().nest("/api", api.into_router()).merge(page::routes());
     Ok(routes.layer(
@@ -58,10 +60,18 @@ pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> 
     ))
 }
 
+fn has_settings_of_kliento(settings: &Settings) -> bool {
+    settings.kliento_clock_skew.is_some()
+        || !settings.kliento_trust_anchor.is_empty()
+        || !settings.kliento_allow_organisation.is_empty()
+        || !settings.kliento_allow_subject.is_empty()
+}
+
 fn kliento_layer(audience: &str, settings: &Settings) -> Result<KlientoAuthLayer, BoxError> {
     let mut layer = KlientoAuthLayer::new(audience);
     if let Some(Period(skew)) = settings.kliento_clock_skew {
-        layer = layer.with_clock_skew(skew)?;
+        let invalid = |error| format!("--kliento-clock-skew: {error}");
+        layer = layer.with_clock_skew(skew).map_err(invalid)?;
     }
     if !settings.kliento_trust_anchor.is_empty() {
         let anchors = settings.kliento_trust_anchor.clone();

@@ -1,5 +1,6 @@
 //! The service: opens the database, serves until a shutdown signal, and closes the database.
 
+use std::io::ErrorKind::NotFound;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,10 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use http_guard::log;
 use http_guard::serve::{Server, shutdown_signal};
 use kleidia_tower::SettingError;
-use kleidia_tower::access_token::{KeyFile, KeyProvider, KeyRing, SigningKey};
+use kleidia_tower::access_token::{KeyFile, KeyFileError, KeyProvider, KeyRing, SigningKey};
 use kleidia_tower::account::{AccountLookup, AccountSettings, Accounts};
 use kleidia_tower::api::Api;
-use kleidia_tower::audit::{AuditSinks, TracingSink};
+use kleidia_tower::audit::{AuditSinks, RejectionLimits, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
 use kleidia_tower::password::{PasswordHasher, PasswordPolicy};
 use kleidia_tower::session::KeyWatch;
@@ -33,6 +34,9 @@ const DEFAULT_ADDRESS: SocketAddr =
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the audit sinks wait for denials that are not yet recorded.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(300);
+
+const NO_KEYS: &str = "; for a new database, create one with `portal create-keys FILE`, and copy it to \
+    all nodes";
 
 /// The accounts of the portal, with their store and audit sinks.
 pub(crate) struct Service {
@@ -63,9 +67,6 @@ pub(crate) async fn run(
     if demo {
         create_demo_admin(&service).await?;
     }
-    let address = settings.listen.unwrap_or(DEFAULT_ADDRESS);
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|error| format!("failed to listen on {address}: {error}"))?;
     let database = &service.database;
     let cleanup = Cleanup::spawn(database.store(), database.clock(), CleanupSettings::default());
     let (accounts, events) = (&service.accounts, service.accounts.store().session_events());
@@ -81,6 +82,9 @@ pub(crate) async fn run(
         api = api.with_shared_limits(limits);
     }
     let routes = routes::router(api, settings)?;
+    let address = settings.listen.unwrap_or(DEFAULT_ADDRESS);
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| format!("failed to listen on {address}: {error}"))?;
     log::announce(&format!("listening on http://{}", listener.local_addr()?));
     let server = Server::new().with_exempt_proxies(settings.proxies()?);
     let summary = server.serve(listener, routes, shutdown).await;
@@ -147,7 +151,18 @@ impl Service {
     }
 }
 
-/// Opens the keys in Vault, or the file of keys, which is created at the first start.
+/// Creates a file with a random key.
+pub(crate) fn create_keys(path: &Path) -> Result<(), BoxError> {
+    if path.try_exists()? {
+        return Err(format!("{}: the file exists", path.display()).into());
+    }
+    let created = KeyFile::options().with_poll_interval(Duration::MAX)?.open_or_create(path);
+    created.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(())
+}
+
+/// Opens the keys in Vault, or the file of keys. With a database file, that is created at the first
+/// start; the nodes on PostgreSQL would each create their own.
 async fn open_keys(
     location: &Location,
     file: Option<PathBuf>,
@@ -160,8 +175,15 @@ async fn open_keys(
         };
     }
     let path = location.keys(file)?;
-    let keys = KeyFile::open_or_create(&path);
-    Ok(Arc::new(keys.map_err(|error| format!("{}: {error}", path.display()))?))
+    let (keys, hint) = match location {
+        Location::File(_) => (KeyFile::open_or_create(&path), ""),
+        _ => (KeyFile::open(&path), NO_KEYS),
+    };
+    let failed = |error| {
+        let is_missing = matches!(&error, KeyFileError::Read(error) if error.kind() == NotFound);
+        format!("{}: {error}{}", path.display(), if is_missing { hint } else { "" })
+    };
+    Ok(Arc::new(keys.map_err(failed)?))
 }
 
 fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
@@ -203,7 +225,28 @@ fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
         }
         None => accounts,
     };
+    let accounts = accounts.with_rejection_limits(rejection_limits(settings)?);
     Ok(accounts.with_lockout(lockout).with_password_policy(password_policy))
+}
+
+fn rejection_limits(settings: &Settings) -> Result<RejectionLimits, BoxError> {
+    type Set = fn(RejectionLimits, u32) -> Result<RejectionLimits, SettingError>;
+    let options: [(&str, Option<u32>, Set); 3] = [
+        ("per-source", settings.rejections_per_source, RejectionLimits::with_per_source),
+        ("total", settings.rejections_total, RejectionLimits::with_total),
+        (
+            "accounts-total",
+            settings.rejections_accounts_total,
+            RejectionLimits::with_accounts_total,
+        ),
+    ];
+    let mut limits = RejectionLimits::default();
+    for (name, max, set) in options {
+        if let Some(max) = max {
+            limits = set(limits, max).map_err(|error| format!("--rejections-{name}: {error}"))?;
+        }
+    }
+    Ok(limits)
 }
 
 /// Applies an option if it is given; an error names the option.

@@ -1,11 +1,8 @@
 //! The settings: from the command line, from a file, or the defaults.
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 use std::{fs, io};
 
 use kleidia_tower::rate_limit::{
@@ -13,8 +10,11 @@ use kleidia_tower::rate_limit::{
 };
 use kliento::TrustAnchor;
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use url::Url;
+
+pub(crate) use crate::setting_text::Period;
+use crate::setting_text::{kv_version, text, texts};
 
 /// All settings; `None` stands for the default.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
@@ -68,6 +68,19 @@ pub(crate) struct Settings {
     /// The age at which a password must be changed [default: any age]
     #[arg(long, value_name = "DURATION")]
     pub(crate) password_max_age: Option<Period>,
+
+    /// How many rejections of one source, such as denials and failed logins of unknown names, the audit
+    /// log records each by itself in a minute; it counts further ones [default: 60]
+    #[arg(long, value_name = "N")]
+    pub(crate) rejections_per_source: Option<u32>,
+
+    /// The same of all sources, without those of accounts that have signed in [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub(crate) rejections_total: Option<u32>,
+
+    /// The same of all accounts that have signed in [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub(crate) rejections_accounts_total: Option<u32>,
 
     /// The rate limit of logins, password changes and new accounts per address [default: 60/60]
     #[arg(long, value_name = "N/SECONDS")]
@@ -159,10 +172,10 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "texts")]
     pub(crate) nat64_prefix: Vec<Nat64Prefix>,
 
-    /// How many connections to PostgreSQL this portal has at most; a quarter of them only reads
-    /// [default: 16]
+    /// How many connections to PostgreSQL this portal has at most, up to 10000; a quarter of them only
+    /// reads [default: 16]
     #[arg(long, value_name = "N")]
-    pub(crate) database_connections: Option<NonZeroU32>,
+    pub(crate) database_connections: Option<u32>,
 
     /// How many passwords are hashed concurrently, in 64 MiB each [default: half of the processors]
     #[arg(long, value_name = "N")]
@@ -218,11 +231,6 @@ pub(crate) enum Fallback {
     Reject,
 }
 
-/// A duration of whole seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Period(pub(crate) Duration);
-
 /// An error from reading a settings file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
@@ -269,6 +277,11 @@ impl Settings {
             lockout_threshold: self.lockout_threshold.or(file.lockout_threshold),
             lockout_base: self.lockout_base.or(file.lockout_base),
             password_max_age: self.password_max_age.or(file.password_max_age),
+            rejections_per_source: self.rejections_per_source.or(file.rejections_per_source),
+            rejections_total: self.rejections_total.or(file.rejections_total),
+            rejections_accounts_total: self
+                .rejections_accounts_total
+                .or(file.rejections_accounts_total),
             login_limit: self.login_limit.or(file.login_limit),
             api_limit: self.api_limit.or(file.api_limit),
             redis: self.redis.or(file.redis),
@@ -303,45 +316,4 @@ impl Settings {
             kliento_allow_subject: or(self.kliento_allow_subject, file.kliento_allow_subject),
         }
     }
-}
-
-impl FromStr for Period {
-    type Err = humantime::DurationError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        humantime::parse_duration(text).map(|period| Self(Duration::from_secs(period.as_secs())))
-    }
-}
-
-impl TryFrom<String> for Period {
-    type Error = humantime::DurationError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-fn kv_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
-    match u8::deserialize(deserializer)? {
-        version @ 1..=2 => Ok(Some(version)),
-        _ => Err(serde::de::Error::custom("expected 1 or 2")),
-    }
-}
-
-fn text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err: Display>,
-{
-    let text = String::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(serde::de::Error::custom)
-}
-
-fn texts<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err: Display>,
-{
-    let texts = Vec::<String>::deserialize(deserializer)?.into_iter();
-    texts.map(|text| text.parse()).collect::<Result<_, _>>().map_err(serde::de::Error::custom)
 }

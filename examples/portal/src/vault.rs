@@ -131,8 +131,33 @@ fn client(url: &Url, token: &str) -> Result<VaultClient, BoxError> {
         }
     }
     let mut settings = VaultClientSettingsBuilder::default();
-    // Certificates are checked whatever the variable VAULT_SKIP_VERIFY says.
+    // vaultrs verifies no certificate if VAULT_SKIP_VERIFY is set, even to nothing or to `false`.
     let settings = settings.address(url).token(token).verify(true).build();
     let settings = settings.map_err(|error| format!("--vault: {error}"))?;
     VaultClient::new(settings).map_err(|error| format!("--vault: {error}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    const NAME: &str = "vault::tests::certificates_are_verified_whatever_the_environment_says";
+    const VARIABLE: &str = "VAULT_SKIP_VERIFY";
+
+    #[test]
+    fn certificates_are_verified_whatever_the_environment_says() {
+        let client = client(&"https://vault.example.com".parse().unwrap(), "token").unwrap();
+        assert!(client.settings.verify);
+        if env::var_os(VARIABLE).is_some() {
+            return;
+        }
+        for value in ["", "false", "true", "1"] {
+            let mut test = Command::new(env::current_exe().unwrap());
+            let output = test.args([NAME, "--exact"]).env(VARIABLE, value).output().unwrap();
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && stdout.contains("1 passed"), "{value:?}: {stdout}");
+        }
+    }
 }

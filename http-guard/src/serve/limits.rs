@@ -5,13 +5,13 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::listener::Peer;
-use crate::{AddressLimiter, AddressPermit, ClientAddress, TrustedProxies};
+use crate::{AddressLimiter, AddressPermit, ClientAddress, SettingError, TrustedProxies};
 
 /// The bounds on connections.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
-    pub(super) total: u32,
-    pub(super) per_address: usize,
+    pub(super) total: Option<u32>,
+    pub(super) per_address: Option<u32>,
     pub(super) exempt_proxies: TrustedProxies,
 }
 
@@ -37,6 +37,31 @@ pub(super) struct ConnectionSlot {
     _permit: OwnedSemaphorePermit,
 }
 
+impl Limits {
+    pub(super) const TOTAL: &str = "maximum connections";
+    pub(super) const PER_ADDRESS: &str = "maximum connections per address";
+
+    /// Rejects limits that contradict each other.
+    pub(super) fn check(&self) -> Result<(), SettingError> {
+        let (per_address, total) = (self.per_address(), self.total());
+        SettingError::check_at_most(Self::PER_ADDRESS, per_address, Self::TOTAL, total)
+    }
+
+    fn total(&self) -> u32 {
+        self.total.unwrap_or_else(|| self.per_address.unwrap_or_default().max(4_096))
+    }
+
+    fn per_address(&self) -> u32 {
+        self.per_address.unwrap_or_else(|| (self.total() / 4).max(1))
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { total: None, per_address: None, exempt_proxies: TrustedProxies::none() }
+    }
+}
+
 impl ConnectionSlot {
     pub(super) const fn new(counted: CountedAddress, permit: OwnedSemaphorePermit) -> Self {
         Self { counted, _permit: permit }
@@ -45,9 +70,8 @@ impl ConnectionSlot {
 
 impl ConnectionLimiter {
     pub(super) fn new(limits: Limits) -> Self {
-        let total = usize::try_from(limits.total).unwrap_or(Semaphore::MAX_PERMITS);
-        let permits = Arc::new(Semaphore::new(total.min(Semaphore::MAX_PERMITS)));
-        let addresses = AddressLimiter::new(limits.per_address);
+        let addresses = AddressLimiter::new(permits(limits.per_address()));
+        let permits = Arc::new(Semaphore::new(permits(limits.total())));
         Self { limits, permits, addresses }
     }
 
@@ -94,12 +118,43 @@ impl ConnectionLimiter {
 
     /// Returns the number of open connections, upgraded ones included.
     pub(super) fn open_connections(&self) -> usize {
-        let total = usize::try_from(self.limits.total).unwrap_or(Semaphore::MAX_PERMITS);
-        total.saturating_sub(self.permits.available_permits())
+        permits(self.limits.total()).saturating_sub(self.permits.available_permits())
     }
 
     /// Waits until no connection is open.
     pub(super) async fn wait_until_empty(&self) {
-        let _all = self.permits.acquire_many(self.limits.total).await;
+        let _all = self.permits.acquire_many(self.limits.total()).await;
+    }
+}
+
+fn permits(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::serve::Server;
+
+    #[test]
+    fn an_address_has_a_quarter_by_default() {
+        for (server, expected) in [
+            (Server::new(), (1_024, 4_096)),
+            (Server::new().with_max_connections(500).unwrap(), (125, 500)),
+            (Server::new().with_max_connections(3).unwrap(), (1, 3)),
+            (Server::new().with_max_connections_per_address(5_000).unwrap(), (5_000, 5_000)),
+        ] {
+            assert_eq!((server.limits.per_address(), server.limits.total()), expected);
+        }
+    }
+
+    #[test]
+    fn rejects_more_for_an_address_than_in_all_in_any_order() {
+        let all = Server::new().with_max_connections(500).unwrap();
+        let rejected = all.with_max_connections_per_address(501).unwrap_err();
+        let text = "maximum connections per address of 501 exceeds maximum connections of 500";
+        assert_eq!(rejected.to_string(), text);
+        let address = Server::new().with_max_connections_per_address(501).unwrap();
+        assert_eq!(address.clone().with_max_connections(500).unwrap_err(), rejected);
+        assert!(address.with_max_connections(10_000).is_ok());
     }
 }

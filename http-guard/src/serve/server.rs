@@ -36,11 +36,7 @@ impl Default for Server {
                 timeout: Duration::from_secs(30),
                 min_octets_per_second: 100,
             }),
-            limits: Limits {
-                total: 4_096,
-                per_address: 1_024,
-                exempt_proxies: TrustedProxies::none(),
-            },
+            limits: Limits::default(),
             max_head_octets: 32 * 1_024,
             max_concurrent_streams: 200,
             keep_alive_interval: Duration::from_secs(20),
@@ -52,6 +48,8 @@ impl Default for Server {
 
 /// The bounds of timeouts, so that none is due immediately and none overflows.
 const TIMES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
+
+const CONNECTIONS: RangeInclusive<u32> = 1..=1_000_000;
 
 impl Server {
     /// Creates a server with the default settings.
@@ -171,7 +169,8 @@ impl Server {
         Ok(self)
     }
 
-    /// Sets how many connections are open at the same time: 1 to 1,000,000, 4,096 by default.
+    /// Sets how many connections are open at the same time: 1 to 1,000,000. 4,096 by default, or as
+    /// many as one address may have, if that is more.
     ///
     /// If the server is full and another client connects, the connections that have had no open
     /// request for longest, at least a second, are closed. Without such a connection, those are
@@ -183,13 +182,16 @@ impl Server {
     /// The process needs a file descriptor for each (`ulimit -n`).
     ///
     /// # Errors
-    /// [`SettingError`] if `connections` is out of bounds.
+    /// [`SettingError`] if `connections` is out of bounds, or less than
+    /// [one address](Self::with_max_connections_per_address) may have.
     pub fn with_max_connections(mut self, connections: u32) -> Result<Self, SettingError> {
-        self.limits.total = SettingError::check("maximum connections", connections, 1..=1_000_000)?;
+        self.limits.total = Some(SettingError::check(Limits::TOTAL, connections, CONNECTIONS)?);
+        self.limits.check()?;
         Ok(self)
     }
 
-    /// Sets how many connections one client address may have: 1 or more, 1,024 by default.
+    /// Sets how many connections one client address may have: 1 to 1,000,000, and at most
+    /// [all](Self::with_max_connections). A quarter of all by default, which is 1,024.
     ///
     /// An address is an IPv4 address or an IPv6 network of 64 bits, as in
     /// [`ClientAddress::network_key`](crate::ClientAddress::network_key). A further connection
@@ -197,19 +199,20 @@ impl Server {
     /// second, or else the one whose requests have only waited for their bodies for longest;
     /// without such a connection, it is closed when it is accepted.
     ///
-    /// The default is a quarter of all connections: enough for a proxy in front, for which all
+    /// The default is enough for a proxy in front, for which all
     /// clients have one address, and too little for one client to keep the others out. Lower it
     /// where clients connect directly, and exempt proxies with
     /// [`with_exempt_proxies`](Self::with_exempt_proxies).
     ///
     /// # Errors
-    /// [`SettingError`] if `connections` is zero.
+    /// [`SettingError`] if `connections` is out of bounds, or more than all.
     pub fn with_max_connections_per_address(
         mut self,
-        connections: usize,
+        connections: u32,
     ) -> Result<Self, SettingError> {
-        let (setting, bounds) = ("maximum connections per address", 1..=usize::MAX);
-        self.limits.per_address = SettingError::check(setting, connections, bounds)?;
+        let connections = SettingError::check(Limits::PER_ADDRESS, connections, CONNECTIONS)?;
+        self.limits.per_address = Some(connections);
+        self.limits.check()?;
         Ok(self)
     }
 

@@ -182,5 +182,6 @@ async fn settings_out_of_bounds_are_rejected() {
     assert!(Server::new().with_head_timeout(Duration::ZERO).is_err());
     assert!(Server::new().with_max_connections(0).is_err());
     assert!(Server::new().with_max_connections_per_address(0).is_err());
+    assert!(Server::new().with_max_connections_per_address(u32::MAX).is_err());
     assert!(Server::new().with_max_head_octets(1_024).is_err());
 }

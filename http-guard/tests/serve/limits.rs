@@ -119,10 +119,8 @@ async fn clients_wait_while_the_server_is_full() {
 /// Connections that answer pings and ask nothing do not keep other clients out.
 #[tokio::test]
 async fn waiting_connections_are_replaced() {
-    for server in [
-        Server::new().with_max_connections(3).unwrap(),
-        Server::new().with_max_connections_per_address(3).unwrap(),
-    ] {
+    let per_address = Server::new().with_max_connections_per_address(3).unwrap();
+    for server in [per_address.clone().with_max_connections(3).unwrap(), per_address] {
         let server = server.with_keep_alive(SHORT / 8, TEST_TIMEOUT).unwrap();
         let running = TestServer::start(server).await;
         let (open, _connection) = never(&running).await;
@@ -152,10 +150,8 @@ async fn connections_that_wait_for_bodies_are_replaced() {
     const HTTP_1: &[u8] = b"POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 99\r\n\r\n";
     // HEADERS of stream 1 with END_HEADERS: `POST /body`.
     const HTTP_2: &[u8] = b"\0\0\x0c\x01\x04\0\0\0\x01\x83\x86\x44\x05/body\x41\x01a";
-    for server in [
-        Server::new().with_max_connections(3).unwrap(),
-        Server::new().with_max_connections_per_address(3).unwrap(),
-    ] {
+    let per_address = Server::new().with_max_connections_per_address(3).unwrap();
+    for server in [per_address.clone().with_max_connections(3).unwrap(), per_address] {
         let running = TestServer::start(server.without_body_timeout()).await;
         let (open, _connection) = never(&running).await;
         let mut waiting = Vec::new();

@@ -60,10 +60,8 @@ async fn shake_hands(mut tcp: TcpStream) -> io::Result<TcpStream> {
 /// Connections that never complete their handshake do not keep other clients out.
 #[tokio::test]
 async fn incomplete_handshakes_are_replaced() {
-    for server in [
-        Server::new().with_max_connections(2).unwrap(),
-        Server::new().with_max_connections_per_address(2).unwrap(),
-    ] {
+    let per_address = Server::new().with_max_connections_per_address(2).unwrap();
+    for server in [per_address.clone().with_max_connections(2).unwrap(), per_address] {
         let server = server.with_head_timeout(10 * TEST_TIMEOUT).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -57,8 +57,10 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// use vaultrs::client::{VaultClient, VaultClientSettingsBuilder};
 ///
 /// # async fn read() -> Result<(), Box<dyn std::error::Error>> {
-/// // Reads the address from VAULT_ADDR and the token from VAULT_TOKEN.
-/// let client = VaultClient::new(VaultClientSettingsBuilder::default().build()?)?;
+/// // Reads the address from VAULT_ADDR and the token from VAULT_TOKEN. Certificates are verified: by
+/// // default, vaultrs verifies none if VAULT_SKIP_VERIFY is set, even to `false`.
+/// let settings = VaultClientSettingsBuilder::default().verify(true).build()?;
+/// let client = VaultClient::new(settings)?;
 /// let keys = VaultKeys::new(Arc::new(client), "secret", "kleidia").await?;
 /// # Ok(())
 /// # }
@@ -78,7 +80,8 @@ pub struct VaultKeys<C = VaultClient> {
 /// use vaultrs::client::{VaultClient, VaultClientSettingsBuilder};
 ///
 /// # async fn read() -> Result<(), Box<dyn std::error::Error>> {
-/// let client = VaultClient::new(VaultClientSettingsBuilder::default().build()?)?;
+/// let settings = VaultClientSettingsBuilder::default().verify(true).build()?;
+/// let client = VaultClient::new(settings)?;
 /// let login = VaultLogin::Kubernetes {
 ///     mount: "kubernetes".to_owned(),
 ///     role: "kleidia".to_owned(),

@@ -10,8 +10,8 @@ use super::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason, RejectionLimi
 use crate::lockout::LoginSource;
 use crate::{ClientInfo, Timestamp};
 
-/// The maximum number of sources that the summaries of a minute name: those with the most
-/// rejections.
+/// The maximum number of sources that the summaries of a minute name, of each kind of callers: those
+/// with the most rejections.
 const MAX_NAMED: usize = 100;
 const SECONDS_PER_MINUTE: i64 = 60;
 
@@ -36,17 +36,26 @@ pub(super) struct Check {
 /// The number of a window, which is not used again.
 pub(super) type WindowId = u64;
 
-/// A minute of the clock. It has at most as many sources as it records rejections.
+/// A minute of the clock.
 #[derive(Debug, Default)]
 struct Window {
     id: WindowId,
+    /// It never goes back: late events would start windows without end.
     minute: i64,
+    accounts: Budget,
+    other_callers: Budget,
+    /// The time of the last rejection that was counted; `None` if there is none yet.
+    counted_at: Option<Timestamp>,
+}
+
+/// What was recorded and counted of one kind of callers. It has at most as many sources as it
+/// records rejections.
+#[derive(Debug, Default)]
+struct Budget {
     recorded: u32,
     sources: HashMap<Source, SourceCounts>,
     /// Counts of sources that have no entry.
     others: Counts,
-    /// The time of the last rejection that was counted; `None` if there is none yet.
-    counted_at: Option<Timestamp>,
 }
 
 /// The cause of rejections: a network, or an account or workload at an unknown address.
@@ -75,11 +84,10 @@ impl RejectionLimiter {
     pub(super) fn check(&self, events: &[AuditEvent]) -> Check {
         let Some(first) = events.first() else { return Check::default() };
         let mut window = self.window();
-        // A clock that was set back starts another minute too.
         let minute = first.at.as_second().div_euclid(SECONDS_PER_MINUTE);
         let summaries =
-            if minute == window.minute { Vec::new() } else { window.restart(Some(minute)) };
-        let is_recorded = window.check(self.limits, Source::from_event(first), events);
+            if minute > window.minute { window.restart(Some(minute)) } else { Vec::new() };
+        let is_recorded = window.check(self.limits, first, events);
         let mut counting = None;
         if !is_recorded && window.counted_at.replace(first.at).is_none() {
             let passed = first.at.as_second().rem_euclid(SECONDS_PER_MINUTE);
@@ -114,14 +122,44 @@ impl Window {
         summaries
     }
 
-    fn check(&mut self, limits: RejectionLimits, source: Source, events: &[AuditEvent]) -> bool {
-        let has_room = self.recorded < limits.total;
+    fn check(
+        &mut self,
+        limits: RejectionLimits,
+        first: &AuditEvent,
+        events: &[AuditEvent],
+    ) -> bool {
+        let per_source = limits.per_source();
+        let (budget, total) = if is_of_account(first) {
+            (&mut self.accounts, limits.accounts_total())
+        } else {
+            (&mut self.other_callers, limits.total())
+        };
+        budget.check(per_source, total, Source::from_event(first), events)
+    }
+
+    fn take_summaries(&mut self) -> Vec<AuditEvent> {
+        let Some(at) = self.counted_at else { return Vec::new() };
+        let mut summaries = self.accounts.take_summaries(at);
+        summaries.extend(self.other_callers.take_summaries(at));
+        summaries
+    }
+}
+
+impl Budget {
+    fn check(
+        &mut self,
+        per_source: u32,
+        total: u32,
+        source: Source,
+        events: &[AuditEvent],
+    ) -> bool {
+        let has_room = self.recorded < total;
         if !has_room && !self.sources.contains_key(&source) {
             self.others.add(events);
             return false;
         }
         let source = self.sources.entry(source).or_default();
-        if !has_room || source.recorded >= limits.per_source {
+        if !has_room || source.recorded >= per_source {
             source.counts.add(events);
             return false;
         }
@@ -130,8 +168,7 @@ impl Window {
         true
     }
 
-    fn take_summaries(&mut self) -> Vec<AuditEvent> {
-        let Some(at) = self.counted_at else { return Vec::new() };
+    fn take_summaries(&mut self, at: Timestamp) -> Vec<AuditEvent> {
         let counted = self.sources.iter_mut().filter(|(_, source)| !source.counts.0.is_empty());
         let counted = counted.map(|(source, found)| (source, mem::take(&mut found.counts)));
         let mut counted: Vec<_> = counted.collect();
@@ -147,6 +184,13 @@ impl Window {
         summaries.extend(mem::take(&mut self.others).summaries(None, at));
         summaries
     }
+}
+
+/// Returns whether the caller has authenticated as an account. Anyone can try to log in, and own a
+/// domain with workloads.
+fn is_of_account(event: &AuditEvent) -> bool {
+    let is_login = matches!(event.kind, EventKind::LoginFailure | EventKind::LoginLocked);
+    !is_login && event.user.as_ref().is_some_and(|identity| identity.id.is_some())
 }
 
 impl Source {

@@ -25,11 +25,11 @@ use crate::{Clock, HealthError, Timestamp, time};
 ///
 /// # Rejections
 /// Anyone can cause denials, and failed logins of unknown names, so only the first ones of a minute
-/// are recorded: 60 of one source, and 1,000 in total ([`Self::with_rejection_limits`]). A source
-/// is an IPv4 address, an IPv6 /64 network, or the account or workload if the address is unknown.
-/// Further rejections are counted. At the end of the minute, or
-/// at [`Self::flush`], one record for each source and kind has their number
-/// ([`Reason::MoreWithinMinute`](super::Reason::MoreWithinMinute)). It has the time of the last one
+/// are recorded ([`Self::with_rejection_limits`]): 60 of one source, 1,000 of callers that have
+/// authenticated as an account, and 1,000 of all others. A source is an IPv4 address, an IPv6 /64
+/// network, or the account or workload if the address is unknown. Further rejections are counted.
+/// At the end of the minute, or at [`Self::flush`], one record for each source and kind has their
+/// number ([`Reason::MoreWithinMinute`](super::Reason::MoreWithinMinute)). It has the time of the last one
 /// that was counted, and for IPv6 the first address of the network. The 100 sources with the most
 /// rejections have such records; one without a source has the number of the others, and of those
 /// that came when the total was reached.

@@ -1,7 +1,6 @@
 //! Runs a pair of operations by schedules, and compares the outcomes with those of the serial
 //! orders.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,8 +53,8 @@ impl Nodes {
             // The proxy does not understand the negotiation of TLS.
             let through_proxy = format!("{}?sslmode=disable", url.replace(&server, &proxy));
             let options = PostgresOptions::default()
-                .with_max_connections(NonZeroU32::MIN)
-                .with_lock_timeout(TIMEOUT)
+                .with_max_connections(1)
+                .and_then(|options| options.with_lock_timeout(TIMEOUT))
                 .and_then(|options| options.with_statement_timeout(TIMEOUT))
                 .and_then(|options| options.with_idle_in_transaction_timeout(TIMEOUT))
                 // Only the statements of the pair.

@@ -1,6 +1,5 @@
 //! Operations that are cancelled at random times: each is atomic, and later operations succeed.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kleidia_tower::account::{AccountLookup, AccountStore as _};
@@ -23,7 +22,7 @@ fn random_time() -> Duration {
 
 /// With one connection, the next operation waits until the cancelled one is rolled back.
 async fn store() -> PostgresStore {
-    let options = PostgresOptions::default().with_max_connections(NonZeroU32::MIN);
+    let options = PostgresOptions::default().with_max_connections(1).unwrap();
     let url = PostgresServer::shared().create_database();
     PostgresStore::open_with(&url, audit_key(), options).await.unwrap()
 }

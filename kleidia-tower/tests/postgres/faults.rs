@@ -1,7 +1,6 @@
 //! Servers that end, block, or are not those that they should be.
 
 use std::future::pending;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -61,7 +60,10 @@ async fn operation_does_not_wait_for_a_lock_for_ever() {
 async fn verifies_the_certificate_of_the_server() {
     let server = PostgresServer::start_with_tls(&["fsync=off"]);
     let url = format!("{}?sslmode=require", server.create_database());
-    let trusted = PostgresOptions::default().with_root_certificates(server.root_certificate());
+    // As an editor may leave it.
+    let trusted = server.root_certificate().replace('\n', "\n  ");
+    let trusted = format!("\u{feff}{trusted}\nand a comment");
+    let trusted = PostgresOptions::default().with_root_certificates(trusted);
     let store = PostgresStore::open_with(&url, audit_key(), trusted.clone()).await.unwrap();
     create(&store, "alice").await;
     // The operating system does not trust it.
@@ -96,7 +98,7 @@ async fn clock_is_that_of_the_database() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_do_not_wait_for_writes() {
     let url = PostgresServer::shared().create_database();
-    let options = PostgresOptions::default().with_max_connections(NonZeroU32::new(4).unwrap());
+    let options = PostgresOptions::default().with_max_connections(4).unwrap();
     let long = Duration::from_secs(120);
     let options = options.with_connection_timeout(long).unwrap();
     let options = options.with_lock_timeout(long).unwrap().with_statement_timeout(long).unwrap();
@@ -162,7 +164,7 @@ async fn operation_does_not_wait_for_a_silent_server() {
     let (port, is_silent) = silent_proxy(server.port()).await;
     let url = url.replace(&format!(":{}/", server.port()), &format!(":{port}/"));
     let timeout = Duration::from_secs(1);
-    let options = PostgresOptions::default().with_max_connections(NonZeroU32::MIN);
+    let options = PostgresOptions::default().with_max_connections(1).unwrap();
     let options = options.with_statement_timeout(timeout).unwrap();
     let options = options.with_lock_timeout(timeout).unwrap();
     let store = PostgresStore::open_with(&url, audit_key(), options).await.unwrap();

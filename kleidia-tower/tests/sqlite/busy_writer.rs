@@ -1,6 +1,5 @@
 //! What waits for the writer while another process writes, and what does not.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ const QUEUE_LIMIT: u32 = 3;
 
 async fn open(database: &TempDatabase) -> Arc<SqliteStore> {
     let options = SqliteOptions::default().with_busy_timeout(Duration::from_secs(600)).unwrap();
-    let options = options.with_queue_limit(NonZeroU32::new(QUEUE_LIMIT).unwrap());
+    let options = options.with_queue_limit(QUEUE_LIMIT).unwrap();
     Arc::new(SqliteStore::open_with(&database.path, audit_key(), options).await.unwrap())
 }
 

@@ -1,6 +1,5 @@
 //! The database file: permissions, persistence, and invalid paths.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use kleidia_tower::UserId;
@@ -79,12 +78,24 @@ async fn rejects_paths_that_are_not_files() {
 async fn works_with_extreme_options() {
     let database = TempDatabase::new();
     let options = SqliteOptions::default()
-        .with_readers(NonZeroU32::MIN)
+        .with_readers(1)
+        .unwrap()
         .with_busy_timeout(Duration::from_secs(24 * 24 * 3600))
         .unwrap();
     let store = SqliteStore::open_with(&database.path, audit_key(), options).await.unwrap();
     create(&store, "alice").await;
     assert!(store.account(UserId::new(1)).await.unwrap().is_some());
+}
+
+#[test]
+fn rejects_options_out_of_bounds() {
+    let default = SqliteOptions::default;
+    for readers in [0, 10_001, u32::MAX] {
+        assert!(default().with_readers(readers).is_err(), "{readers}");
+    }
+    for queue_limit in [0, 1_000_001, u32::MAX] {
+        assert!(default().with_queue_limit(queue_limit).is_err(), "{queue_limit}");
+    }
 }
 
 #[tokio::test]

@@ -144,12 +144,9 @@ fn arguments(text: &str) -> Vec<&str> {
 /// Returns the values of one argument that may be untrusted: a field, or those in a message.
 fn untrusted<'a>(code: &str, argument: &'a str) -> Vec<&'a str> {
     let argument = argument.trim();
-    let code_lines = argument.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let start = code_lines.clone().next().map_or(argument, |line| {
-        let offset = argument.find(line).unwrap_or_default();
-        &argument[offset..]
-    });
-    let argument = start.trim();
+    let first = argument.lines().find(|line| !line.trim_start().starts_with("//"));
+    let start = first.and_then(|line| argument.find(line)).unwrap_or_default();
+    let argument = argument[start..].trim();
     if argument.starts_with("target:") || argument.starts_with("parent:") {
         return Vec::new();
     }

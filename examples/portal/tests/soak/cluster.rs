@@ -54,6 +54,9 @@ impl Cluster {
         let url = database.create_database();
         let directory = tempfile::tempdir().unwrap();
         let audit_key = directory.path().join("portal.audit-key");
+        let keys = directory.path().join("portal.keys");
+        let mut keys_created = command(url.as_ref(), &["create-keys", keys.to_str().unwrap()]);
+        assert!(keys_created.status().unwrap().success());
         let mut create = command(url.as_ref(), &["create-admin", ADMIN, "--password-stdin"]);
         create.arg("--audit-key").arg(audit_key);
         let created = output_with_input(create, PASSWORD);

@@ -88,8 +88,54 @@ fn next_minute_records_again_after_the_summaries() {
     assert_eq!(described(&next.summaries), [summary("192.0.2.1", 5)]);
     assert_eq!(next.summaries[0].at.as_second(), START + 42, "the last one");
     assert_eq!(admitted(&limiter, &denial("192.0.2.1", 61), 4), 3);
-    // After the clock was set back.
-    assert_eq!(described(&limiter.check(&denial("192.0.2.1", 0)).summaries).len(), 1);
+}
+
+/// Requests that began before the end of a minute, or a clock that was set back.
+#[test]
+fn late_events_do_not_start_the_minute_again() {
+    let limiter = limiter(3, 100);
+    let mut recorded = 0;
+    for _ in 0..100 {
+        recorded += admitted(&limiter, &denial("192.0.2.1", 60), 1);
+        recorded += admitted(&limiter, &denial("192.0.2.1", 59), 1);
+    }
+    assert_eq!(recorded, 3);
+    let counting = limiter.check(&denial("192.0.2.2", 59));
+    assert!(counting.is_recorded && counting.summaries.is_empty(), "{counting:?}");
+    // The timer of the window ends it whatever the clock says.
+    assert_eq!(described(&limiter.end(limiter.window().id)), [summary("192.0.2.1", 197)]);
+    assert_eq!(admitted(&limiter, &denial("192.0.2.1", 0), 4), 3);
+}
+
+/// Neither those without an account nor their networks keep denials of accounts out of the log.
+#[test]
+fn accounts_have_a_budget_of_their_own() {
+    let limits = RejectionLimits::default().with_per_source(2).unwrap();
+    let limits = limits.with_total(6).unwrap().with_accounts_total(4).unwrap();
+    let limiter = RejectionLimiter::new(limits);
+    let of_account = |kind, address: &str| {
+        let user = AuditIdentity { id: Some(crate::UserId::new(7)), name: "alice".to_owned() };
+        [AuditEvent { user: Some(user), ..event(kind, address, 0) }]
+    };
+    let unknown = [AuditEvent { user: None, ..event(EventKind::LoginFailure, "10.0.0.1", 0) }];
+    assert_eq!(admitted(&limiter, &unknown, 10), 2);
+    let locked = of_account(EventKind::LoginLocked, "10.0.0.2");
+    assert_eq!(admitted(&limiter, &locked, 10), 2, "anyone can cause it");
+    assert_eq!(admitted(&limiter, &denial("10.0.0.3", 0), 10), 2, "of a workload");
+    assert_eq!(admitted(&limiter, &denial("10.0.0.4", 0), 10), 0, "the total is reached");
+    for (address, expected) in [("10.0.0.1", 2), ("10.0.0.4", 2), ("10.0.0.5", 0)] {
+        let denial = of_account(EventKind::PermissionDenied, address);
+        assert_eq!(admitted(&limiter, &denial, 10), expected, "{address}");
+    }
+    let counted: u64 = limiter
+        .take_summaries()
+        .iter()
+        .map(|summary| match summary.reason {
+            Some(Reason::MoreWithinMinute(count)) => count,
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(counted, 70 - 6 - 4, "each is recorded or counted");
 }
 
 #[test]
@@ -128,7 +174,7 @@ fn sources_past_the_total_have_one_summary_and_no_memory() {
         all += admitted(&limiter, &denial(&address, 0), 4);
     }
     assert_eq!(all, 10);
-    assert_eq!(limiter.window().sources.len(), 4);
+    assert_eq!(limiter.window().other_callers.sources.len(), 4);
     let mut found = described(&limiter.take_summaries());
     found.sort();
     let expected = [

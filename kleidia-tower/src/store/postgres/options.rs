@@ -1,6 +1,5 @@
 //! `PostgresOptions`.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::SettingError;
@@ -8,11 +7,12 @@ use crate::store::sealer::{self, SealerTask};
 
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+const STATEMENT_TIMEOUT: &str = "statement timeout";
+const LOCK_TIMEOUT: &str = "lock timeout";
 
 /// Options of [`PostgresStore`](super::PostgresStore).
 ///
 /// ```no_run
-/// use std::num::NonZeroU32;
 /// use std::time::Duration;
 ///
 /// use kleidia_tower::audit::AuditKey;
@@ -20,7 +20,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 ///
 /// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
 /// let options = PostgresOptions::default()
-///     .with_max_connections(NonZeroU32::new(8).ok_or("zero")?)
+///     .with_max_connections(8)?
 ///     .with_statement_timeout(Duration::from_secs(2))?
 ///     .with_root_certificates(std::fs::read("database-ca.pem")?);
 /// let (url, key) = ("postgres://portal@db.example.com/portal", AuditKey::open("portal.audit-key")?);
@@ -29,24 +29,28 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostgresOptions {
-    pub(super) max_connections: NonZeroU32,
+    pub(super) max_connections: u32,
     pub(super) connection_timeout: Duration,
-    pub(super) statement_timeout: Duration,
-    pub(super) lock_timeout: Duration,
+    statement_timeout: Option<Duration>,
+    lock_timeout: Option<Duration>,
     pub(super) idle_in_transaction_timeout: Duration,
     pub(super) root_certificates: Option<Vec<u8>>,
     pub(super) seal_interval: Duration,
 }
 
 impl PostgresOptions {
-    /// Sets the maximum number of connections. 16 by default. A quarter of them is for reads alone.
+    /// Sets the maximum number of connections: 1 to 10,000, 16 by default. A quarter of them is for
+    /// reads alone.
     ///
     /// An operation has one connection until its transaction ends, so more connections than the
     /// server has processors rarely raise the throughput.
-    #[must_use]
-    pub const fn with_max_connections(mut self, max_connections: NonZeroU32) -> Self {
-        self.max_connections = max_connections;
-        self
+    ///
+    /// # Errors
+    /// [`SettingError`] out of these bounds.
+    pub fn with_max_connections(mut self, max_connections: u32) -> Result<Self, SettingError> {
+        self.max_connections =
+            SettingError::check("maximum connections", max_connections, 1..=10_000)?;
+        Ok(self)
     }
 
     /// Sets how long an operation waits for a connection: for a free one, and for a new one. 5
@@ -59,24 +63,25 @@ impl PostgresOptions {
         Ok(self)
     }
 
-    /// Sets how long the server may run a statement (`statement_timeout`). 10 seconds by default;
-    /// 10 milliseconds to an hour.
+    /// Sets how long the server may run a statement (`statement_timeout`): 10 milliseconds to an
+    /// hour. 10 seconds by default, or the lock timeout if that is longer.
     ///
     /// # Errors
-    /// [`SettingError`] out of these bounds.
+    /// [`SettingError`] out of these bounds, or below the [lock timeout](Self::with_lock_timeout).
     pub fn with_statement_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
-        self.statement_timeout = check("statement timeout", timeout)?;
-        Ok(self)
+        self.statement_timeout = Some(check(STATEMENT_TIMEOUT, timeout)?);
+        self.checked()
     }
 
-    /// Sets how long a statement may wait for a lock (`lock_timeout`). 5 seconds by default; 10
-    /// milliseconds to an hour.
+    /// Sets how long a statement may wait for a lock (`lock_timeout`): 10 milliseconds to an hour.
+    /// 5 seconds by default, or the statement timeout if that is shorter.
     ///
     /// # Errors
-    /// [`SettingError`] out of these bounds.
+    /// [`SettingError`] out of these bounds, or above the
+    /// [statement timeout](Self::with_statement_timeout), which would end the statement first.
     pub fn with_lock_timeout(mut self, timeout: Duration) -> Result<Self, SettingError> {
-        self.lock_timeout = check("lock timeout", timeout)?;
-        Ok(self)
+        self.lock_timeout = Some(check(LOCK_TIMEOUT, timeout)?);
+        self.checked()
     }
 
     /// Sets after which time the server ends a transaction that sends no statement, for example
@@ -114,16 +119,33 @@ impl PostgresOptions {
         Ok(self)
     }
 
+    /// Rejects timeouts that contradict each other, and returns both.
+    fn checked(self) -> Result<Self, SettingError> {
+        let (lock, statement) = (self.lock_timeout(), self.statement_timeout());
+        SettingError::check_at_most(LOCK_TIMEOUT, lock, STATEMENT_TIMEOUT, statement)?;
+        Ok(self)
+    }
+
+    pub(super) fn statement_timeout(&self) -> Duration {
+        let default = || Duration::from_secs(10).max(self.lock_timeout.unwrap_or_default());
+        self.statement_timeout.unwrap_or_else(default)
+    }
+
+    pub(super) fn lock_timeout(&self) -> Duration {
+        let default = || Duration::from_secs(5).min(self.statement_timeout());
+        self.lock_timeout.unwrap_or_else(default)
+    }
+
     /// Returns how many connections may write at a time: all but a quarter, if there are several.
     pub(super) fn writers(&self) -> usize {
-        let max = self.max_connections.get();
+        let max = self.max_connections;
         usize::try_from(max - max.div_ceil(4).min(max - 1)).unwrap_or(usize::MAX)
     }
 
     /// Returns how long an operation may take: the server enforces the other timeouts only while it
     /// answers.
     pub(super) fn operation_timeout(&self) -> Duration {
-        self.statement_timeout + self.lock_timeout
+        self.statement_timeout() + self.lock_timeout()
     }
 
     /// Returns the statement that sets up a new connection.
@@ -133,8 +155,8 @@ impl PostgresOptions {
              SET idle_in_transaction_session_timeout = {}; \
              SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') = 'off'",
-            self.statement_timeout.as_millis(),
-            self.lock_timeout.as_millis(),
+            self.statement_timeout().as_millis(),
+            self.lock_timeout().as_millis(),
             self.idle_in_transaction_timeout.as_millis(),
         )
     }
@@ -147,13 +169,40 @@ fn check(name: &'static str, timeout: Duration) -> Result<Duration, SettingError
 impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
-            max_connections: NonZeroU32::MIN.saturating_add(15),
+            max_connections: 16,
             connection_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(10),
-            lock_timeout: Duration::from_secs(5),
+            statement_timeout: None,
+            lock_timeout: None,
             idle_in_transaction_timeout: Duration::from_secs(3),
             root_certificates: None,
             seal_interval: SealerTask::DEFAULT_INTERVAL,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejects_connections_out_of_bounds() {
+        for max in [0, 10_001, u32::MAX] {
+            assert!(PostgresOptions::default().with_max_connections(max).is_err(), "{max}");
+        }
+        let options = PostgresOptions::default().with_max_connections(10_000).unwrap();
+        assert_eq!(options.writers(), 7500);
+    }
+
+    #[test]
+    fn rejects_timeouts_that_contradict_each_other_in_any_order() {
+        let [short, long] = [3, 60].map(Duration::from_secs);
+        let default = PostgresOptions::default;
+        let options = default().with_statement_timeout(short).unwrap();
+        assert_eq!((options.lock_timeout(), options.statement_timeout()), (short, short));
+        let rejected = options.with_lock_timeout(long).unwrap_err();
+        assert_eq!(rejected.to_string(), "lock timeout of 60s exceeds statement timeout of 3s");
+        let options = default().with_lock_timeout(long).unwrap();
+        assert_eq!((options.lock_timeout(), options.statement_timeout()), (long, long));
+        assert_eq!(options.with_statement_timeout(short).unwrap_err(), rejected);
     }
 }

@@ -281,7 +281,7 @@ fn set_network_timeouts(config: &mut Config, options: &PostgresOptions) {
         config.connect_timeout(options.connection_timeout);
     }
     if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(options.statement_timeout);
+        config.tcp_user_timeout(options.statement_timeout());
     }
     // The default of two hours is that of `tokio-postgres`, so the URL cannot ask for it.
     if config.get_keepalives_idle() == Duration::from_secs(2 * 3600) {
@@ -309,7 +309,7 @@ fn pool(
     });
     let timeout = Some(options.connection_timeout);
     Pool::builder(manager)
-        .max_size(usize::try_from(options.max_connections.get()).unwrap_or(usize::MAX))
+        .max_size(usize::try_from(options.max_connections).unwrap_or(usize::MAX))
         .timeouts(deadpool_postgres::Timeouts { wait: timeout, create: timeout, recycle: timeout })
         .runtime(Runtime::Tokio1)
         .post_create(set_up)

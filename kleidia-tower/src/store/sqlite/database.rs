@@ -1,7 +1,6 @@
 //! `SqliteStore`: opening, transactions and closing.
 
 use std::fmt;
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -87,9 +86,9 @@ struct Database {
 /// Options of [`SqliteStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteOptions {
-    readers: NonZeroU32,
+    readers: u32,
     busy_timeout: Duration,
-    queue_limit: NonZeroU32,
+    queue_limit: u32,
     seal_interval: Duration,
 }
 
@@ -122,10 +121,10 @@ impl SqliteStore {
         let connect = options.connect(file.path());
         let writer = options.writer(&connect).await.map_err(open_error)?;
         migrations::run(&mut *writer.acquire().await.map_err(open_error)?).await?;
-        let readers = options.pool(options.readers.get());
+        let readers = options.pool(options.readers);
         let readers = readers.connect_with(connect.read_only(true)).await.map_err(open_error)?;
-        let queue =
-            Semaphore::new(usize::try_from(options.queue_limit.get()).unwrap_or(usize::MAX));
+        let queue = usize::try_from(options.queue_limit).unwrap_or(Semaphore::MAX_PERMITS);
+        let queue = Semaphore::new(queue.min(Semaphore::MAX_PERMITS));
         let (key, sealing) = (key.into(), Sealing::default());
         let events = SessionEvents::default();
         let database = Database { file, writer, readers, queue, events, key, sealing };
@@ -200,10 +199,12 @@ impl SqliteStore {
 }
 
 impl SqliteOptions {
-    /// Sets the number of reading connections, each with its own thread. 4 by default.
-    #[must_use]
-    pub const fn with_readers(self, readers: NonZeroU32) -> Self {
-        Self { readers, ..self }
+    /// Sets the number of reading connections, each with its own thread: 1 to 10,000, 4 by default.
+    ///
+    /// # Errors
+    /// [`SettingError`] out of these bounds.
+    pub fn with_readers(self, readers: u32) -> Result<Self, SettingError> {
+        Ok(Self { readers: SettingError::check("readers", readers, 1..=10_000)?, ..self })
     }
 
     /// Sets how long an operation waits for a connection, and for another process that writes.
@@ -218,11 +219,15 @@ impl SqliteOptions {
         Ok(Self { busy_timeout, ..self })
     }
 
-    /// Sets how many operations can wait for the writing connection; the others fail with
-    /// [`StoreError::Busy`]. 1,024 by default. The deletion of expired rows is not limited.
-    #[must_use]
-    pub const fn with_queue_limit(self, queue_limit: NonZeroU32) -> Self {
-        Self { queue_limit, ..self }
+    /// Sets how many operations can wait for the writing connection: 1 to 1,000,000, 1,024 by
+    /// default. The others fail with [`StoreError::Busy`]. The deletion of expired rows is not
+    /// limited.
+    ///
+    /// # Errors
+    /// [`SettingError`] out of these bounds.
+    pub fn with_queue_limit(self, queue_limit: u32) -> Result<Self, SettingError> {
+        let queue_limit = SettingError::check("queue limit", queue_limit, 1..=1_000_000)?;
+        Ok(Self { queue_limit, ..self })
     }
 
     /// Sets how often committed audit records are sealed: 10 milliseconds to 1 hour, 400
@@ -282,11 +287,9 @@ fn is_busy(error: &sqlx::Error) -> bool {
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
-        const QUEUE_LIMIT: NonZeroU32 = NonZeroU32::MIN.saturating_add(1023);
         let busy_timeout = Duration::from_secs(10);
         let seal_interval = SealerTask::DEFAULT_INTERVAL;
-        Self { readers: READERS, busy_timeout, queue_limit: QUEUE_LIMIT, seal_interval }
+        Self { readers: 4, busy_timeout, queue_limit: 1024, seal_interval }
     }
 }
 

@@ -1,6 +1,5 @@
 //! What the cache costs the database.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +39,7 @@ async fn requests_of_a_session_share_a_query() {
 #[tokio::test(flavor = "multi_thread")]
 async fn feed_needs_no_connection_of_requests() {
     let url = PostgresServer::shared().create_database();
-    let options = PostgresOptions::default().with_max_connections(NonZeroU32::MIN);
+    let options = PostgresOptions::default().with_max_connections(1).unwrap();
     let options = options.with_lock_timeout(Duration::from_secs(60)).unwrap();
     let options = options.with_statement_timeout(Duration::from_secs(60)).unwrap();
     let store = Arc::new(PostgresStore::open_with(&url, audit_key(), options).await.unwrap());

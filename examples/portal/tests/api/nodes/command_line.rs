@@ -49,6 +49,15 @@ fn requires_the_file_of_keys() {
     let keys = ["--listen", "127.0.0.1:0", "--keys", keys.to_str().unwrap()];
     let output = command(url.as_ref(), &keys[..2]).output().unwrap();
     assert_fails(&output, &["PostgreSQL", "--keys FILE", "same keys on all nodes"]);
+    // Each node would create a key of its own.
+    let output = command(url.as_ref(), &keys).output().unwrap();
+    assert_fails(&output, &[keys[3], "No such file", "portal create-keys FILE"]);
+    assert!(!directory.file("keys").exists());
+    let create = || command_without_database(&["create-keys", keys[3]]).output().unwrap();
+    assert!(create().status.success());
+    let created = std::fs::read(keys[3]).unwrap();
+    assert_fails(&create(), &[keys[3], "exists"]);
+    assert_eq!(std::fs::read(keys[3]).unwrap(), created);
     for arguments in [&keys[..], &["unlock", ADMIN], &["audit", "verify"]] {
         let output = command(url.as_ref(), arguments).output().unwrap();
         assert_fails(&output, &["PostgreSQL", "--audit-key FILE", "same key on all nodes"]);
@@ -60,12 +69,24 @@ fn only_postgres_has_a_number_of_connections() {
     let directory = TempDatabase::new();
     let output = command(&directory.path(), &["--database-connections", "1"]).output().unwrap();
     assert_fails(&output, &["--database-connections", "PostgreSQL"]);
+    let (keys, audit_key) = (directory.file("keys"), directory.file("audit-key"));
+    let created = command_without_database(&["create-keys", keys.to_str().unwrap()]).output();
+    assert!(created.unwrap().status.success());
+    for connections in ["0", "10001", "4294967295"] {
+        let mut portal = command("postgres://127.0.0.1:1/portal".as_ref(), &[]);
+        portal.args(["--database-connections", connections]);
+        portal.arg("--keys").arg(&keys).arg("--audit-key").arg(&audit_key);
+        let found = format!("expected 1 to 10000, found {connections}");
+        assert_fails(&portal.output().unwrap(), &["--database-connections", &found]);
+    }
 }
 
 #[test]
 fn errors_do_not_show_the_password() {
     let directory = TempDatabase::new();
     let (keys, audit_key) = (directory.file("keys"), directory.file("audit-key"));
+    let created = command_without_database(&["create-keys", keys.to_str().unwrap()]).output();
+    assert!(created.unwrap().status.success());
     let audit_key = ["--audit-key", audit_key.to_str().unwrap()];
     for (url, text) in [
         ("postgres://portal:correct-horse@localhost:port/portal", "malformed"),

@@ -10,7 +10,9 @@ mod vault;
 use tempfile::TempDir;
 use test_servers::PostgresServer;
 
-use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command, output_with_input};
+use crate::portal::{
+    ADMIN, PASSWORD, Portal, TempDatabase, command, command_without_database, output_with_input,
+};
 
 /// A database, and the keys that its portals share.
 pub(crate) struct Cluster {
@@ -23,6 +25,9 @@ impl Cluster {
     pub(crate) fn new(server: &PostgresServer) -> Self {
         let cluster =
             Self { url: server.create_database(), directory: tempfile::tempdir().unwrap() };
+        let keys = cluster.file("portal.keys");
+        let created = command_without_database(&["create-keys", &keys]).output().unwrap();
+        assert!(created.status.success(), "{created:?}");
         let audit_key = cluster.file("portal.audit-key");
         let create = ["--audit-key", &audit_key, "create-admin", ADMIN, "--password-stdin"];
         let created = output_with_input(command(cluster.url.as_ref(), &create), PASSWORD);
