@@ -10,6 +10,15 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{Client, HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end};
 
+/// One connection in all. The limit of an address does not apply, which would close the next one.
+fn one_in_all() -> Server {
+    Server::new().with_max_connections(1).unwrap().with_exempt_proxies(loopback())
+}
+
+fn loopback() -> TrustedProxies {
+    TrustedProxies::new(ForwardingHeader::XForwardedFor, ["127.0.0.0/8".parse().unwrap()])
+}
+
 fn one_per_address() -> Server {
     Server::new().with_max_connections_per_address(1).unwrap()
 }
@@ -67,9 +76,7 @@ async fn connect_from(local: &str, running: &TestServer) -> Client {
 
 #[tokio::test]
 async fn proxies_can_be_exempt() {
-    let networks = ["127.0.0.0/8".parse().unwrap()];
-    let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, networks);
-    let running = TestServer::start(one_per_address().with_exempt_proxies(proxies)).await;
+    let running = TestServer::start(one_per_address().with_exempt_proxies(loopback())).await;
     let mut first = running.client(Version::HTTP_11).await;
     first.ok("/").await;
     running.client(Version::HTTP_2).await.ok("/").await;
@@ -78,7 +85,7 @@ async fn proxies_can_be_exempt() {
 /// Each of these connections occupies the only slot; the last client gets it afterwards.
 #[tokio::test]
 async fn every_end_of_a_connection_releases_its_slot() {
-    let server = Server::new().with_max_connections(1).unwrap();
+    let server = one_in_all();
     let server = server.with_head_timeout(SHORT).unwrap().with_idle_timeout(SHORT).unwrap();
     let running = TestServer::start(server).await;
 
@@ -105,7 +112,7 @@ async fn every_end_of_a_connection_releases_its_slot() {
 
 #[tokio::test]
 async fn clients_wait_while_the_server_is_full() {
-    let running = TestServer::start(Server::new().with_max_connections(1).unwrap()).await;
+    let running = TestServer::start(one_in_all()).await;
     // With an open request, a connection is not replaced.
     let (first, connection) = never(&running).await;
     let mut second = running.client(Version::HTTP_11).await;
