@@ -60,8 +60,12 @@ impl Admin {
 
     /// Enables a user; repeats it until that is acknowledged.
     async fn enable(&mut self, user: &User) {
-        while !matches!(self.switch(user, false).await, Outcome::Done(_)) {
-            self.pause(200).await;
+        loop {
+            match self.switch(user, false).await {
+                Outcome::Done(_) => return,
+                Outcome::Rejected(code) => panic!("the admin is rejected: {code}"),
+                Outcome::Unknown | Outcome::NotSent => self.pause(200).await,
+            };
         }
     }
 

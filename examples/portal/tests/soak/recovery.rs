@@ -3,8 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crate::cluster::Cluster;
-use crate::portal::{ADMIN, PASSWORD};
+use crate::portal::PASSWORD;
 
+/// A user that logs in to see that all is healthy. A user has 100 sessions, so the admin would lose
+/// the one that it uses.
+pub(crate) const PROBER: &str = "prober";
 /// How soon after a fault all is healthy again, besides what the check of that takes.
 const RECOVERY: Duration = Duration::from_secs(2);
 /// How many times what the check takes without a fault it may take after one, on a busy machine.
@@ -46,7 +49,7 @@ pub(crate) async fn time_until_healthy(cluster: &Cluster) -> Duration {
 async fn wait_until_healthy(cluster: &Cluster, node: usize, healed_at: Instant) {
     loop {
         let health = cluster.portal(node).get("/api/health");
-        let login = cluster.portal(node).login_request(ADMIN, PASSWORD);
+        let login = cluster.portal(node).login_request(PROBER, PASSWORD);
         let health = health.timeout(MAX_RECOVERY).try_send().await.map(|health| health.body);
         if health.as_deref().is_ok_and(|health| health == "ok\n") {
             let login = login.timeout(MAX_RECOVERY).try_send().await;

@@ -16,6 +16,7 @@ use crate::cluster::{Cluster, GRACE, PERMITS, THRESHOLD};
 use crate::disconnects::Disconnects;
 use crate::history::{Outcome, Recorder, Request};
 use crate::portal::PASSWORD;
+use crate::recovery::PROBER;
 use crate::tokens::Tokens;
 use crate::user::User;
 use crate::watcher::watch;
@@ -47,6 +48,7 @@ pub(crate) async fn run(seed: u64, duration: Duration, cache_sessions: Option<Du
     let cluster = Cluster::start(cache_sessions).await;
     let admin = cluster.portal(0).login_request(crate::portal::ADMIN, PASSWORD);
     let admin = Tokens::from_response(&admin.send().await);
+    create_user(&cluster, &admin, PROBER).await;
     let mut users = create_users(&cluster, &admin).await;
     let mut victims = users.split_off(USERS);
     let watched = victims.split_off(VICTIMS).remove(0);
@@ -88,12 +90,17 @@ pub(crate) async fn run(seed: u64, duration: Duration, cache_sessions: Option<Du
 async fn create_users(cluster: &Cluster, admin: &Tokens) -> Vec<Arc<User>> {
     let mut users = Vec::new();
     for number in 0..ALL_USERS {
-        let new = json!({"username": format!("user{number}"), "password": PASSWORD});
-        let request = cluster.portal(0).post("/api/admin/users").auth(admin).json(&new);
-        let id = request.send().await.expect_json()["id"].as_i64().unwrap();
+        let id = create_user(cluster, admin, &format!("user{number}")).await;
         users.push(Arc::new(User::new(number, id)));
     }
     users
+}
+
+/// Returns the id of the user.
+async fn create_user(cluster: &Cluster, admin: &Tokens, name: &str) -> i64 {
+    let new = json!({"username": name, "password": PASSWORD});
+    let request = cluster.portal(0).post("/api/admin/users").auth(admin).json(&new);
+    request.send().await.expect_json()["id"].as_i64().unwrap()
 }
 
 /// Forgets the failed logins of a user, which throttle clients that the account does not know.
