@@ -1,6 +1,7 @@
 //! The statements on the audit log within a transaction.
 
 use async_trait::async_trait;
+use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite, query};
 
 use super::error::store_error;
@@ -28,10 +29,16 @@ impl AuditRows for SqliteRows<'_> {
     }
 
     async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        for record in records {
-            self.append_record(record).await?;
-            let insert = query("INSERT INTO audit_unsealed VALUES (?)");
-            self.execute(insert.bind(sql_number(record.sequence))).await?;
+        // Of 15 columns, which are as many parameters as SQLite has at most.
+        for records in records.chunks(2000) {
+            let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO audit ");
+            insert.push_values(records, |mut row, record| push_record(&mut row, record));
+            self.execute(insert.build()).await?;
+            let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO audit_unsealed ");
+            insert.push_values(records, |mut row, record| {
+                row.push_bind(sql_number(record.sequence));
+            });
+            self.execute(insert.build()).await?;
         }
         Ok(())
     }
@@ -126,27 +133,25 @@ impl SqliteRows<'_> {
         }
         Ok(())
     }
+}
 
-    async fn append_record(&mut self, record: &AuditRecord) -> Result<(), StoreError> {
-        let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
-        let request = record.request.as_ref();
-        let insert =
-            query("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-                .bind(sql_number(record.sequence))
-                .bind(record.at.as_second())
-                .bind(record.kind.as_str())
-                .bind(record.outcome.as_str())
-                .bind(user.and_then(|identity| identity.id).map(UserId::get))
-                .bind(user.map(|identity| identity.name.as_str()))
-                .bind(actor.and_then(|identity| identity.id).map(UserId::get))
-                .bind(actor.map(|identity| identity.name.as_str()))
-                .bind(record.session.map(SessionId::get))
-                .bind(record.client.address.map(|address| address.to_string()))
-                .bind(record.client.user_agent.as_ref().map(UserAgent::as_str))
-                .bind(request.map(AuditedRequest::method))
-                .bind(request.and_then(AuditedRequest::route))
-                .bind(record.reason.as_deref())
-                .bind(record.mac.to_vec());
-        self.execute(insert).await.map(drop)
-    }
+/// Pushes the columns of a record, in their order.
+fn push_record(row: &mut Separated<'_, Sqlite, &'static str>, record: &AuditRecord) {
+    let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
+    let request = record.request.as_ref();
+    row.push_bind(sql_number(record.sequence))
+        .push_bind(record.at.as_second())
+        .push_bind(record.kind.as_str())
+        .push_bind(record.outcome.as_str())
+        .push_bind(user.and_then(|identity| identity.id).map(UserId::get))
+        .push_bind(user.map(|identity| identity.name.as_str()))
+        .push_bind(actor.and_then(|identity| identity.id).map(UserId::get))
+        .push_bind(actor.map(|identity| identity.name.as_str()))
+        .push_bind(record.session.map(SessionId::get))
+        .push_bind(record.client.address.map(|address| address.to_string()))
+        .push_bind(record.client.user_agent.as_ref().map(UserAgent::as_str))
+        .push_bind(request.map(AuditedRequest::method))
+        .push_bind(request.and_then(AuditedRequest::route))
+        .push_bind(record.reason.as_deref())
+        .push_bind(record.mac.to_vec());
 }
