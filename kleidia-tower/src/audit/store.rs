@@ -53,7 +53,7 @@ pub trait AuditStore: Send + Sync + 'static {
     async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError>;
 
     /// Proves that the log of a checkpoint has the leaves from an index to another (exclusive), at most
-    /// 1,000, and returns their records in order. Use [`export`](super::export).
+    /// 1,000, and returns their records in order. Use [`export`](super::export()).
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if there is no proof of one of them, also if it is detached;
