@@ -42,7 +42,7 @@ pub fn medians<const N: usize>(
             times[index].push(operations[index]());
         }
     }
-    times.map(median)
+    times.map(median_time)
 }
 
 /// Returns the duration of an operation.
@@ -66,7 +66,14 @@ pub fn rounds(requested: usize) -> usize {
     if std::env::args().any(|argument| argument == "--bench") { requested } else { 3 }
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+/// Returns the median of some figures.
+#[must_use]
+pub fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_unstable_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn median_time(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }

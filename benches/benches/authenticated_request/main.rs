@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use benches::Target::AtLeast;
-use benches::{Comparison, Load, rounds};
+use benches::{Comparison, Load, median, rounds};
 use kleidia_tower::audit::AuditKey;
 use kleidia_tower::store::{PostgresStore, SqliteStore, Store};
 use test_servers::PostgresServer;
@@ -72,11 +72,6 @@ fn compare(
         Some(AtLeast(1.0)),
     );
     println!("{comparison}");
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_unstable_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
 
 fn runtime() -> Runtime {

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use benches::{Bundle, Load, rounds};
+use benches::{Bundle, Load, median, rounds};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
@@ -72,11 +72,6 @@ fn measure(label: &str, workers: usize, clients: usize, target: Option<f64>) {
     println!(
         "{label:<20} {without:>10.0}/s {with:>10.0}/s {ratio:>7.3} {added:>12.2} us  {target}"
     );
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_unstable_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
 
 fn runtime(workers: usize) -> Runtime {
