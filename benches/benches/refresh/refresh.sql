@@ -24,7 +24,8 @@ WITH locked AS MATERIALIZED (SELECT id AS account, name, roles,
 SELECT digest, family, session, expires_at, consumed_at, successor, wrapped
     FROM refresh_tokens WHERE digest = :presented FOR NO KEY UPDATE;
 SELECT id, "user", family, ip, user_agent, created_at, authenticated_at,
-    last_seen_at, expires_at, ended_at, end_reason, agent_key FROM sessions WHERE id = :id AND "user" = :id;
+    last_seen_at, expires_at, ended_at, end_reason, agent_key FROM sessions
+    WHERE id = :id AND "user" = :id;
 SELECT is_revoked FROM families WHERE id = :id;
 UPDATE sessions SET expires_at = greatest(expires_at, :expires_at),
     last_seen_at = greatest(last_seen_at, :at) WHERE id = :id AND ended_at IS NULL;
