@@ -7,7 +7,7 @@
 //! `store::conformance` (feature `conformance`) with it.
 //!
 //! The statements are in six traits: [`AccountRows`], [`SessionRows`], [`RefreshTokenRows`],
-//! [`FailureRows`], [`AuditRows`] and [`EventRows`]. Each is one statement of an SQL database. A
+//! [`FailureRows`], [`AuditRows`] and [`EventRows`]. Most are one statement of SQL. A
 //! statement on a row that does not exist changes nothing and is no error.
 //!
 //! # Transactions
