@@ -1,9 +1,9 @@
 //! Operations on PostgreSQL in a large database, compared with a small one, and logins during the
 //! cleanup, compared with those before it.
 //!
-//! Starts its own PostgreSQL with the default settings, so each commit waits for the disk. The large
-//! database has 100,000 sessions and 1,000,000 audit records, or with `-- --full` 1,000,000 and
-//! 10,000,000, which takes 10 GB; the small one has 1,000 and 10,000.
+//! Starts its own PostgreSQL with the default settings, so each commit waits for the disk. The
+//! large database has 100,000 sessions and 1,000,000 audit records, or with `-- --full` 1,000,000
+//! and 10,000,000, which takes 10 GB; the small one has 1,000 and 10,000.
 #![allow(
     clippy::cast_precision_loss,
     clippy::expect_used,

@@ -1,5 +1,5 @@
--- The statements of a login from a familiar device, for pgbench. Its variables are numbers, so names,
--- digests and tokens are numbers too, and the records are values instead of arrays.
+-- The statements of a login from a familiar device, for pgbench. Its variables are numbers, so
+-- names, digests and tokens are numbers too, and the records are values instead of arrays.
 \set at 1800000000 + :n
 \set expires_at :at + 600
 \set name :client_id * 8 + :n % 8 + 1
@@ -88,7 +88,9 @@ SELECT nextval('audit_sequence') AS sequence FROM generate_series(1, 1::bigint)
 \gset second_
 WITH records AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
         user_name, session, ip, mac)
-        VALUES (:sequence, :at, 'login.success', 'success', :name, :name, :session_id, '127.0.0.1', :token),
-        (:second_sequence, :at, 'session.created', 'success', :name, :name, :session_id, '127.0.0.1', :token))
+        VALUES (:sequence, :at, 'login.success', 'success', :name, :name, :session_id,
+        '127.0.0.1', :token),
+        (:second_sequence, :at, 'session.created', 'success', :name, :name, :session_id,
+        '127.0.0.1', :token))
     INSERT INTO audit_unsealed VALUES (:sequence), (:second_sequence);
 COMMIT;

@@ -1,10 +1,10 @@
-//! Logins per second on PostgreSQL, compared with `pgbench` that runs the same statements with as many
-//! clients, and with the evaluation of their passwords.
+//! Logins per second on PostgreSQL, compared with `pgbench` that runs the same statements with as
+//! many clients, and with the evaluation of their passwords.
 //!
-//! Starts its own PostgreSQL with the default settings, so each commit waits for the disk. 32 clients
-//! log in with familiar devices as eight users each, whose passwords are hashed at the lowest cost.
-//! All are measured alternately. The library also seals the audit log meanwhile, which pgbench does
-//! not.
+//! Starts its own PostgreSQL with the default settings, so each commit waits for the disk. 32
+//! clients log in with familiar devices as eight users each, whose passwords are hashed at the
+//! lowest cost. All are measured alternately. The library also seals the audit log meanwhile,
+//! which pgbench does not.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,

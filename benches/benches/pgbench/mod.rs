@@ -18,8 +18,8 @@ pub(crate) const USERS: u32 = 8;
 /// The time in which new connections fill their caches.
 const WARM_UP: Duration = Duration::from_secs(3);
 
-/// Accounts whose names are numbers. The variables of pgbench are numbers too, so tokens and digests
-/// are shorter than those of the library.
+/// Accounts whose names are numbers. The variables of pgbench are numbers too, so tokens and
+/// digests are shorter than those of the library.
 const ACCOUNTS: &str = "
     ALTER TABLE accounts DROP CONSTRAINT accounts_name_digest_check;
     ALTER TABLE failures DROP CONSTRAINT failures_name_digest_check;
@@ -44,7 +44,8 @@ pub(crate) struct Pgbench<'a> {
 }
 
 impl<'a> Pgbench<'a> {
-    /// Creates a database with [`USERS`] accounts for each client, numbered from 1, and further rows.
+    /// Creates a database with [`USERS`] accounts for each client, numbered from 1, and further
+    /// rows.
     pub(crate) async fn new(
         server: &'a PostgresServer,
         rows: &str,

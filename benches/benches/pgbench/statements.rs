@@ -9,7 +9,8 @@ use super::Pgbench;
 /// So many that statements of background work are told apart by their number.
 pub(crate) const OPERATIONS: u32 = 40;
 
-/// Compares the statements that the server counts for [`OPERATIONS`] of the library, and of pgbench.
+/// Compares the statements that the server counts for [`OPERATIONS`] of the library, and of
+/// pgbench.
 pub(crate) fn check_same(
     server: &PostgresServer,
     database: &str,

@@ -1,5 +1,5 @@
--- The statements of a refresh, for pgbench. Its variables are numbers, so tokens are numbers too, and
--- the record is one of values instead of arrays.
+-- The statements of a refresh, for pgbench. Its variables are numbers, so tokens are numbers too,
+-- and the record is one of values instead of arrays.
 \set at 1800000000 + :n
 \set expires_at :at + 600
 \set refresh_expires_at :at + 2592000
@@ -37,6 +37,7 @@ WITH inserted AS (INSERT INTO refresh_tokens (digest, family, session, expires_a
     WHERE id = :id AND expires_at < :refresh_expires_at;
 WITH records AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
         user_name, session, ip, mac)
-        VALUES (:sequence, :at, 'token.refresh', 'success', :id, 'user-1', :id, '127.0.0.1', :successor))
+        VALUES (:sequence, :at, 'token.refresh', 'success', :id, 'user-1', :id,
+        '127.0.0.1', :successor))
     INSERT INTO audit_unsealed VALUES (:sequence);
 COMMIT;
