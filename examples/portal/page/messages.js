@@ -75,6 +75,7 @@ const EVENTS = {
   "agent.registered": "Agent registered",
   "policy.override": "Policy overridden",
   "policy.violation": "Policy violated",
+  "key.replaced": "Key of the audit log replaced",
 };
 
 /** The message of an error; `context` is the part of the page. */

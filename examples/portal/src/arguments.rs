@@ -24,13 +24,14 @@ pub(crate) struct Arguments {
     /// PostgreSQL the file must exist: `portal create-keys` creates one. With a database file, it is
     /// created if it is missing [default: next to the database file, with the ending .keys, or the
     /// keys in Vault]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "KEYS_FILE")]
     pub(crate) keys: Option<PathBuf>,
 
-    /// The file with the secret key of the audit log, which is created if it is missing. Nodes on
-    /// one database need the same key [default: next to the database file, with the ending
-    /// .audit-key]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The file with the secret key of the audit log. Nodes on one database need the same key,
+    /// which `portal audit create-key` creates; the newest checkpoint is kept in the file
+    /// FILE.checkpoint [default: next to the database file, with the ending .audit-key, and created
+    /// with it]
+    #[arg(long, global = true, value_name = "FILE", env = "AUDIT_KEY_FILE")]
     pub(crate) audit_key: Option<PathBuf>,
 
     /// A TOML file with settings, under the names of these options; options take precedence
@@ -87,14 +88,20 @@ pub(crate) enum Command {
 
 #[derive(clap::Subcommand)]
 pub(crate) enum AuditCommand {
+    /// Create the file of the log's key, and print the public key
+    CreateKey,
     /// Verify each record, the Merkle tree over them and its checkpoint; fails if there is a fault
     Verify {
         /// A checkpoint that was retained outside the database, which the log must continue
+        /// [default: the one beside the audit key, if there is one]
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
         /// Verify an export, without the database
         #[arg(long, value_name = "FILE")]
         export: Option<PathBuf>,
+        /// The public key that signed this checkpoint, if the key of the log was replaced since
+        #[arg(long, value_name = "VKEY", requires = "since")]
+        since_key: Option<AuditVerifierKey>,
         /// Verify with the public key instead of the secret one
         #[arg(long, value_name = "VKEY")]
         verifier_key: Option<AuditVerifierKey>,
@@ -125,8 +132,9 @@ pub(crate) enum AuditCommand {
     },
     /// Delete the first records of the log, which an export has, from the database
     ///
-    /// Needs the secret key of the log and, on PostgreSQL, the role that owns the tables. Verifies the
-    /// export, and that the log continues it, before it deletes. Run it again after an interruption.
+    /// Needs the secret key of the log and, on PostgreSQL, the role that owns the tables. Verifies
+    /// the export, and that the log continues it, before it deletes. Run it again after an
+    /// interruption.
     Detach {
         /// The file with the export
         #[arg(long, value_name = "FILE")]
@@ -154,6 +162,30 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "VKEY")]
         verifier_key: AuditVerifierKey,
     },
+    /// Continue from the log in the database, although it does not continue the checkpoint beside
+    /// the audit key
+    ///
+    /// For a restored backup. The log is verified first. The records since the backup, and
+    /// checkpoints of them that were kept, are no longer evidence of this log. Stop all portals
+    /// before, and run it with the key file of each node.
+    Accept {
+        /// The number of records that the checkpoint of the restored log has, which `portal audit
+        /// checkpoint` prints in its second line before the backup
+        #[arg(long, value_name = "N")]
+        size: u64,
+    },
+    /// Replace the key of the log by one in another file, which is created if it is missing, and
+    /// print a checkpoint that both keys have signed
+    ///
+    /// Stop all portals before, use a role that owns the database, and start them with the new
+    /// file.
+    ReplaceKey {
+        /// The file of the new key
+        file: PathBuf,
+        /// The secret key was lost: its public key. Only the new key signs the checkpoint then
+        #[arg(long, value_name = "VKEY")]
+        lost: Option<AuditVerifierKey>,
+    },
     /// Print the public key of the log, which verifies checkpoints and proofs
     VerifierKey,
 }
@@ -179,11 +211,14 @@ Examples:
   Two nodes on one database:
     portal create-keys portal.keys
     export DATABASE_URL=postgres://portal:secret@db.example.com/portal
-    portal --audit-key portal.audit-key create-admin alice
-    portal --keys portal.keys --audit-key portal.audit-key --listen 10.0.0.1:8080
-    portal --keys portal.keys --audit-key portal.audit-key --listen 10.0.0.2:8080
+    export KEYS_FILE=portal.keys AUDIT_KEY_FILE=portal.audit-key
+    portal audit create-key
+    portal create-admin alice
+    portal --listen 10.0.0.1:8080
+    portal --listen 10.0.0.2:8080
 
-  Store a checkpoint of the audit log outside the database, and verify later that the log continues it:
+  Store a checkpoint of the audit log outside the database, and verify later that the log
+  continues it:
     portal audit checkpoint > checkpoint
     portal audit verify --since checkpoint
 

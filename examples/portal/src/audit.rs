@@ -6,15 +6,16 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kleidia_tower::ClientInfo;
 use kleidia_tower::audit::{
     AuditKey, AuditVerifierKey, Checkpoint, InclusionProof, LogKey, LogVerification,
 };
-use kleidia_tower::store::Store;
+use kleidia_tower::store::{ChangeContext, Store};
 
 use crate::BoxError;
 use crate::arguments::AuditCommand;
 use crate::audit_archive;
-use crate::database::Location;
+use crate::database::{Database, Location};
 use crate::settings::Settings;
 
 /// Runs the command. A log with faults is an error.
@@ -24,9 +25,12 @@ pub(crate) async fn run(
     command: AuditCommand,
 ) -> Result<(), BoxError> {
     match command {
-        AuditCommand::Verify { since, export, verifier_key } => {
+        AuditCommand::Verify { since, since_key, export, verifier_key } => {
+            let known = || known_checkpoint(location, audit_key.clone());
+            let since = since.or_else(|| if export.is_some() { None } else { known() });
             let key = log_key(location, audit_key, verifier_key)?;
-            let since = since.map(|path| read_checkpoint(&path, key.verifier_key())).transpose()?;
+            let since_key = since_key.as_ref().unwrap_or(key.verifier_key());
+            let since = since.map(|path| read_checkpoint(&path, since_key)).transpose()?;
             if let Some(export) = export {
                 return audit_archive::verify(&export, key.verifier_key(), since.as_ref());
             }
@@ -49,9 +53,9 @@ pub(crate) async fn run(
             .await
         }
         AuditCommand::Detach { export, to } => {
-            let key = log_key(location, audit_key, None)?;
+            let key = secret_key(location, audit_key)?;
             let verifier_key = key.verifier_key().clone();
-            with_store(location, key, async |store| {
+            with_store(location, key.into(), async |store| {
                 audit_archive::detach(&*store, &export, &verifier_key, to).await
             })
             .await
@@ -70,14 +74,60 @@ pub(crate) async fn run(
             .await
         }
         AuditCommand::CheckProof { file, verifier_key } => check_proof(&file, &verifier_key),
-        AuditCommand::VerifierKey => {
-            let key = log_key(location, audit_key, None)?;
+        AuditCommand::CreateKey => {
+            let path = location.audit_key(audit_key)?;
+            let key = AuditKey::create(&path).map_err(|error| failed(&path, &error))?;
             print(&format!("{}\n", key.verifier_key()))
+        }
+        AuditCommand::Accept { size } => {
+            accept(location, &secret_key(location, audit_key)?, size).await
+        }
+        AuditCommand::ReplaceKey { file, lost } => {
+            let key = match lost {
+                Some(lost) => lost.into(),
+                None => secret_key(location, audit_key)?.into(),
+            };
+            replace_key(location, key, &file).await
+        }
+        AuditCommand::VerifierKey => {
+            print(&format!("{}\n", secret_key(location, audit_key)?.verifier_key()))
         }
     }
 }
 
-/// Returns the public key that is given, or the secret key in the file, which must exist.
+/// Replaces the key of the log by the one in this file.
+async fn replace_key(location: &Location, key: LogKey, file: &Path) -> Result<(), BoxError> {
+    let successor = AuditKey::open_or_create_successor(file, key.verifier_key());
+    let successor = successor.map_err(|error| failed(file, &error))?;
+    let database = open(location, key).await?;
+    let now = database.clock().now().ok_or("the clock of the database is not known")?;
+    let change = ChangeContext { at: now, client: ClientInfo::default(), actor: None };
+    let replaced = database.store().replace_key(&successor, &change).await;
+    database.close().await;
+    let checkpoint = replaced?;
+    successor.accept(Some(&checkpoint))?;
+    print(checkpoint.note())
+}
+
+/// Makes the portals with this key continue from the log, which must be intact and have this size.
+async fn accept(location: &Location, key: &AuditKey, size: u64) -> Result<(), BoxError> {
+    let inspected = LogKey::Inspect(key.clone().without_checkpoint_file());
+    with_store(location, inspected, async |store| {
+        let verification = store.verify(None).await?;
+        check_intact(&verification)?;
+        let checkpoint = verification.checkpoint();
+        let found = checkpoint.map_or(0, Checkpoint::size);
+        if found != size {
+            return Err(format!("the audit log has {found} records, expected {size}").into());
+        }
+        key.accept(checkpoint)?;
+        print(&format!("accepted: {size} records\n"))
+    })
+    .await
+}
+
+/// Returns the public key that is given, or the secret key in the file, which must exist. The store
+/// neither seals nor writes with either.
 fn log_key(
     location: &Location,
     audit_key: Option<PathBuf>,
@@ -86,8 +136,28 @@ fn log_key(
     if let Some(key) = verifier_key {
         return Ok(key.into());
     }
+    let hint = "with --verifier-key VKEY, the public key suffices";
+    let path = location.audit_key(audit_key).map_err(|error| format!("{error}; {hint}"))?;
+    let key = AuditKey::open(&path);
+    Ok(LogKey::Inspect(key.map_err(|error| format!("{}; {hint}", failed(&path, &error)))?))
+}
+
+/// Returns the file with the newest checkpoint that a portal with this key has signed or verified.
+fn known_checkpoint(location: &Location, audit_key: Option<PathBuf>) -> Option<PathBuf> {
+    let path = AuditKey::checkpoint_path(&location.audit_key(audit_key).ok()?);
+    // A file that cannot be read is an error later.
+    path.try_exists().unwrap_or(true).then_some(path)
+}
+
+/// Returns the secret key in the file.
+fn secret_key(location: &Location, audit_key: Option<PathBuf>) -> Result<AuditKey, BoxError> {
     let path = location.audit_key(audit_key)?;
-    Ok(AuditKey::open(&path).map_err(|error| failed(&path, &error))?.into())
+    Ok(AuditKey::open(&path).map_err(|error| failed(&path, &error))?)
+}
+
+async fn open(location: &Location, key: LogKey) -> Result<Database, BoxError> {
+    location.require()?;
+    location.open(key, &Settings::default()).await
 }
 
 async fn with_store(
@@ -95,8 +165,7 @@ async fn with_store(
     key: LogKey,
     command: impl AsyncFnOnce(Arc<dyn Store>) -> Result<(), BoxError>,
 ) -> Result<(), BoxError> {
-    location.require()?;
-    let database = location.open(key, &Settings::default()).await?;
+    let database = open(location, key).await?;
     let outcome = command(database.store()).await;
     database.close().await;
     outcome
@@ -108,13 +177,23 @@ fn read_checkpoint(path: &Path, key: &AuditVerifierKey) -> Result<Checkpoint, Bo
 }
 
 fn report(verification: &LogVerification) -> Result<(), BoxError> {
+    check_intact(verification)?;
+    let size = verification.checkpoint().map_or(0, Checkpoint::size);
+    let unsealed = match verification.unsealed() {
+        0 => String::new(),
+        count => format!(", and {count} that wait to be sealed"),
+    };
+    let detached = match verification.first_leaf() {
+        0 => String::new(),
+        first => format!(", verified from leaf {first} on: those before it are detached"),
+    };
+    print(&format!("intact: {size} records{unsealed}{detached}\n"))
+}
+
+/// Prints the faults. A log with faults is an error.
+fn check_intact(verification: &LogVerification) -> Result<(), BoxError> {
     if verification.is_intact() {
-        let size = verification.checkpoint().map_or(0, Checkpoint::size);
-        let detached = match verification.first_leaf() {
-            0 => String::new(),
-            first => format!(", verified from leaf {first} on: those before it are detached"),
-        };
-        return print(&format!("intact: {size} records{detached}\n"));
+        return Ok(());
     }
     for fault in verification.faults() {
         print(&format!("{fault}\n"))?;

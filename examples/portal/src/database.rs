@@ -2,13 +2,13 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::fmt::Display;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use kleidia_tower::audit::{AuditKey, AuditStore as _, LogKey};
-use kleidia_tower::store::{PostgresOptions, PostgresStore, SqliteStore, Store, StoreError};
+use kleidia_tower::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 use kleidia_tower::{Clock, SystemClock};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -77,8 +77,8 @@ impl Location {
         }
     }
 
-    /// Opens the database with the audit key in this file, which is created if it is missing.
-    /// Another key than that of the log is an error: what it records would not be accepted.
+    /// Opens the database with the audit key in this file, which is created with a new SQLite file
+    /// only: the log of an existing database has its key.
     pub(crate) async fn open_to_write(
         &self,
         key: &Path,
@@ -87,16 +87,38 @@ impl Location {
         if matches!(self, Self::Unsupported) {
             return Err(UNSUPPORTED.into());
         }
-        let failed = |error: &dyn Display| format!("{}: {error}", key.display());
-        let audit_key = AuditKey::open_or_create(key).map_err(|error| failed(&error))?;
-        let database = self.open(audit_key.into(), settings).await?;
-        match database.store().checkpoint().await {
-            Err(error @ StoreError::Corrupt(_)) => Err(failed(&error).into()),
-            outcome => {
-                outcome?;
-                Ok(database)
-            }
+        let audit_key = if self.is_new_file()? {
+            AuditKey::open_or_create(key)
+        } else if key.try_exists()? {
+            AuditKey::open(key)
+        } else {
+            return Err(self.missing_audit_key(key).into());
+        };
+        let audit_key = audit_key.map_err(|error| format!("{}: {error}", key.display()))?;
+        self.open(audit_key.into(), settings).await
+    }
+
+    fn is_new_file(&self) -> io::Result<bool> {
+        let Self::File(path) = self else { return Ok(false) };
+        match path.metadata() {
+            Ok(metadata) => Ok(metadata.len() == 0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error),
         }
+    }
+
+    fn missing_audit_key(&self, key: &Path) -> String {
+        let remedy = match self {
+            Self::File(_) => {
+                "the database was created with an audit key, without which its log cannot \
+                be continued"
+            }
+            _ => {
+                "no such audit key; for a new database, create one with `portal audit create-key`, \
+                and copy it to all nodes"
+            }
+        };
+        format!("{}: {remedy}", key.display())
     }
 
     /// Fails if the file does not exist, for commands that must not create it.

@@ -7,19 +7,19 @@ use kleidia_tower::audit::{
     AuditIdentity, AuditKey, AuditRecord, AuditedRequest, EventKind, LogHash, Outcome,
 };
 use kleidia_tower::store::StoreError;
-use kleidia_tower::store::rows::{AuditRows, SealedBatch, UnsealedRecord};
+use kleidia_tower::store::rows::{AuditRows, RegisteredKey, SealedBatch, UnsealedRecord};
 use kleidia_tower::{ClientInfo, SessionId, UserAgent, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::log;
 use crate::store::RedbRows;
 use crate::tables::{
-    CHECKPOINTS, HASHES, LEAF_OF_RECORD, RECORDS, UNSEALED, corrupt, decode, next_id, put,
+    CHECKPOINTS, HASHES, KEYS, LEAF_OF_RECORD, RECORDS, UNSEALED, corrupt, decode, next_id, put,
     unavailable,
 };
 use crate::values::time;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct RecordValue {
     at: i64,
     kind: String,
@@ -56,12 +56,13 @@ impl From<&AuditRecord> for RecordValue {
 }
 
 pub(crate) fn decode_record(sequence: u64, value: &[u8]) -> Result<AuditRecord, StoreError> {
-    let value: RecordValue = decode(value)?;
+    let stored: RecordValue = decode(value)?;
+    let value = stored.clone();
     let identity = |(id, name)| AuditIdentity { id, name };
     let request =
         |(method, route): (String, Option<String>)| AuditedRequest::new(&method, route.as_deref());
     let user_agent = value.user_agent.as_deref().map(UserAgent::new);
-    Ok(AuditRecord {
+    let record = AuditRecord {
         sequence,
         at: time(value.at)?,
         kind: EventKind::from_name(&value.kind).ok_or(corrupt("audit record"))?,
@@ -73,7 +74,9 @@ pub(crate) fn decode_record(sequence: u64, value: &[u8]) -> Result<AuditRecord, 
         request: value.request.map(request),
         reason: value.reason,
         mac: value.mac,
-    })
+    };
+    // A text that a record would not have is an alteration.
+    if RecordValue::from(&record) == stored { Ok(record) } else { Err(corrupt("audit record")) }
 }
 
 #[async_trait]
@@ -100,6 +103,16 @@ impl AuditRows for RedbRows {
     /// The transaction is the only one that writes.
     async fn lock_sealing(&mut self, _waits: bool) -> Result<bool, StoreError> {
         Ok(true)
+    }
+
+    async fn registered_key(&mut self) -> Result<Option<RegisteredKey>, StoreError> {
+        log::registered_key(&self.0.open_table(KEYS).map_err(unavailable)?)
+    }
+
+    async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError> {
+        let mut keys = self.0.open_table(KEYS).map_err(unavailable)?;
+        keys.insert(key.first_leaf, &*key.verifier_key).map_err(unavailable)?;
+        Ok(())
     }
 
     async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {

@@ -4,14 +4,15 @@ use async_trait::async_trait;
 use kleidia_tower::audit::{AuditRecord, LogHash};
 use kleidia_tower::store::StoreError;
 use kleidia_tower::store::rows::{
-    LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords, SealedBatch, UnsealedRecord,
+    LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords, RegisteredKey, SealedBatch,
+    UnsealedRecord,
 };
 use redb::{ReadableTable, ReadableTableMetadata as _, WriteTransaction};
 
 use crate::audit::decode_record;
 use crate::store::RedbStore;
 use crate::tables::{
-    CHECKPOINTS, HASHES, LEAF_OF_RECORD, LEAVES, RECORDS, UNSEALED, corrupt, unavailable,
+    CHECKPOINTS, HASHES, KEYS, LEAF_OF_RECORD, LEAVES, RECORDS, UNSEALED, corrupt, unavailable,
 };
 
 /// How many records one search for orphan records reads.
@@ -23,6 +24,17 @@ pub(crate) fn checkpoint(
 ) -> Result<Option<String>, StoreError> {
     let last = table.last().map_err(unavailable)?;
     Ok(last.map(|(_, note)| note.value().to_owned()))
+}
+
+/// Returns the last registered key.
+pub(crate) fn registered_key(
+    table: &impl ReadableTable<u64, &'static str>,
+) -> Result<Option<RegisteredKey>, StoreError> {
+    let last = table.last().map_err(unavailable)?;
+    Ok(last.map(|(first_leaf, key)| RegisteredKey {
+        first_leaf: first_leaf.value(),
+        verifier_key: key.value().to_owned(),
+    }))
 }
 
 pub(crate) fn unsealed(
@@ -94,6 +106,7 @@ impl LogReads for RedbStore {
         let unsealed = read.open_table(UNSEALED).map_err(unavailable)?;
         Ok(LogState {
             checkpoint: checkpoint(&read.open_table(CHECKPOINTS).map_err(unavailable)?)?,
+            key: registered_key(&read.open_table(KEYS).map_err(unavailable)?)?,
             leaves: last.map_or(0, |(leaf, _)| leaf.value() + 1),
             // Without `AuditRows::detach` there is none.
             detached: 0,

@@ -37,6 +37,8 @@ pub(crate) const LEAF_OF_RECORD: TableDefinition<u64, u64> = TableDefinition::ne
 pub(crate) const HASHES: TableDefinition<u64, [u8; 32]> = TableDefinition::new("hashes");
 /// The last checkpoint, by its size.
 pub(crate) const CHECKPOINTS: TableDefinition<u64, &str> = TableDefinition::new("checkpoints");
+/// The verifier keys of the log, by the first leaf that was sealed with them.
+pub(crate) const KEYS: TableDefinition<u64, &str> = TableDefinition::new("keys");
 /// The last id of each kind: ids are never assigned again.
 const LAST_IDS: TableDefinition<&str, i64> = TableDefinition::new("last_ids");
 
@@ -60,6 +62,7 @@ pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), StoreError> {
     }
     transaction.open_table(HASHES).map_err(unavailable)?;
     transaction.open_table(CHECKPOINTS).map_err(unavailable)?;
+    transaction.open_table(KEYS).map_err(unavailable)?;
     transaction.open_table(LAST_IDS).map_err(unavailable)?;
     Ok(())
 }

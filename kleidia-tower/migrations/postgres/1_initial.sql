@@ -177,6 +177,12 @@ CREATE TABLE audit_checkpoints (
     note TEXT NOT NULL
 );
 
+-- The verifier keys of the log, each from the first leaf on that was sealed with it.
+CREATE TABLE audit_keys (
+    first_leaf BIGINT PRIMARY KEY CHECK (first_leaf >= 0),
+    verifier_key TEXT NOT NULL
+);
+
 -- How many leaves are detached: exported, and deleted with their records. The note is signed. The hashes
 -- before the next position are deleted, but those that stand for the detached leaves. The largest number
 -- and the latest time of detached records tell one of them that is to be sealed again.
@@ -219,9 +225,12 @@ END $$;
 
 CREATE FUNCTION kleidia_check_detaching() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.size <= OLD.size OR NEW.next_position <= OLD.next_position OR NEW.note IS NULL
+    -- After the key was replaced, the new one signs what is detached.
+    IF NEW.note IS NULL OR NOT kleidia_is_owner(TG_RELID)
         OR NEW.last_record < OLD.last_record OR NEW.last_at < OLD.last_at
-        OR NOT kleidia_is_owner(TG_RELID)
+        OR NOT (NEW.size > OLD.size AND NEW.next_position > OLD.next_position
+            OR NEW.size = OLD.size AND NEW.next_position = OLD.next_position
+                AND EXISTS (SELECT FROM audit_keys WHERE first_leaf > 0))
     THEN
         RAISE EXCEPTION 'only the owner of the tables detaches audit records'
             USING ERRCODE = 'integrity_constraint_violation';
@@ -278,7 +287,24 @@ FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_hashes_are_not_truncated BEFORE TRUNCATE ON audit_hashes
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 
-CREATE TRIGGER audit_checkpoints_go_forward BEFORE UPDATE ON audit_checkpoints
+CREATE TRIGGER audit_keys_are_not_changed BEFORE UPDATE OR DELETE ON audit_keys
+FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
+CREATE TRIGGER audit_keys_are_not_truncated BEFORE TRUNCATE ON audit_keys
+EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
+
+-- A checkpoint is larger than all others. The transactions that seal are serial.
+CREATE FUNCTION kleidia_check_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM audit_checkpoints WHERE size >= NEW.size OR hour > NEW.hour) THEN
+        RAISE EXCEPTION 'the audit log is append-only'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER audit_checkpoints_go_forward BEFORE INSERT ON audit_checkpoints
+FOR EACH ROW EXECUTE FUNCTION kleidia_check_checkpoint();
+CREATE TRIGGER audit_checkpoints_are_not_replaced BEFORE UPDATE ON audit_checkpoints
 FOR EACH ROW WHEN (NEW.hour IS DISTINCT FROM OLD.hour OR NEW.size <= OLD.size)
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_checkpoints_are_not_deleted BEFORE DELETE ON audit_checkpoints

@@ -163,6 +163,20 @@ CREATE TABLE audit_checkpoints (
     note TEXT NOT NULL
 ) STRICT;
 
+-- The verifier keys of the log, each from the first leaf on that was sealed with it.
+CREATE TABLE audit_keys (
+    first_leaf INTEGER PRIMARY KEY CHECK (first_leaf >= 0),
+    verifier_key TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER audit_keys_go_forward BEFORE INSERT ON audit_keys
+WHEN EXISTS (SELECT 1 FROM audit_keys WHERE first_leaf >= NEW.first_leaf)
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_keys_are_not_changed BEFORE UPDATE ON audit_keys
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_keys_are_not_deleted BEFORE DELETE ON audit_keys
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
 -- How many leaves are detached: exported, and deleted with their records. The note is signed. The hashes
 -- before the next position are deleted, but those that stand for the detached leaves. The largest number
 -- and the latest time of detached records tell one of them that is to be sealed again.
@@ -177,9 +191,12 @@ CREATE TABLE audit_detached (
 
 INSERT INTO audit_detached VALUES (1, 0, 0, NULL, 0, 0);
 
+-- After the key was replaced, the new one signs what is detached.
 CREATE TRIGGER audit_detached_goes_forward BEFORE UPDATE ON audit_detached
-WHEN NEW.size <= OLD.size OR NEW.next_position <= OLD.next_position OR NEW.note IS NULL
-    OR NEW.last_record < OLD.last_record OR NEW.last_at < OLD.last_at
+WHEN NEW.note IS NULL OR NEW.last_record < OLD.last_record OR NEW.last_at < OLD.last_at OR NOT
+    (NEW.size > OLD.size AND NEW.next_position > OLD.next_position
+    OR NEW.size = OLD.size AND NEW.next_position = OLD.next_position
+        AND EXISTS (SELECT 1 FROM audit_keys WHERE first_leaf > 0))
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_detached_is_not_replaced BEFORE INSERT ON audit_detached
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;

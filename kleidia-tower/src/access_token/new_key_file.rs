@@ -10,16 +10,19 @@ use http_guard::event;
 use tempfile::Builder;
 use zeroize::Zeroizing;
 
-/// Creates the file with the text of one random key if it is missing.
+/// Creates the file with the text of one random key if it is missing. Returns whether it was.
 ///
 /// The file gets its name when it is complete, and never replaces another one: another process may
 /// create it at the same time.
 pub(crate) fn create_if_missing(
     path: &Path,
     generate: impl FnOnce() -> io::Result<Zeroizing<String>>,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     if path.try_exists()? {
-        return if may_be_incomplete(path)? { wait_for_line(path) } else { Ok(()) };
+        if may_be_incomplete(path)? {
+            wait_for_line(path)?;
+        }
+        return Ok(false);
     }
     let mut line = generate()?;
     line.push('\n');
@@ -30,17 +33,19 @@ pub(crate) fn create_if_missing(
     file.as_file_mut().write_all(line.as_bytes())?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
-        Ok(_) => log_created(path),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
+        Ok(_) => {
+            log_created(path);
+            Ok(true)
+        }
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         // A rename without replacement, and hard links, are not supported by all file systems.
-        Err(_) => create_in_place(path, &line)?,
+        Err(_) => create_in_place(path, &line),
     }
-    Ok(())
 }
 
 /// Creates the file under its name, where a complete file cannot get a new name without replacing
 /// another one. A process that finds the file while it is written waits for its line.
-fn create_in_place(path: &Path, line: &Zeroizing<String>) -> io::Result<()> {
+fn create_in_place(path: &Path, line: &Zeroizing<String>) -> io::Result<bool> {
     match owner_only().open(path) {
         Ok(file) => {
             if let Err(error) = write_all(file, line) {
@@ -49,9 +54,12 @@ fn create_in_place(path: &Path, line: &Zeroizing<String>) -> io::Result<()> {
                 return Err(error);
             }
             log_created(path);
-            Ok(())
+            Ok(true)
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => wait_for_line(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            wait_for_line(path)?;
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }
@@ -81,7 +89,7 @@ fn wait_for_line(path: &Path) -> io::Result<()> {
 }
 
 /// Options that create a file which only its owner can access.
-fn owner_only() -> OpenOptions {
+pub(crate) fn owner_only() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use signed_note::{Note, NoteError, StandardVerifier, VerifierList};
+use signed_note::{Note, NoteError, Signer, StandardVerifier, VerifierList};
 use tlog_tiles::Hash;
 
 use super::{AuditKey, AuditVerifierKey};
@@ -88,21 +88,23 @@ impl Checkpoint {
         Ok(Self { size, root, note: note.to_owned() })
     }
 
-    /// Signs a checkpoint. Returns `None` for a name that no key has.
-    pub(crate) fn sign(size: u64, root: LogHash, key: &AuditKey) -> Option<Self> {
-        Self::sign_with_origin(size, root, key, key.verifier_key().name())
+    /// Signs a checkpoint with keys of the same name. Returns `None` for a name that no key has.
+    pub(crate) fn sign(size: u64, root: LogHash, keys: &[&AuditKey]) -> Option<Self> {
+        Self::sign_with_origin(size, root, keys, keys.first()?.verifier_key().name())
     }
 
     /// Signs a note of this form whose first line is this origin.
     pub(super) fn sign_with_origin(
         size: u64,
         root: LogHash,
-        key: &AuditKey,
+        keys: &[&AuditKey],
         origin: &str,
     ) -> Option<Self> {
         let text = tlog_tiles::Checkpoint::new(origin, size, Hash(root), "").ok()?;
         let mut note = Note::new(&text.to_bytes(), &[]).ok()?;
-        note.add_sigs(&[key.signer()]).map_err(|_: NoteError| ()).ok()?;
+        let signers: Vec<&dyn Signer> =
+            keys.iter().map(|key| key.signer() as &dyn Signer).collect();
+        note.add_sigs(&signers).map_err(|_: NoteError| ()).ok()?;
         Some(Self { size, root, note: String::from_utf8(note.to_bytes()).ok()? })
     }
 
@@ -141,7 +143,7 @@ mod tests {
     #[test]
     fn accepts_what_its_key_signed() {
         let key = AuditKey::generate("log").unwrap();
-        let signed = Checkpoint::sign(7, [9; 32], &key).unwrap();
+        let signed = Checkpoint::sign(7, [9; 32], &[&key]).unwrap();
         assert!(signed.note().starts_with("log\n7\nCQkJ"), "{}", signed.note());
         let verified = Checkpoint::verify(signed.note(), key.verifier_key()).unwrap();
         assert_eq!((verified.size(), verified.root()), (7, &[9; 32]));
@@ -151,9 +153,9 @@ mod tests {
     #[test]
     fn rejects_other_texts_and_signatures() {
         let key = AuditKey::generate("log").unwrap();
-        let note = Checkpoint::sign(7, [9; 32], &key).unwrap().note;
+        let note = Checkpoint::sign(7, [9; 32], &[&key]).unwrap().note;
         let namesake = AuditKey::generate("log").unwrap();
-        let other = Checkpoint::sign(7, [9; 32], &namesake).unwrap().note;
+        let other = Checkpoint::sign(7, [9; 32], &[&namesake]).unwrap().note;
         let mut foreign = Note::new(b"other\n7\nAAAA\n", &[]).unwrap();
         foreign.add_sigs(&[key.signer()]).unwrap();
         let foreign = String::from_utf8(foreign.to_bytes()).unwrap();

@@ -4,8 +4,8 @@ use super::{AuditKey, AuditVerifierKey, Checkpoint, CheckpointError, LogHash};
 
 /// The first leaves of the audit log, which were exported and deleted from the store.
 ///
-/// The log's key signs their number and the root of the log that had just these: a note like that of a
-/// [`Checkpoint`], whose first line is the name of the log and `/detached`. So a writer to the
+/// The log's key signs their number and the root of the log that had just these: a note like that
+/// of a [`Checkpoint`], whose first line is the name of the log and `/detached`. So a writer to the
 /// database who does not have the key cannot remove records and call them detached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detachment(Checkpoint);
@@ -18,7 +18,7 @@ impl Detachment {
     /// Signs a detachment. Returns `None` for a name that no key has.
     pub(crate) fn sign(size: u64, root: LogHash, key: &AuditKey) -> Option<Self> {
         let origin = origin(key.verifier_key());
-        Checkpoint::sign_with_origin(size, root, key, &origin).map(Self)
+        Checkpoint::sign_with_origin(size, root, &[key], &origin).map(Self)
     }
 
     /// Returns the number of detached leaves, which is the index of the first one in the store.
@@ -59,7 +59,7 @@ mod tests {
         };
         let as_checkpoint = Checkpoint::verify(detachment.note(), key.verifier_key());
         assert_eq!(as_checkpoint, other("log", "log/detached"));
-        let checkpoint = Checkpoint::sign(size, root, &key).unwrap();
+        let checkpoint = Checkpoint::sign(size, root, &[&key]).unwrap();
         let as_detachment = Detachment::verify(checkpoint.note(), key.verifier_key());
         assert_eq!(as_detachment.map(|detachment| detachment.0), other("log/detached", "log"));
     }

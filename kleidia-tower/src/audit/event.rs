@@ -72,6 +72,8 @@ pub enum EventKind {
     UserEnabled,
     /// The roles of an account were changed.
     RoleChanged,
+    /// The key of the audit log was replaced.
+    KeyReplaced,
     /// The key of an agent was bound to a session.
     AgentRegistered,
     /// A denial was overridden.
@@ -123,7 +125,7 @@ impl AuditIdentity {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::LoginSuccess,
         Self::LoginFailure,
         Self::LoginLocked,
@@ -139,6 +141,7 @@ impl EventKind {
         Self::UserDisabled,
         Self::UserEnabled,
         Self::RoleChanged,
+        Self::KeyReplaced,
         Self::AgentRegistered,
         Self::PolicyOverride,
         Self::PolicyViolation,
@@ -163,6 +166,7 @@ impl EventKind {
             Self::UserDisabled => "user.disabled",
             Self::UserEnabled => "user.enabled",
             Self::RoleChanged => "role.changed",
+            Self::KeyReplaced => "key.replaced",
             Self::AgentRegistered => "agent.registered",
             Self::PolicyOverride => "policy.override",
             Self::PolicyViolation => "policy.violation",

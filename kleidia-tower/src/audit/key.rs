@@ -2,10 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use aws_lc_rs::{hkdf, hmac};
@@ -15,10 +13,9 @@ use signed_note::{Signer as _, StandardSigner};
 use zeroize::Zeroizing;
 
 use super::AuditVerifierKey;
+use super::checkpoint_file::CheckpointFile;
 use super::record::RecordMac;
 use crate::access_token::KeyFileError;
-use crate::access_token::key_file::read_secret;
-use crate::access_token::new_key_file::create_if_missing;
 
 /// The algorithm octet of Ed25519 in a signed note.
 const ED25519: u8 = 1;
@@ -35,6 +32,11 @@ const MAX_NAME_LENGTH: usize = 100;
 /// The text form is that of a signer key of C2SP signed notes:
 /// `PRIVATE+KEY+<name>+<hash>+<Base64>`.
 ///
+/// A key from a file remembers the newest checkpoint that it has signed or verified, in another
+/// file beside it, whose name has the ending `.checkpoint`. Whoever writes to the database cannot
+/// change it, so the store seals only what continues this checkpoint. Copy both files to another
+/// node.
+///
 /// ```
 /// use kleidia_tower::audit::AuditKey;
 ///
@@ -45,9 +47,12 @@ const MAX_NAME_LENGTH: usize = 100;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct AuditKey(Arc<Secret>);
+pub struct AuditKey {
+    pub(super) secret: Arc<Secret>,
+    pub(super) file: Option<Arc<CheckpointFile>>,
+}
 
-struct Secret {
+pub(super) struct Secret {
     signer: StandardSigner,
     mac: hmac::Key,
     verifier: AuditVerifierKey,
@@ -69,6 +74,20 @@ pub enum AuditKeyError {
     /// The operating system provides no random octets.
     #[error("no random octets: {0}")]
     Random(#[source] io::Error),
+    /// The key that is to replace another one has another name.
+    #[error("the key has the name {found}, expected {expected}")]
+    OtherName {
+        /// The name of the log.
+        expected: String,
+        /// The name of the key.
+        found: String,
+    },
+    /// The file exists.
+    #[error("the file exists")]
+    Exists,
+    /// The checkpoint beside the key cannot be written.
+    #[error("failed to write the checkpoint: {0}")]
+    Checkpoint(#[source] io::Error),
     /// The file cannot be created or read.
     #[error(transparent)]
     File(#[from] KeyFileError),
@@ -86,61 +105,29 @@ impl AuditKey {
         generate_text(name)?.parse()
     }
 
-    /// Reads the key from a file, and creates the file before with a random key and a random name
-    /// if it is missing. It blocks.
-    ///
-    /// Lines that start with `#` are comments. A new file is complete from the start, also if
-    /// several processes start at the same time. On Unix only its owner can access it (mode 0600),
-    /// and an event of level warn is logged if users other than the owner and the group can.
-    ///
-    /// # Errors
-    /// [`AuditKeyError`] if the file cannot be created or read, or does not contain one key.
-    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, AuditKeyError> {
-        let path = path.as_ref();
-        let generate = || random_name().and_then(|name| generate_text(&name));
-        create_if_missing(path, || generate().map_err(io::Error::other))
-            .map_err(KeyFileError::Create)?;
-        Self::open(path)
-    }
-
-    /// Reads the key from a file, as [`Self::open_or_create`] does.
-    ///
-    /// # Errors
-    /// [`AuditKeyError`] if the file cannot be read, or does not contain one key.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, AuditKeyError> {
-        let octets = read_secret(path.as_ref(), &AtomicBool::new(false))?;
-        str::from_utf8(&octets).map_err(KeyFileError::Encoding)?.parse()
-    }
-
     /// Returns the key that verifies what this key signs.
     #[must_use]
     pub fn verifier_key(&self) -> &AuditVerifierKey {
-        &self.0.verifier
+        &self.secret.verifier
     }
 
     pub(super) fn signer(&self) -> &StandardSigner {
-        &self.0.signer
+        &self.secret.signer
     }
 
     pub(super) fn authenticate(&self, octets: &[u8]) -> RecordMac {
         let mut mac = RecordMac::default();
-        mac.copy_from_slice(hmac::sign(&self.0.mac, octets).as_ref());
+        mac.copy_from_slice(hmac::sign(&self.secret.mac, octets).as_ref());
         mac
     }
 
     pub(super) fn is_authentic(&self, octets: &[u8], mac: &RecordMac) -> bool {
-        hmac::verify(&self.0.mac, octets, mac).is_ok()
+        hmac::verify(&self.secret.mac, octets, mac).is_ok()
     }
 }
 
-/// Returns a random name for the key of a new file.
-fn random_name() -> Result<String, AuditKeyError> {
-    let number = getrandom::u64().map_err(|error| AuditKeyError::Random(error.into()))?;
-    Ok(format!("kleidia-audit-{number:016x}"))
-}
-
 /// Generates the text of a key.
-fn generate_text(name: &str) -> Result<Zeroizing<String>, AuditKeyError> {
+pub(super) fn generate_text(name: &str) -> Result<Zeroizing<String>, AuditKeyError> {
     let mut key = Zeroizing::new([0; 33]);
     let [algorithm, seed @ ..] = &mut *key;
     *algorithm = ED25519;
@@ -176,7 +163,8 @@ impl FromStr for AuditKey {
         let length = length.map_err(|_| AuditKeyError::MalformedKey)?;
         let seed = key.get(1..length).ok_or(AuditKeyError::MalformedKey)?;
         let verifier = verifier_key(signer.name(), seed)?;
-        Ok(Self(Arc::new(Secret { signer, mac: mac_key(seed)?, verifier })))
+        let secret = Arc::new(Secret { signer, mac: mac_key(seed)?, verifier });
+        Ok(Self { secret, file: None })
     }
 }
 
@@ -202,7 +190,7 @@ fn mac_key(seed: &[u8]) -> Result<hmac::Key, AuditKeyError> {
 
 impl fmt::Debug for AuditKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuditKey").field("verifier", &self.0.verifier).finish_non_exhaustive()
+        f.debug_struct("AuditKey").field("verifier", &self.secret.verifier).finish_non_exhaustive()
     }
 }
 
@@ -249,21 +237,6 @@ mod tests {
     fn every_generated_key_is_valid() {
         for _ in 0..100 {
             AuditKey::generate("log").unwrap();
-        }
-    }
-
-    #[test]
-    fn file_is_created_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("audit-key");
-        assert!(matches!(AuditKey::open(&path), Err(AuditKeyError::File(KeyFileError::Read(_)))));
-        let created = AuditKey::open_or_create(&path).unwrap();
-        let read = AuditKey::open_or_create(&path).unwrap();
-        assert_eq!(created.verifier_key(), read.verifier_key());
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         }
     }
 

@@ -1,11 +1,14 @@
 //! The audit log: events, their records, the Merkle log that seals them, and sinks.
 
 mod checkpoint;
+mod checkpoint_file;
+mod conflict;
 mod denials;
 mod detachment;
 mod event;
 mod export;
 mod key;
+mod key_files;
 mod proof;
 mod reason;
 mod record;
@@ -21,6 +24,7 @@ pub(crate) mod verification;
 mod verifier_key;
 
 pub use checkpoint::{Checkpoint, CheckpointError, LogHash};
+pub use conflict::LogConflict;
 pub use detachment::Detachment;
 pub use event::{AuditEvent, AuditIdentity, EventKind, Outcome};
 pub use export::{ExportError, ExportReader, detach, export};

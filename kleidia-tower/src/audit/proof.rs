@@ -180,7 +180,7 @@ mod tests {
         };
         let record = AuditRecord::new(7, event, key);
         let root = leaf_hash(&record.leaf());
-        let checkpoint = Checkpoint::sign(1, root, key).unwrap();
+        let checkpoint = Checkpoint::sign(1, root, &[key]).unwrap();
         InclusionProof::new(record, 0, Vec::new(), checkpoint.note().to_owned())
     }
 

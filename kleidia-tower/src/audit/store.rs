@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 
 use super::{
-    AuditEvent, AuditRecord, Checkpoint, Detachment, EventKind, ExportError, InclusionProof,
-    LogVerification, Outcome,
+    AuditEvent, AuditKey, AuditRecord, Checkpoint, Detachment, EventKind, ExportError,
+    InclusionProof, LogVerification, Outcome,
 };
-use crate::store::StoreError;
+use crate::store::{ChangeContext, StoreError};
 use crate::visible_text::escape_invisible;
 use crate::{HealthError, Timestamp, UserId, UserName};
 
@@ -28,21 +28,46 @@ pub trait AuditStore: Send + Sync + 'static {
     /// background task does it, so this is for tests, and before a process ends.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] if the log was altered: the stored checkpoint is not signed by the
-    /// log's key or older than before, the hashes do not have its root, or a record is not
-    /// authentic. All authentic records are sealed if there are others.
+    /// [`StoreError::Log`] if the log does not continue the newest checkpoint that the store has
+    /// signed or verified, or has another key. [`StoreError::Corrupt`] if the stored checkpoint is
+    /// not signed by the log's key, the hashes do not have its root, or a record is not authentic.
+    /// All authentic records are sealed if there are others.
     async fn seal(&self) -> Result<Option<Checkpoint>, StoreError>;
+
+    /// Replaces the key of the log. Stop all nodes before: those with the old key are rejected
+    /// later.
+    ///
+    /// All records are sealed, then a record of the replacement. The last checkpoint is signed by
+    /// both keys, which must have the same name, and the new key is registered. If the store was
+    /// opened with the verifier key alone, since the secret key was lost, only the new key signs,
+    /// and records that were not sealed are sealed although it cannot be checked that they are
+    /// authentic. Pass the returned checkpoint to [`AuditKey::accept`](super::AuditKey::accept) of
+    /// the new key.
+    ///
+    /// # Errors
+    /// As for [`Self::seal`], also if the log has another key than the store;
+    /// [`StoreError::Unavailable`] by default, for stores that do not have it.
+    async fn replace_key(
+        &self,
+        _successor: &AuditKey,
+        _change: &ChangeContext,
+    ) -> Result<Checkpoint, StoreError> {
+        Err(StoreError::unavailable("this store does not replace the key of its log"))
+    }
 
     /// Returns the latest checkpoint, to be retained outside the database; `None` for an empty log.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] if it is not signed by the log's key.
+    /// [`StoreError::Log`] as for [`Self::seal`]. [`StoreError::Corrupt`] if it is not signed by
+    /// the log's key.
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError>;
 
     /// Verifies the log: each record, the Merkle tree over them, and its checkpoint; and that it
-    /// continues the log of a checkpoint that was retained outside the database.
+    /// continues the newest checkpoint that the store has signed or verified, and one that was kept
+    /// elsewhere.
     ///
-    /// It reads all records in batches, and waits some seconds for those that are not yet sealed.
+    /// It reads all records in batches. Without the secret key, it waits some seconds for those
+    /// that are not yet sealed.
     async fn verify(&self, since: Option<&Checkpoint>) -> Result<LogVerification, StoreError>;
 
     /// Proves that the record with this number is in the log. Returns `None` if there is no such
@@ -52,8 +77,8 @@ pub trait AuditStore: Send + Sync + 'static {
     /// [`StoreError::Corrupt`] if the log was altered so that there is no proof.
     async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError>;
 
-    /// Proves that the log of a checkpoint has the leaves from an index to another (exclusive), at most
-    /// 1,000, and returns their records in order. Use [`export`](super::export()).
+    /// Proves that the log of a checkpoint has the leaves from an index to another (exclusive), at
+    /// most 1,000, and returns their records in order. Use [`export`](super::export()).
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if there is no proof of one of them, also if it is detached;
@@ -79,9 +104,9 @@ pub trait AuditStore: Send + Sync + 'static {
     /// [`detach`](super::detach), which verifies the whole export before.
     ///
     /// # Errors
-    /// [`ExportError`] if these are not the first records in the store, or if the log does not continue
-    /// their checkpoint; nothing was deleted then. [`StoreError::Unavailable`] if the caller may not
-    /// delete records, and by default, for stores that do not have it.
+    /// [`ExportError`] if these are not the first records in the store, or if the log does not
+    /// continue their checkpoint; nothing was deleted then. [`StoreError::Unavailable`] if the
+    /// caller may not delete records, and by default, for stores that do not have it.
     async fn detach(&self, _exported: &[InclusionProof]) -> Result<Detachment, ExportError> {
         Err(StoreError::unavailable("this store does not detach audit records").into())
     }

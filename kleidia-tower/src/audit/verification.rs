@@ -9,6 +9,7 @@ use super::{Checkpoint, CheckpointError};
 pub struct LogVerification {
     checkpoint: Option<Checkpoint>,
     first_leaf: u64,
+    unsealed: u64,
     faults: Vec<LogFault>,
     fault_count: usize,
 }
@@ -38,7 +39,8 @@ pub enum LogFault {
         /// The number of the record.
         record: u64,
     },
-    /// An authentic record is not sealed, although it was committed a while ago.
+    /// A record is not sealed, although it was committed a while ago, or does not wait to be
+    /// sealed.
     NotSealed {
         /// The number of the record.
         record: u64,
@@ -64,6 +66,11 @@ pub enum LogFault {
         leaves: u64,
         /// The size that the checkpoint has.
         signed: u64,
+    },
+    /// The log has another key than the one that verifies it.
+    OtherKey {
+        /// The verifier key of the log, as the database has it.
+        registered: String,
     },
     /// The stored checkpoint is not accepted, so nothing is signed.
     Checkpoint(CheckpointError),
@@ -91,15 +98,16 @@ pub enum LogFault {
     },
     /// The records do not have the root that the checkpoint has.
     RootMismatch,
-    /// The log is shorter than a checkpoint that was retained outside the database, as if it was
-    /// replaced by an older one.
+    /// The log is shorter than a checkpoint that was retained outside the database or that the
+    /// store knows, as if it was replaced by an older one.
     Truncated {
         /// The size of the log.
         size: u64,
         /// The size that the other checkpoint has.
         expected: u64,
     },
-    /// The log does not continue the one of a checkpoint that was retained outside the database.
+    /// The log does not continue a checkpoint that was retained outside the database, or that the
+    /// store knows.
     Inconsistent,
 }
 
@@ -107,8 +115,13 @@ impl LogVerification {
     /// The maximum number of faults that [`Self::faults`] returns.
     pub const MAX_FAULTS: usize = 100;
 
-    pub(crate) fn new(checkpoint: Option<Checkpoint>, first_leaf: u64, found: Faults) -> Self {
-        Self { checkpoint, first_leaf, faults: found.first, fault_count: found.count }
+    pub(crate) fn new(
+        checkpoint: Option<Checkpoint>,
+        first_leaf: u64,
+        unsealed: u64,
+        found: Faults,
+    ) -> Self {
+        Self { checkpoint, first_leaf, unsealed, faults: found.first, fault_count: found.count }
     }
 
     /// Returns whether there are no faults.
@@ -129,6 +142,13 @@ impl LogVerification {
     #[must_use]
     pub const fn first_leaf(&self) -> u64 {
         self.first_leaf
+    }
+
+    /// Returns the number of authentic records that wait to be sealed. Only the secret key can
+    /// tell: without it, a record that waits for some seconds is a fault.
+    #[must_use]
+    pub const fn unsealed(&self) -> u64 {
+        self.unsealed
     }
 
     /// Returns the first faults.
@@ -180,6 +200,7 @@ impl fmt::Display for LogFault {
             Self::UnsignedLeaves { leaves, signed } => {
                 write!(f, "{leaves} leaves, but a checkpoint of {signed}")
             }
+            Self::OtherKey { registered } => write!(f, "the log has the key {registered}"),
             Self::Checkpoint(error) => error.fmt(f),
             Self::Detachment(error) => write!(f, "detached leaves: {error}"),
             Self::DetachedSize { size, signed } => {

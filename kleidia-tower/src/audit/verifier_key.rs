@@ -28,12 +28,14 @@ pub struct AuditVerifierKey {
 
 /// The key with which a store opens its audit log.
 ///
-/// With an [`AuditVerifierKey`] the store verifies the log, and rejects each change that has to be
-/// recorded.
+/// With [`Self::Inspect`] and [`Self::Verify`] the store verifies the log, writes nothing to it,
+/// and rejects each change that has to be recorded.
 #[derive(Clone, Debug)]
 pub enum LogKey {
     /// Records events, and signs checkpoints.
     Sign(AuditKey),
+    /// Verifies checkpoints, and authenticates the records that are not sealed.
+    Inspect(AuditKey),
     /// Verifies checkpoints only.
     Verify(AuditVerifierKey),
 }
@@ -43,7 +45,7 @@ impl LogKey {
     #[must_use]
     pub fn verifier_key(&self) -> &AuditVerifierKey {
         match self {
-            Self::Sign(key) => key.verifier_key(),
+            Self::Sign(key) | Self::Inspect(key) => key.verifier_key(),
             Self::Verify(key) => key,
         }
     }
@@ -51,16 +53,24 @@ impl LogKey {
     /// Returns the secret key, to record events.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if this is the key to verify the log only.
+    /// [`StoreError::Unavailable`] if the key is one to verify the log only.
     pub fn recording_key(&self) -> Result<AuditKey, StoreError> {
         let key = self.signing_key().cloned();
         key.ok_or_else(|| StoreError::unavailable("the audit log is open to verify it only"))
     }
 
-    /// Returns the secret key, if there is one.
+    /// Returns the secret key, if it may sign.
     pub(crate) const fn signing_key(&self) -> Option<&AuditKey> {
         match self {
             Self::Sign(key) => Some(key),
+            Self::Inspect(_) | Self::Verify(_) => None,
+        }
+    }
+
+    /// Returns the secret key, if it is known.
+    pub(crate) const fn secret_key(&self) -> Option<&AuditKey> {
+        match self {
+            Self::Sign(key) | Self::Inspect(key) => Some(key),
             Self::Verify(_) => None,
         }
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::SessionCachingStore;
 use super::cache::Invalidation;
 use crate::audit::{
-    AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, Detachment, ExportError,
+    AuditEvent, AuditKey, AuditQuery, AuditRecord, AuditStore, Checkpoint, Detachment, ExportError,
     InclusionProof, LogVerification,
 };
 use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation, UnknownName};
@@ -80,6 +80,14 @@ impl AuditStore for SessionCachingStore {
 
     async fn seal(&self) -> Result<Option<Checkpoint>, StoreError> {
         self.store.seal().await
+    }
+
+    async fn replace_key(
+        &self,
+        successor: &AuditKey,
+        change: &ChangeContext,
+    ) -> Result<Checkpoint, StoreError> {
+        self.store.replace_key(successor, change).await
     }
 
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::StoreError;
-use super::log_reads::{LeafRow, LogState};
+use super::log_reads::{LeafRow, LogState, RegisteredKey};
 use super::rows::{Consumed, FailureRow, RefreshTokenRow, RefreshTokenState, UnsealedRecord};
 use crate::account::{Account, PasswordHash, StoredPassword};
 use crate::audit::{AuditIdentity, AuditRecord, AuditedRequest, EventKind, LogHash, Outcome};
@@ -175,7 +175,7 @@ impl<R: SqlRow> Columns<'_, R> {
             user: self.audit_identity("user_id", "user_name")?,
             actor: self.audit_identity("actor_id", "actor_name")?,
             session: self.0.integer("session")?.map(SessionId::new),
-            client: self.client()?,
+            client: self.audited_client()?,
             request: self.audited_request()?,
             reason: self.0.text("reason")?.map(str::to_owned),
             mac: self.digest("mac")?,
@@ -220,6 +220,7 @@ impl<R: SqlRow> Columns<'_, R> {
         let last = self.0.integer("last_leaf")?.map(sequence).transpose()?;
         Ok(LogState {
             checkpoint: self.0.text("note")?.map(str::to_owned),
+            key: self.optional_registered_key()?,
             leaves: last.map_or(0, |last| last + 1),
             detached: self.0.integer("detached")?.map_or(Ok(0), sequence)?,
             detachment: self.0.text("detachment")?.map(str::to_owned),
@@ -227,15 +228,41 @@ impl<R: SqlRow> Columns<'_, R> {
         })
     }
 
+    pub(super) fn registered_key(&self) -> Value<RegisteredKey> {
+        required(self.optional_registered_key()?)
+    }
+
+    fn optional_registered_key(&self) -> Value<Option<RegisteredKey>> {
+        let Some(key) = self.0.text("verifier_key")? else { return Ok(None) };
+        let (first_leaf, verifier_key) = (self.unsigned("first_leaf")?, key.to_owned());
+        Ok(Some(RegisteredKey { first_leaf, verifier_key }))
+    }
+
     fn unsigned(&self, name: &str) -> Value<u64> {
         sequence(self.integer(name)?)
     }
 
+    /// Reads the client of a record. A text in another form than the stored one is an alteration.
+    fn audited_client(&self) -> Value<ClientInfo> {
+        let client = self.client()?;
+        let address = client.address.map(|address| address.to_string());
+        let user_agent = client.user_agent.as_ref().map(UserAgent::as_str);
+        let is_stored =
+            address.as_deref() == self.0.text("ip")? && user_agent == self.0.text("user_agent")?;
+        if is_stored { Ok(client) } else { Err(StoreError::Corrupt("audit record")) }
+    }
+
+    /// Reads the request of a record, as [`Self::audited_client`] does.
     fn audited_request(&self) -> Value<Option<AuditedRequest>> {
+        let corrupt = StoreError::Corrupt("audit record");
         match (self.0.text("method")?, self.0.text("route")?) {
-            (Some(method), route) => Ok(Some(AuditedRequest::new(method, route))),
+            (Some(method), route) => {
+                let request = AuditedRequest::new(method, route);
+                let is_stored = (request.method(), request.route()) == (method, route);
+                if is_stored { Ok(Some(request)) } else { Err(corrupt) }
+            }
             (None, None) => Ok(None),
-            (None, Some(_)) => Err(StoreError::Corrupt("audit record")),
+            (None, Some(_)) => Err(corrupt),
         }
     }
 

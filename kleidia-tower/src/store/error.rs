@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use crate::audit::LogConflict;
+
 /// An error of a store. Nothing was changed and nothing is granted; the response is 503.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -16,6 +18,9 @@ pub enum StoreError {
     /// The store contains invalid data.
     #[error("the store contains an invalid {0}")]
     Corrupt(&'static str),
+    /// The audit log is not the one that this process has known, or has another key.
+    #[error(transparent)]
+    Log(LogConflict),
 }
 
 impl StoreError {

@@ -36,7 +36,8 @@ pub(super) async fn read(
     detachment.map_err(|_| StoreError::Corrupt("audit log: its detachment is not signed"))
 }
 
-/// Deletes the first leaves of the log with their records. These are the leaves, as they were exported.
+/// Deletes the first leaves of the log with their records. These are the leaves, as they were
+/// exported.
 pub(super) async fn detach<S: Transactional>(
     store: &S,
     exported: &[InclusionProof],
@@ -58,6 +59,8 @@ pub(super) async fn detach<S: Transactional>(
     if first != first_leaf {
         return Err(ExportError::Order { expected: first, found: first_leaf });
     }
+    // Nothing is signed unless the log continues the newest checkpoint that the store knows.
+    store.sealing().read(store).await?;
     compare_with_stored(store, exported, last.leaf_index() + 1).await?;
     let records: Vec<_> = exported.iter().map(|proof| proof.record().sequence).collect();
     let root = last.root_at_leaf(&checkpoint);

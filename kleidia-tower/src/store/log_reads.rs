@@ -45,6 +45,8 @@ pub trait LogReads: Send + Sync + 'static {
 pub struct LogState {
     /// The note of the last checkpoint; `None` if there is none.
     pub checkpoint: Option<String>,
+    /// The last key that was registered; `None` if there is none.
+    pub key: Option<RegisteredKey>,
     /// The index after the last leaf; 0 if there are none.
     pub leaves: u64,
     /// How many leaves are detached.
@@ -53,6 +55,15 @@ pub struct LogState {
     pub detachment: Option<String>,
     /// Whether there are unsealed records.
     pub has_unsealed: bool,
+}
+
+/// A key that was registered for the log. The nodes with this key continue the log, and no others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisteredKey {
+    /// The index of the first leaf that was sealed with this key.
+    pub first_leaf: u64,
+    /// The text of the verifier key.
+    pub verifier_key: String,
 }
 
 /// A leaf of the Merkle log, and its record.

@@ -19,7 +19,7 @@ const MAX_WATCHED: usize = 10_000;
 pub(super) async fn verify(
     reads: &impl LogReads,
     key: &LogKey,
-    since: Option<&Checkpoint>,
+    since: &[&Checkpoint],
 ) -> Result<LogVerification, StoreError> {
     loop {
         let state = reads.read_log_state().await?;
@@ -35,10 +35,15 @@ pub(super) async fn verify(
 async fn verify_state(
     reads: &impl LogReads,
     key: &LogKey,
-    since: Option<&Checkpoint>,
+    since: &[&Checkpoint],
     state: LogState,
 ) -> Result<LogVerification, StoreError> {
     let mut faults = Faults::default();
+    if let Some(registered) = &state.key
+        && registered.verifier_key != key.verifier_key().to_string()
+    {
+        faults.add(LogFault::OtherKey { registered: registered.verifier_key.clone() });
+    }
     let checkpoint = match &state.checkpoint {
         None => Ok(None),
         Some(note) => Checkpoint::verify(note, key.verifier_key()).map(Some),
@@ -60,34 +65,43 @@ async fn verify_state(
     let detached =
         log_detachment::detached_tree(reads, &state, key.verifier_key(), &mut faults).await?;
     let first = detached.size();
-    let mut trees = Trees::new(key, since, detached);
+    let first_of_key = state.key.map_or(0, |key| key.first_leaf);
+    let mut trees = Trees::new(key, first_of_key, since, detached);
     while trees.stored.size() < size {
         let from = trees.stored.next_position();
         let first = trees.stored.size();
         let until = size.min(first + LOG_BATCH);
         let leaves = reads.read_leaves(first, until).await?;
         let hashes = reads.read_hashes(from, LogTree::position(until)).await?;
+        if leaves.is_empty() && hashes.is_empty() {
+            // What claims that there are more may be no checkpoint, but a number.
+            faults.add(LogFault::MissingLeaf { leaf_index: first });
+            trees.is_complete = false;
+            break;
+        }
         trees.add(until, leaves, hashes);
     }
     trees.finish(checkpoint.as_ref(), &mut faults);
     find_orphan_records(reads, key, first, &mut faults).await?;
-    check_unsealed(reads, key, &mut faults).await?;
-    Ok(LogVerification::new(checkpoint, first, faults))
+    let unsealed = check_unsealed(reads, key, &mut faults).await?;
+    Ok(LogVerification::new(checkpoint, first, unsealed, faults))
 }
 
 /// The trees over the records and over the stored hashes of leaves. If one of them has the signed
 /// root, it says exactly what is wrong with the other.
 struct Trees<'a> {
     key: &'a LogKey,
-    since: Option<&'a Checkpoint>,
+    /// The first leaf whose record the key may have authenticated.
+    first_of_key: u64,
+    since: &'a [&'a Checkpoint],
     /// The index of the first leaf.
     first: u64,
     stored: LogTree,
     /// Meaningless once a record is missing.
     records: LogTree,
     is_complete: bool,
-    /// The roots of both at the size of `since`.
-    since_roots: Option<[LogHash; 2]>,
+    /// The roots of both at the sizes of `since`.
+    since_roots: HashMap<u64, [LogHash; 2]>,
     /// What is wrong with leaves, if their stored hashes are right.
     leaf_faults: Faults,
     /// Rows that are no leaves: second ones of an index.
@@ -98,16 +112,22 @@ struct Trees<'a> {
 }
 
 impl<'a> Trees<'a> {
-    fn new(key: &'a LogKey, since: Option<&'a Checkpoint>, detached: LogTree) -> Self {
+    fn new(
+        key: &'a LogKey,
+        first_of_key: u64,
+        since: &'a [&'a Checkpoint],
+        detached: LogTree,
+    ) -> Self {
         let (first, stored, records) = (detached.size(), detached.clone(), detached);
         let mut trees = Self {
             key,
+            first_of_key,
             since,
             first,
             stored,
             records,
             is_complete: true,
-            since_roots: None,
+            since_roots: HashMap::new(),
             leaf_faults: Faults::default(),
             duplicates: Faults::default(),
             by_leaves: Faults::default(),
@@ -169,7 +189,7 @@ impl<'a> Trees<'a> {
         let (Ok(row), Some(found)) = (row, found) else {
             return Some(LogFault::Altered { record });
         };
-        let is_authentic = is_authentic(row, self.key);
+        let is_authentic = is_authentic(row, self.key).filter(|_| leaf_index >= self.first_of_key);
         let is_expected = expected == Some(&found);
         match is_authentic {
             Some(true) | None if is_expected => None,
@@ -180,8 +200,9 @@ impl<'a> Trees<'a> {
     }
 
     fn observe_roots(&mut self) {
-        if self.since.is_some_and(|since| since.size() == self.stored.size()) {
-            self.since_roots = Some([self.stored.root(), self.records.root()]);
+        let size = self.stored.size();
+        if self.since.iter().any(|since| since.size() == size) {
+            self.since_roots.insert(size, [self.stored.root(), self.records.root()]);
         }
     }
 
@@ -197,18 +218,19 @@ impl<'a> Trees<'a> {
                 faults.add(LogFault::RootMismatch);
             }
         }
-        match (self.since, self.since_roots) {
-            (Some(since), None) if since.size() < self.first => {
-                faults.add(LogFault::SinceDetached { size: since.size(), detached: self.first });
+        for since in self.since {
+            let size = since.size();
+            match self.since_roots.get(&size) {
+                None if size < self.first => {
+                    faults.add(LogFault::SinceDetached { size, detached: self.first });
+                }
+                None => {
+                    let (size, expected) = (self.stored.size(), size);
+                    faults.add(LogFault::Truncated { size, expected });
+                }
+                Some(roots) if !roots.contains(since.root()) => faults.add(LogFault::Inconsistent),
+                Some(_) => {}
             }
-            (Some(since), None) => {
-                let (size, expected) = (self.stored.size(), since.size());
-                faults.add(LogFault::Truncated { size, expected });
-            }
-            (Some(since), Some(roots)) if !roots.contains(since.root()) => {
-                faults.add(LogFault::Inconsistent);
-            }
-            _ => {}
         }
     }
 }
@@ -229,7 +251,7 @@ fn compare(
 
 /// Returns whether a record is authentic, if the secret key is known.
 fn is_authentic(record: &AuditRecord, key: &LogKey) -> Option<bool> {
-    key.signing_key().map(|key| record.is_authentic(key))
+    key.secret_key().map(|key| record.is_authentic(key))
 }
 
 /// Finds records that are neither sealed nor unsealed.
@@ -254,13 +276,14 @@ async fn find_orphan_records(
     Ok(())
 }
 
-/// Checks the unsealed records. Those that are authentic must be sealed within some seconds.
+/// Checks the unsealed records, and returns the number of authentic ones. If it cannot be checked
+/// that they are, they must be sealed within some seconds.
 async fn check_unsealed(
     reads: &impl LogReads,
     key: &LogKey,
     faults: &mut Faults,
-) -> Result<(), StoreError> {
-    let mut waiting = BTreeSet::new();
+) -> Result<u64, StoreError> {
+    let (mut waiting, mut unsealed) = (BTreeSet::new(), 0);
     let mut after = 0;
     loop {
         let batch = reads.read_unsealed(after).await?;
@@ -271,12 +294,13 @@ async fn check_unsealed(
             match entry.record {
                 _ if entry.is_sealed => faults.add(LogFault::SealedTwice { record }),
                 None => faults.add(LogFault::Removed { record }),
-                Some(Ok(row)) if is_authentic(&row, key) != Some(false) => {
-                    if waiting.len() < MAX_WATCHED {
-                        waiting.insert(record);
-                    }
-                }
-                Some(_) => faults.add(LogFault::Inserted { record }),
+                Some(Ok(row)) => match is_authentic(&row, key) {
+                    Some(true) => unsealed += 1,
+                    Some(false) => faults.add(LogFault::Inserted { record }),
+                    None if waiting.len() < MAX_WATCHED => drop(waiting.insert(record)),
+                    None => {}
+                },
+                Some(Err(_)) => faults.add(LogFault::Inserted { record }),
             }
         }
     }
@@ -290,7 +314,7 @@ async fn check_unsealed(
     for record in waiting {
         faults.add(LogFault::NotSealed { record });
     }
-    Ok(())
+    Ok(unsealed)
 }
 
 /// Keeps the records that are still unsealed.

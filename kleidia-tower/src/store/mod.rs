@@ -10,12 +10,14 @@ mod columns;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod log_continuity;
 mod log_detachment;
 mod log_hashes;
 mod log_proof;
 mod log_reads;
 mod log_verification;
 mod memory;
+mod newest_checkpoint;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod open_error;
 mod operation;

@@ -3,6 +3,9 @@
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;
 
+use super::StoreError;
+use crate::audit::LogConflict;
+
 /// An error from opening a database.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,6 +21,20 @@ pub enum OpenError {
         /// The newest supported version.
         latest: usize,
     },
+    /// The schema is older, and the store was opened to verify the audit log only; 0 for an empty
+    /// database.
+    #[error(
+        "unsupported schema version {version}, expected {latest}: start the service to migrate it"
+    )]
+    OlderVersion {
+        /// The schema version of the database.
+        version: i32,
+        /// The supported version.
+        latest: usize,
+    },
+    /// The database has another audit log than this process has known, or the log has another key.
+    #[error(transparent)]
+    Log(LogConflict),
     /// The database belongs to another application.
     #[cfg(feature = "sqlite")]
     #[error("the database belongs to application {application}")]
@@ -39,4 +56,13 @@ pub enum OpenError {
     #[cfg(feature = "postgres")]
     #[error("failed to read root certificates: {0}")]
     RootCertificates(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Log(conflict) => Self::Log(conflict),
+            error => Self::Database(error.into()),
+        }
+    }
 }

@@ -115,7 +115,7 @@ mod refresh_token_state;
 mod refresh_tokens;
 mod sessions;
 
-pub use super::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords};
+pub use super::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords, RegisteredKey};
 pub use super::operation::{Operation, OperationFuture};
 pub use super::sealer::{SealerTask, Sealing};
 pub use super::transactional::Transactional;

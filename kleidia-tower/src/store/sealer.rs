@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use http_guard::{Supervisor, event};
 use tokio::task::JoinHandle;
 
+use super::log_continuity::ContinuityCheck;
 use super::log_reads::LogState;
+use super::newest_checkpoint::Newest;
 use super::operation::Operation;
 use super::transactional::Transactional;
 use super::{StoreError, operations};
-use crate::audit::Checkpoint;
+use crate::audit::{Checkpoint, LogKey};
 use crate::{HealthError, SettingError};
 
 /// How long another transaction may seal without a larger checkpoint. Any session can hold the
@@ -23,12 +25,11 @@ pub(super) fn check_interval(interval: Duration) -> Result<Duration, SettingErro
     SettingError::check("seal interval", interval, bounds)
 }
 
-/// What a store remembers of sealing its audit log: the largest checkpoint that it has seen, and
-/// whether the last attempt succeeded.
+/// What a store remembers of sealing its audit log: the newest checkpoint that it has signed or
+/// verified, and whether the last attempt succeeded.
 #[derive(Debug)]
 pub struct Sealing {
-    /// The largest checkpoint that was seen.
-    known: Mutex<Option<Checkpoint>>,
+    newest: Newest,
     /// The size of the log when others sealed it, and since when it has had that.
     skipped: Mutex<Option<(Option<u64>, Instant)>>,
     supervisor: Supervisor,
@@ -45,7 +46,7 @@ pub struct SealerTask(JoinHandle<()>);
 impl Default for Sealing {
     fn default() -> Self {
         Self {
-            known: Mutex::default(),
+            newest: Newest::default(),
             skipped: Mutex::default(),
             supervisor: Supervisor::new("audit-log"),
         }
@@ -57,6 +58,19 @@ impl Sealing {
         self.supervisor.health()
     }
 
+    /// Registers the key of a new log, and checks that the log has the key of the store. Do so
+    /// before the store is used: another key is an error of the operator.
+    ///
+    /// # Errors
+    /// [`StoreError::Log`] if the log has another key.
+    pub async fn check_key<S: Transactional>(&self, store: &S) -> Result<(), StoreError> {
+        if store.log_key()?.signing_key().is_none() {
+            return Ok(());
+        }
+        let check = Operation::new("check_key", |rows| Box::pin(operations::check_key(rows.0)));
+        store.write_in_background(check).await
+    }
+
     /// Seals all committed records. If another node seals at the moment, it waits for that, or
     /// leaves it to the other node.
     pub(super) async fn seal<S: Transactional>(
@@ -64,10 +78,21 @@ impl Sealing {
         store: &S,
         waits: bool,
     ) -> Result<Option<Checkpoint>, StoreError> {
+        let sealed = self.seal_batches(store, waits).await;
+        // Also what was committed before an error.
+        let kept = self.newest.keep(store.log_key()?).await;
+        sealed.and_then(|checkpoint| kept.map(|()| checkpoint))
+    }
+
+    async fn seal_batches<S: Transactional>(
+        &self,
+        store: &S,
+        waits: bool,
+    ) -> Result<Option<Checkpoint>, StoreError> {
         let (mut checkpoint, has_unsealed) = self.read(store).await?;
         let (mut rejects, mut after) = (false, has_unsealed.then_some(0));
         while let Some(start) = after {
-            let known = self.known().clone();
+            let known = self.newest.get(store.log_key()?)?;
             let known = known.as_ref();
             let seal = Operation::new("seal", |rows| {
                 Box::pin(operations::seal(rows.0, known, start, waits))
@@ -76,7 +101,7 @@ impl Sealing {
                 self.skip(checkpoint.as_ref())?;
                 return Ok(checkpoint);
             };
-            self.remember(sealed.checkpoint.as_ref());
+            self.newest.advance(sealed.checkpoint.as_ref());
             checkpoint = sealed.checkpoint;
             rejects |= sealed.rejects;
             after = sealed.more_after;
@@ -102,39 +127,44 @@ impl Sealing {
         }
     }
 
-    /// Returns the stored checkpoint if it is signed and not older than a known one, and whether
-    /// there are unsealed records.
+    /// Returns the newest checkpoint that the store has signed or verified, also before it was
+    /// opened; `None` if there is none.
+    pub(super) fn newest(&self, key: &LogKey) -> Result<Option<Checkpoint>, StoreError> {
+        self.newest.get(key)
+    }
+
+    /// Returns the stored checkpoint if it is signed and continues the newest known one, and
+    /// whether there are unsealed records.
     pub(super) async fn read<S: Transactional>(
         &self,
         store: &S,
     ) -> Result<(Option<Checkpoint>, bool), StoreError> {
+        let key = store.log_key()?;
         // Before the read: meanwhile a larger one may be stored.
-        let known = self.known().clone();
-        let LogState { checkpoint, has_unsealed, .. } = store.read_log_state().await?;
+        let known = self.newest.get(key)?;
+        let LogState { checkpoint, has_unsealed, key: registered, .. } =
+            store.read_log_state().await?;
+        if let Some(registered) = registered {
+            operations::check_registered(&registered, key.verifier_key())?;
+        }
         if checkpoint.is_some() && checkpoint.as_deref() == known.as_ref().map(Checkpoint::note) {
             return Ok((known, has_unsealed));
         }
-        let key = store.log_key()?.verifier_key();
-        let stored = operations::verify_checkpoint(checkpoint.as_deref(), key)?;
-        operations::check_not_older(stored.as_ref(), known.as_ref())?;
-        self.remember(stored.as_ref());
-        Ok((stored, has_unsealed))
-    }
-
-    /// Remembers a committed checkpoint, unless a larger one is known.
-    fn remember(&self, checkpoint: Option<&Checkpoint>) {
-        let mut known = self.known();
-        if checkpoint.map(Checkpoint::size) > known.as_ref().map(Checkpoint::size) {
-            *known = checkpoint.cloned();
+        let stored = operations::verify_checkpoint(checkpoint.as_deref(), key.verifier_key())?;
+        if let Some(key) = key.signing_key() {
+            operations::check_first_use(key, known.as_ref(), stored.as_ref())?;
         }
-    }
-
-    fn known(&self) -> MutexGuard<'_, Option<Checkpoint>> {
-        lock(&self.known)
+        let check = ContinuityCheck::start(known.as_ref(), stored.as_ref());
+        if let Some(check) = check.map_err(StoreError::Log)? {
+            let hashes = store.read_hashes_at(check.positions()).await?;
+            check.finish(&hashes).map_err(StoreError::Log)?;
+        }
+        self.newest.advance(stored.as_ref());
+        Ok((stored, has_unsealed))
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::log_reads::LogReads;
 use super::operation::Operation;
-use super::operations;
+use super::operations::{self, KeyReplacement};
 use super::rows::RefreshTokenState;
 use super::sealer::Sealing;
 use super::{ChangeContext, Committed, StoreError, log_detachment, log_proof, log_verification};
@@ -16,7 +16,7 @@ use crate::account::{
     PasswordChange, StoredPassword,
 };
 use crate::audit::{
-    AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, Detachment, ExportError,
+    AuditEvent, AuditKey, AuditQuery, AuditRecord, AuditStore, Checkpoint, Detachment, ExportError,
     InclusionProof, LogKey, LogVerification,
 };
 use crate::rbac::RoleRules;
@@ -29,8 +29,8 @@ use crate::{HealthError, SessionId, Timestamp, TokenDigest, UserId};
 /// A store with transactions: its reads, and a way to run an operation in a transaction.
 ///
 /// Each type that implements it implements [`AccountStore`], [`SessionStore`],
-/// [`FailureStore`](crate::lockout::FailureStore) and [`AuditStore`]. The [module](super::rows) has the
-/// rules of transactions.
+/// [`FailureStore`](crate::lockout::FailureStore) and [`AuditStore`]. The [module](super::rows) has
+/// the rules of transactions.
 ///
 /// Reads see what was committed before they began, on every node. They don't wait for transactions.
 #[async_trait]
@@ -286,12 +286,33 @@ impl<S: Transactional> AuditStore for S {
         self.sealing().seal(self, true).await
     }
 
+    async fn replace_key(
+        &self,
+        successor: &AuditKey,
+        change: &ChangeContext,
+    ) -> Result<Checkpoint, StoreError> {
+        let key = self.log_key()?;
+        let known = self.sealing().newest(key)?;
+        let detached = self.detachment().await?;
+        let replacement = &KeyReplacement { old: key, new: successor, known, detached, change };
+        self.write(Operation::new("replace_key", move |rows| {
+            Box::pin(operations::replace_key(rows.0, replacement))
+        }))
+        .await
+    }
+
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         Ok(self.sealing().read(self).await?.0)
     }
 
     async fn verify(&self, since: Option<&Checkpoint>) -> Result<LogVerification, StoreError> {
-        log_verification::verify(self, self.log_key()?, since).await
+        let key = self.log_key()?;
+        let newest = self.sealing().newest(key)?;
+        let newest = newest.as_ref().filter(|newest| Some(*newest) != since);
+        let since = since.into_iter().chain(newest);
+        // Every log continues an empty one, also if its first records are detached.
+        let since: Vec<_> = since.filter(|since| since.size() > 0).collect();
+        log_verification::verify(self, key, &since).await
     }
 
     async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError> {

@@ -17,6 +17,7 @@ detaching_tests! {
     detaching_needs_an_export_of_this_log
     altered_detachment_is_a_fault
     detached_record_is_not_sealed_again
+    replaced_key_signs_what_is_detached
 }
 
 /// The owner apart from the service's role, which may do no more than docs/deployment.md grants, or

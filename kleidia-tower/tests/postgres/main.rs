@@ -21,6 +21,10 @@ mod locks;
 #[path = "../support/numbered.rs"]
 mod numbered;
 mod proxy;
+#[path = "../support/replaced_key.rs"]
+mod replaced_key;
+#[path = "../support/rewritten_log.rs"]
+mod rewritten_log;
 mod schema;
 mod tampered_log;
 #[path = "../support/tampering.rs"]

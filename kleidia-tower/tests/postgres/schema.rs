@@ -107,6 +107,7 @@ async fn service_has_the_documented_privileges() {
         "DROP TABLE audit",
         "ALTER TABLE audit DISABLE TRIGGER ALL",
         "UPDATE kleidia_schema SET version = 9",
+        "INSERT INTO audit_keys VALUES (9, 'another')",
     ] {
         let error = client.batch_execute(statement).await.unwrap_err();
         let code = error.code().unwrap();
@@ -149,6 +150,11 @@ async fn triggers_protect_accounts_sessions_and_log() {
         "TRUNCATE audit_checkpoints",
         "UPDATE audit_checkpoints SET note = ''",
         "UPDATE audit_checkpoints SET size = size + 1, hour = hour + 1",
+        "INSERT INTO audit_checkpoints SELECT hour + 1, size, note FROM audit_checkpoints",
+        "INSERT INTO audit_checkpoints SELECT hour - 1, size + 1, note FROM audit_checkpoints",
+        "DELETE FROM audit_keys",
+        "TRUNCATE audit_keys",
+        "UPDATE audit_keys SET verifier_key = 'another'",
         "INSERT INTO audit_unsealed VALUES (1000); DELETE FROM audit_unsealed",
         "INSERT INTO audit_unsealed VALUES (1000); UPDATE audit_unsealed SET record = 1001",
         "TRUNCATE audit_unsealed",

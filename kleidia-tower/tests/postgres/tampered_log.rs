@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kleidia_tower::audit::{AuditStore as _, Checkpoint, LogFault, LogKey};
-use kleidia_tower::store::{PostgresOptions, PostgresStore};
+use kleidia_tower::audit::{AuditStore as _, Checkpoint, LogKey};
+use kleidia_tower::store::{OpenError, PostgresOptions, PostgresStore};
 use test_servers::PostgresServer;
 
 use crate::numbered::{audit_key, create, verified_size};
-use crate::tampering::{SEAL_INTERVAL, TamperedDatabase, tampering_tests};
+use crate::tampering::{SEAL_INTERVAL, TamperedDatabase, TamperedLog, tampering_tests};
 
 pub(crate) struct TempDatabase {
     url: String,
@@ -29,13 +29,20 @@ impl TamperedDatabase for TempDatabase {
 
     const WITHOUT_CHECKS: &str = "ALTER TABLE audit_leaves DROP CONSTRAINT audit_leaves_leaf_check";
 
+    const COLUMNS: &str = "SELECT column_name || ' ' || data_type FROM information_schema.columns \
+        WHERE table_name = 'audit'";
+
     fn new() -> Self {
         Self { url: PostgresServer::shared().create_database() }
     }
 
-    async fn open(&self, key: LogKey) -> Arc<PostgresStore> {
+    async fn try_open(&self, key: LogKey) -> Result<Arc<PostgresStore>, OpenError> {
         let options = PostgresOptions::default().with_seal_interval(SEAL_INTERVAL).unwrap();
-        Arc::new(PostgresStore::open_with(&self.url, key, options).await.unwrap())
+        PostgresStore::open_with(&self.url, key, options).await.map(Arc::new)
+    }
+
+    async fn query(&self, query: &str) -> Vec<String> {
+        self.execute(query).lines().map(str::to_owned).collect()
     }
 
     async fn tamper(&self, statements: &str) {
@@ -45,7 +52,7 @@ impl TamperedDatabase for TempDatabase {
 }
 
 tampering_tests! {
-    TempDatabase:
+    TempDatabase, tampering:
     verification_names_what_was_altered
     record_of_a_leaf_before_the_first_is_inserted
     inserted_record_is_never_sealed
@@ -55,6 +62,44 @@ tampering_tests! {
     unsealed_record_is_protected
     unsealed_record_is_a_fault_after_a_while
     altered_tree_is_not_continued
+}
+
+tampering_tests! {
+    TempDatabase, rewritten_log:
+    each_altered_column_shows
+    verification_ends_with_the_leaves_that_are_there
+    emptied_log_is_not_sealed_again
+    running_node_remembers_its_checkpoint
+    inspection_writes_nothing
+    another_key_is_rejected
+}
+
+tampering_tests! {
+    TempDatabase, replaced_key:
+    replaced_key_ends_its_log
+    lost_key_is_replaced
+}
+
+/// The statements in `docs/deployment.md` remove what the service's role can insert.
+#[tokio::test]
+async fn owner_removes_an_inserted_checkpoint() {
+    let log = TamperedLog::<TempDatabase>::new().await;
+    create(&*log.store, "dave").await;
+    log.database.execute(
+        "INSERT INTO audit_checkpoints SELECT hour, size + 9, 'a note' FROM audit_checkpoints \
+         ON CONFLICT (hour) DO UPDATE SET size = EXCLUDED.size, note = EXCLUDED.note; \
+         INSERT INTO audit_leaves VALUES (5, 999); \
+         INSERT INTO audit_hashes SELECT 8, hash FROM audit_hashes WHERE position = 0",
+    );
+    assert!(log.store.seal().await.is_err());
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/deployment.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    let repair = document.split_once("portal.audit-key.checkpoint`\nBEGIN;\n").unwrap().1;
+    let repair = repair.split_once("COMMIT;").unwrap().0.replace("2 * 1234 - 5", "8");
+    let note = format!("'{}'", log.checkpoints[1].note().trim_end());
+    let repair = repair.replace("1234", "5").replace(":'note'", &note);
+    log.database.execute(&format!("BEGIN; {repair} COMMIT;"));
+    assert_eq!(verified_size(&*log.store).await, 6);
 }
 
 /// The owner of the tables can drop their keys.
@@ -158,7 +203,7 @@ async fn record_that_is_committed_late_is_sealed_once() {
     assert_eq!(sealed.size(), 2, "the slow one is not committed");
     slow.await.unwrap();
     let waiting = store.verify(None).await.unwrap();
-    assert_eq!(waiting.faults(), [LogFault::NotSealed { record: 2 }], "no task seals");
+    assert_eq!((waiting.faults(), waiting.unsealed()), (&[][..], 1), "nobody seals");
     assert_eq!(verified_size(&*store).await, 3);
     let leaves =
         database.execute("SELECT string_agg(record::text, ',' ORDER BY leaf) FROM audit_leaves");

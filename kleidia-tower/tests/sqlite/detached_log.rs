@@ -13,6 +13,7 @@ detaching_tests! {
     detaching_needs_an_export_of_this_log
     altered_detachment_is_a_fault
     detached_record_is_not_sealed_again
+    replaced_key_signs_what_is_detached
 }
 
 /// A process with the file can write to it, but only in the way of the command.

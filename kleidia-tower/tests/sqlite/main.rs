@@ -22,6 +22,10 @@ mod full_disk;
 mod nodes;
 #[path = "../support/numbered.rs"]
 mod numbered;
+#[path = "../support/replaced_key.rs"]
+mod replaced_key;
+#[path = "../support/rewritten_log.rs"]
+mod rewritten_log;
 mod schema;
 #[path = "../support/tampering.rs"]
 mod tampering;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kleidia_tower::account::AccountStore as _;
 use kleidia_tower::audit::LogKey;
 use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
-use kleidia_tower::store::{SqliteOptions, SqliteStore};
+use kleidia_tower::store::{OpenError, SqliteOptions, SqliteStore};
 use sqlx::Connection as _;
 
 use crate::fixture::{TempDatabase, at, create, log_in, verified_size};
@@ -54,6 +54,9 @@ async fn triggers_protect_log_and_accounts() {
         "REPLACE INTO audit_checkpoints SELECT hour, size, '' FROM audit_checkpoints",
         "INSERT INTO audit_checkpoints SELECT hour + 1, size, note FROM audit_checkpoints",
         "INSERT INTO audit_checkpoints SELECT hour - 1, size + 1, note FROM audit_checkpoints",
+        "DELETE FROM audit_keys",
+        "UPDATE audit_keys SET verifier_key = 'another'",
+        "REPLACE INTO audit_keys VALUES (0, 'another')",
         "DELETE FROM accounts",
         "REPLACE INTO accounts SELECT * FROM accounts WHERE id = 1",
         "INSERT OR REPLACE INTO accounts SELECT NULL, name, name_digest, roles, 0, 0, 0, '', '' \
@@ -88,13 +91,21 @@ impl TamperedDatabase for TempDatabase {
 
     const WITHOUT_CHECKS: &str = "PRAGMA ignore_check_constraints = ON";
 
+    const COLUMNS: &str = "SELECT name || ' ' || type FROM pragma_table_info('audit')";
+
     fn new() -> Self {
         Self::new()
     }
 
-    async fn open(&self, key: LogKey) -> Arc<SqliteStore> {
+    async fn try_open(&self, key: LogKey) -> Result<Arc<SqliteStore>, OpenError> {
         let options = SqliteOptions::default().with_seal_interval(SEAL_INTERVAL).unwrap();
-        Arc::new(SqliteStore::open_with(&self.path, key, options).await.unwrap())
+        SqliteStore::open_with(&self.path, key, options).await.map(Arc::new)
+    }
+
+    async fn query(&self, query: &str) -> Vec<String> {
+        let mut connection = self.connect().await;
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(query.to_owned()));
+        query.fetch_all(&mut connection).await.unwrap()
     }
 
     async fn tamper(&self, statements: &str) {
@@ -113,7 +124,7 @@ impl TamperedDatabase for TempDatabase {
 }
 
 tampering_tests! {
-    TempDatabase:
+    TempDatabase, tampering:
     verification_names_what_was_altered
     record_of_a_leaf_before_the_first_is_inserted
     inserted_record_is_never_sealed
@@ -123,4 +134,20 @@ tampering_tests! {
     unsealed_record_is_protected
     unsealed_record_is_a_fault_after_a_while
     altered_tree_is_not_continued
+}
+
+tampering_tests! {
+    TempDatabase, rewritten_log:
+    each_altered_column_shows
+    verification_ends_with_the_leaves_that_are_there
+    emptied_log_is_not_sealed_again
+    running_node_remembers_its_checkpoint
+    inspection_writes_nothing
+    another_key_is_rejected
+}
+
+tampering_tests! {
+    TempDatabase, replaced_key:
+    replaced_key_ends_its_log
+    lost_key_is_replaced
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use kleidia_tower::Timestamp;
 use kleidia_tower::audit::{
-    self, AuditEvent, AuditQuery, AuditStore as _, CheckpointError, EventKind, ExportError,
-    InclusionProof, LogFault, Outcome,
+    self, AuditEvent, AuditKey, AuditQuery, AuditStore as _, CheckpointError, EventKind,
+    ExportError, InclusionProof, LogFault, Outcome,
 };
 use kleidia_tower::store::{Store, StoreError};
 
-use crate::numbered::{NOW, audit_key, create, verified, verified_size};
+use crate::numbered::{NOW, at, audit_key, create, verified, verified_size};
 use crate::tampering::{TamperedDatabase, TamperedLog};
 
 /// Appends records, and seals them.
@@ -277,6 +277,20 @@ pub(crate) async fn detached_record_is_not_sealed_again<D: TamperedDatabase>() {
     let verification = log.store.verify(None).await.unwrap();
     assert_eq!(verification.faults(), [LogFault::SealedTwice { record: 2 }]);
     assert_eq!(verification.checkpoint().map(audit::Checkpoint::size), Some(7));
+}
+
+/// A new key of the log signs what is detached, too.
+pub(crate) async fn replaced_key_signs_what_is_detached<D: TamperedDatabase>() {
+    let log = TamperedLog::<D>::new().await;
+    assert_eq!(detach(&*log.store, &exported(&*log.store).await, 3).await.unwrap(), 3);
+    let new = AuditKey::generate(audit_key().verifier_key().name()).unwrap();
+    let last = log.store.replace_key(&new, &at(1)).await.unwrap();
+    assert_eq!(last.size(), 6);
+    let store = log.database.open(new.into()).await;
+    append(&*store, 1).await;
+    assert_eq!(verified_leaves(&*store).await, (3, 7));
+    assert_eq!(store.detachment().await.unwrap().map(|detachment| detachment.size()), Some(3));
+    assert!(store.verify(Some(&last)).await.unwrap().is_intact());
 }
 
 /// Declares a test for each case.

@@ -8,7 +8,7 @@ use kleidia_tower::audit::{
     AuditKey, AuditStore as _, Checkpoint, CheckpointError, LogFault, LogKey,
 };
 use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
-use kleidia_tower::store::{MemoryStore, Store, StoreError};
+use kleidia_tower::store::{MemoryStore, OpenError, Store, StoreError};
 
 use crate::numbered::{at, audit_key, create, log_in, new_account, operator, verified};
 
@@ -22,10 +22,19 @@ pub(crate) trait TamperedDatabase {
     /// The statement that lets a leaf have an index below zero.
     const WITHOUT_CHECKS: &str;
 
+    /// The query for the columns of `audit` with their types.
+    const COLUMNS: &str;
+
     fn new() -> Self;
-    async fn open(&self, key: LogKey) -> Arc<Self::Store>;
+    async fn try_open(&self, key: LogKey) -> Result<Arc<Self::Store>, OpenError>;
+    /// Returns the values of a query for one column of text.
+    async fn query(&self, query: &str) -> Vec<String>;
     /// Executes statements without any trigger.
     async fn tamper(&self, statements: &str);
+
+    async fn open(&self, key: LogKey) -> Arc<Self::Store> {
+        self.try_open(key).await.unwrap()
+    }
 }
 
 /// A store with five records, of which three are sealed by one checkpoint, and all by another.
@@ -223,7 +232,7 @@ pub(crate) async fn known_checkpoint_reveals_another_log<D: TamperedDatabase>() 
     assert_eq!(faults, [LogFault::Inconsistent]);
 }
 
-const fn all_of_alice() -> SessionSelector {
+pub(crate) const fn all_of_alice() -> SessionSelector {
     SessionSelector::All { user: kleidia_tower::UserId::new(1) }
 }
 
@@ -283,16 +292,16 @@ pub(crate) async fn altered_tree_is_not_continued<D: TamperedDatabase>() {
     assert_eq!(checkpoint.map(|checkpoint| checkpoint.size()), Some(5));
 }
 
-fn assert_corrupt<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) {
-    assert!(matches!(outcome, Err(StoreError::Corrupt(_))), "{outcome:?}");
+pub(crate) fn assert_corrupt<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) {
+    assert!(matches!(outcome, Err(StoreError::Corrupt(_) | StoreError::Log(_))), "{outcome:?}");
 }
 
-/// Declares a test for each case.
+/// Declares a test for each case of a module.
 macro_rules! tampering_tests {
-    ($database:ty: $($case:ident)+) => {
+    ($database:ty, $module:ident: $($case:ident)+) => {
         $(#[tokio::test]
         async fn $case() {
-            crate::tampering::$case::<$database>().await;
+            crate::$module::$case::<$database>().await;
         })+
     };
 }

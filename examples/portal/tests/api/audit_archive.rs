@@ -50,14 +50,14 @@ async fn moves_records_of_a_running_portal_into_a_file() {
     }
     let path = portal.database.path();
     let audit = Audit { database: &path, key: None };
-    // Waits until all records are sealed.
-    audit.stdout(&["verify"]);
+    let key = audit.stdout(&["verifier-key"]);
+    let key = key.trim();
+    // Without the secret key, it waits until all records are sealed.
+    audit.stdout(&["verify", "--verifier-key", key]);
     let earlier = portal.database.file("checkpoint");
     fs::write(&earlier, audit.stdout(&["checkpoint"])).unwrap();
     let earlier = earlier.to_str().unwrap();
     let before = portal.audit(&admin, "limit=100").await;
-    let key = audit.stdout(&["verifier-key"]);
-    let key = key.trim();
 
     let file = portal.database.file("audit.jsonl");
     let file = file.to_str().unwrap();

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -10,13 +11,13 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use crate::command_line::assert_fails;
 use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command};
 
-fn audit(database: &TempDatabase, arguments: &[&str]) -> Output {
+pub(crate) fn audit(database: &TempDatabase, arguments: &[&str]) -> Output {
     let arguments = [&["audit"], arguments].concat();
     command(&database.path(), &arguments).output().unwrap()
 }
 
 #[track_caller]
-fn stdout(output: Output) -> String {
+pub(crate) fn stdout(output: Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -98,11 +99,59 @@ async fn faults_are_named_and_fail() {
          DELETE FROM audit_checkpoints",
     )
     .await;
-    assert_eq!(stdout(audit(&database, &["verify"])), "intact: 0 records\n");
-    let output = audit(&database, &["verify", "--since", checkpoint.to_str().unwrap()]);
-    let shorter = "the log has 0 records, expected at least 2\n";
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), shorter);
+    // The checkpoint beside the key is one that was kept elsewhere, too.
+    let key = stdout(audit(&database, &["verifier-key"]));
+    let since = ["verify", "--since", checkpoint.to_str().unwrap()];
+    for arguments in [&["verify"][..], &since, &["verify", "--verifier-key", key.trim()]] {
+        let output = audit(&database, arguments);
+        let shorter = "the log has 0 records, expected at least 2\n";
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), shorter);
+    }
+    let other = ["no checkpoint, which does not continue a checkpoint of 2 records"];
+    assert_fails(&audit(&database, &["checkpoint"]), &other);
+    assert_fails(&audit(&database, &["accept", "--size", "2"]), &["has 0 records, expected 2"]);
+    let accepted = stdout(audit(&database, &["accept", "--size", "0"]));
+    assert_eq!(accepted, "accepted: 0 records\n");
     assert_fails(&audit(&database, &["checkpoint"]), &["the audit log is empty"]);
+    assert!(database.file("portal.db.audit-key.checkpoint.2").exists());
+    assert!(database.create_admin("bob", PASSWORD).status.success());
+    assert_eq!(stdout(audit(&database, &["verify"])), "intact: 1 records\n");
+}
+
+/// Who writes to the database removes a record, and lets the portal seal all others again.
+#[tokio::test]
+async fn portal_does_not_seal_an_emptied_log() {
+    let portal = Portal::start(&[]);
+    portal.log_in_admin().await;
+    let (_, _, mut database) = portal.stop_with("-TERM");
+    tamper(
+        &database.path(),
+        "DROP TRIGGER audit_is_not_deleted; DROP TRIGGER audit_checkpoints_are_not_deleted; \
+         DROP TRIGGER audit_leaves_are_not_deleted; DROP TRIGGER audit_hashes_are_not_deleted; \
+         DELETE FROM audit_leaves; DELETE FROM audit_hashes; DELETE FROM audit_checkpoints; \
+         DELETE FROM audit WHERE sequence = 2; \
+         INSERT INTO audit_unsealed SELECT sequence FROM audit",
+    )
+    .await;
+    for _ in 0..2 {
+        // No command seals it, and none hides it.
+        let verified = audit(&database, &["verify"]);
+        let shorter = "the log has 0 records, expected at least 3\n";
+        assert_eq!(String::from_utf8(verified.stdout).unwrap(), shorter);
+        let portal = database.start(&[]);
+        portal.log_in_admin().await;
+        wait_for_health(&portal, "degraded: audit-log\n").await;
+        (_, _, database) = portal.stop_with("-TERM");
+        let log = fs::read_to_string(database.file("log")).unwrap();
+        let alarm = "the audit log has no checkpoint, which does not continue a checkpoint of 3 ";
+        assert!(log.contains(alarm), "{log}");
+    }
+}
+
+pub(crate) async fn wait_for_health(portal: &Portal, expected: &str) {
+    while portal.get("/api/health").send().await.body != expected {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[test]
@@ -113,12 +162,14 @@ fn another_key_is_rejected() {
     let key = ["--audit-key", key.to_str().unwrap()];
     for arguments in [&["unlock", ADMIN][..], &["--listen", "127.0.0.1:0"]] {
         let output = command(&database.path(), arguments).args(key).output().unwrap();
-        assert_fails(&output, &["portal.db.audit-key", "checkpoint is not signed"]);
+        assert_fails(&output, &["the audit log has the key kleidia-audit-", "and not the key"]);
     }
     let output = audit(&database, &[&["verify"], &key[..]].concat());
     assert_eq!(output.status.code(), Some(1));
+    let faults = String::from_utf8(output.stdout).unwrap();
     assert!(
-        String::from_utf8(output.stdout).unwrap().contains("no valid signature of the log's key")
+        faults.contains("the log has the key") && faults.contains("no valid signature"),
+        "{faults}"
     );
     let missing = TempDatabase::new();
     let output = audit(&missing, &[&["verify"], &key[..]].concat());
@@ -129,5 +180,36 @@ fn another_key_is_rejected() {
     let output = audit(&database, &["verify", "--audit-key", invalid.to_str().unwrap()]);
     assert_fails(&output, &["malformed audit key"]);
     fs::remove_file(database.file("portal.db.audit-key")).unwrap();
-    assert_fails(&audit(&database, &["verify"]), &["portal.db.audit-key", "No such file"]);
+    let missing = ["portal.db.audit-key", "No such file", "with --verifier-key VKEY"];
+    assert_fails(&audit(&database, &["verify"]), &missing);
+    // The log has its key: no command creates another.
+    let unlock = command(&database.path(), &["unlock", ADMIN]).output().unwrap();
+    assert_fails(&unlock, &["portal.db.audit-key", "without which its log cannot be continued"]);
+    assert!(!database.file("portal.db.audit-key").exists());
+    let created = stdout(audit(&database, &["create-key"]));
+    assert!(created.starts_with("kleidia-audit-"), "{created}");
+    assert_fails(&audit(&database, &["create-key"]), &["portal.db.audit-key", "the file exists"]);
+}
+
+#[tokio::test]
+async fn key_is_replaced() {
+    let database = TempDatabase::with_admin();
+    let old = stdout(audit(&database, &["verifier-key"]));
+    let kept = database.file("kept");
+    fs::write(&kept, stdout(audit(&database, &["checkpoint"]))).unwrap();
+    let new = database.file("new-key");
+    let new = ["--audit-key", new.to_str().unwrap()];
+    let ended = stdout(audit(&database, &["replace-key", new[1]]));
+    assert_eq!(ended.lines().nth(1), Some("2"), "{ended}");
+    assert_eq!(ended.lines().filter(|line| line.starts_with('\u{2014}')).count(), 2, "{ended}");
+    assert_eq!(fs::read_to_string(database.file("new-key.checkpoint")).unwrap(), ended);
+    let unlock = command(&database.path(), &["unlock", ADMIN]).output().unwrap();
+    assert_fails(&unlock, &["the audit log has the key", old.trim()]);
+    let unlock = command(&database.path(), &["unlock", ADMIN]).args(new).output().unwrap();
+    assert!(unlock.status.success(), "{unlock:?}");
+    let since = ["verify", "--since", kept.to_str().unwrap()];
+    let since_old = [&since[..], &["--since-key", old.trim()], &new].concat();
+    assert_eq!(stdout(audit(&database, &since_old)), "intact: 3 records\n");
+    let since_new = [&since[..], &new].concat();
+    assert_fails(&audit(&database, &since_new), &["kept", "no valid signature"]);
 }

@@ -239,7 +239,9 @@ pub(crate) fn command(database: &Path, arguments: &[&str]) -> Command {
 pub(crate) fn command_without_database(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
     command.args(arguments);
-    command.env_remove("RUST_LOG").env_remove("REDIS_URL").env_remove("DATABASE_URL");
+    for variable in ["RUST_LOG", "REDIS_URL", "DATABASE_URL", "KEYS_FILE", "AUDIT_KEY_FILE"] {
+        command.env_remove(variable);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

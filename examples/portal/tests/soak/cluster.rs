@@ -58,6 +58,7 @@ impl Cluster {
         let mut keys_created = command(url.as_ref(), &["create-keys", keys.to_str().unwrap()]);
         assert!(keys_created.status().unwrap().success());
         let mut create = command(url.as_ref(), &["create-admin", ADMIN, "--password-stdin"]);
+        AuditKey::create(&audit_key).unwrap();
         create.arg("--audit-key").arg(audit_key);
         let created = output_with_input(create, PASSWORD);
         assert!(created.status.success(), "{created:?}");

@@ -99,7 +99,7 @@ async fn missing_and_reordered_records_are_rejected() {
 async fn export_continues_the_checkpoints_of_its_records() {
     let key = AuditKey::generate("log").unwrap();
     let (store, checkpoints) = log(&key, 21).await;
-    let forged = |size| Checkpoint::sign(size, [7; 32], &key).unwrap();
+    let forged = |size| Checkpoint::sign(size, [7; 32], &[&key]).unwrap();
     for (from, to) in [(0, 21), (0, 1), (20, 21), (3, 17), (8, 16), (15, 19)] {
         let export = exported(&store, from, to).await;
         for checkpoint in &checkpoints {

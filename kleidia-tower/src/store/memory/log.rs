@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use super::state::{Log, State};
 use crate::audit::{AuditKey, AuditRecord, Checkpoint, LogHash};
-use crate::store::log_reads::{LeafRow, LogReads, LogState, OrphanRecords};
+use crate::store::log_reads::{LeafRow, LogReads, LogState, OrphanRecords, RegisteredKey};
 use crate::store::rows::{AuditRows, Operation, SealedBatch, Transactional as _, UnsealedRecord};
 use crate::store::{StoreError, operations};
 
@@ -27,6 +27,15 @@ impl AuditRows for State {
 
     async fn lock_sealing(&mut self, _waits: bool) -> Result<bool, StoreError> {
         Ok(true)
+    }
+
+    async fn registered_key(&mut self) -> Result<Option<RegisteredKey>, StoreError> {
+        Ok(self.log.registered_key.clone())
+    }
+
+    async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError> {
+        self.log.registered_key = Some(key.clone());
+        Ok(())
     }
 
     async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {
@@ -105,8 +114,14 @@ impl LogReads for MemoryStore {
     async fn read_log_state(&self) -> Result<LogState, StoreError> {
         self.seal_all().await?;
         let log = &self.read()?.log;
-        let (checkpoint, leaves) = (log.note(), number(log.sealed));
-        Ok(LogState { checkpoint, leaves, detached: 0, detachment: None, has_unsealed: false })
+        Ok(LogState {
+            checkpoint: log.note(),
+            key: log.registered_key.clone(),
+            leaves: number(log.sealed),
+            detached: 0,
+            detachment: None,
+            has_unsealed: false,
+        })
     }
 
     async fn read_leaves(&self, from: u64, until: u64) -> Result<Vec<LeafRow>, StoreError> {

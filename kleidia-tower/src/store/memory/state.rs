@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::account::{Account, AccountLookup, PasswordHash, StoredPassword};
 use crate::audit::{AuditKey, AuditRecord, Checkpoint, LogHash};
 use crate::session::{Session, SessionEvent, SessionLookup};
-use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow};
+use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, RegisteredKey};
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
 
 /// The rows and their indexes.
@@ -41,6 +41,7 @@ pub(super) struct Log {
     pub(super) sealed: usize,
     pub(super) hashes: Vec<LogHash>,
     pub(super) checkpoint: Option<Checkpoint>,
+    pub(super) registered_key: Option<RegisteredKey>,
 }
 
 /// A family of refresh tokens, with the ids of its sessions.

@@ -41,7 +41,8 @@ impl MemoryStore {
     /// Creates a store with this key of its audit log. [`Self::default`] has a random one.
     #[must_use]
     pub fn with_audit_key(key: AuditKey) -> Self {
-        Self::with_optional_key(Some(key))
+        // The log does not outlive the process.
+        Self::with_optional_key(Some(key.without_checkpoint_file()))
     }
 
     fn with_optional_key(key: Option<AuditKey>) -> Self {

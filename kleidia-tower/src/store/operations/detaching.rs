@@ -1,12 +1,10 @@
 //! Detaches exported records: deletes the first leaves of the Merkle log with their records.
 
-use tlog_tiles::{Hash, check_tree, prove_tree};
-
 use super::sealing::verify_checkpoint;
 use crate::audit::tree::LogTree;
 use crate::audit::{Checkpoint, Detachment, LogHash};
 use crate::store::StoreError;
-use crate::store::log_hashes::{FoundHashes, NeededHashes};
+use crate::store::log_continuity::ContinuityCheck;
 use crate::store::rows::{DetachedBatch, Rows};
 
 /// The leaves that a transaction detaches. They are proven to an exported checkpoint.
@@ -23,8 +21,8 @@ pub(crate) struct Detaching<'a> {
 
 /// Deletes the leaves and their records, and signs that.
 ///
-/// The log must continue that of the exported checkpoint, and keep the hashes that further leaves and
-/// proofs need: nothing is deleted from a log that was altered.
+/// The log must continue that of the exported checkpoint, and keep the hashes that further leaves
+/// and proofs need: nothing is deleted from a log that was altered.
 pub(crate) async fn detach(
     rows: &mut dyn Rows,
     detaching: &Detaching<'_>,
@@ -63,13 +61,9 @@ async fn check_continued(
     later: &Checkpoint,
 ) -> Result<(), StoreError> {
     let other = |_| StoreError::Corrupt("audit log: it does not continue that of the export");
-    let needed = NeededHashes::default();
-    prove_tree(later.size(), earlier.size(), &needed).map_err(other)?;
-    let positions = needed.into_positions();
-    let hashes = rows.log_hashes(&positions).await?;
-    let hashes = FoundHashes::new(&positions, &hashes);
-    let hashes = hashes.ok_or(StoreError::Corrupt("audit log: a hash is missing"))?;
-    let proof = prove_tree(later.size(), earlier.size(), &hashes).map_err(other)?;
-    let [earlier_root, later_root] = [earlier, later].map(|checkpoint| Hash(*checkpoint.root()));
-    check_tree(&proof, later.size(), later_root, earlier.size(), earlier_root).map_err(other)
+    if let Some(check) = ContinuityCheck::start(Some(earlier), Some(later)).map_err(other)? {
+        let hashes = rows.log_hashes(check.positions()).await?;
+        check.finish(&hashes).map_err(other)?;
+    }
+    Ok(())
 }

@@ -1,12 +1,13 @@
 //! Seals audit records: appends them to the Merkle log, and signs a checkpoint.
 
 use crate::audit::tree::{LogTree, leaf_hash};
-use crate::audit::{AuditKey, AuditRecord, AuditVerifierKey, Checkpoint};
+use crate::audit::{AuditKey, AuditRecord, AuditVerifierKey, Checkpoint, LogConflict};
 use crate::store::StoreError;
-use crate::store::rows::{Rows, SealedBatch, UnsealedRecord};
+use crate::store::log_continuity::ContinuityCheck;
+use crate::store::rows::{RegisteredKey, Rows, SealedBatch, UnsealedRecord};
 
 /// How many records one transaction seals.
-const BATCH: usize = 1000;
+pub(super) const BATCH: usize = 1000;
 
 /// The outcome of sealing a batch.
 #[derive(Debug)]
@@ -22,8 +23,8 @@ pub(crate) struct Sealed {
 /// Seals a batch of the records after a number. Returns `None` if another transaction seals, unless
 /// it `waits` for that.
 ///
-/// The stored tree must have the root of the stored checkpoint, which must be signed and not older
-/// than a known one: nothing is appended to a log that was altered.
+/// The stored tree must have the root of the stored checkpoint, which must be signed and continue a
+/// known one: nothing is appended to a log that was altered.
 pub(crate) async fn seal(
     rows: &mut dyn Rows,
     known: Option<&Checkpoint>,
@@ -34,9 +35,9 @@ pub(crate) async fn seal(
     if !rows.lock_sealing(waits).await? {
         return Ok(None);
     }
-    let note = rows.last_checkpoint().await?;
-    let stored = verify_checkpoint(note.as_deref(), key.verifier_key())?;
-    check_not_older(stored.as_ref(), known)?;
+    register_or_check_key(rows, &key).await?;
+    let stored = continued_checkpoint(rows, known, key.verifier_key()).await?;
+    check_first_use(&key, known, stored.as_ref())?;
     let unsealed = rows.unsealed_records(after, BATCH).await?;
     let more_after = unsealed.last().filter(|_| unsealed.len() == BATCH).map(|last| last.sequence);
     let count = unsealed.len();
@@ -46,9 +47,58 @@ pub(crate) async fn seal(
     let checkpoint = if authentic.is_empty() {
         stored
     } else {
-        Some(append(rows, stored.as_ref(), &authentic, &key).await?)
+        Some(append(rows, stored.as_ref(), &authentic, &[&key]).await?)
     };
     Ok(Some(Sealed { checkpoint, rejects, more_after }))
+}
+
+/// Registers the key of a new log, and checks that a log has this key.
+pub(crate) async fn check_key(rows: &mut dyn Rows) -> Result<(), StoreError> {
+    let key = rows.audit_key()?;
+    if rows.registered_key().await?.is_none() {
+        rows.lock_sealing(true).await?;
+    }
+    register_or_check_key(rows, &key).await
+}
+
+/// Does the same in a transaction that has locked the log, if its key may have to be registered.
+async fn register_or_check_key(rows: &mut dyn Rows, key: &AuditKey) -> Result<(), StoreError> {
+    match rows.registered_key().await? {
+        Some(registered) => check_registered(&registered, key.verifier_key()),
+        None if rows.last_checkpoint().await?.is_some() => {
+            Err(StoreError::Log(LogConflict::MissingKey))
+        }
+        None => {
+            let verifier_key = key.verifier_key().to_string();
+            rows.register_key(&RegisteredKey { first_leaf: 0, verifier_key }).await
+        }
+    }
+}
+
+/// Checks that a log has this key.
+pub(crate) fn check_registered(
+    registered: &RegisteredKey,
+    key: &AuditVerifierKey,
+) -> Result<(), StoreError> {
+    let registered = &registered.verifier_key;
+    let other = || LogConflict::OtherKey { registered: registered.clone(), given: key.clone() };
+    if *registered == key.to_string() { Ok(()) } else { Err(StoreError::Log(other())) }
+}
+
+/// Returns the stored checkpoint, which this key has signed and which continues a known one.
+pub(super) async fn continued_checkpoint(
+    rows: &mut dyn Rows,
+    known: Option<&Checkpoint>,
+    key: &AuditVerifierKey,
+) -> Result<Option<Checkpoint>, StoreError> {
+    let note = rows.last_checkpoint().await?;
+    let stored = verify_checkpoint(note.as_deref(), key)?;
+    let check = ContinuityCheck::start(known, stored.as_ref());
+    if let Some(check) = check.map_err(StoreError::Log)? {
+        let hashes = rows.log_hashes(check.positions()).await?;
+        check.finish(&hashes).map_err(StoreError::Log)?;
+    }
+    Ok(stored)
 }
 
 /// Verifies the stored checkpoint.
@@ -60,30 +110,29 @@ pub(crate) fn verify_checkpoint(
     checkpoint.map_err(|_| StoreError::Corrupt("audit log: its checkpoint is not signed"))
 }
 
-/// Checks that a stored checkpoint is not older than a known one, nor another one of its size.
-pub(crate) fn check_not_older(
-    stored: Option<&Checkpoint>,
+/// Checks that a key without a known checkpoint does not start an empty log: it may have signed
+/// another one, which was removed.
+pub(crate) fn check_first_use(
+    key: &AuditKey,
     known: Option<&Checkpoint>,
+    stored: Option<&Checkpoint>,
 ) -> Result<(), StoreError> {
-    let Some(known) = known else { return Ok(()) };
-    match stored {
-        Some(stored) if stored.size() > known.size() => Ok(()),
-        Some(stored) if (stored.size(), stored.root()) == (known.size(), known.root()) => Ok(()),
-        _ => Err(StoreError::Corrupt("audit log: it is older than its last checkpoint")),
-    }
+    let may_be_used = known.is_none() && stored.is_none() && key.file().is_some();
+    if may_be_used { Err(StoreError::Log(LogConflict::KeyMayBeUsed)) } else { Ok(()) }
 }
 
 /// Returns a record that may be sealed.
-fn authentic_record(entry: UnsealedRecord, key: &AuditKey) -> Option<AuditRecord> {
+pub(super) fn authentic_record(entry: UnsealedRecord, key: &AuditKey) -> Option<AuditRecord> {
     let record = entry.record?.ok()?;
     (!entry.is_sealed && record.is_authentic(key)).then_some(record)
 }
 
-async fn append(
+/// Appends leaves, and a checkpoint that these keys sign.
+pub(super) async fn append(
     rows: &mut dyn Rows,
     stored: Option<&Checkpoint>,
     records: &[AuditRecord],
-    key: &AuditKey,
+    keys: &[&AuditKey],
 ) -> Result<Checkpoint, StoreError> {
     let mut tree = stored_tree(rows, stored).await?;
     let (first_leaf, first_position) = (tree.size(), tree.next_position());
@@ -91,7 +140,7 @@ async fn append(
     for record in records {
         hashes.extend(tree.push(leaf_hash(&record.leaf())));
     }
-    let checkpoint = Checkpoint::sign(tree.size(), tree.root(), key);
+    let checkpoint = Checkpoint::sign(tree.size(), tree.root(), keys);
     let checkpoint = checkpoint.ok_or(StoreError::Corrupt("name of the audit log"))?;
     let records = records.iter().map(|record| record.sequence).collect();
     let batch = SealedBatch { first_leaf, records, first_position, hashes, checkpoint };

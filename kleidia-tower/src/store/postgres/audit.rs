@@ -7,7 +7,7 @@ use super::statements::PostgresRows;
 use crate::audit::{AuditKey, AuditRecord, AuditedRequest, LogHash};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, sequence, sql_limit, sql_number};
-use crate::store::rows::{AuditRows, DetachedBatch, SealedBatch, UnsealedRecord};
+use crate::store::rows::{AuditRows, DetachedBatch, RegisteredKey, SealedBatch, UnsealedRecord};
 use crate::{SessionId, UserAgent, UserId};
 
 /// The advisory lock of the transaction that seals ("klaudit").
@@ -72,6 +72,16 @@ impl AuditRows for PostgresRows<'_> {
         }
         let lock = "SELECT pg_try_advisory_xact_lock($1) AS is_locked";
         Columns(&self.fetch_one(lock, &[&SEALING]).await?).boolean("is_locked")
+    }
+
+    async fn registered_key(&mut self) -> Result<Option<RegisteredKey>, StoreError> {
+        let key = self.fetch_optional(log::REGISTERED_KEY, &[]).await?;
+        key.map(|row| Columns(&row).registered_key()).transpose()
+    }
+
+    async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError> {
+        let insert = "INSERT INTO audit_keys (first_leaf, verifier_key) VALUES ($1, $2)";
+        self.execute(insert, &[&sql_number(key.first_leaf), &key.verifier_key]).await.map(drop)
     }
 
     async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {

@@ -3,7 +3,7 @@
 use deadpool_postgres::{GenericClient as _, Transaction};
 
 use super::error::store_error;
-use crate::store::{OpenError, StoreError};
+use crate::store::OpenError;
 
 /// The migrations, in order. A released migration is never changed. Each one sets the version to
 /// its position in this list, and the oldest version that can serve the migrated schema, so that
@@ -13,14 +13,19 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/postgres/1_init
 /// Of several starting nodes one migrates at a time ("kleidia").
 const LOCK: i64 = i64::from_be_bytes(*b"\0kleidia");
 
-/// Migrates the schema if it is older.
-pub(super) async fn run(transaction: &Transaction<'_>) -> Result<(), OpenError> {
+/// Migrates the schema if it is older. If it may not, that is an error.
+pub(super) async fn run(transaction: &Transaction<'_>, may_migrate: bool) -> Result<(), OpenError> {
     // A large table takes longer than an operation may, and other nodes wait for it.
     let timeouts = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
     transaction.batch_execute(timeouts).await.map_err(open_error)?;
     let lock = "SELECT pg_advisory_xact_lock($1)";
     transaction.execute(lock, &[&LOCK]).await.map_err(open_error)?;
     let current = current(transaction).await?;
+    let latest = MIGRATIONS.len();
+    if current < latest && !may_migrate {
+        let version = i32::try_from(current).unwrap_or(i32::MAX);
+        return Err(OpenError::OlderVersion { version, latest });
+    }
     for migration in MIGRATIONS.into_iter().skip(current) {
         transaction.batch_execute(migration).await.map_err(open_error)?;
     }
@@ -48,10 +53,4 @@ async fn current(transaction: &Transaction<'_>) -> Result<usize, OpenError> {
 
 fn open_error(error: tokio_postgres::Error) -> OpenError {
     store_error(error).into()
-}
-
-impl From<StoreError> for OpenError {
-    fn from(error: StoreError) -> Self {
-        Self::Database(error.into())
-    }
 }

@@ -99,8 +99,9 @@ impl PostgresStore {
     /// as `host=/run/postgresql dbname=portal`.
     ///
     /// The key is that of the audit log: an [`AuditKey`](crate::audit::AuditKey), the same on all
-    /// nodes. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) the log can be verified,
-    /// and changes that have to be recorded fail.
+    /// nodes. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) or [`LogKey::Inspect`]
+    /// the log can be verified, nothing is migrated or sealed, and changes that have to be recorded
+    /// fail.
     ///
     /// # Errors
     /// [`OpenError`] if the server cannot be reached, or its schema is newer.
@@ -117,6 +118,8 @@ impl PostgresStore {
         key: impl Into<LogKey>,
         options: PostgresOptions,
     ) -> Result<Self, OpenError> {
+        let key = key.into();
+        let signs = key.signing_key().is_some();
         let mut config: Config = url.parse().map_err(|_| OpenError::MalformedUrl)?;
         tls::require_tls(&mut config);
         set_network_timeouts(&mut config, &options);
@@ -125,7 +128,7 @@ impl PostgresStore {
         let pool = pool(config, connector, &options)?;
         let mut client = pool.get().await.map_err(pool_error)?;
         let transaction = client.transaction().await.map_err(store_error)?;
-        migrations::run(&transaction).await?;
+        migrations::run(&transaction, signs).await?;
         transaction.commit().await.map_err(store_error)?;
         drop(client);
         let clock = DatabaseClock::synchronise(&pool).await?;
@@ -135,7 +138,7 @@ impl PostgresStore {
         let queue = Semaphore::new(MAX_WAITING);
         let PostgresOptions { connection_timeout, seal_interval, .. } = options;
         let operation_timeout = options.operation_timeout();
-        let (key, sealing) = (key.into(), Sealing::default());
+        let sealing = Sealing::default();
         let database = Arc::new(Database {
             pool,
             writers,
@@ -147,7 +150,7 @@ impl PostgresStore {
             sealing,
         });
         let handle = Self { database, clock, tasks: None };
-        let signs = handle.key().signing_key().is_some();
+        handle.database.sealing.check_key(&handle).await?;
         let sealer = signs.then(|| SealerTask::spawn(Arc::new(handle.handle()), seal_interval));
         let sealer = sealer.transpose().map_err(|error| OpenError::Database(error.into()))?;
         Ok(Self { tasks: Some(Tasks { clock: clock_task, sealer }), ..handle })

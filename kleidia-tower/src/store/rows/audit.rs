@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::audit::{AuditKey, AuditRecord, Checkpoint, Detachment, LogHash};
 use crate::store::StoreError;
+use crate::store::log_reads::RegisteredKey;
 
 /// The audit log: its records, and the Merkle log that seals them.
 #[async_trait]
@@ -27,6 +28,13 @@ pub trait AuditRows: Send {
     /// `false` without the lock. The statements after it must see what the previous holder has
     /// committed.
     async fn lock_sealing(&mut self, waits: bool) -> Result<bool, StoreError>;
+
+    /// Returns the last key that was registered for the log; `None` if there is none.
+    async fn registered_key(&mut self) -> Result<Option<RegisteredKey>, StoreError>;
+
+    /// Registers a key for the log, which is locked. Fails if one was registered for a leaf with
+    /// this index or a larger one.
+    async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError>;
 
     /// Returns the note of the last checkpoint; `None` if there is none.
     async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError>;

@@ -10,7 +10,7 @@ use super::statements::SqliteRows;
 use crate::audit::{AuditKey, AuditRecord, AuditedRequest, LogHash};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, sequence, sql_limit, sql_number};
-use crate::store::rows::{AuditRows, DetachedBatch, SealedBatch, UnsealedRecord};
+use crate::store::rows::{AuditRows, DetachedBatch, RegisteredKey, SealedBatch, UnsealedRecord};
 use crate::{SessionId, UserAgent, UserId};
 
 #[async_trait]
@@ -46,6 +46,17 @@ impl AuditRows for SqliteRows<'_> {
     /// The transaction is the only one that writes.
     async fn lock_sealing(&mut self, _waits: bool) -> Result<bool, StoreError> {
         Ok(true)
+    }
+
+    async fn registered_key(&mut self) -> Result<Option<RegisteredKey>, StoreError> {
+        let key = self.fetch_optional(query(log::REGISTERED_KEY)).await?;
+        key.map(|row| Columns(&row).registered_key()).transpose()
+    }
+
+    async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError> {
+        let insert = query("INSERT INTO audit_keys (first_leaf, verifier_key) VALUES (?, ?)");
+        let insert = insert.bind(sql_number(key.first_leaf)).bind(&*key.verifier_key);
+        self.execute(insert).await.map(drop)
     }
 
     async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {
@@ -90,7 +101,8 @@ impl AuditRows for SqliteRows<'_> {
         let update = query(
             "UPDATE audit_detached SET size = ?2, next_position = ?3, note = ?4, \
              (last_record, last_at) = \
-                 (SELECT max(last_record, max(sequence)), max(last_at, max(at)) \
+                 (SELECT max(last_record, coalesce(max(sequence), 0)), \
+                     max(last_at, coalesce(max(at), 0)) \
                   FROM audit_leaves JOIN audit ON sequence = record \
                   WHERE leaf >= ?1 AND leaf < ?2) \
              WHERE size = ?1",

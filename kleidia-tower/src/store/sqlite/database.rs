@@ -97,8 +97,9 @@ impl SqliteStore {
     /// its schema.
     ///
     /// The key is that of the audit log: an [`AuditKey`](crate::audit::AuditKey), the same at each
-    /// start. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) the log can be verified,
-    /// and changes that have to be recorded fail.
+    /// start. With an [`AuditVerifierKey`](crate::audit::AuditVerifierKey) or [`LogKey::Inspect`]
+    /// the log can be verified, nothing is migrated or sealed, and changes that have to be recorded
+    /// fail.
     ///
     /// On Unix a new file is readable only by its owner.
     ///
@@ -120,17 +121,18 @@ impl SqliteStore {
         let file = DatabaseFile::create(path.as_ref())?;
         let connect = options.connect(file.path());
         let writer = options.writer(&connect).await.map_err(open_error)?;
-        migrations::run(&mut *writer.acquire().await.map_err(open_error)?).await?;
+        let key = key.into();
+        let signs = key.signing_key().is_some();
+        migrations::run(&mut *writer.acquire().await.map_err(open_error)?, signs).await?;
         let readers = options.pool(options.readers);
         let readers = readers.connect_with(connect.read_only(true)).await.map_err(open_error)?;
         let queue = usize::try_from(options.queue_limit).unwrap_or(Semaphore::MAX_PERMITS);
         let queue = Semaphore::new(queue.min(Semaphore::MAX_PERMITS));
-        let (key, sealing) = (key.into(), Sealing::default());
-        let events = SessionEvents::default();
+        let (events, sealing) = (SessionEvents::default(), Sealing::default());
         let database = Database { file, writer, readers, queue, events, key, sealing };
         let database = Arc::new(database);
         let handle = || Self { database: Arc::clone(&database), sealer: Mutex::new(None) };
-        let signs = database.key.signing_key().is_some();
+        database.sealing.check_key(&handle()).await?;
         let sealer = signs.then(|| SealerTask::spawn(Arc::new(handle()), options.seal_interval));
         let sealer = sealer.transpose().map_err(|error| OpenError::Database(error.into()))?;
         Ok(Self { sealer: Mutex::new(sealer), ..handle() })

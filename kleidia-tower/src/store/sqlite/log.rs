@@ -19,6 +19,8 @@ use crate::store::without_subscriber::without_subscriber;
 pub(super) const LAST_CHECKPOINT: &str =
     "SELECT note FROM audit_checkpoints ORDER BY hour DESC LIMIT 1";
 
+pub(super) const REGISTERED_KEY: &str = "SELECT * FROM audit_keys ORDER BY first_leaf DESC LIMIT 1";
+
 /// The unsealed records after a number, at most so many. Those that were detached have a leaf, too:
 /// their numbers are not larger, and their times more than an hour before the latest one. A
 /// transaction that commits late is shorter.
@@ -59,7 +61,9 @@ impl LogReads for SqliteStore {
              (SELECT max(leaf) FROM audit_leaves) AS last_leaf, \
              (SELECT size FROM audit_detached) AS detached, \
              (SELECT note FROM audit_detached) AS detachment, \
-             EXISTS (SELECT 1 FROM audit_unsealed) AS has_unsealed",
+             EXISTS (SELECT 1 FROM audit_unsealed) AS has_unsealed, first_leaf, verifier_key \
+             FROM (SELECT 1) LEFT JOIN \
+             (SELECT * FROM audit_keys ORDER BY first_leaf DESC LIMIT 1)",
         );
         let state = self.read_rows(state).await?;
         let state = state.first().ok_or(StoreError::Corrupt("audit log"))?;

@@ -12,13 +12,20 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/1_initia
 /// The application id of databases of this crate (`PRAGMA application_id`).
 const APPLICATION: i32 = i32::from_be_bytes(*b"KLDA");
 
-/// Migrates the schema in one transaction, so only one of several starting processes does it.
-pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+/// Migrates the schema in one transaction, so only one of several starting processes does it. If it
+/// may not, an older schema is an error.
+pub(super) async fn run(
+    connection: &mut SqliteConnection,
+    may_migrate: bool,
+) -> Result<(), OpenError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(open_error)?;
     let version = version(&mut transaction).await?;
     let latest = MIGRATIONS.len();
     let current = usize::try_from(version).ok().filter(|current| *current <= latest);
     let current = current.ok_or(OpenError::NewerVersion { version, latest })?;
+    if current < latest && !may_migrate {
+        return Err(OpenError::OlderVersion { version, latest });
+    }
     for migration in MIGRATIONS.into_iter().skip(current) {
         raw_sql(migration).execute(&mut *transaction).await.map_err(open_error)?;
     }

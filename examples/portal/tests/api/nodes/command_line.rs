@@ -1,5 +1,6 @@
 //! The command line with a database on PostgreSQL.
 
+use kleidia_tower::audit::AuditKey;
 use test_servers::PostgresServer;
 
 use super::Cluster;
@@ -62,6 +63,11 @@ fn requires_the_file_of_keys() {
         let output = command(url.as_ref(), arguments).output().unwrap();
         assert_fails(&output, &["PostgreSQL", "--audit-key FILE", "same key on all nodes"]);
     }
+    let missing = directory.file("audit-key");
+    let missing = ["--audit-key", missing.to_str().unwrap()];
+    let output = command(url.as_ref(), &["unlock", ADMIN]).args(missing).output().unwrap();
+    assert_fails(&output, &["audit-key: ", "portal audit create-key"]);
+    assert!(!directory.file("audit-key").exists());
 }
 
 #[test]
@@ -72,6 +78,7 @@ fn only_postgres_has_a_number_of_connections() {
     let (keys, audit_key) = (directory.file("keys"), directory.file("audit-key"));
     let created = command_without_database(&["create-keys", keys.to_str().unwrap()]).output();
     assert!(created.unwrap().status.success());
+    AuditKey::create(&audit_key).unwrap();
     for connections in ["0", "10001", "4294967295"] {
         let mut portal = command("postgres://127.0.0.1:1/portal".as_ref(), &[]);
         portal.args(["--database-connections", connections]);
@@ -87,6 +94,7 @@ fn errors_do_not_show_the_password() {
     let (keys, audit_key) = (directory.file("keys"), directory.file("audit-key"));
     let created = command_without_database(&["create-keys", keys.to_str().unwrap()]).output();
     assert!(created.unwrap().status.success());
+    AuditKey::create(&audit_key).unwrap();
     let audit_key = ["--audit-key", audit_key.to_str().unwrap()];
     for (url, text) in [
         ("postgres://portal:correct-horse@localhost:port/portal", "malformed"),

@@ -29,6 +29,9 @@ impl Cluster {
         let created = command_without_database(&["create-keys", &keys]).output().unwrap();
         assert!(created.status.success(), "{created:?}");
         let audit_key = cluster.file("portal.audit-key");
+        let create = ["--audit-key", &audit_key, "audit", "create-key"];
+        let created = command(cluster.url.as_ref(), &create).output().unwrap();
+        assert!(created.status.success(), "{created:?}");
         let create = ["--audit-key", &audit_key, "create-admin", ADMIN, "--password-stdin"];
         let created = output_with_input(command(cluster.url.as_ref(), &create), PASSWORD);
         assert!(created.status.success(), "{created:?}");

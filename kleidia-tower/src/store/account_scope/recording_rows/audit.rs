@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::RecordingRows;
 use crate::audit::{AuditKey, AuditRecord, LogHash};
 use crate::store::StoreError;
-use crate::store::rows::{AuditRows, SealedBatch, UnsealedRecord};
+use crate::store::rows::{AuditRows, RegisteredKey, SealedBatch, UnsealedRecord};
 
 #[async_trait]
 impl AuditRows for RecordingRows<'_> {
@@ -27,6 +27,14 @@ impl AuditRows for RecordingRows<'_> {
 
     async fn lock_sealing(&mut self, waits: bool) -> Result<bool, StoreError> {
         self.rows.lock_sealing(waits).await
+    }
+
+    async fn registered_key(&mut self) -> Result<Option<RegisteredKey>, StoreError> {
+        self.rows.registered_key().await
+    }
+
+    async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError> {
+        self.rows.register_key(key).await
     }
 
     async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {
