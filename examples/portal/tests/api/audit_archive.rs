@@ -7,8 +7,8 @@ use std::process::Output;
 use serde_json::Value;
 use test_servers::PostgresServer;
 
-use crate::command_line::assert_fails;
-use crate::nodes::Cluster;
+use crate::api::command_line::assert_fails;
+use crate::api::nodes::Cluster;
 use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command};
 
 /// Runs `portal audit` on a database.

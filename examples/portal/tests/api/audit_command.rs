@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::command_line::assert_fails;
+use crate::api::command_line::assert_fails;
 use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command};
 
 pub(crate) fn audit(database: &TempDatabase, arguments: &[&str]) -> Output {

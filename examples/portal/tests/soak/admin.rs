@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::client::{Client, Load};
-use crate::history::{Call, Outcome, WRONG};
 use crate::portal::Portal;
+use crate::soak::client::{Client, Load};
+use crate::soak::history::{Call, Outcome, WRONG};
+use crate::soak::user::{User, password_text};
 use crate::tokens::Tokens;
-use crate::user::{User, password_text};
 
 /// How many wrong passwords a source sends at once: more than the threshold.
 const GUESSES: usize = 8;

@@ -4,9 +4,9 @@ use kleidia_tower::audit::AuditStore as _;
 use kleidia_tower::store::PostgresStore;
 use serde_json::Value;
 
-use crate::checker::Record;
-use crate::client::USER_AGENT;
-use crate::cluster::Cluster;
+use crate::soak::checker::Record;
+use crate::soak::client::USER_AGENT;
+use crate::soak::cluster::Cluster;
 use crate::tokens::Tokens;
 
 /// Reads all records, oldest first.

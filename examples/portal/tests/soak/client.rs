@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::json;
 
-use crate::cluster::Cluster;
-use crate::disconnects::Disconnects;
-use crate::history::{Call, Family, Outcome, Password, Recorder, WRONG};
 use crate::portal::Portal;
 use crate::request::ApiRequest;
 use crate::response::ApiResponse;
+use crate::soak::cluster::Cluster;
+use crate::soak::disconnects::Disconnects;
+use crate::soak::history::{Call, Family, Outcome, Password, Recorder, WRONG};
+use crate::soak::user::{HeldTokens, User, password_text};
 use crate::tokens::Tokens;
-use crate::user::{HeldTokens, User, password_text};
 
 /// Longer than a portal waits for a lock.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(8);

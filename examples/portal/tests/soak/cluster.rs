@@ -12,7 +12,7 @@ use test_servers::{PostgresServer, RedisServer};
 use tokio::task::block_in_place;
 
 use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command, output_with_input};
-use crate::proxy::Proxy;
+use crate::soak::proxy::Proxy;
 
 /// How many wrong passwords of a source lock it.
 pub(crate) const THRESHOLD: usize = 5;

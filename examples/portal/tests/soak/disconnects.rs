@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::history::Call;
+use crate::soak::history::Call;
 
 /// How many requests of a kind there are for one that is not awaited.
 const REQUESTS: usize = 20;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use tokio::task::block_in_place;
 
-use crate::client::Load;
-use crate::recovery::{Recoveries, time_until_healthy};
+use crate::soak::client::Load;
+use crate::soak::recovery::{Recoveries, time_until_healthy};
 
 /// A fault. The number is that of a portal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

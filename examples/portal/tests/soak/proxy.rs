@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 
-use crate::feed::{Feed, Messages};
+use crate::soak::feed::{Feed, Messages};
 
 /// A proxy in front of a server, which ends when dropped.
 pub(crate) struct Proxy {

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cluster::Cluster;
 use crate::portal::PASSWORD;
+use crate::soak::cluster::Cluster;
 
 /// A user that logs in to see that all is healthy. A user has 100 sessions, so the admin would lose
 /// the one that it uses.

@@ -9,18 +9,18 @@ use fastrand::Rng;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::admin::{Admin, guess};
-use crate::checker::{self, Settings};
-use crate::client::{Client, Load};
-use crate::cluster::{Cluster, GRACE, PERMITS, THRESHOLD};
-use crate::disconnects::Disconnects;
-use crate::history::{Outcome, Recorder, Request};
 use crate::portal::PASSWORD;
-use crate::recovery::PROBER;
+use crate::soak::admin::{Admin, guess};
+use crate::soak::checker::{self, Settings};
+use crate::soak::client::{Client, Load};
+use crate::soak::cluster::{Cluster, GRACE, PERMITS, THRESHOLD};
+use crate::soak::disconnects::Disconnects;
+use crate::soak::history::{Outcome, Recorder, Request};
+use crate::soak::recovery::PROBER;
+use crate::soak::user::User;
+use crate::soak::watcher::watch;
+use crate::soak::{audit_log, faults};
 use crate::tokens::Tokens;
-use crate::user::User;
-use crate::watcher::watch;
-use crate::{audit_log, faults};
 
 const USERS: usize = 4;
 const CLIENTS_PER_USER: usize = 2;

@@ -4,8 +4,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use fastrand::Rng;
 
-use crate::history::{Family, INITIAL, Password, Token};
 use crate::portal::PASSWORD;
+use crate::soak::history::{Family, INITIAL, Password, Token};
 
 /// How many received tokens are kept, valid or not.
 const KEPT: usize = 40;

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::client::{Client, Load, PAUSE, TIMEOUT};
-use crate::history::INITIAL;
-use crate::user::User;
+use crate::soak::client::{Client, Load, PAUSE, TIMEOUT};
+use crate::soak::history::INITIAL;
+use crate::soak::user::User;
 
 /// How many sessions are cached when one ends.
 const SESSIONS: usize = 4;

@@ -4,7 +4,7 @@ use kleidia_tower::audit::AuditKey;
 use test_servers::PostgresServer;
 
 use super::Cluster;
-use crate::command_line::{assert_fails, check_end_of_all_sessions};
+use crate::api::command_line::{assert_fails, check_end_of_all_sessions};
 use crate::portal::{
     ADMIN, PASSWORD, TempDatabase, command, command_without_database, output_with_input,
 };

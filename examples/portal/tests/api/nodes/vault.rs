@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use test_servers::{OpenBaoServer, PostgresServer};
 
 use super::Cluster;
-use crate::command_line::assert_fails;
+use crate::api::command_line::assert_fails;
 use crate::portal::{Portal, TempDatabase, command};
 
 const OLD: &str = "2026-10:x1rfFMl6eDCVKoNYKFmgvUDTSWbI1UgyeYe3Mww+pTw=";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Settings;
 use super::families::UserHistory;
-use crate::history::{Call, INITIAL, Password, Request};
+use crate::soak::history::{Call, INITIAL, Password, Request};
 
 pub(super) fn check(user: &UserHistory<'_>, settings: &Settings) -> Vec<String> {
     let mut violations = Vec::new();
@@ -60,7 +60,7 @@ fn check_password(user: &UserHistory<'_>, login: &Request, password: Password) -
 mod tests {
     use super::super::sample::Sample;
     use super::*;
-    use crate::history::{Outcome, WRONG};
+    use crate::soak::history::{Outcome, WRONG};
 
     fn violations(sample: &Sample) -> usize {
         check(&UserHistory::new(&sample.history, 0), &Sample::SETTINGS).len()

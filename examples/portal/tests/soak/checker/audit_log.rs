@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::families::UserHistory;
 use super::losses::may_be_revoked;
 use super::{Record, Settings};
-use crate::history::{Call, Outcome, Request};
+use crate::soak::history::{Call, Outcome, Request};
 
 /// The records of what changes something.
 const CHANGES: [&str; 8] = [
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn finds_acknowledged_changes_without_a_record() {
-        let token = crate::history::Token { family: 0, number: 0 };
+        let token = crate::soak::history::Token { family: 0, number: 0 };
         for (call, event) in [
             (Call::LogOut { family: 0 }, "logout"),
             (Call::LogOutEverywhere { family: 0 }, "logout"),
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn finds_failures_without_a_record() {
         let mut sample = Sample::default();
-        let log_in = Call::LogIn { password: crate::history::WRONG };
+        let log_in = Call::LogIn { password: crate::soak::history::WRONG };
         sample.rejected(log_in, "invalid_credentials", 0..1);
         assert_eq!(violations(&sample), 1);
         sample.record(0, "login.failure", None);

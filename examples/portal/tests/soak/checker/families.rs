@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{Call, Family, Outcome, Password, Request};
+use crate::soak::history::{Call, Family, Outcome, Password, Request};
 
 /// The requests that concern a user.
 pub(super) struct UserHistory<'a> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Record, Settings};
-use crate::history::{Call, Request};
+use crate::soak::history::{Call, Request};
 
 pub(super) fn check(history: &[Request], records: &[Record], settings: &Settings) -> Vec<String> {
     let mut violations = Vec::new();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Settings;
 use super::families::{FamilyHistory, UserHistory};
-use crate::history::{Call, Request};
+use crate::soak::history::{Call, Request};
 
 /// Access tokens expire later.
 const MIN_LIFETIME: Duration = Duration::from_mins(20);
@@ -86,7 +86,7 @@ fn is_displaced(
 mod tests {
     use super::super::sample::Sample;
     use super::*;
-    use crate::history::{INITIAL, Outcome};
+    use crate::soak::history::{INITIAL, Outcome};
 
     fn violations(sample: &Sample) -> usize {
         check(&UserHistory::new(&sample.history, 0), &Sample::SETTINGS).len()

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use families::UserHistory;
 
-use crate::history::Request;
+use crate::soak::history::Request;
 
 /// What the checker has to know about the portals.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Record;
-use crate::history::{Call, Outcome, Request, Token};
+use crate::soak::history::{Call, Outcome, Request, Token};
 
 pub(super) fn check(history: &[Request], records: &[Record]) -> Vec<String> {
     let mut violations = Vec::new();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Settings;
 use super::families::{FamilyHistory, UserHistory};
-use crate::history::{Call, Request};
+use crate::soak::history::{Call, Request};
 
 pub(super) fn check(user: &UserHistory<'_>, settings: &Settings) -> Vec<String> {
     let mut violations = Vec::new();
@@ -84,7 +84,7 @@ fn is_later(request: &Request, family: &FamilyHistory<'_>) -> bool {
 mod tests {
     use super::super::sample::Sample;
     use super::*;
-    use crate::history::{INITIAL, Outcome};
+    use crate::soak::history::{INITIAL, Outcome};
 
     fn violations(sample: &Sample, access_bound: Duration) -> usize {
         let access_bounds = [access_bound, Duration::ZERO];

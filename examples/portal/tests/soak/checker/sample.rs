@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::{Record, Settings};
-use crate::history::{Call, Family, INITIAL, Outcome, Request, Token};
+use crate::soak::history::{Call, Family, INITIAL, Outcome, Request, Token};
 
 #[derive(Default)]
 pub(super) struct Sample {

@@ -13,32 +13,27 @@
 )]
 #![allow(clippy::print_stdout, reason = "the run reports figures")]
 
-mod admin;
-mod audit_log;
-mod checker;
-mod client;
-mod cluster;
-mod disconnects;
-mod faults;
-mod feed;
-mod history;
 #[allow(dead_code, reason = "other tests use more of it")]
-#[path = "../api/portal.rs"]
-mod portal;
-mod proxy;
-mod recovery;
-#[allow(dead_code, reason = "other tests use more of it")]
-#[path = "../api/request.rs"]
-mod request;
-#[allow(dead_code, reason = "other tests use more of it")]
-#[path = "../api/response.rs"]
-mod response;
-mod run;
-#[allow(dead_code, reason = "other tests use more of it")]
-#[path = "../api/tokens.rs"]
-mod tokens;
-mod user;
-mod watcher;
+mod support;
+
+use support::{portal, request, response, tokens};
+
+mod soak {
+    mod admin;
+    mod audit_log;
+    mod checker;
+    mod client;
+    mod cluster;
+    mod disconnects;
+    mod faults;
+    mod feed;
+    mod history;
+    mod proxy;
+    mod recovery;
+    pub(crate) mod run;
+    mod user;
+    mod watcher;
+}
 
 use std::env;
 use std::time::Duration;
@@ -52,5 +47,5 @@ async fn history_of_two_portals_is_explained_by_an_order_of_its_requests() {
     let seed = number("SEED").unwrap_or(DEFAULT_SEED);
     let seconds = number("SOAK_SECONDS").unwrap_or(DEFAULT_SECONDS);
     let cache_sessions = number("CACHE_SESSIONS_MS").map(Duration::from_millis);
-    run::run(seed, Duration::from_secs(seconds), cache_sessions).await;
+    soak::run::run(seed, Duration::from_secs(seconds), cache_sessions).await;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
-use crate::response::ApiResponse;
-use crate::tokens::Tokens;
+use super::response::ApiResponse;
+use super::tokens::Tokens;
 
 /// A request that is not sent yet.
 pub(crate) struct ApiRequest(pub(crate) RequestBuilder);

@@ -10,9 +10,9 @@ use reqwest::{Client, Method};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::request::ApiRequest;
-use crate::response::ApiResponse;
-use crate::tokens::Tokens;
+use super::request::ApiRequest;
+use super::response::ApiResponse;
+use super::tokens::Tokens;
 
 /// The admin's name, and the password of all users.
 pub(crate) const ADMIN: &str = "root";

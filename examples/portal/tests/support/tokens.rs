@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde_json::Value;
 
-use crate::response::ApiResponse;
+use super::response::ApiResponse;
 
 /// The tokens of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
