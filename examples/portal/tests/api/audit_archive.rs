@@ -148,7 +148,9 @@ async fn service_can_not_detach() {
     let directory = TempDatabase::new();
     let file = directory.file("audit.jsonl");
     let file = file.to_str().unwrap();
-    service.stdout(&["verify"]);
+    // Without the secret key, it waits until all records are sealed.
+    let key = service.stdout(&["verifier-key"]);
+    service.stdout(&["verify", "--verifier-key", key.trim()]);
     service.stdout(&["export", "--to", "2", "-o", file]);
     let rejected = service.run(&["detach", "--export", file]);
     assert_fails(&rejected, &["only the owner of the tables detaches"]);

@@ -30,8 +30,7 @@ async fn creates_admin() {
     let database = TempDatabase::new();
     let created = database.create_admin("Alice", PASSWORD);
     assert!(created.status.success(), "{created:?}");
-    let output =
-        String::from_utf8(created.stdout).unwrap() + &String::from_utf8_lossy(&created.stderr);
+    let output = String::from_utf8([created.stdout, created.stderr].concat()).unwrap();
     assert!(output.contains("lice") && !output.contains(PASSWORD), "{output}");
     let portal = database.start(&[]);
     let alice = Tokens::from_response(&portal.login_request("alice", PASSWORD).send().await);

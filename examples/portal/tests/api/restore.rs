@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::audit_command::{audit, stdout, wait_for_health};
+use crate::api::audit_command::{audit, stdout, wait_for_health};
 use crate::portal::{Portal, command};
 
 #[tokio::test]
