@@ -138,7 +138,7 @@ pub use guard::{Allowed, Check, Decision, Guard, LookupFuture};
 pub use jiff::Timestamp;
 pub use last_valid::{LastValid, Polled};
 pub use log_limiter::LogLimiter;
-pub use log_text::{log_text, log_text_up_to};
+pub use log_text::{is_hidden, log_text, log_text_up_to};
 pub use policy::CredentialPolicy;
 pub use problem::Problem;
 pub use proxies::{ForwardingHeader, TrustedProxies};

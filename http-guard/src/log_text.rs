@@ -58,12 +58,20 @@ impl Write for Excerpt {
     }
 }
 
-/// What the standard library escapes beyond printable ASCII: control, formatting, combining,
-/// private-use and unassigned characters, line separators, and spaces other than U+0020. It prints
-/// the fillers of Hangul, which are letters without a form.
-fn is_hidden(character: char) -> bool {
+/// Returns whether [`log_text`] escapes a character, since it may have no form of its own.
+///
+/// These are control, formatting, combining, private-use and unassigned characters, line
+/// separators, spaces other than U+0020, and the fillers of Hangul.
+///
+/// ```
+/// assert!(['\n', '\u{202e}', '\u{a0}', '\u{3164}'].into_iter().all(http_guard::is_hidden));
+/// assert!(!['a', 'é', '"', ' '].into_iter().any(http_guard::is_hidden));
+/// ```
+#[must_use]
+pub fn is_hidden(character: char) -> bool {
     match character {
         ' '..='~' => false,
+        // Letters without a form, which the standard library prints.
         '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => true,
         _ => character.escape_debug().len() > 1,
     }

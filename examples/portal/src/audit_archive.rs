@@ -25,25 +25,37 @@ pub(crate) async fn export(
         return Ok(output.flush()?);
     };
     let file = create(path).map_err(|error| failed(path, &error))?;
+    let is_file = file.metadata()?.is_file();
     let mut output = BufWriter::new(&file);
     let exported = async {
         let leaves = audit::export(store, from, to, &mut output).await?;
         output.flush()?;
-        file.sync_all()?;
+        if is_file {
+            file.sync_all()?;
+        }
         Ok(leaves)
     };
     let leaves = exported.await.map_err(|error: ExportError| {
-        // It is incomplete.
-        drop(fs::remove_file(path));
+        // An incomplete file is of no use.
+        if is_file {
+            drop(fs::remove_file(path));
+        }
         failed(path, &error)
     })?;
+    if !is_file {
+        return Ok(());
+    }
     let (first, count) = (leaves.start, leaves.end - leaves.start);
     print(&format!("exported {count} records from leaf {first} on to {}\n", path.display()))
 }
 
-/// Creates a file that only its owner can read: records are about people.
+/// Creates a file that only its owner can read, since records are about people. Devices and pipes
+/// are opened.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return options.write(true).open(path);
+    }
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.write(true).create_new(true).open(path)

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use http_guard::log;
+use tokio::runtime::Runtime;
 
 use crate::arguments::{Arguments, Command};
 use crate::service::KeyFiles;
@@ -32,9 +33,15 @@ use crate::settings::LogFormat;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = Runtime::new().map_err(BoxError::from).and_then(|runtime| {
+        let outcome = runtime.block_on(run(arguments));
+        // A lookup of a host name may still block a thread for longer than a shutdown may take.
+        runtime.shutdown_background();
+        outcome
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If standard error is closed, the exit code remains.

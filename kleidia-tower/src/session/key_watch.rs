@@ -47,7 +47,7 @@ impl KeyWatch {
         let (withdrawals, receiver) = (keys.withdrawals(), events.subscribe());
         let mut tasks = JoinSet::new();
         if let Some(withdrawals) = withdrawals {
-            #[expect(clippy::disallowed_methods, reason = "supervised: it can't panic")]
+            #[expect(clippy::disallowed_methods, reason = "supervised: it cannot panic")]
             tasks.spawn(publish(withdrawals, events));
         }
         #[expect(clippy::disallowed_methods, reason = "supervised: each read is an iteration")]

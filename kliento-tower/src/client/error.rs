@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kliento::Timestamp;
+use veraid::Excerpt;
 
 use super::{Origin, OriginError, SourceError};
 
@@ -57,7 +58,7 @@ pub enum BundleError {
         now: Timestamp,
     },
     /// The source returned a bundle for another audience than that of the request's origin.
-    #[error("token bundle for another audience: expected {expected:?}, found {found:?}")]
+    #[error("token bundle for another audience: expected {expected:?}, found {:?}", Excerpt(found))]
     Audience {
         /// The audience of the origin.
         expected: String,

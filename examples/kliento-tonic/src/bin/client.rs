@@ -87,7 +87,7 @@ fn print(caller: &Caller) -> io::Result<()> {
     output.flush()
 }
 
-/// Replaces control characters in a server's text.
+/// Replaces the hidden characters in a server's text, which may move the cursor or reorder text.
 fn sanitise(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
+    text.replace(http_guard::is_hidden, "\u{fffd}")
 }

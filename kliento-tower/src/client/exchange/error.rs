@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use veraid::Excerpt;
 
 use crate::client::SourceError;
 
@@ -49,7 +50,10 @@ pub enum ExchangeError {
         retry_after: Option<Duration>,
     },
     /// The response is not a signature bundle.
-    #[error("expected a signature bundle, found the content type {found:?}")]
+    #[error(
+        "expected a signature bundle, found the content type {:?}",
+        found.as_ref().map(Excerpt)
+    )]
     ContentType {
         /// The content type of the response.
         found: Option<String>,

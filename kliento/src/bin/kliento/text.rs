@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use http_guard::is_hidden;
 use kliento::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -36,15 +37,6 @@ pub(crate) fn printable_json(json: &str) -> String {
         }
     }
     escaped
-}
-
-/// Control characters, line separators, and the formatting characters of Unicode.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A character-string of a TXT record as zone files have it: `\DDD` for what is not printable
@@ -108,6 +100,7 @@ mod tests {
         assert_eq!(printable("a\u{1b}[2Jb\r\n"), "a\\u{1b}[2Jb\\r\\n");
         assert_eq!(printable("\u{9b}1m\u{202e}x\u{200b}"), "\\u{9b}1m\\u{202e}x\\u{200b}");
         assert_eq!(printable_json("\"\u{9b}\u{e0001}é\""), r#""\u009b\udb40\udc01é""#);
+        assert_eq!(printable("ali\u{3164}ce\u{a0}\u{fe0f}"), "ali\\u{3164}ce\\u{a0}\\u{fe0f}");
         assert_eq!(printable("é 🦀 a\\b"), "é 🦀 a\\b");
     }
 
