@@ -1,7 +1,7 @@
 //! Exports sealed records, and detaches what an export has.
 //!
 //! An export has a line of JSON for each record, after a first line with the range and the signed
-//! checkpoint. Whoever has the export and the public key of the log can verify it.
+//! checkpoint. The export and the public key of the log are enough to verify it.
 
 mod error;
 mod line;
