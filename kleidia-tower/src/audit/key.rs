@@ -33,9 +33,9 @@ const MAX_NAME_LENGTH: usize = 100;
 /// `PRIVATE+KEY+<name>+<hash>+<Base64>`.
 ///
 /// A key from a file remembers the newest checkpoint that it has signed or verified, in another
-/// file beside it, whose name has the ending `.checkpoint`. Writers of the database cannot change it,
-/// so the store seals only what continues this checkpoint. Copy the key and the current checkpoint
-/// to another node.
+/// file beside it, whose name has the ending `.checkpoint`. Writers of the database cannot change
+/// it, so the store seals only what continues this checkpoint. Copy the key and the current
+/// checkpoint to another node.
 ///
 /// ```
 /// use kleidia_tower::audit::AuditKey;

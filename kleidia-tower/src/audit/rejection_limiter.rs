@@ -10,8 +10,8 @@ use super::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason, RejectionLimi
 use crate::lockout::LoginSource;
 use crate::{ClientInfo, Timestamp};
 
-/// The maximum number of sources that the summaries of a minute name, of each kind of callers: those
-/// with the most rejections.
+/// The maximum number of sources that the summaries of a minute name, of each kind of callers:
+/// those with the most rejections.
 const MAX_NAMED: usize = 100;
 const SECONDS_PER_MINUTE: i64 = 60;
 

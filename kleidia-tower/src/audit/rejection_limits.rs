@@ -2,8 +2,8 @@
 
 use crate::SettingError;
 
-/// How many rejections a minute an [`AuditTrail`](super::AuditTrail) records, each by itself. Further
-/// ones of the minute are [counted](super::AuditTrail#rejections).
+/// How many rejections a minute an [`AuditTrail`](super::AuditTrail) records, each by itself.
+/// Further ones of the minute are [counted](super::AuditTrail#rejections).
 ///
 /// A default follows the values that are set, and values that contradict each other are errors,
 /// whatever is set first.
@@ -30,8 +30,8 @@ impl RejectionLimits {
     /// The upper bound of all limits.
     pub const MAX: u32 = 100_000;
 
-    /// Sets how many rejections of one source are recorded in a minute: 1 to 100,000. 60 by default, or
-    /// the least total if that is less.
+    /// Sets how many rejections of one source are recorded in a minute: 1 to 100,000. 60 by
+    /// default, or the least total if that is less.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds, or above a total.
@@ -40,8 +40,8 @@ impl RejectionLimits {
         Self { per_source, ..self }.checked()
     }
 
-    /// Sets how many rejections of all sources are recorded in a minute, without those of accounts: 1
-    /// to 100,000. 1,000 by default, or the limit of a source if that is more. It also bounds how
+    /// Sets how many rejections of all sources are recorded in a minute, without those of accounts:
+    /// 1 to 100,000. 1,000 by default, or the limit of a source if that is more. It also bounds how
     /// many sources are counted separately.
     ///
     /// # Errors

@@ -29,10 +29,10 @@ use crate::{Clock, HealthError, Timestamp, time};
 /// authenticated as an account, and 1,000 of all others. A source is an IPv4 address, an IPv6 /64
 /// network, or the account or workload if the address is unknown. Further rejections are counted.
 /// At the end of the minute, or at [`Self::flush`], one record for each source and kind has their
-/// number ([`Reason::MoreWithinMinute`](super::Reason::MoreWithinMinute)). It has the time of the last one
-/// that was counted, and for IPv6 the first address of the network. The 100 sources with the most
-/// rejections have such records; one without a source has the number of the others, and of those
-/// that came when the total was reached.
+/// number ([`Reason::MoreWithinMinute`](super::Reason::MoreWithinMinute)). It has the time of the
+/// last one that was counted, and for IPv6 the first address of the network. The 100 sources with
+/// the most rejections have such records; one without a source has the number of the others, and of
+/// those that came when the total was reached.
 ///
 /// This applies to denials and rejected refresh tokens, to failed logins of names without an
 /// account, and to logins during a lock.

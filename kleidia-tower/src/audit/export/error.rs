@@ -5,8 +5,8 @@ use std::io;
 use crate::audit::{CheckpointError, ProofError};
 use crate::store::StoreError;
 
-/// An error from exporting records of the audit log, from reading an export, or from detaching what it
-/// has.
+/// An error from exporting records of the audit log, from reading an export, or from detaching what
+/// it has.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
@@ -65,7 +65,8 @@ pub enum ExportError {
         /// The index of the leaf.
         leaf_index: u64,
     },
-    /// The exported log does not continue the one of a checkpoint that was retained outside the database.
+    /// The exported log does not continue the one of a checkpoint that was retained outside the
+    /// database.
     #[error("the exported log does not continue the given checkpoint")]
     Inconsistent,
 }

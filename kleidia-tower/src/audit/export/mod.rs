@@ -17,8 +17,8 @@ use super::{AuditStore, AuditVerifierKey, Detachment, InclusionProof};
 use crate::store::rows::LOG_BATCH;
 use line::{HeaderLine, record_line};
 
-/// Exports sealed records of the audit log, from a leaf to another (exclusive): by default from the first
-/// one in the store to the last one that is sealed. Returns the range.
+/// Exports sealed records of the audit log, from a leaf to another (exclusive): by default from the
+/// first one in the store to the last one that is sealed. Returns the range.
 ///
 /// Each record is proven to the checkpoint before it is written. Memory is bounded: records are
 /// read 1,000 at a time. It blocks while it writes. After an error the output is incomplete, which
@@ -69,11 +69,11 @@ pub async fn export(
     Ok(from..to)
 }
 
-/// Deletes the first records of the audit log from the store, up to a leaf (exclusive), by default all
-/// that the export has. Returns how much of the log is detached.
+/// Deletes the first records of the audit log from the store, up to a leaf (exclusive), by default
+/// all that the export has. Returns how much of the log is detached.
 ///
-/// The export is verified as a whole before anything is deleted. Its log must be continued by the one in
-/// the store, which must have the same records. 1,000 records at a time are deleted in one
+/// The export is verified as a whole before anything is deleted. Its log must be continued by the
+/// one in the store, which must have the same records. 1,000 records at a time are deleted in one
 /// transaction, so the service continues meanwhile; after an interruption, call it again. It blocks
 /// while it reads.
 ///

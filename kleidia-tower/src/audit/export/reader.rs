@@ -7,11 +7,12 @@ use super::ExportError;
 use super::line::{HeaderLine, parse_record_line};
 use crate::audit::{AuditVerifierKey, Checkpoint, InclusionProof};
 
-/// The maximum length of a line in octets. A record has bounded texts, and a proof 64 hashes at most.
+/// The maximum length of a line in octets. A record has bounded texts, and a proof 64 hashes at
+/// most.
 const MAX_LINE: u64 = 1 << 20;
 
-/// An export of the audit log, which is verified while it is read: the signature of its checkpoint, the
-/// order and completeness of its leaves, and the proof of each record.
+/// An export of the audit log, which is verified while it is read: the signature of its checkpoint,
+/// the order and completeness of its leaves, and the proof of each record.
 ///
 /// It needs the export and the public key of the log, and memory for one record. It blocks while it
 /// reads.
@@ -54,8 +55,8 @@ impl<R: BufRead> ExportReader<R> {
         self.leaves.clone()
     }
 
-    /// Reads the next record, and checks its proof. Returns `None` after the last one, if the export
-    /// ends there. Do not read on after an error.
+    /// Reads the next record, and checks its proof. Returns `None` after the last one, if the
+    /// export ends there. Do not read on after an error.
     ///
     /// # Errors
     /// [`ExportError`] if it cannot be read, or is not the next record of the log.
