@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use kleidia_tower::account::{AccountStore as _, AccountUpdate};
+use kleidia_tower::audit::AuditStore as _;
 use kleidia_tower::session::{
     EndReason, NewSession, OpenOutcome, SessionSelector, SessionStore as _,
 };
@@ -210,4 +211,44 @@ async fn lowered_maximum_ends_sessions_with_one_statement_per_table() {
     assert_eq!(counted, ["families", "sessions"]);
     drop(client);
     connection.await.unwrap().unwrap();
+}
+
+/// The server may expect many unsealed records, since it has just counted some.
+#[tokio::test]
+async fn sealing_reads_no_sealed_records() {
+    let (server, name, url) = new_database();
+    let store = PostgresStore::open(&url, audit_key()).await.unwrap();
+    create(&store, "alice").await;
+    store.seal().await.unwrap();
+    let sealed = "
+        INSERT INTO audit (sequence, at, kind, outcome, mac)
+            SELECT 100 + id, 1, 'logout', 'success', sha256('') FROM generate_series(1, 20000) AS id;
+        INSERT INTO audit_leaves SELECT 1000000 + id, 100 + id FROM generate_series(1, 20000) AS id;
+        BEGIN;
+        INSERT INTO audit_unsealed SELECT record FROM audit_leaves;
+        ANALYZE;
+        DELETE FROM audit_unsealed;
+        COMMIT;
+        SELECT setval('audit_sequence', 50000);";
+    server.execute(&name, sealed);
+    create(&store, "bob").await;
+    let before = rows_read(server, &name);
+    store.seal().await.unwrap();
+    store.close();
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+        AND pid <> pg_backend_pid()";
+    // A connection reports what it has read when it is closed.
+    while server.execute(&name, others) != "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let read = rows_read(server, &name) - before;
+    assert!(read > 0 && read < 1000, "{read} rows were read");
+}
+
+/// Returns how many rows of the log were read, and entries of their indexes.
+fn rows_read(server: &PostgresServer, database: &str) -> i64 {
+    let read = "SELECT (SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname IN \
+        ('audit', 'audit_leaves')) + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes \
+        WHERE relname IN ('audit', 'audit_leaves'))";
+    server.execute(database, read).parse().unwrap()
 }

@@ -1,9 +1,13 @@
 //! The statements on the audit log within a transaction.
 
 use async_trait::async_trait;
+use deadpool_postgres::Transaction;
+use futures_util::future::try_join_all;
+use tokio_postgres::Statement;
 
+use super::error::store_error;
 use super::log;
-use super::statements::PostgresRows;
+use super::statements::{Parameters, PostgresRows};
 use crate::audit::{AuditKey, AuditRecord, AuditedRequest, LogHash};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, sequence, sql_limit, sql_number};
@@ -33,35 +37,13 @@ impl AuditRows for PostgresRows<'_> {
         Ok(sequences)
     }
 
+    /// Sends all statements before it waits for the first result.
     async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        let columns = RecordColumns::from_records(records);
-        self.execute(
-            "WITH records AS (INSERT INTO audit (sequence, at, kind, outcome, user_id, \
-                 user_name, actor_id, actor_name, session, ip, user_agent, method, route, reason, \
-                 mac) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], \
-                 $5::bigint[], $6::text[], $7::bigint[], $8::text[], $9::bigint[], $10::text[], \
-                 $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[])) \
-             INSERT INTO audit_unsealed SELECT * FROM unnest($1::bigint[])",
-            &[
-                &columns.sequence,
-                &columns.at,
-                &columns.kind,
-                &columns.outcome,
-                &columns.user_id,
-                &columns.user_name,
-                &columns.actor_id,
-                &columns.actor_name,
-                &columns.session,
-                &columns.ip,
-                &columns.user_agent,
-                &columns.method,
-                &columns.route,
-                &columns.reason,
-                &columns.mac,
-            ],
-        )
-        .await
-        .map(drop)
+        let transaction = self.transaction();
+        let statement = transaction.prepare_cached(APPEND_RECORD).await.map_err(store_error)?;
+        let records = records.iter().map(RecordColumns::from);
+        let appended = records.map(async |columns| columns.append(transaction, &statement).await);
+        try_join_all(appended).await.map(drop).map_err(store_error)
     }
 
     /// A statement of its own, so that the next ones see what the previous holder has committed.
@@ -149,52 +131,79 @@ impl AuditRows for PostgresRows<'_> {
     }
 }
 
-/// The values of records by column.
-#[derive(Default)]
+/// Values for one record: the server takes much longer for arrays of them.
+const APPEND_RECORD: &str = "\
+    WITH record AS (INSERT INTO audit (sequence, at, kind, outcome, user_id, user_name, actor_id, \
+        actor_name, session, ip, user_agent, method, route, reason, mac) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)) \
+    INSERT INTO audit_unsealed VALUES ($1)";
+
+/// The values of a record as the database has them.
 struct RecordColumns<'a> {
-    sequence: Vec<i64>,
-    at: Vec<i64>,
-    kind: Vec<&'a str>,
-    outcome: Vec<&'a str>,
-    user_id: Vec<Option<i64>>,
-    user_name: Vec<Option<&'a str>>,
-    actor_id: Vec<Option<i64>>,
-    actor_name: Vec<Option<&'a str>>,
-    session: Vec<Option<i64>>,
-    ip: Vec<Option<String>>,
-    user_agent: Vec<Option<&'a str>>,
-    method: Vec<Option<&'a str>>,
-    route: Vec<Option<&'a str>>,
-    reason: Vec<Option<&'a str>>,
-    mac: Vec<&'a [u8]>,
+    sequence: i64,
+    at: i64,
+    kind: &'a str,
+    outcome: &'a str,
+    user_id: Option<i64>,
+    user_name: Option<&'a str>,
+    actor_id: Option<i64>,
+    actor_name: Option<&'a str>,
+    session: Option<i64>,
+    ip: Option<String>,
+    user_agent: Option<&'a str>,
+    method: Option<&'a str>,
+    route: Option<&'a str>,
+    reason: Option<&'a str>,
+    mac: &'a [u8],
 }
 
-impl<'a> RecordColumns<'a> {
-    fn from_records(records: &'a [AuditRecord]) -> Self {
-        let mut columns = Self::default();
-        for record in records {
-            columns.push(record);
-        }
-        columns
-    }
-
-    fn push(&mut self, record: &'a AuditRecord) {
+impl<'a> From<&'a AuditRecord> for RecordColumns<'a> {
+    fn from(record: &'a AuditRecord) -> Self {
         let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
         let (client, request) = (&record.client, record.request.as_ref());
-        self.sequence.push(sql_number(record.sequence));
-        self.at.push(record.at.as_second());
-        self.kind.push(record.kind.as_str());
-        self.outcome.push(record.outcome.as_str());
-        self.user_id.push(user.and_then(|identity| identity.id).map(UserId::get));
-        self.user_name.push(user.map(|identity| identity.name.as_str()));
-        self.actor_id.push(actor.and_then(|identity| identity.id).map(UserId::get));
-        self.actor_name.push(actor.map(|identity| identity.name.as_str()));
-        self.session.push(record.session.map(SessionId::get));
-        self.ip.push(client.address.map(|address| address.to_string()));
-        self.user_agent.push(client.user_agent.as_ref().map(UserAgent::as_str));
-        self.method.push(request.map(AuditedRequest::method));
-        self.route.push(request.and_then(AuditedRequest::route));
-        self.reason.push(record.reason.as_deref());
-        self.mac.push(record.mac.as_slice());
+        Self {
+            sequence: sql_number(record.sequence),
+            at: record.at.as_second(),
+            kind: record.kind.as_str(),
+            outcome: record.outcome.as_str(),
+            user_id: user.and_then(|identity| identity.id).map(UserId::get),
+            user_name: user.map(|identity| identity.name.as_str()),
+            actor_id: actor.and_then(|identity| identity.id).map(UserId::get),
+            actor_name: actor.map(|identity| identity.name.as_str()),
+            session: record.session.map(SessionId::get),
+            ip: client.address.map(|address| address.to_string()),
+            user_agent: client.user_agent.as_ref().map(UserAgent::as_str),
+            method: request.map(AuditedRequest::method),
+            route: request.and_then(AuditedRequest::route),
+            reason: record.reason.as_deref(),
+            mac: record.mac.as_slice(),
+        }
+    }
+}
+
+impl RecordColumns<'_> {
+    async fn append(
+        &self,
+        transaction: &Transaction<'_>,
+        statement: &Statement,
+    ) -> Result<u64, tokio_postgres::Error> {
+        let parameters: Parameters<'_> = &[
+            &self.sequence,
+            &self.at,
+            &self.kind,
+            &self.outcome,
+            &self.user_id,
+            &self.user_name,
+            &self.actor_id,
+            &self.actor_name,
+            &self.session,
+            &self.ip,
+            &self.user_agent,
+            &self.method,
+            &self.route,
+            &self.reason,
+            &self.mac,
+        ];
+        transaction.execute(statement, parameters).await
     }
 }

@@ -39,6 +39,12 @@ impl<'a> PostgresRows<'a> {
     }
 }
 
+impl<'a> PostgresRows<'a> {
+    pub(super) const fn transaction(&self) -> &'a Transaction<'a> {
+        self.transaction
+    }
+}
+
 impl PostgresRows<'_> {
     pub(super) async fn fetch_all(
         &self,
