@@ -27,12 +27,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", env = "KEYS_FILE")]
     pub(crate) keys: Option<PathBuf>,
 
-    /// The file with the secret key of the audit log. Nodes on one database need the same key,
-    /// which `portal audit create-key` creates; the newest checkpoint is kept in the file
-    /// FILE.checkpoint [default: next to the database file, with the ending .audit-key, and created
-    /// with it]
-    #[arg(long, global = true, value_name = "FILE", env = "AUDIT_KEY_FILE")]
-    pub(crate) audit_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) audit: AuditFiles,
 
     /// A TOML file with settings, under the names of these options; options take precedence
     #[arg(long, value_name = "FILE")]
@@ -47,6 +43,22 @@ pub(crate) struct Arguments {
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+/// The files of the audit log's key.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct AuditFiles {
+    /// The file with the secret key of the audit log. Nodes on one database need the same key,
+    /// which `portal audit create-key` creates [default: next to the database file, with the
+    /// ending .audit-key, and created with it]
+    #[arg(long, global = true, value_name = "FILE", env = "AUDIT_KEY_FILE")]
+    pub(crate) audit_key: Option<PathBuf>,
+
+    /// The file in which this node keeps the newest checkpoint of the audit log. The portal must be
+    /// able to create files in its folder [default: next to the file of the key, with the ending
+    /// .checkpoint]
+    #[arg(long, global = true, value_name = "FILE", env = "AUDIT_CHECKPOINT_FILE")]
+    pub(crate) audit_checkpoint: Option<PathBuf>,
 }
 
 #[derive(clap::Subcommand)]
@@ -93,7 +105,7 @@ pub(crate) enum AuditCommand {
     /// Verify each record, the Merkle tree over them and its checkpoint; fails if there is a fault
     Verify {
         /// A checkpoint that was retained outside the database, which the log must continue
-        /// [default: the one beside the audit key, if there is one]
+        /// [default: the newest one of this node, if there is one]
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
         /// Verify an export, without the database
@@ -162,8 +174,8 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "VKEY")]
         verifier_key: AuditVerifierKey,
     },
-    /// Continue from the log in the database, although it does not continue the checkpoint beside
-    /// the audit key
+    /// Continue from the log in the database, although it does not continue the newest checkpoint of
+    /// this node, which is kept in another file
     ///
     /// For a restored backup. The log is verified first. The records since the backup, and
     /// checkpoints of them that were kept, are no longer evidence of this log. Stop all portals
@@ -178,9 +190,10 @@ pub(crate) enum AuditCommand {
     /// print a checkpoint that both keys have signed
     ///
     /// Stop all portals before, use a role that owns the database, and start them with the new
-    /// file.
+    /// file. After an interruption, or to print the checkpoint again, run it again with the same
+    /// files.
     ReplaceKey {
-        /// The file of the new key
+        /// The file of the new key; its newest checkpoint is in the file FILE.checkpoint
         file: PathBuf,
         /// The secret key was lost: its public key. Only the new key signs the checkpoint then
         #[arg(long, value_name = "VKEY")]

@@ -13,7 +13,7 @@ use kleidia_tower::audit::{
 use kleidia_tower::store::{ChangeContext, Store};
 
 use crate::BoxError;
-use crate::arguments::AuditCommand;
+use crate::arguments::{AuditCommand, AuditFiles};
 use crate::audit_archive;
 use crate::database::{Database, Location};
 use crate::settings::Settings;
@@ -21,14 +21,14 @@ use crate::settings::Settings;
 /// Runs the command. A log with faults is an error.
 pub(crate) async fn run(
     location: &Location,
-    audit_key: Option<PathBuf>,
+    audit: &AuditFiles,
     command: AuditCommand,
 ) -> Result<(), BoxError> {
     match command {
         AuditCommand::Verify { since, since_key, export, verifier_key } => {
-            let known = || known_checkpoint(location, audit_key.clone());
+            let known = || known_checkpoint(location, audit);
             let since = since.or_else(|| if export.is_some() { None } else { known() });
-            let key = log_key(location, audit_key, verifier_key)?;
+            let key = log_key(location, audit, verifier_key)?;
             let since_key = since_key.as_ref().unwrap_or(key.verifier_key());
             let since = since.map(|path| read_checkpoint(&path, since_key)).transpose()?;
             if let Some(export) = export {
@@ -38,7 +38,7 @@ pub(crate) async fn run(
                 .await
         }
         AuditCommand::Checkpoint { verifier_key } => {
-            let key = log_key(location, audit_key, verifier_key)?;
+            let key = log_key(location, audit, verifier_key)?;
             with_store(location, key, async |store| {
                 let checkpoint = store.checkpoint().await?.ok_or("the audit log is empty")?;
                 print(checkpoint.note())
@@ -46,14 +46,14 @@ pub(crate) async fn run(
             .await
         }
         AuditCommand::Export { from, to, output, verifier_key } => {
-            let key = log_key(location, audit_key, verifier_key)?;
+            let key = log_key(location, audit, verifier_key)?;
             with_store(location, key, async |store| {
                 audit_archive::export(&*store, from, to, output.as_deref()).await
             })
             .await
         }
         AuditCommand::Detach { export, to } => {
-            let key = secret_key(location, audit_key)?;
+            let key = secret_key(location, audit)?;
             let verifier_key = key.verifier_key().clone();
             with_store(location, key.into(), async |store| {
                 audit_archive::detach(&*store, &export, &verifier_key, to).await
@@ -61,7 +61,7 @@ pub(crate) async fn run(
             .await
         }
         AuditCommand::Prove { sequence, export, verifier_key } => {
-            let key = log_key(location, audit_key, verifier_key)?;
+            let key = log_key(location, audit, verifier_key)?;
             if let Some(export) = export {
                 return audit_archive::prove(&export, key.verifier_key(), sequence);
             }
@@ -75,22 +75,24 @@ pub(crate) async fn run(
         }
         AuditCommand::CheckProof { file, verifier_key } => check_proof(&file, &verifier_key),
         AuditCommand::CreateKey => {
-            let path = location.audit_key(audit_key)?;
-            let key = AuditKey::create(&path).map_err(|error| failed(&path, &error))?;
+            let files = location.audit_key(audit)?;
+            let key = AuditKey::create(files.clone());
+            let key = key.map_err(|error| failed(files.key(), &error))?;
             print(&format!("{}\n", key.verifier_key()))
         }
         AuditCommand::Accept { size } => {
-            accept(location, &secret_key(location, audit_key)?, size).await
+            accept(location, &secret_key(location, audit)?, size).await
         }
         AuditCommand::ReplaceKey { file, lost } => {
             let key = match lost {
                 Some(lost) => lost.into(),
-                None => secret_key(location, audit_key)?.into(),
+                // The log may have the new key already.
+                None => LogKey::Inspect(secret_key(location, audit)?),
             };
             replace_key(location, key, &file).await
         }
         AuditCommand::VerifierKey => {
-            print(&format!("{}\n", secret_key(location, audit_key)?.verifier_key()))
+            print(&format!("{}\n", secret_key(location, audit)?.verifier_key()))
         }
     }
 }
@@ -104,9 +106,7 @@ async fn replace_key(location: &Location, key: LogKey, file: &Path) -> Result<()
     let change = ChangeContext { at: now, client: ClientInfo::default(), actor: None };
     let replaced = database.store().replace_key(&successor, &change).await;
     database.close().await;
-    let checkpoint = replaced?;
-    successor.accept(Some(&checkpoint))?;
-    print(checkpoint.note())
+    print(replaced?.note())
 }
 
 /// Makes the portals with this key continue from the log, which must be intact and have this size.
@@ -130,29 +130,30 @@ async fn accept(location: &Location, key: &AuditKey, size: u64) -> Result<(), Bo
 /// neither seals nor writes with either.
 fn log_key(
     location: &Location,
-    audit_key: Option<PathBuf>,
+    audit: &AuditFiles,
     verifier_key: Option<AuditVerifierKey>,
 ) -> Result<LogKey, BoxError> {
     if let Some(key) = verifier_key {
         return Ok(key.into());
     }
     let hint = "with --verifier-key VKEY, the public key suffices";
-    let path = location.audit_key(audit_key).map_err(|error| format!("{error}; {hint}"))?;
-    let key = AuditKey::open(&path);
-    Ok(LogKey::Inspect(key.map_err(|error| format!("{}; {hint}", failed(&path, &error)))?))
+    let key = secret_key(location, audit).map_err(|error| format!("{error}; {hint}"))?;
+    Ok(LogKey::Inspect(key))
 }
 
 /// Returns the file with the newest checkpoint that a portal with this key has signed or verified.
-fn known_checkpoint(location: &Location, audit_key: Option<PathBuf>) -> Option<PathBuf> {
-    let path = AuditKey::checkpoint_path(&location.audit_key(audit_key).ok()?);
+fn known_checkpoint(location: &Location, audit: &AuditFiles) -> Option<PathBuf> {
+    let files = location.audit_key(audit).ok()?;
+    let path = files.checkpoint();
     // A file that cannot be read is an error later.
-    path.try_exists().unwrap_or(true).then_some(path)
+    path.try_exists().unwrap_or(true).then(|| path.to_owned())
 }
 
 /// Returns the secret key in the file.
-fn secret_key(location: &Location, audit_key: Option<PathBuf>) -> Result<AuditKey, BoxError> {
-    let path = location.audit_key(audit_key)?;
-    Ok(AuditKey::open(&path).map_err(|error| failed(&path, &error))?)
+fn secret_key(location: &Location, audit: &AuditFiles) -> Result<AuditKey, BoxError> {
+    let files = location.audit_key(audit)?;
+    let key = AuditKey::open(files.clone());
+    Ok(key.map_err(|error| failed(files.key(), &error))?)
 }
 
 async fn open(location: &Location, key: LogKey) -> Result<Database, BoxError> {

@@ -1,7 +1,6 @@
 //! `portal create-admin`: creates accounts of admins.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
-use std::path::PathBuf;
 
 use http_guard::log;
 use kleidia_tower::ClientInfo;
@@ -10,17 +9,18 @@ use kleidia_tower::rbac::RoleName;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::BoxError;
+use crate::arguments::AuditFiles;
 use crate::database::Location;
 use crate::service::Service;
 
 /// Reads a password, and creates the account.
 pub(crate) async fn run(
     database: &Location,
-    audit_key: Option<PathBuf>,
+    audit: &AuditFiles,
     name: &str,
     password_stdin: bool,
 ) -> Result<(), BoxError> {
-    let service = Service::open_for_command(database, audit_key).await?;
+    let service = Service::open_for_command(database, audit).await?;
     let password = if password_stdin { read_password()? } else { prompt_for_password()? };
     let outcome = create(&service, name, password).await;
     service.close(None).await;

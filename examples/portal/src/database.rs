@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use kleidia_tower::audit::{AuditKey, AuditStore as _, LogKey};
+use kleidia_tower::audit::{AuditKey, AuditKeyFiles, AuditStore as _, LogKey};
 use kleidia_tower::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 use kleidia_tower::{Clock, SystemClock};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::BoxError;
+use crate::arguments::AuditFiles;
 use crate::settings::Settings;
 
 const UNSUPPORTED: &str = "unsupported database URL, expected postgres://...";
@@ -52,11 +53,16 @@ impl Location {
         self.file_beside(given, ".keys", needed)
     }
 
-    /// Returns the file of the audit log's key: by default it is next to the database file.
-    pub(crate) fn audit_key(&self, given: Option<PathBuf>) -> Result<PathBuf, BoxError> {
+    /// Returns the files of the audit log's key: by default they are next to the database file.
+    pub(crate) fn audit_key(&self, given: &AuditFiles) -> Result<AuditKeyFiles, BoxError> {
         let needed =
             "a database on PostgreSQL needs --audit-key FILE, with the same key on all nodes";
-        self.file_beside(given, ".audit-key", needed)
+        let key = self.file_beside(given.audit_key.clone(), ".audit-key", needed)?;
+        let files = AuditKeyFiles::new(key);
+        Ok(match &given.audit_checkpoint {
+            Some(checkpoint) => files.with_checkpoint(checkpoint),
+            None => files,
+        })
     }
 
     fn file_beside(
@@ -81,18 +87,19 @@ impl Location {
     /// only: the log of an existing database has its key.
     pub(crate) async fn open_to_write(
         &self,
-        key: &Path,
+        audit: AuditKeyFiles,
         settings: &Settings,
     ) -> Result<Database, BoxError> {
         if matches!(self, Self::Unsupported) {
             return Err(UNSUPPORTED.into());
         }
+        let key = audit.key().to_owned();
         let audit_key = if self.is_new_file()? {
-            AuditKey::open_or_create(key)
+            AuditKey::open_or_create(audit)
         } else if key.try_exists()? {
-            AuditKey::open(key)
+            AuditKey::open(audit)
         } else {
-            return Err(self.missing_audit_key(key).into());
+            return Err(self.missing_audit_key(&key).into());
         };
         let audit_key = audit_key.map_err(|error| format!("{}: {error}", key.display()))?;
         self.open(audit_key.into(), settings).await

@@ -1,17 +1,16 @@
 //! `portal end-sessions`: ends the sessions of all users.
 
-use std::path::PathBuf;
-
 use http_guard::log;
 
 use crate::BoxError;
+use crate::arguments::AuditFiles;
 use crate::database::Location;
 use crate::service::Service;
 
 /// Ends all sessions, and revokes all refresh tokens.
-pub(crate) async fn run(database: &Location, audit_key: Option<PathBuf>) -> Result<(), BoxError> {
+pub(crate) async fn run(database: &Location, audit: &AuditFiles) -> Result<(), BoxError> {
     database.require()?;
-    let service = Service::open_for_command(database, audit_key).await?;
+    let service = Service::open_for_command(database, audit).await?;
     let outcome = service.accounts.end_all_sessions().await;
     service.close(None).await;
     let ended = outcome?;

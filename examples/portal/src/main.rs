@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), BoxError> {
-    let Arguments { database, keys, audit_key, config, demo, mut settings, command } = arguments;
+    let Arguments { database, keys, audit, config, demo, mut settings, command } = arguments;
     if let Some(path) = config {
         settings = settings.or_file(&path)?;
     }
@@ -63,14 +63,14 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
     let _log = log::init(format)?;
     match command {
         Some(Command::CreateAdmin { name, password_stdin }) => {
-            create_admin::run(&database, audit_key, &name, password_stdin).await
+            create_admin::run(&database, &audit, &name, password_stdin).await
         }
         Some(Command::Unlock { name, device }) => {
-            unlock::run(&database, audit_key, &name, device).await
+            unlock::run(&database, &audit, &name, device).await
         }
-        Some(Command::EndSessions { .. }) => end_sessions::run(&database, audit_key).await,
+        Some(Command::EndSessions { .. }) => end_sessions::run(&database, &audit).await,
         Some(Command::CreateKeys { file }) => service::create_keys(&file),
-        Some(Command::Audit(command)) => audit::run(&database, audit_key, command).await,
-        None => service::run(&database, KeyFiles { keys, audit_key }, &settings, demo).await,
+        Some(Command::Audit(command)) => audit::run(&database, &audit, command).await,
+        None => service::run(&database, KeyFiles { keys, audit }, &settings, demo).await,
     }
 }

@@ -14,7 +14,7 @@ use kleidia_tower::SettingError;
 use kleidia_tower::access_token::{KeyFile, KeyFileError, KeyProvider, KeyRing, SigningKey};
 use kleidia_tower::account::{AccountLookup, AccountSettings, Accounts};
 use kleidia_tower::api::Api;
-use kleidia_tower::audit::{AuditSinks, RejectionLimits, TracingSink};
+use kleidia_tower::audit::{AuditKeyFiles, AuditSinks, RejectionLimits, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
 use kleidia_tower::password::{PasswordHasher, PasswordPolicy};
 use kleidia_tower::session::KeyWatch;
@@ -22,6 +22,7 @@ use kleidia_tower::store::{Cleanup, CleanupSettings};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
+use crate::arguments::AuditFiles;
 use crate::database::{Database, Location};
 use crate::settings::{Period, Settings};
 use crate::{BoxError, create_admin, limits, routes, session_cache, vault};
@@ -49,7 +50,7 @@ pub(crate) struct Service {
 pub(crate) struct KeyFiles {
     /// The keys of access tokens.
     pub(crate) keys: Option<PathBuf>,
-    pub(crate) audit_key: Option<PathBuf>,
+    pub(crate) audit: AuditFiles,
 }
 
 /// Serves until a shutdown signal.
@@ -62,8 +63,8 @@ pub(crate) async fn run(
     let shutdown = shutdown_signal()?;
     let limits = limits::shared_limits(settings)?;
     let keys = open_keys(location, files.keys, settings).await?;
-    let audit_key = location.audit_key(files.audit_key)?;
-    let service = Service::open(location, keys, &audit_key, settings).await?;
+    let audit_key = location.audit_key(&files.audit)?;
+    let service = Service::open(location, keys, audit_key, settings).await?;
     if demo {
         create_demo_admin(&service).await?;
     }
@@ -99,18 +100,17 @@ impl Service {
     /// Opens the database for a command that signs no access tokens.
     pub(crate) async fn open_for_command(
         location: &Location,
-        audit_key: Option<PathBuf>,
+        audit: &AuditFiles,
     ) -> Result<Self, BoxError> {
         let keys = Arc::new(KeyRing::new([SigningKey::generate()?])?);
-        let audit_key = location.audit_key(audit_key)?;
-        Self::open(location, keys, &audit_key, &Settings::default()).await
+        Self::open(location, keys, location.audit_key(audit)?, &Settings::default()).await
     }
 
     /// Opens the database.
     async fn open(
         location: &Location,
         keys: Arc<dyn KeyProvider>,
-        audit_key: &Path,
+        audit_key: AuditKeyFiles,
         settings: &Settings,
     ) -> Result<Self, BoxError> {
         let account_settings = account_settings(settings)?;

@@ -1,25 +1,25 @@
 //! `portal unlock`: removes the locks of a login.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 
 use http_guard::log;
 use kleidia_tower::account::{AccountError, Accounts};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::BoxError;
+use crate::arguments::AuditFiles;
 use crate::database::Location;
 use crate::service::Service;
 
 /// Removes all locks of the account with this name, and prints a new device token if requested.
 pub(crate) async fn run(
     database: &Location,
-    audit_key: Option<PathBuf>,
+    audit: &AuditFiles,
     name: &str,
     device: bool,
 ) -> Result<(), BoxError> {
     database.require()?;
-    let service = Service::open_for_command(database, audit_key).await?;
+    let service = Service::open_for_command(database, audit).await?;
     let outcome = unlock(&service.accounts, name, device).await;
     service.close(None).await;
     let token = match outcome {

@@ -19,6 +19,7 @@ mod api {
     mod audit_archive;
     mod audit_command;
     mod audit_events;
+    mod audit_files;
     mod audit_log;
     mod command_line;
     mod devices;

@@ -111,7 +111,8 @@ impl AuditRows for RedbRows {
 
     async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError> {
         let mut keys = self.0.open_table(KEYS).map_err(unavailable)?;
-        keys.insert(key.first_leaf, &*key.verifier_key).map_err(unavailable)?;
+        let value = (&*key.verifier_key, key.checkpoint.as_deref());
+        keys.insert(key.first_leaf, value).map_err(unavailable)?;
         Ok(())
     }
 

@@ -12,7 +12,8 @@ use redb::{ReadableTable, ReadableTableMetadata as _, WriteTransaction};
 use crate::audit::decode_record;
 use crate::store::RedbStore;
 use crate::tables::{
-    CHECKPOINTS, HASHES, KEYS, LEAF_OF_RECORD, LEAVES, RECORDS, UNSEALED, corrupt, unavailable,
+    CHECKPOINTS, HASHES, KEYS, KeyValue, LEAF_OF_RECORD, LEAVES, RECORDS, UNSEALED, corrupt,
+    unavailable,
 };
 
 /// How many records one search for orphan records reads.
@@ -28,12 +29,14 @@ pub(crate) fn checkpoint(
 
 /// Returns the last registered key.
 pub(crate) fn registered_key(
-    table: &impl ReadableTable<u64, &'static str>,
+    table: &impl ReadableTable<u64, KeyValue>,
 ) -> Result<Option<RegisteredKey>, StoreError> {
-    let last = table.last().map_err(unavailable)?;
-    Ok(last.map(|(first_leaf, key)| RegisteredKey {
+    let Some((first_leaf, key)) = table.last().map_err(unavailable)? else { return Ok(None) };
+    let (verifier_key, checkpoint) = key.value();
+    Ok(Some(RegisteredKey {
         first_leaf: first_leaf.value(),
-        verifier_key: key.value().to_owned(),
+        verifier_key: verifier_key.to_owned(),
+        checkpoint: checkpoint.map(str::to_owned),
     }))
 }
 

@@ -37,8 +37,10 @@ pub(crate) const LEAF_OF_RECORD: TableDefinition<u64, u64> = TableDefinition::ne
 pub(crate) const HASHES: TableDefinition<u64, [u8; 32]> = TableDefinition::new("hashes");
 /// The last checkpoint, by its size.
 pub(crate) const CHECKPOINTS: TableDefinition<u64, &str> = TableDefinition::new("checkpoints");
+/// A verifier key of the log, and the last checkpoint of the previous key.
+pub(crate) type KeyValue = (&'static str, Option<&'static str>);
 /// The verifier keys of the log, by the first leaf that was sealed with them.
-pub(crate) const KEYS: TableDefinition<u64, &str> = TableDefinition::new("keys");
+pub(crate) const KEYS: TableDefinition<u64, KeyValue> = TableDefinition::new("keys");
 /// The last id of each kind: ids are never assigned again.
 const LAST_IDS: TableDefinition<&str, i64> = TableDefinition::new("last_ids");
 

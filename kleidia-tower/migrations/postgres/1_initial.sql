@@ -177,10 +177,12 @@ CREATE TABLE audit_checkpoints (
     note TEXT NOT NULL
 );
 
--- The verifier keys of the log, each from the first leaf on that was sealed with it.
+-- The verifier keys of the log, each from the first leaf on that was sealed with it. The checkpoint is
+-- the last one of the previous key, which both have signed.
 CREATE TABLE audit_keys (
     first_leaf BIGINT PRIMARY KEY CHECK (first_leaf >= 0),
-    verifier_key TEXT NOT NULL
+    verifier_key TEXT NOT NULL,
+    checkpoint TEXT
 );
 
 -- How many leaves are detached: exported, and deleted with their records. The note is signed. The hashes

@@ -163,10 +163,12 @@ CREATE TABLE audit_checkpoints (
     note TEXT NOT NULL
 ) STRICT;
 
--- The verifier keys of the log, each from the first leaf on that was sealed with it.
+-- The verifier keys of the log, each from the first leaf on that was sealed with it. The checkpoint is
+-- the last one of the previous key, which both have signed.
 CREATE TABLE audit_keys (
     first_leaf INTEGER PRIMARY KEY CHECK (first_leaf >= 0),
-    verifier_key TEXT NOT NULL
+    verifier_key TEXT NOT NULL,
+    checkpoint TEXT
 ) STRICT;
 
 CREATE TRIGGER audit_keys_go_forward BEFORE INSERT ON audit_keys

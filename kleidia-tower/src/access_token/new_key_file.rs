@@ -1,6 +1,6 @@
 //! Creates a key file at the first start.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::thread;
@@ -19,41 +19,50 @@ pub(crate) fn create_if_missing(
     generate: impl FnOnce() -> io::Result<Zeroizing<String>>,
 ) -> io::Result<bool> {
     if path.try_exists()? {
-        if may_be_incomplete(path)? {
-            wait_for_line(path)?;
-        }
+        wait_while_incomplete(path)?;
         return Ok(false);
     }
     let mut line = generate()?;
     line.push('\n');
+    let is_new = create_complete(path, line.as_bytes())?;
+    if is_new {
+        event!(info, path = %path.display(), "key file created");
+    }
+    Ok(is_new)
+}
+
+/// Creates the file with this text, which ends with a line break, if it is missing. Returns whether
+/// it was.
+pub(crate) fn create_complete(path: &Path, text: &[u8]) -> io::Result<bool> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     // Unlike with `NamedTempFile::new_in`, errors do not name the temporary file.
     let create = |path: &Path| owner_only().open(path);
     let mut file = Builder::new().make_in(folder.unwrap_or(Path::new(".")), create)?;
-    file.as_file_mut().write_all(line.as_bytes())?;
+    file.as_file_mut().write_all(text)?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
-        Ok(_) => {
-            log_created(path);
-            Ok(true)
-        }
+        Ok(_) => Ok(true),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         // A rename without replacement, and hard links, are not supported by all file systems.
-        Err(_) => create_in_place(path, &line),
+        Err(_) => create_in_place(path, text),
     }
+}
+
+/// Waits for a moment if another process may be writing the file.
+pub(crate) fn wait_while_incomplete(path: &Path) -> io::Result<()> {
+    if may_be_incomplete(path)? { wait_for_line(path) } else { Ok(()) }
 }
 
 /// Creates the file under its name, where a complete file cannot get a new name without replacing
 /// another one. A process that finds the file while it is written waits for its line.
-fn create_in_place(path: &Path, line: &Zeroizing<String>) -> io::Result<bool> {
+fn create_in_place(path: &Path, text: &[u8]) -> io::Result<bool> {
     match owner_only().open(path) {
         Ok(file) => {
-            if let Err(error) = write_all(file, line) {
+            if let Err(error) = write_all(file, text) {
                 // An incomplete file would be rejected at each further start.
                 drop(fs::remove_file(path));
                 return Err(error);
             }
-            log_created(path);
             Ok(true)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -64,8 +73,8 @@ fn create_in_place(path: &Path, line: &Zeroizing<String>) -> io::Result<bool> {
     }
 }
 
-fn write_all(mut file: File, line: &Zeroizing<String>) -> io::Result<()> {
-    file.write_all(line.as_bytes())?;
+fn write_all(mut file: File, text: &[u8]) -> io::Result<()> {
+    file.write_all(text)?;
     file.sync_all()
 }
 
@@ -73,8 +82,12 @@ fn write_all(mut file: File, line: &Zeroizing<String>) -> io::Result<()> {
 /// within the time that a process waits for its line.
 fn may_be_incomplete(path: &Path) -> io::Result<bool> {
     let metadata = fs::metadata(path)?;
-    let is_young = metadata.modified()?.elapsed().is_ok_and(|age| age < Duration::from_secs(2));
-    Ok(metadata.is_file() && metadata.len() < 1024 && is_young)
+    Ok(metadata.is_file() && metadata.len() < 1024 && is_young(&metadata)?)
+}
+
+/// Returns whether the file was changed within the time that a process waits for another one.
+pub(crate) fn is_young(metadata: &Metadata) -> io::Result<bool> {
+    Ok(metadata.modified()?.elapsed().is_ok_and(|age| age < Duration::from_secs(2)))
 }
 
 /// Waits for a moment until the file ends with a line break. The reader reports what is wrong then.
@@ -95,10 +108,6 @@ pub(crate) fn owner_only() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
-}
-
-fn log_created(path: &Path) {
-    event!(info, path = %path.display(), "key file created");
 }
 
 #[cfg(test)]
@@ -143,7 +152,7 @@ mod tests {
             line
         });
         let create = |line: &Zeroizing<String>| {
-            create_in_place(&path, line).unwrap();
+            create_in_place(&path, line.as_bytes()).unwrap();
             fs::read_to_string(&path).unwrap()
         };
         // Several processes at the same time read the same complete key.

@@ -22,8 +22,11 @@ pub enum LogConflict {
         /// The checkpoint of the log; `None` if it is empty.
         found: Option<Box<Checkpoint>>,
     },
-    /// The log is empty, but the key may have signed another one: there is no checkpoint beside it.
-    #[error("the audit log is empty, and no checkpoint beside its key says that the key is new")]
+    /// The log is empty, but the key may have signed another one: no checkpoint of it is known.
+    #[error(
+        "the audit log is empty, and no checkpoint says that its key is new; if it is, accept the \
+         empty log: `portal audit accept --size 0`"
+    )]
     KeyMayBeUsed,
     /// The log has another key.
     #[error("the audit log has the key {registered}, and not the key {given}")]
@@ -33,6 +36,9 @@ pub enum LogConflict {
         /// The key with which the store was opened.
         given: AuditVerifierKey,
     },
+    /// The key that is to replace that of the log is the one which the log has had from its start.
+    #[error("the audit log has had this key from its start, expected another one to replace it")]
+    NotReplaced,
     /// The log has a checkpoint, but its key is missing in the database.
     #[error("the audit log has a checkpoint, but its key is missing in the database")]
     MissingKey,

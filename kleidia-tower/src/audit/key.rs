@@ -32,10 +32,11 @@ const MAX_NAME_LENGTH: usize = 100;
 /// The text form is that of a signer key of C2SP signed notes:
 /// `PRIVATE+KEY+<name>+<hash>+<Base64>`.
 ///
-/// A key from a file remembers the newest checkpoint that it has signed or verified, in another
-/// file beside it, whose name has the ending `.checkpoint`. Writers of the database cannot change
-/// it, so the store seals only what continues this checkpoint. Copy the key and the current
-/// checkpoint to another node.
+/// A key from a file remembers the newest checkpoint that it has signed or verified in another file
+/// ([`AuditKeyFiles`](super::AuditKeyFiles)), by default beside it. Writers of the database cannot
+/// change it, so the store seals only what continues this checkpoint. Copy the key and the current
+/// checkpoint to another node. The file keeps its owner, its group and its mode when it is replaced;
+/// a process that may not keep them does not replace it.
 ///
 /// ```
 /// use kleidia_tower::audit::AuditKey;
@@ -85,7 +86,7 @@ pub enum AuditKeyError {
     /// The file exists.
     #[error("the file exists")]
     Exists,
-    /// The checkpoint beside the key cannot be written.
+    /// The file of the checkpoint cannot be written.
     #[error("failed to write the checkpoint: {0}")]
     Checkpoint(#[source] io::Error),
     /// The file cannot be created or read.

@@ -29,6 +29,7 @@ pub use detachment::Detachment;
 pub use event::{AuditEvent, AuditIdentity, EventKind, Outcome};
 pub use export::{ExportError, ExportReader, detach, export};
 pub use key::{AuditKey, AuditKeyError};
+pub use key_files::AuditKeyFiles;
 pub use proof::{InclusionProof, ProofError};
 pub use reason::{OverrideReason, Reason};
 pub use record::{AuditRecord, RecordMac};

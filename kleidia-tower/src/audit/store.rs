@@ -41,12 +41,16 @@ pub trait AuditStore: Send + Sync + 'static {
     /// both keys, which must have the same name, and the new key is registered. If the store was
     /// opened with the verifier key alone, since the secret key was lost, only the new key signs,
     /// and records that were not sealed are sealed although it cannot be checked that they are
-    /// authentic. Pass the returned checkpoint to [`AuditKey::accept`](super::AuditKey::accept) of
-    /// the new key.
+    /// authentic. The file of the new key's newest checkpoint has this one then.
+    ///
+    /// It can be repeated after an interruption: if the log has the new key already, the same
+    /// checkpoint is returned. Open the store with [`LogKey::Inspect`](super::LogKey::Inspect) for
+    /// that, since it does not open with a replaced key that may record events.
     ///
     /// # Errors
-    /// As for [`Self::seal`], also if the log has another key than the store;
-    /// [`StoreError::Unavailable`] by default, for stores that do not have it.
+    /// As for [`Self::seal`], also if the log has a third key, or has had the new one from its
+    /// start; [`StoreError::Unavailable`] if the file of the checkpoint cannot be written, and by
+    /// default, for stores that do not have it.
     async fn replace_key(
         &self,
         _successor: &AuditKey,

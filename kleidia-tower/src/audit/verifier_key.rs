@@ -29,7 +29,8 @@ pub struct AuditVerifierKey {
 /// The key with which a store opens its audit log.
 ///
 /// With [`Self::Inspect`] and [`Self::Verify`] the store verifies the log, writes nothing to it,
-/// and rejects each change that has to be recorded.
+/// and rejects each change that has to be recorded, except that
+/// [`AuditStore::replace_key`](super::AuditStore::replace_key) replaces the key.
 #[derive(Clone, Debug)]
 pub enum LogKey {
     /// Records events, and signs checkpoints.

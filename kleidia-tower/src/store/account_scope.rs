@@ -37,6 +37,7 @@ async fn only_administration_spans_accounts() {
         "record_throttled",
         "register_agent",
         "release_attempt",
+        "replace_key",
         "reserve_attempt",
         "rotate_refresh_token",
         "unlock",

@@ -235,7 +235,8 @@ impl<R: SqlRow> Columns<'_, R> {
     fn optional_registered_key(&self) -> Value<Option<RegisteredKey>> {
         let Some(key) = self.0.text("verifier_key")? else { return Ok(None) };
         let (first_leaf, verifier_key) = (self.unsigned("first_leaf")?, key.to_owned());
-        Ok(Some(RegisteredKey { first_leaf, verifier_key }))
+        let checkpoint = self.0.text("checkpoint")?.map(str::to_owned);
+        Ok(Some(RegisteredKey { first_leaf, verifier_key, checkpoint }))
     }
 
     fn unsigned(&self, name: &str) -> Value<u64> {

@@ -64,6 +64,9 @@ pub struct RegisteredKey {
     pub first_leaf: u64,
     /// The text of the verifier key.
     pub verifier_key: String,
+    /// The note of the last checkpoint of the previous key, which both have signed; `None` for the
+    /// first key.
+    pub checkpoint: Option<String>,
 }
 
 /// A leaf of the Merkle log, and its record.

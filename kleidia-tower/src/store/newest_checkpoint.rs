@@ -48,15 +48,8 @@ impl Newest {
     /// Writes the checkpoint to the file of the key, if it may sign and the file has a smaller one.
     pub(super) async fn keep(&self, key: &LogKey) -> Result<(), StoreError> {
         let Some(key) = key.signing_key() else { return Ok(()) };
-        let Some(file) = key.file() else { return Ok(()) };
         let Some(checkpoint) = self.not_in_file() else { return Ok(()) };
-        let (file, key) = (Arc::clone(file), AuditKey::clone(key));
-        let written = checkpoint.clone();
-        #[expect(clippy::disallowed_methods, reason = "awaited, and a panic is an error")]
-        let writing =
-            tokio::task::spawn_blocking(move || file.advance(&written, key.verifier_key()));
-        let written = writing.await.map_err(StoreError::unavailable)?;
-        written.map_err(StoreError::unavailable)?;
+        keep(&checkpoint, key).await?;
         lock(&self.0).size_in_file = Some(checkpoint.size());
         Ok(())
     }
@@ -65,6 +58,17 @@ impl Newest {
         let state = lock(&self.0);
         state.checkpoint.clone().filter(|newest| Some(newest.size()) > state.size_in_file)
     }
+}
+
+/// Writes a checkpoint to the file of the key, if it has one with a smaller checkpoint.
+pub(super) async fn keep(checkpoint: &Checkpoint, key: &AuditKey) -> Result<(), StoreError> {
+    let Some(file) = key.file() else { return Ok(()) };
+    let (file, key, checkpoint) = (Arc::clone(file), key.clone(), checkpoint.clone());
+    #[expect(clippy::disallowed_methods, reason = "awaited, and a panic is an error")]
+    let writing =
+        tokio::task::spawn_blocking(move || file.advance(&checkpoint, key.verifier_key()));
+    let written = writing.await.map_err(StoreError::unavailable)?;
+    written.map_err(StoreError::unavailable)
 }
 
 fn size(checkpoint: Option<&Checkpoint>) -> Option<u64> {

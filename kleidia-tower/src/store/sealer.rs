@@ -3,16 +3,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http_guard::{Supervisor, event};
+use http_guard::{LogLimiter, Supervisor, event};
 use tokio::task::JoinHandle;
 
 use super::log_continuity::ContinuityCheck;
 use super::log_reads::LogState;
-use super::newest_checkpoint::Newest;
+use super::newest_checkpoint::{self, Newest};
 use super::operation::Operation;
+use super::operations::{self, KeyReplacement};
 use super::transactional::Transactional;
-use super::{StoreError, operations};
-use crate::audit::{Checkpoint, LogKey};
+use super::{ChangeContext, StoreError, log_detachment};
+use crate::audit::{AuditKey, Checkpoint, LogKey};
 use crate::{HealthError, SettingError};
 
 /// How long another transaction may seal without a larger checkpoint. Any session can hold the
@@ -127,6 +128,32 @@ impl Sealing {
         }
     }
 
+    /// Replaces the key of the log, or returns the checkpoint with which that was done.
+    pub(super) async fn replace_key<S: Transactional>(
+        &self,
+        store: &S,
+        successor: &AuditKey,
+        change: &ChangeContext,
+    ) -> Result<Checkpoint, StoreError> {
+        let registered = store.read_log_state().await?.key;
+        let new = successor.verifier_key();
+        let replaced = operations::replaced_before(registered.as_ref(), new)?;
+        let checkpoint = if let Some(checkpoint) = replaced {
+            checkpoint
+        } else {
+            let old = store.log_key()?;
+            let known = self.newest.get(old)?;
+            let detached = log_detachment::read(store, old.verifier_key()).await?;
+            let replacement = &KeyReplacement { old, new: successor, known, detached, change };
+            let replace = Operation::new("replace_key", move |rows| {
+                Box::pin(operations::replace_key(rows.0, replacement))
+            });
+            store.write(replace).await?
+        };
+        newest_checkpoint::keep(&checkpoint, successor).await?;
+        Ok(checkpoint)
+    }
+
     /// Returns the newest checkpoint that the store has signed or verified, also before it was
     /// opened; `None` if there is none.
     pub(super) fn newest(&self, key: &LogKey) -> Result<Option<Checkpoint>, StoreError> {
@@ -202,21 +229,78 @@ impl Drop for SealerTask {
 async fn run(store: Arc<impl Transactional>, interval: Duration) {
     let supervisor = store.sealing().supervisor.clone().with_interval(interval);
     let _running = supervisor.start();
-    let mut logged = None;
+    let mut log = FailureLog::default();
     loop {
         tokio::time::sleep(interval).await;
         let started_at = Instant::now();
         let sealed = supervisor.run_async_iteration(store.sealing().seal(&*store, false)).await;
         if let Some(sealed) = sealed {
             supervisor.record(&sealed, started_at);
-            let failure = sealed.err().map(|error| error.to_string());
-            // Once per problem, since it is repeated at each turn.
-            if let Some(error) = &failure
-                && logged != failure
-            {
-                event!(error, error, "failed to seal audit records");
+            if let Some((error, suppressed)) = log.next(sealed.err().as_ref()) {
+                event!(error, error, suppressed, "failed to seal audit records");
             }
-            logged = failure;
         }
+    }
+}
+
+/// Limits the log events of failures, which are repeated at each turn: once per problem, and a few a
+/// minute if it changes. While another node signs a fork of the log, each turn finds another
+/// checkpoint.
+#[derive(Debug)]
+struct FailureLog {
+    /// The last failure that was logged, if it still lasts.
+    logged: Option<String>,
+    limiter: LogLimiter,
+}
+
+impl FailureLog {
+    /// Returns the failure if it is to be logged, and how many others were not.
+    fn next(&mut self, failure: Option<&StoreError>) -> Option<(String, u64)> {
+        let Some(failure) = failure.map(ToString::to_string) else {
+            self.logged = None;
+            return None;
+        };
+        if self.logged.as_ref() == Some(&failure) {
+            return None;
+        }
+        let suppressed = self.limiter.allow()?;
+        self.logged = Some(failure.clone());
+        Some((failure, suppressed))
+    }
+}
+
+impl Default for FailureLog {
+    fn default() -> Self {
+        Self { logged: None, limiter: LogLimiter::new(3, Duration::from_secs(60)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(number: u32) -> StoreError {
+        StoreError::unavailable(format!("problem {number}"))
+    }
+
+    #[test]
+    fn lasting_failure_is_logged_once() {
+        let mut log = FailureLog::default();
+        let logged: Vec<_> = (0..1000).filter_map(|_| log.next(Some(&failure(1)))).collect();
+        assert_eq!(logged, [("store unavailable: problem 1".to_owned(), 0)]);
+        assert_eq!(log.next(None), None);
+        assert!(log.next(Some(&failure(1))).is_some(), "it began again");
+    }
+
+    /// The error names the checkpoint of the fork.
+    #[test]
+    fn failure_that_changes_at_each_turn_is_logged_a_few_times_a_minute() {
+        let mut log = FailureLog::default();
+        let logged = (0..1000).filter_map(|number| log.next(Some(&failure(number)))).count();
+        assert_eq!(logged, 3);
+        // What began meanwhile is logged when the minute is over.
+        log.limiter = LogLimiter::new(3, Duration::from_secs(60));
+        assert!(log.next(Some(&failure(1000))).is_some());
+        assert_eq!(log.next(Some(&failure(1000))), None);
     }
 }

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 
 use super::log_reads::LogReads;
 use super::operation::Operation;
-use super::operations::{self, KeyReplacement};
 use super::rows::RefreshTokenState;
 use super::sealer::Sealing;
-use super::{ChangeContext, Committed, StoreError, log_detachment, log_proof, log_verification};
+use super::{
+    ChangeContext, Committed, StoreError, log_detachment, log_proof, log_verification, operations,
+};
 use crate::account::{
     Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
     PasswordChange, StoredPassword,
@@ -291,14 +292,7 @@ impl<S: Transactional> AuditStore for S {
         successor: &AuditKey,
         change: &ChangeContext,
     ) -> Result<Checkpoint, StoreError> {
-        let key = self.log_key()?;
-        let known = self.sealing().newest(key)?;
-        let detached = self.detachment().await?;
-        let replacement = &KeyReplacement { old: key, new: successor, known, detached, change };
-        self.write(Operation::new("replace_key", move |rows| {
-            Box::pin(operations::replace_key(rows.0, replacement))
-        }))
-        .await
+        self.sealing().replace_key(self, successor, change).await
     }
 
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {

@@ -56,7 +56,7 @@ async fn triggers_protect_log_and_accounts() {
         "INSERT INTO audit_checkpoints SELECT hour - 1, size + 1, note FROM audit_checkpoints",
         "DELETE FROM audit_keys",
         "UPDATE audit_keys SET verifier_key = 'another'",
-        "REPLACE INTO audit_keys VALUES (0, 'another')",
+        "REPLACE INTO audit_keys VALUES (0, 'another', NULL)",
         "DELETE FROM accounts",
         "REPLACE INTO accounts SELECT * FROM accounts WHERE id = 1",
         "INSERT OR REPLACE INTO accounts SELECT NULL, name, name_digest, roles, 0, 0, 0, '', '' \

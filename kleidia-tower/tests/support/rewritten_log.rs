@@ -5,8 +5,9 @@ use std::fs;
 
 use kleidia_tower::account::AccountStore as _;
 use kleidia_tower::audit::{
-    AuditEvent, AuditIdentity, AuditKey, AuditStore as _, AuditedRequest, Checkpoint,
-    CheckpointError, EventKind, LogConflict, LogFault, LogKey, Outcome, OverrideReason, Reason,
+    AuditEvent, AuditIdentity, AuditKey, AuditKeyFiles, AuditStore as _, AuditedRequest,
+    Checkpoint, CheckpointError, EventKind, LogConflict, LogFault, LogKey, Outcome, OverrideReason,
+    Reason,
 };
 use kleidia_tower::store::{OpenError, StoreError};
 use kleidia_tower::{ClientInfo, SessionId, UserAgent, UserId};
@@ -192,7 +193,8 @@ pub(crate) async fn inspection_writes_nothing<D: TamperedDatabase>() {
     let store = database.open(AuditKey::open(&path).unwrap().into()).await;
     create(&*store, "dave").await;
     drop(store);
-    let file = fs::read(AuditKey::checkpoint_path(&path)).unwrap();
+    let files = AuditKeyFiles::new(&path);
+    let file = fs::read(files.checkpoint()).unwrap();
     assert_eq!(file, sealed.note().as_bytes());
     let inspected = database.open(LogKey::Inspect(AuditKey::open(&path).unwrap())).await;
     for _ in 0..2 {
@@ -206,7 +208,7 @@ pub(crate) async fn inspection_writes_nothing<D: TamperedDatabase>() {
     let rejected = inspected.create_account(new_account("erin"), &operator(), &at(1)).await;
     assert!(matches!(rejected, Err(StoreError::Unavailable(_))), "{rejected:?}");
     assert_eq!(database.query("SELECT 'x' FROM audit_leaves").await.len(), 3);
-    assert_eq!(fs::read(AuditKey::checkpoint_path(&path)).unwrap(), file);
+    assert_eq!(fs::read(files.checkpoint()).unwrap(), file);
     let new = D::new().try_open(LogKey::Inspect(audit_key())).await;
     assert!(matches!(new, Err(OpenError::OlderVersion { version: 0, .. })));
 }
@@ -229,7 +231,8 @@ pub(crate) async fn another_key_is_rejected<D: TamperedDatabase>() {
     let registered = audit_key().verifier_key().to_string();
     assert_eq!(faults.faults()[0], LogFault::OtherKey { registered });
     // A writer to the database removes the key, or replaces it.
-    for statement in ["DELETE FROM audit_keys", "INSERT INTO audit_keys VALUES (0, 'another')"] {
+    let another = "INSERT INTO audit_keys VALUES (0, 'another', NULL)";
+    for statement in ["DELETE FROM audit_keys", another] {
         database.tamper(statement).await;
         create(&*store, statement.split_once(' ').unwrap().0).await;
         assert_corrupt(&store.seal().await);

@@ -242,6 +242,7 @@ pub(crate) fn command_without_database(arguments: &[&str]) -> Command {
     for variable in ["RUST_LOG", "REDIS_URL", "DATABASE_URL", "KEYS_FILE", "AUDIT_KEY_FILE"] {
         command.env_remove(variable);
     }
+    command.env_remove("AUDIT_CHECKPOINT_FILE");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

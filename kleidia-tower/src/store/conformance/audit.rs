@@ -1,14 +1,16 @@
 //! The audit log: storage, filters, paging, sealing and proofs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::concurrent::concurrently;
 use super::fixture::{StoreFixture, at, elsewhere, new_account, new_session, operator, time};
 use crate::audit::{
     AuditEvent, AuditIdentity, AuditKey, AuditQuery, AuditRecord, AuditedRequest, Checkpoint,
-    EventKind, InclusionProof, Outcome, OverrideReason, Reason,
+    EventKind, InclusionProof, LogConflict, Outcome, OverrideReason, Reason,
 };
+use crate::store::StoreError;
 use crate::{ClientInfo, SessionId, Timestamp, UserId};
 
 fn event(kind: EventKind, second: i64) -> AuditEvent {
@@ -221,6 +223,40 @@ pub(super) async fn concurrent_sealers_seal_each_record_once(fixture: &StoreFixt
     let appended: usize = appended.await.into_iter().sum();
     assert_eq!(fixture.new_records().await.len(), appended);
     fixture.sealed().await;
+}
+
+/// Both keys end the log of the old one. Repeating it returns the same checkpoint.
+pub(super) async fn replaced_key_ends_its_log(fixture: &StoreFixture) {
+    let store = &fixture.store;
+    fixture.append(vec![event(EventKind::Logout, 0); 3]).await;
+    let sealed = fixture.sealed().await.expect("a checkpoint");
+    // The suite does not know the store's key.
+    let name = sealed.note().lines().next().expect("the name of the log");
+    let new = AuditKey::generate(name).expect("a key");
+    fixture.append(vec![event(EventKind::Logout, 1); 2]).await;
+    let ended = match store.replace_key(&new, &at(2)).await {
+        // A store may not have it.
+        Err(StoreError::Unavailable(_)) => return drop(fixture.sealed().await),
+        ended => ended.expect("a checkpoint"),
+    };
+    fixture.is_key_replaced.store(true, Ordering::Relaxed);
+    assert_eq!(fixture.new_kinds().await, [EventKind::KeyReplaced]);
+    assert_eq!(ended.size(), 6, "all records, and that of the replacement");
+    assert_eq!(Checkpoint::verify(ended.note(), new.verifier_key()).as_ref(), Ok(&ended));
+    let signatures = ended.note().lines().filter(|line| line.starts_with('\u{2014}')).count();
+    assert_eq!(signatures, 2);
+    let sealed = store.seal().await;
+    let is_other = matches!(sealed, Err(StoreError::Log(LogConflict::OtherKey { .. })));
+    assert!(is_other, "{sealed:?}");
+    for _ in 0..2 {
+        let repeated = store.replace_key(&new, &at(3)).await.expect("a checkpoint");
+        assert_eq!(repeated, ended);
+    }
+    assert_eq!(fixture.new_kinds().await, []);
+    let third = AuditKey::generate(name).expect("a key");
+    let replaced = store.replace_key(&third, &at(3)).await;
+    let is_other = matches!(replaced, Err(StoreError::Log(LogConflict::OtherKey { .. })));
+    assert!(is_other, "{replaced:?}");
 }
 
 pub(super) async fn concurrent_events_are_recorded(fixture: &StoreFixture) {

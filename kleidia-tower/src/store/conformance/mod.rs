@@ -70,6 +70,7 @@ mod unfamiliar_sources;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Store;
 use fixture::StoreFixture;
@@ -122,6 +123,7 @@ cases! {
         seals_more_than_a_batch
         proves_each_record
         concurrent_sealers_seal_each_record_once
+        replaced_key_ends_its_log
         concurrent_events_are_recorded;
     cancellation:
         dropped_creation_is_atomic
@@ -266,7 +268,16 @@ impl Case {
     pub async fn run(&self, store: Arc<dyn Store>) {
         let fixture = StoreFixture::new(store);
         (self.run)(&fixture).await;
-        fixture.close().await;
+        close(&fixture).await;
+    }
+}
+
+/// Checks that there are no unexpected records, and that the log is intact.
+async fn close(fixture: &StoreFixture) {
+    let records = fixture.new_records().await;
+    assert!(records.is_empty(), "unexpected records: {records:#?}");
+    if !fixture.is_key_replaced.load(Ordering::Relaxed) {
+        fixture.sealed().await;
     }
 }
 

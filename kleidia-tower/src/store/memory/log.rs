@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use super::state::{Log, State};
-use crate::audit::{AuditKey, AuditRecord, Checkpoint, LogHash};
+use crate::audit::{AuditKey, AuditRecord, Checkpoint, LogConflict, LogHash};
 use crate::store::log_reads::{LeafRow, LogReads, LogState, OrphanRecords, RegisteredKey};
 use crate::store::rows::{AuditRows, Operation, SealedBatch, Transactional as _, UnsealedRecord};
 use crate::store::{StoreError, operations};
@@ -103,7 +103,11 @@ impl MemoryStore {
             let seal = Operation::new("seal", |rows| {
                 Box::pin(operations::seal(rows.0, None, start, true))
             });
-            after = self.write(seal).await?.and_then(|sealed| sealed.more_after);
+            after = match self.write(seal).await {
+                // A key that was replaced seals nothing more.
+                Err(StoreError::Log(LogConflict::OtherKey { .. })) => None,
+                sealed => sealed?.and_then(|sealed| sealed.more_after),
+            };
         }
         Ok(())
     }

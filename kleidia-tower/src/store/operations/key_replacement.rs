@@ -1,9 +1,12 @@
 //! Replaces the key of the audit log.
 
-use super::sealing::{BATCH, append, authentic_record, check_registered, continued_checkpoint};
+use super::sealing::{
+    BATCH, append, authentic_record, check_registered, continued_checkpoint, verify_checkpoint,
+};
 use crate::audit::tree::LogTree;
 use crate::audit::{
-    AuditKey, AuditRecord, Checkpoint, Detachment, EventKind, LogConflict, LogKey, Outcome,
+    AuditKey, AuditRecord, AuditVerifierKey, Checkpoint, Detachment, EventKind, LogConflict,
+    LogKey, Outcome,
 };
 use crate::store::rows::{DetachedBatch, RegisteredKey, Rows, UnsealedRecord};
 use crate::store::{ChangeContext, StoreError};
@@ -20,6 +23,19 @@ pub(crate) struct KeyReplacement<'a> {
     pub(crate) change: &'a ChangeContext,
 }
 
+/// Returns the last checkpoint of the previous key if the log has this key already.
+pub(crate) fn replaced_before(
+    registered: Option<&RegisteredKey>,
+    new: &AuditVerifierKey,
+) -> Result<Option<Checkpoint>, StoreError> {
+    let text = new.to_string();
+    let Some(registered) = registered.filter(|registered| registered.verifier_key == text) else {
+        return Ok(None);
+    };
+    let note = registered.checkpoint.as_ref().ok_or(StoreError::Log(LogConflict::NotReplaced))?;
+    verify_checkpoint(Some(note), new)
+}
+
 /// Seals all records and one of the replacement, and registers the new key. Both keys sign the last
 /// checkpoint.
 pub(crate) async fn replace_key(
@@ -32,7 +48,7 @@ pub(crate) async fn replace_key(
     let registered = registered.ok_or(StoreError::Log(LogConflict::MissingKey))?;
     check_registered(&registered, old.verifier_key())?;
     let mut stored = continued_checkpoint(rows, known.as_ref(), old.verifier_key()).await?;
-    let keys: Vec<&AuditKey> = old.signing_key().into_iter().chain([*new]).collect();
+    let keys: Vec<&AuditKey> = old.secret_key().into_iter().chain([*new]).collect();
     let mut after = 0;
     loop {
         let unsealed = rows.unsealed_records(after, BATCH).await?;
@@ -52,7 +68,8 @@ pub(crate) async fn replace_key(
     let checkpoint = append(rows, stored.as_ref(), &record, &keys).await?;
     let first_leaf = checkpoint.size().saturating_sub(1);
     let verifier_key = new.verifier_key().to_string();
-    rows.register_key(&RegisteredKey { first_leaf, verifier_key }).await?;
+    let note = Some(checkpoint.note().to_owned());
+    rows.register_key(&RegisteredKey { first_leaf, verifier_key, checkpoint: note }).await?;
     if let Some(detached) = detached {
         sign_again(rows, detached, new).await?;
     }

@@ -70,7 +70,8 @@ async fn register_or_check_key(rows: &mut dyn Rows, key: &AuditKey) -> Result<()
         }
         None => {
             let verifier_key = key.verifier_key().to_string();
-            rows.register_key(&RegisteredKey { first_leaf: 0, verifier_key }).await
+            let (first_leaf, checkpoint) = (0, None);
+            rows.register_key(&RegisteredKey { first_leaf, verifier_key, checkpoint }).await
         }
     }
 }

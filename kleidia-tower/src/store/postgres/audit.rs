@@ -62,8 +62,10 @@ impl AuditRows for PostgresRows<'_> {
     }
 
     async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError> {
-        let insert = "INSERT INTO audit_keys (first_leaf, verifier_key) VALUES ($1, $2)";
-        self.execute(insert, &[&sql_number(key.first_leaf), &key.verifier_key]).await.map(drop)
+        let insert =
+            "INSERT INTO audit_keys (first_leaf, verifier_key, checkpoint) VALUES ($1, $2, $3)";
+        let RegisteredKey { first_leaf, verifier_key, checkpoint } = key;
+        self.execute(insert, &[&sql_number(*first_leaf), verifier_key, checkpoint]).await.map(drop)
     }
 
     async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {

@@ -17,7 +17,7 @@ pub(super) const LAST_CHECKPOINT: &str =
     "SELECT note FROM audit_checkpoints ORDER BY hour DESC LIMIT 1";
 
 pub(super) const REGISTERED_KEY: &str =
-    "SELECT first_leaf, verifier_key FROM audit_keys ORDER BY first_leaf DESC LIMIT 1";
+    "SELECT first_leaf, verifier_key, checkpoint FROM audit_keys ORDER BY first_leaf DESC LIMIT 1";
 
 /// The unsealed records after a number, at most so many. Those that were detached have a leaf, too:
 /// their numbers are not larger, and their times more than an hour before the latest one. A
@@ -82,9 +82,9 @@ impl LogReads for PostgresStore {
              (SELECT max(leaf) FROM audit_leaves) AS last_leaf, \
              (SELECT size FROM audit_detached) AS detached, \
              (SELECT note FROM audit_detached) AS detachment, \
-             EXISTS (SELECT FROM audit_unsealed) AS has_unsealed, first_leaf, verifier_key \
-             FROM (VALUES (1)) AS state LEFT JOIN (SELECT first_leaf, verifier_key \
-             FROM audit_keys ORDER BY first_leaf DESC LIMIT 1) AS key ON TRUE";
+             EXISTS (SELECT FROM audit_unsealed) AS has_unsealed, first_leaf, verifier_key, \
+             checkpoint FROM (VALUES (1)) AS state LEFT JOIN (SELECT first_leaf, verifier_key, \
+             checkpoint FROM audit_keys ORDER BY first_leaf DESC LIMIT 1) AS key ON TRUE";
         let state = self.read_optional(state, &[]).await?;
         Columns(&state.ok_or(StoreError::Corrupt("audit log"))?).log_state()
     }

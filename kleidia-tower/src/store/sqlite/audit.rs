@@ -54,9 +54,10 @@ impl AuditRows for SqliteRows<'_> {
     }
 
     async fn register_key(&mut self, key: &RegisteredKey) -> Result<(), StoreError> {
-        let insert = query("INSERT INTO audit_keys (first_leaf, verifier_key) VALUES (?, ?)");
+        let insert =
+            query("INSERT INTO audit_keys (first_leaf, verifier_key, checkpoint) VALUES (?, ?, ?)");
         let insert = insert.bind(sql_number(key.first_leaf)).bind(&*key.verifier_key);
-        self.execute(insert).await.map(drop)
+        self.execute(insert.bind(key.checkpoint.as_deref())).await.map(drop)
     }
 
     async fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {

@@ -61,8 +61,8 @@ impl LogReads for SqliteStore {
              (SELECT max(leaf) FROM audit_leaves) AS last_leaf, \
              (SELECT size FROM audit_detached) AS detached, \
              (SELECT note FROM audit_detached) AS detachment, \
-             EXISTS (SELECT 1 FROM audit_unsealed) AS has_unsealed, first_leaf, verifier_key \
-             FROM (SELECT 1) LEFT JOIN \
+             EXISTS (SELECT 1 FROM audit_unsealed) AS has_unsealed, first_leaf, verifier_key, \
+             checkpoint FROM (SELECT 1) LEFT JOIN \
              (SELECT * FROM audit_keys ORDER BY first_leaf DESC LIMIT 1)",
         );
         let state = self.read_rows(state).await?;
