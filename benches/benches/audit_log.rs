@@ -169,8 +169,9 @@ async fn refresh_bare(bare: Arc<Bare>, presented: u32, successor: u32) {
     .await;
     let row = one(
         &transaction,
-        "SELECT digest, family, session, expires_at, consumed_at, successor, wrapped \
-         FROM refresh_tokens WHERE digest = $1 FOR NO KEY UPDATE",
+        "SELECT digest, family, session, refresh_tokens.expires_at, consumed_at, successor, \
+         wrapped, is_revoked FROM refresh_tokens JOIN families ON families.id = family \
+         WHERE digest = $1 FOR NO KEY UPDATE OF refresh_tokens",
         &[&presented],
     )
     .await;
@@ -182,7 +183,6 @@ async fn refresh_bare(bare: Arc<Bare>, presented: u32, successor: u32) {
         &[&session],
     )
     .await;
-    one(&transaction, "SELECT is_revoked FROM families WHERE id = $1", &[&family]).await;
     let (now, expires_at) = (NOW.as_second(), NOW.as_second() + 7 * 24 * 3600);
     execute(
         &transaction,

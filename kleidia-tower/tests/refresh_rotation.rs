@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::{AccountError, Accounts, LoginRequest, TokenSet};
+use kleidia_tower::account::{AccountError, AccountSettings, Accounts, LoginRequest, TokenSet};
 use kleidia_tower::audit::{AuditQuery, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
@@ -37,8 +37,10 @@ impl Service {
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
         let clock = Arc::new(AtomicI64::new(NOW));
         let seconds = Arc::clone(&clock);
-        let accounts =
-            Accounts::new(store, Arc::new(keys), hasher.unwrap()).with_clock(clock_fn(move || {
+        let many = "1000000/1".parse().unwrap();
+        let accounts = Accounts::new(store, Arc::new(keys), hasher.unwrap())
+            .with_settings(AccountSettings::default().with_refresh_limit(many))
+            .with_clock(clock_fn(move || {
                 Timestamp::from_second(seconds.load(Ordering::Relaxed)).ok()
             }));
         Self { accounts, clock }

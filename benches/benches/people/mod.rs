@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::{Accounts, LoginRequest, TokenSet};
+use kleidia_tower::account::{AccountSettings, Accounts, LoginRequest, TokenSet};
 use kleidia_tower::audit::AuditKey;
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::store::{PostgresOptions, PostgresStore};
@@ -38,7 +38,10 @@ impl People {
         let key = SigningKey::new("2026-11", vec![7; 32]).expect("a secret that is long enough");
         let keys = Arc::new(KeyRing::new([key]).expect("a key"));
         let store = Arc::new(store);
-        Self { accounts: Accounts::new(Arc::clone(&store) as _, keys, hasher), store }
+        let unlimited = "1000000/1".parse().expect("a limit");
+        let settings = AccountSettings::default().with_refresh_limit(unlimited);
+        let accounts = Accounts::new(Arc::clone(&store) as _, keys, hasher);
+        Self { accounts: accounts.with_settings(settings), store }
     }
 
     pub(crate) async fn create(&self, name: &str) {

@@ -21,12 +21,13 @@ WITH locked AS MATERIALIZED (SELECT id AS account, name, roles,
     previous_passwords FROM accounts WHERE id = :id FOR NO KEY UPDATE)
     SELECT *, nextval('audit_sequence') AS sequence FROM locked
 \gset
-SELECT digest, family, session, expires_at, consumed_at, successor, wrapped
-    FROM refresh_tokens WHERE digest = :presented FOR NO KEY UPDATE;
+SELECT digest, family, session, refresh_tokens.expires_at, consumed_at,
+    successor, wrapped, is_revoked FROM refresh_tokens
+    JOIN families ON families.id = family
+    WHERE digest = :presented FOR NO KEY UPDATE OF refresh_tokens;
 SELECT id, "user", family, ip, user_agent, created_at, authenticated_at,
     last_seen_at, expires_at, ended_at, end_reason, agent_key FROM sessions
     WHERE id = :id AND "user" = :id;
-SELECT is_revoked FROM families WHERE id = :id;
 UPDATE sessions SET expires_at = greatest(expires_at, :expires_at),
     last_seen_at = greatest(last_seen_at, :at) WHERE id = :id AND ended_at IS NULL;
 UPDATE refresh_tokens SET consumed_at = :at, successor = :successor, wrapped = :successor

@@ -225,6 +225,10 @@ fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
         }
         None => accounts,
     };
+    let accounts = match settings.refresh_limit.clone() {
+        Some(limit) => accounts.with_refresh_limit(limit),
+        None => accounts,
+    };
     let accounts = accounts.with_rejection_limits(rejection_limits(settings)?);
     Ok(accounts.with_lockout(lockout).with_password_policy(password_policy))
 }

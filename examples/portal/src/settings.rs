@@ -56,6 +56,12 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "DURATION")]
     pub(crate) refresh_grace: Option<Period>,
 
+    /// How often the sessions of a user can be refreshed, all of them together [default: 2 for each
+    /// session that a user can have per minute, at least 60/60]
+    #[arg(long, value_name = "N/SECONDS")]
+    #[serde(deserialize_with = "text")]
+    pub(crate) refresh_limit: Option<Limit>,
+
     /// How many consecutive wrong passwords lock a name for an address [default: 5]
     #[arg(long, value_name = "N")]
     pub(crate) lockout_threshold: Option<u32>,
@@ -274,6 +280,7 @@ impl Settings {
             session_ttl: self.session_ttl.or(file.session_ttl),
             cache_sessions: self.cache_sessions.or(file.cache_sessions),
             refresh_grace: self.refresh_grace.or(file.refresh_grace),
+            refresh_limit: self.refresh_limit.or(file.refresh_limit),
             lockout_threshold: self.lockout_threshold.or(file.lockout_threshold),
             lockout_base: self.lockout_base.or(file.lockout_base),
             password_max_age: self.password_max_age.or(file.password_max_age),

@@ -61,10 +61,6 @@ impl RefreshTokenRows for RedbRows {
         Ok(FamilyId::new(id))
     }
 
-    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
-        Ok(self.family(family)?.is_none_or(|family| family.is_revoked))
-    }
-
     async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
         for family in families {
             self.change_family(*family, |family| family.is_revoked = true)?;
@@ -107,8 +103,10 @@ impl RefreshTokenRows for RedbRows {
     async fn refresh_token(
         &mut self,
         digest: &TokenDigest,
-    ) -> Result<Option<RefreshTokenRow>, StoreError> {
-        self.find_refresh_token(digest)
+    ) -> Result<Option<(RefreshTokenRow, bool)>, StoreError> {
+        let Some(token) = self.find_refresh_token(digest)? else { return Ok(None) };
+        let family = self.family(token.family)?;
+        Ok(Some((token, family.is_none_or(|family| family.is_revoked))))
     }
 
     async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError> {

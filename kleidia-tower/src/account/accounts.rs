@@ -13,6 +13,7 @@ use crate::audit::{AuditEvent, AuditSinks, AuditTrail, EventKind, Outcome, Reaso
 use crate::lockout::UnknownName;
 use crate::opaque_token::OpaqueToken;
 use crate::password::{BreachedPasswords, PasswordHasher};
+use crate::rate_limit::RateLimiter;
 use crate::rbac::{Policy, PolicyProvider, RbacLayer, Requirement};
 use crate::session::{JwtSessionLayer, LastSeenWriter, SessionAuthenticator, SessionView};
 use crate::store::{ChangeContext, Committed, Store};
@@ -79,6 +80,8 @@ struct Inner {
     hasher: PasswordHasher,
     clock: Arc<dyn Clock>,
     settings: AccountSettings,
+    /// The refreshes of each account.
+    refreshes: Arc<RateLimiter>,
     breached: Option<Arc<dyn BreachedPasswords>>,
     audit: AuditTrail,
     policy: Arc<dyn PolicyProvider>,
@@ -112,6 +115,7 @@ impl Accounts {
     pub fn new(store: Arc<dyn Store>, keys: Arc<dyn KeyProvider>, hasher: PasswordHasher) -> Self {
         let (sessions, events): (Arc<dyn Store>, Arc<dyn Store>) = (store.clone(), store.clone());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let settings = AccountSettings::default();
         Self(Arc::new(Inner {
             last_seen: LastSeenWriter::new(sessions),
             audit: AuditTrail::new(events, AuditSinks::default(), Arc::clone(&clock)),
@@ -119,7 +123,8 @@ impl Accounts {
             keys,
             hasher,
             clock,
-            settings: AccountSettings::default(),
+            refreshes: Arc::new(RateLimiter::new(settings.refresh_limit())),
+            settings,
             breached: None,
             policy: Arc::new(Policy::default()),
             logs_unknown_address: Arc::new(Once::new()),
@@ -131,6 +136,7 @@ impl Accounts {
     pub fn with_settings(self, settings: AccountSettings) -> Self {
         self.with(|inner| {
             inner.audit = inner.audit.clone().with_rejection_limits(settings.rejection_limits);
+            inner.refreshes = Arc::new(RateLimiter::new(settings.refresh_limit()));
             inner.settings = settings;
         })
     }
@@ -241,6 +247,10 @@ impl Accounts {
 
     pub(crate) fn settings(&self) -> &AccountSettings {
         &self.0.settings
+    }
+
+    pub(super) fn refresh_limiter(&self) -> &RateLimiter {
+        &self.0.refreshes
     }
 
     pub(super) fn breached(&self) -> Option<&dyn BreachedPasswords> {

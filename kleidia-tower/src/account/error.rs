@@ -1,10 +1,12 @@
 //! Errors of [`Accounts`](super::Accounts).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::AccountChangeError;
 use crate::access_token::{AccessTokenError, KeyError};
 use crate::password::{BreachedPasswordError, HashingError, PasswordViolation, join_violations};
+use crate::rate_limit::RateLimitError;
 use crate::rbac::{PolicyError, RoleChangeError};
 use crate::store::StoreError;
 use crate::{InvalidField, Rejection, UserNameError};
@@ -41,6 +43,12 @@ pub enum AccountError {
     /// The refresh token was used again after the grace period. Its family is revoked.
     #[error("refresh token reused, its family is revoked")]
     RefreshTokenReused,
+    /// The account has refreshed its sessions too often. The token is still valid.
+    #[error("too many refreshes of the account, retry in {} seconds", .retry_after.as_secs_f64())]
+    TooManyRefreshes {
+        /// The time after which a refresh would be allowed.
+        retry_after: Duration,
+    },
     /// The account is disabled.
     #[error("account disabled")]
     AccountDisabled,
@@ -104,6 +112,16 @@ impl From<HashingError> for AccountError {
     }
 }
 
+impl From<RateLimitError> for AccountError {
+    fn from(error: RateLimitError) -> Self {
+        match error {
+            RateLimitError::Exceeded { retry_after } => Self::TooManyRefreshes { retry_after },
+            // The cost of a refresh is 1, which is at most any burst.
+            RateLimitError::CostExceedsBurst { .. } => Self::Busy,
+        }
+    }
+}
+
 impl From<KeyError> for AccountError {
     fn from(error: KeyError) -> Self {
         Self::Keys(Arc::new(error))
@@ -151,6 +169,9 @@ impl From<AccountError> for Rejection {
             AccountError::RoleChange(error) => Self::from(error),
             AccountError::RefreshTokenInvalid => Self::RefreshTokenInvalid,
             AccountError::RefreshTokenReused => Self::RefreshTokenReused,
+            AccountError::TooManyRefreshes { retry_after } => {
+                Self::RateLimited { retry_after, headers: None }
+            }
             AccountError::AccountDisabled => Self::AccountDisabled,
             AccountError::UserNotFound | AccountError::SessionNotFound => Self::NotFound,
             AccountError::Busy => Self::Busy,

@@ -6,7 +6,7 @@ use super::accounts::random_token;
 use super::{AccountError, Accounts, TokenSet};
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::opaque_token::OpaqueToken;
-use crate::session::{RefreshRejection, Rotation, RotationOutcome};
+use crate::session::{RefreshCheck, Rotation, RotationOutcome};
 use crate::store::{ChangeContext, StoreError};
 use crate::{ClientInfo, time};
 
@@ -20,7 +20,8 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::RefreshTokenInvalid`], [`AccountError::RefreshTokenReused`],
-    /// [`AccountError::AccountDisabled`], and server errors.
+    /// [`AccountError::AccountDisabled`], [`AccountError::TooManyRefreshes`] beyond the
+    /// [limit](super::AccountSettings::with_refresh_limit) of the account, and server errors.
     pub async fn refresh(
         &self,
         refresh_token: &SecretString,
@@ -32,9 +33,7 @@ impl Accounts {
         let (keys, change) = (self.keys().await?, self.change(client, None)?);
         let digest = presented.digest();
         let check = self.store().check_refresh_token(&digest, settings.login_ttl, change.at);
-        if let Some(rejection) = check.await? {
-            return Err(self.reject_refresh(rejection, &change));
-        }
+        self.check_refresh(check.await?, &change)?;
         let rotation = Rotation {
             presented: digest,
             successor: successor.digest(),
@@ -77,15 +76,25 @@ impl Accounts {
         })
     }
 
-    /// Returns the error, after recording a known token as a denial: its owner could keep the
-    /// store's writer busy otherwise.
-    fn reject_refresh(&self, rejection: RefreshRejection, change: &ChangeContext) -> AccountError {
-        let RefreshRejection::Known { account, session, reason } = rejection else {
-            return AccountError::RefreshTokenInvalid;
+    /// Fails for a token that is rejected for good, and beyond the limit of its account. That of a
+    /// known token is recorded as a denial: its owner could keep the store's writer busy otherwise.
+    fn check_refresh(
+        &self,
+        check: RefreshCheck,
+        change: &ChangeContext,
+    ) -> Result<(), AccountError> {
+        let RefreshCheck::Known { account, session, rejection } = check else {
+            return Err(AccountError::RefreshTokenInvalid);
         };
-        let error = match reason {
-            Reason::AccountDisabled => AccountError::AccountDisabled,
-            _ => AccountError::RefreshTokenInvalid,
+        let (reason, error) = match rejection {
+            Some(Reason::AccountDisabled) => {
+                (Reason::AccountDisabled, AccountError::AccountDisabled)
+            }
+            Some(reason) => (reason, AccountError::RefreshTokenInvalid),
+            None => match self.refresh_limiter().check(&account.id, 1) {
+                Ok(_) => return Ok(()),
+                Err(error) => (Reason::RateLimited, error.into()),
+            },
         };
         let event = AuditEvent {
             user: Some(AuditIdentity::account(account.id, &account.name)),
@@ -93,6 +102,6 @@ impl Accounts {
             ..change.event(EventKind::TokenRefresh, Outcome::Failure, Some(reason))
         };
         self.audit_trail().record_denial(|at| vec![AuditEvent { at, ..event }]);
-        error
+        Err(error)
     }
 }

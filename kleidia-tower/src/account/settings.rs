@@ -1,11 +1,13 @@
 //! Settings of accounts: lifetimes, the lockout and the password policy.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::SettingError;
 use crate::audit::RejectionLimits;
 use crate::lockout::LockoutPolicy;
 use crate::password::PasswordPolicy;
+use crate::rate_limit::Limit;
 use crate::time::check_seconds;
 
 /// Settings of [`Accounts`](super::Accounts): lifetimes, the lockout and the password policy.
@@ -33,6 +35,7 @@ pub struct AccountSettings {
     pub(crate) login_ttl: Duration,
     pub(super) max_sessions: usize,
     refresh_grace: Option<Duration>,
+    refresh_limit: Option<Limit>,
     pub(crate) leeway: Duration,
     pub(crate) last_seen_interval: Duration,
     pub(crate) lockout: LockoutPolicy,
@@ -42,6 +45,9 @@ pub struct AccountSettings {
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);
+const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+/// The least default of refreshes per minute.
+const MIN_REFRESHES: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
 impl AccountSettings {
@@ -112,6 +118,17 @@ impl AccountSettings {
         self.checked()
     }
 
+    /// Sets how often the sessions of an account can be refreshed, all of them together: twice for
+    /// each [possible session](Self::with_max_sessions) per minute by default, and at least 60
+    /// times. Each process counts for itself.
+    ///
+    /// Every refresh has a record in the audit log, so a client that refreshes in a loop would fill
+    /// the disk. Further refreshes are rejected, and their tokens stay valid.
+    #[must_use]
+    pub fn with_refresh_limit(self, limit: Limit) -> Self {
+        Self { refresh_limit: Some(limit), ..self }
+    }
+
     /// Sets how long an access token is accepted after its expiry: 0 to 5 minutes, 0 by default.
     ///
     /// # Errors
@@ -152,6 +169,15 @@ impl AccountSettings {
         self.refresh_grace.unwrap_or_else(|| self.refresh_ttl().min(10 * SECOND))
     }
 
+    pub(super) fn refresh_limit(&self) -> Limit {
+        let default = || {
+            let sessions = u32::try_from(self.max_sessions).ok().and_then(NonZeroU32::new);
+            let twice = sessions.unwrap_or(NonZeroU32::MIN).saturating_mul(TWO);
+            Limit::per_minute(twice.max(MIN_REFRESHES))
+        };
+        self.refresh_limit.clone().unwrap_or_else(default)
+    }
+
     /// Sets the lockout.
     #[must_use]
     pub fn with_lockout(self, lockout: LockoutPolicy) -> Self {
@@ -180,6 +206,7 @@ impl Default for AccountSettings {
             login_ttl: 30 * DAY,
             max_sessions: 100,
             refresh_grace: None,
+            refresh_limit: None,
             leeway: Duration::ZERO,
             last_seen_interval: 60 * SECOND,
             lockout: LockoutPolicy::default(),
@@ -214,5 +241,10 @@ mod tests {
         let settings = AccountSettings::default().with_login_ttl(5 * SECOND).unwrap();
         let lifetimes = (settings.refresh_ttl(), settings.session_ttl(), settings.refresh_grace());
         assert_eq!(lifetimes, (5 * SECOND, 5 * SECOND, 5 * SECOND));
+        for (sessions, refreshes) in [(1, 60), (30, 60), (100, 200), (1000, 2000)] {
+            let settings = AccountSettings::default().with_max_sessions(sessions).unwrap();
+            let expected = Limit::per(60 * SECOND, refreshes).unwrap();
+            assert_eq!(settings.refresh_limit(), expected);
+        }
     }
 }

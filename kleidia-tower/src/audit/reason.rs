@@ -32,6 +32,8 @@ pub enum Reason {
     TokenRevoked,
     /// The login is too old to be refreshed.
     LoginExpired,
+    /// The account has refreshed its sessions too often.
+    RateLimited,
     /// A session was ended for this reason.
     Ended(EndReason),
     /// Roles were assigned or changed.
@@ -92,6 +94,7 @@ impl fmt::Display for Reason {
             Self::TokenExpired => f.write_str("token-expired"),
             Self::TokenRevoked => f.write_str("token-revoked"),
             Self::LoginExpired => f.write_str("login-expired"),
+            Self::RateLimited => f.write_str("rate-limited"),
             Self::Ended(reason) => f.write_str(reason.as_str()),
             Self::Roles { from, to } if from.is_empty() => f.write_str(&names(to)),
             Self::Roles { from, to } => write!(f, "{} -> {}", names(from), names(to)),

@@ -84,6 +84,12 @@ impl Limit {
         Self { rate: Rate { emission_interval: interval, burst }, name: None }.checked()
     }
 
+    /// Creates a limit of `count` per minute, with a burst of `count`.
+    pub(crate) fn per_minute(count: NonZeroU32) -> Self {
+        let emission_interval = 60_000_000_000 / u64::from(count.get());
+        Self { rate: Rate { emission_interval, burst: count }, name: None }
+    }
+
     /// Sets how many units can be spent at once; the default is the count per period.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::cache::{Hit, Invalidation, SessionCache};
 use super::lookups::Lookups;
 use super::{
-    EndReason, NewSession, OpenOutcome, RefreshRejection, Rotation, RotationOutcome, Session,
+    EndReason, NewSession, OpenOutcome, RefreshCheck, Rotation, RotationOutcome, Session,
     SessionEvents, SessionLookup, SessionSelector, SessionStore, SessionView,
 };
 use crate::store::{ChangeContext, Committed, Store, StoreError};
@@ -203,7 +203,7 @@ impl SessionStore for SessionCachingStore {
         presented: &TokenDigest,
         login_ttl: Duration,
         now: Timestamp,
-    ) -> Result<Option<RefreshRejection>, StoreError> {
+    ) -> Result<RefreshCheck, StoreError> {
         self.store.check_refresh_token(presented, login_ttl, now).await
     }
 

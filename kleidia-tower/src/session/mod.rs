@@ -24,6 +24,6 @@ pub(crate) use last_seen::LastSeenWriter;
 pub use layer::{JwtSessionLayer, SessionGuard};
 pub use record::{EndReason, Session, SessionEnd, SessionView};
 pub use store::{
-    NewSession, OpenOutcome, RefreshRejection, Rotation, RotationOutcome, SessionLookup,
+    NewSession, OpenOutcome, RefreshCheck, Rotation, RotationOutcome, SessionLookup,
     SessionSelector, SessionStore,
 };

@@ -45,8 +45,8 @@ pub trait SessionStore: Send + Sync + 'static {
         change: &ChangeContext,
     ) -> Result<Committed<OpenOutcome>, StoreError>;
 
-    /// Checks by a read whether a refresh token is rejected for good. Returns `None` if its
-    /// rotation decides. `login_ttl` is as in [`Rotation`].
+    /// Checks by a read whose a refresh token is, and whether it is rejected for good. `login_ttl`
+    /// is as in [`Rotation`].
     ///
     /// Anyone can send unknown tokens, and former users can send revoked ones. So it must not wait
     /// for a writer, and it records nothing: the caller records known tokens.
@@ -55,7 +55,7 @@ pub trait SessionStore: Send + Sync + 'static {
         presented: &TokenDigest,
         login_ttl: Duration,
         now: Timestamp,
-    ) -> Result<Option<RefreshRejection>, StoreError>;
+    ) -> Result<RefreshCheck, StoreError>;
 
     /// Consumes a refresh token and stores its successor (refresh token rotation). Of any number of
     /// rotations of one token exactly one is [`RotationOutcome::Rotated`].
@@ -171,19 +171,20 @@ pub enum OpenOutcome {
     PasswordChanged,
 }
 
-/// Why [`SessionStore::check_refresh_token`] rejects a refresh token.
+/// The result of [`SessionStore::check_refresh_token`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RefreshRejection {
-    /// The store does not know the token.
+pub enum RefreshCheck {
+    /// The store does not know the token: it is rejected.
     Unknown,
-    /// The token is expired or revoked, the login is too old, or the account is disabled.
+    /// The store knows the token.
     Known {
         /// The account.
         account: Arc<Account>,
         /// The session of the token.
         session: SessionId,
-        /// The reason for the audit log.
-        reason: Reason,
+        /// Why the token is rejected, for the audit log: it is expired or revoked, the login is too
+        /// old, or the account is disabled. `None` if the rotation decides.
+        rejection: Option<Reason>,
     },
 }
 

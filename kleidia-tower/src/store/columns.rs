@@ -119,7 +119,8 @@ impl<R: SqlRow> Columns<'_, R> {
         })
     }
 
-    pub(super) fn refresh_token(&self) -> Value<RefreshTokenRow> {
+    /// Reads a refresh token and whether its family is revoked, from a join of both.
+    pub(super) fn refresh_token(&self) -> Value<(RefreshTokenRow, bool)> {
         let consumed = match self.optional_time("consumed_at")? {
             Some(at) => Some(Consumed {
                 at,
@@ -128,13 +129,14 @@ impl<R: SqlRow> Columns<'_, R> {
             }),
             None => None,
         };
-        Ok(RefreshTokenRow {
+        let token = RefreshTokenRow {
             digest: TokenDigest(self.digest("digest")?),
             family: FamilyId::new(self.integer("family")?),
             session: SessionId::new(self.integer("session")?),
             expires_at: self.time("expires_at")?,
             consumed,
-        })
+        };
+        Ok((token, self.boolean("is_revoked")?))
     }
 
     /// Reads the state of a refresh token, from a join with its family, its session and its

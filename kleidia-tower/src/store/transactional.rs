@@ -22,7 +22,7 @@ use crate::audit::{
 };
 use crate::rbac::RoleRules;
 use crate::session::{
-    EndReason, NewSession, OpenOutcome, RefreshRejection, Rotation, RotationOutcome, Session,
+    EndReason, NewSession, OpenOutcome, RefreshCheck, Rotation, RotationOutcome, Session,
     SessionEvents, SessionLookup, SessionSelector, SessionStore, SessionView,
 };
 use crate::{HealthError, SessionId, Timestamp, TokenDigest, UserId};
@@ -206,10 +206,10 @@ impl<S: Transactional> SessionStore for S {
         presented: &TokenDigest,
         login_ttl: Duration,
         now: Timestamp,
-    ) -> Result<Option<RefreshRejection>, StoreError> {
+    ) -> Result<RefreshCheck, StoreError> {
         match self.read_refresh_token(presented).await? {
             Some(token) => Ok(token.check(login_ttl, now)),
-            None => Ok(Some(RefreshRejection::Unknown)),
+            None => Ok(RefreshCheck::Unknown),
         }
     }
 

@@ -3,20 +3,23 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use kleidia_tower::account::AccountSettings;
+use kleidia_tower::Rejection;
+use kleidia_tower::account::{AccountError, AccountSettings};
 use kleidia_tower::audit::EventKind;
+use kleidia_tower::rbac::RoleName;
 use secrecy::ExposeSecret as _;
 
-use super::{Service, code};
+use super::{PASSWORD, Service, at, code};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_refreshes_get_one_successor() {
-    let service = Service::new().await;
+    let many = "1000000/1".parse().unwrap();
+    let service = Service::with_settings(AccountSettings::default().with_refresh_limit(many)).await;
     let mut token = service.alice().await.refresh_token;
     for round in 0..50 {
         let tasks = (0..100).map(|_| {
             let (accounts, token) = (service.accounts.clone(), token.clone());
-            tokio::spawn(async move { accounts.refresh(&token, super::at("192.0.2.1")).await })
+            tokio::spawn(async move { accounts.refresh(&token, at("192.0.2.1")).await })
         });
         let mut successors = HashSet::new();
         for task in tasks.collect::<Vec<_>>() {
@@ -86,16 +89,16 @@ async fn login_ends_after_30_days_of_refreshes() {
     assert_eq!(code(service.refresh(&last.refresh_token).await), "refresh_invalid");
     let rejected = &service.records(Some(EventKind::TokenRefresh)).await[0];
     assert_eq!(rejected.reason.as_deref(), Some("login-expired"));
-    assert_eq!(code(service.log_in("alice", super::PASSWORD, "192.0.2.1").await), "ok");
+    assert_eq!(code(service.log_in("alice", PASSWORD, "192.0.2.1").await), "ok");
 }
 
 #[tokio::test]
 async fn rejected_refresh_of_a_known_family_is_recorded() {
     let service = Service::new().await;
     let alice = service.alice().await;
-    let everywhere = service.accounts.log_out_everywhere(&alice.session, super::at("192.0.2.1"));
+    let everywhere = service.accounts.log_out_everywhere(&alice.session, at("192.0.2.1"));
     everywhere.await.unwrap();
-    let thief = service.accounts.refresh(&alice.refresh_token, super::at("198.51.100.7")).await;
+    let thief = service.accounts.refresh(&alice.refresh_token, at("198.51.100.7")).await;
     assert_eq!(code(thief), "refresh_invalid");
     let record = &service.records(Some(EventKind::TokenRefresh)).await[0];
     assert_eq!(record.outcome.as_str(), "failure");
@@ -124,4 +127,35 @@ async fn reopened_session_has_a_session_token() {
         assert_eq!(view.session.id, tokens.session.session.id);
         assert_ne!(token.expose_secret(), tokens.refresh_token.expose_secret());
     }
+}
+
+/// Each refresh has a record, so a loop would fill the disk.
+#[tokio::test]
+async fn refreshes_of_an_account_are_limited() {
+    let limit = "3/3600".parse().unwrap();
+    let service =
+        Service::with_settings(AccountSettings::default().with_refresh_limit(limit)).await;
+    let [mut one, other] = [service.alice().await, service.alice().await];
+    for _ in 0..3 {
+        one = service.refresh(&one.refresh_token).await.unwrap();
+    }
+    // All sessions of the account share the limit, and a retry counts too.
+    for tokens in [&one, &other, &one] {
+        let limited = service.refresh(&tokens.refresh_token).await.unwrap_err();
+        let AccountError::TooManyRefreshes { retry_after } = &limited else { panic!("{limited}") };
+        assert!(*retry_after <= Duration::from_secs(1200), "{retry_after:?}");
+        assert_eq!(Rejection::from(limited).code(), "rate_limited");
+        assert_eq!(service.authenticate(&tokens.access_token).await, "ok", "nothing is revoked");
+    }
+    service.accounts.flush().await;
+    let records = service.records(Some(EventKind::TokenRefresh)).await;
+    let limited = records.iter().filter(|record| record.reason.as_deref() == Some("rate-limited"));
+    assert_eq!((records.len(), limited.count()), (6, 3));
+    // Other accounts have limits of their own, and tokens that nobody has count for none.
+    let roles = [RoleName::user()].into();
+    let bob = service.accounts.create_user(None, "bob", PASSWORD.into(), roles, at("192.0.2.1"));
+    bob.await.unwrap();
+    let bob = service.log_in("bob", PASSWORD, "192.0.2.1").await.unwrap();
+    assert_eq!(code(service.refresh(&"A".repeat(43).into()).await), "refresh_invalid");
+    service.refresh(&bob.refresh_token).await.unwrap();
 }

@@ -62,7 +62,8 @@ impl Service {
                 .and_then(|settings| settings.with_refresh_ttl(duration(REFRESH)))
                 .and_then(|settings| settings.with_session_ttl(duration(SESSION)))
                 .and_then(|settings| settings.with_refresh_grace(duration(refresh_grace)))
-                .unwrap();
+                .unwrap()
+                .with_refresh_limit("1000000/1".parse().unwrap());
             let (provider, clock): (Arc<dyn KeyProvider>, _) = (keys.clone(), clock.clone());
             Accounts::new(Arc::clone(&store), provider, hasher.clone())
                 .with_settings(settings)

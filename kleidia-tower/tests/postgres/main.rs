@@ -25,6 +25,7 @@ mod proxy;
 mod replaced_key;
 #[path = "../support/rewritten_log.rs"]
 mod rewritten_log;
+mod round_trips;
 mod schema;
 mod tampered_log;
 #[path = "../support/tampering.rs"]

@@ -8,7 +8,7 @@ use kleidia_tower::account::{AccountError, Accounts, LoginRequest};
 use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
-use kleidia_tower::session::{RefreshRejection, Rotation, RotationOutcome, SessionStore as _};
+use kleidia_tower::session::{RefreshCheck, Rotation, RotationOutcome, SessionStore as _};
 use kleidia_tower::store::{SqliteOptions, SqliteStore, StoreError};
 use kleidia_tower::{ClientInfo, Rejection, SessionId};
 use sqlx::Connection as _;
@@ -33,7 +33,7 @@ async fn unknown_refresh_tokens_are_rejected_without_the_writer() {
     for token in 1..=20 {
         let Rotation { presented, login_ttl, .. } = rotation(token, 100 + token);
         let check = store.check_refresh_token(&presented, login_ttl, NOW).await;
-        assert_eq!(check.unwrap(), Some(RefreshRejection::Unknown));
+        assert_eq!(check.unwrap(), RefreshCheck::Unknown);
     }
     writing.rollback().await.unwrap();
 }

@@ -15,7 +15,7 @@ use kleidia_tower::audit::{
 use kleidia_tower::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation, UnknownName};
 use kleidia_tower::rbac::RoleRules;
 use kleidia_tower::session::{
-    EndReason, NewSession, OpenOutcome, RefreshRejection, Rotation, RotationOutcome, Session,
+    EndReason, NewSession, OpenOutcome, RefreshCheck, Rotation, RotationOutcome, Session,
     SessionLookup, SessionSelector, SessionStore, SessionView,
 };
 use kleidia_tower::store::{
@@ -148,7 +148,7 @@ impl SessionStore for FaultInjectingStore {
         presented: &TokenDigest,
         login_ttl: Duration,
         now: Timestamp,
-    ) -> Result<Option<RefreshRejection>, StoreError> {
+    ) -> Result<RefreshCheck, StoreError> {
         self.memory()?.check_refresh_token(presented, login_ttl, now).await
     }
 

@@ -82,6 +82,7 @@ fn rejects_invalid_settings() {
         ["--access-ttl", "soon"],
         ["--login-limit", "3"],
         ["--login-limit", "0/60"],
+        ["--refresh-limit", "0/60"],
         ["--api-limit", "3/0"],
         ["--trusted-proxy", "localhost"],
         ["--log", "xml"],

@@ -2,6 +2,7 @@
 
 use crate::portal::{ADMIN, PASSWORD, Portal};
 use crate::response::ApiResponse;
+use crate::tokens::Tokens;
 
 fn assert_rate_limited(response: &ApiResponse) {
     response.expect_problem(429, "rate_limited");
@@ -86,4 +87,17 @@ async fn limits_requests_by_user() {
     // Other clients at the same address are not limited by that.
     let other = portal.get("/api/health").forwarded_for("198.51.100.5").send().await;
     assert_eq!(other.status, 200);
+}
+
+#[tokio::test]
+async fn limits_refreshes_by_user() {
+    let portal = Portal::start(&["--refresh-limit", "2/3600"]);
+    let mut admin = portal.log_in_admin().await;
+    for _ in 0..2 {
+        admin = Tokens::from_response(&portal.refresh(&admin.refresh).await);
+    }
+    assert_rate_limited(&portal.refresh(&admin.refresh).await);
+    portal.get("/api/whoami").auth(&admin).send().await.expect_json();
+    let alice = portal.create_user(&admin, "alice").await;
+    portal.refresh(&alice.refresh).await.expect_json();
 }

@@ -16,6 +16,7 @@ async fn file_sets_what_flags_do_not() {
         lockout-threshold = 4
         lockout-base = "30s"
         login-limit = "2/3600"
+        refresh-limit = "100/60"
         api-limit = "1000/60"
         trusted-proxy = ["127.0.0.1/32"]
         argon2-permits = 1

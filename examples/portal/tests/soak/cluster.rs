@@ -155,6 +155,7 @@ impl Cluster {
             // Limits decide nothing, but each request is counted.
             ["--login-limit", "100000/1"],
             ["--api-limit", "100000/1"],
+            ["--refresh-limit", "100000/1"],
             ["--trusted-proxy", "127.0.0.1/32"],
             ["--refresh-grace", &grace],
             ["--argon2-permits", &permits],

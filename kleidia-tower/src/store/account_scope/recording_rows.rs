@@ -235,11 +235,6 @@ impl RefreshTokenRows for RecordingRows<'_> {
         Ok(family)
     }
 
-    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
-        self.touch_families(&[family]).await?;
-        self.rows.is_family_revoked(family).await
-    }
-
     async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
         self.touch_families(families).await?;
         self.rows.revoke_families(families).await
@@ -271,7 +266,7 @@ impl RefreshTokenRows for RecordingRows<'_> {
     async fn refresh_token(
         &mut self,
         digest: &TokenDigest,
-    ) -> Result<Option<RefreshTokenRow>, StoreError> {
+    ) -> Result<Option<(RefreshTokenRow, bool)>, StoreError> {
         self.touch_token(digest).await?;
         self.rows.refresh_token(digest).await
     }

@@ -8,9 +8,7 @@ use super::expected::{Expected, all_ended, failure, success};
 use super::fixture::{REFRESH, SESSION, StoreFixture, at, refresh_token, session_token, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
-use crate::session::{
-    EndReason, RefreshRejection, Rotation, RotationOutcome, Session, SessionView,
-};
+use crate::session::{EndReason, RefreshCheck, Rotation, RotationOutcome, Session, SessionView};
 use crate::store::{ChangeContext, Committed};
 use crate::{SessionId, Timestamp, WrappedToken};
 
@@ -48,18 +46,19 @@ impl StoreFixture {
         let done = self.store.rotate_refresh_token(&rotation, change).await.expect("a result");
         let is_rejected =
             matches!(done.value, RotationOutcome::Invalid | RotationOutcome::AccountDisabled);
-        assert_eq!(check.is_some(), is_rejected, "{check:?} {:?}", done.value);
+        let would_be_rejected = !matches!(check, RefreshCheck::Known { rejection: None, .. });
+        assert_eq!(would_be_rejected, is_rejected, "{check:?} {:?}", done.value);
         let recorded = done.records.first().filter(|_| is_rejected);
         let recorded = recorded.map(|record| {
             let user = record.user.as_ref().map(|user| user.name.clone());
             (user, record.session, record.reason.clone())
         });
-        let known = check.and_then(|check| match check {
-            RefreshRejection::Unknown => None,
-            RefreshRejection::Known { account, session, reason } => {
+        let known = match check {
+            RefreshCheck::Known { account, session, rejection: Some(reason) } => {
                 Some((Some(account.name.to_string()), Some(session), Some(reason.to_string())))
             }
-        });
+            _ => None,
+        };
         assert_eq!(known, recorded);
         done
     }

@@ -18,10 +18,6 @@ impl RefreshTokenRows for State {
         Ok(id)
     }
 
-    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
-        Ok(self.is_revoked(family))
-    }
-
     async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
         for id in families {
             if let Some(family) = self.families.get_mut(id) {
@@ -71,8 +67,9 @@ impl RefreshTokenRows for State {
     async fn refresh_token(
         &mut self,
         digest: &TokenDigest,
-    ) -> Result<Option<RefreshTokenRow>, StoreError> {
-        Ok(self.refresh_tokens.get(digest).cloned())
+    ) -> Result<Option<(RefreshTokenRow, bool)>, StoreError> {
+        let Some(token) = self.refresh_tokens.get(digest) else { return Ok(None) };
+        Ok(Some((token.clone(), self.is_revoked(token.family))))
     }
 
     async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError> {

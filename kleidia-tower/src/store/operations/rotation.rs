@@ -21,14 +21,13 @@ pub(crate) async fn rotate(
     };
     let found = rows.lock_account(owner).await?;
     // A concurrent use or a purge may have changed the token before the lock.
-    let Some(presented) = rows.refresh_token(&rotation.presented).await? else {
+    let Some((presented, is_revoked)) = rows.refresh_token(&rotation.presented).await? else {
         return commit_with_events(rows, RotationOutcome::Invalid, Vec::new()).await;
     };
     let session = find_session(rows, owner, &presented).await?;
     let (account, _) = found.ok_or(StoreError::Corrupt("session: its account is missing"))?;
     let account = Arc::new(account);
     let mut events = EventList::new(&account, change);
-    let is_revoked = rows.is_family_revoked(presented.family).await?;
     let state = RefreshTokenState::new(&presented, &session, &account, is_revoked);
     if let Some(reason) = state.rejection(rotation.login_ttl, change.at) {
         let outcome = match reason {
@@ -127,7 +126,7 @@ async fn return_successor(
     account: Arc<Account>,
     mut events: EventList<'_>,
 ) -> Result<Committed<RotationOutcome>, StoreError> {
-    let Some(successor) = rows.refresh_token(&consumed.successor).await? else {
+    let Some((successor, _)) = rows.refresh_token(&consumed.successor).await? else {
         events.add_rejected_refresh(previous, Reason::TokenExpired);
         return commit_with_events(rows, RotationOutcome::Invalid, events.into()).await;
     };

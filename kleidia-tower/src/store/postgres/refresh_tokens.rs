@@ -16,12 +16,6 @@ impl RefreshTokenRows for PostgresRows<'_> {
         Columns(&row).integer("id").map(FamilyId::new)
     }
 
-    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
-        let select = "SELECT is_revoked FROM families WHERE id = $1";
-        let found = self.fetch_optional(select, &[&family.get()]).await?;
-        found.map_or(Ok(true), |row| Columns(&row).boolean("is_revoked"))
-    }
-
     async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
         let update = "UPDATE families SET is_revoked = TRUE WHERE id = ANY($1) AND NOT is_revoked";
         let ids: Vec<_> = families.iter().map(|family| family.get()).collect();
@@ -69,12 +63,14 @@ impl RefreshTokenRows for PostgresRows<'_> {
     async fn refresh_token(
         &mut self,
         digest: &TokenDigest,
-    ) -> Result<Option<RefreshTokenRow>, StoreError> {
-        // The purge skips locked tokens.
+    ) -> Result<Option<(RefreshTokenRow, bool)>, StoreError> {
+        // The purge skips locked tokens. The lock of the account protects the family.
         let found = self
             .fetch_optional(
-                "SELECT digest, family, session, expires_at, consumed_at, successor, wrapped \
-                 FROM refresh_tokens WHERE digest = $1 FOR NO KEY UPDATE",
+                "SELECT digest, family, session, refresh_tokens.expires_at, consumed_at, \
+                 successor, wrapped, is_revoked FROM refresh_tokens \
+                 JOIN families ON families.id = family \
+                 WHERE digest = $1 FOR NO KEY UPDATE OF refresh_tokens",
                 &[&digest.0.as_slice()],
             )
             .await?;

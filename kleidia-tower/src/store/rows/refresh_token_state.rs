@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::RefreshTokenRow;
 use crate::account::Account;
 use crate::audit::Reason;
-use crate::session::{RefreshRejection, Session};
+use crate::session::{RefreshCheck, Session};
 use crate::{SessionId, Timestamp, time};
 
 /// A refresh token that the store knows, with its family, its session and its account.
@@ -58,8 +58,8 @@ impl RefreshTokenState {
         }
     }
 
-    pub(crate) fn check(self, login_ttl: Duration, now: Timestamp) -> Option<RefreshRejection> {
-        let reason = self.rejection(login_ttl, now)?;
-        Some(RefreshRejection::Known { account: self.account, session: self.session, reason })
+    pub(crate) fn check(self, login_ttl: Duration, now: Timestamp) -> RefreshCheck {
+        let rejection = self.rejection(login_ttl, now);
+        RefreshCheck::Known { account: self.account, session: self.session, rejection }
     }
 }

@@ -13,9 +13,6 @@ pub trait RefreshTokenRows: Send {
     /// Inserts a family of a user that is not revoked, and returns the id that the store assigns.
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError>;
 
-    /// Returns whether a family is revoked, or does not exist.
-    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError>;
-
     /// Revokes families of one user.
     async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError>;
 
@@ -38,11 +35,12 @@ pub trait RefreshTokenRows: Send {
         digest: &TokenDigest,
     ) -> Result<Option<UserId>, StoreError>;
 
-    /// Returns a refresh token, consumed or not. The account of its user is locked.
+    /// Returns a refresh token, consumed or not, and whether its family is revoked. The account of
+    /// its user is locked.
     async fn refresh_token(
         &mut self,
         digest: &TokenDigest,
-    ) -> Result<Option<RefreshTokenRow>, StoreError>;
+    ) -> Result<Option<(RefreshTokenRow, bool)>, StoreError>;
 
     /// Inserts a refresh token, whose digest is unique.
     async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError>;

@@ -16,12 +16,6 @@ impl RefreshTokenRows for SqliteRows<'_> {
         self.execute(insert).await.map(FamilyId::new)
     }
 
-    async fn is_family_revoked(&mut self, family: FamilyId) -> Result<bool, StoreError> {
-        let found = query("SELECT is_revoked FROM families WHERE id = ?").bind(family.get());
-        let found = self.fetch_optional(found).await?;
-        found.map_or(Ok(true), |row| Columns(&row).boolean("is_revoked"))
-    }
-
     async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
         let update = query(
             "UPDATE families SET is_revoked = 1 WHERE id IN (SELECT value FROM json_each(?))",
@@ -66,8 +60,11 @@ impl RefreshTokenRows for SqliteRows<'_> {
     async fn refresh_token(
         &mut self,
         digest: &TokenDigest,
-    ) -> Result<Option<RefreshTokenRow>, StoreError> {
-        let found = query("SELECT * FROM refresh_tokens WHERE digest = ?");
+    ) -> Result<Option<(RefreshTokenRow, bool)>, StoreError> {
+        let found = query(
+            "SELECT refresh_tokens.*, is_revoked FROM refresh_tokens \
+             JOIN families ON families.id = family WHERE digest = ?",
+        );
         let found = self.fetch_optional(found.bind(digest.0.to_vec())).await?;
         found.map(|row| Columns(&row).refresh_token()).transpose()
     }

@@ -18,8 +18,10 @@ const OUTAGE: Duration = Duration::from_secs(11);
 #[tokio::test]
 async fn portals_recover_from_a_crash_of_postgres() {
     let server = PostgresServer::start(&["fsync=off"]);
-    let (_cluster, portals) =
-        two_portals(&server, &["--api-limit", "100000/1", "--login-limit", "1000/1"]);
+    let (_cluster, portals) = two_portals(
+        &server,
+        &["--api-limit", "100000/1", "--login-limit", "1000/1", "--refresh-limit", "100000/1"],
+    );
     let mut tokens = portals[0].log_in_admin().await;
     let mut recoveries = Vec::new();
     // The machine may be busy with other tests.

@@ -35,6 +35,7 @@ async fn clients_continue_on_the_other_portal_when_one_is_suspended() {
 
 async fn check_load(signal: &str) {
     let options = ["--refresh-grace", "1h", "--login-limit", "1000/1", "--api-limit", "100000/1"];
+    let options = [&options[..], &["--refresh-limit", "100000/1"]].concat();
     let (cluster, portals) = two_portals(PostgresServer::shared(), &options);
     let load = Arc::new(Load {
         portals,
