@@ -11,7 +11,7 @@ use kleidia_tower::session::{SessionLookup, SessionStore as _};
 use crate::Size;
 use crate::people::{People, client};
 
-pub(crate) const OPERATIONS: usize = 6;
+pub(crate) const OPERATIONS: usize = 7;
 pub(crate) const NAMES: [&str; OPERATIONS] = [
     "the session of a request",
     "Accounts::log_in",
@@ -19,6 +19,7 @@ pub(crate) const NAMES: [&str; OPERATIONS] = [
     "the sessions of a user",
     "a page of a user's audit records",
     "Accounts::log_out",
+    "sealing the records of these",
 ];
 
 /// The users of a round.
@@ -58,7 +59,9 @@ async fn visit(people: &People, size: Size, user: u32) -> [Duration; OPERATIONS]
     assert_eq!(records.len(), 10);
     let page = elapsed();
     people.accounts.log_out(&tokens.session, client()).await.expect("a result");
-    [request, login, refresh, listed, page, elapsed()]
+    let logout = elapsed();
+    people.store.seal().await.expect("a checkpoint");
+    [request, login, refresh, listed, page, logout, elapsed()]
 }
 
 /// Compares the medians of the rounds.

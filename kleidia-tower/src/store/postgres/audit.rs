@@ -1,18 +1,14 @@
 //! The statements on the audit log within a transaction.
 
 use async_trait::async_trait;
-use deadpool_postgres::Transaction;
-use futures_util::future::try_join_all;
-use tokio_postgres::Statement;
 
-use super::error::store_error;
 use super::log;
-use super::statements::{Parameters, PostgresRows};
+use super::statements::{Parameter, PostgresRows};
 use crate::audit::{AuditKey, AuditRecord, AuditedRequest, LogHash};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, sequence, sql_limit, sql_number};
 use crate::store::rows::{AuditRows, DetachedBatch, RegisteredKey, SealedBatch, UnsealedRecord};
-use crate::{SessionId, UserAgent, UserId};
+use crate::{SessionId, UserId};
 
 /// The advisory lock of the transaction that seals ("klaudit").
 const SEALING: i64 = i64::from_be_bytes(*b"\0klaudit");
@@ -37,13 +33,11 @@ impl AuditRows for PostgresRows<'_> {
         Ok(sequences)
     }
 
-    /// Sends all statements before it waits for the first result.
     async fn append_records(&mut self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        let transaction = self.transaction();
-        let statement = transaction.prepare_cached(APPEND_RECORD).await.map_err(store_error)?;
-        let records = records.iter().map(RecordColumns::from);
-        let appended = records.map(async |columns| columns.append(transaction, &statement).await);
-        try_join_all(appended).await.map(drop).map_err(store_error)
+        for record in records {
+            self.execute_later(APPEND_RECORD, record_values(record));
+        }
+        self.flush().await
     }
 
     /// A statement of its own, so that the next ones see what the previous holder has committed.
@@ -140,72 +134,25 @@ const APPEND_RECORD: &str = "\
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)) \
     INSERT INTO audit_unsealed VALUES ($1)";
 
-/// The values of a record as the database has them.
-struct RecordColumns<'a> {
-    sequence: i64,
-    at: i64,
-    kind: &'a str,
-    outcome: &'a str,
-    user_id: Option<i64>,
-    user_name: Option<&'a str>,
-    actor_id: Option<i64>,
-    actor_name: Option<&'a str>,
-    session: Option<i64>,
-    ip: Option<String>,
-    user_agent: Option<&'a str>,
-    method: Option<&'a str>,
-    route: Option<&'a str>,
-    reason: Option<&'a str>,
-    mac: &'a [u8],
-}
-
-impl<'a> From<&'a AuditRecord> for RecordColumns<'a> {
-    fn from(record: &'a AuditRecord) -> Self {
-        let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
-        let (client, request) = (&record.client, record.request.as_ref());
-        Self {
-            sequence: sql_number(record.sequence),
-            at: record.at.as_second(),
-            kind: record.kind.as_str(),
-            outcome: record.outcome.as_str(),
-            user_id: user.and_then(|identity| identity.id).map(UserId::get),
-            user_name: user.map(|identity| identity.name.as_str()),
-            actor_id: actor.and_then(|identity| identity.id).map(UserId::get),
-            actor_name: actor.map(|identity| identity.name.as_str()),
-            session: record.session.map(SessionId::get),
-            ip: client.address.map(|address| address.to_string()),
-            user_agent: client.user_agent.as_ref().map(UserAgent::as_str),
-            method: request.map(AuditedRequest::method),
-            route: request.and_then(AuditedRequest::route),
-            reason: record.reason.as_deref(),
-            mac: record.mac.as_slice(),
-        }
-    }
-}
-
-impl RecordColumns<'_> {
-    async fn append(
-        &self,
-        transaction: &Transaction<'_>,
-        statement: &Statement,
-    ) -> Result<u64, tokio_postgres::Error> {
-        let parameters: Parameters<'_> = &[
-            &self.sequence,
-            &self.at,
-            &self.kind,
-            &self.outcome,
-            &self.user_id,
-            &self.user_name,
-            &self.actor_id,
-            &self.actor_name,
-            &self.session,
-            &self.ip,
-            &self.user_agent,
-            &self.method,
-            &self.route,
-            &self.reason,
-            &self.mac,
-        ];
-        transaction.execute(statement, parameters).await
-    }
+/// Returns the values of a record as the database has them.
+fn record_values(record: &AuditRecord) -> Vec<Parameter> {
+    let (user, actor) = (record.user.as_ref(), record.actor.as_ref());
+    let (client, request) = (&record.client, record.request.as_ref());
+    vec![
+        Box::new(sql_number(record.sequence)),
+        Box::new(record.at.as_second()),
+        Box::new(record.kind.as_str()),
+        Box::new(record.outcome.as_str()),
+        Box::new(user.and_then(|identity| identity.id).map(UserId::get)),
+        Box::new(user.map(|identity| identity.name.clone())),
+        Box::new(actor.and_then(|identity| identity.id).map(UserId::get)),
+        Box::new(actor.map(|identity| identity.name.clone())),
+        Box::new(record.session.map(SessionId::get)),
+        Box::new(client.address.map(|address| address.to_string())),
+        Box::new(client.user_agent.as_ref().map(|agent| agent.as_str().to_owned())),
+        Box::new(request.map(|request| request.method().to_owned())),
+        Box::new(request.and_then(AuditedRequest::route).map(str::to_owned)),
+        Box::new(record.reason.clone()),
+        Box::new(record.mac.as_slice().to_vec()),
+    ]
 }

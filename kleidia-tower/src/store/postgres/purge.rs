@@ -40,7 +40,7 @@ impl PurgeStore for PostgresStore {
         let since = time::sub(now, retention.sessions()).as_second();
         let (mut client, _permit) = self.writing_client().await?;
         let transaction = self.begin(&mut client).await?;
-        let rows = PostgresRows::new(&transaction, self.key());
+        let mut rows = PostgresRows::new(&transaction, self.key());
         let tokens = rows.execute(TOKENS, &[&now.as_second(), &limit]).await?;
         let sessions = rows.execute(SESSIONS, &[&since, &limit]).await?;
         rows.execute(FAMILIES, &[&since, &limit]).await?;

@@ -2,6 +2,7 @@
 
 use tokio_postgres::types::ToSql;
 
+use super::statements::Parameter;
 use crate::UserId;
 use crate::audit::AuditQuery;
 use crate::store::columns::{ceil_second, sql_limit};
@@ -15,8 +16,6 @@ macro_rules! record_columns {
 }
 
 const SELECT: &str = concat!("SELECT ", record_columns!(), " FROM audit WHERE TRUE");
-
-type Parameter = Box<dyn ToSql + Send + Sync>;
 
 /// Returns the statement of a query. A statement for each set of conditions lets the server use the
 /// index of each.

@@ -78,19 +78,18 @@ impl RefreshTokenRows for PostgresRows<'_> {
     }
 
     async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError> {
-        self.execute(
+        self.execute_later(
             "WITH inserted AS (INSERT INTO refresh_tokens (digest, family, session, expires_at) \
                  VALUES ($1, $2, $3, $4)) \
              UPDATE families SET expires_at = $4 WHERE id = $2 AND expires_at < $4",
-            &[
-                &row.digest.0.as_slice(),
-                &row.family.get(),
-                &row.session.get(),
-                &row.expires_at.as_second(),
+            vec![
+                Box::new(row.digest.0.to_vec()),
+                Box::new(row.family.get()),
+                Box::new(row.session.get()),
+                Box::new(row.expires_at.as_second()),
             ],
-        )
-        .await
-        .map(drop)
+        );
+        Ok(())
     }
 
     async fn consume_refresh_token(

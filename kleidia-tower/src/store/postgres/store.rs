@@ -262,6 +262,7 @@ impl PostgresStore {
             // An error drops the transaction, which rolls it back.
             let mut rows = PostgresRows::new(&transaction, self.key());
             let value = operation.run(&mut rows).await?;
+            rows.flush().await?;
             let publication = Publication::new(self.database.feed.events(), rows.events);
             self.commit(transaction).await?;
             publication.publish();
